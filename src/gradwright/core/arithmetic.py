@@ -1,0 +1,133 @@
+"""The two arithmetics in which expressions are evaluated.
+
+`evaluate` walks an expression once; what the entries are is left to an `Arithmetic`: floating-point
+numbers for results and checks (`FloatArithmetic`, here), integers modulo a prime for proofs
+(`core.modular`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+
+from gradwright.core.nodes import Parameter
+from gradwright.core.primitive import Implementation, Primitive
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Arithmetic(Protocol):
+    """What evaluation needs of numbers."""
+
+    def number(self, value: Fraction) -> Any:
+        """A rational number."""
+        ...
+
+    def constant(self, name: str) -> Any:
+        """`pi`, or `i`."""
+        ...
+
+    def array(self, entries: Array) -> Array:
+        """A constant integer or rational tensor."""
+        ...
+
+    def conjugate(self, value: Array) -> Array:
+        """The complex conjugate."""
+        ...
+
+    def real(self, value: Array) -> Array:
+        """The real part."""
+        ...
+
+    def einsum(
+        self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]
+    ) -> Array:
+        """A rational number times a product of tensors, summed over labels not in the output."""
+        ...
+
+    def add(self, values: Sequence[Array]) -> Array:
+        """A sum."""
+        ...
+
+    def apply(
+        self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
+    ) -> tuple[Array, ...]:
+        """All outputs of a primitive."""
+        ...
+
+    def solve(self, matrix: Array, right: Array) -> Array:
+        """The solution of a square linear system with several right sides."""
+        ...
+
+
+class FloatArithmetic:
+    """NumPy's floating-point numbers."""
+
+    def number(self, value: Fraction) -> float:
+        """The nearest double."""
+        return float(value)
+
+    def constant(self, name: str) -> complex | float:
+        """`pi`, or `i`."""
+        return np.pi if name == "pi" else 1j
+
+    def array(self, entries: Array) -> Array:
+        """The entries as floating-point numbers."""
+        return entries if np.iscomplexobj(entries) else entries.astype(float)
+
+    def conjugate(self, value: Array) -> Array:
+        """The complex conjugate."""
+        return np.conj(value)
+
+    def real(self, value: Array) -> Array:
+        """The real part."""
+        return np.real(value)
+
+    def einsum(
+        self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]
+    ) -> Array:
+        """A product of tensors; two at a time where there are more."""
+        if not operands:
+            return np.asarray(float(coefficient))
+        arguments: list[object] = [part for operand, labels in operands for part in (operand, labels)]
+        result = np.einsum(*arguments, output, optimize="greedy" if len(operands) > 2 else False)
+        return result if coefficient == 1 else float(coefficient) * result
+
+    def add(self, values: Sequence[Array]) -> Array:
+        """A sum."""
+        return sum(values[1:], values[0])
+
+    def apply(
+        self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
+    ) -> tuple[Array, ...]:
+        """The primitive's NumPy implementation."""
+        assert primitive.numpy is not None
+        result = resolve(primitive.numpy)(*arguments, *parameters)
+        outputs = result if isinstance(result, tuple) else (result,)
+        return tuple(map(np.asarray, outputs))
+
+    def solve(self, matrix: Array, right: Array) -> Array:
+        """LAPACK's general solver."""
+        return np.linalg.solve(matrix, right)
+
+
+@lru_cache(maxsize=None)
+def resolve(implementation: Implementation) -> Callable[..., Any]:
+    """The function behind a dotted name, imported on first use."""
+    if not isinstance(implementation, str):
+        return implementation
+    parts = implementation.split(".")
+    for split in range(len(parts) - 1, 0, -1):
+        try:
+            found: Any = import_module(".".join(parts[:split]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[split:]:
+            found = getattr(found, name)
+        return found
+    raise ModuleNotFoundError(implementation)

@@ -1,0 +1,115 @@
+"""A key under which equal products meet.
+
+Two contractions that differ by the order of the factors, the names of the labels, the orientation
+of symmetric matrices or the rational number in front have the same key, and no others have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from fractions import Fraction
+
+from gradwright.core.contraction import plain, simple
+from gradwright.core.nodes import Contract, Factor, Node
+
+BRANCH_LIMIT = 64
+Predicate = Callable[[Node], bool]
+
+
+def as_product(node: Node) -> Contract:
+    """The node itself if it is a contraction, else the contraction of it alone."""
+    if isinstance(node, Contract):
+        return node
+    labels = range(node.rank)
+    return Contract(Fraction(1), (plain(node, labels),), node.shape, simple(labels))
+
+
+def rough_key(node: Node) -> Hashable:
+    """A cheap key: equal for like terms, and sometimes for others."""
+    return tuple(sorted((f.node.digest, f.conj) for f in as_product(node).factors))
+
+
+def canonical_key(node: Node, is_symmetric: Predicate, axes: Sequence[int] | None = None) -> Hashable:
+    """The key of a term, its output axes taken in the given order.
+
+    The factors and labels form a coloured graph; its colours are refined until stable, and ties are
+    broken by trying every member of the first tied class (at most `BRANCH_LIMIT` times; past that
+    two like terms may stay apart, which costs a merged term and never makes a wrong one).
+    """
+    term = as_product(node)
+    output = term.output if axes is None else tuple(term.output[axis] for axis in axes)
+    return _Colouring(term, output, is_symmetric).key()
+
+
+class _Colouring:
+    """Canonical labelling of one contraction by colour refinement and individualisation."""
+
+    def __init__(self, term: Contract, output: Sequence[Sequence[int]], symmetric: Predicate) -> None:
+        self.term = term
+        self.output = output
+        self.symmetric = [f.node.rank == 2 and symmetric(f.node) for f in term.factors]
+        self.budget = BRANCH_LIMIT
+
+    def key(self) -> Hashable:
+        colours = [self._initial(label) for label in range(len(self.term.dims))]
+        return self._search(self._refine(_ranks(colours)))
+
+    def _initial(self, label: int) -> str:
+        places = [
+            (axis, place)
+            for axis, group in enumerate(self.output)
+            for place, other in enumerate(group)
+            if other == label
+        ]
+        return repr((str(self.term.dims[label]), places))
+
+    def _refine(self, ranks: list[int]) -> list[int]:
+        while True:
+            seen: list[list[str]] = [[] for _ in ranks]
+            for f, symmetric in zip(self.term.factors, self.symmetric, strict=True):
+                described = self._describe(f, symmetric, ranks)
+                for place, label in enumerate(f.labels):
+                    seen[label].append(repr((described, 0 if symmetric else place)))
+            finer = _ranks([repr((r, sorted(s))) for r, s in zip(ranks, seen, strict=True)])
+            if len(set(finer)) == len(set(ranks)):
+                return finer
+            ranks = finer
+
+    def _describe(self, factor: Factor, symmetric: bool, ranks: list[int]) -> str:
+        groups = [[ranks[label] for label in group] for group in factor.groups]
+        return repr((factor.node.digest, factor.conj, sorted(groups) if symmetric else groups))
+
+    def _search(self, ranks: list[int]) -> Hashable:
+        tied = _first_tie(ranks)
+        if tied is None:
+            return self._encode(ranks)
+        best: tuple[str, ...] | None = None
+        for label in tied:
+            if self.budget <= 0 and best is not None:
+                break
+            self.budget -= 1
+            split = _ranks([repr((rank, place != label)) for place, rank in enumerate(ranks)])
+            candidate = self._search(self._refine(split))
+            assert isinstance(candidate, tuple)
+            if best is None or candidate < best:
+                best = candidate
+        return best
+
+    def _encode(self, ranks: list[int]) -> Hashable:
+        pairs = zip(self.term.factors, self.symmetric, strict=True)
+        factors = sorted(self._describe(f, symmetric, ranks) for f, symmetric in pairs)
+        output = [[ranks[label] for label in group] for group in self.output]
+        dims = sorted(zip(ranks, map(str, self.term.dims), strict=True))
+        return (*factors, repr(output), repr(dims))
+
+
+def _ranks(colours: list[str]) -> list[int]:
+    order = {colour: rank for rank, colour in enumerate(sorted(set(colours)))}
+    return [order[colour] for colour in colours]
+
+
+def _first_tie(ranks: list[int]) -> list[int] | None:
+    classes: dict[int, list[int]] = {}
+    for label, rank in enumerate(ranks):
+        classes.setdefault(rank, []).append(label)
+    return next((members for _, members in sorted(classes.items()) if len(members) > 1), None)

@@ -1,0 +1,298 @@
+"""The normal form of contractions.
+
+`contract` takes a product of factors with arbitrary labels and returns the node that stands for it:
+products inside products are inlined, labels are unified, masks on one pair of labels multiply, a
+summed label that no factor carries becomes a dimension size, and labels are numbered in order of
+appearance. Sums are never multiplied out, and a product that has grown past `INLINE_LIMIT` factors
+is left as one factor of the next, so that nothing grows exponentially.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from gradwright.core.dims import Dim, product
+from gradwright.core.nodes import Contract, Factor, Group, Groups, Mask, Node, Shape, Size
+
+INLINE_LIMIT = 24
+ONE = Fraction(1)
+
+
+def contract(
+    coefficient: Fraction | int,
+    factors: Iterable[Factor],
+    output: Groups,
+    dims: Mapping[int, Dim],
+) -> Node:
+    """The normal form of `coefficient · Π factors`, summed over the labels not in `output`.
+
+    Args:
+        coefficient: the rational number in front.
+        factors: tensors with a group of labels for every axis.
+        output: a group of labels for every axis of the result; labels may repeat.
+        dims: the dimension of every label. A label that stands in neither a factor nor the output
+            is summed over as well: it multiplies by its size.
+    """
+    labels = _Labels(dims)
+    scale = Fraction(coefficient)
+    flat: list[Factor] = []
+    for factor in factors:
+        scale *= _inline(factor, labels, flat)
+    shape = tuple(product(dims[label] for label in group) for group in output)
+    if not scale:
+        return zero(shape)
+    placed = [Factor(f.node, labels.resolve_all(f.groups), _conj(f)) for f in flat]
+    scale, placed = _multiply_masks(scale, placed, labels)
+    if not scale:
+        return zero(shape)
+    return _numbered(scale, placed, labels.resolve_all(output), labels)
+
+
+def zero(shape: Shape) -> Node:
+    """The tensor of zeros: coefficient 0, no factors, distinct labels."""
+    output = tuple((axis,) for axis in range(len(shape)))
+    return Contract(Fraction(0), (), tuple(shape), output)
+
+
+def is_zero(node: Node) -> bool:
+    """Whether the node is the tensor of zeros."""
+    return isinstance(node, Contract) and not node.coefficient
+
+
+def plain(node: Node, labels: Sequence[int], conj: bool = False) -> Factor:
+    """A factor with one label on each axis."""
+    return Factor(node, tuple((label,) for label in labels), conj)
+
+
+def simple(labels: Sequence[int]) -> Groups:
+    """An output with one label on each axis."""
+    return tuple((label,) for label in labels)
+
+
+def scale(coefficient: Fraction | int, node: Node) -> Node:
+    """A rational multiple of a tensor."""
+    if coefficient == 1:
+        return node
+    labels = range(node.rank)
+    return contract(coefficient, [plain(node, labels)], simple(labels), dict(enumerate(node.shape)))
+
+
+def conjugate(node: Node) -> Node:
+    """The complex conjugate; the node itself if it is real."""
+    if node.real:
+        return node
+    labels = range(node.rank)
+    factor = plain(node, labels, conj=True)
+    return contract(1, [factor], simple(labels), dict(enumerate(node.shape)))
+
+
+def split_coefficient(node: Node) -> tuple[Fraction, Node]:
+    """The rational number in front, and the rest."""
+    if not isinstance(node, Contract) or node.coefficient == 1 or not node.coefficient:
+        return ONE, node
+    rest = contract(1, node.factors, node.output, dict(enumerate(node.dims)))
+    return node.coefficient, rest
+
+
+class _Labels:
+    """A union-find over labels, in which a label may also be split into a group of finer ones."""
+
+    def __init__(self, dims: Mapping[int, Dim]) -> None:
+        self.dims = dict(dims)
+        self._next = max(self.dims, default=-1) + 1
+        self._parent: dict[int, int] = {}
+        self._parts: dict[int, Group] = {}
+
+    def fresh(self, dims: Sequence[Dim]) -> list[int]:
+        new = list(range(self._next, self._next + len(dims)))
+        self.dims.update(zip(new, dims, strict=True))
+        self._next += len(dims)
+        return new
+
+    def resolve(self, group: Group) -> Group:
+        resolved: list[int] = []
+        pending = list(reversed(group))
+        while pending:
+            label = self._root(pending.pop())
+            if label in self._parts:
+                pending.extend(reversed(self._parts[label]))
+            else:
+                resolved.append(label)
+        return tuple(resolved)
+
+    def resolve_all(self, groups: Groups) -> Groups:
+        return tuple(map(self.resolve, groups))
+
+    def unify(self, left: Group, right: Group) -> bool:
+        """Make two groups one, splitting labels where one side is finer; False if they cross."""
+        matches = self._align(self.resolve(left), self.resolve(right))
+        if matches is None:
+            return False
+        for one, many in matches:
+            if len(many) == 1:
+                self._join(one, many[0])
+            else:
+                self._parts[self._root(one)] = many
+        return True
+
+    def _align(self, left: Group, right: Group) -> list[tuple[int, Group]] | None:
+        matches: list[tuple[int, Group]] = []
+        while left and right:
+            for one, many, swapped in ((left[0], right, False), (right[0], left, True)):
+                length = self._prefix(self.dims[one], many)
+                if length:
+                    matches.append((one, many[:length]))
+                    shorter, longer = (right if swapped else left)[1:], many[length:]
+                    left, right = (longer, shorter) if swapped else (shorter, longer)
+                    break
+            else:
+                return None
+        rest = left or right
+        return None if any(self.dims[label].value != 1 for label in rest) else matches
+
+    def _prefix(self, dim: Dim, group: Group) -> int:
+        total = Dim.of(1)
+        for length, label in enumerate(group, 1):
+            total = total * self.dims[label]
+            if total == dim:
+                return length
+        return 0
+
+    def state(self) -> tuple[dict[int, int], dict[int, Group]]:
+        return dict(self._parent), dict(self._parts)
+
+    def restore(self, state: tuple[dict[int, int], dict[int, Group]]) -> None:
+        self._parent, self._parts = state
+
+    def _root(self, label: int) -> int:
+        while label in self._parent:
+            label = self._parent[label]
+        return label
+
+    def _join(self, left: int, right: int) -> None:
+        left, right = self._root(left), self._root(right)
+        if left == right:
+            return
+        if right in self._parts:
+            left, right = right, left
+        self._parent[right] = left
+
+
+def _inline(factor: Factor, labels: _Labels, flat: list[Factor]) -> Fraction:
+    """Append the factor, or what it is a product of; return the number in front of it."""
+    node = factor.node
+    if not isinstance(node, Contract) or len(flat) + len(node.factors) > INLINE_LIMIT:
+        flat.append(factor)
+        return ONE
+    renamed = dict(enumerate(labels.fresh(node.dims)))
+    inner = _rename_groups(node.output, renamed)
+    if not _unify_all(labels, factor.groups, inner):
+        flat.append(factor)
+        return ONE
+    for f in node.factors:
+        flat.append(Factor(f.node, _rename_groups(f.groups, renamed), f.conj != factor.conj))
+    return node.coefficient
+
+
+def _unify_all(labels: _Labels, outer: Groups, inner: Groups) -> bool:
+    """Unify axis by axis; if the groups of one axis cross, change nothing and say so."""
+    saved = labels.state()
+    if all(labels.unify(a, b) for a, b in zip(outer, inner, strict=True)):
+        return True
+    labels.restore(saved)
+    return False
+
+
+def _rename_groups(groups: Groups, renamed: Mapping[int, int]) -> Groups:
+    return tuple(tuple(renamed[label] for label in group) for group in groups)
+
+
+def _conj(factor: Factor) -> bool:
+    return factor.conj and not factor.node.real
+
+
+Weights = tuple[Fraction, Fraction, Fraction]
+
+
+def _multiply_masks(
+    coefficient: Fraction, factors: list[Factor], labels: _Labels
+) -> tuple[Fraction, list[Factor]]:
+    """Masks on one pair of labels become one; a mask that is constant there becomes a number."""
+    if not any(isinstance(f.node, Mask) for f in factors):
+        return coefficient, factors
+    others = [f for f in factors if not isinstance(f.node, Mask)]
+    merged = False
+    for (row, column), mask in _masks_by_pair(factors).items():
+        below, on, above = mask.weights
+        if row == column or below == on == above:
+            coefficient *= on
+        elif below == above == 0 and labels.dims[row] == labels.dims[column]:
+            coefficient *= on
+            merged = labels.unify((row,), (column,))
+        else:
+            others.append(Factor(mask, ((row,), (column,))))
+    if merged:
+        others = [Factor(f.node, labels.resolve_all(f.groups), f.conj) for f in others]
+        return _multiply_masks(coefficient, others, labels)
+    return coefficient, others
+
+
+def _masks_by_pair(factors: Iterable[Factor]) -> dict[tuple[int, int], Mask]:
+    """The product of all masks on each pair of labels, in either orientation."""
+    found: dict[tuple[int, int], Mask] = {}
+    for node, groups, _ in factors:
+        if not isinstance(node, Mask):
+            continue
+        pair = groups[0][0], groups[1][0]
+        if pair[::-1] in found and pair[0] != pair[1]:
+            pair, node = pair[::-1], Mask(node.above, node.on, node.below, node.shape[::-1])
+        if pair in found:
+            weights = (a * b for a, b in zip(found[pair].weights, node.weights, strict=True))
+            node = Mask(*weights, node.shape)
+        found[pair] = node
+    return found
+
+
+def _numbered(coefficient: Fraction, factors: list[Factor], output: Groups, labels: _Labels) -> Node:
+    """Number the labels in order of appearance, and drop what is the identity."""
+    order = dict.fromkeys(label for f in factors for label in f.labels)
+    order.update(dict.fromkeys(label for group in output for label in group))
+    numbers = {label: number for number, label in enumerate(order)}
+    coefficient, sizes = _lonely(coefficient, labels, order)
+    renamed = [Factor(f.node, _rename_groups(f.groups, numbers), f.conj) for f in factors]
+    dims = tuple(labels.dims[label] for label in order)
+    outputs = _rename_groups(output, numbers)
+    if coefficient == 1 and len(renamed) == 1 and not sizes and _is_identity(renamed[0], outputs):
+        return renamed[0].node
+    return Contract(coefficient, (*map(_sized, sizes), *renamed), dims, outputs)
+
+
+def _lonely(
+    coefficient: Fraction, labels: _Labels, order: Mapping[int, object]
+) -> tuple[Fraction, list[Dim]]:
+    """Summed labels that no factor carries: each multiplies by its dimension."""
+    sizes: list[Dim] = []
+    seen: set[int] = set()
+    for original in list(labels.dims):
+        for label in labels.resolve((original,)):
+            if label in order or label in seen:
+                continue
+            seen.add(label)
+            dim = labels.dims[label]
+            if dim.value is not None:
+                coefficient *= dim.value
+            else:
+                sizes.append(dim)
+    return coefficient, sizes
+
+
+def _sized(dim: Dim) -> Factor:
+    return Factor(Size(dim), ())
+
+
+def _is_identity(factor: Factor, output: Groups) -> bool:
+    distinct = len(set(factor.labels)) == len(factor.labels)
+    single = all(len(group) == 1 for group in factor.groups)
+    return distinct and single and factor.groups == output and not factor.conj
+

@@ -1,0 +1,163 @@
+"""Declarations: `X: n n symmetric` gives a name, dimensions and facts.
+
+The same small grammar serves variables, the unknowns and givens of `define`, and the signatures of
+primitives. A dimension is a name, a number, or a product or sum of these written without spaces
+(`n*m`, `n+1`).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from keyword import iskeyword
+
+from gradwright.core.dims import Dim, minimum
+from gradwright.core.facts import FACTS, MATRIX_FACTS, Facts, closure
+from gradwright.errors import DeclarationError
+
+_OUTPUT_FACTS = ("real",)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A name with its dimensions and facts; `batched` if further leading axes may stand before."""
+
+    name: str
+    shape: tuple[Dim, ...]
+    facts: Facts
+    batched: bool = False
+
+    def __str__(self) -> str:
+        words = [*map(str, self.shape), *declared_facts(self.facts)]
+        return f"{self.name}: {' '.join(words)}".rstrip()
+
+
+def declared_facts(facts: Facts) -> list[str]:
+    """The shortest list of declarable facts that implies the given ones, in a fixed order."""
+    words = [fact for fact in _MOST_TELLING_FIRST if fact in facts]
+    for fact in reversed(words):
+        without = [other for other in words if other != fact]
+        if closure(without) == closure(words):
+            words = without
+    return words
+
+
+_MOST_TELLING_FIRST = tuple(
+    dict.fromkeys(
+        ("spd", "diagonal", "unit_lower", "unit_upper", "orthogonal", "unitary", *FACTS)
+    )
+)
+
+
+def parse_declaration(name: str, text: str) -> Declaration:
+    """Read what stands after the colon."""
+    check_name(name)
+    words = text.split()
+    batched = words[:1] == ["..."]
+    dims = [word for word in words[batched:] if word not in FACTS and word not in _OUTPUT_FACTS]
+    facts = [word for word in words[batched:] if word in FACTS or word in _OUTPUT_FACTS]
+    shape = tuple(parse_dim(word, name) for word in dims)
+    _check_facts(name, text, shape, facts)
+    return Declaration(name, shape, closure(f for f in facts if f not in _OUTPUT_FACTS), batched)
+
+
+def parse_declarations(text: str) -> tuple[Declaration, ...]:
+    """Read `A: n m, B: m k lower`."""
+    found: list[Declaration] = []
+    for part in _split_commas(text):
+        name, colon, rest = part.partition(":")
+        if not colon:
+            raise DeclarationError(
+                f"'{part.strip()}' is not a declaration: write a name, a colon and the dimensions, "
+                f"as in 'X: n n symmetric' (a scalar has nothing after the colon)"
+            )
+        found.append(parse_declaration(name.strip(), rest))
+    _check_distinct(found)
+    return tuple(found)
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a variable's name."""
+    if not name.isidentifier():
+        raise DeclarationError(f"'{name}' cannot be the name of a variable: it is not an identifier")
+    if iskeyword(name):
+        raise DeclarationError(
+            f"'{name}' cannot be the name of a variable: it is a keyword of Python; "
+            f"choose another name, such as '{name}_'"
+        )
+
+
+def parse_dim(text: str, owner: str) -> Dim:
+    """Read one dimension."""
+    try:
+        return _dim(ast.parse(text, mode="eval").body)
+    except (SyntaxError, ValueError) as error:
+        hint = _nearest_fact(text)
+        raise DeclarationError(
+            f"'{text}' in the declaration of '{owner}' is neither a dimension (a name, a number, "
+            f"or a sum or product of these such as n*m) nor a fact ({', '.join(FACTS)}){hint}"
+        ) from error
+
+
+def _dim(tree: ast.expr) -> Dim:
+    match tree:
+        case ast.Name(id=name) if not iskeyword(name):
+            return Dim.of(name)
+        case ast.Constant(value=int(value)) if value >= 0 and not isinstance(value, bool):
+            return Dim.of(value)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _dim(left) + _dim(right)
+        case ast.BinOp(left=left, op=ast.Sub(), right=right):
+            return _dim(left) - _dim(right)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            return _dim(left) * _dim(right)
+        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))) if power > 0:
+            base = result = _dim(left)
+            for _ in range(power - 1):
+                result = result * base
+            return result
+        case ast.BinOp(left=left, op=ast.Div(), right=ast.Constant(value=int(value))) if value > 0:
+            return _dim(left) * Fraction(1, value)
+        case ast.Call(func=ast.Name(id="min"), args=[left, right], keywords=[]):
+            return minimum(_dim(left), _dim(right))
+        case _:
+            raise ValueError("not a dimension")
+
+
+def _check_facts(name: str, text: str, shape: tuple[Dim, ...], facts: Iterable[str]) -> None:
+    needs_matrix = [fact for fact in facts if fact in MATRIX_FACTS]
+    if needs_matrix and len(shape) != 2:
+        raise DeclarationError(
+            f"'{name}: {text.strip()}' has {len(shape)} dimension(s), and '{needs_matrix[0]}' is "
+            f"said of matrices: give two dimensions"
+        )
+    square = [fact for fact in needs_matrix if fact not in ("stiefel",)]
+    if square and shape[0] != shape[1]:
+        raise DeclarationError(
+            f"'{name}: {text.strip()}' is {shape[0]} × {shape[1]}, and '{square[0]}' is said of "
+            f"square matrices: give the same dimension twice"
+        )
+    if "skew" in facts and {"symmetric", "spd", "diagonal", "positive"} & set(facts):
+        raise DeclarationError(f"'{name}: {text.strip()}' contradicts itself: only 0 is both")
+
+
+def _check_distinct(found: list[Declaration]) -> None:
+    names = [declaration.name for declaration in found]
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise DeclarationError(f"'{repeated[0]}' is declared twice; declare every name once")
+
+
+def _split_commas(text: str) -> list[str]:
+    parts = re.split(r",(?![^(]*\))", text)
+    return [part for part in parts if part.strip()]
+
+
+def _nearest_fact(text: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(text, FACTS, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""

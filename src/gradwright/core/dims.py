@@ -1,0 +1,195 @@
+"""Dimensions: polynomials in dimension names, such as `n`, `n*m` or `n + 1`.
+
+Two axes match when their dimensions are the same polynomial; sizes never decide. A dimension is
+immutable, compared by value, and evaluated only when sizes are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from functools import reduce
+from operator import mul
+
+from gradwright.errors import UnsupportedError
+
+Monomial = tuple[str, ...]
+
+
+class Dim:
+    """A polynomial with rational coefficients over dimension names.
+
+    `Dim.of("n")`, `Dim.of(3)`; sums and products of these. The name of an atom may also be a
+    minimum, `min(k,m)`, which is evaluated from the sizes of the names that it lists.
+    """
+
+    __slots__ = ("_hash", "_text", "terms")
+    terms: tuple[tuple[Monomial, Fraction], ...]
+
+    def __init__(self, terms: Mapping[Monomial, Fraction]) -> None:
+        kept = {monomial: Fraction(c) for monomial, c in terms.items() if c}
+        ordered = sorted(kept.items(), key=lambda item: (-len(item[0]), item[0]))
+        self.terms = tuple(ordered)
+        self._hash = hash(self.terms)
+        self._text = _text(self.terms) if self.terms else "0"
+
+    @staticmethod
+    def of(value: Dim | str | int) -> Dim:
+        """The dimension that a name or an integer stands for."""
+        if isinstance(value, Dim):
+            return value
+        if isinstance(value, str):
+            return Dim({(value,): Fraction(1)})
+        return Dim({(): Fraction(value)})
+
+    @property
+    def value(self) -> int | None:
+        """The size, if it does not depend on any name."""
+        if not self.terms:
+            return 0
+        if len(self.terms) == 1 and not self.terms[0][0] and self.terms[0][1].denominator == 1:
+            return self.terms[0][1].numerator
+        return None
+
+    @property
+    def name(self) -> str | None:
+        """The name, if the dimension is nothing but one name."""
+        if len(self.terms) == 1 and self.terms[0][1] == 1 and len(self.terms[0][0]) == 1:
+            return self.terms[0][0][0]
+        return None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that occur, each once, sorted; those inside a minimum included."""
+        atoms = sorted({atom for monomial, _ in self.terms for atom in monomial})
+        found = [name for atom in atoms for name in atom_names(atom)]
+        return tuple(dict.fromkeys(found))
+
+    def evaluate(self, sizes: Mapping[str, int]) -> int:
+        """The size of this dimension when every name in it has a size."""
+        total = sum(
+            (c * reduce(mul, (_atom_size(a, sizes) for a in monomial), 1) for monomial, c in self.terms),
+            Fraction(0),
+        )
+        if total.denominator != 1:
+            raise ValueError(f"dimension {self} is not a whole number at {dict(sizes)}")
+        return total.numerator
+
+    def substitute(self, replacements: Mapping[str, Dim]) -> Dim:
+        """The polynomial with dimensions put for some of its names, all at once."""
+        if not any(name in replacements for name in self.names):
+            return self
+        total = Dim({})
+        for monomial, c in self.terms:
+            product = Dim({(): c})
+            for atom in monomial:
+                product = product * _substitute_atom(atom, replacements)
+            total = total + product
+        return total
+
+    def __add__(self, other: Dim | int) -> Dim:
+        terms = dict(self.terms)
+        for monomial, c in Dim.of(other).terms:
+            terms[monomial] = terms.get(monomial, Fraction(0)) + c
+        return Dim(terms)
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Dim | int | Fraction) -> Dim:
+        if isinstance(other, Fraction):
+            return Dim({monomial: c * other for monomial, c in self.terms})
+        terms: dict[Monomial, Fraction] = {}
+        for left, a in self.terms:
+            for right, b in Dim.of(other).terms:
+                monomial = tuple(sorted(left + right))
+                terms[monomial] = terms.get(monomial, Fraction(0)) + a * b
+        return Dim(terms)
+
+    __rmul__ = __mul__
+
+    def __sub__(self, other: Dim | int) -> Dim:
+        return self + Dim.of(other) * Fraction(-1)
+
+    def __rsub__(self, other: int) -> Dim:
+        return Dim.of(other) - self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dim) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Dim({self})"
+
+    def __reduce__(self) -> tuple[type[Dim], tuple[dict[Monomial, Fraction]]]:
+        return Dim, (dict(self.terms),)
+
+
+
+def product(dims: Iterable[Dim]) -> Dim:
+    """The product of dimensions; 1 for none."""
+    return reduce(mul, dims, Dim.of(1))
+
+
+def minimum(left: Dim, right: Dim) -> Dim:
+    """The smaller of two dimensions, such as the rank of a `k × m` matrix.
+
+    It is decided where the difference is a number, and an atom of its own otherwise; both must then
+    be names or numbers.
+    """
+    difference = (left - right).value
+    if difference is not None:
+        return left if difference <= 0 else right
+    for dim in (left, right):
+        if dim.name is None and dim.value is None:
+            raise UnsupportedError(
+                f"the smaller of the dimensions {left} and {right} is not known; give each axis a "
+                f"dimension with a name of its own"
+            )
+    first, second = sorted((str(left), str(right)))
+    return Dim.of(f"min({first},{second})")
+
+
+def atom_names(atom: str) -> list[str]:
+    """The dimension names that an atom stands for: itself, or those of a minimum."""
+    if not atom.startswith("min("):
+        return [atom]
+    return [part for part in atom[4:-1].split(",") if not part.isdigit()]
+
+
+def _atom_size(atom: str, sizes: Mapping[str, int]) -> int:
+    if not atom.startswith("min("):
+        return sizes[atom]
+    return min(int(part) if part.isdigit() else sizes[part] for part in atom[4:-1].split(","))
+
+
+def _substitute_atom(atom: str, replacements: Mapping[str, Dim]) -> Dim:
+    if not atom.startswith("min("):
+        return replacements.get(atom, Dim.of(atom))
+    left, right = atom[4:-1].split(",")
+    parts = [Dim.of(int(p)) if p.isdigit() else replacements.get(p, Dim.of(p)) for p in (left, right)]
+    return minimum(*parts)
+
+
+def _text(terms: tuple[tuple[Monomial, Fraction], ...]) -> str:
+    text = ""
+    for monomial, c in terms:
+        sign = "-" if c < 0 else "+"
+        body = _monomial_text(monomial, abs(c))
+        text = (("-" if c < 0 else "") + body) if not text else f"{text} {sign} {body}"
+    return text
+
+
+def _monomial_text(monomial: Monomial, c: Fraction) -> str:
+    powers = dict.fromkeys(monomial, 0)
+    for atom in monomial:
+        powers[atom] += 1
+    atoms = [atom if k == 1 else f"{atom}**{k}" for atom, k in powers.items()]
+    if c.numerator != 1 or not atoms:
+        atoms.insert(0, str(c.numerator))
+    text = "*".join(atoms)
+    return text if c.denominator == 1 else f"{text}/{c.denominator}"

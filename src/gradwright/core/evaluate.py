@@ -1,0 +1,288 @@
+"""The reference evaluator: what every node means, in numbers.
+
+It is written to be obviously right, not fast: each node becomes one array, masks and selections
+included. The back ends are tested against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from gradwright.core.arithmetic import Arithmetic, Array, FloatArithmetic
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import (
+    Add,
+    Apply,
+    Constant,
+    Contract,
+    Factor,
+    HalfVectorisation,
+    Hole,
+    Mask,
+    Node,
+    Selection,
+    Shape,
+    Size,
+    Solve,
+)
+from gradwright.core.spaces import Space
+from gradwright.core.walks import free_leaves_of, postorder
+from gradwright.errors import ConditionError, EvaluationError
+
+Values = dict[Node, Array]
+Applied = dict[tuple[object, ...], tuple[Array, ...]]
+
+
+def evaluate(
+    root: Node,
+    leaves: Mapping[Node, Array],
+    sizes: Mapping[str, int],
+    arithmetic: Arithmetic | None = None,
+) -> Array:
+    """The value of an expression.
+
+    Args:
+        root: the expression.
+        leaves: arrays for its symbols, directions and free holes.
+        sizes: the size of every dimension name.
+        arithmetic: the numbers; floating-point by default.
+    """
+    return evaluate_all((root,), leaves, sizes, arithmetic)[0]
+
+
+def evaluate_all(
+    roots: Sequence[Node],
+    leaves: Mapping[Node, Array],
+    sizes: Mapping[str, int],
+    arithmetic: Arithmetic | None = None,
+) -> tuple[Array, ...]:
+    """The values of several expressions, their common parts evaluated once."""
+    evaluator = _Evaluator(sizes, arithmetic or FloatArithmetic())
+    values: Values = dict(leaves)
+    evaluator.run(roots, values)
+    return tuple(values[root] for root in roots)
+
+
+class _Evaluator:
+    def __init__(self, sizes: Mapping[str, int], arithmetic: Arithmetic) -> None:
+        self.sizes = sizes
+        self.arithmetic = arithmetic
+        self.applied: Applied = {}
+
+    def run(self, roots: Sequence[Node], values: Values) -> None:
+        for node in _unbound_postorder(roots, values):
+            if node not in values:
+                values[node] = self._value(node, values)
+
+    def size(self, dim: Dim) -> int:
+        return dim.evaluate(self.sizes)
+
+    def _value(self, node: Node, values: Values) -> Array:
+        match node:
+            case Contract():
+                return self._contract(node, values)
+            case Add():
+                return self.arithmetic.add([values[term] for term in node.terms])
+            case Apply():
+                return self._apply(node, values)
+            case Solve():
+                return self._solve(node, values)
+            case Size(dim=dim):
+                return np.asarray(self.arithmetic.number(Fraction(self.size(dim))))
+            case Constant(name=name):
+                return np.asarray(self.arithmetic.constant(name))
+            case Mask() | Selection() | HalfVectorisation():
+                return self._pattern(node)
+            case _:
+                raise EvaluationError(f"no value is given for '{getattr(node, 'name', node)}'")
+
+    def _pattern(self, node: Mask | Selection | HalfVectorisation) -> Array:
+        shape = tuple(map(self.size, node.shape))
+        if isinstance(node, Mask):
+            return self._mask(node, shape)
+        entries = np.zeros(shape, dtype=int)
+        if isinstance(node, Selection):
+            offset = self.size(node.offset)
+            if node.part is None:
+                entries[offset] = 1
+            else:
+                rows = np.arange(shape[1])
+                entries[rows + offset, rows] = 1
+        else:
+            columns, rows = np.triu_indices(shape[1])
+            entries[np.arange(shape[0]), rows, columns] = 1
+        return self.arithmetic.array(entries)
+
+    def _mask(self, node: Mask, shape: tuple[int, ...]) -> Array:
+        rows, columns = np.indices(shape)
+        below, on, above = (self.arithmetic.number(weight) for weight in node.weights)
+        return np.where(rows > columns, below, np.where(rows == columns, on, above))
+
+    def _contract(self, node: Contract, values: Values) -> Array:
+        sizes = [self.size(dim) for dim in node.dims]
+        operands = [self._operand(factor, values, sizes) for factor in node.factors]
+        labels = [label for group in node.output for label in group]
+        carried = {label for _, carried_labels in operands for label in carried_labels}
+        distinct = [label for label in dict.fromkeys(labels) if label in carried]
+        result = self.arithmetic.einsum(node.coefficient, operands, distinct)
+        placed = _place(result, distinct, labels, sizes)
+        return placed.reshape(tuple(map(self.size, node.shape)))
+
+    def _operand(self, factor: Factor, values: Values, sizes: list[int]) -> tuple[Array, list[int]]:
+        labels = list(factor.labels)
+        value = values[factor.node].reshape([sizes[label] for label in labels])
+        return (self.arithmetic.conjugate(value) if factor.conj else value), labels
+
+    def _apply(self, node: Apply, values: Values) -> Array:
+        key = (node.primitive.token, node.parameters, *node.arguments)
+        if key not in self.applied:
+            arguments = [values[argument] for argument in node.arguments]
+            try:
+                outputs = self.arithmetic.apply(node.primitive, node.parameters, arguments)
+            except np.linalg.LinAlgError as error:
+                raise ConditionError(_violated(node, error)) from error
+            self.applied[key] = outputs
+        value = self.applied[key][node.index]
+        return value.reshape(tuple(map(self.size, node.shape)))
+
+    def _solve(self, node: Solve, values: Values) -> Array:
+        """Assemble the operator on bases of the holes' spaces, test it, and solve.
+
+        Coordinates are real: a complex unknown has twice as many. So an operator that contains
+        conjugates, which is linear over the real numbers only, needs no case of its own.
+        """
+        complex_entries = not all(child.real for child in node.children)
+        bases = [self._basis(u.shape, u.space, complex_entries and not u.real) for u in node.unknowns]
+        tests = [self._basis(e.operator.shape, e.space, complex_entries) for e in node.equations]
+        matrix = self._operator_matrix(node, values, bases, tests)
+        sides = [values[side] for side in node.right_sides]
+        tested = [self._tested(test, side) for test, side in zip(tests, sides, strict=True)]
+        right = np.concatenate([part.reshape(len(part), -1) for part in tested])
+        solution = self._solved(node, matrix, right)
+        start = sum(len(basis) for basis in bases[: node.index])
+        basis = bases[node.index]
+        coordinates = solution[start : start + len(basis)]
+        labels = list(range(1, basis.ndim))
+        operands = [(basis, [0, *labels]), (coordinates, [0, basis.ndim])]
+        value = self.arithmetic.einsum(Fraction(1), operands, [*labels, basis.ndim])
+        return value.reshape(tuple(map(self.size, node.shape)))
+
+    def _operator_matrix(
+        self, node: Solve, values: Values, bases: list[Array], tests: list[Array]
+    ) -> Array:
+        operators = [equation.operator for equation in node.equations]
+        leaves = free_leaves_of(*operators)
+        fixed = {n: values[n] for n in leaves if n in values}
+        holes = [leaf for leaf in leaves if isinstance(leaf, Hole)]
+        zeros = {hole: np.zeros_like(bases[hole.number][0]) for hole in holes if len(bases[hole.number])}
+        columns: list[Array] = []
+        for number, basis in enumerate(bases):
+            for tensor in basis:
+                inside = {h: tensor if h.number == number else zeros[h] for h in holes}
+                trial: Values = {**fixed, **inside}
+                self.run(operators, trial)
+                parts = [self._tested(t, trial[o]) for t, o in zip(tests, operators, strict=True)]
+                columns.append(np.concatenate(parts))
+        return np.stack(columns, axis=1)
+
+    def _tested(self, tests: Array, value: Array) -> Array:
+        """Re⟨T, value⟩ for every test tensor T; further axes of the value are kept."""
+        inner = list(range(1, tests.ndim))
+        outer = list(range(tests.ndim, tests.ndim + value.ndim - len(inner)))
+        operands = [(self.arithmetic.conjugate(tests), [0, *inner]), (value, [*inner, *outer])]
+        return self.arithmetic.real(self.arithmetic.einsum(Fraction(1), operands, [0, *outer]))
+
+    def _solved(self, node: Solve, matrix: Array, right: Array) -> Array:
+        if matrix.shape[0] != matrix.shape[1]:
+            raise EvaluationError(
+                f"the linear system has {matrix.shape[0]} equations for {matrix.shape[1]} unknowns"
+            )
+        try:
+            return self.arithmetic.solve(matrix, right)
+        except np.linalg.LinAlgError as error:
+            raise ConditionError(
+                "the linear system that defines the derivative is singular at this point"
+            ) from error
+
+    def _basis(self, shape: Shape, space: Space, complex_entries: bool) -> Array:
+        basis = space_basis(space, tuple(map(self.size, shape)), complex_entries)
+        return self.arithmetic.array(basis)
+
+
+def _violated(node: Apply, error: Exception) -> str:
+    needs = " and ".join(node.primitive.conditions).format(**{
+        declared.name: getattr(argument, "name", "its argument")
+        for declared, argument in zip(node.primitive.inputs, node.arguments, strict=True)
+    })
+    return f"{node.primitive.name} fails at this point ({error}): it needs that {needs}"
+
+
+def _unbound_postorder(roots: Sequence[Node], values: Values) -> Iterator[Node]:
+    """Children first; stops at what has a value, and leaves out what a `Solve` binds."""
+    bound = {
+        inside
+        for node in postorder(*roots)
+        if isinstance(node, Solve)
+        for inside, leaves in free_leaves_of(*(e.operator for e in node.equations)).items()
+        if any(isinstance(leaf, Hole) for leaf in leaves)
+    }
+    if not bound:
+        yield from postorder(*roots)
+        return
+    free = {node for node in roots} | values.keys()
+    for node in postorder(*roots):
+        if node not in bound or node in free:
+            yield node
+
+
+def _place(value: Array, carried: list[int], labels: list[int], sizes: list[int]) -> Array:
+    """Give an array one axis for each output label: diagonals for repeated ones, copies for new."""
+    if carried == labels:
+        return value
+    distinct = list(dict.fromkeys(labels))
+    for label in distinct:
+        if label not in carried:
+            value = np.repeat(np.expand_dims(value, -1), sizes[label], axis=-1)
+            carried = [*carried, label]
+    value = np.transpose(value, [carried.index(label) for label in distinct])
+    if len(distinct) == len(labels):
+        return value
+    result = np.zeros([sizes[label] for label in labels], dtype=value.dtype)
+    grids = np.indices([sizes[label] for label in distinct])
+    where = {label: grid for label, grid in zip(distinct, grids, strict=True)}
+    result[tuple(where[label] for label in labels)] = value
+    return result
+
+
+def space_basis(space: Space, shape: tuple[int, ...], complex_entries: bool) -> Array:
+    """A basis over the real numbers of a space of tensors: one tensor along the first axis."""
+    real = _real_basis(space, shape)
+    if not complex_entries:
+        return real
+    if space is Space.HERMITIAN:
+        other = _real_basis(Space.SKEW, shape)
+    elif space is Space.SKEW_HERMITIAN:
+        other = _real_basis(Space.SYMMETRIC, shape)
+    else:
+        other = real
+    return np.concatenate([real.astype(complex), 1j * other])
+
+
+def _real_basis(space: Space, shape: tuple[int, ...]) -> Array:
+    count = int(np.prod(shape))
+    units = np.eye(count).reshape(count, *shape)
+    if space.weights is not None:
+        if space is Space.FREE:
+            return units
+        below, on, above = space.weights
+        rows, columns = np.indices(shape)
+        kept = np.where(rows > columns, below, np.where(rows == columns, on, above)).astype(bool)
+        return units[kept.reshape(-1)]
+    sign = -1 if space in (Space.SKEW, Space.SKEW_HERMITIAN) else 1
+    rows, columns = np.indices(shape)
+    half = units[(rows > columns if sign < 0 else rows >= columns).reshape(-1)]
+    mirrored = half + sign * np.swapaxes(half, -1, -2)
+    return np.clip(mirrored, -1, 1)

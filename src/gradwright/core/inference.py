@@ -1,0 +1,282 @@
+"""What is known about a node: symmetric, triangular, positive definite, positive entries, ….
+
+Facts are inferred bottom-up from those of the leaves and kept on the node. What cannot be inferred
+is simply not known: no rule here guesses.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+
+from gradwright.core.canonical import as_product, canonical_key
+from gradwright.core.facts import NO_FACTS, Facts, closure
+from gradwright.core.nodes import (
+    Add,
+    Apply,
+    Constant,
+    Contract,
+    Direction,
+    Factor,
+    Mask,
+    Node,
+    Selection,
+    Size,
+    Solve,
+    Symbol,
+)
+from gradwright.core.spaces import Space
+
+# Facts that a sum has when every term has them.
+_ADDITIVE = ("symmetric", "skew", "hermitian", "lower", "upper", "strictly_lower", "strictly_upper",
+             "diagonal", "psd", "nonnegative", "positive")  # fmt: skip
+# Facts that a product of square matrices has when every factor has them.
+_MULTIPLICATIVE = ("lower", "upper", "diagonal", "orthogonal", "unitary", "unit_lower",
+                   "unit_upper", "invertible")  # fmt: skip
+_SPACE_FACTS = {
+    Space.LOWER: "lower",
+    Space.STRICTLY_LOWER: "strictly_lower",
+    Space.UPPER: "upper",
+    Space.STRICTLY_UPPER: "strictly_upper",
+    Space.DIAGONAL: "diagonal",
+    Space.SYMMETRIC: "symmetric",
+    Space.SKEW: "skew",
+    Space.HERMITIAN: "hermitian",
+}
+
+
+def facts_of(node: Node) -> Facts:
+    """Everything that is known about the value of a node."""
+    stack = [node]
+    while stack:
+        current = stack[-1]
+        missing = [child for child in current.children if not hasattr(child, "facts_found")]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        if not hasattr(current, "facts_found"):
+            object.__setattr__(current, "facts_found", _infer(current))
+    return node.facts_found
+
+
+def is_symmetric(node: Node) -> bool:
+    """Whether a matrix is known to be its own transpose."""
+    return "symmetric" in facts_of(node)
+
+
+def is_positive(node: Node) -> bool:
+    """Whether every entry is known to be positive."""
+    return "positive" in facts_of(node)
+
+
+def is_nonnegative(node: Node) -> bool:
+    """Whether no entry can be negative."""
+    return "nonnegative" in facts_of(node)
+
+
+def _infer(node: Node) -> Facts:
+    match node:
+        case Symbol() | Direction():
+            found = node.facts
+        case Size() | Constant(name="pi"):
+            found = closure({"positive"})
+        case Mask():
+            found = _mask_facts(node)
+        case Selection():
+            found = closure({"nonnegative"})
+        case Contract():
+            found = _product_facts(node)
+        case Add():
+            found = _sum_facts(node)
+        case Apply():
+            known = tuple(map(facts_of, node.arguments))
+            found = node.primitive.facts(node.index, node.parameters, known)
+        case Solve() if not node.trailing:
+            space = node.unknowns[node.index].space
+            found = closure({_SPACE_FACTS[space]}) if space in _SPACE_FACTS else NO_FACTS
+        case _:
+            found = NO_FACTS
+    return closure({*found, *(() if node.real else ("complex",))})
+
+
+def _mask_facts(mask: Mask) -> Facts:
+    below, on, above = mask.weights
+    found = {"nonnegative"} if min(mask.weights) >= 0 else set[str]()
+    if mask.shape[0] == mask.shape[1]:
+        found |= {"lower"} if not above else set()
+        found |= {"upper"} if not below else set()
+        found |= {"strictly_lower"} if not above and not on else set()
+        found |= {"strictly_upper"} if not below and not on else set()
+        found |= {"symmetric"} if below == above else set()
+    return closure(found)
+
+
+def _sum_facts(node: Add) -> Facts:
+    each = [facts_of(term) for term in node.terms]
+    found = {fact for fact in _ADDITIVE if all(fact in facts for facts in each)}
+    if all("psd" in facts for facts in each) and any("spd" in facts for facts in each):
+        found.add("spd")
+    if all("nonnegative" in facts for facts in each) and any("positive" in facts for facts in each):
+        found.add("positive")
+    if _is_square(node) and "hermitian" not in found:
+        found |= _mirror_facts([as_product(term) for term in node.terms])
+    return closure(found)
+
+
+def _product_facts(node: Contract) -> Facts:
+    if not node.coefficient:
+        return closure({"symmetric", "skew", "diagonal", "psd", "nonnegative"} if _is_square(node) else {"nonnegative"})
+    found = _entry_facts(node)
+    if _is_square(node):
+        found |= _matrix_facts(node)
+    return closure(found)
+
+
+def _entry_facts(node: Contract) -> set[str]:
+    """Signs of the entries: positive factors, and factors that come as squares."""
+    counts = Counter((f.node, f.groups) for f in node.factors if f.node.real)
+    loose = [f for f in node.factors if not f.node.real or counts[f.node, f.groups] % 2]
+    squares_only = [f for f in loose if not _cancels_conjugate(f, node.factors)]
+    if node.coefficient < 0 or any("nonnegative" not in facts_of(f.node) for f in squares_only):
+        return set()
+    spread = all(len(set(g)) == len(g) for g in node.output) and _distinct_output(node)
+    positive = all("positive" in facts_of(f.node) for f in node.factors)
+    return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
+
+
+def _cancels_conjugate(factor: Factor, factors: tuple[Factor, ...]) -> bool:
+    return not factor.node.real and Factor(factor.node, factor.groups, not factor.conj) in factors
+
+
+def _distinct_output(node: Contract) -> bool:
+    labels = [label for group in node.output for label in group]
+    return len(set(labels)) == len(labels)
+
+
+def _is_square(node: Node) -> bool:
+    return node.rank == 2 and node.shape[0] == node.shape[1]
+
+
+def _matrix_facts(node: Contract) -> set[str]:
+    found = _mirror_facts([node])
+    if node.output[0] == node.output[1]:
+        found.add("diagonal")
+        found |= _diagonal_facts(node)
+        return found
+    for factor in node.factors:
+        if isinstance(factor.node, Mask):
+            found |= _mask_over_output(factor, node)
+    chain = matrix_chain(node)
+    if chain is not None:
+        found |= _chain_facts(node.coefficient, chain)
+    return found
+
+
+def _diagonal_facts(node: Contract) -> set[str]:
+    each = [facts_of(f.node) for f in node.factors]
+    if node.coefficient > 0 and all("positive" in facts for facts in each):
+        return {"spd"}
+    if node.coefficient > 0 and all("nonnegative" in facts for facts in each):
+        return {"psd"}
+    return set()
+
+
+def _mask_over_output(factor: Factor, node: Contract) -> set[str]:
+    facts = facts_of(factor.node) - {"nonnegative", "symmetric", "hermitian"}
+    if factor.groups == node.output:
+        return set(facts)
+    if factor.groups == node.output[::-1]:
+        return {transposed_fact(fact) for fact in facts}
+    return set()
+
+
+def transposed_fact(fact: str) -> str:
+    """The fact that the transpose has when a matrix has the given one."""
+    if "lower" in fact:
+        return fact.replace("lower", "upper")
+    return fact.replace("upper", "lower")
+
+
+def _mirror_facts(terms: list[Contract]) -> set[str]:
+    """Symmetric, skew or hermitian, by comparing with the transpose term by term."""
+    own: Counter[object] = Counter()
+    mirrored: Counter[object] = Counter()
+    conjugated: Counter[object] = Counter()
+    real = all(term.real for term in terms)
+    for term in terms:
+        own[canonical_key(term, is_symmetric), term.coefficient] += 1
+        mirrored[canonical_key(term, is_symmetric, (1, 0)), term.coefficient] += 1
+        if not real:
+            flipped = tuple(Factor(f.node, f.groups, f.conj ^ (not f.node.real)) for f in term.factors)
+            swapped = Contract(term.coefficient, flipped, term.dims, term.output)
+            conjugated[canonical_key(swapped, is_symmetric, (1, 0)), term.coefficient] += 1
+    found: set[str] = set()
+    if own == mirrored:
+        found.add("symmetric")
+    if not real and own == conjugated:
+        found.add("hermitian")
+    if own == Counter({(key, -c): count for (key, c), count in mirrored.items()}):  # type: ignore[misc]
+        found.add("skew")
+    return found
+
+
+def matrix_chain(node: Contract) -> list[tuple[Factor, bool]] | None:
+    """The factors of a product of matrices from left to right, each with "transposed", or None."""
+    remaining = [f for f in node.factors if f.node.rank]
+    scalars = [f for f in node.factors if not f.node.rank]
+    if any(len(f.groups) != 2 or len(f.labels) != 2 for f in remaining) or not remaining:
+        return None
+    if any("positive" not in facts_of(f.node) for f in scalars):
+        return None
+    start, end = node.output[0][0], node.output[1][0]
+    chain: list[tuple[Factor, bool]] = []
+    current = start
+    while remaining:
+        step = [f for f in remaining if current in f.labels]
+        if len(step) != 1 or step[0].labels[0] == step[0].labels[1]:
+            return None
+        transposed = step[0].labels[1] == current
+        chain.append((step[0], transposed))
+        current = step[0].labels[0 if transposed else 1]
+        remaining.remove(step[0])
+    return chain if current == end else None
+
+
+def _chain_facts(coefficient: Fraction, chain: list[tuple[Factor, bool]]) -> set[str]:
+    each = [_seen_facts(f, transposed) for f, transposed in chain]
+    found = {fact for fact in _MULTIPLICATIVE if all(fact in facts for facts in each)}
+    if abs(coefficient) != 1:
+        found -= {"orthogonal", "unitary", "unit_lower", "unit_upper"}
+    if coefficient != 1:
+        found -= {"unit_lower", "unit_upper"}
+    if coefficient > 0:
+        found |= _congruence_facts(chain)
+    return found
+
+
+def _seen_facts(factor: Factor, transposed: bool) -> Facts:
+    facts = facts_of(factor.node)
+    return closure({transposed_fact(fact) for fact in facts}) if transposed else facts
+
+
+def _congruence_facts(chain: list[tuple[Factor, bool]]) -> set[str]:
+    """`B M Bᴴ` is positive semidefinite with M, and definite if B is known to be invertible too."""
+    half = len(chain) // 2
+    pairs = zip(chain[:half], reversed(chain), strict=False)
+    if not all(_is_adjoint(left, right) for left, right in pairs):
+        return set()
+    middle = closure({"spd"}) if len(chain) % 2 == 0 else facts_of(chain[half][0].node)
+    if "spd" in middle and all("invertible" in facts_of(f.node) for f, _ in chain[:half]):
+        return {"spd"}
+    return {"psd"} if "psd" in middle else set()
+
+
+def _is_adjoint(left: tuple[Factor, bool], right: tuple[Factor, bool]) -> bool:
+    """Whether the right matrix of a chain is the conjugate transpose of the left one."""
+    (f, f_transposed), (g, g_transposed) = left, right
+    if f.node != g.node:
+        return False
+    if f_transposed == g_transposed and f.conj == g.conj:
+        return "hermitian" in facts_of(f.node)
+    return f_transposed != g_transposed and (f.node.real or f.conj != g.conj)

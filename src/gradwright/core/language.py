@@ -1,0 +1,342 @@
+"""From text to nodes.
+
+The language is Python's expression syntax with the meaning of NumPy and PyTorch. A text is parsed by
+the standard library's `ast` and translated construct by construct; nothing of it is ever executed,
+and a construct outside the language is an error that names it. The translation keeps its own stack,
+so that only the depth that `ast` itself accepts is a limit.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from math import isfinite
+
+from gradwright.core import build
+from gradwright.core.contraction import conjugate
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import Node
+from gradwright.core.primitive import shape_text
+from gradwright.core.registry import Call, Outputs, Value, lookup
+from gradwright.errors import GradwrightError, LanguageError, ShapeError, UnknownNameError
+
+Plan = tuple[list[ast.expr], Callable[..., Value]]
+COMPARISONS = {ast.Gt: "greater", ast.GtE: "greater_equal", ast.Lt: "less", ast.LtE: "less_equal"}
+LONGEST_TEXT = 100_000
+
+
+def translate(text: str, variables: Mapping[str, Node], dims: Mapping[str, Dim]) -> Node | Outputs:
+    """The node that a text stands for.
+
+    Args:
+        text: an expression of the language.
+        variables: the nodes that names stand for.
+        dims: the dimension names that may be used as numbers, and inside `eye(n)`.
+    """
+    return _Translator(text, variables, dims).run(parse_text(text))
+
+
+def parse_text(text: str) -> ast.expr:
+    """The syntax tree of an expression, or an error that says where the text stops making sense."""
+    stripped = text.strip()
+    if not stripped:
+        raise LanguageError("the expression is empty: write something such as inv(X) @ A")
+    if len(stripped) > LONGEST_TEXT:
+        raise LanguageError(f"the text has {len(stripped)} characters; at most {LONGEST_TEXT} are read")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return ast.parse(stripped.replace("\n", " "), mode="eval").body
+    except SyntaxError as error:
+        raise LanguageError(_syntax_message(stripped, error)) from None
+    except (RecursionError, MemoryError):
+        raise LanguageError(
+            "the expression is nested too deeply to be read: name its parts and write it in pieces"
+        ) from None
+    except ValueError as error:
+        raise LanguageError(f"the text cannot be read: {error}") from None
+
+
+def _syntax_message(text: str, error: SyntaxError) -> str:
+    reason = (error.msg or "invalid syntax").split(". Perhaps")[0]
+    if "too many nested parentheses" in reason:
+        return "the expression has more than 200 nested parentheses: write it in pieces"
+    place = max((error.offset or 1) - 1, 0)
+    return f"the text is not an expression ({reason}) near '{text[max(place - 12, 0) : place + 12]}'"
+
+
+class _Translator:
+    """Translates one syntax tree, with the names that are in scope."""
+
+    def __init__(self, text: str, variables: Mapping[str, Node], dims: Mapping[str, Dim]) -> None:
+        self.text = text
+        self.variables = variables
+        self.dims = dims
+
+    def run(self, tree: ast.expr) -> Node | Outputs:
+        pending: list[tuple[ast.expr, Plan | None]] = [(tree, None)]
+        values: list[Value] = []
+        while pending:
+            current, plan = pending.pop()
+            if plan is None:
+                plan = self._plan(current)
+                pending.append((current, plan))
+                pending.extend((child, None) for child in reversed(plan[0]))
+                continue
+            start = len(values) - len(plan[0])
+            arguments = values[start:]
+            del values[start:]
+            values.append(self._combine(plan[1], arguments, current))
+        result = values[0]
+        if not isinstance(result, Node | Outputs):
+            raise LanguageError(f"'{self.text.strip()}' is not a tensor")
+        return result
+
+    def _combine(self, combine: Callable[..., Value], arguments: list[Value], tree: ast.expr) -> Value:
+        try:
+            return combine(*arguments)
+        except GradwrightError as error:
+            segment = written(tree)
+            if segment not in str(error) and not hasattr(error, "located"):
+                error.args = (f"in '{segment}': {error}",)
+            error.located = True  # type: ignore[attr-defined]
+            raise
+
+    def _plan(self, tree: ast.expr) -> Plan:
+        match tree:
+            case ast.Constant(value=value):
+                return [], lambda: self._constant(value)
+            case ast.Name(id=name):
+                return [], lambda: self._name(name)
+            case ast.UnaryOp(op=op, operand=operand):
+                return [operand], lambda value: self._unary(op, self._tensor(value, operand))
+            case ast.BinOp(left=left, op=op, right=right):
+                return [left, right], lambda a, b: self._binary(op, self._tensor(a, left), self._tensor(b, right))
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                return [left, right], lambda a, b: self._compare(op, self._tensor(a, left), self._tensor(b, right))
+            case ast.Attribute(value=inner, attr=name):
+                return [inner], lambda value: self._attribute(value, name, inner)
+            case ast.Call():
+                return self._call(tree)
+            case ast.Subscript(value=inner, slice=place):
+                return [inner], lambda value: self._subscript(self._tensor(value, inner), place)
+            case ast.List(elts=items):
+                return items, lambda *values: list(values)
+            case _:
+                raise LanguageError(
+                    f"'{written(tree)}' is {_CONSTRUCTS.get(type(tree), 'a construct')} "
+                    f"that the language does not have"
+                )
+
+    def _constant(self, value: object) -> Value:
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise LanguageError(f"'{value}' is not a number of the language")
+        if not isfinite(value):
+            raise LanguageError("the number is too large to be read")
+        return build.number(Fraction(repr(value)) if isinstance(value, float) else Fraction(value))
+
+    def _name(self, name: str) -> Value:
+        if name in self.variables:
+            return self.variables[name]
+        if name in self.dims:
+            return build.size(self.dims[name])
+        if name == "pi":
+            return build.constant("pi")
+        if name in _known_functions():
+            raise LanguageError(f"'{name}' is a function: write {lookup(name).usage}")
+        raise UnknownNameError(
+            f"'{name}' is not declared: give its dimensions, for instance {name}='n n' for a square matrix"
+        )
+
+    def _tensor(self, value: Value, tree: ast.expr) -> Node:
+        return Call("the expression", (value,), {}, (written(tree),)).node(0)
+
+    def _unary(self, op: ast.unaryop, value: Node) -> Value:
+        if isinstance(op, ast.USub):
+            return build.scale(-1, value)
+        if isinstance(op, ast.UAdd):
+            return value
+        raise LanguageError(f"the operator '{_OPERATORS.get(type(op), '?')}' is not in the language")
+
+    def _binary(self, op: ast.operator, left: Node, right: Node) -> Value:
+        match op:
+            case ast.MatMult():
+                return build.matmul(left, right)
+            case ast.Mult():
+                return build.multiply(left, right)
+            case ast.Add():
+                return build.plus(left, right)
+            case ast.Sub():
+                return build.minus(left, right)
+            case ast.Div():
+                return divide(left, right)
+            case ast.Pow():
+                return power(left, right)
+            case ast.BitXor():
+                raise LanguageError(
+                    "'^' is not a power here: write ** for the power of every entry, or "
+                    "matrix_power(X, k) for the power of a matrix"
+                )
+            case _:
+                raise LanguageError(f"the operator '{_OPERATORS.get(type(op), '?')}' is not in the language")
+
+    def _compare(self, op: ast.cmpop, left: Node, right: Node) -> Value:
+        if type(op) not in COMPARISONS:
+            raise LanguageError("where compares with >, >=, < or <=; no other comparison is in the language")
+        shape = build.common_shape(left, right, "a comparison")
+        spread = (build.spread(left, shape), build.spread(right, shape))
+        return lookup(COMPARISONS[type(op)]).build(Call(COMPARISONS[type(op)], spread, {}))
+
+    def _attribute(self, value: Value, name: str, tree: ast.expr) -> Value:
+        if isinstance(value, Outputs):
+            return value[name]
+        node = self._tensor(value, tree)
+        if name in ("T", "mT"):
+            return build.transpose(node)
+        if name in ("H", "mH"):
+            return conjugate(build.transpose(node))
+        raise LanguageError(
+            f"'.{name}' is not in the language: a tensor has .T and .H, and a function with several "
+            f"outputs has one name for each, as in qr(A).Q"
+        )
+
+    def _call(self, tree: ast.Call) -> Plan:
+        match tree.func:
+            case ast.Name(id=name):
+                pass
+            case _:
+                raise LanguageError(
+                    f"'{written(tree.func)}(…)' calls something that is not a function of the language"
+                )
+        if name in self.variables:
+            raise LanguageError(f"'{name}' is a variable and cannot be called; write * or @ to multiply")
+        function = lookup(name)
+        for argument in tree.args:
+            if isinstance(argument, ast.Starred):
+                raise LanguageError(f"'{written(argument)}' unpacks, which the language does not have")
+        keywords = [keyword.arg for keyword in tree.keywords]
+        if None in keywords:
+            raise LanguageError("'**' unpacks, which the language does not have")
+        texts = tuple(map(written, tree.args))
+
+        def combine(*values: Value) -> Value:
+            given = values[: len(tree.args)]
+            named = dict(zip(map(str, keywords), values[len(tree.args) :], strict=True))
+            return function.build(Call(name, given, named, texts))
+
+        return [*tree.args, *(keyword.value for keyword in tree.keywords)], combine
+
+    def _subscript(self, node: Node, place: ast.expr) -> Value:
+        places = place.elts if isinstance(place, ast.Tuple) else [place]
+        if len(places) > node.rank:
+            raise ShapeError(
+                f"{len(places)} indices for a tensor with {node.rank} axes: {shape_text(node.shape)}"
+            )
+        axis = 0
+        for item in places:
+            if isinstance(item, ast.Slice):
+                node = self._slice(node, axis, item)
+                axis += 1
+            else:
+                node = build.index(node, axis, self._whole(item))
+        return node
+
+    def _slice(self, node: Node, axis: int, item: ast.Slice) -> Node:
+        if item.step is not None:
+            raise LanguageError("a slice with a step is not in the language")
+        whole = node.shape[axis]
+        start = Dim.of(0) if item.lower is None else self._bound(item.lower, whole)
+        stop = whole if item.upper is None else self._bound(item.upper, whole)
+        if start == Dim.of(0) and stop == whole:
+            return node
+        return build.slice_axis(node, axis, start, stop)
+
+    def _bound(self, tree: ast.expr, whole: Dim) -> Dim:
+        try:
+            bound = self._dim(tree)
+        except ValueError:
+            raise LanguageError(
+                f"'{written(tree)}' cannot bound a slice: whole numbers and dimension names can"
+            ) from None
+        value = bound.value
+        return whole + value if value is not None and value < 0 else bound
+
+    def _dim(self, tree: ast.expr) -> Dim:
+        match tree:
+            case ast.Constant(value=int(value)) if not isinstance(value, bool):
+                return Dim.of(value)
+            case ast.Name(id=name) if name in self.dims:
+                return self.dims[name]
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return Dim.of(0) - self._dim(operand)
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return self._dim(left) + self._dim(right)
+            case ast.BinOp(left=left, op=ast.Sub(), right=right):
+                return self._dim(left) - self._dim(right)
+            case _:
+                raise ValueError
+
+    def _whole(self, tree: ast.expr) -> int:
+        match tree:
+            case ast.Constant(value=int(value)) if not isinstance(value, bool):
+                return value
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
+                return -value
+            case _:
+                raise LanguageError(
+                    f"'{written(tree)}' cannot be an index: only constant whole numbers and ':' can"
+                )
+
+
+def divide(left: Node, right: Node) -> Node:
+    """`a / b`, entry by entry; exact where b is a number."""
+    value = build.as_number(right)
+    if value is not None:
+        if not value:
+            raise LanguageError("division by zero")
+        return build.scale(1 / value, left)
+    return build.multiply(left, _call_function("reciprocal", right))
+
+
+def power(base: Node, exponent: Node) -> Node:
+    """`a ** k`, entry by entry; the exponent may be a variable."""
+    return _call_function("power", base, exponent)
+
+
+def _call_function(name: str, *arguments: Node) -> Node:
+    result = lookup(name).build(Call(name, arguments, {}))
+    assert isinstance(result, Node)
+    return result
+
+
+def written(tree: ast.expr) -> str:
+    """The text of a part of an expression, shortened."""
+    try:
+        text = ast.unparse(tree)
+    except RecursionError:
+        return "the expression"
+    return text if len(text) <= 60 else f"{text[:28]} … {text[-28:]}"
+
+
+def _known_functions() -> Mapping[str, object]:
+    from gradwright.core.registry import FUNCTIONS
+
+    return FUNCTIONS
+
+
+_OPERATORS: dict[type, str] = {
+    ast.Mod: "%", ast.FloorDiv: "//", ast.LShift: "<<", ast.RShift: ">>", ast.BitOr: "|",
+    ast.BitAnd: "&", ast.Not: "not", ast.Invert: "~",
+}  # fmt: skip
+_CONSTRUCTS: dict[type, str] = {
+    ast.Lambda: "a lambda", ast.ListComp: "a comprehension", ast.GeneratorExp: "a comprehension",
+    ast.SetComp: "a comprehension", ast.DictComp: "a comprehension", ast.IfExp: "a conditional",
+    ast.BoolOp: "a Boolean operation", ast.NamedExpr: "an assignment", ast.Dict: "a dictionary",
+    ast.Set: "a set", ast.Tuple: "a tuple", ast.JoinedStr: "a formatted string",
+    ast.Await: "await", ast.Yield: "yield", ast.Starred: "an unpacking",
+    ast.Compare: "a chain of comparisons",
+}  # fmt: skip

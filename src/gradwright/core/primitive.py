@@ -1,0 +1,230 @@
+"""The record of a primitive: one function of tensors, and everything that is known about it.
+
+A record is data. What defines the function is either an identity (equations that its outputs
+satisfy, solved on first use by `gradwright.diff`), or a formula in other functions, or an explicit
+differential; where several are given they are independent statements that check one another. All of
+them are texts of the language, in the names of the signature:
+
+    inv = Primitive(
+        name="inv",
+        signature="X: ... n n -> Y: ... n n invertible",
+        identity=("Y @ X = eye(n)",),
+        numpy="numpy.linalg.inv",
+        ...
+    )
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from gradwright.core.declarations import Declaration, parse_declarations
+from gradwright.core.dims import Dim
+from gradwright.core.facts import Facts, closure
+from gradwright.core.nodes import Node, Parameter, Shape
+from gradwright.errors import DimensionMismatchError, ShapeError, UnsupportedError
+
+Implementation = str | Callable[..., object]
+FactRule = Callable[[int, tuple[Parameter, ...], tuple[Facts, ...]], set[str]]
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a primitive is written: a suffix (`X⁻¹`), or a name before its arguments.
+
+    Attributes:
+        text: a template in Unicode, such as `{X}⁻¹`; empty for the function call.
+        latex: the same for LaTeX.
+        name: the name in front of the arguments in mathematical text, such as `chol`.
+    """
+
+    text: str = ""
+    latex: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Arguments at which a primitive is tried: declarations of the inputs, and parameters."""
+
+    declarations: str
+    parameters: tuple[Parameter, ...] = ()
+
+
+@dataclass(frozen=True)
+class ErrorSample:
+    """Text that has to be refused, and a part of the message that it gets."""
+
+    text: str
+    declarations: str
+    message: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Primitive:
+    """One function of tensors.
+
+    Attributes:
+        name: the name in the language.
+        signature: `inputs -> outputs`, as declarations. A leading `...` allows batch axes; an input
+            without dimensions and with `...` makes the function elementwise.
+        summary: one line for the catalogue.
+        identity: equations between inputs and outputs that define the outputs.
+        definition: a formula for each output, in other functions.
+        differential: a formula for each output's differential, in the inputs, the outputs and the
+            directions (`dX` for the input X).
+        conditions: what the function, or its derivative, needs of its inputs, in words.
+        gauge: the freedom that the outputs have, in words.
+        note: a convention that a derivation has to state, such as the subgradient at a kink.
+        preserves: facts that the output has when the first input has them.
+        fact_rule: further facts of the outputs.
+        field: `same` if the outputs are complex exactly when an input is, else `real` or `complex`,
+            for all outputs or one by one.
+        real_only: whether complex arguments are refused.
+        numpy, torch, jax: the function in each library, as a dotted name or a callable.
+        notation: how it is written.
+        samples, error_samples: arguments to test it at, and texts that must be refused.
+        source: where the mathematics comes from.
+        origin: distinguishes primitives of one name that were defined differently.
+    """
+
+    name: str
+    signature: str
+    summary: str
+    identity: tuple[str, ...] = ()
+    definition: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
+    differential: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
+    conditions: tuple[str, ...] = ()
+    gauge: str = ""
+    note: str = ""
+    preserves: tuple[str, ...] = ()
+    fact_rule: FactRule | None = None
+    field: str | tuple[str, ...] = "same"
+    real_only: bool = False
+    numpy: Implementation | None = None
+    torch: Implementation | None = None
+    jax: Implementation | None = None
+    notation: Notation = Notation()
+    samples: tuple[Sample, ...] = ()
+    error_samples: tuple[ErrorSample, ...] = ()
+    source: str = ""
+    origin: str = ""
+
+    @cached_property
+    def inputs(self) -> tuple[Declaration, ...]:
+        """The formal inputs."""
+        return parse_declarations(self.signature.partition("->")[0])
+
+    @cached_property
+    def outputs(self) -> tuple[Declaration, ...]:
+        """The outputs by name."""
+        return parse_declarations(self.signature.partition("->")[2])
+
+    @cached_property
+    def token(self) -> str:
+        """What tells this primitive from every other one."""
+        return f"{self.name}({self.signature}){self.origin}"
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether the function acts entry by entry."""
+        return all(d.batched and not d.shape for d in (*self.inputs, *self.outputs))
+
+    @property
+    def batched(self) -> bool:
+        """Whether leading batch axes are allowed."""
+        return self.inputs[0].batched
+
+    def bind(self, shapes: tuple[Shape, ...]) -> tuple[Shape, dict[str, Dim]]:
+        """The batch axes, and what the signature's dimensions stand for, given argument shapes.
+
+        Raises:
+            ShapeError: the shapes do not fit the signature.
+        """
+        sizes: dict[str, Dim] = {}
+        batch = self._batch(shapes)
+        for formal, shape in zip(self.inputs, shapes, strict=True):
+            for expected, actual in zip(formal.shape, shape[len(batch) :], strict=True):
+                self._bind_dim(sizes, formal, shape, expected, actual)
+        return batch, sizes
+
+    def output_shape(self, index: int, arguments: tuple[Node, ...]) -> Shape:
+        """The shape of an output, from the shapes of the arguments."""
+        batch, sizes = self.bind(tuple(argument.shape for argument in arguments))
+        return batch + tuple(dim.substitute(sizes) for dim in self.outputs[index].shape)
+
+    def real(self, index: int, arguments_real: tuple[bool, ...]) -> bool:
+        """Whether an output is real; complex arguments are refused where they make no sense."""
+        if self.real_only and not all(arguments_real):
+            raise UnsupportedError(
+                f"{self.name} takes real tensors, and this one is complex: take its real part, its "
+                f"imaginary part or its absolute value first"
+            )
+        kind = self.field if isinstance(self.field, str) else self.field[index]
+        return kind == "real" or (kind == "same" and all(arguments_real))
+
+    def facts(
+        self, index: int, parameters: tuple[Parameter, ...], arguments: tuple[Facts, ...]
+    ) -> Facts:
+        """What is known of an output, from what is known of the arguments."""
+        found = set(self.outputs[index].facts)
+        if arguments:
+            found |= {fact for fact in self.preserves if fact in arguments[0]}
+        if self.fact_rule is not None:
+            found |= self.fact_rule(index, parameters, arguments)
+        return closure(found)
+
+    def _batch(self, shapes: tuple[Shape, ...]) -> Shape:
+        found: Shape | None = None
+        for formal, shape in zip(self.inputs, shapes, strict=True):
+            extra = len(shape) - len(formal.shape)
+            if extra < 0 or (extra and not formal.batched):
+                raise ShapeError(
+                    f"{self.name} takes {_described(formal)}, but this argument has "
+                    f"{len(shape)} dimension(s): {shape_text(shape)}"
+                )
+            batch = shape[:extra]
+            if found is not None:
+                self._check_batch(found, batch)
+            found = batch
+        return found or ()
+
+    def _check_batch(self, left: Shape, right: Shape) -> None:
+        if len(left) != len(right):
+            raise ShapeError(
+                f"{self.name} takes arguments with the same leading axes, but these are "
+                f"{shape_text(left)} and {shape_text(right)}"
+            )
+        for a, b in zip(left, right, strict=True):
+            if a != b:
+                raise DimensionMismatchError(
+                    f"{self.name} takes arguments with the same leading axes, but these are "
+                    f"{shape_text(left)} and {shape_text(right)}", a, b,
+                )  # fmt: skip
+
+    def _bind_dim(
+        self, sizes: dict[str, Dim], formal: Declaration, shape: Shape, expected: Dim, actual: Dim
+    ) -> None:
+        name = expected.name
+        wanted = expected if name is None else sizes.setdefault(name, actual)
+        if wanted != actual:
+            kind = "a square matrix" if len(set(formal.shape)) == 1 < len(formal.shape) else None
+            takes = f"takes {kind}" if kind else f"takes {self.signature.partition('->')[0].strip()}"
+            raise DimensionMismatchError(
+                f"{self.name} {takes}, but '{formal.name}' is {shape_text(shape)}, "
+                f"and {wanted} and {actual} are different dimensions", wanted, actual,
+            )  # fmt: skip
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape for a message: `n × m`, or `a scalar`."""
+    return " × ".join(map(str, shape)) if shape else "a scalar"
+
+
+def _described(formal: Declaration) -> str:
+    kinds = {0: "a scalar", 1: "a vector", 2: "a matrix"}
+    kind = kinds.get(len(formal.shape), f"a tensor with {len(formal.shape)} axes")
+    return f"{kind} for '{formal.name}'"
+

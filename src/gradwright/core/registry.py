@@ -1,0 +1,194 @@
+"""The functions of the language by name, and the primitives behind them.
+
+A module under `gradwright.prims` registers what it defines when it is imported. The language looks
+functions up here, and so do the templates of primitives that are given by formulas in others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from gradwright.core.build import as_number
+from gradwright.core.nodes import Apply, Node, Parameter
+from gradwright.core.primitive import Primitive, shape_text
+from gradwright.errors import ShapeError, UnknownNameError
+
+FUNCTIONS: dict[str, Function] = {}
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The outputs of a function that has several; one is picked by its name."""
+
+    function: str
+    by_name: Mapping[str, Node]
+
+    def __getitem__(self, name: str) -> Node:
+        if name not in self.by_name:
+            names = ", ".join(self.by_name)
+            near = get_close_matches(name, self.by_name, n=1, cutoff=0.4)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise UnknownNameError(f"{self.function} has the outputs {names}, and no '{name}'{hint}")
+        return self.by_name[name]
+
+
+Value = Node | Outputs | str | None | list["Value"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call in a text: what is called, with what, and how the arguments were written."""
+
+    function: str
+    positional: tuple[Value, ...]
+    keywords: Mapping[str, Value]
+    texts: tuple[str, ...] = ()
+
+    def node(self, place: int) -> Node:
+        """The positional argument, which has to be a tensor."""
+        value = self.positional[place]
+        if isinstance(value, Node):
+            return value
+        text = self.texts[place] if place < len(self.texts) else str(value)
+        if isinstance(value, Outputs):
+            names = " or ".join(f".{name}" for name in value.by_name)
+            raise ShapeError(f"{value.function} has several outputs: write {text}{names}")
+        raise ShapeError(f"{self.function} takes tensors, and {text} is not one")
+
+    def nodes(self) -> tuple[Node, ...]:
+        """All positional arguments as tensors."""
+        return tuple(self.node(place) for place in range(len(self.positional)))
+
+    def expect(self, least: int, most: int, keywords: tuple[str, ...] = (), usage: str = "") -> None:
+        """Refuse a wrong number of arguments or a keyword that the function does not take."""
+        count = len(self.positional)
+        form = f": {usage}" if usage else ""
+        if not least <= count <= most:
+            wanted = str(least) if least == most else f"{least} to {most}"
+            raise ShapeError(f"{self.function} takes {wanted} argument(s), and {count} are given{form}")
+        for name in self.keywords:
+            if name not in keywords:
+                raise ShapeError(f"{self.function} has no argument named '{name}'{form}")
+
+    def integer(self, name: str, place: int | None, default: int | None) -> int | None:
+        """A constant whole number, given by position or by keyword."""
+        value: Value = self.keywords.get(name)
+        if place is not None and place < len(self.positional):
+            value = self.positional[place]
+        if value is None:
+            return default
+        found = as_number(value) if isinstance(value, Node) else None
+        if found is None or found.denominator != 1:
+            raise ShapeError(f"{self.function}: '{name}' has to be a constant whole number")
+        return found.numerator
+
+    def axis(self, rank: int, place: int | None = None) -> int | None:
+        """The argument `axis`, counted from the front; None if it is not given."""
+        axis = self.integer("axis", place, None)
+        if axis is None:
+            return None
+        if not -rank <= axis < rank:
+            raise ShapeError(
+                f"{self.function}: axis {axis} does not exist; the tensor has {rank} axes"
+            )
+        return axis % rank
+
+
+Builder = Callable[[Call], Node | Outputs]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the language.
+
+    Attributes:
+        name: as it is written.
+        build: from a call to a node.
+        usage: how a call looks.
+        summary: one line for the catalogue.
+        primitives: the records behind it, if it is not given by a formula alone.
+    """
+
+    name: str
+    build: Builder
+    usage: str
+    summary: str
+    primitives: tuple[Primitive, ...] = ()
+
+
+def register(function: Function) -> Function:
+    """Make a function known to the language."""
+    FUNCTIONS[function.name] = function
+    return function
+
+
+def formula(name: str, usage: str, summary: str) -> Callable[[Builder], Function]:
+    """Register a function that is given by a formula: the decorated builder."""
+
+    def decorate(build: Builder) -> Function:
+        return register(Function(name, build, usage, summary))
+
+    return decorate
+
+
+def primitive_function(*overloads: Primitive) -> Function:
+    """The function of a primitive; records of one name differ by the ranks of their inputs."""
+    first = overloads[0]
+    usage = f"{first.name}({', '.join(d.name for d in first.inputs)})"
+
+    def build(call: Call) -> Node | Outputs:
+        return apply_overload(overloads, call, usage)
+
+    return Function(first.name, build, usage, first.summary, overloads)
+
+
+def register_primitive(*overloads: Primitive) -> Function:
+    """Register the function of a primitive."""
+    return register(primitive_function(*overloads))
+
+
+def apply_overload(overloads: tuple[Primitive, ...], call: Call, usage: str) -> Node | Outputs:
+    """Apply the record whose inputs have the ranks of the arguments."""
+    count = len(overloads[0].inputs)
+    call.expect(count, count, usage=usage)
+    arguments = call.nodes()
+    return apply_primitive(_choose(overloads, arguments), (), arguments)
+
+
+def apply_primitive(
+    primitive: Primitive, parameters: tuple[Parameter, ...], arguments: tuple[Node, ...]
+) -> Node | Outputs:
+    """The output of a primitive, or its outputs by name."""
+    outputs = {
+        declared.name: Apply(primitive, parameters, arguments, place)
+        for place, declared in enumerate(primitive.outputs)
+    }
+    return next(iter(outputs.values())) if len(outputs) == 1 else Outputs(primitive.name, outputs)
+
+
+def lookup(name: str) -> Function:
+    """The function of that name.
+
+    Raises:
+        UnknownNameError: there is none; the nearest names are suggested.
+    """
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
+    near = get_close_matches(name, FUNCTIONS, n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise UnknownNameError(f"there is no function '{name}' in the language{hint}")
+
+
+def _choose(overloads: tuple[Primitive, ...], arguments: tuple[Node, ...]) -> Primitive:
+    for primitive in overloads:
+        ranks = [argument.rank - len(d.shape) for d, argument in zip(primitive.inputs, arguments, strict=True)]
+        allowed = all(r == 0 or (r > 0 and d.batched) for r, d in zip(ranks, primitive.inputs, strict=True))
+        if allowed and len(set(ranks)) == 1:
+            return primitive
+    if len(overloads) == 1:
+        return overloads[0]
+    forms = " or ".join(p.signature.partition("->")[0].strip() for p in overloads)
+    shapes = " and ".join(shape_text(argument.shape) for argument in arguments)
+    raise ShapeError(f"{overloads[0].name} takes {forms}; these are {shapes}")

@@ -1,0 +1,78 @@
+"""The normal form of sums.
+
+`add` flattens sums of sums, drops zeros and collects terms that are the same product up to a
+rational number, the order of the factors, the names of the labels and the orientation of symmetric
+matrices. Terms keep the order in which they were written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
+from fractions import Fraction
+
+from gradwright.core.canonical import as_product, canonical_key, rough_key
+from gradwright.core.contraction import contract, is_zero, scale, zero
+from gradwright.core.inference import is_symmetric
+from gradwright.core.nodes import Add, Node
+
+
+def add(terms: Iterable[Node]) -> Node:
+    """The normal form of a sum of tensors of one shape; at least one term."""
+    flat = list(_flatten(terms))
+    kept = _collect([term for term in flat if not is_zero(term)])
+    if not kept:
+        return zero(flat[0].shape)
+    return kept[0] if len(kept) == 1 else Add(tuple(kept))
+
+
+def scaled(coefficient: Fraction | int, node: Node) -> Node:
+    """A rational multiple; a sum is multiplied term by term."""
+    if isinstance(node, Add):
+        return add(scaled(coefficient, term) for term in node.terms)
+    return scale(coefficient, node)
+
+
+def negate(node: Node) -> Node:
+    """Minus a tensor."""
+    return scaled(-1, node)
+
+
+def subtract(left: Node, right: Node) -> Node:
+    """The difference of two tensors of one shape."""
+    return add([left, negate(right)])
+
+
+def terms_of(node: Node) -> tuple[Node, ...]:
+    """The terms of a sum; the node alone if it is none."""
+    return node.terms if isinstance(node, Add) else (node,)
+
+
+def like_key(node: Node) -> Hashable:
+    """The key that like terms share."""
+    return canonical_key(node, is_symmetric)
+
+
+def _flatten(terms: Iterable[Node]) -> Iterator[Node]:
+    for term in terms:
+        yield from terms_of(term)
+
+
+def _collect(terms: list[Node]) -> list[Node]:
+    """Add like terms; terms whose factors differ are told apart without a canonical key."""
+    counts = Counter(map(rough_key, terms))
+    totals: dict[Hashable, Fraction] = {}
+    first: dict[Hashable, Node] = {}
+    for place, term in enumerate(terms):
+        key: Hashable = place if counts[rough_key(term)] == 1 else like_key(term)
+        totals[key] = totals.get(key, Fraction(0)) + as_product(term).coefficient
+        first.setdefault(key, term)
+    return [_with_coefficient(first[key], total) for key, total in totals.items() if total]
+
+
+def _with_coefficient(term: Node, coefficient: Fraction) -> Node:
+    product = as_product(term)
+    if product.coefficient == coefficient:
+        return term
+    dims = dict(enumerate(product.dims))
+    return contract(coefficient, product.factors, product.output, dims)

@@ -1,0 +1,212 @@
+"""The texts of a primitive's record as nodes, and their instantiation.
+
+A template is a node in the formal names of the signature. It is put to use by one simultaneous
+substitution of formals, outputs, directions and dimension names, over any leading batch axes; it is
+an error if a formal is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gradwright.core.build import size
+from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.declarations import Declaration
+from gradwright.core.dims import Dim
+from gradwright.core.facts import tangent
+from gradwright.core.language import translate
+from gradwright.core.nodes import (
+    Add,
+    Apply,
+    Contract,
+    Direction,
+    Equation,
+    Factor,
+    HalfVectorisation,
+    Hole,
+    Mask,
+    Node,
+    Parameter,
+    Selection,
+    Shape,
+    Size,
+    Solve,
+    Symbol,
+    Unknown,
+)
+from gradwright.core.primitive import Primitive
+from gradwright.core.sums import add
+from gradwright.core.walks import postorder
+from gradwright.errors import UnsupportedError
+
+Parameters = tuple[Parameter, ...]
+
+
+@dataclass(frozen=True)
+class Formals:
+    """The leaves of a primitive's templates."""
+
+    inputs: tuple[Symbol, ...]
+    outputs: tuple[Symbol, ...]
+    input_directions: tuple[Direction, ...]
+    output_directions: tuple[Direction, ...]
+    dims: Mapping[str, Dim]
+
+    @property
+    def scope(self) -> dict[str, Node]:
+        """The names of a template: inputs, outputs, and their directions."""
+        values = (*self.inputs, *self.outputs)
+        moves = (*self.input_directions, *self.output_directions)
+        return {**{s.name: s for s in values}, **{d.name: d for d in moves}}
+
+
+@lru_cache(maxsize=None)
+def formals(primitive: Primitive) -> Formals:
+    """The formal symbols of a primitive; complex ones where it may be, so that no conjugate is lost."""
+    complex_field = not primitive.real_only
+    inputs = tuple(_formal(declared, complex_field) for declared in primitive.inputs)
+    outputs = tuple(
+        _formal(declared, not primitive.real(place, (not complex_field,)))
+        for place, declared in enumerate(primitive.outputs)
+    )
+    names = {name for symbol in inputs for dim in symbol.shape for name in dim.names}
+    return Formals(
+        inputs,
+        outputs,
+        tuple(Direction(s.name, s.shape, tangent(s.facts)) for s in inputs),
+        tuple(Direction(s.name, s.shape, tangent(s.facts)) for s in outputs),
+        {name: Dim.of(name) for name in sorted(names)},
+    )
+
+
+def _formal(declared: Declaration, complex_field: bool) -> Symbol:
+    facts = declared.facts | {"complex"} if complex_field else declared.facts
+    return Symbol(declared.name, declared.shape, frozenset(facts))
+
+
+@lru_cache(maxsize=None)
+def definition(primitive: Primitive, index: int, parameters: Parameters) -> Node | None:
+    """The formula that an output is given by."""
+    return _template(primitive, primitive.definition, index, parameters)
+
+
+@lru_cache(maxsize=None)
+def stated_differential(primitive: Primitive, index: int, parameters: Parameters) -> Node | None:
+    """The differential of an output as the record states it."""
+    return _template(primitive, primitive.differential, index, parameters)
+
+
+def _template(primitive: Primitive, texts: object, index: int, parameters: Parameters) -> Node | None:
+    written = texts(*parameters) if callable(texts) else texts
+    assert isinstance(written, tuple)
+    if not written:
+        return None
+    scope = formals(primitive)
+    found = translate(written[index], scope.scope, scope.dims)
+    assert isinstance(found, Node)
+    return found
+
+
+def instantiate(
+    template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, Dim], batch: Shape = ()
+) -> Node:
+    """A template with nodes put for its leaves and dimensions for its dimension names.
+
+    Args:
+        template: a node over formal symbols and directions.
+        leaves: what each of them stands for, with the batch axes in front.
+        dims: what the dimension names stand for.
+        batch: leading axes that every leaf has.
+    """
+    done: dict[Node, Node] = {}
+    lifted: set[Node] = set()
+    for node in postorder(template):
+        if isinstance(node, Symbol | Direction):
+            done[node] = leaves[node]
+            lifted.add(node)
+            continue
+        if any(child in lifted for child in node.children):
+            lifted.add(node)
+        done[node] = _instance(node, done, lifted, dims, batch)
+    return done[template] if template in lifted else _spread(done[template], batch)
+
+
+def _instance(
+    node: Node, done: Mapping[Node, Node], lifted: set[Node], dims: Mapping[str, Dim], batch: Shape
+) -> Node:
+    match node:
+        case Contract():
+            return _contract_instance(node, done, lifted, dims, batch)
+        case Add():
+            return add(_lift(child, done, lifted, batch) for child in node.terms)
+        case Apply():
+            if node in lifted:
+                arguments = tuple(_lift(child, done, lifted, batch) for child in node.arguments)
+            else:
+                arguments = tuple(done[child] for child in node.arguments)
+            return Apply(node.primitive, node.parameters, arguments, node.index)
+        case Solve():
+            if batch:
+                raise UnsupportedError(
+                    "a function that is defined by an identity cannot be differentiated over leading "
+                    "batch axes here; differentiate one matrix (the emitted code takes batches)"
+                )
+            return _solve_instance(node, done, dims)
+        case _:
+            return _leaf_instance(node, dims)
+
+
+def _contract_instance(
+    node: Contract, done: Mapping[Node, Node], lifted: set[Node], dims: Mapping[str, Dim], batch: Shape
+) -> Node:
+    count = len(node.dims)
+    extra = tuple((count + place,) for place in range(len(batch)))
+    labels = {**dict(enumerate(dim.substitute(dims) for dim in node.dims))}
+    factors = [
+        Factor(done[f.node], (*extra, *f.groups) if f.node in lifted else f.groups, f.conj)
+        for f in node.factors
+    ]
+    if node not in lifted:
+        return contract(node.coefficient, factors, node.output, labels)
+    labels.update({count + place: dim for place, dim in enumerate(batch)})
+    return contract(node.coefficient, factors, (*extra, *node.output), labels)
+
+
+def _solve_instance(node: Solve, done: Mapping[Node, Node], dims: Mapping[str, Dim]) -> Node:
+    unknowns = tuple(
+        Unknown(tuple(dim.substitute(dims) for dim in u.shape), u.space, u.real) for u in node.unknowns
+    )
+    equations = tuple(Equation(done[e.operator], e.space) for e in node.equations)
+    return Solve(unknowns, equations, tuple(done[side] for side in node.right_sides), node.index)
+
+
+def _lift(child: Node, done: Mapping[Node, Node], lifted: set[Node], batch: Shape) -> Node:
+    return done[child] if child in lifted else _spread(done[child], batch)
+
+
+def _spread(node: Node, batch: Shape) -> Node:
+    if not batch:
+        return node
+    labels = list(range(len(batch) + node.rank))
+    dims = dict(enumerate((*batch, *node.shape)))
+    return contract(1, [plain(node, labels[len(batch) :])], simple(labels), dims)
+
+
+def _leaf_instance(node: Node, dims: Mapping[str, Dim]) -> Node:
+    match node:
+        case Size(dim=dim):
+            return size(dim.substitute(dims))
+        case Mask():
+            return Mask(*node.weights, tuple(dim.substitute(dims) for dim in node.shape))
+        case Selection():
+            part = None if node.part is None else node.part.substitute(dims)
+            return Selection(node.whole.substitute(dims), part, node.offset.substitute(dims))
+        case HalfVectorisation():
+            return HalfVectorisation(node.dim.substitute(dims))
+        case Hole():
+            return Hole(node.number, tuple(dim.substitute(dims) for dim in node.shape), node.real)
+        case _:
+            return node
+

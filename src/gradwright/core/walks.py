@@ -1,0 +1,138 @@
+"""Walks over expressions. All are iterative: a deep expression must not exhaust the stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from gradwright.core.contraction import contract
+from gradwright.core.nodes import (
+    Add,
+    Apply,
+    Contract,
+    Direction,
+    Equation,
+    Factor,
+    Hole,
+    Node,
+    Solve,
+    Symbol,
+)
+from gradwright.core.sums import add
+
+
+def postorder(*roots: Node) -> Iterator[Node]:
+    """Every distinct node below the roots, children before parents, in source order."""
+    seen: set[Node] = set()
+    for root in roots:
+        stack: list[tuple[Node, bool]] = [(root, False)]
+        while stack:
+            node, expanded = stack.pop()
+            if expanded:
+                yield node
+            elif node not in seen:
+                seen.add(node)
+                stack.append((node, True))
+                stack.extend((child, False) for child in reversed(node.children) if child not in seen)
+
+
+def rebuild(node: Node, children: tuple[Node, ...]) -> Node:
+    """The same node over other children, in normal form."""
+    if children == node.children:
+        return node
+    match node:
+        case Contract():
+            pairs = zip(node.factors, children, strict=True)
+            factors = [Factor(child, f.groups, f.conj) for f, child in pairs]
+            return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+        case Add():
+            return add(children)
+        case Apply():
+            return Apply(node.primitive, node.parameters, children, node.index)
+        case Solve():
+            count = len(node.equations)
+            pairs = zip(children[:count], node.equations, strict=True)
+            equations = tuple(Equation(operator, e.space) for operator, e in pairs)
+            return Solve(node.unknowns, equations, children[count:], node.index)
+        case _:
+            return node
+
+
+def transform(root: Node, step: Callable[[Node], Node]) -> Node:
+    """Rebuild bottom-up; `step` sees every node after its children were replaced."""
+    done: dict[Node, Node] = {}
+    for node in postorder(root):
+        children = tuple(done[child] for child in node.children)
+        done[node] = step(rebuild(node, children))
+    return done[root]
+
+
+def substitute(root: Node, replacements: Mapping[Node, Node]) -> Node:
+    """Put nodes for nodes, all at once. A hole is replaced only where it is free."""
+    if not replacements:
+        return root
+    holes = any(isinstance(node, Hole) for node in replacements)
+    others = {k: v for k, v in replacements.items() if not isinstance(k, Hole)} if holes else {}
+    return _substitute(root, dict(replacements), others, holes)
+
+
+def _substitute(
+    root: Node, replacements: Mapping[Node, Node], under_binder: Mapping[Node, Node], holes: bool
+) -> Node:
+    done: dict[Node, Node] = dict(replacements)
+    for node in postorder(root):
+        if node in done:
+            continue
+        if isinstance(node, Solve) and holes:
+            done[node] = _substitute_solve(node, done, under_binder)
+        else:
+            done[node] = rebuild(node, tuple(done[child] for child in node.children))
+    return done[root]
+
+
+def _substitute_solve(
+    node: Solve, done: Mapping[Node, Node], under_binder: Mapping[Node, Node]
+) -> Node:
+    equations = tuple(
+        Equation(_substitute(e.operator, under_binder, under_binder, holes=False), e.space)
+        for e in node.equations
+    )
+    return Solve(node.unknowns, equations, tuple(done[side] for side in node.right_sides), node.index)
+
+
+def free_leaves(root: Node) -> tuple[Node, ...]:
+    """The symbols, directions and free holes below a node, in source order."""
+    return tuple(free_leaves_of(root)[root])
+
+
+def free_leaves_of(*roots: Node) -> dict[Node, dict[Node, None]]:
+    """For every node below the roots, its free leaves in source order."""
+    found: dict[Node, dict[Node, None]] = {}
+    for node in postorder(*roots):
+        leaves: dict[Node, None] = {}
+        if isinstance(node, Symbol | Direction | Hole):
+            leaves[node] = None
+        bound = len(node.equations) if isinstance(node, Solve) else 0
+        for place, child in enumerate(node.children):
+            kept = found[child]
+            if place < bound:
+                kept = {leaf: None for leaf in kept if not isinstance(leaf, Hole)}
+            leaves.update(kept)
+        found[node] = leaves
+    return found
+
+
+def symbols(root: Node) -> tuple[Symbol, ...]:
+    """The symbols below a node, in source order."""
+    return tuple(node for node in postorder(root) if isinstance(node, Symbol))
+
+
+def directions(root: Node) -> tuple[Direction, ...]:
+    """The directions below a node, in source order."""
+    return tuple(node for node in postorder(root) if isinstance(node, Direction))
+
+
+def depends_on(roots: Iterable[Node], leaves: Iterable[Node]) -> set[Node]:
+    """The nodes below the roots that contain one of the leaves, a bound hole not counted."""
+    wanted = set(leaves)
+    all_leaves = free_leaves_of(*roots)
+    return {node for node, inside in all_leaves.items() if not wanted.isdisjoint(inside)}

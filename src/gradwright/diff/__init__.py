@@ -1,0 +1,1 @@
+"""Differentials of expressions, and the solution of identities for the differentials they define."""

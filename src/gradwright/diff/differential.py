@@ -1,0 +1,138 @@
+"""The differential of an expression.
+
+d distributes over a contraction by the product rule, over a sum term by term, over a primitive by
+its template, and over the solution of linear equations by
+
+    E[H] = C   ⇒   E[dH] = dC − (dE)[H],
+
+which holds because the spaces of a `Solve` are constant. The result is an expression that is linear
+in its directions, and a directed acyclic graph as compact as the expression itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from gradwright.core.contraction import contract, is_zero, zero
+from gradwright.core.facts import tangent
+from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole, Node, Parameter, Solve, Symbol
+from gradwright.core.primitive import Primitive
+from gradwright.core.sums import add, negate
+from gradwright.core.templates import definition, formals, instantiate, stated_differential
+from gradwright.core.walks import depends_on, postorder
+from gradwright.errors import DerivationError
+from gradwright.linear.forms import push
+
+Rule = Callable[[Primitive, int, tuple[Parameter, ...]], Node]
+
+
+def direction(symbol: Symbol) -> Direction:
+    """The direction of a variable, with the facts of a perturbation of it."""
+    return Direction(symbol.name, symbol.shape, tangent(symbol.facts))
+
+
+def differential(root: Node, directions: Mapping[Node, Node]) -> Node:
+    """The differential of an expression, linear in the given directions of its symbols."""
+    return differentials((root,), directions)[root]
+
+
+def differentials(roots: tuple[Node, ...], directions: Mapping[Node, Node]) -> dict[Node, Node]:
+    """The differentials of several expressions, with their common parts shared."""
+    moving = depends_on(roots, directions)
+    done: dict[Node, Node] = dict(directions)
+    for node in postorder(*roots):
+        if node in moving and node not in done:
+            done[node] = _of_node(node, done, directions)
+    return {root: done.get(root, zero(root.shape)) for root in roots}
+
+
+def _of_node(node: Node, done: Mapping[Node, Node], directions: Mapping[Node, Node]) -> Node:
+    match node:
+        case Contract():
+            return _of_contract(node, done)
+        case Add():
+            return add(done[term] for term in node.terms if term in done)
+        case Apply():
+            return _of_apply(node, done)
+        case Solve():
+            return _of_solve(node, done, directions)
+        case _:
+            raise AssertionError(f"{type(node).__name__} has no differential")
+
+
+def _of_contract(node: Contract, done: Mapping[Node, Node]) -> Node:
+    """The product rule."""
+    dims = dict(enumerate(node.dims))
+    terms: list[Node] = [zero(node.shape)]
+    for place, factor in enumerate(node.factors):
+        if factor.node not in done:
+            continue
+        factors = list(node.factors)
+        factors[place] = Factor(done[factor.node], factor.groups, factor.conj)
+        terms.append(contract(node.coefficient, factors, node.output, dims))
+    return add(terms)
+
+
+def _of_apply(node: Apply, done: Mapping[Node, Node]) -> Node:
+    template = rule(node.primitive, node.index, node.parameters)
+    return from_template(node, template, {a: done.get(a, zero(a.shape)) for a in node.arguments})
+
+
+def from_template(node: Apply, template: Node, moved: Mapping[Node, Node]) -> Node:
+    """A differential in formal names, put to use for one application.
+
+    Args:
+        node: the application.
+        template: its primitive's differential.
+        moved: the differential of each argument.
+    """
+    formal = formals(node.primitive)
+    batch, dims = node.primitive.bind(tuple(argument.shape for argument in node.arguments))
+    leaves: dict[Node, Node] = dict(zip(formal.inputs, node.arguments, strict=True))
+    for place, output in enumerate(formal.outputs):
+        leaves[output] = Apply(node.primitive, node.parameters, node.arguments, place)
+    for symbol, argument in zip(formal.input_directions, node.arguments, strict=True):
+        leaves[symbol] = moved[argument]
+    return instantiate(template, leaves, dims, batch)
+
+
+def rule(primitive: Primitive, index: int, parameters: tuple[Parameter, ...]) -> Node:
+    """The differential of a primitive's output in formal names.
+
+    An identity is solved for it; else it is the one that the record states, else that of the
+    formula which defines the function.
+    """
+    if primitive.identity:
+        from gradwright.diff.identity import solved
+
+        return solved(primitive).differentials[index]
+    stated = stated_differential(primitive, index, parameters)
+    return stated if stated is not None else defined_differential(primitive, index, parameters)
+
+
+def defined_differential(primitive: Primitive, index: int, parameters: tuple[Parameter, ...]) -> Node:
+    """The differential of the formula that defines an output."""
+    formula = definition(primitive, index, parameters)
+    if formula is None:
+        raise DerivationError(f"{primitive.name} has no derivative: nothing defines it")
+    formal = formals(primitive)
+    return differential(formula, dict(zip(formal.inputs, formal.input_directions, strict=True)))
+
+
+def _of_solve(node: Solve, done: Mapping[Node, Node], directions: Mapping[Node, Node]) -> Node:
+    solutions: dict[Node, Node] = {
+        Hole(place, u.shape, u.real): Solve(node.unknowns, node.equations, node.right_sides, place)
+        for place, u in enumerate(node.unknowns)
+    }
+    sides: list[Node] = []
+    for equation, side in zip(node.equations, node.right_sides, strict=True):
+        moved = done.get(equation.operator, zero(equation.operator.shape))
+        terms = [done.get(side, zero(side.shape))]
+        if not is_zero(moved):
+            terms.append(negate(push(moved, solutions, node.trailing)))
+        sides.append(add(terms))
+    return Solve(node.unknowns, node.equations, tuple(sides), node.index)
+
+
+_ = Fraction

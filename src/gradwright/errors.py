@@ -1,0 +1,78 @@
+"""Every error that a user can cause, in one place.
+
+All derive from `GradwrightError`. A message names the pattern, the shapes and the cause, and says
+what to do about it; it is one paragraph, fit to be printed without a traceback.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradwright.core.dims import Dim
+
+
+class GradwrightError(Exception):
+    """The base of every error that a user can cause."""
+
+
+class LanguageError(GradwrightError):
+    """Text that is not in the language: a construct, an operator or a literal it does not have."""
+
+
+class UnknownNameError(GradwrightError):
+    """A function or variable that nobody declared."""
+
+
+class DeclarationError(GradwrightError):
+    """A declaration that cannot be read, contradicts another, or is missing."""
+
+
+class ShapeError(GradwrightError):
+    """Shapes that do not fit the operation."""
+
+
+class DimensionMismatchError(ShapeError):
+    """Two dimensions that have to be equal and are not known to be.
+
+    Attributes:
+        left: the first dimension.
+        right: the second one.
+    """
+
+    def __init__(self, message: str, left: Dim, right: Dim) -> None:
+        super().__init__(message)
+        self.left = left
+        self.right = right
+
+
+class AmbiguousShapeError(DeclarationError):
+    """A variable whose shape the text does not force."""
+
+
+class UnsupportedError(GradwrightError):
+    """Something meaningful that gradwright does not do; the message names it."""
+
+
+class ConditionError(GradwrightError):
+    """Input that violates a condition of the function or of its derivative."""
+
+
+class IdentityError(GradwrightError):
+    """An identity that does not define its unknown."""
+
+
+class DerivationError(GradwrightError):
+    """A derivative that does not exist as asked, or a step that its check rejects."""
+
+
+class EvaluationError(GradwrightError):
+    """Arrays that do not fit the expression they are given to."""
+
+
+class EmissionError(GradwrightError):
+    """An expression that a back end cannot write as code."""
+
+
+class CheckError(GradwrightError):
+    """A function that cannot be checked, and why."""

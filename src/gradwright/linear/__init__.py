@@ -1,0 +1,1 @@
+"""Linear forms: transposing them, their Jacobians, and the projections on linear spaces."""

@@ -1,0 +1,107 @@
+"""Orthogonal projections: on constant linear spaces, and on the tangent spaces of structured sets.
+
+The projection on a tangent space T at X is symmetric, so it serves directions and cotangents alike:
+a gradient is the one element of T that represents the differential on T. For the orthogonal
+matrices, T = {X Ω : Ω skew} and the projection of A is X·½(XᵀA − AᵀX) (Edelman, Arias & Smith 1998,
+SIAM J. Matrix Anal. Appl. 20, eq. 2.3–2.9).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from gradwright.core.build import masked, product_of
+from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.facts import Facts
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Mask, Node, Symbol
+from gradwright.core.spaces import Space
+from gradwright.core.sums import add, scaled, subtract
+
+HALF = Fraction(1, 2)
+
+
+def project_space(node: Node, space: Space) -> Node:
+    """The orthogonal projection on a space, over the first two axes; further axes are kept."""
+    if space is Space.FREE:
+        return node
+    if space.weights is not None:
+        return _masked(node, space.weights)
+    sign = -1 if space in (Space.SKEW, Space.SKEW_HERMITIAN) else 1
+    conj = space in (Space.HERMITIAN, Space.SKEW_HERMITIAN)
+    return mirrored(node, sign, conj)
+
+
+def mirrored(node: Node, sign: int, conj: bool = False) -> Node:
+    """½(A ± Aᵀ), or ½(A ± Aᴴ); A itself where it is known to be its own mirror image."""
+    if node.rank == 2 and _mirror_fact(node, sign, conj) in facts_of(node):
+        return node
+    swapped = plain(node, (1, 0, *range(2, node.rank)), conj)
+    labels = range(node.rank)
+    dims = {label: node.shape[place] for place, label in enumerate((1, 0, *range(2, node.rank)))}
+    transposed = contract(1, [swapped], simple(labels), dims)
+    return add([scaled(HALF, node), scaled(HALF * sign, transposed)])
+
+
+def project_tangent(node: Node, variable: Symbol) -> Node:
+    """The projection on the tangent space at a structured variable; the node where it is free."""
+    facts = variable.facts
+    if "diagonal" in facts:
+        return _masked(node, (0, 1, 0))
+    for fact, weights in _TRIANGLES:
+        if fact in facts:
+            return _masked(node, weights)
+    if "skew" in facts:
+        return mirrored(node, -1)
+    if "symmetric" in facts or "hermitian" in facts:
+        return mirrored(node, 1, conj="symmetric" not in facts)
+    if "unitary" in facts or "stiefel" in facts:
+        return _orthonormal(node, variable)
+    return node
+
+
+def is_structured(facts: Facts) -> bool:
+    """Whether the set of such matrices is smaller than the whole space, to first order."""
+    names = {"diagonal", "lower", "upper", "skew", "symmetric", "hermitian", "unitary", "stiefel"}
+    return bool(names & facts)
+
+
+def _mirror_fact(node: Node, sign: int, conj: bool) -> str:
+    if conj and not node.real:
+        return "hermitian" if sign > 0 else "skew-hermitian"
+    return "symmetric" if sign > 0 else "skew"
+
+
+def _masked(node: Node, weights: tuple[int, int, int]) -> Node:
+    if node.rank == 2:
+        return masked(node, *weights)
+    mask = Mask(*map(Fraction, weights), (node.shape[0], node.shape[1]))
+    labels = range(node.rank)
+    return product_of([(mask, (0, 1)), (node, labels)], labels)
+
+
+_TRIANGLES = (
+    ("unit_lower", (1, 0, 0)),
+    ("unit_upper", (0, 0, 1)),
+    ("lower", (1, 1, 0)),
+    ("upper", (0, 1, 1)),
+)
+
+
+def _orthonormal(node: Node, variable: Symbol) -> Node:
+    """`A − X·½(XᴴA + AᴴX)`: the part of A along X is made skew.
+
+    For a square X this is `½(A − X Aᴴ X)`.
+    """
+    adjoint = _adjoint_products(node, variable)
+    if "unitary" in variable.facts:
+        return scaled(HALF, subtract(node, adjoint[1]))
+    return subtract(node, scaled(HALF, add(adjoint)))
+
+
+def _adjoint_products(node: Node, variable: Symbol) -> tuple[Node, Node]:
+    """`X Xᴴ A` and `X Aᴴ X`."""
+    dims = {0: variable.shape[0], 1: variable.shape[1], 2: variable.shape[0], 3: variable.shape[1]}
+    left = [plain(variable, (0, 1)), plain(variable, (2, 1), True), plain(node, (2, 3))]
+    right = [plain(variable, (0, 1)), plain(node, (2, 1), True), plain(variable, (2, 3))]
+    return contract(1, left, simple((0, 3)), dims), contract(1, right, simple((0, 3)), dims)

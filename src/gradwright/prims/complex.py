@@ -1,0 +1,57 @@
+"""Conjugates, real and imaginary parts.
+
+The real part is the one linear function of a complex tensor that is not a contraction; it is a
+primitive of its own, `real_part`, which differentials and transposes know. Its adjoint under
+Re⟨·,·⟩ is the embedding of the real numbers.
+"""
+
+from __future__ import annotations
+
+from gradwright.core import build
+from gradwright.core.contraction import conjugate
+from gradwright.core.nodes import Apply, Node
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import Call, Function, formula, register
+
+real_part = Primitive(
+    name="real",
+    signature="x: ... -> y: ...",
+    summary="the real part of every entry",
+    differential=("real(dx)",),
+    field="real",
+    numpy="numpy.real",
+    torch="torch.real",
+    jax="jax.numpy.real",
+    notation=Notation(name="Re", latex=r"\operatorname{Re}\left({x}\right)"),
+    samples=(Sample("x: n complex"),),
+)
+
+
+def real(node: Node) -> Node:
+    """The real part; a real tensor is its own."""
+    return node if node.real else Apply(real_part, (), (node,))
+
+
+def _build_real(call: Call) -> Node:
+    call.expect(1, 1, usage="real(z)")
+    return real(call.node(0))
+
+
+register(Function("real", _build_real, "real(z)", real_part.summary, (real_part,)))
+
+
+@formula("imag", "imag(z)", "the imaginary part of every entry")
+def imag(call: Call) -> Node:
+    """The real part of `-i z`."""
+    call.expect(1, 1, usage="imag(z)")
+    node = call.node(0)
+    if node.real:
+        return build.zeros(node.shape)
+    return real(build.scale(-1, build.multiply(build.constant("i"), node)))
+
+
+@formula("conj", "conj(z)", "the complex conjugate of every entry")
+def conj(call: Call) -> Node:
+    """The complex conjugate."""
+    call.expect(1, 1, usage="conj(z)")
+    return conjugate(call.node(0))

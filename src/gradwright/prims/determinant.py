@@ -1,0 +1,89 @@
+"""Determinants, their logarithms, and the adjugate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+
+
+def log_determinant(X: np.ndarray) -> np.ndarray:
+    """The logarithm of a positive determinant; NaN for a negative one."""
+    sign, logabs = np.linalg.slogdet(X)
+    if np.iscomplexobj(sign):
+        return np.log(sign) + logabs
+    return np.where(sign > 0, logabs, np.where(sign == 0, -np.inf, np.nan))
+
+
+def adjugate_matrix(X: np.ndarray) -> np.ndarray:
+    """The adjugate from the singular value decomposition, which exists for singular matrices too."""
+    U, s, Vh = np.linalg.svd(X)
+    n = s.shape[-1]
+    others = np.stack([np.prod(np.delete(s, k, axis=-1), axis=-1) for k in range(n)], axis=-1)
+    phase = np.linalg.det(U) * np.linalg.det(Vh)
+    return np.conj(np.swapaxes(Vh, -1, -2)) * (phase[..., None] * others)[..., None, :] @ np.conj(
+        np.swapaxes(U, -1, -2)
+    )
+
+
+det = Primitive(
+    name="det",
+    signature="X: ... n n -> y: ...",
+    summary="the determinant",
+    # Jacobi: the derivative of det in the entry (i, j) is its cofactor, det(X) X⁻ᵀ[i, j].
+    differential=("y * trace(inv(X) @ dX)",),
+    conditions=("{X} is invertible",),
+    fact_rule=lambda index, parameters, facts: {"positive"} if "spd" in facts[0] else set(),
+    numpy="numpy.linalg.det",
+    torch="torch.linalg.det",
+    jax="jax.numpy.linalg.det",
+    notation=Notation(name="det"),
+    samples=(Sample("X: n n"), Sample("X: n n complex")),
+    error_samples=(ErrorSample("det(A)", "A: n m", "square"),),
+    source="Jacobi's formula; Magnus & Neudecker, Matrix Differential Calculus (3rd ed.), 8.3",
+)
+
+logdet = Primitive(
+    name="logdet",
+    signature="X: ... n n -> y: ...",
+    summary="the logarithm of the determinant",
+    definition=("log(det(X))",),
+    differential=("trace(inv(X) @ dX)",),
+    conditions=("det({X}) > 0",),
+    numpy=log_determinant,
+    torch="torch.logdet",
+    notation=Notation(name="logdet", text="log det {X}", latex=r"\log\det {X}"),
+    samples=(Sample("X: n n spd"),),
+    source="Magnus & Neudecker, Matrix Differential Calculus (3rd ed.), 8.4",
+)
+
+slogdet = Primitive(
+    name="slogdet",
+    signature="X: ... n n -> sign: ..., logabsdet: ...",
+    summary="the sign, and the logarithm of the absolute value, of the determinant",
+    definition=("sign(det(X))", "log(abs(det(X)))"),
+    differential=("0 * trace(dX)", "trace(inv(X) @ dX)"),
+    conditions=("{X} is invertible",),
+    real_only=True,
+    numpy="numpy.linalg.slogdet",
+    torch="torch.linalg.slogdet",
+    jax="jax.numpy.linalg.slogdet",
+    notation=Notation(name="slogdet"),
+    samples=(Sample("X: n n"),),
+)
+
+adjugate = Primitive(
+    name="adjugate",
+    signature="X: ... n n -> Y: ... n n",
+    summary="the transposed matrix of cofactors, det(X) X⁻¹",
+    definition=("det(X) * inv(X)",),
+    conditions=("{X} is invertible",),
+    preserves=("symmetric", "hermitian", "lower", "upper", "diagonal"),
+    numpy=adjugate_matrix,
+    notation=Notation(name="adj"),
+    samples=(Sample("X: n n"),),
+)
+
+for _primitive in (det, logdet, slogdet, adjugate):
+    register_primitive(_primitive)

@@ -1,0 +1,63 @@
+"""Exponentials and logarithms, entry by entry."""
+
+from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+
+exp = Primitive(
+    name="exp",
+    signature="x: ... -> y: ...",
+    summary="the exponential of every entry",
+    differential=("y * dx",),
+    fact_rule=lambda index, parameters, facts: {"positive"} if "complex" not in facts[0] else set(),
+    numpy="numpy.exp",
+    torch="torch.exp",
+    jax="jax.numpy.exp",
+    notation=Notation(name="exp"),
+    samples=(Sample("x: n"), Sample("x: n m complex")),
+)
+
+log = Primitive(
+    name="log",
+    signature="x: ... -> y: ...",
+    summary="the natural logarithm of every entry",
+    differential=("dx / x",),
+    conditions=("{x} > 0",),
+    numpy="numpy.log",
+    torch="torch.log",
+    jax="jax.numpy.log",
+    notation=Notation(name="log"),
+    samples=(Sample("x: n positive"),),
+)
+
+log1p = Primitive(
+    name="log1p",
+    signature="x: ... -> y: ...",
+    summary="log(1 + x), accurate for small x",
+    definition=("log(1 + x)",),
+    differential=("dx / (1 + x)",),
+    conditions=("1 + {x} > 0",),
+    preserves=("positive", "nonnegative"),
+    numpy="numpy.log1p",
+    torch="torch.log1p",
+    jax="jax.numpy.log1p",
+    notation=Notation(name="log1p"),
+    samples=(Sample("x: n positive"),),
+)
+
+expm1 = Primitive(
+    name="expm1",
+    signature="x: ... -> y: ...",
+    summary="exp(x) - 1, accurate for small x",
+    definition=("exp(x) - 1",),
+    differential=("exp(x) * dx",),
+    preserves=("positive", "nonnegative"),
+    numpy="numpy.expm1",
+    torch="torch.expm1",
+    jax="jax.numpy.expm1",
+    notation=Notation(name="expm1"),
+    samples=(Sample("x: n"),),
+    error_samples=(ErrorSample("expm1(x, x)", "x: n", "takes 1 argument"),),
+)
+
+for _primitive in (exp, log, log1p, expm1):
+    register_primitive(_primitive)

@@ -1,0 +1,106 @@
+"""Constants, and parts of tensors: `eye`, `ones`, indexing's companions, `concatenate`, `block`.
+
+All of these are contractions with constant tensors, so that their derivatives need no rule.
+"""
+
+from __future__ import annotations
+
+from gradwright.core import build
+from gradwright.core.build import as_number, size
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import Add, Contract, Node, Size
+from gradwright.core.registry import Call, formula
+from gradwright.errors import LanguageError, ShapeError
+
+
+def dimension(call: Call, place: int) -> Dim:
+    """An argument that is a dimension: a name, a whole number, or a sum or product of these."""
+    found = _as_dim(call.node(place))
+    if found is None or (found.value is not None and found.value < 1):
+        raise ShapeError(
+            f"{call.function} takes dimensions, and '{call.texts[place]}' is none: "
+            f"use a dimension's name or a positive whole number"
+        )
+    return found
+
+
+def _as_dim(node: Node) -> Dim | None:
+    if isinstance(node, Size):
+        return node.dim
+    value = as_number(node)
+    if value is not None:
+        return Dim.of(int(value)) if value.denominator == 1 else None
+    if isinstance(node, Add):
+        parts = [_as_dim(term) for term in node.terms]
+        return None if None in parts else sum((part for part in parts if part is not None), Dim.of(0))
+    if isinstance(node, Contract) and all(isinstance(f.node, Size) for f in node.factors) and not node.output:
+        total = Dim.of(1) * node.coefficient
+        for factor in node.factors:
+            assert isinstance(factor.node, Size)
+            total = total * factor.node.dim
+        return total
+    return None
+
+
+@formula("eye", "eye(n)", "the identity matrix")
+def eye(call: Call) -> Node:
+    """The identity matrix of a dimension."""
+    call.expect(1, 1, usage="eye(n)")
+    return build.identity(dimension(call, 0))
+
+
+@formula("ones", "ones(n, m)", "the tensor of ones")
+def ones(call: Call) -> Node:
+    """The tensor of ones with the given dimensions."""
+    call.expect(1, 9, usage="ones(n) or ones(n, m)")
+    return build.ones([dimension(call, place) for place in range(len(call.positional))])
+
+
+@formula("zeros", "zeros(n, m)", "the tensor of zeros")
+def zeros(call: Call) -> Node:
+    """The tensor of zeros with the given dimensions."""
+    call.expect(1, 9, usage="zeros(n) or zeros(n, m)")
+    return build.zeros([dimension(call, place) for place in range(len(call.positional))])
+
+
+@formula("concatenate", "concatenate(x, y)", "tensors one after the other")
+def concatenate(call: Call) -> Node:
+    """Tensors joined along an axis, the first by default."""
+    call.expect(1, 99, ("axis",), "concatenate(x, y, axis=0)")
+    values = call.positional
+    if len(values) == 1 and isinstance(values[0], list):
+        inner = Call(call.function, tuple(values[0]), call.keywords, ())
+        return concatenate.build(inner)
+    nodes = call.nodes()
+    if any(not node.rank for node in nodes):
+        raise ShapeError("concatenate joins vectors, matrices or tensors, and one of these is a scalar")
+    return build.concatenate(nodes, call.axis(nodes[0].rank) or 0)
+
+
+@formula("block", "block([[A, B], [C, D]])", "a matrix of blocks")
+def block(call: Call) -> Node:
+    """Blocks joined row by row; a flat list is one row."""
+    call.expect(1, 1, usage="block([[A, B], [C, D]])")
+    rows = call.positional[0]
+    if not isinstance(rows, list) or not rows:
+        raise LanguageError("block takes a list of rows: block([[A, B], [C, D]])")
+    lists = [row if isinstance(row, list) else None for row in rows]
+    if all(row is None for row in lists):
+        return _row(call, rows)
+    if any(row is None for row in lists):
+        raise LanguageError("block takes rows that are all lists: block([[A, B], [C, D]])")
+    return build.concatenate([_row(call, row) for row in lists if row is not None], 0)
+
+
+def _row(call: Call, entries: list[object]) -> Node:
+    nodes = Call(call.function, tuple(entries), {}, ()).nodes()  # type: ignore[arg-type]
+    if any(not node.rank for node in nodes):
+        raise ShapeError("block joins vectors or matrices, and one of these is a scalar")
+    return build.concatenate(nodes, nodes[0].rank - 1)
+
+
+@formula("size", "size(n)", "a dimension as a number")
+def dimension_size(call: Call) -> Node:
+    """A dimension used as a number."""
+    call.expect(1, 1)
+    return size(dimension(call, 0))

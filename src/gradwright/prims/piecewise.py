@@ -1,0 +1,220 @@
+"""Functions with a kink, entry by entry: absolute value, sign, relu, maxima, `where`, comparisons.
+
+At a kink the derivative does not exist. What is returned there is a stated subgradient, PyTorch's:
+0 for `abs`, `sign` and `relu`, and half to each side where `maximum` or `minimum` is tied.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.build import common_shape, spread
+from gradwright.core.nodes import Apply, Node
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import Call, Function, register, register_primitive
+
+
+def positive_part(x: np.ndarray) -> np.ndarray:
+    """`max(x, 0)`, entry by entry."""
+    return np.maximum(x, 0)
+
+
+def indicator_greater(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """1 where a > b, else 0."""
+    return np.greater(a, b).astype(np.result_type(a, b, float))
+
+
+def indicator_greater_equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """1 where a ≥ b, else 0."""
+    return np.greater_equal(a, b).astype(np.result_type(a, b, float))
+
+
+def indicator_equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """1 where a = b, else 0."""
+    return np.equal(a, b).astype(np.result_type(a, b, float))
+
+
+def choose(c: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A where c is not 0, else b."""
+    return np.where(c != 0, a, b)
+
+
+sign = Primitive(
+    name="sign",
+    signature="x: ... -> y: ...",
+    summary="-1, 0 or 1 by the sign of every entry",
+    differential=("0 * dx",),
+    field="real",
+    real_only=True,
+    note="sign is constant between its jumps: its derivative is 0, also at 0",
+    numpy="numpy.sign",
+    torch="torch.sign",
+    jax="jax.numpy.sign",
+    notation=Notation(name="sign"),
+    samples=(Sample("x: n"),),
+)
+
+absolute = Primitive(
+    name="abs",
+    signature="x: ... -> y: ...",
+    summary="the absolute value of every entry",
+    definition=("x * sign(x)",),
+    differential=("sign(x) * dx",),
+    field="real",
+    real_only=True,
+    note="abs has a kink at 0; there the subgradient 0 is taken",
+    fact_rule=lambda index, parameters, facts: {"nonnegative"} | ({"positive"} & facts[0]),
+    numpy="numpy.abs",
+    torch="torch.abs",
+    jax="jax.numpy.abs",
+    notation=Notation(name="abs", text="|{x}|", latex=r"\left|{x}\right|"),
+    samples=(Sample("x: n"),),
+)
+
+modulus = Primitive(
+    name="abs",
+    signature="x: ... -> y: ...",
+    summary="the modulus of every complex entry",
+    definition=("sqrt(real(conj(x) * x))",),
+    differential=("real(conj(x) * dx) / y",),
+    conditions=("{x} ≠ 0",),
+    field="real",
+    fact_rule=lambda index, parameters, facts: {"nonnegative"},
+    numpy="numpy.abs",
+    torch="torch.abs",
+    jax="jax.numpy.abs",
+    notation=Notation(name="abs", text="|{x}|", latex=r"\left|{x}\right|"),
+    samples=(Sample("x: n complex"),),
+    origin=" of complex numbers",
+)
+
+relu = Primitive(
+    name="relu",
+    signature="x: ... -> y: ...",
+    summary="the positive part of every entry",
+    definition=("(x + abs(x)) / 2",),
+    differential=("greater(x, 0) * dx",),
+    real_only=True,
+    note="relu has a kink at 0; there the subgradient 0 is taken",
+    fact_rule=lambda index, parameters, facts: {"nonnegative"} | ({"positive"} & facts[0]),
+    numpy=positive_part,
+    torch="torch.relu",
+    jax="jax.nn.relu",
+    notation=Notation(name="relu"),
+    samples=(Sample("x: n"),),
+)
+
+
+def _pairwise(name: str, **fields: object) -> Primitive:
+    return Primitive(name=name, signature="a: ..., b: ... -> y: ...", real_only=True, **fields)  # type: ignore[arg-type]
+
+
+greater = _pairwise(
+    "greater",
+    summary="1 where a > b, else 0",
+    definition=("(1 + sign(a - b)) / 2",),
+    differential=("0 * da",),
+    field="real",
+    fact_rule=lambda index, parameters, facts: {"nonnegative"},
+    numpy=indicator_greater,
+    samples=(Sample("a: n, b: n"),),
+)
+greater_equal = _pairwise(
+    "greater_equal",
+    summary="1 where a ≥ b, else 0",
+    definition=("(1 + sign(a - b)) / 2",),
+    differential=("0 * da",),
+    field="real",
+    fact_rule=lambda index, parameters, facts: {"nonnegative"},
+    numpy=indicator_greater_equal,
+    samples=(Sample("a: n, b: n"),),
+)
+equal = _pairwise(
+    "equal",
+    summary="1 where a = b, else 0",
+    differential=("0 * da",),
+    field="real",
+    fact_rule=lambda index, parameters, facts: {"nonnegative"},
+    numpy=indicator_equal,
+    samples=(Sample("a: n, b: n"),),
+)
+maximum = _pairwise(
+    "maximum",
+    summary="the larger of two entries",
+    definition=("(a + b + abs(a - b)) / 2",),
+    differential=(
+        "(greater(a, b) + greater_equal(a, b)) / 2 * da + (greater(b, a) + greater_equal(b, a)) / 2 * db",
+    ),
+    note="maximum has a kink where both sides are equal; there each side gets half",
+    fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & (facts[0] | facts[1]),
+    numpy="numpy.maximum",
+    torch="torch.maximum",
+    jax="jax.numpy.maximum",
+    notation=Notation(name="max"),
+    samples=(Sample("a: n, b: n"),),
+)
+minimum = _pairwise(
+    "minimum",
+    summary="the smaller of two entries",
+    definition=("(a + b - abs(a - b)) / 2",),
+    differential=(
+        "(greater(b, a) + greater_equal(b, a)) / 2 * da + (greater(a, b) + greater_equal(a, b)) / 2 * db",
+    ),
+    note="minimum has a kink where both sides are equal; there each side gets half",
+    fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & facts[0] & facts[1],
+    numpy="numpy.minimum",
+    torch="torch.minimum",
+    jax="jax.numpy.minimum",
+    notation=Notation(name="min"),
+    samples=(Sample("a: n, b: n"),),
+)
+where = Primitive(
+    name="where",
+    signature="c: ..., a: ..., b: ... -> y: ...",
+    summary="a where the condition holds, else b",
+    definition=("c * a + (1 - c) * b",),
+    differential=("c * da + (1 - c) * db",),
+    note="where is differentiated on either side of its condition, not across it",
+    fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & facts[1] & facts[2],
+    numpy=choose,
+    notation=Notation(name="where"),
+    samples=(Sample("c: n, a: n, b: n"),),
+)
+
+
+def _build_abs(call: Call) -> Node:
+    call.expect(1, 1, usage="abs(x)")
+    argument = call.node(0)
+    return Apply(absolute if argument.real else modulus, (), (argument,))
+
+
+def _spreading(primitive: Primitive) -> Function:
+    """A function of several arguments, in which scalars are spread."""
+    names = ", ".join(declared.name for declared in primitive.inputs)
+    usage = f"{primitive.name}({names})"
+
+    def build(call: Call) -> Node:
+        call.expect(len(primitive.inputs), len(primitive.inputs), usage=usage)
+        shape = call.node(0).shape
+        for node in call.nodes()[1:]:
+            shape = common_shape(spread(call.node(0), shape), node, primitive.name) if shape else node.shape
+        return Apply(primitive, (), tuple(spread(node, shape) for node in call.nodes()))
+
+    return register(Function(primitive.name, build, usage, primitive.summary, (primitive,)))
+
+
+def _swapped(name: str, other: Primitive, summary: str) -> Function:
+    def build(call: Call) -> Node:
+        left, right = call.nodes()
+        return Apply(other, (), (right, left))
+
+    return register(Function(name, build, f"{name}(a, b)", summary, (other,)))
+
+
+register(Function("abs", _build_abs, "abs(x)", absolute.summary, (absolute, modulus)))
+register_primitive(sign)
+register_primitive(relu)
+for _primitive in (greater, greater_equal, equal, maximum, minimum, where):
+    _spreading(_primitive)
+less = _swapped("less", greater, "1 where a < b, else 0")
+less_equal = _swapped("less_equal", greater_equal, "1 where a ≤ b, else 0")

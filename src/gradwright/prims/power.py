@@ -1,0 +1,125 @@
+"""Powers of every entry: `x ** k`, square roots, squares and reciprocals.
+
+A constant exponent is a parameter of the primitive `power`; a variable one is an argument of
+`variable_power`. `(u ** a) ** b` is `u ** (a b)` only if a is a whole number and so is b, or if u is
+positive.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from gradwright.core.build import as_number, common_shape, ones, spread
+from gradwright.core.contraction import contract
+from gradwright.core.facts import Facts
+from gradwright.core.inference import is_nonnegative, is_positive
+from gradwright.core.nodes import Apply, Contract, Node, Parameter
+from gradwright.core.primitive import Primitive, Sample
+from gradwright.core.registry import Call, Function, register
+from gradwright.errors import ConditionError
+
+
+def raise_entries(x: np.ndarray, exponent: Fraction) -> np.ndarray:
+    """`x ** exponent` with the accurate function for roots and reciprocals."""
+    if exponent == Fraction(1, 2):
+        return np.sqrt(x)
+    if exponent.denominator == 1:
+        return np.reciprocal(np.power(x, -float(exponent))) if exponent < 0 else np.power(x, int(exponent))
+    return np.power(x, float(exponent))
+
+
+def _power_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Facts, ...]) -> set[str]:
+    exponent = parameters[0]
+    assert isinstance(exponent, Fraction)
+    if "complex" in facts[0]:
+        return set()
+    even = exponent.denominator == 1 and exponent.numerator % 2 == 0
+    found = {"nonnegative"} if even or exponent.denominator % 2 == 0 else set[str]()
+    found |= {fact for fact in ("positive", "nonnegative") if fact in facts[0]}
+    return found
+
+
+power = Primitive(
+    name="power",
+    signature="x: ... -> y: ...",
+    summary="every entry to a constant power",
+    differential=lambda k: (f"({k}) * x ** ({k - 1}) * dx",),
+    fact_rule=_power_facts,
+    numpy=raise_entries,
+    samples=(Sample("x: n positive", (Fraction(3, 2),)), Sample("x: n m", (Fraction(3),))),
+)
+
+variable_power = Primitive(
+    name="variable_power",
+    signature="a: ..., b: ... -> y: ...",
+    summary="every entry to a power that varies",
+    differential=("b * variable_power(a, b - 1) * da + log(a) * y * db",),
+    conditions=("{a} > 0",),
+    fact_rule=lambda index, parameters, facts: {"positive"} & facts[0],
+    numpy="numpy.power",
+    torch="torch.pow",
+    jax="jax.numpy.power",
+    samples=(Sample("a: n positive, b: n"),),
+)
+
+
+def raise_to(base: Node, exponent: Fraction) -> Node:
+    """`base ** exponent` in normal form: 0 and 1 vanish, powers of powers merge where they may."""
+    if exponent == 1:
+        return base
+    if exponent == 0:
+        return ones(base.shape)
+    value = _constant_power(base, exponent)
+    if value is not None:
+        return value
+    if isinstance(base, Apply) and base.primitive is power:
+        inner = base.parameters[0]
+        assert isinstance(inner, Fraction)
+        whole = inner.denominator == 1 and exponent.denominator == 1
+        if whole or is_positive(base.arguments[0]) or _root_of_square(base.arguments[0], inner):
+            return raise_to(base.arguments[0], inner * exponent)
+    return Apply(power, (exponent,), (base,))
+
+
+def _root_of_square(base: Node, inner: Fraction) -> bool:
+    """Whether `base ** inner` only makes sense for entries that are not negative."""
+    return base.real and (inner.denominator % 2 == 0 or is_nonnegative(base))
+
+
+def _constant_power(base: Node, exponent: Fraction) -> Node | None:
+    if not isinstance(base, Contract) or base.factors or exponent.denominator != 1:
+        return None
+    labels = [label for group in base.output for label in group]
+    if len(set(labels)) != len(labels):
+        return None
+    if not base.coefficient and exponent < 0:
+        raise ConditionError("a negative power of zero does not exist")
+    value = base.coefficient ** int(exponent)
+    return contract(value, (), base.output, dict(enumerate(base.dims)))
+
+
+def _build_power(call: Call) -> Node:
+    call.expect(2, 2)
+    base, exponent = call.node(0), call.node(1)
+    value = as_number(exponent)
+    if value is not None:
+        return raise_to(base, value)
+    shape = common_shape(base, exponent, "'**'")
+    return Apply(variable_power, (), (spread(base, shape), spread(exponent, shape)))
+
+
+def _fixed(name: str, exponent: Fraction, summary: str) -> Function:
+    def build(call: Call) -> Node:
+        call.expect(1, 1, usage=f"{name}(x)")
+        return raise_to(call.node(0), exponent)
+
+    return register(Function(name, build, f"{name}(x)", summary, (power,)))
+
+
+register(Function("power", _build_power, "power(x, k)", power.summary, (power,)))
+register(Function("variable_power", _build_power, "variable_power(a, b)", variable_power.summary, (variable_power,)))
+sqrt = _fixed("sqrt", Fraction(1, 2), "the square root of every entry")
+square = _fixed("square", Fraction(2), "the square of every entry")
+reciprocal = _fixed("reciprocal", Fraction(-1), "the reciprocal of every entry")

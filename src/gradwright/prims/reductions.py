@@ -1,0 +1,151 @@
+"""Sums over axes, means, inner products, norms, extrema, running sums, traces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from gradwright.core import build
+from gradwright.core.dims import product
+from gradwright.core.nodes import Apply, Node
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import Call, Function, formula, register
+from gradwright.errors import ShapeError
+
+
+def vector_norm(x: np.ndarray) -> np.ndarray:
+    """The Euclidean norm along the last axis."""
+    return np.linalg.norm(x, axis=-1)
+
+
+def largest(x: np.ndarray) -> np.ndarray:
+    """The largest entry along the last axis."""
+    return np.max(x, axis=-1)
+
+
+def smallest(x: np.ndarray) -> np.ndarray:
+    """The smallest entry along the last axis."""
+    return np.min(x, axis=-1)
+
+
+norm = Primitive(
+    name="norm",
+    signature="x: ... n -> y: ...",
+    summary="the Euclidean norm of all entries",
+    definition=("sqrt(real(sum(conj(x) * x)))",),
+    differential=("real(sum(conj(x) * dx)) / y",),
+    conditions=("{x} ≠ 0",),
+    field="real",
+    fact_rule=lambda index, parameters, facts: {"nonnegative"},
+    numpy=vector_norm,
+    notation=Notation(name="norm", text="‖{x}‖", latex=r"\left\lVert {x} \right\rVert"),
+    samples=(Sample("x: n"), Sample("x: n complex")),
+)
+
+
+def _extremum(name: str, numpy: object, torch: str) -> Primitive:
+    return Primitive(
+        name=name,
+        signature="x: ... n -> y: ...",
+        summary=f"the {'largest' if name == 'max' else 'smallest'} of all entries",
+        differential=("sum(equal(x, y * ones(n)) * dx) / sum(equal(x, y * ones(n)))",),
+        note=f"{name} has a kink where it is attained twice; there the tied entries share equally",
+        fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & facts[0],
+        real_only=True,
+        numpy=numpy,  # type: ignore[arg-type]
+        torch=torch,
+        notation=Notation(name=name),
+        samples=(Sample("x: n"),),
+    )
+
+
+maximum_entry = _extremum("max", largest, "torch.amax")
+minimum_entry = _extremum("min", smallest, "torch.amin")
+
+
+def flat(node: Node) -> Node:
+    """All entries as one vector, the last axis fastest."""
+    return node if node.rank == 1 else build.group_axes(node, [range(node.rank)])
+
+
+def along(primitive: Primitive, node: Node, axis: int | None) -> Node:
+    """A reduction of all entries, or of those along one axis."""
+    if axis is None:
+        return Apply(primitive, (), (flat(node),))
+    order = [place for place in range(node.rank) if place != axis]
+    return Apply(primitive, (), (build.permute(node, [*order, axis]),))
+
+
+def register_reduction(primitive: Primitive) -> Function:
+    """The function of a reduction, over all entries or with `axis`."""
+    usage = f"{primitive.name}(x) or {primitive.name}(X, axis=0)"
+
+    def reduce_entries(call: Call) -> Node:
+        call.expect(1, 2, ("axis",), usage)
+        node = call.node(0)
+        return along(primitive, node, call.axis(node.rank, 1))
+
+    return register(Function(primitive.name, reduce_entries, usage, primitive.summary, (primitive,)))
+
+
+for _primitive in (norm, maximum_entry, minimum_entry):
+    register_reduction(_primitive)
+
+
+@formula("sum", "sum(x) or sum(X, axis=0)", "the sum of all entries, or along an axis")
+def total(call: Call) -> Node:
+    """The sum of all entries, or of those along one axis."""
+    call.expect(1, 2, ("axis",), "sum(x) or sum(X, axis=0)")
+    node = call.node(0)
+    axis = call.axis(node.rank, 1)
+    return build.sum_axes(node, None if axis is None else [axis])
+
+
+@formula("mean", "mean(x) or mean(X, axis=0)", "the mean of all entries, or along an axis")
+def mean(call: Call) -> Node:
+    """The sum divided by the number of entries."""
+    call.expect(1, 2, ("axis",), "mean(x) or mean(X, axis=0)")
+    node = call.node(0)
+    axis = call.axis(node.rank, 1)
+    axes: Sequence[int] = range(node.rank) if axis is None else [axis]
+    count = product(node.shape[place] for place in axes)
+    summed = build.sum_axes(node, axes)
+    return build.multiply(summed, reciprocal_size(build.size(count)))
+
+
+def reciprocal_size(count: Node) -> Node:
+    """One over a number of entries."""
+    from gradwright.core.language import divide
+
+    return divide(build.number(Fraction(1)), count)
+
+
+@formula("dot", "dot(x, y)", "the inner product of two vectors")
+def dot(call: Call) -> Node:
+    """The sum of the products of entries of two vectors."""
+    call.expect(2, 2, usage="dot(x, y)")
+    left, right = call.node(0), call.node(1)
+    if left.rank != 1 or right.rank != 1:
+        raise ShapeError("dot takes two vectors; write A @ B for matrices, or sum(A * B)")
+    return build.matmul(left, right)
+
+
+@formula("trace", "trace(X)", "the sum of the diagonal")
+def trace(call: Call) -> Node:
+    """The sum of the diagonal of a square matrix."""
+    call.expect(1, 1, usage="trace(X)")
+    return build.trace(call.node(0))
+
+
+@formula("cumsum", "cumsum(x) or cumsum(X, axis=0)", "running sums along an axis")
+def cumsum(call: Call) -> Node:
+    """Running sums; a tensor with several axes needs `axis`."""
+    call.expect(1, 2, ("axis",), "cumsum(x) or cumsum(X, axis=0)")
+    node = call.node(0)
+    axis = call.axis(node.rank, 1)
+    if axis is None and node.rank != 1:
+        raise ShapeError("cumsum of a tensor with several axes needs one: cumsum(X, axis=0)")
+    return build.cumulative_sum(node, axis or 0)
+
