@@ -24,11 +24,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Arithmetic(Protocol):
     """What evaluation needs of numbers."""
 
-    def number(self, value: Fraction) -> Any:
-        """A rational number."""
-        ...
-
-    def constant(self, name: str) -> Any:
+    def constant(self, name: str) -> Array:
         """`pi`, or `i`."""
         ...
 
@@ -68,13 +64,9 @@ class Arithmetic(Protocol):
 class FloatArithmetic:
     """NumPy's floating-point numbers."""
 
-    def number(self, value: Fraction) -> float:
-        """The nearest double."""
-        return float(value)
-
-    def constant(self, name: str) -> complex | float:
+    def constant(self, name: str) -> Array:
         """`pi`, or `i`."""
-        return np.pi if name == "pi" else 1j
+        return np.asarray(np.pi if name == "pi" else 1j)
 
     def array(self, entries: Array) -> Array:
         """The entries as floating-point numbers."""

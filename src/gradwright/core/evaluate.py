@@ -91,9 +91,9 @@ class _Evaluator:
             case Solve():
                 return self._solve(node, values)
             case Size(dim=dim):
-                return np.asarray(self.arithmetic.number(Fraction(self.size(dim))))
+                return self.arithmetic.einsum(Fraction(self.size(dim)), [], [])
             case Constant(name=name):
-                return np.asarray(self.arithmetic.constant(name))
+                return self.arithmetic.constant(name)
             case Mask() | Selection() | HalfVectorisation():
                 return self._pattern(node)
             case _:
@@ -118,7 +118,7 @@ class _Evaluator:
 
     def _mask(self, node: Mask, shape: tuple[int, ...]) -> Array:
         rows, columns = np.indices(shape)
-        below, on, above = (self.arithmetic.number(weight) for weight in node.weights)
+        below, on, above = (self.arithmetic.einsum(weight, [], []) for weight in node.weights)
         return np.where(rows > columns, below, np.where(rows == columns, on, above))
 
     def _contract(self, node: Contract, values: Values) -> Array:

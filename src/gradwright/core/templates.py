@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gradwright.core.build import size
+from gradwright.core.build import common_shape, size, spread
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.declarations import Declaration
 from gradwright.core.dims import Dim
@@ -39,7 +39,7 @@ from gradwright.core.nodes import (
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder
-from gradwright.errors import UnsupportedError
+from gradwright.errors import IdentityError, UnsupportedError
 
 Parameters = tuple[Parameter, ...]
 
@@ -96,6 +96,29 @@ def definition(primitive: Primitive, index: int, parameters: Parameters) -> Node
 def stated_differential(primitive: Primitive, index: int, parameters: Parameters) -> Node | None:
     """The differential of an output as the record states it."""
     return _template(primitive, primitive.differential, index, parameters)
+
+
+@lru_cache(maxsize=None)
+def identities(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
+    """Both sides of each equation that defines a primitive."""
+    return tuple(read_equation(text, formals(primitive)) for text in primitive.identity)
+
+
+def read_equation(text: str, scope: Formals) -> tuple[Node, Node]:
+    """Both sides of `left = right`."""
+    sides = text.split("=")
+    if len(sides) != 2:
+        raise IdentityError(f"'{text}' is not an equation: write two sides with one '=' between them")
+    left, right = (_tensor(side, scope) for side in sides)
+    shape = common_shape(left, right, "'='")
+    return spread(left, shape), spread(right, shape)
+
+
+def _tensor(text: str, scope: Formals) -> Node:
+    found = translate(text, scope.scope, scope.dims)
+    if isinstance(found, Node):
+        return found
+    raise IdentityError(f"'{text.strip()}' has several outputs: pick one by its name")
 
 
 def _template(primitive: Primitive, texts: object, index: int, parameters: Parameters) -> Node | None:

@@ -55,6 +55,7 @@ variable_power = Primitive(
     name="variable_power",
     signature="a: ..., b: ... -> y: ...",
     summary="every entry to a power that varies",
+    definition=("exp(b * log(a))",),
     differential=("b * variable_power(a, b - 1) * da + log(a) * y * db",),
     conditions=("{a} > 0",),
     fact_rule=lambda index, parameters, facts: {"positive"} & facts[0],

@@ -1,0 +1,374 @@
+"""Arithmetic modulo a prime, for deciding equality.
+
+Two expressions that are equal as functions have equal values modulo a prime at every point; two that
+differ have different values at almost every one (Schwartz 1980, J. ACM 27, 701-717). So a handful of
+random points decides rational identities, and does so for the factored form.
+
+Functions that are not rational are evaluated consistently instead:
+
+- The prime is the first of a chain p₀ = 2p₁ + 1, p₁ = 2p₂ + 1, …. An argument of exp is evaluated
+  modulo the next prime, which is the order of the squares modulo this one, so that
+  `exp(a + b) = exp(a) exp(b)` holds.
+- The squares are the "positive" numbers: positive variables are drawn from them, sign is the
+  Legendre symbol, |u| = sign(u) u, and a fractional power exists for a square only. A point at which
+  one is asked of a non-square is given up and another is tried.
+- Linear systems and inverses are solved by elimination. A function that nothing else defines is
+  opaque: random values that depend on the arguments' values only, odd or even where it is.
+
+A complex number is a pair, in the field with p² elements: −1 is no square modulo these primes.
+"""
+
+from __future__ import annotations
+
+from _blake2 import blake2b
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradwright.core.arithmetic import Array
+from gradwright.core.nodes import Parameter
+from gradwright.core.primitive import Primitive
+
+# A chain of primes, each twice the next plus one (a Cunningham chain of the second kind reversed).
+PRIMES = (1960390279070504159, 980195139535252079, 490097569767626039, 245048784883813019)
+
+
+class PointError(Exception):
+    """The point does not serve: a square root of a non-square, or a division by zero."""
+
+
+class UndecidableError(Exception):
+    """The expression has a part that has no value modulo a prime."""
+
+
+class Complex:
+    """A number `a + b i` modulo a prime."""
+
+    __slots__ = ("im", "prime", "re")
+
+    def __init__(self, re: int, im: int, prime: int) -> None:
+        self.re, self.im, self.prime = re % prime, im % prime, prime
+
+    def _parts(self, other: Complex | int) -> tuple[int, int]:
+        return (other.re, other.im) if isinstance(other, Complex) else (int(other), 0)
+
+    def __add__(self, other: Complex | int) -> Complex:
+        re, im = self._parts(other)
+        return Complex(self.re + re, self.im + im, self.prime)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Complex:
+        return Complex(-self.re, -self.im, self.prime)
+
+    def __sub__(self, other: Complex | int) -> Complex:
+        re, im = self._parts(other)
+        return Complex(self.re - re, self.im - im, self.prime)
+
+    def __rsub__(self, other: int) -> Complex:
+        return -self + other
+
+    def __mul__(self, other: Complex | int) -> Complex:
+        re, im = self._parts(other)
+        return Complex(self.re * re - self.im * im, self.re * im + self.im * re, self.prime)
+
+    __rmul__ = __mul__
+
+    def __mod__(self, prime: int) -> Complex:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Complex | int):
+            return NotImplemented
+        return self._parts(self) == tuple(part % self.prime for part in self._parts(other))
+
+    def __bool__(self) -> bool:
+        return bool(self.re or self.im)
+
+    def __hash__(self) -> int:
+        return hash((self.re, self.im))
+
+    def __repr__(self) -> str:
+        return f"{self.re}+{self.im}i"
+
+    def inverse(self) -> Complex:
+        """The reciprocal."""
+        size = (self.re * self.re + self.im * self.im) % self.prime
+        if not size:
+            raise PointError
+        scale = pow(size, -1, self.prime)
+        return Complex(self.re * scale, -self.im * scale, self.prime)
+
+    def conjugate(self) -> Complex:
+        """`a − b i`."""
+        return Complex(self.re, -self.im, self.prime)
+
+
+Number = int | Complex
+
+
+class ModularArithmetic:
+    """Numbers modulo one prime of the chain."""
+
+    def __init__(self, level: int = 0) -> None:
+        self.level = level
+        self.prime = PRIMES[level]
+
+    def number(self, value: Fraction) -> int:
+        """A rational number modulo the prime."""
+        return value.numerator * pow(value.denominator, -1, self.prime) % self.prime
+
+    def constant(self, name: str) -> Array:
+        """The imaginary unit is one; π is an opaque number."""
+        value = Complex(0, 1, self.prime) if name == "i" else self._random("constant", name)
+        return _shaped([value], ())
+
+    def array(self, entries: Array) -> Array:
+        """Small whole numbers, real or complex."""
+        if not np.iscomplexobj(entries):
+            return entries.astype(int).astype(object)
+        flat = [Complex(int(x.real), int(x.imag), self.prime) for x in entries.ravel()]
+        return _shaped(flat, entries.shape)
+
+    def conjugate(self, value: Array) -> Array:
+        """The complex conjugate."""
+        return _each(lambda x: x.conjugate() if isinstance(x, Complex) else x, value)
+
+    def real(self, value: Array) -> Array:
+        """The real part."""
+        return _each(lambda x: x.re if isinstance(x, Complex) else x, value)
+
+    def einsum(
+        self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]
+    ) -> Array:
+        """A product of tensors, two factors at a time."""
+        scale = self.number(coefficient)
+        if not operands:
+            return _shaped([scale], ())
+        remaining = [(_objects(a), labels) for a, labels in operands]
+        while len(remaining) > 1:
+            (a, left), (b, right), *rest = remaining
+            later = set(output).union(*(labels for _, labels in rest))
+            kept = [label for label in dict.fromkeys(left + right) if label in later]
+            pair = np.einsum(a, left, b, right, kept) % self.prime
+            remaining = [(_objects(pair), kept), *rest]
+        value, labels = remaining[0]
+        return _objects(np.einsum(value, labels, output) * scale % self.prime)
+
+    def add(self, values: Sequence[Array]) -> Array:
+        """A sum."""
+        return _objects(sum(values[1:], values[0]) % self.prime)
+
+    def apply(
+        self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
+    ) -> tuple[Array, ...]:
+        """By elimination where that is possible, else opaquely."""
+        known = _EXACT.get(primitive.name)
+        if known is not None:
+            return (known(self, parameters, *arguments),)
+        return self._opaque(primitive, parameters, arguments)
+
+    def solve(self, matrix: Array, right: Array) -> Array:
+        """Gaussian elimination."""
+        rows = [[*a, *b] for a, b in zip(matrix.tolist(), right.tolist(), strict=True)]
+        count = len(rows)
+        for column in range(count):
+            pivot = next((r for r in range(column, count) if rows[r][column] % self.prime), None)
+            if pivot is None:
+                raise PointError
+            rows[column], rows[pivot] = rows[pivot], rows[column]
+            scale = self.inverse(rows[column][column])
+            rows[column] = [x * scale % self.prime for x in rows[column]]
+            for r in range(count):
+                factor = rows[r][column]
+                if r != column and factor:
+                    rows[r] = [
+                        (x - factor * y) % self.prime for x, y in zip(rows[r], rows[column], strict=True)
+                    ]
+        return _shaped([x for row in rows for x in row[count:]], (count, right.shape[1]))
+
+    def inverse(self, value: Number) -> Number:
+        """The reciprocal."""
+        if isinstance(value, Complex):
+            return value.inverse()
+        if not value % self.prime:
+            raise PointError
+        return pow(value, -1, self.prime)
+
+    def is_square(self, value: int) -> bool:
+        """Whether a number counts as positive."""
+        return pow(value, (self.prime - 1) // 2, self.prime) == 1
+
+    def square(self, seed: object) -> int:
+        """A random number that counts as positive."""
+        return pow(self._random("square", seed), 2, self.prime)
+
+    def exponential(self, exponents: Array) -> Array:
+        """`exp`, given the argument modulo the next prime: a homomorphism into the squares."""
+        return _each(lambda x: pow(4, int(x), self.prime), exponents)
+
+    def _opaque(
+        self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
+    ) -> tuple[Array, ...]:
+        rank = arguments[0].ndim - len(primitive.inputs[0].shape)
+        batch = arguments[0].shape[:rank]
+        sizes: dict[str, int] = {}
+        for declared, value in zip(primitive.inputs, arguments, strict=True):
+            names = (dim.name for dim in declared.shape)
+            sizes.update({n: s for n, s in zip(names, value.shape[rank:], strict=True) if n is not None})
+        outputs: list[Array] = []
+        for place, declared in enumerate(primitive.outputs):
+            shape = tuple(dim.evaluate(sizes) for dim in declared.shape)
+            entries = [
+                self._random(primitive.token, place, entry, parameters, *(np.asarray(a[b]).tolist() for a in arguments))
+                for b in np.ndindex(*batch)
+                for entry in np.ndindex(*shape)
+            ]
+            outputs.append(_shaped(entries, batch + shape))
+        return tuple(outputs)
+
+    def odd(self, name: str, value: Number) -> Number:
+        """An opaque odd function."""
+        if isinstance(value, Complex):
+            raise UndecidableError(f"{name} of a complex number")
+        mirrored = self.prime - value
+        return self._random(name, value) if value < mirrored else -self._random(name, mirrored) % self.prime
+
+    def _random(self, *seed: object) -> int:
+        text = repr((self.level, seed)).encode()
+        return int.from_bytes(blake2b(text, digest_size=16).digest(), "big") % self.prime
+
+
+def _objects(value: Any) -> Array:
+    return np.asarray(value, dtype=object)
+
+
+def _each(function: Callable[[Any], Any], value: Array) -> Array:
+    return _shaped([function(x) for x in value.ravel()], value.shape)
+
+
+def _shaped(entries: Sequence[Any], shape: tuple[int, ...]) -> Array:
+    result = np.empty(len(entries), dtype=object)
+    result[:] = entries
+    return result.reshape(shape)
+
+
+def _power(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
+    exponent = parameters[0]
+    assert isinstance(exponent, Fraction)
+    return _each(lambda entry: _raised(field, entry, exponent), x)
+
+
+def _raised(field: ModularArithmetic, value: Number, exponent: Fraction) -> Number:
+    if exponent < 0:
+        value, exponent = field.inverse(value), -exponent
+    if isinstance(value, Complex):
+        if exponent.denominator != 1:
+            raise UndecidableError("a root of a complex number")
+        result: Number = 1
+        for _ in range(exponent.numerator):
+            result = value * result
+        return result
+    if exponent.denominator == 1:
+        return pow(value, exponent.numerator, field.prime)
+    # The squares are a group of odd prime order, in which every root exists and is unique.
+    if value and not field.is_square(value):
+        raise PointError
+    order = (field.prime - 1) // 2
+    return pow(value, exponent.numerator * pow(exponent.denominator, -1, order) % order, field.prime)
+
+
+def _sign(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
+    return _each(lambda v: 0 if not v else (1 if field.is_square(v) else field.prime - 1), x)
+
+
+def _inverse(field: ModularArithmetic, parameters: tuple[Parameter, ...], X: Array) -> Array:
+    n = X.shape[-1]
+    unit = np.eye(n, dtype=int).astype(object)
+    flat = X.reshape(-1, n, n)
+    return _shaped([x for part in flat for x in field.solve(part, unit).ravel()], X.shape)
+
+
+def _determinant(field: ModularArithmetic, parameters: tuple[Parameter, ...], X: Array) -> Array:
+    n = X.shape[-1]
+    flat = X.reshape(-1, n, n)
+    return _shaped([_cofactor_expansion(part) % field.prime for part in flat], X.shape[:-2])
+
+
+def _cofactor_expansion(X: Array) -> Any:
+    if len(X) == 1:
+        return X[0, 0]
+    rest = X[1:]
+    total: Any = 0
+    for column in range(len(X)):
+        minor = np.delete(rest, column, axis=1)
+        total = total + (-1) ** column * X[0, column] * _cofactor_expansion(minor)
+    return total
+
+
+def _solve(field: ModularArithmetic, parameters: tuple[Parameter, ...], A: Array, B: Array) -> Array:
+    return field.solve(A, B.reshape(len(A), -1)).reshape(B.shape)
+
+
+def _solve_lower(field: ModularArithmetic, parameters: tuple[Parameter, ...], L: Array, B: Array) -> Array:
+    return _solve(field, parameters, np.tril(L), B)
+
+
+def _solve_cholesky(field: ModularArithmetic, parameters: tuple[Parameter, ...], B: Array, L: Array) -> Array:
+    lower = np.tril(L)
+    product = (lower @ field.conjugate(lower).T) % field.prime
+    return _solve(field, parameters, product, B)
+
+
+def _real(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
+    return field.real(x)
+
+
+def _pinv(field: ModularArithmetic, parameters: tuple[Parameter, ...], X: Array) -> Array:
+    """Full rank: `(Xᴴ X)⁻¹ Xᴴ` for a tall matrix, and its adjoint for a wide one."""
+    if X.shape[0] < X.shape[1]:
+        tall = field.conjugate(X).T
+        return field.conjugate(_pinv(field, parameters, tall)).T
+    adjoint = field.conjugate(X).T
+    return field.solve((adjoint @ X) % field.prime, adjoint)
+
+
+def _odd(name: str) -> Callable[..., Array]:
+    def apply(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
+        return _each(lambda v: field.odd(name, v) if v else 0, x)
+
+    return apply
+
+
+def _circular(sine: bool) -> Callable[..., Array]:
+    """Sine and cosine by the tangent t of half the angle, so that their squares add up to 1."""
+
+    def entry(field: ModularArithmetic, v: Number) -> Number:
+        t = field.odd("half tangent", v) if v else 0
+        assert isinstance(t, int)
+        scale = field.inverse(1 + t * t)
+        return (2 * t if sine else 1 - t * t) * scale % field.prime
+
+    def apply(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
+        return _each(lambda v: entry(field, v), x)
+
+    return apply
+
+
+_EXACT: dict[str, Callable[..., Array]] = {
+    "power": _power,
+    "sign": _sign,
+    "inv": _inverse,
+    "det": _determinant,
+    "solve": _solve,
+    "solve_triangular": _solve_lower,
+    "cholesky_solve": _solve_cholesky,
+    "real": _real,
+    "pinv": _pinv,
+    "sin": _circular(sine=True),
+    "cos": _circular(sine=False),
+    "arctan": _odd("arctan"),
+    "erf": _odd("erf"),
+}

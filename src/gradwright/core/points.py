@@ -1,0 +1,119 @@
+"""Generic points: sizes and values at which nothing holds by accident.
+
+Sizes are 3 and more and distinct for distinct names; square matrices are not symmetric unless
+declared, and have their eigenvalues in the right half plane, well apart; positive entries lie
+between ½ and 2. The same seed gives the same point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from gradwright.core.arithmetic import Array
+from gradwright.core.dims import Dim
+from gradwright.core.facts import Facts
+from gradwright.core.nodes import Direction, Node, Symbol
+
+Generator = np.random.Generator
+
+
+def choose_sizes(
+    names: Iterable[str], at_least: Sequence[tuple[Dim, Dim]] = (), smallest: int = 3
+) -> dict[str, int]:
+    """Distinct sizes for dimension names; in each pair of `at_least` the first is the larger."""
+    ordered = list(dict.fromkeys(names))
+    candidates = list(range(smallest, smallest + len(ordered)))
+    default = dict(zip(ordered, reversed(candidates), strict=True))
+    if not at_least:
+        return default
+    for order in permutations(reversed(candidates)):
+        sizes = dict(zip(ordered, order, strict=True))
+        if all(a.evaluate(sizes) >= b.evaluate(sizes) for a, b in at_least):
+            return sizes
+    return default
+
+
+def tall_pairs(nodes: Iterable[Node]) -> list[tuple[Dim, Dim]]:
+    """The orders of sizes that facts demand: a matrix with orthonormal columns is not wide."""
+    return [
+        (node.shape[0], node.shape[1])
+        for node in nodes
+        if isinstance(node, Symbol) and "stiefel" in node.facts
+    ]
+
+
+def sample(node: Symbol | Direction, sizes: Mapping[str, int], generator: Generator) -> Array:
+    """A generic value of a variable in its declared set."""
+    shape = tuple(dim.evaluate(sizes) for dim in node.shape)
+    return draw(shape, node.facts, generator, is_value=isinstance(node, Symbol))
+
+
+def draw(shape: tuple[int, ...], facts: Facts, generator: Generator, is_value: bool = True) -> Array:
+    """A generic tensor with the given facts; a value has well-placed eigenvalues."""
+    values: Array = generator.normal(size=shape)
+    if "complex" in facts:
+        values = values + 1j * generator.normal(size=shape)
+    if "positive" in facts:
+        return np.asarray(0.5 + 1.5 * generator.random(size=shape))
+    if len(shape) != 2 or shape[0] != shape[1]:
+        return _orthonormal(values) if "stiefel" in facts else np.asarray(values)
+    return _square(values, facts, is_value)
+
+
+def tangent_direction(symbol: Symbol, value: Array, generator: Generator) -> Array:
+    """A random direction in the tangent space of a variable's set, at a value of it."""
+    raw = generator.normal(size=value.shape)
+    if "complex" in symbol.facts:
+        raw = raw + 1j * generator.normal(size=value.shape)
+    return np.asarray(project_array(raw, symbol.facts, value))
+
+
+def project_array(raw: Array, facts: Facts, value: Array) -> Array:
+    """The projection on the tangent space of a structured set, in numbers."""
+    if "diagonal" in facts:
+        return np.diag(np.diag(raw))
+    for fact, keep in _TRIANGLES:
+        if fact in facts:
+            return keep(raw)
+    if "skew" in facts:
+        return (raw - raw.T) / 2
+    if "symmetric" in facts:
+        return (raw + raw.T) / 2
+    if "hermitian" in facts:
+        return (raw + raw.conj().T) / 2
+    if "stiefel" in facts or "unitary" in facts:
+        inner = value.conj().T @ raw
+        return raw - value @ (inner + inner.conj().T) / 2
+    return raw
+
+
+_TRIANGLES: tuple[tuple[str, Any], ...] = (
+    ("unit_lower", lambda a: np.tril(a, -1)),
+    ("unit_upper", lambda a: np.triu(a, 1)),
+    ("lower", np.tril),
+    ("upper", np.triu),
+)
+
+
+def _square(values: Array, facts: Facts, is_value: bool) -> Array:
+    n = len(values)
+    shifted = 0.5 * values + np.diag(np.linspace(1.5, 3.0, n)) if is_value else values
+    if "spd" in facts or "psd" in facts:
+        # Scaled so that the eigenvalues stay within a decade, whatever the size.
+        return np.asarray(values @ values.conj().T / n + np.diag(np.linspace(0.5, 1.5, n)))
+    if "unitary" in facts:
+        return _orthonormal(values)
+    if "unit_lower" in facts:
+        return np.tril(values, -1) / 2 + np.eye(n)
+    if "unit_upper" in facts:
+        return np.triu(values, 1) / 2 + np.eye(n)
+    return project_array(shifted, facts - {"unitary", "stiefel"}, values)
+
+
+def _orthonormal(values: Array) -> Array:
+    q, r = np.linalg.qr(values)
+    return np.asarray(q * np.sign(np.real(np.diag(r))))

@@ -1,0 +1,1 @@
+"""Rewriting and equality of expressions. One rule family a file."""

@@ -1,0 +1,57 @@
+"""Definitions put in for the functions that have one, down to the elementary ones."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from gradwright.core.build import multiply
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import contract
+from gradwright.core.nodes import Apply, Factor, Node
+from gradwright.core.sums import add, terms_of
+from gradwright.core.templates import definition, formals, instantiate
+from gradwright.core.walks import transform
+from gradwright.prims.exponential import exp, log
+from gradwright.prims.power import raise_to
+
+
+def expand_definitions(root: Node) -> Node:
+    """The expression with every function replaced by the formula that defines it."""
+    return transform(root, _expand)
+
+
+def _expand(node: Node) -> Node:
+    if not isinstance(node, Apply):
+        return node
+    if node.primitive is exp:
+        return exponential(node.arguments[0])
+    template = definition(node.primitive, node.index, node.parameters)
+    if template is None:
+        return node
+    batch, dims = node.primitive.bind(tuple(argument.shape for argument in node.arguments))
+    leaves = dict(zip(formals(node.primitive).inputs, node.arguments, strict=True))
+    return expand_definitions(instantiate(template, leaves, dims, batch))
+
+
+def exponential(exponent: Node) -> Node:
+    """`exp`, with every logarithm among the terms of the exponent turned into a power."""
+    powers = [(term, _power_of_logarithm(term)) for term in terms_of(exponent)]
+    others = [term for term, power in powers if power is None]
+    result = Apply(exp, (), (add(others),)) if others else None
+    for _, power in powers:
+        if power is not None:
+            result = power if result is None else multiply(result, power)
+    assert result is not None
+    return result
+
+
+def _power_of_logarithm(term: Node) -> Node | None:
+    """`u ** c` for a term `c log(u)`, spread or not."""
+    product = as_product(term)
+    if len(product.factors) != 1 or not term.real:
+        return None
+    (inner, groups, conj), c = product.factors[0], product.coefficient
+    if not isinstance(inner, Apply) or inner.primitive is not log:
+        return None
+    power = raise_to(inner.arguments[0], Fraction(c))
+    return contract(1, [Factor(power, groups, conj)], product.output, dict(enumerate(product.dims)))

@@ -1,0 +1,109 @@
+"""Inverses, found by what they satisfy: any primitive with `Y X = I` is one.
+
+    (X⁻¹)⁻¹ = X     (Xᵀ)⁻¹ = (X⁻¹)ᵀ     (c X)⁻¹ = c⁻¹ X⁻¹     diag(v)⁻¹ = diag(1/v)     Q⁻¹ = Qᴴ
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+
+from gradwright.core.build import identity
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import conjugate, contract, plain, simple
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.primitive import Primitive
+from gradwright.core.templates import formals, identities
+from gradwright.prims.power import raise_to
+
+MINUS_ONE = Fraction(-1)
+
+
+@lru_cache(maxsize=None)
+def is_inverse(primitive: Primitive) -> bool:
+    """Whether the primitive is defined as the inverse of its only argument."""
+    if len(primitive.identity) != 1 or len(primitive.inputs) != 1 or len(primitive.inputs[0].shape) != 2:
+        return False
+    left, right = identities(primitive)[0]
+    formal = formals(primitive)
+    if right != identity(formal.inputs[0].shape[0]):
+        left, right = right, left
+    product = as_product(left)
+    nodes = [f.node for f in product.factors]
+    chain = len(nodes) == 2 and product.output == ((0,), (2,)) and product.factors[0].labels == (0, 1)
+    return (
+        chain
+        and right == identity(formal.inputs[0].shape[0])
+        and set(nodes) == {formal.inputs[0], formal.outputs[0]}
+        and product.coefficient == 1
+        and not any(f.conj for f in product.factors)
+    )
+
+
+def simplify_inverse(node: Node) -> Node:
+    """The inverse of a transpose, a multiple, a diagonal, an orthogonal matrix or an inverse."""
+    if not isinstance(node, Apply) or not is_inverse(node.primitive):
+        return node
+    matrix = node.arguments[0]
+    if isinstance(matrix, Apply) and is_inverse(matrix.primitive):
+        return matrix.arguments[0]
+    if "unitary" in facts_of(matrix):
+        return _adjoint(matrix)
+    if matrix.rank == 2 and isinstance(matrix, Contract):
+        return _of_product(node, matrix)
+    return node
+
+
+def _adjoint(matrix: Node) -> Node:
+    dims = dict(enumerate(matrix.shape))
+    return conjugate(contract(1, [plain(matrix, (0, 1))], simple((1, 0)), dims))
+
+
+def _of_product(node: Apply, matrix: Contract) -> Node:
+    if not matrix.coefficient:
+        return node
+    if matrix.output[0] == matrix.output[1]:
+        return _of_diagonal(matrix)
+    if len(matrix.factors) == 1 and matrix.factors[0].node.rank == 2:
+        return _of_rearranged(node, matrix)
+    scalars = [f for f in matrix.factors if not f.node.rank]
+    if matrix.coefficient == 1 and not scalars:
+        return node
+    return _scaled_inverse(node, matrix, scalars)
+
+
+def _scaled_inverse(node: Apply, matrix: Contract, scalars: list[Factor]) -> Node:
+    """The number and the scalar factors taken out."""
+    rest = [f for f in matrix.factors if f.node.rank]
+    bare = contract(1, rest, matrix.output, dict(enumerate(matrix.dims)))
+    if bare == matrix:
+        return node
+    inverse = simplify_inverse(Apply(node.primitive, (), (bare,)))
+    factors = [Factor(raise_to(f.node, MINUS_ONE), (), f.conj) for f in scalars]
+    dims = dict(enumerate(inverse.shape))
+    return contract(1 / matrix.coefficient, [*factors, plain(inverse, (0, 1))], simple((0, 1)), dims)
+
+
+def _of_rearranged(node: Apply, matrix: Contract) -> Node:
+    """A multiple of a matrix, its transpose or its conjugate."""
+    factor = matrix.factors[0]
+    if any(len(group) != 1 for group in factor.groups) or factor.node.shape[0] != factor.node.shape[1]:
+        return node
+    inverse = simplify_inverse(Apply(node.primitive, (), (factor.node,)))
+    swapped = Factor(inverse, factor.groups, factor.conj)
+    return contract(1 / matrix.coefficient, [swapped], matrix.output, dict(enumerate(matrix.dims)))
+
+
+def _of_diagonal(matrix: Contract) -> Node:
+    """The reciprocals of the diagonal."""
+    labels = {label for group in matrix.output for label in group}
+    if any(set(f.labels) - labels for f in matrix.factors) or len(labels) != 1:
+        entries = contract(1, matrix.factors, matrix.output[:1], dict(enumerate(matrix.dims)))
+        factors = [Factor(raise_to(entries, MINUS_ONE), ((0,),))]
+    else:
+        factors = [Factor(raise_to(f.node, MINUS_ONE), f.groups, f.conj) for f in matrix.factors]
+    dims = {0: matrix.shape[0]}
+    placed = [Factor(f.node, ((0,),) if f.node.rank else (), f.conj) for f in factors]
+    return contract(1 / matrix.coefficient, placed, ((0,), (0,)), dims)
+

@@ -1,0 +1,37 @@
+"""The passes of simplification, in order. Each is a function from a node to a node."""
+
+from __future__ import annotations
+
+from gradwright.core.nodes import Node
+from gradwright.core.walks import transform
+from gradwright.simplify.inverses import simplify_inverse
+from gradwright.simplify.masks import drop_masks
+from gradwright.simplify.powers import merge_powers
+from gradwright.simplify.relations import collapse
+from gradwright.simplify.stable import stabilise
+
+PASSES = (simplify_inverse, merge_powers, collapse, drop_masks, stabilise)
+ROUNDS = 8
+
+
+def simplify(root: Node) -> Node:
+    """The expression in simpler form: the same value, shape and facts.
+
+    The passes see every node after its parts; a node is revisited until no pass changes it.
+    """
+    for _ in range(ROUNDS):
+        changed = transform(root, _settle)
+        if changed == root:
+            return root
+        root = changed
+    return root
+
+
+def _settle(node: Node) -> Node:
+    for _ in range(ROUNDS):
+        before = node
+        for apply_pass in PASSES:
+            node = apply_pass(node)
+        if node == before:
+            return node
+    return node

@@ -1,0 +1,86 @@
+"""Powers in products: equal bases on equal axes merge, and squares of norms become inner products.
+
+    x ∘ x⁻¹ = 1     u^a ∘ u^b = u^(a+b)     Σ u² = u · u     ‖x‖² = x · x     |x|² = x²
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from gradwright.core.build import product_of
+from gradwright.core.contraction import conjugate, contract
+from gradwright.core.inference import is_positive
+from gradwright.core.nodes import Apply, Contract, Factor, Groups, Node
+from gradwright.prims.complex import real
+from gradwright.prims.piecewise import absolute, modulus
+from gradwright.prims.power import power, raise_to
+from gradwright.prims.reductions import norm
+
+TWO = Fraction(2)
+
+
+def merge_powers(node: Node) -> Node:
+    """Merge the powers in a product, or open the power of a norm."""
+    if isinstance(node, Apply) and node.primitive is power:
+        return _power_of_size(node)
+    if not isinstance(node, Contract) or not node.coefficient:
+        return node
+    merged = _merged(node)
+    return node if merged == list(node.factors) else _rebuilt(node, merged)
+
+
+def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
+    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def _merged(node: Contract) -> list[Factor]:
+    exponents: dict[tuple[Node, Groups, bool], Fraction] = {}
+    for factor in node.factors:
+        base, exponent = base_and_exponent(factor.node)
+        key = base, factor.groups, factor.conj
+        exponents[key] = exponents.get(key, Fraction(0)) + exponent
+    merged: list[Factor] = []
+    for (base, groups, conj), exponent in exponents.items():
+        if exponent == 2 and base.rank and _is_inner_product(node, base, groups):
+            merged += [Factor(base, groups, conj)] * 2
+        else:
+            merged.append(Factor(raise_to(base, exponent), groups, conj))
+    return merged
+
+
+def base_and_exponent(node: Node) -> tuple[Node, Fraction]:
+    """`(u, k)` for `u ** k`; only powers that merge: whole ones, or of positive u, or roots of u."""
+    if isinstance(node, Apply) and node.primitive is power:
+        exponent = node.parameters[0]
+        assert isinstance(exponent, Fraction)
+        base = node.arguments[0]
+        if exponent.denominator == 1 or is_positive(base) or exponent.denominator == 2:
+            return base, exponent
+    return node, Fraction(1)
+
+
+def _is_inner_product(node: Contract, base: Node, groups: Groups) -> bool:
+    """Whether the labels are summed and nobody else carries them: then u² is u · u."""
+    labels = {label for group in groups for label in group}
+    others = [f for f in node.factors if (base_and_exponent(f.node)[0], f.groups) != (base, groups)]
+    used = {label for f in others for label in f.labels}
+    used |= {label for group in node.output for label in group}
+    return used.isdisjoint(labels)
+
+
+def _power_of_size(node: Apply) -> Node:
+    """Even powers of norms and absolute values."""
+    inner, exponent = node.arguments[0], node.parameters[0]
+    assert isinstance(exponent, Fraction)
+    if not isinstance(inner, Apply) or exponent.denominator != 1 or exponent.numerator % 2:
+        return node
+    argument = inner.arguments[0]
+    if inner.primitive is absolute:
+        return raise_to(argument, exponent)
+    labels = list(range(argument.rank))
+    if inner.primitive is norm and exponent == TWO:
+        return real(product_of([(conjugate(argument), labels), (argument, labels)], labels[:-1]))
+    if inner.primitive is modulus and exponent == TWO:
+        return real(product_of([(conjugate(argument), labels), (argument, labels)], labels))
+    return node

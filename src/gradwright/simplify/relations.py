@@ -1,0 +1,194 @@
+"""Products that collapse: `X⁻¹ X = I`, `Qᵀ Q = I`, `L Lᵀ = A`.
+
+A relation says that a product of certain factors equals something with fewer factors. Where the
+factors of a contraction contain the pattern, and the labels inside it are used by nobody else, they
+are replaced. Since the pattern is matched on labels, transposes and cyclic orders come for free.
+
+The relations of a primitive are the equations that define it, read from left to right; those of a
+matrix with orthonormal columns follow from that fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gradwright.core.build import identity
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import ONE, contract
+from gradwright.core.inference import facts_of, is_symmetric
+from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.templates import formals, identities, instantiate
+
+
+@dataclass(frozen=True)
+class Relation:
+    """`pattern = replacement`, two tensors of one shape; the pattern's output labels are single."""
+
+    pattern: Contract
+    replacement: Node
+
+
+def collapse(node: Node, further: Iterable[Relation] = ()) -> Node:
+    """Apply the relations of a product's factors, and further ones, until none fits."""
+    while isinstance(node, Contract) and node.coefficient:
+        replaced = _collapse_once(node, further)
+        if replaced is None:
+            return node
+        node = replaced
+    return node
+
+
+def _collapse_once(node: Contract, further: Iterable[Relation]) -> Node | None:
+    for relation in (*further, *_relations_in(node)):
+        match = next(_matches(node, relation), None)
+        if match is not None:
+            return _replace(node, relation, *match)
+    return None
+
+
+def _relations_in(node: Contract) -> Iterator[Relation]:
+    if len(node.factors) < 2:
+        return
+    for factor in dict.fromkeys(f.node for f in node.factors):
+        if isinstance(factor, Apply):
+            yield from relations_of(factor)
+        if factor.rank == 2:
+            yield from _orthonormal_relations(factor)
+
+
+@lru_cache(maxsize=4096)
+def relations_of(node: Apply) -> tuple[Relation, ...]:
+    """The equations that define an application, as far as they shorten a product."""
+    primitive = node.primitive
+    if not primitive.identity:
+        return ()
+    formal = formals(primitive)
+    batch, dims = primitive.bind(tuple(argument.shape for argument in node.arguments))
+    if batch:
+        return ()
+    leaves: dict[Node, Node] = dict(zip(formal.inputs, node.arguments, strict=True))
+    for place, output in enumerate(formal.outputs):
+        leaves[output] = Apply(primitive, node.parameters, node.arguments, place)
+    found: list[Relation] = []
+    for left, right in identities(primitive):
+        found += shortening(instantiate(left, leaves, dims), instantiate(right, leaves, dims))
+    return tuple(found)
+
+
+def shortening(left: Node, right: Node) -> list[Relation]:
+    """The relation from the longer side of an equation to the shorter; both orders of an inverse."""
+    if len(as_product(left).factors) < len(as_product(right).factors):
+        left, right = right, left
+    pattern, replacement = as_product(left), as_product(right)
+    if len(pattern.factors) < 2 or len(pattern.factors) <= len(replacement.factors):
+        return []
+    if not _is_plain(pattern) or len({(f.node, f.groups) for f in pattern.factors}) < 2:
+        return []
+    relations = [Relation(pattern, right)]
+    if len(pattern.factors) == 2 and not replacement.factors and pattern.shape[0] == pattern.shape[1]:
+        swapped = _swap(pattern)
+        if swapped is not None:
+            relations.append(Relation(swapped, right))
+    return relations
+
+
+def _is_plain(pattern: Contract) -> bool:
+    labels = [label for group in pattern.output for label in group]
+    single = all(len(group) == 1 for group in pattern.output)
+    return single and len(set(labels)) == len(labels) and pattern.coefficient == 1
+
+
+def _swap(pattern: Contract) -> Contract | None:
+    """`X Y` from `Y X`, which is the identity too when both are square."""
+    first, second = pattern.factors
+    if first.node.shape != second.node.shape or first.node.rank != 2:
+        return None
+    if first.node.shape[0] != first.node.shape[1]:
+        return None
+    a, b = first.labels
+    c, d = second.labels
+    if b == c and pattern.output == ((a,), (d,)):
+        factors = (Factor(second.node, ((0,), (1,)), second.conj), Factor(first.node, ((1,), (2,)), first.conj))
+        return Contract(ONE, factors, pattern.dims, ((0,), (2,)))
+    return None
+
+
+def _orthonormal_relations(node: Node) -> Iterator[Relation]:
+    facts = facts_of(node)
+    if "stiefel" not in facts and "unitary" not in facts:
+        return
+    rows, columns = node.shape
+    flag = not node.real
+    inner = (Factor(node, ((0,), (1,)), flag), Factor(node, ((0,), (2,))))
+    yield Relation(Contract(ONE, inner, (rows, columns, columns), ((1,), (2,))), identity(columns))
+    if "unitary" in facts:
+        outer = (Factor(node, ((1,), (0,))), Factor(node, ((2,), (0,)), flag))
+        yield Relation(Contract(ONE, outer, (columns, rows, rows), ((1,), (2,))), identity(rows))
+
+
+def _matches(node: Contract, relation: Relation) -> Iterator[tuple[dict[int, int], list[int], bool]]:
+    """Every way to find the pattern: its labels' images, the factors used, and whether conjugated."""
+    for flip in (False,) if node.real else (False, True):
+        for labels, used in _extend(node, relation.pattern, 0, {}, [], flip):
+            if _inner_labels_free(node, relation.pattern, labels, used):
+                yield labels, used, flip
+
+
+def _extend(
+    node: Contract, pattern: Contract, place: int, labels: dict[int, int], used: list[int], flip: bool
+) -> Iterator[tuple[dict[int, int], list[int]]]:
+    if place == len(pattern.factors):
+        yield labels, used
+        return
+    wanted = pattern.factors[place]
+    for position, factor in enumerate(node.factors):
+        if position in used or factor.node != wanted.node:
+            continue
+        if not factor.node.real and factor.conj != (wanted.conj != flip):
+            continue
+        for target in _orientations(factor):
+            extended = _unify(wanted.labels, target, labels)
+            if extended is not None:
+                yield from _extend(node, pattern, place + 1, extended, [*used, position], flip)
+
+
+def _orientations(factor: Factor) -> Iterator[tuple[int, ...]]:
+    if any(len(group) != 1 for group in factor.groups):
+        return
+    yield factor.labels
+    if factor.node.rank == 2 and is_symmetric(factor.node):
+        yield factor.labels[::-1]
+
+
+def _unify(wanted: tuple[int, ...], target: tuple[int, ...], labels: dict[int, int]) -> dict[int, int] | None:
+    if len(wanted) != len(target):
+        return None
+    extended = dict(labels)
+    for a, b in zip(wanted, target, strict=True):
+        if extended.setdefault(a, b) != b:
+            return None
+    return extended
+
+
+def _inner_labels_free(node: Contract, pattern: Contract, labels: dict[int, int], used: list[int]) -> bool:
+    outer = {labels[label] for group in pattern.output for label in group}
+    inner = [labels[label] for label in range(len(pattern.dims)) if (label,) not in pattern.output]
+    if len(set(inner)) != len(inner) or outer & set(inner):
+        return False
+    elsewhere = {label for p, f in enumerate(node.factors) if p not in used for label in f.labels}
+    elsewhere |= {label for group in node.output for label in group}
+    return elsewhere.isdisjoint(inner)
+
+
+def _replace(
+    node: Contract, relation: Relation, labels: dict[int, int], used: list[int], flip: bool
+) -> Node:
+    pattern = relation.pattern
+    inner = {labels[label] for label in range(len(pattern.dims)) if (label,) not in pattern.output}
+    groups = tuple(tuple(labels[label] for label in group) for group in pattern.output)
+    factors = [f for p, f in enumerate(node.factors) if p not in used]
+    factors.insert(min(used), Factor(relation.replacement, groups, flip))
+    dims = {label: dim for label, dim in enumerate(node.dims) if label not in inner}
+    return contract(node.coefficient, factors, node.output, dims)
