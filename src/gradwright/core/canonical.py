@@ -29,8 +29,14 @@ def rough_key(node: Node) -> Hashable:
     return tuple(sorted((f.node.digest, f.conj) for f in as_product(node).factors))
 
 
-def canonical_key(node: Node, is_symmetric: Predicate, axes: Sequence[int] | None = None) -> Hashable:
-    """The key of a term, its output axes taken in the given order.
+def canonical_key(
+    node: Node,
+    is_symmetric: Predicate,
+    is_hermitian: Predicate,
+    axes: Sequence[int] | None = None,
+    conj: bool = False,
+) -> Hashable:
+    """The key of a term, its output axes taken in the given order, or of its conjugate.
 
     The factors and labels form a coloured graph; its colours are refined until stable, and ties are
     broken by trying every member of the first tied class (at most `BRANCH_LIMIT` times; past that
@@ -38,7 +44,18 @@ def canonical_key(node: Node, is_symmetric: Predicate, axes: Sequence[int] | Non
     """
     term = as_product(node)
     output = term.output if axes is None else tuple(term.output[axis] for axis in axes)
-    return _Colouring(term, output, is_symmetric).key()
+    factors = tuple(_oriented(f, is_hermitian, conj) for f in term.factors)
+    return _Colouring(Contract(term.coefficient, factors, term.dims, term.output), output, is_symmetric).key()
+
+
+def _oriented(factor: Factor, is_hermitian: Predicate, conj: bool) -> Factor:
+    """The conjugate of a Hermitian matrix is its transpose."""
+    if factor.node.real:
+        return factor
+    flag = factor.conj != conj
+    if flag and factor.node.rank == 2 and is_hermitian(factor.node):
+        return Factor(factor.node, factor.groups[::-1])
+    return Factor(factor.node, factor.groups, flag)
 
 
 class _Colouring:

@@ -23,12 +23,21 @@ _OUTPUT_FACTS = ("real",)
 
 @dataclass(frozen=True)
 class Declaration:
-    """A name with its dimensions and facts; `batched` if further leading axes may stand before."""
+    """A name with its dimensions and facts.
+
+    Attributes:
+        name: the name.
+        shape: the dimensions.
+        facts: everything that follows from the declared words, for a real tensor.
+        batched: whether further leading axes may stand before.
+        words: the facts as they were declared.
+    """
 
     name: str
     shape: tuple[Dim, ...]
     facts: Facts
     batched: bool = False
+    words: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         words = [*map(str, self.shape), *declared_facts(self.facts)]
@@ -61,7 +70,8 @@ def parse_declaration(name: str, text: str) -> Declaration:
     facts = [word for word in words[batched:] if word in FACTS or word in _OUTPUT_FACTS]
     shape = tuple(parse_dim(word, name) for word in dims)
     _check_facts(name, text, shape, facts)
-    return Declaration(name, shape, closure(f for f in facts if f not in _OUTPUT_FACTS), batched)
+    known = tuple(fact for fact in facts if fact not in _OUTPUT_FACTS)
+    return Declaration(name, shape, closure(known), batched, known)
 
 
 def parse_declarations(text: str) -> tuple[Declaration, ...]:

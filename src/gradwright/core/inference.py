@@ -7,6 +7,7 @@ is simply not known: no rule here guesses.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key
@@ -63,6 +64,11 @@ def facts_of(node: Node) -> Facts:
 def is_symmetric(node: Node) -> bool:
     """Whether a matrix is known to be its own transpose."""
     return "symmetric" in facts_of(node)
+
+
+def is_hermitian(node: Node) -> bool:
+    """Whether a matrix is known to be its own conjugate transpose."""
+    return "hermitian" in facts_of(node)
 
 
 def is_positive(node: Node) -> bool:
@@ -200,25 +206,27 @@ def transposed_fact(fact: str) -> str:
 
 def _mirror_facts(terms: list[Contract]) -> set[str]:
     """Symmetric, skew or hermitian, by comparing with the transpose term by term."""
-    own: Counter[object] = Counter()
-    mirrored: Counter[object] = Counter()
-    conjugated: Counter[object] = Counter()
+    own: Counter[tuple[Hashable, Fraction]] = Counter()
+    mirrored: Counter[tuple[Hashable, Fraction]] = Counter()
+    conjugated: Counter[tuple[Hashable, Fraction]] = Counter()
     real = all(term.real for term in terms)
     for term in terms:
-        own[canonical_key(term, is_symmetric), term.coefficient] += 1
-        mirrored[canonical_key(term, is_symmetric, (1, 0)), term.coefficient] += 1
+        own[_key(term), term.coefficient] += 1
+        mirrored[_key(term, (1, 0)), term.coefficient] += 1
         if not real:
-            flipped = tuple(Factor(f.node, f.groups, f.conj ^ (not f.node.real)) for f in term.factors)
-            swapped = Contract(term.coefficient, flipped, term.dims, term.output)
-            conjugated[canonical_key(swapped, is_symmetric, (1, 0)), term.coefficient] += 1
+            conjugated[_key(term, (1, 0), conj=True), term.coefficient] += 1
     found: set[str] = set()
     if own == mirrored:
         found.add("symmetric")
     if not real and own == conjugated:
         found.add("hermitian")
-    if own == Counter({(key, -c): count for (key, c), count in mirrored.items()}):  # type: ignore[misc]
+    if own == Counter({(key, -c): count for (key, c), count in mirrored.items()}):
         found.add("skew")
     return found
+
+
+def _key(term: Contract, axes: tuple[int, int] | None = None, conj: bool = False) -> Hashable:
+    return canonical_key(term, is_symmetric, is_hermitian, axes, conj)
 
 
 def matrix_chain(node: Contract) -> list[tuple[Factor, bool]] | None:

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key, rough_key
 from gradwright.core.contraction import contract, is_zero, scale, zero
-from gradwright.core.inference import is_symmetric
+from gradwright.core.inference import is_hermitian, is_symmetric
 from gradwright.core.nodes import Add, Node
 
 
@@ -50,7 +50,7 @@ def terms_of(node: Node) -> tuple[Node, ...]:
 
 def like_key(node: Node) -> Hashable:
     """The key that like terms share."""
-    return canonical_key(node, is_symmetric)
+    return canonical_key(node, is_symmetric, is_hermitian)
 
 
 def _flatten(terms: Iterable[Node]) -> Iterator[Node]:

@@ -15,7 +15,7 @@ from gradwright.core.build import common_shape, size, spread
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.declarations import Declaration
 from gradwright.core.dims import Dim
-from gradwright.core.facts import tangent
+from gradwright.core.facts import closure, tangent
 from gradwright.core.language import translate
 from gradwright.core.nodes import (
     Add,
@@ -82,8 +82,8 @@ def formals(primitive: Primitive) -> Formals:
 
 
 def _formal(declared: Declaration, complex_field: bool) -> Symbol:
-    facts = declared.facts | {"complex"} if complex_field else declared.facts
-    return Symbol(declared.name, declared.shape, frozenset(facts))
+    facts = closure((*declared.words, "complex")) if complex_field else declared.facts
+    return Symbol(declared.name, declared.shape, facts)
 
 
 @lru_cache(maxsize=None)

@@ -104,7 +104,7 @@ def rule(primitive: Primitive, index: int, parameters: tuple[Parameter, ...]) ->
     formula which defines the function.
     """
     if primitive.identity:
-        from gradwright.diff.identity import solved
+        from gradwright.diff.identities.engine import solved
 
         return solved(primitive).differentials[index]
     stated = stated_differential(primitive, index, parameters)

@@ -1,11 +1,14 @@
-"""Masks on matrices that are zero there anyway: `tril(L)` of a lower triangular L is L."""
+"""Masks and zeros: `tril(L)` of a lower triangular L is L, and the diagonal of `tril(A, -1)` is 0."""
 
 from __future__ import annotations
 
-from gradwright.core.contraction import contract
+from fractions import Fraction
+
+from gradwright.core.contraction import contract, is_zero, zero
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of, transposed_fact
-from gradwright.core.nodes import Contract, Factor, Mask, Node
+from gradwright.core.nodes import Add, Contract, Factor, Mask, Node
+from gradwright.core.sums import add
 
 
 def drop_masks(node: Node) -> Node:
@@ -23,7 +26,34 @@ def drop_masks(node: Node) -> Node:
     return node
 
 
-def _constant_weight(factor: Factor, factors: tuple[Factor, ...]):  # noqa: ANN202
+def drop_vanishing_terms(node: Node) -> Node:
+    """Remove the terms of a sum that contribute nothing, under a mask or on a diagonal."""
+    if not isinstance(node, Contract):
+        return node
+    for place, factor in enumerate(node.factors):
+        if not isinstance(factor.node, Add) or not _is_restricted(factor, node.factors):
+            continue
+        kept = [term for term in factor.node.terms if not is_zero(_with_factor(node, place, term))]
+        if len(kept) < len(factor.node.terms):
+            total = add(kept) if kept else zero(factor.node.shape)
+            return drop_vanishing_terms(_with_factor(node, place, total))
+    return node
+
+
+def _is_restricted(factor: Factor, factors: tuple[Factor, ...]) -> bool:
+    if len(set(factor.labels)) < len(factor.labels):
+        return True
+    masks = [set(f.labels) for f in factors if isinstance(f.node, Mask)]
+    return any(labels <= set(factor.labels) for labels in masks)
+
+
+def _with_factor(node: Contract, place: int, replacement: Node) -> Node:
+    old = node.factors[place]
+    factors = [*node.factors[:place], Factor(replacement, old.groups, old.conj), *node.factors[place + 1 :]]
+    return drop_masks(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims))))
+
+
+def _constant_weight(factor: Factor, factors: tuple[Factor, ...]) -> Fraction | None:
     assert isinstance(factor.node, Mask)
     support = [True, True, True]
     for other in factors:
@@ -36,7 +66,7 @@ def _constant_weight(factor: Factor, factors: tuple[Factor, ...]):  # noqa: ANN2
     weights = {w for w, kept in zip(factor.node.weights, support, strict=True) if kept}
     if all(support) or len(weights) > 1:
         return None
-    return weights.pop() if weights else 0
+    return weights.pop() if weights else Fraction(0)
 
 
 def _support(facts: Facts, transposed: bool) -> tuple[bool, bool, bool]:

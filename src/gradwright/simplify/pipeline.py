@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from gradwright.core.nodes import Node
 from gradwright.core.walks import transform
+from gradwright.simplify.broadcasts import lift_broadcasts
 from gradwright.simplify.inverses import simplify_inverse
-from gradwright.simplify.masks import drop_masks
+from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.relations import collapse
 from gradwright.simplify.stable import stabilise
 
-PASSES = (simplify_inverse, merge_powers, collapse, drop_masks, stabilise)
+PASSES = (
+    lift_broadcasts,
+    simplify_inverse,
+    merge_powers,
+    collapse,
+    drop_masks,
+    drop_vanishing_terms,
+    stabilise,
+)
 ROUNDS = 8
 
 

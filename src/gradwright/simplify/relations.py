@@ -84,10 +84,10 @@ def shortening(left: Node, right: Node) -> list[Relation]:
     pattern, replacement = as_product(left), as_product(right)
     if len(pattern.factors) < 2 or len(pattern.factors) <= len(replacement.factors):
         return []
-    if not _is_plain(pattern) or len({(f.node, f.groups) for f in pattern.factors}) < 2:
+    if not _is_plain(pattern):
         return []
     relations = [Relation(pattern, right)]
-    if len(pattern.factors) == 2 and not replacement.factors and pattern.shape[0] == pattern.shape[1]:
+    if len(pattern.factors) == 2 and not replacement.factors and pattern.rank == 2:
         swapped = _swap(pattern)
         if swapped is not None:
             relations.append(Relation(swapped, right))
@@ -103,9 +103,8 @@ def _is_plain(pattern: Contract) -> bool:
 def _swap(pattern: Contract) -> Contract | None:
     """`X Y` from `Y X`, which is the identity too when both are square."""
     first, second = pattern.factors
-    if first.node.shape != second.node.shape or first.node.rank != 2:
-        return None
-    if first.node.shape[0] != first.node.shape[1]:
+    square = first.node.rank == 2 and first.node.shape[0] == first.node.shape[1]
+    if not square or first.node.shape != second.node.shape:
         return None
     a, b = first.labels
     c, d = second.labels

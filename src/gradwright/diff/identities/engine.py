@@ -1,0 +1,222 @@
+"""Solving an identity for the differentials of its unknowns.
+
+Both sides are differentiated with opaque unknowns, so that no equation collapses to 0 = 0. Then every
+choice of frames is tried with the rules that give closed forms; if none of them does, the equations
+are left to a general linear solve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+from gradwright.core.build import identity, matmul, transpose
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import is_zero, zero
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.core.primitive import Primitive
+from gradwright.core.spaces import Space
+from gradwright.core.sums import subtract
+from gradwright.core.walks import substitute
+from gradwright.diff.differential import differential
+from gradwright.diff.identities.frames import (
+    Frame,
+    HoleSpec,
+    direct_frames,
+    frame_choices,
+    is_orthonormal,
+)
+from gradwright.diff.identities.isolate import isolate, split_normal_parts, strip_common_factors
+from gradwright.diff.identities.linear_systems import border, solve_generally, solve_sylvester
+from gradwright.diff.identities.problem import Equation, Problem, RuleStep, Solution, problem_of
+from gradwright.diff.identities.split import eliminate_alone, split_by_entries
+from gradwright.diff.identities.state import State, separated
+from gradwright.diff.identities.terms import LinearEquation, tidy
+from gradwright.errors import IdentityError
+from gradwright.linear.chains import adjoint
+from gradwright.linear.forms import push
+from gradwright.simplify.pipeline import simplify
+from gradwright.simplify.relations import Relation
+
+Rule = Callable[[State], State | None]
+RULES: tuple[Rule, ...] = (
+    isolate,
+    split_normal_parts,
+    strip_common_factors,
+    eliminate_alone,
+    split_by_entries,
+    solve_sylvester,
+    border,
+)
+MOST_STEPS = 24
+
+
+@lru_cache(maxsize=None)
+def solved(primitive: Primitive) -> Solution:
+    """The differentials that a primitive's identity determines."""
+    return solve(problem_of(primitive))
+
+
+def solve(problem: Problem) -> Solution:
+    """Solve the equations of a problem for the directions of its unknowns."""
+    problem = cancel_outer_factors(problem)
+    _check_unknowns_occur(problem)
+    for identities in _rewritings(problem):
+        for frames in frame_choices(problem.unknowns):
+            state = _run(_linearised(problem, frames, identities))
+            if not state.open_holes:
+                return _finish(problem, frames, state)
+    frames = direct_frames(problem.unknowns)
+    return _finish(problem, frames, solve_generally(_linearised(problem, frames, problem.relations(), constraints=True)))
+
+
+def cancel_outer_factors(problem: Problem) -> Problem:
+    """Cancel an invertible unknown that begins or ends both sides of an equation."""
+    from dataclasses import replace
+
+    return replace(problem, equations=tuple(map(_cancelled, problem.equations)))
+
+
+def _cancelled(equation: Equation) -> Equation:
+    from gradwright.linear.chains import chain_of, product_of_chain
+
+    left, right = chain_of(equation.left), chain_of(equation.right)
+    if left is None or right is None or equation.left.rank != 2:
+        return equation
+    a, b = list(left.elements), list(right.elements)
+    changed = False
+    while a and b and a[0] == b[0] and "invertible" in facts_of(a[0]) and len(a) + len(b) > 2:
+        a, b, changed = a[1:], b[1:], True
+    while a and b and a[-1] == b[-1] and "invertible" in facts_of(a[-1]) and len(a) + len(b) > 2:
+        a, b, changed = a[:-1], b[:-1], True
+    if not changed:
+        return equation
+    from gradwright.core.build import multiply
+
+    sides = [
+        multiply(chain.scalar, product_of_chain(rest, equation.left))
+        for chain, rest in ((left, a), (right, b))
+    ]
+    return Equation(sides[0], sides[1])
+
+
+def _rewritings(problem: Problem) -> Iterator[tuple[Relation, ...]]:
+    """Ways to use the identities: where they shorten a product, or `A V = V Λ` from either side."""
+    yield problem.relations()
+    for equation in problem.equations:
+        for left, right in ((equation.left, equation.right), (equation.right, equation.left)):
+            exchange = _exchange(left, right)
+            if exchange is not None:
+                yield (*problem.relations(besides=equation), exchange)
+
+
+def _exchange(left: Node, right: Node) -> Relation | None:
+    """`left → right` for products of which neither contains the other's factors."""
+    pattern, replacement = as_product(left), as_product(right)
+    if len(pattern.factors) < 2 or len(replacement.factors) < 2:
+        return None
+    labels = [label for group in pattern.output for label in group]
+    if any(len(g) != 1 for g in pattern.output) or len(set(labels)) != len(labels):
+        return None
+    if {f.node for f in pattern.factors} <= {f.node for f in replacement.factors}:
+        return None
+    return Relation(pattern, right)
+
+
+def _linearised(
+    problem: Problem, frames: tuple[Frame, ...], identities: tuple[Relation, ...], constraints: bool = False
+) -> State:
+    """The differentiated equations, the unknowns' directions written in their frames."""
+    specs = {spec.hole: spec for frame in frames for spec in frame.parts}
+    relations = (*identities, *_normal_relations(frames))
+    equations = list(problem.equations)
+    if constraints:
+        equations += [_orthonormality(unknown) for unknown in problem.unknowns if is_orthonormal(unknown)]
+    linear = [_linear_equation(problem, frames, equation) for equation in equations]
+    kept = tuple(tidy(equation, relations) for equation in linear if not is_zero(equation.form))
+    return State(kept, specs, problem.unknowns, relations)
+
+
+def _orthonormality(unknown: Node) -> Equation:
+    return Equation(matmul(adjoint(unknown), unknown), identity(unknown.shape[1]))
+
+
+def _linear_equation(problem: Problem, frames: tuple[Frame, ...], equation: Equation) -> LinearEquation:
+    total = differential(subtract(equation.left, equation.right), problem.directions)
+    given = {direction: direction for direction in problem.given_directions}
+    known = push(total, given)
+    unknown_part = {
+        direction: frame.direction
+        for direction, frame in zip(problem.unknown_directions, frames, strict=True)
+    }
+    form = push(total, unknown_part)
+    return LinearEquation(form, subtract(zero(known.shape), known), _equation_space(equation))
+
+
+def _equation_space(equation: Equation) -> Space:
+    """A symmetric equation counts half."""
+    facts = facts_of(equation.left) & facts_of(equation.right)
+    if equation.left.rank == 2:
+        if "symmetric" in facts:
+            return Space.SYMMETRIC
+        if "hermitian" in facts:
+            return Space.HERMITIAN
+    return Space.FREE
+
+
+def _normal_relations(frames: tuple[Frame, ...]) -> list[Relation]:
+    """`Qᴴ K = 0` for a complement K."""
+    found: list[Relation] = []
+    for frame in frames:
+        for spec in frame.parts:
+            if spec.normal_to is None:
+                continue
+            product = matmul(adjoint(spec.normal_to), spec.hole)
+            found.append(Relation(as_product(product), zero(product.shape)))
+    return found
+
+
+def _run(state: State) -> State:
+    for _ in range(MOST_STEPS):
+        if not state.open_holes:
+            return state
+        following = next((new for rule in RULES if (new := rule(state)) is not None), None)
+        if following is None:
+            return state
+        state = following
+    return state
+
+
+def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Solution:
+    values: dict[Node, Node] = {}
+    for hole, value in reversed(state.solved):
+        values[hole] = substitute(value, values)
+    differentials = tuple(_in_directions(frame, values) for frame in frames)
+    return Solution(differentials, _steps(problem, frames, state), state.conditions)
+
+
+def _in_directions(frame: Frame, values: dict[Node, Node]) -> Node:
+    return simplify(substitute(frame.direction, values))
+
+
+def _steps(problem: Problem, frames: tuple[Frame, ...], state: State) -> tuple[RuleStep, ...]:
+    return state.steps
+
+
+def _check_unknowns_occur(problem: Problem) -> None:
+    for unknown in problem.unknowns:
+        if not any(unknown in (_leaves(e.left) | _leaves(e.right)) for e in problem.equations):
+            raise IdentityError(
+                f"the unknown '{unknown.name}' does not occur in the identity of {problem.name}: "
+                f"nothing determines it"
+            )
+
+
+def _leaves(node: Node) -> set[Node]:
+    from gradwright.core.walks import free_leaves
+
+    return set(free_leaves(node))
+
+
+_ = Contract, Factor, HoleSpec, transpose

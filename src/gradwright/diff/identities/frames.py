@@ -1,0 +1,125 @@
+"""Frames: the direction of an unknown written in a constant space.
+
+The tangent space of a set of matrices moves with the point; written in the unknown's own frame it
+stands still. `dL = L Φ` with Φ lower triangular; `dQ = Q Ω + K` with Ω skew and `Qᴴ K = 0`;
+`dV = V M` with any M. The choices for every unknown are tried in order, those without a frame first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, product
+
+from gradwright.core.build import matmul
+from gradwright.core.nodes import Hole, Node, Symbol
+from gradwright.core.spaces import Space
+from gradwright.core.sums import add
+
+
+@dataclass(frozen=True)
+class HoleSpec:
+    """An unknown of the linear equations: a hole and the constant space in which it lives.
+
+    `normal_to` is the matrix Q whose columns a complement K is orthogonal to.
+    """
+
+    hole: Hole
+    space: Space
+    normal_to: Node | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One way to write the direction of an unknown.
+
+    Attributes:
+        unknown: the symbol.
+        parts: the holes it introduces.
+        direction: the unknown's direction in terms of them.
+        words: how it reads; empty if the direction is the hole itself.
+    """
+
+    unknown: Symbol
+    parts: tuple[HoleSpec, ...]
+    direction: Node
+    words: str = ""
+
+
+def frame_choices(unknowns: tuple[Symbol, ...]) -> Iterator[tuple[Frame, ...]]:
+    """Every combination of frames, those with fewer frames first."""
+    choices = [_kinds(unknown) for unknown in unknowns]
+    combinations = sorted(product(*choices), key=lambda kinds: sum(kind != "direct" for kind in kinds))
+    for kinds in combinations:
+        numbers = count()
+        yield tuple(_build(u, kind, numbers) for u, kind in zip(unknowns, kinds, strict=True))
+
+
+def direct_frames(unknowns: tuple[Symbol, ...]) -> tuple[Frame, ...]:
+    """The directions themselves as holes."""
+    numbers = count()
+    return tuple(_build(unknown, "direct", numbers) for unknown in unknowns)
+
+
+def direct_space(unknown: Symbol) -> Space:
+    """The constant space of an unknown's direction, as far as its facts are linear."""
+    for fact, space in _LINEAR_SPACES:
+        if fact in unknown.facts:
+            return space
+    return Space.FREE
+
+
+_LINEAR_SPACES = (
+    ("diagonal", Space.DIAGONAL),
+    ("unit_lower", Space.STRICTLY_LOWER),
+    ("unit_upper", Space.STRICTLY_UPPER),
+    ("lower", Space.LOWER),
+    ("upper", Space.UPPER),
+    ("skew", Space.SKEW),
+    ("symmetric", Space.SYMMETRIC),
+    ("hermitian", Space.HERMITIAN),
+)
+
+
+def is_orthonormal(unknown: Symbol) -> bool:
+    """Whether the unknown's columns are orthonormal."""
+    return "stiefel" in unknown.facts
+
+
+def _kinds(unknown: Symbol) -> list[str]:
+    if unknown.rank != 2:
+        return ["direct"]
+    square = unknown.shape[0] == unknown.shape[1]
+    if is_orthonormal(unknown):
+        return ["right", "left"] if square else ["stiefel"]
+    if not square or direct_space(unknown) in (Space.DIAGONAL, Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW):
+        return ["direct"]
+    return ["direct", "right", "left"]
+
+
+def _build(unknown: Symbol, kind: str, numbers: Iterator[int]) -> Frame:
+    if kind == "direct":
+        hole = Hole(next(numbers), unknown.shape, unknown.real)
+        spec = HoleSpec(hole, direct_space(unknown), name=f"d{unknown.name}")
+        return Frame(unknown, (spec,), hole)
+    order = unknown.shape[1]
+    space, letter = _frame_space(unknown)
+    inner = Hole(next(numbers), (order, order), unknown.real)
+    spec = HoleSpec(inner, space, name=letter)
+    if kind == "left":
+        return Frame(unknown, (spec,), matmul(inner, unknown), f"d{unknown.name} = {letter} {unknown.name}")
+    along = matmul(unknown, inner)
+    words = f"d{unknown.name} = {unknown.name} {letter}"
+    if kind == "right":
+        return Frame(unknown, (spec,), along, words)
+    normal = Hole(next(numbers), unknown.shape, unknown.real)
+    outside = HoleSpec(normal, Space.FREE, normal_to=unknown, name=f"K_{unknown.name}")
+    return Frame(unknown, (spec, outside), add([along, normal]), f"{words} + K")
+
+
+def _frame_space(unknown: Symbol) -> tuple[Space, str]:
+    if is_orthonormal(unknown):
+        return (Space.SKEW if unknown.real else Space.SKEW_HERMITIAN), "Ω"
+    space = direct_space(unknown)
+    return space, "Φ" if space is not Space.FREE else "M"

@@ -1,0 +1,300 @@
+"""Cancelling what surrounds an unknown: common factors, and `A H B = C`.
+
+A factor that begins (or ends) every term of a form is taken off by multiplying both sides with its
+inverse; a matrix with orthonormal columns by multiplying with its adjoint, which is a consequence of
+the equation. What is orthogonal to such a matrix satisfies the complementary equation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from gradwright.core.build import identity, matmul, multiply, transpose
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import conjugate, contract
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Hole, Node
+from gradwright.core.spaces import Space
+from gradwright.core.sums import add, scaled, subtract
+from gradwright.diff.identities.state import State, inverse_of
+from gradwright.diff.identities.terms import (
+    LinearEquation,
+    Term,
+    holes_in,
+    reduce_terms,
+    with_tensor,
+)
+from gradwright.linear.chains import adjoint, product_of_chain
+from gradwright.prims.power import raise_to
+from gradwright.simplify.pipeline import simplify
+
+
+def strip_common_factors(state: State) -> State | None:
+    """Take off a factor that begins or ends every term of an equation."""
+    for place, equation in enumerate(state.equations):
+        terms = state.terms(equation)
+        if not terms:
+            continue
+        prefix = _common([term.left for term in terms])
+        suffix = _common([term.right[::-1] for term in terms])[::-1] if equation.form.rank == 2 else ()
+        stripped = _stripped(state, equation, terms, _invertible_run(prefix), _invertible_run(suffix, True))
+        if stripped is not None:
+            new, conditions, words = stripped
+            changed = state.replace_equation(place, new).with_condition(*conditions)
+            return changed.with_step("multiply by inverses", new.form, new.right, words)
+    return None
+
+
+def _common(chains: Sequence[tuple[Node, ...]]) -> tuple[Node, ...]:
+    shared: list[Node] = []
+    for elements in zip(*chains, strict=False):
+        if any(element != elements[0] for element in elements):
+            break
+        shared.append(elements[0])
+    return tuple(shared)
+
+
+def _invertible_run(elements: tuple[Node, ...], from_right: bool = False) -> tuple[Node, ...]:
+    """The longest run, from the outside, whose product is square, or orthonormal columns outside."""
+    ordered = elements[::-1] if from_right else elements
+    best = 0
+    for length in range(1, len(ordered) + 1):
+        run = ordered[:length]
+        rows, columns = run[0].shape[1 if from_right else 0], run[-1].shape[0 if from_right else 1]
+        if rows == columns:
+            best = length
+    if not best and ordered and _has_left_inverse(ordered[0], from_right):
+        best = 1
+    run = ordered[:best]
+    return run[::-1] if from_right else run
+
+
+def _has_left_inverse(element: Node, from_right: bool) -> bool:
+    return "stiefel" in facts_of(adjoint(element) if from_right else element) or "stiefel" in _seen(element, from_right)
+
+
+def _seen(element: Node, from_right: bool) -> frozenset[str]:
+    """Facts of the matrix whose orthonormal columns face the unknown."""
+    product = as_product(adjoint(element) if from_right else element)
+    if len(product.factors) == 1 and product.factors[0].groups == product.output and not product.factors[0].conj:
+        return facts_of(product.factors[0].node)
+    return frozenset()
+
+
+def _stripped(
+    state: State, equation: LinearEquation, terms: list[Term], prefix: tuple[Node, ...], suffix: tuple[Node, ...]
+) -> tuple[LinearEquation, list[str], str] | None:
+    if not prefix and not suffix:
+        return None
+    right, conditions = equation.right, list[str]()
+    left_inverse = right_inverse = None
+    if prefix:
+        left_inverse = _one_sided_inverse(product_of_chain(prefix, prefix[0]), state, False)
+        right = matmul(left_inverse, right)
+    if suffix:
+        right_inverse = _one_sided_inverse(product_of_chain(suffix, suffix[0]), state, True)
+        right = matmul(right, right_inverse)
+    inner = [
+        replace(t, left=t.left[len(prefix) :], right=t.right[: len(t.right) - len(suffix)]) for t in terms
+    ]
+    form = add(with_tensor(term, term.hole) for term in inner)
+    mirrored = left_inverse is not None and right_inverse is not None and adjoint(left_inverse) == right_inverse
+    if equation.projected and not mirrored:
+        return None
+    space = equation.space if mirrored else Space.FREE
+    new = LinearEquation(form, reduce_terms(right, state.relations), space, equation.projected)
+    return new, conditions, "take off the factors that all terms share"
+
+
+def _one_sided_inverse(matrix: Node, state: State, from_right: bool) -> Node:
+    if matrix.shape[0] == matrix.shape[1]:
+        return inverse_of(matrix, state)
+    return adjoint(matrix)
+
+
+def split_normal_parts(state: State) -> State | None:
+    """Split an equation by Q and its orthogonal complement, for a direction `Q Ω + K`, `Qᴴ K = 0`."""
+    for place, equation in enumerate(state.equations):
+        for hole in holes_in(equation.form):
+            normal_to = state.specs[hole].normal_to
+            if normal_to is None:
+                continue
+            for mirrored in (False, True):
+                split = _split_by(state, equation, hole, normal_to, mirrored)
+                if split is not None:
+                    along, across = split
+                    changed = state.replace_equation(place, along, across)
+                    name = state.specs[hole].name
+                    words = f"multiply by the adjoint of the frame, and by its complement for {name}"
+                    return changed.with_step("split by the frame", along.form, along.right, words)
+    return None
+
+
+def _split_by(
+    state: State, equation: LinearEquation, hole: Hole, frame: Node, mirrored: bool
+) -> tuple[LinearEquation, LinearEquation] | None:
+    """Both halves of an equation; None unless all other terms begin (or end) with the frame."""
+    terms = state.terms(equation)
+    if terms is None or equation.projected:
+        return None
+    own = [t for t in terms if t.hole == hole]
+    rest = [t for t in terms if t.hole != hole]
+    side = adjoint(frame) if mirrored else frame
+    if not rest or not all(_stands_outside(t, mirrored) for t in own):
+        return None
+    if not all(_begins_with(t, side, mirrored) for t in rest):
+        return None
+    form = add(with_tensor(_without_first(t, mirrored), t.hole) for t in rest)
+    complement = subtract(identity(frame.shape[0]), matmul(frame, adjoint(frame)))
+    if mirrored:
+        along_right, across_right = matmul(equation.right, frame), matmul(equation.right, complement)
+    else:
+        along_right, across_right = matmul(adjoint(frame), equation.right), matmul(complement, equation.right)
+    along = LinearEquation(form, reduce_terms(along_right, state.relations))
+    own_form = add(with_tensor(t, t.hole) for t in own)
+    return along, LinearEquation(own_form, reduce_terms(across_right, state.relations))
+
+
+def _stands_outside(term: Term, mirrored: bool) -> bool:
+    if mirrored:
+        return not term.right and term.transposed
+    return not term.left and not term.transposed
+
+
+def _begins_with(term: Term, side: Node, mirrored: bool) -> bool:
+    chain = term.right[::-1] if mirrored else term.left
+    return bool(chain) and chain[0] == side
+
+
+def _without_first(term: Term, mirrored: bool) -> Term:
+    return replace(term, right=term.right[:-1]) if mirrored else replace(term, left=term.left[1:])
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One `left · H · right` of a form; None stands for the identity."""
+
+    left: Node
+    right: Node | None
+
+
+def grouped(terms: Sequence[Term], rows: Node) -> list[Pair]:
+    """The terms in one unknown with as few pairs as possible: equal sides are added up."""
+    pairs = [
+        Pair(multiply(t.scalar, product_of_chain(t.left, rows)), product_of_chain(t.right, t.right[0]) if t.right else None)
+        for t in terms
+    ]
+    return _merge_left(_merge_right(pairs))
+
+
+def _merge_right(pairs: list[Pair]) -> list[Pair]:
+    """Pairs with one right side: their left sides add up."""
+    found: dict[Node | None, Node] = {}
+    for pair in pairs:
+        found[pair.right] = add([found[pair.right], pair.left]) if pair.right in found else pair.left
+    return [Pair(simplify(left), right) for right, left in found.items()]
+
+
+def _merge_left(pairs: list[Pair]) -> list[Pair]:
+    """Pairs with proportional left sides: their right sides add up."""
+    merged: list[Pair] = []
+    for pair in pairs:
+        for place, other in enumerate(merged):
+            ratio = _ratio(pair.left, other.left)
+            if ratio is not None:
+                right = add([_right(other, pair), scaled(ratio, _right(pair, other))])
+                merged[place] = Pair(other.left, simplify(right))
+                break
+        else:
+            merged.append(pair)
+    return merged
+
+
+def _right(pair: Pair, like: Pair) -> Node:
+    if pair.right is not None:
+        return pair.right
+    assert like.right is not None
+    return identity(like.right.shape[0])
+
+
+def _ratio(left: Node, right: Node) -> Fraction | None:
+    if left == right:
+        return Fraction(1)
+    return Fraction(-1) if left == scaled(-1, right) else None
+
+
+def isolate(state: State) -> State | None:
+    """`A H B = C` for an unknown without structure: `H = A⁻¹ C B⁻¹`."""
+    for place, equation in enumerate(state.equations):
+        holes = holes_in(equation.form)
+        if len(holes) != 1 or state.specs[holes[0]].space is not Space.FREE or equation.projected:
+            continue
+        hole = holes[0]
+        terms = state.terms(equation)
+        if not terms or len({(t.transposed, t.conj, t.diagonal) for t in terms}) != 1 or terms[0].diagonal:
+            continue
+        pairs = grouped(terms, equation.form)
+        if len(pairs) != 1:
+            continue
+        result = _isolated(state, equation, pairs[0], terms[0])
+        if result is None:
+            continue
+        value, conditions = result
+        changed = state.with_solution(hole, value, place).with_condition(*conditions)
+        return changed.with_step("isolate", hole, value, _isolation_words(pairs[0], state, conditions))
+    return None
+
+
+def _isolated(state: State, equation: LinearEquation, pair: Pair, term: Term) -> tuple[Node, list[str]] | None:
+    value, conditions = equation.right, list[str]()
+    scalar = _scalar_multiple(pair.left)
+    if scalar is not None:
+        value = multiply(raise_to(scalar, Fraction(-1)), value)
+    elif pair.left.shape[0] == pair.left.shape[1]:
+        value = matmul(inverse_of(pair.left, state), value)
+    else:
+        return None
+    if pair.right is not None:
+        if pair.right.shape[0] == pair.right.shape[1]:
+            value = matmul(value, inverse_of(pair.right, state))
+        else:
+            inverse = _chain_right_inverse(term.right, state)
+            if inverse is None:
+                return None
+            value = matmul(value, inverse)
+    value = transpose(value) if term.transposed else value
+    value = conjugate(value) if term.conj else value
+    return reduce_terms(value, state.relations), conditions
+
+
+def _chain_right_inverse(chain: tuple[Node, ...], state: State) -> Node | None:
+    """Z with `(R₁ R₂ …) Z = I`, from invertible parts and adjoints of orthonormal columns."""
+    result: Node | None = None
+    for element in reversed(chain):
+        if element.shape[0] == element.shape[1]:
+            inverse = inverse_of(element, state)
+        elif _has_left_inverse(element, True):
+            inverse = adjoint(element)
+        else:
+            return None
+        result = inverse if result is None else matmul(result, inverse)
+    return result
+
+
+def _scalar_multiple(matrix: Node) -> Node | None:
+    """`c` for a matrix `c I`, where c is a number or a scalar expression."""
+    if matrix.rank != 2 or matrix.shape[0] != matrix.shape[1]:
+        return None
+    product = as_product(matrix)
+    if len(product.output) == 2 and product.output[0] == product.output[1]:
+        if all(not f.node.rank for f in product.factors):
+            return contract(product.coefficient, product.factors, (), {})
+    return None
+
+
+def _isolation_words(pair: Pair, state: State, conditions: list[str]) -> str:
+    sides = [side for side in (pair.left, pair.right) if side is not None and _scalar_multiple(side) is None]
+    return "multiply by the inverse" + ("s" if len(sides) > 1 else "") if sides else "collect"
+

@@ -1,0 +1,101 @@
+"""An identity to be solved: unknown tensors, given ones, and the equations between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.primitive import Primitive
+from gradwright.core.templates import formals, identities
+from gradwright.simplify.relations import Relation, shortening
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`left = right`, as it was written."""
+
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Unknowns that satisfy equations, in the formal names of a primitive.
+
+    Attributes:
+        name: the function's name.
+        unknowns: opaque symbols, with the facts of the sets in which they live.
+        unknown_directions: their differentials, which are asked for.
+        givens: the inputs.
+        given_directions: their differentials.
+        equations: what holds between them.
+        dims: the dimension names.
+    """
+
+    name: str
+    unknowns: tuple[Symbol, ...]
+    unknown_directions: tuple[Direction, ...]
+    givens: tuple[Symbol, ...]
+    given_directions: tuple[Direction, ...]
+    equations: tuple[Equation, ...]
+    dims: Mapping[str, Dim]
+
+    @property
+    def directions(self) -> dict[Node, Node]:
+        """The direction of every symbol."""
+        unknown = zip(self.unknowns, self.unknown_directions, strict=True)
+        given = zip(self.givens, self.given_directions, strict=True)
+        return {**dict(unknown), **dict(given)}
+
+    def relations(self, besides: Equation | None = None) -> tuple[Relation, ...]:
+        """The equations, except one, as far as they shorten a product."""
+        kept = [e for e in self.equations if e is not besides]
+        return tuple(r for e in kept for r in shortening(e.left, e.right))
+
+
+@dataclass(frozen=True)
+class RuleStep:
+    """One step from the identity to the differential.
+
+    Attributes:
+        rule: the name of the rule.
+        left, right: the equation that it leads to.
+        reason: what was done, in words.
+    """
+
+    rule: str
+    left: Node
+    right: Node
+    reason: str
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The differentials of all unknowns, and how they were found.
+
+    Attributes:
+        differentials: one for each unknown, linear in the givens' directions.
+        steps: the derivation.
+        conditions: what it needs, in words with formal names.
+    """
+
+    differentials: tuple[Node, ...]
+    steps: tuple[RuleStep, ...]
+    conditions: tuple[str, ...]
+
+
+def problem_of(primitive: Primitive) -> Problem:
+    """The problem that a primitive's identity states."""
+    formal = formals(primitive)
+    equations = tuple(Equation(left, right) for left, right in identities(primitive))
+    return Problem(
+        primitive.name,
+        formal.outputs,
+        formal.output_directions,
+        formal.inputs,
+        formal.input_directions,
+        equations,
+        formal.dims,
+    )

@@ -1,0 +1,382 @@
+"""Entry by entry: equations in which every unknown's entry (i, j) meets only (i, j) and (j, i).
+
+A matrix equation is split into the regions below, on and above the diagonal. In each, the entries of
+the unknowns at (i, j) and (j, i) satisfy a small linear system whose coefficients are entries of
+known matrices; it is solved by Cramer's rule. A denominator is 1 outside the region that it serves,
+so that nothing is ever infinity times zero.
+
+An unknown that stands alone in an equation is eliminated first: the others satisfy the equation
+projected on the complement of its space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+
+from gradwright.core.build import diagonal, masked, multiply, ones, permute
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import contract, is_zero, split_coefficient, zero
+from gradwright.core.evaluate import evaluate
+from gradwright.core.nodes import Apply, Contract, Direction, Hole, Mask, Node, Symbol
+from gradwright.core.points import choose_sizes, sample
+from gradwright.core.spaces import Space
+from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.core.walks import free_leaves, postorder, substitute
+from gradwright.diff.identities.frames import HoleSpec
+from gradwright.diff.identities.state import State
+from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy
+from gradwright.linear.chains import adjoint
+from gradwright.linear.projection import project_space
+from gradwright.prims.power import power, raise_to
+from gradwright.simplify.pipeline import simplify
+
+COMPLEMENT = {
+    Space.LOWER: Space.STRICTLY_UPPER,
+    Space.UPPER: Space.STRICTLY_LOWER,
+    Space.STRICTLY_LOWER: Space.UPPER,
+    Space.STRICTLY_UPPER: Space.LOWER,
+    Space.DIAGONAL: Space.HOLLOW,
+    Space.SYMMETRIC: Space.SKEW,
+    Space.HERMITIAN: Space.SKEW_HERMITIAN,
+}
+MIRROR_SIGN = {Space.SYMMETRIC: 1, Space.HERMITIAN: 1, Space.SKEW: -1, Space.SKEW_HERMITIAN: -1}
+BELOW, ON, ABOVE = 0, 1, 2
+
+
+def eliminate_alone(state: State) -> State | None:
+    """Solve for an unknown that stands alone, and project its equation on the complement."""
+    for place, equation in enumerate(state.equations):
+        if equation.projected or len(holes_in(equation.form)) < 2:
+            continue
+        for hole in holes_in(equation.form):
+            alone = _stands_alone(equation, hole, state.specs[hole])
+            if alone is None:
+                continue
+            if any(hole in holes_in(e.form) for p, e in enumerate(state.equations) if p != place):
+                continue
+            return _eliminated(state, place, hole, *alone)
+    return None
+
+
+def _stands_alone(equation: LinearEquation, hole: Hole, spec: HoleSpec) -> tuple[Fraction, Space] | None:
+    """The number in front of an unknown that occurs in one term by itself, and its space."""
+    own = [term for term in terms_of(equation.form) if hole in holes_in(term)]
+    if len(own) != 1:
+        return None
+    coefficient, rest = split_coefficient(own[0])
+    if rest == hole and spec.space in COMPLEMENT:
+        return coefficient, spec.space
+    product = as_product(rest)
+    is_diagonal = len(product.factors) == 1 and len(product.output) == 2 and product.output[0] == product.output[1]
+    if is_diagonal and product.factors[0].node == hole and hole.rank == 1:
+        return coefficient, Space.DIAGONAL
+    return None
+
+
+def _eliminated(state: State, place: int, hole: Hole, coefficient: Fraction, space: Space) -> State:
+    equation = state.equations[place]
+    others = add(term for term in terms_of(equation.form) if hole not in holes_in(term))
+    left = scaled(1 / coefficient, subtract(equation.right, others))
+    value = diagonal(left) if hole.rank == 1 else _projected(left, space)
+    projected = _on_complement(others, equation.right, COMPLEMENT[space], state)
+    changed = state.replace_equation(place, projected)
+    solved = (*changed.solved, (hole, value))
+    words = f"{_article(space)} part gives {state.specs[hole].name}; the rest is {_article(COMPLEMENT[space])}"
+    return replace(changed, solved=solved).with_step("split into parts", others, equation.right, words)
+
+
+def _on_complement(form: Node, right: Node, space: Space, state: State) -> LinearEquation:
+    """The projection of an equation; written out where it mixes an entry with its mirror image."""
+    if space not in (Space.SKEW, Space.SKEW_HERMITIAN):
+        return LinearEquation(form, right, space, projected=True)
+    skew = [add([side, scaled(-1, adjoint(side) if space is Space.SKEW_HERMITIAN else permute(side, (1, 0)))])
+            for side in (form, right)]  # fmt: skip
+    return tidy(LinearEquation(skew[0], skew[1], space), state.relations)
+
+
+def _article(space: Space) -> str:
+    return f"the {space.value}"
+
+
+def _projected(node: Node, space: Space) -> Node:
+    return project_space(node, space)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of an unknown at (row, column) or, mirrored, at (column, row); or its conjugate."""
+
+    hole: Hole
+    mirrored: bool
+    conj: bool = False
+
+
+@dataclass(frozen=True)
+class EntryEquation:
+    """Coefficients of entries, and the right side, as matrices read at (row, column)."""
+
+    coefficients: Mapping[Entry, Node]
+    right: Node
+
+
+def split_by_entries(state: State) -> State | None:
+    """Solve all equations that remain entry by entry."""
+    holes = state.open_holes
+    if not state.equations or not holes or any(h.rank != 2 for h in holes):
+        return None
+    if any(e.form.rank != 2 or e.form.shape[0] != e.form.shape[1] for e in state.equations):
+        return None
+    read = [_read(equation, state) for equation in state.equations]
+    if any(entry is None for entry in read):
+        return None
+    equations = [entry for entry in read if entry is not None]
+    spaces = [equation.space for equation in state.equations]
+    values: dict[Hole, list[Node]] = {hole: [] for hole in holes}
+    for region in (BELOW, ON, ABOVE):
+        found = _solve_region(region, equations, spaces, state, holes)
+        if found is None:
+            return None
+        for hole in holes:
+            values[hole].append(found.get(hole, zero(hole.shape)))
+    result = replace(state, equations=())
+    for hole in holes:
+        value = _assembled(values[hole], state)
+        result = replace(result, solved=(*result.solved, (hole, value)))
+        result = result.with_step("compare entries", hole, value, "compare below, on and above the diagonal")
+    return result
+
+
+def _read(equation: LinearEquation, state: State) -> EntryEquation | None:
+    coefficients: dict[Entry, Node] = {}
+    for term in terms_of(equation.form):
+        if is_zero(term):
+            continue
+        found = _read_entry(term)
+        if found is None:
+            return None
+        entry, weight = _oriented(*found, state)
+        coefficients[entry] = add([coefficients[entry], weight]) if entry in coefficients else weight
+    return EntryEquation(coefficients, equation.right)
+
+
+def _read_entry(term: Node) -> tuple[Entry, Node] | None:
+    product = as_product(term)
+    if len(product.output) != 2 or any(len(group) != 1 for group in product.output):
+        return None
+    row, column = product.output[0][0], product.output[1][0]
+    places = [p for p, f in enumerate(product.factors) if isinstance(f.node, Hole)]
+    if len(places) != 1 or row == column:
+        return None
+    factor = product.factors[places[0]]
+    hole = factor.node
+    assert isinstance(hole, Hole)
+    if factor.labels not in ((row, column), (column, row)):
+        return None
+    rest = [f for p, f in enumerate(product.factors) if p != places[0]]
+    if any(set(f.labels) - {row, column} for f in rest):
+        return None
+    weight = contract(product.coefficient, rest, product.output, {row: product.dims[row], column: product.dims[column]})
+    return Entry(hole, factor.labels == (column, row), factor.conj), weight
+
+
+def _oriented(entry: Entry, weight: Node, state: State) -> tuple[Entry, Node]:
+    """Use the symmetry of the unknown: the entry (j, i) of a skew matrix is minus that at (i, j)."""
+    space = state.specs[entry.hole].space
+    conj = space in (Space.HERMITIAN, Space.SKEW_HERMITIAN)
+    if space not in MIRROR_SIGN or not entry.mirrored or entry.conj != conj:
+        return entry, weight
+    return Entry(entry.hole, False), scaled(MIRROR_SIGN[space], weight)
+
+
+def _mirror(region: int) -> int:
+    return {BELOW: ABOVE, ON: ON, ABOVE: BELOW}[region]
+
+
+def _solve_region(
+    region: int, equations: Sequence[EntryEquation], spaces: Sequence[Space], state: State, holes: Sequence[Hole]
+) -> dict[Hole, Node] | None:
+    """The entries of all unknowns in one region, as matrices read at (row, column)."""
+    unknowns = _independent(region, state, holes)
+    if not unknowns:
+        return {}
+    system = list(_systems(region, equations, spaces, state, unknowns))
+    solution = _cramer(system, len(unknowns), region)
+    if solution is None:
+        return None
+    found = dict(zip(unknowns, solution, strict=True))
+    return {entry.hole: value for entry, value in found.items() if not entry.mirrored}
+
+
+def _independent(region: int, state: State, holes: Sequence[Hole]) -> list[Entry]:
+    """The entries that the system of a region determines; a mirror image is not counted twice."""
+    found: list[Entry] = []
+    for hole in holes:
+        space = state.specs[hole].space
+        if space in MIRROR_SIGN:
+            if region != ON or MIRROR_SIGN[space] > 0:
+                found.append(Entry(hole, False))
+            continue
+        weights = space.weights
+        assert weights is not None
+        if weights[region]:
+            found.append(Entry(hole, False))
+        if region != ON and weights[_mirror(region)]:
+            found.append(Entry(hole, True))
+    return found
+
+
+def _systems(
+    region: int, equations: Sequence[EntryEquation], spaces: Sequence[Space], state: State, unknowns: Sequence[Entry]
+) -> Iterator[tuple[list[Node], Node]]:
+    """The equations at (row, column), then those at (column, row), as rows of coefficients."""
+    for mirrored in (False, True) if region != ON else (False,):
+        at = _mirror(region) if mirrored else region
+        for equation, space in zip(equations, spaces, strict=True):
+            if not _available(space, at):
+                continue
+            row = _row(region, equation, mirrored, state, unknowns)
+            if row is None or all(is_zero(value) for value in row):
+                continue
+            yield row, permute(equation.right, (1, 0)) if mirrored else equation.right
+
+
+def _row(
+    region: int, equation: EntryEquation, mirrored: bool, state: State, unknowns: Sequence[Entry]
+) -> list[Node] | None:
+    """The coefficients of the unknown entries; None if conjugates of them occur.
+
+    On the diagonal a conjugate counts as the entry itself: triangular factors have real diagonals.
+    """
+    row = {entry: zero(equation.right.shape) for entry in unknowns}
+    for entry, weight in equation.coefficients.items():
+        target = _target(entry, mirrored, region, state, row)
+        if target is None:
+            continue
+        if entry.conj and region != ON:
+            return None
+        which, sign = target
+        value = permute(weight, (1, 0)) if mirrored else weight
+        row[which] = add([row[which], scaled(sign, value)])
+    return [simplify(row[entry]) for entry in unknowns]
+
+
+def _available(space: Space, region: int) -> bool:
+    if space in MIRROR_SIGN:
+        return region != ON or MIRROR_SIGN[space] > 0
+    assert space.weights is not None
+    return bool(space.weights[region])
+
+
+def _target(
+    entry: Entry, mirrored: bool, region: int, state: State, row: Mapping[Entry, Node]
+) -> tuple[Entry, int] | None:
+    """Which of the independent entries an entry of an equation is, and with which sign."""
+    is_mirrored = entry.mirrored != mirrored if region != ON else False
+    seen = Entry(entry.hole, is_mirrored)
+    if seen in row:
+        return seen, 1
+    space = state.specs[entry.hole].space
+    if space in MIRROR_SIGN and Entry(entry.hole, False) in row:
+        return Entry(entry.hole, False), MIRROR_SIGN[space]
+    return None
+
+
+def _cramer(system: Sequence[tuple[list[Node], Node]], count: int, region: int) -> list[Node] | None:
+    """The solution from the first equations that determine it."""
+    if count > 3:
+        return None
+    for chosen in combinations(system, count):
+        rows = [row for row, _ in chosen]
+        right = [side for _, side in chosen]
+        determinant = simplify(_determinant(rows))
+        if is_zero(determinant) or not _nonzero(determinant, region):
+            continue
+        inverse = _safe_reciprocal(determinant, region)
+        return [
+            simplify(multiply(_determinant(_with_column(rows, right, column)), inverse)) for column in range(count)
+        ]
+    return None
+
+
+def _with_column(rows: Sequence[list[Node]], right: Sequence[Node], column: int) -> list[list[Node]]:
+    return [[*row[:column], side, *row[column + 1 :]] for row, side in zip(rows, right, strict=True)]
+
+
+def _determinant(rows: Sequence[Sequence[Node]]) -> Node:
+    if len(rows) == 1:
+        return rows[0][0]
+    terms: list[Node] = []
+    for column, head in enumerate(rows[0]):
+        minor = [[*row[:column], *row[column + 1 :]] for row in rows[1:]]
+        terms.append(scaled((-1) ** column, multiply(head, _determinant(minor))))
+    return add(terms)
+
+
+def _nonzero(matrix: Node, region: int) -> bool:
+    """Whether a denominator is different from zero at a generic point, in the region."""
+    leaves = [leaf for leaf in free_leaves(matrix) if isinstance(leaf, Symbol | Direction)]
+    names = [name for node in postorder(matrix) for dim in node.shape for name in dim.names]
+    sizes = choose_sizes(sorted(set(names)))
+    generator = np.random.default_rng(7)
+    values = {leaf: sample(leaf, sizes, generator) for leaf in leaves}
+    result = evaluate(matrix, values, sizes)
+    rows, columns = np.indices(result.shape)
+    where = {BELOW: rows > columns, ON: rows == columns, ABOVE: rows < columns}[region]
+    return bool(np.all(np.abs(result[where]) > 1e-9))
+
+
+def _safe_reciprocal(denominator: Node, region: int) -> Node:
+    """`1 / w` in a region; outside, whatever is finite."""
+    value = _constant_entries(denominator)
+    if value is not None:
+        return scaled(1 / value, ones(denominator.shape))
+    return raise_to(denominator, Fraction(-1))
+
+
+def _constant_entries(node: Node) -> Fraction | None:
+    """The number that every entry is."""
+    if isinstance(node, Contract) and not node.factors and len({g for g in node.output}) == len(node.output):
+        return node.coefficient
+    return None
+
+
+def _assembled(regions: Sequence[Node], state: State) -> Node:
+    """One matrix from its parts below, on and above the diagonal; equal parts share a mask."""
+    parts: dict[Node, list[Fraction]] = {}
+    for region, value in enumerate(regions):
+        if is_zero(value):
+            continue
+        coefficient, rest = split_coefficient(value)
+        weights = parts.setdefault(rest, [Fraction(0)] * 3)
+        weights[region] = coefficient
+    terms = [_guarded(rest, weights) for rest, weights in parts.items()]
+    if not terms:
+        return zero(regions[0].shape)
+    return reduce_terms(add(terms), state.relations)
+
+
+def _guarded(node: Node, weights: Sequence[Fraction]) -> Node:
+    """A matrix on some regions, its denominators made 1 on the others."""
+    kept = [Fraction(1) if weight else Fraction(0) for weight in weights]
+    if all(kept):
+        return masked(node, *weights)
+    others = [1 - weight for weight in kept]
+    replacements: dict[Node, Node] = {}
+    for factor in as_product(node).factors:
+        base = _denominator(factor.node)
+        if base is not None and base.rank == 2:
+            safe = add([masked(base, *kept), Mask(*others, base.shape)])
+            replacements[factor.node] = raise_to(safe, Fraction(-1))
+    return masked(substitute(node, replacements), *weights)
+
+
+def _denominator(node: Node) -> Node | None:
+    if isinstance(node, Apply) and node.primitive is power and node.parameters[0] == -1:
+        return node.arguments[0]
+    return None
+

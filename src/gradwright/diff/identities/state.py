@@ -1,0 +1,111 @@
+"""What is known while the linear equations of an identity are being solved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gradwright.core.build import identity, matmul, transpose
+from gradwright.core.contraction import zero
+from gradwright.core.nodes import Apply, Hole, Node, Symbol
+from gradwright.core.registry import Call, lookup
+from gradwright.core.sums import add, subtract, terms_of
+from gradwright.core.walks import substitute
+from gradwright.diff.identities.frames import HoleSpec
+from gradwright.diff.identities.problem import RuleStep
+from gradwright.diff.identities.terms import LinearEquation, Term, expand, holes_in, orient, read_terms, tidy
+from gradwright.linear.chains import adjoint
+from gradwright.simplify.pipeline import simplify
+from gradwright.simplify.relations import Relation, collapse
+
+
+@dataclass(frozen=True)
+class State:
+    """Equations still to be solved, and the unknowns already solved for.
+
+    Attributes:
+        equations: what remains.
+        solved: for a hole its value, possibly in terms of holes solved later.
+        specs: every hole with its space.
+        unknowns: the opaque symbols.
+        relations: the identities as rewriting rules.
+        steps: how it went so far.
+        conditions: what it needed.
+    """
+
+    equations: tuple[LinearEquation, ...]
+    specs: Mapping[Hole, HoleSpec]
+    unknowns: tuple[Symbol, ...]
+    relations: tuple[Relation, ...]
+    solved: tuple[tuple[Hole, Node], ...] = ()
+    steps: tuple[RuleStep, ...] = ()
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def open_holes(self) -> tuple[Hole, ...]:
+        """The unknowns that are not solved for, in order."""
+        done = {hole for hole, _ in self.solved}
+        return tuple(hole for hole in self.specs if hole not in done)
+
+    def terms(self, equation: LinearEquation) -> list[Term] | None:
+        """The terms of an equation as chains, each unknown the right way round."""
+        found = read_terms(equation.form)
+        return None if found is None else [orient(t, self.specs[t.hole].space) for t in found]
+
+    def replace_equation(self, place: int, *new: LinearEquation) -> State:
+        """Put equations in the place of one."""
+        rest = (*self.equations[:place], *new, *self.equations[place + 1 :])
+        return replace(self, equations=rest)
+
+    def with_solution(self, hole: Hole, value: Node, place: int | None = None) -> State:
+        """Record the value of an unknown, drop the equation it came from, and substitute."""
+        kept = [e for p, e in enumerate(self.equations) if p != place]
+        updated = tuple(self._substituted(e, hole, value) for e in kept)
+        return replace(self, equations=updated, solved=(*self.solved, (hole, value)))
+
+    def with_step(self, rule: str, left: Node, right: Node, reason: str) -> State:
+        """Record a step."""
+        return replace(self, steps=(*self.steps, RuleStep(rule, left, right, reason)))
+
+    def with_condition(self, *words: str) -> State:
+        """Record what a step needs."""
+        new = tuple(w for w in dict.fromkeys(words) if w and w not in self.conditions)
+        return replace(self, conditions=(*self.conditions, *new))
+
+    def _substituted(self, equation: LinearEquation, hole: Hole, value: Node) -> LinearEquation:
+        if hole not in holes_in(equation.form):
+            return equation
+        form = substitute(equation.form, {hole: value})
+        return tidy(separated(form, equation), self.relations)
+
+
+def separated(form: Node, equation: LinearEquation) -> LinearEquation:
+    """Bring the terms without an unknown to the right side."""
+    terms = terms_of(expand(form))
+    known = [term for term in terms if not holes_in(term)]
+    unknown = [term for term in terms if holes_in(term)]
+    right = subtract(equation.right, add(known)) if known else equation.right
+    rest = add(unknown) if unknown else zero(form.shape)
+    return replace(equation, form=rest, right=right)
+
+
+def inverse_of(matrix: Node, state: State) -> Node:
+    """The inverse of a square matrix: an unknown that the identities say it is, or `inv` of it."""
+    if matrix == identity(matrix.shape[0]):
+        return matrix
+    for unknown in state.unknowns:
+        if unknown.rank != 2:
+            continue
+        for candidate in (unknown, adjoint(unknown), *_transposes(unknown)):
+            if candidate.shape != matrix.shape:
+                continue
+            product = collapse(simplify(matmul(candidate, matrix)), state.relations)
+            if product == identity(matrix.shape[0]):
+                return candidate
+    result = lookup("inv").build(Call("inv", (matrix,), {}))
+    assert isinstance(result, Apply)
+    return simplify(result)
+
+
+def _transposes(node: Node) -> tuple[Node, ...]:
+    return () if node.real else (transpose(node),)

@@ -1,0 +1,188 @@
+"""Linear equations in holes, term by term.
+
+A differentiated identity is a sum of products, each with exactly one unknown direction. Here sums are
+multiplied out as far as they contain an unknown (and no further), the identities themselves are used
+to rewrite what surrounds it, and every term is read as `L H R`, `L Hᵀ R` or `W ∘ H`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from gradwright.core.build import diag, matmul, multiply, transpose
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import conjugate, contract, is_zero, zero
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Add, Contract, Factor, Groups, Hole, Node
+from gradwright.core.spaces import Space
+from gradwright.core.sums import add, scaled, terms_of
+from gradwright.core.walks import free_leaves
+from gradwright.linear.chains import chain_of
+from gradwright.simplify.pipeline import simplify
+from gradwright.simplify.relations import Relation, collapse
+
+EXPANSION_LIMIT = 200
+
+
+@dataclass(frozen=True)
+class LinearEquation:
+    """`form = right`: a form linear in holes, and a side that does not contain them.
+
+    Both sides lie in `space`; if the equation is `projected`, only their projections on it agree.
+    """
+
+    form: Node
+    right: Node
+    space: Space = Space.FREE
+    projected: bool = False
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term `scalar · left · H · right` of a form, H possibly transposed or conjugated.
+
+    `left` and `right` are chains of matrices; for a vector H there is no `right`, unless it stands on
+    a diagonal: `left · diag(H) · right`.
+    """
+
+    hole: Hole
+    scalar: Node
+    left: tuple[Node, ...]
+    right: tuple[Node, ...]
+    transposed: bool
+    conj: bool
+    diagonal: bool = False
+
+
+def holes_in(node: Node) -> tuple[Hole, ...]:
+    """The unknowns that occur, in source order."""
+    return tuple(leaf for leaf in free_leaves(node) if isinstance(leaf, Hole))
+
+
+def expand(form: Node) -> Node:
+    """Multiply out the sums that contain an unknown."""
+    pending, done = list(reversed(terms_of(form))), list[Node]()
+    while pending:
+        term = pending.pop()
+        opened = _opened(term)
+        if opened is None:
+            done.append(term)
+        else:
+            pending.extend(reversed(opened))
+        if len(done) + len(pending) > EXPANSION_LIMIT:
+            return form
+    return add(done) if done else zero(form.shape)
+
+
+def _opened(term: Node) -> list[Node] | None:
+    """The terms of a product in which one factor is a sum that contains an unknown."""
+    if isinstance(term, Add):
+        return list(term.terms)
+    if not isinstance(term, Contract):
+        return None
+    for place, factor in enumerate(term.factors):
+        if isinstance(factor.node, Add) and holes_in(factor.node):
+            dims = dict(enumerate(term.dims))
+            return [
+                contract(term.coefficient, _replaced(term.factors, place, part), term.output, dims)
+                for part in factor.node.terms
+            ]
+    return None
+
+
+def _replaced(factors: Sequence[Factor], place: int, node: Node) -> list[Factor]:
+    old = factors[place]
+    return [*factors[:place], Factor(node, old.groups, old.conj), *factors[place + 1 :]]
+
+
+def tidy(equation: LinearEquation, relations: Iterable[Relation] = ()) -> LinearEquation:
+    """Expand, simplify and use the identities on both sides."""
+    known = tuple(relations)
+    terms = [merge_diagonals(simplify(term)) for term in terms_of(expand(equation.form))]
+    form = add(collapse(term, known) for term in terms)
+    return replace(equation, form=form, right=reduce_terms(equation.right, known))
+
+
+def merge_diagonals(term: Node) -> Node:
+    """Write `D[a, b]` of a diagonal matrix as `D[a, a] δ[a, b]`, so that it counts as a vector."""
+    if not isinstance(term, Contract):
+        return term
+    for factor in term.factors:
+        labels = factor.labels
+        if len(labels) == 2 and labels[0] != labels[1] and "diagonal" in facts_of(factor.node):
+            merged = [Factor(f.node, _renamed(f.groups, *labels), f.conj) for f in term.factors]
+            dims = {label: dim for label, dim in enumerate(term.dims) if label != labels[1]}
+            return merge_diagonals(contract(term.coefficient, merged, _renamed(term.output, *labels), dims))
+    return term
+
+
+def _renamed(groups: Groups, new: int, old: int) -> Groups:
+    return tuple(tuple(new if label == old else label for label in group) for group in groups)
+
+
+def reduce_terms(node: Node, relations: Iterable[Relation]) -> Node:
+    """Simplify a side, term by term, with the identities."""
+    known = tuple(relations)
+    return add(collapse(term, known) for term in terms_of(simplify(node)))
+
+
+def read_terms(form: Node) -> list[Term] | None:
+    """The terms of a form as chains; None if one of them is no chain."""
+    found = [read_term(term) for term in terms_of(form) if not is_zero(term)]
+    return None if any(term is None for term in found) else [term for term in found if term is not None]
+
+
+def read_term(node: Node) -> Term | None:
+    """One term as a chain around its unknown."""
+    if any(len(group) != 1 for group in as_product(node).output):
+        return None
+    chain = chain_of(node)
+    if chain is None:
+        return None
+    for place, element in enumerate(chain.elements):
+        if holes_in(element):
+            left, right = chain.elements[:place], chain.elements[place + 1 :]
+            if holes_in(chain.scalar) or any(holes_in(e) for e in (*left, *right)):
+                return None
+            return _around(element, chain.scalar, left, right)
+    return None
+
+
+def _around(element: Node, scalar: Node, left: tuple[Node, ...], right: tuple[Node, ...]) -> Term | None:
+    product = as_product(element)
+    if len(product.factors) != 1 or not isinstance(product.factors[0].node, Hole):
+        return None
+    hole, groups, conj = product.factors[0]
+    assert isinstance(hole, Hole)
+    diagonal = len(product.output) == 2 and product.output[0] == product.output[1]
+    if diagonal and hole.rank != 1:
+        return None
+    transposed = hole.rank == 2 and groups != product.output
+    return Term(hole, scalar, left, right, transposed, conj, diagonal)
+
+
+def orient(term: Term, space: Space) -> Term:
+    """Use the symmetry of the unknown itself: `Hᵀ = −H` for a skew one."""
+    mirrored = {
+        Space.SYMMETRIC: (True, term.conj, 1),
+        Space.SKEW: (True, term.conj, -1),
+        Space.HERMITIAN: (True, True, 1),
+        Space.SKEW_HERMITIAN: (True, True, -1),
+    }.get(space)
+    if mirrored is None or (term.transposed, term.conj) != mirrored[:2]:
+        return term
+    kept = term.conj if space in (Space.SYMMETRIC, Space.SKEW) else False
+    return replace(term, transposed=False, conj=kept, scalar=scaled(mirrored[2], term.scalar))
+
+
+def with_tensor(term: Term, tensor: Node) -> Node:
+    """The term with a tensor put for its unknown."""
+    value = conjugate(tensor) if term.conj else tensor
+    value = diag(value) if term.diagonal else value
+    value = transpose(value) if term.transposed else value
+    for element in reversed(term.left):
+        value = matmul(element, value)
+    for element in term.right:
+        value = matmul(value, element)
+    return multiply(term.scalar, value)

@@ -1,0 +1,125 @@
+"""Products of matrices as chains: `L H R` read off a contraction, whatever its labels.
+
+A chain is a scalar and a list of matrices, each a node (a transposed or conjugated factor, or the
+diagonal matrix of a vector), whose product is the contraction. For a contraction with one axis the
+last element is a vector. What is no such product (parallel factors, higher axes) has no chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradwright.core.build import identity, matmul, multiply
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.nodes import Contract, Factor, Node
+
+
+@dataclass(frozen=True)
+class Chain:
+    """`scalar · elements[0] · elements[1] · …`; no elements is the identity."""
+
+    scalar: Node
+    elements: tuple[Node, ...]
+
+
+def chain_of(node: Node) -> Chain | None:
+    """The chain of a tensor with one or two axes, or None."""
+    product = as_product(node)
+    if not 1 <= len(product.output) <= 2 or any(len(group) != 1 for group in product.output):
+        return None
+    if any(len(group) != 1 for f in product.factors for group in f.groups):
+        return None
+    return _Walk(product).chain()
+
+
+def product_of_chain(elements: Sequence[Node], node: Node) -> Node:
+    """The product of the elements; the identity, with the rows of a node, for none."""
+    if not elements:
+        return identity(node.shape[0])
+    result = elements[0]
+    for element in elements[1:]:
+        result = matmul(result, element)
+    return result
+
+
+def join(chain: Chain, shape_like: Node) -> Node:
+    """The tensor that a chain stands for."""
+    return multiply(chain.scalar, product_of_chain(chain.elements, shape_like))
+
+
+class _Walk:
+    """Follows the factors from the row label to the column label."""
+
+    def __init__(self, product: Contract) -> None:
+        self.product = product
+        self.remaining = [f for f in product.factors if f.node.rank]
+        self.scalars = [f for f in product.factors if not f.node.rank]
+
+    def chain(self) -> Chain | None:
+        start = self.product.output[0][0]
+        end = self.product.output[1][0] if len(self.product.output) == 2 else None
+        elements: list[Node] = []
+        current = start
+        while True:
+            vectors = [f for f in self._at(current) if set(f.labels) == {current}]
+            matrices = [f for f in self._at(current) if f not in vectors]
+            if end is None and not matrices:
+                return self._with_vector(elements, vectors, current)
+            elements += [self._diagonal(f) for f in vectors]
+            self._use(vectors)
+            if not matrices:
+                break
+            if len(matrices) > 1 or matrices[0].node.rank != 2:
+                return None
+            element, current = self._matrix(matrices[0], current)
+            elements.append(element)
+            self._use(matrices)
+            if current == end and all(set(f.labels) == {end} for f in self._at(current)):
+                elements += [self._diagonal(f) for f in self._at(current)]
+                self._use(self._at(current))
+                break
+        return self._closed(tuple(elements)) if current == end else None
+
+    def _at(self, label: int) -> list[Factor]:
+        return [f for f in self.remaining if label in f.labels]
+
+    def _use(self, factors: list[Factor]) -> None:
+        self.remaining = [f for f in self.remaining if f not in factors]
+
+    def _with_vector(self, elements: list[Node], vectors: list[Factor], label: int) -> Chain | None:
+        if not vectors:
+            return None
+        self._use(vectors)
+        elements += [self._diagonal(f) for f in vectors[:-1]]
+        last = vectors[-1]
+        elements.append(contract(1, [last], ((label,),), {label: self.product.dims[label]}))
+        return self._closed(tuple(elements))
+
+    def _closed(self, elements: tuple[Node, ...]) -> Chain | None:
+        """What is left must be scalars: closed products that touch no output label."""
+        outputs = {label for group in self.product.output for label in group}
+        if any(outputs.intersection(f.labels) for f in self.remaining):
+            return None
+        inside = {label for f in self.remaining for label in f.labels}
+        dims = {label: self.product.dims[label] for label in inside}
+        scalar = contract(self.product.coefficient, [*self.scalars, *self.remaining], (), dims)
+        return Chain(scalar, elements)
+
+    def _diagonal(self, factor: Factor) -> Node:
+        label = factor.labels[0]
+        return contract(1, [factor], ((label,), (label,)), {label: self.product.dims[label]})
+
+    def _matrix(self, factor: Factor, current: int) -> tuple[Node, int]:
+        a, b = factor.labels
+        other = b if a == current else a
+        dims = {label: self.product.dims[label] for label in (a, b)}
+        return contract(1, [factor], ((current,), (other,)), dims), other
+
+
+def adjoint(node: Node) -> Node:
+    """The conjugate transpose of a matrix."""
+    dims = dict(enumerate(node.shape))
+    return contract(1, [plain(node, (0, 1), not node.real)], simple((1, 0)), dims)
+
