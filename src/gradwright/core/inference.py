@@ -7,7 +7,7 @@ is simply not known: no rule here guesses.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key
@@ -82,6 +82,8 @@ def is_nonnegative(node: Node) -> bool:
 
 
 def _infer(node: Node) -> Facts:
+    """Close the facts under implication once it is known whether the tensor is real."""
+    found: Iterable[str]
     match node:
         case Symbol() | Direction():
             found = node.facts
@@ -103,7 +105,8 @@ def _infer(node: Node) -> Facts:
             found = closure({_SPACE_FACTS[space]}) if space in _SPACE_FACTS else NO_FACTS
         case _:
             found = NO_FACTS
-    return closure({*found, *(() if node.real else ("complex",))})
+    extra = {"unitary"} if "stiefel" in found and _is_square(node) else set[str]()
+    return closure({*found, *extra, *(() if node.real else ("complex",))})
 
 
 def _mask_facts(mask: Mask) -> Facts:
@@ -118,7 +121,7 @@ def _mask_facts(mask: Mask) -> Facts:
     return closure(found)
 
 
-def _sum_facts(node: Add) -> Facts:
+def _sum_facts(node: Add) -> set[str]:
     each = [facts_of(term) for term in node.terms]
     found = {fact for fact in _ADDITIVE if all(fact in facts for facts in each)}
     if all("psd" in facts for facts in each) and any("spd" in facts for facts in each):
@@ -127,16 +130,16 @@ def _sum_facts(node: Add) -> Facts:
         found.add("positive")
     if _is_square(node) and "hermitian" not in found:
         found |= _mirror_facts([as_product(term) for term in node.terms])
-    return closure(found)
+    return found
 
 
-def _product_facts(node: Contract) -> Facts:
+def _product_facts(node: Contract) -> set[str]:
     if not node.coefficient:
-        return closure({"symmetric", "skew", "diagonal", "psd", "nonnegative"} if _is_square(node) else {"nonnegative"})
+        return {"symmetric", "skew", "diagonal", "psd", "nonnegative"} if _is_square(node) else {"nonnegative"}
     found = _entry_facts(node)
     if _is_square(node):
         found |= _matrix_facts(node)
-    return closure(found)
+    return found
 
 
 def _entry_facts(node: Contract) -> set[str]:

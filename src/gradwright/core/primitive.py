@@ -22,8 +22,8 @@ from functools import cached_property
 
 from gradwright.core.declarations import Declaration, parse_declarations
 from gradwright.core.dims import Dim
-from gradwright.core.facts import Facts, closure
-from gradwright.core.nodes import Node, Parameter, Shape
+from gradwright.core.facts import Facts
+from gradwright.core.nodes import Apply, Node, Parameter, Shape
 from gradwright.errors import DimensionMismatchError, ShapeError, UnsupportedError
 
 Implementation = str | Callable[..., object]
@@ -83,6 +83,11 @@ class Primitive:
         field: `same` if the outputs are complex exactly when an input is, else `real` or `complex`,
             for all outputs or one by one.
         real_only: whether complex arguments are refused.
+        linear_in: the inputs in which the function is linear, by position.
+        adjoint: the cotangent of such an input, from the application, its position and the cotangent
+            of the output.
+        inverse: for a function of matrices, the name of the inverse function.
+        argument_facts: facts that an undeclared argument is taken to have, by position.
         numpy, torch, jax: the function in each library, as a dotted name or a callable.
         notation: how it is written.
         samples, error_samples: arguments to test it at, and texts that must be refused.
@@ -103,6 +108,10 @@ class Primitive:
     fact_rule: FactRule | None = None
     field: str | tuple[str, ...] = "same"
     real_only: bool = False
+    linear_in: tuple[int, ...] = ()
+    adjoint: Callable[[Apply, int, Node], Node] | None = None
+    inverse: str = ""
+    argument_facts: tuple[str, ...] = ()
     numpy: Implementation | None = None
     torch: Implementation | None = None
     jax: Implementation | None = None
@@ -168,13 +177,13 @@ class Primitive:
     def facts(
         self, index: int, parameters: tuple[Parameter, ...], arguments: tuple[Facts, ...]
     ) -> Facts:
-        """What is known of an output, from what is known of the arguments."""
-        found = set(self.outputs[index].facts)
+        """What is known of an output, from what is known of the arguments; not yet closed."""
+        found = set(self.outputs[index].words)
         if arguments:
             found |= {fact for fact in self.preserves if fact in arguments[0]}
         if self.fact_rule is not None:
             found |= self.fact_rule(index, parameters, arguments)
-        return closure(found)
+        return frozenset(found)
 
     def _batch(self, shapes: tuple[Shape, ...]) -> Shape:
         found: Shape | None = None

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fractions import Fraction
 
-from gradwright.core.build import as_number
+from gradwright.core.build import as_number, masked, transpose
+from gradwright.core.contraction import conjugate
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Primitive, shape_text
+from gradwright.core.sums import add, scaled
 from gradwright.errors import ShapeError, UnknownNameError
 
 FUNCTIONS: dict[str, Function] = {}
@@ -154,7 +158,27 @@ def apply_overload(overloads: tuple[Primitive, ...], call: Call, usage: str) -> 
     count = len(overloads[0].inputs)
     call.expect(count, count, usage=usage)
     arguments = call.nodes()
-    return apply_primitive(_choose(overloads, arguments), (), arguments)
+    primitive = _choose(overloads, arguments)
+    return apply_primitive(primitive, (), read_parts(primitive, arguments))
+
+
+def read_parts(primitive: Primitive, arguments: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The part of each argument that the primitive reads: a triangle, or the Hermitian part."""
+    return tuple(
+        _read_part(argument, set(declared.words)) for declared, argument in zip(primitive.inputs, arguments, strict=True)
+    )
+
+
+def _read_part(argument: Node, words: set[str]) -> Node:
+    known = facts_of(argument)
+    if argument.rank != 2 or argument.shape[0] != argument.shape[1]:
+        return argument
+    if words & {"hermitian", "symmetric", "spd"} and "hermitian" not in known:
+        mirrored = conjugate(transpose(argument))
+        return add([scaled(Fraction(1, 2), argument), scaled(Fraction(1, 2), mirrored)])
+    if "lower" in words and "lower" not in known:
+        return masked(argument, 1, 1, 0)
+    return argument
 
 
 def apply_primitive(

@@ -12,7 +12,6 @@ in its directions, and a directed acyclic graph as compact as the expression its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 
 from gradwright.core.contraction import contract, is_zero, zero
 from gradwright.core.facts import tangent
@@ -101,13 +100,16 @@ def rule(primitive: Primitive, index: int, parameters: tuple[Parameter, ...]) ->
     """The differential of a primitive's output in formal names.
 
     An identity is solved for it; else it is the one that the record states, else that of the
-    formula which defines the function.
+    formula which defines the function. A stated one also serves where the identity leads to a
+    general linear system only.
     """
+    stated = stated_differential(primitive, index, parameters)
     if primitive.identity:
         from gradwright.diff.identities.engine import solved
 
-        return solved(primitive).differentials[index]
-    stated = stated_differential(primitive, index, parameters)
+        solution = solved(primitive)
+        if not solution.general or stated is None:
+            return solution.differentials[index]
     return stated if stated is not None else defined_differential(primitive, index, parameters)
 
 
@@ -134,5 +136,3 @@ def _of_solve(node: Solve, done: Mapping[Node, Node], directions: Mapping[Node, 
         sides.append(add(terms))
     return Solve(node.unknowns, node.equations, tuple(sides), node.index)
 
-
-_ = Fraction

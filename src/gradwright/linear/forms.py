@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gradwright.core.contraction import conjugate, contract, is_zero, plain, simple, zero
+from gradwright.core.build import permute
+from gradwright.core.contraction import contract, plain, simple, zero
 from gradwright.core.nodes import (
     Add,
     Apply,
@@ -103,8 +104,8 @@ def _pushed(node: Node, done: Mapping[Node, Node], trailing: Shape) -> Node:
                 done.get(side, zero((*side.shape, *trailing))) for side in node.right_sides
             )
             return Solve(node.unknowns, node.equations, sides, node.index)
-        case Apply() if node.primitive is real_part:
-            return real(done[node.arguments[0]])
+        case Apply() if node.primitive.linear_in:
+            return _push_apply(node, done, trailing)
         case _:
             raise _not_linear(node)
 
@@ -119,6 +120,39 @@ def _push_contract(node: Contract, done: Mapping[Node, Node], trailing: Shape) -
     return contract(node.coefficient, factors, (*node.output, *extra), dims)
 
 
+def _push_apply(node: Apply, done: Mapping[Node, Node], trailing: Shape) -> Node:
+    """A function that is linear in one argument; the trailing axes become batch axes of it."""
+    places = [p for p in node.primitive.linear_in if node.arguments[p] in done]
+    if len(places) != 1 or any(a in done for p, a in enumerate(node.arguments) if p != places[0]):
+        raise _not_linear(node)
+    if node.primitive is real_part:
+        return real(done[node.arguments[0]])
+    arguments = list(node.arguments)
+    arguments[places[0]] = done[node.arguments[places[0]]]
+    if not trailing:
+        return Apply(node.primitive, node.parameters, tuple(arguments), node.index)
+    batched = tuple(
+        _trailing_first(a, len(trailing)) if p == places[0] else _repeated(a, trailing)
+        for p, a in enumerate(arguments)
+    )
+    return _trailing_last(Apply(node.primitive, node.parameters, batched, node.index), len(trailing))
+
+
+def _trailing_first(node: Node, count: int) -> Node:
+    order = [*range(node.rank - count, node.rank), *range(node.rank - count)]
+    return permute(node, order)
+
+
+def _trailing_last(node: Node, count: int) -> Node:
+    return permute(node, [*range(count, node.rank), *range(count)])
+
+
+def _repeated(node: Node, batch: Shape) -> Node:
+    labels = range(len(batch) + node.rank)
+    dims = dict(enumerate((*batch, *node.shape)))
+    return contract(1, [plain(node, labels[len(batch) :])], simple(labels), dims)
+
+
 def _passed(node: Node, cotangent: Node, touched: set[Node]) -> list[tuple[Node, Node]]:
     match node:
         case Contract():
@@ -130,8 +164,9 @@ def _passed(node: Node, cotangent: Node, touched: set[Node]) -> list[tuple[Node,
             return [(term, cotangent) for term in node.terms if term in touched]
         case Solve():
             return solve_adjoint(node, cotangent, touched)
-        case Apply() if node.primitive is real_part:
-            return [(node.arguments[0], cotangent)]
+        case Apply() if node.primitive.adjoint is not None:
+            places = [p for p in node.primitive.linear_in if node.arguments[p] in touched]
+            return [(node.arguments[p], node.primitive.adjoint(node, p, cotangent)) for p in places]
         case _:
             raise _not_linear(node)
 
@@ -218,5 +253,3 @@ def _name(leaf: Leaf) -> str:
 def _not_linear(node: Node) -> AssertionError:
     return AssertionError(f"a linear form contains {type(node).__name__}, which is not linear")
 
-
-_ = conjugate, is_zero, plain

@@ -6,6 +6,8 @@ from gradwright.prims import (
     exponential,
     inv,
     layout,
+    matrix_equations,
+    matrix_functions,
     matrix_power,
     parts,
     piecewise,
@@ -15,6 +17,8 @@ from gradwright.prims import (
     sigmoid,
     softmax,
     solve,
+    spectral_factors,
+    triangular_factors,
     trigonometric,
 )
 
@@ -24,6 +28,8 @@ __all__ = [
     "exponential",
     "inv",
     "layout",
+    "matrix_equations",
+    "matrix_functions",
     "matrix_power",
     "parts",
     "piecewise",
@@ -33,5 +39,7 @@ __all__ = [
     "sigmoid",
     "softmax",
     "solve",
+    "spectral_factors",
+    "triangular_factors",
     "trigonometric",
 ]

@@ -58,21 +58,21 @@ solve = _solves(
 )
 solve_triangular = _solves(
     "solve_triangular",
-    ("L: n n", "B: "),
-    "tril(L) @ Y = B",
+    ("L: n n lower", "B: "),
+    "L @ Y = B",
     solve_lower,
     "torch.linalg.solve_triangular",
-    summary="the solution Y of tril(L) Y = B",
+    summary="the solution Y of L Y = B, L lower triangular",
     conditions=("{L} has no zero on its diagonal",),
     notation=Notation(name="solve_triangular"),
 )
 cholesky_solve = _solves(
     "cholesky_solve",
-    ("B: ", "L: n n"),
-    "tril(L) @ tril(L).H @ Y = B",
+    ("B: ", "L: n n lower"),
+    "L @ L.H @ Y = B",
     solve_by_factor,
     "torch.cholesky_solve",
-    summary="the solution Y of L Lᴴ Y = B for a lower triangular L",
+    summary="the solution Y of L Lᴴ Y = B, L lower triangular",
     conditions=("{L} has no zero on its diagonal",),
     notation=Notation(name="cholesky_solve"),
 )

@@ -8,21 +8,21 @@ are left to a general linear solve.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 
-from gradwright.core.build import identity, matmul, transpose
+from gradwright.core.build import identity, matmul, multiply
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.core.nodes import Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.spaces import Space
 from gradwright.core.sums import subtract
-from gradwright.core.walks import substitute
+from gradwright.core.walks import free_leaves, substitute
 from gradwright.diff.differential import differential
 from gradwright.diff.identities.frames import (
     Frame,
-    HoleSpec,
     direct_frames,
     frame_choices,
     is_orthonormal,
@@ -30,11 +30,12 @@ from gradwright.diff.identities.frames import (
 from gradwright.diff.identities.isolate import isolate, split_normal_parts, strip_common_factors
 from gradwright.diff.identities.linear_systems import border, solve_generally, solve_sylvester
 from gradwright.diff.identities.problem import Equation, Problem, RuleStep, Solution, problem_of
+from gradwright.diff.identities.spectral import invert_spectral
 from gradwright.diff.identities.split import eliminate_alone, split_by_entries
 from gradwright.diff.identities.state import State, separated
 from gradwright.diff.identities.terms import LinearEquation, tidy
 from gradwright.errors import IdentityError
-from gradwright.linear.chains import adjoint
+from gradwright.linear.chains import adjoint, chain_of, product_of_chain
 from gradwright.linear.forms import push
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation
@@ -42,6 +43,7 @@ from gradwright.simplify.relations import Relation
 Rule = Callable[[State], State | None]
 RULES: tuple[Rule, ...] = (
     isolate,
+    invert_spectral,
     split_normal_parts,
     strip_common_factors,
     eliminate_alone,
@@ -65,22 +67,19 @@ def solve(problem: Problem) -> Solution:
     for identities in _rewritings(problem):
         for frames in frame_choices(problem.unknowns):
             state = _run(_linearised(problem, frames, identities))
-            if not state.open_holes:
+            if not state.open_holes and not state.equations:
                 return _finish(problem, frames, state)
     frames = direct_frames(problem.unknowns)
-    return _finish(problem, frames, solve_generally(_linearised(problem, frames, problem.relations(), constraints=True)))
+    state = _linearised(problem, frames, problem.relations(), constraints=True)
+    return replace(_finish(problem, frames, solve_generally(state)), general=True)
 
 
 def cancel_outer_factors(problem: Problem) -> Problem:
     """Cancel an invertible unknown that begins or ends both sides of an equation."""
-    from dataclasses import replace
-
     return replace(problem, equations=tuple(map(_cancelled, problem.equations)))
 
 
 def _cancelled(equation: Equation) -> Equation:
-    from gradwright.linear.chains import chain_of, product_of_chain
-
     left, right = chain_of(equation.left), chain_of(equation.right)
     if left is None or right is None or equation.left.rank != 2:
         return equation
@@ -92,8 +91,6 @@ def _cancelled(equation: Equation) -> Equation:
         a, b, changed = a[:-1], b[:-1], True
     if not changed:
         return equation
-    from gradwright.core.build import multiply
-
     sides = [
         multiply(chain.scalar, product_of_chain(rest, equation.left))
         for chain, rest in ((left, a), (right, b))
@@ -135,7 +132,8 @@ def _linearised(
         equations += [_orthonormality(unknown) for unknown in problem.unknowns if is_orthonormal(unknown)]
     linear = [_linear_equation(problem, frames, equation) for equation in equations]
     kept = tuple(tidy(equation, relations) for equation in linear if not is_zero(equation.form))
-    return State(kept, specs, problem.unknowns, relations)
+    statements = [pair for e in problem.equations for pair in ((e.left, e.right), (e.right, e.left))]
+    return State(kept, specs, problem.unknowns, relations, tuple(statements))
 
 
 def _orthonormality(unknown: Node) -> Equation:
@@ -214,9 +212,5 @@ def _check_unknowns_occur(problem: Problem) -> None:
 
 
 def _leaves(node: Node) -> set[Node]:
-    from gradwright.core.walks import free_leaves
-
     return set(free_leaves(node))
 
-
-_ = Contract, Factor, HoleSpec, transpose

@@ -79,11 +79,13 @@ class Solution:
         differentials: one for each unknown, linear in the givens' directions.
         steps: the derivation.
         conditions: what it needs, in words with formal names.
+        general: whether no rule gave a closed form, so that a general linear system is solved.
     """
 
     differentials: tuple[Node, ...]
     steps: tuple[RuleStep, ...]
     conditions: tuple[str, ...]
+    general: bool = False
 
 
 def problem_of(primitive: Primitive) -> Problem:

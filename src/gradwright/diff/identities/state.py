@@ -29,6 +29,7 @@ class State:
         specs: every hole with its space.
         unknowns: the opaque symbols.
         relations: the identities as rewriting rules.
+        statements: the identities, both ways round.
         steps: how it went so far.
         conditions: what it needed.
     """
@@ -37,6 +38,7 @@ class State:
     specs: Mapping[Hole, HoleSpec]
     unknowns: tuple[Symbol, ...]
     relations: tuple[Relation, ...]
+    statements: tuple[tuple[Node, Node], ...] = ()
     solved: tuple[tuple[Hole, Node], ...] = ()
     steps: tuple[RuleStep, ...] = ()
     conditions: tuple[str, ...] = ()

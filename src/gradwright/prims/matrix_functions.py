@@ -1,0 +1,226 @@
+"""Functions of matrices: exponential, logarithm, square root, sign.
+
+The derivative of a function f of a matrix is its divided difference with matrix nodes,
+
+    f[X₀, …, X_k](E₁, …, E_k) = the upper right block of f of the block matrix with X₀ … X_k on its
+    diagonal and E₁ … E_k above it,
+
+which is linear in every E (Mathias 1996, SIAM J. Matrix Anal. Appl. 17, 610-620; Higham, Functions of
+Matrices (2008), ch. 3). These functions are closed under differentiation,
+
+    d f[X₀, X₁](E) = f[X₀, X₀, X₁](dX₀, E) + f[X₀, X₁](dE) + f[X₀, X₁, X₁](E, dX₁),
+
+so that all orders need one rule; and the adjoint in one E is a divided difference again, at the
+adjoint nodes in the order in which they surround it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradwright.core.build import transpose
+from gradwright.core.contraction import conjugate
+from gradwright.core.facts import Facts
+from gradwright.core.nodes import Apply, Node, Parameter
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import FUNCTIONS, register_primitive
+from gradwright.errors import UnsupportedError
+
+HIGHEST_ORDER = 4
+Matrix = np.ndarray
+
+
+def block_function(function: Callable[[Matrix], Matrix]) -> Callable[..., Matrix]:
+    """The divided difference of a matrix function, by the function of the block matrix."""
+
+    def difference(*arguments: Matrix) -> Matrix:
+        nodes, directions = arguments[::2], arguments[1::2]
+        n, blocks = nodes[0].shape[-1], len(nodes)
+        batch = np.broadcast_shapes(*(a.shape[:-2] for a in arguments))
+        kind = np.result_type(*arguments)
+        whole = np.zeros((*batch, blocks * n, blocks * n), dtype=kind)
+        for k, node in enumerate(nodes):
+            whole[..., k * n : (k + 1) * n, k * n : (k + 1) * n] = node
+        for k, direction in enumerate(directions):
+            whole[..., k * n : (k + 1) * n, (k + 1) * n : (k + 2) * n] = direction
+        flat = whole.reshape(-1, blocks * n, blocks * n)
+        values = np.stack([function(part)[:n, -n:] for part in flat])
+        return values.reshape(*batch, n, n)
+
+    return difference
+
+
+def _adjoint(node: Node) -> Node:
+    return conjugate(transpose(node)) if node.rank == 2 else conjugate(_swap_last(node))
+
+
+def _swap_last(node: Node) -> Node:
+    from gradwright.core.build import permute
+
+    return permute(node, [*range(node.rank - 2), node.rank - 1, node.rank - 2])
+
+
+def difference_adjoint(node: Apply, place: int, cotangent: Node) -> Node:
+    """The cotangent of `E_j`: the factors on either side, adjoined, around the cotangent."""
+    left = [_adjoint(a) for a in reversed(node.arguments[:place])]
+    right = [_adjoint(a) for a in reversed(node.arguments[place + 1 :])]
+    return Apply(node.primitive, (), (*left, cotangent, *right))
+
+
+def difference_name(function: str, order: int) -> str:
+    """The name of the divided difference of a matrix function."""
+    return f"{function}_difference" if order == 1 else f"{function}_difference{order}"
+
+
+def _signature(order: int) -> str:
+    inputs = ["X0: ... n n"]
+    for k in range(1, order + 1):
+        inputs += [f"E{k}: ... n n", f"X{k}: ... n n"]
+    return f"{', '.join(inputs)} -> Y: ... n n"
+
+
+def _difference_differential(function: str, order: int) -> tuple[str, ...]:
+    if order == HIGHEST_ORDER:
+        raise UnsupportedError(f"derivatives of {function} beyond order {HIGHEST_ORDER} are not provided")
+    names = ["X0"] + [name for k in range(1, order + 1) for name in (f"E{k}", f"X{k}")]
+    terms: list[str] = []
+    for place, name in enumerate(names):
+        if name.startswith("X"):
+            inside = [*names[:place], name, f"d{name}", name, *names[place + 1 :]]
+            terms.append(f"{difference_name(function, order + 1)}({', '.join(inside)})")
+        else:
+            inside = [*names[:place], f"d{name}", *names[place + 1 :]]
+            terms.append(f"{difference_name(function, order)}({', '.join(inside)})")
+    return (" + ".join(terms),)
+
+
+def _difference_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Facts, ...]) -> set[str]:
+    if len(facts) == 3:
+        return {fact for fact in ("symmetric", "hermitian") if all(fact in known for known in facts)}
+    return set()
+
+
+def register_differences(function: str, evaluate: Callable[[Matrix], Matrix]) -> None:
+    """Register the divided differences of a matrix function."""
+    for order in range(1, HIGHEST_ORDER + 1):
+        register_primitive(
+            Primitive(
+                name=difference_name(function, order),
+                signature=_signature(order),
+                summary=f"the divided difference of order {order} of {function}, linear in every E",
+                differential=lambda *, f=function, k=order: _difference_differential(f, k),
+                linear_in=tuple(range(1, 2 * order, 2)),
+                adjoint=difference_adjoint,
+                fact_rule=_difference_facts,
+                numpy=block_function(evaluate),
+                samples=(Sample(_signature(order).partition("->")[0].replace("... ", "")),),
+                source="Mathias 1996; Higham 2008, ch. 3",
+            )
+        )
+
+
+def first_difference(function: str) -> Primitive:
+    """The first divided difference of a matrix function: its Fréchet derivative."""
+    return FUNCTIONS[difference_name(function, 1)].primitives[0]
+
+
+def exponential(X: Matrix) -> Matrix:
+    """`exp(X)` of a matrix."""
+    from scipy.linalg import expm
+
+    return expm(X)
+
+
+def logarithm(X: Matrix) -> Matrix:
+    """The principal logarithm of a matrix."""
+    from scipy.linalg import logm
+
+    return _principal(logm, X)
+
+
+def square_root(X: Matrix) -> Matrix:
+    """The principal square root of a matrix."""
+    from scipy.linalg import sqrtm
+
+    return _principal(sqrtm, X)
+
+
+def matrix_sign(X: Matrix) -> Matrix:
+    """The sign of a matrix: eigenvalues in the right half plane become 1, in the left -1."""
+    from scipy.linalg import signm
+
+    return _principal(signm, X)
+
+
+def _principal(function: Callable[[Matrix], Matrix], X: Matrix) -> Matrix:
+    """Real where the result is, one matrix at a time."""
+    if X.ndim > 2:
+        return np.stack([_principal(function, part) for part in X])
+    result = np.asarray(function(X))
+    real = not np.iscomplexobj(X) and np.allclose(np.imag(result), 0, atol=1e-9 * max(1.0, np.abs(result).max()))
+    return np.real(result) if real else result
+
+
+_SPECTRAL = ("symmetric", "hermitian", "diagonal")
+
+matrix_exp = Primitive(
+    name="matrix_exp",
+    signature="X: ... n n -> Y: ... n n invertible",
+    summary="the exponential of a square matrix",
+    differential=("matrix_exp_difference(X, dX, X)",),
+    preserves=(*_SPECTRAL, "lower", "upper"),
+    fact_rule=lambda index, parameters, facts: (
+        {"spd"} if "hermitian" in facts[0] else {"unitary"} if "skew" in facts[0] and "complex" not in facts[0] else set()
+    ),
+    inverse="logm",
+    numpy=exponential,
+    torch="torch.linalg.matrix_exp",
+    jax="jax.scipy.linalg.expm",
+    notation=Notation(name="exp", text="e^{X}", latex="e^{{X}}"),
+    samples=(Sample("X: n n"), Sample("X: n n complex")),
+    source="Mathias 1996; Al-Mohy & Higham 2009, SIAM J. Matrix Anal. Appl. 30, 1639-1657",
+)
+logm = Primitive(
+    name="logm",
+    signature="X: ... n n -> Y: ... n n",
+    summary="the principal logarithm of a square matrix",
+    identity=("matrix_exp(Y) = X",),
+    conditions=("{X} has no eigenvalue on the closed negative real axis",),
+    preserves=_SPECTRAL,
+    inverse="matrix_exp",
+    numpy=logarithm,
+    notation=Notation(name="log"),
+    samples=(Sample("X: n n"), Sample("X: n n spd")),
+)
+sqrtm = Primitive(
+    name="sqrtm",
+    signature="X: n n -> Y: n n",
+    summary="the principal square root of a square matrix",
+    identity=("Y @ Y = X",),
+    conditions=("{X} has no eigenvalue on the closed negative real axis",),
+    preserves=(*_SPECTRAL, "lower", "upper", "spd", "psd"),
+    numpy=square_root,
+    notation=Notation(name="sqrtm", text="{X}^½", latex="{X}^{1/2}"),
+    samples=(Sample("X: n n"), Sample("X: n n spd"), Sample("X: n n complex")),
+)
+signm = Primitive(
+    name="signm",
+    signature="X: n n -> S: n n invertible",
+    summary="the sign of a square matrix",
+    identity=("S @ S = eye(n)", "S @ X = X @ S"),
+    # With N = S X, whose eigenvalues lie in the right half plane: N dS + dS N = dX − S dX S.
+    differential=("sylvester(S @ X, S @ X, dX - S @ dX @ S)",),
+    conditions=("{X} has no eigenvalue on the imaginary axis",),
+    preserves=(*_SPECTRAL, "lower", "upper"),
+    numpy=matrix_sign,
+    notation=Notation(name="sign"),
+    samples=(Sample("X: n n"),),
+    source="Kenney & Laub 1991, SIAM J. Matrix Anal. Appl. 12, 488-504; Higham 2008, thm 5.3",
+)
+
+register_differences("matrix_exp", exponential)
+register_differences("logm", logarithm)
+for _primitive in (matrix_exp, logm, sqrtm, signm):
+    register_primitive(_primitive)
