@@ -225,6 +225,11 @@ def _multiply_masks(
     merged = False
     for (row, column), mask in _masks_by_pair(factors).items():
         below, on, above = mask.weights
+        content = next((weight for weight in mask.weights if weight), ONE)
+        if content != 1:
+            coefficient *= content
+            below, on, above = below / content, on / content, above / content
+            mask = Mask(below, on, above, mask.shape)
         if row == column or below == on == above:
             coefficient *= on
         elif below == above == 0 and labels.dims[row] == labels.dims[column]:

@@ -8,7 +8,7 @@ between ½ and 2. The same seed gives the same point.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import permutations
+from itertools import islice, permutations
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.dims import Dim
 from gradwright.core.facts import Facts
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.nodes import Apply, Direction, Node, Selection, Symbol
+from gradwright.core.walks import postorder
+from gradwright.errors import EvaluationError
 
 Generator = np.random.Generator
 
@@ -26,24 +28,36 @@ def choose_sizes(
 ) -> dict[str, int]:
     """Distinct sizes for dimension names; in each pair of `at_least` the first is the larger."""
     ordered = list(dict.fromkeys(names))
-    candidates = list(range(smallest, smallest + len(ordered)))
-    default = dict(zip(ordered, reversed(candidates), strict=True))
-    if not at_least:
-        return default
-    for order in permutations(reversed(candidates)):
-        sizes = dict(zip(ordered, order, strict=True))
-        if all(a.evaluate(sizes) >= b.evaluate(sizes) for a, b in at_least):
-            return sizes
-    return default
+    for start in range(smallest, smallest + 40):
+        candidates = range(start + len(ordered) - 1, start - 1, -1)
+        for order in islice(permutations(candidates), 200):
+            sizes = dict(zip(ordered, order, strict=True))
+            if all(a.evaluate(sizes) >= b.evaluate(sizes) for a, b in at_least):
+                return sizes
+    raise EvaluationError("no sizes satisfy the orders that the facts demand of the dimensions")
 
 
-def tall_pairs(nodes: Iterable[Node]) -> list[tuple[Dim, Dim]]:
-    """The orders of sizes that facts demand: a matrix with orthonormal columns is not wide."""
-    return [
-        (node.shape[0], node.shape[1])
-        for node in nodes
-        if isinstance(node, Symbol) and "stiefel" in node.facts
-    ]
+def demanded_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
+    """The orders of sizes that an expression demands.
+
+    A matrix with orthonormal columns is not wide, and an axis is as long as the entries picked from it.
+    """
+    found: list[tuple[Dim, Dim]] = []
+    for node in postorder(*roots):
+        if isinstance(node, Symbol) and "stiefel" in node.facts:
+            found.append((node.shape[0], node.shape[1]))
+        if isinstance(node, Apply):
+            found += _stiefel_outputs(node)
+        if isinstance(node, Selection):
+            part = Dim.of(1) if node.part is None else node.part
+            found += [(node.whole, node.offset + part), (part, Dim.of(1))]
+    return found
+
+
+def _stiefel_outputs(node: Apply) -> list[tuple[Dim, Dim]]:
+    if "stiefel" not in node.primitive.outputs[node.index].facts or "unitary" in node.primitive.outputs[node.index].facts:
+        return []
+    return [(node.shape[-2], node.shape[-1])]
 
 
 def sample(node: Symbol | Direction, sizes: Mapping[str, int], generator: Generator) -> Array:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from gradwright.core.build import identity, matmul, multiply
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, plain, simple
-from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.core.inference import is_symmetric
+from gradwright.core.nodes import Contract, Factor, Mask, Node
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,42 @@ class _Walk:
             self._use(vectors)
             if not matrices:
                 break
-            if len(matrices) > 1 or matrices[0].node.rank != 2:
+            step = self._masked(matrices, current) or self._single(matrices, current)
+            if step is None:
                 return None
-            element, current = self._matrix(matrices[0], current)
+            element, current = step
             elements.append(element)
-            self._use(matrices)
             if current == end and all(set(f.labels) == {end} for f in self._at(current)):
                 elements += [self._diagonal(f) for f in self._at(current)]
                 self._use(self._at(current))
                 break
         return self._closed(tuple(elements)) if current == end else None
+
+    def _single(self, matrices: list[Factor], current: int) -> tuple[Node, int] | None:
+        if len(matrices) > 1 or matrices[0].node.rank != 2:
+            return None
+        self._use(matrices)
+        return self._matrix(matrices[0], current)
+
+    def _masked(self, matrices: list[Factor], current: int) -> tuple[Node, int] | None:
+        """A mask and the chain that it lies over, as one element."""
+        masks = [f for f in matrices if isinstance(f.node, Mask)]
+        if len(masks) != 1 or len(matrices) != 2:
+            return None
+        a, b = masks[0].labels
+        end = b if a == current else a
+        self._use(masks)
+        inside, label = list[Factor](), current
+        while label != end:
+            step = [f for f in self._at(label) if f not in inside and set(f.labels) != {label}]
+            if len(step) != 1 or step[0].node.rank != 2:
+                return None
+            inside += [*[f for f in self._at(label) if set(f.labels) == {label} and label != current], *step]
+            label = next(x for x in step[0].labels if x != label)
+        self._use(inside)
+        labels = {x for f in (*masks, *inside) for x in f.labels}
+        dims = {x: self.product.dims[x] for x in labels}
+        return contract(1, [*masks, *inside], ((current,), (end,)), dims), end
 
     def _at(self, label: int) -> list[Factor]:
         return [f for f in self.remaining if label in f.labels]
@@ -115,6 +142,8 @@ class _Walk:
         a, b = factor.labels
         other = b if a == current else a
         dims = {label: self.product.dims[label] for label in (a, b)}
+        if current == b and not factor.conj and is_symmetric(factor.node):
+            return factor.node, other
         return contract(1, [factor], ((current,), (other,)), dims), other
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from gradwright.core import build
-from gradwright.core.nodes import Node
+from gradwright.core.dims import Dim, product
+from gradwright.core.nodes import HalfVectorisation, Node
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Call, formula
 from gradwright.errors import LanguageError, ShapeError, UnsupportedError
+from gradwright.prims.parts import dimension
 
 
 @formula("diag", "diag(v)", "the diagonal matrix of a vector")
@@ -75,6 +77,53 @@ def _triangle(call: Call, weights: dict[int, tuple[int, int, int]]) -> Node:
             f"{call.function} cuts at diagonal {allowed}, not at {k}: other diagonals are not in the language"
         )
     return build.masked(call.node(0), *weights[k])
+
+
+@formula("mask", "mask(X, 1, 1/2, 0)", "a matrix weighed below, on and above the diagonal")
+def mask(call: Call) -> Node:
+    """Rational weights for the entries below, on and above the diagonal."""
+    call.expect(4, 4, usage="mask(X, below, on, above)")
+    weights = [build.as_number(node) for node in call.nodes()[1:]]
+    if any(weight is None for weight in weights):
+        raise LanguageError("mask takes three constant numbers: mask(X, below, on, above)")
+    below, on, above = (weight for weight in weights if weight is not None)
+    return build.masked(call.node(0), below, on, above)
+
+
+@formula("reshape", "reshape(x, n, m)", "the entries of a tensor in another shape, last axis fastest")
+def reshape(call: Call) -> Node:
+    """The same entries, in row-major order, with other dimensions."""
+    call.expect(2, 99, usage="reshape(x, n, m)")
+    shape = [dimension(call, place) for place in range(1, len(call.positional))]
+    node = call.node(0)
+    if product(node.shape) != product(shape):
+        raise ShapeError(
+            f"reshape cannot make {shape_text(tuple(shape))} of {shape_text(node.shape)}: "
+            f"the numbers of entries differ"
+        )
+    flat = node if node.rank == 1 else build.group_axes(node, [range(node.rank)])
+    return build.split_axis(flat, [shape])
+
+
+@formula("unvech", "unvech(v)", "the lower triangular matrix of a half-vectorised one")
+def unvech(call: Call) -> Node:
+    """The inverse of vech on lower triangular matrices, and its adjoint."""
+    call.expect(1, 1, usage="unvech(v)")
+    vector = call.node(0)
+    names = vector.shape[0].names if vector.rank == 1 else ()
+    for name in names:
+        dim = Dim.of(name)
+        tensor = HalfVectorisation(dim)
+        if tensor.shape[0] == vector.shape[0]:
+            return build.product_of([(vector, (0,)), (tensor, (0, 1, 2))], (1, 2))
+    raise ShapeError(f"unvech takes a vector of length n(n+1)/2; this is {shape_text(vector.shape)}")
+
+
+@formula("elimination", "elimination(n)", "the constant tensor E of vech(X) = E · X")
+def elimination(call: Call) -> Node:
+    """The tensor with axes: place in vech(X), row of X, column of X."""
+    call.expect(1, 1, usage="elimination(n)")
+    return HalfVectorisation(dimension(call, 0))
 
 
 @formula("transpose", "transpose(X)", "the transpose of a matrix")

@@ -24,7 +24,7 @@ from gradwright.core.modular import (
     UndecidableError,
 )
 from gradwright.core.nodes import Apply, Direction, Hole, Node, Symbol
-from gradwright.core.points import choose_sizes, sample, tall_pairs
+from gradwright.core.points import choose_sizes, demanded_orders, sample
 from gradwright.core.primitive import shape_text
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import GradwrightError, ShapeError
@@ -88,7 +88,7 @@ def _equal_modulo_primes(left: Node, right: Node) -> bool:
     names = sorted({n for root in roots for node in postorder(root) for d in node.shape for n in d.names})
     found = 0
     for trial in range(TRIALS):
-        sizes = choose_sizes(names, tall_pairs(leaves), smallest=2 if trial % 2 else 3)
+        sizes = choose_sizes(names, demanded_orders(roots), smallest=2 if trial % 2 else 3)
         try:
             a, b = _Point(leaves, sizes, trial).evaluate(roots)
         except PointError:
@@ -190,7 +190,7 @@ def _by_floats(left: Node, right: Node, suspicion: str) -> Equality:
     names = sorted({n for root in (left, right) for node in postorder(root) for d in node.shape for n in d.names})
     worst = 0.0
     for seed in range(FLOAT_POINTS):
-        sizes = choose_sizes(names, tall_pairs(leaves))
+        sizes = choose_sizes(names, demanded_orders((left, right)))
         generator = np.random.default_rng(seed)
         values = {leaf: sample(leaf, sizes, generator) for leaf in leaves if isinstance(leaf, Symbol | Direction)}
         try:

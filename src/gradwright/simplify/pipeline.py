@@ -8,10 +8,12 @@ from gradwright.simplify.broadcasts import lift_broadcasts
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
 from gradwright.simplify.powers import merge_powers
+from gradwright.simplify.reals import drop_real_part
 from gradwright.simplify.relations import collapse
 from gradwright.simplify.stable import stabilise
 
 PASSES = (
+    drop_real_part,
     lift_broadcasts,
     simplify_inverse,
     merge_powers,

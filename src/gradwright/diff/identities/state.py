@@ -13,7 +13,7 @@ from gradwright.core.sums import add, subtract, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.frames import HoleSpec
 from gradwright.diff.identities.problem import RuleStep
-from gradwright.diff.identities.terms import LinearEquation, Term, expand, holes_in, orient, read_terms, tidy
+from gradwright.diff.identities.terms import LinearEquation, Term, expand_unknowns, holes_in, orient, read_terms, tidy
 from gradwright.linear.chains import adjoint
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, collapse
@@ -83,7 +83,7 @@ class State:
 
 def separated(form: Node, equation: LinearEquation) -> LinearEquation:
     """Bring the terms without an unknown to the right side."""
-    terms = terms_of(expand(form))
+    terms = terms_of(expand_unknowns(form))
     known = [term for term in terms if not holes_in(term)]
     unknown = [term for term in terms if holes_in(term)]
     right = subtract(equation.right, add(known)) if known else equation.right

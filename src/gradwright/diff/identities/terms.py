@@ -7,18 +7,19 @@ to rewrite what surrounds it, and every term is read as `L H R`, `L Hᵀ R` or `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from gradwright.core.build import diag, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract, is_zero, zero
+from gradwright.core.contraction import conjugate, contract, is_zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Contract, Factor, Groups, Hole, Node
+from gradwright.core.nodes import Contract, Factor, Groups, Hole, Node
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import free_leaves
 from gradwright.linear.chains import chain_of
+from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, collapse
 
@@ -60,46 +61,15 @@ def holes_in(node: Node) -> tuple[Hole, ...]:
     return tuple(leaf for leaf in free_leaves(node) if isinstance(leaf, Hole))
 
 
-def expand(form: Node) -> Node:
+def expand_unknowns(form: Node) -> Node:
     """Multiply out the sums that contain an unknown."""
-    pending, done = list(reversed(terms_of(form))), list[Node]()
-    while pending:
-        term = pending.pop()
-        opened = _opened(term)
-        if opened is None:
-            done.append(term)
-        else:
-            pending.extend(reversed(opened))
-        if len(done) + len(pending) > EXPANSION_LIMIT:
-            return form
-    return add(done) if done else zero(form.shape)
-
-
-def _opened(term: Node) -> list[Node] | None:
-    """The terms of a product in which one factor is a sum that contains an unknown."""
-    if isinstance(term, Add):
-        return list(term.terms)
-    if not isinstance(term, Contract):
-        return None
-    for place, factor in enumerate(term.factors):
-        if isinstance(factor.node, Add) and holes_in(factor.node):
-            dims = dict(enumerate(term.dims))
-            return [
-                contract(term.coefficient, _replaced(term.factors, place, part), term.output, dims)
-                for part in factor.node.terms
-            ]
-    return None
-
-
-def _replaced(factors: Sequence[Factor], place: int, node: Node) -> list[Factor]:
-    old = factors[place]
-    return [*factors[:place], Factor(node, old.groups, old.conj), *factors[place + 1 :]]
+    return expand(form, lambda node: bool(holes_in(node)), EXPANSION_LIMIT)
 
 
 def tidy(equation: LinearEquation, relations: Iterable[Relation] = ()) -> LinearEquation:
     """Expand, simplify and use the identities on both sides."""
     known = tuple(relations)
-    terms = [merge_diagonals(simplify(term)) for term in terms_of(expand(equation.form))]
+    terms = [merge_diagonals(simplify(term)) for term in terms_of(expand_unknowns(equation.form))]
     form = add(collapse(term, known) for term in terms)
     return replace(equation, form=form, right=reduce_terms(equation.right, known))
 

@@ -1,0 +1,1 @@
+"""The public classes: expressions, derivations, and the functions that make them."""

@@ -1,0 +1,403 @@
+"""Matrix notation for contractions, by series-parallel reduction of the label graph.
+
+The labels are the vertices of a graph; a factor with two axes is an edge, one with one axis a weight
+at a vertex. Summed labels are removed one at a time, the one with the fewest neighbours first:
+
+- none: an inner product, or the sum of a vector's entries;
+- one: a matrix times a vector;
+- two: a product of matrices, with a diagonal matrix between them if the vertex has a weight;
+
+and edges between the same two vertices multiply entry by entry, except that a closed cycle is a
+trace. This succeeds exactly if the graph, with an edge between the two outputs, has treewidth 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gradwright.back.formula import (
+    Call,
+    Formula,
+    Indexed,
+    MatrixProduct,
+    Name,
+    Number,
+    OuterProduct,
+    Power,
+    Transposed,
+    multiplied,
+    product,
+    transposed,
+)
+from gradwright.core.dims import Dim
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A matrix between two labels: rows at `row`, columns at `column`."""
+
+    row: int
+    column: int
+    formula: Formula
+
+    def seen_from(self, label: int) -> Formula:
+        """The matrix with the given label as its rows."""
+        return self.formula if label == self.row else transposed(self.formula)
+
+    def other(self, label: int) -> int:
+        """The label at the other end."""
+        return self.column if label == self.row else self.row
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A vector at a label, possibly below the line; `entry` for a basis vector that picks an entry."""
+
+    label: int
+    formula: Formula
+    divides: bool = False
+    entry: str | None = None
+
+
+class Irreducible(Exception):  # noqa: N818
+    """The contraction is no expression in matrices."""
+
+
+class Reduction:
+    """One contraction on its way to matrix notation."""
+
+    def __init__(
+        self,
+        coefficient: Fraction,
+        scalars: Sequence[Formula],
+        divisors: Sequence[Formula],
+        weights: Sequence[Weight],
+        edges: Sequence[Edge],
+        dims: Sequence[Dim],
+    ) -> None:
+        self.coefficient = coefficient
+        self.scalars = list(scalars)
+        self.divisors = list(divisors)
+        self.weights = list(weights)
+        self.edges = list(edges)
+        self.dims = dims
+
+    def run(self, output: Sequence[int]) -> Formula:
+        """The formula with the given labels, at most two, as its axes."""
+        self._open_loops()
+        pending = [label for label in range(len(self.dims)) if label not in output]
+        while pending:
+            self._close_traces(pending)
+            self._merge_parallel(set(output))
+            pending = [label for label in pending if self._touches(label)]
+            if not pending:
+                break
+            label = min(pending, key=lambda x: (len(self._neighbours(x)), x))
+            self._remove(label)
+            pending.remove(label)
+        self._merge_parallel(set(range(len(self.dims))))
+        return self._finish(list(output))
+
+    def _touches(self, label: int) -> bool:
+        return any(label in (e.row, e.column) for e in self.edges) or any(w.label == label for w in self.weights)
+
+    def _neighbours(self, label: int) -> set[int]:
+        return {e.other(label) for e in self.edges if label in (e.row, e.column)} - {label}
+
+    def _open_loops(self) -> None:
+        """An edge from a label to itself is a diagonal, a weight."""
+        loops = [e for e in self.edges if e.row == e.column]
+        self.edges = [e for e in self.edges if e.row != e.column]
+        for loop in loops:
+            self.weights.append(Weight(loop.row, diagonal_of(loop.formula)))
+
+    def _close_traces(self, pending: Sequence[int]) -> None:
+        """Two summed labels joined by two edges and nothing else: the trace of their product."""
+        for label in pending:
+            around = [e for e in self.edges if label in (e.row, e.column)]
+            if len(around) != 2 or self._weights_at(label) or around[0].other(label) != around[1].other(label):
+                continue
+            other = around[0].other(label)
+            if other not in pending or self._weights_at(other):
+                continue
+            if [e for e in self.edges if other in (e.row, e.column)] != around:
+                continue
+            self._remove_all(around)
+            self.scalars.append(self._cycle(around, label))
+
+    def _cycle(self, pair: Sequence[Edge], label: int) -> Formula:
+        first, second = pair
+        if first.formula == second.formula and (first.row, first.column) == (second.row, second.column):
+            return Power(0, True, Call(0, True, "norm", (first.formula,), text="‖{0}‖", latex=NORM), Fraction(2))
+        if first.column == second.row or first.row == second.column:
+            start = first.row
+            return trace_of(product((first.formula, second.seen_from(first.other(start)))))
+        return trace_of(product((transposed(first.formula), second.formula)))
+
+    def _merge_parallel(self, visible: set[int]) -> None:
+        merged: dict[frozenset[int], Edge] = {}
+        for edge in self.edges:
+            key = frozenset((edge.row, edge.column))
+            if key in merged and (key & visible or self._has_others(key)):
+                base = merged[key]
+                merged[key] = Edge(base.row, base.column, hadamard(base.formula, edge.seen_from(base.row)))
+            elif key in merged:
+                merged[frozenset((edge.row, edge.column, -len(merged) - 1))] = edge
+            else:
+                merged[key] = edge
+        self.edges = list(merged.values())
+
+    def _has_others(self, pair: frozenset[int]) -> bool:
+        """Whether the two labels carry weights or further edges, so that they are no bare cycle."""
+        inside = [e for e in self.edges if {e.row, e.column} == set(pair)]
+        outside = [e for e in self.edges if {e.row, e.column} & pair and e not in inside]
+        return bool(outside) or len(inside) > 2 or any(w.label in pair for w in self.weights)
+
+    def _weights_at(self, label: int) -> list[Weight]:
+        return [w for w in self.weights if w.label == label]
+
+    def _remove_all(self, edges: Sequence[Edge]) -> None:
+        for edge in edges:
+            self.edges.remove(edge)
+
+    def _remove(self, label: int) -> None:
+        edges = [e for e in self.edges if label in (e.row, e.column)]
+        weights = self._weights_at(label)
+        self.weights = [w for w in self.weights if w.label != label]
+        self._remove_all(edges)
+        if len(edges) > 2:
+            raise Irreducible
+        if not edges:
+            self._add_scalar(weights)
+        elif len(edges) == 1:
+            self._add_vector(edges[0], weights, label)
+        else:
+            self._add_edge(edges, weights, label)
+
+    def _add_scalar(self, weights: list[Weight]) -> None:
+        if _is_trace(weights):
+            self.scalars.append(trace_of(weights[0].formula.arguments[0]))  # type: ignore[attr-defined]
+            return
+        picks = [w for w in weights if w.entry is not None]
+        if picks:
+            rest = [w for w in weights if w is not picks[0]]
+            self._add_part(Indexed(0, True, elementwise(rest), (picks[0].entry or "",)) if rest else Number(0, True, Fraction(1)))
+            return
+        above = [w.formula for w in weights if not w.divides]
+        under = [w.formula for w in weights if w.divides]
+        if len(above) == 2 and above[0] == above[1] and not under:
+            self.scalars.append(Power(0, True, Call(0, True, "norm", (above[0],), text="‖{0}‖", latex=NORM), Fraction(2)))
+        elif len(above) >= 2:
+            first = multiplied(Fraction(1), tuple(above[:-1]), tuple(under), 1)
+            self.scalars.append(inner_product(first, above[-1]))
+        else:
+            self.scalars.append(sum_of(elementwise(weights)))
+
+    def _add_part(self, formula: Formula) -> None:
+        self.scalars.append(formula)
+
+    def _add_vector(self, edge: Edge, weights: list[Weight], label: int) -> None:
+        other = edge.other(label)
+        matrix = edge.seen_from(other)
+        picks = [w for w in weights if w.entry is not None]
+        if picks and len(weights) == 1:
+            self.weights.append(Weight(other, column_of(edge, other, picks[0].entry or "")))
+            return
+        if not weights:
+            self.weights.append(Weight(other, row_sums(edge, other)))
+            return
+        self.weights.append(Weight(other, times_vector(matrix, elementwise(weights))))
+
+    def _add_edge(self, edges: list[Edge], weights: list[Weight], label: int) -> None:
+        first, second = edges
+        start, end = first.other(label), second.other(label)
+        parts = [first.seen_from(start)]
+        if weights:
+            parts.append(diagonal_matrix(elementwise(weights)))
+        parts.append(second.seen_from(label))
+        if start == end:
+            raise Irreducible
+        self.edges.append(Edge(start, end, product(tuple(parts))))
+
+    def _finish(self, output: list[int]) -> Formula:
+        distinct = list(dict.fromkeys(output))
+        if any(w.entry is not None for w in self.weights):
+            self.weights = [_as_basis(w, self.dims) for w in self.weights]
+        if not distinct:
+            return self._scaled(None)
+        if len(output) == 1:
+            return self._scaled(self._vector(distinct[0]))
+        if len(distinct) == 1:
+            return self._scaled(self._diagonal(distinct[0]))
+        return self._scaled(self._matrix(distinct[0], distinct[1]))
+
+    def _scaled(self, tensor: Formula | None) -> Formula:
+        factors = (*self.scalars, *((tensor,) if tensor is not None else ()))
+        return multiplied(self.coefficient, factors, tuple(self.divisors), tensor.rank if tensor else 0)
+
+    def _vector(self, label: int) -> Formula:
+        weights = self._weights_at(label)
+        return elementwise(weights) if weights else ones([self.dims[label]])
+
+    def _diagonal(self, label: int) -> Formula:
+        weights = self._weights_at(label)
+        if not weights:
+            return identity(self.dims[label])
+        return diagonal_matrix(elementwise(weights))
+
+    def _matrix(self, row: int, column: int) -> Formula:
+        at_row, at_column = self._weights_at(row), self._weights_at(column)
+        if not self.edges:
+            left = elementwise(at_row) if at_row else ones([self.dims[row]])
+            right = elementwise(at_column) if at_column else ones([self.dims[column]])
+            if not at_row and not at_column:
+                return ones([self.dims[row], self.dims[column]])
+            return OuterProduct(2, left == right, left, right)
+        (edge,) = self.edges
+        parts = [edge.seen_from(row)]
+        if at_row:
+            parts.insert(0, diagonal_matrix(elementwise(at_row)))
+        if at_column:
+            parts.append(diagonal_matrix(elementwise(at_column)))
+        return product(tuple(parts))
+
+
+NORM = r"\left\lVert {0} \right\rVert"
+
+
+def _is_trace(weights: list[Weight]) -> bool:
+    if len(weights) != 1 or weights[0].divides:
+        return False
+    formula = weights[0].formula
+    return isinstance(formula, Call) and formula.name == "diagonal"
+
+
+def elementwise(weights: Sequence[Weight]) -> Formula:
+    """The product of weights at one label."""
+    above = tuple(w.formula for w in weights if not w.divides)
+    under = tuple(w.formula for w in weights if w.divides)
+    return multiplied(Fraction(1), above, under, 1)
+
+
+def hadamard(left: Formula, right: Formula) -> Formula:
+    """The elementwise product of two matrices; of a matrix and a mask, the masked matrix."""
+    for mask, other in ((left, right), (right, left)):
+        if isinstance(mask, Call) and mask.name == "mask_of":
+            return mask_applied(mask, other)
+    return multiplied(Fraction(1), (left, right), (), 2)
+
+
+def mask_applied(mask: Call, matrix: Formula) -> Formula:
+    """`tril(M)` and its kin."""
+    weights = tuple(Fraction(word) for word in mask.keywords.split())
+    return masked(matrix, weights)
+
+
+def masked(matrix: Formula, weights: tuple[Fraction, ...]) -> Formula:
+    """A matrix weighed below, on and above the diagonal, by the name that this has."""
+    names = {(1, 1, 0): ("tril", ""), (0, 1, 1): ("triu", ""), (1, 0, 0): ("tril", "-1"), (0, 0, 1): ("triu", "1")}
+    symmetric = matrix.symmetric and weights[0] == weights[2]
+    if weights in names:
+        name, k = names[weights]
+        text = f"{name}({{0}}{', ' + k if k else ''})"
+        return Call(2, symmetric, name, (matrix,), keywords=k, text=text)
+    listed = ", ".join(map(str, weights))
+    special = {(1, Fraction(1, 2), 0): ("Φ({0})", r"\Phi\left({0}\right)"), (1, 0, 1): ("off({0})", r"\operatorname{off}\left({0}\right)")}
+    text, latex = special.get(weights, ("", ""))
+    return Call(2, symmetric, "mask", (matrix,), keywords=listed, text=text, latex=latex)
+
+
+def diagonal_of(matrix: Formula) -> Formula:
+    """The diagonal of a matrix, as a vector."""
+    if isinstance(matrix, Call) and matrix.name == "diag":
+        return matrix.arguments[0]
+    return Call(1, True, "diagonal", (matrix,))
+
+
+def diagonal_matrix(vector: Formula) -> Formula:
+    """The diagonal matrix of a vector."""
+    if isinstance(vector, Call) and vector.name == "diagonal" and getattr(vector.arguments[0], "diagonal", False):
+        return vector.arguments[0]
+    return Call(2, True, "diag", (vector,))
+
+
+def turns(formula: Formula) -> int:
+    """How many transposes a product contains: of two ways to write a scalar, fewer read better."""
+    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    return sum(isinstance(f, Transposed) for f in factors)
+
+
+def trace_of(matrix: Formula) -> Formula:
+    """The trace, of the matrix or of its transpose."""
+    other = transposed(matrix)
+    if turns(other) < turns(matrix):
+        matrix = _rotated(other)
+    return Call(0, True, "trace", (matrix,), text="tr({0})", latex=r"\operatorname{tr}\left({0}\right)")
+
+
+def _rotated(matrix: Formula) -> Formula:
+    """The last factor brought to the front, where the transposed product had it."""
+    if not isinstance(matrix, MatrixProduct):
+        return matrix
+    return product((matrix.factors[-1], *matrix.factors[:-1]))
+
+
+def sum_of(vector: Formula) -> Formula:
+    """The sum of the entries."""
+    return Call(0, True, "sum", (vector,))
+
+
+def inner_product(left: Formula, right: Formula) -> Formula:
+    """`xᵀ y`, with matrices in between opened: `xᵀ A y`."""
+    parts: list[Formula] = []
+    if isinstance(left, MatrixProduct):
+        parts += [transposed(f) if f.rank == 2 else f for f in reversed(left.factors)]
+    else:
+        parts.append(left)
+    parts += right.factors if isinstance(right, MatrixProduct) else (right,)
+    forward = MatrixProduct(0, True, tuple(parts))
+    backward = MatrixProduct(0, True, tuple(transposed(f) if f.rank == 2 else f for f in reversed(parts)))
+    return backward if turns(backward) < turns(forward) else forward
+
+
+def times_vector(matrix: Formula, vector: Formula) -> Formula:
+    """A matrix times a vector; a mask of ones gives running sums."""
+    if isinstance(matrix, Call) and matrix.name == "mask_of" and matrix.keywords == "1 1 0":
+        return Call(1, True, "cumsum", (vector,))
+    return product((matrix, vector))
+
+
+def row_sums(edge: Edge, kept: int) -> Formula:
+    """The sums of a matrix along the label that is not kept."""
+    axis = 1 if kept == edge.row else 0
+    return Call(1, True, "sum", (edge.formula,), keywords=f"axis={axis}")
+
+
+def column_of(edge: Edge, kept: int, entry: str) -> Formula:
+    """A row or column of a matrix."""
+    places = (":", entry) if kept == edge.row else (entry, ":")
+    return Indexed(1, True, edge.formula, places)
+
+
+def ones(dims: Sequence[Dim]) -> Formula:
+    """A vector or matrix of ones."""
+    listed = ", ".join(map(str, dims))
+    return Name(len(dims), len(dims) < 2 or dims[0] == dims[1], "1", f"ones({listed})", r"\mathbf{1}")
+
+
+def identity(dim: Dim) -> Formula:
+    """The identity matrix."""
+    return Name(2, True, "I", f"eye({dim})", "I")
+
+
+def basis_vector(dim: Dim, entry: str) -> Formula:
+    """A column of the identity matrix."""
+    return Name(1, True, f"e_{entry}", f"eye({dim})[{entry}]", f"e_{{{entry}}}")
+
+
+def _as_basis(weight: Weight, dims: Sequence[Dim]) -> Weight:
+    if weight.entry is None:
+        return weight
+    return Weight(weight.label, basis_vector(dims[weight.label], weight.entry))

@@ -1,0 +1,107 @@
+"""Tensor notation for what has more than two axes: `roll₄→₂(−X⁻¹ ⊗ X⁻¹)`.
+
+A contraction whose label graph falls apart into pieces with one or two output axes each is an outer
+product of vectors and matrices with its axes in some order. Among all orders and transpositions the
+one is written that needs no rearrangement, or one roll, or else a permutation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations, product
+
+from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct, Transposed, scaled, transposed
+from gradwright.back.translate import Translator, connected, sum_formula
+from gradwright.core.contraction import contract
+from gradwright.core.nodes import Add, Contract, Node
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A vector or matrix, and the output axes that it carries."""
+
+    formula: Formula
+    axes: tuple[int, ...]
+
+
+def tensor_formula(node: Node, translator: Translator) -> Formula:
+    """The formula of a tensor, with `⊗` and `roll` where that is possible."""
+    if node.rank <= 2:
+        return translator.formula(node)
+    if isinstance(node, Add):
+        return sum_formula([tensor_formula(term, translator) for term in node.terms], False)
+    found = outer_formula(node, translator) if isinstance(node, Contract) else None
+    return found if found is not None else translator.formula(node)
+
+
+def outer_formula(node: Contract, translator: Translator) -> Formula | None:
+    """The outer product that a contraction is, its axes rearranged; None if it is none."""
+    pieces = _pieces(node, translator)
+    if pieces is None or len(pieces) < 2 or not node.coefficient:
+        return None
+    best = min(_arrangements(pieces), key=lambda arrangement: _cost(*arrangement))
+    factors, order = best
+    return _rearranged(_product(node, factors), order)
+
+
+def _product(node: Contract, factors: Sequence[Formula]) -> Formula:
+    first = scaled(node.coefficient, factors[0])
+    return TensorProduct(node.rank, False, (first, *factors[1:]))
+
+
+def _pieces(node: Contract, translator: Translator) -> list[Piece] | None:
+    if any(len(group) != 1 for group in node.output):
+        return None
+    output = [group[0] for group in node.output]
+    remaining, pieces, seen = list(node.factors), list[Piece](), set[int]()
+    for label in output:
+        if label in seen:
+            continue
+        own, remaining = connected(remaining, {label})
+        reached = {x for f in own for x in f.labels} | {label}
+        axes = tuple(axis for axis, other in enumerate(output) if other in reached)
+        seen |= reached
+        if len(axes) > 2 or any(len(group) != 1 for f in own for group in f.groups):
+            return None
+        dims = {x: node.dims[x] for x in reached}
+        part = contract(1, own, tuple((output[axis],) for axis in axes), dims)
+        pieces.append(Piece(translator.formula(part), axes))
+    return None if remaining else pieces
+
+
+def _arrangements(pieces: Sequence[Piece]) -> Iterator[tuple[list[Formula], tuple[int, ...]]]:
+    """Every order of the pieces and orientation of the matrices, with the axes in that order."""
+    turns = [(False, True) if len(piece.axes) == 2 else (False,) for piece in pieces]
+    for order in permutations(range(len(pieces))):
+        for turned in product(*turns):
+            factors = [transposed(pieces[k].formula) if turned[k] else pieces[k].formula for k in order]
+            axes = [axis for k in order for axis in (pieces[k].axes[::-1] if turned[k] else pieces[k].axes)]
+            yield factors, tuple(axes)
+
+
+def _cost(factors: Sequence[Formula], order: Sequence[int]) -> tuple[int, int]:
+    turned = sum(isinstance(f, Transposed) for f in factors)
+    if list(order) == sorted(order):
+        return 0, turned
+    return (1 if find_roll(order) is not None else 2), turned
+
+
+def find_roll(axes: Sequence[int]) -> tuple[int, int] | None:
+    """The roll that brings axes in this order into their natural one, counted from 1."""
+    for start in range(len(axes)):
+        rest = [*axes[:start], *axes[start + 1 :]]
+        for end in range(len(axes)):
+            if end != start and [*rest[:end], axes[start], *rest[end:]] == sorted(axes):
+                return start + 1, end + 1
+    return None
+
+
+def _rearranged(formula: Formula, order: Sequence[int]) -> Formula:
+    if list(order) == sorted(order):
+        return formula
+    roll = find_roll(order)
+    if roll is not None:
+        return Roll(formula.rank, False, formula, *roll)
+    places = tuple(order.index(axis) + 1 for axis in range(len(order)))
+    return Permuted(formula.rank, False, formula, places)

@@ -1,0 +1,336 @@
+"""Formulas as text: mathematical notation in Unicode, and the text language itself.
+
+Both walk the same tree; they differ in the signs, in superscripts against function calls, and in
+that mathematical notation transposes a vector that stands on the left, `xᵀ A y`.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from gradwright.back.formula import (
+    Call,
+    Conjugated,
+    Einsum,
+    Formula,
+    Indexed,
+    MatrixProduct,
+    Name,
+    Number,
+    OuterProduct,
+    Permuted,
+    Power,
+    Roll,
+    Scaled,
+    Sum,
+    TensorDot,
+    TensorProduct,
+    Transposed,
+    transposed,
+)
+
+SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 6)
+SUPERSCRIPTS = str.maketrans("0123456789-+/,()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᐟ˒⁽⁾")
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+FRACTIONS = {
+    Fraction(1, 2): "½", Fraction(1, 3): "⅓", Fraction(2, 3): "⅔", Fraction(1, 4): "¼", Fraction(3, 4): "¾",
+    Fraction(1, 8): "⅛",
+}  # fmt: skip
+Written = tuple[str, int]
+
+
+def language(formula: Formula) -> str:
+    """The text of the language, which parses back."""
+    return _Language().write(formula)[0]
+
+
+def unicode(formula: Formula) -> str:
+    """Mathematical notation in Unicode."""
+    return _Unicode().write(formula)[0]
+
+
+class _Writer:
+    """The walk that both notations share; each formula becomes a text and its precedence."""
+
+    minus = "-"
+    times = " * "
+    over = " / "
+    juxtaposed = " @ "
+
+    def write(self, formula: Formula) -> Written:
+        match formula:
+            case Name():
+                return self.name(formula)
+            case Number(value=value):
+                return self.number(value)
+            case Sum(terms=terms):
+                return self.sum(terms), SUM
+            case Scaled():
+                return self.scaled(formula)
+            case MatrixProduct(factors=factors):
+                return self.matrix_product(factors)
+            case Power():
+                return self.power(formula)
+            case Call():
+                return self.call(formula)
+            case Transposed() | Conjugated():
+                return self.turned(formula)
+            case OuterProduct(left=left, right=right):
+                return self.outer(left, right)
+            case Indexed(inner=inner, places=places):
+                return f"{self.inside(inner, ATOM)}[{', '.join(places)}]", ATOM
+            case Einsum(pattern=pattern, operands=operands):
+                listed = ", ".join(self.write(o)[0] for o in operands)
+                return f'einsum("{pattern}", {listed})', ATOM
+            case _:
+                return self.tensor(formula)
+
+    def inside(self, formula: Formula, precedence: int) -> str:
+        """The text, in parentheses if it binds less tightly than asked."""
+        text, own = self.write(formula)
+        return text if own >= precedence else f"({text})"
+
+    def sum(self, terms: tuple[Formula, ...]) -> str:
+        text = ""
+        for term in terms:
+            part = self.inside(term, SUM + 1)
+            negative = part.startswith(self.minus)
+            if not text:
+                text = part
+            elif negative:
+                text += f" {self.minus} {part.removeprefix(self.minus)}"
+            else:
+                text += f" + {part}"
+        return text
+
+    def name(self, formula: Name) -> Written:
+        raise NotImplementedError
+
+    def number(self, value: Fraction) -> Written:
+        raise NotImplementedError
+
+    def scaled(self, formula: Scaled) -> Written:
+        raise NotImplementedError
+
+    def matrix_product(self, factors: tuple[Formula, ...]) -> Written:
+        raise NotImplementedError
+
+    def power(self, formula: Power) -> Written:
+        raise NotImplementedError
+
+    def call(self, formula: Call) -> Written:
+        raise NotImplementedError
+
+    def turned(self, formula: Transposed | Conjugated) -> Written:
+        raise NotImplementedError
+
+    def outer(self, left: Formula, right: Formula) -> Written:
+        raise NotImplementedError
+
+    def tensor(self, formula: Formula) -> Written:
+        raise NotImplementedError
+
+
+class _Language(_Writer):
+    """The text language."""
+
+    def name(self, formula: Name) -> Written:
+        text = formula.language or formula.text
+        return text, ATOM
+
+    def number(self, value: Fraction) -> Written:
+        if value.denominator != 1:
+            return str(value), PRODUCT
+        return str(value), ATOM if value >= 0 else UNARY
+
+    def scaled(self, formula: Scaled) -> Written:
+        c = formula.coefficient
+        numerator = [*([str(abs(c.numerator))] if abs(c.numerator) != 1 else [])]
+        tensors = sum(f.rank > 0 for f in formula.factors)
+        for place, factor in enumerate(formula.factors):
+            alone = not numerator and place == 0
+            needs = PRODUCT if alone and not isinstance(factor, MatrixProduct) else POWER
+            if isinstance(factor, MatrixProduct) and tensors <= 1 and place == len(formula.factors) - 1:
+                needs = PRODUCT
+            numerator.append(self.inside(factor, needs))
+        text = " * ".join(numerator) or "1"
+        if formula.rank and not tensors and not formula.factors:
+            text = text
+        for divisor in formula.divisors:
+            text += f" / {self.inside(divisor, POWER)}"
+        if c.denominator != 1:
+            text += f" / {c.denominator}"
+        return (f"-{text}", UNARY - 1) if c < 0 else (text, PRODUCT)
+
+    def matrix_product(self, factors: tuple[Formula, ...]) -> Written:
+        runs: list[tuple[Formula, int]] = []
+        for factor in factors:
+            if runs and runs[-1][0] == factor and factor.rank == 2:
+                runs[-1] = (factor, runs[-1][1] + 1)
+            else:
+                runs.append((factor, 1))
+        parts: list[str] = []
+        for factor, count in runs:
+            if count >= 3:
+                parts.append(f"matrix_power({self.write(factor)[0]}, {count})")
+            else:
+                parts += [self.inside(factor, POWER)] * count
+        return " @ ".join(parts), PRODUCT if len(parts) > 1 else ATOM
+
+    def power(self, formula: Power) -> Written:
+        base = self.write(formula.base)[0]
+        if formula.matrix:
+            return f"matrix_power({base}, {formula.exponent})", ATOM
+        if formula.exponent == Fraction(1, 2):
+            return f"sqrt({base})", ATOM
+        if formula.exponent == -1:
+            return f"1 / {self.inside(formula.base, POWER)}", PRODUCT
+        exponent = str(formula.exponent)
+        shown = exponent if formula.exponent.denominator == 1 and formula.exponent > 0 else f"({exponent})"
+        return f"{self.inside(formula.base, ATOM)} ** {shown}", POWER
+
+    def call(self, formula: Call) -> Written:
+        if formula.name == "mask_of":
+            return self.write(formula.arguments[0])
+        listed = [self.write(argument)[0] for argument in formula.arguments]
+        listed += [formula.keywords] if formula.keywords else []
+        output = f".{formula.output}" if formula.output else ""
+        return f"{formula.name}({', '.join(listed)}){output}", ATOM
+
+    def turned(self, formula: Transposed | Conjugated) -> Written:
+        if isinstance(formula, Conjugated):
+            return f"conj({self.write(formula.inner)[0]})", ATOM
+        return f"{self.inside(formula.inner, ATOM)}.{'H' if formula.conj else 'T'}", ATOM
+
+    def outer(self, left: Formula, right: Formula) -> Written:
+        return f"outer({self.write(left)[0]}, {self.write(right)[0]})", ATOM
+
+    def tensor(self, formula: Formula) -> Written:
+        raise AssertionError(f"{type(formula).__name__} is no part of the language")
+
+
+class _Unicode(_Writer):
+    """Mathematical notation."""
+
+    minus = "−"
+
+    def name(self, formula: Name) -> Written:
+        return formula.text, ATOM
+
+    def number(self, value: Fraction) -> Written:
+        text = self.digits(abs(value))
+        precedence = ATOM if value.denominator == 1 or abs(value) in FRACTIONS else PRODUCT
+        return (f"−{text}", SUM + 1) if value < 0 else (text, precedence)
+
+    def digits(self, value: Fraction) -> str:
+        return FRACTIONS.get(value) or str(value)
+
+    def scaled(self, formula: Scaled) -> Written:
+        c = formula.coefficient
+        number = abs(c)
+        split = bool(formula.divisors) or number.denominator > 8
+        front = Fraction(number.numerator) if split else number
+        texts = [] if front == 1 and formula.factors else [self.digits(front)]
+        tensors = [f for f in formula.factors if f.rank]
+        scalars = [f for f in formula.factors if not f.rank]
+        alone = len(formula.factors) == 1 and not formula.divisors
+        texts += [self.inside(f, PRODUCT if alone else PRODUCT + 1) for f in scalars]
+        if tensors:
+            needs = PRODUCT if len(tensors) == 1 else PRODUCT + 1
+            texts.append(" ∘ ".join(self.inside(f, needs) for f in tensors))
+        text = " ".join(texts)
+        under = [self.inside(d, PRODUCT + 1) for d in formula.divisors]
+        if split and number.denominator != 1:
+            under.insert(0, str(number.denominator))
+        if under:
+            below = " ".join(under)
+            text += f" / {below if len(under) == 1 else '(' + below + ')'}"
+        return (f"−{text}", SUM + 1) if c < 0 else (text, PRODUCT)
+
+    def matrix_product(self, factors: tuple[Formula, ...]) -> Written:
+        parts: list[str] = []
+        place = 0
+        while place < len(factors):
+            factor, count = factors[place], 1
+            while place + count < len(factors) and factors[place + count] == factor and factor.rank == 2:
+                count += 1
+            parts.append(self._factor(factor, count, first=place == 0))
+            place += count
+        return " ".join(parts), PRODUCT if len(parts) > 1 else POWER
+
+    def _factor(self, factor: Formula, count: int, first: bool) -> str:
+        if factor.rank == 1 and first:
+            return self.row(factor)
+        if count > 1:
+            return self.write(Power(2, factor.symmetric, factor, Fraction(count), matrix=True))[0]
+        return self.inside(factor, PRODUCT + 1)
+
+    def row(self, vector: Formula) -> str:
+        """A vector as a row: `xᵀ`, and `yᵀ Bᵀ` for `B y`."""
+        if isinstance(vector, MatrixProduct) and vector.factors[-1].rank == 1:
+            turned = [transposed(f) for f in reversed(vector.factors[:-1])]
+            return " ".join([self.row(vector.factors[-1]), *(self.inside(f, PRODUCT + 1) for f in turned)])
+        return self.raised(vector, "ᵀ")
+
+    def raised(self, base: Formula, mark: str) -> str:
+        """A base with a superscript, which joins one that is there already: `X⁻ᵀ`."""
+        text, precedence = self.write(base)
+        if mark in ("ᵀ", "ᴴ") and text.endswith("⁻¹") and precedence == POWER:
+            return text[:-1] + mark
+        return f"{text}{mark}" if precedence >= ATOM else f"({text}){mark}"
+
+    def power(self, formula: Power) -> Written:
+        if formula.exponent == Fraction(1, 2) and not formula.matrix:
+            return f"√{self.inside(formula.base, ATOM)}", POWER
+        if formula.exponent == -1 and not formula.matrix:
+            return f"1 / {self.inside(formula.base, PRODUCT + 1)}", PRODUCT
+        exponent = str(formula.exponent).translate(SUPERSCRIPTS)
+        elementwise = "" if formula.matrix or not formula.rank else "∘"
+        return self.raised(formula.base, elementwise + exponent), POWER
+
+    def call(self, formula: Call) -> Written:
+        if formula.name == "mask_of":
+            return self.write(formula.arguments[0])
+        template = formula.text or self._default(formula)
+        bracketed = "(" in template or template.startswith(("|", "‖"))
+        suffix = template.startswith("{0}") and not bracketed and len(formula.arguments) == 1
+        if suffix:
+            return self.raised(formula.arguments[0], template[3:]), POWER
+        needs = 0 if bracketed else POWER
+        if " " in template and not bracketed:
+            needs = PRODUCT + 1
+        text = template
+        for place, argument in enumerate(formula.arguments):
+            text = text.replace(f"{{{place}}}", self.inside(argument, needs))
+        if formula.output:
+            text += f".{formula.output}"
+        return text, ATOM if bracketed else PRODUCT
+
+    def _default(self, formula: Call) -> str:
+        listed = [f"{{{place}}}" for place in range(len(formula.arguments))]
+        listed += [formula.keywords] if formula.keywords else []
+        return f"{formula.name}({', '.join(listed)})"
+
+    def turned(self, formula: Transposed | Conjugated) -> Written:
+        if isinstance(formula, Conjugated):
+            return self.raised(formula.inner, "*"), POWER
+        return self.raised(formula.inner, "ᴴ" if formula.conj else "ᵀ"), POWER
+
+    def outer(self, left: Formula, right: Formula) -> Written:
+        return f"{self.inside(left, PRODUCT)} {self.row(right)}", PRODUCT
+
+    def tensor(self, formula: Formula) -> Written:
+        match formula:
+            case TensorProduct(factors=factors):
+                return " ⊗ ".join(self.inside(f, SUM + 1) for f in factors), PRODUCT - 1
+            case Roll(inner=inner, start=start, end=end):
+                places = f"{start}→{end}".translate(SUBSCRIPTS)
+                return f"roll{places}({self.write(inner)[0]})", ATOM
+            case Permuted(inner=inner, order=order):
+                places = ",".join(map(str, order)).translate(SUBSCRIPTS)
+                return f"permute₍{places}₎({self.write(inner)[0]})", ATOM
+            case TensorDot(left=left, right=right, shown=shown):
+                mark = ",".join(map(str, shown)).translate(SUPERSCRIPTS)
+                return f"{self.inside(left, PRODUCT)} ·_T{mark} {self.inside(right, PRODUCT)}", PRODUCT - 1
+            case _:
+                raise AssertionError(type(formula).__name__)

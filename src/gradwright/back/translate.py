@@ -1,0 +1,450 @@
+"""From nodes to formulas: what to write for a node of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from string import ascii_lowercase
+
+from gradwright.back.formula import (
+    Call,
+    Einsum,
+    Formula,
+    Indexed,
+    Name,
+    Number,
+    Power,
+    Sum,
+    conjugated,
+    multiplied,
+    scaled,
+)
+from gradwright.back.matrices import (
+    Edge,
+    Irreducible,
+    Reduction,
+    Weight,
+    basis_vector,
+    identity,
+    masked,
+    ones,
+)
+from gradwright.core.contraction import contract
+from gradwright.core.dims import Dim
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import (
+    Add,
+    Apply,
+    Constant,
+    Contract,
+    Direction,
+    Factor,
+    HalfVectorisation,
+    Hole,
+    Mask,
+    Node,
+    Selection,
+    Size,
+    Solve,
+    Symbol,
+)
+from gradwright.core.walks import postorder
+from gradwright.linear.recognise import sylvester_operands
+from gradwright.prims.power import power
+
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ",
+    "mu": "μ", "nu": "ν", "xi": "ξ", "rho": "ρ", "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+    "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Xi": "Ξ", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
+    "sigma": "σ",
+}  # fmt: skip
+
+
+@dataclass
+class Translator:
+    """Translates nodes, each once.
+
+    Attributes:
+        letters: names for subexpressions, which are written instead of them.
+    """
+
+    letters: Mapping[Node, Formula] = field(default_factory=dict[Node, Formula])
+    _done: dict[Node, Formula] = field(default_factory=dict[Node, Formula])
+
+    def formula(self, root: Node) -> Formula:
+        """The formula of a node."""
+        for node in postorder(root):
+            if node not in self._done:
+                found = self.letters.get(node)
+                self._done[node] = found if found is not None else self._translate(node)
+        return self._done[root]
+
+    def _translate(self, node: Node) -> Formula:
+        symmetric = node.rank < 2 or (node.rank == 2 and "symmetric" in facts_of(node))
+        match node:
+            case Symbol(name=name):
+                return name_formula(name, node.rank, symmetric)
+            case Direction(of=of):
+                return direction_formula(of, node.rank, symmetric)
+            case Hole(number=number):
+                return name_formula(f"H{number}", node.rank, symmetric)
+            case Constant(name=name):
+                text, latex = {"pi": ("π", r"\pi"), "i": ("i", r"\mathrm{i}")}[name]
+                return Name(0, True, text, {"i": "1j"}.get(name, name), latex)
+            case Size(dim=dim):
+                return size_formula(dim)
+            case Mask() | Selection() | HalfVectorisation():
+                return constant_tensor(node)
+            case Add():
+                return sum_formula([self._done[term] for term in node.terms], symmetric)
+            case Apply():
+                return self._apply(node, symmetric)
+            case Solve():
+                return self._solve(node, symmetric)
+            case Contract():
+                return self._contract(node, symmetric)
+            case _:
+                raise AssertionError(type(node).__name__)
+
+    def _apply(self, node: Apply, symmetric: bool) -> Formula:
+        arguments = [self._argument(node, place) for place in range(len(node.arguments))]
+        if node.primitive is power:
+            exponent = node.parameters[0]
+            assert isinstance(exponent, Fraction)
+            return Power(node.rank, symmetric, arguments[0], exponent)
+        keywords = self._axis_keyword(node)
+        return call_formula(node, arguments, keywords, symmetric)
+
+    def _argument(self, node: Apply, place: int) -> Formula:
+        """An operand; a matrix flattened for a reduction of all entries is written as it is."""
+        argument = node.arguments[place]
+        if place == 0 and not node.primitive.elementwise and isinstance(argument, Contract):
+            opened = unflattened(argument)
+            if opened is not None:
+                return self.formula(opened)
+        return self._done[argument]
+
+    def _axis_keyword(self, node: Apply) -> str:
+        argument = node.arguments[0] if node.arguments else None
+        if argument is None or node.primitive.elementwise or len(node.primitive.inputs[0].shape) != 1:
+            return ""
+        return f"axis={argument.rank - 1}" if argument.rank > 1 else ""
+
+    def _solve(self, node: Solve, symmetric: bool) -> Formula:
+        known = known_equation(node)
+        if known is not None:
+            name, operands = known
+            return Call(node.rank, symmetric, name, tuple(self.formula(o) for o in operands))
+        equations = [
+            Call(0, True, "equals", (self.formula(e.operator), self.formula(side)), text="{0} = {1}", latex="{0} = {1}")
+            for e, side in zip(node.equations, node.right_sides, strict=True)
+        ]
+        hole = name_formula(f"H{node.index}", 0, True)
+        inside = "{0}: " + ", ".join(f"{{{k + 1}}}" for k in range(len(equations)))
+        return Call(node.rank, symmetric, "solution", (hole, *equations), text=f"solve({inside})", latex=rf"\operatorname{{solve}}\left({inside}\right)")
+
+    def _contract(self, node: Contract, symmetric: bool) -> Formula:
+        if not node.coefficient:
+            return Number(node.rank, symmetric, Fraction(0)) if not node.rank else zeros(node.shape)
+        if not node.output and not node.factors:
+            return Number(0, True, node.coefficient)
+        found = self._layout(node)
+        if found is None and node.rank <= 2:
+            found = self._matrix_notation(node)
+        if found is None:
+            found = self._einsum(node)
+        return replace(found, symmetric=symmetric) if node.rank == 2 and symmetric else found
+
+    def _matrix_notation(self, node: Contract) -> Formula | None:
+        if any(len(group) != 1 for group in node.output) or node.rank > 2:
+            return None
+        parts = self._parts(node)
+        if parts is None:
+            return None
+        try:
+            return parts.run([group[0] for group in node.output])
+        except Irreducible:
+            return None
+
+    def _parts(self, node: Contract) -> Reduction | None:
+        scalars: list[Formula] = []
+        divisors: list[Formula] = []
+        weights: list[Weight] = []
+        edges: list[Edge] = []
+        for factor in node.factors:
+            labels = [group[0] for group in factor.groups if len(group) == 1]
+            if len(labels) != len(factor.groups) or len(labels) > 2:
+                return None
+            formula, divides = self._factor(factor)
+            if not labels:
+                (divisors if divides else scalars).append(formula)
+            elif len(labels) == 1:
+                weights.append(Weight(labels[0], formula, divides, entry_of(factor.node)))
+            elif divides:
+                under = multiplied(Fraction(1), (), (formula,), 2)
+                edges.append(Edge(labels[0], labels[1], under))
+            else:
+                edges.append(Edge(labels[0], labels[1], formula))
+        return Reduction(node.coefficient, scalars, divisors, weights, edges, node.dims)
+
+    def _factor(self, factor: Factor) -> tuple[Formula, bool]:
+        """The formula of a factor, and whether it stands below the line."""
+        node = factor.node
+        if isinstance(node, Apply) and node.primitive is power and node not in self.letters:
+            exponent = node.parameters[0]
+            assert isinstance(exponent, Fraction)
+            if exponent < 0:
+                base = self._done[node.arguments[0]]
+                inside = base if exponent == -1 else Power(node.rank, base.symmetric, base, -exponent)
+                return (conjugated(inside) if factor.conj else inside), True
+        formula = self._done[node]
+        return (conjugated(formula) if factor.conj else formula), False
+
+    def _layout(self, node: Contract) -> Formula | None:
+        """Kronecker products, vectorisations and reshapes, where the labels are grouped."""
+        if any(len(group) != 1 for factor in node.factors for group in factor.groups):
+            return self._reshaped_factor(node)
+        if all(len(group) == 1 for group in node.output):
+            return self._half_vectorised(node)
+        return self._kronecker(node) or self._vectorised(node)
+
+    def _half_vectorised(self, node: Contract) -> Formula | None:
+        """`vech(M)`, and its adjoint."""
+        places = [p for p, f in enumerate(node.factors) if isinstance(f.node, HalfVectorisation)]
+        if len(places) != 1:
+            return None
+        where, row, column = node.factors[places[0]].labels
+        rest = [f for p, f in enumerate(node.factors) if p != places[0]]
+        used = {label for f in rest for label in f.labels}
+        dims = {label: dim for label, dim in enumerate(node.dims) if label in used}
+        if node.output == ((where,),) and where not in used and {row, column} <= used | {row, column}:
+            dims.update({row: node.dims[row], column: node.dims[column]})
+            inside = contract(node.coefficient, rest, ((row,), (column,)), dims)
+            return Call(1, True, "vech", (self.formula(inside),))
+        vectors = [f for f in rest if f.labels == (where,)]
+        if len(vectors) == 1 and sum(where in f.labels for f in rest) == 1 and (where,) not in node.output:
+            symbol = Symbol(f"__unvech_{places[0]}", (node.dims[row], node.dims[column]), frozenset({"lower"}))
+            self._done[symbol] = Call(2, False, "unvech", (self._done[vectors[0].node],))
+            factors = [f for f in rest if f is not vectors[0]]
+            factors.append(Factor(symbol, ((row,), (column,))))
+            inner = {label: dim for label, dim in enumerate(node.dims) if label != where}
+            return self.formula(contract(node.coefficient, factors, node.output, inner))
+        return None
+
+    def _kronecker(self, node: Contract) -> Formula | None:
+        """`kron(A, B, …)`: every output group takes one label from each of several products."""
+        counts = {len(group) for group in node.output}
+        if len(counts) != 1 or not 1 <= node.rank <= 2:
+            return None
+        parts: list[Formula] = []
+        remaining = list(node.factors)
+        for place in range(counts.pop()):
+            output = [group[place] for group in node.output]
+            own, remaining = connected(remaining, set(output))
+            others = {x for group in node.output for x in group} - set(output)
+            if others & {x for f in own for x in f.labels}:
+                return None
+            dims = {x: node.dims[x] for f in own for x in f.labels} | {x: node.dims[x] for x in output}
+            part = contract(1, own, tuple((x,) for x in output), dims)
+            parts.append(self.formula(part))
+        result = parts[0]
+        for part in parts[1:]:
+            result = Call(node.rank, result.symmetric and part.symmetric, "kron", (result, part), text="{0} ⊗ {1}", latex=r"{0} \otimes {1}")
+        inside = {x for f in remaining for x in f.labels}
+        scalar = contract(node.coefficient, remaining, (), {x: node.dims[x] for x in inside})
+        return multiplied(Fraction(1), (self.formula(scalar), result), (), node.rank)
+
+    def _vectorised(self, node: Contract) -> Formula | None:
+        if node.rank != 1 or len(node.output[0]) != 2:
+            return None
+        first, second = node.output[0]
+        dims = dict(enumerate(node.dims))
+        matrix = self.formula(contract(1, node.factors, ((second,), (first,)), dims))
+        return scaled(node.coefficient, Call(1, True, "vec", (matrix,)))
+
+    def _reshaped_factor(self, node: Contract) -> Formula | None:
+        """Tensors whose axes are split: each is named once, reshaped."""
+        factors: list[Factor] = []
+        for place, factor in enumerate(node.factors):
+            if all(len(group) == 1 for group in factor.groups):
+                factors.append(factor)
+                continue
+            shape = tuple(node.dims[label] for label in factor.labels)
+            symbol = Symbol(f"__reshaped_{place}_{factor.node.digest.hex()}", shape)
+            listed = ", ".join(map(str, shape))
+            inner = self._done[factor.node]
+            self._done[symbol] = Call(len(shape), False, "reshape", (conjugated(inner) if factor.conj else inner,), keywords=listed)
+            factors.append(Factor(symbol, tuple((label,) for label in factor.labels)))
+        return self.formula(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims))))
+
+    def _einsum(self, node: Contract) -> Formula:
+        """Letters for labels: what has no matrix notation."""
+        labels = [label for group in node.output for label in group]
+        names = {label: ascii_lowercase[place % 26] for place, label in enumerate(letter_order(node))}
+        operands: list[Formula] = []
+        inputs: list[str] = []
+        scalars: list[Formula] = []
+        for factor in node.factors:
+            formula = self._done[factor.node]
+            formula = conjugated(formula) if factor.conj else formula
+            if factor.labels:
+                operands.append(formula)
+                inputs.append("".join(names[label] for label in factor.labels))
+            else:
+                scalars.append(formula)
+        output, seen = "", set[int]()
+        fresh = iter(letter for letter in ascii_lowercase if letter not in names.values())
+        carried = {label for factor in node.factors for label in factor.labels}
+        for label in labels:
+            letter = names[label]
+            if label in seen:
+                letter = next(fresh)
+                operands.append(identity(node.dims[label]))
+                inputs.append(names[label] + letter)
+            elif label not in carried and labels.count(label) == 1:
+                operands.append(ones([node.dims[label]]))
+                inputs.append(letter)
+            seen.add(label)
+            output += letter
+        pattern = f"{','.join(inputs)}->{output}"
+        tensor: Formula = Einsum(len(labels), False, pattern, tuple(operands))
+        if pattern.count(",") == 0 and inputs == [output]:
+            tensor = operands[0]
+        if any(len(group) != 1 for group in node.output):
+            listed = ", ".join(map(str, node.shape))
+            tensor = Call(node.rank, False, "reshape", (tensor,), keywords=listed)
+        return multiplied(node.coefficient, (*scalars, tensor), (), node.rank)
+
+
+def letter_order(node: Contract) -> list[int]:
+    """Output labels first, so that the result reads i, j, k, …."""
+    output = [label for group in node.output for label in group]
+    return list(dict.fromkeys([*output, *range(len(node.dims))]))
+
+
+def connected(factors: Sequence[Factor], labels: set[int]) -> tuple[list[Factor], list[Factor]]:
+    """The factors that are joined to some labels, directly or through others, and the rest."""
+    reached, own = set(labels), list[Factor]()
+    rest = list(factors)
+    while True:
+        found = [f for f in rest if reached.intersection(f.labels)]
+        if not found:
+            return [f for f in factors if f in own], rest
+        own += found
+        rest = [f for f in rest if f not in found]
+        reached.update(label for f in found for label in f.labels)
+
+
+def unflattened(node: Contract) -> Node | None:
+    """The tensor of which a node is all entries as one vector; None if it is not that."""
+    if not node.output or len(node.output[-1]) < 2 or any(len(g) != 1 for g in node.output[:-1]):
+        return None
+    output = (*node.output[:-1], *((label,) for label in node.output[-1]))
+    return contract(node.coefficient, node.factors, output, dict(enumerate(node.dims)))
+
+
+def entry_of(node: Node) -> str | None:
+    """The place that a basis vector picks."""
+    if isinstance(node, Selection) and node.part is None:
+        value = (node.offset - node.whole).value
+        return str(value) if value is not None and node.offset.value is None else str(node.offset)
+    return None
+
+
+def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
+    """Masks, selections and the tensor of `vech` as they stand."""
+    if isinstance(node, Mask):
+        weights = " ".join(map(str, node.weights))
+        listed = ", ".join(map(str, node.shape))
+        inner = Name(2, True, "1", f"ones({listed})", r"\mathbf{1}")
+        square = node.shape[0] == node.shape[1]
+        symmetric = square and node.below == node.above
+        return MaskFormula(2, symmetric, "mask_of", (masked(inner, node.weights),), keywords=weights, text="{0}", latex="{0}")
+    if isinstance(node, HalfVectorisation):
+        return Call(3, False, "elimination", (size_formula(node.dim),))
+    if node.part is None:
+        return basis_vector(node.whole, entry_of(node) or "0")
+    stop = node.offset + node.part
+    start = "" if node.offset == Dim.of(0) else str(node.offset)
+    end = "" if stop == node.whole else str(stop)
+    return Indexed(2, False, identity(node.whole), (":", f"{start}:{end}"))
+
+
+class MaskFormula(Call):
+    """A mask by itself: merged with a matrix on the same labels, it becomes a masked matrix."""
+
+
+def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symmetric: bool) -> Formula:
+    """A primitive applied."""
+    primitive = node.primitive
+    notation = primitive.notation
+    output = primitive.outputs[node.index].name if len(primitive.outputs) > 1 else ""
+    positions = {declared.name: f"{{{k}}}" for k, declared in enumerate(primitive.inputs)}
+    text, latex = notation.text, notation.latex
+    for name, position in positions.items():
+        text = text.replace(f"{{{name}}}", position)
+        latex = latex.replace(f"{{{name}}}", position)
+    if not text and notation.name:
+        listed = ", ".join(f"{{{k}}}" for k in range(len(arguments)))
+        text = f"{notation.name}({listed}{', ' + keywords if keywords else ''})"
+    if keywords:
+        latex = ""
+    return Call(node.rank, symmetric, primitive.name, tuple(arguments), keywords, text, latex, output)
+
+
+def known_equation(node: Solve) -> tuple[str, tuple[Node, ...]] | None:
+    """The named equation that a `Solve` with one matrix unknown is."""
+    return sylvester_operands(node)
+
+
+def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
+    """A sum; sums inside are opened."""
+    flat: list[Formula] = []
+    for term in terms:
+        flat += term.terms if isinstance(term, Sum) else (term,)
+    return Sum(flat[0].rank, symmetric, tuple(flat))
+
+
+def zeros(shape: Sequence[Dim]) -> Formula:
+    """A tensor of zeros."""
+    listed = ", ".join(map(str, shape))
+    return Name(len(shape), len(shape) < 2 or shape[0] == shape[1], "0", f"zeros({listed})", "0")
+
+
+def size_formula(dim: Dim) -> Formula:
+    """A dimension as a number."""
+    text = str(dim)
+    simple = dim.name is not None or dim.value is not None
+    return Name(0, True, text if simple else f"({text})", text if simple else f"({text})", latex_of_name(text) if simple else f"({text})")
+
+
+def name_formula(name: str, rank: int, symmetric: bool) -> Formula:
+    """A variable, Greek letters and subscripts as such."""
+    text = name
+    base, underscore, rest = name.partition("_")
+    if base in GREEK and (not underscore or rest):
+        text = GREEK[base] + underscore + rest
+    return Name(rank, symmetric, text, name, latex_of_name(name))
+
+
+def direction_formula(of: str, rank: int, symmetric: bool) -> Formula:
+    """`dX`."""
+    inner = name_formula(of, rank, symmetric)
+    assert isinstance(inner, Name)
+    return Name(rank, symmetric, f"d{inner.text}", f"d{of}", rf"\mathrm{{d}}{inner.latex}")
+
+
+def latex_of_name(name: str) -> str:
+    """A name for LaTeX: Greek letters, trailing digits and underscores as subscripts."""
+    base, underscore, rest = name.partition("_")
+    if not underscore:
+        stripped = name.rstrip("0123456789")
+        if stripped and stripped != name:
+            base, rest = stripped, name[len(stripped) :]
+    shown = rf"\{base}" if base in GREEK and base not in () else base
+    shown = shown if len(base) == 1 or base in GREEK else rf"\mathit{{{base}}}"
+    shown = shown.replace("_", r"\_")
+    subscript = rest.replace("_", r"\_")
+    return f"{shown}_{{{subscript}}}" if subscript else shown
+

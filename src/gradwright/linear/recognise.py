@@ -1,0 +1,87 @@
+"""Linear matrix equations that have a name and an algorithm of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import split_coefficient
+from gradwright.core.nodes import Hole, Node, Solve
+from gradwright.core.sums import scaled, terms_of
+from gradwright.linear.chains import adjoint, chain_of, product_of_chain
+
+
+def sylvester_operands(node: Solve) -> tuple[str, tuple[Node, ...]] | None:
+    """`sylvester(A, B, C)`, `lyapunov(A, Q)` or `stein(A, Q)` for a `Solve` that is one.
+
+    The right side has to be a matrix; one with further axes stands for many equations.
+    """
+    if len(node.unknowns) != 1 or node.trailing or len(node.unknowns[0].shape) != 2:
+        return None
+    pairs = _pairs(node.equations[0].operator)
+    if pairs is None:
+        return None
+    right = node.right_sides[0]
+    (a, b), (c, d) = pairs
+    if b is None and c is None and a is not None and d is not None:
+        return _sylvester(a, d, right)
+    if d is None and a is None and b is not None and c is not None:
+        return _sylvester(c, b, right)
+    return _stein(pairs, right)
+
+
+def _sylvester(left: Node, right: Node, side: Node) -> tuple[str, tuple[Node, ...]]:
+    if right == adjoint(left):
+        return "lyapunov", (left, side)
+    return "sylvester", (left, right, side)
+
+
+Pair = tuple[Node | None, Node | None]
+
+
+def _stein(pairs: Sequence[Pair], side: Node) -> tuple[str, tuple[Node, ...]] | None:
+    """`H − A H Aᴴ`."""
+    plain = [pair for pair in pairs if pair == (None, None)]
+    others = [pair for pair in pairs if pair != (None, None)]
+    if len(plain) != 1 or len(others) != 1:
+        return None
+    left, right = others[0]
+    if left is None or right is None:
+        return None
+    for candidate in (scaled(-1, left), left):
+        sign = 1 if candidate == left else -1
+        if sign == -1 and right == adjoint(candidate):
+            return "stein", (candidate, side)
+    return None
+
+
+def _pairs(operator: Node) -> list[Pair] | None:
+    """The factors before and behind the unknown, in two terms; None for the identity."""
+    terms = terms_of(operator)
+    if len(terms) != 2:
+        return None
+    found = [_around(term) for term in terms]
+    return None if any(pair is None for pair in found) else [pair for pair in found if pair is not None]
+
+
+def _around(term: Node) -> Pair | None:
+    coefficient, rest = split_coefficient(term)
+    chain = chain_of(rest)
+    if chain is None or as_product(chain.scalar).factors:
+        return None
+    places = [p for p, element in enumerate(chain.elements) if isinstance(element, Hole)]
+    if len(places) != 1:
+        return None
+    before, behind = chain.elements[: places[0]], chain.elements[places[0] + 1 :]
+    left = product_of_chain(before, before[0]) if before else None
+    right = product_of_chain(behind, behind[0]) if behind else None
+    number = coefficient * as_product(chain.scalar).coefficient
+    if number != 1:
+        if left is not None:
+            left = scaled(number, left)
+        elif right is not None:
+            right = scaled(number, right)
+        else:
+            return None
+    return left, right
+

@@ -1,0 +1,52 @@
+"""Products multiplied out over sums: only where a reader, or a notation, needs it, and in a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gradwright.core.contraction import contract
+from gradwright.core.nodes import Add, Contract, Factor, Node
+from gradwright.core.sums import add, terms_of
+
+LIMIT = 64
+
+
+def expand(root: Node, wanted: Callable[[Node], bool], limit: int = LIMIT) -> Node:
+    """Multiply out the sums that satisfy a predicate; the node itself if that gives too many terms."""
+    pending, done = list(reversed(terms_of(root))), list[Node]()
+    while pending:
+        term = pending.pop()
+        opened = _opened(term, wanted)
+        if opened is None:
+            done.append(term)
+        else:
+            pending.extend(reversed(opened))
+        if len(done) + len(pending) > limit:
+            return root
+    return add(done) if done else root
+
+
+def expand_tensors(root: Node) -> Node:
+    """Multiply out the sums of tensors with more than two axes, which have no matrix notation."""
+    return expand(root, lambda node: node.rank > 2)
+
+
+def _opened(term: Node, wanted: Callable[[Node], bool]) -> list[Node] | None:
+    if isinstance(term, Add):
+        return list(term.terms)
+    if not isinstance(term, Contract):
+        return None
+    for place, factor in enumerate(term.factors):
+        if isinstance(factor.node, Add) and wanted(factor.node):
+            dims = dict(enumerate(term.dims))
+            others = term.factors
+            return [
+                contract(
+                    term.coefficient,
+                    [*others[:place], Factor(part, factor.groups, factor.conj), *others[place + 1 :]],
+                    term.output,
+                    dims,
+                )
+                for part in factor.node.terms
+            ]
+    return None
