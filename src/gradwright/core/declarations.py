@@ -40,7 +40,7 @@ class Declaration:
     words: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        words = [*map(str, self.shape), *declared_facts(self.facts)]
+        words = [*(str(dim).replace(' ', '') for dim in self.shape), *declared_facts(self.facts)]
         return f"{self.name}: {' '.join(words)}".rstrip()
 
 

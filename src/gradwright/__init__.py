@@ -1,0 +1,58 @@
+"""gradwright: derive, check and ship gradients.
+
+Tensor differential calculus: expressions over named dimensions, the derivations of their derivatives
+with every step checked, and code that computes them. Importing this module loads none of the parts;
+each is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradwright.api.derivation import Derivation, derive
+    from gradwright.api.expression import (
+        Expression,
+        dim,
+        dims,
+        matrix,
+        parse,
+        scalar,
+        tensor,
+        vector,
+    )
+    from gradwright.errors import GradwrightError
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "gradwright.api.expression": ("Expression", "parse", "tensor", "matrix", "vector", "scalar", "dim", "dims"),
+    "gradwright.api.derivation": ("Derivation", "derive"),
+    "gradwright.api.comparison": ("equal", "Equality"),
+    "gradwright.errors": (
+        "GradwrightError", "LanguageError", "UnknownNameError", "DeclarationError", "ShapeError",
+        "DimensionMismatchError", "AmbiguousShapeError", "UnsupportedError", "ConditionError", "IdentityError",
+        "DerivationError", "EvaluationError", "EmissionError", "CheckError",
+    ),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = ["Derivation", "Expression", "GradwrightError", "derive", "dim", "dims", "matrix", "parse",
+           "scalar", "tensor", "vector"]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: a public name, or a function of the language."""
+    if name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    elif name.startswith("_"):
+        raise AttributeError(name)
+    else:
+        value = import_module("gradwright.api.functions").language_function(name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF, *import_module("gradwright.api.functions").names()})

@@ -1,0 +1,211 @@
+"""Derivations: an expression, what to differentiate it by, and everything that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from gradwright.api.expression import Expression
+from gradwright.core.declarations import Declaration
+from gradwright.core.nodes import Node, Symbol
+from gradwright.core.signature import Signature
+from gradwright.core.walks import free_leaves
+from gradwright.diff.derivatives import (
+    full_jacobian,
+    gradient,
+    hessian,
+    hessian_product,
+    total_differential,
+    vjps,
+)
+from gradwright.errors import DerivationError, UnknownNameError
+from gradwright.simplify.pipeline import simplify
+
+
+class Derivation:
+    """The derivatives of an expression, with the steps that lead to them.
+
+    Made by `derive`. With one variable the properties are expressions; with several they are mappings
+    by name, and `D["X"]` is the derivation for one of them.
+    """
+
+    def __init__(
+        self, outputs: Mapping[str, Expression], signature: Signature, wrt: tuple[str, ...], single: bool
+    ) -> None:
+        self._outputs = dict(outputs)
+        self._signature = signature
+        self._wrt = wrt
+        self._single = single
+
+    @property
+    def expression(self) -> Any:
+        """What was asked, as it was written; a mapping if there are several outputs."""
+        return self._only if self._has_one_output else dict(self._outputs)
+
+    @property
+    def wrt(self) -> tuple[str, ...]:
+        """The variables of the derivation."""
+        return self._wrt
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All declared variables."""
+        return self._signature.names
+
+    def __getitem__(self, name: str) -> Derivation:
+        if name not in self._wrt:
+            raise UnknownNameError(f"'{name}' is no variable of this derivation: {', '.join(self._wrt)}")
+        return Derivation(self._outputs, self._signature, (name,), True)
+
+    @property
+    def differential(self) -> Any:
+        """The differential, linear in the directions `dX`, ….""" 
+        values = {
+            name: self._expression(total_differential(simplify(e.node), self._symbols))
+            for name, e in self._outputs.items()
+        }
+        return values[""] if self._has_one_output else values
+
+    @property
+    def jvp(self) -> Any:
+        """The Jacobian-vector product: the differential, as a function of the directions."""
+        return self.differential
+
+    @cached_property
+    def vjp(self) -> Any:
+        """The vector-Jacobian product for the cotangent `G` (or `G_Q`, … for several outputs)."""
+        return self._by_variable(self._vjps)
+
+    @cached_property
+    def gradient(self) -> Any:
+        """The gradient of a scalar."""
+        node = self._scalar("gradient")
+        return self._by_variable({s.name: gradient(node, s) for s in self._symbols})
+
+    @cached_property
+    def jacobian(self) -> Any:
+        """The tensor of partial derivatives: the output's axes, then the variable's."""
+        found = {
+            name: self._by_variable({s.name: full_jacobian(simplify(e.node), s) for s in self._symbols})
+            for name, e in self._outputs.items()
+        }
+        return found[""] if self._has_one_output else found
+
+    @cached_property
+    def hessian(self) -> Any:
+        """The Jacobian of the gradient; with several variables a mapping by pairs of names."""
+        node = self._scalar("Hessian")
+        pairs = {
+            (row.name, column.name): self._expression(hessian(node, row, column))
+            for row in self._symbols
+            for column in self._symbols
+        }
+        return next(iter(pairs.values())) if self._single else pairs
+
+    @cached_property
+    def hvp(self) -> Any:
+        """The Hessian applied to the direction `dX`."""
+        node = self._scalar("Hessian")
+        return self._by_variable({s.name: hessian_product(node, s) for s in self._symbols})
+
+    @property
+    def _symbols(self) -> tuple[Symbol, ...]:
+        return tuple(self._signature.symbol(name) for name in self._wrt)
+
+    @property
+    def _has_one_output(self) -> bool:
+        return list(self._outputs) == [""]
+
+    @property
+    def _only(self) -> Expression:
+        return self._outputs[""]
+
+    def _scalar(self, kind: str) -> Node:
+        if not self._has_one_output:
+            raise DerivationError(f"a {kind} is asked of several outputs: derive one of them")
+        return simplify(self._only.node)
+
+    @cached_property
+    def _vjps(self) -> dict[str, Node]:
+        nodes = tuple(simplify(e.node) for e in self._outputs.values())
+        cotangents = tuple(
+            Symbol(self.cotangent_name(name), e.node.shape, _field(e.node)) for name, e in self._outputs.items()
+        )
+        found = vjps(nodes, self._symbols, cotangents)
+        return {s.name: found[s] for s in self._symbols}
+
+    def cotangent_name(self, output: str) -> str:
+        """The name of an output's cotangent."""
+        name = f"G_{output}" if output else "G"
+        if name in self._signature:
+            raise DerivationError(
+                f"the cotangent of the output would be called '{name}', and so is a variable; "
+                f"give the variable another name"
+            )
+        return name
+
+    def _expression(self, node: Node) -> Expression:
+        return Expression(node, self._signature)
+
+    def _by_variable(self, nodes: Mapping[str, Node]) -> Any:
+        found = {name: self._expression(node) for name, node in nodes.items()}
+        return next(iter(found.values())) if self._single else found
+
+
+def derive(
+    expression: Expression | Mapping[str, Expression], wrt: str | Sequence[str] | None = None
+) -> Derivation:
+    """Differentiate an expression.
+
+    Args:
+        expression: a scalar, vector, matrix or tensor expression; or several, by name.
+        wrt: a variable, several, or None for all.
+
+    Raises:
+        DerivationError: a variable does not occur, or a derived name would collide with a variable.
+    """
+    outputs = dict(expression) if isinstance(expression, Mapping) else {"": expression}
+    signature = Signature()
+    for name, output in outputs.items():
+        if not isinstance(output, Expression):
+            raise DerivationError(f"derive takes expressions, and {name or 'this'} is {type(output).__name__}")
+        signature = signature.merged(output.signature)
+    names = _variables(outputs, signature, wrt)
+    _check_names(signature, names)
+    return Derivation(outputs, signature, names, single=isinstance(wrt, str))
+
+
+def _variables(
+    outputs: Mapping[str, Expression], signature: Signature, wrt: str | Sequence[str] | None
+) -> tuple[str, ...]:
+    occurring = {leaf.name for e in outputs.values() for leaf in free_leaves(e.node) if isinstance(leaf, Symbol)}
+    if wrt is None:
+        found = tuple(name for name in signature.names if name in occurring)
+        if not found:
+            raise DerivationError("the expression contains no variable to differentiate by")
+        return found
+    names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    for name in names:
+        if name not in occurring:
+            known = ", ".join(n for n in signature.names if n in occurring) or "no variable"
+            raise DerivationError(f"'{name}' does not occur in the expression, which contains {known}")
+    if not names:
+        raise DerivationError("wrt names no variable")
+    return names
+
+
+def _check_names(signature: Signature, names: Sequence[str]) -> None:
+    for name in names:
+        if f"d{name}" in signature:
+            raise DerivationError(
+                f"the direction of '{name}' would be called 'd{name}', and so is a variable; "
+                f"give one of them another name"
+            )
+
+
+def _field(node: Node) -> frozenset[str]:
+    return frozenset() if node.real else frozenset({"complex"})
+
+
+_ = Declaration

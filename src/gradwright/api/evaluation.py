@@ -1,0 +1,123 @@
+"""Evaluation of public expressions: inputs by name, checked, in the library they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gradwright.core.dims import Dim
+from gradwright.core.evaluate import evaluate
+from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.primitive import shape_text
+from gradwright.core.signature import Signature, symbol_of
+from gradwright.core.walks import free_leaves, postorder
+from gradwright.errors import EvaluationError
+
+
+def evaluate_expression(node: Node, signature: Signature, inputs: Mapping[str, Any]) -> Any:
+    """The value of a node at inputs by name."""
+    leaves = named_leaves(node, signature)
+    arrays = {name: as_array(name, value) for name, value in inputs.items()}
+    check_names(leaves, arrays, node)
+    sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
+    check_sizes(node, sizes)
+    values = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
+    kinds = [array.dtype for array in arrays.values()]
+    result = evaluate(node, values, sizes)
+    return like_inputs(_in_kind(result, kinds), list(inputs.values()))
+
+
+def named_leaves(node: Node, signature: Signature) -> dict[str, Symbol | Direction]:
+    """Everything that may be given by name: what occurs, and what was declared."""
+    occurring = [leaf for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)]
+    declared = {d.name: symbol_of(d) for d in signature}
+    return {**declared, **{leaf.name: leaf for leaf in occurring}}
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """An input as a NumPy array."""
+    if hasattr(value, "detach"):
+        value = value.detach().resolve_conj().cpu().numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise EvaluationError(f"the input '{name}' is not an array: {error}") from error
+    if array.dtype.kind not in "biufc":
+        raise EvaluationError(f"the input '{name}' is not an array of numbers")
+    return array.astype(float) if array.dtype.kind in "biu" else array
+
+
+def check_names(leaves: Mapping[str, Node], arrays: Mapping[str, Any], node: Node) -> None:
+    """Refuse unknown names, and missing ones."""
+    unknown = [name for name in arrays if name not in leaves]
+    if unknown:
+        raise EvaluationError(
+            f"there is no input '{unknown[0]}'; the expression takes {', '.join(leaves) or 'none'}"
+        )
+    needed = [leaf.name for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)]
+    missing = [name for name in needed if name not in arrays]
+    if missing:
+        raise EvaluationError(f"the input '{missing[0]}' is missing; give {', '.join(needed)}")
+
+
+def bind_sizes(arrays: Mapping[Symbol | Direction, np.ndarray]) -> dict[str, int]:
+    """The sizes of the dimension names, from the shapes of the inputs."""
+    sizes: dict[str, int] = {}
+    for leaf, array in arrays.items():
+        if array.ndim != leaf.rank:
+            raise EvaluationError(
+                f"'{leaf.name}' is declared as {shape_text(leaf.shape)}, "
+                f"but the input has {array.ndim} dimension(s): {array.shape}"
+            )
+        for dim, size in zip(leaf.shape, array.shape, strict=True):
+            if dim.name is not None and sizes.setdefault(dim.name, size) != size:
+                raise EvaluationError(_clash(leaf, array, dim, sizes[dim.name]))
+    for leaf, array in arrays.items():
+        for dim, size in zip(leaf.shape, array.shape, strict=True):
+            if all(name in sizes for name in dim.names) and dim.evaluate(sizes) != size:
+                raise EvaluationError(_clash(leaf, array, dim, dim.evaluate(sizes)))
+    return sizes
+
+
+def _clash(leaf: Symbol | Direction, array: np.ndarray, dim: Dim, known: int) -> str:
+    return (
+        f"'{leaf.name}' is declared as {shape_text(leaf.shape)} with {dim} = {known}, "
+        f"but the input has shape {array.shape}"
+    )
+
+
+def check_sizes(node: Node, sizes: Mapping[str, int]) -> None:
+    """Refuse to evaluate where a dimension is not known."""
+    for inner in postorder(node):
+        for dim in inner.shape:
+            missing = [name for name in dim.names if name not in sizes]
+            if missing:
+                raise EvaluationError(
+                    f"the size of the dimension '{missing[0]}' is not known: give a variable that has it"
+                )
+
+
+def _in_kind(result: np.ndarray, kinds: list[np.dtype]) -> np.ndarray:
+    """The result in the precision of the inputs."""
+    array = np.asarray(result)
+    single = bool(kinds) and all(kind in (np.float32, np.complex64) for kind in kinds)
+    if not single:
+        return array
+    return array.astype(np.complex64 if np.iscomplexobj(array) else np.float32)
+
+
+def like_inputs(result: np.ndarray, inputs: list[Any]) -> Any:
+    """The result as an array of the library that the inputs come from."""
+    for value in inputs:
+        module = type(value).__module__.split(".")[0]
+        if module == "torch":
+            import torch
+
+            return torch.from_numpy(np.ascontiguousarray(result)).to(value.device)
+        if module in ("jax", "jaxlib"):
+            import jax.numpy as jnp
+
+            return jnp.asarray(result)
+    return result

@@ -1,0 +1,352 @@
+"""The public expression: a node with its signature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from gradwright.api.evaluation import evaluate_expression
+from gradwright.back.render import latex_of, text_of, unicode_of
+from gradwright.core import build
+from gradwright.core.contraction import conjugate, is_zero
+from gradwright.core.declarations import Declaration
+from gradwright.core.dims import Dim
+from gradwright.core.language import divide, power
+from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.primitive import shape_text
+from gradwright.core.registry import Call, Outputs, lookup
+from gradwright.core.signature import Signature
+from gradwright.core.walks import free_leaves
+from gradwright.errors import DeclarationError, LanguageError, ShapeError
+from gradwright.front.parsing import parse_expression, read_declaration
+
+Operand = "Expression | int | float | Fraction"
+
+
+class Expression:
+    """A tensor expression over declared variables.
+
+    Expressions are made by `parse`, by `matrix`, `vector`, `scalar` and `tensor`, and by the operators
+    and functions of the language. They are immutable and compare by structure; `gradwright.equal`
+    compares them as functions.
+
+    Attributes:
+        node: the expression tree.
+        signature: the declared variables, in order.
+    """
+
+    __slots__ = ("_written", "node", "signature")
+    __array_ufunc__ = None
+    node: Node
+    signature: Signature
+
+    def __init__(self, node: Node, signature: Signature, written: str = "") -> None:
+        self.node = node
+        self.signature = signature
+        self._written = written
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        """The dimensions of the axes."""
+        return self.node.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.node.rank
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of the declared variables, in order."""
+        return self.signature.names
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the expression is the tensor of zeros."""
+        return is_zero(self.node)
+
+    @property
+    def written(self) -> str:
+        """The text that the expression was parsed from; else its text in the language."""
+        return self._written or self.text()
+
+    @property
+    def T(self) -> Expression:  # noqa: N802
+        """The transpose of a matrix."""
+        return self._with(build.transpose(self.node))
+
+    @property
+    def H(self) -> Expression:  # noqa: N802
+        """The conjugate transpose of a matrix."""
+        return self._with(conjugate(build.transpose(self.node)))
+
+    def text(self) -> str:
+        """The expression in the text language, which `parse` reads back."""
+        return text_of(self.node)
+
+    def latex(self) -> str:
+        """The expression in LaTeX."""
+        return latex_of(self.node)
+
+    def evaluate(self, /, **inputs: Any) -> Any:
+        """The value at given arrays.
+
+        Args:
+            **inputs: an array for every variable, direction and cotangent that occurs, by name.
+                Declared variables that no longer occur are accepted too; they may settle dimensions.
+
+        Returns:
+            An array of the library that the inputs come from; a scalar is 0-dimensional.
+
+        Raises:
+            EvaluationError: an input is missing, unknown, or has the wrong shape.
+            ConditionError: the inputs violate a condition, such as a singular matrix.
+        """
+        return evaluate_expression(self.node, self.signature, inputs)
+
+    def __add__(self, other: Operand) -> Expression:
+        return self._binary(other, build.plus)
+
+    def __radd__(self, other: Operand) -> Expression:
+        return self._binary(other, build.plus, swapped=True)
+
+    def __sub__(self, other: Operand) -> Expression:
+        return self._binary(other, build.minus)
+
+    def __rsub__(self, other: Operand) -> Expression:
+        return self._binary(other, build.minus, swapped=True)
+
+    def __mul__(self, other: Operand) -> Expression:
+        return self._binary(other, build.multiply)
+
+    def __rmul__(self, other: Operand) -> Expression:
+        return self._binary(other, build.multiply, swapped=True)
+
+    def __truediv__(self, other: Operand) -> Expression:
+        return self._binary(other, divide)
+
+    def __rtruediv__(self, other: Operand) -> Expression:
+        return self._binary(other, divide, swapped=True)
+
+    def __matmul__(self, other: Operand) -> Expression:
+        return self._binary(other, build.matmul)
+
+    def __rmatmul__(self, other: Operand) -> Expression:
+        return self._binary(other, build.matmul, swapped=True)
+
+    def __pow__(self, other: Operand) -> Expression:
+        return self._binary(other, power)
+
+    def __rpow__(self, other: Operand) -> Expression:
+        return self._binary(other, power, swapped=True)
+
+    def __xor__(self, other: object) -> Expression:
+        raise LanguageError(
+            "'^' is not a power here: write ** for the power of every entry, or matrix_power(X, k) "
+            "for the power of a matrix"
+        )
+
+    def __neg__(self) -> Expression:
+        return self._with(build.scale(-1, self.node))
+
+    def __pos__(self) -> Expression:
+        return self
+
+    def __gt__(self, other: Operand) -> Expression:
+        return call("greater", self, other)
+
+    def __ge__(self, other: Operand) -> Expression:
+        return call("greater_equal", self, other)
+
+    def __lt__(self, other: Operand) -> Expression:
+        return call("less", self, other)
+
+    def __le__(self, other: Operand) -> Expression:
+        return call("less_equal", self, other)
+
+    def __getitem__(self, places: object) -> Expression:
+        listed = places if isinstance(places, tuple) else (places,)
+        if len(listed) > self.ndim:
+            raise ShapeError(f"{len(listed)} indices for a tensor with {self.ndim} axes")
+        node, axis = self.node, 0
+        for place in listed:
+            if place == slice(None):
+                axis += 1
+            elif isinstance(place, int) and not isinstance(place, bool):
+                node = build.index(node, axis, place)
+            else:
+                raise LanguageError("an index is a constant whole number or ':'")
+        return self._with(node)
+
+    def __iter__(self) -> Iterator[Expression]:
+        raise TypeError("an expression cannot be iterated over: its axes have names, not sizes")
+
+    def __len__(self) -> int:
+        raise TypeError("an expression has no length: its axes have names, not sizes")
+
+    def __bool__(self) -> bool:
+        raise TypeError("an expression is neither true nor false; compare with gradwright.equal")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expression) and self.node == other.node
+
+    def __hash__(self) -> int:
+        return hash(self.node)
+
+    def __str__(self) -> str:
+        return unicode_of(self.node)
+
+    def __repr__(self) -> str:
+        return f"<{self.text()} : {shape_text(self.shape)}>"
+
+    def _repr_latex_(self) -> str:
+        return f"${self.latex()}$"
+
+    def _with(self, node: Node) -> Expression:
+        return Expression(node, self.signature)
+
+    def _binary(self, other: Any, operation: Any, swapped: bool = False) -> Expression:
+        value = as_expression(other)
+        if value is None:
+            return NotImplemented  # type: ignore[no-any-return]
+        left, right = (value, self) if swapped else (self, value)
+        return Expression(operation(left.node, right.node), left.signature.merged(right.signature))
+
+
+def as_expression(value: object) -> Expression | None:
+    """An operand as an expression; None if it is neither one nor a number."""
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
+        return None
+    exact = Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+    return Expression(build.number(exact), Signature())
+
+
+def parse(text: str, /, **declarations: str) -> Expression:
+    """Parse a text of the language.
+
+    Args:
+        text: the expression, such as `"inv(X) @ A"`.
+        **declarations: dimensions and facts of the variables, such as `X="n n"`, `a=""` for a scalar,
+            `S="n n symmetric"`. What the text forces may be left out.
+
+    Raises:
+        LanguageError: the text is not in the language.
+        UnknownNameError: a function does not exist; the nearest names are suggested.
+        ShapeError: the shapes do not fit.
+        AmbiguousShapeError: the shape of a variable is not forced by the text.
+    """
+    if not isinstance(text, str):
+        raise LanguageError(f"parse takes a text, and this is {type(text).__name__}")
+    parsed = parse_expression(text, declarations)
+    if isinstance(parsed.value, Outputs):
+        names = " or ".join(f".{name}" for name in parsed.value.by_name)
+        raise ShapeError(f"{parsed.value.function} has several outputs: write {text.strip()}{names}")
+    return Expression(parsed.value, parsed.signature, " ".join(text.split()))
+
+
+def tensor(name: str, /, *dims: Dim | str | int, facts: str = "", field: str = "real") -> Expression:
+    """A variable with the given dimensions.
+
+    Args:
+        name: an identifier.
+        *dims: dimension names, numbers, or dimensions made by `dim`.
+        facts: declared facts, such as `"spd"`.
+        field: `"real"` or `"complex"`.
+    """
+    if field not in ("real", "complex"):
+        raise DeclarationError(f"the field is 'real' or 'complex', not '{field}'")
+    words = [str(Dim.of(d)).replace(" ", "") for d in dims]
+    words += facts.split() + (["complex"] if field == "complex" else [])
+    declaration = read_declaration(name, " ".join(words))
+    return variable(declaration)
+
+
+def variable(declaration: Declaration) -> Expression:
+    """The expression of a declared variable."""
+    signature = Signature((declaration,))
+    return Expression(signature.symbols[0], signature)
+
+
+def matrix(name: str, /, rows: Dim | str | int, columns: Dim | str | int, **options: str) -> Expression:
+    """A matrix variable; `facts` and `field` as in `tensor`."""
+    return tensor(name, rows, columns, **options)
+
+
+def vector(name: str, /, length: Dim | str | int, **options: str) -> Expression:
+    """A vector variable; `facts` and `field` as in `tensor`."""
+    return tensor(name, length, **options)
+
+
+def scalar(name: str, /, **options: str) -> Expression:
+    """A scalar variable; `facts` and `field` as in `tensor`."""
+    return tensor(name, **options)
+
+
+def dim(name: str | int) -> Dim:
+    """A dimension, by name or as a number."""
+    return Dim.of(name)
+
+
+def dims(names: str) -> tuple[Dim, ...]:
+    """Several dimensions by name: `n, m = dims("n m")`."""
+    return tuple(Dim.of(name) for name in names.replace(",", " ").split())
+
+
+class NamedOutputs:
+    """The outputs of a function that has several, as attributes: `qr(A).Q`."""
+
+    def __init__(self, outputs: Outputs, signature: Signature) -> None:
+        self._outputs = outputs
+        self._signature = signature
+
+    def __getattr__(self, name: str) -> Expression:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return Expression(self._outputs[name], self._signature)
+
+    def __iter__(self) -> Iterator[Expression]:
+        return (Expression(node, self._signature) for node in self._outputs.by_name.values())
+
+    def __repr__(self) -> str:
+        return f"<outputs of {self._outputs.function}: {', '.join(self._outputs.by_name)}>"
+
+
+def call(function: str, /, *arguments: Any, **keywords: Any) -> Any:
+    """Call a function of the language on expressions."""
+    converted = [_argument(function, value) for value in arguments]
+    named = {name: _argument(function, value) for name, value in keywords.items()}
+    signature = Signature()
+    for value in _expressions([*arguments, *keywords.values()]):
+        signature = signature.merged(value.signature)
+    texts = tuple(value.text() if isinstance(value, Expression) else str(value) for value in arguments)
+    result = lookup(function).build(Call(function, tuple(converted), named, texts))
+    return NamedOutputs(result, signature) if isinstance(result, Outputs) else Expression(result, signature)
+
+
+def _argument(function: str, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_argument(function, item) for item in value]
+    if isinstance(value, str) or value is None:
+        return value
+    if isinstance(value, Dim):
+        return build.size(value)
+    converted = as_expression(value)
+    if converted is None:
+        raise ShapeError(f"{function} takes expressions and numbers, and this is {type(value).__name__}")
+    return converted.node
+
+
+def _expressions(values: Sequence[Any]) -> Iterator[Expression]:
+    for value in values:
+        if isinstance(value, Expression):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _expressions(value)
+
+
+def leaf_declarations(node: Node) -> Mapping[str, Node]:
+    """The named leaves of a node: variables, cotangents and directions."""
+    return {leaf.name: leaf for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)}

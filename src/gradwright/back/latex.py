@@ -1,0 +1,204 @@
+"""Formulas as LaTeX, for `amsmath` or KaTeX."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from gradwright.back.formula import (
+    Call,
+    Conjugated,
+    Einsum,
+    Formula,
+    Indexed,
+    MatrixProduct,
+    Name,
+    Number,
+    OuterProduct,
+    Permuted,
+    Power,
+    Roll,
+    Scaled,
+    Sum,
+    TensorDot,
+    TensorProduct,
+    Transposed,
+    transposed,
+)
+
+SUM, PRODUCT, POWER, ATOM = range(1, 5)
+Written = tuple[str, int]
+
+
+def latex(formula: Formula) -> str:
+    """The formula in LaTeX's mathematics mode."""
+    return _Latex().write(formula)[0]
+
+
+class _Latex:
+    """The walk: each formula becomes a text and its precedence."""
+
+    def write(self, formula: Formula) -> Written:
+        match formula:
+            case Name():
+                return formula.latex or formula.text, ATOM
+            case Number(value=value):
+                return self.number(value)
+            case Sum(terms=terms):
+                return self.sum(terms), SUM
+            case Scaled():
+                return self.scaled(formula)
+            case MatrixProduct(factors=factors):
+                return self.matrix_product(factors)
+            case Power():
+                return self.power(formula)
+            case Call():
+                return self.call(formula)
+            case Transposed(inner=inner, conj=conj):
+                return self.raised(inner, r"\mathsf{H}" if conj else r"\mathsf{T}"), POWER
+            case Conjugated(inner=inner):
+                return rf"\overline{{{self.write(inner)[0]}}}", ATOM
+            case OuterProduct(left=left, right=right):
+                return f"{self.inside(left, PRODUCT)} {self.row(right)}", PRODUCT
+            case Indexed(inner=inner, places=places):
+                listed = ", ".join(places)
+                return f"{self.inside(inner, ATOM)}_{{{listed}}}", POWER
+            case _:
+                return self.tensor(formula)
+
+    def inside(self, formula: Formula, precedence: int) -> str:
+        """The text, in parentheses if it binds less tightly than asked."""
+        text, own = self.write(formula)
+        return text if own >= precedence else rf"\left({text}\right)"
+
+    def number(self, value: Fraction) -> Written:
+        text = self.digits(abs(value))
+        return (f"-{text}", SUM + 1) if value < 0 else (text, ATOM)
+
+    def digits(self, value: Fraction) -> str:
+        return str(value) if value.denominator == 1 else rf"\tfrac{{{value.numerator}}}{{{value.denominator}}}"
+
+    def sum(self, terms: tuple[Formula, ...]) -> str:
+        text = ""
+        for term in terms:
+            part = self.inside(term, SUM + 1)
+            if not text:
+                text = part
+            else:
+                text += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
+        return text
+
+    def scaled(self, formula: Scaled) -> Written:
+        c = formula.coefficient
+        divided = bool(formula.divisors)
+        front = Fraction(abs(c.numerator)) if divided else abs(c)
+        parts = [] if front == 1 and formula.factors else [self.digits(front)]
+        scalars = [f for f in formula.factors if not f.rank]
+        tensors = [f for f in formula.factors if f.rank]
+        alone = len(formula.factors) == 1
+        parts += [self.inside(f, PRODUCT if alone else PRODUCT + 1) for f in scalars]
+        if tensors:
+            needs = PRODUCT if len(tensors) == 1 else PRODUCT + 1
+            parts.append(r" \odot ".join(self.inside(f, needs) for f in tensors))
+        text = r" \, ".join(parts)
+        if divided:
+            below = [str(c.denominator)] if c.denominator != 1 else []
+            below += [self.inside(d, PRODUCT if len(formula.divisors) == 1 else PRODUCT + 1) for d in formula.divisors]
+            text = rf"\frac{{{text}}}{{{' '.join(below)}}}"
+        return (f"-{text}", SUM + 1) if c < 0 else (text, PRODUCT)
+
+    def matrix_product(self, factors: tuple[Formula, ...]) -> Written:
+        parts: list[str] = []
+        place = 0
+        while place < len(factors):
+            factor, count = factors[place], 1
+            while place + count < len(factors) and factors[place + count] == factor and factor.rank == 2:
+                count += 1
+            if factor.rank == 1 and place == 0:
+                parts.append(self.row(factor))
+            elif count > 1:
+                parts.append(self.raised(factor, str(count)))
+            else:
+                parts.append(self.inside(factor, PRODUCT + 1))
+            place += count
+        return " ".join(parts), PRODUCT if len(parts) > 1 else POWER
+
+    def row(self, vector: Formula) -> str:
+        """A vector as a row."""
+        if isinstance(vector, MatrixProduct) and vector.factors[-1].rank == 1:
+            turned = [transposed(f) for f in reversed(vector.factors[:-1])]
+            return " ".join([self.row(vector.factors[-1]), *(self.inside(f, PRODUCT + 1) for f in turned)])
+        return self.raised(vector, r"\mathsf{T}")
+
+    def raised(self, base: Formula, mark: str) -> str:
+        """A base with a superscript, which joins one that is there already."""
+        text, precedence = self.write(base)
+        if mark.startswith(r"\mathsf") and text.endswith("^{-1}") and precedence == POWER:
+            return f"{text[:-5]}^{{-{mark}}}"
+        return f"{text}^{{{mark}}}" if precedence >= ATOM else rf"\left({text}\right)^{{{mark}}}"
+
+    def power(self, formula: Power) -> Written:
+        if formula.exponent == Fraction(1, 2) and not formula.matrix:
+            return rf"\sqrt{{{self.write(formula.base)[0]}}}", ATOM
+        if formula.exponent == -1 and not formula.matrix:
+            return rf"\frac{{1}}{{{self.write(formula.base)[0]}}}", PRODUCT
+        mark = str(formula.exponent)
+        if formula.rank and not formula.matrix:
+            mark = rf"\odot {mark}"
+        return self.raised(formula.base, mark), POWER
+
+    def call(self, formula: Call) -> Written:
+        if formula.name == "mask_of":
+            return self.write(formula.arguments[0])
+        if not formula.latex:
+            return self.named_call(formula), ATOM
+        if formula.latex.startswith("{0}^") and len(formula.arguments) == 1:
+            return self.raised(formula.arguments[0], formula.latex[5:-1]), POWER
+        bracketed = r"\left" in formula.latex
+        spaced = " " in formula.latex and not bracketed
+        needs = 0 if bracketed else (PRODUCT + 1 if spaced else POWER)
+        text = formula.latex
+        for place, argument in enumerate(formula.arguments):
+            text = text.replace(f"{{{place}}}", f" {self.inside(argument, needs)} ")
+        return " ".join(text.split()), ATOM if bracketed else PRODUCT
+
+    def named_call(self, formula: Call) -> str:
+        name = formula.text.partition("(")[0] if "(" in formula.text else formula.name
+        if "{" in name or not name:
+            name = formula.name
+        shown = name if name in _OWN_NAMES else rf"\operatorname{{{_escaped(name)}}}"
+        shown = _OWN_NAMES.get(name, shown)
+        listed = [self.write(argument)[0] for argument in formula.arguments]
+        listed += [rf"\text{{{_escaped(formula.keywords)}}}"] if formula.keywords else []
+        output = rf"_{{\text{{{_escaped(formula.output)}}}}}" if formula.output else ""
+        return rf"{shown}{output}\left({', '.join(listed)}\right)"
+
+    def tensor(self, formula: Formula) -> Written:
+        match formula:
+            case TensorProduct(factors=factors):
+                return r" \otimes ".join(self.inside(f, SUM + 1) for f in factors), PRODUCT - 1
+            case Roll(inner=inner, start=start, end=end):
+                inside = self.write(inner)[0]
+                return rf"\operatorname{{roll}}_{{{start} \to {end}}}\left({inside}\right)", ATOM
+            case Permuted(inner=inner, order=order):
+                listed = ",".join(map(str, order))
+                return rf"\operatorname{{permute}}_{{{listed}}}\left({self.write(inner)[0]}\right)", ATOM
+            case TensorDot(left=left, right=right, shown=shown):
+                mark = f"^{{{','.join(map(str, shown))}}}" if shown else ""
+                return rf"{self.inside(left, PRODUCT)} \cdot_T{mark} {self.inside(right, PRODUCT)}", PRODUCT - 1
+            case Einsum(pattern=pattern, operands=operands):
+                listed = ", ".join(self.write(o)[0] for o in operands)
+                shown = pattern.replace("->", r"\to ")
+                return rf"\operatorname{{einsum}}_{{{shown}}}\left({listed}\right)", ATOM
+            case _:
+                raise AssertionError(type(formula).__name__)
+
+
+_OWN_NAMES = {
+    "exp": r"\exp", "log": r"\log", "sin": r"\sin", "cos": r"\cos", "tan": r"\tan", "tanh": r"\tanh",
+    "sinh": r"\sinh", "cosh": r"\cosh", "arctan": r"\arctan", "det": r"\det", "max": r"\max", "min": r"\min",
+    "σ": r"\sigma", "Φ": r"\Phi", "Re": r"\operatorname{Re}", "adj": r"\operatorname{adj}",
+}  # fmt: skip
+
+
+def _escaped(text: str) -> str:
+    return text.replace("_", r"\_")

@@ -1,0 +1,24 @@
+"""Nodes to text in one call."""
+
+from __future__ import annotations
+
+from gradwright.back.latex import latex
+from gradwright.back.tensors import tensor_formula
+from gradwright.back.text import language, unicode
+from gradwright.back.translate import Translator
+from gradwright.core.nodes import Node
+
+
+def unicode_of(node: Node) -> str:
+    """Mathematical notation: matrices where they reach, else `⊗` and `roll`, else letters."""
+    return unicode(tensor_formula(node, Translator()))
+
+
+def text_of(node: Node) -> str:
+    """The text language."""
+    return language(Translator().formula(node))
+
+
+def latex_of(node: Node) -> str:
+    """LaTeX."""
+    return latex(tensor_formula(node, Translator()))

@@ -1,0 +1,120 @@
+"""Derivatives of expressions as expressions: VJP, gradient, Jacobian, Hessian.
+
+Everything comes from the differential, a linear form: the vector-Jacobian product is its transpose,
+the gradient that transpose at the cotangent 1, the Jacobian the form applied to the identity. For a
+structured variable, gradients and vector-Jacobian products are projected on the tangent space of its
+set, the Jacobian is composed with that projection, and the Hessian is projected on both sides.
+"""
+
+from __future__ import annotations
+
+from gradwright.core.build import number, permute
+from gradwright.core.contraction import zero
+from gradwright.core.nodes import Node, Symbol
+from gradwright.core.sums import add
+from gradwright.core.walks import free_leaves
+from gradwright.diff.differential import differential, direction
+from gradwright.errors import DerivationError
+from gradwright.linear.forms import identity_tensor, jacobian, push, transpose
+from gradwright.linear.projection import is_structured, project_tangent
+from gradwright.simplify.collect import collect
+from gradwright.simplify.expansion import expand_tensors
+from gradwright.simplify.pipeline import simplify
+
+
+def total_differential(node: Node, variables: tuple[Symbol, ...]) -> Node:
+    """The differential in the directions of some variables."""
+    return simplify(differential(node, {v: direction(v) for v in variables}))
+
+
+def vjp(node: Node, variable: Symbol, cotangent: Node) -> Node:
+    """The vector-Jacobian product: the representative of `dX ↦ Re⟨G, dY⟩` in the tangent space."""
+    return vjps((node,), (variable,), (cotangent,))[variable]
+
+
+def vjps(nodes: tuple[Node, ...], variables: tuple[Symbol, ...], cotangents: tuple[Node, ...]) -> dict[Node, Node]:
+    """The vector-Jacobian products of several outputs with respect to several variables."""
+    directions = {v: direction(v) for v in variables}
+    parts: dict[Node, list[Node]] = {v: [] for v in variables}
+    for node, cotangent in zip(nodes, cotangents, strict=True):
+        form = simplify(differential(node, directions))
+        arrived = transpose(form, cotangent, directions.values())
+        for variable, moved in directions.items():
+            parts[variable].append(arrived[moved])
+    return {v: _finished(parts[v], v) for v in variables}
+
+
+def _finished(parts: list[Node], variable: Symbol) -> Node:
+    total = simplify(add(parts))
+    return collect(simplify(project_tangent(total, variable)))
+
+
+def gradient(node: Node, variable: Symbol) -> Node:
+    """The gradient of a scalar.
+
+    Raises:
+        DerivationError: the expression is no scalar.
+    """
+    if node.rank:
+        shape = " × ".join(map(str, node.shape))
+        raise DerivationError(
+            f"only a scalar has a gradient, and this expression is {shape}: ask for its vjp, its jvp or "
+            f"its jacobian, or take a sum or a norm first"
+        )
+    return vjp(node, variable, number(1))
+
+
+def full_jacobian(node: Node, variable: Symbol) -> Node:
+    """The tensor of all partial derivatives: the output's axes, then the variable's."""
+    moved = direction(variable)
+    if not is_structured(variable.facts):
+        free = jacobian(simplify(differential(node, {variable: moved})), moved)
+        return _readable(free)
+    cotangent = Symbol("__cotangent", node.shape, frozenset() if node.real else frozenset({"complex"}))
+    _refuse_complex(variable)
+    pulled = vjp(node, variable, cotangent)
+    spread = push(pulled, {cotangent: identity_tensor(node.shape)}, node.shape)
+    inputs = variable.rank
+    order = [*range(inputs, inputs + node.rank), *range(inputs)]
+    return _readable(permute(spread, order))
+
+
+def _refuse_complex(variable: Symbol) -> None:
+    if not variable.real:
+        raise DerivationError(
+            f"'{variable.name}' is complex and structured: its Jacobian is not linear over the complex "
+            f"numbers; ask for the jvp or the vjp"
+        )
+
+
+def hessian(node: Node, row: Symbol, column: Symbol) -> Node:
+    """The Jacobian, with respect to `column`, of the gradient with respect to `row`."""
+    slope = gradient(node, row)
+    if column not in free_leaves(slope):
+        return zero((*row.shape, *column.shape))
+    if not is_structured(row.facts):
+        return full_jacobian(slope, column)
+    return _projected_jacobian(slope, row, column)
+
+
+def _projected_jacobian(slope: Node, row: Symbol, column: Symbol) -> Node:
+    """The Jacobian of a gradient, projected on the tangent space of `row` on the left as well."""
+    _refuse_complex(row)
+    moved = direction(column)
+    form = simplify(project_tangent(differential(slope, {column: moved}), row))
+    cotangent = Symbol("__cotangent", slope.shape)
+    pulled = _finished([transpose(form, cotangent, [moved])[moved]], column)
+    spread = push(pulled, {cotangent: identity_tensor(slope.shape)}, slope.shape)
+    order = [*range(column.rank, column.rank + row.rank), *range(column.rank)]
+    return _readable(permute(spread, order))
+
+
+def hessian_product(node: Node, variable: Symbol) -> Node:
+    """The Hessian applied to the direction of the variable."""
+    moved = differential(gradient(node, variable), {variable: direction(variable)})
+    return collect(simplify(project_tangent(simplify(moved), variable)))
+
+
+def _readable(node: Node) -> Node:
+    return collect(simplify(expand_tensors(simplify(node))))
+
