@@ -2,7 +2,8 @@
 
 The tangent space of a set of matrices moves with the point; written in the unknown's own frame it
 stands still. `dL = L Φ` with Φ lower triangular; `dQ = Q Ω + K` with Ω skew and `Qᴴ K = 0`;
-`dV = V M` with any M. The choices for every unknown are tried in order, those without a frame first.
+`dV = V M` with any M, or `dV = V (M + diag(m))` with M zero on the diagonal and m real, where the lengths
+of the columns are fixed and their phases are free. The choices for every unknown are tried in order, those without a frame first.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, product
 
-from gradwright.core.build import matmul
+from gradwright.core.build import diag, matmul
 from gradwright.core.nodes import Hole, Node, Symbol
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add
@@ -95,6 +96,8 @@ def _kinds(unknown: Symbol) -> list[str]:
         return ["right", "left"] if square else ["stiefel"]
     if not square or direct_space(unknown) in (Space.DIAGONAL, Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW):
         return ["direct"]
+    if direct_space(unknown) is Space.FREE and not unknown.real:
+        return ["direct", "right", "left", "columns"]
     return ["direct", "right", "left"]
 
 
@@ -103,6 +106,8 @@ def _build(unknown: Symbol, kind: str, numbers: Iterator[int]) -> Frame:
         hole = Hole(next(numbers), unknown.shape, unknown.real)
         spec = HoleSpec(hole, direct_space(unknown), name=f"d{unknown.name}")
         return Frame(unknown, (spec,), hole)
+    if kind == "columns":
+        return _column_frame(unknown, numbers)
     order = unknown.shape[1]
     space, letter = _frame_space(unknown)
     inner = Hole(next(numbers), (order, order), unknown.real)
@@ -123,3 +128,13 @@ def _frame_space(unknown: Symbol) -> tuple[Space, str]:
         return (Space.SKEW if unknown.real else Space.SKEW_HERMITIAN), "Ω"
     space = direct_space(unknown)
     return space, "Φ" if space is not Space.FREE else "M"
+
+
+def _column_frame(unknown: Symbol, numbers: Iterator[int]) -> Frame:
+    """`V (M + diag(m))`: the columns turn into one another, and change their lengths."""
+    order = unknown.shape[1]
+    mixing = Hole(next(numbers), (order, order), unknown.real)
+    growth = Hole(next(numbers), (order,), True)
+    parts = (HoleSpec(mixing, Space.HOLLOW, name="M"), HoleSpec(growth, Space.FREE, name="m"))
+    along = add([matmul(unknown, mixing), matmul(unknown, diag(growth))])
+    return Frame(unknown, parts, along, f"d{unknown.name} = {unknown.name} (M + diag(m))")
