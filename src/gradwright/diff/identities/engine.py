@@ -29,7 +29,7 @@ from gradwright.diff.identities.frames import (
 )
 from gradwright.diff.identities.isolate import isolate, split_normal_parts, strip_common_factors
 from gradwright.diff.identities.linear_systems import border, solve_generally, solve_sylvester
-from gradwright.diff.identities.problem import Equation, Problem, RuleStep, Solution, problem_of
+from gradwright.diff.identities.problem import Equation, Problem, RuleStep, Solution, orthonormality, problem_of
 from gradwright.diff.identities.spectral import invert_spectral
 from gradwright.diff.identities.split import eliminate_alone, split_by_entries
 from gradwright.diff.identities.state import State, separated
@@ -129,15 +129,11 @@ def _linearised(
     relations = (*identities, *_normal_relations(frames))
     equations = list(problem.equations)
     if constraints:
-        equations += [_orthonormality(unknown) for unknown in problem.unknowns if is_orthonormal(unknown)]
+        equations += [orthonormality(unknown) for unknown in problem.unknowns if is_orthonormal(unknown)]
     linear = [_linear_equation(problem, frames, equation) for equation in equations]
     kept = tuple(tidy(equation, relations) for equation in linear if not is_zero(equation.form))
     statements = [pair for e in problem.equations for pair in ((e.left, e.right), (e.right, e.left))]
     return State(kept, specs, problem.unknowns, relations, tuple(statements))
-
-
-def _orthonormality(unknown: Node) -> Equation:
-    return Equation(matmul(adjoint(unknown), unknown), identity(unknown.shape[1]))
 
 
 def _linear_equation(problem: Problem, frames: tuple[Frame, ...], equation: Equation) -> LinearEquation:

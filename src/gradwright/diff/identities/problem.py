@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gradwright.core.build import identity, matmul
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, identities
+from gradwright.linear.chains import adjoint
 from gradwright.simplify.relations import Relation, shortening
 
 
@@ -101,3 +103,8 @@ def problem_of(primitive: Primitive) -> Problem:
         equations,
         formal.dims,
     )
+
+
+def orthonormality(unknown: Node) -> Equation:
+    """`Qᴴ Q = I`."""
+    return Equation(matmul(adjoint(unknown), unknown), identity(unknown.shape[1]))

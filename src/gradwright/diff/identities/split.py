@@ -201,7 +201,7 @@ def _solve_region(
     if not unknowns:
         return {}
     system = list(_systems(region, equations, spaces, state, unknowns))
-    solution = _cramer(system, len(unknowns), region)
+    solution = _solve_entries(system, len(unknowns), region)
     if solution is None:
         return None
     found = dict(zip(unknowns, solution, strict=True))
@@ -282,6 +282,21 @@ def _target(
     return None
 
 
+def _solve_entries(system: Sequence[tuple[list[Node], Node]], count: int, region: int) -> list[Node] | None:
+    """Entries that stand alone in an equation first, then the others by Cramer's rule."""
+    found: dict[int, Node] = {}
+    for row, right in system:
+        open_places = [k for k in range(count) if k not in found and not is_zero(row[k])]
+        if len(open_places) != 1 or not _nonzero(row[open_places[0]], region):
+            continue
+        known = [multiply(row[k], value) for k, value in found.items() if not is_zero(row[k])]
+        rest = subtract(right, add(known)) if known else right
+        found[open_places[0]] = simplify(multiply(rest, _reciprocal(row[open_places[0]])))
+    if len(found) == count:
+        return [found[k] for k in range(count)]
+    return _cramer(system, count, region)
+
+
 def _cramer(system: Sequence[tuple[list[Node], Node]], count: int, region: int) -> list[Node] | None:
     """The solution from the first equations that determine it."""
     if count > 3:
@@ -292,7 +307,7 @@ def _cramer(system: Sequence[tuple[list[Node], Node]], count: int, region: int) 
         determinant = simplify(_determinant(rows))
         if is_zero(determinant) or not _nonzero(determinant, region):
             continue
-        inverse = _safe_reciprocal(determinant, region)
+        inverse = _reciprocal(determinant)
         return [
             simplify(multiply(_determinant(_with_column(rows, right, column)), inverse)) for column in range(count)
         ]
@@ -326,8 +341,8 @@ def _nonzero(matrix: Node, region: int) -> bool:
     return bool(np.all(np.abs(result[where]) > 1e-9))
 
 
-def _safe_reciprocal(denominator: Node, region: int) -> Node:
-    """`1 / w` in a region; outside, whatever is finite."""
+def _reciprocal(denominator: Node) -> Node:
+    """`1 / w`, entry by entry."""
     value = _constant_entries(denominator)
     if value is not None:
         return scaled(1 / value, ones(denominator.shape))
