@@ -22,11 +22,12 @@ class Formula:
 
 @dataclass(frozen=True)
 class Name(Formula):
-    """A name, a letter, or any piece of text that needs no parentheses."""
+    """A name, a letter, or any piece of text that needs no parentheses; `moving` for a direction."""
 
     text: str
     language: str = ""
     latex: str = ""
+    moving: bool = False
 
 
 @dataclass(frozen=True)
@@ -251,3 +252,22 @@ def _is_palindrome(factors: list[Formula]) -> bool:
     if factors[0].rank != 2 or factors[-1].rank != 2:
         return False
     return all(a == transposed(b) for a, b in zip(factors, reversed(factors), strict=True))
+
+
+def is_moving(formula: Formula) -> bool:
+    """Whether a direction is among the factors."""
+    match formula:
+        case Name(moving=moving):
+            return moving
+        case Transposed(inner=inner) | Conjugated(inner=inner):
+            return is_moving(inner)
+        case MatrixProduct(factors=factors) | Scaled(factors=factors):
+            return any(map(is_moving, factors))
+        case Sum(terms=terms):
+            return any(map(is_moving, terms))
+        case OuterProduct(left=left, right=right):
+            return is_moving(left) or is_moving(right)
+        case Call(arguments=arguments):
+            return any(map(is_moving, arguments))
+        case _:
+            return False

@@ -58,7 +58,8 @@ class _Latex:
             case Conjugated(inner=inner):
                 return rf"\overline{{{self.write(inner)[0]}}}", ATOM
             case OuterProduct(left=left, right=right):
-                return f"{self.inside(left, PRODUCT)} {self.row(right)}", PRODUCT
+                entrywise = isinstance(left, Scaled) and sum(f.rank > 0 for f in left.factors) > 1
+                return f"{self.inside(left, PRODUCT + entrywise)} {self.row(right)}", PRODUCT
             case Indexed(inner=inner, places=places):
                 listed = ", ".join(places)
                 return f"{self.inside(inner, ATOM)}_{{{listed}}}", POWER

@@ -27,6 +27,7 @@ from gradwright.back.formula import (
     OuterProduct,
     Power,
     Transposed,
+    is_moving,
     multiplied,
     product,
     transposed,
@@ -170,13 +171,13 @@ class Reduction:
         if len(edges) > 2:
             raise Irreducible
         if not edges:
-            self._add_scalar(weights)
+            self._add_scalar(weights, label)
         elif len(edges) == 1:
             self._add_vector(edges[0], weights, label)
         else:
             self._add_edge(edges, weights, label)
 
-    def _add_scalar(self, weights: list[Weight]) -> None:
+    def _add_scalar(self, weights: list[Weight], label: int) -> None:
         if _is_trace(weights):
             self.scalars.append(trace_of(weights[0].formula.arguments[0]))  # type: ignore[attr-defined]
             return
@@ -193,7 +194,16 @@ class Reduction:
             first = multiplied(Fraction(1), tuple(above[:-1]), tuple(under), 1)
             self.scalars.append(inner_product(first, above[-1]))
         else:
-            self.scalars.append(sum_of(elementwise(weights)))
+            self.scalars.append(self._sum_or_mean(elementwise(weights), label))
+
+    def _sum_or_mean(self, vector: Formula, label: int) -> Formula:
+        """The sum of the entries; their mean, if it is divided by their number."""
+        count = str(self.dims[label])
+        for place, divisor in enumerate(self.divisors):
+            if isinstance(divisor, Name) and divisor.language == count:
+                del self.divisors[place]
+                return Call(0, True, "mean", (vector,))
+        return sum_of(vector)
 
     def _add_part(self, formula: Formula) -> None:
         self.scalars.append(formula)
@@ -330,18 +340,29 @@ def turns(formula: Formula) -> int:
 
 
 def trace_of(matrix: Formula) -> Formula:
-    """The trace, of the matrix or of its transpose."""
-    other = transposed(matrix)
-    if turns(other) < turns(matrix):
-        matrix = _rotated(other)
-    return Call(0, True, "trace", (matrix,), text="tr({0})", latex=r"\operatorname{tr}\left({0}\right)")
+    """The trace, cyclically turned or transposed: a direction last, else with few transposes."""
+    best = matrix
+    if isinstance(matrix, MatrixProduct):
+        turned = transposed(matrix)
+        both = [matrix, turned] if isinstance(turned, MatrixProduct) else [matrix]
+        best = min((r for m in both for r in _rotations(m)), key=_reading_cost)
+    return Call(0, True, "trace", (best,), text="tr({0})", latex=r"\operatorname{tr}\left({0}\right)")
 
 
-def _rotated(matrix: Formula) -> Formula:
-    """The last factor brought to the front, where the transposed product had it."""
-    if not isinstance(matrix, MatrixProduct):
-        return matrix
-    return product((matrix.factors[-1], *matrix.factors[:-1]))
+def _rotations(matrix: MatrixProduct) -> list[Formula]:
+    """The cyclic orders of a product; without a direction in it, only the one as it stands."""
+    count = len(matrix.factors) if is_moving(matrix) else 1
+    return [product((*matrix.factors[k:], *matrix.factors[:k])) for k in range(count)]
+
+
+def _reading_cost(formula: Formula) -> tuple[int, int]:
+    """A plain direction stands last; then few transposes."""
+    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    last = factors[-1]
+    if not is_moving(last) and last.rank == 1 and len(factors) > 1:
+        last = factors[-2]
+    badly = is_moving(formula) and (not is_moving(last) or isinstance(last, Transposed))
+    return int(badly), turns(formula)
 
 
 def sum_of(vector: Formula) -> Formula:
@@ -359,7 +380,13 @@ def inner_product(left: Formula, right: Formula) -> Formula:
     parts += right.factors if isinstance(right, MatrixProduct) else (right,)
     forward = MatrixProduct(0, True, tuple(parts))
     backward = MatrixProduct(0, True, tuple(transposed(f) if f.rank == 2 else f for f in reversed(parts)))
-    return backward if turns(backward) < turns(forward) else forward
+    return min(forward, backward, key=_inner_cost)
+
+
+def _inner_cost(formula: MatrixProduct) -> tuple[int, int]:
+    """A direction stands untransposed and not first; then few transposes."""
+    badly = any(is_moving(f) and isinstance(f, Transposed) for f in formula.factors)
+    return int(badly or is_moving(formula.factors[0])), turns(formula)
 
 
 def times_vector(matrix: Formula, vector: Formula) -> Formula:

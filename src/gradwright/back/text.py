@@ -284,7 +284,8 @@ class _Unicode(_Writer):
             return f"√{self.inside(formula.base, ATOM)}", POWER
         if formula.exponent == -1 and not formula.matrix:
             return f"1 / {self.inside(formula.base, PRODUCT + 1)}", PRODUCT
-        exponent = str(formula.exponent).translate(SUPERSCRIPTS)
+        whole = formula.exponent.denominator == 1
+        exponent = str(formula.exponent).translate(SUPERSCRIPTS) if whole else f"^({formula.exponent})"
         elementwise = "" if formula.matrix or not formula.rank else "∘"
         return self.raised(formula.base, elementwise + exponent), POWER
 
@@ -292,7 +293,7 @@ class _Unicode(_Writer):
         if formula.name == "mask_of":
             return self.write(formula.arguments[0])
         template = formula.text or self._default(formula)
-        bracketed = "(" in template or template.startswith(("|", "‖"))
+        bracketed = "(" in template or template.startswith(("|", "‖", "⟨"))
         suffix = template.startswith("{0}") and not bracketed and len(formula.arguments) == 1
         if suffix:
             return self.raised(formula.arguments[0], template[3:]), POWER
@@ -317,7 +318,8 @@ class _Unicode(_Writer):
         return self.raised(formula.inner, "ᴴ" if formula.conj else "ᵀ"), POWER
 
     def outer(self, left: Formula, right: Formula) -> Written:
-        return f"{self.inside(left, PRODUCT)} {self.row(right)}", PRODUCT
+        entrywise = isinstance(left, Scaled) and sum(f.rank > 0 for f in left.factors) > 1
+        return f"{self.inside(left, PRODUCT + entrywise)} {self.row(right)}", PRODUCT
 
     def tensor(self, formula: Formula) -> Written:
         match formula:
