@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from gradwright.api.steps import Step
+from gradwright.back.translate import latex_of_name
 
 DETAILS = ("brief", "normal", "full")
 PARTS = {
@@ -71,12 +72,12 @@ def _step_lines(steps: Sequence[Step]) -> list[str]:
     several = len({step.part for step in steps}) > 2
     lines: list[str] = []
     part = ""
-    for step, text in zip(steps, texts, strict=True):
+    for number, (step, text) in enumerate(zip(steps, texts, strict=True), 1):
         if several and step.part != part:
             part = step.part
             lines += ["", HEADINGS[part]] if lines else [HEADINGS[part]]
         mark = "✓" if step.check.passed else "✗ not confirmed numerically"
-        lines.append(f"{step.number:>3}. {text.ljust(width)}   {_reason(step)} {mark}")
+        lines.append(f"{number:>3}. {text.ljust(width)}   {_reason(step)} {mark}")
     return lines
 
 
@@ -95,9 +96,15 @@ def as_latex(page: Page) -> str:
     body = " \\\\\n".join(rows)
     parts = [f"\\begin{{align*}}\n{body}\n\\end{{align*}}"] if rows else []
     if page.results:
-        results = " \\\\\n".join(rf"  \text{{{name}}} &: \; {latex}" for name, _, latex in page.results)
+        results = " \\\\\n".join(rf"  {_result_name(name)} &: \; {latex}" for name, _, latex in page.results)
         parts.append(f"\\begin{{align*}}\n{results}\n\\end{{align*}}")
     return "\n".join(parts)
+
+
+def _result_name(name: str) -> str:
+    if name.startswith("∇_"):
+        return rf"\nabla_{{{latex_of_name(name[2:])}}}"
+    return rf"\text{{{_plain(name)}}}"
 
 
 def _latex_row(step: Step) -> str:
@@ -113,9 +120,9 @@ def _plain(text: str) -> str:
 def as_html(page: Page) -> str:
     """A table for notebooks; the formulas are LaTeX between dollar signs."""
     rows = "".join(
-        f"<tr><td>{step.number}</td><td style='text-align:left'>${step.statement.latex}$</td>"
+        f"<tr><td>{number}</td><td style='text-align:left'>${step.statement.latex}$</td>"
         f"<td style='text-align:left'>{escape(_reason(step))}</td><td>{'✓' if step.check.passed else '✗'}</td></tr>"
-        for step in page.steps
+        for number, step in enumerate(page.steps, 1)
     )
     results = "".join(
         f"<tr><td></td><td style='text-align:left'>${latex}$</td><td style='text-align:left'>{escape(name)}</td><td></td></tr>"
