@@ -17,7 +17,7 @@ from gradwright.diff.differential import differential, direction
 from gradwright.errors import DerivationError
 from gradwright.linear.forms import identity_tensor, jacobian, push, transpose
 from gradwright.linear.projection import is_structured, project_tangent
-from gradwright.simplify.collect import collect
+from gradwright.linear.collect import collect
 from gradwright.simplify.expansion import expand_tensors
 from gradwright.simplify.pipeline import simplify
 
