@@ -40,9 +40,7 @@ class Arithmetic(Protocol):
         """The real part."""
         ...
 
-    def einsum(
-        self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]
-    ) -> Array:
+    def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
         """A rational number times a product of tensors, summed over labels not in the output."""
         ...
 
@@ -80,9 +78,7 @@ class FloatArithmetic:
         """The real part."""
         return np.real(value)
 
-    def einsum(
-        self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]
-    ) -> Array:
+    def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
         """A product of tensors; two at a time where there are more."""
         if not operands:
             return np.asarray(float(coefficient))

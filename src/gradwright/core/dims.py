@@ -129,7 +129,6 @@ class Dim:
         return Dim, (dict(self.terms),)
 
 
-
 def product(dims: Iterable[Dim]) -> Dim:
     """The product of dimensions; 1 for none."""
     return reduce(mul, dims, Dim.of(1))

@@ -126,8 +126,7 @@ class _Translator:
                 return items, lambda *values: list(values)
             case _:
                 raise LanguageError(
-                    f"'{written(tree)}' is {_CONSTRUCTS.get(type(tree), 'a construct')} "
-                    f"that the language does not have"
+                    f"'{written(tree)}' is {_CONSTRUCTS.get(type(tree), 'a construct')} that the language does not have"
                 )
 
     def _constant(self, value: object) -> Value:
@@ -209,9 +208,7 @@ class _Translator:
             case ast.Name(id=name):
                 pass
             case _:
-                raise LanguageError(
-                    f"'{written(tree.func)}(…)' calls something that is not a function of the language"
-                )
+                raise LanguageError(f"'{written(tree.func)}(…)' calls something that is not a function of the language")
         if name in self.variables:
             raise LanguageError(f"'{name}' is a variable and cannot be called; write * or @ to multiply")
         function = lookup(name)
@@ -233,9 +230,7 @@ class _Translator:
     def _subscript(self, node: Node, place: ast.expr) -> Value:
         places = place.elts if isinstance(place, ast.Tuple) else [place]
         if len(places) > node.rank:
-            raise ShapeError(
-                f"{len(places)} indices for a tensor with {node.rank} axes: {shape_text(node.shape)}"
-            )
+            raise ShapeError(f"{len(places)} indices for a tensor with {node.rank} axes: {shape_text(node.shape)}")
         axis = 0
         for item in places:
             if isinstance(item, ast.Slice):
@@ -287,9 +282,7 @@ class _Translator:
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
                 return -value
             case _:
-                raise LanguageError(
-                    f"'{written(tree)}' cannot be an index: only constant whole numbers and ':' can"
-                )
+                raise LanguageError(f"'{written(tree)}' cannot be an index: only constant whole numbers and ':' can")
 
 
 def divide(left: Node, right: Node) -> Node:

@@ -140,9 +140,7 @@ class ModularArithmetic:
         """The real part."""
         return _each(lambda x: x.re if isinstance(x, Complex) else x, value)
 
-    def einsum(
-        self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]
-    ) -> Array:
+    def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
         """A product of tensors, two factors at a time."""
         scale = self.number(coefficient)
         if not operands:
@@ -184,9 +182,7 @@ class ModularArithmetic:
             for r in range(count):
                 factor = rows[r][column]
                 if r != column and factor:
-                    rows[r] = [
-                        (x - factor * y) % self.prime for x, y in zip(rows[r], rows[column], strict=True)
-                    ]
+                    rows[r] = [(x - factor * y) % self.prime for x, y in zip(rows[r], rows[column], strict=True)]
         return _shaped([x for row in rows for x in row[count:]], (count, right.shape[1]))
 
     def inverse(self, value: Number) -> Number:

@@ -23,9 +23,7 @@ from gradwright.errors import EvaluationError
 Generator = np.random.Generator
 
 
-def choose_sizes(
-    names: Iterable[str], at_least: Sequence[tuple[Dim, Dim]] = (), smallest: int = 3
-) -> dict[str, int]:
+def choose_sizes(names: Iterable[str], at_least: Sequence[tuple[Dim, Dim]] = (), smallest: int = 3) -> dict[str, int]:
     """Distinct sizes for dimension names; in each pair of `at_least` the first is the larger."""
     ordered = list(dict.fromkeys(names))
     for start in range(smallest, smallest + 40):
@@ -55,7 +53,10 @@ def demanded_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
 
 
 def _stiefel_outputs(node: Apply) -> list[tuple[Dim, Dim]]:
-    if "stiefel" not in node.primitive.outputs[node.index].facts or "unitary" in node.primitive.outputs[node.index].facts:
+    if (
+        "stiefel" not in node.primitive.outputs[node.index].facts
+        or "unitary" in node.primitive.outputs[node.index].facts
+    ):
         return []
     return [(node.shape[-2], node.shape[-1])]
 

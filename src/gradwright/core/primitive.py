@@ -174,9 +174,7 @@ class Primitive:
         kind = self.field if isinstance(self.field, str) else self.field[index]
         return kind == "real" or (kind == "same" and all(arguments_real))
 
-    def facts(
-        self, index: int, parameters: tuple[Parameter, ...], arguments: tuple[Facts, ...]
-    ) -> Facts:
+    def facts(self, index: int, parameters: tuple[Parameter, ...], arguments: tuple[Facts, ...]) -> Facts:
         """What is known of an output, from what is known of the arguments; not yet closed."""
         found = set(self.outputs[index].words)
         if arguments:
@@ -213,9 +211,7 @@ class Primitive:
                     f"{shape_text(left)} and {shape_text(right)}", a, b,
                 )  # fmt: skip
 
-    def _bind_dim(
-        self, sizes: dict[str, Dim], formal: Declaration, shape: Shape, expected: Dim, actual: Dim
-    ) -> None:
+    def _bind_dim(self, sizes: dict[str, Dim], formal: Declaration, shape: Shape, expected: Dim, actual: Dim) -> None:
         name = expected.name
         wanted = expected if name is None else sizes.setdefault(name, actual)
         if wanted != actual:
@@ -236,4 +232,3 @@ def _described(formal: Declaration) -> str:
     kinds = {0: "a scalar", 1: "a vector", 2: "a matrix"}
     kind = kinds.get(len(formal.shape), f"a tensor with {len(formal.shape)} axes")
     return f"{kind} for '{formal.name}'"
-

@@ -132,9 +132,7 @@ def _template(primitive: Primitive, texts: object, index: int, parameters: Param
     return found
 
 
-def instantiate(
-    template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, Dim], batch: Shape = ()
-) -> Node:
+def instantiate(template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, Dim], batch: Shape = ()) -> Node:
     """A template with nodes put for its leaves and dimensions for its dimension names.
 
     Args:
@@ -156,9 +154,7 @@ def instantiate(
     return done[template] if template in lifted else _spread(done[template], batch)
 
 
-def _instance(
-    node: Node, done: Mapping[Node, Node], lifted: set[Node], dims: Mapping[str, Dim], batch: Shape
-) -> Node:
+def _instance(node: Node, done: Mapping[Node, Node], lifted: set[Node], dims: Mapping[str, Dim], batch: Shape) -> Node:
     match node:
         case Contract():
             return _contract_instance(node, done, lifted, dims, batch)
@@ -188,8 +184,7 @@ def _contract_instance(
     extra = tuple((count + place,) for place in range(len(batch)))
     labels = {**dict(enumerate(dim.substitute(dims) for dim in node.dims))}
     factors = [
-        Factor(done[f.node], (*extra, *f.groups) if f.node in lifted else f.groups, f.conj)
-        for f in node.factors
+        Factor(done[f.node], (*extra, *f.groups) if f.node in lifted else f.groups, f.conj) for f in node.factors
     ]
     if node not in lifted:
         return contract(node.coefficient, factors, node.output, labels)
@@ -198,9 +193,7 @@ def _contract_instance(
 
 
 def _solve_instance(node: Solve, done: Mapping[Node, Node], dims: Mapping[str, Dim]) -> Node:
-    unknowns = tuple(
-        Unknown(tuple(dim.substitute(dims) for dim in u.shape), u.space, u.real) for u in node.unknowns
-    )
+    unknowns = tuple(Unknown(tuple(dim.substitute(dims) for dim in u.shape), u.space, u.real) for u in node.unknowns)
     equations = tuple(Equation(done[e.operator], e.space) for e in node.equations)
     return Solve(unknowns, equations, tuple(done[side] for side in node.right_sides), node.index)
 
@@ -232,4 +225,3 @@ def _leaf_instance(node: Node, dims: Mapping[str, Dim]) -> Node:
             return Hole(node.number, tuple(dim.substitute(dims) for dim in node.shape), node.real)
         case _:
             return node
-

@@ -67,9 +67,7 @@ def read_declaration(name: str, text: str) -> Declaration:
     check_name(name)
     if name in FUNCTIONS or name == "pi":
         kind = "a function" if name in FUNCTIONS else "a constant"
-        raise DeclarationError(
-            f"'{name}' is {kind} of the language and cannot be a variable; choose another name"
-        )
+        raise DeclarationError(f"'{name}' is {kind} of the language and cannot be a variable; choose another name")
     if not isinstance(text, str):
         raise DeclarationError(
             f"the declaration of '{name}' has to be a text such as 'n n symmetric' (empty for a "
@@ -82,8 +80,7 @@ def _check_dims(signature: Signature) -> None:
     both = [name for name in signature.names if name in signature.dims]
     if both:
         raise DeclarationError(
-            f"'{both[0]}' is declared as a variable and used as a dimension; give one of them "
-            f"another name"
+            f"'{both[0]}' is declared as a variable and used as a dimension; give one of them another name"
         )
 
 
@@ -240,5 +237,3 @@ def _argument_facts(tree: ast.expr, names: Sequence[str]) -> dict[str, set[str]]
 def sizes_used(node: Node) -> set[str]:
     """The dimension names on which the value depends by themselves."""
     return {name for n in postorder(node) if isinstance(n, Size) for name in n.dim.names}
-
-

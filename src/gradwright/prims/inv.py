@@ -9,8 +9,19 @@ inv = Primitive(
     summary="the inverse of a square matrix",
     identity=("Y @ X = eye(n)",),
     conditions=("{X} is invertible",),
-    preserves=("symmetric", "skew", "hermitian", "lower", "upper", "unit_lower", "unit_upper", "diagonal",
-               "spd", "orthogonal", "unitary"),  # fmt: skip
+    preserves=(
+        "symmetric",
+        "skew",
+        "hermitian",
+        "lower",
+        "upper",
+        "unit_lower",
+        "unit_upper",
+        "diagonal",
+        "spd",
+        "orthogonal",
+        "unitary",
+    ),  # fmt: skip
     numpy="numpy.linalg.inv",
     torch="torch.linalg.inv",
     jax="jax.numpy.linalg.inv",

@@ -142,9 +142,7 @@ maximum = _pairwise(
     "maximum",
     summary="the larger of two entries",
     definition=("(a + b + abs(a - b)) / 2",),
-    differential=(
-        "(greater(a, b) + greater_equal(a, b)) / 2 * da + (greater(b, a) + greater_equal(b, a)) / 2 * db",
-    ),
+    differential=("(greater(a, b) + greater_equal(a, b)) / 2 * da + (greater(b, a) + greater_equal(b, a)) / 2 * db",),
     note="maximum has a kink where both sides are equal; there each side gets half",
     fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & (facts[0] | facts[1]),
     numpy="numpy.maximum",
@@ -157,9 +155,7 @@ minimum = _pairwise(
     "minimum",
     summary="the smaller of two entries",
     definition=("(a + b - abs(a - b)) / 2",),
-    differential=(
-        "(greater(b, a) + greater_equal(b, a)) / 2 * da + (greater(a, b) + greater_equal(a, b)) / 2 * db",
-    ),
+    differential=("(greater(b, a) + greater_equal(b, a)) / 2 * da + (greater(a, b) + greater_equal(a, b)) / 2 * db",),
     note="minimum has a kink where both sides are equal; there each side gets half",
     fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & facts[0] & facts[1],
     numpy="numpy.minimum",

@@ -148,4 +148,3 @@ def cumsum(call: Call) -> Node:
     if axis is None and node.rank != 1:
         raise ShapeError("cumsum of a tensor with several axes needs one: cumsum(X, axis=0)")
     return build.cumulative_sum(node, axis or 0)
-

@@ -38,8 +38,13 @@ def _solves(
         inside = ", ".join(f"{d}{columns}" if d.startswith("B") else d for d in inputs)
         both.append(
             Primitive(
-                name=name, signature=f"{inside} -> Y: {columns}", identity=(identity,), numpy=numpy,
-                torch=torch, samples=(Sample(inside),), **fields,
+                name=name,
+                signature=f"{inside} -> Y: {columns}",
+                identity=(identity,),
+                numpy=numpy,
+                torch=torch,
+                samples=(Sample(inside),),
+                **fields,
             )  # type: ignore[arg-type]  # fmt: skip
         )
     return both[0], both[1]

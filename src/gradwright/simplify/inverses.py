@@ -1,6 +1,6 @@
 """Inverses, found by what they satisfy: any primitive with `Y X = I` is one.
 
-    (X⁻¹)⁻¹ = X     (Xᵀ)⁻¹ = (X⁻¹)ᵀ     (c X)⁻¹ = c⁻¹ X⁻¹     diag(v)⁻¹ = diag(1/v)     Q⁻¹ = Qᴴ
+(X⁻¹)⁻¹ = X     (Xᵀ)⁻¹ = (X⁻¹)ᵀ     (c X)⁻¹ = c⁻¹ X⁻¹     diag(v)⁻¹ = diag(1/v)     Q⁻¹ = Qᴴ
 """
 
 from __future__ import annotations
@@ -106,4 +106,3 @@ def _of_diagonal(matrix: Contract) -> Node:
     dims = {0: matrix.shape[0]}
     placed = [Factor(f.node, ((0,),) if f.node.rank else (), f.conj) for f in factors]
     return contract(1 / matrix.coefficient, placed, ((0,), (0,)), dims)
-

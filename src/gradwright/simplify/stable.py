@@ -1,8 +1,8 @@
 """Forms that do not overflow: found in the expression, whoever wrote it.
 
-    log(1 + eˣ) = softplus(x)     1 / (1 + eˣ) = σ(−x)     eˣ / (1 + eˣ) = σ(x)
-    log Σ eˣ = logsumexp(x)       eˣ / Σ eˣ = softmax(x)   log softmax(x) = log_softmax(x)
-    log det(X) = logdet(X)        log(1 + x) = log1p(x)    eˣ − 1 = expm1(x)
+log(1 + eˣ) = softplus(x)     1 / (1 + eˣ) = σ(−x)     eˣ / (1 + eˣ) = σ(x)
+log Σ eˣ = logsumexp(x)       eˣ / Σ eˣ = softmax(x)   log softmax(x) = log_softmax(x)
+log det(X) = logdet(X)        log(1 + x) = log1p(x)    eˣ − 1 = expm1(x)
 """
 
 from __future__ import annotations
