@@ -247,13 +247,13 @@ def _masks_by_pair(factors: Iterable[Factor]) -> dict[tuple[int, int], Mask]:
     for node, groups, _ in factors:
         if not isinstance(node, Mask):
             continue
-        pair = groups[0][0], groups[1][0]
-        if pair[::-1] in found and pair[0] != pair[1]:
-            pair, node = pair[::-1], Mask(node.above, node.on, node.below, node.shape[::-1])
-        if pair in found:
-            weights = (a * b for a, b in zip(found[pair].weights, node.weights, strict=True))
-            node = Mask(*weights, node.shape)
-        found[pair] = node
+        row, column = groups[0][0], groups[1][0]
+        if (column, row) in found and row != column:
+            row, column, node = column, row, Mask(node.above, node.on, node.below, node.shape[::-1])
+        other = found.get((row, column))
+        if other is not None:
+            node = Mask(other.below * node.below, other.on * node.on, other.above * node.above, node.shape)
+        found[row, column] = node
     return found
 
 

@@ -145,9 +145,9 @@ class ModularArithmetic:
         scale = self.number(coefficient)
         if not operands:
             return _shaped([scale], ())
-        remaining = [(_objects(a), labels) for a, labels in operands]
+        remaining: list[tuple[Array, list[int]]] = [(_objects(a), labels) for a, labels in operands]
         while len(remaining) > 1:
-            (a, left), (b, right), *rest = remaining
+            (a, left), (b, right), rest = *remaining[:2], remaining[2:]
             later = set(output).union(*(labels for _, labels in rest))
             kept = [label for label in dict.fromkeys(left + right) if label in later]
             pair = np.einsum(a, left, b, right, kept) % self.prime

@@ -7,9 +7,8 @@ between ½ and 2. The same seed gives the same point.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, permutations
-from typing import Any
 
 import numpy as np
 
@@ -69,9 +68,7 @@ def sample(node: Symbol | Direction, sizes: Mapping[str, int], generator: Genera
 
 def draw(shape: tuple[int, ...], facts: Facts, generator: Generator, is_value: bool = True) -> Array:
     """A generic tensor with the given facts; a value has well-placed eigenvalues."""
-    values: Array = generator.normal(size=shape)
-    if "complex" in facts:
-        values = values + 1j * generator.normal(size=shape)
+    values = _normal(shape, facts, generator)
     if "positive" in facts:
         return np.asarray(0.5 + 1.5 * generator.random(size=shape))
     if len(shape) != 2 or shape[0] != shape[1]:
@@ -81,10 +78,13 @@ def draw(shape: tuple[int, ...], facts: Facts, generator: Generator, is_value: b
 
 def tangent_direction(symbol: Symbol, value: Array, generator: Generator) -> Array:
     """A random direction in the tangent space of a variable's set, at a value of it."""
-    raw = generator.normal(size=value.shape)
-    if "complex" in symbol.facts:
-        raw = raw + 1j * generator.normal(size=value.shape)
+    raw = _normal(value.shape, symbol.facts, generator)
     return np.asarray(project_array(raw, symbol.facts, value))
+
+
+def _normal(shape: tuple[int, ...], facts: Facts, generator: Generator) -> Array:
+    values = generator.normal(size=shape)
+    return values + 1j * generator.normal(size=shape) if "complex" in facts else values
 
 
 def project_array(raw: Array, facts: Facts, value: Array) -> Array:
@@ -106,9 +106,19 @@ def project_array(raw: Array, facts: Facts, value: Array) -> Array:
     return raw
 
 
-_TRIANGLES: tuple[tuple[str, Any], ...] = (
-    ("unit_lower", lambda a: np.tril(a, -1)),
-    ("unit_upper", lambda a: np.triu(a, 1)),
+def _strictly_lower(values: Array) -> Array:
+    return np.tril(values, -1)
+
+
+def _strictly_upper(values: Array) -> Array:
+    return np.triu(values, 1)
+
+
+_TRIANGLES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("unit_lower", _strictly_lower),
+    ("unit_upper", _strictly_upper),
+    ("strictly_lower", _strictly_lower),
+    ("strictly_upper", _strictly_upper),
     ("lower", np.tril),
     ("upper", np.triu),
 )

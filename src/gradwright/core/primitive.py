@@ -27,6 +27,7 @@ from gradwright.core.nodes import Apply, Node, Parameter, Shape
 from gradwright.errors import DimensionMismatchError, ShapeError, UnsupportedError
 
 Implementation = str | Callable[..., object]
+Texts = tuple[str, ...] | Callable[..., tuple[str, ...]]
 FactRule = Callable[[int, tuple[Parameter, ...], tuple[Facts, ...]], set[str]]
 
 
@@ -99,8 +100,8 @@ class Primitive:
     signature: str
     summary: str
     identity: tuple[str, ...] = ()
-    definition: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
-    differential: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
+    definition: Texts = ()
+    differential: Texts = ()
     conditions: tuple[str, ...] = ()
     gauge: str = ""
     note: str = ""

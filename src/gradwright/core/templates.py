@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from gradwright.core.build import common_shape, size, spread
 from gradwright.core.contraction import contract, plain, simple
@@ -36,7 +36,7 @@ from gradwright.core.nodes import (
     Symbol,
     Unknown,
 )
-from gradwright.core.primitive import Primitive
+from gradwright.core.primitive import Primitive, Texts
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder
 from gradwright.errors import IdentityError, UnsupportedError
@@ -62,7 +62,7 @@ class Formals:
         return {**{s.name: s for s in values}, **{d.name: d for d in moves}}
 
 
-@lru_cache(maxsize=None)
+@cache
 def formals(primitive: Primitive) -> Formals:
     """The formal symbols of a primitive; complex ones where it may be, so that no conjugate is lost."""
     complex_field = not primitive.real_only
@@ -86,19 +86,19 @@ def _formal(declared: Declaration, complex_field: bool) -> Symbol:
     return Symbol(declared.name, declared.shape, facts)
 
 
-@lru_cache(maxsize=None)
+@cache
 def definition(primitive: Primitive, index: int, parameters: Parameters) -> Node | None:
     """The formula that an output is given by."""
     return _template(primitive, primitive.definition, index, parameters)
 
 
-@lru_cache(maxsize=None)
+@cache
 def stated_differential(primitive: Primitive, index: int, parameters: Parameters) -> Node | None:
     """The differential of an output as the record states it."""
     return _template(primitive, primitive.differential, index, parameters)
 
 
-@lru_cache(maxsize=None)
+@cache
 def identities(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
     """Both sides of each equation that defines a primitive."""
     return tuple(read_equation(text, formals(primitive)) for text in primitive.identity)
@@ -121,9 +121,8 @@ def _tensor(text: str, scope: Formals) -> Node:
     raise IdentityError(f"'{text.strip()}' has several outputs: pick one by its name")
 
 
-def _template(primitive: Primitive, texts: object, index: int, parameters: Parameters) -> Node | None:
+def _template(primitive: Primitive, texts: Texts, index: int, parameters: Parameters) -> Node | None:
     written = texts(*parameters) if callable(texts) else texts
-    assert isinstance(written, tuple)
     if not written:
         return None
     scope = formals(primitive)

@@ -62,7 +62,7 @@ def parse_expression(text: str, declarations: Mapping[str, str]) -> Parsed:
     return _inferred(text, tree, declared, names)
 
 
-def read_declaration(name: str, text: str) -> Declaration:
+def read_declaration(name: str, text: object) -> Declaration:
     """Read the declaration of a variable that may occur in a text."""
     check_name(name)
     if name in FUNCTIONS or name == "pi":

@@ -192,7 +192,8 @@ def _by_floats(left: Node, right: Node, suspicion: str) -> Equality:
     for seed in range(FLOAT_POINTS):
         sizes = choose_sizes(names, demanded_orders((left, right)))
         generator = np.random.default_rng(seed)
-        values = {leaf: sample(leaf, sizes, generator) for leaf in leaves if isinstance(leaf, Symbol | Direction)}
+        named = [leaf for leaf in leaves if isinstance(leaf, Symbol | Direction)]
+        values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator) for leaf in named}
         try:
             a, b = evaluate_all((left, right), values, sizes)
         except GradwrightError as error:
@@ -200,7 +201,7 @@ def _by_floats(left: Node, right: Node, suspicion: str) -> Equality:
         scale = max(float(np.max(np.abs(a), initial=0)), float(np.max(np.abs(b), initial=0)), 1e-300)
         difference = float(np.max(np.abs(a - b), initial=0)) / scale
         if difference > TOLERANCE:
-            point = {leaf.name: value for leaf, value in values.items() if isinstance(leaf, Symbol | Direction)}
+            point = {leaf.name: values[leaf] for leaf in named}
             return Equality("refuted", f"the sides differ by {difference:.1g} at a point", point, difference)
         worst = max(worst, difference)
     return Equality("undecided", f"{suspicion}; at {FLOAT_POINTS} points they agree to {worst:.1g}")

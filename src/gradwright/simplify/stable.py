@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.core.build import as_number, ones, permute
+from gradwright.core.build import ones, permute
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, scale
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
