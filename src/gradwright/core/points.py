@@ -15,7 +15,7 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.dims import Dim
 from gradwright.core.facts import Facts
-from gradwright.core.nodes import Apply, Direction, Node, Selection, Symbol
+from gradwright.core.nodes import Apply, Direction, Node, Selection, Size, Symbol
 from gradwright.core.walks import postorder
 from gradwright.errors import EvaluationError
 
@@ -32,6 +32,18 @@ def choose_sizes(names: Iterable[str], at_least: Sequence[tuple[Dim, Dim]] = (),
             if all(a.evaluate(sizes) >= b.evaluate(sizes) for a, b in at_least):
                 return sizes
     raise EvaluationError("no sizes satisfy the orders that the facts demand of the dimensions")
+
+
+def dimension_names(roots: Iterable[Node]) -> list[str]:
+    """The names of all dimensions in some expressions, those of numbers and offsets included."""
+    dims = [dim for node in postorder(*roots) for dim in (*node.shape, *_further_dims(node))]
+    return list(dict.fromkeys(name for dim in dims for name in dim.names))
+
+
+def _further_dims(node: Node) -> tuple[Dim, ...]:
+    if isinstance(node, Size):
+        return (node.dim,)
+    return (node.offset,) if isinstance(node, Selection) else ()
 
 
 def demanded_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:

@@ -16,10 +16,9 @@ from gradwright.core.declarations import Declaration, check_name, parse_declarat
 from gradwright.core.dims import Dim
 from gradwright.core.facts import closure
 from gradwright.core.language import parse_text, translate
-from gradwright.core.nodes import Node, Size
+from gradwright.core.nodes import Node
 from gradwright.core.registry import FUNCTIONS, Outputs
 from gradwright.core.signature import Signature
-from gradwright.core.walks import postorder
 from gradwright.errors import (
     AmbiguousShapeError,
     DeclarationError,
@@ -232,8 +231,3 @@ def _argument_facts(tree: ast.expr, names: Sequence[str]) -> dict[str, set[str]]
                 if isinstance(argument, ast.Name) and argument.id in found and fact:
                     found[argument.id].add(fact)
     return found
-
-
-def sizes_used(node: Node) -> set[str]:
-    """The dimension names on which the value depends by themselves."""
-    return {name for n in postorder(node) if isinstance(n, Size) for name in n.dim.names}

@@ -24,7 +24,7 @@ from gradwright.core.modular import (
     UndecidableError,
 )
 from gradwright.core.nodes import Apply, Direction, Hole, Node, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, sample
+from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.primitive import shape_text
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import GradwrightError, ShapeError
@@ -85,7 +85,7 @@ def proved_equal(left: Node, right: Node) -> bool:
 def _equal_modulo_primes(left: Node, right: Node) -> bool:
     roots = expand_definitions(left), expand_definitions(right)
     leaves = list(dict.fromkeys((*free_leaves(roots[0]), *free_leaves(roots[1]))))
-    names = sorted({n for root in roots for node in postorder(root) for d in node.shape for n in d.names})
+    names = sorted(dimension_names((*roots, *leaves)))
     found = 0
     for trial in range(TRIALS):
         sizes = choose_sizes(names, demanded_orders(roots), smallest=2 if trial % 2 else 3)
@@ -187,7 +187,7 @@ def _exponentials(roots: tuple[Node, ...]) -> list[Apply]:
 
 def _by_floats(left: Node, right: Node, suspicion: str) -> Equality:
     leaves = [n for n in dict.fromkeys((*free_leaves(left), *free_leaves(right))) if not isinstance(n, Hole)]
-    names = sorted({n for root in (left, right) for node in postorder(root) for d in node.shape for n in d.names})
+    names = sorted(dimension_names((left, right)))
     worst = 0.0
     for seed in range(FLOAT_POINTS):
         sizes = choose_sizes(names, demanded_orders((left, right)))
