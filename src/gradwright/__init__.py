@@ -29,6 +29,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "gradwright.api.expression": ("Expression", "parse", "tensor", "matrix", "vector", "scalar", "dim", "dims"),
     "gradwright.api.derivation": ("Derivation", "derive"),
+    "gradwright.api.definition": ("define", "DefinedFunction"),
     "gradwright.api.comparison": ("equal", "Equality"),
     "gradwright.errors": (
         "GradwrightError", "LanguageError", "UnknownNameError", "DeclarationError", "ShapeError",

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from gradwright.api.expression import Expression
-from gradwright.core.declarations import Declaration
+from gradwright.api.steps import Step, build_steps
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
@@ -19,6 +19,7 @@ from gradwright.diff.derivatives import (
     total_differential,
     vjps,
 )
+from gradwright.diff.steps.narrate import narrate
 from gradwright.errors import DerivationError, UnknownNameError
 from gradwright.simplify.pipeline import simplify
 
@@ -108,6 +109,16 @@ class Derivation:
         """The Hessian applied to the direction `dX`."""
         node = self._scalar("Hessian")
         return self._by_variable({s.name: hessian_product(node, s) for s in self._symbols})
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The derivation, step by step, each with its numerical check."""
+        if not self._has_one_output:
+            raise DerivationError("the steps are those of one expression: derive one of the outputs")
+        node = simplify(self._only.node)
+        cotangent = Symbol(self.cotangent_name(""), node.shape, _field(node)) if node.rank else None
+        narration = narrate(node, self._symbols, {*self._signature.names, "G", "f"} if node.rank else set(self._signature.names), cotangent)
+        return build_steps(node, self._symbols, narration, self._signature)
 
     @property
     def _symbols(self) -> tuple[Symbol, ...]:
@@ -207,5 +218,3 @@ def _check_names(signature: Signature, names: Sequence[str]) -> None:
 def _field(node: Node) -> frozenset[str]:
     return frozenset() if node.real else frozenset({"complex"})
 
-
-_ = Declaration

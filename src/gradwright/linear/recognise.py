@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.nodes import Hole, Node, Solve
-from gradwright.core.sums import scaled, terms_of
+from gradwright.core.sums import like_key, scaled, terms_of
 from gradwright.linear.chains import adjoint, chain_of, product_of_chain
 
 
@@ -31,9 +31,16 @@ def sylvester_operands(node: Solve) -> tuple[str, tuple[Node, ...]] | None:
 
 
 def _sylvester(left: Node, right: Node, side: Node) -> tuple[str, tuple[Node, ...]]:
-    if right == adjoint(left):
+    if _same(right, adjoint(left)):
         return "lyapunov", (left, side)
     return "sylvester", (left, right, side)
+
+
+def _same(left: Node, right: Node) -> bool:
+    """Equal up to the order of factors and the orientation of symmetric matrices."""
+    return {like_key(t): as_product(t).coefficient for t in terms_of(left)} == {
+        like_key(t): as_product(t).coefficient for t in terms_of(right)
+    }
 
 
 Pair = tuple[Node | None, Node | None]
@@ -50,7 +57,7 @@ def _stein(pairs: Sequence[Pair], side: Node) -> tuple[str, tuple[Node, ...]] | 
         return None
     for candidate in (scaled(-1, left), left):
         sign = 1 if candidate == left else -1
-        if sign == -1 and right == adjoint(candidate):
+        if sign == -1 and _same(right, adjoint(candidate)):
             return "stein", (candidate, side)
     return None
 

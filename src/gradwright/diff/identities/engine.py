@@ -26,10 +26,19 @@ from gradwright.diff.identities.frames import (
     direct_frames,
     frame_choices,
     is_orthonormal,
+    recovered,
 )
 from gradwright.diff.identities.isolate import isolate, split_normal_parts, strip_common_factors
 from gradwright.diff.identities.linear_systems import border, solve_generally, solve_sylvester
-from gradwright.diff.identities.problem import Equation, Problem, RuleStep, Solution, problem_of
+from gradwright.diff.identities.problem import (
+    Equation,
+    FramePart,
+    FrameUse,
+    Problem,
+    Solution,
+    orthonormality,
+    problem_of,
+)
 from gradwright.diff.identities.spectral import invert_spectral
 from gradwright.diff.identities.split import eliminate_alone, split_by_entries
 from gradwright.diff.identities.state import State, separated
@@ -129,15 +138,11 @@ def _linearised(
     relations = (*identities, *_normal_relations(frames))
     equations = list(problem.equations)
     if constraints:
-        equations += [_orthonormality(unknown) for unknown in problem.unknowns if is_orthonormal(unknown)]
+        equations += [orthonormality(unknown) for unknown in problem.unknowns if is_orthonormal(unknown)]
     linear = [_linear_equation(problem, frames, equation) for equation in equations]
     kept = tuple(tidy(equation, relations) for equation in linear if not is_zero(equation.form))
     statements = [pair for e in problem.equations for pair in ((e.left, e.right), (e.right, e.left))]
     return State(kept, specs, problem.unknowns, relations, tuple(statements))
-
-
-def _orthonormality(unknown: Node) -> Equation:
-    return Equation(matmul(adjoint(unknown), unknown), identity(unknown.shape[1]))
 
 
 def _linear_equation(problem: Problem, frames: tuple[Frame, ...], equation: Equation) -> LinearEquation:
@@ -191,15 +196,24 @@ def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Soluti
     for hole, value in reversed(state.solved):
         values[hole] = substitute(value, values)
     differentials = tuple(_in_directions(frame, values) for frame in frames)
-    return Solution(differentials, _steps(problem, frames, state), state.conditions)
+    uses = [
+        _frame_use(frame, direction, state)
+        for frame, direction in zip(frames, problem.unknown_directions, strict=True)
+    ]
+    return Solution(differentials, state.steps, state.conditions, frames=tuple(uses))
+
+
+def _frame_use(frame: Frame, direction: Node, state: State) -> FrameUse:
+    values = recovered(frame, direction)
+    parts = [
+        FramePart(spec.hole, spec.name, state.specs[spec.hole].space.value, value)
+        for spec, value in zip(frame.parts, values, strict=True)
+    ]
+    return FrameUse(direction, frame.direction, tuple(parts))
 
 
 def _in_directions(frame: Frame, values: dict[Node, Node]) -> Node:
     return simplify(substitute(frame.direction, values))
-
-
-def _steps(problem: Problem, frames: tuple[Frame, ...], state: State) -> tuple[RuleStep, ...]:
-    return state.steps
 
 
 def _check_unknowns_occur(problem: Problem) -> None:

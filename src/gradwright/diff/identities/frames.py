@@ -2,7 +2,8 @@
 
 The tangent space of a set of matrices moves with the point; written in the unknown's own frame it
 stands still. `dL = L Φ` with Φ lower triangular; `dQ = Q Ω + K` with Ω skew and `Qᴴ K = 0`;
-`dV = V M` with any M. The choices for every unknown are tried in order, those without a frame first.
+`dV = V M` with any M, or `dV = V (M + diag(m))` with M zero on the diagonal and m real, where the lengths
+of the columns are fixed and their phases are free. The choices for every unknown are tried in order, those without a frame first.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, product
 
-from gradwright.core.build import matmul
+from gradwright.core.build import diag, diagonal, masked, matmul
 from gradwright.core.nodes import Hole, Node, Symbol
+from gradwright.core.registry import Call, lookup
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add
+from gradwright.core.sums import add, subtract
+from gradwright.linear.chains import adjoint
+from gradwright.prims.complex import real
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,13 @@ class Frame:
         unknown: the symbol.
         parts: the holes it introduces.
         direction: the unknown's direction in terms of them.
-        words: how it reads; empty if the direction is the hole itself.
+        kind: `direct`, `right`, `left`, `stiefel` or `columns`.
     """
 
     unknown: Symbol
     parts: tuple[HoleSpec, ...]
     direction: Node
-    words: str = ""
+    kind: str = "direct"
 
 
 def frame_choices(unknowns: tuple[Symbol, ...]) -> Iterator[tuple[Frame, ...]]:
@@ -95,6 +99,8 @@ def _kinds(unknown: Symbol) -> list[str]:
         return ["right", "left"] if square else ["stiefel"]
     if not square or direct_space(unknown) in (Space.DIAGONAL, Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW):
         return ["direct"]
+    if direct_space(unknown) is Space.FREE and not unknown.real:
+        return ["direct", "right", "left", "columns"]
     return ["direct", "right", "left"]
 
 
@@ -103,19 +109,20 @@ def _build(unknown: Symbol, kind: str, numbers: Iterator[int]) -> Frame:
         hole = Hole(next(numbers), unknown.shape, unknown.real)
         spec = HoleSpec(hole, direct_space(unknown), name=f"d{unknown.name}")
         return Frame(unknown, (spec,), hole)
+    if kind == "columns":
+        return _column_frame(unknown, numbers)
     order = unknown.shape[1]
     space, letter = _frame_space(unknown)
     inner = Hole(next(numbers), (order, order), unknown.real)
     spec = HoleSpec(inner, space, name=letter)
     if kind == "left":
-        return Frame(unknown, (spec,), matmul(inner, unknown), f"d{unknown.name} = {letter} {unknown.name}")
+        return Frame(unknown, (spec,), matmul(inner, unknown), kind)
     along = matmul(unknown, inner)
-    words = f"d{unknown.name} = {unknown.name} {letter}"
     if kind == "right":
-        return Frame(unknown, (spec,), along, words)
+        return Frame(unknown, (spec,), along, kind)
     normal = Hole(next(numbers), unknown.shape, unknown.real)
     outside = HoleSpec(normal, Space.FREE, normal_to=unknown, name=f"K_{unknown.name}")
-    return Frame(unknown, (spec, outside), add([along, normal]), f"{words} + K")
+    return Frame(unknown, (spec, outside), add([along, normal]), kind)
 
 
 def _frame_space(unknown: Symbol) -> tuple[Space, str]:
@@ -123,3 +130,33 @@ def _frame_space(unknown: Symbol) -> tuple[Space, str]:
         return (Space.SKEW if unknown.real else Space.SKEW_HERMITIAN), "Ω"
     space = direct_space(unknown)
     return space, "Φ" if space is not Space.FREE else "M"
+
+
+def _column_frame(unknown: Symbol, numbers: Iterator[int]) -> Frame:
+    """`V (M + diag(m))`: the columns turn into one another, and change their lengths."""
+    order = unknown.shape[1]
+    mixing = Hole(next(numbers), (order, order), unknown.real)
+    growth = Hole(next(numbers), (order,), True)
+    parts = (HoleSpec(mixing, Space.HOLLOW, name="M"), HoleSpec(growth, Space.FREE, name="m"))
+    along = add([matmul(unknown, mixing), matmul(unknown, diag(growth))])
+    return Frame(unknown, parts, along, "columns")
+
+
+def recovered(frame: Frame, moved: Node) -> tuple[Node, ...]:
+    """The frame's unknowns, from the unknown and its direction."""
+    value = frame.unknown
+    if frame.kind == "direct":
+        return (moved,)
+    if is_orthonormal(value):
+        inner = matmul(adjoint(value), moved)
+        if frame.kind == "left":
+            return (matmul(moved, adjoint(value)),)
+        return (inner, subtract(moved, matmul(value, inner))) if frame.kind == "stiefel" else (inner,)
+    inverse = lookup("inv").build(Call("inv", (value,), {}))
+    assert isinstance(inverse, Node)
+    if frame.kind == "left":
+        return (matmul(moved, inverse),)
+    mixing = matmul(inverse, moved)
+    if frame.kind == "right":
+        return (mixing,)
+    return masked(mixing, 1, 0, 1), real(diagonal(mixing))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gradwright.core.build import identity, matmul
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, identities
+from gradwright.linear.chains import adjoint
 from gradwright.simplify.relations import Relation, shortening
 
 
@@ -80,12 +82,40 @@ class Solution:
         steps: the derivation.
         conditions: what it needs, in words with formal names.
         general: whether no rule gave a closed form, so that a general linear system is solved.
+        frames: the frames' words, and each of their unknowns with its name and its definition by the
+            output and its direction.
     """
 
     differentials: tuple[Node, ...]
     steps: tuple[RuleStep, ...]
     conditions: tuple[str, ...]
     general: bool = False
+    frames: tuple[FrameUse, ...] = ()
+
+
+@dataclass(frozen=True)
+class FrameUse:
+    """A frame that a solution used.
+
+    Attributes:
+        direction: the unknown's direction.
+        value: the direction written in the frame.
+        parts: the frame's unknowns: hole, name, where it lives, and the expression that recovers it.
+    """
+
+    direction: Node
+    value: Node
+    parts: tuple[FramePart, ...]
+
+
+@dataclass(frozen=True)
+class FramePart:
+    """An unknown of a frame."""
+
+    hole: Node
+    name: str
+    space: str
+    recovered: Node
 
 
 def problem_of(primitive: Primitive) -> Problem:
@@ -101,3 +131,8 @@ def problem_of(primitive: Primitive) -> Problem:
         equations,
         formal.dims,
     )
+
+
+def orthonormality(unknown: Node) -> Equation:
+    """`Qᴴ Q = I`."""
+    return Equation(matmul(adjoint(unknown), unknown), identity(unknown.shape[1]))

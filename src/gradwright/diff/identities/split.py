@@ -125,34 +125,30 @@ class EntryEquation:
 
 
 def split_by_entries(state: State) -> State | None:
-    """Solve all equations that remain entry by entry."""
-    holes = state.open_holes
-    if not state.equations or not holes or any(h.rank != 2 for h in holes):
+    """Solve entry by entry the equations that can be, for the unknowns in them."""
+    read = {e: entry for e in state.equations if (entry := _read(e, state)) is not None}
+    holes = tuple(h for h in state.open_holes if any(h in holes_in(e.form) for e in read))
+    if not read or not holes:
         return None
-    if any(e.form.rank != 2 or e.form.shape[0] != e.form.shape[1] for e in state.equations):
-        return None
-    read = [_read(equation, state) for equation in state.equations]
-    if any(entry is None for entry in read):
-        return None
-    equations = [entry for entry in read if entry is not None]
-    spaces = [equation.space for equation in state.equations]
     values: dict[Hole, list[Node]] = {hole: [] for hole in holes}
     for region in (BELOW, ON, ABOVE):
-        found = _solve_region(region, equations, spaces, state, holes)
+        found = _solve_region(region, list(read.values()), [e.space for e in read], state, holes)
         if found is None:
             return None
         for hole in holes:
             values[hole].append(found.get(hole, zero(hole.shape)))
-    result = replace(state, equations=())
+    result = replace(state, equations=tuple(e for e in state.equations if e not in read))
     for hole in holes:
         value = _assembled(values[hole], state)
-        result = replace(result, solved=(*result.solved, (hole, value)))
+        result = result.with_solution(hole, value)
         result = result.with_step("compare entries", hole, value, "compare below, on and above the diagonal")
     return result
 
 
 def _read(equation: LinearEquation, state: State) -> EntryEquation | None:
     coefficients: dict[Entry, Node] = {}
+    if equation.form.rank != 2 or equation.form.shape[0] != equation.form.shape[1]:
+        return None
     for term in terms_of(equation.form):
         if is_zero(term):
             continue
@@ -175,7 +171,7 @@ def _read_entry(term: Node) -> tuple[Entry, Node] | None:
     factor = product.factors[places[0]]
     hole = factor.node
     assert isinstance(hole, Hole)
-    if factor.labels not in ((row, column), (column, row)):
+    if hole.rank != 2 or factor.labels not in ((row, column), (column, row)):
         return None
     rest = [f for p, f in enumerate(product.factors) if p != places[0]]
     if any(set(f.labels) - {row, column} for f in rest):
@@ -205,7 +201,7 @@ def _solve_region(
     if not unknowns:
         return {}
     system = list(_systems(region, equations, spaces, state, unknowns))
-    solution = _cramer(system, len(unknowns), region)
+    solution = _solve_entries(system, len(unknowns), region)
     if solution is None:
         return None
     found = dict(zip(unknowns, solution, strict=True))
@@ -286,6 +282,21 @@ def _target(
     return None
 
 
+def _solve_entries(system: Sequence[tuple[list[Node], Node]], count: int, region: int) -> list[Node] | None:
+    """Entries that stand alone in an equation first, then the others by Cramer's rule."""
+    found: dict[int, Node] = {}
+    for row, right in system:
+        open_places = [k for k in range(count) if k not in found and not is_zero(row[k])]
+        if len(open_places) != 1 or not _nonzero(row[open_places[0]], region):
+            continue
+        known = [multiply(row[k], value) for k, value in found.items() if not is_zero(row[k])]
+        rest = subtract(right, add(known)) if known else right
+        found[open_places[0]] = simplify(multiply(rest, _reciprocal(row[open_places[0]])))
+    if len(found) == count:
+        return [found[k] for k in range(count)]
+    return _cramer(system, count, region)
+
+
 def _cramer(system: Sequence[tuple[list[Node], Node]], count: int, region: int) -> list[Node] | None:
     """The solution from the first equations that determine it."""
     if count > 3:
@@ -296,7 +307,7 @@ def _cramer(system: Sequence[tuple[list[Node], Node]], count: int, region: int) 
         determinant = simplify(_determinant(rows))
         if is_zero(determinant) or not _nonzero(determinant, region):
             continue
-        inverse = _safe_reciprocal(determinant, region)
+        inverse = _reciprocal(determinant)
         return [
             simplify(multiply(_determinant(_with_column(rows, right, column)), inverse)) for column in range(count)
         ]
@@ -330,8 +341,8 @@ def _nonzero(matrix: Node, region: int) -> bool:
     return bool(np.all(np.abs(result[where]) > 1e-9))
 
 
-def _safe_reciprocal(denominator: Node, region: int) -> Node:
-    """`1 / w` in a region; outside, whatever is finite."""
+def _reciprocal(denominator: Node) -> Node:
+    """`1 / w`, entry by entry."""
     value = _constant_entries(denominator)
     if value is not None:
         return scaled(1 / value, ones(denominator.shape))

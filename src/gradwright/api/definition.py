@@ -1,0 +1,105 @@
+"""Primitives that a user defines by an identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gradwright.api.expression import Expression, NamedOutputs, as_expression
+from gradwright.core.primitive import Primitive
+from gradwright.core.registry import Call, Function, Outputs
+from gradwright.core.signature import Signature
+from gradwright.diff.identities.engine import solved
+from gradwright.errors import IdentityError, ShapeError
+from gradwright.front.define import define_primitive
+
+EquationLike = str | tuple[Expression, Expression]
+
+
+class DefinedFunction:
+    """A function that is defined by the equations it satisfies.
+
+    It is called with expressions, in the declared order of the givens, like any function of the
+    language; several unknowns are attributes of the result.
+
+    Attributes:
+        primitive: the record.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+
+    @property
+    def primitive(self) -> Primitive:
+        """The record of the primitive."""
+        return self._function.primitives[0]
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.primitive.name
+
+    def __call__(self, *arguments: Any) -> Any:
+        values = [as_expression(argument) for argument in arguments]
+        if any(value is None for value in values):
+            raise ShapeError(f"{self.name} takes expressions and numbers")
+        expressions = [value for value in values if value is not None]
+        signature = Signature()
+        for expression in expressions:
+            signature = signature.merged(expression.signature)
+        texts = tuple(expression.text() for expression in expressions)
+        call = Call(self.name, tuple(expression.node for expression in expressions), {}, texts)
+        result = self._function.build(call)
+        return NamedOutputs(result, signature) if isinstance(result, Outputs) else Expression(result, signature)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What the derivative needs."""
+        return solved(self.primitive).conditions
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {' and '.join(self.primitive.identity)}>"
+
+
+def define(
+    name: str,
+    identity: EquationLike | Sequence[EquationLike],
+    *,
+    unknown: str | Mapping[str, str],
+    given: str | Mapping[str, str],
+    forward: Callable[..., Any] | str | None = None,
+    start: Callable[..., Any] | None = None,
+) -> DefinedFunction:
+    """Define a function by the equations that it satisfies.
+
+        inv = define("inv", "Y @ X = eye(n)", unknown="Y: n n", given="X: n n")
+        qr = define("qr", ["Q @ R = A"], unknown={"Q": "n m stiefel", "R": "m m upper"}, given={"A": "n m"})
+
+    Args:
+        name: what the function is called.
+        identity: one equation or several, as texts with one `=`, or as pairs of expressions.
+        unknown: declarations of the outputs, with the sets in which they live.
+        given: declarations of the inputs.
+        forward: a function of the givens, in order, to the unknown (or a tuple of them); a callable, or
+            a dotted name in numpy, scipy or torch. It is held to the identity at a generic point.
+            Without one, the identity is solved by Newton's method.
+        start: a function of the givens to Newton's first guess.
+
+    Raises:
+        IdentityError: the identity does not determine the unknowns; the message says what is free, what
+            contradicts, or that the forward function does not satisfy it.
+    """
+    single = isinstance(identity, str) or (isinstance(identity, tuple) and len(identity) == 2 and not isinstance(identity[0], str))
+    equations: Sequence[Any] = [identity] if single else list(identity)
+    texts = [_text(name, equation) for equation in equations]
+    return DefinedFunction(define_primitive(name, texts, unknown, given, forward, start))
+
+
+def _text(name: str, equation: Any) -> str:
+    if isinstance(equation, str):
+        return equation
+    if isinstance(equation, tuple) and len(equation) == 2:
+        sides = [as_expression(side) for side in equation]
+        if all(side is not None for side in sides):
+            return " = ".join(side.text() for side in sides if side is not None)
+    raise IdentityError(f"{name}: an equation is a text such as 'Y @ X = eye(n)', or a pair of expressions")

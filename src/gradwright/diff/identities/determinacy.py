@@ -1,0 +1,238 @@
+"""Whether an identity defines its unknowns: what is free, what is too much, what never holds.
+
+Counting entries is not enough (`Y X = X Y` has as many equations as unknowns and leaves n directions
+free), so the rank of the linear equations is tested at generic solution points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from gradwright.core.arithmetic import Array
+from gradwright.core.contraction import is_zero
+from gradwright.core.nodes import Node, Symbol
+from gradwright.core.points import tangent_direction
+from gradwright.core.sums import subtract
+from gradwright.core.walks import free_leaves
+from gradwright.diff.identities.problem import Equation, Problem
+from gradwright.diff.identities.solution_points import (
+    RANK_TOLERANCE,
+    Forward,
+    LinearSystem,
+    SolutionPoint,
+    find_point,
+    given_side,
+    linear_system,
+    problem_sizes,
+    residuals,
+)
+from gradwright.errors import GradwrightError, IdentityError
+from gradwright.simplify.pipeline import simplify
+
+HOLDS = 1e-7
+
+
+def require_determined(problem: Problem, texts: tuple[str, ...], forward: Forward | None, start: Forward | None) -> SolutionPoint:
+    """Check that the identity determines its unknowns, and return a point at which it holds.
+
+    Raises:
+        IdentityError: the identity is trivial, has no solution, leaves directions free, contradicts
+            itself when an input moves, or does not hold for the forward function.
+    """
+    _require_content(problem, texts)
+    failures: list[IdentityError] = []
+    for sizes in problem_sizes(problem):
+        try:
+            return _determined_at(problem, texts, sizes, forward, start)
+        except IdentityError as error:
+            failures.append(error)
+    raise next((error for error in failures if isinstance(error, UnderdeterminedError)), failures[0])
+
+
+class UnderdeterminedError(IdentityError):
+    """An identity that leaves directions free."""
+
+
+def _determined_at(
+    problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
+) -> SolutionPoint:
+    point = _solution(problem, texts, sizes, forward, start)
+    _require_nonzero(problem, texts, point)
+    system = linear_system(problem, point.values, point.sizes)
+    _require_rank(problem, texts, point, system)
+    _require_consistency(problem, texts, point, system)
+    return point
+
+
+def _require_content(problem: Problem, texts: tuple[str, ...]) -> None:
+    for equation, text in zip(problem.equations, texts, strict=True):
+        if is_zero(simplify(subtract(equation.left, equation.right))):
+            raise IdentityError(
+                f"{problem.name}: both sides of '{text}' are the same, so it says 0 = 0 and determines nothing"
+            )
+    for unknown in problem.unknowns:
+        if not any(unknown in _leaves(e) for e in problem.equations):
+            raise IdentityError(
+                f"{problem.name}: the unknown '{unknown.name}' does not occur in {_listed(texts)}, "
+                f"so nothing determines it"
+            )
+
+
+def _leaves(equation: Equation) -> set[Node]:
+    return {*free_leaves(equation.left), *free_leaves(equation.right)}
+
+
+def _listed(texts: tuple[str, ...]) -> str:
+    return " and ".join(f"'{text}'" for text in texts)
+
+
+def _solution(
+    problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
+) -> SolutionPoint:
+    best: SolutionPoint | None = None
+    for point in _candidates(problem, sizes, forward, start):
+        if point.residual < HOLDS:
+            return point
+        if best is None or point.residual < best.residual:
+            best = point
+    if best is None:
+        raise IdentityError(
+            f"{problem.name}: no generic point serves to test {_listed(texts)}; declare the facts that the "
+            f"inputs need, or give a forward function"
+        )
+    worst = int(np.argmax(residuals(problem, best.values, best.sizes)))
+    text = texts[worst] if worst < len(texts) else "the declared orthonormality"
+    if forward is not None:
+        raise IdentityError(
+            f"{problem.name}: the forward function does not satisfy '{text}': at a generic point with "
+            f"{_sizes(best)} the two sides differ by {best.residual:.1g} of their size"
+        )
+    raise IdentityError(
+        f"{problem.name}: no solution of '{text}' was found at a generic point (its sides differ by "
+        f"{best.residual:.1g} of their size there): the equations may contradict each other, or the inputs "
+        f"need a fact such as symmetric or spd; else give forward= or a starting point start="
+    )
+
+
+def _candidates(
+    problem: Problem, sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
+) -> Iterator[SolutionPoint]:
+    for seed in range(1 if forward is not None else 6):
+        try:
+            yield find_point(problem, sizes, seed, forward, start)
+        except (GradwrightError, np.linalg.LinAlgError, ArithmeticError, ValueError) as error:
+            if forward is not None:
+                raise IdentityError(
+                    f"{problem.name}: the forward function fails at a generic point ({error}); "
+                    f"declare the facts that its inputs need"
+                ) from error
+
+
+def _sizes(point: SolutionPoint) -> str:
+    return ", ".join(f"{name} = {size}" for name, size in point.sizes.items())
+
+
+def _require_nonzero(problem: Problem, texts: tuple[str, ...], point: SolutionPoint) -> None:
+    if all(float(np.max(np.abs(point.values[u]), initial=0)) < 1e-6 for u in problem.unknowns):
+        names = ", ".join(u.name for u in problem.unknowns)
+        raise IdentityError(
+            f"{problem.name}: only {names} = 0 solves {_listed(texts)} at generic inputs, so that it defines "
+            f"nothing; is a term missing?"
+        )
+
+
+def _require_rank(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem) -> None:
+    rows, columns = system.matrix.shape
+    singular_values = np.linalg.svd(system.matrix, compute_uv=False)
+    largest = float(singular_values[0]) if len(singular_values) else 0.0
+    rank = int(np.sum(singular_values > RANK_TOLERANCE * max(largest, 1e-300)))
+    if rank == columns:
+        return
+    _, _, vectors = np.linalg.svd(system.matrix)
+    free = vectors[rank:]
+    words = _free_words(problem, point, system, free)
+    raise UnderdeterminedError(
+        f"{problem.name}: {_listed(texts)} does not determine {_names(problem)}: at a generic solution with "
+        f"{_sizes(point)}, {columns - rank} of {columns} directions are left free{words}; add an equation, or "
+        f"say in which set the unknown lives (such as lower, symmetric, spd)"
+    )
+
+
+def _names(problem: Problem) -> str:
+    return " and ".join(f"'{u.name}'" for u in problem.unknowns)
+
+
+def _free_words(problem: Problem, point: SolutionPoint, system: LinearSystem, free: Array) -> str:
+    """The free directions by a name, if they are one of the usual families."""
+    start = 0
+    involved: list[str] = []
+    for unknown, basis in zip(problem.unknowns, system.bases, strict=True):
+        part = free[:, start : start + len(basis)]
+        start += len(basis)
+        if float(np.max(np.abs(part), initial=0)) > 1e-8:
+            involved.append(unknown.name)
+    if len(problem.unknowns) != 1:
+        return f" (they move {' and '.join(involved)})"
+    unknown = problem.unknowns[0]
+    tensors = np.tensordot(free, system.bases[0], axes=(1, 0))
+    for words, family in _families(unknown, point):
+        if _same_span(tensors.reshape(len(tensors), -1), family.reshape(len(family), -1)):
+            return f": {words}"
+    return ""
+
+
+def _families(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
+    """Families of directions that have a name."""
+    value, name = point.values[unknown], unknown.name
+    yield f"'{name}' may be scaled", value[None]
+    if value.ndim != 2:
+        return
+    rows, columns = value.shape
+    right, left = _matrix_units(columns), _matrix_units(rows)
+    skew_right = right - np.swapaxes(right, 1, 2)
+    skew_left = left - np.swapaxes(left, 1, 2)
+    yield f"'{name}' may be replaced by {name} Q with any orthogonal Q (the directions {name} Ω, Ω skew)", value @ skew_right
+    yield f"'{name}' may be replaced by Q {name} with any orthogonal Q (the directions Ω {name}, Ω skew)", skew_left @ value
+    diagonal_right = right[:: columns + 1]
+    diagonal_left = left[:: rows + 1]
+    yield f"the columns of '{name}' may be scaled", value @ diagonal_right
+    yield f"the rows of '{name}' may be scaled", diagonal_left @ value
+    yield f"every direction of '{name}'", _matrix_units(rows, columns)
+    for given in [s for s in point.values if isinstance(s, Symbol) and s is not unknown]:
+        matrix = point.values[given]
+        if matrix.shape == (rows, rows) == value.shape:
+            powers = np.stack([np.linalg.matrix_power(matrix, k) for k in range(rows)])
+            yield f"any polynomial in {given.name}, which is what commutes with it, may be added", powers
+
+
+def _matrix_units(rows: int, columns: int | None = None) -> Array:
+    columns = rows if columns is None else columns
+    return np.eye(rows * columns).reshape(rows * columns, rows, columns)
+
+
+def _same_span(left: Array, right: Array) -> bool:
+    ranks = [np.linalg.matrix_rank(m, tol=1e-7) for m in (left, right, np.concatenate([left, right]))]
+    return ranks[0] == ranks[1] == ranks[2]
+
+
+def _require_consistency(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem) -> None:
+    """Moving the inputs must not contradict the equations: else there are too many of them."""
+    generator = np.random.default_rng(11)
+    moves: Mapping[Node, Array] = {
+        d: tangent_direction(g, point.values[g], generator)
+        for g, d in zip(problem.givens, problem.given_directions, strict=True)
+    }
+    side = given_side(problem, point.values, point.sizes, moves)
+    coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
+    gap = system.matrix @ coordinates - side
+    if float(np.linalg.norm(gap)) <= 1e-6 * max(float(np.linalg.norm(side)), 1e-12):
+        return
+    worst = int(np.argmax([np.linalg.norm(gap[block]) for block in system.blocks]))
+    text = texts[worst] if worst < len(texts) else "the declared orthonormality"
+    raise IdentityError(
+        f"{problem.name}: {_listed(texts)} is too much: it fixes {_names(problem)} at a point, but when the "
+        f"inputs move '{text}' cannot be kept; an input may need a fact such as symmetric, or an equation "
+        f"is one too many"
+    )

@@ -1,0 +1,257 @@
+"""Points that satisfy an identity, in numbers, and what the identity determines there.
+
+A point is found by the forward function if there is one, else by giving the inputs that stand alone on
+one side of an equation the value of the other side, and by Gauss-Newton steps for the rest. At a point
+the linear equations for the unknowns' directions are assembled entry by entry; their rank says whether
+the unknowns are determined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice, pairwise, permutations
+
+import numpy as np
+
+from gradwright.core.arithmetic import Array
+from gradwright.core.dims import Dim
+from gradwright.core.evaluate import evaluate_all, space_basis
+from gradwright.core.nodes import Node, Symbol
+from gradwright.core.points import choose_sizes, demanded_orders, draw, sample
+from gradwright.core.spaces import Space
+from gradwright.core.sums import subtract
+from gradwright.core.walks import free_leaves, postorder
+from gradwright.diff.differential import differential
+from gradwright.diff.identities.frames import direct_space, is_orthonormal
+from gradwright.diff.identities.problem import Problem, orthonormality
+from gradwright.errors import ConditionError, EvaluationError, GradwrightError
+
+Forward = Callable[..., tuple[Array, ...]]
+STEPS = 60
+CONVERGED = 1e-11
+RANK_TOLERANCE = 1e-9
+MOST_ORDERS = 6
+
+
+@dataclass(frozen=True)
+class SolutionPoint:
+    """Values of all symbols of a problem.
+
+    Attributes:
+        sizes: the size of every dimension name.
+        values: arrays for unknowns and givens.
+        residual: how far the equations are from holding, relative to their sides.
+    """
+
+    sizes: Mapping[str, int]
+    values: Mapping[Node, Array]
+    residual: float
+
+
+@dataclass(frozen=True)
+class LinearSystem:
+    """The equations for the unknowns' directions at a point.
+
+    Attributes:
+        matrix: one column for each coordinate of the unknowns' directions.
+        bases: the directions that the coordinates stand for, by unknown.
+        blocks: the rows that belong to each equation.
+    """
+
+    matrix: Array
+    bases: tuple[Array, ...]
+    blocks: tuple[slice, ...]
+
+
+def problem_sizes(problem: Problem) -> Iterator[dict[str, int]]:
+    """Generic sizes for the dimension names of a problem, in every order that the facts allow."""
+    nodes: list[Node] = [*problem.unknowns, *problem.givens]
+    nodes += [side for e in problem.equations for side in (e.left, e.right)]
+    names = sorted({name for node in postorder(*nodes) for dim in node.shape for name in dim.names})
+    orders = demanded_orders(nodes)
+    for chosen in islice(permutations(names), MOST_ORDERS):
+        larger_first = [(Dim.of(a), Dim.of(b)) for a, b in pairwise(chosen)]
+        try:
+            yield choose_sizes(names, [*orders, *larger_first])
+        except EvaluationError:
+            continue
+
+
+def find_point(
+    problem: Problem, sizes: Mapping[str, int], seed: int, forward: Forward | None, start: Forward | None = None
+) -> SolutionPoint:
+    """A generic point on which the identity holds, as nearly as one can be found."""
+    generator = np.random.default_rng(seed)
+    values: dict[Node, Array] = {g: sample(g, sizes, generator) for g in problem.givens}
+    if forward is not None:
+        outputs = forward(*(values[g] for g in problem.givens))
+        values.update(zip(problem.unknowns, outputs, strict=True))
+        return SolutionPoint(sizes, values, relative_residual(problem, values, sizes))
+    values.update(_first_guess(problem, values, sizes, generator, start))
+    values.update(_explicit_givens(problem, values, sizes))
+    values = newton(problem, values, sizes)
+    return SolutionPoint(sizes, values, relative_residual(problem, values, sizes))
+
+
+def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
+    """Gauss-Newton steps of least norm on the unknowns, halved where they do not help."""
+    current = dict(values)
+    error = relative_residual(problem, current, sizes)
+    for _ in range(STEPS):
+        if error < CONVERGED:
+            break
+        step = _newton_step(problem, current, sizes)
+        scale = 1.0
+        while scale > 1e-4:
+            trial = {**current, **{u: current[u] + scale * step[u] for u in problem.unknowns}}
+            trial_error = relative_residual(problem, trial, sizes)
+            if trial_error < error:
+                break
+            scale /= 2
+        else:
+            break
+        current, error = trial, trial_error
+    return current
+
+
+def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> LinearSystem:
+    """The differentiated equations at a point, as a matrix on the unknowns' directions."""
+    bases = tuple(_direction_basis(u, values[u]) for u in problem.unknowns)
+    forms = _forms(problem)
+    columns: list[Array] = []
+    zeros: dict[Node, Array] = {d: np.zeros_like(values[s]) for s, d in problem.directions.items()}
+    for direction, basis in zip(problem.unknown_directions, bases, strict=True):
+        for tensor in basis:
+            moved = {**values, **zeros, direction: tensor}
+            parts = evaluate_all(forms, moved, sizes)
+            columns.append(np.concatenate([_real_entries(part) for part in parts]))
+    lengths = [len(_real_entries(part)) for part in evaluate_all(forms, {**values, **zeros}, sizes)]
+    stops = np.cumsum(lengths)
+    blocks = tuple(slice(stop - length, stop) for stop, length in zip(stops, lengths, strict=True))
+    height = int(stops[-1]) if len(stops) else 0
+    matrix = np.stack(columns, axis=1) if columns else np.zeros((height, 0))
+    return LinearSystem(matrix, bases, blocks)
+
+
+def given_side(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], moves: Mapping[Node, Array]) -> Array:
+    """Minus the differentiated equations for given directions of the inputs, the unknowns held."""
+    still: dict[Node, Array] = {
+        d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)
+    }
+    parts = evaluate_all(_forms(problem), {**values, **still, **moves}, sizes)
+    return -np.concatenate([_real_entries(part) for part in parts])
+
+
+def directions_at(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]) -> tuple[tuple[Array, ...], float]:
+    """The unknowns' directions by least squares, and the relative residual that remains."""
+    system = linear_system(problem, point.values, point.sizes)
+    side = given_side(problem, point.values, point.sizes, moves)
+    coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
+    left_over = float(np.linalg.norm(system.matrix @ coordinates - side) / max(1e-300, np.linalg.norm(side)))
+    return _tensors(system, coordinates), left_over
+
+
+def _tensors(system: LinearSystem, coordinates: Array) -> tuple[Array, ...]:
+    found: list[Array] = []
+    start = 0
+    for basis in system.bases:
+        part = coordinates[start : start + len(basis)]
+        found.append(np.tensordot(part, basis, axes=(0, 0)))
+        start += len(basis)
+    return tuple(found)
+
+
+def relative_residual(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float:
+    """The largest difference between the sides of an equation, relative to the sides."""
+    return max(residuals(problem, values, sizes), default=0.0)
+
+
+def residuals(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> list[float]:
+    """For each equation, and each orthonormal unknown, how far it is from holding."""
+    sides = [side for e in problem.equations for side in (e.left, e.right)]
+    computed = evaluate_all(tuple(sides), values, sizes)
+    found: list[float] = []
+    for left, right in zip(computed[::2], computed[1::2], strict=True):
+        scale = max(float(np.max(np.abs(left), initial=0)), float(np.max(np.abs(right), initial=0)), 1e-3)
+        difference = float(np.max(np.abs(left - right), initial=0)) / scale
+        found.append(difference if np.isfinite(difference) else np.inf)
+    for unknown in problem.unknowns:
+        if is_orthonormal(unknown):
+            value = values[unknown]
+            found.append(float(np.max(np.abs(value.conj().T @ value - np.eye(value.shape[1])))))
+    return found
+
+
+def _newton_step(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
+    system = linear_system(problem, values, sizes)
+    gaps = evaluate_all(_gaps(problem), values, sizes)
+    side = -np.concatenate([_real_entries(gap) for gap in gaps])
+    coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
+    return dict(zip(problem.unknowns, _tensors(system, coordinates), strict=True))
+
+
+def _gaps(problem: Problem) -> tuple[Node, ...]:
+    """Left minus right of each equation, and of the orthonormality of the unknowns."""
+    equations = [*problem.equations]
+    equations += [orthonormality(u) for u in problem.unknowns if is_orthonormal(u)]
+    return tuple(subtract(e.left, e.right) for e in equations)
+
+
+def _forms(problem: Problem) -> tuple[Node, ...]:
+    return tuple(differential(gap, problem.directions) for gap in _gaps(problem))
+
+
+def _direction_basis(unknown: Symbol, value: Array) -> Array:
+    """The directions of an unknown: its linear space; all of them where a constraint restricts it."""
+    space = Space.FREE if is_orthonormal(unknown) else direct_space(unknown)
+    return space_basis(space, value.shape, bool(np.iscomplexobj(value)))
+
+
+def _real_entries(value: Array) -> Array:
+    flat = np.ravel(value)
+    return np.concatenate([flat.real, flat.imag]) if np.iscomplexobj(flat) else flat
+
+
+def _first_guess(
+    problem: Problem,
+    values: Mapping[Node, Array],
+    sizes: Mapping[str, int],
+    generator: np.random.Generator,
+    start: Forward | None,
+) -> dict[Node, Array]:
+    if start is not None:
+        guesses = start(*(values[g] for g in problem.givens))
+        return dict(zip(problem.unknowns, guesses, strict=True))
+    shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}
+    return {u: draw(shapes[u], u.facts, generator) for u in problem.unknowns}
+
+
+def _explicit_givens(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
+    """Inputs that stand alone on one side of an equation and occur nowhere else."""
+    found: dict[Node, Array] = {}
+    for equation in problem.equations:
+        for alone, other in ((equation.right, equation.left), (equation.left, equation.right)):
+            if not isinstance(alone, Symbol) or alone not in problem.givens or alone in found:
+                continue
+            sides = [s for e in problem.equations for s in (e.left, e.right) if s is not alone]
+            if any(alone in free_leaves(side) for side in sides):
+                continue
+            try:
+                (value,) = evaluate_all((other,), values, sizes)
+            except (GradwrightError, ConditionError):
+                continue
+            if _has_facts(value, alone):
+                found[alone] = value
+            break
+    return found
+
+
+def _has_facts(value: Array, symbol: Symbol) -> bool:
+    """Whether a computed value lies in the set that its symbol was declared to lie in."""
+    if "spd" in symbol.facts or "positive" in symbol.facts:
+        return False
+    if "hermitian" in symbol.facts:
+        return bool(np.allclose(value, value.conj().T))
+    return not symbol.facts - {"invertible", "complex"}
+

@@ -1,0 +1,80 @@
+"""Letters for the parts of an expression: what a textbook would give a name before differentiating.
+
+A part gets a letter if it depends on the variables and is the argument of a function that is not
+linear, or occurs more than once. Letters avoid the declared names and never run out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from gradwright.core.canonical import as_product
+from gradwright.core.facts import MATRIX_FACTS
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
+from gradwright.core.walks import depends_on, postorder
+
+MOST_LETTERS = 4
+ALPHABETS = {0: "stcabe", 1: "rzuvhp", 2: "SPMCEFKBHN"}
+OUTPUTS = {0: "fgh", 1: "yzu", 2: "YZW"}
+
+
+def output_name(rank: int, taken: Iterable[str]) -> str:
+    """A name for the expression itself: f, y or Y."""
+    return next(_names(OUTPUTS.get(rank, "TRW"), set(taken)))
+
+
+def choose_letters(root: Node, variables: tuple[Symbol, ...], taken: set[str]) -> dict[Node, Symbol]:
+    """Parts with their letters, inner parts first."""
+    chosen = _parts(root, variables)
+    names = {rank: _names(ALPHABETS.get(rank, "TRW"), taken) for rank in {node.rank for node in chosen}}
+    return {node: Symbol(next(names[node.rank]), node.shape, _kept_facts(node)) for node in chosen}
+
+
+def _kept_facts(node: Node) -> frozenset[str]:
+    """The declarable facts of a part: the letter is used in their place."""
+    return frozenset(fact for fact in facts_of(node) if fact in (*MATRIX_FACTS, "positive", "complex"))
+
+
+def _names(alphabet: str, taken: set[str]) -> Iterator[str]:
+    used = {*taken, *(name.removeprefix("d") for name in taken)}
+    yield from (letter for letter in alphabet if letter not in used)
+    number = 1
+    while True:
+        for letter in alphabet:
+            if f"{letter}{number}" not in used:
+                yield f"{letter}{number}"
+        number += 1
+
+
+def _parts(root: Node, variables: tuple[Symbol, ...]) -> list[Node]:
+    moving = depends_on([root], variables)
+    uses: Counter[Node] = Counter()
+    wanted: dict[Node, int] = {}
+    order = [node for node in postorder(root) if node in moving]
+    for node in order:
+        for child in node.children:
+            uses[child] += 1
+            if isinstance(node, Apply) and child in moving and is_compound(child):
+                wanted[child] = wanted.get(child, 0) + 2
+    for node, count in uses.items():
+        if node in moving and count > 1 and (is_compound(node) or _is_function(node)):
+            wanted[node] = wanted.get(node, 0) + count
+    candidates = [node for node in order if node in wanted and node is not root]
+    kept = sorted(candidates, key=lambda node: -wanted[node])[:MOST_LETTERS]
+    return [node for node in order if node in kept]
+
+
+def is_compound(node: Node) -> bool:
+    """Whether a part is a sum or a product worth a letter: not a multiple or transpose of one thing."""
+    if isinstance(node, Add):
+        return True
+    if isinstance(node, Contract):
+        factors = [f for f in as_product(node).factors if f.node.rank]
+        return len(factors) > 1
+    return False
+
+
+def _is_function(node: Node) -> bool:
+    return isinstance(node, Apply)

@@ -1,0 +1,385 @@
+"""Writing the steps of a derivation, in the words of a textbook.
+
+A function that is defined by an identity is told from the identity on; a composition is told part by
+part: each named part with its differential, the whole in terms of the parts, the substitution, and the
+gradient (or the vector-Jacobian product) read off. The node-level rewriting is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gradwright.core.contraction import zero
+from gradwright.core.nodes import Add, Apply, Contract, Direction, Node, Symbol
+from gradwright.core.templates import formals, identities, instantiate
+from gradwright.core.tensor_forms import Inner, Leaf
+from gradwright.core.walks import depends_on, free_leaves, substitute
+from gradwright.diff.derivatives import full_jacobian, gradient, vjp
+from gradwright.diff.differential import differential, direction
+from gradwright.diff.identities.engine import solved
+from gradwright.diff.identities.problem import Solution
+from gradwright.diff.steps.letters import choose_letters, output_name
+from gradwright.diff.steps.step import Draft
+from gradwright.diff.steps.tensors import chain_rule_steps, jacobian_steps, sandwiches
+from gradwright.diff.steps.trial import Named
+from gradwright.errors import DerivationError
+from gradwright.linear.projection import is_structured
+from gradwright.simplify.collect import collect
+from gradwright.simplify.pipeline import simplify
+
+HIDDEN_RULES = ("split by the frame", "split into parts")
+
+
+@dataclass(frozen=True)
+class Narration:
+    """The drafts of all steps, and what they speak of.
+
+    Attributes:
+        drafts: the steps in order.
+        named: symbols that stand for expressions, whose values a check has to measure.
+        shown_as: how a symbol that stands for an expression is written, where not by its own name.
+        recovered: unknowns of frames with the expressions that recover them.
+        cotangent: the cotangent's symbol, if there is one.
+        slope: the pair (df, J_g) of the chain rule: df is measured as ⟨J_g, dg⟩.
+    """
+
+    drafts: tuple[Draft, ...]
+    named: tuple[Named, ...]
+    shown_as: Mapping[Node, Node]
+    recovered: Mapping[Symbol, Node]
+    cotangent: Symbol | None
+
+
+def narrate(root: Node, variables: tuple[Symbol, ...], taken: set[str], cotangent: Symbol | None) -> Narration:
+    """The steps from an expression to its derivatives.
+
+    Args:
+        root: the expression.
+        variables: what it is differentiated by.
+        taken: names that are in use.
+        cotangent: the cotangent of the expression; None for a scalar, whose gradient is told.
+    """
+    if _is_defined(root, variables):
+        return _from_identity(root, variables, taken, cotangent)
+    return _from_parts(root, variables, taken, cotangent)
+
+
+def _is_defined(root: Node, variables: tuple[Symbol, ...]) -> bool:
+    """Whether the expression is one function of bare variables that an identity defines."""
+    if not isinstance(root, Apply) or not root.primitive.identity:
+        return False
+    plain = all(isinstance(argument, Symbol) for argument in root.arguments)
+    return plain and len(set(root.arguments)) == len(root.arguments) and not solved(root.primitive).general
+
+
+def _from_identity(root: Node, variables: tuple[Symbol, ...], taken: set[str], cotangent: Symbol | None) -> Narration:
+    assert isinstance(root, Apply)
+    primitive, solution = root.primitive, solved(root.primitive)
+    formal = formals(primitive)
+    outputs = [Apply(primitive, root.parameters, root.arguments, k) for k in range(len(primitive.outputs))]
+    letters = _output_letters(root, taken)
+    leaves: dict[Node, Node] = dict(zip(formal.inputs, root.arguments, strict=True))
+    moved: dict[Node, Node] = {}
+    for symbol, argument in zip(formal.input_directions, root.arguments, strict=True):
+        assert isinstance(argument, Symbol)
+        moved[symbol] = direction(argument) if argument in variables else _still(symbol)
+    for symbol, letter in zip(formal.outputs, letters, strict=True):
+        leaves[symbol] = letter
+    for symbol, letter in zip(formal.output_directions, letters, strict=True):
+        moved[symbol] = direction(letter)
+    telling = _Telling(root, solution, {**leaves, **moved}, letters, {**_frame_symbols(solution, taken, leaves)})
+    drafts = telling.drafts()
+    named = tuple(Named(letter, output) for letter, output in zip(letters, outputs, strict=True))
+    shown = {letter: output for letter, output in zip(letters, outputs, strict=True) if _has_suffix(root)}
+    letter = letters[root.index]
+    drafts += _endings(root, letter, variables, cotangent, {outputs[k]: letters[k] for k in range(len(letters))})
+    recovered = {s: telling.put(v) for s, v in telling.frame_values()}
+    return Narration(tuple(drafts), named, shown, recovered, cotangent)
+
+
+def _still(direction_: Direction) -> Node:
+    return zero(direction_.shape)
+
+
+def _has_suffix(root: Apply) -> bool:
+    notation = root.primitive.notation.text
+    return len(root.primitive.outputs) == 1 and notation.startswith("{") and len(root.arguments) == 1
+
+
+def _output_letters(root: Apply, taken: set[str]) -> list[Symbol]:
+    """Symbols for the outputs, named as in the record."""
+    names = _LETTERS.get(root.primitive.name, [d.name for d in root.primitive.outputs])
+    found: list[Symbol] = []
+    for k, name in enumerate(names):
+        output = Apply(root.primitive, root.parameters, root.arguments, k)
+        free = name if name not in taken else output_name(output.rank, taken)
+        facts = formals(root.primitive).outputs[k].facts
+        real = frozenset(facts - {"complex"}) if output.real else facts
+        found.append(Symbol(free, output.shape, real))
+    return found
+
+
+_LETTERS = {"eigh": ["λ", "V"], "eig": ["λ", "V"]}
+
+
+def _frame_symbols(solution: Solution, taken: set[str], leaves: Mapping[Node, Node]) -> dict[Node, Node]:
+    """Named symbols for the unknowns of frames."""
+    found: dict[Node, Node] = {}
+    used = set(taken)
+    real = all(node.real for node in leaves.values())
+    for use in solution.frames:
+        for part in use.parts:
+            if part.name.startswith("d"):
+                found[part.hole] = use.direction
+                continue
+            name = part.name if part.name not in used else next(n for k in range(1, 99) if (n := f"{part.name}{k}") not in used)
+            used.add(name)
+            facts = _PART_FACTS.get(part.space, frozenset[str]())
+            found[part.hole] = Symbol(name, part.hole.shape, facts if real else facts | {"complex"})
+    return found
+
+
+_PART_FACTS = {
+    "lower": frozenset({"lower"}),
+    "upper": frozenset({"upper"}),
+    "strictly lower": frozenset({"strictly_lower"}),
+    "strictly upper": frozenset({"strictly_upper"}),
+    "skew": frozenset({"skew"}),
+    "skew-hermitian": frozenset({"skew"}),
+}
+
+
+class _Telling:
+    """The story of one identity: definition, differentiation, frames, rules, result."""
+
+    def __init__(
+        self,
+        root: Apply,
+        solution: Solution,
+        leaves: Mapping[Node, Node],
+        letters: Sequence[Symbol],
+        frame_symbols: Mapping[Node, Node],
+    ) -> None:
+        self.root = root
+        self.solution = solution
+        self.leaves = dict(leaves)
+        self.letters = letters
+        self.frame_symbols = frame_symbols
+        _, dims = root.primitive.bind(tuple(a.shape for a in root.arguments))
+        self.dims = dims
+
+    def put(self, template: Node) -> Node:
+        """A node in formal names, in the names of this application."""
+        named = substitute(template, self.frame_symbols)
+        leaves = {**{leaf: leaf for leaf in free_leaves(named)}, **self.leaves}
+        leaves.update({s: _resized(s, self.dims) for s in free_leaves(named) if s in set(self.frame_symbols.values())})
+        return simplify(instantiate(named, leaves, self.dims))
+
+    def frame_values(self) -> list[tuple[Symbol, Node]]:
+        """The frames' unknowns with the expressions that recover them."""
+        found: list[tuple[Symbol, Node]] = []
+        for use in self.solution.frames:
+            for part in use.parts:
+                symbol = self.frame_symbols[part.hole]
+                if isinstance(symbol, Symbol):
+                    resized = _resized(symbol, self.dims)
+                    assert isinstance(resized, Symbol)
+                    found.append((resized, part.recovered))
+        return found
+
+    def drafts(self) -> list[Draft]:
+        """All steps up to the differential."""
+        primitive = self.root.primitive
+        drafts: list[Draft] = []
+        equations = [(self.put(left), self.put(right)) for left, right in identities(primitive)]
+        for left, right in equations:
+            drafts.append(Draft("definition", left, right, self._definition_words()))
+        for left, right in identities(primitive):
+            drafts.append(self._differentiated(left, right))
+        drafts += self._frames()
+        drafts += self._rules()
+        result = self.put(self.solution.differentials[self.root.index])
+        letter = self.letters[self.root.index]
+        final = Draft("result", direction(letter), collect(result), "put together")
+        if drafts and isinstance(drafts[-1].left, Node) and drafts[-1].left == direction(letter):
+            drafts.pop()
+            final = Draft("isolate", direction(letter), collect(result), "multiply by inverses")
+        return [*drafts, final]
+
+    def _definition_words(self) -> str:
+        return f"the identity that defines {self.root.primitive.name}"
+
+    def _differentiated(self, left: Node, right: Node) -> Draft:
+        formal = formals(self.root.primitive)
+        moves: dict[Node, Node] = dict(zip(formal.inputs, formal.input_directions, strict=True))
+        moves.update(zip(formal.outputs, formal.output_directions, strict=True))
+        sides = [self.put(differential(side, moves)) for side in (left, right)]
+        return Draft("differentiate both sides", sides[0], sides[1], "product rule")
+
+    def _frames(self) -> list[Draft]:
+        drafts: list[Draft] = []
+        for use in self.solution.frames:
+            names = [part for part in use.parts if not part.name.startswith("d")]
+            if names:
+                words = ", ".join(f"{part.name} {_lives(part.space, part.name)}" for part in names)
+                drafts.append(Draft("frame", self.put(use.direction), self.put(use.value), words))
+        return drafts
+
+    def _rules(self) -> list[Draft]:
+        drafts: list[Draft] = []
+        steps = [s for s in self.solution.steps if s.rule not in HIDDEN_RULES]
+        hidden = {part.hole for use in self.solution.frames for part in use.parts if part.name.startswith("K")}
+        for step in steps:
+            if step.left in hidden:
+                continue
+            drafts.append(Draft(step.rule, self.put(step.left), self.put(step.right), step.reason))
+        return drafts
+
+
+def _resized(symbol: Node, dims: Mapping[str, object]) -> Node:
+    assert isinstance(symbol, Symbol | Direction)
+    if isinstance(symbol, Direction):
+        return symbol
+    shape = tuple(d.substitute(dims) for d in symbol.shape)  # type: ignore[arg-type]
+    return Symbol(symbol.name, shape, symbol.facts)
+
+
+def _lives(space: str, name: str) -> str:
+    if name.startswith("K"):
+        return "orthogonal to the columns"
+    return {"free": "any matrix"}.get(space, space)
+
+
+def _from_parts(root: Node, variables: tuple[Symbol, ...], taken: set[str], cotangent: Symbol | None) -> Narration:
+    parts = choose_letters(root, variables, taken)
+    name = output_name(root.rank, {*taken, *(s.name for s in parts.values())})
+    whole = Symbol(name, root.shape, frozenset() if root.real else frozenset({"complex"}))
+    replaced = _in_letters(parts)
+    drafts: list[Draft] = []
+    for node, letter in parts.items():
+        drafts.append(_differentiated_part(replaced[node], letter, node, variables, parts))
+    body = substitute(root, {n: s for n, s in parts.items()})
+    drafts.append(_differentiated_part(body, whole, root, variables, parts, is_whole=True))
+    if parts:
+        total = simplify(differential(root, {v: direction(v) for v in variables}))
+        shown = collect(substitute(total, dict(parts)))
+        drafts.append(Draft("substitute", direction(whole), shown, "put in the differentials of the parts"))
+    drafts += _endings(root, whole, variables, cotangent, dict(parts))
+    named = (*(Named(s, n) for n, s in parts.items()), Named(whole, root))
+    return Narration(tuple(drafts), named, {}, {}, cotangent)
+
+
+def _in_letters(parts: Mapping[Node, Symbol]) -> dict[Node, Node]:
+    """Each part with the letters of the parts inside it."""
+    found: dict[Node, Node] = {}
+    for node in parts:
+        inner: dict[Node, Node] = {n: s for n, s in parts.items() if n != node}
+        found[node] = substitute(node, inner)
+    return found
+
+
+def _differentiated_part(
+    body: Node,
+    letter: Symbol,
+    node: Node,
+    variables: tuple[Symbol, ...],
+    parts: Mapping[Node, Symbol],
+    is_whole: bool = False,
+) -> Draft:
+    moves: dict[Node, Node] = {v: direction(v) for v in (*variables, *parts.values()) if v != letter}
+    moved = collect(simplify(differential(body, moves)))
+    rule = _rule_name(body, moves)
+    letters = ((letter.name, body),)
+    return Draft(rule, direction(letter), moved, f"{_rule_words(body, moves)}", letters)
+
+
+def _rule_name(body: Node, moves: Mapping[Node, Node]) -> str:
+    moving = depends_on([body], moves)
+    match body:
+        case Apply():
+            return f"differential of {body.primitive.name}"
+        case Add():
+            return "sum rule"
+        case Contract():
+            count = sum(f.node in moving for f in body.factors)
+            return "product rule" if count > 1 else "linearity"
+        case _:
+            return "differentiate"
+
+
+def _rule_words(body: Node, moves: Mapping[Node, Node]) -> str:
+    if isinstance(body, Apply) and body.primitive.identity:
+        return f"from its identity {' and '.join(body.primitive.identity)}"
+    return "differentiate"
+
+
+def _endings(
+    root: Node,
+    whole: Symbol,
+    variables: tuple[Symbol, ...],
+    cotangent: Symbol | None,
+    parts: Mapping[Node, Symbol],
+) -> list[Draft]:
+    """The Jacobian, the chain rule, and the gradient or vector-Jacobian product."""
+    drafts: list[Draft] = []
+    for variable in variables:
+        drafts += _tensor_endings(root, whole, variable, cotangent, parts)
+    for variable in variables:
+        drafts.append(_read_off(root, whole, variable, cotangent, parts, len(variables) == 1))
+    return drafts
+
+
+def _read_off(
+    root: Node,
+    whole: Symbol,
+    variable: Symbol,
+    cotangent: Symbol | None,
+    parts: Mapping[Node, Symbol],
+    alone: bool,
+) -> Draft:
+    slope = vjp(root, variable, cotangent) if cotangent is not None else gradient(root, variable)
+    shown = collect(substitute(slope, dict(parts)))
+    move = direction(variable)
+    right = Inner(Leaf(shown), Leaf(move))
+    kind = "vector-Jacobian product" if cotangent is not None else "gradient"
+    reason = f"read off what multiplies d{variable.name}"
+    if is_structured(variable.facts):
+        reason += f", projected on the tangent space: {_set_words(variable)}"
+    if not alone:
+        part = simplify(differential(root, {variable: move}))
+        left = Inner(Leaf(cotangent), Leaf(part)) if cotangent is not None else Leaf(part)
+        return Draft(kind, left, right, reason, part="gradient")
+    left_side = Inner(Leaf(cotangent), Leaf(direction(whole))) if cotangent is not None else Leaf(direction(whole))
+    return Draft(kind, left_side, right, reason, part="gradient")
+
+
+def _set_words(variable: Symbol) -> str:
+    for fact in ("diagonal", "unit_lower", "unit_upper", "lower", "upper", "skew", "spd", "symmetric", "hermitian", "unitary", "stiefel"):
+        if fact in variable.facts:
+            return {"spd": "symmetric matrices", "unitary": "X Ω with Ω skew"}.get(fact, f"{fact} matrices")
+    return ""
+
+
+def _tensor_endings(
+    root: Node, whole: Symbol, variable: Symbol, cotangent: Symbol | None, parts: Mapping[Node, Symbol]
+) -> list[Draft]:
+    if cotangent is None or root.rank != 2 or variable.rank != 2 or is_structured(variable.facts) or not root.real:
+        return []
+    move, output = direction(variable), direction(whole)
+    form = simplify(differential(root, {variable: move}))
+    terms = sandwiches(form, move)
+    if not terms or len(terms) > 3:
+        return []
+    try:
+        tensor = full_jacobian(root, variable)
+    except DerivationError:
+        return []
+    letters = dict(parts)
+    shown = sandwiches(substitute(form, letters), move) or terms
+    slope = Symbol("J_g", root.shape)
+    change = Direction("f", ())
+    result = substitute(vjp(root, variable, slope), letters)
+    drafts = jacobian_steps(output, move, shown, substitute(tensor, letters))
+    return [*drafts, *chain_rule_steps(slope, change, output, move, shown, result)]
+

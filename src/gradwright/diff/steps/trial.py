@@ -1,0 +1,131 @@
+"""The generic point at which the steps of a derivation are checked.
+
+Inputs are generic, input directions random in their tangent spaces. What the derivation speaks of
+beyond that is measured, not derived: an output (or a named part) has the value that its expression
+has, its direction is a fourth-order difference of that expression along the input directions, and an
+unknown of a frame is found by inverting the frame's definition. So a step is checked against numbers
+that no rule of differentiation has touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradwright.core.arithmetic import Array
+from gradwright.core.evaluate import evaluate, evaluate_all
+from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.points import choose_sizes, demanded_orders, sample, tangent_direction
+from gradwright.core.tensor_forms import leaves_of, value_of
+from gradwright.core.walks import free_leaves, postorder
+from gradwright.diff.steps.step import Check, Draft, as_form
+from gradwright.errors import GradwrightError
+
+TOLERANCE = 1e-6
+STEP = 1e-3
+
+
+@dataclass(frozen=True)
+class Named:
+    """Something a derivation gives a name: a symbol, and the expression it stands for."""
+
+    symbol: Symbol
+    node: Node
+
+
+class Trial:
+    """Values for everything that occurs in the steps."""
+
+    def __init__(self, root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...], seed: int = 0) -> None:
+        nodes = [root, *(n.node for n in named), *variables]
+        names = sorted({name for node in postorder(*nodes) for dim in node.shape for name in dim.names})
+        self.sizes = choose_sizes(names, demanded_orders(nodes))
+        self.seed = seed
+        self.values: dict[Node, Array] = {}
+        self._generator = np.random.default_rng([seed, 20])
+        self._sample_inputs(nodes, variables)
+        for item in named:
+            self._measure(item, variables)
+
+    @property
+    def description(self) -> str:
+        """The point in words."""
+        sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
+        return f"{sizes or 'scalars'}; seed {self.seed}"
+
+    def give(self, leaf: Node, value: Array) -> None:
+        """Add a value that was found elsewhere."""
+        self.values[leaf] = value
+
+    def cotangent(self, symbol: Symbol) -> None:
+        """Draw a cotangent."""
+        self.values[symbol] = sample(symbol, self.sizes, self._generator)
+
+    def value(self, node: Node) -> Array:
+        """The value of a node at the point."""
+        return evaluate(node, self.values, self.sizes)
+
+    def check(self, draft: Draft) -> Check:
+        """Compare both sides of a step."""
+        try:
+            left, right = (value_of(as_form(side), self.value) for side in (draft.left, draft.right))
+        except GradwrightError as error:
+            return Check(False, float("inf"), f"{self.description}: {error}")
+        if np.shape(left) != np.shape(right):
+            return Check(False, float("inf"), f"{self.description}: shapes {np.shape(left)} and {np.shape(right)}")
+        scale = max(float(np.max(np.abs(left), initial=0)), float(np.max(np.abs(right), initial=0)), 1e-8)
+        residual = float(np.max(np.abs(left - right), initial=0)) / scale
+        return Check(bool(residual < TOLERANCE), residual, self.description)
+
+    def can_check(self, draft: Draft) -> bool:
+        """Whether every leaf of a step has a value."""
+        leaves = [leaf for side in (draft.left, draft.right) for node in leaves_of(as_form(side)) for leaf in free_leaves(node)]
+        return all(leaf in self.values for leaf in leaves)
+
+    def _sample_inputs(self, nodes: list[Node], variables: tuple[Symbol, ...]) -> None:
+        for leaf in dict.fromkeys(leaf for node in nodes for leaf in free_leaves(node)):
+            if isinstance(leaf, Symbol | Direction) and leaf not in self.values:
+                self.values[leaf] = sample(leaf, self.sizes, self._generator)
+        for variable in variables:
+            from gradwright.diff.differential import direction
+
+            move = tangent_direction(variable, self.values[variable], self._generator)
+            self.values[direction(variable)] = move
+
+    def _measure(self, item: Named, variables: tuple[Symbol, ...]) -> None:
+        from gradwright.diff.differential import direction
+
+        moves = {v: self.values[direction(v)] for v in variables}
+        value, moved = difference(item.node, self.values, moves, self.sizes)
+        self.values[item.symbol] = value
+        self.values[direction(item.symbol)] = moved
+
+
+def difference(
+    node: Node, values: Mapping[Node, Array], moves: Mapping[Symbol, Array], sizes: Mapping[str, int]
+) -> tuple[Array, Array]:
+    """The value of a node, and its fourth-order central difference along a direction."""
+    centre = evaluate(node, values, sizes)
+    size = max((float(np.max(np.abs(m), initial=0)) for m in moves.values()), default=1.0)
+    h = STEP / max(size, 1e-12)
+    shifted: list[Array] = []
+    for k in (1, -1, 2, -2):
+        at = {**values, **{v: _along(v, values[v], k * h, move) for v, move in moves.items()}}
+        (shifted_value,) = evaluate_all((node,), at, sizes)
+        shifted.append(shifted_value)
+    one, minus_one, two, minus_two = shifted
+    return centre, (8 * (one - minus_one) - (two - minus_two)) / (12 * h)
+
+
+def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
+    """A point on a curve in the symbol's set with the given velocity."""
+    if "stiefel" not in symbol.facts:
+        return value + t * move
+    # exp(t (W − Wᴴ)) X with W = (I − ½ X Xᴴ) Ẋ Xᴴ keeps the columns orthonormal and has velocity Ẋ.
+    from scipy.linalg import expm
+
+    n = len(value)
+    half = (np.eye(n) - value @ value.conj().T / 2) @ move @ value.conj().T
+    return expm(t * (half - half.conj().T)) @ value
