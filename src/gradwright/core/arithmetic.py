@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
+from string import ascii_letters
 from typing import Any, Protocol
 
 import numpy as np
 
 from gradwright.core.nodes import Parameter
 from gradwright.core.primitive import Implementation, Primitive
+from gradwright.errors import EvaluationError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,9 +42,7 @@ class Arithmetic(Protocol):
         """The real part."""
         ...
 
-    def einsum(
-        self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]
-    ) -> Array:
+    def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
         """A rational number times a product of tensors, summed over labels not in the output."""
         ...
 
@@ -80,14 +80,16 @@ class FloatArithmetic:
         """The real part."""
         return np.real(value)
 
-    def einsum(
-        self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]
-    ) -> Array:
+    def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
         """A product of tensors; two at a time where there are more."""
         if not operands:
             return np.asarray(float(coefficient))
-        arguments: list[object] = [part for operand, labels in operands for part in (operand, labels)]
-        result = np.einsum(*arguments, output, optimize="greedy" if len(operands) > 2 else False)
+        reduced = [_without_private_labels(place, operands, output) for place in range(len(operands))]
+        letters = _letters([*(labels for _, labels in reduced), output])
+        inputs = ",".join("".join(letters[label] for label in labels) for _, labels in reduced)
+        pattern = f"{inputs}->{''.join(letters[label] for label in output)}"
+        optimize = "greedy" if len(operands) > 2 else False
+        result: Array = np.einsum(pattern, *(array for array, _ in reduced), optimize=optimize)
         return result if coefficient == 1 else float(coefficient) * result
 
     def add(self, values: Sequence[Array]) -> Array:
@@ -99,7 +101,7 @@ class FloatArithmetic:
     ) -> tuple[Array, ...]:
         """The primitive's NumPy implementation."""
         assert primitive.numpy is not None
-        result = resolve(primitive.numpy)(*arguments, *parameters)
+        result: Array | tuple[Array, ...] = resolve(primitive.numpy)(*arguments, *parameters)
         outputs = result if isinstance(result, tuple) else (result,)
         return tuple(map(np.asarray, outputs))
 
@@ -108,7 +110,33 @@ class FloatArithmetic:
         return np.linalg.solve(matrix, right)
 
 
-@lru_cache(maxsize=None)
+Operand = tuple[Array, list[int]]
+
+
+def _without_private_labels(place: int, operands: Sequence[Operand], output: list[int]) -> Operand:
+    """An operand summed over the labels that stand nowhere else: NumPy has 52 letters for the rest."""
+    array, labels = operands[place]
+    elsewhere = {*output, *(label for p, (_, other) in enumerate(operands) if p != place for label in other)}
+    if elsewhere.issuperset(labels):
+        return array, labels
+    kept = [label for label in dict.fromkeys(labels) if label in elsewhere]
+    letters = _letters([labels])
+    pattern = f"{''.join(letters[label] for label in labels)}->{''.join(letters[label] for label in kept)}"
+    return np.einsum(pattern, array), kept
+
+
+def _letters(groups: Sequence[Sequence[int]]) -> dict[int, str]:
+    """A letter for every label, in order of appearance."""
+    found = dict.fromkeys(label for labels in groups for label in labels)
+    if len(found) > len(ascii_letters):
+        raise EvaluationError(
+            f"a product with {len(found)} different axes at once cannot be evaluated (at most "
+            f"{len(ascii_letters)}): write it in pieces"
+        )
+    return dict(zip(found, ascii_letters, strict=False))
+
+
+@cache
 def resolve(implementation: Implementation) -> Callable[..., Any]:
     """The function behind a dotted name, imported on first use."""
     if not isinstance(implementation, str):

@@ -205,8 +205,7 @@ def kron(left: Node, right: Node) -> Node:
     """The Kronecker product of two matrices, or of two vectors."""
     if left.rank != right.rank or not left.rank:
         raise ShapeError(
-            f"kron takes two matrices or two vectors; these are {shape_text(left.shape)} and "
-            f"{shape_text(right.shape)}"
+            f"kron takes two matrices or two vectors; these are {shape_text(left.shape)} and {shape_text(right.shape)}"
         )
     rank = left.rank
     groups = tuple((axis, axis + rank) for axis in range(rank))
@@ -293,9 +292,7 @@ def require_square(node: Node, function: str) -> None:
         raise ShapeError(f"{function} takes a square matrix; this is {shape_text(node.shape)}")
     rows, columns = node.shape
     if rows != columns:
-        raise DimensionMismatchError(
-            f"{function} takes a square matrix, but this is {rows} × {columns}", rows, columns
-        )
+        raise DimensionMismatchError(f"{function} takes a square matrix, but this is {rows} × {columns}", rows, columns)
 
 
 def require_equal(left: Dim, right: Dim, where: str) -> None:
@@ -321,4 +318,3 @@ def _require_parallel(first: Node, other: Node, axis: int) -> None:
     for place, (a, b) in enumerate(zip(first.shape, other.shape, strict=True)):
         if place != axis:
             _require_same(a, b, "concatenate joins", first.shape, other.shape)
-

@@ -14,6 +14,7 @@ from gradwright.core.nodes import Contract, Factor, Node
 
 BRANCH_LIMIT = 64
 Predicate = Callable[[Node], bool]
+Key = tuple[str, ...]
 
 
 def as_product(node: Node) -> Contract:
@@ -67,7 +68,7 @@ class _Colouring:
         self.symmetric = [f.node.rank == 2 and symmetric(f.node) for f in term.factors]
         self.budget = BRANCH_LIMIT
 
-    def key(self) -> Hashable:
+    def key(self) -> Key:
         colours = [self._initial(label) for label in range(len(self.term.dims))]
         return self._search(self._refine(_ranks(colours)))
 
@@ -96,23 +97,20 @@ class _Colouring:
         groups = [[ranks[label] for label in group] for group in factor.groups]
         return repr((factor.node.digest, factor.conj, sorted(groups) if symmetric else groups))
 
-    def _search(self, ranks: list[int]) -> Hashable:
+    def _search(self, ranks: list[int]) -> Key:
         tied = _first_tie(ranks)
         if tied is None:
             return self._encode(ranks)
-        best: tuple[str, ...] | None = None
+        found: list[Key] = []
         for label in tied:
-            if self.budget <= 0 and best is not None:
+            if self.budget <= 0 and found:
                 break
             self.budget -= 1
             split = _ranks([repr((rank, place != label)) for place, rank in enumerate(ranks)])
-            candidate = self._search(self._refine(split))
-            assert isinstance(candidate, tuple)
-            if best is None or candidate < best:
-                best = candidate
-        return best
+            found.append(self._search(self._refine(split)))
+        return min(found)
 
-    def _encode(self, ranks: list[int]) -> Hashable:
+    def _encode(self, ranks: list[int]) -> Key:
         pairs = zip(self.term.factors, self.symmetric, strict=True)
         factors = sorted(self._describe(f, symmetric, ranks) for f, symmetric in pairs)
         output = [[ranks[label] for label in group] for group in self.output]

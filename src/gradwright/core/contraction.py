@@ -215,9 +215,7 @@ def _conj(factor: Factor) -> bool:
 Weights = tuple[Fraction, Fraction, Fraction]
 
 
-def _multiply_masks(
-    coefficient: Fraction, factors: list[Factor], labels: _Labels
-) -> tuple[Fraction, list[Factor]]:
+def _multiply_masks(coefficient: Fraction, factors: list[Factor], labels: _Labels) -> tuple[Fraction, list[Factor]]:
     """Masks on one pair of labels become one; a mask that is constant there becomes a number."""
     if not any(isinstance(f.node, Mask) for f in factors):
         return coefficient, factors
@@ -249,13 +247,13 @@ def _masks_by_pair(factors: Iterable[Factor]) -> dict[tuple[int, int], Mask]:
     for node, groups, _ in factors:
         if not isinstance(node, Mask):
             continue
-        pair = groups[0][0], groups[1][0]
-        if pair[::-1] in found and pair[0] != pair[1]:
-            pair, node = pair[::-1], Mask(node.above, node.on, node.below, node.shape[::-1])
-        if pair in found:
-            weights = (a * b for a, b in zip(found[pair].weights, node.weights, strict=True))
-            node = Mask(*weights, node.shape)
-        found[pair] = node
+        row, column = groups[0][0], groups[1][0]
+        if (column, row) in found and row != column:
+            row, column, node = column, row, Mask(node.above, node.on, node.below, node.shape[::-1])
+        other = found.get((row, column))
+        if other is not None:
+            node = Mask(other.below * node.below, other.on * node.on, other.above * node.above, node.shape)
+        found[row, column] = node
     return found
 
 
@@ -273,9 +271,7 @@ def _numbered(coefficient: Fraction, factors: list[Factor], output: Groups, labe
     return Contract(coefficient, (*map(_sized, sizes), *renamed), dims, outputs)
 
 
-def _lonely(
-    coefficient: Fraction, labels: _Labels, order: Mapping[int, object]
-) -> tuple[Fraction, list[Dim]]:
+def _lonely(coefficient: Fraction, labels: _Labels, order: Mapping[int, object]) -> tuple[Fraction, list[Dim]]:
     """Summed labels that no factor carries: each multiplies by its dimension."""
     sizes: list[Dim] = []
     seen: set[int] = set()
@@ -300,4 +296,3 @@ def _is_identity(factor: Factor, output: Groups) -> bool:
     distinct = len(set(factor.labels)) == len(factor.labels)
     single = all(len(group) == 1 for group in factor.groups)
     return distinct and single and factor.groups == output and not factor.conj
-

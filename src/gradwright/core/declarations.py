@@ -40,7 +40,7 @@ class Declaration:
     words: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        words = [*(str(dim).replace(' ', '') for dim in self.shape), *declared_facts(self.facts)]
+        words = [*(str(dim).replace(" ", "") for dim in self.shape), *declared_facts(self.facts)]
         return f"{self.name}: {' '.join(words)}".rstrip()
 
 
@@ -55,9 +55,7 @@ def declared_facts(facts: Facts) -> list[str]:
 
 
 _MOST_TELLING_FIRST = tuple(
-    dict.fromkeys(
-        ("spd", "diagonal", "unit_lower", "unit_upper", "orthogonal", "unitary", *FACTS)
-    )
+    dict.fromkeys(("spd", "diagonal", "unit_lower", "unit_upper", "orthogonal", "unitary", *FACTS))
 )
 
 

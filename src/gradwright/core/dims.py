@@ -129,7 +129,6 @@ class Dim:
         return Dim, (dict(self.terms),)
 
 
-
 def product(dims: Iterable[Dim]) -> Dim:
     """The product of dimensions; 1 for none."""
     listed = tuple(dims)

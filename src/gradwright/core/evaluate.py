@@ -170,9 +170,7 @@ class _Evaluator:
         value = self.arithmetic.einsum(Fraction(1), operands, [*labels, basis.ndim])
         return value.reshape(tuple(map(self.size, node.shape)))
 
-    def _operator_matrix(
-        self, node: Solve, values: Values, bases: list[Array], tests: list[Array]
-    ) -> Array:
+    def _operator_matrix(self, node: Solve, values: Values, bases: list[Array], tests: list[Array]) -> Array:
         operators = [equation.operator for equation in node.equations]
         leaves = free_leaves_of(*operators)
         fixed = {n: values[n] for n in leaves if n in values}
@@ -197,15 +195,11 @@ class _Evaluator:
 
     def _solved(self, node: Solve, matrix: Array, right: Array) -> Array:
         if matrix.shape[0] != matrix.shape[1]:
-            raise EvaluationError(
-                f"the linear system has {matrix.shape[0]} equations for {matrix.shape[1]} unknowns"
-            )
+            raise EvaluationError(f"the linear system has {matrix.shape[0]} equations for {matrix.shape[1]} unknowns")
         try:
             return self.arithmetic.solve(matrix, right)
         except np.linalg.LinAlgError as error:
-            raise ConditionError(
-                "the linear system that defines the derivative is singular at this point"
-            ) from error
+            raise ConditionError("the linear system that defines the derivative is singular at this point") from error
 
     def _basis(self, shape: Shape, space: Space, complex_entries: bool) -> Array:
         basis = space_basis(space, tuple(map(self.size, shape)), complex_entries)
@@ -213,10 +207,12 @@ class _Evaluator:
 
 
 def _violated(node: Apply, error: Exception) -> str:
-    needs = " and ".join(node.primitive.conditions).format(**{
-        declared.name: getattr(argument, "name", "its argument")
-        for declared, argument in zip(node.primitive.inputs, node.arguments, strict=True)
-    })
+    needs = " and ".join(node.primitive.conditions).format(
+        **{
+            declared.name: getattr(argument, "name", "its argument")
+            for declared, argument in zip(node.primitive.inputs, node.arguments, strict=True)
+        }
+    )
     return f"{node.primitive.name} fails at this point ({error}): it needs that {needs}"
 
 

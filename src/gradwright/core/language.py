@@ -22,8 +22,13 @@ from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Call, Outputs, Value, lookup
 from gradwright.errors import GradwrightError, LanguageError, ShapeError, UnknownNameError
 
-Plan = tuple[list[ast.expr], Callable[..., Value]]
-COMPARISONS = {ast.Gt: "greater", ast.GtE: "greater_equal", ast.Lt: "less", ast.LtE: "less_equal"}
+Plan = tuple[list[ast.expr], Callable[[list[Value]], Value]]
+COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+}
 LONGEST_TEXT = 100_000
 
 
@@ -94,9 +99,9 @@ class _Translator:
             raise LanguageError(f"'{self.text.strip()}' is not a tensor")
         return result
 
-    def _combine(self, combine: Callable[..., Value], arguments: list[Value], tree: ast.expr) -> Value:
+    def _combine(self, combine: Callable[[list[Value]], Value], arguments: list[Value], tree: ast.expr) -> Value:
         try:
-            return combine(*arguments)
+            return combine(arguments)
         except GradwrightError as error:
             segment = written(tree)
             if segment not in str(error) and not hasattr(error, "located"):
@@ -107,27 +112,26 @@ class _Translator:
     def _plan(self, tree: ast.expr) -> Plan:
         match tree:
             case ast.Constant(value=value):
-                return [], lambda: self._constant(value)
+                return [], lambda _: self._constant(value)
             case ast.Name(id=name):
-                return [], lambda: self._name(name)
+                return [], lambda _: self._name(name)
             case ast.UnaryOp(op=op, operand=operand):
-                return [operand], lambda value: self._unary(op, self._tensor(value, operand))
+                return [operand], lambda values: self._unary(op, self._tensor(values[0], operand))
             case ast.BinOp(left=left, op=op, right=right):
-                return [left, right], lambda a, b: self._binary(op, self._tensor(a, left), self._tensor(b, right))
+                return [left, right], lambda values: self._binary(op, *self._tensors(values, left, right))
             case ast.Compare(left=left, ops=[op], comparators=[right]):
-                return [left, right], lambda a, b: self._compare(op, self._tensor(a, left), self._tensor(b, right))
+                return [left, right], lambda values: self._compare(op, *self._tensors(values, left, right))
             case ast.Attribute(value=inner, attr=name):
-                return [inner], lambda value: self._attribute(value, name, inner)
+                return [inner], lambda values: self._attribute(values[0], name, inner)
             case ast.Call():
                 return self._call(tree)
             case ast.Subscript(value=inner, slice=place):
-                return [inner], lambda value: self._subscript(self._tensor(value, inner), place)
+                return [inner], lambda values: self._subscript(self._tensor(values[0], inner), place)
             case ast.List(elts=items):
-                return items, lambda *values: list(values)
+                return items, list
             case _:
                 raise LanguageError(
-                    f"'{written(tree)}' is {_CONSTRUCTS.get(type(tree), 'a construct')} "
-                    f"that the language does not have"
+                    f"'{written(tree)}' is {_CONSTRUCTS.get(type(tree), 'a construct')} that the language does not have"
                 )
 
     def _constant(self, value: object) -> Value:
@@ -154,6 +158,9 @@ class _Translator:
 
     def _tensor(self, value: Value, tree: ast.expr) -> Node:
         return Call("the expression", (value,), {}, (written(tree),)).node(0)
+
+    def _tensors(self, values: list[Value], left: ast.expr, right: ast.expr) -> tuple[Node, Node]:
+        return self._tensor(values[0], left), self._tensor(values[1], right)
 
     def _unary(self, op: ast.unaryop, value: Node) -> Value:
         if isinstance(op, ast.USub):
@@ -185,11 +192,12 @@ class _Translator:
                 raise LanguageError(f"the operator '{_OPERATORS.get(type(op), '?')}' is not in the language")
 
     def _compare(self, op: ast.cmpop, left: Node, right: Node) -> Value:
-        if type(op) not in COMPARISONS:
+        name = COMPARISONS.get(type(op))
+        if name is None:
             raise LanguageError("where compares with >, >=, < or <=; no other comparison is in the language")
         shape = build.common_shape(left, right, "a comparison")
         spread = (build.spread(left, shape), build.spread(right, shape))
-        return lookup(COMPARISONS[type(op)]).build(Call(COMPARISONS[type(op)], spread, {}))
+        return lookup(name).build(Call(name, spread, {}))
 
     def _attribute(self, value: Value, name: str, tree: ast.expr) -> Value:
         if isinstance(value, Outputs):
@@ -209,9 +217,7 @@ class _Translator:
             case ast.Name(id=name):
                 pass
             case _:
-                raise LanguageError(
-                    f"'{written(tree.func)}(…)' calls something that is not a function of the language"
-                )
+                raise LanguageError(f"'{written(tree.func)}(…)' calls something that is not a function of the language")
         if name in self.variables:
             raise LanguageError(f"'{name}' is a variable and cannot be called; write * or @ to multiply")
         function = lookup(name)
@@ -223,8 +229,8 @@ class _Translator:
             raise LanguageError("'**' unpacks, which the language does not have")
         texts = tuple(map(written, tree.args))
 
-        def combine(*values: Value) -> Value:
-            given = values[: len(tree.args)]
+        def combine(values: list[Value]) -> Value:
+            given = tuple(values[: len(tree.args)])
             named = dict(zip(map(str, keywords), values[len(tree.args) :], strict=True))
             return function.build(Call(name, given, named, texts))
 
@@ -233,9 +239,7 @@ class _Translator:
     def _subscript(self, node: Node, place: ast.expr) -> Value:
         places = place.elts if isinstance(place, ast.Tuple) else [place]
         if len(places) > node.rank:
-            raise ShapeError(
-                f"{len(places)} indices for a tensor with {node.rank} axes: {shape_text(node.shape)}"
-            )
+            raise ShapeError(f"{len(places)} indices for a tensor with {node.rank} axes: {shape_text(node.shape)}")
         axis = 0
         for item in places:
             if isinstance(item, ast.Slice):
@@ -287,9 +291,7 @@ class _Translator:
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
                 return -value
             case _:
-                raise LanguageError(
-                    f"'{written(tree)}' cannot be an index: only constant whole numbers and ':' can"
-                )
+                raise LanguageError(f"'{written(tree)}' cannot be an index: only constant whole numbers and ':' can")
 
 
 def divide(left: Node, right: Node) -> Node:

@@ -140,16 +140,14 @@ class ModularArithmetic:
         """The real part."""
         return _each(lambda x: x.re if isinstance(x, Complex) else x, value)
 
-    def einsum(
-        self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]
-    ) -> Array:
+    def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
         """A product of tensors, two factors at a time."""
         scale = self.number(coefficient)
         if not operands:
             return _shaped([scale], ())
-        remaining = [(_objects(a), labels) for a, labels in operands]
+        remaining: list[tuple[Array, list[int]]] = [(_objects(a), labels) for a, labels in operands]
         while len(remaining) > 1:
-            (a, left), (b, right), *rest = remaining
+            (a, left), (b, right), rest = *remaining[:2], remaining[2:]
             later = set(output).union(*(labels for _, labels in rest))
             kept = [label for label in dict.fromkeys(left + right) if label in later]
             pair = np.einsum(a, left, b, right, kept) % self.prime
@@ -184,9 +182,7 @@ class ModularArithmetic:
             for r in range(count):
                 factor = rows[r][column]
                 if r != column and factor:
-                    rows[r] = [
-                        (x - factor * y) % self.prime for x, y in zip(rows[r], rows[column], strict=True)
-                    ]
+                    rows[r] = [(x - factor * y) % self.prime for x, y in zip(rows[r], rows[column], strict=True)]
         return _shaped([x for row in rows for x in row[count:]], (count, right.shape[1]))
 
     def inverse(self, value: Number) -> Number:

@@ -319,4 +319,3 @@ class Solve(Node):
     def trailing(self) -> Shape:
         """The further axes of the right sides."""
         return self.shape[len(self.unknowns[self.index].shape) :]
-

@@ -7,25 +7,22 @@ between ½ and 2. The same seed gives the same point.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, permutations
-from typing import Any
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.dims import Dim
 from gradwright.core.facts import Facts
-from gradwright.core.nodes import Apply, Direction, Node, Selection, Symbol
+from gradwright.core.nodes import Apply, Direction, Node, Selection, Size, Symbol
 from gradwright.core.walks import postorder
 from gradwright.errors import EvaluationError
 
 Generator = np.random.Generator
 
 
-def choose_sizes(
-    names: Iterable[str], at_least: Sequence[tuple[Dim, Dim]] = (), smallest: int = 3
-) -> dict[str, int]:
+def choose_sizes(names: Iterable[str], at_least: Sequence[tuple[Dim, Dim]] = (), smallest: int = 3) -> dict[str, int]:
     """Distinct sizes for dimension names; in each pair of `at_least` the first is the larger."""
     ordered = list(dict.fromkeys(names))
     for start in range(smallest, smallest + 40):
@@ -35,6 +32,18 @@ def choose_sizes(
             if all(a.evaluate(sizes) >= b.evaluate(sizes) for a, b in at_least):
                 return sizes
     raise EvaluationError("no sizes satisfy the orders that the facts demand of the dimensions")
+
+
+def dimension_names(roots: Iterable[Node]) -> list[str]:
+    """The names of all dimensions in some expressions, those of numbers and offsets included."""
+    dims = [dim for node in postorder(*roots) for dim in (*node.shape, *_further_dims(node))]
+    return list(dict.fromkeys(name for dim in dims for name in dim.names))
+
+
+def _further_dims(node: Node) -> tuple[Dim, ...]:
+    if isinstance(node, Size):
+        return (node.dim,)
+    return (node.offset,) if isinstance(node, Selection) else ()
 
 
 def demanded_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
@@ -55,7 +64,10 @@ def demanded_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
 
 
 def _stiefel_outputs(node: Apply) -> list[tuple[Dim, Dim]]:
-    if "stiefel" not in node.primitive.outputs[node.index].facts or "unitary" in node.primitive.outputs[node.index].facts:
+    if (
+        "stiefel" not in node.primitive.outputs[node.index].facts
+        or "unitary" in node.primitive.outputs[node.index].facts
+    ):
         return []
     return [(node.shape[-2], node.shape[-1])]
 
@@ -68,9 +80,7 @@ def sample(node: Symbol | Direction, sizes: Mapping[str, int], generator: Genera
 
 def draw(shape: tuple[int, ...], facts: Facts, generator: Generator, is_value: bool = True) -> Array:
     """A generic tensor with the given facts; a value has well-placed eigenvalues."""
-    values: Array = generator.normal(size=shape)
-    if "complex" in facts:
-        values = values + 1j * generator.normal(size=shape)
+    values = _normal(shape, facts, generator)
     if "positive" in facts:
         return np.asarray(0.5 + 1.5 * generator.random(size=shape))
     if len(shape) != 2 or shape[0] != shape[1]:
@@ -80,10 +90,13 @@ def draw(shape: tuple[int, ...], facts: Facts, generator: Generator, is_value: b
 
 def tangent_direction(symbol: Symbol, value: Array, generator: Generator) -> Array:
     """A random direction in the tangent space of a variable's set, at a value of it."""
-    raw = generator.normal(size=value.shape)
-    if "complex" in symbol.facts:
-        raw = raw + 1j * generator.normal(size=value.shape)
+    raw = _normal(value.shape, symbol.facts, generator)
     return np.asarray(project_array(raw, symbol.facts, value))
+
+
+def _normal(shape: tuple[int, ...], facts: Facts, generator: Generator) -> Array:
+    values = generator.normal(size=shape)
+    return values + 1j * generator.normal(size=shape) if "complex" in facts else values
 
 
 def project_array(raw: Array, facts: Facts, value: Array) -> Array:
@@ -105,9 +118,19 @@ def project_array(raw: Array, facts: Facts, value: Array) -> Array:
     return raw
 
 
-_TRIANGLES: tuple[tuple[str, Any], ...] = (
-    ("unit_lower", lambda a: np.tril(a, -1)),
-    ("unit_upper", lambda a: np.triu(a, 1)),
+def _strictly_lower(values: Array) -> Array:
+    return np.tril(values, -1)
+
+
+def _strictly_upper(values: Array) -> Array:
+    return np.triu(values, 1)
+
+
+_TRIANGLES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("unit_lower", _strictly_lower),
+    ("unit_upper", _strictly_upper),
+    ("strictly_lower", _strictly_lower),
+    ("strictly_upper", _strictly_upper),
     ("lower", np.tril),
     ("upper", np.triu),
 )

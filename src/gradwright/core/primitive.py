@@ -27,6 +27,7 @@ from gradwright.core.nodes import Apply, Node, Parameter, Shape
 from gradwright.errors import DimensionMismatchError, ShapeError, UnsupportedError
 
 Implementation = str | Callable[..., object]
+Texts = tuple[str, ...] | Callable[..., tuple[str, ...]]
 FactRule = Callable[[int, tuple[Parameter, ...], tuple[Facts, ...]], set[str]]
 
 
@@ -99,8 +100,8 @@ class Primitive:
     signature: str
     summary: str
     identity: tuple[str, ...] = ()
-    definition: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
-    differential: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
+    definition: Texts = ()
+    differential: Texts = ()
     conditions: tuple[str, ...] = ()
     gauge: str = ""
     note: str = ""
@@ -174,9 +175,7 @@ class Primitive:
         kind = self.field if isinstance(self.field, str) else self.field[index]
         return kind == "real" or (kind == "same" and all(arguments_real))
 
-    def facts(
-        self, index: int, parameters: tuple[Parameter, ...], arguments: tuple[Facts, ...]
-    ) -> Facts:
+    def facts(self, index: int, parameters: tuple[Parameter, ...], arguments: tuple[Facts, ...]) -> Facts:
         """What is known of an output, from what is known of the arguments; not yet closed."""
         found = set(self.outputs[index].words)
         if arguments:
@@ -213,9 +212,7 @@ class Primitive:
                     f"{shape_text(left)} and {shape_text(right)}", a, b,
                 )  # fmt: skip
 
-    def _bind_dim(
-        self, sizes: dict[str, Dim], formal: Declaration, shape: Shape, expected: Dim, actual: Dim
-    ) -> None:
+    def _bind_dim(self, sizes: dict[str, Dim], formal: Declaration, shape: Shape, expected: Dim, actual: Dim) -> None:
         name = expected.name
         wanted = expected if name is None else sizes.setdefault(name, actual)
         if wanted != actual:
@@ -236,4 +233,3 @@ def _described(formal: Declaration) -> str:
     kinds = {0: "a scalar", 1: "a vector", 2: "a matrix"}
     kind = kinds.get(len(formal.shape), f"a tensor with {len(formal.shape)} axes")
     return f"{kind} for '{formal.name}'"
-

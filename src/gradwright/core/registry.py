@@ -94,9 +94,7 @@ class Call:
         if axis is None:
             return None
         if not -rank <= axis < rank:
-            raise ShapeError(
-                f"{self.function}: axis {axis} does not exist; the tensor has {rank} axes"
-            )
+            raise ShapeError(f"{self.function}: axis {axis} does not exist; the tensor has {rank} axes")
         return axis % rank
 
 
@@ -165,7 +163,8 @@ def apply_overload(overloads: tuple[Primitive, ...], call: Call, usage: str) -> 
 def read_parts(primitive: Primitive, arguments: tuple[Node, ...]) -> tuple[Node, ...]:
     """The part of each argument that the primitive reads: a triangle, or the Hermitian part."""
     return tuple(
-        _read_part(argument, set(declared.words)) for declared, argument in zip(primitive.inputs, arguments, strict=True)
+        _read_part(argument, set(declared.words))
+        for declared, argument in zip(primitive.inputs, arguments, strict=True)
     )
 
 

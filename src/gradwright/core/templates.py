@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from gradwright.core.build import common_shape, size, spread
 from gradwright.core.contraction import contract, plain, simple
@@ -36,7 +36,7 @@ from gradwright.core.nodes import (
     Symbol,
     Unknown,
 )
-from gradwright.core.primitive import Primitive
+from gradwright.core.primitive import Primitive, Texts
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder
@@ -63,7 +63,7 @@ class Formals:
         return {**{s.name: s for s in values}, **{d.name: d for d in moves}}
 
 
-@lru_cache(maxsize=None)
+@cache
 def formals(primitive: Primitive) -> Formals:
     """The formal symbols of a primitive; complex ones where it may be, so that no conjugate is lost."""
     complex_field = not primitive.real_only
@@ -87,19 +87,19 @@ def _formal(declared: Declaration, complex_field: bool) -> Symbol:
     return Symbol(declared.name, declared.shape, facts)
 
 
-@lru_cache(maxsize=None)
+@cache
 def definition(primitive: Primitive, index: int, parameters: Parameters) -> Node | None:
     """The formula that an output is given by."""
     return _template(primitive, primitive.definition, index, parameters)
 
 
-@lru_cache(maxsize=None)
+@cache
 def stated_differential(primitive: Primitive, index: int, parameters: Parameters) -> Node | None:
     """The differential of an output as the record states it."""
     return _template(primitive, primitive.differential, index, parameters)
 
 
-@lru_cache(maxsize=None)
+@cache
 def identities(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
     """Both sides of each equation that defines a primitive."""
     return tuple(read_equation(text, formals(primitive)) for text in primitive.identity)
@@ -122,9 +122,8 @@ def _tensor(text: str, scope: Formals) -> Node:
     raise IdentityError(f"'{text.strip()}' has several outputs: pick one by its name")
 
 
-def _template(primitive: Primitive, texts: object, index: int, parameters: Parameters) -> Node | None:
+def _template(primitive: Primitive, texts: Texts, index: int, parameters: Parameters) -> Node | None:
     written = texts(*parameters) if callable(texts) else texts
-    assert isinstance(written, tuple)
     if not written:
         return None
     scope = formals(primitive)
@@ -133,9 +132,7 @@ def _template(primitive: Primitive, texts: object, index: int, parameters: Param
     return found
 
 
-def instantiate(
-    template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, Dim], batch: Shape = ()
-) -> Node:
+def instantiate(template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, Dim], batch: Shape = ()) -> Node:
     """A template with nodes put for its leaves and dimensions for its dimension names.
 
     Args:
@@ -162,9 +159,7 @@ def instantiate(
     return done[template] if template in lifted else _spread(done[template], batch)
 
 
-def _instance(
-    node: Node, done: Mapping[Node, Node], lifted: set[Node], dims: Mapping[str, Dim], batch: Shape
-) -> Node:
+def _instance(node: Node, done: Mapping[Node, Node], lifted: set[Node], dims: Mapping[str, Dim], batch: Shape) -> Node:
     match node:
         case Contract():
             return _contract_instance(node, done, lifted, dims, batch)
@@ -194,8 +189,7 @@ def _contract_instance(
     extra = tuple((count + place,) for place in range(len(batch)))
     labels = {**dict(enumerate(dim.substitute(dims) for dim in node.dims))}
     factors = [
-        Factor(done[f.node], (*extra, *f.groups) if f.node in lifted else f.groups, f.conj)
-        for f in node.factors
+        Factor(done[f.node], (*extra, *f.groups) if f.node in lifted else f.groups, f.conj) for f in node.factors
     ]
     if node not in lifted:
         return contract(node.coefficient, factors, node.output, labels)
@@ -243,4 +237,3 @@ def _leaf_instance(node: Node, dims: Mapping[str, Dim]) -> Node:
             return HalfVectorisation(node.dim.substitute(dims))
         case _:
             return node
-

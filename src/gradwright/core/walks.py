@@ -75,9 +75,7 @@ def substitute(root: Node, replacements: Mapping[Node, Node]) -> Node:
     return _substitute(root, dict(replacements), others, holes)
 
 
-def _substitute(
-    root: Node, replacements: Mapping[Node, Node], under_binder: Mapping[Node, Node], holes: bool
-) -> Node:
+def _substitute(root: Node, replacements: Mapping[Node, Node], under_binder: Mapping[Node, Node], holes: bool) -> Node:
     done: dict[Node, Node] = dict(replacements)
     for node in postorder(root):
         if node in done:
@@ -89,12 +87,9 @@ def _substitute(
     return done[root]
 
 
-def _substitute_solve(
-    node: Solve, done: Mapping[Node, Node], under_binder: Mapping[Node, Node]
-) -> Node:
+def _substitute_solve(node: Solve, done: Mapping[Node, Node], under_binder: Mapping[Node, Node]) -> Node:
     equations = tuple(
-        Equation(_substitute(e.operator, under_binder, under_binder, holes=False), e.space)
-        for e in node.equations
+        Equation(_substitute(e.operator, under_binder, under_binder, holes=False), e.space) for e in node.equations
     )
     return Solve(node.unknowns, equations, tuple(done[side] for side in node.right_sides), node.index)
 

@@ -15,9 +15,9 @@ from gradwright.core.sums import add
 from gradwright.core.walks import free_leaves
 from gradwright.diff.differential import differential, direction
 from gradwright.errors import DerivationError
+from gradwright.linear.collect import collect
 from gradwright.linear.forms import identity_tensor, jacobian, push, transpose
 from gradwright.linear.projection import is_structured, project_tangent
-from gradwright.simplify.collect import collect
 from gradwright.simplify.expansion import expand_tensors
 from gradwright.simplify.pipeline import simplify
 
@@ -34,12 +34,13 @@ def vjp(node: Node, variable: Symbol, cotangent: Node) -> Node:
 
 def vjps(nodes: tuple[Node, ...], variables: tuple[Symbol, ...], cotangents: tuple[Node, ...]) -> dict[Node, Node]:
     """The vector-Jacobian products of several outputs with respect to several variables."""
-    directions = {v: direction(v) for v in variables}
+    moves = tuple(map(direction, variables))
+    directions: dict[Node, Node] = dict(zip(variables, moves, strict=True))
     parts: dict[Node, list[Node]] = {v: [] for v in variables}
     for node, cotangent in zip(nodes, cotangents, strict=True):
         form = simplify(differential(node, directions))
-        arrived = transpose(form, cotangent, directions.values())
-        for variable, moved in directions.items():
+        arrived = transpose(form, cotangent, moves)
+        for variable, moved in zip(variables, moves, strict=True):
             parts[variable].append(arrived[moved])
     return {v: _finished(parts[v], v) for v in variables}
 

@@ -16,10 +16,9 @@ from gradwright.core.declarations import Declaration, check_name, parse_declarat
 from gradwright.core.dims import Dim
 from gradwright.core.facts import closure
 from gradwright.core.language import parse_text, translate
-from gradwright.core.nodes import Node, Size
+from gradwright.core.nodes import Node
 from gradwright.core.registry import FUNCTIONS, Outputs
 from gradwright.core.signature import Signature
-from gradwright.core.walks import postorder
 from gradwright.errors import (
     AmbiguousShapeError,
     DeclarationError,
@@ -62,14 +61,12 @@ def parse_expression(text: str, declarations: Mapping[str, str]) -> Parsed:
     return _inferred(text, tree, declared, names)
 
 
-def read_declaration(name: str, text: str) -> Declaration:
+def read_declaration(name: str, text: object) -> Declaration:
     """Read the declaration of a variable that may occur in a text."""
     check_name(name)
     if name in FUNCTIONS or name == "pi":
         kind = "a function" if name in FUNCTIONS else "a constant"
-        raise DeclarationError(
-            f"'{name}' is {kind} of the language and cannot be a variable; choose another name"
-        )
+        raise DeclarationError(f"'{name}' is {kind} of the language and cannot be a variable; choose another name")
     if not isinstance(text, str):
         raise DeclarationError(
             f"the declaration of '{name}' has to be a text such as 'n n symmetric' (empty for a "
@@ -82,8 +79,7 @@ def _check_dims(signature: Signature) -> None:
     both = [name for name in signature.names if name in signature.dims]
     if both:
         raise DeclarationError(
-            f"'{both[0]}' is declared as a variable and used as a dimension; give one of them "
-            f"another name"
+            f"'{both[0]}' is declared as a variable and used as a dimension; give one of them another name"
         )
 
 
@@ -235,10 +231,3 @@ def _argument_facts(tree: ast.expr, names: Sequence[str]) -> dict[str, set[str]]
                 if isinstance(argument, ast.Name) and argument.id in found and fact:
                     found[argument.id].add(fact)
     return found
-
-
-def sizes_used(node: Node) -> set[str]:
-    """The dimension names on which the value depends by themselves."""
-    return {name for n in postorder(node) if isinstance(n, Size) for name in n.dim.names}
-
-

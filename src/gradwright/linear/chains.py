@@ -151,4 +151,3 @@ def adjoint(node: Node) -> Node:
     """The conjugate transpose of a matrix."""
     dims = dict(enumerate(node.shape))
     return contract(1, [plain(node, (0, 1), not node.real)], simple((1, 0)), dims)
-

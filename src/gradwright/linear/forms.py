@@ -100,9 +100,7 @@ def _pushed(node: Node, done: Mapping[Node, Node], trailing: Shape) -> Node:
         case Add():
             return add(done[term] for term in node.terms if term in done)
         case Solve():
-            sides = tuple(
-                done.get(side, zero((*side.shape, *trailing))) for side in node.right_sides
-            )
+            sides = tuple(done.get(side, zero((*side.shape, *trailing))) for side in node.right_sides)
             return Solve(node.unknowns, node.equations, sides, node.index)
         case Apply() if node.primitive.linear_in:
             return _push_apply(node, done, trailing)
@@ -113,9 +111,7 @@ def _pushed(node: Node, done: Mapping[Node, Node], trailing: Shape) -> Node:
 def _push_contract(node: Contract, done: Mapping[Node, Node], trailing: Shape) -> Node:
     count = len(node.dims)
     extra = tuple((count + place,) for place in range(len(trailing)))
-    factors = [
-        Factor(done[f.node], (*f.groups, *extra), f.conj) if f.node in done else f for f in node.factors
-    ]
+    factors = [Factor(done[f.node], (*f.groups, *extra), f.conj) if f.node in done else f for f in node.factors]
     dims = dict(enumerate((*node.dims, *trailing)))
     return contract(node.coefficient, factors, (*node.output, *extra), dims)
 
@@ -132,8 +128,7 @@ def _push_apply(node: Apply, done: Mapping[Node, Node], trailing: Shape) -> Node
     if not trailing:
         return Apply(node.primitive, node.parameters, tuple(arguments), node.index)
     batched = tuple(
-        _trailing_first(a, len(trailing)) if p == places[0] else _repeated(a, trailing)
-        for p, a in enumerate(arguments)
+        _trailing_first(a, len(trailing)) if p == places[0] else _repeated(a, trailing) for p, a in enumerate(arguments)
     )
     return _trailing_last(Apply(node.primitive, node.parameters, batched, node.index), len(trailing))
 
@@ -195,9 +190,7 @@ def solve_adjoint(node: Solve, cotangent: Node, touched: set[Node]) -> list[tupl
     """
     adjoint = adjoint_solve(node)
     sides = tuple(
-        project_space(cotangent, unknown.space)
-        if place == node.index
-        else zero((*unknown.shape, *node.trailing))
+        project_space(cotangent, unknown.space) if place == node.index else zero((*unknown.shape, *node.trailing))
         for place, unknown in enumerate(node.unknowns)
     )
     return [
@@ -209,21 +202,16 @@ def solve_adjoint(node: Solve, cotangent: Node, touched: set[Node]) -> list[tupl
 
 def adjoint_solve(node: Solve) -> Solve:
     """The same equations with the adjoint operator; the right sides are zero."""
-    multipliers = [
-        Hole(place, e.operator.shape, e.operator.real) for place, e in enumerate(node.equations)
-    ]
+    multipliers = [Hole(place, e.operator.shape, e.operator.real) for place, e in enumerate(node.equations)]
     holes = _holes(node)
     adjoints: list[list[Node]] = [[] for _ in holes]
     for equation, multiplier in zip(node.equations, multipliers, strict=True):
         parts = transpose(equation.operator, multiplier, holes)
         for place, hole in enumerate(holes):
             adjoints[place].append(parts[hole])
-    unknowns = tuple(
-        Unknown(e.operator.shape, e.space, e.operator.real) for e in node.equations
-    )
+    unknowns = tuple(Unknown(e.operator.shape, e.space, e.operator.real) for e in node.equations)
     equations = tuple(
-        Equation(add(parts), unknown.space)
-        for parts, unknown in zip(adjoints, node.unknowns, strict=True)
+        Equation(add(parts), unknown.space) for parts, unknown in zip(adjoints, node.unknowns, strict=True)
     )
     zeros = tuple(zero(unknown.shape) for unknown in node.unknowns)
     return Solve(unknowns, equations, zeros, 0)
@@ -252,4 +240,3 @@ def _name(leaf: Leaf) -> str:
 
 def _not_linear(node: Node) -> AssertionError:
     return AssertionError(f"a linear form contains {type(node).__name__}, which is not linear")
-

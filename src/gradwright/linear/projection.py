@@ -75,7 +75,8 @@ def _mirror_fact(node: Node, sign: int, conj: bool) -> str:
 def _masked(node: Node, weights: tuple[int, int, int]) -> Node:
     if node.rank == 2:
         return masked(node, *weights)
-    mask = Mask(*map(Fraction, weights), (node.shape[0], node.shape[1]))
+    below, on, above = map(Fraction, weights)
+    mask = Mask(below, on, above, (node.shape[0], node.shape[1]))
     labels = range(node.rank)
     return product_of([(mask, (0, 1)), (node, labels)], labels)
 

@@ -91,4 +91,3 @@ def _around(term: Node) -> Pair | None:
         else:
             return None
     return left, right
-

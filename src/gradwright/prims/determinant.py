@@ -22,8 +22,8 @@ def adjugate_matrix(X: np.ndarray) -> np.ndarray:
     n = s.shape[-1]
     others = np.stack([np.prod(np.delete(s, k, axis=-1), axis=-1) for k in range(n)], axis=-1)
     phase = np.linalg.det(U) * np.linalg.det(Vh)
-    return np.conj(np.swapaxes(Vh, -1, -2)) * (phase[..., None] * others)[..., None, :] @ np.conj(
-        np.swapaxes(U, -1, -2)
+    return (
+        np.conj(np.swapaxes(Vh, -1, -2)) * (phase[..., None] * others)[..., None, :] @ np.conj(np.swapaxes(U, -1, -2))
     )
 
 

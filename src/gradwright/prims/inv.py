@@ -3,14 +3,18 @@
 from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
+_KEPT = (
+    "symmetric", "skew", "hermitian", "lower", "upper", "unit_lower", "unit_upper", "diagonal", "spd",
+    "orthogonal", "unitary",
+)  # fmt: skip
+
 inv = Primitive(
     name="inv",
     signature="X: ... n n -> Y: ... n n invertible",
     summary="the inverse of a square matrix",
     identity=("Y @ X = eye(n)",),
     conditions=("{X} is invertible",),
-    preserves=("symmetric", "skew", "hermitian", "lower", "upper", "unit_lower", "unit_upper", "diagonal",
-               "spd", "orthogonal", "unitary"),  # fmt: skip
+    preserves=_KEPT,
     numpy="numpy.linalg.inv",
     torch="torch.linalg.inv",
     jax="jax.numpy.linalg.inv",

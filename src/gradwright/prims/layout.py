@@ -98,8 +98,7 @@ def reshape(call: Call) -> Node:
     node = call.node(0)
     if product(node.shape) != product(shape):
         raise ShapeError(
-            f"reshape cannot make {shape_text(tuple(shape))} of {shape_text(node.shape)}: "
-            f"the numbers of entries differ"
+            f"reshape cannot make {shape_text(tuple(shape))} of {shape_text(node.shape)}: the numbers of entries differ"
         )
     flat = node if node.rank == 1 else build.group_axes(node, [range(node.rank)])
     return build.split_axis(flat, [shape])
@@ -150,7 +149,7 @@ def einsum(call: Call) -> Node:
     for letters, node in zip(inputs, nodes, strict=True):
         if len(letters) != node.rank:
             raise ShapeError(
-                f'einsum "{pattern}": \'{letters}\' names {len(letters)} axes, and the tensor is '
+                f"einsum \"{pattern}\": '{letters}' names {len(letters)} axes, and the tensor is "
                 f"{shape_text(node.shape)}"
             )
     numbers = {letter: place for place, letter in enumerate(dict.fromkeys("".join(inputs)))}
@@ -171,5 +170,5 @@ def _read_pattern(pattern: str) -> tuple[list[str], str]:
         output = "".join(sorted(x for x in set(letters) if letters.count(x) == 1))
     unknown = [letter for letter in output if letter not in left]
     if unknown:
-        raise LanguageError(f'einsum "{pattern}": \'{unknown[0]}\' is in the output and in no input')
+        raise LanguageError(f"einsum \"{pattern}\": '{unknown[0]}' is in the output and in no input")
     return inputs, output

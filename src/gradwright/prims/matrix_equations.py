@@ -1,8 +1,8 @@
 """Linear matrix equations, which are `Solve` nodes as they stand, and Riccati's equations.
 
-    sylvester   A X + X B = C             lyapunov   A X + X Aᴴ = Q        stein   X − A X Aᴴ = Q
-    care        Aᴴ X + X A − X B R⁻¹ Bᴴ X + Q = 0
-    dare        X = Aᴴ X A − Aᴴ X B (R + Bᴴ X B)⁻¹ Bᴴ X A + Q
+sylvester   A X + X B = C             lyapunov   A X + X Aᴴ = Q        stein   X − A X Aᴴ = Q
+care        Aᴴ X + X A − X B R⁻¹ Bᴴ X + Q = 0
+dare        X = Aᴴ X A − Aᴴ X B (R + Bᴴ X B)⁻¹ Bᴴ X A + Q
 """
 
 from __future__ import annotations

@@ -172,7 +172,11 @@ matrix_exp = Primitive(
     differential=("matrix_exp_difference(X, dX, X)",),
     preserves=(*_SPECTRAL, "lower", "upper"),
     fact_rule=lambda index, parameters, facts: (
-        {"spd"} if "hermitian" in facts[0] else {"unitary"} if "skew" in facts[0] and "complex" not in facts[0] else set()
+        {"spd"}
+        if "hermitian" in facts[0]
+        else {"unitary"}
+        if "skew" in facts[0] and "complex" not in facts[0]
+        else set()
     ),
     inverse="logm",
     numpy=exponential,

@@ -9,7 +9,7 @@ from gradwright.core import build
 from gradwright.core.build import as_number, size
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Add, Contract, Node, Size
-from gradwright.core.registry import Call, formula
+from gradwright.core.registry import Call, Value, formula
 from gradwright.errors import LanguageError, ShapeError
 
 
@@ -67,10 +67,10 @@ def zeros(call: Call) -> Node:
 def concatenate(call: Call) -> Node:
     """Tensors joined along an axis, the first by default."""
     call.expect(1, 99, ("axis",), "concatenate(x, y, axis=0)")
-    values = call.positional
-    if len(values) == 1 and isinstance(values[0], list):
-        inner = Call(call.function, tuple(values[0]), call.keywords, ())
-        return concatenate.build(inner)
+    listed = call.positional[0]
+    if len(call.positional) == 1 and isinstance(listed, list):
+        call = Call(call.function, tuple(listed), call.keywords)
+        call.expect(1, 99, ("axis",), "concatenate([x, y], axis=0)")
     nodes = call.nodes()
     if any(not node.rank for node in nodes):
         raise ShapeError("concatenate joins vectors, matrices or tensors, and one of these is a scalar")
@@ -92,8 +92,10 @@ def block(call: Call) -> Node:
     return build.concatenate([_row(call, row) for row in lists if row is not None], 0)
 
 
-def _row(call: Call, entries: list[object]) -> Node:
-    nodes = Call(call.function, tuple(entries), {}, ()).nodes()  # type: ignore[arg-type]
+def _row(call: Call, entries: list[Value]) -> Node:
+    nodes = Call(call.function, tuple(entries), {}).nodes()
+    if not nodes:
+        raise LanguageError("block takes rows that are not empty: block([[A, B], [C, D]])")
     if any(not node.rank for node in nodes):
         raise ShapeError("block joins vectors or matrices, and one of these is a scalar")
     return build.concatenate(nodes, nodes[0].rank - 1)

@@ -105,13 +105,13 @@ relu = Primitive(
 )
 
 
-def _pairwise(name: str, **fields: object) -> Primitive:
-    return Primitive(name=name, signature="a: ..., b: ... -> y: ...", real_only=True, **fields)  # type: ignore[arg-type]
+PAIR = "a: ..., b: ... -> y: ..."
 
-
-greater = _pairwise(
-    "greater",
+greater = Primitive(
+    name="greater",
+    signature=PAIR,
     summary="1 where a > b, else 0",
+    real_only=True,
     definition=("(1 + sign(a - b)) / 2",),
     differential=("0 * da",),
     field="real",
@@ -119,9 +119,11 @@ greater = _pairwise(
     numpy=indicator_greater,
     samples=(Sample("a: n, b: n"),),
 )
-greater_equal = _pairwise(
-    "greater_equal",
+greater_equal = Primitive(
+    name="greater_equal",
+    signature=PAIR,
     summary="1 where a ≥ b, else 0",
+    real_only=True,
     definition=("(1 + sign(a - b)) / 2",),
     differential=("0 * da",),
     field="real",
@@ -129,22 +131,24 @@ greater_equal = _pairwise(
     numpy=indicator_greater_equal,
     samples=(Sample("a: n, b: n"),),
 )
-equal = _pairwise(
-    "equal",
+equal = Primitive(
+    name="equal",
+    signature=PAIR,
     summary="1 where a = b, else 0",
+    real_only=True,
     differential=("0 * da",),
     field="real",
     fact_rule=lambda index, parameters, facts: {"nonnegative"},
     numpy=indicator_equal,
     samples=(Sample("a: n, b: n"),),
 )
-maximum = _pairwise(
-    "maximum",
+maximum = Primitive(
+    name="maximum",
+    signature=PAIR,
     summary="the larger of two entries",
+    real_only=True,
     definition=("(a + b + abs(a - b)) / 2",),
-    differential=(
-        "(greater(a, b) + greater_equal(a, b)) / 2 * da + (greater(b, a) + greater_equal(b, a)) / 2 * db",
-    ),
+    differential=("(greater(a, b) + greater_equal(a, b)) / 2 * da + (greater(b, a) + greater_equal(b, a)) / 2 * db",),
     note="maximum has a kink where both sides are equal; there each side gets half",
     fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & (facts[0] | facts[1]),
     numpy="numpy.maximum",
@@ -153,13 +157,13 @@ maximum = _pairwise(
     notation=Notation(name="max"),
     samples=(Sample("a: n, b: n"),),
 )
-minimum = _pairwise(
-    "minimum",
+minimum = Primitive(
+    name="minimum",
+    signature=PAIR,
     summary="the smaller of two entries",
+    real_only=True,
     definition=("(a + b - abs(a - b)) / 2",),
-    differential=(
-        "(greater(b, a) + greater_equal(b, a)) / 2 * da + (greater(a, b) + greater_equal(a, b)) / 2 * db",
-    ),
+    differential=("(greater(b, a) + greater_equal(b, a)) / 2 * da + (greater(a, b) + greater_equal(a, b)) / 2 * db",),
     note="minimum has a kink where both sides are equal; there each side gets half",
     fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & facts[0] & facts[1],
     numpy="numpy.minimum",

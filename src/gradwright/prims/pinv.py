@@ -21,9 +21,7 @@ pinv = Primitive(
     name="pinv",
     signature="X: n m -> Y: m n",
     summary="the Moore–Penrose inverse",
-    differential=(
-        "-Y @ dX @ Y + Y @ Y.H @ dX.H @ (eye(n) - X @ Y) + (eye(m) - Y @ X) @ dX.H @ Y.H @ Y",
-    ),
+    differential=("-Y @ dX @ Y + Y @ Y.H @ dX.H @ (eye(n) - X @ Y) + (eye(m) - Y @ X) @ dX.H @ Y.H @ Y",),
     conditions=("{X} has constant rank",),
     preserves=("symmetric", "hermitian", "diagonal", "spd", "psd"),
     numpy="numpy.linalg.pinv",

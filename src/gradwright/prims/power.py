@@ -41,11 +41,15 @@ def _power_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Fac
     return found
 
 
+def _power_differential(k: Fraction) -> tuple[str]:
+    return (f"({k}) * x ** ({k - 1}) * dx",)
+
+
 power = Primitive(
     name="power",
     signature="x: ... -> y: ...",
     summary="every entry to a constant power",
-    differential=lambda k: (f"({k}) * x ** ({k - 1}) * dx",),
+    differential=_power_differential,
     fact_rule=_power_facts,
     numpy=raise_entries,
     samples=(Sample("x: n positive", (Fraction(3, 2),)), Sample("x: n m", (Fraction(3),))),

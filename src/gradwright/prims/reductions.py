@@ -10,7 +10,7 @@ import numpy as np
 from gradwright.core import build
 from gradwright.core.dims import product
 from gradwright.core.nodes import Apply, Node
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import Implementation, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
 from gradwright.errors import ShapeError
 
@@ -45,7 +45,7 @@ norm = Primitive(
 )
 
 
-def _extremum(name: str, numpy: object, torch: str) -> Primitive:
+def _extremum(name: str, numpy: Implementation, torch: str) -> Primitive:
     return Primitive(
         name=name,
         signature="x: ... n -> y: ...",
@@ -54,7 +54,7 @@ def _extremum(name: str, numpy: object, torch: str) -> Primitive:
         note=f"{name} has a kink where it is attained twice; there the tied entries share equally",
         fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & facts[0],
         real_only=True,
-        numpy=numpy,  # type: ignore[arg-type]
+        numpy=numpy,
         torch=torch,
         notation=Notation(name=name),
         samples=(Sample("x: n"),),
@@ -148,4 +148,3 @@ def cumsum(call: Call) -> Node:
     if axis is None and node.rank != 1:
         raise ShapeError("cumsum of a tensor with several axes needs one: cumsum(X, axis=0)")
     return build.cumulative_sum(node, axis or 0)
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gradwright.core import build
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
@@ -10,21 +12,21 @@ from gradwright.errors import ShapeError
 from gradwright.prims.reductions import register_reduction
 
 
-def logsumexp_entries(x):  # noqa: ANN001, ANN201
+def logsumexp_entries(x: np.ndarray) -> np.ndarray:
     """`log Σ exp(x)` along the last axis, the maximum taken out."""
     from scipy.special import logsumexp
 
-    return logsumexp(x, axis=-1)
+    return np.asarray(logsumexp(x, axis=-1))
 
 
-def softmax_entries(x):  # noqa: ANN001, ANN201
+def softmax_entries(x: np.ndarray) -> np.ndarray:
     """`exp(x) / Σ exp(x)` along the last axis, the maximum taken out."""
     from scipy.special import softmax
 
     return softmax(x, axis=-1)
 
 
-def log_softmax_entries(x):  # noqa: ANN001, ANN201
+def log_softmax_entries(x: np.ndarray) -> np.ndarray:
     """`x − log Σ exp(x)` along the last axis."""
     from scipy.special import log_softmax
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
@@ -29,53 +31,51 @@ def solve_by_factor(B: np.ndarray, L: np.ndarray) -> np.ndarray:
     return cho_solve((L, True), B)
 
 
-def _solves(
-    name: str, inputs: tuple[str, str], identity: str, numpy: object, torch: str, **fields: object
-) -> tuple[Primitive, Primitive]:
-    """The records for a matrix and for a vector on the right."""
-    both = []
-    for columns in ("n m", "n"):
-        inside = ", ".join(f"{d}{columns}" if d.startswith("B") else d for d in inputs)
-        both.append(
-            Primitive(
-                name=name, signature=f"{inside} -> Y: {columns}", identity=(identity,), numpy=numpy,
-                torch=torch, samples=(Sample(inside),), **fields,
-            )  # type: ignore[arg-type]  # fmt: skip
-        )
-    return both[0], both[1]
-
-
-solve = _solves(
-    "solve",
-    ("A: n n", "B: "),
-    "A @ Y = B",
-    solve_system,
-    "torch.linalg.solve",
+solve = Primitive(
+    name="solve",
+    signature="A: n n, B: n m -> Y: n m",
     summary="the solution Y of A Y = B",
+    identity=("A @ Y = B",),
     conditions=("{A} is invertible",),
+    numpy=solve_system,
+    torch="torch.linalg.solve",
     notation=Notation(text="{A}⁻¹ {B}", latex="{A}^{-1} {B}", name="solve"),
+    samples=(Sample("A: n n, B: n m"),),
     error_samples=(ErrorSample("solve(A, B)", "A: n n, B: m n", "dimension"),),
 )
-solve_triangular = _solves(
-    "solve_triangular",
-    ("L: n n lower", "B: "),
-    "L @ Y = B",
-    solve_lower,
-    "torch.linalg.solve_triangular",
+solve_triangular = Primitive(
+    name="solve_triangular",
+    signature="L: n n lower, B: n m -> Y: n m",
     summary="the solution Y of L Y = B, L lower triangular",
+    identity=("L @ Y = B",),
     conditions=("{L} has no zero on its diagonal",),
+    numpy=solve_lower,
+    torch="torch.linalg.solve_triangular",
     notation=Notation(name="solve_triangular"),
+    samples=(Sample("L: n n lower, B: n m"),),
 )
-cholesky_solve = _solves(
-    "cholesky_solve",
-    ("B: ", "L: n n lower"),
-    "L @ L.H @ Y = B",
-    solve_by_factor,
-    "torch.cholesky_solve",
+cholesky_solve = Primitive(
+    name="cholesky_solve",
+    signature="B: n m, L: n n lower -> Y: n m",
     summary="the solution Y of L Lᴴ Y = B, L lower triangular",
+    identity=("L @ L.H @ Y = B",),
     conditions=("{L} has no zero on its diagonal",),
+    numpy=solve_by_factor,
+    torch="torch.cholesky_solve",
     notation=Notation(name="cholesky_solve"),
+    samples=(Sample("B: n m, L: n n lower"),),
 )
 
-for _overloads in (solve, solve_triangular, cholesky_solve):
-    register_primitive(*_overloads)
+
+def with_vector(primitive: Primitive) -> Primitive:
+    """The same system with a vector on the right."""
+    samples = tuple(replace(s, declarations=_vector_text(s.declarations)) for s in primitive.samples)
+    return replace(primitive, signature=_vector_text(primitive.signature), samples=samples, error_samples=())
+
+
+def _vector_text(declarations: str) -> str:
+    return declarations.replace("n m", "n")
+
+
+for _primitive in (solve, solve_triangular, cholesky_solve):
+    register_primitive(_primitive, with_vector(_primitive))

@@ -63,9 +63,7 @@ _eigh = Primitive(
 )
 _generalised = Primitive(
     name="eigh",
-    signature=(
-        "A: n n hermitian, B: n n spd -> eigenvalues: n real, eigenvectors: n n invertible"
-    ),
+    signature=("A: n n hermitian, B: n n spd -> eigenvalues: n real, eigenvectors: n n invertible"),
     summary="the generalised eigenvalue problem A V = B V Λ, Vᴴ B V = I",
     identity=(
         "A @ eigenvectors = B @ eigenvectors @ diag(eigenvalues)",
@@ -99,9 +97,7 @@ _eig = Primitive(
 )
 _svd = Primitive(
     name="svd",
-    signature=(
-        "A: n m -> U: n min(n,m) stiefel, S: min(n,m) real, V: m min(n,m) stiefel"
-    ),
+    signature=("A: n m -> U: n min(n,m) stiefel, S: min(n,m) real, V: m min(n,m) stiefel"),
     summary="the thin singular value decomposition A = U diag(S) Vh, S descending",
     identity=("U @ diag(S) @ V.H = A",),
     conditions=("the singular values of {A} are distinct and not zero",),

@@ -11,9 +11,7 @@ def lift_broadcasts(node: Node) -> Node:
     """`f(u spread over an axis)` is `f(u)` spread over it."""
     if not isinstance(node, Apply) or not node.primitive.elementwise or not node.rank:
         return node
-    constant = [
-        axis for axis in range(node.rank) if all(_is_constant(argument, axis) for argument in node.arguments)
-    ]
+    constant = [axis for axis in range(node.rank) if all(_is_constant(argument, axis) for argument in node.arguments)]
     if not constant:
         return node
     kept = [axis for axis in range(node.rank) if axis not in constant]

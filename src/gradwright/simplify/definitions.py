@@ -29,7 +29,7 @@ def _expand(node: Node) -> Node:
     if template is None:
         return node
     batch, dims = node.primitive.bind(tuple(argument.shape for argument in node.arguments))
-    leaves = dict(zip(formals(node.primitive).inputs, node.arguments, strict=True))
+    leaves: dict[Node, Node] = dict(zip(formals(node.primitive).inputs, node.arguments, strict=True))
     return expand_definitions(instantiate(template, leaves, dims, batch))
 
 

@@ -24,7 +24,7 @@ from gradwright.core.modular import (
     UndecidableError,
 )
 from gradwright.core.nodes import Apply, Direction, Hole, Node, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, sample
+from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.primitive import shape_text
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import GradwrightError, ShapeError
@@ -85,7 +85,7 @@ def proved_equal(left: Node, right: Node) -> bool:
 def _equal_modulo_primes(left: Node, right: Node) -> bool:
     roots = expand_definitions(left), expand_definitions(right)
     leaves = list(dict.fromkeys((*free_leaves(roots[0]), *free_leaves(roots[1]))))
-    names = sorted({n for root in roots for node in postorder(root) for d in node.shape for n in d.names})
+    names = sorted(dimension_names((*roots, *leaves)))
     found = 0
     for trial in range(TRIALS):
         sizes = choose_sizes(names, demanded_orders(roots), smallest=2 if trial % 2 else 3)
@@ -187,12 +187,13 @@ def _exponentials(roots: tuple[Node, ...]) -> list[Apply]:
 
 def _by_floats(left: Node, right: Node, suspicion: str) -> Equality:
     leaves = [n for n in dict.fromkeys((*free_leaves(left), *free_leaves(right))) if not isinstance(n, Hole)]
-    names = sorted({n for root in (left, right) for node in postorder(root) for d in node.shape for n in d.names})
+    names = sorted(dimension_names((left, right)))
     worst = 0.0
     for seed in range(FLOAT_POINTS):
         sizes = choose_sizes(names, demanded_orders((left, right)))
         generator = np.random.default_rng(seed)
-        values = {leaf: sample(leaf, sizes, generator) for leaf in leaves if isinstance(leaf, Symbol | Direction)}
+        named = [leaf for leaf in leaves if isinstance(leaf, Symbol | Direction)]
+        values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator) for leaf in named}
         try:
             a, b = evaluate_all((left, right), values, sizes)
         except GradwrightError as error:
@@ -200,7 +201,7 @@ def _by_floats(left: Node, right: Node, suspicion: str) -> Equality:
         scale = max(float(np.max(np.abs(a), initial=0)), float(np.max(np.abs(b), initial=0)), 1e-300)
         difference = float(np.max(np.abs(a - b), initial=0)) / scale
         if difference > TOLERANCE:
-            point = {leaf.name: value for leaf, value in values.items() if isinstance(leaf, Symbol | Direction)}
+            point = {leaf.name: values[leaf] for leaf in named}
             return Equality("refuted", f"the sides differ by {difference:.1g} at a point", point, difference)
         worst = max(worst, difference)
     return Equality("undecided", f"{suspicion}; at {FLOAT_POINTS} points they agree to {worst:.1g}")

@@ -1,12 +1,12 @@
 """Inverses, found by what they satisfy: any primitive with `Y X = I` is one.
 
-    (X⁻¹)⁻¹ = X     (Xᵀ)⁻¹ = (X⁻¹)ᵀ     (c X)⁻¹ = c⁻¹ X⁻¹     diag(v)⁻¹ = diag(1/v)     Q⁻¹ = Qᴴ
+(X⁻¹)⁻¹ = X     (Xᵀ)⁻¹ = (X⁻¹)ᵀ     (c X)⁻¹ = c⁻¹ X⁻¹     diag(v)⁻¹ = diag(1/v)     Q⁻¹ = Qᴴ
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 
 from gradwright.core.build import identity
 from gradwright.core.canonical import as_product
@@ -20,7 +20,7 @@ from gradwright.prims.power import raise_to
 MINUS_ONE = Fraction(-1)
 
 
-@lru_cache(maxsize=None)
+@cache
 def is_inverse(primitive: Primitive) -> bool:
     """Whether the primitive is defined as the inverse of its only argument."""
     if len(primitive.identity) != 1 or len(primitive.inputs) != 1 or len(primitive.inputs[0].shape) != 2:
@@ -106,4 +106,3 @@ def _of_diagonal(matrix: Contract) -> Node:
     dims = {0: matrix.shape[0]}
     placed = [Factor(f.node, ((0,),) if f.node.rank else (), f.conj) for f in factors]
     return contract(1 / matrix.coefficient, placed, ((0,), (0,)), dims)
-

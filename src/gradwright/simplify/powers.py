@@ -1,6 +1,6 @@
 """Powers in products: equal bases on equal axes merge, and squares of norms become inner products.
 
-    x ∘ x⁻¹ = 1     u^a ∘ u^b = u^(a+b)     Σ u² = u · u     ‖x‖² = x · x     |x|² = x²
+x ∘ x⁻¹ = 1     u^a ∘ u^b = u^(a+b)     Σ u² = u · u     ‖x‖² = x · x     |x|² = x²
 """
 
 from __future__ import annotations

@@ -181,9 +181,7 @@ def _inner_labels_free(node: Contract, pattern: Contract, labels: dict[int, int]
     return elsewhere.isdisjoint(inner)
 
 
-def _replace(
-    node: Contract, relation: Relation, labels: dict[int, int], used: list[int], flip: bool
-) -> Node:
+def _replace(node: Contract, relation: Relation, labels: dict[int, int], used: list[int], flip: bool) -> Node:
     pattern = relation.pattern
     inner = {labels[label] for label in range(len(pattern.dims)) if (label,) not in pattern.output}
     groups = tuple(tuple(labels[label] for label in group) for group in pattern.output)

@@ -1,15 +1,15 @@
 """Forms that do not overflow: found in the expression, whoever wrote it.
 
-    log(1 + eˣ) = softplus(x)     1 / (1 + eˣ) = σ(−x)     eˣ / (1 + eˣ) = σ(x)
-    log Σ eˣ = logsumexp(x)       eˣ / Σ eˣ = softmax(x)   log softmax(x) = log_softmax(x)
-    log det(X) = logdet(X)        log(1 + x) = log1p(x)    eˣ − 1 = expm1(x)
+log(1 + eˣ) = softplus(x)     1 / (1 + eˣ) = σ(−x)     eˣ / (1 + eˣ) = σ(x)
+log Σ eˣ = logsumexp(x)       eˣ / Σ eˣ = softmax(x)   log softmax(x) = log_softmax(x)
+log det(X) = logdet(X)        log(1 + x) = log1p(x)    eˣ − 1 = expm1(x)
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.core.build import as_number, ones, permute
+from gradwright.core.build import ones, permute
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, scale
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node

@@ -1,0 +1,1 @@
+"""Tensor expressions: nodes and their normal forms, the language, records of primitives, evaluation."""
