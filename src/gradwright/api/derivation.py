@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradwright.api.expression import Expression
-from gradwright.api.layouts import arranged
 from gradwright.api.presentation import DETAILS, Page, as_html, as_latex, as_text, chosen_steps
-from gradwright.api.records import check_replay, derivation_to_json, read_json
 from gradwright.api.steps import Step, build_steps
-from gradwright.api.verification import Finding as StepFinding
-from gradwright.api.verification import Verification, verify
 from gradwright.back.render import latex_of, unicode_of
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import shape_text
@@ -32,6 +28,10 @@ from gradwright.diff.steps.narrate import narrate
 from gradwright.errors import DerivationError, UnknownNameError
 from gradwright.simplify.collect import collect
 from gradwright.simplify.pipeline import simplify
+
+# What is not needed to derive is imported where it is used: a first result should come quickly.
+if TYPE_CHECKING:
+    from gradwright.api.verification import Verification
 
 
 class Derivation:
@@ -148,6 +148,8 @@ class Derivation:
 
         Each is the same tensor rearranged; `gradwright.equal` proves it.
         """
+        from gradwright.api.layouts import arranged
+
         node = simplify(self._require_one("layout").node)
         return self._by_variable(
             {s.name: collect(simplify(arranged(full_jacobian(node, s), node.rank, name))) for s in self._symbols}
@@ -155,9 +157,11 @@ class Derivation:
 
     def verify(self) -> Verification:
         """Check every step, and every derivative against central differences, at generic points."""
+        from gradwright.api.verification import Finding, verify
+
         node = simplify(self._require_one("verification").node)
         found = [
-            StepFinding(f"step {step.number}, {step.rule}", step.check.passed, step.check.residual) for step in self.steps
+            Finding(f"step {step.number}, {step.rule}", step.check.passed, step.check.residual) for step in self.steps
         ]
         return verify(node, self._symbols, found)
 
@@ -191,6 +195,8 @@ class Derivation:
 
     def to_json(self) -> str:
         """The derivation as JSON: what it is of, and its steps; `from_json` replays and compares it."""
+        from gradwright.api.records import derivation_to_json
+
         return derivation_to_json(self)
 
     @staticmethod
@@ -200,6 +206,8 @@ class Derivation:
         Raises:
             DerivationError: the text is no derivation, or replaying it gives other steps.
         """
+        from gradwright.api.records import check_replay, read_json
+
         expression, wrt, recorded = read_json(text)
         found = derive(expression, wrt)
         check_replay(found, recorded)
