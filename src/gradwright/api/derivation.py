@@ -19,6 +19,7 @@ from gradwright.diff.conditions import conditions_of, gauges_of, notes_of
 from gradwright.diff.derivatives import (
     full_jacobian,
     gradient,
+    gradients,
     hessian,
     hessian_product,
     total_differential,
@@ -26,7 +27,7 @@ from gradwright.diff.derivatives import (
 )
 from gradwright.diff.steps.narrate import narrate
 from gradwright.errors import DerivationError, UnknownNameError
-from gradwright.simplify.collect import collect
+from gradwright.linear.collect import collect
 from gradwright.simplify.pipeline import simplify
 
 # What is not needed to derive is imported where it is used: a first result should come quickly.
@@ -92,7 +93,8 @@ class Derivation:
     def gradient(self) -> Any:
         """The gradient of a scalar."""
         node = self._scalar("gradient")
-        return self._by_variable({s.name: gradient(node, s) for s in self._symbols})
+        found = gradients(node, self._symbols)
+        return self._by_variable({s.name: found[s] for s in self._symbols})
 
     @cached_property
     def jacobian(self) -> Any:

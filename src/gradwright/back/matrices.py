@@ -27,7 +27,6 @@ from gradwright.back.formula import (
     OuterProduct,
     Power,
     Transposed,
-    is_moving,
     multiplied,
     product,
     transposed,
@@ -351,7 +350,7 @@ def trace_of(matrix: Formula) -> Formula:
 
 def _rotations(matrix: MatrixProduct) -> list[Formula]:
     """The cyclic orders of a product; without a direction in it, only the one as it stands."""
-    count = len(matrix.factors) if is_moving(matrix) else 1
+    count = len(matrix.factors) if matrix.has_direction else 1
     return [product((*matrix.factors[k:], *matrix.factors[:k])) for k in range(count)]
 
 
@@ -359,9 +358,9 @@ def _reading_cost(formula: Formula) -> tuple[int, int]:
     """A plain direction stands last; then few transposes."""
     factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
     last = factors[-1]
-    if not is_moving(last) and last.rank == 1 and len(factors) > 1:
+    if not last.has_direction and last.rank == 1 and len(factors) > 1:
         last = factors[-2]
-    badly = is_moving(formula) and (not is_moving(last) or isinstance(last, Transposed))
+    badly = formula.has_direction and (not last.has_direction or isinstance(last, Transposed))
     return int(badly), turns(formula)
 
 
@@ -385,8 +384,8 @@ def inner_product(left: Formula, right: Formula) -> Formula:
 
 def _inner_cost(formula: MatrixProduct) -> tuple[int, int]:
     """A direction stands untransposed and not first; then few transposes."""
-    badly = any(is_moving(f) and isinstance(f, Transposed) for f in formula.factors)
-    return int(badly or is_moving(formula.factors[0])), turns(formula)
+    badly = any(f.has_direction and isinstance(f, Transposed) for f in formula.factors)
+    return int(badly or formula.factors[0].has_direction), turns(formula)
 
 
 def times_vector(matrix: Formula, vector: Formula) -> Formula:

@@ -26,6 +26,7 @@ from gradwright.back.formula import (
     TensorDot,
     TensorProduct,
     Transposed,
+    postorder,
     transposed,
 )
 
@@ -41,12 +42,12 @@ Written = tuple[str, int]
 
 def language(formula: Formula) -> str:
     """The text of the language, which parses back."""
-    return _Language().write(formula)[0]
+    return _Language().run(formula)
 
 
 def unicode(formula: Formula) -> str:
     """Mathematical notation in Unicode."""
-    return _Unicode().write(formula)[0]
+    return _Unicode().run(formula)
 
 
 class _Writer:
@@ -57,7 +58,21 @@ class _Writer:
     over = " / "
     juxtaposed = " @ "
 
+    def __init__(self) -> None:
+        self._written: dict[int, Written] = {}
+
+    def run(self, root: Formula) -> str:
+        """The text of a formula: parts first, so that a deep one does not exhaust the stack."""
+        for part in postorder(root):
+            self._written[part.key] = self._write(part)
+        return self.write(root)[0]
+
     def write(self, formula: Formula) -> Written:
+        """The text of a formula and its precedence."""
+        found = self._written.get(formula.key)
+        return found if found is not None else self._write(formula)
+
+    def _write(self, formula: Formula) -> Written:
         match formula:
             case Name():
                 return self.name(formula)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.nodes import Add, Node
 from gradwright.core.sums import add, scaled
-from gradwright.core.walks import transform
+from gradwright.core.walks import transform, transform_all
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
 
 
@@ -26,6 +26,11 @@ class _Item:
 def collect(root: Node) -> Node:
     """Take common factors out of every sum."""
     return transform(root, _collect_sum)
+
+
+def collect_all(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Take common factors out of every sum of several expressions."""
+    return transform_all(roots, _collect_sum)
 
 
 def _collect_sum(node: Node) -> Node:
