@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from gradwright.back.render import unicode_of
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature, symbol_of
 from gradwright.core.walks import free_leaves, postorder
-from gradwright.errors import EvaluationError
+from gradwright.diff.conditions import conditions_of
+from gradwright.errors import ConditionError, EvaluationError
 
 
 def evaluate_expression(node: Node, signature: Signature, inputs: Mapping[str, Any]) -> Any:
@@ -25,8 +27,19 @@ def evaluate_expression(node: Node, signature: Signature, inputs: Mapping[str, A
     check_sizes(node, sizes)
     values = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
     kinds = [array.dtype for array in arrays.values()]
-    result = evaluate(node, values, sizes)
+    with np.errstate(all="ignore"):
+        result = evaluate(node, values, sizes)
+    require_finite(result, node, arrays)
     return like_inputs(_in_kind(result, kinds), list(inputs.values()))
+
+
+def require_finite(result: np.ndarray, node: Node, inputs: Mapping[str, np.ndarray]) -> None:
+    """Refuse a result with infinities or NaN that the inputs did not have: a condition is violated."""
+    if bool(np.all(np.isfinite(result))) or not all(bool(np.all(np.isfinite(a))) for a in inputs.values()):
+        return
+    needs = conditions_of((node,), unicode_of)
+    reason = f"it needs that {', that '.join(needs)}" if needs else "the numbers are too large for floating point"
+    raise ConditionError(f"the value is not finite at these inputs: {reason}")
 
 
 def named_leaves(node: Node, signature: Signature) -> dict[str, Symbol | Direction]:

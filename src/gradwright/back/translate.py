@@ -20,6 +20,7 @@ from gradwright.back.formula import (
     multiplied,
     scaled,
 )
+from gradwright.back.text import language, unicode
 from gradwright.back.matrices import (
     Edge,
     Irreducible,
@@ -113,8 +114,17 @@ class Translator:
             exponent = node.parameters[0]
             assert isinstance(exponent, Fraction)
             return Power(node.rank, symmetric, arguments[0], exponent)
+        if node.primitive.scalar is not None:
+            return self._spectral(node, arguments, symmetric)
         keywords = self._axis_keyword(node)
         return call_formula(node, arguments, keywords, symmetric)
+
+    def _spectral(self, node: Apply, arguments: Sequence[Formula], symmetric: bool) -> Formula:
+        """`g(A)` of a Hermitian matrix, with g as a text."""
+        assert node.primitive.scalar is not None
+        body = Translator().formula(node.primitive.scalar)
+        quoted = Name(0, True, f"x ↦ {unicode(body)}", f'"{language(body)}"', rf"x \mapsto {node.primitive.name}")
+        return Call(node.rank, symmetric, node.primitive.name, (quoted, *arguments))
 
     def _argument(self, node: Apply, place: int) -> Formula:
         """An operand; a matrix flattened for a reduction of all entries is written as it is."""

@@ -84,6 +84,9 @@ class Primitive:
         field: `same` if the outputs are complex exactly when an input is, else `real` or `complex`,
             for all outputs or one by one.
         real_only: whether complex arguments are refused.
+        differential_of: the differential of an application as a node, from the differentials of its
+            arguments, for functions that a text cannot state.
+        scalar: for a function of a matrix through its eigenvalues, the function of one number.
         linear_in: the inputs in which the function is linear, by position.
         adjoint: the cotangent of such an input, from the application, its position and the cotangent
             of the output.
@@ -109,6 +112,8 @@ class Primitive:
     fact_rule: FactRule | None = None
     field: str | tuple[str, ...] = "same"
     real_only: bool = False
+    differential_of: Callable[[Apply, tuple[Node, ...]], Node] | None = None
+    scalar: Node | None = None
     linear_in: tuple[int, ...] = ()
     adjoint: Callable[[Apply, int, Node], Node] | None = None
     inverse: str = ""

@@ -9,7 +9,7 @@ notation S ·_T^{a,b} R.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -119,6 +119,23 @@ def leaves_of(form: Form) -> tuple[Node, ...]:
             return leaves_of(inner)
         case Total(terms=terms):
             return tuple(node for term in terms for node in leaves_of(term))
+
+
+def map_leaves(form: Form, change: Callable[[Node], Node]) -> Form:
+    """The same form over other nodes."""
+    match form:
+        case Leaf(node=node):
+            return Leaf(change(node))
+        case Outer(left=left, right=right):
+            return Outer(map_leaves(left, change), map_leaves(right, change))
+        case Inner(left=left, right=right):
+            return Inner(map_leaves(left, change), map_leaves(right, change))
+        case Dot():
+            return replace(form, left=map_leaves(form.left, change), right=map_leaves(form.right, change))
+        case Rolled() | Times():
+            return replace(form, inner=map_leaves(form.inner, change))
+        case Total(terms=terms):
+            return Total(tuple(map_leaves(term, change) for term in terms))
 
 
 def value_of(form: Form, evaluate: Callable[[Node], Array]) -> Array:

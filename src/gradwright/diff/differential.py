@@ -20,6 +20,7 @@ from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, negate
 from gradwright.core.templates import definition, formals, instantiate, stated_differential
 from gradwright.core.walks import depends_on, postorder
+from gradwright.diff.spectral import recognise_spectral
 from gradwright.errors import DerivationError
 from gradwright.linear.forms import push
 
@@ -38,6 +39,12 @@ def differential(root: Node, directions: Mapping[Node, Node]) -> Node:
 
 def differentials(roots: tuple[Node, ...], directions: Mapping[Node, Node]) -> dict[Node, Node]:
     """The differentials of several expressions, with their common parts shared."""
+    smooth = {root: recognise_spectral(root) for root in roots}
+    found = _differentials(tuple(smooth.values()), directions)
+    return {root: found[smooth[root]] for root in roots}
+
+
+def _differentials(roots: tuple[Node, ...], directions: Mapping[Node, Node]) -> dict[Node, Node]:
     moving = depends_on(roots, directions)
     done: dict[Node, Node] = dict(directions)
     for node in postorder(*roots):
@@ -74,6 +81,8 @@ def _of_contract(node: Contract, done: Mapping[Node, Node]) -> Node:
 
 
 def _of_apply(node: Apply, done: Mapping[Node, Node]) -> Node:
+    if node.primitive.differential_of is not None:
+        return node.primitive.differential_of(node, tuple(done.get(a, zero(a.shape)) for a in node.arguments))
     template = rule(node.primitive, node.index, node.parameters)
     return from_template(node, template, {a: done.get(a, zero(a.shape)) for a in node.arguments})
 

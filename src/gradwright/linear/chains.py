@@ -2,7 +2,8 @@
 
 A chain is a scalar and a list of matrices, each a node (a transposed or conjugated factor, or the
 diagonal matrix of a vector), whose product is the contraction. For a contraction with one axis the
-last element is a vector. What is no such product (parallel factors, higher axes) has no chain.
+last element is a vector. Matrices between the same two labels are one element, their elementwise product. What is no such product
+(higher axes, cycles) has no chain.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from gradwright.core.build import identity, matmul, multiply
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.inference import is_symmetric
-from gradwright.core.nodes import Contract, Factor, Mask, Node
+from gradwright.core.nodes import Contract, Factor, Node
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class _Walk:
             self._use(vectors)
             if not matrices:
                 break
-            step = self._masked(matrices, current) or self._single(matrices, current)
+            step = self._single(matrices, current) or self._parallel(matrices, current)
             if step is None:
                 return None
             element, current = step
@@ -89,25 +90,34 @@ class _Walk:
         self._use(matrices)
         return self._matrix(matrices[0], current)
 
-    def _masked(self, matrices: list[Factor], current: int) -> tuple[Node, int] | None:
-        """A mask and the chain that it lies over, as one element."""
-        masks = [f for f in matrices if isinstance(f.node, Mask)]
-        if len(masks) != 1 or len(matrices) != 2:
+    def _parallel(self, matrices: list[Factor], current: int) -> tuple[Node, int] | None:
+        """Matrices between the same two labels, one of them perhaps a chain, as one element."""
+        if len(matrices) < 2 or any(f.node.rank != 2 for f in matrices):
             return None
-        a, b = masks[0].labels
-        end = b if a == current else a
-        self._use(masks)
-        inside, label = list[Factor](), current
+        for end in dict.fromkeys(_other(f, current) for f in matrices):
+            direct = [f for f in matrices if _other(f, current) == end]
+            rest = [f for f in matrices if f not in direct]
+            inside = self._path(rest, current, end) if len(rest) == 1 else [] if not rest else None
+            if inside is None:
+                continue
+            factors = [*direct, *inside]
+            self._use(factors)
+            dims = {x: self.product.dims[x] for f in factors for x in f.labels}
+            return contract(1, factors, ((current,), (end,)), dims), end
+        return None
+
+    def _path(self, first: list[Factor], start: int, end: int) -> list[Factor] | None:
+        """The factors of a chain between two labels, the weights between them included."""
+        inside, label = [first[0]], _other(first[0], start)
         while label != end:
-            step = [f for f in self._at(label) if f not in inside and set(f.labels) != {label}]
-            if len(step) != 1 or step[0].node.rank != 2:
+            around = [f for f in self._at(label) if f not in inside]
+            weights = [f for f in around if set(f.labels) == {label}]
+            steps = [f for f in around if f not in weights]
+            if len(steps) != 1 or steps[0].node.rank != 2:
                 return None
-            inside += [*[f for f in self._at(label) if set(f.labels) == {label} and label != current], *step]
-            label = next(x for x in step[0].labels if x != label)
-        self._use(inside)
-        labels = {x for f in (*masks, *inside) for x in f.labels}
-        dims = {x: self.product.dims[x] for x in labels}
-        return contract(1, [*masks, *inside], ((current,), (end,)), dims), end
+            inside += [*weights, *steps]
+            label = _other(steps[0], label)
+        return inside
 
     def _at(self, label: int) -> list[Factor]:
         return [f for f in self.remaining if label in f.labels]
@@ -145,6 +155,11 @@ class _Walk:
         if current == b and not factor.conj and is_symmetric(factor.node):
             return factor.node, other
         return contract(1, [factor], ((current,), (other,)), dims), other
+
+
+def _other(factor: Factor, label: int) -> int:
+    a, b = factor.labels
+    return b if a == label else a
 
 
 def adjoint(node: Node) -> Node:

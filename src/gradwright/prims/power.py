@@ -94,15 +94,24 @@ def _root_of_square(base: Node, inner: Fraction) -> bool:
 
 
 def _constant_power(base: Node, exponent: Fraction) -> Node | None:
-    if not isinstance(base, Contract) or base.factors or exponent.denominator != 1:
+    if not isinstance(base, Contract) or base.factors:
         return None
     labels = [label for group in base.output for label in group]
     if len(set(labels)) != len(labels):
         return None
     if not base.coefficient and exponent < 0:
         raise ConditionError("a negative power of zero does not exist")
-    value = base.coefficient ** int(exponent)
+    value = _rational_power(base.coefficient, exponent)
+    if value is None:
+        return None
     return contract(value, (), base.output, dict(enumerate(base.dims)))
+
+
+def _rational_power(value: Fraction, exponent: Fraction) -> Fraction | None:
+    """An exact power, if it is rational: of 0 and 1, and whole powers of anything."""
+    if exponent.denominator == 1:
+        return value ** int(exponent)
+    return value if value in (0, 1) else None
 
 
 def _build_power(call: Call) -> Node:

@@ -23,7 +23,10 @@ TWO = Fraction(2)
 def merge_powers(node: Node) -> Node:
     """Merge the powers in a product, or open the power of a norm."""
     if isinstance(node, Apply) and node.primitive is power:
-        return _power_of_size(node)
+        exponent = node.parameters[0]
+        assert isinstance(exponent, Fraction)
+        normal = raise_to(node.arguments[0], exponent)
+        return _power_of_size(normal) if normal == node and isinstance(normal, Apply) else normal
     if not isinstance(node, Contract) or not node.coefficient:
         return node
     merged = _merged(node)

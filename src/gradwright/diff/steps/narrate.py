@@ -8,24 +8,25 @@ gradient (or the vector-Jacobian product) read off. The node-level rewriting is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradwright.core.contraction import zero
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Node, Symbol
 from gradwright.core.templates import formals, identities, instantiate
-from gradwright.core.tensor_forms import Inner, Leaf
-from gradwright.core.walks import depends_on, free_leaves, substitute
+from gradwright.core.tensor_forms import Inner, Leaf, leaves_of, map_leaves
+from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.diff.derivatives import full_jacobian, gradient, vjp
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.engine import solved
 from gradwright.diff.identities.problem import Solution
 from gradwright.diff.steps.letters import choose_letters, output_name
-from gradwright.diff.steps.step import Draft
+from gradwright.diff.steps.step import Draft, as_form
 from gradwright.diff.steps.tensors import chain_rule_steps, jacobian_steps, sandwiches
 from gradwright.diff.steps.trial import Named
 from gradwright.errors import DerivationError
 from gradwright.linear.projection import is_structured
 from gradwright.linear.collect import collect
+from gradwright.prims.power import power
 from gradwright.simplify.pipeline import simplify
 
 HIDDEN_RULES = ("split by the frame", "split into parts")
@@ -95,7 +96,38 @@ def _from_identity(root: Node, variables: tuple[Symbol, ...], taken: set[str], c
     letter = letters[root.index]
     drafts += _endings(root, letter, variables, cotangent, {outputs[k]: letters[k] for k in range(len(letters))})
     recovered = {s: telling.put(v) for s, v in telling.frame_values()}
-    return Narration(tuple(drafts), named, shown, recovered, cotangent)
+    used = {*taken, *(s.name for s in letters), *(s.name for s in recovered)}
+    drafts, denominators = _with_denominators(drafts, used)
+    return Narration(tuple(drafts), (*named, *denominators), shown, recovered, cotangent)
+
+
+def _with_denominators(drafts: list[Draft], taken: set[str]) -> tuple[list[Draft], list[Named]]:
+    """Matrices of reciprocals, `1 / (λⱼ − λᵢ)`, under the name F."""
+    found: dict[Node, Symbol] = {}
+    for draft in drafts:
+        for side in (draft.left, draft.right):
+            for node in postorder(*leaves_of(as_form(side))):
+                if isinstance(node, Apply) and node.primitive is power and node.rank == 2 and node not in found:
+                    name = next(n for n in ("F", "E", "H", *(f"F{k}" for k in range(1, 99))) if n not in taken)
+                    taken.add(name)
+                    found[node] = Symbol(name, node.shape)
+    if not found:
+        return drafts, []
+    told, replacements = set[Node](), dict[Node, Node](found)
+    written = [_in_symbols(draft, replacements, found, told) for draft in drafts]
+    return written, [Named(symbol, node) for node, symbol in found.items()]
+
+
+def _in_symbols(
+    draft: Draft, replacements: Mapping[Node, Node], found: Mapping[Node, Symbol], told: set[Node]
+) -> Draft:
+    sides = [map_leaves(as_form(side), lambda n: substitute(n, replacements)) for side in (draft.left, draft.right)]
+    inside = set(postorder(*leaves_of(as_form(draft.left)), *leaves_of(as_form(draft.right))))
+    new = [node for node in found if node in inside and node not in told]
+    told.update(new)
+    letters = (*draft.letters, *((found[node].name, node) for node in new))
+    left, right = (side.node if isinstance(side, Leaf) else side for side in sides)
+    return replace(draft, left=left, right=right, letters=letters)
 
 
 def _still(direction_: Direction) -> Node:

@@ -1,0 +1,345 @@
+"""Functions of a Hermitian matrix through its eigenvalues: smooth where the factors are not.
+
+With A = V Λ Vᴴ, the matrix `g(A) = V diag(g(λ)) Vᴴ` and the sum `Σ g(λᵢ) = tr g(A)` are smooth functions
+of A although V is not where eigenvalues meet. So they are differentiated as a whole, by divided
+differences of g with their confluent limits (Daleckii & Krein 1965; Higham 2008, ch. 3):
+
+    d g(A) = V (g[λᵢ, λⱼ] ∘ Vᴴ dA V) Vᴴ,   g[a, b] = (g(a) − g(b)) / (a − b),   g[a, a] = g′(a),
+
+and in general `g[A; E₁, …, E_k] = V (Σ g[λᵢ, λ_p, …, λⱼ] Ẽ₁ … Ẽ_k) Vᴴ`. These are closed under
+differentiation and under adjoints, like those of `prims.matrix_functions`.
+
+Singular values enter through the Gram matrix: if g depends on σ² only, `Σ g(σᵢ)` is a function of AᴴA,
+smooth at zero and at equal singular values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+
+from gradwright.core.arithmetic import Array
+from gradwright.core.build import identity, matmul, multiply, number, permute, size, trace
+from gradwright.core.contraction import conjugate, contract, is_zero, zero
+from gradwright.core.dims import Dim
+from gradwright.core.evaluate import evaluate
+from gradwright.core.facts import Facts
+from gradwright.core.inference import facts_of
+from gradwright.core.language import translate
+from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Node, Symbol
+from gradwright.core.primitive import Primitive
+from gradwright.core.registry import Call, Function, register
+from gradwright.core.sums import add, scaled
+from gradwright.core.templates import instantiate
+from gradwright.core.walks import free_leaves, postorder, substitute, transform
+from gradwright.errors import LanguageError, UnsupportedError
+from gradwright.linear.chains import adjoint
+from gradwright.prims.power import power
+from gradwright.prims.spectral_factors import eigh, svd
+from gradwright.simplify.pipeline import simplify
+
+ARGUMENT = Symbol("x", ())
+HIGHEST_ORDER = 4
+# Closer than this (relative), a divided difference is taken by its limit: the error of the difference,
+# ε/h, and that of the limit, h², balance at the cube root of the machine precision.
+CLOSE = 6e-6
+_TWO = Fraction(2)
+
+
+@dataclass(frozen=True)
+class ScalarFunction:
+    """A function of one number, as a node in the symbol x."""
+
+    body: Node
+
+    def derivative(self) -> ScalarFunction:
+        """The derivative, as a function."""
+        return _derivative(self.body)
+
+    def __call__(self, values: Array) -> Array:
+        flat = np.ravel(np.asarray(values, dtype=float))
+        points = Symbol("x_points", (Dim.of("points"),))
+        lifted = instantiate(self.body, {ARGUMENT: points}, {}, points.shape)
+        found = evaluate(lifted, {points: flat}, {"points": len(flat)})
+        return np.broadcast_to(found, flat.shape).reshape(np.shape(values))
+
+
+@lru_cache(maxsize=256)
+def _derivative(body: Node) -> ScalarFunction:
+    from gradwright.diff.differential import differential  # the two need one another
+
+    moved = differential(body, {ARGUMENT: Direction("x", ())})
+    return ScalarFunction(simplify(substitute(moved, {Direction("x", ()): number(1)})))
+
+
+def divided_difference(function: ScalarFunction, points: Array) -> Array:
+    """`g[x₀, …, x_k]` along the last axis of an array of points, confluent points by their limit."""
+    order = points.shape[-1] - 1
+    if order == 0:
+        return function(points[..., 0])
+    ordered = np.sort(points, axis=-1)
+    lowest, highest = ordered[..., 0], ordered[..., -1]
+    gap = highest - lowest
+    scale = np.maximum(np.abs(lowest), np.abs(highest)) + 1e-300
+    near = gap <= CLOSE * np.maximum(scale, 1.0)
+    above = divided_difference(function, ordered[..., 1:])
+    below = divided_difference(function, ordered[..., :-1])
+    apart = (above - below) / np.where(near, 1.0, gap)
+    limit = function
+    factorial = 1.0
+    for k in range(order):
+        limit, factorial = limit.derivative(), factorial * (k + 1)
+    return np.where(near, limit(np.mean(ordered, axis=-1)) / factorial, apart)
+
+
+def _numeric(function: ScalarFunction, order: int) -> Callable[..., Array]:
+    def apply(A: Array, *directions: Array) -> Array:
+        values, vectors = np.linalg.eigh(A)
+        back = np.conj(np.swapaxes(vectors, -1, -2))
+        if order == 0:
+            return (vectors * function(values)[..., None, :]) @ back
+        inside = [back @ direction @ vectors for direction in directions]
+        return vectors @ _weighted(function, values, inside) @ back
+
+    return apply
+
+
+def _weighted(function: ScalarFunction, values: Array, inside: Sequence[Array]) -> Array:
+    """`Σ g[λᵢ, λ_p, …, λⱼ] Ẽ₁[i, p] … Ẽ_k[…, j]`, over leading axes one by one."""
+    if values.ndim > 1:
+        batch = np.broadcast_shapes(values.shape[:-1], *(e.shape[:-2] for e in inside))
+        spread = np.broadcast_to(values, (*batch, values.shape[-1]))
+        parts = [np.broadcast_to(e, (*batch, *e.shape[-2:])) for e in inside]
+        found = [_weighted(function, spread[b], [e[b] for e in parts]) for b in np.ndindex(*batch)]
+        return np.stack(found).reshape(*batch, *found[0].shape)
+    n, order = len(values), len(inside)
+    grid = np.stack(np.meshgrid(*[values] * (order + 1), indexing="ij"), axis=-1)
+    weights = divided_difference(function, grid)
+    letters = "abcdefgh"[: order + 1]
+    pattern = ",".join([letters, *(letters[k : k + 2] for k in range(order))])
+    return np.einsum(f"{pattern}->{letters[0]}{letters[-1]}", weights, *inside, optimize=n > 8)
+
+
+@lru_cache(maxsize=512)
+def spectral_primitive(function: ScalarFunction, order: int) -> Primitive:
+    """The record of `g(A)`, or of its divided difference of an order, for one scalar function."""
+    inputs = ["A: ... n n hermitian", *(f"E{k}: ... n n" for k in range(1, order + 1))]
+    return Primitive(
+        name="spectral_map" if order == 0 else "spectral_difference",
+        signature=f"{', '.join(inputs)} -> Y: ... n n",
+        summary="a function of a Hermitian matrix through its eigenvalues, or its divided difference",
+        differential_of=lambda node, moved: _differential(function, node, moved),
+        scalar=function.body,
+        linear_in=tuple(range(1, order + 1)),
+        adjoint=_adjoint_in_direction,
+        fact_rule=lambda index, parameters, facts: _facts(function, facts),
+        numpy=_numeric(function, order),
+        source="Daleckii & Krein 1965; Higham 2008, ch. 3",
+        origin=f" of {function.body.digest.hex()}",
+    )
+
+
+def spectral_map(function: ScalarFunction, A: Node, *directions: Node) -> Node:
+    """`g(A)`, or `g[A; E₁, …]`; in a multiple of the identity the difference is a derivative."""
+    if len(directions) == 1 and directions[0] == identity(A.shape[-1]):
+        return spectral_map(function.derivative(), A)
+    if function.body == ARGUMENT and not directions:
+        return A
+    return Apply(spectral_primitive(function, len(directions)), (), (A, *directions))
+
+
+def _differential(function: ScalarFunction, node: Apply, moved: tuple[Node, ...]) -> Node:
+    """A direction of A enters between any two of the others; the others move in their places."""
+    A, *directions = node.arguments
+    dA, *moves = moved
+    order = len(directions)
+    if order == HIGHEST_ORDER:
+        raise UnsupportedError(f"derivatives of a spectral function beyond order {HIGHEST_ORDER} are not provided")
+    terms = [
+        spectral_map(function, A, *directions[:place], dA, *directions[place:])
+        for place in range(order + 1)
+        if not is_zero(dA)
+    ]
+    terms += [
+        spectral_map(function, A, *directions[:place], move, *directions[place + 1 :])
+        for place, move in enumerate(moves)
+        if not is_zero(move)
+    ]
+    return add(terms) if terms else zero(node.shape)
+
+
+def _adjoint_in_direction(node: Apply, place: int, cotangent: Node) -> Node:
+    """The factors on either side, adjoined, around the cotangent."""
+    A, *directions = node.arguments
+    before = [_adjoint(e) for e in reversed(directions[: place - 1])]
+    behind = [_adjoint(e) for e in reversed(directions[place:])]
+    return Apply(node.primitive, (), (A, *before, cotangent, *behind))
+
+
+def _adjoint(node: Node) -> Node:
+    order = [*range(node.rank - 2), node.rank - 1, node.rank - 2]
+    return conjugate(permute(node, order))
+
+
+def _facts(function: ScalarFunction, facts: tuple[Facts, ...]) -> set[str]:
+    mirrored = {fact for fact in ("symmetric", "hermitian") if all(fact in known for known in facts)}
+    if len(facts) == 1 and mirrored and "positive" in facts_of(function.body):
+        mirrored.add("spd")
+    return mirrored
+
+
+def recognise_spectral(root: Node) -> Node:
+    """Write what depends on eigenvalues smoothly as a function of the matrix."""
+    if not any(isinstance(n, Apply) and _is_decomposition(n) for n in postorder(root)):
+        return root
+    return transform(root, _recognise)
+
+
+def _is_decomposition(node: Apply) -> bool:
+    return node.primitive in (eigh.primitives[0], svd.primitives[0])
+
+
+def _recognise(node: Node) -> Node:
+    if not isinstance(node, Contract):
+        return node
+    for label in range(len(node.dims)):
+        if any(label in group for group in node.output):
+            continue
+        found = _function_of_matrix(node, label) or _sum_over_spectrum(node, label)
+        if found is not None:
+            return _recognise(found)
+    return node
+
+
+def _function_of_matrix(node: Contract, label: int) -> Node | None:
+    """`V diag(g(λ)) Vᴴ` around one summed label."""
+    around = [f for f in node.factors if label in f.labels]
+    frames = [f for f in around if f.node.rank == 2]
+    weights = [f for f in around if f.node.rank == 1]
+    if len(frames) != 2 or len(frames) + len(weights) != len(around) or not weights:
+        return None
+    first, second = frames
+    if first.node != second.node or not _is_output(first.node, eigh, 1):
+        return None
+    if first.labels[1] != label or second.labels[1] != label or (not first.node.real and first.conj == second.conj):
+        return None
+    assert isinstance(first.node, Apply)
+    A = first.node.arguments[0]
+    values = Apply(first.node.primitive, (), (A,), 0)
+    function = _scalar_function([f.node for f in weights], values)
+    if function is None:
+        return None
+    row, column = (second, first) if first.conj else (first, second)
+    mapped = Factor(spectral_map(function, A), (row.groups[0], column.groups[0]))
+    return _without(node, around, [mapped], label)
+
+
+def _sum_over_spectrum(node: Contract, label: int) -> Node | None:
+    """`Σ g(λᵢ)`, or `Σ h(σᵢ²)`."""
+    around = [f for f in node.factors if label in f.labels]
+    if not around or any(f.node.rank != 1 for f in around):
+        return None
+    for leaf in dict.fromkeys(n for f in around for n in postorder(f.node) if isinstance(n, Apply)):
+        if _is_output(leaf, eigh, 0):
+            total = _eigenvalue_sum(around, leaf)
+        elif _is_output(leaf, svd, 1):
+            total = _singular_value_sum(around, leaf)
+        else:
+            continue
+        if total is not None:
+            return _without(node, around, [Factor(total, ())], label)
+    return None
+
+
+def _eigenvalue_sum(around: Sequence[Factor], values: Apply) -> Node | None:
+    function = _scalar_function([f.node for f in around], values)
+    return None if function is None else trace(spectral_map(function, values.arguments[0]))
+
+
+def _singular_value_sum(around: Sequence[Factor], values: Apply) -> Node | None:
+    """The sum of h over the eigenvalues of AᴴA, less h(0) for those that are no singular values."""
+    squared = Apply(power, (_TWO,), (values,))
+    function = _scalar_function([f.node for f in around], squared)
+    if function is None:
+        return None
+    A = values.arguments[0]
+    gram = matmul(adjoint(A), A)
+    total = trace(spectral_map(function, gram))
+    if not np.isfinite(function(np.zeros(1)))[0]:
+        return None
+    at_zero = substitute(function.body, {ARGUMENT: number(0)})
+    surplus = size(A.shape[1] - values.shape[0])
+    return add([total, scaled(-1, multiply(at_zero, surplus))])
+
+
+def _without(node: Contract, used: Sequence[Factor], new: Sequence[Factor], label: int) -> Node:
+    rest = [f for f in node.factors if not any(f is u for u in used)]
+    dims = {x: dim for x, dim in enumerate(node.dims) if x != label}
+    return contract(node.coefficient, [*rest, *new], node.output, dims)
+
+
+def _is_output(node: Node, function: Function, index: int) -> bool:
+    return isinstance(node, Apply) and node.primitive is function.primitives[0] and node.index == index
+
+
+def _scalar_function(weights: Sequence[Node], values: Node) -> ScalarFunction | None:
+    """The product of vectors that are elementwise functions of one vector, as a function of a number."""
+    bodies = [_scalarised(weight, values) for weight in weights]
+    if any(body is None for body in bodies):
+        return None
+    factors = [Factor(body, ()) for body in bodies if body is not None]
+    return ScalarFunction(simplify(contract(1, factors, (), {})))
+
+
+def _scalarised(node: Node, values: Node) -> Node | None:
+    if node == values:
+        return ARGUMENT
+    match node:
+        case Apply() if node.primitive.elementwise:
+            parts = [_scalarised(argument, values) for argument in node.arguments]
+            if any(part is None for part in parts):
+                return None
+            return Apply(node.primitive, node.parameters, tuple(p for p in parts if p is not None), node.index)
+        case Add():
+            parts = [_scalarised(term, values) for term in node.terms]
+            return None if any(p is None for p in parts) else add(p for p in parts if p is not None)
+        case Contract() if len(node.output) == 1 and len(node.output[0]) == 1:
+            return _scalarised_product(node, values)
+        case _:
+            return None
+
+
+def _scalarised_product(node: Contract, values: Node) -> Node | None:
+    label = node.output[0]
+    factors: list[Factor] = []
+    for f in node.factors:
+        if f.conj or (f.groups not in ((label,), ())) or (not f.groups and free_leaves(f.node)):
+            return None
+        body = _scalarised(f.node, values) if f.groups else f.node
+        if body is None:
+            return None
+        factors.append(Factor(body, ()))
+    return contract(node.coefficient, factors, (), {})
+
+
+def _build(name: str, call: Call) -> Node:
+    call.expect(2, 2 + HIGHEST_ORDER, usage=f'{name}("exp(x)", A)')
+    text = call.positional[0]
+    if not isinstance(text, str):
+        raise LanguageError(f'{name} takes a function of x as a text first: {name}("exp(x)", A)')
+    body = translate(text, {"x": ARGUMENT}, {})
+    if not isinstance(body, Node) or body.rank:
+        raise LanguageError(f"{name}: '{text}' is not a function of the number x")
+    nodes = [call.node(place) for place in range(1, len(call.positional))]
+    return spectral_map(ScalarFunction(simplify(body)), *nodes)
+
+
+register(Function("spectral_map", lambda call: _build("spectral_map", call), 'spectral_map("exp(x)", A)',
+                  "a function of a Hermitian matrix through its eigenvalues"))  # fmt: skip
+register(Function("spectral_difference", lambda call: _build("spectral_difference", call),
+                  'spectral_difference("exp(x)", A, E)',
+                  "the divided difference of a function of a Hermitian matrix, linear in E"))  # fmt: skip
