@@ -233,6 +233,8 @@ def transposed(formula: Formula) -> Formula:
             return replace(formula, left=right, right=left)
         case Power(base=base, matrix=True):
             return replace(formula, base=transposed(base))
+        case Indexed(inner=inner, places=places) if len(places) == 2:
+            return replace(formula, inner=transposed(inner), places=places[::-1])
         case _:
             return Transposed(2, False, formula)
 
@@ -282,15 +284,78 @@ def multiplied(
     return Scaled(rank, symmetric, coefficient, tuple(kept), tuple(under))
 
 
+@_formula
+class Block(Formula):
+    """A matrix of blocks, row by row.
+
+    Attributes:
+        entries: the blocks.
+        row_places, column_places: where each row and column of blocks begins, and how long it is.
+    """
+
+    entries: tuple[Formula, ...]
+    row_places: tuple[tuple[str, str], ...]
+    column_places: tuple[tuple[str, str], ...]
+
+    def rows(self) -> Iterator[tuple[Formula, ...]]:
+        """The rows of blocks."""
+        columns = len(self.column_places)
+        for start in range(0, len(self.entries), columns):
+            yield self.entries[start : start + columns]
+
+
+@_formula
+class Part(Formula):
+    """A constant matrix that places a part into a whole: some rows are the identity.
+
+    Attributes:
+        whole: the formula for `I[:, start:stop]`, as it is written by itself.
+        place: the slice, as text.
+        start, length: where the part begins and how long it is, as text.
+    """
+
+    whole: Formula
+    place: str
+    start: str
+    length: str
+
+
 def product(factors: tuple[Formula, ...]) -> Formula:
-    """A product of matrices, nested products opened."""
+    """A product of matrices, nested products opened; a part of a matrix is written as a slice."""
     flat: list[Formula] = []
     for factor in factors:
         flat += factor.factors if isinstance(factor, MatrixProduct) else (factor,)
+    flat = _sliced(flat)
     if len(flat) == 1:
         return flat[0]
     rank = (flat[0].rank == 2) + (flat[-1].rank == 2)
     return MatrixProduct(rank, _is_palindrome(flat), tuple(flat))
+
+
+def _sliced(factors: list[Formula]) -> list[Formula]:
+    """`Sᵀ M` and `M S` for a selection S: the rows, or columns, that it picks."""
+    kept: list[Formula] = []
+    for factor in factors:
+        last = kept[-1] if kept else None
+        if isinstance(factor, Part) and last is not None and not _is_part(last):
+            kept[-1] = _slice(last, (":", factor.place))
+        elif isinstance(last, Transposed) and isinstance(last.inner, Part) and not _is_part(factor):
+            kept[-1] = _slice(factor, (last.inner.place, ":")[: factor.rank])
+        else:
+            kept.append(factor)
+    return kept
+
+
+def _is_part(formula: Formula) -> bool:
+    return isinstance(formula, Part) or (isinstance(formula, Transposed) and isinstance(formula.inner, Part))
+
+
+def _slice(formula: Formula, places: tuple[str, ...]) -> Formula:
+    if isinstance(formula, Indexed) and len(formula.places) == len(places):
+        joined = [a if b == ":" else b if a == ":" else "" for a, b in zip(formula.places, places, strict=True)]
+        if all(joined):
+            return replace(formula, places=tuple(joined), symmetric=False)
+    return Indexed(formula.rank, formula.rank < 2, formula, places)
 
 
 def _is_palindrome(factors: list[Formula]) -> bool:

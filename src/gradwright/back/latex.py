@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradwright.back.formula import (
+    Block,
     Call,
     Conjugated,
     Einsum,
@@ -14,6 +15,7 @@ from gradwright.back.formula import (
     Name,
     Number,
     OuterProduct,
+    Part,
     Permuted,
     Power,
     Roll,
@@ -78,6 +80,12 @@ class _Latex:
             case Indexed(inner=inner, places=places):
                 listed = ", ".join(places)
                 return f"{self.inside(inner, ATOM)}_{{{listed}}}", POWER
+            case Part(whole=whole):
+                return self.write(whole)
+            case Block():
+                rows = (" & ".join(self.write(entry)[0] for entry in row) for row in formula.rows())
+                inside = " \\\\ ".join(rows)
+                return rf"\begin{{bmatrix}} {inside} \end{{bmatrix}}", ATOM
             case _:
                 return self.tensor(formula)
 

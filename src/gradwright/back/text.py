@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradwright.back.formula import (
+    Block,
     Call,
     Conjugated,
     Einsum,
@@ -18,6 +19,7 @@ from gradwright.back.formula import (
     Name,
     Number,
     OuterProduct,
+    Part,
     Permuted,
     Power,
     Roll,
@@ -94,6 +96,10 @@ class _Writer:
                 return self.outer(left, right)
             case Indexed(inner=inner, places=places):
                 return f"{self.inside(inner, ATOM)}[{', '.join(places)}]", ATOM
+            case Part(whole=whole):
+                return self.write(whole)
+            case Block():
+                return self.block(formula), ATOM
             case Einsum(pattern=pattern, operands=operands):
                 listed = ", ".join(self.write(o)[0] for o in operands)
                 return f'einsum("{pattern}", {listed})', ATOM
@@ -117,6 +123,9 @@ class _Writer:
             else:
                 text += f" + {part}"
         return text
+
+    def block(self, formula: Block) -> str:
+        raise NotImplementedError
 
     def name(self, formula: Name) -> Written:
         raise NotImplementedError
@@ -148,6 +157,15 @@ class _Writer:
 
 class _Language(_Writer):
     """The text language."""
+
+    def block(self, formula: Block) -> str:
+        listed = [[self.write(entry)[0] for entry in row] for row in formula.rows()]
+        if len(listed) == 1:
+            return f"concatenate({', '.join(listed[0])}, axis=1)"
+        if len(listed[0]) == 1:
+            return f"concatenate({', '.join(row[0] for row in listed)})"
+        rows = (f"[{', '.join(row)}]" for row in listed)
+        return f"block([{', '.join(rows)}])"
 
     def name(self, formula: Name) -> Written:
         text = formula.language or formula.text
@@ -228,6 +246,10 @@ class _Unicode(_Writer):
     """Mathematical notation."""
 
     minus = "−"
+
+    def block(self, formula: Block) -> str:
+        rows = (", ".join(self.write(entry)[0] for entry in row) for row in formula.rows())
+        return f"[{'; '.join(rows)}]"
 
     def name(self, formula: Name) -> Written:
         return formula.text, ATOM

@@ -8,16 +8,22 @@ from fractions import Fraction
 from string import ascii_lowercase
 
 from gradwright.back.formula import (
+    Block,
     Call,
     Einsum,
     Formula,
     Indexed,
     Name,
+    MatrixProduct,
     Number,
+    Part,
     Power,
+    Scaled,
     Sum,
+    Transposed,
     conjugated,
     multiplied,
+    product,
     scaled,
 )
 from gradwright.back.text import language, unicode
@@ -378,7 +384,8 @@ def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
     stop = node.offset + node.part
     start = "" if node.offset == Dim.of(0) else str(node.offset)
     end = "" if stop == node.whole else str(stop)
-    return Indexed(2, False, identity(node.whole), (":", f"{start}:{end}"))
+    alone = Indexed(2, False, identity(node.whole), (":", f"{start}:{end}"))
+    return Part(2, False, alone, f"{start}:{end}", str(node.offset), str(node.part))
 
 
 class MaskFormula(Call):
@@ -409,11 +416,74 @@ def known_equation(node: Solve) -> tuple[str, tuple[Node, ...]] | None:
 
 
 def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
-    """A sum; sums inside are opened."""
+    """A sum; sums inside are opened, and parts placed side by side are a block matrix."""
     flat: list[Formula] = []
     for term in terms:
         flat += term.terms if isinstance(term, Sum) else (term,)
-    return Sum(flat[0].rank, symmetric, tuple(flat))
+    joined = blocks(flat, symmetric)
+    return joined if joined is not None else Sum(flat[0].rank, symmetric, tuple(flat))
+
+
+Place = tuple[str, str]
+NOWHERE: Place = ("", "")
+
+
+def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
+    """`concatenate(x, y)` or `block([[A, B], [C, D]])` for a sum of parts in their places; else None."""
+    placed = [parts for term in terms for parts in placed_parts(term)]
+    if not placed or len({(row, column) for row, column, _ in placed}) != len(placed):
+        return None
+    rows = sorted({row for row, _, _ in placed}, key=_order)
+    columns = sorted({column for _, column, _ in placed}, key=_order)
+    if (NOWHERE in rows and len(rows) > 1) or (NOWHERE in columns and len(columns) > 1):
+        return None
+    parts = {(row, column): part for row, column, part in placed}
+    if len(terms) < 2:
+        return None
+    grid = [parts.get((row, column)) or _zero_block(row, column) for row in rows for column in columns]
+    if terms[0].rank == 1:
+        return Call(1, True, "concatenate", tuple(grid))
+    return Block(2, symmetric, tuple(grid), tuple(rows), tuple(columns))
+
+
+def _order(place: Place) -> tuple[int, str]:
+    """Blocks in the order of their offsets: 0 first, longer sums later."""
+    return (0 if place[0] == "0" else 1 + place[0].count("+"), place[0])
+
+
+def _zero_block(row: Place, column: Place) -> Formula:
+    return Name(2, row[1] == column[1], "0", f"zeros({row[1]}, {column[1]})", "0")
+
+
+def placed_parts(term: Formula) -> list[tuple[Place, Place, Formula]]:
+    """`S M Tᵀ` with selections S and T: where M is placed, and M; several for a row of blocks."""
+    coefficient, inside = Fraction(1), term
+    if isinstance(term, Scaled) and len(term.factors) == 1 and not term.divisors:
+        coefficient, inside = term.coefficient, term.factors[0]
+    factors = list(inside.factors) if isinstance(inside, MatrixProduct) else [inside]
+    row = column = NOWHERE
+    first, last = factors[0], factors[-1]
+    if isinstance(first, Part):
+        row = first.start, first.length
+        factors = factors[1:]
+    if factors and isinstance(last, Transposed) and isinstance(last.inner, Part):
+        column = last.inner.start, last.inner.length
+        factors = factors[:-1]
+    if (row, column) == (NOWHERE, NOWHERE) or not factors:
+        return []
+    only = factors[0]
+    if len(factors) == 1 and isinstance(only, Block) and coefficient == 1:
+        return _opened(only, row, column)
+    return [(row, column, scaled(coefficient, product(tuple(factors))))]
+
+
+def _opened(block: Block, row: Place, column: Place) -> list[tuple[Place, Place, Formula]]:
+    """The blocks of a row, or a column, of blocks that is placed as a whole."""
+    if row != NOWHERE and block.row_places == (NOWHERE,) and column == NOWHERE:
+        return [(row, place, entry) for place, entry in zip(block.column_places, block.entries, strict=True)]
+    if column != NOWHERE and block.column_places == (NOWHERE,) and row == NOWHERE:
+        return [(place, column, entry) for place, entry in zip(block.row_places, block.entries, strict=True)]
+    return [(row, column, block)]
 
 
 def zeros(shape: Sequence[Dim]) -> Formula:

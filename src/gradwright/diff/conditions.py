@@ -64,11 +64,16 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
     """Reciprocals and roots of what is not known to be positive."""
     exponent, base = node.parameters[0], node.arguments[0]
     assert isinstance(exponent, Fraction)
-    if "positive" in facts_of(base) or not base.real:
+    if "positive" in facts_of(base) or not base.real or _is_told_elsewhere(base):
         return []
     if exponent.denominator % 2 == 0:
         return [f"{written(base)} {'>' if exponent < 1 else '≥'} 0"]
     return [f"{written(base)} ≠ 0"] if exponent < 0 else []
+
+
+def _is_told_elsewhere(base: Node) -> bool:
+    """Whether the base is made of a factorisation's outputs, whose record states what they need."""
+    return any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(base))
 
 
 def _is_granted(condition: str, argument: Node) -> bool:

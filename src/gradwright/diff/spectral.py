@@ -177,7 +177,8 @@ def _adjoint_in_direction(node: Apply, place: int, cotangent: Node) -> Node:
     A, *directions = node.arguments
     before = [_adjoint(e) for e in reversed(directions[: place - 1])]
     behind = [_adjoint(e) for e in reversed(directions[place:])]
-    return Apply(node.primitive, (), (A, *before, cotangent, *behind))
+    assert node.primitive.scalar is not None
+    return spectral_map(ScalarFunction(node.primitive.scalar), A, *before, cotangent, *behind)
 
 
 def _adjoint(node: Node) -> Node:

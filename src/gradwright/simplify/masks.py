@@ -7,8 +7,9 @@ from fractions import Fraction
 from gradwright.core.contraction import contract, is_zero, zero
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of, transposed_fact
-from gradwright.core.nodes import Add, Contract, Factor, Mask, Node
+from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
 from gradwright.core.sums import add
+from gradwright.simplify.selections import merge_selections
 
 
 def drop_masks(node: Node) -> Node:
@@ -44,13 +45,14 @@ def _is_restricted(factor: Factor, factors: tuple[Factor, ...]) -> bool:
     if len(set(factor.labels)) < len(factor.labels):
         return True
     masks = [set(f.labels) for f in factors if isinstance(f.node, Mask)]
-    return any(labels <= set(factor.labels) for labels in masks)
+    wholes = {f.labels[0] for f in factors if isinstance(f.node, Selection)}
+    return any(labels <= set(factor.labels) for labels in masks) or bool(wholes & set(factor.labels))
 
 
 def _with_factor(node: Contract, place: int, replacement: Node) -> Node:
     old = node.factors[place]
     factors = [*node.factors[:place], Factor(replacement, old.groups, old.conj), *node.factors[place + 1 :]]
-    return drop_masks(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims))))
+    return merge_selections(drop_masks(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))))
 
 
 def _constant_weight(factor: Factor, factors: tuple[Factor, ...]) -> Fraction | None:

@@ -10,6 +10,7 @@ from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.reals import drop_real_part
 from gradwright.simplify.relations import collapse
+from gradwright.simplify.selections import merge_selections
 from gradwright.simplify.stable import stabilise
 
 PASSES = (
@@ -19,6 +20,7 @@ PASSES = (
     merge_powers,
     collapse,
     drop_masks,
+    merge_selections,
     drop_vanishing_terms,
     stabilise,
 )

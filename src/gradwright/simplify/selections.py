@@ -1,0 +1,64 @@
+"""Parts of wholes: `Sᵀ S = I` for one part, `Sᵀ T = 0` for two that do not overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradwright.core.contraction import contract, zero
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import Contract, Factor, Node, Selection
+
+
+def merge_selections(node: Node) -> Node:
+    """Contract two selections of one axis: to the identity, to zero, or to one selection."""
+    if not isinstance(node, Contract):
+        return node
+    picks = [f for f in node.factors if isinstance(f.node, Selection)]
+    for place, first in enumerate(picks):
+        for second in picks[place + 1 :]:
+            merged = _merged(node, first, second)
+            if merged is not None:
+                return merge_selections(merged)
+    return node
+
+
+def _merged(node: Contract, first: Factor, second: Factor) -> Node | None:
+    label = first.labels[0]
+    if second.labels[0] != label or (label,) in node.output:
+        return None
+    if sum(label in f.labels for f in node.factors) != 2:
+        return None
+    a, b = first.node, second.node
+    assert isinstance(a, Selection) and isinstance(b, Selection)
+    if disjoint(a, b):
+        return zero(node.shape)
+    rest = [f for f in node.factors if f is not first and f is not second]
+    if a == b:
+        return _joined(node, rest, first, second, label)
+    return None
+
+
+def _joined(node: Contract, rest: Sequence[Factor], first: Factor, second: Factor, label: int) -> Node:
+    """One part with itself: the labels of the two parts become one; a basis vector has length 1."""
+    old = second.labels[1:]
+    new = first.labels[1:]
+    renamed = dict(zip(old, new, strict=True))
+    dims = {x: dim for x, dim in enumerate(node.dims) if x != label and x not in renamed}
+
+    def rename(groups: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(renamed.get(x, x) for x in group) for group in groups)
+
+    factors = [Factor(f.node, rename(f.groups), f.conj) for f in rest]
+    return contract(node.coefficient, factors, rename(node.output), dims)
+
+
+def disjoint(a: Selection, b: Selection) -> bool:
+    """Whether two parts are known not to overlap."""
+    return _ends_before(a, b) or _ends_before(b, a)
+
+
+def _ends_before(a: Selection, b: Selection) -> bool:
+    part = Dim.of(1) if a.part is None else a.part
+    gap = b.offset - (a.offset + part)
+    # A polynomial in sizes without a negative coefficient is never negative.
+    return all(coefficient >= 0 for _, coefficient in gap.terms)
