@@ -430,8 +430,9 @@ NOWHERE: Place = ("", "")
 
 def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
     """`concatenate(x, y)` or `block([[A, B], [C, D]])` for a sum of parts in their places; else None."""
-    placed = [parts for term in terms for parts in placed_parts(term)]
-    if not placed or len({(row, column) for row, column, _ in placed}) != len(placed):
+    each = [placed_parts(term) for term in terms]
+    placed = [part for parts in each for part in parts]
+    if not all(each) or len({(row, column) for row, column, _ in placed}) != len(placed):
         return None
     rows = sorted({row for row, _, _ in placed}, key=_order)
     columns = sorted({column for _, column, _ in placed}, key=_order)
@@ -469,8 +470,12 @@ def placed_parts(term: Formula) -> list[tuple[Place, Place, Formula]]:
     if factors and isinstance(last, Transposed) and isinstance(last.inner, Part):
         column = last.inner.start, last.inner.length
         factors = factors[:-1]
-    if (row, column) == (NOWHERE, NOWHERE) or not factors:
+    if (row, column) == (NOWHERE, NOWHERE):
         return []
+    if not factors:
+        lengths = {place[1] for place in (row, column) if place != NOWHERE}
+        unit = Name(2, True, "I", f"eye({min(lengths)})", "I")
+        return [(row, column, scaled(coefficient, unit))] if len(lengths) == 1 else []
     only = factors[0]
     if len(factors) == 1 and isinstance(only, Block) and coefficient == 1:
         return _opened(only, row, column)

@@ -57,6 +57,8 @@ def demanded_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
             found.append((node.shape[0], node.shape[1]))
         if isinstance(node, Apply):
             found += _stiefel_outputs(node)
+            _, dims = node.primitive.bind(tuple(argument.shape for argument in node.arguments))
+            found += [(dims[a], dims[b]) for a, b in node.primitive.size_orders]
         if isinstance(node, Selection):
             part = Dim.of(1) if node.part is None else node.part
             found += [(node.whole, node.offset + part), (part, Dim.of(1))]

@@ -91,6 +91,7 @@ class Primitive:
         adjoint: the cotangent of such an input, from the application, its position and the cotangent
             of the output.
         inverse: for a function of matrices, the name of the inverse function.
+        size_orders: pairs of dimension names, the first of which has to be the larger one.
         argument_facts: facts that an undeclared argument is taken to have, by position.
         numpy, torch, jax: the function in each library, as a dotted name or a callable.
         notation: how it is written.
@@ -117,6 +118,7 @@ class Primitive:
     linear_in: tuple[int, ...] = ()
     adjoint: Callable[[Apply, int, Node], Node] | None = None
     inverse: str = ""
+    size_orders: tuple[tuple[str, str], ...] = ()
     argument_facts: tuple[str, ...] = ()
     numpy: Implementation | None = None
     torch: Implementation | None = None

@@ -7,6 +7,7 @@ free), so the rank of the linear equations is tested at generic solution points.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,8 +35,13 @@ from gradwright.simplify.pipeline import simplify
 HOLDS = 1e-7
 
 
-def require_determined(problem: Problem, texts: tuple[str, ...], forward: Forward | None, start: Forward | None) -> SolutionPoint:
-    """Check that the identity determines its unknowns, and return a point at which it holds.
+def require_determined(
+    problem: Problem, texts: tuple[str, ...], forward: Forward | None, start: Forward | None
+) -> tuple[tuple[str, str], ...]:
+    """Check that the identity determines its unknowns.
+
+    Returns:
+        The order of the sizes at which it does, as pairs of names; empty if any order serves.
 
     Raises:
         IdentityError: the identity is trivial, has no solution, leaves directions free, contradicts
@@ -45,7 +51,9 @@ def require_determined(problem: Problem, texts: tuple[str, ...], forward: Forwar
     failures: list[IdentityError] = []
     for sizes in problem_sizes(problem):
         try:
-            return _determined_at(problem, texts, sizes, forward, start)
+            _determined_at(problem, texts, sizes, forward, start)
+            ordered = sorted(sizes, key=lambda name: -sizes[name])
+            return tuple(pairwise(ordered)) if failures else ()
         except IdentityError as error:
             failures.append(error)
     raise next((error for error in failures if isinstance(error, UnderdeterminedError)), failures[0])
@@ -57,13 +65,12 @@ class UnderdeterminedError(IdentityError):
 
 def _determined_at(
     problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
-) -> SolutionPoint:
+) -> None:
     point = _solution(problem, texts, sizes, forward, start)
     _require_nonzero(problem, texts, point)
     system = linear_system(problem, point.values, point.sizes)
     _require_rank(problem, texts, point, system)
     _require_consistency(problem, texts, point, system)
-    return point
 
 
 def _require_content(problem: Problem, texts: tuple[str, ...]) -> None:

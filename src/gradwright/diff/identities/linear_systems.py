@@ -87,7 +87,8 @@ def border(state: State) -> State | None:
         stop = start + hole.shape[0]
         changed = replace(changed, solved=(*changed.solved, (hole, slice_axis(whole, 0, start, stop))))
         start = stop
-    return changed.with_step("border", matrix, side, "write the equations as one system of blocks")
+    stated = matmul(matrix, concatenate(holes, 0))
+    return changed.with_step("border", stated, side, "write the equations as one system of blocks")
 
 
 def _row_of_blocks(equation: LinearEquation, holes: Sequence[Hole]) -> list[Node] | None:

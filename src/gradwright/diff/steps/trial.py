@@ -17,7 +17,7 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Apply, Direction, Node, Symbol
+from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, sample, tangent_direction
 from gradwright.core.sums import terms_of
 from gradwright.core.tensor_forms import lower, value_of
@@ -29,6 +29,7 @@ from gradwright.errors import GradwrightError
 TOLERANCE = 1e-6
 STEP = 1e-3
 SEEDS = 8
+CANCELLED = 1e-5
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,16 @@ class Trial:
         return Check(bool(residual < TOLERANCE), residual, self.description)
 
     def _size(self, side: Side) -> float:
-        """The size of the largest term: two terms that cancel do not make a side small."""
+        """The size of the largest term: neither two terms that cancel make a side small, nor a
+        product whose factors are large."""
         terms = terms_of(side) if isinstance(side, Node) else [lower(side)]
-        return max(float(np.max(np.abs(self.value(term)), initial=0)) for term in terms)
+        return max(max(_largest(self.value(term)), CANCELLED * self._factors(term)) for term in terms)
+
+    def _factors(self, term: Node) -> float:
+        if not isinstance(term, Contract):
+            return 0.0
+        sizes = [_largest(self.value(f.node)) for f in term.factors]
+        return float(np.prod(sizes)) * abs(float(term.coefficient))
 
     def _sample_inputs(self, nodes: list[Node], variables: tuple[Symbol, ...]) -> None:
         for leaf in dict.fromkeys(leaf for node in nodes for leaf in free_leaves(node)):
@@ -124,6 +132,10 @@ def difference(
         shifted.append(_in_gauge_of(centre, evaluate(node, at, sizes), node))
     one, minus_one, two, minus_two = shifted
     return centre, (8 * (one - minus_one) - (two - minus_two)) / (12 * h)
+
+
+def _largest(value: Array) -> float:
+    return float(np.max(np.abs(value), initial=0))
 
 
 def _in_gauge_of(centre: Array, value: Array, node: Node) -> Array:

@@ -1,0 +1,136 @@
+"""Functions that are given implicitly: fixed points, and optima of smooth problems.
+
+Both are identities: `y = f(y, θ)`, and `∇f(y, θ) = 0`, or with constraints c(y, θ) = 0 and multipliers l,
+`∇f + (∂c/∂y)ᵀ l = 0` together with `c = 0` (Karush, Kuhn & Tucker). What follows is `define`'s work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gradwright.api.definition import DefinedFunction, define
+from gradwright.api.expression import Expression
+from gradwright.core.declarations import Declaration, parse_declaration, parse_declarations
+from gradwright.core.nodes import Node
+from gradwright.core.primitive import shape_text
+from gradwright.core.registry import Outputs
+from gradwright.core.signature import Signature, symbol_of
+from gradwright.core.sums import add, subtract
+from gradwright.diff.derivatives import gradient, vjp
+from gradwright.errors import IdentityError, ShapeError
+from gradwright.front.parsing import parse_expression
+from gradwright.simplify.pipeline import simplify
+
+Declared = str | Mapping[str, str]
+
+
+def fixed_point(
+    name: str,
+    update: str,
+    *,
+    unknown: str,
+    given: Declared,
+    forward: Callable[..., Any] | str | None = None,
+    start: Callable[..., Any] | None = None,
+) -> DefinedFunction:
+    """Define the fixed point of an update, `y = f(y, θ)`.
+
+        equilibrium = fixed_point("equilibrium", "tanh(W @ y + b)", unknown="y: n", given="W: n n, b: n")
+
+    Args:
+        name: what the function is called.
+        update: f as a text, in the names of the unknown and of the givens.
+        unknown: the declaration of y.
+        given: the declarations of θ.
+        forward, start: as for `define`.
+
+    Raises:
+        IdentityError: the fixed point is not determined by the inputs.
+    """
+    (declared,) = parse_declarations(unknown)
+    identity = f"{declared.name} = {update}"
+    return define(name, identity, unknown=unknown, given=given, forward=forward, start=start)
+
+
+def optimum(
+    name: str,
+    objective: str,
+    *,
+    over: str,
+    given: Declared,
+    subject_to: Sequence[str] = (),
+    forward: Callable[..., Any] | str | None = None,
+    start: Callable[..., Any] | None = None,
+) -> DefinedFunction:
+    """Define the stationary point of a smooth objective, with equality constraints.
+
+        ridge = optimum("ridge", "norm(X @ w - y)**2 + a * norm(w)**2", over="w: m", given="X: n m, y: n, a: ")
+        nearest = optimum("nearest", "norm(x - z)**2", over="x: n", given="z: n, A: m n, b: m",
+                          subject_to=["A @ x = b"])
+
+    The outputs are the point, and with constraints one multiplier for each, called `l1`, `l2`, ….
+
+    Args:
+        name: what the function is called.
+        objective: a scalar, as a text.
+        over: the declaration of the variable that is optimised.
+        given: the declarations of the parameters.
+        subject_to: equations that hold at the solution.
+        forward, start: as for `define`; the forward returns the point and the multipliers.
+
+    Raises:
+        ShapeError: the objective is no scalar.
+        IdentityError: the conditions do not determine the point.
+    """
+    (variable,) = parse_declarations(over)
+    givens = _declarations(given)
+    signature = Signature((variable, *givens))
+    point = symbol_of(variable)
+    goal = _node(objective, signature)
+    if goal.rank:
+        raise ShapeError(f"the objective of {name} is {shape_text(goal.shape)}, and only a scalar has an optimum")
+    terms = [gradient(simplify(goal), point)]
+    equations: list[str] = []
+    multipliers: list[Declaration] = []
+    for number, text in enumerate(subject_to, 1):
+        gap = _gap(text, signature)
+        multiplier = Declaration(f"l{number}", gap.shape, frozenset())
+        multipliers.append(multiplier)
+        terms.append(vjp(simplify(gap), point, symbol_of(multiplier)))
+        equations.append(" ".join(text.split()))
+    whole = Signature((variable, *givens, *multipliers))
+    stationary = Expression(simplify(add(terms)), whole).text()
+    unknown = {d.name: _words(d) for d in (variable, *multipliers)}
+    zero = f"zeros({', '.join(map(str, point.shape))})" if point.shape else "0"
+    identity = [f"{stationary} = {zero}", *equations]
+    return define(name, identity, unknown=unknown, given={d.name: _words(d) for d in givens}, forward=forward, start=start)
+
+
+def _declarations(given: Declared) -> tuple[Declaration, ...]:
+    if isinstance(given, str):
+        return parse_declarations(given)
+    return tuple(parse_declaration(name, text) for name, text in given.items())
+
+
+def _words(declaration: Declaration) -> str:
+    return str(declaration).partition(":")[2].strip()
+
+
+def _node(text: str, signature: Signature) -> Node:
+    parsed = parse_expression(text, {d.name: _words(d) for d in signature})
+    if isinstance(parsed.value, Outputs):
+        raise IdentityError(f"'{text}' has several outputs: pick one by its name")
+    return parsed.value
+
+
+def _gap(text: str, signature: Signature) -> Node:
+    sides = text.split("=")
+    if len(sides) != 2:
+        raise IdentityError(f"'{text}' is not an equation: write two sides with one '=' between them")
+    left, right = (_node(side, signature) for side in sides)
+    if left.shape != right.shape:
+        raise ShapeError(f"'{text}': the sides are {shape_text(left.shape)} and {shape_text(right.shape)}")
+    return subtract(left, right)
+
+

@@ -1,0 +1,102 @@
+"""Solutions of optimisation problems, by the equations that hold at them.
+
+`qp` is the minimiser of ½ xᵀ P x + qᵀ x subject to G x ≤ h, with its multipliers l ≥ 0; its equations are
+stationarity and complementary slackness (Amos & Kolter 2017, OptNet, arXiv:1703.00443). `sinkhorn`
+scales a positive matrix to given row and column sums (Cuturi 2013, arXiv:1306.0895).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+from gradwright.errors import ConditionError
+
+ACTIVE = 1e-9
+SINKHORN_STEPS = 10_000
+
+
+def quadratic_programme(
+    P: np.ndarray, q: np.ndarray, G: np.ndarray, h: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The minimiser and the multipliers, as a least-distance problem (Lawson & Hanson 1974, ch. 23).
+
+    With P = L Lᵀ and u = Lᵀ x + L⁻¹ q the objective is ½‖u‖²; the constraints become E u ≥ f, and the
+    nearest point of that set is found by non-negative least squares. The active set is then solved once
+    more exactly.
+    """
+    from scipy.linalg import solve_triangular
+    from scipy.optimize import nnls
+
+    L = np.linalg.cholesky(P)
+    shift = solve_triangular(L, q, lower=True)
+    E = -solve_triangular(L, G.T, lower=True).T
+    f = -h + E @ shift
+    n = len(q)
+    target = np.zeros(n + 1)
+    target[n] = 1.0
+    weights, distance = nnls(np.vstack([E.T, f]), target)
+    if distance < ACTIVE:
+        raise ConditionError("qp: the constraints G x ≤ h contradict each other")
+    active = weights > ACTIVE * max(1.0, float(weights.max(initial=0.0)))
+    return _on_active_set(P, q, G, h, active)
+
+
+def _on_active_set(
+    P: np.ndarray, q: np.ndarray, G: np.ndarray, h: np.ndarray, active: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    rows = G[active]
+    count = len(rows)
+    system = np.block([[P, rows.T], [rows, np.zeros((count, count))]])
+    solution = np.linalg.solve(system, np.concatenate([-q, h[active]]))
+    multipliers = np.zeros(len(h))
+    multipliers[active] = solution[len(q) :]
+    return solution[: len(q)], multipliers
+
+
+def scaling_factors(K: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sinkhorn's iteration: u and v with `diag(u) K diag(v)` of row sums a and column sums b."""
+    target = b * (a.sum() / b.sum())
+    v = np.ones_like(b)
+    for _ in range(SINKHORN_STEPS):
+        u = a / (K @ v)
+        new = target / (K.T @ u)
+        settled = np.allclose(new, v, rtol=1e-15, atol=0)
+        v = new
+        if settled:
+            break
+    u = a / (K @ v)
+    balance = np.sqrt(v.sum() / u.sum())
+    return u * balance, v / balance
+
+
+qp = Primitive(
+    name="qp",
+    signature="P: n n spd, q: n, G: m n, h: m -> x: n, l: m",
+    summary="the minimiser x of ½ xᵀ P x + qᵀ x subject to G x ≤ h, and its multipliers l",
+    identity=("P @ x + q + G.T @ l = zeros(n)", "l * (G @ x - h) = zeros(m)"),
+    conditions=("{P} is positive definite", "no active constraint has a zero multiplier"),
+    argument_facts=("spd", "", "", ""),
+    real_only=True,
+    numpy=quadratic_programme,
+    notation=Notation(name="qp"),
+    samples=(Sample("P: n n spd, q: n, G: m n, h: m"),),
+    source="Amos & Kolter 2017, OptNet, arXiv:1703.00443, eq. 6",
+)
+sinkhorn = Primitive(
+    name="sinkhorn",
+    signature="K: n m positive, a: n positive, b: m positive -> u: n positive, v: m positive",
+    summary="the u and v for which diag(u) K diag(v) has row sums a and column sums proportional to b",
+    # b is scaled to the total of a, so that the sums agree; u and v are balanced, so that they are unique.
+    identity=("u * (K @ v) = a", "v * (K.T @ u) = b * (sum(a) / sum(b))", "sum(u) = sum(v)"),
+    conditions=("{K} has positive entries",),
+    real_only=True,
+    numpy=scaling_factors,
+    notation=Notation(name="sinkhorn"),
+    samples=(Sample("K: n m positive, a: n positive, b: m positive"),),
+    source="Sinkhorn 1964; Cuturi 2013, arXiv:1306.0895",
+)
+
+for _primitive in (qp, sinkhorn):
+    register_primitive(_primitive)
