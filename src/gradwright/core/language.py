@@ -137,8 +137,13 @@ class _Translator:
     def _constant(self, value: object) -> Value:
         if value is None or isinstance(value, str):
             return value
+        if isinstance(value, complex):
+            return build.multiply(self._number(value.imag), build.constant("i"))
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise LanguageError(f"'{value}' is not a number of the language")
+        return self._number(value)
+
+    def _number(self, value: float) -> Node:
         if not isfinite(value):
             raise LanguageError("the number is too large to be read")
         return build.number(Fraction(repr(value)) if isinstance(value, float) else Fraction(value))

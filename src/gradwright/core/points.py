@@ -22,15 +22,24 @@ from gradwright.errors import EvaluationError
 Generator = np.random.Generator
 
 
-def choose_sizes(names: Iterable[str], at_least: Sequence[tuple[Dim, Dim]] = (), smallest: int = 3) -> dict[str, int]:
-    """Distinct sizes for dimension names; in each pair of `at_least` the first is the larger."""
+def choose_sizes(
+    names: Iterable[str], at_least: Sequence[tuple[Dim, Dim]] = (), smallest: int = 3, variant: int = 0
+) -> dict[str, int]:
+    """Distinct sizes for dimension names.
+
+    Args:
+        names: the dimension names.
+        at_least: in each pair the first has to be no smaller.
+        smallest: the smallest size.
+        variant: which of the possible orders of the sizes; what holds for tall matrices may fail for wide ones.
+    """
     ordered = list(dict.fromkeys(names))
     for start in range(smallest, smallest + 40):
         candidates = range(start + len(ordered) - 1, start - 1, -1)
-        for order in islice(permutations(candidates), 200):
-            sizes = dict(zip(ordered, order, strict=True))
-            if all(a.evaluate(sizes) >= b.evaluate(sizes) for a, b in at_least):
-                return sizes
+        orders = (dict(zip(ordered, order, strict=True)) for order in islice(permutations(candidates), 200))
+        allowed = [s for s in orders if all(a.evaluate(s) >= b.evaluate(s) for a, b in at_least)]
+        if allowed:
+            return allowed[variant % len(allowed)]
     raise EvaluationError("no sizes satisfy the orders that the facts demand of the dimensions")
 
 

@@ -25,7 +25,7 @@ from gradwright.diff.steps.tensors import chain_rule_steps, jacobian_steps, sand
 from gradwright.diff.steps.trial import Named
 from gradwright.errors import DerivationError
 from gradwright.linear.projection import is_structured
-from gradwright.simplify.collect import collect
+from gradwright.linear.collect import collect
 from gradwright.simplify.pipeline import simplify
 
 HIDDEN_RULES = ("split by the frame", "split into parts")
