@@ -94,7 +94,8 @@ class Reduction:
             pending = [label for label in pending if self._touches(label)]
             if not pending:
                 break
-            label = min(pending, key=lambda x: (len(self._neighbours(x)), x))
+            # Of several, the last: products then begin with the factor that was written first.
+            label = min(pending, key=lambda x: (len(self._neighbours(x)), -x))
             self._remove(label)
             pending.remove(label)
         self._merge_parallel(set(range(len(self.dims))))
