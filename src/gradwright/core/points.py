@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from gradwright.core.nodes import Apply, Direction, Node, Selection, Size, Symbo
 from gradwright.core.walks import postorder
 from gradwright.errors import EvaluationError
 
-Generator = np.random.Generator
+if TYPE_CHECKING:
+    from numpy.random import Generator  # on first use only: it takes as long to load as all of gradwright
 
 
 def choose_sizes(
