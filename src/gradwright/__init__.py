@@ -30,6 +30,7 @@ _HOMES = {
     "gradwright.api.expression": ("Expression", "parse", "tensor", "matrix", "vector", "scalar", "dim", "dims"),
     "gradwright.api.derivation": ("Derivation", "derive"),
     "gradwright.api.definition": ("define", "DefinedFunction"),
+    "gradwright.api.tensor_algebra": ("outer", "tensordot", "roll", "permute"),
     "gradwright.api.comparison": ("equal", "Equality"),
     "gradwright.errors": (
         "GradwrightError", "LanguageError", "UnknownNameError", "DeclarationError", "ShapeError",

@@ -47,8 +47,7 @@ class DefinedFunction:
         signature = Signature()
         for expression in expressions:
             signature = signature.merged(expression.signature)
-        texts = tuple(expression.text() for expression in expressions)
-        call = Call(self.name, tuple(expression.node for expression in expressions), {}, texts)
+        call = Call(self.name, tuple(expression.node for expression in expressions), {})
         result = self._function.build(call)
         return NamedOutputs(result, signature) if isinstance(result, Outputs) else Expression(result, signature)
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradwright.api.expression import Expression
+from gradwright.api.presentation import DETAILS, Page, as_html, as_latex, as_text, chosen_steps
 from gradwright.api.steps import Step, build_steps
+from gradwright.back.render import latex_of, unicode_of
 from gradwright.core.nodes import Node, Symbol
+from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
+from gradwright.core.declarations import Declaration, declared_facts
+from gradwright.diff.conditions import conditions_of, gauges_of, notes_of
 from gradwright.diff.derivatives import (
     full_jacobian,
     gradient,
+    gradients,
     hessian,
     hessian_product,
     total_differential,
@@ -21,7 +27,12 @@ from gradwright.diff.derivatives import (
 )
 from gradwright.diff.steps.narrate import narrate
 from gradwright.errors import DerivationError, UnknownNameError
+from gradwright.linear.collect import collect
 from gradwright.simplify.pipeline import simplify
+
+# What is not needed to derive is imported where it is used: a first result should come quickly.
+if TYPE_CHECKING:
+    from gradwright.api.verification import Verification
 
 
 class Derivation:
@@ -82,7 +93,8 @@ class Derivation:
     def gradient(self) -> Any:
         """The gradient of a scalar."""
         node = self._scalar("gradient")
-        return self._by_variable({s.name: gradient(node, s) for s in self._symbols})
+        found = gradients(node, self._symbols)
+        return self._by_variable({s.name: found[s] for s in self._symbols})
 
     @cached_property
     def jacobian(self) -> Any:
@@ -119,6 +131,115 @@ class Derivation:
         cotangent = Symbol(self.cotangent_name(""), node.shape, _field(node)) if node.rank else None
         narration = narrate(node, self._symbols, {*self._signature.names, "G", "f"} if node.rank else set(self._signature.names), cotangent)
         return build_steps(node, self._symbols, narration, self._signature)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What the expression and its derivatives need of the inputs, in words."""
+        nodes = [simplify(e.node) for e in self._outputs.values()]
+        found = [n for n in self._vjps.values()]
+        return conditions_of((*nodes, *found), unicode_of)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Conventions that the derivatives rest on: subgradients at kinks, freedom of signs."""
+        roots = [e.node for e in self._outputs.values()]
+        return tuple(dict.fromkeys(note for root in roots for note in (*notes_of(root), *gauges_of(root))))
+
+    def layout(self, name: str) -> Any:
+        """The Jacobian in another layout: `numerator`, `denominator`, `vec`, `vech`, or `tensor`.
+
+        Each is the same tensor rearranged; `gradwright.equal` proves it.
+        """
+        from gradwright.api.layouts import arranged
+
+        node = simplify(self._require_one("layout").node)
+        return self._by_variable(
+            {s.name: collect(simplify(arranged(full_jacobian(node, s), node.rank, name))) for s in self._symbols}
+        )
+
+    def verify(self) -> Verification:
+        """Check every step, and every derivative against central differences, at generic points."""
+        from gradwright.api.verification import Finding, verify
+
+        node = simplify(self._require_one("verification").node)
+        found = [
+            Finding(f"step {step.number}, {step.rule}", step.check.passed, step.check.residual) for step in self.steps
+        ]
+        return verify(node, self._symbols, found)
+
+    def page(self, detail: str = "normal", parts: Sequence[str] | None = None) -> Page:
+        """What is shown of the derivation.
+
+        Args:
+            detail: `brief` (three lines), `normal`, or `full` (with the Jacobian and the chain rule).
+            parts: the parts of the steps to show, instead of those of the level of detail.
+        """
+        if detail not in DETAILS:
+            raise DerivationError(f"the detail is one of {', '.join(DETAILS)}, not '{detail}'")
+        expression = self._require_one("page")
+        names = ", ".join(self._wrt)
+        return Page(
+            f"Derivative of {expression.written} with respect to {names}",
+            "",
+            tuple(map(_declared, self._signature)),
+            chosen_steps(self.steps, detail, parts),
+            tuple(self._results()),
+            (*(f"Needs: {c}." for c in self.conditions), *(f"Note: {n}." for n in self.notes)),
+        )
+
+    def text(self, detail: str = "normal") -> str:
+        """The derivation as text."""
+        return as_text(self.page(detail))
+
+    def latex(self, detail: str = "normal") -> str:
+        """The derivation in LaTeX."""
+        return as_latex(self.page(detail))
+
+    def to_json(self) -> str:
+        """The derivation as JSON: what it is of, and its steps; `from_json` replays and compares it."""
+        from gradwright.api.records import derivation_to_json
+
+        return derivation_to_json(self)
+
+    @staticmethod
+    def from_json(text: str) -> Derivation:
+        """Replay a derivation from its JSON.
+
+        Raises:
+            DerivationError: the text is no derivation, or replaying it gives other steps.
+        """
+        from gradwright.api.records import check_replay, read_json
+
+        expression, wrt, recorded = read_json(text)
+        found = derive(expression, wrt)
+        check_replay(found, recorded)
+        return found
+
+    def __str__(self) -> str:
+        if not self._has_one_output:
+            return "\n\n".join(f"{name}:\n{derive(e, self._wrt)}" for name, e in self._outputs.items())
+        return self.text()
+
+    def __repr__(self) -> str:
+        names = ", ".join(self._wrt)
+        what = self._only.written if self._has_one_output else ", ".join(self._outputs)
+        return f"<derivation of {what} in {names}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(self.page())
+
+    def _require_one(self, kind: str) -> Expression:
+        if not self._has_one_output:
+            raise DerivationError(f"a {kind} is of one expression: derive one of the outputs")
+        return self._only
+
+    def _results(self) -> Iterator[tuple[str, str, str]]:
+        node = simplify(self._only.node)
+        scalar = not node.rank
+        for symbol in self._symbols:
+            slope = self._vjps[symbol.name] if not scalar else gradient(node, symbol)
+            name = f"∇_{symbol.name}" if scalar else f"vjp in {symbol.name}"
+            yield name, unicode_of(slope), latex_of(slope)
 
     @property
     def _symbols(self) -> tuple[Symbol, ...]:
@@ -218,3 +339,9 @@ def _check_names(signature: Signature, names: Sequence[str]) -> None:
 def _field(node: Node) -> frozenset[str]:
     return frozenset() if node.real else frozenset({"complex"})
 
+
+
+def _declared(declaration: Declaration) -> str:
+    """`X: n × n, symmetric`."""
+    words = [shape_text(declaration.shape), *declared_facts(declaration.facts)]
+    return f"{declaration.name}: {', '.join(words)}"

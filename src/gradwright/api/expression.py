@@ -321,9 +321,16 @@ def call(function: str, /, *arguments: Any, **keywords: Any) -> Any:
     signature = Signature()
     for value in _expressions([*arguments, *keywords.values()]):
         signature = signature.merged(value.signature)
-    texts = tuple(value.text() if isinstance(value, Expression) else str(value) for value in arguments)
+    texts = tuple(_short_text(value) for value in arguments)
     result = lookup(function).build(Call(function, tuple(converted), named, texts))
     return NamedOutputs(result, signature) if isinstance(result, Outputs) else Expression(result, signature)
+
+
+def _short_text(value: Any) -> str:
+    """How an argument is called in a message: a variable by its name."""
+    if not isinstance(value, Expression):
+        return str(value)
+    return value.node.name if isinstance(value.node, Symbol | Direction) else "the argument"
 
 
 def _argument(function: str, value: Any) -> Any:

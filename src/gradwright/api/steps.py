@@ -19,7 +19,7 @@ from gradwright.core.tensor_forms import lower
 from gradwright.diff.differential import direction
 from gradwright.diff.steps.narrate import Narration
 from gradwright.diff.steps.step import Check, Draft, as_form
-from gradwright.diff.steps.trial import Trial
+from gradwright.diff.steps.trial import Trial, generic_trial
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def build_steps(root: Node, variables: tuple[Symbol, ...], narration: Narration,
 
 def trial_for(root: Node, variables: tuple[Symbol, ...], narration: Narration) -> Trial:
     """The generic point for the steps of a narration."""
-    trial = Trial(root, variables, narration.named)
+    trial = generic_trial(root, variables, narration.named)
     if narration.cotangent is not None:
         trial.cotangent(narration.cotangent)
     for symbol, node in narration.recovered.items():

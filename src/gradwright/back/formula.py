@@ -8,42 +8,88 @@ to know where a vector is to be transposed. Nothing here decides what to write: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
+_formula = dataclass(frozen=True, eq=False, repr=False)
 
-@dataclass(frozen=True)
+
+@_formula
 class Formula:
-    """The base: every formula knows its rank and whether it is its own transpose."""
+    """The base: every formula knows its rank and whether it is its own transpose.
+
+    What follows from the parts is computed when a formula is made, so that no walk has to go deep:
+    `key`, by which formulas compare, and `has_direction`, whether a direction occurs.
+    """
 
     rank: int
     symmetric: bool
 
+    def __post_init__(self) -> None:
+        parts = tuple(self.parts())
+        described = (type(self).__name__, *(_plain(getattr(self, f.name)) for f in fields(self)))
+        self.__dict__["key"] = hash(described)
+        moving = getattr(self, "moving", False) or any(part.has_direction for part in parts)
+        self.__dict__["has_direction"] = moving
 
-@dataclass(frozen=True)
+    @property
+    def key(self) -> int:
+        """What tells formulas apart."""
+        return self.__dict__["key"]
+
+    @property
+    def has_direction(self) -> bool:
+        """Whether a direction occurs in it."""
+        return self.__dict__["has_direction"]
+
+    def parts(self) -> Iterator[Formula]:
+        """The formulas that this one is made of."""
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Formula):
+                yield value
+            elif isinstance(value, tuple):
+                yield from (item for item in value if isinstance(item, Formula))
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Formula) and self.key == other.key)
+
+    def __hash__(self) -> int:
+        return self.key
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Formula):
+        return value.key
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
+
+
+@_formula
 class Name(Formula):
-    """A name, a letter, or any piece of text that needs no parentheses."""
+    """A name, a letter, or any piece of text that needs no parentheses; `moving` for a direction."""
 
     text: str
     language: str = ""
     latex: str = ""
+    moving: bool = False
 
 
-@dataclass(frozen=True)
+@_formula
 class Number(Formula):
     """A rational number."""
 
     value: Fraction
 
 
-@dataclass(frozen=True)
+@_formula
 class Sum(Formula):
     """A sum."""
 
     terms: tuple[Formula, ...]
 
 
-@dataclass(frozen=True)
+@_formula
 class Scaled(Formula):
     """A rational number times an elementwise product of formulas over another such product."""
 
@@ -52,14 +98,14 @@ class Scaled(Formula):
     divisors: tuple[Formula, ...] = ()
 
 
-@dataclass(frozen=True)
+@_formula
 class MatrixProduct(Formula):
     """A product of matrices; a vector may stand first, last, or both."""
 
     factors: tuple[Formula, ...]
 
 
-@dataclass(frozen=True)
+@_formula
 class Transposed(Formula):
     """The transpose, or the conjugate transpose."""
 
@@ -67,14 +113,14 @@ class Transposed(Formula):
     conj: bool = False
 
 
-@dataclass(frozen=True)
+@_formula
 class Conjugated(Formula):
     """The complex conjugate."""
 
     inner: Formula
 
 
-@dataclass(frozen=True)
+@_formula
 class Power(Formula):
     """A constant power of every entry, or of a matrix."""
 
@@ -83,7 +129,7 @@ class Power(Formula):
     matrix: bool = False
 
 
-@dataclass(frozen=True)
+@_formula
 class Call(Formula):
     """A function of the language.
 
@@ -103,7 +149,7 @@ class Call(Formula):
     output: str = ""
 
 
-@dataclass(frozen=True)
+@_formula
 class OuterProduct(Formula):
     """`x yᵀ`, a matrix."""
 
@@ -111,14 +157,14 @@ class OuterProduct(Formula):
     right: Formula
 
 
-@dataclass(frozen=True)
+@_formula
 class TensorProduct(Formula):
     """`S ⊗ T ⊗ …`: the axes one after the other."""
 
     factors: tuple[Formula, ...]
 
 
-@dataclass(frozen=True)
+@_formula
 class Roll(Formula):
     """The axis `start` moved to place `end`, both counted from 1."""
 
@@ -127,7 +173,7 @@ class Roll(Formula):
     end: int
 
 
-@dataclass(frozen=True)
+@_formula
 class Permuted(Formula):
     """The axes in another order, counted from 1: axis i of the result is axis `order[i]`."""
 
@@ -135,7 +181,7 @@ class Permuted(Formula):
     order: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@_formula
 class TensorDot(Formula):
     """`S ·_T T`: a contraction of listed axes of the two operands, counted from 1.
 
@@ -150,7 +196,7 @@ class TensorDot(Formula):
     shown: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@_formula
 class Einsum(Formula):
     """A sum of products, by letters."""
 
@@ -158,7 +204,7 @@ class Einsum(Formula):
     operands: tuple[Formula, ...]
 
 
-@dataclass(frozen=True)
+@_formula
 class Indexed(Formula):
     """An entry, row, column or slice."""
 
@@ -251,3 +297,17 @@ def _is_palindrome(factors: list[Formula]) -> bool:
     if factors[0].rank != 2 or factors[-1].rank != 2:
         return False
     return all(a == transposed(b) for a, b in zip(factors, reversed(factors), strict=True))
+
+
+def postorder(root: Formula) -> Iterator[Formula]:
+    """Every formula below a root, parts first, each once."""
+    seen: set[int] = set()
+    stack = [(root, False)]
+    while stack:
+        current, expanded = stack.pop()
+        if expanded:
+            yield current
+        elif id(current) not in seen:
+            seen.add(id(current))
+            stack.append((current, True))
+            stack.extend((part, False) for part in current.parts())

@@ -22,6 +22,7 @@ from gradwright.back.formula import (
     TensorDot,
     TensorProduct,
     Transposed,
+    postorder,
     transposed,
 )
 
@@ -31,13 +32,27 @@ Written = tuple[str, int]
 
 def latex(formula: Formula) -> str:
     """The formula in LaTeX's mathematics mode."""
-    return _Latex().write(formula)[0]
+    return _Latex().run(formula)
 
 
 class _Latex:
     """The walk: each formula becomes a text and its precedence."""
 
+    def __init__(self) -> None:
+        self._written: dict[int, Written] = {}
+
+    def run(self, root: Formula) -> str:
+        """The text of a formula: parts first, so that a deep one does not exhaust the stack."""
+        for part in postorder(root):
+            self._written[part.key] = self._write(part)
+        return self.write(root)[0]
+
     def write(self, formula: Formula) -> Written:
+        """The text of a formula and its precedence."""
+        found = self._written.get(formula.key)
+        return found if found is not None else self._write(formula)
+
+    def _write(self, formula: Formula) -> Written:
         match formula:
             case Name():
                 return formula.latex or formula.text, ATOM
@@ -58,7 +73,8 @@ class _Latex:
             case Conjugated(inner=inner):
                 return rf"\overline{{{self.write(inner)[0]}}}", ATOM
             case OuterProduct(left=left, right=right):
-                return f"{self.inside(left, PRODUCT)} {self.row(right)}", PRODUCT
+                entrywise = isinstance(left, Scaled) and sum(f.rank > 0 for f in left.factors) > 1
+                return f"{self.inside(left, PRODUCT + entrywise)} {self.row(right)}", PRODUCT
             case Indexed(inner=inner, places=places):
                 listed = ", ".join(places)
                 return f"{self.inside(inner, ATOM)}_{{{listed}}}", POWER

@@ -92,7 +92,7 @@ class Reduction:
         pending = [label for label in range(len(self.dims)) if label not in output]
         while pending:
             self._close_traces(pending)
-            self._merge_parallel(set(output))
+            self._merge_parallel(set(output), apart=set(output))
             pending = [label for label in pending if self._touches(label)]
             if not pending:
                 break
@@ -100,7 +100,7 @@ class Reduction:
             label = min(pending, key=lambda x: (len(self._neighbours(x)), -x))
             self._remove(label)
             pending.remove(label)
-        self._merge_parallel(set(range(len(self.dims))))
+        self._merge_parallel(set(range(len(self.dims))), apart=set())
         return self._finish(list(output))
 
     def _touches(self, label: int) -> bool:
@@ -139,9 +139,11 @@ class Reduction:
             return trace_of(product((first.formula, second.seen_from(first.other(start)))))
         return trace_of(product((transposed(first.formula), second.formula)))
 
-    def _merge_parallel(self, visible: set[int]) -> None:
+    def _merge_parallel(self, visible: set[int], apart: set[int]) -> None:
+        """Multiply parallel edges entry by entry; those inside `apart` wait for the rest of their kind."""
         merged: dict[frozenset[int], Edge] = {}
-        for edge in sorted(self.edges, key=lambda e: e.place):
+        waiting = [e for e in self.edges if {e.row, e.column} <= apart]
+        for edge in sorted((e for e in self.edges if e not in waiting), key=lambda e: e.place):
             key = frozenset((edge.row, edge.column))
             if key in merged and (key & visible or self._has_others(key)):
                 base = merged[key]
@@ -151,7 +153,7 @@ class Reduction:
                 merged[frozenset((edge.row, edge.column, -len(merged) - 1))] = edge
             else:
                 merged[key] = edge
-        self.edges = list(merged.values())
+        self.edges = [*merged.values(), *waiting]
 
     def _has_others(self, pair: frozenset[int]) -> bool:
         """Whether the two labels carry weights or further edges, so that they are no bare cycle."""
@@ -174,14 +176,24 @@ class Reduction:
         if len(edges) > 2:
             raise Irreducible
         if not edges:
-            self._add_scalar(weights)
+            self._add_scalar(weights, label)
         elif len(edges) == 1:
             self._add_vector(edges[0], weights, label)
         else:
             self._add_edge(edges, weights, label)
 
-    def _add_scalar(self, weights: list[Weight]) -> None:
-        self.scalars.append((first_place(weights), _scalar(weights)))
+    def _add_scalar(self, weights: list[Weight], label: int) -> None:
+        found = _scalar(weights) or self._sum_or_mean(elementwise(weights), label)
+        self.scalars.append((first_place(weights), found))
+
+    def _sum_or_mean(self, vector: Formula, label: int) -> Formula:
+        """The sum of the entries; their mean, if it is divided by their number."""
+        count = str(self.dims[label])
+        for place, divisor in enumerate(self.divisors):
+            if isinstance(divisor, Name) and divisor.language == count:
+                del self.divisors[place]
+                return Call(0, True, "mean", (vector,))
+        return sum_of(vector)
 
     def _add_vector(self, edge: Edge, weights: list[Weight], label: int) -> None:
         other = edge.other(label)
@@ -257,8 +269,8 @@ def first_place(parts: Sequence[Edge | Weight]) -> int:
     return min(part.place for part in parts)
 
 
-def _scalar(weights: Sequence[Weight]) -> Formula:
-    """The sum over a label at which only weights are left."""
+def _scalar(weights: Sequence[Weight]) -> Formula | None:
+    """The sum over a label at which only weights are left; None if it is the sum of one vector."""
     if _is_trace(weights):
         return trace_of(weights[0].formula.arguments[0])  # type: ignore[attr-defined]
     picks = [w for w in weights if w.entry is not None]
@@ -274,7 +286,7 @@ def _scalar(weights: Sequence[Weight]) -> Formula:
     if len(above) >= 2:
         first = multiplied(Fraction(1), tuple(above[:-1]), tuple(under), 1)
         return inner_product(first, above[-1])
-    return sum_of(elementwise(weights))
+    return None
 
 
 def _is_trace(weights: Sequence[Weight]) -> bool:
@@ -340,18 +352,29 @@ def turns(formula: Formula) -> int:
 
 
 def trace_of(matrix: Formula) -> Formula:
-    """The trace, of the matrix or of its transpose."""
-    other = transposed(matrix)
-    if turns(other) < turns(matrix):
-        matrix = _rotated(other)
-    return Call(0, True, "trace", (matrix,), text="tr({0})", latex=r"\operatorname{tr}\left({0}\right)")
+    """The trace, cyclically turned or transposed: a direction last, else with few transposes."""
+    best = matrix
+    if isinstance(matrix, MatrixProduct):
+        turned = transposed(matrix)
+        both = [matrix, turned] if isinstance(turned, MatrixProduct) else [matrix]
+        best = min((r for m in both for r in _rotations(m)), key=_reading_cost)
+    return Call(0, True, "trace", (best,), text="tr({0})", latex=r"\operatorname{tr}\left({0}\right)")
 
 
-def _rotated(matrix: Formula) -> Formula:
-    """The last factor brought to the front, where the transposed product had it."""
-    if not isinstance(matrix, MatrixProduct):
-        return matrix
-    return product((matrix.factors[-1], *matrix.factors[:-1]))
+def _rotations(matrix: MatrixProduct) -> list[Formula]:
+    """The cyclic orders of a product; without a direction in it, only the one as it stands."""
+    count = len(matrix.factors) if matrix.has_direction else 1
+    return [product((*matrix.factors[k:], *matrix.factors[:k])) for k in range(count)]
+
+
+def _reading_cost(formula: Formula) -> tuple[int, int]:
+    """A plain direction stands last; then few transposes."""
+    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    last = factors[-1]
+    if not last.has_direction and last.rank == 1 and len(factors) > 1:
+        last = factors[-2]
+    badly = formula.has_direction and (not last.has_direction or isinstance(last, Transposed))
+    return int(badly), turns(formula)
 
 
 def sum_of(vector: Formula) -> Formula:
@@ -369,7 +392,13 @@ def inner_product(left: Formula, right: Formula) -> Formula:
     parts += right.factors if isinstance(right, MatrixProduct) else (right,)
     forward = MatrixProduct(0, True, tuple(parts))
     backward = MatrixProduct(0, True, tuple(transposed(f) if f.rank == 2 else f for f in reversed(parts)))
-    return backward if turns(backward) < turns(forward) else forward
+    return min(forward, backward, key=_inner_cost)
+
+
+def _inner_cost(formula: MatrixProduct) -> tuple[int, int]:
+    """A direction stands untransposed and not first; then few transposes."""
+    badly = any(f.has_direction and isinstance(f, Transposed) for f in formula.factors)
+    return int(badly or formula.factors[0].has_direction), turns(formula)
 
 
 def times_vector(matrix: Formula, vector: Formula) -> Formula:

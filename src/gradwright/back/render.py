@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gradwright.back.latex import latex
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import language, unicode
 from gradwright.back.translate import Translator
@@ -21,4 +20,6 @@ def text_of(node: Node) -> str:
 
 def latex_of(node: Node) -> str:
     """LaTeX."""
+    from gradwright.back.latex import latex  # here, because most uses never write LaTeX
+
     return latex(tensor_formula(node, Translator()))

@@ -26,6 +26,7 @@ from gradwright.back.formula import (
     TensorDot,
     TensorProduct,
     Transposed,
+    postorder,
     transposed,
 )
 
@@ -41,12 +42,12 @@ Written = tuple[str, int]
 
 def language(formula: Formula) -> str:
     """The text of the language, which parses back."""
-    return _Language().write(formula)[0]
+    return _Language().run(formula)
 
 
 def unicode(formula: Formula) -> str:
     """Mathematical notation in Unicode."""
-    return _Unicode().write(formula)[0]
+    return _Unicode().run(formula)
 
 
 class _Writer:
@@ -57,7 +58,21 @@ class _Writer:
     over = " / "
     juxtaposed = " @ "
 
+    def __init__(self) -> None:
+        self._written: dict[int, Written] = {}
+
+    def run(self, root: Formula) -> str:
+        """The text of a formula: parts first, so that a deep one does not exhaust the stack."""
+        for part in postorder(root):
+            self._written[part.key] = self._write(part)
+        return self.write(root)[0]
+
     def write(self, formula: Formula) -> Written:
+        """The text of a formula and its precedence."""
+        found = self._written.get(formula.key)
+        return found if found is not None else self._write(formula)
+
+    def _write(self, formula: Formula) -> Written:
         match formula:
             case Name():
                 return self.name(formula)
@@ -284,7 +299,8 @@ class _Unicode(_Writer):
             return f"√{self.inside(formula.base, ATOM)}", POWER
         if formula.exponent == -1 and not formula.matrix:
             return f"1 / {self.inside(formula.base, PRODUCT + 1)}", PRODUCT
-        exponent = str(formula.exponent).translate(SUPERSCRIPTS)
+        whole = formula.exponent.denominator == 1
+        exponent = str(formula.exponent).translate(SUPERSCRIPTS) if whole else f"^({formula.exponent})"
         elementwise = "" if formula.matrix or not formula.rank else "∘"
         return self.raised(formula.base, elementwise + exponent), POWER
 
@@ -292,7 +308,7 @@ class _Unicode(_Writer):
         if formula.name == "mask_of":
             return self.write(formula.arguments[0])
         template = formula.text or self._default(formula)
-        bracketed = "(" in template or template.startswith(("|", "‖"))
+        bracketed = "(" in template or template.startswith(("|", "‖", "⟨"))
         suffix = template.startswith("{0}") and not bracketed and len(formula.arguments) == 1
         if suffix:
             return self.raised(formula.arguments[0], template[3:]), POWER
@@ -317,7 +333,8 @@ class _Unicode(_Writer):
         return self.raised(formula.inner, "ᴴ" if formula.conj else "ᵀ"), POWER
 
     def outer(self, left: Formula, right: Formula) -> Written:
-        return f"{self.inside(left, PRODUCT)} {self.row(right)}", PRODUCT
+        entrywise = isinstance(left, Scaled) and sum(f.rank > 0 for f in left.factors) > 1
+        return f"{self.inside(left, PRODUCT + entrywise)} {self.row(right)}", PRODUCT
 
     def tensor(self, formula: Formula) -> Written:
         match formula:

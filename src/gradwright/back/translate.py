@@ -417,7 +417,8 @@ def size_formula(dim: Dim) -> Formula:
     """A dimension as a number."""
     text = str(dim)
     simple = dim.name is not None or dim.value is not None
-    return Name(0, True, text if simple else f"({text})", text if simple else f"({text})", latex_of_name(text) if simple else f"({text})")
+    shown = text if simple else f"({text})"
+    return Name(0, True, shown, shown, latex_of_name(text) if simple else shown)
 
 
 def name_formula(name: str, rank: int, symmetric: bool) -> Formula:
@@ -433,7 +434,7 @@ def direction_formula(of: str, rank: int, symmetric: bool) -> Formula:
     """`dX`."""
     inner = name_formula(of, rank, symmetric)
     assert isinstance(inner, Name)
-    return Name(rank, symmetric, f"d{inner.text}", f"d{of}", rf"\mathrm{{d}}{inner.latex}")
+    return Name(rank, symmetric, f"d{inner.text}", f"d{of}", rf"\mathrm{{d}}{inner.latex}", moving=True)
 
 
 def latex_of_name(name: str) -> str:

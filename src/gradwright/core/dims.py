@@ -131,7 +131,8 @@ class Dim:
 
 def product(dims: Iterable[Dim]) -> Dim:
     """The product of dimensions; 1 for none."""
-    return reduce(mul, dims, Dim.of(1))
+    listed = tuple(dims)
+    return reduce(mul, listed) if listed else Dim.of(1)
 
 
 def minimum(left: Dim, right: Dim) -> Dim:

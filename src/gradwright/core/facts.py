@@ -73,7 +73,7 @@ def _real_names(known: set[str]) -> set[str]:
         return known
     if "lower" in known and "symmetric" in known:
         known |= {"diagonal", "upper"}
-    for real, general in (("symmetric", "hermitian"), ("orthogonal", "unitary")):
+    for real, general in (("symmetric", "hermitian"), ("orthogonal", "unitary"), ("skew", "skew_hermitian")):
         if real in known or general in known:
             known |= {real, general}
     return known

@@ -29,7 +29,7 @@ from gradwright.core.nodes import (
 from gradwright.core.spaces import Space
 
 # Facts that a sum has when every term has them.
-_ADDITIVE = ("symmetric", "skew", "hermitian", "lower", "upper", "strictly_lower", "strictly_upper",
+_ADDITIVE = ("symmetric", "skew", "hermitian", "skew_hermitian", "lower", "upper", "strictly_lower", "strictly_upper",
              "diagonal", "psd", "nonnegative", "positive")  # fmt: skip
 # Facts that a product of square matrices has when every factor has them.
 _MULTIPLICATIVE = ("lower", "upper", "diagonal", "orthogonal", "unitary", "unit_lower",
@@ -43,6 +43,7 @@ _SPACE_FACTS = {
     Space.SYMMETRIC: "symmetric",
     Space.SKEW: "skew",
     Space.HERMITIAN: "hermitian",
+    Space.SKEW_HERMITIAN: "skew_hermitian",
 }
 
 
@@ -223,6 +224,8 @@ def _mirror_facts(terms: list[Contract]) -> set[str]:
         found.add("symmetric")
     if not real and own == conjugated:
         found.add("hermitian")
+    if not real and own == Counter({(key, -c): count for (key, c), count in conjugated.items()}):
+        found.add("skew_hermitian")
     if own == Counter({(key, -c): count for (key, c), count in mirrored.items()}):
         found.add("skew")
     return found

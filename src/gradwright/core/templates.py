@@ -37,6 +37,7 @@ from gradwright.core.nodes import (
     Unknown,
 )
 from gradwright.core.primitive import Primitive, Texts
+from gradwright.core.spaces import Space
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder
 from gradwright.errors import IdentityError, UnsupportedError
@@ -140,12 +141,17 @@ def instantiate(template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, 
         dims: what the dimension names stand for.
         batch: leading axes that every leaf has.
     """
+    real = all(leaf.real for leaf in leaves.values())
     done: dict[Node, Node] = {}
     lifted: set[Node] = set()
     for node in postorder(template):
         if isinstance(node, Symbol | Direction):
             done[node] = leaves[node]
             lifted.add(node)
+            continue
+        if isinstance(node, Hole):
+            shape = tuple(dim.substitute(dims) for dim in node.shape)
+            done[node] = Hole(node.number, shape, node.real or real)
             continue
         if any(child in lifted for child in node.children):
             lifted.add(node)
@@ -192,9 +198,18 @@ def _contract_instance(
 
 
 def _solve_instance(node: Solve, done: Mapping[Node, Node], dims: Mapping[str, Dim]) -> Node:
-    unknowns = tuple(Unknown(tuple(dim.substitute(dims) for dim in u.shape), u.space, u.real) for u in node.unknowns)
-    equations = tuple(Equation(done[e.operator], e.space) for e in node.equations)
+    real = all(done[child].real for child in node.children)
+    unknowns = tuple(
+        Unknown(tuple(dim.substitute(dims) for dim in u.shape), _space(u.space, real), u.real or real)
+        for u in node.unknowns
+    )
+    equations = tuple(Equation(done[e.operator], _space(e.space, real)) for e in node.equations)
     return Solve(unknowns, equations, tuple(done[side] for side in node.right_sides), node.index)
+
+
+def _space(space: Space, real: bool) -> Space:
+    """A Hermitian real matrix is symmetric."""
+    return {Space.HERMITIAN: Space.SYMMETRIC, Space.SKEW_HERMITIAN: Space.SKEW}.get(space, space) if real else space
 
 
 def _lift(child: Node, done: Mapping[Node, Node], lifted: set[Node], batch: Shape) -> Node:
@@ -220,7 +235,5 @@ def _leaf_instance(node: Node, dims: Mapping[str, Dim]) -> Node:
             return Selection(node.whole.substitute(dims), part, node.offset.substitute(dims))
         case HalfVectorisation():
             return HalfVectorisation(node.dim.substitute(dims))
-        case Hole():
-            return Hole(node.number, tuple(dim.substitute(dims) for dim in node.shape), node.real)
         case _:
             return node

@@ -129,8 +129,8 @@ def value_of(form: Form, evaluate: Callable[[Node], Array]) -> Array:
         case Outer(left=left, right=right):
             return np.multiply.outer(value_of(left, evaluate), value_of(right, evaluate))
         case Dot(left=left, right=right, left_axes=left_axes, right_axes=right_axes):
-            axes = [a - 1 for a in left_axes], [a - 1 for a in right_axes]
-            return np.tensordot(value_of(left, evaluate), value_of(right, evaluate), axes=axes)
+            first, second = value_of(left, evaluate), value_of(right, evaluate)
+            return _contracted(first, second, left_axes, right_axes)
         case Rolled(inner=inner, start=start, end=end):
             return np.moveaxis(value_of(inner, evaluate), start - 1, end - 1)
         case Total(terms=terms):
@@ -140,6 +140,13 @@ def value_of(form: Form, evaluate: Callable[[Node], Array]) -> Array:
             return float(coefficient) * value_of(inner, evaluate)
         case Inner(left=left, right=right):
             return np.real(np.sum(np.conj(value_of(left, evaluate)) * value_of(right, evaluate)))
+
+
+def _contracted(left: Array, right: Array, left_axes: Sequence[int], right_axes: Sequence[int]) -> Array:
+    for a, b in zip(left_axes, right_axes, strict=True):
+        if left.shape[a - 1] != right.shape[b - 1]:
+            raise ShapeError(f"axis {a} of {left.shape} cannot be contracted with axis {b} of {right.shape}")
+    return np.tensordot(left, right, axes=([a - 1 for a in left_axes], [b - 1 for b in right_axes]))
 
 
 def tensordot(left: Node, right: Node, left_axes: Sequence[int], right_axes: Sequence[int]) -> Node:

@@ -59,11 +59,16 @@ def rebuild(node: Node, children: tuple[Node, ...]) -> Node:
 
 def transform(root: Node, step: Callable[[Node], Node]) -> Node:
     """Rebuild bottom-up; `step` sees every node after its children were replaced."""
+    return transform_all((root,), step)[0]
+
+
+def transform_all(roots: tuple[Node, ...], step: Callable[[Node], Node]) -> tuple[Node, ...]:
+    """Rebuild several nodes bottom-up, their common parts once."""
     done: dict[Node, Node] = {}
-    for node in postorder(root):
+    for node in postorder(*roots):
         children = tuple(done[child] for child in node.children)
         done[node] = step(rebuild(node, children))
-    return done[root]
+    return tuple(done[root] for root in roots)
 
 
 def substitute(root: Node, replacements: Mapping[Node, Node]) -> Node:

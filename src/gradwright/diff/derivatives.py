@@ -15,11 +15,11 @@ from gradwright.core.sums import add
 from gradwright.core.walks import free_leaves
 from gradwright.diff.differential import differential, direction
 from gradwright.errors import DerivationError
-from gradwright.linear.collect import collect
+from gradwright.linear.collect import collect, collect_all
 from gradwright.linear.forms import identity_tensor, jacobian, push, transpose
 from gradwright.linear.projection import is_structured, project_tangent
 from gradwright.simplify.expansion import expand_tensors
-from gradwright.simplify.pipeline import simplify
+from gradwright.simplify.pipeline import simplify, simplify_all
 
 
 def total_differential(node: Node, variables: tuple[Symbol, ...]) -> Node:
@@ -42,12 +42,13 @@ def vjps(nodes: tuple[Node, ...], variables: tuple[Symbol, ...], cotangents: tup
         arrived = transpose(form, cotangent, moves)
         for variable, moved in zip(variables, moves, strict=True):
             parts[variable].append(arrived[moved])
-    return {v: _finished(parts[v], v) for v in variables}
+    totals = simplify_all(tuple(add(parts[v]) for v in variables))
+    tangent = tuple(project_tangent(total, v) for total, v in zip(totals, variables, strict=True))
+    return dict(zip(variables, collect_all(simplify_all(tangent)), strict=True))
 
 
 def _finished(parts: list[Node], variable: Symbol) -> Node:
-    total = simplify(add(parts))
-    return collect(simplify(project_tangent(total, variable)))
+    return collect(simplify(project_tangent(simplify(add(parts)), variable)))
 
 
 def gradient(node: Node, variable: Symbol) -> Node:
@@ -63,6 +64,13 @@ def gradient(node: Node, variable: Symbol) -> Node:
             f"its jacobian, or take a sum or a norm first"
         )
     return vjp(node, variable, number(1))
+
+
+def gradients(node: Node, variables: tuple[Symbol, ...]) -> dict[Node, Node]:
+    """The gradients of a scalar in several variables, in one backward walk."""
+    if node.rank:
+        gradient(node, variables[0])
+    return vjps((node,), variables, (number(1),))
 
 
 def full_jacobian(node: Node, variable: Symbol) -> Node:

@@ -1,7 +1,7 @@
 """Common factors taken out of sums: `B x + Bᵀ x = (B + Bᵀ) x`.
 
 This is for reading, and is applied once to a result. Two terms are put together if they are chains of
-matrices that differ in one element.
+matrices with a common beginning or end.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from fractions import Fraction
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.nodes import Add, Node
 from gradwright.core.sums import add, scaled
-from gradwright.core.walks import transform
-from gradwright.linear.chains import Chain, chain_of, join
+from gradwright.core.walks import transform, transform_all
+from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,11 @@ class _Item:
 def collect(root: Node) -> Node:
     """Take common factors out of every sum."""
     return transform(root, _collect_sum)
+
+
+def collect_all(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Take common factors out of every sum of several expressions."""
+    return transform_all(roots, _collect_sum)
 
 
 def _collect_sum(node: Node) -> Node:
@@ -54,21 +59,28 @@ def _read(term: Node) -> _Item | Node:
 
 
 def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
-    """Two chains of one length that differ in one element: their sum as one chain."""
+    """Two chains with a common beginning or end: one chain around the sum of their middles."""
     if not isinstance(left, _Item) or not isinstance(right, _Item):
         return None
     a, b = left.chain.elements, right.chain.elements
-    if len(a) != len(b) or left.chain.scalar != right.chain.scalar:
+    if left.chain.scalar != right.chain.scalar or abs(left.coefficient) != abs(right.coefficient):
         return None
-    if abs(left.coefficient) != abs(right.coefficient):
+    start = _common(a, b)
+    end = _common(a[start:][::-1], b[start:][::-1])
+    before, behind = a[:start], a[len(a) - end :]
+    middles = a[start : len(a) - end], b[start : len(b) - end]
+    if not before and not behind or not all(middles):
         return None
-    different = [place for place, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
-    if len(different) != 1:
-        return None
-    place = different[0]
     sign = right.coefficient / left.coefficient
-    middle = add([a[place], scaled(sign, b[place])])
-    elements = (*a[:place], middle, *a[place + 1 :])
-    chain = Chain(left.chain.scalar, elements)
-    node = scaled(left.coefficient, join(chain, left.node))
-    return _Item(left.coefficient, chain, node)
+    first, second = (product_of_chain(m, m[0]) for m in middles)
+    middle = collect(add([first, scaled(sign, second)]))
+    chain = Chain(left.chain.scalar, (*before, middle, *behind))
+    return _Item(left.coefficient, chain, scaled(left.coefficient, join(chain, left.node)))
+
+
+def _common(a: tuple[Node, ...], b: tuple[Node, ...]) -> int:
+    """How many elements two chains share at the beginning."""
+    count = 0
+    while count < min(len(a), len(b)) and a[count] == b[count]:
+        count += 1
+    return count

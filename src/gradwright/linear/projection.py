@@ -68,7 +68,7 @@ def is_structured(facts: Facts) -> bool:
 
 def _mirror_fact(node: Node, sign: int, conj: bool) -> str:
     if conj and not node.real:
-        return "hermitian" if sign > 0 else "skew-hermitian"
+        return "hermitian" if sign > 0 else "skew_hermitian"
     return "symmetric" if sign > 0 else "skew"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradwright.core.nodes import Node
-from gradwright.core.walks import transform
+from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import lift_broadcasts
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
@@ -30,12 +30,17 @@ def simplify(root: Node) -> Node:
 
     The passes see every node after its parts; a node is revisited until no pass changes it.
     """
+    return simplify_all((root,))[0]
+
+
+def simplify_all(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Several expressions in simpler form, their common parts simplified once."""
     for _ in range(ROUNDS):
-        changed = transform(root, _settle)
-        if changed == root:
-            return root
-        root = changed
-    return root
+        changed = transform_all(roots, _settle)
+        if changed == roots:
+            return roots
+        roots = changed
+    return roots
 
 
 def _settle(node: Node) -> Node:

@@ -51,7 +51,8 @@ def solve_sylvester(state: State) -> State | None:
             (project_space(equation.right, space),),
             0,
         )
-        shown = state.with_step("linear matrix equation", equation.form, equation.right, "solve for it")
+        stated = substitute(form, {fresh: hole})
+        shown = state.with_step("linear matrix equation", stated, equation.right, "solve for it")
         return shown.with_solution(hole, value, place)
     return None
 

@@ -22,7 +22,7 @@ from gradwright.core.build import diagonal, masked, multiply, ones, permute
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_zero, split_coefficient, zero
 from gradwright.core.evaluate import evaluate
-from gradwright.core.nodes import Apply, Contract, Direction, Hole, Mask, Node, Symbol
+from gradwright.core.nodes import Apply, Contract, Direction, Hole, Node, Symbol
 from gradwright.core.points import choose_sizes, sample
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
@@ -381,7 +381,7 @@ def _guarded(node: Node, weights: Sequence[Fraction]) -> Node:
     for factor in as_product(node).factors:
         base = _denominator(factor.node)
         if base is not None and base.rank == 2:
-            safe = add([masked(base, *kept), Mask(*others, base.shape)])
+            safe = add([masked(base, *kept), masked(ones(base.shape), *others)])
             replacements[factor.node] = raise_to(safe, Fraction(-1))
     return masked(substitute(node, replacements), *weights)
 

@@ -173,7 +173,7 @@ class _Telling:
         """A node in formal names, in the names of this application."""
         named = substitute(template, self.frame_symbols)
         leaves = {**{leaf: leaf for leaf in free_leaves(named)}, **self.leaves}
-        leaves.update({s: _resized(s, self.dims) for s in free_leaves(named) if s in set(self.frame_symbols.values())})
+        leaves.update({s: _resized(s, self.dims) for s in free_leaves(named) if isinstance(s, Symbol) and s in set(self.frame_symbols.values())})
         return simplify(instantiate(named, leaves, self.dims))
 
     def frame_values(self) -> list[tuple[Symbol, Node]]:
@@ -201,11 +201,13 @@ class _Telling:
         drafts += self._rules()
         result = self.put(self.solution.differentials[self.root.index])
         letter = self.letters[self.root.index]
-        final = Draft("result", direction(letter), collect(result), "put together")
-        if drafts and isinstance(drafts[-1].left, Node) and drafts[-1].left == direction(letter):
-            drafts.pop()
-            final = Draft("isolate", direction(letter), collect(result), "multiply by inverses")
-        return [*drafts, final]
+        drafts = _without_repeats(drafts)
+        last = drafts[-1]
+        if last.left == direction(letter):
+            return [*drafts[:-1], Draft(last.rule, direction(letter), collect(result), last.reason)]
+        if last.rule == "linear matrix equation":
+            return [*drafts, Draft("solve", direction(letter), collect(result), "the solution of this equation")]
+        return [*drafts, Draft("result", direction(letter), collect(result), "put together")]
 
     def _definition_words(self) -> str:
         return f"the identity that defines {self.root.primitive.name}"
@@ -222,7 +224,7 @@ class _Telling:
         for use in self.solution.frames:
             names = [part for part in use.parts if not part.name.startswith("d")]
             if names:
-                words = ", ".join(f"{part.name} {_lives(part.space, part.name)}" for part in names)
+                words = ", ".join(f"{part.name} {_lives(part.space, part.name, self.root.real)}" for part in names)
                 drafts.append(Draft("frame", self.put(use.direction), self.put(use.value), words))
         return drafts
 
@@ -231,10 +233,19 @@ class _Telling:
         steps = [s for s in self.solution.steps if s.rule not in HIDDEN_RULES]
         hidden = {part.hole for use in self.solution.frames for part in use.parts if part.name.startswith("K")}
         for step in steps:
-            if step.left in hidden:
-                continue
-            drafts.append(Draft(step.rule, self.put(step.left), self.put(step.right), step.reason))
+            if step.left not in hidden:
+                drafts.append(Draft(step.rule, self.put(step.left), self.put(step.right), step.reason))
         return drafts
+
+
+def _without_repeats(drafts: list[Draft]) -> list[Draft]:
+    """A rule that only restates the equation before it takes its place."""
+    kept: list[Draft] = []
+    for draft in drafts:
+        if kept and (draft.left, draft.right) == (kept[-1].left, kept[-1].right):
+            kept.pop()
+        kept.append(draft)
+    return kept
 
 
 def _resized(symbol: Node, dims: Mapping[str, object]) -> Node:
@@ -245,10 +256,10 @@ def _resized(symbol: Node, dims: Mapping[str, object]) -> Node:
     return Symbol(symbol.name, shape, symbol.facts)
 
 
-def _lives(space: str, name: str) -> str:
+def _lives(space: str, name: str, real: bool) -> str:
     if name.startswith("K"):
         return "orthogonal to the columns"
-    return {"free": "any matrix"}.get(space, space)
+    return {"free": "any matrix", "skew-hermitian": "skew"}.get(space, space) if real else space
 
 
 def _from_parts(root: Node, variables: tuple[Symbol, ...], taken: set[str], cotangent: Symbol | None) -> Narration:
@@ -303,7 +314,8 @@ def _rule_name(body: Node, moves: Mapping[Node, Node]) -> str:
             return "sum rule"
         case Contract():
             count = sum(f.node in moving for f in body.factors)
-            return "product rule" if count > 1 else "linearity"
+            functions = any(isinstance(f.node, Apply) and f.node in moving for f in body.factors)
+            return "product rule" if count > 1 else "chain rule" if functions else "linearity"
         case _:
             return "differentiate"
 

@@ -15,16 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.evaluate import evaluate, evaluate_all
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.evaluate import evaluate
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, sample, tangent_direction
-from gradwright.core.tensor_forms import leaves_of, value_of
+from gradwright.core.sums import terms_of
+from gradwright.core.tensor_forms import lower, value_of
 from gradwright.core.walks import free_leaves, postorder
-from gradwright.diff.steps.step import Check, Draft, as_form
+from gradwright.diff.differential import direction
+from gradwright.diff.steps.step import Check, Draft, Side, as_form
 from gradwright.errors import GradwrightError
 
 TOLERANCE = 1e-6
 STEP = 1e-3
+SEEDS = 8
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,14 @@ class Trial:
         self.values: dict[Node, Array] = {}
         self._generator = np.random.default_rng([seed, 20])
         self._sample_inputs(nodes, variables)
-        for item in named:
-            self._measure(item, variables)
+        with np.errstate(all="ignore"):
+            for item in named:
+                self._measure(item, variables)
+
+    @property
+    def finite(self) -> bool:
+        """Whether everything has a value here."""
+        return all(bool(np.all(np.isfinite(value))) for value in self.values.values())
 
     @property
     def description(self) -> str:
@@ -75,28 +85,26 @@ class Trial:
             return Check(False, float("inf"), f"{self.description}: {error}")
         if np.shape(left) != np.shape(right):
             return Check(False, float("inf"), f"{self.description}: shapes {np.shape(left)} and {np.shape(right)}")
-        scale = max(float(np.max(np.abs(left), initial=0)), float(np.max(np.abs(right), initial=0)), 1e-8)
+        scale = max(self._size(draft.left), self._size(draft.right), 1e-12)
         residual = float(np.max(np.abs(left - right), initial=0)) / scale
         return Check(bool(residual < TOLERANCE), residual, self.description)
 
-    def can_check(self, draft: Draft) -> bool:
-        """Whether every leaf of a step has a value."""
-        leaves = [leaf for side in (draft.left, draft.right) for node in leaves_of(as_form(side)) for leaf in free_leaves(node)]
-        return all(leaf in self.values for leaf in leaves)
+    def _size(self, side: Side) -> float:
+        """The size of the largest term: two terms that cancel do not make a side small."""
+        terms = terms_of(side) if isinstance(side, Node) else [lower(side)]
+        return max(float(np.max(np.abs(self.value(term)), initial=0)) for term in terms)
 
     def _sample_inputs(self, nodes: list[Node], variables: tuple[Symbol, ...]) -> None:
         for leaf in dict.fromkeys(leaf for node in nodes for leaf in free_leaves(node)):
             if isinstance(leaf, Symbol | Direction) and leaf not in self.values:
-                self.values[leaf] = sample(leaf, self.sizes, self._generator)
+                value = sample(leaf, self.sizes, self._generator)
+                # Scalars and vectors are often scales and weights: after the first tries, positive.
+                self.values[leaf] = np.abs(value) + 0.3 if self.seed >= 2 and leaf.rank < 2 and leaf.real else value
         for variable in variables:
-            from gradwright.diff.differential import direction
-
             move = tangent_direction(variable, self.values[variable], self._generator)
             self.values[direction(variable)] = move
 
     def _measure(self, item: Named, variables: tuple[Symbol, ...]) -> None:
-        from gradwright.diff.differential import direction
-
         moves = {v: self.values[direction(v)] for v in variables}
         value, moved = difference(item.node, self.values, moves, self.sizes)
         self.values[item.symbol] = value
@@ -113,10 +121,18 @@ def difference(
     shifted: list[Array] = []
     for k in (1, -1, 2, -2):
         at = {**values, **{v: _along(v, values[v], k * h, move) for v, move in moves.items()}}
-        (shifted_value,) = evaluate_all((node,), at, sizes)
-        shifted.append(shifted_value)
+        shifted.append(_in_gauge_of(centre, evaluate(node, at, sizes), node))
     one, minus_one, two, minus_two = shifted
     return centre, (8 * (one - minus_one) - (two - minus_two)) / (12 * h)
+
+
+def _in_gauge_of(centre: Array, value: Array, node: Node) -> Array:
+    """A factor whose columns (of an upper triangle: rows) are free up to sign or phase, as at the centre."""
+    if not isinstance(node, Apply) or not node.primitive.gauge or value.ndim != 2:
+        return value
+    axis = 1 if "upper" in facts_of(node) else 0
+    overlap = np.sum(np.conj(value) * centre, axis=axis, keepdims=True)
+    return value * (overlap / np.abs(overlap))
 
 
 def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
@@ -129,3 +145,21 @@ def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
     n = len(value)
     half = (np.eye(n) - value @ value.conj().T / 2) @ move @ value.conj().T
     return expm(t * (half - half.conj().T)) @ value
+
+
+def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Trial:
+    """The first of several generic points at which everything has a finite value."""
+    failure: GradwrightError | None = None
+    trial: Trial | None = None
+    for seed in range(SEEDS):
+        try:
+            trial = Trial(root, variables, named, seed)
+        except GradwrightError as error:
+            failure = error
+            continue
+        if trial.finite:
+            return trial
+    if trial is None:
+        assert failure is not None
+        raise failure
+    return trial

@@ -1,0 +1,116 @@
+"""Checking a whole derivation: every step, and every derivative against central differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradwright.core.nodes import Node, Symbol
+from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_differential, vjps
+from gradwright.diff.differential import direction
+from gradwright.diff.steps.trial import Named, Trial, difference, generic_trial
+from gradwright.errors import DerivationError, GradwrightError
+
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was compared, whether it held, and by how much it missed."""
+
+    name: str
+    passed: bool
+    residual: float
+
+    def __str__(self) -> str:
+        return f"{'✓' if self.passed else '✗'} {self.name}: residual {self.residual:.1e}"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All checks of a derivation at a generic point.
+
+    Attributes:
+        findings: every check.
+        point: the point, in words.
+    """
+
+    findings: tuple[Finding, ...]
+    point: str
+
+    @property
+    def right(self) -> bool:
+        """Whether everything that was checked held."""
+        return all(finding.passed for finding in self.findings)
+
+    def __str__(self) -> str:
+        verdict = "right" if self.right else "WRONG"
+        return "\n".join([f"{verdict}, at {self.point}", *map(str, self.findings)])
+
+
+def verify(root: Node, variables: tuple[Symbol, ...], steps: Iterable[Finding]) -> Verification:
+    """Check the steps and the derivatives of one expression.
+
+    Args:
+        root: the expression.
+        variables: what it is differentiated by.
+        steps: the findings of the steps.
+    """
+    whole = Symbol("__whole", root.shape, _field(root))
+    trial = generic_trial(root, variables, (Named(whole, root),))
+    findings = [*steps, _jvp(root, variables, whole, trial), _vjp(root, variables, whole, trial)]
+    findings += [f for v in variables for f in _jacobian(root, v, trial)]
+    if not root.rank:
+        findings += [f for v in variables for f in _hessian(root, v, trial)]
+    return Verification(tuple(findings), trial.description)
+
+
+def _field(node: Node) -> frozenset[str]:
+    return frozenset() if node.real else frozenset({"complex"})
+
+
+def _finding(name: str, got: np.ndarray, want: np.ndarray) -> Finding:
+    scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), 1e-9)
+    residual = float(np.max(np.abs(got - want), initial=0)) / scale
+    return Finding(name, bool(residual < TOLERANCE), residual)
+
+
+def _jvp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, trial: Trial) -> Finding:
+    got = trial.value(total_differential(root, variables))
+    return _finding("jvp against differences", got, trial.values[direction(whole)])
+
+
+def _vjp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, trial: Trial) -> Finding:
+    cotangent = Symbol("__cotangent", root.shape, _field(root))
+    trial.cotangent(cotangent)
+    found = vjps((root,), variables, (cotangent,))
+    pulled = sum(
+        np.real(np.sum(np.conj(trial.value(found[v])) * trial.values[direction(v)])) for v in variables
+    )
+    pushed = np.real(np.sum(np.conj(trial.values[cotangent]) * trial.values[direction(whole)]))
+    return _finding("vjp against differences", np.asarray(pulled), np.asarray(pushed))
+
+
+def _jacobian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:
+    try:
+        tensor = full_jacobian(root, variable)
+    except DerivationError:
+        return
+    move = trial.values[direction(variable)]
+    _, want = difference(root, trial.values, {variable: move}, trial.sizes)
+    got = np.tensordot(trial.value(tensor), move, axes=variable.rank)
+    yield _finding(f"Jacobian in {variable.name} against differences", got, want)
+
+
+def _hessian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:
+    try:
+        slope, tensor = gradient(root, variable), hessian(root, variable, variable)
+        move = trial.values[direction(variable)]
+        _, want = difference(slope, trial.values, {variable: move}, trial.sizes)
+    except GradwrightError:
+        return
+    if "stiefel" not in variable.facts:
+        got = np.tensordot(trial.value(tensor), move, axes=variable.rank)
+        yield _finding(f"Hessian in {variable.name} against differences", got, want)

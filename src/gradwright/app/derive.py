@@ -1,0 +1,62 @@
+"""What `gradwright derive` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradwright.api.derivation import Derivation
+from gradwright.api.derivation import derive as derive_expression
+from gradwright.api.expression import Expression, parse
+from gradwright.api.presentation import as_latex, as_text
+from gradwright.errors import DeclarationError
+
+
+def declarations_of(var: Sequence[str]) -> dict[str, str]:
+    """The declarations of `--var 'A: n m'`; several in one, separated by commas, are allowed."""
+    found: dict[str, str] = {}
+    for text in var:
+        for part in text.split(","):
+            name, colon, rest = part.partition(":")
+            if not colon:
+                raise DeclarationError(
+                    f"--var '{part.strip()}' is not a declaration: write a name, a colon and the "
+                    f"dimensions, as in --var 'A: n m' (nothing after the colon for a scalar)"
+                )
+            if name.strip() in found:
+                raise DeclarationError(f"'{name.strip()}' is declared twice")
+            found[name.strip()] = rest.strip()
+    return found
+
+
+def expression_of(text: str, var: Sequence[str]) -> Expression:
+    """The expression of a command line."""
+    return parse(text, **declarations_of(var))
+
+
+def derivation_of(text: str, wrt: Sequence[str], var: Sequence[str]) -> Derivation:
+    """The derivation of a command line; with one variable in all, it is differentiated by that."""
+    expression = expression_of(text, var)
+    names = [name.strip() for entry in wrt for name in entry.split(",")]
+    if len(names) == 1 or (not names and len(expression.variables) == 1):
+        return derive_expression(expression, names[0] if names else expression.variables[0])
+    return derive_expression(expression, names or None)
+
+
+def shown(derivation: Derivation, show: str, form: str, detail: str) -> str:
+    """The derivation, or one of its results, in the wanted form."""
+    if form == "json":
+        return derivation.to_json()
+    if show in ("steps", "all"):
+        page = derivation.page(detail)
+        return as_latex(page) if form == "latex" else as_text(page)
+    return "\n".join(_results(derivation, show, form))
+
+
+def _results(derivation: Derivation, show: str, form: str) -> list[str]:
+    lines: list[str] = []
+    for name in derivation.wrt:
+        one = derivation[name]
+        found: Expression = one.jacobian if show == "jacobian" else one.vjp
+        text = found.latex() if form == "latex" else str(found)
+        lines.append(text if len(derivation.wrt) == 1 else f"{name}: {text}")
+    return lines

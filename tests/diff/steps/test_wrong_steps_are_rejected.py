@@ -1,0 +1,97 @@
+"""Every kind of step is checked against numbers: made wrong on purpose, it is rejected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+import gradwright as gw
+from gradwright.api.steps import trial_for
+from gradwright.core.build import ones, permute
+from gradwright.core.contraction import is_zero
+from gradwright.core.inference import is_symmetric
+from gradwright.core.nodes import Node, Symbol
+from gradwright.core.sums import add, scaled
+from gradwright.core.tensor_forms import Dot, Form, Inner, Leaf, Outer, Rolled, Times, Total
+from gradwright.diff.steps.narrate import Narration, narrate
+from gradwright.diff.steps.step import Draft
+from gradwright.simplify.pipeline import simplify
+
+EXPRESSIONS = {
+    "inverse": ("inv(X)", {"X": "n n"}, "X"),
+    "two-sided product": ("A @ X @ B", {"A": "k n", "X": "n m", "B": "m p"}, "X"),
+    "transposed input": ("X.T @ A", {"X": "n m", "A": "n k"}, "X"),
+    "Cholesky": ("cholesky(K)", {"K": "n n spd"}, "K"),
+    "QR": ("qr(A).R", {"A": "n m"}, "A"),
+    "eigenvectors": ("eigh(S).eigenvectors", {"S": "n n symmetric"}, "S"),
+    "square root": ("sqrtm(A)", {"A": "n n"}, "A"),
+    "least squares": ("norm(X @ w - y)**2", {"X": "n m", "w": "m", "y": "n"}, "w"),
+    "logistic": ("sum(log1p(exp(-y * (X @ w))))", {"X": "n m", "w": "m", "y": "n"}, "w"),
+    "covariance": ("logdet(t * A @ V @ A.T + Q)", {"t": "", "A": "n m", "V": "m m spd", "Q": "n n spd"}, "A"),
+}
+
+
+def narrated(name: str) -> tuple[Node, tuple[Symbol, ...], Narration]:
+    text, declarations, wrt = EXPRESSIONS[name]
+    expression = gw.parse(text, **declarations)
+    root = simplify(expression.node)
+    variables = (expression.signature.symbol(wrt),)
+    cotangent = Symbol("G", root.shape) if root.rank else None
+    return root, variables, narrate(root, variables, {*expression.variables, "G"}, cotangent)
+
+
+CASES = [(name, place) for name in EXPRESSIONS for place in range(len(narrated(name)[2].drafts))]
+
+
+@pytest.mark.parametrize(("name", "place"), CASES)
+def test_a_step_is_confirmed_and_its_corruptions_are_not(name: str, place: int) -> None:
+    root, variables, narration = narrated(name)
+    trial = trial_for(root, variables, narration)
+    draft = narration.drafts[place]
+    assert trial.check(draft).passed, draft.rule
+    wrong = list(corruptions(draft))
+    assert wrong
+    for words, corrupted in wrong:
+        check = trial.check(corrupted)
+        assert not check.passed, f"{draft.rule}: {words}"
+        assert check.residual > 1e-3, f"{draft.rule}: {words}"
+
+
+def corruptions(draft: Draft) -> list[tuple[str, Draft]]:
+    """The step with its right side halved and, where it makes a difference, transposed or re-rolled."""
+    found: list[tuple[str, Draft]] = []
+    side = draft.right
+    if isinstance(side, Node):
+        if not draft.rule == "definition" and not is_zero(side):
+            found.append(("half the right side", replace(draft, right=scaled(Fraction(1, 2), side))))
+        if side.rank == 2 and side.shape[0] == side.shape[1] and not is_symmetric(side):
+            found.append(("right side transposed", replace(draft, right=permute(side, (1, 0)))))
+        if is_zero(side) or draft.rule == "definition":
+            assert isinstance(draft.left, Node)
+            found.append(("left side doubled and shifted", replace(draft, left=_shifted(draft.left))))
+        return found
+    found.append(("half the right side", replace(draft, right=Times(Fraction(1, 2), side))))
+    found += [("axes exchanged", replace(draft, right=form)) for form in _axis_errors(side)]
+    return found
+
+
+def _shifted(node: Node) -> Node:
+    return add([scaled(2, node), ones(node.shape)])
+
+
+def _axis_errors(form: Form) -> list[Form]:
+    """The form with the axes of one contraction, or the ends of one roll, exchanged."""
+    match form:
+        case Dot(left=left, right=right, left_axes=a, right_axes=b):
+            wrong: list[Form] = []
+            if len(a) == 2:
+                wrong.append(Dot(left, right, a[::-1], b))
+            wrong += [Dot(inner, right, a, b) for inner in _axis_errors(left)]
+            return wrong
+        case Rolled(inner=inner):
+            return [inner]
+        case Outer() | Leaf() | Inner() | Times() | Total():
+            return []
+
