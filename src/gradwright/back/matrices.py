@@ -378,7 +378,9 @@ def _reading_cost(formula: Formula) -> tuple[int, int]:
 
 
 def sum_of(vector: Formula) -> Formula:
-    """The sum of the entries."""
+    """The sum of the entries; of row sums, that of the matrix."""
+    if isinstance(vector, Call) and vector.name == "sum" and vector.keywords and vector.arguments[0].rank == 2:
+        vector = vector.arguments[0]
     return Call(0, True, "sum", (vector,))
 
 
