@@ -14,8 +14,10 @@ from fractions import Fraction
 
 from gradwright.core.dims import Dim, product
 from gradwright.core.nodes import Contract, Factor, Group, Groups, Mask, Node, Shape, Size
+from gradwright.errors import UnsupportedError
 
 INLINE_LIMIT = 24
+LONGEST_NUMBER = 8192  # bits: Python writes no whole number of more than 4,300 digits
 ONE = Fraction(1)
 
 
@@ -46,6 +48,10 @@ def contract(
     scale, placed = _multiply_masks(scale, placed, labels)
     if not scale:
         return zero(shape)
+    if max(scale.numerator.bit_length(), scale.denominator.bit_length()) > LONGEST_NUMBER:
+        raise UnsupportedError(
+            f"a number of the expression has more than {LONGEST_NUMBER} bits: make a part of it a variable"
+        )
     return _numbered(scale, placed, labels.resolve_all(output), labels)
 
 

@@ -13,15 +13,13 @@ import numpy as np
 
 from gradwright.core.arithmetic import as_float
 from gradwright.core.build import as_number, common_shape, ones, spread
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import LONGEST_NUMBER, contract
 from gradwright.core.facts import Facts
 from gradwright.core.inference import is_nonnegative, is_positive
 from gradwright.core.nodes import Apply, Contract, Node, Parameter
 from gradwright.core.primitive import Primitive, Sample
 from gradwright.core.registry import Call, Function, register
 from gradwright.errors import ConditionError, UnsupportedError
-
-LONGEST_NUMBER = 4096  # bits
 
 
 def raise_entries(x: np.ndarray, exponent: Fraction) -> np.ndarray:
