@@ -36,11 +36,12 @@ from gradwright.core.dims import Dim
 
 @dataclass(frozen=True)
 class Edge:
-    """A matrix between two labels: rows at `row`, columns at `column`."""
+    """A matrix between two labels: rows at `row`, columns at `column`; `place` is its first factor's."""
 
     row: int
     column: int
     formula: Formula
+    place: int = 0
 
     def seen_from(self, label: int) -> Formula:
         """The matrix with the given label as its rows."""
@@ -59,6 +60,7 @@ class Weight:
     formula: Formula
     divides: bool = False
     entry: str | None = None
+    place: int = 0
 
 
 class Irreducible(Exception):  # noqa: N818
@@ -71,7 +73,7 @@ class Reduction:
     def __init__(
         self,
         coefficient: Fraction,
-        scalars: Sequence[Formula],
+        scalars: Sequence[tuple[int, Formula]],
         divisors: Sequence[Formula],
         weights: Sequence[Weight],
         edges: Sequence[Edge],
@@ -90,14 +92,15 @@ class Reduction:
         pending = [label for label in range(len(self.dims)) if label not in output]
         while pending:
             self._close_traces(pending)
-            self._merge_parallel(set(output))
+            self._merge_parallel(set(output), apart=set(output))
             pending = [label for label in pending if self._touches(label)]
             if not pending:
                 break
-            label = min(pending, key=lambda x: (len(self._neighbours(x)), x))
+            # Of several, the last: products then begin with the factor that was written first.
+            label = min(pending, key=lambda x: (len(self._neighbours(x)), -x))
             self._remove(label)
             pending.remove(label)
-        self._merge_parallel(set(range(len(self.dims))))
+        self._merge_parallel(set(range(len(self.dims))), apart=set())
         return self._finish(list(output))
 
     def _touches(self, label: int) -> bool:
@@ -111,7 +114,7 @@ class Reduction:
         loops = [e for e in self.edges if e.row == e.column]
         self.edges = [e for e in self.edges if e.row != e.column]
         for loop in loops:
-            self.weights.append(Weight(loop.row, diagonal_of(loop.formula)))
+            self.weights.append(Weight(loop.row, diagonal_of(loop.formula), place=loop.place))
 
     def _close_traces(self, pending: Sequence[int]) -> None:
         """Two summed labels joined by two edges and nothing else: the trace of their product."""
@@ -125,7 +128,7 @@ class Reduction:
             if [e for e in self.edges if other in (e.row, e.column)] != around:
                 continue
             self._remove_all(around)
-            self.scalars.append(self._cycle(around, label))
+            self.scalars.append((first_place(around), self._cycle(around, label)))
 
     def _cycle(self, pair: Sequence[Edge], label: int) -> Formula:
         first, second = pair
@@ -136,18 +139,21 @@ class Reduction:
             return trace_of(product((first.formula, second.seen_from(first.other(start)))))
         return trace_of(product((transposed(first.formula), second.formula)))
 
-    def _merge_parallel(self, visible: set[int]) -> None:
+    def _merge_parallel(self, visible: set[int], apart: set[int]) -> None:
+        """Multiply parallel edges entry by entry; those inside `apart` wait for the rest of their kind."""
         merged: dict[frozenset[int], Edge] = {}
-        for edge in self.edges:
+        waiting = [e for e in self.edges if {e.row, e.column} <= apart]
+        for edge in sorted((e for e in self.edges if e not in waiting), key=lambda e: e.place):
             key = frozenset((edge.row, edge.column))
             if key in merged and (key & visible or self._has_others(key)):
                 base = merged[key]
-                merged[key] = Edge(base.row, base.column, hadamard(base.formula, edge.seen_from(base.row)))
+                joined = hadamard(base.formula, edge.seen_from(base.row))
+                merged[key] = Edge(base.row, base.column, joined, base.place)
             elif key in merged:
                 merged[frozenset((edge.row, edge.column, -len(merged) - 1))] = edge
             else:
                 merged[key] = edge
-        self.edges = list(merged.values())
+        self.edges = [*merged.values(), *waiting]
 
     def _has_others(self, pair: frozenset[int]) -> bool:
         """Whether the two labels carry weights or further edges, so that they are no bare cycle."""
@@ -156,7 +162,7 @@ class Reduction:
         return bool(outside) or len(inside) > 2 or any(w.label in pair for w in self.weights)
 
     def _weights_at(self, label: int) -> list[Weight]:
-        return [w for w in self.weights if w.label == label]
+        return sorted((w for w in self.weights if w.label == label), key=lambda w: w.place)
 
     def _remove_all(self, edges: Sequence[Edge]) -> None:
         for edge in edges:
@@ -177,23 +183,8 @@ class Reduction:
             self._add_edge(edges, weights, label)
 
     def _add_scalar(self, weights: list[Weight], label: int) -> None:
-        if _is_trace(weights):
-            self.scalars.append(trace_of(weights[0].formula.arguments[0]))  # type: ignore[attr-defined]
-            return
-        picks = [w for w in weights if w.entry is not None]
-        if picks:
-            rest = [w for w in weights if w is not picks[0]]
-            self._add_part(Indexed(0, True, elementwise(rest), (picks[0].entry or "",)) if rest else Number(0, True, Fraction(1)))
-            return
-        above = [w.formula for w in weights if not w.divides]
-        under = [w.formula for w in weights if w.divides]
-        if len(above) == 2 and above[0] == above[1] and not under:
-            self.scalars.append(Power(0, True, Call(0, True, "norm", (above[0],), text="‖{0}‖", latex=NORM), Fraction(2)))
-        elif len(above) >= 2:
-            first = multiplied(Fraction(1), tuple(above[:-1]), tuple(under), 1)
-            self.scalars.append(inner_product(first, above[-1]))
-        else:
-            self.scalars.append(self._sum_or_mean(elementwise(weights), label))
+        found = _scalar(weights) or self._sum_or_mean(elementwise(weights), label)
+        self.scalars.append((first_place(weights), found))
 
     def _sum_or_mean(self, vector: Formula, label: int) -> Formula:
         """The sum of the entries; their mean, if it is divided by their number."""
@@ -204,20 +195,16 @@ class Reduction:
                 return Call(0, True, "mean", (vector,))
         return sum_of(vector)
 
-    def _add_part(self, formula: Formula) -> None:
-        self.scalars.append(formula)
-
     def _add_vector(self, edge: Edge, weights: list[Weight], label: int) -> None:
         other = edge.other(label)
-        matrix = edge.seen_from(other)
         picks = [w for w in weights if w.entry is not None]
-        if picks and len(weights) == 1:
-            self.weights.append(Weight(other, column_of(edge, other, picks[0].entry or "")))
-            return
         if not weights:
-            self.weights.append(Weight(other, row_sums(edge, other)))
-            return
-        self.weights.append(Weight(other, times_vector(matrix, elementwise(weights))))
+            formula = row_sums(edge, other)
+        elif picks and len(weights) == 1:
+            formula = column_of(edge, other, picks[0].entry or "")
+        else:
+            formula = times_vector(edge.seen_from(other), elementwise(weights))
+        self.weights.append(Weight(other, formula, place=first_place([edge, *weights])))
 
     def _add_edge(self, edges: list[Edge], weights: list[Weight], label: int) -> None:
         first, second = edges
@@ -228,7 +215,7 @@ class Reduction:
         parts.append(second.seen_from(label))
         if start == end:
             raise Irreducible
-        self.edges.append(Edge(start, end, product(tuple(parts))))
+        self.edges.append(Edge(start, end, product(tuple(parts)), first_place([*edges, *weights])))
 
     def _finish(self, output: list[int]) -> Formula:
         distinct = list(dict.fromkeys(output))
@@ -243,7 +230,8 @@ class Reduction:
         return self._scaled(self._matrix(distinct[0], distinct[1]))
 
     def _scaled(self, tensor: Formula | None) -> Formula:
-        factors = (*self.scalars, *((tensor,) if tensor is not None else ()))
+        scalars = [formula for _, formula in sorted(self.scalars, key=lambda scalar: scalar[0])]
+        factors = (*scalars, *((tensor,) if tensor is not None else ()))
         return multiplied(self.coefficient, factors, tuple(self.divisors), tensor.rank if tensor else 0)
 
     def _vector(self, label: int) -> Formula:
@@ -276,7 +264,32 @@ class Reduction:
 NORM = r"\left\lVert {0} \right\rVert"
 
 
-def _is_trace(weights: list[Weight]) -> bool:
+def first_place(parts: Sequence[Edge | Weight]) -> int:
+    """The place of the factor among some that was written first."""
+    return min(part.place for part in parts)
+
+
+def _scalar(weights: Sequence[Weight]) -> Formula | None:
+    """The sum over a label at which only weights are left; None if it is the sum of one vector."""
+    if _is_trace(weights):
+        return trace_of(weights[0].formula.arguments[0])  # type: ignore[attr-defined]
+    picks = [w for w in weights if w.entry is not None]
+    if picks:
+        rest = [w for w in weights if w is not picks[0]]
+        if not rest:
+            return Number(0, True, Fraction(1))
+        return Indexed(0, True, elementwise(rest), (picks[0].entry or "",))
+    above = [w.formula for w in weights if not w.divides]
+    under = [w.formula for w in weights if w.divides]
+    if len(above) == 2 and above[0] == above[1] and not under:
+        return Power(0, True, Call(0, True, "norm", (above[0],), text="‖{0}‖", latex=NORM), Fraction(2))
+    if len(above) >= 2:
+        first = multiplied(Fraction(1), tuple(above[:-1]), tuple(under), 1)
+        return inner_product(first, above[-1])
+    return None
+
+
+def _is_trace(weights: Sequence[Weight]) -> bool:
     if len(weights) != 1 or weights[0].divides:
         return False
     formula = weights[0].formula
@@ -365,7 +378,9 @@ def _reading_cost(formula: Formula) -> tuple[int, int]:
 
 
 def sum_of(vector: Formula) -> Formula:
-    """The sum of the entries."""
+    """The sum of the entries; of row sums, that of the matrix."""
+    if isinstance(vector, Call) and vector.name == "sum" and vector.keywords and vector.arguments[0].rank == 2:
+        vector = vector.arguments[0]
     return Call(0, True, "sum", (vector,))
 
 

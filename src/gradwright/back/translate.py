@@ -135,7 +135,8 @@ class Translator:
     def _argument(self, node: Apply, place: int) -> Formula:
         """An operand; a matrix flattened for a reduction of all entries is written as it is."""
         argument = node.arguments[place]
-        if place == 0 and not node.primitive.elementwise and isinstance(argument, Contract):
+        reduces = not node.primitive.elementwise and not node.primitive.outputs[node.index].shape
+        if place == 0 and reduces and isinstance(argument, Contract):
             opened = unflattened(argument)
             if opened is not None:
                 return self.formula(opened)
@@ -184,24 +185,24 @@ class Translator:
             return None
 
     def _parts(self, node: Contract) -> Reduction | None:
-        scalars: list[Formula] = []
+        scalars: list[tuple[int, Formula]] = []
         divisors: list[Formula] = []
         weights: list[Weight] = []
         edges: list[Edge] = []
-        for factor in node.factors:
+        for place, factor in enumerate(node.factors):
             labels = [group[0] for group in factor.groups if len(group) == 1]
             if len(labels) != len(factor.groups) or len(labels) > 2:
                 return None
             formula, divides = self._factor(factor)
-            if not labels:
-                (divisors if divides else scalars).append(formula)
+            if not labels and divides:
+                divisors.append(formula)
+            elif not labels:
+                scalars.append((place, formula))
             elif len(labels) == 1:
-                weights.append(Weight(labels[0], formula, divides, entry_of(factor.node)))
-            elif divides:
-                under = multiplied(Fraction(1), (), (formula,), 2)
-                edges.append(Edge(labels[0], labels[1], under))
+                weights.append(Weight(labels[0], formula, divides, entry_of(factor.node), place))
             else:
-                edges.append(Edge(labels[0], labels[1], formula))
+                matrix = multiplied(Fraction(1), (), (formula,), 2) if divides else formula
+                edges.append(Edge(labels[0], labels[1], matrix, place))
         return Reduction(node.coefficient, scalars, divisors, weights, edges, node.dims)
 
     def _factor(self, factor: Factor) -> tuple[Formula, bool]:

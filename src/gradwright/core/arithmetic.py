@@ -7,6 +7,7 @@ numbers for results and checks (`FloatArithmetic`, here), integers modulo a prim
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
@@ -83,14 +84,14 @@ class FloatArithmetic:
     def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
         """A product of tensors; two at a time where there are more."""
         if not operands:
-            return np.asarray(float(coefficient))
+            return np.asarray(as_float(coefficient))
         reduced = [_without_private_labels(place, operands, output) for place in range(len(operands))]
         letters = _letters([*(labels for _, labels in reduced), output])
         inputs = ",".join("".join(letters[label] for label in labels) for _, labels in reduced)
         pattern = f"{inputs}->{''.join(letters[label] for label in output)}"
         optimize = "greedy" if len(operands) > 2 else False
         result: Array = np.einsum(pattern, *(array for array, _ in reduced), optimize=optimize)
-        return result if coefficient == 1 else float(coefficient) * result
+        return result if coefficient == 1 else as_float(coefficient) * result
 
     def add(self, values: Sequence[Array]) -> Array:
         """A sum."""
@@ -123,6 +124,14 @@ def _without_private_labels(place: int, operands: Sequence[Operand], output: lis
     letters = _letters([labels])
     pattern = f"{''.join(letters[label] for label in labels)}->{''.join(letters[label] for label in kept)}"
     return np.einsum(pattern, array), kept
+
+
+def as_float(value: Fraction) -> float:
+    """The nearest floating-point number; infinity where there is none that large."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _letters(groups: Sequence[Sequence[int]]) -> dict[int, str]:

@@ -40,8 +40,11 @@ def as_number(node: Node) -> Fraction | None:
 
 
 def size(dim: Dim) -> Node:
-    """A dimension as a number."""
-    return number(dim.value) if dim.value is not None else Size(dim)
+    """A dimension as a number; a product of dimensions is a product of numbers."""
+    if len(dim.terms) != 1:
+        return Size(dim) if dim.terms else number(0)
+    ((names, coefficient),) = dim.terms
+    return contract(coefficient, [Factor(Size(Dim.of(name)), ()) for name in names], (), {})
 
 
 def constant(name: str) -> Node:
@@ -267,6 +270,8 @@ def slice_axis(node: Node, axis: int, start: Dim, stop: Dim) -> Node:
 
 def concatenate(nodes: Sequence[Node], axis: int) -> Node:
     """Tensors one after the other along an axis."""
+    if len(nodes) == 1:
+        return nodes[0]
     whole = sum((node.shape[axis] for node in nodes), Dim.of(0))
     offset, terms = Dim.of(0), list[Node]()
     for node in nodes:

@@ -14,8 +14,10 @@ from fractions import Fraction
 
 from gradwright.core.dims import Dim, product
 from gradwright.core.nodes import Contract, Factor, Group, Groups, Mask, Node, Shape, Size
+from gradwright.errors import UnsupportedError
 
 INLINE_LIMIT = 24
+LONGEST_NUMBER = 8192  # bits: Python writes no whole number of more than 4,300 digits
 ONE = Fraction(1)
 
 
@@ -46,6 +48,10 @@ def contract(
     scale, placed = _multiply_masks(scale, placed, labels)
     if not scale:
         return zero(shape)
+    if max(scale.numerator.bit_length(), scale.denominator.bit_length()) > LONGEST_NUMBER:
+        raise UnsupportedError(
+            f"a number of the expression has more than {LONGEST_NUMBER} bits: make a part of it a variable"
+        )
     return _numbered(scale, placed, labels.resolve_all(output), labels)
 
 
@@ -216,7 +222,7 @@ Weights = tuple[Fraction, Fraction, Fraction]
 
 
 def _multiply_masks(coefficient: Fraction, factors: list[Factor], labels: _Labels) -> tuple[Fraction, list[Factor]]:
-    """Masks on one pair of labels become one; a mask that is constant there becomes a number."""
+    """Masks on one pair of axes become one; a mask that is constant there becomes a number."""
     if not any(isinstance(f.node, Mask) for f in factors):
         return coefficient, factors
     others = [f for f in factors if not isinstance(f.node, Mask)]
@@ -230,24 +236,24 @@ def _multiply_masks(coefficient: Fraction, factors: list[Factor], labels: _Label
             mask = Mask(below, on, above, mask.shape)
         if row == column or below == on == above:
             coefficient *= on
-        elif below == above == 0 and labels.dims[row] == labels.dims[column]:
+        elif below == above == 0 and labels.unify(row, column):
             coefficient *= on
-            merged = labels.unify((row,), (column,))
+            merged = True
         else:
-            others.append(Factor(mask, ((row,), (column,))))
+            others.append(Factor(mask, (row, column)))
     if merged:
         others = [Factor(f.node, labels.resolve_all(f.groups), f.conj) for f in others]
         return _multiply_masks(coefficient, others, labels)
     return coefficient, others
 
 
-def _masks_by_pair(factors: Iterable[Factor]) -> dict[tuple[int, int], Mask]:
-    """The product of all masks on each pair of labels, in either orientation."""
-    found: dict[tuple[int, int], Mask] = {}
+def _masks_by_pair(factors: Iterable[Factor]) -> dict[tuple[Group, Group], Mask]:
+    """The product of all masks on each pair of axes, in either orientation."""
+    found: dict[tuple[Group, Group], Mask] = {}
     for node, groups, _ in factors:
         if not isinstance(node, Mask):
             continue
-        row, column = groups[0][0], groups[1][0]
+        row, column = groups
         if (column, row) in found and row != column:
             row, column, node = column, row, Mask(node.above, node.on, node.below, node.shape[::-1])
         other = found.get((row, column))
@@ -263,17 +269,17 @@ def _numbered(coefficient: Fraction, factors: list[Factor], output: Groups, labe
     order.update(dict.fromkeys(label for group in output for label in group))
     numbers = {label: number for number, label in enumerate(order)}
     coefficient, sizes = _lonely(coefficient, labels, order)
-    renamed = [Factor(f.node, _rename_groups(f.groups, numbers), f.conj) for f in factors]
+    renamed = [*sizes, *(Factor(f.node, _rename_groups(f.groups, numbers), f.conj) for f in factors)]
     dims = tuple(labels.dims[label] for label in order)
     outputs = _rename_groups(output, numbers)
-    if coefficient == 1 and len(renamed) == 1 and not sizes and _is_identity(renamed[0], outputs):
+    if coefficient == 1 and len(renamed) == 1 and _is_identity(renamed[0], outputs):
         return renamed[0].node
-    return Contract(coefficient, (*map(_sized, sizes), *renamed), dims, outputs)
+    return Contract(coefficient, tuple(renamed), dims, outputs)
 
 
-def _lonely(coefficient: Fraction, labels: _Labels, order: Mapping[int, object]) -> tuple[Fraction, list[Dim]]:
+def _lonely(coefficient: Fraction, labels: _Labels, order: Mapping[int, object]) -> tuple[Fraction, list[Factor]]:
     """Summed labels that no factor carries: each multiplies by its dimension."""
-    sizes: list[Dim] = []
+    sizes: list[Factor] = []
     seen: set[int] = set()
     for original in list(labels.dims):
         for label in labels.resolve((original,)):
@@ -283,13 +289,13 @@ def _lonely(coefficient: Fraction, labels: _Labels, order: Mapping[int, object])
             dim = labels.dims[label]
             if dim.value is not None:
                 coefficient *= dim.value
+            elif len(dim.terms) == 1:
+                ((names, number),) = dim.terms
+                coefficient *= number
+                sizes += [Factor(Size(Dim.of(name)), ()) for name in names]
             else:
-                sizes.append(dim)
+                sizes.append(Factor(Size(dim), ()))
     return coefficient, sizes
-
-
-def _sized(dim: Dim) -> Factor:
-    return Factor(Size(dim), ())
 
 
 def _is_identity(factor: Factor, output: Groups) -> bool:

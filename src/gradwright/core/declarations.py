@@ -66,6 +66,8 @@ def parse_declaration(name: str, text: str) -> Declaration:
     batched = words[:1] == ["..."]
     dims = [word for word in words[batched:] if word not in FACTS and word not in _OUTPUT_FACTS]
     facts = [word for word in words[batched:] if word in FACTS or word in _OUTPUT_FACTS]
+    for word in dims:
+        _check_not_a_slip(name, text, word)
     shape = tuple(parse_dim(word, name) for word in dims)
     _check_facts(name, text, shape, facts)
     known = tuple(fact for fact in facts if fact not in _OUTPUT_FACTS)
@@ -103,9 +105,10 @@ def parse_dim(text: str, owner: str) -> Dim:
     try:
         return _dim(ast.parse(text, mode="eval").body)
     except (SyntaxError, ValueError) as error:
-        hint = _nearest_fact(text)
+        near = _nearest_fact(text, 0.6)
+        hint = f"; did you mean '{near}'?" if near else ""
         raise DeclarationError(
-            f"'{text}' in the declaration of '{owner}' is neither a dimension (a name, a number, "
+            f"'{text}' in the declaration of '{owner}' is neither a dimension (a name, a positive number, "
             f"or a sum or product of these such as n*m) nor a fact ({', '.join(FACTS)}){hint}"
         ) from error
 
@@ -114,7 +117,7 @@ def _dim(tree: ast.expr) -> Dim:
     match tree:
         case ast.Name(id=name) if not iskeyword(name):
             return Dim.of(name)
-        case ast.Constant(value=int(value)) if value >= 0 and not isinstance(value, bool):
+        case ast.Constant(value=int(value)) if value > 0 and not isinstance(value, bool):
             return Dim.of(value)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _dim(left) + _dim(right)
@@ -122,7 +125,7 @@ def _dim(tree: ast.expr) -> Dim:
             return _dim(left) - _dim(right)
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
             return _dim(left) * _dim(right)
-        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))) if power > 0:
+        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))) if 0 < power <= 8:
             base = result = _dim(left)
             for _ in range(power - 1):
                 result = result * base
@@ -150,6 +153,36 @@ def _check_facts(name: str, text: str, shape: tuple[Dim, ...], facts: Iterable[s
         )
     if "skew" in facts and {"symmetric", "spd", "diagonal", "positive"} & set(facts):
         raise DeclarationError(f"'{name}: {text.strip()}' contradicts itself: only 0 is both")
+    if {"positive", "complex"} <= set(facts):
+        raise DeclarationError(f"'{name}: {text.strip()}' contradicts itself: positive entries are real")
+    _check_one_structure(f"{name}: {text.strip()}", facts)
+    if "stiefel" in facts and (shape[0].value or 1) < (shape[1].value or 1):
+        raise DeclarationError(
+            f"'{name}: {text.strip()}' has fewer rows than columns, which then cannot be orthonormal"
+        )
+
+
+def _check_one_structure(written: str, facts: Iterable[str]) -> None:
+    """A set whose tangent space lies in that of another may be declared with it; others not."""
+    structures = [fact for fact in facts if fact in _NARROWER]
+    for fact in structures:
+        for other in structures:
+            if fact != other and other not in _NARROWER[fact] and fact not in _NARROWER[other]:
+                raise DeclarationError(
+                    f"'{written}' declares two structures, '{fact}' and '{other}': a variable moves in one set; "
+                    f"declare one of them, and build the other from it in the expression"
+                )
+
+
+_SYMMETRIC = ("symmetric", "hermitian", "spd")
+_UNITARY = ("orthogonal", "unitary", "stiefel")
+# For each structure, those that it may be declared with: sets that contain it, or the same under another name.
+_NARROWER: dict[str, tuple[str, ...]] = {
+    "symmetric": _SYMMETRIC, "hermitian": _SYMMETRIC, "spd": _SYMMETRIC, "skew": (),
+    "lower": (), "upper": (), "unit_lower": ("lower",), "unit_upper": ("upper",),
+    "diagonal": (*_SYMMETRIC, "lower", "upper"),
+    "orthogonal": _UNITARY, "unitary": _UNITARY, "stiefel": _UNITARY,
+}  # fmt: skip
 
 
 def _check_distinct(found: list[Declaration]) -> None:
@@ -164,8 +197,20 @@ def _split_commas(text: str) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
-def _nearest_fact(text: str) -> str:
+def _check_not_a_slip(name: str, text: str, word: str) -> None:
+    """A dimension may have any name, but not one that is a fact but for a letter."""
+    near = _nearest_fact(word, 0.8)
+    if near:
+        raise DeclarationError(
+            f"'{word}' in '{name}: {text.strip()}' would be the name of a dimension; did you mean the fact '{near}'? "
+            f"(give the dimension a shorter name if not)"
+        )
+
+
+def _nearest_fact(text: str, similarity: float) -> str:
+    """The fact that a word looks like; short words look like none."""
+    if len(text) < 3:
+        return ""
     from difflib import get_close_matches
 
-    near = get_close_matches(text, FACTS, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return next(iter(get_close_matches(text, FACTS, n=1, cutoff=similarity)), "")

@@ -69,7 +69,11 @@ def _syntax_message(text: str, error: SyntaxError) -> str:
     if "too many nested parentheses" in reason:
         return "the expression has more than 200 nested parentheses: write it in pieces"
     place = max((error.offset or 1) - 1, 0)
-    return f"the text is not an expression ({reason}) near '{text[max(place - 12, 0) : place + 12]}'"
+    near = text[max(place - 12, 0) : place + 12]
+    return (
+        f"the text is not an expression ({reason}) near '{near}': products are written with * or @, "
+        f"transposes X.T, and an equation has no place here"
+    )
 
 
 class _Translator:
@@ -137,8 +141,13 @@ class _Translator:
     def _constant(self, value: object) -> Value:
         if value is None or isinstance(value, str):
             return value
+        if isinstance(value, complex):
+            return build.multiply(self._number(value.imag), build.constant("i"))
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise LanguageError(f"'{value}' is not a number of the language")
+        return self._number(value)
+
+    def _number(self, value: float) -> Node:
         if not isfinite(value):
             raise LanguageError("the number is too large to be read")
         return build.number(Fraction(repr(value)) if isinstance(value, float) else Fraction(value))
@@ -301,6 +310,7 @@ def divide(left: Node, right: Node) -> Node:
         if not value:
             raise LanguageError("division by zero")
         return build.scale(1 / value, left)
+    build.common_shape(left, right, "'/'")
     return build.multiply(left, _call_function("reciprocal", right))
 
 
@@ -339,6 +349,6 @@ _CONSTRUCTS: dict[type, str] = {
     ast.SetComp: "a comprehension", ast.DictComp: "a comprehension", ast.IfExp: "a conditional",
     ast.BoolOp: "a Boolean operation", ast.NamedExpr: "an assignment", ast.Dict: "a dictionary",
     ast.Set: "a set", ast.Tuple: "a tuple", ast.JoinedStr: "a formatted string",
-    ast.Await: "await", ast.Yield: "yield", ast.Starred: "an unpacking",
+    ast.Await: "an await", ast.Yield: "a yield", ast.Starred: "an unpacking",
     ast.Compare: "a chain of comparisons",
 }  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,18 +20,28 @@ from gradwright.core.nodes import Apply, Direction, Node, Selection, Size, Symbo
 from gradwright.core.walks import postorder
 from gradwright.errors import EvaluationError
 
-Generator = np.random.Generator
+if TYPE_CHECKING:
+    from numpy.random import Generator  # on first use only: it takes as long to load as all of gradwright
 
 
-def choose_sizes(names: Iterable[str], at_least: Sequence[tuple[Dim, Dim]] = (), smallest: int = 3) -> dict[str, int]:
-    """Distinct sizes for dimension names; in each pair of `at_least` the first is the larger."""
+def choose_sizes(
+    names: Iterable[str], at_least: Sequence[tuple[Dim, Dim]] = (), smallest: int = 3, variant: int = 0
+) -> dict[str, int]:
+    """Distinct sizes for dimension names.
+
+    Args:
+        names: the dimension names.
+        at_least: in each pair the first has to be no smaller.
+        smallest: the smallest size.
+        variant: which of the possible orders of the sizes; what holds for tall matrices may fail for wide ones.
+    """
     ordered = list(dict.fromkeys(names))
     for start in range(smallest, smallest + 40):
         candidates = range(start + len(ordered) - 1, start - 1, -1)
-        for order in islice(permutations(candidates), 200):
-            sizes = dict(zip(ordered, order, strict=True))
-            if all(a.evaluate(sizes) >= b.evaluate(sizes) for a, b in at_least):
-                return sizes
+        orders = (dict(zip(ordered, order, strict=True)) for order in islice(permutations(candidates), 200))
+        allowed = [s for s in orders if all(a.evaluate(s) >= b.evaluate(s) for a, b in at_least)]
+        if allowed:
+            return allowed[variant % len(allowed)]
     raise EvaluationError("no sizes satisfy the orders that the facts demand of the dimensions")
 
 

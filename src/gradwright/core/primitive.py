@@ -196,10 +196,7 @@ class Primitive:
         for formal, shape in zip(self.inputs, shapes, strict=True):
             extra = len(shape) - len(formal.shape)
             if extra < 0 or (extra and not formal.batched):
-                raise ShapeError(
-                    f"{self.name} takes {_described(formal)}, but this argument has "
-                    f"{len(shape)} dimension(s): {shape_text(shape)}"
-                )
+                raise ShapeError(f"{self._takes(formal, kind_of(len(formal.shape)))} is {described_shape(shape)}")
             batch = shape[:extra]
             if found is not None:
                 self._check_batch(found, batch)
@@ -223,12 +220,20 @@ class Primitive:
         name = expected.name
         wanted = expected if name is None else sizes.setdefault(name, actual)
         if wanted != actual:
-            kind = "a square matrix" if len(set(formal.shape)) == 1 < len(formal.shape) else None
-            takes = f"takes {kind}" if kind else f"takes {self.signature.partition('->')[0].strip()}"
+            square = len(set(formal.shape)) == 1 < len(formal.shape)
+            kind = "a square matrix" if square else f"{' × '.join(map(str, formal.shape))}"
             raise DimensionMismatchError(
-                f"{self.name} {takes}, but '{formal.name}' is {shape_text(shape)}, "
-                f"and {wanted} and {actual} are different dimensions", wanted, actual,
+                f"{self._takes(formal, kind)} is {shape_text(shape)}: {wanted} and {actual} are different dimensions",
+                wanted, actual,
             )  # fmt: skip
+
+    def _takes(self, formal: Declaration, kind: str) -> str:
+        """The beginning of a message about an argument's shape; an argument among several is named by place."""
+        if len(self.inputs) == 1:
+            return f"{self.name} takes {kind}, but its argument"
+        names = [declared.name for declared in self.inputs]
+        form = f"{self.name}({', '.join(names)})"
+        return f"{form} takes {kind} as argument {names.index(formal.name) + 1}, but this one"
 
 
 def shape_text(shape: Shape) -> str:
@@ -236,7 +241,11 @@ def shape_text(shape: Shape) -> str:
     return " × ".join(map(str, shape)) if shape else "a scalar"
 
 
-def _described(formal: Declaration) -> str:
-    kinds = {0: "a scalar", 1: "a vector", 2: "a matrix"}
-    kind = kinds.get(len(formal.shape), f"a tensor with {len(formal.shape)} axes")
-    return f"{kind} for '{formal.name}'"
+def kind_of(rank: int) -> str:
+    """What a tensor with that many axes is called."""
+    return {0: "a scalar", 1: "a vector", 2: "a matrix"}.get(rank, f"a tensor with {rank} axes")
+
+
+def described_shape(shape: Shape) -> str:
+    """A kind and a shape for a message: `a vector: n`, `a matrix: n × m`."""
+    return f"{kind_of(len(shape))}: {shape_text(shape)}" if shape else "a scalar"

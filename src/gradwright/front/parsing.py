@@ -72,6 +72,11 @@ def read_declaration(name: str, text: object) -> Declaration:
             f"the declaration of '{name}' has to be a text such as 'n n symmetric' (empty for a "
             f"scalar), and it is {type(text).__name__}"
         )
+    if text.split()[:1] == ["..."]:
+        raise DeclarationError(
+            f"'{name}: {text}' begins with '...', but a variable has no batch axes: name every axis (what is "
+            f"emitted takes batches of it)"
+        )
     return parse_declaration(name, text)
 
 

@@ -69,7 +69,7 @@ def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
     end = _common(a[start:][::-1], b[start:][::-1])
     before, behind = a[:start], a[len(a) - end :]
     middles = a[start : len(a) - end], b[start : len(b) - end]
-    if not before and not behind or not all(middles):
+    if (not before and not behind) or not all(middles):
         return None
     sign = right.coefficient / left.coefficient
     first, second = (product_of_chain(m, m[0]) for m in middles)

@@ -11,23 +11,24 @@ from fractions import Fraction
 
 import numpy as np
 
+from gradwright.core.arithmetic import as_float
 from gradwright.core.build import as_number, common_shape, ones, spread
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import LONGEST_NUMBER, contract
 from gradwright.core.facts import Facts
 from gradwright.core.inference import is_nonnegative, is_positive
 from gradwright.core.nodes import Apply, Contract, Node, Parameter
 from gradwright.core.primitive import Primitive, Sample
 from gradwright.core.registry import Call, Function, register
-from gradwright.errors import ConditionError
+from gradwright.errors import ConditionError, UnsupportedError
 
 
 def raise_entries(x: np.ndarray, exponent: Fraction) -> np.ndarray:
     """`x ** exponent` with the accurate function for roots and reciprocals."""
     if exponent == Fraction(1, 2):
         return np.sqrt(x)
-    if exponent.denominator == 1:
-        return np.reciprocal(np.power(x, -float(exponent))) if exponent < 0 else np.power(x, int(exponent))
-    return np.power(x, float(exponent))
+    if exponent.denominator == 1 and exponent < 0:
+        return np.reciprocal(np.power(x, as_float(-exponent)))
+    return np.power(x, as_float(exponent))
 
 
 def _power_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Facts, ...]) -> set[str]:
@@ -101,10 +102,12 @@ def _constant_power(base: Node, exponent: Fraction) -> Node | None:
         return None
     if not base.coefficient and exponent < 0:
         raise ConditionError("a negative power of zero does not exist")
+    if base.coefficient and abs(exponent) * _bits(base.coefficient) > LONGEST_NUMBER:
+        raise UnsupportedError(
+            f"a number to the power {exponent} is too large to be written out: make it a variable, or a smaller power"
+        )
     value = _rational_power(base.coefficient, exponent)
-    if value is None:
-        return None
-    return contract(value, (), base.output, dict(enumerate(base.dims)))
+    return None if value is None else contract(value, (), base.output, dict(enumerate(base.dims)))
 
 
 def _rational_power(value: Fraction, exponent: Fraction) -> Fraction | None:
@@ -112,6 +115,11 @@ def _rational_power(value: Fraction, exponent: Fraction) -> Fraction | None:
     if exponent.denominator == 1:
         return value ** int(exponent)
     return value if value in (0, 1) else None
+
+
+def _bits(value: Fraction) -> int:
+    """The length of a rational number; 0 for 1."""
+    return max(abs(value.numerator).bit_length(), value.denominator.bit_length()) - 1
 
 
 def _build_power(call: Call) -> Node:

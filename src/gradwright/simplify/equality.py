@@ -23,7 +23,7 @@ from gradwright.core.modular import (
     PointError,
     UndecidableError,
 )
-from gradwright.core.nodes import Apply, Direction, Hole, Node, Symbol
+from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.primitive import shape_text
 from gradwright.core.walks import free_leaves, postorder
@@ -34,6 +34,8 @@ from gradwright.simplify.definitions import expand_definitions
 POINTS = 3
 TRIALS = 400
 FLOAT_POINTS = 3
+FLOAT_TRIALS = 12
+NUDGE = 1e-10
 TOLERANCE = 1e-7
 
 
@@ -65,7 +67,7 @@ def equal(left: Node, right: Node) -> Equality:
         return Equality("proved", "both sides have the same normal form")
     try:
         if _equal_modulo_primes(left, right):
-            return Equality("proved", f"equal modulo a 61-bit prime at {POINTS} generic points")
+            return Equality("proved", "equal modulo a 61-bit prime at several generic points and sizes")
         suspicion = "the two sides differ modulo a prime"
     except UndecidableError as error:
         suspicion = f"'{error}' has no value modulo a prime"
@@ -87,8 +89,9 @@ def _equal_modulo_primes(left: Node, right: Node) -> bool:
     leaves = list(dict.fromkeys((*free_leaves(roots[0]), *free_leaves(roots[1]))))
     names = sorted(dimension_names((*roots, *leaves)))
     found = 0
+    wanted = POINTS if len(names) < 3 else 2 * POINTS
     for trial in range(TRIALS):
-        sizes = choose_sizes(names, demanded_orders(roots), smallest=2 if trial % 2 else 3)
+        sizes = choose_sizes(names, demanded_orders(roots), smallest=2 if trial % 2 else 3, variant=trial)
         try:
             a, b = _Point(leaves, sizes, trial).evaluate(roots)
         except PointError:
@@ -96,7 +99,7 @@ def _equal_modulo_primes(left: Node, right: Node) -> bool:
         if not bool(np.all(np.asarray(a) == np.asarray(b))):
             return False
         found += 1
-        if found == POINTS:
+        if found == wanted:
             return True
     raise UndecidableError("a root")
 
@@ -186,22 +189,42 @@ def _exponentials(roots: tuple[Node, ...]) -> list[Apply]:
 
 
 def _by_floats(left: Node, right: Node, suspicion: str) -> Equality:
-    leaves = [n for n in dict.fromkeys((*free_leaves(left), *free_leaves(right))) if not isinstance(n, Hole)]
+    """Refute at a generic point, or say that the sides agree; points without a stable value are passed over."""
+    leaves = dict.fromkeys((*free_leaves(left), *free_leaves(right)))
+    named = [leaf for leaf in leaves if isinstance(leaf, Symbol | Direction)]
     names = sorted(dimension_names((left, right)))
-    worst = 0.0
-    for seed in range(FLOAT_POINTS):
-        sizes = choose_sizes(names, demanded_orders((left, right)))
+    differences: list[float] = []
+    for seed in range(FLOAT_TRIALS):
+        sizes = choose_sizes(names, demanded_orders((left, right)), variant=seed)
         generator = np.random.default_rng(seed)
-        named = [leaf for leaf in leaves if isinstance(leaf, Symbol | Direction)]
         values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator) for leaf in named}
-        try:
-            a, b = evaluate_all((left, right), values, sizes)
-        except GradwrightError as error:
-            return Equality("undecided", f"{suspicion}, and no generic point serves: {error}")
-        scale = max(float(np.max(np.abs(a), initial=0)), float(np.max(np.abs(b), initial=0)), 1e-300)
-        difference = float(np.max(np.abs(a - b), initial=0)) / scale
+        difference = _difference(left, right, values, sizes)
+        if difference is None:
+            continue
         if difference > TOLERANCE:
             point = {leaf.name: values[leaf] for leaf in named}
             return Equality("refuted", f"the sides differ by {difference:.1g} at a point", point, difference)
-        worst = max(worst, difference)
-    return Equality("undecided", f"{suspicion}; at {FLOAT_POINTS} points they agree to {worst:.1g}")
+        differences.append(difference)
+        if len(differences) == FLOAT_POINTS:
+            return Equality("undecided", f"{suspicion}; at {FLOAT_POINTS} points they agree to {max(differences):.1g}")
+    return Equality("undecided", f"{suspicion}, and too few generic points serve to compare them in numbers")
+
+
+def _difference(left: Node, right: Node, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float | None:
+    """How much two expressions differ at a point, relative to their size; None if rounding decides it."""
+    nearby = {leaf: (1 + NUDGE) * value for leaf, value in values.items()}
+    try:
+        with np.errstate(all="ignore"):
+            a, b = evaluate_all((left, right), values, sizes)
+            c, d = evaluate_all((left, right), nearby, sizes)
+    except GradwrightError:
+        return None
+    if not all(bool(np.all(np.isfinite(array))) for array in (a, b, c, d)):
+        return None
+    scale = max(_largest(a), _largest(b), 1e-300)
+    difference, noise = _largest(a - b) / scale, max(_largest(a - c), _largest(b - d)) / scale
+    return None if difference > TOLERANCE and difference < 100 * noise else difference
+
+
+def _largest(array: Array) -> float:
+    return float(np.max(np.abs(array), initial=0))

@@ -1,0 +1,34 @@
+"""Every derivative of the case collection, in numbers and against its closed form."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gradwright as gw
+import numpy as np
+import pytest
+
+DATA = Path(__file__).with_name("data") / "gradients.jsonl"
+ROWS = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
+
+
+def array(value: object) -> np.ndarray:
+    if isinstance(value, dict):
+        return np.array(value["re"]) + 1j * np.array(value["im"])
+    return np.array(value, dtype=float)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
+def test_derivative_has_the_recorded_value(row: dict) -> None:
+    inputs = {name: array(value) for name, value in row["inputs"].items()}
+    expression = gw.parse(row["expression"], **row["variables"])
+    derived = getattr(gw.derive(expression, wrt=row["wrt"]), row["kind"])
+    value, wanted = np.asarray(derived.evaluate(**inputs)), array(row["value"])
+    assert value.shape == wanted.shape
+    assert abs(value - wanted).max(initial=0) <= 1e-8 * abs(wanted).max(initial=0)
+
+
+def test_the_collection_is_whole() -> None:
+    assert len(ROWS) == 158
+    assert len({row["family"] for row in ROWS}) == 18
