@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from hypothesis import assume
+
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample, tangent_direction
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import ConditionError
-from hypothesis import assume
 
 LARGEST = 1e8
 

@@ -34,7 +34,13 @@ EVERYWHERE = [
     "maximum(<·>, <·>)", "minimum(<·>, <·>)", "where(<·> > <·>, <·>, <·>)", "<· positive> ** <·>",
     "real(<· complex>)", "imag(<· complex>)", "log(1 + exp(<·>))", "1 / (1 + exp(-<·>))", "abs(<· complex>)",
 ]  # fmt: skip
-POSITIVE = ["exp(tanh(<·>))", "1 + <·> ** 2", "sigmoid(<·>)", "<· positive> + <· positive>", "<· positive> * <· positive>"]
+POSITIVE = [
+    "exp(tanh(<·>))",
+    "1 + <·> ** 2",
+    "sigmoid(<·>)",
+    "<· positive> + <· positive>",
+    "<· positive> * <· positive>",
+]
 NONNEGATIVE = ["<·> ** 2", "<· positive>", "abs(<·>)", "<· nonnegative> + <· nonnegative>"]
 COMPLEX = [
     "<· complex> + <· complex>", "<· complex> - <·>", "<·> * <· complex>", "conj(<· complex>)", "<· complex> * <· complex>",
@@ -176,5 +182,3 @@ def declarations_of(text: str) -> dict[str, str]:
         if dim in names and dim not in carried:
             used[name] = VARIABLES[name]
     return used
-
-

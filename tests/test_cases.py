@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import gradwright as gw
 import numpy as np
 import pytest
+
+import gradwright as gw
 
 DATA = Path(__file__).with_name("data") / "gradients.jsonl"
 ROWS = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]

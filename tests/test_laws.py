@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import gradwright as gw
 import numpy as np
+from hypothesis import assume, given, settings
+from numerics import applications, close, directional_difference, generic_point, inner, random_direction, random_like
+from strategies import Case, cases
+
+import gradwright as gw
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Symbol
 from gradwright.core.walks import symbols
 from gradwright.diff.derivatives import gradient, hessian, total_differential, vjps
 from gradwright.diff.differential import direction
 from gradwright.simplify.pipeline import simplify
-from hypothesis import assume, given, settings
-from numerics import applications, close, directional_difference, generic_point, inner, random_direction, random_like
-from strategies import Case, cases
 
 KINKED = {"abs", "relu", "sign", "max", "min", "maximum", "minimum", "where", "greater"}
 
@@ -119,7 +120,7 @@ def test_equality_proves_an_expression_equal_to_its_simplification_and_refutes_a
     assert set(changed.point) == {s.name for s in symbols(expression.node)}
 
 
-def _is(pattern) -> object:  # noqa: ANN001
+def _is(pattern) -> object:
     return lambda value: close(value, pattern(value), 1e-7)
 
 

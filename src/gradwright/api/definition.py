@@ -40,6 +40,7 @@ class DefinedFunction:
         return self.primitive.name
 
     def __call__(self, *arguments: Any) -> Any:
+        """The function of expressions, in the declared order of the givens."""
         values = [as_expression(argument) for argument in arguments]
         if any(value is None for value in values):
             raise ShapeError(f"{self.name} takes expressions and numbers")
@@ -88,7 +89,9 @@ def define(
         IdentityError: the identity does not determine the unknowns; the message says what is free, what
             contradicts, or that the forward function does not satisfy it.
     """
-    single = isinstance(identity, str) or (isinstance(identity, tuple) and len(identity) == 2 and not isinstance(identity[0], str))
+    single = isinstance(identity, str) or (
+        isinstance(identity, tuple) and len(identity) == 2 and not isinstance(identity[0], str)
+    )
     equations: Sequence[Any] = [identity] if single else list(identity)
     texts = [_text(name, equation) for equation in equations]
     return DefinedFunction(define_primitive(name, texts, unknown, given, forward, start))

@@ -10,11 +10,11 @@ from gradwright.api.expression import Expression
 from gradwright.api.presentation import DETAILS, Page, as_html, as_latex, as_text, chosen_steps
 from gradwright.api.steps import Step, build_steps
 from gradwright.back.render import latex_of, unicode_of
+from gradwright.core.declarations import Declaration, declared_facts
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
-from gradwright.core.declarations import Declaration, declared_facts
 from gradwright.diff.conditions import conditions_of, gauges_of, notes_of
 from gradwright.diff.derivatives import (
     full_jacobian,
@@ -72,7 +72,7 @@ class Derivation:
 
     @property
     def differential(self) -> Any:
-        """The differential, linear in the directions `dX`, ….""" 
+        """The differential, linear in the directions `dX`, …."""
         values = {
             name: self._expression(total_differential(simplify(e.node), self._symbols))
             for name, e in self._outputs.items()
@@ -129,7 +129,12 @@ class Derivation:
             raise DerivationError("the steps are those of one expression: derive one of the outputs")
         node = simplify(self._only.node)
         cotangent = Symbol(self.cotangent_name(""), node.shape, _field(node)) if node.rank else None
-        narration = narrate(node, self._symbols, {*self._signature.names, "G", "f"} if node.rank else set(self._signature.names), cotangent)
+        narration = narrate(
+            node,
+            self._symbols,
+            {*self._signature.names, "G", "f"} if node.rank else set(self._signature.names),
+            cotangent,
+        )
         return build_steps(node, self._symbols, narration, self._signature)
 
     @property
@@ -285,9 +290,7 @@ class Derivation:
         return next(iter(found.values())) if self._single else found
 
 
-def derive(
-    expression: Expression | Mapping[str, Expression], wrt: str | Sequence[str] | None = None
-) -> Derivation:
+def derive(expression: Expression | Mapping[str, Expression], wrt: str | Sequence[str] | None = None) -> Derivation:
     """Differentiate an expression.
 
     Args:
@@ -338,7 +341,6 @@ def _check_names(signature: Signature, names: Sequence[str]) -> None:
 
 def _field(node: Node) -> frozenset[str]:
     return frozenset() if node.real else frozenset({"complex"})
-
 
 
 def _declared(declaration: Declaration) -> str:

@@ -25,7 +25,7 @@ def evaluate_expression(node: Node, signature: Signature, inputs: Mapping[str, A
     check_names(leaves, arrays, node)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
     check_sizes(node, sizes)
-    values = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
+    values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
     kinds = [array.dtype for array in arrays.values()]
     with np.errstate(all="ignore"):
         result = evaluate(node, values, sizes)
@@ -66,9 +66,7 @@ def check_names(leaves: Mapping[str, Node], arrays: Mapping[str, Any], node: Nod
     """Refuse unknown names, and missing ones."""
     unknown = [name for name in arrays if name not in leaves]
     if unknown:
-        raise EvaluationError(
-            f"there is no input '{unknown[0]}'; the expression takes {', '.join(leaves) or 'none'}"
-        )
+        raise EvaluationError(f"there is no input '{unknown[0]}'; the expression takes {', '.join(leaves) or 'none'}")
     needed = [leaf.name for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)]
     missing = [name for name in needed if name not in arrays]
     if missing:

@@ -21,8 +21,6 @@ from gradwright.core.walks import free_leaves
 from gradwright.errors import DeclarationError, LanguageError, ShapeError
 from gradwright.front.parsing import parse_expression, read_declaration
 
-Operand = "Expression | int | float | Fraction"
-
 
 class Expression:
     """A tensor expression over declared variables.
@@ -72,12 +70,12 @@ class Expression:
         return self._written or self.text()
 
     @property
-    def T(self) -> Expression:  # noqa: N802
+    def T(self) -> Expression:
         """The transpose of a matrix."""
         return self._with(build.transpose(self.node))
 
     @property
-    def H(self) -> Expression:  # noqa: N802
+    def H(self) -> Expression:
         """The conjugate transpose of a matrix."""
         return self._with(conjugate(build.transpose(self.node)))
 
@@ -105,40 +103,40 @@ class Expression:
         """
         return evaluate_expression(self.node, self.signature, inputs)
 
-    def __add__(self, other: Operand) -> Expression:
+    def __add__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.plus)
 
-    def __radd__(self, other: Operand) -> Expression:
+    def __radd__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.plus, swapped=True)
 
-    def __sub__(self, other: Operand) -> Expression:
+    def __sub__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.minus)
 
-    def __rsub__(self, other: Operand) -> Expression:
+    def __rsub__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.minus, swapped=True)
 
-    def __mul__(self, other: Operand) -> Expression:
+    def __mul__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.multiply)
 
-    def __rmul__(self, other: Operand) -> Expression:
+    def __rmul__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.multiply, swapped=True)
 
-    def __truediv__(self, other: Operand) -> Expression:
+    def __truediv__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, divide)
 
-    def __rtruediv__(self, other: Operand) -> Expression:
+    def __rtruediv__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, divide, swapped=True)
 
-    def __matmul__(self, other: Operand) -> Expression:
+    def __matmul__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.matmul)
 
-    def __rmatmul__(self, other: Operand) -> Expression:
+    def __rmatmul__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.matmul, swapped=True)
 
-    def __pow__(self, other: Operand) -> Expression:
+    def __pow__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, power)
 
-    def __rpow__(self, other: Operand) -> Expression:
+    def __rpow__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, power, swapped=True)
 
     def __xor__(self, other: object) -> Expression:
@@ -153,16 +151,16 @@ class Expression:
     def __pos__(self) -> Expression:
         return self
 
-    def __gt__(self, other: Operand) -> Expression:
+    def __gt__(self, other: Expression | float | Fraction) -> Expression:
         return call("greater", self, other)
 
-    def __ge__(self, other: Operand) -> Expression:
+    def __ge__(self, other: Expression | float | Fraction) -> Expression:
         return call("greater_equal", self, other)
 
-    def __lt__(self, other: Operand) -> Expression:
+    def __lt__(self, other: Expression | float | Fraction) -> Expression:
         return call("less", self, other)
 
-    def __le__(self, other: Operand) -> Expression:
+    def __le__(self, other: Expression | float | Fraction) -> Expression:
         return call("less_equal", self, other)
 
     def __getitem__(self, places: object) -> Expression:
@@ -291,7 +289,7 @@ def dim(name: str | int) -> Dim:
 
 
 def dims(names: str) -> tuple[Dim, ...]:
-    """Several dimensions by name: `n, m = dims("n m")`."""
+    """Make several dimensions: `n, m = dims("n m")`."""
     return tuple(Dim.of(name) for name in names.replace(",", " ").split())
 
 

@@ -43,7 +43,8 @@ def fixed_point(
         update: f as a text, in the names of the unknown and of the givens.
         unknown: the declaration of y.
         given: the declarations of θ.
-        forward, start: as for `define`.
+        forward: a function of the givens to the unknown, as for `define`.
+        start: a function of the givens to Newton's first guess.
 
     Raises:
         IdentityError: the fixed point is not determined by the inputs.
@@ -77,7 +78,8 @@ def optimum(
         over: the declaration of the variable that is optimised.
         given: the declarations of the parameters.
         subject_to: equations that hold at the solution.
-        forward, start: as for `define`; the forward returns the point and the multipliers.
+        forward: a function of the givens to the point and the multipliers, as for `define`.
+        start: a function of the givens to Newton's first guess at them.
 
     Raises:
         ShapeError: the objective is no scalar.
@@ -104,7 +106,9 @@ def optimum(
     unknown = {d.name: _words(d) for d in (variable, *multipliers)}
     zero = f"zeros({', '.join(map(str, point.shape))})" if point.shape else "0"
     identity = [f"{stationary} = {zero}", *equations]
-    return define(name, identity, unknown=unknown, given={d.name: _words(d) for d in givens}, forward=forward, start=start)
+    return define(
+        name, identity, unknown=unknown, given={d.name: _words(d) for d in givens}, forward=forward, start=start
+    )
 
 
 def _declarations(given: Declared) -> tuple[Declaration, ...]:
@@ -132,5 +136,3 @@ def _gap(text: str, signature: Signature) -> Node:
     if left.shape != right.shape:
         raise ShapeError(f"'{text}': the sides are {shape_text(left.shape)} and {shape_text(right.shape)}")
     return subtract(left, right)
-
-

@@ -125,7 +125,8 @@ def as_html(page: Page) -> str:
         for number, step in enumerate(page.steps, 1)
     )
     results = "".join(
-        f"<tr><td></td><td style='text-align:left'>${latex}$</td><td style='text-align:left'>{escape(name)}</td><td></td></tr>"
+        f"<tr><td></td><td style='text-align:left'>${latex}$</td>"
+        f"<td style='text-align:left'>{escape(name)}</td><td></td></tr>"
         for name, _, latex in page.results
     )
     remarks = "".join(f"<p>{escape(remark)}</p>" for remark in page.remarks)

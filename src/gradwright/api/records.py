@@ -100,8 +100,6 @@ def check_replay(derivation: Derivation, recorded: Sequence[dict[str, Any]]) -> 
         raise DerivationError(f"the replay has {len(steps)} steps, and {len(recorded)} were recorded")
     for step, record in zip(steps, recorded, strict=True):
         if str(step.statement) != record["statement"]:
-            raise DerivationError(
-                f"step {step.number} says '{record['statement']}', and the replay '{step.statement}'"
-            )
+            raise DerivationError(f"step {step.number} says '{record['statement']}', and the replay '{step.statement}'")
         if not step.check.passed:
             raise DerivationError(f"step {step.number} is not confirmed: residual {step.check.residual:.1e}")

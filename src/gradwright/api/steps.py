@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gradwright.api.expression import Expression
-from gradwright.back.formula import Formula, Name
 from gradwright.back.forms import form_formula
+from gradwright.back.formula import Formula, Name
 from gradwright.back.latex import latex
 from gradwright.back.text import unicode
 from gradwright.back.translate import Translator, name_formula
@@ -63,7 +63,9 @@ class Step:
         return f"{self.number:>2}. {self.statement}{where}   [{self.rule}: {self.reason}] {mark}"
 
 
-def build_steps(root: Node, variables: tuple[Symbol, ...], narration: Narration, signature: Signature) -> tuple[Step, ...]:
+def build_steps(
+    root: Node, variables: tuple[Symbol, ...], narration: Narration, signature: Signature
+) -> tuple[Step, ...]:
     """Number, check and render the drafts of a narration."""
     trial = trial_for(root, variables, narration)
     writer = _Writer(narration)
@@ -128,6 +130,7 @@ def _step(number: int, draft: Draft, check: Check, writer: _Writer, signature: S
         f"{unicode(left)} = {unicode(right)}",
         f"{latex(left)} = {latex(right)}",
     )
-    where = ", ".join(f"{unicode(name_formula(name, 0, True))} = {unicode(writer.formula(node))}" for name, node in draft.letters)
+    where = ", ".join(
+        f"{unicode(name_formula(name, 0, True))} = {unicode(writer.formula(node))}" for name, node in draft.letters
+    )
     return Step(number, draft.rule, statement, draft.reason, check, draft.part, where)
-

@@ -32,9 +32,7 @@ def outer(left: Expression, right: Expression) -> Expression:
     return Expression(build.outer(left.node, right.node), left.signature.merged(right.signature))
 
 
-def tensordot(
-    left: Expression, right: Expression, axes: Axes | tuple[Axes, Axes] | None = None
-) -> Expression:
+def tensordot(left: Expression, right: Expression, axes: Axes | tuple[Axes, Axes] | None = None) -> Expression:
     """The contraction `S ·_T R`, or `S ·_T^{a,b,…} R` with listed axes, counted from 1.
 
     Args:
@@ -73,9 +71,7 @@ def _axes(left: Expression, right: Expression, axes: Axes | tuple[Axes, Axes] | 
 
 def _require_all(operand: Expression, axes: Axes) -> None:
     if len(axes) > operand.ndim:
-        raise ShapeError(
-            f"{len(axes)} axes are listed, and the other operand is {shape_text(operand.shape)}"
-        )
+        raise ShapeError(f"{len(axes)} axes are listed, and the other operand is {shape_text(operand.shape)}")
 
 
 def roll(tensor: Expression, start: int, end: int) -> Expression:

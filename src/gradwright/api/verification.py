@@ -86,9 +86,7 @@ def _vjp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, trial: Trial)
     cotangent = Symbol("__cotangent", root.shape, _field(root))
     trial.cotangent(cotangent)
     found = vjps((root,), variables, (cotangent,))
-    pulled = sum(
-        np.real(np.sum(np.conj(trial.value(found[v])) * trial.values[direction(v)])) for v in variables
-    )
+    pulled = sum(np.real(np.sum(np.conj(trial.value(found[v])) * trial.values[direction(v)])) for v in variables)
     pushed = np.real(np.sum(np.conj(trial.values[cotangent]) * trial.values[direction(whole)]))
     return _finding("vjp against differences", np.asarray(pulled), np.asarray(pushed))
 

@@ -46,7 +46,9 @@ class Format(StrEnum):
 Text = Annotated[str, typer.Argument(help="The expression, such as 'inv(X) @ A'.", show_default=False)]
 Wrt = Annotated[
     list[str] | None,
-    typer.Option("--wrt", help="The variable to differentiate by; repeat for several. Default: all.", show_default=False),
+    typer.Option(
+        "--wrt", help="The variable to differentiate by; repeat for several. Default: all.", show_default=False
+    ),
 ]
 Var = Annotated[
     list[str] | None,
@@ -98,7 +100,9 @@ Examples:
 @app.command(help=EMIT_HELP)
 def emit(
     expression: Text,
-    output: Annotated[str, typer.Option("-o", "--output", help="The file to write; its tests go to test_<file> beside it.")],
+    output: Annotated[
+        str, typer.Option("-o", "--output", help="The file to write; its tests go to test_<file> beside it.")
+    ],
     wrt: Wrt = None,
     var: Var = None,
     target: Annotated[str, typer.Option("--target", help="torch, numpy or jax.")] = "torch",

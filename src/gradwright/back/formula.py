@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
-_formula = dataclass(frozen=True, eq=False, repr=False)
 
-
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Formula:
     """The base: every formula knows its rank and whether it is its own transpose.
 
@@ -65,7 +63,7 @@ def _plain(value: object) -> object:
     return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Name(Formula):
     """A name, a letter, or any piece of text that needs no parentheses; `moving` for a direction."""
 
@@ -75,21 +73,21 @@ class Name(Formula):
     moving: bool = False
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Number(Formula):
     """A rational number."""
 
     value: Fraction
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Sum(Formula):
     """A sum."""
 
     terms: tuple[Formula, ...]
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Scaled(Formula):
     """A rational number times an elementwise product of formulas over another such product."""
 
@@ -98,14 +96,14 @@ class Scaled(Formula):
     divisors: tuple[Formula, ...] = ()
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class MatrixProduct(Formula):
     """A product of matrices; a vector may stand first, last, or both."""
 
     factors: tuple[Formula, ...]
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Transposed(Formula):
     """The transpose, or the conjugate transpose."""
 
@@ -113,14 +111,14 @@ class Transposed(Formula):
     conj: bool = False
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Conjugated(Formula):
     """The complex conjugate."""
 
     inner: Formula
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Power(Formula):
     """A constant power of every entry, or of a matrix."""
 
@@ -129,7 +127,7 @@ class Power(Formula):
     matrix: bool = False
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Call(Formula):
     """A function of the language.
 
@@ -149,7 +147,7 @@ class Call(Formula):
     output: str = ""
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class OuterProduct(Formula):
     """`x yᵀ`, a matrix."""
 
@@ -157,14 +155,14 @@ class OuterProduct(Formula):
     right: Formula
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class TensorProduct(Formula):
     """`S ⊗ T ⊗ …`: the axes one after the other."""
 
     factors: tuple[Formula, ...]
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Roll(Formula):
     """The axis `start` moved to place `end`, both counted from 1."""
 
@@ -173,7 +171,7 @@ class Roll(Formula):
     end: int
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Permuted(Formula):
     """The axes in another order, counted from 1: axis i of the result is axis `order[i]`."""
 
@@ -181,7 +179,7 @@ class Permuted(Formula):
     order: tuple[int, ...]
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class TensorDot(Formula):
     """`S ·_T T`: a contraction of listed axes of the two operands, counted from 1.
 
@@ -196,7 +194,7 @@ class TensorDot(Formula):
     shown: tuple[int, ...] = ()
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Einsum(Formula):
     """A sum of products, by letters."""
 
@@ -204,7 +202,7 @@ class Einsum(Formula):
     operands: tuple[Formula, ...]
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Indexed(Formula):
     """An entry, row, column or slice."""
 
@@ -284,7 +282,7 @@ def multiplied(
     return Scaled(rank, symmetric, coefficient, tuple(kept), tuple(under))
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Block(Formula):
     """A matrix of blocks, row by row.
 
@@ -304,7 +302,7 @@ class Block(Formula):
             yield self.entries[start : start + columns]
 
 
-@_formula
+@dataclass(frozen=True, eq=False, repr=False)
 class Part(Formula):
     """A constant matrix that places a part into a whole: some rows are the identity.
 

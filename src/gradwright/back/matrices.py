@@ -63,7 +63,7 @@ class Weight:
     place: int = 0
 
 
-class Irreducible(Exception):  # noqa: N818
+class Irreducible(Exception):
     """The contraction is no expression in matrices."""
 
 
@@ -326,7 +326,10 @@ def masked(matrix: Formula, weights: tuple[Fraction, ...]) -> Formula:
         text = f"{name}({{0}}{', ' + k if k else ''})"
         return Call(2, symmetric, name, (matrix,), keywords=k, text=text)
     listed = ", ".join(map(str, weights))
-    special = {(1, Fraction(1, 2), 0): ("Φ({0})", r"\Phi\left({0}\right)"), (1, 0, 1): ("off({0})", r"\operatorname{off}\left({0}\right)")}
+    special = {
+        (1, Fraction(1, 2), 0): ("Φ({0})", r"\Phi\left({0}\right)"),
+        (1, 0, 1): ("off({0})", r"\operatorname{off}\left({0}\right)"),
+    }
     text, latex = special.get(weights, ("", ""))
     return Call(2, symmetric, "mask", (matrix,), keywords=listed, text=text, latex=latex)
 

@@ -13,8 +13,8 @@ from gradwright.back.formula import (
     Einsum,
     Formula,
     Indexed,
-    Name,
     MatrixProduct,
+    Name,
     Number,
     Part,
     Power,
@@ -26,7 +26,6 @@ from gradwright.back.formula import (
     product,
     scaled,
 )
-from gradwright.back.text import language, unicode
 from gradwright.back.matrices import (
     Edge,
     Irreducible,
@@ -37,6 +36,7 @@ from gradwright.back.matrices import (
     masked,
     ones,
 )
+from gradwright.back.text import language, unicode
 from gradwright.core.contraction import contract
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of
@@ -95,7 +95,7 @@ class Translator:
             case Direction(of=of):
                 return direction_formula(of, node.rank, symmetric)
             case Hole(number=number):
-                return name_formula(f"H{number}", node.rank, symmetric)
+                return hole_formula(number, node.rank, symmetric)
             case Constant(name=name):
                 text, latex = {"pi": ("π", r"\pi"), "i": ("i", r"\mathrm{i}")}[name]
                 return Name(0, True, text, {"i": "1j"}.get(name, name), latex)
@@ -157,9 +157,16 @@ class Translator:
             Call(0, True, "equals", (self.formula(e.operator), self.formula(side)), text="{0} = {1}", latex="{0} = {1}")
             for e, side in zip(node.equations, node.right_sides, strict=True)
         ]
-        hole = name_formula(f"H{node.index}", 0, True)
+        hole = hole_formula(node.index, 0, True)
         inside = "{0}: " + ", ".join(f"{{{k + 1}}}" for k in range(len(equations)))
-        return Call(node.rank, symmetric, "solution", (hole, *equations), text=f"solve({inside})", latex=rf"\operatorname{{solve}}\left({inside}\right)")
+        return Call(
+            node.rank,
+            symmetric,
+            "solution",
+            (hole, *equations),
+            text=f"solve({inside})",
+            latex=rf"\operatorname{{solve}}\left({inside}\right)",
+        )
 
     def _contract(self, node: Contract, symmetric: bool) -> Formula:
         if not node.coefficient:
@@ -267,7 +274,14 @@ class Translator:
             parts.append(self.formula(part))
         result = parts[0]
         for part in parts[1:]:
-            result = Call(node.rank, result.symmetric and part.symmetric, "kron", (result, part), text="{0} ⊗ {1}", latex=r"{0} \otimes {1}")
+            result = Call(
+                node.rank,
+                result.symmetric and part.symmetric,
+                "kron",
+                (result, part),
+                text="{0} ⊗ {1}",
+                latex=r"{0} \otimes {1}",
+            )
         inside = {x for f in remaining for x in f.labels}
         scalar = contract(node.coefficient, remaining, (), {x: node.dims[x] for x in inside})
         return multiplied(Fraction(1), (self.formula(scalar), result), (), node.rank)
@@ -291,7 +305,9 @@ class Translator:
             symbol = Symbol(f"__reshaped_{place}_{factor.node.digest.hex()}", shape)
             listed = ", ".join(map(str, shape))
             inner = self._done[factor.node]
-            self._done[symbol] = Call(len(shape), False, "reshape", (conjugated(inner) if factor.conj else inner,), keywords=listed)
+            self._done[symbol] = Call(
+                len(shape), False, "reshape", (conjugated(inner) if factor.conj else inner,), keywords=listed
+            )
             factors.append(Factor(symbol, tuple((label,) for label in factor.labels)))
         return self.formula(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims))))
 
@@ -377,7 +393,9 @@ def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
         inner = Name(2, True, "1", f"ones({listed})", r"\mathbf{1}")
         square = node.shape[0] == node.shape[1]
         symmetric = square and node.below == node.above
-        return MaskFormula(2, symmetric, "mask_of", (masked(inner, node.weights),), keywords=weights, text="{0}", latex="{0}")
+        return MaskFormula(
+            2, symmetric, "mask_of", (masked(inner, node.weights),), keywords=weights, text="{0}", latex="{0}"
+        )
     if isinstance(node, HalfVectorisation):
         return Call(3, False, "elimination", (size_formula(node.dim),))
     if node.part is None:
@@ -515,6 +533,11 @@ def name_formula(name: str, rank: int, symmetric: bool) -> Formula:
     return Name(rank, symmetric, text, name, latex_of_name(name))
 
 
+def hole_formula(number: int, rank: int, symmetric: bool) -> Formula:
+    """The unknown of a linear equation: H, and H1, H2, … where there are several."""
+    return name_formula(f"H{number}" if number else "H", rank, symmetric)
+
+
 def direction_formula(of: str, rank: int, symmetric: bool) -> Formula:
     """`dX`."""
     inner = name_formula(of, rank, symmetric)
@@ -529,9 +552,8 @@ def latex_of_name(name: str) -> str:
         stripped = name.rstrip("0123456789")
         if stripped and stripped != name:
             base, rest = stripped, name[len(stripped) :]
-    shown = rf"\{base}" if base in GREEK and base not in () else base
+    shown = rf"\{base}" if base in GREEK else base
     shown = shown if len(base) == 1 or base in GREEK else rf"\mathit{{{base}}}"
     shown = shown.replace("_", r"\_")
     subscript = rest.replace("_", r"\_")
     return f"{shown}_{{{subscript}}}" if subscript else shown
-

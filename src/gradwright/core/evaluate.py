@@ -181,7 +181,8 @@ class _Evaluator:
             for tensor in basis:
                 inside = {h: tensor if h.number == number else zeros[h] for h in holes}
                 trial: Values = {**fixed, **inside}
-                self.run(operators, trial)
+                # A new evaluator: what was applied to another value of the hole must not be reused.
+                _Evaluator(self.sizes, self.arithmetic).run(operators, trial)
                 parts = [self._tested(t, trial[o]) for t, o in zip(tests, operators, strict=True)]
                 columns.append(np.concatenate(parts))
         return np.stack(columns, axis=1)

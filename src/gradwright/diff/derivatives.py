@@ -126,4 +126,3 @@ def hessian_product(node: Node, variable: Symbol) -> Node:
 
 def _readable(node: Node) -> Node:
     return collect(simplify(expand_tensors(simplify(node))))
-

@@ -144,4 +144,3 @@ def _of_solve(node: Solve, done: Mapping[Node, Node], directions: Mapping[Node, 
             terms.append(negate(push(moved, solutions, node.trailing)))
         sides.append(add(terms))
     return Solve(node.unknowns, node.equations, tuple(sides), node.index)
-

@@ -61,6 +61,7 @@ class ScalarFunction:
         return _derivative(self.body)
 
     def __call__(self, values: Array) -> Array:
+        """The values at many points at once."""
         flat = np.ravel(np.asarray(values, dtype=float))
         points = Symbol("x_points", (Dim.of("points"),))
         lifted = instantiate(self.body, {ARGUMENT: points}, {}, points.shape)

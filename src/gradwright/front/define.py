@@ -6,8 +6,8 @@ generic points when the primitive is made, and solved for the differentials on f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from _blake2 import blake2b
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -117,7 +117,7 @@ def _identity_of(function: object) -> str:
 def _callable(forward: Callable[..., Any] | str) -> Callable[..., Any]:
     if not isinstance(forward, str):
         return forward
-    if not forward.split(".")[0] in ("numpy", "scipy", "torch"):
+    if forward.split(".")[0] not in ("numpy", "scipy", "torch"):
         raise DeclarationError(f"forward='{forward}': a name starts with numpy, scipy or torch")
     try:
         function = resolve(forward)

@@ -2,8 +2,8 @@
 
 A chain is a scalar and a list of matrices, each a node (a transposed or conjugated factor, or the
 diagonal matrix of a vector), whose product is the contraction. For a contraction with one axis the
-last element is a vector. Matrices between the same two labels are one element, their elementwise product. What is no such product
-(higher axes, cycles) has no chain.
+last element is a vector. Matrices between the same two labels are one element, their elementwise
+product. What is no such product (higher axes, cycles) has no chain.
 """
 
 from __future__ import annotations

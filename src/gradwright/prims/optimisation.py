@@ -17,9 +17,7 @@ ACTIVE = 1e-9
 SINKHORN_STEPS = 10_000
 
 
-def quadratic_programme(
-    P: np.ndarray, q: np.ndarray, G: np.ndarray, h: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def quadratic_programme(P: np.ndarray, q: np.ndarray, G: np.ndarray, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The minimiser and the multipliers, as a least-distance problem (Lawson & Hanson 1974, ch. 23).
 
     With P = L Lᵀ and u = Lᵀ x + L⁻¹ q the objective is ½‖u‖²; the constraints become E u ≥ f, and the

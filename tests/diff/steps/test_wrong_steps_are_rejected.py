@@ -94,4 +94,3 @@ def _axis_errors(form: Form) -> list[Form]:
             return [inner]
         case Outer() | Leaf() | Inner() | Times() | Total():
             return []
-

@@ -151,7 +151,7 @@ def _require_nonzero(problem: Problem, texts: tuple[str, ...], point: SolutionPo
 
 
 def _require_rank(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem) -> None:
-    rows, columns = system.matrix.shape
+    columns = system.matrix.shape[1]
     singular_values = np.linalg.svd(system.matrix, compute_uv=False)
     largest = float(singular_values[0]) if len(singular_values) else 0.0
     rank = int(np.sum(singular_values > RANK_TOLERANCE * max(largest, 1e-300)))
@@ -200,8 +200,14 @@ def _families(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Arra
     right, left = _matrix_units(columns), _matrix_units(rows)
     skew_right = right - np.swapaxes(right, 1, 2)
     skew_left = left - np.swapaxes(left, 1, 2)
-    yield f"'{name}' may be replaced by {name} Q with any orthogonal Q (the directions {name} Ω, Ω skew)", value @ skew_right
-    yield f"'{name}' may be replaced by Q {name} with any orthogonal Q (the directions Ω {name}, Ω skew)", skew_left @ value
+    yield (
+        f"'{name}' may be replaced by {name} Q with any orthogonal Q (the directions {name} Ω, Ω skew)",
+        value @ skew_right,
+    )
+    yield (
+        f"'{name}' may be replaced by Q {name} with any orthogonal Q (the directions Ω {name}, Ω skew)",
+        skew_left @ value,
+    )
     diagonal_right = right[:: columns + 1]
     diagonal_left = left[:: rows + 1]
     yield f"the columns of '{name}' may be scaled", value @ diagonal_right

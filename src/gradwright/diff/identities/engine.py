@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 
-from gradwright.core.build import identity, matmul, multiply
+from gradwright.core.build import matmul, multiply
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, zero
 from gradwright.core.inference import facts_of
@@ -41,7 +41,7 @@ from gradwright.diff.identities.problem import (
 )
 from gradwright.diff.identities.spectral import invert_spectral
 from gradwright.diff.identities.split import eliminate_alone, split_by_entries
-from gradwright.diff.identities.state import State, separated
+from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, tidy
 from gradwright.errors import IdentityError
 from gradwright.linear.chains import adjoint, chain_of, product_of_chain
@@ -63,7 +63,7 @@ RULES: tuple[Rule, ...] = (
 MOST_STEPS = 24
 
 
-@lru_cache(maxsize=None)
+@cache
 def solved(primitive: Primitive) -> Solution:
     """The differentials that a primitive's identity determines."""
     return solve(problem_of(primitive))
@@ -100,10 +100,7 @@ def _cancelled(equation: Equation) -> Equation:
         a, b, changed = a[:-1], b[:-1], True
     if not changed:
         return equation
-    sides = [
-        multiply(chain.scalar, product_of_chain(rest, equation.left))
-        for chain, rest in ((left, a), (right, b))
-    ]
+    sides = [multiply(chain.scalar, product_of_chain(rest, equation.left)) for chain, rest in ((left, a), (right, b))]
     return Equation(sides[0], sides[1])
 
 
@@ -147,11 +144,10 @@ def _linearised(
 
 def _linear_equation(problem: Problem, frames: tuple[Frame, ...], equation: Equation) -> LinearEquation:
     total = differential(subtract(equation.left, equation.right), problem.directions)
-    given = {direction: direction for direction in problem.given_directions}
+    given: dict[Node, Node] = {direction: direction for direction in problem.given_directions}
     known = push(total, given)
-    unknown_part = {
-        direction: frame.direction
-        for direction, frame in zip(problem.unknown_directions, frames, strict=True)
+    unknown_part: dict[Node, Node] = {
+        direction: frame.direction for direction, frame in zip(problem.unknown_directions, frames, strict=True)
     }
     form = push(total, unknown_part)
     return LinearEquation(form, subtract(zero(known.shape), known), _equation_space(equation))
@@ -197,8 +193,7 @@ def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Soluti
         values[hole] = substitute(value, values)
     differentials = tuple(_in_directions(frame, values) for frame in frames)
     uses = [
-        _frame_use(frame, direction, state)
-        for frame, direction in zip(frames, problem.unknown_directions, strict=True)
+        _frame_use(frame, direction, state) for frame, direction in zip(frames, problem.unknown_directions, strict=True)
     ]
     return Solution(differentials, state.steps, state.conditions, frames=tuple(uses))
 
@@ -220,11 +215,9 @@ def _check_unknowns_occur(problem: Problem) -> None:
     for unknown in problem.unknowns:
         if not any(unknown in (_leaves(e.left) | _leaves(e.right)) for e in problem.equations):
             raise IdentityError(
-                f"the unknown '{unknown.name}' does not occur in the identity of {problem.name}: "
-                f"nothing determines it"
+                f"the unknown '{unknown.name}' does not occur in the identity of {problem.name}: nothing determines it"
             )
 
 
 def _leaves(node: Node) -> set[Node]:
     return set(free_leaves(node))
-

@@ -3,7 +3,8 @@
 The tangent space of a set of matrices moves with the point; written in the unknown's own frame it
 stands still. `dL = L Φ` with Φ lower triangular; `dQ = Q Ω + K` with Ω skew and `Qᴴ K = 0`;
 `dV = V M` with any M, or `dV = V (M + diag(m))` with M zero on the diagonal and m real, where the lengths
-of the columns are fixed and their phases are free. The choices for every unknown are tried in order, those without a frame first.
+of the columns are fixed and their phases are free. The choices for every unknown are tried in order,
+those without a frame first.
 """
 
 from __future__ import annotations

@@ -96,9 +96,7 @@ def _stripped(
     if suffix:
         right_inverse = _one_sided_inverse(product_of_chain(suffix, suffix[0]), state, True)
         right = matmul(right, right_inverse)
-    inner = [
-        replace(t, left=t.left[len(prefix) :], right=t.right[: len(t.right) - len(suffix)]) for t in terms
-    ]
+    inner = [replace(t, left=t.left[len(prefix) :], right=t.right[: len(t.right) - len(suffix)]) for t in terms]
     form = add(with_tensor(term, term.hole) for term in inner)
     mirrored = left_inverse is not None and right_inverse is not None and adjoint(left_inverse) == right_inverse
     if equation.projected and not mirrored:
@@ -183,7 +181,10 @@ class Pair:
 def grouped(terms: Sequence[Term], rows: Node) -> list[Pair]:
     """The terms in one unknown with as few pairs as possible: equal sides are added up."""
     pairs = [
-        Pair(multiply(t.scalar, product_of_chain(t.left, rows)), product_of_chain(t.right, t.right[0]) if t.right else None)
+        Pair(
+            multiply(t.scalar, product_of_chain(t.left, rows)),
+            product_of_chain(t.right, t.right[0]) if t.right else None,
+        )
         for t in terms
     ]
     return _merge_left(_merge_right(pairs))
@@ -297,4 +298,3 @@ def _scalar_multiple(matrix: Node) -> Node | None:
 def _isolation_words(pair: Pair, state: State, conditions: list[str]) -> str:
     sides = [side for side in (pair.left, pair.right) if side is not None and _scalar_multiple(side) is None]
     return "multiply by the inverse" + ("s" if len(sides) > 1 else "") if sides else "collect"
-

@@ -105,13 +105,15 @@ def _row_of_blocks(equation: LinearEquation, holes: Sequence[Hole]) -> list[Node
 def solve_generally(state: State) -> State:
     """All unknowns at once, by a `Solve` with the operators as they stand."""
     holes = state.open_holes
-    renumbered = {hole: Hole(place, hole.shape, hole.real) for place, hole in enumerate(holes)}
-    forms = [substitute(e.form, dict(renumbered)) for e in state.equations]
+    renumbered: dict[Node, Node] = {hole: Hole(place, hole.shape, hole.real) for place, hole in enumerate(holes)}
+    forms = [substitute(e.form, renumbered) for e in state.equations]
     unknowns = tuple(Unknown(h.shape, state.specs[h].space, h.real) for h in holes)
     equations = tuple(Equation(form, e.space) for form, e in zip(forms, state.equations, strict=True))
     sides = tuple(project_space(e.right, e.space) for e in state.equations)
     if _count(tuple(u[:2] for u in unknowns)) != _count(tuple((e.operator.shape, e.space) for e in equations)):
-        equations, sides = _normal_equations(unknowns, equations, sides, list(renumbered.values()))
+        equations, sides = _normal_equations(
+            unknowns, equations, sides, [Hole(place, hole.shape, hole.real) for place, hole in enumerate(holes)]
+        )
     changed = replace(state, equations=())
     for place, hole in enumerate(holes):
         value = Solve(unknowns, equations, sides, place)
@@ -154,4 +156,3 @@ def space_dimension(shape: tuple[Dim, ...], space: Space) -> Dim:
     if space in (Space.SKEW, Space.STRICTLY_LOWER, Space.STRICTLY_UPPER):
         return strict
     return n * n if space in (Space.HERMITIAN, Space.SKEW_HERMITIAN) else strict + n
-

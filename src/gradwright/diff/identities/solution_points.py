@@ -134,7 +134,9 @@ def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping
     return LinearSystem(matrix, bases, blocks)
 
 
-def given_side(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], moves: Mapping[Node, Array]) -> Array:
+def given_side(
+    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], moves: Mapping[Node, Array]
+) -> Array:
     """Minus the differentiated equations for given directions of the inputs, the unknowns held."""
     still: dict[Node, Array] = {
         d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)
@@ -143,7 +145,9 @@ def given_side(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[st
     return -np.concatenate([_real_entries(part) for part in parts])
 
 
-def directions_at(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]) -> tuple[tuple[Array, ...], float]:
+def directions_at(
+    problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]
+) -> tuple[tuple[Array, ...], float]:
     """The unknowns' directions by least squares, and the relative residual that remains."""
     system = linear_system(problem, point.values, point.sizes)
     side = given_side(problem, point.values, point.sizes, moves)
@@ -209,8 +213,8 @@ def _direction_basis(unknown: Symbol, value: Array) -> Array:
 
 
 def _real_entries(value: Array) -> Array:
-    flat = np.ravel(value)
-    return np.concatenate([flat.real, flat.imag]) if np.iscomplexobj(flat) else flat
+    flat: Array = np.ravel(value)
+    return np.concatenate([np.real(flat), np.imag(flat)]) if np.iscomplexobj(flat) else flat
 
 
 def _first_guess(
@@ -254,4 +258,3 @@ def _has_facts(value: Array, symbol: Symbol) -> bool:
     if "hermitian" in symbol.facts:
         return bool(np.allclose(value, value.conj().T))
     return not symbol.facts - {"invertible", "complex"}
-

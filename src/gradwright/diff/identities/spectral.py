@@ -16,7 +16,9 @@ def invert_spectral(state: State) -> State | None:
         if found is not None and not equation.projected:
             hole, value = found
             changed = state.with_solution(hole, value, place)
-            return changed.with_step("invert a matrix function", hole, value, "by the derivative of its inverse function")
+            return changed.with_step(
+                "invert a matrix function", hole, value, "by the derivative of its inverse function"
+            )
     return None
 
 

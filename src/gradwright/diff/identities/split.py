@@ -18,6 +18,7 @@ from itertools import combinations
 
 import numpy as np
 
+from gradwright.core.arithmetic import Array
 from gradwright.core.build import diagonal, masked, multiply, ones, permute
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_zero, split_coefficient, zero
@@ -308,9 +309,7 @@ def _cramer(system: Sequence[tuple[list[Node], Node]], count: int, region: int) 
         if is_zero(determinant) or not _nonzero(determinant, region):
             continue
         inverse = _reciprocal(determinant)
-        return [
-            simplify(multiply(_determinant(_with_column(rows, right, column)), inverse)) for column in range(count)
-        ]
+        return [simplify(multiply(_determinant(_with_column(rows, right, column)), inverse)) for column in range(count)]
     return None
 
 
@@ -334,11 +333,15 @@ def _nonzero(matrix: Node, region: int) -> bool:
     names = [name for node in postorder(matrix) for dim in node.shape for name in dim.names]
     sizes = choose_sizes(sorted(set(names)))
     generator = np.random.default_rng(7)
-    values = {leaf: sample(leaf, sizes, generator) for leaf in leaves}
+    values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator) for leaf in leaves}
     result = evaluate(matrix, values, sizes)
-    rows, columns = np.indices(result.shape)
-    where = {BELOW: rows > columns, ON: rows == columns, ABOVE: rows < columns}[region]
-    return bool(np.all(np.abs(result[where]) > 1e-9))
+    parts = {BELOW: np.tril(result, -1), ON: np.diag(np.diag(result)), ABOVE: np.triu(result, 1)}
+    inside = {
+        BELOW: np.tril(np.ones_like(result), -1),
+        ON: np.eye(len(result)),
+        ABOVE: np.triu(np.ones_like(result), 1),
+    }
+    return bool(np.all(np.abs(parts[region]) + (inside[region] == 0) > 1e-9))
 
 
 def _reciprocal(denominator: Node) -> Node:
@@ -390,4 +393,3 @@ def _denominator(node: Node) -> Node | None:
     if isinstance(node, Apply) and node.primitive is power and node.parameters[0] == -1:
         return node.arguments[0]
     return None
-

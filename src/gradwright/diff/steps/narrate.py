@@ -24,8 +24,8 @@ from gradwright.diff.steps.step import Draft, as_form
 from gradwright.diff.steps.tensors import chain_rule_steps, jacobian_steps, sandwiches
 from gradwright.diff.steps.trial import Named
 from gradwright.errors import DerivationError
-from gradwright.linear.projection import is_structured
 from gradwright.linear.collect import collect
+from gradwright.linear.projection import is_structured
 from gradwright.prims.power import power
 from gradwright.simplify.pipeline import simplify
 
@@ -71,7 +71,10 @@ def _is_defined(root: Node, variables: tuple[Symbol, ...]) -> bool:
     if not isinstance(root, Apply) or not root.primitive.identity:
         return False
     plain = all(isinstance(argument, Symbol) for argument in root.arguments)
-    return plain and len(set(root.arguments)) == len(root.arguments) and not solved(root.primitive).general
+    if not plain or len(set(root.arguments)) < len(root.arguments):
+        return False
+    stated = bool(root.primitive.differential)
+    return not (solved(root.primitive).general and stated)
 
 
 def _from_identity(root: Node, variables: tuple[Symbol, ...], taken: set[str], cotangent: Symbol | None) -> Narration:
@@ -92,7 +95,9 @@ def _from_identity(root: Node, variables: tuple[Symbol, ...], taken: set[str], c
     telling = _Telling(root, solution, {**leaves, **moved}, letters, {**_frame_symbols(solution, taken, leaves)})
     drafts = telling.drafts()
     named = tuple(Named(letter, output) for letter, output in zip(letters, outputs, strict=True))
-    shown = {letter: output for letter, output in zip(letters, outputs, strict=True) if _has_suffix(root)}
+    shown: dict[Node, Node] = {
+        letter: output for letter, output in zip(letters, outputs, strict=True) if _has_suffix(root)
+    }
     letter = letters[root.index]
     drafts += _endings(root, letter, variables, cotangent, {outputs[k]: letters[k] for k in range(len(letters))})
     recovered = {s: telling.put(v) for s, v in telling.frame_values()}
@@ -165,7 +170,11 @@ def _frame_symbols(solution: Solution, taken: set[str], leaves: Mapping[Node, No
             if part.name.startswith("d"):
                 found[part.hole] = use.direction
                 continue
-            name = part.name if part.name not in used else next(n for k in range(1, 99) if (n := f"{part.name}{k}") not in used)
+            name = (
+                part.name
+                if part.name not in used
+                else next(n for k in range(1, 99) if (n := f"{part.name}{k}") not in used)
+            )
             used.add(name)
             facts = _PART_FACTS.get(part.space, frozenset[str]())
             found[part.hole] = Symbol(name, part.hole.shape, facts if real else facts | {"complex"})
@@ -205,7 +214,13 @@ class _Telling:
         """A node in formal names, in the names of this application."""
         named = substitute(template, self.frame_symbols)
         leaves = {**{leaf: leaf for leaf in free_leaves(named)}, **self.leaves}
-        leaves.update({s: _resized(s, self.dims) for s in free_leaves(named) if isinstance(s, Symbol) and s in set(self.frame_symbols.values())})
+        leaves.update(
+            {
+                s: _resized(s, self.dims)
+                for s in free_leaves(named)
+                if isinstance(s, Symbol) and s in set(self.frame_symbols.values())
+            }
+        )
         return simplify(instantiate(named, leaves, self.dims))
 
     def frame_values(self) -> list[tuple[Symbol, Node]]:
@@ -399,7 +414,19 @@ def _read_off(
 
 
 def _set_words(variable: Symbol) -> str:
-    for fact in ("diagonal", "unit_lower", "unit_upper", "lower", "upper", "skew", "spd", "symmetric", "hermitian", "unitary", "stiefel"):
+    for fact in (
+        "diagonal",
+        "unit_lower",
+        "unit_upper",
+        "lower",
+        "upper",
+        "skew",
+        "spd",
+        "symmetric",
+        "hermitian",
+        "unitary",
+        "stiefel",
+    ):
         if fact in variable.facts:
             return {"spd": "symmetric matrices", "unitary": "X Ω with Ω skew"}.get(fact, f"{fact} matrices")
     return ""
@@ -426,4 +453,3 @@ def _tensor_endings(
     result = substitute(vjp(root, variable, slope), letters)
     drafts = jacobian_steps(output, move, shown, substitute(tensor, letters))
     return [*drafts, *chain_rule_steps(slope, change, output, move, shown, result)]
-

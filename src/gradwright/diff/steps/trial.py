@@ -92,7 +92,8 @@ class Trial:
 
     def _size(self, side: Side) -> float:
         """The size of the largest term: neither two terms that cancel make a side small, nor a
-        product whose factors are large."""
+        product whose factors are large.
+        """
         terms = terms_of(side) if isinstance(side, Node) else [lower(side)]
         return max(max(_largest(self.value(term)), CANCELLED * self._factors(term)) for term in terms)
 
