@@ -289,7 +289,7 @@ def dim(name: str | int) -> Dim:
 
 
 def dims(names: str) -> tuple[Dim, ...]:
-    """Make several dimensions: `n, m = dims("n m")`."""
+    """Several dimensions by name, from a text such as `"n m"`."""
     return tuple(Dim.of(name) for name in names.replace(",", " ").split())
 
 

@@ -317,12 +317,19 @@ def mask_applied(mask: Call, matrix: Formula) -> Formula:
     return masked(matrix, weights)
 
 
+TRIANGLES: dict[tuple[Fraction | int, ...], tuple[str, str]] = {
+    (1, 1, 0): ("tril", ""),
+    (0, 1, 1): ("triu", ""),
+    (1, 0, 0): ("tril", "-1"),
+    (0, 0, 1): ("triu", "1"),
+}
+
+
 def masked(matrix: Formula, weights: tuple[Fraction, ...]) -> Formula:
     """A matrix weighed below, on and above the diagonal, by the name that this has."""
-    names = {(1, 1, 0): ("tril", ""), (0, 1, 1): ("triu", ""), (1, 0, 0): ("tril", "-1"), (0, 0, 1): ("triu", "1")}
     symmetric = matrix.symmetric and weights[0] == weights[2]
-    if weights in names:
-        name, k = names[weights]
+    if weights in TRIANGLES:
+        name, k = TRIANGLES[weights]
         text = f"{name}({{0}}{', ' + k if k else ''})"
         return Call(2, symmetric, name, (matrix,), keywords=k, text=text)
     listed = ", ".join(map(str, weights))

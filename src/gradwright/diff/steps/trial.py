@@ -91,8 +91,9 @@ class Trial:
         return Check(bool(residual < TOLERANCE), residual, self.description)
 
     def _size(self, side: Side) -> float:
-        """The size of the largest term: neither two terms that cancel make a side small, nor a
-        product whose factors are large.
+        """The size of the largest term.
+
+        Two terms that cancel do not make a side small, and neither does a product of large factors.
         """
         terms = terms_of(side) if isinstance(side, Node) else [lower(side)]
         return max(max(_largest(self.value(term)), CANCELLED * self._factors(term)) for term in terms)
