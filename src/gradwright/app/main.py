@@ -1,143 +1,101 @@
 """`gradwright derive`, `emit`, `check`, `rules`.
 
 Exit codes: 0 right, 1 wrong, 2 a usage error or text that cannot be understood. An error of the user's
-is one paragraph, never a traceback.
+is one paragraph, never a traceback. The command line is Click's; everything else is imported by the
+command that needs it, so that a first result comes quickly.
 """
 
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Callable
+from typing import Any
 
-import typer
+import click
 
 from gradwright.errors import GradwrightError
 
 RIGHT, WRONG, USAGE = 0, 1, 2
 
-app = typer.Typer(
-    name="gradwright",
-    help="Derive, check and ship gradients.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+Command = Callable[..., Any]
 
 
-class Show(StrEnum):
-    """What to show of a derivation."""
-
-    STEPS = "steps"
-    JACOBIAN = "jacobian"
-    VJP = "vjp"
-    ALL = "all"
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gradwright")
+def main() -> None:
+    """Derive, check and ship gradients."""
 
 
-class Format(StrEnum):
-    """How to write it."""
-
-    TEXT = "text"
-    LATEX = "latex"
-    JSON = "json"
-
-
-Text = Annotated[str, typer.Argument(help="The expression, such as 'inv(X) @ A'.", show_default=False)]
-Wrt = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--wrt", help="The variable to differentiate by; repeat for several. Default: all.", show_default=False
-    ),
-]
-Var = Annotated[
-    list[str] | None,
-    typer.Option("--var", help="A declaration, such as 'A: n m' or 'S: n n symmetric'; repeat.", show_default=False),
-]
-
-DERIVE_HELP = """Derive the differential, the Jacobian and the vector-Jacobian product of an expression.
-
-Examples:
-
-  gradwright derive "inv(X)"
-
-  gradwright derive "inv(X) @ A" --var "A: n m" --wrt X --show vjp
-
-  gradwright derive "logdet(K)" --var "K: n n spd" --format latex
-
-  gradwright derive "norm(X @ w - y)**2" --var "X: n m" --var "w: m" --var "y: n" --wrt w --brief
-"""
+def with_variables(command: Command) -> Command:
+    """The options that say what the variables are, and which to differentiate by."""
+    wrt = click.option("--wrt", multiple=True, help="The variable to differentiate by; repeat for several. Default: all.")
+    var = click.option("--var", multiple=True, help="A declaration, such as 'A: n m' or 'S: n n symmetric'; repeat.")
+    return wrt(var(command))
 
 
-@app.command(help=DERIVE_HELP)
+@main.command()
+@click.argument("expression")
+@with_variables
+@click.option("--show", type=click.Choice(["steps", "jacobian", "vjp", "all"]), default="steps", help="What to show.")
+@click.option("--format", "form", type=click.Choice(["text", "latex", "json"]), default="text", help="How to write it.")
+@click.option("--brief", is_flag=True, help="Three lines.")
+@click.option("--full", is_flag=True, help="Every step, with the Jacobian and the chain rule.")
 def derive(
-    expression: Text,
-    wrt: Wrt = None,
-    var: Var = None,
-    show: Annotated[Show, typer.Option(help="What to show.")] = Show.STEPS,
-    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TEXT,
-    brief: Annotated[bool, typer.Option("--brief", help="Three lines.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Every step, with the Jacobian and the chain rule.")] = False,
+    expression: str, wrt: tuple[str, ...], var: tuple[str, ...], show: str, form: str, brief: bool, full: bool
 ) -> None:
-    """Derive an expression."""
+    """Derive the differential, the Jacobian and the vector-Jacobian product of an EXPRESSION.
+
+    \b
+    Examples:
+      gradwright derive "inv(X)"
+      gradwright derive "inv(X) @ A" --var "A: n m" --wrt X --show vjp
+      gradwright derive "logdet(K)" --var "K: n n spd" --format latex
+      gradwright derive "norm(X @ w - y)**2" --var "X: n m, w: m, y: n" --wrt w --brief
+    """
     from gradwright.app.derive import derivation_of, shown
 
-    derivation = derivation_of(expression, wrt or (), var or ())
-    detail = "brief" if brief else "full" if full or show is Show.ALL else "normal"
-    typer.echo(shown(derivation, show.value, form.value, detail))
+    detail = "brief" if brief else "full" if full or show == "all" else "normal"
+    click.echo(shown(derivation_of(expression, wrt, var), show, form, detail))
 
 
-EMIT_HELP = """Write a PyTorch function, and its tests beside it.
+@main.command()
+@click.argument("expression")
+@click.option("-o", "--output", required=True, help="The file to write; its tests go to test_<file> beside it.")
+@with_variables
+@click.option("--target", type=click.Choice(["torch", "numpy", "jax"]), default="torch", help="The library.")
+def emit(expression: str, output: str, wrt: tuple[str, ...], var: tuple[str, ...], target: str) -> None:
+    """Write a function with its derivatives as a module, and for PyTorch its tests beside it.
 
-Examples:
-
-  gradwright emit "inv(X)" -o inverse.py
-
-  gradwright emit "solve(A, B)" --var "A: n n" --var "B: n m" -o my_solve.py
-"""
-
-
-@app.command(help=EMIT_HELP)
-def emit(
-    expression: Text,
-    output: Annotated[
-        str, typer.Option("-o", "--output", help="The file to write; its tests go to test_<file> beside it.")
-    ],
-    wrt: Wrt = None,
-    var: Var = None,
-    target: Annotated[str, typer.Option("--target", help="torch, numpy or jax.")] = "torch",
-) -> None:
-    """Emit a module and its tests."""
+    \b
+    Examples:
+      gradwright emit "inv(X)" -o inverse.py
+      gradwright emit "solve(A, B)" --var "A: n n, B: n m" -o my_solve.py
+    """
     from gradwright.app.emit import write_module
 
-    for line in write_module(expression, output, wrt or (), var or (), target):
-        typer.echo(line)
+    for line in write_module(expression, output, wrt, var, target):
+        click.echo(line)
 
 
-RULES_HELP = """List the functions of the language, with what defines them.
+@main.command()
+@click.argument("name", required=False)
+def rules(name: str | None) -> None:
+    """List the functions of the language, or say what defines one.
 
-Examples:
-
-  gradwright rules
-
-  gradwright rules cholesky
-"""
-
-
-@app.command(help=RULES_HELP)
-def rules(
-    name: Annotated[str | None, typer.Argument(help="One function.", show_default=False)] = None,
-) -> None:
-    """Print the catalogue."""
+    \b
+    Examples:
+      gradwright rules
+      gradwright rules cholesky
+    """
     from gradwright.app.rules import catalogue
 
-    typer.echo(catalogue(name))
+    click.echo(catalogue(name))
 
 
 def run() -> None:
     """The entry point of the command."""
     try:
-        app()
+        main()
     except GradwrightError as error:
         sys.stderr.write(f"gradwright: {error}\n")
         sys.exit(USAGE)
