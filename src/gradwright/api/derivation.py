@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from gradwright.core.declarations import Declaration, declared_facts
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature
-from gradwright.core.walks import free_leaves
+from gradwright.core.walks import free_leaves, substitute
 from gradwright.diff.conditions import conditions_of, gauges_of, notes_of
 from gradwright.diff.derivatives import (
     full_jacobian,
@@ -25,6 +25,7 @@ from gradwright.diff.derivatives import (
     total_differential,
     vjps,
 )
+from gradwright.diff.steps.letters import repeated_parts
 from gradwright.diff.steps.narrate import narrate
 from gradwright.errors import DerivationError, UnknownNameError
 from gradwright.linear.collect import collect
@@ -189,7 +190,7 @@ class Derivation:
             tuple(map(_declared, self._signature)),
             chosen_steps(self.steps, detail, parts),
             tuple(self._results()),
-            (*(f"Needs: {c}." for c in self.conditions), *(f"Note: {n}." for n in self.notes)),
+            (*_needs(self.conditions), *(f"Note: {n}." for n in self.notes)),
         )
 
     def text(self, detail: str = "normal") -> str:
@@ -244,7 +245,17 @@ class Derivation:
         for symbol in self._symbols:
             slope = self._vjps[symbol.name] if not scalar else gradient(node, symbol)
             name = f"∇_{symbol.name}" if scalar else f"vjp in {symbol.name}"
-            yield name, unicode_of(slope), latex_of(slope)
+            letters = repeated_parts(slope, {*self._signature.names, *self._signature.dims, "G", "f"})
+            shown = substitute(slope, dict(letters))
+            where = [
+                (letter, substitute(node, {n: s for n, s in letters.items() if n != node}))
+                for node, letter in letters.items()
+            ]
+            yield (
+                name,
+                _with_letters(unicode_of, shown, where, ", where "),
+                _with_letters(latex_of, shown, where, r", \; "),
+            )
 
     @property
     def _symbols(self) -> tuple[Symbol, ...]:
@@ -341,6 +352,16 @@ def _check_names(signature: Signature, names: Sequence[str]) -> None:
 
 def _field(node: Node) -> frozenset[str]:
     return frozenset() if node.real else frozenset({"complex"})
+
+
+def _needs(conditions: Sequence[str]) -> list[str]:
+    return [f"Needs: {'; '.join(conditions)}."] if conditions else []
+
+
+def _with_letters(write: Callable[[Node], str], node: Node, letters: Sequence[tuple[Symbol, Node]], joint: str) -> str:
+    """A result, and what its letters stand for."""
+    told = ", ".join(f"{write(letter)} = {write(part)}" for letter, part in letters)
+    return f"{write(node)}{joint}{told}" if told else write(node)
 
 
 def _declared(declaration: Declaration) -> str:

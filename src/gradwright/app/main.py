@@ -28,7 +28,9 @@ def main() -> None:
 
 def with_variables(command: Command) -> Command:
     """The options that say what the variables are, and which to differentiate by."""
-    wrt = click.option("--wrt", multiple=True, help="The variable to differentiate by; repeat for several. Default: all.")
+    wrt = click.option(
+        "--wrt", multiple=True, help="The variable to differentiate by; repeat for several. Default: all."
+    )
     var = click.option("--var", multiple=True, help="A declaration, such as 'A: n m' or 'S: n n symmetric'; repeat.")
     return wrt(var(command))
 

@@ -137,6 +137,7 @@ class Call(Formula):
         keywords: constants behind them, as they are written.
         text, latex: how it is written otherwise, `{0}` standing for the first operand.
         output: the name of the output, for a function that has several.
+        product: whether `text` is a product, so that it needs no parentheses inside one.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Call(Formula):
     text: str = ""
     latex: str = ""
     output: str = ""
+    product: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -27,6 +27,7 @@ from gradwright.back.formula import (
     postorder,
     transposed,
 )
+from gradwright.back.text import positive_first
 
 SUM, PRODUCT, POWER, ATOM = range(1, 5)
 Written = tuple[str, int]
@@ -103,8 +104,7 @@ class _Latex:
 
     def sum(self, terms: tuple[Formula, ...]) -> str:
         text = ""
-        for term in terms:
-            part = self.inside(term, SUM + 1)
+        for part in positive_first([self.inside(term, SUM + 1) for term in terms], "-"):
             if not text:
                 text = part
             else:
@@ -142,7 +142,8 @@ class _Latex:
             elif count > 1:
                 parts.append(self.raised(factor, str(count)))
             else:
-                parts.append(self.inside(factor, PRODUCT + 1))
+                joined = isinstance(factor, Call) and factor.product
+                parts.append(self.inside(factor, PRODUCT if joined else PRODUCT + 1))
             place += count
         return " ".join(parts), PRODUCT if len(parts) > 1 else POWER
 

@@ -52,6 +52,12 @@ def unicode(formula: Formula) -> str:
     return _Unicode().run(formula)
 
 
+def positive_first(parts: list[str], minus: str) -> list[str]:
+    """The first term without a minus sign brought to the front: `b − a` rather than `−a + b`."""
+    place = next((k for k, part in enumerate(parts) if not part.startswith(minus)), 0)
+    return [parts[place], *parts[:place], *parts[place + 1 :]]
+
+
 class _Writer:
     """The walk that both notations share; each formula becomes a text and its precedence."""
 
@@ -111,10 +117,13 @@ class _Writer:
         text, own = self.write(formula)
         return text if own >= precedence else f"({text})"
 
+    def ordered(self, parts: list[str]) -> list[str]:
+        """The terms of a sum in the order in which they are written."""
+        return parts
+
     def sum(self, terms: tuple[Formula, ...]) -> str:
         text = ""
-        for term in terms:
-            part = self.inside(term, SUM + 1)
+        for part in self.ordered([self.inside(term, SUM + 1) for term in terms]):
             negative = part.startswith(self.minus)
             if not text:
                 text = part
@@ -247,6 +256,10 @@ class _Unicode(_Writer):
 
     minus = "−"
 
+    def ordered(self, parts: list[str]) -> list[str]:
+        """A positive term first, if there is one."""
+        return positive_first(parts, self.minus)
+
     def block(self, formula: Block) -> str:
         rows = (", ".join(self.write(entry)[0] for entry in row) for row in formula.rows())
         return f"[{'; '.join(rows)}]"
@@ -300,7 +313,8 @@ class _Unicode(_Writer):
             return self.row(factor)
         if count > 1:
             return self.write(Power(2, factor.symmetric, factor, Fraction(count), matrix=True))[0]
-        return self.inside(factor, PRODUCT + 1)
+        joined = isinstance(factor, Call) and factor.product
+        return self.inside(factor, PRODUCT if joined else PRODUCT + 1)
 
     def row(self, vector: Formula) -> str:
         """A vector as a row: `xᵀ`, and `yᵀ Bᵀ` for `B y`."""

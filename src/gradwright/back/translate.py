@@ -426,7 +426,7 @@ def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symme
         text = f"{notation.name}({listed}{', ' + keywords if keywords else ''})"
     if keywords:
         latex = ""
-    return Call(node.rank, symmetric, primitive.name, tuple(arguments), keywords, text, latex, output)
+    return Call(node.rank, symmetric, primitive.name, tuple(arguments), keywords, text, latex, output, notation.product)
 
 
 def known_equation(node: Solve) -> tuple[str, tuple[Node, ...]] | None:

@@ -101,6 +101,8 @@ def _infer(node: Node) -> Facts:
         case Apply():
             known = tuple(map(facts_of, node.arguments))
             found = node.primitive.facts(node.index, node.parameters, known)
+            if node.primitive.elementwise and all("symmetric" in facts for facts in known):
+                found = {*found, "symmetric"}
         case Solve() if not node.trailing:
             space = node.unknowns[node.index].space
             found = closure({_SPACE_FACTS[space]}) if space in _SPACE_FACTS else NO_FACTS

@@ -39,11 +39,13 @@ class Notation:
         text: a template in Unicode, such as `{X}⁻¹`; empty for the function call.
         latex: the same for LaTeX.
         name: the name in front of the arguments in mathematical text, such as `chol`.
+        product: whether the template is a product, so that it needs no parentheses inside one.
     """
 
     text: str = ""
     latex: str = ""
     name: str = ""
+    product: bool = False
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ solve = Primitive(
     conditions=("{A} is invertible",),
     numpy=solve_system,
     torch="torch.linalg.solve",
-    notation=Notation(text="{A}⁻¹ {B}", latex="{A}^{-1} {B}", name="solve"),
+    notation=Notation(text="{A}⁻¹ {B}", latex="{A}^{-1} {B}", name="solve", product=True),
     samples=(Sample("A: n n, B: n m"),),
     error_samples=(ErrorSample("solve(A, B)", "A: n n, B: m n", "dimension"),),
 )

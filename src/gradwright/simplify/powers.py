@@ -26,11 +26,30 @@ def merge_powers(node: Node) -> Node:
         exponent = node.parameters[0]
         assert isinstance(exponent, Fraction)
         normal = raise_to(node.arguments[0], exponent)
-        return _power_of_size(normal) if normal == node and isinstance(normal, Apply) else normal
+        if normal != node or not isinstance(normal, Apply):
+            return normal
+        return _power_of_product(_power_of_size(normal))
     if not isinstance(node, Contract) or not node.coefficient:
         return node
     merged = _merged(node)
     return node if merged == list(node.factors) else _rebuilt(node, merged)
+
+
+def _power_of_product(node: Node) -> Node:
+    """A whole power of an elementwise product is the product of the powers."""
+    if not isinstance(node, Apply) or node.primitive is not power:
+        return node
+    inner, exponent = node.arguments[0], node.parameters[0]
+    assert isinstance(exponent, Fraction)
+    if not isinstance(inner, Contract) or exponent.denominator != 1 or not inner.coefficient:
+        return node
+    carried = [label for group in inner.output for label in group]
+    summed = any(label not in carried for f in inner.factors for label in f.labels)
+    if summed or len(set(carried)) != len(carried) or not inner.factors:
+        return node
+    factors = [Factor(raise_to(f.node, exponent), f.groups, f.conj) for f in inner.factors]
+    scale = inner.coefficient ** int(exponent)
+    return contract(scale, factors, inner.output, dict(enumerate(inner.dims)))
 
 
 def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
