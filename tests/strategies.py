@@ -43,13 +43,15 @@ POSITIVE = [
 ]
 NONNEGATIVE = ["<·> ** 2", "<· positive>", "abs(<·>)", "<· nonnegative> + <· nonnegative>"]
 COMPLEX = [
-    "<· complex> + <· complex>", "<· complex> - <·>", "<·> * <· complex>", "conj(<· complex>)", "<· complex> * <· complex>",
+    "<· complex> + <· complex>", "<· complex> - <·>", "<·> * <· complex>", "conj(<· complex>)",
+    "<· complex> * <· complex>",
     "-<· complex>", "<· complex> ** 2", "sin(<· complex>)", "exp(<· complex> / 4)",
 ]  # fmt: skip
 
 GRAMMAR: dict[str, list[str]] = {
     "": [
-        "a", "b", "c", "2", "0.5", "n", "pi", "trace(<n n>)", "det(<n n>)", "logdet(<n n spd>)", "log(det(<n n spd>))",
+        "a", "b", "c", "2", "0.5", "n", "pi", "trace(<n n>)", "det(<n n>)", "logdet(<n n spd>)",
+        "log(det(<n n spd>))",
         "slogdet(<n n>).logabsdet", "norm(<n>)", "norm(<n m>)", "norm(<n>) ** 2", "norm(<n complex>)", "sum(<n>)",
         "sum(<n m>)", "mean(<n m>)", "mean(<m>)", "dot(<n>, <n>)", "max(<n>)", "min(<m>)", "logsumexp(<n>)",
         "logsumexp(<n m>)", "log(sum(exp(<n>)))", "<n> @ <n>", "<n> @ <n n> @ <n>", "<n>[0]", "<n m>[0, 1]",
@@ -61,10 +63,12 @@ GRAMMAR: dict[str, list[str]] = {
         "sum(<d e>, axis=1)", "mean(<e d>, axis=0)", "max(<d e>, axis=1)", "logsumexp(<d e>, axis=1)",
         "norm(<e d>, axis=0)", "cumsum(<d>)", "softmax(<d>)", "log_softmax(<d>)", "exp(<d>) / sum(exp(<d>))",
         "solve(<d d spd>, <d>)", "ones(d)", "zeros(d)", "<d e> @ <e d> @ <d>", 'einsum("ij,j->i", <d e>, <e>)',
-        "outer(<d>, <e>) @ <e>", "diag(<d>) @ <d>", "reshape(kron(<e>, <d>), e, d)[0, :]", "kron(<e e>, <d d>) @ vec(<d e>) @ kron(ones(e, 1), eye(d))", "lstsq(<d d spd>, <d>)",
+        "outer(<d>, <e>) @ <e>", "diag(<d>) @ <d>", "reshape(kron(<e>, <d>), e, d)[0, :]",
+        "kron(<e e>, <d d>) @ vec(<d e>) @ kron(ones(e, 1), eye(d))", "lstsq(<d d spd>, <d>)",
     ],
     "d e": [
-        "<d e> @ <e e>", "<d d> @ <d e>", "<e d>.T", "outer(<d>, <e>)", "diag(<d>) @ <d e>", "solve(<d d spd>, <d e>)",
+        "<d e> @ <e e>", "<d d> @ <d e>", "<e d>.T", "outer(<d>, <e>)", "diag(<d>) @ <d e>",
+        "solve(<d d spd>, <d e>)",
         "cumsum(<d e>, axis=0)", "softmax(<d e>, axis=1)", "log_softmax(<d e>, axis=0)", "ones(d, e)",
         'einsum("ij,kj->ik", <d n>, <e n>)', "transpose(<e d>)", "<d d spd> @ <d e>", "tril(<d e>)", "triu(<d e>)",
         "inv(<d d spd>) @ <d e>", "reshape(vec(<e d>), d, e)", "zeros(d, e) + <d e>",
@@ -86,22 +90,27 @@ GRAMMAR: dict[str, list[str]] = {
     ],
     "n n symmetric": ["S", "K", "D", "Q @ D @ Q.T"],
     "n n spd": ["K", "inv(K)", "cholesky(K) @ cholesky(K).T", "c * K", "sqrtm(K)"],
-    "n": ["x", "v", "u", "eigvalsh(S)", "svdvals(X)", "eigh(K).eigenvalues", "lstsq(A @ A.T + K, x)", "concatenate(x)[:]"],
+    "n": ["x", "v", "u", "eigvalsh(S)", "svdvals(X)", "eigh(K).eigenvalues", "lstsq(A @ A.T + K, x)",
+        "concatenate(x)[:]"],
     "m": ["y", "lstsq(A, x)", "vec(C[:, 0:1])"],
     "n m": ["A", "B.T", "P", "solve(X, A)", "pinv(B)", 'einsum("ijk,k->ij", T, ones(k))', "sum(T, axis=2)"],
     "m n": ["B", "A.T", "pinv(A)", "lstsq(A, X)"],
     "m m": ["E", "A.T @ A", "C @ C.T"],
     "n m k": [
-        "T", "outer(A, ones(k))", "outer(x, C)", "<n m k> + <n m k>", "<n m k> * <n m k>", "<> * <n m k>", "tanh(<n m k>)",
+        "T", "outer(A, ones(k))", "outer(x, C)", "<n m k> + <n m k>", "<n m k> * <n m k>", "<> * <n m k>",
+        "tanh(<n m k>)",
         'einsum("ij,jkl->ikl", <n n>, <n m k>)', "softmax(<n m k>, axis=1)", "cumsum(T, axis=2)",
     ],
     "positive": ["c"],
     "n positive": ["u"],
     "n m positive": ["P"],
-    "complex": ["trace(Z)", "det(Z)", "sum(z)", "dot(z, conj(z))", "trace(<n n complex>)", "<n complex> @ <n complex>"],
-    "n complex": ["z", "<n n complex> @ <n complex>", "diagonal(<n n complex>)", "<n n> @ <n complex>", "solve(Z, z)"],
+    "complex": ["trace(Z)", "det(Z)", "sum(z)", "dot(z, conj(z))", "trace(<n n complex>)",
+        "<n complex> @ <n complex>"],
+    "n complex": ["z", "<n n complex> @ <n complex>", "diagonal(<n n complex>)", "<n n> @ <n complex>",
+        "solve(Z, z)"],
     "n n complex": [
-        "Z", "H", "Z.H", "<n n complex> @ <n n complex>", "inv(Z)", "<n n complex>.H", "<n n complex>.T", "outer(z, conj(z))",
+        "Z", "H", "Z.H", "<n n complex> @ <n n complex>", "inv(Z)", "<n n complex>.H", "<n n complex>.T",
+        "outer(z, conj(z))",
         "<n n> @ <n n complex>", "tril(<n n complex>)", "diag(<n complex>)",
     ],
     "m complex": ["<m n> @ <n complex>"],

@@ -45,7 +45,7 @@ def with_variables(command: Command) -> Command:
 def derive(
     expression: str, wrt: tuple[str, ...], var: tuple[str, ...], show: str, form: str, brief: bool, full: bool
 ) -> None:
-    """Derive the differential, the Jacobian and the vector-Jacobian product of an EXPRESSION.
+    r"""Derive the differential, the Jacobian and the vector-Jacobian product of an EXPRESSION.
 
     \b
     Examples:
@@ -66,7 +66,7 @@ def derive(
 @with_variables
 @click.option("--target", type=click.Choice(["torch", "numpy", "jax"]), default="torch", help="The library.")
 def emit(expression: str, output: str, wrt: tuple[str, ...], var: tuple[str, ...], target: str) -> None:
-    """Write a function with its derivatives as a module, and for PyTorch its tests beside it.
+    r"""Write a function with its derivatives as a module, and for PyTorch its tests beside it.
 
     \b
     Examples:
@@ -82,7 +82,7 @@ def emit(expression: str, output: str, wrt: tuple[str, ...], var: tuple[str, ...
 @main.command()
 @click.argument("name", required=False)
 def rules(name: str | None) -> None:
-    """List the functions of the language, or say what defines one.
+    r"""List the functions of the language, or say what defines one.
 
     \b
     Examples:

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gradwright.core.contraction import zero
-from gradwright.core.nodes import Add, Apply, Contract, Direction, Node, Symbol
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Solve, Symbol
+from gradwright.core.sums import subtract
 from gradwright.core.templates import formals, identities, instantiate
 from gradwright.core.tensor_forms import Inner, Leaf, leaves_of, map_leaves
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
@@ -25,7 +27,9 @@ from gradwright.diff.steps.tensors import chain_rule_steps, jacobian_steps, sand
 from gradwright.diff.steps.trial import Named
 from gradwright.errors import DerivationError
 from gradwright.linear.collect import collect
+from gradwright.linear.forms import push
 from gradwright.linear.projection import is_structured
+from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.power import power
 from gradwright.simplify.pipeline import simplify
 
@@ -63,6 +67,8 @@ def narrate(root: Node, variables: tuple[Symbol, ...], taken: set[str], cotangen
     """
     if _is_defined(root, variables):
         return _from_identity(root, variables, taken, cotangent)
+    if isinstance(root, Solve) and sylvester_operands(root) is not None and cotangent is not None:
+        return _from_equation(root, variables, taken, cotangent)
     return _from_parts(root, variables, taken, cotangent)
 
 
@@ -133,6 +139,30 @@ def _in_symbols(
     letters = (*draft.letters, *((found[node].name, node) for node in new))
     left, right = (side.node if isinstance(side, Leaf) else side for side in sides)
     return replace(draft, left=left, right=right, letters=letters)
+
+
+def _from_equation(root: Solve, variables: tuple[Symbol, ...], taken: set[str], cotangent: Symbol) -> Narration:
+    """A linear matrix equation, which is its own definition."""
+    facts = frozenset(facts_of(root) & {"symmetric", "hermitian", "complex"})
+    letter = Symbol(output_name(root.rank, taken), root.shape, facts)
+    unknown = root.unknowns[0]
+    operator = push(root.equations[0].operator, {Hole(0, unknown.shape, unknown.real): letter})
+    side = root.right_sides[0]
+    moves: dict[Node, Node] = {v: direction(v) for v in (*variables, letter)}
+    moved: dict[Node, Node] = {direction(letter): direction(letter)}
+    sides = [simplify(differential(node, moves)) for node in (operator, side)]
+    own = simplify(push(sides[0], moved))
+    rest = simplify(subtract(sides[1], subtract(sides[0], own)))
+    result = collect(substitute(simplify(differential(root, {v: direction(v) for v in variables})), {root: letter}))
+    drafts = [
+        Draft("definition", operator, side, "the equation that defines the solution"),
+        Draft("differentiate both sides", sides[0], sides[1], "product rule"),
+        Draft("collect", own, rest, "the same equation, with another right side"),
+        Draft("solve", direction(letter), result, "the solution of this equation"),
+    ]
+    drafts = _without_repeats(drafts)
+    drafts += _endings(root, letter, variables, cotangent, {root: letter})
+    return Narration(tuple(drafts), (Named(letter, root),), {}, {}, cotangent)
 
 
 def _still(direction_: Direction) -> Node:
