@@ -7,7 +7,7 @@ differences of g with their confluent limits (Daleckii & Krein 1965; Higham 2008
     d g(A) = V (g[λᵢ, λⱼ] ∘ Vᴴ dA V) Vᴴ,   g[a, b] = (g(a) − g(b)) / (a − b),   g[a, a] = g′(a),
 
 and in general `g[A; E₁, …, E_k] = V (Σ g[λᵢ, λ_p, …, λⱼ] Ẽ₁ … Ẽ_k) Vᴴ`. These are closed under
-differentiation and under adjoints, like those of `prims.matrix_functions`.
+differentiation and under adjoints, like those of `prims.divided_differences`.
 
 Singular values enter through the Gram matrix: if g depends on σ² only, `Σ g(σᵢ)` is a function of AᴴA,
 smooth at zero and at equal singular values.
@@ -38,8 +38,9 @@ from gradwright.core.templates import instantiate
 from gradwright.core.walks import free_leaves, postorder, substitute, transform
 from gradwright.errors import LanguageError, UnsupportedError
 from gradwright.linear.chains import adjoint
+from gradwright.prims.eigh import eigh
 from gradwright.prims.power import power
-from gradwright.prims.spectral_factors import eigh, svd
+from gradwright.prims.svd import svd
 from gradwright.simplify.pipeline import simplify
 
 ARGUMENT = Symbol("x", ())

@@ -1,47 +1,7 @@
 """The functions of the language, one concept a file; importing this package registers them all."""
 
-from gradwright.prims import (
-    complex,
-    determinant,
-    exponential,
-    inv,
-    layout,
-    matrix_equations,
-    matrix_functions,
-    matrix_power,
-    optimisation,
-    parts,
-    piecewise,
-    pinv,
-    power,
-    reductions,
-    sigmoid,
-    softmax,
-    solve,
-    spectral_factors,
-    triangular_factors,
-    trigonometric,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "complex",
-    "determinant",
-    "exponential",
-    "inv",
-    "layout",
-    "matrix_equations",
-    "matrix_functions",
-    "matrix_power",
-    "optimisation",
-    "parts",
-    "piecewise",
-    "pinv",
-    "power",
-    "reductions",
-    "sigmoid",
-    "softmax",
-    "solve",
-    "spectral_factors",
-    "triangular_factors",
-    "trigonometric",
-]
+for _module in sorted(module.name for module in iter_modules(__path__)):
+    import_module(f"{__name__}.{_module}")

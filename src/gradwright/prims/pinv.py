@@ -1,21 +1,13 @@
-"""The Moore–Penrose inverse, and the least-squares solution.
+"""The Moore–Penrose inverse, defined by Penrose's four equations.
 
-`pinv` is defined by Penrose's four equations; where the rank is constant its differential is the
-formula of Golub & Pereyra, which the tests hold against the equations.
+Where the rank is constant its differential is the formula of Golub & Pereyra, which the tests hold against the
+equations.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
-
-
-def least_squares(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """The least-squares solution of smallest norm."""
-    return np.linalg.lstsq(A, B, rcond=None)[0]
-
 
 pinv = Primitive(
     name="pinv",
@@ -32,20 +24,4 @@ pinv = Primitive(
     source="Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413-432, eq. 4.12",
 )
 
-_lstsq = [
-    Primitive(
-        name="lstsq",
-        signature=f"A: n m, B: {rows} -> Y: {columns}",
-        summary="the least-squares solution Y of A Y = B",
-        definition=("pinv(A) @ B",),
-        conditions=("{A} has full rank",),
-        numpy=least_squares,
-        notation=Notation(name="lstsq"),
-        samples=(Sample(f"A: n m, B: {rows}"),),
-    )
-    for rows, columns in (("n k", "m k"), ("n", "m"))
-]
-lstsq = (_lstsq[0], _lstsq[1])
-
 register_primitive(pinv)
-register_primitive(*lstsq)

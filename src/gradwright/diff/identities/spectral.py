@@ -6,7 +6,7 @@ from gradwright.core.nodes import Apply, Hole, Node
 from gradwright.core.registry import FUNCTIONS, Call
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import holes_in, reduce_terms
-from gradwright.prims.matrix_functions import first_difference
+from gradwright.prims.divided_differences import first_difference
 
 
 def invert_spectral(state: State) -> State | None:

@@ -1,8 +1,6 @@
-"""Solutions of optimisation problems, by the equations that hold at them.
+"""A quadratic programme: the minimiser of ½ xᵀ P x + qᵀ x subject to G x ≤ h, with its multipliers l ≥ 0.
 
-`qp` is the minimiser of ½ xᵀ P x + qᵀ x subject to G x ≤ h, with its multipliers l ≥ 0; its equations are
-stationarity and complementary slackness (Amos & Kolter 2017, OptNet, arXiv:1703.00443). `sinkhorn`
-scales a positive matrix to given row and column sums (Cuturi 2013, arXiv:1306.0895).
+It is defined by stationarity and complementary slackness (Amos & Kolter 2017, OptNet, arXiv:1703.00443).
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from gradwright.core.registry import register_primitive
 from gradwright.errors import ConditionError
 
 ACTIVE = 1e-9
-SINKHORN_STEPS = 10_000
 
 
 def quadratic_programme(P: np.ndarray, q: np.ndarray, G: np.ndarray, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -53,22 +50,6 @@ def _on_active_set(
     return solution[: len(q)], multipliers
 
 
-def scaling_factors(K: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sinkhorn's iteration: u and v with `diag(u) K diag(v)` of row sums a and column sums b."""
-    target = b * (a.sum() / b.sum())
-    v = np.ones_like(b)
-    for _ in range(SINKHORN_STEPS):
-        u = a / (K @ v)
-        new = target / (K.T @ u)
-        settled = np.allclose(new, v, rtol=1e-15, atol=0)
-        v = new
-        if settled:
-            break
-    u = a / (K @ v)
-    balance = np.sqrt(v.sum() / u.sum())
-    return u * balance, v / balance
-
-
 qp = Primitive(
     name="qp",
     signature="P: n n spd, q: n, G: m n, h: m -> x: n, l: m",
@@ -82,19 +63,5 @@ qp = Primitive(
     samples=(Sample("P: n n spd, q: n, G: m n, h: m"),),
     source="Amos & Kolter 2017, OptNet, arXiv:1703.00443, eq. 6",
 )
-sinkhorn = Primitive(
-    name="sinkhorn",
-    signature="K: n m positive, a: n positive, b: m positive -> u: n positive, v: m positive",
-    summary="the u and v for which diag(u) K diag(v) has row sums a and column sums proportional to b",
-    # b is scaled to the total of a, so that the sums agree; u and v are balanced, so that they are unique.
-    identity=("u * (K @ v) = a", "v * (K.T @ u) = b * (sum(a) / sum(b))", "sum(u) = sum(v)"),
-    conditions=("{K} has positive entries",),
-    real_only=True,
-    numpy=scaling_factors,
-    notation=Notation(name="sinkhorn"),
-    samples=(Sample("K: n m positive, a: n positive, b: m positive"),),
-    source="Sinkhorn 1964; Cuturi 2013, arXiv:1306.0895",
-)
 
-for _primitive in (qp, sinkhorn):
-    register_primitive(_primitive)
+register_primitive(qp)

@@ -1,4 +1,4 @@
-"""Functions of matrices: exponential, logarithm, square root, sign.
+"""Divided differences of functions of matrices, which are their derivatives of all orders.
 
 The derivative of a function f of a matrix is its divided difference with matrix nodes,
 
@@ -24,7 +24,7 @@ from gradwright.core.build import transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import Primitive, Sample
 from gradwright.core.registry import FUNCTIONS, register_primitive
 from gradwright.errors import UnsupportedError
 
@@ -126,105 +126,14 @@ def first_difference(function: str) -> Primitive:
     return FUNCTIONS[difference_name(function, 1)].primitives[0]
 
 
-def exponential(X: Matrix) -> Matrix:
-    """`exp(X)` of a matrix."""
-    from scipy.linalg import expm
-
-    return expm(X)
-
-
-def logarithm(X: Matrix) -> Matrix:
-    """The principal logarithm of a matrix."""
-    from scipy.linalg import logm
-
-    return _principal(logm, X)
-
-
-def square_root(X: Matrix) -> Matrix:
-    """The principal square root of a matrix."""
-    from scipy.linalg import sqrtm
-
-    return _principal(sqrtm, X)
-
-
-def matrix_sign(X: Matrix) -> Matrix:
-    """The sign of a matrix: eigenvalues in the right half plane become 1, in the left -1."""
-    from scipy.linalg import signm
-
-    return _principal(signm, X)
-
-
-def _principal(function: Callable[[Matrix], Matrix], X: Matrix) -> Matrix:
-    """Real where the result is, one matrix at a time."""
+def principal(function: Callable[[Matrix], Matrix], X: Matrix) -> Matrix:
+    """A function of matrices that SciPy computes: real where the result is, one matrix at a time."""
     if X.ndim > 2:
-        return np.stack([_principal(function, part) for part in X])
+        return np.stack([principal(function, part) for part in X])
     result = np.asarray(function(X))
     real = not np.iscomplexobj(X) and np.allclose(np.imag(result), 0, atol=1e-9 * max(1.0, np.abs(result).max()))
     return np.real(result) if real else result
 
 
-_SPECTRAL = ("symmetric", "hermitian", "diagonal")
-
-matrix_exp = Primitive(
-    name="matrix_exp",
-    signature="X: ... n n -> Y: ... n n invertible",
-    summary="the exponential of a square matrix",
-    differential=("matrix_exp_difference(X, dX, X)",),
-    preserves=(*_SPECTRAL, "lower", "upper"),
-    fact_rule=lambda index, parameters, facts: (
-        {"spd"}
-        if "hermitian" in facts[0]
-        else {"unitary"}
-        if "skew" in facts[0] and "complex" not in facts[0]
-        else set()
-    ),
-    inverse="logm",
-    numpy=exponential,
-    torch="torch.linalg.matrix_exp",
-    jax="jax.scipy.linalg.expm",
-    notation=Notation(name="exp", text="e^{X}", latex="e^{{X}}"),
-    samples=(Sample("X: n n"), Sample("X: n n complex")),
-    source="Mathias 1996; Al-Mohy & Higham 2009, SIAM J. Matrix Anal. Appl. 30, 1639-1657",
-)
-logm = Primitive(
-    name="logm",
-    signature="X: ... n n -> Y: ... n n",
-    summary="the principal logarithm of a square matrix",
-    identity=("matrix_exp(Y) = X",),
-    conditions=("{X} has no eigenvalue on the closed negative real axis",),
-    preserves=_SPECTRAL,
-    inverse="matrix_exp",
-    numpy=logarithm,
-    notation=Notation(name="log"),
-    samples=(Sample("X: n n"), Sample("X: n n spd")),
-)
-sqrtm = Primitive(
-    name="sqrtm",
-    signature="X: n n -> Y: n n",
-    summary="the principal square root of a square matrix",
-    identity=("Y @ Y = X",),
-    conditions=("{X} has no eigenvalue on the closed negative real axis",),
-    preserves=(*_SPECTRAL, "lower", "upper", "spd", "psd"),
-    numpy=square_root,
-    notation=Notation(name="sqrtm", text="{X}^½", latex="{X}^{1/2}"),
-    samples=(Sample("X: n n"), Sample("X: n n spd"), Sample("X: n n complex")),
-)
-signm = Primitive(
-    name="signm",
-    signature="X: n n -> S: n n invertible",
-    summary="the sign of a square matrix",
-    identity=("S @ S = eye(n)", "S @ X = X @ S"),
-    # With N = S X, whose eigenvalues lie in the right half plane: N dS + dS N = dX − S dX S.
-    differential=("sylvester(S @ X, S @ X, dX - S @ dX @ S)",),
-    conditions=("{X} has no eigenvalue on the imaginary axis",),
-    preserves=(*_SPECTRAL, "lower", "upper"),
-    numpy=matrix_sign,
-    notation=Notation(name="sign"),
-    samples=(Sample("X: n n"),),
-    source="Kenney & Laub 1991, SIAM J. Matrix Anal. Appl. 12, 488-504; Higham 2008, thm 5.3",
-)
-
-register_differences("matrix_exp", exponential)
-register_differences("logm", logarithm)
-for _primitive in (matrix_exp, logm, sqrtm, signm):
-    register_primitive(_primitive)
+# What a function of a matrix keeps of its argument.
+KEPT = ("symmetric", "hermitian", "diagonal")

@@ -1,0 +1,35 @@
+"""The continuous algebraic Riccati equation `Aᴴ X + X A − X B R⁻¹ Bᴴ X + Q = 0`.
+
+Differentiated, it is Lyapunov's equation of the closed loop `A − B R⁻¹ Bᴴ X` (Kao & Hennequin 2020,
+arXiv:2011.11430).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+
+
+def continuous_riccati(A: np.ndarray, B: np.ndarray, Q: np.ndarray, R: np.ndarray) -> np.ndarray:
+    """The stabilising solution of the continuous algebraic Riccati equation."""
+    from scipy.linalg import solve_continuous_are
+
+    return solve_continuous_are(A, B, Q, R)
+
+
+care = Primitive(
+    name="care",
+    signature="A: n n, B: n m, Q: n n hermitian, R: m m hermitian -> X: n n hermitian",
+    summary="the stabilising solution of the continuous Riccati equation",
+    identity=("A.H @ X + X @ A - X @ B @ inv(R) @ B.H @ X + Q = zeros(n, n)",),
+    conditions=("({A}, {B}) is stabilisable", "{R} is positive definite"),
+    argument_facts=("", "", "spd", "spd"),
+    numpy=continuous_riccati,
+    notation=Notation(name="care"),
+    samples=(Sample("A: n n, B: n m, Q: n n spd, R: m m spd"),),
+    source="Lancaster & Rodman, Algebraic Riccati Equations (1995)",
+)
+
+register_primitive(care)

@@ -1,0 +1,28 @@
+"""The Cholesky factor of a positive definite matrix, defined by `L Lᴴ = A` with L lower triangular.
+
+In the frame `dL = L Φ` the equation becomes `Φ + Φᴴ = L⁻¹ dA L⁻ᴴ`: Φ is the lower triangle of the right
+side with half its diagonal (Murray 2016, arXiv:1602.07527).
+"""
+
+from __future__ import annotations
+
+from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+
+cholesky = Primitive(
+    name="cholesky",
+    signature="A: n n hermitian -> L: n n lower invertible",
+    summary="the lower triangular L with A = L Lᴴ",
+    identity=("L @ L.H = A",),
+    conditions=("{A} is positive definite",),
+    argument_facts=("spd",),
+    numpy="numpy.linalg.cholesky",
+    torch="torch.linalg.cholesky",
+    jax="jax.numpy.linalg.cholesky",
+    notation=Notation(name="chol"),
+    samples=(Sample("A: n n spd"), Sample("A: n n complex spd")),
+    error_samples=(ErrorSample("cholesky(A)", "A: n m", "square"),),
+    source="the definition; the result is Murray 2016, arXiv:1602.07527, eq. 8",
+)
+
+register_primitive(cholesky)

@@ -1,0 +1,40 @@
+"""Eigenvalues and eigenvectors of a square matrix, defined by `A V = V Λ` with columns of unit length.
+
+With `dV = V (M + diag(m))`, M zero on the diagonal, the equation gives dΛ and M by differences of eigenvalues, and
+the lengths give m, which is real; the phases are free (Boeddeker et al. 2017, arXiv:1701.00392).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+
+
+def general_eigen(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Complex eigenvalues and eigenvectors of unit length."""
+    values, vectors = np.linalg.eig(A)
+    return values.astype(complex), vectors.astype(complex)
+
+
+eig = Primitive(
+    name="eig",
+    signature="A: n n -> eigenvalues: n complex, eigenvectors: n n invertible complex",
+    summary="eigenvalues and eigenvectors of unit length of a square matrix",
+    identity=(
+        "A @ eigenvectors = eigenvectors @ diag(eigenvalues)",
+        "diagonal(eigenvectors.H @ eigenvectors) = ones(n)",
+    ),
+    conditions=("the eigenvalues of {A} are distinct",),
+    gauge="the phase of each eigenvector",
+    field="complex",
+    numpy=general_eigen,
+    torch="torch.linalg.eig",
+    jax="jax.numpy.linalg.eig",
+    notation=Notation(name="eig"),
+    samples=(Sample("A: n n"),),
+    source="the definition; Boeddeker et al. 2017, arXiv:1701.00392",
+)
+
+register_primitive(eig)

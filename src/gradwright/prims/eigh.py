@@ -1,0 +1,38 @@
+"""Eigenvalues and orthonormal eigenvectors of a Hermitian matrix, defined by `A V = V Λ`.
+
+With `dV = V Ω`, Ω skew, the equation becomes `Ω Λ − Λ Ω + dΛ = Vᴴ dA V`: its diagonal is dΛ, the rest is Ω divided
+by differences of eigenvalues (Giles 2008, An extended collection of matrix derivative results, 3.1).
+With a second matrix it is the generalised problem of `generalised_eigh`.
+"""
+
+from __future__ import annotations
+
+from gradwright.core.nodes import Node
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import Call, Function, Outputs, apply_overload, register
+from gradwright.prims.generalised_eigh import generalised_eigh
+
+standard_eigh = Primitive(
+    name="eigh",
+    signature="A: n n hermitian -> eigenvalues: n real, eigenvectors: n n unitary",
+    summary="eigenvalues, ascending, and orthonormal eigenvectors of a Hermitian matrix",
+    identity=("A @ eigenvectors = eigenvectors @ diag(eigenvalues)",),
+    conditions=("the eigenvalues of {A} are distinct",),
+    gauge="the sign, or phase, of each eigenvector",
+    argument_facts=("symmetric",),
+    field=("real", "same"),
+    numpy="numpy.linalg.eigh",
+    torch="torch.linalg.eigh",
+    jax="jax.numpy.linalg.eigh",
+    notation=Notation(name="eigh"),
+    samples=(Sample("A: n n symmetric"), Sample("A: n n hermitian complex")),
+    source="the definition; the result is Giles 2008, An extended collection of matrix derivative results, 3.1",
+)
+
+
+def _build(call: Call) -> Node | Outputs:
+    overload = generalised_eigh if len(call.positional) == 2 else standard_eigh
+    return apply_overload((overload,), call, "eigh(A) or eigh(A, B)")
+
+
+eigh = register(Function("eigh", _build, "eigh(A)", standard_eigh.summary, (standard_eigh, generalised_eigh)))

@@ -1,0 +1,15 @@
+"""The eigenvalues of a Hermitian matrix, ascending: those of `eigh`."""
+
+from __future__ import annotations
+
+from gradwright.core.nodes import Node
+from gradwright.core.registry import Call, Outputs, formula
+from gradwright.prims.eigh import eigh
+
+
+@formula("eigvalsh", "eigvalsh(A)", "the eigenvalues of a Hermitian matrix, ascending")
+def eigvalsh(call: Call) -> Node:
+    """The eigenvalues of `eigh`."""
+    found = eigh.build(call)
+    assert isinstance(found, Outputs)
+    return found["eigenvalues"]

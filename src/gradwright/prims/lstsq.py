@@ -1,0 +1,30 @@
+"""The least-squares solution, `A⁺ B`, for a matrix or a vector B."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+
+
+def least_squares(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """The least-squares solution of smallest norm."""
+    return np.linalg.lstsq(A, B, rcond=None)[0]
+
+
+lstsq = [
+    Primitive(
+        name="lstsq",
+        signature=f"A: n m, B: {rows} -> Y: {columns}",
+        summary="the least-squares solution Y of A Y = B",
+        definition=("pinv(A) @ B",),
+        conditions=("{A} has full rank",),
+        numpy=least_squares,
+        notation=Notation(name="lstsq"),
+        samples=(Sample(f"A: n m, B: {rows}"),),
+    )
+    for rows, columns in (("n k", "m k"), ("n", "m"))
+]
+
+register_primitive(*lstsq)

@@ -1,0 +1,39 @@
+"""The factors of Gaussian elimination without pivoting, defined by `L U = A`.
+
+With `dL = L Φ`, Φ strictly lower, and `dU = Ψ U`, Ψ upper, the equation becomes `Φ + Ψ = L⁻¹ dA U⁻¹`: the two
+are its two triangles (Walter & Lehmann 2018, Algorithmic Differentiation of Linear Algebra Functions).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+
+
+def lu_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`A = L U` by Gaussian elimination without pivoting."""
+    n = A.shape[-1]
+    U = np.array(A, dtype=np.result_type(A, float))
+    L = np.broadcast_to(np.eye(n, dtype=U.dtype), U.shape).copy()
+    for k in range(n - 1):
+        multipliers = U[..., k + 1 :, k] / U[..., k, k, None]
+        L[..., k + 1 :, k] = multipliers
+        U[..., k + 1 :, :] -= multipliers[..., :, None] * U[..., None, k, :]
+        U[..., k + 1 :, k] = 0
+    return L, U
+
+
+lu = Primitive(
+    name="lu",
+    signature="A: n n -> L: n n unit_lower, U: n n upper invertible",
+    summary="A = L U without pivoting, L with a unit diagonal",
+    identity=("L @ U = A",),
+    conditions=("every leading minor of {A} is invertible",),
+    numpy=lu_factors,
+    notation=Notation(name="lu"),
+    samples=(Sample("A: n n"),),
+)
+
+register_primitive(lu)

@@ -1,0 +1,26 @@
+"""Lyapunov's equation `A X + X Aᴴ = Q`: Sylvester's with `B = Aᴴ`."""
+
+from __future__ import annotations
+
+from gradwright.core.build import require_equal, require_square, transpose
+from gradwright.core.contraction import conjugate
+from gradwright.core.nodes import Node
+from gradwright.core.registry import Call, formula
+from gradwright.prims.sylvester import sylvester_solution
+
+
+@formula("lyapunov", "lyapunov(A, Q)", "the X with A X + X Aᴴ = Q")
+def lyapunov(call: Call) -> Node:
+    """The solution of Lyapunov's equation; unique if no two eigenvalues of A add up to zero."""
+    A, Q = square_pair(call, "lyapunov")
+    return sylvester_solution(A, conjugate(transpose(A)), Q)
+
+
+def square_pair(call: Call, name: str) -> tuple[Node, Node]:
+    """Two square matrices of one size."""
+    call.expect(2, 2, usage=f"{name}(A, Q)")
+    A, Q = call.nodes()
+    require_square(A, f"{name}, as its first argument,")
+    require_square(Q, f"{name}, as its second argument,")
+    require_equal(A.shape[0], Q.shape[0], f"in {name}(A, Q): the rows of A and of Q")
+    return A, Q

@@ -1,0 +1,42 @@
+"""The exponential of a square matrix; its derivative is a divided difference."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+from gradwright.prims.divided_differences import KEPT, register_differences
+
+
+def exponential(X: np.ndarray) -> np.ndarray:
+    """`exp(X)` of a matrix."""
+    from scipy.linalg import expm
+
+    return expm(X)
+
+
+matrix_exp = Primitive(
+    name="matrix_exp",
+    signature="X: ... n n -> Y: ... n n invertible",
+    summary="the exponential of a square matrix",
+    differential=("matrix_exp_difference(X, dX, X)",),
+    preserves=(*KEPT, "lower", "upper"),
+    fact_rule=lambda index, parameters, facts: (
+        {"spd"}
+        if "hermitian" in facts[0]
+        else {"unitary"}
+        if "skew" in facts[0] and "complex" not in facts[0]
+        else set()
+    ),
+    inverse="logm",
+    numpy=exponential,
+    torch="torch.linalg.matrix_exp",
+    jax="jax.scipy.linalg.expm",
+    notation=Notation(name="exp", text="e^{X}", latex="e^{{X}}"),
+    samples=(Sample("X: n n"), Sample("X: n n complex")),
+    source="Mathias 1996; Al-Mohy & Higham 2009, SIAM J. np.ndarray Anal. Appl. 30, 1639-1657",
+)
+
+register_differences("matrix_exp", exponential)
+register_primitive(matrix_exp)

@@ -1,0 +1,35 @@
+"""The polar factors, defined by `U P = A` with orthonormal columns in U and P positive semidefinite.
+
+With `dU = U Ω + K` the Hermitian part of `Uᴴ dA` leaves a Sylvester equation in P for Ω (Higham 2008, Functions of
+Matrices, ch. 8).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+from gradwright.prims.svd import thin_svd
+
+
+def polar_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`A = U P` with orthonormal columns in U and P positive semidefinite."""
+    U, S, V = thin_svd(A)
+    adjoint = np.conj(np.swapaxes(V, -1, -2))
+    return U @ adjoint, (V * S[..., None, :]) @ adjoint
+
+
+polar = Primitive(
+    name="polar",
+    signature="A: n m -> U: n m stiefel, P: m m hermitian invertible",
+    summary="A = U P with orthonormal columns in U and P positive semidefinite",
+    identity=("U @ P = A",),
+    conditions=("{A} has full column rank",),
+    fact_rule=lambda index, parameters, facts: {"psd"} if index == 1 else set(),
+    numpy=polar_factors,
+    notation=Notation(name="polar"),
+    samples=(Sample("A: n m"), Sample("A: n n")),
+)
+
+register_primitive(polar)

@@ -1,0 +1,27 @@
+"""The orthogonal factorisation `Q R = A`, thin, for A with at least as many rows as columns.
+
+With `dQ = Q Ω + K`, Ω skew and `Qᴴ K = 0`, the equation becomes `Ω + dR R⁻¹ = Qᴴ dA R⁻¹` and `K = (I − Q Qᴴ) dA R⁻¹`
+(Walter & Lehmann 2010, arXiv:1001.1654).
+"""
+
+from __future__ import annotations
+
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+
+qr = Primitive(
+    name="qr",
+    signature="A: n m -> Q: n m stiefel, R: m m upper invertible",
+    summary="A = Q R with orthonormal columns in Q, for A with at least as many rows as columns",
+    identity=("Q @ R = A",),
+    conditions=("{A} has full column rank",),
+    gauge="the signs of the columns of Q and of the rows of R",
+    numpy="numpy.linalg.qr",
+    torch="torch.linalg.qr",
+    jax="jax.numpy.linalg.qr",
+    notation=Notation(name="qr"),
+    samples=(Sample("A: n m"), Sample("A: n n")),
+    source="the definition; the result is Walter & Lehmann 2018, Algorithmic Differentiation of LA, 4.3",
+)
+
+register_primitive(qr)

@@ -1,0 +1,34 @@
+"""The sign of a square matrix, defined by `S S = I` and `S X = X S`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+from gradwright.prims.divided_differences import KEPT, principal
+
+
+def matrix_sign(X: np.ndarray) -> np.ndarray:
+    """The sign of a matrix: eigenvalues in the right half plane become 1, in the left -1."""
+    from scipy.linalg import signm
+
+    return principal(signm, X)
+
+
+signm = Primitive(
+    name="signm",
+    signature="X: n n -> S: n n invertible",
+    summary="the sign of a square matrix",
+    identity=("S @ S = eye(n)", "S @ X = X @ S"),
+    # With N = S X, whose eigenvalues lie in the right half plane: N dS + dS N = dX − S dX S.
+    differential=("sylvester(S @ X, S @ X, dX - S @ dX @ S)",),
+    conditions=("{X} has no eigenvalue on the imaginary axis",),
+    preserves=(*KEPT, "lower", "upper"),
+    numpy=matrix_sign,
+    notation=Notation(name="sign"),
+    samples=(Sample("X: n n"),),
+    source="Kenney & Laub 1991, SIAM J. np.ndarray Anal. Appl. 12, 488-504; Higham 2008, thm 5.3",
+)
+
+register_primitive(signm)

@@ -1,0 +1,31 @@
+"""The principal square root of a square matrix, defined by `Y Y = X`: `Y dY + dY Y = dX`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import register_primitive
+from gradwright.prims.divided_differences import KEPT, principal
+
+
+def square_root(X: np.ndarray) -> np.ndarray:
+    """The principal square root of a matrix."""
+    from scipy.linalg import sqrtm
+
+    return principal(sqrtm, X)
+
+
+sqrtm = Primitive(
+    name="sqrtm",
+    signature="X: n n -> Y: n n",
+    summary="the principal square root of a square matrix",
+    identity=("Y @ Y = X",),
+    conditions=("{X} has no eigenvalue on the closed negative real axis",),
+    preserves=(*KEPT, "lower", "upper", "spd", "psd"),
+    numpy=square_root,
+    notation=Notation(name="sqrtm", text="{X}^½", latex="{X}^{1/2}"),
+    samples=(Sample("X: n n"), Sample("X: n n spd"), Sample("X: n n complex")),
+)
+
+register_primitive(sqrtm)

@@ -1,0 +1,46 @@
+"""The thin singular value decomposition, defined by `U diag(S) Vᴴ = A`.
+
+With `dU = U Ω + K` and `dV = V Ψ + N` the equation is split into its symmetric and skew parts (Townsend 2016,
+Differentiating the singular value decomposition; Giles 2008, 3.2 for the singular values).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwright.core.build import transpose
+from gradwright.core.contraction import conjugate
+from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.registry import Call, Function, Outputs, apply_overload, register
+
+
+def thin_svd(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`A = U diag(S) Vᴴ`, thin, with V itself."""
+    U, S, Vh = np.linalg.svd(A, full_matrices=False)
+    return U, S, np.conj(np.swapaxes(Vh, -1, -2))
+
+
+thin = Primitive(
+    name="svd",
+    signature=("A: n m -> U: n min(n,m) stiefel, S: min(n,m) real, V: m min(n,m) stiefel"),
+    summary="the thin singular value decomposition A = U diag(S) Vh, S descending",
+    identity=("U @ diag(S) @ V.H = A",),
+    conditions=("the singular values of {A} are distinct and not zero",),
+    gauge="the common sign, or phase, of each pair of singular vectors",
+    field=("same", "real", "same"),
+    fact_rule=lambda index, parameters, facts: {"nonnegative"} if index == 1 else set(),
+    numpy=thin_svd,
+    notation=Notation(name="svd"),
+    samples=(Sample("A: n m"), Sample("A: m n"), Sample("A: n n")),
+    source="the definition; the result is Townsend 2016, Differentiating the singular value decomposition",
+)
+
+
+def _build(call: Call) -> Outputs:
+    found = apply_overload((thin,), call, "svd(A)")
+    assert isinstance(found, Outputs)
+    adjoint = conjugate(transpose(found["V"]))
+    return Outputs("svd", {"U": found["U"], "S": found["S"], "Vh": adjoint, "V": found["V"]})
+
+
+svd = register(Function("svd", _build, "svd(A)", thin.summary, (thin,)))

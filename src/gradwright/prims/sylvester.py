@@ -1,0 +1,53 @@
+"""Sylvester's equation `A X + X B = C`, which is a `Solve` node as it stands."""
+
+from __future__ import annotations
+
+from gradwright.core.build import matmul, require_equal, require_square, transpose
+from gradwright.core.contraction import conjugate
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Equation, Hole, Node, Solve, Unknown
+from gradwright.core.primitive import shape_text
+from gradwright.core.registry import Call, formula
+from gradwright.core.spaces import Space
+from gradwright.core.sums import add
+from gradwright.errors import ShapeError
+
+
+def sylvester_solution(A: Node, B: Node, C: Node) -> Node:
+    """The X with `A X + X B = C`; symmetric where B is Aᴴ and C is."""
+    hole = Hole(0, C.shape, C.real and A.real and B.real)
+    operator = add([matmul(A, hole), matmul(hole, B)])
+    space = mirror_space(C) if B == conjugate(transpose(A)) else Space.FREE
+    return equation_solution(operator, hole, C, space)
+
+
+def mirror_space(right: Node) -> Space:
+    """The symmetric or Hermitian matrices if the right side is known to be one, else all."""
+    facts = facts_of(right)
+    if "symmetric" in facts and right.real:
+        return Space.SYMMETRIC
+    return Space.HERMITIAN if "hermitian" in facts else Space.FREE
+
+
+def equation_solution(operator: Node, hole: Hole, right: Node, space: Space) -> Node:
+    """The solution of one linear matrix equation."""
+    unknown = Unknown(hole.shape, space, hole.real)
+    return Solve((unknown,), (Equation(operator, space),), (right,), 0)
+
+
+@formula("sylvester", "sylvester(A, B, C)", "the X with A X + X B = C")
+def sylvester(call: Call) -> Node:
+    """The solution of Sylvester's equation; unique if A and −B share no eigenvalue."""
+    call.expect(3, 3, usage="sylvester(A, B, C)")
+    A, B, C = call.nodes()
+    require_square(A, "sylvester, as its first argument,")
+    require_square(B, "sylvester, as its second argument,")
+    _require_matrix(C, "sylvester")
+    require_equal(A.shape[0], C.shape[0], "in sylvester(A, B, C): the rows of A and of C")
+    require_equal(B.shape[0], C.shape[1], "in sylvester(A, B, C): the columns of B and of C")
+    return sylvester_solution(A, B, C)
+
+
+def _require_matrix(node: Node, name: str) -> None:
+    if node.rank != 2:
+        raise ShapeError(f"{name} takes matrices; this is {shape_text(node.shape)}")
