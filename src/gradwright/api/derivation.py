@@ -11,7 +11,7 @@ from gradwright.api.presentation import DETAILS, Page, as_html, as_latex, as_tex
 from gradwright.api.steps import Step, build_steps
 from gradwright.back.render import latex_of, unicode_of
 from gradwright.core.declarations import Declaration, declared_facts
-from gradwright.core.nodes import Node, Symbol
+from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves, substitute
@@ -25,6 +25,7 @@ from gradwright.diff.derivatives import (
     total_differential,
     vjps,
 )
+from gradwright.diff.differential import direction
 from gradwright.diff.steps.letters import repeated_parts
 from gradwright.diff.steps.narrate import narrate
 from gradwright.errors import DerivationError, UnknownNameError
@@ -74,8 +75,9 @@ class Derivation:
     @property
     def differential(self) -> Any:
         """The differential, linear in the directions `dX`, …."""
+        moves = tuple(map(direction, self._symbols))
         values = {
-            name: self._expression(total_differential(simplify(e.node), self._symbols))
+            name: self._expression(total_differential(simplify(e.node), self._symbols), moves)
             for name, e in self._outputs.items()
         }
         return values[""] if self._has_one_output else values
@@ -88,7 +90,7 @@ class Derivation:
     @cached_property
     def vjp(self) -> Any:
         """The vector-Jacobian product for the cotangent `G` (or `G_Q`, … for several outputs)."""
-        return self._by_variable(self._vjps)
+        return self._by_variable(self._vjps, tuple(self._cotangents.values()))
 
     @cached_property
     def gradient(self) -> Any:
@@ -121,7 +123,8 @@ class Derivation:
     def hvp(self) -> Any:
         """The Hessian applied to the direction `dX`."""
         node = self._scalar("Hessian")
-        return self._by_variable({s.name: hessian_product(node, s) for s in self._symbols})
+        moves = tuple(map(direction, self._symbols))
+        return self._by_variable({s.name: hessian_product(node, s) for s in self._symbols}, moves)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -277,11 +280,14 @@ class Derivation:
     @cached_property
     def _vjps(self) -> dict[str, Node]:
         nodes = tuple(simplify(e.node) for e in self._outputs.values())
-        cotangents = tuple(
-            Symbol(self.cotangent_name(name), e.node.shape, _field(e.node)) for name, e in self._outputs.items()
-        )
-        found = vjps(nodes, self._symbols, cotangents)
+        found = vjps(nodes, self._symbols, tuple(self._cotangents.values()))
         return {s.name: found[s] for s in self._symbols}
+
+    @property
+    def _cotangents(self) -> dict[str, Symbol]:
+        return {
+            name: Symbol(self.cotangent_name(name), e.node.shape, _field(e.node)) for name, e in self._outputs.items()
+        }
 
     def cotangent_name(self, output: str) -> str:
         """The name of an output's cotangent."""
@@ -293,11 +299,11 @@ class Derivation:
             )
         return name
 
-    def _expression(self, node: Node) -> Expression:
-        return Expression(node, self._signature)
+    def _expression(self, node: Node, optional: tuple[Symbol | Direction, ...] = ()) -> Expression:
+        return Expression(node, self._signature, optional=optional)
 
-    def _by_variable(self, nodes: Mapping[str, Node]) -> Any:
-        found = {name: self._expression(node) for name, node in nodes.items()}
+    def _by_variable(self, nodes: Mapping[str, Node], optional: tuple[Symbol | Direction, ...] = ()) -> Any:
+        found = {name: self._expression(node, optional) for name, node in nodes.items()}
         return next(iter(found.values())) if self._single else found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,18 @@ from gradwright.diff.conditions import conditions_of
 from gradwright.errors import ConditionError, EvaluationError
 
 
-def evaluate_expression(node: Node, signature: Signature, inputs: Mapping[str, Any]) -> Any:
-    """The value of a node at inputs by name."""
-    leaves = named_leaves(node, signature)
+def evaluate_expression(
+    node: Node, signature: Signature, inputs: Mapping[str, Any], optional: Sequence[Symbol | Direction] = ()
+) -> Any:
+    """The value of a node at inputs by name.
+
+    Args:
+        node: the node.
+        signature: the declared variables.
+        inputs: arrays by name.
+        optional: a direction or cotangent that may be given though the node no longer contains it.
+    """
+    leaves = {**{leaf.name: leaf for leaf in optional}, **named_leaves(node, signature)}
     arrays = {name: as_array(name, value) for name, value in inputs.items()}
     check_names(leaves, arrays, node)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
@@ -85,11 +94,22 @@ def bind_sizes(arrays: Mapping[Symbol | Direction, np.ndarray]) -> dict[str, int
         for dim, size in zip(leaf.shape, array.shape, strict=True):
             if dim.name is not None and sizes.setdefault(dim.name, size) != size:
                 raise EvaluationError(_clash(leaf, array, dim, sizes[dim.name]))
+    _solve_sizes(arrays, sizes)
     for leaf, array in arrays.items():
         for dim, size in zip(leaf.shape, array.shape, strict=True):
             if all(name in sizes for name in dim.names) and dim.evaluate(sizes) != size:
                 raise EvaluationError(_clash(leaf, array, dim, dim.evaluate(sizes)))
     return sizes
+
+
+def _solve_sizes(arrays: Mapping[Symbol | Direction, np.ndarray], sizes: dict[str, int]) -> None:
+    """The sizes of names that occur in sums and products of dimensions only: `k` in `x: m*k`, once m is known."""
+    pairs = [pair for leaf, array in arrays.items() for pair in zip(leaf.shape, array.shape, strict=True)]
+    before = -1
+    while before < len(sizes):
+        before = len(sizes)
+        for dim, size in pairs:
+            sizes.update(dim.solve(size, sizes))
 
 
 def _clash(leaf: Symbol | Direction, array: np.ndarray, dim: Dim, known: int) -> str:

@@ -32,17 +32,23 @@ class Expression:
     Attributes:
         node: the expression tree.
         signature: the declared variables, in order.
+        optional: the directions and cotangents of a derivative, which may be given when it is evaluated
+            though it no longer contains them (the differential of a constant is 0 in every direction).
     """
 
-    __slots__ = ("_written", "node", "signature")
+    __slots__ = ("_written", "node", "optional", "signature")
     __array_ufunc__ = None
     node: Node
     signature: Signature
+    optional: tuple[Symbol | Direction, ...]
 
-    def __init__(self, node: Node, signature: Signature, written: str = "") -> None:
+    def __init__(
+        self, node: Node, signature: Signature, written: str = "", optional: tuple[Symbol | Direction, ...] = ()
+    ) -> None:
         self.node = node
         self.signature = signature
         self._written = written
+        self.optional = optional
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -101,7 +107,7 @@ class Expression:
             EvaluationError: an input is missing, unknown, or has the wrong shape.
             ConditionError: the inputs violate a condition, such as a singular matrix.
         """
-        return evaluate_expression(self.node, self.signature, inputs)
+        return evaluate_expression(self.node, self.signature, inputs, self.optional)
 
     def __add__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.plus)

@@ -6,12 +6,13 @@ immutable, compared by value, and evaluated only when sizes are known.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import reduce
 from operator import mul
 
-from gradwright.errors import UnsupportedError
+from gradwright.errors import EvaluationError, UnsupportedError
 
 Monomial = tuple[str, ...]
 
@@ -67,13 +68,28 @@ class Dim:
 
     def evaluate(self, sizes: Mapping[str, int]) -> int:
         """The size of this dimension when every name in it has a size."""
-        total = sum(
+        total = self._total(sizes)
+        if total.denominator != 1:
+            known = ", ".join(f"{name} = {sizes[name]}" for name in self.names)
+            raise EvaluationError(f"the dimension {self} is not a whole number at {known}")
+        return total.numerator
+
+    def solve(self, size: int, sizes: Mapping[str, int]) -> dict[str, int]:
+        """The size of the one name that has none yet, if the polynomial has this size then; else nothing.
+
+        It serves polynomials that grow with the name, such as `n*m` and `n*(n + 1)/2`.
+        """
+        unknown = [name for name in self.names if name not in sizes]
+        if len(unknown) != 1 or any(atom not in self.names for monomial, _ in self.terms for atom in monomial):
+            return {}
+        found = bisect_left(range(1, size + 2), size, key=lambda k: self._total({**sizes, unknown[0]: k})) + 1
+        return {unknown[0]: found} if self._total({**sizes, unknown[0]: found}) == size else {}
+
+    def _total(self, sizes: Mapping[str, int]) -> Fraction:
+        return sum(
             (c * reduce(mul, (_atom_size(a, sizes) for a in monomial), 1) for monomial, c in self.terms),
             Fraction(0),
         )
-        if total.denominator != 1:
-            raise ValueError(f"dimension {self} is not a whole number at {dict(sizes)}")
-        return total.numerator
 
     def substitute(self, replacements: Mapping[str, Dim]) -> Dim:
         """The polynomial with dimensions put for some of its names, all at once."""

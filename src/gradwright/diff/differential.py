@@ -23,6 +23,7 @@ from gradwright.core.walks import depends_on, postorder
 from gradwright.diff.spectral import recognise_spectral
 from gradwright.errors import DerivationError
 from gradwright.linear.forms import push
+from gradwright.prims.complex import real
 
 Rule = Callable[[Primitive, int, tuple[Parameter, ...]], Node]
 
@@ -84,7 +85,9 @@ def _of_apply(node: Apply, done: Mapping[Node, Node]) -> Node:
     if node.primitive.differential_of is not None:
         return node.primitive.differential_of(node, tuple(done.get(a, zero(a.shape)) for a in node.arguments))
     template = rule(node.primitive, node.index, node.parameters)
-    return from_template(node, template, {a: done.get(a, zero(a.shape)) for a in node.arguments})
+    moved = from_template(node, template, {a: done.get(a, zero(a.shape)) for a in node.arguments})
+    # A singular value is real, and what its formula has beside the real part belongs to the phases.
+    return real(moved) if node.real else moved
 
 
 def from_template(node: Apply, template: Node, moved: Mapping[Node, Node]) -> Node:

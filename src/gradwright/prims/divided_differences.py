@@ -16,6 +16,7 @@ adjoint nodes in the order in which they surround it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -130,7 +131,10 @@ def principal(function: Callable[[Matrix], Matrix], X: Matrix) -> Matrix:
     """A function of matrices that SciPy computes: real where the result is, one matrix at a time."""
     if X.ndim > 2:
         return np.stack([principal(function, part) for part in X])
-    result = np.asarray(function(X))
+    with warnings.catch_warnings():
+        # SciPy warns of rounding errors from a thousandth of a billionth on; a singular matrix gives no finite value.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        result = np.asarray(function(X))
     real = not np.iscomplexobj(X) and np.allclose(np.imag(result), 0, atol=1e-9 * max(1.0, np.abs(result).max()))
     return np.real(result) if real else result
 
