@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gradwright.api.expression import Expression
-from gradwright.api.presentation import DETAILS, Page, as_html, as_latex, as_text, chosen_steps
-from gradwright.api.steps import Step, build_steps
-from gradwright.back.render import latex_of, unicode_of
+from gradwright.api.presentation import DETAILS, Page, Result, as_html, as_latex, as_text, chosen_steps, glossary
+from gradwright.api.steps import Step, Told, meanings, tell
+from gradwright.back.formula import Name
+from gradwright.back.latex import latex
+from gradwright.back.render import unicode_of
+from gradwright.back.sharing import share_result
+from gradwright.back.tensors import tensor_formula
+from gradwright.back.text import unicode
+from gradwright.back.translate import Translator
 from gradwright.core.declarations import Declaration, declared_facts
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature
-from gradwright.core.walks import free_leaves, substitute
+from gradwright.core.walks import free_leaves
 from gradwright.diff.conditions import conditions_of, gauges_of, notes_of
 from gradwright.diff.derivatives import (
     full_jacobian,
@@ -26,7 +32,6 @@ from gradwright.diff.derivatives import (
     vjps,
 )
 from gradwright.diff.differential import direction
-from gradwright.diff.steps.letters import repeated_parts
 from gradwright.diff.steps.narrate import narrate
 from gradwright.errors import DerivationError, UnknownNameError
 from gradwright.linear.collect import collect
@@ -126,27 +131,28 @@ class Derivation:
         moves = tuple(map(direction, self._symbols))
         return self._by_variable({s.name: hessian_product(node, s) for s in self._symbols}, moves)
 
-    @cached_property
+    @property
     def steps(self) -> tuple[Step, ...]:
         """The derivation, step by step, each with its numerical check."""
-        if not self._has_one_output:
-            raise DerivationError("the steps are those of one expression: derive one of the outputs")
-        node = simplify(self._only.node)
+        return self._told.steps
+
+    @cached_property
+    def _told(self) -> Told:
+        node = simplify(self._require_one("step").node)
         cotangent = Symbol(self.cotangent_name(""), node.shape, _field(node)) if node.rank else None
-        narration = narrate(
-            node,
-            self._symbols,
-            {*self._signature.names, "G", "f"} if node.rank else set(self._signature.names),
-            cotangent,
-        )
-        return build_steps(node, self._symbols, narration, self._signature)
+        narration = narrate(node, self._symbols, self._taken, cotangent)
+        return tell(node, self._symbols, narration, self._signature, self._taken)
+
+    @property
+    def _taken(self) -> set[str]:
+        """The names that no letter may have."""
+        return {*self._signature.names, *self._signature.dims, *(("G",) if self._only.node.rank else ())}
 
     @property
     def conditions(self) -> tuple[str, ...]:
         """What the expression and its derivatives need of the inputs, in words."""
-        nodes = [simplify(e.node) for e in self._outputs.values()]
-        found = [n for n in self._vjps.values()]
-        return conditions_of((*nodes, *found), unicode_of)
+        nodes = tuple(simplify(e.node) for e in self._outputs.values())
+        return conditions_of(nodes, tuple(self._vjps.values()), unicode_of)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -186,15 +192,11 @@ class Derivation:
         if detail not in DETAILS:
             raise DerivationError(f"the detail is one of {', '.join(DETAILS)}, not '{detail}'")
         expression = self._require_one("page")
-        names = ", ".join(self._wrt)
-        return Page(
-            f"Derivative of {expression.written} with respect to {names}",
-            "",
-            tuple(map(_declared, self._signature)),
-            chosen_steps(self.steps, detail, parts),
-            tuple(self._results()),
-            (*_needs(self.conditions), *(f"Note: {n}." for n in self.notes)),
-        )
+        title = f"Derivative of {expression.written} with respect to {', '.join(self._wrt)}"
+        steps, results = chosen_steps(self.steps, detail, parts), tuple(self._results())
+        notes = (*self.notes, *glossary(title, steps, results))
+        remarks = (*_needs(self.conditions), *(f"Note: {note.removesuffix('.')}." for note in notes))
+        return Page(title, tuple(map(_declared, self._signature)), steps, results, remarks)
 
     def text(self, detail: str = "normal") -> str:
         """The derivation as text."""
@@ -242,23 +244,15 @@ class Derivation:
             raise DerivationError(f"a {kind} is of one expression: derive one of the outputs")
         return self._only
 
-    def _results(self) -> Iterator[tuple[str, str, str]]:
+    def _results(self) -> Iterator[Result]:
         node = simplify(self._only.node)
-        scalar = not node.rank
+        slopes = self._vjps if node.rank else {s.name: gradient(node, s) for s in self._symbols}
+        taken = {*self._taken, *(letter.name.text for letter in self._told.letters if isinstance(letter.name, Name))}
         for symbol in self._symbols:
-            slope = self._vjps[symbol.name] if not scalar else gradient(node, symbol)
-            name = f"∇_{symbol.name}" if scalar else f"vjp in {symbol.name}"
-            letters = repeated_parts(slope, {*self._signature.names, *self._signature.dims, "G", "f"})
-            shown = substitute(slope, dict(letters))
-            where = [
-                (letter, substitute(node, {n: s for n, s in letters.items() if n != node}))
-                for node, letter in letters.items()
-            ]
-            yield (
-                name,
-                _with_letters(unicode_of, shown, where, ", where "),
-                _with_letters(latex_of, shown, where, r", \; "),
-            )
+            slope = tensor_formula(slopes[symbol.name], Translator())
+            written, letters = share_result(slope, self._told.letters, set(taken))
+            name = f"vjp in {symbol.name}" if node.rank else f"∇_{symbol.name}"
+            yield Result(name, unicode(written), latex(written), meanings(letters))
 
     @property
     def _symbols(self) -> tuple[Symbol, ...]:
@@ -362,12 +356,6 @@ def _field(node: Node) -> frozenset[str]:
 
 def _needs(conditions: Sequence[str]) -> list[str]:
     return [f"Needs: {'; '.join(conditions)}."] if conditions else []
-
-
-def _with_letters(write: Callable[[Node], str], node: Node, letters: Sequence[tuple[Symbol, Node]], joint: str) -> str:
-    """A result, and what its letters stand for."""
-    told = ", ".join(f"{write(letter)} = {write(part)}" for letter, part in letters)
-    return f"{write(node)}{joint}{told}" if told else write(node)
 
 
 def _declared(declaration: Declaration) -> str:

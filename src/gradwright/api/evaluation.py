@@ -46,7 +46,7 @@ def require_finite(result: np.ndarray, node: Node, inputs: Mapping[str, np.ndarr
     """Refuse a result with infinities or NaN that the inputs did not have: a condition is violated."""
     if bool(np.all(np.isfinite(result))) or not all(bool(np.all(np.isfinite(a))) for a in inputs.values()):
         return
-    needs = conditions_of((node,), unicode_of)
+    needs = conditions_of((node,), (), unicode_of)
     reason = f"it needs that {', that '.join(needs)}" if needs else "the numbers are too large for floating point"
     raise ConditionError(f"the value is not finite at these inputs: {reason}")
 

@@ -46,7 +46,7 @@ def derivation_to_json(derivation: Derivation) -> str:
         ],
         "conditions": list(derivation.conditions),
         "notes": list(derivation.notes),
-        "results": {name: text for name, text, _ in derivation.page().results},
+        "results": {result.name: result.told for result in derivation.page().results},
     }
     return json.dumps(record, indent=2, ensure_ascii=False)
 

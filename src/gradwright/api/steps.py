@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,15 +11,19 @@ from gradwright.api.expression import Expression
 from gradwright.back.forms import form_formula
 from gradwright.back.formula import Formula, Name
 from gradwright.back.latex import latex
+from gradwright.back.sharing import Letter, in_order, share, used_letters
 from gradwright.back.text import unicode
-from gradwright.back.translate import Translator, name_formula
+from gradwright.back.translate import Translator
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.signature import Signature
 from gradwright.core.tensor_forms import lower
 from gradwright.diff.differential import direction
 from gradwright.diff.steps.narrate import Narration
-from gradwright.diff.steps.step import Check, Draft, as_form
+from gradwright.diff.steps.step import Check, Draft, Side, as_form
 from gradwright.diff.steps.trial import Trial, generic_trial
+
+# The value of a frame's unknown that is longer than this is written by the unknown's name afterwards.
+LONG_VALUE = 28
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,15 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Meaning:
+    """What a letter stands for: its name, and `P = Φ(Lᵀ G)` as text and in LaTeX."""
+
+    name: str
+    text: str
+    latex: str
+
+
+@dataclass(frozen=True)
 class Step:
     """One step of a derivation.
 
@@ -46,7 +59,7 @@ class Step:
         reason: what was done, in words.
         check: what the numerical check found: `.passed`, `.residual`, `.point`.
         part: `differential`, `jacobian`, `chain rule` or `gradient`.
-        where: names that the step introduces, with what they stand for.
+        letters: the letters in the statement that stand for parts, inner ones first.
     """
 
     number: int
@@ -55,23 +68,39 @@ class Step:
     reason: str
     check: Check
     part: str
-    where: str = field(default="")
+    letters: tuple[Meaning, ...] = field(default=(), repr=False)
+
+    @property
+    def where(self) -> str:
+        """What the letters stand for, as text: `r = X w − y, f = ‖r‖²`."""
+        return ", ".join(meaning.text for meaning in self.letters)
 
     def __str__(self) -> str:
         mark = "✓" if self.check.passed else "✗"
-        where = f"  where {self.where}" if self.where else ""
-        return f"{self.number:>2}. {self.statement}{where}   [{self.rule}: {self.reason}] {mark}"
+        where = f"  where {self.where}" if self.letters else ""
+        return (
+            f"{self.number:>2}. {self.statement}{where}   [{self.rule}{': ' * bool(self.reason)}{self.reason}] {mark}"
+        )
 
 
-def build_steps(
-    root: Node, variables: tuple[Symbol, ...], narration: Narration, signature: Signature
-) -> tuple[Step, ...]:
+@dataclass(frozen=True)
+class Told:
+    """The steps of a derivation, and the letters that stand for parts in them."""
+
+    steps: tuple[Step, ...]
+    letters: tuple[Letter, ...]
+
+
+def tell(
+    root: Node, variables: tuple[Symbol, ...], narration: Narration, signature: Signature, taken: set[str]
+) -> Told:
     """Number, check and render the drafts of a narration."""
     trial = trial_for(root, variables, narration)
-    writer = _Writer(narration)
-    return tuple(
-        _step(number, draft, trial.check(draft), writer, signature) for number, draft in enumerate(narration.drafts, 1)
+    writer = _Writer(narration, {*taken, *(item.symbol.name for item in narration.named)})
+    steps = tuple(
+        writer.step(number, draft, trial.check(draft), signature) for number, draft in enumerate(narration.drafts, 1)
     )
+    return Told(steps, (*writer.named, *writer.shared))
 
 
 def trial_for(root: Node, variables: tuple[Symbol, ...], narration: Narration) -> Trial:
@@ -103,34 +132,71 @@ def _give_slope(trial: Trial, root: Node, whole: Symbol) -> None:
 
 
 class _Writer:
-    """Renders statements, with the symbols that stand for expressions written as those."""
+    """Renders statements: parts that have a letter are written by it, repeated parts are given one."""
 
-    def __init__(self, narration: Narration) -> None:
-        letters: dict[Node, Formula] = {}
-        plain = Translator()
-        for symbol, node in narration.shown_as.items():
-            formula = plain.formula(node)
-            letters[symbol] = formula
-            assert isinstance(symbol, Symbol)
-            inside = unicode(formula)
-            letters[direction(symbol)] = Name(
-                node.rank, False, f"d({inside})", f"d{symbol.name}", rf"\mathrm{{d}}\left({latex(formula)}\right)"
-            )
-        self.letters: Mapping[Node, Formula] = letters
+    def __init__(self, narration: Narration, taken: set[str]) -> None:
+        self.replacements = _shown_as(narration)
+        self.unknowns = frozenset(narration.recovered)
+        self.taken = {*taken, *(symbol.name for symbol in narration.recovered)}
+        self.shared: list[Letter] = []
+        self.explained: list[Letter] = []
+        outputs = [self.formula(direction(item.symbol)) for item in narration.named]
+        # A letter must not hide the differential that a step solves for.
+        self.moving = frozenset(unicode(formula) for formula in outputs)
+        self.symbols = [item.symbol for item in narration.named]
+        named = [item for item in narration.named if item.symbol not in narration.shown_as]
+        self.named = [Letter(self.formula(item.symbol), self.formula(item.node)) for item in named]
 
-    def formula(self, side: object) -> Formula:
-        return form_formula(as_form(side), Translator(self.letters))  # type: ignore[arg-type]
+    def formula(self, side: Side) -> Formula:
+        """The formula of a side of a statement."""
+        return form_formula(as_form(side), Translator(self.replacements))
+
+    def step(self, number: int, draft: Draft, check: Check, signature: Signature) -> Step:
+        """The step of a draft."""
+        own = [Letter(self._name(name, node), self.formula(node)) for name, node in draft.letters]
+        sides = [self.formula(draft.left), self.formula(draft.right)]
+        shared = share([*sides, *(letter.value for letter in own)], self.shared, self.taken, self.moving)
+        left, right, *values = shared.formulas
+        self.shared += shared.letters
+        told = [Letter(letter.name, value) for letter, value in zip(own, values, strict=True)]
+        self.explained += [*shared.letters, *told]
+        needed = used_letters([left, right, *(letter.name for letter in own)], in_order(self.explained))
+        if draft.left in self.unknowns and len(unicode(right)) > LONG_VALUE:
+            self.shared.append(Letter(left, sides[1]))
+            self.explained.append(Letter(left, right))
+        statement = Statement(
+            Expression(lower(as_form(draft.left)), signature),
+            Expression(lower(as_form(draft.right)), signature),
+            f"{unicode(left)} = {unicode(right)}",
+            f"{latex(left)} = {latex(right)}",
+        )
+        return Step(number, draft.rule, statement, draft.reason, check, draft.part, meanings(needed))
+
+    def _name(self, name: str, node: Node) -> Formula:
+        self.taken.add(name)
+        symbol = next((s for s in self.symbols if s.name == name), Symbol(name, node.shape))
+        return self.formula(symbol)
 
 
-def _step(number: int, draft: Draft, check: Check, writer: _Writer, signature: Signature) -> Step:
-    left, right = writer.formula(draft.left), writer.formula(draft.right)
-    statement = Statement(
-        Expression(lower(as_form(draft.left)), signature),
-        Expression(lower(as_form(draft.right)), signature),
-        f"{unicode(left)} = {unicode(right)}",
-        f"{latex(left)} = {latex(right)}",
+def _shown_as(narration: Narration) -> Mapping[Node, Formula]:
+    """Formulas for the symbols that are written as the function that they stand for, and their directions."""
+    letters: dict[Node, Formula] = {}
+    for symbol, node in narration.shown_as.items():
+        formula = Translator().formula(node)
+        letters[symbol] = formula
+        assert isinstance(symbol, Symbol)
+        text, written = f"d({unicode(formula)})", rf"\mathrm{{d}}\left({latex(formula)}\right)"
+        letters[direction(symbol)] = Name(node.rank, False, text, f"d{symbol.name}", written)
+    return letters
+
+
+def meanings(letters: Iterable[Letter]) -> tuple[Meaning, ...]:
+    """What letters stand for, written out."""
+    return tuple(
+        Meaning(
+            unicode(letter.name),
+            f"{unicode(letter.name)} = {unicode(letter.value)}",
+            f"{latex(letter.name)} = {latex(letter.value)}",
+        )
+        for letter in letters
     )
-    where = ", ".join(
-        f"{unicode(name_formula(name, 0, True))} = {unicode(writer.formula(node))}" for name, node in draft.letters
-    )
-    return Step(number, draft.rule, statement, draft.reason, check, draft.part, where)

@@ -26,10 +26,14 @@ class Formula:
 
     def __post_init__(self) -> None:
         parts = tuple(self.parts())
-        described = (type(self).__name__, *(_plain(getattr(self, f.name)) for f in fields(self)))
+        described = (type(self).__name__, *(_plain(value) for value in self.described()))
         self.__dict__["key"] = hash(described)
         moving = getattr(self, "moving", False) or any(part.has_direction for part in parts)
         self.__dict__["has_direction"] = moving
+
+    def described(self) -> Iterator[object]:
+        """What the formula is: its fields, as far as they tell it from others."""
+        return (getattr(self, f.name) for f in fields(self))
 
     @property
     def key(self) -> int:
@@ -82,9 +86,13 @@ class Number(Formula):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sum(Formula):
-    """A sum."""
+    """A sum; in which order the terms are written makes no other sum of it."""
 
     terms: tuple[Formula, ...]
+
+    def described(self) -> Iterator[object]:
+        """The terms in an order of their own."""
+        yield from (self.rank, self.symmetric, tuple(sorted(self.terms, key=lambda term: term.key)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -94,6 +102,15 @@ class Scaled(Formula):
     coefficient: Fraction
     factors: tuple[Formula, ...]
     divisors: tuple[Formula, ...] = ()
+
+    def scalars(self) -> list[Formula]:
+        """The scalar factors as they are written: names first, then what is composed, a direction last."""
+        return sorted((f for f in self.factors if not f.rank), key=_place_of_scalar)
+
+
+def _place_of_scalar(scalar: Formula) -> int:
+    simple = isinstance(scalar, Name) or (isinstance(scalar, Power) and isinstance(scalar.base, Name))
+    return (0 if simple else 1) + 2 * (isinstance(scalar, Name) and scalar.moving)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -205,6 +222,20 @@ class Einsum(Formula):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class MaskMatrix(Formula):
+    """A mask by itself; with a matrix on the same labels it becomes a masked matrix.
+
+    Attributes:
+        weights: below, on and above the diagonal.
+        rows, columns: the dimensions, as they are written.
+    """
+
+    weights: tuple[Fraction, ...]
+    rows: str
+    columns: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Indexed(Formula):
     """An entry, row, column or slice."""
 
@@ -233,6 +264,8 @@ def transposed(formula: Formula) -> Formula:
             return replace(formula, left=right, right=left)
         case Power(base=base, matrix=True):
             return replace(formula, base=transposed(base))
+        case MaskMatrix(weights=weights, rows=rows, columns=columns):
+            return replace(formula, weights=weights[::-1], rows=columns, columns=rows)
         case Indexed(inner=inner, places=places) if len(places) == 2:
             return replace(formula, inner=transposed(inner), places=places[::-1])
         case _:
@@ -257,6 +290,9 @@ def scaled(coefficient: Fraction, formula: Formula) -> Formula:
     if isinstance(formula, Number):
         return replace(formula, value=formula.value * coefficient)
     if isinstance(formula, Scaled):
+        # A multiple by one of a single factor is that factor.
+        if coefficient * formula.coefficient == 1 and len(formula.factors) == 1 and not formula.divisors:
+            return formula.factors[0]
         return replace(formula, coefficient=formula.coefficient * coefficient)
     return Scaled(formula.rank, formula.symmetric, coefficient, (formula,))
 

@@ -11,6 +11,7 @@ from gradwright.back.formula import (
     Einsum,
     Formula,
     Indexed,
+    MaskMatrix,
     MatrixProduct,
     Name,
     Number,
@@ -27,6 +28,7 @@ from gradwright.back.formula import (
     postorder,
     transposed,
 )
+from gradwright.back.masks import alone
 from gradwright.back.text import positive_first
 
 SUM, PRODUCT, POWER, ATOM = range(1, 5)
@@ -83,6 +85,8 @@ class _Latex:
                 return f"{self.inside(inner, ATOM)}_{{{listed}}}", POWER
             case Part(whole=whole):
                 return self.write(whole)
+            case MaskMatrix():
+                return self.write(alone(formula))
             case Block():
                 rows = (" & ".join(self.write(entry)[0] for entry in row) for row in formula.rows())
                 inside = " \\\\ ".join(rows)
@@ -116,7 +120,7 @@ class _Latex:
         divided = bool(formula.divisors)
         front = Fraction(abs(c.numerator)) if divided else abs(c)
         parts = [] if front == 1 and formula.factors else [self.digits(front)]
-        scalars = [f for f in formula.factors if not f.rank]
+        scalars = formula.scalars()
         tensors = [f for f in formula.factors if f.rank]
         alone = len(formula.factors) == 1
         parts += [self.inside(f, PRODUCT if alone else PRODUCT + 1) for f in scalars]
@@ -159,6 +163,8 @@ class _Latex:
         text, precedence = self.write(base)
         if mark.startswith(r"\mathsf") and text.endswith("^{-1}") and precedence == POWER:
             return f"{text[:-5]}^{{-{mark}}}"
+        if mark.isdigit() and text.endswith("^{-1}") and precedence == POWER:
+            return f"{text[:-5]}^{{-{mark}}}"
         return f"{text}^{{{mark}}}" if precedence >= ATOM else rf"\left({text}\right)^{{{mark}}}"
 
     def power(self, formula: Power) -> Written:
@@ -172,8 +178,6 @@ class _Latex:
         return self.raised(formula.base, mark), POWER
 
     def call(self, formula: Call) -> Written:
-        if formula.name == "mask_of":
-            return self.write(formula.arguments[0])
         if not formula.latex:
             return self.named_call(formula), ATOM
         if formula.latex.startswith("{0}^") and len(formula.arguments) == 1:
@@ -209,7 +213,7 @@ class _Latex:
                 return rf"\operatorname{{permute}}_{{{listed}}}\left({self.write(inner)[0]}\right)", ATOM
             case TensorDot(left=left, right=right, shown=shown):
                 mark = f"^{{{','.join(map(str, shown))}}}" if shown else ""
-                return rf"{self.inside(left, PRODUCT)} \cdot_T{mark} {self.inside(right, PRODUCT)}", PRODUCT - 1
+                return rf"{self.inside(left, POWER)} \cdot_T{mark} {self.inside(right, POWER)}", PRODUCT - 1
             case Einsum(pattern=pattern, operands=operands):
                 listed = ", ".join(self.write(o)[0] for o in operands)
                 shown = pattern.replace("->", r"\to ")

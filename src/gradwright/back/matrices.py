@@ -21,6 +21,7 @@ from gradwright.back.formula import (
     Call,
     Formula,
     Indexed,
+    MaskMatrix,
     MatrixProduct,
     Name,
     Number,
@@ -31,6 +32,7 @@ from gradwright.back.formula import (
     product,
     transposed,
 )
+from gradwright.back.masks import masked_product
 from gradwright.core.dims import Dim
 
 
@@ -306,39 +308,15 @@ def elementwise(weights: Sequence[Weight]) -> Formula:
 def hadamard(left: Formula, right: Formula) -> Formula:
     """The elementwise product of two matrices; of a matrix and a mask, the masked matrix."""
     for mask, other in ((left, right), (right, left)):
-        if isinstance(mask, Call) and mask.name == "mask_of":
-            return mask_applied(mask, other)
+        if isinstance(mask, MaskMatrix):
+            return masked_product(mask.weights, other, reading_cost=turning_cost)
     return multiplied(Fraction(1), (left, right), (), 2)
 
 
-def mask_applied(mask: Call, matrix: Formula) -> Formula:
-    """`tril(M)` and its kin."""
-    weights = tuple(Fraction(word) for word in mask.keywords.split())
-    return masked(matrix, weights)
-
-
-TRIANGLES: dict[tuple[Fraction | int, ...], tuple[str, str]] = {
-    (1, 1, 0): ("tril", ""),
-    (0, 1, 1): ("triu", ""),
-    (1, 0, 0): ("tril", "-1"),
-    (0, 0, 1): ("triu", "1"),
-}
-
-
-def masked(matrix: Formula, weights: tuple[Fraction, ...]) -> Formula:
-    """A matrix weighed below, on and above the diagonal, by the name that this has."""
-    symmetric = matrix.symmetric and weights[0] == weights[2]
-    if weights in TRIANGLES:
-        name, k = TRIANGLES[weights]
-        text = f"{name}({{0}}{', ' + k if k else ''})"
-        return Call(2, symmetric, name, (matrix,), keywords=k, text=text)
-    listed = ", ".join(map(str, weights))
-    special = {
-        (1, Fraction(1, 2), 0): ("Φ({0})", r"\Phi\left({0}\right)"),
-        (1, 0, 1): ("off({0})", r"\operatorname{off}\left({0}\right)"),
-    }
-    text, latex = special.get(weights, ("", ""))
-    return Call(2, symmetric, "mask", (matrix,), keywords=listed, text=text, latex=latex)
+def turning_cost(formula: Formula) -> tuple[int, int]:
+    """What makes a product hard to read: transposed directions, then other transposes."""
+    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    return sum(f.has_direction for f in factors if isinstance(f, Transposed)), turns(formula)
 
 
 def diagonal_of(matrix: Formula) -> Formula:
@@ -415,7 +393,7 @@ def _inner_cost(formula: MatrixProduct) -> tuple[int, int]:
 
 def times_vector(matrix: Formula, vector: Formula) -> Formula:
     """A matrix times a vector; a mask of ones gives running sums."""
-    if isinstance(matrix, Call) and matrix.name == "mask_of" and matrix.keywords == "1 1 0":
+    if isinstance(matrix, MaskMatrix) and matrix.weights == (1, 1, 0):
         return Call(1, True, "cumsum", (vector,))
     return product((matrix, vector))
 

@@ -15,6 +15,7 @@ from gradwright.back.formula import (
     Einsum,
     Formula,
     Indexed,
+    MaskMatrix,
     MatrixProduct,
     Name,
     Number,
@@ -31,6 +32,7 @@ from gradwright.back.formula import (
     postorder,
     transposed,
 )
+from gradwright.back.masks import alone
 
 SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 6)
 SUPERSCRIPTS = str.maketrans("0123456789-+/,()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᐟ˒⁽⁾")
@@ -104,6 +106,8 @@ class _Writer:
                 return f"{self.inside(inner, ATOM)}[{', '.join(places)}]", ATOM
             case Part(whole=whole):
                 return self.write(whole)
+            case MaskMatrix():
+                return self.write(alone(formula))
             case Block():
                 return self.block(formula), ATOM
             case Einsum(pattern=pattern, operands=operands):
@@ -232,8 +236,6 @@ class _Language(_Writer):
         return f"{self.inside(formula.base, ATOM)} ** {shown}", POWER
 
     def call(self, formula: Call) -> Written:
-        if formula.name == "mask_of":
-            return self.write(formula.arguments[0])
         listed = [self.write(argument)[0] for argument in formula.arguments]
         listed += [formula.keywords] if formula.keywords else []
         output = f".{formula.output}" if formula.output else ""
@@ -282,7 +284,7 @@ class _Unicode(_Writer):
         front = Fraction(number.numerator) if split else number
         texts = [] if front == 1 and formula.factors else [self.digits(front)]
         tensors = [f for f in formula.factors if f.rank]
-        scalars = [f for f in formula.factors if not f.rank]
+        scalars = formula.scalars()
         alone = len(formula.factors) == 1 and not formula.divisors
         texts += [self.inside(f, PRODUCT if alone else PRODUCT + 1) for f in scalars]
         if tensors:
@@ -328,6 +330,8 @@ class _Unicode(_Writer):
         text, precedence = self.write(base)
         if mark in ("ᵀ", "ᴴ") and text.endswith("⁻¹") and precedence == POWER:
             return text[:-1] + mark
+        if mark.isdigit() and text.endswith("⁻¹") and precedence == POWER:
+            return text[:-1] + mark
         return f"{text}{mark}" if precedence >= ATOM else f"({text}){mark}"
 
     def power(self, formula: Power) -> Written:
@@ -341,8 +345,6 @@ class _Unicode(_Writer):
         return self.raised(formula.base, elementwise + exponent), POWER
 
     def call(self, formula: Call) -> Written:
-        if formula.name == "mask_of":
-            return self.write(formula.arguments[0])
         template = formula.text or self._default(formula)
         bracketed = "(" in template or template.startswith(("|", "‖", "⟨"))
         suffix = template.startswith("{0}") and not bracketed and len(formula.arguments) == 1
@@ -384,6 +386,6 @@ class _Unicode(_Writer):
                 return f"permute₍{places}₎({self.write(inner)[0]})", ATOM
             case TensorDot(left=left, right=right, shown=shown):
                 mark = ",".join(map(str, shown)).translate(SUPERSCRIPTS)
-                return f"{self.inside(left, PRODUCT)} ·_T{mark} {self.inside(right, PRODUCT)}", PRODUCT - 1
+                return f"{self.inside(left, POWER)} ·_T{mark} {self.inside(right, POWER)}", PRODUCT - 1
             case _:
                 raise AssertionError(type(formula).__name__)

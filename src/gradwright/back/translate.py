@@ -13,6 +13,7 @@ from gradwright.back.formula import (
     Einsum,
     Formula,
     Indexed,
+    MaskMatrix,
     MatrixProduct,
     Name,
     Number,
@@ -33,7 +34,6 @@ from gradwright.back.matrices import (
     Weight,
     basis_vector,
     identity,
-    masked,
     ones,
 )
 from gradwright.back.text import language, unicode
@@ -119,6 +119,8 @@ class Translator:
         if node.primitive is power:
             exponent = node.parameters[0]
             assert isinstance(exponent, Fraction)
+            if exponent == -1 and node.rank:
+                return Scaled(node.rank, symmetric, Fraction(1), (), (arguments[0],))
             return Power(node.rank, symmetric, arguments[0], exponent)
         if node.primitive.scalar is not None:
             return self._spectral(node, arguments, symmetric)
@@ -388,14 +390,9 @@ def entry_of(node: Node) -> str | None:
 def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
     """Masks, selections and the tensor of `vech` as they stand."""
     if isinstance(node, Mask):
-        weights = " ".join(map(str, node.weights))
-        listed = ", ".join(map(str, node.shape))
-        inner = Name(2, True, "1", f"ones({listed})", r"\mathbf{1}")
         square = node.shape[0] == node.shape[1]
-        symmetric = square and node.below == node.above
-        return MaskFormula(
-            2, symmetric, "mask_of", (masked(inner, node.weights),), keywords=weights, text="{0}", latex="{0}"
-        )
+        rows, columns = map(str, node.shape)
+        return MaskMatrix(2, square and node.below == node.above, node.weights, rows, columns)
     if isinstance(node, HalfVectorisation):
         return Call(3, False, "elimination", (size_formula(node.dim),))
     if node.part is None:
@@ -405,10 +402,6 @@ def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
     end = "" if stop == node.whole else str(stop)
     alone = Indexed(2, False, identity(node.whole), (":", f"{start}:{end}"))
     return Part(2, False, alone, f"{start}:{end}", str(node.offset), str(node.part))
-
-
-class MaskFormula(Call):
-    """A mask by itself: merged with a matrix on the same labels, it becomes a masked matrix."""
 
 
 def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symmetric: bool) -> Formula:
@@ -440,7 +433,16 @@ def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
     for term in terms:
         flat += term.terms if isinstance(term, Sum) else (term,)
     joined = blocks(flat, symmetric)
-    return joined if joined is not None else Sum(flat[0].rank, symmetric, tuple(flat))
+    return joined if joined is not None else _with_common_number(flat, symmetric)
+
+
+def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
+    """A sum, a number that all terms share taken out: `½ (G + Gᵀ)`."""
+    numbers = {abs(term.coefficient) if isinstance(term, Scaled) else Fraction(1) for term in terms}
+    common = numbers.pop()
+    if numbers or common == 1 or terms[0].rank > 2:
+        return Sum(terms[0].rank, symmetric, tuple(terms))
+    return scaled(common, Sum(terms[0].rank, symmetric, tuple(scaled(1 / common, term) for term in terms)))
 
 
 Place = tuple[str, str]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Hashable
 from fractions import Fraction
 
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Solve, Symbol
+from gradwright.core.primitive import Primitive
+from gradwright.core.sums import scaled
 from gradwright.core.walks import postorder
+from gradwright.diff.identities.engine import solved
+from gradwright.linear.chains import adjoint
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.power import power
+from gradwright.simplify.pipeline import simplify
 
 # The fact that makes a condition true, by the words in which the records state it.
 _GRANTED = (
@@ -24,26 +29,72 @@ _GRANTED = (
     ("leading minor", "spd"),
 )
 _EQUATIONS = {
-    "sylvester": "{0} and −({1}) share no eigenvalue",
+    "sylvester": "{0} and {1} share no eigenvalue",
     "lyapunov": "no two eigenvalues of {0} add up to zero",
     "stein": "no two eigenvalues of {0} multiply to one",
 }
 
 
-def conditions_of(roots: tuple[Node, ...], written: Callable[[Node], str]) -> tuple[str, ...]:
+def conditions_of(
+    expressions: tuple[Node, ...], derivatives: tuple[Node, ...], written: Callable[[Node], str]
+) -> tuple[str, ...]:
     """The conditions of all functions that occur, in the words of their records, each once.
 
+    A derivative solves the adjoint of an equation under the same condition as the equation itself; and
+    the equations that the derivative of a function leads to are covered by the function's own record,
+    if that states conditions.
+
     Args:
-        roots: the expression, and the derivatives that are asked about.
+        expressions: what is differentiated.
+        derivatives: the derivatives that are asked about.
         written: renders a node.
     """
     found: dict[str, None] = {}
-    for node in postorder(*roots):
+    solved_before = set[Hashable]()
+    own = set(postorder(*expressions))
+    for node in postorder(*expressions, *derivatives):
         if isinstance(node, Apply):
             found.update(dict.fromkeys(_of_application(node, written)))
         elif isinstance(node, Solve):
-            found.update(dict.fromkeys(_of_equation(node, written)))
-    return tuple(found)
+            key = _equation_key(node)
+            if key not in solved_before and (node in own or not _is_covered(node)):
+                found.update(dict.fromkeys(_of_equation(node, written)))
+            solved_before.add(key)
+    return tuple(condition for condition in found if not _is_implied(condition, found))
+
+
+def _is_implied(condition: str, others: Container[str]) -> bool:
+    """Whether a stronger condition on the same matrix is among the others."""
+    for weaker, stronger in _STRONGER:
+        subject = condition.removesuffix(weaker)
+        if subject != condition and stronger.format(subject) in others:
+            return True
+    return False
+
+
+_STRONGER = ((" is invertible", "det({}) > 0"), (" has constant rank", "{} has full rank"))
+
+
+def _equation_key(node: Solve) -> Hashable:
+    """The same for an equation and its adjoint."""
+    known = sylvester_operands(node)
+    if known is None:
+        return tuple(equation.operator for equation in node.equations)
+    name, operands = known
+    return name, frozenset(frozenset({o, simplify(adjoint(o))}) for o in operands[:-1])
+
+
+def _is_covered(node: Solve) -> bool:
+    """Whether a function whose derivative solves equations, and whose record states conditions, is in an operator."""
+    operators = [equation.operator for equation in node.equations]
+    return any(
+        isinstance(n, Apply) and bool(n.primitive.conditions) and _solves_equations(n.primitive)
+        for n in postorder(*operators)
+    )
+
+
+def _solves_equations(primitive: Primitive) -> bool:
+    return bool(primitive.identity) and any(isinstance(n, Solve) for n in postorder(*solved(primitive).differentials))
 
 
 def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
@@ -86,7 +137,9 @@ def _of_equation(node: Solve, written: Callable[[Node], str]) -> list[str]:
     if known is None:
         return ["the linear equations for the unknowns have one solution"]
     name, operands = known
-    return [_EQUATIONS[name].format(*(written(operand) for operand in operands))]
+    if name == "sylvester":
+        operands = (operands[0], scaled(-1, operands[1]))
+    return [_EQUATIONS[name].format(*map(written, operands))]
 
 
 def notes_of(root: Node) -> tuple[str, ...]:

@@ -34,6 +34,20 @@ def vjp(node: Node, variable: Symbol, cotangent: Node) -> Node:
 
 def vjps(nodes: tuple[Node, ...], variables: tuple[Symbol, ...], cotangents: tuple[Node, ...]) -> dict[Node, Node]:
     """The vector-Jacobian products of several outputs with respect to several variables."""
+    totals = _pulled_back(nodes, variables, cotangents)
+    tangent = tuple(project_tangent(total, v) for total, v in zip(totals, variables, strict=True))
+    return dict(zip(variables, collect_all(simplify_all(tangent)), strict=True))
+
+
+def free_vjps(node: Node, variables: tuple[Symbol, ...], cotangent: Node) -> dict[Node, Node]:
+    """The vector-Jacobian products as if no variable were structured: before the projection."""
+    totals = _pulled_back((node,), variables, (cotangent,))
+    return dict(zip(variables, collect_all(totals), strict=True))
+
+
+def _pulled_back(
+    nodes: tuple[Node, ...], variables: tuple[Symbol, ...], cotangents: tuple[Node, ...]
+) -> tuple[Node, ...]:
     moves = tuple(map(direction, variables))
     directions: dict[Node, Node] = dict(zip(variables, moves, strict=True))
     parts: dict[Node, list[Node]] = {v: [] for v in variables}
@@ -42,9 +56,7 @@ def vjps(nodes: tuple[Node, ...], variables: tuple[Symbol, ...], cotangents: tup
         arrived = transpose(form, cotangent, moves)
         for variable, moved in zip(variables, moves, strict=True):
             parts[variable].append(arrived[moved])
-    totals = simplify_all(tuple(add(parts[v]) for v in variables))
-    tangent = tuple(project_tangent(total, v) for total, v in zip(totals, variables, strict=True))
-    return dict(zip(variables, collect_all(simplify_all(tangent)), strict=True))
+    return simplify_all(tuple(add(parts[v]) for v in variables))
 
 
 def _finished(parts: list[Node], variable: Symbol) -> Node:

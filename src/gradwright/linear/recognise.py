@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import split_coefficient
-from gradwright.core.nodes import Hole, Node, Solve
+from gradwright.core.contraction import contract, split_coefficient
+from gradwright.core.nodes import Add, Factor, Hole, Node, Solve
 from gradwright.core.sums import like_key, scaled, terms_of
 from gradwright.linear.chains import adjoint, chain_of, product_of_chain
 
@@ -37,10 +37,21 @@ def _sylvester(left: Node, right: Node, side: Node) -> tuple[str, tuple[Node, ..
 
 
 def _same(left: Node, right: Node) -> bool:
-    """Equal up to the order of factors and the orientation of symmetric matrices."""
-    return {like_key(t): as_product(t).coefficient for t in terms_of(left)} == {
-        like_key(t): as_product(t).coefficient for t in terms_of(right)
-    }
+    """Equal up to the order of terms and factors and the orientation of symmetric matrices."""
+    first, second = ({like_key(t): as_product(t).coefficient for t in _open_terms(side)} for side in (left, right))
+    return first == second
+
+
+def _open_terms(node: Node) -> Sequence[Node]:
+    """The terms of a sum, or of a multiple or the transpose of a sum."""
+    product = as_product(node)
+    if len(product.factors) != 1 or not isinstance(product.factors[0].node, Add):
+        return terms_of(node)
+    (factor,), dims = product.factors, dict(enumerate(product.dims))
+    inside = terms_of(factor.node)
+    return [
+        contract(product.coefficient, [Factor(t, factor.groups, factor.conj)], product.output, dims) for t in inside
+    ]
 
 
 Pair = tuple[Node | None, Node | None]

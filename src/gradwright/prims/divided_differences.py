@@ -25,7 +25,7 @@ from gradwright.core.build import transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter
-from gradwright.core.primitive import Primitive, Sample
+from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS, register_primitive
 from gradwright.errors import UnsupportedError
 
@@ -103,8 +103,15 @@ def _difference_facts(index: int, parameters: tuple[Parameter, ...], facts: tupl
     return set()
 
 
-def register_differences(function: str, evaluate: Callable[[Matrix], Matrix]) -> None:
-    """Register the divided differences of a matrix function."""
+def _notation(shown: str, latex: str, order: int) -> Notation:
+    """`exp[X₀, X₁](E₁)`: the nodes in brackets, then what the difference is linear in."""
+    nodes = ", ".join(f"{{X{k}}}" for k in range(order + 1))
+    linear = ", ".join(f"{{E{k}}}" for k in range(1, order + 1))
+    return Notation(f"{shown}[{nodes}]({linear})", rf"{latex}\left[{nodes}\right]\left({linear}\right)")
+
+
+def register_differences(function: str, evaluate: Callable[[Matrix], Matrix], shown: str, latex: str) -> None:
+    """Register the divided differences of a matrix function, `shown` and in LaTeX `latex` in formulas."""
     for order in range(1, HIGHEST_ORDER + 1):
         register_primitive(
             Primitive(
@@ -116,6 +123,7 @@ def register_differences(function: str, evaluate: Callable[[Matrix], Matrix]) ->
                 adjoint=difference_adjoint,
                 fact_rule=_difference_facts,
                 numpy=block_function(evaluate),
+                notation=_notation(shown, latex, order),
                 samples=(Sample(_signature(order).partition("->")[0].replace("... ", "")),),
                 source="Mathias 1996; Higham 2008, ch. 3",
             )

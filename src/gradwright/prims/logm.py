@@ -33,5 +33,5 @@ logm = Primitive(
     samples=(Sample("X: n n"), Sample("X: n n spd")),
 )
 
-register_differences("logm", logarithm)
+register_differences("logm", logarithm, "log", r"\log")
 register_primitive(logm)

@@ -38,5 +38,5 @@ matrix_exp = Primitive(
     source="Mathias 1996; Al-Mohy & Higham 2009, SIAM J. np.ndarray Anal. Appl. 30, 1639-1657",
 )
 
-register_differences("matrix_exp", exponential)
+register_differences("matrix_exp", exponential, "exp", r"\exp")
 register_primitive(matrix_exp)

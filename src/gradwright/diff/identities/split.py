@@ -87,8 +87,10 @@ def _eliminated(state: State, place: int, hole: Hole, coefficient: Fraction, spa
     projected = _on_complement(others, equation.right, COMPLEMENT[space], state)
     changed = state.replace_equation(place, projected)
     solved = (*changed.solved, (hole, value))
-    words = f"{_article(space)} part gives {state.specs[hole].name}; the rest is {_article(COMPLEMENT[space])}"
-    return replace(changed, solved=solved).with_step("split into parts", others, equation.right, words)
+    rest = COMPLEMENT[space]
+    words = f"{_article(rest)} part; {_article(space)} part gives the other unknown"
+    sides = _projected(others, rest), _projected(equation.right, rest)
+    return replace(changed, solved=solved).with_step("split into parts", *sides, words)
 
 
 def _on_complement(form: Node, right: Node, space: Space, state: State) -> LinearEquation:
@@ -101,7 +103,7 @@ def _on_complement(form: Node, right: Node, space: Space, state: State) -> Linea
 
 
 def _article(space: Space) -> str:
-    return f"the {space.value}"
+    return f"the {'off-diagonal' if space is Space.HOLLOW else space.value}"
 
 
 def _projected(node: Node, space: Space) -> Node:

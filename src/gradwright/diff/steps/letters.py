@@ -16,7 +16,6 @@ from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
 from gradwright.core.walks import depends_on, postorder
 
 MOST_LETTERS = 4
-SHORTEST = 4
 ALPHABETS = {0: "stcabe", 1: "rzuvhp", 2: "SPMCEFKBHN"}
 OUTPUTS = {0: "fgh", 1: "yzu", 2: "YZW"}
 
@@ -65,24 +64,6 @@ def _parts(root: Node, variables: tuple[Symbol, ...]) -> list[Node]:
     candidates = [node for node in order if node in wanted and node is not root]
     kept = sorted(candidates, key=lambda node: -wanted[node])[:MOST_LETTERS]
     return [node for node in order if node in kept]
-
-
-def repeated_parts(root: Node, taken: set[str]) -> dict[Node, Symbol]:
-    """Parts of a result that occur more than once and are long enough to be worth a letter."""
-    uses: Counter[Node] = Counter()
-    for node in postorder(root):
-        uses.update(node.children)
-        if isinstance(node, Contract):
-            uses.update(f.node for f in dict.fromkeys(node.factors) if node.factors.count(f) > 1)
-    long = {node for node in postorder(root) if len(list(postorder(node))) >= SHORTEST}
-    chosen = [n for n in postorder(root) if uses[n] > 1 and n in long and n is not root and n.children]
-    kept = [
-        n
-        for n in chosen
-        if not any(n in set(postorder(other)) and uses[other] >= uses[n] for other in chosen if other is not n)
-    ]
-    names = {rank: _names(ALPHABETS.get(rank, "TRW"), taken) for rank in {node.rank for node in kept}}
-    return {node: Symbol(next(names[node.rank]), node.shape, _kept_facts(node)) for node in kept[:MOST_LETTERS]}
 
 
 def is_compound(node: Node) -> bool:

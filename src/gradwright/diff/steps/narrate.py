@@ -7,20 +7,22 @@ gradient (or the vector-Jacobian product) read off. The node-level rewriting is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gradwright.core.build import number
 from gradwright.core.contraction import zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Solve, Symbol
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals, identities, instantiate
-from gradwright.core.tensor_forms import Inner, Leaf, leaves_of, map_leaves
+from gradwright.core.tensor_forms import Dot, Form, Inner, Leaf, Total, leaves_of, map_leaves
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
-from gradwright.diff.derivatives import full_jacobian, gradient, vjp
+from gradwright.diff.derivatives import free_vjps, full_jacobian, total_differential, vjp, vjps
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.engine import solved
-from gradwright.diff.identities.problem import Solution
+from gradwright.diff.identities.problem import FramePart, Solution
 from gradwright.diff.steps.letters import choose_letters, output_name
 from gradwright.diff.steps.step import Draft, as_form
 from gradwright.diff.steps.tensors import chain_rule_steps, jacobian_steps, sandwiches
@@ -65,14 +67,24 @@ def narrate(root: Node, variables: tuple[Symbol, ...], taken: set[str], cotangen
         taken: names that are in use.
         cotangent: the cotangent of the expression; None for a scalar, whose gradient is told.
     """
-    if _is_defined(root, variables):
-        return _from_identity(root, variables, taken, cotangent)
+    core = _only_factor(root)
+    if _is_defined(core):
+        return _from_identity(root, core, variables, taken, cotangent)
     if isinstance(root, Solve) and sylvester_operands(root) is not None and cotangent is not None:
         return _from_equation(root, variables, taken, cotangent)
     return _from_parts(root, variables, taken, cotangent)
 
 
-def _is_defined(root: Node, variables: tuple[Symbol, ...]) -> bool:
+def _only_factor(root: Node) -> Node:
+    """What an expression is the transpose of, if it is one; else the expression."""
+    if isinstance(root, Contract) and len(root.factors) == 1 and root.coefficient == 1:
+        factor = root.factors[0]
+        if sorted(factor.groups) == sorted(root.output) and len(set(root.output)) == root.rank:
+            return factor.node
+    return root
+
+
+def _is_defined(root: Node) -> bool:
     """Whether the expression is one function of bare variables that an identity defines."""
     if not isinstance(root, Apply) or not root.primitive.identity:
         return False
@@ -83,29 +95,32 @@ def _is_defined(root: Node, variables: tuple[Symbol, ...]) -> bool:
     return not (solved(root.primitive).general and stated)
 
 
-def _from_identity(root: Node, variables: tuple[Symbol, ...], taken: set[str], cotangent: Symbol | None) -> Narration:
-    assert isinstance(root, Apply)
-    primitive, solution = root.primitive, solved(root.primitive)
+def _from_identity(
+    root: Node, core: Node, variables: tuple[Symbol, ...], taken: set[str], cotangent: Symbol | None
+) -> Narration:
+    """An output of a function that an identity defines, or the transpose of one."""
+    assert isinstance(core, Apply)
+    primitive, solution = core.primitive, solved(core.primitive)
     formal = formals(primitive)
-    outputs = [Apply(primitive, root.parameters, root.arguments, k) for k in range(len(primitive.outputs))]
-    letters = _output_letters(root, taken)
-    leaves: dict[Node, Node] = dict(zip(formal.inputs, root.arguments, strict=True))
+    outputs = [Apply(primitive, core.parameters, core.arguments, k) for k in range(len(primitive.outputs))]
+    letters = _output_letters(core, taken)
+    leaves: dict[Node, Node] = dict(zip(formal.inputs, core.arguments, strict=True))
     moved: dict[Node, Node] = {}
-    for symbol, argument in zip(formal.input_directions, root.arguments, strict=True):
+    for symbol, argument in zip(formal.input_directions, core.arguments, strict=True):
         assert isinstance(argument, Symbol)
         moved[symbol] = direction(argument) if argument in variables else _still(symbol)
     for symbol, letter in zip(formal.outputs, letters, strict=True):
         leaves[symbol] = letter
     for symbol, letter in zip(formal.output_directions, letters, strict=True):
         moved[symbol] = direction(letter)
-    telling = _Telling(root, solution, {**leaves, **moved}, letters, {**_frame_symbols(solution, taken, leaves)})
+    telling = _Telling(core, solution, {**leaves, **moved}, letters, {**_frame_symbols(solution, taken, leaves)})
     drafts = telling.drafts()
     named = tuple(Named(letter, output) for letter, output in zip(letters, outputs, strict=True))
     shown: dict[Node, Node] = {
-        letter: output for letter, output in zip(letters, outputs, strict=True) if _has_suffix(root)
+        letter: output for letter, output in zip(letters, outputs, strict=True) if _has_suffix(core)
     }
-    letter = letters[root.index]
-    drafts += _endings(root, letter, variables, cotangent, {outputs[k]: letters[k] for k in range(len(letters))})
+    change = substitute(root, {core: direction(letters[core.index])})
+    drafts += _endings(root, change, variables, cotangent, {outputs[k]: letters[k] for k in range(len(letters))})
     recovered = {s: telling.put(v) for s, v in telling.frame_values()}
     used = {*taken, *(s.name for s in letters), *(s.name for s in recovered)}
     drafts, denominators = _with_denominators(drafts, used)
@@ -161,7 +176,7 @@ def _from_equation(root: Solve, variables: tuple[Symbol, ...], taken: set[str], 
         Draft("solve", direction(letter), result, "the solution of this equation"),
     ]
     drafts = _without_repeats(drafts)
-    drafts += _endings(root, letter, variables, cotangent, {root: letter})
+    drafts += _endings(root, direction(letter), variables, cotangent, {root: letter})
     return Narration(tuple(drafts), (Named(letter, root),), {}, {}, cotangent)
 
 
@@ -191,26 +206,28 @@ _LETTERS = {"eigh": ["λ", "V"], "eig": ["λ", "V"]}
 
 
 def _frame_symbols(solution: Solution, taken: set[str], leaves: Mapping[Node, Node]) -> dict[Node, Node]:
-    """Named symbols for the unknowns of frames."""
+    """Named symbols for the unknowns of frames; those of one kind are told apart by the output they belong to."""
     found: dict[Node, Node] = {}
-    used = set(taken)
+    used = {*taken, *(leaf.name for leaf in leaves.values() if isinstance(leaf, Symbol))}
     real = all(node.real for node in leaves.values())
+    kinds = Counter(part.name for use in solution.frames for part in use.parts)
     for use in solution.frames:
         for part in use.parts:
             if part.name.startswith("d"):
                 found[part.hole] = use.direction
                 continue
-            name = (
-                part.name
-                if part.name not in used
-                else next(n for k in range(1, 99) if (n := f"{part.name}{k}") not in used)
-            )
+            assert isinstance(use.direction, Direction)
+            base = _FRAME_LETTERS.get(part.name, part.name)
+            own = f"{base}_{use.direction.of}" if kinds[part.name] > 1 else base
+            name = next(n for n in (own, *(f"{own}{k}" for k in range(1, 99))) if n not in used)
             used.add(name)
             facts = _PART_FACTS.get(part.space, frozenset[str]())
             found[part.hole] = Symbol(name, part.hole.shape, facts if real else facts | {"complex"})
     return found
 
 
+# Φ is the name of a mask, which a reader would confuse with the triangular unknown.
+_FRAME_LETTERS = {"Φ": "M"}
 _PART_FACTS = {
     "lower": frozenset({"lower"}),
     "upper": frozenset({"upper"}),
@@ -272,8 +289,9 @@ class _Telling:
         equations = [(self.put(left), self.put(right)) for left, right in identities(primitive)]
         for left, right in equations:
             drafts.append(Draft("definition", left, right, self._definition_words()))
-        for left, right in identities(primitive):
-            drafts.append(self._differentiated(left, right))
+        differentiated = [self._differentiated(left, right) for left, right in identities(primitive)]
+        drafts += differentiated
+        drafts += [collected for equation in differentiated for collected in self._collected(equation)]
         drafts += self._frames()
         drafts += self._rules()
         result = self.put(self.solution.differentials[self.root.index])
@@ -301,18 +319,37 @@ class _Telling:
         for use in self.solution.frames:
             names = [part for part in use.parts if not part.name.startswith("d")]
             if names:
-                words = ", ".join(f"{part.name} {_lives(part.space, part.name, self.root.real)}" for part in names)
+                words = ", ".join(self._where_it_lives(part) for part in names)
                 drafts.append(Draft("frame", self.put(use.direction), self.put(use.value), words))
         return drafts
 
+    def _where_it_lives(self, part: FramePart) -> str:
+        symbol = self.frame_symbols[part.hole]
+        assert isinstance(symbol, Symbol)
+        return f"{symbol.name} {_lives(part.space, part.name, self.root.real)}"
+
     def _rules(self) -> list[Draft]:
+        """The rules that were applied; those that only a full account needs are algebra."""
         drafts: list[Draft] = []
-        steps = [s for s in self.solution.steps if s.rule not in HIDDEN_RULES]
-        hidden = {part.hole for use in self.solution.frames for part in use.parts if part.name.startswith("K")}
-        for step in steps:
-            if step.left not in hidden:
-                drafts.append(Draft(step.rule, self.put(step.left), self.put(step.right), step.reason))
+        complements = {part.hole for use in self.solution.frames for part in use.parts if part.name.startswith("K")}
+        for step in self.solution.steps:
+            hidden = step.rule in HIDDEN_RULES or step.left in complements
+            part = "algebra" if hidden else "differential"
+            drafts.append(Draft(step.rule, self.put(step.left), self.put(step.right), step.reason, part=part))
         return drafts
+
+    def _collected(self, equation: Draft) -> list[Draft]:
+        """A differentiated equation with what is known on the right, where no frame is needed."""
+        if any(not part.name.startswith("d") for use in self.solution.frames for part in use.parts):
+            return []
+        assert isinstance(equation.left, Node) and isinstance(equation.right, Node)
+        moved: dict[Node, Node] = {direction(letter): direction(letter) for letter in self.letters}
+        total = subtract(equation.left, equation.right)
+        own = simplify(push(total, moved))
+        rest = simplify(subtract(own, total))
+        if (own, rest) == (equation.left, equation.right):
+            return []
+        return [Draft("collect", own, rest, "bring the known terms to the right", part="algebra")]
 
 
 def _without_repeats(drafts: list[Draft]) -> list[Draft]:
@@ -320,9 +357,13 @@ def _without_repeats(drafts: list[Draft]) -> list[Draft]:
     kept: list[Draft] = []
     for draft in drafts:
         if kept and (draft.left, draft.right) == (kept[-1].left, kept[-1].right):
-            kept.pop()
+            before = kept.pop()
+            draft = replace(draft, part=min(draft.part, before.part, key=_SHOWN.index))
         kept.append(draft)
     return kept
+
+
+_SHOWN = ("differential", "algebra")
 
 
 def _resized(symbol: Node, dims: Mapping[str, object]) -> Node:
@@ -353,7 +394,7 @@ def _from_parts(root: Node, variables: tuple[Symbol, ...], taken: set[str], cota
         total = simplify(differential(root, {v: direction(v) for v in variables}))
         shown = collect(substitute(total, dict(parts)))
         drafts.append(Draft("substitute", direction(whole), shown, "put in the differentials of the parts"))
-    drafts += _endings(root, whole, variables, cotangent, dict(parts))
+    drafts += _endings(root, direction(whole), variables, cotangent, dict(parts))
     named = (*(Named(s, n) for n, s in parts.items()), Named(whole, root))
     return Narration(tuple(drafts), named, {}, {}, cotangent)
 
@@ -394,92 +435,98 @@ def _rule_name(body: Node, moves: Mapping[Node, Node]) -> str:
             functions = any(isinstance(f.node, Apply) and f.node in moving for f in body.factors)
             return "product rule" if count > 1 else "chain rule" if functions else "linearity"
         case _:
-            return "differentiate"
+            return "differential"
 
 
 def _rule_words(body: Node, moves: Mapping[Node, Node]) -> str:
     if isinstance(body, Apply) and body.primitive.identity:
         return f"from its identity {' and '.join(body.primitive.identity)}"
-    return "differentiate"
-
-
-def _endings(
-    root: Node,
-    whole: Symbol,
-    variables: tuple[Symbol, ...],
-    cotangent: Symbol | None,
-    parts: Mapping[Node, Symbol],
-) -> list[Draft]:
-    """The Jacobian, the chain rule, and the gradient or vector-Jacobian product."""
-    drafts: list[Draft] = []
-    for variable in variables:
-        drafts += _tensor_endings(root, whole, variable, cotangent, parts)
-    for variable in variables:
-        drafts.append(_read_off(root, whole, variable, cotangent, parts, len(variables) == 1))
-    return drafts
-
-
-def _read_off(
-    root: Node,
-    whole: Symbol,
-    variable: Symbol,
-    cotangent: Symbol | None,
-    parts: Mapping[Node, Symbol],
-    alone: bool,
-) -> Draft:
-    slope = vjp(root, variable, cotangent) if cotangent is not None else gradient(root, variable)
-    shown = collect(substitute(slope, dict(parts)))
-    move = direction(variable)
-    right = Inner(Leaf(shown), Leaf(move))
-    kind = "vector-Jacobian product" if cotangent is not None else "gradient"
-    reason = f"read off what multiplies d{variable.name}"
-    if is_structured(variable.facts):
-        reason += f", projected on the tangent space: {_set_words(variable)}"
-    if not alone:
-        part = simplify(differential(root, {variable: move}))
-        left = Inner(Leaf(cotangent), Leaf(part)) if cotangent is not None else Leaf(part)
-        return Draft(kind, left, right, reason, part="gradient")
-    left_side = Inner(Leaf(cotangent), Leaf(direction(whole))) if cotangent is not None else Leaf(direction(whole))
-    return Draft(kind, left_side, right, reason, part="gradient")
-
-
-def _set_words(variable: Symbol) -> str:
-    for fact in (
-        "diagonal",
-        "unit_lower",
-        "unit_upper",
-        "lower",
-        "upper",
-        "skew",
-        "spd",
-        "symmetric",
-        "hermitian",
-        "unitary",
-        "stiefel",
-    ):
-        if fact in variable.facts:
-            return {"spd": "symmetric matrices", "unitary": "X Ω with Ω skew"}.get(fact, f"{fact} matrices")
     return ""
 
 
-def _tensor_endings(
-    root: Node, whole: Symbol, variable: Symbol, cotangent: Symbol | None, parts: Mapping[Node, Symbol]
+def _endings(
+    root: Node, change: Node, variables: tuple[Symbol, ...], cotangent: Symbol | None, parts: Mapping[Node, Symbol]
 ) -> list[Draft]:
-    if cotangent is None or root.rank != 2 or variable.rank != 2 or is_structured(variable.facts) or not root.real:
+    """The Jacobian, the chain rule, and the gradients or vector-Jacobian products.
+
+    Args:
+        root: the expression.
+        change: its direction, in letters.
+        variables: what it is differentiated by.
+        cotangent: the cotangent of the expression; None for a scalar.
+        parts: letters for parts.
+    """
+    drafts = _tensor_endings(root, change, variables[0], cotangent, parts) if len(variables) == 1 else []
+    left = Inner(Leaf(cotangent), Leaf(change)) if cotangent is not None else Leaf(change)
+    if cotangent is not None:
+        total = collect(substitute(total_differential(root, variables), dict(parts)))
+        words = "put in the differential"
+        drafts.append(Draft("substitute", left, Inner(Leaf(cotangent), Leaf(total)), words, part="pairing"))
+    kind = "vector-Jacobian product" if cotangent is not None else "gradient"
+    pulled = cotangent if cotangent is not None else number(1)
+    free = _in_letters_of(parts, free_vjps(root, variables, pulled))
+    tangent = _in_letters_of(parts, vjps((root,), variables, (pulled,)))
+    multiplies = " and ".join(f"d{v.name}" for v in variables)
+    drafts.append(Draft(kind, left, _paired(free), f"read off what multiplies {multiplies}", part="gradient"))
+    if free != tangent:
+        words = "onto " + " and ".join(_set_words(v) for v in variables if free[v] != tangent[v])
+        drafts.append(Draft("projection", left, _paired(tangent), words, part="projection"))
+    return drafts
+
+
+def _in_letters_of(parts: Mapping[Node, Symbol], slopes: Mapping[Node, Node]) -> dict[Symbol, Node]:
+    written = {v: collect(substitute(slope, dict(parts))) for v, slope in slopes.items()}
+    return {variable: slope for variable, slope in written.items() if isinstance(variable, Symbol)}
+
+
+def _paired(slopes: Mapping[Symbol, Node]) -> Form:
+    """`⟨∇_X, dX⟩ + ⟨∇_Y, dY⟩ + …`."""
+    terms = [Inner(Leaf(slope), Leaf(direction(variable))) for variable, slope in slopes.items()]
+    return terms[0] if len(terms) == 1 else Total(tuple(terms))
+
+
+def _set_words(variable: Symbol) -> str:
+    """The tangent space of a structured variable, in words."""
+    for fact, words in _TANGENT_SPACES.items():
+        if fact in variable.facts:
+            return f"the {words}".format(variable.name)
+    raise AssertionError(variable.facts)
+
+
+_TANGENT_SPACES = {
+    "diagonal": "diagonal matrices",
+    "unit_lower": "strictly lower triangular matrices",
+    "unit_upper": "strictly upper triangular matrices",
+    "lower": "lower triangular matrices",
+    "upper": "upper triangular matrices",
+    "skew": "skew matrices",
+    "symmetric": "symmetric matrices",
+    "hermitian": "Hermitian matrices",
+    "unitary": "matrices {0} Ω with Ω skew",
+    "stiefel": "tangent space at {0}",
+}
+
+
+def _tensor_endings(
+    root: Node, change: Node, variable: Symbol, cotangent: Symbol | None, parts: Mapping[Node, Symbol]
+) -> list[Draft]:
+    if cotangent is None or is_structured(variable.facts) or not root.real or not variable.real:
         return []
-    move, output = direction(variable), direction(whole)
-    form = simplify(differential(root, {variable: move}))
+    if not isinstance(change, Direction) or root.rank != variable.rank or root.rank not in (1, 2):
+        return []
+    move = direction(variable)
+    form = total_differential(root, (variable,))
     terms = sandwiches(form, move)
-    if not terms or len(terms) > 3:
+    if root.rank == 2 and (not terms or len(terms) > 3):
         return []
     try:
-        tensor = full_jacobian(root, variable)
+        tensor = substitute(full_jacobian(root, variable), dict(parts))
     except DerivationError:
         return []
-    letters = dict(parts)
-    shown = sandwiches(substitute(form, letters), move) or terms
+    if not terms:
+        return [Draft("Jacobian", change, Dot(Leaf(tensor), Leaf(move), (2,), (1,)), "as a matrix", part="jacobian")]
+    shown = sandwiches(substitute(form, dict(parts)), move) or terms
     slope = Symbol("J_g", root.shape)
-    change = Direction("f", ())
-    result = substitute(vjp(root, variable, slope), letters)
-    drafts = jacobian_steps(output, move, shown, substitute(tensor, letters))
-    return [*drafts, *chain_rule_steps(slope, change, output, move, shown, result)]
+    result = substitute(vjp(root, variable, slope), dict(parts))
+    drafts = jacobian_steps(change, move, shown, tensor)
+    return [*drafts, *chain_rule_steps(slope, Direction("f", ()), change, move, shown, result)]

@@ -1,0 +1,54 @@
+"""Masked matrices: `tril(M)`, `triu(M, 1)`, `Φ(M)`, `off(M)`, and masks by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from gradwright.back.formula import Call, Formula, MaskMatrix, Name, Transposed, transposed
+
+Weights = tuple[Fraction | int, ...]
+TRIANGLES: dict[Weights, tuple[str, str]] = {
+    (1, 1, 0): ("tril", ""),
+    (0, 1, 1): ("triu", ""),
+    (1, 0, 0): ("tril", "-1"),
+    (0, 0, 1): ("triu", "1"),
+}
+LETTERS: dict[Weights, tuple[str, str]] = {
+    (1, Fraction(1, 2), 0): ("Φ({0})", r"\Phi\left({0}\right)"),
+    (1, 0, 1): ("off({0})", r"\operatorname{off}\left({0}\right)"),
+}
+
+
+def masked(matrix: Formula, weights: Weights) -> Formula:
+    """A matrix weighed below, on and above the diagonal, by the name that this has."""
+    symmetric = matrix.symmetric and weights[0] == weights[2]
+    if weights in TRIANGLES:
+        name, k = TRIANGLES[weights]
+        text = f"{name}({{0}}{', ' + k if k else ''})"
+        return Call(2, symmetric, name, (matrix,), keywords=k, text=text)
+    text, latex = LETTERS.get(weights, ("", ""))
+    return Call(2, symmetric, "mask", (matrix,), keywords=", ".join(map(str, weights)), text=text, latex=latex)
+
+
+def masked_product(weights: Weights, matrix: Formula, reading_cost: Callable[[Formula], tuple[int, int]]) -> Formula:
+    """A masked matrix, or the transpose of its masked transpose: the one that has a name or reads better."""
+    turned, mirrored = transposed(matrix), weights[::-1]
+    if mirrored == weights:
+        return masked(matrix, weights)
+    named = mirrored in LETTERS or mirrored in TRIANGLES
+    if named and (mirrored in LETTERS or reading_cost(turned) < reading_cost(matrix)):
+        return Transposed(2, False, masked(turned, mirrored))
+    return masked(matrix, weights)
+
+
+def alone(mask: MaskMatrix) -> Formula:
+    """A mask that multiplies nothing: the masked matrix of ones."""
+    ones = Name(
+        2,
+        mask.rows == mask.columns,
+        "1 1ᵀ",
+        f"ones({mask.rows}, {mask.columns})",
+        r"\mathbf{1} \mathbf{1}^{\mathsf{T}}",
+    )
+    return masked(ones, mask.weights)

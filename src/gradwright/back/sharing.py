@@ -1,0 +1,299 @@
+"""Letters for what is repeated: `½ L⁻ᵀ (P + Pᵀ) L⁻¹, where P = Φ(Lᵀ G)`.
+
+Sharing works on formulas, so that it sees what a reader sees. A part is found again in its transpose,
+and a sum also with the opposite sign: of `A − B K` and `K B − Aᵀ`, for symmetric K, the second is minus
+the transpose of the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+
+from gradwright.back.formula import (
+    Call,
+    Formula,
+    MatrixProduct,
+    Name,
+    OuterProduct,
+    Power,
+    Scaled,
+    Sum,
+    TensorDot,
+    TensorProduct,
+    Transposed,
+    postorder,
+    scaled,
+    transposed,
+)
+from gradwright.back.text import unicode
+from gradwright.back.translate import name_formula
+
+LEAST_SAVING = 12
+SHORTEST = 8
+SHORTEST_KNOWN = 5
+LONG_VALUE = 20
+MOST_LETTERS = 4
+LARGEST = 2000
+WIDEST = 64
+ALPHABETS = {0: "stcab", 1: "rzuvhpq", 2: "PSMCEKBHN"}
+OWN_LETTERS = {"eigenvalues": "λ", "eigenvectors": "V"}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A name and what it stands for; `output` if that is an output of a function."""
+
+    name: Formula
+    value: Formula
+
+    @property
+    def is_output(self) -> bool:
+        """Whether the letter stands for one of several outputs of a function."""
+        return isinstance(self.value, Call) and bool(self.value.output)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Formulas in letters, and the letters that are new in them, inner ones first."""
+
+    formulas: tuple[Formula, ...]
+    letters: tuple[Letter, ...]
+
+
+def share(
+    formulas: Sequence[Formula], known: Sequence[Letter], taken: set[str], hidden: frozenset[str] = frozenset()
+) -> Shared:
+    """Put known letters for their values, and new ones for what is repeated.
+
+    Args:
+        formulas: what is shown together.
+        known: letters that have been introduced, inner ones first.
+        taken: names that are in use; those of new letters are added.
+        hidden: names that may not occur in the value of a new letter.
+    """
+    current = list(formulas)
+    for letter in nested(known):
+        current = [put(formula, letter) for formula in current]
+    new: list[Letter] = []
+    while len(new) < MOST_LETTERS:
+        found = _most_repeated([*current, *(letter.value for letter in new)], hidden)
+        if found is None:
+            break
+        letter = Letter(_fresh_name(found, taken), found)
+        current = [put(formula, letter) for formula in current]
+        new = [Letter(other.name, put(other.value, letter)) for other in new] + [letter]
+    return Shared(tuple(current), tuple(in_order(new)))
+
+
+def share_result(formula: Formula, known: Sequence[Letter], taken: set[str]) -> tuple[Formula, tuple[Letter, ...]]:
+    """A result in letters, those of the derivation first; a short value that is used once is put back."""
+    known = [letter for letter in known if len(unicode(letter.value)) >= SHORTEST_KNOWN]
+    shared = share([formula], known, taken)
+    (written,), letters = shared.formulas, [*nested(known), *shared.letters]
+    letters = used_letters([written], letters)
+    for name in [letter.name for letter in reversed(letters)]:
+        letter = next(x for x in letters if x.name == name)
+        rest = [x for x in letters if x.name != name]
+        uses = sum(_occurrences(part, name) for part in [written, *(x.value for x in rest)])
+        if uses > 1 or letter.is_output or len(unicode(letter.value)) > LONG_VALUE:
+            continue
+        candidate = _put_back(written, letter)
+        shorter = [Letter(x.name, _put_back(x.value, letter)) for x in rest]
+        if all(len(unicode(part)) <= WIDEST for part in (candidate, *(x.value for x in shorter))):
+            written, letters = candidate, shorter
+    return written, tuple(in_order(letters))
+
+
+def nested(letters: Sequence[Letter]) -> list[Letter]:
+    """The letters, each value in terms of the letters before it."""
+    found: list[Letter] = []
+    for letter in letters:
+        value = letter.value
+        for earlier in found:
+            value = put(value, earlier)
+        found.append(Letter(letter.name, value))
+    return found
+
+
+def in_order(letters: Sequence[Letter]) -> list[Letter]:
+    """The letters, each after those that its value contains."""
+    rest, done = list(letters), list[Letter]()
+    while rest:
+        pending = {letter.name.key for letter in rest}
+        ready = next((x for x in rest if not pending & ({p.key for p in postorder(x.value)} - {x.name.key})), rest[0])
+        rest.remove(ready)
+        done.append(ready)
+    return done
+
+
+def put(formula: Formula, letter: Letter) -> Formula:
+    """The formula with a letter for its value, wherever that occurs, also transposed or negated."""
+    return replaced(formula, {form.key: name for form, name in _guises(letter.value, letter.name)})
+
+
+def _put_back(formula: Formula, letter: Letter) -> Formula:
+    return replaced(formula, {letter.name.key: letter.value})
+
+
+def replaced(formula: Formula, replacements: Mapping[int, Formula]) -> Formula:
+    """The formula with others for some of its parts; the outermost part that is replaced counts."""
+    done: dict[int, Formula] = {}
+    for part in postorder(formula):
+        if part.key not in done:
+            found = replacements.get(part.key)
+            done[part.key] = found if found is not None else _rebuilt(part, done)
+    return done[formula.key]
+
+
+def _rebuilt(formula: Formula, done: Mapping[int, Formula]) -> Formula:
+    changed: dict[str, object] = {}
+    for field in fields(formula):
+        value = getattr(formula, field.name)
+        if isinstance(value, Formula):
+            if done[value.key] is not value:
+                changed[field.name] = done[value.key]
+        elif isinstance(value, tuple) and any(isinstance(item, Formula) for item in value):
+            parts = tuple(done[item.key] for item in value)
+            if any(a is not b for a, b in zip(parts, value, strict=True)):
+                changed[field.name] = parts
+    if not changed:
+        return formula
+    if isinstance(formula, Transposed) and not formula.conj:
+        (inner,) = changed.values()
+        assert isinstance(inner, Formula)
+        return transposed(inner)
+    return _sign_in_front(replace(formula, **changed))  # type: ignore[arg-type]
+
+
+def _sign_in_front(formula: Formula) -> Formula:
+    """`−Sᵀ M S` for a product with the factor −Sᵀ."""
+    if not isinstance(formula, MatrixProduct | Scaled):
+        return formula
+    coefficient, factors = Fraction(1), list[Formula]()
+    for factor in formula.factors:
+        if isinstance(factor, Scaled) and len(factor.factors) == 1 and not factor.divisors:
+            coefficient, factor = coefficient * factor.coefficient, factor.factors[0]
+        factors.append(factor)
+    return scaled(coefficient, replace(formula, factors=tuple(factors)))
+
+
+def _guises(value: Formula, name: Formula) -> Iterator[tuple[Formula, Formula]]:
+    """The forms in which a value may occur, with what is written for each."""
+    yield value, name
+    mirror = _mirror(value)
+    if mirror is not None:
+        yield mirror, transposed(name)
+    if isinstance(value, Sum):
+        minus = Fraction(-1)
+        yield _negated(value), scaled(minus, name)
+        if isinstance(mirror, Sum):
+            yield _negated(mirror), scaled(minus, transposed(name))
+
+
+def _mirror(value: Formula) -> Formula | None:
+    """The transpose with its parts transposed, as it is written inside other formulas."""
+    if value.rank != 2 or value.symmetric:
+        return None
+    if isinstance(value, Sum):
+        return replace(value, terms=tuple(transposed(term) for term in value.terms))
+    if isinstance(value, MatrixProduct | Scaled | OuterProduct | Power):
+        turned = transposed(value)
+        return None if isinstance(turned, Transposed) else turned
+    return None
+
+
+def _negated(value: Sum) -> Sum:
+    return replace(value, terms=tuple(scaled(Fraction(-1), term) for term in value.terms))
+
+
+def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formula | None:
+    """The part whose repetition costs most; the output of a function as soon as it occurs twice."""
+    unique, uses = _uses(formulas)
+    if len(unique) > LARGEST:
+        return None
+    best, saving = None, LEAST_SAVING - 1
+    counted: set[int] = set()
+    for key, part in unique.items():
+        if key in counted or not _is_worth_a_letter(part):
+            continue
+        guises = [form.key for form, _ in _guises(part, part)]
+        counted.update(guises)
+        count = sum(uses[guise] for guise in dict.fromkeys(guises))
+        length = len(unicode(part))
+        saved = (count - 1) * length if length >= SHORTEST else 0
+        if count > 1 and _is_output(part):
+            saved += 10 * LEAST_SAVING
+        if saved > saving and not any(isinstance(p, Name) and p.text in hidden for p in postorder(part)):
+            best, saving = part, saved
+    return best
+
+
+def _is_output(part: Formula) -> bool:
+    """Whether a part is a value that has to be computed by a function with a name: `chol(A)`, `svd(A).U`."""
+    return isinstance(part, Call) and part.rank > 0 and bool(part.output)
+
+
+def _is_worth_a_letter(part: Formula) -> bool:
+    if isinstance(part, Scaled) and len(part.factors) == 1 and not part.divisors:
+        return False
+    return isinstance(part, Call | Sum | MatrixProduct | Scaled | OuterProduct | Power) and not isinstance(
+        part, TensorProduct | TensorDot
+    )
+
+
+def _uses(formulas: Sequence[Formula]) -> tuple[dict[int, Formula], Counter[int]]:
+    """Every distinct part with the number of places where it is written."""
+    unique: dict[int, Formula] = {}
+    for formula in formulas:
+        for part in postorder(formula):
+            unique.setdefault(part.key, part)
+    uses: Counter[int] = Counter(formula.key for formula in formulas)
+    for part in reversed(list(unique.values())):
+        for child in part.parts():
+            uses[child.key] += uses[part.key]
+    for formula in formulas:
+        uses[formula.key] -= 1
+    return unique, uses
+
+
+def used_letters(formulas: Sequence[Formula], letters: Sequence[Letter]) -> list[Letter]:
+    """The letters that formulas need, directly or in the value of another."""
+    kept: list[Letter] = []
+    wanted = {part.key for formula in formulas for part in postorder(formula)}
+    for letter in reversed(letters):
+        if letter.name.key in wanted:
+            kept.insert(0, letter)
+            wanted.update(part.key for part in postorder(letter.value))
+    return kept
+
+
+def _occurrences(formula: Formula, name: Formula) -> int:
+    _, uses = _uses([formula])
+    return uses[name.key] + (formula.key == name.key)
+
+
+def _fresh_name(value: Formula, taken: set[str]) -> Formula:
+    """A free letter: that of the output, F for reciprocals, else one that suits the rank."""
+    wanted = [OWN_LETTERS.get(value.output, value.output)] if isinstance(value, Call) and value.output else []
+    if value.rank == 2 and _is_reciprocal(value):
+        wanted.append("F")
+    name = next(name for name in _names(wanted, value.rank) if name not in taken)
+    taken.add(name)
+    return name_formula(name, value.rank, value.symmetric)
+
+
+def _is_reciprocal(value: Formula) -> bool:
+    return (isinstance(value, Power) and value.exponent == -1) or (isinstance(value, Scaled) and not value.factors)
+
+
+def _names(wanted: Iterable[str], rank: int) -> Iterator[str]:
+    yield from wanted
+    alphabet = ALPHABETS.get(rank, "TRW")
+    yield from alphabet
+    number = 1
+    while True:
+        yield from (f"{letter}{number}" for letter in alphabet)
+        number += 1
