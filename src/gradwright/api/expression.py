@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradwright.api.evaluation import evaluate_expression
 from gradwright.back.render import latex_of, text_of, unicode_of
@@ -20,6 +20,9 @@ from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
 from gradwright.errors import DeclarationError, LanguageError, ShapeError
 from gradwright.front.parsing import parse_expression, read_declaration
+
+if TYPE_CHECKING:
+    from gradwright.api.compiled import CompiledFunction
 
 
 class Expression:
@@ -108,6 +111,20 @@ class Expression:
             ConditionError: the inputs violate a condition, such as a singular matrix.
         """
         return evaluate_expression(self.node, self.signature, inputs, self.optional)
+
+    def compile(self, library: str = "numpy", hints: Mapping[str, int] | None = None) -> CompiledFunction:
+        """A plain fast function of arrays of a library.
+
+        Args:
+            library: `"numpy"`, `"torch"` or `"jax"`.
+            hints: sizes of dimension names to expect, by which the order of products is chosen.
+
+        Raises:
+            EmissionError: there is no such library, or it cannot express a part.
+        """
+        from gradwright.api.compiled import compiled
+
+        return compiled(self.node, self.signature, library, hints)
 
     def __add__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.plus)

@@ -8,6 +8,7 @@ numbers for results and checks (`FloatArithmetic`, here), integers modulo a prim
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
@@ -147,9 +148,11 @@ def _letters(groups: Sequence[Sequence[int]]) -> dict[int, str]:
 
 @cache
 def resolve(implementation: Implementation) -> Callable[..., Any]:
-    """The function behind a dotted name, imported on first use."""
+    """The function behind a dotted name or an expression, imported on first use."""
     if not isinstance(implementation, str):
         return implementation
+    if "{" in implementation:
+        return _from_expression(implementation)
     parts = implementation.split(".")
     for split in range(len(parts) - 1, 0, -1):
         try:
@@ -160,3 +163,13 @@ def resolve(implementation: Implementation) -> Callable[..., Any]:
             found = getattr(found, name)
         return found
     raise ModuleNotFoundError(implementation)
+
+
+def _from_expression(text: str) -> Callable[..., Any]:
+    """The function of an expression such as `numpy.linalg.solve({0}, {1}[..., None])[..., 0]`."""
+    modules = {name: import_module(name) for name in ("numpy",)}
+    for submodule in re.findall(r"\bscipy\.\w+", text):
+        import_module(submodule)
+        modules["scipy"] = import_module("scipy")
+    body = re.sub(r"\{(\d+)\}", r"arguments[\1]", text)
+    return eval(f"lambda *arguments: {body}", modules)

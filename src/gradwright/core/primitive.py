@@ -95,7 +95,10 @@ class Primitive:
         inverse: for a function of matrices, the name of the inverse function.
         size_orders: pairs of dimension names, the first of which has to be the larger one.
         argument_facts: facts that an undeclared argument is taken to have, by position.
-        numpy, torch, jax: the function in each library, as a dotted name or a callable.
+        numpy, torch, jax: the function in each library: a dotted name, an expression with `{0}`, `{1}`, …
+            for the arguments, or (numpy only) a callable, which takes the parameters last.
+        operator: how an application is written with Python's operators, from the parameters; `{sqrt}`
+            stands for the library's square root.
         notation: how it is written.
         samples, error_samples: arguments to test it at, and texts that must be refused.
         source: where the mathematics comes from.
@@ -125,6 +128,7 @@ class Primitive:
     numpy: Implementation | None = None
     torch: Implementation | None = None
     jax: Implementation | None = None
+    operator: Callable[..., str] | None = None
     notation: Notation = Notation()
     samples: tuple[Sample, ...] = ()
     error_samples: tuple[ErrorSample, ...] = ()

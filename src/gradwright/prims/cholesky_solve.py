@@ -23,7 +23,8 @@ cholesky_solve = Primitive(
     identity=("L @ L.H @ Y = B",),
     conditions=("{L} has no zero on its diagonal",),
     numpy=solve_by_factor,
-    torch="torch.cholesky_solve",
+    torch="torch.cholesky_solve({0}, {1})",
+    jax="jax.scipy.linalg.cho_solve(({1}, True), {0})",
     notation=Notation(name="cholesky_solve"),
     samples=(Sample("B: n m, L: n n lower"),),
 )

@@ -21,6 +21,8 @@ lstsq = [
         definition=("pinv(A) @ B",),
         conditions=("{A} has full rank",),
         numpy=least_squares,
+        torch="torch.linalg.pinv({0}) @ {1}" if rows != "n" else "(torch.linalg.pinv({0}) @ {1}[..., None])[..., 0]",
+        jax="jax.numpy.linalg.pinv({0}) @ {1}",
         notation=Notation(name="lstsq"),
         samples=(Sample(f"A: n m, B: {rows}"),),
     )

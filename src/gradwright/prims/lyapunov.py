@@ -5,8 +5,20 @@ from __future__ import annotations
 from gradwright.core.build import require_equal, require_square, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.nodes import Node
+from gradwright.core.primitive import Primitive, Sample
 from gradwright.core.registry import Call, formula
 from gradwright.prims.sylvester import sylvester_solution
+
+# The algorithm behind the equation, for code that is emitted.
+lyapunov_solver = Primitive(
+    name="lyapunov",
+    signature="A: n n, Q: n n -> X: n n",
+    summary="the solution of the equation",
+    identity=("A @ X + X @ A.H = Q",),
+    numpy="scipy.linalg.solve_continuous_lyapunov",
+    samples=(Sample("A: n n, Q: n n"),),
+    origin=" solver",
+)
 
 
 @formula("lyapunov", "lyapunov(A, Q)", "the X with A X + X Aᴴ = Q")

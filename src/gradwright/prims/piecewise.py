@@ -6,38 +6,10 @@ At a kink the derivative does not exist. What is returned there is a stated subg
 
 from __future__ import annotations
 
-import numpy as np
-
 from gradwright.core.build import common_shape, spread
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, register, register_primitive
-
-
-def positive_part(x: np.ndarray) -> np.ndarray:
-    """`max(x, 0)`, entry by entry."""
-    return np.maximum(x, 0)
-
-
-def indicator_greater(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """1 where a > b, else 0."""
-    return np.greater(a, b).astype(np.result_type(a, b, float))
-
-
-def indicator_greater_equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """1 where a ≥ b, else 0."""
-    return np.greater_equal(a, b).astype(np.result_type(a, b, float))
-
-
-def indicator_equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """1 where a = b, else 0."""
-    return np.equal(a, b).astype(np.result_type(a, b, float))
-
-
-def choose(c: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """A where c is not 0, else b."""
-    return np.where(c != 0, a, b)
-
 
 sign = Primitive(
     name="sign",
@@ -97,7 +69,7 @@ relu = Primitive(
     real_only=True,
     note="relu has a kink at 0; there the subgradient 0 is taken",
     fact_rule=lambda index, parameters, facts: {"nonnegative"} | ({"positive"} & facts[0]),
-    numpy=positive_part,
+    numpy="numpy.maximum({0}, 0)",
     torch="torch.relu",
     jax="jax.nn.relu",
     notation=Notation(name="relu"),
@@ -116,7 +88,9 @@ greater = Primitive(
     differential=("0 * da",),
     field="real",
     fact_rule=lambda index, parameters, facts: {"nonnegative"},
-    numpy=indicator_greater,
+    numpy="({0} > {1}).astype(numpy.result_type({0}, {1}, numpy.float32))",
+    torch="({0} > {1}).to(({0} + {1}).dtype)",
+    jax="({0} > {1}).astype(({0} + {1}).dtype)",
     samples=(Sample("a: n, b: n"),),
 )
 greater_equal = Primitive(
@@ -128,7 +102,9 @@ greater_equal = Primitive(
     differential=("0 * da",),
     field="real",
     fact_rule=lambda index, parameters, facts: {"nonnegative"},
-    numpy=indicator_greater_equal,
+    numpy="({0} >= {1}).astype(numpy.result_type({0}, {1}, numpy.float32))",
+    torch="({0} >= {1}).to(({0} + {1}).dtype)",
+    jax="({0} >= {1}).astype(({0} + {1}).dtype)",
     samples=(Sample("a: n, b: n"),),
 )
 equal = Primitive(
@@ -139,7 +115,9 @@ equal = Primitive(
     differential=("0 * da",),
     field="real",
     fact_rule=lambda index, parameters, facts: {"nonnegative"},
-    numpy=indicator_equal,
+    numpy="({0} == {1}).astype(numpy.result_type({0}, {1}, numpy.float32))",
+    torch="({0} == {1}).to(({0} + {1}).dtype)",
+    jax="({0} == {1}).astype(({0} + {1}).dtype)",
     samples=(Sample("a: n, b: n"),),
 )
 maximum = Primitive(
@@ -180,7 +158,9 @@ where = Primitive(
     differential=("c * da + (1 - c) * db",),
     note="where is differentiated on either side of its condition, not across it",
     fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & facts[1] & facts[2],
-    numpy=choose,
+    numpy="numpy.where({0} != 0, {1}, {2})",
+    torch="torch.where({0} != 0, {1}, {2})",
+    jax="jax.numpy.where({0} != 0, {1}, {2})",
     notation=Notation(name="where"),
     samples=(Sample("c: n, a: n, b: n"),),
 )

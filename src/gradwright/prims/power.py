@@ -31,6 +31,20 @@ def raise_entries(x: np.ndarray, exponent: Fraction) -> np.ndarray:
     return np.power(x, as_float(exponent))
 
 
+def written(exponent: Fraction) -> str:
+    """The power with Python's operators: reciprocals as quotients, halves by the square root."""
+    if exponent < 0:
+        inverse = written(-exponent)
+        return f"1 / {inverse}" if inverse.startswith("{") and "**" not in inverse else f"1 / ({inverse})"
+    if exponent == 1:
+        return "{0}"
+    if exponent == Fraction(1, 2):
+        return "{sqrt}({0})"
+    if exponent.denominator == 1:
+        return f"{{0}} ** {exponent.numerator}"
+    return f"{{0}} ** ({exponent.numerator} / {exponent.denominator})"
+
+
 def _power_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Facts, ...]) -> set[str]:
     exponent = parameters[0]
     assert isinstance(exponent, Fraction)
@@ -53,6 +67,7 @@ power = Primitive(
     differential=_power_differential,
     fact_rule=_power_facts,
     numpy=raise_entries,
+    operator=written,
     samples=(Sample("x: n positive", (Fraction(3, 2),)), Sample("x: n m", (Fraction(3),))),
 )
 

@@ -5,30 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-import numpy as np
-
 from gradwright.core import build
 from gradwright.core.dims import product
 from gradwright.core.nodes import Apply, Node
-from gradwright.core.primitive import Implementation, Notation, Primitive, Sample
+from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
 from gradwright.errors import ShapeError
-
-
-def vector_norm(x: np.ndarray) -> np.ndarray:
-    """The Euclidean norm along the last axis."""
-    return np.linalg.norm(x, axis=-1)
-
-
-def largest(x: np.ndarray) -> np.ndarray:
-    """The largest entry along the last axis."""
-    return np.max(x, axis=-1)
-
-
-def smallest(x: np.ndarray) -> np.ndarray:
-    """The smallest entry along the last axis."""
-    return np.min(x, axis=-1)
-
 
 norm = Primitive(
     name="norm",
@@ -39,13 +21,15 @@ norm = Primitive(
     conditions=("{x} ≠ 0",),
     field="real",
     fact_rule=lambda index, parameters, facts: {"nonnegative"},
-    numpy=vector_norm,
+    numpy="numpy.linalg.norm({0}, axis=-1)",
+    torch="torch.linalg.vector_norm({0}, dim=-1)",
+    jax="jax.numpy.linalg.norm({0}, axis=-1)",
     notation=Notation(name="norm", text="‖{x}‖", latex=r"\left\lVert {x} \right\rVert"),
     samples=(Sample("x: n"), Sample("x: n complex")),
 )
 
 
-def _extremum(name: str, numpy: Implementation, torch: str) -> Primitive:
+def _extremum(name: str) -> Primitive:
     return Primitive(
         name=name,
         signature="x: ... n -> y: ...",
@@ -54,15 +38,16 @@ def _extremum(name: str, numpy: Implementation, torch: str) -> Primitive:
         note=f"{name} has a kink where it is attained twice; there the tied entries share equally",
         fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & facts[0],
         real_only=True,
-        numpy=numpy,
-        torch=torch,
+        numpy=f"numpy.{name}({{0}}, axis=-1)",
+        torch=f"torch.a{name}({{0}}, dim=-1)",
+        jax=f"jax.numpy.{name}({{0}}, axis=-1)",
         notation=Notation(name=name),
         samples=(Sample("x: n"),),
     )
 
 
-maximum_entry = _extremum("max", largest, "torch.amax")
-minimum_entry = _extremum("min", smallest, "torch.amin")
+maximum_entry = _extremum("max")
+minimum_entry = _extremum("min")
 
 
 def flat(node: Node) -> Node:

@@ -1,15 +1,7 @@
 """The logistic function, its integral, and the error function, entry by entry."""
 
-import numpy as np
-
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
-
-
-def softplus_entries(x: np.ndarray) -> np.ndarray:
-    """`log(1 + exp(x))` without overflow."""
-    return np.logaddexp(x, np.zeros_like(x))
-
 
 sigmoid = Primitive(
     name="sigmoid",
@@ -34,8 +26,9 @@ softplus = Primitive(
     differential=("sigmoid(x) * dx",),
     real_only=True,
     fact_rule=lambda index, parameters, facts: {"positive"},
-    numpy=softplus_entries,
-    torch="torch.nn.functional.softplus",
+    numpy="numpy.logaddexp({0}, 0)",
+    # Not torch.nn.functional.softplus, which is the identity above a threshold.
+    torch="torch.logaddexp({0}, torch.zeros_like({0}))",
     jax="jax.nn.softplus",
     notation=Notation(name="softplus"),
     samples=(Sample("x: n"),),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from gradwright.core import build
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
@@ -11,35 +9,15 @@ from gradwright.core.registry import Call, Function, register
 from gradwright.errors import ShapeError
 from gradwright.prims.reductions import register_reduction
 
-
-def logsumexp_entries(x: np.ndarray) -> np.ndarray:
-    """`log Σ exp(x)` along the last axis, the maximum taken out."""
-    from scipy.special import logsumexp
-
-    return np.asarray(logsumexp(x, axis=-1))
-
-
-def softmax_entries(x: np.ndarray) -> np.ndarray:
-    """`exp(x) / Σ exp(x)` along the last axis, the maximum taken out."""
-    from scipy.special import softmax
-
-    return softmax(x, axis=-1)
-
-
-def log_softmax_entries(x: np.ndarray) -> np.ndarray:
-    """`x − log Σ exp(x)` along the last axis."""
-    from scipy.special import log_softmax
-
-    return log_softmax(x, axis=-1)
-
-
 logsumexp = Primitive(
     name="logsumexp",
     signature="x: ... n -> y: ...",
     summary="log of the sum of exponentials",
     definition=("log(sum(exp(x)))",),
     differential=("dot(softmax(x), dx)",),
-    numpy=logsumexp_entries,
+    numpy="scipy.special.logsumexp({0}, axis=-1)",
+    torch="torch.logsumexp({0}, dim=-1)",
+    jax="jax.scipy.special.logsumexp({0}, axis=-1)",
     notation=Notation(name="logsumexp"),
     samples=(Sample("x: n"), Sample("x: m n")),
 )
@@ -51,7 +29,9 @@ softmax = Primitive(
     definition=("exp(x) / sum(exp(x))",),
     differential=("y * (dx - dot(y, dx))",),
     fact_rule=lambda index, parameters, facts: {"positive"},
-    numpy=softmax_entries,
+    numpy="scipy.special.softmax({0}, axis=-1)",
+    torch="torch.softmax({0}, dim=-1)",
+    jax="jax.nn.softmax({0}, axis=-1)",
     notation=Notation(name="softmax"),
     samples=(Sample("x: n"), Sample("x: m n")),
     error_samples=(ErrorSample("softmax(X)", "X: n m", "axis"),),
@@ -63,7 +43,9 @@ log_softmax = Primitive(
     summary="the logarithm of softmax",
     definition=("x - logsumexp(x)",),
     differential=("dx - dot(softmax(x), dx)",),
-    numpy=log_softmax_entries,
+    numpy="scipy.special.log_softmax({0}, axis=-1)",
+    torch="torch.log_softmax({0}, dim=-1)",
+    jax="jax.nn.log_softmax({0}, axis=-1)",
     notation=Notation(name="log_softmax"),
     samples=(Sample("x: n"), Sample("x: m n")),
 )

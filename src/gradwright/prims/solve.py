@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
+from gradwright.core.primitive import ErrorSample, Implementation, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
-
-
-def solve_system(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Solve `A Y = B` for a matrix or a vector B."""
-    if B.ndim == A.ndim - 1:
-        return np.linalg.solve(A, B[..., None])[..., 0]
-    return np.linalg.solve(A, B)
-
 
 solve = Primitive(
     name="solve",
@@ -23,8 +13,9 @@ solve = Primitive(
     summary="the solution Y of A Y = B",
     identity=("A @ Y = B",),
     conditions=("{A} is invertible",),
-    numpy=solve_system,
+    numpy="numpy.linalg.solve",
     torch="torch.linalg.solve",
+    jax="jax.numpy.linalg.solve",
     notation=Notation(text="{A}⁻¹ {B}", latex="{A}^{-1} {B}", name="solve", product=True),
     samples=(Sample("A: n n, B: n m"),),
     error_samples=(ErrorSample("solve(A, B)", "A: n n, B: m n", "dimension"),),
@@ -32,13 +23,24 @@ solve = Primitive(
 
 
 def with_vector(primitive: Primitive) -> Primitive:
-    """The same system with a vector on the right."""
+    """The same system with a vector on the right, given as a matrix of one column where the library has no other."""
     samples = tuple(replace(s, declarations=_vector_text(s.declarations)) for s in primitive.samples)
-    return replace(primitive, signature=_vector_text(primitive.signature), samples=samples, error_samples=())
+    texts = {library: _as_column(primitive, getattr(primitive, library)) for library in ("numpy", "torch", "jax")}
+    return replace(primitive, signature=_vector_text(primitive.signature), samples=samples, error_samples=(), **texts)
+
+
+def _as_column(primitive: Primitive, implementation: Implementation | None) -> Implementation | None:
+    if not isinstance(implementation, str):
+        return implementation
+    text = implementation if "{" in implementation else f"{implementation}({{0}}, {{1}})"
+    place = [declared.name for declared in primitive.inputs].index("B")
+    return f"{text.replace(f'{{{place}}}', f'{{{place}}}[..., None]')}[..., 0]"
 
 
 def _vector_text(declarations: str) -> str:
     return declarations.replace("n m", "n")
 
 
-register_primitive(solve, with_vector(solve))
+solve_vector = with_vector(solve)
+
+register_primitive(solve, solve_vector)

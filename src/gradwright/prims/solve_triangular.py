@@ -23,7 +23,8 @@ solve_triangular = Primitive(
     identity=("L @ Y = B",),
     conditions=("{L} has no zero on its diagonal",),
     numpy=solve_lower,
-    torch="torch.linalg.solve_triangular",
+    torch="torch.linalg.solve_triangular({0}, {1}, upper=False)",
+    jax="jax.scipy.linalg.solve_triangular({0}, {1}, lower=True)",
     notation=Notation(name="solve_triangular"),
     samples=(Sample("L: n n lower, B: n m"),),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradwright.core.build import matmul, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.nodes import Hole, Node
+from gradwright.core.primitive import Primitive, Sample
 from gradwright.core.registry import Call, formula
 from gradwright.core.sums import add, negate
 from gradwright.prims.lyapunov import square_pair
@@ -16,6 +17,18 @@ def stein_solution(A: Node, Q: Node) -> Node:
     hole = Hole(0, Q.shape, Q.real and A.real)
     image = matmul(matmul(A, hole), conjugate(transpose(A)))
     return equation_solution(add([hole, negate(image)]), hole, Q, mirror_space(Q))
+
+
+# The algorithm behind the equation, for code that is emitted.
+stein_solver = Primitive(
+    name="stein",
+    signature="A: n n, Q: n n -> X: n n",
+    summary="the solution of the equation",
+    identity=("X - A @ X @ A.H = Q",),
+    numpy="scipy.linalg.solve_discrete_lyapunov",
+    samples=(Sample("A: n n, Q: n n"),),
+    origin=" solver",
+)
 
 
 @formula("stein", "stein(A, Q)", "the X with X − A X Aᴴ = Q")

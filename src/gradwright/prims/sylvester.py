@@ -6,7 +6,7 @@ from gradwright.core.build import matmul, require_equal, require_square, transpo
 from gradwright.core.contraction import conjugate
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Unknown
-from gradwright.core.primitive import shape_text
+from gradwright.core.primitive import Primitive, Sample, shape_text
 from gradwright.core.registry import Call, formula
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add
@@ -33,6 +33,18 @@ def equation_solution(operator: Node, hole: Hole, right: Node, space: Space) -> 
     """The solution of one linear matrix equation."""
     unknown = Unknown(hole.shape, space, hole.real)
     return Solve((unknown,), (Equation(operator, space),), (right,), 0)
+
+
+# The algorithm behind the equation, for code that is emitted.
+sylvester_solver = Primitive(
+    name="sylvester",
+    signature="A: n n, B: m m, C: n m -> X: n m",
+    summary="the solution of the equation",
+    identity=("A @ X + X @ B = C",),
+    numpy="scipy.linalg.solve_sylvester",
+    samples=(Sample("A: n n, B: m m, C: n m"),),
+    origin=" solver",
+)
 
 
 @formula("sylvester", "sylvester(A, B, C)", "the X with A X + X B = C")

@@ -1,0 +1,173 @@
+"""Expressions as plain fast functions of an array library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradwright.api.evaluation import as_array, bind_sizes, named_leaves
+from gradwright.back.code.bindings import bound
+from gradwright.back.code.library import Library
+from gradwright.back.code.live import compile_program
+from gradwright.back.code.lower import lower
+from gradwright.back.code.program import Program
+from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.signature import Signature
+from gradwright.core.walks import free_leaves
+from gradwright.errors import ConditionError, EmissionError, EvaluationError
+from gradwright.optimise import optimise
+
+Leaf = Symbol | Direction
+
+
+def library_of(name: str) -> Library:
+    """The dialect of that name.
+
+    Raises:
+        EmissionError: there is none.
+    """
+    from gradwright.back.code import LIBRARIES
+
+    if name not in LIBRARIES:
+        raise EmissionError(f"there is no library '{name}' to compile for; there are {', '.join(LIBRARIES)}")
+    return LIBRARIES[name]
+
+
+def lower_all(
+    roots: Mapping[str, Node], signature: Signature, library: Library, hints: Mapping[str, int] | None = None
+) -> Program:
+    """The code of some expressions; a declared variable that none contains is an input only if a size needs it."""
+    nodes = optimise(roots, hints)
+    leaves = _leaves(nodes.values(), signature)
+    needed = {leaf for node in nodes.values() for leaf in free_leaves(node)}
+    try:
+        return lower(nodes, library, inputs=[leaf for leaf in leaves if leaf in needed])
+    except EmissionError:
+        return lower(nodes, library, inputs=leaves)
+
+
+def _leaves(nodes: Any, signature: Signature) -> list[Leaf]:
+    found: dict[str, Leaf] = {}
+    for node in nodes:
+        for name, leaf in named_leaves(node, signature).items():
+            found[name] = leaf
+    return list(found.values())
+
+
+def compiled(
+    node: Node, signature: Signature, library: str, hints: Mapping[str, int] | None = None
+) -> CompiledFunction:
+    """The compiled function of an expression; the same one whenever the same is asked."""
+    key = (node, signature, library, tuple(sorted((hints or {}).items())))
+    if key not in _CACHE:
+        while len(_CACHE) >= LARGEST_CACHE:
+            _CACHE.pop(next(iter(_CACHE)))
+        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints)
+    return _CACHE[key]
+
+
+LARGEST_CACHE = 256
+_CACHE: dict[Any, CompiledFunction] = {}
+
+
+class CompiledFunction:
+    """A function of arrays by name, or by position in the declared order.
+
+    Shapes are checked once for each combination of shapes; what follows is the generated code alone.
+
+    Attributes:
+        source: the generated code.
+    """
+
+    def __init__(self, node: Node, signature: Signature, library: Library, hints: Mapping[str, int] | None) -> None:
+        program = lower_all({"value": node}, signature, library, hints)
+        self._leaves = named_leaves(node, signature)
+        self._needed = tuple(program.parameters)
+        self._library = library
+        self._function = compile_program(program, library, "value", bound(program, library))
+        self._checked: set[tuple[Any, ...]] = set()
+        self.source = _source(program, library)
+        self.__name__ = "value"
+        self.__doc__ = f"Takes {', '.join(self._leaves)}."
+
+    def __call__(self, /, *positional: Any, **inputs: Any) -> Any:
+        """The value at given arrays.
+
+        Raises:
+            EvaluationError: an input is missing, unknown, or has the wrong shape.
+            ConditionError: a matrix is singular, or not positive definite, where it must be.
+        """
+        if positional:
+            inputs = {**self._by_position(positional, inputs), **inputs}
+        arrays = [self._library_array(name, inputs[name]) for name in self._needed if name in inputs]
+        key = (*inputs, *(array.shape for array in arrays))
+        if key not in self._checked:
+            self._check(inputs)
+            self._checked.add(key)
+        return self._run(arrays)
+
+    def _run(self, arrays: Sequence[Any]) -> Any:
+        try:
+            result = self._function(*arrays)
+        except np.linalg.LinAlgError as error:
+            raise ConditionError(f"the value does not exist at these inputs: {error}") from error
+        except RuntimeError as error:
+            if type(error).__name__ not in ("LinAlgError", "_LinAlgError"):
+                raise
+            raise ConditionError(f"the value does not exist at these inputs: {error}") from error
+        return np.asarray(result) if self._library.name == "numpy" else result
+
+    def _by_position(self, positional: Sequence[Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+        names = list(self._leaves)
+        if len(positional) > len(names):
+            raise EvaluationError(f"{len(positional)} inputs are given; the function takes {', '.join(names)}")
+        given = dict(zip(names, positional, strict=False))
+        for name in given:
+            if name in inputs:
+                raise EvaluationError(f"the input '{name}' is given twice")
+        return given
+
+    def _check(self, inputs: Mapping[str, Any]) -> None:
+        for name in inputs:
+            if name not in self._leaves:
+                raise EvaluationError(f"there is no input '{name}'; the function takes {', '.join(self._leaves)}")
+        for name in self._needed:
+            if name not in inputs:
+                raise EvaluationError(f"the input '{name}' is missing; give {', '.join(self._needed)}")
+        bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
+
+    def _library_array(self, name: str, value: Any) -> Any:
+        """An input as an array of floating-point numbers of the library."""
+        if type(value) is np.ndarray and self._library.name == "numpy" and value.dtype.kind in "fc":
+            return value
+        return _CONVERT[self._library.name](name, value)
+
+
+def _shaped(name: str, value: Any) -> Any:
+    return value if hasattr(value, "shape") and hasattr(value, "ndim") else as_array(name, value)
+
+
+def _torch_array(name: str, value: Any) -> Any:
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        value = torch.as_tensor(as_array(name, value))
+    return value if value.is_floating_point() or value.is_complex() else value.to(torch.get_default_dtype())
+
+
+def _jax_array(name: str, value: Any) -> Any:
+    import jax.numpy as jnp
+
+    array = value if hasattr(value, "aval") else jnp.asarray(as_array(name, value))
+    return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
+
+
+_CONVERT: dict[str, Callable[[str, Any], Any]] = {"numpy": as_array, "torch": _torch_array, "jax": _jax_array}
+
+
+def _source(program: Program, library: Library) -> str:
+    from gradwright.back.code.live import function_source
+
+    return function_source(program, library, "value")

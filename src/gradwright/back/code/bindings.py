@@ -1,0 +1,112 @@
+"""What a live function calls where its library lacks an algorithm: the record's NumPy implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gradwright.back.code.library import Library
+from gradwright.back.code.program import Foreign, Program
+from gradwright.core.arithmetic import resolve
+from gradwright.errors import EmissionError, UnsupportedError
+
+Function = Callable[..., Any]
+
+
+def bound(program: Program, library: Library) -> dict[str, Function]:
+    """A function for every foreign name of a program."""
+    bind = {"numpy": in_numpy, "torch": in_torch, "jax": in_jax}[library.name]
+    return {foreign.name: bind(foreign) for foreign in program.foreign}
+
+
+def in_numpy(foreign: Foreign) -> Function:
+    """The implementation itself."""
+    if foreign.primitive.numpy is None:
+        raise EmissionError(f"{foreign.primitive.name} has no implementation")
+    function = resolve(foreign.primitive.numpy)
+    parameters = foreign.parameters
+    return (lambda *arrays: function(*arrays, *parameters)) if parameters else function
+
+
+def in_torch(foreign: Foreign) -> Function:
+    """The implementation on detached values; differentiating through it is refused."""
+    import torch
+
+    function = in_numpy(foreign)
+
+    def values(*tensors: Any) -> Any:
+        like = tensors[0]
+        found = function(*(t.detach().resolve_conj().cpu().numpy() for t in tensors))
+        return _each(found, partial(_to_torch, like=like))
+
+    class Opaque(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *tensors: Any) -> Any:
+            return values(*tensors)
+
+        @staticmethod
+        def backward(ctx: Any, *cotangents: Any) -> Any:
+            raise UnsupportedError(
+                f"{foreign.primitive.name} is computed outside PyTorch, which cannot differentiate it: "
+                f'use derive(…).function("torch"), whose derivatives are the derived ones'
+            )
+
+    return Opaque.apply
+
+
+def _to_torch(array: Any, like: Any) -> Any:
+    import torch
+
+    tensor = torch.from_numpy(np.ascontiguousarray(array)).to(like.device)
+    single = like.dtype in (torch.float32, torch.complex64)
+    return tensor.to(torch.complex64 if tensor.is_complex() else torch.float32) if single else tensor
+
+
+def in_jax(foreign: Foreign) -> Function:
+    """The implementation as a callback, so that it may stand under `jit` and `vmap`."""
+    import jax
+    import jax.numpy as jnp
+
+    function = in_numpy(foreign)
+
+    def values(*arrays: Any) -> Any:
+        kind = jnp.result_type(*arrays)
+        shapes = _result_shapes(foreign, arrays, kind)
+
+        def compute(*numbers: Any) -> Any:
+            found = function(*map(np.asarray, numbers))
+            listed = found if isinstance(found, tuple) else (found,)
+            typed = tuple(np.asarray(x, dtype=s.dtype) for x, s in zip(listed, shapes, strict=True))
+            return typed if len(typed) > 1 else next(iter(typed))
+
+        wanted = shapes if len(shapes) > 1 else next(iter(shapes))
+        return jax.pure_callback(compute, wanted, *arrays, vmap_method="sequential")
+
+    return values
+
+
+def _result_shapes(foreign: Foreign, arrays: Sequence[Any], kind: Any) -> tuple[Any, ...]:
+    import jax
+
+    from gradwright.core.dims import Dim
+
+    primitive = foreign.primitive
+    batch, sizes = primitive.bind(tuple(tuple(map(Dim.of, a.shape)) for a in arrays))
+    shapes = [(*batch, *(d.substitute(sizes) for d in declared.shape)) for declared in primitive.outputs]
+    real = tuple(not np.issubdtype(a.dtype, np.complexfloating) for a in arrays)
+    single = np.dtype(kind).itemsize <= (4 if all(real) else 8)
+    types = [
+        ("float32" if single else "float64") if primitive.real(k, real) else ("complex64" if single else "complex128")
+        for k in range(len(shapes))
+    ]
+    return tuple(
+        jax.ShapeDtypeStruct(tuple(int(d.value or 0) for d in shape), kind_)
+        for shape, kind_ in zip(shapes, types, strict=True)
+    )
+
+
+def _each(found: Any, convert: Function) -> Any:
+    return tuple(map(convert, found)) if isinstance(found, tuple) else convert(found)

@@ -1,0 +1,86 @@
+"""The record of an array library: how it writes each elementary operation.
+
+Everything in which NumPy, PyTorch and JAX differ is data here; what they share (`@`, indexing,
+broadcasting, `.sum`, `.reshape`) is written by `operations`. A template names its parts in braces;
+`{x}` is an array, already in parentheses where it has to be. Axes are counted from the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gradwright.core.primitive import Implementation, Primitive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Library:
+    """How an array library is written.
+
+    Attributes:
+        name: `numpy`, `torch` or `jax`.
+        implementation: a primitive's function in this library.
+        aliases: for a dotted prefix, what the code writes instead.
+        imports: for a prefix that occurs in the code, the line that it needs.
+        transpose, adjoint: of a matrix; `batch_` of the last two axes.
+        permute: axes in the order `{axes}`, no further axes; `movedim` from `{source}` to `{target}`.
+        diagonal: of two axes; they become one, the last.
+        diag: a new axis, so that the last axis becomes the diagonal of the axes `{a}` and `{b}` of the result.
+        zeros, ones, eye: a tensor like `{like}` of a real or complex type; `bare_` without anything to be like.
+        scalar: a Python number as a tensor.
+        real_type: the array `{x}` with real entries, for the type of a real constant.
+        einsum, trace, tril, triu, cumsum, flip, concatenate, pad, broadcast, sum: of arrays.
+        triangle: the rows and columns of the entries above the diagonal, row by row.
+        complex_of: a real array made complex, where products want arguments of one type; else empty.
+        helpers: functions of several lines that emitted code may call.
+    """
+
+    name: str
+    implementation: Callable[[Primitive], Implementation | None]
+    aliases: tuple[tuple[str, str], ...]
+    imports: tuple[tuple[str, str], ...]
+    transpose: str
+    adjoint: str
+    batch_transpose: str
+    batch_adjoint: str
+    permute: str
+    movedim: str
+    diagonal: str
+    diag: str
+    matrix_diag: str
+    zeros: str
+    ones: str
+    eye: str
+    bare_zeros: str
+    bare_ones: str
+    bare_eye: str
+    scalar: str
+    bare_scalar: str
+    einsum: str
+    trace: str
+    tril: str
+    triu: str
+    cumsum: str
+    flip: str
+    concatenate: str
+    pad: str
+    broadcast: str
+    triangle: str
+    imaginary_unit: str
+    complex_of: str
+    helpers: Mapping[str, str]
+
+    def shortened(self, template: str) -> str:
+        """A template with dotted prefixes replaced by the aliases of the code."""
+        for prefix, alias in self.aliases:
+            template = template.replace(prefix, alias)
+        return template
+
+    def import_lines(self, text: str) -> tuple[str, ...]:
+        """The imports that a text needs."""
+        return tuple(dict.fromkeys(line for prefix, line in self.imports if prefix in text))
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The names that the code must not use for anything else."""
+        return tuple(prefix.split(".")[0] for prefix, _ in self.imports)

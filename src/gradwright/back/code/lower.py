@@ -1,0 +1,346 @@
+"""From expressions to straight-line code.
+
+Nodes are visited children first. What is used more than once, what has several outputs and what has
+grown long becomes a variable; the rest is written where it is used. How a product is written is in
+`contractions`, the elementary operations in `writer`; a primitive is written as its record says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from gradwright.back.code.contractions import is_view, spread_axes, write_contraction
+from gradwright.back.code.library import Library
+from gradwright.back.code.names import Names, joined
+from gradwright.back.code.program import Foreign, Program, Statement
+from gradwright.back.code.sizes import Sizes
+from gradwright.back.code.sums import write_sum
+from gradwright.back.code.text import Code, Kind, fill
+from gradwright.back.code.writer import Writer
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import (
+    Add,
+    Apply,
+    Constant,
+    Contract,
+    Direction,
+    Node,
+    Parameter,
+    Size,
+    Symbol,
+)
+from gradwright.errors import EmissionError
+from gradwright.optimise.systems import without_systems
+
+LONGEST = 56
+DEEPEST = 10
+# Names that emitted code uses as Python means them.
+BUILTINS = ("min", "float", "list", "tuple", "len", "range", "int", "sorted")
+Leaf = Symbol | Direction
+
+
+def lower(
+    roots: Mapping[str, Node],
+    library: Library,
+    *,
+    inputs: Sequence[Leaf],
+    given: Mapping[Node, str] | None = None,
+    names: Iterable[str] = (),
+    batched: bool = False,
+) -> Program:
+    """Write expressions as code.
+
+    Args:
+        roots: the expressions by name, optimised already (`gradwright.optimise`).
+        library: the dialect.
+        inputs: the variables, directions and cotangents that the code is given, in order.
+        given: further nodes whose values the code finds under a name, such as saved outputs.
+        names: identifiers that the code must not use.
+        batched: whether every input may have further leading axes, the same for all.
+
+    Raises:
+        EmissionError: a part of an expression cannot be written in this library.
+    """
+    found = without_systems(tuple(roots.values()))
+    lowering = Lowering(library, inputs, given or {}, names, batched)
+    return lowering.run(dict(zip(roots, found, strict=True)))
+
+
+class Lowering:
+    """One program being written."""
+
+    def __init__(
+        self, library: Library, inputs: Sequence[Leaf], given: Mapping[Node, str], names: Iterable[str], batched: bool
+    ) -> None:
+        self.library = library
+        self.writer = Writer(library, batched)
+        self.batched = batched
+        taken = {*names, *given.values(), *library.modules, *library.helpers}
+        self.names = Names(taken | {leaf.name for leaf in inputs})
+        self.parameters = {leaf.name: self._identifier(leaf.name, taken) for leaf in inputs}
+        self.values: dict[Node, Code] = {leaf: Code(self.parameters[leaf.name]) for leaf in inputs}
+        self.values.update({node: Code(name) for node, name in given.items()})
+        self.leaves = {node: code.text for node, code in self.values.items()}
+        self.sizes = Sizes(self.leaves, self.names)
+        self.statements: list[Statement] = []
+        self.foreign: dict[tuple[str, tuple[Parameter, ...]], Foreign] = {}
+        self.uses: dict[Node, int] = {}
+        self.depths: dict[Node, int] = {}
+        self._varying: dict[Node, bool] = dict.fromkeys(self.values, True)
+
+    def _identifier(self, name: str, taken: set[str]) -> str:
+        free = name not in taken and name not in BUILTINS
+        return name if free else self.names.fresh(f"{name}_")
+
+    def run(self, roots: Mapping[str, Node]) -> Program:
+        """Write all roots."""
+        order = list(self._needed(roots.values()))
+        self._count_uses(order, roots.values())
+        for node in order:
+            if node not in self.values and self._deserves_name(node):
+                self.assign(node)
+        results = {name: self._result(node) for name, node in roots.items()}
+        statements = (*self.sizes.statements, *self.statements)
+        return Program(
+            self.parameters, statements, results, self.library.name, self.writer.helpers, tuple(self.foreign.values())
+        )
+
+    def _needed(self, roots: Iterable[Node]) -> Iterator[Node]:
+        """Children first, without what lies below a node whose value is given."""
+        seen: set[Node] = set()
+        for root in roots:
+            stack = [(root, False)]
+            while stack:
+                node, expanded = stack.pop()
+                if expanded:
+                    yield node
+                elif node not in seen:
+                    seen.add(node)
+                    stack.append((node, True))
+                    if node not in self.values:
+                        stack.extend((child, False) for child in reversed(node.children))
+
+    def _count_uses(self, order: Sequence[Node], roots: Iterable[Node]) -> None:
+        """How often a value is needed; what only looks at a value counts as many times as it is used."""
+        uses = dict.fromkeys(order, 0)
+        for root in roots:
+            uses[root] += 1
+        for node in reversed(order):
+            times = uses[node] if is_view(node) else 1
+            if node not in self.values:
+                for child in node.children:
+                    uses[child] += times
+        self.uses = uses
+        for node in order:
+            inside = [self.depths[child] for child in node.children if child in self.depths]
+            self.depths[node] = 1 + max(inside, default=0)
+            if self.depths[node] > DEEPEST:
+                self.depths[node] = 0
+            self._varying.setdefault(node, any(self._varying.get(child, False) for child in node.children))
+
+    def _deserves_name(self, node: Node) -> bool:
+        if not isinstance(node, Contract | Add | Apply) or not self.varies(node) or is_view(node):
+            return isinstance(node, Apply) and len(node.primitive.outputs) > 1
+        several = isinstance(node, Apply) and len(node.primitive.outputs) > 1
+        return self.uses[node] > 1 or self.depths[node] == 0 or several
+
+    def _result(self, node: Node) -> str:
+        """The value of a root, in full: every axis written out, an array of the library."""
+        code = self.demand(node)
+        if code.number:
+            return self.as_array(code).text
+        if self.batched and not self.varies(node):
+            code = self._over_batch(code, node)
+        return code.text
+
+    def _over_batch(self, code: Code, node: Node) -> Code:
+        """A constant spread over the leading axes of the inputs."""
+        for leaf, text in self.leaves.items():
+            behind = f"[:-{leaf.rank}]" if leaf.rank else ""
+            shape = ", ".join([f"*{text}.shape{behind}", *self.size_texts(node.shape)])
+            return Code(self.library.broadcast.format(x=code.atom, shape=shape))
+        return code
+
+    def varies(self, node: Node) -> bool:
+        """Whether a value depends on an input, and so has the inputs' leading axes."""
+        return self._varying.get(node, False)
+
+    def size_texts(self, dims: Iterable[Dim]) -> list[str]:
+        """Sizes as texts."""
+        return [self.sizes.code(dim).text for dim in dims]
+
+    def assign(self, node: Node) -> Code:
+        """Give a value a name."""
+        if isinstance(node, Apply) and len(node.primitive.outputs) > 1:
+            return self._assign_outputs(node)
+        code = self.write(node, range(node.rank))
+        target = self.names.fresh(self._name_for(node))
+        self.statements.append(Statement(target, code.text))
+        self.values[node] = named = Code(target)
+        return named
+
+    def _assign_outputs(self, node: Apply) -> Code:
+        """All outputs of a primitive that are used, from one call."""
+        call = self._application(node)
+        siblings = [
+            Apply(node.primitive, node.parameters, node.arguments, k) for k in range(len(node.primitive.outputs))
+        ]
+        targets: list[str] = []
+        for sibling, declared in zip(siblings, node.primitive.outputs, strict=True):
+            used = sibling in self.uses or sibling == node
+            targets.append(self.names.fresh(declared.name) if used else "_")
+            if used:
+                self.values[sibling] = Code(targets[-1])
+                self._varying[sibling] = self.varies(node)
+        self.statements.append(Statement(", ".join(targets), call.text))
+        return self.values[node]
+
+    def _name_for(self, node: Node) -> str:
+        if isinstance(node, Apply):
+            argument = self.values.get(node.arguments[0])
+            short = _SHORT.get(node.primitive.name, node.primitive.name)
+            return joined([argument.text, short], short) if argument is not None else short
+        if isinstance(node, Contract):
+            parts = [self.values[f.node].text for f in node.factors if f.node in self.values]
+            return joined(parts, "product") if 1 < len(parts) == len(node.factors) else "product"
+        return "total"
+
+    def demand(self, node: Node, order: Sequence[int] | None = None, conj: bool = False) -> Code:
+        """The value of a node with its axes in an order, conjugated or not; every axis written out."""
+        axes = list(range(node.rank) if order is None else order)
+        if node in self.values or not self._follows_order(node) or conj:
+            code = self.values[node] if node in self.values else self._short(node)
+            return self.writer.permuted(code, axes, conj and not code.number) if not code.number else code
+        return self._short(node, axes)
+
+    def _follows_order(self, node: Node) -> bool:
+        """Whether a node can be written with its axes in any order at no cost."""
+        return isinstance(node, Contract | Add) or (isinstance(node, Apply) and node.primitive.elementwise)
+
+    def _short(self, node: Node, order: Sequence[int] | None = None) -> Code:
+        """The code of a node, by way of a variable if it would be long."""
+        axes = range(node.rank) if order is None else order
+        code = self.write(node, axes)
+        if len(code.text) <= LONGEST or code.number or node in self.values:
+            return code
+        target = self.names.fresh(self._name_for(node))
+        self.statements.append(Statement(target, code.text))
+        if list(axes) == list(range(node.rank)):
+            self.values[node] = Code(target)
+        return Code(target)
+
+    def write(self, node: Node, order: Sequence[int], spread: bool = True) -> Code:
+        """The code of a node, its axes in an order.
+
+        With `spread` false, an axis along which the value is constant may have length 1, or be missing
+        at the front: the code is to be broadcast.
+        """
+        match node:
+            case Contract():
+                return write_contraction(self, node, order, spread)
+            case Add():
+                return write_sum(self, node, order, spread)
+            case Apply() if node.primitive.elementwise:
+                return self._elementwise(node, order)
+            case Apply():
+                if len(node.primitive.outputs) > 1:
+                    code = self.values.get(node) or self._assign_outputs(node)
+                else:
+                    code = self._application(node)
+                return self.writer.permuted(code, list(order))
+            case Size(dim=dim):
+                return self.sizes.code(dim)
+            case Constant(name="i"):
+                return Code(self.library.imaginary_unit, number=True)
+            case Constant():
+                return Code("3.141592653589793", number=True)
+            case Symbol() | Direction():
+                raise EmissionError(f"the code would need '{node.name}', which is none of its inputs")
+            case _:
+                return write_contraction(self, node, order, spread)
+
+    def unspread(self, node: Node, order: Sequence[int]) -> Code:
+        """The value of a node, to be broadcast against one that has all its axes."""
+        if node not in self.values and isinstance(node, Contract):
+            code = write_contraction(self, node, order, spread=False)
+            if len(code.text) <= LONGEST:
+                return code
+        return self.demand(node, order)
+
+    def spread_axes(self, node: Node) -> set[int]:
+        """The axes along which the code of a value need not be written out."""
+        return set() if node in self.values else spread_axes(node)
+
+    def as_array(self, code: Code) -> Code:
+        """A Python number as an array."""
+        like = self.like(real=True)
+        if like is None:
+            return Code(self.library.bare_scalar.format(x=code.text))
+        return Code(self.library.scalar.format(x=code.text, like=like))
+
+    def like(self, real: bool = True) -> str | None:
+        """An input of whose type, and on whose device, a new array has to be."""
+        for node, text in self.leaves.items():
+            if node.real:
+                return text
+        return next((f"{text}.real" for text in self.leaves.values()), None)
+
+    def _elementwise(self, node: Apply, order: Sequence[int]) -> Code:
+        narrow = set(range(node.rank)).intersection(*(self.spread_axes(a) for a in node.arguments))
+        arguments = [self.unspread(argument, order) for argument in node.arguments]
+        if narrow:
+            arguments[0] = self.demand(node.arguments[0], order)
+        if all(code.number for code in arguments):
+            power = node.primitive.operator is not None
+            arguments = arguments if power else [self.as_array(code) for code in arguments]
+        return self._call(node, arguments)
+
+    def _application(self, node: Apply) -> Code:
+        arguments = [self.demand(argument) for argument in node.arguments]
+        arrays = [self.as_array(code) if code.number else code for code in arguments]
+        return self._call(node, self._one_type(node, arrays))
+
+    def _one_type(self, node: Apply, codes: Sequence[Code]) -> list[Code]:
+        """Real arguments beside complex ones, made complex where the library wants one type."""
+        template = self.library.complex_of
+        if not template or all(a.real for a in node.arguments) or not any(a.real for a in node.arguments):
+            return list(codes)
+        return [
+            Code(template.format(x=code.inside()), Kind.SUM) if argument.real else code
+            for argument, code in zip(node.arguments, codes, strict=True)
+        ]
+
+    def _call(self, node: Apply, arguments: Sequence[Code]) -> Code:
+        """A call of the library's function, an operator, or a call of a function that the library lacks."""
+        primitive = node.primitive
+        if primitive.operator is not None:
+            template = primitive.operator(*node.parameters)
+            filled = fill(self._with_module(template, arguments), arguments)
+            return Code(filled.text, filled.kind, all(code.number for code in arguments))
+        template = self.library.implementation(primitive)
+        if not isinstance(template, str):
+            return self._foreign_call(node, arguments)
+        return fill(self.library.shortened(call_template(template, len(arguments))), arguments)
+
+    def _with_module(self, template: str, arguments: Sequence[Code]) -> str:
+        if all(code.number for code in arguments):
+            return template.replace("{sqrt}({0})", "{0} ** 0.5")
+        root = {"numpy": "np.sqrt", "torch": "torch.sqrt", "jax": "jnp.sqrt"}[self.library.name]
+        return template.replace("{sqrt}", root)
+
+    def _foreign_call(self, node: Apply, arguments: Sequence[Code]) -> Code:
+        key = (node.primitive.token, node.parameters)
+        if key not in self.foreign:
+            name = self.names.fresh(node.primitive.name)
+            self.foreign[key] = Foreign(name, node.primitive, node.parameters)
+        return Code(f"{self.foreign[key].name}({', '.join(code.text for code in arguments)})")
+
+
+def call_template(implementation: str, count: int) -> str:
+    """A template for a dotted name: a call with all arguments in order."""
+    if "{" in implementation:
+        return implementation
+    return f"{implementation}({', '.join(f'{{{place}}}' for place in range(count))})"
+
+
+_SHORT = {"inv": "inv", "cholesky": "chol", "power": "power"}

@@ -1,0 +1,65 @@
+"""The result of lowering: straight-line code, and what it needs around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gradwright.core.nodes import Parameter
+from gradwright.core.primitive import Primitive
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`target = expression`; several targets are separated by commas."""
+
+    target: str
+    expression: str
+
+    def __str__(self) -> str:
+        return f"{self.target} = {self.expression}"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A function that the program calls by name and the library does not have.
+
+    Attributes:
+        name: the name that the program calls.
+        primitive: the record, whose `numpy` implementation says what to compute.
+        parameters: constants that the implementation takes after the tensors.
+    """
+
+    name: str
+    primitive: Primitive
+    parameters: tuple[Parameter, ...] = ()
+
+
+@dataclass(frozen=True)
+class Program:
+    """Straight-line code.
+
+    Attributes:
+        parameters: for every input the identifier that the code uses for it.
+        statements: in order.
+        results: for every root the expression of its value, in terms of parameters and targets.
+        helpers: the library's helper functions that the code calls, by name.
+        foreign: the functions that the code calls and the library lacks.
+        library: the name of the library.
+    """
+
+    parameters: Mapping[str, str]
+    statements: tuple[Statement, ...]
+    results: Mapping[str, str]
+    library: str
+    helpers: Mapping[str, str] = field(default_factory=dict[str, str])
+    foreign: tuple[Foreign, ...] = ()
+
+    def body(self) -> list[str]:
+        """The lines of the statements, and of the `return`."""
+        return [*map(str, self.statements), f"return {', '.join(self.results.values())}"]
+
+    @property
+    def text(self) -> str:
+        """All the code as one text."""
+        return "\n".join((*self.body(), *self.helpers.values()))

@@ -1,0 +1,103 @@
+"""Sums as code: signed terms, parts joined end to end, and only as much spreading as is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from gradwright.back.code.contractions import write_contraction
+from gradwright.back.code.text import Code, sum_of
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
+
+if TYPE_CHECKING:
+    from gradwright.back.code.lower import Lowering
+
+
+def write_sum(lowering: Lowering, node: Add, order: Sequence[int], spread: bool) -> Code:
+    """A sum, its axes in an order."""
+    joined = _concatenation(lowering, node, order)
+    if joined is not None:
+        return joined
+    narrow = set(range(node.rank)).intersection(*(lowering.spread_axes(term) for term in node.terms))
+    signed: list[tuple[int, Code]] = []
+    for place, term in enumerate(node.terms):
+        full = spread and bool(narrow) and place == 0
+        signed.append(_signed(lowering, term, order, full))
+    return sum_of(signed)
+
+
+def _signed(lowering: Lowering, term: Node, order: Sequence[int], full: bool) -> tuple[int, Code]:
+    """The sign of a term, and the term without it."""
+    if term not in lowering.values and isinstance(term, Contract):
+        sign = -1 if term.coefficient < 0 else 1
+        positive = Contract(abs(term.coefficient), term.factors, term.dims, term.output)
+        code = write_contraction(lowering, positive, order, spread=full)
+        return sign, code
+    return 1, lowering.demand(term, order)
+
+
+def _concatenation(lowering: Lowering, node: Add, order: Sequence[int]) -> Code | None:
+    """Terms that fill a whole, one behind the other along one axis."""
+    for place, axis in enumerate(order):
+        parts = [_part(term, axis) for term in node.terms]
+        found = [part for part in parts if part is not None]
+        if len(found) < len(parts):
+            continue
+        found.sort(key=lambda part: str(part[0].offset))
+        ordered = _in_order([(s, inner) for s, inner in found])
+        if ordered is None:
+            continue
+        codes = [lowering.demand(inner, order) for inner in ordered]
+        codes = [lowering.as_array(code) if code.number else code for code in codes]
+        texts = ", ".join(code.text for code in codes)
+        return Code(lowering.library.concatenate.format(parts=texts, axis=place - len(order)))
+    return None
+
+
+def _in_order(parts: Sequence[tuple[Selection, Node]]) -> list[Node] | None:
+    """The parts from the beginning to the end of the whole, or None if they leave gaps or overlap."""
+    remaining, ordered, reached = list(parts), list[Node](), Dim.of(0)
+    while remaining:
+        step = next((part for part in remaining if part[0].offset == reached), None)
+        if step is None or step[0].part is None:
+            return None
+        remaining.remove(step)
+        ordered.append(step[1])
+        reached = reached + step[0].part
+    return ordered if reached == parts[0][0].whole else None
+
+
+def _part(term: Node, axis: int) -> tuple[Selection, Node] | None:
+    """The selection that places a term along an axis, and what it places."""
+    if not isinstance(term, Contract) or len(term.output[axis]) != 1:
+        return None
+    label = term.output[axis][0]
+    flat = [x for group in term.output for x in group]
+    around = [f for f in term.factors if label in f.labels]
+    if len(around) != 1 or not isinstance(around[0].node, Selection) or flat.count(label) != 1:
+        return None
+    selection = around[0]
+    if len(selection.groups) != 2 or selection.groups[0] != (label,) or len(selection.groups[1]) != 1:
+        return None
+    part = selection.groups[1][0]
+    if part in flat:
+        return None
+    rest = tuple(f for f in term.factors if f is not selection)
+    output = tuple((part,) if place == axis else group for place, group in enumerate(term.output))
+    assert isinstance(selection.node, Selection)
+    return selection.node, _numbered(term.coefficient, rest, term.dims, output)
+
+
+def _numbered(
+    coefficient: Fraction, factors: tuple[Factor, ...], dims: tuple[Dim, ...], output: tuple[tuple[int, ...], ...]
+) -> Node:
+    """A contraction over the labels that are left; a single factor in its own order is that factor."""
+    order = dict.fromkeys([x for f in factors for x in f.labels] + [x for group in output for x in group])
+    numbers = {label: place for place, label in enumerate(order)}
+    renamed = tuple(Factor(f.node, tuple(tuple(numbers[x] for x in g) for g in f.groups), f.conj) for f in factors)
+    groups = tuple(tuple(numbers[x] for x in g) for g in output)
+    if coefficient == 1 and len(renamed) == 1 and renamed[0].groups == groups and not renamed[0].conj:
+        return renamed[0].node
+    return Contract(coefficient, renamed, tuple(dims[x] for x in order), groups)

@@ -1,0 +1,60 @@
+"""How PyTorch is written: every operation keeps leading batch axes, the type and the device."""
+
+from gradwright.back.code.library import Library
+
+_WEIGHTED = '''
+def weighted(M: torch.Tensor, below: float, on: float, above: float) -> torch.Tensor:
+    """M with its entries below, on and above the diagonal multiplied by numbers."""
+    return below * M.tril(-1) + on * M.tril().triu() + above * M.triu(1)
+'''
+_FROM_TRIANGLE = '''
+def from_triangle(v: torch.Tensor, n: int) -> torch.Tensor:
+    """The lower triangular matrix with the entries v, column by column."""
+    columns, rows = torch.triu_indices(n, n, device=v.device)
+    place = torch.zeros(n, n, dtype=torch.long, device=v.device)
+    place[rows, columns] = torch.arange(len(rows), device=v.device)
+    return v[..., place].tril()
+'''
+_TO_TRIANGLE = '''
+def to_triangle(M: torch.Tensor) -> torch.Tensor:
+    """The entries of the lower triangle of M, column by column."""
+    columns, rows = torch.triu_indices(M.shape[-1], M.shape[-1], device=M.device)
+    return M[..., rows, columns]
+'''
+
+TORCH = Library(
+    name="torch",
+    implementation=lambda primitive: primitive.torch,
+    aliases=(),
+    imports=(("torch.", "import torch"), ("math.", "import math")),
+    transpose="{x}.T",
+    adjoint="{x}.mH",
+    batch_transpose="{x}.mT",
+    batch_adjoint="{x}.mH",
+    permute="{x}.permute({axes})",
+    movedim="{x}.movedim(({source}), ({target}))",
+    diagonal="{x}.diagonal(dim1={a}, dim2={b})",
+    diag="torch.diag_embed({x}, dim1={a}, dim2={b})",
+    matrix_diag="torch.diag_embed({x})",
+    zeros="torch.zeros({shape}, dtype={like}.dtype, device={like}.device)",
+    ones="torch.ones({shape}, dtype={like}.dtype, device={like}.device)",
+    eye="torch.eye({n}, dtype={like}.dtype, device={like}.device)",
+    bare_zeros="torch.zeros({shape})",
+    bare_ones="torch.ones({shape})",
+    bare_eye="torch.eye({n})",
+    scalar="torch.as_tensor({x}, dtype={like}.dtype, device={like}.device)",
+    bare_scalar="torch.as_tensor({x}, dtype=torch.get_default_dtype())",
+    einsum='torch.einsum("{pattern}", {operands})',
+    trace="torch.trace({x})",
+    tril="torch.tril({x}, {k})",
+    triu="torch.triu({x}, {k})",
+    cumsum="torch.cumsum({x}, {axis})",
+    flip="torch.flip({x}, ({axis},))",
+    concatenate="torch.cat(({parts}), {axis})",
+    pad="torch.nn.functional.pad({x}, ({widths}))",
+    broadcast="{x}.expand({shape})",
+    triangle="torch.triu_indices({n}, {n})",
+    imaginary_unit="1j",
+    complex_of="{x} + 0j",
+    helpers={"weighted": _WEIGHTED, "from_triangle": _FROM_TRIANGLE, "to_triangle": _TO_TRIANGLE},
+)
