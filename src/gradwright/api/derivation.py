@@ -11,6 +11,7 @@ from gradwright.api.presentation import DETAILS, Page, Result, as_html, as_latex
 from gradwright.api.steps import Step, Told, meanings, tell
 from gradwright.back.formula import Name
 from gradwright.back.latex import latex
+from gradwright.back.operators.split import Split, hessian_split, jacobian_split
 from gradwright.back.render import unicode_of
 from gradwright.back.sharing import share_result
 from gradwright.back.tensors import tensor_formula
@@ -107,10 +108,7 @@ class Derivation:
     @cached_property
     def jacobian(self) -> Any:
         """The tensor of partial derivatives: the output's axes, then the variable's."""
-        found = {
-            name: self._by_variable({s.name: full_jacobian(simplify(e.node), s) for s in self._symbols})
-            for name, e in self._outputs.items()
-        }
+        found = {name: self._named(self._jacobians(simplify(e.node))) for name, e in self._outputs.items()}
         return found[""] if self._has_one_output else found
 
     @cached_property
@@ -118,7 +116,9 @@ class Derivation:
         """The Jacobian of the gradient; with several variables a mapping by pairs of names."""
         node = self._scalar("Hessian")
         pairs = {
-            (row.name, column.name): self._expression(hessian(node, row, column))
+            (row.name, column.name): self._expression(
+                hessian(node, row, column), split=hessian_split(node, row, column)
+            )
             for row in self._symbols
             for column in self._symbols
         }
@@ -293,12 +293,19 @@ class Derivation:
             )
         return name
 
-    def _expression(self, node: Node, optional: tuple[Symbol | Direction, ...] = ()) -> Expression:
-        return Expression(node, self._signature, optional=optional)
+    def _expression(
+        self, node: Node, optional: tuple[Symbol | Direction, ...] = (), split: Split | None = None
+    ) -> Expression:
+        return Expression(node, self._signature, optional=optional, split=split)
+
+    def _jacobians(self, node: Node) -> dict[str, Expression]:
+        return {s.name: self._expression(full_jacobian(node, s), split=jacobian_split(node, s)) for s in self._symbols}
 
     def _by_variable(self, nodes: Mapping[str, Node], optional: tuple[Symbol | Direction, ...] = ()) -> Any:
-        found = {name: self._expression(node, optional) for name, node in nodes.items()}
-        return next(iter(found.values())) if self._single else found
+        return self._named({name: self._expression(node, optional) for name, node in nodes.items()})
+
+    def _named(self, found: Mapping[str, Expression]) -> Any:
+        return next(iter(found.values())) if self._single else dict(found)
 
 
 def derive(expression: Expression | Mapping[str, Expression], wrt: str | Sequence[str] | None = None) -> Derivation:

@@ -21,8 +21,11 @@ from gradwright.core.walks import free_leaves
 from gradwright.errors import DeclarationError, LanguageError, ShapeError
 from gradwright.front.parsing import parse_expression, read_declaration
 
+# What needs SciPy is imported where it is used: the import of the package is light.
 if TYPE_CHECKING:
     from gradwright.api.compiled import CompiledFunction
+    from gradwright.back.operators.operator import StructuredOperator
+    from gradwright.back.operators.split import Split
 
 
 class Expression:
@@ -39,19 +42,25 @@ class Expression:
             though it no longer contains them (the differential of a constant is 0 in every direction).
     """
 
-    __slots__ = ("_written", "node", "optional", "signature")
+    __slots__ = ("_split", "_written", "node", "optional", "signature")
     __array_ufunc__ = None
     node: Node
     signature: Signature
     optional: tuple[Symbol | Direction, ...]
 
     def __init__(
-        self, node: Node, signature: Signature, written: str = "", optional: tuple[Symbol | Direction, ...] = ()
+        self,
+        node: Node,
+        signature: Signature,
+        written: str = "",
+        optional: tuple[Symbol | Direction, ...] = (),
+        split: Split | None = None,
     ) -> None:
         self.node = node
         self.signature = signature
         self._written = written
         self.optional = optional
+        self._split = split
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -125,6 +134,24 @@ class Expression:
         from gradwright.api.compiled import compiled
 
         return compiled(self.node, self.signature, library, hints)
+
+    def operator(self, /, **inputs: Any) -> StructuredOperator:
+        """The expression as a linear operator at given arrays: products and systems without the matrix.
+
+        A Jacobian maps the variable's axes to the output's, a Hessian the variable's axes to themselves; any
+        other expression maps the second half of its axes to the first. What the expression shows of
+        the operator's structure is used: Kronecker products and sums, diagonals, low rank, blocks.
+
+        Args:
+            **inputs: an array for every variable that occurs, by name.
+
+        Raises:
+            ShapeError: an expression with an odd number of axes that is not a Jacobian.
+            EvaluationError: an input is missing, unknown, or has the wrong shape.
+        """
+        from gradwright.api.operators import operator_of
+
+        return operator_of(self.node, self.signature, self._split, inputs)
 
     def __add__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.plus)

@@ -1,0 +1,126 @@
+"""From an expression, its split into rows and columns, and values, to an operator.
+
+Sums that carry a pattern (an identity, a repeated vector) are multiplied out, so that `diag(s)(I − 1 sᵀ)`
+is a diagonal minus an outer product. A derivative with a factor that is not a small array, such as the
+solution of a matrix equation with the identity on its right side, is applied through the JVP and the
+VJP instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+
+import numpy as np
+
+from gradwright.back.operators.operator import Action, Product, StructuredOperator, from_terms
+from gradwright.back.operators.recognition import ENTRIES_LIMIT
+from gradwright.back.operators.split import Product as Derived
+from gradwright.back.operators.split import Split
+from gradwright.back.operators.tangents import Tangent
+from gradwright.back.operators.terms import factors_of, term_of
+from gradwright.core.arithmetic import Array
+from gradwright.core.contraction import is_zero
+from gradwright.core.evaluate import evaluate, evaluate_all
+from gradwright.core.nodes import Contract, Hole, Node, Symbol
+from gradwright.core.sums import terms_of
+from gradwright.core.walks import depends_on, free_leaves_of, postorder
+from gradwright.linear.projection import is_structured
+from gradwright.simplify.expansion import expand
+
+OPAQUE_LIMIT = 1 << 16  # entries of a derivative that is not a product of arrays and is evaluated all the same
+
+
+def operator_at(node: Node, split: Split, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> StructuredOperator:
+    """The operator that a tensor is, at values for its leaves.
+
+    Args:
+        node: the tensor: the rows' axes, then the columns'.
+        split: how many axes are rows, and what they belong to.
+        values: arrays for the symbols.
+        sizes: the sizes of the dimension names.
+    """
+    options = {
+        "row_tangent": _tangent(split.row_variable, values),
+        "column_tangent": _tangent(split.column_variable, values),
+        "symmetric": split.symmetric,
+    }
+    opened = terms_of(expand(node, _is_patterned))
+    kept = [term for term in opened if not is_zero(term)] or [opened[0]]
+    if split.forward is not None and split.backward is not None and any(_is_large(t, split, sizes) for t in kept):
+        return StructuredOperator(_through_products(node, split, values, sizes, options))
+    needed = tuple(dict.fromkeys(factor for term in kept for factor in factors_of(term)))
+    arrays = dict(zip(needed, evaluate_all(needed, values, sizes), strict=True))
+    found = [term_of(t, split.rows, arrays, lambda dim: dim.evaluate(sizes)) for t in kept]
+    return StructuredOperator(from_terms(found, *_shapes(node, split, sizes), **options))
+
+
+def _shapes(node: Node, split: Split, sizes: Mapping[str, int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    shape = tuple(dim.evaluate(sizes) for dim in node.shape)
+    return shape[: split.rows], shape[split.rows :]
+
+
+def _tangent(variable: Symbol | None, values: Mapping[Node, Array]) -> Tangent | None:
+    if variable is None or not is_structured(variable.facts):
+        return None
+    return Tangent(variable.facts, values[variable])
+
+
+def _is_patterned(node: Node) -> bool:
+    """Whether a sum has a term with an axis that no factor carries, or an identity."""
+    return node.rank >= 2 and any(_leaves_out(term) for term in terms_of(node))
+
+
+def _leaves_out(term: Node) -> bool:
+    if not isinstance(term, Contract):
+        return False
+    labels = [label for group in term.output for label in group]
+    carried = {label for factor in term.factors for label in factor.labels}
+    return len(set(labels)) < len(labels) or not carried.issuperset(labels)
+
+
+def _is_large(term: Node, split: Split, sizes: Mapping[str, int]) -> bool:
+    """Whether a term is a derivative in one piece, or has a factor too large to be an array."""
+    if not isinstance(term, Contract):
+        mixes = 0 < split.rows < term.rank and term.rank > 2
+        return mixes and _count(term, sizes) > OPAQUE_LIMIT
+    return any(_count(factor, sizes) > ENTRIES_LIMIT for factor in factors_of(term))
+
+
+def _count(node: Node, sizes: Mapping[str, int]) -> int:
+    return prod(dim.evaluate(sizes) for dim in node.shape)
+
+
+def _through_products(
+    node: Node, split: Split, values: Mapping[Node, Array], sizes: Mapping[str, int], options: Mapping[str, object]
+) -> Action:
+    assert split.forward is not None
+    assert split.backward is not None
+    rows, columns = _shapes(node, split, sizes)
+    dtype = np.result_type(*values.values(), float)
+    forward = _columnwise(split.forward(), columns, values, sizes)
+    adjoint = _columnwise(split.backward(), rows, values, sizes)
+    return Action(rows, columns, dtype, None, forward, adjoint, **options)  # type: ignore[arg-type]
+
+
+def _columnwise(
+    derived: Derived, shape: tuple[int, ...], values: Mapping[Node, Array], sizes: Mapping[str, int]
+) -> Product:
+    """A linear expression as a function of columns; what does not depend on its leaf is evaluated once."""
+    fixed = _constant_parts(derived)
+    known = {**values, **dict(zip(fixed, evaluate_all(fixed, values, sizes), strict=True))}
+
+    def apply(matrix: Array) -> Array:
+        columns = [evaluate(derived.node, {**known, derived.leaf: c.reshape(shape)}, sizes) for c in matrix.T]
+        return np.stack([value.reshape(-1) for value in columns], axis=1)
+
+    return apply
+
+
+def _constant_parts(derived: Derived) -> tuple[Node, ...]:
+    """The largest nodes that contain neither the leaf nor an unknown of an equation."""
+    moving = depends_on([derived.node], [derived.leaf])
+    leaves = free_leaves_of(derived.node)
+    moving |= {node for node, inside in leaves.items() if any(isinstance(leaf, Hole) for leaf in inside)}
+    found = [child for n in postorder(derived.node) if n in moving for child in n.children if child not in moving]
+    return tuple(dict.fromkeys(found))

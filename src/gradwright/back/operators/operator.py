@@ -1,0 +1,273 @@
+"""Derivatives as linear operators: products, systems and determinants without the matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from gradwright.back.operators.inverses import DenseInverse, Inverse
+from gradwright.back.operators.krylov import IterationFirst, KrylovInverse
+from gradwright.back.operators.recognition import recognised
+from gradwright.back.operators.tangents import Tangent, tangent_inverse
+from gradwright.back.operators.terms import Term
+from gradwright.back.operators.writing import write
+from gradwright.core.arithmetic import Array
+from gradwright.errors import ConditionError, EvaluationError, UnsupportedError
+
+Product = Callable[[Array], Array]
+TOLERANCE = 1e-10
+ITERATED = 512  # rows from which a symmetric operator in factored form is solved by iteration first
+STEPS = 8  # an iteration may take as many products as the matrix has rows, divided by this
+# The stub of SciPy's class describes how it dispatches on its arguments, in which subclasses take no part.
+_Base: Any = LinearOperator
+
+
+@dataclass(frozen=True)
+class Action:
+    """A linear map of tensors.
+
+    Attributes:
+        row_shape: the shape of its values.
+        column_shape: the shape of its arguments.
+        dtype: the type of its entries.
+        terms: the map as a sum of products of arrays, if it is one.
+        forward: the map applied to columns.
+        adjoint: its conjugate transpose applied to columns.
+        row_tangent, column_tangent: the tangent spaces that the map is between, if it is.
+        symmetric: whether it is its own transpose.
+    """
+
+    row_shape: tuple[int, ...]
+    column_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    terms: tuple[Term, ...] | None
+    forward: Product
+    adjoint: Product
+    row_tangent: Tangent | None = None
+    column_tangent: Tangent | None = None
+    symmetric: bool = False
+
+
+class StructuredOperator(_Base):
+    """A Jacobian or a Hessian at a point, as a linear operator that never forms its matrix.
+
+    It is a SciPy `LinearOperator`, so that SciPy's iterative methods take it: `@`, `matvec`, `matmat`,
+    `.T`, `.H`, `shape`, `dtype`. Rows and columns are the entries of the output and of the variable,
+    in NumPy's order (last axis fastest). A tensor with the shape of the variable is accepted in place of
+    its entries, and then the result has the shape of the output.
+
+    Attributes:
+        row_shape: the shape of the output.
+        column_shape: the shape of the variable.
+    """
+
+    # NumPy must not take `array @ operator` apart; SciPy's operators answer it themselves.
+    __array_ufunc__ = None
+
+    def __init__(self, action: Action) -> None:
+        self._action = action
+        self.row_shape, self.column_shape = action.row_shape, action.column_shape
+        super().__init__(action.dtype, (prod(action.row_shape), prod(action.column_shape)))
+
+    @property
+    def structure(self) -> str:
+        """What the operator was recognised as, in words."""
+        return self._inverse(TOLERANCE).structure
+
+    def dot(self, x: Any) -> Any:
+        """The operator times a vector, a matrix, a tensor with the variable's shape, or another operator."""
+        if isinstance(x, LinearOperator) or np.isscalar(x):
+            return super().dot(x)
+        columns, shape = _columns(x, self.column_shape, self.row_shape, "the operator is applied to")
+        return self._matmat(columns).reshape(shape)
+
+    def solve(self, right: Any, tolerance: float = TOLERANCE) -> Array:
+        """The solution X of `operator @ X = right`.
+
+        Structured operators are inverted factor by factor, small ones by a factorisation, others by an
+        iteration. For a structured variable (symmetric, triangular, …) the solution is the one in its
+        tangent space.
+
+        Args:
+            right: a vector, a matrix with one right side a column, or a tensor with the output's shape.
+            tolerance: the relative residual at which an iteration stops.
+
+        Raises:
+            ConditionError: the operator is singular to working precision.
+            EvaluationError: the shapes do not fit, or the operator is not square.
+        """
+        columns, shape = _columns(right, self.row_shape, self.column_shape, "the right side of this operator is")
+        return self._inverse(tolerance).solve(columns).reshape(shape)
+
+    def slogdet(self) -> tuple[complex, float]:
+        """The sign of the determinant, and the logarithm of its absolute value.
+
+        For a structured variable it is the determinant between tangent spaces, in orthonormal coordinates.
+        """
+        sign, logarithm = self._inverse(TOLERANCE).slogdet()
+        return sign, float(logarithm)
+
+    def logdet(self) -> float:
+        """The logarithm of the determinant.
+
+        Raises:
+            ConditionError: the determinant is not positive; `slogdet` gives sign and size.
+        """
+        sign, logarithm = self.slogdet()
+        if not np.isclose(sign, 1.0):
+            raise ConditionError(f"the determinant is not positive (its sign is {sign:.3g}): ask for slogdet()")
+        return logarithm
+
+    def diagonal(self) -> Array:
+        """The entries on the diagonal."""
+        self._require_square("a diagonal")
+        parts = [term.diagonal() for term in self._action.terms] if self._action.terms is not None else [None]
+        found = [part.reshape(-1) for part in parts if part is not None]
+        if len(found) == len(parts):
+            return np.array(sum(found[1:], found[0]))
+        return np.array(np.diag(self.to_dense()))
+
+    def trace(self) -> complex:
+        """The sum of the diagonal."""
+        return np.sum(self.diagonal()).item()
+
+    def to_dense(self, out: Array | None = None) -> Array:
+        """The matrix.
+
+        Args:
+            out: a C-contiguous buffer for the entries, either the matrix or the tensor with the output's and the
+                variable's axes. Writing into memory that is already in use is several times faster than
+                into fresh memory.
+
+        Returns:
+            `out`, or a new matrix.
+        """
+        result = np.empty(self.shape, self.dtype) if out is None else out
+        tensor_shape = (*self.row_shape, *self.column_shape)
+        if result.shape not in (self.shape, tensor_shape) or not result.flags.c_contiguous:
+            raise EvaluationError(
+                f"the buffer has to be C-contiguous with shape {self.shape} or {tensor_shape}; this has {result.shape}"
+            )
+        if not np.can_cast(self.dtype, result.dtype, "same_kind"):
+            raise EvaluationError(f"a buffer of type {result.dtype} cannot hold entries of type {self.dtype}")
+        if self._action.terms is None:
+            result.reshape(self.shape)[...] = self._matmat(np.eye(self.shape[1], dtype=self.dtype))
+            return result
+        for place, term in enumerate(self._action.terms):
+            write(term, result, accumulate=place > 0)
+        return result
+
+    def __repr__(self) -> str:
+        rows, columns = (" × ".join(map(str, shape)) or "scalar" for shape in (self.row_shape, self.column_shape))
+        return f"<operator from {columns} to {rows}, {self.dtype}>"
+
+    def _matvec(self, x: Array) -> Array:
+        return self._matmat(x.reshape(-1, 1))[:, 0]
+
+    def _matmat(self, X: Array) -> Array:
+        return self._action.forward(X)
+
+    def _rmatvec(self, x: Array) -> Array:
+        return self._rmatmat(x.reshape(-1, 1))[:, 0]
+
+    def _rmatmat(self, X: Array) -> Array:
+        return self._action.adjoint(X)
+
+    def _adjoint(self) -> StructuredOperator:
+        a = self._action
+        terms = None if a.terms is None else tuple(term.transposed.conjugated for term in a.terms)
+        return StructuredOperator(
+            Action(
+                a.column_shape, a.row_shape, a.dtype, terms, a.adjoint, a.forward,
+                a.column_tangent, a.row_tangent, a.symmetric,
+            )
+        )  # fmt: skip
+
+    def _transpose(self) -> StructuredOperator:
+        if not np.issubdtype(self.dtype, np.complexfloating):
+            return self._adjoint()
+        a = self._action
+        terms = None if a.terms is None else tuple(term.transposed for term in a.terms)
+        return StructuredOperator(
+            Action(
+                a.column_shape, a.row_shape, a.dtype, terms, _conjugated(a.adjoint), _conjugated(a.forward),
+                a.column_tangent, a.row_tangent, a.symmetric,
+            )
+        )  # fmt: skip
+
+    def _inverse(self, tolerance: float) -> Inverse:
+        direct = self._direct
+        if direct is None:
+            return self._iteration(tolerance, 2000)
+        if isinstance(direct, DenseInverse) and direct.count == 1 and self._is_cheaper_applied:
+            return IterationFirst(self._iteration(tolerance, self.shape[0] // STEPS), direct)
+        return direct
+
+    @property
+    def _is_cheaper_applied(self) -> bool:
+        a = self._action
+        parts = [part for term in a.terms or () for part in term.parts]
+        whole = any(prod(part.array.shape) >= self.shape[0] ** 2 and len(parts) == 1 for part in parts)
+        return a.symmetric and self.shape[0] >= ITERATED and not whole
+
+    @cached_property
+    def _direct(self) -> Inverse | None:
+        a = self._action
+        if a.column_tangent is not None:
+            return tangent_inverse(a.terms, a.forward, a.column_tangent, a.symmetric)
+        if a.row_tangent is not None:
+            raise UnsupportedError(
+                "the transpose of the Jacobian in a structured variable has no inverse of its own: "
+                "solve with the Jacobian"
+            )
+        self._require_square("an inverse")
+        return None if a.terms is None else recognised(a.terms)
+
+    def _iteration(self, tolerance: float, most_steps: int) -> KrylovInverse:
+        a = self._action
+        scale = self.diagonal() if a.terms is not None and a.symmetric else None
+        return KrylovInverse(a.forward, self.shape[0], a.symmetric, scale, tolerance, most_steps)
+
+    def _require_square(self, what: str) -> None:
+        if self.shape[0] != self.shape[1]:
+            raise EvaluationError(f"only a square operator has {what}; this is {self.shape[0]} × {self.shape[1]}")
+
+
+def from_terms(terms: Sequence[Term], rows: tuple[int, ...], columns: tuple[int, ...], **options: Any) -> Action:
+    """The action of a sum of terms, between tensors of the given shapes."""
+    adjoints = [term.transposed.conjugated for term in terms]
+    dtype = np.result_type(*(term.dtype for term in terms))
+    return Action(rows, columns, dtype, tuple(terms), _summed(terms), _summed(adjoints), **options)
+
+
+def _summed(terms: Sequence[Term]) -> Product:
+    def apply(matrix: Array) -> Array:
+        parts = [term.apply(matrix) for term in terms]
+        # A new array: one term may be a view of its argument, which an iteration goes on to change.
+        return np.array(sum(parts[1:], parts[0]))
+
+    return apply
+
+
+def _conjugated(product: Product) -> Product:
+    return lambda columns: np.conj(product(np.conj(columns)))
+
+
+def _columns(value: Any, expected: tuple[int, ...], other: tuple[int, ...], what: str) -> tuple[Array, tuple[int, ...]]:
+    """An argument as columns, and the shape that the result should have."""
+    array = np.asarray(value)
+    count = prod(expected)
+    if array.ndim in (1, 2) and array.shape[0] == count:
+        return array.reshape(count, -1), (prod(other), *array.shape[1:])
+    if array.shape == expected:
+        return array.reshape(count, 1), other
+    raise EvaluationError(
+        f"{what} a vector of length {count}, a matrix with {count} rows or a tensor of shape {expected}; "
+        f"this has shape {array.shape}"
+    )

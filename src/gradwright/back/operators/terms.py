@@ -1,0 +1,253 @@
+"""A derivative at a point, as a sum of products of small arrays: no axis pair is ever filled in.
+
+Each term of the expression that is a contraction becomes a `Term`: its factors' values with their
+labels, and the labels on the rows and on the columns. It is applied to a tensor, contracted with
+itself on the diagonal, or written out, by contracting the factors in a good order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradwright.back.operators.joining import Joined
+from gradwright.core.arithmetic import Array, as_float
+from gradwright.core.nodes import Contract, Factor, Node, Selection
+
+Labels = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """An array with a label on each axis."""
+
+    array: Array
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of the operator: the entries from `start` on, `size` in all, belong to a label."""
+
+    label: int
+    size: int
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Term:
+    """A number times a product of arrays, as a linear map from the columns to the rows."""
+
+    coefficient: complex
+    parts: tuple[Part, ...]
+    sizes: Mapping[int, int]
+    rows: tuple[Axis, ...]
+    columns: tuple[Axis, ...]
+
+    @property
+    def row_labels(self) -> Labels:
+        """The labels of the rows."""
+        return tuple(axis.label for axis in self.rows)
+
+    @property
+    def column_labels(self) -> Labels:
+        """The labels of the columns."""
+        return tuple(axis.label for axis in self.columns)
+
+    @property
+    def transposed(self) -> Term:
+        """Rows and columns exchanged."""
+        return replace(self, rows=self.columns, columns=self.rows)
+
+    @property
+    def conjugated(self) -> Term:
+        """All numbers conjugated."""
+        parts = tuple(Part(_conjugated(part.array), part.labels) for part in self.parts)
+        return replace(self, coefficient=self.coefficient.conjugate(), parts=parts)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the entries."""
+        kinds = [part.array.dtype for part in self.parts]
+        return np.result_type(float if not kinds else kinds[0], *kinds, type(_real_if_real(self.coefficient)))
+
+    def apply(self, matrix: Array) -> Array:
+        """The map applied to a matrix with the columns' entries in each column."""
+        trailing, count = max(self.sizes, default=-1) + 1, matrix.shape[1]
+        inside = window(matrix.reshape(*(axis.size for axis in self.columns), count), self.columns, self.sizes)
+        operands = [*self.parts, Part(inside, (*self.column_labels, trailing))]
+        sizes = {**self.sizes, trailing: count}
+        rows = (*self.rows, Axis(trailing, count))
+        value = contracted(self.coefficient, operands, sizes, [a.label for a in rows])
+        return _embedded(value, rows, sizes).reshape(-1, count)
+
+    def entries(self) -> Array:
+        """All entries, with the rows' axes and then the columns'."""
+        axes = (*self.rows, *self.columns)
+        value = contracted(self.coefficient, self.parts, self.sizes, [a.label for a in axes])
+        return _embedded(value, axes, self.sizes)
+
+    def diagonal(self) -> Array | None:
+        """The entries on the diagonal, with the rows' axes; None where an axis is a window of its own."""
+        if not _same_axes(self.rows, self.columns, self.sizes):
+            return None
+        joined = Joined()
+        for pair in zip(self.row_labels, self.column_labels, strict=True):
+            joined.join(pair)
+        parts = [Part(part.array, tuple(map(joined.root, part.labels))) for part in self.parts]
+        rows = tuple(replace(axis, label=joined.root(axis.label)) for axis in self.rows)
+        value = contracted(self.coefficient, parts, self.sizes, [a.label for a in rows])
+        return _embedded(value, rows, self.sizes)
+
+
+def term_of(node: Node, rows: int, values: Mapping[Node, Array], size_of: Any) -> Term:
+    """A contraction, or any other node as its only factor, at a point."""
+    if not isinstance(node, Contract):
+        labels = tuple(range(node.rank))
+        sizes = dict(enumerate(values[node].shape))
+        axes = [Axis(label, sizes[label]) for label in labels]
+        return Term(1.0, (Part(values[node], labels),), sizes, tuple(axes[:rows]), tuple(axes[rows:]))
+    sizes = {label: size_of(dim) for label, dim in enumerate(node.dims)}
+    axes, factors = _windows(node, sizes, size_of)
+    parts = [_part(factor, values, sizes) for factor in factors]
+    split = sum(len(group) for group in node.output[:rows])
+    output = tuple(axis.label for axis in axes)
+    coefficient, parts = _without_loose(as_float(node.coefficient), parts, output)
+    coefficient, parts = _merged(coefficient, parts)
+    return Term(coefficient, tuple(parts), sizes, tuple(axes[:split]), tuple(axes[split:]))
+
+
+def factors_of(node: Node) -> tuple[Node, ...]:
+    """The nodes whose values a term needs."""
+    return tuple(f.node for f in node.factors) if isinstance(node, Contract) else (node,)
+
+
+def contracted(coefficient: complex, parts: Sequence[Part], sizes: Mapping[int, int], output: Sequence[int]) -> Array:
+    """A product of arrays summed over the labels not in the output; one axis for every output label."""
+    reduced = [_reduced(place, parts, output) for place in range(len(parts))]
+    carried = [x for x in dict.fromkeys(output) if any(x in part.labels for part in reduced)]
+    value = _einsum(reduced, carried) if reduced else np.ones(())
+    if coefficient != 1:
+        value = _real_if_real(coefficient) * value
+    return _spread(value, carried, output, sizes)
+
+
+def _einsum(parts: Sequence[Part], output: Sequence[int]) -> Array:
+    numbers = {label: n for n, label in enumerate(dict.fromkeys(x for p in parts for x in p.labels))}
+    operands: list[Any] = []
+    for part in parts:
+        operands += [part.array, [numbers[x] for x in part.labels]]
+    return np.einsum(*operands, [numbers[x] for x in output], optimize=len(parts) > 1)
+
+
+def _reduced(place: int, parts: Sequence[Part], output: Sequence[int]) -> Part:
+    """A part summed over the labels that stand nowhere else, its repeated labels taken once."""
+    part = parts[place]
+    elsewhere = {*output, *(x for p, other in enumerate(parts) if p != place for x in other.labels)}
+    kept = tuple(x for x in dict.fromkeys(part.labels) if x in elsewhere)
+    return part if kept == part.labels else Part(_einsum([part], kept), kept)
+
+
+def _spread(value: Array, carried: list[int], output: Sequence[int], sizes: Mapping[int, int]) -> Array:
+    """One axis for each output label: copies for labels that nothing carries, diagonals for repeated ones."""
+    distinct = list(dict.fromkeys(output))
+    shaped = value.reshape([sizes[x] if x in carried else 1 for x in distinct])
+    full = np.broadcast_to(shaped, [sizes[x] for x in distinct])
+    if len(distinct) == len(output):
+        return full
+    result = np.zeros([sizes[x] for x in output], dtype=value.dtype)
+    diagonal_view(result, output, distinct)[...] = full
+    return result
+
+
+def diagonal_view(array: Array, labels: Sequence[int], distinct: Sequence[int]) -> Array:
+    """An axis for each distinct label: the entries whose indices agree on axes with the same label, as a view."""
+    strides = [sum(s for s, x in zip(array.strides, labels, strict=True) if x == label) for label in distinct]
+    shape = [array.shape[list(labels).index(label)] for label in distinct]
+    return np.lib.stride_tricks.as_strided(array, shape, strides)
+
+
+def _embedded(value: Array, axes: Sequence[Axis], sizes: Mapping[int, int]) -> Array:
+    """The value put in its window of a tensor of zeros."""
+    if all(axis.size == sizes[axis.label] for axis in axes):
+        return value
+    result = np.zeros([axis.size for axis in axes], dtype=value.dtype)
+    window(result, axes, sizes)[...] = value
+    return result
+
+
+def window(array: Array, axes: Sequence[Axis], sizes: Mapping[int, int]) -> Array:
+    """The entries of a tensor that belong to the axes' labels, as a view; further axes are kept."""
+    return array[tuple(slice(a.start, a.start + sizes[a.label]) for a in axes)]
+
+
+def _windows(node: Contract, sizes: dict[int, int], size_of: Any) -> tuple[list[Axis], list[Factor]]:
+    """The axes; a selection that only says where an axis stands in a longer one becomes a window."""
+    output = [label for group in node.output for label in group]
+    count = [*output, *(x for f in node.factors for x in f.labels)]
+    axes = [Axis(label, sizes[label]) for label in output]
+    kept: list[Factor] = []
+    for factor in node.factors:
+        whole, *inner = factor.labels or (-1,)
+        selection, single = factor.node, all(len(group) == 1 for group in factor.groups)
+        if not isinstance(selection, Selection) or not single or output.count(whole) != 1 or count.count(whole) != 2:
+            kept.append(factor)
+            continue
+        label = inner[0] if inner else max(sizes) + 1
+        sizes.setdefault(label, 1)
+        axes[output.index(whole)] = Axis(label, sizes[whole], size_of(selection.offset))
+    return axes, kept
+
+
+def _part(factor: Factor, values: Mapping[Node, Array], sizes: Mapping[int, int]) -> Part:
+    array = values[factor.node].reshape([sizes[x] for x in factor.labels])
+    return Part(_conjugated(array) if factor.conj else array, factor.labels)
+
+
+def _conjugated(array: Array) -> Array:
+    """The conjugate; a real array itself, which NumPy would copy."""
+    return np.conj(array) if np.iscomplexobj(array) else array
+
+
+def _without_loose(coefficient: complex, parts: Sequence[Part], output: Labels) -> tuple[complex, list[Part]]:
+    """Factors that reach no axis are a number."""
+    joined = Joined()
+    for part in parts:
+        joined.join(part.labels)
+    reached = set(map(joined.root, output))
+    loose = [part for part in parts if part.labels and joined.root(part.labels[0]) not in reached]
+    if not loose:
+        return coefficient, list(parts)
+    number = contracted(coefficient, loose, {}, ()).item()
+    return number, [part for part in parts if not any(part is other for other in loose)]
+
+
+def _merged(coefficient: complex, parts: Iterable[Part]) -> tuple[complex, list[Part]]:
+    """Scalars go in front, and parts over the same labels are multiplied entry by entry."""
+    found: list[Part] = []
+    for part in parts:
+        place = next((p for p, other in enumerate(found) if _same_labels(part, other)), None)
+        if not part.labels:
+            coefficient *= part.array.item()
+        elif place is None:
+            found.append(part)
+        else:
+            labels = found[place].labels
+            aligned = part.array.transpose([part.labels.index(x) for x in labels])
+            found[place] = Part(found[place].array * aligned, labels)
+    return coefficient, found
+
+
+def _same_labels(left: Part, right: Part) -> bool:
+    return len(set(left.labels)) == len(left.labels) and sorted(left.labels) == sorted(right.labels)
+
+
+def _same_axes(rows: Sequence[Axis], columns: Sequence[Axis], sizes: Mapping[int, int]) -> bool:
+    return [(a.size, a.start, sizes[a.label]) for a in rows] == [(a.size, a.start, sizes[a.label]) for a in columns]
+
+
+def _real_if_real(number: complex) -> complex:
+    return number.real if isinstance(number, complex) and not number.imag else number

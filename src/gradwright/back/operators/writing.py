@@ -1,0 +1,86 @@
+"""Writing an operator out into a buffer, at the speed of the memory.
+
+A large result costs what it takes to write it: the factors are first contracted over their inner
+labels, then multiplied straight into the buffer. The two operands of that last product are repeated
+over enough of the fastest axes that each inner loop is long; repeated labels are written through a
+view of the diagonal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from gradwright.back.operators.joining import Joined
+from gradwright.back.operators.terms import Part, Term, contracted, diagonal_view, window
+from gradwright.core.arithmetic import Array
+
+INNER_LOOP = 2048  # entries: long enough to hide the cost of a loop, short enough to stay in the cache
+REPEATED = 1 << 22  # entries of an operand that was repeated
+
+
+def write(term: Term, buffer: Array, accumulate: bool) -> None:
+    """Put a term into a contiguous buffer, or add it to what is there."""
+    axes = (*term.rows, *term.columns)
+    buffer = buffer.reshape([axis.size for axis in axes])
+    labels = [axis.label for axis in axes]
+    distinct = list(dict.fromkeys(labels))
+    inside = window(buffer, axes, term.sizes)
+    covers = len(distinct) == len(labels) and inside.shape == buffer.shape
+    if not accumulate and not covers:
+        buffer[...] = 0
+    view = diagonal_view(inside, labels, distinct)
+    operands = [_aligned(part, distinct) for part in _two_parts(term, distinct)]
+    if accumulate:
+        view += prod(operands[1:], start=operands[0])
+    elif len(operands) == 1:
+        view[...] = operands[0]
+    else:
+        np.multiply(*(_repeated(operand, view.shape) for operand in operands), out=view)
+
+
+def _two_parts(term: Term, output: Sequence[int]) -> list[Part]:
+    """The term as a product of one or two arrays over the output's labels; the number is in the smaller one."""
+    parts = _contracted_inside(term, output)
+    while len(parts) > 2:
+        parts.sort(key=lambda part: part.array.size)
+        first, second, *rest = parts
+        labels = tuple(x for x in output if x in (*first.labels, *second.labels))
+        parts = [Part(contracted(1.0, (first, second), term.sizes, labels), labels), *rest]
+    parts.sort(key=lambda part: part.array.size)
+    if not parts:
+        return [Part(np.asarray(term.coefficient), ())]
+    return [Part(term.coefficient * parts[0].array, parts[0].labels), *parts[1:]]
+
+
+def _contracted_inside(term: Term, output: Sequence[int]) -> list[Part]:
+    """One array for every set of factors that inner labels hold together."""
+    joined = Joined()
+    for place, part in enumerate(term.parts):
+        joined.join([("part", place), *(x for x in part.labels if x not in output)])
+    roots = [joined.root(("part", place)) for place in range(len(term.parts))]
+    found: list[Part] = []
+    for root in dict.fromkeys(roots):
+        own = [part for part, r in zip(term.parts, roots, strict=True) if r == root]
+        labels = tuple(x for x in output if any(x in part.labels for part in own))
+        found.append(Part(contracted(1.0, own, term.sizes, labels), labels))
+    return found
+
+
+def _aligned(part: Part, output: Sequence[int]) -> Array:
+    """The array with an axis for every output label, of length 1 where it has none."""
+    order = [part.labels.index(x) for x in output if x in part.labels]
+    moved = part.array.transpose(order)
+    sizes = iter(moved.shape)
+    return moved.reshape([next(sizes) if x in part.labels else 1 for x in output])
+
+
+def _repeated(operand: Array, shape: Sequence[int]) -> Array:
+    """The operand repeated over the last axes, enough of them for a long inner loop."""
+    for count in range(1, len(shape)):
+        if prod(shape[-count:]) >= INNER_LOOP:
+            full = (*operand.shape[:-count], *shape[-count:])
+            return np.ascontiguousarray(np.broadcast_to(operand, full)) if prod(full) <= REPEATED else operand
+    return operand
