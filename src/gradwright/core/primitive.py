@@ -16,9 +16,11 @@ them are texts of the language, in the names of the signature:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+
+import numpy as np
 
 from gradwright.core.declarations import Declaration, parse_declarations
 from gradwright.core.dims import Dim
@@ -103,6 +105,8 @@ class Primitive:
         samples, error_samples: arguments to test it at, and texts that must be refused.
         source: where the mathematics comes from.
         origin: distinguishes primitives of one name that were defined differently.
+        witness: values of inputs and outputs, by name, for which the identity holds: what a differential
+            that is derived from it is held to.
     """
 
     name: str
@@ -134,6 +138,7 @@ class Primitive:
     error_samples: tuple[ErrorSample, ...] = ()
     source: str = ""
     origin: str = ""
+    witness: Mapping[str, np.ndarray] | None = None
 
     @cached_property
     def inputs(self) -> tuple[Declaration, ...]:

@@ -43,10 +43,16 @@ def define_primitive(
     problem = problem_of(primitive)
     given_forward = None if forward is None else _tupled(_callable(forward), len(outputs))
     first_guess = None if start is None else _tupled(start, len(outputs))
-    orders = require_determined(problem, primitive.identity, given_forward, first_guess)
+    orders, point = require_determined(problem, primitive.identity, given_forward, first_guess)
     evaluate = given_forward or _newton_forward(problem, first_guess)
     origin = _origin(primitive, forward, start)
-    finished = replace(primitive, numpy=_implementation(evaluate, len(outputs)), origin=origin, size_orders=orders)
+    finished = replace(
+        primitive,
+        numpy=_implementation(evaluate, len(outputs)),
+        origin=origin,
+        size_orders=orders,
+        witness={symbol.name: point.values[symbol] for symbol in (*problem.unknowns, *problem.givens)},
+    )
     function = primitive_function(finished)
     if name not in BUILT_IN:
         register(function)

@@ -1,10 +1,11 @@
-"""Elementwise functions of repeated values: apply first, repeat afterwards."""
+"""Elementwise functions of repeated values, and on diagonals: apply where the value is needed, and once."""
 
 from __future__ import annotations
 
+from gradwright.core.build import product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, plain, simple
-from gradwright.core.nodes import Apply, Contract, Node
+from gradwright.core.nodes import Apply, Contract, Factor, Node
 
 
 def lift_broadcasts(node: Node) -> Node:
@@ -18,6 +19,26 @@ def lift_broadcasts(node: Node) -> Node:
     smaller = tuple(_without_axes(argument, kept) for argument in node.arguments)
     core = lift_broadcasts(Apply(node.primitive, node.parameters, smaller, node.index))
     return contract(1, [plain(core, kept)], simple(range(node.rank)), dict(enumerate(node.shape)))
+
+
+def apply_on_diagonals(node: Node) -> Node:
+    """The diagonal of `f(A)` is f of the diagonal: off it, `1 / D` of a diagonal matrix is infinite."""
+    if not isinstance(node, Contract):
+        return node
+    factors = tuple(map(_on_own_labels, node.factors))
+    if factors == node.factors:
+        return node
+    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def _on_own_labels(factor: Factor) -> Factor:
+    node, labels = factor.node, factor.labels
+    distinct = tuple(dict.fromkeys(labels))
+    single = all(len(group) == 1 for group in factor.groups)
+    if not isinstance(node, Apply) or not node.primitive.elementwise or len(distinct) == len(labels) or not single:
+        return factor
+    arguments = tuple(product_of([(argument, labels)], distinct) for argument in node.arguments)
+    return Factor(Apply(node.primitive, node.parameters, arguments, node.index), simple(distinct), factor.conj)
 
 
 def _is_constant(node: Node, axis: int) -> bool:

@@ -25,6 +25,7 @@ from gradwright.diff.identities.solution_points import (
     SolutionPoint,
     find_point,
     given_side,
+    is_stable,
     linear_system,
     problem_sizes,
     residuals,
@@ -33,15 +34,17 @@ from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify
 
 HOLDS = 1e-7
+ATTEMPTS = 8
 
 
 def require_determined(
     problem: Problem, texts: tuple[str, ...], forward: Forward | None, start: Forward | None
-) -> tuple[tuple[str, str], ...]:
+) -> tuple[tuple[tuple[str, str], ...], SolutionPoint]:
     """Check that the identity determines its unknowns.
 
     Returns:
-        The order of the sizes at which it does, as pairs of names; empty if any order serves.
+        The order of the sizes at which it does, as pairs of names (empty if any order serves), and a
+        generic point at which it holds.
 
     Raises:
         IdentityError: the identity is trivial, has no solution, leaves directions free, contradicts
@@ -51,9 +54,9 @@ def require_determined(
     failures: list[IdentityError] = []
     for sizes in problem_sizes(problem):
         try:
-            _determined_at(problem, texts, sizes, forward, start)
+            point = _determined_at(problem, texts, sizes, forward, start)
             ordered = sorted(sizes, key=lambda name: -sizes[name])
-            return tuple(pairwise(ordered)) if failures else ()
+            return (tuple(pairwise(ordered)) if failures else ()), point
         except IdentityError as error:
             failures.append(error)
     raise next((error for error in failures if isinstance(error, UnderdeterminedError)), failures[0])
@@ -65,12 +68,13 @@ class UnderdeterminedError(IdentityError):
 
 def _determined_at(
     problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
-) -> None:
+) -> SolutionPoint:
     point = _solution(problem, texts, sizes, forward, start)
     _require_nonzero(problem, texts, point)
     system = linear_system(problem, point.values, point.sizes)
     _require_rank(problem, texts, point, system)
     _require_consistency(problem, texts, point, system)
+    return point
 
 
 def _require_content(problem: Problem, texts: tuple[str, ...]) -> None:
@@ -100,7 +104,7 @@ def _solution(
 ) -> SolutionPoint:
     best: SolutionPoint | None = None
     for point in _candidates(problem, sizes, forward, start):
-        if point.residual < HOLDS:
+        if point.residual < HOLDS and is_stable(problem, point):
             return point
         if best is None or point.residual < best.residual:
             best = point
@@ -126,15 +130,21 @@ def _solution(
 def _candidates(
     problem: Problem, sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
 ) -> Iterator[SolutionPoint]:
-    for seed in range(1 if forward is not None else 6):
+    failure: Exception | None = None
+    for seed in range(ATTEMPTS):
         try:
-            yield find_point(problem, sizes, seed, forward, start)
+            point = find_point(problem, sizes, seed, forward, start)
+        except IdentityError:
+            raise
         except (GradwrightError, np.linalg.LinAlgError, ArithmeticError, ValueError) as error:
-            if forward is not None:
-                raise IdentityError(
-                    f"{problem.name}: the forward function fails at a generic point ({error}); "
-                    f"declare the facts that its inputs need"
-                ) from error
+            failure = error
+            continue
+        yield point
+    if forward is not None and failure is not None:
+        raise IdentityError(
+            f"{problem.name}: the forward function fails at generic points ({failure}); "
+            f"declare the facts that its inputs need"
+        ) from failure
 
 
 def _sizes(point: SolutionPoint) -> str:

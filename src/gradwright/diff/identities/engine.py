@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 
-from gradwright.core.build import matmul, multiply
+from gradwright.core.build import matmul, multiply, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Node
+from gradwright.core.nodes import Apply, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.spaces import Space
 from gradwright.core.sums import subtract
 from gradwright.core.walks import free_leaves, substitute
 from gradwright.diff.differential import differential
+from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import (
     Frame,
     direct_frames,
@@ -28,8 +29,8 @@ from gradwright.diff.identities.frames import (
     is_orthonormal,
     recovered,
 )
-from gradwright.diff.identities.isolate import isolate, split_normal_parts, strip_common_factors
-from gradwright.diff.identities.linear_systems import border, solve_generally, solve_sylvester
+from gradwright.diff.identities.isolate import divide, isolate, isolate_vector, split_normal_parts, strip_common_factors
+from gradwright.diff.identities.linear_systems import border, eliminate, solve_generally, solve_sylvester
 from gradwright.diff.identities.problem import (
     Equation,
     FramePart,
@@ -39,6 +40,7 @@ from gradwright.diff.identities.problem import (
     orthonormality,
     problem_of,
 )
+from gradwright.diff.identities.solution_points import agrees, point_of
 from gradwright.diff.identities.spectral import invert_spectral
 from gradwright.diff.identities.split import eliminate_alone, split_by_entries
 from gradwright.diff.identities.state import State
@@ -46,12 +48,15 @@ from gradwright.diff.identities.terms import LinearEquation, tidy
 from gradwright.errors import IdentityError
 from gradwright.linear.chains import adjoint, chain_of, product_of_chain
 from gradwright.linear.forms import push
+from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation
 
 Rule = Callable[[State], State | None]
 RULES: tuple[Rule, ...] = (
     isolate,
+    divide,
+    isolate_vector,
     invert_spectral,
     split_normal_parts,
     strip_common_factors,
@@ -59,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     split_by_entries,
     solve_sylvester,
     border,
+    eliminate,
 )
 MOST_STEPS = 24
 
@@ -66,18 +72,30 @@ MOST_STEPS = 24
 @cache
 def solved(primitive: Primitive) -> Solution:
     """The differentials that a primitive's identity determines."""
-    return solve(problem_of(primitive))
+    problem = problem_of(primitive)
+    if primitive.witness is None:
+        return solve(problem)
+    point = point_of(problem, primitive.witness)
+    return solve(problem, lambda solution: agrees(problem, solution.differentials, point))
 
 
-def solve(problem: Problem) -> Solution:
-    """Solve the equations of a problem for the directions of its unknowns."""
+def solve(problem: Problem, accepts: Callable[[Solution], bool] = lambda solution: True) -> Solution:
+    """Solve the equations of a problem for the directions of its unknowns.
+
+    Args:
+        problem: the equations.
+        accepts: whether a solution in closed form is right; if not, the next way is tried.
+    """
     problem = cancel_outer_factors(problem)
     _check_unknowns_occur(problem)
     for identities in _rewritings(problem):
         for frames in frame_choices(problem.unknowns):
             state = _run(_linearised(problem, frames, identities))
-            if not state.open_holes and not state.equations:
-                return _finish(problem, frames, state)
+            if state.open_holes or state.equations:
+                continue
+            found = _finish(problem, frames, state)
+            if accepts(found):
+                return found
     frames = direct_frames(problem.unknowns)
     state = _linearised(problem, frames, problem.relations(), constraints=True)
     return replace(_finish(problem, frames, solve_generally(state)), general=True)
@@ -109,7 +127,7 @@ def _rewritings(problem: Problem) -> Iterator[tuple[Relation, ...]]:
     yield problem.relations()
     for equation in problem.equations:
         for left, right in ((equation.left, equation.right), (equation.right, equation.left)):
-            exchange = _exchange(left, right)
+            exchange = _exchange(merge_diagonals(left), merge_diagonals(right))
             if exchange is not None:
                 yield (*problem.relations(besides=equation), exchange)
 
@@ -150,18 +168,47 @@ def _linear_equation(problem: Problem, frames: tuple[Frame, ...], equation: Equa
         direction: frame.direction for direction, frame in zip(problem.unknown_directions, frames, strict=True)
     }
     form = push(total, unknown_part)
-    return LinearEquation(form, subtract(zero(known.shape), known), _equation_space(equation))
+    right = subtract(zero(known.shape), known)
+    named = _named_sides(problem)
+    return LinearEquation(substitute(form, named), substitute(right, named), _equation_space(equation))
+
+
+def _named_sides(problem: Problem) -> dict[Node, Node]:
+    """What an equation says that an unknown is: `z = tanh(W z)`, so that a derivative speaks of z."""
+    found: dict[Node, Node] = {}
+    for equation in problem.equations:
+        for alone, other in ((equation.left, equation.right), (equation.right, equation.left)):
+            if alone in problem.unknowns and isinstance(other, Apply):
+                found[other] = alone
+    return found
 
 
 def _equation_space(equation: Equation) -> Space:
-    """A symmetric equation counts half."""
-    facts = facts_of(equation.left) & facts_of(equation.right)
-    if equation.left.rank == 2:
-        if "symmetric" in facts:
-            return Space.SYMMETRIC
-        if "hermitian" in facts:
-            return Space.HERMITIAN
+    """A symmetric or a skew equation counts half."""
+    left, right = (_without_skew(side) for side in (equation.left, equation.right))
+    facts = (facts_of(left) & facts_of(right)) | facts_of(subtract(left, right))
+    if left.rank == 2:
+        for fact, space in _MIRRORED:
+            if fact in facts:
+                return space
     return Space.FREE
+
+
+def _without_skew(node: Node) -> Node:
+    """Skew matrices written `Z − Zᵀ`, so that the mirror image of a product shows its sign."""
+    skew = [s for s in free_leaves(node) if isinstance(s, Symbol) and "skew" in s.facts and s.real]
+    free = {s: Symbol(f"{s.name}_free", s.shape) for s in skew}
+    opened: dict[Node, Node] = {s: subtract(z, transpose(z)) for s, z in free.items()}
+    inside = set(free.values())
+    return expand(substitute(node, opened), lambda n: not inside.isdisjoint(free_leaves(n))) if skew else node
+
+
+_MIRRORED = (
+    ("symmetric", Space.SYMMETRIC),
+    ("hermitian", Space.HERMITIAN),
+    ("skew", Space.SKEW),
+    ("skew_hermitian", Space.SKEW_HERMITIAN),
+)
 
 
 def _normal_relations(frames: tuple[Frame, ...]) -> list[Relation]:

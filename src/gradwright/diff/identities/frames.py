@@ -1,7 +1,8 @@
 """Frames: the direction of an unknown written in a constant space.
 
 The tangent space of a set of matrices moves with the point; written in the unknown's own frame it
-stands still. `dL = L Φ` with Φ lower triangular; `dQ = Q Ω + K` with Ω skew and `Qᴴ K = 0`;
+stands still. `dD = diag(δ)` for a diagonal matrix; `dL = L Φ` with Φ lower triangular; `dQ = Q Ω + K` with Ω
+skew and `Qᴴ K = 0`;
 `dV = V M` with any M, or `dV = V (M + diag(m))` with M zero on the diagonal and m real, where the lengths
 of the columns are fixed and their phases are free. The choices for every unknown are tried in order,
 those without a frame first.
@@ -43,7 +44,7 @@ class Frame:
         unknown: the symbol.
         parts: the holes it introduces.
         direction: the unknown's direction in terms of them.
-        kind: `direct`, `right`, `left`, `stiefel` or `columns`.
+        kind: `direct`, `diagonal`, `right`, `left`, `stiefel` or `columns`.
     """
 
     unknown: Symbol
@@ -52,10 +53,13 @@ class Frame:
     kind: str = "direct"
 
 
+DIRECT = ("direct", "diagonal")
+
+
 def frame_choices(unknowns: tuple[Symbol, ...]) -> Iterator[tuple[Frame, ...]]:
     """Every combination of frames, those with fewer frames first."""
     choices = [_kinds(unknown) for unknown in unknowns]
-    combinations = sorted(product(*choices), key=lambda kinds: sum(kind != "direct" for kind in kinds))
+    combinations = sorted(product(*choices), key=lambda kinds: sum(kind not in DIRECT for kind in kinds))
     for kinds in combinations:
         numbers = count()
         yield tuple(_build(u, kind, numbers) for u, kind in zip(unknowns, kinds, strict=True))
@@ -64,7 +68,11 @@ def frame_choices(unknowns: tuple[Symbol, ...]) -> Iterator[tuple[Frame, ...]]:
 def direct_frames(unknowns: tuple[Symbol, ...]) -> tuple[Frame, ...]:
     """The directions themselves as holes."""
     numbers = count()
-    return tuple(_build(unknown, "direct", numbers) for unknown in unknowns)
+    return tuple(_build(unknown, _direct_kind(unknown), numbers) for unknown in unknowns)
+
+
+def _direct_kind(unknown: Symbol) -> str:
+    return "diagonal" if direct_space(unknown) is Space.DIAGONAL else "direct"
 
 
 def direct_space(unknown: Symbol) -> Space:
@@ -98,7 +106,9 @@ def _kinds(unknown: Symbol) -> list[str]:
     square = unknown.shape[0] == unknown.shape[1]
     if is_orthonormal(unknown):
         return ["right", "left"] if square else ["stiefel"]
-    if not square or direct_space(unknown) in (Space.DIAGONAL, Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW):
+    if direct_space(unknown) is Space.DIAGONAL:
+        return ["diagonal"]
+    if not square or direct_space(unknown) in (Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW):
         return ["direct"]
     if direct_space(unknown) is Space.FREE and not unknown.real:
         return ["direct", "right", "left", "columns"]
@@ -110,6 +120,9 @@ def _build(unknown: Symbol, kind: str, numbers: Iterator[int]) -> Frame:
         hole = Hole(next(numbers), unknown.shape, unknown.real)
         spec = HoleSpec(hole, direct_space(unknown), name=f"d{unknown.name}")
         return Frame(unknown, (spec,), hole)
+    if kind == "diagonal":
+        entries = Hole(next(numbers), unknown.shape[:1], unknown.real)
+        return Frame(unknown, (HoleSpec(entries, Space.FREE, name="δ"),), diag(entries), kind)
     if kind == "columns":
         return _column_frame(unknown, numbers)
     order = unknown.shape[1]
@@ -148,6 +161,8 @@ def recovered(frame: Frame, moved: Node) -> tuple[Node, ...]:
     value = frame.unknown
     if frame.kind == "direct":
         return (moved,)
+    if frame.kind == "diagonal":
+        return (diagonal(moved),)
     if is_orthonormal(value):
         inner = matmul(adjoint(value), moved)
         if frame.kind == "left":

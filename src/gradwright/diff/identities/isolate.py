@@ -1,4 +1,4 @@
-"""Cancelling what surrounds an unknown: common factors, and `A H B = C`.
+"""Cancelling what surrounds an unknown: common factors, `A H B = C`, and `W ∘ H = C`.
 
 A factor that begins (or ends) every term of a form is taken off by multiplying both sides with its
 inverse; a matrix with orthonormal columns by multiplying with its adjoint, which is a consequence of
@@ -17,7 +17,7 @@ from gradwright.core.contraction import conjugate, contract
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add, scaled, subtract
+from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.diff.identities.state import State, inverse_of
 from gradwright.diff.identities.terms import (
     LinearEquation,
@@ -26,7 +26,9 @@ from gradwright.diff.identities.terms import (
     reduce_terms,
     with_tensor,
 )
+from gradwright.errors import DerivationError
 from gradwright.linear.chains import adjoint, product_of_chain
+from gradwright.linear.forms import jacobian, push
 from gradwright.prims.power import raise_to
 from gradwright.simplify.pipeline import simplify
 
@@ -237,9 +239,9 @@ def isolate(state: State) -> State | None:
         if not terms or len({(t.transposed, t.conj, t.diagonal) for t in terms}) != 1 or terms[0].diagonal:
             continue
         pairs = grouped(terms, equation.form)
-        if len(pairs) != 1:
+        if len(pairs) != 1 or (hole.rank == 1 and "diagonal" in facts_of(pairs[0].left)):
             continue
-        result = _isolated(state, equation, pairs[0], terms[0])
+        result = isolated(state, equation, pairs[0], terms[0])
         if result is None:
             continue
         value, conditions = result
@@ -248,7 +250,62 @@ def isolate(state: State) -> State | None:
     return None
 
 
-def _isolated(state: State, equation: LinearEquation, pair: Pair, term: Term) -> tuple[Node, list[str]] | None:
+def divide(state: State) -> State | None:
+    """`W ∘ H = C` for an unknown without structure: division entry by entry."""
+    for place, equation in enumerate(state.equations):
+        holes = holes_in(equation.form)
+        if len(holes) != 1 or state.specs[holes[0]].space is not Space.FREE or equation.projected:
+            continue
+        weights = [_weight(term, holes[0]) for term in terms_of(equation.form)]
+        if any(weight is None for weight in weights):
+            continue
+        total = simplify(add(weight for weight in weights if weight is not None))
+        value = reduce_terms(multiply(equation.right, raise_to(total, Fraction(-1))), state.relations)
+        changed = state.with_solution(holes[0], value, place)
+        return changed.with_step("divide", holes[0], value, "divide entry by entry" if value.rank else "divide")
+    return None
+
+
+def _weight(term: Node, hole: Hole) -> Node | None:
+    """W of a term `W ∘ H`."""
+    product = as_product(term)
+    own = [f for f in product.factors if isinstance(f.node, Hole)]
+    labels = [label for group in product.output for label in group]
+    if len(own) != 1 or own[0].conj or own[0].groups != product.output or len(set(labels)) < len(labels):
+        return None
+    rest = [f for f in product.factors if f is not own[0]]
+    if any(holes_in(f.node) for f in rest):
+        return None
+    return contract(product.coefficient, rest, product.output, dict(enumerate(product.dims)))
+
+
+def isolate_vector(state: State) -> State | None:
+    """A vector or scalar unknown under any linear map: `J H = C` with the matrix J of the map."""
+    for place, equation in enumerate(state.equations):
+        holes = holes_in(equation.form)
+        if len(holes) != 1 or holes[0].rank > 1 or equation.form.shape != holes[0].shape:
+            continue
+        matrix = matrix_of(equation.form, holes[0])
+        if matrix is None:
+            continue
+        inverse = inverse_of(matrix, state) if matrix.rank else raise_to(matrix, Fraction(-1))
+        product = matmul(inverse, equation.right) if matrix.rank else multiply(inverse, equation.right)
+        value = reduce_terms(product, state.relations)
+        changed = state.with_solution(holes[0], value, place)
+        return changed.with_step("isolate", holes[0], value, "multiply by the inverse of the matrix of the map")
+    return None
+
+
+def matrix_of(form: Node, hole: Hole) -> Node | None:
+    """The matrix of a linear map between vectors or scalars; None if it is linear over the reals only."""
+    try:
+        return simplify(jacobian(push(form, {hole: hole}), hole))
+    except DerivationError:
+        return None
+
+
+def isolated(state: State, equation: LinearEquation, pair: Pair, term: Term) -> tuple[Node, list[str]] | None:
+    """The unknown of `left · H · right = C`, and the conditions."""
     value, conditions = equation.right, list[str]()
     scalar = _scalar_multiple(pair.left)
     if scalar is not None:

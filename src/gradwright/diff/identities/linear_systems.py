@@ -8,53 +8,108 @@ there are more equations than unknowns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from gradwright.core.build import concatenate, matmul, multiply, slice_axis, zeros
+from gradwright.core.build import concatenate, matmul, permute, product_of, slice_axis, spread
+from gradwright.core.contraction import conjugate, contract, plain, simple
 from gradwright.core.dims import Dim, product
-from gradwright.core.nodes import Equation, Hole, Node, Solve, Unknown
+from gradwright.core.nodes import Equation, Hole, Node, Selection, Solve, Unknown
 from gradwright.core.registry import Call, lookup
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add
+from gradwright.core.sums import add, subtract, terms_of
 from gradwright.core.walks import substitute
-from gradwright.diff.identities.isolate import grouped
+from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of
 from gradwright.diff.identities.state import State
-from gradwright.diff.identities.terms import LinearEquation, holes_in, read_terms, reduce_terms
-from gradwright.linear.chains import product_of_chain
+from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
+
+ONE = Dim.of(1)
 
 
 def solve_sylvester(state: State) -> State | None:
     """One matrix unknown between two pairs of factors."""
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
-        if len(holes) != 1 or holes[0].rank != 2:
+        if len(holes) != 1:
             continue
-        space = _matching_space(state, equation, holes[0])
-        terms = state.terms(equation)
-        if space is None or not terms or len({(t.transposed, t.conj) for t in terms}) != 1 or terms[0].transposed:
+        inverse = _sylvester_inverse(state, equation, holes[0])
+        if inverse is None:
             continue
-        pairs = grouped(terms, equation.form)
-        if len(pairs) != 2:
-            continue
-        hole = holes[0]
-        fresh = Hole(0, hole.shape, hole.real)
-        form = add(
-            matmul(matmul(p.left, fresh), p.right) if p.right is not None else matmul(p.left, fresh) for p in pairs
-        )
-        value = Solve(
-            (Unknown(hole.shape, state.specs[hole].space, hole.real),),
-            (Equation(form, space),),
-            (project_space(equation.right, space),),
-            0,
-        )
-        stated = substitute(form, {fresh: hole})
-        shown = state.with_step("linear matrix equation", stated, equation.right, "solve for it")
-        return shown.with_solution(hole, value, place)
+        shown = state.with_step("linear matrix equation", equation.form, equation.right, "solve for it")
+        return shown.with_solution(holes[0], inverse(equation.right), place)
     return None
+
+
+def _sylvester_inverse(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
+    """What solves `A H B + C H D = R` for the unknown, given R; None if the equation is no such."""
+    space = _matching_space(state, equation, hole)
+    terms = state.terms(equation)
+    if hole.rank != 2 or space is None or not terms or terms[0].diagonal:
+        return None
+    pairs = grouped(terms, equation.form)
+    if len(pairs) != 2 or len({(t.transposed, t.conj) for t in terms}) != 1:
+        return None
+    fresh = Hole(0, hole.shape[::-1] if terms[0].transposed else hole.shape, hole.real)
+    form = add(matmul(matmul(p.left, fresh), p.right) if p.right is not None else matmul(p.left, fresh) for p in pairs)
+    unknown = Unknown(fresh.shape, space, hole.real)
+
+    def inverse(right: Node) -> Node:
+        found = Solve((unknown,), (Equation(form, space),), (project_space(right, space),), 0)
+        return _turned_back(found, terms[0])
+
+    return inverse
+
+
+def _turned_back(value: Node, term: Term) -> Node:
+    """The unknown itself, where its transpose or its conjugate was solved for."""
+    value = permute(value, (1, 0)) if term.transposed else value
+    return conjugate(value) if term.conj else value
+
+
+def eliminate(state: State) -> State | None:
+    """Solve one equation for one of its unknowns, in terms of the others, and substitute."""
+    for place, equation in enumerate(state.equations):
+        holes = holes_in(equation.form)
+        if len(holes) < 2 or equation.projected:
+            continue
+        for hole in holes:
+            own, rest = _parted(equation.form, hole)
+            inverse = _inverse_map(state, replace(equation, form=own), hole)
+            if inverse is None:
+                continue
+            value = subtract(inverse(equation.right), inverse(rest))
+            changed = state.with_solution(hole, value, place)
+            return changed.with_step("eliminate", own, subtract(equation.right, rest), "solve for one unknown")
+    return None
+
+
+def _parted(form: Node, hole: Hole) -> tuple[Node, Node]:
+    """The terms of a form in one unknown, and the others."""
+    terms = terms_of(form)
+    own, rest = ([t for t in terms if (hole in holes_in(t)) is inside] for inside in (True, False))
+    return add(own), add(rest)
+
+
+def _inverse_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
+    terms = state.terms(equation)
+    if not terms or state.specs[hole].normal_to is not None:
+        return None
+    pairs = grouped(terms, equation.form)
+    same = len({(t.transposed, t.conj, t.diagonal) for t in terms}) == 1 and not terms[0].diagonal
+    if len(pairs) != 1 or not same:
+        return _sylvester_inverse(state, equation, hole)
+    if state.specs[hole].space is not Space.FREE or isolated(state, equation, pairs[0], terms[0]) is None:
+        return None
+    return lambda right: _isolate_from(state, equation, pairs[0], terms[0], right)
+
+
+def _isolate_from(state: State, equation: LinearEquation, pair: Pair, term: Term, right: Node) -> Node:
+    found = isolated(state, replace(equation, right=right), pair, term)
+    assert found is not None
+    return found[0]
 
 
 def _matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space | None:
@@ -66,40 +121,61 @@ def _matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space
 
 
 def border(state: State) -> State | None:
-    """Vector unknowns in vector equations: one linear system of blocks."""
+    """Vector and scalar unknowns in vector and scalar equations: one linear system of blocks."""
     holes = state.open_holes
-    if len(holes) < 2 or any(h.rank != 1 for h in holes) or any(e.form.rank != 1 for e in state.equations):
+    if len(holes) < 2 or any(h.rank > 1 for h in holes) or any(e.form.rank > 1 for e in state.equations):
         return None
-    rows = sum((e.form.shape[0] for e in state.equations), Dim.of(0))
-    columns = sum((h.shape[0] for h in holes), Dim.of(0))
-    if rows != columns:
+    if _length(e.form for e in state.equations) != _length(holes):
         return None
-    blocks = [_row_of_blocks(equation, holes) for equation in state.equations]
+    blocks = [_row_of_blocks(equation.form, holes) for equation in state.equations]
     if any(row is None for row in blocks):
         return None
     matrix = concatenate([concatenate(row, 1) for row in blocks if row is not None], 0)
-    side = concatenate([equation.right for equation in state.equations], 0)
+    side = concatenate([_as_vector(equation.right) for equation in state.equations], 0)
     inverse = lookup("inv").build(Call("inv", (matrix,), {}))
     assert isinstance(inverse, Node)
     whole = reduce_terms(matmul(inverse, side), ())
     changed, start = replace(state, equations=()), Dim.of(0)
     for hole in holes:
-        stop = start + hole.shape[0]
-        changed = replace(changed, solved=(*changed.solved, (hole, slice_axis(whole, 0, start, stop))))
+        stop = start + _length([hole])
+        part = slice_axis(whole, 0, start, stop) if hole.rank else _entry(whole, start)
+        changed = replace(changed, solved=(*changed.solved, (hole, part)))
         start = stop
-    stated = matmul(matrix, concatenate(holes, 0))
+    stated = matmul(matrix, concatenate([_as_vector(hole) for hole in holes], 0))
     return changed.with_step("border", stated, side, "write the equations as one system of blocks")
 
 
-def _row_of_blocks(equation: LinearEquation, holes: Sequence[Hole]) -> list[Node] | None:
-    terms = read_terms(equation.form)
-    if terms is None or any(t.conj or t.right for t in terms):
-        return None
+def _length(nodes: Iterable[Node]) -> Dim:
+    return sum((node.shape[0] if node.rank else ONE for node in nodes), Dim.of(0))
+
+
+def _as_vector(node: Node) -> Node:
+    return node if node.rank else spread(node, (ONE,))
+
+
+def _row_of_blocks(form: Node, holes: Sequence[Hole]) -> list[Node] | None:
+    """The matrices of an equation's map on each unknown, one row of blocks."""
     row: list[Node] = []
     for hole in holes:
-        parts = [multiply(t.scalar, product_of_chain(t.left, equation.form)) for t in terms if t.hole == hole]
-        row.append(add(parts) if parts else zeros((equation.form.shape[0], hole.shape[0])))
+        part = push(form, {hole: hole})
+        matrix = matrix_of(part, hole)
+        if matrix is None:
+            return None
+        row.append(_as_block(matrix, bool(form.rank), bool(hole.rank)))
     return row
+
+
+def _as_block(matrix: Node, has_rows: bool, has_columns: bool) -> Node:
+    """A matrix of the map with both axes: one row for a scalar equation, one column for a scalar unknown."""
+    extra = matrix.rank
+    row = 0 if has_rows else extra
+    column = matrix.rank - 1 if has_columns else extra + 1
+    dims = {**dict(enumerate(matrix.shape)), **{label: ONE for label in (row, column) if label >= extra}}
+    return contract(1, [plain(matrix, range(matrix.rank))], simple((row, column)), dims)
+
+
+def _entry(vector: Node, place: Dim) -> Node:
+    return product_of([(vector, (0,)), (Selection(vector.shape[0], None, place), (0,))], ())
 
 
 def solve_generally(state: State) -> State:

@@ -10,6 +10,7 @@ from gradwright.core.dims import Dim
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, identities
+from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.linear.chains import adjoint
 from gradwright.simplify.relations import Relation, shortening
 
@@ -54,7 +55,7 @@ class Problem:
     def relations(self, besides: Equation | None = None) -> tuple[Relation, ...]:
         """The equations, except one, as far as they shorten a product."""
         kept = [e for e in self.equations if e is not besides]
-        return tuple(r for e in kept for r in shortening(e.left, e.right))
+        return tuple(r for e in kept for r in shortening(merge_diagonals(e.left), merge_diagonals(e.right)))
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,29 @@
 """Points that satisfy an identity, in numbers, and what the identity determines there.
 
-A point is found by the forward function if there is one, else by giving the inputs that stand alone on
-one side of an equation the value of the other side, and by Gauss-Newton steps for the rest. At a point
+A point is found by the forward function if there is one, else by giving the inputs that are a term of one
+equation and occur nowhere else the value that makes it true, and by Gauss-Newton steps for the rest. Many
+identities have solutions only where some inputs are small, so later attempts draw them smaller. At a point
 the linear equations for the unknowns' directions are assembled entry by entry; their rank says whether
 the unknowns are determined.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise, permutations
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array
+from gradwright.core.contraction import split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate_all, space_basis
+from gradwright.core.facts import NO_FACTS
 from gradwright.core.nodes import Node, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, draw, sample
+from gradwright.core.points import choose_sizes, demanded_orders, draw, project_array, sample, tangent_direction
 from gradwright.core.spaces import Space
-from gradwright.core.sums import subtract
+from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.differential import differential
 from gradwright.diff.identities.frames import direct_space, is_orthonormal
@@ -29,6 +32,8 @@ from gradwright.errors import ConditionError, EvaluationError, GradwrightError
 
 Forward = Callable[..., tuple[Array, ...]]
 STEPS = 60
+AGREES = 1e-5
+SMALLER_FROM = 2
 CONVERGED = 1e-11
 RANK_TOLERANCE = 1e-9
 MOST_ORDERS = 6
@@ -64,6 +69,19 @@ class LinearSystem:
     blocks: tuple[slice, ...]
 
 
+def point_of(problem: Problem, values: Mapping[str, Array]) -> SolutionPoint:
+    """The point that values of all symbols, by name, make."""
+    symbols = (*problem.unknowns, *problem.givens)
+    found: dict[Node, Array] = {s: values[s.name] for s in symbols}
+    sizes = {
+        dim.name: size
+        for s in symbols
+        for dim, size in zip(s.shape, found[s].shape, strict=True)
+        if dim.name is not None
+    }
+    return SolutionPoint(sizes, found, relative_residual(problem, found, sizes))
+
+
 def problem_sizes(problem: Problem) -> Iterator[dict[str, int]]:
     """Generic sizes for the dimension names of a problem, in every order that the facts allow."""
     nodes: list[Node] = [*problem.unknowns, *problem.givens]
@@ -83,29 +101,49 @@ def find_point(
 ) -> SolutionPoint:
     """A generic point on which the identity holds, as nearly as one can be found."""
     generator = np.random.default_rng(seed)
-    values: dict[Node, Array] = {g: sample(g, sizes, generator) for g in problem.givens}
+    values: dict[Node, Array] = {g: _sampled(g, sizes, generator, seed >= SMALLER_FROM) for g in problem.givens}
     if forward is not None:
         outputs = forward(*(values[g] for g in problem.givens))
         values.update(zip(problem.unknowns, outputs, strict=True))
         return SolutionPoint(sizes, values, relative_residual(problem, values, sizes))
-    values.update(_first_guess(problem, values, sizes, generator, start))
-    values.update(_explicit_givens(problem, values, sizes))
+    values.update(_drawn_unknowns(problem, sizes, generator))
+    explicit = _explicit_givens(problem, values, sizes)
+    if start is not None and not explicit:
+        guesses = start(*(values[g] for g in problem.givens))
+        values.update(zip(problem.unknowns, guesses, strict=True))
+    values.update(explicit)
     values = newton(problem, values, sizes)
     return SolutionPoint(sizes, values, relative_residual(problem, values, sizes))
+
+
+def _sampled(given: Symbol, sizes: Mapping[str, int], generator: np.random.Generator, smaller: bool) -> Array:
+    value = sample(given, sizes, generator)
+    if not smaller or _UNSCALABLE & given.facts:
+        return value
+    return value * 10.0 ** -generator.uniform(0, 1.5)
+
+
+def is_stable(problem: Problem, point: SolutionPoint) -> bool:
+    """Whether the equations still nearly hold when everything is rounded differently."""
+    generator = np.random.default_rng(5)
+    nudged: dict[Node, Array] = {}
+    for node, value in point.values.items():
+        nudged[node] = value + 1e-10 * value * draw(value.shape, NO_FACTS, generator)
+    return relative_residual(problem, nudged, point.sizes) < 1e-6
 
 
 def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
     """Gauss-Newton steps of least norm on the unknowns, halved where they do not help."""
     current = dict(values)
-    error = relative_residual(problem, current, sizes)
+    error = _gap_size(problem, current, sizes)
     for _ in range(STEPS):
-        if error < CONVERGED:
+        if relative_residual(problem, current, sizes) < CONVERGED:
             break
         step = _newton_step(problem, current, sizes)
         scale = 1.0
         while scale > 1e-4:
             trial = {**current, **{u: current[u] + scale * step[u] for u in problem.unknowns}}
-            trial_error = relative_residual(problem, trial, sizes)
+            trial_error = _gap_size(problem, trial, sizes)
             if trial_error < error:
                 break
             scale /= 2
@@ -156,6 +194,26 @@ def directions_at(
     return _tensors(system, coordinates), left_over
 
 
+def agrees(problem: Problem, differentials: Sequence[Node], point: SolutionPoint) -> bool:
+    """Whether differentials found by rules are what the linear equations say at a point."""
+    generator = np.random.default_rng(3)
+    moves: dict[Node, Array] = {
+        d: tangent_direction(g, point.values[g], generator)
+        for g, d in zip(problem.givens, problem.given_directions, strict=True)
+    }
+    wanted, _ = directions_at(problem, point, moves)
+    try:
+        found = evaluate_all(tuple(differentials), {**point.values, **moves}, point.sizes)
+    except (ConditionError, np.linalg.LinAlgError):
+        return False
+    return all(_close(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def _close(found: Array, wanted: Array) -> bool:
+    scale = max(float(np.max(np.abs(wanted), initial=0)), 1e-9)
+    return bool(np.max(np.abs(found - wanted), initial=0) <= AGREES * scale)
+
+
 def _tensors(system: LinearSystem, coordinates: Array) -> tuple[Array, ...]:
     found: list[Array] = []
     start = 0
@@ -167,17 +225,17 @@ def _tensors(system: LinearSystem, coordinates: Array) -> tuple[Array, ...]:
 
 
 def relative_residual(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float:
-    """The largest difference between the sides of an equation, relative to the sides."""
+    """The largest difference between the sides of an equation, relative to their terms."""
     return max(residuals(problem, values, sizes), default=0.0)
 
 
 def residuals(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> list[float]:
     """For each equation, and each orthonormal unknown, how far it is from holding."""
-    sides = [side for e in problem.equations for side in (e.left, e.right)]
-    computed = evaluate_all(tuple(sides), values, sizes)
     found: list[float] = []
-    for left, right in zip(computed[::2], computed[1::2], strict=True):
-        scale = max(float(np.max(np.abs(left), initial=0)), float(np.max(np.abs(right), initial=0)), 1e-3)
+    for equation in problem.equations:
+        parts = (equation.left, equation.right, *terms_of(equation.left), *terms_of(equation.right))
+        left, right, *terms = evaluate_all(parts, values, sizes)
+        scale = max(1e-3, *(float(np.max(np.abs(term), initial=0)) for term in terms))
         difference = float(np.max(np.abs(left - right), initial=0)) / scale
         found.append(difference if np.isfinite(difference) else np.inf)
     for unknown in problem.unknowns:
@@ -185,6 +243,11 @@ def residuals(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str
             value = values[unknown]
             found.append(float(np.max(np.abs(value.conj().T @ value - np.eye(value.shape[1])))))
     return found
+
+
+def _gap_size(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float:
+    total = sum(float(np.sum(np.abs(gap) ** 2)) for gap in evaluate_all(_gaps(problem), values, sizes))
+    return total if np.isfinite(total) else np.inf
 
 
 def _newton_step(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
@@ -217,44 +280,47 @@ def _real_entries(value: Array) -> Array:
     return np.concatenate([np.real(flat), np.imag(flat)]) if np.iscomplexobj(flat) else flat
 
 
-def _first_guess(
-    problem: Problem,
-    values: Mapping[Node, Array],
-    sizes: Mapping[str, int],
-    generator: np.random.Generator,
-    start: Forward | None,
-) -> dict[Node, Array]:
-    if start is not None:
-        guesses = start(*(values[g] for g in problem.givens))
-        return dict(zip(problem.unknowns, guesses, strict=True))
+def _drawn_unknowns(problem: Problem, sizes: Mapping[str, int], generator: np.random.Generator) -> dict[Node, Array]:
     shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}
     return {u: draw(shapes[u], u.facts, generator) for u in problem.unknowns}
 
 
 def _explicit_givens(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
-    """Inputs that stand alone on one side of an equation and occur nowhere else."""
+    """Inputs that are a term of one equation and occur nowhere else, with the values that make it true."""
     found: dict[Node, Array] = {}
     for equation in problem.equations:
-        for alone, other in ((equation.right, equation.left), (equation.left, equation.right)):
-            if not isinstance(alone, Symbol) or alone not in problem.givens or alone in found:
+        others = [side for e in problem.equations if e is not equation for side in (e.left, e.right)]
+        terms = [*terms_of(equation.left), *(scaled(-1, term) for term in terms_of(equation.right))]
+        for place, term in enumerate(terms):
+            number, alone = split_coefficient(term)
+            rest = [t for p, t in enumerate(terms) if p != place]
+            if not _is_alone(alone, problem, [*rest, *others]) or alone in found or not rest:
                 continue
-            sides = [s for e in problem.equations for s in (e.left, e.right) if s is not alone]
-            if any(alone in free_leaves(side) for side in sides):
-                continue
+            assert isinstance(alone, Symbol)
             try:
-                (value,) = evaluate_all((other,), values, sizes)
-            except (GradwrightError, ConditionError):
+                (value,) = evaluate_all((scaled(-1 / number, add(rest)),), {**values, **found}, sizes)
+            except (GradwrightError, np.linalg.LinAlgError):
                 continue
-            if _has_facts(value, alone):
+            if bool(np.all(np.isfinite(value))) and _has_facts(value, alone):
                 found[alone] = value
-            break
+                break
     return found
+
+
+def _is_alone(term: Node, problem: Problem, rest: Sequence[Node]) -> bool:
+    return isinstance(term, Symbol) and term in problem.givens and not any(term in free_leaves(r) for r in rest)
 
 
 def _has_facts(value: Array, symbol: Symbol) -> bool:
     """Whether a computed value lies in the set that its symbol was declared to lie in."""
-    if "spd" in symbol.facts or "positive" in symbol.facts:
+    facts = symbol.facts
+    if _UNSCALABLE & facts or (np.iscomplexobj(value) and symbol.real):
         return False
-    if "hermitian" in symbol.facts:
-        return bool(np.allclose(value, value.conj().T))
-    return not symbol.facts - {"invertible", "complex"}
+    if not np.allclose(project_array(value, facts, value), value, atol=1e-9 * max(1.0, float(np.abs(value).max()))):
+        return False
+    if "positive" in facts:
+        return bool(np.all(value > 0.05))
+    return "psd" not in facts or bool(np.linalg.eigvalsh(value)[0] > 0.05)
+
+
+_UNSCALABLE = frozenset({"stiefel", "unitary", "unit_lower", "unit_upper"})

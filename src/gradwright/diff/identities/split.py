@@ -23,11 +23,11 @@ from gradwright.core.build import diagonal, masked, multiply, ones, permute
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_zero, split_coefficient, zero
 from gradwright.core.evaluate import evaluate
-from gradwright.core.nodes import Apply, Contract, Direction, Hole, Node, Symbol
+from gradwright.core.nodes import Apply, Contract, Direction, Factor, Groups, Hole, Node, Symbol
 from gradwright.core.points import choose_sizes, sample
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
-from gradwright.core.walks import free_leaves, postorder, substitute
+from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.identities.frames import HoleSpec
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy
@@ -381,14 +381,19 @@ def _guarded(node: Node, weights: Sequence[Fraction]) -> Node:
     kept = [Fraction(1) if weight else Fraction(0) for weight in weights]
     if all(kept):
         return masked(node, *weights)
-    others = [1 - weight for weight in kept]
-    replacements: dict[Node, Node] = {}
-    for factor in as_product(node).factors:
-        base = _denominator(factor.node)
-        if base is not None and base.rank == 2:
-            safe = add([masked(base, *kept), masked(ones(base.shape), *others)])
-            replacements[factor.node] = raise_to(safe, Fraction(-1))
-    return masked(substitute(node, replacements), *weights)
+    whole = as_product(node)
+    factors = [_guarded_factor(factor, whole.output, kept) for factor in whole.factors]
+    return masked(contract(whole.coefficient, factors, whole.output, dict(enumerate(whole.dims))), *weights)
+
+
+def _guarded_factor(factor: Factor, output: Groups, kept: Sequence[Fraction]) -> Factor:
+    """A denominator that lies along the matrix, either way round, made 1 outside the regions kept."""
+    base = _denominator(factor.node)
+    if base is None or factor.groups not in (output, output[::-1]):
+        return factor
+    inside = kept if factor.groups == output else kept[::-1]
+    safe = add([masked(base, *inside), masked(ones(base.shape), *(1 - weight for weight in inside))])
+    return Factor(raise_to(safe, Fraction(-1)), factor.groups, factor.conj)
 
 
 def _denominator(node: Node) -> Node | None:

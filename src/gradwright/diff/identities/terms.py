@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 from gradwright.core.build import diag, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract, is_zero
-from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Contract, Factor, Groups, Hole, Node
+from gradwright.core.contraction import conjugate, is_zero
+from gradwright.core.nodes import Hole, Node
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import free_leaves
+from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.linear.chains import chain_of
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
@@ -70,25 +70,8 @@ def tidy(equation: LinearEquation, relations: Iterable[Relation] = ()) -> Linear
     """Expand, simplify and use the identities on both sides."""
     known = tuple(relations)
     terms = [merge_diagonals(simplify(term)) for term in terms_of(expand_unknowns(equation.form))]
-    form = add(collapse(term, known) for term in terms)
+    form = add(merge_diagonals(collapse(term, known)) for term in terms)
     return replace(equation, form=form, right=reduce_terms(equation.right, known))
-
-
-def merge_diagonals(term: Node) -> Node:
-    """Write `D[a, b]` of a diagonal matrix as `D[a, a] δ[a, b]`, so that it counts as a vector."""
-    if not isinstance(term, Contract):
-        return term
-    for factor in term.factors:
-        labels = factor.labels
-        if len(labels) == 2 and labels[0] != labels[1] and "diagonal" in facts_of(factor.node):
-            merged = [Factor(f.node, _renamed(f.groups, *labels), f.conj) for f in term.factors]
-            dims = {label: dim for label, dim in enumerate(term.dims) if label != labels[1]}
-            return merge_diagonals(contract(term.coefficient, merged, _renamed(term.output, *labels), dims))
-    return term
-
-
-def _renamed(groups: Groups, new: int, old: int) -> Groups:
-    return tuple(tuple(new if label == old else label for label in group) for group in groups)
 
 
 def reduce_terms(node: Node, relations: Iterable[Relation]) -> Node:

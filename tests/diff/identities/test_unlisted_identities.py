@@ -1,0 +1,244 @@
+"""Identities that nothing in the library mentions: defined, differentiated, and held to differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import scipy.linalg
+from numerics import Point
+from orders import residuals
+
+import gradwright as gw
+from gradwright.core.declarations import parse_declarations
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import Apply
+from gradwright.core.points import choose_sizes, sample
+from gradwright.core.signature import symbol_of
+from gradwright.diff.identities.engine import solved
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Case:
+    """An identity; `scale` makes inputs smaller where a solution needs them so."""
+
+    identity: str | list[str]
+    unknown: str
+    given: str
+    forward: Callable | str | None = None
+    start: Callable | None = None
+    scale: Mapping[str, float] = field(default_factory=dict)
+    general: bool = False
+
+
+def flipped(A: Array) -> Array:
+    return A[::-1, ::-1]
+
+
+def eliminated(A: Array) -> tuple[Array, Array, Array]:
+    """A = L diag(d) U."""
+    L, U = np.eye(len(A)), np.array(A)
+    for k in range(len(A) - 1):
+        L[k + 1 :, k] = U[k + 1 :, k] / U[k, k]
+        U[k + 1 :] -= np.outer(L[k + 1 :, k], U[k])
+    d = np.diag(U)
+    return L, np.diag(d), U / d[:, None]
+
+
+def lower_of_flipped(A: Array) -> Array:
+    """The upper U with U Uᵀ = A."""
+    return flipped(np.linalg.cholesky(flipped(A)))
+
+
+def geometric_mean(A: Array, B: Array) -> Array:
+    root = np.real(scipy.linalg.sqrtm(A))
+    back = np.linalg.inv(root)
+    return root @ np.real(scipy.linalg.sqrtm(back @ B @ back)) @ root
+
+
+def nearest_orthogonal(M: Array) -> Array:
+    U, _, Vh = np.linalg.svd(M)
+    return U @ Vh
+
+
+def left_polar(A: Array) -> tuple[Array, Array]:
+    U, S, Vh = np.linalg.svd(A, full_matrices=False)
+    return (U * S) @ U.T, U @ Vh
+
+
+def ql(A: Array) -> tuple[Array, Array]:
+    Q, R = np.linalg.qr(A[:, ::-1])
+    return Q[:, ::-1], flipped(R)
+
+
+def lq(A: Array) -> tuple[Array, Array]:
+    Q, R = np.linalg.qr(A.T)
+    return R.T, Q
+
+
+def spectral(S: Array) -> tuple[Array, Array]:
+    values, vectors = np.linalg.eigh(S)
+    return vectors, values
+
+
+def programme(P: Array, q: Array, G: Array, h: Array) -> tuple[Array, Array]:
+    from gradwright.prims.qp import quadratic_programme
+
+    return quadratic_programme(P, q, G, h)
+
+
+ISOLATED = {
+    "left inverse": Case("L @ X = eye(n)", "L: n n", "X: n n"),
+    "Y X Y = Y": Case("Y @ X @ Y = Y", "Y: n n invertible", "X: n n"),
+    "X Z X = X": Case("X @ Z @ X = X", "Z: n n", "X: n n invertible"),
+    "two-sided": Case("A @ Y @ B = C", "Y: n m", "A: n n, B: m m, C: n m"),
+    "transposed unknown": Case("Y.T @ A + B = eye(n)", "Y: n n", "A: n n, B: n n"),
+    "parallel sum": Case("inv(Y) = inv(A) + inv(B)", "Y: n n", "A: n n, B: n n"),
+    "adjugate": Case("Y @ A = det(A) * eye(n)", "Y: n n", "A: n n"),
+    "Schur complement": Case("S + B @ inv(D) @ C = A", "S: n n", "A: n n, B: n m, D: m m, C: m n"),
+    "congruence": Case("diag(s) @ R @ diag(s) = S", "R: n n symmetric", "S: n n spd, s: n positive"),
+    "Cayley": Case("Q @ (eye(n) + W) = eye(n) - W", "Q: n n", "W: n n skew"),
+    "normal equations": Case("A.T @ A @ Y = A.T", "Y: m n", "A: n m"),
+    "ridge": Case("(A.T @ A + a * eye(m)) @ y = A.T @ b", "y: m", "A: n m, a: positive, b: n"),
+    "entries": Case("Y * exp(Y) = A", "Y: n m positive", "A: n m positive"),
+    "outer scaling": Case("Y * outer(u, v) = A", "Y: n m", "u: n positive, v: m positive, A: n m"),
+    "diagonal unknown": Case("diagonal(Y @ A @ Y) = ones(n)", "Y: n n diagonal", "A: n n spd",
+                             lambda A: np.diag(np.diag(A) ** -0.5)),
+    "unit vector": Case("y * norm(x) = x", "y: n", "x: n"),
+    "einsum": Case("einsum('ij,jk->ik', A, Y) = B", "Y: n m", "A: n n, B: n m"),
+}  # fmt: skip
+EQUATIONS = {
+    "Sylvester": Case("A @ Y + Y @ B = C", "Y: n m", "A: n n, B: m m, C: n m"),
+    "Sylvester for the transpose": Case("A @ Y.T + Y.T @ B = C", "Y: m n", "A: n n, B: m m, C: n m"),
+    "generalised Sylvester": Case("A @ Y @ B + C @ Y @ D = E", "Y: n m", "A: n n, B: m m, C: n n, D: m m, E: n m"),
+    "three terms": Case("A @ Y + Y @ B + C @ Y @ D = E", "Y: n m", "A: n n, B: m m, C: n n, D: m m, E: n m",
+                        scale={"C": 0.2}, general=True),
+    "transpose and itself": Case("Y + A @ Y.T @ B = C", "Y: n n", "A: n n, B: n n, C: n n", scale={"A": 0.05},
+                                 general=True),
+    "generalised Lyapunov": Case("A @ Y @ E.T + E @ Y @ A.T = Q", "Y: n n symmetric",
+                                 "A: n n, E: n n, Q: n n symmetric"),
+    "skew Lyapunov": Case("A @ Y + Y @ A.T = W", "Y: n n skew", "A: n n, W: n n skew"),
+    "discrete Gramian": Case("G - A.T @ G @ A = C.T @ C", "G: n n symmetric", "A: n n, C: m n", scale={"A": 0.2}),
+    "trace constraint": Case(["A @ Y + Y @ A.T - c * eye(n) = Q", "trace(Y) = 1"], "Y: n n symmetric, c: ",
+                             "A: n n, Q: n n symmetric"),
+    "two unknown matrices": Case(["A @ X + Y @ B = C", "X + D @ Y = E"], "X: n n, Y: n n",
+                                 "A: n n, B: n n, C: n n, D: n n, E: n n", scale={"D": 0.1}),
+    "cube root": Case("Y @ Y @ Y = A", "Y: n n", "A: n n", general=True),
+    "solvent": Case("A @ Y @ Y + B @ Y + C = zeros(n, n)", "Y: n n", "A: n n, B: n n, C: n n",
+                    start=lambda A, B, C: -np.linalg.solve(B, C), scale={"C": 0.1}),
+    "stochastic Riccati": Case("Y + A.T @ inv(Y) @ A = Q", "Y: n n spd", "A: n n, Q: n n spd",
+                               start=lambda A, Q: Q, scale={"A": 0.2}),
+    "nonsymmetric Riccati": Case("A @ Y + Y @ B + Y @ C @ Y + D = zeros(n, m)", "Y: n m",
+                                 "A: n n, B: m m, C: m n, D: n m", start=lambda A, B, C, D: np.zeros_like(D),
+                                 scale={"C": 0.1, "D": 0.5}),
+    "geometric mean": Case("Y @ inv(A) @ Y = B", "Y: n n spd", "A: n n spd, B: n n spd", geometric_mean),
+    "transport map": Case("T @ A @ T = B", "T: n n spd", "A: n n spd, B: n n spd",
+                          lambda A, B: geometric_mean(np.linalg.inv(A), B)),
+    "unit determinant": Case(["A @ Y = t * B", "det(Y) = 1"], "Y: n n, t: ", "A: n n spd, B: n n spd",
+                             start=lambda A, B: (np.linalg.solve(A, B), np.ones(()))),
+    "exponential of a skew matrix": Case("Q = matrix_exp(W)", "Q: n n orthogonal", "W: n n skew", "scipy.linalg.expm"),
+    "logarithm": Case("matrix_exp(Y) = A", "Y: n n symmetric", "A: n n spd", lambda A: np.real(scipy.linalg.logm(A))),
+    "exponential and itself": Case("matrix_exp(Y) + Y = A", "Y: n n", "A: n n", scale={"A": 0.3}, general=True),
+}  # fmt: skip
+FACTORS = {
+    "upper Cholesky": Case("U.T @ U = A", "U: n n upper", "A: n n spd", lambda A: np.linalg.cholesky(A).T),
+    "reverse Cholesky": Case("U @ U.T = A", "U: n n upper", "A: n n spd", lower_of_flipped),
+    "whitening": Case("L @ A @ L.T = eye(n)", "L: n n lower", "A: n n spd",
+                      lambda A: np.linalg.inv(np.linalg.cholesky(A))),
+    "triangular congruence": Case("Y @ A @ Y.T = B", "Y: n n lower", "A: n n spd, B: n n spd",
+                                  lambda A, B: np.linalg.cholesky(B) @ np.linalg.inv(np.linalg.cholesky(A)),
+                                  general=True),
+    "Crout": Case("L @ U = A", "L: n n lower, U: n n unit_upper", "A: n n",
+                  lambda A: (eliminated(A)[0] @ eliminated(A)[1], eliminated(A)[2])),
+    "L D U": Case("L @ D @ U = A", "L: n n unit_lower, D: n n diagonal, U: n n unit_upper", "A: n n", eliminated),
+    "U D Uᵀ": Case("U @ D @ U.T = A", "U: n n unit_upper, D: n n diagonal", "A: n n spd",
+                   lambda A: tuple(map(flipped, eliminated(flipped(A))[:2]))),
+    "U L": Case("U @ L = A", "U: n n unit_upper, L: n n lower", "A: n n",
+                lambda A: (flipped(eliminated(flipped(A))[0]),
+                           flipped(eliminated(flipped(A))[1] @ eliminated(flipped(A))[2]))),
+    "R Q": Case("R @ Q = A", "R: n n upper, Q: n n orthogonal", "A: n n", "scipy.linalg.rq"),
+    "L Q of a wide matrix": Case("L @ Q.T = A", "L: n n lower, Q: m n stiefel", "A: n m", lq),
+    "Q L": Case("Q @ L = A", "Q: n m stiefel, L: m m lower", "A: n m", ql),
+    "Q R of a quotient": Case("Q @ R @ B = A", "Q: n m stiefel, R: m m upper", "A: n m, B: m m",
+                              lambda A, B: np.linalg.qr(A @ np.linalg.inv(B))),
+    "left polar": Case("P @ U = A", "P: n n spd, U: n n orthogonal", "A: n n", left_polar),
+    "Procrustes": Case("Q.T @ M = M.T @ Q", "Q: n n orthogonal", "M: n n", nearest_orthogonal),
+    "diagonalisation": Case("V @ S @ V.T = D", "V: n n orthogonal, D: n n diagonal", "S: n n symmetric",
+                            lambda S: (spectral(S)[0].T, np.diag(spectral(S)[1]))),
+    "pencil": Case(["V.T @ A @ V = diag(w)", "V.T @ B @ V = eye(n)"], "V: n n invertible, w: n",
+                   "A: n n symmetric, B: n n spd", lambda A, B: scipy.linalg.eigh(A, B)[::-1]),
+    "one eigenpair": Case(["A @ v = w * v", "dot(v, v) = 1"], "v: n, w: ", "A: n n symmetric",
+                          lambda A: (spectral(A)[0][:, -1], spectral(A)[1][-1])),
+    "complex polar": Case("U @ P = A", "U: n n unitary complex, P: n n hermitian complex", "A: n n complex",
+                          lambda A: scipy.linalg.polar(A)),
+}  # fmt: skip
+IMPLICIT = {
+    "exponential and linear": Case("exp(y) + A @ y = b", "y: n", "A: n n spd, b: n"),
+    "Kepler": Case("E - e * sin(E) = M", "E: ", "e: positive, M: ", scale={"e": 0.3}),
+    "cubic": Case("y**3 + a * y = b", "y: ", "a: positive, b: "),
+    "softmax": Case("p = softmax(W @ p + b)", "p: n", "W: n n, b: n", scale={"W": 0.3}),
+    "equilibrium": Case("z = tanh(W @ z + U @ x)", "z: n", "W: n n, U: n m, x: m", scale={"W": 0.3}),
+    "layer of equilibria": Case("Z = tanh(W @ Z + U)", "Z: n m", "W: n n, U: n m", scale={"W": 0.3}, general=True),
+    "logistic regression": Case("X.T @ (sigmoid(X @ w) - t) + a * w = zeros(m)", "w: m",
+                                "X: n m, t: n, a: positive"),
+    "coupled": Case(["x + exp(y) = a", "y - sin(x) * b = ones(n)"], "x: n, y: n", "a: n, b: n", scale={"b": 0.2}),
+    "trust region": Case(["(A + l * eye(n)) @ x = b", "dot(x, x) = r"], "x: n, l: ",
+                         "A: n n spd, b: n, r: positive",
+                         start=lambda A, b, r: (np.linalg.solve(A, b), np.zeros(()))),
+    "programme": Case(["P @ x + q + G.T @ l = zeros(n)", "l * (G @ x - h) = zeros(m)"], "x: n, l: m",
+                      "P: n n spd, q: n, G: m n, h: m", programme),
+    "quantile": Case("sum(sigmoid(k * (t * ones(n) - x))) = 2", "t: ", "x: n, k: positive"),
+    "doubly stochastic": Case(["u * (K @ v) = ones(n)", "v * (K.T @ u) = ones(n)", "u[0] = 1"],
+                              "u: n positive, v: n positive", "K: n n positive", general=True),
+    "balance": Case("diag(y) @ A @ y = ones(n)", "y: n positive", "A: n n spd", start=lambda A: np.ones(len(A))),
+}  # fmt: skip
+CASES = {**ISOLATED, **EQUATIONS, **FACTORS, **IMPLICIT}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_first_and_second_order(name: str) -> None:
+    errors = list(errors_of(CASES[name], 2))
+    assert max(errors) < 1e-5, errors
+
+
+THIRD = (
+    "Y X Y = Y", "entries", "Sylvester for the transpose", "skew Lyapunov", "trace constraint", "transport map",
+    "reverse Cholesky", "U D Uᵀ", "Q L", "one eigenpair", "Kepler", "softmax", "programme", "trust region",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in THIRD else pytest.mark.full) for n in CASES]
+)
+def test_third_order(name: str) -> None:
+    errors = list(errors_of(CASES[name], 3))
+    assert max(errors) < 1e-5, errors
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule_gives_a_closed_form_where_one_is_known(name: str) -> None:
+    assert solved(defined(CASES[name]).primitive).general is CASES[name].general
+
+
+def errors_of(case: Case, order: int) -> list[float]:
+    """The errors of the orders at a generic point."""
+    primitive = defined(case).primitive
+    variables = tuple(symbol_of(declared) for declared in parse_declarations(case.given))
+    outputs = [Apply(primitive, (), variables, place) for place in range(len(primitive.outputs))]
+    names = sorted({name for node in (*variables, *outputs) for dim in node.shape for name in dim.names})
+    orders = [(Dim.of(a), Dim.of(b)) for a, b in primitive.size_orders]
+    orders += [
+        (o.shape[0], o.shape[1]) for o, d in zip(outputs, primitive.outputs, strict=True) if "stiefel" in d.facts
+    ]
+    sizes = choose_sizes(names, orders)
+    generator = np.random.default_rng(3)
+    values = {v: sample(v, sizes, generator) * case.scale.get(v.name, 1.0) for v in variables}
+    return list(residuals(outputs, variables, Point(values, sizes), order))
+
+
+def defined(case: Case) -> gw.api.definition.DefinedFunction:
+    return gw.define("f", case.identity, unknown=case.unknown, given=case.given, forward=case.forward, start=case.start)
