@@ -33,6 +33,7 @@ _HOMES = {
     "gradwright.api.implicit": ("fixed_point", "optimum"),
     "gradwright.api.tensor_algebra": ("outer", "tensordot", "roll", "permute"),
     "gradwright.api.comparison": ("equal", "Equality"),
+    "gradwright.api.checking": ("check",),
     "gradwright.errors": (
         "GradwrightError", "LanguageError", "UnknownNameError", "DeclarationError", "ShapeError",
         "DimensionMismatchError", "AmbiguousShapeError", "UnsupportedError", "ConditionError", "IdentityError",

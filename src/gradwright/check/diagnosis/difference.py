@@ -1,0 +1,76 @@
+"""How two gradients differ, where no known mistake explains it: which entries, and by what factor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from gradwright.check.diagnosis.scene import Scene, close, largest
+
+
+def described(scene: Scene) -> str:
+    """The structure of the error in words."""
+    got, want = scene.returned, scene.wanted
+    if got.shape != want.shape:
+        return f"it has the shape {_shape(got)}, and the variable has {_shape(want)}"
+    wrong = (got - want).abs() > 1e-8 * max(largest(want), 1e-12)
+    count = int(wrong.sum())
+    parts = [f"{count} of {wrong.numel()} entries differ, by up to {largest(got - want):.2g}"]
+    parts += [*_blocks(wrong), *_ratios(got, want)]
+    return "; ".join(parts)
+
+
+def _blocks(wrong: torch.Tensor) -> Iterator[str]:
+    """Which rows, columns or triangles are wrong, if not all."""
+    if wrong.dim() == 1 and not bool(wrong.all()):
+        yield f"the wrong entries are {_listed(wrong)}"
+    if wrong.dim() != 2 or bool(wrong.all()):
+        return
+    masks = {
+        "below the diagonal": torch.ones_like(wrong).tril(-1),
+        "on the diagonal": torch.eye(*wrong.shape, dtype=torch.bool),
+        "above the diagonal": torch.ones_like(wrong).triu(1),
+    }
+    places = [words for words, mask in masks.items() if bool((wrong & mask).any())]
+    if len(places) < 3:
+        yield f"all of them {' and '.join(places)}"
+        return
+    rows, columns = wrong.any(1), wrong.any(0)
+    if not bool(rows.all()):
+        yield f"all of them in the rows {_listed(rows)}"
+    if not bool(columns.all()):
+        yield f"all of them in the columns {_listed(columns)}"
+
+
+def _ratios(got: torch.Tensor, want: torch.Tensor) -> Iterator[str]:
+    """The factor by which it is off, if it is one number, or one for each row or column."""
+    if largest(want) == 0 or largest(got) == 0:
+        yield "one of the two is zero"
+        return
+    factor = (want.conj() * got).sum() / (want.conj() * want).sum()
+    if close(got, factor * want):
+        yield f"what is returned is {_number(factor)} times the right gradient here, and another multiple elsewhere"
+    elif want.dim() == 2:
+        yield from _row_ratios(got, want)
+    cosine = (want.conj() * got).sum().abs() / (want.norm() * got.norm())
+    yield f"the cosine between the two is {float(cosine):.2f}"
+
+
+def _row_ratios(got: torch.Tensor, want: torch.Tensor) -> Iterator[str]:
+    for words, a, b in (("row", got, want), ("column", got.mT, want.mT)):
+        factors = (b.conj() * a).sum(1, keepdim=True) / (b.conj() * b).sum(1, keepdim=True)
+        if close(a, factors * b):
+            yield f"every {words} is a multiple of the right one"
+
+
+def _listed(flags: torch.Tensor) -> str:
+    return ", ".join(str(place) for place, flag in enumerate(flags.tolist()) if flag)
+
+
+def _number(value: torch.Tensor) -> str:
+    return f"{value.item():.6g}"
+
+
+def _shape(value: torch.Tensor) -> str:
+    return " × ".join(map(str, value.shape)) or "a scalar"

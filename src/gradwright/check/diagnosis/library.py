@@ -1,0 +1,112 @@
+"""The quantities that a gradient is made of: inputs, intermediate values, the output, local derivatives.
+
+They are the parts of the expression and of its gradients that do not depend on the cotangent. A repair
+puts one of them in the place of another, or multiplies one in; and what the user computes is named by
+the quantity that it equals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from gradwright.back.render import unicode_of
+from gradwright.check.truth import Point, Truth
+from gradwright.core.build import ones, transpose
+from gradwright.core.contraction import is_zero
+from gradwright.core.nodes import Apply, Contract, HalfVectorisation, Mask, Node, Selection, Size, Symbol
+from gradwright.core.walks import free_leaves, postorder
+from gradwright.diff.derivatives import vjps
+from gradwright.errors import GradwrightError
+from gradwright.simplify.pipeline import simplify
+
+MOST = 60
+_CONSTANT = (Mask, Selection, HalfVectorisation, Size)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A part of the expression or of its gradients.
+
+    Attributes:
+        node: what it is.
+        stage: whether it is computed on the way from the inputs to the output.
+    """
+
+    node: Node
+    stage: bool
+
+    @cached_property
+    def name(self) -> str:
+        """In matrix notation."""
+        return unicode_of(self.node)
+
+    @cached_property
+    def transposed_name(self) -> str:
+        """The transpose in matrix notation."""
+        return unicode_of(transpose(self.node)) if self.node.rank == 2 else self.name
+
+    @cached_property
+    def below(self) -> frozenset[Node]:
+        """Everything that it is computed from."""
+        return frozenset(postorder(self.node)) - {self.node}
+
+
+@dataclass(frozen=True)
+class Library:
+    """The quantities of an expression, those of the forward first."""
+
+    quantities: tuple[Quantity, ...]
+
+    def values(self, point: Point) -> list[torch.Tensor]:
+        """The values of the quantities at a point."""
+        arrays = point.evaluate(*(quantity.node for quantity in self.quantities))
+        return [torch.from_numpy(np.array(array, copy=True)) for array in arrays]
+
+
+def library_of(truth: Truth) -> Library:
+    """The quantities that occur in an expression and in its gradients."""
+    stages = dict.fromkeys((*_parts(truth.simple, truth), *_parts(truth.node, truth)))
+    local = dict.fromkeys(part for node in stages for part in _local_derivatives(node))
+    further = dict.fromkeys(p for g in truth.gradients.values() for p in _parts(g, truth))
+    inputs = dict.fromkeys(truth.signature.symbols)
+    nodes = {**{n: True for n in (*inputs, *stages)}, **{n: False for n in (*local, *further) if n not in stages}}
+    return Library(tuple(Quantity(node, stage) for node, stage in list(nodes.items())[:MOST]))
+
+
+def _parts(root: Node, truth: Truth) -> Iterable[Node]:
+    """The parts that are computed from the variables alone."""
+    bound = {n for n in postorder(root) if not all(isinstance(leaf, Symbol) for leaf in free_leaves(n))}
+    for node in postorder(root):
+        leaves = free_leaves(node)
+        if node in bound or truth.cotangent in leaves or not leaves or isinstance(node, _CONSTANT):
+            continue
+        if isinstance(node, Contract) and any(len(group) != 1 for group in node.output):
+            continue
+        yield node
+
+
+def _local_derivatives(node: Node) -> Iterable[Node]:
+    """For a function of entries, its derivative in every entry."""
+    if not isinstance(node, Apply) or not node.primitive.elementwise:
+        return
+    for place, argument in enumerate(node.arguments):
+        formal = Symbol("__argument", argument.shape, frozenset() if argument.real else frozenset({"complex"}))
+        arguments = tuple(formal if p == place else a for p, a in enumerate(node.arguments))
+        applied = Apply(node.primitive, node.parameters, arguments, node.index)
+        try:
+            slope = vjps((applied,), (formal,), (ones(node.shape),))[formal]
+        except GradwrightError:
+            continue
+        if not is_zero(slope):
+            yield simplify(_replaced(slope, formal, argument))
+
+
+def _replaced(node: Node, formal: Node, argument: Node) -> Node:
+    from gradwright.core.walks import substitute
+
+    return substitute(node, {formal: argument})

@@ -1,0 +1,55 @@
+"""Terms of the right gradient left out, or with the wrong sign or number; another argument's gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from gradwright.back.render import unicode_of
+from gradwright.check.diagnosis.mutants.mutant import Mutant, bound_nodes
+from gradwright.check.truth import Truth
+from gradwright.core.build import transpose
+from gradwright.core.nodes import Add, Node
+from gradwright.core.sums import add, negate, scaled
+from gradwright.core.walks import depends_on, postorder, substitute
+from gradwright.errors import GradwrightError
+
+
+def terms(truth: Truth, name: str) -> Iterator[Mutant]:
+    """Every sum in the gradient with one term less, or one term changed."""
+    root = truth.gradients[name]
+    holding = depends_on((root,), (truth.cotangent,))
+    bound = bound_nodes(root)
+    for node in postorder(root):
+        if isinstance(node, Add) and node not in bound:
+            cost = 0.0 if node in holding else 0.15
+            for changed, label, words, more in _changed(node):
+                yield Mutant(substitute(root, {node: changed}), label, words, cost + more)
+
+
+def _changed(node: Add) -> Iterator[tuple[Node, str, str, float]]:
+    for place, term in enumerate(node.terms):
+        others = [t for p, t in enumerate(node.terms) if p != place]
+        text = unicode_of(term)
+        yield add(others), "missing_term", f"the term {text} is missing", 1.0
+        yield add([*others, negate(term)]), "wrong_sign", f"the term {text} has the wrong sign", 1.05
+        for factor in map(Fraction, ("1/2", "2")):
+            words = f"the term {text} is multiplied by {factor}"
+            yield add([*others, scaled(factor, term)]), "wrong_factor", words, 1.15
+
+
+def other_arguments(truth: Truth, name: str) -> Iterator[Mutant]:
+    """The gradients of the other variables, as they are and transposed."""
+    wanted = truth.gradients[name]
+    for other in truth.signature.names:
+        if other == name:
+            continue
+        try:
+            found = truth.gradients_of((other,))[other]
+        except GradwrightError:
+            continue
+        words = f"this is the gradient of {other}, returned for {name}"
+        if found.shape == wanted.shape:
+            yield Mutant(found, "wrong_argument_gradient_swapped", words, 0.8)
+        if found.rank == 2 and found.shape[::-1] == wanted.shape:
+            yield Mutant(transpose(found), "wrong_argument_gradient_swapped", f"{words}, transposed", 1.2)

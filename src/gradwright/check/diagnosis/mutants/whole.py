@@ -1,0 +1,89 @@
+"""Mistakes in the gradient as a whole: its sign, a number, its transpose, the projection at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.truth import Truth
+from gradwright.core.build import masked, product_of, size, transpose
+from gradwright.core.contraction import conjugate, zero
+from gradwright.core.dims import Dim
+from gradwright.core.facts import NO_FACTS
+from gradwright.core.nodes import Mask, Node, Symbol
+from gradwright.core.sums import add, negate, scaled
+from gradwright.core.walks import substitute
+from gradwright.diff.derivatives import vjps
+from gradwright.errors import GradwrightError
+from gradwright.linear.projection import is_structured
+
+FACTORS = tuple(map(Fraction, ("1/2", "2", "1/4", "4", "3", "1/3", "-2", "-1/2")))
+
+
+def whole(truth: Truth, name: str) -> Iterator[Mutant]:
+    """The right gradient, changed as a whole."""
+    right = truth.gradients[name]
+    yield Mutant(zero(right.shape), "missing_term", "the gradient is zero", 1.5)
+    yield Mutant(negate(right), "wrong_sign", "the whole gradient has the wrong sign", 1.0)
+    for factor in FACTORS:
+        cost = 1.0 + 0.02 * (factor.numerator**2 + factor.denominator)
+        words = f"the whole gradient is {factor} times what it should be"
+        yield Mutant(scaled(factor, right), "wrong_factor", words, cost)
+    yield from _sized(truth, right)
+    if not right.real:
+        yield Mutant(conjugate(right), "missing_conj", "the whole gradient has to be conjugated", 1.2)
+    if right.rank == 2 and right.shape[0] == right.shape[1]:
+        yield Mutant(transpose(right), "missing_transpose", "the whole gradient has to be transposed", 1.5)
+        yield from _structured(truth, name, right)
+
+
+def _sized(truth: Truth, right: Node) -> Iterator[Mutant]:
+    from gradwright.core.language import divide
+
+    labels = list(range(right.rank))
+    for dim in truth.signature.dims:
+        number = size(Dim.of(dim))
+        for factor, words in ((number, dim), (divide(_one(), number), f"1/{dim}")):
+            node = product_of([(factor, ()), (right, labels)], labels)
+            yield Mutant(node, "wrong_factor", f"the whole gradient is {words} times what it should be", 1.3)
+
+
+def _one() -> Node:
+    from gradwright.core.build import number
+
+    return number(1)
+
+
+def _structured(truth: Truth, name: str, right: Node) -> Iterator[Mutant]:
+    facts = truth.signature.symbol(name).facts
+    if "symmetric" in facts:
+        outside = masked(right, 1, 0, 1)
+        words = "the off-diagonal entries are twice too large"
+        yield Mutant(add([right, outside]), "doubled_off_diagonal", words, 0.9)
+        diagonal = Mask(Fraction(1), Fraction(2), Fraction(1), right.shape)
+        doubled = product_of([(diagonal, (0, 1)), (right, (0, 1))], (0, 1))
+        yield Mutant(doubled, "wrong_factor", "the diagonal is twice too large", 1.3)
+    free = _free(truth, name) if is_structured(facts) else None
+    if free is None:
+        return
+    if {"diagonal", "lower", "upper"} & facts and "symmetric" not in facts - {"diagonal"}:
+        yield Mutant(free, "missing_mask", "entries outside the declared pattern are not zero", 0.9)
+    elif {"unitary", "stiefel"} & facts:
+        yield Mutant(free, "missing_projection", "the component normal to the set is not removed", 0.9)
+    else:
+        words = f"{name} is {'skew-' if 'skew' in facts else ''}symmetric, and the gradient is not"
+        yield Mutant(free, "not_symmetrised", words, 0.9)
+        yield Mutant(add([free, transpose(free)]), "wrong_factor", "the symmetric part has to be halved", 1.1)
+
+
+def _free(truth: Truth, name: str) -> Node | None:
+    """The gradient that ignores what is declared of the variable."""
+    variable = truth.signature.symbol(name)
+    kept = NO_FACTS if variable.real else frozenset({"complex"})
+    free = Symbol(f"__{name}", variable.shape, kept)
+    try:
+        found = vjps((substitute(truth.simple, {variable: free}),), (free,), (truth.cotangent,))[free]
+    except (GradwrightError, AssertionError):
+        return None
+    return substitute(found, {free: variable})

@@ -1,0 +1,119 @@
+"""A recorded computation as one line of text, in the notation of the text language.
+
+Operators, transposes and the functions of the language are written as a person would; what else was
+called, by its name with its operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+
+from gradwright.check.diagnosis.program import Instruction, Place, Program, Slot
+
+LONGEST = 240
+INFIX = {
+    "add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2), "matmul": ("@", 2), "mm": ("@", 2),
+    "mv": ("@", 2), "dot": ("@", 2), "pow": ("**", 4), "multiply": ("*", 2), "true_divide": ("/", 2),
+    "gt": (">", 0), "lt": ("<", 0), "ge": (">=", 0), "le": ("<=", 0),
+}  # fmt: skip
+SWAPPED = {"rsub": "sub", "rdiv": "div", "__rpow__": "pow", "__rsub__": "sub", "__rdiv__": "div", "__rtruediv__": "div"}
+SUFFIX = {"T": ".T", "mT": ".T", "t": ".T", "H": ".H", "mH": ".H", "adjoint": ".H"}
+SILENT = ("view_as", "clone", "detach", "contiguous", "data", "to", "type_as", "double", "resolve_conj", "expand_as")
+
+
+@dataclass(frozen=True)
+class _Marked:
+    text: str
+
+
+class Printer:
+    """Writes the values of a program; one of them, or one operand of it, may be marked."""
+
+    def __init__(self, program: Program, marked: int | None = None, place: Place = ()) -> None:
+        self.program = program
+        self.marked = marked
+        self.place = place
+        self.texts: dict[int, tuple[str, int]] = {s: (name, 9) for s, name in enumerate(program.inputs)}
+        self.texts.update({slot: (_constant(value), 9) for slot, value in program.constants.items()})
+        for slot in list(self.texts):
+            self._mark(slot)
+        for instruction in program.instructions:
+            self.texts[instruction.slot] = self._written(instruction)
+            self._mark(instruction.slot)
+
+    def text(self, slot: int) -> str:
+        """One value, shortened in the middle where it is long."""
+        found = self.texts[slot][0]
+        return found if len(found) <= LONGEST else f"{found[: LONGEST // 2]} … {found[-LONGEST // 2 :]}"
+
+    def _mark(self, slot: int) -> None:
+        if slot == self.marked and not self.place:
+            self.texts[slot] = (f"«{self.texts[slot][0]}»", 9)
+
+    def _written(self, instruction: Instruction) -> tuple[str, int]:
+        name, arguments = instruction.name, list(instruction.arguments)
+        if instruction.slot == self.marked and self.place and self.place[0] in range(len(arguments)):
+            arguments[self.place[0]] = _Marked(f"«{self._piece(arguments[self.place[0]])}»")
+        if name in SWAPPED:
+            name, arguments = SWAPPED[name], arguments[1::-1]
+        if name in SILENT:
+            return self._piece(arguments[0]), self._level(arguments[0])
+        if name in SUFFIX or (name in ("transpose", "swapaxes") and sorted(arguments[1:]) in ([0, 1], [-2, -1])):
+            return self._within(arguments[0], 8) + SUFFIX.get(name, ".T"), 8
+        if name == "neg":
+            return f"-{self._within(arguments[0], 2)}", 2
+        if name in INFIX and len(arguments) == 2 and not instruction.keywords:
+            return self._infix(name, arguments)
+        if name == "__getitem__":
+            return f"{self._within(arguments[0], 8)}[{_index(arguments[1], self)}]", 8
+        if name == "_item":
+            return f"{self._within(arguments[0], 8)}[{arguments[1]}]", 8
+        return f"{name}({', '.join(self._arguments(arguments, instruction.keywords))})", 9
+
+    def _infix(self, name: str, arguments: list[object]) -> tuple[str, int]:
+        symbol, level = INFIX[name]
+        left = self._within(arguments[0], level)
+        right = self._within(arguments[1], level + (1 if symbol in ("-", "/", "@", "**") else 0))
+        return f"{left} {symbol} {right}", level
+
+    def _arguments(self, arguments: Iterable[object], keywords: object) -> Iterable[str]:
+        yield from (self._piece(argument) for argument in arguments)
+        named = dict(keywords) if isinstance(keywords, dict) else {}
+        yield from (f"{key}={self._piece(value)}" for key, value in named.items() if key not in ("dtype", "device"))
+
+    def _within(self, value: object, level: int) -> str:
+        text = self._piece(value)
+        return f"({text})" if self._level(value) < level else text
+
+    def _level(self, value: object) -> int:
+        return self.texts[value.index][1] if isinstance(value, Slot) and value.index in self.texts else 9
+
+    def _piece(self, value: object) -> str:
+        if isinstance(value, Slot):
+            return self.texts.get(value.index, ("…", 9))[0]
+        if isinstance(value, _Marked):
+            return value.text
+        if isinstance(value, tuple | list):
+            return f"[{', '.join(map(self._piece, value))}]"
+        if isinstance(value, torch.dtype):
+            return str(value).removeprefix("torch.")
+        return repr(value)
+
+
+def _constant(value: torch.Tensor) -> str:
+    return f"{value.item():g}" if value.dim() == 0 and not value.is_complex() else "a constant"
+
+
+def _index(places: object, printer: Printer) -> str:
+    listed = places if isinstance(places, tuple) else (places,)
+    return ", ".join(_one_index(place, printer) for place in listed)
+
+
+def _one_index(place: object, printer: Printer) -> str:
+    if isinstance(place, slice):
+        start, stop = ("" if bound is None else printer._piece(bound) for bound in (place.start, place.stop))
+        return f"{start}:{stop}"
+    return "…" if place is Ellipsis else printer._piece(place)

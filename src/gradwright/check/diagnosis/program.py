@@ -1,0 +1,252 @@
+"""The user's computation as a straight-line program, recorded while it runs.
+
+Every PyTorch function that is called is noted with its operands, and can be run again on other values
+with one operation replaced. Loops and branches are recorded as they went, so a program stands for one
+size; operations in place, and views, mean the same when it is run again.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+Values = dict[int, Any]
+Place = tuple[Any, ...]
+
+
+class Slot(NamedTuple):
+    """A reference to a value of the program."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One call.
+
+    Attributes:
+        slot: the number of its result.
+        function: what is called.
+        arguments, keywords: its operands, with slots for tensors.
+        line: the line of the user's code, as text.
+    """
+
+    slot: int
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+    line: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the function, without what is peculiar to PyTorch's naming."""
+        if getattr(self.function, "__name__", "") == "__get__":
+            return getattr(getattr(self.function, "__self__", None), "__name__", "")
+        return getattr(self.function, "__name__", "").removeprefix("linalg_")
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it changes one of its operands."""
+        name = getattr(self.function, "__name__", "")
+        return name == "__setitem__" or "out" in self.keywords or (name.endswith("_") and not name.endswith("__"))
+
+    @cached_property
+    def operands(self) -> tuple[tuple[Place, int], ...]:
+        """The places of the tensors among the arguments, and which values stand there."""
+        return (*_operands(self.arguments, ()), *_operands(dict(self.keywords), ()))
+
+    def run(self, values: Values, instead: Mapping[Place, Any] | None = None) -> Any:
+        """Call it on the values; `instead` has values for some places."""
+        arguments = _filled(self.arguments, values, instead or {}, ())
+        keywords = _filled(dict(self.keywords), values, instead or {}, ())
+        return self.function(*arguments, **keywords)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A recorded computation.
+
+    Attributes:
+        inputs: the names of the first values, in order.
+        constants: tensors that came from elsewhere.
+        instructions: the calls, in order.
+        result: the number of the result.
+    """
+
+    inputs: tuple[str, ...]
+    constants: Mapping[int, torch.Tensor]
+    instructions: tuple[Instruction, ...]
+    result: int
+
+    @cached_property
+    def by_slot(self) -> dict[int, Instruction]:
+        """The instruction that makes each value."""
+        return {instruction.slot: instruction for instruction in self.instructions}
+
+    @cached_property
+    def pure(self) -> bool:
+        """Whether no operand is changed in place."""
+        return not any(instruction.in_place for instruction in self.instructions)
+
+    @cached_property
+    def dependents(self) -> dict[int, tuple[Instruction, ...]]:
+        """The instructions that depend on each value, in order."""
+        reached: dict[int, set[int]] = {}
+        for instruction in self.instructions:
+            sources = {slot for _, slot in instruction.operands}
+            reached[instruction.slot] = sources.union(*(reached.get(s, set()) for s in sources))
+        slots = (*range(len(self.inputs)), *self.constants, *self.by_slot)
+        return {s: tuple(i for i in self.instructions if s in reached[i.slot]) for s in slots}
+
+    @cached_property
+    def skeleton(self) -> tuple[tuple[str, tuple[tuple[Place, int], ...]], ...]:
+        """What two recordings of the same code at different sizes have in common."""
+        return tuple((i.name, i.operands) for i in self.instructions)
+
+    def start(self, inputs: Mapping[str, torch.Tensor]) -> Values:
+        """The values before the first instruction."""
+        values: Values = {place: inputs[name].clone() for place, name in enumerate(self.inputs)}
+        values.update({slot: value.clone() for slot, value in self.constants.items()})
+        return values
+
+    def run(self, inputs: Mapping[str, torch.Tensor]) -> Values:
+        """All values of the program at some inputs."""
+        values = self.start(inputs)
+        for instruction in self.instructions:
+            values[instruction.slot] = instruction.run(values)
+        return values
+
+
+def record(function: Callable[[Mapping[str, torch.Tensor]], Any], inputs: Mapping[str, torch.Tensor]) -> Program | None:
+    """Record a function of named inputs; None if its result does not come from recorded operations."""
+    recorder = _Recorder(inputs)
+    with recorder:
+        result = function(inputs)
+    if not isinstance(result, torch.Tensor) or id(result) not in recorder.slots:
+        return None
+    recorder.note(torch.Tensor.view_as, (result, result), {}, result.view_as(result))
+    last = recorder.instructions[-1]
+    return _needed(Program(tuple(inputs), recorder.constants, tuple(recorder.instructions), last.slot))
+
+
+def _needed(program: Program) -> Program:
+    """Without the instructions that neither reach the result nor change anything in place."""
+    if not program.pure:
+        return program
+    wanted = {program.result}
+    kept: list[Instruction] = []
+    for instruction in reversed(program.instructions):
+        if instruction.slot in wanted:
+            kept.append(instruction)
+            wanted |= {slot for _, slot in instruction.operands}
+    return Program(program.inputs, program.constants, tuple(reversed(kept)), program.result)
+
+
+@dataclass
+class _Recorder(TorchFunctionMode):
+    """Notes every call that makes a tensor or changes one."""
+
+    inputs: Mapping[str, torch.Tensor]
+    slots: dict[int, int] = field(default_factory=dict)
+    alive: list[Any] = field(default_factory=list)
+    instructions: list[Instruction] = field(default_factory=list)
+    constants: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        for value in self.inputs.values():
+            self._place(value)
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        keywords = dict(kwargs or {})
+        result = function(*args, **keywords)
+        if getattr(function, "__name__", "") == "__setitem__" or any(True for _ in _tensors(result)):
+            self.note(function, args, keywords, result)
+        return result
+
+    def note(self, function: Any, args: Sequence[Any], keywords: Mapping[str, Any], result: Any) -> None:
+        """Append an instruction, and one for each tensor inside a result that holds several."""
+        arguments = self._encode(tuple(args))
+        named = self._encode(dict(keywords))
+        slot = self._place(result)
+        self.instructions.append(Instruction(slot, function, arguments, named, _user_line()))
+        if isinstance(result, tuple | list):
+            for place, item in enumerate(result):
+                if isinstance(item, torch.Tensor):
+                    inner = self._place(item)
+                    self.instructions.append(Instruction(inner, _item, (Slot(slot), place), {}, _user_line()))
+
+    def _place(self, value: Any) -> int:
+        slot, self.count = self.count, self.count + 1
+        self.alive.append(value)
+        self.slots[id(value)] = slot
+        return slot
+
+    def _encode(self, value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            if id(value) not in self.slots:
+                self.constants[self._place(value)] = value.detach().clone()
+            return Slot(self.slots[id(value)])
+        if isinstance(value, slice):
+            return slice(*map(self._encode, (value.start, value.stop, value.step)))
+        if isinstance(value, dict):
+            return {key: self._encode(item) for key, item in value.items()}
+        if type(value) in (tuple, list):
+            return type(value)(map(self._encode, value))
+        return value
+
+
+def _item(values: Sequence[Any], place: int) -> Any:
+    return values[place]
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _user_line() -> str:
+    """The text of the line of the user's code that is running."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        module = frame.f_globals.get("__name__") or ""
+        if not module.startswith(("torch.", "gradwright.check")) and module != "torch":
+            return linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+        frame = frame.f_back
+    return ""
+
+
+def _operands(value: Any, place: Place) -> Iterator[tuple[Place, int]]:
+    if isinstance(value, Slot):
+        yield place, value.index
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _operands(item, (*place, key))
+    elif type(value) in (tuple, list):
+        for number, item in enumerate(value):
+            yield from _operands(item, (*place, number))
+
+
+def _filled(value: Any, values: Values, instead: Mapping[Place, Any], place: Place) -> Any:
+    if place in instead:
+        return instead[place]
+    if isinstance(value, Slot):
+        return values[value.index]
+    if isinstance(value, slice):
+        return slice(*(_filled(part, values, {}, ()) for part in (value.start, value.stop, value.step)))
+    if isinstance(value, dict):
+        return {key: _filled(item, values, instead, (*place, key)) for key, item in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(_filled(item, values, instead, (*place, n)) for n, item in enumerate(value))
+    return value

@@ -1,0 +1,94 @@
+"""Recording the backward of a function under check.
+
+The backward of a pair is called as it is. That of an `autograd.Function` runs where PyTorch calls no
+Python hooks, so the class's own `forward`, `setup_context` and `backward` are called on a context that
+behaves like PyTorch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from gradwright.check.diagnosis.program import Program, record
+from gradwright.check.diagnosis.scene import close
+from gradwright.check.subject import Subject
+
+
+def recorded(
+    subject: Subject, name: str, inputs: Mapping[str, torch.Tensor], returned: torch.Tensor, cotangent: str
+) -> Program | None:
+    """The computation of one variable's gradient; None where it cannot be recorded, or runs otherwise."""
+    function = _gradient(subject, name, cotangent)
+    if function is None:
+        return None
+    try:
+        program = record(function, {key: value.clone() for key, value in inputs.items()})
+        if program is None:
+            return None
+        with torch.no_grad():
+            again = program.run(inputs)[program.result]
+    except Exception:  # the user's code, run in an unusual way: then there is no recording
+        return None
+    return program if isinstance(again, torch.Tensor) and close(again, returned, 1e-12) else None
+
+
+Gradient = Callable[[Mapping[str, torch.Tensor]], Any]
+
+
+def _gradient(subject: Subject, name: str, cotangent: str) -> Gradient | None:
+    place = subject.wrt.index(name)
+    if subject.backward is not None:
+
+        def of_pair(inputs: Mapping[str, torch.Tensor]) -> Any:
+            given = {key: value for key, value in inputs.items() if key != cotangent}
+            return subject.unchecked(inputs[cotangent], given)[name]
+
+        return of_pair
+    if subject.node is not None:
+        node, position = subject.node, subject.names.index(name)
+
+        def of_node(inputs: Mapping[str, torch.Tensor]) -> Any:
+            arguments = [inputs[key] for key in subject.names]
+            found = _run_node(node, arguments, inputs[cotangent])
+            return found[position] if isinstance(found, tuple) else found if not place else None
+
+        return of_node
+    return None
+
+
+def _run_node(node: Any, arguments: list[torch.Tensor], cotangent: torch.Tensor) -> Any:
+    """The forward and then the backward of an `autograd.Function`, with a context of our own."""
+    context = _Context(len(arguments))
+    if node.setup_context is torch.autograd.Function.setup_context:
+        node.forward(context, *arguments)
+    else:
+        output = node.forward(*arguments)
+        node.setup_context(context, tuple(arguments), output)
+    return node.backward(context, cotangent)
+
+
+class _Context:
+    """What a backward reads of PyTorch's context."""
+
+    def __init__(self, count: int) -> None:
+        self.saved_tensors: tuple[Any, ...] = ()
+        self.needs_input_grad = (True,) * count
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep tensors for the backward."""
+        self.saved_tensors = tensors
+
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Tensors for the forward mode are of no use here."""
+
+    def mark_non_differentiable(self, *outputs: Any) -> None:
+        """Every output that is asked for is differentiable."""
+
+    def mark_dirty(self, *inputs: Any) -> None:
+        """A change in place shows in the recording by itself."""
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """No cotangent is missing here."""

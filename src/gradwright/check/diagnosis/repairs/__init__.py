@@ -1,0 +1,1 @@
+"""Repairs of a recorded computation, one file for each family of mistakes."""

@@ -1,0 +1,207 @@
+"""Sums that are left out, reductions and broadcasts along the wrong axis, one sample instead of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import torch
+
+from gradwright.check.diagnosis.program import Instruction, Program, Values
+from gradwright.check.diagnosis.repairs.sites import Site, sites
+from gradwright.check.diagnosis.scene import Repair, Scene
+
+AXIS_NAMES = ("dim", "axis")
+ALONG_AXES = (
+    "sum", "mean", "prod", "cumsum", "cumprod", "softmax", "log_softmax", "logsumexp", "norm", "vector_norm", "flip",
+    "unsqueeze", "amax", "amin", "max", "min", "roll", "var", "std", "unbind", "select", "sort",
+)  # fmt: skip
+REDUCTIONS = ("sum", "mean")
+
+
+def axes(scene: Scene) -> Iterator[Repair]:
+    """Every axis that is named changed, every value summed, every single entry replaced by the sum."""
+    assert scene.program is not None
+    for site in sites(scene):
+        yield from _summed(site, scene)
+    for instruction in scene.program.instructions:
+        yield from _other_axis(instruction, scene)
+        yield from _other_broadcast(instruction, scene)
+        yield from _other_reshape(instruction, scene)
+        yield from _all_samples(scene.program, instruction, scene)
+    yield from _reduced(scene)
+
+
+def _summed(site: Site, scene: Scene) -> Iterator[Repair]:
+    assert scene.program is not None
+    if site.slot == scene.program.result and site.user is None:
+        return
+    for axis in range(site.value.dim()):
+        words = f"{site.words} has to be summed over its axis {axis}"
+        yield site.repair(lambda v, a=axis: v.sum(a, keepdim=True), "unsummed_axis", words, 1.0)
+        yield site.repair(lambda v, a=axis: v.sum(a), "unsummed_axis", words, 1.1)
+        words = f"{site.words} has to be averaged over its axis {axis}"
+        yield site.repair(lambda v, a=axis: v.mean(a, keepdim=True), "unsummed_axis", words, 1.2)
+    if site.value.dim() == 2:
+        words = f"{site.words} has to be summed over all entries"
+        yield site.repair(torch.sum, "unsummed_axis", words, 1.1)
+        yield site.repair(torch.mean, "unsummed_axis", words, 1.25)
+        if site.value.shape[0] == site.value.shape[1]:
+            yield site.repair(torch.trace, "unsummed_axis", f"the trace of {site.words} is due", 1.3)
+
+
+def _other_axis(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
+    if instruction.name not in ALONG_AXES or not instruction.operands:
+        return
+    operand = scene.values.get(instruction.operands[0][1])
+    if not isinstance(operand, torch.Tensor):
+        return
+    rank = operand.dim() + (instruction.name == "unsqueeze")
+    for arguments, keywords in _with_axes(instruction, rank):
+        turned = Instruction(instruction.slot, instruction.function, arguments, keywords)
+        words = f"{instruction.name} runs along the wrong axis"
+        yield Repair(instruction.slot, lambda values, scene, t=turned: t.run(values), "wrong_axis", words, 0.95)
+    if instruction.name in REDUCTIONS:
+        yield from _kept_axis(instruction, rank)
+
+
+def _with_axes(instruction: Instruction, rank: int) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """The arguments with another axis, where one is named."""
+    keywords = dict(instruction.keywords)
+    for name in AXIS_NAMES:
+        for other in _others(keywords.get(name), rank):
+            yield instruction.arguments, {**keywords, name: other}
+    if len(instruction.arguments) > 1:
+        first, axis, *rest = instruction.arguments
+        for other in _others(axis, rank):
+            yield (first, other, *rest), keywords
+
+
+def _others(axis: object, rank: int) -> Iterator[object]:
+    if isinstance(axis, int) and not isinstance(axis, bool):
+        yield from (other for other in range(rank) if other != axis % max(rank, 1))
+    elif isinstance(axis, tuple | list) and all(isinstance(a, int) for a in axis):
+        chosen = tuple(sorted(a % max(rank, 1) for a in axis))
+        for count in range(1, rank + 1):
+            yield from (list(other) for other in combinations(range(rank), count) if other != chosen)
+
+
+def _kept_axis(instruction: Instruction, rank: int) -> Iterator[Repair]:
+    """A reduction of everything where one of a single axis is due."""
+    named = any(name in instruction.keywords for name in AXIS_NAMES) or len(instruction.arguments) > 1
+    if named or rank < 2:
+        return
+    source = instruction.operands[0][1]
+    for axis in range(rank):
+
+        def reduce(values: Values, scene: Scene, axis: int = axis) -> object:
+            return getattr(values[source], instruction.name)(axis, keepdim=True)
+
+        words = f"{instruction.name} runs over all entries; it should run over axis {axis} alone"
+        yield Repair(instruction.slot, reduce, "wrong_axis", words, 1.1)
+
+
+def _other_broadcast(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
+    """A vector spread along the other axis of a matrix."""
+    if instruction.name not in ("mul", "div", "add", "sub", "rsub", "true_divide", "multiply"):
+        return
+    for place, source in instruction.operands:
+        value = scene.values.get(source)
+        if not isinstance(value, torch.Tensor):
+            continue
+        if value.dim() == 1:
+
+            def as_column(values: Values, scene: Scene, place=place, source=source) -> object:
+                return instruction.run(values, {place: values[source][:, None]})
+
+            words = f"a vector is spread along the wrong axis in {instruction.name}"
+            yield Repair(instruction.slot, as_column, "wrong_axis", words, 1.05)
+        elif value.dim() == 2 and 1 in value.shape and value.shape != (1, 1):
+
+            def turned(values: Values, scene: Scene, place=place, source=source) -> object:
+                return instruction.run(values, {place: values[source].mT})
+
+            words = f"a vector is spread along the wrong axis in {instruction.name}"
+            yield Repair(instruction.slot, turned, "wrong_axis", words, 0.9)
+
+
+def _other_reshape(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
+    """Rows stacked where columns are due, or the other way round."""
+    if instruction.name not in ("reshape", "view", "flatten", "ravel"):
+        return
+    source = instruction.operands[0][1]
+    before, after = scene.values.get(source), scene.values.get(instruction.slot)
+    if not isinstance(before, torch.Tensor) or not isinstance(after, torch.Tensor):
+        return
+    words = f"{instruction.name} stacks along the wrong axis"
+    if before.dim() == 2 and after.dim() == 1:
+
+        def by_columns(values: Values, scene: Scene) -> object:
+            return values[source].mT.reshape(-1)
+
+        yield Repair(instruction.slot, by_columns, "wrong_axis", words, 1.0)
+    if before.dim() == 1 and after.dim() == 2:
+
+        def from_columns(values: Values, scene: Scene) -> object:
+            rows, columns = instruction.run(values).shape
+            return values[source].reshape(columns, rows).mT
+
+        yield Repair(instruction.slot, from_columns, "wrong_axis", words, 1.0)
+
+
+def _all_samples(program: Program, instruction: Instruction, scene: Scene) -> Iterator[Repair]:
+    """One entry along an axis, where the sum over the axis is due."""
+    axis = _picked_axis(instruction)
+    source = _unbound(program, instruction) if instruction.name == "_item" else None
+    if axis is None and source is None:
+        return
+    operand = source if source is not None else instruction.operands[0][1]
+    if not isinstance(scene.values.get(operand), torch.Tensor):
+        return
+
+    def total(values: Values, scene: Scene) -> object:
+        return values[operand].sum(axis or 0)
+
+    words = "only one of the contributions is used; they have to be added"
+    yield Repair(instruction.slot, total, "missing_trace_or_sum_over_batch", words, 0.9)
+
+
+def _picked_axis(instruction: Instruction) -> int | None:
+    if instruction.name == "select":
+        return instruction.keywords.get("dim", (*instruction.arguments, 0)[1])
+    if instruction.name == "__getitem__":
+        index = instruction.arguments[1]
+        places = index if isinstance(index, tuple) else (index,)
+        whole = [p for p, i in enumerate(places) if isinstance(i, int) and not isinstance(i, bool)]
+        return whole[0] if len(whole) == 1 and None not in places and Ellipsis not in places else None
+    return None
+
+
+def _unbound(program: Program, instruction: Instruction) -> int | None:
+    maker = program.by_slot.get(instruction.operands[0][1])
+    return maker.operands[0][1] if maker is not None and maker.name == "unbind" else None
+
+
+def _reduced(scene: Scene) -> Iterator[Repair]:
+    """A gradient of more axes than the variable, summed down to its shape."""
+    assert scene.program is not None
+    last = scene.program.by_slot[scene.program.result]
+    rank = scene.returned.dim()
+    for count in range(1, rank - scene.wanted.dim() + 1):
+        for chosen in combinations(range(rank), count):
+
+            def reduce(values: Values, scene: Scene, chosen: tuple[int, ...] = chosen) -> object:
+                return last.run(values).sum(chosen)
+
+            words = "the gradient keeps the shape to which the forward spread the variable; it has to be summed"
+            yield Repair(last.slot, reduce, "broadcast_not_reduced", words, 0.9)
+    if rank == scene.wanted.dim() and rank and scene.returned.shape != scene.wanted.shape:
+        for axis in range(rank):
+            yield Repair(
+                last.slot,
+                lambda values, scene, a=axis: last.run(values).sum(a, keepdim=True),
+                "broadcast_not_reduced",
+                "the gradient keeps the shape to which the forward spread the variable; it has to be summed",
+                0.9,
+            )

@@ -1,0 +1,59 @@
+"""Signs and constant factors: a value times a rational number, or times a size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from gradwright.check.diagnosis.program import Instruction, Values
+from gradwright.check.diagnosis.repairs.sites import Site, sites
+from gradwright.check.diagnosis.scene import Repair, Scene, largest
+
+SUMS = ("add", "sub", "rsub")
+FACTORS = tuple(map(Fraction, ("2", "1/2", "4", "1/4", "3", "1/3", "3/2", "2/3", "-2", "-1/2", "8", "1/8", "6", "1/6")))
+
+
+def multiples(scene: Scene) -> Iterator[Repair]:
+    """Every value negated, dropped, or multiplied by a number."""
+    for site in sites(scene):
+        if largest(site.value) == 0:
+            continue
+        yield site.repair(lambda v: -v, "wrong_sign", f"{site.words} has the wrong sign", 1.0)
+        yield from _scaled(site)
+        yield from _sized(site, scene)
+    yield from _dropped(scene)
+
+
+def _scaled(site: Site) -> Iterator[Repair]:
+    for factor in FACTORS:
+        words = f"{site.words} has to be multiplied by {factor}"
+        cost = 1.0 + 0.02 * (factor.numerator**2 + factor.denominator) + (0.5 if factor < 0 else 0)
+        yield site.repair(lambda v, c=factor: v * float(c), "wrong_factor", words, cost)
+
+
+def _sized(site: Site, scene: Scene) -> Iterator[Repair]:
+    """Times, or divided by, the size of a dimension."""
+    for name in scene.point.sizes:
+        for power in (1, -1, 2, -2):
+            words = (
+                f"{site.words} has to be {'multiplied' if power > 0 else 'divided'} by {name}{'²' * (abs(power) > 1)}"
+            )
+
+            def make(values: dict, scene: Scene, name: str = name, power: int = power) -> object:
+                return site._made(lambda v: v * float(scene.point.sizes[name]) ** power, values)
+
+            yield Repair(site.slot, make, "wrong_factor", words, 1.2 + 0.2 * abs(power))
+
+
+def _dropped(scene: Scene) -> Iterator[Repair]:
+    """A summand left out."""
+    assert scene.program is not None
+    for instruction in scene.program.instructions:
+        if instruction.name in SUMS and len(instruction.operands) == 2:
+            for place, source in instruction.operands:
+
+                def drop(values: Values, scene: Scene, i: Instruction = instruction, p=place, s=source) -> object:
+                    return i.run(values, {p: values[s] * 0})
+
+                words = f"the summand {scene.called(source)} does not belong"
+                yield Repair(instruction.slot, drop, "extra_term", words)

@@ -1,0 +1,57 @@
+"""Factors in the wrong order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+
+from gradwright.check.diagnosis.program import Instruction, Program, Values
+from gradwright.check.diagnosis.scene import Repair, Scene
+
+PRODUCTS = ("matmul", "mm", "mv", "bmm", "dot")
+ORDERED = (*PRODUCTS, "outer", "ger", "kron", "solve")
+LONGEST = 5
+
+
+def order(scene: Scene) -> Iterator[Repair]:
+    """The factors of every product in every other order, and the operands of what does not commute swapped."""
+    assert scene.program is not None
+    for instruction in scene.program.instructions:
+        if instruction.name in ORDERED and len(instruction.operands) == 2:
+            (a, left), (b, right) = instruction.operands
+
+            def swap(values: Values, scene: Scene, i: Instruction = instruction, p=(a, left, b, right)) -> object:
+                return i.run(values, {p[0]: values[p[3]], p[2]: values[p[1]]})
+
+            words = f"the two operands of {instruction.name} have to change places"
+            yield Repair(instruction.slot, swap, "swapped_factors", words, 1.2)
+        if instruction.name in PRODUCTS:
+            yield from _reordered(scene.program, instruction)
+
+
+def _reordered(program: Program, instruction: Instruction) -> Iterator[Repair]:
+    chain = _chain(program, instruction.slot)
+    if not 3 <= len(chain) <= LONGEST:
+        return
+    for arrangement in permutations(range(len(chain))):
+        moved = sum(a != b for a, b in enumerate(arrangement))
+        if moved in (0, len(chain) + 1) or (len(chain) > 4 and moved > 2):
+            continue
+
+        def product(values: Values, scene: Scene, arrangement: tuple[int, ...] = arrangement) -> object:
+            result = values[chain[arrangement[0]]]
+            for place in arrangement[1:]:
+                result = result @ values[chain[place]]
+            return result
+
+        words = "the factors of the product stand in the wrong order"
+        yield Repair(instruction.slot, product, "swapped_factors", words, 1.0 + 0.1 * moved)
+
+
+def _chain(program: Program, slot: int) -> list[int]:
+    """The factors of a product of products, from left to right."""
+    instruction = program.by_slot.get(slot)
+    if instruction is None or instruction.name not in PRODUCTS or len(instruction.operands) != 2:
+        return [slot]
+    (_, left), (_, right) = instruction.operands
+    return [*_chain(program, left), *_chain(program, right)]

@@ -1,0 +1,60 @@
+"""Wrong powers: of an exponent that was written, and of a value as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from gradwright.check.diagnosis.program import Instruction, Values
+from gradwright.check.diagnosis.repairs.sites import Site, sites
+from gradwright.check.diagnosis.scene import Repair, Scene
+
+POWERS = (2.0, 0.5, -1.0, 3.0, -2.0, 1.5, -0.5)
+
+
+def powers(scene: Scene) -> Iterator[Repair]:
+    """Every exponent changed; every value that the cotangent does not enter raised to a power."""
+    assert scene.program is not None
+    moving = {0, *(i.slot for i in scene.program.dependents[0])}
+    for instruction in scene.program.instructions:
+        if instruction.name in ("pow", "__pow__", "matrix_power", "float_power"):
+            yield from _exponents(instruction)
+    for site in sites(scene):
+        if site.source not in moving:
+            yield from _raised(site)
+
+
+def _exponents(instruction: Instruction) -> Iterator[Repair]:
+    base, *rest = instruction.arguments
+    if not rest or not isinstance(rest[0], int | float):
+        return
+    for change in (1, -1, 2, -2, 0.5, -0.5):
+        yield _with_exponent(instruction, base, rest[0] + change, 1.0 + 0.05 * abs(change))
+    yield _with_exponent(instruction, base, -rest[0], 1.1)
+
+
+def _with_exponent(instruction: Instruction, base: object, exponent: float, cost: float) -> Repair:
+    turned = Instruction(instruction.slot, instruction.function, (base, exponent), instruction.keywords)
+
+    def raise_(values: Values, scene: Scene) -> object:
+        return turned.run(values)
+
+    words = f"the exponent {instruction.arguments[1]} should be {exponent:g}"
+    return Repair(instruction.slot, raise_, "wrong_power", words, cost)
+
+
+def _raised(site: Site) -> Iterator[Repair]:
+    if site.value.is_complex() or not site.value.is_floating_point():
+        return
+    positive = bool((site.value > 0).all())
+    for exponent in POWERS:
+        if not positive and exponent != int(exponent):
+            continue
+        words = f"{site.words} stands to the wrong power: it should be raised to {exponent:g}"
+        yield site.repair(lambda v, k=exponent: v**k, "wrong_power", words, 1.15 + 0.02 * abs(exponent))
+    if site.value.dim() == 2 and site.value.shape[0] == site.value.shape[1]:
+        words = f"{site.words} stands to the wrong power: it should be multiplied by itself"
+        yield site.repair(lambda v: v @ v, "wrong_power", words, 1.2)
+        words = f"{site.words} is due inverted"
+        yield site.repair(torch.linalg.inv, "wrong_power", words, 1.5)

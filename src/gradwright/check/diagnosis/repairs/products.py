@@ -1,0 +1,61 @@
+"""Entry-by-entry operations where the operation on matrices is due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+
+from gradwright.check.diagnosis.program import Instruction, Values
+from gradwright.check.diagnosis.scene import Repair, Scene
+
+Binary = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+BINARY: dict[str, tuple[tuple[str, Binary], ...]] = {
+    "mul": (("the matrix product", torch.matmul), ("the matrix product", lambda a, b: b @ a)),
+    "div": (
+        ("a product with the inverse", lambda a, b: a @ torch.linalg.inv(b)),
+        ("a solve", lambda a, b: torch.linalg.solve(b, a)),
+    ),
+}
+UNARY: dict[str, tuple[str, Callable[[torch.Tensor], torch.Tensor]]] = {
+    "exp": ("the exponential of the matrix", torch.linalg.matrix_exp),
+    "reciprocal": ("the inverse of the matrix", torch.linalg.inv),
+}
+SAME = {"multiply": "mul", "true_divide": "div", "divide": "div", "__mul__": "mul", "__truediv__": "div"}
+
+
+def products(scene: Scene) -> Iterator[Repair]:
+    """Every elementwise operation replaced by the one on matrices."""
+    assert scene.program is not None
+    for instruction in scene.program.instructions:
+        name = SAME.get(instruction.name, instruction.name)
+        for words, operation in BINARY.get(name, ()):
+            if len(instruction.operands) == 2:
+                yield _binary(instruction, operation, words)
+        if name in UNARY:
+            words, function = UNARY[name]
+            yield _unary(instruction, function, words)
+        if name in ("pow", "__pow__") and isinstance(instruction.arguments[1], int):
+            power = instruction.arguments[1]
+            yield _unary(instruction, lambda v, k=power: torch.linalg.matrix_power(v, k), "the power of the matrix")
+
+
+def _binary(instruction: Instruction, operation: Binary, words: str) -> Repair:
+    (_, left), (_, right) = instruction.operands
+
+    def run(values: Values, scene: Scene) -> object:
+        return operation(values[left], values[right])
+
+    text = f"{instruction.name} works entry by entry, where {words} is due"
+    return Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", text, 1.0)
+
+
+def _unary(instruction: Instruction, function: Callable[[torch.Tensor], torch.Tensor], words: str) -> Repair:
+    source = instruction.operands[0][1]
+
+    def run(values: Values, scene: Scene) -> object:
+        return function(values[source])
+
+    text = f"{instruction.name} works entry by entry, where {words} is due"
+    return Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", text, 1.0)

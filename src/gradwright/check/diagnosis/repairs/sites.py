@@ -1,0 +1,115 @@
+"""Where a recorded computation can be repaired: its values, and the operands of its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+import torch
+
+from gradwright.check.diagnosis.program import Instruction, Place, Program, Values
+from gradwright.check.diagnosis.scene import Make, Repair, Scene
+
+VIEWS = ("T", "mT", "t", "H", "mH", "transpose", "swapaxes", "permute", "adjoint")
+Change = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A value, or one operand of an operation.
+
+    Attributes:
+        slot: the value, or the result of the operation.
+        value: what stands there, at the first point.
+        source: the value that stands there, by number.
+        maker: the instruction that makes `source`; None for an input.
+        user: the operation, for an operand.
+        place: where the operand stands.
+        words: the site in words.
+        whole: whether it is the gradient that is returned.
+        viewed: whether nothing but its transpose is used.
+    """
+
+    slot: int
+    value: torch.Tensor
+    source: int
+    maker: Instruction | None
+    user: Instruction | None
+    place: Place
+    words: str
+    whole: bool = False
+    viewed: bool = False
+
+    def repair(self, change: Change, label: str, words: str, cost: float) -> Repair:
+        """The computation with this value changed."""
+        return self._repair(lambda values, scene: self._made(change, values), label, words, cost)
+
+    def replaced(self, number: int, swapped: bool, label: str, words: str, cost: float) -> Repair:
+        """The computation with a quantity of the library in the place of this value."""
+
+        def make(values: Values, scene: Scene) -> object:
+            quantity = scene.quantities[number]
+            return self._made(lambda _: quantity.mT if swapped else quantity, values)
+
+        return self._repair(make, label, words, cost)
+
+    def combined(
+        self, number: int, combine: Callable[[torch.Tensor, torch.Tensor], Any], label: str, words: str, cost: float
+    ) -> Repair:
+        """The computation with this value combined with a quantity of the library."""
+
+        def make(values: Values, scene: Scene) -> object:
+            return self._made(lambda value: combine(value, scene.quantities[number]), values)
+
+        return self._repair(make, label, words, cost)
+
+    def _repair(self, make: Make, label: str, words: str, cost: float) -> Repair:
+        return Repair(self.slot, make, label, words, cost + (0.0 if self.user is None else 0.1), self.place)
+
+    def _made(self, change: Change, values: Values) -> object:
+        if self.user is not None:
+            return self.user.run(values, {self.place: change(values[self.source])})
+        return change(values[self.slot] if self.maker is None else self.maker.run(values))
+
+
+def sites(scene: Scene) -> list[Site]:
+    """Every value, and every operand of a value that is used more than once."""
+    program = scene.program
+    assert program is not None
+    return [*_values(program, scene), *_operands(program, scene)]
+
+
+def _values(program: Program, scene: Scene) -> Iterator[Site]:
+    for slot in (*range(len(program.inputs)), *program.by_slot):
+        value = scene.values.get(slot)
+        maker = program.by_slot.get(slot)
+        if not is_number(value) or (maker is not None and maker.in_place):
+            continue
+        users = [i for i in program.instructions if slot in [source for _, source in i.operands]]
+        viewed = bool(users) and all(i.name in VIEWS for i in users)
+        whole = slot == program.result or [i.slot for i in users] == [program.result]
+        yield Site(slot, value, slot, maker, None, (), scene.called(slot), whole, viewed)
+
+
+def _operands(program: Program, scene: Scene) -> Iterator[Site]:
+    uses: dict[int, int] = {}
+    for instruction in program.instructions:
+        for _, source in instruction.operands:
+            uses[source] = uses.get(source, 0) + 1
+    for instruction in program.instructions:
+        for place, source in instruction.operands:
+            value = scene.values.get(source)
+            if uses[source] > 1 and is_number(value) and not instruction.in_place:
+                maker = program.by_slot.get(source)
+                yield Site(instruction.slot, value, source, maker, instruction, place, scene.called(source))
+
+
+def is_number(value: object) -> TypeGuard[torch.Tensor]:
+    """Whether a value is a tensor of floating-point numbers."""
+    return isinstance(value, torch.Tensor) and (value.is_floating_point() or value.is_complex())
+
+
+def is_view(site: Site) -> bool:
+    """Whether the value is the transpose of another."""
+    return site.maker is not None and site.maker.name in VIEWS

@@ -1,0 +1,130 @@
+"""Symmetric parts, triangles, diagonals: what a structured gradient keeps of a matrix, and how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from gradwright.check.diagnosis.program import Instruction, Values
+from gradwright.check.diagnosis.repairs.sites import Site, sites
+from gradwright.check.diagnosis.scene import Repair, Scene, close
+from gradwright.core.points import project_array
+
+TRIANGLES = ("tril", "triu")
+COMPARISONS = {"gt": torch.le, "lt": torch.ge, "ge": torch.lt, "le": torch.gt}
+
+
+def structure(scene: Scene) -> Iterator[Repair]:
+    """Every square matrix symmetrised or masked, every mask changed, the whole gradient projected."""
+    assert scene.program is not None
+    for site in sites(scene):
+        if site.value.dim() == 2 and site.value.shape[0] == site.value.shape[1]:
+            yield from _symmetrised(site)
+            yield from _masked(site)
+            yield from _weighted(site, site.whole)
+    for instruction in scene.program.instructions:
+        yield from _other_mask(instruction)
+    yield from _projected(scene)
+
+
+def _symmetrised(site: Site) -> Iterator[Repair]:
+    if close(site.value, site.value.mH, 1e-12):
+        return
+    words = f"the symmetric part of {site.words} is due"
+    yield site.repair(lambda v: (v + v.mH) / 2, "not_symmetrised", words, 1.05)
+    yield site.repair(lambda v: v + v.mH, "not_symmetrised", words, 2.2)
+    yield site.repair(lambda v: v + v.mH - torch.diag(v.diagonal()), "not_symmetrised", words, 1.4)
+    yield site.repair(lambda v: v.tril() + v.tril(-1).mH, "not_symmetrised", words, 1.5)
+    skew = f"the skew-symmetric part of {site.words} is due"
+    yield site.repair(lambda v: (v - v.mH) / 2, "not_symmetrised", skew, 1.2)
+    yield site.repair(lambda v: v - v.mH, "not_symmetrised", skew, 2.2)
+
+
+def _masked(site: Site) -> Iterator[Repair]:
+    kept = {
+        "the lower triangle": lambda v: v.tril(),
+        "the upper triangle": lambda v: v.triu(),
+        "what is below the diagonal": lambda v: v.tril(-1),
+        "what is above the diagonal": lambda v: v.triu(1),
+        "the diagonal": lambda v: torch.diag(v.diagonal()),
+        "what is off the diagonal": lambda v: v - torch.diag(v.diagonal()),
+        "the lower triangle with half the diagonal": lambda v: v.tril() - torch.diag(v.diagonal()) / 2,
+    }
+    for part, keep in kept.items():
+        if not close(keep(site.value), site.value, 1e-12):
+            words = f"of {site.words} only {part} may enter"
+            yield site.repair(keep, "missing_mask", words, 1.1 if "half" not in part else 1.2)
+
+
+def _weighted(site: Site, whole: bool) -> Iterator[Repair]:
+    if close(torch.diag(site.value.diagonal()), site.value, 1e-12):
+        return
+    label = "doubled_off_diagonal" if whole else "wrong_factor"
+    words = f"the off-diagonal entries of {site.words} are twice too large"
+    yield site.repair(lambda v: (v + torch.diag(v.diagonal())) / 2, label, words, 1.0 if whole else 1.3)
+    words = f"the diagonal of {site.words} has to be halved"
+    yield site.repair(lambda v: v - torch.diag(v.diagonal()) / 2, "wrong_factor", words, 1.0)
+    words = f"the diagonal of {site.words} has to be doubled"
+    yield site.repair(lambda v: v + torch.diag(v.diagonal()), "wrong_factor", words, 1.1)
+
+
+def _other_mask(instruction: Instruction) -> Iterator[Repair]:
+    if instruction.name in TRIANGLES:
+        yield from _other_triangle(instruction)
+    if instruction.name in COMPARISONS:
+        opposite = COMPARISONS[instruction.name]
+        turned = Instruction(instruction.slot, opposite, instruction.arguments, instruction.keywords)
+        words = "the comparison selects the opposite entries"
+        yield Repair(instruction.slot, lambda values, scene: turned.run(values), "wrong_mask", words)
+    if instruction.name == "where" and len(instruction.arguments) == 3:
+        condition, yes, no = instruction.arguments
+        swapped = Instruction(instruction.slot, instruction.function, (condition, no, yes), instruction.keywords)
+        words = "the two branches of where have to change places"
+        yield Repair(instruction.slot, lambda values, scene: swapped.run(values), "wrong_mask", words)
+
+
+def _other_triangle(instruction: Instruction) -> Iterator[Repair]:
+    source = instruction.operands[0][1]
+
+    def other(values: Values, scene: Scene, name: str, offset: int) -> object:
+        return getattr(torch, name)(values[source], offset)
+
+    for name in TRIANGLES:
+        for offset in (-1, 0, 1):
+            words = f"the mask {instruction.name} selects the wrong entries: it should be {name}(…, {offset})"
+            yield Repair(
+                instruction.slot,
+                lambda values, scene, n=name, o=offset: other(values, scene, n, o),
+                "wrong_mask",
+                words,
+                1.0 + 0.05 * (offset != 0),
+            )
+    words = f"the mask {instruction.name} does not belong"
+    yield Repair(instruction.slot, lambda values, scene: values[source], "wrong_mask", words, 1.2)
+
+
+_OF_FACT = (
+    (("unitary", "stiefel"), "missing_projection", "the component normal to the set has to be removed"),
+    (("diagonal", "lower", "upper"), "missing_mask", "the entries outside the declared pattern have to be zero"),
+    (("skew",), "not_symmetrised", "the variable is skew-symmetric, and the gradient is not"),
+    (("symmetric", "hermitian"), "not_symmetrised", "the variable is symmetric, and the gradient is not"),
+)
+
+
+def _projected(scene: Scene) -> Iterator[Repair]:
+    """The whole gradient projected on the tangent space of the variable's set."""
+    facts = scene.point.truth.signature.symbol(scene.name).facts
+    assert scene.program is not None
+    last = scene.program.by_slot[scene.program.result]
+    for names, label, words in _OF_FACT:
+        if set(names) & facts:
+            yield Repair(last.slot, lambda values, s: _tangent(last.run(values), s), label, words, 0.9)
+            return
+
+
+def _tangent(value: torch.Tensor, scene: Scene) -> torch.Tensor:
+    facts = scene.point.truth.signature.symbol(scene.name).facts
+    projected = project_array(value.numpy(), facts, scene.point.values[scene.name])
+    return torch.from_numpy(np.array(projected, copy=True))

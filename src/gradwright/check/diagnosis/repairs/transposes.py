@@ -1,0 +1,85 @@
+"""Transposes, adjoint operators and conjugates that are missing or too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from gradwright.check.diagnosis.program import Instruction
+from gradwright.check.diagnosis.repairs.sites import Site, is_view, sites
+from gradwright.check.diagnosis.scene import Repair, Scene, close
+
+REVERSED = {"cumsum", "logcumsumexp"}
+
+
+def transposes(scene: Scene) -> Iterator[Repair]:
+    """Every matrix transposed, every complex value conjugated, every running sum reversed."""
+    assert scene.program is not None
+    for site in sites(scene):
+        yield from _turned(site, scene, 0.6 if site.whole else 0.0)
+        yield from _conjugated(site)
+    for instruction in scene.program.instructions:
+        yield from _adjoint_operator(instruction)
+
+
+def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
+    if site.value.dim() < 2 or site.viewed or close(site.value, site.value.mT, 1e-12):
+        return
+    due = scene.called(site.source, swapped=True)
+    if is_view(site):
+        words = f"{site.words} stands where {due} is due: it must not be transposed"
+        yield site.repair(lambda v: v.mT, "extra_transpose", words, 1.0 + extra)
+        if site.value.is_complex():
+            yield site.repair(lambda v: v.mH, "extra_transpose", words, 1.3 + extra)
+        return
+    words = f"{site.words} stands where {due} is due: a transpose is missing"
+    if site.value.is_complex():
+        yield site.repair(lambda v: v.mH, "missing_transpose", words, 1.1 + extra)
+    yield site.repair(lambda v: v.mT, "missing_transpose", words, 1.0 + extra)
+
+
+def _conjugated(site: Site) -> Iterator[Repair]:
+    if site.value.is_complex():
+        yield site.repair(torch.conj, "missing_conj", f"{site.words} has to be conjugated", 1.0)
+
+
+def _adjoint_operator(instruction: Instruction) -> Iterator[Repair]:
+    if instruction.name in REVERSED:
+        axis = instruction.keywords.get("dim", (*instruction.arguments, 0)[1])
+
+        def reverse(values: dict, scene: Scene, i: Instruction = instruction, axis: int = axis) -> object:
+            place, source = i.operands[0]
+            return i.run(values, {place: values[source].flip(axis)}).flip(axis)
+
+        words = f"{instruction.name} has to run from the other end: its adjoint is due"
+        yield Repair(instruction.slot, reverse, "missing_transpose", words)
+    if instruction.name in ("roll",):
+        yield from _rolled_back(instruction)
+    if instruction.name == "solve_triangular":
+        yield from _other_triangle(instruction)
+
+
+def _rolled_back(instruction: Instruction) -> Iterator[Repair]:
+    shifts = instruction.keywords.get("shifts", (*instruction.arguments, 1)[1])
+    back = tuple(-s for s in shifts) if isinstance(shifts, tuple) else -shifts
+    keywords = {k: v for k, v in instruction.keywords.items() if k not in ("shifts",)}
+    arguments = (instruction.arguments[0], back, *instruction.arguments[2:])
+    turned = Instruction(instruction.slot, instruction.function, arguments, keywords)
+    words = "roll has to go the other way: its adjoint is due"
+    yield Repair(instruction.slot, lambda values, scene: turned.run(values), "missing_transpose", words)
+
+
+def _other_triangle(instruction: Instruction) -> Iterator[Repair]:
+    """A triangular system with the transposed matrix, which is triangular on the other side."""
+    upper = not instruction.keywords.get("upper", False)
+    turned = Instruction(
+        instruction.slot, instruction.function, instruction.arguments, {**instruction.keywords, "upper": upper}
+    )
+    place, source = instruction.operands[0]
+
+    def solve(values: dict, scene: Scene) -> object:
+        return turned.run(values, {place: values[source].mH})
+
+    words = "the triangular system has to be solved with the transposed matrix"
+    yield Repair(instruction.slot, solve, "missing_transpose", words)

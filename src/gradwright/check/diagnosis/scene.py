@@ -1,0 +1,162 @@
+"""One point, with everything that is known there: the user's values, the right ones, the quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+
+import numpy as np
+import torch
+
+from gradwright.check.diagnosis.library import Library
+from gradwright.check.diagnosis.notation import Printer
+from gradwright.check.diagnosis.program import Place, Program, Values
+from gradwright.check.truth import Point
+
+CLOSE = 1e-8
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A point of the diagnosis.
+
+    Attributes:
+        point: the point.
+        name: the variable whose gradient is wrong.
+        inputs: the cotangent and the inputs, as tensors.
+        returned: the gradient that the user's code returns there.
+        program: the user's computation, where it could be recorded.
+        library: the quantities of the expression.
+    """
+
+    point: Point
+    name: str
+    inputs: Mapping[str, torch.Tensor]
+    returned: torch.Tensor
+    program: Program | None
+    library: Library
+
+    @cached_property
+    def wanted(self) -> torch.Tensor:
+        """The right gradient."""
+        return torch.from_numpy(np.array(self.point.gradients[self.name], copy=True))
+
+    @cached_property
+    def quantities(self) -> list[torch.Tensor]:
+        """The values of the library's quantities."""
+        return self.library.values(self.point)
+
+    @cached_property
+    def values(self) -> Values:
+        """The values of the user's program."""
+        assert self.program is not None
+        return self.program.run(self.inputs)
+
+    @cached_property
+    def names(self) -> Printer:
+        """The user's values in words."""
+        assert self.program is not None
+        return Printer(self.program)
+
+    def recognised(self, value: torch.Tensor) -> tuple[int, bool] | None:
+        """The quantity that a value equals, and whether it equals its transpose."""
+        for number, quantity in enumerate(self.quantities):
+            if close(value, quantity):
+                return number, False
+        for number, quantity in enumerate(self.quantities):
+            if value.dim() == quantity.dim() == 2 and close(value, quantity.mT):
+                return number, True
+        return None
+
+    def called(self, slot: int, swapped: bool = False) -> str:
+        """What a value, or its transpose, is called: the quantity that it equals, else as it was computed."""
+        assert self.program is not None
+        if slot == self.program.result:
+            return "the whole gradient"
+        value = self.values[slot]
+        known = self.recognised(value) if slot not in range(len(self.program.inputs)) else None
+        if known is not None:
+            quantity = self.library.quantities[known[0]]
+            return quantity.transposed_name if known[1] != swapped else quantity.name
+        text = self.names.text(slot)
+        simple = text.isidentifier() or (text.endswith(")") and text.count("(") == 1 and " " not in text)
+        return (f"{text}ᵀ" if simple else f"({text})ᵀ") if swapped else text
+
+    @cached_property
+    def real(self) -> bool:
+        """Whether the variable is real, so that only the real part of a gradient counts."""
+        return not self.wanted.is_complex()
+
+
+Make = Callable[[Values, Scene], object]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One value of the program made otherwise.
+
+    Attributes:
+        slot: the value.
+        make: its new value, from those before it and the scene.
+        label: the defect that this repairs.
+        words: what is wrong, in words.
+        cost: how unlikely the mistake is, beside others that would explain the same.
+        place: the operand of the instruction at `slot` that is meant, if it is one.
+    """
+
+    slot: int
+    make: Make
+    label: str
+    words: str
+    cost: float = 1.0
+    place: Place = ()
+
+
+def close(left: torch.Tensor, right: torch.Tensor, tolerance: float = CLOSE) -> bool:
+    """Whether two tensors have one shape and agree to rounding, relative to their size."""
+    if left.shape != right.shape:
+        return False
+    scale = max(largest(left), largest(right), 1e-12)
+    return isfinite(scale) and largest(left - right) <= tolerance * scale
+
+
+def largest(value: torch.Tensor) -> float:
+    """The largest magnitude; NaN counts as infinite."""
+    if not value.numel():
+        return 0.0
+    found = float(value.abs().max())
+    return found if found == found else float("inf")
+
+
+def attempt(scene: Scene, *repairs: Repair) -> torch.Tensor | None:
+    """The user's gradient with some values made otherwise; None where that cannot be computed."""
+    program = scene.program
+    assert program is not None
+    try:
+        with torch.no_grad():
+            values = _rerun(program, scene, {repair.slot: repair for repair in repairs})
+    except Exception:  # whatever the patched operation raises: then this is no repair
+        return None
+    found = values[program.result]
+    if not isinstance(found, torch.Tensor):
+        return None
+    return found.real if scene.real and found.is_complex() else found
+
+
+def _rerun(program: Program, scene: Scene, repairs: Mapping[int, Repair]) -> Values:
+    first = min(repairs)
+    if program.pure and len(repairs) == 1:
+        values = dict(scene.values)
+        values[first] = repairs[first].make(values, scene)
+        for instruction in program.dependents[first]:
+            values[instruction.slot] = instruction.run(values)
+        return values
+    values = program.start(scene.inputs)
+    for slot in [slot for slot in values if slot in repairs]:
+        values[slot] = repairs[slot].make(values, scene)
+    for instruction in program.instructions:
+        slot = instruction.slot
+        values[slot] = repairs[slot].make(values, scene) if slot in repairs else instruction.run(values)
+    return values

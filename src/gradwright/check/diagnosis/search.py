@@ -1,0 +1,156 @@
+"""The search for a mistake that explains what the user's code returns."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from gradwright.check.diagnosis.mutants.detached import detached
+from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.diagnosis.mutants.terms import other_arguments, terms
+from gradwright.check.diagnosis.mutants.whole import whole
+from gradwright.check.diagnosis.repairs.axes import axes
+from gradwright.check.diagnosis.repairs.multiples import multiples
+from gradwright.check.diagnosis.repairs.order import order
+from gradwright.check.diagnosis.repairs.powers import powers
+from gradwright.check.diagnosis.repairs.products import products
+from gradwright.check.diagnosis.repairs.quantities import multiplied, projected, replaced
+from gradwright.check.diagnosis.repairs.structure import structure
+from gradwright.check.diagnosis.repairs.transposes import transposes
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close
+from gradwright.check.truth import Truth
+from gradwright.errors import GradwrightError
+
+REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
+    transposes, multiples, order, structure, replaced, multiplied, projected, powers, axes, products,
+)  # fmt: skip
+MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (whole, detached, terms, other_arguments)
+PAIR = 1.0
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One or two mistakes that together give what the user's code returns.
+
+    Attributes:
+        mutant: a mistake in the formula, if there is one.
+        repairs: what has to be put right in the user's computation.
+    """
+
+    mutant: Mutant | None
+    repairs: tuple[Repair, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Mutant | Repair, ...]:
+        """The mistakes."""
+        return (*((self.mutant,) if self.mutant else ()), *self.repairs)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the mistakes, each once."""
+        return tuple(dict.fromkeys(part.label for part in self.parts))
+
+    @property
+    def words(self) -> str:
+        """The mistakes in words."""
+        return "; ".join(part.words for part in self.parts)
+
+    @cached_property
+    def cost(self) -> float:
+        """How unlikely it is: the sum of its mistakes' costs, and more where there are two."""
+        return sum(part.cost for part in self.parts) + PAIR * (len(self.parts) - 1)
+
+
+def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanation]:
+    """What explains the user's gradient at every scene, the simplest first."""
+    formulas = [(m, v) for m, v in _formulas(truth, name, scenes[0])]
+    singles = [Explanation(m) for m, value in formulas if close(value, scenes[0].returned)]
+    found = _confirmed(singles, truth, scenes)
+    computations = list(_computations(scenes[0]))
+    repaired = [Explanation(None, (r,)) for r, value in computations if close(value, scenes[0].wanted)]
+    found += _confirmed(repaired, truth, scenes)
+    if not found:
+        found = _confirmed(_meeting(formulas, computations), truth, scenes)
+    return sorted(found, key=lambda e: e.cost)
+
+
+def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, torch.Tensor]]:
+    for family in MUTANTS:
+        for mutant in family(truth, name):
+            value = _value(mutant, scene)
+            if value is not None:
+                yield mutant, value
+
+
+def _value(mutant: Mutant, scene: Scene) -> torch.Tensor | None:
+    try:
+        array = scene.point.evaluate(mutant.node)[0]
+    except (GradwrightError, ArithmeticError, ValueError, np.linalg.LinAlgError):
+        return None
+    return torch.from_numpy(np.array(array, copy=True))
+
+
+def _computations(scene: Scene) -> Iterator[tuple[Repair, torch.Tensor]]:
+    if scene.program is None:
+        return
+    for family in REPAIRS:
+        for repair in family(scene):
+            value = attempt(scene, repair)
+            if value is not None:
+                yield repair, value
+
+
+def _meeting(
+    formulas: Sequence[tuple[Mutant, torch.Tensor]], computations: Sequence[tuple[Repair, torch.Tensor]]
+) -> list[Explanation]:
+    """The pairs of a mutant and a repair that have the same value."""
+    keyed = sorted(((_key(value), place) for place, (_, value) in enumerate(formulas)), key=lambda pair: pair[0])
+    keys = [key for key, _ in keyed]
+    found: list[Explanation] = []
+    for repair, value in computations:
+        if not bool(value.any()):
+            continue
+        key = _key(value)
+        margin = CLOSE * max(abs(key), 1e-6)
+        place = bisect_left(keys, key - margin)
+        while place < len(keys) and keys[place] <= key + margin:
+            mutant, other = formulas[keyed[place][1]]
+            if close(value, other):
+                found.append(Explanation(mutant, (repair,)))
+            place += 1
+    return found
+
+
+def _key(value: torch.Tensor) -> float:
+    """A number that equal tensors share."""
+    flat = torch.view_as_real(value.resolve_conj()).reshape(-1) if value.is_complex() else value.reshape(-1)
+    weights = np.random.default_rng(7).normal(size=flat.numel())
+    return float(flat.double() @ torch.from_numpy(weights)) if flat.numel() else 0.0
+
+
+def _confirmed(candidates: Sequence[Explanation], truth: Truth, scenes: Sequence[Scene]) -> list[Explanation]:
+    return [e for e in candidates if _holds_at(e, scenes)]
+
+
+def _holds_at(explanation: Explanation, scenes: Sequence[Scene]) -> bool:
+    """Whether it holds at all scenes; a repair, at those at which the code ran the same operations."""
+    if not explanation.repairs:
+        return all(_holds(explanation, scene) for scene in scenes[1:])
+    alike = [scene for scene in scenes[1:] if _alike(scene, scenes[0])]
+    return bool(alike) and all(_holds(explanation, scene) for scene in alike)
+
+
+def _alike(scene: Scene, other: Scene) -> bool:
+    return scene.program is not None and other.program is not None and scene.program.skeleton == other.program.skeleton
+
+
+def _holds(explanation: Explanation, scene: Scene) -> bool:
+    """Whether the mutant, or the right gradient, is what the repaired computation gives there."""
+    wanted = scene.wanted if explanation.mutant is None else _value(explanation.mutant, scene)
+    got = attempt(scene, *explanation.repairs) if explanation.repairs else scene.returned
+    return wanted is not None and got is not None and close(got, wanted, 10 * CLOSE)

@@ -1,0 +1,157 @@
+"""How a function behaves beside its numbers: batches, precision, strides, memory, and input that does not fit."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Iterator, Mapping
+
+import torch
+
+from gradwright.check.report import Finding, held, note, wrong
+from gradwright.check.subject import Subject, Unusable
+from gradwright.check.truth import Point
+
+CALLS = 10
+SINGLE = {torch.float64: torch.float32, torch.complex128: torch.complex64}
+LOOSE = 1e-3
+TIGHT = 1e-8
+
+
+def properties(subject: Subject, points: list[Point]) -> Iterator[Finding]:
+    """Everything that is tried of a function whose numbers are right."""
+    yield _strides(subject, points[0])
+    yield _precision(subject, points[0])
+    if subject.forward is None or subject.backward is not None:
+        return
+    yield _batch(subject, points)
+    if subject.node is not None:
+        yield _memory(subject, points[0])
+    guarded = _guard(subject, points[0])
+    if guarded is not None:
+        yield guarded
+
+
+def _strides(subject: Subject, point: Point) -> Finding:
+    """The same numbers where inputs and cotangent are not contiguous."""
+    question = "non-contiguous tensors"
+    inputs = {name: _strided(value) for name, value in point.inputs.items()}
+    try:
+        found = subject.gradients(_strided(point.tensors[point.truth.cotangent.name]), inputs)
+    except Unusable as problem:
+        words = f"it fails on tensors that are transposed or sliced, as PyTorch passes them: {problem}"
+        return note(question, words) if subject.backward is not None else wrong(question, words)
+    if not _agree(found, point.gradients):
+        return wrong(question, "the gradient is silently wrong when a tensor is not contiguous")
+    return held(question, "the same gradients")
+
+
+def _strided(value: torch.Tensor) -> torch.Tensor:
+    """The same entries, every second one of a larger tensor."""
+    if not value.dim():
+        return value
+    spread = torch.zeros((*value.shape[:-1], 2 * value.shape[-1]), dtype=value.dtype)
+    spread[..., ::2] = value
+    return spread[..., ::2]
+
+
+def _precision(subject: Subject, point: Point) -> Finding:
+    """Single precision in, single precision out."""
+    question = "precision"
+    inputs = {name: value.to(SINGLE[value.dtype]) for name, value in point.inputs.items()}
+    cotangent = point.tensors[point.truth.cotangent.name]
+    try:
+        found = subject.gradients(cotangent.to(SINGLE[cotangent.dtype]), inputs)
+    except Unusable as problem:
+        return note(question, f"it does not take float32: {problem}")
+    kinds = {value.dtype for value in found.values()}
+    if not kinds <= set(SINGLE.values()):
+        return note(question, f"float32 goes in and {', '.join(map(str, kinds))} comes out".replace("torch.", ""))
+    if not _agree(found, point.gradients, LOOSE):
+        return note(question, "in float32 the gradient is off by more than a thousandth")
+    return held(question, "float32 stays float32")
+
+
+def _batch(subject: Subject, points: list[Point]) -> Finding:
+    """A leading axis with two points."""
+    question = "batches"
+    first = points[0]
+    second = next((p for p in points[1:] if p.sizes == first.sizes), first)
+    stacked = {name: torch.stack([first.inputs[name], second.inputs[name]]) for name in first.inputs}
+    key = first.truth.cotangent.name
+    cotangent = torch.stack([first.tensors[key], second.tensors[key]])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = subject.value(stacked)
+            if value.shape != cotangent.shape or not _same(value, [first.value, second.value]):
+                return note(question, "it does not take a leading batch axis")
+            found = subject.gradients(cotangent, stacked)
+    except Unusable as problem:
+        return note(question, f"it does not take a leading batch axis: {problem}")
+    for name, value in found.items():
+        if not _same(value, [first.gradients[name], second.gradients[name]]):
+            words = f"the forward takes a leading batch axis, but the gradient of {name} is then silently wrong"
+            return wrong(question, words)
+    return held(question, "a leading batch axis works, forward and backward")
+
+
+def _memory(subject: Subject, point: Point) -> Finding:
+    """The tensors that stay alive after some calls and a collection."""
+    question = "memory"
+    _calls(subject, point, 2)
+    before = _alive()
+    _calls(subject, point, CALLS)
+    kept = _alive() - before
+    if kept >= CALLS:
+        words = (
+            f"{kept / CALLS:g} tensor(s) are kept for ever by each call: save with ctx.save_for_backward, not as an "
+            f"attribute of ctx"
+        )
+        return wrong(question, words, f"{kept} tensors more after {CALLS} calls")
+    return held(question, "nothing is kept after a call", f"{max(kept, 0)} tensors more after {CALLS} calls")
+
+
+def _calls(subject: Subject, point: Point, count: int) -> None:
+    cotangent = point.tensors[point.truth.cotangent.name]
+    for _ in range(count):
+        try:
+            subject.gradients(cotangent, point.inputs)
+        except Unusable:
+            return
+
+
+def _alive() -> int:
+    gc.collect()
+    return sum(isinstance(item, torch.Tensor) for item in gc.get_objects())
+
+
+def _guard(subject: Subject, point: Point) -> Finding | None:
+    """A matrix that should be square and is not."""
+    square = next((s for s in point.truth.signature.symbols if s.rank == 2 and s.shape[0] == s.shape[1]), None)
+    if square is None:
+        return None
+    question = "input that does not fit"
+    inputs = {**point.inputs, square.name: torch.cat([point.inputs[square.name]] * 2, dim=1)}
+    try:
+        subject.value(inputs)
+    except Unusable as problem:
+        return held(question, f"a {square.name} that is not square is refused", str(problem))
+    return note(question, f"a {square.name} that is not square is accepted without a word")
+
+
+def _agree(found: Mapping[str, torch.Tensor], want: Mapping[str, object], tolerance: float = TIGHT) -> bool:
+    return all(_near(value, torch.as_tensor(want[name]), tolerance) for name, value in found.items())
+
+
+def _same(value: torch.Tensor, parts: list[object]) -> bool:
+    return _near(value, torch.stack([torch.as_tensor(part) for part in parts]), TIGHT)
+
+
+def _near(got: torch.Tensor, want: torch.Tensor, tolerance: float) -> bool:
+    if got.shape != want.shape:
+        return False
+    wide = got.detach().to(torch.complex128 if want.is_complex() or got.is_complex() else torch.float64)
+    scale = max(float(want.abs().max()) if want.numel() else 0.0, 1e-9)
+    gap = float((wide - want).abs().max()) if want.numel() else 0.0
+    return gap <= tolerance * scale

@@ -1,0 +1,220 @@
+"""The check itself: the questions in their order, each answered by a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from gradwright.check.diagnosis.diagnose import diagnosed
+from gradwright.check.properties import properties
+from gradwright.check.report import Finding, Report, held, note, worst, wrong
+from gradwright.check.second_order import second_order
+from gradwright.check.subject import Subject, Unusable
+from gradwright.check.truth import Point, Truth, difference, usable_points
+
+POINTS = 3
+TOLERANCE = 1e-7
+SINGLE_TOLERANCE = 2e-4
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The points at which the function could be tried, with what it returned there.
+
+    Attributes:
+        points: where.
+        gradients: the gradients that it returned, point by point.
+        single: whether it computes in single precision.
+    """
+
+    points: list[Point]
+    gradients: list[dict[str, torch.Tensor]]
+    single: bool = False
+
+    @property
+    def tolerance(self) -> float:
+        """How far numbers may be off."""
+        return SINGLE_TOLERANCE if self.single else TOLERANCE
+
+
+def examine(
+    subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, progress: Progress = lambda stage: None
+) -> Report:
+    """Check a function with its gradient against an expression.
+
+    Args:
+        subject: the function.
+        truth: the expression.
+        sizes: the sizes of the user's example inputs, used where other sizes do not work.
+        progress: told what is being done.
+    """
+    title = f"{subject.title} as {truth.text}, by {', '.join(truth.wrt)}"
+    return Report(title, tuple(_findings(subject, truth, sizes, progress)))
+
+
+def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, progress: Progress) -> Iterator[Finding]:
+    progress("deriving the right gradient")
+    tried, findings = _tried(subject, truth, sizes)
+    yield from findings
+    if tried is None:
+        return
+    forward = _forward(subject, tried) if subject.forward is not None else None
+    if forward is not None:
+        yield forward
+    progress("comparing the gradients")
+    backward = [_backward(subject, name, tried, progress) for name in truth.wrt]
+    yield from backward
+    if worst(backward) or tried.single or (forward is not None and worst([forward])):
+        return
+    progress("differentiating again")
+    yield from (second_order(subject, name, tried.points[0]) for name in truth.wrt)
+    progress("trying batches, precision, strides and memory")
+    yield from properties(subject, tried.points)
+
+
+Domain = tuple[str, Mapping[str, str]]
+
+
+def _tried(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None) -> tuple[Tried | None, list[Finding]]:
+    """The function at generic points; where it fails there, at points of a narrower set, with a finding."""
+    first: Unusable | None = None
+    existed = False
+    for words, domain in _domains(truth):
+        for given in (None, sizes) if sizes else (None,):
+            points = list(usable_points(truth, POINTS, given, domain))
+            if not points:
+                continue
+            existed = True
+            try:
+                tried = _at(subject, points)
+            except Unusable as problem:
+                first = first or problem
+                if problem.cause is None:
+                    return None, [wrong("a first call", str(problem))]
+                continue
+            return tried, _restricted(words, first, tried)
+    if not existed:
+        needs = "declare what it needs of its variables, such as 'positive' or 'spd'"
+        return None, [wrong("generic points", f"the expression has no value at generic points: {needs}")]
+    assert first is not None
+    return None, [wrong("a first call", f"{first}, at every point that was tried")]
+
+
+def _domains(truth: Truth) -> Iterator[Domain]:
+    """The declared set; then narrower ones, for a function that fails there."""
+    yield "", {}
+    symbols = truth.signature.symbols
+    yield "with positive entries", {s.name: "positive" for s in symbols if s.rank < 2 and s.real}
+    square = {s.name: "spd" for s in symbols if s.rank == 2 and s.shape[0] == s.shape[1]}
+    yield "with positive definite matrices", square
+    yield (
+        "with positive entries and positive definite matrices",
+        {s.name: square.get(s.name, "positive") for s in symbols if s.real},
+    )
+
+
+def _restricted(words: str, problem: Unusable | None, tried: Tried) -> list[Finding]:
+    found: list[Finding] = []
+    if tried.single:
+        found.append(note("precision", "the function takes float32 only, and was tried in that"))
+    if words and problem is not None:
+        text = f"{problem}, at generic points; {words} it works: declare that ('positive', 'spd'), or handle the rest"
+        found.append(wrong("generic points", text))
+    elif words:
+        text = f"the expression has a value only {words}; it was tried there (declare it to say so)"
+        found.append(note("generic points", text))
+    elif problem is not None:
+        found.append(note("generic points", f"it works at the sizes of the example only: {problem}"))
+    return found
+
+
+def _at(subject: Subject, points: list[Point]) -> Tried:
+    """The gradients at some points, in double or else in single precision."""
+    try:
+        found = [_gradients(subject, point, False) for point in points]
+        single = all(value.dtype in (torch.float32, torch.complex64) for g in found for value in g.values())
+        return Tried(points, [{n: _wide(v) for n, v in g.items()} for g in found], single)
+    except Unusable as problem:
+        if problem.cause is None or not _is_about_precision(problem):
+            raise
+        return Tried(points, [{n: _wide(v) for n, v in _gradients(subject, p, True).items()} for p in points], True)
+
+
+def _is_about_precision(problem: Unusable) -> bool:
+    text = str(problem).lower()
+    return any(word in text for word in ("dtype", "float", "double", "half", "scalar type"))
+
+
+def _gradients(subject: Subject, point: Point, single: bool) -> dict[str, torch.Tensor]:
+    cotangent, inputs = point.tensors[point.truth.cotangent.name], point.inputs
+    if single:
+        cotangent, inputs = _narrow(cotangent), {n: _narrow(v) for n, v in inputs.items()}
+    first = subject.gradients(cotangent.clone(), {n: v.clone() for n, v in inputs.items()})
+    again = subject.gradients(cotangent.clone(), {n: v.clone() for n, v in inputs.items()})
+    for name, value in first.items():
+        if value.shape != again[name].shape or not _repeats(value, again[name]):
+            raise Unusable(f"the gradient of {name} is another at every call with the same inputs: it is random")
+    return {name: value.detach().resolve_conj() for name, value in first.items()}
+
+
+def _repeats(left: torch.Tensor, right: torch.Tensor) -> bool:
+    return bool(torch.allclose(left.detach(), right.detach(), rtol=1e-6, atol=1e-9, equal_nan=True))
+
+
+def _narrow(value: torch.Tensor) -> torch.Tensor:
+    return value.to(torch.complex64 if value.is_complex() else torch.float32)
+
+
+def _wide(value: torch.Tensor) -> torch.Tensor:
+    return value.to(torch.complex128 if value.is_complex() else torch.float64)
+
+
+def _forward(subject: Subject, tried: Tried) -> Finding:
+    """Whether the forward is the stated expression."""
+    question = "forward"
+    errors: list[float] = []
+    for point in tried.points:
+        inputs = {n: _narrow(v) for n, v in point.inputs.items()} if tried.single else point.inputs
+        try:
+            value = subject.value({n: v.clone() for n, v in inputs.items()}).detach()
+            again = subject.value({n: v.clone() for n, v in inputs.items()}).detach()
+        except Unusable as problem:
+            return wrong(question, str(problem))
+        if value.shape != again.shape or not _repeats(value, again):
+            return wrong(question, "it gives another value at every call with the same inputs: it is random")
+        got = _wide(value).numpy()
+        if got.shape != np.shape(point.value):
+            return wrong(question, f"it has the shape {got.shape}, and {point.truth.text} has {np.shape(point.value)}")
+        errors.append(difference(got, point.value))
+    evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
+    if max(errors) > tried.tolerance:
+        return wrong(question, f"it is not {tried.points[0].truth.text}", evidence)
+    return held(question, f"it is {tried.points[0].truth.text}", evidence)
+
+
+def _backward(subject: Subject, name: str, tried: Tried, progress: Progress) -> Finding:
+    """Whether the gradient of one variable is right; if not, what is wrong."""
+    returned = [gradients[name] for gradients in tried.gradients]
+    errors = [_error(got, point.gradients[name]) for got, point in zip(returned, tried.points, strict=True)]
+    evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
+    if max(errors) <= tried.tolerance:
+        return held(f"backward of {name}", f"the gradient of {name} is right", evidence)
+    progress(f"looking for what is wrong with the gradient of {name}")
+    return diagnosed(subject, name, tried.points, returned, evidence)
+
+
+def _error(got: torch.Tensor, want: object) -> float:
+    """The relative error; a gradient that PyTorch sums down to the variable's shape counts as that sum."""
+    expected = np.asarray(want)
+    array = got
+    if tuple(got.shape) != expected.shape:
+        try:
+            array = got.sum_to_size(expected.shape)
+        except RuntimeError:
+            return float("inf")
+    kept = array.real if array.is_complex() and not np.iscomplexobj(expected) else array
+    return difference(kept.numpy(), expected)

@@ -1,0 +1,109 @@
+"""Whether a right gradient can be differentiated again, by every input and by the cotangent.
+
+⟨H, backward(G, X, …)⟩ is differentiated by PyTorch and compared, input by input, with fourth-order
+central differences of the right gradient along random directions of the declared sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from gradwright.check.report import Finding, held, wrong
+from gradwright.check.subject import Subject, Unusable, first_line
+from gradwright.check.truth import Point
+from gradwright.core.arithmetic import Array
+from gradwright.core.facts import Facts
+from gradwright.core.points import tangent_direction
+
+STEP = 1e-3
+TOLERANCE = 1e-5
+
+
+def second_order(subject: Subject, name: str, point: Point) -> Finding:
+    """Differentiate the gradient of one variable again."""
+    question = f"second derivative, of the gradient of {name}"
+    generator = np.random.default_rng(3)
+    weights = _like(point.gradients[name], generator)
+    try:
+        slopes = _slopes(subject, name, point, weights)
+    except Unusable as problem:
+        return _broken(question, str(problem))
+    except RuntimeError as error:
+        return _broken(question, f"differentiating it raises {type(error).__name__}: {first_line(error)}")
+    missed: dict[str, float] = {}
+    for symbol in (point.truth.cotangent, *point.truth.signature.symbols):
+        if {"stiefel", "unitary"} & symbol.facts:
+            continue
+        move = _direction(symbol.name, symbol.facts, point, generator)
+        want = _difference(name, point, symbol.name, move, weights)
+        got = _inner(slopes[symbol.name], move)
+        missed[symbol.name] = abs(got - want) / max(abs(got), abs(want), 1e-3)
+    bad = {key: value for key, value in missed.items() if value > TOLERANCE}
+    if bad:
+        return _broken(question, f"its derivative by {' and '.join(bad)} is wrong", max(bad.values()))
+    evidence = f"against central differences, relative error {max(missed.values(), default=0):.1e}"
+    return held(question, f"it can be differentiated again, by {', '.join(missed)}", evidence)
+
+
+def _broken(question: str, words: str, error: float | None = None) -> Finding:
+    text = (
+        f"the numbers of the gradient are right, but it cannot be differentiated again: {words}; a value that it "
+        f"uses is detached, or was computed where PyTorch does not look"
+    )
+    evidence = "" if error is None else f"against central differences, relative error {error:.1e}"
+    return wrong(question, text, evidence, labels=("second_order_only",))
+
+
+def _slopes(subject: Subject, name: str, point: Point, weights: Array) -> dict[str, Array]:
+    """PyTorch's derivative of ⟨H, gradient⟩ by the cotangent and by every input; zero where there is none."""
+    leaves = subject.leaves(point.inputs, all_inputs=True)
+    key = point.truth.cotangent.name
+    cotangent = point.tensors[key].detach().clone().requires_grad_(True)
+    if subject.backward is not None:
+        gradient = subject.unchecked(cotangent, leaves)[name]
+    else:
+        value = subject.value(leaves)
+        (gradient,) = torch.autograd.grad(value, [leaves[name]], cotangent, create_graph=True, allow_unused=True)
+    if gradient is None or not gradient.requires_grad:
+        raise Unusable("PyTorch sees no dependence of it on anything")
+    tensors = {key: cotangent, **leaves}
+    loss = (torch.from_numpy(np.conj(weights)).reshape(gradient.shape) * gradient).real.sum()
+    found = torch.autograd.grad(loss, list(tensors.values()), allow_unused=True)
+    return {
+        given: np.zeros(value.shape) if slope is None else slope.detach().resolve_conj().numpy()
+        for (given, value), slope in zip(tensors.items(), found, strict=True)
+    }
+
+
+def _direction(name: str, facts: Facts, point: Point, generator: np.random.Generator) -> Array:
+    if name == point.truth.cotangent.name:
+        return _like(point.cotangent, generator)
+    return tangent_direction(point.truth.signature.symbol(name), point.values[name], generator)
+
+
+def _like(value: Array, generator: np.random.Generator) -> Array:
+    entries = np.asarray(generator.normal(size=np.shape(value)))
+    return entries + 1j * generator.normal(size=np.shape(value)) if np.iscomplexobj(value) else entries
+
+
+def _difference(name: str, point: Point, moved: str, move: Array, weights: Array) -> float:
+    """The derivative of ⟨H, right gradient⟩ along a direction of one input, to fourth order in the step."""
+
+    def at(step: float) -> float:
+        return _inner(_shifted(point, moved, step * move).gradients[name], weights)
+
+    return (8 * (at(STEP) - at(-STEP)) - (at(2 * STEP) - at(-2 * STEP))) / (12 * STEP)
+
+
+def _shifted(point: Point, name: str, change: Array) -> Point:
+    values: Mapping[str, Array] = point.values
+    if name == point.truth.cotangent.name:
+        return Point(point.truth, point.sizes, values, point.cotangent + change)
+    return Point(point.truth, point.sizes, {**values, name: values[name] + change}, point.cotangent)
+
+
+def _inner(left: Array, right: Array) -> float:
+    return float(np.real(np.sum(np.conj(left) * right)))

@@ -1,0 +1,194 @@
+"""The function under check: how to get its value and its gradients, whatever kind of function it is.
+
+It is an `autograd.Function`'s `apply`, any callable that PyTorch differentiates, or a pair of a forward
+(or None) and a backward that takes the cotangent and the inputs. What a function must not do (change its
+input, return several outputs, return None) is an `Unusable` with a sentence that says so.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gradwright.errors import CheckError
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+class Unusable(Exception):
+    """What the function did that no function under check may do, in words; `cause` is its own error."""
+
+    def __init__(self, words: str, cause: Exception | None = None) -> None:
+        super().__init__(words)
+        self.cause = cause
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A function with its gradient.
+
+    Attributes:
+        title: how it is called in the report.
+        forward: the function of the inputs, if there is one.
+        backward: the backward of a pair: the cotangent and the inputs to the gradients.
+        node: the `autograd.Function` class behind an `apply`.
+        names: the inputs in their declared order.
+        wrt: the inputs by which it is differentiated.
+        single: whether the backward of a pair returns the gradient of one input alone.
+    """
+
+    title: str
+    forward: Callable[..., Any] | None
+    backward: Callable[..., Any] | None
+    node: type[torch.autograd.Function] | None
+    names: tuple[str, ...]
+    wrt: tuple[str, ...]
+    single: bool
+
+    def value(self, inputs: Tensors) -> torch.Tensor:
+        """The value of the forward."""
+        assert self.forward is not None
+        return _single_output(_call(self.forward, "the function", (), inputs, self.names))
+
+    def gradients(self, cotangent: torch.Tensor, inputs: Tensors) -> dict[str, torch.Tensor]:
+        """The gradients of the inputs in `wrt`, as the function gives them."""
+        if self.backward is not None:
+            returned = _call(self.backward, "the backward", (cotangent,), inputs, self.names)
+            return self._by_name(returned)
+        leaves = self.leaves(inputs)
+        value = self.value(leaves)
+        return self.differentiated(value, cotangent, leaves)
+
+    def unchecked(self, cotangent: torch.Tensor, inputs: Tensors) -> dict[str, torch.Tensor]:
+        """The gradients of a pair's backward, called without a look at what it does to its inputs."""
+        assert self.backward is not None
+        positional, named = _bound(self.backward, 1, self.names)
+        returned = self.backward(cotangent, *(inputs[n] for n in positional), **{n: inputs[n] for n in named})
+        return self._by_name(returned)
+
+    def differentiated(self, value: torch.Tensor, cotangent: torch.Tensor, leaves: Tensors) -> dict[str, torch.Tensor]:
+        """PyTorch's gradients of a value that was computed from leaves."""
+        if not value.requires_grad:
+            raise Unusable(
+                f"PyTorch sees no dependence of the output on {' or '.join(self.wrt)}: it was detached, or "
+                f"computed outside of PyTorch"
+            )
+        if value.shape != cotangent.shape:
+            raise Unusable(f"the output has the shape {_shape(value)}, and it should be {_shape(cotangent)}")
+        wanted = [leaves[name] for name in self.wrt]
+        try:
+            found = torch.autograd.grad(value, wanted, cotangent.to(value.dtype), allow_unused=True)
+        except Exception as error:
+            raise Unusable(f"the backward raises {type(error).__name__}: {first_line(error)}", error) from error
+        return {name: self._tensor(name, got) for name, got in zip(self.wrt, found, strict=True)}
+
+    def leaves(self, inputs: Tensors, all_inputs: bool = False) -> dict[str, torch.Tensor]:
+        """The inputs as leaves, those of `wrt` (or all) requiring a gradient."""
+        wanted = self.names if all_inputs else self.wrt
+        return {name: value.detach().clone().requires_grad_(name in wanted) for name, value in inputs.items()}
+
+    def _by_name(self, returned: Any) -> dict[str, torch.Tensor]:
+        found = tuple(returned) if isinstance(returned, tuple | list) else (returned,)
+        if self.single and len(found) > 1:
+            raise Unusable(f"the backward returns {len(found)} values; the gradient of {self.wrt[0]} alone is due")
+        if len(found) != len(self.wrt):
+            raise Unusable(
+                f"the backward returns {len(found)} gradient(s) for {len(self.wrt)} inputs "
+                f"({', '.join(self.wrt)}): return one for each in this order, or say with wrt which one it is"
+            )
+        return {name: self._tensor(name, got) for name, got in zip(self.wrt, found, strict=True)}
+
+    def _tensor(self, name: str, got: Any) -> torch.Tensor:
+        if got is None:
+            raise Unusable(f"the gradient of {name} is None, though the output depends on {name}")
+        if not isinstance(got, torch.Tensor):
+            raise Unusable(f"the gradient of {name} is of type {type(got).__name__}, not a tensor")
+        return got
+
+
+def subject_of(function: Any, names: Sequence[str], wrt: Sequence[str], single: bool) -> Subject:
+    """The subject that a user's function is.
+
+    Raises:
+        CheckError: it is neither a function nor a pair.
+    """
+    if isinstance(function, tuple | list):
+        return _pair(function, tuple(names), tuple(wrt), single)
+    node = _node_class(function)
+    if node is not None and function is node:
+        function = node.apply
+    if not callable(function):
+        raise CheckError(
+            f"check takes an autograd.Function's apply, a callable, or a pair (forward, backward), and this is "
+            f"{type(function).__name__}"
+        )
+    title = node.__name__ if node is not None else getattr(function, "__name__", type(function).__name__)
+    return Subject(title, function, None, node, tuple(names), tuple(wrt), single)
+
+
+def _pair(function: Sequence[Any], names: tuple[str, ...], wrt: tuple[str, ...], single: bool) -> Subject:
+    if len(function) != 2 or not callable(function[1]) or not (function[0] is None or callable(function[0])):
+        raise CheckError("a pair is (forward, backward) of two callables; the forward may be None")
+    title = getattr(function[1], "__name__", "backward")
+    return Subject(title, function[0], function[1], None, names, wrt, single)
+
+
+def _node_class(function: Any) -> type[torch.autograd.Function] | None:
+    owner = function if isinstance(function, type) else getattr(function, "__self__", None)
+    is_node = isinstance(owner, type) and issubclass(owner, torch.autograd.Function)
+    return owner if is_node else None
+
+
+def _call(
+    function: Callable[..., Any], what: str, first: tuple[Any, ...], inputs: Tensors, names: Sequence[str]
+) -> Any:
+    """Call by name where the parameters have the inputs' names, else by position."""
+    before = {name: value.detach().clone() for name, value in inputs.items()}
+    positional, named = _bound(function, len(first), names)
+    try:
+        result = function(*first, *(inputs[n] for n in positional), **{n: inputs[n] for n in named})
+    except Exception as error:
+        raise Unusable(f"{what} raises {type(error).__name__}: {first_line(error)}", error) from error
+    changed = [name for name, value in inputs.items() if not torch.equal(value.detach(), before[name])]
+    if changed:
+        raise Unusable(f"{what} changes its input {changed[0]} in place: whoever called it still needs that")
+    return result
+
+
+def _bound(function: Callable[..., Any], skip: int, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Which inputs go by position, and which by name."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[skip:]
+    except (TypeError, ValueError):
+        return list(names), []
+    plain = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    required = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+    if set(required) <= set(names) and plain and set(plain) & set(names):
+        return [], [name for name in names if name in plain]
+    return list(names), []
+
+
+def _single_output(value: Any) -> torch.Tensor:
+    if isinstance(value, tuple | list):
+        raise Unusable(
+            f"the function returns {len(value)} outputs: check one at a time, for instance lambda *x: f(*x)[0]"
+        )
+    if value is None:
+        raise Unusable("the function returns None")
+    if not isinstance(value, torch.Tensor):
+        raise Unusable(f"the function returns a {type(value).__name__}, not a tensor")
+    return value
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, shortened."""
+    text = next(iter(str(error).strip().splitlines()), "") or "no message"
+    return text if len(text) <= 200 else text[:197] + "…"
+
+
+def _shape(value: torch.Tensor) -> str:
+    return " × ".join(map(str, value.shape)) or "a scalar"

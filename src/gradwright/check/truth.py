@@ -1,0 +1,183 @@
+"""What is right: the value and the gradients of an expression, in numbers, at generic points.
+
+The gradients are the derived vector-Jacobian products, evaluated by the reference evaluator. A point
+is generic in the declared set: sizes are distinct and 3 or more, matrices are not symmetric unless
+declared, and the cotangent is random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from gradwright.core.arithmetic import Array
+from gradwright.core.evaluate import evaluate_all
+from gradwright.core.facts import closure
+from gradwright.core.nodes import Node, Symbol
+from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
+from gradwright.core.signature import Signature
+from gradwright.diff.derivatives import vjps
+from gradwright.errors import GradwrightError
+from gradwright.simplify.pipeline import simplify
+
+ATTEMPTS = 6
+NUDGE = 1e-9
+STABLE = 1e-6
+# The smallest size, and which order of the sizes, point by point: two points share their sizes.
+SIZES = ((3, 0), (3, 0), (4, 1))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """An expression with its gradients.
+
+    Attributes:
+        node: the expression.
+        signature: its variables.
+        wrt: the variables by which it is differentiated.
+        text: the expression as it was written.
+    """
+
+    node: Node
+    signature: Signature
+    wrt: tuple[str, ...]
+    text: str
+
+    @cached_property
+    def cotangent(self) -> Symbol:
+        """The cotangent of the output."""
+        return cotangent_of(self.node, self.signature.names)
+
+    @cached_property
+    def simple(self) -> Node:
+        """The expression, simplified."""
+        return simplify(self.node)
+
+    @cached_property
+    def gradients(self) -> dict[str, Node]:
+        """The right gradient of each variable of `wrt`."""
+        return self.gradients_of(self.wrt)
+
+    def gradients_of(self, names: Sequence[str]) -> dict[str, Node]:
+        """The right gradients of some variables."""
+        symbols = tuple(self.signature.symbol(name) for name in names)
+        found = vjps((self.simple,), symbols, (self.cotangent,))
+        return {symbol.name: found[symbol] for symbol in symbols}
+
+    def point(self, seed: int, sizes: Mapping[str, int], domain: Mapping[str, str] | None = None) -> Point:
+        """A random point of the declared sets; `domain` adds facts by variable."""
+        generator = np.random.default_rng(seed)
+        values: dict[str, Array] = {}
+        for symbol in self.signature.symbols:
+            extra = (domain or {}).get(symbol.name, "")
+            drawn = replace(symbol, facts=closure({*symbol.facts, extra})) if extra else symbol
+            values[symbol.name] = sample(drawn, sizes, generator)
+        return Point(self, dict(sizes), values, sample(self.cotangent, sizes, generator))
+
+    def sizes(self, smallest: int, variant: int) -> dict[str, int]:
+        """Sizes for the dimensions."""
+        roots = [self.node, *self.signature.symbols]
+        return choose_sizes(dimension_names(roots), demanded_orders(roots), smallest, variant)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Values for the variables and the cotangent.
+
+    Attributes:
+        truth: what is right.
+        sizes: the sizes of the dimensions.
+        values: the inputs by name.
+        cotangent: the cotangent of the output.
+    """
+
+    truth: Truth
+    sizes: Mapping[str, int]
+    values: Mapping[str, Array]
+    cotangent: Array
+
+    @cached_property
+    def leaves(self) -> dict[Node, Array]:
+        """The values of the leaves."""
+        found: dict[Node, Array] = {s: self.values[s.name] for s in self.truth.signature.symbols}
+        found[self.truth.cotangent] = self.cotangent
+        return found
+
+    @cached_property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The cotangent and the inputs by name, as tensors."""
+        named = {self.truth.cotangent.name: self.cotangent, **self.values}
+        return {name: torch.from_numpy(np.array(value, copy=True)) for name, value in named.items()}
+
+    @property
+    def inputs(self) -> dict[str, torch.Tensor]:
+        """The inputs by name, as tensors."""
+        return {name: self.tensors[name] for name in self.values}
+
+    def evaluate(self, *nodes: Node) -> tuple[Array, ...]:
+        """The values of some nodes."""
+        with np.errstate(all="ignore"):
+            return evaluate_all(nodes, self.leaves, self.sizes)
+
+    @cached_property
+    def value(self) -> Array:
+        """The right value."""
+        return self.evaluate(self.truth.simple)[0]
+
+    @cached_property
+    def gradients(self) -> dict[str, Array]:
+        """The right gradients."""
+        nodes = self.truth.gradients
+        found = self.evaluate(*nodes.values())
+        return {name: np.asarray(value) for name, value in zip(nodes, found, strict=True)}
+
+    @property
+    def usable(self) -> bool:
+        """Whether the value and the gradients exist here, and hardly change under rounding."""
+        nearby = replace(self, values={name: v * (1 + NUDGE) for name, v in self.values.items()})
+        try:
+            values = (self.value, *self.gradients.values())
+            others = (nearby.value, *nearby.gradients.values())
+        except (GradwrightError, ArithmeticError, ValueError, np.linalg.LinAlgError):
+            return False
+        finite = all(bool(np.all(np.isfinite(value))) for value in (*values, *others))
+        return finite and all(difference(a, b) < STABLE for a, b in zip(values, others, strict=True))
+
+    def words(self) -> str:
+        """The point in words."""
+        sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
+        return f"a generic point{f' ({sizes})' if sizes else ''}"
+
+
+def cotangent_of(node: Node, taken: Sequence[str]) -> Symbol:
+    """The cotangent of an output, `G` unless a variable has that name."""
+    name = "G"
+    while name in taken:
+        name = f"{name}_"
+    return Symbol(name, node.shape, frozenset() if node.real else frozenset({"complex"}))
+
+
+def usable_points(
+    truth: Truth, count: int, sizes: Mapping[str, int] | None = None, domain: Mapping[str, str] | None = None
+) -> Iterator[Point]:
+    """Generic points at which the expression and its gradients exist, at more than one size."""
+    found = 0
+    for seed in range(count * ATTEMPTS):
+        place = sizes if sizes is not None else truth.sizes(*SIZES[found % len(SIZES)])
+        point = truth.point(100 + seed, place, domain)
+        if point.usable:
+            yield point
+            found += 1
+        if found == count:
+            return
+
+
+def difference(got: Array, want: Array) -> float:
+    """How much two arrays of one shape differ, relative to their size."""
+    scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), 1e-9)
+    gap = float(np.max(np.abs(got - want), initial=0))
+    return gap / scale if np.isfinite(gap) else float("inf")

@@ -1,0 +1,45 @@
+"""The collections of wrong gradients: each is to be named, and no right one is to be blamed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import gradwright as gw
+
+DATA = Path(__file__).parents[1] / "data"
+WANTED = 0.9
+
+
+def rows(name: str) -> list[dict[str, Any]]:
+    with (DATA / name).open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def report_of(row: dict[str, Any]) -> Any:
+    names: dict[str, Any] = {"torch": torch}
+    exec(row["backward"], names)
+    return gw.check((None, names["backward"]), row["expression"], wrt=row["wrt"], variables=row["variables"])
+
+
+def is_right(row: dict[str, Any], report: Any) -> bool:
+    """One label of every defect is named, and none that is not among the row's."""
+    named = all(set(defect) & report.labels for defect in row["defects"])
+    return named and report.labels <= set(row["labels"]) and report.right == (not row["labels"])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_nine_in_ten_wrong_gradients_are_named() -> None:
+    wrong = [row for row in rows("wrong_gradients.jsonl") if row["labels"]]
+    missed = [row["id"] for row in wrong if not is_right(row, report_of(row))]
+    assert len(missed) <= (1 - WANTED) * len(wrong), missed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", [r for r in rows("wrong_gradients.jsonl") if not r["labels"]], ids=lambda r: r["id"])
+def test_no_right_gradient_is_blamed(row: dict[str, Any]) -> None:
+    report = report_of(row)
+    assert report.right and not report.labels, str(report)
