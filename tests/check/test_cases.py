@@ -31,7 +31,6 @@ def is_right(row: dict[str, Any], report: Any) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("default")
 def test_nine_in_ten_wrong_gradients_are_named() -> None:
     wrong = [row for row in rows("wrong_gradients.jsonl") if row["labels"]]
     missed = [row["id"] for row in wrong if not is_right(row, report_of(row))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -36,7 +37,9 @@ def diagnosed(
     scenes = [_scene(subject, name, p, r, library) for p, r in zip(points, returned, strict=True)]
     question = f"backward of {name}"
     right = unicode_of(truth.gradients[name])
-    found = explanations(truth, name, scenes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the operations that are tried, many make no sense
+        found = explanations(truth, name, scenes)
     if not found:
         words = f"it is wrong, and no single mistake explains it: {described(scenes[0])}"
         return wrong(question, words, evidence, right_formula=right, written_formula=written(scenes[0]))
