@@ -11,10 +11,10 @@ from gradwright.api.expression import Expression
 from gradwright.back.forms import form_formula
 from gradwright.back.formula import Formula, Name
 from gradwright.back.latex import latex
-from gradwright.back.sharing import Letter, in_order, share, used_letters
+from gradwright.back.sharing import SHORTEST_KNOWN, Letter, in_order, put_all, share, used_letters
 from gradwright.back.text import unicode
 from gradwright.back.translate import Translator
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.signature import Signature
 from gradwright.core.tensor_forms import lower
 from gradwright.diff.differential import direction
@@ -139,6 +139,7 @@ class _Writer:
         self.unknowns = frozenset(narration.recovered)
         self.taken = {*taken, *(symbol.name for symbol in narration.recovered)}
         self.shared: list[Letter] = []
+        self.functions: list[Letter] = []
         self.explained: list[Letter] = []
         outputs = [self.formula(direction(item.symbol)) for item in narration.named]
         # A letter must not hide the differential that a step solves for.
@@ -154,10 +155,14 @@ class _Writer:
     def step(self, number: int, draft: Draft, check: Check, signature: Signature) -> Step:
         """The step of a draft."""
         own = [Letter(self._name(name, node), self.formula(node)) for name, node in draft.letters]
-        sides = [self.formula(draft.left), self.formula(draft.right)]
-        shared = share([*sides, *(letter.value for letter in own)], self.shared, self.taken, self.moving)
+        functions = [letter for letter, (_, node) in zip(own, draft.letters, strict=True) if _is_own_name(letter, node)]
+        sides = [put_all(self.formula(side), functions) for side in (draft.left, draft.right)]
+        shared = share(
+            [*sides, *(letter.value for letter in own)], [*self.functions, *self.shared], self.taken, self.moving
+        )
         left, right, *values = shared.formulas
         self.shared += shared.letters
+        self.functions += functions
         told = [Letter(letter.name, value) for letter, value in zip(own, values, strict=True)]
         self.explained += [*shared.letters, *told]
         needed = used_letters([left, right, *(letter.name for letter in own)], in_order(self.explained))
@@ -176,6 +181,11 @@ class _Writer:
         self.taken.add(name)
         symbol = next((s for s in self.symbols if s.name == name), Symbol(name, node.shape))
         return self.formula(symbol)
+
+
+def _is_own_name(letter: Letter, node: Node) -> bool:
+    """Whether a differential is written with the letter of the function itself: `dy = y ∘ (dx − (yᵀ dx) 1)`."""
+    return isinstance(node, Apply) and node.rank > 0 and len(unicode(letter.value)) >= SHORTEST_KNOWN
 
 
 def _shown_as(narration: Narration) -> Mapping[Node, Formula]:

@@ -156,6 +156,8 @@ class _Latex:
         if isinstance(vector, MatrixProduct) and vector.factors[-1].rank == 1:
             turned = [transposed(f) for f in reversed(vector.factors[:-1])]
             return " ".join([self.row(vector.factors[-1]), *(self.inside(f, PRODUCT + 1) for f in turned)])
+        if isinstance(vector, Conjugated):
+            return self.raised(vector.inner, r"\mathsf{H}")
         return self.raised(vector, r"\mathsf{T}")
 
     def raised(self, base: Formula, mark: str) -> str:

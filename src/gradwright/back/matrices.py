@@ -395,6 +395,8 @@ def times_vector(matrix: Formula, vector: Formula) -> Formula:
     """A matrix times a vector; a mask of ones gives running sums."""
     if isinstance(matrix, MaskMatrix) and matrix.weights == (1, 1, 0):
         return Call(1, True, "cumsum", (vector,))
+    if isinstance(matrix, Call) and matrix.name == "diag":
+        return multiplied(Fraction(1), (matrix.arguments[0], vector), (), 1)
     return product((matrix, vector))
 
 

@@ -21,8 +21,6 @@ from gradwright.back.formula import (
     Power,
     Scaled,
     Sum,
-    TensorDot,
-    TensorProduct,
     Transposed,
     postorder,
     scaled,
@@ -30,16 +28,17 @@ from gradwright.back.formula import (
 )
 from gradwright.back.text import unicode
 from gradwright.back.translate import name_formula
+from gradwright.diff.steps.letters import OUTPUT_LETTERS
 
 LEAST_SAVING = 12
 SHORTEST = 8
 SHORTEST_KNOWN = 5
+SHORT_VALUE = 12
 LONG_VALUE = 20
 MOST_LETTERS = 4
 LARGEST = 2000
 WIDEST = 64
 ALPHABETS = {0: "stcab", 1: "rzuvhpq", 2: "PSMCEKBHN"}
-OWN_LETTERS = {"eigenvalues": "λ", "eigenvectors": "V"}
 
 
 @dataclass(frozen=True)
@@ -74,9 +73,7 @@ def share(
         taken: names that are in use; those of new letters are added.
         hidden: names that may not occur in the value of a new letter.
     """
-    current = list(formulas)
-    for letter in nested(known):
-        current = [put(formula, letter) for formula in current]
+    current = [put_all(formula, nested(known)) for formula in formulas]
     new: list[Letter] = []
     while len(new) < MOST_LETTERS:
         found = _most_repeated([*current, *(letter.value for letter in new)], hidden)
@@ -102,7 +99,8 @@ def share_result(formula: Formula, known: Sequence[Letter], taken: set[str]) -> 
             continue
         candidate = _put_back(written, letter)
         shorter = [Letter(x.name, _put_back(x.value, letter)) for x in rest]
-        if all(len(unicode(part)) <= WIDEST for part in (candidate, *(x.value for x in shorter))):
+        short = len(unicode(letter.value)) <= SHORT_VALUE
+        if short or all(len(unicode(part)) <= WIDEST for part in (candidate, *(x.value for x in shorter))):
             written, letters = candidate, shorter
     return written, tuple(in_order(letters))
 
@@ -111,10 +109,7 @@ def nested(letters: Sequence[Letter]) -> list[Letter]:
     """The letters, each value in terms of the letters before it."""
     found: list[Letter] = []
     for letter in letters:
-        value = letter.value
-        for earlier in found:
-            value = put(value, earlier)
-        found.append(Letter(letter.name, value))
+        found.append(Letter(letter.name, put_all(letter.value, found)))
     return found
 
 
@@ -132,6 +127,13 @@ def in_order(letters: Sequence[Letter]) -> list[Letter]:
 def put(formula: Formula, letter: Letter) -> Formula:
     """The formula with a letter for its value, wherever that occurs, also transposed or negated."""
     return replaced(formula, {form.key: name for form, name in _guises(letter.value, letter.name)})
+
+
+def put_all(formula: Formula, letters: Sequence[Letter]) -> Formula:
+    """The formula with letters for their values, one after the other."""
+    for letter in letters:
+        formula = put(formula, letter)
+    return formula
 
 
 def _put_back(formula: Formula, letter: Letter) -> Formula:
@@ -226,6 +228,8 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
         saved = (count - 1) * length if length >= SHORTEST else 0
         if count > 1 and _is_output(part):
             saved += 10 * LEAST_SAVING
+        if part.rank == 2 and length > SHORT_VALUE and _is_reciprocal(part) and part not in formulas:
+            saved = max(saved, LEAST_SAVING)
         if saved > saving and not any(isinstance(p, Name) and p.text in hidden for p in postorder(part)):
             best, saving = part, saved
     return best
@@ -239,8 +243,9 @@ def _is_output(part: Formula) -> bool:
 def _is_worth_a_letter(part: Formula) -> bool:
     if isinstance(part, Scaled) and len(part.factors) == 1 and not part.divisors:
         return False
-    return isinstance(part, Call | Sum | MatrixProduct | Scaled | OuterProduct | Power) and not isinstance(
-        part, TensorProduct | TensorDot
+    # A product or sum that contains a direction is what a differential is about: it stays in sight.
+    return isinstance(part, Call) or (
+        isinstance(part, Sum | MatrixProduct | Scaled | OuterProduct | Power) and not part.has_direction
     )
 
 
@@ -277,7 +282,7 @@ def _occurrences(formula: Formula, name: Formula) -> int:
 
 def _fresh_name(value: Formula, taken: set[str]) -> Formula:
     """A free letter: that of the output, F for reciprocals, else one that suits the rank."""
-    wanted = [OWN_LETTERS.get(value.output, value.output)] if isinstance(value, Call) and value.output else []
+    wanted = [OUTPUT_LETTERS.get(value.output, value.output)] if isinstance(value, Call) and value.output else []
     if value.rank == 2 and _is_reciprocal(value):
         wanted.append("F")
     name = next(name for name in _names(wanted, value.rank) if name not in taken)

@@ -323,6 +323,8 @@ class _Unicode(_Writer):
         if isinstance(vector, MatrixProduct) and vector.factors[-1].rank == 1:
             turned = [transposed(f) for f in reversed(vector.factors[:-1])]
             return " ".join([self.row(vector.factors[-1]), *(self.inside(f, PRODUCT + 1) for f in turned)])
+        if isinstance(vector, Conjugated):
+            return self.raised(vector.inner, "ᴴ")
         return self.raised(vector, "ᵀ")
 
     def raised(self, base: Formula, mark: str) -> str:

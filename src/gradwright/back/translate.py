@@ -33,6 +33,7 @@ from gradwright.back.matrices import (
     Reduction,
     Weight,
     basis_vector,
+    diagonal_matrix,
     identity,
     ones,
 )
@@ -128,11 +129,17 @@ class Translator:
         return call_formula(node, arguments, keywords, symmetric)
 
     def _spectral(self, node: Apply, arguments: Sequence[Formula], symmetric: bool) -> Formula:
-        """`g(A)` of a Hermitian matrix, with g as a text."""
+        """`(x ↦ g(x))(A)` of a Hermitian matrix, and its derivatives `D(x ↦ g(x))[A](E)`."""
+        from gradwright.back.latex import latex  # here, because most uses never write LaTeX
+
         assert node.primitive.scalar is not None
         body = Translator().formula(node.primitive.scalar)
-        quoted = Name(0, True, f"x ↦ {unicode(body)}", f'"{language(body)}"', rf"x \mapsto {node.primitive.name}")
-        return Call(node.rank, symmetric, node.primitive.name, (quoted, *arguments))
+        quoted = Name(0, True, f"x ↦ {unicode(body)}", f'"{language(body)}"', rf"x \mapsto {latex(body)}")
+        moves = ", ".join(f"{{{k}}}" for k in range(2, len(arguments) + 1))
+        text, written = "({0})({1})", r"\left({0}\right)\left({1}\right)"
+        if moves:
+            text, written = f"D({{0}})[{{1}}]({moves})", rf"\mathrm{{D}}\left({{0}}\right)[{{1}}]\left({moves}\right)"
+        return Call(node.rank, symmetric, node.primitive.name, (quoted, *arguments), text=text, latex=written)
 
     def _argument(self, node: Apply, place: int) -> Formula:
         """An operand; a matrix flattened for a reduction of all entries is written as it is."""
@@ -432,8 +439,18 @@ def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
     flat: list[Formula] = []
     for term in terms:
         flat += term.terms if isinstance(term, Sum) else (term,)
+    if all(_diagonal_of(term) is not None for term in flat):
+        return diagonal_matrix(sum_formula([d for d in map(_diagonal_of, flat) if d is not None], True))
     joined = blocks(flat, symmetric)
     return joined if joined is not None else _with_common_number(flat, symmetric)
+
+
+def _diagonal_of(term: Formula) -> Formula | None:
+    """The vector of a diagonal matrix: u for `diag(u)`, c u for `c diag(u)`."""
+    if isinstance(term, Scaled) and len(term.factors) == 1 and not term.divisors:
+        inside = _diagonal_of(term.factors[0])
+        return scaled(term.coefficient, inside) if inside is not None else None
+    return term.arguments[0] if isinstance(term, Call) and term.name == "diag" else None
 
 
 def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:

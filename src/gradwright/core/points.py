@@ -77,12 +77,13 @@ def demanded_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
 
 
 def _stiefel_outputs(node: Apply) -> list[tuple[Dim, Dim]]:
-    if (
-        "stiefel" not in node.primitive.outputs[node.index].facts
-        or "unitary" in node.primitive.outputs[node.index].facts
-    ):
-        return []
-    return [(node.shape[-2], node.shape[-1])]
+    """The axes of the outputs with orthonormal columns, also of those that are not asked for."""
+    found: list[tuple[Dim, Dim]] = []
+    for index, declared in enumerate(node.primitive.outputs):
+        if "stiefel" in declared.facts and "unitary" not in declared.facts:
+            rows, columns = node.primitive.output_shape(index, node.arguments)[-2:]
+            found.append((rows, columns))
+    return found
 
 
 def sample(node: Symbol | Direction, sizes: Mapping[str, int], generator: Generator) -> Array:

@@ -123,7 +123,9 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
 
 
 def _is_told_elsewhere(base: Node) -> bool:
-    """Whether the base is made of a factorisation's outputs, whose record states what they need."""
+    """Whether a record states what the base needs: a norm's, or that of a factorisation it is made of."""
+    if isinstance(base, Apply) and any("≠ 0" in condition for condition in base.primitive.conditions):
+        return True
     return any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(base))
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from gradwright.core.canonical import as_product
 from gradwright.core.facts import MATRIX_FACTS
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
 from gradwright.core.walks import depends_on, postorder
+from gradwright.diff.identities.engine import solved
 
 MOST_LETTERS = 4
 ALPHABETS = {0: "stcabe", 1: "rzuvhp", 2: "SPMCEFKBHN"}
+OUTPUT_LETTERS = {"eigenvalues": "λ", "eigenvectors": "V"}
 OUTPUTS = {0: "fgh", 1: "yzu", 2: "YZW"}
 
 
@@ -28,8 +31,21 @@ def output_name(rank: int, taken: Iterable[str]) -> str:
 def choose_letters(root: Node, variables: tuple[Symbol, ...], taken: set[str]) -> dict[Node, Symbol]:
     """Parts with their letters, inner parts first."""
     chosen = _parts(root, variables)
-    names = {rank: _names(ALPHABETS.get(rank, "TRW"), taken) for rank in {node.rank for node in chosen}}
-    return {node: Symbol(next(names[node.rank]), node.shape, _kept_facts(node)) for node in chosen}
+    used, letters = set(taken), dict[Node, Symbol]()
+    for node in chosen:
+        names = (*own_names(node), *islice(_names(ALPHABETS.get(node.rank, "TRW"), used), 1))
+        name = next(name for name in names if name not in used)
+        used.add(name)
+        letters[node] = Symbol(name, node.shape, _kept_facts(node))
+    return letters
+
+
+def own_names(node: Node) -> list[str]:
+    """The letter that an output of a function with several outputs has of its own: the λ of `eigh`, the Q of `qr`."""
+    if not isinstance(node, Apply) or len(node.primitive.outputs) == 1:
+        return []
+    name = node.primitive.outputs[node.index].name
+    return [OUTPUT_LETTERS.get(name, name)]
 
 
 def _kept_facts(node: Node) -> frozenset[str]:
@@ -58,6 +74,8 @@ def _parts(root: Node, variables: tuple[Symbol, ...]) -> list[Node]:
             uses[child] += 1
             if isinstance(node, Apply) and child in moving and is_compound(child):
                 wanted[child] = wanted.get(child, 0) + 2
+            if child in moving and _is_implicit(child):
+                wanted[child] = wanted.get(child, 0) + 2
     for node, count in uses.items():
         if node in moving and count > 1 and (is_compound(node) or _is_function(node)):
             wanted[node] = wanted.get(node, 0) + count
@@ -74,6 +92,14 @@ def is_compound(node: Node) -> bool:
         factors = [f for f in as_product(node).factors if f.node.rank]
         return len(factors) > 1
     return False
+
+
+def _is_implicit(node: Node) -> bool:
+    """Whether a part is a function whose differential is no product of matrices: its identity has to be solved."""
+    if not isinstance(node, Apply) or not node.primitive.identity:
+        return False
+    rules = [step.rule for step in solved(node.primitive).steps]
+    return bool(rules) and rules != ["isolate"]
 
 
 def _is_function(node: Node) -> bool:

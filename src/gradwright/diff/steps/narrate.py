@@ -23,7 +23,7 @@ from gradwright.diff.derivatives import free_vjps, full_jacobian, total_differen
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.engine import solved
 from gradwright.diff.identities.problem import FramePart, Solution
-from gradwright.diff.steps.letters import choose_letters, output_name
+from gradwright.diff.steps.letters import OUTPUT_LETTERS, choose_letters, output_name
 from gradwright.diff.steps.step import Draft, as_form
 from gradwright.diff.steps.tensors import chain_rule_steps, jacobian_steps, sandwiches
 from gradwright.diff.steps.trial import Named
@@ -191,7 +191,7 @@ def _has_suffix(root: Apply) -> bool:
 
 def _output_letters(root: Apply, taken: set[str]) -> list[Symbol]:
     """Symbols for the outputs, named as in the record."""
-    names = _LETTERS.get(root.primitive.name, [d.name for d in root.primitive.outputs])
+    names = [OUTPUT_LETTERS.get(d.name, d.name) for d in root.primitive.outputs]
     found: list[Symbol] = []
     for k, name in enumerate(names):
         output = Apply(root.primitive, root.parameters, root.arguments, k)
@@ -200,9 +200,6 @@ def _output_letters(root: Apply, taken: set[str]) -> list[Symbol]:
         real = frozenset(facts - {"complex"}) if output.real else facts
         found.append(Symbol(free, output.shape, real))
     return found
-
-
-_LETTERS = {"eigh": ["λ", "V"], "eig": ["λ", "V"]}
 
 
 def _frame_symbols(solution: Solution, taken: set[str], leaves: Mapping[Node, Node]) -> dict[Node, Node]:
@@ -466,7 +463,8 @@ def _endings(
     pulled = cotangent if cotangent is not None else number(1)
     free = _in_letters_of(parts, free_vjps(root, variables, pulled))
     tangent = _in_letters_of(parts, vjps((root,), variables, (pulled,)))
-    multiplies = " and ".join(f"d{v.name}" for v in variables)
+    names = [f"d{v.name}" for v in variables]
+    multiplies = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     drafts.append(Draft(kind, left, _paired(free), f"read off what multiplies {multiplies}", part="gradient"))
     if free != tangent:
         words = "onto " + " and ".join(_set_words(v) for v in variables if free[v] != tangent[v])

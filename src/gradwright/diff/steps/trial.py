@@ -30,6 +30,7 @@ TOLERANCE = 1e-6
 STEP = 1e-3
 SEEDS = 8
 CANCELLED = 1e-5
+MEASURED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Trial:
         self.sizes = choose_sizes(names, demanded_orders(nodes))
         self.seed = seed
         self.values: dict[Node, Array] = {}
+        self.measured = tuple(item.symbol for item in named)
         self._generator = np.random.default_rng([seed, 20])
         self._sample_inputs(nodes, variables)
         with np.errstate(all="ignore"):
@@ -86,9 +88,15 @@ class Trial:
             return Check(False, float("inf"), f"{self.description}: {error}")
         if np.shape(left) != np.shape(right):
             return Check(False, float("inf"), f"{self.description}: shapes {np.shape(left)} and {np.shape(right)}")
-        scale = max(self._size(draft.left), self._size(draft.right), 1e-12)
+        scale = max(self._size(draft.left), self._size(draft.right), self._noise(draft), 1e-12)
         residual = float(np.max(np.abs(left - right), initial=0)) / scale
         return Check(bool(residual < TOLERANCE), residual, self.description)
+
+    def _noise(self, draft: Draft) -> float:
+        """The size below which a measured direction is rounding: that of the value, times a small number."""
+        leaves = free_leaves(lower(as_form(draft.left)))
+        measured = [self.values[s] for s in self.measured if direction(s) in leaves]
+        return MEASURED * max(map(_largest, measured), default=0.0)
 
     def _size(self, side: Side) -> float:
         """The size of the largest term.
