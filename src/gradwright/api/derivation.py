@@ -25,7 +25,6 @@ from gradwright.core.walks import free_leaves
 from gradwright.diff.conditions import conditions_of, gauges_of, notes_of
 from gradwright.diff.derivatives import (
     full_jacobian,
-    gradient,
     gradients,
     hessian,
     hessian_product,
@@ -101,9 +100,8 @@ class Derivation:
     @cached_property
     def gradient(self) -> Any:
         """The gradient of a scalar."""
-        node = self._scalar("gradient")
-        found = gradients(node, self._symbols)
-        return self._by_variable({s.name: found[s] for s in self._symbols})
+        self._scalar("gradient")
+        return self._by_variable(self._slopes)
 
     @cached_property
     def jacobian(self) -> Any:
@@ -152,7 +150,7 @@ class Derivation:
     def conditions(self) -> tuple[str, ...]:
         """What the expression and its derivatives need of the inputs, in words."""
         nodes = tuple(simplify(e.node) for e in self._outputs.values())
-        return conditions_of(nodes, tuple(self._vjps.values()), unicode_of)
+        return conditions_of(nodes, tuple(self._slopes.values()), unicode_of)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -246,10 +244,9 @@ class Derivation:
 
     def _results(self) -> Iterator[Result]:
         node = simplify(self._only.node)
-        slopes = self._vjps if node.rank else {s.name: gradient(node, s) for s in self._symbols}
         taken = {*self._taken, *(letter.name.text for letter in self._told.letters if isinstance(letter.name, Name))}
         for symbol in self._symbols:
-            slope = tensor_formula(slopes[symbol.name], Translator())
+            slope = tensor_formula(self._slopes[symbol.name], Translator())
             written, letters = share_result(slope, self._told.letters, set(taken))
             name = f"vjp in {symbol.name}" if node.rank else f"∇_{symbol.name}"
             yield Result(name, unicode(written), latex(written), meanings(letters))
@@ -269,12 +266,25 @@ class Derivation:
     def _scalar(self, kind: str) -> Node:
         if not self._has_one_output:
             raise DerivationError(f"a {kind} is asked of several outputs: derive one of them")
+        if self._only.node.rank:
+            raise DerivationError(
+                f"only a scalar has a {kind}, and this expression is {shape_text(self._only.shape)}: ask for its "
+                f"vjp, its jvp or its jacobian, or take a sum or a norm first"
+            )
         return simplify(self._only.node)
 
     @cached_property
     def _vjps(self) -> dict[str, Node]:
         nodes = tuple(simplify(e.node) for e in self._outputs.values())
         found = vjps(nodes, self._symbols, tuple(self._cotangents.values()))
+        return {s.name: found[s] for s in self._symbols}
+
+    @cached_property
+    def _slopes(self) -> dict[str, Node]:
+        """The gradients of a scalar, in which no cotangent occurs; else the vector-Jacobian products."""
+        if not self._has_one_output or self._only.node.rank:
+            return self._vjps
+        found = gradients(simplify(self._only.node), self._symbols)
         return {s.name: found[s] for s in self._symbols}
 
     @property
@@ -338,8 +348,10 @@ def _variables(
         if not found:
             raise DerivationError("the expression contains no variable to differentiate by")
         return found
-    names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    names = (wrt,) if isinstance(wrt, str) else tuple(wrt) if isinstance(wrt, Sequence) else (wrt,)
     for name in names:
+        if not isinstance(name, str):
+            raise DerivationError(f"wrt takes the name of a variable, or several, and this is {type(name).__name__}")
         if name not in occurring:
             known = ", ".join(n for n in signature.names if n in occurring) or "no variable"
             raise DerivationError(f"'{name}' does not occur in the expression, which contains {known}")

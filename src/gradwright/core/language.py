@@ -227,7 +227,7 @@ class _Translator:
                 pass
             case _:
                 raise LanguageError(f"'{written(tree.func)}(…)' calls something that is not a function of the language")
-        if name in self.variables:
+        if name in self.variables and name not in _known_functions():
             raise LanguageError(f"'{name}' is a variable and cannot be called; write * or @ to multiply")
         function = lookup(name)
         for argument in tree.args:
@@ -248,7 +248,9 @@ class _Translator:
     def _subscript(self, node: Node, place: ast.expr) -> Value:
         places = place.elts if isinstance(place, ast.Tuple) else [place]
         if len(places) > node.rank:
-            raise ShapeError(f"{len(places)} indices for a tensor with {node.rank} axes: {shape_text(node.shape)}")
+            raise ShapeError(
+                f"there are indices for {len(places)} axes, and the tensor has {node.rank}: {shape_text(node.shape)}"
+            )
         axis = 0
         for item in places:
             if isinstance(item, ast.Slice):

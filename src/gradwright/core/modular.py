@@ -12,8 +12,9 @@ Functions that are not rational are evaluated consistently instead:
 - The squares are the "positive" numbers: positive variables are drawn from them, sign is the
   Legendre symbol, |u| = sign(u) u, and a fractional power exists for a square only. A point at which
   one is asked of a non-square is given up and another is tried.
-- Linear systems and inverses are solved by elimination. A function that nothing else defines is
-  opaque: random values that depend on the arguments' values only, odd or even where it is.
+- Linear systems, inverses, triangular factors and identities that are linear in their unknown are
+  solved by elimination. A function that nothing else defines is opaque: random values that depend on
+  the arguments' values only, and have the facts of the output; odd or even where the function is.
 
 A complex number is a pair, in the field with p² elements: −1 is no square modulo these primes.
 """
@@ -23,13 +24,17 @@ from __future__ import annotations
 from _blake2 import blake2b
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.nodes import Parameter
+from gradwright.core.evaluate import evaluate_all
+from gradwright.core.facts import Facts
+from gradwright.core.nodes import Node, Parameter
 from gradwright.core.primitive import Primitive
+from gradwright.core.templates import formals, identities
 
 # A chain of primes, each twice the next plus one (a Cunningham chain of the second kind reversed).
 PRIMES = (1960390279070504159, 980195139535252079, 490097569767626039, 245048784883813019)
@@ -163,10 +168,39 @@ class ModularArithmetic:
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
         """By elimination where that is possible, else opaquely."""
-        known = _EXACT.get(primitive.name)
-        if known is not None:
-            return (known(self, parameters, *arguments),)
-        return self._opaque(primitive, parameters, arguments)
+        if not primitive.origin and primitive.name in _EXACT:
+            return (_EXACT[primitive.name](self, parameters, *arguments),)
+        if not primitive.origin and primitive.name in _FACTORS:
+            return _FACTORS[primitive.name](self, *arguments)
+        solved = self._by_linear_identity(primitive, arguments)
+        return self._opaque(primitive, parameters, arguments) if solved is None else solved
+
+    def _by_linear_identity(self, primitive: Primitive, arguments: Sequence[Array]) -> tuple[Array, ...] | None:
+        """The unknown of an identity that is linear in it and determines it; None for any other function."""
+        if len(primitive.identity) != 1 or len(primitive.outputs) != 1 or primitive.batched:
+            return None
+        formal = formals(primitive)
+        (left, right), unknown = identities(primitive)[0], formal.outputs[0]
+        sizes = _bound_sizes(primitive, arguments)
+        shape = tuple(dim.evaluate(sizes) for dim in unknown.shape)
+        known: dict[Node, Array] = dict(zip(formal.inputs, arguments, strict=True))
+
+        def residual(entries: Array) -> Array:
+            a, b = evaluate_all((left, right), {**known, unknown: entries.reshape(shape)}, sizes, self)
+            return _objects((a - b) % self.prime).ravel()
+
+        count = prod(shape)
+        start = residual(_objects(np.zeros(count, dtype=int)))
+        columns = [_objects((residual(_objects(unit)) - start) % self.prime) for unit in np.eye(count, dtype=int)]
+        trial = _shaped([self._random("trial", k) for k in range(count)], (count,))
+        image = sum((c * t for c, t in zip(columns, trial, strict=True)), start) % self.prime
+        if len(start) != count or not bool(np.all(residual(trial) == image)):
+            return None
+        try:
+            found = self.solve(np.stack(columns, axis=1), (-start % self.prime)[:, None])
+        except PointError:
+            return None
+        return (found.reshape(shape),)
 
     def solve(self, matrix: Array, right: Array) -> Array:
         """Gaussian elimination."""
@@ -205,24 +239,62 @@ class ModularArithmetic:
         """`exp`, given the argument modulo the next prime: a homomorphism into the squares."""
         return _each(lambda x: pow(4, int(x), self.prime), exponents)
 
+    def power(self, values: Array, exponent: Fraction) -> Array:
+        """Every entry to a rational power; a fractional one exists for what counts as positive."""
+        return _each(lambda entry: _raised(self, entry, exponent), values)
+
+    def value(self, entries: Sequence[int], shape: tuple[int, ...], facts: Facts, real: bool) -> Array:
+        """A tensor with the given facts, of numbers that are taken at random; a complex one takes two for an entry."""
+        if "positive" in facts:
+            return _shaped([x * x % self.prime for x in entries], shape)
+        numbers: list[Number] = list(entries)
+        if not real:
+            numbers = [Complex(a, b, self.prime) for a, b in zip(entries[::2], entries[1::2], strict=True)]
+        value = _shaped(numbers, shape)
+        return self._structured(value, facts) if len(shape) == 2 else value
+
+    def _structured(self, value: Array, facts: Facts) -> Array:
+        if "diagonal" in facts:
+            return _objects(np.where(np.eye(len(value), dtype=bool), value**2 if "spd" in facts else value, 0))
+        if "spd" in facts or "psd" in facts:
+            # A product of triangles, whose pivots are squares: so its Cholesky factor exists here too.
+            lower = np.tril(value)
+            return _objects(lower @ self.conjugate(lower).T % self.prime)
+        if "stiefel" in facts or "unitary" in facts:
+            return self._cayley(value)
+        for side, keep in (("lower", np.tril), ("upper", np.triu)):
+            if side in facts:
+                return _triangular(keep(value), side, facts)
+        for fact, mirrored in (("skew", -value.T), ("symmetric", value.T), ("hermitian", self.conjugate(value).T)):
+            if fact in facts:
+                return _objects((value + mirrored) % self.prime)
+        return value
+
+    def _cayley(self, value: Array) -> Array:
+        """`(I − S)⁻¹ (I + S)` is orthogonal for a skew S; its first columns are orthonormal."""
+        n, m = value.shape
+        square = _objects(np.zeros((n, n), dtype=int))
+        square[:, :m] = value[:, : min(m, n)]
+        skew = square - self.conjugate(square).T
+        unit = _objects(np.eye(n, dtype=int))
+        return self.solve((unit - skew) % self.prime, (unit + skew) % self.prime)[:, :m]
+
     def _opaque(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
-        rank = arguments[0].ndim - len(primitive.inputs[0].shape)
-        batch = arguments[0].shape[:rank]
-        sizes: dict[str, int] = {}
-        for declared, value in zip(primitive.inputs, arguments, strict=True):
-            names = (dim.name for dim in declared.shape)
-            sizes.update({n: s for n, s in zip(names, value.shape[rank:], strict=True) if n is not None})
+        batch = arguments[0].shape[: arguments[0].ndim - len(primitive.inputs[0].shape)]
+        sizes = _bound_sizes(primitive, arguments)
         outputs: list[Array] = []
+        real = all(not isinstance(x, Complex) for a in arguments for x in a.ravel())
         for place, declared in enumerate(primitive.outputs):
             shape = tuple(dim.evaluate(sizes) for dim in declared.shape)
-            entries = [
-                self._random(primitive.token, place, entry, parameters, *(np.asarray(a[b]).tolist() for a in arguments))
-                for b in np.ndindex(*batch)
-                for entry in np.ndindex(*shape)
-            ]
-            outputs.append(_shaped(entries, batch + shape))
+            is_real = primitive.real(place, (real,) * len(arguments))
+            parts: list[Array] = []
+            for b in np.ndindex(*batch):
+                seed = (primitive.token, place, parameters, *(np.asarray(a[b]).tolist() for a in arguments))
+                entries = [self._random(*seed, entry) for entry in range(prod(shape) * (1 if is_real else 2))]
+                parts.append(self.value(entries, shape, declared.facts, is_real))
+            outputs.append(_shaped([x for part in parts for x in part.ravel()], batch + shape))
         return tuple(outputs)
 
     def odd(self, name: str, value: Number) -> Number:
@@ -235,6 +307,24 @@ class ModularArithmetic:
     def _random(self, *seed: object) -> int:
         text = repr((self.level, seed)).encode()
         return int.from_bytes(blake2b(text, digest_size=16).digest(), "big") % self.prime
+
+
+def _bound_sizes(primitive: Primitive, arguments: Sequence[Array]) -> dict[str, int]:
+    """The sizes of the signature's dimension names."""
+    sizes: dict[str, int] = {}
+    for declared, value in zip(primitive.inputs, arguments, strict=True):
+        names = (dim.name for dim in declared.shape)
+        own = value.shape[value.ndim - len(declared.shape) :]
+        sizes.update({n: s for n, s in zip(names, own, strict=True) if n is not None})
+    return sizes
+
+
+def _triangular(kept: Array, side: str, facts: Facts) -> Array:
+    if "unit_diagonal" in facts:
+        np.fill_diagonal(kept, 1)
+    if f"strictly_{side}" in facts:
+        np.fill_diagonal(kept, 0)
+    return kept
 
 
 def _objects(value: Any) -> Array:
@@ -254,7 +344,7 @@ def _shaped(entries: Sequence[Any], shape: tuple[int, ...]) -> Array:
 def _power(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
     exponent = parameters[0]
     assert isinstance(exponent, Fraction)
-    return _each(lambda entry: _raised(field, entry, exponent), x)
+    return field.power(x, exponent)
 
 
 def _raised(field: ModularArithmetic, value: Number, exponent: Fraction) -> Number:
@@ -318,6 +408,39 @@ def _solve_cholesky(field: ModularArithmetic, parameters: tuple[Parameter, ...],
     return _solve(field, parameters, product, B)
 
 
+def _lu(field: ModularArithmetic, A: Array) -> tuple[Array, Array]:
+    """Elimination without pivoting; a zero pivot is another point's business."""
+    n = len(A)
+    lower, upper = np.eye(n, dtype=int).astype(object), A.copy()
+    for k in range(n - 1):
+        scale = field.inverse(upper[k, k])
+        for row in range(k + 1, n):
+            lower[row, k] = upper[row, k] * scale % field.prime
+            upper[row] = (upper[row] - lower[row, k] * upper[k]) % field.prime
+            upper[row, k] = 0
+    return lower, upper
+
+
+def _ldl(field: ModularArithmetic, A: Array) -> tuple[Array, Array]:
+    lower, upper = _lu(field, A)
+    pivots = field.real(np.diagonal(upper))
+    return lower, _objects(np.diag(pivots))
+
+
+def _cholesky(field: ModularArithmetic, A: Array) -> tuple[Array]:
+    """The pivots have to be squares; their roots are squares too, and so unique."""
+    lower, pivots = _ldl(field, A)
+    roots = [_raised(field, pivot, Fraction(1, 2)) for pivot in np.diagonal(pivots)]
+    return (_objects(lower * _objects(roots) % field.prime),)
+
+
+def _qr(field: ModularArithmetic, A: Array) -> tuple[Array, Array]:
+    """R is the Cholesky factor of `Aᴴ A`."""
+    adjoint = field.conjugate(A).T
+    (lower,) = _cholesky(field, _objects(adjoint @ A % field.prime))
+    return field.conjugate(field.solve(lower, adjoint)).T, field.conjugate(lower).T
+
+
 def _real(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
     return field.real(x)
 
@@ -353,6 +476,14 @@ def _circular(sine: bool) -> Callable[..., Array]:
     return apply
 
 
+def is_opaque(primitive: Primitive) -> bool:
+    """Whether little more is used of a function than that it is one; its other properties prove nothing here."""
+    if primitive.origin or primitive.name not in (*_EXACT, *_FACTORS, "exp"):
+        return not primitive.definition
+    return primitive.name in ("sin", "cos", "arctan", "erf")
+
+
+_FACTORS: dict[str, Callable[..., tuple[Array, ...]]] = {"cholesky": _cholesky, "lu": _lu, "ldl": _ldl, "qr": _qr}
 _EXACT: dict[str, Callable[..., Array]] = {
     "power": _power,
     "sign": _sign,

@@ -199,9 +199,18 @@ def lookup(name: str) -> Function:
     """
     if name in FUNCTIONS:
         return FUNCTIONS[name]
-    near = get_close_matches(name, FUNCTIONS, n=3, cutoff=0.6)
+    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, FUNCTIONS, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise UnknownNameError(f"there is no function '{name}' in the language{hint}")
+
+
+# What other libraries and textbooks call a function of the language, where the name is not alike.
+_ELSEWHERE = {
+    "tr": "trace", "ln": "log", "expm": "matrix_exp", "atan": "arctan", "chol": "cholesky", "matmul": "@",
+    "multiply": "*", "hadamard": "*", "pow": "**", "eigvals": "eig", "frobenius": "norm", "inverse": "inv",
+    "determinant": "det", "amax": "max", "identity": "eye", "hstack": "concatenate", "vstack": "concatenate",
+    "cat": "concatenate", "concat": "concatenate", "stack": "block", "adj": "adjugate", "logsigmoid": "log(sigmoid(x))",
+}  # fmt: skip
 
 
 def _choose(overloads: tuple[Primitive, ...], arguments: tuple[Node, ...]) -> Primitive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Hashable
 from fractions import Fraction
 
+from gradwright.core.canonical import as_product
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Solve, Symbol
 from gradwright.core.primitive import Primitive
@@ -152,16 +153,37 @@ def notes_of(root: Node) -> tuple[str, ...]:
             continue
         if node.primitive.note:
             found[node.primitive.note] = None
-        meant = _MATRIX_FUNCTIONS.get(node.primitive.name)
-        argument = node.arguments[0]
-        square = argument.rank == 2 and argument.shape[0] == argument.shape[1]
-        if meant and square and isinstance(argument, Symbol):
-            words = f"{node.primitive.name} of the square matrix {argument.name} is taken entry by entry"
-            found[f"{words}; the function of the matrix is {meant}"] = None
+        hint = _hint(node)
+        if hint:
+            found[hint] = None
     return tuple(found)
 
 
-_MATRIX_FUNCTIONS = {"exp": "matrix_exp", "log": "logm", "sign": "signm"}
+def _hint(node: Apply) -> str:
+    """Where an elementwise function of a square matrix, or of a multiple of it, looks like one of the matrix."""
+    argument = as_product(node.arguments[0])
+    matrices = [f.node for f in argument.factors if f.node.rank]
+    square = node.rank == 2 and node.shape[0] == node.shape[1]
+    if not square or len(matrices) != 1 or not isinstance(matrices[0], Symbol):
+        return ""
+    names = _power_names(node) if node.primitive is power else _MATRIX_FUNCTIONS.get(node.primitive.name)
+    if names is None:
+        return ""
+    written, meant = names
+    words = f"{written} of the square matrix {matrices[0].name} is taken entry by entry"
+    return f"{words}; the function of the matrix is {meant}"
+
+
+def _power_names(node: Apply) -> tuple[str, str] | None:
+    exponent = node.parameters[0]
+    assert isinstance(exponent, Fraction)
+    if exponent.denominator == 1 and exponent > 1:
+        return f"the power {exponent}", "matrix_power"
+    return _POWERS.get(exponent)
+
+
+_MATRIX_FUNCTIONS = {"exp": ("exp", "matrix_exp"), "log": ("log", "logm"), "sign": ("sign", "signm")}
+_POWERS = {Fraction(1, 2): ("the square root", "sqrtm"), Fraction(-1): ("the reciprocal", "inv")}
 
 
 def gauges_of(root: Node) -> tuple[str, ...]:

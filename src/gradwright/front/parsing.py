@@ -8,6 +8,7 @@ which declaration would settle it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -135,10 +136,25 @@ def _inferred(text: str, tree: ast.expr, declared: Signature, names: list[str]) 
         else:
             failures[ranks] = attempt
     if not found:
-        raise failures[(2,) * len(names)]
+        raise _no_shape_fits(names, failures, {*dims, *declared.names, *names})
     if len(found) > 1:
         raise AmbiguousShapeError(_ambiguity(names, [ranks for ranks, _ in found]))
     return found[0][1]
+
+
+def _no_shape_fits(names: Sequence[str], failures: Mapping[tuple[int, ...], ShapeError], taken: set[str]) -> ShapeError:
+    """What goes wrong for each shape of a variable; for several, what goes wrong if they are matrices."""
+    if len(names) > 1:
+        return ShapeError(_with_usual_names(str(failures[(2,) * len(names)]), taken))
+    told = "; ".join(f"as {RANK_WORDS[rank]}, {failures[(rank,)]}" for rank in (2, 1, 0))
+    return ShapeError(f"no shape of '{names[0]}' fits the whole text: {_with_usual_names(told, taken)}")
+
+
+def _with_usual_names(message: str, taken: set[str]) -> str:
+    """A message in which the dimensions that were tried have the usual names."""
+    fresh = _fresh_names(taken)
+    names: dict[str, str] = {}
+    return re.sub(r"\w+_axis\d_", lambda found: names.setdefault(found.group(), next(fresh)), message)
 
 
 def _ambiguity(names: Sequence[str], candidates: Sequence[tuple[int, ...]]) -> str:

@@ -8,35 +8,51 @@ floating-point value, so that "refuted" always comes with a point at which the t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import zero
 from gradwright.core.evaluate import evaluate_all
-from gradwright.core.facts import Facts
+from gradwright.core.facts import NO_FACTS
 from gradwright.core.modular import (
     PRIMES,
-    Complex,
     ModularArithmetic,
     PointError,
     UndecidableError,
+    is_opaque,
 )
-from gradwright.core.nodes import Apply, Direction, Node, Symbol
+from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.primitive import shape_text
+from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import GradwrightError, ShapeError
-from gradwright.prims.exponential import exp
+from gradwright.prims.exponential import exp, log
 from gradwright.simplify.definitions import expand_definitions
+from gradwright.simplify.pipeline import simplify_all
 
 POINTS = 3
 TRIALS = 400
 FLOAT_POINTS = 3
 FLOAT_TRIALS = 12
 NUDGE = 1e-10
-TOLERANCE = 1e-7
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """When a difference in numbers refutes: above the tolerance, and above so many times the noise."""
+
+    tolerance: float
+    margin: float
+
+
+CAUTIOUS = Bounds(1e-7, 100)
+SURE = Bounds(1e-11, 1)  # where the sides are known to differ, and only a point that shows it is looked for
 
 
 @dataclass(frozen=True)
@@ -65,13 +81,32 @@ def equal(left: Node, right: Node) -> Equality:
         raise ShapeError(f"the shapes differ: {shape_text(left.shape)} and {shape_text(right.shape)}")
     if left == right:
         return Equality("proved", "both sides have the same normal form")
+    bounds = CAUTIOUS
     try:
         if _equal_modulo_primes(left, right):
             return Equality("proved", "equal modulo a 61-bit prime at several generic points and sizes")
-        suspicion = "the two sides differ modulo a prime"
+        opaque = _opaque_names(left, right)
+        bounds = CAUTIOUS if opaque else SURE
+        suspicion = f"the two sides differ modulo a prime{opaque}"
     except UndecidableError as error:
         suspicion = f"'{error}' has no value modulo a prime"
-    return _by_floats(left, right, suspicion)
+    found = _by_floats(left, right, suspicion, bounds)
+    if found.status == "undecided" and _same_when_simplified(left, right):
+        return Equality("proved", "both sides simplify to the same form, or to forms equal modulo a 61-bit prime")
+    return found
+
+
+def _opaque_names(left: Node, right: Node) -> str:
+    """The functions of which no more is used than that they are functions, for a message."""
+    applied = [node.primitive for node in postorder(left, right) if isinstance(node, Apply)]
+    names = list(dict.fromkeys(p.name for p in applied if is_opaque(p)))
+    return f", where {' and '.join(names)} may be any function" if names else ""
+
+
+def _same_when_simplified(left: Node, right: Node) -> bool:
+    """Whether the relations that define functions, such as `L Lᵀ = A`, make the two sides equal."""
+    a, b = simplify_all((left, right))
+    return (a, b) != (left, right) and proved_equal(a, b)
 
 
 def proved_equal(left: Node, right: Node) -> bool:
@@ -85,7 +120,15 @@ def proved_equal(left: Node, right: Node) -> bool:
 
 
 def _equal_modulo_primes(left: Node, right: Node) -> bool:
+    """Whether the sides have equal values; with logarithms, whether their exponentials have."""
     roots = expand_definitions(left), expand_definitions(right)
+    if _agree_at_points(roots, _Point.evaluate):
+        return True
+    logarithms = any(isinstance(node, Apply) and node.primitive is log for node in postorder(*roots))
+    return logarithms and all(root.real for root in roots) and _agree_at_points(roots, _Point.exponentials)
+
+
+def _agree_at_points(roots: tuple[Node, Node], view: Callable[[_Point, tuple[Node, ...]], tuple[Array, ...]]) -> bool:
     leaves = list(dict.fromkeys((*free_leaves(roots[0]), *free_leaves(roots[1]))))
     names = sorted(dimension_names((*roots, *leaves)))
     found = 0
@@ -93,7 +136,7 @@ def _equal_modulo_primes(left: Node, right: Node) -> bool:
     for trial in range(TRIALS):
         sizes = choose_sizes(names, demanded_orders(roots), smallest=2 if trial % 2 else 3, variant=trial)
         try:
-            a, b = _Point(leaves, sizes, trial).evaluate(roots)
+            a, b = view(_Point(leaves, sizes, trial), roots)
         except PointError:
             continue
         if not bool(np.all(np.asarray(a) == np.asarray(b))):
@@ -115,80 +158,77 @@ class _Point:
     def evaluate(self, roots: tuple[Node, ...], level: int = 0) -> tuple[Array, ...]:
         arithmetic = ModularArithmetic(level)
         values = {leaf: self._sample(leaf, level, arithmetic) for leaf in self.leaves}
-        exponentials = _exponentials(roots)
-        if exponentials and level + 1 < len(PRIMES):
-            arguments = tuple(node.arguments[0] for node in exponentials)
-            for node, raised in zip(exponentials, self.evaluate(arguments, level + 1), strict=True):
-                if not node.real:
-                    raise UndecidableError("exp of a complex number")
-                values[node] = arithmetic.exponential(raised)
+        raised = [node for node in postorder(*roots) if isinstance(node, Apply) and node.primitive is exp]
+        if raised and level + 1 < len(PRIMES):
+            exponents = tuple(node.arguments[0] for node in raised)
+            values.update(zip(raised, self.exponentials(exponents, level), strict=True))
         return evaluate_all(roots, values, self.sizes, arithmetic)
+
+    def exponentials(self, exponents: tuple[Node, ...], level: int = 0) -> tuple[Array, ...]:
+        """`exp` of each: powers for the terms `c Σ log(u)`, and a homomorphism for the rest."""
+        arithmetic = ModularArithmetic(level)
+        split = [_split_logarithms(exponent) for exponent in exponents]
+        others = self.evaluate(tuple(rest for _, rest in split), level + 1)
+        found: list[Array] = []
+        for (logarithms, rest), value in zip(split, others, strict=True):
+            if not rest.real:
+                raise UndecidableError("exp of a complex number")
+            result = arithmetic.exponential(value)
+            for term in logarithms:
+                result = np.asarray(result * self._power(term, level, arithmetic) % arithmetic.prime, dtype=object)
+            found.append(result)
+        return tuple(found)
+
+    def _power(self, term: Contract, level: int, arithmetic: ModularArithmetic) -> Array:
+        """`exp(c Σ log(u)) = Π uᶜ`, the product over the labels that are summed."""
+        factor = term.factors[0]
+        assert isinstance(factor.node, Apply)
+        (base,) = self.evaluate(factor.node.arguments, level)
+        kept = [group for group in term.output if group[0] in factor.labels]
+        summed = tuple(axis for axis, group in enumerate(factor.groups) if group not in kept)
+        powers = arithmetic.power(base, term.coefficient)
+        reduced = np.asarray(np.multiply.reduce(powers, axis=summed) if summed else powers, dtype=object)
+        held = [group for group in factor.groups if group in kept]
+        reduced = np.transpose(reduced, [held.index(group) for group in kept])
+        shape = tuple(
+            dim.evaluate(self.sizes) if g in kept else 1 for g, dim in zip(term.output, term.shape, strict=True)
+        )
+        whole = tuple(dim.evaluate(self.sizes) for dim in term.shape)
+        return np.broadcast_to(reduced.reshape(shape), whole) % arithmetic.prime
 
     def _sample(self, leaf: Node, level: int, arithmetic: ModularArithmetic) -> Array:
         """A random value with the leaf's facts; the same whole numbers modulo every prime."""
         generator = np.random.default_rng([self.seed, *leaf.digest])
         shape = tuple(dim.evaluate(self.sizes) for dim in leaf.shape)
-        facts = leaf.facts if isinstance(leaf, Symbol | Direction) else frozenset[str]()
-        return _modular_value(shape, facts, leaf.real, generator, arithmetic)
+        facts = leaf.facts if isinstance(leaf, Symbol | Direction) else NO_FACTS
+        size = prod(shape) * (1 if leaf.real else 2)
+        return arithmetic.value(generator.integers(1, 2**31, size=size).tolist(), shape, facts, leaf.real)
 
 
-def _modular_value(
-    shape: tuple[int, ...], facts: Facts, real: bool, generator: np.random.Generator, field_: ModularArithmetic
-) -> Array:
-    def integers() -> Array:
-        return generator.integers(1, 2**31, size=shape).astype(object)
-
-    if "positive" in facts:
-        return integers() ** 2 % field_.prime
-    value: Array = integers()
-    if not real:
-        pairs = [Complex(int(a), int(b), field_.prime) for a, b in zip(value.ravel(), integers().ravel(), strict=True)]
-        value = np.empty(len(pairs), dtype=object)
-        value[:] = pairs
-        value = value.reshape(shape)
-    return _structured(value, facts, field_) if len(shape) == 2 else value
+def _split_logarithms(exponent: Node) -> tuple[list[Contract], Node]:
+    """The terms that are multiples of one logarithm, summed or spread, and the sum of the others."""
+    logarithms: list[Contract] = []
+    others = [zero(exponent.shape)]
+    for term in terms_of(exponent):
+        product = as_product(term)
+        if _is_plain_logarithm(product):
+            logarithms.append(product)
+        else:
+            others.append(term)
+    return logarithms, add(others)
 
 
-def _structured(value: Array, facts: Facts, field_: ModularArithmetic) -> Array:
-    adjoint = field_.conjugate(value).T
-    if "diagonal" in facts:
-        return np.where(np.eye(len(value), dtype=bool), value**2 if "spd" in facts else value, 0) % field_.prime
-    if "spd" in facts or "psd" in facts:
-        # A product of triangles, whose pivots are squares: so its Cholesky factor exists here too.
-        lower = np.tril(value)
-        return lower @ field_.conjugate(lower).T % field_.prime
-    if "stiefel" in facts or "unitary" in facts:
-        return _cayley(value, facts, field_)
-    for side, keep in (("lower", np.tril), ("upper", np.triu)):
-        if side in facts:
-            kept = keep(value)
-            if "unit_diagonal" in facts:
-                np.fill_diagonal(kept, 1)
-            if f"strictly_{side}" in facts:
-                np.fill_diagonal(kept, 0)
-            return kept
-    if "skew" in facts:
-        return (value - value.T) % field_.prime
-    if "symmetric" in facts:
-        return (value + value.T) % field_.prime
-    return (value + adjoint) % field_.prime if "hermitian" in facts else value
+def _is_plain_logarithm(product: Contract) -> bool:
+    if len(product.factors) != 1 or not product.real:
+        return False
+    node, groups, _ = product.factors[0]
+    labels = [label for group in (*groups, *product.output) for label in group]
+    single = len(labels) == len(groups) + len(product.output)
+    distinct = len(set(groups)) == len(groups) and len(set(product.output)) == len(product.output)
+    return isinstance(node, Apply) and node.primitive is log and single and distinct
 
 
-def _cayley(value: Array, facts: Facts, field_: ModularArithmetic) -> Array:
-    """`(I − S)⁻¹ (I + S)` is orthogonal for a skew S; its first columns are orthonormal."""
-    n, m = value.shape
-    square = np.zeros((n, n), dtype=object)
-    square[:, :m] = value
-    skew = square - field_.conjugate(square).T
-    unit = np.eye(n, dtype=int).astype(object)
-    return field_.solve((unit - skew) % field_.prime, (unit + skew) % field_.prime)[:, :m]
-
-
-def _exponentials(roots: tuple[Node, ...]) -> list[Apply]:
-    return [n for n in postorder(*roots) if isinstance(n, Apply) and n.primitive is exp]
-
-
-def _by_floats(left: Node, right: Node, suspicion: str) -> Equality:
+def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equality:
     """Refute at a generic point, or say that the sides agree; points without a stable value are passed over."""
     leaves = dict.fromkeys((*free_leaves(left), *free_leaves(right)))
     named = [leaf for leaf in leaves if isinstance(leaf, Symbol | Direction)]
@@ -198,10 +238,10 @@ def _by_floats(left: Node, right: Node, suspicion: str) -> Equality:
         sizes = choose_sizes(names, demanded_orders((left, right)), variant=seed)
         generator = np.random.default_rng(seed)
         values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator) for leaf in named}
-        difference = _difference(left, right, values, sizes)
+        difference = _difference(left, right, values, sizes, bounds)
         if difference is None:
             continue
-        if difference > TOLERANCE:
+        if difference > bounds.tolerance:
             point = {leaf.name: values[leaf] for leaf in named}
             return Equality("refuted", f"the sides differ by {difference:.1g} at a point", point, difference)
         differences.append(difference)
@@ -210,7 +250,9 @@ def _by_floats(left: Node, right: Node, suspicion: str) -> Equality:
     return Equality("undecided", f"{suspicion}, and too few generic points serve to compare them in numbers")
 
 
-def _difference(left: Node, right: Node, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float | None:
+def _difference(
+    left: Node, right: Node, values: Mapping[Node, Array], sizes: Mapping[str, int], bounds: Bounds
+) -> float | None:
     """How much two expressions differ at a point, relative to their size; None if rounding decides it."""
     nearby = {leaf: (1 + NUDGE) * value for leaf, value in values.items()}
     try:
@@ -223,7 +265,7 @@ def _difference(left: Node, right: Node, values: Mapping[Node, Array], sizes: Ma
         return None
     scale = max(_largest(a), _largest(b), 1e-300)
     difference, noise = _largest(a - b) / scale, max(_largest(a - c), _largest(b - d)) / scale
-    return None if difference > TOLERANCE and difference < 100 * noise else difference
+    return None if bounds.tolerance < difference < bounds.margin * noise else difference
 
 
 def _largest(array: Array) -> float:

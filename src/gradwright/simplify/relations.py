@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gradwright.core.build import identity
+from gradwright.core.build import identity, matmul, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract
+from gradwright.core.contraction import ONE, conjugate, contract
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.sums import scaled
 from gradwright.core.templates import formals, identities, instantiate
 
 
@@ -73,8 +74,22 @@ def relations_of(node: Apply) -> tuple[Relation, ...]:
         leaves[output] = Apply(primitive, node.parameters, node.arguments, place)
     found: list[Relation] = []
     for left, right in identities(primitive):
-        found += shortening(instantiate(left, leaves, dims), instantiate(right, leaves, dims))
+        sides = instantiate(left, leaves, dims), instantiate(right, leaves, dims)
+        found += shortening(*sides)
+        found += shortening(*_without_last_factor(*sides))
     return tuple(found)
+
+
+def _without_last_factor(left: Node, right: Node) -> tuple[Node, Node]:
+    """`A = V Λ Vᴴ` from `A V = V Λ`, for a unitary V that ends a side by itself; else the sides as they are."""
+    product = as_product(left)
+    last = product.factors[-1] if product.factors else None
+    if last is None or left.rank != 2 or len(product.factors) != 2 or "unitary" not in facts_of(last.node):
+        return left, right
+    first = product.factors[0]
+    if product.output != (first.groups[0], last.groups[1]) or first.groups[1] != last.groups[0]:
+        return left, right
+    return scaled(product.coefficient, first.node), matmul(right, conjugate(transpose(last.node)))
 
 
 def shortening(left: Node, right: Node) -> list[Relation]:
