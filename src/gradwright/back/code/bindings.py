@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,34 @@ def in_numpy(foreign: Foreign) -> Function:
     return (lambda *arrays: function(*arrays, *parameters)) if parameters else function
 
 
+def over_batches(foreign: Foreign) -> Function:
+    """The implementation, one item at a time where arrays have more leading axes than it knows of."""
+    function = in_numpy(foreign)
+    ranks = [len(declared.shape) for declared in foreign.primitive.inputs]
+    one_by_one = np.vectorize(function, signature=_core_shapes(foreign))
+
+    def apply(*arrays: Any) -> Any:
+        extra = any(array.ndim > rank for array, rank in zip(arrays, ranks, strict=True))
+        return one_by_one(*arrays) if extra and not foreign.primitive.batched else function(*arrays)
+
+    return apply
+
+
+def _core_shapes(foreign: Foreign) -> str:
+    """The ranks of inputs and outputs, as `numpy.vectorize` writes them."""
+    letters = map("axis{}".format, count())
+    inputs, outputs = (
+        ",".join(f"({','.join(next(letters) for _ in declared.shape)})" for declared in declarations)
+        for declarations in (foreign.primitive.inputs, foreign.primitive.outputs)
+    )
+    return f"{inputs}->{outputs}"
+
+
 def in_torch(foreign: Foreign) -> Function:
     """The implementation on detached values; differentiating through it is refused."""
     import torch
 
-    function = in_numpy(foreign)
+    function = over_batches(foreign)
 
     def values(*tensors: Any) -> Any:
         like = tensors[0]
@@ -60,7 +84,7 @@ def in_torch(foreign: Foreign) -> Function:
 def _to_torch(array: Any, like: Any) -> Any:
     import torch
 
-    tensor = torch.from_numpy(np.ascontiguousarray(array)).to(like.device)
+    tensor = torch.from_numpy(np.array(array)).to(like.device)
     single = like.dtype in (torch.float32, torch.complex64)
     return tensor.to(torch.complex64 if tensor.is_complex() else torch.float32) if single else tensor
 

@@ -148,7 +148,7 @@ class Lowering:
         """The value of a root, in full: every axis written out, an array of the library."""
         code = self.demand(node)
         if code.number:
-            return self.as_array(code).text
+            code = self.as_array(code)
         if self.batched and not self.varies(node):
             code = self._over_batch(code, node)
         return code.text
@@ -210,7 +210,9 @@ class Lowering:
         axes = list(range(node.rank) if order is None else order)
         if node in self.values or not self._follows_order(node) or conj:
             code = self.values[node] if node in self.values else self._short(node)
-            return self.writer.permuted(code, axes, conj and not code.number) if not code.number else code
+            if not code.number:
+                return self.writer.permuted(code, axes, conj)
+            return Code(f"{code.atom}.conjugate()", number=True) if conj else code
         return self._short(node, axes)
 
     def _follows_order(self, node: Node) -> bool:
@@ -290,9 +292,8 @@ class Lowering:
         arguments = [self.unspread(argument, order) for argument in node.arguments]
         if narrow:
             arguments[0] = self.demand(node.arguments[0], order)
-        if all(code.number for code in arguments):
-            power = node.primitive.operator is not None
-            arguments = arguments if power else [self.as_array(code) for code in arguments]
+        if node.primitive.operator is None:
+            arguments = [self.as_array(code) if code.number else code for code in arguments]
         return self._call(node, arguments)
 
     def _application(self, node: Apply) -> Code:

@@ -1,0 +1,88 @@
+"""Every primitive of the registry, in every library: its value and the forms of its first and second differentials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from compiled import run
+from numerics import Point, close, generic_point, random_like
+
+import gradwright.prims  # noqa: F401  (registers the primitives)
+from gradwright.core.build import product_of
+from gradwright.core.declarations import parse_declarations
+from gradwright.core.nodes import Apply, Node, Symbol
+from gradwright.core.primitive import Primitive, Sample
+from gradwright.core.registry import FUNCTIONS, read_parts
+from gradwright.core.signature import symbol_of
+from gradwright.diff.derivatives import hessian_product, vjps
+from gradwright.errors import UnsupportedError
+from gradwright.prims.complex import real
+from gradwright.simplify.pipeline import simplify
+
+
+def samples() -> Iterator[tuple[Primitive, Sample]]:
+    seen: dict[str, None] = {}
+    for function in FUNCTIONS.values():
+        for primitive in function.primitives:
+            if primitive.token not in seen:
+                seen[primitive.token] = None
+                yield from ((primitive, sample) for sample in primitive.samples)
+
+
+CASES = list(samples())
+
+
+def outputs(primitive: Primitive, sample: Sample) -> tuple[tuple[Symbol, ...], list[Node]]:
+    variables = tuple(symbol_of(d) for d in parse_declarations(sample.declarations))
+    arguments = read_parts(primitive, variables)
+    return variables, [Apply(primitive, sample.parameters, arguments, k) for k in range(len(primitive.outputs))]
+
+
+def forms(primitive: Primitive, sample: Sample) -> tuple[dict[str, Node], tuple[Symbol, ...]]:
+    """The outputs, their vector-Jacobian products, and Hessian-vector products of a weighted sum of each."""
+    variables, nodes = outputs(primitive, sample)
+    roots: dict[str, Node] = {}
+    cotangents: list[Symbol] = []
+    for place, node in enumerate(nodes):
+        roots[f"output {place}"] = simplify(node)
+        cotangent = Symbol(f"G{place}", node.shape, frozenset() if node.real else frozenset({"complex"}))
+        cotangents.append(cotangent)
+        weighted = product_of([(cotangent, range(node.rank)), (node, range(node.rank))], ())
+        moving = [v for v in variables if v.real]
+        try:
+            pulled = vjps((simplify(node),), variables, (cotangent,))
+            roots |= {f"vjp {place} {v.name}": pulled[v] for v in variables}
+            roots |= {f"hvp {place} {v.name}": hessian_product(simplify(real(weighted)), v) for v in moving}
+        except UnsupportedError:  # a divided difference of the highest order
+            continue
+    return roots, (*variables, *cotangents)
+
+
+def names(case: tuple[Primitive, Sample]) -> str:
+    primitive, sample = case
+    return f"{primitive.name}-{sample.declarations}-{'-'.join(map(str, sample.parameters))}"
+
+
+def check(case: tuple[Primitive, Sample], library: str, batch: int = 0) -> None:
+    roots, leaves = forms(*case)
+    point = generic_point(*roots.values(), symbols=leaves)
+    values = {leaf: random_like(v, leaf.real) if leaf.name.startswith("G") else v for leaf, v in point.values.items()}
+    point = Point(values, point.sizes)
+    wanted = point.at(*roots.values())
+    found = run(roots, library, point, batch)
+    for (name, value), right in zip(found.items(), wanted, strict=True):
+        assert close(value, right, 1e-7), (name, np.shape(value), np.shape(right))
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("case", CASES, ids=map(names, CASES))
+def test_primitive_is_written_in_every_library(case: tuple[Primitive, Sample], library: str) -> None:
+    check(case, library)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=map(names, CASES))
+def test_primitive_keeps_leading_batch_axes(case: tuple[Primitive, Sample]) -> None:
+    check(case, "torch", batch=2)
