@@ -15,7 +15,7 @@ from gradwright.back.operators.split import Split, hessian_split, jacobian_split
 from gradwright.back.render import unicode_of
 from gradwright.back.sharing import share_result
 from gradwright.back.tensors import tensor_formula
-from gradwright.back.text import unicode
+from gradwright.back.text import ascii_text, unicode
 from gradwright.back.translate import Translator
 from gradwright.core.declarations import Declaration, declared_facts
 from gradwright.core.nodes import Direction, Node, Symbol
@@ -249,7 +249,7 @@ class Derivation:
             slope = tensor_formula(self._slopes[symbol.name], Translator())
             written, letters = share_result(slope, self._told.letters, set(taken))
             name = f"vjp in {symbol.name}" if node.rank else f"∇_{symbol.name}"
-            yield Result(name, unicode(written), latex(written), meanings(letters))
+            yield Result(name, unicode(written), ascii_text(written), latex(written), meanings(letters))
 
     @property
     def _symbols(self) -> tuple[Symbol, ...]:

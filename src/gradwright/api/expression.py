@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from gradwright.api.evaluation import evaluate_expression
-from gradwright.back.render import latex_of, text_of, unicode_of
+from gradwright.back.render import ascii_of, latex_of, text_of, unicode_of
 from gradwright.core import build
 from gradwright.core.contraction import conjugate, is_zero
 from gradwright.core.declarations import Declaration
@@ -100,6 +100,10 @@ class Expression:
     def text(self) -> str:
         """The expression in the text language, which `parse` reads back."""
         return text_of(self.node)
+
+    def ascii(self) -> str:
+        """Mathematical notation in the signs of a keyboard: `roll(outer(-inv(X), inv(X)), 4, 2)`."""
+        return ascii_of(self.node)
 
     def latex(self) -> str:
         """The expression in LaTeX."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
-from gradwright.api.steps import Meaning, Step
+from gradwright.api.steps import Meaning, Statement, Step
 from gradwright.back.translate import latex_of_name
 
 DETAILS = ("brief", "normal", "full")
@@ -36,6 +36,7 @@ class Result:
 
     name: str
     text: str
+    ascii: str
     latex: str
     letters: tuple[Meaning, ...]
 
@@ -108,56 +109,96 @@ def glossary(title: str, steps: Iterable[Step], results: Iterable[Result]) -> It
             yield meaning
 
 
-def as_text(page: Page) -> str:
-    """The page in Unicode."""
-    lines = [page.title, *(f"  {d}" for d in page.declarations), ""]
-    lines += _step_lines(page.steps)
-    lines += ["", *(line for result in page.results for line in _result_lines(result, page.results))]
-    lines += ["", *page.remarks] if page.remarks else []
+@dataclass(frozen=True)
+class Notation:
+    """In which signs a page is written.
+
+    Attributes:
+        field: the rendering of statements and results: `text` or `ascii`.
+        confirmed, refuted: the marks behind a step.
+    """
+
+    field: str
+    confirmed: str
+    refuted: str
+
+    def write(self, item: Statement | Meaning | Result) -> str:
+        """A statement, a letter's meaning or a result."""
+        return getattr(item, self.field)
+
+    def where(self, letters: Iterable[Meaning]) -> str:
+        """What letters stand for."""
+        return ", ".join(map(self.write, letters))
+
+    def plain(self, text: str) -> str:
+        """Words, in the same signs."""
+        return text if self.field == "text" else "".join(_IN_ASCII.get(sign, sign) for sign in text)
+
+
+UNICODE = Notation("text", "✓", "✗ not confirmed numerically")
+ASCII = Notation("ascii", "ok", "NOT confirmed numerically")
+_IN_ASCII = {
+    "×": "x", "−": "-", "·": ".", "⊗": "(x)", "∂": "d", "∇": "grad", "Ω": "Omega", "λ": "lambda", "Φ": "Phi", "⁻": "^-",
+    "¹": "1", "²": "2", "³": "3", "ᵀ": "^T", "ᴴ": "^H", "≠": "!=", "≥": ">=", "π": "pi", "σ": "sigma", "½": "1/2",
+    "∘": "*", "√": "sqrt ", "‖": "||", "↦": "->", "⟨": "<", "⟩": ">", "⁺": "^+",
+}  # fmt: skip
+
+
+def as_text(page: Page, notation: Notation = UNICODE) -> str:
+    """The page as lines of text."""
+    lines = [page.title, *(f"  {notation.plain(d)}" for d in page.declarations), ""]
+    lines += _step_lines(page.steps, notation)
+    lines += ["", *(line for result in page.results for line in _result_lines(result, page.results, notation))]
+    lines += ["", *map(notation.plain, page.remarks)] if page.remarks else []
     return "\n".join(lines).rstrip()
 
 
-def _result_lines(result: Result, results: Sequence[Result]) -> Iterator[str]:
-    name = result.name.ljust(max(len(r.name) for r in results))
-    line = f"{name}   {result.told}"
-    if len(line) <= WIDEST_LINE or not result.letters:
+def _result_lines(result: Result, results: Sequence[Result], notation: Notation) -> Iterator[str]:
+    name = notation.plain(result.name).ljust(max(len(notation.plain(r.name)) for r in results))
+    text, where = notation.write(result), notation.where(result.letters)
+    line = f"{name}   {text}, where {where}" if where else f"{name}   {text}"
+    if len(line) <= WIDEST_LINE or not where:
         yield line
     else:
-        yield f"{name}   {result.text}"
-        yield f"{' ' * len(name)}   where {result.where}"
+        yield f"{name}   {text}"
+        yield f"{' ' * len(name)}   where {where}"
 
 
-def _step_lines(steps: Sequence[Step]) -> list[str]:
-    fitting = [len(_statement(step)) for step in steps if len(_statement(step)) <= ONE_LINE]
+def _step_lines(steps: Sequence[Step], notation: Notation) -> list[str]:
+    statements = [_statement(step, notation) for step in steps]
+    width = max((len(text) for text in statements if len(text) <= ONE_LINE), default=0)
     several = len({HEADINGS[step.part] for step in steps}) > 2
     lines: list[str] = []
     heading = ""
-    for number, step in enumerate(steps, 1):
+    for number, (step, statement) in enumerate(zip(steps, statements, strict=True), 1):
         if several and HEADINGS[step.part] != heading:
             heading = HEADINGS[step.part]
-            lines += ["", heading] if lines else [heading]
-        lines += _lines_of(number, step, max(fitting, default=0))
+            lines += ["", notation.plain(heading)] if lines else [notation.plain(heading)]
+        if len(statement) <= ONE_LINE:
+            lines.append(f"{number:>3}. {statement.ljust(width)}   {_verdict(step, notation)}")
+        else:
+            lines += _long_lines(number, step, notation)
     return lines
 
 
-def _lines_of(number: int, step: Step, width: int) -> list[str]:
-    """One line, if the statement, its letters and the rule fit; else the last of them below it."""
-    mark = "✓" if step.check.passed else "✗ not confirmed numerically"
-    reason = f"{_reason(step)} {mark}"
-    statement = _statement(step)
-    if len(statement) <= ONE_LINE:
-        return [f"{number:>3}. {statement.ljust(width)}   {reason}"]
-    first = f"{number:>3}. {step.statement}"
+def _long_lines(number: int, step: Step, notation: Notation) -> list[str]:
+    """The statement, then its letters and its rule, in one line if they fit."""
+    first, verdict = f"{number:>3}. {notation.write(step.statement)}", _verdict(step, notation)
     if not step.letters:
-        return [first, f"{INDENT}{reason}"]
-    if len(INDENT) + len(step.where) + len(reason) + 9 <= WIDEST_LINE:
-        return [first, f"{INDENT}where {step.where}   {reason}"]
-    return [first, f"{INDENT}where {step.where}", f"{INDENT}{reason}"]
+        return [first, f"{INDENT}{verdict}"]
+    where = f"{INDENT}where {notation.where(step.letters)}"
+    if len(where) + 3 + len(verdict) <= WIDEST_LINE:
+        return [first, f"{where}   {verdict}"]
+    return [first, where, f"{INDENT}{verdict}"]
 
 
-def _statement(step: Step) -> str:
-    text = str(step.statement)
-    return f"{text}   where {step.where}" if step.letters else text
+def _verdict(step: Step, notation: Notation) -> str:
+    return f"{notation.plain(_reason(step))} {notation.confirmed if step.check.passed else notation.refuted}"
+
+
+def _statement(step: Step, notation: Notation) -> str:
+    text = notation.write(step.statement)
+    return f"{text}   where {notation.where(step.letters)}" if step.letters else text
 
 
 def _reason(step: Step) -> str:

@@ -12,7 +12,7 @@ from gradwright.back.forms import form_formula
 from gradwright.back.formula import Formula, Name
 from gradwright.back.latex import latex
 from gradwright.back.sharing import SHORTEST_KNOWN, Letter, in_order, put_all, share, used_letters
-from gradwright.back.text import unicode
+from gradwright.back.text import ascii_text, unicode
 from gradwright.back.translate import Translator
 from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.signature import Signature
@@ -33,6 +33,7 @@ class Statement:
     left: Expression
     right: Expression
     text: str
+    ascii: str
     latex: str
 
     def __str__(self) -> str:
@@ -41,10 +42,11 @@ class Statement:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a letter stands for: its name, and `P = Φ(Lᵀ G)` as text and in LaTeX."""
+    """What a letter stands for: its name, and `P = Φ(Lᵀ G)` as text, in ASCII and in LaTeX."""
 
     name: str
     text: str
+    ascii: str
     latex: str
 
 
@@ -172,8 +174,7 @@ class _Writer:
         statement = Statement(
             Expression(lower(as_form(draft.left)), signature),
             Expression(lower(as_form(draft.right)), signature),
-            f"{unicode(left)} = {unicode(right)}",
-            f"{latex(left)} = {latex(right)}",
+            *_equation(left, right),
         )
         return Step(number, draft.rule, statement, draft.reason, check, draft.part, meanings(needed))
 
@@ -195,18 +196,21 @@ def _shown_as(narration: Narration) -> Mapping[Node, Formula]:
         formula = Translator().formula(node)
         letters[symbol] = formula
         assert isinstance(symbol, Symbol)
-        text, written = f"d({unicode(formula)})", rf"\mathrm{{d}}\left({latex(formula)}\right)"
-        letters[direction(symbol)] = Name(node.rank, False, text, f"d{symbol.name}", written)
+        text, plain, written = (
+            f"d({unicode(formula)})",
+            f"d({ascii_text(formula)})",
+            rf"\mathrm{{d}}\left({latex(formula)}\right)",
+        )
+        letters[direction(symbol)] = Name(node.rank, False, text, plain, written)
     return letters
 
 
 def meanings(letters: Iterable[Letter]) -> tuple[Meaning, ...]:
     """What letters stand for, written out."""
-    return tuple(
-        Meaning(
-            unicode(letter.name),
-            f"{unicode(letter.name)} = {unicode(letter.value)}",
-            f"{latex(letter.name)} = {latex(letter.value)}",
-        )
-        for letter in letters
-    )
+    return tuple(Meaning(unicode(letter.name), *_equation(letter.name, letter.value)) for letter in letters)
+
+
+def _equation(left: Formula, right: Formula) -> tuple[str, str, str]:
+    """An equation as text, in ASCII and in LaTeX."""
+    text, plain, written = (f"{write(left)} = {write(right)}" for write in (unicode, ascii_text, latex))
+    return text, plain, written

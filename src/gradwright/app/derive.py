@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gradwright.api.derivation import Derivation
 from gradwright.api.derivation import derive as derive_expression
 from gradwright.api.expression import Expression, parse
-from gradwright.api.presentation import as_latex, as_text
+from gradwright.api.presentation import ASCII, UNICODE, as_latex, as_text
 from gradwright.errors import DeclarationError
 
 
@@ -43,20 +43,28 @@ def derivation_of(text: str, wrt: Sequence[str], var: Sequence[str]) -> Derivati
 
 
 def shown(derivation: Derivation, show: str, form: str, detail: str) -> str:
-    """The derivation, or one of its results, in the wanted form."""
+    """The derivation, or one of its results, in the wanted form: text, ascii, latex or json."""
     if form == "json":
         return derivation.to_json()
-    if show in ("steps", "all"):
-        page = derivation.page(detail)
-        return as_latex(page) if form == "latex" else as_text(page)
-    return "\n".join(_results(derivation, show, form))
+    if show not in ("steps", "all"):
+        return "\n".join(_results(derivation, show, form))
+    page = derivation.page(detail)
+    written = as_latex(page) if form == "latex" else as_text(page, ASCII if form == "ascii" else UNICODE)
+    return written if show == "steps" else "\n".join([written, "", *_tensors(derivation, form)])
 
 
 def _results(derivation: Derivation, show: str, form: str) -> list[str]:
-    lines: list[str] = []
-    for name in derivation.wrt:
-        one = derivation[name]
-        found: Expression = one.jacobian if show == "jacobian" else one.vjp
-        text = found.latex() if form == "latex" else str(found)
-        lines.append(text if len(derivation.wrt) == 1 else f"{name}: {text}")
-    return lines
+    found = {name: _written(getattr(derivation[name], show), form) for name in derivation.wrt}
+    return list(found.values()) if len(found) == 1 else [f"{name}: {text}" for name, text in found.items()]
+
+
+def _tensors(derivation: Derivation, form: str) -> list[str]:
+    """The differential, and the Jacobian in every variable."""
+    lines = [f"differential   {_written(derivation.differential, form)}"]
+    return lines + [f"Jacobian in {name}   {_written(derivation[name].jacobian, form)}" for name in derivation.wrt]
+
+
+def _written(expression: Expression, form: str) -> str:
+    if form == "latex":
+        return expression.latex()
+    return expression.ascii() if form == "ascii" else str(expression)

@@ -17,6 +17,8 @@ from gradwright.errors import GradwrightError
 
 RIGHT, WRONG, USAGE = 0, 1, 2
 
+SHOWN = ["steps", "jacobian", "vjp", "gradient", "hessian", "all"]
+
 Command = Callable[..., Any]
 
 
@@ -24,6 +26,11 @@ Command = Callable[..., Any]
 @click.version_option(package_name="gradwright")
 def main() -> None:
     """Derive, check and ship gradients."""
+
+
+def examples(*lines: str) -> str:
+    """The examples at the end of a command's help, as they stand."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
 def with_variables(command: Command) -> Command:
@@ -35,60 +42,60 @@ def with_variables(command: Command) -> Command:
     return wrt(var(command))
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        'gradwright derive "inv(X)"',
+        'gradwright derive "inv(X) @ A" --var "A: n m" --wrt X --show vjp',
+        'gradwright derive "logdet(K)" --var "K: n n spd" --format latex',
+        'gradwright derive "norm(X @ w - y)**2" --var "X: n m, w: m, y: n" --wrt w --brief',
+    )
+)
 @click.argument("expression")
 @with_variables
-@click.option("--show", type=click.Choice(["steps", "jacobian", "vjp", "all"]), default="steps", help="What to show.")
+@click.option("--show", type=click.Choice(SHOWN), default="steps", help="What to show.")
 @click.option("--format", "form", type=click.Choice(["text", "latex", "json"]), default="text", help="How to write it.")
 @click.option("--brief", is_flag=True, help="Three lines.")
 @click.option("--full", is_flag=True, help="Every step, with the Jacobian and the chain rule.")
+@click.option("--ascii", "plain", is_flag=True, help="Text in the signs of a keyboard.")
 def derive(
-    expression: str, wrt: tuple[str, ...], var: tuple[str, ...], show: str, form: str, brief: bool, full: bool
+    expression: str,
+    wrt: tuple[str, ...],
+    var: tuple[str, ...],
+    show: str,
+    form: str,
+    brief: bool,
+    full: bool,
+    plain: bool,
 ) -> None:
-    r"""Derive the differential, the Jacobian and the vector-Jacobian product of an EXPRESSION.
-
-    \b
-    Examples:
-      gradwright derive "inv(X)"
-      gradwright derive "inv(X) @ A" --var "A: n m" --wrt X --show vjp
-      gradwright derive "logdet(K)" --var "K: n n spd" --format latex
-      gradwright derive "norm(X @ w - y)**2" --var "X: n m, w: m, y: n" --wrt w --brief
-    """
+    """Derive the differential, the Jacobian and the vector-Jacobian product of an EXPRESSION."""
     from gradwright.app.derive import derivation_of, shown
 
     detail = "brief" if brief else "full" if full or show == "all" else "normal"
-    click.echo(shown(derivation_of(expression, wrt, var), show, form, detail))
+    click.echo(shown(derivation_of(expression, wrt, var), show, "ascii" if plain and form == "text" else form, detail))
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        'gradwright emit "inv(X)" -o inverse.py',
+        'gradwright emit "solve(A, B)" --var "A: n n, B: n m" -o my_solve.py',
+    )
+)
 @click.argument("expression")
 @click.option("-o", "--output", required=True, help="The file to write; its tests go to test_<file> beside it.")
 @with_variables
 @click.option("--target", type=click.Choice(["torch", "numpy", "jax"]), default="torch", help="The library.")
 def emit(expression: str, output: str, wrt: tuple[str, ...], var: tuple[str, ...], target: str) -> None:
-    r"""Write a function with its derivatives as a module, and for PyTorch its tests beside it.
-
-    \b
-    Examples:
-      gradwright emit "inv(X)" -o inverse.py
-      gradwright emit "solve(A, B)" --var "A: n n, B: n m" -o my_solve.py
-    """
+    """Write a function with its derivatives as a module, and for PyTorch its tests beside it."""
     from gradwright.app.emit import write_module
 
     for line in write_module(expression, output, wrt, var, target):
         click.echo(line)
 
 
-@main.command()
+@main.command(epilog=examples("gradwright rules", "gradwright rules cholesky"))
 @click.argument("name", required=False)
 def rules(name: str | None) -> None:
-    r"""List the functions of the language, or say what defines one.
-
-    \b
-    Examples:
-      gradwright rules
-      gradwright rules cholesky
-    """
+    """List the functions of the language, or say what defines one."""
     from gradwright.app.rules import catalogue
 
     click.echo(catalogue(name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradwright.back.tensors import tensor_formula
-from gradwright.back.text import language, unicode
+from gradwright.back.text import ascii_text, language, unicode
 from gradwright.back.translate import Translator
 from gradwright.core.nodes import Node
 
@@ -11,6 +11,11 @@ from gradwright.core.nodes import Node
 def unicode_of(node: Node) -> str:
     """Mathematical notation: matrices where they reach, else `⊗` and `roll`, else letters."""
     return unicode(tensor_formula(node, Translator()))
+
+
+def ascii_of(node: Node) -> str:
+    """The same in the signs of a keyboard: the text language, and calls for `⊗` and `roll`."""
+    return ascii_text(tensor_formula(node, Translator()))
 
 
 def text_of(node: Node) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
 
-from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct, Transposed, scaled, transposed
+from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct, scaled, transposed
+from gradwright.back.matrices import turns
 from gradwright.back.translate import Translator, connected, sum_formula
 from gradwright.core.contraction import contract
 from gradwright.core.nodes import Add, Contract, Node
@@ -81,7 +82,7 @@ def _arrangements(pieces: Sequence[Piece]) -> Iterator[tuple[list[Formula], tupl
 
 
 def _cost(factors: Sequence[Formula], order: Sequence[int]) -> tuple[int, int]:
-    turned = sum(isinstance(f, Transposed) for f in factors)
+    turned = sum(turns(f) for f in factors)
     if list(order) == sorted(order):
         return 0, turned
     return (1 if find_roll(order) is not None else 2), turned

@@ -41,12 +41,19 @@ FRACTIONS = {
     Fraction(1, 2): "½", Fraction(1, 3): "⅓", Fraction(2, 3): "⅔", Fraction(1, 4): "¼", Fraction(3, 4): "¾",
     Fraction(1, 8): "⅛",
 }  # fmt: skip
+SPELLED = {"Ω": "Omega", "λ": "lambda", "Φ": "Phi", "∂": "d"}
 Written = tuple[str, int]
 
 
 def language(formula: Formula) -> str:
     """The text of the language, which parses back."""
     return _Language().run(formula)
+
+
+def ascii_text(formula: Formula) -> str:
+    """Like the text language, for every formula, in ASCII: Greek letters are spelled out."""
+    text = language(formula)
+    return text if text.isascii() else "".join(SPELLED.get(sign, sign) for sign in text)
 
 
 def unicode(formula: Formula) -> str:
@@ -250,7 +257,22 @@ class _Language(_Writer):
         return f"outer({self.write(left)[0]}, {self.write(right)[0]})", ATOM
 
     def tensor(self, formula: Formula) -> Written:
-        raise AssertionError(f"{type(formula).__name__} is no part of the language")
+        """The tensor algebra, as the calls of Python that make it."""
+        match formula:
+            case TensorProduct(factors=factors):
+                text = self.write(factors[0])[0]
+                for factor in factors[1:]:
+                    text = f"outer({text}, {self.write(factor)[0]})"
+            case Roll(inner=inner, start=start, end=end):
+                text = f"roll({self.write(inner)[0]}, {start}, {end})"
+            case Permuted(inner=inner, order=order):
+                text = f"permute({self.write(inner)[0]}, {', '.join(map(str, order))})"
+            case TensorDot(left=left, right=right, shown=shown):
+                axes = f", axes={list(shown)}" if shown else ""
+                text = f"tensordot({self.write(left)[0]}, {self.write(right)[0]}{axes})"
+            case _:
+                raise AssertionError(type(formula).__name__)
+        return text, ATOM
 
 
 class _Unicode(_Writer):

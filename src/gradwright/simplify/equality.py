@@ -74,6 +74,9 @@ class Equality:
     def __bool__(self) -> bool:
         return self.status == "proved"
 
+    def __str__(self) -> str:
+        return f"{self.status}: {self.reason}"
+
 
 def equal(left: Node, right: Node) -> Equality:
     """Compare two expressions of one shape as functions of their symbols."""
