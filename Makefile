@@ -37,7 +37,7 @@ bench: $(INSTALLED) ## the benchmarks, side by side with hand-written code
 	@$(PYTEST) benchmarks --benchmark-only
 
 docs: $(INSTALLED) ## run every example of the documentation and compare what it prints
-	@$(PYTEST) --doctest-glob='*.md' README.md docs
+	@$(PYTEST) README.md docs tests/test_documentation.py
 
 lint: $(INSTALLED) ## ruff, pyright and the layers
 	@$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from gradwright.api.evaluation import evaluate_expression
-from gradwright.back.render import ascii_of, latex_of, text_of, unicode_of
+from gradwright.back.render import ascii_of, in_letters, latex_of, text_of, unicode_of
 from gradwright.core import build
 from gradwright.core.contraction import conjugate, is_zero
 from gradwright.core.declarations import Declaration
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from gradwright.api.compiled import CompiledFunction
     from gradwright.back.operators.operator import StructuredOperator
     from gradwright.back.operators.split import Split
+
+# A longer expression prints with letters for the parts that are repeated in it.
+LONGEST_LINE = 80
 
 
 class Expression:
@@ -247,7 +250,8 @@ class Expression:
         return hash(self.node)
 
     def __str__(self) -> str:
-        return unicode_of(self.node)
+        text = unicode_of(self.node)
+        return text if len(text) <= LONGEST_LINE else in_letters(self.node, {*self.variables, *self.signature.dims})
 
     def __repr__(self) -> str:
         return f"<{self.text()} : {shape_text(self.shape)}>"

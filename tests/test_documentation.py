@@ -1,0 +1,86 @@
+"""The documentation says what happens: shell sessions are run, files are used, links lead somewhere.
+
+The Python sessions in the same files are doctests, which pytest collects by itself.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gradwright.app.main import main
+from gradwright.errors import GradwrightError
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+SESSION = re.compile(r"```console\n(.*?)```", re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+
+
+def sessions() -> list:
+    """Every command of every shell session, with the output that the page shows."""
+    found = []
+    for page in PAGES:
+        for session in SESSION.findall(page.read_text(encoding="utf-8")):
+            for part in session.split("$ ")[1:]:
+                command, _, output = part.partition("\n")
+                found.append(pytest.param(command, output, id=f"{page.name}: {command[:60]}"))
+    return found
+
+
+def printed(command: str) -> str:
+    """What a command line prints."""
+    program, *arguments = shlex.split(command)
+    assert program == "gradwright"
+    result = CliRunner().invoke(main, arguments)
+    if isinstance(result.exception, GradwrightError):
+        return f"{result.output}gradwright: {result.exception}"
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.output
+
+
+def without_trailing_space(text: str) -> list[str]:
+    return [line.rstrip() for line in text.rstrip().splitlines()]
+
+
+@pytest.mark.parametrize(("command", "output"), sessions())
+def test_a_command_prints_what_the_page_shows(
+    command: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert without_trailing_space(printed(command)) == without_trailing_space(output)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_links_lead_to_files(page: Path) -> None:
+    for target in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_page_of_the_documentation_is_listed_in_its_index() -> None:
+    listed = LINK.findall((ROOT / "docs" / "index.md").read_text(encoding="utf-8"))
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert pages <= set(listed)
+
+
+def test_the_primitive_of_the_contributors_guide_works(tmp_path: Path) -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    module, session = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[:2]
+    assert module.startswith('"""')
+    program = tmp_path / "guide.py"
+    program.write_text(
+        f"import doctest\nimport gradwright.prims\n{module}\nimport gradwright as gw\n"
+        f"test = doctest.DocTestParser().get_doctest({session!r}, {{'gw': gw}}, 'CONTRIBUTING.md', None, 0)\n"
+        "runner = doctest.DocTestRunner()\nrunner.run(test)\n"
+        "raise SystemExit(runner.summarize().failed)\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
