@@ -1,0 +1,363 @@
+"""Operators that act entry by entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+from gradwright.check.tracing.arguments import Arguments, Constant, Result, Slices
+from gradwright.check.tracing.operators.table import operator
+from gradwright.check.tracing.sizes import function, power
+from gradwright.check.tracing.values import Untraceable, Value, aligned, full, product
+from gradwright.core import build
+from gradwright.core.contraction import conjugate, is_zero, scale
+from gradwright.core.nodes import Apply, Node
+from gradwright.core.sums import subtract
+from gradwright.core.walks import postorder, symbols
+from gradwright.prims.determinant import slogdet
+
+# The function of the language for an operator of one tensor.
+FUNCTIONS = {
+    "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "sin": "sin", "cos": "cos", "tan": "tan",
+    "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "atan": "arctan", "sigmoid": "sigmoid", "relu": "relu",
+    "abs": "abs", "sign": "sign", "erf": "erf", "sqrt": "sqrt", "square": "square", "reciprocal": "reciprocal",
+    "real": "real", "imag": "imag",
+}  # fmt: skip
+COMPARISONS = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal"}
+# Functions with kinks: what is made of them may equal a number at a generic point.
+KINKED = frozenset(
+    ("sign", "greater", "greater_equal", "equal", "where", "max", "min", "maximum", "minimum", "relu", "abs")
+)
+UNTOUCHED = (
+    "clone", "detach", "detach_", "detach_copy", "alias", "alias_copy", "contiguous", "lift", "lift_fresh",
+    "lift_fresh_copy", "positive", "resolve_conj", "resolve_neg",
+)  # fmt: skip
+
+
+@operator(*UNTOUCHED)
+def _untouched(given: Arguments) -> Value:
+    return given.tensor("self")
+
+
+@operator("_to_copy", "prims.convert_element_type", "to", "type_as")
+def _converted(given: Arguments) -> Value:
+    """Another dtype or device: the same tensor, unless it is rounded to whole numbers or loses its imaginary part."""
+    value = given.tensor("self" if "self" in given else "a")
+    dtype = given.operation.results[0].dtype
+    if not (dtype.is_floating_point or dtype.is_complex) and not _is_indicator(value.node):
+        raise Untraceable(f"a conversion to {str(dtype).removeprefix('torch.')}, which rounds or compares")
+    if not dtype.is_complex and not value.node.real:
+        return _with(value, function("real", value.node))
+    return value
+
+
+def _is_indicator(node: Node) -> bool:
+    return isinstance(node, Apply) and node.primitive.name in ("greater", "greater_equal", "equal")
+
+
+def _one(name: str) -> Callable[[Arguments], Value]:
+    def rule(given: Arguments) -> Value:
+        value = given.tensor("self")
+        return _with(value, function(name, value.node))
+
+    return rule
+
+
+for _operator, _function in FUNCTIONS.items():
+    operator(_operator)(_one(_function))
+
+
+@operator("neg")
+def _neg(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return _with(value, scale(-1, value.node))
+
+
+@operator("_conj", "_conj_physical", "conj", "conj_physical")
+def _conj(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return _with(value, conjugate(value.node))
+
+
+@operator("sgn")
+def _sgn(given: Arguments) -> Value:
+    value = given.tensor("self")
+    if value.node.real:
+        return _with(value, function("sign", value.node))
+    return _with(value, build.multiply(value.node, power(function("abs", value.node), Fraction(-1))))
+
+
+@operator("rsqrt")
+def _rsqrt(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return _with(value, power(value.node, Fraction(-1, 2)))
+
+
+@operator("exp2")
+def _exp2(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return _with(value, function("exp", build.multiply(_log(2), value.node)))
+
+
+@operator("log2", "log10")
+def _log_of_base(given: Arguments) -> Value:
+    value = given.tensor("self")
+    base = int(given.operation.name.removeprefix("aten.log"))
+    return _with(value, build.multiply(power(_log(base), Fraction(-1)), function("log", value.node)))
+
+
+def _log(number: int) -> Node:
+    return function("log", build.number(number))
+
+
+@operator("erfc")
+def _erfc(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return _with(value, subtract(build.ones(value.node.shape), function("erf", value.node)))
+
+
+@operator("softplus")
+def _softplus(given: Arguments) -> Value:
+    """`log(1 + exp(βx)) / β`; beyond its threshold PyTorch returns x, which is the same to rounding."""
+    value, beta = given.tensor("self"), given.rational("beta")
+    if beta is None:
+        raise Untraceable("softplus with a beta that is no constant")
+    return _with(value, scale(1 / beta, function("softplus", scale(beta, value.node))))
+
+
+@operator("log_sigmoid_forward")
+def _log_sigmoid(given: Arguments) -> Result:
+    value = given.tensor("self")
+    node = scale(-1, function("softplus", scale(-1, value.node)))
+    return _with(value, node), Untraceable("the buffer of logsigmoid")
+
+
+@operator("view_as_real")
+def _view_as_real(given: Arguments) -> Slices:
+    """The real and the imaginary part along a new last axis."""
+    value = given.tensor("self")
+    parts = tuple(_with(value, function(name, value.node)) for name in ("real", "imag"))
+    return Slices(parts, value.rank)
+
+
+@operator("isnan", "isinf")
+def _never(given: Arguments) -> Value:
+    """At a generic point no entry is NaN or infinite."""
+    value = given.tensor("self")
+    return _with(value, build.zeros(value.node.shape))
+
+
+@operator("add", "sub", "rsub")
+def _add(given: Arguments) -> Value:
+    left, right = given.tensor("self"), given.tensor("other")
+    alpha = given.number("alpha") if "alpha" in given else build.number(1)
+    if given.operation.name == "aten.rsub":
+        left, right = right, left
+    factor = alpha if given.operation.name == "aten.add" else scale(-1, alpha)
+    (a, b), frame = aligned([left, right])
+    return Value(build.plus(a, build.multiply(factor, b)), frame.unit, frame.flipped)
+
+
+@operator("mul")
+def _mul(given: Arguments) -> Value:
+    return multiply(given.tensor("self"), given.tensor("other"))
+
+
+@operator("div")
+def _div(given: Arguments) -> Value:
+    if "rounding_mode" in given:
+        raise Untraceable("a division that rounds")
+    left, right = given.tensor("self"), given.tensor("other")
+    return multiply(left, _with(right, power(right.node, Fraction(-1))))
+
+
+def multiply(left: Value, right: Value) -> Value:
+    """The product of the entries, spread to a common shape."""
+    rank = max(left.rank, right.rank)
+    labels = [range(rank - value.rank, rank) for value in (left, right)]
+    return product([(left, labels[0]), (right, labels[1])], range(rank))
+
+
+@operator("pow")
+def _pow(given: Arguments) -> Value:
+    return _of_several("power", [given.tensor("self"), given.tensor("exponent")])
+
+
+@operator("addcmul", "addcdiv")
+def _add_product(given: Arguments) -> Value:
+    base, left, right = given.tensor("self"), given.tensor("tensor1"), given.tensor("tensor2")
+    if given.operation.name == "aten.addcdiv":
+        right = _with(right, power(right.node, Fraction(-1)))
+    (a, b), frame = aligned([base, multiply(left, right)])
+    return Value(build.plus(a, build.multiply(given.number("value"), b)), frame.unit, frame.flipped)
+
+
+@operator("lerp")
+def _lerp(given: Arguments) -> Value:
+    start, end, weight = given.tensor("self"), given.tensor("end"), given.tensor("weight")
+    (a, b, w), frame = aligned([start, end, weight])
+    return Value(build.plus(a, build.multiply(w, build.minus(b, a))), frame.unit, frame.flipped)
+
+
+@operator("logaddexp")
+def _logaddexp(given: Arguments) -> Value:
+    (a, b), frame = aligned([given.tensor("self"), given.tensor("other")])
+    return full(function("log", build.plus(function("exp", a), function("exp", b))), frame)
+
+
+@operator("hypot")
+def _hypot(given: Arguments) -> Value:
+    (a, b), frame = aligned([given.tensor("self"), given.tensor("other")])
+    return full(power(build.plus(build.multiply(a, a), build.multiply(b, b)), Fraction(1, 2)), frame)
+
+
+@operator("complex")
+def _complex(given: Arguments) -> Value:
+    (a, b), frame = aligned([given.tensor("real"), given.tensor("imag")])
+    return full(build.plus(a, build.multiply(build.constant("i"), b)), frame)
+
+
+@operator("maximum", "minimum", "fmax", "fmin")
+def _larger(given: Arguments) -> Value:
+    name = "maximum" if "max" in given.operation.name else "minimum"
+    return _of_several(name, [given.tensor("self"), given.tensor("other")])
+
+
+@operator("clamp", "clamp_min", "clamp_max", "hardtanh")
+def _clamp(given: Arguments) -> Value:
+    value = given.tensor("self")
+    for name, larger in (("min", "maximum"), ("min_val", "maximum"), ("max", "minimum"), ("max_val", "minimum")):
+        if name in given:
+            value = _of_several(larger, [value, given.tensor(name)])
+    return value
+
+
+def _compared(name: str) -> Callable[[Arguments], Value]:
+    def rule(given: Arguments) -> Value:
+        return _of_several(name, [given.tensor("self"), given.tensor("other")])
+
+    return rule
+
+
+for _operator, _function in COMPARISONS.items():
+    operator(_operator)(_compared(_function))
+
+
+@operator("ne")
+def _ne(given: Arguments) -> Value:
+    value = _of_several("equal", [given.tensor("self"), given.tensor("other")])
+    return _complement(value)
+
+
+@operator("logical_not", "bitwise_not")
+def _not(given: Arguments) -> Value:
+    _require_bool(given)
+    return _complement(given.tensor("self"))
+
+
+@operator("logical_and", "bitwise_and")
+def _and(given: Arguments) -> Value:
+    _require_bool(given)
+    return multiply(given.tensor("self"), given.tensor("other"))
+
+
+@operator("logical_or", "bitwise_or")
+def _or(given: Arguments) -> Value:
+    _require_bool(given)
+    neither = multiply(_complement(given.tensor("self")), _complement(given.tensor("other")))
+    return _complement(neither)
+
+
+def _require_bool(given: Arguments) -> None:
+    """The logic of numbers other than 0 and 1 is not in the language."""
+    for name in ("self", "other"):
+        if name in given and given.tensor(name).node.rank and not _is_logical(given.tensor(name).node):
+            raise Untraceable(f"{given.operation.name} of tensors that are no conditions")
+
+
+def _is_logical(node: Node) -> bool:
+    return all(_is_indicator(inner) for inner in postorder(node) if isinstance(inner, Apply))
+
+
+def _complement(value: Value) -> Value:
+    return _with(value, subtract(build.ones(value.node.shape), value.node))
+
+
+@operator("where")
+def _where(given: Arguments) -> Value:
+    condition = given.tensor("condition")
+    for name, other in (("self", "other"), ("other", "self")):
+        if _is_nan(given, name):
+            return _guarded(condition, given.tensor(other))
+    return choose(condition, given.tensor("self"), given.tensor("other"))
+
+
+@operator("masked_fill")
+def _masked_fill(given: Arguments) -> Value:
+    return choose(given.tensor("mask"), given.tensor("value"), given.tensor("self"))
+
+
+@operator("threshold")
+def _threshold(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return choose(_of_several("greater", [value, given.tensor("threshold")]), value, given.tensor("value"))
+
+
+@operator("threshold_backward")
+def _threshold_backward(given: Arguments) -> Value:
+    passed = _of_several("greater", [given.tensor("self"), given.tensor("threshold")])
+    return multiply(given.tensor("grad_output"), passed)
+
+
+def choose(condition: Value, first: Value, second: Value) -> Value:
+    """The first where the condition holds, else the second.
+
+    A condition that no generic point meets, such as a norm equal to 0, guards an exception and chooses nothing.
+    """
+    if is_zero(condition.node) or _is_guard(condition.node):
+        (_, b), frame = aligned([condition, second])
+        return full(b, frame)
+    if is_zero(second.node):
+        return multiply(condition, first)
+    return _of_several("where", [condition, first, second])
+
+
+def _is_guard(condition: Node) -> bool:
+    """Whether a condition is an equation between a smooth function of the inputs and a number."""
+    inside = [node for node in postorder(condition) if isinstance(node, Apply)]
+    kinds = [node.primitive.name for node in inside]
+    if kinds.count("equal") != 1 or any(kind in KINKED for kind in kinds if kind != "equal"):
+        return False
+    (equation,) = (node for node in inside if node.primitive.name == "equal")
+    left, right = equation.arguments
+    return bool(symbols(left)) != bool(symbols(right))
+
+
+def _is_nan(given: Arguments, name: str) -> bool:
+    result = given.result(name)
+    return isinstance(result, Constant) and all(bool(np.all(np.isnan(array))) for array in result.arrays)
+
+
+def _guarded(condition: Value, value: Value) -> Value:
+    """A value that is NaN under a condition: `logdet` is so where the determinant is negative."""
+    signs = [node for node in postorder(condition.node) if isinstance(node, Apply) and node.primitive is slogdet]
+    if len(signs) == 1 and isinstance(value.node, Apply) and value.node.primitive is slogdet:
+        return _with(value, function("logdet", signs[0].arguments[0]))
+    return value
+
+
+def _of_several(name: str, values: list[Value]) -> Value:
+    nodes, frame = aligned(values)
+    if all(not node.rank for node in nodes):
+        return Value(function(name, *nodes), frame.unit, frame.flipped)
+    if name == "power":
+        # A constant exponent stays a number: it is a parameter of the power.
+        return Value(function(name, build.spread(nodes[0], frame.node.shape), nodes[1]), frame.unit, frame.flipped)
+    spread = [build.spread(node, frame.node.shape) for node in nodes]
+    return Value(function(name, *spread), frame.unit, frame.flipped)
+
+
+def _with(value: Value, node: Node) -> Value:
+    return Value(node, value.unit, value.flipped)

@@ -1,0 +1,214 @@
+"""Reductions along axes, and functions of the entries along one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from gradwright.check.tracing.arguments import Arguments, Result
+from gradwright.check.tracing.operators.elementwise import multiply
+from gradwright.check.tracing.operators.table import operator
+from gradwright.check.tracing.sizes import function, power
+from gradwright.check.tracing.values import Untraceable, Value, aligned, expand
+from gradwright.core import build
+from gradwright.core.dims import product as product_of_dims
+from gradwright.core.nodes import Apply, Contract, Node
+from gradwright.core.primitive import Primitive
+from gradwright.core.walks import substitute
+from gradwright.prims.reductions import maximum_entry, minimum_entry, norm
+from gradwright.prims.softmax import along_axis, log_softmax, logsumexp, softmax
+
+
+@operator("sum")
+def _sum(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return total(value, given.axes("dim", value.rank), given.flag("keepdim"))
+
+
+def total(value: Value, axes: Sequence[int], keep: bool = False) -> Value:
+    """The sum along some axes."""
+    summed = [value.place(axis) for axis in axes if not value.unit[axis]]
+    return _reduced(value, build.sum_axes(value.node, summed), axes, keep)
+
+
+@operator("mean")
+def _mean(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return mean(value, given.axes("dim", value.rank), given.flag("keepdim"))
+
+
+def mean(value: Value, axes: Sequence[int], keep: bool = False) -> Value:
+    """The sum along some axes, divided by the number of entries."""
+    summed = total(value, axes, keep)
+    return Value(build.multiply(summed.node, power(_count(value, axes), Fraction(-1))), summed.unit, summed.flipped)
+
+
+def _count(value: Value, axes: Sequence[int]) -> Node:
+    return build.size(product_of_dims(value.dims[axis] for axis in axes))
+
+
+@operator("var", "std")
+def _var(given: Arguments) -> Value:
+    """`Σ |x − mean(x)|² / (N − correction)`."""
+    value = given.tensor("self")
+    axes = given.axes("dim", value.rank)
+    centred = _minus(value, mean(value, axes, keep=True))
+    squared = total(multiply(_conjugated(centred), centred), axes, given.flag("keepdim"))
+    correction = given.number("correction") if "correction" in given else build.number(1)
+    count = build.minus(_count(value, axes), correction)
+    node = build.multiply(function("real", squared.node), power(count, Fraction(-1)))
+    if given.operation.name == "aten.std":
+        node = power(node, Fraction(1, 2))
+    return Value(node, squared.unit, squared.flipped)
+
+
+def _minus(left: Value, right: Value) -> Value:
+    (a, b), frame = aligned([left, right])
+    return Value(build.minus(a, b), frame.unit, frame.flipped)
+
+
+def _conjugated(value: Value) -> Value:
+    return Value(function("conj", value.node), value.unit, value.flipped)
+
+
+@operator("native_layer_norm")
+def _layer_norm(given: Arguments) -> Result:
+    """`(x − mean(x)) / √(var(x) + ε)` along the last axes, scaled and shifted; the mean and the root too."""
+    value = given.tensor("input")
+    axes = list(range(value.rank - len(given.operation.arguments["normalized_shape"]), value.rank))
+    middle = mean(value, axes, keep=True)
+    centred = _minus(value, middle)
+    variance = mean(multiply(centred, centred), axes, keep=True)
+    root = Value(power(build.plus(variance.node, given.number("eps")), Fraction(-1, 2)), variance.unit)
+    found = multiply(centred, root)
+    if "weight" in given:
+        found = multiply(found, given.tensor("weight"))
+    if "bias" in given:
+        (a, b), frame = aligned([found, given.tensor("bias")])
+        found = Value(build.plus(a, b), frame.unit, frame.flipped)
+    return found, middle, root
+
+
+@operator("amax", "amin", "max", "min")
+def _extremum(given: Arguments) -> Result:
+    """The extremum; the places where it is attained, which `max` with an axis returns too, are no tensor here."""
+    if "other" in given:
+        raise Untraceable("max of two tensors under this name")
+    value = given.tensor("self")
+    primitive = maximum_entry if "max" in given.operation.name else minimum_entry
+    found = along(primitive, value, given.axes("dim", value.rank), given.flag("keepdim"))
+    if isinstance(given.operation.results[0], tuple):
+        return found, Untraceable("the place of an extremum (argmax, or the indices of max)")
+    return found
+
+
+@operator("argmax", "argmin", "sort", "topk", "argsort", "median", "kthvalue", "mode")
+def _ordering(given: Arguments) -> Result:
+    raise Untraceable(f"{given.operation.name}, which depends on the order of the entries")
+
+
+@operator("logsumexp")
+def _logsumexp(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return along(logsumexp, value, given.axes("dim", value.rank), given.flag("keepdim"))
+
+
+def along(primitive: Primitive, value: Value, axes: Sequence[int], keep: bool = False) -> Value:
+    """A reduction of all entries along some axes together; their order does not matter to it."""
+    reduced = [value.place(axis) for axis in axes if not value.unit[axis]]
+    kept = [[place] for place in range(value.node.rank) if place not in reduced]
+    if not reduced:
+        raise Untraceable(f"{primitive.name} along axes of length 1")
+    grouped = build.group_axes(value.node, [*kept, reduced])
+    return _reduced(value, Apply(primitive, (), (grouped,)), axes, keep)
+
+
+def _reduced(value: Value, node: Node, axes: Sequence[int], keep: bool) -> Value:
+    kept = [axis for axis in range(value.rank) if keep or axis not in axes]
+    unit = tuple(value.unit[axis] or axis in axes for axis in kept)
+    flipped = frozenset(place for place, axis in enumerate(kept) if axis in value.flipped and axis not in axes)
+    return Value(node, unit, flipped)
+
+
+@operator("_softmax", "_log_softmax", "_safe_softmax")
+def _softmax(given: Arguments) -> Value:
+    value = given.tensor("self")
+    axis = given.axis("dim", value.rank)
+    if value.unit[axis]:
+        raise Untraceable("softmax along an axis of length 1")
+    primitive = log_softmax if "log" in given.operation.name else softmax
+    return Value(along_axis(primitive, value.node, value.place(axis)), value.unit, value.flipped)
+
+
+@operator("_softmax_backward_data")
+def _softmax_backward(given: Arguments) -> Value:
+    """`y ∘ (g − Σ y g)`, from the softmax y itself."""
+    cotangent, output = given.tensor("grad_output"), given.tensor("output")
+    axis = given.axis("dim", output.rank)
+    weighted = multiply(output, cotangent)
+    return _minus(weighted, multiply(output, total(weighted, [axis], keep=True)))
+
+
+@operator("_log_softmax_backward_data")
+def _log_softmax_backward(given: Arguments) -> Value:
+    """`g − exp(y) Σ g`, from the logarithm y of the softmax."""
+    cotangent, output = given.tensor("grad_output"), given.tensor("output")
+    axis = given.axis("dim", output.rank)
+    return _minus(cotangent, multiply(_exponential(output), total(cotangent, [axis], keep=True)))
+
+
+def _exponential(output: Value) -> Value:
+    """`exp` of a logarithm of softmax, its axes in any order, is softmax."""
+    node = output.node
+    (inside,) = node.children if isinstance(node, Contract) and len(node.children) == 1 else (node,)
+    if isinstance(inside, Apply) and inside.primitive is log_softmax:
+        node = substitute(node, {inside: Apply(softmax, (), inside.arguments)})
+    else:
+        node = function("exp", node)
+    return Value(node, output.unit, output.flipped)
+
+
+@operator("cumsum")
+def _cumsum(given: Arguments) -> Value:
+    """Running sums; along a reversed axis they run from the end."""
+    value = given.tensor("self")
+    axis = given.axis("dim", value.rank)
+    if value.unit[axis]:
+        return value
+    place = value.place(axis)
+    if axis not in value.flipped:
+        return Value(build.cumulative_sum(value.node, place), value.unit, value.flipped)
+    return Value(_running_from_the_end(value.node, place), value.unit, value.flipped)
+
+
+def _running_from_the_end(node: Node, axis: int) -> Node:
+    """`x[i] + x[i + 1] + … + x[n − 1]`."""
+    dim = node.shape[axis]
+    upper = build.masked(build.ones((dim, dim)), 0, 1, 1)
+    labels = list(range(node.rank))
+    inside = [node.rank if place == axis else place for place in labels]
+    return build.product_of([(upper, (axis, node.rank)), (node, inside)], labels)
+
+
+@operator("linalg_vector_norm")
+def _norm(given: Arguments) -> Value:
+    value = given.tensor("self")
+    axes, keep = given.axes("dim", value.rank), given.flag("keepdim")
+    order = given.operation.arguments["ord"].values[0]
+    size = Value(function("abs", value.node), value.unit, value.flipped)
+    if order == 2:
+        return along(norm, value, axes, keep) if value.node.rank else expand(size, ())
+    if order == 1:
+        return total(size, axes, keep)
+    if order in (float("inf"), float("-inf")):
+        return along(maximum_entry if order > 0 else minimum_entry, size, axes, keep)
+    exponent = given.rational("ord")
+    if not exponent:
+        raise Untraceable(f"the norm of order {order}")
+    summed = total(Value(power(size.node, exponent), size.unit, size.flipped), axes, keep)
+    return Value(power(summed.node, 1 / exponent), summed.unit, summed.flipped)
+
+
+@operator("trace")
+def _trace(given: Arguments) -> Value:
+    return Value(build.trace(given.tensor("self").straight()), ())

@@ -1,0 +1,463 @@
+"""Operators that rearrange entries, pick some, or put some into place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from gradwright.check.tracing.arguments import Arguments, Constant, Result, Slices
+from gradwright.check.tracing.operators.table import operator
+from gradwright.check.tracing.sizes import Sizes
+from gradwright.check.tracing.values import Untraceable, Value, expand
+from gradwright.core import build
+from gradwright.core.arithmetic import Array
+from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.dims import Dim, product
+from gradwright.core.nodes import Mask, Node, Selection
+from gradwright.core.sums import add, subtract
+
+MOST_PLACES = 16
+
+
+@operator("t", "numpy_T")
+def _t(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return permuted(value, range(value.rank)[::-1])
+
+
+@operator("transpose", "swapaxes")
+def _transpose(given: Arguments) -> Value:
+    value = given.tensor("self")
+    order = list(range(value.rank))
+    if order:
+        a, b = given.axis("dim0", value.rank), given.axis("dim1", value.rank)
+        order[a], order[b] = b, a
+    return permuted(value, order)
+
+
+@operator("permute")
+def _permute(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return permuted(value, given.axes("dims", value.rank))
+
+
+def permuted(value: Value, order: Sequence[int]) -> Value:
+    """The axes in another order."""
+    places = [value.place(axis) for axis in order if not value.unit[axis]]
+    flipped = frozenset(place for place, axis in enumerate(order) if axis in value.flipped)
+    return Value(build.permute(value.node, places), tuple(value.unit[axis] for axis in order), flipped)
+
+
+@operator("view", "_unsafe_view", "reshape", "_reshape_alias", "unsqueeze", "squeeze", "view_copy")
+def _view(given: Arguments) -> Value:
+    """The same entries with other axes."""
+    value = given.tensor("self")
+    lengths = [tuple(axis) for axis in zip(*(tuple(r.shape) for r in given.operation.results), strict=True)]
+    return reshaped(value, lengths, given.sizes)
+
+
+def reshaped(value: Value, lengths: Sequence[tuple[int, ...]], sizes: Sizes) -> Value:
+    """The entries in row-major order with axes of other lengths, each given at every point."""
+    unit = tuple(all(length == 1 for length in axis) for axis in lengths)
+    wanted = [axis for axis, one in zip(lengths, unit, strict=True) if not one]
+    blocks = list(_blocks(value.node.shape, wanted, sizes))
+    if all(len(source) == len(target) == 1 for source, target in blocks):
+        places = [axis for axis, one in enumerate(unit) if not one]
+        moved = dict(zip(value.axes, places, strict=True))
+        return Value(value.node, unit, frozenset(moved[axis] for axis in value.flipped))
+    return Value(_regrouped(value.straight(), blocks), unit)
+
+
+def _blocks(
+    shape: Sequence[Dim], wanted: Sequence[tuple[int, ...]], sizes: Sizes
+) -> Iterator[tuple[list[Dim], list[Dim]]]:
+    """Runs of axes that hold the same entries before and after."""
+    before, after = list(shape), list(wanted)
+    while before or after:
+        source, target = [before.pop(0)] if before else [], [after.pop(0)] if after else []
+        while _count(source, sizes) != _product(target, sizes):
+            smaller = _count(source, sizes)[0] < _product(target, sizes)[0]
+            if smaller and before:
+                source.append(before.pop(0))
+            elif not smaller and after:
+                target.append(after.pop(0))
+            else:
+                raise Untraceable("a reshape that does not follow the axes")
+        yield source, _named(source, target, sizes)
+
+
+def _count(dims: Sequence[Dim], sizes: Sizes) -> tuple[int, ...]:
+    return tuple(product(dims).evaluate(point) for point in sizes.points)
+
+
+def _product(lengths: Sequence[tuple[int, ...]], sizes: Sizes) -> tuple[int, ...]:
+    return tuple(int(np.prod([axis[k] for axis in lengths])) for k in range(len(sizes.points)))
+
+
+def _named(source: list[Dim], target: Sequence[tuple[int, ...]], sizes: Sizes) -> list[Dim]:
+    """The dimensions of the new axes; one alone holds all that the old ones hold."""
+    if len(target) == 1:
+        return [product(source)]
+    dims = [sizes.dim(axis) for axis in target]
+    if any(dim is None for dim in dims) or product(d for d in dims if d is not None) != product(source):
+        raise Untraceable("a reshape to sizes that are not made of the dimensions of the inputs")
+    return [dim for dim in dims if dim is not None]
+
+
+def _regrouped(node: Node, blocks: Sequence[tuple[list[Dim], list[Dim]]]) -> Node:
+    places = iter(range(node.rank))
+    grouped = build.group_axes(node, [[next(places) for _ in source] for source, _ in blocks])
+    return build.split_axis(grouped, [target for _, target in blocks])
+
+
+@operator("expand", "expand_copy")
+def _expand(given: Arguments) -> Value:
+    return expand(given.tensor("self"), given.shape())
+
+
+@operator("copy", "fill")
+def _copy(given: Arguments) -> Value:
+    """A tensor overwritten by another, which is spread to its shape."""
+    return expand(given.tensor("src" if "src" in given else "value"), given.shape())
+
+
+@operator("repeat", "tile")
+def _repeat(given: Arguments) -> Value:
+    """Copies along axes: an axis of length n repeated r times is the pair (r, n) as one axis."""
+    value = given.tensor("self")
+    times = [given.named(axis) for axis in given.lengths("repeats")]
+    shift = len(times) - value.rank
+    groups: list[tuple[int, ...]] = []
+    dims: dict[int, Dim] = {}
+    node_labels: list[int] = []
+    carried = iter(value.node.shape)
+    for axis, count in enumerate(times):
+        group: list[int] = []
+        if count.value != 1:
+            dims[len(dims)] = count
+            group.append(len(dims) - 1)
+        if axis >= shift and not value.unit[axis - shift]:
+            dims[len(dims)] = next(carried)
+            group.append(len(dims) - 1)
+            node_labels.append(group[-1])
+        groups.append(tuple(group))
+    node = contract(1, [plain(value.straight(), node_labels)], tuple(g for g in groups if g), dims)
+    return Value(node, tuple(not group for group in groups))
+
+
+@operator("select", "select_copy")
+def _select(given: Arguments) -> Value:
+    whole = given.result("self")
+    if isinstance(whole, Slices) and isinstance(whole.parts, tuple) and given.axis("dim", whole.axis + 1) == whole.axis:
+        return whole.parts[given.integer("index")]
+    value = given.tensor("self")
+    axis = given.axis("dim", value.rank)
+    return picked(value, axis, given.offset("index", value.dims[axis]))
+
+
+def picked(value: Value, axis: int, offset: Dim) -> Value:
+    """One entry along an axis."""
+    unit = tuple(one for place, one in enumerate(value.unit) if place != axis)
+    flipped = frozenset(place - (place > axis) for place in value.flipped if place != axis)
+    if value.unit[axis]:
+        return Value(value.node, unit, flipped)
+    place = value.place(axis)
+    dim = value.node.shape[place]
+    chosen = Selection(dim, None, dim - offset - 1 if axis in value.flipped else offset)
+    labels = list(range(value.node.rank))
+    kept = [label for label in labels if label != place]
+    return Value(build.product_of([(value.node, labels), (chosen, (place,))], kept), unit, flipped)
+
+
+@operator("slice", "slice_copy")
+def _slice(given: Arguments) -> Value:
+    value = given.tensor("self")
+    axis = given.axis("dim", value.rank)
+    if given.integer("step") != 1:
+        raise Untraceable("a slice with a step")
+    whole, part = value.dims[axis], given.shape()[axis]
+    start = given.offset("start", whole) if "start" in given else Dim.of(0)
+    return cut(value, axis, start, part)
+
+
+def cut(value: Value, axis: int, start: Dim, part: Dim) -> Value:
+    """A run of entries along an axis."""
+    if value.unit[axis] or value.dims[axis] == part:
+        return value
+    if axis in value.flipped:
+        raise Untraceable("a part of a reversed axis (flip)")
+    if part.value == 1:
+        found = picked(value, axis, start)
+        return Value(found.node, (*value.unit[:axis], True, *value.unit[axis + 1 :]), value.flipped)
+    return Value(build.slice_axis(value.node, value.place(axis), start, start + part), value.unit, value.flipped)
+
+
+@operator("unbind")
+def _unbind(given: Arguments) -> Slices:
+    value = given.tensor("self")
+    return Slices(value, given.axis("dim", value.rank))
+
+
+@operator("getitem")
+def _item(given: Arguments) -> Result:
+    """One of several results."""
+    several = given.result("0")
+    if isinstance(several, Slices) and isinstance(several.parts, Value):
+        return picked(several.parts, several.axis, given.offset("1", several.parts.dims[several.axis]))
+    if isinstance(several, Untraceable):
+        return several
+    assert isinstance(several, tuple)
+    return several[given.integer("1")]
+
+
+@operator("split", "split_with_sizes", "chunk")
+def _split(given: Arguments) -> tuple[Value, ...]:
+    value = given.tensor("self")
+    axis = given.axis("dim", value.rank)
+    start, parts = Dim.of(0), list[Value]()
+    for place in range(len(given.operation.results[0])):
+        part = given.shape(place)[axis]
+        parts.append(cut(value, axis, start, part))
+        start = start + part
+    return tuple(parts)
+
+
+@operator("cat")
+def _cat(given: Arguments) -> Value:
+    """Tensors one after the other; empty ones fall away."""
+    values = given.tensors("tensors")
+    return joined(values, given.axis("dim", values[0].rank), given.shape())
+
+
+@operator("stack")
+def _stack(given: Arguments) -> Value:
+    values = given.tensors("tensors")
+    axis = given.axis("dim", values[0].rank + 1)
+    return joined([_unsqueezed(value, axis) for value in values], axis, given.shape())
+
+
+def _unsqueezed(value: Value, axis: int) -> Value:
+    unit = (*value.unit[:axis], True, *value.unit[axis:])
+    return Value(value.node, unit, frozenset(place + (place >= axis) for place in value.flipped))
+
+
+def joined(values: Sequence[Value], axis: int, dims: Sequence[Dim]) -> Value:
+    """The sum of the tensors, each put to its place along an axis."""
+    terms, offset = list[Node](), Dim.of(0)
+    for value in values:
+        part = value.dims[axis]
+        terms.append(_placed(value, axis, dims, offset))
+        offset = offset + part
+    return Value(add(terms), tuple(dim.value == 1 for dim in dims))
+
+
+def _placed(value: Value, axis: int, dims: Sequence[Dim], offset: Dim) -> Node:
+    """A tensor as part of a larger one that is zero elsewhere."""
+    node = value.straight()
+    labels = list(value.axes)
+    whole = dims[axis]
+    if value.dims[axis] == whole:
+        return node
+    if value.unit[axis]:
+        place = plain(Selection(whole, None, offset), (axis,))
+    else:
+        inner = len(dims)
+        place = plain(Selection(whole, value.dims[axis], offset), (axis, inner))
+        labels[labels.index(axis)] = inner
+    kept = [label for label, dim in enumerate(dims) if dim.value != 1]
+    return contract(
+        1, [place, plain(node, labels)], simple(kept), {**dict(enumerate(dims)), len(dims): value.dims[axis]}
+    )
+
+
+@operator("select_backward", "slice_backward")
+def _pick_backward(given: Arguments) -> Value:
+    """The adjoint of picking: the cotangent at its place, zero elsewhere."""
+    value, dims = given.tensor("grad_output"), given.shape()
+    axis = given.axis("dim", len(dims))
+    if "index" in given:
+        value = _unsqueezed(value, axis)
+        return Value(_placed(value, axis, dims, given.offset("index", dims[axis])), _units(dims))
+    if given.integer("step") != 1:
+        raise Untraceable("a slice with a step")
+    return Value(_placed(value, axis, dims, given.offset("start", dims[axis])), _units(dims))
+
+
+def _units(dims: Sequence[Dim]) -> tuple[bool, ...]:
+    return tuple(dim.value == 1 for dim in dims)
+
+
+@operator("select_scatter", "slice_scatter")
+def _scatter(given: Arguments) -> Value:
+    """A tensor with a part replaced: what was there is taken away, the new part is put in."""
+    base, part = given.tensor("self"), given.tensor("src")
+    axis = given.axis("dim", base.rank)
+    dims = base.dims
+    if "index" in given:
+        offset = given.offset("index", dims[axis])
+        old, part = _unsqueezed(picked(base, axis, offset), axis), _unsqueezed(part, axis)
+    else:
+        offset = given.offset("start", dims[axis]) if "start" in given else Dim.of(0)
+        if given.integer("step") != 1:
+            raise Untraceable("a slice with a step")
+        old = cut(base, axis, offset, part.dims[axis])
+    put = [_placed(value, axis, dims, offset) for value in (part, old)]
+    return Value(add([base.straight(), subtract(*put)]), base.unit)
+
+
+@operator("diagonal_scatter")
+def _diagonal_scatter(given: Arguments) -> Value:
+    base, part = given.tensor("self"), given.tensor("src")
+    _require_main_diagonal(given)
+    rows, columns = _two_axes(given, base)
+    labels = list(range(base.rank))
+    kept = [axis for axis in labels if axis not in (rows, columns)]
+    outer = [label for label in labels if not base.unit[label]]
+    spread = build.product_of([(part.straight(), [*kept, rows])], [rows if axis == columns else axis for axis in outer])
+    off = _mask((1, 0, 1), (base.dims[rows], base.dims[columns]))
+    rest = build.product_of([(base.straight(), outer), (off, (rows, columns))], outer)
+    return Value(add([rest, spread]), base.unit)
+
+
+@operator("flip")
+def _flip(given: Arguments) -> Value:
+    value = given.tensor("self")
+    axes = frozenset(axis for axis in given.axes("dims", value.rank) if not value.unit[axis])
+    return Value(value.node, value.unit, value.flipped ^ axes)
+
+
+def _two_axes(given: Arguments, value: Value) -> tuple[int, int]:
+    return given.axis("dim1", value.rank), given.axis("dim2", value.rank)
+
+
+def _require_main_diagonal(given: Arguments) -> None:
+    if given.integer("offset"):
+        raise Untraceable(f"a diagonal other than the main one (offset {given.integer('offset')})")
+
+
+@operator("diagonal", "diagonal_copy", "linalg_diagonal")
+def _diagonal(given: Arguments) -> Value:
+    """The main diagonal of two axes, put last."""
+    value = given.tensor("self")
+    _require_main_diagonal(given)
+    rows, columns = _two_axes(given, value)
+    if (rows in value.flipped) != (columns in value.flipped):
+        raise Untraceable("the diagonal of a matrix reversed along one axis (flip)")
+    kept = [axis for axis in range(value.rank) if axis not in (rows, columns)]
+    labels = [rows if axis == columns else axis for axis in value.axes]
+    output = [*(axis for axis in kept if not value.unit[axis]), *([rows] if not value.unit[rows] else [])]
+    unit = (*(value.unit[axis] for axis in kept), value.unit[rows])
+    if rows not in labels and columns not in labels:
+        return Value(value.node, unit)
+    flipped = frozenset(place for place, axis in enumerate([*kept, rows]) if axis in value.flipped)
+    return Value(build.product_of([(value.node, labels)], output), unit, flipped)
+
+
+@operator("diag_embed")
+def _diag_embed(given: Arguments) -> Value:
+    """The last axis as the diagonal of two."""
+    value = given.tensor("self")
+    _require_main_diagonal(given)
+    rank = value.rank + 1
+    rows, columns = given.axis("dim1", rank), given.axis("dim2", rank)
+    sources = iter(range(value.rank - 1))
+    order = [value.rank - 1 if axis in (rows, columns) else next(sources) for axis in range(rank)]
+    unit = tuple(value.unit[axis] for axis in order)
+    node = build.product_of([(value.straight(), value.axes)], [axis for axis in order if not value.unit[axis]])
+    return Value(node, unit)
+
+
+@operator("diagonal_backward")
+def _diagonal_backward(given: Arguments) -> Value:
+    value, dims = given.tensor("grad_output"), given.shape()
+    _require_main_diagonal(given)
+    rows, columns = given.axis("dim1", len(dims)), given.axis("dim2", len(dims))
+    sources = iter(range(value.rank - 1))
+    order = [value.rank - 1 if axis in (rows, columns) else next(sources) for axis in range(len(dims))]
+    if any(value.unit):
+        raise Untraceable("the diagonal of a tensor with axes of length 1")
+    return Value(build.product_of([(value.straight(), range(value.rank))], order), _units(dims))
+
+
+@operator("tril", "triu")
+def _triangle(given: Arguments) -> Value:
+    """A triangle of the last two axes, with or without the diagonal."""
+    value, lower = given.tensor("self"), given.operation.name == "aten.tril"
+    diagonal = given.integer("diagonal")
+    allowed = {0: (1, 1, 0), -1: (1, 0, 0)} if lower else {0: (0, 1, 1), 1: (0, 0, 1)}
+    weights = allowed.get(diagonal)
+    if weights is None or value.unit[-1] or value.unit[-2]:
+        raise Untraceable(f"{'tril' if lower else 'triu'} cut at diagonal {diagonal}")
+    return masked(value, weights)
+
+
+def masked(value: Value, weights: tuple[int, int, int]) -> Value:
+    """The last two axes weighed below, on and above the diagonal."""
+    node = value.straight()
+    labels = range(node.rank)
+    mask = _mask(weights, node.shape[-2:])
+    return Value(build.product_of([(mask, labels[-2:]), (node, labels)], labels), value.unit)
+
+
+def _mask(weights: tuple[int, int, int], shape: tuple[Dim, ...]) -> Mask:
+    below, on, above = map(Fraction, weights)
+    return Mask(below, on, above, shape)
+
+
+@operator("index", "index_select", "_unsafe_index")
+def _index(given: Arguments) -> Value:
+    """Entries at constant places along one axis; or at the places of a triangle of two, one by one."""
+    value = given.tensor("self")
+    if "indices" not in given:
+        axis = given.axis("dim", value.rank)
+        index = given.result("index")
+        if not isinstance(index, Constant):
+            raise Untraceable("an index that depends on the values of a tensor")
+        return _gathered(value, axis, index.arrays, given)
+    indices = given.constants("indices")
+    chosen = [axis for axis, index in enumerate(indices) if index is not None]
+    if len(chosen) == 1:
+        (axis,) = chosen
+        index = indices[axis]
+        assert index is not None
+        return _gathered(value, axis, index.arrays, given)
+    return _entries(value, chosen, [index for index in indices if index is not None], given)
+
+
+def _gathered(value: Value, axis: int, arrays: Sequence[Array], given: Arguments) -> Value:
+    if any(array.ndim != 1 for array in arrays):
+        raise Untraceable("an index with several axes")
+    if arrays[0].dtype == bool:
+        arrays = [np.flatnonzero(array) for array in arrays]
+    if all(np.array_equal(a, np.arange(d)) for a, d in zip(arrays, _lengths(value, axis, given), strict=True)):
+        return value
+    if all(np.array_equal(a, np.arange(d)[::-1]) for a, d in zip(arrays, _lengths(value, axis, given), strict=True)):
+        return Value(value.node, value.unit, value.flipped ^ {axis})
+    if any(len(array) > MOST_PLACES or not np.array_equal(array, arrays[0]) for array in arrays):
+        raise Untraceable("an index whose places follow no pattern at all sizes")
+    dim = value.dims[axis]
+    parts = [_unsqueezed(picked(value, axis, Dim.of(int(p)) if p >= 0 else dim + int(p)), axis) for p in arrays[0]]
+    return joined(parts, axis, given.shape())
+
+
+def _lengths(value: Value, axis: int, given: Arguments) -> tuple[int, ...]:
+    return tuple(value.dims[axis].evaluate(point) for point in given.sizes.points)
+
+
+def _entries(value: Value, axes: Sequence[int], indices: Sequence[Constant], given: Arguments) -> Value:
+    """Single entries by all their indices, at the same few places at every size."""
+    tables = [np.stack([np.asarray(i.arrays[k]) for i in indices]) for k in range(len(given.sizes.points))]
+    same = all(table.shape == tables[0].shape and np.array_equal(table, tables[0]) for table in tables)
+    if len(axes) != value.rank or tables[0].ndim != 2 or not same or tables[0].shape[1] > MOST_PLACES:
+        raise Untraceable("an index by several tensors whose places follow no pattern at all sizes")
+    parts = [_entry(value, [int(p) for p in column]) for column in tables[0].T]
+    return joined([_unsqueezed(part, 0) for part in parts], 0, given.shape())
+
+
+def _entry(value: Value, places: Sequence[int]) -> Value:
+    for place in places:
+        dim = value.dims[0]
+        value = picked(value, 0, Dim.of(place) if place >= 0 else dim + place)
+    return value

@@ -1,0 +1,283 @@
+"""From a function of tensors to an expression.
+
+The function is run by PyTorch's own tracer at several sizes and at several values; the operations are read as
+one expression over named dimensions; and the expression is held against the function's values at every
+point. What cannot be traced is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx import GraphModule
+
+from gradwright.back.render import unicode_of
+from gradwright.check.tracing.interpret import ESCAPED, Interpretation, interpret, output_node, reasons_of
+from gradwright.check.tracing.lockstep import DifferentOperations, Operation, in_lockstep
+from gradwright.check.tracing.operators import IGNORING, RANDOM, RULES
+from gradwright.check.tracing.recording import called, record
+from gradwright.check.tracing.sizes import Sizes
+from gradwright.check.tracing.subjects import TRIALS, Subject, subject_of
+from gradwright.check.tracing.values import Untraceable
+from gradwright.core.evaluate import evaluate
+from gradwright.core.facts import closure
+from gradwright.core.nodes import Node, Symbol
+from gradwright.core.signature import Signature
+from gradwright.errors import GradwrightError
+from gradwright.simplify.pipeline import simplify
+
+TOLERANCE = 1e-8
+NUDGE = 1e-9
+# Where PyTorch defines operators by others of ATen; its other definitions are in terms of a further set of operators.
+DEFINITIONS = ("torch._decomp.decompositions", "torch._refs.nn.functional")
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A function as an expression, or why it cannot be one.
+
+    Attributes:
+        node: the expression; None if there is none.
+        signature: the inputs; dimensions that could not stay names are numbers here.
+        reasons: what could not be traced.
+        detached: the quantities that the function detaches, in words: further derivatives take them as constants.
+        fixed: the dimensions that the trace holds at one size, because the function's steps depend on them.
+    """
+
+    node: Node | None
+    signature: Signature
+    reasons: tuple[str, ...] = ()
+    detached: tuple[str, ...] = ()
+    fixed: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def text(self) -> str:
+        """The expression in mathematical notation, or the reasons."""
+        if self.node is None:
+            return f"not traced: {'; '.join(self.reasons)}"
+        held = ", ".join(f"{name} = {size}" for name, size in self.fixed.items())
+        return unicode_of(self.node) + (f"   (at {held})" if held else "")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A function recorded at one point."""
+
+    sizes: Mapping[str, int]
+    inputs: Sequence[torch.Tensor]
+    graph: GraphModule
+
+
+def trace_forward(
+    function: Function, inputs: Mapping[str, torch.Tensor], declarations: Mapping[str, str] | None = None
+) -> Traced:
+    """The expression that a function of tensors computes.
+
+    Args:
+        function: called with the inputs by position.
+        inputs: example values, which settle the sizes; may be empty if there are declarations.
+        declarations: dimensions and facts of the inputs, in order. Without them dimensions are named after the
+            sizes: equal sizes are one dimension.
+    """
+    return trace(function, subject_of(inputs, declarations))
+
+
+def trace_backward(
+    backward: Function,
+    cotangent: Symbol,
+    inputs: Mapping[str, torch.Tensor],
+    declarations: Mapping[str, str] | None = None,
+) -> Traced:
+    """The expression of a hand-written backward, called with the cotangent and the inputs by position."""
+    return trace(backward, subject_of(inputs, declarations).with_input(cotangent))
+
+
+def trace_gradient(
+    function: Function,
+    wrt: str,
+    inputs: Mapping[str, torch.Tensor],
+    declarations: Mapping[str, str] | None = None,
+    cotangent: Symbol | None = None,
+) -> Traced:
+    """The expression of the gradient that PyTorch returns: of a custom function, its own backward.
+
+    The cotangent is called `G` if none is given.
+    """
+    subject = subject_of(inputs, declarations)
+    place = subject.signature.names.index(wrt)
+    if cotangent is None:
+        try:
+            cotangent = _cotangent(function, subject)
+        except Untraceable as reason:
+            return Traced(None, subject.signature, (str(reason),))
+
+    def gradient(G: torch.Tensor, *given: torch.Tensor) -> torch.Tensor:
+        found = torch.autograd.grad(function(*given), given[place], G, allow_unused=True)[0]
+        return torch.zeros_like(given[place]) if found is None else found
+
+    return trace(gradient, subject.with_input(cotangent))
+
+
+def _cotangent(function: Function, subject: Subject) -> Symbol:
+    """A symbol of the shape and the field of what a function returns."""
+    subject, runs, _ = _runs(function, subject)
+    sizes = Sizes(tuple({name: run.sizes[name] for name in subject.names} for run in runs))
+    outputs = in_lockstep([run.graph for run in runs], [run.inputs for run in runs])[-1].results
+    if not all(isinstance(output, torch.Tensor) for output in outputs):
+        raise Untraceable("the function does not return one tensor")
+    dims = [sizes.dim(axis) for axis in zip(*(tuple(output.shape) for output in outputs), strict=True)]
+    if any(dim is None for dim in dims):
+        raise Untraceable("the shape of the result is not made of the dimensions of the inputs")
+    return Symbol("G", tuple(d for d in dims if d), closure({"complex"} if outputs[0].is_complex() else ()))
+
+
+def trace(function: Function, subject: Subject) -> Traced:
+    """The expression that a function computes on the inputs of a subject."""
+    try:
+        subject, runs, fixed = _runs(function, subject)
+        sizes = Sizes(tuple({name: run.sizes[name] for name in subject.names} for run in runs))
+        operations = in_lockstep([run.graph for run in runs], [run.inputs for run in runs])
+        found = interpret(operations, subject.symbols, sizes)
+    except Untraceable as reason:
+        return Traced(None, subject.signature, (str(reason),))
+    except DifferentOperations:
+        return Traced(None, subject.signature, ("decisions that depend on the values of its inputs",))
+    return _finished(found, subject, runs, fixed)
+
+
+def _finished(found: Interpretation, subject: Subject, runs: Sequence[_Run], fixed: Mapping[str, int]) -> Traced:
+    detached = tuple(unicode_of(simplify(node)) for node in found.notes.detached)
+    try:
+        node = output_node(found)
+        _require_same_values(node, found, subject, runs)
+    except Untraceable as reason:
+        reasons = tuple(dict.fromkeys((str(reason), *reasons_of(found))))
+        return Traced(None, subject.signature, reasons, detached, fixed)
+    return Traced(simplify(node), subject.signature, (), detached, fixed)
+
+
+def _runs(function: Function, subject: Subject) -> tuple[Subject, list[_Run], dict[str, int]]:
+    """The function recorded at several points with the same operations; the dimensions that had to be held."""
+    first = _first_run(function, subject)
+    again = _run_at(function, subject, first.sizes, start=2)
+    if not _same_operations(first, again):
+        raise Untraceable("decisions that depend on the values of its inputs, or on chance")
+    others = [_attempt(function, subject, sizes) for sizes in subject.other_sizes(first.sizes)]
+    if all(run is not None and _same_operations(first, run) for run in others):
+        return subject, [first, *(run for run in others if run is not None), again], {}
+    fixed = {name: size for name, size in first.sizes.items() if not _may_vary(function, subject, first, name)}
+    return _with_fixed(function, subject, first, again, fixed)
+
+
+def _with_fixed(
+    function: Function, subject: Subject, first: _Run, again: _Run, fixed: dict[str, int]
+) -> tuple[Subject, list[_Run], dict[str, int]]:
+    others = [_attempt(function, subject, {**sizes, **fixed}) for sizes in subject.other_sizes(first.sizes)]
+    if len(fixed) == len(first.sizes) or any(run is None or not _same_operations(first, run) for run in others):
+        fixed, others = dict(first.sizes), []
+    return subject.fixed(fixed), [first, *(run for run in others if run is not None), again], fixed
+
+
+def _may_vary(function: Function, subject: Subject, first: _Run, name: str) -> bool:
+    """Whether the function does the same steps when one dimension has another size."""
+    run = _attempt(function, subject, {**first.sizes, name: max(first.sizes.values()) + 1})
+    return run is not None and _same_operations(first, run)
+
+
+def _first_run(function: Function, subject: Subject) -> _Run:
+    """The function at the user's own values, or at the first generic point where it runs."""
+    failure: Untraceable | None = None
+    for sizes in subject.first_sizes():
+        values = subject.example_values(sizes)
+        try:
+            if values is None:
+                return _run_at(function, subject, sizes)
+            return _Run(sizes, values, record(function, values, _decompositions()))
+        except Untraceable as error:
+            failure = failure or error
+    assert failure is not None
+    raise failure
+
+
+def _attempt(function: Function, subject: Subject, sizes: Mapping[str, int]) -> _Run | None:
+    try:
+        return _run_at(function, subject, sizes)
+    except Untraceable:
+        return None
+
+
+def _run_at(function: Function, subject: Subject, sizes: Mapping[str, int], start: int = 0) -> _Run:
+    """The function recorded at generic values; several are tried, for it may fail at some."""
+    failure: Untraceable | None = None
+    for seed in range(start, start + (2 if subject.declared else TRIALS)):
+        values = subject.values(sizes, seed)
+        try:
+            _require_stable(function, values)
+            return _Run(sizes, values, record(function, values, _decompositions()))
+        except Untraceable as error:
+            failure = failure or error
+    assert failure is not None
+    raise failure
+
+
+def _require_stable(function: Function, values: Sequence[torch.Tensor]) -> None:
+    """Refuse a point at which rounding decides the result: a normal matrix of too few rows is singular."""
+    nearby = [value * (1 + NUDGE) for value in values]
+    try:
+        results = [called(function, point) for point in (values, nearby)]
+    except Exception:
+        return  # the tracer meets the same error, and says where it is
+    if all(isinstance(result, torch.Tensor) and result.is_floating_point() for result in results):
+        one, other = (result.detach() for result in results)
+        if not bool(torch.isfinite(one).all()):
+            raise Untraceable("the function has no finite value at generic points")
+        if one.shape == other.shape and not torch.allclose(one, other, rtol=0, atol=1e-4 * float(one.abs().amax())):
+            raise Untraceable("the function has no numerically stable value at generic points")
+
+
+def _same_operations(one: _Run, other: _Run) -> bool:
+    nodes = [list(run.graph.graph.nodes) for run in (one, other)]
+    return [(n.op, str(n.target)) for n in nodes[0]] == [(n.op, str(n.target)) for n in nodes[1]]
+
+
+@cache
+def _decompositions() -> Mapping[Any, Callable[..., Any]]:
+    """PyTorch's own definitions of the operators that have no rule here."""
+    from torch._decomp import core_aten_decompositions, decomposition_table
+
+    known = {*RULES, *IGNORING, *RANDOM}
+    own = {op: rule for op, rule in decomposition_table.items() if rule.__module__ in DEFINITIONS}
+    listed = {**own, **core_aten_decompositions()}
+    return {op: rule for op, rule in listed.items() if _name(op) not in known and not _mutates(op)}
+
+
+def _mutates(operator: Any) -> bool:
+    schema = getattr(operator, "_schema", None)
+    return schema is None or schema.is_mutable
+
+
+def _name(operator: Any) -> str:
+    return Operation("call_function", operator, {}, ()).name
+
+
+def _require_same_values(node: Node, found: Interpretation, subject: Subject, runs: Sequence[_Run]) -> None:
+    """Hold the expression against the function's own values at every point of the trace."""
+    for place, run in enumerate(runs):
+        leaves: dict[Node, Any] = {s: t.numpy() for s, t in zip(subject.symbols, run.inputs, strict=True)}
+        leaves |= {known: values[place] for known, values in found.notes.known.items()}
+        result = found.operations[-1].results[place]
+        expected = (result[0] if isinstance(result, list | tuple) else result).resolve_conj().numpy()
+        try:
+            with np.errstate(all="ignore"):
+                value = evaluate(node, leaves, found.sizes.points[place])
+        except GradwrightError as error:
+            raise Untraceable(f"the traced expression cannot be evaluated: {error}") from error
+        scale = max(float(np.max(np.abs(expected), initial=0)), 1e-300)
+        if value.shape != expected.shape or not np.allclose(value, expected, rtol=0, atol=TOLERANCE * scale):
+            raise Untraceable(ESCAPED)

@@ -1,0 +1,167 @@
+"""A tensor of a trace as a node.
+
+PyTorch spreads along axes of length 1, and the nodes have none: an axis of length 1 is remembered here
+and carried by no node. So is an axis that runs backwards (`flip`): the language has no reversal, but a
+reversed running sum, reversed again, is a running sum from the end, and that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gradwright.core import build
+from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import Node
+
+NO_FLIPS: frozenset[int] = frozenset()
+
+
+class Untraceable(Exception):
+    """Something that cannot be written as an expression; the message names it."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of a trace.
+
+    Attributes:
+        node: the tensor without its axes of length 1.
+        unit: for every axis in PyTorch's sense, whether it has length 1.
+        flipped: the axes, in PyTorch's sense, along which the tensor is the node reversed.
+    """
+
+    node: Node
+    unit: tuple[bool, ...]
+    flipped: frozenset[int] = NO_FLIPS
+
+    @property
+    def rank(self) -> int:
+        """The number of axes in PyTorch's sense."""
+        return len(self.unit)
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes in PyTorch's sense that the node carries, in order."""
+        return tuple(axis for axis, unit in enumerate(self.unit) if not unit)
+
+    @property
+    def dims(self) -> tuple[Dim, ...]:
+        """The dimension of every axis in PyTorch's sense."""
+        carried = iter(self.node.shape)
+        return tuple(Dim.of(1) if unit else next(carried) for unit in self.unit)
+
+    def place(self, axis: int) -> int:
+        """Where the node carries an axis."""
+        return self.axes.index(axis)
+
+    def straight(self) -> Node:
+        """The node, if no axis runs backwards."""
+        if self.flipped:
+            raise Untraceable("a reversed axis (flip): the language reverses only what a running sum reverses back")
+        return self.node
+
+
+def value_of(node: Node) -> Value:
+    """A node as a tensor; axes of length 1 are taken out of it."""
+    unit = tuple(dim.value == 1 for dim in node.shape)
+    if any(unit):
+        node = build.sum_axes(node, [axis for axis, one in enumerate(unit) if one])
+    return Value(node, unit)
+
+
+def node_of(value: Value) -> Node:
+    """The whole tensor as a node, its axes of length 1 included."""
+    node = value.straight()
+    if not any(value.unit):
+        return node
+    dims = dict(enumerate(value.dims))
+    return contract(1, [plain(node, value.axes)], simple(range(value.rank)), dims)
+
+
+def scalar(node: Node) -> Value:
+    """A number."""
+    return Value(node, ())
+
+
+def product(operands: Sequence[tuple[Value, Sequence[int]]], output: Sequence[int], coefficient: int = 1) -> Value:
+    """A product of tensors with a label on every axis in PyTorch's sense, summed over those not in the output."""
+    factors: list[tuple[Node, list[int]]] = []
+    flips: dict[int, bool] = {}
+    for value, labels in operands:
+        factors.append((value.node, [labels[axis] for axis in value.axes]))
+        for axis in value.axes:
+            _agree(flips, labels[axis], axis in value.flipped)
+    kept = [label for label in output if label in flips]
+    flipped = frozenset(place for place, label in enumerate(output) if flips.get(label))
+    unit = tuple(label not in flips for label in output)
+    return Value(build.product_of(factors, kept, coefficient), unit, flipped)
+
+
+def _agree(flips: dict[int, bool], label: int, reverse: bool) -> None:
+    if flips.setdefault(label, reverse) != reverse:
+        raise Untraceable("a reversed axis (flip) meets one that is not reversed, which the language cannot write")
+
+
+def aligned(values: Sequence[Value]) -> tuple[list[Node], Value]:
+    """Tensors spread to their common shape, and a tensor that shows it.
+
+    Returns:
+        The nodes, all of one shape (scalars are left alone), and a `Value` with that shape's axes.
+    """
+    rank = max((value.rank for value in values), default=0)
+    placed = [_right(value, rank) for value in values]
+    flips: dict[int, bool] = {}
+    for value, axes in placed:
+        for axis, label in zip(value.axes, axes, strict=True):
+            _agree(flips, label, axis in value.flipped)
+    dims = _common_dims(placed)
+    carried = sorted(dims)
+    nodes = [_spread(value.node, axes, carried, dims) for value, axes in placed]
+    unit = tuple(axis not in dims for axis in range(rank))
+    frame = Value(build.ones([dims[axis] for axis in carried]), unit, frozenset(a for a in flips if flips[a]))
+    return nodes, frame
+
+
+def _right(value: Value, rank: int) -> tuple[Value, list[int]]:
+    """The axes that a tensor's axes are in the common shape, counted from the right."""
+    shift = rank - value.rank
+    return value, [axis + shift for axis in value.axes]
+
+
+def _common_dims(placed: Iterable[tuple[Value, list[int]]]) -> dict[int, Dim]:
+    dims: dict[int, Dim] = {}
+    for value, axes in placed:
+        for axis, dim in zip(axes, value.node.shape, strict=True):
+            if dims.setdefault(axis, dim) != dim:
+                raise Untraceable(f"an operation on tensors of the dimensions {dims[axis]} and {dim} side by side")
+    return dims
+
+
+def _spread(node: Node, axes: Sequence[int], carried: Sequence[int], dims: dict[int, Dim]) -> Node:
+    if not node.rank or list(axes) == list(carried):
+        return node
+    return contract(1, [plain(node, axes)], simple(carried), dims)
+
+
+def full(node: Node, frame: Value) -> Value:
+    """A node of the frame's shape, or a number to be spread to it."""
+    return Value(build.spread(node, frame.node.shape), frame.unit, frame.flipped)
+
+
+def expand(value: Value, dims: Sequence[Dim]) -> Value:
+    """Axes of length 1, and missing ones on the left, repeated to the given dimensions."""
+    shift = len(dims) - value.rank
+    axes = [axis + shift for axis in value.axes]
+    kept = [axis for axis, dim in enumerate(dims) if dim.value != 1]
+    labelled = {axis: dims[axis] for axis in kept}
+    for axis, dim in zip(axes, value.node.shape, strict=True):
+        labelled[axis] = dim
+    node = _spread_exactly(value.node, axes, sorted(labelled), labelled)
+    unit = tuple(axis not in labelled for axis in range(len(dims)))
+    return Value(node, unit, frozenset(axis + shift for axis in value.flipped))
+
+
+def _spread_exactly(node: Node, axes: Sequence[int], kept: Sequence[int], dims: dict[int, Dim]) -> Node:
+    return node if list(axes) == list(kept) else contract(1, [plain(node, axes)], simple(kept), dims)
