@@ -1,0 +1,181 @@
+"""The text of a `torch.autograd.Function`: forward, backward, forward mode and vmap of one function.
+
+The shape, and what each part is for:
+
+* `allow_in_graph` on the class: without it `torch.compile` looks into `forward` and differentiates that.
+* `forward` is static and keeps batch axes. What backward reuses and is no output (a factorisation) is a
+  further output, marked as not differentiable; `setup_context` saves inputs and outputs, nothing else.
+* `backward` has two ways to one derivative. While nothing differentiates it again, it uses the saved factors.
+  Otherwise it is written in inputs and outputs, by operations whose own derivatives are right.
+* `jvp` strips one level of dual numbers from what was saved (`level=0`: inside compiled forward mode there is
+  only one), and lets tangents through, so that forward mode nests.
+* `vmap` makes the mapped axis one more batch axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gradwright.back.torch.programs import Piece, Programs
+from gradwright.back.torch.statements import names_in, needed, targets_of
+
+INDENT = "    "
+FIRST_ORDER = '''
+def _is_first_order(*tensors: Tensor) -> bool:
+    """Whether nothing differentiates the derivative that is being computed."""
+    return not torch.is_grad_enabled() and all(forward_ad.unpack_dual(t).tangent is None for t in tensors)
+'''
+
+
+def class_lines(name: str, summary: str, programs: Programs) -> list[str]:
+    """The lines of the class."""
+    body = [
+        f'"""{summary}"""',
+        "",
+        *_forward(programs),
+        "",
+        *_setup_context(programs),
+        "",
+        *_backward(programs),
+        "",
+        *_jvp(programs),
+        "",
+        *_vmap(name, programs),
+    ]
+    return ["@torch.compiler.allow_in_graph", f"class {name}(torch.autograd.Function):", *indented(body)]
+
+
+def indented(lines: Sequence[str], levels: int = 1) -> list[str]:
+    """Lines one level further in; empty ones stay empty."""
+    return [INDENT * levels + line if line else "" for line in lines]
+
+
+def tuple_text(parts: Sequence[str]) -> str:
+    """`a` for one, `a, b` for several."""
+    return ", ".join(parts)
+
+
+def _unpacked(parts: Sequence[str]) -> str:
+    """The left side of an assignment from a tuple."""
+    return f"({parts[0]},)" if len(parts) == 1 else ", ".join(parts)
+
+
+def _returns(count: int) -> str:
+    return "Tensor" if count == 1 else "tuple[Tensor, ...]"
+
+
+def _forward(programs: Programs) -> Iterator[str]:
+    parameters = ", ".join(f"{name}: Tensor" for name in programs.inputs)
+    count = len(programs.outputs) + len(programs.carried)
+    yield "@staticmethod"
+    yield f"def forward({parameters}) -> {_returns(count)}:"
+    yield from indented(list(map(str, programs.forward.statements)))
+    yield f"{INDENT}return {tuple_text([*programs.forward.results, *programs.carried])}"
+
+
+def _saved_for_backward(programs: Programs) -> list[str]:
+    reads = set(programs.exact.reads) | (programs.fast.reads if programs.fast else set())
+    everything = (*programs.inputs, *programs.outputs, *programs.carried)
+    return [name for name in everything if name in reads]
+
+
+def _saved_for_forward(programs: Programs) -> list[str]:
+    return [name for name in (*programs.inputs, *programs.outputs) if name in programs.jvp.reads]
+
+
+def _setup_context(programs: Programs) -> Iterator[str]:
+    backward, forward = _saved_for_backward(programs), _saved_for_forward(programs)
+    saved = {*backward, *forward}
+    inputs, outputs = programs.inputs, (*programs.outputs, *programs.carried)
+    yield "@staticmethod"
+    yield "def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:"
+    lines: list[str] = []
+    if saved.intersection(inputs):
+        lines.append(f"{_unpacked([n if n in saved else '_' for n in inputs])} = inputs")
+    if len(outputs) == 1 and saved.intersection(outputs):
+        lines.append(f"{outputs[0]} = output")
+    elif saved.intersection(outputs):
+        lines.append(f"{_unpacked([n if n in {*saved, *programs.carried} else '_' for n in outputs])} = output")
+    if programs.carried:
+        lines.append(f"ctx.mark_non_differentiable({', '.join(programs.carried)})")
+    if backward:
+        lines.append(f"ctx.save_for_backward({', '.join(backward)})")
+    if forward:
+        lines.append(f"ctx.save_for_forward({', '.join(forward)})")
+    yield from indented(lines or ["pass"])
+
+
+def _backward(programs: Programs) -> Iterator[str]:
+    saved = _saved_for_backward(programs)
+    ignored = [f"_{k}" for k in range(len(programs.carried))]
+    cotangents = ", ".join(f"{name}: Tensor" for name in (*programs.cotangents, *ignored))
+    yield "@staticmethod"
+    yield f"def backward(ctx: Any, {cotangents}) -> {_gradients_type(programs)}:"
+    lines = [f"{_unpacked(saved)} = ctx.saved_tensors"] if saved else []
+    if programs.fast is None:
+        lines += _gradients(programs, programs.exact)
+    else:
+        tracked = [*programs.cotangents, *(n for n in saved if n in programs.moving)]
+        lines.append(f"if _is_first_order({', '.join(tracked)}):")
+        lines += indented(_gradients(programs, programs.fast))
+        lines += _gradients(programs, programs.exact)
+    yield from indented(lines)
+
+
+def _gradients_type(programs: Programs) -> str:
+    return "Tensor" if len(programs.inputs) == 1 else "tuple[Tensor | None, ...]"
+
+
+def _gradients(programs: Programs, piece: Piece) -> list[str]:
+    """The statements of a backward; what one input alone needs is left out where it is not asked for."""
+    if len(programs.inputs) == 1:
+        return [*map(str, piece.statements), f"return {piece.results[0]}"]
+    shares = [needed(piece.statements, [text]) for text in piece.results]
+    common = [s for s in piece.statements if sum(s in share for share in shares) > 1]
+    lines = list(map(str, common))
+    lines += [f"{' = '.join(_gradient(name) for name in programs.inputs)} = None"]
+    for name, share, text in zip(programs.moving, shares, piece.results, strict=True):
+        own = [str(s) for s in share if s not in common]
+        lines.append(f"if ctx.needs_input_grad[{programs.inputs.index(name)}]:")
+        lines += indented([*own, f"{_gradient(name)} = {text}"])
+    lines.append(f"return {', '.join(_gradient(name) for name in programs.inputs)}")
+    return lines
+
+
+def _gradient(name: str) -> str:
+    return f"grad_{name}"
+
+
+def _jvp(programs: Programs) -> Iterator[str]:
+    saved = _saved_for_forward(programs)
+    directions = [programs.directions.get(name, f"_d{name}") for name in programs.inputs]
+    parameters = ", ".join(f"{name}: Tensor" for name in directions)
+    nothing = ["None"] * len(programs.carried)
+    count = len(programs.outputs)
+    returned = "Tensor" if count == 1 and not nothing else "tuple[Tensor | None, ...]"
+    yield "@staticmethod"
+    yield f"def jvp(ctx: Any, {parameters}) -> {returned}:"
+    lines = ["with forward_ad._set_fwd_grad_enabled(True):"]
+    if saved:
+        primal = "forward_ad.unpack_dual(t, level=0).primal for t in ctx.saved_tensors"
+        lines.append(f"{INDENT}{_unpacked(saved)} = ({primal})")
+    lines += indented(list(map(str, programs.jvp.statements)))
+    lines.append(f"{INDENT}return {tuple_text([*programs.jvp.results, *nothing])}")
+    yield from indented(lines)
+
+
+def _vmap(name: str, programs: Programs) -> Iterator[str]:
+    count = len(programs.outputs) + len(programs.carried)
+    outputs = "0" if count == 1 else f"({', '.join(['0'] * count)})"
+    yield "@staticmethod"
+    if len(programs.inputs) == 1:
+        (x,) = programs.inputs
+        yield f"def vmap(info: Any, in_dims: tuple[int], {x}: Tensor) -> tuple[Any, Any]:"
+        yield f"{INDENT}return {name}.apply({x}.movedim(in_dims[0], 0)), {outputs}"
+        return
+    yield "def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Any, Any]:"
+    yield f"{INDENT}batches = ("
+    yield f"{INDENT}    x.expand(info.batch_size, *x.shape) if d is None else x.movedim(d, 0)"
+    yield f"{INDENT}    for x, d in zip(inputs, in_dims, strict=True)"
+    yield f"{INDENT})"
+    yield f"{INDENT}return {name}.apply(*batches), {outputs}"

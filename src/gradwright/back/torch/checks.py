@@ -1,0 +1,133 @@
+"""The beginning of an emitted public function: what it refuses, and how batch axes meet.
+
+Messages give the count and the shape: "Input X to inv is not square, got dimensions (3, 4)".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from gradwright.core.dims import Dim, atom_names
+from gradwright.core.nodes import Symbol
+from gradwright.core.primitive import shape_text
+
+CHECK_TYPES = '''
+def _check_types(function: str, allowed: str, **inputs: Tensor) -> None:
+    """Refuse what is not a tensor of the allowed numbers, and inputs of different types."""
+    for name, x in inputs.items():
+        if not isinstance(x, Tensor):
+            raise TypeError(f"Input {name} to {function} is a {type(x).__name__}, expected a tensor")
+        if not (x.is_floating_point() or (x.is_complex() and "complex" in allowed)):
+            raise TypeError(f"Input {name} to {function} has dtype {x.dtype}, expected {allowed}")
+    dtypes = {name: x.dtype for name, x in inputs.items()}
+    if len({dtype.to_real() for dtype in dtypes.values()}) > 1:
+        raise TypeError(f"Inputs to {function} have different dtypes: {dtypes}")
+'''
+
+
+def shape_checks(function: str, inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:
+    """The lines that refuse a wrong number of dimensions, what is not square, and sizes that do not fit."""
+    bound: dict[str, str] = {}
+    for symbol in inputs:
+        name = identifiers[symbol.name]
+        if symbol.rank:
+            yield f"if {name}.dim() < {symbol.rank}:"
+            yield (
+                f'    raise ValueError(f"Input {symbol.name} to {function} has {{{name}.dim()}} dimension(s), '
+                f'expected {symbol.rank}")'
+            )
+    for symbol in inputs:
+        yield from _sizes(function, symbol, identifiers, bound)
+
+
+def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound: dict[str, str]) -> Iterator[str]:
+    name = identifiers[symbol.name]
+    plain = [d.name for d in symbol.shape]
+    square = symbol.rank == 2 and plain[0] is not None and plain[0] == plain[1]
+    if square:
+        yield f"if {name}.shape[-1] != {name}.shape[-2]:"
+        yield f'    raise ValueError(f"Input {symbol.name} to {function} is not square, got dimensions {{tuple({name}.shape)}}")'
+    new = {d.name: f"{name}.shape[{place - symbol.rank}]" for place, d in enumerate(symbol.shape) if d.name}
+    fresh = {dim: text for dim, text in new.items() if dim not in bound}
+    bound.update(fresh)
+    if all(d.name in fresh for d in symbol.shape) and (square or len(set(plain)) == len(plain)):
+        return
+    if not all(atom in bound for d in symbol.shape for atom in d.names):
+        return
+    wanted = [size_text(d, bound) for d in symbol.shape]
+    known = dict.fromkeys(n for d in symbol.shape for n in d.names if n not in fresh)
+    told = ", ".join(f"{dim} = {{{bound[dim]}}}" for dim in known)
+    yield f"if {name}.shape[-{symbol.rank}:] != ({', '.join(wanted)}{',' if len(wanted) == 1 else ''}):"
+    told = f" with {told}" if told else ""
+    yield (
+        f'    raise ValueError(f"Input {symbol.name} to {function} is not {shape_text(symbol.shape)}{told}, '
+        f'got dimensions {{tuple({name}.shape)}}")'
+    )
+
+
+def size_text(dim: Dim, bound: Mapping[str, str]) -> str:
+    """A dimension as Python, from the sizes of the names in it."""
+    denominator = max((c.denominator for _, c in dim.terms), default=1)
+    terms = [
+        " * ".join([*([str(c * denominator)] if c * denominator != 1 or not m else []), *(_atom(a, bound) for a in m)])
+        for m, c in dim.terms
+    ]
+    total = " + ".join(terms) or "0"
+    return total if denominator == 1 else f"({total}) // {denominator}"
+
+
+def _atom(atom: str, bound: Mapping[str, str]) -> str:
+    if not atom.startswith("min("):
+        return bound[atom]
+    parts = [bound[p] if p in atom_names(atom) else p for p in atom[4:-1].split(",")]
+    return f"min({', '.join(parts)})"
+
+
+def structure_lines(inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:
+    """The lines that project inputs on their declared linear sets, by operations that PyTorch differentiates.
+
+    So gradients of all orders are projected on the tangent space, and a matrix that is in the set stays as it is.
+    """
+    for symbol in inputs:
+        text = projected(identifiers[symbol.name], symbol)
+        if text:
+            yield f"{identifiers[symbol.name]} = {text}"
+
+
+def projected(name: str, symbol: Symbol) -> str:
+    """The code of the projection on a declared linear set; empty for a free variable, or a curved set."""
+    facts = symbol.facts
+    eye = f"torch.eye({name}.shape[-1], dtype={name}.dtype, device={name}.device)"
+    if "diagonal" in facts:
+        return f"torch.diag_embed({name}.diagonal(dim1=-2, dim2=-1))"
+    if "unit_lower" in facts:
+        return f"{name}.tril(-1) + {eye}"
+    if "unit_upper" in facts:
+        return f"{name}.triu(1) + {eye}"
+    if "lower" in facts or "upper" in facts:
+        return f"{name}.tril()" if "lower" in facts else f"{name}.triu()"
+    if "skew" in facts:
+        return f"({name} - {name}.mT) / 2"
+    if "symmetric" in facts or "hermitian" in facts:
+        return f"({name} + {name}.{'mT' if 'symmetric' in facts else 'mH'}) / 2"
+    return ""
+
+
+def broadcast_lines(inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:
+    """The lines that give all inputs the same batch axes."""
+    if len(inputs) < 2:
+        return
+    names = [identifiers[s.name] for s in inputs]
+    batches = [_batch(name, s.rank) for name, s in zip(names, inputs, strict=True)]
+    spread = [
+        f"{name}.expand(*batch, *{name}.shape[-{s.rank}:])" if s.rank else f"{name}.expand(batch)"
+        for name, s in zip(names, inputs, strict=True)
+    ]
+    yield f"if not {' == '.join(batches)}:"
+    yield f"    batch = torch.broadcast_shapes({', '.join(batches)})"
+    for name, text in zip(names, spread, strict=True):
+        yield f"    {name} = {text}"
+
+
+def _batch(name: str, rank: int) -> str:
+    return f"{name}.shape[:-{rank}]" if rank else f"{name}.shape"

@@ -1,0 +1,171 @@
+"""The programs of one function: forward, backward twice, forward mode, in one set of names.
+
+The fast backward is lowered together with the values, so that both share what they can (one factorisation),
+and is then cut off; the exact one is written in inputs and outputs, by operations that are differentiated
+correctly at every order. Where the two come out the same, one is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gradwright.back.code import TORCH, Foreign, Program, Statement, lower
+from gradwright.back.torch.rules import Rules
+from gradwright.back.torch.safety import RULES, without_solves
+from gradwright.back.torch.statements import cut, names_in
+from gradwright.core.nodes import Contract, Direction, Node, Symbol
+from gradwright.core.walks import substitute
+from gradwright.optimise import optimise
+from gradwright.optimise.association import associate
+from gradwright.optimise.systems import without_systems
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Statements, and the expressions of the results that they lead to."""
+
+    statements: tuple[Statement, ...]
+    results: tuple[str, ...]
+
+    @property
+    def reads(self) -> set[str]:
+        """Every identifier that is read."""
+        texts = (*(s.expression for s in self.statements), *self.results)
+        return {name for text in texts for name in names_in(text)}
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The code of one function and its derivatives.
+
+    Attributes:
+        inputs: the identifiers of all inputs.
+        moving: those of the inputs that occur.
+        outputs: the identifiers of the outputs.
+        cotangents, directions: the identifiers of what the derivatives are applied to.
+        forward: the outputs.
+        carried: what else the fast backward takes from the forward.
+        fast: the backward that uses it, or None if it is the exact one.
+        exact: the backward in inputs and outputs.
+        jvp: forward mode.
+        helpers: the text of the helper functions that are called.
+        foreign: functions that the module has to define, by the name under which they are called.
+    """
+
+    inputs: tuple[str, ...]
+    moving: tuple[str, ...]
+    outputs: tuple[str, ...]
+    cotangents: tuple[str, ...]
+    directions: Mapping[str, str]
+    forward: Piece
+    carried: tuple[str, ...]
+    fast: Piece | None
+    exact: Piece
+    jvp: Piece
+    helpers: Mapping[str, str]
+    foreign: tuple[Foreign, ...]
+
+
+def write_programs(rules: Rules, taken: Iterable[str]) -> Programs:
+    """Lower a function and its derivatives.
+
+    Args:
+        rules: the function.
+        taken: identifiers of the module.
+    """
+    names = tuple(taken)
+    joint = _joint(rules, names)
+    exact = _exact(rules, names)
+    pushed = _lowered(dict(zip(map(_tangent, rules.outputs), rules.jvp, strict=True)), rules,
+                      tuple(rules.directions.values()), names)  # fmt: skip
+    ids = exact.parameters
+    forward, carried, fast = _cut(rules, joint, ids)
+    backward = Piece(exact.statements, tuple(exact.results.values()))
+    same = not carried and fast == backward
+    programs = (joint, exact, pushed)
+    return Programs(
+        inputs=tuple(ids[s.name] for s in rules.inputs),
+        moving=tuple(ids[s.name] for s in rules.vjp),
+        outputs=tuple(ids[s.name] for s in rules.outputs),
+        cotangents=tuple(ids[s.name] for s in rules.cotangents),
+        directions={ids[s.name]: pushed.parameters[d.name] for s, d in rules.directions.items()},
+        forward=forward,
+        carried=carried,
+        fast=None if same else fast,
+        exact=backward,
+        jvp=Piece(pushed.statements, tuple(pushed.results.values())),
+        helpers={name: text for program in programs for name, text in program.helpers.items()},
+        foreign=tuple({f.name: f for program in programs for f in program.foreign}.values()),
+    )
+
+
+def _joint(rules: Rules, names: Sequence[str]) -> Program:
+    """Values and their cotangents in one program, without reference to the outputs."""
+    known = dict(rules.value_of)
+    roots = {o.name: value for o, value in zip(rules.outputs, rules.values, strict=True)}
+    roots |= {_gradient(s): substitute(slope, known) for s, slope in rules.vjp.items()}
+    leaves = (*rules.inputs, *rules.outputs, *rules.cotangents)
+    return lower(optimise(roots), TORCH, inputs=leaves, names=names, batched=True)
+
+
+def _exact(rules: Rules, names: Sequence[str]) -> Program:
+    roots = {_gradient(s): slope for s, slope in rules.vjp.items()}
+    return _lowered(roots, rules, rules.cotangents, names)
+
+
+def _lowered(
+    roots: Mapping[str, Node], rules: Rules, more: Sequence[Symbol | Direction], names: Sequence[str]
+) -> Program:
+    nodes = associate(without_solves(without_systems(tuple(roots.values()))), {})
+    leaves = (*rules.inputs, *rules.outputs, *more)
+    return lower(dict(zip(roots, nodes, strict=True)), RULES, inputs=leaves, names=names, batched=True)
+
+
+def _gradient(symbol: Symbol) -> str:
+    return f"grad_{symbol.name}"
+
+
+def _tangent(symbol: Symbol) -> str:
+    return f"tangent_{symbol.name}"
+
+
+def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> tuple[Piece, tuple[str, ...], Piece]:
+    """The forward, what it hands over, and the backward that takes it."""
+    count = len(rules.outputs)
+    results = list(joint.results.values())
+    values, slopes = results[:count], results[count:]
+    renamed: dict[str, str] = {}
+    for symbol, node, text in zip(rules.outputs, rules.values, values, strict=True):
+        if text.isidentifier() and text not in joint.parameters.values() and text not in renamed:
+            renamed[text] = ids[symbol.name]
+    statements = [_renamed(s, renamed) for s in joint.statements]
+    values = [_rename(text, renamed) for text in values]
+    slopes = [_rename(text, renamed) for text in slopes]
+    halves = cut(statements, values, dict(enumerate(slopes)))
+    outputs = [ids[s.name] for s in rules.outputs]
+    returned = tuple(_fresh(text, node) for text, node in zip(values, rules.values, strict=True))
+    carried = tuple(name for name in halves.carried if name not in outputs)
+    return Piece(halves.first, returned), carried, Piece(halves.second, tuple(slopes))
+
+
+def _fresh(text: str, node: Node) -> str:
+    """A new tensor: what `forward` returns must not be an input, or a view of one."""
+    tensors = [f for f in node.factors] if isinstance(node, Contract) else [node]
+    only_looks = len(tensors) <= 1 and not (isinstance(node, Contract) and node.coefficient != 1)
+    inner = tensors[0] if tensors and isinstance(tensors[0], Node) else tensors[0].node if tensors else node
+    return f"{text}.clone()" if only_looks and (not tensors or isinstance(inner, Symbol)) else text
+
+
+def _renamed(statement: Statement, names: Mapping[str, str]) -> Statement:
+    return replace(
+        statement, target=_rename(statement.target, names), expression=_rename(statement.expression, names)
+    )
+
+
+def _rename(text: str, names: Mapping[str, str]) -> str:
+    if not names:
+        return text
+    pattern = r"(?<![\w.])(" + "|".join(map(re.escape, names)) + r")(?!\w)"
+    return re.sub(pattern, lambda match: names[match.group(1)], text)

@@ -1,0 +1,205 @@
+"""The text of the pytest file of an emitted module.
+
+The tests know nothing of gradwright: values are held to the plain definition, or to numbers that the reference
+evaluator gave; derivatives to differences, at generic points of the declared set; batches and `vmap` to loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gradwright.back.torch.checks import size_text
+from gradwright.back.torch.points import HELPERS, NORMAL, into_set, value_code
+from gradwright.core.nodes import Symbol
+from gradwright.core.points import choose_sizes, demanded_orders, dimension_names
+from gradwright.linear.projection import is_structured
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What a pytest file is written for.
+
+    Attributes:
+        module: the module's name.
+        function: the function's name.
+        inputs: the variables, in order.
+        sizes: the size of every dimension.
+        plain: the body of the plain definition, as lines; empty where PyTorch lacks a function.
+        singular: whether a zero matrix for the only input is singular.
+        outputs: how many outputs there are.
+    """
+
+    module: str
+    function: str
+    inputs: tuple[Symbol, ...]
+    sizes: Mapping[str, int]
+    plain: tuple[str, ...]
+    singular: bool
+    outputs: int
+
+
+def tests_text(tested: Tested) -> str:
+    """The whole file."""
+    body = [_point(tested), _free(tested), *_tests(tested)]
+    text = "\n\n\n".join(part.strip("\n") for part in body)
+    helpers = [helper.strip("\n") for call, helper in HELPERS.items() if call in text]
+    return "\n\n\n".join([_head(tested, text), NORMAL.strip("\n"), *helpers, text]) + "\n"
+
+
+def _head(tested: Tested, text: str) -> str:
+    checks = ", ".join(name for name in ("gradcheck", "gradgradcheck") if f"{name}(" in text)
+    sizes = "\n".join(f"{name} = {size}" for name, size in tested.sizes.items())
+    return "\n".join(
+        [
+            f'"""Tests of {tested.module}.{tested.function}: python -m pytest test_{tested.module}.py"""',
+            "",
+            "import pytest",
+            "import torch",
+            "from torch import Tensor",
+            f"from torch.autograd import {checks}",
+            "",
+            f"from {tested.module} import {tested.function}",
+            "",
+            "GENERATOR = torch.Generator().manual_seed(0)",
+            *([sizes] if sizes else []),
+        ]
+    )
+
+
+def _point(tested: Tested) -> str:
+    lines = ["def point() -> tuple[Tensor, ...]:", '    """A generic point: a value for every input."""', "    return ("]
+    for symbol in tested.inputs:
+        lines.append(f"        {value_code(symbol, _shape(symbol))},  # {symbol.name}")
+    return "\n".join([*lines, "    )"])
+
+
+def _shape(symbol: Symbol) -> list[str]:
+    names = {name: name for dim in symbol.shape for name in dim.names}
+    return [size_text(dim, names) for dim in symbol.shape]
+
+
+def _names(tested: Tested) -> list[str]:
+    return [symbol.name for symbol in tested.inputs]
+
+
+def _free(tested: Tested) -> str:
+    """The function of free tensors, and where the tests start."""
+    if not any(is_structured(s.facts) for s in tested.inputs):
+        return "\n".join(
+            [
+                "def leaves() -> tuple[Tensor, ...]:",
+                '    """Inputs that ask for gradients."""',
+                "    return tuple(x.requires_grad_() for x in point())",
+            ]
+        )
+    names = ", ".join(_names(tested))
+    arguments = ", ".join(_in_set(symbol, place) for place, symbol in enumerate(tested.inputs))
+    return "\n".join(
+        [
+            "def leaves() -> tuple[Tensor, ...]:",
+            '    """Free tensors that ask for gradients."""',
+            "    return tuple(x.requires_grad_() for x in point())",
+            "",
+            "",
+            "ORIGIN = point()",
+            "",
+            "",
+            f"def free({', '.join(f'{n}: Tensor' for n in _names(tested))}) -> Tensor | tuple[Tensor, ...]:",
+            '    """The function of free tensors: what is not in an input\'s declared set is put there first."""',
+            f"    return {tested.function}({arguments})" if names else "",
+        ]
+    )
+
+
+def _in_set(symbol: Symbol, place: int) -> str:
+    if "stiefel" in symbol.facts:
+        return f"turned(ORIGIN[{place}], {symbol.name} - ORIGIN[{place}])"
+    return into_set(symbol.name, symbol.facts)
+
+
+def _tests(tested: Tested) -> list[str]:
+    called = "free" if any(is_structured(s.facts) for s in tested.inputs) else tested.function
+    tests = [_plain_test(tested)] if tested.plain else []
+    tests += [
+        _test("gradients", f"assert gradcheck({called}, leaves())"),
+        _test("second_derivatives", f"assert gradgradcheck({called}, leaves(), check_fwd_over_rev=True)"),
+        _test("forward_mode", f"assert gradcheck({called}, leaves(), check_forward_ad=True, check_backward_ad=False)"),
+        _BATCH.format(function=tested.function),
+        _COMPILE.format(function=tested.function),
+        *_refusals(tested),
+    ]
+    return tests
+
+
+def _test(name: str, *lines: str) -> str:
+    return "\n".join([f"def test_{name}() -> None:", *(f"    {line}" for line in lines)])
+
+
+def _plain_test(tested: Tested) -> str:
+    parameters = ", ".join(f"{name}: Tensor" for name in _names(tested))
+    plain = [f"def plain({parameters}) -> Tensor | tuple[Tensor, ...]:", '    """The definition."""']
+    return "\n".join([*plain, *(f"    {line}" for line in tested.plain), "", "", _VALUE.format(function=tested.function)])
+
+
+_VALUE = '''def test_value() -> None:
+    inputs = point()
+    torch.testing.assert_close({function}(*inputs), plain(*inputs))'''
+_BATCH = '''def test_batches_and_vmap() -> None:
+    points = [point() for _ in range(3)]
+    wanted = [{function}(*inputs) for inputs in points]
+    batch = [torch.stack(parts) for parts in zip(*points, strict=True)]
+    for found in ({function}(*batch), torch.vmap({function})(*batch)):
+        for k, one in enumerate(wanted):
+            part = found[k] if isinstance(one, Tensor) else tuple(output[k] for output in found)
+            torch.testing.assert_close(part, one if isinstance(one, Tensor) else tuple(one))'''
+_COMPILE = '''def test_compiled() -> None:
+    torch._dynamo.reset()
+    compiled = torch.compile({function}, fullgraph=True, backend="aot_eager")
+    inputs = leaves()
+    value, wanted = compiled(*inputs), {function}(*inputs)
+    torch.testing.assert_close(value, wanted)
+    outputs = [(a, b) for a, b in zip(value, wanted)] if isinstance(wanted, tuple) else [(value, wanted)]
+    for a, b in outputs:
+        weights = torch.rand_like(b)
+        found, slopes = (torch.autograd.grad(y, inputs, weights, retain_graph=True, allow_unused=True) for y in (a, b))
+        for left, right in zip(found, slopes, strict=True):
+            torch.testing.assert_close(left, right)'''
+
+
+def _refusals(tested: Tested) -> list[str]:
+    tests: list[str] = []
+    for place, symbol in enumerate(tested.inputs):
+        if symbol.rank:
+            tests.append(_refusal(tested, f"too_few_dimensions_in_{symbol.name}", place, "inputs[{k}].reshape(-1)[0]",
+                                  "ValueError", "dimension"))  # fmt: skip
+        if symbol.rank == 2 and symbol.shape[0] == symbol.shape[1]:
+            tests.append(_refusal(tested, f"{symbol.name}_that_is_not_square", place, "inputs[{k}][:, 1:]",
+                                  "ValueError", "not square"))  # fmt: skip
+    tests.append(_refusal(tested, "whole_numbers", 0, "inputs[{k}].real.long()", "TypeError", "dtype"))
+    if tested.singular:
+        tests.append(
+            _test(
+                "singular_input_is_refused",
+                "(X,) = point()",
+                "with pytest.raises(torch.linalg.LinAlgError):",
+                f"    {tested.function}(torch.zeros_like(X))",
+            )
+        )
+    return tests
+
+
+def _refusal(tested: Tested, what: str, place: int, change: str, error: str, message: str) -> str:
+    return _test(
+        f"{what}_are_refused" if what.endswith("s") else f"{what}_is_refused",
+        "inputs = list(point())",
+        f"inputs[{place}] = {change.format(k=place)}",
+        f'with pytest.raises({error}, match="{message}"):',
+        f"    {tested.function}(*inputs)",
+    )
+
+
+def sizes_for(inputs: Sequence[Symbol], nodes: Sequence[object]) -> dict[str, int]:
+    """Small distinct sizes for the dimensions."""
+    roots = [*inputs, *nodes]
+    return choose_sizes(dimension_names(roots), demanded_orders(roots))  # type: ignore[arg-type]
