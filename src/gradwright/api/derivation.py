@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +66,16 @@ class Derivation:
     def wrt(self) -> tuple[str, ...]:
         """The variables of the derivation."""
         return self._wrt
+
+    @property
+    def outputs(self) -> Mapping[str, Expression]:
+        """The expressions by name; the only one of a derivation with one output is called ""."""
+        return self._outputs
+
+    @property
+    def signature(self) -> Signature:
+        """The declared variables, in order."""
+        return self._signature
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -179,6 +189,35 @@ class Derivation:
             Finding(f"step {step.number}, {step.rule}", step.check.passed, step.check.residual) for step in self.steps
         ]
         return verify(node, self._symbols, found)
+
+    def source(self, target: str = "torch") -> str:
+        """The text of a module with the function and its derivatives.
+
+        Args:
+            target: the library, `torch`.
+
+        Raises:
+            EmissionError: the function cannot be written in that library.
+        """
+        from gradwright.api import emission
+
+        return emission.source(self, target)
+
+    def tests(self, target: str = "torch", *, module: str) -> str:
+        """The text of a pytest file for the module, which is imported under the given name."""
+        from gradwright.api import emission
+
+        return emission.tests(self, target, module)
+
+    def function(self, target: str = "torch") -> Callable[..., Any]:
+        """The function of the module that `source` writes, live.
+
+        It takes the inputs by position, in the declared order, or by keyword; is differentiable in all of
+        them; and takes batch axes before the declared ones.
+        """
+        from gradwright.api import emission
+
+        return emission.function(self, target)
 
     def page(self, detail: str = "normal", parts: Sequence[str] | None = None) -> Page:
         """What is shown of the derivation.

@@ -50,11 +50,6 @@ def indented(lines: Sequence[str], levels: int = 1) -> list[str]:
     return [INDENT * levels + line if line else "" for line in lines]
 
 
-def tuple_text(parts: Sequence[str]) -> str:
-    """`a` for one, `a, b` for several."""
-    return ", ".join(parts)
-
-
 def _unpacked(parts: Sequence[str]) -> str:
     """The left side of an assignment from a tuple."""
     return f"({parts[0]},)" if len(parts) == 1 else ", ".join(parts)
@@ -64,13 +59,20 @@ def _returns(count: int) -> str:
     return "Tensor" if count == 1 else "tuple[Tensor, ...]"
 
 
+def _returning(piece: Piece, more: Sequence[str] = ()) -> list[str]:
+    """The statements and the `return`; a value that is computed last is returned without a name."""
+    statements, returned = list(piece.statements), [*piece.results, *more]
+    if statements and returned == [statements[-1].target]:
+        returned = [statements.pop().expression]
+    return [*map(str, statements), f"return {', '.join(returned)}"]
+
+
 def _forward(programs: Programs) -> Iterator[str]:
     parameters = ", ".join(f"{name}: Tensor" for name in programs.inputs)
     count = len(programs.outputs) + len(programs.carried)
     yield "@staticmethod"
     yield f"def forward({parameters}) -> {_returns(count)}:"
-    yield from indented(list(map(str, programs.forward.statements)))
-    yield f"{INDENT}return {tuple_text([*programs.forward.results, *programs.carried])}"
+    yield from indented(_returning(programs.forward, programs.carried))
 
 
 def _saved_for_backward(programs: Programs) -> list[str]:
@@ -115,7 +117,7 @@ def _backward(programs: Programs) -> Iterator[str]:
     if programs.fast is None:
         lines += _gradients(programs, programs.exact)
     else:
-        tracked = [*programs.cotangents, *(n for n in saved if n in programs.moving)]
+        tracked = [*programs.cotangents, *(n for n in saved if n not in programs.carried)]
         lines.append(f"if _is_first_order({', '.join(tracked)}):")
         lines += indented(_gradients(programs, programs.fast))
         lines += _gradients(programs, programs.exact)
@@ -129,7 +131,7 @@ def _gradients_type(programs: Programs) -> str:
 def _gradients(programs: Programs, piece: Piece) -> list[str]:
     """The statements of a backward; what one input alone needs is left out where it is not asked for."""
     if len(programs.inputs) == 1:
-        return [*map(str, piece.statements), f"return {piece.results[0]}"]
+        return _returning(piece)
     shares = [needed(piece.statements, [text]) for text in piece.results]
     common = [s for s in piece.statements if sum(s in share for share in shares) > 1]
     lines = list(map(str, common))
@@ -159,8 +161,7 @@ def _jvp(programs: Programs) -> Iterator[str]:
     if saved:
         primal = "forward_ad.unpack_dual(t, level=0).primal for t in ctx.saved_tensors"
         lines.append(f"{INDENT}{_unpacked(saved)} = ({primal})")
-    lines += indented(list(map(str, programs.jvp.statements)))
-    lines.append(f"{INDENT}return {tuple_text([*programs.jvp.results, *nothing])}")
+    lines += indented(_returning(programs.jvp, nothing))
     yield from indented(lines)
 
 

@@ -19,8 +19,8 @@ def _check_types(function: str, allowed: str, **inputs: Tensor) -> None:
             raise TypeError(f"Input {name} to {function} is a {type(x).__name__}, expected a tensor")
         if not (x.is_floating_point() or (x.is_complex() and "complex" in allowed)):
             raise TypeError(f"Input {name} to {function} has dtype {x.dtype}, expected {allowed}")
-    dtypes = {name: x.dtype for name, x in inputs.items()}
-    if len({dtype.to_real() for dtype in dtypes.values()}) > 1:
+    if len({x.element_size() // (2 if x.is_complex() else 1) for x in inputs.values()}) > 1:
+        dtypes = ", ".join(f"{name} {x.dtype}" for name, x in inputs.items())
         raise TypeError(f"Inputs to {function} have different dtypes: {dtypes}")
 '''
 
@@ -123,7 +123,7 @@ def broadcast_lines(inputs: Sequence[Symbol], identifiers: Mapping[str, str]) ->
         f"{name}.expand(*batch, *{name}.shape[-{s.rank}:])" if s.rank else f"{name}.expand(batch)"
         for name, s in zip(names, inputs, strict=True)
     ]
-    yield f"if not {' == '.join(batches)}:"
+    yield f"if {' != '.join(batches)}:" if len(batches) == 2 else f"if not {' == '.join(batches)}:"
     yield f"    batch = torch.broadcast_shapes({', '.join(batches)})"
     for name, text in zip(names, spread, strict=True):
         yield f"    {name} = {text}"

@@ -7,19 +7,26 @@ own; and so on, until nothing new is called. Primitives are closed under differe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 import re
+import sys
+from _blake2 import blake2b
 
+from gradwright.back.code import Foreign
 from gradwright.back.render import unicode_of
 from gradwright.back.torch.autograd import FIRST_ORDER, class_lines, indented
 from gradwright.back.torch.checks import CHECK_TYPES, broadcast_lines, shape_checks, structure_lines
 from gradwright.back.torch.programs import Programs, write_programs
 from gradwright.back.torch.field import rules_for_both_fields
-from gradwright.back.torch.rules import Rules, unused
+from gradwright.back.torch.kernels import is_import, kernel_text
+from gradwright.back.torch.registry import Functions, Key, class_name, kernel_name, key_of
+from gradwright.back.torch.rules import Rules, derive_rules, unused
 from gradwright.core.declarations import declared_facts
-from gradwright.core.nodes import Node, Symbol
+from gradwright.core.nodes import Apply, Node, Symbol
 from gradwright.core.primitive import shape_text
+from gradwright.core.registry import FUNCTIONS
+from gradwright.core.templates import formals
 
 IMPORTED = ("torch", "Tensor", "Any", "NamedTuple", "forward_ad", "inspect", "np", "math")
 LOCALS = ("ctx", "info", "in_dims", "inputs", "output", "batches", "batch")
@@ -38,66 +45,99 @@ class Asked:
 
     name: str
     inputs: tuple[Symbol, ...]
-    outputs: Mapping[str, Node]
+    outputs: tuple[tuple[str, Node], ...]
     title: str
     derivation: str
 
 
 def module_text(asked: Asked) -> str:
-    """The whole module."""
+    """The whole module.
+
+    Raises:
+        EmissionError: a part of the function cannot be written in PyTorch.
+    """
     outputs = _output_names(asked)
-    rules, both = rules_for_both_fields(asked.inputs, dict(zip(outputs, asked.outputs.values(), strict=True)))
-    programs = write_programs(rules, _taken(asked))
-    main = Written(asked.name, programs, _public(asked, rules, programs, both))
-    functions = [main, *_further(programs)]
-    parts = [part for written in functions for part in written.parts()]
-    parts += [text.strip("\n") for written in functions for text in written.programs.helpers.values()]
-    parts += _support("\n".join(parts))
-    body = "\n\n\n".join(dict.fromkeys(parts))
-    return f"{_head(asked, body)}\n\n\n{body}\n"
+    rules, both = rules_for_both_fields(asked.inputs, dict(zip(outputs, (node for _, node in asked.outputs), strict=True)))
+    functions = Functions({*IMPORTED, *LOCALS, asked.name, *(s.name for s in asked.inputs)})
+    own = _own_primitive(rules)
+    functions.names[("", ())] = asked.name
+    if own is not None:
+        functions.names[key_of(own)] = asked.name
+        functions.called[key_of(own)] = own
+    programs = write_programs(rules, functions, _reserved(functions))
+    texts = ["\n".join(_public(asked, rules, programs, both)), _class_text(asked.name, programs)]
+    helpers = dict(programs.helpers)
+    done = {key_of(own)} if own is not None else set[Key]()
+    kernels = dict[Key, Foreign]()
+    while len(done) < len(functions.called):
+        key = next(key for key in functions.called if key not in done)
+        done.add(key)
+        text, more = _helper(functions.called[key], functions)
+        texts += text
+        helpers.update(more)
+    namespace = f"gradwright_{blake2b(repr(texts).encode(), digest_size=4).hexdigest()}"
+    for key, foreign in functions.kernels.items():
+        name = functions.names[key]
+        texts += kernel_text(foreign, kernel_name(name), namespace, class_name(name))
+    texts += [*helpers.values(), CHECK_TYPES]
+    texts += [FIRST_ORDER] if any("_is_first_order(" in text for text in texts) else []
+    imports = [text for text in texts if is_import(text)]
+    body = "\n\n\n".join(dict.fromkeys(text.strip("\n") for text in texts if not is_import(text)))
+    return f"{_head(asked, body, imports)}\n\n\n{body}\n"
 
 
-@dataclass(frozen=True)
-class Written:
-    """A function of the module, with its programs and the lines of what is called."""
-
-    name: str
-    programs: Programs
-    public: list[str]
-
-    def parts(self) -> list[str]:
-        """The texts of the function and of its class."""
-        summary = f"`{self.name}` and its derivatives."
-        return ["\n".join(self.public), "\n".join(class_lines(class_name(self.name), summary, self.programs))]
+def _own_primitive(rules: Rules) -> Foreign | None:
+    """The primitive that the whole function is, applied to its inputs in order."""
+    value = rules.values[0]
+    if not isinstance(value, Apply) or value.arguments != rules.inputs or len(value.primitive.outputs) > 1:
+        return None
+    return Foreign("", value.primitive, value.parameters)
 
 
-def class_name(function: str) -> str:
-    """`_CholeskySolve` for `cholesky_solve`."""
-    return "_" + "".join(part[:1].upper() + part[1:] for part in function.strip("_").split("_"))
+def _reserved(functions: Functions) -> tuple[str, ...]:
+    """Identifiers that no program may use for a value: those of the module, and of every function it may define."""
+    return tuple({*IMPORTED, *LOCALS, *functions.names.values(), *FUNCTIONS})
 
 
-def _further(programs: Programs) -> list[Written]:
-    return []
+def _helper(foreign: Foreign, functions: Functions) -> tuple[list[str], dict[str, str]]:
+    """A function that the rules call: its texts, and the helper functions that it needs."""
+    primitive = foreign.primitive
+    name = functions.name(foreign)
+    inputs = formals(primitive).inputs
+    taken = {s.name for s in inputs}
+    values = {
+        unused(declared.name, taken): Apply(primitive, foreign.parameters, inputs, place)
+        for place, declared in enumerate(primitive.outputs)
+    }
+    programs = write_programs(derive_rules(inputs, values), functions, _reserved(functions))
+    ids = dict(zip((s.name for s in inputs), programs.inputs, strict=True))
+    parameters = ", ".join(f"{x}: Tensor" for x in programs.inputs)
+    count = len(programs.outputs)
+    applied = f"{class_name(name)}.apply({', '.join(programs.inputs)})"
+    applied += f"[{0 if count == 1 else f':{count}'}]" if programs.carried else ""
+    lines = [
+        f"def {name}({parameters}) -> {'Tensor' if count == 1 else 'tuple[Tensor, ...]'}:",
+        f'    """{primitive.summary[:1].upper()}{escaped(primitive.summary[1:])}."""',
+        *indented([*broadcast_lines(inputs, ids), f"return {applied}"]),
+    ]
+    return ["\n".join(lines), _class_text(name, programs)], dict(programs.helpers)
 
 
-def _taken(asked: Asked) -> tuple[str, ...]:
-    return (*IMPORTED, *LOCALS, asked.name, class_name(asked.name))
+def _class_text(name: str, programs: Programs) -> str:
+    return "\n".join(class_lines(class_name(name), f"`{name}` and its derivatives.", programs))
 
 
-def _head(asked: Asked, body: str) -> str:
+def _head(asked: Asked, body: str, imports: Iterable[str]) -> str:
+    """The docstring and the imports, in the order of the import sorters."""
     docstring = f'"""{escaped(asked.title)}\n\n{escaped(asked.derivation)}\n"""'
     typing = [name for name in ("Any", "NamedTuple") if re.search(rf"\b{name}\b", body)]
-    lines = [docstring, "", f"from typing import {', '.join(typing)}", ""]
-    lines += ["import numpy as np"] if re.search(r"\bnp\.", body) else []
-    lines += ["import torch", "from torch import Tensor", "from torch.autograd import forward_ad", ""]
-    return "\n".join([*lines, f'__all__ = ["{asked.name}"]'])
-
-
-def _support(text: str) -> list[str]:
-    found = [CHECK_TYPES.strip("\n")]
-    if "_is_first_order(" in text:
-        found.append(FIRST_ORDER.strip("\n"))
-    return found
+    standard = sorted(line for line in set(imports) if line.split()[1].split(".")[0] in sys.stdlib_module_names)
+    standard += ["from collections.abc import Callable"] if re.search(r"\bCallable\b", body) else []
+    standard += [f"from typing import {', '.join(typing)}"]
+    further = ["import numpy as np"] if re.search(r"\bnp\.", body) else []
+    further += sorted(line for line in set(imports) if line not in standard)
+    further += ["import torch", "from torch import Tensor", "from torch.autograd import forward_ad"]
+    return "\n".join([docstring, "", *standard, "", *further, "", f'__all__ = ["{asked.name}"]'])
 
 
 def _public(asked: Asked, rules: Rules, programs: Programs, both: bool) -> list[str]:
@@ -120,7 +160,7 @@ def _public(asked: Asked, rules: Rules, programs: Programs, both: bool) -> list[
 
 
 def _docstring(asked: Asked, rules: Rules, programs: Programs) -> list[str]:
-    first = unicode_of(next(iter(asked.outputs.values()))) if len(asked.outputs) == 1 else ", ".join(asked.outputs)
+    first = unicode_of(asked.outputs[0][1]) if len(asked.outputs) == 1 else ", ".join(name for name, _ in asked.outputs)
     lines = [f'"""{escaped(first)}.', "", "Args:"]
     lines += [f"    {name}: {escaped(_described(s))}" for s, name in zip(asked.inputs, programs.inputs, strict=True)]
     batch = "Batch dimensions may stand before these"
@@ -130,7 +170,7 @@ def _docstring(asked: Asked, rules: Rules, programs: Programs) -> list[str]:
 def _output_names(asked: Asked) -> list[str]:
     taken = {s.name for s in asked.inputs}
     names: list[str] = []
-    for name, node in asked.outputs.items():
+    for name, node in asked.outputs:
         names.append(unused(name or ("Y" if node.rank > 1 else "y"), {*taken, *names}))
     return names
 

@@ -11,15 +11,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gradwright.back.code import TORCH, Foreign, Program, Statement, lower
+from gradwright.back.code import TORCH, Program, Statement, lower
+from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
-from gradwright.back.torch.safety import RULES, without_solves
+from gradwright.back.torch.safety import RULES, in_blocks, in_safe_functions
 from gradwright.back.torch.statements import cut, names_in
 from gradwright.core.nodes import Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
 from gradwright.optimise import optimise
 from gradwright.optimise.association import associate
-from gradwright.optimise.systems import without_systems
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,6 @@ class Programs:
         exact: the backward in inputs and outputs.
         jvp: forward mode.
         helpers: the text of the helper functions that are called.
-        foreign: functions that the module has to define, by the name under which they are called.
     """
 
     inputs: tuple[str, ...]
@@ -65,21 +64,20 @@ class Programs:
     exact: Piece
     jvp: Piece
     helpers: Mapping[str, str]
-    foreign: tuple[Foreign, ...]
 
 
-def write_programs(rules: Rules, taken: Iterable[str]) -> Programs:
+def write_programs(rules: Rules, functions: Functions, taken: Iterable[str]) -> Programs:
     """Lower a function and its derivatives.
 
     Args:
         rules: the function.
-        taken: identifiers of the module.
+        functions: those of the module.
+        taken: identifiers that the programs must not use.
     """
     names = tuple(taken)
-    joint = _joint(rules, names)
-    exact = _exact(rules, names)
-    pushed = _lowered(dict(zip(map(_tangent, rules.outputs), rules.jvp, strict=True)), rules,
-                      tuple(rules.directions.values()), names)  # fmt: skip
+    joint = functions.calling_kernels(_joint(rules, names))
+    exact = functions.calling_functions(_exact(rules, names))
+    pushed = functions.calling_functions(_pushed(rules, names))
     ids = exact.parameters
     forward, carried, fast = _cut(rules, joint, ids)
     backward = Piece(exact.statements, tuple(exact.results.values()))
@@ -97,7 +95,6 @@ def write_programs(rules: Rules, taken: Iterable[str]) -> Programs:
         exact=backward,
         jvp=Piece(pushed.statements, tuple(pushed.results.values())),
         helpers={name: text for program in programs for name, text in program.helpers.items()},
-        foreign=tuple({f.name: f for program in programs for f in program.foreign}.values()),
     )
 
 
@@ -107,7 +104,8 @@ def _joint(rules: Rules, names: Sequence[str]) -> Program:
     roots = {o.name: value for o, value in zip(rules.outputs, rules.values, strict=True)}
     roots |= {_gradient(s): substitute(slope, known) for s, slope in rules.vjp.items()}
     leaves = (*rules.inputs, *rules.outputs, *rules.cotangents)
-    return lower(optimise(roots), TORCH, inputs=leaves, names=names, batched=True)
+    nodes = in_blocks(tuple(roots.values()))
+    return lower(optimise(dict(zip(roots, nodes, strict=True))), TORCH, inputs=leaves, names=names, batched=True)
 
 
 def _exact(rules: Rules, names: Sequence[str]) -> Program:
@@ -115,10 +113,15 @@ def _exact(rules: Rules, names: Sequence[str]) -> Program:
     return _lowered(roots, rules, rules.cotangents, names)
 
 
+def _pushed(rules: Rules, names: Sequence[str]) -> Program:
+    roots = dict(zip(map(_tangent, rules.outputs), rules.jvp, strict=True))
+    return _lowered(roots, rules, tuple(rules.directions.values()), names)
+
+
 def _lowered(
     roots: Mapping[str, Node], rules: Rules, more: Sequence[Symbol | Direction], names: Sequence[str]
 ) -> Program:
-    nodes = associate(without_solves(without_systems(tuple(roots.values()))), {})
+    nodes = associate(in_safe_functions(tuple(roots.values())), {})
     leaves = (*rules.inputs, *rules.outputs, *more)
     return lower(dict(zip(roots, nodes, strict=True)), RULES, inputs=leaves, names=names, batched=True)
 

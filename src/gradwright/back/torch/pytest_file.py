@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gradwright.back.code import TORCH, lower
 from gradwright.back.torch.checks import size_text
+from gradwright.back.torch.module import Asked
 from gradwright.back.torch.points import HELPERS, NORMAL, into_set, value_code
-from gradwright.core.nodes import Symbol
+from gradwright.core.nodes import Apply, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names
+from gradwright.core.walks import postorder
 from gradwright.linear.projection import is_structured
+from gradwright.optimise import optimise
+from gradwright.prims.inv import inv
+from gradwright.simplify.pipeline import simplify_all
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,26 @@ class Tested:
     outputs: int
 
 
-def tests_text(tested: Tested) -> str:
-    """The whole file."""
+def tests_text(asked: Asked, module: str) -> str:
+    """The whole file, for a module of the given name."""
+    tested = _tested(asked, module)
     body = [_point(tested), _free(tested), *_tests(tested)]
     text = "\n\n\n".join(part.strip("\n") for part in body)
     helpers = [helper.strip("\n") for call, helper in HELPERS.items() if call in text]
     return "\n\n\n".join([_head(tested, text), NORMAL.strip("\n"), *helpers, text]) + "\n"
+
+
+def _tested(asked: Asked, module: str) -> Tested:
+    nodes = [node for _, node in asked.outputs]
+    roots = [*asked.inputs, *nodes]
+    sizes = choose_sizes(dimension_names(roots), demanded_orders(roots))
+    values = simplify_all(tuple(nodes))
+    program = lower(optimise({str(k): v for k, v in enumerate(values)}), TORCH, inputs=asked.inputs, batched=True,
+                    names=("torch", "Tensor", asked.name))  # fmt: skip
+    plain = () if program.foreign else tuple(program.body())
+    inverted = {n.arguments[0] for v in values for n in postorder(v) if isinstance(n, Apply) and n.primitive is inv}
+    singular = len(asked.inputs) == 1 and inverted == {asked.inputs[0]} and not is_structured(asked.inputs[0].facts)
+    return Tested(module, asked.name, asked.inputs, sizes, plain, singular, len(nodes))
 
 
 def _head(tested: Tested, text: str) -> str:
@@ -85,7 +105,7 @@ def _names(tested: Tested) -> list[str]:
 
 def _free(tested: Tested) -> str:
     """The function of free tensors, and where the tests start."""
-    if not any(is_structured(s.facts) for s in tested.inputs):
+    if not any("stiefel" in s.facts for s in tested.inputs):
         return "\n".join(
             [
                 "def leaves() -> tuple[Tensor, ...]:",
@@ -119,7 +139,7 @@ def _in_set(symbol: Symbol, place: int) -> str:
 
 
 def _tests(tested: Tested) -> list[str]:
-    called = "free" if any(is_structured(s.facts) for s in tested.inputs) else tested.function
+    called = "free" if any("stiefel" in s.facts for s in tested.inputs) else tested.function
     tests = [_plain_test(tested)] if tested.plain else []
     tests += [
         _test("gradients", f"assert gradcheck({called}, leaves())"),
@@ -197,9 +217,3 @@ def _refusal(tested: Tested, what: str, place: int, change: str, error: str, mes
         f'with pytest.raises({error}, match="{message}"):',
         f"    {tested.function}(*inputs)",
     )
-
-
-def sizes_for(inputs: Sequence[Symbol], nodes: Sequence[object]) -> dict[str, int]:
-    """Small distinct sizes for the dimensions."""
-    roots = [*inputs, *nodes]
-    return choose_sizes(dimension_names(roots), demanded_orders(roots))  # type: ignore[arg-type]

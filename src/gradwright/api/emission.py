@@ -1,0 +1,62 @@
+"""A derivation as source code: the module, its tests, and the same module live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from gradwright.core.nodes import Node
+from gradwright.core.signature import Signature
+from gradwright.errors import EmissionError
+
+if TYPE_CHECKING:
+    from gradwright.api.derivation import Derivation
+    from gradwright.back.torch import Asked
+
+
+def source(derivation: Derivation, target: str) -> str:
+    """The text of a module."""
+    from gradwright.back.torch import module_text
+
+    _require_torch(target)
+    return module_text(_asked(derivation))
+
+
+def tests(derivation: Derivation, target: str, module: str) -> str:
+    """The text of the pytest file of a module of that name."""
+    from gradwright.back.torch import tests_text
+
+    _require_torch(target)
+    if not module.isidentifier():
+        raise EmissionError(f"'{module}' cannot be imported: a module is called by an identifier")
+    return tests_text(_asked(derivation), module)
+
+
+def function(derivation: Derivation, target: str) -> Callable[..., Any]:
+    """The function of the module, live: the same one whenever the same is asked."""
+    _require_torch(target)
+    return _live(_asked(derivation))
+
+
+@lru_cache(maxsize=128)
+def _live(asked: Asked) -> Callable[..., Any]:
+    from gradwright.back.code.live import load_source
+    from gradwright.back.torch import module_text
+
+    return load_source(module_text(asked), asked.name)[asked.name]
+
+
+def _asked(derivation: Derivation) -> Asked:
+    from gradwright.back.torch import Asked, function_name
+
+    outputs, signature = derivation.outputs, derivation.signature
+    name = function_name({key: e.node for key, e in outputs.items()}, signature.names)
+    title = f"{', '.join(e.written for e in outputs.values())}, with its derivatives."
+    nodes = tuple((key, e.node) for key, e in outputs.items())
+    return Asked(name, signature.symbols, nodes, title, str(derivation))
+
+
+def _require_torch(target: str) -> None:
+    if target != "torch":
+        raise EmissionError(f"there is no target '{target}'; there is torch")

@@ -1,0 +1,162 @@
+"""The bare computation of a function that PyTorch lacks: text of an operator for an emitted module.
+
+Where there is an algorithm in PyTorch, that is it. Else NumPy or SciPy computes, one matrix after another,
+inside a `torch.library.custom_op`: so `torch.compile` and `torch.export` see one operator, of which they know
+the shapes, and do not look into it. It is called in the `forward` of a Function only; `register_autograd` serves
+exported programs, which have lost the Function.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+from gradwright.back.code import Foreign
+from gradwright.back.torch.algorithms import algorithm
+from gradwright.back.torch.checks import size_text
+from gradwright.core.primitive import Primitive
+from gradwright.errors import EmissionError
+
+ON_ARRAYS = '''
+def _on_arrays(function: Callable[..., Any], inputs: tuple[Tensor, ...], ranks: tuple[int, ...], outputs: Any) -> Any:
+    """A function of NumPy arrays applied to one member of the batch after another; the outputs are filled."""
+    arrays = [x.detach().resolve_conj().resolve_neg().cpu().numpy() for x in inputs]
+    filled = outputs if isinstance(outputs, tuple) else (outputs,)
+    for index in np.ndindex(*inputs[0].shape[: inputs[0].dim() - ranks[0]]):
+        found = function(*(array[index] for array in arrays))
+        for target, value in zip(filled, found if isinstance(found, tuple) else (found,), strict=True):
+            if np.iscomplexobj(value) and not target.is_complex():
+                raise ValueError("the result is complex at this real input: pass complex tensors")
+            target[index] = torch.from_numpy(np.array(value))
+    return outputs
+'''
+
+
+def kernel_text(foreign: Foreign, name: str, namespace: str, class_name: str) -> list[str]:
+    """The texts that define the kernel of a function, under a name of the module; imports among them.
+
+    Args:
+        foreign: the function.
+        name: what the kernel is called.
+        namespace: that of the operator.
+        class_name: the `autograd.Function` whose forward it is.
+
+    Raises:
+        EmissionError: the function is a callable that only this process has.
+    """
+    primitive = foreign.primitive
+    native = algorithm(primitive)
+    if native:
+        return [native.replace("{name}", name)]
+    implementation = primitive.numpy
+    if implementation is None:
+        raise EmissionError(f"{primitive.name} has no implementation")
+    texts, function = _numpy_function(primitive, implementation)
+    return [*texts, ON_ARRAYS, _like(primitive, name), _operator(foreign, name, namespace, function),
+            _registered(primitive, name, class_name)]  # fmt: skip
+
+
+def _like(primitive: Primitive, name: str) -> str:
+    """A function that makes the empty outputs."""
+    arguments = ", ".join(f"{d.name}: Tensor" for d in primitive.inputs)
+    first = primitive.inputs[0]
+    batch = f"{first.name}.shape[:-{len(first.shape)}]" if first.shape else f"{first.name}.shape"
+    sizes = {dim.name: f"{d.name}.shape[{k - len(d.shape)}]" for d in primitive.inputs for k, dim in
+             reversed(list(enumerate(d.shape))) if dim.name}  # fmt: skip
+    outputs: list[str] = []
+    for place, declared in enumerate(primitive.outputs):
+        shape = ", ".join(["*batch", *(size_text(dim, sizes) for dim in declared.shape)])
+        outputs.append(f"{_made_like(primitive, place)}({shape})" + "")
+    lines = [f"def {name}_outputs({arguments}) -> {_returned(primitive)}:", f"    batch = {batch}"]
+    empty = [text.replace("new(", "new_empty(") for text in outputs]
+    return "\n".join([*lines, f"    return {', '.join(empty)}"])
+
+
+def _made_like(primitive: Primitive, place: int) -> str:
+    first = primitive.inputs[0].name
+    kind = primitive.field if isinstance(primitive.field, str) else primitive.field[place]
+    if kind == "real":
+        return f"{first}.real.new_empty"
+    if kind == "complex":
+        return f"torch.complex({first}.real, {first}.real).new_empty"
+    others = [d.name for d in primitive.inputs]
+    return f"({' + '.join(f'{n}.new_zeros(())' for n in others)}).new_empty" if len(others) > 1 else f"{first}.new_empty"
+
+
+def _returned(primitive: Primitive) -> str:
+    count = len(primitive.outputs)
+    return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
+
+
+def _operator(foreign: Foreign, name: str, namespace: str, function: str) -> str:
+    primitive = foreign.primitive
+    arguments = ", ".join(f"{d.name}: Tensor" for d in primitive.inputs)
+    names = ", ".join(d.name for d in primitive.inputs)
+    ranks = ", ".join(str(len(d.shape)) for d in primitive.inputs)
+    comma = "," if len(primitive.inputs) == 1 else ""
+    called = function
+    if foreign.parameters:
+        constants = ", ".join(repr(p) for p in foreign.parameters)
+        called = f"lambda *arrays: {function}(*arrays, {constants})"
+    return "\n".join(
+        [
+            f'@torch.library.custom_op("{namespace}::{name.strip("_")}", mutates_args=())',
+            f"def {name}({arguments}) -> {_returned(primitive)}:",
+            f'    """The function itself, computed by NumPy and SciPy."""',
+            f"    return _on_arrays({called}, ({names}{comma}), ({ranks}{comma}), {name}_outputs({names}))",
+        ]
+    )
+
+
+def _registered(primitive: Primitive, name: str, class_name: str) -> str:
+    return "\n".join(
+        [
+            f"{name}.register_fake({name}_outputs)",
+            f"{name}.register_autograd({class_name}.backward, setup_context={class_name}.setup_context)",
+        ]
+    )
+
+
+def _numpy_function(primitive: Primitive, implementation: str | Callable[..., Any]) -> tuple[list[str], str]:
+    """The texts that a NumPy implementation needs, and the expression that calls it."""
+    if isinstance(implementation, str):
+        root = implementation.rpartition(".")[0]
+        if "{" in implementation or not root:
+            raise EmissionError(f"{primitive.name} cannot be written as a function of NumPy arrays")
+        return [f"import {root}"] if root != "numpy" else [], implementation
+    if not getattr(implementation, "__module__", "").startswith("gradwright.prims"):
+        raise EmissionError(
+            f"the forward function of {primitive.name} is a Python object, which no file can contain: give forward= "
+            f'a dotted name such as "scipy.linalg.sqrtm" to write a module, or use function("torch") in this process'
+        )
+    texts = list(dict.fromkeys(_pasted(implementation)))
+    return texts, implementation.__name__
+
+
+def _pasted(function: Any) -> Iterator[str]:
+    """The source of a function and of everything in its module that it uses, dependencies first."""
+    code = function.__code__
+    for name in code.co_names:
+        value = function.__globals__.get(name)
+        if isinstance(value, FunctionType) and value.__module__.startswith("gradwright."):
+            yield from _pasted(value)
+        elif isinstance(value, ModuleType) and value.__name__ != "numpy":
+            yield f"import {value.__name__}"
+        elif isinstance(value, int | float):
+            yield f"{name} = {value!r}"
+    yield _plain_source(function)
+
+
+def _plain_source(function: Any) -> str:
+    """A function's text without annotations that need further imports."""
+    text = inspect.getsource(function).strip("\n")
+    text = text.replace("ConditionError(", "ValueError(")
+    return re.sub(r"\bMatrix\b", "np.ndarray", text)
+
+
+def is_import(text: str) -> bool:
+    """Whether a text is an import, which belongs to the head of the module."""
+    return text.startswith("import ")
