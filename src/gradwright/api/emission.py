@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from gradwright.core.nodes import Node
-from gradwright.core.signature import Signature
 from gradwright.errors import EmissionError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gradwright.back.torch.programs import Piece, Programs
-from gradwright.back.torch.statements import names_in, needed, targets_of
+from gradwright.back.torch.statements import needed
 
 INDENT = "    "
 FIRST_ORDER = '''

@@ -46,7 +46,8 @@ def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound:
     square = symbol.rank == 2 and plain[0] is not None and plain[0] == plain[1]
     if square:
         yield f"if {name}.shape[-1] != {name}.shape[-2]:"
-        yield f'    raise ValueError(f"Input {symbol.name} to {function} is not square, got dimensions {{tuple({name}.shape)}}")'
+        got = f"got dimensions {{tuple({name}.shape)}}"
+        yield f'    raise ValueError(f"Input {symbol.name} to {function} is not square, {got}")'
     new = {d.name: f"{name}.shape[{place - symbol.rank}]" for place, d in enumerate(symbol.shape) if d.name}
     fresh = {dim: text for dim, text in new.items() if dim not in bound}
     bound.update(fresh)

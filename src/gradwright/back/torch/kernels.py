@@ -69,10 +69,10 @@ def _like(primitive: Primitive, name: str) -> str:
     outputs: list[str] = []
     for place, declared in enumerate(primitive.outputs):
         shape = ", ".join(["*batch", *(size_text(dim, sizes) for dim in declared.shape)])
-        outputs.append(f"{_made_like(primitive, place)}({shape})" + "")
-    lines = [f"def {name}_outputs({arguments}) -> {_returned(primitive)}:", f"    batch = {batch}"]
-    empty = [text.replace("new(", "new_empty(") for text in outputs]
-    return "\n".join([*lines, f"    return {', '.join(empty)}"])
+        outputs.append(f"{_made_like(primitive, place)}({shape})")
+    head = f"def {name}_outputs({arguments}) -> {_returned(primitive)}:"
+    told = '    """Empty tensors for the results."""'
+    return "\n".join([head, told, f"    batch = {batch}", f"    return {', '.join(outputs)}"])
 
 
 def _made_like(primitive: Primitive, place: int) -> str:
@@ -82,8 +82,11 @@ def _made_like(primitive: Primitive, place: int) -> str:
         return f"{first}.real.new_empty"
     if kind == "complex":
         return f"torch.complex({first}.real, {first}.real).new_empty"
-    others = [d.name for d in primitive.inputs]
-    return f"({' + '.join(f'{n}.new_zeros(())' for n in others)}).new_empty" if len(others) > 1 else f"{first}.new_empty"
+    if len(primitive.inputs) == 1:
+        return f"{first}.new_empty"
+    # One entry of each, added: the type that they have together.
+    together = " + ".join(f"{d.name}.new_zeros(())" for d in primitive.inputs)
+    return f"({together}).new_empty"
 
 
 def _returned(primitive: Primitive) -> str:
@@ -105,7 +108,7 @@ def _operator(foreign: Foreign, name: str, namespace: str, function: str) -> str
         [
             f'@torch.library.custom_op("{namespace}::{name.strip("_")}", mutates_args=())',
             f"def {name}({arguments}) -> {_returned(primitive)}:",
-            f'    """The function itself, computed by NumPy and SciPy."""',
+            '    """The function itself, computed by NumPy and SciPy."""',
             f"    return _on_arrays({called}, ({names}{comma}), ({ranks}{comma}), {name}_outputs({names}))",
         ]
     )

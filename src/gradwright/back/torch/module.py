@@ -7,19 +7,19 @@ own; and so on, until nothing new is called. Primitives are closed under differe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 import re
 import sys
 from _blake2 import blake2b
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from gradwright.back.code import Foreign
 from gradwright.back.render import unicode_of
 from gradwright.back.torch.autograd import FIRST_ORDER, class_lines, indented
 from gradwright.back.torch.checks import CHECK_TYPES, broadcast_lines, shape_checks, structure_lines
-from gradwright.back.torch.programs import Programs, write_programs
 from gradwright.back.torch.field import rules_for_both_fields
 from gradwright.back.torch.kernels import is_import, kernel_text
+from gradwright.back.torch.programs import Programs, write_programs
 from gradwright.back.torch.registry import Functions, Key, class_name, kernel_name, key_of
 from gradwright.back.torch.rules import Rules, derive_rules, unused
 from gradwright.core.declarations import declared_facts
@@ -57,7 +57,9 @@ def module_text(asked: Asked) -> str:
         EmissionError: a part of the function cannot be written in PyTorch.
     """
     outputs = _output_names(asked)
-    rules, both = rules_for_both_fields(asked.inputs, dict(zip(outputs, (node for _, node in asked.outputs), strict=True)))
+    rules, both = rules_for_both_fields(
+        asked.inputs, dict(zip(outputs, (node for _, node in asked.outputs), strict=True))
+    )
     functions = Functions({*IMPORTED, *LOCALS, asked.name, *(s.name for s in asked.inputs)})
     own = _own_primitive(rules)
     functions.names[("", ())] = asked.name
@@ -65,10 +67,10 @@ def module_text(asked: Asked) -> str:
         functions.names[key_of(own)] = asked.name
         functions.called[key_of(own)] = own
     programs = write_programs(rules, functions, _reserved(functions))
-    texts = ["\n".join(_public(asked, rules, programs, both)), _class_text(asked.name, programs)]
+    texts = [_outputs_class(asked)] if len(asked.outputs) > 1 else []
+    texts += ["\n".join(_public(asked, rules, programs, both)), _class_text(asked.name, programs)]
     helpers = dict(programs.helpers)
     done = {key_of(own)} if own is not None else set[Key]()
-    kernels = dict[Key, Foreign]()
     while len(done) < len(functions.called):
         key = next(key for key in functions.called if key not in done)
         done.add(key)
@@ -84,6 +86,11 @@ def module_text(asked: Asked) -> str:
     imports = [text for text in texts if is_import(text)]
     body = "\n\n\n".join(dict.fromkeys(text.strip("\n") for text in texts if not is_import(text)))
     return f"{_head(asked, body, imports)}\n\n\n{body}\n"
+
+
+def _outputs_class(asked: Asked) -> str:
+    fields = [f"    {name}: Tensor" for name, _ in asked.outputs]
+    return "\n".join(["class Outputs(NamedTuple):", f'    """The outputs of `{asked.name}`."""', "", *fields])
 
 
 def _own_primitive(rules: Rules) -> Foreign | None:

@@ -140,13 +140,13 @@ def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> tuple[Piece, t
     results = list(joint.results.values())
     values, slopes = results[:count], results[count:]
     renamed: dict[str, str] = {}
-    for symbol, node, text in zip(rules.outputs, rules.values, values, strict=True):
+    for symbol, text in zip(rules.outputs, values, strict=True):
         if text.isidentifier() and text not in joint.parameters.values() and text not in renamed:
             renamed[text] = ids[symbol.name]
     statements = [_renamed(s, renamed) for s in joint.statements]
     values = [_rename(text, renamed) for text in values]
     slopes = [_rename(text, renamed) for text in slopes]
-    halves = cut(statements, values, dict(enumerate(slopes)))
+    halves = cut(statements, values, slopes)
     outputs = [ids[s.name] for s in rules.outputs]
     returned = tuple(_fresh(text, node) for text, node in zip(values, rules.values, strict=True))
     carried = tuple(name for name in halves.carried if name not in outputs)
@@ -155,16 +155,13 @@ def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> tuple[Piece, t
 
 def _fresh(text: str, node: Node) -> str:
     """A new tensor: what `forward` returns must not be an input, or a view of one."""
-    tensors = [f for f in node.factors] if isinstance(node, Contract) else [node]
-    only_looks = len(tensors) <= 1 and not (isinstance(node, Contract) and node.coefficient != 1)
-    inner = tensors[0] if tensors and isinstance(tensors[0], Node) else tensors[0].node if tensors else node
-    return f"{text}.clone()" if only_looks and (not tensors or isinstance(inner, Symbol)) else text
+    plain = isinstance(node, Contract) and node.coefficient == 1 and len(node.children) < 2
+    looked_at = node.children if plain else (node,)
+    return f"{text}.clone()" if all(isinstance(inner, Symbol) for inner in looked_at) else text
 
 
 def _renamed(statement: Statement, names: Mapping[str, str]) -> Statement:
-    return replace(
-        statement, target=_rename(statement.target, names), expression=_rename(statement.expression, names)
-    )
+    return replace(statement, target=_rename(statement.target, names), expression=_rename(statement.expression, names))
 
 
 def _rename(text: str, names: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ evaluator gave; derivatives to differences, at generic points of the declared se
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gradwright.back.code import TORCH, lower
@@ -88,7 +88,11 @@ def _head(tested: Tested, text: str) -> str:
 
 
 def _point(tested: Tested) -> str:
-    lines = ["def point() -> tuple[Tensor, ...]:", '    """A generic point: a value for every input."""', "    return ("]
+    lines = [
+        "def point() -> tuple[Tensor, ...]:",
+        '    """A generic point: a value for every input."""',
+        "    return (",
+    ]
     for symbol in tested.inputs:
         lines.append(f"        {value_code(symbol, _shape(symbol))},  # {symbol.name}")
     return "\n".join([*lines, "    )"])
@@ -159,21 +163,23 @@ def _test(name: str, *lines: str) -> str:
 def _plain_test(tested: Tested) -> str:
     parameters = ", ".join(f"{name}: Tensor" for name in _names(tested))
     plain = [f"def plain({parameters}) -> Tensor | tuple[Tensor, ...]:", '    """The definition."""']
-    return "\n".join([*plain, *(f"    {line}" for line in tested.plain), "", "", _VALUE.format(function=tested.function)])
+    return "\n".join(
+        [*plain, *(f"    {line}" for line in tested.plain), "", "", _VALUE.format(function=tested.function)]
+    )
 
 
-_VALUE = '''def test_value() -> None:
+_VALUE = """def test_value() -> None:
     inputs = point()
-    torch.testing.assert_close({function}(*inputs), plain(*inputs))'''
-_BATCH = '''def test_batches_and_vmap() -> None:
+    torch.testing.assert_close({function}(*inputs), plain(*inputs))"""
+_BATCH = """def test_batches_and_vmap() -> None:
     points = [point() for _ in range(3)]
     wanted = [{function}(*inputs) for inputs in points]
     batch = [torch.stack(parts) for parts in zip(*points, strict=True)]
     for found in ({function}(*batch), torch.vmap({function})(*batch)):
         for k, one in enumerate(wanted):
             part = found[k] if isinstance(one, Tensor) else tuple(output[k] for output in found)
-            torch.testing.assert_close(part, one if isinstance(one, Tensor) else tuple(one))'''
-_COMPILE = '''def test_compiled() -> None:
+            torch.testing.assert_close(part, one if isinstance(one, Tensor) else tuple(one))"""
+_COMPILE = """def test_compiled() -> None:
     torch._dynamo.reset()
     compiled = torch.compile({function}, fullgraph=True, backend="aot_eager")
     inputs = leaves()
@@ -184,7 +190,7 @@ _COMPILE = '''def test_compiled() -> None:
         weights = torch.rand_like(b)
         found, slopes = (torch.autograd.grad(y, inputs, weights, retain_graph=True, allow_unused=True) for y in (a, b))
         for left, right in zip(found, slopes, strict=True):
-            torch.testing.assert_close(left, right)'''
+            torch.testing.assert_close(left, right)"""
 
 
 def _refusals(tested: Tested) -> list[str]:

@@ -66,7 +66,7 @@ def derive_rules(inputs: Sequence[Symbol], values: Mapping[str, Node]) -> Rules:
     directions = {s: _free_direction(s) for s in moving}
     # A tangent need not lie in the tangent space: projected on it, forward mode is the transpose of reverse mode.
     moves = {s: project_tangent(direction, s) for s, direction in directions.items()}
-    pushed = differentials(nodes, dict(moves))
+    pushed = differentials(nodes, {s: move for s, move in moves.items()})
     return Rules(
         tuple(inputs),
         nodes,

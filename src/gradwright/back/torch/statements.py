@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gradwright.back.code.program import Statement
@@ -22,7 +22,8 @@ def targets_of(statement: Statement) -> tuple[str, ...]:
 def is_size(statement: Statement) -> bool:
     """Whether a statement only reads lengths: it is repeated where it is needed, never saved."""
     tree = ast.parse(statement.expression, mode="eval").body
-    return not any(isinstance(node, ast.Call | ast.MatMult) for node in ast.walk(tree)) and ".shape" in statement.expression
+    computes = any(isinstance(node, ast.Call | ast.MatMult) for node in ast.walk(tree))
+    return ".shape" in statement.expression and not computes
 
 
 def needed(statements: Sequence[Statement], expressions: Iterable[str]) -> list[Statement]:
@@ -51,10 +52,10 @@ class Halves:
     carried: tuple[str, ...]
 
 
-def cut(statements: Sequence[Statement], values: Iterable[str], others: Mapping[str, str]) -> Halves:
+def cut(statements: Sequence[Statement], values: Iterable[str], others: Sequence[str]) -> Halves:
     """Cut a program after what its values need; lengths are read again in the second half."""
     first = needed(statements, values)
-    second = [s for s in needed(statements, others.values()) if s not in first or is_size(s)]
+    second = [s for s in needed(statements, others) if s not in first or is_size(s)]
     bound = [name for statement in first if not is_size(statement) for name in targets_of(statement)]
-    read = {name for text in (*others.values(), *(s.expression for s in second)) for name in names_in(text)}
+    read = {name for text in (*others, *(s.expression for s in second)) for name in names_in(text)}
     return Halves(tuple(first), tuple(second), tuple(name for name in bound if name in read))
