@@ -37,11 +37,15 @@ class Sizes(Mapping[str, int]):
         return len(self._hints)
 
 
-def associate(roots: tuple[Node, ...], hints: Mapping[str, int]) -> tuple[Node, ...]:
-    """Every contraction as a tree of contractions of two tensors."""
+def associate(
+    roots: tuple[Node, ...], hints: Mapping[str, int], given: frozenset[Node] = frozenset()
+) -> tuple[Node, ...]:
+    """Every contraction as a tree of contractions of two tensors; given nodes are left as they are."""
     sizes = Sizes(hints)
-    done: dict[Node, Node] = {}
+    done: dict[Node, Node] = {node: node for node in given}
     for node in postorder(*roots):
+        if node in done:
+            continue
         new = with_children(node, tuple(done[child] for child in node.children))
         done[node] = _tree(new, sizes) if isinstance(new, Contract) else new
     return tuple(done[root] for root in roots)

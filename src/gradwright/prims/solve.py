@@ -30,7 +30,7 @@ def with_vector(primitive: Primitive) -> Primitive:
 
 
 def _as_column(primitive: Primitive, implementation: Implementation | None) -> Implementation | None:
-    if not isinstance(implementation, str):
+    if not isinstance(implementation, str) or implementation.startswith(("scipy.", "jax.scipy.")):
         return implementation
     text = implementation if "{" in implementation else f"{implementation}({{0}}, {{1}})"
     place = [declared.name for declared in primitive.inputs].index("B")

@@ -344,4 +344,14 @@ def call_template(implementation: str, count: int) -> str:
     return f"{implementation}({', '.join(f'{{{place}}}' for place in range(count))})"
 
 
-_SHORT = {"inv": "inv", "cholesky": "chol", "power": "power"}
+# What a value is called after the function that gave it.
+_SHORT = {
+    "cholesky": "chol",
+    "cholesky_inverse": "inv",
+    "cholesky_solve": "solved",
+    "lu_solve": "solved",
+    "lu_solve_transposed": "solved",
+    "solve": "solved",
+    "solve_triangular": "solved",
+    "solve_upper": "solved",
+}

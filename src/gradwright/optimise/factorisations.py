@@ -1,0 +1,234 @@
+"""One factorisation for each matrix: inverses become solutions of systems, chosen by what is known of the matrix.
+
+A product with an inverse is the solution of a system, unless the inverse itself is wanted elsewhere. A
+triangular matrix is solved with as it stands, a positive definite one by its Cholesky factor, any
+other by LU; the factors are computed once for all systems with the matrix or its transpose, and give
+its determinant too. An inverse that is wanted itself comes from the Cholesky factor where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from gradwright.core.build import identity, transpose
+from gradwright.core.contraction import conjugate
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
+from gradwright.core.walks import postorder
+from gradwright.optimise.association import renumbered, with_children
+from gradwright.prims.cholesky import cholesky
+from gradwright.prims.cholesky_solve import cholesky_solve
+from gradwright.prims.determinant import logdet, slogdet
+from gradwright.prims.exponential import log
+from gradwright.prims.factorised import (
+    VECTOR,
+    cholesky_inverse,
+    lu_factor,
+    lu_solve,
+    lu_solve_transposed,
+    solve_upper,
+)
+from gradwright.prims.piecewise import absolute
+from gradwright.prims.solve import solve, solve_vector
+from gradwright.prims.solve_triangular import solve_triangular, solve_triangular_vector
+from gradwright.simplify.inverses import is_inverse
+
+
+def share_factorisations(roots: tuple[Node, ...], given: Iterable[Node] = ()) -> tuple[Node, ...]:
+    """Systems instead of inverses, each matrix factorised once.
+
+    Args:
+        roots: expressions whose products are products of two.
+        given: nodes whose values are there already; they are used as they stand.
+    """
+    return _Sharing(roots, frozenset(given)).rewritten()
+
+
+class _Sharing:
+    def __init__(self, roots: tuple[Node, ...], given: frozenset[Node]) -> None:
+        self.roots = roots
+        self.given = given
+        self.order = list(postorder(*roots))
+        self.wanted = self._wanted()
+        self.systems = self._count_systems()
+        self.done: dict[Node, Node] = {}
+
+    def rewritten(self) -> tuple[Node, ...]:
+        for node in self.order:
+            if node in self.given:
+                self.done[node] = node
+                continue
+            new = with_children(node, tuple(self.done[child] for child in node.children))
+            self.done[node] = self._improved(node, new)
+        return tuple(self.done[root] for root in self.roots)
+
+    # What is asked of each matrix
+
+    def _wanted(self) -> set[Node]:
+        """The inverses that are needed in full."""
+        found = {root for root in self.roots if _is_inverse(root)} | {n for n in self.given if _is_inverse(n)}
+        for node in self.order:
+            for place, child in enumerate(node.children):
+                if _is_inverse(child) and not (isinstance(node, Contract) and _partner(node, place) is not None):
+                    found.add(child)
+        return found
+
+    def _count_systems(self) -> dict[Node, set[Node]]:
+        """For every matrix the systems, and logarithms of determinants, that its factors would serve."""
+        found: dict[Node, set[Node]] = {}
+        for node in self.order:
+            for matrix in self._asked(node):
+                found.setdefault(_base(matrix)[0], set()).add(node)
+        return found
+
+    def _asked(self, node: Node) -> Iterable[Node]:
+        if isinstance(node, Contract):
+            for place, child in enumerate(node.children):
+                if isinstance(child, Apply) and self._folds(node, place):
+                    yield child.arguments[0]
+        elif isinstance(node, Apply) and node.primitive in (solve, solve_vector, logdet, slogdet):
+            yield node.arguments[0]
+
+    def _folds(self, node: Contract, place: int) -> bool:
+        child = node.factors[place].node
+        return _is_inverse(child) and child not in self.wanted and _partner(node, place) is not None
+
+    # Rewriting
+
+    def _improved(self, node: Node, new: Node) -> Node:
+        if isinstance(node, Contract) and isinstance(new, Contract):
+            for place in range(len(node.factors)):
+                if self._folds(node, place):
+                    return self._folded(node, new, place)
+        if not isinstance(node, Apply) or not isinstance(new, Apply) or node.arguments[0].rank != 2:
+            return new
+        if _is_inverse(node) and (node in self.wanted):
+            return self._inverse(node, new)
+        if node.primitive in (solve, solve_vector):
+            return self._system(node.arguments[0], new.arguments[1])
+        if node.primitive is logdet or (node.primitive is slogdet and node.index == 1):
+            return self._log_determinant(node, new)
+        return new
+
+    def _folded(self, node: Contract, new: Contract, place: int) -> Node:
+        """`A⁻¹ B` inside a product, as the solution of a system."""
+        partner = _partner(node, place)
+        assert partner is not None
+        inverse, other = node.factors[place], new.factors[partner]
+        assert isinstance(inverse.node, Apply)
+        matrix = inverse.node.arguments[0]
+        row, column = inverse.labels
+        inner = column if column in other.labels else row
+        outer = row if inner == column else column
+        if inner == row:
+            matrix = transpose(matrix)
+        if inverse.conj:
+            matrix = conjugate(matrix)
+        free = [x for x in other.labels if x != inner]
+        right = _arranged(other, [inner, *free], new)
+        solution = self._system(matrix, right)
+        factor = Factor(solution, tuple((x,) for x in (outer, *free)))
+        rest = [f for p, f in enumerate(new.factors) if p not in (place, partner)]
+        return renumbered(new.coefficient, [*rest, factor], new.output, new.dims)
+
+    def _system(self, matrix: Node, right: Node) -> Node:
+        """The solution of a system with a matrix of the original expression."""
+        facts = facts_of(matrix)
+        base, turned = _base(matrix)
+        own = self._current(matrix)
+        vector = right.rank == 1
+        if "lower" in facts:
+            return Apply(solve_triangular_vector if vector else solve_triangular, (), (own, right))
+        if "upper" in facts:
+            return Apply(VECTOR["solve_upper"] if vector else solve_upper, (), (own, right))
+        if "spd" in facts:
+            factor = Apply(cholesky, (), (self._current(base if "symmetric" in facts else matrix),))
+            return Apply(VECTOR["cholesky_solve"] if vector else cholesky_solve, (), (right, factor))
+        if len(self.systems.get(base, ())) > 1 and matrix.real and right.real:
+            record = lu_solve_transposed if turned else lu_solve
+            factors = self._factors(base)
+            return Apply(VECTOR[record.name] if vector else record, (), (right, *factors))
+        return Apply(solve_vector if vector else solve, (), (own, right))
+
+    def _factors(self, base: Node) -> tuple[Node, Node]:
+        matrix = self._current(base)
+        return Apply(lu_factor, (), (matrix,), 0), Apply(lu_factor, (), (matrix,), 1)
+
+    def _current(self, matrix: Node) -> Node:
+        """What a matrix of the original expression has become; its transpose is that transposed."""
+        if matrix in self.done:
+            return self.done[matrix]
+        base, _ = _base(matrix)
+        if base in self.done and isinstance(matrix, Contract):
+            factor = matrix.factors[0]
+            return Contract(matrix.coefficient, (Factor(self.done[base], factor.groups, factor.conj),), matrix.dims,
+                            matrix.output)  # fmt: skip
+        return matrix
+
+    def _inverse(self, node: Apply, new: Apply) -> Node:
+        matrix = node.arguments[0]
+        facts = facts_of(matrix)
+        own = new.arguments[0]
+        if "lower" in facts:
+            return Apply(solve_triangular, (), (own, identity(matrix.shape[0])))
+        if "upper" in facts:
+            return Apply(solve_upper, (), (own, identity(matrix.shape[0])))
+        if "spd" in facts:
+            return Apply(cholesky_inverse, (), (Apply(cholesky, (), (own,)),))
+        return new
+
+    def _log_determinant(self, node: Apply, new: Apply) -> Node:
+        """Of a definite matrix from its Cholesky factor, and of one that is factorised anyway from that."""
+        matrix = node.arguments[0]
+        if "spd" in facts_of(matrix):
+            factor = Apply(cholesky, (), (new.arguments[0],))
+            return _log_of_diagonal(factor, Fraction(2))
+        if node.primitive is slogdet and len(self.systems.get(matrix, ())) > 1:
+            return _log_of_diagonal(self._factors(matrix)[0], Fraction(1), signed=True)
+        return new
+
+
+def _is_inverse(node: Node) -> bool:
+    return isinstance(node, Apply) and node.rank == 2 and is_inverse(node.primitive)
+
+
+def _partner(node: Contract, place: int) -> int | None:
+    """The factor that an inverse multiplies as a matrix: one label of the inverse is summed with it alone."""
+    inverse = node.factors[place]
+    tensors = [p for p, f in enumerate(node.factors) if f.node.rank and p != place]
+    if len(tensors) != 1 or len(set(inverse.labels)) != 2 or any(len(g) != 1 for g in inverse.groups):
+        return None
+    other = node.factors[tensors[0]]
+    flat = [x for group in node.output for x in group]
+    shared = [x for x in inverse.labels if x in other.labels]
+    plain = all(len(g) == 1 for g in other.groups) and len(set(other.labels)) == len(other.labels)
+    if len(shared) != 1 or shared[0] in flat or not plain or len(other.labels) > 2 or other.node == inverse.node:
+        return None
+    return None if isinstance(other.node, Mask | Selection | HalfVectorisation) else tensors[0]
+
+
+def _base(matrix: Node) -> tuple[Node, bool]:
+    """The matrix itself, or what it is the transpose of."""
+    if isinstance(matrix, Contract) and len(matrix.factors) == 1 and matrix.coefficient == 1:
+        factor = matrix.factors[0]
+        if not factor.conj and factor.groups == ((0,), (1,)) and matrix.output == ((1,), (0,)):
+            return factor.node, True
+    return matrix, False
+
+
+def _arranged(factor: Factor, labels: Sequence[int], product: Contract) -> Node:
+    """A factor as a tensor with its axes in the order of some labels."""
+    if list(factor.labels) == list(labels) and not factor.conj:
+        return factor.node
+    return renumbered(Fraction(1), [factor], tuple((x,) for x in labels), product.dims)
+
+
+def _log_of_diagonal(factor: Node, weight: Fraction, signed: bool = False) -> Node:
+    """A multiple of `Σ log |Lᵢᵢ|`."""
+    n = factor.shape[0]
+    entries: Node = renumbered(Fraction(1), [Factor(factor, ((0,), (0,)))], ((0,),), (n,))
+    if signed:
+        entries = Apply(absolute, (), (entries,))
+    logarithms = Apply(log, (), (entries,))
+    return renumbered(weight, [Factor(logarithms, ((0,),))], (), (n,))

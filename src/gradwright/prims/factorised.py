@@ -1,0 +1,64 @@
+"""Systems and determinants from a factorisation that has been computed already, for code that is emitted.
+
+`P A = L U` with pivoting comes as `lu_factor` returns it: L and U in one matrix, and the row exchanges.
+None of these is a function of the language; `gradwright.optimise` puts them where a factorisation is
+needed more than once.
+"""
+
+from __future__ import annotations
+
+from gradwright.core.primitive import Primitive, Sample
+from gradwright.prims.cholesky_solve import cholesky_solve
+from gradwright.prims.solve import with_vector
+
+_FACTORS = "factors: n n, pivots: n"
+
+lu_factor = Primitive(
+    name="lu_factor",
+    signature=f"A: n n -> {_FACTORS}",
+    summary="the factors L and U of P A in one matrix, and the row exchanges",
+    conditions=("{A} is invertible",),
+    field=("same", "real"),
+    numpy="scipy.linalg.lu_factor",
+    torch="torch.linalg.lu_factor",
+    jax="jax.scipy.linalg.lu_factor",
+    samples=(Sample("A: n n"),),
+)
+lu_solve = Primitive(
+    name="lu_solve",
+    signature=f"B: n m, {_FACTORS} -> Y: n m",
+    summary="the solution Y of A Y = B from the factors of A",
+    real_only=True,
+    numpy="scipy.linalg.lu_solve(({1}, {2}), {0})",
+    torch="torch.linalg.lu_solve({1}, {2}, {0})",
+    jax="jax.scipy.linalg.lu_solve(({1}, {2}), {0})",
+)
+lu_solve_transposed = Primitive(
+    name="lu_solve_transposed",
+    signature=f"B: n m, {_FACTORS} -> Y: n m",
+    summary="the solution Y of Aᵀ Y = B from the factors of A",
+    real_only=True,
+    numpy="scipy.linalg.lu_solve(({1}, {2}), {0}, trans=1)",
+    torch="torch.linalg.lu_solve({1}, {2}, {0}, adjoint=True)",
+    jax="jax.scipy.linalg.lu_solve(({1}, {2}), {0}, trans=1)",
+)
+cholesky_inverse = Primitive(
+    name="cholesky_inverse",
+    signature="L: n n lower -> Y: n n",
+    summary="the inverse of L Lᴴ",
+    numpy="scipy.linalg.cho_solve(({0}, True), numpy.eye(len({0}), dtype={0}.dtype))",
+    torch="torch.cholesky_inverse({0})",
+    jax="jax.scipy.linalg.cho_solve(({0}, True), jax.numpy.eye(len({0}), dtype={0}.dtype))",
+    samples=(Sample("L: n n lower"),),
+)
+solve_upper = Primitive(
+    name="solve_upper",
+    signature="U: n n upper, B: n m -> Y: n m",
+    summary="the solution Y of U Y = B, U upper triangular",
+    numpy="scipy.linalg.solve_triangular({0}, {1}, lower=False)",
+    torch="torch.linalg.solve_triangular({0}, {1}, upper=True)",
+    jax="jax.scipy.linalg.solve_triangular({0}, {1}, lower=False)",
+    samples=(Sample("U: n n upper, B: n m"),),
+)
+
+VECTOR = {record.name: with_vector(record) for record in (lu_solve, lu_solve_transposed, solve_upper, cholesky_solve)}
