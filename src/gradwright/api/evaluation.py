@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradwright.back.render import unicode_of
+from gradwright.back.systems.solver import SystemSolver
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate
 from gradwright.core.nodes import Direction, Node, Symbol
@@ -37,7 +38,7 @@ def evaluate_expression(
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
     kinds = [array.dtype for array in arrays.values()]
     with np.errstate(all="ignore"):
-        result = evaluate(node, values, sizes)
+        result = evaluate(node, values, sizes, systems=SystemSolver())
     require_finite(result, node, arrays)
     return like_inputs(_in_kind(result, kinds), list(inputs.values()))
 

@@ -1,12 +1,12 @@
 """The reference evaluator: what every node means, in numbers.
 
 It is written to be obviously right, not fast: each node becomes one array, masks and selections
-included. The back ends are tested against it.
+included. The back ends are tested against it. A caller may hand in a faster way to solve linear systems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -34,6 +34,8 @@ from gradwright.errors import ConditionError, EvaluationError
 
 Values = dict[Node, Array]
 Applied = dict[tuple[object, ...], tuple[Array, ...]]
+Inside = Callable[[Sequence[Node], Mapping[Node, Array]], tuple[Array, ...]]
+Systems = Callable[[Solve, Inside, Mapping[str, int]], Array]
 
 
 def evaluate(
@@ -41,6 +43,7 @@ def evaluate(
     leaves: Mapping[Node, Array],
     sizes: Mapping[str, int],
     arithmetic: Arithmetic | None = None,
+    systems: Systems | None = None,
 ) -> Array:
     """The value of an expression.
 
@@ -49,8 +52,10 @@ def evaluate(
         leaves: arrays for its symbols, directions and free holes.
         sizes: the size of every dimension name.
         arithmetic: the numbers; floating-point by default.
+        systems: how a `Solve` is solved, from the node, a function that evaluates parts of it (given values
+            for the holes it binds) and the sizes; entry by entry by default.
     """
-    return evaluate_all((root,), leaves, sizes, arithmetic)[0]
+    return evaluate_all((root,), leaves, sizes, arithmetic, systems)[0]
 
 
 def evaluate_all(
@@ -58,18 +63,20 @@ def evaluate_all(
     leaves: Mapping[Node, Array],
     sizes: Mapping[str, int],
     arithmetic: Arithmetic | None = None,
+    systems: Systems | None = None,
 ) -> tuple[Array, ...]:
     """The values of several expressions, their common parts evaluated once."""
-    evaluator = _Evaluator(sizes, arithmetic or FloatArithmetic())
+    evaluator = _Evaluator(sizes, arithmetic or FloatArithmetic(), systems)
     values: Values = dict(leaves)
     evaluator.run(roots, values)
     return tuple(values[root] for root in roots)
 
 
 class _Evaluator:
-    def __init__(self, sizes: Mapping[str, int], arithmetic: Arithmetic) -> None:
+    def __init__(self, sizes: Mapping[str, int], arithmetic: Arithmetic, systems: Systems | None = None) -> None:
         self.sizes = sizes
         self.arithmetic = arithmetic
+        self.systems = systems
         self.applied: Applied = {}
 
     def run(self, roots: Sequence[Node], values: Values) -> None:
@@ -154,6 +161,8 @@ class _Evaluator:
         Coordinates are real: a complex unknown has twice as many. So an operator that contains
         conjugates, which is linear over the real numbers only, needs no case of its own.
         """
+        if self.systems is not None:
+            return self.systems(node, lambda nodes, inside: self._parts(nodes, values, inside), self.sizes)
         complex_entries = not all(child.real for child in node.children)
         bases = [self._basis(u.shape, u.space, complex_entries and not u.real) for u in node.unknowns]
         tests = [self._basis(e.operator.shape, e.space, complex_entries) for e in node.equations]
@@ -170,10 +179,18 @@ class _Evaluator:
         value = self.arithmetic.einsum(Fraction(1), operands, [*labels, basis.ndim])
         return value.reshape(tuple(map(self.size, node.shape)))
 
+    def _parts(self, nodes: Sequence[Node], values: Values, inside: Mapping[Node, Array]) -> tuple[Array, ...]:
+        """Values of nodes, given those of the nodes that no hole occurs in, and of what stands for the holes."""
+        leaves = free_leaves_of(*nodes)
+        fixed = {n: values[n] for n, own in leaves.items() if n in values and not _has_holes(own)}
+        known: Values = {**fixed, **inside}
+        _Evaluator(self.sizes, self.arithmetic, self.systems).run(nodes, known)
+        return tuple(known[node] for node in nodes)
+
     def _operator_matrix(self, node: Solve, values: Values, bases: list[Array], tests: list[Array]) -> Array:
         operators = [equation.operator for equation in node.equations]
         leaves = free_leaves_of(*operators)
-        fixed = {n: values[n] for n in leaves if n in values}
+        fixed = {n: values[n] for n, own in leaves.items() if n in values and not _has_holes(own)}
         holes = [leaf for leaf in leaves if isinstance(leaf, Hole)]
         zeros = {hole: np.zeros_like(bases[hole.number][0]) for hole in holes if len(bases[hole.number])}
         columns: list[Array] = []
@@ -205,6 +222,10 @@ class _Evaluator:
     def _basis(self, shape: Shape, space: Space, complex_entries: bool) -> Array:
         basis = space_basis(space, tuple(map(self.size, shape)), complex_entries)
         return self.arithmetic.array(basis)
+
+
+def _has_holes(leaves: Mapping[Node, None]) -> bool:
+    return any(isinstance(leaf, Hole) for leaf in leaves)
 
 
 def _violated(node: Apply, error: Exception) -> str:
