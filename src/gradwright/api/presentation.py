@@ -87,6 +87,7 @@ def _told_once(steps: Sequence[Step]) -> tuple[Step, ...]:
     for step in steps:
         found.append(replace(step, letters=tuple(m for m in step.letters if m.name not in told)))
         told.update(meaning.name for meaning in step.letters)
+        told.add(step.statement.text.partition(" = ")[0])
     return tuple(found)
 
 

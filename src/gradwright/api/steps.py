@@ -144,8 +144,8 @@ class _Writer:
         self.functions: list[Letter] = []
         self.explained: list[Letter] = []
         outputs = [self.formula(direction(item.symbol)) for item in narration.named]
-        # A letter must not hide the differential that a step solves for.
-        self.moving = frozenset(unicode(formula) for formula in outputs)
+        # A letter must not hide the differential, or the unknown of a frame, that a step solves for.
+        self.moving = frozenset(map(unicode, [*outputs, *map(self.formula, narration.recovered)]))
         self.symbols = [item.symbol for item in narration.named]
         named = [item for item in narration.named if item.symbol not in narration.shown_as]
         self.named = [Letter(self.formula(item.symbol), self.formula(item.node)) for item in named]

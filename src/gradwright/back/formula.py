@@ -264,12 +264,26 @@ def transposed(formula: Formula) -> Formula:
             return replace(formula, left=right, right=left)
         case Power(base=base, matrix=True):
             return replace(formula, base=transposed(base))
+        case Sum(terms=terms):
+            inside = replace(formula, terms=tuple(transposed(term) for term in terms))
+            return inside if transposes(inside) <= transposes(formula) else Transposed(2, False, formula)
         case MaskMatrix(weights=weights, rows=rows, columns=columns):
             return replace(formula, weights=weights[::-1], rows=columns, columns=rows)
         case Indexed(inner=inner, places=places) if len(places) == 2:
             return replace(formula, inner=transposed(inner), places=places[::-1])
         case _:
             return Transposed(2, False, formula)
+
+
+def transposes(formula: Formula) -> int:
+    """How many transposes are written in a sum of products."""
+    match formula:
+        case Transposed(inner=inner):
+            return 1 + transposes(inner)
+        case Sum(terms=parts) | MatrixProduct(factors=parts) | Scaled(factors=parts):
+            return sum(transposes(part) for part in parts if part.rank == 2)
+        case _:
+            return 0
 
 
 def conjugated(formula: Formula) -> Formula:
@@ -289,12 +303,18 @@ def scaled(coefficient: Fraction, formula: Formula) -> Formula:
         return formula
     if isinstance(formula, Number):
         return replace(formula, value=formula.value * coefficient)
+    if isinstance(formula, Sum) and coefficient == -1 and any(_is_negative(term) for term in formula.terms):
+        return replace(formula, terms=tuple(scaled(coefficient, term) for term in formula.terms))
     if isinstance(formula, Scaled):
         # A multiple by one of a single factor is that factor.
         if coefficient * formula.coefficient == 1 and len(formula.factors) == 1 and not formula.divisors:
             return formula.factors[0]
         return replace(formula, coefficient=formula.coefficient * coefficient)
     return Scaled(formula.rank, formula.symmetric, coefficient, (formula,))
+
+
+def _is_negative(term: Formula) -> bool:
+    return isinstance(term, Scaled) and term.coefficient < 0
 
 
 def multiplied(
@@ -314,8 +334,8 @@ def multiplied(
             kept.append(factor)
     if not kept and not under:
         return Number(rank, True, coefficient)
-    if coefficient == 1 and len(kept) == 1 and not under:
-        return kept[0]
+    if len(kept) == 1 and not under and kept[0].rank == rank:
+        return scaled(coefficient, kept[0])
     symmetric = all(f.symmetric or f.rank < 2 for f in (*kept, *under))
     return Scaled(rank, symmetric, coefficient, tuple(kept), tuple(under))
 

@@ -316,13 +316,15 @@ class _Telling:
         for use in self.solution.frames:
             names = [part for part in use.parts if not part.name.startswith("d")]
             if names:
-                words = ", ".join(self._where_it_lives(part) for part in names)
+                words = ", ".join(map(self._where_it_lives, names))
                 drafts.append(Draft("frame", self.put(use.direction), self.put(use.value), words))
         return drafts
 
     def _where_it_lives(self, part: FramePart) -> str:
         symbol = self.frame_symbols[part.hole]
         assert isinstance(symbol, Symbol)
+        if symbol.rank == 1:
+            return f"{symbol.name} any vector"
         return f"{symbol.name} {_lives(part.space, part.name, self.root.real)}"
 
     def _rules(self) -> list[Draft]:
@@ -332,8 +334,18 @@ class _Telling:
         for step in self.solution.steps:
             hidden = step.rule in HIDDEN_RULES or step.left in complements
             part = "algebra" if hidden else "differential"
-            drafts.append(Draft(step.rule, self.put(step.left), self.put(step.right), step.reason, part=part))
+            left = self._matrix_equation(step.left) if step.rule == "linear matrix equation" else step.left
+            drafts.append(Draft(step.rule, self.put(left), self.put(step.right), step.reason, part=part))
         return drafts
+
+    def _matrix_equation(self, form: Node) -> Node:
+        """The left side of a matrix equation as it is solved, `A H + H B`, with the operands collected."""
+        holes = [leaf for leaf in free_leaves(form) if isinstance(leaf, Hole)]
+        for node in postorder(*self.solution.differentials):
+            if isinstance(node, Solve) and len(holes) == 1 and sylvester_operands(node) is not None:
+                unknown = node.unknowns[0]
+                return push(node.equations[0].operator, {Hole(0, unknown.shape, unknown.real): holes[0]})
+        return form
 
     def _collected(self, equation: Draft) -> list[Draft]:
         """A differentiated equation with what is known on the right, where no frame is needed."""

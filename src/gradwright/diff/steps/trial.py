@@ -31,6 +31,7 @@ STEP = 1e-3
 SEEDS = 8
 CANCELLED = 1e-5
 MEASURED = 1e-3
+ACCURATE = 1e-8
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Trial:
         self.seed = seed
         self.values: dict[Node, Array] = {}
         self.measured = tuple(item.symbol for item in named)
+        self.error = 0.0
         self._generator = np.random.default_rng([seed, 20])
         self._sample_inputs(nodes, variables)
         with np.errstate(all="ignore"):
@@ -124,24 +126,38 @@ class Trial:
 
     def _measure(self, item: Named, variables: tuple[Symbol, ...]) -> None:
         moves = {v: self.values[direction(v)] for v in variables}
-        value, moved = difference(item.node, self.values, moves, self.sizes)
+        value, moved, error = measured(item.node, self.values, moves, self.sizes)
         self.values[item.symbol] = value
         self.values[direction(item.symbol)] = moved
+        self.error = max(self.error, error)
 
 
 def difference(
     node: Node, values: Mapping[Node, Array], moves: Mapping[Symbol, Array], sizes: Mapping[str, int]
 ) -> tuple[Array, Array]:
     """The value of a node, and its fourth-order central difference along a direction."""
+    centre, moved, _ = measured(node, values, moves, sizes)
+    return centre, moved
+
+
+def measured(
+    node: Node, values: Mapping[Node, Array], moves: Mapping[Symbol, Array], sizes: Mapping[str, int]
+) -> tuple[Array, Array, float]:
+    """The value of a node, its difference along a direction, and how far two steps of it disagree."""
     centre = evaluate(node, values, sizes)
     size = max((float(np.max(np.abs(m), initial=0)) for m in moves.values()), default=1.0)
     h = STEP / max(size, 1e-12)
-    shifted: list[Array] = []
-    for k in (1, -1, 2, -2):
+    shifted: dict[float, Array] = {}
+    for k in (1, -1, 2, -2, 0.5, -0.5):
         at = {**values, **{v: _along(v, values[v], k * h, move) for v, move in moves.items()}}
-        shifted.append(_in_gauge_of(centre, evaluate(node, at, sizes), node))
-    one, minus_one, two, minus_two = shifted
-    return centre, (8 * (one - minus_one) - (two - minus_two)) / (12 * h)
+        shifted[k] = _in_gauge_of(centre, evaluate(node, at, sizes), node)
+    coarse, fine = (_fourth_order(shifted, k, k * h) for k in (1, 0.5))
+    return centre, fine, _largest(coarse - fine) / max(_largest(fine), 1e-3 * _largest(centre), 1e-12)
+
+
+def _fourth_order(shifted: Mapping[float, Array], k: float, h: float) -> Array:
+    """`(8 (f(h) − f(−h)) − (f(2h) − f(−2h))) / 12 h`."""
+    return (8 * (shifted[k] - shifted[-k]) - (shifted[2 * k] - shifted[-2 * k])) / (12 * h)
 
 
 def _largest(value: Array) -> float:
@@ -149,12 +165,18 @@ def _largest(value: Array) -> float:
 
 
 def _in_gauge_of(centre: Array, value: Array, node: Node) -> Array:
-    """A factor whose columns (of an upper triangle: rows) are free up to sign or phase, as at the centre."""
+    """A factor whose columns (of an upper triangle: rows) are free up to sign or phase, as at the centre.
+
+    The phases are those for which a column moves, in the frame of all columns, along itself by a real number.
+    """
     if not isinstance(node, Apply) or not node.primitive.gauge or value.ndim != 2:
         return value
-    axis = 1 if "upper" in facts_of(node) else 0
-    overlap = np.sum(np.conj(value) * centre, axis=axis, keepdims=True)
-    return value * (overlap / np.abs(overlap))
+    frame = np.linalg.pinv(centre)
+    if "upper" in facts_of(node):
+        overlap = np.diagonal(value @ frame)[:, None]
+    else:
+        overlap = np.diagonal(frame @ value)[None, :]
+    return value * np.conj(overlap / np.abs(overlap))
 
 
 def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
@@ -170,18 +192,19 @@ def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
 
 
 def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Trial:
-    """The first of several generic points at which everything has a finite value."""
+    """The first of several generic points at which everything has a finite value and differences are accurate."""
     failure: GradwrightError | None = None
-    trial: Trial | None = None
+    found: list[Trial] = []
     for seed in range(SEEDS):
         try:
             trial = Trial(root, variables, named, seed)
         except GradwrightError as error:
             failure = error
             continue
-        if trial.finite:
+        if trial.finite and trial.error < ACCURATE:
             return trial
-    if trial is None:
+        found.append(trial)
+    if not found:
         assert failure is not None
         raise failure
-    return trial
+    return min(found, key=lambda trial: (not trial.finite, trial.error))
