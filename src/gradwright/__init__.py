@@ -7,7 +7,9 @@ each is loaded when it is first used.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ _HOMES = {
     "gradwright.api.implicit": ("fixed_point", "optimum"),
     "gradwright.api.tensor_algebra": ("outer", "tensordot", "roll", "permute"),
     "gradwright.api.comparison": ("equal", "Equality"),
-    "gradwright.api.checking": ("check",),
     "gradwright.errors": (
         "GradwrightError", "LanguageError", "UnknownNameError", "DeclarationError", "ShapeError",
         "DimensionMismatchError", "AmbiguousShapeError", "UnsupportedError", "ConditionError", "IdentityError",
@@ -58,5 +59,21 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+class _Package(ModuleType):
+    """The package as a module whose `check` is the function, also after the subpackage of that name was imported."""
+
+    @property
+    def check(self) -> Any:
+        """`gradwright.check`, the function."""
+        return import_module("gradwright.api.checking").check
+
+    @check.setter
+    def check(self, module: ModuleType) -> None:
+        """Importing `gradwright.check.…` binds the subpackage here; it is reached through `sys.modules` alone."""
+
+
+sys.modules[__name__].__class__ = _Package
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME_OF, *import_module("gradwright.api.functions").names()})
+    return sorted({*globals(), "check", *_HOME_OF, *import_module("gradwright.api.functions").names()})

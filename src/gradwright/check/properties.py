@@ -10,7 +10,7 @@ import torch
 
 from gradwright.check.report import Finding, held, note, wrong
 from gradwright.check.subject import Subject, Unusable
-from gradwright.check.truth import Point
+from gradwright.check.truth import Point, reduced
 
 CALLS = 10
 SINGLE = {torch.float64: torch.float32, torch.complex128: torch.complex64}
@@ -149,9 +149,10 @@ def _same(value: torch.Tensor, parts: list[object]) -> bool:
 
 
 def _near(got: torch.Tensor, want: torch.Tensor, tolerance: float) -> bool:
-    if got.shape != want.shape:
+    summed = reduced(got, tuple(want.shape))
+    if summed is None:
         return False
-    wide = got.detach().to(torch.complex128 if want.is_complex() or got.is_complex() else torch.float64)
+    wide = summed.detach().to(torch.complex128 if want.is_complex() or summed.is_complex() else torch.float64)
     scale = max(float(want.abs().max()) if want.numel() else 0.0, 1e-9)
     gap = float((wide - want).abs().max()) if want.numel() else 0.0
     return gap <= tolerance * scale

@@ -13,7 +13,7 @@ from gradwright.check.properties import properties
 from gradwright.check.report import Finding, Report, held, note, worst, wrong
 from gradwright.check.second_order import second_order
 from gradwright.check.subject import Subject, Unusable
-from gradwright.check.truth import Point, Truth, difference, usable_points
+from gradwright.check.truth import Point, Truth, difference, reduced, usable_points
 
 POINTS = 3
 TOLERANCE = 1e-7
@@ -85,7 +85,7 @@ def _tried(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None) -> t
     existed = False
     for words, domain in _domains(truth):
         for given in (None, sizes) if sizes else (None,):
-            points = list(usable_points(truth, POINTS, given, domain))
+            points = usable_points(truth, POINTS, given, domain)
             if not points:
                 continue
             existed = True
@@ -210,11 +210,8 @@ def _backward(subject: Subject, name: str, tried: Tried, progress: Progress) -> 
 def _error(got: torch.Tensor, want: object) -> float:
     """The relative error; a gradient that PyTorch sums down to the variable's shape counts as that sum."""
     expected = np.asarray(want)
-    array = got
-    if tuple(got.shape) != expected.shape:
-        try:
-            array = got.sum_to_size(expected.shape)
-        except RuntimeError:
-            return float("inf")
+    array = reduced(got, expected.shape)
+    if array is None:
+        return float("inf")
     kept = array.real if array.is_complex() and not np.iscomplexobj(expected) else array
     return difference(kept.numpy(), expected)

@@ -69,8 +69,9 @@ def _slopes(subject: Subject, name: str, point: Point, weights: Array) -> dict[s
         (gradient,) = torch.autograd.grad(value, [leaves[name]], cotangent, create_graph=True, allow_unused=True)
     if gradient is None or not gradient.requires_grad:
         raise Unusable("PyTorch sees no dependence of it on anything")
+    gradient = gradient.sum_to_size(weights.shape)
     tensors = {key: cotangent, **leaves}
-    loss = (torch.from_numpy(np.conj(weights)).reshape(gradient.shape) * gradient).real.sum()
+    loss = (torch.as_tensor(np.conj(weights)).reshape(gradient.shape) * gradient).real.sum()
     found = torch.autograd.grad(loss, list(tensors.values()), allow_unused=True)
     return {
         given: np.zeros(value.shape) if slope is None else slope.detach().resolve_conj().numpy()

@@ -7,7 +7,7 @@ declared, and the cotangent is random.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,9 +17,10 @@ import torch
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import closure
-from gradwright.core.nodes import Node, Symbol
+from gradwright.core.nodes import Node, Solve, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.signature import Signature
+from gradwright.core.walks import postorder
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
 from gradwright.simplify.pipeline import simplify
@@ -27,8 +28,8 @@ from gradwright.simplify.pipeline import simplify
 ATTEMPTS = 6
 NUDGE = 1e-9
 STABLE = 1e-6
-# The smallest size, and which order of the sizes, point by point: two points share their sizes.
-SIZES = ((3, 0), (3, 0), (4, 1))
+# The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones.
+_ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Point:
     def tensors(self) -> dict[str, torch.Tensor]:
         """The cotangent and the inputs by name, as tensors."""
         named = {self.truth.cotangent.name: self.cotangent, **self.values}
-        return {name: torch.from_numpy(np.array(value, copy=True)) for name, value in named.items()}
+        return {name: torch.from_numpy(np.array(value, copy=True, order="C")) for name, value in named.items()}
 
     @property
     def inputs(self) -> dict[str, torch.Tensor]:
@@ -122,6 +123,19 @@ class Point:
         """The values of some nodes."""
         with np.errstate(all="ignore"):
             return evaluate_all(nodes, self.leaves, self.sizes)
+
+    @cached_property
+    def known(self) -> dict[Node, Array]:
+        """The values of everything that the gradients are made of."""
+        roots = tuple(self.truth.gradients.values())
+        bound = bound_nodes(*roots)
+        nodes = [node for node in postorder(*roots) if node not in bound]
+        return {**self.leaves, **dict(zip(nodes, self.evaluate(*nodes), strict=True))}
+
+    def varied(self, node: Node) -> Array:
+        """The value of a node that shares most of its parts with the gradients."""
+        with np.errstate(all="ignore"):
+            return evaluate_all((node,), self.known, self.sizes)[0]
 
     @cached_property
     def value(self) -> Array:
@@ -138,7 +152,9 @@ class Point:
     @property
     def usable(self) -> bool:
         """Whether the value and the gradients exist here, and hardly change under rounding."""
-        nearby = replace(self, values={name: v * (1 + NUDGE) for name, v in self.values.items()})
+        noise = np.random.default_rng(1)
+        near = {name: v * (1 + NUDGE * noise.normal(size=np.shape(v))) for name, v in self.values.items()}
+        nearby = replace(self, values=near)
         try:
             values = (self.value, *self.gradients.values())
             others = (nearby.value, *nearby.gradients.values())
@@ -153,6 +169,12 @@ class Point:
         return f"a generic point{f' ({sizes})' if sizes else ''}"
 
 
+def bound_nodes(*roots: Node) -> set[Node]:
+    """What stands inside the operators of linear systems, where their unknowns are bound."""
+    systems = [node for node in postorder(*roots) if isinstance(node, Solve)]
+    return {n for system in systems for e in system.equations for n in postorder(e.operator)}
+
+
 def cotangent_of(node: Node, taken: Sequence[str]) -> Symbol:
     """The cotangent of an output, `G` unless a variable has that name."""
     name = "G"
@@ -163,17 +185,32 @@ def cotangent_of(node: Node, taken: Sequence[str]) -> Symbol:
 
 def usable_points(
     truth: Truth, count: int, sizes: Mapping[str, int] | None = None, domain: Mapping[str, str] | None = None
-) -> Iterator[Point]:
-    """Generic points at which the expression and its gradients exist, at more than one size."""
-    found = 0
+) -> list[Point]:
+    """Generic points at which the expression and its gradients exist.
+
+    All but the last share their sizes; the last has other ones, where there are others that serve.
+    """
+    if sizes is not None:
+        return _points(truth, count, sizes, domain)
+    first: list[Point] = []
+    for smallest, variant in _ORDERS:
+        wanted = truth.sizes(smallest, variant)
+        if not first:
+            first = _points(truth, count, wanted, domain)
+        elif wanted != first[0].sizes and (other := _points(truth, 1, wanted, domain)):
+            return [*first[:-1], *other]
+    return first
+
+
+def _points(truth: Truth, count: int, sizes: Mapping[str, int], domain: Mapping[str, str] | None) -> list[Point]:
+    found: list[Point] = []
     for seed in range(count * ATTEMPTS):
-        place = sizes if sizes is not None else truth.sizes(*SIZES[found % len(SIZES)])
-        point = truth.point(100 + seed, place, domain)
+        point = truth.point(100 + seed, sizes, domain)
         if point.usable:
-            yield point
-            found += 1
-        if found == count:
-            return
+            found.append(point)
+        if len(found) == count or (seed == ATTEMPTS and not found):
+            break
+    return found if len(found) == count else []
 
 
 def difference(got: Array, want: Array) -> float:
@@ -181,3 +218,13 @@ def difference(got: Array, want: Array) -> float:
     scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), 1e-9)
     gap = float(np.max(np.abs(got - want), initial=0))
     return gap / scale if np.isfinite(gap) else float("inf")
+
+
+def reduced(got: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor | None:
+    """A gradient summed down to the variable's shape, as PyTorch does in silence; None if it cannot be."""
+    if tuple(got.shape) == shape:
+        return got
+    try:
+        return got.sum_to_size(shape)
+    except RuntimeError:
+        return None

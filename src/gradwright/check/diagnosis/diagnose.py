@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 
 from gradwright.back.render import unicode_of
@@ -66,6 +67,6 @@ def written(scene: Scene, explanation: Explanation | None = None) -> str:
 def _scene(subject: Subject, name: str, point: Point, returned: torch.Tensor, library: object) -> Scene:
     inputs: Mapping[str, torch.Tensor] = point.tensors
     program = recorded(subject, name, inputs, returned, point.truth.cotangent.name)
-    real = not torch.from_numpy(point.gradients[name]).is_complex() if point.gradients[name].ndim else True
+    real = not np.iscomplexobj(point.gradients[name])
     kept = returned.real if real and returned.is_complex() else returned
     return Scene(point, name, inputs, kept, program, library)  # type: ignore[arg-type]

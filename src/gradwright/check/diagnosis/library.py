@@ -7,9 +7,10 @@ the quantity that it equals.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -17,8 +18,8 @@ import torch
 from gradwright.back.render import unicode_of
 from gradwright.check.truth import Point, Truth
 from gradwright.core.build import ones, transpose
-from gradwright.core.contraction import is_zero
-from gradwright.core.nodes import Apply, Contract, HalfVectorisation, Mask, Node, Selection, Size, Symbol
+from gradwright.core.contraction import contract, is_zero
+from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection, Size, Symbol
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
@@ -72,9 +73,12 @@ def library_of(truth: Truth) -> Library:
     """The quantities that occur in an expression and in its gradients."""
     stages = dict.fromkeys((*_parts(truth.simple, truth), *_parts(truth.node, truth)))
     local = dict.fromkeys(part for node in stages for part in _local_derivatives(node))
+    roots = (truth.simple, *truth.gradients.values())
     further = dict.fromkeys(p for g in truth.gradients.values() for p in _parts(g, truth))
+    products = dict.fromkeys(p for root in roots for p in _partial_products(root, truth))
     inputs = dict.fromkeys(truth.signature.symbols)
-    nodes = {**{n: True for n in (*inputs, *stages)}, **{n: False for n in (*local, *further) if n not in stages}}
+    nodes = {n: True for n in (*inputs, *stages)}
+    nodes |= {n: False for n in (*local, *further, *products) if n not in nodes}
     return Library(tuple(Quantity(node, stage) for node, stage in list(nodes.items())[:MOST]))
 
 
@@ -88,6 +92,27 @@ def _parts(root: Node, truth: Truth) -> Iterable[Node]:
         if isinstance(node, Contract) and any(len(group) != 1 for group in node.output):
             continue
         yield node
+
+
+def _partial_products(root: Node, truth: Truth) -> Iterator[Node]:
+    """The products of two or more neighbouring factors that stand beside the cotangent, or inside a longer one."""
+    for node in postorder(root):
+        if not isinstance(node, Contract) or len(node.factors) < 3:
+            continue
+        still = [f for f in node.factors if truth.cotangent not in free_leaves(f.node) and f.node.rank]
+        for left, right in combinations(still, 2):
+            if set(left.labels) & set(right.labels):
+                yield from _product(node, (left, right))
+
+
+def _product(node: Contract, chosen: tuple[Factor, ...]) -> Iterator[Node]:
+    """Some factors of a product, with the labels that the rest or the output need as axes."""
+    inside = {label for f in chosen for label in f.labels}
+    outside = {label for f in node.factors if f not in chosen for label in f.labels}
+    outside |= {label for group in node.output for label in group}
+    kept = sorted(inside & outside)
+    if len(kept) <= 2 and all(isinstance(leaf, Symbol) for f in chosen for leaf in free_leaves(f.node)):
+        yield contract(1, chosen, tuple((x,) for x in kept), {x: node.dims[x] for x in inside})
 
 
 def _local_derivatives(node: Node) -> Iterable[Node]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import linecache
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -133,7 +133,7 @@ def record(function: Callable[[Mapping[str, torch.Tensor]], Any], inputs: Mappin
         return None
     recorder.note(torch.Tensor.view_as, (result, result), {}, result.view_as(result))
     last = recorder.instructions[-1]
-    return _needed(Program(tuple(inputs), recorder.constants, tuple(recorder.instructions), last.slot))
+    return _shared(_needed(Program(tuple(inputs), recorder.constants, tuple(recorder.instructions), last.slot)))
 
 
 def _needed(program: Program) -> Program:
@@ -147,6 +147,35 @@ def _needed(program: Program) -> Program:
             kept.append(instruction)
             wanted |= {slot for _, slot in instruction.operands}
     return Program(program.inputs, program.constants, tuple(reversed(kept)), program.result)
+
+
+def _shared(program: Program) -> Program:
+    """With what is computed twice computed once: a mistake in it is then one mistake."""
+    if not program.pure:
+        return program
+    first: dict[str, int] = {}
+    same: dict[int, int] = {}
+    kept: list[Instruction] = []
+    for instruction in program.instructions:
+        arguments = _renamed(instruction.arguments, same)
+        keywords = _renamed(dict(instruction.keywords), same)
+        key = repr((instruction.function, arguments, keywords))
+        same[instruction.slot] = first.setdefault(key, instruction.slot)
+        if same[instruction.slot] == instruction.slot:
+            kept.append(replace(instruction, arguments=arguments, keywords=keywords))
+    return Program(program.inputs, program.constants, tuple(kept), same[program.result])
+
+
+def _renamed(value: Any, same: Mapping[int, int]) -> Any:
+    if isinstance(value, Slot):
+        return Slot(same.get(value.index, value.index))
+    if isinstance(value, dict):
+        return {key: _renamed(item, same) for key, item in value.items()}
+    if isinstance(value, slice):
+        return slice(*(_renamed(part, same) for part in (value.start, value.stop, value.step)))
+    if type(value) in (tuple, list):
+        return type(value)(_renamed(item, same) for item in value)
+    return value
 
 
 @dataclass

@@ -11,7 +11,10 @@ import numpy as np
 import torch
 
 from gradwright.check.diagnosis.mutants.detached import detached
+from gradwright.check.diagnosis.mutants.factors import factors
 from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.diagnosis.mutants.order import order as commuted
+from gradwright.check.diagnosis.mutants.sums import sums
 from gradwright.check.diagnosis.mutants.terms import other_arguments, terms
 from gradwright.check.diagnosis.mutants.whole import whole
 from gradwright.check.diagnosis.repairs.axes import axes
@@ -29,7 +32,9 @@ from gradwright.errors import GradwrightError
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, order, structure, replaced, multiplied, projected, powers, axes, products,
 )  # fmt: skip
-MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (whole, detached, terms, other_arguments)
+MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
+    whole, detached, terms, other_arguments, factors, sums, commuted,
+)  # fmt: skip
 PAIR = 1.0
 
 
@@ -76,20 +81,31 @@ def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Expla
     found += _confirmed(repaired, truth, scenes)
     if not found:
         found = _confirmed(_meeting(formulas, computations), truth, scenes)
+    if not found and all(_proportional(scene) for scene in scenes):
+        words = "a scalar factor that depends on the inputs is missing or wrong"
+        found = [Explanation(Mutant(truth.gradients[name], "missing_chain_factor", words, 2.0))]
     return sorted(found, key=lambda e: e.cost)
+
+
+def _proportional(scene: Scene) -> bool:
+    """Whether the user's gradient is a multiple of the right one."""
+    got, want = scene.returned, scene.wanted
+    if got.shape != want.shape or got.numel() < 2 or not bool(want.any()):
+        return False
+    return close(got, (want.conj() * got).sum() / (want.conj() * want).sum() * want)
 
 
 def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, torch.Tensor]]:
     for family in MUTANTS:
         for mutant in family(truth, name):
             value = _value(mutant, scene)
-            if value is not None:
+            if value is not None and not close(value, scene.wanted):
                 yield mutant, value
 
 
 def _value(mutant: Mutant, scene: Scene) -> torch.Tensor | None:
     try:
-        array = scene.point.evaluate(mutant.node)[0]
+        array = scene.point.varied(mutant.node)
     except (GradwrightError, ArithmeticError, ValueError, np.linalg.LinAlgError):
         return None
     return torch.from_numpy(np.array(array, copy=True))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradwright.back.render import unicode_of
-from gradwright.check.diagnosis.mutants.mutant import Mutant, bound_nodes
-from gradwright.check.truth import Truth
+from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.contraction import is_zero
 from gradwright.core.nodes import Apply, Contract, Node, Solve, Symbol
 from gradwright.core.sums import add, negate

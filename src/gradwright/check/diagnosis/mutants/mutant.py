@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gradwright.core.nodes import Node, Solve
-from gradwright.core.walks import postorder
+from gradwright.core.contraction import contract
+from gradwright.core.nodes import Contract, Factor, Node
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,6 @@ class Mutant:
     cost: float = 1.0
 
 
-def bound_nodes(root: Node) -> set[Node]:
-    """What stands inside the operators of linear systems, where their unknowns are bound."""
-    systems = [node for node in postorder(root) if isinstance(node, Solve)]
-    return {n for system in systems for e in system.equations for n in postorder(e.operator)}
+def contraction(node: Contract, factors: Iterable[Factor]) -> Node:
+    """The same product with other factors: the same labels, number in front and output."""
+    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))

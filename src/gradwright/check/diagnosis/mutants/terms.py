@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from gradwright.back.render import unicode_of
-from gradwright.check.diagnosis.mutants.mutant import Mutant, bound_nodes
-from gradwright.check.truth import Truth
+from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import transpose
 from gradwright.core.nodes import Add, Node
 from gradwright.core.sums import add, negate, scaled

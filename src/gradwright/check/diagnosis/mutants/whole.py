@@ -67,7 +67,7 @@ def _structured(truth: Truth, name: str, right: Node) -> Iterator[Mutant]:
     free = _free(truth, name) if is_structured(facts) else None
     if free is None:
         return
-    if {"diagonal", "lower", "upper"} & facts and "symmetric" not in facts - {"diagonal"}:
+    if {"diagonal", "lower", "upper"} & facts:
         yield Mutant(free, "missing_mask", "entries outside the declared pattern are not zero", 0.9)
     elif {"unitary", "stiefel"} & facts:
         yield Mutant(free, "missing_projection", "the component normal to the set is not removed", 0.9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -64,6 +65,14 @@ def _other_axis(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
         yield Repair(instruction.slot, lambda values, scene, t=turned: t.run(values), "wrong_axis", words, 0.95)
     if instruction.name in REDUCTIONS:
         yield from _kept_axis(instruction, rank)
+        yield _mean_or_sum(instruction)
+
+
+def _mean_or_sum(instruction: Instruction) -> Repair:
+    due = "sum" if instruction.name == "mean" else "mean"
+    turned = replace(instruction, function=getattr(torch.Tensor, due))
+    words = f"{instruction.name} is taken where the {due} is due"
+    return Repair(instruction.slot, lambda values, scene: turned.run(values), "wrong_factor", words, 0.9)
 
 
 def _with_axes(instruction: Instruction, rank: int) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:

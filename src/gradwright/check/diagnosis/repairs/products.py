@@ -33,6 +33,10 @@ def products(scene: Scene) -> Iterator[Repair]:
         for words, operation in BINARY.get(name, ()):
             if len(instruction.operands) == 2:
                 yield _binary(instruction, operation, words)
+        if name in ("rdiv", "__rtruediv__", "__rdiv__"):
+            yield _unary(instruction, torch.linalg.inv, "the inverse of the matrix")
+        if name in ("matmul", "mm") and len(instruction.operands) == 2:
+            yield _entrywise(instruction)
         if name in UNARY:
             words, function = UNARY[name]
             yield _unary(instruction, function, words)
@@ -49,6 +53,16 @@ def _binary(instruction: Instruction, operation: Binary, words: str) -> Repair:
 
     text = f"{instruction.name} works entry by entry, where {words} is due"
     return Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", text, 1.0)
+
+
+def _entrywise(instruction: Instruction) -> Repair:
+    (_, left), (_, right) = instruction.operands
+
+    def run(values: Values, scene: Scene) -> object:
+        return values[left] * values[right]
+
+    words = "a matrix product stands where the product of the entries is due"
+    return Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", words, 1.5)
 
 
 def _unary(instruction: Instruction, function: Callable[[torch.Tensor], torch.Tensor], words: str) -> Repair:

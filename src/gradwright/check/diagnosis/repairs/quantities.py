@@ -8,10 +8,17 @@ from dataclasses import dataclass
 import torch
 
 from gradwright.check.diagnosis.library import Quantity
+from gradwright.check.diagnosis.program import Program
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
 from gradwright.check.diagnosis.repairs.structure import COMPARISONS
 from gradwright.check.diagnosis.scene import Repair, Scene, close, largest
 
+LINEAR = (
+    "add", "sub", "rsub", "mul", "multiply", "div", "rdiv", "true_divide", "neg", "matmul", "mm", "mv", "outer", "dot",
+    "T", "mT", "H", "mH", "t", "transpose", "sum", "mean", "view_as", "expand", "expand_as", "reshape", "unsqueeze",
+    "__getitem__", "pow", "__rtruediv__", "__rsub__", "reciprocal", "diag", "tril", "triu", "einsum", "clone",
+)  # fmt: skip
+POWERS = (1.0, 2.0, -1.0, 0.5, 3.0, -2.0)
 EXPONENTS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, -3.0, -1.5)
 
 
@@ -46,7 +53,7 @@ def _is_other(site: Site, known: _Known | None, value: torch.Tensor, swapped: bo
     if turned.shape != site.value.shape or (known is not None and known.swapped != swapped):
         return False
     same = close(site.value, turned) or (value.dim() == 2 and close(site.value.mT, turned))
-    return not same and not close(site.value, -turned)
+    return not same and not close(site.value, -turned) and not _is_power(turned, site.value, (2.0, -1.0, 0.5, -0.5))
 
 
 def _replacement(site: Site, known: _Known | None, number: int, quantity: Quantity, swapped: bool) -> Repair:
@@ -61,7 +68,7 @@ def _replacement(site: Site, known: _Known | None, number: int, quantity: Quanti
 def _confused(known: _Known | None, quantity: Quantity) -> tuple[str, float]:
     """The name of the mistake by how the two quantities depend on one another."""
     if known is None:
-        return "stale_saved_value", 1.6
+        return "stale_saved_value", 2.0
     if known.quantity.node in quantity.below:
         return "uses_input_instead_of_output", 1.0
     return "stale_saved_value", 1.0 if quantity.node in known.quantity.below else 1.3
@@ -83,7 +90,7 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
 def _present(scene: Scene) -> set[int]:
     """The quantities of which a power is among the user's values."""
     assert scene.program is not None
-    values = [v for v in scene.values.values() if is_number(v)]
+    values = [v for v in map(scene.values.get, _multiplied(scene.program)) if is_number(v)]
     return {
         number
         for number, quantity in enumerate(scene.quantities)
@@ -91,10 +98,26 @@ def _present(scene: Scene) -> set[int]:
     }
 
 
-def _is_power(value: torch.Tensor, quantity: torch.Tensor) -> bool:
-    if value.shape != quantity.shape or not bool((quantity.real > 0).all()) or quantity.is_complex():
-        return close(value, quantity)
-    return any(close(value, quantity**k) for k in (1.0, 2.0, -1.0, 0.5, 3.0, -2.0))
+def _multiplied(program: Program) -> set[int]:
+    """The values that enter the result by sums and products alone, and what they are powers of."""
+    found, pending = set[int](), [program.result]
+    while pending:
+        slot = pending.pop()
+        instruction = program.by_slot.get(slot)
+        if slot in found or instruction is None:
+            found.add(slot)
+            continue
+        found.add(slot)
+        if instruction.name in LINEAR:
+            pending += [source for _, source in instruction.operands]
+    return found
+
+
+def _is_power(value: torch.Tensor, quantity: torch.Tensor, exponents: tuple[float, ...] = POWERS) -> bool:
+    if value.shape != quantity.shape or value.is_complex() or quantity.is_complex():
+        return 1.0 in exponents and close(value, quantity)
+    positive = bool((quantity > 0).all())
+    return any(close(value, quantity**k) for k in exponents if positive or k == int(k))
 
 
 Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

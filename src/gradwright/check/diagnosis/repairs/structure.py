@@ -24,22 +24,27 @@ def structure(scene: Scene) -> Iterator[Repair]:
             yield from _symmetrised(site)
             yield from _masked(site)
             yield from _weighted(site, site.whole)
+    for site in sites(scene):
+        if bool(((site.value == 0) | (site.value == 1)).all()) and site.value.dim():
+            words = f"the mask {site.words} selects the opposite entries"
+            yield site.repair(lambda v: 1 - v, "wrong_mask", words, 0.9)
     for instruction in scene.program.instructions:
         yield from _other_mask(instruction)
     yield from _projected(scene)
 
 
 def _symmetrised(site: Site) -> Iterator[Repair]:
+    extra = 0.0 if site.whole else 0.2
     if close(site.value, site.value.mH, 1e-12):
         return
     words = f"the symmetric part of {site.words} is due"
-    yield site.repair(lambda v: (v + v.mH) / 2, "not_symmetrised", words, 1.05)
-    yield site.repair(lambda v: v + v.mH, "not_symmetrised", words, 2.2)
-    yield site.repair(lambda v: v + v.mH - torch.diag(v.diagonal()), "not_symmetrised", words, 1.4)
-    yield site.repair(lambda v: v.tril() + v.tril(-1).mH, "not_symmetrised", words, 1.5)
+    yield site.repair(lambda v: (v + v.mH) / 2, "not_symmetrised", words, 1.05 + extra)
+    yield site.repair(lambda v: v + v.mH, "not_symmetrised", words, 2.2 + extra)
+    yield site.repair(lambda v: v + v.mH - torch.diag(v.diagonal()), "not_symmetrised", words, 1.4 + extra)
+    yield site.repair(lambda v: v.tril() + v.tril(-1).mH, "not_symmetrised", words, 1.5 + extra)
     skew = f"the skew-symmetric part of {site.words} is due"
-    yield site.repair(lambda v: (v - v.mH) / 2, "not_symmetrised", skew, 1.2)
-    yield site.repair(lambda v: v - v.mH, "not_symmetrised", skew, 2.2)
+    yield site.repair(lambda v: (v - v.mH) / 2, "not_symmetrised", skew, 1.2 + extra)
+    yield site.repair(lambda v: v - v.mH, "not_symmetrised", skew, 2.2 + extra)
 
 
 def _masked(site: Site) -> Iterator[Repair]:

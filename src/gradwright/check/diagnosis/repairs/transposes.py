@@ -26,6 +26,10 @@ def transposes(scene: Scene) -> Iterator[Repair]:
 def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
     if site.value.dim() < 2 or site.viewed or close(site.value, site.value.mT, 1e-12):
         return
+    if 1 in site.value.shape or 0 in site.value.stride():
+        words = f"{site.words} is spread along the wrong axis"
+        yield site.repair(lambda v: v.mT, "wrong_axis", words, 1.0)
+        return
     due = scene.called(site.source, swapped=True)
     if is_view(site):
         words = f"{site.words} stands where {due} is due: it must not be transposed"

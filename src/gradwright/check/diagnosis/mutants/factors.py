@@ -1,0 +1,178 @@
+"""One factor of a product transposed, conjugated, left out, doubled, replaced or in another's place.
+
+Every product of the gradient is a contraction, so each of these is a change of one factor or of its
+labels; matrix products, traces, entrywise products and diagonals need no cases of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import combinations
+
+from gradwright.back.render import unicode_of
+from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction
+from gradwright.check.truth import Truth, bound_nodes
+from gradwright.core.build import ones
+from gradwright.core.contraction import contract
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol
+from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
+from gradwright.prims.power import power
+
+Local = tuple[Node, str, str, float]
+MOST = 400
+
+
+def factors(truth: Truth, name: str) -> Iterator[Mutant]:
+    """Every product in the gradient with one factor changed."""
+    root = truth.gradients[name]
+    bound = bound_nodes(root)
+    moving = depends_on((root,), (truth.cotangent,))
+    count = 0
+    for node in postorder(root):
+        if not isinstance(node, Contract) or node in bound:
+            continue
+        for changed, label, words, cost in _changed(node, moving):
+            if changed.shape == node.shape and changed != node and count < MOST:
+                count += 1
+                extra = 0.0 if node in moving else 0.1
+                yield Mutant(substitute(root, {node: changed}), label, words, cost + extra)
+
+
+def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
+    for place, factor in enumerate(node.factors):
+        if isinstance(factor.node, Mask):
+            yield from _masks(node, place, factor)
+            continue
+        yield from _turned(node, place, factor)
+        if factor.node not in moving:
+            yield from _without(node, place, factor)
+            yield from _replaced(node, place, factor)
+        if not factor.node.real:
+            flipped = _with(node, place, replace_conj(factor))
+            yield flipped, "missing_conj", f"the factor {unicode_of(factor.node)} is conjugated the other way", 1.0
+    yield from _exchanged(node)
+
+
+def replace_conj(factor: Factor) -> Factor:
+    """The factor conjugated."""
+    return Factor(factor.node, factor.groups, not factor.conj)
+
+
+def _with(node: Contract, place: int, *factors: Factor) -> Node:
+    """The product with other factors in the place of one."""
+    return contraction(node, [*node.factors[:place], *factors, *node.factors[place + 1 :]])
+
+
+def _turned(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
+    if len(factor.groups) != 2 or factor.groups[0] == factor.groups[1]:
+        return
+    facts = facts_of(factor.node)
+    if factor.node.shape[0] != factor.node.shape[1] or {"symmetric", "diagonal"} & facts:
+        return
+    turned = _with(node, place, Factor(factor.node, factor.groups[::-1], factor.conj))
+    missing = _transposes(turned) < _transposes(node)
+    label = "missing_transpose" if missing else "extra_transpose"
+    name = unicode_of(factor.node)
+    yield turned, label, f"the factor {name} is transposed the other way", 1.0 if missing else 1.1
+
+
+def _transposes(node: Node) -> int:
+    return unicode_of(node).count("ᵀ")
+
+
+def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
+    binary = isinstance(factor.node, Apply) and factor.node.primitive.name.startswith(("greater", "less", "equal"))
+    constant = not any(isinstance(leaf, Symbol) for leaf in free_leaves(factor.node))
+    label = "missing_mask" if binary else "wrong_factor" if constant else "missing_chain_factor"
+    words = f"the factor {unicode_of(factor.node)} is missing"
+    rest = [f for p, f in enumerate(node.factors) if p != place]
+    if len(factor.groups) == 2 and factor.groups[0] != factor.groups[1]:
+        (row,), (column,) = factor.groups if all(len(g) == 1 for g in factor.groups) else ((-1,), (-1,))
+        if row >= 0 and node.dims[row] == node.dims[column]:
+            yield _unified(node, rest, column, row), label, words, 1.2
+    else:
+        carried = {label for f in rest for label in f.labels}
+        spread = [Factor(ones([node.dims[x]]), ((x,),)) for x in dict.fromkeys(factor.labels) if x not in carried]
+        yield contraction(node, [*rest, *spread]), label, words, 1.1
+    again = "wrong_factor" if constant else "wrong_power"
+    yield _with(node, place, factor, factor), again, f"the factor {unicode_of(factor.node)} is there twice", 1.3
+
+
+def _unified(node: Contract, factors: Sequence[Factor], old: int, new: int) -> Node:
+    """The product with one label for two."""
+
+    def renamed(groups: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(new if x == old else x for x in group) for group in groups)
+
+    dims = {label: dim for label, dim in enumerate(node.dims) if label != old}
+    placed = [Factor(f.node, renamed(f.groups), f.conj) for f in factors]
+    return contract(node.coefficient, placed, renamed(node.output), dims)
+
+
+def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
+    if not isinstance(factor.node, Apply):
+        return
+    applied = factor.node
+    name = unicode_of(applied)
+    for argument in applied.arguments:
+        if argument.shape == applied.shape and argument.real == applied.real:
+            changed = _with(node, place, Factor(argument, factor.groups, factor.conj))
+            words = f"{unicode_of(argument)} stands where {name} is due"
+            yield changed, "uses_input_instead_of_output", words, 1.05
+    if applied.primitive is power and isinstance(applied.parameters[0], Fraction):
+        for step in (1, -1, Fraction(1, 2), Fraction(-1, 2)):
+            other = _raised(applied, applied.parameters[0] + step)
+            changed = _with(node, place, Factor(other, factor.groups, factor.conj))
+            yield changed, "wrong_power", f"{name} stands to the wrong power", 1.1
+
+
+def _raised(applied: Apply, exponent: Fraction) -> Node:
+    if not exponent:
+        return ones(applied.shape)
+    if exponent == 1:
+        return applied.arguments[0]
+    return replace(applied, parameters=(exponent,))
+
+
+WEIGHTS = {
+    (1, 1, 0): "the lower triangle",
+    (0, 1, 1): "the upper triangle",
+    (1, 0, 0): "what is below the diagonal",
+    (0, 0, 1): "what is above the diagonal",
+    (0, 1, 0): "the diagonal",
+}
+
+
+def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
+    mask = factor.node
+    assert isinstance(mask, Mask)
+    rest = [f for p, f in enumerate(node.factors) if p != place]
+    if set(factor.labels) <= {label for f in rest for label in f.labels}:
+        yield contraction(node, rest), "missing_mask", "the mask is missing", 1.0
+    below, on, above = mask.weights
+    whole = Mask(below, Fraction(bool(below or above)), above, mask.shape)
+    if on and on != whole.on:
+        changed = _with(node, place, Factor(whole, factor.groups))
+        yield changed, "wrong_factor", "the diagonal is not halved", 1.0
+    for weights, words in WEIGHTS.items():
+        other = Mask(*map(Fraction, weights), mask.shape)
+        yield _with(node, place, Factor(other, factor.groups)), "wrong_mask", f"the mask keeps {words}", 1.1
+
+
+def _exchanged(node: Contract) -> Iterator[Local]:
+    """Two factors in each other's places."""
+    for (p, left), (q, right) in combinations(enumerate(node.factors), 2):
+        if left.node == right.node and left.conj == right.conj:
+            continue
+        if tuple(left.node.shape) != tuple(right.node.shape) or left.node.rank < 1:
+            continue
+        changed = list(node.factors)
+        changed[p], changed[q] = (
+            Factor(right.node, left.groups, right.conj),
+            Factor(left.node, right.groups, left.conj),
+        )
+        words = f"{unicode_of(left.node)} and {unicode_of(right.node)} stand in each other's places"
+        yield contraction(node, changed), "swapped_factors", words, 1.1

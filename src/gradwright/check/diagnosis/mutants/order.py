@@ -1,0 +1,83 @@
+"""Factors in an order as if they commuted, and adjoint equations solved as the forward ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.truth import Truth, bound_nodes
+from gradwright.core.build import identity, matmul, transpose
+from gradwright.core.contraction import conjugate, scale
+from gradwright.core.inference import matrix_chain
+from gradwright.core.nodes import Apply, Contract, Factor, Node, Solve
+from gradwright.core.sums import add, terms_of
+from gradwright.core.walks import depends_on, postorder, substitute
+from gradwright.errors import GradwrightError
+from gradwright.linear.forms import adjoint_solve
+from gradwright.simplify.expansion import expand
+
+
+def order(truth: Truth, name: str) -> Iterator[Mutant]:
+    """The cotangent moved to either end of every product; adjoint systems as they stand in the forward."""
+    root = truth.gradients[name]
+    yield from _commuted(root, truth.cotangent)
+    for node in postorder(root):
+        if isinstance(node, Solve) and node not in bound_nodes(root):
+            yield from _unadjoined(root, node)
+        if isinstance(node, Apply) and node.primitive.linear_in and len(node.arguments) == 3:
+            yield from _commuting_difference(root, node)
+
+
+def _commuted(root: Node, cotangent: Node) -> Iterator[Mutant]:
+    terms = terms_of(expand(root, lambda node: True))
+    moving = depends_on((root,), (cotangent,))
+    for first in (True, False):
+        moved = [_moved(term, moving, first) for term in terms]
+        if all(term is not None for term in moved) and moved != list(terms):
+            words = f"the factors are multiplied as if they commuted, the cotangent {'first' if first else 'last'}"
+            yield Mutant(add(term for term in moved if term is not None), "swapped_factors", words, 0.95)
+
+
+def _moved(term: Node, moving: set[Node], first: bool) -> Node | None:
+    """A product of square matrices with the factor that holds the cotangent at one end."""
+    chain = matrix_chain(term) if isinstance(term, Contract) and term.rank == 2 else None
+    if chain is None or any(f.node.shape[0] != f.node.shape[1] for f, _ in chain):
+        return None
+    holding = [link for link in chain if link[0].node in moving]
+    others = [link for link in chain if link[0].node not in moving]
+    matrices = [_seen(*link) for link in ((*holding, *others) if first else (*others, *holding))]
+    result = matrices[0]
+    for matrix in matrices[1:]:
+        result = matmul(result, matrix)
+    assert isinstance(term, Contract)
+    return scale(term.coefficient, result)
+
+
+def _seen(factor: Factor, transposed: bool) -> Node:
+    matrix = conjugate(factor.node) if factor.conj else factor.node
+    return transpose(matrix) if transposed else matrix
+
+
+def _unadjoined(root: Node, node: Solve) -> Iterator[Mutant]:
+    """The same right sides under the adjoint operator: what solving the forward equation again would be."""
+    try:
+        adjoint = adjoint_solve(node)
+        changed = Solve(adjoint.unknowns, adjoint.equations, node.right_sides, node.index)
+        mutated = substitute(root, {node: changed})
+    except (GradwrightError, AssertionError, IndexError):
+        return
+    if changed.shape == node.shape:
+        words = "the forward equation is solved again, where its adjoint is due"
+        yield Mutant(mutated, "missing_transpose", words, 1.0)
+
+
+def _commuting_difference(root: Node, node: Apply) -> Iterator[Mutant]:
+    """The derivative of a function of a matrix as if the direction commuted with it: f′(A) E."""
+    left, direction, right = node.arguments
+    if direction.rank != 2 or left != right:
+        return
+    unit = identity(direction.shape[0])
+    slope = Apply(node.primitive, node.parameters, (left, unit, right), node.index)
+    words = "the cotangent is multiplied by f′ of the matrix, as if the two commuted"
+    for product in (matmul(slope, direction), matmul(direction, slope)):
+        yield Mutant(substitute(root, {node: product}), "swapped_factors", words, 1.0)
