@@ -157,8 +157,8 @@ def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     if on and on != whole.on:
         changed = _with(node, place, Factor(whole, factor.groups))
         yield changed, "wrong_factor", "the diagonal is not halved", 1.0
-    for weights, words in WEIGHTS.items():
-        other = Mask(*map(Fraction, weights), mask.shape)
+    for (low, middle, high), words in WEIGHTS.items():
+        other = Mask(Fraction(low), Fraction(middle), Fraction(high), mask.shape)
         yield _with(node, place, Factor(other, factor.groups)), "wrong_mask", f"the mask keeps {words}", 1.1
 
 
