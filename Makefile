@@ -33,8 +33,8 @@ test-all: lint ## everything: the full matrices of back ends and properties, and
 fuzz: $(INSTALLED) ## the parser and derive on FUZZ random expressions (100,000)
 	@GRADWRIGHT_FUZZ=$(FUZZ) $(PARALLEL) tests/test_fuzz.py
 
-bench: $(INSTALLED) ## the benchmarks, side by side with hand-written code
-	@$(PYTEST) benchmarks --benchmark-only
+bench: $(INSTALLED) ## the benchmarks, side by side with hand-written code; writes docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
 
 docs: $(INSTALLED) ## run every example of the documentation and compare what it prints
 	@$(PYTEST) README.md docs tests/test_documentation.py

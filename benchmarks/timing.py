@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 SHORTEST = 2e-3  # seconds of a turn, at least
+SLOW = 1.0  # seconds of a call from which a contestant has one turn only, if others are much faster
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,10 @@ class Timing:
 
     def ratio(self, name: str, reference: str) -> float:
         """How many times as long as the reference, in the same rounds."""
-        pairs = zip(self.turns[name], self.turns[reference], strict=False)
-        return median(a / b for a, b in pairs)
+        mine, other = self.turns[name], self.turns[reference]
+        if len(mine) < len(other):
+            return median(mine) / median(other)
+        return median(a / b for a, b in zip(mine, other, strict=True))
 
 
 def side_by_side(
@@ -39,17 +42,18 @@ def side_by_side(
     """Run contestants in turns for about the given time.
 
     Args:
-        found: functions without arguments.
+        found: functions without arguments, all of which have run before.
         seconds: the time to spend.
-        fewest: rounds that are run in any case; one that takes longer than the time is run three times.
+        fewest: rounds that are run in any case.
         most: rounds after which to stop.
     """
-    once = {name: _once(run) for name, run in found.items()}
-    repeats = {name: max(1, round(SHORTEST / max(t, 1e-7))) for name, t in once.items()}
-    round_time = sum(max(t, SHORTEST) for t in once.values())
-    rounds = max(3 if round_time > seconds else fewest, min(most, int(seconds / round_time)))
-    turns: dict[str, list[float]] = {name: [] for name in found}
-    names = list(found)
+    once = {name: _turn(run, 1) for name, run in found.items()}
+    slow = {name: (t,) for name, t in once.items() if t > max(SLOW, 3 * min(once.values()))}
+    names = [name for name in found if name not in slow]
+    repeats = {name: max(1, round(SHORTEST / max(once[name], 1e-7))) for name in names}
+    round_time = sum(max(once[name], SHORTEST) for name in names)
+    rounds = max(fewest, min(most, int(seconds / max(round_time, SHORTEST))))
+    turns: dict[str, list[float]] = {name: [] for name in names}
     gc.collect()
     gc.disable()
     try:
@@ -59,14 +63,7 @@ def side_by_side(
                 turns[name].append(_turn(found[name], repeats[name]))
     finally:
         gc.enable()
-    return Timing({name: tuple(values) for name, values in turns.items()})
-
-
-def _once(run: Callable[[], Any]) -> float:
-    """The time of a call after two to warm up."""
-    run()
-    run()
-    return _turn(run, 1)
+    return Timing({name: slow.get(name) or tuple(turns[name]) for name in found})
 
 
 def _turn(run: Callable[[], Any], repeats: int) -> float:

@@ -1,0 +1,89 @@
+"""Peak memory of every contestant, each in a process of its own.
+
+A process makes the inputs, rehearses at a small size so that libraries have loaded what they load once,
+forks, and runs a contestant in the child; what the child's largest resident set exceeds the one it
+was born with is the contestant's. Large blocks come straight from the operating system, so that none
+is reused from before. For JAX the compiler's own account is taken: its runtime does not survive a fork.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.case import Case
+
+MEGABYTE = 2.0**20
+
+
+def peaks(case: Case) -> dict[str, float]:
+    """Megabytes above the inputs, by contestant."""
+    command = [sys.executable, "-m", "benchmarks.memory", case.name]
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measured(case: Case) -> dict[str, float]:
+    """The same, in this process."""
+    from benchmarks.contestants import contestants
+
+    plain = _without_jax(case)
+    for run in contestants(plain, plain.inputs(divide=8)).values():
+        run()
+    found = contestants(plain, plain.inputs())
+    return {name: _in_a_child(run) for name, run in found.items() if name not in SKIPPED.get(case.name, ())}
+
+
+SKIPPED: dict[str, tuple[str, ...]] = {"trace(A x xᵀ), n = 512": ("torch",)}  # half a minute
+
+
+def jax_account(case: Case) -> float:
+    """Megabytes of temporaries and results, by XLA's own account."""
+    from benchmarks.contestants import jax_function
+
+    function, values = jax_function(case, case.inputs())
+    account = function.lower(values).compile().memory_analysis()
+    return (account.temp_size_in_bytes + account.output_size_in_bytes) / MEGABYTE
+
+
+def _without_jax(case: Case) -> Case:
+    import dataclasses
+
+    return dataclasses.replace(case, plain_jax=None)
+
+
+def _in_a_child(run: object) -> float:
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        before = _resident()
+        run()  # type: ignore[operator]
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        os.write(writer, str(max(peak - before, 0)).encode())
+        os._exit(0)
+    os.close(writer)
+    os.wait()
+    with os.fdopen(reader) as stream:
+        return float(stream.read() or "nan") / MEGABYTE
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    from benchmarks import settings
+    from benchmarks.cases import CASES
+
+    settings.prepare()
+    chosen = next(case for case in CASES if case.name == sys.argv[1])
+    sizes = measured(chosen)
+    if chosen.plain_jax is not None:
+        sizes["jax.jit"] = jax_account(chosen)
+    print(json.dumps(sizes))

@@ -1,0 +1,54 @@
+"""The page of the documentation that the benchmarks write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks import settings
+from benchmarks.table import Row, sections, shortfalls
+
+TEMPLATE = """# Benchmarks
+
+Written by `make bench`. {machine}
+
+How it is measured. Every contestant gets the same inputs and one thread on one core. Their results are compared first:
+who returns something else is not timed. Then every round runs each of them once, in an order that
+changes; the first column is the median time of gradwright's emitted PyTorch code, the others say how many times as long
+the contestant takes in the same rounds (above 1: gradwright is faster). A contestant that needs more than a second
+has one turn. *Hand-written* is PyTorch by somebody who knows the tricks: one factorisation for everything, fused
+and in-place operations, nothing materialised that need not be. *torch* is eager autograd for first derivatives
+and `torch.func` for the rest. Peak memory is that of a process of its own, above the inputs, in the order of the
+columns: gradwright / hand-written / torch / jax.jit, the last by XLA's own account.
+
+{sections}
+## Where the goals are not reached
+
+The goals: within 1.1 times the hand-written code; faster than automatic differentiation, twice as fast where a
+factorisation can be shared; Hessians eight times as fast as `torch.func.hessian`; products and Newton steps five times
+as fast; no more memory.
+
+{shortfalls}
+
+## Cost against size
+
+Milliseconds over n, both logarithmic, for gradwright's emitted code, hand-written code and torch.
+
+{plots}
+
+## Start-up and derivation
+
+{startup}
+
+## Not compared
+
+torch.compile is left out unless `python -m benchmarks --compile` is run: it compiles for a minute a case. tensorgrad
+was not run.
+"""
+
+
+def page(rows: Sequence[Row], startup: str, plots: Sequence[str] = ()) -> str:
+    """The page."""
+    return TEMPLATE.format(
+        machine=settings.described(), sections=sections(rows), shortfalls=shortfalls(rows), startup=startup,
+        plots="\n".join(f"![{name}](benchmarks/{name}.svg)" for name in plots),
+    )  # fmt: skip

@@ -1,0 +1,52 @@
+"""The same conditions for everybody: one thread, one core, double precision."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+SINGLE = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "JAX_PLATFORMS": "cpu",
+}
+
+
+def prepare() -> None:
+    """Set the number of threads and the precision; pin the process to one core where the system can.
+
+    The environment has to be set before the libraries are loaded: the process starts itself again.
+    """
+    if any(os.environ.get(name) != value for name, value in SINGLE.items()):
+        os.environ.update(SINGLE)
+        os.execv(sys.executable, [sys.executable, "-m", *_module(), *sys.argv[1:]])
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    import jax
+    import torch
+
+    torch.set_num_threads(1)
+    jax.config.update("jax_enable_x64", True)
+
+
+def _module() -> list[str]:
+    spec = sys.modules["__main__"].__spec__
+    assert spec is not None
+    return [spec.name.removesuffix(".__main__")]
+
+
+def described() -> str:
+    """The machine and the versions, in a sentence."""
+    names = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "torch", "jax"))
+    return f"Python {platform.python_version()}, {names}; {_processor()}, one core, double precision."
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

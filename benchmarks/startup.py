@@ -1,0 +1,63 @@
+"""Start-up: the import, the first derivation from the command line, and derivation against size."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from statistics import median
+
+ROUNDS = 7
+COMMAND = """
+import sys
+from gradwright.app.main import run
+sys.argv = ["gradwright", "derive", "inv(X)"]
+run()
+"""
+
+
+def startup_lines() -> str:
+    """The measurements, as a table."""
+    numpy, package, command = _medians(["import numpy", "import gradwright", COMMAND])
+    lines = [
+        "| | seconds | goal |",
+        "|---|---:|---:|",
+        f"| `import numpy` | {numpy:.3f} | |",
+        f"| `import gradwright`, over NumPy's | {package - numpy:.3f} | 0.030 |",
+        f'| `gradwright derive "inv(X)"`, over NumPy\'s import | {command - numpy:.3f} | 0.300 |',
+    ]
+    return "\n".join([*lines, "", _growth()])
+
+
+def _medians(codes: Sequence[str]) -> list[float]:
+    """The median time of an interpreter that runs each code, in turns."""
+    rounds = [[_seconds(code) for code in codes] for _ in range(ROUNDS + 1)][1:]
+    return [median(column) for column in zip(*rounds, strict=True)]
+
+
+def _seconds(code: str) -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    return time.perf_counter() - start
+
+
+def _growth() -> str:
+    """Derivation against the size of the expression: a chain of layers, longer and longer."""
+    lines = ["| layers of `tanh(W @ …)` | nodes of the gradient | milliseconds to derive |", "|---:|---:|---:|"]
+    for depth in (4, 8, 16, 32, 64):
+        nodes, seconds = _derived(depth)
+        lines.append(f"| {depth} | {nodes} | {1e3 * seconds:.0f} |")
+    return "\n".join(lines)
+
+
+def _derived(depth: int) -> tuple[int, float]:
+    import gradwright as gw
+    from gradwright.core.walks import postorder
+
+    text = "x"
+    for _ in range(depth):
+        text = f"tanh(W @ {text})"
+    start = time.perf_counter()
+    gradient = gw.derive(gw.parse(f"sum({text})", W="n n", x="n"), wrt="W").gradient
+    return sum(1 for _ in postorder(gradient.node)), time.perf_counter() - start
