@@ -194,7 +194,7 @@ class Derivation:
         """The text of a module with the function and its derivatives.
 
         Args:
-            target: the library, `torch`.
+            target: the library: `torch`, or `numpy` or `jax` for plain functions.
 
         Raises:
             EmissionError: the function cannot be written in that library.
@@ -213,7 +213,8 @@ class Derivation:
         """The function of the module that `source` writes, live.
 
         It takes the inputs by position, in the declared order, or by keyword; is differentiable in all of
-        them; and takes batch axes before the declared ones.
+        them; and takes batch axes before the declared ones. For `numpy` and `jax` it is the plain function
+        `value`, which has the others of its module, such as `gradient`, as attributes.
         """
         from gradwright.api import emission
 

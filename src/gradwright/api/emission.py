@@ -13,8 +13,16 @@ if TYPE_CHECKING:
     from gradwright.back.torch import Asked
 
 
+PLAIN = ("numpy", "jax")
+
+
 def source(derivation: Derivation, target: str) -> str:
     """The text of a module."""
+    if target in PLAIN:
+        from gradwright.api.compiled import library_of
+        from gradwright.api.plain_modules import plain_source
+
+        return plain_source(derivation, library_of(target))
     from gradwright.back.torch import module_text
 
     _require_torch(target)
@@ -33,6 +41,11 @@ def tests(derivation: Derivation, target: str, module: str) -> str:
 
 def function(derivation: Derivation, target: str) -> Callable[..., Any]:
     """The function of the module, live: the same one whenever the same is asked."""
+    if target in PLAIN:
+        from gradwright.api.compiled import library_of
+        from gradwright.api.plain_modules import plain_function
+
+        return plain_function(derivation, library_of(target))
     _require_torch(target)
     return _live(_asked(derivation))
 
@@ -57,4 +70,4 @@ def _asked(derivation: Derivation) -> Asked:
 
 def _require_torch(target: str) -> None:
     if target != "torch":
-        raise EmissionError(f"there is no target '{target}'; there is torch")
+        raise EmissionError(f"there is no target '{target}'; there is torch, and numpy and jax for source and function")

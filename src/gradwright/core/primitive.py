@@ -98,7 +98,8 @@ class Primitive:
         size_orders: pairs of dimension names, the first of which has to be the larger one.
         argument_facts: facts that an undeclared argument is taken to have, by position.
         numpy, torch, jax: the function in each library: a dotted name, an expression with `{0}`, `{1}`, …
-            for the arguments, or (numpy only) a callable, which takes the parameters last.
+            for the arguments, the text of a function (`def …`), or (numpy only) a callable, which
+            takes the parameters last.
         operator: how an application is written with Python's operators, from the parameters; `{sqrt}`
             stands for the library's square root.
         notation: how it is written.

@@ -27,6 +27,23 @@ def adjugate_matrix(X: np.ndarray) -> np.ndarray:
     )
 
 
+LOGDET_IN_JAX = '''
+def logdet(X):
+    """The logarithm of a positive determinant; NaN for a negative one."""
+    sign, logabs = jnp.linalg.slogdet(X)
+    return jnp.log(sign) + logabs
+'''
+
+ADJUGATE_IN_JAX = '''
+def adjugate(X):
+    """The transposed matrix of cofactors, from the singular values; X may be singular."""
+    U, s, Vh = jnp.linalg.svd(X)
+    diagonal = jnp.eye(s.shape[-1], dtype=bool)
+    others = jnp.where(diagonal, 1, s[..., None, :]).prod(-1)
+    phase = jnp.linalg.det(U) * jnp.linalg.det(Vh)
+    return (Vh.conj().mT * (phase[..., None] * others)[..., None, :]) @ U.conj().mT
+'''
+
 det = Primitive(
     name="det",
     signature="X: ... n n -> y: ...",
@@ -53,6 +70,7 @@ logdet = Primitive(
     conditions=("det({X}) > 0",),
     numpy=log_determinant,
     torch="torch.logdet",
+    jax=LOGDET_IN_JAX,
     notation=Notation(name="logdet", text="log det {X}", latex=r"\log\det {X}"),
     samples=(Sample("X: n n spd"),),
     source="Magnus & Neudecker, Matrix Differential Calculus (3rd ed.), 8.4",
@@ -81,6 +99,7 @@ adjugate = Primitive(
     conditions=("{X} is invertible",),
     preserves=("symmetric", "hermitian", "lower", "upper", "diagonal"),
     numpy=adjugate_matrix,
+    jax=ADJUGATE_IN_JAX,
     notation=Notation(name="adj"),
     samples=(Sample("X: n n"),),
 )

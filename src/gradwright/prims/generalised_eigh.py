@@ -14,6 +14,16 @@ def generalised_eigen(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndar
     return generalised(A, B)
 
 
+IN_JAX = '''
+def generalised_eigh(A, B):
+    """A V = B V Λ with Vᴴ B V = I, by the Cholesky factor of B."""
+    L = jnp.linalg.cholesky(B)
+    left = jax.scipy.linalg.solve_triangular(L, A, lower=True)
+    inner = jax.scipy.linalg.solve_triangular(L, left.conj().mT, lower=True)
+    eigenvalues, vectors = jnp.linalg.eigh(inner)
+    return eigenvalues, jax.scipy.linalg.solve_triangular(L.conj().mT, vectors, lower=False)
+'''
+
 generalised_eigh = Primitive(
     name="eigh",
     signature=("A: n n hermitian, B: n n spd -> eigenvalues: n real, eigenvectors: n n invertible"),
@@ -27,6 +37,7 @@ generalised_eigh = Primitive(
     argument_facts=("symmetric", "spd"),
     field=("real", "same"),
     numpy=generalised_eigen,
+    jax=IN_JAX,
     notation=Notation(name="eigh"),
     samples=(Sample("A: n n symmetric, B: n n spd"),),
 )

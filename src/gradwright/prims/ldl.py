@@ -15,6 +15,18 @@ def ldl_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return L, np.real(np.eye(A.shape[-1]) * U).astype(U.dtype)
 
 
+IN_JAX = '''
+def ldl(A):
+    """A = L D Lᴴ without pivoting, D a diagonal matrix."""
+    n = A.shape[-1]
+    L, U = jnp.eye(n, dtype=A.dtype), A
+    for k in range(n - 1):
+        multipliers = U[k + 1 :, k] / U[k, k]
+        L = L.at[k + 1 :, k].set(multipliers)
+        U = U.at[k + 1 :].add(-jnp.outer(multipliers, U[k]))
+    return L, jnp.diag(U.diagonal().real).astype(U.dtype)
+'''
+
 ldl = Primitive(
     name="ldl",
     signature="A: n n hermitian -> L: n n unit_lower, D: n n diagonal invertible",
@@ -23,6 +35,7 @@ ldl = Primitive(
     conditions=("every leading minor of {A} is invertible",),
     argument_facts=("symmetric",),
     numpy=ldl_factors,
+    jax=IN_JAX,
     notation=Notation(name="ldl"),
     samples=(Sample("A: n n spd"),),
 )

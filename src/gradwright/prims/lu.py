@@ -25,6 +25,18 @@ def lu_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return L, U
 
 
+IN_JAX = '''
+def lu(A):
+    """A = L U by Gaussian elimination without pivoting."""
+    n = A.shape[-1]
+    L, U = jnp.eye(n, dtype=A.dtype), A
+    for k in range(n - 1):
+        multipliers = U[k + 1 :, k] / U[k, k]
+        L = L.at[k + 1 :, k].set(multipliers)
+        U = U.at[k + 1 :].add(-jnp.outer(multipliers, U[k]))
+    return L, jnp.triu(U)
+'''
+
 lu = Primitive(
     name="lu",
     signature="A: n n -> L: n n unit_lower, U: n n upper invertible",
@@ -32,6 +44,7 @@ lu = Primitive(
     identity=("L @ U = A",),
     conditions=("every leading minor of {A} is invertible",),
     numpy=lu_factors,
+    jax=IN_JAX,
     notation=Notation(name="lu"),
     samples=(Sample("A: n n"),),
 )

@@ -20,6 +20,13 @@ def polar_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return U @ adjoint, (V * S[..., None, :]) @ adjoint
 
 
+IN_JAX = '''
+def polar(A):
+    """A = U P with orthonormal columns in U and P positive semidefinite."""
+    U, S, Vh = jnp.linalg.svd(A, full_matrices=False)
+    return U @ Vh, (Vh.conj().mT * S[..., None, :]) @ Vh
+'''
+
 polar = Primitive(
     name="polar",
     signature="A: n m -> U: n m stiefel, P: m m hermitian invertible",
@@ -28,6 +35,7 @@ polar = Primitive(
     conditions=("{A} has full column rank",),
     fact_rule=lambda index, parameters, facts: {"psd"} if index == 1 else set(),
     numpy=polar_factors,
+    jax=IN_JAX,
     notation=Notation(name="polar"),
     samples=(Sample("A: n m"), Sample("A: n n")),
 )

@@ -20,6 +20,13 @@ def thin_svd(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return U, S, np.conj(np.swapaxes(Vh, -1, -2))
 
 
+IN_JAX = '''
+def thin_svd(A):
+    """A = U diag(S) Vᴴ, thin; V itself."""
+    U, S, Vh = jnp.linalg.svd(A, full_matrices=False)
+    return U, S, Vh.conj().mT
+'''
+
 thin = Primitive(
     name="svd",
     signature=("A: n m -> U: n min(n,m) stiefel, S: min(n,m) real, V: m min(n,m) stiefel"),
@@ -30,6 +37,7 @@ thin = Primitive(
     field=("same", "real", "same"),
     fact_rule=lambda index, parameters, facts: {"nonnegative"} if index == 1 else set(),
     numpy=thin_svd,
+    jax=IN_JAX,
     notation=Notation(name="svd"),
     samples=(Sample("A: n m"), Sample("A: m n"), Sample("A: n n")),
     source="the definition; the result is Townsend 2016, Differentiating the singular value decomposition",

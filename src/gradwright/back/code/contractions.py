@@ -121,11 +121,8 @@ class _Writing:
         return self._scaled(value, [self._filled(value)])
 
     def _filled(self, value: Fraction) -> Code:
-        shape = ", ".join(self.lowering.size_texts(self._shape()))
-        library, like = self.lowering.library, self.lowering.like()
-        kind = "ones" if value else "zeros"
-        template: str = getattr(library, kind if like else f"bare_{kind}")
-        return Code(template.format(shape=shape, like=like))
+        sizes = self.lowering.size_texts(self._shape())
+        return Code(self.lowering.library.filled("ones" if value else "zeros", sizes, self.lowering.like()))
 
     def _scaled(self, value: Fraction, codes: list[Code]) -> Code:
         return codes[0] if value in (0, 1) else multiple(value, codes)
@@ -419,9 +416,8 @@ class _Writing:
         """A mask as an array."""
         mask = factor.node
         assert isinstance(mask, Mask)
-        library, like = self.lowering.library, self.lowering.like()
-        template = library.ones if like else library.bare_ones
-        ones = Code(template.format(shape=", ".join(self.lowering.size_texts(mask.shape)), like=like))
+        sizes = self.lowering.size_texts(mask.shape)
+        ones = Code(self.lowering.library.filled("ones", sizes, self.lowering.like()))
         code = self.writer.triangle(ones, mask.weights, [number(w).text for w in mask.weights])
         return self._split_term(Term(factor.labels, code), factor)
 
@@ -634,9 +630,8 @@ class _Writing:
         if list(carried) == list(flat):
             return code if not code.number or not flat else self._broadcast(self.lowering.as_array(code), flat)
         if code.number:
-            shape = ", ".join(self.lowering.size_texts(self.dims[x] for x in flat))
-            library, like = self.lowering.library, self.lowering.like()
-            ones = Code((library.ones if like else library.bare_ones).format(shape=shape, like=like))
+            sizes = self.lowering.size_texts(self.dims[x] for x in flat)
+            ones = Code(self.lowering.library.filled("ones", sizes, self.lowering.like()))
             return ones if code.text == "1" else product_of([code, ones])
         return self._broadcast(self.writer.aligned(code, carried, flat), flat)
 
@@ -645,12 +640,10 @@ class _Writing:
         library = self.lowering.library
         if self.writer.batched:
             # −1 leaves an axis as it is, but new leading axes cannot be counted: multiply by ones instead.
-            like = self.lowering.like()
-            ones = Code((library.ones if like else library.bare_ones).format(shape=", ".join(sizes), like=like))
+            ones = Code(library.filled("ones", sizes, self.lowering.like()))
             return product_of([code, ones])
-        return Code(
-            library.broadcast.format(x=code.atom if library.name == "torch" else code.text, shape=", ".join(sizes))
-        )
+        array = code.atom if library.broadcast.startswith("{x}") else code.text
+        return Code(library.broadcast.format(x=array, shape=library.shape(sizes)))
 
     def _place(self, code: Code, flat: Sequence[int]) -> Code:
         """Parts put into their places in a larger tensor, zeros elsewhere."""

@@ -7,7 +7,7 @@ broadcasting, `.sum`, `.reshape`) is written by `operations`. A template names i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradwright.core.primitive import Implementation, Primitive
@@ -32,6 +32,7 @@ class Library:
         einsum, trace, tril, triu, cumsum, flip, concatenate, pad, broadcast, sum: of arrays.
         triangle: the rows and columns of the entries above the diagonal, row by row.
         complex_of: a real array made complex, where products want arguments of one type; else empty.
+        shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
         helpers: functions of several lines that emitted code may call.
     """
 
@@ -68,7 +69,20 @@ class Library:
     triangle: str
     imaginary_unit: str
     complex_of: str
+    shapes_are_tuples: bool
     helpers: Mapping[str, str]
+
+    def shape(self, sizes: Sequence[str]) -> str:
+        """A shape as an argument."""
+        if len(sizes) == 1:
+            return sizes[0]
+        listed = ", ".join(sizes)
+        return f"({listed})" if self.shapes_are_tuples or not sizes else listed
+
+    def filled(self, value: str, sizes: Sequence[str], like: str | None) -> str:
+        """A tensor of `zeros` or `ones`, of the type of an array if there is one to be like."""
+        templates = {"zeros": (self.zeros, self.bare_zeros), "ones": (self.ones, self.bare_ones)}
+        return templates[value][like is None].format(shape=self.shape(sizes), like=like)
 
     def shortened(self, template: str) -> str:
         """A template with dotted prefixes replaced by the aliases of the code."""

@@ -7,6 +7,7 @@ grown long becomes a variable; the rest is written where it is used. How a produ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gradwright.back.code.contractions import is_view, spread_axes, write_contraction
@@ -84,6 +85,7 @@ class Lowering:
         self.sizes = Sizes(self.leaves, self.names)
         self.statements: list[Statement] = []
         self.foreign: dict[tuple[str, tuple[Parameter, ...]], Foreign] = {}
+        self._defined: dict[str, str] = {}
         self.uses: dict[Node, int] = {}
         self.depths: dict[Node, int] = {}
         self._varying: dict[Node, bool] = dict.fromkeys(self.values, True)
@@ -158,6 +160,7 @@ class Lowering:
         for leaf, text in self.leaves.items():
             behind = f"[:-{leaf.rank}]" if leaf.rank else ""
             shape = ", ".join([f"*{text}.shape{behind}", *self.size_texts(node.shape)])
+            shape = f"({shape},)" if self.library.shapes_are_tuples else shape
             return Code(self.library.broadcast.format(x=code.atom, shape=shape))
         return code
 
@@ -321,6 +324,8 @@ class Lowering:
         template = self.library.implementation(primitive)
         if not isinstance(template, str):
             return self._foreign_call(node, arguments)
+        if template.lstrip().startswith("def "):
+            return self._defined_call(template.strip(), arguments)
         return fill(self.library.shortened(call_template(template, len(arguments))), arguments)
 
     def _with_module(self, template: str, arguments: Sequence[Code]) -> str:
@@ -328,6 +333,16 @@ class Lowering:
             return template.replace("{sqrt}({0})", "{0} ** 0.5")
         root = {"numpy": "np.sqrt", "torch": "torch.sqrt", "jax": "jnp.sqrt"}[self.library.name]
         return template.replace("{sqrt}", root)
+
+    def _defined_call(self, text: str, arguments: Sequence[Code]) -> Code:
+        """A call of a function whose text the record gives."""
+        own = text[len("def ") :].partition("(")[0]
+        name = next((known for known, found in self._defined.items() if found == text), None)
+        if name is None:
+            name = self.names.fresh(own)
+            self._defined[name] = text
+            self.writer.helpers[name] = re.sub(rf"\b{own}\(", f"{name}(", text)
+        return Code(f"{name}({', '.join(code.text for code in arguments)})")
 
     def _foreign_call(self, node: Apply, arguments: Sequence[Code]) -> Code:
         key = (node.primitive.token, node.parameters)

@@ -56,5 +56,6 @@ TORCH = Library(
     triangle="torch.triu_indices({n}, {n})",
     imaginary_unit="1j",
     complex_of="{x} + 0j",
+    shapes_are_tuples=False,
     helpers={"weighted": _WEIGHTED, "from_triangle": _FROM_TRIANGLE, "to_triangle": _TO_TRIANGLE},
 )

@@ -14,11 +14,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gradwright.back.code import Foreign
+from gradwright.back.code.numpy_source import is_import
 from gradwright.back.render import unicode_of
 from gradwright.back.torch.autograd import FIRST_ORDER, class_lines, indented
 from gradwright.back.torch.checks import CHECK_TYPES, broadcast_lines, shape_checks, structure_lines
 from gradwright.back.torch.field import rules_for_both_fields
-from gradwright.back.torch.kernels import is_import, kernel_text
+from gradwright.back.torch.kernels import kernel_text
 from gradwright.back.torch.programs import Programs, write_programs
 from gradwright.back.torch.registry import Functions, Key, class_name, kernel_name, key_of
 from gradwright.back.torch.rules import Rules, derive_rules, unused

@@ -1,0 +1,177 @@
+"""Modules of plain functions for NumPy and JAX: a value and its derivatives, each a function that stands alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gradwright.back.code.library import Library
+from gradwright.back.code.lower import Leaf, lower
+from gradwright.back.code.numpy_source import is_import, numpy_function
+from gradwright.back.code.program import Foreign, Program
+from gradwright.core.declarations import declared_facts
+from gradwright.core.nodes import Node, Symbol
+from gradwright.core.primitive import shape_text
+from gradwright.core.walks import free_leaves
+from gradwright.errors import EmissionError
+from gradwright.optimise import optimise
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A function of a module.
+
+    Attributes:
+        name: what it is called.
+        told: what its docstring says.
+        inputs: what it takes, in order.
+        results: what it returns, by name.
+    """
+
+    name: str
+    told: str
+    inputs: tuple[Leaf, ...]
+    results: Mapping[str, Node]
+
+
+def plain_module(functions: Sequence[Plain], library: Library, docstring: str, pullback: Plain | None = None) -> str:
+    """The text of a module.
+
+    Args:
+        functions: in the order in which they stand; the first is the value.
+        library: NumPy or JAX.
+        docstring: the module's.
+        pullback: for JAX, the vector-Jacobian products in all inputs; it becomes the derivative of the value
+            if the value calls what JAX cannot differentiate.
+
+    Raises:
+        EmissionError: a part cannot be written in this library.
+    """
+    names = tuple(f.name for f in functions)
+    programs = [lowered(f, library, names) for f in functions]
+    custom = pullback is not None and library.name == "jax" and bool(programs[0].foreign)
+    if custom and pullback is not None:
+        functions, programs = [*functions, pullback], [*programs, lowered(pullback, library, names)]
+    helpers = {text.strip("\n"): None for p in programs for text in p.helpers.values()}
+    foreign = {f.name: f for p in programs for f in p.foreign}
+    pasted = list(dict.fromkeys(text for f in foreign.values() for text in _foreign_texts(f, library)))
+    texts = [*(t for t in pasted if not is_import(t)), *helpers]
+    texts += ["\n".join(_function(f, p)) for f, p in zip(functions, programs, strict=True)]
+    if custom:
+        texts.append(_as_derivative(functions[0], functions[-1]))
+    body = "\n\n\n".join(texts)
+    imports = {*library.import_lines(body), *filter(is_import, pasted)}
+    imports |= {"from collections.abc import Callable"} if "Callable[" in body else set()
+    head = f'"""{_escaped(docstring.strip())}\n"""\n\n' + "\n".join(_in_groups(imports))
+    return f"{head.rstrip()}\n\n\n{body}\n"
+
+
+def lowered(function: Plain, library: Library, names: Sequence[str]) -> Program:
+    """The code of a function; an input that it does not need is one all the same."""
+    return lower(optimise(function.results), library, inputs=function.inputs, names=names)
+
+
+def _function(function: Plain, program: Program) -> Iterator[str]:
+    yield f"def {function.name}({', '.join(program.parameters.values())}):"
+    yield f'    """{_escaped(function.told)}'
+    yield ""
+    yield "    Args:"
+    for leaf in function.inputs:
+        words = [shape_text(leaf.shape), *declared_facts(leaf.facts)]
+        yield f"        {program.parameters[leaf.name]}: {', '.join(words)}"
+    yield '    """'
+    yield from (f"    {line}" for line in program.body())
+
+
+def _foreign_texts(foreign: Foreign, library: Library) -> list[str]:
+    implementation = foreign.primitive.numpy
+    if implementation is None:
+        raise EmissionError(f"{foreign.primitive.name} has no implementation")
+    texts, called = numpy_function(foreign.primitive, implementation)
+    constants = "".join(f", {parameter!r}" for parameter in foreign.parameters)
+    arguments = ", ".join(d.name for d in foreign.primitive.inputs)
+    on_host = f"def _{foreign.name}_on_host({arguments}):\n    return {called}({arguments}{constants})"
+    if library.name == "numpy":
+        if called == foreign.name:
+            return texts
+        return [*texts, f"def {foreign.name}({arguments}):\n    return {called}({arguments}{constants})"]
+    return ["import jax", "import jax.numpy as jnp", "import numpy as np", *texts, on_host, _callback(foreign)]
+
+
+def _callback(foreign: Foreign) -> str:
+    """A function of JAX arrays that calls one of NumPy arrays, also under `jit` and `vmap`."""
+    primitive = foreign.primitive
+    arguments = ", ".join(d.name for d in primitive.inputs)
+    sizes = {dim.name: f"{d.name}.shape[{axis - len(d.shape)}]" for d in primitive.inputs
+             for axis, dim in enumerate(d.shape) if dim.name}  # fmt: skip
+    kinds = [primitive.field] * len(primitive.outputs) if isinstance(primitive.field, str) else primitive.field
+    types = {"same": "kind", "real": "jnp.finfo(kind).dtype", "complex": "jnp.result_type(kind, jnp.complex64)"}
+    shapes: list[str] = []
+    for declared, kind in zip(primitive.outputs, kinds, strict=True):
+        axes = [sizes.get(dim.name or "", str(dim)) for dim in declared.shape]
+        shape = f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
+        shapes.append(f"jax.ShapeDtypeStruct({shape}, {types[kind]})")
+    single = len(shapes) == 1
+    computed = f"_{foreign.name}_on_host(*map(np.asarray, arrays))"
+    lines = [
+        f"def {foreign.name}({arguments}):",
+        f'    """{primitive.summary[:1].upper()}{_escaped(primitive.summary[1:])}, computed by SciPy or NumPy."""',
+        f"    kind = jnp.result_type({arguments})",
+        f"    shapes = {shapes[0] if single else f'({chr(44).join(shapes)})'}",
+        "",
+        "    def compute(*arrays):",
+        f"        return jax.tree.map(lambda x, s: np.asarray(x, s.dtype), {computed}, shapes)",
+        "",
+        f'    return jax.pure_callback(compute, shapes, {arguments}, vmap_method="sequential")',
+    ]
+    return "\n".join(lines)
+
+
+def _as_derivative(value: Plain, pullback: Plain) -> str:
+    """The value with the pullback as its derivative; JAX's cotangents are conjugates of those written here."""
+    single = len(value.results) == 1
+    several = f"({', '.join('G_' + str(k) for k in range(len(value.results)))},)"
+    unpack = [] if single else [f"    {several} = G"]
+    cotangents = "jnp.conj(G)" if single else ", ".join(f"jnp.conj(G_{k})" for k in range(len(value.results)))
+    lines = [
+        f"{value.name} = jax.custom_vjp({value.name})",
+        "",
+        "",
+        "def _forward(*inputs):",
+        f"    return {value.name}(*inputs), inputs",
+        "",
+        "",
+        "def _backward(inputs, G):",
+        *unpack,
+        f"    found = {pullback.name}(*inputs, {cotangents})",
+        "    found = found if isinstance(found, tuple) else (found,)",
+        "    return tuple(jnp.conj(slope).astype(x.dtype) for slope, x in zip(found, inputs))",
+        "",
+        "",
+        f"{value.name}.defvjp(_forward, _backward)",
+    ]
+    return "\n".join(lines)
+
+
+def _in_groups(imports: set[str]) -> Iterator[str]:
+    """The standard library's imports, an empty line, and the others."""
+    standard = sorted(line for line in imports if line.split()[1].split(".")[0] in sys.stdlib_module_names)
+    yield from standard
+    if standard:
+        yield ""
+    yield from sorted(imports.difference(standard))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+
+
+def inputs_of(nodes: Sequence[Node], declared: Sequence[Symbol]) -> tuple[Leaf, ...]:
+    """All declared variables, and then whatever else occurs."""
+    found: dict[str, Leaf] = {s.name: s for s in declared}
+    for node in nodes:
+        for leaf in free_leaves(node):
+            if isinstance(leaf, Leaf):
+                found.setdefault(leaf.name, leaf)
+    return tuple(found.values())

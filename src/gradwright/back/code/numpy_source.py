@@ -1,0 +1,57 @@
+"""The NumPy implementation of a primitive as text for an emitted module."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+from gradwright.core.primitive import Primitive
+from gradwright.errors import EmissionError
+
+
+def numpy_function(primitive: Primitive, implementation: str | Callable[..., Any]) -> tuple[list[str], str]:
+    """The texts that a NumPy implementation needs, imports among them, and the expression that calls it.
+
+    Raises:
+        EmissionError: the implementation is an object that only this process has.
+    """
+    if isinstance(implementation, str):
+        root = implementation.rpartition(".")[0]
+        if "{" in implementation or not root:
+            raise EmissionError(f"{primitive.name} cannot be written as a function of NumPy arrays")
+        return [f"import {root}"] if root != "numpy" else [], implementation
+    if not getattr(implementation, "__module__", "").startswith("gradwright.prims"):
+        raise EmissionError(
+            f"the forward function of {primitive.name} is a Python object, which no file can contain: give forward= "
+            f'a dotted name such as "scipy.linalg.sqrtm" to write a module, or use function(…) in this process'
+        )
+    return list(dict.fromkeys(_pasted(implementation))), implementation.__name__
+
+
+def _pasted(function: Any) -> Iterator[str]:
+    """The source of a function and of everything in its module that it uses, dependencies first."""
+    code = function.__code__
+    for name in code.co_names:
+        value = function.__globals__.get(name)
+        if isinstance(value, FunctionType) and value.__module__.startswith("gradwright."):
+            yield from _pasted(value)
+        elif isinstance(value, ModuleType) and value.__name__ != "numpy":
+            yield f"import {value.__name__}"
+        elif isinstance(value, int | float):
+            yield f"{name} = {value!r}"
+    yield _plain_source(function)
+
+
+def _plain_source(function: Any) -> str:
+    """A function's text without annotations that need further imports."""
+    text = inspect.getsource(function).strip("\n")
+    text = text.replace("ConditionError(", "ValueError(")
+    return re.sub(r"\bMatrix\b", "np.ndarray", text)
+
+
+def is_import(text: str) -> bool:
+    """Whether a text is an import, which belongs to the head of the module."""
+    return text.startswith("import ")
