@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from gradwright.core.signature import Signature, symbol_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.conditions import conditions_of
 from gradwright.errors import ConditionError, EvaluationError
+from gradwright.simplify.pipeline import simplify
 
 
 def evaluate_expression(
@@ -31,6 +33,7 @@ def evaluate_expression(
         optional: a direction or cotangent that may be given though the node no longer contains it.
     """
     leaves = {**{leaf.name: leaf for leaf in optional}, **named_leaves(node, signature)}
+    node = _evaluated_form(node)
     arrays = {name: as_array(name, value) for name, value in inputs.items()}
     check_names(leaves, arrays, node)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
@@ -41,6 +44,12 @@ def evaluate_expression(
         result = evaluate(node, values, sizes, systems=SystemSolver())
     require_finite(result, node, arrays)
     return like_inputs(_in_kind(result, kinds), list(inputs.values()))
+
+
+@lru_cache(maxsize=512)
+def _evaluated_form(node: Node) -> Node:
+    """The expression in the form that does not overflow."""
+    return simplify(node)
 
 
 def require_finite(result: np.ndarray, node: Node, inputs: Mapping[str, np.ndarray]) -> None:

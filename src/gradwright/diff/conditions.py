@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Hashable
 from fractions import Fraction
 
-from gradwright.core.canonical import as_product
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Solve, Symbol
 from gradwright.core.primitive import Primitive
@@ -160,17 +159,15 @@ def notes_of(root: Node) -> tuple[str, ...]:
 
 
 def _hint(node: Apply) -> str:
-    """Where an elementwise function of a square matrix, or of a multiple of it, looks like one of the matrix."""
-    argument = as_product(node.arguments[0])
-    matrices = [f.node for f in argument.factors if f.node.rank]
-    square = node.rank == 2 and node.shape[0] == node.shape[1]
-    if not square or len(matrices) != 1 or not isinstance(matrices[0], Symbol):
+    """Where an elementwise function of a square matrix looks like one of the matrix."""
+    argument = node.arguments[0]
+    if not isinstance(argument, Symbol) or argument.rank != 2 or argument.shape[0] != argument.shape[1]:
         return ""
     names = _power_names(node) if node.primitive is power else _MATRIX_FUNCTIONS.get(node.primitive.name)
     if names is None:
         return ""
     written, meant = names
-    words = f"{written} of the square matrix {matrices[0].name} is taken entry by entry"
+    words = f"{written} of the square matrix {argument.name} is taken entry by entry"
     return f"{words}; the function of the matrix is {meant}"
 
 

@@ -1,25 +1,38 @@
 """Forms that do not overflow: found in the expression, whoever wrote it.
 
 log(1 + eˣ) = softplus(x)     1 / (1 + eˣ) = σ(−x)     eˣ / (1 + eˣ) = σ(x)
-log Σ eˣ = logsumexp(x)       eˣ / Σ eˣ = softmax(x)   log softmax(x) = log_softmax(x)
-log det(X) = logdet(X)        log(1 + x) = log1p(x)    eˣ − 1 = expm1(x)
+log Σ w eˣ = logsumexp(x + log w)   eˣ / Σ eˣ = softmax(x)   log softmax(x) = log_softmax(x)
+log det(X) = logdet(X)        log|det(X)| = slogdet(X).logabsdet     log(1 + x) = log1p(x)
+
+Sums of exponentials entry by entry are in `simplify.exponentials`.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.core.build import ones, permute
+from gradwright.core.build import ones
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, scale
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.contraction import contract, scale, simple
+from gradwright.core.inference import is_positive
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
 from gradwright.core.primitive import Primitive
-from gradwright.core.sums import add
-from gradwright.prims.determinant import det, logdet
+from gradwright.core.sums import add, scaled
+from gradwright.prims.determinant import det, logdet, slogdet
 from gradwright.prims.exponential import exp, log, log1p
-from gradwright.prims.power import power
+from gradwright.prims.piecewise import absolute
+from gradwright.prims.power import power, raise_to
 from gradwright.prims.sigmoid import sigmoid, softplus
 from gradwright.prims.softmax import along_axis, log_softmax, logsumexp, softmax
+from gradwright.simplify.exponentials import (
+    exponential_of,
+    fold_complements,
+    is_of,
+    log_of_exponentials,
+    log_of_number,
+    merge_exponentials,
+    power_of_exponentials,
+)
 
 
 def stabilise(node: Node) -> Node:
@@ -28,8 +41,9 @@ def stabilise(node: Node) -> Node:
         rewrite = _OF_PRIMITIVE.get(node.primitive.name)
         return rewrite(node) if rewrite is not None else node
     if isinstance(node, Contract):
-        return _quotient(node)
-    return node
+        merged = merge_exponentials(node)
+        return _quotient(merged) if isinstance(merged, Contract) else merged
+    return fold_complements(node) if isinstance(node, Add) else node
 
 
 def _is(node: Node, primitive: Primitive) -> bool:
@@ -43,48 +57,99 @@ def _argument(node: Node) -> Node:
 
 def _logarithm(node: Apply) -> Node:
     inner = node.arguments[0]
-    if _is(inner, det):
-        return Apply(logdet, (), inner.arguments if isinstance(inner, Apply) else ())
-    if _is(inner, exp) and inner.real:
-        return _argument(inner)
-    if _is(inner, sigmoid):
-        return scale(-1, Apply(softplus, (), (scale(-1, _argument(inner)),)))
-    if _is(inner, softmax):
-        return Apply(log_softmax, (), (_argument(inner),))
+    if isinstance(inner, Apply):
+        known = _log_of_function(inner)
+        return node if known is None else known
+    found = log_of_exponentials(inner)
+    if found is not None:
+        return found
     rest = _minus_one(inner)
     if rest is not None:
         return _log1p(Apply(log1p, (), (rest,)))
-    exponent, axis = _sum_of_exponentials(inner)
-    if exponent is not None:
-        order = [place for place in range(exponent.rank) if place != axis] + [axis]
-        return Apply(logsumexp, (), (permute(exponent, order),))
-    return node
+    if isinstance(inner, Contract):
+        found = _log_of_product(inner)
+    return node if found is None else found
+
+
+def _log_of_function(inner: Apply) -> Node | None:
+    """The logarithm of an application."""
+    argument = inner.arguments[0]
+    if _is(inner, det):
+        return Apply(logdet, (), inner.arguments)
+    if _is(inner, absolute) and _is(argument, det) and argument.real:
+        return Apply(slogdet, (), (_argument(argument),), 1)
+    if is_of(inner, exp):
+        return argument
+    if _is(inner, sigmoid):
+        return scale(-1, Apply(softplus, (), (scaled(-1, argument),)))
+    if _is(inner, softmax):
+        return Apply(log_softmax, (), (argument,))
+    if _is(inner, power) and is_positive(argument):
+        exponent = inner.parameters[0]
+        assert isinstance(exponent, Fraction)
+        return scale(exponent, _log_of(argument))
+    return log_of_exponentials(inner)
+
+
+def _log_of(node: Node) -> Node:
+    return _logarithm(Apply(log, (), (node,)))
+
+
+def _log_of_product(inner: Contract) -> Node | None:
+    """`log Σ w eˣ = logsumexp(x + log w)`, and without a sum the sum of the logarithms.
+
+    It holds for positive factors, and is worth writing where one of them is an exponential or the like.
+    """
+    groups = (*inner.output, *(group for f in inner.factors for group in f.groups))
+    proper = all(len(group) == 1 for group in groups) and all(
+        len(set(f.labels)) == len(f.labels) for f in inner.factors
+    )
+    output = [group[0] for group in inner.output if group]
+    if not proper or len(set(output)) != len(output) or inner.coefficient <= 0:
+        return None
+    if not all(f.node.real and is_positive(f.node) for f in inner.factors):
+        return None
+    if not any(_is(_base(f.node), p) for f in inner.factors for p in (exp, sigmoid, softmax)):
+        return None
+    summed = tuple(label for label in range(len(inner.dims)) if label not in output)
+    inside = [f for f in inner.factors if set(f.labels) & set(summed)]
+    logs = [_placed_log(f, inner.output, inner) for f in inner.factors if f not in inside]
+    if inside:
+        kept = tuple(label for label in output if any(label in f.labels for f in inside))
+        total = add(_placed_log(f, simple((*kept, *summed)), inner) for f in inside)
+        grouped = _placed(Factor(total, simple((*kept, *summed))), (*simple(kept), summed), inner)
+        logs.append(_placed(Factor(Apply(logsumexp, (), (grouped,)), simple(kept)), inner.output, inner))
+    return add([*logs, log_of_number(inner.coefficient, inner)])
+
+
+def _placed_log(factor: Factor, output: Groups, of: Contract) -> Node:
+    return _placed(Factor(_log_of(factor.node), factor.groups), output, of)
+
+
+def _placed(factor: Factor, output: Groups, of: Contract) -> Node:
+    """A factor alone, spread over an output; both in the labels of a product."""
+    labels = {*factor.labels, *(label for group in output for label in group)}
+    return contract(1, [factor], output, {label: of.dims[label] for label in labels})
+
+
+def _base(node: Node) -> Node:
+    return _argument(node) if _is(node, power) else node
 
 
 def _log1p(node: Apply) -> Node:
     inner = node.arguments[0]
-    return Apply(softplus, (), (_argument(inner),)) if _is(inner, exp) and inner.real else node
+    found = log_of_exponentials(add([ones(inner.shape), inner]))
+    return node if found is None else found
 
 
 def _exponential(node: Apply) -> Node:
     inner = node.arguments[0]
     if _is(inner, log):
         return _argument(inner)
-    return Apply(softmax, (), (_argument(inner),)) if _is(inner, log_softmax) else node
+    return Apply(softmax, (), (_argument(inner),)) if _is(inner, log_softmax) else exponential_of(node)
 
 
-def _power(node: Apply) -> Node:
-    """`1 / (1 + eˣ)`, and its powers."""
-    exponent = node.parameters[0]
-    assert isinstance(exponent, Fraction)
-    rest = _minus_one(node.arguments[0]) if exponent < 0 else None
-    if rest is None or not _is(rest, exp) or not rest.real:
-        return node
-    base = Apply(sigmoid, (), (scale(-1, _argument(rest)),))
-    return base if exponent == -1 else Apply(power, (-exponent,), (base,))
-
-
-_OF_PRIMITIVE = {"log": _logarithm, "log1p": _log1p, "exp": _exponential, "power": _power}
+_OF_PRIMITIVE = {"log": _logarithm, "log1p": _log1p, "exp": _exponential, "power": power_of_exponentials}
 
 
 def _minus_one(node: Node) -> Node | None:
@@ -97,7 +162,7 @@ def _minus_one(node: Node) -> Node | None:
 
 
 def _sum_of_exponentials(node: Node) -> tuple[Node | None, int]:
-    """`x` and the summed axis, for `Σ exp(x)` along one axis; all axes as one."""
+    """`x` and the summed axis, for `Σ exp(x)` along one axis; all axes as one, last axis fastest."""
     product = as_product(node)
     if len(product.factors) != 1 or product.coefficient != 1 or not isinstance(node, Contract):
         return None, 0
@@ -119,16 +184,16 @@ def _sum_of_exponentials(node: Node) -> tuple[Node | None, int]:
 
 
 def _quotient(node: Contract) -> Node:
-    """`eˣ / Σ eˣ` along one axis, and `eˣ σ(−x) = σ(x)`."""
+    """`eˣ / Σ eˣ` along one axis, or over all."""
     for place, factor in enumerate(node.factors):
-        if not _is(factor.node, exp) or not factor.node.real:
+        if not is_of(factor.node, exp):
             continue
         for other_place, other in enumerate(node.factors):
-            replacement = _matching_denominator(factor, other, node)
-            if replacement is not None:
+            replacements = _over_its_sum(factor, other)
+            if replacements is not None:
                 factors = [f for p, f in enumerate(node.factors) if p != other_place]
-                factors[place - (other_place < place)] = replacement
-                return _quotient_again(node, factors)
+                factors[place - (other_place < place)] = replacements[0]
+                return _quotient_again(node, [*factors, *replacements[1:]])
     return node
 
 
@@ -137,18 +202,29 @@ def _quotient_again(node: Contract, factors: list[Factor]) -> Node:
     return _quotient(rebuilt) if isinstance(rebuilt, Contract) else rebuilt
 
 
-def _matching_denominator(factor: Factor, other: Factor, node: Contract) -> Factor | None:
+def _over_its_sum(factor: Factor, other: Factor) -> list[Factor] | None:
+    """The softmax that an exponential is with one power of a denominator, and the powers that are left."""
     exponent = _argument(factor.node)
-    if _is(other.node, sigmoid) and other.groups == factor.groups:
-        if _argument(other.node) == scale(-1, exponent):
-            return Factor(Apply(sigmoid, (), (exponent,)), factor.groups)
+    if not _is(other.node, power) or not isinstance(other.node, Apply):
         return None
-    if not _is(other.node, power) or not isinstance(other.node, Apply) or other.node.parameters[0] != -1:
-        return None
-    total, axis = _sum_of_exponentials(_argument(other.node))
-    if total is None:
+    times = other.node.parameters[0]
+    assert isinstance(times, Fraction)
+    denominator = _argument(other.node)
+    total, axis = _sum_of_exponentials(denominator)
+    if total is None or times > -1 or times.denominator != 1:
         return None
     if total == exponent:
         kept = tuple(group for place, group in enumerate(factor.groups) if place != axis)
-        return Factor(along_axis(softmax, exponent, axis), factor.groups) if other.groups == kept else None
-    return None
+        found = Factor(along_axis(softmax, exponent, axis), factor.groups) if other.groups == kept else None
+    else:
+        found = _over_whole_sum(factor, total) if not other.groups else None
+    left = [] if times == -1 else [Factor(raise_to(denominator, times + 1), other.groups)]
+    return None if found is None else [found, *left]
+
+
+def _over_whole_sum(factor: Factor, total: Node) -> Factor | None:
+    """The softmax of all entries, where the sum runs over them all."""
+    exponent = _argument(factor.node)
+    labels = tuple(range(exponent.rank))
+    flat = contract(1, [Factor(exponent, simple(labels))], (labels,), dict(enumerate(exponent.shape)))
+    return Factor(Apply(softmax, (), (total,)), (factor.labels,)) if flat == total else None

@@ -1,0 +1,246 @@
+"""Sums of exponentials, entry by entry, whose logarithms and reciprocals do not overflow.
+
+For a sum Σ cᵢ exp(eᵢ) with positive rational cᵢ, written with sinh, cosh and constants or not:
+
+    log(eᵃ + eᵇ) = a + softplus(b − a)            1 / (1 + eᵃ) = σ(−a)
+    (eᵃ + eᵇ)⁻ᵏ  = exp(−k log(eᵃ + eᵇ))           eᵃ / (eᵃ + eᵇ) = σ(a − b)
+
+Numerators meet their denominators in `merge_exponentials`, and what is one minus one of these
+functions becomes the function of the opposite argument in `fold_complements`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from gradwright.core.build import number, ones, spread
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import contract, is_zero, scale, split_coefficient, zero
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.primitive import Primitive
+from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.prims.exponential import exp, log
+from gradwright.prims.power import power, raise_to
+from gradwright.prims.sigmoid import sigmoid, softplus
+from gradwright.prims.trigonometric import cosh, sinh, tanh
+
+Exponential = tuple[Fraction, Node]
+HALF = Fraction(1, 2)
+LONGEST_DISTRIBUTED = 4
+
+
+def is_of(node: Node, primitive: Primitive) -> bool:
+    """Whether a node is an application of a primitive to real arguments."""
+    return isinstance(node, Apply) and node.primitive is primitive and node.arguments[0].real
+
+
+def exponential_sum(node: Node) -> list[Exponential] | None:
+    """The coefficients and exponents of a sum of exponentials and constants; None for anything else."""
+    found: dict[Node, Fraction] = {}
+    for term in terms_of(node):
+        parts = _exponentials(as_product(term))
+        if parts is None:
+            return None
+        for coefficient, exponent in parts:
+            found[exponent] = found.get(exponent, Fraction(0)) + coefficient
+    if all(is_zero(exponent) for exponent in found):
+        return None
+    return [(coefficient, exponent) for exponent, coefficient in found.items() if coefficient]
+
+
+def _exponentials(term: Contract) -> list[Exponential] | None:
+    """A term without sums over labels, all of whose factors are exponentials; or one sinh or cosh."""
+    carried = [label for group in term.output for label in group]
+    plain_output = len(set(carried)) == len(carried) and all(len(group) == 1 for group in term.output)
+    if not plain_output or not term.coefficient or not term.real:
+        return None
+    if any(label not in carried for f in term.factors for label in f.labels):
+        return None
+    if all(is_of(f.node, exp) for f in term.factors):
+        return [(term.coefficient, add([zero(term.shape), *(_placed(f, term) for f in term.factors)]))]
+    if len(term.factors) == 1 and (is_of(term.factors[0].node, cosh) or is_of(term.factors[0].node, sinh)):
+        exponent = _placed(term.factors[0], term)
+        sign = 1 if is_of(term.factors[0].node, cosh) else -1
+        return [(HALF * term.coefficient, exponent), (HALF * sign * term.coefficient, scaled(-1, exponent))]
+    return None
+
+
+def _placed(factor: Factor, term: Contract) -> Node:
+    """The argument of a factor, spread as the factor is."""
+    assert isinstance(factor.node, Apply)
+    argument = Factor(factor.node.arguments[0], factor.groups)
+    return contract(1, [argument], term.output, dict(enumerate(term.dims)))
+
+
+def _is_positive_sum(terms: Sequence[Exponential] | None) -> bool:
+    return terms is not None and len(terms) > 1 and all(coefficient > 0 for coefficient, _ in terms)
+
+
+def _constant_first(terms: Sequence[Exponential]) -> list[Exponential]:
+    return sorted(terms, key=lambda term: not is_zero(term[1]))
+
+
+def log_of_number(value: Fraction, node: Node) -> Node:
+    """`log(c)`, in the shape of a node."""
+    return zero(node.shape) if value == 1 else spread(Apply(log, (), (number(value),)), node.shape)
+
+
+def log_of_exponentials(node: Node) -> Node | None:
+    """`log Σ cᵢ exp(eᵢ)`, adding one term at a time; None if the node is no such sum."""
+    terms = exponential_sum(node)
+    if terms is None or not _is_positive_sum(terms):
+        return None
+    (first, total), *rest = _constant_first(terms)
+    for coefficient, exponent in rest:
+        gap = add([exponent, log_of_number(coefficient / first, node), scaled(-1, total)])
+        total = add([total, Apply(softplus, (), (gap,))])
+    return add([total, log_of_number(first, node)])
+
+
+def power_of_exponentials(node: Apply) -> Node:
+    """A negative power of a sum of exponentials, and any power of one exponential."""
+    exponent, base = node.parameters[0], node.arguments[0]
+    assert isinstance(exponent, Fraction)
+    if is_of(base, exp):
+        assert isinstance(base, Apply)
+        return Apply(exp, (), (scaled(exponent, base.arguments[0]),))
+    terms = exponential_sum(base) if exponent < 0 and isinstance(base, Add) else None
+    if terms is None or not _is_positive_sum(terms):
+        return node
+    (first, start), *rest = _constant_first(terms)
+    if len(rest) == 1 and is_zero(start) and exponent.denominator == 1:
+        gap = add([rest[0][1], log_of_number(rest[0][0] / first, base)])
+        return scale(first ** int(exponent), raise_to(Apply(sigmoid, (), (scaled(-1, gap),)), -exponent))
+    logarithm = log_of_exponentials(base)
+    assert logarithm is not None
+    return Apply(exp, (), (scaled(exponent, logarithm),))
+
+
+def exponential_of(node: Apply) -> Node:
+    """`exp(−softplus(u)) = σ(−u)`."""
+    if not node.real:
+        return node
+    product = as_product(node.arguments[0])
+    if product.coefficient == -1 and len(product.factors) == 1 and is_of(product.factors[0].node, softplus):
+        opposite = scaled(-1, _placed(product.factors[0], product))
+        return Apply(sigmoid, (), (opposite,))
+    return node
+
+
+def merge_exponentials(node: Contract) -> Node:
+    """Exponentials on the same axes become one, and meet the logistic functions that they stand over."""
+    for place, factor in enumerate(node.factors):
+        for other_place in range(place + 1, len(node.factors)):
+            other = node.factors[other_place]
+            if factor.groups != other.groups:
+                continue
+            merged = _product(factor.node, other.node) or _product(other.node, factor.node)
+            if merged is not None:
+                rest = [f for p, f in enumerate(node.factors) if p not in (place, other_place)]
+                new = [Factor(part, factor.groups) for part in merged]
+                factors = [*rest[:place], *new, *rest[place:]]
+                rebuilt = contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+                return merge_exponentials(rebuilt) if isinstance(rebuilt, Contract) else rebuilt
+    return node
+
+
+def _product(left: Node, right: Node) -> list[Node] | None:
+    """The product of two factors in fewer or safer ones: `eᵃ eᵇ`, `eᵃ σ(−a)`, `sinh / cosh`, `(eᵃ − eᵇ) σ`."""
+    base, exponent = _base_and_whole_exponent(right)
+    if is_of(left, exp) and is_of(right, exp):
+        assert isinstance(left, Apply) and isinstance(right, Apply)
+        return [Apply(exp, (), (add([left.arguments[0], right.arguments[0]]),))]
+    if is_of(left, exp) and is_of(base, sigmoid) and exponent > 0:
+        assert isinstance(left, Apply) and isinstance(base, Apply)
+        if is_zero(add([left.arguments[0], base.arguments[0]])):
+            return [Apply(sigmoid, (), left.arguments), *_power(base, exponent - 1)]
+    over, upper = _base_and_whole_exponent(left)
+    if is_of(over, sinh) and is_of(base, cosh) and upper > 0 > exponent:
+        assert isinstance(over, Apply) and isinstance(base, Apply)
+        if over.arguments == base.arguments:
+            both = min(upper, -exponent)
+            ratio = raise_to(Apply(tanh, (), over.arguments), both)
+            return [ratio, *_power(over, upper - both), *_power(base, exponent + both)]
+    if isinstance(left, Add) and (is_of(right, exp) or (is_of(base, sigmoid) and exponent > 0)):
+        return _distributed(left, right)
+    return None
+
+
+def _distributed(total: Add, factor: Node) -> list[Node] | None:
+    """A short sum with exponentials is multiplied out where the other factor tames them."""
+    if len(total.terms) > LONGEST_DISTRIBUTED or exponential_sum(total) is None:
+        return None
+    labels = tuple((label,) for label in range(total.rank))
+    dims = dict(enumerate(total.shape))
+    products = [contract(1, [Factor(t, labels), Factor(factor, labels)], labels, dims) for t in total.terms]
+    return [add(merge_exponentials(p) if isinstance(p, Contract) else p for p in products)]
+
+
+def _base_and_whole_exponent(node: Node) -> tuple[Node, Fraction]:
+    if isinstance(node, Apply) and node.primitive is power:
+        exponent = node.parameters[0]
+        assert isinstance(exponent, Fraction)
+        if exponent.denominator == 1:
+            return node.arguments[0], exponent
+    return node, Fraction(1)
+
+
+def _power(base: Node, exponent: Fraction) -> list[Node]:
+    return [raise_to(base, exponent)] if exponent else []
+
+
+def fold_complements(node: Add) -> Node:
+    """`1 − σ(u) = σ(−u)`, `1 − 2 σ(u) = −tanh(u/2)`, `u − softplus(u) = −softplus(−u)`."""
+    for term in node.terms:
+        product = as_product(term)
+        if len(product.factors) != 1 or not isinstance(product.factors[0].node, Apply):
+            continue
+        inner = product.factors[0].node
+        if is_of(inner, sigmoid):
+            folded = _fold_sigmoid(node, term, product)
+        elif is_of(inner, softplus):
+            folded = _fold_softplus(node, term, product)
+        else:
+            continue
+        if folded is not None:
+            return folded
+    return node
+
+
+def _fold_sigmoid(node: Add, term: Node, product: Contract) -> Node | None:
+    argument = _whole_argument(product)
+    unit = ones(node.shape)
+    constant = next((t for t in node.terms if split_coefficient(t)[1] == unit), None)
+    if argument is None or constant is None:
+        return None
+    ratio = product.coefficient / split_coefficient(constant)[0]
+    rest = [t for t in node.terms if t not in (term, constant)]
+    if ratio == -1:
+        folded = scaled(-product.coefficient, Apply(sigmoid, (), (scaled(-1, argument),)))
+    elif ratio == -2:
+        sign = -1 if split_coefficient(argument)[0] < 0 else 1
+        folded = scaled(sign * HALF * product.coefficient, Apply(tanh, (), (scaled(sign * HALF, argument),)))
+    else:
+        return None
+    return add([*rest, folded])
+
+
+def _fold_softplus(node: Add, term: Node, product: Contract) -> Node | None:
+    argument = _whole_argument(product)
+    if argument is None or is_zero(argument):
+        return None
+    others = add(t for t in node.terms if t != term)
+    left = subtract(others, scaled(-product.coefficient, argument))
+    remaining = 0 if is_zero(left) else len(terms_of(left))
+    if remaining + len(terms_of(argument)) != len(node.terms) - 1:
+        return None
+    return add([left, scaled(product.coefficient, Apply(softplus, (), (scaled(-1, argument),)))])
+
+
+def _whole_argument(product: Contract) -> Node | None:
+    """The argument of the only factor, placed in the shape of the term."""
+    carried = [label for group in product.output for label in group]
+    if len(set(carried)) != len(carried) or any(x not in carried for x in product.factors[0].labels):
+        return None
+    return _placed(product.factors[0], product)
