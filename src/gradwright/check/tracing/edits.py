@@ -1,0 +1,309 @@
+"""Small changes of a product: the ways in which one term of a formula is mistaken for another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+from gradwright.back.render import unicode_of
+from gradwright.core.build import multiply, number
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import contract
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Selection, Size
+from gradwright.core.walks import postorder
+from gradwright.linear.chains import chain_of, product_of_chain
+from gradwright.prims.power import power
+
+MOST_FACTORS = 10
+MASKS = {"1, 1, 0": "tril", "0, 1, 1": "triu", "1, 0, 0": "strict tril", "0, 0, 1": "strict triu", "0, 1, 0": "diag"}
+CONDITIONS = ("greater", "greater_equal", "equal", "where")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A changed product.
+
+    Attributes:
+        result: the product after the change.
+        label: the kind of defect that the change puts right; empty where only the formulas tell.
+        words: what is wrong; empty where the place in the product tells it better.
+        pair: what should stand, and what stands, where one factor is in place of another.
+    """
+
+    result: Node
+    label: str
+    words: str = ""
+    pair: tuple[Node, Node] | None = None
+
+
+def edits_of(term: Node, wanted: Node) -> Iterator[Edit]:
+    """Changes that may make a written term the wanted one, the smallest first."""
+    product = as_product(term)
+    if len(product.factors) > MOST_FACTORS:
+        return
+    yield from _transposes(product, 1)
+    yield from _conjugates(product)
+    yield from _exchanges(product)
+    yield from _replacements(product, as_product(wanted))
+    yield from _extras(product)
+    yield from _transposes(product, 2)
+
+
+def omissions_of(wanted: Node) -> Iterator[Edit]:
+    """What the wanted term becomes if something of it is left out."""
+    product = as_product(wanted)
+    if len(product.factors) > MOST_FACTORS:
+        return
+    for place, factor in enumerate(product.factors):
+        label, words = _omission(factor, product)
+        yield from (Edit(result, label, words) for result in _without(product, place))
+    yield from _entrywise(wanted)
+    yield from _unsummed(product)
+    yield from _other_axis(product)
+    yield from _without_two(product)
+
+
+def _rebuilt(product: Contract, factors: Sequence[Factor]) -> Node:
+    return contract(product.coefficient, factors, product.output, dict(enumerate(product.dims)))
+
+
+def _transposes(product: Contract, count: int) -> Iterator[Edit]:
+    """Some square factors transposed."""
+    square = [place for place, factor in enumerate(product.factors) if _is_square(factor)]
+    for places in combinations(square, count):
+        factors = [f._replace(groups=f.groups[::-1]) if k in places else f for k, f in enumerate(product.factors)]
+        chosen = [product.factors[place] for place in places]
+        if all(_is_summed_alone(factor, product) for factor in chosen):
+            yield Edit(_rebuilt(product, factors), "wrong_axis", "a sum is along the wrong axis")
+        elif all(isinstance(f.node, Mask) and set(f.groups) <= set(product.output) for f in chosen):
+            yield Edit(_rebuilt(product, factors), "wrong_mask", "the other triangle is due")
+        else:
+            yield Edit(_rebuilt(product, factors), "")
+
+
+def _is_summed_alone(factor: Factor, product: Contract) -> bool:
+    """Whether an axis of a factor is summed over with nothing else on it."""
+    elsewhere = {label for f in product.factors if f is not factor for label in f.labels}
+    outer = {label for group in product.output for label in group}
+    return any(label not in elsewhere | outer for label in factor.labels)
+
+
+def _is_square(factor: Factor) -> bool:
+    return factor.node.rank == 2 and factor.node.shape[0] == factor.node.shape[1]
+
+
+def _conjugates(product: Contract) -> Iterator[Edit]:
+    """One complex factor conjugated, and transposed too."""
+    for place, factor in enumerate(product.factors):
+        if factor.node.real:
+            continue
+        flipped = factor._replace(conj=not factor.conj)
+        for changed in (flipped, flipped._replace(groups=factor.groups[::-1])) if _is_square(factor) else (flipped,):
+            factors = [changed if k == place else f for k, f in enumerate(product.factors)]
+            yield Edit(_rebuilt(product, factors), "missing_conj")
+
+
+def _exchanges(product: Contract) -> Iterator[Edit]:
+    """Two different factors of one shape, each in the place of the other."""
+    for a, b in combinations(range(len(product.factors)), 2):
+        one, other = product.factors[a], product.factors[b]
+        if one.node != other.node and one.node.shape == other.node.shape and one.node.rank:
+            factors = list(product.factors)
+            factors[a] = one._replace(node=other.node, conj=other.conj)
+            factors[b] = other._replace(node=one.node, conj=one.conj)
+            yield Edit(_rebuilt(product, factors), "swapped_factors")
+            factors[a] = factors[a]._replace(groups=factors[a].groups[::-1])
+            factors[b] = factors[b]._replace(groups=factors[b].groups[::-1])
+            yield Edit(_rebuilt(product, factors), "swapped_factors")
+
+
+def _replacements(product: Contract, wanted: Contract) -> Iterator[Edit]:
+    """One factor in the place of a factor of the wanted term."""
+    offered = list(dict.fromkeys(factor.node for factor in wanted.factors))
+    for place, factor in enumerate(product.factors):
+        for node in offered:
+            if node == factor.node or node.shape != factor.node.shape or _mixed(node, factor.node):
+                continue
+            label, words = _replacement(node, factor.node)
+            turned = (factor.groups, factor.groups[::-1]) if _is_square(factor) else (factor.groups,)
+            for groups in turned:
+                factors = list(product.factors)
+                factors[place] = Factor(node, groups, factor.conj)
+                yield Edit(_rebuilt(product, factors), label, words, (node, factor.node))
+
+
+def _mixed(due: Node, given: Node) -> bool:
+    """Whether one of two factors is a sum: then it is the terms that differ."""
+    return isinstance(due, Add) != isinstance(given, Add)
+
+
+def _replacement(due: Node, given: Node) -> tuple[str, str]:
+    """What it is to have written one factor for another."""
+    stands = f"{_named(given)} stands where {_named(due)} is due"
+    if _base(due) == _base(given):
+        return "wrong_power", stands
+    if isinstance(due, Mask) and isinstance(given, Mask) and _support(due) == _support(given):
+        return "wrong_factor", stands
+    if _selects(due) and _selects(given):
+        return "wrong_mask", stands
+    if given in set(postorder(due)):
+        return "uses_input_instead_of_output", f"{stands}, which is computed from it"
+    if due in set(postorder(given)):
+        return "stale_saved_value", f"{stands}: it is a later stage"
+    return "", stands
+
+
+def _named(node: Node) -> str:
+    """A factor in words; a mask by its weights below, on and above the diagonal."""
+    if not isinstance(node, Mask):
+        return unicode_of(node)
+    weights = ", ".join(map(str, node.weights))
+    return f"the mask {MASKS.get(weights, f'({weights})')}"
+
+
+def _support(mask: Mask) -> tuple[bool, ...]:
+    return tuple(bool(weight) for weight in mask.weights)
+
+
+def _base(node: Node) -> Node:
+    """What a power is a power of."""
+    return node.arguments[0] if isinstance(node, Apply) and node.primitive is power else node
+
+
+def _selects(node: Node) -> bool:
+    """Whether a factor is a mask or a condition."""
+    return isinstance(node, Mask) or (isinstance(node, Apply) and node.primitive.name in CONDITIONS)
+
+
+def _extras(product: Contract) -> Iterator[Edit]:
+    """One factor too many."""
+    for place, factor in enumerate(product.factors):
+        if isinstance(factor.node, Selection) and factor.node.part is None:
+            words = "one entry along an axis is taken, and all have to be added"
+            yield from (Edit(result, "missing_trace_or_sum_over_batch", words) for result in _dropped(product, place))
+            continue
+        label = _extra(factor, product)
+        words = f"{_factor(factor)} does not belong"
+        yield from (Edit(result, label, words) for result in _without(product, place))
+
+
+def _dropped(product: Contract, place: int) -> Iterator[Node]:
+    """The product without a factor, its label summed over."""
+    yield _rebuilt(product, [factor for k, factor in enumerate(product.factors) if k != place])
+
+
+def _factor(factor: Factor) -> str:
+    return _named(factor.node) if isinstance(factor.node, Mask) else f"the factor {unicode_of(factor.node)}"
+
+
+def _extra(factor: Factor, product: Contract) -> str:
+    if _selects(factor.node):
+        return "wrong_mask"
+    if isinstance(_base(factor.node), Size):
+        return "wrong_factor"
+    return "wrong_power" if _recurs(factor, product) else ""
+
+
+def _omission(factor: Factor, product: Contract) -> tuple[str, str]:
+    """What it is to have left a factor out."""
+    words = f"{_factor(factor)} is missing"
+    if _selects(factor.node):
+        return "missing_mask", words
+    if isinstance(_base(factor.node), Size):
+        return "wrong_factor", words
+    return ("wrong_power" if _recurs(factor, product) else "missing_chain_factor"), words
+
+
+def _recurs(factor: Factor, product: Contract) -> bool:
+    """Whether another factor is a power of the same, on the same axes."""
+    same = [f for f in product.factors if _base(f.node) == _base(factor.node) and f.groups == factor.groups]
+    return len(same) > 1
+
+
+def _without(product: Contract, place: int) -> Iterator[Node]:
+    """The product without a factor: its axes left to the others, or made one."""
+    removed = product.factors[place]
+    rest = [factor for k, factor in enumerate(product.factors) if k != place]
+    carried = {label for f in rest for label in f.labels} | {label for group in product.output for label in group}
+    if carried.issuperset(removed.labels):
+        yield _rebuilt(product, rest)
+    if _is_square(removed) and all(len(group) == 1 for group in removed.groups):
+        yield _merged(product, rest, *removed.labels)
+
+
+def _merged(product: Contract, factors: Sequence[Factor], kept: int, dropped: int) -> Node:
+    """Two labels made one."""
+    names = {dropped: kept}
+    moved = [factor._replace(groups=_renamed(factor.groups, names)) for factor in factors]
+    dims = {label: dim for label, dim in enumerate(product.dims) if label != dropped or label == kept}
+    return contract(product.coefficient, moved, _renamed(product.output, names), dims)
+
+
+def _renamed(groups: Sequence[Sequence[int]], names: Mapping[int, int]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(names.get(label, label) for label in group) for group in groups)
+
+
+def _unsummed(product: Contract) -> Iterator[Edit]:
+    """A label that is summed over made one with another label: an inner sum left out."""
+    outer = {label for group in product.output for label in group}
+    for summed in range(len(product.dims)):
+        if summed in outer:
+            continue
+        for other, dim in enumerate(product.dims):
+            if other != summed and dim == product.dims[summed]:
+                result = _merged(product, product.factors, other, summed)
+                label = "unsummed_axis" if _is_inner(product, summed) else "elementwise_instead_of_matrix_product"
+                yield Edit(result, label, "an inner sum is left out")
+
+
+def _entrywise(wanted: Node) -> Iterator[Edit]:
+    """Two neighbours in a product of matrices multiplied entry by entry."""
+    chain = chain_of(wanted)
+    elements = chain.elements if chain is not None else ()
+    for place, (left, right) in enumerate(pairwise(elements)):
+        if left.shape == right.shape and left.rank == 2:
+            merged = (*elements[:place], multiply(left, right), *elements[place + 2 :])
+            scalar = chain.scalar if chain is not None else number(1)
+            result = multiply(scalar, product_of_chain(merged, wanted))
+            words = f"{unicode_of(left)} and {unicode_of(right)} are multiplied entry by entry"
+            yield Edit(result, "elementwise_instead_of_matrix_product", words)
+
+
+def _other_axis(product: Contract) -> Iterator[Edit]:
+    """A sum along the other axis: of the factors at the summed label, each with the same outer one."""
+    outer = [group[0] for group in product.output if len(group) == 1]
+    for summed in set(range(len(product.dims))) - set(outer):
+        inside = [factor for factor in product.factors if summed in factor.labels]
+        kept = {label for factor in inside for label in factor.labels if label != summed}
+        if len(kept) != 1 or any(len(factor.labels) != 2 for factor in inside):
+            continue
+        (row,) = kept
+        for column in outer:
+            if column != row and product.dims[column] == product.dims[summed]:
+                yield Edit(_along(product, inside, row, summed, column), "wrong_axis", "a sum is along the wrong axis")
+
+
+def _along(product: Contract, inside: Sequence[Factor], row: int, summed: int, column: int) -> Node:
+    """The factors moved from the labels (row, summed) to (new, column), the new label summed over."""
+    new = len(product.dims)
+    names = {row: new, summed: column}
+    moved = [f._replace(groups=_renamed(f.groups, names)) if f in inside else f for f in product.factors]
+    dims = {**{label: dim for label, dim in enumerate(product.dims) if label != summed}, new: product.dims[row]}
+    return contract(product.coefficient, moved, product.output, dims)
+
+
+def _without_two(product: Contract) -> Iterator[Edit]:
+    """The product without two of its factors, whose axes the others carry."""
+    for a, b in combinations(range(len(product.factors)), 2):
+        rest = [factor for k, factor in enumerate(product.factors) if k not in (a, b)]
+        carried = {label for f in rest for label in f.labels} | {label for group in product.output for label in group}
+        removed = [product.factors[a], product.factors[b]]
+        if all(carried.issuperset(factor.labels) for factor in removed):
+            words = f"the factors {' and '.join(unicode_of(factor.node) for factor in removed)} are missing"
+            yield Edit(_rebuilt(product, rest), "missing_chain_factor", words)
+
+
+def _is_inner(product: Contract, label: int) -> bool:
+    """Whether only vectors carry a label: then the sum over it is an inner product."""
+    return all(factor.node.rank == 1 for factor in product.factors if label in factor.labels)
