@@ -30,15 +30,36 @@ def is_right(row: dict[str, Any], report: Any) -> bool:
     return named and report.labels <= set(row["labels"]) and report.right == (not row["labels"])
 
 
+def misses(chosen: list[dict[str, Any]]) -> list[str]:
+    return [row["id"] for row in chosen if not is_right(row, report_of(row))]
+
+
 @pytest.mark.slow
 def test_nine_in_ten_wrong_gradients_are_named() -> None:
     wrong = [row for row in rows("wrong_gradients.jsonl") if row["labels"]]
-    missed = [row["id"] for row in wrong if not is_right(row, report_of(row))]
+    missed = misses(wrong)
     assert len(missed) <= (1 - WANTED) * len(wrong), missed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", [r for r in rows("wrong_gradients.jsonl") if not r["labels"]], ids=lambda r: r["id"])
+def test_of_the_second_collection_a_part_is_named() -> None:
+    wrong = [row for row in rows("more_wrong_gradients.jsonl") if row["labels"]][::5]
+    missed = misses(wrong)
+    assert len(missed) <= (1 - WANTED) * len(wrong), missed
+
+
+@pytest.mark.full
+def test_of_the_second_collection_nine_in_ten_are_named() -> None:
+    wrong = [row for row in rows("more_wrong_gradients.jsonl") if row["labels"]]
+    missed = misses(wrong)
+    assert len(missed) <= (1 - WANTED) * len(wrong), missed
+
+
+RIGHT = [r for name in ("wrong_gradients.jsonl", "more_wrong_gradients.jsonl") for r in rows(name) if not r["labels"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", RIGHT, ids=lambda r: r["id"])
 def test_no_right_gradient_is_blamed(row: dict[str, Any]) -> None:
     report = report_of(row)
     assert report.right and not report.labels, str(report)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradwright.api.evaluation import as_array, bind_sizes
 from gradwright.api.expression import Expression, parse
-from gradwright.check.report import Report
+from gradwright.check.report import Finding, Report
 from gradwright.core.nodes import Direction, Symbol
-from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
 from gradwright.errors import CheckError, UnknownNameError
+
+if TYPE_CHECKING:
+    from gradwright.check.run import Example
 
 
 def check(
@@ -58,13 +60,40 @@ def checked(
     from gradwright.check.subject import subject_of
     from gradwright.check.truth import Truth
 
+    traced: tuple[Finding, ...] = ()
     if expression is None:
-        raise CheckError("give the expression that the function is meant to compute, such as 'inv(X)'")
-    stated = expression if isinstance(expression, Expression) else parse(expression, **(variables or {}))
+        stated, traced = _traced(function, variables, example_inputs)
+    else:
+        stated = expression if isinstance(expression, Expression) else parse(expression, **(variables or {}))
     names = _differentiated(stated, wrt)
     subject = subject_of(function, stated.variables, names, single=isinstance(wrt, str) or len(names) == 1)
     truth = Truth(stated.node, stated.signature, names, stated.written)
-    return examine(subject, truth, _example_sizes(stated.signature, example_inputs), progress)
+    report = examine(subject, truth, _example(stated, example_inputs), progress)
+    return Report(report.subject, (*traced, *report.findings))
+
+
+def _traced(
+    function: Any, variables: Mapping[str, str] | None, inputs: Mapping[str, Any]
+) -> tuple[Expression, tuple[Finding, ...]]:
+    """The expression that the forward is traced into, and a finding that says so."""
+    from gradwright.check.report import note
+    from gradwright.check.subject import forward_of
+    from gradwright.check.tracing import trace_forward
+
+    if not variables and not inputs:
+        raise CheckError(
+            "without an expression, say what the inputs are: variables={'X': 'n n'}, or example inputs X=..."
+        )
+    given = {name: value for name, value in inputs.items() if not variables or name in variables}
+    found = trace_forward(forward_of(function), given, variables)
+    if found.node is None:
+        raise CheckError(
+            f"the forward cannot be traced into an expression ({'; '.join(found.reasons)}): "
+            f"give the expression that it is meant to compute"
+        )
+    stated = Expression(found.node, found.signature)
+    words = f"no expression was given; the forward was traced, and computes {stated}"
+    return stated, (note("expression", words),)
 
 
 def _require_torch() -> None:
@@ -88,13 +117,19 @@ def _differentiated(stated: Expression, wrt: str | Sequence[str] | None) -> tupl
     return names
 
 
-def _example_sizes(signature: Signature, inputs: Mapping[str, Any]) -> dict[str, int] | None:
-    """The sizes of the dimensions in the user's own inputs."""
-    unknown = [name for name in inputs if name not in signature]
+def _example(stated: Expression, inputs: Mapping[str, Any]) -> Example | None:
+    """The user's own inputs with the sizes of the dimensions; None if they do not settle these."""
+    from gradwright.check.run import Example
+    from gradwright.check.truth import cotangent_of
+
+    signature = stated.signature
+    cotangent = cotangent_of(stated.node, signature.names)
+    unknown = [name for name in inputs if name not in signature and name != cotangent.name]
     if unknown:
         raise CheckError(f"there is no variable '{unknown[0]}'; the expression has {', '.join(signature.names)}")
-    arrays: dict[Symbol | Direction, Any] = {
-        signature.symbol(name): as_array(name, value) for name, value in inputs.items()
+    arrays = {name: as_array(name, value) for name, value in inputs.items()}
+    leaves: dict[Symbol | Direction, Any] = {
+        signature.symbol(n) if n in signature else cotangent: a for n, a in arrays.items()
     }
-    found = bind_sizes(arrays) if arrays else {}
-    return found if set(found) >= set(signature.dims) and found else None
+    sizes = bind_sizes(leaves) if leaves else {}
+    return Example(arrays, sizes) if arrays and set(sizes) >= set(signature.dims) else None

@@ -92,6 +92,30 @@ def emit(expression: str, output: str, wrt: tuple[str, ...], var: tuple[str, ...
         click.echo(line)
 
 
+@main.command(
+    epilog=examples(
+        'gradwright check inverse.py:MyInverse "inv(X)"',
+        'gradwright check layers.py:norm "x / norm(x)" --var "x: n"',
+        'gradwright check grads.py:pair "logdet(S)" --var "S: n n spd" --json',
+    )
+)
+@click.argument("target")
+@click.argument("expression", required=False)
+@with_variables
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+def check(target: str, expression: str | None, wrt: tuple[str, ...], var: tuple[str, ...], as_json: bool) -> None:
+    """Check the function TARGET (file.py:Name) and its gradient against an EXPRESSION.
+
+    TARGET is an autograd.Function, a function that PyTorch differentiates, or a pair (forward, backward).
+    Exit codes: 0 right, 1 wrong, 2 if it cannot be checked.
+    """
+    from gradwright.app.check import report_of
+
+    report = report_of(target, expression, wrt, var)
+    click.echo(report.to_json() if as_json else str(report))
+    sys.exit(RIGHT if report.right else WRONG)
+
+
 @main.command(epilog=examples("gradwright rules", "gradwright rules cholesky"))
 @click.argument("name", required=False)
 def rules(name: str | None) -> None:

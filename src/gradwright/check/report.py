@@ -23,6 +23,7 @@ class Finding:
         labels: the kinds of defect that it names.
         right_formula: the formula as it should be, in matrix notation.
         written_formula: the formula that the code computes, where it is known.
+        code: the user's own computation, with the wrong part between « and ».
     """
 
     question: str
@@ -32,12 +33,14 @@ class Finding:
     labels: tuple[str, ...] = ()
     right_formula: str = ""
     written_formula: str = ""
+    code: str = ""
 
     def __str__(self) -> str:
         named = f" [{', '.join(self.labels)}]" if self.labels else ""
         lines = [f"{_SIGNS[self.verdict]} {self.question}: {self.words}{named}"]
         lines += [f"    right:    {self.right_formula}"] if self.right_formula else []
         lines += [f"    written:  {self.written_formula}"] if self.written_formula else []
+        lines += [f"    code:     {self.code}"] if self.code else []
         lines += [f"    evidence: {self.evidence}"] if self.evidence else []
         return "\n".join(lines)
 
@@ -88,6 +91,7 @@ def _record(finding: Finding) -> dict[str, Any]:
         "labels": list(finding.labels),
         "right_formula": finding.right_formula,
         "written_formula": finding.written_formula,
+        "code": finding.code,
     }
 
 

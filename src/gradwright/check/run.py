@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gradwright.check.diagnosis.diagnose import diagnosed
+from gradwright.check.diagnosis.diagnose import diagnosed, forward_diagnosed
+from gradwright.check.judging import judged
 from gradwright.check.properties import properties
 from gradwright.check.report import Finding, Report, held, note, worst, wrong
 from gradwright.check.second_order import second_order
 from gradwright.check.subject import Subject, Unusable
 from gradwright.check.truth import Point, Truth, difference, reduced, usable_points
+from gradwright.core.arithmetic import Array
 
 POINTS = 3
 TOLERANCE = 1e-7
@@ -41,19 +43,36 @@ class Tried:
         return SINGLE_TOLERANCE if self.single else TOLERANCE
 
 
+@dataclass(frozen=True)
+class Example:
+    """The user's own test point.
+
+    Attributes:
+        values: the inputs, and the cotangent if there is one.
+        sizes: the sizes of the dimensions there.
+    """
+
+    values: Mapping[str, Array]
+    sizes: Mapping[str, int]
+
+
 def examine(
-    subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, progress: Progress = lambda stage: None
+    subject: Subject, truth: Truth, example: Example | None = None, progress: Progress = lambda stage: None
 ) -> Report:
     """Check a function with its gradient against an expression.
 
     Args:
         subject: the function.
         truth: the expression.
-        sizes: the sizes of the user's example inputs, used where other sizes do not work.
+        example: the user's own test point; it is judged, and its sizes serve where other sizes do not work.
         progress: told what is being done.
     """
     title = f"{subject.title} as {truth.text}, by {', '.join(truth.wrt)}"
-    return Report(title, tuple(_findings(subject, truth, sizes, progress)))
+    findings = list(_findings(subject, truth, example.sizes if example else None, progress))
+    if example is not None:
+        progress("judging the test point")
+        findings.append(judged(truth, example.values, example.sizes))
+    return Report(title, tuple(findings))
 
 
 def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, progress: Progress) -> Iterator[Finding]:
@@ -65,6 +84,11 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
     forward = _forward(subject, tried) if subject.forward is not None else None
     if forward is not None:
         yield forward
+    if forward is not None and worst([forward]) and subject.backward is None and subject.node is None:
+        yield note(
+            "backward", "PyTorch differentiates the function by itself; it is the forward that has to be put right"
+        )
+        return
     progress("comparing the gradients")
     backward = [_backward(subject, name, tried, progress) for name in truth.wrt]
     yield from backward
@@ -135,6 +159,8 @@ def _restricted(words: str, problem: Unusable | None, tried: Tried) -> list[Find
 def _at(subject: Subject, points: list[Point]) -> Tried:
     """The gradients at some points, in double or else in single precision."""
     try:
+        if subject.forward is not None:
+            subject.value({name: value.clone() for name, value in points[0].inputs.items()})
         found = [_gradients(subject, point, False) for point in points]
         single = all(value.dtype in (torch.float32, torch.complex64) for g in found for value in g.values())
         return Tried(points, [{n: _wide(v) for n, v in g.items()} for g in found], single)
@@ -192,7 +218,9 @@ def _forward(subject: Subject, tried: Tried) -> Finding:
         errors.append(difference(got, point.value))
     evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
     if max(errors) > tried.tolerance:
-        return wrong(question, f"it is not {tried.points[0].truth.text}", evidence)
+        found = None if tried.single else forward_diagnosed(subject, tried.points)
+        why = f": {found}" if found else ""
+        return wrong(question, f"it is not {tried.points[0].truth.text}{why}", evidence)
     return held(question, f"it is {tried.points[0].truth.text}", evidence)
 
 

@@ -130,6 +130,21 @@ def subject_of(function: Any, names: Sequence[str], wrt: Sequence[str], single: 
     return Subject(title, function, None, node, tuple(names), tuple(wrt), single)
 
 
+def forward_of(function: Any) -> Callable[..., Any]:
+    """The forward of a function or of a pair.
+
+    Raises:
+        CheckError: there is none.
+    """
+    found = function[0] if isinstance(function, tuple | list) and function else function
+    node = _node_class(found)
+    if node is not None and found is node:
+        return node.apply
+    if not callable(found):
+        raise CheckError("there is no forward to be traced: give the expression that it is meant to compute")
+    return found
+
+
 def _pair(function: Sequence[Any], names: tuple[str, ...], wrt: tuple[str, ...], single: bool) -> Subject:
     if len(function) != 2 or not callable(function[1]) or not (function[0] is None or callable(function[0])):
         raise CheckError("a pair is (forward, backward) of two callables; the forward may be None")
@@ -147,6 +162,8 @@ def _call(
     function: Callable[..., Any], what: str, first: tuple[Any, ...], inputs: Tensors, names: Sequence[str]
 ) -> Any:
     """Call by name where the parameters have the inputs' names, else by position."""
+    if _takes_nothing(function):
+        raise Unusable(f"{what} takes no inputs")
     before = {name: value.detach().clone() for name, value in inputs.items()}
     positional, named = _bound(function, len(first), names)
     try:
@@ -157,6 +174,13 @@ def _call(
     if changed:
         raise Unusable(f"{what} changes its input {changed[0]} in place: whoever called it still needs that")
     return result
+
+
+def _takes_nothing(function: Callable[..., Any]) -> bool:
+    try:
+        return not inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def _bound(function: Callable[..., Any], skip: int, names: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.difference import described
-from gradwright.check.diagnosis.library import library_of
+from gradwright.check.diagnosis.library import Library, library_of
 from gradwright.check.diagnosis.notation import Printer
-from gradwright.check.diagnosis.recording import recorded
-from gradwright.check.diagnosis.scene import Repair, Scene
-from gradwright.check.diagnosis.search import Explanation, explanations
+from gradwright.check.diagnosis.recording import recorded, recorded_forward
+from gradwright.check.diagnosis.scene import Scene
+from gradwright.check.diagnosis.search import Explanation, explanations, repaired
+from gradwright.check.diagnosis.traced import traced_gradient
 from gradwright.check.labels import LABELS
 from gradwright.check.report import Finding, wrong
 from gradwright.check.subject import Subject
@@ -36,37 +37,60 @@ def diagnosed(
     truth = points[0].truth
     library = library_of(truth)
     scenes = [_scene(subject, name, p, r, library) for p, r in zip(points, returned, strict=True)]
-    question = f"backward of {name}"
-    right = unicode_of(truth.gradients[name])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the operations that are tried, many make no sense
         found = explanations(truth, name, scenes)
+        formula = _written(subject, name, found, points[0])
+    formulas = {"right_formula": unicode_of(truth.gradients[name]), "written_formula": formula}
+    question, code = f"backward of {name}", _code(scenes[0], found)
     if not found:
         words = f"it is wrong, and no single mistake explains it: {described(scenes[0])}"
-        return wrong(question, words, evidence, right_formula=right, written_formula=written(scenes[0]))
+        return wrong(question, words, evidence, code=code, **formulas)
     best = found[0]
-    meanings = "; ".join(LABELS[label] for label in best.labels)
-    words = f"{best.words} ({meanings})" if meanings not in best.words else best.words
-    return wrong(
-        question, words, evidence, labels=best.labels, right_formula=right, written_formula=written(scenes[0], best)
-    )
+    meanings = "; ".join(LABELS[label] for label in best.labels if LABELS[label] not in best.words)
+    words = f"{best.words} ({meanings})" if meanings else best.words
+    return wrong(question, words, evidence, labels=best.labels, code=code, **formulas)
 
 
-def written(scene: Scene, explanation: Explanation | None = None) -> str:
-    """The user's formula with the wrong part marked, or the wrong formula that gives the same numbers."""
-    if scene.program is not None:
-        repair = next((p for p in explanation.parts if isinstance(p, Repair)), None) if explanation else None
-        whole = repair is None or repair.slot == scene.program.result
-        marked, place = (None, ()) if whole or repair is None else (repair.slot, repair.place)
-        return Printer(scene.program, marked, place).text(scene.program.result)
-    if explanation is not None and explanation.mutant is not None:
-        return unicode_of(explanation.mutant.node)
-    return ""
+def _written(subject: Subject, name: str, found: Sequence[Explanation], point: Point) -> str:
+    """The formula that the user's code computes: the mutant that it equals, else what it is traced to."""
+    alone = [e.mutant for e in found if e.mutant is not None and not e.repairs and e.labels == found[0].labels]
+    if alone:
+        return unicode_of(alone[0].node)
+    traced = traced_gradient(subject, name, point)
+    return "" if traced is None else unicode_of(traced)
 
 
-def _scene(subject: Subject, name: str, point: Point, returned: torch.Tensor, library: object) -> Scene:
-    inputs: Mapping[str, torch.Tensor] = point.tensors
-    program = recorded(subject, name, inputs, returned, point.truth.cotangent.name)
-    real = not np.iscomplexobj(point.gradients[name])
-    kept = returned.real if real and returned.is_complex() else returned
-    return Scene(point, name, inputs, kept, program, library)  # type: ignore[arg-type]
+def _code(scene: Scene, found: Sequence[Explanation]) -> str:
+    """The user's computation, with the part marked that a repair with the same names changes."""
+    if scene.program is None:
+        return ""
+    repairs = [e.repairs[0] for e in found if e.repairs and e.labels == found[0].labels]
+    marked = next((r for r in repairs if r.slot != scene.program.result), None)
+    printer = Printer(scene.program, marked.slot, marked.place) if marked else Printer(scene.program)
+    return printer.text(scene.program.result)
+
+
+def forward_diagnosed(subject: Subject, points: Sequence[Point]) -> str:
+    """What has to be put right in a forward that is not the stated expression, in words; empty if unknown."""
+    library = library_of(points[0].truth)
+    scenes: list[Scene] = []
+    for point in points:
+        value = subject.value(point.inputs).detach().resolve_conj()
+        program = recorded_forward(subject, point.tensors, value)
+        scenes.append(Scene(point, "", point.tensors, value, _tensor(point.value), program, library))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = repaired(points[0].truth, scenes)
+    return f"{found[0].words} ({LABELS[found[0].labels[0]]})" if found else ""
+
+
+def _scene(subject: Subject, name: str, point: Point, returned: torch.Tensor, library: Library) -> Scene:
+    program = recorded(subject, name, point.tensors, returned, point.truth.cotangent.name)
+    wanted = _tensor(point.gradients[name])
+    kept = returned.real if returned.is_complex() and not wanted.is_complex() else returned
+    return Scene(point, name, point.tensors, kept, wanted, program, library)
+
+
+def _tensor(value: object) -> torch.Tensor:
+    return torch.from_numpy(np.array(value, copy=True))

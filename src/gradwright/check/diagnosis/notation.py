@@ -76,7 +76,7 @@ class Printer:
     def _infix(self, name: str, arguments: list[object]) -> tuple[str, int]:
         symbol, level = INFIX[name]
         left = self._within(arguments[0], level)
-        right = self._within(arguments[1], level + (1 if symbol in ("-", "/", "@", "**") else 0))
+        right = self._within(arguments[1], level + (1 if symbol != "+" else 0))
         return f"{left} {symbol} {right}", level
 
     def _arguments(self, arguments: Iterable[object], keywords: object) -> Iterable[str]:

@@ -16,14 +16,31 @@ from gradwright.check.diagnosis.program import Program, record
 from gradwright.check.diagnosis.scene import close
 from gradwright.check.subject import Subject
 
+Gradient = Callable[[Mapping[str, torch.Tensor]], Any]
+
 
 def recorded(
     subject: Subject, name: str, inputs: Mapping[str, torch.Tensor], returned: torch.Tensor, cotangent: str
 ) -> Program | None:
     """The computation of one variable's gradient; None where it cannot be recorded, or runs otherwise."""
     function = _gradient(subject, name, cotangent)
-    if function is None:
-        return None
+    return None if function is None else _recorded(function, inputs, returned)
+
+
+def recorded_forward(subject: Subject, inputs: Mapping[str, torch.Tensor], value: torch.Tensor) -> Program | None:
+    """The computation of the forward; None where it cannot be recorded, or runs otherwise."""
+
+    def forward(given: Mapping[str, torch.Tensor]) -> Any:
+        arguments = [given[name] for name in subject.names]
+        if subject.node is None:
+            assert subject.forward is not None
+            return subject.forward(*arguments)
+        return _run_forward(subject.node, _Context(len(arguments)), arguments)
+
+    return _recorded(forward, inputs, value)
+
+
+def _recorded(function: Gradient, inputs: Mapping[str, torch.Tensor], returned: torch.Tensor) -> Program | None:
     try:
         program = record(function, {key: value.clone() for key, value in inputs.items()})
         if program is None:
@@ -33,9 +50,6 @@ def recorded(
     except Exception:  # the user's code, run in an unusual way: then there is no recording
         return None
     return program if isinstance(again, torch.Tensor) and close(again, returned, 1e-12) else None
-
-
-Gradient = Callable[[Mapping[str, torch.Tensor]], Any]
 
 
 def _gradient(subject: Subject, name: str, cotangent: str) -> Gradient | None:
@@ -62,12 +76,16 @@ def _gradient(subject: Subject, name: str, cotangent: str) -> Gradient | None:
 def _run_node(node: Any, arguments: list[torch.Tensor], cotangent: torch.Tensor) -> Any:
     """The forward and then the backward of an `autograd.Function`, with a context of our own."""
     context = _Context(len(arguments))
-    if node.setup_context is torch.autograd.Function.setup_context:
-        node.forward(context, *arguments)
-    else:
-        output = node.forward(*arguments)
-        node.setup_context(context, tuple(arguments), output)
+    _run_forward(node, context, arguments)
     return node.backward(context, cotangent)
+
+
+def _run_forward(node: Any, context: _Context, arguments: list[torch.Tensor]) -> Any:
+    if node.setup_context is torch.autograd.Function.setup_context:
+        return node.forward(context, *arguments)
+    output = node.forward(*arguments)
+    node.setup_context(context, tuple(arguments), output)
+    return output
 
 
 class _Context:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
 
-import numpy as np
 import torch
 
 from gradwright.check.diagnosis.library import Library
@@ -24,9 +23,10 @@ class Scene:
 
     Attributes:
         point: the point.
-        name: the variable whose gradient is wrong.
+        name: the variable whose gradient is wrong; empty where it is the forward.
         inputs: the cotangent and the inputs, as tensors.
         returned: the gradient that the user's code returns there.
+        wanted: the right one.
         program: the user's computation, where it could be recorded.
         library: the quantities of the expression.
     """
@@ -35,13 +35,9 @@ class Scene:
     name: str
     inputs: Mapping[str, torch.Tensor]
     returned: torch.Tensor
+    wanted: torch.Tensor
     program: Program | None
     library: Library
-
-    @cached_property
-    def wanted(self) -> torch.Tensor:
-        """The right gradient."""
-        return torch.from_numpy(np.array(self.point.gradients[self.name], copy=True))
 
     @cached_property
     def quantities(self) -> list[torch.Tensor]:

@@ -77,14 +77,23 @@ def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Expla
     singles = [Explanation(m) for m, value in formulas if close(value, scenes[0].returned)]
     found = _confirmed(singles, truth, scenes)
     computations = list(_computations(scenes[0]))
-    repaired = [Explanation(None, (r,)) for r, value in computations if close(value, scenes[0].wanted)]
-    found += _confirmed(repaired, truth, scenes)
+    found += _confirmed(_singly_repaired(computations, scenes[0]), truth, scenes)
     if not found:
         found = _confirmed(_meeting(formulas, computations), truth, scenes)
     if not found and all(_proportional(scene) for scene in scenes):
         words = "a scalar factor that depends on the inputs is missing or wrong"
         found = [Explanation(Mutant(truth.gradients[name], "missing_chain_factor", words, 2.0))]
     return sorted(found, key=lambda e: e.cost)
+
+
+def repaired(truth: Truth, scenes: Sequence[Scene]) -> list[Explanation]:
+    """What in the user's computation has to be put right, the simplest first."""
+    found = _confirmed(_singly_repaired(list(_computations(scenes[0])), scenes[0]), truth, scenes)
+    return sorted(found, key=lambda e: e.cost)
+
+
+def _singly_repaired(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene) -> list[Explanation]:
+    return [Explanation(None, (repair,)) for repair, value in computations if close(value, scene.wanted)]
 
 
 def _proportional(scene: Scene) -> bool:
@@ -96,11 +105,16 @@ def _proportional(scene: Scene) -> bool:
 
 
 def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, torch.Tensor]]:
+    for mutant in mutants_of(truth, name):
+        value = _value(mutant, scene)
+        if value is not None and not close(value, scene.wanted):
+            yield mutant, value
+
+
+def mutants_of(truth: Truth, name: str) -> Iterator[Mutant]:
+    """The right gradient with one mistake in it, in every way that is known."""
     for family in MUTANTS:
-        for mutant in family(truth, name):
-            value = _value(mutant, scene)
-            if value is not None and not close(value, scene.wanted):
-                yield mutant, value
+        yield from family(truth, name)
 
 
 def _value(mutant: Mutant, scene: Scene) -> torch.Tensor | None:

@@ -14,9 +14,9 @@ from itertools import combinations
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction
 from gradwright.check.truth import Truth, bound_nodes
-from gradwright.core.build import ones
+from gradwright.core.build import ones, transpose
 from gradwright.core.contraction import contract
-from gradwright.core.inference import facts_of
+from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.prims.power import power
@@ -46,7 +46,7 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
         if isinstance(factor.node, Mask):
             yield from _masks(node, place, factor)
             continue
-        yield from _turned(node, place, factor)
+        yield from _turned(node, place, factor, moving)
         if factor.node not in moving:
             yield from _without(node, place, factor)
             yield from _replaced(node, place, factor)
@@ -66,7 +66,7 @@ def _with(node: Contract, place: int, *factors: Factor) -> Node:
     return contraction(node, [*node.factors[:place], *factors, *node.factors[place + 1 :]])
 
 
-def _turned(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
+def _turned(node: Contract, place: int, factor: Factor, moving: set[Node]) -> Iterator[Local]:
     if len(factor.groups) != 2 or factor.groups[0] == factor.groups[1]:
         return
     facts = facts_of(factor.node)
@@ -75,8 +75,21 @@ def _turned(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     turned = _with(node, place, Factor(factor.node, factor.groups[::-1], factor.conj))
     missing = _transposes(turned) < _transposes(node)
     label = "missing_transpose" if missing else "extra_transpose"
-    name = unicode_of(factor.node)
-    yield turned, label, f"the factor {name} is transposed the other way", 1.0 if missing else 1.1
+    plain, swapped = unicode_of(factor.node), unicode_of(transpose(factor.node))
+    written, due = (plain, swapped) if missing else (swapped, plain)
+    words = f"the factor{_side(node, factor, moving)} is {written}; it should be {due}"
+    yield turned, label, words, 1.0 if missing else 1.1
+
+
+def _side(node: Contract, factor: Factor, moving: set[Node]) -> str:
+    """On which side of the cotangent a factor of a matrix product stands."""
+    chain = matrix_chain(node) if node.rank == 2 else None
+    links = [link for link, _ in chain or ()]
+    held = next((place for place, link in enumerate(links) if link.node in moving), None)
+    place = next((place for place, link in enumerate(links) if link is factor), None)
+    if held is None or place is None or held == place:
+        return ""
+    return " on the left" if place < held else " on the right"
 
 
 def _transposes(node: Node) -> int:

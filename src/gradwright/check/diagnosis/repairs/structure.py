@@ -120,8 +120,10 @@ _OF_FACT = (
 
 def _projected(scene: Scene) -> Iterator[Repair]:
     """The whole gradient projected on the tangent space of the variable's set."""
-    facts = scene.point.truth.signature.symbol(scene.name).facts
     assert scene.program is not None
+    if not scene.name:
+        return
+    facts = scene.point.truth.signature.symbol(scene.name).facts
     last = scene.program.by_slot[scene.program.result]
     for names, label, words in _OF_FACT:
         if set(names) & facts:

@@ -1,0 +1,88 @@
+"""`gradwright check` from the command line, and the assertion for tests."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from gradwright.app.main import main
+from gradwright.errors import GradwrightError
+from gradwright.testing import assert_gradient
+
+SOURCE = """
+import torch
+
+print("printed while it is imported")
+
+
+def right(X):
+    return torch.linalg.inv(X)
+
+
+wrong = (None, lambda G, X: torch.linalg.inv(X).T @ G @ torch.linalg.inv(X).T)
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "my_functions.py"
+    path.write_text(SOURCE, encoding="utf-8")
+    return path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["check", *arguments])
+
+
+def test_exit_code_0_for_what_is_right(file: Path) -> None:
+    result = run(f"{file}:right", "inv(X)")
+    assert result.exit_code == 0, result.output
+    assert "right as inv(X), by X: right" in result.stdout
+
+
+def test_exit_code_1_for_what_is_wrong(file: Path) -> None:
+    result = run(f"{file}:wrong", "inv(X)")
+    assert result.exit_code == 1
+    assert "wrong_sign" in result.stdout
+
+
+def test_json_is_all_that_is_printed(file: Path) -> None:
+    result = run(f"{file}:wrong", "inv(X)", "--json")
+    report = json.loads(result.stdout)
+    assert report["labels"] == ["wrong_sign"] and not report["right"]
+    assert report["findings"][0]["right_formula"] == "−X⁻ᵀ G X⁻ᵀ"
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("{file}:wrongg", "did you mean 'wrong'"),
+        ("{file}", "names no function"),
+        ("{file}x:wrong", "does not import|no file"),
+        ("no.such.module:f", "does not import"),
+    ],
+)
+def test_what_cannot_be_found_is_a_usage_error(file: Path, target: str, message: str) -> None:
+    result = run(target.format(file=file), "inv(X)")
+    assert isinstance(result.exception, GradwrightError)
+    with pytest.raises(GradwrightError, match=message):
+        raise result.exception
+
+
+@pytest.mark.parametrize("text", ["def f(:\n", "import no_such_module\n", "1 / 0\n", "raise SystemExit(3)\n"])
+def test_a_file_that_does_not_import(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text(text, encoding="utf-8")
+    result = run(f"{path}:f", "inv(X)")
+    assert isinstance(result.exception, GradwrightError)
+    assert "does not import" in str(result.exception)
+    sys.modules.pop("__gradwright_checked__", None)
+
+
+def test_the_assertion_returns_the_report_or_raises_it() -> None:
+    assert assert_gradient(torch.linalg.inv, "inv(X)").right
+    with pytest.raises(AssertionError, match="wrong_sign"):
+        assert_gradient((None, lambda G, X, W: X.mT @ G), "-X @ W", wrt="W", variables={"X": "n n", "W": "n n"})

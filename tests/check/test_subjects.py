@@ -1,0 +1,175 @@
+"""What a function under check may do, and what is said of one that does something else."""
+
+import random
+from typing import Any
+
+import pytest
+import torch
+
+import gradwright as gw
+from gradwright.errors import CheckError, GradwrightError
+
+
+class Inverse(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
+        Y = torch.linalg.inv(X)
+        ctx.save_for_backward(Y)
+        return Y
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        (Y,) = ctx.saved_tensors
+        return -Y.mT @ G @ Y.mT
+
+
+class Untransposed(Inverse):
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        (Y,) = ctx.saved_tensors
+        return -Y.mT @ G @ Y
+
+
+class KeepsAView(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
+        Y = torch.linalg.inv(X)
+        ctx.inverse = Y.mT
+        return Y
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return -ctx.inverse @ G @ ctx.inverse
+
+
+def words_of(function: Any, expression: str, **more: Any) -> str:
+    report = gw.check(function, expression, **more)
+    assert not report.right
+    return str(report)
+
+
+SQUARE = {"variables": {"X": "n n"}}
+
+
+def test_a_right_function_is_right_in_every_respect() -> None:
+    report = gw.check(Inverse.apply, "inv(X)")
+    assert report.right and not report.labels
+    assert all(finding.verdict == "held" for finding in report.findings)
+    assert len(report.findings) == 8
+
+
+def test_a_class_may_stand_for_its_apply() -> None:
+    assert gw.check(Inverse, "inv(X)").right
+
+
+def test_the_missing_transpose_of_a_function_is_named_and_marked() -> None:
+    report = gw.check(Untransposed.apply, "inv(X)")
+    (finding,) = [f for f in report.findings if f.labels]
+    assert report.labels == {"missing_transpose"}
+    assert finding.words == "the factor on the right is X⁻¹; it should be X⁻ᵀ (a transpose is missing)"
+    assert (finding.right_formula, finding.written_formula) == ("−X⁻ᵀ G X⁻ᵀ", "−X⁻ᵀ G X⁻¹")
+    assert "«inv(X)»" in finding.code
+
+
+def test_a_view_of_the_output_on_the_context_leaks_and_loses_the_second_derivative() -> None:
+    report = gw.check(KeepsAView.apply, "inv(X)")
+    assert report.labels == {"second_order_only"}
+    assert "kept for ever" in str(report)
+
+
+def test_functions_that_pytorch_differentiates_are_checked_too() -> None:
+    assert gw.check(lambda x: x / x.norm(), "x / norm(x)", variables={"x": "n"}).right
+
+
+def test_several_outputs() -> None:
+    assert "returns 2 outputs: check one at a time" in words_of(lambda X: (X, X), "inv(X)")
+
+
+def test_no_output() -> None:
+    assert "returns None" in words_of(lambda X: None, "inv(X)")
+
+
+def test_no_gradient() -> None:
+    assert "the gradient of X is None" in words_of((None, lambda G, X: None), "2 * X", **SQUARE)
+
+
+def test_an_input_that_is_changed() -> None:
+    assert "changes its input X in place" in words_of(lambda X: X.mul_(2), "2 * X", **SQUARE)
+    assert "changes its input X in place" in words_of((None, lambda G, X: X.copy_(2 * G)), "2 * X", **SQUARE)
+
+
+def test_a_random_function() -> None:
+    assert "it is random" in words_of(lambda X: X + torch.rand(()), "2 * X", **SQUARE)
+    assert "it is random" in words_of((None, lambda G, X: G * random.random()), "2 * X", **SQUARE)
+
+
+def test_a_wrong_shape() -> None:
+    assert "shape" in words_of((None, lambda G, X: G[:1, :2]), "2 * X", **SQUARE)
+    assert "shape" in words_of(lambda X: X[0], "2 * X", **SQUARE)
+
+
+def test_a_function_of_no_inputs() -> None:
+    assert "takes no inputs" in words_of(lambda: torch.ones(3), "2 * X", **SQUARE)
+
+
+def test_a_function_that_fails_at_generic_points_is_tried_at_narrower_ones() -> None:
+    def by_cholesky(X: torch.Tensor) -> torch.Tensor:
+        if not torch.equal(X, X.mT):
+            raise ValueError("X is not symmetric")
+        return torch.cholesky_inverse(torch.linalg.cholesky(X))
+
+    words = words_of(by_cholesky, "inv(X)")
+    assert "X is not symmetric" in words and "declare" in words and "'spd'" in words
+
+
+def test_a_function_of_single_precision() -> None:
+    def single(X: torch.Tensor) -> torch.Tensor:
+        if X.dtype != torch.float32:
+            raise TypeError("expected float32")
+        return 2 * X
+
+    report = gw.check(single, "2 * X", **SQUARE)
+    assert report.right and "float32 only" in str(report)
+
+
+def test_a_detached_output() -> None:
+    assert "PyTorch sees no dependence" in words_of(lambda X: (2 * X).detach(), "2 * X", **SQUARE)
+
+
+def test_another_forward() -> None:
+    words = words_of(lambda A, x: A.mT @ x, "A @ x", variables={"A": "n n", "x": "n"})
+    assert "it is not A @ x: Aᵀ stands where A is due" in words
+
+
+def test_what_is_no_function() -> None:
+    with pytest.raises(CheckError, match="a pair"):
+        gw.check(3, "inv(X)")
+    with pytest.raises(CheckError, match="callables"):
+        gw.check((None, None), "inv(X)")
+
+
+def test_what_is_no_variable() -> None:
+    with pytest.raises(GradwrightError, match="does not occur"):
+        gw.check(torch.linalg.inv, "inv(X)", wrt="Y")
+    with pytest.raises(CheckError, match="no variable 'Z'"):
+        gw.check(torch.linalg.inv, "inv(X)", Z=torch.eye(3))
+
+
+def test_without_an_expression_the_forward_is_traced() -> None:
+    report = gw.check(Untransposed.apply, variables={"X": "n n"})
+    assert report.labels == {"missing_transpose"}
+    assert "the forward was traced, and computes X⁻¹" in str(report)
+
+
+def test_the_function_is_still_the_function_after_its_package_is_imported() -> None:
+    import gradwright.check.report  # noqa: F401
+
+    assert callable(gw.check) and not hasattr(gw.check, "__path__")
+
+
+def test_a_backward_outside_of_pytorch_is_diagnosed_by_its_numbers() -> None:
+    def backward(G: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
+        Y = torch.linalg.inv(X).numpy()
+        return torch.from_numpy(Y.T @ G.numpy() @ Y.T)
+
+    assert gw.check((None, backward), "inv(X)").labels == {"wrong_sign"}
