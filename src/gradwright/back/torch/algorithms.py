@@ -6,6 +6,12 @@ Each takes batches, and its name is put for `{name}`. None is ever differentiate
 from __future__ import annotations
 
 from gradwright.core.primitive import Primitive
+from gradwright.prims.determinant import adjugate
+from gradwright.prims.generalised_eigh import generalised_eigh
+from gradwright.prims.ldl import ldl
+from gradwright.prims.lu import lu
+from gradwright.prims.polar import polar
+from gradwright.prims.svd import thin as thin_decomposition
 
 _SVD = '''
 def {name}(A: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -63,17 +69,17 @@ def {name}(X: Tensor) -> Tensor:
 '''
 
 
-def algorithm(primitive: Primitive) -> str:
-    """The text of a primitive's algorithm in PyTorch; empty if there is none here."""
-    if primitive.name == "eigh" and len(primitive.inputs) == 2:
-        return _GENERALISED_EIGH
-    return _TEXTS.get(primitive.name, "") if primitive.torch is None else ""
+def algorithm(primitive: Primitive) -> list[str]:
+    """The text of a primitive's algorithm in PyTorch; none if there is none here."""
+    found = _TEXTS.get(primitive) if primitive.torch is None else None
+    return [found] if found else []
 
 
-_TEXTS = {
-    "svd": _SVD,
-    "polar": _POLAR,
-    "lu": _LU,
-    "ldl": _LDL,
-    "adjugate": _ADJUGATE,
+_TEXTS: dict[Primitive, str] = {
+    thin_decomposition: _SVD,
+    polar: _POLAR,
+    lu: _LU,
+    ldl: _LDL,
+    adjugate: _ADJUGATE,
+    generalised_eigh: _GENERALISED_EIGH,
 }

@@ -25,6 +25,35 @@ def _is_first_order(*tensors: Tensor) -> bool:
     """Whether nothing differentiates the derivative that is being computed."""
     return not torch.is_grad_enabled() and all(forward_ad.unpack_dual(t).tangent is None for t in tensors)
 '''
+VALUE_ONLY = '''
+@torch.compiler.allow_in_graph
+class {name}(torch.autograd.Function):
+    """A value without a derivative."""
+
+    @staticmethod
+    def forward({parameters}) -> Tensor:
+        return {kernel}({names})
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Tensor:
+        raise NotImplementedError({reason})
+
+    @staticmethod
+    def jvp(ctx: Any, *directions: Tensor) -> Tensor:
+        raise NotImplementedError({reason})
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Any, Any]:
+        batches = (
+            x.expand(info.batch_size, *x.shape) if d is None else x.movedim(d, 0)
+            for x, d in zip(inputs, in_dims, strict=True)
+        )
+        return {name}.apply(*batches), 0
+'''
 
 
 def class_lines(name: str, summary: str, programs: Programs) -> list[str]:
@@ -137,9 +166,11 @@ def _gradients(programs: Programs, piece: Piece) -> list[str]:
     lines = list(map(str, common))
     lines += [f"{' = '.join(_gradient(name) for name in programs.inputs)} = None"]
     for name, share, text in zip(programs.moving, shares, piece.results, strict=True):
-        own = [str(s) for s in share if s not in common]
+        own = [s for s in share if s not in common]
+        if own and own[-1].target == text:
+            text = own.pop().expression
         lines.append(f"if ctx.needs_input_grad[{programs.inputs.index(name)}]:")
-        lines += indented([*own, f"{_gradient(name)} = {text}"])
+        lines += indented([*map(str, own), f"{_gradient(name)} = {text}"])
     lines.append(f"return {', '.join(_gradient(name) for name in programs.inputs)}")
     return lines
 
@@ -159,7 +190,7 @@ def _jvp(programs: Programs) -> Iterator[str]:
     yield f"def jvp(ctx: Any, {parameters}) -> {returned}:"
     lines = ["with forward_ad._set_fwd_grad_enabled(True):"]
     if saved:
-        primal = "forward_ad.unpack_dual(t, level=0).primal for t in ctx.saved_tensors"
+        primal = "forward_ad.unpack_dual(saved, level=0).primal for saved in ctx.saved_tensors"
         lines.append(f"{INDENT}{_unpacked(saved)} = ({primal})")
     lines += indented(_returning(programs.jvp, nothing))
     yield from indented(lines)

@@ -12,17 +12,25 @@ from gradwright.core.nodes import Symbol
 from gradwright.core.primitive import shape_text
 
 CHECK_TYPES = '''
-def _check_types(function: str, allowed: str, **inputs: Tensor) -> None:
-    """Refuse what is not a tensor of the allowed numbers, and inputs of different types."""
+def _check_types(function: str, may_be_complex: tuple[str, ...], **inputs: Tensor) -> None:
+    """Refuse what is not a tensor of numbers that the function takes, and inputs of different types."""
     for name, x in inputs.items():
         if not isinstance(x, Tensor):
             raise TypeError(f"Input {name} to {function} is a {type(x).__name__}, expected a tensor")
-        if not (x.is_floating_point() or (x.is_complex() and "complex" in allowed)):
+        if not (x.is_floating_point() or (x.is_complex() and name in may_be_complex)):
+            allowed = "a floating-point or complex one" if name in may_be_complex else "a floating-point one"
             raise TypeError(f"Input {name} to {function} has dtype {x.dtype}, expected {allowed}")
-    if len({x.element_size() // (2 if x.is_complex() else 1) for x in inputs.values()}) > 1:
+    precisions = {x.element_size() // (2 if x.is_complex() else 1) for x in inputs.values()}
+    if len(precisions) > 1 or len({inputs[name].is_complex() for name in may_be_complex}) > 1:
         dtypes = ", ".join(f"{name} {x.dtype}" for name, x in inputs.items())
         raise TypeError(f"Inputs to {function} have different dtypes: {dtypes}")
 '''
+
+
+def names_text(names: Sequence[str]) -> str:
+    """A tuple of strings."""
+    quoted = ", ".join(f'"{name}"' for name in names)
+    return f"({quoted},)" if len(names) == 1 else f"({quoted})"
 
 
 def shape_checks(function: str, inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:

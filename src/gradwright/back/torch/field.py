@@ -8,7 +8,7 @@ stays real.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from gradwright.back.torch.rules import Rules, derive_rules
 from gradwright.core.facts import closure
@@ -19,18 +19,18 @@ from gradwright.errors import GradwrightError
 from gradwright.linear.projection import is_structured
 
 
-def rules_for_both_fields(inputs: Sequence[Symbol], values: Mapping[str, Node]) -> tuple[Rules, bool]:
-    """The rules of a function, and whether they hold for complex input."""
-    rules = derive_rules(inputs, values)
-    if not all(s.real for s in inputs):
-        return rules, True
-    if not all(map(_is_free, inputs)) or not all(map(_means_the_same, postorder(*rules.values))):
-        return rules, False
+def rules_in_both_fields(rules: Rules) -> Rules | None:
+    """The rules of a function of real variables for complex ones; None where they would be others."""
+    if not rules.inputs or not all(map(_is_free, rules.inputs)):
+        return None
+    if not all(node.real and _means_the_same(node) for node in postorder(*rules.values)):
+        return None
+    values = {o.name: transform(v, _complex) for o, v in zip(rules.outputs, rules.values, strict=True)}
     try:
-        wider = derive_rules(tuple(map(_twin, inputs)), {n: transform(v, _complex) for n, v in values.items()})
+        wider = derive_rules(tuple(map(_twin, rules.inputs)), values)
     except GradwrightError:
-        return rules, False
-    return (wider, True) if _length(wider) <= _length(rules) else (rules, False)
+        return None
+    return wider if _length(wider) <= _length(rules) else None
 
 
 def _is_free(symbol: Symbol) -> bool:

@@ -12,6 +12,7 @@ from gradwright.back.code import Foreign
 from gradwright.back.code.numpy_source import numpy_function
 from gradwright.back.torch.algorithms import algorithm
 from gradwright.back.torch.checks import size_text
+from gradwright.back.torch.spectral_kernels import spectral_kernel
 from gradwright.core.primitive import Primitive
 from gradwright.errors import EmissionError
 
@@ -43,9 +44,9 @@ def kernel_text(foreign: Foreign, name: str, namespace: str, class_name: str) ->
         EmissionError: the function is a callable that only this process has.
     """
     primitive = foreign.primitive
-    native = algorithm(primitive)
+    native = algorithm(primitive) or spectral_kernel(primitive)
     if native:
-        return [native.replace("{name}", name)]
+        return [text.replace("{name}", name) for text in native]
     implementation = primitive.numpy
     if implementation is None:
         raise EmissionError(f"{primitive.name} has no implementation")

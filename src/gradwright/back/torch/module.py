@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 import sys
 from _blake2 import blake2b
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gradwright.back.code import Foreign
 from gradwright.back.code.numpy_source import is_import
 from gradwright.back.render import unicode_of
-from gradwright.back.torch.autograd import FIRST_ORDER, class_lines, indented
-from gradwright.back.torch.checks import CHECK_TYPES, broadcast_lines, shape_checks, structure_lines
-from gradwright.back.torch.field import rules_for_both_fields
+from gradwright.back.torch.autograd import FIRST_ORDER, VALUE_ONLY, class_lines, indented
+from gradwright.back.torch.checks import CHECK_TYPES, broadcast_lines, names_text, shape_checks, structure_lines
+from gradwright.back.torch.field import rules_in_both_fields
 from gradwright.back.torch.kernels import kernel_text
 from gradwright.back.torch.programs import Programs, write_programs
 from gradwright.back.torch.registry import Functions, Key, class_name, kernel_name, key_of
@@ -28,6 +28,7 @@ from gradwright.core.nodes import Apply, Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import FUNCTIONS
 from gradwright.core.templates import formals
+from gradwright.errors import UnsupportedError
 
 IMPORTED = ("torch", "Tensor", "Any", "NamedTuple", "forward_ad", "inspect", "np", "math")
 LOCALS = ("ctx", "info", "in_dims", "inputs", "output", "batches", "batch")
@@ -57,21 +58,12 @@ def module_text(asked: Asked) -> str:
     Raises:
         EmissionError: a part of the function cannot be written in PyTorch.
     """
-    outputs = _output_names(asked)
-    rules, both = rules_for_both_fields(
-        asked.inputs, dict(zip(outputs, (node for _, node in asked.outputs), strict=True))
-    )
-    functions = Functions({*IMPORTED, *LOCALS, asked.name, *(s.name for s in asked.inputs)})
-    own = _own_primitive(rules)
-    functions.names[("", ())] = asked.name
-    if own is not None:
-        functions.names[key_of(own)] = asked.name
-        functions.called[key_of(own)] = own
-    programs = write_programs(rules, functions, _reserved(functions))
+    plan = _plan(asked)
+    functions, programs = plan.functions, plan.programs
     texts = [_outputs_class(asked)] if len(asked.outputs) > 1 else []
-    texts += ["\n".join(_public(asked, rules, programs, both)), _class_text(asked.name, programs)]
+    texts += ["\n".join(_public(asked, plan)), _class_text(asked.name, programs)]
     helpers = dict(programs.helpers)
-    done = {key_of(own)} if own is not None else set[Key]()
+    done = {key_of(plan.own)} if plan.own is not None else set[Key]()
     while len(done) < len(functions.called):
         key = next(key for key in functions.called if key not in done)
         done.add(key)
@@ -87,6 +79,47 @@ def module_text(asked: Asked) -> str:
     imports = [text for text in texts if is_import(text)]
     body = "\n\n\n".join(dict.fromkeys(text.strip("\n") for text in texts if not is_import(text)))
     return f"{_head(asked, body, imports)}\n\n\n{body}\n"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The main function of a module.
+
+    Attributes:
+        rules, programs: its derivatives, as nodes and as code.
+        functions: those of the module, with what the programs call.
+        own: the primitive that the function is, if it is one.
+        may_be_complex: the inputs that take complex numbers.
+    """
+
+    rules: Rules
+    programs: Programs
+    functions: Functions
+    own: Foreign | None
+    may_be_complex: tuple[str, ...]
+
+
+def _plan(asked: Asked) -> _Plan:
+    """For complex input too where that changes nothing for real input."""
+    values = {name: node for name, (_, node) in zip(_output_names(asked), asked.outputs, strict=True)}
+    rules = derive_rules(asked.inputs, values)
+    wider = rules_in_both_fields(rules)
+    if wider is not None:
+        plan = _planned(asked, wider, tuple(s.name for s in asked.inputs))
+        if "0j" not in plan.programs.text:
+            return plan
+    return _planned(asked, rules, tuple(s.name for s in asked.inputs if not s.real))
+
+
+def _planned(asked: Asked, rules: Rules, may_be_complex: tuple[str, ...]) -> _Plan:
+    functions = Functions({*IMPORTED, *LOCALS, asked.name, *(s.name for s in asked.inputs)})
+    own = _own_primitive(rules)
+    functions.names[("", ())] = asked.name
+    if own is not None:
+        functions.names[key_of(own)] = asked.name
+        functions.called[key_of(own)] = own
+    programs = write_programs(rules, functions, _reserved(functions))
+    return _Plan(rules, programs, functions, own, may_be_complex)
 
 
 def _outputs_class(asked: Asked) -> str:
@@ -117,7 +150,11 @@ def _helper(foreign: Foreign, functions: Functions) -> tuple[list[str], dict[str
         unused(declared.name, taken): Apply(primitive, foreign.parameters, inputs, place)
         for place, declared in enumerate(primitive.outputs)
     }
-    programs = write_programs(derive_rules(inputs, values), functions, _reserved(functions))
+    try:
+        rules = derive_rules(inputs, values)
+    except UnsupportedError as error:
+        return _value_only(foreign, name, inputs, functions, str(error)), {}
+    programs = write_programs(rules, functions, _reserved(functions))
     ids = dict(zip((s.name for s in inputs), programs.inputs, strict=True))
     parameters = ", ".join(f"{x}: Tensor" for x in programs.inputs)
     count = len(programs.outputs)
@@ -129,6 +166,20 @@ def _helper(foreign: Foreign, functions: Functions) -> tuple[list[str], dict[str
         *indented([*broadcast_lines(inputs, ids), f"return {applied}"]),
     ]
     return ["\n".join(lines), _class_text(name, programs)], dict(programs.helpers)
+
+
+def _value_only(foreign: Foreign, name: str, inputs: Sequence[Symbol], functions: Functions, reason: str) -> list[str]:
+    """A function whose derivative is refused: the end of a family of derivatives that goes on for ever."""
+    functions.kernels.setdefault(key_of(foreign), foreign)
+    parameters = ", ".join(f"{s.name}: Tensor" for s in inputs)
+    names = ", ".join(s.name for s in inputs)
+    parts = {"name": class_name(name), "parameters": parameters, "kernel": kernel_name(name), "names": names}
+    return [
+        f"def {name}({parameters}) -> Tensor:\n"
+        f'    """{escaped(foreign.primitive.summary)}, as a value."""\n'
+        f"    return {class_name(name)}.apply({names})",
+        VALUE_ONLY.format(**parts, reason=repr(reason)),
+    ]
 
 
 def _class_text(name: str, programs: Programs) -> str:
@@ -148,12 +199,16 @@ def _head(asked: Asked, body: str, imports: Iterable[str]) -> str:
     return "\n".join([docstring, "", *standard, "", *further, "", f'__all__ = ["{asked.name}"]'])
 
 
-def _public(asked: Asked, rules: Rules, programs: Programs, both: bool) -> list[str]:
+def _public(asked: Asked, plan: _Plan) -> list[str]:
+    rules, programs = plan.rules, plan.programs
     ids = dict(zip((s.name for s in rules.inputs), programs.inputs, strict=True))
     several = len(programs.outputs) > 1
-    numbers = "a floating-point or complex one" if both else "a floating-point one"
     given = ", ".join(f"{s.name}={ids[s.name]}" for s in rules.inputs)
-    lines = [f'_check_types("{asked.name}", "{numbers}", {given})']
+    lines = [f'_check_types("{asked.name}", {names_text(plan.may_be_complex)}, {given})']
+    for symbol in asked.inputs:
+        if not symbol.real:
+            name = ids[symbol.name]
+            lines.append(f"{name} = {name}.to(torch.promote_types({name}.dtype, torch.complex64))")
     lines += shape_checks(asked.name, rules.inputs, ids)
     lines += structure_lines(rules.inputs, ids)
     lines += broadcast_lines(rules.inputs, ids)

@@ -30,6 +30,11 @@ class Piece:
     results: tuple[str, ...]
 
     @property
+    def text(self) -> str:
+        """All the code as one text."""
+        return "\n".join([*map(str, self.statements), *self.results])
+
+    @property
     def reads(self) -> set[str]:
         """Every identifier that is read."""
         texts = (*(s.expression for s in self.statements), *self.results)
@@ -64,6 +69,12 @@ class Programs:
     exact: Piece
     jvp: Piece
     helpers: Mapping[str, str]
+
+    @property
+    def text(self) -> str:
+        """All the code as one text."""
+        pieces = (self.forward, self.exact, self.jvp, *([self.fast] if self.fast else []))
+        return "\n".join(piece.text for piece in pieces)
 
 
 def write_programs(rules: Rules, functions: Functions, taken: Iterable[str]) -> Programs:
@@ -146,7 +157,7 @@ def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> tuple[Piece, t
     statements = [_renamed(s, renamed) for s in joint.statements]
     values = [_rename(text, renamed) for text in values]
     slopes = [_rename(text, renamed) for text in slopes]
-    halves = cut(statements, values, slopes)
+    halves = cut(statements, values, slopes, ids.values())
     outputs = [ids[s.name] for s in rules.outputs]
     returned = tuple(_fresh(text, node) for text, node in zip(values, rules.values, strict=True))
     carried = tuple(name for name in halves.carried if name not in outputs)

@@ -19,11 +19,36 @@ def targets_of(statement: Statement) -> tuple[str, ...]:
     return tuple(name.strip() for name in statement.target.split(","))
 
 
-def is_size(statement: Statement) -> bool:
-    """Whether a statement only reads lengths: it is repeated where it is needed, never saved."""
-    tree = ast.parse(statement.expression, mode="eval").body
-    computes = any(isinstance(node, ast.Call | ast.MatMult) for node in ast.walk(tree))
-    return ".shape" in statement.expression and not computes
+_LOOKED_AT = ("shape", "dtype", "device")
+
+
+def constants(statements: Sequence[Statement], inputs: Iterable[str]) -> set[Statement]:
+    """The statements that use no entry of an input, but its shape, type or device at most.
+
+    They are repeated where they are needed, never saved: their values have no batch axes.
+    """
+    varying = set(inputs)
+    found: set[Statement] = set()
+    for statement in statements:
+        if varying.isdisjoint(_values_in(statement.expression)):
+            found.add(statement)
+        else:
+            varying.update(targets_of(statement))
+    return found
+
+
+def _values_in(expression: str) -> set[str]:
+    """The identifiers of which an expression reads more than the shape, the type or the device."""
+    names: set[str] = set()
+    pending: list[ast.AST] = [ast.parse(expression, mode="eval").body]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Attribute) and node.attr in _LOOKED_AT:
+            continue
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        pending.extend(ast.iter_child_nodes(node))
+    return names
 
 
 def needed(statements: Sequence[Statement], expressions: Iterable[str]) -> list[Statement]:
@@ -52,10 +77,18 @@ class Halves:
     carried: tuple[str, ...]
 
 
-def cut(statements: Sequence[Statement], values: Iterable[str], others: Sequence[str]) -> Halves:
-    """Cut a program after what its values need; lengths are read again in the second half."""
+def cut(statements: Sequence[Statement], values: Iterable[str], others: Sequence[str], inputs: Iterable[str]) -> Halves:
+    """Cut a program after what its values need; constants are computed again in the second half.
+
+    Args:
+        statements: the program.
+        values: the results of the first half.
+        others: those of the second.
+        inputs: the names of what varies.
+    """
+    repeated = constants(statements, inputs)
     first = needed(statements, values)
-    second = [s for s in needed(statements, others) if s not in first or is_size(s)]
-    bound = [name for statement in first if not is_size(statement) for name in targets_of(statement)]
+    second = [s for s in needed(statements, others) if s not in first or s in repeated]
+    bound = [name for statement in first if statement not in repeated for name in targets_of(statement)]
     read = {name for text in (*others, *(s.expression for s in second)) for name in names_in(text)}
     return Halves(tuple(first), tuple(second), tuple(name for name in bound if name in read))

@@ -1,0 +1,73 @@
+"""Functions of a Hermitian matrix through its eigenvalues, and their divided differences, as PyTorch code.
+
+The formulas are those of `gradwright.diff.spectral`: points that are close, or equal, are taken by their limit,
+so that equal eigenvalues are no exception.
+"""
+
+from __future__ import annotations
+
+from gradwright.back.code import TORCH, lower
+from gradwright.core.primitive import Primitive
+from gradwright.diff.spectral import ARGUMENT, ScalarFunction
+
+DIVIDED_DIFFERENCE = '''
+def _divided_difference(functions: tuple[Callable[[Tensor], Tensor], ...], points: Tensor) -> Tensor:
+    """g[x₀, …, x_k] along the last axis, for g and its derivatives; close points are taken by their limit."""
+    order = points.shape[-1] - 1
+    if order == 0:
+        return functions[0](points[..., 0])
+    ordered = points.sort(-1).values
+    gap = ordered[..., -1] - ordered[..., 0]
+    near = gap <= torch.finfo(points.dtype).eps ** (1 / 3) * ordered.abs().amax(-1).clamp_min(1)
+    above = _divided_difference(functions, ordered[..., 1:])
+    below = _divided_difference(functions, ordered[..., :-1])
+    limit = functions[order](ordered.mean(-1)) / math.factorial(order)
+    return torch.where(near, limit, (above - below) / torch.where(near, 1, gap))
+'''
+
+
+def spectral_kernel(primitive: Primitive) -> list[str]:
+    """The texts of a spectral function's kernel; none for any other primitive."""
+    if primitive.scalar is None:
+        return []
+    order = len(primitive.inputs) - 1
+    functions = _functions(ScalarFunction(primitive.scalar), order)
+    names = [declared.name for declared in primitive.inputs]
+    head = f"def {{name}}({', '.join(f'{x}: Tensor' for x in names)}) -> Tensor:"
+    body = _map_body() if order == 0 else _difference_body(order)
+    called = f"    functions = ({', '.join(f'_g{k}_{{name}}' for k in range(order + 1))}{',' if not order else ''})"
+    kernel = "\n".join([head, f'    """{primitive.summary[:1].upper()}{primitive.summary[1:]}."""', called, *body])
+    return [*functions, *(["import math", DIVIDED_DIFFERENCE] if order else []), kernel]
+
+
+def _functions(function: ScalarFunction, order: int) -> list[str]:
+    texts: list[str] = []
+    for k in range(order + 1):
+        program = lower({"y": function.body}, TORCH, inputs=[ARGUMENT], batched=True)
+        lines = [f"    {line}" for line in program.body()]
+        texts.append("\n".join([f"def _g{k}_{{name}}(x: Tensor) -> Tensor:", *lines]))
+        texts += program.helpers.values()
+        function = function.derivative()
+    return texts
+
+
+def _map_body() -> list[str]:
+    return [
+        "    eigenvalues, V = torch.linalg.eigh(A)",
+        "    return (V * functions[0](eigenvalues)[..., None, :]) @ V.mH",
+    ]
+
+
+def _difference_body(order: int) -> list[str]:
+    letters = "abcdefgh"[: order + 1]
+    axes = [", ".join(":" if place == k else "None" for place in range(order + 1)) for k in range(order + 1)]
+    grid = ", ".join(f"eigenvalues[..., {axis}]" for axis in axes)
+    inside = ", ".join(f"V.mH @ E{k} @ V" for k in range(1, order + 1))
+    pattern = ",".join([f"...{letters}", *(f"...{letters[k : k + 2]}" for k in range(order))])
+    return [
+        "    eigenvalues, V = torch.linalg.eigh(A)",
+        f"    points = torch.stack(torch.broadcast_tensors({grid}), -1)",
+        "    weights = _divided_difference(functions, points).to(V.dtype)",
+        f'    total = torch.einsum("{pattern}->...{letters[0]}{letters[-1]}", weights, {inside})',
+        "    return V @ total @ V.mH",
+    ]
