@@ -91,6 +91,16 @@ slogdet = Primitive(
     samples=(Sample("X: n n"),),
 )
 
+ADJUGATE_IN_TORCH = '''
+def adjugate_matrix(X: torch.Tensor) -> torch.Tensor:
+    """The adjugate from the singular value decomposition, which exists for singular matrices too."""
+    U, S, Vh = torch.linalg.svd(X)
+    n = S.shape[-1]
+    others = torch.stack([S[..., [j for j in range(n) if j != k]].prod(-1) for k in range(n)], -1)
+    phase = torch.linalg.det(U) * torch.linalg.det(Vh)
+    return (Vh.mH * (phase[..., None] * others)[..., None, :]) @ U.mH
+'''
+
 adjugate = Primitive(
     name="adjugate",
     signature="X: ... n n -> Y: ... n n",
@@ -99,6 +109,7 @@ adjugate = Primitive(
     conditions=("{X} is invertible",),
     preserves=("symmetric", "hermitian", "lower", "upper", "diagonal"),
     numpy=adjugate_matrix,
+    torch=ADJUGATE_IN_TORCH,
     jax=ADJUGATE_IN_JAX,
     notation=Notation(name="adj"),
     samples=(Sample("X: n n"),),

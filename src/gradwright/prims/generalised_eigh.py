@@ -24,6 +24,16 @@ def generalised_eigh(A, B):
     return eigenvalues, jax.scipy.linalg.solve_triangular(L.conj().mT, vectors, lower=False)
 '''
 
+IN_TORCH = '''
+def generalised_eigen(A: torch.Tensor, B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A V = B V Λ with Vᴴ B V = I, by the Cholesky factor of B."""
+    L = torch.linalg.cholesky(B)
+    left = torch.linalg.solve_triangular(L, A, upper=False)
+    inner = torch.linalg.solve_triangular(L, left.mH, upper=False)
+    eigenvalues, vectors = torch.linalg.eigh((inner + inner.mH) / 2)
+    return eigenvalues, torch.linalg.solve_triangular(L.mH, vectors, upper=True)
+'''
+
 generalised_eigh = Primitive(
     name="eigh",
     signature=("A: n n hermitian, B: n n spd -> eigenvalues: n real, eigenvectors: n n invertible"),
@@ -37,6 +47,7 @@ generalised_eigh = Primitive(
     argument_facts=("symmetric", "spd"),
     field=("real", "same"),
     numpy=generalised_eigen,
+    torch=IN_TORCH,
     jax=IN_JAX,
     notation=Notation(name="eigh"),
     samples=(Sample("A: n n symmetric, B: n n spd"),),

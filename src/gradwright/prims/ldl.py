@@ -27,6 +27,19 @@ def ldl(A):
     return L, jnp.diag(U.diagonal().real).astype(U.dtype)
 '''
 
+IN_TORCH = '''
+def ldl_factors(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A = L D Lᴴ without pivoting, D a diagonal matrix."""
+    n = A.shape[-1]
+    U = A.clone()
+    L = torch.eye(n, dtype=A.dtype, device=A.device).expand(A.shape).clone()
+    for k in range(n - 1):
+        multipliers = U[..., k + 1 :, k] / U[..., k, k, None]
+        L[..., k + 1 :, k] = multipliers
+        U[..., k + 1 :, :] -= multipliers[..., :, None] * U[..., k, None, :]
+    return L, torch.diag_embed(U.diagonal(dim1=-2, dim2=-1))
+'''
+
 ldl = Primitive(
     name="ldl",
     signature="A: n n hermitian -> L: n n unit_lower, D: n n diagonal invertible",
@@ -35,6 +48,7 @@ ldl = Primitive(
     conditions=("every leading minor of {A} is invertible",),
     argument_facts=("symmetric",),
     numpy=ldl_factors,
+    torch=IN_TORCH,
     jax=IN_JAX,
     notation=Notation(name="ldl"),
     samples=(Sample("A: n n spd"),),

@@ -37,6 +37,19 @@ def lu(A):
     return L, jnp.triu(U)
 '''
 
+IN_TORCH = '''
+def lu_factors(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A = L U by Gaussian elimination without pivoting."""
+    n = A.shape[-1]
+    U = A.clone()
+    L = torch.eye(n, dtype=A.dtype, device=A.device).expand(A.shape).clone()
+    for k in range(n - 1):
+        multipliers = U[..., k + 1 :, k] / U[..., k, k, None]
+        L[..., k + 1 :, k] = multipliers
+        U[..., k + 1 :, :] -= multipliers[..., :, None] * U[..., k, None, :]
+    return L, U.triu()
+'''
+
 lu = Primitive(
     name="lu",
     signature="A: n n -> L: n n unit_lower, U: n n upper invertible",
@@ -44,6 +57,7 @@ lu = Primitive(
     identity=("L @ U = A",),
     conditions=("every leading minor of {A} is invertible",),
     numpy=lu_factors,
+    torch=IN_TORCH,
     jax=IN_JAX,
     notation=Notation(name="lu"),
     samples=(Sample("A: n n"),),

@@ -27,6 +27,13 @@ def polar(A):
     return U @ Vh, (Vh.conj().mT * S[..., None, :]) @ Vh
 '''
 
+IN_TORCH = '''
+def polar_factors(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A = U P with orthonormal columns in U and P positive semidefinite."""
+    U, S, Vh = torch.linalg.svd(A, full_matrices=False)
+    return U @ Vh, (Vh.mH * S[..., None, :]) @ Vh
+'''
+
 polar = Primitive(
     name="polar",
     signature="A: n m -> U: n m stiefel, P: m m hermitian invertible",
@@ -35,6 +42,7 @@ polar = Primitive(
     conditions=("{A} has full column rank",),
     fact_rule=lambda index, parameters, facts: {"psd"} if index == 1 else set(),
     numpy=polar_factors,
+    torch=IN_TORCH,
     jax=IN_JAX,
     notation=Notation(name="polar"),
     samples=(Sample("A: n m"), Sample("A: n n")),

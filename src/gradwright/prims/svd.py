@@ -27,6 +27,13 @@ def thin_svd(A):
     return U, S, Vh.conj().mT
 '''
 
+IN_TORCH = '''
+def thin_svd(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A = U diag(S) Vᴴ, thin; V itself."""
+    U, S, Vh = torch.linalg.svd(A, full_matrices=False)
+    return U, S, Vh.mH.contiguous()
+'''
+
 thin = Primitive(
     name="svd",
     signature=("A: n m -> U: n min(n,m) stiefel, S: min(n,m) real, V: m min(n,m) stiefel"),
@@ -37,6 +44,7 @@ thin = Primitive(
     field=("same", "real", "same"),
     fact_rule=lambda index, parameters, facts: {"nonnegative"} if index == 1 else set(),
     numpy=thin_svd,
+    torch=IN_TORCH,
     jax=IN_JAX,
     notation=Notation(name="svd"),
     samples=(Sample("A: n m"), Sample("A: m n"), Sample("A: n n")),

@@ -21,6 +21,11 @@ def to_triangle(M: torch.Tensor) -> torch.Tensor:
     columns, rows = torch.triu_indices(M.shape[-1], M.shape[-1], device=M.device)
     return M[..., rows, columns]
 '''
+_WITH_LAST_AXES = '''
+def with_last_axes(x: torch.Tensor, count: int, *sizes: int) -> torch.Tensor:
+    """The last axes, so many of them, as axes of the given sizes; all other axes stay."""
+    return x.reshape(*x.shape[: x.dim() - count], *sizes)
+'''
 
 TORCH = Library(
     name="torch",
@@ -57,5 +62,10 @@ TORCH = Library(
     imaginary_unit="1j",
     complex_of="{x} + 0j",
     shapes_are_tuples=False,
-    helpers={"weighted": _WEIGHTED, "from_triangle": _FROM_TRIANGLE, "to_triangle": _TO_TRIANGLE},
+    helpers={
+        "weighted": _WEIGHTED,
+        "from_triangle": _FROM_TRIANGLE,
+        "to_triangle": _TO_TRIANGLE,
+        "with_last_axes": _WITH_LAST_AXES,
+    },
 )

@@ -113,16 +113,7 @@ class Writer:
             if len(before) == 1:
                 return Code(f"{code.atom}.reshape(-1)")
             return Code(f"{code.atom}.reshape({', '.join(after)})")
-        remaining = list(before)
-        while remaining:
-            count = remaining.pop()
-            behind = len(before) - len(remaining) - 1
-            if count == 0:
-                code = self.indexed(code, ["None", *[":"] * behind])
-            elif count > 1:
-                start, end = -behind - count, -behind - 1
-                code = Code(f"{code.atom}.flatten({start}, {end})" if behind else f"{code.atom}.flatten({start})")
-        return code
+        return self.helper("with_last_axes", code.text, str(sum(before)), *after)
 
     def split(self, code: Code, groups: Sequence[Sequence[str]]) -> Code:
         """Every axis split into axes of the given sizes, first slowest."""
@@ -131,14 +122,8 @@ class Writer:
         if not self.batched:
             sizes = [size for group in groups for size in group]
             return Code(f"{code.atom}.reshape({', '.join(sizes)})" if sizes else f"{code.atom}.reshape(())")
-        behind = 0
-        for group in reversed(groups):
-            if not group:
-                code = self.indexed(code, ["0", *[":"] * behind])
-            elif len(group) > 1:
-                code = Code(f"{code.atom}.unflatten({-behind - 1}, ({', '.join(group)}))")
-            behind += len(group)
-        return code
+        sizes = [size for group in groups for size in group]
+        return self.helper("with_last_axes", code.text, str(len(groups)), *sizes)
 
     def einsum(self, operands: Sequence[tuple[Code, Sequence[int]]], output: Sequence[int]) -> Code:
         """A sum of products by letters."""

@@ -147,7 +147,9 @@ def _backward(programs: Programs) -> Iterator[str]:
         lines += _gradients(programs, programs.exact)
     else:
         tracked = [*programs.cotangents, *(n for n in saved if n not in programs.carried)]
-        lines.append(f"if _is_first_order({', '.join(tracked)}):")
+        kind = next((name for name in programs.moving if name in saved), programs.cotangents[0])
+        real = f" and not {kind}.is_complex()" if programs.real_only else ""
+        lines.append(f"if _is_first_order({', '.join(tracked)}){real}:")
         lines += indented(_gradients(programs, programs.fast))
         lines += _gradients(programs, programs.exact)
     yield from indented(lines)

@@ -1,7 +1,6 @@
 """The bare computation of a function that PyTorch lacks: text of an operator for an emitted module.
 
-Where there is an algorithm in PyTorch, that is it. Else NumPy or SciPy computes, one matrix after another,
-inside a `torch.library.custom_op`: so `torch.compile` and `torch.export` see one operator, of which they know
+NumPy or SciPy computes, one matrix after another, inside a `torch.library.custom_op`: so `torch.compile` and `torch.export` see one operator, of which they know
 the shapes, and do not look into it. It is called in the `forward` of a Function only; `register_autograd` serves
 exported programs, which have lost the Function.
 """
@@ -10,7 +9,6 @@ from __future__ import annotations
 
 from gradwright.back.code import Foreign
 from gradwright.back.code.numpy_source import numpy_function
-from gradwright.back.torch.algorithms import algorithm
 from gradwright.back.torch.checks import size_text
 from gradwright.back.torch.spectral_kernels import spectral_kernel
 from gradwright.core.primitive import Primitive
@@ -44,7 +42,7 @@ def kernel_text(foreign: Foreign, name: str, namespace: str, class_name: str) ->
         EmissionError: the function is a callable that only this process has.
     """
     primitive = foreign.primitive
-    native = algorithm(primitive) or spectral_kernel(primitive)
+    native = spectral_kernel(primitive)
     if native:
         return [text.replace("{name}", name) for text in native]
     implementation = primitive.numpy

@@ -105,20 +105,20 @@ def _plan(asked: Asked) -> _Plan:
     rules = derive_rules(asked.inputs, values)
     wider = rules_in_both_fields(rules)
     if wider is not None:
-        plan = _planned(asked, wider, tuple(s.name for s in asked.inputs))
+        plan = _planned(asked, wider, tuple(s.name for s in asked.inputs), rules)
         if "0j" not in plan.programs.text:
             return plan
     return _planned(asked, rules, tuple(s.name for s in asked.inputs if not s.real))
 
 
-def _planned(asked: Asked, rules: Rules, may_be_complex: tuple[str, ...]) -> _Plan:
+def _planned(asked: Asked, rules: Rules, may_be_complex: tuple[str, ...], for_real: Rules | None = None) -> _Plan:
     functions = Functions({*IMPORTED, *LOCALS, asked.name, *(s.name for s in asked.inputs)})
     own = _own_primitive(rules)
     functions.names[("", ())] = asked.name
     if own is not None:
         functions.names[key_of(own)] = asked.name
         functions.called[key_of(own)] = own
-    programs = write_programs(rules, functions, _reserved(functions))
+    programs = write_programs(rules, functions, _reserved(functions), for_real)
     return _Plan(rules, programs, functions, own, may_be_complex)
 
 
@@ -128,11 +128,11 @@ def _outputs_class(asked: Asked) -> str:
 
 
 def _own_primitive(rules: Rules) -> Foreign | None:
-    """The primitive that the whole function is, applied to its inputs in order."""
+    """The primitive that the whole function is, applied to its inputs in order, which may be any tensors."""
     value = rules.values[0]
     if not isinstance(value, Apply) or value.arguments != rules.inputs or len(value.primitive.outputs) > 1:
         return None
-    return Foreign("", value.primitive, value.parameters)
+    return None if any(s.facts - {"complex"} for s in rules.inputs) else Foreign("", value.primitive, value.parameters)
 
 
 def _reserved(functions: Functions) -> tuple[str, ...]:

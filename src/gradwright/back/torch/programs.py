@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gradwright.back.code import TORCH, Program, Statement, lower
+from gradwright.back.code import Program, Statement, lower
 from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
-from gradwright.back.torch.safety import RULES, in_blocks, in_safe_functions
+from gradwright.back.torch.safety import RULES, VALUES, in_blocks, in_safe_functions
 from gradwright.back.torch.statements import cut, names_in
 from gradwright.core.nodes import Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
@@ -53,6 +53,7 @@ class Programs:
         forward: the outputs.
         carried: what else the fast backward takes from the forward.
         fast: the backward that uses it, or None if it is the exact one.
+        real_only: whether the fast backward is right for real tensors only.
         exact: the backward in inputs and outputs.
         jvp: forward mode.
         helpers: the text of the helper functions that are called.
@@ -66,6 +67,7 @@ class Programs:
     forward: Piece
     carried: tuple[str, ...]
     fast: Piece | None
+    real_only: bool
     exact: Piece
     jvp: Piece
     helpers: Mapping[str, str]
@@ -77,13 +79,15 @@ class Programs:
         return "\n".join(piece.text for piece in pieces)
 
 
-def write_programs(rules: Rules, functions: Functions, taken: Iterable[str]) -> Programs:
+def write_programs(rules: Rules, functions: Functions, taken: Iterable[str], for_real: Rules | None = None) -> Programs:
     """Lower a function and its derivatives.
 
     Args:
         rules: the function.
         functions: those of the module.
         taken: identifiers that the programs must not use.
+        for_real: the same function for real tensors, of which the fast backward is written if it is another one
+            than the exact: real matrices share more.
     """
     names = tuple(taken)
     joint = functions.calling_kernels(_joint(rules, names))
@@ -93,6 +97,9 @@ def write_programs(rules: Rules, functions: Functions, taken: Iterable[str]) -> 
     forward, carried, fast = _cut(rules, joint, ids)
     backward = Piece(exact.statements, tuple(exact.results.values()))
     same = not carried and fast == backward
+    if for_real is not None and not same:
+        joint = functions.calling_kernels(_joint(for_real, names))
+        forward, carried, fast = _cut(for_real, joint, ids)
     programs = (joint, exact, pushed)
     return Programs(
         inputs=tuple(ids[s.name] for s in rules.inputs),
@@ -103,6 +110,7 @@ def write_programs(rules: Rules, functions: Functions, taken: Iterable[str]) -> 
         forward=forward,
         carried=carried,
         fast=None if same else fast,
+        real_only=for_real is not None,
         exact=backward,
         jvp=Piece(pushed.statements, tuple(pushed.results.values())),
         helpers={name: text for program in programs for name, text in program.helpers.items()},
@@ -116,7 +124,7 @@ def _joint(rules: Rules, names: Sequence[str]) -> Program:
     roots |= {_gradient(s): substitute(slope, known) for s, slope in rules.vjp.items()}
     leaves = (*rules.inputs, *rules.outputs, *rules.cotangents)
     nodes = in_blocks(tuple(roots.values()))
-    return lower(optimise(dict(zip(roots, nodes, strict=True))), TORCH, inputs=leaves, names=names, batched=True)
+    return lower(optimise(dict(zip(roots, nodes, strict=True))), VALUES, inputs=leaves, names=names, batched=True)
 
 
 def _exact(rules: Rules, names: Sequence[str]) -> Program:

@@ -31,10 +31,17 @@ RIGHT = frozenset(
 )  # fmt: skip
 
 
+def _as_emitted(primitive: Primitive) -> Implementation | None:
+    # matrix_exp refuses batches whose axes cannot be merged without a copy.
+    return "torch.linalg.matrix_exp({0}.contiguous())" if primitive is matrix_exp else primitive.torch
+
+
 def _in_rules(primitive: Primitive) -> Implementation | None:
-    return primitive.torch if primitive.elementwise or primitive.name in RIGHT else None
+    return _as_emitted(primitive) if primitive.elementwise or primitive.name in RIGHT else None
 
 
+# What may be called where nothing is differentiated, and what may stand in a rule.
+VALUES = replace(TORCH, implementation=_as_emitted)
 RULES = replace(TORCH, implementation=_in_rules)
 
 

@@ -59,15 +59,20 @@ def _map_body() -> list[str]:
 
 
 def _difference_body(order: int) -> list[str]:
-    letters = "abcdefgh"[: order + 1]
-    axes = [", ".join(":" if place == k else "None" for place in range(order + 1)) for k in range(order + 1)]
-    grid = ", ".join(f"eigenvalues[..., {axis}]" for axis in axes)
-    inside = ", ".join(f"V.mH @ E{k} @ V" for k in range(1, order + 1))
-    pattern = ",".join([f"...{letters}", *(f"...{letters[k : k + 2]}" for k in range(order))])
-    return [
+    """`Σ g[λᵢ, λ_p, …, λⱼ] Ẽ₁[i, p] … Ẽ_k[…, j]`, with an axis for each of i, p, …, j."""
+    grid = ", ".join(f"eigenvalues[..., {_axes(order, k)}]" for k in range(order + 1))
+    lines = [
         "    eigenvalues, V = torch.linalg.eigh(A)",
         f"    points = torch.stack(torch.broadcast_tensors({grid}), -1)",
-        "    weights = _divided_difference(functions, points).to(V.dtype)",
-        f'    total = torch.einsum("{pattern}->...{letters[0]}{letters[-1]}", weights, {inside})',
-        "    return V @ total @ V.mH",
+        "    total = _divided_difference(functions, points).to(V.dtype)",
     ]
+    for k in range(order):
+        axes = f"[..., {_axes(order, k, k + 1)}]" if order > 1 else ""
+        lines.append(f"    total = total * (V.mH @ E{k + 1} @ V){axes}")
+    inner = ", ".join(str(-axis) for axis in range(2, order + 1))
+    return [*lines, f"    return V @ {f'total.sum(({inner},))' if inner else 'total'} @ V.mH"]
+
+
+def _axes(order: int, *kept: int) -> str:
+    """An index that puts the last axes of a tensor in some places of `order + 1`, and new axes in the others."""
+    return ", ".join(":" if place in kept else "None" for place in range(order + 1))

@@ -79,8 +79,9 @@ class Trial:
         self.values[symbol] = sample(symbol, self.sizes, self._generator)
 
     def value(self, node: Node) -> Array:
-        """The value of a node at the point."""
-        return evaluate(node, self.values, self.sizes)
+        """The value of a node at the point; not a number where it has none."""
+        with np.errstate(all="ignore"):
+            return evaluate(node, self.values, self.sizes)
 
     def check(self, draft: Draft) -> Check:
         """Compare both sides of a step."""
