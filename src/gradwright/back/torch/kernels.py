@@ -1,7 +1,7 @@
 """The bare computation of a function that PyTorch lacks: text of an operator for an emitted module.
 
-NumPy or SciPy computes, one matrix after another, inside a `torch.library.custom_op`: so `torch.compile` and `torch.export` see one operator, of which they know
-the shapes, and do not look into it. It is called in the `forward` of a Function only; `register_autograd` serves
+NumPy or SciPy computes, one matrix after another, inside a `torch.library.custom_op`: so `torch.compile` and
+`torch.export` see one operator, of which they know the shapes, and do not look into it. It is called in the `forward` of a Function only; `register_autograd` serves
 exported programs, which have lost the Function.
 """
 
