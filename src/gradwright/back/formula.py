@@ -8,7 +8,8 @@ to know where a vector is to be transposed. Nothing here decides what to write: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
@@ -241,6 +242,17 @@ class Indexed(Formula):
 
     inner: Formula
     places: tuple[str, ...]
+
+
+def filled(template: str, write: Callable[[int, str], str], marks: str) -> str:
+    """A template with texts for `{0}`, `{1}`, …, all at once: what is put in may itself contain braces.
+
+    Args:
+        template: the template.
+        write: the text for an operand, by its place and the superscript that follows it.
+        marks: a pattern for superscripts.
+    """
+    return re.sub(rf"\{{(\d+)\}}({marks})", lambda match: write(int(match[1]), match[2]), template)
 
 
 def transposed(formula: Formula) -> Formula:

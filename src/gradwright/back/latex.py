@@ -25,6 +25,7 @@ from gradwright.back.formula import (
     TensorDot,
     TensorProduct,
     Transposed,
+    filled,
     postorder,
     transposed,
 )
@@ -167,6 +168,9 @@ class _Latex:
             return f"{text[:-5]}^{{-{mark}}}"
         if mark.isdigit() and text.endswith("^{-1}") and precedence == POWER:
             return f"{text[:-5]}^{{-{mark}}}"
+        for turn in (r"\mathsf{T}", r"\mathsf{H}"):
+            if mark == "-1" and text.endswith(f"^{{{turn}}}") and precedence == POWER:
+                return f"{text.removesuffix(f'^{{{turn}}}')}^{{-{turn}}}"
         return f"{text}^{{{mark}}}" if precedence >= ATOM else rf"\left({text}\right)^{{{mark}}}"
 
     def power(self, formula: Power) -> Written:
@@ -187,9 +191,12 @@ class _Latex:
         bracketed = r"\left" in formula.latex
         spaced = " " in formula.latex and not bracketed
         needs = 0 if bracketed else (PRODUCT + 1 if spaced else POWER)
-        text = formula.latex
-        for place, argument in enumerate(formula.arguments):
-            text = text.replace(f"{{{place}}}", f" {self.inside(argument, needs)} ")
+
+        def write(place: int, mark: str) -> str:
+            argument = formula.arguments[place]
+            return f" {self.raised(argument, mark[2:-1]) if mark else self.inside(argument, needs)} "
+
+        text = filled(formula.latex, write, r"(?:\^\{[^{}]*\})?")
         return " ".join(text.split()), ATOM if bracketed else PRODUCT
 
     def named_call(self, formula: Call) -> str:

@@ -29,6 +29,7 @@ from gradwright.back.formula import (
     TensorDot,
     TensorProduct,
     Transposed,
+    filled,
     postorder,
     transposed,
 )
@@ -356,6 +357,8 @@ class _Unicode(_Writer):
             return text[:-1] + mark
         if mark.isdigit() and text.endswith("⁻¹") and precedence == POWER:
             return text[:-1] + mark
+        if mark == "⁻¹" and text.endswith(("ᵀ", "ᴴ")) and not text.endswith(("⁻ᵀ", "⁻ᴴ")) and precedence == POWER:
+            return f"{text[:-1]}⁻{text[-1]}"
         return f"{text}{mark}" if precedence >= ATOM else f"({text}){mark}"
 
     def power(self, formula: Power) -> Written:
@@ -377,9 +380,12 @@ class _Unicode(_Writer):
         needs = 0 if bracketed else POWER
         if " " in template and not bracketed:
             needs = PRODUCT + 1
-        text = template
-        for place, argument in enumerate(formula.arguments):
-            text = text.replace(f"{{{place}}}", self.inside(argument, needs))
+
+        def write(place: int, mark: str) -> str:
+            argument = formula.arguments[place]
+            return self.raised(argument, mark) if mark else self.inside(argument, needs)
+
+        text = filled(template, write, "[⁻⁺¹²³½]*")
         if formula.output:
             text += f".{formula.output}"
         return text, ATOM if bracketed else PRODUCT

@@ -459,7 +459,10 @@ def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
     common = numbers.pop()
     if numbers or common == 1 or terms[0].rank > 2:
         return Sum(terms[0].rank, symmetric, tuple(terms))
-    return scaled(common, Sum(terms[0].rank, symmetric, tuple(scaled(1 / common, term) for term in terms)))
+    inside: list[Formula] = []
+    for term in (scaled(1 / common, term) for term in terms):
+        inside += term.terms if isinstance(term, Sum) else (term,)
+    return scaled(common, Sum(terms[0].rank, symmetric, tuple(inside)))
 
 
 Place = tuple[str, str]

@@ -52,6 +52,7 @@ class Trial:
         self.seed = seed
         self.values: dict[Node, Array] = {}
         self.measured = tuple(item.symbol for item in named)
+        self.found = set[Node]()
         self.error = 0.0
         self._generator = np.random.default_rng([seed, 20])
         self._sample_inputs(nodes, variables)
@@ -71,8 +72,9 @@ class Trial:
         return f"{sizes or 'scalars'}; seed {self.seed}"
 
     def give(self, leaf: Node, value: Array) -> None:
-        """Add a value that was found elsewhere."""
+        """Add a value that was found from measured ones."""
         self.values[leaf] = value
+        self.found.add(leaf)
 
     def cotangent(self, symbol: Symbol) -> None:
         """Draw a cotangent."""
@@ -96,10 +98,15 @@ class Trial:
         return Check(bool(residual < TOLERANCE), residual, self.description)
 
     def _noise(self, draft: Draft) -> float:
-        """The size below which a measured direction is rounding: that of the value, times a small number."""
-        leaves = free_leaves(lower(as_form(draft.left)))
-        measured = [self.values[s] for s in self.measured if direction(s) in leaves]
-        return MEASURED * max(map(_largest, measured), default=0.0)
+        """The size below which a measured direction is rounding: that of the value, times a small number.
+
+        What was found from measured directions (the unknown of a frame) is as exact as these.
+        """
+        leaves = set(free_leaves(lower(as_form(draft.left))))
+        sources = [self.values[s] for s in self.measured if direction(s) in leaves]
+        if not leaves.isdisjoint(self.found):
+            sources += [self.values[direction(s)] for s in self.measured]
+        return MEASURED * max(map(_largest, sources), default=0.0)
 
     def _size(self, side: Side) -> float:
         """The size of the largest term.

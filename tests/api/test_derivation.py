@@ -1,0 +1,110 @@
+"""Derivations as a whole: steps, levels of detail, several variables and outputs, renderings."""
+
+from __future__ import annotations
+
+import pytest
+
+import gradwright as gw
+from gradwright.errors import DerivationError, GradwrightError
+
+TEXTBOOK = {
+    "inverse": ("inv(X)", {}, "X"),
+    "least squares": ("norm(X @ w - y)**2", {"X": "n m", "w": "m", "y": "n"}, "w"),
+    "attention": ("softmax(Q @ K.T / 2, axis=1) @ V", {"Q": "n m", "K": "k m", "V": "k p"}, "Q"),
+    "Cholesky": ("cholesky(K)", {"K": "n n spd"}, "K"),
+    "QR": ("qr(A).Q", {"A": "n m"}, "A"),
+    "LU": ("lu(A).U", {"A": "n n"}, "A"),
+    "eigenvectors": ("eigh(S).eigenvectors", {"S": "n n symmetric"}, "S"),
+    "general eigenvectors": ("eig(A).eigenvectors", {"A": "n n"}, "A"),
+    "singular vectors": ("svd(A).Vh", {"A": "n m"}, "A"),
+    "Riccati": ("care(A, B, Q, R)", {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}, "A"),
+    "discrete Riccati": ("dare(A, B, Q, R)", {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}, "Q"),
+    "trace of R": ("trace(qr(A).R)", {"A": "n m"}, "A"),
+}
+
+
+@pytest.mark.parametrize("name", TEXTBOOK)
+def test_a_derivation_is_confirmed_and_fits_on_a_blackboard(name: str) -> None:
+    text, declarations, wrt = TEXTBOOK[name]
+    derivation = gw.derive(gw.parse(text, **declarations), wrt=wrt)
+    assert all(step.check.passed for step in derivation.steps), [s.rule for s in derivation.steps if not s.check]
+    assert len(derivation.page().steps) <= 10
+    assert len(derivation.page("brief").steps) <= 3
+    assert len(derivation.page("full").steps) >= len(derivation.page().steps)
+
+
+def test_every_letter_is_explained_once_and_before_it_is_used() -> None:
+    for text, declarations, wrt in TEXTBOOK.values():
+        derivation = gw.derive(gw.parse(text, **declarations), wrt=wrt)
+        for detail in ("brief", "normal", "full"):
+            told = [meaning.name for step in derivation.page(detail).steps for meaning in step.letters]
+            assert len(told) == len(set(told)), (text, detail, told)
+
+
+def test_the_chain_rule_in_tensor_notation_has_the_six_steps() -> None:
+    steps = [step for step in gw.derive(gw.parse("inv(X)"), wrt="X").steps if step.part == "chain rule"]
+    assert [(step.rule, str(step.statement)) for step in steps] == [
+        ("definition of df", "df = J_g ·_T d(X⁻¹)"),
+        ("substitute", "df = J_g ·_T ((−X⁻¹ ⊗ X⁻¹) ·_T²˒³ dX)"),
+        ("associativity", "df = (J_g ·_T¹˒⁴ (−X⁻¹ ⊗ X⁻¹)) ·_T dX"),
+        ("transpose invariance", "df = (J_g ·_T²˒³ (−X⁻ᵀ ⊗ X⁻ᵀ)) ·_T dX"),
+        ("commutativity", "df = ((−X⁻ᵀ ⊗ X⁻ᵀ) ·_T²˒³ J_g) ·_T dX"),
+        ("back to matrices", "df = (−X⁻ᵀ J_g X⁻ᵀ) ·_T dX"),
+    ]
+
+
+def test_the_projection_of_a_structured_gradient_is_a_step_of_its_own() -> None:
+    derivation = gw.derive(gw.parse("trace(A @ S)", S="n n symmetric", A="n n"), wrt="S")
+    assert [step.rule for step in derivation.page().steps][-2:] == ["gradient", "projection"]
+    assert str(derivation.steps[-1].statement) == "df = ⟨½ (Aᵀ + A), dS⟩"
+
+
+def test_several_variables_share_one_line() -> None:
+    derivation = gw.derive(gw.parse("A @ B", A="n m", B="m k"))
+    assert str(derivation.steps[-1].statement) == "⟨G, dY⟩ = ⟨G Bᵀ, dA⟩ + ⟨Aᵀ G, dB⟩"
+    assert derivation.steps[-1].check.passed
+    assert set(derivation.vjp) == {"A", "B"}
+    assert str(derivation["A"].vjp) == "G Bᵀ"
+
+
+def test_several_outputs_have_cotangents_of_their_own() -> None:
+    A = gw.matrix("A", "n", "m")
+    factors = gw.qr(A)
+    derivation = gw.derive({"Q": factors.Q, "R": factors.R}, wrt="A")
+    assert {"G_Q", "G_R"} <= {leaf for leaf in str(derivation.vjp).replace("(", " ").replace(")", " ").split()}
+    with pytest.raises(DerivationError, match="one expression"):
+        _ = derivation.steps
+
+
+def test_a_zero_derivative_prints_zero() -> None:
+    assert str(gw.derive(gw.parse("trace(X)", X="n n"), wrt="X").hessian) == "0"
+
+
+def test_the_page_for_notebooks_has_every_formula_and_no_raw_markup() -> None:
+    html = gw.derive(gw.parse("norm(X @ w - y)**2", X="n m", w="m", y="n"), wrt="w")._repr_html_()
+    assert html.count("<tr>") == html.count("</tr>") == 5
+    assert r"2 \, X^{\mathsf{T}} r" in html
+    assert "where" in html
+
+
+@pytest.mark.parametrize("text", ["inv(X)", "logdet(X) + trace(A @ X)", "qr(X).R", "softmax(x)"])
+def test_a_record_is_replayed(text: str) -> None:
+    declarations = {
+        name: d for name, d in {"X": "n n", "A": "n n", "x": "n"}.items() if name in text.replace("max", "")
+    }
+    derivation = gw.derive(gw.parse(text, **declarations), wrt="x" if "x" in declarations else "X")
+    replayed = gw.Derivation.from_json(derivation.to_json())
+    assert replayed.to_json() == derivation.to_json()
+
+
+@pytest.mark.parametrize("record", ["", "{}", "[]", '{"format": "something"}'])
+def test_what_is_no_record_is_refused(record: str) -> None:
+    with pytest.raises(GradwrightError):
+        gw.Derivation.from_json(record)
+
+
+def test_directions_of_a_derivative_and_declared_ones_are_the_same() -> None:
+    derivation = gw.derive(gw.parse("inv(X)"), wrt="X")
+    stated = gw.parse("-inv(X) @ dX @ inv(X)", X="n n", dX="n n")
+    assert gw.equal(derivation.jvp, stated).status == "proved"
+    assert gw.equal(derivation.jvp, gw.parse("-inv(X) @ dX.T @ inv(X)", X="n n", dX="n n")).status == "refuted"

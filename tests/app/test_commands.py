@@ -1,0 +1,126 @@
+"""The command line: what it prints, its exit codes and its errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import gradwright as gw
+from gradwright.app.main import main
+from gradwright.errors import GradwrightError
+
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+PRINTED = {
+    "inverse": ["derive", "inv(X)"],
+    "inverse-brief": ["derive", "inv(X)", "--brief"],
+    "inverse-full": ["derive", "inv(X)", "--full"],
+    "inverse-ascii": ["derive", "inv(X)", "--full", "--ascii"],
+    "inverse-latex": ["derive", "inv(X)", "--full", "--format", "latex"],
+    "product-all": ["derive", "inv(X) @ A", "--var", "A: n m", "--wrt", "X", "--show", "all"],
+    "two-variables": ["derive", "trace(A @ inv(X))", "--var", "A: n n, X: n n"],
+    "projection": ["derive", "trace(A @ S @ S)", "--var", "S: n n symmetric", "--var", "A: n n", "--wrt", "S"],
+    "rules-qr": ["rules", "qr"],
+}
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(main, list(arguments))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.output
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_a_command_prints_its_snapshot(name: str) -> None:
+    """Set UPDATE_SNAPSHOTS to write what is printed now, and read the difference."""
+    printed, snapshot = run(*PRINTED[name]), SNAPSHOTS / f"{name}.txt"
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        snapshot.write_text(printed, encoding="utf-8")
+    assert printed == snapshot.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("show", "shown"),
+    [
+        ("vjp", "−X⁻ᵀ G Aᵀ X⁻ᵀ"),
+        ("jacobian", "roll₄→₂(−X⁻¹ ⊗ X⁻¹ A)"),
+    ],
+)
+def test_one_derivative_alone(show: str, shown: str) -> None:
+    assert run("derive", "inv(X) @ A", "--var", "A: n m", "--wrt", "X", "--show", show).strip() == shown
+
+
+def test_derivatives_of_a_scalar_alone() -> None:
+    question = ("derive", "norm(X @ w - y)**2", "--var", "X: n m, w: m, y: n", "--wrt", "w")
+    assert run(*question, "--show", "gradient").strip() == "2 Xᵀ (X w − y)"
+    assert run(*question, "--show", "hessian").strip() == "2 Xᵀ X"
+    assert run(*question, "--show", "hessian", "--ascii").strip() == "2 * X.T @ X"
+
+
+def test_without_wrt_every_variable_is_told() -> None:
+    assert run("derive", "A @ B", "--var", "A: n m, B: m k", "--show", "vjp").splitlines() == ["A: G Bᵀ", "B: Aᵀ G"]
+
+
+def test_json_is_replayed() -> None:
+    text = run("derive", "cholesky(K)", "--var", "K: n n spd", "--format", "json")
+    record = json.loads(text)
+    assert [step["passed"] for step in record["steps"]] == [True] * len(record["steps"])
+    assert [str(step.statement) for step in gw.Derivation.from_json(text).steps] == [
+        step["statement"] for step in record["steps"]
+    ]
+
+
+def test_a_changed_record_is_not_replayed() -> None:
+    text = run("derive", "inv(X)", "--format", "json")
+    with pytest.raises(GradwrightError, match="step 4 says"):
+        gw.Derivation.from_json(text.replace("d(X⁻¹) = −X⁻¹ dX X⁻¹", "d(X⁻¹) = X⁻¹ dX X⁻¹", 1))
+
+
+@pytest.mark.parametrize("command", ["derive", "emit", "rules"])
+def test_help_ends_with_examples(command: str) -> None:
+    printed = run(command, "--help")
+    assert f"\n  Examples:\n    gradwright {command}" in printed
+
+
+WRONG = [
+    (["derive", "X ^ 2", "--var", "X: n n"], "'^' is not a power here"),
+    (["derive", "inve(X)"], "did you mean inv"),
+    (["derive", "A @ B", "--var", "A: n m, B: n m"], "n × m"),
+    (["derive", "inv(A)", "--var", "A: n m"], "square"),
+    (["derive", "x @ inv(X) @ y"], "does not say whether"),
+    (["derive", "inv(X)", "--wrt", "Z"], "'Z' does not occur"),
+    (["derive", "inv(X)", "--var", "X n n"], "is not a declaration"),
+    (["derive", "inv(X)", "--var", "X: n n", "--var", "X: m m"], "declared twice"),
+    (["derive", "inv(X)", "--show", "gradient"], "only a scalar has a gradient"),
+    (["derive", ""], "empty"),
+    (["derive", "X.__class__", "--var", "X: n n"], "is not in the language"),
+    (["derive", "[x for x in X]", "--var", "X: n n"], ""),
+    (["rules", "invv"], "did you mean"),
+    (["emit", "inv(X)", "-o", "not-a-name.py"], "cannot be imported"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG, ids=[" ".join(a)[:40] for a, _ in WRONG])
+def test_a_question_that_cannot_be_understood_is_one_paragraph(arguments: list[str], words: str) -> None:
+    with pytest.raises(GradwrightError) as caught:
+        run(*arguments)
+    message = str(caught.value)
+    assert words in message
+    assert "\n" not in message
+    assert "Traceback" not in message
+
+
+def test_exit_codes_and_errors_of_the_program_itself() -> None:
+    program = [sys.executable, "-m", "gradwright.app.main"]
+    wrong = subprocess.run([*program, "derive", "inv(X"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("gradwright: the text is not an expression")
+    assert wrong.stderr.count("\n") == 1
+    usage = subprocess.run([*program, "derive"], capture_output=True, text=True, check=False)
+    assert usage.returncode == 2

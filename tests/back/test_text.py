@@ -1,0 +1,91 @@
+"""Mathematical notation, the text language and ASCII."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given, settings
+from strategies import Case, cases
+
+import gradwright as gw
+from gradwright.core.nodes import Symbol
+from gradwright.core.walks import symbols
+from gradwright.diff.derivatives import vjps
+from gradwright.simplify.pipeline import simplify
+
+SQUARE = {name: "n n" for name in "ABX"}
+WRITTEN = [
+    # text, how it reads, how it reads in ASCII
+    ("A @ X.T @ B", "A Xᵀ B", "A @ X.T @ B"),
+    ("inv(X).T", "X⁻ᵀ", "inv(X).T"),
+    ("inv(X.T)", "X⁻ᵀ", "inv(X.T)"),
+    ("inv(X) @ inv(X)", "X⁻²", "inv(X) @ inv(X)"),
+    ("inv(A + B)", "(A + B)⁻¹", "inv(A + B)"),
+    ("inv(inv(A))", "A", "A"),
+    ("(A + B) @ X", "(A + B) X", "(A + B) @ X"),
+    ("A * B", "A ∘ B", "A * B"),
+    ("A ** 2", "A∘²", "A ** 2"),
+    ("A @ A", "A²", "A @ A"),
+    ("trace(A @ X)", "tr(A X)", "trace(A @ X)"),
+    ("tril(A @ X)", "tril(A X)", "tril(A @ X)"),
+    ("triu(X, 1)", "triu(X, 1)", "triu(X, 1)"),
+    ("A / 2 + A.T / 2", "½ (A + Aᵀ)", "(A + A.T) / 2"),
+    ("B - A", "B − A", "B - A"),
+    ("-A + B", "B − A", "-A + B"),
+    ("2 * A @ B", "2 A B", "2 * A @ B"),
+    ("kron(A, B)", "A ⊗ B", "kron(A, B)"),
+    ("sum(A, axis=0)", "sum(A, axis=0)", "sum(A, axis=0)"),
+    ("diag(diagonal(A))", "diag(diagonal(A))", "diag(diagonal(A))"),
+    ("norm(A - B)**2", "‖A − B‖²", "norm(A - B) ** 2"),
+    ("pinv(A) @ B", "A⁺ B", "pinv(A) @ B"),
+    ("sqrtm(A) @ B", "A^½ B", "sqrtm(A) @ B"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown", "plain"), WRITTEN)
+def test_an_expression_reads_as_a_person_would_write_it(text: str, shown: str, plain: str) -> None:
+    names = [name for name in SQUARE if name in text]
+    expression = gw.parse(text, **{name: SQUARE[name] for name in names})
+    assert str(gw.Expression(simplify(expression.node), expression.signature)) == shown or str(expression) == shown
+    assert plain in (expression.ascii(), gw.Expression(simplify(expression.node), expression.signature).ascii())
+    assert expression.ascii().isascii()
+
+
+def test_tensors_are_written_with_outer_products_and_rolls() -> None:
+    jacobian = gw.derive(gw.parse("A @ X @ B", A="k n", X="n m", B="m p"), wrt="X").jacobian
+    assert str(jacobian) == "roll₄→₂(A ⊗ B)"
+    assert jacobian.ascii() == "roll(outer(A, B), 4, 2)"
+    assert str(gw.derive(gw.parse("X.T @ X", X="n m"), wrt="X").jacobian).count("⊗") == 2
+
+
+def test_a_dimension_or_letter_never_takes_the_name_of_a_variable() -> None:
+    text = "norm(inv(S + P) @ x + inv(S + P) @ y)**2 + trace(inv(S + P))"
+    expression = gw.parse(text, S="n n", P="n n", x="n", y="n")
+    page = str(gw.derive(expression, wrt="S"))
+    assert "where S =" not in page
+    assert "P =" not in page
+
+
+def test_long_results_name_what_is_repeated() -> None:
+    text = "logdet(H @ (F @ P @ F.T + Q) @ H.T + R) + r @ inv(H @ (F @ P @ F.T + Q) @ H.T + R) @ r"
+    shapes = {"F": "n n", "P": "n n spd", "Q": "n n spd", "H": "m n", "R": "m m spd", "r": "m"}
+    shown = str(gw.derive(gw.parse(text, **shapes), wrt="Q").hvp)
+    assert shown.endswith("where S = (H (F P Fᵀ + Q) Hᵀ + R)⁻¹")
+    assert shown.count("F P Fᵀ") == 1
+
+
+@given(cases(shapes=("", "n", "n m", "n n")))
+@settings(max_examples=150)
+def test_the_vjp_of_what_is_written_with_matrices_is_written_with_matrices(case: Case) -> None:
+    expression = gw.parse(case.text, **case.declarations)
+    node = simplify(expression.node)
+    variables = tuple(s for s in symbols(node) if s.rank <= 2)
+    assume(variables and "T" not in case.declarations)
+    assume(not any(word in case.text for word in ("einsum", "reshape", "kron", "where")))
+    assume(is_of_matrices(str(expression)))
+    cotangent = Symbol("G", node.shape, frozenset() if node.real else frozenset({"complex"}))
+    for slope in vjps((node,), variables, (cotangent,)).values():
+        assert is_of_matrices(str(gw.Expression(slope, expression.signature)))
+
+
+def is_of_matrices(text: str) -> bool:
+    return not any(word in text for word in ("einsum", "reshape", "roll", "permute"))
