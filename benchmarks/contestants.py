@@ -21,7 +21,7 @@ def contestants(case: Case, arrays: Arrays, compiled: bool = False) -> dict[str,
     import torch
 
     tensors = {name: torch.as_tensor(value) for name, value in arrays.items()}
-    needed = case.derived.compile("torch")
+    needed = case.derived.compile("torch", hints=dict(case.sizes))
     found: dict[str, Contestant] = {
         "gradwright": lambda: needed(**tensors),
         "hand-written": lambda: case.hand(**tensors),

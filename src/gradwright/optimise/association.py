@@ -13,6 +13,7 @@ from fractions import Fraction
 from math import prod
 
 from gradwright.core.dims import Dim
+from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
 from gradwright.core.walks import postorder, rebuild
 
@@ -47,8 +48,15 @@ def associate(
         if node in done:
             continue
         new = with_children(node, tuple(done[child] for child in node.children))
-        done[node] = _tree(new, sizes) if isinstance(new, Contract) else new
+        done[node] = _with_facts(_tree(new, sizes) if isinstance(new, Contract) else new, node)
     return tuple(done[root] for root in roots)
+
+
+def _with_facts(new: Node, old: Node) -> Node:
+    """A tree shows less of a product than the whole did: that `B M Bᵀ` is positive definite, for instance."""
+    if new is not old:
+        object.__setattr__(new, "facts_found", facts_of(old))
+    return new
 
 
 def with_children(node: Node, children: tuple[Node, ...]) -> Node:
@@ -126,7 +134,7 @@ def _tree(node: Contract, sizes: Mapping[str, int]) -> Node:
     around = [f for f in node.factors if f.node.rank and _stays_outside(f, node)]
     operands = [f for f in node.factors if f.node.rank and f not in around]
     if len(operands) < 3:
-        return node
+        return renumbered(node.coefficient, node.factors, node.output, node.dims)
     flat = {x for group in node.output for x in group}
     outside = flat.union(*(f.labels for f in around))
     size = {label: dim.evaluate(sizes) for label, dim in enumerate(node.dims)}
@@ -158,11 +166,29 @@ def renumbered(
     coefficient: Fraction, factors: Sequence[Factor], output: Sequence[tuple[int, ...]], dims: Sequence[Dim]
 ) -> Contract:
     """A contraction whose labels are numbered in order of appearance, its factors left as they are."""
+    factors = symmetric_turned(factors, output)
     order = dict.fromkeys([x for f in factors for x in f.labels] + [x for group in output for x in group])
     numbers = {label: place for place, label in enumerate(order)}
     renamed = tuple(Factor(f.node, tuple(tuple(numbers[x] for x in g) for g in f.groups), f.conj) for f in factors)
     groups = tuple(tuple(numbers[x] for x in g) for g in output)
     return Contract(coefficient, renamed, tuple(dims[x] for x in order), groups)
+
+
+def symmetric_turned(factors: Sequence[Factor], output: Sequence[tuple[int, ...]]) -> list[Factor]:
+    """Symmetric matrices turned the way that a product reads, so that equal products look equal.
+
+    An axis that is summed comes last in the first factor, and first in the others.
+    """
+    place = {x: p for p, group in enumerate(output) for x in group}
+    return [_turned(factor, number, place) for number, factor in enumerate(factors)]
+
+
+def _turned(factor: Factor, number: int, place: Mapping[int, int]) -> Factor:
+    if factor.node.rank != 2 or not factor.node.real or not is_symmetric(factor.node):
+        return factor
+    summed = len(place) if number == 0 else -1
+    first, second = (min(place.get(x, summed) for x in group) for group in factor.groups)
+    return Factor(factor.node, factor.groups[::-1], factor.conj) if second < first else factor
 
 
 def _with_parts_cut(node: Contract) -> Contract:

@@ -12,6 +12,9 @@ from gradwright.core.nodes import Node
 from gradwright.optimise.association import associate
 from gradwright.optimise.diagonals import divide_by_diagonals
 from gradwright.optimise.factorisations import share_factorisations
+from gradwright.optimise.identities import multiply_out_identities
+from gradwright.optimise.inverses import products_of_inverses
+from gradwright.optimise.mirrors import share_mirror_images
 from gradwright.optimise.systems import without_systems
 
 Roots = tuple[Node, ...]
@@ -32,7 +35,10 @@ class Setting:
 
 PASSES: tuple[Callable[[Roots, Setting], Roots], ...] = (
     lambda roots, setting: without_systems(roots),
+    lambda roots, setting: products_of_inverses(roots, setting.given),
     lambda roots, setting: divide_by_diagonals(roots),
+    lambda roots, setting: multiply_out_identities(roots, setting.given),
+    lambda roots, setting: share_mirror_images(roots, setting.given),
     lambda roots, setting: associate(roots, setting.hints, setting.given),
     lambda roots, setting: share_factorisations(roots, setting.given),
 )

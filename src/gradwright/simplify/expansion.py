@@ -31,6 +31,19 @@ def expand_tensors(root: Node) -> Node:
     return expand(root, lambda node: node.rank > 2)
 
 
+def is_patterned(node: Node) -> bool:
+    """Whether a sum has a term with an axis that no factor carries, or with one index on two axes."""
+    return node.rank >= 2 and isinstance(node, Add) and any(_leaves_out(term) for term in node.terms)
+
+
+def _leaves_out(term: Node) -> bool:
+    if not isinstance(term, Contract):
+        return False
+    labels = [label for group in term.output for label in group]
+    carried = {label for factor in term.factors for label in factor.labels}
+    return len(set(labels)) < len(labels) or not carried.issuperset(labels)
+
+
 def _opened(term: Node, wanted: Callable[[Node], bool]) -> list[Node] | None:
     if isinstance(term, Add):
         return list(term.terms)

@@ -26,7 +26,7 @@ from gradwright.core.nodes import Contract, Hole, Node, Symbol
 from gradwright.core.sums import terms_of
 from gradwright.core.walks import depends_on, free_leaves_of, postorder
 from gradwright.linear.projection import is_structured
-from gradwright.simplify.expansion import expand
+from gradwright.simplify.expansion import expand, is_patterned
 
 OPAQUE_LIMIT = 1 << 16  # entries of a derivative that is not a product of arrays and is evaluated all the same
 
@@ -45,7 +45,7 @@ def operator_at(node: Node, split: Split, values: Mapping[Node, Array], sizes: M
         "column_tangent": _tangent(split.column_variable, values),
         "symmetric": split.symmetric,
     }
-    opened = terms_of(expand(node, _is_patterned))
+    opened = terms_of(expand(node, is_patterned))
     kept = [term for term in opened if not is_zero(term)] or [opened[0]]
     if split.forward is not None and split.backward is not None and any(_is_large(t, split, sizes) for t in kept):
         return StructuredOperator(_through_products(node, split, values, sizes, options))
@@ -64,19 +64,6 @@ def _tangent(variable: Symbol | None, values: Mapping[Node, Array]) -> Tangent |
     if variable is None or not is_structured(variable.facts):
         return None
     return Tangent(variable.facts, values[variable])
-
-
-def _is_patterned(node: Node) -> bool:
-    """Whether a sum has a term with an axis that no factor carries, or an identity."""
-    return node.rank >= 2 and any(_leaves_out(term) for term in terms_of(node))
-
-
-def _leaves_out(term: Node) -> bool:
-    if not isinstance(term, Contract):
-        return False
-    labels = [label for group in term.output for label in group]
-    carried = {label for factor in term.factors for label in factor.labels}
-    return len(set(labels)) < len(labels) or not carried.issuperset(labels)
 
 
 def _is_large(term: Node, split: Split, sizes: Mapping[str, int]) -> bool:

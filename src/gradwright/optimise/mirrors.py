@@ -1,0 +1,104 @@
+"""Sums that are their own mirror image, computed once: `T + Tᵀ` for a T with half of the terms.
+
+A gradient in a symmetric variable is ½(T + Tᵀ), and simplification has spread the two halves over one sum, or
+kept one of them in parentheses. The terms whose transposes are in the sum too are collected into T; those
+that are symmetric by themselves, or have no partner, stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from fractions import Fraction
+
+from gradwright.core.canonical import as_product, canonical_key
+from gradwright.core.contraction import ONE, contract, plain, scale, simple
+from gradwright.core.inference import is_hermitian, is_symmetric
+from gradwright.core.nodes import Add, Contract, Factor, Mask, Node
+from gradwright.core.sums import add
+from gradwright.core.walks import transform_all
+
+
+def share_mirror_images(roots: tuple[Node, ...], given: Collection[Node] = ()) -> tuple[Node, ...]:
+    """Every sum of matrices with the transposes of its terms computed from the terms."""
+    return transform_all(roots, lambda node: _shared(node, given), given)
+
+
+def _shared(node: Node, given: Collection[Node]) -> Node:
+    if not isinstance(node, Add) or node.rank != 2 or node.shape[0] != node.shape[1] or not node.real:
+        return node
+    flat = add(part for term in node.terms for part in _in_parentheses(term, given))
+    if not isinstance(flat, Add):
+        return flat
+    once, alone = _paired(flat.terms)
+    if not any(map(_is_product, once)):
+        return flat if len(flat.terms) < _count(node) else node
+    common = {abs(as_product(term).coefficient) for term in once}
+    content = common.pop() if len(common) == 1 else ONE
+    half = add([scale(1 / content, term) for term in once])
+    both = _multiple(content, Add((half, _mirrored(half))))
+    return Add((both, *alone)) if alone else both
+
+
+def _mirrored(node: Node) -> Node:
+    """The transpose of a node that is computed by itself, not inlined."""
+    return Contract(ONE, (plain(node, (0, 1)),), node.shape, simple((1, 0)))
+
+
+def _multiple(content: Fraction, node: Node) -> Node:
+    return node if content == 1 else Contract(content, (plain(node, (0, 1)),), node.shape, simple((0, 1)))
+
+
+def _in_parentheses(term: Node, given: Collection[Node]) -> Iterator[Node]:
+    """The terms of a multiple, or a transpose, of a sum."""
+    if isinstance(term, Contract) and len(term.factors) == 1:
+        factor = term.factors[0]
+        if isinstance(factor.node, Add) and factor.node not in given and set(factor.groups) == set(term.output):
+            dims = dict(enumerate(term.dims))
+            for part in factor.node.terms:
+                opened = contract(term.coefficient, [Factor(part, factor.groups, factor.conj)], term.output, dims)
+                yield from _in_parentheses(opened, given)
+            return
+    yield term
+
+
+def _count(node: Add) -> int:
+    return sum(1 for term in node.terms for _ in _in_parentheses(term, ()))
+
+
+def _paired(terms: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+    """One of every pair of terms that are transposes of each other, and the terms that have no partner."""
+    waiting: dict[Hashable, Node] = {}
+    once: list[Node] = []
+    for term in terms:
+        key, mirror = _key(term, (0, 1)), _key(term, (1, 0))
+        partner = waiting.pop(mirror, None) if mirror != key else None
+        if partner is None:
+            waiting[key] = term
+        else:
+            once.append(partner)
+    return once, list(waiting.values())
+
+
+def _key(term: Node, axes: Sequence[int]) -> Hashable:
+    product = _with_masks_turned(as_product(term))
+    return product.coefficient, canonical_key(product, is_symmetric, is_hermitian, axes)
+
+
+def _with_masks_turned(term: Contract) -> Contract:
+    """Masks with the larger weight below: the transpose of a mask is another node with the same meaning."""
+    factors = tuple(_turned(f) for f in term.factors)
+    if factors == term.factors:
+        return term
+    return as_product(contract(term.coefficient, factors, term.output, dict(enumerate(term.dims))))
+
+
+def _turned(factor: Factor) -> Factor:
+    mask = factor.node
+    if not isinstance(mask, Mask) or mask.below >= mask.above:
+        return factor
+    return Factor(Mask(mask.above, mask.on, mask.below, mask.shape[::-1]), factor.groups[::-1])
+
+
+def _is_product(term: Node) -> bool:
+    """Whether a term is a product, which is worth computing once."""
+    return isinstance(term, Contract) and len([f for f in term.factors if f.node.rank]) > 1
