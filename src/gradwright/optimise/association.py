@@ -16,6 +16,7 @@ from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
 from gradwright.core.walks import postorder, rebuild
+from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 
 USUAL_SIZE = 100
 FEW = 5
@@ -38,12 +39,10 @@ class Sizes(Mapping[str, int]):
         return len(self._hints)
 
 
-def associate(
-    roots: tuple[Node, ...], hints: Mapping[str, int], given: frozenset[Node] = frozenset()
-) -> tuple[Node, ...]:
+def associate(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     """Every contraction as a tree of contractions of two tensors; given nodes are left as they are."""
-    sizes = Sizes(hints)
-    done: dict[Node, Node] = {node: node for node in given}
+    sizes = Sizes(setting.hints)
+    done: dict[Node, Node] = {node: node for node in setting.given}
     for node in postorder(*roots):
         if node in done:
             continue

@@ -17,6 +17,7 @@ from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.walks import postorder
 from gradwright.optimise.association import renumbered, with_children
+from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 from gradwright.prims.cholesky import cholesky
 from gradwright.prims.cholesky_solve import cholesky_solve
 from gradwright.prims.determinant import logdet, slogdet
@@ -35,14 +36,9 @@ from gradwright.prims.solve_triangular import solve_triangular, solve_triangular
 from gradwright.simplify.inverses import is_inverse
 
 
-def share_factorisations(roots: tuple[Node, ...], given: Iterable[Node] = ()) -> tuple[Node, ...]:
-    """Systems instead of inverses, each matrix factorised once.
-
-    Args:
-        roots: expressions whose products are products of two.
-        given: nodes whose values are there already; they are used as they stand.
-    """
-    return _Sharing(roots, frozenset(given)).rewritten()
+def share_factorisations(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+    """Systems instead of inverses, each matrix factorised once; products have to be products of two."""
+    return _Sharing(roots, setting.given).rewritten()
 
 
 class _Sharing:

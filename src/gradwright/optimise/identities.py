@@ -11,15 +11,16 @@ from collections.abc import Collection
 from gradwright.core.nodes import Contract, Node
 from gradwright.core.sums import terms_of
 from gradwright.core.walks import transform_all
+from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 from gradwright.simplify.expansion import expand
 
 MOST_TERMS = 8
 FEW_TERMS = 3
 
 
-def multiply_out_identities(roots: tuple[Node, ...], given: Collection[Node] = ()) -> tuple[Node, ...]:
+def multiply_out_identities(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     """Every product with a patterned sum as a sum of products, where few terms come of it."""
-    return transform_all(roots, lambda node: _opened(node, given), given)
+    return transform_all(roots, lambda node: _opened(node, setting.given), setting.given)
 
 
 def _opened(node: Node, given: Collection[Node]) -> Node:

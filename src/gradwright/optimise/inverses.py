@@ -7,16 +7,15 @@ products back into systems.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from gradwright.core.build import matmul
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import postorder, transform_all
+from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 from gradwright.prims.inv import inv
 from gradwright.prims.solve import solve, solve_vector
 
 
-def products_of_inverses(roots: tuple[Node, ...], given: Collection[Node] = ()) -> tuple[Node, ...]:
+def products_of_inverses(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     """`A⁻¹ B` for `solve(A, B)`, where the inverse of the same matrix occurs as well, or a system with another side.
 
     A system that stands alone stays one: there is nothing to be shared.
@@ -25,7 +24,7 @@ def products_of_inverses(roots: tuple[Node, ...], given: Collection[Node] = ()) 
     for node in postorder(*roots):
         if isinstance(node, Apply) and node.primitive in (inv, solve, solve_vector):
             asked.setdefault(node.arguments[0], set()).add(node)
-    shared = {node for nodes in asked.values() if len(nodes) > 1 for node in nodes} - set(given)
+    shared = {node for nodes in asked.values() if len(nodes) > 1 for node in nodes} - setting.given
     if not any(isinstance(node, Apply) and node.primitive is not inv for node in shared):
         return roots
     matrices = {node.children[0] for node in shared}
@@ -35,4 +34,4 @@ def products_of_inverses(roots: tuple[Node, ...], given: Collection[Node] = ()) 
             return matmul(Apply(inv, (), node.arguments[:1]), node.arguments[1])
         return node
 
-    return transform_all(roots, step, given)
+    return transform_all(roots, step, setting.given)

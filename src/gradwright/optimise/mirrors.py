@@ -16,11 +16,12 @@ from gradwright.core.inference import is_hermitian, is_symmetric
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node
 from gradwright.core.sums import add
 from gradwright.core.walks import transform_all
+from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 
 
-def share_mirror_images(roots: tuple[Node, ...], given: Collection[Node] = ()) -> tuple[Node, ...]:
+def share_mirror_images(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     """Every sum of matrices with the transposes of its terms computed from the terms."""
-    return transform_all(roots, lambda node: _shared(node, given), given)
+    return transform_all(roots, lambda node: _shared(node, setting.given), setting.given)
 
 
 def _shared(node: Node, given: Collection[Node]) -> Node:

@@ -6,7 +6,6 @@ They see all expressions together, so that what a function and its derivatives s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from gradwright.core.nodes import Node
 from gradwright.optimise.association import associate
@@ -15,32 +14,18 @@ from gradwright.optimise.factorisations import share_factorisations
 from gradwright.optimise.identities import multiply_out_identities
 from gradwright.optimise.inverses import products_of_inverses
 from gradwright.optimise.mirrors import share_mirror_images
+from gradwright.optimise.setting import Roots, Setting
 from gradwright.optimise.systems import without_systems
 
-Roots = tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What the passes may know besides the expressions.
-
-    Attributes:
-        hints: sizes of dimension names, for choosing the order of products.
-        given: nodes whose values are there already, such as outputs that a forward pass has saved.
-    """
-
-    hints: Mapping[str, int] = field(default_factory=dict[str, int])
-    given: frozenset[Node] = frozenset()
-
-
-PASSES: tuple[Callable[[Roots, Setting], Roots], ...] = (
-    lambda roots, setting: without_systems(roots),
-    lambda roots, setting: products_of_inverses(roots, setting.given),
-    lambda roots, setting: divide_by_diagonals(roots),
-    lambda roots, setting: multiply_out_identities(roots, setting.given),
-    lambda roots, setting: share_mirror_images(roots, setting.given),
-    lambda roots, setting: associate(roots, setting.hints, setting.given),
-    lambda roots, setting: share_factorisations(roots, setting.given),
+Pass = Callable[[Roots, Setting], Roots]
+PASSES: tuple[Pass, ...] = (
+    without_systems,
+    products_of_inverses,
+    divide_by_diagonals,
+    multiply_out_identities,
+    share_mirror_images,
+    associate,
+    share_factorisations,
 )
 
 

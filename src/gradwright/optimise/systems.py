@@ -31,6 +31,7 @@ from gradwright.core.sums import add, negate
 from gradwright.core.walks import depends_on, free_leaves, postorder, rebuild
 from gradwright.linear.forms import push
 from gradwright.linear.recognise import sylvester_operands
+from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 from gradwright.prims.complex import real, real_part
 from gradwright.prims.lyapunov import lyapunov_solver
 from gradwright.prims.solve import solve, solve_vector
@@ -42,7 +43,7 @@ SOLVERS = {"sylvester": sylvester_solver, "lyapunov": lyapunov_solver, "stein": 
 _KEPT = (Space.FREE, Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW, Space.SKEW_HERMITIAN)
 
 
-def without_systems(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+def without_systems(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     """The expressions without `Solve` nodes; the outermost are written first."""
     while any(isinstance(node, Solve) for node in postorder(*roots)):
         done: dict[Node, Node] = {}

@@ -326,7 +326,16 @@ class Lowering:
             return self._foreign_call(node, arguments)
         if template.lstrip().startswith("def "):
             return self._defined_call(template.strip(), arguments)
-        return fill(self.library.shortened(call_template(template, len(arguments))), arguments)
+        text = self.library.shortened(call_template(template, len(arguments)))
+        return fill(text, [self._named_if_repeated(text, *pair) for pair in enumerate(arguments)])
+
+    def _named_if_repeated(self, template: str, place: int, argument: Code) -> Code:
+        """An argument that a template has twice is computed once."""
+        if template.count(f"{{{place}}}") < 2 or argument.text.isidentifier() or argument.number:
+            return argument
+        target = self.names.fresh("argument")
+        self.statements.append(Statement(target, argument.text))
+        return Code(target)
 
     def _with_module(self, template: str, arguments: Sequence[Code]) -> str:
         if all(code.number for code in arguments):

@@ -140,7 +140,7 @@ def _pushed(rules: Rules, names: Sequence[str]) -> Program:
 def _lowered(
     roots: Mapping[str, Node], rules: Rules, more: Sequence[Symbol | Direction], names: Sequence[str]
 ) -> Program:
-    nodes = associate(in_safe_functions(tuple(roots.values())), {})
+    nodes = associate(in_safe_functions(tuple(roots.values())))
     leaves = (*rules.inputs, *rules.outputs, *more)
     return lower(dict(zip(roots, nodes, strict=True)), RULES, inputs=leaves, names=names, batched=True)
 
