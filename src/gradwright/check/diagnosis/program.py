@@ -110,6 +110,11 @@ class Program:
         """What two recordings of the same code at different sizes have in common."""
         return tuple((i.name, i.operands) for i in self.instructions)
 
+    @cached_property
+    def numbers(self) -> str:
+        """The operands that are no tensors, as text."""
+        return repr([(i.arguments, dict(i.keywords)) for i in self.instructions])
+
     def start(self, inputs: Mapping[str, torch.Tensor]) -> Values:
         """The values before the first instruction."""
         values: Values = {place: inputs[name].clone() for place, name in enumerate(self.inputs)}

@@ -100,6 +100,7 @@ class Repair:
         words: what is wrong, in words.
         cost: how unlikely the mistake is, beside others that would explain the same.
         place: the operand of the instruction at `slot` that is meant, if it is one.
+        portable: whether it can be made at scenes of other sizes, too.
     """
 
     slot: int
@@ -108,6 +109,7 @@ class Repair:
     words: str
     cost: float = 1.0
     place: Place = ()
+    portable: bool = False
 
 
 def close(left: torch.Tensor, right: torch.Tensor, tolerance: float = CLOSE) -> bool:

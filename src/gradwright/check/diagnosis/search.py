@@ -14,6 +14,7 @@ from gradwright.check.diagnosis.mutants.detached import detached
 from gradwright.check.diagnosis.mutants.factors import factors
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.mutants.order import order as commuted
+from gradwright.check.diagnosis.mutants.stages import stages
 from gradwright.check.diagnosis.mutants.sums import sums
 from gradwright.check.diagnosis.mutants.terms import other_arguments, terms
 from gradwright.check.diagnosis.mutants.whole import whole
@@ -33,7 +34,7 @@ REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, order, structure, replaced, multiplied, projected, powers, axes, products,
 )  # fmt: skip
 MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
-    whole, detached, terms, other_arguments, factors, sums, commuted,
+    whole, detached, stages, terms, other_arguments, factors, sums, commuted,
 )  # fmt: skip
 PAIR = 1.0
 
@@ -80,9 +81,9 @@ def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Expla
     found += _confirmed(_singly_repaired(computations, scenes[0]), truth, scenes)
     if not found:
         found = _confirmed(_meeting(formulas, computations), truth, scenes)
-    if not found and all(_proportional(scene) for scene in scenes):
+    if all(_proportional(scene) for scene in scenes):
         words = "a scalar factor that depends on the inputs is missing or wrong"
-        found = [Explanation(Mutant(truth.gradients[name], "missing_chain_factor", words, 2.0))]
+        found.append(Explanation(Mutant(truth.gradients[name], "missing_chain_factor", words, 1.9)))
     return sorted(found, key=lambda e: e.cost)
 
 
@@ -171,12 +172,17 @@ def _holds_at(explanation: Explanation, scenes: Sequence[Scene]) -> bool:
     """Whether it holds at all scenes; a repair, at those at which the code ran the same operations."""
     if not explanation.repairs:
         return all(_holds(explanation, scene) for scene in scenes[1:])
-    alike = [scene for scene in scenes[1:] if _alike(scene, scenes[0])]
+    portable = all(repair.portable for repair in explanation.repairs)
+    alike = [scene for scene in scenes[1:] if _alike(scene, scenes[0], portable)]
     return bool(alike) and all(_holds(explanation, scene) for scene in alike)
 
 
-def _alike(scene: Scene, other: Scene) -> bool:
-    return scene.program is not None and other.program is not None and scene.program.skeleton == other.program.skeleton
+def _alike(scene: Scene, other: Scene, portable: bool) -> bool:
+    """Whether the code ran the same operations; with the same numbers too, where the repair may hold some."""
+    left, right = scene.program, other.program
+    if left is None or right is None or left.skeleton != right.skeleton:
+        return False
+    return portable or left.numbers == right.numbers
 
 
 def _holds(explanation: Explanation, scene: Scene) -> bool:

@@ -7,13 +7,14 @@ is an occurrence left out, and a detached quantity is every path through it left
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from gradwright.back.render import unicode_of
-from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.contraction import is_zero
-from gradwright.core.nodes import Apply, Contract, Node, Solve, Symbol
-from gradwright.core.sums import add, negate
+from gradwright.core.nodes import Apply, Node, Solve, Symbol
+from gradwright.core.sums import add, negate, subtract
 from gradwright.core.walks import depends_on, postorder, rebuild, substitute
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
@@ -36,7 +37,7 @@ def _stages(truth: Truth, variable: Symbol) -> Iterator[Mutant]:
     stages = [n for n in postorder(truth.node) if n in moving and n not in out]
     for stage in stages[-MOST:]:
         constant = Symbol("__constant", stage.shape, frozenset() if stage.real else frozenset({"complex"}))
-        found = _gradient(truth, variable, substitute(truth.node, {stage: constant}))
+        found = pulled_back(substitute(truth.node, {stage: constant}), variable, truth.cotangent)
         if found is None or is_zero(found):
             continue
         label = "detached_dependency" if _is_quantity(stage) else "missing_term"
@@ -44,20 +45,13 @@ def _stages(truth: Truth, variable: Symbol) -> Iterator[Mutant]:
         yield Mutant(substitute(found, {constant: stage}), label, words, 1.0 if _is_quantity(stage) else 1.05)
 
 
-def _gradient(truth: Truth, variable: Symbol, node: Node) -> Node | None:
-    try:
-        return vjps((simplify(node),), (variable,), (truth.cotangent,))[variable]
-    except (GradwrightError, AssertionError):
-        return None
-
-
 def _is_quantity(stage: Node) -> bool:
-    """Whether it is a computed quantity, such as a norm or an inverse, and no rearrangement of the variable."""
+    """Whether it is a computed quantity, such as a deviation or an inverse, and no factor of a product rule."""
     if isinstance(stage, Apply):
-        exponent = stage.parameters[0] if stage.primitive is power else None
-        return exponent is None or (not isinstance(exponent, int) and (exponent < 0 or exponent != int(exponent)))  # type: ignore[operator]
-    if isinstance(stage, Contract):
-        return any(_is_quantity(factor.node) for factor in stage.factors) and len(stage.factors) == 1
+        if stage.primitive is power:
+            exponent = stage.parameters[0]
+            return isinstance(exponent, Fraction) and (exponent < 0 or exponent.denominator > 1)
+        return not stage.primitive.elementwise and stage.rank > 0
     return isinstance(stage, Solve)
 
 
@@ -71,8 +65,10 @@ def _occurrences(truth: Truth, variable: Symbol) -> Iterator[Mutant]:
     except (GradwrightError, AssertionError):
         return
     back: dict[Node, Node] = {mark: variable for mark in marks}
-    terms = [substitute(parts[mark], back) for mark in marks]
+    terms = [simplify(substitute(parts[mark], back)) for mark in marks]
     for place in range(len(terms)):
+        if any(is_zero(simplify(subtract(terms[place], t))) for p, t in enumerate(terms) if p != place):
+            continue  # two equal terms are a factor 2, and a missing one is a wrong factor
         others = [t for p, t in enumerate(terms) if p != place]
         which = f"occurrence {place + 1} of {variable.name}"
         words = f"the term {unicode_of(terms[place])}, from {which}, is missing"

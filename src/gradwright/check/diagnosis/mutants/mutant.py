@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gradwright.core.contraction import contract
-from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.core.nodes import Contract, Factor, Node, Symbol
+from gradwright.diff.derivatives import vjps
+from gradwright.errors import GradwrightError
+from gradwright.simplify.pipeline import simplify
 
 
 @dataclass(frozen=True)
@@ -29,3 +32,11 @@ class Mutant:
 def contraction(node: Contract, factors: Iterable[Factor]) -> Node:
     """The same product with other factors: the same labels, number in front and output."""
     return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def pulled_back(node: Node, variable: Symbol, cotangent: Node) -> Node | None:
+    """The vector-Jacobian product of a part of an expression; None where there is none."""
+    try:
+        return vjps((simplify(node),), (variable,), (cotangent,))[variable]
+    except (GradwrightError, AssertionError):
+        return None

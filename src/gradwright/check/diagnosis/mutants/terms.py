@@ -50,6 +50,6 @@ def other_arguments(truth: Truth, name: str) -> Iterator[Mutant]:
             continue
         words = f"this is the gradient of {other}, returned for {name}"
         if found.shape == wanted.shape:
-            yield Mutant(found, "wrong_argument_gradient_swapped", words, 0.8)
+            yield Mutant(found, "wrong_argument_gradient_swapped", words, 1.15)
         if found.rank == 2 and found.shape[::-1] == wanted.shape:
-            yield Mutant(transpose(found), "wrong_argument_gradient_swapped", f"{words}, transposed", 1.2)
+            yield Mutant(transpose(found), "wrong_argument_gradient_swapped", f"{words}, transposed", 1.45)

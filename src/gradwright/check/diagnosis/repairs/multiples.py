@@ -40,9 +40,9 @@ def _sized(site: Site, scene: Scene) -> Iterator[Repair]:
             )
 
             def make(values: dict, scene: Scene, name: str = name, power: int = power) -> object:
-                return site._made(lambda v: v * float(scene.point.sizes[name]) ** power, values)
+                return site._made(lambda v: v * float(scene.point.sizes[name]) ** power, values, scene)
 
-            yield Repair(site.slot, make, "wrong_factor", words, 1.2 + 0.2 * abs(power))
+            yield Repair(site.slot, make, "wrong_factor", words, 1.2 + 0.2 * abs(power), site.place, portable=True)
 
 
 def _dropped(scene: Scene) -> Iterator[Repair]:

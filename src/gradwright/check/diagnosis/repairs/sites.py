@@ -43,14 +43,14 @@ class Site:
 
     def repair(self, change: Change, label: str, words: str, cost: float) -> Repair:
         """The computation with this value changed."""
-        return self._repair(lambda values, scene: self._made(change, values), label, words, cost)
+        return self._repair(lambda values, scene: self._made(change, values, scene), label, words, cost)
 
     def replaced(self, number: int, swapped: bool, label: str, words: str, cost: float) -> Repair:
         """The computation with a quantity of the library in the place of this value."""
 
         def make(values: Values, scene: Scene) -> object:
             quantity = scene.quantities[number]
-            return self._made(lambda _: quantity.mT if swapped else quantity, values)
+            return self._made(lambda _: quantity.mT if swapped else quantity, values, scene)
 
         return self._repair(make, label, words, cost)
 
@@ -60,17 +60,21 @@ class Site:
         """The computation with this value combined with a quantity of the library."""
 
         def make(values: Values, scene: Scene) -> object:
-            return self._made(lambda value: combine(value, scene.quantities[number]), values)
+            return self._made(lambda value: combine(value, scene.quantities[number]), values, scene)
 
         return self._repair(make, label, words, cost)
 
     def _repair(self, make: Make, label: str, words: str, cost: float) -> Repair:
-        return Repair(self.slot, make, label, words, cost + (0.0 if self.user is None else 0.1), self.place)
+        extra = 0.0 if self.user is None else 0.1
+        return Repair(self.slot, make, label, words, cost + extra, self.place, portable=True)
 
-    def _made(self, change: Change, values: Values) -> object:
-        if self.user is not None:
-            return self.user.run(values, {self.place: change(values[self.source])})
-        return change(values[self.slot] if self.maker is None else self.maker.run(values))
+    def _made(self, change: Change, values: Values, scene: Scene) -> object:
+        """The value of the slot, changed; the instruction is the scene's own, whose sizes may be others."""
+        assert scene.program is not None
+        instruction = scene.program.by_slot.get(self.slot)
+        if self.user is not None and instruction is not None:
+            return instruction.run(values, {self.place: change(values[self.source])})
+        return change(values[self.slot] if instruction is None else instruction.run(values))
 
 
 def sites(scene: Scene) -> list[Site]:
