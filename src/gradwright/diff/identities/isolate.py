@@ -104,7 +104,8 @@ def _stripped(
     if equation.projected and not mirrored:
         return None
     space = equation.space if mirrored else Space.FREE
-    new = LinearEquation(form, reduce_terms(right, state.relations), space, equation.projected)
+    right = reduce_terms(right, state.relations)
+    new = LinearEquation(form, right, space, equation.projected, equation.phases)
     return new, conditions, "take off the factors that all terms share"
 
 

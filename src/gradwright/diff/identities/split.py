@@ -21,7 +21,7 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.build import diagonal, masked, multiply, ones, permute
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero, split_coefficient, zero
+from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
 from gradwright.core.evaluate import evaluate
 from gradwright.core.nodes import Apply, Contract, Direction, Factor, Groups, Hole, Node, Symbol
 from gradwright.core.points import choose_sizes, sample
@@ -33,6 +33,7 @@ from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy
 from gradwright.linear.chains import adjoint
 from gradwright.linear.projection import project_space
+from gradwright.prims.complex import real
 from gradwright.prims.power import power, raise_to
 from gradwright.simplify.pipeline import simplify
 
@@ -45,6 +46,7 @@ COMPLEMENT = {
     Space.SYMMETRIC: Space.SKEW,
     Space.HERMITIAN: Space.SKEW_HERMITIAN,
 }
+CONJUGATED = (Space.HERMITIAN, Space.SKEW_HERMITIAN)
 MIRROR_SIGN = {Space.SYMMETRIC: 1, Space.HERMITIAN: 1, Space.SKEW: -1, Space.SKEW_HERMITIAN: -1}
 BELOW, ON, ABOVE = 0, 1, 2
 
@@ -62,6 +64,16 @@ def eliminate_alone(state: State) -> State | None:
                 continue
             return _eliminated(state, place, hole, *alone)
     return None
+
+
+def _takes_phases(hole: Hole, state: State) -> bool:
+    """Whether the unknown's diagonal is real, so that it leaves the imaginary parts to another one."""
+    return state.specs[hole].space not in MIRROR_SIGN and _occurs(Entry(hole, False), ON, state)
+
+
+def _phases_occur(state: State, equation: LinearEquation) -> bool:
+    """Whether the imaginary parts of the diagonal belong to another unknown."""
+    return any(state.specs[hole].space is Space.SKEW_HERMITIAN for hole in holes_in(equation.form))
 
 
 def _stands_alone(equation: LinearEquation, hole: Hole, spec: HoleSpec) -> tuple[Fraction, Space] | None:
@@ -83,8 +95,10 @@ def _eliminated(state: State, place: int, hole: Hole, coefficient: Fraction, spa
     equation = state.equations[place]
     others = add(term for term in terms_of(equation.form) if hole not in holes_in(term))
     left = scaled(1 / coefficient, subtract(equation.right, others))
-    value = diagonal(left) if hole.rank == 1 else _projected(left, space)
+    value = _on_diagonal(left, hole) if hole.rank == 1 else _projected(left, space)
     projected = _on_complement(others, equation.right, COMPLEMENT[space], state)
+    if _takes_phases(hole, state) and _phases_occur(state, equation):
+        projected = replace(projected, phases=True)
     changed = state.replace_equation(place, projected)
     solved = (*changed.solved, (hole, value))
     rest = COMPLEMENT[space]
@@ -125,6 +139,7 @@ class EntryEquation:
 
     coefficients: Mapping[Entry, Node]
     right: Node
+    phases: bool = False
 
 
 def split_by_entries(state: State) -> State | None:
@@ -135,14 +150,15 @@ def split_by_entries(state: State) -> State | None:
         return None
     values: dict[Hole, list[Node]] = {hole: [] for hole in holes}
     for region in (BELOW, ON, ABOVE):
-        found = _solve_region(region, list(read.values()), [e.space for e in read], state, holes)
+        solve = _solve_complex_diagonal if region == ON and _is_mirrored(state, holes) else _solve_region
+        found = solve(region, list(read.values()), [e.space for e in read], state, holes)
         if found is None:
             return None
         for hole in holes:
-            values[hole].append(found.get(hole, zero(hole.shape)))
+            values[hole].append(found.get(hole, zero((hole.shape[0], hole.shape[0]))))
     result = replace(state, equations=tuple(e for e in state.equations if e not in read))
     for hole in holes:
-        value = _assembled(values[hole], state)
+        value = _assembled(values[hole], state) if hole.rank == 2 else _on_diagonal(values[hole][ON], hole)
         result = result.with_solution(hole, value)
         result = result.with_step("compare entries", hole, value, "compare below, on and above the diagonal")
     return result
@@ -160,7 +176,7 @@ def _read(equation: LinearEquation, state: State) -> EntryEquation | None:
             return None
         entry, weight = _oriented(*found, state)
         coefficients[entry] = add([coefficients[entry], weight]) if entry in coefficients else weight
-    return EntryEquation(coefficients, equation.right)
+    return EntryEquation(coefficients, equation.right, equation.phases)
 
 
 def _read_entry(term: Node) -> tuple[Entry, Node] | None:
@@ -169,18 +185,19 @@ def _read_entry(term: Node) -> tuple[Entry, Node] | None:
         return None
     row, column = product.output[0][0], product.output[1][0]
     places = [p for p, f in enumerate(product.factors) if isinstance(f.node, Hole)]
-    if len(places) != 1 or row == column:
+    if len(places) != 1:
         return None
     factor = product.factors[places[0]]
     hole = factor.node
     assert isinstance(hole, Hole)
-    if hole.rank != 2 or factor.labels not in ((row, column), (column, row)):
+    expected = ((row,),) if row == column else ((row, column), (column, row))
+    if factor.labels not in expected:
         return None
     rest = [f for p, f in enumerate(product.factors) if p != places[0]]
     if any(set(f.labels) - {row, column} for f in rest):
         return None
     weight = contract(product.coefficient, rest, product.output, {row: product.dims[row], column: product.dims[column]})
-    return Entry(hole, factor.labels == (column, row), factor.conj), weight
+    return Entry(hole, row != column and factor.labels == (column, row), factor.conj), weight
 
 
 def _oriented(entry: Entry, weight: Node, state: State) -> tuple[Entry, Node]:
@@ -194,6 +211,16 @@ def _oriented(entry: Entry, weight: Node, state: State) -> tuple[Entry, Node]:
 
 def _mirror(region: int) -> int:
     return {BELOW: ABOVE, ON: ON, ABOVE: BELOW}[region]
+
+
+def _is_mirrored(state: State, holes: Sequence[Hole]) -> bool:
+    """Whether an unknown is Hermitian or skew-Hermitian: then equations are read with their adjoints."""
+    return any(state.specs[hole].space in CONJUGATED for hole in holes)
+
+
+def _on_diagonal(value: Node, hole: Hole) -> Node:
+    entries = add(diagonal(term) for term in terms_of(simplify(value)))
+    return real(entries) if hole.real else entries
 
 
 def _solve_region(
@@ -214,18 +241,19 @@ def _solve_region(
 def _independent(region: int, state: State, holes: Sequence[Hole]) -> list[Entry]:
     """The entries that the system of a region determines; a mirror image is not counted twice."""
     found: list[Entry] = []
+    adjoint_mode = _is_mirrored(state, holes)
     for hole in holes:
         space = state.specs[hole].space
-        if space in MIRROR_SIGN:
-            if region != ON or MIRROR_SIGN[space] > 0:
-                found.append(Entry(hole, False))
-            continue
-        weights = space.weights
-        assert weights is not None
-        if weights[region]:
-            found.append(Entry(hole, False))
-        if region != ON and weights[_mirror(region)]:
-            found.append(Entry(hole, True))
+        if hole.rank == 1:
+            found += [Entry(hole, False)] if region == ON else []
+        elif space in MIRROR_SIGN:
+            found += [Entry(hole, False)] if region != ON or MIRROR_SIGN[space] > 0 else []
+        else:
+            weights = space.weights
+            assert weights is not None
+            found += [Entry(hole, False)] if weights[region] else []
+            if region != ON and weights[_mirror(region)]:
+                found.append(Entry(hole, True, adjoint_mode))
     return found
 
 
@@ -233,34 +261,44 @@ def _systems(
     region: int, equations: Sequence[EntryEquation], spaces: Sequence[Space], state: State, unknowns: Sequence[Entry]
 ) -> Iterator[tuple[list[Node], Node]]:
     """The equations at (row, column), then those at (column, row), as rows of coefficients."""
+    conj = _is_mirrored(state, [entry.hole for entry in unknowns])
     for mirrored in (False, True) if region != ON else (False,):
         at = _mirror(region) if mirrored else region
         for equation, space in zip(equations, spaces, strict=True):
             if not _available(space, at):
                 continue
-            row = _row(region, equation, mirrored, state, unknowns)
-            if row is None or all(is_zero(value) for value in row):
-                continue
-            yield row, permute(equation.right, (1, 0)) if mirrored else equation.right
+            read = _turned(equation, conj) if mirrored else equation
+            row = _row(region, read, state, unknowns)
+            if row is not None and not all(is_zero(value) for value in row):
+                yield row, read.right
 
 
-def _row(
-    region: int, equation: EntryEquation, mirrored: bool, state: State, unknowns: Sequence[Entry]
-) -> list[Node] | None:
-    """The coefficients of the unknown entries; None if conjugates of them occur.
+def _turned(equation: EntryEquation, conj: bool) -> EntryEquation:
+    """The equation at (column, row), read at (row, column); conjugated if so wanted."""
+
+    def turned(node: Node) -> Node:
+        return adjoint(node) if conj else permute(node, (1, 0))
+
+    coefficients = {
+        Entry(e.hole, e.hole.rank == 2 and not e.mirrored, e.conj != conj): turned(weight)
+        for e, weight in equation.coefficients.items()
+    }
+    return EntryEquation(coefficients, turned(equation.right))
+
+
+def _row(region: int, equation: EntryEquation, state: State, unknowns: Sequence[Entry]) -> list[Node] | None:
+    """The coefficients of the unknown entries; None if others of them occur.
 
     On the diagonal a conjugate counts as the entry itself: triangular factors have real diagonals.
     """
     row = {entry: zero(equation.right.shape) for entry in unknowns}
     for entry, weight in equation.coefficients.items():
-        target = _target(entry, mirrored, region, state, row)
-        if target is None:
+        if not _occurs(entry, region, state):
             continue
-        if entry.conj and region != ON:
+        target = _target(entry, region, state)
+        if target is None or target[0] not in row:
             return None
-        which, sign = target
-        value = permute(weight, (1, 0)) if mirrored else weight
-        row[which] = add([row[which], scaled(sign, value)])
+        row[target[0]] = add([row[target[0]], scaled(target[1], weight)])
     return [simplify(row[entry]) for entry in unknowns]
 
 
@@ -271,18 +309,106 @@ def _available(space: Space, region: int) -> bool:
     return bool(space.weights[region])
 
 
-def _target(
-    entry: Entry, mirrored: bool, region: int, state: State, row: Mapping[Entry, Node]
-) -> tuple[Entry, int] | None:
-    """Which of the independent entries an entry of an equation is, and with which sign."""
-    is_mirrored = entry.mirrored != mirrored if region != ON else False
-    seen = Entry(entry.hole, is_mirrored)
-    if seen in row:
-        return seen, 1
+def _occurs(entry: Entry, region: int, state: State) -> bool:
+    """Whether an entry may differ from zero in a region."""
     space = state.specs[entry.hole].space
-    if space in MIRROR_SIGN and Entry(entry.hole, False) in row:
-        return Entry(entry.hole, False), MIRROR_SIGN[space]
-    return None
+    if entry.hole.rank < 2:
+        return region == ON
+    if space in MIRROR_SIGN:
+        return region != ON or MIRROR_SIGN[space] > 0
+    assert space.weights is not None
+    return bool(space.weights[_mirror(region) if entry.mirrored else region])
+
+
+def _target(entry: Entry, region: int, state: State) -> tuple[Entry, int] | None:
+    """The entry as one that a mirror image is not counted beside, and with which sign."""
+    if region == ON:
+        return Entry(entry.hole, False), 1
+    space = state.specs[entry.hole].space
+    if space not in MIRROR_SIGN or not (entry.mirrored or entry.conj):
+        return entry, 1
+    images = entry.conj == (space in CONJUGATED) and entry.mirrored
+    return (Entry(entry.hole, False), MIRROR_SIGN[space]) if images else None
+
+
+def _solve_complex_diagonal(
+    region: int, equations: Sequence[EntryEquation], spaces: Sequence[Space], state: State, holes: Sequence[Hole]
+) -> dict[Hole, Node] | None:
+    """The diagonal, where some unknowns are real and skew-Hermitian ones imaginary: part by part.
+
+    What the imaginary parts leave free is a phase, and taken to be zero.
+    """
+    imaginary = [h for h in holes if state.specs[h].space is Space.SKEW_HERMITIAN]
+    others = [h for h in holes if h not in imaginary and _occurs(Entry(h, False), ON, state)]
+    parts = [
+        _diagonal_rows(equations, spaces, kind, others, imaginary) for kind in (Space.HERMITIAN, Space.SKEW_HERMITIAN)
+    ]
+    if any(rows is None for rows in parts):
+        return None
+    solution = _solve_entries(parts[0] or [], len(others), ON) if others else []
+    phases = _with_free_phases(parts[1] or [], imaginary)
+    if solution is None or phases is None:
+        return None
+    return {**dict(zip(others, solution, strict=True)), **dict(zip(imaginary, phases, strict=True))}
+
+
+def _diagonal_rows(
+    equations: Sequence[EntryEquation],
+    spaces: Sequence[Space],
+    kind: Space,
+    others: Sequence[Hole],
+    imaginary: Sequence[Hole],
+) -> list[tuple[list[Node], Node]] | None:
+    """The real parts (or the imaginary ones) of the equations; None if a coefficient is not real."""
+    columns = others if kind is Space.HERMITIAN else imaginary
+    rows: list[tuple[list[Node], Node]] = []
+    for equation, space in zip(equations, spaces, strict=True):
+        if not _has_part(equation, space, kind):
+            continue
+        row = {hole: zero(equation.right.shape) for hole in columns}
+        for entry, weight in equation.coefficients.items():
+            if not weight.real:
+                return None
+            if entry.hole in row:
+                sign = -1 if entry.conj and entry.hole in imaginary else 1
+                row[entry.hole] = add([row[entry.hole], scaled(sign, weight)])
+        found = [_read_on_diagonal(value) for value in row.values()]
+        if not all(is_zero(value) for value in found):
+            rows.append((found, _part(equation.right, kind)))
+    return rows
+
+
+def _has_part(equation: EntryEquation, space: Space, kind: Space) -> bool:
+    """Whether the real (or the imaginary) parts on the diagonal are part of the equation."""
+    if space in MIRROR_SIGN:
+        return space is kind
+    return _available(space, ON) or (kind is Space.SKEW_HERMITIAN and equation.phases)
+
+
+def _read_on_diagonal(weight: Node) -> Node:
+    """Zero if the entries on the diagonal are, as those of `λⱼ − λᵢ`."""
+    entries = simplify(add(diagonal(term) for term in terms_of(weight)))
+    return zero(weight.shape) if is_zero(entries) else weight
+
+
+def _part(node: Node, kind: Space) -> Node:
+    """The real part, or i times the imaginary part, of every entry."""
+    if kind is Space.HERMITIAN:
+        return real(node)
+    return add([scaled(Fraction(1, 2), node), scaled(Fraction(-1, 2), conjugate(node))])
+
+
+def _with_free_phases(system: Sequence[tuple[list[Node], Node]], holes: Sequence[Hole]) -> list[Node] | None:
+    """One unknown from each equation; those that are then left are zero."""
+    found: dict[int, Node] = {}
+    for row, right in system:
+        open_places = [k for k, weight in enumerate(row) if not is_zero(weight)]
+        if any(k in found for k in open_places):
+            return None
+        first = open_places[0]
+        found[first] = simplify(multiply(right, _reciprocal(row[first])))
+        found.update({k: zero(right.shape) for k in open_places[1:]})
+    return [found.get(k, zero(hole.shape)) for k, hole in enumerate(holes)]
 
 
 def _solve_entries(system: Sequence[tuple[list[Node], Node]], count: int, region: int) -> list[Node] | None:

@@ -30,13 +30,15 @@ EXPANSION_LIMIT = 200
 class LinearEquation:
     """`form = right`: a form linear in holes, and a side that does not contain them.
 
-    Both sides lie in `space`; if the equation is `projected`, only their projections on it agree.
+    Both sides lie in `space`; if the equation is `projected`, only their projections on it agree, and with
+    `phases` the imaginary parts of their diagonals.
     """
 
     form: Node
     right: Node
     space: Space = Space.FREE
     projected: bool = False
+    phases: bool = False
 
 
 @dataclass(frozen=True)
