@@ -19,11 +19,13 @@ from gradwright.check.tracing.measure import Measure, measure_of
 from gradwright.check.tracing.substitutions import (
     Substitution,
     inputs_for_outputs,
+    other_functions,
     other_powers,
     split_masks,
     turned,
 )
-from gradwright.core.build import matmul, product_of, transpose
+from gradwright.core.build import matmul, product_of, sum_axes, transpose
+from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, scale
 from gradwright.core.nodes import Add, Apply, Node
 from gradwright.core.registry import Call, lookup
@@ -69,7 +71,8 @@ def compare(right: Node, written: Node, others: Mapping[str, Node] | None = None
         others: the right gradients of other variables, which may have been written instead.
     """
     if right.shape != written.shape:
-        return (_of_shapes(right, written),)
+        summed = _summed_by_autograd(right, written)
+        return (_of_shapes(right, written),) if summed is None else compare(right, summed, others)
     right, written = comparable(right), comparable(written)
     measure = measure_of(right, written)
     if measure is None or measure.close(right, written):
@@ -101,12 +104,21 @@ def _explanations(
     """Ways to see the difference: as a whole, in a quantity that recurs, and term by term ever more multiplied out."""
     yield _of_the_whole(right, written, measure)
     yield _of_another(right, written, others, measure)
-    yield _everywhere(right, written, (*inputs_for_outputs(right), *other_powers(right, written)), measure)
+    yield _everywhere(right, written, inputs_for_outputs(right), measure)
+    yield _everywhere(right, written, (*other_powers(right, written), *other_functions(right, written)), measure)
     yield _by_terms(list(terms_of(right)), list(terms_of(written)), measure)
     yield _by_terms(_terms(right), _terms(written), measure)
     yield _by_terms(_terms(split_masks(right)), _terms(split_masks(written)), measure)
     yield _not_symmetrised(right, written, measure)
     yield _everywhere(right, written, turned(written), measure)
+
+
+def _summed_by_autograd(right: Node, written: Node) -> Node | None:
+    """A gradient whose last axes are those of the variable: autograd sums over the others without a word."""
+    extra = written.rank - right.rank
+    if extra <= 0 or written.shape[extra:] != right.shape:
+        return None
+    return sum_axes(written, range(extra))
 
 
 def _of_shapes(right: Node, written: Node) -> Difference:
@@ -147,13 +159,21 @@ def _of_the_whole(right: Node, written: Node, measure: Measure) -> tuple[Differe
     if written.rank != 2 or written.shape[0] != written.shape[1]:
         return ()
     if measure.close(right, transpose(written)):
-        return (Difference(_transposition(*shown), "it is the transpose of what it should be", *shown),)
+        label = "wrong_axis" if _is_spread(right) else _transposition(*shown)
+        return (Difference(label, "it is the transpose of what it should be", *shown),)
     if measure.close(right, _symmetric(written)):
         return (Difference("not_symmetrised", "the symmetric part has to be taken", *shown),)
     doubled = add([scale(2, right), scale(-1, product_of([(right, (0, 0))], (0, 0)))])
     if measure.close(written, doubled):
         return (Difference("doubled_off_diagonal", "the entries off the diagonal are twice too large", *shown),)
     return ()
+
+
+def _is_spread(node: Node) -> bool:
+    """Whether a matrix is a vector repeated along an axis."""
+    term = as_product(node)
+    carried = {label for factor in term.factors for label in factor.labels}
+    return any(not carried.issuperset(group) for group in term.output)
 
 
 def _symmetric(node: Node) -> Node:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from gradwright.back.render import unicode_of
-from gradwright.core.build import multiply, number
+from gradwright.core.build import multiply, number, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Selection, Size
@@ -44,10 +44,13 @@ def edits_of(term: Node, wanted: Node) -> Iterator[Edit]:
         return
     yield from _transposes(product, 1)
     yield from _conjugates(product)
+    yield from _moved_weights(product)
+    yield from _transposes(product, 2)
+    yield from _turned_parts(term)
     yield from _exchanges(product)
     yield from _replacements(product, as_product(wanted))
     yield from _extras(product)
-    yield from _transposes(product, 2)
+    yield from _entrywise(term, "are multiplied as matrices, and should be entry by entry")
 
 
 def omissions_of(wanted: Node) -> Iterator[Edit]:
@@ -58,7 +61,8 @@ def omissions_of(wanted: Node) -> Iterator[Edit]:
     for place, factor in enumerate(product.factors):
         label, words = _omission(factor, product)
         yield from (Edit(result, label, words) for result in _without(product, place))
-    yield from _entrywise(wanted)
+    yield from _entrywise(wanted, "are multiplied entry by entry")
+    yield from _off_diagonal(product)
     yield from _unsummed(product)
     yield from _other_axis(product)
     yield from _without_two(product)
@@ -74,7 +78,7 @@ def _transposes(product: Contract, count: int) -> Iterator[Edit]:
     for places in combinations(square, count):
         factors = [f._replace(groups=f.groups[::-1]) if k in places else f for k, f in enumerate(product.factors)]
         chosen = [product.factors[place] for place in places]
-        if all(_is_summed_alone(factor, product) for factor in chosen):
+        if _share_a_sum(chosen, product):
             yield Edit(_rebuilt(product, factors), "wrong_axis", "a sum is along the wrong axis")
         elif all(isinstance(f.node, Mask) and set(f.groups) <= set(product.output) for f in chosen):
             yield Edit(_rebuilt(product, factors), "wrong_mask", "the other triangle is due")
@@ -82,11 +86,13 @@ def _transposes(product: Contract, count: int) -> Iterator[Edit]:
             yield Edit(_rebuilt(product, factors), "")
 
 
-def _is_summed_alone(factor: Factor, product: Contract) -> bool:
-    """Whether an axis of a factor is summed over with nothing else on it."""
-    elsewhere = {label for f in product.factors if f is not factor for label in f.labels}
+def _share_a_sum(chosen: Sequence[Factor], product: Contract) -> bool:
+    """Whether some factors have both axes in common, one of them summed over with nothing else on it."""
+    elsewhere = {label for f in product.factors if f not in chosen for label in f.labels}
     outer = {label for group in product.output for label in group}
-    return any(label not in elsewhere | outer for label in factor.labels)
+    shared = set(chosen[0].labels)
+    together = all(set(factor.labels) == shared for factor in chosen)
+    return together and any(label not in elsewhere | outer for label in shared)
 
 
 def _is_square(factor: Factor) -> bool:
@@ -94,20 +100,49 @@ def _is_square(factor: Factor) -> bool:
 
 
 def _conjugates(product: Contract) -> Iterator[Edit]:
-    """One complex factor conjugated, and transposed too."""
-    for place, factor in enumerate(product.factors):
-        if factor.node.real:
-            continue
-        flipped = factor._replace(conj=not factor.conj)
-        for changed in (flipped, flipped._replace(groups=factor.groups[::-1])) if _is_square(factor) else (flipped,):
-            factors = [changed if k == place else f for k, f in enumerate(product.factors)]
+    """One or two complex factors conjugated, and one transposed too."""
+    complex_ones = [place for place, factor in enumerate(product.factors) if not factor.node.real]
+    for count in (1, 2):
+        for places in combinations(complex_ones, count):
+            factors = [f._replace(conj=not f.conj) if k in places else f for k, f in enumerate(product.factors)]
             yield Edit(_rebuilt(product, factors), "missing_conj")
+            (place, *others), last = places, factors[places[0]]
+            if not others and _is_square(last):
+                factors[place] = last._replace(groups=last.groups[::-1])
+                yield Edit(_rebuilt(product, factors), "")
+
+
+def _moved_weights(product: Contract) -> Iterator[Edit]:
+    """A vector that weighs or is repeated along one axis, moved to another."""
+    outer = [group[0] for group in product.output if len(group) == 1]
+    for place, factor in enumerate(product.factors):
+        for label in outer if factor.node.rank == 1 and factor.labels[0] in outer else ():
+            if label != factor.labels[0] and product.dims[label] == factor.node.shape[0]:
+                factors = list(product.factors)
+                factors[place] = factor._replace(groups=((label,),))
+                yield Edit(
+                    _rebuilt(product, factors), "wrong_axis", f"{unicode_of(factor.node)} is along the wrong axis"
+                )
+
+
+def _turned_parts(term: Node) -> Iterator[Edit]:
+    """Some neighbours in a product of matrices transposed as one."""
+    chain = chain_of(term)
+    elements = chain.elements if chain is not None else ()
+    for start, stop in combinations(range(len(elements) + 1), 2):
+        part = elements[start:stop]
+        if chain is None or len(part) < 2 or part[-1].rank != 2 or part[0].shape[0] != part[-1].shape[1]:
+            continue
+        turned = (*elements[:start], *(transpose(element) for element in reversed(part)), *elements[stop:])
+        yield Edit(multiply(chain.scalar, product_of_chain(turned, term)), "")
 
 
 def _exchanges(product: Contract) -> Iterator[Edit]:
     """Two different factors of one shape, each in the place of the other."""
     for a, b in combinations(range(len(product.factors)), 2):
         one, other = product.factors[a], product.factors[b]
+        if set(one.labels) == set(other.labels):
+            continue
         if one.node != other.node and one.node.shape == other.node.shape and one.node.rank:
             factors = list(product.factors)
             factors[a] = one._replace(node=other.node, conj=other.conj)
@@ -178,19 +213,26 @@ def _selects(node: Node) -> bool:
 
 def _extras(product: Contract) -> Iterator[Edit]:
     """One factor too many."""
+    yield from _one_sample(product)
     for place, factor in enumerate(product.factors):
-        if isinstance(factor.node, Selection) and factor.node.part is None:
-            words = "one entry along an axis is taken, and all have to be added"
-            yield from (Edit(result, "missing_trace_or_sum_over_batch", words) for result in _dropped(product, place))
-            continue
         label = _extra(factor, product)
         words = f"{_factor(factor)} does not belong"
         yield from (Edit(result, label, words) for result in _without(product, place))
 
 
-def _dropped(product: Contract, place: int) -> Iterator[Node]:
-    """The product without a factor, its label summed over."""
-    yield _rebuilt(product, [factor for k, factor in enumerate(product.factors) if k != place])
+def _one_sample(product: Contract) -> Iterator[Edit]:
+    """One entry along an axis picked, from all tensors that have it, where a sum over all is due."""
+    picks = [factor for factor in product.factors if isinstance(factor.node, Selection) and factor.node.part is None]
+    if not picks or len({factor.node for factor in picks}) > 1:
+        return
+    kept, *others = (factor.labels[0] for factor in picks)
+    factors = [factor for factor in product.factors if factor not in picks]
+    names = dict.fromkeys(others, kept)
+    moved = [factor._replace(groups=_renamed(factor.groups, names)) for factor in factors]
+    dims = {label: dim for label, dim in enumerate(product.dims) if label not in others}
+    result = contract(product.coefficient, moved, _renamed(product.output, names), dims)
+    words = "one entry along an axis is taken, and all have to be added"
+    yield Edit(result, "missing_trace_or_sum_over_batch", words)
 
 
 def _factor(factor: Factor) -> str:
@@ -257,17 +299,35 @@ def _unsummed(product: Contract) -> Iterator[Edit]:
                 yield Edit(result, label, "an inner sum is left out")
 
 
-def _entrywise(wanted: Node) -> Iterator[Edit]:
+def _off_diagonal(product: Contract) -> Iterator[Edit]:
+    """A diagonal matrix filled up: the factors on the diagonal's label, some for the rows and some for the columns."""
+    labels = [label for group in product.output for label in group]
+    new = len(product.dims)
+    for label in dict.fromkeys(label for label in labels if labels.count(label) == 2):
+        carrying = [place for place, factor in enumerate(product.factors) if label in factor.labels]
+        output = (product.output[0], tuple(new if other == label else other for other in product.output[1]))
+        for count in range(len(carrying) + 1):
+            for moved in combinations(carrying, count):
+                factors = [
+                    f._replace(groups=_renamed(f.groups, {label: new})) if place in moved else f
+                    for place, f in enumerate(product.factors)
+                ]
+                dims = {**dict(enumerate(product.dims)), new: product.dims[label]}
+                result = contract(product.coefficient, factors, output, dims)
+                yield Edit(result, "missing_mask", "only the diagonal counts")
+
+
+def _entrywise(term: Node, words: str) -> Iterator[Edit]:
     """Two neighbours in a product of matrices multiplied entry by entry."""
-    chain = chain_of(wanted)
+    chain = chain_of(term)
     elements = chain.elements if chain is not None else ()
     for place, (left, right) in enumerate(pairwise(elements)):
         if left.shape == right.shape and left.rank == 2:
             merged = (*elements[:place], multiply(left, right), *elements[place + 2 :])
             scalar = chain.scalar if chain is not None else number(1)
-            result = multiply(scalar, product_of_chain(merged, wanted))
-            words = f"{unicode_of(left)} and {unicode_of(right)} are multiplied entry by entry"
-            yield Edit(result, "elementwise_instead_of_matrix_product", words)
+            result = multiply(scalar, product_of_chain(merged, term))
+            said = f"{unicode_of(left)} and {unicode_of(right)} {words}"
+            yield Edit(result, "elementwise_instead_of_matrix_product", said)
 
 
 def _other_axis(product: Contract) -> Iterator[Edit]:

@@ -20,6 +20,7 @@ TRIALS = 12
 NUDGE = 1e-9
 TOLERANCE = 1e-8
 LARGEST_DENOMINATOR = 100
+MOST_VALUES = 1500  # then the search ends: a comparison takes seconds
 
 Point = tuple[Mapping[Node, Array], Mapping[str, int]]
 
@@ -34,7 +35,7 @@ class Measure:
     def values(self, node: Node) -> Array | None:
         """The entries at all points, in one row; None where there are none."""
         if node not in self.known:
-            self.known[node] = self._evaluated(node)
+            self.known[node] = self._evaluated(node) if len(self.known) < MOST_VALUES else None
         return self.known[node]
 
     def close(self, left: Node, right: Node) -> bool:

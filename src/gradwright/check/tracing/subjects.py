@@ -110,15 +110,16 @@ class Subject:
 
 def subject_of(inputs: Mapping[str, torch.Tensor], declarations: Mapping[str, str] | None) -> Subject:
     """The subject of given inputs: declared, or with dimensions named after the sizes."""
+    inputs = {name: torch.as_tensor(value) for name, value in inputs.items()}
     if declarations is not None:
         read = tuple(read_declaration(name, text) for name, text in declarations.items())
-        return Subject(Signature(read), dict(inputs))
+        return Subject(Signature(read), inputs)
     names = _named_sizes(list(inputs.values()))
     found = [
         Declaration(name, tuple(names[size] for size in tensor.shape), _field(tensor))
         for name, tensor in inputs.items()
     ]
-    return Subject(Signature(tuple(found)), dict(inputs), declared=False)
+    return Subject(Signature(tuple(found)), inputs, declared=False)
 
 
 def _named_sizes(tensors: Sequence[torch.Tensor]) -> dict[int, Dim]:

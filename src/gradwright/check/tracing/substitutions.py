@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import permutations
 
 from gradwright.core.build import transpose
-from gradwright.core.contraction import contract, scale
+from gradwright.core.contraction import conjugate, contract, scale
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol
 from gradwright.core.sums import add
@@ -19,12 +20,49 @@ Substitution = tuple[str, Node, Node]
 
 def inputs_for_outputs(right: Node) -> Iterator[Substitution]:
     """What a function is applied to, for the function of it; and the other way round."""
+    yield from _products_with_inverses(right)
     for node in postorder(right):
         if isinstance(node, Apply) and node.primitive is not power:
             for argument in node.arguments:
                 if argument.shape == node.shape:
                     yield "uses_input_instead_of_output", argument, node
                     yield "stale_saved_value", node, argument
+
+
+def _products_with_inverses(right: Node) -> Iterator[Substitution]:
+    """A right-hand side for the solution of the system: `b` for `A⁻¹ b`."""
+    for node in postorder(right):
+        factors = node.factors if isinstance(node, Contract) else ()
+        for inverse, side in permutations(factors, 2):
+            shared = set(inverse.labels) & set(side.labels)
+            if _is_inverse(inverse.node) and isinstance(side.node, Symbol) and len(shared) == 1:
+                (label,) = shared
+                (other,) = set(inverse.labels) - shared or shared
+                output = tuple(tuple(other if k == label else k for k in group) for group in side.groups)
+                dims = dict(enumerate(node.dims)) if isinstance(node, Contract) else {}
+                used = {k: dims[k] for k in {*inverse.labels, *side.labels}}
+                yield "uses_input_instead_of_output", side.node, contract(1, [inverse, side], output, used)
+
+
+def _is_inverse(node: Node) -> bool:
+    return isinstance(node, Apply) and node.primitive.name == "inv"
+
+
+def other_functions(right: Node, written: Node) -> Iterator[Substitution]:
+    """A function of something else, or another function of the same: entry by entry where one of the matrix is due."""
+    due = [node for node in postorder(right) if isinstance(node, Apply)]
+    for node in postorder(written):
+        for other in due:
+            if not isinstance(node, Apply) or node == other or node.shape != other.shape:
+                continue
+            if node.primitive is other.primitive and node.arguments[0] in set(postorder(other.arguments[0])):
+                yield "uses_input_instead_of_output", node, other
+            elif node.rank == 2 and node.arguments == other.arguments and _is_of_entries(node, other):
+                yield "elementwise_instead_of_matrix_product", node, other
+
+
+def _is_of_entries(given: Apply, due: Apply) -> bool:
+    return given.primitive.elementwise and not due.primitive.elementwise
 
 
 def other_powers(right: Node, written: Node) -> Iterator[Substitution]:
@@ -41,11 +79,13 @@ def _is_power(node: Node) -> bool:
 
 
 def turned(written: Node) -> Iterator[Substitution]:
-    """A matrix for its transpose."""
+    """A matrix for its transpose, a complex tensor for its conjugate."""
     for node in postorder(written):
         square = node.rank == 2 and node.shape[0] == node.shape[1]
         if isinstance(node, Symbol | Apply) and square and not is_symmetric(node):
             yield "", node, transpose(node)
+        if isinstance(node, Symbol | Apply) and not node.real:
+            yield "missing_conj", node, conjugate(node)
 
 
 def split_masks(root: Node) -> Node:
