@@ -1,0 +1,193 @@
+"""What a user reads who made a mistake: one paragraph that names the construct, the shapes and what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+import gradwright as gw
+
+OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
+    ("X ^ 2", {"X": "n n"},
+     "in 'X ^ 2': '^' is not a power here: write ** for the power of every entry, or matrix_power(X, k) for the power "
+     "of a matrix"),
+    ("inverse(X)", {"X": "n n"}, "there is no function 'inverse' in the language; did you mean inv?"),
+    ("logdt(X)", {"X": "n n"}, "there is no function 'logdt' in the language; did you mean logdet or slogdet or log?"),
+    ("tr(X)", {"X": "n n"}, "there is no function 'tr' in the language; did you mean trace?"),
+    ("A @ B", {"A": "n m", "B": "k p"},
+     "in 'A @ B': '@' contracts n × m and k × p, but m and k are different dimensions"),
+    ("A + B", {"A": "n m", "B": "m n"},
+     "in 'A + B': '+' works entry by entry on n × m and m × n, but n and m are different dimensions"),
+    ("inv(A)", {"A": "n m"},
+     "in 'inv(A)': inv takes a square matrix, but its argument is n × m: n and m are different dimensions"),
+    ("a * x", {},
+     "the text does not say whether 'a' is a scalar or a vector or a matrix: declare it, a='' or a='n' or a='n m'"),
+    ("x @ 2", {"x": "n"},
+     "in 'x @ 2': '@' multiplies matrices and vectors, but one side is a scalar (n and a scalar); write '*' to scale"),
+    ("A / B", {"A": "n m", "B": "m m"},
+     "in 'A / B': '/' works entry by entry on n × m and m × m, but n and m are different dimensions"),
+    ("x / A", {"x": "n", "A": "n n"},
+     "in 'x / A': '/' works entry by entry, but the shapes are n and n × n; only scalars are spread: write the "
+     "repetition out, for instance outer(ones(n), b)"),
+    ("vech(A)", {"A": "n m"}, "in 'vech(A)': vech takes a square matrix, but this is n × m"),
+    ("", {}, "the expression is empty: write something such as inv(X) @ A"),
+    ("   ", {}, "the expression is empty: write something such as inv(X) @ A"),
+    ("(" * 10_000 + "x" + ")" * 10_000, {"x": "n"},
+     "the expression has more than 200 nested parentheses: write it in pieces"),
+    ("-" * 10_000 + "x", {"x": "n"},
+     "the expression is nested too deeply to be read: name its parts and write it in pieces"),
+    ("x" * 200_000, {}, "the text has 200000 characters; at most 100000 are read"),
+    ("X.shape", {"X": "n n"},
+     "in 'X.shape': '.shape' is not in the language: a tensor has .T and .H, and a function with several outputs has "
+     "one name for each, as in qr(A).Q"),
+    ("X.sum()", {"X": "n n"}, "'X.sum(…)' calls something that is not a function of the language"),
+    ("__import__('os').system('true')", {},
+     "'__import__('os').system(…)' calls something that is not a function of the language"),
+    ("[x for x in X]", {"X": "n n"}, "'[x for x in X]' is a comprehension that the language does not have"),
+    ("lambda x: x", {}, "'lambda x: x' is a lambda that the language does not have"),
+    ("f'{X}'", {"X": "n n"}, "'f'{X}'' is a formatted string that the language does not have"),
+    ("(y := X)", {"X": "n n"}, "'(y := X)' is an assignment that the language does not have"),
+    ("X if X else X", {"X": "n n"}, "'X if X else X' is a conditional that the language does not have"),
+    ("X = 3", {"X": "n n"},
+     "the text is not an expression (invalid syntax) near 'X = 3': products are written with * or @, transposes X.T, "
+     "and an equation has no place here"),
+    ("x == y", {"x": "n", "y": "n"},
+     "in 'x == y': where compares with >, >=, < or <=; no other comparison is in the language"),
+    ("qr(A)", {"A": "n m"}, "qr has several outputs: write qr(A).Q or .R"),
+    ("qr(A).X", {"A": "n m"}, "in 'qr(A).X': qr has the outputs Q, R, and no 'X'"),
+    ("x[5]", {"x": "3"}, "in 'x[5]': index 5 is outside an axis of length 3"),
+    ("x[i]", {"x": "n"}, "in 'x[i]': 'i' cannot be an index: only constant whole numbers and ':' can"),
+    ("sum(X, axis=2)", {"X": "n n"}, "in 'sum(X, axis=2)': sum: axis 2 does not exist; the tensor has 2 axes"),
+    ("max(z)", {"z": "n complex"},
+     "in 'max(z)': max takes real tensors, and this one is complex: take its real part, its imaginary part or its "
+     "absolute value first"),
+    ("x / 0", {"x": "n"}, "in 'x / 0': division by zero"),
+    ("2 ** 1000000 * x", {"x": "n"},
+     "in '2 ** 1000000': a number to the power 1000000 is too large to be written out: make it a variable, or a "
+     "smaller power"),
+    ("x", {"lambda": "n", "x": "n"},
+     "'lambda' cannot be the name of a variable: it is a keyword of Python; choose another name, such as 'lambda_'"),
+    ("inv @ x", {"inv": "n n", "x": "n"},
+     "'inv' is a function of the language and cannot be a variable; choose another name"),
+    ("pi * 2", {"pi": ""}, "'pi' is a constant of the language and cannot be a variable; choose another name"),
+    ("X", {"X": "n n symetric"},
+     "'symetric' in 'X: n n symetric' would be the name of a dimension; did you mean the fact 'symmetric'? (give the "
+     "dimension a shorter name if not)"),
+    ("X", {"X": "n n spd lower"},
+     "'X: n n spd lower' declares two structures, 'spd' and 'lower': a variable moves in one set; declare one of them, "
+     "and build the other from it in the expression"),
+    ("x + n", {"x": "n", "n": ""},
+     "'n' is declared as a variable and used as a dimension; give one of them another name"),
+]  # fmt: skip
+
+OF_DERIVATIONS: list[tuple[str, Mapping[str, str], object, str, str]] = [
+    ("X @ A", {"X": "n n", "A": "n m"}, "Z", "vjp", "'Z' does not occur in the expression, which contains X, A"),
+    ("X @ A", {"X": "n n", "A": "n m"}, [], "vjp", "wrt names no variable"),
+    ("X @ A", {"X": "n n", "A": "n m"}, 3, "vjp", "wrt takes the name of a variable, or several, and this is int"),
+    ("X @ dX", {"X": "n n", "dX": "n n"}, "X", "jvp",
+     "the direction of 'X' would be called 'dX', and so is a variable; give one of them another name"),
+    ("X @ G", {"X": "n n", "G": "n n"}, "X", "vjp",
+     "the cotangent of the output would be called 'G', and so is a variable; give the variable another name"),
+    ("X", {"X": "n n"}, "X", "gradient",
+     "only a scalar has a gradient, and this expression is n × n: ask for its vjp, its jvp or its jacobian, or take a "
+     "sum or a norm first"),
+    ("X", {"X": "n n"}, "X", "hessian",
+     "only a scalar has a Hessian, and this expression is n × n: ask for its vjp, its jvp or its jacobian, or take a "
+     "sum or a norm first"),
+]  # fmt: skip
+
+OF_IDENTITIES: list[tuple[str, str, list[str]]] = [
+    ("Y @ Y.T = X", "Y: n n", ["does not determine 'Y'", "any orthogonal Q"]),
+    ("Y @ X = X @ Y", "Y: n n", ["does not determine 'Y'", "any polynomial in X"]),
+    ("Y @ X = Y", "Y: n n", ["only Y = 0 solves 'Y @ X = Y'"]),
+    ("Y + Y.T = X", "Y: n n", ["does not determine 'Y'", "3 of 9 directions are left free"]),
+    ("Y = Y", "Y: n n", ["it says 0 = 0"]),
+    ("inv(X) @ X = eye(n)", "Y: n n", ["both sides", "0 = 0"]),
+    ("Y - Y = X", "Y: n n", ["'Y' does not occur"]),
+    ("Y @ X", "Y: n n", ["is not an equation"]),
+    ("Y = X ^ 2", "Y: n n", ["'^' is not a power here"]),
+]
+
+
+@pytest.mark.parametrize(("text", "declarations", "message"), OF_TEXTS, ids=[row[0][:30] for row in OF_TEXTS])
+def test_a_text_that_is_refused_says_why(text: str, declarations: Mapping[str, str], message: str) -> None:
+    with pytest.raises(gw.GradwrightError) as caught:
+        gw.parse(text, **declarations)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("text", "declarations", "wrt", "kind", "message"), OF_DERIVATIONS)
+def test_a_derivative_that_is_refused_says_why(
+    text: str, declarations: Mapping[str, str], wrt: object, kind: str, message: str
+) -> None:
+    with pytest.raises(gw.DerivationError) as caught:
+        getattr(gw.derive(gw.parse(text, **declarations), wrt=wrt), kind)  # type: ignore[arg-type]
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("identity", "unknown", "parts"), OF_IDENTITIES)
+def test_an_identity_that_defines_nothing_says_what_is_free(identity: str, unknown: str, parts: list[str]) -> None:
+    with pytest.raises(gw.GradwrightError) as caught:
+        gw.define("f", identity, unknown=unknown, given="X: n n")
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_a_variable_that_is_used_with_two_shapes_is_refused_for_each_of_them() -> None:
+    with pytest.raises(gw.ShapeError) as caught:
+        gw.parse("inv(x) + x @ x @ x[0]")
+    message = str(caught.value)
+    assert message.startswith("no shape of 'x' fits the whole text: as a matrix, in ")
+    assert "; as a vector, in 'inv(x)': inv takes a matrix" in message
+    assert "axis" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("exp(X)", "matrix_exp"), ("log(X)", "logm"), ("sqrt(X)", "sqrtm"), ("1 / X", "inv"), ("X ** 2", "matrix_power")],
+)
+def test_an_entrywise_function_of_a_square_matrix_gets_a_note(text: str, hint: str) -> None:
+    notes = gw.derive(gw.parse(text, X="n n"), wrt="X").notes
+    assert any("entry by entry" in note and note.endswith(hint) for note in notes)
+
+
+def test_a_variable_may_be_called_as_a_derived_quantity_where_none_is_made() -> None:
+    D = gw.derive(gw.parse("trace(X @ G)", X="n n", G="n n"), wrt="X")
+    assert gw.equal(D.gradient, gw.parse("G.T", G="n n"))
+    assert "∇_X" in str(D)
+    assert str(gw.derive(gw.parse("X @ dX", X="n n", dX="n n"), wrt="dX").jvp) == "X ddX"
+
+
+def test_the_sign_of_a_determinant_that_is_not_known_is_a_condition() -> None:
+    D = gw.derive(gw.parse("log(det(X))", X="n n"), wrt="X")
+    assert "det(X) > 0" in D.conditions
+    with pytest.raises(gw.ConditionError, match="det"):
+        D.expression.evaluate(X=np.diag([1.0, -2.0, 3.0]))
+
+
+def test_inputs_that_do_not_fit_are_named() -> None:
+    D = gw.derive(gw.parse("inv(X) @ A", X="n n", A="n m"), wrt="X")
+    X, A, G = np.eye(3), np.ones((3, 2)), np.ones((3, 2))
+    for inputs, message in [
+        ({"X": X, "A": A}, "the input 'G' is missing"),
+        ({"X": X, "A": A, "G": G, "B": A}, "there is no input 'B'"),
+        ({"X": np.ones((3, 4)), "A": A, "G": G}, "'X' is declared as n × n with n = 3"),
+        ({"X": X[0], "A": A, "G": G}, "the input has 1 dimension"),
+        ({"X": "abc", "A": A, "G": G}, "is not an array of numbers"),
+    ]:
+        with pytest.raises(gw.EvaluationError, match=message):
+            D.vjp.evaluate(**inputs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["X ^ 2"], ["inv(A)", "--var", "A: n m"], ["foo(X)"], [""], ["inv(X)", "--wrt", "Z"]])
+def test_the_command_line_exits_with_two_and_a_paragraph(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "gradwright.app.main", "derive", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("gradwright: ") and done.stderr.count("\n") == 1
+    assert not done.stdout
