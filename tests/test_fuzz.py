@@ -31,7 +31,9 @@ PIECES = (
     '"ij,jk->ik"', "[[", "]]", "== ", "import os", "\0", "\u200b",
 )  # fmt: skip
 WORDS = st.sampled_from(PIECES)
-DECLARATIONS = st.sampled_from([*VARIABLES.values(), "n n n", "n*m", "n+1 n", "2 2", "spd", "n n upper lower", "-1", "n^2"])
+DECLARATIONS = st.sampled_from(
+    [*VARIABLES.values(), "n n n", "n*m", "n+1 n", "2 2", "spd", "n n upper lower", "-1", "n^2"]
+)
 
 
 @st.composite
@@ -110,7 +112,8 @@ def test_the_same_source_prints_the_same_in_every_process() -> None:
         "import gradwright as gw\n"
         "for t, d in [('logdet(A @ K @ A.T + S)', dict(A='m n', K='n n spd', S='m m spd')),"
         " ('x @ inv(X + Y) @ (Y @ x * x)', dict(X='n n', Y='n n', x='n')),"
-        " ('norm(softmax(X @ A @ X.T, axis=1) @ X)**2', dict(X='n m', A='m m')), ('qr(A).Q @ qr(A).R.T', dict(A='n n'))]:\n"
+        " ('norm(softmax(X @ A @ X.T, axis=1) @ X)**2', dict(X='n m', A='m m')),"
+        " ('qr(A).Q @ qr(A).R.T', dict(A='n n'))]:\n"
         "    D = gw.derive(gw.parse(t, **d))\n"
         "    print(D.conditions, {k: str(v) for k, v in D.jvp.items()} if isinstance(D.jvp, dict) else D.jvp)\n"
         "    print({k: v.text() for k, v in D.vjp.items()}, {k: v.latex() for k, v in D.jacobian.items()})"

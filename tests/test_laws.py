@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from facts_in_numbers import FACTS_HOLD
 from hypothesis import assume, given, settings
 from numerics import applications, close, directional_difference, generic_point, inner, random_direction, random_like
 from strategies import Case, cases
@@ -118,39 +119,3 @@ def test_equality_proves_an_expression_equal_to_its_simplification_and_refutes_a
     changed = gw.equal(expression, expression * 2)
     assert changed.status == "refuted", changed
     assert set(changed.point) == {s.name for s in symbols(expression.node)}
-
-
-def _is(pattern) -> object:
-    return lambda value: close(value, pattern(value), 1e-7)
-
-
-def _eigenvalues(value: np.ndarray) -> np.ndarray:
-    return np.linalg.eigvalsh((value + value.conj().T) / 2)
-
-
-def _unit_diagonal(value: np.ndarray) -> np.ndarray:
-    return value - np.diag(np.diag(value)) + np.eye(len(value))
-
-
-FACTS_HOLD = {
-    "symmetric": _is(np.transpose),
-    "hermitian": _is(lambda a: a.conj().T),
-    "skew": _is(lambda a: -a.T),
-    "lower": _is(np.tril),
-    "upper": _is(np.triu),
-    "strictly_lower": _is(lambda a: np.tril(a, -1)),
-    "strictly_upper": _is(lambda a: np.triu(a, 1)),
-    "unit_diagonal": _is(_unit_diagonal),
-    "unit_lower": _is(lambda a: _unit_diagonal(np.tril(a))),
-    "unit_upper": _is(lambda a: _unit_diagonal(np.triu(a))),
-    "diagonal": _is(lambda a: np.diag(np.diag(a))),
-    "positive": lambda a: bool(np.all(a > 0)),
-    "nonnegative": lambda a: bool(np.all(a >= -1e-9)),
-    "psd": lambda a: bool(np.min(_eigenvalues(a)) >= -1e-7 * max(1, np.abs(a).max())),
-    "spd": lambda a: bool(np.min(_eigenvalues(a)) > 0),
-    "invertible": lambda a: np.linalg.matrix_rank(a) == len(a),
-    "stiefel": lambda a: close(a.conj().T @ a, np.eye(a.shape[1]), 1e-7),
-    "unitary": lambda a: close(a.conj().T @ a, np.eye(len(a)), 1e-7),
-    "orthogonal": lambda a: close(a.T @ a, np.eye(len(a)), 1e-7),
-    "complex": lambda a: True,
-}

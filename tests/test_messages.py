@@ -184,7 +184,9 @@ def test_inputs_that_do_not_fit_are_named() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [["X ^ 2"], ["inv(A)", "--var", "A: n m"], ["foo(X)"], [""], ["inv(X)", "--wrt", "Z"]])
+@pytest.mark.parametrize(
+    "arguments", [["X ^ 2"], ["inv(A)", "--var", "A: n m"], ["foo(X)"], [""], ["inv(X)", "--wrt", "Z"]]
+)
 def test_the_command_line_exits_with_two_and_a_paragraph(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "gradwright.app.main", "derive", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)

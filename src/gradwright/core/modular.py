@@ -258,7 +258,7 @@ class ModularArithmetic:
             return _objects(np.where(np.eye(len(value), dtype=bool), value**2 if "spd" in facts else value, 0))
         if "spd" in facts or "psd" in facts:
             # A product of triangles, whose pivots are squares: so its Cholesky factor exists here too.
-            lower = np.tril(value)
+            lower = _objects(np.tril(value, -1) + np.diag(self.real(np.diagonal(value))))
             return _objects(lower @ self.conjugate(lower).T % self.prime)
         if "stiefel" in facts or "unitary" in facts:
             return self._cayley(value)
@@ -416,7 +416,7 @@ def _lu(field: ModularArithmetic, A: Array) -> tuple[Array, Array]:
         scale = field.inverse(upper[k, k])
         for row in range(k + 1, n):
             lower[row, k] = upper[row, k] * scale % field.prime
-            upper[row] = (upper[row] - lower[row, k] * upper[k]) % field.prime
+            upper[row] = (upper[row] - upper[k] * lower[row, k]) % field.prime
             upper[row, k] = 0
     return lower, upper
 

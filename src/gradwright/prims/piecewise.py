@@ -7,9 +7,10 @@ At a kink the derivative does not exist. What is returned there is a stated subg
 from __future__ import annotations
 
 from gradwright.core.build import common_shape, spread
-from gradwright.core.nodes import Apply, Node
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.nodes import Apply, Contract, Node
+from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, register, register_primitive
+from gradwright.errors import LanguageError
 
 sign = Primitive(
     name="sign",
@@ -163,6 +164,7 @@ where = Primitive(
     jax="jax.numpy.where({0} != 0, {1}, {2})",
     notation=Notation(name="where"),
     samples=(Sample("c: n, a: n, b: n"),),
+    error_samples=(ErrorSample("where(x, x, 0)", "x: n", "comparison"),),
 )
 
 
@@ -195,10 +197,33 @@ def _swapped(name: str, other: Primitive, summary: str) -> Function:
     return register(Function(name, build, f"{name}(a, b)", summary, (other,)))
 
 
+def _is_indicator(node: Node) -> bool:
+    """Whether the entries are 0 or 1: comparisons, spread or multiplied."""
+    if isinstance(node, Apply):
+        return node.primitive in (greater, greater_equal, equal)
+    carried = {label for group in node.output for label in group} if isinstance(node, Contract) else set[int]()
+    return (
+        isinstance(node, Contract)
+        and node.coefficient == 1
+        and bool(node.factors)
+        and all(_is_indicator(f.node) and set(f.labels) <= carried for f in node.factors)
+    )
+
+
+def _build_where(call: Call) -> Node:
+    found = _spread_where.build(call)
+    if not _is_indicator(call.node(0)):
+        raise LanguageError("where takes a comparison as its condition, as in where(x > 0, a, b)")
+    assert isinstance(found, Node)
+    return found
+
+
 register(Function("abs", _build_abs, "abs(x)", absolute.summary, (absolute, modulus)))
 register_primitive(sign)
 register_primitive(relu)
-for _primitive in (greater, greater_equal, equal, maximum, minimum, where):
+for _primitive in (greater, greater_equal, equal, maximum, minimum):
     _spreading(_primitive)
+_spread_where = _spreading(where)
+register(Function("where", _build_where, _spread_where.usage, where.summary, (where,)))
 less = _swapped("less", greater, "1 where a < b, else 0")
 less_equal = _swapped("less_equal", greater_equal, "1 where a ≤ b, else 0")
