@@ -13,7 +13,7 @@ from gradwright.back.formula import Name
 from gradwright.back.latex import latex
 from gradwright.back.operators.split import Split, hessian_split, jacobian_split
 from gradwright.back.render import unicode_of
-from gradwright.back.sharing import share_result
+from gradwright.back.sharing import Letter, share_result
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, unicode
 from gradwright.back.translate import Translator
@@ -32,7 +32,7 @@ from gradwright.diff.derivatives import (
     vjps,
 )
 from gradwright.diff.differential import direction
-from gradwright.diff.steps.narrate import narrate
+from gradwright.diff.steps.narrate import Narration, narrate, narrate_in_full
 from gradwright.errors import DerivationError, UnknownNameError
 from gradwright.linear.collect import collect
 from gradwright.simplify.pipeline import simplify
@@ -40,6 +40,9 @@ from gradwright.simplify.pipeline import simplify
 # What is not needed to derive is imported where it is used: a first result should come quickly.
 if TYPE_CHECKING:
     from gradwright.api.verification import Verification
+
+
+Narrator = Callable[[Node, tuple[Symbol, ...], set[str], Symbol | None], Narration]
 
 
 class Derivation:
@@ -142,13 +145,20 @@ class Derivation:
     @property
     def steps(self) -> tuple[Step, ...]:
         """The derivation, step by step, each with its numerical check."""
-        return self._told.steps
+        return self._told_in_full.steps
+
+    @cached_property
+    def _told_in_full(self) -> Told:
+        return self._tell(narrate_in_full)
 
     @cached_property
     def _told(self) -> Told:
+        return self._tell(narrate)
+
+    def _tell(self, narrator: Narrator) -> Told:
         node = simplify(self._require_one("step").node)
         cotangent = Symbol(self.cotangent_name(""), node.shape, _field(node)) if node.rank else None
-        narration = narrate(node, self._symbols, self._taken, cotangent)
+        narration = narrator(node, self._symbols, self._taken, cotangent)
         return tell(node, self._symbols, narration, self._signature, self._taken)
 
     @property
@@ -231,7 +241,8 @@ class Derivation:
             raise DerivationError(f"the detail is one of {', '.join(DETAILS)}, not '{detail}'")
         expression = self._require_one("page")
         title = f"Derivative of {expression.written} with respect to {', '.join(self._wrt)}"
-        steps, results = chosen_steps(self.steps, detail, parts), tuple(self._results())
+        told = self._told_in_full if detail == "full" or parts is not None else self._told
+        steps, results = chosen_steps(told.steps, detail, parts), tuple(self._results(told.letters))
         notes = (*self.notes, *glossary(title, steps, results))
         remarks = (*_needs(self.conditions), *(f"Note: {note.removesuffix('.')}." for note in notes))
         return Page(title, tuple(map(_declared, self._signature)), steps, results, remarks)
@@ -282,12 +293,12 @@ class Derivation:
             raise DerivationError(f"a {kind} is of one expression: derive one of the outputs")
         return self._only
 
-    def _results(self) -> Iterator[Result]:
+    def _results(self, known: Sequence[Letter]) -> Iterator[Result]:
         node = simplify(self._only.node)
-        taken = {*self._taken, *(letter.name.text for letter in self._told.letters if isinstance(letter.name, Name))}
+        taken = {*self._taken, *(letter.name.text for letter in known if isinstance(letter.name, Name))}
         for symbol in self._symbols:
             slope = tensor_formula(self._slopes[symbol.name], Translator())
-            written, letters = share_result(slope, self._told.letters, set(taken))
+            written, letters = share_result(slope, known, set(taken))
             name = f"vjp in {symbol.name}" if node.rank else f"∇_{symbol.name}"
             yield Result(name, unicode(written), ascii_text(written), latex(written), meanings(letters))
 

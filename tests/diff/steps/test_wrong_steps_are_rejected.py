@@ -15,7 +15,7 @@ from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.sums import add, scaled
 from gradwright.core.tensor_forms import Dot, Form, Inner, Leaf, Outer, Rolled, Times, Total
-from gradwright.diff.steps.narrate import Narration, narrate
+from gradwright.diff.steps.narrate import Narration, narrate_in_full
 from gradwright.diff.steps.step import Draft
 from gradwright.simplify.pipeline import simplify
 
@@ -39,7 +39,7 @@ def narrated(name: str) -> tuple[Node, tuple[Symbol, ...], Narration]:
     root = simplify(expression.node)
     variables = (expression.signature.symbol(wrt),)
     cotangent = Symbol("G", root.shape) if root.rank else None
-    return root, variables, narrate(root, variables, {*expression.variables, "G"}, cotangent)
+    return root, variables, narrate_in_full(root, variables, {*expression.variables, "G"}, cotangent)
 
 
 CASES = [(name, place) for name in EXPRESSIONS for place in range(len(narrated(name)[2].drafts))]

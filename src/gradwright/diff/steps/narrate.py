@@ -48,7 +48,8 @@ class Narration:
         shown_as: how a symbol that stands for an expression is written, where not by its own name.
         recovered: unknowns of frames with the expressions that recover them.
         cotangent: the cotangent's symbol, if there is one.
-        slope: the pair (df, J_g) of the chain rule: df is measured as ⟨J_g, dg⟩.
+        change: the direction of the expression, in letters.
+        parts: the letters for parts of the expression.
     """
 
     drafts: tuple[Draft, ...]
@@ -56,6 +57,18 @@ class Narration:
     shown_as: Mapping[Node, Node]
     recovered: Mapping[Symbol, Node]
     cotangent: Symbol | None
+    change: Node
+    parts: Mapping[Node, Symbol]
+
+
+def narrate_in_full(root: Node, variables: tuple[Symbol, ...], taken: set[str], cotangent: Symbol | None) -> Narration:
+    """The steps of `narrate`, with the Jacobian and the chain rule in tensor notation where they are to be had."""
+    told = narrate(root, variables, taken, cotangent)
+    if len(variables) != 1:
+        return told
+    tensors = _tensor_endings(root, told.change, variables[0], cotangent, told.parts)
+    place = next(k for k, draft in enumerate(told.drafts) if draft.part in ("pairing", "gradient"))
+    return replace(told, drafts=(*told.drafts[:place], *tensors, *told.drafts[place:]))
 
 
 def narrate(root: Node, variables: tuple[Symbol, ...], taken: set[str], cotangent: Symbol | None) -> Narration:
@@ -120,11 +133,12 @@ def _from_identity(
         letter: output for letter, output in zip(letters, outputs, strict=True) if _has_suffix(core)
     }
     change = substitute(root, {core: direction(letters[core.index])})
-    drafts += _endings(root, change, variables, cotangent, {outputs[k]: letters[k] for k in range(len(letters))})
+    parts: dict[Node, Symbol] = dict(zip(outputs, letters, strict=True))
+    drafts += _endings(root, change, variables, cotangent, parts)
     recovered = {s: telling.put(v) for s, v in telling.frame_values()}
     used = {*taken, *(s.name for s in letters), *(s.name for s in recovered)}
     drafts, denominators = _with_denominators(drafts, used)
-    return Narration(tuple(drafts), (*named, *denominators), shown, recovered, cotangent)
+    return Narration(tuple(drafts), (*named, *denominators), shown, recovered, cotangent, change, parts)
 
 
 def _with_denominators(drafts: list[Draft], taken: set[str]) -> tuple[list[Draft], list[Named]]:
@@ -177,7 +191,7 @@ def _from_equation(root: Solve, variables: tuple[Symbol, ...], taken: set[str], 
     ]
     drafts = _without_repeats(drafts)
     drafts += _endings(root, direction(letter), variables, cotangent, {root: letter})
-    return Narration(tuple(drafts), (Named(letter, root),), {}, {}, cotangent)
+    return Narration(tuple(drafts), (Named(letter, root),), {}, {}, cotangent, direction(letter), {root: letter})
 
 
 def _still(direction_: Direction) -> Node:
@@ -405,7 +419,7 @@ def _from_parts(root: Node, variables: tuple[Symbol, ...], taken: set[str], cota
         drafts.append(Draft("substitute", direction(whole), shown, "put in the differentials of the parts"))
     drafts += _endings(root, direction(whole), variables, cotangent, dict(parts))
     named = (*(Named(s, n) for n, s in parts.items()), Named(whole, root))
-    return Narration(tuple(drafts), named, {}, {}, cotangent)
+    return Narration(tuple(drafts), named, {}, {}, cotangent, direction(whole), parts)
 
 
 def _in_letters(parts: Mapping[Node, Symbol]) -> dict[Node, Node]:
@@ -456,7 +470,7 @@ def _rule_words(body: Node, moves: Mapping[Node, Node]) -> str:
 def _endings(
     root: Node, change: Node, variables: tuple[Symbol, ...], cotangent: Symbol | None, parts: Mapping[Node, Symbol]
 ) -> list[Draft]:
-    """The Jacobian, the chain rule, and the gradients or vector-Jacobian products.
+    """The gradients or vector-Jacobian products.
 
     Args:
         root: the expression.
@@ -465,7 +479,7 @@ def _endings(
         cotangent: the cotangent of the expression; None for a scalar.
         parts: letters for parts.
     """
-    drafts = _tensor_endings(root, change, variables[0], cotangent, parts) if len(variables) == 1 else []
+    drafts: list[Draft] = []
     left = Inner(Leaf(cotangent), Leaf(change)) if cotangent is not None else Leaf(change)
     if cotangent is not None:
         total = collect(substitute(total_differential(root, variables), dict(parts)))
@@ -474,7 +488,8 @@ def _endings(
     kind = "vector-Jacobian product" if cotangent is not None else "gradient"
     pulled = cotangent if cotangent is not None else number(1)
     free = _in_letters_of(parts, free_vjps(root, variables, pulled))
-    tangent = _in_letters_of(parts, vjps((root,), variables, (pulled,)))
+    structured = any(is_structured(variable.facts) for variable in variables)
+    tangent = _in_letters_of(parts, vjps((root,), variables, (pulled,))) if structured else free
     names = [f"d{v.name}" for v in variables]
     multiplies = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     drafts.append(Draft(kind, left, _paired(free), f"read off what multiplies {multiplies}", part="gradient"))
