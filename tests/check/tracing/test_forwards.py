@@ -1,5 +1,7 @@
 """Functions of torch ↔ texts of the language: what is traced equals what the text says."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -26,6 +28,12 @@ def expression(text, names):
 
 def traced(function, names):
     return trace_forward(function, {}, {name: MATRICES[name] for name in names.split()})
+
+
+def _on_the_diagonal(x):
+    matrix = torch.zeros(len(x), len(x), dtype=x.dtype)
+    matrix[range(len(x)), range(len(x))] = x
+    return matrix
 
 
 PROVED = [
@@ -62,6 +70,8 @@ PROVED = [
     ("A", lambda A: A.var(0, unbiased=False), "mean((A - outer(ones(n), mean(A, axis=0))) ** 2, axis=0)"),
     ("A", lambda A: (A - A.mean(0)).T @ (A - A.mean(0)) / (len(A) - 1),
      "(A - outer(ones(n), mean(A, axis=0))).T @ (A - outer(ones(n), mean(A, axis=0))) / (n - 1)"),
+    ("A", lambda A: torch.cov(A.T),
+     "(A - outer(ones(n), mean(A, axis=0))).T @ (A - outer(ones(n), mean(A, axis=0))) / (n - 1)"),
     ("X A", lambda X, A: ((X @ A - A) ** 2).mean(), "mean((X @ A - A) ** 2)"),
     ("A B", F.mse_loss, "mean((A - B) ** 2)"),
     ("a X", lambda a, X: a * X - 0.5, "a * X - 1/2"),
@@ -96,6 +106,13 @@ PROVED = [
     ("A", lambda A: A.expand(2, *A.shape).sum(0), "2 * A"),
     ("A", lambda A: sum(A.unbind(0)[:2]), "A[0, :] + A[1, :]"),
     ("x", lambda x: x[torch.tensor([0, 2])], "concatenate(x[0:1], x[2:3])"),
+    ("X", lambda X: X[tuple(torch.triu_indices(len(X), len(X)))], "vech(X.T)"),
+    ("X", lambda X: X[tuple(torch.triu_indices(len(X), len(X)).flip(0))], "vech(X)"),
+    ("X", lambda X: X.clone().fill_diagonal_(0), "X - diag(diagonal(X))"),
+    ("x", lambda x: _on_the_diagonal(x), "diag(x)"),
+    ("A", lambda A: torch.exp(-torch.cdist(A, A) ** 2),
+     'exp(-einsum("ijk->ij", einsum("ik,j->ijk", A, ones(n)) ** 2 + einsum("jk,i->ijk", A, ones(n)) ** 2'
+     ' - 2 * einsum("ik,jk->ijk", A, A)))'),
     # linear algebra
     ("X", torch.linalg.inv, "inv(X)"),
     ("X A", torch.linalg.solve, "solve(X, A)"),
@@ -118,6 +135,9 @@ PROVED = [
     ("A", lambda A: A.norm(dim=0), "norm(A, axis=0)"),
     ("A", lambda A: (A**2).sum().sqrt(), "norm(A)"),
     ("x", lambda x: F.normalize(x, dim=0, eps=0), "x / norm(x)"),
+    ("A", lambda A: F.scaled_dot_product_attention(A, A, A), "softmax(A @ A.T / sqrt(size(m)), axis=1) @ A"),
+    ("K y", lambda K, y: -0.5 * (y @ torch.linalg.solve(K, y) + torch.logdet(K) + len(y) * math.log(2 * math.pi)),
+     "-y @ solve(K, y) / 2 - logdet(K) / 2 - n * log(2 * pi) / 2"),
     ("x A", lambda x, A: torch.func.grad(lambda v: ((A.T @ v) ** 2).sum())(x), "2 * A @ A.T @ x"),
     # elementwise
     ("x", torch.exp, "exp(x)"),

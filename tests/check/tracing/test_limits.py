@@ -106,6 +106,25 @@ def test_a_captured_constant_of_one_size_holds_the_dimension():
     assert gw.equal(gw.Expression(found.node, found.signature)[1], gw.parse("2 * x[1]", x="3"))
 
 
+def test_what_follows_no_pattern_over_named_dimensions_is_traced_at_one_size():
+    found = trace_forward(lambda x: torch.roll(x, 1, 0), {}, {"x": "n"})
+    assert found.fixed == {"n": 3}
+    value = gw.Expression(found.node, found.signature).evaluate(x=np.array([1.0, 2.0, 3.0]))
+    assert value.tolist() == [3.0, 1.0, 2.0]
+
+
+def test_entries_assigned_by_index_are_put_in_place():
+    def swapped(x):
+        result = x.clone()
+        result[torch.tensor([0, 2])] = x[torch.tensor([2, 0])]
+        return result
+
+    found = trace_forward(swapped, {}, {"x": "n"})
+    assert found.node is not None, found.text
+    value = gw.Expression(found.node, found.signature).evaluate(x=np.array([1.0, 2.0, 3.0, 4.0]))
+    assert value.tolist() == [3.0, 2.0, 1.0, 4.0]
+
+
 def test_a_number_that_equals_a_size_by_accident_stays_a_number():
     found = trace_forward(lambda A: 3 * A / A.shape[0], {"A": torch.ones(3, 5, dtype=torch.double)})
     assert gw.equal(gw.Expression(found.node, found.signature), gw.parse("3 * A / n", A="n m"))

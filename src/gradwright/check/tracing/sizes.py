@@ -14,15 +14,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations, combinations_with_replacement
+from itertools import product as product_of_choices
 
 from gradwright.core import build
+from gradwright.core.contraction import scale
 from gradwright.core.dims import Dim, product
 from gradwright.core.nodes import Node
 from gradwright.core.registry import Call, lookup
 
 Number = int | float | complex
 LARGEST_DENOMINATOR = 10_000
-EXPONENTS = (Fraction(-1), Fraction(1), Fraction(-1, 2), Fraction(1, 2), Fraction(-2), Fraction(-3, 2), Fraction(3, 2))
+EXPONENTS = tuple(
+    Fraction(k, d) for k, d in ((-1, 1), (1, 1), (-1, 2), (1, 2), (-2, 1), (-3, 2), (3, 2), (-1, 4), (1, 4))
+)
 TOLERANCE = 4e-16
 
 
@@ -113,10 +117,17 @@ def exact_number(value: Number) -> Node:
         squared = _fraction(value * value * math.pi**k, 1000)
         if squared is not None and math.isclose(math.sqrt(squared / math.pi**k), abs(value), rel_tol=TOLERANCE):
             return _root(squared, k, value)
-    base = _fraction(math.exp(value), 100) if abs(value) < 20 else None
-    if base is not None and math.isclose(math.log(base), value, rel_tol=TOLERANCE):
-        return function("log", build.number(base))
-    return build.number(Fraction(repr(value)))
+    return _logarithm(value) or build.number(Fraction(repr(value)))
+
+
+def _logarithm(value: float) -> Node | None:
+    """`q · log(r π^k)` for a fraction r, q being 1 or ½."""
+    for q, k in product_of_choices((1, 2), (0, 1, -1)) if abs(value) < 10 else ():
+        base = Fraction(math.exp(value * q) / math.pi**k).limit_denominator(100)
+        if base > 0 and math.isclose(math.log(base * math.pi**k) / q, value, rel_tol=2 * TOLERANCE):
+            argument = build.multiply(build.number(base), power(build.constant("pi"), Fraction(k)))
+            return scale(Fraction(1, q), function("log", argument))
+    return None
 
 
 def _root(squared: Fraction, k: int, value: float) -> Node:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.fx import GraphModule
+from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing
 
 from gradwright.back.render import unicode_of
 from gradwright.check.tracing.interpret import ESCAPED, Interpretation, interpret, output_node, reasons_of
@@ -33,6 +34,7 @@ from gradwright.simplify.pipeline import simplify
 
 TOLERANCE = 1e-8
 NUDGE = 1e-9
+LARGEST_FIXED = 8
 # Where PyTorch defines operators by others of ATen; its other definitions are in terms of a further set of operators.
 DEFINITIONS = ("torch._decomp.decompositions", "torch._refs.nn.functional")
 Function = Callable[..., Any]
@@ -72,6 +74,9 @@ class _Run:
     sizes: Mapping[str, int]
     inputs: Sequence[torch.Tensor]
     graph: GraphModule
+
+
+_Runs = tuple[Subject, list[_Run], dict[str, int]]
 
 
 def trace_forward(
@@ -138,9 +143,20 @@ def _cotangent(function: Function, subject: Subject) -> Symbol:
 
 
 def trace(function: Function, subject: Subject) -> Traced:
-    """The expression that a function computes on the inputs of a subject."""
+    """The expression that a function computes on the inputs of a subject.
+
+    What has no expression over named dimensions may have one at a fixed size: then that is given.
+    """
+    found = _traced(function, subject, _runs)
+    if found.node is None and subject.names and not found.fixed:
+        at_one_size = _traced(function, subject, _runs_at_one_size)
+        return found if at_one_size.node is None else at_one_size
+    return found
+
+
+def _traced(function: Function, subject: Subject, runs_of: Callable[..., _Runs]) -> Traced:
     try:
-        subject, runs, fixed = _runs(function, subject)
+        subject, runs, fixed = runs_of(function, subject)
         sizes = Sizes(tuple({name: run.sizes[name] for name in subject.names} for run in runs))
         operations = in_lockstep([run.graph for run in runs], [run.inputs for run in runs])
         found = interpret(operations, subject.symbols, sizes)
@@ -162,7 +178,16 @@ def _finished(found: Interpretation, subject: Subject, runs: Sequence[_Run], fix
     return Traced(simplify(node), subject.signature, (), detached, fixed)
 
 
-def _runs(function: Function, subject: Subject) -> tuple[Subject, list[_Run], dict[str, int]]:
+def _runs_at_one_size(function: Function, subject: Subject) -> _Runs:
+    """The function recorded at two points of the same sizes, all dimensions held at them."""
+    first = _first_run(function, subject)
+    if max(first.sizes.values()) > LARGEST_FIXED:
+        raise Untraceable("sizes that are too large to be written out")
+    again = _run_at(function, subject, first.sizes, start=2)
+    return subject.fixed(first.sizes), [first, again], dict(first.sizes)
+
+
+def _runs(function: Function, subject: Subject) -> _Runs:
     """The function recorded at several points with the same operations; the dimensions that had to be held."""
     first = _first_run(function, subject)
     again = _run_at(function, subject, first.sizes, start=2)
@@ -175,9 +200,7 @@ def _runs(function: Function, subject: Subject) -> tuple[Subject, list[_Run], di
     return _with_fixed(function, subject, first, again, fixed)
 
 
-def _with_fixed(
-    function: Function, subject: Subject, first: _Run, again: _Run, fixed: dict[str, int]
-) -> tuple[Subject, list[_Run], dict[str, int]]:
+def _with_fixed(function: Function, subject: Subject, first: _Run, again: _Run, fixed: dict[str, int]) -> _Runs:
     others = [_attempt(function, subject, {**sizes, **fixed}) for sizes in subject.other_sizes(first.sizes)]
     if len(fixed) == len(first.sizes) or any(run is None or not _same_operations(first, run) for run in others):
         fixed, others = dict(first.sizes), []
@@ -254,7 +277,16 @@ def _decompositions() -> Mapping[Any, Callable[..., Any]]:
     known = {*RULES, *IGNORING, *RANDOM}
     own = {op: rule for op, rule in decomposition_table.items() if rule.__module__ in DEFINITIONS}
     listed = {**own, **core_aten_decompositions()}
-    return {op: rule for op, rule in listed.items() if _name(op) not in known and not _mutates(op)}
+    kept = {op: rule for op, rule in listed.items() if _name(op) not in known and not _mutates(op)}
+    return {**kept, torch.ops.aten.equal.default: _equal_conditions}
+
+
+def _equal_conditions(left: torch.Tensor, right: torch.Tensor) -> Any:
+    """Whether two tensors of truth values are equal, which `cov` asks of its constants; the tracer refuses to say."""
+    if left.dtype != torch.bool:
+        return NotImplemented
+    with disable_proxy_modes_tracing():
+        return left.shape == right.shape and bool((left == right).all())
 
 
 def _mutates(operator: Any) -> bool:

@@ -209,6 +209,19 @@ def _norm(given: Arguments) -> Value:
     return Value(power(summed.node, 1 / exponent), summed.unit, summed.flipped)
 
 
+@operator("_cdist_forward", "_euclidean_dist")
+def _cdist(given: Arguments) -> Value:
+    """Euclidean distances between the rows of two matrices: `√Σ_k (x[i, k] − y[j, k])²`."""
+    if "p" in given and given.rational("p") != 2:
+        raise Untraceable("distances in another norm than the Euclidean one")
+    left, right = given.tensor("x1"), given.tensor("x2")
+    rows = Value(left.node, (*left.unit[:-1], True, left.unit[-1]))
+    columns = Value(right.node, (*right.unit[:-2], True, *right.unit[-2:]))
+    difference = _minus(rows, columns)
+    squared = total(multiply(difference, difference), [difference.rank - 1])
+    return Value(power(squared.node, Fraction(1, 2)), squared.unit)
+
+
 @operator("trace")
 def _trace(given: Arguments) -> Value:
     return Value(build.trace(given.tensor("self").straight()), ())

@@ -406,6 +406,75 @@ def _mask(weights: tuple[int, int, int], shape: tuple[Dim, ...]) -> Mask:
     return Mask(below, on, above, shape)
 
 
+@operator("as_strided", "as_strided_scatter")
+def _as_strided(given: Arguments) -> Value:
+    """The diagonal of a square matrix by its place in memory, as `fill_diagonal_` reads and writes it."""
+    name = "src" if "src" in given else "self"
+    base = given.tensor("self")
+    rows = [point for point in _lengths(base, 0, given)] if base.rank == 2 and not any(base.unit) else []
+    offset = given.operation.arguments["storage_offset"]
+    if not rows or given.lengths("size") != (tuple(rows),) or given.lengths("stride") != (tuple(n + 1 for n in rows),):
+        raise Untraceable("a tensor read by its layout in memory (as_strided)")
+    if offset is not None and given.integer("storage_offset"):
+        raise Untraceable("a diagonal other than the main one")
+    if name == "self":
+        return Value(build.diagonal(base.straight()), (False,))
+    return _with_diagonal(base, given.tensor("src"))
+
+
+def _with_diagonal(base: Value, part: Value) -> Value:
+    """A square matrix with another diagonal."""
+    off = _mask((1, 0, 1), base.node.shape)
+    rest = build.product_of([(base.straight(), (0, 1)), (off, (0, 1))], (0, 1))
+    return Value(
+        add([rest, build.product_of([(expand(part, base.node.shape[:1]).straight(), (0,))], (0, 0))]), base.unit
+    )
+
+
+@operator("index_put", "_unsafe_index_put", "_index_put_impl")
+def _index_put(given: Arguments) -> Value:
+    """A tensor with entries at constant places replaced, or added to: on the diagonal, or at a few places."""
+    base, values, indices = given.tensor("self"), given.tensor("values"), given.constants("indices")
+    tables = [[None if i is None else np.asarray(i.arrays[k]) for i in indices] for k in range(len(given.sizes.points))]
+    if any(index is None or index.ndim != 1 or index.dtype == bool for table in tables for index in table):
+        raise Untraceable("an assignment to places that are not listed one by one")
+    square = base.node.rank == base.rank == len(indices) == 2 and base.dims[0] == base.dims[1]
+    counted = [np.arange(n) for n in _lengths(base, 0, given)]
+    if square and all(
+        np.array_equal(i, n) for table, n in zip(tables, counted, strict=True) for i in table if i is not None
+    ):
+        if given.flag("accumulate"):
+            raise Untraceable("an addition to the diagonal by its indices")
+        return _with_diagonal(base, values)
+    places = np.stack([index for index in tables[0] if index is not None], axis=1)
+    same = all(np.array_equal(places, np.stack([i for i in table if i is not None], axis=1)) for table in tables)
+    if not same or len(places) > MOST_PLACES:
+        raise Untraceable("an assignment to places that follow no pattern at all sizes")
+    spread = expand(values, [Dim.of(len(places)), *base.dims[len(indices) :]])
+    for k, place in enumerate(places.tolist()):
+        part = picked(spread, 0, Dim.of(k)) if len(places) > 1 else _without_axis(spread)
+        base = _with_entry(base, place, part, given.flag("accumulate"))
+    return base
+
+
+def _without_axis(value: Value) -> Value:
+    return Value(value.node, value.unit[1:])
+
+
+def _with_entry(base: Value, place: Sequence[int], part: Value, adding: bool) -> Value:
+    """A tensor with the part at some indices of its first axes replaced, or added to."""
+    offsets = [Dim.of(p) if p >= 0 else base.dims[axis] + p for axis, p in enumerate(place)]
+    old = base
+    for offset in offsets:
+        old = picked(old, 0, offset)
+    put = part.straight() if adding else subtract(part.straight(), old.straight())
+    chosen = [(Selection(base.dims[axis], None, offset), (axis,)) for axis, offset in enumerate(offsets)]
+    chosen = [(node, axes) for node, axes in chosen if not base.unit[axes[0]]]
+    rest = [axis + len(place) for axis in part.axes]
+    output = [axis for axis in range(base.rank) if not base.unit[axis]]
+    return Value(add([base.straight(), build.product_of([*chosen, (put, rest)], output)]), base.unit)
+
+
 @operator("index", "index_select", "_unsafe_index")
 def _index(given: Arguments) -> Value:
     """Entries at constant places along one axis; or at the places of a triangle of two, one by one."""
@@ -449,6 +518,12 @@ def _lengths(value: Value, axis: int, given: Arguments) -> tuple[int, ...]:
 def _entries(value: Value, axes: Sequence[int], indices: Sequence[Constant], given: Arguments) -> Value:
     """Single entries by all their indices, at the same few places at every size."""
     tables = [np.stack([np.asarray(i.arrays[k]) for i in indices]) for k in range(len(given.sizes.points))]
+    triangle = [np.stack(np.triu_indices(n)) for n in _lengths(value, 0, given)]
+    if value.node.rank == len(axes) == 2 and value.dims[0] == value.dims[1]:
+        # The upper triangle row by row is the lower triangle of the transpose column by column.
+        for turned, matrix in ((1, build.transpose(value.straight())), (-1, value.straight())):
+            if all(np.array_equal(table[::turned], t) for table, t in zip(tables, triangle, strict=True)):
+                return Value(build.half_vectorise(matrix), (False,))
     same = all(table.shape == tables[0].shape and np.array_equal(table, tables[0]) for table in tables)
     if len(axes) != value.rank or tables[0].ndim != 2 or not same or tables[0].shape[1] > MOST_PLACES:
         raise Untraceable("an index by several tensors whose places follow no pattern at all sizes")
