@@ -8,18 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.difference import described
 from gradwright.check.diagnosis.library import Library, library_of
 from gradwright.check.diagnosis.notation import Printer
 from gradwright.check.diagnosis.recording import recorded, recorded_forward
 from gradwright.check.diagnosis.scene import Scene
 from gradwright.check.diagnosis.search import Explanation, explanations, repaired
+from gradwright.check.diagnosis.side_by_side import side_by_side
 from gradwright.check.diagnosis.traced import traced_gradient
 from gradwright.check.labels import LABELS
 from gradwright.check.report import Finding, wrong
 from gradwright.check.subject import Subject
 from gradwright.check.truth import Point
+from gradwright.core.nodes import Node
 
 
 def diagnosed(
@@ -40,8 +41,7 @@ def diagnosed(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the operations that are tried, many make no sense
         found = explanations(truth, name, scenes)
-        formula = _written(subject, name, found, points[0])
-    formulas = {"right_formula": unicode_of(truth.gradients[name]), "written_formula": formula}
+        formulas = side_by_side(truth, truth.gradients[name], _written(subject, name, found, points[0]))
     question, code = f"backward of {name}", _code(scenes[0], found)
     if not found:
         words = f"it is wrong, and no single mistake explains it: {described(scenes[0])}"
@@ -52,13 +52,12 @@ def diagnosed(
     return wrong(question, words, evidence, labels=best.labels, code=code, **formulas)
 
 
-def _written(subject: Subject, name: str, found: Sequence[Explanation], point: Point) -> str:
+def _written(subject: Subject, name: str, found: Sequence[Explanation], point: Point) -> Node | None:
     """The formula that the user's code computes: the mutant that it equals, else what it is traced to."""
     alone = [e.mutant for e in found if e.mutant is not None and not e.repairs and e.labels == found[0].labels]
     if alone:
-        return unicode_of(alone[0].node)
-    traced = traced_gradient(subject, name, point)
-    return "" if traced is None else unicode_of(traced)
+        return alone[0].node
+    return traced_gradient(subject, name, point)
 
 
 def _code(scene: Scene, found: Sequence[Explanation]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
@@ -41,20 +42,22 @@ PAIR = 1.0
 
 @dataclass(frozen=True)
 class Explanation:
-    """One or two mistakes that together give what the user's code returns.
+    """One or more mistakes that together give what the user's code returns.
 
     Attributes:
         mutant: a mistake in the formula, if there is one.
         repairs: what has to be put right in the user's computation.
+        multiples: a sign and a number by which the whole gradient is off.
     """
 
     mutant: Mutant | None
     repairs: tuple[Repair, ...] = ()
+    multiples: tuple[Mutant, ...] = ()
 
     @property
     def parts(self) -> tuple[Mutant | Repair, ...]:
         """The mistakes."""
-        return (*((self.mutant,) if self.mutant else ()), *self.repairs)
+        return (*((self.mutant,) if self.mutant else ()), *self.repairs, *self.multiples)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -81,9 +84,7 @@ def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Expla
     found += _confirmed(_singly_repaired(computations, scenes[0]), truth, scenes)
     if not found:
         found = _confirmed(_meeting(formulas, computations), truth, scenes)
-    if all(_proportional(scene) for scene in scenes):
-        words = "a scalar factor that depends on the inputs is missing or wrong"
-        found.append(Explanation(Mutant(truth.gradients[name], "missing_chain_factor", words, 1.9)))
+    found += _multiple(truth, name, scenes)
     return sorted(found, key=lambda e: e.cost)
 
 
@@ -97,12 +98,38 @@ def _singly_repaired(computations: Sequence[tuple[Repair, torch.Tensor]], scene:
     return [Explanation(None, (repair,)) for repair, value in computations if close(value, scene.wanted)]
 
 
-def _proportional(scene: Scene) -> bool:
-    """Whether the user's gradient is a multiple of the right one."""
+def _multiple(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanation]:
+    """A gradient that is a multiple of the right one: by a number, or by a scalar that depends on the inputs."""
+    ratios = [_ratio(scene) for scene in scenes]
+    first = ratios[0]
+    if first is None or any(ratio is None for ratio in ratios):
+        return []
+    right = truth.gradients[name]
+    alike = [r for r, s in zip(ratios, scenes, strict=True) if s.point.sizes == scenes[0].point.sizes and r is not None]
+    if any(abs(ratio - first) > CLOSE * abs(first) for ratio in alike):
+        words = "a scalar factor that depends on the inputs is missing or wrong"
+        return [Explanation(Mutant(right, "missing_chain_factor", words, 1.9))]
+    parts: list[Mutant] = []
+    if first < 0:
+        parts.append(Mutant(right, "wrong_sign", "the whole gradient has the wrong sign", 1.0))
+    if abs(abs(first) - 1) > CLOSE:
+        words = f"the whole gradient is {_number(abs(first))} times what it should be"
+        parts.append(Mutant(right, "wrong_factor", words, 1.3))
+    return [Explanation(None, (), tuple(parts))] if parts else []
+
+
+def _number(value: float) -> str:
+    fraction = Fraction(value).limit_denominator(64)
+    return str(fraction) if abs(float(fraction) - value) <= CLOSE * value else f"{value:.6g}"
+
+
+def _ratio(scene: Scene) -> float | None:
+    """The real number by which the right gradient has to be multiplied to give the user's."""
     got, want = scene.returned, scene.wanted
     if got.shape != want.shape or got.numel() < 2 or not bool(want.any()):
-        return False
-    return close(got, (want.conj() * got).sum() / (want.conj() * want).sum() * want)
+        return None
+    ratio = ((want.conj() * got).sum() / (want.conj() * want).sum()).real
+    return float(ratio) if bool(ratio) and close(got, ratio * want) else None
 
 
 def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, torch.Tensor]]:

@@ -10,7 +10,7 @@ from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, largest
 
 SUMS = ("add", "sub", "rsub")
-FACTORS = tuple(map(Fraction, ("2", "1/2", "4", "1/4", "3", "1/3", "3/2", "2/3", "-2", "-1/2", "8", "1/8", "6", "1/6")))
+FACTORS = tuple(map(Fraction, ("2", "1/2", "4", "1/4", "3", "1/3", "3/2", "2/3", "8", "1/8", "6", "1/6")))
 
 
 def multiples(scene: Scene) -> Iterator[Repair]:
@@ -27,7 +27,7 @@ def multiples(scene: Scene) -> Iterator[Repair]:
 def _scaled(site: Site) -> Iterator[Repair]:
     for factor in FACTORS:
         words = f"{site.words} has to be multiplied by {factor}"
-        cost = 1.0 + 0.02 * (factor.numerator**2 + factor.denominator) + (0.5 if factor < 0 else 0)
+        cost = 1.0 + 0.02 * (factor.numerator**2 + factor.denominator)
         yield site.repair(lambda v, c=factor: v * float(c), "wrong_factor", words, cost)
 
 
@@ -56,4 +56,4 @@ def _dropped(scene: Scene) -> Iterator[Repair]:
                     return i.run(values, {p: values[s] * 0})
 
                 words = f"the summand {scene.called(source)} does not belong"
-                yield Repair(instruction.slot, drop, "extra_term", words)
+                yield Repair(instruction.slot, drop, "extra_term", words, 1.0, place)

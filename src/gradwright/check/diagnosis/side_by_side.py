@@ -1,0 +1,31 @@
+"""The right and the written formula with the same letters for what is long and repeated."""
+
+from __future__ import annotations
+
+from gradwright.back.formula import Formula
+from gradwright.back.sharing import share
+from gradwright.back.tensors import tensor_formula
+from gradwright.back.text import unicode
+from gradwright.back.translate import Translator
+from gradwright.check.truth import Truth
+from gradwright.core.nodes import Node
+
+WIDEST = 72
+
+
+def side_by_side(truth: Truth, right: Node, written: Node | None) -> dict[str, str]:
+    """Both formulas as text; the written one is empty where it is not known."""
+    translator = Translator()
+    formulas = [tensor_formula(node, translator) for node in (right, written) if node is not None]
+    texts = [unicode(formula) for formula in formulas]
+    if any(len(text) > WIDEST for text in texts):
+        texts = _in_letters(truth, formulas)
+    return {"right_formula": texts[0], "written_formula": texts[1] if len(texts) > 1 else ""}
+
+
+def _in_letters(truth: Truth, formulas: list[Formula]) -> list[str]:
+    taken = {*truth.signature.names, *truth.signature.dims, truth.cotangent.name, "f"}
+    shared = share(formulas, (), taken)
+    meanings = ", ".join(f"{unicode(letter.name)} = {unicode(letter.value)}" for letter in shared.letters)
+    texts = [unicode(formula) for formula in shared.formulas]
+    return [f"{texts[0]}, where {meanings}" if meanings else texts[0], *texts[1:]]
