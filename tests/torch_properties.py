@@ -50,6 +50,11 @@ class Case:
         """The positions of the inputs."""
         return tuple(range(len(self.inputs)))
 
+    @property
+    def is_complex(self) -> bool:
+        """Whether an input or an output is complex; a Jacobian is then not one tensor."""
+        return any(x.is_complex() for x in (*self.inputs, *_flat(self.function(*self.inputs))))
+
     def free(self) -> Function:
         """The function of free tensors: what is not in an input's declared set is projected first."""
         if not self.parametrise:
@@ -138,7 +143,7 @@ def _tolerances(case: Case) -> dict[str, float]:
 def grad_and_jacobians(case: Case) -> None:
     places = case.places
     case.close(torch.func.grad(case.scalar(), places)(*case.inputs), reverse(case))
-    if any(x.is_complex() for x in case.inputs):
+    if case.is_complex:
         return
     case.close(
         torch.func.jacfwd(case.function, places)(*case.inputs), torch.func.jacrev(case.function, places)(*case.inputs)
@@ -147,7 +152,7 @@ def grad_and_jacobians(case: Case) -> None:
 
 @a_property
 def orders_of_second_derivatives(case: Case) -> None:
-    if any(x.is_complex() for x in case.inputs):
+    if case.is_complex:
         return
     places, f = case.places, case.scalar()
     rev, fwd = torch.func.jacrev, torch.func.jacfwd
@@ -158,7 +163,7 @@ def orders_of_second_derivatives(case: Case) -> None:
 
 @a_property
 def third_derivatives(case: Case) -> None:
-    if any(x.is_complex() for x in case.inputs):
+    if case.is_complex:
         return
     f, inputs = case.scalar(), case.inputs
     moves = tuple(torch.cos(torch.arange(x.numel(), dtype=x.dtype)).reshape(x.shape) for x in inputs)
@@ -466,7 +471,7 @@ def compile_grad_and_vmap(case: Case) -> None:
 
 @compiled
 def compile_jvp_and_hessian(case: Case) -> None:
-    if any(x.is_complex() for x in case.inputs):
+    if case.is_complex:
         return
     moves = tuple(torch.ones_like(x) for x in case.inputs)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from gradwright.errors import EmissionError
+from gradwright.errors import DerivationError, EmissionError
 
 if TYPE_CHECKING:
     from gradwright.api.derivation import Derivation
@@ -65,7 +65,15 @@ def _asked(derivation: Derivation) -> Asked:
     name = function_name({key: e.node for key, e in outputs.items()}, signature.names)
     title = f"{', '.join(e.written for e in outputs.values())}, with its derivatives."
     nodes = tuple((key, e.node) for key, e in outputs.items())
-    return Asked(name, signature.symbols, nodes, title, str(derivation))
+    return Asked(name, signature.symbols, nodes, title, _told(derivation))
+
+
+def _told(derivation: Derivation) -> str:
+    """The derivation; where names stand in its way, why there is none."""
+    try:
+        return str(derivation)
+    except DerivationError as error:
+        return f"The derivation cannot be written out: {error}."
 
 
 def _require_torch(target: str) -> None:

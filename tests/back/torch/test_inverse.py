@@ -15,9 +15,6 @@ DERIVATION = gw.derive(gw.parse("inv(X)"), wrt="X")
 inverse = DERIVATION.function("torch")
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
-
-
 def generic(n: int = 20) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.randn(n, n, dtype=torch.float64, generator=generator) + 8 * torch.eye(n, dtype=torch.float64)

@@ -160,7 +160,8 @@ class Lowering:
         for leaf, text in self.leaves.items():
             behind = f"[:-{leaf.rank}]" if leaf.rank else ""
             shape = ", ".join([f"*{text}.shape{behind}", *self.size_texts(node.shape)])
-            shape = f"({shape},)" if self.library.shapes_are_tuples else shape
+            # `expand` and `reshape` take sizes one by one, but not none at all.
+            shape = f"({shape},)" if self.library.shapes_are_tuples or not node.rank else shape
             return Code(self.library.broadcast.format(x=code.atom, shape=shape))
         return code
 

@@ -118,7 +118,9 @@ def projected(name: str, symbol: Symbol) -> str:
     if "skew" in facts:
         return f"({name} - {name}.mT) / 2"
     if "symmetric" in facts or "hermitian" in facts:
-        return f"({name} + {name}.{'mT' if 'symmetric' in facts else 'mH'}) / 2"
+        # Not .mH: in forward mode under vmap, PyTorch 2.13 cannot make a view of a conjugate.
+        mirror = "mT" if "symmetric" in facts else "mT.conj_physical()"
+        return f"({name} + {name}.{mirror}) / 2"
     return ""
 
 

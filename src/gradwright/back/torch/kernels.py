@@ -1,8 +1,8 @@
 """The bare computation of a function that PyTorch lacks: text of an operator for an emitted module.
 
 NumPy or SciPy computes, one matrix after another, inside a `torch.library.custom_op`: so `torch.compile` and
-`torch.export` see one operator, of which they know the shapes, and do not look into it. It is called in the `forward` of a Function only; `register_autograd` serves
-exported programs, which have lost the Function.
+`torch.export` see one operator, of which they know the shapes, and do not look into it. It is called in the
+`forward` of a Function only; `register_autograd` serves exported programs, which have lost the Function.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from gradwright.errors import EmissionError
 
 ON_ARRAYS = '''
 def _on_arrays(function: Callable[..., Any], inputs: tuple[Tensor, ...], ranks: tuple[int, ...], outputs: Any) -> Any:
-    """A function of NumPy arrays applied to one member of the batch after another; the outputs are filled."""
-    arrays = [x.detach().resolve_conj().resolve_neg().cpu().numpy() for x in inputs]
+    """A function of NumPy arrays applied to one member of the batch after another, in double precision."""
+    double = [x.to(torch.complex128 if x.is_complex() else torch.float64) for x in inputs]
+    arrays = [x.detach().resolve_conj().resolve_neg().cpu().numpy() for x in double]
     filled = outputs if isinstance(outputs, tuple) else (outputs,)
     for index in np.ndindex(*inputs[0].shape[: inputs[0].dim() - ranks[0]]):
         found = function(*(array[index] for array in arrays))

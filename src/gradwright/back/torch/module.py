@@ -163,9 +163,16 @@ def _helper(foreign: Foreign, functions: Functions) -> tuple[list[str], dict[str
     lines = [
         f"def {name}({parameters}) -> {'Tensor' if count == 1 else 'tuple[Tensor, ...]'}:",
         f'    """{primitive.summary[:1].upper()}{escaped(primitive.summary[1:])}."""',
-        *indented([*broadcast_lines(inputs, ids), f"return {applied}"]),
+        *indented([*_made_complex(foreign, programs), *broadcast_lines(inputs, ids), f"return {applied}"]),
     ]
     return ["\n".join(lines), _class_text(name, programs)], dict(programs.helpers)
+
+
+def _made_complex(foreign: Foreign, programs: Programs) -> list[str]:
+    """A function with complex outputs takes complex inputs, so that a real one's gradient is the real part."""
+    if foreign.primitive.field != "complex":
+        return []
+    return [f"{name} = {name}.to(torch.promote_types({name}.dtype, torch.complex64))" for name in programs.inputs]
 
 
 def _value_only(foreign: Foreign, name: str, inputs: Sequence[Symbol], functions: Functions, reason: str) -> list[str]:

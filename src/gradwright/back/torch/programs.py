@@ -16,10 +16,11 @@ from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
 from gradwright.back.torch.safety import RULES, VALUES, in_blocks, in_safe_functions
 from gradwright.back.torch.statements import cut, names_in
-from gradwright.core.nodes import Contract, Direction, Node, Symbol
+from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
 from gradwright.optimise import optimise
 from gradwright.optimise.association import associate
+from gradwright.prims.complex import real_part
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,8 @@ def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> tuple[Piece, t
 def _fresh(text: str, node: Node) -> str:
     """A new tensor: what `forward` returns must not be an input, or a view of one."""
     plain = isinstance(node, Contract) and node.coefficient == 1 and len(node.children) < 2
-    looked_at = node.children if plain else (node,)
+    looks = plain or (isinstance(node, Apply) and node.primitive is real_part)
+    looked_at = node.children if looks else (node,)
     return f"{text}.clone()" if all(isinstance(inner, Symbol) for inner in looked_at) else text
 
 

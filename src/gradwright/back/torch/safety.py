@@ -19,6 +19,7 @@ from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Implementation, Primitive
 from gradwright.core.walks import transform_all
 from gradwright.optimise.systems import without_systems
+from gradwright.prims.eig import eig
 from gradwright.prims.inv import inv
 from gradwright.prims.logm import logm
 from gradwright.prims.matrix_exp import matrix_exp
@@ -31,9 +32,16 @@ RIGHT = frozenset(
 )  # fmt: skip
 
 
+_WRITTEN: dict[Primitive, Implementation] = {
+    # It refuses batches whose axes cannot be merged without a copy.
+    matrix_exp: "torch.linalg.matrix_exp({0}.contiguous())",
+    # The rules call it on complex matrices; a real one gets the same order and phases.
+    eig: "torch.linalg.eig({0} + 0j)",
+}
+
+
 def _as_emitted(primitive: Primitive) -> Implementation | None:
-    # matrix_exp refuses batches whose axes cannot be merged without a copy.
-    return "torch.linalg.matrix_exp({0}.contiguous())" if primitive is matrix_exp else primitive.torch
+    return _WRITTEN.get(primitive, primitive.torch)
 
 
 def _in_rules(primitive: Primitive) -> Implementation | None:
