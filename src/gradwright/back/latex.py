@@ -190,7 +190,7 @@ class _Latex:
             return self.raised(formula.arguments[0], formula.latex[5:-1]), POWER
         bracketed = r"\left" in formula.latex
         spaced = " " in formula.latex and not bracketed
-        needs = 0 if bracketed else (PRODUCT + 1 if spaced else POWER)
+        needs = 0 if bracketed or formula.name == "equals" else (PRODUCT + 1 if spaced else POWER)
 
         def write(place: int, mark: str) -> str:
             argument = formula.arguments[place]

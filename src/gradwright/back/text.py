@@ -377,8 +377,8 @@ class _Unicode(_Writer):
         suffix = template.startswith("{0}") and not bracketed and len(formula.arguments) == 1
         if suffix:
             return self.raised(formula.arguments[0], template[3:]), POWER
-        needs = 0 if bracketed else POWER
-        if " " in template and not bracketed:
+        needs = 0 if bracketed or formula.name == "equals" else POWER
+        if " " in template and needs:
             needs = PRODUCT + 1
 
         def write(place: int, mark: str) -> str:
