@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -82,12 +83,13 @@ class CompiledFunction:
     """
 
     def __init__(self, node: Node, signature: Signature, library: Library, hints: Mapping[str, int] | None) -> None:
-        program = lower_all({"value": node}, signature, library, hints)
+        self._program = program = lower_all({"value": node}, signature, library, hints)
+        self._shape = node.shape
         self._leaves = named_leaves(node, signature)
         self._needed = tuple(program.parameters)
         self._library = library
         self._function = compile_program(program, library, "value", bound(program, library))
-        self._checked: set[tuple[Any, ...]] = set()
+        self._checked: set[Any] = set()
         self.source = _source(program, library)
         self.__name__ = "value"
         self.__doc__ = f"Takes {', '.join(self._leaves)}."
@@ -95,22 +97,52 @@ class CompiledFunction:
     def __call__(self, /, *positional: Any, **inputs: Any) -> Any:
         """The value at given arrays.
 
+        With `out`, the result is written into that array (NumPy and PyTorch; not if a variable has that name).
+
         Raises:
             EvaluationError: an input is missing, unknown, or has the wrong shape.
             ConditionError: a matrix is singular, or not positive definite, where it must be.
         """
+        out = inputs.pop("out") if "out" in inputs and "out" not in self._leaves else None
         if positional:
             inputs = {**self._by_position(positional, inputs), **inputs}
-        arrays = [self._library_array(name, inputs[name]) for name in self._needed if name in inputs]
-        key = (*inputs, *(array.shape for array in arrays))
-        if key not in self._checked:
-            self._check(inputs)
-            self._checked.add(key)
-        return self._run(arrays)
-
-    def _run(self, arrays: Sequence[Any]) -> Any:
         try:
-            result = self._function(*arrays)
+            arrays = [inputs[name] for name in self._needed]
+            key = (*inputs, *((type(a), a.dtype, a.shape) for a in arrays))
+        except (KeyError, AttributeError):
+            key = None
+        if key not in self._checked:
+            arrays = self._checked_arrays(inputs, key)
+        if out is not None:
+            return self._run([*arrays, self._checked_out(out, inputs)], self._into)
+        return self._run(arrays, self._function)
+
+    @cached_property
+    def _into(self) -> Callable[..., Any]:
+        """The function that writes its result into a further argument."""
+        if self._library.name == "jax":
+            raise EvaluationError("JAX arrays cannot be written into: leave out= away")
+        foreign = bound(self._program, self._library)
+        return compile_program(self._program, self._library, "value", foreign, out="out")
+
+    def _checked_out(self, out: Any, inputs: Mapping[str, Any]) -> Any:
+        sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
+        wanted = tuple(dim.evaluate(sizes) for dim in self._shape)
+        if tuple(out.shape) != wanted:
+            raise EvaluationError(f"out has shape {tuple(out.shape)}, and the result {wanted}")
+        return out
+
+    def _checked_arrays(self, inputs: Mapping[str, Any], key: Any) -> list[Any]:
+        """The inputs in order, as arrays of the library; inputs like these need no look the next time."""
+        self._check(inputs)
+        arrays = [_CONVERT[self._library.name](name, inputs[name]) for name in self._needed]
+        if all(array is inputs[name] for name, array in zip(self._needed, arrays, strict=True)):
+            self._checked.add(key)
+        return arrays
+
+    def _run(self, arrays: Sequence[Any], function: Callable[..., Any]) -> Any:
+        try:
+            result = function(*arrays)
         except np.linalg.LinAlgError as error:
             raise ConditionError(f"the value does not exist at these inputs: {error}") from error
         except RuntimeError as error:
@@ -137,12 +169,6 @@ class CompiledFunction:
             if name not in inputs:
                 raise EvaluationError(f"the input '{name}' is missing; give {', '.join(self._needed)}")
         bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
-
-    def _library_array(self, name: str, value: Any) -> Any:
-        """An input as an array of floating-point numbers of the library."""
-        if type(value) is np.ndarray and self._library.name == "numpy" and value.dtype.kind in "fc":
-            return value
-        return _CONVERT[self._library.name](name, value)
 
 
 def _shaped(name: str, value: Any) -> Any:

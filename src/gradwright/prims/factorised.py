@@ -44,7 +44,7 @@ lu_solve_transposed = Primitive(
 )
 cholesky_inverse = Primitive(
     name="cholesky_inverse",
-    signature="L: n n lower -> Y: n n",
+    signature="L: n n lower -> Y: n n spd",
     summary="the inverse of L Lᴴ",
     numpy="scipy.linalg.cho_solve(({0}, True), numpy.eye(len({0}), dtype={0}.dtype))",
     torch="torch.cholesky_inverse({0})",

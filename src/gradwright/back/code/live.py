@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
+import re
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
@@ -28,7 +30,7 @@ def load_source(text: str, name: str, namespace: Mapping[str, Any] | None = None
 
 
 def compile_program(
-    program: Program, library: Library, name: str, foreign: Mapping[str, Callable[..., Any]]
+    program: Program, library: Library, name: str, foreign: Mapping[str, Callable[..., Any]], out: str = ""
 ) -> Callable[..., Any]:
     """A function of the program's parameters, in order; it returns one value, or a tuple of them.
 
@@ -37,15 +39,78 @@ def compile_program(
         library: its dialect.
         name: the function's name.
         foreign: for every foreign function of the program, what to call.
+        out: the name of a further parameter, into which the result is written; empty for none.
     """
-    return load_source(function_source(program, library, name), name, foreign)[name]
+    return load_source(function_source(program, library, name, out), name, foreign)[name]
 
 
-def function_source(program: Program, library: Library, name: str) -> str:
-    """The imports, the helpers and the function."""
-    body = "\n".join(f"    {line}" for line in program.body())
-    function = f"def {name}({', '.join(program.parameters.values())}):\n{body}\n"
+def function_source(program: Program, library: Library, name: str, out: str = "") -> str:
+    """The imports, the helpers and the function.
+
+    Args:
+        program: the code.
+        library: its dialect.
+        name: the function's name.
+        out: a further parameter, an array into which the only result is written; empty for none.
+    """
+    lines = program.body()
+    if out:
+        (result,) = program.results.values()
+        sizes = frozenset(s.target for s in program.statements if _SIZE.match(s.expression))
+        lines[-1:] = [*written_into(result, out, library, sizes), f"return {out}"]
+    parameters = [*program.parameters.values(), *([out] if out else [])]
+    body = "\n".join(f"    {line}" for line in lines)
+    function = f"def {name}({', '.join(parameters)}):\n{body}\n"
     parts = [*(helper.strip() + "\n" for helper in program.helpers.values()), function]
     text = "\n\n".join(parts)
     imports = "\n".join(library.import_lines(text))
     return f"{imports}\n\n\n{text}" if imports else text
+
+
+def written_into(text: str, out: str, library: Library, numbers: frozenset[str] = frozenset()) -> list[str]:
+    """Statements that write the value of an expression into an array, its last operation without a copy.
+
+    Args:
+        text: the expression.
+        out: the array's name.
+        library: the dialect.
+        numbers: names that stand for Python numbers, which the functions of a library do not all take.
+    """
+    tree = ast.parse(text, mode="eval").body
+    module = {"numpy": "np", "torch": "torch"}[library.name]
+    match tree:
+        case ast.BinOp(left=left, op=ast.Add(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)) if (
+            module == "torch" and not _has_number(numbers, left, a, b)
+        ):
+            more = f"{out}.addcmul_({ast.unparse(a)}, {ast.unparse(b)})"
+            return [*written_into(ast.unparse(left), out, library, numbers), more]
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _INTO and not _has_number(numbers, left, right):
+            return [f"{module}.{_INTO[type(op)]}({ast.unparse(left)}, {ast.unparse(right)}, out={out})"]
+        case ast.UnaryOp(op=ast.USub(), operand=operand) if not _has_number(numbers, operand):
+            return [*written_into(ast.unparse(operand), out, library, numbers), f"{module}.negative({out}, out={out})"]
+        case _:
+            return [f"{out}[...] = {text}"]
+
+
+def _has_number(numbers: frozenset[str], *nodes: ast.expr) -> bool:
+    """Whether one of some operands is a Python number."""
+    return any(_is_number(node, numbers) for node in nodes)
+
+
+def _is_number(node: ast.expr, numbers: frozenset[str]) -> bool:
+    match node:
+        case ast.Constant():
+            return True
+        case ast.Name(id=name):
+            return name in numbers
+        case ast.UnaryOp(operand=operand):
+            return _is_number(operand, numbers)
+        case ast.BinOp(left=left, right=right):
+            return _is_number(left, numbers) and _is_number(right, numbers)
+        case _:
+            return False
+
+
+_INTO: dict[type, str] = {ast.Mult: "multiply", ast.Add: "add", ast.Sub: "subtract", ast.MatMult: "matmul"}
+# The size of an axis, by which a size statement is told from others.
+_SIZE = re.compile(r"\(?\w+\.shape\[")

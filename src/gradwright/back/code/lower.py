@@ -19,6 +19,7 @@ from gradwright.back.code.sums import write_sum
 from gradwright.back.code.text import Code, Kind, fill
 from gradwright.back.code.writer import Writer
 from gradwright.core.dims import Dim
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import (
     Add,
     Apply,
@@ -148,12 +149,16 @@ class Lowering:
 
     def _result(self, node: Node) -> str:
         """The value of a root, in full: every axis written out, an array of the library."""
-        code = self.demand(node)
+        code = self.demand(node) if self._is_given(node) else self.write(node, range(node.rank))
         if code.number:
             code = self.as_array(code)
         if self.batched and not self.varies(node):
             code = self._over_batch(code, node)
         return code.text
+
+    def _is_given(self, node: Node) -> bool:
+        """Whether a value is there under a name, or is the view of one."""
+        return node in self.values or not isinstance(node, Contract | Add | Apply)
 
     def _over_batch(self, code: Code, node: Node) -> Code:
         """A constant spread over the leading axes of the inputs."""
@@ -212,6 +217,8 @@ class Lowering:
     def demand(self, node: Node, order: Sequence[int] | None = None, conj: bool = False) -> Code:
         """The value of a node with its axes in an order, conjugated or not; every axis written out."""
         axes = list(range(node.rank) if order is None else order)
+        if axes == [1, 0] and "symmetric" in facts_of(node):
+            axes = [0, 1]
         if node in self.values or not self._follows_order(node) or conj:
             code = self.values[node] if node in self.values else self._short(node)
             if not code.number:

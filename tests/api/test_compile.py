@@ -1,0 +1,115 @@
+"""Compiled functions: how they are called, what they refuse, and results written in place."""
+
+from __future__ import annotations
+
+import traceback
+
+import numpy as np
+import pytest
+import torch
+
+import gradwright as gw
+from gradwright.errors import ConditionError, EvaluationError, UnsupportedError
+
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(4, 4)) + 5 * np.eye(4)
+B = RNG.normal(size=(4, 3))
+
+
+def test_inputs_go_by_name_or_by_place_in_the_declared_order() -> None:
+    function = gw.parse("inv(X) @ B", X="n n", B="n m").compile()
+    assert np.allclose(function(X, B), np.linalg.solve(X, B))
+    assert np.allclose(function(B=B, X=X), function(X, B=B))
+    assert gw.parse("inv(X) @ B", X="n n", B="n m").compile() is function
+
+
+def test_wrong_inputs_are_refused() -> None:
+    function = gw.parse("inv(X) @ B", X="n n", B="n m").compile()
+    with pytest.raises(EvaluationError, match="'B' is missing"):
+        function(X)
+    with pytest.raises(EvaluationError, match="no input 'C'"):
+        function(X, B, C=B)
+    with pytest.raises(EvaluationError, match="given twice"):
+        function(X, X=X)
+    with pytest.raises(EvaluationError, match="3 inputs"):
+        function(X, B, B)
+    with pytest.raises(EvaluationError, match="'B' is declared as n × m with n = 4"):
+        function(X, B[:3])
+    with pytest.raises(EvaluationError, match="has 1 dimension"):
+        function(X, B[:, 0])
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_violated_condition_is_named(library: str) -> None:
+    function = gw.parse("inv(X) @ B", X="n n", B="n m").compile(library)
+    with pytest.raises(ConditionError, match="(?i)singular"):
+        function(np.zeros((4, 4)), B)
+
+
+def test_lists_and_whole_numbers_become_arrays() -> None:
+    function = gw.parse("x @ y / 2", x="n", y="n").compile()
+    assert function([1, 2], [3, 4]) == 5.5
+    assert function([1, 2], [3, 4]).shape == ()
+    assert gw.parse("x @ y / 2", x="n", y="n").compile("torch")([1, 2], [3, 4]) == 5.5
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_single_precision_stays_single(library: str) -> None:
+    texts = [
+        "inv(X) + eye(n)",
+        "softmax(X, axis=1) / n",
+        "X * pi + 1/3",
+        "tril(X) @ ones(n)",
+        "sqrt(n) * X",
+        "trace(X)",
+    ]
+    for text in texts:
+        value = gw.parse(text, X="n n").compile(library)(X.astype(np.float32))
+        assert np.asarray(value).dtype == np.float32, text
+        slope = gw.derive(gw.parse(text, X="n n"), wrt="X").jacobian.compile(library)(X.astype(np.float32))
+        assert np.asarray(slope).dtype == np.float32, text
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize(
+    "text", ["inv(X)", "X @ A @ X", "trace(X.T @ A @ X @ A)", "X * n", "-X", "A + X * 2", "tril(X)"]
+)
+def test_results_are_written_into_a_given_array(library: str, text: str) -> None:
+    derivation = gw.derive(gw.parse(text, X="n n", A="n n"), wrt="X")
+    inputs = {"X": X, "A": X.T + 1}
+    for derived in (derivation.expression, derivation.jacobian):
+        function = derived.compile(library)
+        wanted = np.asarray(function(**inputs))
+        out = np.empty(wanted.shape) if library == "numpy" else torch.empty(wanted.shape, dtype=torch.float64)
+        assert function(**inputs, out=out) is out
+        assert np.allclose(out, wanted)
+    with pytest.raises(EvaluationError, match="out has shape"):
+        function(**inputs, out=out[..., :2])
+
+
+def test_a_traceback_shows_the_generated_line() -> None:
+    function = gw.parse("inv(X) @ B", X="n n", B="n m").compile()
+    try:
+        function(np.zeros((4, 4)), B)
+    except ConditionError as error:
+        assert "np.linalg.solve(X, B)" in "".join(traceback.format_exception(error))
+
+
+def test_variables_may_be_called_like_modules_and_builtins() -> None:
+    for name in ("np", "torch", "scipy", "float", "len", "weighted", "n", "lambda_", "self", "text", "out"):
+        expression = gw.parse(f"softmax({name}) + {name} / n", **{name: "n"})
+        for library in ("numpy", "torch"):
+            value = np.asarray(expression.compile(library)(**{name: B[:, 0]}))
+            assert np.allclose(value, expression.evaluate(**{name: B[:, 0]})), name
+
+
+def test_what_pytorch_cannot_differentiate_is_refused_and_not_wrong() -> None:
+    function = gw.parse("trace(sqrtm(X))", X="n n").compile("torch")
+    tensor = torch.as_tensor(X).requires_grad_()
+    with pytest.raises(UnsupportedError, match="function"):
+        function(tensor).backward()
+
+
+def test_sizes_are_read_off_sums_and_products_of_dimensions() -> None:
+    expression = gw.parse("sum(x) / n", x="2*n")
+    assert np.isclose(expression.compile()(np.ones(6)), 2.0)
