@@ -8,8 +8,10 @@ thereby a sum of products of entries, and no product is ever formed for it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from itertools import combinations
 from math import prod
 
 from gradwright.core.dims import Dim
@@ -19,7 +21,10 @@ from gradwright.core.walks import postorder, rebuild
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 
 USUAL_SIZE = 100
+# What it costs to write an entry, in multiplications of a matrix product.
+WRITING = 8
 FEW = 5
+MANY = 8
 Path = list[tuple[int, int]]
 
 
@@ -41,19 +46,24 @@ class Sizes(Mapping[str, int]):
 
 def associate(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     """Every contraction as a tree of contractions of two tensors; given nodes are left as they are."""
-    sizes = Sizes(setting.hints)
+    first = _Products(Sizes(setting.hints), Counter())
+    _associated(roots, setting, first)
+    return _associated(roots, setting, _Products(Sizes(setting.hints), first.possible))
+
+
+def _associated(roots: Roots, setting: Setting, products: _Products) -> Roots:
     done: dict[Node, Node] = {node: node for node in setting.given}
     for node in postorder(*roots):
         if node in done:
             continue
         new = with_children(node, tuple(done[child] for child in node.children))
-        done[node] = _with_facts(_tree(new, sizes) if isinstance(new, Contract) else new, node)
+        done[node] = with_facts(products.tree(new) if isinstance(new, Contract) else new, node)
     return tuple(done[root] for root in roots)
 
 
-def _with_facts(new: Node, old: Node) -> Node:
+def with_facts(new: Node, old: Node) -> Node:
     """A tree shows less of a product than the whole did: that `B M Bᵀ` is positive definite, for instance."""
-    if new is not old:
+    if new is not old and not hasattr(new, "facts_found"):
         object.__setattr__(new, "facts_found", facts_of(old))
     return new
 
@@ -89,13 +99,35 @@ def _exhaustive(operands: list[frozenset[int]], kept: frozenset[int], size: Mapp
             joined = operands[i] | operands[j]
             others = [o for place, o in enumerate(operands) if place not in (i, j)]
             result = joined & kept.union(*others)
-            cost = prod(size[x] for x in joined) + prod(size[x] for x in result)
+            cost = prod(size[x] for x in joined) + WRITING * prod(size[x] for x in result)
             rest = [*operands[:i], result, *operands[i + 1 : j], *operands[j + 1 :]]
             further, path = _exhaustive(rest, kept, size)
             if best is None or cost + further < best[0]:
                 best = cost + further, [(i, j), *path]
     assert best is not None
     return best
+
+
+def product_cost(node: Contract, sizes: Mapping[str, int]) -> int:
+    """What a product costs in the best order."""
+    size = {label: dim.evaluate(sizes) for label, dim in enumerate(node.dims)}
+    kept = frozenset(x for group in node.output for x in group)
+    return path_cost([frozenset(f.labels) for f in node.factors if f.node.rank], kept, size)
+
+
+def path_cost(listed: Sequence[frozenset[int]], kept: frozenset[int], size: Mapping[int, int]) -> int:
+    """What the cheapest order of multiplying costs."""
+    operands = list(listed)
+    if len(operands) <= FEW:
+        return _exhaustive(operands, kept, size)[0]
+    total = 0
+    for i, j in _by_opt_einsum(operands, kept, size):
+        joined = operands[i] | operands[j]
+        others = [o for place, o in enumerate(operands) if place not in (i, j)]
+        operands[i] = joined & kept.union(*others)
+        total += prod(size[x] for x in joined) + WRITING * prod(size[x] for x in operands[i])
+        del operands[j]
+    return total
 
 
 def _by_opt_einsum(operands: Sequence[frozenset[int]], kept: frozenset[int], size: Mapping[int, int]) -> Path:
@@ -127,23 +159,118 @@ def _in_place(steps: Sequence[tuple[int, ...]], count: int) -> Path:
     return path
 
 
-def _tree(node: Contract, sizes: Mapping[str, int]) -> Node:
-    node = _with_parts_cut(node)
-    scalars = [f for f in node.factors if not f.node.rank]
-    around = [f for f in node.factors if f.node.rank and _stays_outside(f, node)]
-    operands = [f for f in node.factors if f.node.rank and f not in around]
-    if len(operands) < 3:
-        return renumbered(node.coefficient, node.factors, node.output, node.dims)
-    flat = {x for group in node.output for x in group}
-    outside = flat.union(*(f.labels for f in around))
-    size = {label: dim.evaluate(sizes) for label, dim in enumerate(node.dims)}
-    path = cheapest_path([frozenset(f.labels) for f in operands], frozenset(outside), size)
-    for i, j in path[:-1]:
-        others = [f for place, f in enumerate(operands) if place not in (i, j)]
-        kept = outside.union(*(f.labels for f in others))
-        operands[i] = _pair(operands[i], operands[j], kept, node.dims)
+class _Products:
+    """Contractions as trees; a product of two that several could contain is cheap, and free once it is there.
+
+    Attributes:
+        shared: how many contractions could contain a product of two, from a walk before this one.
+        possible: the same, counted in this walk.
+        formed: the products of two so far.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], shared: Counter[Node]) -> None:
+        self.sizes = sizes
+        self.shared = shared
+        self.possible: Counter[Node] = Counter()
+        self.formed: dict[Node, tuple[Node, tuple[int, ...]]] = {}
+
+    def tree(self, node: Contract) -> Node:
+        node = _with_parts_cut(node)
+        scalars = [f for f in node.factors if not f.node.rank]
+        around = [f for f in node.factors if f.node.rank and _stays_outside(f, node)]
+        operands = [f for f in node.factors if f.node.rank and f not in around]
+        if len(operands) < 2:
+            return renumbered(node.coefficient, node.factors, node.output, node.dims)
+        outside = {x for group in node.output for x in group}.union(*(f.labels for f in around))
+        self._count_pairs(operands, outside, node.dims)
+        self._take_formed(operands, outside, node.dims)
+        path = self._path(operands, outside, node.dims)
+        for i, j in path[:-1]:
+            self._merge(operands, i, j, outside, node.dims)
+        if len(operands) == 2 and self._worth_sharing(operands, outside):
+            self._merge(operands, 0, 1, outside, node.dims)
+        own = operands[0]
+        if len(operands) == 1 and node.coefficient == 1 and not scalars and not around and own.groups == node.output:
+            return own.node
+        return renumbered(node.coefficient, [*scalars, *operands, *around], node.output, node.dims)
+
+    def _path(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> Path:
+        size = {label: dim.evaluate(self.sizes) for label, dim in enumerate(dims)}
+        return cheapest_path([frozenset(f.labels) for f in operands], frozenset(outside), size)
+
+    def _worth_sharing(self, operands: Sequence[Factor], outside: set[int]) -> bool:
+        """Whether the last product sums over anything: entry by entry, numbers go with the smaller factor."""
+        left, right = operands
+        return bool((set(left.labels) & set(right.labels)) - outside)
+
+    def _merge(self, operands: list[Factor], i: int, j: int, outside: set[int], dims: Sequence[Dim]) -> None:
+        """The product of two operands in the place of the first."""
+        kept = outside.union(*(f.labels for place, f in enumerate(operands) if place not in (i, j)))
+        left, right = operands[i], operands[j]
+        key, order = _key(left, right, kept, dims)
+        if key in self.formed:
+            node, places = self.formed[key]
+            operands[i] = Factor(node, tuple((order[place],) for place in places))
+        else:
+            operands[i] = pair = _pair(left, right, kept, dims)
+            self.formed[key] = pair.node, tuple(order.index(group[0]) for group in pair.groups)
         del operands[j]
-    return renumbered(node.coefficient, [*scalars, *operands, *around], node.output, node.dims)
+
+    def _count_pairs(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> None:
+        if len(operands) > MANY:
+            return
+        found: set[Node] = set()
+        for i, j in combinations(range(len(operands)), 2):
+            others = [f.labels for place, f in enumerate(operands) if place not in (i, j)]
+            found.add(_key(operands[i], operands[j], outside.union(*others), dims)[0])
+        self.possible.update(found)
+
+    def _take_formed(self, operands: list[Factor], outside: set[int], dims: Sequence[Dim]) -> None:
+        """Use products that others use too, as long as the rest does not become dearer for it."""
+        while 1 < len(operands) <= MANY:
+            best = float(self._cost(operands, outside, dims))
+            chosen: tuple[int, int] | None = None
+            for i, j in combinations(range(len(operands)), 2):
+                cost = self._cost_with(operands, i, j, outside, dims)
+                if cost is not None and cost < best:
+                    best, chosen = cost, (i, j)
+            if chosen is None:
+                return
+            self._merge(operands, *chosen, outside, dims)
+
+    def _cost_with(
+        self, operands: Sequence[Factor], i: int, j: int, outside: set[int], dims: Sequence[Dim]
+    ) -> float | None:
+        """What all costs if a product is taken that stands elsewhere too; its own cost is shared."""
+        rest = [f for place, f in enumerate(operands) if place not in (i, j)]
+        kept = outside.union(*(f.labels for f in rest))
+        key, labels = _key(operands[i], operands[j], kept, dims)
+        count = self.shared[key]
+        if key not in self.formed and count < 2:
+            return None
+        own = 0 if key in self.formed else self._cost([operands[i], operands[j]], kept, dims) / count
+        joined = Factor(key, tuple((x,) for x in labels))
+        return own + self._cost([*rest, joined], outside, dims)
+
+    def _cost(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> int:
+        size = {label: dim.evaluate(self.sizes) for label, dim in enumerate(dims)}
+        return path_cost([frozenset(f.labels) for f in operands], frozenset(outside), size)
+
+
+def _key(left: Factor, right: Factor, kept: set[int], dims: Sequence[Dim]) -> tuple[Node, list[int]]:
+    """What tells a product of two from others, whichever is written first; and its labels in that order."""
+    factors = sorted((_oriented(left, right), _oriented(right, left)), key=lambda f: (f.node.digest, f.conj))
+    labels = list(dict.fromkeys(x for f in factors for x in f.labels if x in kept))
+    return renumbered(Fraction(1), factors, tuple((x,) for x in labels), dims), labels
+
+
+def _oriented(factor: Factor, other: Factor) -> Factor:
+    """A symmetric matrix with the label that it shares last."""
+    if len(factor.groups) != 2 or any(len(group) != 1 for group in factor.groups):
+        return factor
+    first, second = factor.groups
+    turn = first[0] in other.labels and second[0] not in other.labels
+    return Factor(factor.node, (second, first), factor.conj) if turn and is_symmetric(factor.node) else factor
 
 
 def _stays_outside(factor: Factor, node: Contract) -> bool:
@@ -155,7 +282,9 @@ def _stays_outside(factor: Factor, node: Contract) -> bool:
 
 
 def _pair(left: Factor, right: Factor, kept: set[int], dims: Sequence[Dim]) -> Factor:
-    """Two factors as one."""
+    """Two factors as one; a matrix stands before a vector."""
+    if len(left.labels) < len(right.labels):
+        left, right = right, left
     labels = list(dict.fromkeys(x for x in (*left.labels, *right.labels) if x in kept))
     output = tuple((x,) for x in labels)
     return Factor(renumbered(Fraction(1), [left, right], output, dims), output)

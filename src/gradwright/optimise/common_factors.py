@@ -14,6 +14,7 @@ from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask
 from gradwright.core.sums import add
 from gradwright.core.walks import transform_all
 from gradwright.optimise.association import WRITING, Sizes, product_cost
+from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 
 Key = tuple[Node, bool, tuple[int, ...], tuple[int, ...]]
 
@@ -26,10 +27,14 @@ class _Split:
     rest: Node
 
 
-def factor_out(roots: tuple[Node, ...], hints: Mapping[str, int]) -> tuple[Node, ...]:
-    """Take common factors out of every sum that becomes cheaper by it."""
-    sizes = Sizes(hints)
-    return transform_all(roots, lambda node: _factored(node, sizes) if isinstance(node, Add) else node)
+def factor_out(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+    """Common factors taken out of every sum that becomes cheaper by it."""
+    sizes = Sizes(setting.hints)
+
+    def step(node: Node) -> Node:
+        return _factored(node, sizes) if isinstance(node, Add) else node
+
+    return transform_all(roots, step, setting.given)
 
 
 def _factored(node: Add, sizes: Mapping[str, int]) -> Node:

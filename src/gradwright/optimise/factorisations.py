@@ -16,7 +16,7 @@ from gradwright.core.contraction import conjugate
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.walks import postorder
-from gradwright.optimise.association import renumbered, with_children
+from gradwright.optimise.association import renumbered, with_children, with_facts
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 from gradwright.prims.cholesky import cholesky
 from gradwright.prims.cholesky_solve import cholesky_solve
@@ -56,7 +56,7 @@ class _Sharing:
                 self.done[node] = node
                 continue
             new = with_children(node, tuple(self.done[child] for child in node.children))
-            self.done[node] = self._improved(node, new)
+            self.done[node] = with_facts(self._improved(node, new), node)
         return tuple(self.done[root] for root in self.roots)
 
     # What is asked of each matrix

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from gradwright.core.nodes import Node
 from gradwright.optimise.association import associate
+from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
 from gradwright.optimise.factorisations import share_factorisations
 from gradwright.optimise.identities import multiply_out_identities
@@ -23,6 +24,7 @@ PASSES: tuple[Pass, ...] = (
     products_of_inverses,
     divide_by_diagonals,
     multiply_out_identities,
+    factor_out,
     share_mirror_images,
     associate,
     share_factorisations,
