@@ -1,7 +1,14 @@
 """The logistic function, its integral, and the error function, entry by entry."""
 
+from fractions import Fraction
+
+from gradwright.core.build import ones
+from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Notation, Primitive, Sample
-from gradwright.core.registry import register_primitive
+from gradwright.core.registry import Call, Function, register, register_primitive
+from gradwright.core.sums import add, scaled
+from gradwright.prims.exponential import exp
+from gradwright.prims.power import raise_to
 
 sigmoid = Primitive(
     name="sigmoid",
@@ -10,7 +17,8 @@ sigmoid = Primitive(
     definition=("1 / (1 + exp(-x))",),
     # σ' = σ(x) σ(−x), which keeps its accuracy where σ is close to 1; 1 − σ(x) would not.
     differential=("y * sigmoid(-x) * dx",),
-    fact_rule=lambda index, parameters, facts: {"positive"} if "complex" not in facts[0] else set(),
+    real_only=True,
+    fact_rule=lambda index, parameters, facts: {"positive"},
     numpy="scipy.special.expit",
     torch="torch.sigmoid",
     jax="jax.nn.sigmoid",
@@ -47,5 +55,16 @@ erf = Primitive(
     source="Abramowitz & Stegun, Handbook of Mathematical Functions (1964), 7.1.19",
 )
 
-for _primitive in (sigmoid, softplus, erf):
-    register_primitive(_primitive)
+
+def _build_sigmoid(call: Call) -> Node:
+    """The function of real entries; of complex ones the formula, whose poles no implementation knows."""
+    call.expect(1, 1, usage="sigmoid(x)")
+    argument = call.node(0)
+    if argument.real:
+        return Apply(sigmoid, (), (argument,))
+    return raise_to(add([ones(argument.shape), Apply(exp, (), (scaled(-1, argument),))]), Fraction(-1))
+
+
+register(Function("sigmoid", _build_sigmoid, "sigmoid(x)", sigmoid.summary, (sigmoid,)))
+register_primitive(softplus)
+register_primitive(erf)
