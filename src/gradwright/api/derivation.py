@@ -108,7 +108,14 @@ class Derivation:
     @cached_property
     def vjp(self) -> Any:
         """The vector-Jacobian product for the cotangent `G` (or `G_Q`, … for several outputs)."""
-        return self._by_variable(self._vjps, tuple(self._cotangents.values()))
+        cotangents = tuple(self._cotangents.values())
+        several = not self._has_one_output
+        return self._named(
+            {
+                name: Expression(node, self._signature, optional=cotangents, zero_if_absent=several)
+                for name, node in self._vjps.items()
+            }
+        )
 
     @cached_property
     def gradient(self) -> Any:
@@ -384,10 +391,17 @@ def derive(expression: Expression | Mapping[str, Expression], wrt: str | Sequenc
     for name, output in outputs.items():
         if not isinstance(output, Expression):
             raise DerivationError(f"derive takes expressions, and {name or 'this'} is {type(output).__name__}")
-        signature = signature.merged(output.signature)
+        signature = signature.merged(output.signature).with_declarations(_further_variables(output))
     names = _variables(outputs, signature, wrt)
     _check_names(signature, names)
     return Derivation(outputs, signature, names, single=isinstance(wrt, str))
+
+
+def _further_variables(output: Expression) -> Iterator[Declaration]:
+    """The cotangents in a derivative: to differentiate it, they are variables as all others."""
+    for leaf in free_leaves(output.node):
+        if isinstance(leaf, Symbol) and leaf.name not in output.signature:
+            yield Declaration(leaf.name, leaf.shape, leaf.facts, words=tuple(declared_facts(leaf.facts)))
 
 
 def _variables(

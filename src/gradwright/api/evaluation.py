@@ -22,7 +22,11 @@ from gradwright.simplify.pipeline import simplify
 
 
 def evaluate_expression(
-    node: Node, signature: Signature, inputs: Mapping[str, Any], optional: Sequence[Symbol | Direction] = ()
+    node: Node,
+    signature: Signature,
+    inputs: Mapping[str, Any],
+    optional: Sequence[Symbol | Direction] = (),
+    zero_if_absent: bool = False,
 ) -> Any:
     """The value of a node at inputs by name.
 
@@ -30,16 +34,21 @@ def evaluate_expression(
         node: the node.
         signature: the declared variables.
         inputs: arrays by name.
-        optional: a direction or cotangent that may be given though the node no longer contains it.
+        optional: directions and cotangents that may be given though the node no longer contains them.
+        zero_if_absent: whether those that are not given are zero.
     """
     leaves = {**{leaf.name: leaf for leaf in optional}, **named_leaves(node, signature)}
     node = _evaluated_form(node)
     arrays = {name: as_array(name, value) for name, value in inputs.items()}
-    check_names(leaves, arrays, node)
+    check_known(leaves, arrays)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
+    if zero_if_absent:
+        absent = [leaf for leaf in optional if leaf.name not in arrays]
+        arrays |= {leaf.name: _zeros(leaf, sizes) for leaf in absent if _is_sized(leaf, sizes)}
+    check_names(leaves, arrays, node)
     check_sizes(node, sizes)
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
-    kinds = [array.dtype for array in arrays.values()]
+    kinds = [arrays[name].dtype for name, value in inputs.items() if hasattr(value, "dtype")]
     with np.errstate(all="ignore"):
         result = evaluate(node, values, sizes, systems=SystemSolver())
     require_finite(result, node, arrays)
@@ -81,11 +90,29 @@ def as_array(name: str, value: Any) -> np.ndarray:
     return array.astype(float) if array.dtype.kind in "biu" else array
 
 
-def check_names(leaves: Mapping[str, Node], arrays: Mapping[str, Any], node: Node) -> None:
-    """Refuse unknown names, and missing ones."""
+def _is_sized(leaf: Symbol | Direction, sizes: Mapping[str, int]) -> bool:
+    return all(name in sizes for dim in leaf.shape for name in dim.names)
+
+
+def _zeros(leaf: Symbol | Direction, sizes: Mapping[str, int]) -> np.ndarray:
+    return np.zeros(tuple(dim.evaluate(sizes) for dim in leaf.shape), dtype=np.float32)
+
+
+def check_known(leaves: Mapping[str, Node], arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse unknown names, and complex numbers where real ones were declared."""
     unknown = [name for name in arrays if name not in leaves]
     if unknown:
         raise EvaluationError(f"there is no input '{unknown[0]}'; the expression takes {', '.join(leaves) or 'none'}")
+    for name, array in arrays.items():
+        if leaves[name].real and np.iscomplexobj(array):
+            raise EvaluationError(
+                f"'{name}' is declared real, and the input is complex: declare it complex, since its conjugate matters"
+            )
+
+
+def check_names(leaves: Mapping[str, Node], arrays: Mapping[str, np.ndarray], node: Node) -> None:
+    """Refuse unknown names, complex numbers for real ones, and missing names."""
+    check_known(leaves, arrays)
     needed = [leaf.name for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)]
     missing = [name for name in needed if name not in arrays]
     if missing:
@@ -101,6 +128,8 @@ def bind_sizes(arrays: Mapping[Symbol | Direction, np.ndarray]) -> dict[str, int
                 f"'{leaf.name}' is declared as {shape_text(leaf.shape)}, "
                 f"but the input has {array.ndim} dimension(s): {array.shape}"
             )
+        if 0 in array.shape:
+            raise EvaluationError(f"'{leaf.name}' has an axis of length 0: {array.shape}; a dimension is at least 1")
         for dim, size in zip(leaf.shape, array.shape, strict=True):
             if dim.name is not None and sizes.setdefault(dim.name, size) != size:
                 raise EvaluationError(_clash(leaf, array, dim, sizes[dim.name]))
@@ -156,7 +185,7 @@ def like_inputs(result: np.ndarray, inputs: list[Any]) -> Any:
         if module == "torch":
             import torch
 
-            return torch.from_numpy(np.ascontiguousarray(result)).to(value.device)
+            return torch.from_numpy(np.ascontiguousarray(result)).reshape(result.shape).to(value.device)
         if module in ("jax", "jaxlib"):
             import jax.numpy as jnp
 

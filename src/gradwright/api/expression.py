@@ -10,8 +10,9 @@ from gradwright.api.evaluation import evaluate_expression
 from gradwright.back.render import ascii_of, in_letters, latex_of, text_of, unicode_of
 from gradwright.core import build
 from gradwright.core.contraction import conjugate, is_zero
-from gradwright.core.declarations import Declaration
+from gradwright.core.declarations import Declaration, parse_dim
 from gradwright.core.dims import Dim
+from gradwright.core.facts import FACTS
 from gradwright.core.language import divide, power
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import shape_text
@@ -43,13 +44,15 @@ class Expression:
         signature: the declared variables, in order.
         optional: the directions and cotangents of a derivative, which may be given when it is evaluated
             though it no longer contains them (the differential of a constant is 0 in every direction).
+        zero_if_absent: whether those of them that are not given are zero, as the cotangents of several outputs.
     """
 
-    __slots__ = ("_split", "_written", "node", "optional", "signature")
+    __slots__ = ("_split", "_written", "node", "optional", "signature", "zero_if_absent")
     __array_ufunc__ = None
     node: Node
     signature: Signature
     optional: tuple[Symbol | Direction, ...]
+    zero_if_absent: bool
 
     def __init__(
         self,
@@ -58,12 +61,14 @@ class Expression:
         written: str = "",
         optional: tuple[Symbol | Direction, ...] = (),
         split: Split | None = None,
+        zero_if_absent: bool = False,
     ) -> None:
         self.node = node
         self.signature = signature
         self._written = written
         self.optional = optional
         self._split = split
+        self.zero_if_absent = zero_if_absent
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -126,7 +131,7 @@ class Expression:
             EvaluationError: an input is missing, unknown, or has the wrong shape.
             ConditionError: the inputs violate a condition, such as a singular matrix.
         """
-        return evaluate_expression(self.node, self.signature, inputs, self.optional)
+        return evaluate_expression(self.node, self.signature, inputs, self.optional, self.zero_if_absent)
 
     def compile(self, library: str = "numpy", hints: Mapping[str, int] | None = None) -> CompiledFunction:
         """A plain fast function of arrays of a library.
@@ -314,7 +319,10 @@ def tensor(name: str, /, *dims: Dim | str | int, facts: str = "", field: str = "
     """
     if field not in ("real", "complex"):
         raise DeclarationError(f"the field is 'real' or 'complex', not '{field}'")
-    words = [str(Dim.of(d)).replace(" ", "") for d in dims]
+    words = [str(_read_dim(d)).replace(" ", "") for d in dims]
+    for fact in facts.split():
+        if fact not in FACTS:
+            raise DeclarationError(f"'{fact}' is no fact about '{name}'; the facts are {', '.join(FACTS)}")
     words += facts.split() + (["complex"] if field == "complex" else [])
     declaration = read_declaration(name, " ".join(words))
     return variable(declaration)
@@ -343,12 +351,26 @@ def scalar(name: str, /, **options: str) -> Expression:
 
 def dim(name: str | int) -> Dim:
     """A dimension, by name or as a number."""
-    return Dim.of(name)
+    return _read_dim(name)
+
+
+def _read_dim(value: Dim | str | int) -> Dim:
+    """A dimension, its name or its size."""
+    if isinstance(value, Dim):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise DeclarationError(f"a dimension is a name or a positive whole number, and this is {type(value).__name__}")
+    try:
+        return parse_dim(str(value), "a dimension")
+    except DeclarationError:
+        raise DeclarationError(
+            f"'{value}' is no dimension: that is a name, a positive whole number, or a sum or product of these, as n*m"
+        ) from None
 
 
 def dims(names: str) -> tuple[Dim, ...]:
     """Several dimensions by name, from a text such as `"n m"`."""
-    return tuple(Dim.of(name) for name in names.replace(",", " ").split())
+    return tuple(_read_dim(name) for name in names.replace(",", " ").split())
 
 
 class NamedOutputs:

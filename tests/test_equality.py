@@ -1,0 +1,104 @@
+"""Equality as a user asks for it: proved, refuted at a point, or undecided with the reason."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import gradwright as gw
+
+VARIABLES = {
+    "A": "n n", "B": "n n", "X": "n n", "U": "n m", "V": "m n", "C": "m m", "K": "n n spd", "S": "n n symmetric",
+    "L": "n n lower", "Q": "n n orthogonal", "P": "n m stiefel", "M": "n m", "x": "n", "y": "n", "p": "n positive",
+    "q": "n positive", "a": "", "z": "n complex", "Z": "n n complex", "N": "m n", "W": "m m",
+}  # fmt: skip
+PROVED = [
+    ("inv(A + U @ C @ V)", "inv(A) - inv(A) @ U @ inv(inv(C) + V @ inv(A) @ U) @ V @ inv(A)"),
+    ("inv(eye(n) + U @ V) @ U", "U @ inv(eye(m) + V @ U)"), ("inv(A + B) @ (A + B)", "eye(n)"),
+    ("det(eye(n) + U @ V)", "det(eye(m) + V @ U)"), ("det(A @ B)", "det(A) * det(B)"),
+    ("logdet(eye(n) + U @ U.T)", "logdet(eye(m) + U.T @ U)"), ("inv(A) - inv(B)", "inv(A) @ (B - A) @ inv(B)"),
+    ("trace(A @ B)", "trace(B @ A)"), ("exp(x + y)", "exp(x) * exp(y)"), ("log(p * q)", "log(p) + log(q)"),
+    ("sin(x)**2 + cos(x)**2", "1"), ("softplus(x) - softplus(-x)", "x"), ("logsumexp(x + a)", "logsumexp(x) + a"),
+    ("softmax(x + a)", "softmax(x)"), ("sum(softmax(x))", "1"), ("sigmoid(-x)", "1 - sigmoid(x)"),
+    ("kron(A, C) @ kron(U, V)", "kron(A @ U, C @ V)"), ("vec(A @ U @ C)", "kron(C.T, A) @ vec(U)"),
+    ("cholesky(K) @ cholesky(K).T", "K"), ("qr(M).Q @ qr(M).R", "M"), ("qr(M).Q.T @ qr(M).Q", "eye(m)"),
+    ("svd(M).U @ diag(svd(M).S) @ svd(M).Vh", "M"), ("lu(X).L @ lu(X).U", "X"),
+    ("eigh(S).eigenvectors @ diag(eigh(S).eigenvalues) @ eigh(S).eigenvectors.T", "S"),
+    ("log(det(K))", "2 * sum(log(diagonal(cholesky(K))))"), ("sqrtm(K) @ sqrtm(K)", "K"),
+    ("lyapunov(A, S)", "sylvester(A, A.T, S)"), ("pinv(M)", "inv(M.T @ M) @ M.T"),
+    ("adjugate(X) @ X", "det(X) * eye(n)"),
+    ("Q @ Q.T", "eye(n)"), ("P.T @ P", "eye(m)"), ("norm(x)**2", "x @ x"), ("abs(z)**2", "real(z * conj(z))"),
+    ("maximum(x, y) + minimum(x, y)", "x + y"), ("inv(Z.H)", "inv(Z).H"), ("S.T", "S"),
+    ("cumsum(x)", "tril(ones(n, n)) @ x"),
+    ("slogdet(X).sign * exp(slogdet(X).logabsdet)", "det(X)"),
+]  # fmt: skip
+REFUTED = [
+    ("inv(eye(n) + U @ V) @ U", "U @ inv(eye(m) + U.T @ V.T)"), ("trace(A @ B @ X)", "trace(A @ X @ B)"),
+    ("P @ P.T", "A @ inv(A)"), ("x", "y"), ("A.T", "A"), ("log(p * q)", "log(p) - log(q)"), ("sqrt(x**2)", "x"),
+    ("exp(x)", "exp(x) + 1/10**9"), ("3", "4"),
+]  # fmt: skip
+
+
+def parsed(text: str) -> gw.Expression:
+    names = {name: d for name, d in VARIABLES.items() if name in _names(text)}
+    return gw.parse(text, **names)
+
+
+def _names(text: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z_]\w*", text))
+
+
+@pytest.mark.parametrize(("left", "right"), PROVED)
+def test_identities_are_proved(left: str, right: str) -> None:
+    found = gw.equal(parsed(left), parsed(right))
+    assert found.status == "proved", found
+    assert found
+
+
+@pytest.mark.parametrize(("left", "right"), REFUTED)
+def test_differences_are_refuted_with_a_point(left: str, right: str) -> None:
+    a, b = parsed(left), parsed(right)
+    found = gw.equal(a, b)
+    assert found.status == "refuted" and not found
+    assert set(found.point) == {*a.variables, *b.variables}
+    values = [e.evaluate(**{v: found.point[v] for v in e.variables}) for e in (a, b)]
+    assert np.max(np.abs(values[0] - values[1])) > 0
+
+
+def test_what_is_not_known_is_undecided_and_says_why() -> None:
+    found = gw.equal(parsed("sin(2 * x)"), parsed("2 * sin(x) * cos(x)"))
+    assert found.status == "undecided" and not found
+    assert "sin and cos may be any function" in found.reason
+
+
+def test_equal_derivatives_are_proved_so_whatever_the_route() -> None:
+    def gradient(text: str, wrt: str) -> gw.Expression:
+        return gw.derive(parsed(text), wrt=wrt).gradient
+
+    assert gw.equal(gradient("log(det(K))", "K"), gradient("2 * sum(log(diagonal(cholesky(K))))", "K"))
+    assert gw.equal(gradient("norm(A @ x - y)**2", "x"), gradient("(A @ x - y) @ (A @ x - y)", "x"))
+    assert gw.equal(gradient("trace(inv(X) @ A)", "X"), gradient("trace(solve(X, A))", "X"))
+    assert gw.equal(gradient("logsumexp(A @ x)", "x"), gradient("log(sum(exp(A @ x)))", "x"))
+    left, right = (gw.define(name, text, unknown="Y: n n", given="X: n n") for name, text in
+                   (("left", "Y @ X = eye(n)"), ("right", "X @ Y = eye(n)")))  # fmt: skip
+    M = gw.matrix("X", "n", "n")
+    jacobians = [gw.derive(f(M), wrt="X").jacobian for f in (left, right, gw.inv)]
+    assert gw.equal(jacobians[0], jacobians[1]) and gw.equal(jacobians[1], jacobians[2])
+
+
+def test_a_function_is_known_by_its_identity_and_not_by_its_name() -> None:
+    twice = gw.define("inv", "Y @ X = 2 * eye(n)", unknown="Y: n n", given="X: n n")
+    M = gw.matrix("X", "n", "n")
+    assert gw.equal(twice(M), 2 * gw.inv(M)).status == "proved"
+    assert gw.equal(twice(M), gw.inv(M)).status == "refuted"
+
+
+def test_expressions_that_cannot_be_compared_are_refused() -> None:
+    with pytest.raises(gw.ShapeError):
+        gw.equal(parsed("x"), parsed("A"))
+    with pytest.raises(gw.ShapeError):
+        gw.equal(parsed("x"), "x")
+    with pytest.raises(gw.DeclarationError):
+        gw.equal(parsed("x"), gw.parse("x", x="n positive"))
