@@ -24,6 +24,7 @@ USUAL_SIZE = 100
 # What it costs to write an entry, in multiplications of a matrix product.
 WRITING = 8
 FEW = 5
+MODERATE = 12  # operands for which opt_einsum's dynamic programming is quick
 MANY = 8
 Path = list[tuple[int, int]]
 
@@ -138,7 +139,9 @@ def _by_opt_einsum(operands: Sequence[frozenset[int]], kept: frozenset[int], siz
     inputs = ",".join("".join(map(symbol, sorted(o))) for o in operands)
     equation = f"{inputs}->{''.join(map(symbol, sorted(kept & frozenset().union(*operands))))}"
     shapes = [tuple(size[x] for x in sorted(o)) for o in operands]
-    found, _ = opt_einsum.contract_path(equation, *shapes, shapes=True, optimize="auto")
+    found, _ = opt_einsum.contract_path(
+        equation, *shapes, shapes=True, optimize="dp" if len(operands) <= MODERATE else "auto"
+    )
     return _in_place([tuple(sorted(step)) for step in found], len(operands))
 
 

@@ -24,8 +24,8 @@ PASSES: tuple[Pass, ...] = (
     products_of_inverses,
     divide_by_diagonals,
     multiply_out_identities,
-    factor_out,
     share_mirror_images,
+    factor_out,
     associate,
     share_factorisations,
 )
