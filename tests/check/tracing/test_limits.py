@@ -145,6 +145,19 @@ def test_a_function_that_fails_at_generic_values_is_traced_near_the_example():
     assert found.text == "sum(log(x))"
 
 
+def test_inputs_that_nobody_declared_are_what_the_examples_are_where_that_is_needed():
+    example = torch.eye(4, dtype=torch.double) * 3 + 1
+    found = trace_forward(torch.linalg.cholesky, {"K": example})
+    assert found.text == "chol(K)"
+    assert str(found.signature["K"]) == "K: n n spd"
+    assert str(trace_forward(torch.linalg.inv, {"K": example}).signature["K"]) == "K: n n"
+
+
+def test_a_function_of_positive_entries_is_traced_without_saying_so():
+    found = trace_forward(lambda X: torch.log(X) @ X, {}, {"X": "n n"})
+    assert (found.text, str(found.signature["X"])) == ("log(X) X", "X: n n")
+
+
 class Inverse(torch.autograd.Function):
     """The inverse, with one transpose missing in its backward."""
 

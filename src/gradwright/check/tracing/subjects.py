@@ -17,6 +17,7 @@ from gradwright.core.signature import Signature
 from gradwright.front.parsing import NAMES, read_declaration
 
 TRIALS = 6
+ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -65,23 +66,16 @@ class Subject:
             for turn in range(1, count + 1)
         ]
 
-    def values(self, sizes: Mapping[str, int], seed: int) -> list[torch.Tensor]:
-        """Generic values of the inputs.
+    def values(self, sizes: Mapping[str, int], seed: int, attempt: int = 0) -> list[torch.Tensor]:
+        """Generic values of the inputs: at the first attempts of the declared sets, at later ones of narrower sets.
 
-        Inputs that nobody declared are generic at even seeds; at odd ones they resemble the examples: positive,
-        symmetric or positive definite where these are.
+        A logarithm needs positive entries, a Cholesky factor a positive definite matrix: what was not declared may
+        be needed. Inputs without facts are drawn so at the later attempts.
         """
-        generator = np.random.default_rng([seed, 7])
-        return [self._value(symbol, sizes, seed, generator) for symbol in self.symbols]
-
-    def _value(
-        self, symbol: Symbol, sizes: Mapping[str, int], seed: int, generator: np.random.Generator
-    ) -> torch.Tensor:
-        shape = tuple(dim.evaluate(sizes) for dim in symbol.shape)
-        facts = symbol.facts
-        if not self.declared and seed % 2 and symbol.name in self.examples:
-            facts = closure({*facts, *_resemblance(self.examples[symbol.name])})
-        return torch.from_numpy(np.array(draw(shape, facts, generator)))
+        generator = np.random.default_rng([seed, attempt, 7])
+        shapes = [tuple(dim.evaluate(sizes) for dim in symbol.shape) for symbol in self.symbols]
+        facts = [symbol.facts or _narrowed(symbol, attempt) for symbol in self.symbols]
+        return [torch.from_numpy(np.array(draw(s, f, generator))) for s, f in zip(shapes, facts, strict=True)]
 
     def example_values(self, sizes: Mapping[str, int]) -> list[torch.Tensor] | None:
         """The user's own values, in double precision; None if some are missing or have other sizes."""
@@ -97,15 +91,24 @@ class Subject:
         declarations = [replace(d, shape=tuple(dim.substitute(numbers) for dim in d.shape)) for d in self.signature]
         return replace(self, signature=Signature(tuple(declarations)))
 
-    def with_facts(self, facts: Mapping[str, Facts]) -> Subject:
-        """The same inputs with further facts."""
-        declarations = [replace(d, facts=closure({*d.facts, *facts.get(d.name, ())})) for d in self.signature]
+    def like_examples(self) -> Subject:
+        """The same inputs with the facts that the examples show: symmetric, positive definite, triangular, positive."""
+        shown = {name: _resemblance(value) for name, value in self.examples.items()}
+        declarations = [replace(d, facts=closure({*d.facts, *shown.get(d.name, ())})) for d in self.signature]
         return replace(self, signature=Signature(tuple(declarations)), declared=True)
 
     def with_input(self, symbol: Symbol) -> Subject:
         """The same inputs with one more in front."""
         added = Declaration(symbol.name, symbol.shape, symbol.facts)
         return replace(self, signature=Signature((added, *self.signature)))
+
+
+def _narrowed(symbol: Symbol, attempt: int) -> Facts:
+    """Facts that an input without any is given at a later attempt."""
+    square = symbol.rank == 2 and symbol.shape[0] == symbol.shape[1]
+    if attempt == ATTEMPTS - 2:
+        return closure({"spd"} if square else {"positive"} if symbol.rank < 2 else ())
+    return closure({"positive"} if attempt == ATTEMPTS - 1 else ())
 
 
 def subject_of(inputs: Mapping[str, torch.Tensor], declarations: Mapping[str, str] | None) -> Subject:

@@ -23,7 +23,7 @@ from gradwright.check.tracing.lockstep import DifferentOperations, Operation, in
 from gradwright.check.tracing.operators import IGNORING, RANDOM, RULES
 from gradwright.check.tracing.recording import called, record
 from gradwright.check.tracing.sizes import Sizes
-from gradwright.check.tracing.subjects import TRIALS, Subject, subject_of
+from gradwright.check.tracing.subjects import ATTEMPTS, Subject, subject_of
 from gradwright.check.tracing.values import Untraceable
 from gradwright.core.evaluate import evaluate
 from gradwright.core.facts import closure
@@ -145,9 +145,13 @@ def _cotangent(function: Function, subject: Subject) -> Symbol:
 def trace(function: Function, subject: Subject) -> Traced:
     """The expression that a function computes on the inputs of a subject.
 
-    What has no expression over named dimensions may have one at a fixed size: then that is given.
+    What has no expression over named dimensions may have one at a fixed size: then that is given. Inputs that
+    nobody declared are taken to be what the examples are, if that is needed.
     """
     found = _traced(function, subject, _runs)
+    if found.node is None and not subject.declared:
+        near = _traced(function, subject.like_examples(), _runs)
+        found = found if near.node is None else near
     if found.node is None and subject.names and not found.fixed:
         at_one_size = _traced(function, subject, _runs_at_one_size)
         return found if at_one_size.node is None else at_one_size
@@ -183,14 +187,14 @@ def _runs_at_one_size(function: Function, subject: Subject) -> _Runs:
     first = _first_run(function, subject)
     if max(first.sizes.values()) > LARGEST_FIXED:
         raise Untraceable("sizes that are too large to be written out")
-    again = _run_at(function, subject, first.sizes, start=2)
+    again = _run_at(function, subject, first.sizes, seed=1)
     return subject.fixed(first.sizes), [first, again], dict(first.sizes)
 
 
 def _runs(function: Function, subject: Subject) -> _Runs:
     """The function recorded at several points with the same operations; the dimensions that had to be held."""
     first = _first_run(function, subject)
-    again = _run_at(function, subject, first.sizes, start=2)
+    again = _run_at(function, subject, first.sizes, seed=1)
     if not _same_operations(first, again):
         raise Untraceable("decisions that depend on the values of its inputs, or on chance")
     others = [_attempt(function, subject, sizes) for sizes in subject.other_sizes(first.sizes)]
@@ -235,11 +239,11 @@ def _attempt(function: Function, subject: Subject, sizes: Mapping[str, int]) -> 
         return None
 
 
-def _run_at(function: Function, subject: Subject, sizes: Mapping[str, int], start: int = 0) -> _Run:
+def _run_at(function: Function, subject: Subject, sizes: Mapping[str, int], seed: int = 0) -> _Run:
     """The function recorded at generic values; several are tried, for it may fail at some."""
     failure: Untraceable | None = None
-    for seed in range(start, start + (2 if subject.declared else TRIALS)):
-        values = subject.values(sizes, seed)
+    for attempt in range(ATTEMPTS):
+        values = subject.values(sizes, seed, attempt)
         try:
             _require_stable(function, values)
             return _Run(sizes, values, record(function, values, _decompositions()))
