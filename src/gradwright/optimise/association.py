@@ -224,8 +224,9 @@ class _Products:
             return
         found: set[Node] = set()
         for i, j in combinations(range(len(operands)), 2):
-            others = [f.labels for place, f in enumerate(operands) if place not in (i, j)]
-            found.add(_key(operands[i], operands[j], outside.union(*others), dims)[0])
+            kept = outside.union(*(f.labels for place, f in enumerate(operands) if place not in (i, j)))
+            if not _is_outer(operands[i], operands[j], kept):
+                found.add(_key(operands[i], operands[j], kept, dims)[0])
         self.possible.update(found)
 
     def _take_formed(self, operands: list[Factor], outside: set[int], dims: Sequence[Dim]) -> None:
@@ -258,6 +259,12 @@ class _Products:
     def _cost(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> int:
         size = {label: dim.evaluate(self.sizes) for label, dim in enumerate(dims)}
         return path_cost([frozenset(f.labels) for f in operands], frozenset(outside), size)
+
+
+def _is_outer(left: Factor, right: Factor, kept: set[int]) -> bool:
+    """Whether a product has more entries than its factors: writing it twice costs less than keeping it."""
+    both = set(left.labels) | set(right.labels)
+    return both <= kept and both not in (set(left.labels), set(right.labels))
 
 
 def _key(left: Factor, right: Factor, kept: set[int], dims: Sequence[Dim]) -> tuple[Node, list[int]]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
-from gradwright.core.contraction import contract, simple
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import ONE, contract, simple
 from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
-from gradwright.core.sums import add
+from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import transform_all
-from gradwright.optimise.association import WRITING, Sizes, product_cost
+from gradwright.optimise.association import MANY, WRITING, Sizes, product_cost
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 
 Key = tuple[Node, bool, tuple[int, ...], tuple[int, ...]]
@@ -61,8 +63,8 @@ def _factored(node: Add, sizes: Mapping[str, int]) -> Node:
 
 
 def _splits(term: Node) -> list[tuple[Key, Node]]:
-    """Every way to see a term as a tensor times the rest, each tensor once."""
-    if not isinstance(term, Contract) or any(len(g) != 1 for g in term.output):
+    """Every way to see a term as a tensor times the rest, each tensor once; none for a product of very many."""
+    if not isinstance(term, Contract) or len(term.factors) > MANY or any(len(g) != 1 for g in term.output):
         return []
     flat = [g[0] for g in term.output]
     if len(set(flat)) != len(flat) or any(len(g) != 1 for f in term.factors for g in f.groups):
@@ -81,9 +83,12 @@ def _split(term: Contract, place: int, flat: Sequence[int]) -> tuple[Key, Node] 
     elsewhere = {x for f in others for x in f.labels}
     labels = factor.labels
     summed = [x for x in labels if x not in flat]
-    if not factor.node.rank or len(set(labels)) != len(labels) or not set(summed) <= elsewhere or not summed:
+    if not factor.node.rank or len(set(labels)) != len(labels) or not set(summed) <= elsewhere:
         return None
-    kept = [axis for axis, x in enumerate(flat) if x in elsewhere or x not in labels]
+    if not summed and not any(f.node.rank for f in others):
+        return None
+    # What is multiplied entry by entry leaves a rest with all axes, constant along some of them.
+    kept = [axis for axis, x in enumerate(flat) if x in elsewhere or x not in labels or not summed]
     output = [*(flat[axis] for axis in kept), *summed]
     dims = {x: term.dims[x] for x in (*output, *elsewhere)}
     rest = contract(term.coefficient, others, simple(output), dims)
@@ -102,7 +107,18 @@ def _joined(node: Add, key: Key, splits: Sequence[_Split], sizes: Mapping[str, i
     summed = [x for x in labels if x >= count]
     dims = {**dict(enumerate(node.shape)), **dict(zip(labels, factor.shape, strict=True))}
     groups = tuple((x,) for x in (*kept, *summed))
-    return contract(1, [Factor(total, groups), Factor(factor, simple(labels), conj)], simple(range(count)), dims)
+    content, total = _content(total)
+    factors = [Factor(total, groups), Factor(factor, simple(labels), conj)]
+    return contract(content, factors, simple(range(count)), dims)
+
+
+def _content(total: Node) -> tuple[Fraction, Node]:
+    """A number that all terms of a sum have in common, and the rest."""
+    common = {abs(as_product(term).coefficient) for term in terms_of(total)}
+    if len(common) != 1 or not isinstance(total, Add):
+        return ONE, total
+    (content,) = common
+    return content, scaled(1 / content, total) if content else total
 
 
 def _saving(node: Add, key: Key, splits: Sequence[_Split], sizes: Mapping[str, int]) -> float:

@@ -476,6 +476,9 @@ class _Writing:
         divisors = [self._lifted(s, rank) for s in self.divisors]
         if divides:
             return multiple(self.coefficient, scalars, [*divisors, code])
+        if rank and divisors and (scalars or abs(self.coefficient) != 1):
+            # All numbers first, so that the array is gone through once.
+            return product_of([multiple(self.coefficient, scalars, divisors), code])
         return multiple(self.coefficient, [*scalars, code], divisors)
 
     def _lifted(self, scalar: Code, rank: int) -> Code:

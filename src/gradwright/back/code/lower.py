@@ -35,7 +35,7 @@ from gradwright.errors import EmissionError
 from gradwright.optimise.systems import without_systems
 
 LONGEST = 56
-DEEPEST = 10
+DEEPEST = 24
 # Names that emitted code uses as Python means them.
 BUILTINS = ("min", "float", "list", "tuple", "len", "range", "int", "sorted")
 Leaf = Symbol | Direction
