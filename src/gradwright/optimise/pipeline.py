@@ -14,6 +14,7 @@ from gradwright.optimise.diagonals import divide_by_diagonals
 from gradwright.optimise.factorisations import share_factorisations
 from gradwright.optimise.identities import multiply_out_identities
 from gradwright.optimise.inverses import products_of_inverses
+from gradwright.optimise.low_rank import invert_low_rank
 from gradwright.optimise.mirrors import share_mirror_images
 from gradwright.optimise.setting import Roots, Setting
 from gradwright.optimise.systems import without_systems
@@ -23,6 +24,7 @@ PASSES: tuple[Pass, ...] = (
     without_systems,
     products_of_inverses,
     divide_by_diagonals,
+    invert_low_rank,
     multiply_out_identities,
     share_mirror_images,
     factor_out,

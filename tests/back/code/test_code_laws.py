@@ -50,18 +50,18 @@ def compare(case: Case, library: str, batch: int = 0) -> None:
 
 
 @given(cases())
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_numpy_code_has_the_value_of_the_expression_and_of_its_derivatives(case: Case) -> None:
     compare(case, "numpy")
 
 
 @given(cases())
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_torch_code_has_the_value_of_the_expression_and_of_its_derivatives(case: Case) -> None:
     compare(case, "torch")
 
 
 @given(cases())
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_torch_code_keeps_leading_batch_axes(case: Case) -> None:
     compare(case, "torch", batch=2)

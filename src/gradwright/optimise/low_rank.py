@@ -1,0 +1,154 @@
+"""Inverses of a diagonal matrix plus one of low rank, by an inverse of the low order (Woodbury).
+
+    (D + U V)⁻¹ = D⁻¹ − D⁻¹ U (I + V D⁻¹ U)⁻¹ V D⁻¹        det(D + U V) = det(D) det(I + V D⁻¹ U)
+
+It is used where D is positive and U V positive semidefinite, so that nothing cancels, and where the sizes
+are hinted at and say that it pays. Woodbury 1950; Golub & Van Loan, Matrix Computations (4th ed.), 2.1.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gradwright.core.build import diagonal, identity, matmul, sum_axes
+from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.sums import add, negate
+from gradwright.core.walks import transform_all
+from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.prims.determinant import logdet
+from gradwright.prims.exponential import log
+from gradwright.prims.inv import inv
+from gradwright.prims.power import raise_to
+from gradwright.prims.solve import solve, solve_vector
+from gradwright.simplify.inverses import is_inverse
+
+# How many times smaller the rank has to be than the order.
+LOW = 2
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """`diag(d) + U V`."""
+
+    d: Node
+    U: Node
+    V: Node
+
+    @property
+    def reciprocal(self) -> Node:
+        """1 / d."""
+        return raise_to(self.d, Fraction(-1))
+
+    @property
+    def core(self) -> Node:
+        """`I + V D⁻¹ U`, of the low order; its eigenvalues are those of a positive definite matrix."""
+        labels = [plain(self.V, (0, 1)), plain(self.reciprocal, (1,)), plain(self.U, (1, 2))]
+        dims = {0: self.V.shape[0], 1: self.V.shape[1], 2: self.U.shape[1]}
+        return add([identity(self.V.shape[0]), contract(1, labels, simple((0, 2)), dims)])
+
+
+def invert_low_rank(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+    """Products with such an inverse, systems and determinants, by the low order."""
+    if not setting.hints:
+        return roots
+    return transform_all(roots, lambda node: _rewritten(node, setting.hints), setting.given)
+
+
+def _rewritten(node: Node, hints: Mapping[str, int]) -> Node:
+    if isinstance(node, Contract):
+        return _product(node, hints)
+    if isinstance(node, Apply) and node.primitive in (logdet, solve, solve_vector):
+        parts = _parts(node.arguments[0], hints)
+        if parts is not None and node.primitive is logdet:
+            return add([sum_axes(Apply(log, (), (parts.d,))), Apply(logdet, (), (parts.core,))])
+        if parts is not None:
+            inverse = Apply(inv, (), (node.arguments[0],))
+            return _rewritten(matmul(inverse, node.arguments[1]), hints)
+    return node
+
+
+def _product(node: Contract, hints: Mapping[str, int]) -> Node:
+    """A product with the inverse as a factor: the difference of two products."""
+    for place, factor in enumerate(node.factors):
+        if isinstance(factor.node, Apply) and is_inverse(factor.node.primitive) and len(node.factors) > 1:
+            parts = _parts(factor.node.arguments[0], hints)
+            if parts is not None:
+                return _distributed(node, place, factor, parts, hints)
+    return node
+
+
+def _distributed(node: Contract, place: int, factor: Factor, parts: _Parts, hints: Mapping[str, int]) -> Node:
+    rest = [f for p, f in enumerate(node.factors) if p != place]
+    first = contract(1, [plain(parts.reciprocal, (0,))], ((0,), (0,)), {0: parts.d.shape[0]})
+    second = _chain(parts)
+    dims = dict(enumerate(node.dims))
+    terms = [
+        contract(node.coefficient, [*rest, Factor(part, factor.groups, factor.conj)], node.output, dims)
+        for part in (first, second)
+    ]
+    left, right = (_product(t, hints) if isinstance(t, Contract) else t for t in terms)
+    return add([left, negate(right)])
+
+
+def _chain(parts: _Parts) -> Node:
+    """`D⁻¹ U (I + V D⁻¹ U)⁻¹ V D⁻¹` as one product."""
+    inverse = Apply(inv, (), (parts.core,))
+    factors = [
+        plain(parts.reciprocal, (0,)), plain(parts.U, (0, 1)), plain(inverse, (1, 2)), plain(parts.V, (2, 3)),
+        plain(parts.reciprocal, (3,)),
+    ]  # fmt: skip
+    n, k = parts.U.shape
+    return contract(1, factors, simple((0, 3)), {0: n, 1: k, 2: k, 3: n})
+
+
+def _parts(matrix: Node, hints: Mapping[str, int]) -> _Parts | None:
+    """The parts of a positive diagonal matrix plus a semidefinite one of low rank."""
+    if not isinstance(matrix, Add) or matrix.rank != 2 or not matrix.real:
+        return None
+    straight = [t for t in matrix.terms if {"diagonal", "spd"} <= facts_of(t)]
+    others = [t for t in matrix.terms if t not in straight]
+    if not straight or len(others) != 1 or "psd" not in facts_of(others[0]):
+        return None
+    factors = _two_factors(others[0])
+    if factors is None or not _pays(factors[0], hints):
+        return None
+    return _Parts(diagonal(add(straight)), *factors)
+
+
+def _two_factors(term: Node) -> tuple[Node, Node] | None:
+    """U and V of a product of two matrices; numbers go with V."""
+    if not isinstance(term, Contract):
+        return None
+    tensors = [f for f in term.factors if f.node.rank]
+    scalars = [f for f in term.factors if not f.node.rank]
+    if len(tensors) != 2 or any(len(f.groups) != 2 or len(set(f.labels)) != 2 for f in tensors):
+        return None
+    row, column = (group[0] for group in term.output)
+    first = next((f for f in tensors if row in f.labels), None)
+    if first is None or column in first.labels:
+        return None
+    second = next(f for f in tensors if f is not first)
+    inner = next(x for x in first.labels if x != row)
+    if set(second.labels) != {inner, column}:
+        return None
+    return _arranged([first], (row, inner), term), _arranged(
+        [*scalars, second], (inner, column), term, term.coefficient
+    )
+
+
+def _arranged(
+    factors: Sequence[Factor], labels: tuple[int, int], term: Contract, scale: Fraction = Fraction(1)
+) -> Node:
+    return contract(scale, factors, simple(labels), {x: term.dims[x] for x in labels})
+
+
+def _pays(U: Node, hints: Mapping[str, int]) -> bool:
+    """Whether the sizes are known, and the rank is low."""
+    n, k = U.shape
+    if any(name not in hints for dim in (n, k) for name in dim.names):
+        return False
+    return LOW * k.evaluate(hints) <= n.evaluate(hints)
