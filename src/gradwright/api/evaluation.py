@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -11,14 +12,17 @@ import numpy as np
 from gradwright.back.render import unicode_of
 from gradwright.back.systems.solver import SystemSolver
 from gradwright.core.dims import Dim
-from gradwright.core.evaluate import evaluate
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.evaluate import evaluate_all
+from gradwright.core.nodes import Apply, Direction, Node, Solve, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature, symbol_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.conditions import conditions_of
 from gradwright.errors import ConditionError, EvaluationError
+from gradwright.prims.power import power
 from gradwright.simplify.pipeline import simplify
+
+CLOSE = 1e-12  # gaps smaller than this, relative to the largest, leave a derivative few correct digits
 
 
 def evaluate_expression(
@@ -50,7 +54,9 @@ def evaluate_expression(
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
     kinds = [arrays[name].dtype for name, value in inputs.items() if hasattr(value, "dtype")]
     with np.errstate(all="ignore"):
-        result = evaluate(node, values, sizes, systems=SystemSolver())
+        gaps = spectral_gaps(node)
+        result, *found = evaluate_all((node, *gaps), values, sizes, systems=SystemSolver())
+    require_gaps(found, node)
     require_finite(result, node, arrays)
     return like_inputs(_in_kind(result, kinds), list(inputs.values()))
 
@@ -59,6 +65,36 @@ def evaluate_expression(
 def _evaluated_form(node: Node) -> Node:
     """The expression in the form that does not overflow."""
     return simplify(node)
+
+
+@lru_cache(maxsize=512)
+def spectral_gaps(node: Node) -> tuple[Node, ...]:
+    """What a derivative divides by: differences of eigenvalues, singular values."""
+    divisors = [divisor for n in postorder(node) if (divisor := _divisor(n)) is not None]
+    bound = {n for s in postorder(node) if isinstance(s, Solve) for e in s.equations for n in postorder(e.operator)}
+    free = [d for d in dict.fromkeys(divisors) if d.rank and d not in bound]
+    return tuple(d for d in free if any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(d)))
+
+
+def _divisor(node: Node) -> Node | None:
+    """What a negative power is taken of."""
+    if not isinstance(node, Apply) or node.primitive is not power:
+        return None
+    exponent = node.parameters[0]
+    return node.arguments[0] if isinstance(exponent, Fraction) and exponent < 0 else None
+
+
+def require_gaps(values: Sequence[np.ndarray], node: Node) -> None:
+    """Refuse a derivative that divides by a difference that is lost in rounding errors."""
+    for value in values:
+        sizes = np.abs(value)
+        largest, smallest = float(np.max(sizes, initial=0.0)), float(np.min(sizes, initial=np.inf))
+        if not smallest > CLOSE * largest:
+            needs = conditions_of((node,), (), unicode_of)
+            raise ConditionError(
+                f"the derivative divides by {smallest:.1e}, a gap that is lost in rounding errors beside "
+                f"{largest:.1e}; it needs that {', that '.join(needs)}"
+            )
 
 
 def require_finite(result: np.ndarray, node: Node, inputs: Mapping[str, np.ndarray]) -> None:

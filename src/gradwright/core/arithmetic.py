@@ -101,11 +101,13 @@ class FloatArithmetic:
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
-        """The primitive's NumPy implementation."""
+        """The primitive's NumPy implementation; what is nothing but rounding errors is refused."""
         assert primitive.numpy is not None
         result: Array | tuple[Array, ...] = resolve(primitive.numpy)(*arguments, *parameters)
-        outputs = result if isinstance(result, tuple) else (result,)
-        return tuple(map(np.asarray, outputs))
+        outputs = tuple(map(np.asarray, result if isinstance(result, tuple) else (result,)))
+        if primitive.regular is not None and not primitive.regular(tuple(arguments), outputs):
+            raise np.linalg.LinAlgError("to working precision its condition is violated")
+        return outputs
 
     def solve(self, matrix: Array, right: Array) -> Array:
         """LAPACK's general solver."""

@@ -102,6 +102,8 @@ class Primitive:
             takes the parameters last.
         operator: how an application is written with Python's operators, from the parameters; `{sqrt}`
             stands for the library's square root.
+        regular: whether outputs in numbers are more than rounding errors, from the inputs and the outputs: the
+            test of the conditions at a point.
         notation: how it is written.
         samples, error_samples: arguments to test it at, and texts that must be refused.
         source: where the mathematics comes from.
@@ -134,6 +136,7 @@ class Primitive:
     torch: Implementation | None = None
     jax: Implementation | None = None
     operator: Callable[..., str] | None = None
+    regular: Callable[[tuple[np.ndarray, ...], tuple[np.ndarray, ...]], bool] | None = None
     notation: Notation = Notation()
     samples: tuple[Sample, ...] = ()
     error_samples: tuple[ErrorSample, ...] = ()

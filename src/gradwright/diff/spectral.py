@@ -266,7 +266,7 @@ def _eigenvalue_sum(around: Sequence[Factor], values: Apply) -> Node | None:
 def _singular_value_sum(around: Sequence[Factor], values: Apply) -> Node | None:
     """The sum of h over the eigenvalues of AᴴA, less h(0) for those that are no singular values."""
     squared = Apply(power, (_TWO,), (values,))
-    function = _scalar_function([f.node for f in around], squared)
+    function = _scalar_function([_in_squares(f.node, values, squared) for f in around], squared)
     if function is None:
         return None
     A = values.arguments[0]
@@ -277,6 +277,20 @@ def _singular_value_sum(around: Sequence[Factor], values: Apply) -> Node | None:
     at_zero = substitute(function.body, {ARGUMENT: number(0)})
     surplus = size(A.shape[1] - values.shape[0])
     return add([total, scaled(-1, multiply(at_zero, surplus))])
+
+
+def _in_squares(node: Node, values: Node, squared: Node) -> Node:
+    """Even powers of the values as powers of their squares."""
+
+    def rewrite(inner: Node) -> Node:
+        if not isinstance(inner, Apply) or inner.primitive is not power or inner.arguments[0] != values:
+            return inner
+        exponent = inner.parameters[0]
+        assert isinstance(exponent, Fraction)
+        even = exponent.denominator == 1 and exponent.numerator % 2 == 0 and exponent != _TWO
+        return Apply(power, (exponent / 2,), (squared,)) if even else inner
+
+    return transform(node, rewrite)
 
 
 def _without(node: Contract, used: Sequence[Factor], new: Sequence[Factor], label: int) -> Node:

@@ -31,6 +31,7 @@ from gradwright.errors import UnsupportedError
 
 HIGHEST_ORDER = 4
 Matrix = np.ndarray
+Regular = Callable[[tuple[Matrix, ...], tuple[Matrix, ...]], bool]
 
 
 def block_function(function: Callable[[Matrix], Matrix]) -> Callable[..., Matrix]:
@@ -110,7 +111,14 @@ def _notation(shown: str, latex: str, order: int) -> Notation:
     return Notation(f"{shown}[{nodes}]({linear})", rf"{latex}\left[{nodes}\right]\left({linear}\right)")
 
 
-def register_differences(function: str, evaluate: Callable[[Matrix], Matrix], shown: str, latex: str) -> None:
+def register_differences(
+    function: str,
+    evaluate: Callable[[Matrix], Matrix],
+    shown: str,
+    latex: str,
+    regular: Regular | None = None,
+    conditions: tuple[str, ...] = (),
+) -> None:
     """Register the divided differences of a matrix function, `shown` and in LaTeX `latex` in formulas."""
     for order in range(1, HIGHEST_ORDER + 1):
         register_primitive(
@@ -123,6 +131,8 @@ def register_differences(function: str, evaluate: Callable[[Matrix], Matrix], sh
                 adjoint=difference_adjoint,
                 fact_rule=_difference_facts,
                 numpy=block_function(evaluate),
+                regular=regular,
+                conditions=conditions,
                 notation=_notation(shown, latex, order),
                 samples=(Sample(_signature(order).partition("->")[0].replace("... ", "")),),
                 source="Mathias 1996; Higham 2008, ch. 3",
@@ -140,11 +150,16 @@ def principal(function: Callable[[Matrix], Matrix], X: Matrix) -> Matrix:
     if X.ndim > 2:
         return np.stack([principal(function, part) for part in X])
     with warnings.catch_warnings():
-        # SciPy warns of rounding errors from a thousandth of a billionth on; a singular matrix gives no finite value.
-        warnings.simplefilter("ignore", RuntimeWarning)
+        # SciPy warns of rounding errors from a thousandth of a billionth on, and of what `regular` refuses.
+        warnings.simplefilter("ignore")
         result = np.asarray(function(X))
     real = not np.iscomplexobj(X) and np.allclose(np.imag(result), 0, atol=1e-9 * max(1.0, np.abs(result).max()))
     return np.real(result) if real else result
+
+
+def is_principal(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
+    """Whether the function of a real matrix is real, which it is where it is defined."""
+    return not np.iscomplexobj(outputs[0]) or np.iscomplexobj(inputs[0])
 
 
 # What a function of a matrix keeps of its argument.

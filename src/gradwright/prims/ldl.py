@@ -6,7 +6,7 @@ import numpy as np
 
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
-from gradwright.prims.lu import lu_factors
+from gradwright.prims.lu import is_regular, lu_factors
 
 
 def ldl_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -46,6 +46,7 @@ ldl = Primitive(
     summary="A = L D Lᴴ without pivoting, D a diagonal matrix",
     identity=("L @ D @ L.H = A",),
     conditions=("every leading minor of {A} is invertible",),
+    regular=is_regular,
     argument_facts=("symmetric",),
     numpy=ldl_factors,
     torch=IN_TORCH,

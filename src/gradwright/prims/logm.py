@@ -10,7 +10,7 @@ import numpy as np
 
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
-from gradwright.prims.divided_differences import KEPT, principal, register_differences
+from gradwright.prims.divided_differences import KEPT, is_principal, principal, register_differences
 
 
 def logarithm(X: np.ndarray) -> np.ndarray:
@@ -20,12 +20,20 @@ def logarithm(X: np.ndarray) -> np.ndarray:
     return principal(logm, X)
 
 
+def is_regular(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
+    """Whether the logarithm is principal, and no eigenvalue is a rounding error."""
+    sizes = np.abs(np.linalg.eigvals(inputs[0]))
+    clear = np.min(sizes, initial=np.inf) > np.finfo(inputs[0].dtype).eps * np.max(sizes, initial=0.0)
+    return bool(clear) and is_principal(inputs, outputs)
+
+
 logm = Primitive(
     name="logm",
     signature="X: ... n n -> Y: ... n n",
     summary="the principal logarithm of a square matrix",
     identity=("matrix_exp(Y) = X",),
     conditions=("{X} has no eigenvalue on the closed negative real axis",),
+    regular=is_regular,
     preserves=KEPT,
     inverse="matrix_exp",
     numpy=logarithm,
@@ -33,5 +41,7 @@ logm = Primitive(
     samples=(Sample("X: n n"), Sample("X: n n spd")),
 )
 
-register_differences("logm", logarithm, "log", r"\log")
+register_differences(
+    "logm", logarithm, "log", r"\log", is_regular, ("{X0} has no eigenvalue on the closed negative real axis",)
+)
 register_primitive(logm)

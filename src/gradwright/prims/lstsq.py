@@ -13,6 +13,12 @@ def least_squares(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(A, B, rcond=None)[0]
 
 
+def has_full_rank(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
+    """Whether the smallest singular value is more than a rounding error."""
+    A = inputs[0]
+    return bool(np.all(np.linalg.matrix_rank(A) == min(A.shape[-2:])))
+
+
 lstsq = [
     Primitive(
         name="lstsq",
@@ -20,6 +26,7 @@ lstsq = [
         summary="the least-squares solution Y of A Y = B",
         definition=("pinv(A) @ B",),
         conditions=("{A} has full rank",),
+        regular=has_full_rank,
         numpy=least_squares,
         torch="torch.linalg.pinv({0}) @ {1}" if rows != "n" else "(torch.linalg.pinv({0}) @ {1}[..., None])[..., 0]",
         jax="jax.numpy.linalg.pinv({0}) @ {1}",

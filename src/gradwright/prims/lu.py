@@ -50,12 +50,20 @@ def lu_factors(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return L, U.triu()
 '''
 
+
+def is_regular(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
+    """Whether no pivot is lost in rounding errors."""
+    A, pivots = inputs[0], np.abs(np.diagonal(outputs[1], axis1=-2, axis2=-1))
+    return bool(np.all(pivots > np.finfo(A.dtype).eps * np.max(np.abs(A), initial=0.0)))
+
+
 lu = Primitive(
     name="lu",
     signature="A: n n -> L: n n unit_lower, U: n n upper invertible",
     summary="A = L U without pivoting, L with a unit diagonal",
     identity=("L @ U = A",),
     conditions=("every leading minor of {A} is invertible",),
+    regular=is_regular,
     numpy=lu_factors,
     torch=IN_TORCH,
     jax=IN_JAX,

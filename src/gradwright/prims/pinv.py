@@ -6,8 +6,19 @@ equations.
 
 from __future__ import annotations
 
+import numpy as np
+
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+
+
+def has_clear_rank(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
+    """Whether no singular value is hardly more, or hardly less, than a rounding error."""
+    values = np.linalg.svd(inputs[0], compute_uv=False)
+    relative = values / np.max(values, axis=-1, keepdims=True, initial=1e-300)
+    rounding = np.finfo(inputs[0].dtype).eps
+    return not bool(np.any((relative > 4 * rounding) & (relative < 1e3 * rounding)))
+
 
 pinv = Primitive(
     name="pinv",
@@ -15,6 +26,7 @@ pinv = Primitive(
     summary="the Moore–Penrose inverse",
     differential=("-Y @ dX @ Y + Y @ Y.H @ dX.H @ (eye(n) - X @ Y) + (eye(m) - Y @ X) @ dX.H @ Y.H @ Y",),
     conditions=("{X} has constant rank",),
+    regular=has_clear_rank,
     preserves=("symmetric", "hermitian", "diagonal", "spd", "psd"),
     numpy="numpy.linalg.pinv",
     torch="torch.linalg.pinv",

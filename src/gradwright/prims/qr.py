@@ -6,8 +6,17 @@ With `dQ = Q Ω + K`, Ω skew and `Qᴴ K = 0`, the equation becomes `Ω + dR R�
 
 from __future__ import annotations
 
+import numpy as np
+
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+
+
+def has_full_rank(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
+    """Whether no diagonal entry of R is a rounding error of its column."""
+    A, pivots = inputs[0], np.abs(np.diagonal(outputs[1], axis1=-2, axis2=-1))
+    return bool(np.all(pivots > 4 * np.finfo(A.dtype).eps * np.linalg.norm(A, axis=-2)[..., : pivots.shape[-1]]))
+
 
 qr = Primitive(
     name="qr",
@@ -15,6 +24,7 @@ qr = Primitive(
     summary="A = Q R with orthonormal columns in Q, for A with at least as many rows as columns",
     identity=("Q @ R = A",),
     conditions=("{A} has full column rank",),
+    regular=has_full_rank,
     gauge="the signs of the columns of Q and of the rows of R",
     numpy="numpy.linalg.qr",
     torch="torch.linalg.qr",

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
-from gradwright.prims.divided_differences import KEPT, principal
+from gradwright.prims.divided_differences import KEPT, is_principal, principal
 
 
 def matrix_sign(X: np.ndarray) -> np.ndarray:
@@ -14,6 +14,12 @@ def matrix_sign(X: np.ndarray) -> np.ndarray:
     from scipy.linalg import signm
 
     return principal(signm, X)
+
+
+def is_involution(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
+    """Whether `S S = I`, which fails with an eigenvalue on the imaginary axis."""
+    S = outputs[0]
+    return is_principal(inputs, outputs) and bool(np.allclose(S @ S, np.eye(S.shape[-1]), atol=1e-6))
 
 
 signm = Primitive(
@@ -24,6 +30,7 @@ signm = Primitive(
     # With N = S X, whose eigenvalues lie in the right half plane: N dS + dS N = dX − S dX S.
     differential=("sylvester(S @ X, S @ X, dX - S @ dX @ S)",),
     conditions=("{X} has no eigenvalue on the imaginary axis",),
+    regular=is_involution,
     preserves=(*KEPT, "lower", "upper"),
     numpy=matrix_sign,
     notation=Notation(name="sign"),

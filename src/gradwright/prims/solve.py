@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from gradwright.core.arithmetic import Array
 from gradwright.core.primitive import ErrorSample, Implementation, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+
+
+def is_regular(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> bool:
+    """Whether a right side as large as the matrix, with random signs, has a solution of moderate size."""
+    A = inputs[0]
+    signs: Array = np.random.default_rng(0).choice([-1.0, 1.0], size=A.shape[:-1])
+    probe: Array = np.linalg.solve(A, (signs * np.sum(np.abs(A), axis=-1))[..., None])
+    return bool(np.max(np.abs(probe), initial=0.0) < 1 / np.finfo(A.dtype).eps)
+
 
 solve = Primitive(
     name="solve",
@@ -14,6 +26,7 @@ solve = Primitive(
     identity=("A @ Y = B",),
     conditions=("{A} is invertible",),
     numpy="numpy.linalg.solve",
+    regular=is_regular,
     torch="torch.linalg.solve",
     jax="jax.numpy.linalg.solve",
     notation=Notation(text="{A}⁻¹ {B}", latex="{A}^{-1} {B}", name="solve", product=True),
