@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from gradwright.core.arithmetic import Array
+from gradwright.core.facts import NO_FACTS
+from gradwright.core.points import draw
 from gradwright.core.primitive import ErrorSample, Implementation, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
@@ -14,8 +16,8 @@ from gradwright.core.registry import register_primitive
 def is_regular(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> bool:
     """Whether a right side as large as the matrix, with random signs, has a solution of moderate size."""
     A = inputs[0]
-    signs: Array = np.random.default_rng(0).choice([-1.0, 1.0], size=A.shape[:-1])
-    probe: Array = np.linalg.solve(A, (signs * np.sum(np.abs(A), axis=-1))[..., None])
+    signs = np.sign(draw(A.shape[:-1], NO_FACTS, np.random.default_rng(0)))
+    probe = solve_system(A, signs * np.sum(np.abs(A), axis=-1))
     return bool(np.max(np.abs(probe), initial=0.0) < 1 / np.finfo(A.dtype).eps)
 
 
