@@ -1,6 +1,7 @@
 """A right and a wrong formula, and the kinds of difference that are named."""
 
 import pytest
+import torch
 
 import gradwright as gw
 from gradwright.check.labels import LABELS
@@ -29,6 +30,7 @@ ROWS = [
     ("-inv(X).T @ G @ inv(X).T", "-2 * inv(X).T @ G @ inv(X).T", {"wrong_factor"}),
     ("-inv(X).T @ G @ inv(X).T", "-inv(X).T @ inv(X).T @ G", {"swapped_factors"}),
     ("-inv(X).T @ G @ inv(X).T", "inv(X) @ G @ inv(X).T", {"missing_transpose", "wrong_sign"}),
+    ("X.T @ G + G @ X.T", "-3 * X.T @ G + G @ X.T", {"wrong_sign", "wrong_factor"}),
     ("X.T @ G + G @ X.T", "X.T @ G", {"missing_term"}),
     ("X.T @ G + G @ X.T", "X.T @ G - G @ X.T", {"wrong_sign"}),
     ("X.T @ G + G @ X.T", "X.T @ G + G @ X", {"missing_transpose"}),
@@ -99,3 +101,16 @@ def test_the_place_of_a_wrong_factor_is_said():
 def test_the_gradient_of_another_variable_is_recognised():
     (found,) = compare(node("G @ x"), node("G.T @ y"), {"y": node("G.T @ y")})
     assert found.label == "wrong_argument_gradient_swapped"
+
+
+def several_mistakes(G, X, A, C):
+    Y = torch.linalg.inv(X)
+    return 2 * Y.T @ G @ A.T @ Y - C @ G @ Y
+
+
+@pytest.mark.slow
+def test_a_check_tells_several_mistakes_term_by_term():
+    square = {"X": "n n", "A": "n n", "C": "n n"}
+    report = gw.check((None, several_mistakes), "inv(X) @ A + C @ X", wrt="X", variables=square)
+    assert "missing_transpose" in report.labels
+    assert "−C G X⁻¹ stands where Cᵀ G is due" in str(report)

@@ -66,6 +66,8 @@ PROVED = [
     ("A x", lambda A, x: A + x[:, None], "A + outer(x, ones(m))"),
     ("A z", lambda A, z: A * z, "A @ diag(z)"),
     ("A", lambda A: A - A.mean(0, keepdim=True), "A - outer(ones(n), mean(A, axis=0))"),
+    ("x", torch.prod, "det(diag(x))"),
+    ("A", lambda A: A[:, :2].prod(1), "A[:, 0] * A[:, 1]"),
     ("x", lambda x: x.var(), "sum((x - mean(x)) ** 2) / (n - 1)"),
     ("A", lambda A: A.var(0, unbiased=False), "mean((A - outer(ones(n), mean(A, axis=0))) ** 2, axis=0)"),
     ("A", lambda A: (A - A.mean(0)).T @ (A - A.mean(0)) / (len(A) - 1),

@@ -50,8 +50,8 @@ def sorted_entries(X):
     return X.sort(0).values
 
 
-def product_of_entries(X):
-    return X.prod()
+def running_products(X):
+    return X.cumprod(0)
 
 
 def raising(X):
@@ -74,7 +74,7 @@ def reversed_product(X):
         (nothing, "returns None"),
         (several, "returns 2 results"),
         (sorted_entries, "order of the entries"),
-        (product_of_entries, "aten.prod"),
+        (running_products, "aten.cumprod"),
         (raising, "raises ValueError (line"),
         (reversed_product, "reversed axis (flip)"),
     ],

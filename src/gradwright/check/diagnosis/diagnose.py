@@ -19,7 +19,8 @@ from gradwright.check.diagnosis.traced import traced_gradient
 from gradwright.check.labels import LABELS
 from gradwright.check.report import Finding, wrong
 from gradwright.check.subject import Subject
-from gradwright.check.truth import Point
+from gradwright.check.tracing.compare import compare
+from gradwright.check.truth import Point, Truth
 from gradwright.core.nodes import Node
 
 
@@ -41,11 +42,13 @@ def diagnosed(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the operations that are tried, many make no sense
         found = explanations(truth, name, scenes)
-        formulas = side_by_side(truth, truth.gradients[name], _written(subject, name, found, points[0]))
+        node = _written(subject, name, found, points[0])
+        formulas = side_by_side(truth, truth.gradients[name], node)
     question, code = f"backward of {name}", _code(scenes[0], found)
     if not found:
-        words = f"it is wrong, and no single mistake explains it: {described(scenes[0])}"
-        return wrong(question, words, evidence, code=code, **formulas)
+        words, labels = _by_formula(truth, name, node) or (described(scenes[0]), ())
+        words = f"it is wrong, and no single mistake explains it: {words}"
+        return wrong(question, words, evidence, labels=labels, code=code, **formulas)
     best = found[0]
     meanings = "; ".join(LABELS[label] for label in best.labels if LABELS[label] not in best.words)
     words = f"{best.words} ({meanings})" if meanings else best.words
@@ -58,6 +61,18 @@ def _written(subject: Subject, name: str, found: Sequence[Explanation], point: P
     if alone:
         return alone[0].node
     return traced_gradient(subject, name, point)
+
+
+def _by_formula(truth: Truth, name: str, written: Node | None) -> tuple[str, tuple[str, ...]] | None:
+    """What the right and the written formula, compared term by term, show; None if no difference has a name."""
+    if written is None:
+        return None
+    others = {n: node for n, node in truth.gradients.items() if n != name}
+    differences = compare(truth.gradients[name], written, others)
+    labels = tuple(dict.fromkeys(difference.label for difference in differences if difference.label))
+    if not labels:
+        return None
+    return "; ".join(difference.words for difference in differences), labels
 
 
 def _code(scene: Scene, found: Sequence[Explanation]) -> str:

@@ -153,7 +153,7 @@ def _of_the_whole(right: Node, written: Node, measure: Measure) -> tuple[Differe
     shown = unicode_of(right), unicode_of(written)
     factor = measure.ratio(written, right)
     if factor is not None:
-        return (_of_numbers(factor, "it", shown),)
+        return _of_numbers(factor, "it", shown)
     if not written.real and measure.close(right, conjugate(written)):
         return (Difference("missing_conj", "it is the conjugate of what it should be", *shown),)
     if written.rank != 2 or written.shape[0] != written.shape[1]:
@@ -277,7 +277,7 @@ def _of_terms(wanted: Node, term: Node, measure: Measure) -> tuple[Difference, .
     shown = unicode_of(wanted), unicode_of(term)
     factor = measure.ratio(term, wanted)
     if factor is not None:
-        return (_of_numbers(factor, f"the term {shown[1]}", shown),)
+        return _of_numbers(factor, f"the term {shown[1]}", shown)
     for edit in edits_of(term, wanted):
         factor = measure.ratio(edit.result, wanted)
         if factor is not None and (factor in (1, -1) or edit.pair is None):
@@ -289,15 +289,16 @@ def _of_terms(wanted: Node, term: Node, measure: Measure) -> tuple[Difference, .
     return ()
 
 
-def _of_numbers(factor: Fraction, what: str, shown: tuple[str, str]) -> Difference:
-    if factor == -1:
-        return Difference("wrong_sign", f"{what} has the wrong sign", *shown)
-    return Difference("wrong_factor", f"{what} is {factor} times what it should be", *shown)
+def _of_numbers(factor: Fraction, what: str, shown: tuple[str, str]) -> tuple[Difference, ...]:
+    """A wrong number in front: its sign, its size, or both."""
+    sign = Difference("wrong_sign", f"{what} has the wrong sign", *shown)
+    size = Difference("wrong_factor", f"{what} is {abs(factor)} times what it should be", *shown)
+    return (*((sign,) if factor < 0 else ()), *((size,) if abs(factor) != 1 else ()))
 
 
 def _described(edit: Edit, wanted: Node, term: Node, factor: Fraction) -> tuple[Difference, ...]:
     shown = unicode_of(wanted), unicode_of(term)
-    beside = (_of_numbers(factor, f"the term {shown[1]}, apart from that,", shown),) if factor != 1 else ()
+    beside = _of_numbers(factor, f"the term {shown[1]}, apart from that,", shown)
     inside = _inside(*edit.pair) if edit.pair and not edit.label else None
     if inside is not None:
         return (Difference(inside.label, inside.words, *shown), *beside)

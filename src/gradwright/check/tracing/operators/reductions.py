@@ -47,6 +47,17 @@ def _count(value: Value, axes: Sequence[int]) -> Node:
     return build.size(product_of_dims(value.dims[axis] for axis in axes))
 
 
+@operator("prod")
+def _prod(given: Arguments) -> Value:
+    """The product of entries is the determinant of the diagonal matrix that has them."""
+    value = given.tensor("self")
+    axes = given.axes("dim", value.rank)
+    grouped = _grouped(value, axes)
+    labels = [*range(grouped.rank), grouped.rank - 1]
+    diagonal = build.product_of([(grouped, labels[:-1])], labels)
+    return _reduced(value, function("det", diagonal), axes, given.flag("keepdim"))
+
+
 @operator("var", "std")
 def _var(given: Arguments) -> Value:
     """`Σ |x − mean(x)|² / (N − correction)`."""
@@ -115,12 +126,16 @@ def _logsumexp(given: Arguments) -> Value:
 
 def along(primitive: Primitive, value: Value, axes: Sequence[int], keep: bool = False) -> Value:
     """A reduction of all entries along some axes together; their order does not matter to it."""
+    return _reduced(value, Apply(primitive, (), (_grouped(value, axes),)), axes, keep)
+
+
+def _grouped(value: Value, axes: Sequence[int]) -> Node:
+    """The axes that are reduced made one, behind the others."""
     reduced = [value.place(axis) for axis in axes if not value.unit[axis]]
     kept = [[place] for place in range(value.node.rank) if place not in reduced]
     if not reduced:
-        raise Untraceable(f"{primitive.name} along axes of length 1")
-    grouped = build.group_axes(value.node, [*kept, reduced])
-    return _reduced(value, Apply(primitive, (), (grouped,)), axes, keep)
+        raise Untraceable("a reduction along axes of length 1 alone")
+    return build.group_axes(value.node, [*kept, reduced])
 
 
 def _reduced(value: Value, node: Node, axes: Sequence[int], keep: bool) -> Value:
