@@ -53,7 +53,7 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
         if not factor.node.real:
             flipped = _with(node, place, replace_conj(factor))
             yield flipped, "missing_conj", f"the factor {unicode_of(factor.node)} is conjugated the other way", 1.0
-    yield from _exchanged(node)
+    yield from _exchanged(node, moving)
 
 
 def replace_conj(factor: Factor) -> Factor:
@@ -170,12 +170,16 @@ def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     if on and on != whole.on:
         changed = _with(node, place, Factor(whole, factor.groups))
         yield changed, "wrong_factor", "the diagonal is not halved", 1.0
+    together = [*(f.labels for f in rest), tuple(label for group in node.output for label in group)]
+    if not any(set(factor.labels) <= set(labels) for labels in together):
+        turned = _with(node, place, Factor(mask, factor.groups[::-1]))
+        yield turned, "missing_transpose", "the running sum has to run from the other end", 1.0
     for (low, middle, high), words in WEIGHTS.items():
         other = Mask(Fraction(low), Fraction(middle), Fraction(high), mask.shape)
         yield _with(node, place, Factor(other, factor.groups)), "wrong_mask", f"the mask keeps {words}", 1.1
 
 
-def _exchanged(node: Contract) -> Iterator[Local]:
+def _exchanged(node: Contract, moving: set[Node]) -> Iterator[Local]:
     """Two factors in each other's places."""
     for (p, left), (q, right) in combinations(enumerate(node.factors), 2):
         if left.node == right.node and left.conj == right.conj:
@@ -188,4 +192,4 @@ def _exchanged(node: Contract) -> Iterator[Local]:
             Factor(left.node, right.groups, left.conj),
         )
         words = f"{unicode_of(left.node)} and {unicode_of(right.node)} stand in each other's places"
-        yield contraction(node, changed), "swapped_factors", words, 1.1
+        yield contraction(node, changed), "swapped_factors", words, 1.3 if {left.node, right.node} & moving else 1.1

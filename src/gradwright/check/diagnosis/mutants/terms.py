@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import combinations
 
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import transpose
+from gradwright.core.canonical import rough_key
 from gradwright.core.nodes import Add, Node
-from gradwright.core.sums import add, negate, scaled
+from gradwright.core.sums import add, negate, scaled, terms_of
 from gradwright.core.walks import depends_on, postorder, substitute
 from gradwright.errors import GradwrightError
+from gradwright.simplify.expansion import expand
+
+MOST_TERMS = 5
 
 
 def terms(truth: Truth, name: str) -> Iterator[Mutant]:
@@ -20,11 +25,30 @@ def terms(truth: Truth, name: str) -> Iterator[Mutant]:
     root = truth.gradients[name]
     holding = depends_on((root,), (truth.cotangent,))
     bound = bound_nodes(root)
+    yield from _of_whole(expand(root, lambda node: True))
     for node in postorder(root):
         if isinstance(node, Add) and node not in bound:
             cost = 0.0 if node in holding else 0.15
             for changed, label, words, more in _changed(node):
                 yield Mutant(substitute(root, {node: changed}), label, words, cost + more)
+
+
+def _of_whole(root: Node) -> Iterator[Mutant]:
+    """Some of the terms alone; or one term as often as there are terms, as if they were equal."""
+    parts = terms_of(root)
+    if not 2 <= len(parts) <= MOST_TERMS:
+        return
+    for count in range(1, len(parts) - 1):
+        for kept in combinations(parts, count):
+            words = f"only the {'term' if count == 1 else 'terms'} {unicode_of(add(kept))} of the gradient is there"
+            yield Mutant(add(kept), "missing_term", words, 1.1)
+    if len({rough_key(part) for part in parts}) > 1:
+        return
+    turned = len({unicode_of(part).count("ᵀ") for part in parts}) > 1
+    label = "missing_transpose" if turned else "swapped_factors"
+    for part in parts:
+        words = f"{len(parts)} times the term {unicode_of(part)} stands where its other forms are due, too"
+        yield Mutant(scaled(len(parts), part), label, words, 0.98)
 
 
 def _changed(node: Add) -> Iterator[tuple[Node, str, str, float]]:

@@ -10,8 +10,8 @@ import torch
 from gradwright.check.diagnosis.library import Quantity
 from gradwright.check.diagnosis.program import Program
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
-from gradwright.check.diagnosis.repairs.structure import COMPARISONS
 from gradwright.check.diagnosis.scene import Repair, Scene, close, largest
+from gradwright.core.nodes import Contract
 
 LINEAR = (
     "add", "sub", "rsub", "mul", "multiply", "div", "rdiv", "true_divide", "neg", "matmul", "mm", "mv", "outer", "dot",
@@ -29,7 +29,7 @@ def replaced(scene: Scene) -> Iterator[Repair]:
         for number, quantity in enumerate(scene.library.quantities):
             value = scene.quantities[number]
             for swapped in (False, True) if value.dim() == 2 else (False,):
-                if _is_other(site, known, value, swapped):
+                if _is_other(site, known, value, swapped) and not _is_multiple(known, quantity):
                     yield _replacement(site, known, number, quantity, swapped)
 
 
@@ -56,9 +56,18 @@ def _is_other(site: Site, known: _Known | None, value: torch.Tensor, swapped: bo
     return not same and not close(site.value, -turned) and not _is_power(turned, site.value, (2.0, -1.0, 0.5, -0.5))
 
 
+def _is_multiple(known: _Known | None, quantity: Quantity) -> bool:
+    """Whether the quantity is the known one times weights, which is a factor that is missing."""
+    product = quantity.node
+    if known is None or not isinstance(product, Contract):
+        return False
+    kept = {label for group in product.output for label in group}
+    return any(f.node == known.quantity.node and set(f.labels) <= kept for f in product.factors)
+
+
 def _replacement(site: Site, known: _Known | None, number: int, quantity: Quantity, swapped: bool) -> Repair:
     name = quantity.transposed_name if swapped else quantity.name
-    if site.user is not None and site.user.name in COMPARISONS:
+    if site.compared:
         return site.replaced(number, swapped, "wrong_mask", f"the mask has to be taken from {name}", 1.0)
     label, cost = _confused(known, quantity)
     words = f"{site.words} stands where {name} is due"

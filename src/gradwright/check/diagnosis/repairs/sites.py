@@ -11,6 +11,7 @@ import torch
 from gradwright.check.diagnosis.program import Instruction, Place, Program, Values
 from gradwright.check.diagnosis.scene import Make, Repair, Scene
 
+COMPARISONS = ("gt", "lt", "ge", "le", "sign", "heaviside")
 VIEWS = ("T", "mT", "t", "H", "mH", "transpose", "swapaxes", "permute", "adjoint")
 Change = Callable[[torch.Tensor], torch.Tensor]
 
@@ -29,6 +30,7 @@ class Site:
         words: the site in words.
         whole: whether it is the gradient that is returned.
         viewed: whether nothing but its transpose is used.
+        compared: whether it is used in comparisons alone.
     """
 
     slot: int
@@ -40,6 +42,7 @@ class Site:
     words: str
     whole: bool = False
     viewed: bool = False
+    compared: bool = False
 
     def repair(self, change: Change, label: str, words: str, cost: float) -> Repair:
         """The computation with this value changed."""
@@ -93,7 +96,8 @@ def _values(program: Program, scene: Scene) -> Iterator[Site]:
         users = [i for i in program.instructions if slot in [source for _, source in i.operands]]
         viewed = bool(users) and all(i.name in VIEWS for i in users)
         whole = slot == program.result or [i.slot for i in users] == [program.result]
-        yield Site(slot, value, slot, maker, None, (), scene.called(slot), whole, viewed)
+        compared = bool(users) and all(i.name in COMPARISONS for i in users)
+        yield Site(slot, value, slot, maker, None, (), scene.called(slot), whole, viewed, compared)
 
 
 def _operands(program: Program, scene: Scene) -> Iterator[Site]:
@@ -106,7 +110,8 @@ def _operands(program: Program, scene: Scene) -> Iterator[Site]:
             value = scene.values.get(source)
             if uses[source] > 1 and is_number(value) and not instruction.in_place:
                 maker = program.by_slot.get(source)
-                yield Site(instruction.slot, value, source, maker, instruction, place, scene.called(source))
+                compared, words = instruction.name in COMPARISONS, scene.called(source)
+                yield Site(instruction.slot, value, source, maker, instruction, place, words, compared=compared)
 
 
 def is_number(value: object) -> TypeGuard[torch.Tensor]:
