@@ -95,12 +95,14 @@ def _parts(root: Node, truth: Truth) -> Iterable[Node]:
 
 
 def _partial_products(root: Node, truth: Truth) -> Iterator[Node]:
-    """The products of two or more neighbouring factors that stand beside the cotangent, or inside a longer one."""
+    """The sums of a factor, and the products of two neighbours, that a product with other factors contains."""
     for node in postorder(root):
-        if not isinstance(node, Contract) or len(node.factors) < 3:
+        if not isinstance(node, Contract) or len(node.factors) < 2:
             continue
         still = [f for f in node.factors if truth.cotangent not in free_leaves(f.node) and f.node.rank]
-        for left, right in combinations(still, 2):
+        for alone in still:
+            yield from (p for p in _product(node, (alone,)) if p.rank < alone.node.rank)
+        for left, right in combinations(still, 2) if len(node.factors) > 2 else ():
             if set(left.labels) & set(right.labels):
                 yield from _product(node, (left, right))
 
