@@ -98,11 +98,19 @@ class Sum(Formula):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scaled(Formula):
-    """A rational number times an elementwise product of formulas over another such product."""
+    """A rational number times an elementwise product of formulas over another such product.
+
+    In which order the factors are written makes no other product of it.
+    """
 
     coefficient: Fraction
     factors: tuple[Formula, ...]
     divisors: tuple[Formula, ...] = ()
+
+    def described(self) -> Iterator[object]:
+        """The factors in an order of their own."""
+        above, under = (tuple(sorted(side, key=lambda f: f.key)) for side in (self.factors, self.divisors))
+        yield from (self.rank, self.symmetric, self.coefficient, above, under)
 
     def scalars(self) -> list[Formula]:
         """The scalar factors as they are written: names first, then what is composed, a direction last."""
@@ -338,7 +346,7 @@ def multiplied(
     for factor in factors:
         if isinstance(factor, Number):
             coefficient *= factor.value
-        elif isinstance(factor, Scaled) and (factor.rank == 0 or len(factors) == 1):
+        elif isinstance(factor, Scaled) and (factor.rank in (0, rank) or len(factors) == 1):
             coefficient *= factor.coefficient
             kept += factor.factors
             under += factor.divisors
@@ -391,13 +399,24 @@ class Part(Formula):
 def product(factors: tuple[Formula, ...]) -> Formula:
     """A product of matrices, nested products opened; a part of a matrix is written as a slice."""
     flat: list[Formula] = []
+    coefficient, above, under = Fraction(1), list[Formula](), list[Formula]()
     for factor in factors:
-        flat += factor.factors if isinstance(factor, MatrixProduct) else (factor,)
+        inside = factor
+        if isinstance(factor, Scaled) and len(factors) > 1 and _is_multiple(factor):
+            coefficient *= factor.coefficient
+            above += (f for f in factor.factors if not f.rank)
+            under += factor.divisors
+            inside = next(f for f in factor.factors if f.rank)
+        flat += inside.factors if isinstance(inside, MatrixProduct) else (inside,)
     flat = _sliced(flat)
-    if len(flat) == 1:
-        return flat[0]
     rank = (flat[0].rank == 2) + (flat[-1].rank == 2)
-    return MatrixProduct(rank, _is_palindrome(flat), tuple(flat))
+    whole = flat[0] if len(flat) == 1 else MatrixProduct(rank, _is_palindrome(flat), tuple(flat))
+    return multiplied(coefficient, (*above, whole), tuple(under), whole.rank)
+
+
+def _is_multiple(formula: Scaled) -> bool:
+    """Whether a formula is a scalar times one tensor."""
+    return sum(f.rank > 0 for f in formula.factors) == 1 and not any(d.rank for d in formula.divisors)
 
 
 def _sliced(factors: list[Formula]) -> list[Formula]:

@@ -131,7 +131,10 @@ class _Latex:
         text = r" \, ".join(parts)
         if divided:
             below = [str(c.denominator)] if c.denominator != 1 else []
-            below += [self.inside(d, PRODUCT if len(formula.divisors) == 1 else PRODUCT + 1) for d in formula.divisors]
+            needs = PRODUCT if len(formula.divisors) == 1 else PRODUCT + 1
+            below += [self.inside(d, needs) for d in formula.divisors if not d.rank]
+            entrywise = [self.inside(d, needs) for d in formula.divisors if d.rank]
+            below += [r" \odot ".join(entrywise)] if entrywise else []
             text = rf"\frac{{{text}}}{{{' '.join(below)}}}"
         return (f"-{text}", SUM + 1) if c < 0 else (text, PRODUCT)
 

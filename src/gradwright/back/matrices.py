@@ -27,6 +27,7 @@ from gradwright.back.formula import (
     Number,
     OuterProduct,
     Power,
+    Scaled,
     Transposed,
     multiplied,
     product,
@@ -136,6 +137,8 @@ class Reduction:
         first, second = pair
         if first.formula == second.formula and (first.row, first.column) == (second.row, second.column):
             return Power(0, True, Call(0, True, "norm", (first.formula,), text="‖{0}‖", latex=NORM), Fraction(2))
+        if any(isinstance(edge.formula, Scaled) and edge.formula.divisors for edge in pair):
+            return sum_of(hadamard(first.formula, second.seen_from(first.row)))
         if first.column == second.row or first.row == second.column:
             start = first.row
             return trace_of(product((first.formula, second.seen_from(first.other(start)))))
@@ -341,6 +344,11 @@ def turns(formula: Formula) -> int:
 
 def trace_of(matrix: Formula) -> Formula:
     """The trace, cyclically turned or transposed: a direction last, else with few transposes."""
+    if isinstance(matrix, Scaled) and len([f for f in matrix.factors if f.rank]) == 1 and len(matrix.factors) > 1:
+        (inside,) = (f for f in matrix.factors if f.rank)
+        if not any(d.rank for d in matrix.divisors):
+            scalars = tuple(f for f in matrix.factors if not f.rank)
+            return multiplied(matrix.coefficient, (*scalars, trace_of(inside)), matrix.divisors, 0)
     best = matrix
     if isinstance(matrix, MatrixProduct):
         turned = transposed(matrix)

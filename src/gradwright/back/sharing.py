@@ -126,7 +126,20 @@ def in_order(letters: Sequence[Letter]) -> list[Letter]:
 
 def put(formula: Formula, letter: Letter) -> Formula:
     """The formula with a letter for its value, wherever that occurs, also transposed or negated."""
-    return replaced(formula, {form.key: name for form, name in _guises(letter.value, letter.name)})
+    found = replaced(formula, {form.key: name for form, name in _guises(letter.value, letter.name)})
+    return _multiplied_by(found, letter) if letter.value.rank and _is_reciprocal(letter.value) else found
+
+
+def _multiplied_by(formula: Formula, letter: Letter) -> Formula:
+    """The formula with `F ∘ M` for `M / D` where F is 1 / D."""
+    assert isinstance(letter.value, Scaled)
+    (divisor,) = letter.value.divisors
+    changed: dict[int, Formula] = {}
+    for part in postorder(formula):
+        if isinstance(part, Scaled) and divisor in part.divisors and part.factors:
+            kept = tuple(d for d in part.divisors if d != divisor)
+            changed[part.key] = replace(part, factors=(letter.name, *part.factors), divisors=kept)
+    return replaced(formula, changed) if changed else formula
 
 
 def put_all(formula: Formula, letters: Sequence[Letter]) -> Formula:
@@ -291,7 +304,7 @@ def _fresh_name(value: Formula, taken: set[str]) -> Formula:
 
 
 def _is_reciprocal(value: Formula) -> bool:
-    return (isinstance(value, Power) and value.exponent == -1) or (isinstance(value, Scaled) and not value.factors)
+    return isinstance(value, Scaled) and not value.factors and len(value.divisors) == 1 and value.coefficient == 1
 
 
 def _names(wanted: Iterable[str], rank: int) -> Iterator[str]:

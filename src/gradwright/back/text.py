@@ -314,12 +314,14 @@ class _Unicode(_Writer):
             needs = PRODUCT if len(tensors) == 1 else PRODUCT + 1
             texts.append(" ∘ ".join(self.inside(f, needs) for f in tensors))
         text = " ".join(texts)
-        under = [self.inside(d, PRODUCT + 1) for d in formula.divisors]
+        under = [self.inside(d, PRODUCT + 1) for d in formula.divisors if not d.rank]
+        entrywise = [self.inside(d, PRODUCT + 1) for d in formula.divisors if d.rank]
+        under += [" ∘ ".join(entrywise)] if entrywise else []
         if split and number.denominator != 1:
             under.insert(0, str(number.denominator))
         if under:
             below = " ".join(under)
-            text += f" / {below if len(under) == 1 else '(' + below + ')'}"
+            text += f" / {below if len(under) == 1 and len(entrywise) <= 1 else '(' + below + ')'}"
         return (f"−{text}", SUM + 1) if c < 0 else (text, PRODUCT)
 
     def matrix_product(self, factors: tuple[Formula, ...]) -> Written:

@@ -454,15 +454,34 @@ def _diagonal_of(term: Formula) -> Formula | None:
 
 
 def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
-    """A sum, a number that all terms share taken out: `½ (G + Gᵀ)`."""
-    numbers = {abs(term.coefficient) if isinstance(term, Scaled) else Fraction(1) for term in terms}
-    common = numbers.pop()
-    if numbers or common == 1 or terms[0].rank > 2:
-        return Sum(terms[0].rank, symmetric, tuple(terms))
+    """A sum, the number and the scalars that all terms share taken out: `½ a (G + Gᵀ)`."""
+    rank = terms[0].rank
+    parts = [term if isinstance(term, Scaled) else Scaled(rank, term.symmetric, Fraction(1), (term,)) for term in terms]
+    numbers = {abs(part.coefficient) for part in parts}
+    number = numbers.pop() if len(numbers) == 1 else Fraction(1)
+    above = _shared([[f for f in part.factors if not f.rank] for part in parts]) if len(parts) > 1 else []
+    under = _shared([[d for d in part.divisors if not d.rank] for part in parts]) if len(parts) > 1 else []
+    if rank > 2 or (number == 1 and not above and not under):
+        return Sum(rank, symmetric, tuple(terms))
     inside: list[Formula] = []
-    for term in (scaled(1 / common, term) for term in terms):
+    for part in parts:
+        factors, divisors = _without(part.factors, above), _without(part.divisors, under)
+        term = multiplied(part.coefficient / number, factors, divisors, rank)
         inside += term.terms if isinstance(term, Sum) else (term,)
-    return scaled(common, Sum(terms[0].rank, symmetric, tuple(inside)))
+    return multiplied(number, (*above, Sum(rank, symmetric, tuple(inside))), tuple(under), rank)
+
+
+def _shared(lists: Sequence[Sequence[Formula]]) -> list[Formula]:
+    """What occurs in every list, each once."""
+    return [x for x in dict.fromkeys(lists[0]) if all(x in other for other in lists)]
+
+
+def _without(formulas: Sequence[Formula], taken: Sequence[Formula]) -> tuple[Formula, ...]:
+    """The formulas, one of each that was taken away."""
+    rest = list(formulas)
+    for formula in taken:
+        rest.remove(formula)
+    return tuple(rest)
 
 
 Place = tuple[str, str]

@@ -16,6 +16,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate
+from gradwright.core.facts import MATRIX_FACTS
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, sample, tangent_direction
@@ -48,7 +49,7 @@ class Trial:
     def __init__(self, root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...], seed: int = 0) -> None:
         nodes = [root, *(n.node for n in named), *variables]
         names = sorted({name for node in postorder(*nodes) for dim in node.shape for name in dim.names})
-        self.sizes = choose_sizes(names, demanded_orders(nodes))
+        self.sizes = choose_sizes(names, demanded_orders(nodes), variant=seed)
         self.seed = seed
         self.values: dict[Node, Array] = {}
         self.measured = tuple(item.symbol for item in named)
@@ -126,11 +127,15 @@ class Trial:
         for leaf in dict.fromkeys(leaf for node in nodes for leaf in free_leaves(node)):
             if isinstance(leaf, Symbol | Direction) and leaf not in self.values:
                 value = sample(leaf, self.sizes, self._generator)
-                # Scalars and vectors are often scales and weights: after the first tries, positive.
-                self.values[leaf] = np.abs(value) + 0.3 if self.seed >= 2 and leaf.rank < 2 and leaf.real else value
+                self.values[leaf] = np.abs(value) + 0.3 if self._is_to_be_positive(leaf) else value
         for variable in variables:
             move = tangent_direction(variable, self.values[variable], self._generator)
             self.values[direction(variable)] = move
+
+    def _is_to_be_positive(self, leaf: Symbol | Direction) -> bool:
+        """Whether entries are made positive: after some tries those of scales and weights, then all that are free."""
+        free = leaf.rank != 2 or not any(fact in leaf.facts for fact in MATRIX_FACTS)
+        return leaf.real and free and self.seed >= (2 if leaf.rank < 2 else 4)
 
     def _measure(self, item: Named, variables: tuple[Symbol, ...]) -> None:
         moves = {v: self.values[direction(v)] for v in variables}
