@@ -23,6 +23,10 @@ def run(roots: Mapping[str, Node], library: str, point: Point, batch: int = 0) -
     arrays = [point.values[leaf] for leaf in leaves]
     if batch:
         arrays = [np.stack([array * (1 + 0.01 * k) for k in range(batch, -1, -1)]) for array in arrays]
+    if library == "jax":
+        import jax.numpy as jnp
+
+        arrays = [jnp.asarray(a) for a in arrays]
     if library == "torch":
         arrays = [torch.as_tensor(np.array(a)) for a in arrays]
     with np.errstate(all="ignore"):

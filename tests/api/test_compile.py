@@ -113,3 +113,17 @@ def test_what_pytorch_cannot_differentiate_is_refused_and_not_wrong() -> None:
 def test_sizes_are_read_off_sums_and_products_of_dimensions() -> None:
     expression = gw.parse("sum(x) / n", x="2*n")
     assert np.isclose(expression.compile()(np.ones(6)), 2.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["trace(sqrtm(X) @ X)", "sum(softmax(X, axis=1) * X.T)", "trace(inv(X))"])
+def test_jax_code_works_under_jit_grad_and_vmap(text: str) -> None:
+    import jax
+    import jax.numpy as jnp
+
+    with jax.enable_x64(True):
+        function = gw.parse(text, X="n n").compile("jax")
+        wanted = gw.derive(gw.parse(text, X="n n"), wrt="X").gradient.evaluate(X=X)
+        assert np.allclose(jax.jit(jax.grad(function))(jnp.asarray(X)), wanted)
+        both = jax.vmap(jax.grad(function))(jnp.stack([X, X]))
+        assert np.allclose(both[1], wanted)

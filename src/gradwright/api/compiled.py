@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,15 @@ from gradwright.back.code.bindings import bound
 from gradwright.back.code.library import Library
 from gradwright.back.code.live import compile_program
 from gradwright.back.code.lower import lower
+from gradwright.back.code.names import Names
 from gradwright.back.code.program import Program
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
+from gradwright.diff.derivatives import vjps
 from gradwright.errors import ConditionError, EmissionError, EvaluationError
 from gradwright.optimise import optimise
+from gradwright.simplify.pipeline import simplify
 
 Leaf = Symbol | Direction
 
@@ -89,6 +92,9 @@ class CompiledFunction:
         self._needed = tuple(program.parameters)
         self._library = library
         self._function = compile_program(program, library, "value", bound(program, library))
+        symbols = [leaf for name in self._needed if isinstance(leaf := self._leaves[name], Symbol)]
+        if library.name == "jax" and program.foreign and len(symbols) == len(self._needed):
+            self._function = _with_derivative(self._function, node, symbols, library)
         self._checked: set[Any] = set()
         self.source = _source(program, library)
         self.__name__ = "value"
@@ -169,6 +175,42 @@ class CompiledFunction:
             if name not in inputs:
                 raise EvaluationError(f"the input '{name}' is missing; give {', '.join(self._needed)}")
         bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
+
+
+def _with_derivative(
+    function: Callable[..., Any], node: Node, symbols: Sequence[Symbol], library: Library
+) -> Callable[..., Any]:
+    """A JAX function with the derived vector-Jacobian product as its derivative, for what JAX cannot differentiate.
+
+    JAX's cotangents are the conjugates of those written here.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    @cache
+    def pullback() -> Callable[..., Any]:
+        simple = simplify(node)
+        cotangent = Symbol(Names(s.name for s in symbols).fresh("G"), simple.shape, _field(simple))
+        pulled = vjps((simple,), tuple(symbols), (cotangent,))
+        roots = optimise({s.name: pulled[s] for s in symbols})
+        program = lower(roots, library, inputs=[*symbols, cotangent])
+        return compile_program(program, library, "pullback", bound(program, library))
+
+    def forward(*arrays: Any) -> Any:
+        return function(*arrays), arrays
+
+    def backward(arrays: Any, G: Any) -> Any:
+        found = pullback()(*arrays, jnp.conj(G))
+        listed = found if isinstance(found, tuple) else (found,)
+        return tuple(jnp.conj(slope).astype(x.dtype) for slope, x in zip(listed, arrays, strict=True))
+
+    wrapped = jax.custom_vjp(function)
+    wrapped.defvjp(forward, backward)
+    return wrapped
+
+
+def _field(node: Node) -> frozenset[str]:
+    return frozenset() if node.real else frozenset({"complex"})
 
 
 def _shaped(name: str, value: Any) -> Any:

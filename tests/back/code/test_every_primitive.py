@@ -86,3 +86,21 @@ def test_primitive_is_written_in_every_library(case: tuple[Primitive, Sample], l
 @pytest.mark.parametrize("case", CASES, ids=map(names, CASES))
 def test_primitive_keeps_leading_batch_axes(case: tuple[Primitive, Sample]) -> None:
     check(case, "torch", batch=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES[::3], ids=map(names, CASES[::3]))
+def test_primitive_is_written_in_jax(case: tuple[Primitive, Sample]) -> None:
+    import jax
+
+    with jax.enable_x64(True):
+        check(case, "jax")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("case", CASES, ids=map(names, CASES))
+def test_every_primitive_is_written_in_jax(case: tuple[Primitive, Sample]) -> None:
+    import jax
+
+    with jax.enable_x64(True):
+        check(case, "jax")
