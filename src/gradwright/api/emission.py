@@ -55,7 +55,9 @@ def _live(asked: Asked) -> Callable[..., Any]:
     from gradwright.back.code.live import load_source
     from gradwright.back.torch import module_text
 
-    return load_source(module_text(asked), asked.name)[asked.name]
+    bound: dict[str, Callable[..., Any]] = {}
+    text = module_text(asked, bound)
+    return load_source(text, asked.name, bound)[asked.name]
 
 
 def _asked(derivation: Derivation) -> Asked:

@@ -48,7 +48,8 @@ def define_primitive(
     origin = _origin(primitive, forward, start)
     finished = replace(
         primitive,
-        numpy=_implementation(evaluate, len(outputs)),
+        numpy=_implementation(evaluate, len(outputs)) if forward is None or not _is_name(forward) else forward,
+        torch=forward if isinstance(forward, str) and forward.startswith("torch.") else None,
         origin=origin,
         size_orders=orders,
         witness={symbol.name: point.values[symbol] for symbol in (*problem.unknowns, *problem.givens)},
@@ -102,6 +103,11 @@ def _primitive(
         samples=(Sample(", ".join(map(str, inputs))),),
         source="the definition",
     )
+
+
+def _is_name(forward: object) -> bool:
+    """Whether a forward function is a name that a file can contain, of a function of NumPy arrays."""
+    return isinstance(forward, str) and not forward.startswith("torch.")
 
 
 def _not_yet(*arguments: Array) -> Array:

@@ -23,12 +23,17 @@ def numpy_function(primitive: Primitive, implementation: str | Callable[..., Any
         if "{" in implementation or not root:
             raise EmissionError(f"{primitive.name} cannot be written as a function of NumPy arrays")
         return [f"import {root}"] if root != "numpy" else [], implementation
-    if not getattr(implementation, "__module__", "").startswith("gradwright.prims"):
+    if not is_written(implementation):
         raise EmissionError(
             f"the forward function of {primitive.name} is a Python object, which no file can contain: give forward= "
             f'a dotted name such as "scipy.linalg.sqrtm" to write a module, or use function(…) in this process'
         )
     return list(dict.fromkeys(_pasted(implementation))), implementation.__name__
+
+
+def is_written(implementation: str | Callable[..., Any]) -> bool:
+    """Whether an implementation can be written in a file: a name, or a function of the primitives' own files."""
+    return isinstance(implementation, str) or implementation.__module__.startswith("gradwright.prims")
 
 
 def _pasted(function: Any) -> Iterator[str]:

@@ -7,8 +7,11 @@ NumPy or SciPy computes, one matrix after another, inside a `torch.library.custo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from gradwright.back.code import Foreign
-from gradwright.back.code.numpy_source import numpy_function
+from gradwright.back.code.numpy_source import is_written, numpy_function
 from gradwright.back.torch.checks import size_text
 from gradwright.back.torch.spectral_kernels import spectral_kernel
 from gradwright.core.primitive import Primitive
@@ -30,7 +33,10 @@ def _on_arrays(function: Callable[..., Any], inputs: tuple[Tensor, ...], ranks: 
 '''
 
 
-def kernel_text(foreign: Foreign, name: str, namespace: str, class_name: str) -> list[str]:
+Bound = dict[str, Callable[..., Any]]
+
+
+def kernel_text(foreign: Foreign, name: str, namespace: str, class_name: str, bound: Bound | None) -> list[str]:
     """The texts that define the kernel of a function, under a name of the module; imports among them.
 
     Args:
@@ -38,6 +44,8 @@ def kernel_text(foreign: Foreign, name: str, namespace: str, class_name: str) ->
         name: what the kernel is called.
         namespace: that of the operator.
         class_name: the `autograd.Function` whose forward it is.
+        bound: where to put functions that only this process has, by the names under which the text calls
+            them; None if the text has to stand alone.
 
     Raises:
         EmissionError: the function is a callable that only this process has.
@@ -49,7 +57,12 @@ def kernel_text(foreign: Foreign, name: str, namespace: str, class_name: str) ->
     implementation = primitive.numpy
     if implementation is None:
         raise EmissionError(f"{primitive.name} has no implementation")
-    texts, function = numpy_function(primitive, implementation)
+    if bound is None or is_written(implementation):
+        texts, function = numpy_function(primitive, implementation)
+    else:
+        assert callable(implementation)
+        texts, function = [], f"{name}_in_numpy"
+        bound[function] = implementation
     return [*texts, ON_ARRAYS, _like(primitive, name), _operator(foreign, name, namespace, function),
             _registered(primitive, name, class_name)]  # fmt: skip
 

@@ -19,7 +19,7 @@ from gradwright.back.render import unicode_of
 from gradwright.back.torch.autograd import FIRST_ORDER, VALUE_ONLY, class_lines, indented
 from gradwright.back.torch.checks import CHECK_TYPES, broadcast_lines, names_text, shape_checks, structure_lines
 from gradwright.back.torch.field import rules_in_both_fields
-from gradwright.back.torch.kernels import kernel_text
+from gradwright.back.torch.kernels import Bound, kernel_text
 from gradwright.back.torch.programs import Programs, write_programs
 from gradwright.back.torch.registry import Functions, Key, class_name, kernel_name, key_of
 from gradwright.back.torch.rules import Rules, derive_rules, unused
@@ -52,8 +52,13 @@ class Asked:
     derivation: str
 
 
-def module_text(asked: Asked) -> str:
+def module_text(asked: Asked, bound: Bound | None = None) -> str:
     """The whole module.
+
+    Args:
+        asked: what it is written for.
+        bound: takes the functions that the module finds defined, if it is to run in this process; None for a
+            file.
 
     Raises:
         EmissionError: a part of the function cannot be written in PyTorch.
@@ -73,7 +78,7 @@ def module_text(asked: Asked) -> str:
     namespace = f"gradwright_{blake2b(repr(texts).encode(), digest_size=4).hexdigest()}"
     for key, foreign in functions.kernels.items():
         name = functions.names[key]
-        texts += kernel_text(foreign, kernel_name(name), namespace, class_name(name))
+        texts += kernel_text(foreign, kernel_name(name), namespace, class_name(name), bound)
     texts += [*helpers.values(), CHECK_TYPES]
     texts += [FIRST_ORDER] if any("_is_first_order(" in text for text in texts) else []
     imports = [text for text in texts if is_import(text)]

@@ -45,7 +45,8 @@ def _as_emitted(primitive: Primitive) -> Implementation | None:
 
 
 def _in_rules(primitive: Primitive) -> Implementation | None:
-    return _as_emitted(primitive) if primitive.elementwise or primitive.name in RIGHT else None
+    right = primitive.elementwise or (primitive.name in RIGHT and not primitive.origin)
+    return _as_emitted(primitive) if right else None
 
 
 # What may be called where nothing is differentiated, and what may stand in a rule.
