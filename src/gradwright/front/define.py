@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from _blake2 import blake2b
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,11 +44,10 @@ def define_primitive(
     given_forward = None if forward is None else _tupled(_callable(forward), len(outputs))
     first_guess = None if start is None else _tupled(start, len(outputs))
     orders, point = require_determined(problem, primitive.identity, given_forward, first_guess)
-    evaluate = given_forward or _newton_forward(problem, first_guess)
     origin = _origin(primitive, forward, start)
     finished = replace(
         primitive,
-        numpy=_implementation(evaluate, len(outputs)) if forward is None or not _is_name(forward) else forward,
+        numpy=_recorded(forward, given_forward, len(outputs)) or NewtonSolver(problem, first_guess),
         torch=forward if isinstance(forward, str) and forward.startswith("torch.") else None,
         origin=origin,
         size_orders=orders,
@@ -105,9 +104,13 @@ def _primitive(
     )
 
 
-def _is_name(forward: object) -> bool:
-    """Whether a forward function is a name that a file can contain, of a function of NumPy arrays."""
-    return isinstance(forward, str) and not forward.startswith("torch.")
+def _recorded(
+    forward: Callable[..., Any] | str | None, evaluate: Callable[..., tuple[Array, ...]] | None, count: int
+) -> Callable[..., Any] | str | None:
+    """The forward function for the record: by its name if it is a named function of NumPy arrays."""
+    if isinstance(forward, str) and not forward.startswith("torch."):
+        return forward
+    return None if evaluate is None else _implementation(evaluate, count)
 
 
 def _not_yet(*arguments: Array) -> Array:
@@ -175,12 +178,26 @@ def _implementation(forward: Callable[..., tuple[Array, ...]], count: int) -> Ca
     return evaluate
 
 
-def _newton_forward(
-    problem: Problem, start: Callable[..., tuple[Array, ...]] | None
-) -> Callable[..., tuple[Array, ...]]:
-    """Solve the identity by Newton's method, from the given or from the usual starting points."""
+@dataclass(frozen=True, eq=False)
+class NewtonSolver:
+    """A forward function that solves the identity by Newton's method.
 
-    def solve(*arrays: Array) -> tuple[Array, ...]:
+    Attributes:
+        problem: the identity.
+        start: a function of the givens to the first guess; None for the usual starting points.
+    """
+
+    problem: Problem
+    start: Callable[..., tuple[Array, ...]] | None
+
+    def __call__(self, *arrays: Array) -> Any:
+        """The unknowns; the unknown itself if there is only one."""
+        parts = self.solve(*arrays)
+        return parts if len(parts) > 1 else parts[0]
+
+    def solve(self, *arrays: Array) -> tuple[Array, ...]:
+        """The unknowns, in order."""
+        problem = self.problem
         sizes = {
             name: size
             for symbol, array in zip(problem.givens, arrays, strict=True)
@@ -188,7 +205,7 @@ def _newton_forward(
             if (name := dim.name) is not None
         }
         givens: dict[Node, Array] = dict(zip(problem.givens, map(np.asarray, arrays), strict=True))
-        for guess in _guesses(problem, sizes, arrays, start):
+        for guess in _guesses(problem, sizes, arrays, self.start):
             values = newton(problem, {**givens, **guess}, sizes)
             if relative_residual(problem, values, sizes) < 1e-9:
                 return tuple(values[u] for u in problem.unknowns)
@@ -196,8 +213,6 @@ def _newton_forward(
             f"{problem.name}: Newton's method found no solution of its identity at these inputs; "
             f"give forward=, or a starting point start="
         )
-
-    return solve
 
 
 def _guesses(

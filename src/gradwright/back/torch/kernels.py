@@ -13,9 +13,11 @@ from typing import Any
 from gradwright.back.code import Foreign
 from gradwright.back.code.numpy_source import is_written, numpy_function
 from gradwright.back.torch.checks import size_text
+from gradwright.back.torch.newton_kernels import newton_texts
 from gradwright.back.torch.spectral_kernels import spectral_kernel
 from gradwright.core.primitive import Primitive
 from gradwright.errors import EmissionError
+from gradwright.front.define import NewtonSolver
 
 ON_ARRAYS = '''
 def _on_arrays(function: Callable[..., Any], inputs: tuple[Tensor, ...], ranks: tuple[int, ...], outputs: Any) -> Any:
@@ -57,7 +59,9 @@ def kernel_text(foreign: Foreign, name: str, namespace: str, class_name: str, bo
     implementation = primitive.numpy
     if implementation is None:
         raise EmissionError(f"{primitive.name} has no implementation")
-    if bound is None or is_written(implementation):
+    if isinstance(implementation, NewtonSolver) and (bound is None or implementation.start is None):
+        texts, function = newton_texts(implementation, f"{name}_in_numpy"), f"{name}_in_numpy"
+    elif bound is None or is_written(implementation):
         texts, function = numpy_function(primitive, implementation)
     else:
         assert callable(implementation)

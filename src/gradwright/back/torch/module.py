@@ -203,7 +203,8 @@ def _head(asked: Asked, body: str, imports: Iterable[str]) -> str:
     docstring = f'"""{escaped(asked.title)}\n\n{escaped(asked.derivation)}\n"""'
     typing = [name for name in ("Any", "NamedTuple") if re.search(rf"\b{name}\b", body)]
     standard = sorted(line for line in set(imports) if line.split()[1].split(".")[0] in sys.stdlib_module_names)
-    standard += ["from collections.abc import Callable"] if re.search(r"\bCallable\b", body) else []
+    collections = [name for name in ("Callable", "Iterator") if re.search(rf"\b{name}\b", body)]
+    standard += [f"from collections.abc import {', '.join(collections)}"] if collections else []
     standard += [f"from typing import {', '.join(typing)}"]
     further = ["import numpy as np"] if re.search(r"\bnp\.", body) else []
     further += sorted(line for line in set(imports) if line not in standard)

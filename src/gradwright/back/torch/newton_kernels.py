@@ -1,0 +1,162 @@
+"""Newton's method on the identity that defines a function, as NumPy code for an emitted module.
+
+The unknowns' entries are all free, and what their sets demand (triangular, symmetric, orthonormal columns) is
+added to the equations; the steps are those of Gauss and Newton, of least norm, with the derivative of the
+equations written out. So the code does what `define` does without a forward function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gradwright.back.code import NUMPY, lower
+from gradwright.back.code.program import Program
+from gradwright.back.torch.checks import size_text
+from gradwright.back.torch.rules import unused
+from gradwright.core.build import diagonal, masked, ones, transpose
+from gradwright.core.nodes import Node, Symbol
+from gradwright.core.sums import add, subtract
+from gradwright.core.walks import substitute
+from gradwright.diff.differential import differential, direction
+from gradwright.diff.identities.problem import Problem, orthonormality
+from gradwright.errors import EmissionError
+from gradwright.front.define import NewtonSolver
+from gradwright.linear.forms import jacobian
+from gradwright.optimise import optimise
+from gradwright.simplify.pipeline import simplify
+
+NEWTON = '''
+def _newton(equations: Callable[..., Any], start: list[np.ndarray]) -> tuple[list[np.ndarray], float]:
+    """Gauss-Newton steps of least norm, halved where they do not help; the values, and what the equations miss."""
+    values = start
+    gaps, slopes = equations(*values)
+    for _ in range(100):
+        size = np.abs(gaps).max(initial=0)
+        step = np.linalg.lstsq(slopes, -gaps, rcond=None)[0]
+        ends = np.cumsum([x.size for x in values])[:-1]
+        parts = [part.reshape(x.shape) for part, x in zip(np.split(step, ends), values, strict=True)]
+        for halvings in range(30):
+            trial = [x + part / 2**halvings for x, part in zip(values, parts, strict=True)]
+            found = equations(*trial)
+            if np.abs(found[0]).max(initial=0) < size:
+                break
+        else:
+            break
+        values, (gaps, slopes) = trial, found
+    return values, float(np.abs(gaps).max(initial=0)) / (1 + max(np.abs(x).max(initial=0) for x in values))
+'''
+STARTS = '''
+def _starts(shapes: list[tuple[int, ...]]) -> Iterator[list[np.ndarray]]:
+    """Starting points: the identity, zeros, and a few random ones."""
+    yield [np.eye(*shape) if len(shape) == 2 else np.ones(shape) for shape in shapes]
+    yield [np.zeros(shape) for shape in shapes]
+    for seed in range(5):
+        generator = np.random.default_rng(seed)
+        yield [generator.normal(size=shape) for shape in shapes]
+'''
+
+
+def newton_texts(solver: NewtonSolver, name: str) -> list[str]:
+    """The texts of a function of NumPy arrays, of the given name, that solves the identity.
+
+    Raises:
+        EmissionError: the unknowns are complex, or a starting point is given as a Python object.
+    """
+    problem = solver.problem
+    if solver.start is not None or not all(s.real for s in (*problem.unknowns, *problem.givens)):
+        raise EmissionError(
+            f"{problem.name} is solved by Newton's method from a Python object, or for complex numbers, which no file "
+            f'can contain: give forward= a dotted name such as "scipy.linalg.sqrtm", or use function(…) in this process'
+        )
+    gaps = _gaps(problem)
+    program = _program(problem, gaps)
+    if program.foreign:
+        raise EmissionError(
+            f"{problem.name} is defined with {program.foreign[0].primitive.name}, of which there is no NumPy function: "
+            f"give forward= a dotted name"
+        )
+    equations = _equations(problem, program, len(gaps), name)
+    return [*program.helpers.values(), NEWTON, STARTS, equations, _solver(problem, name)]
+
+
+def _free(unknown: Symbol) -> Symbol:
+    return Symbol(unknown.name, unknown.shape)
+
+
+def _gaps(problem: Problem) -> list[Node]:
+    """What is zero at a solution: the equations, and what the unknowns' sets demand."""
+    opaque: dict[Node, Node] = {u: _free(u) for u in problem.unknowns}
+    found = [substitute(subtract(e.left, e.right), opaque) for e in problem.equations]
+    return found + [gap for unknown in problem.unknowns for gap in _demands(unknown)]
+
+
+def _demands(unknown: Symbol) -> Iterator[Node]:
+    facts, free = unknown.facts, _free(unknown)
+    if "stiefel" in facts:
+        demand = orthonormality(free)
+        yield subtract(demand.left, demand.right)
+    if "lower" in facts:
+        yield masked(free, 0, 0, 1)
+    if "upper" in facts:
+        yield masked(free, 1, 0, 0)
+    if "unit_diagonal" in facts:
+        yield subtract(diagonal(free), ones(free.shape[:1]))
+    if "symmetric" in facts and "diagonal" not in facts:
+        yield subtract(free, transpose(free))
+    if "skew" in facts:
+        yield add([free, transpose(free)])
+
+
+def _program(problem: Problem, gaps: Sequence[Node]) -> Program:
+    """The gaps, and the derivative of each in every unknown."""
+    unknowns = list(map(_free, problem.unknowns))
+    roots = {f"gap{k}": gap for k, gap in enumerate(gaps)}
+    for k, gap in enumerate(gaps):
+        for unknown in unknowns:
+            move = direction(unknown)
+            slope = jacobian(simplify(differential(gap, {unknown: move})), move)
+            roots[f"slope{k} {unknown.name}"] = simplify(slope)
+    return lower(optimise(roots), NUMPY, inputs=[*unknowns, *problem.givens], names=("np",))
+
+
+def _equations(problem: Problem, program: Program, count: int, name: str) -> str:
+    """A function of all symbols to the gaps, end to end, and the matrix of their derivatives."""
+    results = list(program.results.values())
+    gaps, slopes = results[:count], results[count:]
+    unknowns = [program.parameters[u.name] for u in problem.unknowns]
+    lines = [str(statement) for statement in program.statements]
+    lines.append(f"gaps = [np.ravel(gap) for gap in ({', '.join(gaps)},)]")
+    rows: list[str] = []
+    for k in range(count):
+        own = slopes[k * len(unknowns) : (k + 1) * len(unknowns)]
+        parts = [f"np.reshape({text}, (len(gaps[{k}]), {x}.size))" for text, x in zip(own, unknowns, strict=True)]
+        rows.append(f"np.hstack(({', '.join(parts)},))")
+    lines.append(f"return np.concatenate(gaps), np.vstack(({', '.join(rows)},))")
+    parameters = ", ".join(f"{x}: np.ndarray" for x in program.parameters.values())
+    head = f"def {name}_equations({parameters}) -> tuple[np.ndarray, np.ndarray]:"
+    told = '    """What the equations miss, and the derivative of that in the unknowns."""'
+    return "\n".join([head, told, *(f"    {line}" for line in lines)])
+
+
+def _solver(problem: Problem, name: str) -> str:
+    """A function of the givens to the unknowns."""
+    givens = [g.name for g in problem.givens]
+    sizes = {
+        dim.name: f"{g.name}.shape[{place}]"
+        for g in problem.givens
+        for place, dim in reversed(list(enumerate(g.shape)))
+        if dim.name
+    }
+    shapes = [f"({''.join(f'{size_text(dim, sizes)}, ' for dim in u.shape).rstrip()})" for u in problem.unknowns]
+    local = unused("found", givens)
+    several = len(problem.unknowns) > 1
+    lines = [
+        f"def {name}({', '.join(f'{g}: np.ndarray' for g in givens)}) -> Any:",
+        '    """The solution of the equations by Newton\'s method."""',
+        f"    for _start in _starts([{', '.join(shapes)}]):",
+        f"        {local}, _size = _newton(lambda *_u: {name}_equations(*_u, {', '.join(givens)}), _start)",
+        "        if _size < 1e-9:",
+        f"            return {f'tuple({local})' if several else f'{local}[0]'}",
+        f'    raise ValueError("{problem.name}: Newton\'s method found no solution of the equations at this input")',
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,84 @@
+"""Functions that are defined by their identities, and functions with several outputs, as PyTorch modules."""
+
+from __future__ import annotations
+
+import pytest
+import scipy.linalg
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck, gradgradcheck
+
+import gradwright as gw
+from gradwright.back.code.live import load_source
+
+GENERATOR = torch.Generator().manual_seed(2)
+
+
+def normal(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=GENERATOR)
+
+
+def square(n: int = 3) -> Tensor:
+    return (normal(n, n) / 2 + torch.diag(torch.linspace(1.5, 3, n).double())).requires_grad_()
+
+
+def right(derivation: gw.Derivation, *inputs: Tensor) -> None:
+    function = derivation.function("torch")
+    assert gradcheck(function, inputs, check_forward_ad=True)
+    assert gradgradcheck(function, inputs, check_fwd_over_rev=True)
+
+
+def test_an_inverse_from_its_identity_alone_is_a_module() -> None:
+    inverse = gw.define("left_inverse", "Y @ X = eye(n)", unknown="Y: n n", given="X: n n")
+    derivation = gw.derive(inverse(gw.matrix("X", "n", "n")))
+    X = square()
+    right(derivation, X)
+    function = load_source(derivation.source("torch"), "left_inverse")["left_inverse"]
+    torch.testing.assert_close(function(torch.stack([X, 2 * X]))[1], torch.linalg.inv(2 * X))
+
+
+def test_factors_from_their_identity_alone() -> None:
+    factors = gw.define("factors", "Q @ R = A", unknown={"Q": "n m stiefel", "R": "m m upper"}, given={"A": "n m"})
+    found = factors(gw.matrix("A", "n", "m"))
+    A = normal(4, 3).requires_grad_()
+    right(gw.derive(found.R), A)
+
+
+@pytest.mark.parametrize("forward", ["scipy.linalg.sqrtm", scipy.linalg.sqrtm])
+def test_a_forward_function_by_name_or_as_an_object(forward: object) -> None:
+    root = gw.define("root", "Y @ Y = A", unknown="Y: n n", given="A: n n", forward=forward)
+    derivation = gw.derive(root(gw.matrix("A", "n", "n")))
+    A = square()
+    right(derivation, A)
+    if isinstance(forward, str):
+        assert "scipy.linalg.sqrtm" in derivation.source("torch")
+    else:
+        with pytest.raises(gw.GradwrightError, match="dotted name"):
+            derivation.source("torch")
+
+
+def test_a_fixed_point() -> None:
+    equilibrium = gw.fixed_point("equilibrium", "tanh(W @ y + b)", unknown="y: n", given="W: n n, b: n")
+    derivation = gw.derive(equilibrium(gw.matrix("W", "n", "n"), gw.vector("b", "n")))
+    W, b = normal(3, 3) / 4, normal(3)
+    right(derivation, W.requires_grad_(), b.requires_grad_())
+
+
+def test_several_outputs_have_names_and_a_missing_cotangent_is_zero() -> None:
+    A = gw.matrix("A", "n", "m")
+    function = gw.derive({"Q": gw.qr(A).Q, "R": gw.qr(A).R}).function("torch")
+    X = normal(4, 3).requires_grad_()
+    found = function(X)
+    torch.testing.assert_close(found.Q @ found.R, X)
+    (slope,) = torch.autograd.grad(found.R.sum(), X)
+    (alone,) = torch.autograd.grad(gw.derive(gw.qr(A).R).function("torch")(X).sum(), X)
+    torch.testing.assert_close(slope, alone)
+
+
+def test_gradients_lie_in_the_declared_set() -> None:
+    S = gw.matrix("S", "n", "n", facts="symmetric")
+    A = gw.matrix("A", "n", "n")
+    function = gw.derive(gw.trace(A @ S @ S)).function("torch")
+    inputs = {"A": square(), "S": (square() + square().T).detach().requires_grad_()}
+    (slope,) = torch.autograd.grad(function(**inputs), inputs["S"])
+    torch.testing.assert_close(slope, slope.T)
