@@ -193,7 +193,7 @@ class NewtonSolver:
     def __call__(self, *arrays: Array) -> Any:
         """The unknowns; the unknown itself if there is only one."""
         parts = self.solve(*arrays)
-        return parts if len(parts) > 1 else parts[0]
+        return parts[0] if len(parts) == 1 else parts
 
     def solve(self, *arrays: Array) -> tuple[Array, ...]:
         """The unknowns, in order."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 import linecache
 import re
+import sys
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from itertools import count
+from types import ModuleType
 from typing import Any
 
 from gradwright.back.code.library import Library
 from gradwright.back.code.program import Program
+
+_NUMBER = count(1)
 
 
 def load_source(text: str, name: str, namespace: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -24,9 +29,12 @@ def load_source(text: str, name: str, namespace: Mapping[str, Any] | None = None
     digest = blake2b(text.encode(), digest_size=6).hexdigest()
     filename = f"<gradwright {name} {digest}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    scope: dict[str, Any] = {"__name__": f"gradwright.generated.{name}", **(namespace or {})}
-    exec(compile(text, filename, "exec"), scope)
-    return scope
+    # A module that can be imported by its name: torch.compile does so to find what a traced function refers to.
+    module = ModuleType(f"gradwright_generated_{name}_{next(_NUMBER)}")
+    module.__dict__.update(namespace or {})
+    sys.modules[module.__name__] = module
+    exec(compile(text, filename, "exec"), module.__dict__)
+    return module.__dict__
 
 
 def compile_program(
