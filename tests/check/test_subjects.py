@@ -81,6 +81,30 @@ def test_functions_that_pytorch_differentiates_are_checked_too() -> None:
     assert gw.check(lambda x: x / x.norm(), "x / norm(x)", variables={"x": "n"}).right
 
 
+def test_what_pytorch_differentiates_itself_is_compared_in_the_tangent_space() -> None:
+    variables = {"S": "n n symmetric", "B": "n m"}
+    assert gw.check(lambda S, B: S @ B, "S @ B", variables=variables).right
+
+
+def test_a_wrapper_of_a_custom_function_is_not_excused() -> None:
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, S: torch.Tensor, B: torch.Tensor) -> torch.Tensor:
+            ctx.save_for_backward(S, B)
+            return S @ B
+
+        @staticmethod
+        def backward(ctx: Any, G: torch.Tensor) -> Any:  # type: ignore[override]
+            S, B = ctx.saved_tensors
+            return G @ B.mT, S.mT @ G
+
+    def wrapper(S: torch.Tensor, B: torch.Tensor) -> torch.Tensor:
+        return 1.0 * Product.apply(S, B)
+
+    variables = {"S": "n n symmetric", "B": "n m"}
+    assert gw.check(wrapper, "S @ B", variables=variables).labels == {"not_symmetrised"}
+
+
 def test_several_outputs() -> None:
     assert "returns 2 outputs: check one at a time" in words_of(lambda X: (X, X), "inv(X)")
 

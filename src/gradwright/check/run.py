@@ -16,6 +16,9 @@ from gradwright.check.second_order import second_order
 from gradwright.check.subject import Subject, Unusable
 from gradwright.check.truth import Point, Truth, difference, reduced, usable_points
 from gradwright.core.arithmetic import Array
+from gradwright.core.facts import Facts
+from gradwright.core.points import project_array
+from gradwright.linear.projection import is_structured
 
 POINTS = 3
 TOLERANCE = 1e-7
@@ -93,6 +96,9 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
     backward = [_backward(subject, name, tried, progress) for name in truth.wrt]
     yield from backward
     if worst(backward) or tried.single or (forward is not None and worst([forward])):
+        return
+    if any(_is_projected(subject, name, tried) for name in truth.wrt):
+        yield note("the rest", "PyTorch differentiates the function itself; no backward of yours takes part")
         return
     progress("differentiating again")
     yield from (second_order(subject, name, tried.points[0]) for name in truth.wrt)
@@ -227,12 +233,29 @@ def _forward(subject: Subject, tried: Tried) -> Finding:
 def _backward(subject: Subject, name: str, tried: Tried, progress: Progress) -> Finding:
     """Whether the gradient of one variable is right; if not, what is wrong."""
     returned = [gradients[name] for gradients in tried.gradients]
+    if _is_projected(subject, name, tried):
+        facts = tried.points[0].truth.signature.symbol(name).facts
+        returned = [_tangent(r, facts, p.values[name]) for r, p in zip(returned, tried.points, strict=True)]
     errors = [_error(got, point.gradients[name]) for got, point in zip(returned, tried.points, strict=True)]
     evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
     if max(errors) <= tried.tolerance:
         return held(f"backward of {name}", f"the gradient of {name} is right", evidence)
     progress(f"looking for what is wrong with the gradient of {name}")
     return diagnosed(subject, name, tried.points, returned, evidence)
+
+
+def _is_projected(subject: Subject, name: str, tried: Tried) -> bool:
+    """Whether PyTorch alone differentiates by a structured variable.
+
+    It knows nothing of the declared set, and its gradient stands for the one in the tangent space.
+    """
+    point = tried.points[0]
+    structured = is_structured(point.truth.signature.symbol(name).facts)
+    return structured and not tried.single and not subject.is_handwritten(point.inputs)
+
+
+def _tangent(gradient: torch.Tensor, facts: Facts, value: Array) -> torch.Tensor:
+    return torch.from_numpy(np.array(project_array(gradient.numpy(), facts, value), copy=True))
 
 
 def _error(got: torch.Tensor, want: object) -> float:

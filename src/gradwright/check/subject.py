@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.autograd.function import BackwardCFunction
 
 from gradwright.errors import CheckError
 
@@ -85,6 +86,21 @@ class Subject:
         except Exception as error:
             raise Unusable(f"the backward raises {type(error).__name__}: {first_line(error)}", error) from error
         return {name: self._tensor(name, got) for name, got in zip(self.wrt, found, strict=True)}
+
+    def is_handwritten(self, inputs: Tensors) -> bool:
+        """Whether a backward of the user's takes part: that of a pair, or of an `autograd.Function`."""
+        if self.backward is not None or self.node is not None:
+            return True
+        pending, seen = [self.value(self.leaves(inputs)).grad_fn], set[Any]()
+        while pending:
+            step = pending.pop()
+            if step is None or step in seen:
+                continue
+            seen.add(step)
+            if isinstance(step, BackwardCFunction):
+                return True
+            pending += [earlier for earlier, _ in step.next_functions]
+        return False
 
     def leaves(self, inputs: Tensors, all_inputs: bool = False) -> dict[str, torch.Tensor]:
         """The inputs as leaves, those of `wrt` (or all) requiring a gradient."""
