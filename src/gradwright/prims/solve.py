@@ -7,18 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.facts import NO_FACTS
-from gradwright.core.points import draw
 from gradwright.core.primitive import ErrorSample, Implementation, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+from gradwright.prims.inv import is_regular as inverse_is_regular
 
 
 def is_regular(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> bool:
-    """Whether a right side as large as the matrix, with random signs, has a solution of moderate size."""
-    A = inputs[0]
-    signs = np.sign(draw(A.shape[:-1], NO_FACTS, np.random.default_rng(0)))
-    probe = np.linalg.solve(A, (signs * np.sum(np.abs(A), axis=-1))[..., None])
-    return bool(np.max(np.abs(probe), initial=0.0) < 1 / np.finfo(A.dtype).eps)
+    """Whether the inverse of the matrix, and with it every solution, has a correct digit."""
+    return inverse_is_regular(inputs, (np.linalg.inv(inputs[0]),))
 
 
 solve = Primitive(
