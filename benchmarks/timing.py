@@ -1,8 +1,9 @@
-"""Timing side by side: every round runs every contestant once, in an order that changes.
+"""Timing side by side: every round runs every contestant once, in a random order.
 
-What disturbs the machine disturbs all of them. A contestant that takes microseconds is repeated within
-its turn, so that the clock's own cost does not count. The ratio of two contestants is the median of
-their ratios in the same rounds.
+The clock is the processor time of the process, all its threads counted: on one core it is what a watch
+shows when nothing else runs, and other processes do not lengthen it. A contestant that takes
+microseconds is repeated within its turn, so that the clock's own cost does not count. The ratio of
+two contestants is the median of their ratios in the same rounds.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import Random
 from statistics import median
 from typing import Any
 
@@ -54,12 +56,13 @@ def side_by_side(
     round_time = sum(max(once[name], SHORTEST) for name in names)
     rounds = max(fewest, min(most, int(seconds / max(round_time, SHORTEST))))
     turns: dict[str, list[float]] = {name: [] for name in names}
+    order = Random(0)
     gc.collect()
     gc.disable()
     try:
-        for number in range(rounds):
-            shift = number % len(names)
-            for name in names[shift:] + names[:shift]:
+        for _ in range(rounds):
+            order.shuffle(names)
+            for name in names:
                 turns[name].append(_turn(found[name], repeats[name]))
     finally:
         gc.enable()
@@ -67,7 +70,7 @@ def side_by_side(
 
 
 def _turn(run: Callable[[], Any], repeats: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(repeats):
         run()
-    return (time.perf_counter() - start) / repeats
+    return (time.process_time() - start) / repeats

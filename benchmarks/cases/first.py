@@ -47,12 +47,11 @@ def gaussian_process_jax(K: Any, y: Any) -> Any:
 
 
 def covariance(S: Any, Z: Any) -> Any:
-    """½(m S⁻¹ − S⁻¹ Zᵀ Z S⁻¹) from one Cholesky factor."""
+    """½(m S⁻¹ − S⁻¹ Zᵀ Z S⁻¹) from one Cholesky factor; Zᵀ Z is small."""
     import torch
 
-    L = torch.linalg.cholesky(S)
-    W = torch.cholesky_solve(Z.T, L)
-    return torch.addmm(torch.cholesky_inverse(L), W, W.T, beta=len(Z) / 2, alpha=-0.5)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(S))
+    return torch.addmm(inverse, inverse @ (Z.T @ Z), inverse, beta=len(Z) / 2, alpha=-0.5)
 
 
 def covariance_value(S: Any, Z: Any) -> Any:
