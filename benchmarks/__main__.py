@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import settings
@@ -23,6 +24,7 @@ def main() -> int:
     options = _options()
     settings.prepare()
     from benchmarks.cases import CASES
+    from benchmarks.memory import peaks
     from benchmarks.operators import operator_rows
     from benchmarks.page import page
     from benchmarks.plots import draw_all
@@ -35,11 +37,14 @@ def main() -> int:
     chosen = [case for case in CASES if words in f"{case.group} {case.name}"]
     rows: list[Row] = []
     for case in chosen:
-        row = row_of(case, options.seconds, options.compile, options.memory)
+        row = row_of(case, options.seconds, options.compile)
         rows.append(row)
         print(
             f"{time.perf_counter() - start:5.0f} s  {row.name}: {1e3 * row.seconds:.3g} ms  {_summary(row)}", flush=True
         )
+    if options.memory:
+        found = peaks([row.name for row in rows])
+        rows = [replace(row, megabytes=found[row.name]) for row in rows]
     if not words:
         rows += operator_rows(options.seconds)
     print(sections(rows))

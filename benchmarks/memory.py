@@ -1,7 +1,7 @@
 """Peak memory of every contestant, each in a process of its own.
 
 A process makes the inputs, rehearses at a small size so that libraries have loaded what they load once,
-forks, and runs a contestant in the child; what the child's largest resident set exceeds the one it
+forks, and runs a contestant in the child: by what the child's largest resident set exceeds the one it
 was born with is the contestant's. Large blocks come straight from the operating system, so that none
 is reused from before. For JAX the compiler's own account is taken: its runtime does not survive a fork.
 """
@@ -13,6 +13,7 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.case import Case
@@ -20,9 +21,9 @@ from benchmarks.case import Case
 MEGABYTE = 2.0**20
 
 
-def peaks(case: Case) -> dict[str, float]:
-    """Megabytes above the inputs, by contestant."""
-    command = [sys.executable, "-m", "benchmarks.memory", case.name]
+def peaks(names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Megabytes above the inputs, by case and contestant."""
+    command = [sys.executable, "-m", "benchmarks.memory", *names]
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
@@ -38,7 +39,8 @@ def measured(case: Case) -> dict[str, float]:
     for run in contestants(plain, plain.inputs(divide=8)).values():
         run()
     found = contestants(plain, plain.inputs())
-    return {name: _in_a_child(run) for name, run in found.items() if name not in SKIPPED.get(case.name, ())}
+    sizes = {name: _in_a_child(run) for name, run in found.items() if name not in SKIPPED.get(case.name, ())}
+    return sizes | ({"jax.jit": jax_account(case)} if case.plain_jax is not None else {})
 
 
 SKIPPED: dict[str, tuple[str, ...]] = {"trace(A x xᵀ), n = 512": ("torch",)}  # half a minute
@@ -82,8 +84,4 @@ if __name__ == "__main__":
     from benchmarks.cases import CASES
 
     settings.prepare()
-    chosen = next(case for case in CASES if case.name == sys.argv[1])
-    sizes = measured(chosen)
-    if chosen.plain_jax is not None:
-        sizes["jax.jit"] = jax_account(chosen)
-    print(json.dumps(sizes))
+    print(json.dumps({case.name: measured(case) for case in CASES if case.name in sys.argv[1:]}))

@@ -1,15 +1,14 @@
-"""One row of the table: agreement first, then time, then memory."""
+"""One row of the table: agreement first, then time."""
 
 from __future__ import annotations
 
 from benchmarks.case import Case
 from benchmarks.contestants import contestants, disagreements
-from benchmarks.memory import peaks
 from benchmarks.table import Row, limits_of
 from benchmarks.timing import side_by_side
 
 
-def row_of(case: Case, seconds: float, compiled: bool, memory: bool) -> Row:
+def row_of(case: Case, seconds: float, compiled: bool) -> Row:
     """Run a case. Who returns something else than gradwright is not timed."""
     found = contestants(case, case.inputs(), compiled)
     wrong = disagreements(case, found)
@@ -21,7 +20,7 @@ def row_of(case: Case, seconds: float, compiled: bool, memory: bool) -> Row:
         timing.seconds("gradwright"),
         ratios,
         wrong,
-        peaks(case) if memory else {},
+        {},
         limits_of(case),
         case.note,
     )
