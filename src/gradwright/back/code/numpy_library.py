@@ -14,6 +14,12 @@ def on_diagonal(x, a, b):
     np.einsum("...ii->...i", result)[...] = x
     return np.moveaxis(result, (-2, -1), (a, b))
 '''
+_ADD_TO_DIAGONAL = '''
+def add_to_diagonal(M, d):
+    """M, a new matrix, with d added to its diagonal in place."""
+    np.einsum("...ii->...i", M)[...] += d
+    return M
+'''
 _FROM_TRIANGLE = '''
 def from_triangle(v, n):
     """The lower triangular matrix with the entries v, column by column."""
@@ -70,6 +76,7 @@ NUMPY = Library(
     shapes_are_tuples=True,
     helpers={
         "weighted": _WEIGHTED,
+        "add_to_diagonal": _ADD_TO_DIAGONAL,
         "on_diagonal": _ON_DIAGONAL,
         "from_triangle": _FROM_TRIANGLE,
         "to_triangle": _TO_TRIANGLE,

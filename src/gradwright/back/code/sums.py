@@ -7,12 +7,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from gradwright.back.code.contractions import write_contraction
-from gradwright.back.code.text import Code, sum_of
+from gradwright.back.code.text import Code, Kind, sum_of
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 
 if TYPE_CHECKING:
     from gradwright.back.code.lower import Lowering
+
+IN_PLACE = "add_to_diagonal"
 
 
 def write_sum(lowering: Lowering, node: Add, order: Sequence[int], spread: bool) -> Code:
@@ -20,12 +22,50 @@ def write_sum(lowering: Lowering, node: Add, order: Sequence[int], spread: bool)
     joined = _concatenation(lowering, node, order)
     if joined is not None:
         return joined
+    whole = _with_diagonal(lowering, node, order)
+    if whole is not None:
+        return whole
     narrow = set(range(node.rank)).intersection(*(lowering.spread_axes(term) for term in node.terms))
     signed: list[tuple[int, Code]] = []
     for place, term in enumerate(node.terms):
         full = spread and bool(narrow) and place == 0
         signed.append(_signed(lowering, term, order, full))
     return sum_of(signed)
+
+
+def _with_diagonal(lowering: Lowering, node: Add, order: Sequence[int]) -> Code | None:
+    """A diagonal matrix added to the diagonal of the other terms alone, where their sum is a new array."""
+    diagonal = [term for term in node.terms if _is_diagonal(term) and term not in lowering.values]
+    others = [term for term in node.terms if term not in diagonal]
+    if len(diagonal) != 1 or not others or lowering.writer.batched or not node.real:
+        return None
+    if IN_PLACE not in lowering.library.helpers or any(lowering.spread_axes(term) for term in others):
+        return None
+    if len(others) == 1 and not _is_new(others[0], lowering):
+        return None
+    rest = sum_of([_signed(lowering, term, order, full=False) for term in others])
+    if rest.kind is Kind.ATOM:
+        return None
+    (term,) = diagonal
+    assert isinstance(term, Contract)
+    entries = Contract(term.coefficient, term.factors, term.dims, term.output[:1])
+    added = write_contraction(lowering, entries, [0], spread=False)
+    return lowering.writer.helper(IN_PLACE, rest.text, added.text)
+
+
+def _is_new(term: Node, lowering: Lowering) -> bool:
+    """Whether a term's value is an array of its own, a product: neither an input nor a view of one."""
+    if term in lowering.values or not isinstance(term, Contract):
+        return False
+    arrays = [f for f in term.factors if f.node.rank]
+    return len(arrays) > 1 or (len(arrays) == 1 and _is_new(arrays[0].node, lowering))
+
+
+def _is_diagonal(term: Node) -> bool:
+    """Whether a term is a diagonal matrix that would have to be filled in, beside a term of which that is not so."""
+    return (
+        isinstance(term, Contract) and term.rank == 2 and term.output[0] == term.output[1] and len(term.output[0]) == 1
+    )
 
 
 def _signed(lowering: Lowering, term: Node, order: Sequence[int], full: bool) -> tuple[int, Code]:

@@ -7,6 +7,12 @@ def weighted(M: torch.Tensor, below: float, on: float, above: float) -> torch.Te
     """M with its entries below, on and above the diagonal multiplied by numbers."""
     return below * M.tril(-1) + on * M.tril().triu() + above * M.triu(1)
 '''
+_ADD_TO_DIAGONAL = '''
+def add_to_diagonal(M: torch.Tensor, d: torch.Tensor | float) -> torch.Tensor:
+    """M, a new matrix, with d added to its diagonal in place."""
+    M.diagonal(dim1=-2, dim2=-1).add_(d)
+    return M
+'''
 _FROM_TRIANGLE = '''
 def from_triangle(v: torch.Tensor, n: int) -> torch.Tensor:
     """The lower triangular matrix with the entries v, column by column."""
@@ -64,6 +70,7 @@ TORCH = Library(
     shapes_are_tuples=False,
     helpers={
         "weighted": _WEIGHTED,
+        "add_to_diagonal": _ADD_TO_DIAGONAL,
         "from_triangle": _FROM_TRIANGLE,
         "to_triangle": _TO_TRIANGLE,
         "with_last_axes": _WITH_LAST_AXES,
