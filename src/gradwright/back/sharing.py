@@ -237,11 +237,14 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
         guises = [form.key for form, _ in _guises(part, part)]
         counted.update(guises)
         count = sum(uses[guise] for guise in dict.fromkeys(guises))
+        told_anyway = part.rank == 2 and _is_reciprocal(part)
+        if count < 2 and not told_anyway:
+            continue
         length = len(unicode(part))
         saved = (count - 1) * length if length >= SHORTEST else 0
         if count > 1 and _is_output(part):
             saved += 10 * LEAST_SAVING
-        if part.rank == 2 and length > SHORT_VALUE and _is_reciprocal(part) and part not in formulas:
+        if told_anyway and length > SHORT_VALUE and part not in formulas:
             saved = max(saved, LEAST_SAVING)
         if saved > saving and not any(isinstance(p, Name) and p.text in hidden for p in postorder(part)):
             best, saving = part, saved

@@ -27,7 +27,9 @@ def as_product(node: Node) -> Contract:
 
 def rough_key(node: Node) -> Hashable:
     """A cheap key: equal for like terms, and sometimes for others."""
-    return tuple(sorted((f.node.digest, f.conj) for f in as_product(node).factors))
+    if not isinstance(node, Contract):
+        return ((node.digest, False),)
+    return tuple(sorted((f.node.digest, f.conj) for f in node.factors))
 
 
 def canonical_key(

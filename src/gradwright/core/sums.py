@@ -12,9 +12,9 @@ from collections.abc import Hashable, Iterable, Iterator
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key, rough_key
-from gradwright.core.contraction import contract, is_zero, scale, zero
+from gradwright.core.contraction import ONE, contract, is_zero, scale, zero
 from gradwright.core.inference import is_hermitian, is_symmetric
-from gradwright.core.nodes import Add, Node
+from gradwright.core.nodes import Add, Contract, Node
 
 
 def add(terms: Iterable[Node]) -> Node:
@@ -60,19 +60,27 @@ def _flatten(terms: Iterable[Node]) -> Iterator[Node]:
 
 def _collect(terms: list[Node]) -> list[Node]:
     """Add like terms; terms whose factors differ are told apart without a canonical key."""
-    counts = Counter(map(rough_key, terms))
+    rough = list(map(rough_key, terms))
+    counts = Counter(rough)
+    if len(counts) == len(terms):
+        return terms
     totals: dict[Hashable, Fraction] = {}
     first: dict[Hashable, Node] = {}
     for place, term in enumerate(terms):
-        key: Hashable = place if counts[rough_key(term)] == 1 else like_key(term)
-        totals[key] = totals.get(key, Fraction(0)) + as_product(term).coefficient
+        key: Hashable = place if counts[rough[place]] == 1 else like_key(term)
+        totals[key] = totals.get(key, Fraction(0)) + coefficient_of(term)
         first.setdefault(key, term)
     return [_with_coefficient(first[key], total) for key, total in totals.items() if total]
 
 
+def coefficient_of(node: Node) -> Fraction:
+    """The rational number in front of a term."""
+    return node.coefficient if isinstance(node, Contract) else ONE
+
+
 def _with_coefficient(term: Node, coefficient: Fraction) -> Node:
-    product = as_product(term)
-    if product.coefficient == coefficient:
+    if coefficient_of(term) == coefficient:
         return term
+    product = as_product(term)
     dims = dict(enumerate(product.dims))
     return contract(coefficient, product.factors, product.output, dims)

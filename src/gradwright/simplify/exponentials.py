@@ -130,6 +130,8 @@ def exponential_of(node: Apply) -> Node:
 
 def merge_exponentials(node: Contract) -> Node:
     """Exponentials on the same axes become one, and meet the logistic functions that they stand over."""
+    if not any(_may_merge(factor.node) for factor in node.factors):
+        return node
     for place, factor in enumerate(node.factors):
         for other_place in range(place + 1, len(node.factors)):
             other = node.factors[other_place]
@@ -143,6 +145,11 @@ def merge_exponentials(node: Contract) -> Node:
                 rebuilt = contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
                 return merge_exponentials(rebuilt) if isinstance(rebuilt, Contract) else rebuilt
     return node
+
+
+def _may_merge(node: Node) -> bool:
+    """Whether a factor is an exponential or a sum, or a power of a hyperbolic sine."""
+    return isinstance(node, Add) or is_of(node, exp) or is_of(_base_and_whole_exponent(node)[0], sinh)
 
 
 def _product(left: Node, right: Node) -> list[Node] | None:

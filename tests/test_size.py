@@ -1,0 +1,80 @@
+"""No rule blows up: derivations of the expressions that could, their growth, and deep ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+import gradwright as gw
+from gradwright.core.walks import postorder
+
+SECOND = 1.0
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Processor time, which other processes do not add to; the better of two runs."""
+    runs = []
+    for _ in range(2):
+        start = time.process_time()
+        action()
+        runs.append(time.process_time() - start)
+    return min(runs)
+
+
+def chain(layers: int) -> gw.Expression:
+    value = gw.vector("x", "n")
+    for layer in range(layers):
+        value = gw.tanh(gw.matrix(f"W{layer}", "n", "n") @ value)
+    return gw.sum(value)
+
+
+def size(expression: gw.Expression) -> int:
+    return sum(1 for _ in postorder(expression.node))
+
+
+KALMAN = "-(logdet({S}) + (z - H @ F @ x) @ inv({S}) @ (z - H @ F @ x)) / 2".format(S="H @ (F @ P @ F.T + Q) @ H.T + R")
+LARGE = [
+    (" @ ".join(["X"] * 8), {"X": "n n"}, "X", "jacobian"),
+    ("trace(X @ X @ X @ X @ X @ X)", {"X": "n n"}, "X", "hessian"),
+    (KALMAN, {"H": "m n", "F": "n n", "P": "n n spd", "Q": "n n spd", "R": "m m spd", "z": "m", "x": "n"}, "Q", "hessian"),
+    ("norm(W3 @ tanh(W2 @ tanh(W1 @ x + b1) + b2) + b3 - y)**2",
+     {"W1": "h n", "W2": "k h", "W3": "m k", "x": "n", "b1": "h", "b2": "k", "b3": "m", "y": "m"}, "W1", "hessian"),
+    ("trace(inv(X + inv(X + inv(X + inv(X)))))", {"X": "n n"}, "X", "hessian"),
+    ("sum(softmax(softmax(X @ A @ X.T, axis=1) @ X @ B @ X.T, axis=1) @ X)", {"X": "n m", "A": "m m", "B": "m m"}, "X",
+     "hessian"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "declarations", "wrt", "kind"), LARGE, ids=[row[0][:40] for row in LARGE])
+def test_large_derivations_take_less_than_a_second(text: str, declarations: dict, wrt: str, kind: str) -> None:
+    expression = gw.parse(text, **declarations)
+    assert seconds(lambda: getattr(gw.derive(expression, wrt=wrt), kind)) < SECOND
+    assert size(getattr(gw.derive(expression, wrt=wrt), kind)) < 2500
+
+
+def test_the_gradient_of_a_hundred_layers_takes_less_than_a_second() -> None:
+    expression = chain(100)
+    assert seconds(lambda: gw.derive(expression, wrt="W0").gradient) < SECOND
+
+
+def test_the_gradient_of_a_chain_grows_in_proportion() -> None:
+    short, long = (gw.derive(chain(layers), wrt="W0").gradient for layers in (20, 80))
+    assert size(long) < 6 * size(short)
+    times = [seconds(lambda n=n: gw.derive(chain(n), wrt="W0").gradient) for n in (20, 80)]
+    assert times[1] < 12 * times[0]
+
+
+def test_long_sums_and_deep_nests_do_not_exhaust_the_stack() -> None:
+    x = gw.vector("x", "n")
+    total = x
+    for k in range(500):
+        total = total + gw.sin(gw.Expression((k + 1 + 0 * x[0]).node, x.signature) * x)
+    assert gw.derive(gw.sum(total), wrt="x").gradient.shape == x.shape
+    nest = x
+    for _ in range(500):
+        nest = gw.sin(nest)
+    D = gw.derive(gw.sum(nest), wrt="x")
+    assert D.gradient.text().count("cos") == 500
+    assert gw.parse("+".join(f"{k}*sin({k}*x)" for k in range(1, 400)), x="n").shape == x.shape
