@@ -38,7 +38,8 @@ KALMAN = "-(logdet({S}) + (z - H @ F @ x) @ inv({S}) @ (z - H @ F @ x)) / 2".for
 LARGE = [
     (" @ ".join(["X"] * 8), {"X": "n n"}, "X", "jacobian"),
     ("trace(X @ X @ X @ X @ X @ X)", {"X": "n n"}, "X", "hessian"),
-    (KALMAN, {"H": "m n", "F": "n n", "P": "n n spd", "Q": "n n spd", "R": "m m spd", "z": "m", "x": "n"}, "Q", "hessian"),
+    (KALMAN, {"H": "m n", "F": "n n", "P": "n n spd", "Q": "n n spd", "R": "m m spd", "z": "m", "x": "n"}, "Q",
+     "hessian"),
     ("norm(W3 @ tanh(W2 @ tanh(W1 @ x + b1) + b2) + b3 - y)**2",
      {"W1": "h n", "W2": "k h", "W3": "m k", "x": "n", "b1": "h", "b2": "k", "b3": "m", "y": "m"}, "W1", "hessian"),
     ("trace(inv(X + inv(X + inv(X + inv(X)))))", {"X": "n n"}, "X", "hessian"),
