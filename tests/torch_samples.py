@@ -107,3 +107,9 @@ def _rotation(origin: torch.Tensor):
         return torch.linalg.matrix_exp(move @ origin.mH - origin @ move.mH) @ origin
 
     return turned
+
+
+def matrix_text() -> str:
+    """The table of functions and properties that the documentation shows: one row a function."""
+    names = sorted(examples())
+    return "\n".join(["| function |", "|---|", *(f"| `{name}` |" for name in names)])
