@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from benchmarks.case import Case  # noqa: E402
-from benchmarks.cases import CASES  # noqa: E402
-from benchmarks.contestants import contestants, disagreements  # noqa: E402
+from benchmarks.case import Case
+from benchmarks.cases import CASES
+from benchmarks.contestants import contestants, disagreements
 
 
 @pytest.mark.slow
