@@ -16,9 +16,9 @@ from gradwright.back.render import unicode_of
 from gradwright.back.sharing import Letter, share_result
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, unicode
-from gradwright.back.translate import Translator
+from gradwright.back.translate import Translator, unflattened
 from gradwright.core.declarations import Declaration, declared_facts
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.nodes import Contract, Direction, Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
@@ -177,7 +177,7 @@ class Derivation:
     def conditions(self) -> tuple[str, ...]:
         """What the expression and its derivatives need of the inputs, in words."""
         nodes = tuple(simplify(e.node) for e in self._outputs.values())
-        return conditions_of(nodes, tuple(self._slopes.values()), unicode_of)
+        return conditions_of(nodes, tuple(self._slopes.values()), _as_matrix)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -440,6 +440,12 @@ def _field(node: Node) -> frozenset[str]:
 
 def _needs(conditions: Sequence[str]) -> list[str]:
     return [f"Needs: {'; '.join(conditions)}."] if conditions else []
+
+
+def _as_matrix(node: Node) -> str:
+    """A part as it is written in a condition: a matrix, where all of its entries are taken as one vector."""
+    opened = unflattened(node) if isinstance(node, Contract) else None
+    return unicode_of(node if opened is None else opened)
 
 
 def _declared(declaration: Declaration) -> str:

@@ -142,11 +142,13 @@ class _Writer:
         self.taken = {*taken, *(symbol.name for symbol in narration.recovered)}
         self.shared: list[Letter] = []
         self.functions: list[Letter] = []
+        self.parts: list[Letter] = []
         self.explained: list[Letter] = []
         outputs = [self.formula(direction(item.symbol)) for item in narration.named]
         # A letter must not hide the differential, or the unknown of a frame, that a step solves for.
         self.moving = frozenset(map(unicode, [*outputs, *map(self.formula, narration.recovered)]))
         self.symbols = [item.symbol for item in narration.named]
+        self.whole = self.formula(self.symbols[-1])
         named = [item for item in narration.named if item.symbol not in narration.shown_as]
         self.named = [Letter(self.formula(item.symbol), self.formula(item.node)) for item in named]
 
@@ -159,14 +161,14 @@ class _Writer:
         own = [Letter(self._name(name, node), self.formula(node)) for name, node in draft.letters]
         functions = [letter for letter, (_, node) in zip(own, draft.letters, strict=True) if _is_own_name(letter, node)]
         sides = [put_all(self.formula(side), functions) for side in (draft.left, draft.right)]
-        shared = share(
-            [*sides, *(letter.value for letter in own)], [*self.functions, *self.shared], self.taken, self.moving
-        )
+        known = [*self.functions, *self.parts, *self.shared]
+        shared = share([*sides, *(letter.value for letter in own)], known, self.taken, self.moving)
         left, right, *values = shared.formulas
         self.shared += shared.letters
         self.functions += functions
         told = [Letter(letter.name, value) for letter, value in zip(own, values, strict=True)]
         self.explained += [*shared.letters, *told]
+        self.parts += [letter for letter in told if letter.name != self.whole]
         needed = used_letters([left, right, *(letter.name for letter in own)], in_order(self.explained))
         if draft.left in self.unknowns and len(unicode(right)) > LONG_VALUE:
             self.shared.append(Letter(left, sides[1]))

@@ -306,6 +306,14 @@ def transposes(formula: Formula) -> int:
             return 0
 
 
+def to_the(base: Formula, exponent: Fraction, symmetric: bool = True) -> Formula:
+    """An elementwise power; `‖y‖⁴` for the square of a square."""
+    if isinstance(base, Power) and not base.rank and not base.matrix and base.exponent.denominator == 1:
+        if exponent.denominator == 1:
+            return to_the(base.base, base.exponent * exponent)
+    return Power(base.rank, symmetric, base, exponent)
+
+
 def conjugated(formula: Formula) -> Formula:
     """The conjugate, pushed inwards where that reads better."""
     match formula:

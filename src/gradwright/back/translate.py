@@ -18,7 +18,6 @@ from gradwright.back.formula import (
     Name,
     Number,
     Part,
-    Power,
     Scaled,
     Sum,
     Transposed,
@@ -26,6 +25,7 @@ from gradwright.back.formula import (
     multiplied,
     product,
     scaled,
+    to_the,
 )
 from gradwright.back.matrices import (
     Edge,
@@ -122,7 +122,7 @@ class Translator:
             assert isinstance(exponent, Fraction)
             if exponent == -1 and node.rank:
                 return Scaled(node.rank, symmetric, Fraction(1), (), (arguments[0],))
-            return Power(node.rank, symmetric, arguments[0], exponent)
+            return to_the(arguments[0], exponent, symmetric)
         if node.primitive.scalar is not None:
             return self._spectral(node, arguments, symmetric)
         keywords = self._axis_keyword(node)
@@ -229,7 +229,7 @@ class Translator:
             assert isinstance(exponent, Fraction)
             if exponent < 0:
                 base = self._done[node.arguments[0]]
-                inside = base if exponent == -1 else Power(node.rank, base.symmetric, base, -exponent)
+                inside = base if exponent == -1 else to_the(base, -exponent, base.symmetric)
                 return (conjugated(inside) if factor.conj else inside), True
         formula = self._done[node]
         return (conjugated(formula) if factor.conj else formula), False

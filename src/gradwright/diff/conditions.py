@@ -64,7 +64,10 @@ def conditions_of(
 
 
 def _is_implied(condition: str, others: Container[str]) -> bool:
-    """Whether a stronger condition on the same matrix is among the others."""
+    """Whether a stronger condition on the same matrix, or the same one on its transpose, is among the others."""
+    name, turned, rest = condition.partition("ᵀ ")
+    if turned and name.isidentifier() and f"{name} {rest}" in others:
+        return True
     for weaker, stronger in _STRONGER:
         subject = condition.removesuffix(weaker)
         if subject != condition and stronger.format(subject) in others:
