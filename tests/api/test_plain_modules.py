@@ -19,6 +19,11 @@ SCALARS = [
     ("trace(sqrtm(X) @ A)", "X", {"X": "n n", "A": "n n"}),
     ("trace(logm(K) @ S)", "K", {"K": "n n spd", "S": "n n symmetric"}),
 ]
+# Through eigenvalues.
+SPECTRAL = [
+    ("sum(exp(eigvalsh(S)))", "S", {"S": "n n symmetric"}),
+    ("sum(sqrt(1 + svdvals(X)**2))", "X", {"X": "n m"}),
+]
 TENSORS = [
     ("inv(X) @ A", "X", {"X": "n n", "A": "n m"}),
     ("softmax(X @ w)", "w", {"X": "n d", "w": "d"}),
@@ -34,13 +39,13 @@ def inputs_of(expression: gw.Expression) -> dict[str, np.ndarray]:
     return {s.name: point.values[s] for s in symbols if isinstance(s, Symbol)}
 
 
-@pytest.mark.parametrize(("text", "wrt", "variables"), SCALARS, ids=[row[0] for row in SCALARS])
+@pytest.mark.parametrize(("text", "wrt", "variables"), SCALARS + SPECTRAL, ids=[r[0] for r in SCALARS + SPECTRAL])
 def test_scalar_functions_of_the_numpy_module_have_their_values(text: str, wrt: str, variables: dict) -> None:
     derivation = gw.derive(gw.parse(text, **variables), wrt=wrt)
     value = derivation.function("numpy")
     inputs = inputs_of(derivation.expression)
     move = {f"d{wrt}": np.cos(np.arange(inputs[wrt].size)).reshape(inputs[wrt].shape)}
-    if "spd" in variables[wrt]:
+    if {"spd", "symmetric"} & set(variables[wrt].split()):
         move = {f"d{wrt}": move[f"d{wrt}"] + move[f"d{wrt}"].T}
     assert close(value(**inputs), derivation.expression.evaluate(**inputs))
     assert close(value.gradient(**inputs), derivation.gradient.evaluate(**inputs))
@@ -78,7 +83,9 @@ def test_an_unknown_target_is_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("text", "wrt", "variables"), [*SCALARS, *TENSORS], ids=[r[0] for r in [*SCALARS, *TENSORS]])
+@pytest.mark.parametrize(
+    ("text", "wrt", "variables"), [*SCALARS, *SPECTRAL, *TENSORS], ids=[r[0] for r in [*SCALARS, *SPECTRAL, *TENSORS]]
+)
 def test_the_jax_module_works_under_jit_and_grad(text: str, wrt: str, variables: dict) -> None:
     import jax
     import jax.numpy as jnp
@@ -93,7 +100,7 @@ def test_the_jax_module_works_under_jit_and_grad(text: str, wrt: str, variables:
         G = np.sin(np.arange(1, found.size + 1.0)).reshape(found.shape)
         pulled = jax.jit(jax.vjp(value, *listed)[1])(jnp.asarray(G))[place]
         wanted = derivation.vjp.evaluate(**inputs, G=G)
-        if "spd" in variables[wrt]:
+        if {"spd", "symmetric"} & set(variables[wrt].split()):
             pulled = (pulled + pulled.T) / 2
         assert close(pulled, wanted)
         batch = [jnp.stack([x, 1.1 * x]) for x in listed]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradwright.back.code.library import Library
 from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.numpy_source import is_import, numpy_function
 from gradwright.back.code.program import Foreign, Program
+from gradwright.back.code.spectral_source import spectral_texts
 from gradwright.core.declarations import declared_facts
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import shape_text
@@ -53,6 +55,7 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     custom = pullback is not None and library.name == "jax" and bool(programs[0].foreign)
     if custom and pullback is not None:
         functions, programs = [*functions, pullback], [*programs, lowered(pullback, library, names)]
+    programs = _one_name_each(programs)
     helpers = {text.strip("\n"): None for p in programs for text in p.helpers.values()}
     foreign = {f.name: f for p in programs for f in p.foreign}
     pasted = list(dict.fromkeys(text for f in foreign.values() for text in _foreign_texts(f, library)))
@@ -72,6 +75,36 @@ def lowered(function: Plain, library: Library, names: Sequence[str]) -> Program:
     return lower(optimise(function.results), library, inputs=function.inputs, names=names)
 
 
+def _one_name_each(programs: Sequence[Program]) -> list[Program]:
+    """The programs with one name for every foreign function, and another for every other."""
+    names: dict[object, str] = {}
+    found: list[Program] = []
+    for program in programs:
+        renamed: dict[str, Foreign] = {}
+        for foreign in program.foreign:
+            key = (foreign.primitive.token, foreign.parameters)
+            if key not in names:
+                count = sum(name.partition("_of_")[0] == foreign.name for name in names.values())
+                names[key] = f"{foreign.name}_of_{count + 1}" if count else foreign.name
+            renamed[foreign.name] = replace(foreign, name=names[key])
+        found.append(_calling(program, renamed))
+    return found
+
+
+def _calling(program: Program, renamed: Mapping[str, Foreign]) -> Program:
+    """A program with its foreign calls by other names."""
+    if not renamed:
+        return program
+    pattern = re.compile(rf"(?<![\w.])({'|'.join(map(re.escape, renamed))})\(")
+
+    def put(text: str) -> str:
+        return pattern.sub(lambda match: f"{renamed[match.group(1)].name}(", text)
+
+    statements = tuple(replace(s, expression=put(s.expression)) for s in program.statements)
+    results = {name: put(text) for name, text in program.results.items()}
+    return replace(program, statements=statements, results=results, foreign=tuple(renamed.values()))
+
+
 def _function(function: Plain, program: Program) -> Iterator[str]:
     yield f"def {function.name}({', '.join(program.parameters.values())}):"
     yield f'    """{_escaped(function.told)}'
@@ -85,6 +118,8 @@ def _function(function: Plain, program: Program) -> Iterator[str]:
 
 
 def _foreign_texts(foreign: Foreign, library: Library) -> list[str]:
+    if foreign.primitive.scalar is not None:
+        return spectral_texts(foreign.primitive, foreign.name, library)
     implementation = foreign.primitive.numpy
     if implementation is None:
         raise EmissionError(f"{foreign.primitive.name} has no implementation")

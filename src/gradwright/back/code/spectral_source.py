@@ -1,0 +1,76 @@
+"""Functions of a Hermitian matrix through its eigenvalues, as text for an emitted NumPy or JAX module.
+
+The scalar function and its derivatives are written as lambdas; divided differences of close eigenvalues are
+taken by their limit, as in `gradwright.diff.spectral`, where the mathematics is.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gradwright.back.code.library import Library
+from gradwright.back.code.lower import lower
+from gradwright.core.nodes import Node
+from gradwright.core.primitive import Primitive
+from gradwright.diff.spectral import ARGUMENT, CLOSE, ScalarFunction
+
+_TEXT = '''
+def divided_difference(functions, points):
+    """g[x₀, …, x_k] along the last axis of an array of points, close points by their limit.
+
+    The functions are g and its derivatives, each divided by the factorial of its order.
+    """
+    order = points.shape[-1] - 1
+    if order == 0:
+        return functions[0](points[..., 0]) + 0 * points[..., 0]
+    ordered = np.sort(points, axis=-1)
+    gap = ordered[..., -1] - ordered[..., 0]
+    scale = np.maximum(np.abs(ordered).max(axis=-1), 1.0)
+    near = gap <= {close} * scale
+    above = divided_difference(functions, ordered[..., 1:])
+    below = divided_difference(functions, ordered[..., :-1])
+    limit = functions[order](ordered.mean(axis=-1))
+    return np.where(near, limit, (above - below) / np.where(near, 1.0, gap))
+'''
+_FUNCTION = '''
+def {name}(A, *directions):
+    """{summary}."""
+    functions = (
+{functions}
+    )
+    values, vectors = np.linalg.eigh(A)
+    back = vectors.conj().T
+    points = np.stack(np.meshgrid(*[values] * (len(directions) + 1), indexing="ij"), axis=-1)
+    weights = divided_difference(functions, points)
+    if not directions:
+        return (vectors * weights) @ back
+    letters = "abcdefgh"[: len(directions) + 1]
+    pattern = ",".join([letters, *(letters[k : k + 2] for k in range(len(directions)))])
+    inside = [back @ direction @ vectors for direction in directions]
+    return vectors @ np.einsum(f"{{pattern}}->{{letters[0]}}{{letters[-1]}}", weights, *inside, optimize=True) @ back
+'''
+
+
+def spectral_texts(primitive: Primitive, name: str, library: Library) -> list[str]:
+    """The texts of a function of a matrix that is given by a function of one number."""
+    assert primitive.scalar is not None
+    function, lines, factorial = ScalarFunction(primitive.scalar), list[str](), 1
+    for order in range(len(primitive.inputs)):
+        text = _scalar_text(function.body, library)
+        lines.append(f"        lambda x: {text}," if factorial == 1 else f"        lambda x: ({text}) / {factorial},")
+        function, factorial = function.derivative(), factorial * (order + 1)
+    told = primitive.summary[:1].upper() + primitive.summary[1:]
+    written = _FUNCTION.format(name=name, summary=told, functions="\n".join(lines))
+    texts = [_TEXT.format(close=CLOSE).strip(), written.strip()]
+    return (
+        [text.replace(" np.", " jnp.").replace("(np.", "(jnp.") for text in texts] if library.name == "jax" else texts
+    )
+
+
+def _scalar_text(body: Node, library: Library) -> str:
+    """A function of the number x as an expression; parts that it repeats are written as often."""
+    program = lower({"g": body}, library, inputs=[ARGUMENT])
+    text = program.results["g"]
+    for statement in reversed(program.statements):
+        text = re.sub(rf"\b{statement.target}\b", lambda _, s=statement: f"({s.expression})", text)
+    return text
