@@ -58,6 +58,18 @@ def raising(X):
     raise ValueError("only on Sundays")
 
 
+def logic_of_numbers(X):
+    return torch.where(torch.logical_not(X), X, 2 * X)
+
+
+def at_single_points(X):
+    return torch.where(X == 1, X, 2 * X)
+
+
+def sparse(X):
+    return X.to_sparse()
+
+
 def reversed_product(X):
     return X.flip(0) @ X
 
@@ -76,6 +88,8 @@ def reversed_product(X):
         (sorted_entries, "order of the entries"),
         (running_products, "aten.cumprod"),
         (raising, "raises ValueError (line"),
+        (logic_of_numbers, "tensors that are no conditions"),
+        (sparse, "a sparse tensor"),
         (reversed_product, "reversed axis (flip)"),
     ],
 )  # fmt: skip
@@ -84,6 +98,19 @@ def test_what_cannot_be_traced_is_named(function, words):
     found = trace_forward(function, inputs, SQUARE)
     assert found.node is None
     assert words in found.text
+
+
+def test_a_condition_that_holds_at_single_points_only_is_no_expression_of_the_example():
+    ones = torch.ones(3, dtype=torch.double)
+    assert "single points" in trace_forward(at_single_points, {"X": ones}, {"X": "n"}).text
+
+
+def test_single_precision_inside_a_function_does_not_hide_its_expression():
+    assert trace_forward(lambda X: X.float() @ X.float(), {}, SQUARE).text == "X²"
+
+
+def test_a_reduction_of_a_scalar_along_its_last_axis_is_the_scalar():
+    assert trace_forward(lambda a: a.sum(-1) + a.mean(0), {}, {"a": ""}).text == "2 a"
 
 
 def test_a_loop_over_an_axis_holds_that_dimension_at_one_size():

@@ -133,12 +133,14 @@ class Arguments:
 
     def axis(self, name: str, rank: int) -> int:
         """An axis, counted from the front."""
-        return self.integer(name) % max(rank, 1)
+        if not rank:
+            raise Untraceable(f"{self.operation.name} along an axis of a scalar")
+        return self.integer(name) % rank
 
     def axes(self, name: str, rank: int) -> list[int]:
         """Axes counted from the front; all of them if none are given."""
         given = self.operation.arguments.get(name)
-        if given is None or given == ():
+        if given is None or given == () or not rank:
             return list(range(rank))
         listed = given if isinstance(given, tuple) else (given,)
         return [self._whole(item) % max(rank, 1) for item in listed]

@@ -113,7 +113,7 @@ def _narrowed(symbol: Symbol, attempt: int) -> Facts:
 
 def subject_of(inputs: Mapping[str, torch.Tensor], declarations: Mapping[str, str] | None) -> Subject:
     """The subject of given inputs: declared, or with dimensions named after the sizes."""
-    inputs = {name: torch.as_tensor(value) for name, value in inputs.items()}
+    inputs = {name: _dense(torch.as_tensor(value)) for name, value in inputs.items()}
     if declarations is not None:
         read = tuple(read_declaration(name, text) for name, text in declarations.items())
         return Subject(Signature(read), inputs)
@@ -134,6 +134,10 @@ def _named_sizes(tensors: Sequence[torch.Tensor]) -> dict[int, Dim]:
 
 def _field(tensor: torch.Tensor) -> Facts:
     return closure({"complex"} if tensor.is_complex() else ())
+
+
+def _dense(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.layout is torch.strided else tensor.to_dense()
 
 
 def _double(tensor: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing
 
 from gradwright.back.render import unicode_of
-from gradwright.check.tracing.interpret import ESCAPED, Interpretation, interpret, output_node, reasons_of
+from gradwright.check.tracing.interpret import Interpretation, interpret, output_node, reasons_of
 from gradwright.check.tracing.lockstep import DifferentOperations, Operation, in_lockstep
 from gradwright.check.tracing.operators import IGNORING, RANDOM, RULES
 from gradwright.check.tracing.recording import called, record
@@ -33,6 +33,11 @@ from gradwright.errors import GradwrightError
 from gradwright.simplify.pipeline import simplify
 
 TOLERANCE = 1e-8
+SINGLE_TOLERANCE = 1e-3
+MISSED = (
+    "the operations that PyTorch shows do not make up the function's values: a value that leaves PyTorch and comes "
+    "back (through NumPy, say), or a condition that holds at single points only"
+)
 NUDGE = 1e-9
 LARGEST_FIXED = 8
 # Where PyTorch defines operators by others of ATen; its other definitions are in terms of a further set of operators.
@@ -260,11 +265,17 @@ def _require_stable(function: Function, values: Sequence[torch.Tensor]) -> None:
         results = [called(function, point) for point in (values, nearby)]
     except Exception:
         return  # the tracer meets the same error, and says where it is
+    if any(isinstance(result, torch.Tensor) and result.layout is not torch.strided for result in results):
+        raise Untraceable("a sparse tensor")
     if all(isinstance(result, torch.Tensor) and result.is_floating_point() for result in results):
         one, other = (result.detach() for result in results)
         if not bool(torch.isfinite(one).all()):
             raise Untraceable("the function has no finite value at generic points")
-        if one.shape == other.shape and not torch.allclose(one, other, rtol=0, atol=1e-4 * float(one.abs().amax())):
+        if (
+            one.shape == other.shape
+            and one.numel()
+            and not torch.allclose(one, other, rtol=0, atol=1e-4 * float(one.abs().amax()))
+        ):
             raise Untraceable("the function has no numerically stable value at generic points")
 
 
@@ -308,12 +319,14 @@ def _require_same_values(node: Node, found: Interpretation, subject: Subject, ru
         leaves: dict[Node, Any] = {s: t.numpy() for s, t in zip(subject.symbols, run.inputs, strict=True)}
         leaves |= {known: values[place] for known, values in found.notes.known.items()}
         result = found.operations[-1].results[place]
-        expected = (result[0] if isinstance(result, list | tuple) else result).resolve_conj().numpy()
+        returned = result[0] if isinstance(result, list | tuple) else result
+        expected = returned.to(torch.complex128 if returned.is_complex() else torch.float64).resolve_conj().numpy()
+        tolerance = TOLERANCE if returned.dtype in (torch.float64, torch.complex128) else SINGLE_TOLERANCE
         try:
             with np.errstate(all="ignore"):
                 value = evaluate(node, leaves, found.sizes.points[place])
         except GradwrightError as error:
             raise Untraceable(f"the traced expression cannot be evaluated: {error}") from error
         scale = max(float(np.max(np.abs(expected), initial=0)), 1e-300)
-        if value.shape != expected.shape or not np.allclose(value, expected, rtol=0, atol=TOLERANCE * scale):
-            raise Untraceable(ESCAPED)
+        if value.shape != expected.shape or not np.allclose(value, expected, rtol=0, atol=tolerance * scale):
+            raise Untraceable(MISSED)

@@ -13,7 +13,7 @@ from gradwright.check.tracing.sizes import function, power
 from gradwright.check.tracing.values import Untraceable, Value, aligned, full, product
 from gradwright.core import build
 from gradwright.core.contraction import conjugate, is_zero, scale
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Add, Apply, Contract, Mask, Node, Selection
 from gradwright.core.sums import subtract
 from gradwright.core.walks import postorder, symbols
 from gradwright.prims.determinant import slogdet
@@ -273,12 +273,15 @@ def _or(given: Arguments) -> Value:
 def _require_bool(given: Arguments) -> None:
     """The logic of numbers other than 0 and 1 is not in the language."""
     for name in ("self", "other"):
-        if name in given and given.tensor(name).node.rank and not _is_logical(given.tensor(name).node):
+        if name in given and not _is_logical(given.tensor(name).node):
             raise Untraceable(f"{given.operation.name} of tensors that are no conditions")
 
 
 def _is_logical(node: Node) -> bool:
-    return all(_is_indicator(inner) for inner in postorder(node) if isinstance(inner, Apply))
+    """Whether a tensor is made of conditions alone, and so has the entries 0 and 1."""
+    if isinstance(node, Add | Contract):
+        return all(map(_is_logical, node.children))
+    return _is_indicator(node) or isinstance(node, Mask | Selection)
 
 
 def _complement(value: Value) -> Value:

@@ -517,6 +517,8 @@ def _lengths(value: Value, axis: int, given: Arguments) -> tuple[int, ...]:
 
 def _entries(value: Value, axes: Sequence[int], indices: Sequence[Constant], given: Arguments) -> Value:
     """Single entries by all their indices, at the same few places at every size."""
+    if len({array.shape for i in indices for array in i.arrays[:1]}) > 1:
+        raise Untraceable("an index by tensors of different shapes")
     tables = [np.stack([np.asarray(i.arrays[k]) for i in indices]) for k in range(len(given.sizes.points))]
     triangle = [np.stack(np.triu_indices(n)) for n in _lengths(value, 0, given)]
     if value.node.rank == len(axes) == 2 and value.dims[0] == value.dims[1]:
