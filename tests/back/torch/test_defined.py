@@ -82,3 +82,13 @@ def test_gradients_lie_in_the_declared_set() -> None:
     inputs = {"A": square(), "S": (square() + square().T).detach().requires_grad_()}
     (slope,) = torch.autograd.grad(function(**inputs), inputs["S"])
     torch.testing.assert_close(slope, slope.T)
+
+
+@pytest.mark.parametrize("names", [("torch", "Tensor"), ("ctx", "inputs"), ("self", "info"), ("np", "Y"), ("t", "G_")])
+def test_a_variable_may_have_the_name_of_anything_in_the_module(names: tuple[str, str]) -> None:
+    matrix, right_side = names
+    function = gw.derive(gw.parse(f"inv({matrix}) @ {right_side}", **{matrix: "n n", right_side: "n m"}))
+    A, B = square(), normal(3, 2)
+    value = function.function("torch")(**{matrix: A, right_side: B})
+    torch.testing.assert_close(value, torch.linalg.inv(A) @ B)
+    assert torch.autograd.grad(value.sum(), A)[0].shape == A.shape

@@ -231,14 +231,27 @@ def _public(asked: Asked, plan: _Plan) -> list[str]:
     else:
         lines.append(f"return {applied}{'[0]' if programs.carried else ''}")
     parameters = ", ".join(f"{name}: Tensor" for name in programs.inputs)
-    head = f"def {asked.name}({parameters}) -> {'Outputs' if several else 'Tensor'}:"
-    return [head, *indented([*_docstring(asked, rules, programs), *lines])]
+    returned = "Outputs" if several else "Tensor"
+    docstring = _docstring(asked, rules, programs)
+    declared = [symbol.name for symbol in rules.inputs]
+    if declared == list(programs.inputs):
+        return [f"def {asked.name}({parameters}) -> {returned}:", *indented([*docstring, *lines])]
+    # A variable has the name of something in the module: only the outermost function calls it so.
+    own = ", ".join(f"{name}: Tensor" for name in declared)
+    return [
+        f"def {asked.name}({own}) -> {returned}:",
+        *indented([*docstring, f"return _{asked.name}({', '.join(declared)})"]),
+        "",
+        "",
+        f"def _{asked.name}({parameters}) -> {returned}:",
+        *indented(lines),
+    ]
 
 
 def _docstring(asked: Asked, rules: Rules, programs: Programs) -> list[str]:
     first = unicode_of(asked.outputs[0][1]) if len(asked.outputs) == 1 else ", ".join(name for name, _ in asked.outputs)
     lines = [f'"""{escaped(first)}.', "", "Args:"]
-    lines += [f"    {name}: {escaped(_described(s))}" for s, name in zip(asked.inputs, programs.inputs, strict=True)]
+    lines += [f"    {s.name}: {escaped(_described(s))}" for s in asked.inputs]
     batch = "Batch dimensions may stand before these"
     return [*lines, "", f"{batch}; those of the inputs are broadcast." if len(rules.inputs) > 1 else f"{batch}.", '"""']
 
