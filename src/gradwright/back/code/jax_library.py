@@ -62,7 +62,6 @@ JAX = Library(
     concatenate="jnp.concatenate(({parts}), {axis})",
     pad="jnp.pad({x}, ({widths}))",
     broadcast="jnp.broadcast_to({x}, {shape})",
-    triangle="jnp.triu_indices({n})",
     imaginary_unit="1j",
     complex_of="",
     shapes_are_tuples=True,

@@ -30,7 +30,6 @@ class Library:
         scalar: a Python number as a tensor.
         real_type: the array `{x}` with real entries, for the type of a real constant.
         einsum, trace, tril, triu, cumsum, flip, concatenate, pad, broadcast, sum: of arrays.
-        triangle: the rows and columns of the entries above the diagonal, row by row.
         complex_of: a real array made complex, where products want arguments of one type; else empty.
         shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
         helpers: functions of several lines that emitted code may call.
@@ -66,7 +65,6 @@ class Library:
     concatenate: str
     pad: str
     broadcast: str
-    triangle: str
     imaginary_unit: str
     complex_of: str
     shapes_are_tuples: bool

@@ -70,7 +70,6 @@ NUMPY = Library(
     concatenate="np.concatenate(({parts}), {axis})",
     pad="np.pad({x}, ({widths}))",
     broadcast="np.broadcast_to({x}, {shape})",
-    triangle="np.triu_indices({n})",
     imaginary_unit="1j",
     complex_of="",
     shapes_are_tuples=True,

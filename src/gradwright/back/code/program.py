@@ -58,8 +58,3 @@ class Program:
     def body(self) -> list[str]:
         """The lines of the statements, and of the `return`."""
         return [*map(str, self.statements), f"return {', '.join(self.results.values())}"]
-
-    @property
-    def text(self) -> str:
-        """All the code as one text."""
-        return "\n".join((*self.body(), *self.helpers.values()))

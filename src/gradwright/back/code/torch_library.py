@@ -64,7 +64,6 @@ TORCH = Library(
     concatenate="torch.cat(({parts}), {axis})",
     pad="torch.nn.functional.pad({x}, ({widths}))",
     broadcast="{x}.expand({shape})",
-    triangle="torch.triu_indices({n}, {n})",
     imaginary_unit="1j",
     complex_of="{x} + 0j",
     shapes_are_tuples=False,
