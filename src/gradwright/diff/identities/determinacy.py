@@ -122,9 +122,19 @@ def _solution(
         )
     raise IdentityError(
         f"{problem.name}: no solution of '{text}' was found at a generic point (its sides differ by "
-        f"{best.residual:.1g} of their size there): the equations may contradict each other, or the inputs "
-        f"need a fact such as symmetric or spd; else give forward= or a starting point start="
+        f"{best.residual:.1g} of their size there): {_counted(problem, best)}the equations may "
+        f"contradict each other, or the inputs need a fact such as symmetric or spd; else give forward= or a starting "
+        f"point start="
     )
+
+
+def _counted(problem: Problem, point: SolutionPoint) -> str:
+    """How many numbers are asked for and how many equations there are, where these are more."""
+    system = linear_system(problem, point.values, point.sizes)
+    equations, unknowns = system.matrix.shape
+    if equations <= unknowns:
+        return ""
+    return f"there are {equations} scalar equations for {unknowns} unknown numbers; "
 
 
 def _candidates(
@@ -220,6 +230,8 @@ def _families(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Arra
     )
     diagonal_right = right[:: columns + 1]
     diagonal_left = left[:: rows + 1]
+    if np.iscomplexobj(value):
+        yield f"the columns of '{name}' may be turned by phases", value @ (1j * diagonal_right)
     yield f"the columns of '{name}' may be scaled", value @ diagonal_right
     yield f"the rows of '{name}' may be scaled", diagonal_left @ value
     yield f"every direction of '{name}'", _matrix_units(rows, columns)
@@ -236,6 +248,7 @@ def _matrix_units(rows: int, columns: int | None = None) -> Array:
 
 
 def _same_span(left: Array, right: Array) -> bool:
+    left, right = (np.concatenate([np.real(m), np.imag(m)], axis=1) for m in (left, right))
     ranks = [np.linalg.matrix_rank(m, tol=1e-7) for m in (left, right, np.concatenate([left, right]))]
     return ranks[0] == ranks[1] == ranks[2]
 

@@ -1,0 +1,56 @@
+"""Identities that define nothing: the message says what is wrong, where, and what is left free."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gradwright as gw
+from gradwright.errors import GradwrightError
+
+REFUSED = {
+    "orthogonal freedom": ("Y @ Y.T = A", "Y: n n", "A: n n spd", r"3 of 9 directions .*'Y' may be replaced by Y Q"),
+    "what commutes": ("Y @ X = X @ Y", "Y: n n", "X: n n", "any polynomial in X"),
+    "a phase": ("L @ L.H = A", "L: n n lower complex", "A: n n complex spd", "columns of 'L' may be turned by phases"),
+    "a left inverse": ("Y @ A = eye(m)", "Y: m n", "A: n m", "3 of 12 directions are left free"),
+    "a sum": ("x + y = a", "x: n, y: n", "a: n", "does not determine 'x' and 'y'.*they move x and y"),
+    "only zero": ("Y @ X = Y", "Y: n n", "X: n n", "only Y = 0 solves"),
+    "nothing": ("Y + X = X + Y", "Y: n n", "X: n n", "both sides of 'Y . X = X . Y' are the same"),
+    "no unknown": ("X @ X = X", "Y: n n", "X: n n", "the unknown 'Y' does not occur"),
+    "too many": (["A @ y = b", "B @ y = b"], "y: n", "A: n n, B: n n, b: n", "6 scalar equations for 3 unknown"),
+    "a contradiction": (["Y @ X = eye(n)", "Y @ X = 2 * eye(n)"], "Y: n n", "X: n n", "may contradict each other"),
+    "not kept": ("W @ W = A", "W: n n skew", "A: n n symmetric", "when the inputs move 'W @ W = A' cannot be kept"),
+    "no equation": ("Y @ X", "Y: n n", "X: n n", "is not an equation"),
+    "shapes": ("Y @ X = b", "Y: n n", "X: n n, b: n", "the shapes are n × n and n"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_message_says_what_is_wrong(name: str) -> None:
+    identity, unknown, given, words = REFUSED[name]
+    with pytest.raises(GradwrightError, match=words):
+        gw.define("f", identity, unknown=unknown, given=given)
+
+
+def test_a_wrong_forward_is_shown_at_a_point() -> None:
+    with pytest.raises(GradwrightError, match=r"does not satisfy 'Y @ Y = A': .* with n = 3 the two sides differ"):
+        gw.define("f", "Y @ Y = A", unknown="Y: n n", given="A: n n", forward=lambda A: A / 2)
+
+
+def test_pairs_of_expressions_names_and_json() -> None:
+    n = gw.dim("n")
+    A, Y = gw.matrix("A", n, n), gw.matrix("Y", n, n)
+    by_pair = gw.define("third", (Y @ Y @ Y, A), unknown="Y: n n", given="A: n n")
+    value = np.diag([1.0, 8.0, 27.0])
+    assert np.allclose(by_pair(A).evaluate(A=value), np.diag([1.0, 2.0, 3.0]))
+    by_name = gw.define("root", "Y @ Y = A", unknown="Y: n n", given="A: n n", forward="scipy.linalg.sqrtm")
+    derived = gw.derive(gw.trace(by_name(A) @ A), wrt="A")
+    replayed = gw.Derivation.from_json(derived.to_json())
+    assert str(replayed) == str(derived)
+    several = gw.define("factors", "L @ U = A", unknown="L: n n unit_lower, U: n n upper", given="A: n n",
+                        forward=_lu)  # fmt: skip
+    assert several(A).U.shape == (n, n)
+
+
+def _lu(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(gw.parse(f"lu(A).{part}", A="n n").evaluate(A=M) for part in "LU")
