@@ -58,6 +58,12 @@ def test_permute_takes_axis_i_from_where_it_is_told() -> None:
     assert gw.permute(gw.permute(T, 3, 1, 2), 2, 3, 1) == T
 
 
+def test_permute_takes_a_sequence_too() -> None:
+    assert gw.permute(T, (3, 1, 2)) == gw.permute(T, [3, 1, 2]) == gw.permute(T, 3, 1, 2)
+    with pytest.raises(ShapeError, match=r"\[1, 1, 2\] is no order"):
+        gw.permute(T, [1, 1, 2])
+
+
 def test_associativity_holds_when_axes_are_listed_for_where_they_stand() -> None:
     inner_first = gw.tensordot(S, gw.tensordot(K, X, [2, 3]))
     assert equal(inner_first, gw.tensordot(gw.tensordot(S, K, [1, 4]), X)) == "proved"

@@ -82,8 +82,12 @@ def roll(tensor: Expression, start: int, end: int) -> Expression:
     return Expression(roll_node(tensor.node, start, end), tensor.signature)
 
 
-def permute(tensor: Expression, *order: int) -> Expression:
-    """The axes in another order, counted from 1: axis i of the result is axis `order[i]` of the tensor."""
-    if sorted(order) != list(range(1, tensor.ndim + 1)):
-        raise ShapeError(f"{order} is no order of the axes 1 … {tensor.ndim}")
-    return Expression(build.permute(tensor.node, [axis - 1 for axis in order]), tensor.signature)
+def permute(tensor: Expression, *order: int | Sequence[int]) -> Expression:
+    """The axes in another order, counted from 1: axis i of the result is axis `order[i]` of the tensor.
+
+    The order is given as numbers or as one sequence of them, as PyTorch and NumPy take it.
+    """
+    axes = [axis for part in order for axis in ([part] if isinstance(part, int) else part)]
+    if sorted(axes) != list(range(1, tensor.ndim + 1)):
+        raise ShapeError(f"{axes} is no order of the axes 1 … {tensor.ndim}")
+    return Expression(build.permute(tensor.node, [axis - 1 for axis in axes]), tensor.signature)

@@ -42,7 +42,8 @@ def conditions_of(
 
     A derivative solves the adjoint of an equation under the same condition as the equation itself; and
     the equations that the derivative of a function leads to are covered by the function's own record,
-    if that states conditions.
+    if that states conditions. That eigenvalues or singular values are distinct is needed where the
+    vectors are left in a derivative; what depends on the values alone is smooth where they meet.
 
     Args:
         expressions: what is differentiated.
@@ -52,15 +53,29 @@ def conditions_of(
     found: dict[str, None] = {}
     solved_before = set[Hashable]()
     own = set(postorder(*expressions))
+    decomposed = {_decomposition(n) for n in postorder(*(derivatives or expressions)) if _is_free_in_gauge(n)}
     for node in postorder(*expressions, *derivatives):
         if isinstance(node, Apply):
-            found.update(dict.fromkeys(_of_application(node, written)))
+            smooth = bool(node.primitive.gauge) and _decomposition(node) not in decomposed
+            texts = _of_application(node, written)
+            found.update(dict.fromkeys(text for text in texts if not (smooth and "are distinct" in text)))
         elif isinstance(node, Solve):
             key = _equation_key(node)
             if key not in solved_before and (node in own or not _is_covered(node)):
                 found.update(dict.fromkeys(_of_equation(node, written)))
             solved_before.add(key)
     return tuple(condition for condition in found if not _is_implied(condition, found))
+
+
+def _decomposition(node: Node) -> Hashable:
+    """What the outputs of one factorisation have in common."""
+    assert isinstance(node, Apply)
+    return node.primitive, node.arguments
+
+
+def _is_free_in_gauge(node: Node) -> bool:
+    """Whether a node is a matrix of vectors, which its factorisation leaves a freedom; eigenvalues have none."""
+    return isinstance(node, Apply) and bool(node.primitive.gauge) and node.rank > 1
 
 
 def _is_implied(condition: str, others: Container[str]) -> bool:
@@ -138,13 +153,21 @@ def _is_granted(condition: str, argument: Node) -> bool:
 
 
 def _of_equation(node: Solve, written: Callable[[Node], str]) -> list[str]:
+    """The condition of an equation, or of its adjoint, which is the same one: whichever is shorter to write."""
     known = sylvester_operands(node)
     if known is None:
         return ["the linear equations for the unknowns have one solution"]
     name, operands = known
-    if name == "sylvester":
-        operands = (operands[0], scaled(-1, operands[1]))
-    return [_EQUATIONS[name].format(*map(written, operands))]
+    known_part = operands[:-1]
+    forms = [
+        tuple(map(written, _compared(name, o))) for o in (known_part, tuple(simplify(adjoint(x)) for x in known_part))
+    ]
+    return [_EQUATIONS[name].format(*min(forms, key=lambda texts: len("".join(texts))))]
+
+
+def _compared(name: str, operands: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The matrices whose eigenvalues decide: A and −B for Sylvester's equation."""
+    return (operands[0], simplify(scaled(-1, operands[1]))) if name == "sylvester" else operands
 
 
 def notes_of(root: Node) -> tuple[str, ...]:

@@ -79,3 +79,18 @@ def test_a_badly_scaled_but_regular_matrix_is_inverted() -> None:
 def test_least_squares_without_full_rank_are_refused() -> None:
     with pytest.raises(ConditionError, match="full rank"):
         gw.parse("lstsq(A, b)", A="n m", b="n").evaluate(A=np.ones((n, 3)), b=np.ones(n))
+
+
+@pytest.mark.parametrize("text", ["sum(exp(eigvalsh(S)))", "norm(svdvals(S))**2", "sum(eig(S).eigenvalues)"])
+def test_what_depends_on_the_values_alone_does_not_need_them_distinct(text: str) -> None:
+    assert not any("distinct" in condition for condition in gw.derive(gw.parse(text, S="n n symmetric")).conditions)
+
+
+@pytest.mark.parametrize("text", ["sum(svdvals(S))", "eigvalsh(S)", "eigh(S).eigenvectors", "max(eigvalsh(S))"])
+def test_what_depends_on_the_vectors_does(text: str) -> None:
+    assert any("distinct" in condition for condition in gw.derive(gw.parse(text, S="n n symmetric")).conditions)
+
+
+def test_the_condition_of_an_equation_is_written_for_it_or_for_its_adjoint_whichever_is_shorter() -> None:
+    root = gw.define("root", "Y @ Y = A + Y", unknown="Y: n n", given="A: n n")
+    assert gw.derive(root(gw.parse("A", A="n n"))).conditions == ("root(A) − I and −root(A) share no eigenvalue",)

@@ -263,7 +263,9 @@ def divide(state: State) -> State | None:
         total = simplify(add(weight for weight in weights if weight is not None))
         value = reduce_terms(multiply(equation.right, raise_to(total, Fraction(-1))), state.relations)
         changed = state.with_solution(holes[0], value, place)
-        return changed.with_step("divide", holes[0], value, "divide entry by entry" if value.rank else "divide")
+        return changed.with_step(
+            "divide", holes[0], value, "divide entry by entry" if value.rank else "divide by its factor"
+        )
     return None
 
 
