@@ -169,6 +169,13 @@ def test_the_sign_of_a_determinant_that_is_not_known_is_a_condition() -> None:
         D.expression.evaluate(X=np.diag([1.0, -2.0, 3.0]))
 
 
+@pytest.mark.parametrize("text", ["max(X @ w)", "min(X @ w)", "sum(max(X, axis=1))", "sum(max(X, axis=0))"])
+def test_a_largest_entry_occurs_so_that_its_count_is_no_condition(text: str) -> None:
+    D = gw.derive(gw.parse(text, X="n m", **({"w": "m"} if "w" in text else {})), wrt="X")
+    assert D.conditions == ()
+    assert any("kink" in note for note in D.notes)
+
+
 def test_inputs_that_do_not_fit_are_named() -> None:
     D = gw.derive(gw.parse("inv(X) @ A", X="n n", A="n m"), wrt="X")
     X, A, G = np.eye(3), np.ones((3, 2)), np.ones((3, 2))

@@ -6,14 +6,16 @@ from collections.abc import Callable, Container, Hashable
 from fractions import Fraction
 
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Apply, Node, Solve, Symbol
+from gradwright.core.nodes import Apply, Contract, Node, Solve, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import scaled
 from gradwright.core.walks import postorder
 from gradwright.diff.identities.engine import solved
 from gradwright.linear.chains import adjoint
 from gradwright.linear.recognise import sylvester_operands
+from gradwright.prims.piecewise import equal
 from gradwright.prims.power import power
+from gradwright.prims.reductions import maximum_entry, minimum_entry
 from gradwright.simplify.pipeline import simplify
 
 # The fact that makes a condition true, by the words in which the records state it.
@@ -144,7 +146,21 @@ def _is_told_elsewhere(base: Node) -> bool:
     """Whether a record states what the base needs: a norm's, or that of a factorisation it is made of."""
     if isinstance(base, Apply) and any("≠ 0" in condition for condition in base.primitive.conditions):
         return True
-    return any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(base))
+    return _counts_extremes(base) or any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(base))
+
+
+def _counts_extremes(base: Node) -> bool:
+    """Whether a node is how often a largest or smallest entry occurs among those that it is taken of: once at least."""
+    if not isinstance(base, Contract) or len(base.factors) != 1 or base.coefficient <= 0:
+        return False
+    mask = base.factors[0].node
+    if not isinstance(mask, Apply) or mask.primitive is not equal:
+        return False
+    entries, compared = mask.arguments
+    return any(
+        isinstance(n, Apply) and n.primitive in (maximum_entry, minimum_entry) and n.arguments == (entries,)
+        for n in postorder(compared)
+    )
 
 
 def _is_granted(condition: str, argument: Node) -> bool:
