@@ -1,0 +1,52 @@
+"""Arrays multiplied entry by entry, and the numbers in front of them and below the line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from gradwright.back.code.products.draft import Draft, Term
+from gradwright.back.code.text import Code, multiple, product_of
+
+
+def scaled(draft: Draft, core: Code | Term, rank: int) -> Code:
+    """A number times an array; the array may stand below the line."""
+    divides = isinstance(core, Term) and core.divides
+    code = core.code if isinstance(core, Term) else core
+    assert code is not None
+    scalars = [_lifted(draft, s, rank) for s in draft.scalars]
+    divisors = [_lifted(draft, s, rank) for s in draft.divisors]
+    if divides:
+        return multiple(draft.coefficient, scalars, [*divisors, code])
+    if rank and divisors and (scalars or abs(draft.coefficient) != 1):
+        # All numbers first, so that the array is gone through once.
+        return product_of([multiple(draft.coefficient, scalars, divisors), code])
+    return multiple(draft.coefficient, [*scalars, code], divisors)
+
+
+def _lifted(draft: Draft, scalar: Code, rank: int) -> Code:
+    """A scalar ready to multiply an array with so many axes: leading axes come first."""
+    if scalar.number or not draft.writer.batched or not rank:
+        return scalar
+    return draft.writer.indexed(scalar, ["None"] * rank)
+
+
+def elementwise(draft: Draft, terms: Sequence[Term], wanted: Sequence[int]) -> Code:
+    """Arrays multiplied entry by entry, numbers with the smallest of them."""
+    ranks = [len(term.labels) for term in terms if not term.divides]
+    numbers = bool(draft.scalars or draft.divisors or draft.coefficient != 1)
+    smallest = min(ranks, default=len(wanted))
+    above: list[Code] = []
+    below: list[Code] = []
+    done = not numbers or smallest == len(wanted)
+    for term in terms:
+        labels = [x for x in wanted if x in term.labels]
+        code = draft.code(term, labels)
+        if not done and not term.divides and len(term.labels) == smallest:
+            code = scaled(draft, code, smallest)
+            done = True
+            draft.scalars, draft.divisors, draft.coefficient = [], [], Fraction(1)
+        (below if term.divides else above).append(draft.writer.aligned(code, labels, wanted))
+    scalars = [_lifted(draft, s, len(wanted)) for s in draft.scalars]
+    divisors = [_lifted(draft, s, len(wanted)) for s in draft.divisors]
+    return multiple(draft.coefficient, [*scalars, *above], [*divisors, *below])

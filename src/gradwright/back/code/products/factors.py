@@ -1,0 +1,49 @@
+"""The factors of a contraction as terms and numbers; grouped axes split, repeated ones diagonals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from gradwright.back.code.products.draft import CONSTANT, Draft, Term
+from gradwright.core.nodes import Apply, Factor, Node
+
+
+def read_factors(draft: Draft) -> None:
+    """Every factor that is no constant tensor: a term, or a number above or below the line."""
+    for factor in draft.node.factors:
+        if isinstance(factor.node, CONSTANT):
+            continue
+        if not factor.node.rank:
+            _read_scalar(draft, factor)
+        else:
+            draft.terms.append(_term(draft, factor))
+
+
+def _read_scalar(draft: Draft, factor: Factor) -> None:
+    inner = _reciprocal(draft, factor.node)
+    node = factor.node if inner is None else inner
+    code = draft.lowering.demand(node, conj=factor.conj)
+    (draft.scalars if inner is None else draft.divisors).append(code)
+
+
+def _reciprocal(draft: Draft, node: Node) -> Node | None:
+    """`u` for `1 / u`, where that has not been computed already."""
+    if node in draft.lowering.values or not isinstance(node, Apply) or node.primitive.name != "power":
+        return None
+    exponent = node.parameters[0]
+    if not isinstance(exponent, Fraction) or exponent >= 0 or draft.lowering.uses.get(node, 1) > 1:
+        return None
+    if exponent == -1:
+        return node.arguments[0]
+    return Apply(node.primitive, (-exponent,), node.arguments)
+
+
+def _term(draft: Draft, factor: Factor) -> Term:
+    inner = _reciprocal(draft, factor.node)
+    node = factor.node if inner is None else inner
+    term = Term(factor.labels, None, node, factor.conj, inner is not None, node.real)
+    if all(len(group) == 1 for group in factor.groups) and len(set(factor.labels)) == len(factor.labels):
+        return term
+    code = draft.lowering.demand(node, conj=factor.conj)
+    return draft.split(replace(term, code=code, node=None, conj=False), factor)
