@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gradwright.prims  # noqa: F401  (registers the functions)
-from gradwright.core.primitive import Primitive
+from gradwright.core.primitive import KnownRule, Primitive
 from gradwright.core.registry import FUNCTIONS, Function, lookup
 
 
@@ -18,9 +18,10 @@ def catalogue(name: str | None) -> str:
 
 def _entry(function: Function) -> str:
     lines = [f"{function.usage}: {function.summary}"]
-    for primitive in function.primitives:
+    known = function.primitives or ((function.behind,) if function.behind is not None else ())
+    for primitive in known:
         lines += _details(primitive)
-    if not function.primitives:
+    if not known:
         lines.append("  given by a formula in other functions")
     return "\n".join(lines)
 
@@ -36,7 +37,15 @@ def _details(primitive: Primitive) -> list[str]:
     lines += [f"  gauge         {primitive.gauge}"] if primitive.gauge else []
     lines += [f"  note          {primitive.note}"] if primitive.note else []
     lines += [f"  source        {primitive.source}"] if primitive.source else []
+    for rule in primitive.known_rules:
+        lines += _stated(rule)
     return lines
+
+
+def _stated(rule: KnownRule) -> list[str]:
+    """A rule of the literature, its abbreviations, and where it is stated."""
+    where = [f"where {text}" for text in rule.where]
+    return [f"  known rule    {rule.result} = {rule.formula}", *(f"    {t}" for t in (*where, f"[{rule.source}]"))]
 
 
 def _plain(condition: str) -> str:

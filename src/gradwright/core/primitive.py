@@ -67,6 +67,24 @@ class ErrorSample:
     message: str
 
 
+@dataclass(frozen=True)
+class KnownRule:
+    """A derivative as the literature states it: held to what the record leads to, and never used for it.
+
+    Attributes:
+        result: `dY`, the differential of the output Y, or `vjp_X`, the cotangent of the input X; where X is known
+            to be structured, its projection on the tangent space is meant.
+        formula: the formula, in the record's names; the cotangent of the only output is `G`, of several `G_Y`, ….
+        source: where it is stated.
+        where: abbreviations in the formula, each of which may use those before it: `S = lyapunov(A, G)`.
+    """
+
+    result: str
+    formula: str
+    source: str
+    where: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Primitive:
     """One function of tensors.
@@ -107,6 +125,7 @@ class Primitive:
         notation: how it is written.
         samples, error_samples: arguments to test it at, and texts that must be refused.
         source: where the mathematics comes from.
+        known_rules: derivatives as the literature states them.
         origin: distinguishes primitives of one name that were defined differently.
         witness: values of inputs and outputs, by name, for which the identity holds: what a differential
             that is derived from it is held to.
@@ -141,6 +160,7 @@ class Primitive:
     samples: tuple[Sample, ...] = ()
     error_samples: tuple[ErrorSample, ...] = ()
     source: str = ""
+    known_rules: tuple[KnownRule, ...] = ()
     origin: str = ""
     witness: Mapping[str, np.ndarray] | None = None
 

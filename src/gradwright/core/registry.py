@@ -111,6 +111,7 @@ class Function:
         usage: how a call looks.
         summary: one line for the catalogue.
         primitives: the records behind it, if it is not given by a formula alone.
+        behind: for a formula, the record that says what it rests on, for the catalogue.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Function:
     usage: str
     summary: str
     primitives: tuple[Primitive, ...] = ()
+    behind: Primitive | None = None
 
 
 def register(function: Function) -> Function:
@@ -126,11 +128,11 @@ def register(function: Function) -> Function:
     return function
 
 
-def formula(name: str, usage: str, summary: str) -> Callable[[Builder], Function]:
+def formula(name: str, usage: str, summary: str, behind: Primitive | None = None) -> Callable[[Builder], Function]:
     """Register a function that is given by a formula: the decorated builder."""
 
     def decorate(build: Builder) -> Function:
-        return register(Function(name, build, usage, summary))
+        return register(Function(name, build, usage, summary, behind=behind))
 
     return decorate
 

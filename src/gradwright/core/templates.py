@@ -15,7 +15,7 @@ from gradwright.core.build import common_shape, size, spread
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.declarations import Declaration
 from gradwright.core.dims import Dim
-from gradwright.core.facts import closure, tangent
+from gradwright.core.facts import NO_FACTS, closure, tangent
 from gradwright.core.language import translate
 from gradwright.core.nodes import (
     Add,
@@ -36,7 +36,7 @@ from gradwright.core.nodes import (
     Symbol,
     Unknown,
 )
-from gradwright.core.primitive import Primitive, Texts
+from gradwright.core.primitive import KnownRule, Primitive, Texts
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder
@@ -105,6 +105,26 @@ def identities(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
     return tuple(read_equation(text, formals(primitive)) for text in primitive.identity)
 
 
+@cache
+def formal_cotangents(primitive: Primitive) -> tuple[Symbol, ...]:
+    """The cotangents of the outputs in the formulas of known rules: `G`, or `G_Q`, … for several."""
+    several = len(primitive.outputs) > 1
+    return tuple(
+        Symbol(f"G_{s.name}" if several else "G", s.shape, NO_FACTS if s.real else frozenset({"complex"}))
+        for s in formals(primitive).outputs
+    )
+
+
+def known_rule(primitive: Primitive, rule: KnownRule) -> Node:
+    """The formula of a rule of the literature, in formal names."""
+    scope = formals(primitive)
+    names: dict[str, Node] = {**scope.scope, **{s.name: s for s in formal_cotangents(primitive)}}
+    for text in rule.where:
+        name, _, formula = text.partition("=")
+        names[name.strip()] = _one_tensor(formula, names, scope.dims)
+    return _one_tensor(rule.formula, names, scope.dims)
+
+
 def read_equation(text: str, scope: Formals) -> tuple[Node, Node]:
     """Both sides of `left = right`."""
     sides = text.split("=")
@@ -116,7 +136,11 @@ def read_equation(text: str, scope: Formals) -> tuple[Node, Node]:
 
 
 def _tensor(text: str, scope: Formals) -> Node:
-    found = translate(text, scope.scope, scope.dims)
+    return _one_tensor(text, scope.scope, scope.dims)
+
+
+def _one_tensor(text: str, names: Mapping[str, Node], dims: Mapping[str, Dim]) -> Node:
+    found = translate(text.strip(), names, dims)
     if isinstance(found, Node):
         return found
     raise IdentityError(f"'{text.strip()}' has several outputs: pick one by its name")

@@ -6,7 +6,7 @@ side with half its diagonal (Murray 2016, arXiv:1602.07527).
 
 from __future__ import annotations
 
-from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
+from gradwright.core.primitive import ErrorSample, KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
 cholesky = Primitive(
@@ -22,6 +22,19 @@ cholesky = Primitive(
     notation=Notation(name="chol"),
     samples=(Sample("A: n n spd"), Sample("A: n n complex spd")),
     error_samples=(ErrorSample("cholesky(A)", "A: n m", "square"),),
+    known_rules=(
+        KnownRule(
+            "dL",
+            "L @ mask(inv(L) @ dA @ inv(L).H, 1, 1/2, 0)",
+            "Murray 2016, arXiv:1602.07527, eq. 8",
+        ),
+        KnownRule(
+            "vjp_A",
+            "1/2 * inv(L).H @ (P + P.H) @ inv(L)",
+            "Murray 2016, arXiv:1602.07527, eq. 10",
+            ("P = mask(L.H @ G, 1, 1/2, 0)",),
+        ),
+    ),
     source="the definition; the result is Murray 2016, arXiv:1602.07527, eq. 8",
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
 
@@ -29,6 +29,44 @@ dare = Primitive(
     numpy=discrete_riccati,
     notation=Notation(name="dare"),
     samples=(Sample("A: n n, B: n m, Q: n n spd, R: m m spd"),),
+    known_rules=(
+        KnownRule(
+            "vjp_Q",
+            "S",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+            (
+                "K = inv(R + B.H @ X @ B) @ B.H @ X @ A",
+                "S = stein(A - B @ K, 1/2 * (G + G.H))",
+            ),
+        ),
+        KnownRule(
+            "vjp_A",
+            "2 * X @ (A - B @ K) @ S",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+            (
+                "K = inv(R + B.H @ X @ B) @ B.H @ X @ A",
+                "S = stein(A - B @ K, 1/2 * (G + G.H))",
+            ),
+        ),
+        KnownRule(
+            "vjp_B",
+            "-2 * X @ (A - B @ K) @ S @ K.H",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+            (
+                "K = inv(R + B.H @ X @ B) @ B.H @ X @ A",
+                "S = stein(A - B @ K, 1/2 * (G + G.H))",
+            ),
+        ),
+        KnownRule(
+            "vjp_R",
+            "K @ S @ K.H",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+            (
+                "K = inv(R + B.H @ X @ B) @ B.H @ X @ A",
+                "S = stein(A - B @ K, 1/2 * (G + G.H))",
+            ),
+        ),
+    ),
     source="Lancaster & Rodman, Algebraic Riccati Equations (1995)",
 )
 

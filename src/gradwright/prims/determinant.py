@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
+from gradwright.core.primitive import ErrorSample, KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
 
@@ -58,6 +58,13 @@ det = Primitive(
     notation=Notation(name="det"),
     samples=(Sample("X: n n"), Sample("X: n n complex")),
     error_samples=(ErrorSample("det(A)", "A: n m", "square"),),
+    known_rules=(
+        KnownRule(
+            "vjp_X",
+            "conj(y) * G * inv(X).H",
+            "Giles 2008, An extended collection of matrix derivative results, 2.2.4",
+        ),
+    ),
     source="Jacobi's formula; Magnus & Neudecker, Matrix Differential Calculus (3rd ed.), 8.3",
 )
 
@@ -73,6 +80,13 @@ logdet = Primitive(
     jax=LOGDET_IN_JAX,
     notation=Notation(name="logdet", text="log det {X}", latex=r"\log\det {X}"),
     samples=(Sample("X: n n spd"),),
+    known_rules=(
+        KnownRule(
+            "vjp_X",
+            "G * inv(X).H",
+            "Petersen & Pedersen 2012, The Matrix Cookbook, eq. 57",
+        ),
+    ),
     source="Magnus & Neudecker, Matrix Differential Calculus (3rd ed.), 8.4",
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
 
@@ -34,6 +34,23 @@ eig = Primitive(
     jax="jax.numpy.linalg.eig",
     notation=Notation(name="eig"),
     samples=(Sample("A: n n"),),
+    known_rules=(
+        KnownRule(
+            "deigenvalues",
+            "diagonal(inv(eigenvectors) @ dA @ eigenvectors)",
+            "Boeddeker et al. 2017, arXiv:1701.00392",
+        ),
+        KnownRule(
+            "vjp_A",
+            "inv(eigenvectors).H @ (diag(G_eigenvalues) + mask(M / E, 1, 0, 1)) @ eigenvectors.H",
+            "Boeddeker et al. 2017, arXiv:1701.00392",
+            (
+                "E = outer(ones(n), conj(eigenvalues)) - outer(conj(eigenvalues), ones(n)) + eye(n)",
+                "W = eigenvectors.H @ G_eigenvectors",
+                "M = W - eigenvectors.H @ eigenvectors @ diag(real(diagonal(W)))",
+            ),
+        ),
+    ),
     source="the definition; Boeddeker et al. 2017, arXiv:1701.00392",
 )
 

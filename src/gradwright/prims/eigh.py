@@ -8,7 +8,7 @@ With a second matrix it is the generalised problem of `generalised_eigh`.
 from __future__ import annotations
 
 from gradwright.core.nodes import Node
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, Outputs, apply_overload, register
 from gradwright.prims.generalised_eigh import generalised_eigh
 
@@ -26,6 +26,28 @@ standard_eigh = Primitive(
     jax="jax.numpy.linalg.eigh",
     notation=Notation(name="eigh"),
     samples=(Sample("A: n n symmetric"), Sample("A: n n hermitian complex")),
+    known_rules=(
+        KnownRule(
+            "deigenvalues",
+            "diagonal(eigenvectors.H @ dA @ eigenvectors)",
+            "Giles 2008, An extended collection of matrix derivative results, 3.1",
+        ),
+        KnownRule(
+            "deigenvectors",
+            "eigenvectors @ mask(eigenvectors.H @ dA @ eigenvectors / E, 1, 0, 1)",
+            "Giles 2008, 3.1",
+            ("E = outer(ones(n), eigenvalues) - outer(eigenvalues, ones(n)) + eye(n)",),
+        ),
+        KnownRule(
+            "vjp_A",
+            "1/2 * eigenvectors @ (M + M.H) @ eigenvectors.H",
+            "Giles 2008, 3.1, symmetrised",
+            (
+                "E = outer(ones(n), eigenvalues) - outer(eigenvalues, ones(n)) + eye(n)",
+                "M = diag(G_eigenvalues) + mask(eigenvectors.H @ G_eigenvectors / E, 1, 0, 1)",
+            ),
+        ),
+    ),
     source="the definition; the result is Giles 2008, An extended collection of matrix derivative results, 3.1",
 )
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
+from gradwright.core.primitive import ErrorSample, KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
 _KEPT = (
@@ -32,6 +32,18 @@ inv = Primitive(
     notation=Notation(text="{X}⁻¹", latex="{X}^{-1}", name="inv"),
     samples=(Sample("X: n n"), Sample("X: n n complex"), Sample("X: n n spd")),
     error_samples=(ErrorSample("inv(A)", "A: n m", "square"), ErrorSample("inv(x)", "x: n", "matrix")),
+    known_rules=(
+        KnownRule(
+            "dY",
+            "-Y @ dX @ Y",
+            "Giles 2008, An extended collection of matrix derivative results, 2.2.3",
+        ),
+        KnownRule(
+            "vjp_X",
+            "-Y.H @ G @ Y.H",
+            "Giles 2008, 2.2.3",
+        ),
+    ),
     source="the definition",
 )
 

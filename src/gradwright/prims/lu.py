@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
 
@@ -68,6 +68,23 @@ lu = Primitive(
     torch=IN_TORCH,
     jax=IN_JAX,
     notation=Notation(name="lu"),
+    known_rules=(
+        KnownRule(
+            "dL",
+            "L @ tril(inv(L) @ dA @ inv(U), -1)",
+            "Walter & Lehmann 2010, arXiv:1001.1654",
+        ),
+        KnownRule(
+            "dU",
+            "triu(inv(L) @ dA @ inv(U)) @ U",
+            "Walter & Lehmann 2010, arXiv:1001.1654",
+        ),
+        KnownRule(
+            "vjp_A",
+            "inv(L).H @ (tril(L.H @ G_L, -1) + triu(G_U @ U.H)) @ inv(U).H",
+            "de Hoog, Anderssen & Lukas 2011, Math. Comp. 80, 1585-1600",
+        ),
+    ),
     samples=(Sample("A: n n"),),
 )
 

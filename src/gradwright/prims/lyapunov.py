@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradwright.core.build import require_equal, require_square, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.nodes import Node
-from gradwright.core.primitive import Primitive, Sample
+from gradwright.core.primitive import KnownRule, Primitive, Sample
 from gradwright.core.registry import Call, formula
 from gradwright.prims.sylvester import sylvester_solution
 
@@ -16,12 +16,29 @@ lyapunov_solver = Primitive(
     summary="the solution of the equation",
     identity=("A @ X + X @ A.H = Q",),
     numpy="scipy.linalg.solve_continuous_lyapunov",
+    known_rules=(
+        KnownRule(
+            "dX",
+            "lyapunov(A, dQ - dA @ X - X @ dA.H)",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+        ),
+        KnownRule(
+            "vjp_Q",
+            "lyapunov(A.H, G)",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+        ),
+        KnownRule(
+            "vjp_A",
+            "-lyapunov(A.H, G) @ X.H - lyapunov(A.H, G).H @ X",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+        ),
+    ),
     samples=(Sample("A: n n, Q: n n"),),
     origin=" solver",
 )
 
 
-@formula("lyapunov", "lyapunov(A, Q)", "the X with A X + X Aᴴ = Q")
+@formula("lyapunov", "lyapunov(A, Q)", "the X with A X + X Aᴴ = Q", lyapunov_solver)
 def lyapunov(call: Call) -> Node:
     """The solution of Lyapunov's equation; unique if no two eigenvalues of A add up to zero."""
     A, Q = square_pair(call, "lyapunov")

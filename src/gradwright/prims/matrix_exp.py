@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.divided_differences import KEPT, register_differences
 
@@ -34,8 +34,15 @@ matrix_exp = Primitive(
     torch="torch.linalg.matrix_exp",
     jax="jax.scipy.linalg.expm",
     notation=Notation(name="exp", text="e^{X}", latex="e^{{X}}"),
+    known_rules=(
+        KnownRule(
+            "dY",
+            "matrix_exp(block([[X, dX], [zeros(n, n), X]]))[:n, n:]",
+            "Van Loan 1978, IEEE Trans. Automat. Control 23, 395-404",
+        ),
+    ),
     samples=(Sample("X: n n"), Sample("X: n n complex")),
-    source="Mathias 1996; Al-Mohy & Higham 2009, SIAM J. np.ndarray Anal. Appl. 30, 1639-1657",
+    source="Mathias 1996; Al-Mohy & Higham 2009, SIAM J. Matrix Anal. Appl. 30, 1639-1657",
 )
 
 register_differences("matrix_exp", exponential, "exp", r"\exp")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
 
@@ -33,6 +33,13 @@ pinv = Primitive(
     jax="jax.numpy.linalg.pinv",
     notation=Notation(text="{X}⁺", latex="{X}^{+}", name="pinv"),
     samples=(Sample("X: n m"), Sample("X: m n"), Sample("X: n m complex")),
+    known_rules=(
+        KnownRule(
+            "vjp_X",
+            "-Y.H @ G @ Y.H + (eye(n) - X @ Y) @ G.H @ Y @ Y.H + Y.H @ Y @ G.H @ (eye(m) - Y @ X)",
+            "Golub & Pereyra 1973, eq. 4.12, transposed",
+        ),
+    ),
     source="Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413-432, eq. 4.12",
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.svd import thin_svd
 
@@ -45,6 +45,18 @@ polar = Primitive(
     torch=IN_TORCH,
     jax=IN_JAX,
     notation=Notation(name="polar"),
+    known_rules=(
+        KnownRule(
+            "dP",
+            "lyapunov(P, dA.H @ A + A.H @ dA)",
+            "Higham 2008, Functions of Matrices, ch. 8: P² = Aᴴ A",
+        ),
+        KnownRule(
+            "dU",
+            "U @ lyapunov(P, U.H @ dA - dA.H @ U) + (dA - U @ U.H @ dA) @ inv(P)",
+            "Higham 2008, Functions of Matrices, ch. 8",
+        ),
+    ),
     samples=(Sample("A: n m"), Sample("A: n n")),
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
 
@@ -31,6 +31,26 @@ qr = Primitive(
     jax="jax.numpy.linalg.qr",
     notation=Notation(name="qr"),
     samples=(Sample("A: n m"), Sample("A: n n")),
+    known_rules=(
+        KnownRule(
+            "dQ",
+            "Q @ (tril(X, -1) - tril(X, -1).T) + (dA - Q @ Q.T @ dA) @ inv(R)",
+            "Walter & Lehmann 2010, arXiv:1001.1654, real matrices",
+            ("X = Q.T @ dA @ inv(R)",),
+        ),
+        KnownRule(
+            "dR",
+            "(X - tril(X, -1) + tril(X, -1).T) @ R",
+            "Walter & Lehmann 2010, arXiv:1001.1654, real matrices",
+            ("X = Q.T @ dA @ inv(R)",),
+        ),
+        KnownRule(
+            "vjp_A",
+            "(G_Q + Q @ (tril(M) + tril(M, -1).T)) @ inv(R).T",
+            "Seeger et al. 2017, arXiv:1710.08717, real matrices",
+            ("M = R @ G_R.T - G_Q.T @ Q",),
+        ),
+    ),
     source="the definition; the result is Walter & Lehmann 2018, Algorithmic Differentiation of LA, 4.3",
 )
 

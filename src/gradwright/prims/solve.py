@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.primitive import ErrorSample, Implementation, Notation, Primitive, Sample
+from gradwright.core.primitive import ErrorSample, Implementation, KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.inv import is_regular as inverse_is_regular
 
@@ -29,6 +29,23 @@ solve = Primitive(
     jax="jax.numpy.linalg.solve",
     notation=Notation(text="{A}⁻¹ {B}", latex="{A}^{-1} {B}", name="solve", product=True),
     samples=(Sample("A: n n, B: n m"),),
+    known_rules=(
+        KnownRule(
+            "dY",
+            "solve(A, dB - dA @ Y)",
+            "Giles 2008, An extended collection of matrix derivative results, 2.3.1",
+        ),
+        KnownRule(
+            "vjp_A",
+            "-solve(A.H, G) @ Y.H",
+            "Giles 2008, 2.3.1",
+        ),
+        KnownRule(
+            "vjp_B",
+            "solve(A.H, G)",
+            "Giles 2008, 2.3.1",
+        ),
+    ),
     error_samples=(ErrorSample("solve(A, B)", "A: n n, B: m n", "dimension"),),
 )
 
@@ -37,7 +54,14 @@ def with_vector(primitive: Primitive) -> Primitive:
     """The same system with a vector on the right, given as a matrix of one column where the library has no other."""
     samples = tuple(replace(s, declarations=_vector_text(s.declarations)) for s in primitive.samples)
     texts = {library: _as_column(primitive, getattr(primitive, library)) for library in ("numpy", "torch", "jax")}
-    return replace(primitive, signature=_vector_text(primitive.signature), samples=samples, error_samples=(), **texts)
+    return replace(
+        primitive,
+        signature=_vector_text(primitive.signature),
+        samples=samples,
+        error_samples=(),
+        known_rules=(),
+        **texts,
+    )
 
 
 def _as_column(primitive: Primitive, implementation: Implementation | None) -> Implementation | None:

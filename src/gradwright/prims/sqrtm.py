@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.divided_differences import KEPT, is_principal, principal
 
@@ -26,6 +26,18 @@ sqrtm = Primitive(
     preserves=(*KEPT, "lower", "upper", "spd", "psd"),
     numpy=square_root,
     notation=Notation(name="sqrtm", text="{X}^½", latex="{X}^{1/2}"),
+    known_rules=(
+        KnownRule(
+            "dY",
+            "sylvester(Y, Y, dX)",
+            "Higham 2008, Functions of Matrices, 6.1",
+        ),
+        KnownRule(
+            "vjp_X",
+            "sylvester(Y.H, Y.H, G)",
+            "Lin & Maji 2017, arXiv:1707.06772",
+        ),
+    ),
     samples=(Sample("X: n n"), Sample("X: n n spd"), Sample("X: n n complex")),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradwright.core.build import matmul, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.nodes import Hole, Node
-from gradwright.core.primitive import Primitive, Sample
+from gradwright.core.primitive import KnownRule, Primitive, Sample
 from gradwright.core.registry import Call, formula
 from gradwright.core.sums import add, negate
 from gradwright.prims.lyapunov import square_pair
@@ -26,12 +26,29 @@ stein_solver = Primitive(
     summary="the solution of the equation",
     identity=("X - A @ X @ A.H = Q",),
     numpy="scipy.linalg.solve_discrete_lyapunov",
+    known_rules=(
+        KnownRule(
+            "dX",
+            "stein(A, dQ + dA @ X @ A.H + A @ X @ dA.H)",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+        ),
+        KnownRule(
+            "vjp_Q",
+            "stein(A.H, G)",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+        ),
+        KnownRule(
+            "vjp_A",
+            "stein(A.H, G) @ A @ X.H + stein(A.H, G).H @ A @ X",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+        ),
+    ),
     samples=(Sample("A: n n, Q: n n"),),
     origin=" solver",
 )
 
 
-@formula("stein", "stein(A, Q)", "the X with X − A X Aᴴ = Q")
+@formula("stein", "stein(A, Q)", "the X with X − A X Aᴴ = Q", stein_solver)
 def stein(call: Call) -> Node:
     """The solution of Stein's equation; unique if no two eigenvalues of A multiply to one."""
     A, Q = square_pair(call, "stein")

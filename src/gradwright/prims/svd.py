@@ -10,7 +10,7 @@ import numpy as np
 
 from gradwright.core.build import transpose
 from gradwright.core.contraction import conjugate
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, Outputs, apply_overload, register
 
 
@@ -48,6 +48,45 @@ thin = Primitive(
     jax=IN_JAX,
     notation=Notation(name="svd"),
     samples=(Sample("A: n m"), Sample("A: m n"), Sample("A: n n")),
+    known_rules=(
+        KnownRule(
+            "dS",
+            "real(diagonal(U.H @ dA @ V))",
+            "Giles 2008, An extended collection of matrix derivative results, 3.2",
+        ),
+        KnownRule(
+            "dU",
+            "U @ mask((P @ diag(S) + diag(S) @ P.T) / E, 1, 0, 1) + (dA - U @ U.T @ dA) @ V @ diag(1 / S)",
+            "Townsend 2016, Differentiating the singular value decomposition, real matrices",
+            (
+                "P = U.T @ dA @ V",
+                "o = S / S",
+                "E = outer(o, S**2) - outer(S**2, o) + diag(o)",
+            ),
+        ),
+        KnownRule(
+            "dV",
+            "V @ mask((diag(S) @ P + P.T @ diag(S)) / E, 1, 0, 1) + (dA.T - V @ V.T @ dA.T) @ U @ diag(1 / S)",
+            "Townsend 2016, real matrices",
+            (
+                "P = U.T @ dA @ V",
+                "o = S / S",
+                "E = outer(o, S**2) - outer(S**2, o) + diag(o)",
+            ),
+        ),
+        KnownRule(
+            "vjp_A",
+            "U @ M @ V.T + (G_U - U @ U.T @ G_U) @ diag(1 / S) @ V.T + U @ diag(1 / S) @ (G_V.T - G_V.T @ V @ V.T)",
+            "Townsend 2016, real matrices",
+            (
+                "o = S / S",
+                "E = outer(o, S**2) - outer(S**2, o) + diag(o)",
+                "J = mask((U.T @ G_U - G_U.T @ U) / E, 1, 0, 1)",
+                "K = mask((V.T @ G_V - G_V.T @ V) / E, 1, 0, 1)",
+                "M = J @ diag(S) + diag(G_S) + diag(S) @ K",
+            ),
+        ),
+    ),
     source="the definition; the result is Townsend 2016, Differentiating the singular value decomposition",
 )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gradwright.core.nodes import Node
 from gradwright.core.registry import Call, Outputs, formula
-from gradwright.prims.svd import svd
+from gradwright.prims.svd import svd, thin
 
 
-@formula("svdvals", "svdvals(A)", "the singular values, descending")
+@formula("svdvals", "svdvals(A)", "the singular values, descending", thin)
 def svdvals(call: Call) -> Node:
     """The singular values of `svd`."""
     found = svd.build(call)

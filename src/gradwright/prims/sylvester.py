@@ -6,7 +6,7 @@ from gradwright.core.build import matmul, require_equal, require_square, transpo
 from gradwright.core.contraction import conjugate
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Unknown
-from gradwright.core.primitive import Primitive, Sample, shape_text
+from gradwright.core.primitive import KnownRule, Primitive, Sample, shape_text
 from gradwright.core.registry import Call, formula
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add
@@ -42,12 +42,34 @@ sylvester_solver = Primitive(
     summary="the solution of the equation",
     identity=("A @ X + X @ B = C",),
     numpy="scipy.linalg.solve_sylvester",
+    known_rules=(
+        KnownRule(
+            "dX",
+            "sylvester(A, B, dC - dA @ X - X @ dB)",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+        ),
+        KnownRule(
+            "vjp_C",
+            "sylvester(A.H, B.H, G)",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+        ),
+        KnownRule(
+            "vjp_A",
+            "-sylvester(A.H, B.H, G) @ X.H",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+        ),
+        KnownRule(
+            "vjp_B",
+            "-X.H @ sylvester(A.H, B.H, G)",
+            "Kao & Hennequin 2020, arXiv:2011.11430",
+        ),
+    ),
     samples=(Sample("A: n n, B: m m, C: n m"),),
     origin=" solver",
 )
 
 
-@formula("sylvester", "sylvester(A, B, C)", "the X with A X + X B = C")
+@formula("sylvester", "sylvester(A, B, C)", "the X with A X + X B = C", sylvester_solver)
 def sylvester(call: Call) -> Node:
     """The solution of Sylvester's equation; unique if A and −B share no eigenvalue."""
     call.expect(3, 3, usage="sylvester(A, B, C)")
