@@ -176,6 +176,15 @@ def test_a_largest_entry_occurs_so_that_its_count_is_no_condition(text: str) -> 
     assert any("kink" in note for note in D.notes)
 
 
+def test_a_base_that_is_spread_over_exponents_has_one_condition() -> None:
+    assert gw.derive(gw.parse("a**X", X="n n", a=""), wrt="X").conditions == ("a > 0",)
+
+
+def test_a_power_whose_derivative_would_have_too_many_terms_is_refused() -> None:
+    with pytest.raises(gw.GradwrightError, match="exponent up to 100"):
+        gw.parse("matrix_power(X, 101)", X="n n")
+
+
 def test_inputs_that_do_not_fit_are_named() -> None:
     D = gw.derive(gw.parse("inv(X) @ A", X="n n", A="n m"), wrt="X")
     X, A, G = np.eye(3), np.ones((3, 2)), np.ones((3, 2))

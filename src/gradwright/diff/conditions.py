@@ -16,6 +16,7 @@ from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.piecewise import equal
 from gradwright.prims.power import power
 from gradwright.prims.reductions import maximum_entry, minimum_entry
+from gradwright.simplify.broadcasts import without_repetition
 from gradwright.simplify.pipeline import simplify
 
 # The fact that makes a condition true, by the words in which the records state it.
@@ -119,8 +120,9 @@ def _solves_equations(primitive: Primitive) -> bool:
 
 def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
     primitive = node.primitive
-    names = {d.name: written(a) for d, a in zip(primitive.inputs, node.arguments, strict=True)}
-    arguments = {d.name: a for d, a in zip(primitive.inputs, node.arguments, strict=True)}
+    own = map(without_repetition, node.arguments) if primitive.elementwise else node.arguments
+    arguments = {d.name: a for d, a in zip(primitive.inputs, own, strict=True)}
+    names = {name: written(a) for name, a in arguments.items()}
     kept: list[str] = []
     for condition in primitive.conditions:
         subject = next((arguments[name] for name in arguments if f"{{{name}}}" in condition), None)

@@ -31,6 +31,12 @@ def apply_on_diagonals(node: Node) -> Node:
     return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
 
 
+def without_repetition(node: Node) -> Node:
+    """A tensor without the axes along which it repeats its values: the scalar in `a 1`."""
+    kept = [axis for axis in range(node.rank) if not _is_constant(node, axis)]
+    return node if len(kept) == node.rank else _without_axes(node, kept)
+
+
 def _on_own_labels(factor: Factor) -> Factor:
     node, labels = factor.node, factor.labels
     distinct = tuple(dict.fromkeys(labels))
