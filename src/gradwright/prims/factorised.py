@@ -13,6 +13,19 @@ from gradwright.prims.solve import with_vector
 
 _FACTORS = "factors: n n, pivots: n"
 
+# PyTorch reports a zero pivot as a plain RuntimeError about U; `inv` and `solve` say what it means.
+_LU_IN_TORCH = '''
+def lu_factor(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The factors L and U of P A in one matrix, and the row exchanges."""
+    try:
+        factors, pivots = torch.linalg.lu_factor(A)
+    except RuntimeError as error:
+        if "is zero" in str(error):
+            raise torch.linalg.LinAlgError(f"The input matrix is singular ({error})") from error
+        raise
+    return factors, pivots
+'''
+
 lu_factor = Primitive(
     name="lu_factor",
     signature=f"A: n n -> {_FACTORS}",
@@ -20,7 +33,7 @@ lu_factor = Primitive(
     conditions=("{A} is invertible",),
     field=("same", "real"),
     numpy="scipy.linalg.lu_factor",
-    torch="torch.linalg.lu_factor",
+    torch=_LU_IN_TORCH,
     jax="jax.scipy.linalg.lu_factor",
     samples=(Sample("A: n n"),),
 )

@@ -50,6 +50,13 @@ def test_bad_input_is_refused_with_count_and_shape(bad: object, error: type[Exce
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["inv(X) @ A", "solve(X, A)"])
+def test_a_singular_system_is_refused_in_these_words(text: str) -> None:
+    function = gw.derive(gw.parse(text, X="n n", A="n m"), wrt="X").function("torch")
+    with pytest.raises(torch.linalg.LinAlgError, match="singular"):
+        function(torch.ones(3, 3), torch.ones(3, 2))
+
+
 def test_the_live_function_is_cached_takes_keywords_and_shows_its_lines() -> None:
     assert gw.derive(gw.parse("inv(X)"), wrt="X").function("torch") is inverse
     X = generic(3)
