@@ -38,7 +38,7 @@ _HOMES = {
     "gradwright.errors": (
         "GradwrightError", "LanguageError", "UnknownNameError", "DeclarationError", "ShapeError",
         "DimensionMismatchError", "AmbiguousShapeError", "UnsupportedError", "ConditionError", "IdentityError",
-        "DerivationError", "EvaluationError", "EmissionError", "CheckError",
+        "DerivationError", "EvaluationError", "EmissionError", "CheckError", "GaugeWarning",
     ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -54,6 +54,10 @@ class UnsupportedError(GradwrightError):
     """Something meaningful that gradwright does not do; the message names it."""
 
 
+class GaugeWarning(UserWarning):
+    """A cotangent that depends on phases which the inputs do not determine: so does what is computed from it."""
+
+
 class ConditionError(GradwrightError):
     """Input that violates a condition of the function or of its derivative."""
 

@@ -17,6 +17,7 @@ from gradwright.back.sharing import Letter, share_result
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, unicode
 from gradwright.back.translate import Translator, unflattened
+from gradwright.core.build import number
 from gradwright.core.declarations import Declaration, declared_facts
 from gradwright.core.nodes import Contract, Direction, Node, Symbol
 from gradwright.core.primitive import shape_text
@@ -32,6 +33,7 @@ from gradwright.diff.derivatives import (
     vjps,
 )
 from gradwright.diff.differential import direction
+from gradwright.diff.gauge import phase_tests
 from gradwright.diff.steps.narrate import Narration, narrate, narrate_in_full
 from gradwright.errors import DerivationError, UnknownNameError
 from gradwright.linear.collect import collect
@@ -110,9 +112,11 @@ class Derivation:
         """The vector-Jacobian product for the cotangent `G` (or `G_Q`, … for several outputs)."""
         cotangents = tuple(self._cotangents.values())
         several = not self._has_one_output
+        nodes = tuple(simplify(e.node) for e in self._outputs.values())
+        phases = phase_tests(nodes, cotangents)
         return self._named(
             {
-                name: Expression(node, self._signature, optional=cotangents, zero_if_absent=several)
+                name: Expression(node, self._signature, optional=cotangents, zero_if_absent=several, phases=phases)
                 for name, node in self._vjps.items()
             }
         )
@@ -120,8 +124,9 @@ class Derivation:
     @cached_property
     def gradient(self) -> Any:
         """The gradient of a scalar."""
-        self._scalar("gradient")
-        return self._by_variable(self._slopes)
+        phases = phase_tests((self._scalar("gradient"),), (number(1),))
+        slopes = self._slopes.items()
+        return self._named({name: Expression(node, self._signature, phases=phases) for name, node in slopes})
 
     @cached_property
     def jacobian(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -18,10 +19,12 @@ from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature, symbol_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.conditions import conditions_of
-from gradwright.errors import ConditionError, EvaluationError
+from gradwright.diff.gauge import PhaseTest
+from gradwright.errors import ConditionError, EvaluationError, GaugeWarning
 from gradwright.prims.power import power
 from gradwright.simplify.pipeline import simplify
 
+DEPENDENT = 1e-8  # rates of change along phases, relative to what they are made of, that are no rounding errors
 CLOSE = 1e-12  # gaps smaller than this, relative to the largest, leave a derivative few correct digits
 
 
@@ -31,6 +34,7 @@ def evaluate_expression(
     inputs: Mapping[str, Any],
     optional: Sequence[Symbol | Direction] = (),
     zero_if_absent: bool = False,
+    phases: Sequence[PhaseTest] = (),
 ) -> Any:
     """The value of a node at inputs by name.
 
@@ -40,6 +44,7 @@ def evaluate_expression(
         inputs: arrays by name.
         optional: directions and cotangents that may be given though the node no longer contains them.
         zero_if_absent: whether those that are not given are zero.
+        phases: what tells whether the cotangents depend on phases; a warning says so.
     """
     leaves = {**{leaf.name: leaf for leaf in optional}, **named_leaves(node, signature)}
     node = _evaluated_form(node)
@@ -55,9 +60,12 @@ def evaluate_expression(
     kinds = [arrays[name].dtype for name, value in inputs.items() if hasattr(value, "dtype")]
     with np.errstate(all="ignore"):
         gaps = spectral_gaps(node)
-        result, *found = evaluate_all((node, *gaps), values, sizes, systems=SystemSolver())
-    require_gaps(found, node)
+        tests = [test for test in phases if all(leaf in values for n in test.nodes for leaf in free_leaves(n))]
+        further = [n for test in tests for n in test.nodes]
+        result, *found = evaluate_all((node, *gaps, *further), values, sizes, systems=SystemSolver())
+    require_gaps(found[: len(gaps)], node)
     require_finite(result, node, arrays)
+    warn_of_phases(tests, dict(zip(further, found[len(gaps) :], strict=True)))
     return like_inputs(_in_kind(result, kinds), list(inputs.values()))
 
 
@@ -94,6 +102,22 @@ def require_gaps(values: Sequence[np.ndarray], node: Node) -> None:
             raise ConditionError(
                 f"the derivative divides by {smallest:.1e}, a gap that is lost in rounding errors beside "
                 f"{largest:.1e}; it needs that {', that '.join(needs)}"
+            )
+
+
+def warn_of_phases(tests: Sequence[PhaseTest], values: Mapping[Node, np.ndarray]) -> None:
+    """Warn where a cotangent has a part along the phases of a factorisation."""
+    for test in tests:
+        rate = float(np.max(np.abs(np.imag(np.diagonal(values[test.arrived]))), initial=0.0))
+        sizes = [np.max(np.abs(values[n]), initial=0.0) for n in (*test.cotangents, *test.outputs)]
+        half = len(test.outputs)
+        scale = sum(g * y for g, y in zip(sizes[:half], sizes[half:], strict=True))
+        if rate > DEPENDENT * scale:
+            warnings.warn(
+                f"the cotangent depends on a choice: {test.words}, and along these phases what is differentiated "
+                f"changes at a rate of up to {rate:.1e}; the derivative holds the phases fixed (see D.notes)",
+                GaugeWarning,
+                stacklevel=4,
             )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gradwright.api.compiled import CompiledFunction
     from gradwright.back.operators.operator import StructuredOperator
     from gradwright.back.operators.split import Split
+    from gradwright.diff.gauge import PhaseTest
 
 # A longer expression prints with letters for the parts that are repeated in it.
 LONGEST_LINE = 80
@@ -45,14 +46,16 @@ class Expression:
         optional: the directions and cotangents of a derivative, which may be given when it is evaluated
             though it no longer contains them (the differential of a constant is 0 in every direction).
         zero_if_absent: whether those of them that are not given are zero, as the cotangents of several outputs.
+        phases: for a derivative, what tells whether it depends on phases that nothing determines.
     """
 
-    __slots__ = ("_split", "_written", "node", "optional", "signature", "zero_if_absent")
+    __slots__ = ("_split", "_written", "node", "optional", "phases", "signature", "zero_if_absent")
     __array_ufunc__ = None
     node: Node
     signature: Signature
     optional: tuple[Symbol | Direction, ...]
     zero_if_absent: bool
+    phases: tuple[PhaseTest, ...]
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class Expression:
         optional: tuple[Symbol | Direction, ...] = (),
         split: Split | None = None,
         zero_if_absent: bool = False,
+        phases: tuple[PhaseTest, ...] = (),
     ) -> None:
         self.node = node
         self.signature = signature
@@ -69,6 +73,7 @@ class Expression:
         self.optional = optional
         self._split = split
         self.zero_if_absent = zero_if_absent
+        self.phases = phases
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -130,8 +135,11 @@ class Expression:
         Raises:
             EvaluationError: an input is missing, unknown, or has the wrong shape.
             ConditionError: the inputs violate a condition, such as a singular matrix.
+
+        Warns:
+            GaugeWarning: the cotangent depends on phases of a factorisation, which the inputs do not determine.
         """
-        return evaluate_expression(self.node, self.signature, inputs, self.optional, self.zero_if_absent)
+        return evaluate_expression(self.node, self.signature, inputs, self.optional, self.zero_if_absent, self.phases)
 
     def compile(self, library: str = "numpy", hints: Mapping[str, int] | None = None) -> CompiledFunction:
         """A plain fast function of arrays of a library.

@@ -68,6 +68,19 @@ class ErrorSample:
 
 
 @dataclass(frozen=True)
+class Phases:
+    """The continuous freedom of complex outputs: phases `exp(iθ)`, which the inputs do not determine.
+
+    Attributes:
+        generator: the declaration of the diagonal imaginary matrix `diag(iθ)`, such as `K: n n`.
+        moves: the direction of each output, linear in that matrix; empty where it stands still.
+    """
+
+    generator: str
+    moves: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class KnownRule:
     """A derivative as the literature states it: held to what the record leads to, and never used for it.
 
@@ -100,6 +113,7 @@ class Primitive:
             directions (`dX` for the input X).
         conditions: what the function, or its derivative, needs of its inputs, in words.
         gauge: the freedom that the outputs have, in words.
+        phases: its continuous part, where outputs are complex, as directions of the outputs.
         note: a convention that a derivation has to state, such as the subgradient at a kink.
         preserves: facts that the output has when the first input has them.
         fact_rule: further facts of the outputs.
@@ -139,6 +153,7 @@ class Primitive:
     differential: Texts = ()
     conditions: tuple[str, ...] = ()
     gauge: str = ""
+    phases: Phases | None = None
     note: str = ""
     preserves: tuple[str, ...] = ()
     fact_rule: FactRule | None = None

@@ -13,7 +13,7 @@ from functools import cache
 
 from gradwright.core.build import common_shape, size, spread
 from gradwright.core.contraction import contract, plain, simple
-from gradwright.core.declarations import Declaration
+from gradwright.core.declarations import Declaration, parse_declarations
 from gradwright.core.dims import Dim
 from gradwright.core.facts import NO_FACTS, closure, tangent
 from gradwright.core.language import translate
@@ -123,6 +123,18 @@ def known_rule(primitive: Primitive, rule: KnownRule) -> Node:
         name, _, formula = text.partition("=")
         names[name.strip()] = _one_tensor(formula, names, scope.dims)
     return _one_tensor(rule.formula, names, scope.dims)
+
+
+@cache
+def phase_moves(primitive: Primitive) -> tuple[Direction, tuple[Node | None, ...]] | None:
+    """The diagonal imaginary matrix of the phases, and each output's direction in it, in formal names."""
+    if primitive.phases is None:
+        return None
+    (declared,) = parse_declarations(primitive.phases.generator)
+    generator = Direction(declared.name, declared.shape, frozenset({"complex"}))
+    scope = formals(primitive)
+    names: dict[str, Node] = {**scope.scope, declared.name: generator}
+    return generator, tuple(_one_tensor(text, names, scope.dims) if text else None for text in primitive.phases.moves)
 
 
 def read_equation(text: str, scope: Formals) -> tuple[Node, Node]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradwright.core.build import transpose
 from gradwright.core.contraction import conjugate
-from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Notation, Phases, Primitive, Sample
 from gradwright.core.registry import Call, Function, Outputs, apply_overload, register
 
 
@@ -41,6 +41,7 @@ thin = Primitive(
     identity=("U @ diag(S) @ V.H = A",),
     conditions=("the singular values of {A} are distinct and not zero",),
     gauge="the common sign, or phase, of each pair of singular vectors",
+    phases=Phases("K: min(n,m) min(n,m)", ("U @ K", "", "V @ K")),
     field=("same", "real", "same"),
     fact_rule=lambda index, parameters, facts: {"nonnegative"} if index == 1 else set(),
     numpy=thin_svd,

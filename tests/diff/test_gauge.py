@@ -1,0 +1,96 @@
+"""Cotangents that depend on the phases of complex factors are reported with their size."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+import gradwright as gw
+
+GENERATOR = np.random.default_rng(5)
+
+
+def complex_normal(*shape: int) -> np.ndarray:
+    return GENERATOR.normal(size=shape) + 1j * GENERATOR.normal(size=shape)
+
+
+SQUARE, TALL, G = complex_normal(4, 4), complex_normal(5, 3), complex_normal(4, 4)
+HERMITIAN = SQUARE + SQUARE.conj().T
+POSITIVE = SQUARE @ SQUARE.conj().T + np.eye(4)
+VECTORS = np.linalg.eigh(HERMITIAN)[1]
+INPUTS = {"H": HERMITIAN, "A": TALL, "X": SQUARE, "S": HERMITIAN.real, "P": POSITIVE}
+DECLARED = {
+    "H": "n n hermitian complex", "A": "n m complex", "X": "n n complex", "S": "n n symmetric", "P": "n n spd complex",
+}  # fmt: skip
+
+
+def reported(text: str, variable: str, G: np.ndarray | None = None) -> list[float]:
+    """The sizes that evaluating the vjp, or the gradient, warns of."""
+    derivation = gw.derive(gw.parse(text, **{v: d for v, d in DECLARED.items() if f"({v}" in text}), wrt=variable)
+    slope = derivation.gradient if G is None else derivation.vjp
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        slope.evaluate(**{variable: INPUTS[variable]}, **({} if G is None else {"G": G}))
+    assert all(issubclass(w.category, gw.GaugeWarning) and w.filename == __file__ for w in found)
+    return [float(re.findall(r"up to (\S+);", str(w.message))[0]) for w in found]
+
+
+def test_the_size_is_the_imaginary_part_of_the_diagonal() -> None:
+    wanted = np.max(np.abs(np.imag(np.diag(VECTORS.conj().T @ G))))
+    assert reported("eigh(H).eigenvectors", "H", G) == [pytest.approx(wanted, rel=0.05)]
+    U, _, Vh = np.linalg.svd(TALL, full_matrices=False)
+    wanted = np.max(np.abs(np.imag(np.diag(U.conj().T @ complex_like(U)))))
+    assert reported("svd(A).U", "A", complex_like(U)) == [pytest.approx(wanted, rel=0.05)]
+    wanted = np.max(np.abs(np.imag(np.diag(Vh.conj() @ np.ones((3, 3))))))
+    assert reported("real(sum(svd(A).Vh))", "A") == [pytest.approx(wanted, rel=0.05)]
+
+
+def complex_like(value: np.ndarray) -> np.ndarray:
+    return np.sin(1 + np.arange(value.size)).reshape(value.shape) * (1 + 2j)
+
+
+@pytest.mark.parametrize("text", ["eigh(H).eigenvectors[:, 0]", "exp(eigh(H).eigenvectors[:, 1])"])
+def test_a_part_that_depends_on_phases_is_reported(text: str) -> None:
+    assert len(reported(text, "H", G[0])) == 1
+
+
+@pytest.mark.parametrize("text", ["eig(X).eigenvectors", "eig(S).eigenvectors"])
+def test_general_eigenvectors_are_complex_for_real_matrices_too(text: str) -> None:
+    assert len(reported(text, text[4], G)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "variable"),
+    [
+        ("sum(abs(eigh(H).eigenvectors)**4)", "H"),
+        ("sum(abs(eig(X).eigenvectors)**4)", "X"),
+        ("sum(abs(outer(svd(A).U[:, 0], svd(A).Vh[0, :]))**4)", "A"),
+        ("sum(exp(eigh(H).eigenvalues))", "H"),
+        ("sum(eigh(S).eigenvectors)", "S"),
+        ("sum(abs(qr(A).Q)**4) + real(sum(qr(A).R))", "A"),
+        ("real(sum(cholesky(P)))", "P"),
+    ],
+)
+def test_what_does_not_depend_on_phases_is_not_reported(text: str, variable: str) -> None:
+    assert reported(text, variable) == []
+
+
+def test_a_cotangent_without_a_part_along_the_phases_is_not_reported() -> None:
+    assert reported("eigh(H).eigenvectors", "H", 2 * VECTORS) == []
+    projector = "eigh(H).eigenvectors @ diag(1 / (2 + eigh(H).eigenvalues**2)) @ eigh(H).eigenvectors.H"
+    assert reported(projector, "H", G) == []
+
+
+def test_several_outputs_are_judged_together() -> None:
+    outputs = {name: gw.parse(f"svd(A).{name}", A=DECLARED["A"]) for name in ("U", "Vh")}
+    derivation = gw.derive(outputs, wrt="A")
+    U, _, Vh = np.linalg.svd(TALL, full_matrices=False)
+    cancelling = {"G_U": 1j * U, "G_Vh": 1j * Vh}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        derivation.vjp.evaluate(A=TALL, **cancelling)
+    with pytest.warns(gw.GaugeWarning):
+        derivation.vjp.evaluate(A=TALL, G_U=1j * U)
