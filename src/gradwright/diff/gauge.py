@@ -78,10 +78,11 @@ def _arriving(outputs: tuple[Node, ...], roots: tuple[Node, ...], cotangents: tu
     """The cotangents that arrive at outputs of a factorisation, which are taken as variables of their own."""
     variables = {node: Symbol(f"__output_{k}", node.shape, frozenset({"complex"})) for k, node in enumerate(outputs)}
     moved = {variable: direction(variable) for variable in variables.values()}
+    directions: dict[Node, Node] = dict(moved.items())
     parts: dict[Node, list[Node]] = {node: [zero(node.shape)] for node in outputs}
     for root, cotangent in zip(roots, cotangents, strict=True):
         freed = substitute(recognise_spectral(root), dict(variables))
-        totals = transpose(simplify(differential(freed, dict(moved))), cotangent, moved.values())
+        totals = transpose(simplify(differential(freed, directions)), cotangent, moved.values())
         for node, variable in variables.items():
             parts[node].append(totals[moved[variable]])
     values: dict[Node, Node] = {variable: node for node, variable in variables.items()}
