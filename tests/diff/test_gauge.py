@@ -52,7 +52,12 @@ def complex_like(value: np.ndarray) -> np.ndarray:
     return np.sin(1 + np.arange(value.size)).reshape(value.shape) * (1 + 2j)
 
 
-@pytest.mark.parametrize("text", ["eigh(H).eigenvectors[:, 0]", "exp(eigh(H).eigenvectors[:, 1])"])
+NESTED = (
+    "eigh(eigh(H).eigenvectors @ diag(exp(eigh(H).eigenvalues)) @ eigh(H).eigenvectors.H + eye(n)).eigenvectors[:, 0]"
+)
+
+
+@pytest.mark.parametrize("text", ["eigh(H).eigenvectors[:, 0]", "exp(eigh(H).eigenvectors[:, 1])", NESTED])
 def test_a_part_that_depends_on_phases_is_reported(text: str) -> None:
     assert len(reported(text, "H", G[0])) == 1
 

@@ -52,10 +52,11 @@ def phase_tests(roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> tuple[
         cotangents: a cotangent for each.
     """
     found: dict[Node, PhaseTest] = {}
-    for node in postorder(*roots):
+    smooth = tuple(map(recognise_spectral, roots))  # in which no phases cancel in `V f(Λ) Vᴴ`
+    for node in postorder(*smooth):
         if isinstance(node, Apply) and node.primitive.phases is not None:
             first = Apply(node.primitive, node.parameters, node.arguments, 0)
-            test = None if first in found else _test(first, roots, cotangents)
+            test = None if first in found else _test(first, smooth, cotangents)
             if test is not None:
                 found[first] = test
     return tuple(found.values())
@@ -81,7 +82,7 @@ def _arriving(outputs: tuple[Node, ...], roots: tuple[Node, ...], cotangents: tu
     directions: dict[Node, Node] = dict(moved.items())
     parts: dict[Node, list[Node]] = {node: [zero(node.shape)] for node in outputs}
     for root, cotangent in zip(roots, cotangents, strict=True):
-        freed = substitute(recognise_spectral(root), dict(variables))
+        freed = substitute(root, dict(variables))
         totals = transpose(simplify(differential(freed, directions)), cotangent, moved.values())
         for node, variable in variables.items():
             parts[node].append(totals[moved[variable]])
