@@ -36,7 +36,7 @@ _HOMES = {
     "gradwright.api.tensor_algebra": ("outer", "tensordot", "roll", "permute"),
     "gradwright.api.comparison": ("equal", "Equality"),
     "gradwright.errors": (
-        "GradwrightError", "LanguageError", "UnknownNameError", "DeclarationError", "ShapeError",
+        "GradwrightError", "LanguageError", "UnknownNameError", "UnknownOutputError", "DeclarationError", "ShapeError",
         "DimensionMismatchError", "AmbiguousShapeError", "UnsupportedError", "ConditionError", "IdentityError",
         "DerivationError", "EvaluationError", "EmissionError", "CheckError", "GaugeWarning",
     ),

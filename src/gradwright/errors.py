@@ -24,6 +24,10 @@ class UnknownNameError(GradwrightError):
     """A function or variable that nobody declared."""
 
 
+class UnknownOutputError(UnknownNameError, AttributeError):
+    """An output that a function with several does not have; an AttributeError too, so that `hasattr` answers."""
+
+
 class DeclarationError(GradwrightError):
     """A declaration that cannot be read, contradicts another, or is missing."""
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from gradwright.back.code.library import Library
 from gradwright.back.code.live import load_source
 from gradwright.back.code.module import Plain, inputs_of, plain_module
-from gradwright.back.torch.safety import in_blocks
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.walks import free_leaves
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
+from gradwright.optimise.blocks import in_blocks
 from gradwright.simplify.pipeline import simplify
 
 if TYPE_CHECKING:

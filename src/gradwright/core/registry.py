@@ -17,7 +17,7 @@ from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Primitive, shape_text
 from gradwright.core.sums import add, scaled
-from gradwright.errors import ShapeError, UnknownNameError
+from gradwright.errors import ShapeError, UnknownNameError, UnknownOutputError
 
 FUNCTIONS: dict[str, Function] = {}
 
@@ -34,7 +34,7 @@ class Outputs:
             names = ", ".join(self.by_name)
             near = get_close_matches(name, self.by_name, n=1, cutoff=0.4)
             hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise UnknownNameError(f"{self.function} has the outputs {names}, and no '{name}'{hint}")
+            raise UnknownOutputError(f"{self.function} has the outputs {names}, and no '{name}'{hint}")
         return self.by_name[name]
 
 

@@ -66,7 +66,7 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     body = "\n\n\n".join(texts)
     imports = {*library.import_lines(body), *filter(is_import, pasted)}
     imports |= {"from collections.abc import Callable"} if "Callable[" in body else set()
-    head = f'"""{_escaped(docstring.strip())}\n"""\n\n' + "\n".join(_in_groups(imports))
+    head = f'"""{escaped(docstring.strip())}\n"""\n\n' + "\n".join(_in_groups(imports))
     return f"{head.rstrip()}\n\n\n{body}\n"
 
 
@@ -107,7 +107,7 @@ def _calling(program: Program, renamed: Mapping[str, Foreign]) -> Program:
 
 def _function(function: Plain, program: Program) -> Iterator[str]:
     yield f"def {function.name}({', '.join(program.parameters.values())}):"
-    yield f'    """{_escaped(function.told)}'
+    yield f'    """{escaped(function.told)}'
     yield ""
     yield "    Args:"
     for leaf in function.inputs:
@@ -151,7 +151,7 @@ def _callback(foreign: Foreign) -> str:
     computed = f"_{foreign.name}_on_host(*map(np.asarray, arrays))"
     lines = [
         f"def {foreign.name}({arguments}):",
-        f'    """{primitive.summary[:1].upper()}{_escaped(primitive.summary[1:])}, computed by SciPy or NumPy."""',
+        f'    """{primitive.summary[:1].upper()}{escaped(primitive.summary[1:])}, computed by SciPy or NumPy."""',
         f"    kind = jnp.result_type({arguments})",
         f"    shapes = {shapes[0] if single else f'({chr(44).join(shapes)})'}",
         "",
@@ -198,7 +198,8 @@ def _in_groups(imports: set[str]) -> Iterator[str]:
     yield from sorted(imports.difference(standard))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text for the inside of a docstring."""
     return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gradwright.back.code import Foreign
+from gradwright.back.code.module import escaped
 from gradwright.back.code.numpy_source import is_import
 from gradwright.back.render import unicode_of
 from gradwright.back.torch.autograd import FIRST_ORDER, VALUE_ONLY, class_lines, indented
@@ -266,8 +267,3 @@ def _output_names(asked: Asked) -> list[str]:
 
 def _described(symbol: Symbol) -> str:
     return ", ".join([shape_text(symbol.shape), *declared_facts(symbol.facts)])
-
-
-def escaped(text: str) -> str:
-    """Text for the inside of a docstring."""
-    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')

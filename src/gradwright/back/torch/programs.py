@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from gradwright.back.code import Program, Statement, lower
 from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
-from gradwright.back.torch.safety import RULES, VALUES, in_blocks, in_safe_functions
+from gradwright.back.torch.safety import RULES, VALUES, in_safe_functions
 from gradwright.back.torch.statements import cut, names_in
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
 from gradwright.optimise import optimise
 from gradwright.optimise.association import associate
+from gradwright.optimise.blocks import in_blocks
 from gradwright.prims.complex import real_part
 
 

@@ -32,6 +32,7 @@ class Tested:
         inputs: the variables, in order.
         sizes: the size of every dimension.
         plain: the body of the plain definition, as lines; empty where PyTorch lacks a function.
+        helpers: the functions that the plain definition calls.
         singular: whether a zero matrix for the only input is singular.
         outputs: how many outputs there are.
     """
@@ -41,6 +42,7 @@ class Tested:
     inputs: tuple[Symbol, ...]
     sizes: Mapping[str, int]
     plain: tuple[str, ...]
+    helpers: tuple[str, ...]
     singular: bool
     outputs: int
 
@@ -62,9 +64,10 @@ def _tested(asked: Asked, module: str) -> Tested:
     program = lower(optimise({str(k): v for k, v in enumerate(values)}), TORCH, inputs=asked.inputs, batched=True,
                     names=("torch", "Tensor", asked.name))  # fmt: skip
     plain = () if program.foreign else tuple(program.body())
+    helpers = tuple(text.strip("\n") for text in program.helpers.values()) if plain else ()
     inverted = {n.arguments[0] for v in values for n in postorder(v) if isinstance(n, Apply) and n.primitive is inv}
     singular = len(asked.inputs) == 1 and inverted == {asked.inputs[0]} and not is_structured(asked.inputs[0].facts)
-    return Tested(module, asked.name, asked.inputs, sizes, plain, singular, len(nodes))
+    return Tested(module, asked.name, asked.inputs, sizes, plain, helpers, singular, len(nodes))
 
 
 def _head(tested: Tested, text: str) -> str:
@@ -144,7 +147,7 @@ def _in_set(symbol: Symbol, place: int) -> str:
 
 def _tests(tested: Tested) -> list[str]:
     called = "free" if any("stiefel" in s.facts for s in tested.inputs) else tested.function
-    tests = [_plain_test(tested)] if tested.plain else []
+    tests = [*tested.helpers, _plain_test(tested)] if tested.plain else []
     tests += [
         _test("gradients", f"assert gradcheck({called}, leaves())"),
         _test("second_derivatives", f"assert gradgradcheck({called}, leaves(), check_fwd_over_rev=True)"),

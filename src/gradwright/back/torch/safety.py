@@ -12,16 +12,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gradwright.back.code import TORCH
-from gradwright.core.build import concatenate, matmul, slice_axis
-from gradwright.core.contraction import zero
-from gradwright.core.dims import Dim
+from gradwright.core.build import matmul
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Implementation, Primitive
 from gradwright.core.walks import transform_all
+from gradwright.optimise.blocks import in_blocks
 from gradwright.optimise.systems import without_systems
 from gradwright.prims.eig import eig
 from gradwright.prims.inv import inv
-from gradwright.prims.logm import logm
 from gradwright.prims.matrix_exp import matrix_exp
 from gradwright.prims.solve import solve, solve_vector
 
@@ -59,47 +57,8 @@ def in_safe_functions(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     return transform_all(without_systems(in_blocks(nodes)), _without_solve)
 
 
-def in_blocks(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-    """Divided differences of a matrix function as what they are: a block of the function of a block matrix.
-
-    So the function is all that has to be defined, whatever the order of the derivative.
-    """
-    return transform_all(nodes, _in_blocks)
-
-
 def _without_solve(node: Node) -> Node:
     if not isinstance(node, Apply) or node.primitive not in (solve, solve_vector):
         return node
     A, B = node.arguments
     return matmul(Apply(inv, (), (A,)), B)
-
-
-def _in_blocks(node: Node) -> Node:
-    if not isinstance(node, Apply):
-        return node
-    name, difference, _ = node.primitive.name.partition("_difference")
-    if not difference or name not in _MATRIX_FUNCTIONS:
-        return node
-    first = node.arguments[0]
-    n, last = first.shape[-1], first.rank - 1
-    whole = Apply(_MATRIX_FUNCTIONS[name], (), (_block_matrix(node.arguments),))
-    rows = slice_axis(whole, last - 1, Dim.of(0), n)
-    count = len(node.arguments[::2])
-    return slice_axis(rows, last, n * (count - 1), n * count)
-
-
-def _block_matrix(arguments: tuple[Node, ...]) -> Node:
-    """The nodes X₀, X₁, … on the diagonal, and the directions E₁, … above it."""
-    last = arguments[0].rank - 1
-    nodes, directions = arguments[::2], arguments[1::2]
-    rows: list[Node] = []
-    for k, node in enumerate(nodes):
-        blocks = [zero(node.shape)] * len(nodes)
-        blocks[k] = node
-        if k < len(directions):
-            blocks[k + 1] = directions[k]
-        rows.append(concatenate(blocks, last))
-    return concatenate(rows, last - 1)
-
-
-_MATRIX_FUNCTIONS = {"matrix_exp": matrix_exp, "logm": logm}
