@@ -55,6 +55,9 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("X = 3", {"X": "n n"},
      "the text is not an expression (invalid syntax) near 'X = 3': products are written with * or @, transposes X.T, "
      "and an equation has no place here"),
+    ("(\n\n(", {},
+     "the text is not an expression ('(' was never closed) near '( (': products are written with * or @, transposes "
+     "X.T, and an equation has no place here"),
     ("x == y", {"x": "n", "y": "n"},
      "in 'x == y': where compares with >, >=, < or <=; no other comparison is in the language"),
     ("qr(A)", {"A": "n m"}, "qr has several outputs: write qr(A).Q or .R"),

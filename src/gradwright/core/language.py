@@ -69,7 +69,7 @@ def _syntax_message(text: str, error: SyntaxError) -> str:
     if "too many nested parentheses" in reason:
         return "the expression has more than 200 nested parentheses: write it in pieces"
     place = max((error.offset or 1) - 1, 0)
-    near = text[max(place - 12, 0) : place + 12]
+    near = " ".join(text[max(place - 12, 0) : place + 12].split())
     return (
         f"the text is not an expression ({reason}) near '{near}': products are written with * or @, "
         f"transposes X.T, and an equation has no place here"
