@@ -1,7 +1,7 @@
 """The factors of Gaussian elimination without pivoting, defined by `L U = A`.
 
 With `dL = L Φ`, Φ strictly lower, and `dU = Ψ U`, Ψ upper, the equation becomes `Φ + Ψ = L⁻¹ dA U⁻¹`: the two
-are its two triangles (Walter & Lehmann 2018, Algorithmic Differentiation of Linear Algebra Functions).
+are its two triangles (Walter & Lehmann 2010, arXiv:1001.1654).
 """
 
 from __future__ import annotations

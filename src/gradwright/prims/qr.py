@@ -51,7 +51,7 @@ qr = Primitive(
             ("M = R @ G_R.T - G_Q.T @ Q",),
         ),
     ),
-    source="the definition; the result is Walter & Lehmann 2018, Algorithmic Differentiation of LA, 4.3",
+    source="the definition; the result is Walter & Lehmann 2010, arXiv:1001.1654",
 )
 
 register_primitive(qr)

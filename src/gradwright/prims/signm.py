@@ -35,7 +35,7 @@ signm = Primitive(
     numpy=matrix_sign,
     notation=Notation(name="sign"),
     samples=(Sample("X: n n"),),
-    source="Kenney & Laub 1991, SIAM J. np.ndarray Anal. Appl. 12, 488-504; Higham 2008, thm 5.3",
+    source="Kenney & Laub 1991, SIAM J. Matrix Anal. Appl. 12, 488-504; Higham 2008, thm 5.3",
 )
 
 register_primitive(signm)
