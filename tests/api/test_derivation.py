@@ -108,3 +108,21 @@ def test_directions_of_a_derivative_and_declared_ones_are_the_same() -> None:
     stated = gw.parse("-inv(X) @ dX @ inv(X)", X="n n", dX="n n")
     assert gw.equal(derivation.jvp, stated).status == "proved"
     assert gw.equal(derivation.jvp, gw.parse("-inv(X) @ dX.T @ inv(X)", X="n n", dX="n n")).status == "refuted"
+
+
+@pytest.mark.parametrize("text", ["0 * x", "sum(x - x)", "sum(x - x) + y"])
+def test_the_derivative_in_a_variable_that_cancels_is_zero(text: str) -> None:
+    derivation = gw.derive(gw.parse(text, x="n", y=""), wrt="x")
+    assert derivation.vjp.is_zero
+    assert derivation.jacobian.is_zero
+    assert derivation.verify().right
+
+
+def test_a_variable_that_is_declared_but_not_written_is_refused() -> None:
+    with pytest.raises(gw.DerivationError, match="'y' does not occur"):
+        gw.derive(gw.parse("sum(x - x)", x="n", y=""), wrt="y")
+
+
+def test_no_function_is_emitted_for_a_constant() -> None:
+    with pytest.raises(gw.EmissionError, match="cancel"):
+        gw.derive(gw.parse("sum(x - x)", x="n"), wrt="x").source("torch")

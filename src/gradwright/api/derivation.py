@@ -412,7 +412,7 @@ def _further_variables(output: Expression) -> Iterator[Declaration]:
 def _variables(
     outputs: Mapping[str, Expression], signature: Signature, wrt: str | Sequence[str] | None
 ) -> tuple[str, ...]:
-    occurring = {leaf.name for e in outputs.values() for leaf in free_leaves(e.node) if isinstance(leaf, Symbol)}
+    occurring = {name for name in signature.names if any(e.mentions(name) for e in outputs.values())}
     if wrt is None:
         found = tuple(name for name in signature.names if name in occurring)
         if not found:

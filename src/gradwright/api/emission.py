@@ -64,6 +64,9 @@ def _asked(derivation: Derivation) -> Asked:
     from gradwright.back.torch import Asked, function_name
 
     outputs, signature = derivation.outputs, derivation.signature
+    if all(e.is_constant for e in outputs.values()):
+        written = ", ".join(e.written for e in outputs.values())
+        raise EmissionError(f"the variables of '{written}' cancel: what is left is a constant, and no function of them")
     name = function_name({key: e.node for key, e in outputs.items()}, signature.names)
     title = f"{', '.join(e.written for e in outputs.values())}, with its derivatives."
     nodes = tuple((key, e.node) for key, e in outputs.items())

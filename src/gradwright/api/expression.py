@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -96,9 +97,19 @@ class Expression:
         return is_zero(self.node)
 
     @property
+    def is_constant(self) -> bool:
+        """Whether no variable, direction or cotangent is left in the expression."""
+        return not any(isinstance(leaf, Symbol | Direction) for leaf in free_leaves(self.node))
+
+    @property
     def written(self) -> str:
         """The text that the expression was parsed from; else its text in the language."""
         return self._written or self.text()
+
+    def mentions(self, name: str) -> bool:
+        """Whether a variable occurs in the expression, or in the text that it was parsed from: it may cancel."""
+        occurring = any(isinstance(leaf, Symbol) and leaf.name == name for leaf in free_leaves(self.node))
+        return occurring or re.search(rf"\b{re.escape(name)}\b", self._written) is not None
 
     @property
     def T(self) -> Expression:
