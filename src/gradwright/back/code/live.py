@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from gradwright.back.code.library import Library
-from gradwright.back.code.program import Program
+from gradwright.back.code.program import Program, statement_lines
 
 _NUMBER = count(1)
 
@@ -65,7 +65,8 @@ def function_source(program: Program, library: Library, name: str, out: str = ""
     if out:
         (result,) = program.results.values()
         sizes = frozenset(s.target for s in program.statements if _SIZE.match(s.expression))
-        lines[-1:] = [*written_into(result, out, library, sizes), f"return {out}"]
+        into = written_into(result, out, library, sizes)
+        lines = [*statement_lines(program.statements), *into, f"return {out}"]
     parameters = [*program.parameters.values(), *([out] if out else [])]
     body = "\n".join(f"    {line}" for line in lines)
     function = f"def {name}({', '.join(parameters)}):\n{body}\n"

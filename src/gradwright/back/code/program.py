@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gradwright.back.code.layout import INDENT, assigned, returned
 from gradwright.core.nodes import Parameter
 from gradwright.core.primitive import Primitive
 
@@ -15,9 +16,6 @@ class Statement:
 
     target: str
     expression: str
-
-    def __str__(self) -> str:
-        return f"{self.target} = {self.expression}"
 
 
 @dataclass(frozen=True)
@@ -56,5 +54,10 @@ class Program:
     foreign: tuple[Foreign, ...] = ()
 
     def body(self) -> list[str]:
-        """The lines of the statements, and of the `return`."""
-        return [*map(str, self.statements), f"return {', '.join(self.results.values())}"]
+        """The lines of the statements and of the `return`, for a function's body."""
+        return [*statement_lines(self.statements), *returned(tuple(self.results.values()), len(INDENT))]
+
+
+def statement_lines(statements: Iterable[Statement], indent: int = len(INDENT)) -> list[str]:
+    """The lines of statements, in a block that stands so many columns from the left."""
+    return [line for s in statements for line in assigned(s.target, s.expression, indent)]

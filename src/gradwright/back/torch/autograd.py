@@ -16,10 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from gradwright.back.code.layout import INDENT, assigned, returned
+from gradwright.back.code.program import statement_lines
 from gradwright.back.torch.programs import Piece, Programs
 from gradwright.back.torch.statements import needed
 
-INDENT = "    "
+# How far from the left the statements of a method stand, and those of a block in it.
+IN_METHOD = 2 * len(INDENT)
+IN_BLOCK = 3 * len(INDENT)
 FIRST_ORDER = '''
 def _is_first_order(*tensors: Tensor) -> bool:
     """Whether nothing differentiates the derivative that is being computed."""
@@ -88,12 +92,12 @@ def _returns(count: int) -> str:
     return "Tensor" if count == 1 else "tuple[Tensor, ...]"
 
 
-def _returning(piece: Piece, more: Sequence[str] = ()) -> list[str]:
+def _returning(piece: Piece, indent: int, more: Sequence[str] = ()) -> list[str]:
     """The statements and the `return`; a value that is computed last is returned without a name."""
-    statements, returned = list(piece.statements), [*piece.results, *more]
-    if statements and returned == [statements[-1].target]:
-        returned = [statements.pop().expression]
-    return [*map(str, statements), f"return {', '.join(returned)}"]
+    statements, values = list(piece.statements), [*piece.results, *more]
+    if statements and values == [statements[-1].target]:
+        values = [statements.pop().expression]
+    return [*statement_lines(statements, indent), *returned(values, indent)]
 
 
 def _forward(programs: Programs) -> Iterator[str]:
@@ -101,7 +105,7 @@ def _forward(programs: Programs) -> Iterator[str]:
     count = len(programs.outputs) + len(programs.carried)
     yield "@staticmethod"
     yield f"def forward({parameters}) -> {_returns(count)}:"
-    yield from indented(_returning(programs.forward, programs.carried))
+    yield from indented(_returning(programs.forward, IN_METHOD, programs.carried))
 
 
 def _saved_for_backward(programs: Programs) -> list[str]:
@@ -144,14 +148,14 @@ def _backward(programs: Programs) -> Iterator[str]:
     yield f"def backward(ctx: Any, {cotangents}) -> {_gradients_type(programs)}:"
     lines = [f"{_unpacked(saved)} = ctx.saved_tensors"] if saved else []
     if programs.fast is None:
-        lines += _gradients(programs, programs.exact)
+        lines += _gradients(programs, programs.exact, IN_METHOD)
     else:
         tracked = [*programs.cotangents, *(n for n in saved if n not in programs.carried)]
         kind = next((name for name in programs.moving if name in saved), programs.cotangents[0])
         real = f" and not {kind}.is_complex()" if programs.real_only else ""
         lines.append(f"if _is_first_order({', '.join(tracked)}){real}:")
-        lines += indented(_gradients(programs, programs.fast))
-        lines += _gradients(programs, programs.exact)
+        lines += indented(_gradients(programs, programs.fast, IN_BLOCK))
+        lines += _gradients(programs, programs.exact, IN_METHOD)
     yield from indented(lines)
 
 
@@ -159,21 +163,22 @@ def _gradients_type(programs: Programs) -> str:
     return "Tensor" if len(programs.inputs) == 1 else "tuple[Tensor | None, ...]"
 
 
-def _gradients(programs: Programs, piece: Piece) -> list[str]:
+def _gradients(programs: Programs, piece: Piece, indent: int) -> list[str]:
     """The statements of a backward; what one input alone needs is left out where it is not asked for."""
     if len(programs.inputs) == 1:
-        return _returning(piece)
+        return _returning(piece, indent)
     shares = [needed(piece.statements, [text]) for text in piece.results]
     common = [s for s in piece.statements if sum(s in share for share in shares) > 1]
-    lines = list(map(str, common))
+    lines = statement_lines(common, indent)
     lines += [f"{' = '.join(_gradient(name) for name in programs.inputs)} = None"]
     for name, share, text in zip(programs.moving, shares, piece.results, strict=True):
         own = [s for s in share if s not in common]
         if own and own[-1].target == text:
             text = own.pop().expression
         lines.append(f"if ctx.needs_input_grad[{programs.inputs.index(name)}]:")
-        lines += indented([*map(str, own), f"{_gradient(name)} = {text}"])
-    lines.append(f"return {', '.join(_gradient(name) for name in programs.inputs)}")
+        inside = indent + len(INDENT)
+        lines += indented([*statement_lines(own, inside), *assigned(_gradient(name), text, inside)])
+    lines += returned([_gradient(name) for name in programs.inputs], indent)
     return lines
 
 
@@ -194,7 +199,7 @@ def _jvp(programs: Programs) -> Iterator[str]:
     if saved:
         primal = "forward_ad.unpack_dual(saved, level=0).primal for saved in ctx.saved_tensors"
         lines.append(f"{INDENT}{_unpacked(saved)} = ({primal})")
-    lines += indented(_returning(programs.jvp, nothing))
+    lines += indented(_returning(programs.jvp, IN_BLOCK, nothing))
     yield from indented(lines)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gradwright.back.code import NUMPY, lower
-from gradwright.back.code.program import Program
+from gradwright.back.code.program import Program, statement_lines
 from gradwright.back.torch.checks import size_text
 from gradwright.back.torch.rules import unused
 from gradwright.core.build import diagonal, masked, ones, transpose
@@ -124,7 +124,7 @@ def _equations(problem: Problem, program: Program, count: int, name: str) -> str
     results = list(program.results.values())
     gaps, slopes = results[:count], results[count:]
     unknowns = [program.parameters[u.name] for u in problem.unknowns]
-    lines = [str(statement) for statement in program.statements]
+    lines = statement_lines(program.statements)
     lines.append(f"gaps = [np.ravel(gap) for gap in ({', '.join(gaps)},)]")
     rows: list[str] = []
     for k in range(count):
