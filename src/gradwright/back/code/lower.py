@@ -286,17 +286,17 @@ class Lowering:
 
     def as_array(self, code: Code) -> Code:
         """A Python number as an array."""
-        like = self.like(real=True)
+        like = self.like()
         if like is None:
             return Code(self.library.bare_scalar.format(x=code.text))
         return Code(self.library.scalar.format(x=code.text, like=like))
 
-    def like(self, real: bool = True) -> str | None:
-        """An input of whose type, and on whose device, a new array has to be."""
-        for node, text in self.leaves.items():
-            if node.real:
-                return text
-        return next((f"{text}.real" for text in self.leaves.values()), None)
+    def like(self) -> str | None:
+        """The first input: of its precision, and on its device, a new real array has to be.
+
+        An output or a cotangent comes after the inputs, and is not there yet while values are computed.
+        """
+        return next((text if node.real else f"{text}.real" for node, text in self.leaves.items()), None)
 
     def _elementwise(self, node: Apply, order: Sequence[int]) -> Code:
         narrow = set(range(node.rank)).intersection(*(self.spread_axes(a) for a in node.arguments))

@@ -109,9 +109,18 @@ def _forward(programs: Programs) -> Iterator[str]:
 
 
 def _saved_for_backward(programs: Programs) -> list[str]:
-    reads = set(programs.exact.reads) | (programs.fast.reads if programs.fast else set())
+    reads = set(programs.exact.reads) | (programs.fast.reads if programs.fast else set()) | set(_still(programs))
     everything = (*programs.inputs, *programs.outputs, *programs.carried)
     return [name for name in everything if name in reads]
+
+
+def _still(programs: Programs) -> list[str]:
+    """The inputs that nothing depends on: their gradients are zeros of their shapes, and depend on G as others do."""
+    return [name for name in programs.inputs if name not in programs.moving]
+
+
+def _zeros(programs: Programs, name: str) -> str:
+    return f"{programs.cotangents[0]}.sum() * torch.zeros_like({name})"
 
 
 def _saved_for_forward(programs: Programs) -> list[str]:
@@ -166,7 +175,7 @@ def _gradients_type(programs: Programs) -> str:
 def _gradients(programs: Programs, piece: Piece, indent: int) -> list[str]:
     """The statements of a backward; what one input alone needs is left out where it is not asked for."""
     if len(programs.inputs) == 1:
-        return _returning(piece, indent)
+        return _returning(piece, indent) if programs.moving else [f"return {_zeros(programs, programs.inputs[0])}"]
     shares = [needed(piece.statements, [text]) for text in piece.results]
     common = [s for s in piece.statements if sum(s in share for share in shares) > 1]
     lines = statement_lines(common, indent)
@@ -178,6 +187,9 @@ def _gradients(programs: Programs, piece: Piece, indent: int) -> list[str]:
         lines.append(f"if ctx.needs_input_grad[{programs.inputs.index(name)}]:")
         inside = indent + len(INDENT)
         lines += indented([*statement_lines(own, inside), *assigned(_gradient(name), text, inside)])
+    for name in _still(programs):
+        lines.append(f"if ctx.needs_input_grad[{programs.inputs.index(name)}]:")
+        lines.append(f"{INDENT}{_gradient(name)} = {_zeros(programs, name)}")
     lines += returned([_gradient(name) for name in programs.inputs], indent)
     return lines
 

@@ -3,7 +3,7 @@
 On a real tensor `.mH` is `.mT` and `.conj()` is nothing, so a function of real variables is emitted with the
 conjugates that complex ones need, where this makes no formula longer. What it computes is then the formula as
 it is written, for complex numbers. A function that takes a symmetric matrix for granted, or numbers in order,
-stays real.
+stays real; so does one whose algorithm does: Cholesky's for `I + X Xᵀ`, Lyapunov's for `A Y + Y Aᵀ`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from collections.abc import Iterable
 
 from gradwright.back.torch.rules import Rules, derive_rules
 from gradwright.core.facts import closure
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Solve, Symbol, Unknown
 from gradwright.core.spaces import Space
 from gradwright.core.walks import postorder, rebuild, transform
 from gradwright.errors import GradwrightError
 from gradwright.linear.projection import is_structured
+from gradwright.linear.recognise import sylvester_operands
 
 
 def rules_in_both_fields(rules: Rules) -> Rules | None:
@@ -40,11 +42,24 @@ def _is_free(symbol: Symbol) -> bool:
 def _means_the_same(node: Node) -> bool:
     """Whether a function is the same for complex arguments."""
     if isinstance(node, Solve):
-        return all(u.space is Space.FREE for u in node.unknowns)
+        return all(u.space is Space.FREE for u in node.unknowns) and not _is_mirrored(node)
     if not isinstance(node, Apply):
         return True
     takes_symmetric = any("hermitian" in declared.facts for declared in node.primitive.inputs)
-    return not node.primitive.real_only and not takes_symmetric
+    if node.primitive.real_only or takes_symmetric:
+        return False
+    return node.primitive.elementwise or not any(map(_is_symmetric_if_real, node.arguments))
+
+
+def _is_mirrored(node: Solve) -> bool:
+    """Whether a matrix and its transpose stand on both sides of the unknown, as Lyapunov's and Stein's solvers ask."""
+    known = sylvester_operands(node)
+    return known is not None and known[0] != "sylvester"
+
+
+def _is_symmetric_if_real(node: Node) -> bool:
+    """Whether a matrix is Hermitian for real variables, and not for complex ones."""
+    return "hermitian" in facts_of(node) and "hermitian" not in facts_of(transform(node, _complex))
 
 
 def _twin(symbol: Symbol) -> Symbol:

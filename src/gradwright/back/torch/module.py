@@ -7,6 +7,7 @@ own; and so on, until nothing new is called. Primitives are closed under differe
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from _blake2 import blake2b
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from gradwright.back.code import Foreign
 from gradwright.back.code.module import escaped
 from gradwright.back.code.numpy_source import is_import
+from gradwright.back.code.wrapping import wrapped
 from gradwright.back.render import unicode_of
 from gradwright.back.torch.autograd import FIRST_ORDER, VALUE_ONLY, class_lines, indented
 from gradwright.back.torch.checks import CHECK_TYPES, broadcast_lines, names_text, shape_checks, structure_lines
@@ -84,7 +86,7 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
     texts += [FIRST_ORDER] if any("_is_first_order(" in text for text in texts) else []
     imports = [text for text in texts if is_import(text)]
     body = "\n\n\n".join(dict.fromkeys(text.strip("\n") for text in texts if not is_import(text)))
-    return f"{_head(asked, body, imports)}\n\n\n{body}\n"
+    return wrapped(f"{_head(asked, body, imports)}\n\n\n{body}\n")
 
 
 @dataclass(frozen=True)
@@ -191,8 +193,13 @@ def _value_only(foreign: Foreign, name: str, inputs: Sequence[Symbol], functions
         f"def {name}({parameters}) -> Tensor:\n"
         f'    """{escaped(foreign.primitive.summary)}, as a value."""\n'
         f"    return {class_name(name)}.apply({names})",
-        VALUE_ONLY.format(**parts, reason=repr(reason)),
+        VALUE_ONLY.format(**parts, reason=_quoted(reason)),
     ]
+
+
+def _quoted(text: str) -> str:
+    """A literal in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _class_text(name: str, programs: Programs) -> str:

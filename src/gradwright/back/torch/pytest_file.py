@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gradwright.back.code import TORCH, lower
+from gradwright.back.code.wrapping import wrapped
 from gradwright.back.torch.checks import size_text
 from gradwright.back.torch.module import Asked
 from gradwright.back.torch.points import HELPERS, NORMAL, into_set, value_code
@@ -53,7 +54,7 @@ def tests_text(asked: Asked, module: str) -> str:
     body = [_point(tested), _free(tested), *_tests(tested)]
     text = "\n\n\n".join(part.strip("\n") for part in body)
     helpers = [helper.strip("\n") for call, helper in HELPERS.items() if call in text]
-    return "\n\n\n".join([_head(tested, text), NORMAL.strip("\n"), *helpers, text]) + "\n"
+    return wrapped("\n\n\n".join([_head(tested, text), NORMAL.strip("\n"), *helpers, text]) + "\n")
 
 
 def _tested(asked: Asked, module: str) -> Tested:
@@ -188,7 +189,7 @@ _COMPILE = """def test_compiled() -> None:
     inputs = leaves()
     value, wanted = compiled(*inputs), {function}(*inputs)
     torch.testing.assert_close(value, wanted)
-    outputs = [(a, b) for a, b in zip(value, wanted)] if isinstance(wanted, tuple) else [(value, wanted)]
+    outputs = list(zip(value, wanted, strict=True)) if isinstance(wanted, tuple) else [(value, wanted)]
     for a, b in outputs:
         weights = torch.rand_like(b)
         found, slopes = (torch.autograd.grad(y, inputs, weights, retain_graph=True, allow_unused=True) for y in (a, b))

@@ -70,7 +70,8 @@ def _difference_body(order: int) -> list[str]:
         axes = f"[..., {_axes(order, k, k + 1)}]" if order > 1 else ""
         lines.append(f"    total = total * (V.mH @ E{k + 1} @ V){axes}")
     inner = ", ".join(str(-axis) for axis in range(2, order + 1))
-    return [*lines, f"    return V @ {f'total.sum(({inner},))' if inner else 'total'} @ V.mH"]
+    total = f"total.sum({f'({inner})' if order > 2 else inner})" if inner else "total"
+    return [*lines, f"    return V @ {total} @ V.mH"]
 
 
 def _axes(order: int, *kept: int) -> str:

@@ -1,0 +1,83 @@
+"""Emitted modules as text: laid out as the formatter would, with nothing undefined, right for what they accept."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck, gradgradcheck
+
+import gradwright as gw
+from gradwright.back.code.live import load_source
+
+GENERATOR = torch.Generator().manual_seed(5)
+EXPRESSIONS = {
+    "ridge": ("norm(X @ w - y)**2 / (2*n) + a * sum(w**2)", {"X": "n m", "w": "m", "y": "n", "a": ""}),
+    "marginal": ("logdet(K + s**2 * eye(n)) + y @ inv(K + s**2 * eye(n)) @ y", {"K": "n n spd", "y": "n", "s": ""}),
+    "clipped": ("where(x > 0, x**2, sin(x) * y) + maximum(x, y) + max(x * y)", {"x": "n", "y": "n"}),
+    "blocks": (
+        "sum(concatenate(x, y)**2) * x[0] + block([[A, B], [C, D]])[0, :] @ concatenate(x, y)",
+        {"x": "n", "y": "n", "A": "n n", "B": "n n", "C": "n n", "D": "n n"},
+    ),
+    "spectral": ("svd(A).U @ diag(exp(svd(A).S)) @ svd(A).Vh", {"A": "n m"}),
+    "exponential": ("eigh(S).eigenvectors @ diag(exp(eigh(S).eigenvalues)) @ eigh(S).eigenvectors.T",
+                    {"S": "n n symmetric"}),
+    "powers": ("det(A * B) * trace(A) ** c", {"A": "n n", "B": "n n", "c": ""}),
+    "orthogonal_factor": ("polar(A).U", {"A": "n n"}),
+}  # fmt: skip
+
+
+def normal(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(*shape, dtype=dtype, generator=GENERATOR)
+
+
+def test_modules_and_their_tests_are_laid_out(tmp_path: Path) -> None:
+    for name, (text, variables) in EXPRESSIONS.items():
+        derivation = gw.derive(gw.parse(text, **variables))
+        (tmp_path / f"{name}.py").write_text(derivation.source("torch"), encoding="utf-8")
+        (tmp_path / f"test_{name}.py").write_text(derivation.tests("torch", module=name), encoding="utf-8")
+    ruff = [sys.executable, "-m", "ruff"]
+    options = ["--isolated", "--line-length=120", str(tmp_path)]
+    for command in (["format", "--diff"], ["check", "--select=E,F,UP,B"]):
+        done = subprocess.run([*ruff, *command, *options], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_input_that_cancels_has_a_gradient_of_zeros() -> None:
+    function = gw.derive(gw.parse("trace(D @ A @ inv(D))", D="n n", A="n n")).function("torch")
+    inputs = [(normal(3, 3) + 3 * torch.eye(3)).requires_grad_() for _ in range(2)]
+    first, *_ = torch.autograd.grad(function(*inputs), inputs)
+    assert torch.equal(first, torch.zeros(3, 3, dtype=torch.float64))
+    assert gradcheck(function, inputs, check_forward_ad=True, check_batched_grad=True)
+    assert gradgradcheck(function, inputs, check_fwd_over_rev=True)
+
+
+def test_a_new_array_has_the_type_of_an_input_not_of_a_result_to_come() -> None:
+    Z = normal(3, 3, dtype=torch.complex128).requires_grad_()
+    function = gw.derive(gw.parse("sum(real(Z @ ones(n)))", Z="n n complex")).function("torch")
+    assert gradcheck(function, [Z], check_forward_ad=True)
+
+
+@pytest.mark.parametrize("text", ["lyapunov(A, B)", "stein(A, B)", "trace(inv(eye(n) + A @ A.T) @ B)"])
+def test_an_algorithm_for_real_matrices_refuses_complex_ones(text: str) -> None:
+    function = gw.derive(gw.parse(text, A="n n", B="n n")).function("torch")
+    A, B = normal(2, 3, 3, dtype=torch.complex128)
+    with pytest.raises(TypeError, match=r"has dtype torch.complex128, expected a floating-point one"):
+        function(A, B)
+
+
+def test_a_formula_that_means_the_same_takes_complex_matrices() -> None:
+    function = gw.derive(gw.parse("trace(inv(A) @ B)", A="n n", B="n n")).function("torch")
+    A, B = (2 * torch.eye(3) + normal(3, 3, dtype=torch.complex128) / 2 for _ in range(2))
+    assert gradcheck(function, [A.requires_grad_(), B.requires_grad_()], check_forward_ad=True)
+
+
+def test_the_tests_bring_the_functions_that_the_definition_calls() -> None:
+    text = gw.derive(gw.parse("svd(A).S", A="n m")).tests("torch", module="math")
+    plain = load_source(text.replace("from math import svd_S", ""), "plain")["plain"]
+    A = normal(4, 3)
+    torch.testing.assert_close(plain(A), torch.linalg.svdvals(A))
