@@ -39,7 +39,7 @@ def _entry(text: str, indent: int) -> list[str]:
 
 
 def _terms(text: str, indent: int) -> list[str]:
-    """The terms of a sum of three or more on a line each, if all of them fit; else nothing."""
+    """The terms of a sum of three or more, on one line or on a line each, if they fit; else nothing."""
     node = ast.parse(text, mode="eval").body
     ends: list[int] = []
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
@@ -50,6 +50,8 @@ def _terms(text: str, indent: int) -> list[str]:
             break
     parts = [text[a:b].strip() for a, b in zip([0, *ends], [*ends, len(text)], strict=True)]
     lines = [INDENT + part for part in parts]
+    if len(lines) > 2 and _fits(f"{INDENT}{text},", indent):
+        return [INDENT + text]
     return lines if len(lines) > 2 and all(_fits(f"{line},", indent) for line in lines) else []
 
 

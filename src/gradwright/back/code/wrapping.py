@@ -52,6 +52,8 @@ def statement(line: str) -> list[str]:
         return [line]
     text = line.lstrip()
     indent = line[: len(line) - len(text)]
+    if text.endswith(","):  # an entry of what is on several lines already
+        return _fitted(indent, text.removesuffix(","), ",")
     if text.startswith("def "):
         return _in_brackets(indent, text, _matching(text)[0])
     head = _HEAD.match(text)
