@@ -48,8 +48,8 @@ class Example:
 
 
 def primitives() -> list[Primitive]:
-    """The primitives that have samples and are functions of the language."""
-    found = {p.token: p for function in FUNCTIONS.values() for p in function.primitives}
+    """The primitives that have samples and are functions of the language, not of a user who defined one."""
+    found = {p.token: p for function in FUNCTIONS.values() for p in function.primitives if not p.of_user}
     return [p for p in found.values() if p.samples and not any(word in p.name for word in LEFT_OUT)]
 
 

@@ -54,7 +54,7 @@ def derivation_to_json(derivation: Derivation) -> str:
 def _defined(expression: Expression) -> list[Primitive]:
     """The primitives of the user's own that occur."""
     found = {n.primitive.token: n.primitive for n in postorder(expression.node) if isinstance(n, Apply)}
-    return [p for p in found.values() if p.origin.startswith(" #")]
+    return [p for p in found.values() if p.of_user]
 
 
 def _definition(primitive: Primitive) -> dict[str, Any]:

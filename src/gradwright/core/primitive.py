@@ -195,6 +195,11 @@ class Primitive:
         return f"{self.name}({self.signature}){self.origin}"
 
     @property
+    def of_user(self) -> bool:
+        """Whether a user defined it, by an identity: the origin then tells which definition it was."""
+        return self.origin.startswith(" #")
+
+    @property
     def elementwise(self) -> bool:
         """Whether the function acts entry by entry."""
         return all(d.batched and not d.shape for d in (*self.inputs, *self.outputs))
