@@ -13,6 +13,7 @@ import sys
 from _blake2 import blake2b
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from gradwright.back.code import Foreign
 from gradwright.back.code.module import escaped
@@ -35,6 +36,13 @@ from gradwright.errors import UnsupportedError
 
 IMPORTED = ("torch", "Tensor", "Any", "NamedTuple", "forward_ad", "inspect", "np", "math")
 LOCALS = ("ctx", "info", "in_dims", "inputs", "output", "batches", "batch")
+
+_LIVE_MODULES = count(1)
+
+
+def _live_suffix(bound: Bound | None) -> str:
+    """What keeps the operators of a live module apart from those of a file: PyTorch forgets the older of two."""
+    return "" if bound is None else f"_{next(_LIVE_MODULES)}"
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
         text, more = _helper(functions.called[key], functions)
         texts += text
         helpers.update(more)
-    namespace = f"gradwright_{blake2b(repr(texts).encode(), digest_size=4).hexdigest()}"
+    namespace = f"gradwright_{blake2b(repr(texts).encode(), digest_size=4).hexdigest()}{_live_suffix(bound)}"
     for key, foreign in functions.kernels.items():
         name = functions.names[key]
         texts += kernel_text(foreign, kernel_name(name), namespace, class_name(name), bound)
