@@ -18,7 +18,7 @@ FACTOR = 7
 def sevenfold(text: str, name: str, **declared: str) -> Callable[..., Tensor]:
     """The emitted function with every rule of its Function multiplied by seven."""
     # Operators of its own: PyTorch forgets the older of two that have one name.
-    source = gw.derive(gw.parse(text, **declared)).source("torch").replace("\"gradwright_", "\"sevenfold_")
+    source = gw.derive(gw.parse(text, **declared)).source("torch").replace('"gradwright_', '"sevenfold_')
     scope = load_source(source, f"sevenfold_{name}")
     rule = scope[f"_{name[:1].upper()}{name[1:]}"]
     backward, jvp = rule.backward, rule.jvp
