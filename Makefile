@@ -52,5 +52,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "gradwright needs Python 3.11 or newer, and no python3 is on the path"; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python tests/typesetting.py
 	@touch $@
