@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradwright.api.expression import Expression, NamedOutputs, as_expression
+from gradwright.back.render import unicode_of
 from gradwright.core.primitive import Primitive
 from gradwright.core.registry import Call, Function, Outputs
 from gradwright.core.signature import Signature
-from gradwright.diff.identities.engine import solved
+from gradwright.diff.conditions import conditions_of_identity
 from gradwright.errors import IdentityError, ShapeError
 from gradwright.front.define import define_primitive
 
@@ -55,7 +56,7 @@ class DefinedFunction:
     @property
     def conditions(self) -> tuple[str, ...]:
         """What the derivative needs."""
-        return solved(self.primitive).conditions
+        return conditions_of_identity(self.primitive, unicode_of)
 
     def __repr__(self) -> str:
         return f"<{self.name}: {' and '.join(self.primitive.identity)}>"

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Hashable
 from fractions import Fraction
 
+from gradwright.core.contraction import zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Apply, Contract, Node, Solve, Symbol
+from gradwright.core.nodes import Apply, Contract, Hole, Node, Solve, Symbol
 from gradwright.core.primitive import Primitive
+from gradwright.core.spaces import Space
 from gradwright.core.sums import scaled
 from gradwright.core.walks import postorder
+from gradwright.diff.differential import from_template
 from gradwright.diff.identities.engine import solved
 from gradwright.linear.chains import adjoint
+from gradwright.linear.forms import adjoint_solve
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.piecewise import equal
 from gradwright.prims.power import power
@@ -70,6 +74,13 @@ def conditions_of(
     return tuple(condition for condition in found if not _is_implied(condition, found))
 
 
+def conditions_of_identity(primitive: Primitive, written: Callable[[Node], str]) -> tuple[str, ...]:
+    """What the differentials that an identity determines need, in the names of the identity."""
+    solution = solved(primitive)
+    pivots = [f"{written(p)} is invertible" for p in solution.pivots if not _is_granted("is invertible", p)]
+    return tuple(dict.fromkeys((*pivots, *conditions_of((), solution.differentials, written))))
+
+
 def _decomposition(node: Node) -> Hashable:
     """What the outputs of one factorisation have in common."""
     assert isinstance(node, Apply)
@@ -82,10 +93,7 @@ def _is_free_in_gauge(node: Node) -> bool:
 
 
 def _is_implied(condition: str, others: Container[str]) -> bool:
-    """Whether a stronger condition on the same matrix, or the same one on its transpose, is among the others."""
-    name, turned, rest = condition.partition("ᵀ ")
-    if turned and name.isidentifier() and f"{name} {rest}" in others:
-        return True
+    """Whether a stronger condition on the same matrix is among the others."""
     for weaker, stronger in _STRONGER:
         subject = condition.removesuffix(weaker)
         if subject != condition and stronger.format(subject) in others:
@@ -100,7 +108,8 @@ def _equation_key(node: Solve) -> Hashable:
     """The same for an equation and its adjoint."""
     known = sylvester_operands(node)
     if known is None:
-        return tuple(equation.operator for equation in node.equations)
+        both = (node, adjoint_solve(node))
+        return frozenset(tuple(simplify(equation.operator) for equation in n.equations) for n in both)
     name, operands = known
     return name, frozenset(frozenset({o, simplify(adjoint(o))}) for o in operands[:-1])
 
@@ -122,15 +131,29 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
     primitive = node.primitive
     own = map(without_repetition, node.arguments) if primitive.elementwise else node.arguments
     arguments = {d.name: a for d, a in zip(primitive.inputs, own, strict=True)}
-    names = {name: written(a) for name, a in arguments.items()}
     kept: list[str] = []
     for condition in primitive.conditions:
         subject = next((arguments[name] for name in arguments if f"{{{name}}}" in condition), None)
         if subject is None or not _is_granted(condition, subject):
-            kept.append(condition.format(**names))
+            kept.append(condition.format(**{name: _subject(condition, a, written) for name, a in arguments.items()}))
     if primitive is power:
         kept += _of_power(node, written)
+    if primitive.identity and not primitive.conditions:
+        kept += [f"{written(p)} is invertible" for p in _pivots(node) if not _is_granted("is invertible", p)]
     return kept
+
+
+def _subject(condition: str, argument: Node, written: Callable[[Node], str]) -> str:
+    """What a condition is about: A instead of Aᵀ, of which all but the columns is the same."""
+    if argument.rank != 2 or "column" in condition:
+        return written(argument)
+    return min((written(argument), written(simplify(adjoint(argument)))), key=len)
+
+
+def _pivots(node: Apply) -> tuple[Node, ...]:
+    """What a function that is defined by an identity is, or contains, the inverse of."""
+    still = {argument: zero(argument.shape) for argument in node.arguments}
+    return tuple(simplify(from_template(node, pivot, still)) for pivot in solved(node.primitive).pivots)
 
 
 def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
@@ -174,13 +197,30 @@ def _of_equation(node: Solve, written: Callable[[Node], str]) -> list[str]:
     """The condition of an equation, or of its adjoint, which is the same one: whichever is shorter to write."""
     known = sylvester_operands(node)
     if known is None:
-        return ["the linear equations for the unknowns have one solution"]
+        return [_of_map(node, written)]
     name, operands = known
     known_part = operands[:-1]
     forms = [
         tuple(map(written, _compared(name, o))) for o in (known_part, tuple(simplify(adjoint(x)) for x in known_part))
     ]
     return [_EQUATIONS[name].format(*min(forms, key=lambda texts: len("".join(texts))))]
+
+
+def _of_map(node: Solve, written: Callable[[Node], str]) -> str:
+    """`the map H ↦ A H B + H is invertible`, with the set of matrices on which it has to be; or so of the adjoint."""
+    return min((_map_words(n, written) for n in (node, adjoint_solve(node))), key=len)
+
+
+def _map_words(node: Solve, written: Callable[[Node], str]) -> str:
+    holes = [written(Hole(place, u.shape, u.real)) for place, u in enumerate(node.unknowns)]
+    images = [written(simplify(e.operator)) for e in node.equations]
+    spaces = {u.space for u in node.unknowns}
+    kind = f" of {spaces.pop()} matrices" if len(spaces) == 1 and Space.FREE not in spaces else ""
+    return f"the map {_listed(holes)} ↦ {_listed(images)}{kind} is invertible"
+
+
+def _listed(texts: list[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
 
 def _compared(name: str, operands: tuple[Node, ...]) -> tuple[Node, ...]:

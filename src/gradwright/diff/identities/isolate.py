@@ -18,7 +18,7 @@ from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
-from gradwright.diff.identities.state import State, inverse_of
+from gradwright.diff.identities.state import State, hidden_pivots, inverse_of
 from gradwright.diff.identities.terms import (
     LinearEquation,
     Term,
@@ -43,8 +43,9 @@ def strip_common_factors(state: State) -> State | None:
         suffix = _common([term.right[::-1] for term in terms])[::-1] if equation.form.rank == 2 else ()
         stripped = _stripped(state, equation, terms, _invertible_run(prefix), _invertible_run(suffix, True))
         if stripped is not None:
-            new, conditions, words = stripped
-            changed = state.replace_equation(place, new).with_condition(*conditions)
+            new, taken_off = stripped
+            changed = state.replace_equation(place, new).with_pivots(hidden_pivots(taken_off, state))
+            words = "take off the factors that all terms share"
             return changed.with_step("multiply by inverses", new.form, new.right, words)
     return None
 
@@ -87,16 +88,19 @@ def _seen(element: Node, from_right: bool) -> frozenset[str]:
 
 def _stripped(
     state: State, equation: LinearEquation, terms: list[Term], prefix: tuple[Node, ...], suffix: tuple[Node, ...]
-) -> tuple[LinearEquation, list[str], str] | None:
+) -> tuple[LinearEquation, list[Node]] | None:
+    """The equation without common factors, and these factors."""
     if not prefix and not suffix:
         return None
-    right, conditions = equation.right, list[str]()
+    right, taken_off = equation.right, list[Node]()
     left_inverse = right_inverse = None
     if prefix:
-        left_inverse = _one_sided_inverse(product_of_chain(prefix, prefix[0]), state, False)
+        taken_off.append(product_of_chain(prefix, prefix[0]))
+        left_inverse = _one_sided_inverse(taken_off[-1], state, False)
         right = matmul(left_inverse, right)
     if suffix:
-        right_inverse = _one_sided_inverse(product_of_chain(suffix, suffix[0]), state, True)
+        taken_off.append(product_of_chain(suffix, suffix[0]))
+        right_inverse = _one_sided_inverse(taken_off[-1], state, True)
         right = matmul(right, right_inverse)
     inner = [replace(t, left=t.left[len(prefix) :], right=t.right[: len(t.right) - len(suffix)]) for t in terms]
     form = add(with_tensor(term, term.hole) for term in inner)
@@ -105,8 +109,7 @@ def _stripped(
         return None
     space = equation.space if mirrored else Space.FREE
     right = reduce_terms(right, state.relations)
-    new = LinearEquation(form, right, space, equation.projected, equation.phases)
-    return new, conditions, "take off the factors that all terms share"
+    return LinearEquation(form, right, space, equation.projected, equation.phases), taken_off
 
 
 def _one_sided_inverse(matrix: Node, state: State, from_right: bool) -> Node:
@@ -180,6 +183,11 @@ class Pair:
     left: Node
     right: Node | None
 
+    @property
+    def sides(self) -> tuple[Node, ...]:
+        """What is multiplied with the unknown."""
+        return (self.left,) if self.right is None else (self.left, self.right)
+
 
 def grouped(terms: Sequence[Term], rows: Node) -> list[Pair]:
     """The terms in one unknown with as few pairs as possible: equal sides are added up."""
@@ -242,12 +250,11 @@ def isolate(state: State) -> State | None:
         pairs = grouped(terms, equation.form)
         if len(pairs) != 1 or (hole.rank == 1 and "diagonal" in facts_of(pairs[0].left)):
             continue
-        result = isolated(state, equation, pairs[0], terms[0])
-        if result is None:
+        value = isolated(state, equation, pairs[0], terms[0])
+        if value is None:
             continue
-        value, conditions = result
-        changed = state.with_solution(hole, value, place).with_condition(*conditions)
-        return changed.with_step("isolate", hole, value, _isolation_words(pairs[0], state, conditions))
+        changed = state.with_solution(hole, value, place).with_pivots(hidden_pivots(pairs[0].sides, state))
+        return changed.with_step("isolate", hole, value, _isolation_words(pairs[0]))
     return None
 
 
@@ -294,7 +301,8 @@ def isolate_vector(state: State) -> State | None:
         inverse = inverse_of(matrix, state) if matrix.rank else raise_to(matrix, Fraction(-1))
         product = matmul(inverse, equation.right) if matrix.rank else multiply(inverse, equation.right)
         value = reduce_terms(product, state.relations)
-        changed = state.with_solution(holes[0], value, place)
+        pivots = hidden_pivots([matrix], state) if matrix.rank else []
+        changed = state.with_solution(holes[0], value, place).with_pivots(pivots)
         return changed.with_step("isolate", holes[0], value, "multiply by the inverse of the matrix of the map")
     return None
 
@@ -307,9 +315,9 @@ def matrix_of(form: Node, hole: Hole) -> Node | None:
         return None
 
 
-def isolated(state: State, equation: LinearEquation, pair: Pair, term: Term) -> tuple[Node, list[str]] | None:
-    """The unknown of `left · H · right = C`, and the conditions."""
-    value, conditions = equation.right, list[str]()
+def isolated(state: State, equation: LinearEquation, pair: Pair, term: Term) -> Node | None:
+    """The unknown of `left · H · right = C`."""
+    value = equation.right
     scalar = _scalar_multiple(pair.left)
     if scalar is not None:
         value = multiply(raise_to(scalar, Fraction(-1)), value)
@@ -327,7 +335,7 @@ def isolated(state: State, equation: LinearEquation, pair: Pair, term: Term) -> 
             value = matmul(value, inverse)
     value = transpose(value) if term.transposed else value
     value = conjugate(value) if term.conj else value
-    return reduce_terms(value, state.relations), conditions
+    return reduce_terms(value, state.relations)
 
 
 def _chain_right_inverse(chain: tuple[Node, ...], state: State) -> Node | None:
@@ -355,6 +363,6 @@ def _scalar_multiple(matrix: Node) -> Node | None:
     return None
 
 
-def _isolation_words(pair: Pair, state: State, conditions: list[str]) -> str:
-    sides = [side for side in (pair.left, pair.right) if side is not None and _scalar_multiple(side) is None]
+def _isolation_words(pair: Pair) -> str:
+    sides = [side for side in pair.sides if _scalar_multiple(side) is None]
     return "multiply by the inverse" + ("s" if len(sides) > 1 else "") if sides else "collect"

@@ -21,7 +21,7 @@ from gradwright.core.spaces import Space
 from gradwright.core.sums import add, subtract, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of
-from gradwright.diff.identities.state import State
+from gradwright.diff.identities.state import State, hidden_pivots
 from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
@@ -81,7 +81,8 @@ def eliminate(state: State) -> State | None:
             if inverse is None:
                 continue
             value = subtract(inverse(equation.right), inverse(rest))
-            changed = state.with_solution(hole, value, place)
+            pivots = _pivots(state, replace(equation, form=own))
+            changed = state.with_solution(hole, value, place).with_pivots(pivots)
             return changed.with_step("eliminate", own, subtract(equation.right, rest), "solve for one unknown")
     return None
 
@@ -91,6 +92,12 @@ def _parted(form: Node, hole: Hole) -> tuple[Node, Node]:
     terms = terms_of(form)
     own, rest = ([t for t in terms if (hole in holes_in(t)) is inside] for inside in (True, False))
     return add(own), add(rest)
+
+
+def _pivots(state: State, equation: LinearEquation) -> list[Node]:
+    """What an equation in one unknown is multiplied with the inverse of, as far as that is an unknown."""
+    pairs = grouped(state.terms(equation) or [], equation.form)
+    return hidden_pivots(pairs[0].sides, state) if len(pairs) == 1 else []
 
 
 def _inverse_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
@@ -109,7 +116,7 @@ def _inverse_map(state: State, equation: LinearEquation, hole: Hole) -> Callable
 def _isolate_from(state: State, equation: LinearEquation, pair: Pair, term: Term, right: Node) -> Node:
     found = isolated(state, replace(equation, right=right), pair, term)
     assert found is not None
-    return found[0]
+    return found
 
 
 def _matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space | None:

@@ -81,7 +81,7 @@ class Solution:
     Attributes:
         differentials: one for each unknown, linear in the givens' directions.
         steps: the derivation.
-        conditions: what it needs, in words with formal names.
+        pivots: matrices that have to be invertible, in formal names, as far as no inverse of them is written.
         general: whether no rule gave a closed form, so that a general linear system is solved.
         frames: the frames' words, and each of their unknowns with its name and its definition by the
             output and its direction.
@@ -89,7 +89,7 @@ class Solution:
 
     differentials: tuple[Node, ...]
     steps: tuple[RuleStep, ...]
-    conditions: tuple[str, ...]
+    pivots: tuple[Node, ...]
     general: bool = False
     frames: tuple[FrameUse, ...] = ()
 

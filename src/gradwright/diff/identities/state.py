@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from gradwright.core.build import identity, matmul, transpose
 from gradwright.core.contraction import zero
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Symbol
 from gradwright.core.registry import Call, lookup
 from gradwright.core.sums import add, subtract, terms_of
@@ -31,7 +32,7 @@ class State:
         relations: the identities as rewriting rules.
         statements: the identities, both ways round.
         steps: how it went so far.
-        conditions: what it needed.
+        pivots: matrices whose inverse is an unknown, and which the solution therefore does not show inverted.
     """
 
     equations: tuple[LinearEquation, ...]
@@ -41,7 +42,7 @@ class State:
     statements: tuple[tuple[Node, Node], ...] = ()
     solved: tuple[tuple[Hole, Node], ...] = ()
     steps: tuple[RuleStep, ...] = ()
-    conditions: tuple[str, ...] = ()
+    pivots: tuple[Node, ...] = ()
 
     @property
     def open_holes(self) -> tuple[Hole, ...]:
@@ -69,10 +70,9 @@ class State:
         """Record a step."""
         return replace(self, steps=(*self.steps, RuleStep(rule, left, right, reason)))
 
-    def with_condition(self, *words: str) -> State:
-        """Record what a step needs."""
-        new = tuple(w for w in dict.fromkeys(words) if w and w not in self.conditions)
-        return replace(self, conditions=(*self.conditions, *new))
+    def with_pivots(self, pivots: Iterable[Node]) -> State:
+        """Record matrices that a step needs to be invertible, and that have no inverse of their own in its result."""
+        return replace(self, pivots=tuple(dict.fromkeys((*self.pivots, *pivots))))
 
     def _substituted(self, equation: LinearEquation, hole: Hole, value: Node) -> LinearEquation:
         if hole not in holes_in(equation.form):
@@ -95,6 +95,21 @@ def inverse_of(matrix: Node, state: State) -> Node:
     """The inverse of a square matrix: an unknown that the identities say it is, or `inv` of it."""
     if matrix == identity(matrix.shape[0]):
         return matrix
+    known = _known_inverse(matrix, state)
+    if known is not None:
+        return known
+    result = lookup("inv").build(Call("inv", (matrix,), {}))
+    assert isinstance(result, Apply)
+    return simplify(result)
+
+
+def hidden_pivots(matrices: Iterable[Node], state: State) -> list[Node]:
+    """Those of some square matrices whose inverse is an unknown, so that their own inverse is nowhere written."""
+    square = [m for m in matrices if m.rank == 2 and m.shape[0] == m.shape[1] and m != identity(m.shape[0])]
+    return [m for m in square if "invertible" not in facts_of(m) and _known_inverse(m, state) is not None]
+
+
+def _known_inverse(matrix: Node, state: State) -> Node | None:
     for unknown in state.unknowns:
         if unknown.rank != 2:
             continue
@@ -104,9 +119,7 @@ def inverse_of(matrix: Node, state: State) -> Node:
             product = collapse(simplify(matmul(candidate, matrix)), state.relations)
             if product == identity(matrix.shape[0]):
                 return candidate
-    result = lookup("inv").build(Call("inv", (matrix,), {}))
-    assert isinstance(result, Apply)
-    return simplify(result)
+    return None
 
 
 def _transposes(node: Node) -> tuple[Node, ...]:

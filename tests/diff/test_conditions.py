@@ -1,0 +1,51 @@
+"""Conditions in words: what has to be invertible, for functions that a user defined as well."""
+
+import pytest
+
+import gradwright as gw
+
+USER_DEFINED = {
+    "an inverse": (("Z @ M = eye(p)", "Z: p p", "M: p p"), "M", ("M is invertible",)),
+    "a reflexive inverse": (("Y @ X @ Y = Y", "Y: n n invertible", "X: n n"), "X", ("X is invertible",)),
+    "a resolvent": (("Y @ (A - s * B) = eye(n)", "Y: n n", "A: n n, B: n n, s: "), "s", ("A − s B is invertible",)),
+    "a square root": (("Y @ Y = A", "Y: n n", "A: n n"), "A", ("f(A) and −f(A) share no eigenvalue",)),
+    "a Sylvester equation": (
+        ("A @ X + X @ B = C", "X: n m", "A: n n, B: m m, C: n m"),
+        "A",
+        ("A and −B share no eigenvalue",),
+    ),
+    "a generalised Sylvester equation": (
+        ("A @ X @ B + C @ X @ E = F", "X: n m", "A: n n, B: m m, C: n n, E: m m, F: n m"),
+        "A",
+        ("the map H ↦ A H B + C H E is invertible",),
+    ),
+    "a cube root": (
+        ("Y @ Y @ Y = A", "Y: n n symmetric", "A: n n symmetric"),
+        "A",
+        ("the map H ↦ H f(A)² + f(A) H f(A) + f(A)² H of symmetric matrices is invertible",),
+    ),
+    "a logarithm": (
+        ("matrix_exp(Y) = A", "Y: n n", "A: n n"),
+        "A",
+        ("A has no eigenvalue on the closed negative real axis",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", USER_DEFINED)
+def test_the_conditions_of_a_user_s_function_are_the_pivots_of_its_solution(name):
+    (identity, unknown, given), wrt, wanted = USER_DEFINED[name]
+    function = gw.define("f", identity, unknown=unknown, given=given)
+    inputs = {d.name: str(d).partition(":")[2].strip() for d in function.primitive.inputs}
+    D = gw.derive(function(*(gw.parse(name, **{name: words}) for name, words in inputs.items())), wrt=wrt)
+    assert D.conditions == wanted
+
+
+def test_a_defined_function_states_its_conditions_in_the_names_of_its_identity():
+    assert gw.define("f", "Z @ M = eye(p)", unknown="Z: p p", given="M: p p").conditions == ("M is invertible",)
+    assert gw.define("f", "Y @ Y = A", unknown="Y: n n", given="A: n n").conditions == ("Y and −Y share no eigenvalue",)
+
+
+def test_what_is_known_of_an_argument_is_no_condition():
+    lefty = gw.define("lefty", "Z @ M = eye(p)", unknown="Z: p p", given="M: p p")
+    assert gw.derive(lefty(gw.matrix("S", "n", "n", facts="spd")), wrt="S").conditions == ()
