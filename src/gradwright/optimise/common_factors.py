@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, simple
 from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.sums import add, scaled, terms_of
-from gradwright.core.walks import transform_all
-from gradwright.optimise.association import MANY, WRITING, Sizes, product_cost
+from gradwright.core.walks import postorder, rebuild
+from gradwright.optimise.association import MODERATE, WRITING, Sizes, product_cost
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 
+# Up to so many candidates, the gain of each is followed to its end.
+FEW_GROUPS = 12
 Key = tuple[Node, bool, tuple[int, ...], tuple[int, ...]]
 
 
@@ -31,40 +34,117 @@ class _Split:
 
 def factor_out(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     """Common factors taken out of every sum that becomes cheaper by it."""
-    sizes = Sizes(setting.hints)
+    factoring = _Factoring(Sizes(setting.hints))
+    done: dict[Node, Node] = {node: node for node in setting.given}
+    for node in postorder(*roots):
+        if node not in done:
+            new = _over(node, tuple(done[child] for child in node.children))
+            done[node] = factoring.of(new) if isinstance(new, Add) else new
+    return tuple(done[root] for root in roots)
 
-    def step(node: Node) -> Node:
-        return _factored(node, sizes) if isinstance(node, Add) else node
 
-    return transform_all(roots, step, setting.given)
+def _over(node: Node, children: tuple[Node, ...]) -> Node:
+    """The same node over other children. A sum in a sum stays: the outer one may be it and its mirror image."""
+    if isinstance(node, Add):
+        return node if children == node.children else Add(children)
+    return rebuild(node, children)
 
 
-def _factored(node: Add, sizes: Mapping[str, int]) -> Node:
+class _Factoring:
+    """Sums with their common factors taken out, those that save most first.
+
+    What a factor saves shows only when the next ones have been taken out too: `H P G + H P G K` gains nothing from
+    `P G + P G K`, but much from `G + G K`. So every candidate is followed to its end, while they are few.
+    """
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self._sizes = sizes
+        self._done: dict[Add, Node] = {}
+
+    def of(self, node: Add) -> Node:
+        if node not in self._done:
+            self._done[node] = self._factored(node)
+        return self._done[node]
+
+    def _factored(self, node: Add) -> Node:
+        found = {key: splits for key, splits in _groups(node).items() if len(splits) > 1}
+        best: tuple[float, Key] | None = None
+        for key, splits in found.items():
+            saved = self._saving(node, key, splits, ahead=len(found) <= FEW_GROUPS)
+            if saved > 0 and (best is None or saved > best[0]):
+                best = saved, key
+        if best is None:
+            return node
+        joined = self._joined(node, best[1], found[best[1]])
+        used = {split.place for split in found[best[1]]}
+        rest = [term for place, term in enumerate(node.terms) if place not in used]
+        if not rest:
+            return joined
+        first = min(used)
+        before = sum(1 for place in range(first) if place not in used)
+        whole = add([*rest[:before], joined, *rest[before:]])
+        return self.of(whole) if isinstance(whole, Add) else whole
+
+    def _joined(self, node: Add, key: Key, splits: Sequence[_Split]) -> Node:
+        """The factor times the sum of the rests."""
+        factor, conj, pattern, kept = key
+        total = add([split.rest for split in splits])
+        if isinstance(total, Add):
+            total = self.of(total)
+        count = node.rank
+        labels = [axis if axis >= 0 else count + pattern[:place].count(-1) for place, axis in enumerate(pattern)]
+        summed = [x for x in labels if x >= count]
+        dims = {**dict(enumerate(node.shape)), **dict(zip(labels, factor.shape, strict=True))}
+        groups = tuple((x,) for x in (*kept, *summed))
+        content, total = _content(total)
+        factors = [Factor(total, groups), Factor(factor, simple(labels), conj)]
+        return contract(content, factors, simple(range(count)), dims)
+
+    def _saving(self, node: Add, key: Key, splits: Sequence[_Split], ahead: bool) -> float:
+        """What is saved: products for each term, against sums of the rests and one product."""
+        before = sum(self._cost(node.terms[split.place]) for split in splits)
+        rest = splits[0].rest
+        after = sum(self._cost(split.rest) for split in splits) + self._written(rest) * (len(splits) - 1)
+        saved = before - after - self._final_cost(node, key, rest)
+        if not ahead or saved < -before:
+            return saved
+        return max(
+            saved, before + self._written(node) * (len(splits) - 1) - self._cost(self._joined(node, key, splits))
+        )
+
+    def _final_cost(self, node: Add, key: Key, rest: Node) -> float:
+        flops = 1
+        for dim in (*node.shape, *rest.shape[len(key[3]) :]):
+            flops *= dim.evaluate(self._sizes)
+        return flops + self._written(node)
+
+    def _written(self, node: Node) -> float:
+        return WRITING * prod(dim.evaluate(self._sizes) for dim in node.shape)
+
+    def _cost(self, node: Node) -> float:
+        """What products and the sums in them cost."""
+        match node:
+            case Contract():
+                inside = sum(self._cost(f.node) for f in node.factors if isinstance(f.node, Add))
+                return product_cost(node, self._sizes) + inside
+            case Add():
+                return sum(map(self._cost, node.terms)) + self._written(node) * (len(node.terms) - 1)
+            case _:
+                return 0
+
+
+def _groups(node: Add) -> dict[Key, list[_Split]]:
+    """The terms of a sum by each of their factors."""
     groups: dict[Key, list[_Split]] = {}
     for place, term in enumerate(node.terms):
         for key, rest in _splits(term):
             groups.setdefault(key, []).append(_Split(place, rest))
-    best: tuple[float, Key] | None = None
-    for key, splits in groups.items():
-        saved = _saving(node, key, splits, sizes) if len(splits) > 1 else 0
-        if saved > 0 and (best is None or saved > best[0]):
-            best = saved, key
-    if best is None:
-        return node
-    joined = _joined(node, best[1], groups[best[1]], sizes)
-    used = {split.place for split in groups[best[1]]}
-    rest = [term for place, term in enumerate(node.terms) if place not in used]
-    if not rest:
-        return joined
-    first = min(used)
-    before = sum(1 for place in range(first) if place not in used)
-    whole = add([*rest[:before], joined, *rest[before:]])
-    return _factored(whole, sizes) if isinstance(whole, Add) else whole
+    return groups
 
 
 def _splits(term: Node) -> list[tuple[Key, Node]]:
     """Every way to see a term as a tensor times the rest, each tensor once; none for a product of very many."""
-    if not isinstance(term, Contract) or len(term.factors) > MANY or any(len(g) != 1 for g in term.output):
+    if not isinstance(term, Contract) or len(term.factors) > MODERATE or any(len(g) != 1 for g in term.output):
         return []
     flat = [g[0] for g in term.output]
     if len(set(flat)) != len(flat) or any(len(g) != 1 for f in term.factors for g in f.groups):
@@ -96,22 +176,6 @@ def _split(term: Contract, place: int, flat: Sequence[int]) -> tuple[Key, Node] 
     return (factor.node, factor.conj, pattern, tuple(kept)), rest
 
 
-def _joined(node: Add, key: Key, splits: Sequence[_Split], sizes: Mapping[str, int]) -> Node:
-    """The factor times the sum of the rests."""
-    factor, conj, pattern, kept = key
-    total = add([split.rest for split in splits])
-    if isinstance(total, Add):
-        total = _factored(total, sizes)
-    count = node.rank
-    labels = [axis if axis >= 0 else count + pattern[:place].count(-1) for place, axis in enumerate(pattern)]
-    summed = [x for x in labels if x >= count]
-    dims = {**dict(enumerate(node.shape)), **dict(zip(labels, factor.shape, strict=True))}
-    groups = tuple((x,) for x in (*kept, *summed))
-    content, total = _content(total)
-    factors = [Factor(total, groups), Factor(factor, simple(labels), conj)]
-    return contract(content, factors, simple(range(count)), dims)
-
-
 def _content(total: Node) -> tuple[Fraction, Node]:
     """A number that all terms of a sum have in common, and the rest."""
     common = {abs(as_product(term).coefficient) for term in terms_of(total)}
@@ -119,28 +183,3 @@ def _content(total: Node) -> tuple[Fraction, Node]:
         return ONE, total
     (content,) = common
     return content, scaled(1 / content, total) if content else total
-
-
-def _saving(node: Add, key: Key, splits: Sequence[_Split], sizes: Mapping[str, int]) -> float:
-    """What is saved: products for each term, against sums of the rests and one product."""
-    before = sum(_cost(node.terms[split.place], sizes) for split in splits)
-    rest = splits[0].rest
-    written = WRITING
-    for dim in rest.shape:
-        written *= dim.evaluate(sizes)
-    after = sum(_cost(split.rest, sizes) for split in splits) + written * (len(splits) - 1)
-    return before - after - _final_cost(node, key, rest, sizes)
-
-
-def _final_cost(node: Add, key: Key, rest: Node, sizes: Mapping[str, int]) -> float:
-    flops, written = 1, WRITING
-    for dim in node.shape:
-        flops *= dim.evaluate(sizes)
-        written *= dim.evaluate(sizes)
-    for dim in rest.shape[len(key[3]) :]:
-        flops *= dim.evaluate(sizes)
-    return flops + written
-
-
-def _cost(node: Node, sizes: Mapping[str, int]) -> float:
-    return product_cost(node, sizes) if isinstance(node, Contract) else 0

@@ -16,6 +16,7 @@ from gradwright.optimise.identities import multiply_out_identities
 from gradwright.optimise.inverses import products_of_inverses
 from gradwright.optimise.low_rank import invert_low_rank
 from gradwright.optimise.mirrors import share_mirror_images
+from gradwright.optimise.partial_sums import share_partial_sums
 from gradwright.optimise.setting import Roots, Setting
 from gradwright.optimise.systems import without_systems
 
@@ -29,6 +30,7 @@ PASSES: tuple[Pass, ...] = (
     share_mirror_images,
     factor_out,
     associate,
+    share_partial_sums,
     share_factorisations,
 )
 

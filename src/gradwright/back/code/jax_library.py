@@ -64,6 +64,7 @@ JAX = Library(
     broadcast="jnp.broadcast_to({x}, {shape})",
     imaginary_unit="1j",
     complex_of="",
+    sum_with_product="",
     shapes_are_tuples=True,
     helpers={
         "weighted": _WEIGHTED,

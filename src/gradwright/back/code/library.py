@@ -31,6 +31,7 @@ class Library:
         real_type: the array `{x}` with real entries, for the type of a real constant.
         einsum, trace, tril, triu, cumsum, flip, concatenate, pad, broadcast, sum: of arrays.
         complex_of: a real array made complex, where products want arguments of one type; else empty.
+        sum_with_product: `{rest}` plus a product of two real matrices, as one call; empty where there is none.
         shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
         helpers: functions of several lines that emitted code may call.
     """
@@ -67,6 +68,7 @@ class Library:
     broadcast: str
     imaginary_unit: str
     complex_of: str
+    sum_with_product: str
     shapes_are_tuples: bool
     helpers: Mapping[str, str]
 

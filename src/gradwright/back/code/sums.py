@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from gradwright.back.code.contractions import write_contraction
-from gradwright.back.code.text import Code, Kind, sum_of
+from gradwright.back.code.products.draft import CONSTANT
+from gradwright.back.code.text import Code, Kind, number, sum_of
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 
@@ -25,6 +27,9 @@ def write_sum(lowering: Lowering, node: Add, order: Sequence[int], spread: bool)
     whole = _with_diagonal(lowering, node, order)
     if whole is not None:
         return whole
+    fused = _with_product(lowering, node, order)
+    if fused is not None:
+        return fused
     narrow = set(range(node.rank)).intersection(*(lowering.spread_axes(term) for term in node.terms))
     signed: list[tuple[int, Code]] = []
     for place, term in enumerate(node.terms):
@@ -41,9 +46,13 @@ def _with_diagonal(lowering: Lowering, node: Add, order: Sequence[int]) -> Code 
         return None
     if IN_PLACE not in lowering.library.helpers or any(lowering.spread_axes(term) for term in others):
         return None
-    if len(others) == 1 and not _is_new(others[0], lowering):
-        return None
-    rest = sum_of([_signed(lowering, term, order, full=False) for term in others])
+    if len(others) == 1:
+        if not _is_new(others[0], lowering):
+            return None
+        # With its sign, which goes to the smallest factor of the product.
+        rest = write_contraction(lowering, others[0], order)
+    else:
+        rest = sum_of([_signed(lowering, term, order, full=False) for term in others])
     if rest.kind is Kind.ATOM:
         return None
     (term,) = diagonal
@@ -51,6 +60,66 @@ def _with_diagonal(lowering: Lowering, node: Add, order: Sequence[int]) -> Code 
     entries = Contract(term.coefficient, term.factors, term.dims, term.output[:1])
     added = write_contraction(lowering, entries, [0], spread=False)
     return lowering.writer.helper(IN_PLACE, rest.text, added.text)
+
+
+def _with_product(lowering: Lowering, node: Add, order: Sequence[int]) -> Code | None:
+    """A product of two matrices that is accumulated onto the other terms, in a library that has a call for it."""
+    if not lowering.library.sum_with_product or lowering.writer.batched or not node.real:
+        return None
+    places = [k for k, term in enumerate(node.terms) if _is_matrix_product(_opened(term, lowering), lowering)]
+    if not places:
+        return None
+    chosen = _opened(node.terms[places[-1]], lowering)
+    others = [term for place, term in enumerate(node.terms) if place != places[-1]]
+    if any(lowering.spread_axes(term) for term in others):
+        return None
+    assert isinstance(chosen, Contract)
+    beta, rest = Fraction(1), sum_of([_signed(lowering, term, order, full=False) for term in others])
+    if len(others) == 1 and others[0] not in lowering.values and isinstance(others[0], Contract):
+        beta = others[0].coefficient
+        rest = write_contraction(lowering, replace(others[0], coefficient=Fraction(1)), order, spread=True)
+    left, right = _operands(lowering, chosen, order)
+    scales = [f", {name}={number(value).text}" for name, value in (("beta", beta), ("alpha", chosen.coefficient))]
+    kept = "".join(scale for scale in scales if not scale.endswith("=1"))
+    call = lowering.library.sum_with_product
+    return Code(call.format(rest=rest.text, left=left.text, right=right.text, scales=kept))
+
+
+def _opened(term: Node, lowering: Lowering) -> Node:
+    """A multiple or a transpose of a product that is written only here, as one product."""
+    while isinstance(term, Contract) and len(term.factors) == 1 and term not in lowering.values:
+        (outer,) = term.factors
+        inner = outer.node
+        if not isinstance(inner, Contract) or inner in lowering.values or lowering.uses.get(inner, 1) > 1:
+            break
+        if sorted(outer.groups) != sorted(term.output) or any(len(group) != 1 for group in outer.groups):
+            break
+        output = tuple(inner.output[outer.groups.index(group)] for group in term.output)
+        term = Contract(term.coefficient * inner.coefficient, inner.factors, inner.dims, output)
+    return term
+
+
+def _is_matrix_product(term: Node, lowering: Lowering) -> bool:
+    """Whether a term is a number times `A @ B` for two matrices, and is written where it stands."""
+    if term in lowering.values or not isinstance(term, Contract) or len(term.factors) != 2:
+        return False
+    if any(f.node.rank != 2 or isinstance(f.node, CONSTANT) for f in term.factors):
+        return False
+    groups = [group for f in term.factors for group in f.groups]
+    outside = [group for group in term.output if groups.count(group) == 1]
+    inside = [group for group in groups if groups.count(group) == 2]
+    return len(outside) == len(term.output) == 2 == len(inside) and all(len(group) == 1 for group in groups)
+
+
+def _operands(lowering: Lowering, term: Contract, order: Sequence[int]) -> tuple[Code, Code]:
+    """The two matrices of a product, each with its axes in the order in which `@` takes them."""
+    row = term.output[order[0]]
+    left, right = sorted(term.factors, key=lambda f: row not in f.groups)
+    first = 0 if left.groups[0] == row else 1
+    second = 0 if right.groups[0] in left.groups else 1
+    axes = ([first, 1 - first], [second, 1 - second])
+    a, b = (lowering.demand(f.node, way, f.conj) for f, way in zip((left, right), axes, strict=True))
+    return a, b
 
 
 def _is_new(term: Node, lowering: Lowering) -> bool:

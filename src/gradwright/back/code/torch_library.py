@@ -66,6 +66,7 @@ TORCH = Library(
     broadcast="{x}.expand({shape})",
     imaginary_unit="1j",
     complex_of="{x} + 0j",
+    sum_with_product="torch.addmm({rest}, {left}, {right}{scales})",
     shapes_are_tuples=False,
     helpers={
         "weighted": _WEIGHTED,

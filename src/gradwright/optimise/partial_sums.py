@@ -1,0 +1,96 @@
+"""Sums inside sums, computed once: `A + B − C` beside `C − A` is `B − S` with `S = C − A`.
+
+A sum that a program needs anyway, or a multiple of it, takes the place of its terms in every longer sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from gradwright.core.contraction import ONE, plain, simple
+from gradwright.core.nodes import Add, Contract, Node
+from gradwright.core.walks import postorder
+from gradwright.optimise.association import with_children, with_facts
+from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+
+Axes = tuple[int, ...]
+Terms = Mapping[tuple[Node, Axes], Fraction]
+
+
+def share_partial_sums(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+    """Every sum written with the sums that it contains."""
+    done: dict[Node, Node] = {node: node for node in setting.given}
+    sums = _Sums()
+    for node in postorder(*roots):
+        if node not in done:
+            new = with_children(node, tuple(done[child] for child in node.children))
+            done[node] = with_facts(sums.shared(new) if isinstance(new, Add) else new, node)
+    return tuple(done[root] for root in roots)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A sum of which a multiple, its axes in an order, is contained in another."""
+
+    part: Add
+    terms: Terms
+    times: Fraction
+    axes: Axes
+
+
+class _Sums:
+    """The sums that have been seen, by what they contain."""
+
+    def __init__(self) -> None:
+        self._containing: dict[Node, list[tuple[Add, Terms]]] = {}
+
+    def shared(self, node: Add) -> Node:
+        """A sum with the longest that it contains in the place of its terms."""
+        terms = dict(map(_split, node.terms))
+        found = max(self._inside(terms), key=lambda found: len(found.terms), default=None)
+        for unit, _ in terms:
+            self._containing.setdefault(unit, []).append((node, terms))
+        if found is None:
+            return node
+        inside = {(unit, _composed(axes, found.axes)) for unit, axes in found.terms}
+        rest = [term for term in node.terms if _split(term)[0] not in inside]
+        if not rest and found.times == 1 and found.axes == tuple(range(node.rank)):
+            return found.part
+        factor = plain(found.part, range(node.rank))
+        multiple = Contract(found.times, (factor,), found.part.shape, simple(found.axes))
+        return Add((multiple, *rest)) if rest else multiple
+
+    def _inside(self, terms: Terms) -> Iterator[_Found]:
+        for (unit, axes), coefficient in terms.items():
+            for part, held in self._containing.get(unit, ()):
+                for (other, there), number in held.items():
+                    if other == unit:
+                        found = _Found(part, held, coefficient / number, tuple(there.index(axis) for axis in axes))
+                        if _contains(terms, found):
+                            yield found
+
+
+def _contains(terms: Terms, found: _Found) -> bool:
+    return all(
+        terms.get((unit, _composed(axes, found.axes))) == found.times * number
+        for (unit, axes), number in found.terms.items()
+    )
+
+
+def _composed(first: Axes, second: Axes) -> Axes:
+    return tuple(first[axis] for axis in second)
+
+
+def _split(term: Node) -> tuple[tuple[Node, Axes], Fraction]:
+    """A term as a number times something with its axes in an order; a sum in normal form has each once."""
+    identity = tuple(range(term.rank))
+    if not isinstance(term, Contract):
+        return (term, identity), ONE
+    if len(term.factors) == 1:
+        (factor,) = term.factors
+        if sorted(factor.groups) == sorted(term.output) == list(simple(identity)) and not factor.conj:
+            axes = tuple(factor.groups.index(group) for group in term.output)
+            return (factor.node, axes), term.coefficient
+    return (replace(term, coefficient=ONE), identity), term.coefficient
