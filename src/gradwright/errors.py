@@ -59,7 +59,7 @@ class UnsupportedError(GradwrightError):
 
 
 class GaugeWarning(UserWarning):
-    """A cotangent that depends on phases which the inputs do not determine: so does what is computed from it."""
+    """A cotangent that depends on a choice, such as phases, which the inputs do not determine; so does its result."""
 
 
 class ConditionError(GradwrightError):

@@ -99,3 +99,60 @@ def test_several_outputs_are_judged_together() -> None:
         derivation.vjp.evaluate(A=TALL, **cancelling)
     with pytest.warns(gw.GaugeWarning):
         derivation.vjp.evaluate(A=TALL, G_U=1j * U)
+
+
+def test_verify_reports_the_size() -> None:
+    report = gw.derive(gw.parse("real(sum(eigh(H).eigenvectors))", H=DECLARED["H"]), wrt="H").verify()
+    assert report.right
+    assert len(report.remarks) == 1
+    assert report.remarks[0] in str(report)
+    assert not gw.derive(gw.parse("sum(abs(eigh(H).eigenvectors)**4)", H=DECLARED["H"]), wrt="H").verify().remarks
+
+
+def test_complex_singular_vectors_are_differentiated_with_the_same_phases_that_they_are_measured_with() -> None:
+    assert gw.derive(gw.parse("svd(A).U", A=DECLARED["A"]), wrt="A").verify().right
+
+
+def test_compiled_code_reports_it_too() -> None:
+    pulled = gw.derive(gw.parse("eigh(H).eigenvectors", H=DECLARED["H"]), wrt="H").vjp.compile()
+    with pytest.warns(gw.GaugeWarning):
+        pulled(H=HERMITIAN, G=G)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pulled(H=HERMITIAN, G=2 * VECTORS)
+
+
+HORIZONTAL = {"gauge": "Y.T @ dY = dY.T @ Y"}
+
+
+def test_a_user_may_choose_among_free_directions() -> None:
+    factor = gw.define("factor", "Y @ Y.T = A", unknown="Y: n n", given="A: n n spd", **HORIZONTAL)
+    A = gw.matrix("A", "n", "n", facts="spd")
+    derivation = gw.derive(factor(A), wrt="A")
+    assert derivation.verify().right
+    assert "[gauge: of the directions that are free, these are taken]" in str(derivation)
+    value = np.real(POSITIVE)
+    Y = derivation.expression.evaluate(A=value)
+    skew = Y.T @ np.real(G) - np.real(G).T @ Y
+    with pytest.warns(gw.GaugeWarning, match=r"the choice that Y\.T @ dY = dY\.T @ Y makes"):
+        derivation.vjp.evaluate(A=value, G=np.real(G))
+    assert np.abs(skew).max() > 0.1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gradient = gw.derive(gw.sum(factor(A) @ factor(A).T * gw.matrix("B", "n", "n")), wrt="A").gradient
+        found = gradient.evaluate(A=value, B=np.real(G))
+    assert np.allclose(found, (np.real(G) + np.real(G).T) / 2)
+
+
+@pytest.mark.parametrize(
+    ("gauge", "unknown", "words"),
+    [
+        ("Y.T @ Y = eye(n)", "Y: n n", "linear in directions"),
+        ("Y.T @ dY = dY.T @ Y", "Y: n n lower", "has nothing to fix"),
+        ("dY = zeros(n, n)", "Y: n n", "what fixes the gauge' cannot be kept"),
+        ("trace(dY) = 0", "Y: n n", "2 of 9 directions are left free"),
+    ],
+)
+def test_a_gauge_that_does_not_fix_what_is_free_is_refused(gauge: str, unknown: str, words: str) -> None:
+    with pytest.raises(gw.GradwrightError, match=words):
+        gw.define("factor", "Y @ Y.T = A", unknown=unknown, given="A: n n spd", gauge=gauge)

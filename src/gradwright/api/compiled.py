@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.api.evaluation import as_array, bind_sizes, named_leaves
+from gradwright.api.evaluation import as_array, bind_sizes, named_leaves, warn_of_gauge
 from gradwright.back.code.bindings import bound
 from gradwright.back.code.library import Library
 from gradwright.back.code.live import compile_program
@@ -19,6 +19,7 @@ from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
 from gradwright.diff.derivatives import vjps
+from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, EmissionError, EvaluationError
 from gradwright.optimise import optimise
 from gradwright.simplify.pipeline import simplify
@@ -61,14 +62,18 @@ def _leaves(nodes: Any, signature: Signature) -> list[Leaf]:
 
 
 def compiled(
-    node: Node, signature: Signature, library: str, hints: Mapping[str, int] | None = None
+    node: Node,
+    signature: Signature,
+    library: str,
+    hints: Mapping[str, int] | None = None,
+    gauge: tuple[GaugeTest, ...] = (),
 ) -> CompiledFunction:
     """The compiled function of an expression; the same one whenever the same is asked."""
-    key = (node, signature, library, tuple(sorted((hints or {}).items())))
+    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge)
     if key not in _CACHE:
         while len(_CACHE) >= LARGEST_CACHE:
             _CACHE.pop(next(iter(_CACHE)))
-        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints)
+        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge)
     return _CACHE[key]
 
 
@@ -85,7 +90,14 @@ class CompiledFunction:
         source: the generated code.
     """
 
-    def __init__(self, node: Node, signature: Signature, library: Library, hints: Mapping[str, int] | None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        signature: Signature,
+        library: Library,
+        hints: Mapping[str, int] | None,
+        gauge: tuple[GaugeTest, ...] = (),
+    ) -> None:
         self._program = program = lower_all({"value": node}, signature, library, hints)
         self._shape = node.shape
         self._leaves = named_leaves(node, signature)
@@ -95,6 +107,8 @@ class CompiledFunction:
         symbols = [leaf for name in self._needed if isinstance(leaf := self._leaves[name], Symbol)]
         if library.name == "jax" and program.foreign and len(symbols) == len(self._needed):
             self._function = _with_derivative(self._function, node, symbols, library)
+        self._gauge = gauge if library.name == "numpy" else ()
+        self._signature = signature
         self._checked: set[Any] = set()
         self.source = _source(program, library)
         self.__name__ = "value"
@@ -119,9 +133,27 @@ class CompiledFunction:
             key = None
         if key not in self._checked:
             arrays = self._checked_arrays(inputs, key)
+        if self._gauge:
+            self._look_at_gauge(inputs)
         if out is not None:
             return self._run([*arrays, self._checked_out(out, inputs)], self._into)
         return self._run(arrays, self._function)
+
+    def _look_at_gauge(self, inputs: Mapping[str, Any]) -> None:
+        """Warn where the cotangent depends on a choice; the tests are compiled like the value."""
+        names, function, nodes = self._freedom
+        if all(name in inputs for name in names):
+            found = function(*(as_array(name, inputs[name]) for name in names))
+            sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
+            warn_of_gauge(self._gauge, dict(zip(nodes, found, strict=True)), sizes, level=4)
+
+    @cached_property
+    def _freedom(self) -> tuple[tuple[str, ...], Callable[..., tuple[Any, ...]], tuple[Node, ...]]:
+        """What the tests of the gauge take: names of inputs, a function of these, and the nodes that it evaluates."""
+        nodes = tuple(dict.fromkeys(n for test in self._gauge for n in test.nodes))
+        program = lower_all({f"part{k}": n for k, n in enumerate(nodes)}, self._signature, self._library)
+        function = compile_program(program, self._library, "parts", bound(program, self._library))
+        return tuple(program.parameters), function, nodes
 
     @cached_property
     def _into(self) -> Callable[..., Any]:

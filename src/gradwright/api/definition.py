@@ -70,6 +70,7 @@ def define(
     given: str | Mapping[str, str],
     forward: Callable[..., Any] | str | None = None,
     start: Callable[..., Any] | None = None,
+    gauge: str | Sequence[str] = (),
 ) -> DefinedFunction:
     """Define a function by the equations that it satisfies.
 
@@ -85,6 +86,8 @@ def define(
             a dotted name in numpy, scipy or torch. It is held to the identity at a generic point.
             Without one, the identity is solved by Newton's method.
         start: a function of the givens to Newton's first guess.
+        gauge: where the identity leaves directions free, the equations that choose one, in the unknowns and their
+            directions: `"Y.T @ dY = dY.T @ Y"`. A cotangent that depends on the choice is reported.
 
     Raises:
         IdentityError: the identity does not determine the unknowns; the message says what is free, what
@@ -95,7 +98,8 @@ def define(
     )
     equations: Sequence[Any] = [identity] if single else list(identity)
     texts = [_text(name, equation) for equation in equations]
-    return DefinedFunction(define_primitive(name, texts, unknown, given, forward, start))
+    fixing = (gauge,) if isinstance(gauge, str) else tuple(gauge)
+    return DefinedFunction(define_primitive(name, texts, unknown, given, forward, start, fixing))
 
 
 def _text(name: str, equation: Any) -> str:

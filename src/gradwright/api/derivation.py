@@ -33,7 +33,7 @@ from gradwright.diff.derivatives import (
     vjps,
 )
 from gradwright.diff.differential import direction
-from gradwright.diff.gauge import phase_tests
+from gradwright.diff.gauge import gauge_tests
 from gradwright.diff.steps.narrate import Narration, narrate, narrate_in_full
 from gradwright.errors import DerivationError, UnknownNameError
 from gradwright.linear.collect import collect
@@ -113,10 +113,10 @@ class Derivation:
         cotangents = tuple(self._cotangents.values())
         several = not self._has_one_output
         nodes = tuple(simplify(e.node) for e in self._outputs.values())
-        phases = phase_tests(nodes, cotangents)
+        gauge = gauge_tests(nodes, cotangents)
         return self._named(
             {
-                name: Expression(node, self._signature, optional=cotangents, zero_if_absent=several, phases=phases)
+                name: Expression(node, self._signature, optional=cotangents, zero_if_absent=several, gauge=gauge)
                 for name, node in self._vjps.items()
             }
         )
@@ -124,9 +124,9 @@ class Derivation:
     @cached_property
     def gradient(self) -> Any:
         """The gradient of a scalar."""
-        phases = phase_tests((self._scalar("gradient"),), (number(1),))
+        gauge = gauge_tests((self._scalar("gradient"),), (number(1),))
         slopes = self._slopes.items()
-        return self._named({name: Expression(node, self._signature, phases=phases) for name, node in slopes})
+        return self._named({name: Expression(node, self._signature, gauge=gauge) for name, node in slopes})
 
     @cached_property
     def jacobian(self) -> Any:

@@ -19,12 +19,11 @@ from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature, symbol_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.conditions import conditions_of
-from gradwright.diff.gauge import PhaseTest
+from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, EvaluationError, GaugeWarning
 from gradwright.prims.power import power
 from gradwright.simplify.pipeline import simplify
 
-DEPENDENT = 1e-8  # rates of change along phases, relative to what they are made of, that are no rounding errors
 CLOSE = 1e-12  # gaps smaller than this, relative to the largest, leave a derivative few correct digits
 
 
@@ -34,7 +33,7 @@ def evaluate_expression(
     inputs: Mapping[str, Any],
     optional: Sequence[Symbol | Direction] = (),
     zero_if_absent: bool = False,
-    phases: Sequence[PhaseTest] = (),
+    gauge: Sequence[GaugeTest] = (),
 ) -> Any:
     """The value of a node at inputs by name.
 
@@ -44,7 +43,7 @@ def evaluate_expression(
         inputs: arrays by name.
         optional: directions and cotangents that may be given though the node no longer contains them.
         zero_if_absent: whether those that are not given are zero.
-        phases: what tells whether the cotangents depend on phases; a warning says so.
+        gauge: what tells whether the cotangents depend on a choice; a warning says so.
     """
     leaves = {**{leaf.name: leaf for leaf in optional}, **named_leaves(node, signature)}
     node = _evaluated_form(node)
@@ -60,12 +59,12 @@ def evaluate_expression(
     kinds = [arrays[name].dtype for name, value in inputs.items() if hasattr(value, "dtype")]
     with np.errstate(all="ignore"):
         gaps = spectral_gaps(node)
-        tests = [test for test in phases if all(leaf in values for n in test.nodes for leaf in free_leaves(n))]
+        tests = [test for test in gauge if all(leaf in values for n in test.nodes for leaf in free_leaves(n))]
         further = [n for test in tests for n in test.nodes]
         result, *found = evaluate_all((node, *gaps, *further), values, sizes, systems=SystemSolver())
     require_gaps(found[: len(gaps)], node)
     require_finite(result, node, arrays)
-    warn_of_phases(tests, dict(zip(further, found[len(gaps) :], strict=True)))
+    warn_of_gauge(tests, dict(zip(further, found[len(gaps) :], strict=True)), sizes)
     return like_inputs(_in_kind(result, kinds), list(inputs.values()))
 
 
@@ -105,20 +104,14 @@ def require_gaps(values: Sequence[np.ndarray], node: Node) -> None:
             )
 
 
-def warn_of_phases(tests: Sequence[PhaseTest], values: Mapping[Node, np.ndarray]) -> None:
-    """Warn where a cotangent has a part along the phases of a factorisation."""
+def warn_of_gauge(
+    tests: Sequence[GaugeTest], values: Mapping[Node, np.ndarray], sizes: Mapping[str, int], level: int = 4
+) -> None:
+    """Warn where a cotangent has a part along the freedom of a factorisation."""
     for test in tests:
-        rate = float(np.max(np.abs(np.imag(np.diagonal(values[test.arrived]))), initial=0.0))
-        sizes = [np.max(np.abs(values[n]), initial=0.0) for n in (*test.cotangents, *test.outputs)]
-        half = len(test.outputs)
-        scale = sum(g * y for g, y in zip(sizes[:half], sizes[half:], strict=True))
-        if rate > DEPENDENT * scale:
-            warnings.warn(
-                f"the cotangent depends on a choice: {test.words}, and along these phases what is differentiated "
-                f"changes at a rate of up to {rate:.1e}; the derivative holds the phases fixed (see D.notes)",
-                GaugeWarning,
-                stacklevel=4,
-            )
+        rate = test.rate(values, sizes)
+        if rate:
+            warnings.warn(f"{test.remark(rate)} (see D.notes)", GaugeWarning, stacklevel=level)
 
 
 def require_finite(result: np.ndarray, node: Node, inputs: Mapping[str, np.ndarray]) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gradwright.api.compiled import CompiledFunction
     from gradwright.back.operators.operator import StructuredOperator
     from gradwright.back.operators.split import Split
-    from gradwright.diff.gauge import PhaseTest
+    from gradwright.diff.gauge import GaugeTest
 
 # A longer expression prints with letters for the parts that are repeated in it.
 LONGEST_LINE = 80
@@ -47,16 +47,16 @@ class Expression:
         optional: the directions and cotangents of a derivative, which may be given when it is evaluated
             though it no longer contains them (the differential of a constant is 0 in every direction).
         zero_if_absent: whether those of them that are not given are zero, as the cotangents of several outputs.
-        phases: for a derivative, what tells whether it depends on phases that nothing determines.
+        gauge: for a derivative, what tells whether it depends on a choice that nothing determines.
     """
 
-    __slots__ = ("_split", "_written", "node", "optional", "phases", "signature", "zero_if_absent")
+    __slots__ = ("_split", "_written", "gauge", "node", "optional", "signature", "zero_if_absent")
     __array_ufunc__ = None
     node: Node
     signature: Signature
     optional: tuple[Symbol | Direction, ...]
     zero_if_absent: bool
-    phases: tuple[PhaseTest, ...]
+    gauge: tuple[GaugeTest, ...]
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Expression:
         optional: tuple[Symbol | Direction, ...] = (),
         split: Split | None = None,
         zero_if_absent: bool = False,
-        phases: tuple[PhaseTest, ...] = (),
+        gauge: tuple[GaugeTest, ...] = (),
     ) -> None:
         self.node = node
         self.signature = signature
@@ -74,7 +74,7 @@ class Expression:
         self.optional = optional
         self._split = split
         self.zero_if_absent = zero_if_absent
-        self.phases = phases
+        self.gauge = gauge
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -148,9 +148,9 @@ class Expression:
             ConditionError: the inputs violate a condition, such as a singular matrix.
 
         Warns:
-            GaugeWarning: the cotangent depends on phases of a factorisation, which the inputs do not determine.
+            GaugeWarning: the cotangent depends on a choice in a factorisation, which the inputs do not determine.
         """
-        return evaluate_expression(self.node, self.signature, inputs, self.optional, self.zero_if_absent, self.phases)
+        return evaluate_expression(self.node, self.signature, inputs, self.optional, self.zero_if_absent, self.gauge)
 
     def compile(self, library: str = "numpy", hints: Mapping[str, int] | None = None) -> CompiledFunction:
         """A plain fast function of arrays of a library.
@@ -164,7 +164,7 @@ class Expression:
         """
         from gradwright.api.compiled import compiled
 
-        return compiled(self.node, self.signature, library, hints)
+        return compiled(self.node, self.signature, library, hints, self.gauge)
 
     def operator(self, /, **inputs: Any) -> StructuredOperator:
         """The expression as a linear operator at given arrays: products and systems without the matrix.
@@ -433,7 +433,7 @@ def _short_text(value: Any) -> str:
 def _argument(function: str, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_argument(function, item) for item in value]
-    if isinstance(value, str) or value is None:
+    if isinstance(value, str | bool) or value is None:
         return value
     if isinstance(value, Dim):
         return build.size(value)

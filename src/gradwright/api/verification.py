@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradwright.core.build import number
 from gradwright.core.nodes import Node, Symbol
 from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_differential, vjps
 from gradwright.diff.differential import direction
+from gradwright.diff.gauge import gauge_tests
 from gradwright.diff.steps.trial import Named, Trial, difference, generic_trial
 from gradwright.errors import DerivationError, GradwrightError
 
@@ -35,10 +37,12 @@ class Verification:
     Attributes:
         findings: every check.
         point: the point, in words.
+        remarks: whether what is differentiated depends on a choice that the inputs do not determine, and how much.
     """
 
     findings: tuple[Finding, ...]
     point: str
+    remarks: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
@@ -47,7 +51,7 @@ class Verification:
 
     def __str__(self) -> str:
         verdict = "right" if self.right else "WRONG"
-        return "\n".join([f"{verdict}, at {self.point}", *map(str, self.findings)])
+        return "\n".join([f"{verdict}, at {self.point}", *map(str, self.findings), *self.remarks])
 
 
 def verify(root: Node, variables: tuple[Symbol, ...], steps: Iterable[Finding]) -> Verification:
@@ -60,11 +64,21 @@ def verify(root: Node, variables: tuple[Symbol, ...], steps: Iterable[Finding]) 
     """
     whole = Symbol("__whole", root.shape, _field(root))
     trial = generic_trial(root, variables, (Named(whole, root),))
-    findings = [*steps, _jvp(root, variables, whole, trial), _vjp(root, variables, whole, trial)]
+    cotangent = Symbol("__cotangent", root.shape, _field(root))
+    trial.cotangent(cotangent)
+    findings = [*steps, _jvp(root, variables, whole, trial), _vjp(root, variables, whole, cotangent, trial)]
     findings += [f for v in variables for f in _jacobian(root, v, trial)]
     if not root.rank:
         findings += [f for v in variables for f in _hessian(root, v, trial)]
-    return Verification(tuple(findings), trial.description)
+    return Verification(tuple(findings), trial.description, tuple(_choices(root, cotangent, trial)))
+
+
+def _choices(root: Node, cotangent: Symbol, trial: Trial) -> Iterable[str]:
+    """A remark for each factorisation on whose free choice the scalar, or `Re⟨G, Y⟩` for a random G, depends."""
+    for test in gauge_tests((root,), (cotangent if root.rank else number(1),)):
+        rate = test.rate({node: trial.value(node) for node in test.nodes}, trial.sizes)
+        if rate:
+            yield test.remark(rate)
 
 
 def _field(node: Node) -> frozenset[str]:
@@ -82,9 +96,7 @@ def _jvp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, trial: Trial)
     return _finding("jvp against differences", got, trial.values[direction(whole)])
 
 
-def _vjp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, trial: Trial) -> Finding:
-    cotangent = Symbol("__cotangent", root.shape, _field(root))
-    trial.cotangent(cotangent)
+def _vjp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, cotangent: Symbol, trial: Trial) -> Finding:
     found = vjps((root,), variables, (cotangent,))
     pulled = sum(np.real(np.sum(np.conj(trial.value(found[v])) * trial.values[direction(v)])) for v in variables)
     pushed = np.real(np.sum(np.conj(trial.values[cotangent]) * trial.values[direction(whole)]))

@@ -139,11 +139,11 @@ class _Translator:
                 )
 
     def _constant(self, value: object) -> Value:
-        if value is None or isinstance(value, str):
+        if value is None or isinstance(value, str | bool):
             return value
         if isinstance(value, complex):
             return build.multiply(self._number(value.imag), build.constant("i"))
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not isinstance(value, int | float):
             raise LanguageError(f"'{value}' is not a number of the language")
         return self._number(value)
 

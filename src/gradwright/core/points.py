@@ -60,10 +60,12 @@ def _further_dims(node: Node) -> tuple[Dim, ...]:
 def demanded_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
     """The orders of sizes that an expression demands.
 
-    A matrix with orthonormal columns is not wide, and an axis is as long as the entries picked from it.
+    A matrix with orthonormal columns is not wide, an axis is as long as the entries picked from it, and no axis
+    has a negative length.
     """
     found: list[tuple[Dim, Dim]] = []
     for node in postorder(*roots):
+        found += [(dim, Dim.of(0)) for dim in node.shape if any(c < 0 for _, c in dim.terms)]
         if isinstance(node, Symbol) and "stiefel" in node.facts:
             found.append((node.shape[0], node.shape[1]))
         if isinstance(node, Apply):

@@ -68,16 +68,21 @@ class ErrorSample:
 
 
 @dataclass(frozen=True)
-class Phases:
-    """The continuous freedom of complex outputs: phases `exp(iθ)`, which the inputs do not determine.
+class Freedom:
+    """A continuous freedom of the outputs, which the inputs do not determine.
+
+    It is that of phases `exp(iθ)`, where outputs are complex, or that of a rotation.
 
     Attributes:
-        generator: the declaration of the diagonal imaginary matrix `diag(iθ)`, such as `K: n n`.
+        generator: the declaration of its generator, such as `K: n n`: the diagonal imaginary matrix `diag(iθ)`, or any
+            skew(-Hermitian) matrix.
         moves: the direction of each output, linear in that matrix; empty where it stands still.
+        rotation: whether it is a rotation.
     """
 
     generator: str
     moves: tuple[str, ...]
+    rotation: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,9 @@ class Primitive:
             directions (`dX` for the input X).
         conditions: what the function, or its derivative, needs of its inputs, in words.
         gauge: the freedom that the outputs have, in words.
-        phases: its continuous part, where outputs are complex, as directions of the outputs.
+        freedom: its continuous part, as directions of the outputs.
+        gauge_fixing: equations between the outputs and their directions which choose the derivative where the
+            identity leaves directions free.
         note: a convention that a derivation has to state, such as the subgradient at a kink.
         preserves: facts that the output has when the first input has them.
         fact_rule: further facts of the outputs.
@@ -153,7 +160,8 @@ class Primitive:
     differential: Texts = ()
     conditions: tuple[str, ...] = ()
     gauge: str = ""
-    phases: Phases | None = None
+    freedom: Freedom | None = None
+    gauge_fixing: tuple[str, ...] = ()
     note: str = ""
     preserves: tuple[str, ...] = ()
     fact_rule: FactRule | None = None

@@ -38,7 +38,7 @@ class Outputs:
         return self.by_name[name]
 
 
-Value = Node | Outputs | str | None | list["Value"]
+Value = Node | Outputs | str | bool | None | list["Value"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,14 @@ class Call:
         if found is None or found.denominator != 1:
             raise ShapeError(f"{self.function}: '{name}' has to be a constant whole number")
         return found.numerator
+
+    def choice(self, name: str, allowed: tuple[str | bool, ...]) -> str | bool:
+        """A keyword that has one of a few values, the first of which is the default."""
+        value = self.keywords.get(name, allowed[0])
+        for known in allowed:
+            if isinstance(value, str | bool) and value == known:
+                return known
+        raise ShapeError(f"{self.function}: '{name}' is one of {', '.join(map(repr, allowed))}")
 
     def axis(self, rank: int, place: int | None = None) -> int | None:
         """The argument `axis`, counted from the front; None if it is not given."""

@@ -106,6 +106,12 @@ def identities(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
 
 
 @cache
+def gauge_equations(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
+    """Both sides of each equation that fixes the gauge, in formal names and directions."""
+    return tuple(read_equation(text, formals(primitive)) for text in primitive.gauge_fixing)
+
+
+@cache
 def formal_cotangents(primitive: Primitive) -> tuple[Symbol, ...]:
     """The cotangents of the outputs in the formulas of known rules: `G`, or `G_Q`, … for several."""
     several = len(primitive.outputs) > 1
@@ -126,15 +132,15 @@ def known_rule(primitive: Primitive, rule: KnownRule) -> Node:
 
 
 @cache
-def phase_moves(primitive: Primitive) -> tuple[Direction, tuple[Node | None, ...]] | None:
-    """The diagonal imaginary matrix of the phases, and each output's direction in it, in formal names."""
-    if primitive.phases is None:
+def free_moves(primitive: Primitive) -> tuple[Direction, tuple[Node | None, ...]] | None:
+    """The generator of the freedom, and each output's direction in it, in formal names."""
+    if primitive.freedom is None:
         return None
-    (declared,) = parse_declarations(primitive.phases.generator)
+    (declared,) = parse_declarations(primitive.freedom.generator)
     generator = Direction(declared.name, declared.shape, frozenset({"complex"}))
     scope = formals(primitive)
     names: dict[str, Node] = {**scope.scope, declared.name: generator}
-    return generator, tuple(_one_tensor(text, names, scope.dims) if text else None for text in primitive.phases.moves)
+    return generator, tuple(_one_tensor(text, names, scope.dims) if text else None for text in primitive.freedom.moves)
 
 
 def read_equation(text: str, scope: Formals) -> tuple[Node, Node]:

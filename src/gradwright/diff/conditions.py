@@ -32,6 +32,9 @@ _GRANTED = (
     ("> 0", "positive"),
     ("has full rank", "invertible"),
     ("full column rank", "invertible"),
+    ("full column rank", "stiefel"),
+    ("constant rank", "stiefel"),
+    ("constant rank", "invertible"),
     ("no eigenvalue on the closed negative real axis", "spd"),
     ("leading minor", "spd"),
 )
@@ -101,7 +104,11 @@ def _is_implied(condition: str, others: Container[str]) -> bool:
     return False
 
 
-_STRONGER = ((" is invertible", "det({}) > 0"), (" has constant rank", "{} has full rank"))
+_STRONGER = (
+    (" is invertible", "det({}) > 0"),
+    (" has constant rank", "{} has full rank"),
+    (" has constant rank", "{} has full column rank"),
+)
 
 
 def _equation_key(node: Solve) -> Hashable:

@@ -1,60 +1,85 @@
-"""Whether what is differentiated depends on phases that the inputs do not determine.
+"""Whether what is differentiated depends on a choice that the inputs do not determine.
 
-Complex factors such as eigenvectors are unique up to phases: `V` and `V exp(iθ)`, θ diagonal, serve alike. The
-records state the direction in which that moves the outputs, `dV = V K` with K diagonal and imaginary; the rate at
-which `Re⟨G, Y⟩` changes along it is the imaginary part of the diagonal of what arrives at K: `Im diag(Vᴴ Ḡ)` for
-the cotangent Ḡ that arrives at V. If it is not zero, the value and its derivative are a matter of choice. (The
-factors of QR are no matter of choice: their phases are those that make the diagonal of R real.)
+Complex factors such as eigenvectors are unique up to phases: `V` and `V exp(iθ)`, θ diagonal, serve alike. What
+completes an orthonormal basis is unique up to a rotation. The records state the direction in which that moves the
+outputs, `dV = V K` with K diagonal and imaginary, or skew; the rates at which `Re⟨G, Y⟩` changes along it are the
+skew part of what arrives at K: `Vᴴ Ḡ` for the cotangent Ḡ that arrives at V. If they are not zero, the value and its
+derivative are a matter of choice. (The factors of QR are no matter of choice: their phases are those that make the
+diagonal of R real.) Of a function whose gauge a user fixes, the free directions are the null space of its identity.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
+
+from gradwright.core.arithmetic import Array
 from gradwright.core.contraction import is_zero, zero
 from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.sums import add
-from gradwright.core.templates import formals, instantiate, phase_moves
+from gradwright.core.templates import formals, free_moves, instantiate
 from gradwright.core.walks import postorder, substitute
 from gradwright.diff.differential import differential, direction
+from gradwright.diff.identities.problem import problem_of
+from gradwright.diff.identities.solution_points import rate_along_free_directions
 from gradwright.diff.spectral import recognise_spectral
 from gradwright.linear.forms import transpose
 from gradwright.simplify.pipeline import simplify, simplify_all
 
+DEPENDENT = 1e-8  # rates of change, relative to what they are made of, that are no rounding errors
+
 
 @dataclass(frozen=True)
-class PhaseTest:
-    """What tells whether cotangents depend on the phases of one factorisation.
+class GaugeTest:
+    """What tells whether cotangents depend on the freedom of one factorisation.
 
     Attributes:
         words: the factorisation, and the freedom that it has.
-        arrived: the matrix whose diagonal has the rates of change as its imaginary part.
         cotangents: what arrives at the outputs that move, by which the rates are measured.
         outputs: these outputs.
+        measure: the largest rate of change, from the values of `needed` in order and the sizes of the dimensions.
+        needed: what the measure is taken of.
     """
 
     words: str
-    arrived: Node
     cotangents: tuple[Node, ...]
     outputs: tuple[Node, ...]
+    measure: Callable[[Sequence[Array], Mapping[str, int]], float] = field(compare=False)
+    needed: tuple[Node, ...]
 
     @property
     def nodes(self) -> tuple[Node, ...]:
         """All that has to be evaluated."""
-        return (self.arrived, *self.cotangents, *self.outputs)
+        return (*self.needed, *self.cotangents, *self.outputs)
+
+    def rate(self, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float:
+        """The largest rate at which what is differentiated changes along the freedom; 0 if it is a rounding error."""
+        found = self.measure([values[n] for n in self.needed], sizes)
+        pairs = zip(self.cotangents, self.outputs, strict=True)
+        scale = sum(np.max(np.abs(values[g]), initial=0.0) * np.max(np.abs(values[y]), initial=0.0) for g, y in pairs)
+        return found if found > DEPENDENT * scale else 0.0
+
+    def remark(self, rate: float) -> str:
+        """What depends on the choice, and by how much."""
+        return (
+            f"the cotangent depends on a choice: {self.words}, and along this freedom what is differentiated changes "
+            f"at a rate of up to {rate:.1e}; the derivative stands still along it"
+        )
 
 
-def phase_tests(roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> tuple[PhaseTest, ...]:
-    """A test for each factorisation in some expressions that has free phases and complex outputs.
+def gauge_tests(roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> tuple[GaugeTest, ...]:
+    """A test for each factorisation in some expressions that has a continuous freedom.
 
     Args:
         roots: what is differentiated.
         cotangents: a cotangent for each.
     """
-    found: dict[Node, PhaseTest] = {}
+    found: dict[Node, GaugeTest] = {}
     smooth = tuple(map(recognise_spectral, roots))  # in which no phases cancel in `V f(Λ) Vᴴ`
     for node in postorder(*smooth):
-        if isinstance(node, Apply) and node.primitive.phases is not None:
+        if isinstance(node, Apply) and (node.primitive.freedom is not None or node.primitive.gauge_fixing):
             first = Apply(node.primitive, node.parameters, node.arguments, 0)
             test = None if first in found else _test(first, smooth, cotangents)
             if test is not None:
@@ -62,22 +87,58 @@ def phase_tests(roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> tuple[
     return tuple(found.values())
 
 
-def _test(first: Apply, roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> PhaseTest | None:
-    generator, moves = _moves(first)
+def _test(first: Apply, roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> GaugeTest | None:
+    stated = first.primitive.freedom is not None
+    moves = _moves(first) if stated else dict.fromkeys(_outputs(first))
     if not moves:
         return None
     arriving = _arriving(tuple(moves), roots, cotangents)
     if all(map(is_zero, arriving.values())):
         return None
-    arrived = add([transpose(move, arriving[node], [generator])[generator] for node, move in moves.items()])
-    arrived, *reached = simplify_all((arrived, *arriving.values()))
     words = f"{first.primitive.name} is unique up to {first.primitive.gauge}"
-    return PhaseTest(words, arrived, tuple(reached), tuple(moves))
+    return _along_generator(first, moves, arriving, words) if stated else _along_free_directions(first, arriving, words)
+
+
+def _along_generator(
+    first: Apply, moves: Mapping[Node, Node | None], arriving: Mapping[Node, Node], words: str
+) -> GaugeTest:
+    generator = _generator(first)
+    pairs = [(move, arriving[node]) for node, move in moves.items() if move is not None]
+    parts = [transpose(move, cotangent, [generator])[generator] for move, cotangent in pairs]
+    arrived, *reached = simplify_all((add(parts), *arriving.values()))
+    assert first.primitive.freedom is not None
+    rotation = first.primitive.freedom.rotation
+    return GaugeTest(words, tuple(reached), tuple(moves), lambda v, _: _largest_rate(v[0], rotation), (arrived,))
+
+
+def _largest_rate(arrived: Array, rotation: bool) -> float:
+    """The largest derivative by a phase, or by the angle of a rotation in the plane of two columns."""
+    rates = np.abs(arrived - arrived.conj().T) * (1 - np.eye(len(arrived)) / 2)
+    return float(np.max(rates if rotation else np.diagonal(rates), initial=0.0))
+
+
+def _along_free_directions(first: Apply, arriving: Mapping[Node, Node], words: str) -> GaugeTest:
+    """The test of a function that states an equation which fixes its gauge: the rest is found in numbers."""
+    problem = problem_of(first.primitive)
+    outputs, reached = tuple(arriving), simplify_all(tuple(arriving.values()))
+
+    def measure(values: Sequence[Array], sizes: Mapping[str, int]) -> float:
+        count, symbols = len(outputs), (*problem.unknowns, *problem.givens)
+        point: dict[Node, Array] = dict(zip(symbols, values[count:], strict=True))
+        own = {n: s for symbol in symbols for n, s in zip(map(str, symbol.shape), point[symbol].shape, strict=True)}
+        return rate_along_free_directions(problem.without_gauge, point, {**sizes, **own}, values[:count])
+
+    return GaugeTest(words, reached, outputs, measure, (*reached, *outputs, *first.arguments))
+
+
+def _outputs(first: Apply) -> list[Node]:
+    count = len(first.primitive.outputs)
+    return [Apply(first.primitive, first.parameters, first.arguments, k) for k in range(count)]
 
 
 def _arriving(outputs: tuple[Node, ...], roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> dict[Node, Node]:
     """The cotangents that arrive at outputs of a factorisation, which are taken as variables of their own."""
-    variables = {node: Symbol(f"__output_{k}", node.shape, frozenset({"complex"})) for k, node in enumerate(outputs)}
+    variables = {node: Symbol(f"__output_{k}", node.shape, _field(node)) for k, node in enumerate(outputs)}
     moved = {variable: direction(variable) for variable in variables.values()}
     directions: dict[Node, Node] = dict(moved.items())
     parts: dict[Node, list[Node]] = {node: [zero(node.shape)] for node in outputs}
@@ -90,18 +151,29 @@ def _arriving(outputs: tuple[Node, ...], roots: tuple[Node, ...], cotangents: tu
     return {node: substitute(add(terms), values) for node, terms in parts.items()}
 
 
-def _moves(first: Apply) -> tuple[Direction, dict[Node, Node]]:
-    """The phases of one factorisation, and the directions of its complex outputs."""
-    stated = phase_moves(first.primitive)
+def _field(node: Node) -> frozenset[str]:
+    return frozenset() if node.real else frozenset({"complex"})
+
+
+def _generator(first: Apply) -> Direction:
+    """The generator of the freedom of one factorisation."""
+    stated = free_moves(first.primitive)
     assert stated is not None
+    _, dims = first.primitive.bind(tuple(argument.shape for argument in first.arguments))
+    shape = tuple(dim.substitute(dims) for dim in stated[0].shape)
+    return Direction(stated[0].of, shape, stated[0].facts)
+
+
+def _moves(first: Apply) -> dict[Node, Node | None]:
+    """The directions along the freedom of the outputs that have it: of phases only those that are complex."""
+    stated, freedom = free_moves(first.primitive), first.primitive.freedom
+    assert stated is not None and freedom is not None
     formal = formals(first.primitive)
     batch, dims = first.primitive.bind(tuple(argument.shape for argument in first.arguments))
-    shape = tuple(dim.substitute(dims) for dim in stated[0].shape)
-    generator = Direction(stated[0].of, shape, stated[0].facts)
-    outputs = [Apply(first.primitive, first.parameters, first.arguments, k) for k in range(len(formal.outputs))]
-    leaves: dict[Node, Node] = {stated[0]: generator, **dict(zip(formal.outputs, outputs, strict=True))}
-    return generator, {
+    outputs = _outputs(first)
+    leaves: dict[Node, Node] = {stated[0]: _generator(first), **dict(zip(formal.outputs, outputs, strict=True))}
+    return {
         output: instantiate(move, leaves, dims, batch)
         for output, move in zip(outputs, stated[1], strict=True)
-        if move is not None and not output.real
+        if move is not None and (freedom.rotation or not output.real)
     }

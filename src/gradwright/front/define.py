@@ -34,12 +34,13 @@ def define_primitive(
     given: Declared,
     forward: Callable[..., Any] | str | None = None,
     start: Callable[..., Any] | None = None,
+    gauge: Sequence[str] = (),
 ) -> Function:
     """A primitive from the equations that its outputs satisfy; see `gradwright.define`."""
     check_name(name)
     outputs, inputs = _read(unknown, "unknown"), _read(given, "given")
     _check_names(outputs, inputs)
-    primitive = _primitive(name, tuple(identity), outputs, inputs)
+    primitive = _primitive(name, tuple(identity), outputs, inputs, tuple(gauge))
     problem = problem_of(primitive)
     given_forward = None if forward is None else _tupled(_callable(forward), len(outputs))
     first_guess = None if start is None else _tupled(start, len(outputs))
@@ -81,11 +82,15 @@ def _check_names(outputs: tuple[Declaration, ...], inputs: tuple[Declaration, ..
 
 
 def _primitive(
-    name: str, identity: tuple[str, ...], outputs: tuple[Declaration, ...], inputs: tuple[Declaration, ...]
+    name: str,
+    identity: tuple[str, ...],
+    outputs: tuple[Declaration, ...],
+    inputs: tuple[Declaration, ...],
+    gauge: tuple[str, ...],
 ) -> Primitive:
     if not identity:
         raise IdentityError(f"{name}: an identity is needed, such as 'Y @ X = eye(n)'")
-    for text in identity:
+    for text in (*identity, *gauge):
         if not isinstance(text, str) or text.count("=") != 1:
             raise IdentityError(f"{name}: '{text}' is not an equation: write two sides with one '=' between them")
     signature = f"{', '.join(map(str, inputs))} -> {', '.join(map(str, outputs))}"
@@ -95,6 +100,8 @@ def _primitive(
         signature=signature,
         summary=f"defined by {' and '.join(identity)}",
         identity=tuple(" ".join(text.split()) for text in identity),
+        gauge_fixing=tuple(" ".join(text.split()) for text in gauge),
+        gauge=f"the choice that {' and '.join(gauge)} makes" if gauge else "",
         real_only=not is_complex,
         field="same",
         numpy=_not_yet,
@@ -119,7 +126,8 @@ def _not_yet(*arguments: Array) -> Array:
 
 def _origin(primitive: Primitive, forward: object, start: object) -> str:
     """What tells two primitives of one name apart."""
-    described = repr((primitive.identity, primitive.signature, _identity_of(forward), _identity_of(start)))
+    stated = (primitive.identity, primitive.gauge_fixing, primitive.signature)
+    described = repr((*stated, _identity_of(forward), _identity_of(start)))
     return f" #{blake2b(described.encode(), digest_size=6).hexdigest()}"
 
 

@@ -45,6 +45,12 @@ class Sizes(Mapping[str, int]):
         return len(self._hints)
 
 
+def _length(dim: Dim, sizes: Mapping[str, int]) -> int:
+    """The size of an axis; a difference of usual sizes is none."""
+    size = dim.evaluate(sizes)
+    return size if size > 0 else USUAL_SIZE
+
+
 def associate(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     """Every contraction as a tree of contractions of two tensors; given nodes are left as they are."""
     first = _Products(Sizes(setting.hints), Counter())
@@ -111,7 +117,7 @@ def _exhaustive(operands: list[frozenset[int]], kept: frozenset[int], size: Mapp
 
 def product_cost(node: Contract, sizes: Mapping[str, int]) -> int:
     """What a product costs in the best order."""
-    size = {label: dim.evaluate(sizes) for label, dim in enumerate(node.dims)}
+    size = {label: _length(dim, sizes) for label, dim in enumerate(node.dims)}
     kept = frozenset(x for group in node.output for x in group)
     return path_cost([frozenset(f.labels) for f in node.factors if f.node.rank], kept, size)
 
@@ -198,7 +204,7 @@ class _Products:
         return renumbered(node.coefficient, [*scalars, *operands, *around], node.output, node.dims)
 
     def _path(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> Path:
-        size = {label: dim.evaluate(self.sizes) for label, dim in enumerate(dims)}
+        size = {label: _length(dim, self.sizes) for label, dim in enumerate(dims)}
         return cheapest_path([frozenset(f.labels) for f in operands], frozenset(outside), size)
 
     def _worth_sharing(self, operands: Sequence[Factor], outside: set[int]) -> bool:
@@ -257,7 +263,7 @@ class _Products:
         return own + self._cost([*rest, joined], outside, dims)
 
     def _cost(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> int:
-        size = {label: dim.evaluate(self.sizes) for label, dim in enumerate(dims)}
+        size = {label: _length(dim, self.sizes) for label, dim in enumerate(dims)}
         return path_cost([frozenset(f.labels) for f in operands], frozenset(outside), size)
 
 

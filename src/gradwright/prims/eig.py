@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import KnownRule, Notation, Phases, Primitive, Sample
+from gradwright.core.primitive import Freedom, KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
 
@@ -28,7 +28,7 @@ eig = Primitive(
     ),
     conditions=("the eigenvalues of {A} are distinct",),
     gauge="the phase of each eigenvector",
-    phases=Phases("K: n n", ("", "eigenvectors @ K")),
+    freedom=Freedom("K: n n", ("", "eigenvectors @ K")),
     field="complex",
     numpy=general_eigen,
     torch="torch.linalg.eig",

@@ -8,7 +8,7 @@ With a second matrix it is the generalised problem of `generalised_eigh`.
 from __future__ import annotations
 
 from gradwright.core.nodes import Node
-from gradwright.core.primitive import KnownRule, Notation, Phases, Primitive, Sample
+from gradwright.core.primitive import Freedom, KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, Outputs, apply_overload, register
 from gradwright.prims.generalised_eigh import generalised_eigh
 
@@ -19,7 +19,7 @@ standard_eigh = Primitive(
     identity=("A @ eigenvectors = eigenvectors @ diag(eigenvalues)",),
     conditions=("the eigenvalues of {A} are distinct",),
     gauge="the sign, or phase, of each eigenvector",
-    phases=Phases("K: n n", ("", "eigenvectors @ K")),
+    freedom=Freedom("K: n n", ("", "eigenvectors @ K")),
     argument_facts=("symmetric",),
     field=("real", "same"),
     numpy="numpy.linalg.eigh",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import Notation, Phases, Primitive, Sample
+from gradwright.core.primitive import Freedom, Notation, Primitive, Sample
 
 
 def generalised_eigen(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +44,7 @@ generalised_eigh = Primitive(
     ),
     conditions=("the eigenvalues are distinct", "{B} is positive definite"),
     gauge="the sign, or phase, of each eigenvector",
-    phases=Phases("K: n n", ("", "eigenvectors @ K")),
+    freedom=Freedom("K: n n", ("", "eigenvectors @ K")),
     argument_facts=("symmetric", "spd"),
     field=("real", "same"),
     numpy=generalised_eigen,

@@ -1,4 +1,6 @@
-"""The orthogonal factorisation `Q R = A`, thin, for A with at least as many rows as columns.
+"""The orthogonal factorisation `Q R = A`, for A with at least as many rows as columns.
+
+The complete one has the columns of `complement(A)` beside those of the thin Q, and zeros below R.
 
 With `dQ = Q Ω + K`, Ω skew and `Qᴴ K = 0`, the equation becomes `Ω + dR R⁻¹ = Qᴴ dA R⁻¹` and `K = (I − Q Qᴴ) dA R⁻¹`
 (Walter & Lehmann 2010, arXiv:1001.1654).
@@ -8,8 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwright.core.build import concatenate, zeros
+from gradwright.core.nodes import Node
 from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
-from gradwright.core.registry import register_primitive
+from gradwright.core.registry import Call, Function, Outputs, apply_overload, apply_primitive, register
+from gradwright.prims.complement import complement
 
 
 def has_full_rank(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
@@ -18,7 +23,7 @@ def has_full_rank(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...
     return bool(np.all(pivots > 4 * np.finfo(A.dtype).eps * np.linalg.norm(A, axis=-2)[..., : pivots.shape[-1]]))
 
 
-qr = Primitive(
+thin = Primitive(
     name="qr",
     signature="A: n m -> Q: n m stiefel, R: m m upper invertible",
     summary="A = Q R with orthonormal columns in Q, for A with at least as many rows as columns",
@@ -54,4 +59,21 @@ qr = Primitive(
     source="the definition; the result is Walter & Lehmann 2010, arXiv:1001.1654",
 )
 
-register_primitive(qr)
+
+def _build(call: Call) -> Outputs:
+    call.expect(1, 1, ("mode",), USAGE)
+    complete = call.choice("mode", ("reduced", "complete")) == "complete"
+    found = apply_overload((thin,), Call(call.function, call.positional, {}, call.texts), USAGE)
+    assert isinstance(found, Outputs)
+    (A,) = call.nodes()
+    rows, columns = A.shape
+    if not complete or rows == columns:
+        return found
+    rest = apply_primitive(complement, (), (A,))
+    assert isinstance(rest, Node)
+    below = zeros((rows - columns, columns))
+    return Outputs("qr", {"Q": concatenate([found["Q"], rest], 1), "R": concatenate([found["R"], below], 0)})
+
+
+USAGE = "qr(A) or qr(A, mode='complete')"
+qr = register(Function("qr", _build, USAGE, thin.summary, (thin,)))

@@ -1,4 +1,4 @@
-"""The thin singular value decomposition, defined by `U diag(S) Vᴴ = A`.
+"""The singular value decomposition, defined by `U diag(S) Vᴴ = A`, thin; `complement` completes the bases.
 
 With `dU = U Ω + K` and `dV = V Ψ + N` the equation is split into its symmetric and skew parts (Townsend 2016,
 Differentiating the singular value decomposition; Giles 2008, 3.2 for the singular values).
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.build import transpose
+from gradwright.core.build import concatenate, transpose
 from gradwright.core.contraction import conjugate
-from gradwright.core.primitive import KnownRule, Notation, Phases, Primitive, Sample
-from gradwright.core.registry import Call, Function, Outputs, apply_overload, register
+from gradwright.core.nodes import Node
+from gradwright.core.primitive import Freedom, KnownRule, Notation, Primitive, Sample
+from gradwright.core.registry import Call, Function, Outputs, apply_overload, apply_primitive, register
+from gradwright.prims.complement import complement
 
 
 def thin_svd(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -41,7 +43,7 @@ thin = Primitive(
     identity=("U @ diag(S) @ V.H = A",),
     conditions=("the singular values of {A} are distinct and not zero",),
     gauge="the common sign, or phase, of each pair of singular vectors",
-    phases=Phases("K: min(n,m) min(n,m)", ("U @ K", "", "V @ K")),
+    freedom=Freedom("K: min(n,m) min(n,m)", ("U @ K", "", "V @ K")),
     field=("same", "real", "same"),
     fact_rule=lambda index, parameters, facts: {"nonnegative"} if index == 1 else set(),
     numpy=thin_svd,
@@ -93,10 +95,22 @@ thin = Primitive(
 
 
 def _build(call: Call) -> Outputs:
-    found = apply_overload((thin,), call, "svd(A)")
+    call.expect(1, 1, ("full_matrices",), USAGE)
+    full = call.choice("full_matrices", (False, True))
+    found = apply_overload((thin,), Call(call.function, call.positional, {}, call.texts), USAGE)
     assert isinstance(found, Outputs)
-    adjoint = conjugate(transpose(found["V"]))
-    return Outputs("svd", {"U": found["U"], "S": found["S"], "Vh": adjoint, "V": found["V"]})
+    left, right = (_completed(found[x]) if full else found[x] for x in "UV")
+    return Outputs("svd", {"U": left, "S": found["S"], "Vh": conjugate(transpose(right)), "V": right})
 
 
-svd = register(Function("svd", _build, "svd(A)", thin.summary, (thin,)))
+def _completed(vectors: Node) -> Node:
+    """All of an orthonormal basis that begins with some singular vectors."""
+    if vectors.shape[0] == vectors.shape[1]:
+        return vectors
+    rest = apply_primitive(complement, (), (vectors,))
+    assert isinstance(rest, Node)
+    return concatenate([vectors, rest], 1)
+
+
+USAGE = "svd(A) or svd(A, full_matrices=True)"
+svd = register(Function("svd", _build, USAGE, thin.summary, (thin,)))

@@ -1,6 +1,6 @@
 """Inverses, found by what they satisfy: any primitive with `Y X = I` is one.
 
-(X⁻¹)⁻¹ = X     (Xᵀ)⁻¹ = (X⁻¹)ᵀ     (c X)⁻¹ = c⁻¹ X⁻¹     diag(v)⁻¹ = diag(1/v)     Q⁻¹ = Qᴴ
+(X⁻¹)⁻¹ = X     (Xᵀ)⁻¹ = (X⁻¹)ᵀ     (c X)⁻¹ = c⁻¹ X⁻¹     diag(v)⁻¹ = diag(1/v)     Q⁻¹ = Qᴴ = Q⁺
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ def is_inverse(primitive: Primitive) -> bool:
 
 def simplify_inverse(node: Node) -> Node:
     """The inverse of a transpose, a multiple, a diagonal, an orthogonal matrix or an inverse."""
+    if isinstance(node, Apply) and node.primitive.name == "pinv" and "stiefel" in facts_of(node.arguments[0]):
+        return _adjoint(node.arguments[0])
     if not isinstance(node, Apply) or not is_inverse(node.primitive):
         return node
     matrix = node.arguments[0]

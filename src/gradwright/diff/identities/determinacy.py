@@ -13,17 +13,19 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.contraction import is_zero
+from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.points import tangent_direction
 from gradwright.core.sums import subtract
 from gradwright.core.walks import free_leaves
+from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.diff.identities.problem import Equation, Problem
 from gradwright.diff.identities.solution_points import (
-    RANK_TOLERANCE,
     Forward,
     LinearSystem,
     SolutionPoint,
     find_point,
+    free_directions,
     given_side,
     is_stable,
     linear_system,
@@ -71,6 +73,7 @@ def _determined_at(
 ) -> SolutionPoint:
     point = _solution(problem, texts, sizes, forward, start)
     _require_nonzero(problem, texts, point)
+    _require_gauge(problem, point)
     system = linear_system(problem, point.values, point.sizes)
     _require_rank(problem, texts, point, system)
     _require_consistency(problem, texts, point, system)
@@ -171,20 +174,38 @@ def _require_nonzero(problem: Problem, texts: tuple[str, ...], point: SolutionPo
 
 
 def _require_rank(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem) -> None:
-    columns = system.matrix.shape[1]
-    singular_values = np.linalg.svd(system.matrix, compute_uv=False)
-    largest = float(singular_values[0]) if len(singular_values) else 0.0
-    rank = int(np.sum(singular_values > RANK_TOLERANCE * max(largest, 1e-300)))
-    if rank == columns:
+    free = free_directions(system)
+    if not len(free):
         return
-    _, _, vectors = np.linalg.svd(system.matrix)
-    free = vectors[rank:]
     words = _free_words(problem, point, system, free)
     raise UnderdeterminedError(
         f"{problem.name}: {_listed(texts)} does not determine {_names(problem)}: at a generic solution with "
-        f"{_sizes(point)}, {columns - rank} of {columns} directions are left free{words}; add an equation, or "
-        f"say in which set the unknown lives (such as lower, symmetric, spd)"
+        f"{_sizes(point)}, {len(free)} of {free.shape[1]} directions are left free{words}; add an equation, or "
+        f"say in which set the unknown lives (such as lower, symmetric, spd), or choose a direction with gauge="
     )
+
+
+def _require_gauge(problem: Problem, point: SolutionPoint) -> None:
+    """What fixes the gauge has to be linear in the directions, and to have something to fix."""
+    if not problem.gauge:
+        return
+    if not len(free_directions(linear_system(problem.without_gauge, point.values, point.sizes))):
+        raise IdentityError(f"{problem.name}: the identity leaves no direction free, so that gauge= has nothing to fix")
+    generator = np.random.default_rng(13)
+    symbols = (*problem.unknowns, *problem.givens)
+    moves: list[dict[Node, Array]] = [
+        {problem.directions[s]: tangent_direction(s, point.values[s], generator) for s in symbols} for _ in range(2)
+    ]
+    both = {d: moves[0][d] - 2 * moves[1][d] for d in moves[0]}
+    for equation in problem.gauge:
+        gap = subtract(equation.left, equation.right)
+        first, second, total = (evaluate_all((gap,), {**point.values, **m}, point.sizes)[0] for m in (*moves, both))
+        scale = max(float(np.max(np.abs(v), initial=0)) for v in (first, second, total))
+        if not np.allclose(total, first - 2 * second, atol=1e-9 * scale) or not scale:
+            raise IdentityError(
+                f"{problem.name}: what fixes the gauge is an equation that is linear in directions such as "
+                f"d{problem.unknowns[0].name}, and this one is not"
+            )
 
 
 def _names(problem: Problem) -> str:
@@ -266,7 +287,8 @@ def _require_consistency(problem: Problem, texts: tuple[str, ...], point: Soluti
     if float(np.linalg.norm(gap)) <= 1e-6 * max(float(np.linalg.norm(side)), 1e-12):
         return
     worst = int(np.argmax([np.linalg.norm(gap[block]) for block in system.blocks]))
-    text = texts[worst] if worst < len(texts) else "the declared orthonormality"
+    orthonormal = ["the declared orthonormality"] * sum(map(is_orthonormal, problem.unknowns))
+    text = [*texts, *orthonormal, *["what fixes the gauge"] * len(problem.gauge)][worst]
     raise IdentityError(
         f"{problem.name}: {_listed(texts)} is too much: it fixes {_names(problem)} at a point, but when the "
         f"inputs move '{text}' cannot be kept; an input may need a fact such as symmetric, or an equation "

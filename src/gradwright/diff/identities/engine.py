@@ -155,6 +155,7 @@ def _linearised(
     if constraints:
         equations += [orthonormality(unknown) for unknown in problem.unknowns if is_orthonormal(unknown)]
     linear = [_linear_equation(problem, frames, equation) for equation in equations]
+    linear += [_gauge_equation(problem, frames, equation) for equation in problem.gauge]
     kept = tuple(tidy(equation, relations) for equation in linear if not is_zero(equation.form))
     statements = [pair for e in problem.equations for pair in ((e.left, e.right), (e.right, e.left))]
     return State(kept, specs, problem.unknowns, relations, tuple(statements))
@@ -162,6 +163,16 @@ def _linearised(
 
 def _linear_equation(problem: Problem, frames: tuple[Frame, ...], equation: Equation) -> LinearEquation:
     total = differential(subtract(equation.left, equation.right), problem.directions)
+    return _in_frames(problem, frames, total, _equation_space(equation))
+
+
+def _gauge_equation(problem: Problem, frames: tuple[Frame, ...], equation: Equation) -> LinearEquation:
+    """An equation that is one of directions as it stands."""
+    return _in_frames(problem, frames, subtract(equation.left, equation.right), Space.FREE)
+
+
+def _in_frames(problem: Problem, frames: tuple[Frame, ...], total: Node, space: Space) -> LinearEquation:
+    """`total = 0`, the unknowns' directions written in their frames, and what is given on the right side."""
     given: dict[Node, Node] = {direction: direction for direction in problem.given_directions}
     known = push(total, given)
     unknown_part: dict[Node, Node] = {
@@ -170,7 +181,7 @@ def _linear_equation(problem: Problem, frames: tuple[Frame, ...], equation: Equa
     form = push(total, unknown_part)
     right = subtract(zero(known.shape), known)
     named = _named_sides(problem)
-    return LinearEquation(substitute(form, named), substitute(right, named), _equation_space(equation))
+    return LinearEquation(substitute(form, named), substitute(right, named), space)
 
 
 def _named_sides(problem: Problem) -> dict[Node, Node]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradwright.core.build import identity, matmul
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import Primitive
-from gradwright.core.templates import formals, identities
+from gradwright.core.templates import formals, gauge_equations, identities
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.linear.chains import adjoint
 from gradwright.simplify.relations import Relation, shortening
@@ -35,6 +35,7 @@ class Problem:
         given_directions: their differentials.
         equations: what holds between them.
         dims: the dimension names.
+        gauge: equations in the directions that fix what the identity leaves free.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Problem:
     given_directions: tuple[Direction, ...]
     equations: tuple[Equation, ...]
     dims: Mapping[str, Dim]
+    gauge: tuple[Equation, ...] = ()
 
     @property
     def directions(self) -> dict[Node, Node]:
@@ -51,6 +53,11 @@ class Problem:
         unknown = zip(self.unknowns, self.unknown_directions, strict=True)
         given = zip(self.givens, self.given_directions, strict=True)
         return {**dict(unknown), **dict(given)}
+
+    @property
+    def without_gauge(self) -> Problem:
+        """The identity alone."""
+        return replace(self, gauge=())
 
     def relations(self, besides: Equation | None = None) -> tuple[Relation, ...]:
         """The equations, except one, as far as they shorten a product."""
@@ -131,6 +138,7 @@ def problem_of(primitive: Primitive) -> Problem:
         formal.input_directions,
         equations,
         formal.dims,
+        tuple(Equation(left, right) for left, right in gauge_equations(primitive)),
     )
 
 

@@ -134,6 +134,7 @@ def is_stable(problem: Problem, point: SolutionPoint) -> bool:
 
 def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
     """Gauss-Newton steps of least norm on the unknowns, halved where they do not help."""
+    problem = problem.without_gauge
     current = dict(values)
     error = _gap_size(problem, current, sizes)
     for _ in range(STEPS):
@@ -194,6 +195,28 @@ def directions_at(
     return _tensors(system, coordinates), left_over
 
 
+def free_directions(system: LinearSystem) -> Array:
+    """A basis of the coordinates along which the equations leave the unknowns free."""
+    _, singular_values, vectors = np.linalg.svd(system.matrix)
+    largest = float(singular_values[0]) if len(singular_values) else 0.0
+    rank = int(np.sum(singular_values > RANK_TOLERANCE * max(largest, 1e-300)))
+    return vectors[rank:]
+
+
+def rate_along_free_directions(
+    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], cotangents: Sequence[Array]
+) -> float:
+    """The largest rate at which `Re⟨G, Y⟩` changes along directions of unit length that the equations leave free."""
+    system = linear_system(problem, values, sizes)
+    moved = [_tensors(system, free) for free in free_directions(system)]
+    if not moved:
+        return 0.0
+    flat = np.stack([np.concatenate([np.ravel(part) for part in parts]) for parts in moved])
+    arrived = np.concatenate([np.ravel(cotangent) for cotangent in cotangents])
+    frame, _ = np.linalg.qr(np.concatenate([np.real(flat), np.imag(flat)], axis=1).T)
+    return float(np.linalg.norm(frame.T @ np.concatenate([np.real(arrived), np.imag(arrived)])))
+
+
 def agrees(problem: Problem, differentials: Sequence[Node], point: SolutionPoint) -> bool:
     """Whether differentials found by rules are what the linear equations say at a point."""
     generator = np.random.default_rng(3)
@@ -250,6 +273,31 @@ def _gap_size(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str
     return total if np.isfinite(total) else np.inf
 
 
+def nearby_solution(
+    problem: Problem, centre: Mapping[Node, Array], givens: Mapping[Node, Array], sizes: Mapping[str, int]
+) -> tuple[Array, ...]:
+    """The solution at nearby inputs to which the unknowns move as the gauge says.
+
+    The equations that fix the gauge are taken at the centre, and of the whole way from there: so the velocity at the
+    centre satisfies them.
+    """
+    fixing = tuple(subtract(e.left, e.right) for e in problem.gauge)
+    fixed = linear_system(problem, centre, sizes)
+    rows = fixed.matrix[len(linear_system(problem.without_gauge, centre, sizes).matrix) :]
+    current = {**centre, **givens}
+    for _ in range(STEPS):
+        gone = {problem.directions[s]: current[s] - centre[s] for s in problem.directions}
+        system = linear_system(problem.without_gauge, current, sizes)
+        gaps = (*evaluate_all(_gaps(problem), current, sizes), *evaluate_all(fixing, {**centre, **gone}, sizes))
+        side = -np.concatenate([_real_entries(gap) for gap in gaps])
+        if float(np.linalg.norm(side)) < CONVERGED * 1e-2:
+            break
+        coordinates, *_ = np.linalg.lstsq(np.concatenate([system.matrix, rows]), side, rcond=None)
+        steps = zip(problem.unknowns, _tensors(system, coordinates), strict=True)
+        current = {**current, **{u: current[u] + step for u, step in steps}}
+    return tuple(current[u] for u in problem.unknowns)
+
+
 def _newton_step(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
     system = linear_system(problem, values, sizes)
     gaps = evaluate_all(_gaps(problem), values, sizes)
@@ -266,7 +314,8 @@ def _gaps(problem: Problem) -> tuple[Node, ...]:
 
 
 def _forms(problem: Problem) -> tuple[Node, ...]:
-    return tuple(differential(gap, problem.directions) for gap in _gaps(problem))
+    fixing = [subtract(e.left, e.right) for e in problem.gauge]
+    return (*(differential(gap, problem.directions) for gap in _gaps(problem)), *fixing)
 
 
 def _direction_basis(unknown: Symbol, value: Array) -> Array:

@@ -16,7 +16,7 @@ from gradwright.core.contraction import zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Solve, Symbol
 from gradwright.core.sums import subtract
-from gradwright.core.templates import formals, identities, instantiate
+from gradwright.core.templates import formals, gauge_equations, identities, instantiate
 from gradwright.core.tensor_forms import Dot, Form, Inner, Leaf, Total, leaves_of, map_leaves
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.diff.derivatives import free_vjps, full_jacobian, total_differential, vjp, vjps
@@ -303,6 +303,8 @@ class _Telling:
         differentiated = [self._differentiated(left, right) for left, right in identities(primitive)]
         drafts += differentiated
         drafts += [collected for equation in differentiated for collected in self._collected(equation)]
+        words = "of the directions that are free, these are taken"
+        drafts += [Draft("gauge", self.put(left), self.put(right), words) for left, right in gauge_equations(primitive)]
         drafts += self._frames()
         drafts += self._rules()
         result = self.put(self.solution.differentials[self.root.index])

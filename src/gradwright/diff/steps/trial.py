@@ -9,21 +9,24 @@ that no rule of differentiation has touched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.evaluate import evaluate
+from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.facts import MATRIX_FACTS
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, sample, tangent_direction
+from gradwright.core.primitive import Freedom
 from gradwright.core.sums import terms_of
 from gradwright.core.tensor_forms import lower, value_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.differential import direction
+from gradwright.diff.identities.problem import Problem, problem_of
+from gradwright.diff.identities.solution_points import nearby_solution, point_of
 from gradwright.diff.steps.step import Check, Draft, Side, as_form
 from gradwright.errors import GradwrightError
 
@@ -158,12 +161,15 @@ def measured(
 ) -> tuple[Array, Array, float]:
     """The value of a node, its difference along a direction, and how far two steps of it disagree."""
     centre = evaluate(node, values, sizes)
+    factors = [_Factor(first, values, sizes) for first in _free_factors(node)]
     size = max((float(np.max(np.abs(m), initial=0)) for m in moves.values()), default=1.0)
     h = STEP / max(size, 1e-12)
     shifted: dict[float, Array] = {}
     for k in (1, -1, 2, -2, 0.5, -0.5):
         at = {**values, **{v: _along(v, values[v], k * h, move) for v, move in moves.items()}}
-        shifted[k] = _in_gauge_of(centre, evaluate(node, at, sizes), node)
+        for factor in factors:
+            at |= factor.moved(at)
+        shifted[k] = evaluate(node, at, sizes)
     coarse, fine = (_fourth_order(shifted, k, k * h) for k in (1, 0.5))
     return centre, fine, _largest(coarse - fine) / max(_largest(fine), 1e-3 * _largest(centre), 1e-12)
 
@@ -177,12 +183,63 @@ def _largest(value: Array) -> float:
     return float(np.max(np.abs(value), initial=0))
 
 
-def _in_gauge_of(centre: Array, value: Array, node: Node) -> Array:
-    """A factor whose columns (of an upper triangle: rows) are free up to sign or phase, as at the centre.
+def _free_factors(node: Node) -> list[Apply]:
+    """The first output of every factorisation in an expression that leaves a freedom, inner ones first."""
+    free = [n for n in postorder(node) if isinstance(n, Apply) and n.primitive.gauge]
+    return list(dict.fromkeys(Apply(n.primitive, n.parameters, n.arguments, 0) for n in free))
 
-    The phases are those for which a column moves, in the frame of all columns, along itself by a real number.
+
+class _Factor:
+    """A factorisation that leaves a freedom: at other inputs it is chosen such that it moves as its derivative does."""
+
+    def __init__(self, first: Apply, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> None:
+        count = len(first.primitive.outputs)
+        self.outputs = tuple(Apply(first.primitive, first.parameters, first.arguments, k) for k in range(count))
+        self.arguments = first.arguments
+        self.sizes = sizes
+        self.centre = evaluate_all((*self.outputs, *self.arguments), values, sizes)
+
+    def moved(self, values: Mapping[Node, Array]) -> dict[Node, Array]:
+        """The outputs at other inputs."""
+        found = evaluate_all((*self.outputs, *self.arguments), values, self.sizes)
+        count, primitive = len(self.outputs), self.outputs[0].primitive
+        if primitive.freedom is not None:
+            chosen = _turned(primitive.freedom, self.centre[:count], found[:count])
+        elif primitive.gauge_fixing:
+            chosen = self._followed(problem_of(primitive), found[count:])
+        else:
+            chosen = [_with_phases_of(*parts) for parts in zip(self.centre, found, self.outputs, strict=False)]
+        return dict(zip(self.outputs, chosen, strict=True))
+
+    def _followed(self, problem: Problem, arguments: Sequence[Array]) -> Sequence[Array]:
+        """The solution to which an equation that fixes the gauge leads."""
+        symbols = (*problem.unknowns, *problem.givens)
+        centre: dict[Node, Array] = dict(zip(symbols, self.centre, strict=True))
+        sizes = point_of(problem, {s.name: centre[s] for s in symbols}).sizes
+        givens: dict[Node, Array] = dict(zip(problem.givens, arguments, strict=True))
+        return nearby_solution(problem, centre, givens, sizes)
+
+
+def _turned(freedom: Freedom, centre: Sequence[Array], values: Sequence[Array]) -> list[Array]:
+    """Factors near others, turned so that they move along their freedom as the derivative does.
+
+    Columns of the last output that has free phases move, in the frame of all columns, along themselves by a real
+    number, and the other outputs are turned with it. What is free up to a rotation does not rotate.
     """
-    if not isinstance(node, Apply) or not node.primitive.gauge or value.ndim != 2:
+    turned = [place for place, move in enumerate(freedom.moves) if move]
+    held, moved = centre[turned[-1]], values[turned[-1]]
+    if freedom.rotation:
+        left, _, right = np.linalg.svd(moved.conj().T @ held)
+        turn = left @ right
+    else:
+        overlap = np.diagonal(np.linalg.pinv(held) @ moved)
+        turn = np.diag(np.conj(overlap / np.abs(overlap)))
+    return [value @ turn if place in turned else value for place, value in enumerate(values)]
+
+
+def _with_phases_of(centre: Array, value: Array, node: Apply) -> Array:
+    """A factor whose columns (of an upper triangle: rows) are free up to sign, as at the centre."""
+    if value.ndim != 2:
         return value
     frame = np.linalg.pinv(centre)
     if "upper" in facts_of(node):
