@@ -58,7 +58,7 @@ def _fixture(block: str) -> Fixture:
 
 
 def code_of(fixture: Fixture, omitted: str) -> str:
-    declared = dict(part.split(": ") for part in fixture.declarations.split(", "))
+    declared = dict(part.split(":") for part in fixture.declarations.split(", "))
     expression = gw.parse(fixture.text, **declared)
     roots: tuple[Node, ...] = (simplify(expression.node),)
     for apply_pass in PASSES:

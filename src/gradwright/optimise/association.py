@@ -26,6 +26,8 @@ WRITING = 8
 FEW = 5
 MODERATE = 12  # operands for which opt_einsum's dynamic programming is quick
 MANY = 8
+# What a walk learns about shared products, the next one uses.
+WALKS = 3
 Path = list[tuple[int, int]]
 
 
@@ -53,9 +55,11 @@ def _length(dim: Dim, sizes: Mapping[str, int]) -> int:
 
 def associate(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     """Every contraction as a tree of contractions of two tensors; given nodes are left as they are."""
-    first = _Products(Sizes(setting.hints), Counter())
-    _associated(roots, setting, first)
-    return _associated(roots, setting, _Products(Sizes(setting.hints), first.possible))
+    products, result = _Products(Sizes(setting.hints), Counter()), roots
+    for _ in range(WALKS):
+        products = _Products(products.sizes, products.possible)
+        result = _associated(roots, setting, products)
+    return result
 
 
 def _associated(roots: Roots, setting: Setting, products: _Products) -> Roots:
@@ -225,15 +229,21 @@ class _Products:
             self.formed[key] = pair.node, tuple(order.index(group[0]) for group in pair.groups)
         del operands[j]
 
-    def _count_pairs(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> None:
+    def _count_pairs(
+        self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim], new: int | None = None
+    ) -> None:
+        """Count the products of two, or those with a new operand."""
         if len(operands) > MANY:
             return
-        found: set[Node] = set()
+        places: dict[Node, set[int]] = {}
         for i, j in combinations(range(len(operands)), 2):
             kept = outside.union(*(f.labels for place, f in enumerate(operands) if place not in (i, j)))
-            if not _is_outer(operands[i], operands[j], kept):
-                found.add(_key(operands[i], operands[j], kept, dims)[0])
-        self.possible.update(found)
+            if new in (None, i, j) and not _is_outer(operands[i], operands[j], kept):
+                key = _key(operands[i], operands[j], kept, dims)[0]
+                if not {i, j} & places.setdefault(key, set()):
+                    # In `tr(A B A B)` the product `A B` stands twice.
+                    places[key] |= {i, j}
+        self.possible.update({key: len(found) // 2 for key, found in places.items()})
 
     def _take_formed(self, operands: list[Factor], outside: set[int], dims: Sequence[Dim]) -> None:
         """Use products that others use too, as long as the rest does not become dearer for it."""
@@ -247,6 +257,7 @@ class _Products:
             if chosen is None:
                 return
             self._merge(operands, *chosen, outside, dims)
+            self._count_pairs(operands, outside, dims, chosen[0])
 
     def _cost_with(
         self, operands: Sequence[Factor], i: int, j: int, outside: set[int], dims: Sequence[Dim]

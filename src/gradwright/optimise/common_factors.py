@@ -6,7 +6,7 @@ same way in several terms is a candidate, and the cost of both forms decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
@@ -26,7 +26,10 @@ Key = tuple[Node, bool, tuple[int, ...], tuple[int, ...]]
 
 @dataclass(frozen=True)
 class _Split:
-    """A term as a factor times the rest; the rest's axes are axes of the output, then those summed with the factor."""
+    """A term as a factor times the rest.
+
+    The rest's axes are axes of the output; those that it does not have make place for what is summed with the factor.
+    """
 
     place: int
     rest: Node
@@ -95,7 +98,7 @@ class _Factoring:
         labels = [axis if axis >= 0 else count + pattern[:place].count(-1) for place, axis in enumerate(pattern)]
         summed = [x for x in labels if x >= count]
         dims = {**dict(enumerate(node.shape)), **dict(zip(labels, factor.shape, strict=True))}
-        groups = tuple((x,) for x in (*kept, *summed))
+        groups = simple(_axes_of_rest(kept, summed, range(count)))
         content, total = _content(total)
         factors = [Factor(total, groups), Factor(factor, simple(labels), conj)]
         return contract(content, factors, simple(range(count)), dims)
@@ -105,16 +108,17 @@ class _Factoring:
         before = sum(self._cost(node.terms[split.place]) for split in splits)
         rest = splits[0].rest
         after = sum(self._cost(split.rest) for split in splits) + self._written(rest) * (len(splits) - 1)
-        saved = before - after - self._final_cost(node, key, rest)
+        saved = before - after - self._final_cost(node, key)
         if not ahead or saved < -before:
             return saved
         return max(
             saved, before + self._written(node) * (len(splits) - 1) - self._cost(self._joined(node, key, splits))
         )
 
-    def _final_cost(self, node: Add, key: Key, rest: Node) -> float:
+    def _final_cost(self, node: Add, key: Key) -> float:
         flops = 1
-        for dim in (*node.shape, *rest.shape[len(key[3]) :]):
+        summed = [dim for dim, axis in zip(key[0].shape, key[2], strict=True) if axis < 0]
+        for dim in (*node.shape, *summed):
             flops *= dim.evaluate(self._sizes)
         return flops + self._written(node)
 
@@ -169,11 +173,18 @@ def _split(term: Contract, place: int, flat: Sequence[int]) -> tuple[Key, Node] 
         return None
     # What is multiplied entry by entry leaves a rest with all axes, constant along some of them.
     kept = [axis for axis, x in enumerate(flat) if x in elsewhere or x not in labels or not summed]
-    output = [*(flat[axis] for axis in kept), *summed]
+    output = _axes_of_rest([flat[axis] for axis in kept], summed, flat)
     dims = {x: term.dims[x] for x in (*output, *elsewhere)}
     rest = contract(term.coefficient, others, simple(output), dims)
     pattern = tuple(flat.index(x) if x in flat else -1 for x in labels)
     return (factor.node, factor.conj, pattern, tuple(kept)), rest
+
+
+def _axes_of_rest(kept: Collection[int], summed: Sequence[int], whole: Iterable[int]) -> list[int]:
+    """The labels of a rest, in the order of the whole: `Kᵀ` for `H` in `H Kᵀ`, not its transpose."""
+    waiting = list(summed)
+    found = [x if x in kept else waiting.pop(0) for x in whole if x in kept or waiting]
+    return [*found, *waiting]
 
 
 def _content(total: Node) -> tuple[Fraction, Node]:

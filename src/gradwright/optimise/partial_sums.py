@@ -34,7 +34,7 @@ def share_partial_sums(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
 class _Found:
     """A sum of which a multiple, its axes in an order, is contained in another."""
 
-    part: Add
+    part: Node
     terms: Terms
     times: Fraction
     axes: Axes
@@ -44,23 +44,16 @@ class _Sums:
     """The sums that have been seen, by what they contain."""
 
     def __init__(self) -> None:
-        self._containing: dict[Node, list[tuple[Add, Terms]]] = {}
+        self._containing: dict[Node, list[tuple[Node, Terms]]] = {}
 
     def shared(self, node: Add) -> Node:
         """A sum with the longest that it contains in the place of its terms."""
         terms = dict(map(_split, node.terms))
         found = max(self._inside(terms), key=lambda found: len(found.terms), default=None)
+        new = node if found is None else _with_part(node, found)
         for unit, _ in terms:
-            self._containing.setdefault(unit, []).append((node, terms))
-        if found is None:
-            return node
-        inside = {(unit, _composed(axes, found.axes)) for unit, axes in found.terms}
-        rest = [term for term in node.terms if _split(term)[0] not in inside]
-        if not rest and found.times == 1 and found.axes == tuple(range(node.rank)):
-            return found.part
-        factor = plain(found.part, range(node.rank))
-        multiple = Contract(found.times, (factor,), found.part.shape, simple(found.axes))
-        return Add((multiple, *rest)) if rest else multiple
+            self._containing.setdefault(unit, []).append((new, terms))
+        return new
 
     def _inside(self, terms: Terms) -> Iterator[_Found]:
         for (unit, axes), coefficient in terms.items():
@@ -70,6 +63,17 @@ class _Sums:
                         found = _Found(part, held, coefficient / number, tuple(there.index(axis) for axis in axes))
                         if _contains(terms, found):
                             yield found
+
+
+def _with_part(node: Add, found: _Found) -> Node:
+    """A sum with another in the place of the terms that it has in common with it."""
+    inside = {(unit, _composed(axes, found.axes)) for unit, axes in found.terms}
+    rest = [term for term in node.terms if _split(term)[0] not in inside]
+    if not rest and found.times == 1 and found.axes == tuple(range(node.rank)):
+        return found.part
+    factor = plain(found.part, range(node.rank))
+    multiple = Contract(found.times, (factor,), found.part.shape, simple(found.axes))
+    return Add((multiple, *rest)) if rest else multiple
 
 
 def _contains(terms: Terms, found: _Found) -> bool:

@@ -17,20 +17,26 @@ from gradwright.optimise.inverses import products_of_inverses
 from gradwright.optimise.low_rank import invert_low_rank
 from gradwright.optimise.mirrors import share_mirror_images
 from gradwright.optimise.partial_sums import share_partial_sums
-from gradwright.optimise.setting import Roots, Setting
+from gradwright.optimise.places import collect_places
+from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 from gradwright.optimise.systems import without_systems
 
 Pass = Callable[[Roots, Setting], Roots]
+# What only rearranges sums and products.
+ARRANGING: tuple[Pass, ...] = (
+    multiply_out_identities,
+    collect_places,
+    share_mirror_images,
+    factor_out,
+    associate,
+    share_partial_sums,
+)
 PASSES: tuple[Pass, ...] = (
     without_systems,
     products_of_inverses,
     divide_by_diagonals,
     invert_low_rank,
-    multiply_out_identities,
-    share_mirror_images,
-    factor_out,
-    associate,
-    share_partial_sums,
+    *ARRANGING,
     share_factorisations,
 )
 
@@ -50,3 +56,10 @@ def optimise(
     for apply_pass in PASSES:
         nodes = apply_pass(nodes, setting)
     return dict(zip(roots, nodes, strict=True))
+
+
+def arrange(roots: Roots) -> Roots:
+    """Sums and products rearranged; the functions that occur stay as they are."""
+    for apply_pass in ARRANGING:
+        roots = apply_pass(roots, NOTHING_KNOWN)
+    return roots

@@ -60,6 +60,7 @@ JAX = Library(
     cumsum="jnp.cumsum({x}, {axis})",
     flip="jnp.flip({x}, {axis})",
     concatenate="jnp.concatenate(({parts}), {axis})",
+    stack="jnp.stack(({parts}), {axis})",
     pad="jnp.pad({x}, ({widths}))",
     broadcast="jnp.broadcast_to({x}, {shape})",
     imaginary_unit="1j",

@@ -29,7 +29,7 @@ class Library:
         zeros, ones, eye: a tensor like `{like}` of a real or complex type; `bare_` without anything to be like.
         scalar: a Python number as a tensor.
         real_type: the array `{x}` with real entries, for the type of a real constant.
-        einsum, trace, tril, triu, cumsum, flip, concatenate, pad, broadcast, sum: of arrays.
+        einsum, trace, tril, triu, cumsum, flip, concatenate, stack, pad, broadcast, sum: of arrays.
         complex_of: a real array made complex, where products want arguments of one type; else empty.
         sum_with_product: `{rest}` plus a product of two real matrices, as one call; empty where there is none.
         shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
@@ -64,6 +64,7 @@ class Library:
     cumsum: str
     flip: str
     concatenate: str
+    stack: str
     pad: str
     broadcast: str
     imaginary_unit: str

@@ -68,6 +68,7 @@ NUMPY = Library(
     cumsum="np.cumsum({x}, {axis})",
     flip="np.flip({x}, {axis})",
     concatenate="np.concatenate(({parts}), {axis})",
+    stack="np.stack(({parts}), {axis})",
     pad="np.pad({x}, ({widths}))",
     broadcast="np.broadcast_to({x}, {shape})",
     imaginary_unit="1j",

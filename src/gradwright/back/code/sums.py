@@ -21,7 +21,7 @@ IN_PLACE = "add_to_diagonal"
 
 def write_sum(lowering: Lowering, node: Add, order: Sequence[int], spread: bool) -> Code:
     """A sum, its axes in an order."""
-    joined = _concatenation(lowering, node, order)
+    joined = _stack(lowering, node, order) or _concatenation(lowering, node, order)
     if joined is not None:
         return joined
     whole = _with_diagonal(lowering, node, order)
@@ -127,7 +127,9 @@ def _is_new(term: Node, lowering: Lowering) -> bool:
     if term in lowering.values or not isinstance(term, Contract):
         return False
     arrays = [f for f in term.factors if f.node.rank]
-    return len(arrays) > 1 or (len(arrays) == 1 and _is_new(arrays[0].node, lowering))
+    if len(arrays) > 1 or len(arrays) < len(term.factors) or abs(term.coefficient) != 1:
+        return bool(arrays)
+    return bool(arrays) and _is_new(arrays[0].node, lowering)
 
 
 def _is_diagonal(term: Node) -> bool:
@@ -145,6 +147,41 @@ def _signed(lowering: Lowering, term: Node, order: Sequence[int], full: bool) ->
         code = write_contraction(lowering, positive, order, spread=full)
         return sign, code
     return 1, lowering.demand(term, order)
+
+
+def _stack(lowering: Lowering, node: Add, order: Sequence[int]) -> Code | None:
+    """Terms that are each one slice of the whole, in order along a new axis."""
+    for place, axis in enumerate(order):
+        slices = {part[0].offset: part for term in node.terms if (part := _slice(term, axis)) is not None}
+        if len(slices) < len(node.terms) or any(Dim.of(k) not in slices for k in range(len(slices))):
+            continue
+        ordered = [slices[Dim.of(k)] for k in range(len(slices))]
+        if ordered[0][0].whole != Dim.of(len(ordered)):
+            continue
+        if lowering.batched and not all(lowering.varies(inner) for _, inner in ordered):
+            continue
+        axes = [other - (other > axis) for other in order if other != axis]
+        codes = [lowering.demand(inner, axes) for _, inner in ordered]
+        texts = ", ".join(lowering.as_array(code).text if code.number else code.text for code in codes)
+        return Code(lowering.library.stack.format(parts=texts, axis=place - len(order)))
+    return None
+
+
+def _slice(term: Node, axis: int) -> tuple[Selection, Node] | None:
+    """The basis vector along an axis of a term, and the term without that axis."""
+    if not isinstance(term, Contract) or len(term.output[axis]) != 1:
+        return None
+    (label,) = term.output[axis]
+    around = [f for f in term.factors if label in f.labels]
+    flat = [x for group in term.output for x in group]
+    if len(around) != 1 or flat.count(label) != 1:
+        return None
+    selection = around[0].node
+    if not isinstance(selection, Selection) or selection.part is not None:
+        return None
+    rest = tuple(f for f in term.factors if f is not around[0])
+    output = tuple(group for place, group in enumerate(term.output) if place != axis)
+    return selection, _numbered(term.coefficient, rest, term.dims, output)
 
 
 def _concatenation(lowering: Lowering, node: Add, order: Sequence[int]) -> Code | None:

@@ -62,6 +62,7 @@ TORCH = Library(
     cumsum="torch.cumsum({x}, {axis})",
     flip="torch.flip({x}, ({axis},))",
     concatenate="torch.cat(({parts}), {axis})",
+    stack="torch.stack(({parts}), {axis})",
     pad="torch.nn.functional.pad({x}, ({widths}))",
     broadcast="{x}.expand({shape})",
     imaginary_unit="1j",

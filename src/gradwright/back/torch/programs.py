@@ -18,8 +18,7 @@ from gradwright.back.torch.safety import RULES, VALUES, in_safe_functions
 from gradwright.back.torch.statements import cut, names_in
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
-from gradwright.optimise import optimise
-from gradwright.optimise.association import associate
+from gradwright.optimise import arrange, optimise
 from gradwright.optimise.blocks import in_blocks
 from gradwright.prims.complex import real_part
 
@@ -142,7 +141,7 @@ def _pushed(rules: Rules, names: Sequence[str]) -> Program:
 def _lowered(
     roots: Mapping[str, Node], rules: Rules, more: Sequence[Symbol | Direction], names: Sequence[str]
 ) -> Program:
-    nodes = associate(in_safe_functions(tuple(roots.values())))
+    nodes = arrange(in_safe_functions(tuple(roots.values())))
     leaves = (*rules.inputs, *rules.outputs, *more)
     return lower(dict(zip(roots, nodes, strict=True)), RULES, inputs=leaves, names=names, batched=True)
 
