@@ -70,6 +70,14 @@ def test_an_algorithm_for_real_matrices_refuses_complex_ones(text: str) -> None:
         function(A, B)
 
 
+@pytest.mark.parametrize("text", ["norm(x)**2 + sum(y)", "abs(x)**2 * y", "norm(x - y)**2"])
+def test_what_is_simplified_for_real_numbers_refuses_complex_ones(text: str) -> None:
+    function = gw.derive(gw.parse(text, x="n", y="n")).function("torch")
+    x, y = normal(2, 3, dtype=torch.complex128)
+    with pytest.raises(TypeError, match=r"has dtype torch.complex128, expected a floating-point one"):
+        function(x, y)
+
+
 def test_a_formula_that_means_the_same_takes_complex_matrices() -> None:
     function = gw.derive(gw.parse("trace(inv(A) @ B)", A="n n", B="n n")).function("torch")
     A, B = (2 * torch.eye(3) + normal(3, 3, dtype=torch.complex128) / 2 for _ in range(2))

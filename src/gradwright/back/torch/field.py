@@ -3,12 +3,13 @@
 On a real tensor `.mH` is `.mT` and `.conj()` is nothing, so a function of real variables is emitted with the
 conjugates that complex ones need, where this makes no formula longer. What it computes is then the formula as
 it is written, for complex numbers. A function that takes a symmetric matrix for granted, or numbers in order,
-stays real; so does one whose algorithm does: Cholesky's for `I + X Xᵀ`, Lyapunov's for `A Y + Y Aᵀ`.
+stays real; so does one whose algorithm does: Cholesky's for `I + X Xᵀ`, Lyapunov's for `A Y + Y Aᵀ`; and one
+that is simplified by what holds for real numbers alone: `‖x‖² = xᵀ x`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gradwright.back.torch.rules import Rules, derive_rules
 from gradwright.core.facts import closure
@@ -21,16 +22,23 @@ from gradwright.linear.projection import is_structured
 from gradwright.linear.recognise import sylvester_operands
 
 
-def rules_in_both_fields(rules: Rules) -> Rules | None:
-    """The rules of a function of real variables for complex ones; None where they would be others."""
+def rules_in_both_fields(rules: Rules, values: Mapping[str, Node]) -> Rules | None:
+    """The rules of a function of real variables for complex ones; None where they would be others.
+
+    Args:
+        rules: the function.
+        values: its outputs as they were written, before anything was simplified for real numbers.
+    """
     if not rules.inputs or not all(map(_is_free, rules.inputs)):
         return None
     if not all(node.real and _means_the_same(node) for node in postorder(*rules.values)):
         return None
-    values = {o.name: transform(v, _complex) for o, v in zip(rules.outputs, rules.values, strict=True)}
+    twins = {name: transform(value, _complex) for name, value in values.items()}
     try:
-        wider = derive_rules(tuple(map(_twin, rules.inputs)), values)
+        wider = derive_rules(tuple(map(_twin, rules.inputs)), twins)
     except GradwrightError:
+        return None
+    if wider.values != tuple(transform(value, _complex) for value in rules.values):
         return None
     return wider if _length(wider) <= _length(rules) else None
 

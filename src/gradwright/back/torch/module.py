@@ -119,7 +119,7 @@ def _plan(asked: Asked) -> _Plan:
     """For complex input too where that changes nothing for real input."""
     values = {name: node for name, (_, node) in zip(_output_names(asked), asked.outputs, strict=True)}
     rules = derive_rules(asked.inputs, values)
-    wider = rules_in_both_fields(rules)
+    wider = rules_in_both_fields(rules, values)
     if wider is not None:
         plan = _planned(asked, wider, tuple(s.name for s in asked.inputs), rules)
         if "0j" not in plan.programs.text:
