@@ -77,8 +77,8 @@ def _by_formula(truth: Truth, name: str, written: Node | None) -> tuple[str, tup
 
 def _code(scene: Scene, found: Sequence[Explanation]) -> str:
     """The user's computation, with the part marked that a repair with the same names changes."""
-    if scene.program is None:
-        return ""
+    if scene.program is None or not scene.program.pure:
+        return ""  # what is written in place stands in no single line
     repairs = [e.repairs[0] for e in found if e.repairs and e.labels == found[0].labels]
     marked = next((r for r in repairs if r.slot != scene.program.result), None)
     printer = Printer(scene.program, marked.slot, marked.place) if marked else Printer(scene.program)

@@ -17,6 +17,7 @@ LONGEST = 240
 INFIX = {
     "add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2), "matmul": ("@", 2), "mm": ("@", 2),
     "mv": ("@", 2), "dot": ("@", 2), "pow": ("**", 4), "multiply": ("*", 2), "true_divide": ("/", 2),
+    "eq": ("==", 0), "__eq__": ("==", 0), "ne": ("!=", 0), "__ne__": ("!=", 0),
     "gt": (">", 0), "lt": ("<", 0), "ge": (">=", 0), "le": ("<=", 0),
 }  # fmt: skip
 SWAPPED = {"rsub": "sub", "rdiv": "div", "__rpow__": "pow", "__rsub__": "sub", "__rdiv__": "div", "__rtruediv__": "div"}

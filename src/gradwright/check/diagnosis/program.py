@@ -17,6 +17,10 @@ from typing import Any, NamedTuple
 import torch
 from torch.overrides import TorchFunctionMode
 
+COMPARISONS = (
+    "gt", "lt", "ge", "le", "eq", "ne", "__eq__", "__ne__", "__gt__", "__lt__", "__ge__", "__le__", "greater", "less",
+    "greater_equal", "less_equal", "sign", "heaviside",
+)  # fmt: skip
 Values = dict[int, Any]
 Place = tuple[Any, ...]
 
@@ -104,6 +108,19 @@ class Program:
             reached[instruction.slot] = sources.union(*(reached.get(s, set()) for s in sources))
         slots = (*range(len(self.inputs)), *self.constants, *self.by_slot)
         return {s: tuple(i for i in self.instructions if s in reached[i.slot]) for s in slots}
+
+    @cached_property
+    def masks(self) -> frozenset[int]:
+        """The results of comparisons, and the values that nothing but comparisons use."""
+        users: dict[int, list[int]] = {}
+        for instruction in self.instructions:
+            for _, slot in instruction.operands:
+                users.setdefault(slot, []).append(instruction.slot)
+        found = {i.slot for i in self.instructions if i.name in COMPARISONS}
+        for slot in sorted(users, reverse=True):
+            if slot != self.result and found.issuperset(users[slot]):
+                found.add(slot)
+        return frozenset(found)
 
     @cached_property
     def skeleton(self) -> tuple[tuple[str, tuple[tuple[Place, int], ...]], ...]:

@@ -43,8 +43,8 @@ def recorded_forward(subject: Subject, inputs: Mapping[str, torch.Tensor], value
 def _recorded(function: Gradient, inputs: Mapping[str, torch.Tensor], returned: torch.Tensor) -> Program | None:
     try:
         program = record(function, {key: value.clone() for key, value in inputs.items()})
-        if program is None:
-            return None
+        if program is None or any(i.name.startswith("__array") for i in program.instructions):
+            return None  # a part runs in NumPy, where nothing is recorded
         with torch.no_grad():
             again = program.run(inputs)[program.result]
     except Exception:  # the user's code, run in an unusual way: then there is no recording

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 
@@ -79,6 +79,13 @@ class Scene:
         text = self.names.text(slot)
         simple = text.isidentifier() or (text.endswith(")") and text.count("(") == 1 and " " not in text)
         return (f"{text}ᵀ" if simple else f"({text})ᵀ") if swapped else text
+
+    def as_mask(self, repair: Repair) -> Repair:
+        """The repair; one of what is compared changes which entries pass, and is that of a mask."""
+        assert self.program is not None
+        if repair.slot not in self.program.masks or repair.label in ("wrong_mask", "missing_mask"):
+            return repair
+        return replace(repair, label="wrong_mask", words=f"in what the mask compares, {repair.words}")
 
     @cached_property
     def real(self) -> bool:

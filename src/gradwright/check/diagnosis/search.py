@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from gradwright.check.diagnosis.repairs.structure import structure
 from gradwright.check.diagnosis.repairs.transposes import transposes
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close
 from gradwright.check.truth import Truth
+from gradwright.core.nodes import Node
 from gradwright.errors import GradwrightError
 
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
@@ -38,6 +40,8 @@ MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
     whole, detached, stages, terms, other_arguments, factors, sums, commuted,
 )  # fmt: skip
 PAIR = 1.0
+REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
+MOST_ALIKE = 40
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,13 @@ class Explanation:
         mutant: a mistake in the formula, if there is one.
         repairs: what has to be put right in the user's computation.
         multiples: a sign and a number by which the whole gradient is off.
+        scale: that sign and number.
     """
 
     mutant: Mutant | None
     repairs: tuple[Repair, ...] = ()
     multiples: tuple[Mutant, ...] = ()
+    scale: float = 1.0
 
     @property
     def parts(self) -> tuple[Mutant | Repair, ...]:
@@ -67,7 +73,7 @@ class Explanation:
     @property
     def words(self) -> str:
         """The mistakes in words."""
-        return "; ".join(part.words for part in self.parts)
+        return "; ".join(dict.fromkeys(part.words for part in self.parts))
 
     @cached_property
     def cost(self) -> float:
@@ -83,7 +89,10 @@ def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Expla
     computations = list(_computations(scenes[0]))
     found += _confirmed(_singly_repaired(computations, scenes[0]), truth, scenes)
     if not found:
+        found = _confirmed(_together(computations, scenes[0]), truth, scenes)
+    if not found:
         found = _confirmed(_meeting(formulas, computations), truth, scenes)
+        found += _confirmed(_scaled(truth.gradients[name], formulas, computations, scenes[0]), truth, scenes)
     found += _multiple(truth, name, scenes)
     return sorted(found, key=lambda e: e.cost)
 
@@ -98,6 +107,33 @@ def _singly_repaired(computations: Sequence[tuple[Repair, torch.Tensor]], scene:
     return [Explanation(None, (repair,)) for repair, value in computations if close(value, scene.wanted)]
 
 
+def _together(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene) -> Iterator[Explanation]:
+    """One kind of mistake made at two places."""
+    for label in REPEATED:
+        alike = [repair for repair, _ in computations if repair.label == label][:MOST_ALIKE]
+        for pair in combinations(alike, 2):
+            value = attempt(scene, *pair) if pair[0].slot != pair[1].slot else None
+            if value is not None and close(value, scene.wanted):
+                yield Explanation(None, pair)
+
+
+def _scaled(
+    right: Node,
+    formulas: Sequence[tuple[Mutant, torch.Tensor]],
+    computations: Sequence[tuple[Repair, torch.Tensor]],
+    scene: Scene,
+) -> Iterator[Explanation]:
+    """One mistake, and a sign and a number by which the whole is off."""
+    for mutant, value in formulas:
+        scale = _multiple_of(scene.returned, value)
+        if scale is not None:
+            yield Explanation(mutant, (), _multiples(right, scale), scale)
+    for repair, value in computations:
+        scale = _multiple_of(value, scene.wanted)
+        if scale is not None:
+            yield Explanation(None, (repair,), _multiples(right, scale), scale)
+
+
 def _multiple(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanation]:
     """A gradient that is a multiple of the right one: by a number, or by a scalar that depends on the inputs."""
     ratios = [_ratio(scene) for scene in scenes]
@@ -109,13 +145,19 @@ def _multiple(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanat
     if any(abs(ratio - first) > CLOSE * abs(first) for ratio in alike):
         words = "a scalar factor that depends on the inputs is missing or wrong"
         return [Explanation(Mutant(right, "missing_chain_factor", words, 1.9))]
+    parts = _multiples(right, first)
+    return [Explanation(None, (), parts, first)] if parts else []
+
+
+def _multiples(right: Node, scale: float) -> tuple[Mutant, ...]:
+    """A sign and a number in words."""
     parts: list[Mutant] = []
-    if first < 0:
+    if scale < 0:
         parts.append(Mutant(right, "wrong_sign", "the whole gradient has the wrong sign", 1.0))
-    if abs(abs(first) - 1) > CLOSE:
-        words = f"the whole gradient is {_number(abs(first))} times what it should be"
+    if abs(abs(scale) - 1) > CLOSE:
+        words = f"the whole gradient is {_number(abs(scale))} times what it should be"
         parts.append(Mutant(right, "wrong_factor", words, 1.3))
-    return [Explanation(None, (), tuple(parts))] if parts else []
+    return tuple(parts)
 
 
 def _number(value: float) -> str:
@@ -125,7 +167,11 @@ def _number(value: float) -> str:
 
 def _ratio(scene: Scene) -> float | None:
     """The real number by which the right gradient has to be multiplied to give the user's."""
-    got, want = scene.returned, scene.wanted
+    return _multiple_of(scene.returned, scene.wanted)
+
+
+def _multiple_of(got: torch.Tensor, want: torch.Tensor) -> float | None:
+    """The real number by which one tensor has to be multiplied to give another; None where there is none."""
     if got.shape != want.shape or got.numel() < 2 or not bool(want.any()):
         return None
     ratio = ((want.conj() * got).sum() / (want.conj() * want).sum()).real
@@ -157,7 +203,7 @@ def _computations(scene: Scene) -> Iterator[tuple[Repair, torch.Tensor]]:
     if scene.program is None:
         return
     for family in REPAIRS:
-        for repair in family(scene):
+        for repair in map(scene.as_mask, family(scene)):
             value = attempt(scene, repair)
             if value is not None:
                 yield repair, value
@@ -191,7 +237,7 @@ def _key(value: torch.Tensor) -> float:
     return float(flat.double() @ torch.from_numpy(weights)) if flat.numel() else 0.0
 
 
-def _confirmed(candidates: Sequence[Explanation], truth: Truth, scenes: Sequence[Scene]) -> list[Explanation]:
+def _confirmed(candidates: Iterable[Explanation], truth: Truth, scenes: Sequence[Scene]) -> list[Explanation]:
     return [e for e in candidates if _holds_at(e, scenes)]
 
 
@@ -216,4 +262,4 @@ def _holds(explanation: Explanation, scene: Scene) -> bool:
     """Whether the mutant, or the right gradient, is what the repaired computation gives there."""
     wanted = scene.wanted if explanation.mutant is None else _value(explanation.mutant, scene)
     got = attempt(scene, *explanation.repairs) if explanation.repairs else scene.returned
-    return wanted is not None and got is not None and close(got, wanted, 10 * CLOSE)
+    return wanted is not None and got is not None and close(got, explanation.scale * wanted, 10 * CLOSE)

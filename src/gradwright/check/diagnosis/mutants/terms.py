@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
@@ -11,11 +11,13 @@ from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import transpose
 from gradwright.core.canonical import rough_key
-from gradwright.core.nodes import Add, Node
-from gradwright.core.sums import add, negate, scaled, terms_of
+from gradwright.core.contraction import is_zero
+from gradwright.core.nodes import Add, Node, Symbol
+from gradwright.core.sums import add, negate, scaled, subtract, terms_of
 from gradwright.core.walks import depends_on, postorder, substitute
 from gradwright.errors import GradwrightError
 from gradwright.simplify.expansion import expand
+from gradwright.simplify.pipeline import simplify
 
 MOST_TERMS = 5
 
@@ -25,7 +27,7 @@ def terms(truth: Truth, name: str) -> Iterator[Mutant]:
     root = truth.gradients[name]
     holding = depends_on((root,), (truth.cotangent,))
     bound = bound_nodes(root)
-    yield from _of_whole(expand(root, lambda node: True))
+    yield from _of_whole(expand(root, lambda node: True), truth.cotangent)
     for node in postorder(root):
         if isinstance(node, Add) and node not in bound:
             cost = 0.0 if node in holding else 0.15
@@ -33,7 +35,7 @@ def terms(truth: Truth, name: str) -> Iterator[Mutant]:
                 yield Mutant(substitute(root, {node: changed}), label, words, cost + more)
 
 
-def _of_whole(root: Node) -> Iterator[Mutant]:
+def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
     """Some of the terms alone; or one term as often as there are terms, as if they were equal."""
     parts = terms_of(root)
     if not 2 <= len(parts) <= MOST_TERMS:
@@ -46,9 +48,20 @@ def _of_whole(root: Node) -> Iterator[Mutant]:
         return
     turned = len({unicode_of(part).count("ᵀ") for part in parts}) > 1
     label = "missing_transpose" if turned else "swapped_factors"
+    if _agree_where_symmetric(parts, cotangent):
+        label = "not_symmetrised"
     for part in parts:
         words = f"{len(parts)} times the term {unicode_of(part)} stands where its other forms are due, too"
         yield Mutant(scaled(len(parts), part), label, words, 0.98)
+
+
+def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:
+    """Whether the terms are one and the same for a symmetric cotangent: together they take its symmetric part."""
+    if cotangent.rank != 2 or cotangent.shape[0] != cotangent.shape[1] or not cotangent.real:
+        return False
+    symmetric = Symbol(cotangent.name, cotangent.shape, cotangent.facts | {"symmetric"})
+    first, *rest = (simplify(substitute(part, {cotangent: symmetric})) for part in parts)
+    return all(is_zero(simplify(subtract(first, other))) for other in rest)
 
 
 def _changed(node: Add) -> Iterator[tuple[Node, str, str, float]]:

@@ -14,7 +14,10 @@ Binary = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 BINARY: dict[str, tuple[tuple[str, Binary], ...]] = {
     "mul": (("the matrix product", torch.matmul), ("the matrix product", lambda a, b: b @ a)),
     "div": (
-        ("a product with the inverse", lambda a, b: a @ torch.linalg.inv(b)),
+        (
+            "a product with the inverse",
+            lambda a, b: torch.linalg.inv(b) * a if a.dim() == 0 else a @ torch.linalg.inv(b),
+        ),
         ("a solve", lambda a, b: torch.linalg.solve(b, a)),
     ),
 }

@@ -8,10 +8,9 @@ from typing import Any, TypeGuard
 
 import torch
 
-from gradwright.check.diagnosis.program import Instruction, Place, Program, Values
+from gradwright.check.diagnosis.program import COMPARISONS, Instruction, Place, Program, Values
 from gradwright.check.diagnosis.scene import Make, Repair, Scene
 
-COMPARISONS = ("gt", "lt", "ge", "le", "sign", "heaviside")
 VIEWS = ("T", "mT", "t", "H", "mH", "transpose", "swapaxes", "permute", "adjoint")
 Change = Callable[[torch.Tensor], torch.Tensor]
 

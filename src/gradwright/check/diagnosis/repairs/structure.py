@@ -30,6 +30,7 @@ def structure(scene: Scene) -> Iterator[Repair]:
             yield site.repair(lambda v: 1 - v, "wrong_mask", words, 0.9)
     for instruction in scene.program.instructions:
         yield from _other_mask(instruction)
+        yield from _moved_mask(instruction, scene)
     yield from _projected(scene)
 
 
@@ -90,6 +91,31 @@ def _other_mask(instruction: Instruction) -> Iterator[Repair]:
         yield Repair(instruction.slot, lambda values, scene: swapped.run(values), "wrong_mask", words)
 
 
+def _moved_mask(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
+    """A mask that does not belong, or one of another quantity, spread along the rows or the columns."""
+    mask = scene.values.get(instruction.slot)
+    if instruction.name not in COMPARISONS or not isinstance(mask, torch.Tensor) or len(instruction.operands) != 1:
+        return
+    (place, source) = instruction.operands[0]
+    text = scene.names.text(instruction.slot)
+
+    def all_pass(values: Values, scene: Scene) -> object:
+        return torch.ones_like(values[source], dtype=torch.bool)
+
+    yield Repair(instruction.slot, all_pass, "wrong_mask", f"the mask {text} does not belong", 1.0, portable=True)
+    for number, quantity in enumerate(scene.library.quantities):
+        for axis, along in ((1, "rows"), (0, "columns")):
+            value = scene.quantities[number]
+            if mask.dim() == 2 and value.dim() == 1 and mask.shape[1 - axis] == len(value):
+
+                def spread(values: Values, scene: Scene, number: int = number, axis: int = axis) -> object:
+                    compared = scene.quantities[number].unsqueeze(axis).expand_as(values[source])
+                    return instruction.run(values, {place: compared})
+
+                words = f"the mask {text} has to be taken from {quantity.name}, along the {along}"
+                yield Repair(instruction.slot, spread, "wrong_mask", words, 0.9, portable=True)
+
+
 def _other_triangle(instruction: Instruction) -> Iterator[Repair]:
     source = instruction.operands[0][1]
 
@@ -104,7 +130,7 @@ def _other_triangle(instruction: Instruction) -> Iterator[Repair]:
                 lambda values, scene, n=name, o=offset: other(values, scene, n, o),
                 "wrong_mask",
                 words,
-                1.0 + 0.05 * (offset != 0),
+                0.95 + 0.05 * (offset != 0),
             )
     words = f"the mask {instruction.name} does not belong"
     yield Repair(instruction.slot, lambda values, scene: values[source], "wrong_mask", words, 1.2)
