@@ -9,48 +9,20 @@ thereby a sum of products of entries, and no product is ever formed for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
-from math import prod
 
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
 from gradwright.core.walks import postorder, rebuild
+from gradwright.optimise.paths import Path, Sizes, cheapest
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 
-USUAL_SIZE = 100
-# What it costs to write an entry, in multiplications of a matrix product.
-WRITING = 8
-FEW = 5
-MODERATE = 12  # operands for which opt_einsum's dynamic programming is quick
 MANY = 8
 # What a walk learns about shared products, the next one uses.
 WALKS = 3
-Path = list[tuple[int, int]]
-
-
-class Sizes(Mapping[str, int]):
-    """Sizes of dimension names: those that are hinted at, and the usual size for the rest."""
-
-    def __init__(self, hints: Mapping[str, int]) -> None:
-        self._hints = dict(hints)
-
-    def __getitem__(self, name: str) -> int:
-        return self._hints.get(name, USUAL_SIZE)
-
-    def __iter__(self) -> Iterable[str]:  # type: ignore[override]
-        return iter(self._hints)
-
-    def __len__(self) -> int:
-        return len(self._hints)
-
-
-def _length(dim: Dim, sizes: Mapping[str, int]) -> int:
-    """The size of an axis; a difference of usual sizes is none."""
-    size = dim.evaluate(sizes)
-    return size if size > 0 else USUAL_SIZE
 
 
 def associate(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
@@ -94,84 +66,6 @@ def with_children(node: Node, children: tuple[Node, ...]) -> Node:
             return rebuild(node, children)
 
 
-def cheapest_path(operands: Sequence[frozenset[int]], kept: frozenset[int], size: Mapping[int, int]) -> Path:
-    """Which two operands to multiply, step by step; the product takes the place of the first of the two."""
-    if len(operands) <= FEW:
-        return _exhaustive(list(operands), kept, size)[1]
-    return _by_opt_einsum(operands, kept, size)
-
-
-def _exhaustive(operands: list[frozenset[int]], kept: frozenset[int], size: Mapping[int, int]) -> tuple[int, Path]:
-    if len(operands) < 2:
-        return 0, []
-    best: tuple[int, Path] | None = None
-    for i in range(len(operands)):
-        for j in range(i + 1, len(operands)):
-            joined = operands[i] | operands[j]
-            others = [o for place, o in enumerate(operands) if place not in (i, j)]
-            result = joined & kept.union(*others)
-            cost = prod(size[x] for x in joined) + WRITING * prod(size[x] for x in result)
-            rest = [*operands[:i], result, *operands[i + 1 : j], *operands[j + 1 :]]
-            further, path = _exhaustive(rest, kept, size)
-            if best is None or cost + further < best[0]:
-                best = cost + further, [(i, j), *path]
-    assert best is not None
-    return best
-
-
-def product_cost(node: Contract, sizes: Mapping[str, int]) -> int:
-    """What a product costs in the best order."""
-    size = {label: _length(dim, sizes) for label, dim in enumerate(node.dims)}
-    kept = frozenset(x for group in node.output for x in group)
-    return path_cost([frozenset(f.labels) for f in node.factors if f.node.rank], kept, size)
-
-
-def path_cost(listed: Sequence[frozenset[int]], kept: frozenset[int], size: Mapping[int, int]) -> int:
-    """What the cheapest order of multiplying costs."""
-    operands = list(listed)
-    if len(operands) <= FEW:
-        return _exhaustive(operands, kept, size)[0]
-    total = 0
-    for i, j in _by_opt_einsum(operands, kept, size):
-        joined = operands[i] | operands[j]
-        others = [o for place, o in enumerate(operands) if place not in (i, j)]
-        operands[i] = joined & kept.union(*others)
-        total += prod(size[x] for x in joined) + WRITING * prod(size[x] for x in operands[i])
-        del operands[j]
-    return total
-
-
-def _by_opt_einsum(operands: Sequence[frozenset[int]], kept: frozenset[int], size: Mapping[int, int]) -> Path:
-    """The same by the heuristics of opt_einsum (Smith & Gray 2018), which appends each product at the end."""
-    import opt_einsum
-
-    symbol = opt_einsum.get_symbol
-    inputs = ",".join("".join(map(symbol, sorted(o))) for o in operands)
-    equation = f"{inputs}->{''.join(map(symbol, sorted(kept & frozenset().union(*operands))))}"
-    shapes = [tuple(size[x] for x in sorted(o)) for o in operands]
-    found, _ = opt_einsum.contract_path(
-        equation, *shapes, shapes=True, optimize="dp" if len(operands) <= MODERATE else "auto"
-    )
-    return _in_place([tuple(sorted(step)) for step in found], len(operands))
-
-
-def _in_place(steps: Sequence[tuple[int, ...]], count: int) -> Path:
-    """From "remove both, append the product" to "the product takes the first one's place"."""
-    order, path = list(range(count)), Path()
-    listed = list(order)
-    for step in steps:
-        chosen = [listed[place] for place in step]
-        listed = [x for place, x in enumerate(listed) if place not in step]
-        while len(chosen) > 1:
-            first, second = sorted(map(order.index, chosen[:2]))
-            path.append((first, second))
-            keeper, gone = order[first], order[second]
-            order.remove(gone)
-            chosen = [keeper, *chosen[2:]]
-        listed.append(chosen[0])
-    return path
-
-
 class _Products:
     """Contractions as trees; a product of two that several could contain is cheap, and free once it is there.
 
@@ -181,7 +75,7 @@ class _Products:
         formed: the products of two so far.
     """
 
-    def __init__(self, sizes: Mapping[str, int], shared: Counter[Node]) -> None:
+    def __init__(self, sizes: Sizes, shared: Counter[Node]) -> None:
         self.sizes = sizes
         self.shared = shared
         self.possible: Counter[Node] = Counter()
@@ -208,8 +102,7 @@ class _Products:
         return renumbered(node.coefficient, [*scalars, *operands, *around], node.output, node.dims)
 
     def _path(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> Path:
-        size = {label: _length(dim, self.sizes) for label, dim in enumerate(dims)}
-        return cheapest_path([frozenset(f.labels) for f in operands], frozenset(outside), size)
+        return cheapest([frozenset(f.labels) for f in operands], outside, self.sizes.lengths(dims))[1]
 
     def _worth_sharing(self, operands: Sequence[Factor], outside: set[int]) -> bool:
         """Whether the last product sums over anything: entry by entry, numbers go with the smaller factor."""
@@ -274,8 +167,7 @@ class _Products:
         return own + self._cost([*rest, joined], outside, dims)
 
     def _cost(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> int:
-        size = {label: _length(dim, self.sizes) for label, dim in enumerate(dims)}
-        return path_cost([frozenset(f.labels) for f in operands], frozenset(outside), size)
+        return cheapest([frozenset(f.labels) for f in operands], outside, self.sizes.lengths(dims))[0]
 
 
 def _is_outer(left: Factor, right: Factor, kept: set[int]) -> bool:

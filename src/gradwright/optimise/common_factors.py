@@ -6,21 +6,20 @@ same way in several terms is a candidate, and the cost of both forms decides.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import prod
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, simple
 from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import postorder, rebuild
-from gradwright.optimise.association import MODERATE, WRITING, Sizes, product_cost
+from gradwright.optimise.paths import MODERATE, WRITING, Sizes, product_cost
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 
-# Up to so many candidates, the gain of each is followed to its end.
-FEW_GROUPS = 12
+# So many chains of candidates are followed to their ends for a sum.
+PATIENCE = 24
 Key = tuple[Node, bool, tuple[int, ...], tuple[int, ...]]
 
 
@@ -57,28 +56,32 @@ class _Factoring:
     """Sums with their common factors taken out, those that save most first.
 
     What a factor saves shows only when the next ones have been taken out too: `H P G + H P G K` gains nothing from
-    `P G + P G K`, but much from `G + G K`. So every candidate is followed to its end, while they are few.
+    `P G + P G K`, but much from `G + G K`. So candidates are followed to their ends, as long as patience lasts: it
+    is divided among the candidates at every step.
     """
 
-    def __init__(self, sizes: Mapping[str, int]) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         self._sizes = sizes
-        self._done: dict[Add, Node] = {}
+        self._done: dict[tuple[Add, int], Node] = {}
+        self._costs: dict[Node, float] = {}
+        self._splits: dict[Node, list[tuple[Key, Node]]] = {}
 
-    def of(self, node: Add) -> Node:
-        if node not in self._done:
-            self._done[node] = self._factored(node)
-        return self._done[node]
+    def of(self, node: Add, patience: int = PATIENCE) -> Node:
+        if (node, patience) not in self._done:
+            self._done[node, patience] = self._factored(node, patience)
+        return self._done[node, patience]
 
-    def _factored(self, node: Add) -> Node:
-        found = {key: splits for key, splits in _groups(node).items() if len(splits) > 1}
+    def _factored(self, node: Add, patience: int) -> Node:
+        found = {key: splits for key, splits in self._groups(node).items() if len(splits) > 1}
         best: tuple[float, Key] | None = None
+        each = patience // max(1, len(found))
         for key, splits in found.items():
-            saved = self._saving(node, key, splits, ahead=len(found) <= FEW_GROUPS)
+            saved = self._saving(node, key, splits, each)
             if saved > 0 and (best is None or saved > best[0]):
                 best = saved, key
         if best is None:
             return node
-        joined = self._joined(node, best[1], found[best[1]])
+        joined = self._joined(node, best[1], found[best[1]], patience)
         used = {split.place for split in found[best[1]]}
         rest = [term for place, term in enumerate(node.terms) if place not in used]
         if not rest:
@@ -86,14 +89,24 @@ class _Factoring:
         first = min(used)
         before = sum(1 for place in range(first) if place not in used)
         whole = add([*rest[:before], joined, *rest[before:]])
-        return self.of(whole) if isinstance(whole, Add) else whole
+        return self.of(whole, patience) if isinstance(whole, Add) else whole
 
-    def _joined(self, node: Add, key: Key, splits: Sequence[_Split]) -> Node:
+    def _groups(self, node: Add) -> dict[Key, list[_Split]]:
+        """The terms of a sum by each of their factors."""
+        groups: dict[Key, list[_Split]] = {}
+        for place, term in enumerate(node.terms):
+            if term not in self._splits:
+                self._splits[term] = _splits(term)
+            for key, rest in self._splits[term]:
+                groups.setdefault(key, []).append(_Split(place, rest))
+        return groups
+
+    def _joined(self, node: Add, key: Key, splits: Sequence[_Split], patience: int) -> Node:
         """The factor times the sum of the rests."""
         factor, conj, pattern, kept = key
         total = add([split.rest for split in splits])
         if isinstance(total, Add):
-            total = self.of(total)
+            total = self.of(total, patience)
         count = node.rank
         labels = [axis if axis >= 0 else count + pattern[:place].count(-1) for place, axis in enumerate(pattern)]
         summed = [x for x in labels if x >= count]
@@ -103,30 +116,31 @@ class _Factoring:
         factors = [Factor(total, groups), Factor(factor, simple(labels), conj)]
         return contract(content, factors, simple(range(count)), dims)
 
-    def _saving(self, node: Add, key: Key, splits: Sequence[_Split], ahead: bool) -> float:
+    def _saving(self, node: Add, key: Key, splits: Sequence[_Split], patience: int) -> float:
         """What is saved: products for each term, against sums of the rests and one product."""
         before = sum(self._cost(node.terms[split.place]) for split in splits)
         rest = splits[0].rest
         after = sum(self._cost(split.rest) for split in splits) + self._written(rest) * (len(splits) - 1)
         saved = before - after - self._final_cost(node, key)
-        if not ahead or saved < -before:
+        if not patience or saved < -before:
             return saved
-        return max(
-            saved, before + self._written(node) * (len(splits) - 1) - self._cost(self._joined(node, key, splits))
-        )
+        followed = self._cost(self._joined(node, key, splits, patience))
+        return max(saved, before + self._written(node) * (len(splits) - 1) - followed)
 
     def _final_cost(self, node: Add, key: Key) -> float:
-        flops = 1
         summed = [dim for dim, axis in zip(key[0].shape, key[2], strict=True) if axis < 0]
-        for dim in (*node.shape, *summed):
-            flops *= dim.evaluate(self._sizes)
-        return flops + self._written(node)
+        return self._sizes.entries((*node.shape, *summed)) + self._written(node)
 
     def _written(self, node: Node) -> float:
-        return WRITING * prod(dim.evaluate(self._sizes) for dim in node.shape)
+        return WRITING * self._sizes.entries(node.shape)
 
     def _cost(self, node: Node) -> float:
         """What products and the sums in them cost."""
+        if node not in self._costs:
+            self._costs[node] = self._new_cost(node)
+        return self._costs[node]
+
+    def _new_cost(self, node: Node) -> float:
         match node:
             case Contract():
                 inside = sum(self._cost(f.node) for f in node.factors if isinstance(f.node, Add))
@@ -135,15 +149,6 @@ class _Factoring:
                 return sum(map(self._cost, node.terms)) + self._written(node) * (len(node.terms) - 1)
             case _:
                 return 0
-
-
-def _groups(node: Add) -> dict[Key, list[_Split]]:
-    """The terms of a sum by each of their factors."""
-    groups: dict[Key, list[_Split]] = {}
-    for place, term in enumerate(node.terms):
-        for key, rest in _splits(term):
-            groups.setdefault(key, []).append(_Split(place, rest))
-    return groups
 
 
 def _splits(term: Node) -> list[tuple[Key, Node]]:

@@ -1,0 +1,131 @@
+"""In which order a product of several tensors costs least.
+
+A tensor is the set of its labels here, and nothing else about it matters. For a few tensors all orders are tried, for
+more of them `opt_einsum` searches. What was found once is remembered: the passes ask for the same products often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from math import prod
+
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import Contract
+
+USUAL_SIZE = 100
+# What it costs to write an entry, in multiplications of a matrix product.
+WRITING = 8
+FEW = 5
+MODERATE = 12  # operands for which opt_einsum's dynamic programming is quick
+
+Labels = frozenset[int]
+Lengths = tuple[int, ...]
+# Which two operands to multiply, step by step; the product takes the place of the first of the two.
+Path = tuple[tuple[int, int], ...]
+
+
+class Sizes:
+    """The lengths of axes: by the sizes that are hinted at, and the usual size for the other names."""
+
+    def __init__(self, hints: Mapping[str, int]) -> None:
+        self._hints = dict(hints)
+        self._known: dict[Dim, int] = {}
+
+    def length(self, dim: Dim) -> int:
+        """The length of an axis; a difference of usual sizes is a usual size, too."""
+        if dim not in self._known:
+            size = dim.evaluate({name: self._hints.get(name, USUAL_SIZE) for name in dim.names})
+            self._known[dim] = size if size > 0 else USUAL_SIZE
+        return self._known[dim]
+
+    def lengths(self, dims: Sequence[Dim]) -> Lengths:
+        """The lengths of the axes with the labels 0, 1 and so on."""
+        return tuple(map(self.length, dims))
+
+    def entries(self, dims: Sequence[Dim]) -> int:
+        """How many entries a tensor has."""
+        return prod(map(self.length, dims))
+
+
+def product_cost(node: Contract, sizes: Sizes) -> int:
+    """What a product costs in the best order."""
+    kept = [x for group in node.output for x in group]
+    return cheapest([frozenset(f.labels) for f in node.factors if f.node.rank], kept, sizes.lengths(node.dims))[0]
+
+
+def cheapest(operands: Sequence[Labels], kept: Collection[int], lengths: Lengths) -> tuple[int, Path]:
+    """The cost of multiplying in the best order, and that order.
+
+    Args:
+        operands: the labels of each operand.
+        kept: the labels of the result.
+        lengths: of the axis with each label.
+    """
+    return _cheapest(tuple(operands), frozenset(kept), lengths)
+
+
+@lru_cache(maxsize=1 << 14)
+def _cheapest(operands: tuple[Labels, ...], kept: Labels, lengths: Lengths) -> tuple[int, Path]:
+    if len(operands) <= FEW:
+        return _exhaustive(operands, kept, lengths)
+    return _by_opt_einsum(operands, kept, lengths)
+
+
+def _exhaustive(operands: tuple[Labels, ...], kept: Labels, lengths: Lengths) -> tuple[int, Path]:
+    if len(operands) < 2:
+        return 0, ()
+    best: tuple[int, Path] | None = None
+    for i in range(len(operands)):
+        for j in range(i + 1, len(operands)):
+            cost, rest = _multiplied(operands, i, j, kept, lengths)
+            further, path = _exhaustive(rest, kept, lengths)
+            if best is None or cost + further < best[0]:
+                best = cost + further, ((i, j), *path)
+    assert best is not None
+    return best
+
+
+def _multiplied(
+    operands: tuple[Labels, ...], i: int, j: int, kept: Labels, lengths: Lengths
+) -> tuple[int, tuple[Labels, ...]]:
+    """What multiplying two operands costs, and the operands after it."""
+    joined = operands[i] | operands[j]
+    result = joined & kept.union(*operands[:i], *operands[i + 1 : j], *operands[j + 1 :])
+    cost = prod([lengths[x] for x in joined]) + WRITING * prod([lengths[x] for x in result])
+    return cost, (*operands[:i], result, *operands[i + 1 : j], *operands[j + 1 :])
+
+
+def _by_opt_einsum(operands: tuple[Labels, ...], kept: Labels, lengths: Lengths) -> tuple[int, Path]:
+    """The same by the heuristics of opt_einsum (Smith & Gray 2018), which appends each product at the end."""
+    import opt_einsum
+
+    symbol = opt_einsum.get_symbol
+    inputs = ",".join("".join(map(symbol, sorted(o))) for o in operands)
+    equation = f"{inputs}->{''.join(map(symbol, sorted(kept & frozenset().union(*operands))))}"
+    shapes = [tuple(lengths[x] for x in sorted(o)) for o in operands]
+    found, _ = opt_einsum.contract_path(
+        equation, *shapes, shapes=True, optimize="dp" if len(operands) <= MODERATE else "auto"
+    )
+    path, total = _in_place([tuple(sorted(step)) for step in found], len(operands)), 0
+    for i, j in path:
+        cost, operands = _multiplied(operands, i, j, kept, lengths)
+        total += cost
+    return total, path
+
+
+def _in_place(steps: Sequence[tuple[int, ...]], count: int) -> Path:
+    """From "remove both, append the product" to "the product takes the first one's place"."""
+    order = list(range(count))
+    listed, path = list(order), list[tuple[int, int]]()
+    for step in steps:
+        chosen = [listed[place] for place in step]
+        listed = [x for place, x in enumerate(listed) if place not in step]
+        while len(chosen) > 1:
+            first, second = sorted(map(order.index, chosen[:2]))
+            path.append((first, second))
+            keeper, gone = order[first], order[second]
+            order.remove(gone)
+            chosen = [keeper, *chosen[2:]]
+        listed.append(chosen[0])
+    return tuple(path)
