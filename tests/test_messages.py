@@ -188,6 +188,33 @@ def test_a_power_whose_derivative_would_have_too_many_terms_is_refused() -> None
         gw.parse("matrix_power(X, 101)", X="n n")
 
 
+@pytest.mark.parametrize(
+    ("declaration", "message"),
+    [
+        ("n n symmetric", "'X' is declared symmetric, but the input differs from its transpose, by"),
+        ("n n spd", "'X' is declared spd, but the input differs from its transpose, by"),
+        ("n n skew", "differs from minus its transpose, by"),
+        ("n n lower", "has entries above its diagonal, by"),
+        ("n n unit_upper", "has a diagonal that is not 1, by"),
+        ("n n diagonal", "has entries off its diagonal, by"),
+        ("n n orthogonal", "has columns that are not orthonormal, by"),
+        ("n n positive", "has entries that are not positive, by"),
+    ],
+)
+def test_a_value_outside_its_declared_set_is_refused(declaration: str, message: str) -> None:
+    X = np.arange(-4.0, 5.0).reshape(3, 3)
+    with pytest.raises(gw.EvaluationError, match=message):
+        gw.derive(gw.parse("sum(X @ X)", X=declaration), wrt="X").gradient.evaluate(X=X)
+
+
+def test_a_direction_outside_the_declared_set_is_refused_and_a_small_step_out_of_it_is_not() -> None:
+    D = gw.derive(gw.parse("trace(L @ L)", L="n n unit_lower"), wrt="L")
+    with pytest.raises(gw.EvaluationError, match="'dL', a perturbation of 'L', is declared lower, but the input has"):
+        D.jvp.evaluate(L=np.eye(3), dL=np.ones((3, 3)))
+    step = 1e-6 * np.ones((3, 3))
+    assert np.isfinite(D.expression.evaluate(L=np.eye(3) + step))
+
+
 def test_inputs_that_do_not_fit_are_named() -> None:
     D = gw.derive(gw.parse("inv(X) @ A", X="n n", A="n m"), wrt="X")
     X, A, G = np.eye(3), np.ones((3, 2)), np.ones((3, 2))

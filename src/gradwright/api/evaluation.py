@@ -12,8 +12,10 @@ import numpy as np
 
 from gradwright.back.render import unicode_of
 from gradwright.back.systems.solver import SystemSolver
+from gradwright.core.declarations import declared_facts
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate_all
+from gradwright.core.membership import departure
 from gradwright.core.nodes import Apply, Direction, Node, Solve, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature, symbol_of
@@ -55,6 +57,7 @@ def evaluate_expression(
         arrays |= {leaf.name: _zeros(leaf, sizes) for leaf in absent if _is_sized(leaf, sizes)}
     check_names(leaves, arrays, node)
     check_sizes(node, sizes)
+    check_sets({leaves[name]: array for name, array in arrays.items()})
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
     kinds = [arrays[name].dtype for name, value in inputs.items() if hasattr(value, "dtype")]
     with np.errstate(all="ignore"):
@@ -220,6 +223,18 @@ def check_sizes(node: Node, sizes: Mapping[str, int]) -> None:
                 raise EvaluationError(
                     f"the size of the dimension '{missing[0]}' is not known: give a variable that has it"
                 )
+
+
+def check_sets(arrays: Mapping[Symbol | Direction, np.ndarray]) -> None:
+    """Refuse a value outside its declared set: its derivative would be that of another function."""
+    for leaf, array in arrays.items():
+        found = departure(array, leaf.facts)
+        if found:
+            of = f", a perturbation of '{leaf.of}'," if isinstance(leaf, Direction) else ""
+            raise EvaluationError(
+                f"'{leaf.name}'{of} is declared {' '.join(declared_facts(leaf.facts))}, but the input {found}: "
+                "give a value in the declared set, or declare the variable without that"
+            )
 
 
 def _in_kind(result: np.ndarray, kinds: list[np.dtype]) -> np.ndarray:

@@ -1,0 +1,43 @@
+"""Whether a value is in the set that its variable is declared in.
+
+The rules take the declared set for granted, so a value outside of it would get the derivative of another function.
+What a finite difference moves, or what rounding leaves, is no such value: the tolerance is far above both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradwright.core.arithmetic import Array
+from gradwright.core.facts import Facts
+
+TOLERANCE = 1e-4
+
+# What a declared fact says of a value: how far from it the value is, entry by entry. Whatever implies another fact
+# (`spd`, `hermitian`) is tested by what it implies; `spd` and `invertible` themselves where a matrix is factorised.
+_DEVIATIONS: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "diagonal": (lambda a: a - np.diag(np.diag(a)), "has entries off its diagonal"),
+    "symmetric": (lambda a: a - a.T, "differs from its transpose"),
+    "hermitian": (lambda a: a - a.conj().T, "differs from its conjugate transpose"),
+    "skew": (lambda a: a + a.T, "differs from minus its transpose"),
+    "unit_diagonal": (lambda a: np.diag(a) - 1, "has a diagonal that is not 1"),
+    "strictly_lower": (np.triu, "has entries on or above its diagonal"),
+    "strictly_upper": (np.tril, "has entries on or below its diagonal"),
+    "lower": (lambda a: np.triu(a, 1), "has entries above its diagonal"),
+    "upper": (lambda a: np.tril(a, -1), "has entries below its diagonal"),
+    "stiefel": (lambda a: a.conj().T @ a - np.eye(a.shape[1]), "has columns that are not orthonormal"),
+    "positive": (lambda a: np.minimum(a.real, 0.0), "has entries that are not positive"),
+}
+
+
+def departure(value: Array, facts: Facts) -> str:
+    """How a value departs from its declared set, in words; empty for a value in it."""
+    scale = float(np.max(np.abs(value), initial=0.0))
+    for fact, (deviation, words) in _DEVIATIONS.items():
+        if fact in facts:
+            largest = float(np.max(np.abs(deviation(value)), initial=0.0))
+            if largest > TOLERANCE * scale:
+                return f"{words}, by {largest:.2g}"
+    return ""
