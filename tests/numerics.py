@@ -16,6 +16,8 @@ from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import ConditionError
 
 LARGEST = 1e8
+ROUNDING = 1e-10
+"""By how much two runs of one function may differ: LAPACK's last digits depend on where memory begins."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from numerics import ROUNDING
 from torch import Tensor
 from torch.autograd import forward_ad
 
@@ -136,7 +137,7 @@ def gradgradcheck(case: Case) -> None:
 
 
 def _tolerances(case: Case) -> dict[str, float]:
-    return {"atol": 1e-5, "rtol": 1e-4, "nondet_tol": 1e-12}
+    return {"atol": 1e-5, "rtol": 1e-4, "nondet_tol": ROUNDING}
 
 
 @a_property

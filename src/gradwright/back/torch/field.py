@@ -33,8 +33,8 @@ def rules_in_both_fields(rules: Rules, values: Mapping[str, Node]) -> Rules | No
         return None
     if not all(node.real and _means_the_same(node) for node in postorder(*rules.values)):
         return None
-    twins = {name: transform(value, _complex) for name, value in values.items()}
     try:
+        twins = {name: transform(value, _complex) for name, value in values.items()}
         wider = derive_rules(tuple(map(_twin, rules.inputs)), twins)
     except GradwrightError:
         return None

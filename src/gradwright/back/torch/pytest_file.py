@@ -150,9 +150,14 @@ def _tests(tested: Tested) -> list[str]:
     called = "free" if any("stiefel" in s.facts for s in tested.inputs) else tested.function
     tests = [*tested.helpers, _plain_test(tested)] if tested.plain else []
     tests += [
-        _test("gradients", f"assert gradcheck({called}, leaves())"),
-        _test("second_derivatives", f"assert gradgradcheck({called}, leaves(), check_fwd_over_rev=True)"),
-        _test("forward_mode", f"assert gradcheck({called}, leaves(), check_forward_ad=True, check_backward_ad=False)"),
+        _test("gradients", f"assert gradcheck({called}, leaves(), nondet_tol=1e-10)"),
+        _test(
+            "second_derivatives", f"assert gradgradcheck({called}, leaves(), check_fwd_over_rev=True, nondet_tol=1e-10)"
+        ),
+        _test(
+            "forward_mode",
+            f"assert gradcheck({called}, leaves(), check_forward_ad=True, check_backward_ad=False, nondet_tol=1e-10)",
+        ),
         _BATCH.format(function=tested.function),
         _COMPILE.format(function=tested.function),
         *_refusals(tested),
