@@ -28,7 +28,7 @@ _DEVIATIONS: dict[str, tuple[Callable[[Array], Array], str]] = {
     "lower": (lambda a: np.triu(a, 1), "has entries above its diagonal"),
     "upper": (lambda a: np.tril(a, -1), "has entries below its diagonal"),
     "stiefel": (lambda a: a.conj().T @ a - np.eye(a.shape[1]), "has columns that are not orthonormal"),
-    "positive": (lambda a: np.minimum(a.real, 0.0), "has entries that are not positive"),
+    "positive": (lambda a: np.minimum(a, 0.0), "has entries that are not positive"),
 }
 
 
