@@ -23,7 +23,7 @@ demo: $(INSTALLED) ## the derivation of the inverse's gradient, the function it 
 test: lint ## lint, types, layers and the whole test suite: minutes
 	@$(PARALLEL) -m "not full"
 
-test-fast: $(INSTALLED) ## the quick tests alone, without lint: about three minutes
+test-fast: $(INSTALLED) ## the quick tests alone, without lint: about a minute
 	@$(PARALLEL) -m "not full and not slow"
 
 test-all: lint ## everything: the full matrices of back ends and properties, and the long fuzz too

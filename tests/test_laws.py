@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from facts_in_numbers import FACTS_HOLD
 from hypothesis import assume, given, settings
 from numerics import applications, close, directional_difference, generic_point, inner, random_direction, random_like
@@ -23,6 +24,7 @@ def parsed(case: Case) -> gw.Expression:
     return gw.parse(case.text, **case.declarations)
 
 
+@pytest.mark.slow
 @given(cases())
 @settings(max_examples=400)
 def test_simplification_preserves_value_shape_and_facts(case: Case) -> None:
@@ -35,6 +37,7 @@ def test_simplification_preserves_value_shape_and_facts(case: Case) -> None:
     assert close(before, after, 1e-6)
 
 
+@pytest.mark.slow
 @given(cases())
 @settings(max_examples=400)
 def test_simplification_is_idempotent(case: Case) -> None:
@@ -42,6 +45,7 @@ def test_simplification_is_idempotent(case: Case) -> None:
     assert simplify(simple) == simple
 
 
+@pytest.mark.slow
 @given(cases())
 @settings(max_examples=400)
 def test_printed_text_parses_to_the_same_expression_and_prints_the_same(case: Case) -> None:
@@ -62,6 +66,7 @@ def test_inferred_facts_hold(case: Case) -> None:
         assert FACTS_HOLD[fact](value), (fact, value)
 
 
+@pytest.mark.slow
 @given(cases())
 @settings(max_examples=250)
 def test_vjp_is_the_transpose_of_the_jvp_and_the_jvp_is_the_derivative(case: Case) -> None:
@@ -86,6 +91,7 @@ def test_vjp_is_the_transpose_of_the_jvp_and_the_jvp_is_the_derivative(case: Cas
     assert close(moved, difference, 1e-4)
 
 
+@pytest.mark.slow
 @given(cases(shapes=("",), depth=2))
 @settings(max_examples=100)
 def test_the_hessian_of_a_scalar_is_symmetric_and_the_derivative_of_the_gradient(case: Case) -> None:

@@ -51,6 +51,7 @@ def test_the_gradient_of_a_chain_grows_in_proportion() -> None:
     assert size(derive[1]()) < 5 * size(derive[0]())
 
 
+@pytest.mark.slow
 def test_long_sums_and_deep_nests_do_not_exhaust_the_stack() -> None:
     x = gw.vector("x", "n")
     total = x

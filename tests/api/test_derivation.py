@@ -33,6 +33,7 @@ def test_a_derivation_is_confirmed_and_fits_on_a_blackboard(name: str) -> None:
     assert len(derivation.page("full").steps) >= len(derivation.page().steps)
 
 
+@pytest.mark.slow
 def test_every_letter_is_explained_once_and_before_it_is_used() -> None:
     for text, declarations, wrt in TEXTBOOK.values():
         derivation = gw.derive(gw.parse(text, **declarations), wrt=wrt)

@@ -43,6 +43,7 @@ def test_an_expression_is_written_as_a_person_would(text: str) -> None:
     assert gw.parse(text, **declarations).latex() == latex
 
 
+@pytest.mark.slow
 def test_derivations_and_tensors_can_be_typeset() -> None:
     formulas: list[str] = []
     for text, declarations, wrt in DERIVATIONS:
@@ -61,6 +62,7 @@ def split(page: str) -> list[str]:
     return [start + part.strip() for part in page.split(start) if part.strip()]
 
 
+@pytest.mark.slow
 def test_random_expressions_and_their_gradients_can_be_typeset() -> None:
     formulas: dict[str, None] = {}
 

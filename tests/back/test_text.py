@@ -73,6 +73,7 @@ def test_long_results_name_what_is_repeated() -> None:
     assert shown.count("F P Fᵀ") == 1
 
 
+@pytest.mark.slow
 @given(cases(shapes=("", "n", "n m", "n n")))
 @settings(max_examples=150)
 def test_the_vjp_of_what_is_written_with_matrices_is_written_with_matrices(case: Case) -> None:

@@ -125,6 +125,7 @@ def test_compiled_code_reports_it_too() -> None:
 HORIZONTAL = {"gauge": "Y.T @ dY = dY.T @ Y"}
 
 
+@pytest.mark.slow
 def test_a_user_may_choose_among_free_directions() -> None:
     factor = gw.define("factor", "Y @ Y.T = A", unknown="Y: n n", given="A: n n spd", **HORIZONTAL)
     A = gw.matrix("A", "n", "n", facts="spd")

@@ -101,6 +101,7 @@ def orders(declarations: Mapping[str, str]) -> list[tuple[Dim, Dim]]:
     return [(Dim.of("n"), Dim.of(other)) for other in ("m", "k") if other in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_first_and_second_order(name: str) -> None:
     errors = errors_of(name, 2)

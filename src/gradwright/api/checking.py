@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradwright.api.evaluation import as_array, bind_sizes
 from gradwright.api.expression import Expression, parse
+from gradwright.api.inputs import as_array, bind_sizes
 from gradwright.check.report import Finding, Report
 from gradwright.core.nodes import Direction, Symbol
 from gradwright.core.walks import free_leaves

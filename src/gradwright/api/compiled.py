@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.api.evaluation import as_array, bind_sizes, named_leaves, warn_of_gauge
+from gradwright.api.evaluation import warn_of_gauge
+from gradwright.api.inputs import as_array, bind_sizes, named_leaves
 from gradwright.back.code.bindings import bound
 from gradwright.back.code.library import Library
 from gradwright.back.code.live import compile_program

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from gradwright.api.evaluation import evaluate_expression
 from gradwright.back.render import ascii_of, in_letters, latex_of, text_of, unicode_of
 from gradwright.core import build
 from gradwright.core.contraction import conjugate, is_zero
@@ -150,6 +149,8 @@ class Expression:
         Warns:
             GaugeWarning: the cotangent depends on a choice in a factorisation, which the inputs do not determine.
         """
+        from gradwright.api.evaluation import evaluate_expression
+
         return evaluate_expression(self.node, self.signature, inputs, self.optional, self.zero_if_absent, self.gauge)
 
     def compile(self, library: str = "numpy", hints: Mapping[str, int] | None = None) -> CompiledFunction:

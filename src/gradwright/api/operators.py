@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.api.evaluation import as_array, bind_sizes, check_names, check_sizes, named_leaves
+from gradwright.api.inputs import as_array, bind_sizes, check_names, check_sizes, named_leaves
 from gradwright.back.operators.build import operator_at
 from gradwright.back.operators.operator import StructuredOperator
 from gradwright.back.operators.split import Split

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pytest
 from compiled import run
 from hypothesis import assume, given, settings
 from numerics import Point, close, generic_point, random_like
@@ -49,12 +50,14 @@ def compare(case: Case, library: str, batch: int = 0) -> None:
         assert np.iscomplexobj(value) <= (not roots[name].real)
 
 
+@pytest.mark.slow
 @given(cases())
 @settings(max_examples=50)
 def test_numpy_code_has_the_value_of_the_expression_and_of_its_derivatives(case: Case) -> None:
     compare(case, "numpy")
 
 
+@pytest.mark.slow
 @given(cases())
 @settings(max_examples=50)
 def test_torch_code_has_the_value_of_the_expression_and_of_its_derivatives(case: Case) -> None:

@@ -20,6 +20,7 @@ def array(value: object) -> np.ndarray:
     return np.array(value, dtype=float)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
 def test_compiled_derivative_has_the_recorded_value(row: dict) -> None:
     inputs = {name: array(value) for name, value in row["inputs"].items()}

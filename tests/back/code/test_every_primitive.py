@@ -97,6 +97,7 @@ def turned(point: Point, phases: dict[str, np.ndarray]) -> Point:
     return Point(values, point.sizes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize("case", CASES, ids=map(names, CASES))
 def test_primitive_is_written_in_every_library(case: tuple[Primitive, Sample], library: str) -> None:

@@ -38,6 +38,7 @@ def test_an_inverse_from_its_identity_alone_is_a_module() -> None:
     torch.testing.assert_close(function(torch.stack([X, 2 * X]))[1], torch.linalg.inv(2 * X))
 
 
+@pytest.mark.slow
 def test_factors_from_their_identity_alone() -> None:
     factors = gw.define("factors", "Q @ R = A", unknown={"Q": "n m stiefel", "R": "m m upper"}, given={"A": "n m"})
     found = factors(gw.matrix("A", "n", "m"))

@@ -36,6 +36,7 @@ def normal(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(*shape, dtype=dtype, generator=GENERATOR)
 
 
+@pytest.mark.slow
 def test_modules_and_their_tests_are_laid_out(tmp_path: Path) -> None:
     for name, (text, variables) in EXPRESSIONS.items():
         derivation = gw.derive(gw.parse(text, **variables))

@@ -65,6 +65,7 @@ def test_forward_mode_of_a_custom_function_nests_197867() -> None:
     torch.testing.assert_close(jacfwd(jacrev(jacfwd(f)))(X), jacrev(jacrev(jacrev(f)))(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "declared", "shapes"),
     [
@@ -86,6 +87,7 @@ def test_functions_that_are_missing_have_two_derivatives(
     assert torch.autograd.gradgradcheck(function, inputs, check_fwd_over_rev=True, nondet_tol=ROUNDING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["care(A, B, Q, R)", "dare(A, B, Q, R)"])
 def test_riccati_equations(text: str) -> None:
     function = emitted(text, A="n n", B="n m", Q="n n spd", R="m m spd")

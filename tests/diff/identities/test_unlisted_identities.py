@@ -199,6 +199,7 @@ IMPLICIT = {
 CASES = {**ISOLATED, **EQUATIONS, **FACTORS, **IMPLICIT}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_first_and_second_order(name: str) -> None:
     errors = list(errors_of(CASES[name], 2))

@@ -1,0 +1,120 @@
+"""Inputs by name: as arrays, of the declared shapes, in the declared sets, with the sizes that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gradwright.core.declarations import declared_facts
+from gradwright.core.dims import Dim
+from gradwright.core.membership import departure
+from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.primitive import shape_text
+from gradwright.core.signature import Signature, symbol_of
+from gradwright.core.walks import free_leaves, postorder
+from gradwright.errors import EvaluationError
+
+
+def named_leaves(node: Node, signature: Signature) -> dict[str, Symbol | Direction]:
+    """Everything that may be given by name: what occurs, and what was declared."""
+    occurring = [leaf for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)]
+    declared = {d.name: symbol_of(d) for d in signature}
+    return {**declared, **{leaf.name: leaf for leaf in occurring}}
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """An input as a NumPy array."""
+    if hasattr(value, "detach"):
+        value = value.detach().resolve_conj().cpu().numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise EvaluationError(f"the input '{name}' is not an array: {error}") from error
+    if array.dtype.kind not in "biufc":
+        raise EvaluationError(f"the input '{name}' is not an array of numbers")
+    return array.astype(float) if array.dtype.kind in "biu" else array
+
+
+def check_known(leaves: Mapping[str, Node], arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse unknown names, and complex numbers where real ones were declared."""
+    unknown = [name for name in arrays if name not in leaves]
+    if unknown:
+        raise EvaluationError(f"there is no input '{unknown[0]}'; the expression takes {', '.join(leaves) or 'none'}")
+    for name, array in arrays.items():
+        if leaves[name].real and np.iscomplexobj(array):
+            raise EvaluationError(
+                f"'{name}' is declared real, and the input is complex: declare it complex, since its conjugate matters"
+            )
+
+
+def check_names(leaves: Mapping[str, Node], arrays: Mapping[str, np.ndarray], node: Node) -> None:
+    """Refuse unknown names, complex numbers for real ones, and missing names."""
+    check_known(leaves, arrays)
+    needed = [leaf.name for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)]
+    missing = [name for name in needed if name not in arrays]
+    if missing:
+        raise EvaluationError(f"the input '{missing[0]}' is missing; give {', '.join(needed)}")
+
+
+def bind_sizes(arrays: Mapping[Symbol | Direction, np.ndarray]) -> dict[str, int]:
+    """The sizes of the dimension names, from the shapes of the inputs."""
+    sizes: dict[str, int] = {}
+    for leaf, array in arrays.items():
+        if array.ndim != leaf.rank:
+            raise EvaluationError(
+                f"'{leaf.name}' is declared as {shape_text(leaf.shape)}, "
+                f"but the input has {array.ndim} dimension(s): {array.shape}"
+            )
+        if 0 in array.shape:
+            raise EvaluationError(f"'{leaf.name}' has an axis of length 0: {array.shape}; a dimension is at least 1")
+        for dim, size in zip(leaf.shape, array.shape, strict=True):
+            if dim.name is not None and sizes.setdefault(dim.name, size) != size:
+                raise EvaluationError(_clash(leaf, array, dim, sizes[dim.name]))
+    _solve_sizes(arrays, sizes)
+    for leaf, array in arrays.items():
+        for dim, size in zip(leaf.shape, array.shape, strict=True):
+            if all(name in sizes for name in dim.names) and dim.evaluate(sizes) != size:
+                raise EvaluationError(_clash(leaf, array, dim, dim.evaluate(sizes)))
+    return sizes
+
+
+def _solve_sizes(arrays: Mapping[Symbol | Direction, np.ndarray], sizes: dict[str, int]) -> None:
+    """The sizes of names that occur in sums and products of dimensions only: `k` in `x: m*k`, once m is known."""
+    pairs = [pair for leaf, array in arrays.items() for pair in zip(leaf.shape, array.shape, strict=True)]
+    before = -1
+    while before < len(sizes):
+        before = len(sizes)
+        for dim, size in pairs:
+            sizes.update(dim.solve(size, sizes))
+
+
+def _clash(leaf: Symbol | Direction, array: np.ndarray, dim: Dim, known: int) -> str:
+    return (
+        f"'{leaf.name}' is declared as {shape_text(leaf.shape)} with {dim} = {known}, "
+        f"but the input has shape {array.shape}"
+    )
+
+
+def check_sizes(node: Node, sizes: Mapping[str, int]) -> None:
+    """Refuse to evaluate where a dimension is not known."""
+    for inner in postorder(node):
+        for dim in inner.shape:
+            missing = [name for name in dim.names if name not in sizes]
+            if missing:
+                raise EvaluationError(
+                    f"the size of the dimension '{missing[0]}' is not known: give a variable that has it"
+                )
+
+
+def check_sets(arrays: Mapping[Symbol | Direction, np.ndarray]) -> None:
+    """Refuse a value outside its declared set: its derivative would be that of another function."""
+    for leaf, array in arrays.items():
+        found = departure(array, leaf.facts)
+        if found:
+            of = f", a perturbation of '{leaf.of}'," if isinstance(leaf, Direction) else ""
+            raise EvaluationError(
+                f"'{leaf.name}'{of} is declared {' '.join(declared_facts(leaf.facts))}, but the input {found}: "
+                "give a value in the declared set, or declare the variable without that"
+            )
