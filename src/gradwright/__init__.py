@@ -61,7 +61,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _load(module: str) -> ModuleType:
-    """Import a part, without looking for garbage meanwhile: what modules hold stays, and looking takes a fifth longer."""
+    """Import a part, without looking for garbage meanwhile: what modules hold, stays."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from html import escape
 
 from gradwright.api.steps import Meaning, Statement, Step
 from gradwright.back.translate import latex_of_name
+from gradwright.frozen import frozen, replace
 
 DETAILS = ("brief", "normal", "full")
 PARTS = {
@@ -30,7 +30,7 @@ WIDEST_LINE = 112
 INDENT = " " * 9
 
 
-@dataclass(frozen=True)
+@frozen
 class Result:
     """A derivative at the end of a page: its name, the formula and its letters, in Unicode and in LaTeX."""
 
@@ -51,7 +51,7 @@ class Result:
         return f"{self.text}, where {self.where}" if self.letters else self.text
 
 
-@dataclass(frozen=True)
+@frozen
 class Page:
     """What is shown of a derivation.
 
@@ -110,7 +110,7 @@ def glossary(title: str, steps: Iterable[Step], results: Iterable[Result]) -> It
             yield meaning
 
 
-@dataclass(frozen=True)
+@frozen
 class Notation:
     """In which signs a page is written.
 

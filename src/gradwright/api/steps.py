@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,12 +20,13 @@ from gradwright.diff.differential import direction
 from gradwright.diff.steps.narrate import Narration
 from gradwright.diff.steps.step import Check, Draft, Side, as_form
 from gradwright.diff.steps.trial import Trial, generic_trial
+from gradwright.frozen import frozen
 
 # The value of a frame's unknown that is longer than this is written by the unknown's name afterwards.
 LONG_VALUE = 28
 
 
-@dataclass(frozen=True)
+@frozen
 class Statement:
     """An equation of two expressions, as a step states it."""
 
@@ -40,7 +40,7 @@ class Statement:
         return self.text
 
 
-@dataclass(frozen=True)
+@frozen
 class Meaning:
     """What a letter stands for: its name, and `P = Φ(Lᵀ G)` as text, in ASCII and in LaTeX."""
 
@@ -50,7 +50,7 @@ class Meaning:
     latex: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """One step of a derivation.
 
@@ -70,7 +70,7 @@ class Step:
     reason: str
     check: Check
     part: str
-    letters: tuple[Meaning, ...] = field(default=(), repr=False)
+    letters: tuple[Meaning, ...] = ()
 
     @property
     def where(self) -> str:
@@ -85,7 +85,7 @@ class Step:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class Told:
     """The steps of a derivation, and the letters that stand for parts in them."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,11 +13,12 @@ from gradwright.diff.differential import direction
 from gradwright.diff.gauge import gauge_tests
 from gradwright.diff.steps.trial import Named, Trial, difference, generic_trial
 from gradwright.errors import DerivationError, GradwrightError
+from gradwright.frozen import frozen
 
 TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True)
+@frozen
 class Finding:
     """One check: what was compared, whether it held, and by how much it missed."""
 
@@ -30,7 +30,7 @@ class Finding:
         return f"{'✓' if self.passed else '✗'} {self.name}: residual {self.residual:.1e}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Verification:
     """All checks of a derivation at a generic point.
 

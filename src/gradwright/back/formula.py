@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
+from gradwright.frozen import fields, frozen, replace
 
-@dataclass(frozen=True, eq=False, repr=False)
+
+@frozen(eq=False)
 class Formula:
     """The base: every formula knows its rank and whether it is its own transpose.
 
@@ -34,7 +35,7 @@ class Formula:
 
     def described(self) -> Iterator[object]:
         """What the formula is: its fields, as far as they tell it from others."""
-        return (getattr(self, f.name) for f in fields(self))
+        return (getattr(self, name) for name in fields(self))
 
     @property
     def key(self) -> int:
@@ -48,8 +49,8 @@ class Formula:
 
     def parts(self) -> Iterator[Formula]:
         """The formulas that this one is made of."""
-        for f in fields(self):
-            value = getattr(self, f.name)
+        for name in fields(self):
+            value = getattr(self, name)
             if isinstance(value, Formula):
                 yield value
             elif isinstance(value, tuple):
@@ -68,7 +69,7 @@ def _plain(value: object) -> object:
     return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Name(Formula):
     """A name, a letter, or any piece of text that needs no parentheses; `moving` for a direction."""
 
@@ -78,14 +79,14 @@ class Name(Formula):
     moving: bool = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Number(Formula):
     """A rational number."""
 
     value: Fraction
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Sum(Formula):
     """A sum; in which order the terms are written makes no other sum of it."""
 
@@ -96,7 +97,7 @@ class Sum(Formula):
         yield from (self.rank, self.symmetric, tuple(sorted(self.terms, key=lambda term: term.key)))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Scaled(Formula):
     """A rational number times an elementwise product of formulas over another such product.
 
@@ -122,14 +123,14 @@ def _place_of_scalar(scalar: Formula) -> int:
     return (0 if simple else 1) + 2 * (isinstance(scalar, Name) and scalar.moving)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class MatrixProduct(Formula):
     """A product of matrices; a vector may stand first, last, or both."""
 
     factors: tuple[Formula, ...]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Transposed(Formula):
     """The transpose, or the conjugate transpose."""
 
@@ -137,14 +138,14 @@ class Transposed(Formula):
     conj: bool = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Conjugated(Formula):
     """The complex conjugate."""
 
     inner: Formula
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Power(Formula):
     """A constant power of every entry, or of a matrix."""
 
@@ -153,7 +154,7 @@ class Power(Formula):
     matrix: bool = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Call(Formula):
     """A function of the language.
 
@@ -175,7 +176,7 @@ class Call(Formula):
     product: bool = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class OuterProduct(Formula):
     """`x yᵀ`, a matrix."""
 
@@ -183,14 +184,14 @@ class OuterProduct(Formula):
     right: Formula
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class TensorProduct(Formula):
     """`S ⊗ T ⊗ …`: the axes one after the other."""
 
     factors: tuple[Formula, ...]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Roll(Formula):
     """The axis `start` moved to place `end`, both counted from 1."""
 
@@ -199,7 +200,7 @@ class Roll(Formula):
     end: int
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Permuted(Formula):
     """The axes in another order, counted from 1: axis i of the result is axis `order[i]`."""
 
@@ -207,7 +208,7 @@ class Permuted(Formula):
     order: tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class TensorDot(Formula):
     """`S ·_T T`: a contraction of listed axes of the two operands, counted from 1.
 
@@ -222,7 +223,7 @@ class TensorDot(Formula):
     shown: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Einsum(Formula):
     """A sum of products, by letters."""
 
@@ -230,7 +231,7 @@ class Einsum(Formula):
     operands: tuple[Formula, ...]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class MaskMatrix(Formula):
     """A mask by itself; with a matrix on the same labels it becomes a masked matrix.
 
@@ -244,7 +245,7 @@ class MaskMatrix(Formula):
     columns: str
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Indexed(Formula):
     """An entry, row, column or slice."""
 
@@ -368,7 +369,7 @@ def multiplied(
     return Scaled(rank, symmetric, coefficient, tuple(kept), tuple(under))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Block(Formula):
     """A matrix of blocks, row by row.
 
@@ -388,7 +389,7 @@ class Block(Formula):
             yield self.entries[start : start + columns]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen(eq=False)
 class Part(Formula):
     """A constant matrix that places a part into a whole: some rows are the identity.
 

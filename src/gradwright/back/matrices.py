@@ -14,7 +14,6 @@ trace. This succeeds exactly if the graph, with an edge between the two outputs,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from gradwright.back.formula import (
@@ -35,9 +34,10 @@ from gradwright.back.formula import (
 )
 from gradwright.back.masks import masked_product
 from gradwright.core.dims import Dim
+from gradwright.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Edge:
     """A matrix between two labels: rows at `row`, columns at `column`; `place` is its first factor's."""
 
@@ -55,7 +55,7 @@ class Edge:
         return self.column if label == self.row else self.row
 
 
-@dataclass(frozen=True)
+@frozen
 class Weight:
     """A vector at a label, possibly below the line; `entry` for a basis vector that picks an entry."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
 from gradwright.back.formula import (
@@ -29,6 +28,7 @@ from gradwright.back.formula import (
 from gradwright.back.text import unicode
 from gradwright.back.translate import name_formula
 from gradwright.diff.steps.letters import OUTPUT_LETTERS
+from gradwright.frozen import fields, frozen, replace
 
 LEAST_SAVING = 12
 SHORTEST = 8
@@ -41,7 +41,7 @@ WIDEST = 64
 ALPHABETS = {0: "stcab", 1: "rzuvhpq", 2: "PSMCEKBHN"}
 
 
-@dataclass(frozen=True)
+@frozen
 class Letter:
     """A name and what it stands for; `output` if that is an output of a function."""
 
@@ -54,7 +54,7 @@ class Letter:
         return isinstance(self.value, Call) and bool(self.value.output)
 
 
-@dataclass(frozen=True)
+@frozen
 class Shared:
     """Formulas in letters, and the letters that are new in them, inner ones first."""
 
@@ -165,22 +165,22 @@ def replaced(formula: Formula, replacements: Mapping[int, Formula]) -> Formula:
 
 def _rebuilt(formula: Formula, done: Mapping[int, Formula]) -> Formula:
     changed: dict[str, object] = {}
-    for field in fields(formula):
-        value = getattr(formula, field.name)
+    for name in fields(formula):
+        value = getattr(formula, name)
         if isinstance(value, Formula):
             if done[value.key] is not value:
-                changed[field.name] = done[value.key]
+                changed[name] = done[value.key]
         elif isinstance(value, tuple) and any(isinstance(item, Formula) for item in value):
             parts = tuple(done[item.key] for item in value)
             if any(a is not b for a, b in zip(parts, value, strict=True)):
-                changed[field.name] = parts
+                changed[name] = parts
     if not changed:
         return formula
     if isinstance(formula, Transposed) and not formula.conj:
         (inner,) = changed.values()
         assert isinstance(inner, Formula)
         return transposed(inner)
-    return _sign_in_front(replace(formula, **changed))  # type: ignore[arg-type]
+    return _sign_in_front(replace(formula, **changed))
 
 
 def _sign_in_front(formula: Formula) -> Formula:

@@ -8,7 +8,6 @@ one is written that needs no rearrangement, or one roll, or else a permutation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import permutations, product
 
 from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct, scaled, transposed
@@ -16,9 +15,10 @@ from gradwright.back.matrices import turns
 from gradwright.back.translate import Translator, connected, sum_formula
 from gradwright.core.contraction import contract
 from gradwright.core.nodes import Add, Contract, Node
+from gradwright.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Piece:
     """A vector or matrix, and the output axes that it carries."""
 

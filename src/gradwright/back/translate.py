@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from string import ascii_lowercase
 
@@ -58,6 +58,7 @@ from gradwright.core.nodes import (
     Symbol,
 )
 from gradwright.core.walks import postorder
+from gradwright.frozen import replace
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.power import power
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from gradwright.frozen import frozen
 
 HELD, WRONG, NOTE = "held", "wrong", "note"
 _SIGNS = {HELD: "✓", WRONG: "✗", NOTE: "·"}
 
 
-@dataclass(frozen=True)
+@frozen
 class Finding:
     """One answer.
 
@@ -45,7 +46,7 @@ class Finding:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
+@frozen
 class Report:
     """The answers of a check.
 
@@ -55,7 +56,7 @@ class Report:
     """
 
     subject: str
-    findings: tuple[Finding, ...] = field(default_factory=tuple)
+    findings: tuple[Finding, ...] = ()
 
     @property
     def right(self) -> bool:

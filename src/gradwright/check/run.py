@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from gradwright.check.truth import Point, Truth, difference, reduced, usable_poi
 from gradwright.core.arithmetic import Array
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
+from gradwright.frozen import frozen
 from gradwright.linear.projection import is_structured
 
 POINTS = 3
@@ -26,7 +26,7 @@ SINGLE_TOLERANCE = 2e-4
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
+@frozen
 class Tried:
     """The points at which the function could be tried, with what it returned there.
 
@@ -46,7 +46,7 @@ class Tried:
         return SINGLE_TOLERANCE if self.single else TOLERANCE
 
 
-@dataclass(frozen=True)
+@frozen
 class Example:
     """The user's own test point.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.autograd.function import BackwardCFunction
 
 from gradwright.errors import CheckError
+from gradwright.frozen import frozen
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -28,7 +28,7 @@ class Unusable(Exception):
         self.cause = cause
 
 
-@dataclass(frozen=True)
+@frozen
 class Subject:
     """A function with its gradient.
 

@@ -8,7 +8,6 @@ declared, and the cotangent is random.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +22,7 @@ from gradwright.core.signature import Signature
 from gradwright.core.walks import postorder
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
+from gradwright.frozen import frozen, replace
 from gradwright.simplify.pipeline import simplify
 
 ATTEMPTS = 6
@@ -32,7 +32,7 @@ STABLE = 1e-6
 _ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
 
 
-@dataclass(frozen=True)
+@frozen
 class Truth:
     """An expression with its gradients.
 
@@ -85,7 +85,7 @@ class Truth:
         return choose_sizes(dimension_names(roots), demanded_orders(roots), smallest, variant)
 
 
-@dataclass(frozen=True)
+@frozen
 class Point:
     """Values for the variables and the cotangent.
 

@@ -10,18 +10,18 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 from keyword import iskeyword
 
 from gradwright.core.dims import Dim, minimum
 from gradwright.core.facts import FACTS, MATRIX_FACTS, Facts, closure
 from gradwright.errors import DeclarationError
+from gradwright.frozen import frozen
 
 _OUTPUT_FACTS = ("real",)
 
 
-@dataclass(frozen=True)
+@frozen
 class Declaration:
     """A name with its dimensions and facts.
 

@@ -23,12 +23,12 @@ normal form. The classes here only hold it.
 from __future__ import annotations
 
 from _blake2 import blake2b  # the C module itself: `hashlib` would load OpenSSL, ten milliseconds
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradwright.core.dims import Dim, product
 from gradwright.core.facts import NO_FACTS, Facts, closure, is_real
+from gradwright.frozen import frozen
 
 if TYPE_CHECKING:
     from gradwright.core.primitive import Primitive
@@ -79,7 +79,7 @@ def _key(shape: Shape) -> tuple[str, ...]:
     return tuple(map(str, shape))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class Symbol(Node):
     """A named tensor: a variable, a cotangent, a formal of a template, an opaque unknown."""
 
@@ -93,7 +93,7 @@ class Symbol(Node):
         self._seal(self.declared, is_real(self.facts), *content)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class Direction(Node):
     """The perturbation of a named tensor, in which a differential is linear: `dX` for `X`."""
 
@@ -111,7 +111,7 @@ class Direction(Node):
         return f"d{self.of}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class Hole(Node):
     """An unknown of the innermost enclosing `Solve`, by number."""
 
@@ -123,7 +123,7 @@ class Hole(Node):
         self._seal(self.declared, self.is_real, self.number, _key(self.declared))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class Size(Node):
     """A dimension used as a number."""
 
@@ -133,7 +133,7 @@ class Size(Node):
         self._seal((), True, str(self.dim))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class Constant(Node):
     """A named scalar: `pi`, or `i`, the imaginary unit."""
 
@@ -143,7 +143,7 @@ class Constant(Node):
         self._seal((), self.name != "i", self.name)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class Mask(Node):
     """A matrix that weighs entries by where they stand: below, on and above the diagonal.
 
@@ -164,7 +164,7 @@ class Mask(Node):
         return self.below, self.on, self.above
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class Selection(Node):
     """A constant matrix of zeros and ones that places a part into a whole, or picks it out.
 
@@ -182,7 +182,7 @@ class Selection(Node):
         self._seal(shape, True, str(self.whole), str(self.part), str(self.offset))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class HalfVectorisation(Node):
     """The constant tensor that takes a matrix to its lower triangle, column by column.
 
@@ -209,7 +209,7 @@ class Factor(NamedTuple):
         return tuple(label for group in self.groups for label in group)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class Contract(Node):
     """A rational number times a product of factors, summed over the labels not in the output."""
 
@@ -230,7 +230,7 @@ class Contract(Node):
         return tuple(factor.node for factor in self.factors)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class Add(Node):
     """A sum of tensors of one shape."""
 
@@ -246,7 +246,7 @@ class Add(Node):
         return self.terms
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class Apply(Node):
     """One output of a primitive applied to arguments; leading batch axes are shared by all.
 
@@ -285,7 +285,7 @@ class Equation(NamedTuple):
     space: Space
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(slots=True, eq=False)
 class Solve(Node):
     """The solution of linear equations: the tensor that the holes' numbers stand for.
 

@@ -17,7 +17,6 @@ them are texts of the language, in the names of the signature:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -27,13 +26,14 @@ from gradwright.core.dims import Dim
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter, Shape
 from gradwright.errors import DimensionMismatchError, ShapeError, UnsupportedError
+from gradwright.frozen import frozen
 
 Implementation = str | Callable[..., object]
 Texts = tuple[str, ...] | Callable[..., tuple[str, ...]]
 FactRule = Callable[[int, tuple[Parameter, ...], tuple[Facts, ...]], set[str]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Notation:
     """How a primitive is written: a suffix (`X⁻¹`), or a name before its arguments.
 
@@ -50,7 +50,7 @@ class Notation:
     product: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Sample:
     """Arguments at which a primitive is tried: declarations of the inputs, and parameters."""
 
@@ -58,7 +58,7 @@ class Sample:
     parameters: tuple[Parameter, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class ErrorSample:
     """Text that has to be refused, and a part of the message that it gets."""
 
@@ -67,7 +67,7 @@ class ErrorSample:
     message: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Freedom:
     """A continuous freedom of the outputs, which the inputs do not determine.
 
@@ -85,7 +85,7 @@ class Freedom:
     rotation: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class KnownRule:
     """A derivative as the literature states it: held to what the record leads to, and never used for it.
 
@@ -103,7 +103,7 @@ class KnownRule:
     where: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@frozen(eq=False, kw_only=True)
 class Primitive:
     """One function of tensors.
 

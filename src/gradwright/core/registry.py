@@ -7,7 +7,6 @@ functions up here, and so do the templates of primitives that are given by formu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
 
@@ -18,11 +17,12 @@ from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Primitive, shape_text
 from gradwright.core.sums import add, scaled
 from gradwright.errors import ShapeError, UnknownNameError, UnknownOutputError
+from gradwright.frozen import frozen
 
 FUNCTIONS: dict[str, Function] = {}
 
 
-@dataclass(frozen=True)
+@frozen
 class Outputs:
     """The outputs of a function that has several; one is picked by its name."""
 
@@ -41,7 +41,7 @@ class Outputs:
 Value = Node | Outputs | str | bool | None | list["Value"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Call:
     """A call in a text: what is called, with what, and how the arguments were written."""
 
@@ -109,7 +109,7 @@ class Call:
 Builder = Callable[[Call], Node | Outputs]
 
 
-@dataclass(frozen=True)
+@frozen
 class Function:
     """A function of the language.
 

@@ -7,15 +7,15 @@ with the same inputs even where a variable no longer occurs in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from gradwright.core.declarations import Declaration
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Symbol
 from gradwright.errors import DeclarationError
+from gradwright.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Signature:
     """Declarations in order, each name once."""
 

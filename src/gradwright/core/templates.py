@@ -8,7 +8,6 @@ an error if a formal is left.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from gradwright.core.build import common_shape, size, spread
@@ -41,11 +40,12 @@ from gradwright.core.spaces import Space
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder
 from gradwright.errors import IdentityError, UnsupportedError
+from gradwright.frozen import frozen
 
 Parameters = tuple[Parameter, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Formals:
     """The leaves of a primitive's templates."""
 

@@ -9,7 +9,6 @@ notation S ·_T^{a,b} R.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -21,16 +20,17 @@ from gradwright.core.nodes import Node
 from gradwright.core.primitive import shape_text
 from gradwright.core.sums import add, scaled
 from gradwright.errors import DimensionMismatchError, ShapeError
+from gradwright.frozen import frozen, replace
 
 
-@dataclass(frozen=True)
+@frozen
 class Leaf:
     """A node as it stands."""
 
     node: Node
 
 
-@dataclass(frozen=True)
+@frozen
 class Outer:
     """`S ⊗ T`."""
 
@@ -38,7 +38,7 @@ class Outer:
     right: Form
 
 
-@dataclass(frozen=True)
+@frozen
 class Dot:
     """`S ·_T T`: `left_axes` of S contracted with `right_axes` of T, in order.
 
@@ -52,7 +52,7 @@ class Dot:
     shown: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Rolled:
     """The axis `start` moved to place `end`."""
 
@@ -61,14 +61,14 @@ class Rolled:
     end: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Total:
     """A sum."""
 
     terms: tuple[Form, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Times:
     """A rational multiple."""
 
@@ -76,7 +76,7 @@ class Times:
     inner: Form
 
 
-@dataclass(frozen=True)
+@frozen
 class Inner:
     """`⟨S, T⟩`: Re Σ conj(S) T."""
 

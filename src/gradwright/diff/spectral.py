@@ -16,7 +16,6 @@ smooth at zero and at equal singular values.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
@@ -37,6 +36,7 @@ from gradwright.core.sums import add, scaled
 from gradwright.core.templates import instantiate
 from gradwright.core.walks import free_leaves, postorder, substitute, transform
 from gradwright.errors import LanguageError, UnsupportedError
+from gradwright.frozen import frozen
 from gradwright.linear.chains import adjoint
 from gradwright.prims.eigh import eigh
 from gradwright.prims.power import power
@@ -51,7 +51,7 @@ CLOSE = 6e-6
 _TWO = Fraction(2)
 
 
-@dataclass(frozen=True)
+@frozen
 class ScalarFunction:
     """A function of one number, as a node in the symbol x."""
 

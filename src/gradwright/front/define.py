@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from _blake2 import blake2b
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from gradwright.diff.identities.determinacy import require_determined
 from gradwright.diff.identities.problem import Problem, problem_of
 from gradwright.diff.identities.solution_points import newton, relative_residual
 from gradwright.errors import ConditionError, DeclarationError, IdentityError
+from gradwright.frozen import frozen, replace
 
 Declared = str | Mapping[str, str]
 BUILT_IN = frozenset(FUNCTIONS)
@@ -186,7 +186,7 @@ def _implementation(forward: Callable[..., tuple[Array, ...]], count: int) -> Ca
     return evaluate
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class NewtonSolver:
     """A forward function that solves the identity by Newton's method.
 

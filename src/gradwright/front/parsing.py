@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 
 from gradwright.core.declarations import Declaration, check_name, parse_declaration
@@ -26,6 +25,7 @@ from gradwright.errors import (
     DimensionMismatchError,
     ShapeError,
 )
+from gradwright.frozen import frozen
 
 MOST_UNDECLARED = 6
 NAMES = ("n", "m", "k", "p", "q", "r", "l", "j", "h", "g")
@@ -33,7 +33,7 @@ DIMENSION_CALLS = {"eye": 0, "ones": 0, "zeros": 0, "size": 0, "elimination": 0,
 RANK_WORDS = {0: "a scalar", 1: "a vector", 2: "a matrix"}
 
 
-@dataclass(frozen=True)
+@frozen
 class Parsed:
     """A node, or the outputs of a function that has several, and the declared variables."""
 

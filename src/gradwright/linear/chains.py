@@ -9,16 +9,16 @@ product. What is no such product (higher axes, cycles) has no chain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gradwright.core.build import identity, matmul, multiply
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Chain:
     """`scalar · elements[0] · elements[1] · …`; no elements is the identity."""
 

@@ -6,17 +6,17 @@ matrices with a common beginning or end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.nodes import Add, Node
 from gradwright.core.sums import add, scaled
 from gradwright.core.walks import transform, transform_all
+from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
 
 
-@dataclass(frozen=True)
+@frozen
 class _Item:
     coefficient: Fraction
     chain: Chain

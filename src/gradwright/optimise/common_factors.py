@@ -7,7 +7,6 @@ same way in several terms is a candidate, and the cost of both forms decides.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product
@@ -15,6 +14,7 @@ from gradwright.core.contraction import ONE, contract, simple
 from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import postorder, rebuild
+from gradwright.frozen import frozen
 from gradwright.optimise.paths import MODERATE, WRITING, Sizes, product_cost
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 
@@ -23,7 +23,7 @@ PATIENCE = 24
 Key = tuple[Node, bool, tuple[int, ...], tuple[int, ...]]
 
 
-@dataclass(frozen=True)
+@frozen
 class _Split:
     """A term as a factor times the rest.
 

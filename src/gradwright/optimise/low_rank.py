@@ -9,7 +9,6 @@ are hinted at and say that it pays. Woodbury 1950; Golub & Van Loan, Matrix Comp
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from gradwright.core.build import diagonal, identity, matmul, sum_axes
@@ -18,6 +17,7 @@ from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import add, negate
 from gradwright.core.walks import transform_all
+from gradwright.frozen import frozen
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 from gradwright.prims.determinant import logdet
 from gradwright.prims.exponential import log
@@ -30,7 +30,7 @@ from gradwright.simplify.inverses import is_inverse
 LOW = 2
 
 
-@dataclass(frozen=True)
+@frozen
 class _Parts:
     """`diag(d) + U V`."""
 

@@ -6,12 +6,12 @@ A sum that a program needs anyway, or a multiple of it, takes the place of its t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from gradwright.core.contraction import ONE, plain, simple
 from gradwright.core.nodes import Add, Contract, Node
 from gradwright.core.walks import postorder
+from gradwright.frozen import frozen, replace
 from gradwright.optimise.association import with_children, with_facts
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 
@@ -30,7 +30,7 @@ def share_partial_sums(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     return tuple(done[root] for root in roots)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Found:
     """A sum of which a multiple, its axes in an order, is contained in another."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from gradwright.core.nodes import Node
+from gradwright.frozen import frozen
 
 Roots = tuple[Node, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Setting:
     """Sizes and values that are known.
 
@@ -20,7 +21,7 @@ class Setting:
             left as they are.
     """
 
-    hints: Mapping[str, int] = field(default_factory=dict[str, int])
+    hints: Mapping[str, int] = MappingProxyType({})
     given: frozenset[Node] = frozenset()
 
 

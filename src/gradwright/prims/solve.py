@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.primitive import ErrorSample, Implementation, KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+from gradwright.frozen import replace
 from gradwright.prims.inv import is_regular as inverse_is_regular
 
 

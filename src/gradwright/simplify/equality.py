@@ -9,8 +9,8 @@ floating-point value, so that "refuted" always comes with a point at which the t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from math import prod
+from types import MappingProxyType
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from gradwright.core.primitive import shape_text
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import GradwrightError, ShapeError
+from gradwright.frozen import frozen
 from gradwright.prims.exponential import exp, log
 from gradwright.simplify.definitions import expand_definitions
 from gradwright.simplify.pipeline import simplify_all
@@ -43,7 +44,7 @@ FLOAT_TRIALS = 12
 NUDGE = 1e-10
 
 
-@dataclass(frozen=True)
+@frozen
 class Bounds:
     """When a difference in numbers refutes: above the tolerance, and above so many times the noise."""
 
@@ -55,7 +56,7 @@ CAUTIOUS = Bounds(1e-7, 100)
 SURE = Bounds(1e-11, 1)  # where the sides are known to differ, and only a point that shows it is looked for
 
 
-@dataclass(frozen=True)
+@frozen
 class Equality:
     """The answer to "are these equal?"; true only if it was proved.
 
@@ -68,7 +69,7 @@ class Equality:
 
     status: str
     reason: str
-    point: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    point: Mapping[str, Array] = MappingProxyType({})
     difference: float = 0.0
 
     def __bool__(self) -> bool:

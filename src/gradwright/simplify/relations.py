@@ -11,7 +11,6 @@ matrix with orthonormal columns follow from that fact.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 from gradwright.core.build import identity, matmul, transpose
@@ -21,9 +20,10 @@ from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
 from gradwright.core.templates import formals, identities, instantiate
+from gradwright.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Relation:
     """`pattern = replacement`, two tensors of one shape; the pattern's output labels are single."""
 

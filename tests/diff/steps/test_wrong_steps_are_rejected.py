@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
@@ -20,6 +19,7 @@ from gradwright.core.tensor_forms import Dot, Form, Inner, Leaf, Outer, Rolled, 
 from gradwright.diff.steps.narrate import Narration, narrate_in_full
 from gradwright.diff.steps.step import Draft
 from gradwright.diff.steps.trial import Trial
+from gradwright.frozen import replace
 from gradwright.simplify.pipeline import simplify
 
 gw.define(

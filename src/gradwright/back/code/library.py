@@ -8,12 +8,12 @@ broadcasting, `.sum`, `.reshape`) is written by `operations`. A template names i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from gradwright.core.primitive import Implementation, Primitive
+from gradwright.frozen import frozen
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Library:
     """How an array library is written.
 

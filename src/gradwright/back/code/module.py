@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from gradwright.back.code.library import Library
 from gradwright.back.code.lower import Leaf, lower
@@ -17,10 +16,11 @@ from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.walks import free_leaves
 from gradwright.errors import EmissionError
+from gradwright.frozen import frozen, replace
 from gradwright.optimise import optimise
 
 
-@dataclass(frozen=True)
+@frozen
 class Plain:
     """A function of a module.
 

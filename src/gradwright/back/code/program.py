@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from gradwright.back.code.layout import INDENT, assigned, returned
 from gradwright.core.nodes import Parameter
 from gradwright.core.primitive import Primitive
+from gradwright.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Statement:
     """`target = expression`; several targets are separated by commas."""
 
@@ -18,7 +19,7 @@ class Statement:
     expression: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Foreign:
     """A function that the program calls by name and the library does not have.
 
@@ -33,7 +34,7 @@ class Foreign:
     parameters: tuple[Parameter, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Program:
     """Straight-line code.
 
@@ -50,7 +51,7 @@ class Program:
     statements: tuple[Statement, ...]
     results: Mapping[str, str]
     library: str
-    helpers: Mapping[str, str] = field(default_factory=dict[str, str])
+    helpers: Mapping[str, str] = MappingProxyType({})
     foreign: tuple[Foreign, ...] = ()
 
     def body(self) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from gradwright.back.code.products.draft import CONSTANT
 from gradwright.back.code.text import Code, Kind, number, sum_of
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
+from gradwright.frozen import replace
 
 if TYPE_CHECKING:
     from gradwright.back.code.lower import Lowering

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
 
 from gradwright.core.arithmetic import as_float
+from gradwright.frozen import frozen
 
 
 class Kind(IntEnum):
@@ -23,7 +23,7 @@ class Kind(IntEnum):
     ATOM = 6
 
 
-@dataclass(frozen=True)
+@frozen
 class Code:
     """A Python expression.
 

@@ -8,7 +8,6 @@ Computations, §2.1.4, §7.6.3, §12.3). A matrix that is singular to working pr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ import scipy.linalg
 
 from gradwright.core.arithmetic import Array
 from gradwright.errors import ConditionError
+from gradwright.frozen import frozen
 
 SINGULAR = 1e-14  # reciprocal condition numbers below this leave no correct digit
 Determinant = tuple[complex, float]
@@ -40,7 +40,7 @@ class Inverse(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen
 class DiagonalInverse:
     """A diagonal matrix."""
 
@@ -65,7 +65,7 @@ class DiagonalInverse:
         return _unwrapped(np.prod(self.entries / size)), float(np.sum(np.log(size)))
 
 
-@dataclass(frozen=True)
+@frozen
 class DenseInverse:
     """A matrix, or diagonal blocks of one size, by Cholesky factors where positive definite, else by LU.
 
@@ -98,7 +98,7 @@ class DenseInverse:
         return [factored(block) for block in self.form()]
 
 
-@dataclass(frozen=True)
+@frozen
 class Window:
     """A block of a matrix: its inverse, and where its rows and its columns stand."""
 
@@ -107,7 +107,7 @@ class Window:
     columns: Array
 
 
-@dataclass(frozen=True)
+@frozen
 class BlockInverse:
     """A matrix with one block in each of its block rows and block columns."""
 
@@ -146,7 +146,7 @@ def permutation_sign(order: Array) -> int:
     return -1 if (len(order) - cycles) % 2 else 1
 
 
-@dataclass(frozen=True)
+@frozen
 class WoodburyInverse:
     """`D + U Vᵀ` with a diagonal D: (D + U Vᵀ)⁻¹ = D⁻¹ − D⁻¹ U (I + Vᵀ D⁻¹ U)⁻¹ Vᵀ D⁻¹."""
 
@@ -178,7 +178,7 @@ class WoodburyInverse:
         return factored(matrix)
 
 
-@dataclass(frozen=True)
+@frozen
 class Group:
     """A factor of a Kronecker product: its inverse, and the axes that it maps from and to."""
 
@@ -187,7 +187,7 @@ class Group:
     columns: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class KroneckerInverse:
     """A Kronecker product with its axes in any order."""
 
@@ -228,7 +228,7 @@ class KroneckerInverse:
         return sign, logarithm
 
 
-@dataclass(frozen=True)
+@frozen
 class KroneckerSumInverse:
     """`A₁ ⊗ B₁ + A₂ ⊗ B₂`, as a map of matrices X with the columns' axes: A₁ X B₁ᵀ + A₂ X B₂ᵀ.
 

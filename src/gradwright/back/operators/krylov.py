@@ -7,7 +7,6 @@ not reach the tolerance.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,10 @@ import scipy.sparse.linalg
 from gradwright.back.operators.inverses import Determinant, Inverse
 from gradwright.core.arithmetic import Array
 from gradwright.errors import ConditionError, UnsupportedError
+from gradwright.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class KrylovInverse:
     """A matrix that is known by its products only.
 
@@ -97,7 +97,7 @@ class KrylovInverse:
         return scipy.sparse.linalg.LinearOperator(shape, matvec=lambda x: x.reshape(-1) / self.scale, dtype=float)
 
 
-@dataclass(frozen=True)
+@frozen
 class IterationFirst:
     """A symmetric matrix that is cheap to apply and dear to write out: written out only if it has to be.
 

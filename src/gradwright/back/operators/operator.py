@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -19,6 +18,7 @@ from gradwright.back.operators.terms import Term
 from gradwright.back.operators.writing import write
 from gradwright.core.arithmetic import Array
 from gradwright.errors import ConditionError, EvaluationError, UnsupportedError
+from gradwright.frozen import frozen
 
 Product = Callable[[Array], Array]
 TOLERANCE = 1e-10
@@ -28,7 +28,7 @@ STEPS = 8  # an iteration may take as many products as the matrix has rows, divi
 _Base: Any = LinearOperator
 
 
-@dataclass(frozen=True)
+@frozen
 class Action:
     """A linear map of tensors.
 

@@ -9,7 +9,6 @@ a diagonal (or block diagonal), and a product that a few inner labels hold toget
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
 
@@ -30,6 +29,7 @@ from gradwright.back.operators.joining import Joined
 from gradwright.back.operators.terms import Axis, Part, Term, contracted
 from gradwright.core.arithmetic import Array
 from gradwright.errors import ConditionError
+from gradwright.frozen import frozen, replace
 
 DENSE_LIMIT = 4096  # rows of a matrix that is factored as a whole: 134 megabytes
 ENTRIES_LIMIT = DENSE_LIMIT**2
@@ -118,7 +118,7 @@ def _restricted(term: Term, own: Places) -> Term:
     return replace(term, coefficient=1.0, parts=parts, rows=rows, columns=columns)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Product:
     """A Kronecker product: for each group of axes a sum of terms."""
 

@@ -8,18 +8,18 @@ nothing until an operator needs them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.diff.derivatives import gradient, vjp
 from gradwright.diff.differential import differential
+from gradwright.frozen import frozen
 from gradwright.linear.projection import project_tangent
 from gradwright.simplify.pipeline import simplify
 
 COTANGENT = "__cotangent"
 
 
-@dataclass(frozen=True)
+@frozen
 class Product:
     """An expression that is linear in one of its leaves."""
 
@@ -27,7 +27,7 @@ class Product:
     leaf: Symbol | Direction
 
 
-@dataclass(frozen=True)
+@frozen
 class Split:
     """A tensor as a linear map.
 

@@ -9,7 +9,6 @@ takes to the right side, and the determinant is that of the map in those coordin
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,12 +21,13 @@ from gradwright.core.arithmetic import Array
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
 from gradwright.errors import ConditionError, EvaluationError, UnsupportedError
+from gradwright.frozen import frozen, replace
 
 LIMIT = 2048  # entries of a structured variable up to which a basis of its tangent space is formed
 INSIDE = 1e-8  # relative distance from a space that is still rounding
 
 
-@dataclass(frozen=True)
+@frozen
 class Tangent:
     """The tangent space at the value of a variable."""
 
@@ -58,7 +58,7 @@ class Tangent:
         return vectors[:, values > 0.5]
 
 
-@dataclass(frozen=True)
+@frozen
 class TangentInverse:
     """A map from a tangent space, written in coordinates: `images = operator @ basis`."""
 
@@ -99,7 +99,7 @@ class TangentInverse:
         return scipy.linalg.qr(self.images, mode="economic", pivoting=True)
 
 
-@dataclass(frozen=True)
+@frozen
 class MirroredInverse:
     """A map of symmetric or skew matrices, solved as a map of all matrices with the same values on those."""
 

@@ -8,7 +8,6 @@ itself on the diagonal, or written out, by contracting the factors in a good ord
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,12 @@ import numpy as np
 from gradwright.back.operators.joining import Joined
 from gradwright.core.arithmetic import Array, as_float
 from gradwright.core.nodes import Contract, Factor, Node, Selection
+from gradwright.frozen import frozen, replace
 
 Labels = tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """An array with a label on each axis."""
 
@@ -28,7 +28,7 @@ class Part:
     labels: Labels
 
 
-@dataclass(frozen=True)
+@frozen
 class Axis:
     """An axis of the operator: the entries from `start` on, `size` in all, belong to a label."""
 
@@ -37,7 +37,7 @@ class Axis:
     start: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Term:
     """A number times a product of arrays, as a linear map from the columns to the rows."""
 

@@ -10,7 +10,6 @@ needs no new forms.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ from scipy.linalg import lapack
 
 from gradwright.core.arithmetic import Array
 from gradwright.errors import ConditionError
+from gradwright.frozen import frozen
 
 SINGULAR = 1e-13  # smaller divisors, relative to the largest possible one, leave hardly a correct digit
 SMALL = 32
@@ -57,7 +57,7 @@ class Pencil(NamedTuple):
         return Pencil(self.left, self.right, Forms(self.forms.second, self.forms.first))
 
 
-@dataclass(frozen=True)
+@frozen
 class TwoSided:
     """The equation `A X B + C X D = E`, factored."""
 

@@ -12,7 +12,6 @@ import re
 import sys
 from _blake2 import blake2b
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import count
 
 from gradwright.back.code import Foreign
@@ -33,6 +32,7 @@ from gradwright.core.primitive import shape_text
 from gradwright.core.registry import FUNCTIONS
 from gradwright.core.templates import formals
 from gradwright.errors import UnsupportedError
+from gradwright.frozen import frozen
 
 IMPORTED = ("torch", "Tensor", "Any", "NamedTuple", "forward_ad", "inspect", "np", "math")
 LOCALS = ("ctx", "info", "in_dims", "inputs", "output", "batches", "batch")
@@ -45,7 +45,7 @@ def _live_suffix(bound: Bound | None) -> str:
     return "" if bound is None else f"_{next(_LIVE_MODULES)}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Asked:
     """What a module is written for.
 
@@ -97,7 +97,7 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
     return wrapped(f"{_head(asked, body, imports)}\n\n\n{body}\n")
 
 
-@dataclass(frozen=True)
+@frozen
 class _Plan:
     """The main function of a module.
 

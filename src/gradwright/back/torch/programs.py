@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from gradwright.back.code import Program, Statement, lower
 from gradwright.back.torch.registry import Functions
@@ -18,12 +17,13 @@ from gradwright.back.torch.safety import RULES, VALUES, in_safe_functions
 from gradwright.back.torch.statements import cut, names_in
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
+from gradwright.frozen import frozen, replace
 from gradwright.optimise import arrange, optimise
 from gradwright.optimise.blocks import in_blocks
 from gradwright.prims.complex import real_part
 
 
-@dataclass(frozen=True)
+@frozen
 class Piece:
     """Statements, and the expressions of the results that they lead to."""
 
@@ -42,7 +42,7 @@ class Piece:
         return {name for text in texts for name in names_in(text)}
 
 
-@dataclass(frozen=True)
+@frozen
 class Programs:
     """The code of one function and its derivatives.
 

@@ -7,7 +7,6 @@ evaluator gave; derivatives to differences, at generic points of the declared se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gradwright.back.code import TORCH, lower
 from gradwright.back.code.wrapping import wrapped
@@ -17,13 +16,14 @@ from gradwright.back.torch.points import HELPERS, NORMAL, into_set, value_code
 from gradwright.core.nodes import Apply, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names
 from gradwright.core.walks import postorder
+from gradwright.frozen import frozen
 from gradwright.linear.projection import is_structured
 from gradwright.optimise import optimise
 from gradwright.prims.inv import inv
 from gradwright.simplify.pipeline import simplify_all
 
 
-@dataclass(frozen=True)
+@frozen
 class Tested:
     """What a pytest file is written for.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from gradwright.back.code import Foreign, Program
 from gradwright.core.nodes import Parameter
+from gradwright.frozen import replace
 
 Key = tuple[str, tuple[Parameter, ...]]
 

@@ -8,7 +8,6 @@ the inverse is `−Yᴴ G Yᴴ` with Y the output. An expression and a primitive
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from gradwright.core.facts import tangent
 from gradwright.core.inference import facts_of
@@ -16,11 +15,12 @@ from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.walks import free_leaves, substitute
 from gradwright.diff.derivatives import vjps
 from gradwright.diff.differential import differentials
+from gradwright.frozen import frozen
 from gradwright.linear.projection import project_tangent
 from gradwright.simplify.pipeline import simplify_all
 
 
-@dataclass(frozen=True)
+@frozen
 class Rules:
     """A function of tensors and its derivatives.
 

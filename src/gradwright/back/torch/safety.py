@@ -9,13 +9,12 @@ are derived here. Linear systems are written with the inverse.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gradwright.back.code import TORCH
 from gradwright.core.build import matmul
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Implementation, Primitive
 from gradwright.core.walks import transform_all
+from gradwright.frozen import replace
 from gradwright.optimise.blocks import in_blocks
 from gradwright.optimise.systems import without_systems
 from gradwright.prims.eig import eig

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from gradwright.back.code.program import Statement
+from gradwright.frozen import frozen
 
 
 def names_in(expression: str) -> set[str]:
@@ -62,7 +62,7 @@ def needed(statements: Sequence[Statement], expressions: Iterable[str]) -> list[
     return kept[::-1]
 
 
-@dataclass(frozen=True)
+@frozen
 class Halves:
     """A program cut in two: what computes the values, and what uses that to compute derivatives.
 

@@ -8,7 +8,6 @@ the quantity that it equals.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
@@ -23,13 +22,14 @@ from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Ma
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
+from gradwright.frozen import frozen
 from gradwright.simplify.pipeline import simplify
 
 MOST = 60
 _CONSTANT = (Mask, Selection, HalfVectorisation, Size)
 
 
-@dataclass(frozen=True)
+@frozen
 class Quantity:
     """A part of the expression or of its gradients.
 
@@ -57,7 +57,7 @@ class Quantity:
         return frozenset(postorder(self.node)) - {self.node}
 
 
-@dataclass(frozen=True)
+@frozen
 class Library:
     """The quantities of an expression, those of the forward first."""
 

@@ -7,11 +7,11 @@ called, by its name with its operands.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import torch
 
 from gradwright.check.diagnosis.program import Instruction, Place, Program, Slot
+from gradwright.frozen import frozen
 
 LONGEST = 240
 INFIX = {
@@ -25,7 +25,7 @@ SUFFIX = {"T": ".T", "mT": ".T", "t": ".T", "H": ".H", "mH": ".H", "adjoint": ".
 SILENT = ("view_as", "clone", "detach", "contiguous", "data", "to", "type_as", "double", "resolve_conj", "expand_as")
 
 
-@dataclass(frozen=True)
+@frozen
 class _Marked:
     text: str
 

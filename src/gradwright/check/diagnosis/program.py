@@ -10,12 +10,14 @@ from __future__ import annotations
 import linecache
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
 from torch.overrides import TorchFunctionMode
+
+from gradwright.frozen import frozen, replace
 
 COMPARISONS = (
     "gt", "lt", "ge", "le", "eq", "ne", "__eq__", "__ne__", "__gt__", "__lt__", "__ge__", "__le__", "greater", "less",
@@ -31,7 +33,7 @@ class Slot(NamedTuple):
     index: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Instruction:
     """One call.
 
@@ -73,7 +75,7 @@ class Instruction:
         return self.function(*arguments, **keywords)
 
 
-@dataclass(frozen=True)
+@frozen
 class Program:
     """A recorded computation.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 
@@ -13,11 +12,12 @@ from gradwright.check.diagnosis.library import Library
 from gradwright.check.diagnosis.notation import Printer
 from gradwright.check.diagnosis.program import Place, Program, Values
 from gradwright.check.truth import Point
+from gradwright.frozen import frozen, replace
 
 CLOSE = 1e-8
 
 
-@dataclass(frozen=True)
+@frozen
 class Scene:
     """A point of the diagnosis.
 
@@ -96,7 +96,7 @@ class Scene:
 Make = Callable[[Values, Scene], object]
 
 
-@dataclass(frozen=True)
+@frozen
 class Repair:
     """One value of the program made otherwise.
 

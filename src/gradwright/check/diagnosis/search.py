@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
@@ -32,6 +31,7 @@ from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, clos
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
 from gradwright.errors import GradwrightError
+from gradwright.frozen import frozen
 
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, order, structure, replaced, multiplied, projected, powers, axes, products,
@@ -44,7 +44,7 @@ REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask",
 MOST_ALIKE = 40
 
 
-@dataclass(frozen=True)
+@frozen
 class Explanation:
     """One or more mistakes that together give what the user's code returns.
 

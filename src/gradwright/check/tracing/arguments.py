@@ -18,9 +18,10 @@ from gradwright.core import build
 from gradwright.core.arithmetic import Array
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Node, Symbol
+from gradwright.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Constant:
     """A tensor that does not depend on the inputs: its arrays at every point."""
 
@@ -42,7 +43,7 @@ class Notes:
     detached: dict[Node, None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class Slices:
     """A tensor as its parts along an axis: one by one, or a whole whose number of parts may depend on the sizes."""
 

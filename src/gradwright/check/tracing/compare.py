@@ -9,7 +9,6 @@ out. A change counts only if it gives the right value at generic points.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, product
 
@@ -31,6 +30,7 @@ from gradwright.core.nodes import Add, Apply, Node
 from gradwright.core.registry import Call, lookup
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import substitute, transform
+from gradwright.frozen import frozen
 from gradwright.linear.chains import chain_of
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
@@ -42,7 +42,7 @@ MOST_KINDS = 2
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
-@dataclass(frozen=True)
+@frozen
 class Difference:
     """One way in which a written formula differs from the right one.
 

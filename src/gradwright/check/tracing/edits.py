@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from gradwright.back.render import unicode_of
@@ -12,6 +11,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Selection, Size
 from gradwright.core.walks import postorder
+from gradwright.frozen import frozen
 from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.prims.power import power
 
@@ -20,7 +20,7 @@ MASKS = {"1, 1, 0": "tril", "0, 1, 1": "triu", "1, 0, 0": "strict tril", "0, 0, 
 CONDITIONS = ("greater", "greater_equal", "equal", "where")
 
 
-@dataclass(frozen=True)
+@frozen
 class Edit:
     """A changed product.
 

@@ -8,33 +8,34 @@ operations in the same order, a number that differs between them is kept as the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.fx import GraphModule
 from torch.fx.node import Node as GraphNode
 
+from gradwright.frozen import frozen
+
 
 class DifferentOperations(Exception):
     """The traces at two sizes are not the same operations."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Reference:
     """The result of an earlier operation, by its place."""
 
     place: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Numbers:
     """A number, with its value at every point."""
 
     values: tuple[int | float | complex, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Operation:
     """One operation: its kind (`placeholder`, `call_function`, …), target, and arguments by name.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations, combinations_with_replacement
@@ -21,6 +20,7 @@ from gradwright.core.contraction import scale
 from gradwright.core.dims import Dim, product
 from gradwright.core.nodes import Node
 from gradwright.core.registry import Call, lookup
+from gradwright.frozen import frozen
 
 Number = int | float | complex
 LARGEST_DENOMINATOR = 10_000
@@ -30,7 +30,7 @@ EXPONENTS = tuple(
 TOLERANCE = 4e-16
 
 
-@dataclass(frozen=True)
+@frozen
 class Sizes:
     """The sizes of the dimension names at every point of a trace."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,12 +14,13 @@ from gradwright.core.nodes import Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, draw
 from gradwright.core.signature import Signature
 from gradwright.front.parsing import NAMES, read_declaration
+from gradwright.frozen import frozen, replace
 
 TRIALS = 6
 ATTEMPTS = 4
 
 
-@dataclass(frozen=True)
+@frozen
 class Subject:
     """What a function is traced with.
 

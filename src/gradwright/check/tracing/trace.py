@@ -8,8 +8,8 @@ point. What cannot be traced is named.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from gradwright.core.facts import closure
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.signature import Signature
 from gradwright.errors import GradwrightError
+from gradwright.frozen import frozen
 from gradwright.simplify.pipeline import simplify
 
 TOLERANCE = 1e-8
@@ -45,7 +46,7 @@ DEFINITIONS = ("torch._decomp.decompositions", "torch._refs.nn.functional")
 Function = Callable[..., Any]
 
 
-@dataclass(frozen=True)
+@frozen
 class Traced:
     """A function as an expression, or why it cannot be one.
 
@@ -61,7 +62,7 @@ class Traced:
     signature: Signature
     reasons: tuple[str, ...] = ()
     detached: tuple[str, ...] = ()
-    fixed: Mapping[str, int] = field(default_factory=dict[str, int])
+    fixed: Mapping[str, int] = MappingProxyType({})
 
     @property
     def text(self) -> str:
@@ -72,7 +73,7 @@ class Traced:
         return unicode_of(self.node) + (f"   (at {held})" if held else "")
 
 
-@dataclass(frozen=True)
+@frozen
 class _Run:
     """A function recorded at one point."""
 

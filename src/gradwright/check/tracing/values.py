@@ -8,12 +8,12 @@ reversed running sum, reversed again, is a running sum from the end, and that it
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from gradwright.core import build
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Node
+from gradwright.frozen import frozen
 
 NO_FLIPS: frozenset[int] = frozenset()
 
@@ -22,7 +22,7 @@ class Untraceable(Exception):
     """Something that cannot be written as an expression; the message names it."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Value:
     """A tensor of a trace.
 

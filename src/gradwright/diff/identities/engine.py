@@ -8,7 +8,6 @@ are left to a general linear solve.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import cache
 
 from gradwright.core.build import matmul, multiply, transpose
@@ -46,6 +45,7 @@ from gradwright.diff.identities.split import eliminate_alone, split_by_entries
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, tidy
 from gradwright.errors import IdentityError
+from gradwright.frozen import replace
 from gradwright.linear.chains import adjoint, chain_of, product_of_chain
 from gradwright.linear.forms import push
 from gradwright.simplify.expansion import expand

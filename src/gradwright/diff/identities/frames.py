@@ -11,7 +11,6 @@ those without a frame first.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count, product
 
 from gradwright.core.build import diag, diagonal, masked, matmul
@@ -19,11 +18,12 @@ from gradwright.core.nodes import Hole, Node, Symbol
 from gradwright.core.registry import Call, lookup
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, subtract
+from gradwright.frozen import frozen
 from gradwright.linear.chains import adjoint
 from gradwright.prims.complex import real
 
 
-@dataclass(frozen=True)
+@frozen
 class HoleSpec:
     """An unknown of the linear equations: a hole and the constant space in which it lives.
 
@@ -36,7 +36,7 @@ class HoleSpec:
     name: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Frame:
     """One way to write the direction of an unknown.
 

@@ -8,7 +8,6 @@ the equation. What is orthogonal to such a matrix satisfies the complementary eq
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from gradwright.core.build import identity, matmul, multiply, transpose
@@ -27,6 +26,7 @@ from gradwright.diff.identities.terms import (
     with_tensor,
 )
 from gradwright.errors import DerivationError
+from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import adjoint, product_of_chain
 from gradwright.linear.forms import jacobian, push
 from gradwright.prims.power import raise_to
@@ -176,7 +176,7 @@ def _without_first(term: Term, mirrored: bool) -> Term:
     return replace(term, right=term.right[:-1]) if mirrored else replace(term, left=term.left[1:])
 
 
-@dataclass(frozen=True)
+@frozen
 class Pair:
     """One `left · H · right` of a form; None stands for the identity."""
 

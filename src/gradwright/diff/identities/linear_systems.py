@@ -9,7 +9,6 @@ there are more equations than unknowns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from gradwright.core.build import concatenate, matmul, permute, product_of, slice_axis, spread
@@ -23,6 +22,7 @@ from gradwright.core.walks import substitute
 from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of
 from gradwright.diff.identities.state import State, hidden_pivots
 from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms
+from gradwright.frozen import replace
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
 

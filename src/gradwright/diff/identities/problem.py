@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from gradwright.core.build import identity, matmul
 from gradwright.core.dims import Dim
@@ -11,11 +10,12 @@ from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, gauge_equations, identities
 from gradwright.diff.identities.diagonals import merge_diagonals
+from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import adjoint
 from gradwright.simplify.relations import Relation, shortening
 
 
-@dataclass(frozen=True)
+@frozen
 class Equation:
     """`left = right`, as it was written."""
 
@@ -23,7 +23,7 @@ class Equation:
     right: Node
 
 
-@dataclass(frozen=True)
+@frozen
 class Problem:
     """Unknowns that satisfy equations, in the formal names of a primitive.
 
@@ -65,7 +65,7 @@ class Problem:
         return tuple(r for e in kept for r in shortening(merge_diagonals(e.left), merge_diagonals(e.right)))
 
 
-@dataclass(frozen=True)
+@frozen
 class RuleStep:
     """One step from the identity to the differential.
 
@@ -81,7 +81,7 @@ class RuleStep:
     reason: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Solution:
     """The differentials of all unknowns, and how they were found.
 
@@ -101,7 +101,7 @@ class Solution:
     frames: tuple[FrameUse, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class FrameUse:
     """A frame that a solution used.
 
@@ -116,7 +116,7 @@ class FrameUse:
     parts: tuple[FramePart, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class FramePart:
     """An unknown of a frame."""
 

@@ -10,7 +10,6 @@ the unknowns are determined.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice, pairwise, permutations
 
 import numpy as np
@@ -29,6 +28,7 @@ from gradwright.diff.differential import differential
 from gradwright.diff.identities.frames import direct_space, is_orthonormal
 from gradwright.diff.identities.problem import Problem, orthonormality
 from gradwright.errors import ConditionError, EvaluationError, GradwrightError
+from gradwright.frozen import frozen
 
 Forward = Callable[..., tuple[Array, ...]]
 STEPS = 60
@@ -39,7 +39,7 @@ RANK_TOLERANCE = 1e-9
 MOST_ORDERS = 6
 
 
-@dataclass(frozen=True)
+@frozen
 class SolutionPoint:
     """Values of all symbols of a problem.
 
@@ -54,7 +54,7 @@ class SolutionPoint:
     residual: float
 
 
-@dataclass(frozen=True)
+@frozen
 class LinearSystem:
     """The equations for the unknowns' directions at a point.
 

@@ -12,7 +12,6 @@ projected on the complement of its space.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 
@@ -31,6 +30,7 @@ from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.identities.frames import HoleSpec
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy
+from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import adjoint
 from gradwright.linear.projection import project_space
 from gradwright.prims.complex import real
@@ -124,7 +124,7 @@ def _projected(node: Node, space: Space) -> Node:
     return project_space(node, space)
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """An entry of an unknown at (row, column) or, mirrored, at (column, row); or its conjugate."""
 
@@ -133,7 +133,7 @@ class Entry:
     conj: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class EntryEquation:
     """Coefficients of entries, and the right side, as matrices read at (row, column)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from gradwright.core.build import identity, matmul, transpose
 from gradwright.core.contraction import zero
@@ -15,12 +14,13 @@ from gradwright.core.walks import substitute
 from gradwright.diff.identities.frames import HoleSpec
 from gradwright.diff.identities.problem import RuleStep
 from gradwright.diff.identities.terms import LinearEquation, Term, expand_unknowns, holes_in, orient, read_terms, tidy
+from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import adjoint
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, collapse
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """Equations still to be solved, and the unknowns already solved for.
 

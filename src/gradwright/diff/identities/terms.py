@@ -8,7 +8,6 @@ to rewrite what surrounds it, and every term is read as `L H R`, `L Hᵀ R` or `
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from gradwright.core.build import diag, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
@@ -18,6 +17,7 @@ from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import free_leaves
 from gradwright.diff.identities.diagonals import merge_diagonals
+from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import chain_of
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
@@ -26,7 +26,7 @@ from gradwright.simplify.relations import Relation, collapse
 EXPANSION_LIMIT = 200
 
 
-@dataclass(frozen=True)
+@frozen
 class LinearEquation:
     """`form = right`: a form linear in holes, and a side that does not contain them.
 
@@ -41,7 +41,7 @@ class LinearEquation:
     phases: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Term:
     """A term `scalar · left · H · right` of a form, H possibly transposed or conjugated.
 

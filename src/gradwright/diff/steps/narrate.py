@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from gradwright.core.build import number
 from gradwright.core.contraction import zero
@@ -28,6 +27,7 @@ from gradwright.diff.steps.step import Draft, as_form
 from gradwright.diff.steps.tensors import chain_rule_steps, jacobian_steps, sandwiches
 from gradwright.diff.steps.trial import Named
 from gradwright.errors import DerivationError
+from gradwright.frozen import frozen, replace
 from gradwright.linear.collect import collect
 from gradwright.linear.forms import push
 from gradwright.linear.projection import is_structured
@@ -38,7 +38,7 @@ from gradwright.simplify.pipeline import simplify
 HIDDEN_RULES = ("split by the frame", "split into parts")
 
 
-@dataclass(frozen=True)
+@frozen
 class Narration:
     """The drafts of all steps, and what they speak of.
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from gradwright.core.nodes import Node
 from gradwright.core.tensor_forms import Form, Leaf
+from gradwright.frozen import frozen
 
 Side = Node | Form
 
 
-@dataclass(frozen=True)
+@frozen
 class Draft:
     """A step before it is numbered and checked.
 
@@ -31,7 +30,7 @@ class Draft:
     part: str = "differential"
 
 
-@dataclass(frozen=True)
+@frozen
 class Check:
     """What the numerical check of a step found.
 
@@ -43,7 +42,7 @@ class Check:
 
     passed: bool
     residual: float
-    point: str = field(default="")
+    point: str = ""
 
     def __bool__(self) -> bool:
         return self.passed

@@ -12,7 +12,6 @@ associativity, transpose invariance and commutativity of ·_T.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from gradwright.core.build import as_number, identity, transpose
@@ -23,10 +22,11 @@ from gradwright.core.sums import terms_of
 from gradwright.core.tensor_forms import Dot, Form, Leaf, Outer, Rolled, Times, Total
 from gradwright.core.walks import free_leaves
 from gradwright.diff.steps.step import Draft
+from gradwright.frozen import frozen
 from gradwright.linear.chains import chain_of, product_of_chain
 
 
-@dataclass(frozen=True)
+@frozen
 class Sandwich:
     """A term `c A dX B` of a differential, or `c A dXᵀ B`."""
 

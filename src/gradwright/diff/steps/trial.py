@@ -10,7 +10,6 @@ that no rule of differentiation has touched.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from gradwright.diff.identities.problem import Problem, problem_of
 from gradwright.diff.identities.solution_points import nearby_solution, point_of
 from gradwright.diff.steps.step import Check, Draft, Side, as_form
 from gradwright.errors import GradwrightError
+from gradwright.frozen import frozen
 
 TOLERANCE = 1e-6
 STEP = 1e-3
@@ -38,7 +38,7 @@ MEASURED = 1e-3
 ACCURATE = 1e-8
 
 
-@dataclass(frozen=True)
+@frozen
 class Named:
     """Something a derivation gives a name: a symbol, and the expression it stands for."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
 from gradwright.back.code.text import Code
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Mask, Node, Selection
+from gradwright.frozen import frozen, replace
 
 if TYPE_CHECKING:
     from gradwright.back.code.lower import Lowering
@@ -18,7 +18,7 @@ Labels = tuple[int, ...]
 CONSTANT = Selection | Mask | HalfVectorisation
 
 
-@dataclass(frozen=True)
+@frozen
 class Term:
     """An array with a label on every axis.
 

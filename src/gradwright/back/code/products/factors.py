@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 from gradwright.back.code.products.draft import CONSTANT, Draft, Term
 from gradwright.core.nodes import Apply, Factor, Node
+from gradwright.frozen import replace
 
 
 def read_factors(draft: Draft) -> None:

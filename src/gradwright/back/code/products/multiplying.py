@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gradwright.back.code.products.draft import Draft, written
 from gradwright.back.code.products.elementwise import elementwise, scaled
 from gradwright.back.code.products.pairs import product
 from gradwright.back.code.text import Code, multiple, product_of
+from gradwright.frozen import replace
 
 
 def sum_private(draft: Draft) -> None:

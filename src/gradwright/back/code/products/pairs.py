@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gradwright.back.code.products.draft import Draft, Term, written
 from gradwright.back.code.text import Code, Kind, matmul, product_of
+from gradwright.frozen import replace
 
 
 def product(draft: Draft, left: Term, right: Term, kept: set[int], wanted: Sequence[int] | None) -> Term:

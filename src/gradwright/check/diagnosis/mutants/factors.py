@@ -7,7 +7,6 @@ labels; matrix products, traces, entrywise products and diagonals need no cases 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
@@ -19,6 +18,7 @@ from gradwright.core.contraction import contract
 from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
+from gradwright.frozen import replace
 from gradwright.prims.power import power
 
 Local = tuple[Node, str, str, float]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from gradwright.core.contraction import contract
 from gradwright.core.nodes import Contract, Factor, Node, Symbol
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
+from gradwright.frozen import frozen
 from gradwright.simplify.pipeline import simplify
 
 
-@dataclass(frozen=True)
+@frozen
 class Mutant:
     """A formula with one mistake.
 

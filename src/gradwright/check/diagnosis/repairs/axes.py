@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from gradwright.check.diagnosis.program import Instruction, Program, Values
 from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import Repair, Scene
+from gradwright.frozen import replace
 
 AXIS_NAMES = ("dim", "axis")
 ALONG_AXES = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 
@@ -12,6 +11,7 @@ from gradwright.check.diagnosis.program import Program
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close, largest
 from gradwright.core.nodes import Contract
+from gradwright.frozen import frozen
 
 LINEAR = (
     "add", "sub", "rsub", "mul", "multiply", "div", "rdiv", "true_divide", "neg", "matmul", "mm", "mv", "outer", "dot",
@@ -33,7 +33,7 @@ def replaced(scene: Scene) -> Iterator[Repair]:
                     yield _replacement(site, known, number, quantity, swapped)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Known:
     """What a value is, if it equals a quantity: which, and whether transposed."""
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import torch
 
 from gradwright.check.diagnosis.program import COMPARISONS, Instruction, Place, Program, Values
 from gradwright.check.diagnosis.scene import Make, Repair, Scene
+from gradwright.frozen import frozen
 
 VIEWS = ("T", "mT", "t", "H", "mH", "transpose", "swapaxes", "permute", "adjoint")
 Change = Callable[[torch.Tensor], torch.Tensor]
 
 
-@dataclass(frozen=True)
+@frozen
 class Site:
     """A value, or one operand of an operation.
 
