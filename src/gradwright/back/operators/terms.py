@@ -8,6 +8,7 @@ itself on the diagonal, or written out, by contracting the factors in a good ord
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -136,11 +137,40 @@ def contracted(coefficient: complex, parts: Sequence[Part], sizes: Mapping[int, 
 
 
 def _einsum(parts: Sequence[Part], output: Sequence[int]) -> Array:
+    gram = _gram(parts, output)
+    if gram is not None:
+        return gram
     numbers = {label: n for n, label in enumerate(dict.fromkeys(x for p in parts for x in p.labels))}
     operands: list[Any] = []
     for part in parts:
         operands += [part.array, [numbers[x] for x in part.labels]]
     return np.einsum(*operands, [numbers[x] for x in output], optimize=len(parts) > 1)
+
+
+def _gram(parts: Sequence[Part], output: Sequence[int]) -> Array | None:
+    """`Xᵀ D X` with D ≥ 0 as Rᵀ R for R = √D X, of which BLAS computes one half; None for other products."""
+    matrices = [part for part in parts if part.array.ndim == 2]
+    weights = [part for part in parts if part.array.ndim < 2]
+    if len(output) != 2 or [_is_view_of(part.array, matrices[0].array) for part in matrices] != [True, True]:
+        return None
+    left, right = (part.labels for part in matrices)
+    place = 0 if left[0] == right[0] else 1
+    if left[place] != right[place] or {left[1 - place], right[1 - place]} != set(output):
+        return None
+    if any(set(part.labels) - {left[place]} for part in weights) or not _are_nonnegative(parts, weights):
+        return None
+    root = np.sqrt(prod((part.array for part in weights), start=np.ones(())))
+    scaled = matrices[0].array * (root[..., None] if place == 0 else root)
+    return scaled.T @ scaled if place == 0 else scaled @ scaled.T
+
+
+def _is_view_of(array: Array, other: Array) -> bool:
+    """Whether two arrays are the same entries in the same order, by where they stand."""
+    return array.shape == other.shape and array.__array_interface__ == other.__array_interface__
+
+
+def _are_nonnegative(parts: Sequence[Part], weights: Sequence[Part]) -> bool:
+    return all(np.isrealobj(part.array) for part in parts) and all(bool(np.all(part.array >= 0)) for part in weights)
 
 
 def _reduced(place: int, parts: Sequence[Part], output: Sequence[int]) -> Part:
