@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
+from math import prod
 
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of, is_symmetric
@@ -94,12 +95,26 @@ class _Products:
         path = self._path(operands, outside, node.dims)
         for i, j in path[:-1]:
             self._merge(operands, i, j, outside, node.dims)
+        coefficient = node.coefficient
         if len(operands) == 2 and self._worth_sharing(operands, outside):
+            small = self._place_of_numbers(operands, outside, node) if scalars else None
+            if small is not None:
+                operands[small] = _scaled(operands[small], coefficient, scalars, node.dims)
+                coefficient, scalars = Fraction(1), []
             self._merge(operands, 0, 1, outside, node.dims)
         own = operands[0]
-        if len(operands) == 1 and node.coefficient == 1 and not scalars and not around and own.groups == node.output:
+        if len(operands) == 1 and coefficient == 1 and not scalars and not around and own.groups == node.output:
             return own.node
-        return renumbered(node.coefficient, [*scalars, *operands, *around], node.output, node.dims)
+        return renumbered(coefficient, [*scalars, *operands, *around], node.output, node.dims)
+
+    def _place_of_numbers(self, operands: Sequence[Factor], outside: set[int], node: Contract) -> int | None:
+        """The operand that numbers multiply with less work than the product, if the product is used here alone."""
+        lengths = self.sizes.lengths(node.dims)
+        if self.shared[_key(operands[0], operands[1], outside, node.dims)[0]] > 1:
+            return None
+        entries = [prod(lengths[x] for x in operand.labels) for operand in operands]
+        result = prod(lengths[x] for x in outside if any(x in operand.labels for operand in operands))
+        return entries.index(min(entries)) if 2 * min(entries) <= result else None
 
     def _path(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> Path:
         return cheapest([frozenset(f.labels) for f in operands], outside, self.sizes.lengths(dims))[1]
@@ -168,6 +183,11 @@ class _Products:
 
     def _cost(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> int:
         return cheapest([frozenset(f.labels) for f in operands], outside, self.sizes.lengths(dims))[0]
+
+
+def _scaled(operand: Factor, coefficient: Fraction, scalars: Sequence[Factor], dims: Sequence[Dim]) -> Factor:
+    output = tuple((x,) for x in dict.fromkeys(operand.labels))
+    return Factor(renumbered(coefficient, [*scalars, operand], output, dims), output)
 
 
 def _is_outer(left: Factor, right: Factor, kept: set[int]) -> bool:

@@ -6,8 +6,11 @@ same way in several terms is a candidate, and the cost of both forms decides.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
+from functools import reduce
+from operator import and_
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, simple
@@ -72,6 +75,11 @@ class _Factoring:
         return self._done[node, patience]
 
     def _factored(self, node: Add, patience: int) -> Node:
+        scalars = _common_scalars(node)
+        if scalars:
+            rest = add([_without(term, scalars) for term in node.terms])
+            rest = self.of(rest, patience) if isinstance(rest, Add) else rest
+            return _times(rest, scalars)
         found = {key: splits for key, splits in self._groups(node).items() if len(splits) > 1}
         best: tuple[float, Key] | None = None
         each = patience // max(1, len(found))
@@ -149,6 +157,32 @@ class _Factoring:
                 return sum(map(self._cost, node.terms)) + self._written(node) * (len(node.terms) - 1)
             case _:
                 return 0
+
+
+def _common_scalars(node: Add) -> list[Factor]:
+    """The scalar factors that all terms have: they wait until there is less to multiply them with."""
+    if not all(isinstance(term, Contract) for term in node.terms):
+        return []
+    counted = [Counter(f for f in term.factors if not f.node.rank) for term in node.terms if isinstance(term, Contract)]
+    return list(reduce(and_, counted).elements())
+
+
+def _without(term: Node, scalars: Sequence[Factor]) -> Node:
+    """A product without some of its scalar factors."""
+    assert isinstance(term, Contract)
+    left = Counter(scalars)
+    kept: list[Factor] = []
+    for factor in term.factors:
+        if left[factor]:
+            left[factor] -= 1
+        else:
+            kept.append(factor)
+    return contract(term.coefficient, kept, term.output, dict(enumerate(term.dims)))
+
+
+def _times(node: Node, scalars: Sequence[Factor]) -> Node:
+    axes = simple(range(node.rank))
+    return contract(ONE, [*scalars, Factor(node, axes)], axes, dict(enumerate(node.shape)))
 
 
 def _splits(term: Node) -> list[tuple[Key, Node]]:

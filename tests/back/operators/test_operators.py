@@ -36,6 +36,7 @@ SQUARE = [
     ("sum(softplus(X @ w)) + dot(w, w)", "w", "hessian", {"X": "k r", "w": "r"}, "low rank plus diagonal"),
     ("tanh(A @ X)", "X", "jacobian", {"A": "n n", "X": "n m"}, "block diagonal"),
     ("sum(logsumexp(X, axis=1)) + sum(X ** 2)", "X", "hessian", {"X": "n m"}, "block diagonal"),
+    ("sum(sin(X @ w)) + dot(w, w)", "w", "hessian", {"X": "k n", "w": "n"}, "dense"),
     ("matrix_exp(X)", "X", "jacobian", {"X": "n n"}, "dense"),
     ("sylvester(A, B, X)", "X", "jacobian", {"A": "n n", "B": "m m", "X": "n m"}, "dense"),
     ("det(X)", "X", "hessian", {"X": "n n"}, "dense"),

@@ -14,6 +14,12 @@ def on_diagonal(x, a, b):
     np.einsum("...ii->...i", result)[...] = x
     return np.moveaxis(result, (-2, -1), (a, b))
 '''
+_SCALE_DIAGONAL = '''
+def scale_diagonal(M, factor):
+    """M, a new matrix, with its diagonal multiplied by a number in place."""
+    np.einsum("...ii->...i", M)[...] *= factor
+    return M
+'''
 _ADD_TO_DIAGONAL = '''
 def add_to_diagonal(M, d):
     """M, a new matrix, with d added to its diagonal in place."""
@@ -77,6 +83,7 @@ NUMPY = Library(
     shapes_are_tuples=True,
     helpers={
         "weighted": _WEIGHTED,
+        "scale_diagonal": _SCALE_DIAGONAL,
         "add_to_diagonal": _ADD_TO_DIAGONAL,
         "on_diagonal": _ON_DIAGONAL,
         "from_triangle": _FROM_TRIANGLE,

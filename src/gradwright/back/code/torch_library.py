@@ -7,6 +7,12 @@ def weighted(M: torch.Tensor, below: float, on: float, above: float) -> torch.Te
     """M with its entries below, on and above the diagonal multiplied by numbers."""
     return below * M.tril(-1) + on * M.tril().triu() + above * M.triu(1)
 '''
+_SCALE_DIAGONAL = '''
+def scale_diagonal(M: torch.Tensor, factor: float) -> torch.Tensor:
+    """M, a new matrix, with its diagonal multiplied by a number in place."""
+    M.diagonal(dim1=-2, dim2=-1).mul_(factor)
+    return M
+'''
 _ADD_TO_DIAGONAL = '''
 def add_to_diagonal(M: torch.Tensor, d: torch.Tensor | float) -> torch.Tensor:
     """M, a new matrix, with d added to its diagonal in place."""
@@ -71,6 +77,7 @@ TORCH = Library(
     shapes_are_tuples=False,
     helpers={
         "weighted": _WEIGHTED,
+        "scale_diagonal": _SCALE_DIAGONAL,
         "add_to_diagonal": _ADD_TO_DIAGONAL,
         "from_triangle": _FROM_TRIANGLE,
         "to_triangle": _TO_TRIANGLE,

@@ -140,6 +140,10 @@ class Writer:
     def triangle(self, code: Code, weights: tuple[Fraction, Fraction, Fraction], texts: Sequence[str]) -> Code:
         """A matrix weighed below, on and above its diagonal."""
         named = _TRIANGLES.get(weights)
+        below, _, above = weights
+        if named is None and {below, above} == {0, 1} and SCALE_DIAGONAL in self.library.helpers:
+            half = self.triangle(code, (below, Fraction(1), above), texts)
+            return self.helper(SCALE_DIAGONAL, half.text, texts[1])
         if named is None:
             return self.helper("weighted", code.text, *texts)
         upper, k = named
@@ -153,6 +157,7 @@ class Writer:
         return self.indexed(product, [":", "0"])
 
 
+SCALE_DIAGONAL = "scale_diagonal"
 _TRIANGLES: dict[tuple[Fraction | int, ...], tuple[bool, int]] = {
     (1, 1, 0): (False, 0),
     (1, 0, 0): (False, -1),
