@@ -85,6 +85,11 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
      "and build the other from it in the expression"),
     ("x + n", {"x": "n", "n": ""},
      "'n' is declared as a variable and used as a dimension; give one of them another name"),
+    (
+        "softmax(z)", {"z": "n complex"},
+        "in 'softmax(z)': softmax takes real tensors, and this one is complex: take its real part, its imaginary part "
+        "or its absolute value first",
+    ),
 ]  # fmt: skip
 
 OF_DERIVATIONS: list[tuple[str, Mapping[str, str], object, str, str]] = [
