@@ -334,12 +334,25 @@ def scaled(coefficient: Fraction, formula: Formula) -> Formula:
         return replace(formula, value=formula.value * coefficient)
     if isinstance(formula, Sum) and coefficient == -1 and any(_is_negative(term) for term in formula.terms):
         return replace(formula, terms=tuple(scaled(coefficient, term) for term in formula.terms))
+    if isinstance(formula, MatrixProduct) and coefficient < 0:
+        turned = _antisymmetric_turned(formula)
+        if turned is not None:
+            return scaled(-coefficient, turned)
     if isinstance(formula, Scaled):
         # A multiple by one of a single factor is that factor.
         if coefficient * formula.coefficient == 1 and len(formula.factors) == 1 and not formula.divisors:
             return formula.factors[0]
         return replace(formula, coefficient=formula.coefficient * coefficient)
     return Scaled(formula.rank, formula.symmetric, coefficient, (formula,))
+
+
+def _antisymmetric_turned(product: MatrixProduct) -> MatrixProduct | None:
+    """`U (S − Sᵀ)` for `U (Sᵀ − S)`, which is minus it; None for a product without such a factor."""
+    for place, factor in enumerate(product.factors):
+        if isinstance(factor, Sum) and scaled(Fraction(-1), factor) == transposed(factor):
+            factors = (*product.factors[:place], transposed(factor), *product.factors[place + 1 :])
+            return replace(product, factors=factors)
+    return None
 
 
 def _is_negative(term: Formula) -> bool:

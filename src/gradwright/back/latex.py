@@ -200,7 +200,7 @@ class _Latex:
             return f" {self.raised(argument, mark[2:-1]) if mark else self.inside(argument, needs)} "
 
         text = filled(formula.latex, write, r"(?:\^\{[^{}]*\})?")
-        return " ".join(text.split()), ATOM if bracketed else PRODUCT
+        return " ".join(text.split()), ATOM if bracketed else POWER if "^{{" in formula.latex else PRODUCT
 
     def named_call(self, formula: Call) -> str:
         name = formula.text.partition("(")[0] if "(" in formula.text else formula.name

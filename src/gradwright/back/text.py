@@ -390,7 +390,7 @@ class _Unicode(_Writer):
         text = filled(template, write, "[⁻⁺¹²³½]*")
         if formula.output:
             text += f".{formula.output}"
-        return text, ATOM if bracketed else PRODUCT
+        return text, ATOM if bracketed else POWER if "^{" in template else PRODUCT
 
     def _default(self, formula: Call) -> str:
         listed = [f"{{{place}}}" for place in range(len(formula.arguments))]

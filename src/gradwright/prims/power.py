@@ -17,7 +17,7 @@ from gradwright.core.contraction import LONGEST_NUMBER, contract
 from gradwright.core.facts import Facts
 from gradwright.core.inference import is_nonnegative, is_positive
 from gradwright.core.nodes import Apply, Contract, Node, Parameter
-from gradwright.core.primitive import Primitive, Sample
+from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, register
 from gradwright.errors import ConditionError, UnsupportedError
 
@@ -82,6 +82,7 @@ variable_power = Primitive(
     numpy="numpy.power",
     torch="torch.pow",
     jax="jax.numpy.power",
+    notation=Notation(name="variable_power", text="{a}^{b}", latex="{a}^{{b}}"),
     samples=(Sample("a: n positive, b: n"),),
 )
 
