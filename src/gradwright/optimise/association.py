@@ -8,30 +8,31 @@ thereby a sum of products of entries, and no product is ever formed for it.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from itertools import combinations
 from math import prod
 
 from gradwright.core.dims import Dim
-from gradwright.core.inference import facts_of, is_symmetric
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
 from gradwright.core.walks import postorder, rebuild
+from gradwright.optimise.pairs import key_of, pair_of, renumbered
 from gradwright.optimise.paths import Path, Sizes, cheapest
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.shared_products import MANY, Product, worth_sharing
 
-MANY = 8
 # What a walk learns about shared products, the next one uses.
 WALKS = 3
 
 
 def associate(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     """Every contraction as a tree of contractions of two tensors; given nodes are left as they are."""
-    products, result = _Products(Sizes(setting.hints), Counter()), roots
+    sizes, shared, result = Sizes(setting.hints), frozenset[Node](), roots
     for _ in range(WALKS):
-        products = _Products(products.sizes, products.possible)
+        products = _Products(sizes, shared)
         result = _associated(roots, setting, products)
+        shared = worth_sharing(products.met, sizes)
     return result
 
 
@@ -68,18 +69,18 @@ def with_children(node: Node, children: tuple[Node, ...]) -> Node:
 
 
 class _Products:
-    """Contractions as trees; a product of two that several could contain is cheap, and free once it is there.
+    """Contractions as trees; a product of two that several contain is formed once.
 
     Attributes:
-        shared: how many contractions could contain a product of two, from a walk before this one.
-        possible: the same, counted in this walk.
+        shared: the products of two that are worth forming, by what the walk before this one met.
+        met: the contractions of this walk.
         formed: the products of two so far.
     """
 
-    def __init__(self, sizes: Sizes, shared: Counter[Node]) -> None:
+    def __init__(self, sizes: Sizes, shared: Collection[Node]) -> None:
         self.sizes = sizes
         self.shared = shared
-        self.possible: Counter[Node] = Counter()
+        self.met: list[Product] = []
         self.formed: dict[Node, tuple[Node, tuple[int, ...]]] = {}
 
     def tree(self, node: Contract) -> Node:
@@ -90,7 +91,7 @@ class _Products:
         if len(operands) < 2:
             return renumbered(node.coefficient, node.factors, node.output, node.dims)
         outside = {x for group in node.output for x in group}.union(*(f.labels for f in around))
-        self._count_pairs(operands, outside, node.dims)
+        self.met.append(Product(tuple(operands), frozenset(outside), node.dims))
         self._take_formed(operands, outside, node.dims)
         path = self._path(operands, outside, node.dims)
         for i, j in path[:-1]:
@@ -110,7 +111,7 @@ class _Products:
     def _place_of_numbers(self, operands: Sequence[Factor], outside: set[int], node: Contract) -> int | None:
         """The operand that numbers multiply with less work than the product, if the product is used here alone."""
         lengths = self.sizes.lengths(node.dims)
-        if self.shared[_key(operands[0], operands[1], outside, node.dims)[0]] > 1:
+        if key_of(operands[0], operands[1], outside, node.dims)[0] in self.shared:
             return None
         entries = [prod(lengths[x] for x in operand.labels) for operand in operands]
         result = prod(lengths[x] for x in outside if any(x in operand.labels for operand in operands))
@@ -128,58 +129,39 @@ class _Products:
         """The product of two operands in the place of the first."""
         kept = outside.union(*(f.labels for place, f in enumerate(operands) if place not in (i, j)))
         left, right = operands[i], operands[j]
-        key, order = _key(left, right, kept, dims)
+        key, order = key_of(left, right, kept, dims)
         if key in self.formed:
             node, places = self.formed[key]
             operands[i] = Factor(node, tuple((order[place],) for place in places))
         else:
-            operands[i] = pair = _pair(left, right, kept, dims)
+            operands[i] = pair = pair_of(left, right, kept, dims)
             self.formed[key] = pair.node, tuple(order.index(group[0]) for group in pair.groups)
         del operands[j]
 
-    def _count_pairs(
-        self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim], new: int | None = None
-    ) -> None:
-        """Count the products of two, or those with a new operand."""
-        if len(operands) > MANY:
-            return
-        places: dict[Node, set[int]] = {}
-        for i, j in combinations(range(len(operands)), 2):
-            kept = outside.union(*(f.labels for place, f in enumerate(operands) if place not in (i, j)))
-            if new in (None, i, j) and not _is_outer(operands[i], operands[j], kept):
-                key = _key(operands[i], operands[j], kept, dims)[0]
-                if not {i, j} & places.setdefault(key, set()):
-                    # In `tr(A B A B)` the product `A B` stands twice.
-                    places[key] |= {i, j}
-        self.possible.update({key: len(found) // 2 for key, found in places.items()})
-
     def _take_formed(self, operands: list[Factor], outside: set[int], dims: Sequence[Dim]) -> None:
-        """Use products that others use too, as long as the rest does not become dearer for it."""
+        """Use products that are there or worth forming, as long as the rest does not become dearer for it."""
         while 1 < len(operands) <= MANY:
-            best = float(self._cost(operands, outside, dims))
+            best = (float(self._cost(operands, outside, dims)), False)
             chosen: tuple[int, int] | None = None
             for i, j in combinations(range(len(operands)), 2):
                 cost = self._cost_with(operands, i, j, outside, dims)
-                if cost is not None and cost < best:
+                if cost is not None and (cost < best if chosen else cost[0] < best[0]):
                     best, chosen = cost, (i, j)
             if chosen is None:
                 return
             self._merge(operands, *chosen, outside, dims)
-            self._count_pairs(operands, outside, dims, chosen[0])
 
     def _cost_with(
         self, operands: Sequence[Factor], i: int, j: int, outside: set[int], dims: Sequence[Dim]
-    ) -> float | None:
-        """What all costs if a product is taken that stands elsewhere too; its own cost is shared."""
+    ) -> tuple[float, bool] | None:
+        """What the rest costs once a product is taken; of two that cost the same, one that was chosen comes first."""
         rest = [f for place, f in enumerate(operands) if place not in (i, j)]
         kept = outside.union(*(f.labels for f in rest))
-        key, labels = _key(operands[i], operands[j], kept, dims)
-        count = self.shared[key]
-        if key not in self.formed and count < 2:
+        key, labels = key_of(operands[i], operands[j], kept, dims)
+        if key not in self.formed and key not in self.shared:
             return None
-        own = 0 if key in self.formed else self._cost([operands[i], operands[j]], kept, dims) / count
         joined = Factor(key, tuple((x,) for x in labels))
-        return own + self._cost([*rest, joined], outside, dims)
+        return self._cost([*rest, joined], outside, dims), key not in self.shared
 
     def _cost(self, operands: Sequence[Factor], outside: set[int], dims: Sequence[Dim]) -> int:
         return cheapest([frozenset(f.labels) for f in operands], outside, self.sizes.lengths(dims))[0]
@@ -190,72 +172,12 @@ def _scaled(operand: Factor, coefficient: Fraction, scalars: Sequence[Factor], d
     return Factor(renumbered(coefficient, [*scalars, operand], output, dims), output)
 
 
-def _is_outer(left: Factor, right: Factor, kept: set[int]) -> bool:
-    """Whether a product has more entries than its factors: writing it twice costs less than keeping it."""
-    both = set(left.labels) | set(right.labels)
-    return both <= kept and both not in (set(left.labels), set(right.labels))
-
-
-def _key(left: Factor, right: Factor, kept: set[int], dims: Sequence[Dim]) -> tuple[Node, list[int]]:
-    """What tells a product of two from others, whichever is written first; and its labels in that order."""
-    factors = sorted((_oriented(left, right), _oriented(right, left)), key=lambda f: (f.node.digest, f.conj))
-    labels = list(dict.fromkeys(x for f in factors for x in f.labels if x in kept))
-    return renumbered(Fraction(1), factors, tuple((x,) for x in labels), dims), labels
-
-
-def _oriented(factor: Factor, other: Factor) -> Factor:
-    """A symmetric matrix with the label that it shares last."""
-    if len(factor.groups) != 2 or any(len(group) != 1 for group in factor.groups):
-        return factor
-    first, second = factor.groups
-    turn = first[0] in other.labels and second[0] not in other.labels
-    return Factor(factor.node, (second, first), factor.conj) if turn and is_symmetric(factor.node) else factor
-
-
 def _stays_outside(factor: Factor, node: Contract) -> bool:
     """Selections that place a result in a larger one, and masks of the output."""
     flat = {x for group in node.output for x in group}
     if isinstance(factor.node, Selection):
         return True
     return isinstance(factor.node, Mask) and set(factor.labels) <= flat
-
-
-def _pair(left: Factor, right: Factor, kept: set[int], dims: Sequence[Dim]) -> Factor:
-    """Two factors as one; a matrix stands before a vector."""
-    if len(left.labels) < len(right.labels):
-        left, right = right, left
-    labels = list(dict.fromkeys(x for x in (*left.labels, *right.labels) if x in kept))
-    output = tuple((x,) for x in labels)
-    return Factor(renumbered(Fraction(1), [left, right], output, dims), output)
-
-
-def renumbered(
-    coefficient: Fraction, factors: Sequence[Factor], output: Sequence[tuple[int, ...]], dims: Sequence[Dim]
-) -> Contract:
-    """A contraction whose labels are numbered in order of appearance, its factors left as they are."""
-    factors = symmetric_turned(factors, output)
-    order = dict.fromkeys([x for f in factors for x in f.labels] + [x for group in output for x in group])
-    numbers = {label: place for place, label in enumerate(order)}
-    renamed = tuple(Factor(f.node, tuple(tuple(numbers[x] for x in g) for g in f.groups), f.conj) for f in factors)
-    groups = tuple(tuple(numbers[x] for x in g) for g in output)
-    return Contract(coefficient, renamed, tuple(dims[x] for x in order), groups)
-
-
-def symmetric_turned(factors: Sequence[Factor], output: Sequence[tuple[int, ...]]) -> list[Factor]:
-    """Symmetric matrices turned the way that a product reads, so that equal products look equal.
-
-    An axis that is summed comes last in the first factor, and first in the others.
-    """
-    place = {x: p for p, group in enumerate(output) for x in group}
-    return [_turned(factor, number, place) for number, factor in enumerate(factors)]
-
-
-def _turned(factor: Factor, number: int, place: Mapping[int, int]) -> Factor:
-    if factor.node.rank != 2 or not factor.node.real or not is_symmetric(factor.node):
-        return factor
-    summed = len(place) if number == 0 else -1
-    first, second = (min(place.get(x, summed) for x in group) for group in factor.groups)
-    return Factor(factor.node, factor.groups[::-1], factor.conj) if second < first else factor
 
 
 def _with_parts_cut(node: Contract) -> Contract:
@@ -280,5 +202,5 @@ def _attached(special: Factor, factors: list[Factor], node: Contract) -> list[Fa
         return factors
     rest = [f for f in factors if f is not special and f is not owner]
     kept = flat.union(*(f.labels for f in rest))
-    joined = _pair(owner, special, kept, node.dims)
+    joined = pair_of(owner, special, kept, node.dims)
     return [joined if f is owner else f for f in factors if f is not special]

@@ -16,7 +16,8 @@ from gradwright.core.contraction import conjugate
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.walks import postorder
-from gradwright.optimise.association import renumbered, with_children, with_facts
+from gradwright.optimise.association import with_children, with_facts
+from gradwright.optimise.pairs import renumbered
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
 from gradwright.prims.cholesky import cholesky
 from gradwright.prims.cholesky_solve import cholesky_solve
