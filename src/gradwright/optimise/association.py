@@ -28,12 +28,12 @@ WALKS = 3
 
 def associate(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
     """Every contraction as a tree of contractions of two tensors; given nodes are left as they are."""
-    sizes, shared, result = Sizes(setting.hints), frozenset[Node](), roots
-    for _ in range(WALKS):
+    sizes, shared = Sizes(setting.hints), frozenset[Node]()
+    for _ in range(WALKS - 1):
         products = _Products(sizes, shared)
-        result = _associated(roots, setting, products)
+        _associated(roots, setting, products)
         shared = worth_sharing(products.met, sizes)
-    return result
+    return _associated(roots, setting, _Products(sizes, shared))
 
 
 def _associated(roots: Roots, setting: Setting, products: _Products) -> Roots:
