@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from dataclasses import dataclass
 
 import pytest
@@ -67,7 +68,9 @@ def test_nothing_can_be_changed_but_another_made() -> None:
         with pytest.raises(AttributeError, match="cannot be changed"):
             del point.x  # type: ignore[union-attr]
     assert replace(Named(1), y=7) == Named(1, 7)
-    assert copy.deepcopy(Point(1)) == Point(1)
+    for same in (copy.copy, copy.deepcopy, lambda point: pickle.loads(pickle.dumps(point))):
+        assert same(Named(1, 3, "q")) == Named(1, 3, "q")
+        assert same(Slotted(4)).value == 4
 
 
 def test_slots_are_all_there_is_and_what_follows_an_instance_is_run() -> None:

@@ -55,7 +55,7 @@ def _frozen(cls: type[R], eq: bool, slots: bool, kw_only: bool) -> type[R]:
     found = {**_fields(cls), **own}
     made = {
         "__fields__": found, "__match_args__": tuple(found), "__init__": _initialiser(cls, found, kw_only),
-        "__setattr__": _refused, "__delattr__": _refused,
+        "__setattr__": _refused, "__delattr__": _refused, "__reduce__": _reduce,
     }  # fmt: skip
     made |= {"__repr__": _repr} if "__repr__" not in cls.__dict__ else {}
     made |= {"__eq__": _equal, "__hash__": _hash} if eq else {}
@@ -104,6 +104,15 @@ def _equal(self: object, other: object) -> bool:
 
 def _hash(self: object) -> int:
     return hash(_values(self))
+
+
+def _reduce(self: object) -> tuple[Any, ...]:
+    """For copies and pickles: made again from the fields."""
+    return _remade, (type(self), _values(self))
+
+
+def _remade(cls: type[R], values: tuple[Any, ...]) -> R:
+    return cls(**dict(zip(_fields(cls), values, strict=True)))
 
 
 def _refused(self: object, name: str, *value: object) -> NoReturn:

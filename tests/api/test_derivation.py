@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 import gradwright as gw
@@ -127,3 +129,11 @@ def test_a_variable_that_is_declared_but_not_written_is_refused() -> None:
 def test_no_function_is_emitted_for_a_constant() -> None:
     with pytest.raises(gw.EmissionError, match="cancel"):
         gw.derive(gw.parse("sum(x - x)", x="n"), wrt="x").source("torch")
+
+
+def test_expressions_and_derivations_may_be_copied() -> None:
+    D = gw.derive(gw.parse("trace(inv(X) @ sqrtm(X))"), wrt="X")
+    copied = copy.deepcopy(D)
+    assert copied.expression == D.expression
+    assert str(copied.gradient) == str(D.gradient)
+    assert copy.copy(D.gradient) == copy.deepcopy(D.gradient) == D.gradient

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from _blake2 import blake2b  # the C module itself: `hashlib` would load OpenSSL, ten milliseconds
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gradwright.core.dims import Dim, product
 from gradwright.core.facts import NO_FACTS, Facts, closure, is_real
@@ -67,6 +67,12 @@ class Node:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     def _seal(self, shape: Shape, real: bool, *content: object) -> None:
         described = repr((type(self).__name__, real, *content)).encode()

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -216,6 +217,12 @@ class Primitive:
     def batched(self) -> bool:
         """Whether leading batch axes are allowed."""
         return self.inputs[0].batched
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     def bind(self, shapes: tuple[Shape, ...]) -> tuple[Shape, dict[str, Dim]]:
         """The batch axes, and what the signature's dimensions stand for, given argument shapes.
