@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from gradwright.back.code.layout import INDENT, assigned, returned
+from gradwright.back.code.wrapping import INDENT, in_block
 from gradwright.core.nodes import Parameter
 from gradwright.core.primitive import Primitive
 from gradwright.frozen import frozen
@@ -56,9 +56,9 @@ class Program:
 
     def body(self) -> list[str]:
         """The lines of the statements and of the `return`, for a function's body."""
-        return [*statement_lines(self.statements), *returned(tuple(self.results.values()), len(INDENT))]
+        return [*statement_lines(self.statements), *in_block(f"return {', '.join(self.results.values())}")]
 
 
 def statement_lines(statements: Iterable[Statement], indent: int = len(INDENT)) -> list[str]:
     """The lines of statements, in a block that stands so many columns from the left."""
-    return [line for s in statements for line in assigned(s.target, s.expression, indent)]
+    return [line for s in statements for line in in_block(f"{s.target} = {s.expression}", indent)]

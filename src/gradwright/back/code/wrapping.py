@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 WIDTH = 120
-_INDENT = "    "
+INDENT = "    "
 # From what binds least to what binds most; all of these stand between spaces in generated text.
 _LEVELS = ((" if ", " else "), (" for ", " if "), (" or ",), (" and ",),
            (" == ", " != ", " < ", " <= ", " > ", " >= "), (" + ", " - "),
@@ -62,6 +62,11 @@ def statement(line: str) -> list[str]:
     return _broken(indent, text[:start], text[start:end], text[end:])
 
 
+def in_block(line: str, indent: int = len(INDENT)) -> list[str]:
+    """The lines of a statement in a block that stands so many columns from the left, without those columns."""
+    return [text[indent:] for text in statement(" " * indent + line)]
+
+
 def _spaced(match: re.Match[str]) -> str:
     """A slice with a sum in it has spaces around its colon."""
     low, high = match.groups()
@@ -78,7 +83,7 @@ def _broken(indent: str, head: str, text: str, tail: str) -> list[str]:
             fits = len(indent + head) + pair[0] + 1 <= WIDTH and len(indent) + len(text + tail) - pair[1] <= WIDTH
             if fits and _can_stay_open(text, pair, pieces):
                 return _in_brackets(indent, head + text + tail, (len(head) + pair[0], len(head) + pair[1]))
-    return [f"{indent}{head}(", *_content(indent + _INDENT, text, len(commas) > 1, True), f"{indent}){tail}"]
+    return [f"{indent}{head}(", *_content(indent + INDENT, text, len(commas) > 1, True), f"{indent}){tail}"]
 
 
 def _can_stay_open(text: str, pair: tuple[int, int], pieces: list[str]) -> bool:
@@ -93,7 +98,7 @@ def _in_brackets(indent: str, text: str, pair: tuple[int, int]) -> list[str]:
     inner = text[pair[0] + 1 : pair[1]]
     is_call = pair[0] > 0 and (text[pair[0] - 1].isalnum() or text[pair[0] - 1] in "_)]")
     is_tuple = text[pair[0]] in "([" and not is_call
-    content = _content(indent + _INDENT, inner, (text[pair[0]] == "(" and is_call) or is_tuple, is_tuple)
+    content = _content(indent + INDENT, inner, (text[pair[0]] == "(" and is_call) or is_tuple, is_tuple)
     return [indent + text[: pair[0] + 1], *content, indent + text[pair[1] :]]
 
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gradwright.back.code.layout import INDENT, assigned, returned
 from gradwright.back.code.program import statement_lines
+from gradwright.back.code.wrapping import INDENT, in_block
 from gradwright.back.torch.programs import Piece, Programs
 from gradwright.back.torch.statements import needed
 
@@ -97,7 +97,7 @@ def _returning(piece: Piece, indent: int, more: Sequence[str] = ()) -> list[str]
     statements, values = list(piece.statements), [*piece.results, *more]
     if statements and values == [statements[-1].target]:
         values = [statements.pop().expression]
-    return [*statement_lines(statements, indent), *returned(values, indent)]
+    return [*statement_lines(statements, indent), *in_block(f"return {', '.join(values)}", indent)]
 
 
 def _forward(programs: Programs) -> Iterator[str]:
@@ -186,11 +186,11 @@ def _gradients(programs: Programs, piece: Piece, indent: int) -> list[str]:
             text = own.pop().expression
         lines.append(f"if ctx.needs_input_grad[{programs.inputs.index(name)}]:")
         inside = indent + len(INDENT)
-        lines += indented([*statement_lines(own, inside), *assigned(_gradient(name), text, inside)])
+        lines += indented([*statement_lines(own, inside), *in_block(f"{_gradient(name)} = {text}", inside)])
     for name in _still(programs):
         lines.append(f"if ctx.needs_input_grad[{programs.inputs.index(name)}]:")
         lines.append(f"{INDENT}{_gradient(name)} = {_zeros(programs, name)}")
-    lines += returned([_gradient(name) for name in programs.inputs], indent)
+    lines += in_block(f"return {', '.join(map(_gradient, programs.inputs))}", indent)
     return lines
 
 

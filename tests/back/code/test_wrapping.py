@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import gradwright as gw
-from gradwright.back.code.layout import assigned, returned
+from gradwright.back.code.wrapping import in_block
 
 LONG = "product_of_a_long_name @ another_long_name"
 RUFF = [sys.executable, "-m", "ruff"]
@@ -22,15 +22,15 @@ OPTIONS = ["--isolated", "--line-length", "120"]
     [f"{LONG} + {LONG} - {LONG}", f"({LONG} + {LONG}) @ A - {LONG} - B", f"({LONG} - A) + {LONG} + {LONG}"],
 )
 def test_a_long_sum_has_a_term_on_every_line(text: str) -> None:
-    lines = assigned("total", text, 0)
+    lines = in_block(f"total = {text}", 0)
     assert lines[0] == "total = (" and lines[-1] == ")"
     assert len(lines) == 5 or text.startswith("(")
     assert ast.dump(ast.parse("\n".join(lines))) == ast.dump(ast.parse(f"total = {text}"))
 
 
 def test_a_long_tuple_has_an_entry_on_every_line() -> None:
-    assert returned([LONG, LONG, LONG], 0) == ["return (", *[f"    {LONG},"] * 3, ")"]
-    assert returned(["A", "B"], 0) == ["return A, B"]
+    assert in_block(f"return {LONG}, {LONG}, {LONG}", 0) == ["return (", *[f"    {LONG},"] * 3, ")"]
+    assert in_block("return A, B", 0) == ["return A, B"]
 
 
 @pytest.mark.slow
