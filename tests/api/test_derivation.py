@@ -137,3 +137,11 @@ def test_expressions_and_derivations_may_be_copied() -> None:
     assert copied.expression == D.expression
     assert str(copied.gradient) == str(D.gradient)
     assert copy.copy(D.gradient) == copy.deepcopy(D.gradient) == D.gradient
+
+
+def test_the_dimension_of_a_variable_that_does_not_occur_is_a_number() -> None:
+    D = gw.derive(gw.parse("sum(x) / k", x="n", C="m k"), wrt="x")
+    assert "∇_x   1 / k" in str(D)
+    assert D.gradient.evaluate(x=[1.0, 2.0, 3.0], C=[[1.0, 2.0]]) == pytest.approx([0.5] * 3)
+    with pytest.raises(gw.EvaluationError, match="the size of the dimension 'k' is not known"):
+        D.gradient.evaluate(x=[1.0, 2.0, 3.0])

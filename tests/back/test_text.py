@@ -90,3 +90,10 @@ def test_the_vjp_of_what_is_written_with_matrices_is_written_with_matrices(case:
 
 def is_of_matrices(text: str) -> bool:
     return not any(word in text for word in ("einsum", "reshape", "roll", "permute"))
+
+
+def test_a_product_with_more_indices_than_small_letters_is_written_with_capitals() -> None:
+    power = "matrix_power(matrix_power(matrix_power(S, 3), 3), 3)"
+    jacobian = gw.derive(gw.parse(power, S="n n symmetric"), wrt="S").jacobian
+    assert gw.parse(jacobian.text(), S="n n symmetric").shape == jacobian.shape
+    assert "zA" in jacobian.text()

@@ -11,9 +11,10 @@ from gradwright.core.declarations import declared_facts
 from gradwright.core.dims import Dim
 from gradwright.core.membership import departure
 from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.points import dimension_names
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature, symbol_of
-from gradwright.core.walks import free_leaves, postorder
+from gradwright.core.walks import free_leaves
 from gradwright.errors import EvaluationError
 
 
@@ -99,13 +100,9 @@ def _clash(leaf: Symbol | Direction, array: np.ndarray, dim: Dim, known: int) ->
 
 def check_sizes(node: Node, sizes: Mapping[str, int]) -> None:
     """Refuse to evaluate where a dimension is not known."""
-    for inner in postorder(node):
-        for dim in inner.shape:
-            missing = [name for name in dim.names if name not in sizes]
-            if missing:
-                raise EvaluationError(
-                    f"the size of the dimension '{missing[0]}' is not known: give a variable that has it"
-                )
+    for name in dimension_names([node]):
+        if name not in sizes:
+            raise EvaluationError(f"the size of the dimension '{name}' is not known: give a variable that has it")
 
 
 def check_sets(arrays: Mapping[Symbol | Direction, np.ndarray]) -> None:

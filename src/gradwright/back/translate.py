@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from string import ascii_lowercase
+from itertools import count
+from string import ascii_letters
 
 from gradwright.back.formula import (
     Block,
@@ -58,6 +59,7 @@ from gradwright.core.nodes import (
     Symbol,
 )
 from gradwright.core.walks import postorder
+from gradwright.errors import UnsupportedError
 from gradwright.frozen import replace
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.power import power
@@ -324,7 +326,7 @@ class Translator:
     def _einsum(self, node: Contract) -> Formula:
         """Letters for labels: what has no matrix notation."""
         labels = [label for group in node.output for label in group]
-        names = {label: ascii_lowercase[place % 26] for place, label in enumerate(letter_order(node))}
+        names = {label: _letter(place) for place, label in enumerate(letter_order(node))}
         operands: list[Formula] = []
         inputs: list[str] = []
         scalars: list[Formula] = []
@@ -337,7 +339,7 @@ class Translator:
             else:
                 scalars.append(formula)
         output, seen = "", set[int]()
-        fresh = iter(letter for letter in ascii_lowercase if letter not in names.values())
+        fresh = map(_letter, count(len(names)))
         carried = {label for factor in node.factors for label in factor.labels}
         for label in labels:
             letter = names[label]
@@ -358,6 +360,15 @@ class Translator:
             listed = ", ".join(map(str, node.shape))
             tensor = Call(node.rank, False, "reshape", (tensor,), keywords=listed)
         return multiplied(node.coefficient, (*scalars, tensor), (), node.rank)
+
+
+def _letter(place: int) -> str:
+    """The letter of a label: a to z, then A to Z, as many as `einsum` has."""
+    if place >= len(ascii_letters):
+        raise UnsupportedError(
+            f"a tensor product with more than {len(ascii_letters)} indices has no notation; give its factors names"
+        )
+    return ascii_letters[place]
 
 
 def letter_order(node: Contract) -> list[int]:

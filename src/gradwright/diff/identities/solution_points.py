@@ -20,10 +20,18 @@ from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate_all, space_basis
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.nodes import Node, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, draw, project_array, sample, tangent_direction
+from gradwright.core.points import (
+    choose_sizes,
+    demanded_orders,
+    dimension_names,
+    draw,
+    project_array,
+    sample,
+    tangent_direction,
+)
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
-from gradwright.core.walks import free_leaves, postorder
+from gradwright.core.walks import free_leaves
 from gradwright.diff.differential import differential
 from gradwright.diff.identities.frames import direct_space, is_orthonormal
 from gradwright.diff.identities.problem import Problem, orthonormality
@@ -86,7 +94,7 @@ def problem_sizes(problem: Problem) -> Iterator[dict[str, int]]:
     """Generic sizes for the dimension names of a problem, in every order that the facts allow."""
     nodes: list[Node] = [*problem.unknowns, *problem.givens]
     nodes += [side for e in problem.equations for side in (e.left, e.right)]
-    names = sorted({name for node in postorder(*nodes) for dim in node.shape for name in dim.names})
+    names = sorted(dimension_names(nodes))
     orders = demanded_orders(nodes)
     for chosen in islice(permutations(names), MOST_ORDERS):
         larger_first = [(Dim.of(a), Dim.of(b)) for a, b in pairwise(chosen)]

@@ -23,10 +23,10 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
 from gradwright.core.evaluate import evaluate
 from gradwright.core.nodes import Apply, Contract, Direction, Factor, Groups, Hole, Node, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, sample
+from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
-from gradwright.core.walks import free_leaves, postorder
+from gradwright.core.walks import free_leaves
 from gradwright.diff.identities.frames import HoleSpec
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy
@@ -458,8 +458,7 @@ def _determinant(rows: Sequence[Sequence[Node]]) -> Node:
 def _nonzero(matrix: Node, region: int) -> bool:
     """Whether a denominator is different from zero at a generic point, in the region."""
     leaves = [leaf for leaf in free_leaves(matrix) if isinstance(leaf, Symbol | Direction)]
-    names = [name for node in postorder(matrix) for dim in node.shape for name in dim.names]
-    sizes = choose_sizes(sorted(set(names)), demanded_orders([matrix]))
+    sizes = choose_sizes(sorted(dimension_names([matrix])), demanded_orders([matrix]))
     generator = np.random.default_rng(7)
     values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator) for leaf in leaves}
     result = evaluate(matrix, values, sizes)

@@ -18,7 +18,7 @@ from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.facts import MATRIX_FACTS
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, sample, tangent_direction
+from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample, tangent_direction
 from gradwright.core.primitive import Freedom
 from gradwright.core.sums import terms_of
 from gradwright.core.tensor_forms import lower, value_of
@@ -51,8 +51,7 @@ class Trial:
 
     def __init__(self, root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...], seed: int = 0) -> None:
         nodes = [root, *(n.node for n in named), *variables]
-        names = sorted({name for node in postorder(*nodes) for dim in node.shape for name in dim.names})
-        self.sizes = choose_sizes(names, demanded_orders(nodes), variant=seed)
+        self.sizes = choose_sizes(sorted(dimension_names(nodes)), demanded_orders(nodes), variant=seed)
         self.seed = seed
         self.values: dict[Node, Array] = {}
         self.measured = tuple(item.symbol for item in named)
