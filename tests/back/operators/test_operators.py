@@ -53,6 +53,7 @@ OTHERS = [
     ("einsum('ij,jk,kl->il', A, X, X.T)", "X", "jacobian", {"A": "k n", "X": "n m"}),
     ("softmax(x)", "x", "jacobian", {"x": "n"}),
     ("x * sum(X @ w)", "w", "jacobian", {"x": "n", "X": "m k", "w": "k"}),
+    ("einsum('ki,kj,kij,i,j->', X, X, T, w, w)", "w", "hessian", {"X": "m n", "T": "m n n", "w": "n"}),
 ]
 
 TANGENT = [

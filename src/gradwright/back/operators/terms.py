@@ -150,8 +150,8 @@ def _einsum(parts: Sequence[Part], output: Sequence[int]) -> Array:
 def _gram(parts: Sequence[Part], output: Sequence[int]) -> Array | None:
     """`Xᵀ D X` with D ≥ 0 as Rᵀ R for R = √D X, of which BLAS computes one half; None for other products."""
     matrices = [part for part in parts if part.array.ndim == 2]
-    weights = [part for part in parts if part.array.ndim < 2]
-    if len(output) != 2 or [_is_view_of(part.array, matrices[0].array) for part in matrices] != [True, True]:
+    weights = [part for part in parts if part.array.ndim != 2]
+    if len(output) != 2 or len(matrices) != 2 or not _is_view_of(matrices[0].array, matrices[1].array):
         return None
     left, right = (part.labels for part in matrices)
     place = 0 if left[0] == right[0] else 1
@@ -159,8 +159,10 @@ def _gram(parts: Sequence[Part], output: Sequence[int]) -> Array | None:
         return None
     if any(set(part.labels) - {left[place]} for part in weights) or not _are_nonnegative(parts, weights):
         return None
-    root = np.sqrt(prod((part.array for part in weights), start=np.ones(())))
-    scaled = matrices[0].array * (root[..., None] if place == 0 else root)
+    scaled = matrices[0].array
+    if weights:
+        root = np.sqrt(prod(part.array for part in weights))
+        scaled = scaled * (root[..., None] if place == 0 else root)
     return scaled.T @ scaled if place == 0 else scaled @ scaled.T
 
 
