@@ -71,7 +71,7 @@ GRAMMAR: dict[str, list[str]] = {
         "solve(<d d spd>, <d e>)",
         "cumsum(<d e>, axis=0)", "softmax(<d e>, axis=1)", "log_softmax(<d e>, axis=0)", "ones(d, e)",
         'einsum("ij,kj->ik", <d n>, <e n>)', "transpose(<e d>)", "<d d spd> @ <d e>", "tril(<d e>)", "triu(<d e>)",
-        "inv(<d d spd>) @ <d e>", "reshape(vec(<e d>), d, e)", "zeros(d, e) + <d e>",
+        "inv(<d d spd>) @ <d e>", "reshape(vec(<e d>), d, e)", "reshape(<e d>, d, e)", "zeros(d, e) + <d e>",
     ],
     "d d": [
         "<d d> @ <d d>", "inv(<d d>)", "inv(<d d> @ <d d>)", "<d d spd>", "<d d symmetric>", "eye(d)", "diag(<d>)",

@@ -10,6 +10,8 @@ import torch
 from torch_properties import Case
 
 import gradwright as gw
+from gradwright.core import build
+from gradwright.core.contraction import conjugate
 from gradwright.core.declarations import parse_declarations
 from gradwright.core.nodes import Apply, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
@@ -70,13 +72,15 @@ def _sample(primitive: Primitive, number: int) -> Example:
     given = primitive.samples[number]
     signature = Signature(parse_declarations(given.declarations))
     symbols = tuple(map(symbol_of, signature))
-    free_phase = "phase" in primitive.gauge and (primitive.field == "complex" or not all(s.real for s in symbols))
     nodes = {
         declared.name: Apply(primitive, given.parameters, symbols, place)
         for place, declared in enumerate(primitive.outputs)
-        # Vectors that LAPACK turns as it likes have no differences to compare with.
-        if not (free_phase and len(declared.shape) > 1)
     }
+    turned = "phase" in primitive.gauge or "rotation" in primitive.gauge
+    if turned and (primitive.field == "complex" or not all(s.real for s in symbols)):
+        # Vectors that LAPACK turns as it likes have no differences to compare with: what does not turn has.
+        determined = {name: node for name, node in nodes.items() if node.rank < 2}
+        nodes = determined or {name: build.matmul(N, build.transpose(conjugate(N))) for name, N in nodes.items()}
     expressions = {name: gw.Expression(node, signature) for name, node in nodes.items()}
     several = len(expressions) > 1
     derivation = gw.derive(expressions if several else next(iter(expressions.values())))

@@ -116,6 +116,11 @@ class _Labels:
         self._next += len(dims)
         return new
 
+    def forget(self, labels: Iterable[int]) -> None:
+        """Drop labels that stand nowhere: they would be summed over."""
+        for label in labels:
+            del self.dims[label]
+
     def resolve(self, group: Group) -> Group:
         resolved: list[int] = []
         pending = list(reversed(group))
@@ -194,6 +199,7 @@ def _inline(factor: Factor, labels: _Labels, flat: list[Factor]) -> Fraction:
     renamed = dict(enumerate(labels.fresh(node.dims)))
     inner = _rename_groups(node.output, renamed)
     if not _unify_all(labels, factor.groups, inner):
+        labels.forget(renamed.values())
         flat.append(factor)
         return ONE
     for f in node.factors:

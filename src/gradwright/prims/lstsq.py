@@ -19,6 +19,19 @@ def has_full_rank(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...
     return bool(np.all(np.linalg.matrix_rank(A) == min(A.shape[-2:])))
 
 
+# With the singular values, as in pinv.py, which says why; the drivers of torch.linalg.lstsq want full rank on a GPU.
+IN_TORCH = '''
+def least_squares(A: torch.Tensor, B: torch.Tensor) -> torch.Tensor:
+    """The least-squares solution of smallest norm."""
+    U, S, Vh = torch.linalg.svd(A, full_matrices=False)
+    smallest = max(A.shape[-2:]) * torch.finfo(S.dtype).eps * S[..., :1]
+    S = torch.where(S > smallest, S, torch.inf)
+    return Vh.mH @ ((U.mH @ B) / S[..., :, None])
+'''
+IN_TORCH_FOR_A_VECTOR = IN_TORCH.replace(
+    "Vh.mH @ ((U.mH @ B) / S[..., :, None])", "(Vh.mH @ ((U.mH @ B[..., None]) / S[..., :, None]))[..., 0]"
+)
+
 lstsq = [
     Primitive(
         name="lstsq",
@@ -28,7 +41,7 @@ lstsq = [
         conditions=("{A} has full rank",),
         regular=has_full_rank,
         numpy=least_squares,
-        torch="torch.linalg.pinv({0}) @ {1}" if rows != "n" else "(torch.linalg.pinv({0}) @ {1}[..., None])[..., 0]",
+        torch=IN_TORCH if rows != "n" else IN_TORCH_FOR_A_VECTOR,
         jax="jax.numpy.linalg.pinv({0}) @ {1}",
         notation=Notation(name="lstsq"),
         samples=(Sample(f"A: n m, B: {rows}"),),

@@ -20,6 +20,16 @@ def has_clear_rank(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ..
     return not bool(np.any((relative > 4 * rounding) & (relative < 1e3 * rounding)))
 
 
+# Not torch.linalg.pinv: of a complex matrix it is wrong under torch.compile (pytorch #198118).
+IN_TORCH = '''
+def pseudoinverse(X: torch.Tensor) -> torch.Tensor:
+    """The Moore–Penrose inverse; singular values below the rounding error of the largest count as zero."""
+    U, S, Vh = torch.linalg.svd(X, full_matrices=False)
+    smallest = max(X.shape[-2:]) * torch.finfo(S.dtype).eps * S[..., :1]
+    S = torch.where(S > smallest, S, torch.inf)
+    return (Vh.mH / S[..., None, :]) @ U.mH
+'''
+
 pinv = Primitive(
     name="pinv",
     signature="X: n m -> Y: m n",
@@ -29,7 +39,7 @@ pinv = Primitive(
     regular=has_clear_rank,
     preserves=("symmetric", "hermitian", "diagonal", "spd", "psd"),
     numpy="numpy.linalg.pinv",
-    torch="torch.linalg.pinv",
+    torch=IN_TORCH,
     jax="jax.numpy.linalg.pinv",
     notation=Notation(text="{X}⁺", latex="{X}^{+}", name="pinv"),
     samples=(Sample("X: n m"), Sample("X: m n"), Sample("X: n m complex")),

@@ -13,6 +13,9 @@ from torch_samples import case_of
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Converting a tensor with requires_grad=True to a scalar:UserWarning",
     "ignore:.*There is a performance drop.*:UserWarning",
+    # What torch's own compiler says of itself.
+    "ignore:Torchinductor does not support code generation for complex operators.*:UserWarning",
+    "ignore:`torch._prims_common.check` is deprecated.*:FutureWarning",
 )
 
 NAMES = list(torch_samples.examples())

@@ -115,3 +115,27 @@ def test_a_function_of_a_matrix_at_equal_eigenvalues() -> None:
     (slope,) = torch.autograd.grad(function(S).sum(), S)
     torch_slope = torch.autograd.functional.jacobian(lambda X: torch.linalg.matrix_exp((X + X.mT) / 2).sum(), S)
     torch.testing.assert_close(slope, torch_slope)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["pinv(X)", "lstsq(X, B)", "lstsq(X, b)", "complement(X)"])
+def test_complex_pseudoinverses_keep_their_conjugates_when_compiled_198118_197084(text: str) -> None:
+    declared = {"X": "n m complex", "B": "n k complex", "b": "n complex"}
+    function = emitted(text, **{name: words for name, words in declared.items() if name in text.split("(")[1]})
+    inputs = tuple(torch.complex(x, normal(*x.shape)).requires_grad_() for x in (normal(5, 3), normal(5, 2), normal(5)))
+    given = {"pinv": (0,), "lstsq": (0, 1) if "B" in text else (0, 2), "complement": (0,)}[text.partition("(")[0]]
+    chosen = tuple(inputs[place] for place in given)
+    compiled = torch.compile(function, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(*chosen), function(*chosen))
+    wanted, found = (torch.autograd.grad(f(*chosen).abs().cos().sum(), chosen) for f in (function, compiled))
+    torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize(
+    "text", ["inv(X)[0]", "inv(X)[:, 1]", "sin(X)[0, 1]", "diagonal(inv(X))", "complement(X[:, 0:3])"]
+)
+def test_a_part_of_a_result_has_forward_mode(text: str) -> None:
+    """PyTorch stops with an assertion of its own where `forward` returns a view of a part."""
+    function, X = emitted(text, X="4 4"), square().requires_grad_()
+    assert torch.autograd.gradcheck(function, X, check_forward_ad=True, nondet_tol=ROUNDING)
+    assert torch.autograd.gradgradcheck(function, X, check_fwd_over_rev=True, nondet_tol=ROUNDING)

@@ -15,7 +15,7 @@ from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
 from gradwright.back.torch.safety import RULES, VALUES, in_safe_functions
 from gradwright.back.torch.statements import cut, names_in
-from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
+from gradwright.core.nodes import Apply, Contract, Direction, Node, Selection, Symbol
 from gradwright.core.walks import substitute
 from gradwright.frozen import frozen, replace
 from gradwright.optimise import arrange, optimise
@@ -174,11 +174,29 @@ def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> tuple[Piece, t
 
 
 def _fresh(text: str, node: Node) -> str:
-    """A new tensor: what `forward` returns must not be an input, or a view of one."""
-    plain = isinstance(node, Contract) and node.coefficient == 1 and len(node.children) < 2
-    looks = plain or (isinstance(node, Apply) and node.primitive is real_part)
-    looked_at = node.children if looks else (node,)
+    """A new tensor: what `forward` returns must not be an input or a view of one, nor a view of a part of a tensor.
+
+    For such a part PyTorch's forward mode has no place to keep the tangent: it stops with an internal assertion.
+    """
+    if isinstance(node, Apply) and node.primitive is real_part:
+        looked_at = node.children
+    elif isinstance(node, Contract) and node.coefficient == 1:
+        looked_at = tuple(child for child in node.children if not isinstance(child, Selection))
+        if len(looked_at) == 1 and _is_part(node):
+            return f"{text}.clone()"
+        if len(node.children) > 1:
+            return text
+    else:
+        looked_at = (node,)
     return f"{text}.clone()" if all(isinstance(inner, Symbol) for inner in looked_at) else text
+
+
+def _is_part(node: Contract) -> bool:
+    """Whether entries of one tensor are picked: a slice, or a diagonal."""
+    labels = [label for factor in node.factors for label in factor.labels]
+    kept = {label for group in node.output for label in group}
+    picked = {f.labels[0] for f in node.factors if isinstance(f.node, Selection)}
+    return len(set(labels)) < len(labels) and set(labels) <= kept | picked and kept.isdisjoint(picked)
 
 
 def _renamed(statement: Statement, names: Mapping[str, str]) -> Statement:

@@ -3,7 +3,7 @@
 A rule is differentiated again, in every nesting of forward and reverse mode, so it may contain only what
 PyTorch differentiates correctly at every order. What it does not (pytorch #198017, #192540, #196694: nested
 forward mode of det, logdet, slogdet and solve, forward mode of cholesky_solve and cholesky_inverse; no
-derivative at equal eigenvalues), and what it lacks, becomes a function of the emitted module, with rules that
+derivative at equal eigenvalues; #197084: the compiled derivative of a complex pinv), and what it lacks, becomes a function of the emitted module, with rules that
 are derived here. Linear systems are written with the inverse.
 """
 
@@ -24,7 +24,7 @@ from gradwright.prims.solve import solve, solve_vector
 
 # The elementwise functions are right, and these.
 RIGHT = frozenset(
-    {"inv", "cholesky", "solve_triangular", "matrix_exp", "pinv", "softmax", "log_softmax", "logsumexp", "norm", "max",
+    {"inv", "cholesky", "solve_triangular", "matrix_exp", "softmax", "log_softmax", "logsumexp", "norm", "max",
      "min"}
 )  # fmt: skip
 
