@@ -2,9 +2,9 @@
 
 A rule is differentiated again, in every nesting of forward and reverse mode, so it may contain only what
 PyTorch differentiates correctly at every order. What it does not (pytorch #198017, #192540, #196694: nested
-forward mode of det, logdet, slogdet and solve, forward mode of cholesky_solve and cholesky_inverse; no
-derivative at equal eigenvalues; #197084: the compiled derivative of a complex pinv), and what it lacks, becomes a function of the emitted module, with rules that
-are derived here. Linear systems are written with the inverse.
+forward mode of det, logdet, slogdet and solve, forward mode of cholesky_solve and cholesky_inverse; #197084: the
+compiled derivative of a complex pinv; no derivative at equal eigenvalues), and what it lacks, becomes a function
+of the emitted module, with rules that are derived here. Linear systems are written with the inverse.
 """
 
 from __future__ import annotations
