@@ -31,6 +31,9 @@ EXPRESSIONS = {
     "inv(L) @ x": {"L": "n n unit_lower", "x": "n"},
     "matrix_exp(t * A) @ x": {"t": "", "A": "n n", "x": "n"},
     "trace(Q.T @ A @ Q)": {"Q": "n m stiefel", "A": "n n"},
+    'einsum("ijk,jl->lik", T, A)': {"T": "n m k", "A": "m p"},
+    "reshape(inv(X), 2, 8)": {"X": "4 4"},
+    "kron(A, X)[:, 0:2]": {"A": "n m", "X": "m n"},
 }
 
 

@@ -132,6 +132,8 @@ class Writer:
         dots = "..." if self.batched else ""
         inputs = ",".join(dots + "".join(letters[label] for label in inside) for _, inside in operands)
         pattern = f"{inputs}->{dots}{''.join(letters[label] for label in output)}"
+        if self.batched and EINSUM in self.library.helpers:
+            return self.helper(EINSUM, f'"{pattern}"', *(code.text for code, _ in operands))
         text = ", ".join(code.text for code, _ in operands)
         shared = set(operands[0][1]).intersection(*(inside for _, inside in operands[1:]))
         fast = len(operands) > 1 and bool(shared) and shared.isdisjoint(output)
@@ -158,6 +160,7 @@ class Writer:
 
 
 SCALE_DIAGONAL = "scale_diagonal"
+EINSUM = "einsum"
 _TRIANGLES: dict[tuple[Fraction | int, ...], tuple[bool, int]] = {
     (1, 1, 0): (False, 0),
     (1, 0, 0): (False, -1),

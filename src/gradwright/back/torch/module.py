@@ -218,12 +218,13 @@ def _head(asked: Asked, body: str, imports: Iterable[str]) -> str:
     """The docstring and the imports, in the order of the import sorters."""
     docstring = f'"""{escaped(asked.title)}\n\n{escaped(asked.derivation)}\n"""'
     typing = [name for name in ("Any", "NamedTuple") if re.search(rf"\b{name}\b", body)]
-    standard = sorted(line for line in set(imports) if line.split()[1].split(".")[0] in sys.stdlib_module_names)
+    imports = {*imports, *(["import math"] if re.search(r"\bmath\.", body) else [])}
+    standard = sorted(line for line in imports if line.split()[1].split(".")[0] in sys.stdlib_module_names)
     collections = [name for name in ("Callable", "Iterator") if re.search(rf"\b{name}\b", body)]
     standard += [f"from collections.abc import {', '.join(collections)}"] if collections else []
     standard += [f"from typing import {', '.join(typing)}"]
     further = ["import numpy as np"] if re.search(r"\bnp\.", body) else []
-    further += sorted(line for line in set(imports) if line not in standard)
+    further += sorted(line for line in imports if line not in standard)
     further += ["import torch", "from torch import Tensor", "from torch.autograd import forward_ad"]
     return "\n".join([docstring, "", *standard, "", *further, "", f'__all__ = ["{asked.name}"]'])
 
