@@ -35,6 +35,11 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda G, X: -3 * torch.linalg.inv(X) @ G @ torch.linalg.inv(X).mT,
         "inv(X)", {"X": "n n"}, {"missing_transpose", "wrong_factor"},
     ),
+    "a transpose, a factor and a sign": (
+        torch.linalg.inv,
+        lambda G, X: 3 * torch.linalg.inv(X) @ G @ torch.linalg.inv(X).mT,
+        "inv(X)", {"X": "n n"}, {"missing_transpose", "wrong_factor", "wrong_sign"},
+    ),
     "twice one term for the sum of it and its mirror image": (
         lambda X: X.mT @ X,
         lambda G, X: 2 * X @ G,

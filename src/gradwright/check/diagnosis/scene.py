@@ -165,3 +165,11 @@ def _rerun(program: Program, scene: Scene, repairs: Mapping[int, Repair]) -> Val
         slot = instruction.slot
         values[slot] = repairs[slot].make(values, scene) if slot in repairs else instruction.run(values)
     return values
+
+
+def multiple_of(got: torch.Tensor, want: torch.Tensor) -> float | None:
+    """The real number by which one tensor has to be multiplied to give another; None where there is none."""
+    if got.shape != want.shape or got.numel() < 2 or not bool(want.any()):
+        return None
+    ratio = ((want.conj() * got).sum() / (want.conj() * want).sum()).real
+    return float(ratio) if bool(ratio) and close(got, ratio * want) else None

@@ -27,7 +27,7 @@ from gradwright.check.diagnosis.repairs.products import products
 from gradwright.check.diagnosis.repairs.quantities import multiplied, projected, replaced
 from gradwright.check.diagnosis.repairs.structure import structure
 from gradwright.check.diagnosis.repairs.transposes import transposes
-from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, multiple_of
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
 from gradwright.errors import GradwrightError
@@ -125,11 +125,11 @@ def _scaled(
 ) -> Iterator[Explanation]:
     """One mistake, and a sign and a number by which the whole is off."""
     for mutant, value in formulas:
-        scale = _multiple_of(scene.returned, value)
+        scale = multiple_of(scene.returned, value)
         if scale is not None:
             yield Explanation(mutant, (), _multiples(right, scale), scale)
     for repair, value in computations:
-        scale = _multiple_of(value, scene.wanted)
+        scale = multiple_of(value, scene.wanted)
         if scale is not None:
             yield Explanation(None, (repair,), _multiples(right, scale), scale)
 
@@ -167,15 +167,7 @@ def _number(value: float) -> str:
 
 def _ratio(scene: Scene) -> float | None:
     """The real number by which the right gradient has to be multiplied to give the user's."""
-    return _multiple_of(scene.returned, scene.wanted)
-
-
-def _multiple_of(got: torch.Tensor, want: torch.Tensor) -> float | None:
-    """The real number by which one tensor has to be multiplied to give another; None where there is none."""
-    if got.shape != want.shape or got.numel() < 2 or not bool(want.any()):
-        return None
-    ratio = ((want.conj() * got).sum() / (want.conj() * want).sum()).real
-    return float(ratio) if bool(ratio) and close(got, ratio * want) else None
+    return multiple_of(scene.returned, scene.wanted)
 
 
 def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, torch.Tensor]]:

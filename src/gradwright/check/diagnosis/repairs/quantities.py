@@ -9,7 +9,7 @@ import torch
 from gradwright.check.diagnosis.library import Quantity
 from gradwright.check.diagnosis.program import Program
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
-from gradwright.check.diagnosis.scene import Repair, Scene, close, largest
+from gradwright.check.diagnosis.scene import Repair, Scene, close, largest, multiple_of
 from gradwright.core.nodes import Contract
 from gradwright.frozen import frozen
 
@@ -52,8 +52,9 @@ def _is_other(site: Site, known: _Known | None, value: torch.Tensor, swapped: bo
     turned = value.mT if swapped else value
     if turned.shape != site.value.shape or (known is not None and known.swapped != swapped):
         return False
-    same = close(site.value, turned) or (value.dim() == 2 and close(site.value.mT, turned))
-    return not same and not close(site.value, -turned) and not _is_power(turned, site.value, (2.0, -1.0, 0.5, -0.5))
+    # A multiple of the quantity, or of its transpose, is a mistake of another kind, or two.
+    same = any(multiple_of(v, turned) is not None for v in (site.value, *([site.value.mT] if value.dim() == 2 else [])))
+    return not same and not close(site.value, turned) and not _is_power(turned, site.value, (2.0, -1.0, 0.5, -0.5))
 
 
 def _is_multiple(known: _Known | None, quantity: Quantity) -> bool:
