@@ -43,8 +43,8 @@ Milliseconds over n, both logarithmic, for gradwright's emitted code, hand-writt
 
 ## Not compared
 
-torch.compile is left out unless `python -m benchmarks --compile` is run: it compiles for a minute a case. tensorgrad
-was not run.
+torch.compile is left out unless `python -m benchmarks --compile` is run: it compiles for a minute a case.
+tensorgrad 0.3.0 does not run with PyTorch 2.13: it takes and returns named tensors, which PyTorch no longer has.
 """
 
 

@@ -11,6 +11,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from hypothesis import assume, given, settings  # noqa: E402
+from strategies import Case, cases  # noqa: E402
 from torch_reference import Reference, generic, project  # noqa: E402
 
 import gradwright as gw  # noqa: E402
@@ -121,7 +123,7 @@ def check_complex(entry: Entry, kind: str, known: Reference, dX: torch.Tensor) -
 
 
 def close(got: object, wanted: torch.Tensor, tolerance: float = TOLERANCE) -> None:
-    left, right = np.asarray(got), wanted.detach().resolve_conj().numpy()
+    left, right = np.asarray(got), wanted.detach().resolve_conj().resolve_neg().numpy()
     assert left.shape == right.shape, (left.shape, right.shape)
     scale = max(np.abs(right).max(initial=0), 1e-3)
     assert np.abs(left - right).max(initial=0) <= tolerance * scale, np.abs(left - right).max() / scale
@@ -144,3 +146,24 @@ def test_derivatives_of_the_rest_agree_with_reverse_mode(entry: Entry) -> None:
 def test_the_collection_covers_every_family() -> None:
     assert len({e.text for e in entries()}) >= 250
     assert len({e.family for e in entries()}) == 18
+
+
+@pytest.mark.slow
+@given(cases())
+@settings(max_examples=150)
+def test_random_expressions_agree_with_reverse_mode(case: Case) -> None:
+    """The value, and what a cotangent gives: the reference reads the same text, and knows nothing of our core."""
+    declared = ", ".join(f"{name}: {words}" for name, words in case.declarations.items())
+    assume(declared)
+    entry = Entry("random", case.text, declared, next(iter(case.declarations)))
+    try:
+        value = reference(entry).value()
+    except (KeyError, torch.linalg.LinAlgError):
+        assume(False)
+        raise
+    assume(torch.isfinite(value.abs()).all() and (not value.numel() or value.abs().max() < 1e6))
+    for kind in ("value", "vjp" if value.dim() else "gradient"):
+        try:
+            compare(entry, kind)
+        except (gw.UnknownNameError, gw.DerivationError, gw.EvaluationError, gw.ConditionError):
+            assume(False)
