@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -236,3 +237,15 @@ def difference(node: Node, point: Point, moves: dict[Symbol, np.ndarray]) -> np.
 def close_or_fail(pair: tuple[np.ndarray, ...], tolerance: float) -> None:
     left, right = pair
     assert close(left, right, tolerance), np.abs(np.asarray(left) - np.asarray(right)).max(initial=0)
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_functions_that_primitives_bring_along_have_names_of_their_own(library: str) -> None:
+    """Code that calls several primitives has all their functions beside one another."""
+    texts: dict[str, set[str]] = {}
+    for primitive in PRIMITIVES:
+        text = getattr(primitive, library)
+        for name in re.findall(r"^def (\w+)\(", text, re.MULTILINE) if isinstance(text, str) else []:
+            texts.setdefault(name, set()).add(text)
+    assert texts
+    assert {name for name, found in texts.items() if len(found) > 1} == set()

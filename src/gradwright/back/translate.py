@@ -316,9 +316,10 @@ class Translator:
             shape = tuple(node.dims[label] for label in factor.labels)
             symbol = Symbol(f"__reshaped_{place}_{factor.node.digest.hex()}", shape)
             listed = ", ".join(map(str, shape))
-            inner = self._done[factor.node]
+            given = _before_flattening(factor)
+            inner = self._done[given.node]
             self._done[symbol] = Call(
-                len(shape), False, "reshape", (conjugated(inner) if factor.conj else inner,), keywords=listed
+                len(shape), False, "reshape", (conjugated(inner) if given.conj else inner,), keywords=listed
             )
             factors.append(Factor(symbol, tuple((label,) for label in factor.labels)))
         return self.formula(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims))))
@@ -360,6 +361,17 @@ class Translator:
             listed = ", ".join(map(str, node.shape))
             tensor = Call(node.rank, False, "reshape", (tensor,), keywords=listed)
         return multiplied(node.coefficient, (*scalars, tensor), (), node.rank)
+
+
+def _before_flattening(factor: Factor) -> Factor:
+    """What a vector lists entry by entry, last axis fastest: reshaping either gives the same."""
+    node = factor.node
+    if not isinstance(node, Contract) or node.rank != 1 or node.coefficient != 1 or len(node.factors) != 1:
+        return factor
+    (inner,) = node.factors
+    if inner.labels != node.output[0] or len(set(inner.labels)) < len(inner.labels):
+        return factor
+    return Factor(inner.node, inner.groups, inner.conj != factor.conj)
 
 
 def _letter(place: int) -> str:

@@ -28,9 +28,14 @@ def least_squares(A: torch.Tensor, B: torch.Tensor) -> torch.Tensor:
     S = torch.where(S > smallest, S, torch.inf)
     return Vh.mH @ ((U.mH @ B) / S[..., :, None])
 '''
-IN_TORCH_FOR_A_VECTOR = IN_TORCH.replace(
-    "Vh.mH @ ((U.mH @ B) / S[..., :, None])", "(Vh.mH @ ((U.mH @ B[..., None]) / S[..., :, None]))[..., 0]"
-)
+IN_TORCH_FOR_A_VECTOR = '''
+def least_squares_vector(A: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The least-squares solution of smallest norm, for a vector."""
+    U, S, Vh = torch.linalg.svd(A, full_matrices=False)
+    smallest = max(A.shape[-2:]) * torch.finfo(S.dtype).eps * S[..., :1]
+    S = torch.where(S > smallest, S, torch.inf)
+    return (Vh.mH @ ((U.mH @ b[..., None]) / S[..., :, None]))[..., 0]
+'''
 
 lstsq = [
     Primitive(
