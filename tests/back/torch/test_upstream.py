@@ -138,10 +138,19 @@ def test_complex_pseudoinverses_keep_their_conjugates_when_compiled_198118_19708
 
 
 @pytest.mark.parametrize(
-    "text", ["inv(X)[0]", "inv(X)[:, 1]", "sin(X)[0, 1]", "diagonal(inv(X))", "complement(X[:, 0:3])"]
+    "text",
+    [
+        "inv(X)[0]",
+        "inv(X)[:, 1]",
+        "sin(X)[0, 1]",
+        "diagonal(inv(X))",
+        "log_softmax(sin(X), axis=0)",
+        "sin(X).T",
+        "complement(X[:, 0:3])",
+    ],
 )
-def test_a_part_of_a_result_has_forward_mode(text: str) -> None:
-    """PyTorch stops with an assertion of its own where `forward` returns a view of a part."""
+def test_a_part_of_a_result_or_its_transpose_has_forward_mode(text: str) -> None:
+    """PyTorch stops with an assertion of its own where `forward` returns a view."""
     function, X = emitted(text, X="4 4"), square().requires_grad_()
     assert torch.autograd.gradcheck(function, X, check_forward_ad=True, nondet_tol=ROUNDING)
     assert torch.autograd.gradgradcheck(function, X, check_fwd_over_rev=True, nondet_tol=ROUNDING)

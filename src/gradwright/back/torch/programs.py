@@ -7,15 +7,17 @@ correctly at every order. Where the two come out the same, one is kept.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import EllipsisType
 
 from gradwright.back.code import Program, Statement, lower
 from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
 from gradwright.back.torch.safety import RULES, VALUES, in_safe_functions
 from gradwright.back.torch.statements import cut, names_in
-from gradwright.core.nodes import Apply, Contract, Direction, Node, Selection, Symbol
+from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
 from gradwright.frozen import frozen, replace
 from gradwright.optimise import arrange, optimise
@@ -168,35 +170,37 @@ def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> tuple[Piece, t
     slopes = [_rename(text, renamed) for text in slopes]
     halves = cut(statements, values, slopes, ids.values())
     outputs = [ids[s.name] for s in rules.outputs]
-    returned = tuple(_fresh(text, node) for text, node in zip(values, rules.values, strict=True))
+    written = {s.target: s.expression for s in statements}
+    returned = tuple(_fresh(text, node, written) for text, node in zip(values, rules.values, strict=True))
     carried = tuple(name for name in halves.carried if name not in outputs)
     return Piece(halves.first, returned), carried, Piece(halves.second, tuple(slopes))
 
 
-def _fresh(text: str, node: Node) -> str:
-    """A new tensor: what `forward` returns must not be an input or a view of one, nor a view of a part of a tensor.
+def _fresh(text: str, node: Node, written: Mapping[str, str]) -> str:
+    """A new tensor: what `forward` returns must not be an input, nor a view.
 
-    For such a part PyTorch's forward mode has no place to keep the tangent: it stops with an internal assertion.
+    PyTorch's forward mode keeps the tangent of a view with the tensor that it is a view of; where the tangent is laid
+    out otherwise, it stops with an internal assertion.
     """
-    if isinstance(node, Apply) and node.primitive is real_part:
-        looked_at = node.children
-    elif isinstance(node, Contract) and node.coefficient == 1:
-        looked_at = tuple(child for child in node.children if not isinstance(child, Selection))
-        if len(looked_at) == 1 and _is_part(node):
-            return f"{text}.clone()"
-        if len(node.children) > 1:
-            return text
-    else:
-        looked_at = (node,)
-    return f"{text}.clone()" if all(isinstance(inner, Symbol) for inner in looked_at) else text
+    plain = isinstance(node, Contract) and node.coefficient == 1 and len(node.children) < 2
+    looks = plain or (isinstance(node, Apply) and node.primitive is real_part)
+    looked_at = node.children if looks else (node,)
+    same = all(isinstance(inner, Symbol) for inner in looked_at)
+    return f"{text}.clone()" if same or _is_view(written.get(text, text)) else text
 
 
-def _is_part(node: Contract) -> bool:
-    """Whether entries of one tensor are picked: a slice, or a diagonal."""
-    labels = [label for factor in node.factors for label in factor.labels]
-    kept = {label for group in node.output for label in group}
-    picked = {f.labels[0] for f in node.factors if isinstance(f.node, Selection)}
-    return len(set(labels)) < len(labels) and set(labels) <= kept | picked and kept.isdisjoint(picked)
+def _is_view(text: str) -> bool:
+    """Whether the outermost operation is one of those that move nothing: turning, or picking from, axes."""
+    match ast.parse(text, mode="eval").body:
+        case ast.Attribute(attr="mT" | "mH"):
+            return True
+        case ast.Call(func=ast.Attribute(attr="movedim" | "diagonal")):
+            return True
+        case ast.Subscript(value=whole, slice=ast.Tuple(elts=[ast.Constant(value=EllipsisType()), *_])):
+            # `(A @ x[..., None])[..., 0]` drops an axis of one entry: nothing else is kept with it.
+            return not isinstance(whole, ast.BinOp)
+        case _:
+            return False
 
 
 def _renamed(statement: Statement, names: Mapping[str, str]) -> Statement:
