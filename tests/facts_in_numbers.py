@@ -22,6 +22,7 @@ FACTS_HOLD = {
     "symmetric": _is(np.transpose),
     "hermitian": _is(lambda a: a.conj().T),
     "skew": _is(lambda a: -a.T),
+    "skew_hermitian": _is(lambda a: -a.conj().T),
     "lower": _is(np.tril),
     "upper": _is(np.triu),
     "strictly_lower": _is(lambda a: np.tril(a, -1)),
