@@ -79,8 +79,7 @@ def _sample(primitive: Primitive, number: int) -> Example:
         declared.name: Apply(primitive, given.parameters, symbols, place)
         for place, declared in enumerate(primitive.outputs)
     }
-    turned = "phase" in primitive.gauge or "rotation" in primitive.gauge
-    if turned and (primitive.field == "complex" or not all(s.real for s in symbols)):
+    if primitive.freedom is not None and (primitive.field == "complex" or not all(s.real for s in symbols)):
         # Vectors that LAPACK turns as it likes have no differences to compare with: what does not turn has.
         determined = {name: node for name, node in nodes.items() if node.rank < 2}
         nodes = determined or {name: build.matmul(N, build.transpose(conjugate(N))) for name, N in nodes.items()}

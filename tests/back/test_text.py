@@ -97,3 +97,19 @@ def test_a_product_with_more_indices_than_small_letters_is_written_with_capitals
     jacobian = gw.derive(gw.parse(power, S="n n symmetric"), wrt="S").jacobian
     assert gw.parse(jacobian.text(), S="n n symmetric").shape == jacobian.shape
     assert "zA" in jacobian.text()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("reshape(X, 2, 8)", "reshape(X, 2, 8)"),
+        ("vec(diag(x))", "vec(diag(x))"),
+        ("reshape(diag(x), 2, 8)", "reshape(vec(diag(x)), 2, 8)"),
+        ("kron(diag(x), X)", "diag(x) ⊗ X"),
+    ],
+)
+def test_entries_in_another_shape_are_written_as_what_they_are(text: str, shown: str) -> None:
+    declared = {name: words for name, words in {"X": "4 4", "x": "4"}.items() if name in text.replace("reshape", "")}
+    expression = gw.parse(text, **declared)
+    assert str(expression) == shown
+    assert gw.equal(gw.parse(expression.text(), **declared), expression)

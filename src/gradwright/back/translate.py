@@ -273,10 +273,12 @@ class Translator:
         counts = {len(group) for group in node.output}
         if len(counts) != 1 or not 1 <= node.rank <= 2:
             return None
+        places = list(zip(*node.output, strict=True))
+        if sum(len(set(labels)) for labels in places) > len({label for labels in places for label in labels}):
+            return None  # a label at two places is a diagonal, and no product
         parts: list[Formula] = []
         remaining = list(node.factors)
-        for place in range(counts.pop()):
-            output = [group[place] for group in node.output]
+        for output in places:
             own, remaining = connected(remaining, set(output))
             others = {x for group in node.output for x in group} - set(output)
             if others & {x for f in own for x in f.labels}:

@@ -22,8 +22,7 @@ complement = Primitive(
     freedom=Freedom("K: n-m n-m", ("N @ K",), rotation=True),
     size_orders=(("n", "m"),),
     numpy="numpy.linalg.qr({0}, mode='complete').Q[..., :, {0}.shape[-1]:]",
-    # A view of a part would keep all of Q, and PyTorch's forward mode refuses a view of what no input is.
-    torch="torch.linalg.qr({0}, mode='complete').Q[..., :, {0}.shape[-1]:].clone()",
+    torch="torch.linalg.qr({0}, mode='complete').Q[..., :, {0}.shape[-1]:]",
     jax="jax.numpy.linalg.qr({0}, mode='complete').Q[..., :, {0}.shape[-1]:]",
     notation=Notation(name="complement"),
     samples=(Sample("A: n m"), Sample("A: n m complex")),

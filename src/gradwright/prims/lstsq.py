@@ -6,6 +6,7 @@ import numpy as np
 
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+from gradwright.prims.pinv import by_singular_values
 
 
 def least_squares(A: np.ndarray, B: np.ndarray) -> np.ndarray:
@@ -19,23 +20,18 @@ def has_full_rank(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...
     return bool(np.all(np.linalg.matrix_rank(A) == min(A.shape[-2:])))
 
 
-# With the singular values, as in pinv.py, which says why; the drivers of torch.linalg.lstsq want full rank on a GPU.
-IN_TORCH = '''
-def least_squares(A: torch.Tensor, B: torch.Tensor) -> torch.Tensor:
-    """The least-squares solution of smallest norm."""
-    U, S, Vh = torch.linalg.svd(A, full_matrices=False)
-    smallest = max(A.shape[-2:]) * torch.finfo(S.dtype).eps * S[..., :1]
-    S = torch.where(S > smallest, S, torch.inf)
-    return Vh.mH @ ((U.mH @ B) / S[..., :, None])
-'''
-IN_TORCH_FOR_A_VECTOR = '''
-def least_squares_vector(A: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """The least-squares solution of smallest norm, for a vector."""
-    U, S, Vh = torch.linalg.svd(A, full_matrices=False)
-    smallest = max(A.shape[-2:]) * torch.finfo(S.dtype).eps * S[..., :1]
-    S = torch.where(S > smallest, S, torch.inf)
-    return (Vh.mH @ ((U.mH @ b[..., None]) / S[..., :, None]))[..., 0]
-'''
+SOLUTIONS = {
+    "n k": ("least_squares", "B", "Vh.mH @ ((U.mH @ B) / S[..., None])"),
+    "n": ("least_squares_vector", "b", "(Vh.mH @ ((U.mH @ b[..., None]) / S[..., None]))[..., 0]"),
+}
+
+
+def in_torch(rows: str) -> str:
+    """The function for PyTorch, for a matrix or a vector."""
+    name, right, result = SOLUTIONS[rows]
+    parameters = f"A: torch.Tensor, {right}: torch.Tensor"
+    return by_singular_values(name, parameters, "The least-squares solution of smallest norm", result)
+
 
 lstsq = [
     Primitive(
@@ -46,7 +42,7 @@ lstsq = [
         conditions=("{A} has full rank",),
         regular=has_full_rank,
         numpy=least_squares,
-        torch=IN_TORCH if rows != "n" else IN_TORCH_FOR_A_VECTOR,
+        torch=in_torch(rows),
         jax="jax.numpy.linalg.pinv({0}) @ {1}",
         notation=Notation(name="lstsq"),
         samples=(Sample(f"A: n m, B: {rows}"),),

@@ -20,15 +20,20 @@ def has_clear_rank(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ..
     return not bool(np.any((relative > 4 * rounding) & (relative < 1e3 * rounding)))
 
 
-# Not torch.linalg.pinv: of a complex matrix it is wrong under torch.compile (pytorch #198118).
-IN_TORCH = '''
-def pseudoinverse(X: torch.Tensor) -> torch.Tensor:
-    """The Moore–Penrose inverse; singular values below the rounding error of the largest count as zero."""
-    U, S, Vh = torch.linalg.svd(X, full_matrices=False)
-    smallest = max(X.shape[-2:]) * torch.finfo(S.dtype).eps * S[..., :1]
+def by_singular_values(name: str, parameters: str, summary: str, result: str) -> str:
+    """A function for PyTorch that forms a result from `U diag(S) Vᴴ = A`, with S infinite where it is rounding error.
+
+    Not by `torch.linalg.pinv`: of a complex matrix that is wrong under `torch.compile` (pytorch #198118).
+    """
+    return f'''
+def {name}({parameters}) -> torch.Tensor:
+    """{summary}; singular values below the rounding error of the largest count as zero."""
+    U, S, Vh = torch.linalg.svd(A, full_matrices=False)
+    smallest = max(A.shape[-2:]) * torch.finfo(S.dtype).eps * S[..., :1]
     S = torch.where(S > smallest, S, torch.inf)
-    return (Vh.mH / S[..., None, :]) @ U.mH
+    return {result}
 '''
+
 
 pinv = Primitive(
     name="pinv",
@@ -39,7 +44,9 @@ pinv = Primitive(
     regular=has_clear_rank,
     preserves=("symmetric", "hermitian", "diagonal", "spd", "psd"),
     numpy="numpy.linalg.pinv",
-    torch=IN_TORCH,
+    torch=by_singular_values(
+        "pseudoinverse", "A: torch.Tensor", "The Moore–Penrose inverse", "(Vh.mH / S[..., None, :]) @ U.mH"
+    ),
     jax="jax.numpy.linalg.pinv",
     notation=Notation(text="{X}⁺", latex="{X}^{+}", name="pinv"),
     samples=(Sample("X: n m"), Sample("X: m n"), Sample("X: n m complex")),

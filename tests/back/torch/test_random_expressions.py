@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, reject, settings
 from strategies import Case, cases
-from test_against_torch import Entry, close, random_like, reference
+from test_against_torch import close, derivation, drawn, random_like
 from torch.autograd import forward_ad
 from torch_reference import project
 
@@ -18,24 +18,17 @@ import gradwright as gw
 @given(cases())
 @settings(max_examples=30)
 def test_value_and_derivatives_in_both_modes_and_in_batches(case: Case) -> None:
-    declared = ", ".join(f"{name}: {words}" for name, words in case.declarations.items())
-    assume(declared)
-    wrt = next(iter(case.declarations))
-    known = reference(Entry("random", case.text, declared, wrt))
+    entry, known = drawn(case)
     try:
-        value = known.value()
-        D = gw.derive(gw.parse(case.text, **case.declarations))
-        names = [symbol.name for symbol in D.expression.signature.symbols]
-        assume(wrt in names and torch.isfinite(value.abs()).all())
-        assume(not value.numel() or value.abs().max() < 1e6)
+        D = derivation(entry)
         function = D.function("torch")
-    except (KeyError, torch.linalg.LinAlgError, gw.DerivationError, gw.EmissionError):
-        assume(False)
-        raise
+    except (gw.UnknownNameError, gw.DerivationError, gw.EmissionError):
+        reject()
+    names, value = [symbol.name for symbol in D.expression.signature.symbols], known.value()
     G, dX = random_like(value, 2), project(random_like(known.point, 1), known.facts, known.point)
 
     def at(X: torch.Tensor) -> torch.Tensor:
-        return function(*(X if name == wrt else known.values[name] for name in names))
+        return function(*(X if name == entry.wrt else known.values[name] for name in names))
 
     close(at(known.point).numpy(), value, 1e-6)
     X = known.point.detach().clone().requires_grad_()

@@ -37,7 +37,7 @@ def spectral_kernel(primitive: Primitive) -> list[str]:
     body = _map_body() if order == 0 else _difference_body(order)
     called = f"    functions = ({', '.join(f'_g{k}_{{name}}' for k in range(order + 1))}{',' if not order else ''})"
     kernel = "\n".join([head, f'    """{primitive.summary[:1].upper()}{primitive.summary[1:]}."""', called, *body])
-    return [*functions, *(["import math", DIVIDED_DIFFERENCE] if order else []), kernel]
+    return [*functions, *([DIVIDED_DIFFERENCE] if order else []), kernel]
 
 
 def _functions(function: ScalarFunction, order: int) -> list[str]:

@@ -52,9 +52,13 @@ def _is_other(site: Site, known: _Known | None, value: torch.Tensor, swapped: bo
     turned = value.mT if swapped else value
     if turned.shape != site.value.shape or (known is not None and known.swapped != swapped):
         return False
+    if any(close(site.value, sign * turned) for sign in (1, -1)):
+        return False
     # A multiple of the quantity, or of its transpose, is a mistake of another kind, or two.
-    same = any(multiple_of(v, turned) is not None for v in (site.value, *([site.value.mT] if value.dim() == 2 else [])))
-    return not same and not close(site.value, turned) and not _is_power(turned, site.value, (2.0, -1.0, 0.5, -0.5))
+    forms = (site.value, site.value.mT) if value.dim() == 2 else (site.value,)
+    return all(multiple_of(v, turned) is None for v in forms) and not _is_power(
+        turned, site.value, (2.0, -1.0, 0.5, -0.5)
+    )
 
 
 def _is_multiple(known: _Known | None, quantity: Quantity) -> bool:
