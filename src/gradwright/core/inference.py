@@ -105,7 +105,7 @@ def _infer(node: Node) -> Facts:
                 found = {*found, "symmetric"}
         case Solve() if not node.trailing:
             space = node.unknowns[node.index].space
-            found = closure({_SPACE_FACTS[space]}) if space in _SPACE_FACTS else NO_FACTS
+            found = {_SPACE_FACTS[space]} if space in _SPACE_FACTS else NO_FACTS
         case _:
             found = NO_FACTS
     extra = {"unitary"} if "stiefel" in found and _is_square(node) else set[str]()

@@ -8,7 +8,7 @@ set, the Jacobian is composed with that projection, and the Hessian is projected
 
 from __future__ import annotations
 
-from gradwright.core.build import number, permute
+from gradwright.core.build import constant, multiply, number, permute
 from gradwright.core.contraction import zero
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.sums import add
@@ -94,7 +94,12 @@ def full_jacobian(node: Node, variable: Symbol) -> Node:
     cotangent = Symbol("__cotangent", node.shape, frozenset() if node.real else frozenset({"complex"}))
     _refuse_complex(variable)
     pulled = vjp(node, variable, cotangent)
-    spread = push(pulled, {cotangent: identity_tensor(node.shape)}, node.shape)
+    units = identity_tensor(node.shape)
+    spread = push(pulled, {cotangent: units}, node.shape)
+    if not node.real:
+        # In a real variable the product with G is Re(Jᴴ G): its entries at i are the imaginary parts of J.
+        i = constant("i")
+        spread = add([spread, multiply(i, push(pulled, {cotangent: multiply(i, units)}, node.shape))])
     inputs = variable.rank
     order = [*range(inputs, inputs + node.rank), *range(inputs)]
     return _readable(permute(spread, order))

@@ -16,7 +16,7 @@ def stein_solution(A: Node, Q: Node) -> Node:
     """The X with `X − A X Aᴴ = Q`; Hermitian where Q is."""
     hole = Hole(0, Q.shape, Q.real and A.real)
     image = matmul(matmul(A, hole), conjugate(transpose(A)))
-    return equation_solution(add([hole, negate(image)]), hole, Q, mirror_space(Q))
+    return equation_solution(add([hole, negate(image)]), hole, Q, mirror_space(Q, hole.real))
 
 
 # The algorithm behind the equation, for code that is emitted.

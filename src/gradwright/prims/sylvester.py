@@ -17,16 +17,18 @@ def sylvester_solution(A: Node, B: Node, C: Node) -> Node:
     """The X with `A X + X B = C`; symmetric where B is Aᴴ and C is."""
     hole = Hole(0, C.shape, C.real and A.real and B.real)
     operator = add([matmul(A, hole), matmul(hole, B)])
-    space = mirror_space(C) if B == conjugate(transpose(A)) else Space.FREE
+    space = mirror_space(C, hole.real) if B == conjugate(transpose(A)) else Space.FREE
     return equation_solution(operator, hole, C, space)
 
 
-def mirror_space(right: Node) -> Space:
-    """The symmetric or Hermitian matrices if the right side is known to be one, else all."""
-    facts = facts_of(right)
-    if "symmetric" in facts and right.real:
-        return Space.SYMMETRIC
-    return Space.HERMITIAN if "hermitian" in facts else Space.FREE
+def mirror_space(right: Node, real: bool) -> Space:
+    """The Hermitian matrices if the right side is one, symmetric where the solution is real; else all.
+
+    Of a symmetric right side and a complex A the solution is Hermitian, and not symmetric.
+    """
+    if "hermitian" not in facts_of(right):
+        return Space.FREE
+    return Space.SYMMETRIC if real else Space.HERMITIAN
 
 
 def equation_solution(operator: Node, hole: Hole, right: Node, space: Space) -> Node:
