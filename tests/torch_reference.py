@@ -165,8 +165,9 @@ def _eigh(A: Tensor, B: Tensor | None = None) -> SimpleNamespace:
     if B is None:
         values, vectors = torch.linalg.eigh(_symmetric(A))
         return SimpleNamespace(eigenvalues=values, eigenvectors=vectors)
-    L = torch.linalg.cholesky(_symmetric(B))
-    inner = torch.linalg.solve(L, torch.linalg.solve(L, _symmetric(A)).mH).mH
+    A, B = _promoted(_symmetric(A), _symmetric(B))
+    L = torch.linalg.cholesky(B)
+    inner = torch.linalg.solve(L, torch.linalg.solve(L, A).mH).mH
     values, vectors = torch.linalg.eigh(_symmetric(inner))
     return SimpleNamespace(eigenvalues=values, eigenvectors=torch.linalg.solve(L.mH, vectors))
 
@@ -222,24 +223,24 @@ def _stein(A: Tensor, Q: Tensor) -> Tensor:
 def _care(A: Tensor, B: Tensor, Q: Tensor, R: Tensor) -> Tensor:
     from scipy.linalg import solve_continuous_are
 
-    Q, R = _symmetric(Q), _symmetric(R)
+    A, B, Q, R = _promoted(A, B, _symmetric(Q), _symmetric(R))
     X = torch.tensor(np.ascontiguousarray(solve_continuous_are(*(t.detach().numpy() for t in (A, B, Q, R)))))
     for _ in range(2):
         # Newton's step is a Lyapunov equation with the closed loop of the last iterate.
-        gain = torch.linalg.solve(R, B.mT @ X)
+        gain = torch.linalg.solve(R, B.mH @ X)
         closed = A - B @ gain
-        X = _sylvester(closed.mT, closed, -(Q + gain.mT @ R @ gain))
+        X = _sylvester(closed.mH, closed, -(Q + gain.mH @ R @ gain))
     return X
 
 
 def _dare(A: Tensor, B: Tensor, Q: Tensor, R: Tensor) -> Tensor:
     from scipy.linalg import solve_discrete_are
 
-    Q, R = _symmetric(Q), _symmetric(R)
+    A, B, Q, R = _promoted(A, B, _symmetric(Q), _symmetric(R))
     X = torch.tensor(np.ascontiguousarray(solve_discrete_are(*(t.detach().numpy() for t in (A, B, Q, R)))))
     for _ in range(2):
-        gain = torch.linalg.solve(R + B.mT @ X @ B, B.mT @ X @ A)
-        X = _stein((A - B @ gain).mT, Q + gain.mT @ R @ gain)
+        gain = torch.linalg.solve(R + B.mH @ X @ B, B.mH @ X @ A)
+        X = _stein((A - B @ gain).mH, Q + gain.mH @ R @ gain)
     return X
 
 
@@ -283,7 +284,7 @@ def _triangle(function: Callable) -> Callable:
 
 FUNCTIONS: dict[str, Callable] = {
     "inv": torch.linalg.inv, "solve": _solve, "pinv": torch.linalg.pinv,
-    "lstsq": lambda A, B: torch.linalg.pinv(A) @ B,
+    "lstsq": lambda A, B: operator.matmul(*_promoted(torch.linalg.pinv(A), B)),
     "cholesky_solve": lambda B, L: _solve(torch.tril(L) @ torch.tril(L).mH, B),
     "solve_triangular": lambda L, B: _solve(torch.tril(L), B),
     "adjugate": lambda X: torch.linalg.det(X) * torch.linalg.inv(X),

@@ -119,7 +119,12 @@ def require_finite(result: np.ndarray, node: Node, inputs: Mapping[str, np.ndarr
     if bool(np.all(np.isfinite(result))) or not all(bool(np.all(np.isfinite(a))) for a in inputs.values()):
         return
     needs = conditions_of((node,), (), unicode_of)
-    reason = f"it needs that {', that '.join(needs)}" if needs else "the numbers are too large for floating point"
+    if needs:
+        reason = f"it needs that {', that '.join(needs)}"
+    elif bool(np.any(np.isnan(result))):
+        reason = "a function in it has no value there, as the root or the logarithm of a negative number has none"
+    else:
+        reason = "the numbers are too large for floating point"
     raise ConditionError(f"the value is not finite at these inputs: {reason}")
 
 
