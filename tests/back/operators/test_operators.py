@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -262,3 +263,60 @@ def test_a_derivative_in_one_piece_is_applied_through_its_products() -> None:
     np.testing.assert_allclose(given["A"] @ moved + moved @ given["B"], direction, atol=1e-8)
     back = operator.T @ direction
     np.testing.assert_allclose(given["A"].T @ back + back @ given["B"].T, direction, atol=1e-8)
+
+
+LARGE = [
+    ("inv(X)", "X", {"X": "n n"}, 17),
+    ("inv(X)", "X", {"X": "n n complex"}, 17),
+    ("A @ X @ B", "X", {"A": "n n complex", "X": "n n complex", "B": "n n"}, 33),
+    ("outer(x, y)", "x", {"x": "n", "y": "n"}, 48),
+    ("X * Y", "X", {"X": "n n", "Y": "n n"}, 17),
+]
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize(("text", "wrt", "declared", "n"), LARGE)
+def test_large_buffers_are_written_by_either_library(
+    text: str, wrt: str, declared: dict[str, str], n: int, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(0)
+    given = {name: _random(generator, (n,) * len(words.replace("complex", "").split()), "complex" in words)
+             for name, words in declared.items()}  # fmt: skip
+    for array in given.values():
+        array.flags.writeable = False
+    derived = gw.derive(gw.parse(text, **declared), wrt=wrt).jacobian
+    operator, tensor = derived.operator(**given), derived.evaluate(**given)
+    double = np.full(operator.shape, np.nan, dtype=operator.dtype)
+    single = double.astype(np.result_type(np.float32 if np.isrealobj(double) else np.complex64))
+    if library == "torch":
+        pytest.importorskip("torch")
+    else:
+        monkeypatch.setitem(sys.modules, "torch", None)
+    np.testing.assert_allclose(operator.to_dense(out=double), tensor.reshape(operator.shape), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(operator.to_dense(out=single), tensor.reshape(operator.shape), rtol=1e-4, atol=1e-5)
+
+
+def _random(generator: np.random.Generator, shape: tuple[int, ...], is_complex: bool) -> Array:
+    real = generator.normal(size=shape)
+    return real + 1j * generator.normal(size=shape) if is_complex else real
+
+
+def test_a_buffer_may_be_a_tensor() -> None:
+    torch = pytest.importorskip("torch")
+    operator, matrix = operator_and_matrix("A @ X", "X", "jacobian", {"A": "k n", "X": "n m"})
+    buffer = torch.full((*operator.row_shape, *operator.column_shape), torch.nan, dtype=torch.float64)
+    assert operator.to_dense(out=buffer) is buffer
+    np.testing.assert_allclose(buffer.numpy().reshape(matrix.shape), matrix)
+    with pytest.raises(gw.GradwrightError, match="no buffer to write to"):
+        operator.to_dense(out=buffer.clone().requires_grad_())
+    with pytest.raises(gw.GradwrightError, match="C-contiguous"):
+        operator.to_dense(out=torch.empty(matrix.shape[::-1], dtype=torch.float64).T)
+
+
+def test_what_cannot_be_written_to_is_no_buffer() -> None:
+    operator, matrix = operator_and_matrix("A @ x", "x", "jacobian", {"A": "k n", "x": "n"})
+    with pytest.raises(gw.GradwrightError, match="not list"):
+        operator.to_dense(out=matrix.tolist())
+    matrix.flags.writeable = False
+    with pytest.raises(gw.GradwrightError, match="may only be read"):
+        operator.to_dense(out=matrix)

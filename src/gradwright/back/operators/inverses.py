@@ -84,6 +84,8 @@ class DenseInverse:
 
     def solve(self, right: Array) -> Array:
         """One solution a block."""
+        if self.count == 1:
+            return self._factored[0][0](right)
         parts = right.reshape(self.count, len(right) // self.count, -1)
         solved = [solve(part) for (solve, _), part in zip(self._factored, parts, strict=True)]
         return np.concatenate(solved).reshape(right.shape)

@@ -137,18 +137,21 @@ class StructuredOperator(_Base):
         """The sum of the diagonal."""
         return np.sum(self.diagonal()).item()
 
-    def to_dense(self, out: Array | None = None) -> Array:
+    def to_dense(self, out: Any = None) -> Any:
         """The matrix.
 
         Args:
             out: a C-contiguous buffer for the entries, either the matrix or the tensor with the output's and the
-                variable's axes. Writing into memory that is already in use is several times faster than
-                into fresh memory.
+                variable's axes: an array, or a PyTorch tensor in the processor's memory. Writing into memory that
+                is already in use is several times faster than into fresh memory.
 
         Returns:
             `out`, or a new matrix.
+
+        Raises:
+            EvaluationError: the buffer has another shape, layout or type, or cannot be written to.
         """
-        result = np.empty(self.shape, self.dtype) if out is None else out
+        result = np.empty(self.shape, self.dtype) if out is None else _memory(out)
         tensor_shape = (*self.row_shape, *self.column_shape)
         if result.shape not in (self.shape, tensor_shape) or not result.flags.c_contiguous:
             raise EvaluationError(
@@ -158,10 +161,9 @@ class StructuredOperator(_Base):
             raise EvaluationError(f"a buffer of type {result.dtype} cannot hold entries of type {self.dtype}")
         if self._action.terms is None:
             result.reshape(self.shape)[...] = self._matmat(np.eye(self.shape[1], dtype=self.dtype))
-            return result
-        for place, term in enumerate(self._action.terms):
+        for place, term in enumerate(self._action.terms or ()):
             write(term, result, accumulate=place > 0)
-        return result
+        return result if out is None else out
 
     def __repr__(self) -> str:
         rows, columns = (" × ".join(map(str, shape)) or "scalar" for shape in (self.row_shape, self.column_shape))
@@ -253,6 +255,21 @@ def _summed(terms: Sequence[Term]) -> Product:
         return np.array(sum(parts[1:], parts[0]))
 
     return apply
+
+
+def _memory(buffer: Any) -> Array:
+    """The buffer as an array in the same memory."""
+    array: Any = buffer
+    if type(buffer).__module__.partition(".")[0] == "torch":
+        try:
+            array = buffer.numpy()
+        except (RuntimeError, TypeError) as error:
+            raise EvaluationError(f"this tensor is no buffer to write to: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise EvaluationError(f"a buffer is a NumPy array or a PyTorch tensor, not {type(buffer).__name__}")
+    if not array.flags.writeable:
+        raise EvaluationError("the buffer may only be read")
+    return array
 
 
 def _conjugated(product: Product) -> Product:

@@ -4,12 +4,18 @@ A large result costs what it takes to write it: the factors are first contracted
 labels, then multiplied straight into the buffer. The two operands of that last product are repeated
 over enough of the fastest axes that each inner loop is long; repeated labels are written through a
 view of the diagonal.
+
+NumPy's product takes two and a half times as long as filling the same memory, however the operands are
+laid out, and PyTorch's little more than the fill (`docs/performance.md`). The numbers are the same, so
+that a large buffer is left to PyTorch where the program has loaded it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +24,8 @@ from gradwright.back.operators.terms import Part, Term, contracted, diagonal_vie
 from gradwright.core.arithmetic import Array
 
 INNER_LOOP = 2048  # entries: long enough to hide the cost of a loop, short enough to stay in the cache
+SHORT_LOOP = 32  # entries: PyTorch's loops start sooner, and from here on operands are better left as they are
+LARGE = 1 << 16  # entries from which PyTorch is asked
 REPEATED = 1 << 22  # entries of an operand that was repeated
 
 
@@ -38,7 +46,24 @@ def write(term: Term, buffer: Array, accumulate: bool) -> None:
     elif len(operands) == 1:
         view[...] = operands[0]
     else:
-        np.multiply(*(_repeated(operand, view.shape) for operand in operands), out=view)
+        _multiply(operands[0], operands[1], view)
+
+
+def _multiply(first: Array, second: Array, out: Array) -> None:
+    """The product of two arrays that are broadcast over each other, in a view of the buffer."""
+    torch = sys.modules.get("torch") if out.size >= LARGE else None
+    if torch is None or out.shape[-1] < SHORT_LOOP:
+        first, second = (_repeated(operand, out.shape) for operand in (first, second))
+    if torch is None:
+        np.multiply(first, second, out=out)
+    else:
+        torch.mul(_tensor(first, torch.from_numpy), _tensor(second, torch.from_numpy), out=torch.from_numpy(out))
+
+
+def _tensor(operand: Array, from_numpy: Callable[[Array], Any]) -> Any:
+    """The array as a tensor whose last axes are next to each other, in memory that may be written to."""
+    laid_out = np.ascontiguousarray(operand)
+    return from_numpy(laid_out if laid_out.flags.writeable else laid_out.copy())
 
 
 def _two_parts(term: Term, output: Sequence[int]) -> list[Part]:
