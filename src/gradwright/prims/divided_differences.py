@@ -118,8 +118,12 @@ def register_differences(
     latex: str,
     regular: Regular | None = None,
     conditions: tuple[str, ...] = (),
+    first: Callable[[Matrix, Matrix, Matrix], Matrix] | None = None,
 ) -> None:
-    """Register the divided differences of a matrix function, `shown` and in LaTeX `latex` in formulas."""
+    """Register the divided differences of a matrix function, `shown` and in LaTeX `latex` in formulas.
+
+    `first` evaluates the one of first order, where that can be done faster than by the block matrix.
+    """
     for order in range(1, HIGHEST_ORDER + 1):
         register_primitive(
             Primitive(
@@ -130,7 +134,7 @@ def register_differences(
                 linear_in=tuple(range(1, 2 * order, 2)),
                 adjoint=difference_adjoint,
                 fact_rule=_difference_facts,
-                numpy=block_function(evaluate),
+                numpy=first if first is not None and order == 1 else block_function(evaluate),
                 regular=regular,
                 conditions=conditions,
                 notation=_notation(shown, latex, order),

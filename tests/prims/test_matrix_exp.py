@@ -1,0 +1,38 @@
+"""The derivative of the exponential by scaling and squaring, against the exponential of the block matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gradwright.prims.divided_differences import block_function
+from gradwright.prims.matrix_exp import SMALL, exponential, exponential_difference
+
+N = SMALL + 3
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 6.0])
+@pytest.mark.parametrize("node", ["real", "complex"])
+@pytest.mark.parametrize("direction", ["real", "complex"])
+@pytest.mark.parametrize(("outer", "inner"), [((), ()), ((2,), ()), ((), (3,)), ((3, 1), (1, 2))], ids=str)
+def test_the_difference_is_the_corner_of_the_block_matrix(
+    scale: float, node: str, direction: str, outer: tuple[int, ...], inner: tuple[int, ...]
+) -> None:
+    generator = np.random.default_rng(0)
+    X = scale / N**0.5 * _random(generator, (*outer, N, N), node)
+    E = _random(generator, (*inner, N, N), direction)
+    wanted = block_function(exponential)(X, E, X)
+    np.testing.assert_allclose(exponential_difference(X, E, X), wanted, atol=1e-11 * np.abs(wanted).max())
+
+
+def test_different_nodes_are_kept_apart() -> None:
+    generator = np.random.default_rng(0)
+    X, E, Y = (_random(generator, (N, N), "real") / N for _ in range(3))
+    # The blocks of [X, E; 0, Y] times its exponential, in either order: X D + E exp(Y) = exp(X) E + D Y.
+    D = exponential_difference(X, E, Y)
+    np.testing.assert_allclose(X @ D - D @ Y, exponential(X) @ E - E @ exponential(Y), atol=1e-12)
+
+
+def _random(generator: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.ndarray:
+    real = generator.normal(size=shape)
+    return real + 1j * generator.normal(size=shape) if kind == "complex" else real
