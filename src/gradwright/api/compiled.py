@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from gradwright.api.evaluation import warn_of_gauge
 from gradwright.api.inputs import as_array, bind_sizes, named_leaves
 from gradwright.back.code.bindings import bound
+from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
-from gradwright.back.code.live import compile_program
+from gradwright.back.code.live import compile_program, function_source
 from gradwright.back.code.lower import lower
 from gradwright.back.code.names import Names
 from gradwright.back.code.program import Program
@@ -26,6 +28,18 @@ from gradwright.optimise import optimise
 from gradwright.simplify.pipeline import simplify
 
 Leaf = Symbol | Direction
+
+
+def _leaves_a_graph(arrays: Sequence[Any]) -> bool:
+    """Whether PyTorch records what is computed from these, or transforms or traces it."""
+    torch = sys.modules.get("torch")
+    if torch is None or not all(isinstance(array, torch.Tensor) for array in arrays):
+        return False
+    if torch.compiler.is_compiling() or any(array.requires_grad for array in arrays):
+        return True
+    # Inside vmap, jvp and grad tensors are wrapped; nothing public tells it.
+    stack = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", None)
+    return stack is None or stack() is not None
 
 
 def library_of(name: str) -> Library:
@@ -111,6 +125,7 @@ class CompiledFunction:
         self._gauge = gauge if library.name == "numpy" else ()
         self._signature = signature
         self._checked: set[Any] = set()
+        self._fitted: dict[Any, Callable[..., Any]] = {}
         self.source = _source(program, library)
         self.__name__ = "value"
         self.__doc__ = f"Takes {', '.join(self._leaves)}."
@@ -132,13 +147,34 @@ class CompiledFunction:
             key = (*inputs, *((type(a), a.dtype, a.shape) for a in arrays))
         except (KeyError, AttributeError):
             key = None
-        if key not in self._checked:
+        is_first = key not in self._checked
+        if is_first:
             arrays = self._checked_arrays(inputs, key)
         if self._gauge:
             self._look_at_gauge(inputs)
         if out is not None:
             return self._run([*arrays, self._checked_out(out, inputs)], self._into)
-        return self._run(arrays, self._function)
+        return self._run(arrays, self._function if is_first else self._fitting(arrays, key))
+
+    def _fitting(self, arrays: Sequence[Any], key: Any) -> Callable[..., Any]:
+        """The function for inputs like these: from the second call on one that writes over its temporaries."""
+        fitted = self._fitted.get(key)
+        if fitted is self._function or self._in_place is None or _leaves_a_graph(arrays):
+            return self._function
+        return fitted or partial(self._fit, key)
+
+    def _fit(self, key: Any, *arrays: Any) -> Any:
+        assert self._in_place is not None
+        self._fitted[key], value = self._in_place.fitted(arrays, self._function)
+        return value
+
+    @cached_property
+    def _in_place(self) -> InPlace | None:
+        """The forms of the function that write over temporaries; None if there are none."""
+        if self._library.name == "jax" or self._program.foreign:
+            return None
+        forms = InPlace(function_source(self._program, self._library, "value"), "value", {})
+        return forms if forms.sites else None
 
     def _look_at_gauge(self, inputs: Mapping[str, Any]) -> None:
         """Warn where the cotangent depends on a choice; the tests are compiled like the value."""

@@ -1,0 +1,227 @@
+"""Entrywise operations written over temporaries, in functions that run at once and leave no graph.
+
+`(A @ B - C) * D` takes three arrays, of which two are read once and thrown away. Memory is what such chains
+cost, so that an operation is written over an operand
+
+- that is new: the result of an operation, or a variable that holds one and is not read again;
+- of which no view has a name: every earlier read of the variable goes into an operation;
+- that has the shape and the type of the result.
+
+The first two are read off the source. The last depends on the inputs: it is watched in one run for each
+combination of shapes and types, and the run after it has to return the same numbers before the rewritten
+function is used.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from gradwright.back.code.live import load_source
+from gradwright.frozen import frozen
+
+LEAST = 1 << 12  # entries of an array that is worth reusing
+Function = Callable[..., Any]
+
+# What an operation is called in the rewritten source, and what it does there.
+_OPERATIONS: dict[type[ast.operator], tuple[str, Function, Function]] = {
+    ast.Add: ("add", operator.add, operator.iadd),
+    ast.Sub: ("sub", operator.sub, operator.isub),
+    ast.Mult: ("mul", operator.mul, operator.imul),
+    ast.Div: ("truediv", operator.truediv, operator.itruediv),
+}
+_RUN_LATER = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr)
+_COMMUTATIVE = (ast.Add, ast.Mult)
+# Functions whose result is never a view of what they are given.
+_NEW = frozenset(
+    "exp log log1p expm1 sqrt rsqrt sin cos tan sinh cosh tanh arctan sigmoid softplus softmax log_softmax erf "
+    "reciprocal square inv".split()
+)
+
+
+@frozen
+class Site:
+    """An operation that may be written over one of its operands.
+
+    Attributes:
+        line, column: where it stands.
+        place: 0 for its left operand, 1 for the right.
+    """
+
+    line: int
+    column: int
+    end: int
+    place: int
+
+
+class InPlace:
+    """The rewritten forms of a function.
+
+    Args:
+        source: a module that defines the function.
+        name: the function's name.
+        namespace: names that the source finds defined.
+        least: entries of an array that is worth reusing.
+    """
+
+    def __init__(self, source: str, name: str, namespace: Mapping[str, Any], least: int = LEAST) -> None:
+        self._source, self._name, self._namespace, self._least = source, name, namespace, least
+        self.sites = sites_of(_function(ast.parse(source), name))
+        self._forms: dict[frozenset[Site], Function] = {}
+
+    def fitted(self, arrays: Sequence[Any], plain: Function) -> tuple[Function, Any]:
+        """The function for arrays of these shapes and types, and its value at these; `plain` if nothing is gained."""
+        if not self.sites:
+            return plain, plain(*arrays)
+        seen: dict[Site, bool] = {}
+        value = self._form(frozenset(self.sites), partial(_watched, seen, self._least))(*arrays)
+        usable = frozenset(site for site, fits in seen.items() if fits)
+        if not usable:
+            return plain, value
+        if usable not in self._forms:
+            self._forms[usable] = self._form(usable, _written_over)
+        form = self._forms[usable]
+        return (form if _are_equal(form(*arrays), value) else plain), value
+
+    def _form(self, sites: frozenset[Site], meaning: Callable[[type[ast.operator], Site], Function]) -> Function:
+        """The function with calls for the operations at some places."""
+        tree = ast.parse(self._source)
+        rewriting = _Rewriting(sites)
+        rewriting.visit(_function(tree, self._name))
+        called = {name: meaning(kind, site) for name, (kind, site) in rewriting.calls.items()}
+        text = ast.unparse(ast.fix_missing_locations(tree))
+        return load_source(text, self._name, {**self._namespace, **called})[self._name]
+
+
+def sites_of(function: ast.FunctionDef) -> tuple[Site, ...]:
+    """The operations of a function that may be written over an operand; none in one with branches or functions."""
+    if not all(isinstance(statement, ast.Assign | ast.Return) for statement in function.body):
+        return ()
+    if any(isinstance(node, _RUN_LATER) for node in ast.walk(function)):
+        return ()
+    reads = _Reads(function)
+    found: list[Site] = []
+    for place, statement in enumerate(function.body):
+        for node in ast.walk(statement):
+            if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
+                sides = [(0, node.left, node.right)]
+                if isinstance(node.op, _COMMUTATIVE):
+                    sides.append((1, node.right, node.left))
+                chosen = next((k for k, own, other in sides if reads.is_last(own, other, node, place)), None)
+                if chosen is not None:
+                    found.append(_site(node, chosen))
+    return tuple(found)
+
+
+class _Reads:
+    """Who reads the variables of a function, and when."""
+
+    def __init__(self, function: ast.FunctionDef) -> None:
+        self._new: dict[str, int] = {}
+        self._assigned: dict[str, int] = {}
+        self._reads: dict[str, list[tuple[int, ast.Name, bool]]] = {}
+        for place, statement in enumerate(function.body):
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    self._assigned[node.id] = self._assigned.get(node.id, 0) + 1
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_new(value):
+                    self._new[name] = place
+                case _:
+                    pass
+            value = statement.value if isinstance(statement, ast.Assign | ast.Return) else None
+            for name, goes_into_an_operation in _names(value, False):
+                self._reads.setdefault(name.id, []).append((place, name, goes_into_an_operation))
+
+    def is_last(self, own: ast.expr, other: ast.expr, whole: ast.BinOp, place: int) -> bool:
+        """Whether an operand is new, and nothing reads it after this operation, nor through a view in it."""
+        if not isinstance(own, ast.Name):
+            return _is_new(own)
+        if own.id not in self._new or self._assigned[own.id] != 1:
+            return False
+        beside = {name: into for name, into in _names(other, False)}
+        for when, name, goes_into_an_operation in self._reads[own.id]:
+            if name is own:
+                continue
+            if when > place or not (beside.get(name, False) if when == place else goes_into_an_operation):
+                return False
+        return True
+
+
+def _names(node: ast.AST | None, inside: bool) -> list[tuple[ast.Name, bool]]:
+    """The variables below a node, and whether each goes into an operation first, whose result is new."""
+    if node is None:
+        return []
+    if isinstance(node, ast.Name):
+        return [(node, inside)]
+    within = inside or (isinstance(node, ast.expr) and _is_new(node))
+    return [found for child in ast.iter_child_nodes(node) for found in _names(child, within)]
+
+
+def _is_new(node: ast.expr) -> bool:
+    """Whether the value is an array that nothing else refers to."""
+    match node:
+        case ast.BinOp() | ast.UnaryOp(op=ast.USub()):
+            return True
+        case ast.Call(func=ast.Attribute(attr=name)):
+            return name in _NEW
+        case _:
+            return False
+
+
+class _Rewriting(ast.NodeTransformer):
+    """Calls in place of operations; the operand that is written over comes first."""
+
+    def __init__(self, sites: frozenset[Site]) -> None:
+        self._sites = sites
+        self.calls: dict[str, tuple[type[ast.operator], Site]] = {}
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """A call, if the operation is one of the chosen."""
+        site = next((site for site in (_site(node, 0), _site(node, 1)) if site in self._sites), None)
+        self.generic_visit(node)
+        if site is None:
+            return node
+        name = f"_{_OPERATIONS[type(node.op)][0]}_{len(self.calls)}"
+        self.calls[name] = (type(node.op), site)
+        operands = [node.left, node.right] if site.place == 0 else [node.right, node.left]
+        return ast.Call(ast.Name(name, ast.Load()), operands, [])
+
+
+def _site(node: ast.BinOp, place: int) -> Site:
+    assert node.end_col_offset is not None
+    # An operation and its left operand begin at one place, but they do not end at one.
+    end = ((node.end_lineno or node.lineno) - node.lineno) * 1000 + node.end_col_offset
+    return Site(node.lineno, node.col_offset, end, place)
+
+
+def _watched(seen: dict[Site, bool], least: int, kind: type[ast.operator], site: Site) -> Function:
+    """The operation, which notes whether its first operand could have taken the result."""
+    operate = _OPERATIONS[kind][1]
+
+    def run(own: Any, other: Any) -> Any:
+        result = operate(own, other)
+        shape = getattr(result, "shape", ())
+        alike = type(own) is type(result) and getattr(own, "shape", ()) == shape
+        seen[site] = alike and prod(shape) >= max(least, 2) and own.dtype == result.dtype
+        return result
+
+    return run
+
+
+def _written_over(kind: type[ast.operator], site: Site) -> Function:
+    return _OPERATIONS[kind][2]
+
+
+def _are_equal(value: Any, other: Any) -> bool:
+    return bool(np.array_equal(np.asarray(value), np.asarray(other), equal_nan=True))
+
+
+def _function(tree: ast.Module, name: str) -> ast.FunctionDef:
+    return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)

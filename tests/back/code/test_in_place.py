@@ -1,0 +1,138 @@
+"""Live functions that write over their temporaries: the same numbers, and nothing else written to."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradwright as gw
+from gradwright.back.code.in_place import InPlace, sites_of
+
+N = 4
+
+
+def over(source: str) -> list[str]:
+    """The operations of a function that may be written over an operand, each with that operand."""
+    function = ast.parse(source).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    found = {(s.line, s.column, s.end): s.place for s in sites_of(function)}
+    texts = []
+    for node in ast.walk(function):
+        if isinstance(node, ast.BinOp) and (place := found.get((node.lineno, node.col_offset, node.end_col_offset))) is not None:  # fmt: skip # noqa: E501
+            texts.append(f"{ast.unparse(node)} over {ast.unparse([node.left, node.right][place])}")
+    return texts
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return (A @ B - C) * D", ["(A @ B - C) * D over A @ B - C", "A @ B - C over A @ B"]),
+        ("return C * (A @ B)", ["C * (A @ B) over A @ B"]),
+        ("return C - A @ B", []),
+        ("return C * D", []),
+        ("t = A @ B\n    return t + C", ["t + C over t"]),
+        ("t = A @ B\n    return t - (t * C).sum(-1)[:, None]", ["t - (t * C).sum(-1)[:, None] over t"]),
+        ("t = A @ B\n    return t * t", []),
+        ("t = A @ B\n    return t - t.T", []),
+        ("t = A @ B\n    return (t + C) @ t", []),
+        ("t = A @ B\n    u = t * C\n    return u + t", ["u + t over u"]),
+        ("t = A @ B\n    u = t.T\n    return (t + C) @ u", []),
+        ("t = A @ B\n    u = t\n    return t + u", []),
+        ("t = A @ B\n    u = t[0]\n    v = t + C\n    return v * u", ["v * u over v"]),
+        ("t = A @ B\n    u = np.exp(t.T)\n    return t + u", ["t + u over t"]),
+        ("t = A\n    return t + C", []),
+        ("t, u = np.linalg.eigh(A)\n    return t + C", []),
+        ("t = np.broadcast_to(A, C.shape)\n    return t + C", []),
+        ("t = A @ B\n    t = C\n    return t + A", []),
+        ("f = lambda x: x + 1\n    return f(A @ B + C)", []),
+        ("if A.ndim:\n        return A @ B + C", []),
+    ],
+)
+def test_only_what_nobody_else_reads_is_written_over(body: str, expected: list[str]) -> None:
+    assert sorted(over(f"def f(A, B, C, D):\n    {body}\n")) == sorted(expected)
+
+
+EXPRESSIONS = [
+    ("softmax(X @ Y, axis=1) * X", {"X": "n n", "Y": "n n"}, "vjp"),
+    ("sum((X - Y @ Z)**2 * exp(X))", {"X": "n n", "Y": "n n", "Z": "n n"}, "gradient"),
+    ("inv(X) @ Y * sigmoid(X @ Y)", {"X": "n n", "Y": "n n"}, "vjp"),
+    ("(X - outer(mean(X, axis=1), ones(n))) / outer(sqrt(mean(X**2, axis=1) + 1), ones(n)) * X", {"X": "n n"}, "vjp"),
+    ("sum(log(1 + exp(-X * Y)))", {"X": "n n", "Y": "n n"}, "hvp"),
+    ("X @ X * X - X", {"X": "n n complex"}, "vjp"),
+    ("abs(X @ Y) * real(X)", {"X": "n n complex", "Y": "n n"}, "vjp"),
+    ("trace(inv(X) @ Y) * X", {"X": "n n", "Y": "n n"}, "jvp"),
+]
+
+
+def compiled(text: str, declared: dict[str, str], kind: str, library: str) -> tuple[Any, dict[str, np.ndarray]]:
+    generator = np.random.default_rng(0)
+    function = getattr(gw.derive(gw.parse(text, **declared), wrt="X"), kind).compile(library)
+    is_complex = any("complex" in words for words in declared.values())
+    given = {}
+    for name in (*declared, {"vjp": "G", "gradient": "", "hvp": "dX", "jvp": "dX"}[kind]):
+        if name:
+            real = generator.normal(size=(N, N))
+            complex_here = "complex" in declared.get(name, "complex" if is_complex and name == "dX" else "")
+            given[name] = real + 1j * generator.normal(size=(N, N)) if complex_here else real
+    return function, given
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize(("text", "declared", "kind"), EXPRESSIONS, ids=[e[0] for e in EXPRESSIONS])
+def test_values_and_inputs_stay(text: str, declared: dict[str, str], kind: str, library: str) -> None:
+    function, given = compiled(text, declared, kind, library)
+    convert = _tensor if library == "torch" else np.array
+    arrays = {name: convert(value) for name, value in given.items()}
+    first = function(**arrays)
+    everywhere = InPlace(function.source, "value", {}, least=1)
+    value_of, again = everywhere.fitted([arrays[name] for name in function._needed], function._function)
+    assert everywhere.sites and value_of is not function._function
+    for result in (again, value_of(*(arrays[name] for name in function._needed))):
+        np.testing.assert_array_equal(np.asarray(result), np.asarray(first))
+    for name, value in given.items():
+        np.testing.assert_array_equal(np.asarray(arrays[name]), value)
+
+
+def test_a_live_function_changes_over_at_its_second_call() -> None:
+    torch = pytest.importorskip("torch")
+    function = gw.derive(gw.parse("sum(exp(X) * X)", X="n m"), wrt="X").gradient.compile("torch")
+    X = torch.linspace(-1, 1, 8192, dtype=torch.float64).reshape(64, 128)
+    results = [function(X=X) for _ in range(4)]
+    (form,) = function._fitted.values()
+    assert form is not function._function
+    assert all(torch.equal(result, results[0]) for result in results)
+    assert len({result.data_ptr() for result in results}) == 4
+
+
+@pytest.mark.parametrize("transform", ["autograd", "vmap", "grad", "jvp", "grad of vmap"])
+def test_what_leaves_a_graph_is_not_written_over(transform: str) -> None:
+    torch = pytest.importorskip("torch")
+    function = gw.derive(gw.parse("sum(exp(X) * X)", X="n m"), wrt="X").gradient.compile("torch")
+    X = torch.linspace(-1, 1, 8192, dtype=torch.float64).reshape(64, 128)
+    wanted = (X + 2) * X.exp()
+    for _ in range(3):
+        function(X=X)
+
+    def total(Y: Any) -> Any:
+        return function(X=Y).sum()
+
+    def by_autograd() -> Any:
+        Y = X.clone().requires_grad_()
+        return torch.autograd.grad(total(Y), Y)[0]
+
+    runs: dict[str, Callable[[], Any]] = {
+        "autograd": by_autograd,
+        "vmap": lambda: torch.vmap(lambda Y: function(X=Y))(torch.stack([X, X]))[1] + X.exp(),
+        "grad": lambda: torch.func.grad(total)(X),
+        "jvp": lambda: torch.func.jvp(lambda Y: function(X=Y), (X,), (torch.ones_like(X),))[1],
+        "grad of vmap": lambda: torch.func.grad(lambda Y: torch.vmap(lambda Z: function(X=Z))(Y[None]).sum())(X),
+    }
+    torch.testing.assert_close(runs[transform](), wanted)
+
+
+def _tensor(value: np.ndarray) -> Any:
+    return pytest.importorskip("torch").tensor(value)
