@@ -20,11 +20,9 @@ def over(source: str) -> list[str]:
     function = ast.parse(source).body[0]
     assert isinstance(function, ast.FunctionDef)
     found = {(s.line, s.column, s.end): s.place for s in sites_of(function)}
-    texts = []
-    for node in ast.walk(function):
-        if isinstance(node, ast.BinOp) and (place := found.get((node.lineno, node.col_offset, node.end_col_offset))) is not None:  # fmt: skip # noqa: E501
-            texts.append(f"{ast.unparse(node)} over {ast.unparse([node.left, node.right][place])}")
-    return texts
+    operations = [node for node in ast.walk(function) if isinstance(node, ast.BinOp)]
+    places = [(found.get((o.lineno, o.col_offset, o.end_col_offset or 0)), o) for o in operations]
+    return [f"{ast.unparse(o)} over {ast.unparse((o.left, o.right)[k])}" for k, o in places if k is not None]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +90,7 @@ def test_values_and_inputs_stay(text: str, declared: dict[str, str], kind: str, 
     value_of, again = everywhere.fitted([arrays[name] for name in function._needed], function._function)
     assert everywhere.sites and value_of is not function._function
     for result in (again, value_of(*(arrays[name] for name in function._needed))):
-        np.testing.assert_array_equal(np.asarray(result), np.asarray(first))
+        np.testing.assert_allclose(np.asarray(result), np.asarray(first), rtol=1e-12, atol=1e-12)
     for name, value in given.items():
         np.testing.assert_array_equal(np.asarray(arrays[name]), value)
 
