@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gradwright.core.build import matmul, require_equal, require_square, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.inference import facts_of
@@ -37,13 +39,28 @@ def equation_solution(operator: Node, hole: Hole, right: Node, space: Space) -> 
     return Solve((unknown,), (Equation(operator, space),), (right,), 0)
 
 
+def solve_by_schur_forms(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> np.ndarray:
+    """The X with `A X + X B = C`.
+
+    Where A and B are one real matrix, as in derivatives of its square root, one Schur form does for both:
+    `A = U T Uᵀ` leaves `T Y + Y T = Uᵀ C U` (Bartels & Stewart 1972, Comm. ACM 15, 820-826).
+    """
+    import scipy.linalg
+
+    if any(np.iscomplexobj(M) for M in (A, B, C)) or not A.size or not np.array_equal(A, B):
+        return scipy.linalg.solve_sylvester(A, B, C)
+    T, U = scipy.linalg.schur(A)
+    Y, scale, _ = scipy.linalg.lapack.dtrsyl(T, T, U.T @ C @ U)
+    return U @ (Y / scale) @ U.T
+
+
 # The algorithm behind the equation, for code that is emitted.
 sylvester_solver = Primitive(
     name="sylvester",
     signature="A: n n, B: m m, C: n m -> X: n m",
     summary="the solution of the equation",
     identity=("A @ X + X @ B = C",),
-    numpy="scipy.linalg.solve_sylvester",
+    numpy=solve_by_schur_forms,
     known_rules=(
         KnownRule(
             "dX",
