@@ -132,5 +132,15 @@ def test_what_leaves_a_graph_is_not_written_over(transform: str) -> None:
     torch.testing.assert_close(runs[transform](), wanted)
 
 
+def test_a_live_function_is_traced_in_one_graph() -> None:
+    torch = pytest.importorskip("torch")
+    function = gw.derive(gw.parse("sum(exp(X) * X)", X="n m"), wrt="X").gradient.compile("torch")
+    X = torch.linspace(-1, 1, 8192, dtype=torch.float64).reshape(64, 128)
+    for _ in range(3):
+        torch._dynamo.reset()
+        traced = torch.compile(lambda Y: function(X=Y), backend="aot_eager", fullgraph=True)
+        torch.testing.assert_close(traced(X), function(X=X))
+
+
 def _tensor(value: np.ndarray) -> Any:
     return pytest.importorskip("torch").tensor(value)
