@@ -13,7 +13,7 @@ from gradwright.check.properties import properties
 from gradwright.check.report import Finding, Report, held, note, worst, wrong
 from gradwright.check.second_order import second_order
 from gradwright.check.subject import Subject, Unusable
-from gradwright.check.truth import Point, Truth, difference, reduced, usable_points
+from gradwright.check.truth import CROSSINGS, Point, Truth, difference, reduced, usable_points
 from gradwright.core.arithmetic import Array
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
@@ -126,7 +126,7 @@ def _tried(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None) -> t
                 if problem.cause is None:
                     return None, [wrong("a first call", str(problem))]
                 continue
-            return tried, _restricted(words, first, tried)
+            return _crossed(subject, truth, tried, domain), _restricted(words, first, tried)
     if not existed:
         needs = "declare what it needs of its variables, such as 'positive' or 'spd'"
         return None, [wrong("generic points", f"the expression has no value at generic points: {needs}")]
@@ -174,6 +174,28 @@ def _at(subject: Subject, points: list[Point]) -> Tried:
         if problem.cause is None or not _is_about_precision(problem):
             raise
         return Tried(points, [{n: _wide(v) for n, v in _gradients(subject, p, True).items()} for p in points], True)
+
+
+def _crossed(subject: Subject, truth: Truth, tried: Tried, domain: Mapping[str, str]) -> Tried:
+    """With more points where the expression has branches, at which other ones may be taken.
+
+    Where the function fails at one of these, that says nothing: its values may be none that it is meant for.
+    """
+    if not truth.kinked or tried.single:
+        return tried
+    points, gradients = list(tried.points), list(tried.gradients)
+    for seed in range(CROSSINGS):
+        point = truth.crossed(points[0], 300 + seed, domain)
+        if not point.usable:
+            continue
+        try:
+            found = _gradients(subject, point, False)
+        except Unusable:
+            continue
+        if all(bool(torch.isfinite(value).all()) for value in found.values()):
+            points.append(point)
+            gradients.append({name: _wide(value) for name, value in found.items()})
+    return Tried(points, gradients)
 
 
 def _is_about_precision(problem: Unusable) -> bool:

@@ -16,7 +16,7 @@ import torch
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import closure
-from gradwright.core.nodes import Node, Solve, Symbol
+from gradwright.core.nodes import Apply, Node, Solve, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.signature import Signature
 from gradwright.core.walks import postorder
@@ -28,6 +28,9 @@ from gradwright.simplify.pipeline import simplify
 ATTEMPTS = 6
 NUDGE = 1e-9
 STABLE = 1e-6
+CROSSINGS = 12
+_KINKED = {"abs", "sign", "relu", "maximum", "minimum", "max", "min", "where", "greater", "greater_equal", "equal"}
+_ONE_SIDED = {"positive", "psd", "unit_diagonal", "unit_lower", "unit_upper"}  # sets without the negative of a member
 # The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones.
 _ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
 
@@ -78,6 +81,23 @@ class Truth:
             drawn = replace(symbol, facts=closure({*symbol.facts, extra})) if extra else symbol
             values[symbol.name] = sample(drawn, sizes, generator)
         return Point(self, dict(sizes), values, sample(self.cotangent, sizes, generator))
+
+    @cached_property
+    def kinked(self) -> bool:
+        """Whether the expression has branches, of which a few points may see one only."""
+        return any(isinstance(n, Apply) and n.primitive.name in _KINKED for n in postorder(self.node))
+
+    def crossed(self, point: Point, seed: int, domain: Mapping[str, str] | None = None) -> Point:
+        """Another point of the same sizes, where some variables have the opposite sign.
+
+        Generic points have well-placed eigenvalues, so that traces and determinants are positive at all of them.
+        """
+        drawn = self.point(seed, point.sizes, domain)
+        generator = np.random.default_rng(seed)
+        free = [s.name for s in self.signature.symbols if not _ONE_SIDED & s.facts and s.name not in (domain or {})]
+        turned = {name for name in free if generator.random() < 0.5}
+        values = {name: -value if name in turned else value for name, value in drawn.values.items()}
+        return replace(drawn, values=values)
 
     def sizes(self, smallest: int, variant: int) -> dict[str, int]:
         """Sizes for the dimensions."""

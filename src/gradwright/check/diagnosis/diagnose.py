@@ -12,7 +12,7 @@ from gradwright.check.diagnosis.difference import described
 from gradwright.check.diagnosis.library import Library, library_of
 from gradwright.check.diagnosis.notation import Printer
 from gradwright.check.diagnosis.recording import recorded, recorded_forward
-from gradwright.check.diagnosis.scene import Scene
+from gradwright.check.diagnosis.scene import Scene, close
 from gradwright.check.diagnosis.search import Explanation, explanations, repaired
 from gradwright.check.diagnosis.side_by_side import side_by_side
 from gradwright.check.diagnosis.traced import traced_gradient
@@ -38,7 +38,7 @@ def diagnosed(
     """
     truth = points[0].truth
     library = library_of(truth)
-    scenes = [_scene(subject, name, p, r, library) for p, r in zip(points, returned, strict=True)]
+    scenes = _telling([_scene(subject, name, p, r, library) for p, r in zip(points, returned, strict=True)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the operations that are tried, many make no sense
         found = explanations(truth, name, scenes)
@@ -53,6 +53,14 @@ def diagnosed(
     meanings = "; ".join(LABELS[label] for label in best.labels if LABELS[label] not in best.words)
     words = f"{best.words} ({meanings})" if meanings else best.words
     return wrong(question, words, evidence, labels=best.labels, code=code, **formulas)
+
+
+def _telling(scenes: Sequence[Scene]) -> list[Scene]:
+    """Those at which the gradient is wrong first: a mistake cannot be looked for where it makes no difference."""
+    differ = [not close(scene.returned, scene.wanted) for scene in scenes]
+    wrong_ones = [scene for scene, wrong_there in zip(scenes, differ, strict=True) if wrong_there]
+    others = [scene for scene, wrong_there in zip(scenes, differ, strict=True) if not wrong_there]
+    return [*wrong_ones, *others]
 
 
 def _written(subject: Subject, name: str, found: Sequence[Explanation], point: Point) -> Node | None:

@@ -26,6 +26,7 @@ from gradwright.frozen import frozen
 from gradwright.simplify.pipeline import simplify
 
 MOST = 60
+COMPARED = ("greater", "greater_equal", "equal")
 _CONSTANT = (Mask, Selection, HalfVectorisation, Size)
 
 
@@ -50,6 +51,11 @@ class Quantity:
     def transposed_name(self) -> str:
         """The transpose in matrix notation."""
         return unicode_of(transpose(self.node)) if self.node.rank == 2 else self.name
+
+    @cached_property
+    def switches(self) -> bool:
+        """Whether it says which branch is taken: nothing but comparisons of what depends on the variables."""
+        return _switches(self.node)
 
     @cached_property
     def below(self) -> frozenset[Node]:
@@ -80,6 +86,13 @@ def library_of(truth: Truth) -> Library:
     nodes = {n: True for n in (*inputs, *stages)}
     nodes |= {n: False for n in (*local, *further, *products) if n not in nodes}
     return Library(tuple(Quantity(node, stage) for node, stage in list(nodes.items())[:MOST]))
+
+
+def _switches(node: Node) -> bool:
+    if isinstance(node, Apply) and node.primitive.name in COMPARED:
+        return True
+    moving = [child for child in node.children if any(isinstance(leaf, Symbol) for leaf in free_leaves(child))]
+    return bool(moving) and all(map(_switches, moving))
 
 
 def _parts(root: Node, truth: Truth) -> Iterable[Node]:

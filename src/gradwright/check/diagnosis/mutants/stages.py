@@ -1,7 +1,7 @@
 """The derivative of one stage left out of the chain rule.
 
-For a stage f(u) whose value has the shape of its argument u, the cotangent that arrives at f(u) goes on to
-u as it is; what reaches the variable past that stage stays.
+For a stage f(u) whose value has the shape of its argument u, or of something that u is computed from, the
+cotangent that arrives at f(u) goes on to that as it is; what reaches the variable past that stage stays.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from gradwright.core.sums import add
 from gradwright.core.walks import depends_on, postorder, substitute
 
 MOST = 10
+BRANCHES = ("relu", "where", "maximum", "minimum", "max", "min")
 
 
 def stages(truth: Truth, name: str) -> Iterator[Mutant]:
@@ -25,12 +26,15 @@ def stages(truth: Truth, name: str) -> Iterator[Mutant]:
     out = bound_nodes(truth.node)
     found = [n for n in postorder(truth.node) if isinstance(n, Apply | Solve) and n in moving and n not in out]
     for stage in found[-MOST:]:
-        for argument in stage.children:
+        for argument in (n for n in postorder(stage) if n != stage and n not in out):
             if argument.shape == stage.shape and argument in moving and argument.real == stage.real:
+                several = argument not in stage.children
                 skipped = _skipped(truth, variable, stage, argument)
                 if skipped is not None:
                     words = f"the derivative of {unicode_of(stage)} by {unicode_of(argument)} is not multiplied in"
-                    yield Mutant(skipped, "missing_chain_factor", words, 1.1)
+                    branches = isinstance(stage, Apply) and stage.primitive.name in BRANCHES
+                    label = "missing_mask" if branches else "missing_chain_factor"
+                    yield Mutant(skipped, label, words, 1.12 if several else 1.1)
 
 
 def _skipped(truth: Truth, variable: Symbol, stage: Node, argument: Node) -> Node | None:

@@ -160,7 +160,7 @@ def _factors(
     cost: float,
     used: bool,
 ) -> Iterator[Repair]:
-    binary = bool(((value == 0) | (value == 1)).all()) and value.dim() > 0
+    binary = bool(((value == 0) | (value == 1)).all()) and (value.dim() > 0 or quantity.switches)
     if binary:
         words = f"{site.words} has to be masked by {quantity.name}{how}"
         yield site.combined(number, combine, "missing_mask", words, 1.0 + cost)
@@ -210,7 +210,9 @@ def projected(scene: Scene) -> Iterator[Repair]:
             words = f"the mean of {site.words} has to be removed"
             yield site.repair(lambda v, a=axis: v - v.mean(dim=a, keepdim=True), "missing_projection", words, 1.3)
         for number, quantity in enumerate(scene.library.quantities):
-            if scene.quantities[number].shape == site.value.shape:
+            along = scene.quantities[number]
+            # Of what lies along the quantity nothing would be left.
+            if along.shape == site.value.shape and not close(_without(site.value, along), 0 * site.value):
                 words = f"the component of {site.words} along {quantity.name} has to be removed"
                 yield site.combined(number, _without, "missing_projection", words, 1.2)
 

@@ -1,0 +1,57 @@
+"""Expressions with branches: a mistake in one of them is seen, whichever the first points take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+import gradwright as gw
+
+Function = Callable[..., Tensor]
+
+HINGE = ("relu(1 - y * dot(w, x))", {"y": "", "w": "n", "x": "n"}, "w")
+TRACE = ("relu(trace(X))", {"X": "n n"}, "X")
+BIASED = ("relu(dot(w, x) - b)", {"w": "n", "x": "n", "b": ""}, "b")
+CHOSEN = ("where(sum(x) > 0, x @ y, x @ z)", {"x": "n", "y": "n", "z": "n"}, "x")
+
+WRONG: dict[str, tuple[tuple[str, dict[str, str], str], Function]] = {
+    "a hinge": (HINGE, lambda G, y, w, x: -G * y * x),
+    "a trace, which is positive at well-placed matrices": (TRACE, lambda G, X: G * torch.eye(len(X), dtype=X.dtype)),
+    "by a scalar": (BIASED, lambda G, w, x, b: -G),
+    "one branch for both": (CHOSEN, lambda G, x, y, z: G * y),
+}
+
+RIGHT: dict[str, tuple[tuple[str, dict[str, str], str], Function]] = {
+    "a hinge": (HINGE, lambda G, y, w, x: -G * y * x * (1 - y * (w @ x) > 0)),
+    "a trace": (TRACE, lambda G, X: G * (X.trace() > 0) * torch.eye(len(X), dtype=X.dtype)),
+    "a value that exists on one side only": (
+        ("abs(logdet(X))", {"X": "n n"}, "X"),
+        lambda G, X: G * X.logdet().sign() * torch.linalg.inv(X).mT,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mask_that_is_missing_is_seen(name: str) -> None:
+    (text, variables, wrt), backward = WRONG[name]
+    report = gw.check((None, backward), text, variables=variables, wrt=wrt)
+    assert not report.right and report.labels == {"missing_mask"}, str(report)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_has_the_mask_is_right(name: str) -> None:
+    (text, variables, wrt), backward = RIGHT[name]
+    report = gw.check((None, backward), text, variables=variables, wrt=wrt)
+    assert report.right and not report.labels, str(report)
+
+
+def test_a_function_that_fails_at_the_further_points_is_judged_by_the_others() -> None:
+    def backward(G: Tensor, X: Tensor) -> Tensor:
+        if X.trace() < 0:
+            raise ValueError("the trace has to be positive")
+        return G * torch.eye(len(X), dtype=X.dtype)
+
+    assert gw.check((None, backward), "relu(trace(X))", variables={"X": "n n"}).right
