@@ -14,6 +14,17 @@ Function = Callable[..., Tensor]
 SQUARE = {"A": "n n", "X": "n n", "Y": "n n"}
 RELU_OF_DIFFERENCE = "relu(X @ Y - X @ Y.T)"
 
+
+def _softmax_rows(G: Tensor, X: Tensor) -> Tensor:
+    P = torch.softmax(X, 1)
+    return P * (G - (G * P).sum(1, keepdim=True))
+
+
+def _pinv_without_the_last_term(G: Tensor, X: Tensor) -> Tensor:
+    P = torch.linalg.pinv(X)
+    return -P.mT @ G @ P.mT + (torch.eye(len(X), dtype=X.dtype) - X @ P) @ G.mT @ P @ P.mT
+
+
 CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
     "a sign in what a mask compares": (
         lambda X, Y: torch.relu(X @ Y - X @ Y.mT),
@@ -44,6 +55,42 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda X: X.mT @ X,
         lambda G, X: 2 * X @ G,
         "X.T @ X", {"X": "n m"}, {"not_symmetrised"},
+    ),
+    "the last of several samples, in two terms": (
+        lambda X, W: torch.softmax(W @ X, 1),
+        lambda G, X, W: torch.outer(W[-1], _softmax_rows(G, W @ X)[-1]),
+        "softmax(W @ X, axis=1)", {"X": "n m", "W": "p n"}, {"missing_trace_or_sum_over_batch"},
+    ),
+    "a term that vanishes for tall matrices": (
+        torch.linalg.pinv,
+        lambda G, X: _pinv_without_the_last_term(G, X),
+        "pinv(X)", {"X": "m n"}, {"missing_term"},
+    ),
+    "the wrong axis and a sign": (
+        lambda X: torch.softmax(X, 1),
+        lambda G, X: torch.softmax(X, 1) * (G + (G * torch.softmax(X, 1)).sum(0, keepdim=True)),
+        "softmax(X, axis=1)", {"X": "n n"}, {"wrong_axis", "wrong_sign"},
+    ),
+    "one axis for another in three operations": (
+        lambda X: X.cumsum(1),
+        lambda G, X: G.flip(0).cumsum(0).flip(0),
+        "cumsum(X, axis=1)", {"X": "n m"}, {"wrong_axis"},
+    ),
+    "two stages at once that are not differentiated": (
+        lambda X: torch.sqrt(X.logdet() ** 2 + 1),
+        lambda G, X: G * torch.linalg.inv(X),
+        "sqrt(logdet(X) ** 2 + 1)", {"X": "n n spd"}, {"missing_chain_factor"},
+    ),
+    "n - 1 for n in a variance": (
+        lambda X: (X - X.mean()) / ((X - X.mean()) ** 2).mean().sqrt(),
+        lambda G, X: (G - G.mean()) / X.std(correction=0)
+        - (X - X.mean()) * (G @ (X - X.mean())) / X.std(correction=0) ** 3 / (len(X) - 1),
+        "(X - mean(X)) / sqrt(mean((X - mean(X)) ** 2))", {"X": "n"}, {"wrong_factor"},
+    ),
+    "the operands of an outer product": (
+        lambda X, A, Y: Y @ X @ A @ Y,
+        lambda G, X, A, Y: G * torch.outer(A @ Y, Y),
+        "Y @ X @ A @ Y", {"X": "n n", "A": "n n", "Y": "n"}, {"swapped_factors"},
     ),
     "no mistake": (lambda X: X.mT @ X, lambda G, X: X @ (G + G.mT), "X.T @ X", {"X": "n m"}, set()),
 }  # fmt: skip

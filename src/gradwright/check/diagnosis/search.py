@@ -27,7 +27,7 @@ from gradwright.check.diagnosis.repairs.products import products
 from gradwright.check.diagnosis.repairs.quantities import multiplied, projected, replaced
 from gradwright.check.diagnosis.repairs.structure import structure
 from gradwright.check.diagnosis.repairs.transposes import transposes
-from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, multiple_of
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest, multiple_of
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
 from gradwright.errors import GradwrightError
@@ -40,8 +40,11 @@ MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
     whole, detached, stages, terms, other_arguments, factors, sums, commuted,
 )  # fmt: skip
 PAIR = 1.0
+INSTEAD = 0.5
+NEGLIGIBLE = 1e-6
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
 MOST_ALIKE = 40
+FEW_ALIKE = 12
 
 
 @frozen
@@ -78,7 +81,9 @@ class Explanation:
     @cached_property
     def cost(self) -> float:
         """How unlikely it is: the sum of its mistakes' costs, and more where there are two."""
-        return sum(part.cost for part in self.parts) + PAIR * (len(self.parts) - 1)
+        # A term that is missing and another that is there instead explain whatever is wrong with a term.
+        instead = INSTEAD if {"missing_term", "extra_term"} <= set(self.labels) else 0.0
+        return sum(part.cost for part in self.parts) + PAIR * (len(self.parts) - 1) + instead
 
 
 def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanation]:
@@ -91,7 +96,7 @@ def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Expla
     if not found:
         found = _confirmed(_together(computations, scenes[0]), truth, scenes)
     if not found:
-        found = _confirmed(_meeting(formulas, computations), truth, scenes)
+        found = _confirmed(_meeting(formulas, computations, scenes[0]), truth, scenes)
         found += _confirmed(_scaled(truth.gradients[name], formulas, computations, scenes[0]), truth, scenes)
     found += _multiple(truth, name, scenes)
     return sorted(found, key=lambda e: e.cost)
@@ -108,13 +113,14 @@ def _singly_repaired(computations: Sequence[tuple[Repair, torch.Tensor]], scene:
 
 
 def _together(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene) -> Iterator[Explanation]:
-    """One kind of mistake made at two places."""
+    """One kind of mistake made at two places, or at three."""
     for label in REPEATED:
         alike = [repair for repair, _ in computations if repair.label == label][:MOST_ALIKE]
-        for pair in combinations(alike, 2):
-            value = attempt(scene, *pair) if pair[0].slot != pair[1].slot else None
+        for chosen in (*combinations(alike, 2), *(combinations(alike, 3) if len(alike) <= FEW_ALIKE else ())):
+            apart = len({repair.slot for repair in chosen}) == len(chosen)
+            value = attempt(scene, *chosen) if apart else None
             if value is not None and close(value, scene.wanted):
-                yield Explanation(None, pair)
+                yield Explanation(None, chosen)
 
 
 def _scaled(
@@ -126,11 +132,11 @@ def _scaled(
     """One mistake, and a sign and a number by which the whole is off."""
     for mutant, value in formulas:
         scale = multiple_of(scene.returned, value)
-        if scale is not None:
+        if scale is not None and abs(scale) > NEGLIGIBLE:
             yield Explanation(mutant, (), _multiples(right, scale), scale)
     for repair, value in computations:
         scale = multiple_of(value, scene.wanted)
-        if scale is not None:
+        if scale is not None and abs(scale) > NEGLIGIBLE:
             yield Explanation(None, (repair,), _multiples(right, scale), scale)
 
 
@@ -202,14 +208,18 @@ def _computations(scene: Scene) -> Iterator[tuple[Repair, torch.Tensor]]:
 
 
 def _meeting(
-    formulas: Sequence[tuple[Mutant, torch.Tensor]], computations: Sequence[tuple[Repair, torch.Tensor]]
+    formulas: Sequence[tuple[Mutant, torch.Tensor]], computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene
 ) -> list[Explanation]:
-    """The pairs of a mutant and a repair that have the same value."""
+    """The pairs of a mutant and a repair that have the same value.
+
+    A computation whose repair leaves next to nothing would meet every mutant that is zero.
+    """
+    least = NEGLIGIBLE * largest(scene.wanted)
     keyed = sorted(((_key(value), place) for place, (_, value) in enumerate(formulas)), key=lambda pair: pair[0])
     keys = [key for key, _ in keyed]
     found: list[Explanation] = []
     for repair, value in computations:
-        if not bool(value.any()):
+        if largest(value) <= least:
             continue
         key = _key(value)
         margin = CLOSE * max(abs(key), 1e-6)

@@ -43,6 +43,19 @@ def _sized(site: Site, scene: Scene) -> Iterator[Repair]:
                 return site._made(lambda v: v * float(scene.point.sizes[name]) ** power, values, scene)
 
             yield Repair(site.slot, make, "wrong_factor", words, 1.2 + 0.2 * abs(power), site.place, portable=True)
+        yield from _one_less(site, name)
+
+
+def _one_less(site: Site, name: str) -> Iterator[Repair]:
+    """A mean over n entries that divides by n − 1, or the other way round."""
+    for written, due, power in ((f"{name} − 1", name, 1), (name, f"{name} − 1", -1)):
+        words = f"{site.words} has {written} where {due} is due"
+
+        def make(values: Values, scene: Scene, power: int = power) -> object:
+            size = float(scene.point.sizes[name])
+            return site._made(lambda v: v * (1 - 1 / size) ** power, values, scene)
+
+        yield Repair(site.slot, make, "wrong_factor", words, 1.15, site.place, portable=True)
 
 
 def _dropped(scene: Scene) -> Iterator[Repair]:

@@ -24,7 +24,10 @@ def order(scene: Scene) -> Iterator[Repair]:
                 return i.run(values, {p[0]: values[p[3]], p[2]: values[p[1]]})
 
             words = f"the two operands of {instruction.name} have to change places"
-            yield Repair(instruction.slot, swap, "swapped_factors", words, 1.2)
+            # Of an outer product it is the same as a transpose, and says more; a Jacobian made of one is transposed.
+            multiplied = any(i.name in PRODUCTS for i in scene.program.dependents[instruction.slot])
+            cost = 0.95 if instruction.name in ("outer", "ger") and not multiplied else 1.2
+            yield Repair(instruction.slot, swap, "swapped_factors", words, cost)
         if instruction.name in PRODUCTS:
             yield from _reordered(scene.program, instruction)
 
