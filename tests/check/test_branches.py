@@ -24,9 +24,19 @@ WRONG: dict[str, tuple[tuple[str, dict[str, str], str], Function]] = {
     "one branch for both": (CHOSEN, lambda G, x, y, z: G * y),
 }
 
+
+def _of_relu_over_itself(G: Tensor, S: Tensor) -> Tensor:
+    Y = torch.cholesky_inverse(torch.linalg.cholesky(S))
+    return G * ((S > 0) * Y - Y @ torch.relu(S) @ Y)
+
+
 RIGHT: dict[str, tuple[tuple[str, dict[str, str], str], Function]] = {
     "a hinge": (HINGE, lambda G, y, w, x: -G * y * x * (1 - y * (w @ x) > 0)),
     "a trace": (TRACE, lambda G, X: G * (X.trace() > 0) * torch.eye(len(X), dtype=X.dtype)),
+    "a gradient whose terms cancel where all entries are positive": (
+        ("trace(relu(S) @ inv(S))", {"S": "n n spd"}, "S"),
+        lambda G, S: _of_relu_over_itself(G, S),
+    ),
     "a value that exists on one side only": (
         ("abs(logdet(X))", {"X": "n n"}, "X"),
         lambda G, X: G * X.logdet().sign() * torch.linalg.inv(X).mT,

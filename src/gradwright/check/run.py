@@ -13,7 +13,7 @@ from gradwright.check.properties import properties
 from gradwright.check.report import Finding, Report, held, note, worst, wrong
 from gradwright.check.second_order import second_order
 from gradwright.check.subject import Subject, Unusable
-from gradwright.check.truth import CROSSINGS, Point, Truth, difference, reduced, usable_points
+from gradwright.check.truth import CROSSINGS, NOISE, Point, Truth, difference, reduced, usable_points
 from gradwright.core.arithmetic import Array
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
@@ -258,7 +258,10 @@ def _backward(subject: Subject, name: str, tried: Tried, progress: Progress) -> 
     if _is_projected(subject, name, tried):
         facts = tried.points[0].truth.signature.symbol(name).facts
         returned = [_tangent(r, facts, p.values[name]) for r, p in zip(returned, tried.points, strict=True)]
-    errors = [_error(got, point.gradients[name]) for got, point in zip(returned, tried.points, strict=True)]
+    wanted = [point.gradients[name] for point in tried.points]
+    # Where the terms of a branch cancel, what is left of them is rounding, and no measure of it.
+    least = NOISE * max(float(np.max(np.abs(want), initial=0)) for want in wanted)
+    errors = [_error(got, want, max(least, 1e-9)) for got, want in zip(returned, wanted, strict=True)]
     evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
     if max(errors) <= tried.tolerance:
         return held(f"backward of {name}", f"the gradient of {name} is right", evidence)
@@ -280,11 +283,11 @@ def _tangent(gradient: torch.Tensor, facts: Facts, value: Array) -> torch.Tensor
     return torch.from_numpy(np.array(project_array(gradient.numpy(), facts, value), copy=True))
 
 
-def _error(got: torch.Tensor, want: object) -> float:
+def _error(got: torch.Tensor, want: object, least: float) -> float:
     """The relative error; a gradient that PyTorch sums down to the variable's shape counts as that sum."""
     expected = np.asarray(want)
     array = reduced(got, expected.shape)
     if array is None:
         return float("inf")
     kept = array.real if array.is_complex() and not np.iscomplexobj(expected) else array
-    return difference(kept.numpy(), expected)
+    return difference(kept.numpy(), expected, least)

@@ -28,6 +28,7 @@ from gradwright.simplify.pipeline import simplify
 ATTEMPTS = 6
 NUDGE = 1e-9
 STABLE = 1e-6
+NOISE = 1e-6
 CROSSINGS = 12
 _KINKED = {"abs", "sign", "relu", "maximum", "minimum", "max", "min", "where", "greater", "greater_equal", "equal"}
 _ONE_SIDED = {"positive", "psd", "unit_diagonal", "unit_lower", "unit_upper"}  # sets without the negative of a member
@@ -239,9 +240,9 @@ def _steady(value: Array, nearby: Array) -> bool:
     return float(np.max(np.abs(value - nearby), initial=0)) < STABLE * scale
 
 
-def difference(got: Array, want: Array) -> float:
-    """How much two arrays of one shape differ, relative to their size."""
-    scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), 1e-9)
+def difference(got: Array, want: Array, least: float = 1e-9) -> float:
+    """How much two arrays of one shape differ, relative to their size; a smaller size than `least` does not count."""
+    scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), least)
     gap = float(np.max(np.abs(got - want), initial=0))
     return gap / scale if np.isfinite(gap) else float("inf")
 

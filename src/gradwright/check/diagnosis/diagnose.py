@@ -12,7 +12,7 @@ from gradwright.check.diagnosis.difference import described
 from gradwright.check.diagnosis.library import Library, library_of
 from gradwright.check.diagnosis.notation import Printer
 from gradwright.check.diagnosis.recording import recorded, recorded_forward
-from gradwright.check.diagnosis.scene import Scene, close
+from gradwright.check.diagnosis.scene import Scene, close, largest
 from gradwright.check.diagnosis.search import Explanation, explanations, repaired
 from gradwright.check.diagnosis.side_by_side import side_by_side
 from gradwright.check.diagnosis.traced import traced_gradient
@@ -20,7 +20,7 @@ from gradwright.check.labels import LABELS
 from gradwright.check.report import Finding, wrong
 from gradwright.check.subject import Subject
 from gradwright.check.tracing.compare import compare
-from gradwright.check.truth import Point, Truth
+from gradwright.check.truth import NOISE, Point, Truth
 from gradwright.core.nodes import Node
 
 
@@ -56,11 +56,13 @@ def diagnosed(
 
 
 def _telling(scenes: Sequence[Scene]) -> list[Scene]:
-    """Those at which the gradient is wrong first: a mistake cannot be looked for where it makes no difference."""
-    differ = [not close(scene.returned, scene.wanted) for scene in scenes]
-    wrong_ones = [scene for scene, wrong_there in zip(scenes, differ, strict=True) if wrong_there]
-    others = [scene for scene, wrong_there in zip(scenes, differ, strict=True) if not wrong_there]
-    return [*wrong_ones, *others]
+    """Those at which the gradient is wrong first: a mistake cannot be looked for where it makes no difference.
+
+    Without those at which the terms of the right one cancel, so that nothing is left but their rounding.
+    """
+    least = NOISE * max(largest(scene.wanted) for scene in scenes)
+    kept = [scene for scene in scenes if not 0 < largest(scene.wanted) < least] or scenes
+    return sorted(kept, key=lambda scene: close(scene.returned, scene.wanted))
 
 
 def _written(subject: Subject, name: str, found: Sequence[Explanation], point: Point) -> Node | None:
