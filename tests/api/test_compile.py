@@ -103,6 +103,26 @@ def test_variables_may_be_called_like_modules_and_builtins() -> None:
             assert np.allclose(value, expression.evaluate(**{name: B[:, 0]})), name
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "trace(X) * X - X @ X",
+        "X @ X + trace(X) * X.T",
+        "X @ Y + trace(Y) * X.T",
+        "diag(diagonal(X)) @ Y + X @ Y",
+        "2 * X.T @ Y - 3 * trace(X @ Y) * Y",
+    ],
+)
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_trace_times_a_matrix_in_a_sum_is_not_a_product_of_matrices(library: str, text: str) -> None:
+    expression = gw.parse(text, X="n n", Y="n n")
+    Y = RNG.normal(size=(4, 4))
+    names = {"X": X, "Y": Y}
+    value = eval(text, {"trace": np.trace, "diag": np.diag, "diagonal": np.diagonal}, names)
+    inputs = {name: torch.from_numpy(array) if library == "torch" else array for name, array in names.items()}
+    assert np.allclose(np.asarray(expression.compile(library)(**inputs)), value)
+
+
 def test_what_pytorch_cannot_differentiate_is_refused_and_not_wrong() -> None:
     function = gw.parse("trace(sqrtm(X))", X="n n").compile("torch")
     tensor = torch.as_tensor(X).requires_grad_()
