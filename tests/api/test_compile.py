@@ -53,6 +53,15 @@ def test_lists_and_whole_numbers_become_arrays() -> None:
     assert gw.parse("x @ y / 2", x="n", y="n").compile("torch")([1, 2], [3, 4]) == 5.5
 
 
+@pytest.mark.parametrize("text", ["X[9, :]", "X[:, 2:5]", "X[0, :] * X[4, :]"])
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_place_outside_an_axis_is_refused(library: str, text: str) -> None:
+    expression = gw.parse(text, X="n m")
+    for function in (expression.compile(library), expression.evaluate):
+        with pytest.raises(EvaluationError, match="outside an axis of length"):
+            function(X=B)
+
+
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 def test_single_precision_stays_single(library: str) -> None:
     texts = [
