@@ -53,6 +53,15 @@ def test_lists_and_whole_numbers_become_arrays() -> None:
     assert gw.parse("x @ y / 2", x="n", y="n").compile("torch")([1, 2], [3, 4]) == 5.5
 
 
+@pytest.mark.parametrize("text", ["X[9, :]", "X[:, 2:5]", "X[0, :] * X[4, :]"])
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_place_outside_an_axis_is_refused(library: str, text: str) -> None:
+    expression = gw.parse(text, X="n m")
+    for function in (expression.compile(library), expression.evaluate):
+        with pytest.raises(EvaluationError, match="outside an axis of length"):
+            function(X=B)
+
+
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 def test_single_precision_stays_single(library: str) -> None:
     texts = [
@@ -101,6 +110,26 @@ def test_variables_may_be_called_like_modules_and_builtins() -> None:
         for library in ("numpy", "torch"):
             value = np.asarray(expression.compile(library)(**{name: B[:, 0]}))
             assert np.allclose(value, expression.evaluate(**{name: B[:, 0]})), name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "trace(X) * X - X @ X",
+        "X @ X + trace(X) * X.T",
+        "X @ Y + trace(Y) * X.T",
+        "diag(diagonal(X)) @ Y + X @ Y",
+        "2 * X.T @ Y - 3 * trace(X @ Y) * Y",
+    ],
+)
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_trace_times_a_matrix_in_a_sum_is_not_a_product_of_matrices(library: str, text: str) -> None:
+    expression = gw.parse(text, X="n n", Y="n n")
+    Y = RNG.normal(size=(4, 4))
+    names = {"X": X, "Y": Y}
+    value = eval(text, {"trace": np.trace, "diag": np.diag, "diagonal": np.diagonal}, names)
+    inputs = {name: torch.from_numpy(array) if library == "torch" else array for name, array in names.items()}
+    assert np.allclose(np.asarray(expression.compile(library)(**inputs)), value)
 
 
 def test_what_pytorch_cannot_differentiate_is_refused_and_not_wrong() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 
 import gradwright as gw
@@ -145,3 +146,32 @@ def test_the_dimension_of_a_variable_that_does_not_occur_is_a_number() -> None:
     assert D.gradient.evaluate(x=[1.0, 2.0, 3.0], C=[[1.0, 2.0]]) == pytest.approx([0.5] * 3)
     with pytest.raises(gw.EvaluationError, match="the size of the dimension 'k' is not known"):
         D.gradient.evaluate(x=[1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("text", ["qr(Z).Q", "qr(Z).R", "qr(Z).Q @ qr(Z).Q.H"])
+@pytest.mark.parametrize("shape", ["k m", "n n"])
+def test_a_complex_qr_is_confirmed_with_the_real_diagonal_that_it_has(text: str, shape: str) -> None:
+    assert gw.derive(gw.parse(text, Z=f"{shape} complex"), wrt="Z").verify().right
+
+
+def test_what_has_no_value_is_not_called_wrong() -> None:
+    found = gw.derive(gw.parse("sqrt(-x @ x - 1)", x="n"), wrt="x").verify()
+    assert not found.right
+    assert str(found).startswith("NOT CHECKED")
+
+
+def test_a_hermitian_variable_is_complex() -> None:
+    H = np.array([[1, 1j], [-1j, 3]])
+    slope = gw.derive(gw.parse("real(trace(A @ inv(H)))", A="n n complex", H="n n hermitian"), wrt="H").gradient
+    A = np.array([[1, 2 + 1j], [3j, 4]])
+    raw = -np.linalg.inv(H) @ A.conj().T @ np.linalg.inv(H)
+    assert np.allclose(slope.evaluate(A=A, H=H), (raw + raw.conj().T) / 2)
+    assert gw.parse("H", H="n n hermitian").text() == "H"
+    assert gw.equal(gw.parse("H.H", H="n n hermitian"), gw.parse("H", H="n n hermitian"))
+
+
+def test_a_power_of_a_dimension_reads_back() -> None:
+    J = gw.derive(gw.parse("vec(inv(X))", X="n n"), wrt="X").jacobian
+    back = gw.parse(J.text(), X="n n")
+    X = np.diag([1.0, 2, 3]) + np.arange(9).reshape(3, 3) / 10
+    assert np.allclose(back.evaluate(X=X), J.evaluate(X=X))

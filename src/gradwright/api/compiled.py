@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradwright.api.evaluation import warn_of_gauge
-from gradwright.api.inputs import as_array, bind_sizes, named_leaves
+from gradwright.api.inputs import as_array, bind_sizes, check_places, named_leaves
 from gradwright.back.code.bindings import bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
@@ -114,7 +114,7 @@ class CompiledFunction:
         gauge: tuple[GaugeTest, ...] = (),
     ) -> None:
         self._program = program = lower_all({"value": node}, signature, library, hints)
-        self._shape = node.shape
+        self._node, self._shape = node, node.shape
         self._leaves = named_leaves(node, signature)
         self._needed = tuple(program.parameters)
         self._library = library
@@ -243,7 +243,8 @@ class CompiledFunction:
         for name in self._needed:
             if name not in inputs:
                 raise EvaluationError(f"the input '{name}' is missing; give {', '.join(self._needed)}")
-        bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
+        sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
+        check_places(self._node, sizes)
 
 
 def _with_derivative(

@@ -10,11 +10,11 @@ import numpy as np
 from gradwright.core.declarations import declared_facts
 from gradwright.core.dims import Dim
 from gradwright.core.membership import departure
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.nodes import Direction, Node, Selection, Symbol
 from gradwright.core.points import dimension_names
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature, symbol_of
-from gradwright.core.walks import free_leaves
+from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import EvaluationError
 
 
@@ -103,6 +103,21 @@ def check_sizes(node: Node, sizes: Mapping[str, int]) -> None:
     for name in dimension_names([node]):
         if name not in sizes:
             raise EvaluationError(f"the size of the dimension '{name}' is not known: give a variable that has it")
+    check_places(node, sizes)
+
+
+def check_places(node: Node, sizes: Mapping[str, int]) -> None:
+    """Refuse an index that an axis of a named dimension turns out to be too short for."""
+    for selection in postorder(node):
+        if not isinstance(selection, Selection) or any(name not in sizes for name in dimension_names([selection])):
+            continue
+        place, length = selection.offset.evaluate(sizes), selection.whole.evaluate(sizes)
+        last = place + (selection.part.evaluate(sizes) - 1 if selection.part is not None else 0)
+        if place < 0 or last >= length:
+            raise EvaluationError(
+                f"place {last if last >= length else place} is outside an axis of length {length}, which is what "
+                f"{selection.whole} is in these inputs: places are counted from 0, so give a longer input"
+            )
 
 
 def check_sets(arrays: Mapping[Symbol | Direction, np.ndarray]) -> None:

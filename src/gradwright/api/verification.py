@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isnan
 
 import numpy as np
 
@@ -50,7 +51,9 @@ class Verification:
         return all(finding.passed for finding in self.findings)
 
     def __str__(self) -> str:
-        verdict = "right" if self.right else "WRONG"
+        # What has no value at the point is neither right nor wrong: f is then not defined there.
+        undefined = not self.right and all(finding.passed or isnan(finding.residual) for finding in self.findings)
+        verdict = "right" if self.right else "NOT CHECKED, for want of a value" if undefined else "WRONG"
         return "\n".join([f"{verdict}, at {self.point}", *map(str, self.findings), *self.remarks])
 
 

@@ -78,7 +78,10 @@ def read_declaration(name: str, text: object) -> Declaration:
             f"'{name}: {text}' begins with '...', but a variable has no batch axes: name every axis (what is "
             f"emitted takes batches of it)"
         )
-    return parse_declaration(name, text)
+    # Only a complex matrix is called Hermitian or unitary; of a real one it is said that it is symmetric or orthogonal.
+    words = set(text.split())
+    implied = words & {"hermitian", "unitary"} and not words & {"complex", "symmetric", "orthogonal"}
+    return parse_declaration(name, f"{text} complex" if implied else text)
 
 
 def _check_dims(signature: Signature) -> None:

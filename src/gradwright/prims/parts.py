@@ -5,12 +5,15 @@ All of these are contractions with constant tensors, so that their derivatives n
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from gradwright.core import build
 from gradwright.core.build import as_number, size
-from gradwright.core.dims import Dim
-from gradwright.core.nodes import Add, Contract, Node, Size
+from gradwright.core.dims import Dim, product
+from gradwright.core.nodes import Add, Apply, Contract, Node, Size
 from gradwright.core.registry import Call, Value, formula
 from gradwright.errors import LanguageError, ShapeError
+from gradwright.prims.power import power
 
 
 def dimension(call: Call, place: int) -> Dim:
@@ -30,6 +33,11 @@ def _as_dim(node: Node) -> Dim | None:
     value = as_number(node)
     if value is not None:
         return Dim.of(int(value)) if value.denominator == 1 else None
+    if isinstance(node, Apply) and node.primitive is power:
+        base, exponent = _as_dim(node.arguments[0]), node.parameters[0]
+        if base is None or not isinstance(exponent, Fraction) or exponent.denominator != 1 or exponent < 1:
+            return None
+        return product([base] * int(exponent))
     if isinstance(node, Add):
         parts = [_as_dim(term) for term in node.terms]
         return None if None in parts else sum((part for part in parts if part is not None), Dim.of(0))

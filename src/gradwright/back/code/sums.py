@@ -105,6 +105,9 @@ def _is_matrix_product(term: Node, lowering: Lowering) -> bool:
         return False
     if any(f.node.rank != 2 or isinstance(f.node, CONSTANT) for f in term.factors):
         return False
+    # A label twice in one factor is its trace or its diagonal: tr(A) B shares nothing between its matrices.
+    if any(f.groups[0] == f.groups[1] for f in term.factors):
+        return False
     groups = [group for f in term.factors for group in f.groups]
     outside = [group for group in term.output if groups.count(group) == 1]
     inside = [group for group in groups if groups.count(group) == 2]

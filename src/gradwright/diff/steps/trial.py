@@ -151,7 +151,8 @@ def difference(
     node: Node, values: Mapping[Node, Array], moves: Mapping[Symbol, Array], sizes: Mapping[str, int]
 ) -> tuple[Array, Array]:
     """The value of a node, and its fourth-order central difference along a direction."""
-    centre, moved, _ = measured(node, values, moves, sizes)
+    with np.errstate(all="ignore"):
+        centre, moved, _ = measured(node, values, moves, sizes)
     return centre, moved
 
 
@@ -245,7 +246,8 @@ def _with_phases_of(centre: Array, value: Array, node: Apply) -> Array:
         overlap = np.diagonal(value @ frame)[:, None]
     else:
         overlap = np.diagonal(frame @ value)[None, :]
-    return value * np.conj(overlap / np.abs(overlap))
+    # A convention such as the real diagonal of R makes the phases move with the input; only a sign may jump.
+    return value * np.where(np.real(overlap) < 0, -1.0, 1.0)
 
 
 def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
