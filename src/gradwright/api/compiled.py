@@ -31,15 +31,27 @@ Leaf = Symbol | Direction
 
 
 def _leaves_a_graph(arrays: Sequence[Any]) -> bool:
-    """Whether PyTorch records what is computed from these, or transforms or traces it."""
+    """Whether PyTorch records what is computed from these, or transforms, traces or watches it, or holds no numbers."""
     torch = sys.modules.get("torch")
     if torch is None or not all(isinstance(array, torch.Tensor) for array in arrays):
         return False
-    if torch.compiler.is_compiling() or any(array.requires_grad for array in arrays):
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return True
-    # Inside vmap, jvp and grad tensors are wrapped; nothing public tells it.
+    if any(array.requires_grad or not _is_plain(array) for array in arrays):
+        return True
+    # Inside vmap, jvp and grad tensors are wrapped, and a dispatch mode sees every operation; nothing public tells it.
     stack = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", None)
-    return stack is None or stack() is not None
+    modes = getattr(torch._C, "_len_torch_dispatch_stack", None)
+    return stack is None or stack() is not None or modes is None or modes() > 0
+
+
+def _is_plain(array: Any) -> bool:
+    """Whether a tensor is memory that holds numbers, and nothing else: no subclass, not sparse, without a tangent."""
+    torch = sys.modules["torch"]
+    if type(array) is not torch.Tensor or array.layout != torch.strided or array.is_meta:
+        return False
+    # Looked up: PyTorch imports the module by itself, but does not say so in its types.
+    return torch.autograd.forward_ad.unpack_dual(array).tangent is None
 
 
 def library_of(name: str) -> Library:
@@ -145,9 +157,9 @@ class CompiledFunction:
         try:
             arrays = [inputs[name] for name in self._needed]
             key = (*inputs, *((type(a), a.dtype, a.shape) for a in arrays))
-        except (KeyError, AttributeError):
-            key = None
-        is_first = key not in self._checked
+            is_first = key not in self._checked
+        except (KeyError, AttributeError, TypeError):  # the last: sizes that are symbols of a trace
+            key, is_first = None, True
         if is_first:
             arrays = self._checked_arrays(inputs, key)
         if self._gauge:
@@ -211,7 +223,7 @@ class CompiledFunction:
         """The inputs in order, as arrays of the library; inputs like these need no look the next time."""
         self._check(inputs)
         arrays = [_CONVERT[self._library.name](name, inputs[name]) for name in self._needed]
-        if all(array is inputs[name] for name, array in zip(self._needed, arrays, strict=True)):
+        if key is not None and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
             self._checked.add(key)
         return arrays
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import gradwright as gw
+from gradwright.api.compiled import CompiledFunction, library_of
 from gradwright.back.code.in_place import InPlace, sites_of
 
 N = 4
@@ -140,6 +142,73 @@ def test_a_live_function_is_traced_in_one_graph() -> None:
         torch._dynamo.reset()
         traced = torch.compile(lambda Y: function(X=Y), backend="aot_eager", fullgraph=True)
         torch.testing.assert_close(traced(X), function(X=X))
+
+
+@pytest.mark.parametrize("text", ["conj(X @ X + X)", "(X @ X + X).H", "imag(conj(X @ X + X))"])
+def test_results_with_a_pending_conjugate_are_compared(text: str) -> None:
+    torch = pytest.importorskip("torch")
+    function = gw.parse(text, X="n n complex").compile("torch")
+    X = torch.complex(torch.linspace(-1, 1, 6400), torch.linspace(0, 1, 6400)).reshape(80, 80)
+    results = [function(X=X) for _ in range(3)]
+    assert next(iter(function._fitted.values())) is not function._function
+    assert all(torch.allclose(result, results[0]) for result in results)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_results_of_low_precision_are_compared(dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    function = gw.parse("exp(X) * X + X", X="n m").compile("torch")
+    X = torch.linspace(-1, 1, 8192, dtype=getattr(torch, dtype)).reshape(64, 128)
+    results = [function(X=X) for _ in range(3)]
+    assert function._fitted and all(torch.equal(result, results[0]) for result in results)
+
+
+@pytest.mark.parametrize("kind", ["meta", "fake", "subclass", "dual", "dispatch mode", "jit", "proxy", "symbolic"])
+def test_what_is_not_plain_numbers_runs_as_printed(kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.autograd import forward_ad
+    from torch.fx.experimental.proxy_tensor import make_fx
+    from torch.utils.flop_counter import FlopCounterMode
+
+    class Marked(torch.Tensor):
+        pass
+
+    derived = gw.derive(gw.parse("sum(exp(X @ X) * X)", X="n n"), wrt="X")
+    function = CompiledFunction(derived.gradient.node, derived.expression.signature, library_of("torch"), None)
+    X = torch.linspace(-1, 1, 6400, dtype=torch.float64).reshape(80, 80)
+
+    def value(Y: Any) -> Any:
+        return function(X=Y)
+
+    def in_fake() -> Any:
+        with FakeTensorMode() as mode:
+            return value(mode.from_tensor(X)).shape
+
+    def with_tangent() -> Any:
+        with forward_ad.dual_level():
+            return forward_ad.unpack_dual(value(forward_ad.make_dual(X, X))).tangent is not None
+
+    def counted() -> Any:
+        with FlopCounterMode(display=False) as mode:
+            value(X)
+        return mode.get_total_flops()
+
+    runs: dict[str, Callable[[], Any]] = {
+        "meta": lambda: value(X.to("meta")).shape,
+        "fake": in_fake,
+        "subclass": lambda: type(value(X.as_subclass(Marked))),
+        "dual": with_tangent,
+        "dispatch mode": counted,
+        "jit": lambda: len(list(torch.jit.trace(value, (X,), check_trace=False).graph.nodes())),
+        "proxy": lambda: len(make_fx(value)(X).graph.nodes),
+        "symbolic": lambda: len(make_fx(value, tracing_mode="symbolic")(X).graph.nodes),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing by torch.jit is deprecated, and looks at the sizes
+        found = [runs[kind]() for _ in range(4)]
+    assert all(one == found[0] for one in found)
+    assert not function._fitted
 
 
 def _tensor(value: np.ndarray) -> Any:

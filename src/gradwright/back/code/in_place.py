@@ -221,11 +221,30 @@ def _written_over(kind: type[ast.operator], site: Site) -> Function:
 
 def _are_equal(value: Any, other: Any) -> bool:
     """Whether two runs agree but for rounding errors, which the alignment of memory changes."""
-    first, second = np.asarray(value), np.asarray(other)
+    first, second = _as_numbers(value), _as_numbers(other)
     if not np.issubdtype(first.dtype, np.inexact):
         return np.array_equal(first, second)
     size = np.max(np.abs(second), where=np.isfinite(second), initial=0.0)
-    return np.allclose(first, second, rtol=0, atol=float(size * np.sqrt(np.finfo(first.dtype).eps)), equal_nan=True)
+    slack = np.sqrt(_precision(value))
+    return np.allclose(first, second, rtol=0, atol=float(size * slack), equal_nan=True)
+
+
+def _as_numbers(value: Any) -> np.ndarray:
+    """A result as a NumPy array; of PyTorch's the pending conjugates and signs are carried out first."""
+    if not hasattr(value, "resolve_conj"):
+        return np.asarray(value)
+    value = value.detach().resolve_conj().resolve_neg().cpu()
+    # NumPy has no bfloat16: single precision holds its numbers.
+    return (value.float() if value.is_floating_point() and value.dtype.itemsize < 4 else value).numpy()
+
+
+def _precision(value: Any) -> float:
+    """The distance from 1 to the next number of a result's type."""
+    if not hasattr(value, "resolve_conj"):
+        return float(np.finfo(np.asarray(value).dtype).eps)
+    import torch
+
+    return torch.finfo(value.dtype).eps
 
 
 def _function(tree: ast.Module, name: str) -> ast.FunctionDef:

@@ -46,7 +46,9 @@ def masked(draft: Draft, term: Term, row: int, column: int, mask: Mask) -> Term:
 
 
 def _running_sum(draft: Draft, row: int, column: int, mask: Mask) -> bool:
-    """`Σ_c M[r, c] x[c]` by sums of the entries so far."""
+    """`Σ_c M[r, c] x[c]` by sums of the entries so far, of which there are as many as entries: M is square."""
+    if mask.shape[0] != mask.shape[1]:
+        return False
     for term in draft.terms:
         alone = column in term.labels and row not in term.labels and not draft.used(column, [term])
         others = [f for f in draft.node.factors if isinstance(f.node, Mask) and column in f.labels]
