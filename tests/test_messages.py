@@ -244,3 +244,13 @@ def test_the_command_line_exits_with_two_and_a_paragraph(arguments: list[str]) -
     assert done.returncode == 2
     assert done.stderr.startswith("gradwright: ") and done.stderr.count("\n") == 1
     assert not done.stdout
+
+
+def test_a_text_where_an_expression_belongs_is_told_to_parse() -> None:
+    with pytest.raises(gw.GradwrightError) as derived:
+        gw.derive("inv(X)", wrt="X")  # type: ignore[arg-type]
+    assert str(derived.value) == "derive takes expressions, and this is str: write derive(parse('inv(X)'), …)"
+    with pytest.raises(gw.GradwrightError) as compared:
+        gw.equal("inv(X)", "X")
+    want = "equal compares two expressions, or an expression and a number: write parse('inv(X)')"
+    assert str(compared.value) == want

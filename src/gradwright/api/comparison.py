@@ -28,7 +28,9 @@ def equal(left: Any, right: Any) -> Equality:
     """
     a, b = as_expression(left), as_expression(right)
     if a is None or b is None:
-        raise ShapeError("equal compares two expressions, or an expression and a number")
+        text = next((side for side in (left, right) if isinstance(side, str)), None)
+        remedy = "" if text is None else f": write parse({text!r})"
+        raise ShapeError(f"equal compares two expressions, or an expression and a number{remedy}")
     a.signature.merged(b.signature)
     shape = common_shape(a.node, b.node, "equality")
     directions = {leaf.name: leaf for node in (a.node, b.node) for leaf in directions_of(node)}

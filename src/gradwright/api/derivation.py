@@ -395,7 +395,8 @@ def derive(expression: Expression | Mapping[str, Expression], wrt: str | Sequenc
     signature = Signature()
     for name, output in outputs.items():
         if not isinstance(output, Expression):
-            raise DerivationError(f"derive takes expressions, and {name or 'this'} is {type(output).__name__}")
+            remedy = f": write derive(parse({output!r}), …)" if isinstance(output, str) else ""
+            raise DerivationError(f"derive takes expressions, and {name or 'this'} is {type(output).__name__}{remedy}")
         signature = signature.merged(output.signature).with_declarations(_further_variables(output))
     names = _variables(outputs, signature, wrt)
     _check_names(signature, names)

@@ -137,8 +137,8 @@ def _guard(subject: Subject, point: Point) -> Finding | None:
     try:
         subject.value(inputs)
     except Unusable as problem:
-        return held(question, f"a {square.name} that is not square is refused", str(problem))
-    return note(question, f"a {square.name} that is not square is accepted without a word")
+        return held(question, f"a matrix {square.name} that is not square is refused", str(problem))
+    return note(question, f"a matrix {square.name} that is not square is accepted without a word")
 
 
 def _agree(found: Mapping[str, torch.Tensor], want: Mapping[str, object], tolerance: float = TIGHT) -> bool:

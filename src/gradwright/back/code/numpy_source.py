@@ -19,8 +19,10 @@ def numpy_function(primitive: Primitive, implementation: str | Callable[..., Any
         EmissionError: the implementation is an object that only this process has.
     """
     if isinstance(implementation, str):
+        if "{" in implementation:
+            return _imports(implementation), _filled_in(primitive, implementation)
         root = implementation.rpartition(".")[0]
-        if "{" in implementation or not root:
+        if not root:
             raise EmissionError(f"{primitive.name} cannot be written as a function of NumPy arrays")
         return [f"import {root}"] if root != "numpy" else [], implementation
     if not is_written(implementation):
@@ -29,6 +31,18 @@ def numpy_function(primitive: Primitive, implementation: str | Callable[..., Any
             f'a dotted name such as "scipy.linalg.sqrtm" to write a module, or use function(…) in this process'
         )
     return list(dict.fromkeys(_pasted(implementation))), implementation.__name__
+
+
+def _imports(template: str) -> list[str]:
+    """The modules of the dotted names in a template; numpy itself is imported already."""
+    roots = (name.rpartition(".")[0] for name in re.findall(r"\b(?:numpy|scipy)(?:\.\w+)+", template))
+    return [f"import {root}" for root in dict.fromkeys(roots) if root != "numpy"]
+
+
+def _filled_in(primitive: Primitive, template: str) -> str:
+    """A template as a function of the inputs: `(lambda X: numpy.sinh(X))` for `numpy.sinh({0})`."""
+    names = [declared.name for declared in primitive.inputs]
+    return f"(lambda {', '.join(names)}: {template.format(*names)})"
 
 
 def is_written(implementation: str | Callable[..., Any]) -> bool:

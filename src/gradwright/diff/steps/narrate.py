@@ -309,11 +309,12 @@ class _Telling:
         drafts += self._rules()
         result = self.put(self.solution.differentials[self.root.index])
         letter = self.letters[self.root.index]
+        by_equation = drafts[-1].rule == "linear matrix equation"
         drafts = _without_repeats(drafts)
         last = drafts[-1]
         if last.left == direction(letter):
             return [*drafts[:-1], Draft(last.rule, direction(letter), collect(result), last.reason)]
-        if last.rule == "linear matrix equation":
+        if by_equation:
             return [*drafts, Draft("solve", direction(letter), collect(result), "the solution of this equation")]
         return [*drafts, Draft("result", direction(letter), collect(result), "put together")]
 
@@ -378,12 +379,13 @@ class _Telling:
 
 
 def _without_repeats(drafts: list[Draft]) -> list[Draft]:
-    """A rule that only restates the equation before it takes its place."""
+    """A rule that only restates the equation before it takes its place, but for what says how the equation came."""
     kept: list[Draft] = []
     for draft in drafts:
         if kept and (draft.left, draft.right) == (kept[-1].left, kept[-1].right):
             before = kept.pop()
-            draft = replace(draft, part=min(draft.part, before.part, key=_SHOWN.index))
+            told = before if before.rule == "differentiate both sides" else draft
+            draft = replace(told, part=min(draft.part, before.part, key=_SHOWN.index))
         kept.append(draft)
     return kept
 
