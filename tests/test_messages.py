@@ -77,6 +77,9 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("inv @ x", {"inv": "n n", "x": "n"},
      "'inv' is a function of the language and cannot be a variable; choose another name"),
     ("pi * 2", {"pi": ""}, "'pi' is a constant of the language and cannot be a variable; choose another name"),
+    ("X", {"X": "n n positive_definite"},
+     "'positive_definite' in 'X: n n positive_definite' is not a fact that can be declared, and would be the name of a "
+     "dimension: declare 'spd'"),
     ("X", {"X": "n n symetric"},
      "'symetric' in 'X: n n symetric' would be the name of a dimension; did you mean the fact 'symmetric'? (give the "
      "dimension a shorter name if not)"),

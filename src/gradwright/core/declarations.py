@@ -19,6 +19,28 @@ from gradwright.errors import DeclarationError
 from gradwright.frozen import frozen
 
 _OUTPUT_FACTS = ("real",)
+_NOT_OPEN = "declare 'symmetric' (a derivative needs a neighbourhood, which a semidefinite matrix has within these)"
+# Words for properties, which nobody means as the name of a dimension: what is declared for them.
+_OTHER_WORDS = {
+    "psd": _NOT_OPEN,
+    "semidefinite": _NOT_OPEN,
+    "posdef": "declare 'spd'",
+    "positive_definite": "declare 'spd'",
+    "definite": "declare 'spd'",
+    "triangular": "declare 'lower' or 'upper'",
+    "tril": "declare 'lower'",
+    "triu": "declare 'upper'",
+    "sym": "declare 'symmetric'",
+    "antisymmetric": "declare 'skew'",
+    "orthonormal": "declare 'orthogonal', or 'stiefel' for orthonormal columns",
+    "nonsingular": "declare 'invertible'",
+    "square": "give the two axes one name, as in 'n n'",
+    "scalar": "leave everything out after the colon",
+    "nonnegative": "declare 'positive', or nothing",
+    "simplex": "write it as softmax of a free vector",
+    "toeplitz": "write the matrix as an expression of the vector that it is made from",
+    "circulant": "write the matrix as an expression of the vector that it is made from",
+}
 
 
 @frozen
@@ -198,7 +220,13 @@ def _split_commas(text: str) -> list[str]:
 
 
 def _check_not_a_slip(name: str, text: str, word: str) -> None:
-    """A dimension may have any name, but not one that is a fact but for a letter."""
+    """A dimension may have any name, but not one that is a fact but for a letter, or that names a property."""
+    remedy = _OTHER_WORDS.get(word)
+    if remedy:
+        raise DeclarationError(
+            f"'{word}' in '{name}: {text.strip()}' is not a fact that can be declared, and would be the name of a "
+            f"dimension: {remedy}"
+        )
     near = _nearest_fact(word, 0.8)
     if near:
         raise DeclarationError(

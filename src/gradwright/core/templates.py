@@ -206,12 +206,9 @@ def _instance(node: Node, done: Mapping[Node, Node], lifted: set[Node], dims: Ma
         case Contract():
             return _contract_instance(node, done, lifted, dims, batch)
         case Add():
-            return add(_lift(child, done, lifted, batch) for child in node.terms)
+            return add(_children_instances(node, done, lifted, batch))
         case Apply():
-            if node in lifted:
-                arguments = tuple(_lift(child, done, lifted, batch) for child in node.arguments)
-            else:
-                arguments = tuple(done[child] for child in node.arguments)
+            arguments = tuple(_children_instances(node, done, lifted, batch))
             return Apply(node.primitive, node.parameters, arguments, node.index)
         case Solve():
             if batch:
@@ -222,6 +219,11 @@ def _instance(node: Node, done: Mapping[Node, Node], lifted: set[Node], dims: Ma
             return _solve_instance(node, done, dims)
         case _:
             return _leaf_instance(node, dims)
+
+
+def _children_instances(node: Node, done: Mapping[Node, Node], lifted: set[Node], batch: Shape) -> list[Node]:
+    """The instances of the children: all with the batch axes if the node has them, none otherwise."""
+    return [_lift(child, done, lifted, batch) if node in lifted else done[child] for child in node.children]
 
 
 def _contract_instance(
