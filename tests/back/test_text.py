@@ -36,6 +36,9 @@ WRITTEN = [
     ("sum(A, axis=0)", "sum(A, axis=0)", "sum(A, axis=0)"),
     ("diag(diagonal(A))", "diag(diagonal(A))", "diag(diagonal(A))"),
     ("norm(A - B)**2", "‖A − B‖²", "norm(A - B) ** 2"),
+    ("2 ** X", "2^X", "variable_power(2, X)"),
+    ("X ** (trace(A) - 1)", "X^(tr(A) − 1)", "variable_power(X, trace(A) - 1)"),
+    ("maximum(X, 1 + trace(A))", "max(X, 1 + tr(A))", "maximum(X, 1 + trace(A))"),
     ("pinv(A) @ B", "A⁺ B", "pinv(A) @ B"),
     ("sqrtm(A) @ B", "A^½ B", "sqrtm(A) @ B"),
 ]

@@ -63,6 +63,7 @@ from gradwright.errors import UnsupportedError
 from gradwright.frozen import replace
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.power import power
+from gradwright.simplify.broadcasts import repeated_number
 
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ",
@@ -145,8 +146,16 @@ class Translator:
         return Call(node.rank, symmetric, node.primitive.name, (quoted, *arguments), text=text, latex=written)
 
     def _argument(self, node: Apply, place: int) -> Formula:
-        """An operand; a matrix flattened for a reduction of all entries is written as it is."""
+        """An operand; a matrix flattened for a reduction of all entries is written as it is.
+
+        A number repeated to the shape of the others is written as the number: `2^X`, not `(2 1)^X`.
+        """
         argument = node.arguments[place]
+        if node.primitive.elementwise and len(node.arguments) > 1 and argument not in self.letters:
+            numbers = [repeated_number(other) for other in node.arguments]
+            number = numbers[place]
+            if number is not None and any(other is None for other in numbers):
+                return self.formula(number)
         reduces = not node.primitive.elementwise and not node.primitive.outputs[node.index].shape
         if place == 0 and reduces and isinstance(argument, Contract):
             opened = unflattened(argument)

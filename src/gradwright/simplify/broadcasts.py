@@ -5,7 +5,8 @@ from __future__ import annotations
 from gradwright.core.build import product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, plain, simple
-from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.sums import add
 
 
 def lift_broadcasts(node: Node) -> Node:
@@ -35,6 +36,17 @@ def without_repetition(node: Node) -> Node:
     """A tensor without the axes along which it repeats its values: the scalar in `a 1`."""
     kept = [axis for axis in range(node.rank) if not _is_constant(node, axis)]
     return node if len(kept) == node.rank else _without_axes(node, kept)
+
+
+def repeated_number(node: Node) -> Node | None:
+    """The number that fills a tensor, `a − 1` of `a 1 − 1`; None if not all of its entries are one by its form."""
+    if not node.rank:
+        return node
+    if isinstance(node, Add):
+        terms = [repeated_number(term) for term in node.terms]
+        found = [term for term in terms if term is not None]
+        return add(found) if len(found) == len(terms) else None
+    return _without_axes(node, []) if all(_is_constant(node, axis) for axis in range(node.rank)) else None
 
 
 def _on_own_labels(factor: Factor) -> Factor:
