@@ -116,3 +116,10 @@ def test_entries_in_another_shape_are_written_as_what_they_are(text: str, shown:
     expression = gw.parse(text, **declared)
     assert str(expression) == shown
     assert gw.equal(gw.parse(expression.text(), **declared), expression)
+
+
+def test_the_smaller_of_two_dimensions_reads_back() -> None:
+    """The number of singular values is `min(m, n)`, and stands in what is derived from them."""
+    hessian = gw.derive(gw.parse("sum(svdvals(A))", A="n m"), wrt="A").hessian
+    assert "ones(min(m,n))" in hessian.text()
+    assert gw.parse(hessian.text(), A="n m") == hessian

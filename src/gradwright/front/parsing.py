@@ -115,8 +115,9 @@ def _dims(tree: ast.expr, declared: Signature) -> dict[str, Dim]:
         if isinstance(node, ast.Slice):
             places = [bound for bound in (node.lower, node.upper) if bound is not None]
         for place in places:
+            functions = {id(inner.func) for inner in ast.walk(place) if isinstance(inner, ast.Call)}
             for inner in ast.walk(place):
-                if isinstance(inner, ast.Name) and inner.id not in declared:
+                if isinstance(inner, ast.Name) and inner.id not in declared and id(inner) not in functions:
                     found.setdefault(inner.id, Dim.of(inner.id))
     return found
 

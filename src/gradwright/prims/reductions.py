@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core import build
-from gradwright.core.dims import product
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.dims import minimum, product
+from gradwright.core.nodes import Apply, Node, Size
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
 from gradwright.errors import ShapeError
@@ -68,6 +68,11 @@ def register_reduction(primitive: Primitive) -> Function:
     usage = f"{primitive.name}(x) or {primitive.name}(X, axis=0)"
 
     def reduce_entries(call: Call) -> Node:
+        if primitive is minimum_entry and len(call.positional) == 2 and not call.keywords:
+            first, second = call.positional
+            # min(n, m), as the sizes of thin factors are written.
+            if isinstance(first, Size) and isinstance(second, Size):
+                return build.size(minimum(first.dim, second.dim))
         call.expect(1, 2, ("axis",), usage)
         node = call.node(0)
         return along(primitive, node, call.axis(node.rank, 1))
