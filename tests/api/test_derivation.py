@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import gradwright as gw
-from gradwright.errors import DerivationError, GradwrightError
+from gradwright.errors import ConditionError, DerivationError, GradwrightError
 
 TEXTBOOK = {
     "inverse": ("inv(X)", {}, "X"),
@@ -175,3 +175,22 @@ def test_a_power_of_a_dimension_reads_back() -> None:
     back = gw.parse(J.text(), X="n n")
     X = np.diag([1.0, 2, 3]) + np.arange(9).reshape(3, 3) / 10
     assert np.allclose(back.evaluate(X=X), J.evaluate(X=X))
+
+
+@pytest.mark.parametrize("kind", ["gradient", "hessian", "differential", "vjp"])
+@pytest.mark.parametrize(
+    ("text", "declared", "value", "reason"),
+    [
+        ("sum(log(x))", "n", np.array([-2.0, 1.0, 3.0]), r"log\(x\) is not a number .* x > 0"),
+        ("logdet(x)", "n n", np.diag([-2.0, 1.0, 3.0]), r"log det x is not a number .* det\(x\) > 0"),
+    ],
+)
+def test_where_the_function_has_no_value_there_is_no_derivative(
+    kind: str, text: str, declared: str, value: np.ndarray, reason: str
+) -> None:
+    """`1 / x` and `X⁻ᵀ` have values where the functions that they were derived from have none."""
+    derivative = getattr(gw.derive(gw.parse(text, x=declared), wrt="x"), kind)
+    more = {"differential": {"dx": np.ones(value.shape)}, "vjp": {"G": 1.0}}.get(kind, {})
+    assert np.all(np.isfinite(derivative.evaluate(x=abs(value), **more)))
+    with pytest.raises(ConditionError, match=reason):
+        derivative.evaluate(x=value, **more)

@@ -114,19 +114,20 @@ class Derivation:
         several = not self._has_one_output
         nodes = tuple(simplify(e.node) for e in self._outputs.values())
         gauge = gauge_tests(nodes, cotangents)
-        return self._named(
-            {
-                name: Expression(node, self._signature, optional=cotangents, zero_if_absent=several, gauge=gauge)
-                for name, node in self._vjps.items()
-            }
-        )
+        more = {"optional": cotangents, "zero_if_absent": several, "gauge": gauge, "origins": self._origins}
+        return self._named({name: Expression(node, self._signature, **more) for name, node in self._vjps.items()})
 
     @cached_property
     def gradient(self) -> Any:
         """The gradient of a scalar."""
         gauge = gauge_tests((self._scalar("gradient"),), (number(1),))
         slopes = self._slopes.items()
-        return self._named({name: Expression(node, self._signature, gauge=gauge) for name, node in slopes})
+        more = {"gauge": gauge, "origins": self._origins}
+        return self._named({name: Expression(node, self._signature, **more) for name, node in slopes})
+
+    @property
+    def _origins(self) -> tuple[Node, ...]:
+        return tuple(e.node for e in self._outputs.values())
 
     @cached_property
     def jacobian(self) -> Any:
@@ -369,7 +370,7 @@ class Derivation:
     def _expression(
         self, node: Node, optional: tuple[Symbol | Direction, ...] = (), split: Split | None = None
     ) -> Expression:
-        return Expression(node, self._signature, optional=optional, split=split)
+        return Expression(node, self._signature, optional=optional, split=split, origins=self._origins)
 
     def _jacobians(self, node: Node) -> dict[str, Expression]:
         return {s.name: self._expression(full_jacobian(node, s), split=jacobian_split(node, s)) for s in self._symbols}

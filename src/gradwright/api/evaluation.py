@@ -33,6 +33,7 @@ def evaluate_expression(
     optional: Sequence[Symbol | Direction] = (),
     zero_if_absent: bool = False,
     gauge: Sequence[GaugeTest] = (),
+    origins: Sequence[Node] = (),
 ) -> Any:
     """The value of a node at inputs by name.
 
@@ -43,6 +44,7 @@ def evaluate_expression(
         optional: directions and cotangents that may be given though the node no longer contains them.
         zero_if_absent: whether those that are not given are zero.
         gauge: what tells whether the cotangents depend on a choice; a warning says so.
+        origins: what the node is a derivative of; it has to have a value at the inputs.
     """
     leaves = {**{leaf.name: leaf for leaf in optional}, **named_leaves(node, signature)}
     node = _evaluated_form(node)
@@ -61,10 +63,14 @@ def evaluate_expression(
         gaps = spectral_gaps(node)
         tests = [test for test in gauge if all(leaf in values for n in test.nodes for leaf in free_leaves(n))]
         further = [n for test in tests for n in test.nodes]
+        limited = [n for o in origins for n in limited_applications(o) if all(x in values for x in free_leaves(n))]
+        further += [n for application in limited for n in (application, *application.arguments)]
         result, *found = evaluate_all((node, *gaps, *further), values, sizes, systems=SystemSolver())
     require_gaps(found[: len(gaps)], node)
     require_finite(result, node, arrays)
-    warn_of_gauge(tests, dict(zip(further, found[len(gaps) :], strict=True)), sizes)
+    others = dict(zip(further, found[len(gaps) :], strict=True))
+    require_domain(limited, others)
+    warn_of_gauge(tests, others, sizes)
     return like_inputs(_in_kind(result, kinds), list(inputs.values()))
 
 
@@ -72,6 +78,30 @@ def evaluate_expression(
 def _evaluated_form(node: Node) -> Node:
     """The expression in the form that does not overflow."""
     return simplify(node)
+
+
+@lru_cache(maxsize=512)
+def limited_applications(node: Node) -> tuple[Apply, ...]:
+    """The functions of numbers, and the numbers, in an expression that have no value everywhere: logarithms, roots."""
+    applied = [n for n in postorder(node) if isinstance(n, Apply) and n.real and all(a.real for a in n.arguments)]
+    return tuple(n for n in applied if (n.primitive.elementwise or not n.rank) and _has_edges(n))
+
+
+def _has_edges(node: Apply) -> bool:
+    if node.primitive is power:
+        exponent = node.parameters[0]
+        return isinstance(exponent, Fraction) and exponent.denominator != 1
+    return bool(node.primitive.conditions)
+
+
+def require_domain(applications: Sequence[Apply], values: Mapping[Node, np.ndarray]) -> None:
+    """Refuse a derivative where the function has no value: `1 / x` has one at −2, where `log(x)` has none."""
+    for node in applications:
+        if np.any(np.isnan(values[node])) and all(np.all(np.isfinite(values[a])) for a in node.arguments):
+            raise ConditionError(
+                f"the function has no value at these inputs, so that it has no derivative: {unicode_of(node)} is not "
+                f"a number there; it needs that {', that '.join(conditions_of((node,), (), unicode_of))}"
+            )
 
 
 @lru_cache(maxsize=512)

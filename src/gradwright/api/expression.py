@@ -47,15 +47,17 @@ class Expression:
             though it no longer contains them (the differential of a constant is 0 in every direction).
         zero_if_absent: whether those of them that are not given are zero, as the cotangents of several outputs.
         gauge: for a derivative, what tells whether it depends on a choice that nothing determines.
+        origins: the functions that a derivative is of; where one of them has no value, it has none either.
     """
 
-    __slots__ = ("_split", "_written", "gauge", "node", "optional", "signature", "zero_if_absent")
+    __slots__ = ("_split", "_written", "gauge", "node", "optional", "origins", "signature", "zero_if_absent")
     __array_ufunc__ = None
     node: Node
     signature: Signature
     optional: tuple[Symbol | Direction, ...]
     zero_if_absent: bool
     gauge: tuple[GaugeTest, ...]
+    origins: tuple[Node, ...]
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Expression:
         split: Split | None = None,
         zero_if_absent: bool = False,
         gauge: tuple[GaugeTest, ...] = (),
+        origins: tuple[Node, ...] = (),
     ) -> None:
         self.node = node
         self.signature = signature
@@ -74,6 +77,7 @@ class Expression:
         self._split = split
         self.zero_if_absent = zero_if_absent
         self.gauge = gauge
+        self.origins = origins
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -151,7 +155,9 @@ class Expression:
         """
         from gradwright.api.evaluation import evaluate_expression
 
-        return evaluate_expression(self.node, self.signature, inputs, self.optional, self.zero_if_absent, self.gauge)
+        return evaluate_expression(
+            self.node, self.signature, inputs, self.optional, self.zero_if_absent, self.gauge, self.origins
+        )
 
     def compile(self, library: str = "numpy", hints: Mapping[str, int] | None = None) -> CompiledFunction:
         """A plain fast function of arrays of a library.
