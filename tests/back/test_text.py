@@ -123,3 +123,10 @@ def test_the_smaller_of_two_dimensions_reads_back() -> None:
     hessian = gw.derive(gw.parse("sum(svdvals(A))", A="n m"), wrt="A").hessian
     assert "ones(min(m,n))" in hessian.text()
     assert gw.parse(hessian.text(), A="n m") == hessian
+
+
+@pytest.mark.parametrize("rows", ["m", "n"])
+def test_only_a_square_triangle_gives_running_sums(rows: str) -> None:
+    expression = gw.parse(f"tril(ones({rows}, m)) @ x", x="m")
+    assert str(expression) == ("cumsum(x)" if rows == "m" else "tril(1 1ᵀ) x")
+    assert gw.parse(expression.text(), x="m") == expression

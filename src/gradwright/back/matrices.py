@@ -400,8 +400,8 @@ def _inner_cost(formula: MatrixProduct) -> tuple[int, int]:
 
 
 def times_vector(matrix: Formula, vector: Formula) -> Formula:
-    """A matrix times a vector; a mask of ones gives running sums."""
-    if isinstance(matrix, MaskMatrix) and matrix.weights == (1, 1, 0):
+    """A matrix times a vector; a square mask of ones gives running sums, as many as there are entries."""
+    if isinstance(matrix, MaskMatrix) and matrix.weights == (1, 1, 0) and matrix.rows == matrix.columns:
         return Call(1, True, "cumsum", (vector,))
     if isinstance(matrix, Call) and matrix.name == "diag":
         return multiplied(Fraction(1), (matrix.arguments[0], vector), (), 1)
