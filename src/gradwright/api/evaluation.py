@@ -82,9 +82,12 @@ def _evaluated_form(node: Node) -> Node:
 
 @lru_cache(maxsize=512)
 def limited_applications(node: Node) -> tuple[Apply, ...]:
-    """The functions of numbers, and the numbers, in an expression that have no value everywhere: logarithms, roots."""
-    applied = [n for n in postorder(node) if isinstance(n, Apply) and n.real and all(a.real for a in n.arguments)]
-    return tuple(n for n in applied if (n.primitive.elementwise or not n.rank) and _has_edges(n))
+    """The elementwise functions in an expression that have no value everywhere: logarithms, roots.
+
+    `logdet` is none of them: much of the literature reads it as log |det X|, which has the same derivative.
+    """
+    applied = [n for n in postorder(node) if isinstance(n, Apply) and n.real and n.primitive.elementwise]
+    return tuple(n for n in applied if all(a.real for a in n.arguments) and _has_edges(n))
 
 
 def _has_edges(node: Apply) -> bool:
