@@ -182,7 +182,7 @@ def test_a_power_of_a_dimension_reads_back() -> None:
     ("text", "declared", "value", "reason"),
     [
         ("sum(log(x))", "n", np.array([-2.0, 1.0, 3.0]), r"log\(x\) is not a number .* x > 0"),
-        ("sum(sqrt(x)) ** 2 - dot(sqrt(x), sqrt(x))", "n", np.array([4.0, -1.0, 9.0]), "x > 0"),
+        ("sum(log1p(x - 1))", "n", np.array([4.0, -1.0, 9.0]), r"log1p\(x − 1\) is not a number"),
     ],
 )
 def test_where_the_function_has_no_value_there_is_no_derivative(

@@ -126,7 +126,7 @@ class CompiledFunction:
         gauge: tuple[GaugeTest, ...] = (),
     ) -> None:
         self._program = program = lower_all({"value": node}, signature, library, hints)
-        self._node, self._shape = node, node.shape
+        self._node = node
         self._leaves = named_leaves(node, signature)
         self._needed = tuple(program.parameters)
         self._library = library
@@ -214,7 +214,7 @@ class CompiledFunction:
 
     def _checked_out(self, out: Any, inputs: Mapping[str, Any]) -> Any:
         sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
-        wanted = tuple(dim.evaluate(sizes) for dim in self._shape)
+        wanted = tuple(dim.evaluate(sizes) for dim in self._node.shape)
         if tuple(out.shape) != wanted:
             raise EvaluationError(f"out has shape {tuple(out.shape)}, and the result {wanted}")
         return out

@@ -11,7 +11,7 @@ from gradwright.api.presentation import DETAILS, Page, Result, as_html, as_latex
 from gradwright.api.steps import Step, Told, meanings, tell
 from gradwright.back.formula import Name
 from gradwright.back.latex import latex
-from gradwright.back.operators.split import Split, hessian_split, jacobian_split
+from gradwright.back.operators.split import hessian_split, jacobian_split
 from gradwright.back.render import unicode_of
 from gradwright.back.sharing import Letter, share_result
 from gradwright.back.tensors import tensor_formula
@@ -114,20 +114,13 @@ class Derivation:
         several = not self._has_one_output
         nodes = tuple(simplify(e.node) for e in self._outputs.values())
         gauge = gauge_tests(nodes, cotangents)
-        more = {"optional": cotangents, "zero_if_absent": several, "gauge": gauge, "origins": self._origins}
-        return self._named({name: Expression(node, self._signature, **more) for name, node in self._vjps.items()})
+        return self._by_variable(self._vjps, optional=cotangents, zero_if_absent=several, gauge=gauge)
 
     @cached_property
     def gradient(self) -> Any:
         """The gradient of a scalar."""
         gauge = gauge_tests((self._scalar("gradient"),), (number(1),))
-        slopes = self._slopes.items()
-        more = {"gauge": gauge, "origins": self._origins}
-        return self._named({name: Expression(node, self._signature, **more) for name, node in slopes})
-
-    @property
-    def _origins(self) -> tuple[Node, ...]:
-        return tuple(e.node for e in self._outputs.values())
+        return self._by_variable(self._slopes, gauge=gauge)
 
     @cached_property
     def jacobian(self) -> Any:
@@ -367,16 +360,17 @@ class Derivation:
             )
         return name
 
-    def _expression(
-        self, node: Node, optional: tuple[Symbol | Direction, ...] = (), split: Split | None = None
-    ) -> Expression:
-        return Expression(node, self._signature, optional=optional, split=split, origins=self._origins)
+    def _expression(self, node: Node, optional: tuple[Symbol | Direction, ...] = (), **more: Any) -> Expression:
+        origins = tuple(e.node for e in self._outputs.values())
+        return Expression(node, self._signature, optional=optional, origins=origins, **more)
 
     def _jacobians(self, node: Node) -> dict[str, Expression]:
         return {s.name: self._expression(full_jacobian(node, s), split=jacobian_split(node, s)) for s in self._symbols}
 
-    def _by_variable(self, nodes: Mapping[str, Node], optional: tuple[Symbol | Direction, ...] = ()) -> Any:
-        return self._named({name: self._expression(node, optional) for name, node in nodes.items()})
+    def _by_variable(
+        self, nodes: Mapping[str, Node], optional: tuple[Symbol | Direction, ...] = (), **more: Any
+    ) -> Any:
+        return self._named({name: self._expression(node, optional, **more) for name, node in nodes.items()})
 
     def _named(self, found: Mapping[str, Expression]) -> Any:
         return next(iter(found.values())) if self._single else dict(found)

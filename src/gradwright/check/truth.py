@@ -28,9 +28,12 @@ from gradwright.simplify.pipeline import simplify
 ATTEMPTS = 6
 NUDGE = 1e-9
 STABLE = 1e-6
-NOISE = 1e-6
-CROSSINGS = 12
-_KINKED = {"abs", "sign", "relu", "maximum", "minimum", "max", "min", "where", "greater", "greater_equal", "equal"}
+NOISE = 1e-6  # of the largest gradient: what is smaller at another point may be rounding alone
+CROSSINGS = 12  # further points for an expression with branches, so that both sides of one are seen
+# The functions that choose, and those that say what is chosen.
+BRANCHES = ("relu", "where", "maximum", "minimum", "max", "min")
+COMPARISONS = ("greater", "greater_equal", "equal")
+_KINKED = {"abs", "sign", *BRANCHES, *COMPARISONS}
 _ONE_SIDED = {"positive", "psd", "unit_diagonal", "unit_lower", "unit_upper"}  # sets without the negative of a member
 # The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones.
 _ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))

@@ -68,20 +68,28 @@ def register_reduction(primitive: Primitive) -> Function:
     usage = f"{primitive.name}(x) or {primitive.name}(X, axis=0)"
 
     def reduce_entries(call: Call) -> Node:
-        if primitive is minimum_entry and len(call.positional) == 2 and not call.keywords:
-            first, second = call.positional
-            # min(n, m), as the sizes of thin factors are written.
-            if isinstance(first, Size) and isinstance(second, Size):
-                return build.size(minimum(first.dim, second.dim))
-        call.expect(1, 2, ("axis",), usage)
-        node = call.node(0)
-        return along(primitive, node, call.axis(node.rank, 1))
+        return _reduced(primitive, call, usage)
 
     return register(Function(primitive.name, reduce_entries, usage, primitive.summary, (primitive,)))
 
 
-for _primitive in (norm, maximum_entry, minimum_entry):
-    register_reduction(_primitive)
+def _reduced(primitive: Primitive, call: Call, usage: str) -> Node:
+    call.expect(1, 2, ("axis",), usage)
+    node = call.node(0)
+    return along(primitive, node, call.axis(node.rank, 1))
+
+
+register_reduction(norm)
+register_reduction(maximum_entry)
+
+
+@formula("min", "min(x), min(X, axis=0) or min(n, m)", "the smallest of all entries, or of two dimensions")
+def smallest(call: Call) -> Node:
+    """The smallest entry; of two dimensions, the length of what is as long as the shorter one: thin factors."""
+    dims = [value.dim for value in call.positional if isinstance(value, Size)]
+    if len(dims) == len(call.positional) == 2:
+        return build.size(minimum(*dims))
+    return _reduced(minimum_entry, call, "min(x) or min(X, axis=0)")
 
 
 @formula("sum", "sum(x) or sum(X, axis=0)", "the sum of all entries, or along an axis")

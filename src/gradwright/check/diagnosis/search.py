@@ -41,7 +41,7 @@ MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
 )  # fmt: skip
 PAIR = 1.0
 INSTEAD = 0.5
-NEGLIGIBLE = 1e-6
+NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
 MOST_ALIKE = 40
 FEW_ALIKE = 12

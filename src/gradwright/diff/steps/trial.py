@@ -208,7 +208,7 @@ class _Factor:
         elif primitive.gauge_fixing:
             chosen = self._followed(problem_of(primitive), found[count:])
         else:
-            chosen = [_with_phases_of(*parts) for parts in zip(self.centre, found, self.outputs, strict=False)]
+            chosen = [_with_signs_of(*parts) for parts in zip(self.centre, found, self.outputs, strict=False)]
         return dict(zip(self.outputs, chosen, strict=True))
 
     def _followed(self, problem: Problem, arguments: Sequence[Array]) -> Sequence[Array]:
@@ -237,7 +237,7 @@ def _turned(freedom: Freedom, centre: Sequence[Array], values: Sequence[Array]) 
     return [value @ turn if place in turned else value for place, value in enumerate(values)]
 
 
-def _with_phases_of(centre: Array, value: Array, node: Apply) -> Array:
+def _with_signs_of(centre: Array, value: Array, node: Apply) -> Array:
     """A factor whose columns (of an upper triangle: rows) are free up to sign, as at the centre."""
     if value.ndim != 2:
         return value

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
-from gradwright.check.truth import Truth, bound_nodes
+from gradwright.check.truth import BRANCHES, Truth, bound_nodes
 from gradwright.core.nodes import Apply, Node, Solve, Symbol
 from gradwright.core.sums import add
 from gradwright.core.walks import depends_on, postorder, substitute
 
 MOST = 10
-BRANCHES = ("relu", "where", "maximum", "minimum", "max", "min")
 
 
 def stages(truth: Truth, name: str) -> Iterator[Mutant]:
