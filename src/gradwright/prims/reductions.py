@@ -83,13 +83,15 @@ register_reduction(norm)
 register_reduction(maximum_entry)
 
 
-@formula("min", "min(x), min(X, axis=0) or min(n, m)", "the smallest of all entries, or of two dimensions")
 def smallest(call: Call) -> Node:
     """The smallest entry; of two dimensions, the length of what is as long as the shorter one: thin factors."""
     dims = [value.dim for value in call.positional if isinstance(value, Size)]
     if len(dims) == len(call.positional) == 2:
         return build.size(minimum(*dims))
     return _reduced(minimum_entry, call, "min(x) or min(X, axis=0)")
+
+
+register(Function("min", smallest, "min(x) or min(X, axis=0)", minimum_entry.summary, (minimum_entry,)))
 
 
 @formula("sum", "sum(x) or sum(X, axis=0)", "the sum of all entries, or along an axis")
