@@ -8,7 +8,7 @@ from math import isnan
 import numpy as np
 
 from gradwright.core.build import number
-from gradwright.core.nodes import Node, Symbol
+from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_differential, vjps
 from gradwright.diff.differential import direction
 from gradwright.diff.gauge import gauge_tests
@@ -65,12 +65,12 @@ def verify(root: Node, variables: tuple[Symbol, ...], steps: Iterable[Finding]) 
         variables: what it is differentiated by.
         steps: the findings of the steps.
     """
-    whole = Symbol("__whole", root.shape, _field(root))
+    whole = Symbol("__whole", root.shape, field_of(root))
     trial = generic_trial(root, variables, (Named(whole, root),))
-    cotangent = Symbol("__cotangent", root.shape, _field(root))
+    cotangent = Symbol("__cotangent", root.shape, field_of(root))
     trial.cotangent(cotangent)
     findings = [*steps, _jvp(root, variables, whole, trial), _vjp(root, variables, whole, cotangent, trial)]
-    findings += [f for v in variables for f in _jacobian(root, v, trial)]
+    findings += [f for v in variables for f in _jacobian(root, v, whole, trial)]
     if not root.rank:
         findings += [f for v in variables for f in _hessian(root, v, trial)]
     return Verification(tuple(findings), trial.description, tuple(_choices(root, cotangent, trial)))
@@ -84,29 +84,26 @@ def _choices(root: Node, cotangent: Symbol, trial: Trial) -> Iterable[str]:
             yield test.remark(rate)
 
 
-def _field(node: Node) -> frozenset[str]:
-    return frozenset() if node.real else frozenset({"complex"})
-
-
-def _finding(name: str, got: np.ndarray, want: np.ndarray) -> Finding:
-    scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), 1e-9)
+def _finding(name: str, got: np.ndarray, want: np.ndarray, noise: float = 0.0) -> Finding:
+    scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), noise, 1e-9)
     residual = float(np.max(np.abs(got - want), initial=0)) / scale
     return Finding(name, bool(residual < TOLERANCE), residual)
 
 
 def _jvp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, trial: Trial) -> Finding:
     got = trial.value(total_differential(root, variables))
-    return _finding("jvp against differences", got, trial.values[direction(whole)])
+    return _finding("jvp against differences", got, trial.values[direction(whole)], trial.noise(whole))
 
 
 def _vjp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, cotangent: Symbol, trial: Trial) -> Finding:
     found = vjps((root,), variables, (cotangent,))
     pulled = sum(np.real(np.sum(np.conj(trial.value(found[v])) * trial.values[direction(v)])) for v in variables)
     pushed = np.real(np.sum(np.conj(trial.values[cotangent]) * trial.values[direction(whole)]))
-    return _finding("vjp against differences", np.asarray(pulled), np.asarray(pushed))
+    noise = trial.noise(whole) * float(np.sum(np.abs(trial.values[cotangent])))
+    return _finding("vjp against differences", np.asarray(pulled), np.asarray(pushed), noise)
 
 
-def _jacobian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:
+def _jacobian(root: Node, variable: Symbol, whole: Symbol, trial: Trial) -> Iterable[Finding]:
     try:
         tensor = full_jacobian(root, variable)
     except DerivationError:
@@ -114,7 +111,7 @@ def _jacobian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:
     move = trial.values[direction(variable)]
     _, want = difference(root, trial.values, {variable: move}, trial.sizes)
     got = np.tensordot(trial.value(tensor), move, axes=variable.rank)
-    yield _finding(f"Jacobian in {variable.name} against differences", got, want)
+    yield _finding(f"Jacobian in {variable.name} against differences", got, want, trial.noise(whole))
 
 
 def _hessian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:

@@ -21,6 +21,7 @@ from gradwright.prims.piecewise import equal
 from gradwright.prims.power import power
 from gradwright.prims.reductions import maximum_entry, minimum_entry
 from gradwright.simplify.broadcasts import without_repetition
+from gradwright.simplify.equality import has_complex_values
 from gradwright.simplify.pipeline import simplify
 
 # The fact that makes a condition true, by the words in which the records state it.
@@ -238,6 +239,8 @@ def _compared(name: str, operands: tuple[Node, ...]) -> tuple[Node, ...]:
 def notes_of(root: Node) -> tuple[str, ...]:
     """The conventions at kinks, and hints where a matrix function may have been meant."""
     found: dict[str, None] = {}
+    if not root.rank and has_complex_values(root):
+        found["where the values are complex, the gradient is that of their real part"] = None
     for node in postorder(root):
         if not isinstance(node, Apply):
             continue

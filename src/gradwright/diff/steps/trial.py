@@ -36,6 +36,7 @@ SEEDS = 8
 CANCELLED = 1e-5
 MEASURED = 1e-3
 ACCURATE = 1e-8
+STILL = 1e-9
 
 
 @frozen
@@ -67,6 +68,18 @@ class Trial:
     def finite(self) -> bool:
         """Whether everything has a value here."""
         return all(bool(np.all(np.isfinite(value))) for value in self.values.values())
+
+    @property
+    def still(self) -> bool:
+        """Whether the last named expression does not move here: a sign, say, whose derivative is tested nowhere."""
+        if not self.measured:
+            return False
+        last = self.measured[-1]
+        return _largest(self.values[direction(last)]) <= STILL * _largest(self.values[last])
+
+    def noise(self, symbol: Symbol) -> float:
+        """The size below which the measured direction of a named expression is rounding."""
+        return MEASURED * _largest(self.values[symbol])
 
     @property
     def description(self) -> str:
@@ -128,7 +141,7 @@ class Trial:
     def _sample_inputs(self, nodes: list[Node], variables: tuple[Symbol, ...]) -> None:
         for leaf in dict.fromkeys(leaf for node in nodes for leaf in free_leaves(node)):
             if isinstance(leaf, Symbol | Direction) and leaf not in self.values:
-                value = sample(leaf, self.sizes, self._generator)
+                value = sample(leaf, self.sizes, self._generator, side=self.seed)
                 self.values[leaf] = np.abs(value) + 0.3 if self._is_to_be_positive(leaf) else value
         for variable in variables:
             move = tangent_direction(variable, self.values[variable], self._generator)
@@ -263,7 +276,7 @@ def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
 
 
 def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Trial:
-    """The first of several generic points at which everything has a finite value and differences are accurate."""
+    """The first of several generic points at which values are finite, differences accurate and not all zero."""
     failure: GradwrightError | None = None
     found: list[Trial] = []
     for seed in range(SEEDS):
@@ -272,10 +285,10 @@ def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named,
         except GradwrightError as error:
             failure = error
             continue
-        if trial.finite and trial.error < ACCURATE:
+        if trial.finite and trial.error < ACCURATE and not trial.still:
             return trial
         found.append(trial)
     if not found:
         assert failure is not None
         raise failure
-    return min(found, key=lambda trial: (not trial.finite, trial.error))
+    return min(found, key=lambda trial: (not trial.finite, trial.still, trial.error))
