@@ -49,3 +49,16 @@ def test_a_defined_function_states_its_conditions_in_the_names_of_its_identity()
 def test_what_is_known_of_an_argument_is_no_condition():
     lefty = gw.define("lefty", "Z @ M = eye(p)", unknown="Z: p p", given="M: p p")
     assert gw.derive(lefty(gw.matrix("S", "n", "n", facts="spd")), wrt="S").conditions == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("sum(log(Z))", "Z does not meet the closed negative real axis"),
+        ("sum(Z**(1/2))", "Z does not meet the closed negative real axis"),
+        ("logdet(Z)", "det(Z) does not meet the closed negative real axis"),
+        ("sum(1 / Z)", "Z ≠ 0"),
+    ],
+)
+def test_complex_numbers_are_not_compared_with_zero(text: str, condition: str) -> None:
+    assert gw.derive(gw.parse(text, Z="n n complex"), wrt="Z").conditions == (condition,)
