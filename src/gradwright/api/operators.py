@@ -16,6 +16,7 @@ from gradwright.api.evaluation import (
     warn_of_gauge,
 )
 from gradwright.api.inputs import as_array, bind_sizes, check_names, check_sets, check_sizes, named_leaves
+from gradwright.back.arrays import in_double
 from gradwright.back.operators.build import operator_at
 from gradwright.back.operators.operator import StructuredOperator
 from gradwright.back.operators.split import Split
@@ -44,7 +45,8 @@ def operator_of(
         split = _halved(node)
     leaves = {**{leaf.name: leaf for leaf in optional}, **named_leaves(node, signature)}
     node = evaluated_form(node)
-    arrays = {name: _own(as_array(name, value)) for name, value in inputs.items()}
+    # Copies: the operator is that of this point, whatever becomes of the arrays.
+    arrays = {name: np.array(in_double(as_array(name, value))) for name, value in inputs.items()}
     check_names(leaves, arrays, node)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
     check_sizes(node, sizes)
@@ -59,11 +61,6 @@ def operator_of(
     require_domain(beside.limited, others)
     warn_of_gauge(beside.tests, others, sizes)
     return operator
-
-
-def _own(array: np.ndarray) -> np.ndarray:
-    """A copy in double precision: the operator is that of this point, whatever becomes of the array."""
-    return np.array(array, dtype=complex if np.iscomplexobj(array) else float)
 
 
 def _halved(node: Node) -> Split:

@@ -26,6 +26,7 @@ from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.nodes import Contract, Hole, Node, Symbol
 from gradwright.core.sums import terms_of
 from gradwright.core.walks import depends_on, free_leaves_of, postorder
+from gradwright.frozen import frozen
 from gradwright.linear.projection import is_structured
 from gradwright.simplify.expansion import expand, is_patterned
 
@@ -121,16 +122,26 @@ def _columnwise(
     for array in found:
         require(array)
     known = {**values, **dict(zip(fixed, found, strict=True))}
-    count = prod(dim.evaluate(sizes) for dim in derived.node.shape)
+    return _Columnwise(derived, shape, known, sizes, systems)
 
-    def apply(matrix: Array) -> Array:
-        moved = [{**known, derived.leaf: column.reshape(shape)} for column in matrix.T]
-        result = np.empty((count, len(moved)), dtype=np.result_type(float, *values.values(), matrix))
-        for place, leaves in enumerate(moved):
-            result[:, place] = evaluate(derived.node, leaves, sizes, systems=systems).reshape(-1)
+
+@frozen
+class _Columnwise:
+    """A linear expression, applied to columns that are given as values of its leaf."""
+
+    derived: Derived
+    shape: tuple[int, ...]
+    known: Mapping[Node, Array]
+    sizes: Mapping[str, int]
+    systems: SystemSolver
+
+    def __call__(self, matrix: Array) -> Array:
+        count = prod(dim.evaluate(self.sizes) for dim in self.derived.node.shape)
+        result = np.empty((count, matrix.shape[1]), dtype=np.result_type(float, *self.known.values(), matrix))
+        for place, column in enumerate(matrix.T):
+            leaves = {**self.known, self.derived.leaf: column.reshape(self.shape)}
+            result[:, place] = evaluate(self.derived.node, leaves, self.sizes, systems=self.systems).reshape(-1)
         return result
-
-    return apply
 
 
 def _constant_parts(derived: Derived) -> tuple[Node, ...]:

@@ -83,7 +83,7 @@ class Term:
         sizes = {**self.sizes, trailing: count}
         rows = (*self.rows, Axis(trailing, count))
         value = contracted(self.coefficient, operands, sizes, [a.label for a in rows])
-        return _embedded(value, rows, sizes).reshape(-1, count)
+        return _embedded(value, rows, sizes).reshape(prod(axis.size for axis in self.rows), count)
 
     def entries(self) -> Array:
         """All entries, with the rows' axes and then the columns'."""
