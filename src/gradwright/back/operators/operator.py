@@ -24,6 +24,7 @@ from gradwright.frozen import frozen
 Product = Callable[[Array], Array]
 TOLERANCE = 1e-10
 ITERATED = 512  # rows from which a symmetric operator in factored form is solved by iteration first
+COLUMNS = 256  # columns of a matrix that are computed together where only a part of it is wanted
 STEPS = 8  # an iteration may take as many products as the matrix has rows, divided by this
 # The stub of SciPy's class describes how it dispatches on its arguments, in which subclasses take no part.
 _Base: Any = LinearOperator
@@ -136,11 +137,14 @@ class StructuredOperator(_Base):
     def diagonal(self) -> Array:
         """The entries on the diagonal."""
         self._require_square("a diagonal")
-        parts = [term.diagonal() for term in self._action.terms] if self._action.terms is not None else [None]
-        found = [part.reshape(-1) for part in parts if part is not None]
-        if len(found) == len(parts):
+        if self._action.terms is not None:
+            found = [term.diagonal() for term in self._action.terms]
             return np.array(sum(found[1:], found[0]))
-        return np.array(np.diag(self.to_dense()))
+        result = np.empty(self.shape[0], self.dtype)
+        for start in range(0, len(result), COLUMNS):
+            units = np.eye(len(result), min(COLUMNS, len(result) - start), -start, dtype=self.dtype)
+            result[start : start + COLUMNS] = np.diag(self._matmat(units)[start : start + COLUMNS])
+        return result
 
     def trace(self) -> complex:
         """The sum of the diagonal."""
