@@ -13,7 +13,7 @@ from scipy.sparse.linalg import LinearOperator
 from gradwright.back.arrays import in_double, numbers_of
 from gradwright.back.operators.inverses import DenseInverse, Inverse
 from gradwright.back.operators.krylov import IterationFirst, KrylovInverse
-from gradwright.back.operators.recognition import recognised
+from gradwright.back.operators.recognition import DENSE_LIMIT, recognised
 from gradwright.back.operators.tangents import Tangent, tangent_inverse
 from gradwright.back.operators.terms import Term
 from gradwright.back.operators.writing import write
@@ -108,11 +108,15 @@ class StructuredOperator(_Base):
 
         Raises:
             ConditionError: the operator is singular to working precision.
-            EvaluationError: the shapes do not fit, or the operator is not square.
+            EvaluationError: the shapes do not fit, the operator is not square, or the right side is not finite.
         """
         if not 0 < tolerance < 1:
             raise EvaluationError(f"a tolerance is a relative residual between 0 and 1, and this is {tolerance}")
         columns, shape = _columns(right, self.row_shape, self.column_shape, "the right side of this operator is")
+        if not bool(np.all(np.isfinite(columns))):
+            raise EvaluationError("the right side has entries that are not finite")
+        if not columns.size:
+            return np.empty(shape, np.result_type(self.dtype, columns))
         return self._inverse(tolerance).solve(columns).reshape(shape)
 
     def slogdet(self) -> tuple[complex, float]:
@@ -221,11 +225,17 @@ class StructuredOperator(_Base):
 
     def _inverse(self, tolerance: float) -> Inverse:
         direct = self._direct
-        if direct is None:
+        if direct is None and self.shape[0] > DENSE_LIMIT:
             return self._iteration(tolerance, 2000)
+        if direct is None:
+            return IterationFirst(self._iteration(tolerance, self.shape[0] // STEPS), self._written_out)
         if isinstance(direct, DenseInverse) and direct.count == 1 and self._is_cheaper_applied:
             return IterationFirst(self._iteration(tolerance, self.shape[0] // STEPS), direct)
         return direct
+
+    @cached_property
+    def _written_out(self) -> Inverse:
+        return DenseInverse(1, lambda: self.to_dense()[None])
 
     @property
     def _is_cheaper_applied(self) -> bool:
