@@ -191,9 +191,7 @@ class Expression:
         """
         from gradwright.api.operators import operator_of
 
-        return operator_of(
-            self.node, self.signature, self._split, inputs, self.optional, self.gauge, self.origins
-        )
+        return operator_of(self.node, self.signature, self._split, inputs, self.optional, self.gauge, self.origins)
 
     def __add__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.plus)

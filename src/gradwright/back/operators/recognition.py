@@ -15,11 +15,11 @@ from math import prod
 import numpy as np
 
 from gradwright.back.operators.inverses import (
+    SINGULAR,
     BlockInverse,
     DenseInverse,
     DiagonalInverse,
     Group,
-    SINGULAR,
     Inverse,
     KroneckerInverse,
     KroneckerSumInverse,
