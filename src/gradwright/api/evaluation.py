@@ -20,6 +20,7 @@ from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.conditions import conditions_of
 from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, GaugeWarning
+from gradwright.frozen import frozen
 from gradwright.prims.power import power
 from gradwright.simplify.pipeline import simplify
 
@@ -47,7 +48,7 @@ def evaluate_expression(
         origins: what the node is a derivative of; it has to have a value at the inputs.
     """
     leaves = {**{leaf.name: leaf for leaf in optional}, **named_leaves(node, signature)}
-    node = _evaluated_form(node)
+    node = evaluated_form(node)
     arrays = {name: as_array(name, value) for name, value in inputs.items()}
     check_known(leaves, arrays)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
@@ -59,23 +60,50 @@ def evaluate_expression(
     check_sets({leaves[name]: array for name, array in arrays.items()})
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
     kinds = [arrays[name].dtype for name, value in inputs.items() if hasattr(value, "dtype")]
+    beside = Beside.of(node, values, gauge, origins)
     with np.errstate(all="ignore"):
-        gaps = spectral_gaps(node)
-        tests = [test for test in gauge if all(leaf in values for n in test.nodes for leaf in free_leaves(n))]
-        further = [n for test in tests for n in test.nodes]
-        limited = [n for o in origins for n in limited_applications(o) if all(x in values for x in free_leaves(n))]
-        further += [n for application in limited for n in (application, *application.arguments)]
-        result, *found = evaluate_all((node, *gaps, *further), values, sizes, systems=SystemSolver())
-    require_gaps(found[: len(gaps)], node)
+        result, *found = evaluate_all((node, *beside.nodes), values, sizes, systems=SystemSolver())
+    others = dict(zip(beside.nodes, found, strict=True))
+    require_gaps([others[gap] for gap in beside.gaps], node)
     require_finite(result, node, arrays)
-    others = dict(zip(further, found[len(gaps) :], strict=True))
-    require_domain(limited, others)
-    warn_of_gauge(tests, others, sizes)
+    require_domain(beside.limited, others)
+    warn_of_gauge(beside.tests, others, sizes)
     return like_inputs(_in_kind(result, kinds), list(inputs.values()))
 
 
+@frozen
+class Beside:
+    """What is looked at beside a value, to refuse a point where the value means nothing, or to warn.
+
+    Attributes:
+        gaps: differences that a derivative divides by.
+        limited: functions without a value everywhere, in what the node is a derivative of.
+        tests: what tells whether the value depends on a choice.
+    """
+
+    gaps: tuple[Node, ...]
+    limited: tuple[Apply, ...]
+    tests: tuple[GaugeTest, ...]
+
+    @classmethod
+    def of(
+        cls, node: Node, leaves: Mapping[Node, np.ndarray], gauge: Sequence[GaugeTest], origins: Sequence[Node]
+    ) -> Beside:
+        """What there is to look at beside a node, as far as the given leaves determine it."""
+        tests = [test for test in gauge if all(leaf in leaves for n in test.nodes for leaf in free_leaves(n))]
+        limited = [n for o in origins for n in limited_applications(o) if all(x in leaves for x in free_leaves(n))]
+        return cls(spectral_gaps(node), tuple(limited), tuple(tests))
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All that has to be evaluated for it."""
+        tested = (n for test in self.tests for n in test.nodes)
+        applied = (n for application in self.limited for n in (application, *application.arguments))
+        return tuple(dict.fromkeys((*self.gaps, *tested, *applied)))
+
+
 @lru_cache(maxsize=512)
-def _evaluated_form(node: Node) -> Node:
+def evaluated_form(node: Node) -> Node:
     """The expression in the form that does not overflow."""
     return simplify(node)
 

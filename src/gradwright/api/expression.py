@@ -181,15 +181,17 @@ class Expression:
         the operator's structure is used: Kronecker products and sums, diagonals, low rank, blocks.
 
         Args:
-            **inputs: an array for every variable that occurs, by name.
+            **inputs: an array for every variable that occurs, by name. They are copied in double precision, in
+                which the operator computes.
 
         Raises:
             ShapeError: an expression with an odd number of axes that is not a Jacobian.
             EvaluationError: an input is missing, unknown, or has the wrong shape.
+            ConditionError: the inputs violate a condition, as in `evaluate`.
         """
         from gradwright.api.operators import operator_of
 
-        return operator_of(self.node, self.signature, self._split, inputs)
+        return operator_of(self.node, self.signature, self._split, inputs, self.optional, self.gauge, self.origins)
 
     def __add__(self, other: Expression | float | Fraction) -> Expression:
         return self._binary(other, build.plus)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gradwright.back.arrays import numbers_of
 from gradwright.core.declarations import declared_facts
 from gradwright.core.dims import Dim
 from gradwright.core.membership import departure
@@ -27,15 +28,7 @@ def named_leaves(node: Node, signature: Signature) -> dict[str, Symbol | Directi
 
 def as_array(name: str, value: Any) -> np.ndarray:
     """An input as a NumPy array."""
-    if hasattr(value, "detach"):
-        value = value.detach().resolve_conj().cpu().numpy()
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise EvaluationError(f"the input '{name}' is not an array: {error}") from error
-    if array.dtype.kind not in "biufc":
-        raise EvaluationError(f"the input '{name}' is not an array of numbers")
-    return array.astype(float) if array.dtype.kind in "biu" else array
+    return numbers_of(value, f"the input '{name}'")
 
 
 def check_known(leaves: Mapping[str, Node], arrays: Mapping[str, np.ndarray]) -> None:

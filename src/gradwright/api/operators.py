@@ -1,33 +1,66 @@
-"""Expressions as linear operators: inputs by name, checked."""
+"""Expressions as linear operators: inputs by name, checked, in double precision."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from gradwright.api.inputs import as_array, bind_sizes, check_names, check_sizes, named_leaves
+from gradwright.api.evaluation import (
+    Beside,
+    evaluated_form,
+    require_domain,
+    require_finite,
+    require_gaps,
+    warn_of_gauge,
+)
+from gradwright.api.inputs import as_array, bind_sizes, check_names, check_sets, check_sizes, named_leaves
+from gradwright.back.arrays import in_double
 from gradwright.back.operators.build import operator_at
 from gradwright.back.operators.operator import StructuredOperator
 from gradwright.back.operators.split import Split
-from gradwright.core.nodes import Node
+from gradwright.back.systems.solver import SystemSolver
+from gradwright.core.evaluate import evaluate_all
+from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.signature import Signature
+from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ShapeError
 
 
-def operator_of(node: Node, signature: Signature, split: Split | None, inputs: Mapping[str, Any]) -> StructuredOperator:
-    """The operator that a node is at inputs by name; without a split, its axes are halved."""
+def operator_of(
+    node: Node,
+    signature: Signature,
+    split: Split | None,
+    inputs: Mapping[str, Any],
+    optional: Sequence[Symbol | Direction] = (),
+    gauge: Sequence[GaugeTest] = (),
+    origins: Sequence[Node] = (),
+) -> StructuredOperator:
+    """The operator that a node is at inputs by name; without a split, its axes are halved.
+
+    What `evaluate` refuses is refused here too, and for the same reason.
+    """
     if split is None:
         split = _halved(node)
-    leaves = named_leaves(node, signature)
-    arrays = {name: as_array(name, value) for name, value in inputs.items()}
+    leaves = {**{leaf.name: leaf for leaf in optional}, **named_leaves(node, signature)}
+    node = evaluated_form(node)
+    # Copies: the operator is that of this point, whatever becomes of the arrays.
+    arrays = {name: np.array(in_double(as_array(name, value))) for name, value in inputs.items()}
     check_names(leaves, arrays, node)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
     check_sizes(node, sizes)
+    check_sets({leaves[name]: array for name, array in arrays.items()})
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
+    beside = Beside.of(node, values, gauge, origins)
     with np.errstate(all="ignore"):
-        return operator_at(node, split, values, sizes)
+        found = evaluate_all(beside.nodes, values, sizes, systems=SystemSolver())
+        others = dict(zip(beside.nodes, found, strict=True))
+        require_gaps([others[gap] for gap in beside.gaps], node)
+        operator = operator_at(node, split, values | others, sizes, lambda array: require_finite(array, node, arrays))
+    require_domain(beside.limited, others)
+    warn_of_gauge(beside.tests, others, sizes)
+    return operator
 
 
 def _halved(node: Node) -> Split:

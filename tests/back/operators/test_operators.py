@@ -41,6 +41,16 @@ SQUARE = [
     ("matrix_exp(X)", "X", "jacobian", {"X": "n n"}, "dense"),
     ("sylvester(A, B, X)", "X", "jacobian", {"A": "n n", "B": "m m", "X": "n m"}, "dense"),
     ("det(X)", "X", "hessian", {"X": "n n"}, "dense"),
+    ("a * b", "a", "jacobian", {"a": "", "b": ""}, "scaled identity"),
+    ("a ** 3", "a", "hessian", {"a": ""}, "scaled identity"),
+    ("mean(X) * ones(n, m) + X", "X", "jacobian", {"X": "n m"}, "low rank plus diagonal"),
+    ("diag(w) @ X + X @ diag(v)", "X", "jacobian", {"X": "n m", "w": "n", "v": "m"}, "diagonal"),
+    ("A @ X @ B.T + C @ X @ B", "X", "jacobian", {"A": "n n", "X": "n m", "B": "m m", "C": "n n"}, "Kronecker sum"),
+    ("einsum('ij,jkb->ikb', A, T) + einsum('ijb,jk->ikb', T, B)", "T", "jacobian",
+     {"A": "n n", "B": "m m", "T": "n m p"}, "Kronecker sum ⊗ scaled identity"),
+    ("2 * einsum('ij,jkb->ikb', A, T) + einsum('ijb,jk->ikb', T, B)", "T", "jacobian",
+     {"A": "n n", "B": "m m", "T": "n m p"}, "Kronecker sum ⊗ scaled identity"),
+    ("concatenate(x[1:4], 2 * x[0:1])", "x", "jacobian", {"x": "4"}, "blocks (scaled identity, scaled identity)"),
 ]  # fmt: skip
 
 OTHERS = [
@@ -67,6 +77,9 @@ TANGENT = [
     ("L @ L.T", "L", "jacobian", {"L": "n n lower"}),
     ("inv(U)", "U", "jacobian", {"U": "n n upper"}),
     ("trace(matrix_power(D, 3))", "D", "hessian", {"D": "n n diagonal"}),
+    ("X @ X", "X", "jacobian", {"X": "n n skew"}),
+    ("sum((X @ A - B) ** 2)", "X", "hessian", {"A": "n m", "B": "n m", "X": "n n skew"}),
+    ("kron(S, A)", "S", "jacobian", {"S": "n n symmetric", "A": "p p"}),
 ]
 
 
@@ -76,8 +89,8 @@ def inputs(declarations: dict[str, str], seed: int = 0) -> dict[str, Array]:
 
 
 def _value(words: list[str], generator: np.random.Generator) -> Array:
-    raw = generator.normal(size=[SIZES[word] for word in words if word in SIZES])
-    fact = next((word for word in words if word not in SIZES), "")
+    raw = np.asarray(generator.normal(size=[int(SIZES.get(word, word)) for word in words if _is_size(word)]))
+    fact = next((word for word in words if not _is_size(word)), "")
     made = {
         "spd": lambda: raw @ raw.T + len(raw) * np.eye(len(raw)),
         "symmetric": lambda: raw + raw.T,
@@ -88,6 +101,10 @@ def _value(words: list[str], generator: np.random.Generator) -> Array:
         "positive": lambda: np.abs(raw) + 0.5,
     }
     return made[fact]() if fact else raw
+
+
+def _is_size(word: str) -> bool:
+    return word in SIZES or word.isdigit()
 
 
 def operator_and_matrix(text: str, wrt: str, kind: str, declared: dict[str, str]) -> tuple[Any, Array]:
@@ -125,7 +142,7 @@ def test_systems_and_determinants(text: str, wrt: str, kind: str, declared: dict
     assert operator.slogdet() == pytest.approx(np.linalg.slogdet(matrix), abs=1e-9)
     solved = operator.solve(right[:, 0].reshape(operator.row_shape))
     np.testing.assert_allclose(matrix @ solved.reshape(-1), right[:, 0], atol=1e-8)
-    assert solved.shape == (operator.column_shape if len(operator.row_shape) > 1 else (len(matrix),))
+    assert solved.shape == (operator.column_shape if len(operator.row_shape) != 1 else (len(matrix),))
 
 
 @pytest.mark.parametrize(("text", "wrt", "kind", "declared"), TANGENT)
@@ -196,6 +213,8 @@ def test_any_expression_with_an_even_number_of_axes_is_an_operator() -> None:
         ("norm(x)", "x", "hessian", {"x": "n"}),
         ("tril(X)", "X", "jacobian", {"X": "n n"}),
         ("A @ X @ B", "X", "jacobian", {"A": "n p", "X": "p n", "B": "n p"}),
+        ("A @ C @ X @ B + A @ E @ X", "X", "jacobian", {"A": "n p", "C": "p n", "X": "n m", "B": "m m", "E": "p n"}),
+        ("X @ v", "X", "jacobian", {"X": "n n symmetric", "v": "n"}),
     ],
 )
 def test_a_singular_operator_is_refused(text: str, wrt: str, kind: str, declared: dict[str, str]) -> None:

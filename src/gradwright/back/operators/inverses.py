@@ -15,6 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 import scipy.linalg
 
+from gradwright.back.systems import two_sided
+from gradwright.back.systems.two_sided import TwoSided
 from gradwright.core.arithmetic import Array
 from gradwright.errors import ConditionError
 from gradwright.frozen import frozen
@@ -46,9 +48,6 @@ class DiagonalInverse:
 
     entries: Array
 
-    def __post_init__(self) -> None:
-        require_regular(_ratio(np.abs(self.entries)))
-
     @property
     def structure(self) -> str:
         """`diagonal`, or a multiple of the identity."""
@@ -56,13 +55,23 @@ class DiagonalInverse:
         return "scaled identity" if same else "diagonal"
 
     def solve(self, right: Array) -> Array:
-        """Division."""
+        """Division, which is accurate for each entry, however small it is beside the others."""
+        self._require_no_zero()
         return right / self.entries[:, None]
 
     def slogdet(self) -> Determinant:
         """The product of the entries."""
+        self._require_no_zero()
         size = np.abs(self.entries)
         return _unwrapped(np.prod(self.entries / size)), float(np.sum(np.log(size)))
+
+    @cached_property
+    def reciprocal(self) -> float:
+        """The reciprocal of the condition number."""
+        return _ratio(np.abs(self.entries))
+
+    def _require_no_zero(self) -> None:
+        require_regular(1.0 if np.all(self.entries) else 0.0)
 
 
 @frozen
@@ -86,7 +95,7 @@ class DenseInverse:
         """One solution a block."""
         if self.count == 1:
             return self._factored[0][0](right)
-        parts = right.reshape(self.count, len(right) // self.count, -1)
+        parts = right.reshape(self.count, len(right) // self.count, right.shape[1])
         solved = [solve(part) for (solve, _), part in zip(self._factored, parts, strict=True)]
         return np.concatenate(solved).reshape(right.shape)
 
@@ -204,14 +213,14 @@ class KroneckerInverse:
 
     def solve(self, right: Array) -> Array:
         """Each factor solved along its own axes."""
-        value = right.reshape(*self.row_sizes, -1)
+        value = right.reshape(*self.row_sizes, right.shape[1])
         names: list[tuple[str, int]] = [*(("row", r) for r in range(len(self.row_sizes))), ("trailing", 0)]
         for group in self.groups:
             own = [names.index(("row", r)) for r in group.rows]
             others = [axis for axis in range(len(names)) if axis not in own]
             moved = value.transpose([*own, *others])
-            rest = moved.shape[len(own) :]
-            solved = group.inverse.solve(moved.reshape(prod(moved.shape[: len(own)]), -1))
+            inside, rest = moved.shape[: len(own)], moved.shape[len(own) :]
+            solved = group.inverse.solve(moved.reshape(prod(inside), prod(rest)))
             value = solved.reshape(*(self.column_sizes[c] for c in group.columns), *rest)
             names = [*(("column", c) for c in group.columns), *(names[axis] for axis in others)]
         order = [names.index(("column", c)) for c in range(len(self.column_sizes))]
@@ -290,6 +299,36 @@ class KroneckerSumInverse:
     @property
     def _is_real(self) -> bool:
         return all(np.isrealobj(a) for a in (*self.left, *self.right))
+
+
+@frozen
+class PencilSumInverse:
+    """`A₁ ⊗ B₁ + A₂ ⊗ B₂` where neither A₂ and B₁ nor A₁ and B₂ can be inverted, from generalised Schur forms."""
+
+    left: tuple[Array, Array]
+    right: tuple[Array, Array]
+
+    @property
+    def structure(self) -> str:
+        """`Kronecker sum`."""
+        return "Kronecker sum"
+
+    def solve(self, right: Array) -> Array:
+        """All right sides from the same forms."""
+        sides = right.T.reshape(right.shape[1], len(self.left[0]), len(self.right[0]))
+        return self._equation.solve(sides).reshape(right.T.shape).T
+
+    def slogdet(self) -> Determinant:
+        """The product of the numbers that the solution divides by."""
+        sign, logarithm = self._equation.slogdet()
+        return _unwrapped(sign), logarithm
+
+    @cached_property
+    def _equation(self) -> TwoSided:
+        (a, c), (b, d) = self.left, self.right
+        equation = two_sided.factored(a, b.T, c, d.T)
+        require_regular(equation.reciprocal)
+        return equation
 
 
 Factored = tuple[Callable[[Array], Array], Determinant]
@@ -372,7 +411,7 @@ def _triangular_sylvester(m: Array, n: Array, side: Array) -> Array:
         return side / (np.diag(m)[:, None] + np.diag(n)[None, :])
     (solver,) = _lapack(("trsyl",), (m, n, side))
     solved, scale, _ = solver(m, n, side)
-    return solved * scale
+    return solved / scale  # LAPACK solves for the right side times `scale`, so that nothing overflows
 
 
 def _by_parts(solver: Callable[[Array], Array], is_real: bool) -> Callable[[Array], Array]:

@@ -99,7 +99,7 @@ class KrylovInverse:
 
 @frozen
 class IterationFirst:
-    """A symmetric matrix that is cheap to apply and dear to write out: written out only if it has to be.
+    """A matrix that is cheap to apply and dear to write out: written out only if it has to be.
 
     Conjugate gradients need a few dozen products where the matrix is well conditioned, and forming and
     factoring it costs as much as hundreds.
@@ -114,7 +114,7 @@ class IterationFirst:
         return "matrix-free"
 
     def solve(self, right: Array) -> Array:
-        """By conjugate gradients; from the factors where they do not converge soon."""
+        """By iteration; from the factors where it does not converge soon."""
         try:
             return self.iteration.solve(right)
         except ConditionError:

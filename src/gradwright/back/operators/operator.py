@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
+from gradwright.back.arrays import in_double, numbers_of
 from gradwright.back.operators.inverses import DenseInverse, Inverse
 from gradwright.back.operators.krylov import IterationFirst, KrylovInverse
-from gradwright.back.operators.recognition import recognised
+from gradwright.back.operators.recognition import DENSE_LIMIT, recognised
 from gradwright.back.operators.tangents import Tangent, tangent_inverse
 from gradwright.back.operators.terms import Term
 from gradwright.back.operators.writing import write
@@ -23,6 +24,7 @@ from gradwright.frozen import frozen
 Product = Callable[[Array], Array]
 TOLERANCE = 1e-10
 ITERATED = 512  # rows from which a symmetric operator in factored form is solved by iteration first
+COLUMNS = 256  # columns of a matrix that are computed together where only a part of it is wanted
 STEPS = 8  # an iteration may take as many products as the matrix has rows, divided by this
 # The stub of SciPy's class describes how it dispatches on its arguments, in which subclasses take no part.
 _Base: Any = LinearOperator
@@ -59,8 +61,12 @@ class StructuredOperator(_Base):
 
     It is a SciPy `LinearOperator`, so that SciPy's iterative methods take it: `@`, `matvec`, `matmat`,
     `.T`, `.H`, `shape`, `dtype`. Rows and columns are the entries of the output and of the variable,
-    in NumPy's order (last axis fastest). A tensor with the shape of the variable is accepted in place of
-    its entries, and then the result has the shape of the output.
+    in NumPy's order (last axis fastest). A vector of entries gives a vector, a matrix with a direction a column
+    a matrix. A tensor with the shape of the variable, if that has no axis or several, is accepted too, and then the
+    result has the shape of the output; a matrix of one column that is such a tensor counts as one.
+
+    All numbers are in double precision, and all results NumPy arrays. The operator is that of the point where it
+    was made.
 
     Attributes:
         row_shape: the shape of the output.
@@ -77,7 +83,9 @@ class StructuredOperator(_Base):
 
     @property
     def structure(self) -> str:
-        """What the operator was recognised as, in words."""
+        """What the operator was recognised as, in words: how its systems are solved."""
+        if self._action.column_tangent is None and self.shape[0] != self.shape[1]:
+            return "rectangular"
         return self._inverse(TOLERANCE).structure
 
     def dot(self, x: Any) -> Any:
@@ -100,9 +108,15 @@ class StructuredOperator(_Base):
 
         Raises:
             ConditionError: the operator is singular to working precision.
-            EvaluationError: the shapes do not fit, or the operator is not square.
+            EvaluationError: the shapes do not fit, the operator is not square, or the right side is not finite.
         """
+        if not 0 < tolerance < 1:
+            raise EvaluationError(f"a tolerance is a relative residual between 0 and 1, and this is {tolerance}")
         columns, shape = _columns(right, self.row_shape, self.column_shape, "the right side of this operator is")
+        if not bool(np.all(np.isfinite(columns))):
+            raise EvaluationError("the right side has entries that are not finite")
+        if not columns.size:
+            return np.empty(shape, np.result_type(self.dtype, columns))
         return self._inverse(tolerance).solve(columns).reshape(shape)
 
     def slogdet(self) -> tuple[complex, float]:
@@ -127,11 +141,14 @@ class StructuredOperator(_Base):
     def diagonal(self) -> Array:
         """The entries on the diagonal."""
         self._require_square("a diagonal")
-        parts = [term.diagonal() for term in self._action.terms] if self._action.terms is not None else [None]
-        found = [part.reshape(-1) for part in parts if part is not None]
-        if len(found) == len(parts):
+        if self._action.terms is not None:
+            found = [term.diagonal() for term in self._action.terms]
             return np.array(sum(found[1:], found[0]))
-        return np.array(np.diag(self.to_dense()))
+        result = np.empty(self.shape[0], self.dtype)
+        for start in range(0, len(result), COLUMNS):
+            units = np.eye(len(result), min(COLUMNS, len(result) - start), -start, dtype=self.dtype)
+            result[start : start + COLUMNS] = np.diag(self._matmat(units)[start : start + COLUMNS])
+        return result
 
     def trace(self) -> complex:
         """The sum of the diagonal."""
@@ -173,13 +190,16 @@ class StructuredOperator(_Base):
         return self._matmat(x.reshape(-1, 1))[:, 0]
 
     def _matmat(self, X: Array) -> Array:
-        return self._action.forward(X)
+        return self._action.forward(in_double(X))
 
     def _rmatvec(self, x: Array) -> Array:
         return self._rmatmat(x.reshape(-1, 1))[:, 0]
 
     def _rmatmat(self, X: Array) -> Array:
-        return self._action.adjoint(X)
+        return self._action.adjoint(in_double(X))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StructuredOperator, (self._action,)
 
     def _adjoint(self) -> StructuredOperator:
         a = self._action
@@ -198,18 +218,24 @@ class StructuredOperator(_Base):
         terms = None if a.terms is None else tuple(term.transposed for term in a.terms)
         return StructuredOperator(
             Action(
-                a.column_shape, a.row_shape, a.dtype, terms, _conjugated(a.adjoint), _conjugated(a.forward),
+                a.column_shape, a.row_shape, a.dtype, terms, _Conjugated(a.adjoint), _Conjugated(a.forward),
                 a.column_tangent, a.row_tangent, a.symmetric,
             )
         )  # fmt: skip
 
     def _inverse(self, tolerance: float) -> Inverse:
         direct = self._direct
-        if direct is None:
+        if direct is None and self.shape[0] > DENSE_LIMIT:
             return self._iteration(tolerance, 2000)
+        if direct is None:
+            return IterationFirst(self._iteration(tolerance, self.shape[0] // STEPS), self._written_out)
         if isinstance(direct, DenseInverse) and direct.count == 1 and self._is_cheaper_applied:
             return IterationFirst(self._iteration(tolerance, self.shape[0] // STEPS), direct)
         return direct
+
+    @cached_property
+    def _written_out(self) -> Inverse:
+        return DenseInverse(1, lambda: self.to_dense()[None])
 
     @property
     def _is_cheaper_applied(self) -> bool:
@@ -222,6 +248,7 @@ class StructuredOperator(_Base):
     def _direct(self) -> Inverse | None:
         a = self._action
         if a.column_tangent is not None:
+            self._require_finite()
             return tangent_inverse(a.terms, a.forward, a.column_tangent, a.symmetric)
         if a.row_tangent is not None:
             raise UnsupportedError(
@@ -229,12 +256,18 @@ class StructuredOperator(_Base):
                 "solve with the Jacobian"
             )
         self._require_square("an inverse")
+        self._require_finite()
         return None if a.terms is None else recognised(a.terms)
 
     def _iteration(self, tolerance: float, most_steps: int) -> KrylovInverse:
         a = self._action
         scale = self.diagonal() if a.terms is not None and a.symmetric else None
         return KrylovInverse(a.forward, self.shape[0], a.symmetric, scale, tolerance, most_steps)
+
+    def _require_finite(self) -> None:
+        parts = [part.array for term in self._action.terms or () for part in term.parts]
+        if not all(bool(np.all(np.isfinite(array))) for array in parts):
+            raise ConditionError("the operator is made of numbers that are not finite, so that it has no inverse")
 
     def _require_square(self, what: str) -> None:
         if self.shape[0] != self.shape[1]:
@@ -245,16 +278,29 @@ def from_terms(terms: Sequence[Term], rows: tuple[int, ...], columns: tuple[int,
     """The action of a sum of terms, between tensors of the given shapes."""
     adjoints = [term.transposed.conjugated for term in terms]
     dtype = np.result_type(*(term.dtype for term in terms))
-    return Action(rows, columns, dtype, tuple(terms), _summed(terms), _summed(adjoints), **options)
+    return Action(rows, columns, dtype, tuple(terms), _Sum(tuple(terms)), _Sum(tuple(adjoints)), **options)
 
 
-def _summed(terms: Sequence[Term]) -> Product:
-    def apply(matrix: Array) -> Array:
-        parts = [term.apply(matrix) for term in terms]
+@frozen
+class _Sum:
+    """A sum of terms, applied to columns."""
+
+    terms: tuple[Term, ...]
+
+    def __call__(self, matrix: Array) -> Array:
+        parts = [term.apply(matrix) for term in self.terms]
         # A new array: one term may be a view of its argument, which an iteration goes on to change.
         return np.array(sum(parts[1:], parts[0]))
 
-    return apply
+
+@frozen
+class _Conjugated:
+    """The map with all of its entries conjugated."""
+
+    product: Product
+
+    def __call__(self, columns: Array) -> Array:
+        return np.conj(self.product(np.conj(columns)))
 
 
 def _memory(buffer: Any) -> Array:
@@ -269,21 +315,17 @@ def _memory(buffer: Any) -> Array:
         raise EvaluationError(f"a buffer is a NumPy array or a PyTorch tensor, not {type(buffer).__name__}")
     if not array.flags.writeable:
         raise EvaluationError("the buffer may only be read")
-    return array
-
-
-def _conjugated(product: Product) -> Product:
-    return lambda columns: np.conj(product(np.conj(columns)))
+    return array.view(np.ndarray)  # a subclass, as `numpy.matrix`, may have rules of its own
 
 
 def _columns(value: Any, expected: tuple[int, ...], other: tuple[int, ...], what: str) -> tuple[Array, tuple[int, ...]]:
     """An argument as columns, and the shape that the result should have."""
-    array = np.asarray(value)
+    array = in_double(numbers_of(value, "what the operator is given"))
     count = prod(expected)
-    if array.ndim in (1, 2) and array.shape[0] == count:
-        return array.reshape(count, -1), (prod(other), *array.shape[1:])
-    if array.shape == expected:
+    if array.shape == expected and array.ndim != 1:
         return array.reshape(count, 1), other
+    if array.ndim in (1, 2) and array.shape[0] == count:
+        return array.reshape(count, prod(array.shape[1:])), (prod(other), *array.shape[1:])
     raise EvaluationError(
         f"{what} a vector of length {count}, a matrix with {count} rows or a tensor of shape {expected}; "
         f"this has shape {array.shape}"

@@ -15,6 +15,7 @@ from math import prod
 import numpy as np
 
 from gradwright.back.operators.inverses import (
+    SINGULAR,
     BlockInverse,
     DenseInverse,
     DiagonalInverse,
@@ -22,35 +23,32 @@ from gradwright.back.operators.inverses import (
     Inverse,
     KroneckerInverse,
     KroneckerSumInverse,
+    PencilSumInverse,
     Window,
     WoodburyInverse,
 )
 from gradwright.back.operators.joining import Joined
 from gradwright.back.operators.terms import Axis, Part, Term, contracted
 from gradwright.core.arithmetic import Array
-from gradwright.errors import ConditionError
 from gradwright.frozen import frozen, replace
 
 DENSE_LIMIT = 4096  # rows of a matrix that is factored as a whole: 134 megabytes
 ENTRIES_LIMIT = DENSE_LIMIT**2
 SAME = 1e-12
+INVERTIBLE = 1e8  # condition numbers above this cost half of the digits where a matrix is inverted on the way
 
 Places = tuple[tuple[int, ...], tuple[int, ...]]  # the places of a group's row axes and column axes
 
 
 def recognised(terms: Sequence[Term]) -> Inverse | None:
-    """The inverse of a sum of terms; None where it has no structure and is too large to be written out.
-
-    Raises:
-        ConditionError: a factor is singular.
-    """
+    """The inverse of a sum of terms; None where it has no structure and is too large to be written out."""
     if not _alike(terms):
         return _whole(terms, _size(terms[0].rows, range(len(terms[0].rows))))
     blocks = _blocks(terms)
     if blocks is not None:
         return blocks
     places = _groups(terms)
-    if len(places) == 1:
+    if len(places) <= 1:
         return _matrix(terms)
     return _kronecker(terms, places) or _matrix(terms)
 
@@ -176,14 +174,23 @@ def _summed(products: Iterable[_Product]) -> list[_Product]:
 def _kronecker(terms: Sequence[Term], places: Sequence[Places]) -> Inverse | None:
     products = _summed(_product(term, places) for term in terms)
     sizes = tuple(a.size for a in terms[0].rows), tuple(a.size for a in terms[0].columns)
+    if len(products) > 1:
+        simpler = _diagonal_or_low_rank(terms)
+        if simpler is not None:
+            return simpler
     if len(products) == 1:
         inverses = [_matrix(own) for own in products[0].factors]
     elif len(products) == 2:
-        differing = [place for place, ratio in enumerate(products[0].ratios(products[1])) if ratio is None]
-        if len(differing) != 2 or len(places) != 2:
+        ratios = products[0].ratios(products[1])
+        differing = [place for place, ratio in enumerate(ratios) if ratio is None]
+        if len(differing) != 2:
             return None
-        inverses = [_kronecker_sum(*products)]
-        places = [tuple(tuple(x for own in places for x in own[side]) for side in (0, 1))]  # type: ignore[misc]
+        times = prod(ratio for ratio in ratios if ratio is not None)
+        first, second = ([product.factors[place] for place in differing] for product in products)
+        inverses = [_kronecker_sum(first, [_scaled(second[0], times), second[1]])]
+        inverses += [_matrix(own) for own, r in zip(products[0].factors, ratios, strict=True) if r is not None]
+        summed = tuple(tuple(x for place in differing for x in places[place][side]) for side in (0, 1))
+        places = [summed, *(own for own, r in zip(places, ratios, strict=True) if r is not None)]  # type: ignore[list-item]
     else:
         return None
     if any(inverse is None for inverse in inverses):
@@ -192,22 +199,27 @@ def _kronecker(terms: Sequence[Term], places: Sequence[Places]) -> Inverse | Non
     return KroneckerInverse(tuple(Group(i, *own) for i, own in pairs if i is not None), *sizes)
 
 
-def _kronecker_sum(first: _Product, second: _Product) -> Inverse:
+def _kronecker_sum(first: Sequence[Sequence[Term]], second: Sequence[Sequence[Term]]) -> Inverse:
     """Two products, in the order in which the matrices that have to be inverted are better conditioned."""
-    (a, b), (c, d) = (tuple(map(dense, product.factors)) for product in (first, second))
-    if np.linalg.cond(c) * np.linalg.cond(b) <= np.linalg.cond(a) * np.linalg.cond(d):
-        return KroneckerSumInverse((a, c), (b, d))
-    return KroneckerSumInverse((c, a), (d, b))
+    (a, b), (c, d) = (tuple(map(dense, factors)) for factors in (first, second))
+    lost, other = np.linalg.cond(c) * np.linalg.cond(b), np.linalg.cond(a) * np.linalg.cond(d)
+    if not min(lost, other) < INVERTIBLE:
+        return PencilSumInverse((a, c), (b, d))
+    return KroneckerSumInverse((a, c), (b, d)) if lost <= other else KroneckerSumInverse((c, a), (d, b))
 
 
 def _matrix(terms: Sequence[Term]) -> Inverse | None:
     """A sum of terms that is no Kronecker product."""
+    size = _size(terms[0].rows, range(len(terms[0].rows)))
+    return _diagonal_or_low_rank(terms) or _block_diagonal(terms) or _whole(terms, size)
+
+
+def _diagonal_or_low_rank(terms: Sequence[Term]) -> Inverse | None:
     diagonal = [term for term in terms if _is_diagonal(term)]
     others = [term for term in terms if not _is_diagonal(term)]
     if not others:
         return DiagonalInverse(_diagonal(terms))
-    size = _size(terms[0].rows, range(len(terms[0].rows)))
-    return _woodbury(diagonal, others, size) or _block_diagonal(terms) or _whole(terms, size)
+    return _woodbury(diagonal, others, _size(terms[0].rows, range(len(terms[0].rows))))
 
 
 def _whole(terms: Sequence[Term], size: int) -> Inverse | None:
@@ -231,9 +243,8 @@ def _woodbury(diagonal: Sequence[Term], others: Sequence[Term], size: int) -> In
     rank = sum(left.shape[1] for left, _ in found)
     if not diagonal or len(found) < len(cuts) or 4 * rank > size:
         return None
-    try:
-        entries = DiagonalInverse(_diagonal(diagonal))
-    except ConditionError:
+    entries = DiagonalInverse(_diagonal(diagonal))
+    if not entries.reciprocal > SINGULAR:
         return None
     return WoodburyInverse(entries, *(np.concatenate([cut[side] for cut in found], axis=1) for side in (0, 1)))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from math import prod
 
 import numpy as np
 import scipy.linalg
@@ -60,16 +61,11 @@ class Tangent:
 
 @frozen
 class TangentInverse:
-    """A map from a tangent space, written in coordinates: `images = operator @ basis`."""
+    """A map from a tangent space onto its image, written in coordinates: `images = operator @ basis`."""
 
     images: Array
     basis: Array
     same_space: bool
-
-    def __post_init__(self) -> None:
-        triangle = np.abs(np.diag(self._factors[1]))
-        largest = np.max(triangle, initial=0.0)
-        require_regular(float(np.min(triangle, initial=largest) / largest) if largest else 0.0)
 
     @property
     def structure(self) -> str:
@@ -78,7 +74,7 @@ class TangentInverse:
 
     def solve(self, right: Array) -> Array:
         """The tangent direction whose image is the right side."""
-        unitary, triangle, order = self._factors
+        unitary, triangle, order = self._regular_factors
         coordinates = np.empty((len(order), right.shape[1]), dtype=np.result_type(self.images, right))
         inner = unitary.conj().T @ right
         coordinates[order] = scipy.linalg.solve_triangular(triangle, inner)
@@ -89,10 +85,19 @@ class TangentInverse:
 
     def slogdet(self) -> Determinant:
         """In orthonormal coordinates; between two different spaces only its absolute value has a meaning."""
+        triangle = self._regular_factors[1]
         if self.same_space:
             sign, logarithm = np.linalg.slogdet(self.basis.conj().T @ self.images)
             return sign.item(), float(logarithm)
-        return 1.0, float(np.sum(np.log(np.abs(np.diag(self._factors[1])))))
+        return 1.0, float(np.sum(np.log(np.abs(np.diag(triangle)))))
+
+    @property
+    def _regular_factors(self) -> tuple[Array, Array, Array]:
+        triangle = self._factors[1]
+        size = np.abs(np.diag(triangle))
+        injective, largest = triangle.shape[0] == triangle.shape[1], float(np.max(size, initial=0.0))
+        require_regular(float(np.min(size)) / largest if injective and largest else 0.0)
+        return self._factors
 
     @cached_property
     def _factors(self) -> tuple[Array, Array, Array]:
@@ -101,11 +106,15 @@ class TangentInverse:
 
 @frozen
 class MirroredInverse:
-    """A map of symmetric or skew matrices, solved as a map of all matrices with the same values on those."""
+    """A map of symmetric or skew matrices, solved as a map of all matrices with the same values on those.
+
+    That one may be singular where the map of the symmetric ones is not, as `X dX + dX X` is: its systems are then
+    solved in coordinates.
+    """
 
     whole: Inverse
     tangent: Tangent
-    coordinates: Callable[[], Inverse]
+    form: Callable[[], Inverse]
 
     @property
     def structure(self) -> str:
@@ -114,14 +123,21 @@ class MirroredInverse:
 
     def solve(self, right: Array) -> Array:
         """The solution among all matrices, if it is a tangent direction."""
-        solution = self.whole.solve(right)
+        try:
+            solution = self.whole.solve(right)
+        except ConditionError:
+            return self._coordinates.solve(right)
         if not self.tangent.contains(solution):
             raise not_in_the_range()
         return solution
 
     def slogdet(self) -> Determinant:
         """In orthonormal coordinates."""
-        return self.coordinates().slogdet()
+        return self._coordinates.slogdet()
+
+    @cached_property
+    def _coordinates(self) -> Inverse:
+        return self.form()
 
 
 def tangent_inverse(
@@ -153,10 +169,12 @@ def _mirrored(terms: Sequence[Term], facts: Facts) -> Inverse | None:
     aligned = [term if set(partition(term)) == wanted else _exchanged(term, sign) for term in terms]
     if len(wanted) < 2 or any(set(partition(term)) != wanted for term in aligned):
         return None
-    try:
-        return recognised(aligned)
-    except ConditionError:
-        return None
+    return recognised(aligned) if _is_square(terms[0]) else None
+
+
+def _is_square(term: Term) -> bool:
+    rows, columns = (prod(axis.size for axis in axes) for axes in (term.rows, term.columns))
+    return rows == columns
 
 
 def _exchanged(term: Term, sign: int) -> Term:

@@ -19,6 +19,7 @@ from gradwright.core.nodes import Contract, Factor, Node, Selection
 from gradwright.frozen import frozen, replace
 
 Labels = tuple[int, ...]
+PICKED = 1 << 22  # numbers that are looked at together when entries are picked one by one
 
 
 @frozen
@@ -83,7 +84,7 @@ class Term:
         sizes = {**self.sizes, trailing: count}
         rows = (*self.rows, Axis(trailing, count))
         value = contracted(self.coefficient, operands, sizes, [a.label for a in rows])
-        return _embedded(value, rows, sizes).reshape(-1, count)
+        return _embedded(value, rows, sizes).reshape(prod(axis.size for axis in self.rows), count)
 
     def entries(self) -> Array:
         """All entries, with the rows' axes and then the columns'."""
@@ -91,17 +92,41 @@ class Term:
         value = contracted(self.coefficient, self.parts, self.sizes, [a.label for a in axes])
         return _embedded(value, axes, self.sizes)
 
-    def diagonal(self) -> Array | None:
-        """The entries on the diagonal, with the rows' axes; None where an axis is a window of its own."""
+    def diagonal(self) -> Array:
+        """The entries on the diagonal of the matrix."""
         if not _same_axes(self.rows, self.columns, self.sizes):
-            return None
+            return self._picked_diagonal()
         joined = Joined()
         for pair in zip(self.row_labels, self.column_labels, strict=True):
             joined.join(pair)
         parts = [Part(part.array, tuple(map(joined.root, part.labels))) for part in self.parts]
         rows = tuple(replace(axis, label=joined.root(axis.label)) for axis in self.rows)
         value = contracted(self.coefficient, parts, self.sizes, [a.label for a in rows])
-        return _embedded(value, rows, self.sizes)
+        return _embedded(value, rows, self.sizes).reshape(-1)
+
+    def _picked_diagonal(self) -> Array:
+        """The diagonal where rows and columns have different axes: so many entries at once."""
+        count = prod(axis.size for axis in self.rows)
+        inner = {x for part in self.parts for x in part.labels} - {*self.row_labels, *self.column_labels}
+        step = max(1, PICKED // prod(self.sizes[label] for label in inner))
+        return np.concatenate([self._picked(np.arange(s, min(s + step, count))) for s in range(0, count, step)])
+
+    def _picked(self, places: Array) -> Array:
+        """The entries on the diagonal at some places: each factor at the places of its axes, then contracted."""
+        index: dict[int, Array] = {}
+        there = np.ones(len(places), dtype=bool)
+        for axes in (self.rows, self.columns):
+            for axis, found in zip(axes, _unravelled(places, [axis.size for axis in axes]), strict=True):
+                inside = found - axis.start
+                there &= (0 <= inside) & (inside < self.sizes[axis.label])
+                there &= inside == index.setdefault(axis.label, inside)
+        kept = {label: inside[there] for label, inside in index.items()}
+        batch, count = max(self.sizes, default=-1) + 1, int(np.sum(there))
+        parts = [_at(part, kept, batch) for part in self.parts]
+        value = contracted(self.coefficient, parts, {**self.sizes, batch: count}, [batch])
+        result = np.zeros(len(places), dtype=value.dtype)
+        result[there] = value
+        return result
 
 
 def term_of(node: Node, rows: int, values: Mapping[Node, Array], size_of: Any) -> Term:
@@ -122,8 +147,10 @@ def term_of(node: Node, rows: int, values: Mapping[Node, Array], size_of: Any) -
 
 
 def factors_of(node: Node) -> tuple[Node, ...]:
-    """The nodes whose values a term needs."""
-    return tuple(f.node for f in node.factors) if isinstance(node, Contract) else (node,)
+    """The nodes whose values a term needs: a selection that only says where an axis stands is none of them."""
+    if not isinstance(node, Contract):
+        return (node,)
+    return tuple(factor.node for factor in node.factors if not _is_window(factor, node))
 
 
 def contracted(coefficient: complex, parts: Sequence[Part], sizes: Mapping[int, int], output: Sequence[int]) -> Array:
@@ -213,25 +240,49 @@ def _embedded(value: Array, axes: Sequence[Axis], sizes: Mapping[int, int]) -> A
 
 def window(array: Array, axes: Sequence[Axis], sizes: Mapping[int, int]) -> Array:
     """The entries of a tensor that belong to the axes' labels, as a view; further axes are kept."""
-    return array[tuple(slice(a.start, a.start + sizes[a.label]) for a in axes)]
+    # With the ellipsis the entry of a scalar is a view too, not a number.
+    return array[(*(slice(a.start, a.start + sizes[a.label]) for a in axes), ...)]
 
 
 def _windows(node: Contract, sizes: dict[int, int], size_of: Any) -> tuple[list[Axis], list[Factor]]:
     """The axes; a selection that only says where an axis stands in a longer one becomes a window."""
     output = [label for group in node.output for label in group]
-    count = [*output, *(x for f in node.factors for x in f.labels)]
     axes = [Axis(label, sizes[label]) for label in output]
     kept: list[Factor] = []
     for factor in node.factors:
-        whole, *inner = factor.labels or (-1,)
-        selection, single = factor.node, all(len(group) == 1 for group in factor.groups)
-        if not isinstance(selection, Selection) or not single or output.count(whole) != 1 or count.count(whole) != 2:
+        selection = factor.node
+        if not isinstance(selection, Selection) or not _is_window(factor, node):
             kept.append(factor)
             continue
+        whole, *inner = factor.labels
         label = inner[0] if inner else max(sizes) + 1
         sizes.setdefault(label, 1)
         axes[output.index(whole)] = Axis(label, sizes[whole], size_of(selection.offset))
     return axes, kept
+
+
+def _is_window(factor: Factor, node: Contract) -> bool:
+    """Whether a factor of a contraction is a selection that stands at an axis of its value, and nowhere else."""
+    if not isinstance(factor.node, Selection) or not all(len(group) == 1 for group in factor.groups):
+        return False
+    whole = factor.labels[0]
+    output = [label for group in node.output for label in group]
+    return output.count(whole) == 1 and sum(f.labels.count(whole) for f in node.factors) == 1
+
+
+def _unravelled(places: Array, sizes: Sequence[int]) -> tuple[Array, ...]:
+    """The index along each axis of some entries."""
+    return tuple(np.unravel_index(places, tuple(sizes))) if sizes else ()
+
+
+def _at(part: Part, index: Mapping[int, Array], batch: int) -> Part:
+    """A part at so many places at once: their axes become one, `batch`, the others stay."""
+    inner = [place for place, x in enumerate(part.labels) if x not in index]
+    outer = [place for place, x in enumerate(part.labels) if x in index]
+    if not outer:
+        return part
+    moved = part.array.transpose([*outer, *inner])
+    return Part(moved[tuple(index[part.labels[place]] for place in outer)], (batch, *(part.labels[p] for p in inner)))
 
 
 def _part(factor: Factor, values: Mapping[Node, Array], sizes: Mapping[int, int]) -> Part:

@@ -52,6 +52,11 @@ class Pencil(NamedTuple):
         first, second = (None if m is None else m.conj().T[::-1, ::-1] for m in self.forms)
         return Pencil(self.right[:, ::-1], self.left[:, ::-1], Forms(first, second))
 
+    @property
+    def phase(self) -> complex:
+        """The determinant of the unitary factors together."""
+        return complex(np.linalg.det(self.left) * np.conj(np.linalg.det(self.right)))
+
     def swapped(self) -> Pencil:
         """The two matrices in the other order."""
         return Pencil(self.left, self.right, Forms(self.forms.second, self.forms.first))
@@ -81,17 +86,44 @@ class TwoSided:
         result = self.rows.right @ found.reshape(inside.shape) @ self.columns.left.conj().T
         return np.real(result) if self.real and not np.iscomplexobj(right) else result
 
+    def slogdet(self) -> tuple[complex, float]:
+        """The phase of the determinant of `A ⊗ Bᵀ + C ⊗ Dᵀ`, and the logarithm of its absolute value."""
+        self._require_regular()
+        divisors = self._divisors
+        size = np.abs(divisors)
+        n, m = divisors.shape
+        phase = np.prod(divisors / size) * self.rows.phase**m * self.columns.phase**n
+        return complex(np.sign(np.real(phase)) if self.real else phase), float(np.sum(np.log(size)))
+
+    @property
+    def reciprocal(self) -> float:
+        """The smallest number that is divided by, relative to the largest possible one."""
+        return self._smallest / self._largest if self._largest else 0.0
+
+    @property
+    def _diagonals(self) -> tuple[list[Array], list[Array]]:
+        return self.rows.forms.diagonals(len(self.rows.left)), self.columns.forms.diagonals(len(self.columns.left))
+
+    @property
+    def _divisors(self) -> Array:
+        rows, columns = self._diagonals
+        return np.outer(rows[0], columns[0]) + np.outer(rows[1], columns[1])
+
     def _require_regular(self) -> None:
-        rows = self.rows.forms.diagonals(len(self.rows.left))
-        columns = self.columns.forms.diagonals(len(self.columns.left))
-        divisors = np.outer(rows[0], columns[0]) + np.outer(rows[1], columns[1])
-        largest = sum(np.max(np.abs(r)) * np.max(np.abs(c)) for r, c in zip(rows, columns, strict=True))
-        smallest = float(np.min(np.abs(divisors), initial=np.inf))
-        if not smallest > SINGULAR * largest:
+        if not self.reciprocal > SINGULAR:
             raise ConditionError(
                 f"the matrix equation for the unknown has no unique solution at these inputs: an eigenvalue of it is "
-                f"{smallest:.1e}, beside terms of size {largest:.1e}"
+                f"{self._smallest:.1e}, beside terms of size {self._largest:.1e}"
             )
+
+    @property
+    def _smallest(self) -> float:
+        return float(np.min(np.abs(self._divisors), initial=np.inf))
+
+    @property
+    def _largest(self) -> float:
+        pairs = zip(*self._diagonals, strict=True)
+        return float(sum(np.max(np.abs(r)) * np.max(np.abs(c)) for r, c in pairs))
 
 
 def factored(A: Array | None, B: Array | None, C: Array | None, D: Array | None) -> TwoSided:
