@@ -249,7 +249,8 @@ class Derivation:
         title = f"Derivative of {expression.written} with respect to {', '.join(self._wrt)}"
         told = self._told_in_full if detail == "full" or parts is not None else self._told
         steps, results = chosen_steps(told.steps, detail, parts), tuple(self._results(told.letters))
-        notes = (*self.notes, *glossary(title, steps, results))
+        real = all(symbol.real for symbol in self._signature.symbols)
+        notes = (*self.notes, *glossary(title, steps, results, real))
         remarks = (*_needs(self.conditions), *(f"Note: {note.removesuffix('.')}." for note in notes))
         return Page(title, tuple(map(_declared, self._signature)), steps, results, remarks)
 

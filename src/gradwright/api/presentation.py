@@ -95,19 +95,19 @@ GLOSSARY = {
     "Φ(": "Φ(M) is the lower triangle of M with half of its diagonal.",
     "off(": "off(M) is M without its diagonal.",
     "sylvester(": "sylvester(A, B, C) is the X with A X + X B = C.",
-    "lyapunov(": "lyapunov(A, Q) is the X with A X + X Aᵀ = Q.",
-    "stein(": "stein(A, Q) is the X with X − A X Aᵀ = Q.",
+    "lyapunov(": "lyapunov(A, Q) is the X with A X + X {adjoint} = Q.",
+    "stein(": "stein(A, Q) is the X with X − A X {adjoint} = Q.",
     "exp[": "exp[X, Y](E) is the upper right block of the exponential of [X, E; 0, Y].",
     "log[": "log[X, Y](E) is the upper right block of the logarithm of [X, E; 0, Y].",
 }
 
 
-def glossary(title: str, steps: Iterable[Step], results: Iterable[Result]) -> Iterator[str]:
+def glossary(title: str, steps: Iterable[Step], results: Iterable[Result], real: bool) -> Iterator[str]:
     """What the notation means that came up on the way, as opposed to what was asked about."""
     texts = [*(f"{step.statement} {step.where}" for step in steps), *(result.told for result in results)]
     for sign, meaning in GLOSSARY.items():
         if sign not in title and any(sign in text for text in texts):
-            yield meaning
+            yield meaning.replace("{adjoint}", "Aᵀ" if real else "Aᴴ")
 
 
 @frozen

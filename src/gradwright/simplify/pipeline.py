@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradwright.core.nodes import Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
+from gradwright.simplify.hermitian import turn_hermitian
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
 from gradwright.simplify.powers import merge_powers
@@ -15,6 +16,7 @@ from gradwright.simplify.stable import stabilise
 
 PASSES = (
     drop_real_part,
+    turn_hermitian,
     lift_broadcasts,
     apply_on_diagonals,
     simplify_inverse,
