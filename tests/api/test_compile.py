@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import traceback
 
 import numpy as np
@@ -21,6 +23,24 @@ def test_inputs_go_by_name_or_by_place_in_the_declared_order() -> None:
     assert np.allclose(function(X, B), np.linalg.solve(X, B))
     assert np.allclose(function(B=B, X=X), function(X, B=B))
     assert gw.parse("inv(X) @ B", X="n n", B="n m").compile() is function
+
+
+@pytest.mark.parametrize(
+    ("text", "declared"),
+    [
+        ("inv(X)", "n n"),
+        ("svd(X).U", "m n complex"),
+        ("eigh(X).eigenvectors", "n n hermitian"),
+        ("care(X, X, X, X)", "n n"),
+    ],
+)
+def test_compiled_functions_are_pickled(text: str, declared: str) -> None:
+    vjp = gw.derive(gw.parse(text, X=declared), wrt="X").vjp
+    for library in ("numpy", "torch", "jax"):
+        function = vjp.compile(library, hints={"n": 30})
+        again = pickle.loads(pickle.dumps(function))
+        assert again.source == function.source
+        assert copy.deepcopy(function).source == function.source
 
 
 def test_wrong_inputs_are_refused() -> None:

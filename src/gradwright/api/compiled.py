@@ -125,6 +125,7 @@ class CompiledFunction:
         hints: Mapping[str, int] | None,
         gauge: tuple[GaugeTest, ...] = (),
     ) -> None:
+        self._made_from = (node, signature, library.name, dict(hints or {}), gauge)
         self._program = program = lower_all({"value": node}, signature, library, hints)
         self._node = node
         self._leaves = named_leaves(node, signature)
@@ -141,6 +142,10 @@ class CompiledFunction:
         self.source = _source(program, library)
         self.__name__ = "value"
         self.__doc__ = f"Takes {', '.join(self._leaves)}."
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles are compiled anew from the expression."""
+        return compiled, self._made_from
 
     def __call__(self, /, *positional: Any, **inputs: Any) -> Any:
         """The value at given arrays.

@@ -6,9 +6,12 @@ functions up here, and so do the templates of primitives that are given by formu
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from fractions import Fraction
+from importlib import import_module
+from typing import Any
 
 from gradwright.core.build import as_number, masked, transpose
 from gradwright.core.contraction import conjugate
@@ -213,6 +216,26 @@ def lookup(name: str) -> Function:
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise UnknownNameError(f"there is no function '{name}' in the language{hint}")
 
+
+def _shipped() -> dict[str, Primitive]:
+    """The primitives that gradwright comes with, by their tokens."""
+    return {p.token: p for function in FUNCTIONS.values() for p in function.primitives if not p.of_user}
+
+
+def _called(token: str) -> Primitive:
+    # A process that reads a pickle may not have met the functions yet.
+    import_module("gradwright.prims")
+    return _shipped()[token]
+
+
+def _reduce(primitive: Primitive) -> tuple[Any, ...]:
+    """For copies and pickles: by name what every process has, by its record what a user defined."""
+    if _shipped().get(primitive.token) is primitive:
+        return _called, (primitive.token,)
+    return primitive.__reduce__()[:2]
+
+
+copyreg.pickle(Primitive, _reduce)
 
 # What other libraries and textbooks call a function of the language, where the name is not alike.
 _ELSEWHERE = {

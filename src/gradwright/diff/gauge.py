@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.contraction import is_zero, zero
 from gradwright.core.nodes import Apply, Direction, Node, Symbol, field_of
+from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.templates import formals, free_moves, instantiate
 from gradwright.core.walks import postorder, substitute
@@ -107,28 +109,31 @@ def _along_generator(
     parts = [transpose(move, cotangent, [generator])[generator] for move, cotangent in pairs]
     arrived, *reached = simplify_all((add(parts), *arriving.values()))
     assert first.primitive.freedom is not None
-    rotation = first.primitive.freedom.rotation
-    return GaugeTest(words, tuple(reached), tuple(moves), lambda v, _: _largest_rate(v[0], rotation), (arrived,))
+    measure = partial(_largest_rate, first.primitive.freedom.rotation)
+    return GaugeTest(words, tuple(reached), tuple(moves), measure, (arrived,))
 
 
-def _largest_rate(arrived: Array, rotation: bool) -> float:
+def _largest_rate(rotation: bool, values: Sequence[Array], sizes: Mapping[str, int]) -> float:
     """The largest derivative by a phase, or by the angle of a rotation in the plane of two columns."""
+    (arrived,) = values
     rates = np.abs(arrived - arrived.conj().T) * (1 - np.eye(len(arrived)) / 2)
     return float(np.max(rates if rotation else np.diagonal(rates), initial=0.0))
 
 
 def _along_free_directions(first: Apply, arriving: Mapping[Node, Node], words: str) -> GaugeTest:
     """The test of a function that states an equation which fixes its gauge: the rest is found in numbers."""
-    problem = problem_of(first.primitive)
     outputs, reached = tuple(arriving), simplify_all(tuple(arriving.values()))
-
-    def measure(values: Sequence[Array], sizes: Mapping[str, int]) -> float:
-        count, symbols = len(outputs), (*problem.unknowns, *problem.givens)
-        point: dict[Node, Array] = dict(zip(symbols, values[count:], strict=True))
-        own = {n: s for symbol in symbols for n, s in zip(map(str, symbol.shape), point[symbol].shape, strict=True)}
-        return rate_along_free_directions(problem.without_gauge, point, {**sizes, **own}, values[:count])
-
+    measure = partial(_free_rate, first.primitive)
     return GaugeTest(words, reached, outputs, measure, (*reached, *outputs, *first.arguments))
+
+
+def _free_rate(primitive: Primitive, values: Sequence[Array], sizes: Mapping[str, int]) -> float:
+    """The largest derivative along the null space of an identity, from cotangents, outputs and arguments."""
+    problem = problem_of(primitive)
+    count, symbols = len(problem.unknowns), (*problem.unknowns, *problem.givens)
+    point: dict[Node, Array] = dict(zip(symbols, values[count:], strict=True))
+    own = {n: s for symbol in symbols for n, s in zip(map(str, symbol.shape), point[symbol].shape, strict=True)}
+    return rate_along_free_directions(problem.without_gauge, point, {**sizes, **own}, values[:count])
 
 
 def _outputs(first: Apply) -> list[Node]:
