@@ -232,7 +232,9 @@ def _reduce(primitive: Primitive) -> tuple[Any, ...]:
     """For copies and pickles: by name what every process has, by its record what a user defined."""
     if _shipped().get(primitive.token) is primitive:
         return _called, (primitive.token,)
-    return primitive.__reduce__()[:2]
+    made_again = primitive.__reduce__()
+    assert not isinstance(made_again, str)
+    return made_again
 
 
 copyreg.pickle(Primitive, _reduce)
