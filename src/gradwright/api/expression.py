@@ -456,8 +456,3 @@ def _expressions(values: Sequence[Any]) -> Iterator[Expression]:
             yield value
         elif isinstance(value, list | tuple):
             yield from _expressions(value)
-
-
-def leaf_declarations(node: Node) -> Mapping[str, Node]:
-    """The named leaves of a node: variables, cotangents and directions."""
-    return {leaf.name: leaf for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)}

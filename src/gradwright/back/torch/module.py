@@ -249,7 +249,7 @@ def _public(asked: Asked, plan: _Plan) -> list[str]:
         lines.append(f"return {applied}{'[0]' if programs.carried else ''}")
     parameters = ", ".join(f"{name}: Tensor" for name in programs.inputs)
     returned = "Outputs" if several else "Tensor"
-    docstring = _docstring(asked, rules, programs)
+    docstring = _docstring(asked, rules)
     declared = [symbol.name for symbol in rules.inputs]
     if declared == list(programs.inputs):
         return [f"def {asked.name}({parameters}) -> {returned}:", *indented([*docstring, *lines])]
@@ -265,7 +265,7 @@ def _public(asked: Asked, plan: _Plan) -> list[str]:
     ]
 
 
-def _docstring(asked: Asked, rules: Rules, programs: Programs) -> list[str]:
+def _docstring(asked: Asked, rules: Rules) -> list[str]:
     first = unicode_of(asked.outputs[0][1]) if len(asked.outputs) == 1 else ", ".join(name for name, _ in asked.outputs)
     lines = [f'"""{escaped(first)}.', "", "Args:"]
     lines += [f"    {s.name}: {escaped(_described(s))}" for s in asked.inputs]
