@@ -50,7 +50,7 @@ class Site:
     """An operation that may be written over one of its operands.
 
     Attributes:
-        line, column: where it stands.
+        line, column, end: where it begins, and where it ends, by which it differs from its left operand.
         place: 0 for its left operand, 1 for the right.
     """
 
