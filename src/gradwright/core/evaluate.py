@@ -248,10 +248,10 @@ def _unbound_postorder(roots: Sequence[Node], values: Values) -> Iterator[Node]:
         if any(isinstance(leaf, Hole) for leaf in leaves)
     }
     if not bound:
-        yield from postorder(*roots)
+        yield from postorder(*roots, given=values)
         return
     free = {node for node in roots} | values.keys()
-    for node in postorder(*roots):
+    for node in postorder(*roots, given=values):
         if node not in bound or node in free:
             yield node
 
