@@ -100,7 +100,8 @@ def _of_rearranged(node: Apply, matrix: Contract) -> Node:
 def _of_diagonal(matrix: Contract) -> Node:
     """The reciprocals of the diagonal."""
     labels = {label for group in matrix.output for label in group}
-    if any(set(f.labels) - labels for f in matrix.factors) or len(labels) != 1:
+    # Not entry by entry where labels are summed, and where a factor is a matrix of which the diagonal is meant.
+    if len(labels) != 1 or any(set(f.labels) - labels or f.node.rank > 1 for f in matrix.factors):
         entries = contract(1, matrix.factors, matrix.output[:1], dict(enumerate(matrix.dims)))
         factors = [Factor(raise_to(entries, MINUS_ONE), ((0,),))]
     else:
