@@ -12,7 +12,7 @@ from gradwright.core.nodes import Node, Symbol
 from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_differential, vjps
 from gradwright.diff.differential import direction
 from gradwright.diff.gauge import gauge_tests
-from gradwright.diff.steps.trial import Named, Trial, difference, generic_trial
+from gradwright.diff.steps.trial import MEASURED, Named, Trial, difference, generic_trial, largest
 from gradwright.errors import DerivationError, GradwrightError
 from gradwright.frozen import frozen
 
@@ -57,20 +57,21 @@ class Verification:
         return "\n".join([f"{verdict}, at {self.point}", *map(str, self.findings), *self.remarks])
 
 
-def verify(root: Node, variables: tuple[Symbol, ...], steps: Iterable[Finding]) -> Verification:
+def verify(written: Node, root: Node, variables: tuple[Symbol, ...], steps: Iterable[Finding]) -> Verification:
     """Check the steps and the derivatives of one expression.
 
     Args:
-        root: the expression.
+        written: the expression as it was given, whose differences the derivatives are held to.
+        root: the same, simplified: what is differentiated.
         variables: what it is differentiated by.
         steps: the findings of the steps.
     """
     whole = Symbol("__whole", root.shape, _field(root))
-    trial = generic_trial(root, variables, (Named(whole, root),))
+    trial = generic_trial(root, variables, (Named(whole, written),))
     cotangent = Symbol("__cotangent", root.shape, _field(root))
     trial.cotangent(cotangent)
     findings = [*steps, _jvp(root, variables, whole, trial), _vjp(root, variables, whole, cotangent, trial)]
-    findings += [f for v in variables for f in _jacobian(root, v, trial)]
+    findings += [f for v in variables for f in _jacobian(root, v, Named(whole, written), trial)]
     if not root.rank:
         findings += [f for v in variables for f in _hessian(root, v, trial)]
     return Verification(tuple(findings), trial.description, tuple(_choices(root, cotangent, trial)))
@@ -88,42 +89,43 @@ def _field(node: Node) -> frozenset[str]:
     return frozenset() if node.real else frozenset({"complex"})
 
 
-def _finding(name: str, got: np.ndarray, want: np.ndarray) -> Finding:
-    scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), 1e-9)
-    residual = float(np.max(np.abs(got - want), initial=0)) / scale
+def _finding(name: str, got: np.ndarray, want: np.ndarray, value: np.ndarray) -> Finding:
+    """Whether a derivative agrees with differences of a value: below a small part of it, these are rounding."""
+    scale = max(largest(want), largest(got), MEASURED * largest(value), 1e-9)
+    residual = largest(got - want) / scale
     return Finding(name, bool(residual < TOLERANCE), residual)
 
 
 def _jvp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, trial: Trial) -> Finding:
     got = trial.value(total_differential(root, variables))
-    return _finding("jvp against differences", got, trial.values[direction(whole)])
+    return _finding("jvp against differences", got, trial.values[direction(whole)], trial.values[whole])
 
 
 def _vjp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, cotangent: Symbol, trial: Trial) -> Finding:
     found = vjps((root,), variables, (cotangent,))
     pulled = sum(np.real(np.sum(np.conj(trial.value(found[v])) * trial.values[direction(v)])) for v in variables)
     pushed = np.real(np.sum(np.conj(trial.values[cotangent]) * trial.values[direction(whole)]))
-    return _finding("vjp against differences", np.asarray(pulled), np.asarray(pushed))
+    return _finding("vjp against differences", np.asarray(pulled), np.asarray(pushed), trial.values[whole])
 
 
-def _jacobian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:
+def _jacobian(root: Node, variable: Symbol, whole: Named, trial: Trial) -> Iterable[Finding]:
     try:
         tensor = full_jacobian(root, variable)
     except DerivationError:
         return
     move = trial.values[direction(variable)]
-    _, want = difference(root, trial.values, {variable: move}, trial.sizes)
+    _, want = difference(whole.node, trial.values, {variable: move}, trial.sizes)
     got = np.tensordot(trial.value(tensor), move, axes=variable.rank)
-    yield _finding(f"Jacobian in {variable.name} against differences", got, want)
+    yield _finding(f"Jacobian in {variable.name} against differences", got, want, trial.values[whole.symbol])
 
 
 def _hessian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:
     try:
         slope, tensor = gradient(root, variable), hessian(root, variable, variable)
         move = trial.values[direction(variable)]
-        _, want = difference(slope, trial.values, {variable: move}, trial.sizes)
+        value, want = difference(slope, trial.values, {variable: move}, trial.sizes)
     except GradwrightError:
         return
     if "stiefel" not in variable.facts:
         got = np.tensordot(trial.value(tensor), move, axes=variable.rank)
-        yield _finding(f"Hessian in {variable.name} against differences", got, want)
+        yield _finding(f"Hessian in {variable.name} against differences", got, want, value)

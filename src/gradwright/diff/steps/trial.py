@@ -109,7 +109,7 @@ class Trial:
         sources = [self.values[s] for s in self.measured if direction(s) in leaves]
         if not leaves.isdisjoint(self.found):
             sources += [self.values[direction(s)] for s in self.measured]
-        return MEASURED * max(map(_largest, sources), default=0.0)
+        return MEASURED * max(map(largest, sources), default=0.0)
 
     def _size(self, side: Side) -> float:
         """The size of the largest term.
@@ -117,12 +117,12 @@ class Trial:
         Two terms that cancel do not make a side small, and neither does a product of large factors.
         """
         terms = terms_of(side) if isinstance(side, Node) else [lower(side)]
-        return max(max(_largest(self.value(term)), CANCELLED * self._factors(term)) for term in terms)
+        return max(max(largest(self.value(term)), CANCELLED * self._factors(term)) for term in terms)
 
     def _factors(self, term: Node) -> float:
         if not isinstance(term, Contract):
             return 0.0
-        sizes = [_largest(self.value(f.node)) for f in term.factors]
+        sizes = [largest(self.value(f.node)) for f in term.factors]
         return float(np.prod(sizes)) * abs(float(term.coefficient))
 
     def _sample_inputs(self, nodes: list[Node], variables: tuple[Symbol, ...]) -> None:
@@ -171,7 +171,7 @@ def measured(
             at |= factor.moved(at)
         shifted[k] = evaluate(node, at, sizes)
     coarse, fine = (_fourth_order(shifted, k, k * h) for k in (1, 0.5))
-    return centre, fine, _largest(coarse - fine) / max(_largest(fine), 1e-3 * _largest(centre), 1e-12)
+    return centre, fine, largest(coarse - fine) / max(largest(fine), 1e-3 * largest(centre), 1e-12)
 
 
 def _fourth_order(shifted: Mapping[float, Array], k: float, h: float) -> Array:
@@ -179,7 +179,8 @@ def _fourth_order(shifted: Mapping[float, Array], k: float, h: float) -> Array:
     return (8 * (shifted[k] - shifted[-k]) - (shifted[2 * k] - shifted[-2 * k])) / (12 * h)
 
 
-def _largest(value: Array) -> float:
+def largest(value: Array) -> float:
+    """The largest absolute value of the entries."""
     return float(np.max(np.abs(value), initial=0))
 
 
