@@ -19,8 +19,8 @@ VARIABLES = {
     [
         "inv(diag(x))", "inv(c * diag(x))", "inv(diag(diagonal(A)))", "inv(diag(x) * A)",
         "inv(a * diag(diagonal(A) * x))", "inv(diag(diagonal(Z)))", "inv(diag(diagonal(A @ A)))",
-        "inv(diag(B @ (B.T @ x)))", "inv(diag(z))", "inv(diag(T[:, 0, 1]))", "inv(a * Z.H)", "inv((c * Q).T)", "inv(sum(x) * A)",
-        "inv(kron(A, a * S))", "inv(inv(Z).T)", "pinv(c * Q)",
+        "inv(diag(B @ (B.T @ x)))", "inv(diag(z))", "inv(diag(T[:, 0, 1]))", "inv(a * Z.H)", "inv((c * Q).T)",
+        "inv(sum(x) * A)", "inv(kron(A, a * S))", "inv(inv(Z).T)", "pinv(c * Q)",
     ],
 )  # fmt: skip
 def test_an_inverse_keeps_its_value(text: str) -> None:
