@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 
 from gradwright.core.build import identity
 from gradwright.core.canonical import as_product
@@ -20,7 +20,7 @@ from gradwright.prims.power import raise_to
 MINUS_ONE = Fraction(-1)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def is_inverse(primitive: Primitive) -> bool:
     """Whether the primitive is defined as the inverse of its only argument."""
     if len(primitive.identity) != 1 or len(primitive.inputs) != 1 or len(primitive.inputs[0].shape) != 2:
