@@ -119,7 +119,7 @@ def proved_equal(left: Node, right: Node) -> bool:
         return True
     try:
         return left.shape == right.shape and _equal_modulo_primes(left, right)
-    except (UndecidableError, GradwrightError):
+    except (UndecidableError, GradwrightError):  # no value modulo a prime, or none at any point: not proved
         return False
 
 
