@@ -296,7 +296,7 @@ class Expression:
     def _binary(self, other: Any, operation: Any, swapped: bool = False) -> Expression:
         value = as_expression(other)
         if value is None:
-            return NotImplemented  # type: ignore[no-any-return]
+            return NotImplemented
         left, right = (value, self) if swapped else (self, value)
         return Expression(operation(left.node, right.node), left.signature.merged(right.signature))
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from gradwright.core.build import number
 from gradwright.core.contraction import zero
+from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Solve, Symbol
 from gradwright.core.sums import subtract
@@ -393,11 +394,11 @@ def _without_repeats(drafts: list[Draft]) -> list[Draft]:
 _SHOWN = ("differential", "algebra")
 
 
-def _resized(symbol: Node, dims: Mapping[str, object]) -> Node:
+def _resized(symbol: Node, dims: Mapping[str, Dim]) -> Node:
     assert isinstance(symbol, Symbol | Direction)
     if isinstance(symbol, Direction):
         return symbol
-    shape = tuple(d.substitute(dims) for d in symbol.shape)  # type: ignore[arg-type]
+    shape = tuple(d.substitute(dims) for d in symbol.shape)
     return Symbol(symbol.name, shape, symbol.facts)
 
 
