@@ -52,13 +52,13 @@ class Point:
         return values
 
 
-def generic_point(*nodes: Node, seed: int = 0, symbols: tuple[Symbol, ...] = ()) -> Point:
-    """A generic point of the leaves of some expressions."""
+def generic_point(*nodes: Node, seed: int = 0, symbols: tuple[Symbol, ...] = (), side: int = 0) -> Point:
+    """A generic point of the leaves of some expressions, eigenvalues on the given side of zero."""
     leaves = dict.fromkeys((*symbols, *(leaf for node in nodes for leaf in free_leaves(node))))
     named = [leaf for leaf in leaves if isinstance(leaf, Symbol | Direction)]
     sizes = choose_sizes(dimension_names([*named, *nodes]), demanded_orders([*nodes, *named]))
     generator = np.random.default_rng(seed)
-    return Point({leaf: sample(leaf, sizes, generator) for leaf in named}, sizes)
+    return Point({leaf: sample(leaf, sizes, generator, side) for leaf in named}, sizes)
 
 
 def random_direction(symbol: Symbol, point: Point, seed: int = 7) -> Array:

@@ -67,6 +67,21 @@ def test_differences_are_refuted_with_a_point(left: str, right: str) -> None:
     assert np.max(np.abs(values[0] - values[1])) > 0
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "declared"),
+    [
+        ("sum(svdvals(S))", "trace(S)", "n n symmetric"),
+        ("polar(S).P", "S", "n n symmetric"),
+        ("signm(S)", "eye(n)", "n n"),
+        ("sqrtm(S @ S)", "S", "n n"),
+        ("abs(det(S))", "det(S)", "n n"),
+        ("sqrt(trace(S)**2)", "trace(S)", "n n"),
+    ],
+)
+def test_what_holds_for_positive_eigenvalues_only_is_refuted(left: str, right: str, declared: str) -> None:
+    assert gw.equal(gw.parse(left, S=declared), gw.parse(right, S=declared)).status == "refuted"
+
+
 def test_what_is_not_known_is_undecided_and_says_why() -> None:
     found = gw.equal(parsed("sin(2 * x)"), parsed("2 * sin(x) * cos(x)"))
     assert found.status == "undecided" and not found

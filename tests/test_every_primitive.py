@@ -16,7 +16,8 @@ from gradwright.core.build import product_of
 from gradwright.core.declarations import parse_declarations
 from gradwright.core.inference import facts_of
 from gradwright.core.modular import is_opaque
-from gradwright.core.nodes import Apply, Node, Symbol
+from gradwright.core.nodes import Apply, Node, Symbol, field_of
+from gradwright.core.points import SIDES
 from gradwright.core.primitive import ErrorSample, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS
 from gradwright.core.signature import symbol_of
@@ -55,8 +56,18 @@ class Instance:
         return not self.primitive.gauge or (self.primitive.name, self.index) in FREE_OF_GAUGE
 
     def point(self) -> Point:
-        """A generic point; a condition of `where` is 0 or 1."""
-        point = generic_point(self.node, symbols=self.symbols)
+        """A generic point at which the output moves, if it moves anywhere; a condition of `where` is 0 or 1."""
+        points = [generic_point(self.node, symbols=self.symbols, side=side) for side in range(SIDES)]
+        return next(filter(self.moves_at, map(self._with_condition, points)), self._with_condition(points[0]))
+
+    def moves_at(self, point: Point) -> bool:
+        """Whether the derivative there is not zero: that of the matrix sign is, if all eigenvalues have one sign."""
+        if beyond_the_highest_order(self):
+            return True
+        (change,) = with_directions(self, point).at(total_differential(simplify(self.node), self.symbols))
+        return bool(np.abs(change).max(initial=0) > 1e-9)
+
+    def _with_condition(self, point: Point) -> Point:
         if self.primitive.name != "where":
             return point
         condition = self.symbols[0]
@@ -80,6 +91,11 @@ SMOOTH = [i for i in INSTANCES if i.is_smooth]
 ERRORS = [(p.name, e) for p in PRIMITIVES for e in p.error_samples]
 
 
+def beyond_the_highest_order(instance: Instance) -> bool:
+    """The divided differences of matrix functions are tested as the derivatives of these functions."""
+    return "_difference" in instance.primitive.name and instance.primitive.name[-1].isdigit()
+
+
 def per_instance(instances: list[Instance]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("instance", instances, ids=str)
 
@@ -98,6 +114,11 @@ def test_value_is_finite_has_the_shape_and_the_facts(instance: Instance) -> None
     assert not (node.real and np.iscomplexobj(value) and np.abs(value.imag).max(initial=0) > 1e-12)
     for fact in facts_of(node):
         assert FACTS_HOLD[fact](value), fact
+
+
+def test_no_derivative_is_tested_where_it_vanishes() -> None:
+    still = {i.primitive.name for i in INSTANCES if not i.moves_at(i.point())}
+    assert still == {"slogdet", "sign", "greater", "greater_equal", "equal"}
 
 
 @per_instance([i for i in INSTANCES if i.primitive.definition])
@@ -145,7 +166,7 @@ def test_first_order(instance: Instance) -> None:
     if beyond_the_highest_order(instance):
         return
     node, symbols = simplify(instance.node), instance.symbols
-    cotangent = Symbol("G", node.shape, frozenset() if node.real else frozenset({"complex"}))
+    cotangent = Symbol("G", node.shape, field_of(node))
     pushed, pulled = total_differential(node, symbols), vjps((node,), symbols, (cotangent,))
     base = instance.point()
     point = with_directions(instance, base)
@@ -174,9 +195,26 @@ def test_second_and_third_order(instance: Instance) -> None:
         point = with_directions(instance, base)
         (change,) = point.at(moved)
         close_or_fail((change, difference(slope, base, {symbol: point.values[direction(symbol)]})), 1e-5)
-        frozen = Symbol("E", symbol.shape, frozenset() if symbol.real else frozenset({"complex"}))
+        frozen = Symbol("E", symbol.shape, field_of(symbol))
         slope = simplify(differential(slope, {symbol: frozen}))
         base = Point({**base.values, frozen: random_direction(symbol, base, 5)}, base.sizes)
+
+
+@pytest.mark.slow
+@per_instance([i for i in INSTANCES if not beyond_the_highest_order(i)])
+def test_derivations_in_complex_variables_are_confirmed(instance: Instance) -> None:
+    turned = {"symmetric": "hermitian", "orthogonal": "unitary"}
+    declared = {
+        d.name: " ".join(turned.get(word, word) for word in str(d).partition(":")[2].split()) + " complex"
+        for d in parse_declarations(instance.sample.declarations)
+    }
+    try:
+        derivation = gw.derive(gw.parse(text_of(instance.node), **declared))
+    except gw.GradwrightError as refusal:
+        assert "complex" in str(refusal) or "comparison" in str(refusal)
+        return
+    found = derivation.verify()
+    assert found.right, str(found)
 
 
 @pytest.mark.parametrize(("name", "sample"), ERRORS, ids=[f"{name}: {e.text}" for name, e in ERRORS])
@@ -212,11 +250,6 @@ def instantiated(instance: Instance, template: Node) -> Node:
     for place, output in enumerate(formal.outputs):
         leaves[output] = Apply(instance.primitive, instance.sample.parameters, instance.symbols, place)
     return instantiate(template, leaves, dims, batch)
-
-
-def beyond_the_highest_order(instance: Instance) -> bool:
-    """The divided differences of matrix functions are tested as the derivatives of these functions."""
-    return "_difference" in instance.primitive.name and instance.primitive.name[-1].isdigit()
 
 
 def paired_with_itself(node: Node) -> Node:

@@ -157,6 +157,28 @@ def test_a_complex_qr_is_confirmed_with_the_real_diagonal_that_it_has(text: str,
     assert gw.derive(gw.parse(text, Z=f"{shape} complex"), wrt="Z").verify().right
 
 
+def test_the_matrix_of_reciprocals_of_a_complex_spectrum_is_complex() -> None:
+    D = gw.derive(gw.parse("eig(Z).eigenvectors", Z="n n complex"), wrt="Z")
+    assert D.verify().right
+    assert "off(F*)" in str(D)
+
+
+def test_a_complex_scalar_has_the_gradient_of_its_real_part() -> None:
+    D = gw.derive(gw.parse("det(Z)", Z="n n complex"), wrt="Z")
+    assert D.verify().right
+    assert "Re(df) = ⟨det(Z)* Z⁻ᴴ, dZ⟩" in str(D)
+    assert "where the values are complex, the gradient is that of their real part" in D.notes
+    of_real_values = gw.derive(gw.parse("trace(Z.H @ Z)", Z="n m complex"), wrt="Z")
+    assert "Re(df)" not in str(of_real_values) and not of_real_values.notes
+
+
+def test_a_derivation_is_checked_where_the_derivative_is_not_zero() -> None:
+    found = gw.derive(gw.parse("signm(X)", X="n n"), wrt="X").verify()
+    assert found.right
+    # With all eigenvalues on one side, as at the first point, the sign is a constant.
+    assert "seed 0" not in found.point
+
+
 def test_what_has_no_value_is_not_called_wrong() -> None:
     found = gw.derive(gw.parse("sqrt(-x @ x - 1)", x="n"), wrt="x").verify()
     assert not found.right

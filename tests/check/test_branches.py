@@ -51,6 +51,18 @@ def test_a_mask_that_is_missing_is_seen(name: str) -> None:
     assert not report.right and report.labels == {"missing_mask"}, str(report)
 
 
+@pytest.mark.parametrize(
+    ("text", "declared", "backward"),
+    [
+        ("sum(svdvals(X))", "n n symmetric", lambda G, X: G * torch.eye(len(X), dtype=X.dtype)),
+        ("slogdet(X).logabsdet", "n n", lambda G, X: G * X.det().sign() * torch.linalg.inv(X).mT),
+        ("signm(X)", "n n", lambda G, X: 0 * G),
+    ],
+)
+def test_what_is_right_for_positive_eigenvalues_only_is_wrong(text: str, declared: str, backward: Function) -> None:
+    assert not gw.check((None, backward), text, variables={"X": declared}, wrt="X").right
+
+
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_has_the_mask_is_right(name: str) -> None:
     (text, variables, wrt), backward = RIGHT[name]

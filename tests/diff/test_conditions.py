@@ -77,3 +77,16 @@ def test_every_sentence_that_facts_make_true_is_one_that_a_record_states():
     stated = {condition for primitive in records for condition in primitive.conditions}
     sentences = {condition.replace(f"{{{name}}}", "{}") for condition in stated for name in names}
     assert _GRANTED.keys() - sentences == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("sum(log(Z))", "Z does not meet the closed negative real axis"),
+        ("sum(Z**(1/2))", "Z does not meet the closed negative real axis"),
+        ("logdet(Z)", "det(Z) does not meet the closed negative real axis"),
+        ("sum(1 / Z)", "Z ≠ 0"),
+    ],
+)
+def test_complex_numbers_are_not_compared_with_zero(text: str, condition: str) -> None:
+    assert gw.derive(gw.parse(text, Z="n n complex"), wrt="Z").conditions == (condition,)

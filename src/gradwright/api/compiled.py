@@ -18,7 +18,7 @@ from gradwright.back.code.live import compile_program, function_source
 from gradwright.back.code.lower import lower
 from gradwright.back.code.names import Names
 from gradwright.back.code.program import Program
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.nodes import Direction, Node, Symbol, field_of
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
 from gradwright.diff.derivatives import vjps
@@ -277,7 +277,7 @@ def _with_derivative(
     @cache
     def pullback() -> Callable[..., Any]:
         simple = simplify(node)
-        cotangent = Symbol(Names(s.name for s in symbols).fresh("G"), simple.shape, _field(simple))
+        cotangent = Symbol(Names(s.name for s in symbols).fresh("G"), simple.shape, field_of(simple))
         pulled = vjps((simple,), tuple(symbols), (cotangent,))
         roots = optimise({s.name: pulled[s] for s in symbols})
         program = lower(roots, library, inputs=[*symbols, cotangent])
@@ -294,10 +294,6 @@ def _with_derivative(
     wrapped = jax.custom_vjp(function)
     wrapped.defvjp(forward, backward)
     return wrapped
-
-
-def _field(node: Node) -> frozenset[str]:
-    return frozenset() if node.real else frozenset({"complex"})
 
 
 def _shaped(name: str, value: Any) -> Any:

@@ -19,7 +19,7 @@ from gradwright.back.text import ascii_text, unicode
 from gradwright.back.translate import Translator, unflattened
 from gradwright.core.build import number
 from gradwright.core.declarations import Declaration, declared_facts
-from gradwright.core.nodes import Contract, Direction, Node, Symbol
+from gradwright.core.nodes import Contract, Direction, Node, Symbol, field_of
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
@@ -164,7 +164,7 @@ class Derivation:
     def _tell(self, narrator: Narrator) -> Told:
         written = self._require_one("step").node
         node = simplify(written)
-        cotangent = Symbol(self.cotangent_name(""), node.shape, _field(node)) if node.rank else None
+        cotangent = Symbol(self.cotangent_name(""), node.shape, field_of(node)) if node.rank else None
         narration = narrator(node, self._symbols, self._taken, cotangent)
         return tell(written, node, self._symbols, narration, self._signature, self._taken)
 
@@ -348,7 +348,7 @@ class Derivation:
     @property
     def _cotangents(self) -> dict[str, Symbol]:
         return {
-            name: Symbol(self.cotangent_name(name), e.node.shape, _field(e.node)) for name, e in self._outputs.items()
+            name: Symbol(self.cotangent_name(name), e.node.shape, field_of(e.node)) for name, e in self._outputs.items()
         }
 
     def cotangent_name(self, output: str) -> str:
@@ -434,10 +434,6 @@ def _check_names(signature: Signature, names: Sequence[str]) -> None:
                 f"the direction of '{name}' would be called 'd{name}', and so is a variable; "
                 f"give one of them another name"
             )
-
-
-def _field(node: Node) -> frozenset[str]:
-    return frozenset() if node.real else frozenset({"complex"})
 
 
 def _needs(conditions: Sequence[str]) -> list[str]:

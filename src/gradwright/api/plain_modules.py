@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gradwright.back.code.library import Library
 from gradwright.back.code.live import load_source
 from gradwright.back.code.module import Plain, inputs_of, plain_module
-from gradwright.core.nodes import Node, Symbol
+from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.core.walks import free_leaves
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import DerivationError, UnsupportedError
@@ -66,7 +66,7 @@ def _pullback(derivation: Derivation) -> Plain | None:
     symbols: tuple[Symbol, ...] = derivation.signature.symbols
     nodes = tuple(simplify(e.node) for e in derivation.outputs.values())
     cotangents = tuple(
-        Symbol(derivation.cotangent_name(name), e.node.shape, frozenset() if e.node.real else frozenset({"complex"}))
+        Symbol(derivation.cotangent_name(name), e.node.shape, field_of(e.node))
         for name, e in derivation.outputs.items()
     )
     occurring = {leaf for node in nodes for leaf in free_leaves(node)}

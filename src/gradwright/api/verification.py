@@ -8,11 +8,11 @@ from math import isnan
 import numpy as np
 
 from gradwright.core.build import number
-from gradwright.core.nodes import Node, Symbol
+from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_differential, vjps
 from gradwright.diff.differential import direction
 from gradwright.diff.gauge import gauge_tests
-from gradwright.diff.steps.trial import MEASURED, Named, Trial, difference, generic_trial, largest
+from gradwright.diff.steps.trial import MEASURED, Named, Trial, difference, generic_trial
 from gradwright.errors import DerivationError, UnsupportedError
 from gradwright.frozen import frozen
 
@@ -66,9 +66,9 @@ def verify(written: Node, root: Node, variables: tuple[Symbol, ...], steps: Iter
         variables: what it is differentiated by.
         steps: the findings of the steps.
     """
-    whole = Symbol("__whole", root.shape, _field(root))
+    whole = Symbol("__whole", root.shape, field_of(root))
     trial = generic_trial(root, variables, (Named(whole, written),))
-    cotangent = Symbol("__cotangent", root.shape, _field(root))
+    cotangent = Symbol("__cotangent", root.shape, field_of(root))
     trial.cotangent(cotangent)
     findings = [*steps, _jvp(root, variables, whole, trial), _vjp(root, variables, whole, cotangent, trial)]
     findings += [f for v in variables for f in _jacobian(root, v, Named(whole, written), trial)]
@@ -85,27 +85,23 @@ def _choices(root: Node, cotangent: Symbol, trial: Trial) -> Iterable[str]:
             yield test.remark(rate)
 
 
-def _field(node: Node) -> frozenset[str]:
-    return frozenset() if node.real else frozenset({"complex"})
-
-
-def _finding(name: str, got: np.ndarray, want: np.ndarray, value: np.ndarray) -> Finding:
-    """Whether a derivative agrees with differences of a value: below a small part of it, these are rounding."""
-    scale = max(largest(want), largest(got), MEASURED * largest(value), 1e-9)
-    residual = largest(got - want) / scale
+def _finding(name: str, got: np.ndarray, want: np.ndarray, noise: float = 0.0) -> Finding:
+    scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), noise, 1e-9)
+    residual = float(np.max(np.abs(got - want), initial=0)) / scale
     return Finding(name, bool(residual < TOLERANCE), residual)
 
 
 def _jvp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, trial: Trial) -> Finding:
     got = trial.value(total_differential(root, variables))
-    return _finding("jvp against differences", got, trial.values[direction(whole)], trial.values[whole])
+    return _finding("jvp against differences", got, trial.values[direction(whole)], trial.noise(whole))
 
 
 def _vjp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, cotangent: Symbol, trial: Trial) -> Finding:
     found = vjps((root,), variables, (cotangent,))
     pulled = sum(np.real(np.sum(np.conj(trial.value(found[v])) * trial.values[direction(v)])) for v in variables)
     pushed = np.real(np.sum(np.conj(trial.values[cotangent]) * trial.values[direction(whole)]))
-    return _finding("vjp against differences", np.asarray(pulled), np.asarray(pushed), trial.values[whole])
+    noise = trial.noise(whole) * float(np.sum(np.abs(trial.values[cotangent])))
+    return _finding("vjp against differences", np.asarray(pulled), np.asarray(pushed), noise)
 
 
 def _jacobian(root: Node, variable: Symbol, whole: Named, trial: Trial) -> Iterable[Finding]:
@@ -116,7 +112,7 @@ def _jacobian(root: Node, variable: Symbol, whole: Named, trial: Trial) -> Itera
     move = trial.values[direction(variable)]
     _, want = difference(whole.node, trial.values, {variable: move}, trial.sizes)
     got = np.tensordot(trial.value(tensor), move, axes=variable.rank)
-    yield _finding(f"Jacobian in {variable.name} against differences", got, want, trial.values[whole.symbol])
+    yield _finding(f"Jacobian in {variable.name} against differences", got, want, trial.noise(whole.symbol))
 
 
 def _hessian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:
@@ -128,4 +124,9 @@ def _hessian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:
     value, want = difference(slope, trial.values, {variable: move}, trial.sizes)
     if "stiefel" not in variable.facts:
         got = np.tensordot(trial.value(tensor), move, axes=variable.rank)
-        yield _finding(f"Hessian in {variable.name} against differences", got, want, value)
+        yield _finding(
+            f"Hessian in {variable.name} against differences",
+            got,
+            want,
+            MEASURED * float(np.max(np.abs(value), initial=0)),
+        )

@@ -13,7 +13,7 @@ from gradwright.check.properties import properties
 from gradwright.check.report import Finding, Report, held, note, worst, wrong
 from gradwright.check.second_order import second_order
 from gradwright.check.subject import Subject, Unusable
-from gradwright.check.truth import CROSSINGS, NOISE, Point, Truth, difference, reduced, usable_points
+from gradwright.check.truth import NOISE, Point, Truth, difference, reduced, usable_points
 from gradwright.core.arithmetic import Array
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
@@ -177,15 +177,15 @@ def _at(subject: Subject, points: list[Point]) -> Tried:
 
 
 def _crossed(subject: Subject, truth: Truth, tried: Tried, domain: Mapping[str, str]) -> Tried:
-    """With more points where the expression has branches, at which other ones may be taken.
+    """With more points, at which signs and branches may be other ones.
 
     Where the function fails at one of these, that says nothing: its values may be none that it is meant for.
     """
-    if not truth.kinked or tried.single:
+    if tried.single:
         return tried
     points, gradients = list(tried.points), list(tried.gradients)
-    for seed in range(CROSSINGS):
-        point = truth.crossed(points[0], 300 + seed, domain)
+    for number in range(truth.crossings):
+        point = truth.crossed(points[0], number, domain)
         if not point.usable:
             continue
         try:

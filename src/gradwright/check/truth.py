@@ -16,8 +16,8 @@ import torch
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import closure
-from gradwright.core.nodes import Apply, Node, Solve, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
+from gradwright.core.nodes import Apply, Node, Solve, Symbol, field_of
+from gradwright.core.points import SIDES, choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.signature import Signature
 from gradwright.core.walks import postorder
 from gradwright.diff.derivatives import vjps
@@ -29,7 +29,10 @@ ATTEMPTS = 6
 NUDGE = 1e-9
 STABLE = 1e-6
 NOISE = 1e-6  # of the largest gradient: what is smaller at another point may be rounding alone
-CROSSINGS = 12  # further points for an expression with branches, so that both sides of one are seen
+# Further points with other signs, so that both sides of a branch are seen; fewer if no branch can be seen.
+CROSSINGS = 12
+FEW_CROSSINGS = 4
+TURNS = (0.0, 0.0, 1.0)  # how probably a variable is negated at the first of them
 # The functions that choose, and those that say what is chosen.
 BRANCHES = ("relu", "where", "maximum", "minimum", "max", "min")
 COMPARISONS = ("greater", "greater_equal", "equal")
@@ -76,30 +79,35 @@ class Truth:
         found = vjps((self.simple,), symbols, (self.cotangent,))
         return {symbol.name: found[symbol] for symbol in symbols}
 
-    def point(self, seed: int, sizes: Mapping[str, int], domain: Mapping[str, str] | None = None) -> Point:
-        """A random point of the declared sets; `domain` adds facts by variable."""
+    def point(
+        self, seed: int, sizes: Mapping[str, int], domain: Mapping[str, str] | None = None, side: int = 0
+    ) -> Point:
+        """A random point of the declared sets; `domain` adds facts by variable, `side` places eigenvalues."""
         generator = np.random.default_rng(seed)
         values: dict[str, Array] = {}
         for symbol in self.signature.symbols:
             extra = (domain or {}).get(symbol.name, "")
             drawn = replace(symbol, facts=closure({*symbol.facts, extra})) if extra else symbol
-            values[symbol.name] = sample(drawn, sizes, generator)
+            values[symbol.name] = sample(drawn, sizes, generator, side)
         return Point(self, dict(sizes), values, sample(self.cotangent, sizes, generator))
 
     @cached_property
-    def kinked(self) -> bool:
-        """Whether the expression has branches, of which a few points may see one only."""
-        return any(isinstance(n, Apply) and n.primitive.name in _KINKED for n in postorder(self.node))
+    def crossings(self) -> int:
+        """How many points with other signs to try: more if there are branches, of which a few points may see one."""
+        kinked = any(isinstance(n, Apply) and n.primitive.name in _KINKED for n in postorder(self.node))
+        return CROSSINGS if kinked else FEW_CROSSINGS
 
-    def crossed(self, point: Point, seed: int, domain: Mapping[str, str] | None = None) -> Point:
-        """Another point of the same sizes, where some variables have the opposite sign.
+    def crossed(self, point: Point, number: int, domain: Mapping[str, str] | None = None) -> Point:
+        """Another point of the same sizes, where some variables, and eigenvalues, have the opposite sign.
 
-        Generic points have well-placed eigenvalues, so that traces and determinants are positive at all of them.
+        Generic points have well-placed eigenvalues, so that traces and determinants are positive at all of them, and
+        what holds for positive definite matrices only would be taken for right.
         """
-        drawn = self.point(seed, point.sizes, domain)
-        generator = np.random.default_rng(seed)
+        drawn = self.point(300 + number, point.sizes, domain, side=1 + number % (SIDES - 1))
+        generator = np.random.default_rng(300 + number)
+        turn = TURNS[number] if number < len(TURNS) else 0.5
         free = [s.name for s in self.signature.symbols if not _ONE_SIDED & s.facts and s.name not in (domain or {})]
-        turned = {name for name in free if generator.random() < 0.5}
+        turned = {name for name in free if generator.random() < turn}
         values = {name: -value if name in turned else value for name, value in drawn.values.items()}
         return replace(drawn, values=values)
 
@@ -204,7 +212,7 @@ def cotangent_of(node: Node, taken: Sequence[str]) -> Symbol:
     name = "G"
     while name in taken:
         name = f"{name}_"
-    return Symbol(name, node.shape, frozenset() if node.real else frozenset({"complex"}))
+    return Symbol(name, node.shape, field_of(node))
 
 
 def usable_points(

@@ -99,6 +99,11 @@ class Symbol(Node):
         self._seal(self.declared, is_real(self.facts), *content)
 
 
+def field_of(node: Node) -> Facts:
+    """The fact of a symbol that takes a node's values: complex, or none if they are real."""
+    return NO_FACTS if node.real else frozenset({"complex"})
+
+
 @frozen(slots=True, eq=False)
 class Direction(Node):
     """The perturbation of a named tensor, in which a differential is linear: `dX` for `X`."""

@@ -88,20 +88,41 @@ def _stiefel_outputs(node: Apply) -> list[tuple[Dim, Dim]]:
     return found
 
 
-def sample(node: Symbol | Direction, sizes: Mapping[str, int], generator: Generator) -> Array:
-    """A generic value of a variable in its declared set."""
+SIDES = 3
+
+
+def sample(node: Symbol | Direction, sizes: Mapping[str, int], generator: Generator, side: int = 0) -> Array:
+    """A generic value of a variable in its declared set; of a direction, any member of its space.
+
+    Args:
+        node: the variable.
+        sizes: of its dimensions.
+        generator: of random numbers.
+        side: where the eigenvalues of a square matrix lie, if its set leaves that open; see `draw`.
+    """
     shape = tuple(dim.evaluate(sizes) for dim in node.shape)
-    return draw(shape, node.facts, generator, is_value=isinstance(node, Symbol))
+    return draw(shape, node.facts, generator, None if isinstance(node, Direction) else side)
 
 
-def draw(shape: tuple[int, ...], facts: Facts, generator: Generator, is_value: bool = True) -> Array:
-    """A generic tensor with the given facts; a value has well-placed eigenvalues."""
+def draw(shape: tuple[int, ...], facts: Facts, generator: Generator, side: int | None = 0) -> Array:
+    """A generic tensor with the given facts.
+
+    The eigenvalues of a square matrix lie to the right of zero at side 0, where roots and logarithms exist. There a
+    function such as the matrix sign is a constant; at side 1 all but one lie to the left, and at side 2 one does, so
+    that traces and determinants take either sign. Further sides repeat these; None leaves the eigenvalues to chance.
+    """
     values = _normal(shape, facts, generator)
     if "positive" in facts:
         return np.asarray(0.5 + 1.5 * generator.random(size=shape))
     if len(shape) != 2 or shape[0] != shape[1]:
         return _orthonormal(values) if "stiefel" in facts else np.asarray(values)
-    return _square(values, facts, is_value)
+    return _square(values, facts, side)
+
+
+def _placed_eigenvalues(n: int, side: int) -> Array:
+    place = np.arange(n)
+    left = (np.zeros(n, dtype=bool), place > 0, place == n - 1)[side % SIDES]
+    return np.linspace(1.5, 3.0, n) * np.where(left, -1.0, 1.0)
 
 
 def tangent_direction(symbol: Symbol, value: Array, generator: Generator) -> Array:
@@ -152,9 +173,9 @@ _TRIANGLES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 )
 
 
-def _square(values: Array, facts: Facts, is_value: bool) -> Array:
+def _square(values: Array, facts: Facts, side: int | None) -> Array:
     n = len(values)
-    shifted = 0.5 * values + np.diag(np.linspace(1.5, 3.0, n)) if is_value else values
+    shifted = values if side is None else 0.5 * values + np.diag(_placed_eigenvalues(n, side))
     if "spd" in facts or "psd" in facts:
         # Scaled so that the eigenvalues stay within a decade, whatever the size.
         return np.asarray(values @ values.conj().T / n + np.diag(np.linspace(0.5, 1.5, n)))

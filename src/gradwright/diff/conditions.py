@@ -21,6 +21,7 @@ from gradwright.prims.piecewise import equal
 from gradwright.prims.power import power
 from gradwright.prims.reductions import maximum_entry, minimum_entry
 from gradwright.simplify.broadcasts import without_repetition
+from gradwright.simplify.equality import has_complex_values
 from gradwright.simplify.pipeline import simplify
 
 # The facts that make a condition true, by the sentence in which the records state it.
@@ -106,8 +107,12 @@ def _is_implied(condition: str, others: Container[str]) -> bool:
     return False
 
 
+# What stands in the place of `x > 0` where x is complex: roots and logarithms are cut along the negative axis.
+_OFF_THE_CUT = " does not meet the closed negative real axis"
 _STRONGER = (
     (" is invertible", "det({}) > 0"),
+    (" is invertible", f"det({{}}){_OFF_THE_CUT}"),
+    (" ≠ 0", f"{{}}{_OFF_THE_CUT}"),
     (" has constant rank", "{} has full rank"),
     (" has constant rank", "{} has full column rank"),
 )
@@ -144,12 +149,18 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
     for condition in primitive.conditions:
         name = next((name for name in arguments if f"{{{name}}}" in condition), None)
         if name is None or not _is_granted(condition.replace(f"{{{name}}}", "{}"), arguments[name]):
-            kept.append(condition.format(**{name: _subject(condition, a, written) for name, a in arguments.items()}))
+            stated = condition.format(**{name: _subject(condition, a, written) for name, a in arguments.items()})
+            kept.append(stated if name is None or arguments[name].real else _of_complex(stated))
     if primitive is power:
         kept += _of_power(node, written)
     if primitive.identity and not primitive.conditions:
         kept += [f"{written(p)} is invertible" for p in _pivots(node) if not _is_granted("{} is invertible", p)]
     return kept
+
+
+def _of_complex(condition: str) -> str:
+    subject = condition.removesuffix(" > 0")
+    return condition if subject == condition else f"{subject}{_OFF_THE_CUT}"
 
 
 def _subject(condition: str, argument: Node, written: Callable[[Node], str]) -> str:
@@ -169,8 +180,10 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
     """Reciprocals and roots of what is not known to be positive."""
     exponent, base = node.parameters[0], node.arguments[0]
     assert isinstance(exponent, Fraction)
-    if "positive" in facts_of(base) or not base.real or _is_told_elsewhere(base):
+    if "positive" in facts_of(base) or _is_told_elsewhere(base):
         return []
+    if exponent.denominator > 1 and not base.real:
+        return [f"{written(base)}{_OFF_THE_CUT}"]
     if exponent.denominator % 2 == 0:
         return [f"{written(base)} {'>' if exponent < 1 else '≥'} 0"]
     return [f"{written(base)} ≠ 0"] if exponent < 0 else []
@@ -240,6 +253,8 @@ def _compared(name: str, operands: tuple[Node, ...]) -> tuple[Node, ...]:
 def notes_of(root: Node) -> tuple[str, ...]:
     """The conventions at kinks, and hints where a matrix function may have been meant."""
     found: dict[str, None] = {}
+    if not root.rank and has_complex_values(root):
+        found["where the values are complex, the gradient is that of their real part"] = None
     for node in postorder(root):
         if not isinstance(node, Apply):
             continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from gradwright.core.build import constant, multiply, number, permute
 from gradwright.core.contraction import zero
-from gradwright.core.nodes import Node, Symbol
+from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.core.sums import add
 from gradwright.core.walks import free_leaves
 from gradwright.diff.differential import differential, direction
@@ -91,7 +91,7 @@ def full_jacobian(node: Node, variable: Symbol) -> Node:
     if not is_structured(variable.facts):
         free = jacobian(simplify(differential(node, {variable: moved})), moved)
         return _readable(free)
-    cotangent = Symbol("__cotangent", node.shape, frozenset() if node.real else frozenset({"complex"}))
+    cotangent = Symbol("__cotangent", node.shape, field_of(node))
     _refuse_complex(variable)
     pulled = vjp(node, variable, cotangent)
     units = identity_tensor(node.shape)

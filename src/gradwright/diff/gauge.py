@@ -17,7 +17,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.contraction import is_zero, zero
-from gradwright.core.nodes import Apply, Direction, Node, Symbol
+from gradwright.core.nodes import Apply, Direction, Node, Symbol, field_of
 from gradwright.core.sums import add
 from gradwright.core.templates import formals, free_moves, instantiate
 from gradwright.core.walks import postorder, substitute
@@ -138,7 +138,7 @@ def _outputs(first: Apply) -> list[Node]:
 
 def _arriving(outputs: tuple[Node, ...], roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> dict[Node, Node]:
     """The cotangents that arrive at outputs of a factorisation, which are taken as variables of their own."""
-    variables = {node: Symbol(f"__output_{k}", node.shape, _field(node)) for k, node in enumerate(outputs)}
+    variables = {node: Symbol(f"__output_{k}", node.shape, field_of(node)) for k, node in enumerate(outputs)}
     moved = {variable: direction(variable) for variable in variables.values()}
     directions: dict[Node, Node] = dict(moved.items())
     parts: dict[Node, list[Node]] = {node: [zero(node.shape)] for node in outputs}
@@ -149,10 +149,6 @@ def _arriving(outputs: tuple[Node, ...], roots: tuple[Node, ...], cotangents: tu
             parts[node].append(totals[moved[variable]])
     values: dict[Node, Node] = {variable: node for node, variable in variables.items()}
     return {node: substitute(add(terms), values) for node, terms in parts.items()}
-
-
-def _field(node: Node) -> frozenset[str]:
-    return frozenset() if node.real else frozenset({"complex"})
 
 
 def _generator(first: Apply) -> Direction:

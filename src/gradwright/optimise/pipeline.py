@@ -11,6 +11,7 @@ from gradwright.core.nodes import Node
 from gradwright.optimise.association import associate
 from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
+from gradwright.optimise.entries import share_mirrored_entries
 from gradwright.optimise.factorisations import share_factorisations
 from gradwright.optimise.identities import multiply_out_identities
 from gradwright.optimise.inverses import products_of_inverses
@@ -26,6 +27,7 @@ Pass = Callable[[Roots, Setting], Roots]
 ARRANGING: tuple[Pass, ...] = (
     multiply_out_identities,
     collect_places,
+    share_mirrored_entries,
     share_mirror_images,
     factor_out,
     associate,

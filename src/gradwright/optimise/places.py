@@ -27,7 +27,7 @@ def _collected(node: Node, given: Collection[Node]) -> Node:
     if not isinstance(node, Add):
         return node
     terms = [part for term in node.terms for part in terms_of(_spread_out(term, given))]
-    if not any(_placed(term, axis) for term in terms for axis in range(node.rank)):
+    if not any(placed(term, axis) for term in terms for axis in range(node.rank)):
         return node
     return _along(terms, 0)
 
@@ -38,7 +38,7 @@ def _along(terms: Iterable[Node], axis: int) -> Node:
     rank = 0
     for term in terms:
         rank = term.rank
-        selection, rest = _placed(term, axis) or (None, term)
+        selection, rest = placed(term, axis) or (None, term)
         groups.setdefault(selection, []).append(rest)
     if axis >= rank:
         return add([term for group in groups.values() for term in group])
@@ -47,13 +47,13 @@ def _along(terms: Iterable[Node], axis: int) -> Node:
         if selection is None:
             found.append(_along(rests, axis + 1))
         elif selection.part is None:
-            found.append(_into(selection, _along(rests, axis), axis))
+            found.append(into_place(selection, _along(rests, axis), axis))
         else:
-            found.append(_into(selection, _along(rests, axis + 1), axis))
+            found.append(into_place(selection, _along(rests, axis + 1), axis))
     return add(found)
 
 
-def _placed(term: Node, axis: int) -> tuple[Selection, Node] | None:
+def placed(term: Node, axis: int) -> tuple[Selection, Node] | None:
     """The selection that places a term along an axis, and the term without it: a basis vector's axis is gone."""
     if isinstance(term, Selection):
         term = Contract(ONE, (plain(term, range(term.rank)),), term.shape, simple(range(term.rank)))
@@ -75,7 +75,7 @@ def _placed(term: Node, axis: int) -> tuple[Selection, Node] | None:
     return selection.node, inner
 
 
-def _into(selection: Selection, inner: Node, axis: int) -> Node:
+def into_place(selection: Selection, inner: Node, axis: int) -> Node:
     """A tensor put into its place along an axis of a larger one."""
     part = () if selection.part is None else (inner.rank,)
     whole = inner.rank + 1

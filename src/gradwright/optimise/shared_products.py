@@ -19,7 +19,7 @@ from gradwright.frozen import frozen
 from gradwright.optimise.pairs import is_outer, key_of, pair_of
 from gradwright.optimise.paths import Sizes, cheapest
 
-MANY = 8  # operands beyond which pairs are not searched
+MANY = 9  # operands beyond which pairs are not searched
 
 
 @frozen(eq=False)

@@ -16,7 +16,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import zero
+from gradwright.core.contraction import conjugate, zero
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.modular import (
@@ -121,6 +121,11 @@ def proved_equal(left: Node, right: Node) -> bool:
         return left.shape == right.shape and _equal_modulo_primes(left, right)
     except (UndecidableError, GradwrightError):  # no value modulo a prime, or none at any point: not proved
         return False
+
+
+def has_complex_values(node: Node) -> bool:
+    """Whether values are not known to be real: those of `det(Z)`, but not those of `tr(Zᴴ Z)`."""
+    return not node.real and not proved_equal(node, conjugate(node))
 
 
 def _equal_modulo_primes(left: Node, right: Node) -> bool:
@@ -241,7 +246,7 @@ def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equal
     for seed in range(FLOAT_TRIALS):
         sizes = choose_sizes(names, demanded_orders((left, right)), variant=seed)
         generator = np.random.default_rng(seed)
-        values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator) for leaf in named}
+        values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator, side=seed) for leaf in named}
         difference = _difference(left, right, values, sizes, bounds)
         if difference is None:
             continue

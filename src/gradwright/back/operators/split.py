@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.nodes import Direction, Node, Symbol, field_of
 from gradwright.diff.derivatives import gradient, vjp
 from gradwright.diff.differential import differential
 from gradwright.frozen import frozen
@@ -83,8 +83,8 @@ def _moved_gradient(node: Node, row: Symbol, column: Symbol) -> Product:
 
 def _free_direction(variable: Symbol) -> Direction:
     """A direction that need not lie in the tangent space: it is projected first, as in the Jacobian."""
-    return Direction(variable.name, variable.shape, frozenset() if variable.real else frozenset({"complex"}))
+    return Direction(variable.name, variable.shape, field_of(variable))
 
 
 def _cotangent(node: Node) -> Symbol:
-    return Symbol(COTANGENT, node.shape, frozenset() if node.real else frozenset({"complex"}))
+    return Symbol(COTANGENT, node.shape, field_of(node))

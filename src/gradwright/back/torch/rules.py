@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gradwright.core.facts import tangent
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.nodes import Direction, Node, Symbol, field_of
 from gradwright.core.walks import free_leaves, substitute
 from gradwright.diff.derivatives import vjps
 from gradwright.diff.differential import differentials
@@ -81,22 +81,18 @@ def derive_rules(inputs: Sequence[Symbol], values: Mapping[str, Node]) -> Rules:
 def _free_direction(symbol: Symbol) -> Direction:
     """A direction with the facts that it has whatever the point: those of a linear set."""
     curved = {"unitary", "stiefel"} & symbol.facts
-    return Direction(symbol.name, symbol.shape, _field(symbol) if curved else tangent(symbol.facts))
+    return Direction(symbol.name, symbol.shape, field_of(symbol) if curved else tangent(symbol.facts))
 
 
 def _standing_for(name: str, node: Node) -> Symbol:
-    return Symbol(name, node.shape, facts_of(node) | _field(node))
+    return Symbol(name, node.shape, facts_of(node) | field_of(node))
 
 
 def _cotangents(outputs: Sequence[Symbol], taken: Iterable[str]) -> tuple[Symbol, ...]:
     names = {*taken, *(output.name for output in outputs)}
     return tuple(
-        Symbol(unused("G" if len(outputs) == 1 else f"G_{o.name}", names), o.shape, _field(o)) for o in outputs
+        Symbol(unused("G" if len(outputs) == 1 else f"G_{o.name}", names), o.shape, field_of(o)) for o in outputs
     )
-
-
-def _field(node: Node) -> frozenset[str]:
-    return frozenset() if node.real else frozenset({"complex"})
 
 
 def unused(name: str, taken: Iterable[str]) -> str:

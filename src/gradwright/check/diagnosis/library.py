@@ -18,7 +18,18 @@ from gradwright.back.render import unicode_of
 from gradwright.check.truth import COMPARISONS, Point, Truth
 from gradwright.core.build import ones, transpose
 from gradwright.core.contraction import contract, is_zero
-from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection, Size, Symbol
+from gradwright.core.nodes import (
+    Apply,
+    Contract,
+    Factor,
+    HalfVectorisation,
+    Mask,
+    Node,
+    Selection,
+    Size,
+    Symbol,
+    field_of,
+)
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
@@ -134,7 +145,7 @@ def _local_derivatives(node: Node) -> Iterable[Node]:
     if not isinstance(node, Apply) or not node.primitive.elementwise:
         return
     for place, argument in enumerate(node.arguments):
-        formal = Symbol("__argument", argument.shape, frozenset() if argument.real else frozenset({"complex"}))
+        formal = Symbol("__argument", argument.shape, field_of(argument))
         arguments = tuple(formal if p == place else a for p, a in enumerate(node.arguments))
         applied = Apply(node.primitive, node.parameters, arguments, node.index)
         try:

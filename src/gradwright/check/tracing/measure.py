@@ -73,7 +73,7 @@ def measure_of(*nodes: Node) -> Measure | None:
     for seed in range(TRIALS):
         sizes = choose_sizes(names, demanded_orders(nodes), variant=seed)
         generator = np.random.default_rng([seed, 11])
-        values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator) for leaf in dict.fromkeys(leaves)}
+        values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator, side=seed) for leaf in dict.fromkeys(leaves)}
         if _is_stable(nodes, values, sizes):
             points.append((values, sizes))
         if len(points) == POINTS:

@@ -14,7 +14,7 @@ from gradwright.core.build import number
 from gradwright.core.contraction import zero
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Solve, Symbol
+from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Solve, Symbol, field_of
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals, gauge_equations, identities, instantiate
 from gradwright.core.tensor_forms import Dot, Form, Inner, Leaf, Total, leaves_of, map_leaves
@@ -33,7 +33,9 @@ from gradwright.linear.collect import collect
 from gradwright.linear.forms import push
 from gradwright.linear.projection import is_structured
 from gradwright.linear.recognise import sylvester_operands
+from gradwright.prims.complex import real
 from gradwright.prims.power import power
+from gradwright.simplify.equality import has_complex_values
 from gradwright.simplify.pipeline import simplify
 
 HIDDEN_RULES = ("split by the frame", "split into parts")
@@ -151,7 +153,7 @@ def _with_denominators(drafts: list[Draft], taken: set[str]) -> tuple[list[Draft
                 if isinstance(node, Apply) and node.primitive is power and node.rank == 2 and node not in found:
                     name = next(n for n in ("F", "E", "H", *(f"F{k}" for k in range(1, 99))) if n not in taken)
                     taken.add(name)
-                    found[node] = Symbol(name, node.shape)
+                    found[node] = Symbol(name, node.shape, field_of(node))
     if not found:
         return drafts, []
     told, replacements = set[Node](), dict[Node, Node](found)
@@ -411,7 +413,7 @@ def _lives(space: str, name: str, real: bool) -> str:
 def _from_parts(root: Node, variables: tuple[Symbol, ...], taken: set[str], cotangent: Symbol | None) -> Narration:
     parts = choose_letters(root, variables, taken)
     name = output_name(root.rank, {*taken, *(s.name for s in parts.values())})
-    whole = Symbol(name, root.shape, frozenset() if root.real else frozenset({"complex"}))
+    whole = Symbol(name, root.shape, field_of(root))
     replaced = _in_letters(parts)
     drafts: list[Draft] = []
     for node, letter in parts.items():
@@ -480,7 +482,7 @@ def _endings(
         parts: letters for parts.
     """
     drafts: list[Draft] = []
-    left = Inner(Leaf(cotangent), Leaf(change)) if cotangent is not None else Leaf(change)
+    left = Inner(Leaf(cotangent), Leaf(change)) if cotangent is not None else Leaf(_real_part(root, change))
     if cotangent is not None:
         total = collect(substitute(total_differential(root, variables), dict(parts)))
         words = "put in the differential"
@@ -497,6 +499,11 @@ def _endings(
         words = "onto " + " and ".join(_set_words(v) for v in variables if free[v] != tangent[v])
         drafts.append(Draft("projection", left, _paired(tangent), words, part="projection"))
     return drafts
+
+
+def _real_part(root: Node, change: Node) -> Node:
+    """The direction of a scalar; of a function with complex values its real part, which is what has a gradient."""
+    return real(change) if has_complex_values(root) else change
 
 
 def _in_letters_of(parts: Mapping[Node, Symbol], slopes: Mapping[Node, Node]) -> dict[Symbol, Node]:

@@ -36,6 +36,7 @@ SEEDS = 8
 CANCELLED = 1e-5
 MEASURED = 1e-3
 ACCURATE = 1e-8
+STILL = 1e-9
 
 
 @frozen
@@ -67,6 +68,18 @@ class Trial:
     def finite(self) -> bool:
         """Whether everything has a value here."""
         return all(bool(np.all(np.isfinite(value))) for value in self.values.values())
+
+    @property
+    def still(self) -> bool:
+        """Whether the last named expression does not move here: a sign, say, whose derivative is tested nowhere."""
+        if not self.measured:
+            return False
+        last = self.measured[-1]
+        return _largest(self.values[direction(last)]) <= STILL * _largest(self.values[last])
+
+    def noise(self, symbol: Symbol) -> float:
+        """The size below which the measured direction of a named expression is rounding."""
+        return MEASURED * _largest(self.values[symbol])
 
     @property
     def description(self) -> str:
@@ -109,7 +122,7 @@ class Trial:
         sources = [self.values[s] for s in self.measured if direction(s) in leaves]
         if not leaves.isdisjoint(self.found):
             sources += [self.values[direction(s)] for s in self.measured]
-        return MEASURED * max(map(largest, sources), default=0.0)
+        return MEASURED * max(map(_largest, sources), default=0.0)
 
     def _size(self, side: Side) -> float:
         """The size of the largest term.
@@ -117,18 +130,18 @@ class Trial:
         Two terms that cancel do not make a side small, and neither does a product of large factors.
         """
         terms = terms_of(side) if isinstance(side, Node) else [lower(side)]
-        return max(max(largest(self.value(term)), CANCELLED * self._factors(term)) for term in terms)
+        return max(max(_largest(self.value(term)), CANCELLED * self._factors(term)) for term in terms)
 
     def _factors(self, term: Node) -> float:
         if not isinstance(term, Contract):
             return 0.0
-        sizes = [largest(self.value(f.node)) for f in term.factors]
+        sizes = [_largest(self.value(f.node)) for f in term.factors]
         return float(np.prod(sizes)) * abs(float(term.coefficient))
 
     def _sample_inputs(self, nodes: list[Node], variables: tuple[Symbol, ...]) -> None:
         for leaf in dict.fromkeys(leaf for node in nodes for leaf in free_leaves(node)):
             if isinstance(leaf, Symbol | Direction) and leaf not in self.values:
-                value = sample(leaf, self.sizes, self._generator)
+                value = sample(leaf, self.sizes, self._generator, side=self.seed)
                 self.values[leaf] = np.abs(value) + 0.3 if self._is_to_be_positive(leaf) else value
         for variable in variables:
             move = tangent_direction(variable, self.values[variable], self._generator)
@@ -171,7 +184,7 @@ def measured(
             at |= factor.moved(at)
         shifted[k] = evaluate(node, at, sizes)
     coarse, fine = (_fourth_order(shifted, k, k * h) for k in (1, 0.5))
-    return centre, fine, largest(coarse - fine) / max(largest(fine), 1e-3 * largest(centre), 1e-12)
+    return centre, fine, _largest(coarse - fine) / max(_largest(fine), 1e-3 * _largest(centre), 1e-12)
 
 
 def _fourth_order(shifted: Mapping[float, Array], k: float, h: float) -> Array:
@@ -179,8 +192,7 @@ def _fourth_order(shifted: Mapping[float, Array], k: float, h: float) -> Array:
     return (8 * (shifted[k] - shifted[-k]) - (shifted[2 * k] - shifted[-2 * k])) / (12 * h)
 
 
-def largest(value: Array) -> float:
-    """The largest absolute value of the entries."""
+def _largest(value: Array) -> float:
     return float(np.max(np.abs(value), initial=0))
 
 
@@ -264,7 +276,7 @@ def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
 
 
 def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Trial:
-    """The first of several generic points at which everything has a finite value and differences are accurate."""
+    """The first of several generic points at which values are finite, differences accurate and not all zero."""
     failure: GradwrightError | None = None
     found: list[Trial] = []
     for seed in range(SEEDS):
@@ -273,10 +285,10 @@ def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named,
         except GradwrightError as error:
             failure = error
             continue
-        if trial.finite and trial.error < ACCURATE:
+        if trial.finite and trial.error < ACCURATE and not trial.still:
             return trial
         found.append(trial)
     if not found:
         assert failure is not None
         raise failure
-    return min(found, key=lambda trial: (not trial.finite, trial.error))
+    return min(found, key=lambda trial: (not trial.finite, trial.still, trial.error))

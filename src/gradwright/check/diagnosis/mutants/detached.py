@@ -13,7 +13,7 @@ from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.contraction import is_zero
-from gradwright.core.nodes import Apply, Node, Solve, Symbol
+from gradwright.core.nodes import Apply, Node, Solve, Symbol, field_of
 from gradwright.core.sums import add, negate, subtract
 from gradwright.core.walks import depends_on, postorder, rebuild, substitute
 from gradwright.diff.derivatives import vjps
@@ -36,7 +36,7 @@ def _stages(truth: Truth, variable: Symbol) -> Iterator[Mutant]:
     out = {variable, truth.node, *bound_nodes(truth.node)}
     stages = [n for n in postorder(truth.node) if n in moving and n not in out]
     for stage in stages[-MOST:]:
-        constant = Symbol("__constant", stage.shape, frozenset() if stage.real else frozenset({"complex"}))
+        constant = Symbol("__constant", stage.shape, field_of(stage))
         found = pulled_back(substitute(truth.node, {stage: constant}), variable, truth.cotangent)
         if found is None or is_zero(found):
             continue

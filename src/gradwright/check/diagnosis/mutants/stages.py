@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
 from gradwright.check.truth import BRANCHES, Truth, bound_nodes
-from gradwright.core.nodes import Apply, Node, Solve, Symbol
+from gradwright.core.nodes import Apply, Node, Solve, Symbol, field_of
 from gradwright.core.sums import add
 from gradwright.core.walks import depends_on, postorder, substitute
 
@@ -37,7 +37,7 @@ def stages(truth: Truth, name: str) -> Iterator[Mutant]:
 
 
 def _skipped(truth: Truth, variable: Symbol, stage: Node, argument: Node) -> Node | None:
-    mark = Symbol("__stage", stage.shape, frozenset() if stage.real else frozenset({"complex"}))
+    mark = Symbol("__stage", stage.shape, field_of(stage))
     rest = substitute(truth.node, {stage: mark})
     arriving = truth.cotangent if stage == truth.node else pulled_back(rest, mark, truth.cotangent)
     if arriving is None:
