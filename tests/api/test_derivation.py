@@ -231,3 +231,20 @@ def test_what_is_checked_is_the_expression_as_it_was_written(text: str, monkeypa
     assert not all(step.check for step in wrong.steps)
     failed = {finding.name for finding in wrong.verify().findings if not finding.passed}
     assert {"jvp against differences", "vjp against differences", "Jacobian in x against differences"} <= failed
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "wrt"),
+    [
+        ("sum(sign(Y) @ x)", {"x": "n", "Y": "n n symmetric"}, "Y"),  # differences at some points run over a jump
+        ("logdet(2 * L @ K @ L.T)", {"L": "n n lower", "K": "n n unit_lower"}, "K"),  # the gradient is rounding alone
+    ],
+)
+def test_what_does_not_move_is_confirmed(text: str, declared: dict[str, str], wrt: str) -> None:
+    verification = gw.derive(gw.parse(text, **declared), wrt=wrt).verify()
+    assert verification.right, str(verification)
+
+
+def test_what_has_no_value_anywhere_is_not_called_wrong() -> None:
+    verification = gw.derive(gw.parse("logdet(triu(Y, 1))", Y="n n"), wrt="Y").verify()
+    assert str(verification).startswith("NOT CHECKED, for want of a value")

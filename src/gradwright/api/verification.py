@@ -73,7 +73,7 @@ def verify(written: Node, root: Node, variables: tuple[Symbol, ...], steps: Iter
     findings = [*steps, _jvp(root, variables, whole, trial), _vjp(root, variables, whole, cotangent, trial)]
     findings += [f for v in variables for f in _jacobian(root, v, Named(whole, written), trial)]
     if not root.rank:
-        findings += [f for v in variables for f in _hessian(root, v, trial)]
+        findings += [f for v in variables for f in _hessian(root, v, whole, trial)]
     return Verification(tuple(findings), trial.description, tuple(_choices(root, cotangent, trial)))
 
 
@@ -115,7 +115,7 @@ def _jacobian(root: Node, variable: Symbol, whole: Named, trial: Trial) -> Itera
     yield _finding(f"Jacobian in {variable.name} against differences", got, want, trial.noise(whole.symbol))
 
 
-def _hessian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:
+def _hessian(root: Node, variable: Symbol, whole: Symbol, trial: Trial) -> Iterable[Finding]:
     try:
         slope, tensor = gradient(root, variable), hessian(root, variable, variable)
     except (DerivationError, UnsupportedError):  # there is none to check: asked for, it is refused with the reason
@@ -124,9 +124,6 @@ def _hessian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:
     value, want = difference(slope, trial.values, {variable: move}, trial.sizes)
     if "stiefel" not in variable.facts:
         got = np.tensordot(trial.value(tensor), move, axes=variable.rank)
-        yield _finding(
-            f"Hessian in {variable.name} against differences",
-            got,
-            want,
-            MEASURED * float(np.max(np.abs(value), initial=0)),
-        )
+        # A gradient that vanishes is computed from terms that do not, of the size of the value.
+        noise = max(MEASURED * float(np.max(np.abs(value), initial=0)), trial.noise(whole))
+        yield _finding(f"Hessian in {variable.name} against differences", got, want, noise)

@@ -27,7 +27,7 @@ from gradwright.diff.differential import direction
 from gradwright.diff.identities.problem import Problem, problem_of
 from gradwright.diff.identities.solution_points import nearby_solution, point_of
 from gradwright.diff.steps.step import Check, Draft, Side, as_form
-from gradwright.errors import GradwrightError
+from gradwright.errors import ConditionError, GradwrightError
 from gradwright.frozen import frozen
 
 TOLERANCE = 1e-6
@@ -105,6 +105,8 @@ class Trial:
         """Compare both sides of a step."""
         try:
             left, right = (value_of(as_form(side), self.value) for side in (draft.left, draft.right))
+        except ConditionError as error:  # no value here, as where a part is not finite: neither right nor wrong
+            return Check(False, float("nan"), f"{self.description}: {error}")
         except GradwrightError as error:
             return Check(False, float("inf"), f"{self.description}: {error}")
         if np.shape(left) != np.shape(right):
@@ -291,4 +293,5 @@ def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named,
     if not found:
         assert failure is not None
         raise failure
-    return min(found, key=lambda trial: (not trial.finite, trial.still, trial.error))
+    # A point where nothing moves says more than one whose differences run over a jump.
+    return min(found, key=lambda trial: (not trial.finite, trial.error >= ACCURATE, trial.still, trial.error))
