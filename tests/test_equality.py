@@ -117,3 +117,8 @@ def test_expressions_that_cannot_be_compared_are_refused() -> None:
         gw.equal(parsed("x"), "x")
     with pytest.raises(gw.DeclarationError):
         gw.equal(parsed("x"), gw.parse("x", x="n positive"))
+
+
+def test_sums_of_three_complex_numbers_are_compared() -> None:
+    a, b = (gw.parse(text, x="n complex", y="n complex", c=" complex") for text in ("x @ x + y @ y + c", "c + y @ y + x @ x"))
+    assert gw.equal(a + a, 2 * b).status == "proved"

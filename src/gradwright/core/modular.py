@@ -24,6 +24,7 @@ from __future__ import annotations
 from _blake2 import blake2b
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import reduce
 from math import prod
 from typing import Any
 
@@ -162,7 +163,9 @@ class ModularArithmetic:
 
     def add(self, values: Sequence[Array]) -> Array:
         """A sum."""
-        return _objects(sum(values[1:], values[0]) % self.prime)
+        # NumPy gives the sum of two numbers as a number: it has to be an array again before the next is added.
+        total = reduce(lambda a, b: _objects(a + b), values)
+        return _objects(total % self.prime)
 
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]

@@ -124,8 +124,8 @@ def proved_equal(left: Node, right: Node) -> bool:
 
 
 def has_complex_values(node: Node) -> bool:
-    """Whether values are not known to be real: those of `det(Z)`, but not those of `tr(Zᴴ Z)`."""
-    return not node.real and not proved_equal(node, conjugate(node))
+    """Whether values are not real: those of `det(Z)`, but not those of `tr(Zᴴ Z)`."""
+    return not node.real and equal(node, conjugate(node)).status == "refuted"
 
 
 def _equal_modulo_primes(left: Node, right: Node) -> bool:
