@@ -120,5 +120,8 @@ def test_expressions_that_cannot_be_compared_are_refused() -> None:
 
 
 def test_sums_of_three_complex_numbers_are_compared() -> None:
-    a, b = (gw.parse(text, x="n complex", y="n complex", c=" complex") for text in ("x @ x + y @ y + c", "c + y @ y + x @ x"))
+    a, b = (
+        gw.parse(text, x="n complex", y="n complex", c=" complex")
+        for text in ("x @ x + y @ y + c", "c + y @ y + x @ x")
+    )
     assert gw.equal(a + a, 2 * b).status == "proved"

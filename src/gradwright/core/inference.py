@@ -67,6 +67,11 @@ def is_symmetric(node: Node) -> bool:
     return "symmetric" in facts_of(node)
 
 
+def is_skew(node: Node) -> bool:
+    """Whether a matrix is known to be minus its own transpose."""
+    return "skew" in facts_of(node)
+
+
 def is_hermitian(node: Node) -> bool:
     """Whether a matrix is known to be its own conjugate transpose."""
     return "hermitian" in facts_of(node)
