@@ -50,11 +50,11 @@ def _differentials(roots: tuple[Node, ...], directions: Mapping[Node, Node]) -> 
     done: dict[Node, Node] = dict(directions)
     for node in postorder(*roots):
         if node in moving and node not in done:
-            done[node] = _of_node(node, done, directions)
+            done[node] = _of_node(node, done)
     return {root: done.get(root, zero(root.shape)) for root in roots}
 
 
-def _of_node(node: Node, done: Mapping[Node, Node], directions: Mapping[Node, Node]) -> Node:
+def _of_node(node: Node, done: Mapping[Node, Node]) -> Node:
     match node:
         case Contract():
             return _of_contract(node, done)
