@@ -69,9 +69,20 @@ def _collect(terms: list[Node]) -> list[Node]:
     for place, term in enumerate(terms):
         key, sign = (place, 1) if counts[rough[place]] == 1 else signed_key(term, is_symmetric, is_skew, is_hermitian)
         totals[key] = totals.get(key, Fraction(0)) + sign * coefficient_of(term)
-        first.setdefault(key, (term, sign))
+        known, its_sign = first.setdefault(key, (term, sign))
+        if sign != its_sign and _turned(term) < _turned(known):
+            first[key] = term, sign
     found = [(*first[key], total) for key, total in totals.items() if total]
     return [_with_coefficient(term, sign * total) for term, sign, total in found]
+
+
+def _turned(term: Node) -> int:
+    """How many matrices of a product stand against the order from the first label of its output to the last."""
+    product = as_product(term)
+    ends = [label for group in product.output for label in group]
+    backwards = bool(ends) and ends[0] > ends[-1]
+    pairs = [f.labels for f in product.factors if len(set(f.labels)) == 2 == len(f.labels)]
+    return sum((row > column) != backwards for row, column in pairs)
 
 
 def coefficient_of(node: Node) -> Fraction:
