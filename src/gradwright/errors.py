@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 class GradwrightError(Exception):
-    """The base of every error that a user can cause."""
+    """The base of every error that a user can cause.
+
+    Attributes:
+        located: whether the message says already in which part of a text the error is.
+    """
+
+    located = False
 
 
 class LanguageError(GradwrightError):

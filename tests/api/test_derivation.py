@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import gradwright as gw
+from gradwright.core.sums import scaled
 from gradwright.errors import ConditionError, DerivationError, GradwrightError
+from gradwright.simplify.pipeline import simplify
 
 TEXTBOOK = {
     "inverse": ("inv(X)", {}, "X"),
@@ -216,3 +219,32 @@ def test_where_the_function_has_no_value_there_is_no_derivative(
     assert np.all(np.isfinite(derivative.evaluate(x=abs(value), **more)))
     with pytest.raises(ConditionError, match=reason):
         derivative.evaluate(x=value, **more)
+
+
+@pytest.mark.parametrize("text", ["x @ x", "sin(x)", "inv(outer(x, x) + eye(n))"])
+def test_what_is_checked_is_the_expression_as_it_was_written(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A simplification that changes the value is found, though the derivative of what it made is right."""
+    derivation = gw.derive(gw.parse(text, x="n"), wrt="x")
+    assert derivation.verify().right
+    wrong = gw.derive(gw.parse(text, x="n"), wrt="x")
+    monkeypatch.setattr("gradwright.api.derivation.simplify", lambda node: scaled(Fraction(3), simplify(node)))
+    assert not all(step.check for step in wrong.steps)
+    failed = {finding.name for finding in wrong.verify().findings if not finding.passed}
+    assert {"jvp against differences", "vjp against differences", "Jacobian in x against differences"} <= failed
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "wrt"),
+    [
+        ("sum(sign(Y) @ x)", {"x": "n", "Y": "n n symmetric"}, "Y"),  # differences at some points run over a jump
+        ("logdet(2 * L @ K @ L.T)", {"L": "n n lower", "K": "n n unit_lower"}, "K"),  # the gradient is rounding alone
+    ],
+)
+def test_what_does_not_move_is_confirmed(text: str, declared: dict[str, str], wrt: str) -> None:
+    verification = gw.derive(gw.parse(text, **declared), wrt=wrt).verify()
+    assert verification.right, str(verification)
+
+
+def test_what_has_no_value_anywhere_is_not_called_wrong() -> None:
+    verification = gw.derive(gw.parse("logdet(triu(Y, 1))", Y="n n"), wrt="Y").verify()
+    assert str(verification).startswith("NOT CHECKED, for want of a value")

@@ -3,6 +3,8 @@
 import pytest
 
 import gradwright as gw
+from gradwright.core.registry import FUNCTIONS
+from gradwright.diff.conditions import _GRANTED
 
 USER_DEFINED = {
     "an inverse": (("Z @ M = eye(p)", "Z: p p", "M: p p"), "M", ("M is invertible",)),
@@ -49,6 +51,32 @@ def test_a_defined_function_states_its_conditions_in_the_names_of_its_identity()
 def test_what_is_known_of_an_argument_is_no_condition():
     lefty = gw.define("lefty", "Z @ M = eye(p)", unknown="Z: p p", given="M: p p")
     assert gw.derive(lefty(gw.matrix("S", "n", "n", facts="spd")), wrt="S").conditions == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "wanted"),
+    [
+        ("logdet(A)", "n n positive", ("det(A) > 0",)),
+        ("logdet(A)", "n n spd", ()),
+        ("lu(A).U", "n n invertible", ("every leading minor of A is invertible",)),
+        ("lu(A).U", "n n spd", ()),
+        ("sum(log1p(A))", "n m positive", ()),
+        ("norm(A)", "n positive", ()),
+        ("sum(pinv(A))", "n k stiefel", ()),
+        ("signm(A)", "n n spd", ()),
+    ],
+)
+def test_a_condition_is_left_out_where_what_is_declared_makes_just_it_true(text, declared, wanted):
+    """Positive entries make no determinant positive, and an invertible matrix may have singular leading minors."""
+    assert gw.derive(gw.parse(text, A=declared), wrt="A").conditions == wanted
+
+
+def test_every_sentence_that_facts_make_true_is_one_that_a_record_states():
+    records = [primitive for function in FUNCTIONS.values() for primitive in function.primitives]
+    names = {declared.name for primitive in records for declared in primitive.inputs}
+    stated = {condition for primitive in records for condition in primitive.conditions}
+    sentences = {condition.replace(f"{{{name}}}", "{}") for condition in stated for name in names}
+    assert _GRANTED.keys() - sentences == set()
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,8 @@ def compiled(
 
 
 LARGEST_CACHE = 256
+# Combinations of shapes that a function remembers to have checked, and fitted itself to.
+MOST_SHAPES = 1024
 _CACHE: dict[Any, CompiledFunction] = {}
 
 
@@ -229,6 +231,9 @@ class CompiledFunction:
         self._check(inputs)
         arrays = [_CONVERT[self._library.name](name, inputs[name]) for name in self._needed]
         if key is not None and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
+            if len(self._checked) >= MOST_SHAPES:
+                self._checked.clear()
+                self._fitted.clear()
             self._checked.add(key)
         return arrays
 

@@ -162,10 +162,11 @@ class Derivation:
         return self._tell(narrate)
 
     def _tell(self, narrator: Narrator) -> Told:
-        node = simplify(self._require_one("step").node)
+        written = self._require_one("step").node
+        node = simplify(written)
         cotangent = Symbol(self.cotangent_name(""), node.shape, field_of(node)) if node.rank else None
         narration = narrator(node, self._symbols, self._taken, cotangent)
-        return tell(node, self._symbols, narration, self._signature, self._taken)
+        return tell(written, node, self._symbols, narration, self._signature, self._taken)
 
     @property
     def _taken(self) -> set[str]:
@@ -200,11 +201,11 @@ class Derivation:
         """Check every step, and every derivative against central differences, at generic points."""
         from gradwright.api.verification import Finding, verify
 
-        node = simplify(self._require_one("verification").node)
+        written = self._require_one("verification").node
         found = [
             Finding(f"step {step.number}, {step.rule}", step.check.passed, step.check.residual) for step in self.steps
         ]
-        return verify(node, self._symbols, found)
+        return verify(written, simplify(written), self._symbols, found)
 
     def source(self, target: str = "torch") -> str:
         """The text of a module with the function and its derivatives.

@@ -298,7 +298,7 @@ class Expression:
     def _binary(self, other: Any, operation: Any, swapped: bool = False) -> Expression:
         value = as_expression(other)
         if value is None:
-            return NotImplemented  # type: ignore[no-any-return]
+            return NotImplemented
         left, right = (value, self) if swapped else (self, value)
         return Expression(operation(left.node, right.node), left.signature.merged(right.signature))
 
@@ -458,8 +458,3 @@ def _expressions(values: Sequence[Any]) -> Iterator[Expression]:
             yield value
         elif isinstance(value, list | tuple):
             yield from _expressions(value)
-
-
-def leaf_declarations(node: Node) -> Mapping[str, Node]:
-    """The named leaves of a node: variables, cotangents and directions."""
-    return {leaf.name: leaf for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)}

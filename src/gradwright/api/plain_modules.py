@@ -10,7 +10,7 @@ from gradwright.back.code.module import Plain, inputs_of, plain_module
 from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.core.walks import free_leaves
 from gradwright.diff.derivatives import vjps
-from gradwright.errors import GradwrightError
+from gradwright.errors import DerivationError, UnsupportedError
 from gradwright.optimise.blocks import in_blocks
 from gradwright.simplify.pipeline import simplify
 
@@ -72,7 +72,7 @@ def _pullback(derivation: Derivation) -> Plain | None:
     occurring = {leaf for node in nodes for leaf in free_leaves(node)}
     try:
         found = vjps(nodes, symbols, cotangents) if occurring else {}
-    except GradwrightError:
+    except (DerivationError, UnsupportedError):
         return None
     results = {s.name: found[s] for s in symbols}
     shown = dict(zip(results, in_blocks(tuple(results.values())), strict=True))

@@ -19,7 +19,7 @@ from gradwright.core.tensor_forms import lower
 from gradwright.diff.differential import direction
 from gradwright.diff.steps.narrate import Narration
 from gradwright.diff.steps.step import Check, Draft, Side, as_form
-from gradwright.diff.steps.trial import Trial, generic_trial
+from gradwright.diff.steps.trial import Named, Trial, generic_trial
 from gradwright.frozen import frozen
 
 # The value of a frame's unknown that is longer than this is written by the unknown's name afterwards.
@@ -94,10 +94,24 @@ class Told:
 
 
 def tell(
-    root: Node, variables: tuple[Symbol, ...], narration: Narration, signature: Signature, taken: set[str]
+    written: Node,
+    root: Node,
+    variables: tuple[Symbol, ...],
+    narration: Narration,
+    signature: Signature,
+    taken: set[str],
 ) -> Told:
-    """Number, check and render the drafts of a narration."""
-    trial = trial_for(root, variables, narration)
+    """Number, check and render the drafts of a narration.
+
+    Args:
+        written: the expression as it was given, whose value and differences the steps are held to.
+        root: the same, simplified: what the narration is about.
+        variables: what it is differentiated by.
+        narration: the drafts.
+        signature: the declared variables.
+        taken: the names that no letter may have.
+    """
+    trial = trial_for(written, root, variables, narration)
     writer = _Writer(narration, {*taken, *(item.symbol.name for item in narration.named)})
     steps = tuple(
         writer.step(number, draft, trial.check(draft), signature) for number, draft in enumerate(narration.drafts, 1)
@@ -105,18 +119,16 @@ def tell(
     return Told(steps, (*writer.named, *writer.shared))
 
 
-def trial_for(root: Node, variables: tuple[Symbol, ...], narration: Narration) -> Trial:
+def trial_for(written: Node, root: Node, variables: tuple[Symbol, ...], narration: Narration) -> Trial:
     """The generic point for the steps of a narration."""
-    trial = generic_trial(root, variables, narration.named)
+    named = tuple(Named(item.symbol, written) if item.node == root else item for item in narration.named)
+    trial = generic_trial(root, variables, named)
     if narration.cotangent is not None:
         trial.cotangent(narration.cotangent)
     for symbol, node in narration.recovered.items():
         trial.give(symbol, trial.value(node))
-    whole = narration.named[-1].symbol if narration.named else None
-    for draft in narration.drafts:
-        if draft.part == "chain rule" and whole is not None:
-            _give_slope(trial, root, whole_of(narration, root))
-            break
+    if any(draft.part == "chain rule" for draft in narration.drafts):
+        _give_slope(trial, root, whole_of(narration, root))
     return trial
 
 

@@ -16,6 +16,7 @@ Laws (each is tested):
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeGuard, cast
 
 from gradwright.api.expression import Expression
 from gradwright.core import build
@@ -58,15 +59,20 @@ def _axes(left: Expression, right: Expression, axes: Axes | tuple[Axes, Axes] | 
     if axes is None:
         k = min(left.ndim, right.ndim)
         return range(left.ndim - k + 1, left.ndim + 1), range(1, k + 1)
-    if axes and not isinstance(axes[0], int):
-        first, second = axes  # type: ignore[misc]
-        return first, second  # type: ignore[return-value]
-    listed: Axes = axes  # type: ignore[assignment]
+    if _are_of_both(axes):
+        first, second = axes
+        return first, second
+    listed = cast(Axes, axes)
     if left.ndim >= right.ndim:
         _require_all(right, listed)
         return listed, range(1, len(listed) + 1)
     _require_all(left, listed)
     return range(1, len(listed) + 1), listed
+
+
+def _are_of_both(axes: Axes | tuple[Axes, Axes]) -> TypeGuard[tuple[Axes, Axes]]:
+    """Whether these are two lists of axes, and not one."""
+    return bool(axes) and not isinstance(axes[0], int)
 
 
 def _require_all(operand: Expression, axes: Axes) -> None:

@@ -12,8 +12,8 @@ from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_differential, vjps
 from gradwright.diff.differential import direction
 from gradwright.diff.gauge import gauge_tests
-from gradwright.diff.steps.trial import Named, Trial, difference, generic_trial
-from gradwright.errors import DerivationError, GradwrightError
+from gradwright.diff.steps.trial import MEASURED, Named, Trial, difference, generic_trial
+from gradwright.errors import DerivationError, UnsupportedError
 from gradwright.frozen import frozen
 
 TOLERANCE = 1e-6
@@ -57,22 +57,23 @@ class Verification:
         return "\n".join([f"{verdict}, at {self.point}", *map(str, self.findings), *self.remarks])
 
 
-def verify(root: Node, variables: tuple[Symbol, ...], steps: Iterable[Finding]) -> Verification:
+def verify(written: Node, root: Node, variables: tuple[Symbol, ...], steps: Iterable[Finding]) -> Verification:
     """Check the steps and the derivatives of one expression.
 
     Args:
-        root: the expression.
+        written: the expression as it was given, whose differences the derivatives are held to.
+        root: the same, simplified: what is differentiated.
         variables: what it is differentiated by.
         steps: the findings of the steps.
     """
     whole = Symbol("__whole", root.shape, field_of(root))
-    trial = generic_trial(root, variables, (Named(whole, root),))
+    trial = generic_trial(root, variables, (Named(whole, written),))
     cotangent = Symbol("__cotangent", root.shape, field_of(root))
     trial.cotangent(cotangent)
     findings = [*steps, _jvp(root, variables, whole, trial), _vjp(root, variables, whole, cotangent, trial)]
-    findings += [f for v in variables for f in _jacobian(root, v, whole, trial)]
+    findings += [f for v in variables for f in _jacobian(root, v, Named(whole, written), trial)]
     if not root.rank:
-        findings += [f for v in variables for f in _hessian(root, v, trial)]
+        findings += [f for v in variables for f in _hessian(root, v, whole, trial)]
     return Verification(tuple(findings), trial.description, tuple(_choices(root, cotangent, trial)))
 
 
@@ -103,24 +104,26 @@ def _vjp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, cotangent: Sy
     return _finding("vjp against differences", np.asarray(pulled), np.asarray(pushed), noise)
 
 
-def _jacobian(root: Node, variable: Symbol, whole: Symbol, trial: Trial) -> Iterable[Finding]:
+def _jacobian(root: Node, variable: Symbol, whole: Named, trial: Trial) -> Iterable[Finding]:
     try:
         tensor = full_jacobian(root, variable)
-    except DerivationError:
+    except DerivationError:  # a complex variable and its conjugate: there is none to check
         return
     move = trial.values[direction(variable)]
-    _, want = difference(root, trial.values, {variable: move}, trial.sizes)
+    _, want = difference(whole.node, trial.values, {variable: move}, trial.sizes)
     got = np.tensordot(trial.value(tensor), move, axes=variable.rank)
-    yield _finding(f"Jacobian in {variable.name} against differences", got, want, trial.noise(whole))
+    yield _finding(f"Jacobian in {variable.name} against differences", got, want, trial.noise(whole.symbol))
 
 
-def _hessian(root: Node, variable: Symbol, trial: Trial) -> Iterable[Finding]:
+def _hessian(root: Node, variable: Symbol, whole: Symbol, trial: Trial) -> Iterable[Finding]:
     try:
         slope, tensor = gradient(root, variable), hessian(root, variable, variable)
-        move = trial.values[direction(variable)]
-        _, want = difference(slope, trial.values, {variable: move}, trial.sizes)
-    except GradwrightError:
+    except (DerivationError, UnsupportedError):  # there is none to check: asked for, it is refused with the reason
         return
+    move = trial.values[direction(variable)]
+    value, want = difference(slope, trial.values, {variable: move}, trial.sizes)
     if "stiefel" not in variable.facts:
         got = np.tensordot(trial.value(tensor), move, axes=variable.rank)
-        yield _finding(f"Hessian in {variable.name} against differences", got, want)
+        # A gradient that vanishes is computed from terms that do not, of the size of the value.
+        noise = max(MEASURED * float(np.max(np.abs(value), initial=0)), trial.noise(whole))
+        yield _finding(f"Hessian in {variable.name} against differences", got, want, noise)

@@ -131,9 +131,9 @@ class Reduction:
             if [e for e in self.edges if other in (e.row, e.column)] != around:
                 continue
             self._remove_all(around)
-            self.scalars.append((first_place(around), self._cycle(around, label)))
+            self.scalars.append((first_place(around), self._cycle(around)))
 
-    def _cycle(self, pair: Sequence[Edge], label: int) -> Formula:
+    def _cycle(self, pair: Sequence[Edge]) -> Formula:
         first, second = pair
         if first.formula == second.formula and (first.row, first.column) == (second.row, second.column):
             return Power(0, True, Call(0, True, "norm", (first.formula,), text="‖{0}‖", latex=NORM), Fraction(2))

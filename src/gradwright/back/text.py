@@ -74,7 +74,6 @@ class _Writer:
     minus = "-"
     times = " * "
     over = " / "
-    juxtaposed = " @ "
 
     def __init__(self) -> None:
         self._written: dict[int, Written] = {}

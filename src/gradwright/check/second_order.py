@@ -15,7 +15,6 @@ from gradwright.check.report import Finding, held, wrong
 from gradwright.check.subject import Subject, Unusable, first_line
 from gradwright.check.truth import Point
 from gradwright.core.arithmetic import Array
-from gradwright.core.facts import Facts
 from gradwright.core.points import tangent_direction
 
 STEP = 1e-3
@@ -37,7 +36,7 @@ def second_order(subject: Subject, name: str, point: Point) -> Finding:
     for symbol in (point.truth.cotangent, *point.truth.signature.symbols):
         if {"stiefel", "unitary"} & symbol.facts:
             continue
-        move = _direction(symbol.name, symbol.facts, point, generator)
+        move = _direction(symbol.name, point, generator)
         want = _difference(name, point, symbol.name, move, weights)
         got = _inner(slopes[symbol.name], move)
         missed[symbol.name] = abs(got - want) / max(abs(got), abs(want), 1e-3)
@@ -79,7 +78,7 @@ def _slopes(subject: Subject, name: str, point: Point, weights: Array) -> dict[s
     }
 
 
-def _direction(name: str, facts: Facts, point: Point, generator: np.random.Generator) -> Array:
+def _direction(name: str, point: Point, generator: np.random.Generator) -> Array:
     if name == point.truth.cotangent.name:
         return _like(point.cotangent, generator)
     return tangent_direction(point.truth.signature.symbol(name), point.values[name], generator)

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 from importlib import import_module
 from string import ascii_letters
 from typing import Any, Protocol
@@ -148,7 +148,7 @@ def _letters(groups: Sequence[Sequence[int]]) -> dict[int, str]:
     return dict(zip(found, ascii_letters, strict=False))
 
 
-@cache
+@lru_cache(maxsize=4096)
 def resolve(implementation: Implementation) -> Callable[..., Any]:
     """The function behind a dotted name or an expression, imported on first use."""
     if not isinstance(implementation, str):

@@ -1,7 +1,9 @@
 """A key under which equal products meet.
 
 Two contractions that differ by the order of the factors, the names of the labels, the orientation
-of symmetric matrices or the rational number in front have the same key, and no others have.
+of symmetric matrices or the rational number in front have the same key, and no others have. If the
+orientation of skew matrices may differ as well, the key comes with a sign: `K` and `Kᵀ` have the same
+key and opposite signs, and the sign of what is minus itself, such as `xᵀ K x`, is 0.
 """
 
 from __future__ import annotations
@@ -48,7 +50,18 @@ def canonical_key(
     term = as_product(node)
     output = term.output if axes is None else tuple(term.output[axis] for axis in axes)
     factors = tuple(_oriented(f, is_hermitian, conj) for f in term.factors)
-    return _Colouring(Contract(term.coefficient, factors, term.dims, term.output), output, is_symmetric).key()
+    term = Contract(term.coefficient, factors, term.dims, term.output)
+    return _Colouring(term, output, is_symmetric, lambda node: False).key()[0]
+
+
+def signed_key(
+    node: Node, is_symmetric: Predicate, is_skew: Predicate, is_hermitian: Predicate
+) -> tuple[Hashable, int]:
+    """The key of a term up to the orientation of skew matrices as well, and the sign that goes with it."""
+    term = as_product(node)
+    factors = tuple(_oriented(f, is_hermitian, False) for f in term.factors)
+    term = Contract(term.coefficient, factors, term.dims, term.output)
+    return _Colouring(term, term.output, is_symmetric, is_skew).key()
 
 
 def _oriented(factor: Factor, is_hermitian: Predicate, conj: bool) -> Factor:
@@ -64,13 +77,17 @@ def _oriented(factor: Factor, is_hermitian: Predicate, conj: bool) -> Factor:
 class _Colouring:
     """Canonical labelling of one contraction by colour refinement and individualisation."""
 
-    def __init__(self, term: Contract, output: Sequence[Sequence[int]], symmetric: Predicate) -> None:
+    def __init__(self, term: Contract, output: Sequence[Sequence[int]], symmetric: Predicate, skew: Predicate) -> None:
         self.term = term
         self.output = output
-        self.symmetric = [f.node.rank == 2 and symmetric(f.node) for f in term.factors]
+        self.skew = [f.node.rank == 2 and skew(f.node) for f in term.factors]
+        self.unordered = [
+            is_skew or (f.node.rank == 2 and symmetric(f.node))
+            for f, is_skew in zip(term.factors, self.skew, strict=True)
+        ]
         self.budget = BRANCH_LIMIT
 
-    def key(self) -> Key:
+    def key(self) -> tuple[Key, int]:
         colours = [self._initial(label) for label in range(len(self.term.dims))]
         return self._search(self._refine(_ranks(colours)))
 
@@ -86,38 +103,49 @@ class _Colouring:
     def _refine(self, ranks: list[int]) -> list[int]:
         while True:
             seen: list[list[str]] = [[] for _ in ranks]
-            for f, symmetric in zip(self.term.factors, self.symmetric, strict=True):
-                described = self._describe(f, symmetric, ranks)
+            for f, unordered in zip(self.term.factors, self.unordered, strict=True):
+                described = self._describe(f, unordered, ranks)
                 for place, label in enumerate(f.labels):
-                    seen[label].append(repr((described, 0 if symmetric else place)))
+                    seen[label].append(repr((described, 0 if unordered else place)))
             finer = _ranks([repr((r, sorted(s))) for r, s in zip(ranks, seen, strict=True)])
             if len(set(finer)) == len(set(ranks)):
                 return finer
             ranks = finer
 
-    def _describe(self, factor: Factor, symmetric: bool, ranks: list[int]) -> str:
+    def _describe(self, factor: Factor, unordered: bool, ranks: list[int]) -> str:
         groups = [[ranks[label] for label in group] for group in factor.groups]
-        return repr((factor.node.digest, factor.conj, sorted(groups) if symmetric else groups))
+        return repr((factor.node.digest, factor.conj, sorted(groups) if unordered else groups))
 
-    def _search(self, ranks: list[int]) -> Key:
+    def _search(self, ranks: list[int]) -> tuple[Key, int]:
         tied = _first_tie(ranks)
         if tied is None:
             return self._encode(ranks)
-        found: list[Key] = []
+        found: list[tuple[Key, int]] = []
         for label in tied:
             if self.budget <= 0 and found:
                 break
             self.budget -= 1
             split = _ranks([repr((rank, place != label)) for place, rank in enumerate(ranks)])
             found.append(self._search(self._refine(split)))
-        return min(found)
+        least = min(key for key, _ in found)
+        signs = {sign for key, sign in found if key == least}
+        return least, signs.pop() if len(signs) == 1 else 0
 
-    def _encode(self, ranks: list[int]) -> Key:
-        pairs = zip(self.term.factors, self.symmetric, strict=True)
-        factors = sorted(self._describe(f, symmetric, ranks) for f, symmetric in pairs)
+    def _encode(self, ranks: list[int]) -> tuple[Key, int]:
+        pairs = zip(self.term.factors, self.unordered, strict=True)
+        factors = sorted(self._describe(f, unordered, ranks) for f, unordered in pairs)
         output = [[ranks[label] for label in group] for group in self.output]
         dims = sorted(zip(ranks, map(str, self.term.dims), strict=True))
-        return (*factors, repr(output), repr(dims))
+        return (*factors, repr(output), repr(dims)), self._sign(ranks)
+
+    def _sign(self, ranks: list[int]) -> int:
+        """The sign by which turning every skew matrix into the order of the ranks multiplies; 0 for their diagonals."""
+        sign = 1
+        for f, is_skew in zip(self.term.factors, self.skew, strict=True):
+            if is_skew:
+                row, column = ([ranks[label] for label in group] for group in f.groups)
+                sign *= (row < column) - (row > column)
+        return sign
 
 
 def _ranks(colours: list[str]) -> list[int]:

@@ -170,7 +170,7 @@ class _Evaluator:
         sides = [values[side] for side in node.right_sides]
         tested = [self._tested(test, side) for test, side in zip(tests, sides, strict=True)]
         right = np.concatenate([part.reshape(len(part), -1) for part in tested])
-        solution = self._solved(node, matrix, right)
+        solution = self._solved(matrix, right)
         start = sum(len(basis) for basis in bases[: node.index])
         basis = bases[node.index]
         coordinates = solution[start : start + len(basis)]
@@ -211,7 +211,7 @@ class _Evaluator:
         operands = [(self.arithmetic.conjugate(tests), [0, *inner]), (value, [*inner, *outer])]
         return self.arithmetic.real(self.arithmetic.einsum(Fraction(1), operands, [0, *outer]))
 
-    def _solved(self, node: Solve, matrix: Array, right: Array) -> Array:
+    def _solved(self, matrix: Array, right: Array) -> Array:
         if matrix.shape[0] != matrix.shape[1]:
             raise EvaluationError(f"the linear system has {matrix.shape[0]} equations for {matrix.shape[1]} unknowns")
         try:
@@ -248,10 +248,10 @@ def _unbound_postorder(roots: Sequence[Node], values: Values) -> Iterator[Node]:
         if any(isinstance(leaf, Hole) for leaf in leaves)
     }
     if not bound:
-        yield from postorder(*roots)
+        yield from postorder(*roots, given=values)
         return
     free = {node for node in roots} | values.keys()
-    for node in postorder(*roots):
+    for node in postorder(*roots, given=values):
         if node not in bound or node in free:
             yield node
 

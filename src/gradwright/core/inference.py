@@ -67,6 +67,11 @@ def is_symmetric(node: Node) -> bool:
     return "symmetric" in facts_of(node)
 
 
+def is_skew(node: Node) -> bool:
+    """Whether a matrix is known to be minus its own transpose."""
+    return "skew" in facts_of(node)
+
+
 def is_hermitian(node: Node) -> bool:
     """Whether a matrix is known to be its own conjugate transpose."""
     return "hermitian" in facts_of(node)
@@ -146,19 +151,18 @@ def _product_facts(node: Contract) -> set[str]:
 
 
 def _entry_facts(node: Contract) -> set[str]:
-    """Signs of the entries: positive factors, and factors that come as squares."""
-    counts = Counter((f.node, f.groups) for f in node.factors if f.node.real)
-    loose = [f for f in node.factors if not f.node.real or counts[f.node, f.groups] % 2]
-    squares_only = [f for f in loose if not _cancels_conjugate(f, node.factors)]
-    if node.coefficient < 0 or any("nonnegative" not in facts_of(f.node) for f in squares_only):
+    """Signs of the entries: positive factors, and factors that come as squares, of the absolute value if complex."""
+    counts = Counter(node.factors)
+    unpaired = [f for f in counts if (counts[f] % 2 if f.node.real else counts[f] != counts[_conjugated(f)])]
+    if node.coefficient < 0 or any("nonnegative" not in facts_of(f.node) for f in unpaired):
         return set()
     spread = all(len(set(g)) == len(g) for g in node.output) and _distinct_output(node)
     positive = all("positive" in facts_of(f.node) for f in node.factors)
     return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
 
 
-def _cancels_conjugate(factor: Factor, factors: tuple[Factor, ...]) -> bool:
-    return not factor.node.real and Factor(factor.node, factor.groups, not factor.conj) in factors
+def _conjugated(factor: Factor) -> Factor:
+    return Factor(factor.node, factor.groups, not factor.conj)
 
 
 def _distinct_output(node: Contract) -> bool:
@@ -181,7 +185,8 @@ def _matrix_facts(node: Contract) -> set[str]:
             found |= _mask_over_output(factor, node)
     chain = matrix_chain(node)
     if chain is not None:
-        found |= _chain_facts(node.coefficient, chain)
+        scalars = any(not f.node.rank for f in node.factors)
+        found |= _chain_facts(node.coefficient, scalars, chain)
     return found
 
 
@@ -238,7 +243,7 @@ def _key(term: Contract, axes: tuple[int, int] | None = None, conj: bool = False
 
 
 def matrix_chain(node: Contract) -> list[tuple[Factor, bool]] | None:
-    """The factors of a product of matrices from left to right, each with "transposed", or None."""
+    """The matrices of a product in order, each with "transposed"; None if a scalar in it is not known positive."""
     remaining = [f for f in node.factors if f.node.rank]
     scalars = [f for f in node.factors if not f.node.rank]
     if any(len(f.groups) != 2 or len(f.labels) != 2 for f in remaining) or not remaining:
@@ -259,12 +264,13 @@ def matrix_chain(node: Contract) -> list[tuple[Factor, bool]] | None:
     return chain if current == end else None
 
 
-def _chain_facts(coefficient: Fraction, chain: list[tuple[Factor, bool]]) -> set[str]:
+def _chain_facts(coefficient: Fraction, scalars: bool, chain: list[tuple[Factor, bool]]) -> set[str]:
+    """Facts of a product of matrices, a rational number, and perhaps positive scalars."""
     each = [_seen_facts(f, transposed) for f, transposed in chain]
     found = {fact for fact in _MULTIPLICATIVE if all(fact in facts for facts in each)}
-    if abs(coefficient) != 1:
-        found -= {"orthogonal", "unitary", "unit_lower", "unit_upper"}
-    if coefficient != 1:
+    if scalars or abs(coefficient) != 1:
+        found -= {"orthogonal", "unitary"}
+    if scalars or coefficient != 1:
         found -= {"unit_lower", "unit_upper"}
     if coefficient > 0:
         found |= _congruence_facts(chain)

@@ -108,9 +108,9 @@ class _Translator:
             return combine(arguments)
         except GradwrightError as error:
             segment = written(tree)
-            if segment not in str(error) and not hasattr(error, "located"):
+            if segment not in str(error) and not error.located:
                 error.args = (f"in '{segment}': {error}",)
-            error.located = True  # type: ignore[attr-defined]
+            error.located = True
             raise
 
     def _plan(self, tree: ast.expr) -> Plan:

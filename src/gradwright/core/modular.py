@@ -234,10 +234,6 @@ class ModularArithmetic:
         """Whether a number counts as positive."""
         return pow(value, (self.prime - 1) // 2, self.prime) == 1
 
-    def square(self, seed: object) -> int:
-        """A random number that counts as positive."""
-        return pow(self._random("square", seed), 2, self.prime)
-
     def exponential(self, exponents: Array) -> Array:
         """`exp`, given the argument modulo the next prime: a homomorphism into the squares."""
         return _each(lambda x: pow(4, int(x), self.prime), exponents)

@@ -6,7 +6,7 @@ with the same inputs even where a variable no longer occurs in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from gradwright.core.declarations import Declaration
 from gradwright.core.dims import Dim
@@ -65,10 +65,6 @@ class Signature:
     def with_declarations(self, more: Iterable[Declaration]) -> Signature:
         """The signature with further variables."""
         return self.merged(Signature(tuple(more)))
-
-    def mapping(self) -> Mapping[str, Declaration]:
-        """The declarations by name."""
-        return {d.name: d for d in self.declarations}
 
 
 def symbol_of(declaration: Declaration) -> Symbol:

@@ -2,7 +2,7 @@
 
 `add` flattens sums of sums, drops zeros and collects terms that are the same product up to a
 rational number, the order of the factors, the names of the labels and the orientation of symmetric
-matrices. Terms keep the order in which they were written.
+and skew matrices. Terms keep the order in which they were written.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from fractions import Fraction
 
-from gradwright.core.canonical import as_product, canonical_key, rough_key
+from gradwright.core.canonical import as_product, canonical_key, rough_key, signed_key
 from gradwright.core.contraction import ONE, contract, is_zero, scale, zero
-from gradwright.core.inference import is_hermitian, is_symmetric
+from gradwright.core.inference import is_hermitian, is_skew, is_symmetric
 from gradwright.core.nodes import Add, Contract, Node
 
 
@@ -65,12 +65,24 @@ def _collect(terms: list[Node]) -> list[Node]:
     if len(counts) == len(terms):
         return terms
     totals: dict[Hashable, Fraction] = {}
-    first: dict[Hashable, Node] = {}
+    first: dict[Hashable, tuple[Node, int]] = {}
     for place, term in enumerate(terms):
-        key: Hashable = place if counts[rough[place]] == 1 else like_key(term)
-        totals[key] = totals.get(key, Fraction(0)) + coefficient_of(term)
-        first.setdefault(key, term)
-    return [_with_coefficient(first[key], total) for key, total in totals.items() if total]
+        key, sign = (place, 1) if counts[rough[place]] == 1 else signed_key(term, is_symmetric, is_skew, is_hermitian)
+        totals[key] = totals.get(key, Fraction(0)) + sign * coefficient_of(term)
+        known, its_sign = first.setdefault(key, (term, sign))
+        if sign != its_sign and _turned(term) < _turned(known):
+            first[key] = term, sign
+    found = [(*first[key], total) for key, total in totals.items() if total]
+    return [_with_coefficient(term, sign * total) for term, sign, total in found]
+
+
+def _turned(term: Node) -> int:
+    """How many matrices of a product stand against the order from the first label of its output to the last."""
+    product = as_product(term)
+    ends = [label for group in product.output for label in group]
+    backwards = bool(ends) and ends[0] > ends[-1]
+    pairs = [f.labels for f in product.factors if len(set(f.labels)) == 2 == len(f.labels)]
+    return sum((row > column) != backwards for row, column in pairs)
 
 
 def coefficient_of(node: Node) -> Fraction:

@@ -8,7 +8,7 @@ an error if a formal is left.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 
 from gradwright.core.build import common_shape, size, spread
 from gradwright.core.contraction import contract, plain, simple
@@ -63,7 +63,7 @@ class Formals:
         return {**{s.name: s for s in values}, **{d.name: d for d in moves}}
 
 
-@cache
+@lru_cache(maxsize=4096)
 def formals(primitive: Primitive) -> Formals:
     """The formal symbols of a primitive; complex ones where it may be, so that no conjugate is lost."""
     complex_field = not primitive.real_only
@@ -87,31 +87,31 @@ def _formal(declared: Declaration, complex_field: bool) -> Symbol:
     return Symbol(declared.name, declared.shape, facts)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def definition(primitive: Primitive, index: int, parameters: Parameters) -> Node | None:
     """The formula that an output is given by."""
     return _template(primitive, primitive.definition, index, parameters)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def stated_differential(primitive: Primitive, index: int, parameters: Parameters) -> Node | None:
     """The differential of an output as the record states it."""
     return _template(primitive, primitive.differential, index, parameters)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def identities(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
     """Both sides of each equation that defines a primitive."""
     return tuple(read_equation(text, formals(primitive)) for text in primitive.identity)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def gauge_equations(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
     """Both sides of each equation that fixes the gauge, in formal names and directions."""
     return tuple(read_equation(text, formals(primitive)) for text in primitive.gauge_fixing)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def formal_cotangents(primitive: Primitive) -> tuple[Symbol, ...]:
     """The cotangents of the outputs in the formulas of known rules: `G`, or `G_Q`, … for several."""
     several = len(primitive.outputs) > 1
@@ -131,7 +131,7 @@ def known_rule(primitive: Primitive, rule: KnownRule) -> Node:
     return _one_tensor(rule.formula, names, scope.dims)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def free_moves(primitive: Primitive) -> tuple[Direction, tuple[Node | None, ...]] | None:
     """The generator of the freedom, and each output's direction in it, in formal names."""
     if primitive.freedom is None:

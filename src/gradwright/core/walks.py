@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 from gradwright.core.contraction import contract
 from gradwright.core.nodes import (
@@ -20,8 +20,8 @@ from gradwright.core.nodes import (
 from gradwright.core.sums import add
 
 
-def postorder(*roots: Node) -> Iterator[Node]:
-    """Every distinct node below the roots, children before parents, in source order."""
+def postorder(*roots: Node, given: Container[Node] = frozenset()) -> Iterator[Node]:
+    """Every distinct node below the roots, children before parents, in source order; nothing below a given one."""
     seen: set[Node] = set()
     for root in roots:
         stack: list[tuple[Node, bool]] = [(root, False)]
@@ -32,7 +32,8 @@ def postorder(*roots: Node) -> Iterator[Node]:
             elif node not in seen:
                 seen.add(node)
                 stack.append((node, True))
-                stack.extend((child, False) for child in reversed(node.children) if child not in seen)
+                if node not in given:
+                    stack.extend((child, False) for child in reversed(node.children) if child not in seen)
 
 
 def rebuild(node: Node, children: tuple[Node, ...]) -> Node:
@@ -65,7 +66,7 @@ def transform(root: Node, step: Callable[[Node], Node]) -> Node:
 def transform_all(roots: tuple[Node, ...], step: Callable[[Node], Node], kept: Iterable[Node] = ()) -> tuple[Node, ...]:
     """Rebuild several nodes bottom-up, their common parts once; nodes that are kept stay as they are."""
     done: dict[Node, Node] = {node: node for node in kept}
-    for node in postorder(*roots):
+    for node in postorder(*roots, given=done):
         if node in done:
             continue
         children = tuple(done[child] for child in node.children)
@@ -84,7 +85,7 @@ def substitute(root: Node, replacements: Mapping[Node, Node]) -> Node:
 
 def _substitute(root: Node, replacements: Mapping[Node, Node], under_binder: Mapping[Node, Node], holes: bool) -> Node:
     done: dict[Node, Node] = dict(replacements)
-    for node in postorder(root):
+    for node in postorder(root, given=done):
         if node in done:
             continue
         if isinstance(node, Solve) and holes:

@@ -24,21 +24,23 @@ from gradwright.simplify.broadcasts import without_repetition
 from gradwright.simplify.equality import has_complex_values
 from gradwright.simplify.pipeline import simplify
 
-# The fact that makes a condition true, by the words in which the records state it.
-_GRANTED = (
-    ("is invertible", "invertible"),
-    ("no zero on its diagonal", "invertible"),
-    ("is positive definite", "spd"),
-    ("det(", "spd"),
-    ("> 0", "positive"),
-    ("has full rank", "invertible"),
-    ("full column rank", "invertible"),
-    ("full column rank", "stiefel"),
-    ("constant rank", "stiefel"),
-    ("constant rank", "invertible"),
-    ("no eigenvalue on the closed negative real axis", "spd"),
-    ("leading minor", "spd"),
-)
+# The facts that make a condition true, by the sentence in which the records state it.
+_GRANTED: dict[str, frozenset[str]] = {
+    "{} is invertible": frozenset({"invertible"}),
+    "{} has no zero on its diagonal": frozenset({"invertible"}),
+    "{} is positive definite": frozenset({"spd"}),
+    "det({}) > 0": frozenset({"spd"}),
+    "every leading minor of {} is invertible": frozenset({"spd"}),
+    "{} has no eigenvalue on the closed negative real axis": frozenset({"spd"}),
+    "{} has no eigenvalue on the imaginary axis": frozenset({"spd"}),
+    "{} has full rank": frozenset({"invertible", "stiefel"}),
+    "{} has full column rank": frozenset({"invertible", "stiefel"}),
+    "{} has constant rank": frozenset({"invertible", "stiefel"}),
+    "{} has positive entries": frozenset({"positive"}),
+    "{} > 0": frozenset({"positive"}),
+    "1 + {} > 0": frozenset({"nonnegative"}),
+    "{} ≠ 0": frozenset({"positive"}),
+}
 _EQUATIONS = {
     "sylvester": "{0} and {1} share no eigenvalue",
     "lyapunov": "no two eigenvalues of {0} add up to zero",
@@ -81,7 +83,7 @@ def conditions_of(
 def conditions_of_identity(primitive: Primitive, written: Callable[[Node], str]) -> tuple[str, ...]:
     """What the differentials that an identity determines need, in the names of the identity."""
     solution = solved(primitive)
-    pivots = [f"{written(p)} is invertible" for p in solution.pivots if not _is_granted("is invertible", p)]
+    pivots = [f"{written(p)} is invertible" for p in solution.pivots if not _is_granted("{} is invertible", p)]
     return tuple(dict.fromkeys((*pivots, *conditions_of((), solution.differentials, written))))
 
 
@@ -145,14 +147,14 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
     arguments = {d.name: a for d, a in zip(primitive.inputs, own, strict=True)}
     kept: list[str] = []
     for condition in primitive.conditions:
-        subject = next((arguments[name] for name in arguments if f"{{{name}}}" in condition), None)
-        if subject is None or not _is_granted(condition, subject):
+        name = next((name for name in arguments if f"{{{name}}}" in condition), None)
+        if name is None or not _is_granted(condition.replace(f"{{{name}}}", "{}"), arguments[name]):
             stated = condition.format(**{name: _subject(condition, a, written) for name, a in arguments.items()})
-            kept.append(stated if subject is None or subject.real else _of_complex(stated))
+            kept.append(stated if name is None or arguments[name].real else _of_complex(stated))
     if primitive is power:
         kept += _of_power(node, written)
     if primitive.identity and not primitive.conditions:
-        kept += [f"{written(p)} is invertible" for p in _pivots(node) if not _is_granted("is invertible", p)]
+        kept += [f"{written(p)} is invertible" for p in _pivots(node) if not _is_granted("{} is invertible", p)]
     return kept
 
 
@@ -208,9 +210,9 @@ def _counts_extremes(base: Node) -> bool:
     )
 
 
-def _is_granted(condition: str, argument: Node) -> bool:
-    facts = facts_of(argument)
-    return any(words in condition and fact in facts for words, fact in _GRANTED)
+def _is_granted(sentence: str, argument: Node) -> bool:
+    """Whether what is known of a node makes a sentence about it true, in which it is written `{}`."""
+    return not facts_of(argument).isdisjoint(_GRANTED.get(sentence, ()))
 
 
 def _of_equation(node: Solve, written: Callable[[Node], str]) -> list[str]:

@@ -50,11 +50,11 @@ def _differentials(roots: tuple[Node, ...], directions: Mapping[Node, Node]) -> 
     done: dict[Node, Node] = dict(directions)
     for node in postorder(*roots):
         if node in moving and node not in done:
-            done[node] = _of_node(node, done, directions)
+            done[node] = _of_node(node, done)
     return {root: done.get(root, zero(root.shape)) for root in roots}
 
 
-def _of_node(node: Node, done: Mapping[Node, Node], directions: Mapping[Node, Node]) -> Node:
+def _of_node(node: Node, done: Mapping[Node, Node]) -> Node:
     match node:
         case Contract():
             return _of_contract(node, done)
@@ -63,7 +63,7 @@ def _of_node(node: Node, done: Mapping[Node, Node], directions: Mapping[Node, No
         case Apply():
             return _of_apply(node, done)
         case Solve():
-            return _of_solve(node, done, directions)
+            return _of_solve(node, done)
         case _:
             raise AssertionError(f"{type(node).__name__} has no differential")
 
@@ -134,7 +134,7 @@ def defined_differential(primitive: Primitive, index: int, parameters: tuple[Par
     return differential(formula, dict(zip(formal.inputs, formal.input_directions, strict=True)))
 
 
-def _of_solve(node: Solve, done: Mapping[Node, Node], directions: Mapping[Node, Node]) -> Node:
+def _of_solve(node: Solve, done: Mapping[Node, Node]) -> Node:
     solutions: dict[Node, Node] = {
         Hole(place, u.shape, u.real): Solve(node.unknowns, node.equations, node.right_sides, place)
         for place, u in enumerate(node.unknowns)

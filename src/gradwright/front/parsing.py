@@ -186,14 +186,14 @@ def _attempt(
         shapes = {n: tuple(d.substitute(replacements) for d in axes) for n, axes in unknown.items()}
         try:
             signature = declared.with_declarations(_declare(n, s, facts[n]) for n, s in shapes.items())
-            value = _translate(text, signature, dims)
+            _translate(text, signature, dims)
         except DimensionMismatchError as error:
             if not _unify(error.left, error.right, free, replacements):
                 return error
         except ShapeError as error:
             return error
         else:
-            return _named(text, declared, dims, shapes, free, facts, value)
+            return _named(text, declared, dims, shapes, free, facts)
     return ShapeError("the dimensions cannot be made to fit")
 
 
@@ -222,7 +222,6 @@ def _named(
     shapes: Mapping[str, tuple[Dim, ...]],
     free: set[str | None],
     facts: Mapping[str, set[str]],
-    value: Node | Outputs,
 ) -> Parsed:
     """Give the dimensions that are still unknown the usual names."""
     left = [dim.name for shape in shapes.values() for dim in shape if dim.name in free]

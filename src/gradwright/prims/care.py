@@ -19,6 +19,15 @@ def continuous_riccati(A: np.ndarray, B: np.ndarray, Q: np.ndarray, R: np.ndarra
     return solve_continuous_are(A, B, Q, R)
 
 
+# The adjoint equation, Lyapunov's too, and the cotangents of the inputs in terms of its solution S.
+_ADJOINT = ("S = lyapunov(A - B @ inv(R) @ B.H @ X, -1/2 * (G + G.H))",)
+_COTANGENTS = {
+    "Q": "S",
+    "A": "2 * X @ S",
+    "B": "-2 * X @ S @ X @ B @ inv(R)",
+    "R": "inv(R) @ B.H @ X @ S @ X @ B @ inv(R)",
+}
+
 care = Primitive(
     name="care",
     signature="A: n n, B: n m, Q: n n hermitian, R: m m hermitian -> X: n n hermitian",
@@ -29,31 +38,9 @@ care = Primitive(
     numpy=continuous_riccati,
     notation=Notation(name="care"),
     samples=(Sample("A: n n, B: n m, Q: n n spd, R: m m spd"),),
-    known_rules=(
-        KnownRule(
-            "vjp_Q",
-            "S",
-            "Kao & Hennequin 2020, arXiv:2011.11430",
-            ("S = lyapunov(A - B @ inv(R) @ B.H @ X, -1/2 * (G + G.H))",),
-        ),
-        KnownRule(
-            "vjp_A",
-            "2 * X @ S",
-            "Kao & Hennequin 2020, arXiv:2011.11430",
-            ("S = lyapunov(A - B @ inv(R) @ B.H @ X, -1/2 * (G + G.H))",),
-        ),
-        KnownRule(
-            "vjp_B",
-            "-2 * X @ S @ X @ B @ inv(R)",
-            "Kao & Hennequin 2020, arXiv:2011.11430",
-            ("S = lyapunov(A - B @ inv(R) @ B.H @ X, -1/2 * (G + G.H))",),
-        ),
-        KnownRule(
-            "vjp_R",
-            "inv(R) @ B.H @ X @ S @ X @ B @ inv(R)",
-            "Kao & Hennequin 2020, arXiv:2011.11430",
-            ("S = lyapunov(A - B @ inv(R) @ B.H @ X, -1/2 * (G + G.H))",),
-        ),
+    known_rules=tuple(
+        KnownRule(f"vjp_{name}", rule, "Kao & Hennequin 2020, arXiv:2011.11430", _ADJOINT)
+        for name, rule in _COTANGENTS.items()
     ),
     source="Lancaster & Rodman, Algebraic Riccati Equations (1995)",
 )

@@ -19,6 +19,15 @@ def discrete_riccati(A: np.ndarray, B: np.ndarray, Q: np.ndarray, R: np.ndarray)
     return solve_discrete_are(A, B, Q, R)
 
 
+# The adjoint equation, Stein's too, and the cotangents of the inputs in terms of its solution S.
+_ADJOINT = ("K = inv(R + B.H @ X @ B) @ B.H @ X @ A", "S = stein(A - B @ K, 1/2 * (G + G.H))")
+_COTANGENTS = {
+    "Q": "S",
+    "A": "2 * X @ (A - B @ K) @ S",
+    "B": "-2 * X @ (A - B @ K) @ S @ K.H",
+    "R": "K @ S @ K.H",
+}
+
 dare = Primitive(
     name="dare",
     signature="A: n n, B: n m, Q: n n hermitian, R: m m hermitian -> X: n n hermitian",
@@ -29,43 +38,9 @@ dare = Primitive(
     numpy=discrete_riccati,
     notation=Notation(name="dare"),
     samples=(Sample("A: n n, B: n m, Q: n n spd, R: m m spd"),),
-    known_rules=(
-        KnownRule(
-            "vjp_Q",
-            "S",
-            "Kao & Hennequin 2020, arXiv:2011.11430",
-            (
-                "K = inv(R + B.H @ X @ B) @ B.H @ X @ A",
-                "S = stein(A - B @ K, 1/2 * (G + G.H))",
-            ),
-        ),
-        KnownRule(
-            "vjp_A",
-            "2 * X @ (A - B @ K) @ S",
-            "Kao & Hennequin 2020, arXiv:2011.11430",
-            (
-                "K = inv(R + B.H @ X @ B) @ B.H @ X @ A",
-                "S = stein(A - B @ K, 1/2 * (G + G.H))",
-            ),
-        ),
-        KnownRule(
-            "vjp_B",
-            "-2 * X @ (A - B @ K) @ S @ K.H",
-            "Kao & Hennequin 2020, arXiv:2011.11430",
-            (
-                "K = inv(R + B.H @ X @ B) @ B.H @ X @ A",
-                "S = stein(A - B @ K, 1/2 * (G + G.H))",
-            ),
-        ),
-        KnownRule(
-            "vjp_R",
-            "K @ S @ K.H",
-            "Kao & Hennequin 2020, arXiv:2011.11430",
-            (
-                "K = inv(R + B.H @ X @ B) @ B.H @ X @ A",
-                "S = stein(A - B @ K, 1/2 * (G + G.H))",
-            ),
-        ),
+    known_rules=tuple(
+        KnownRule(f"vjp_{name}", rule, "Kao & Hennequin 2020, arXiv:2011.11430", _ADJOINT)
+        for name, rule in _COTANGENTS.items()
     ),
     source="Lancaster & Rodman, Algebraic Riccati Equations (1995)",
 )

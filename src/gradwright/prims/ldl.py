@@ -6,7 +6,7 @@ import numpy as np
 
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
-from gradwright.prims.lu import is_regular, lu_factors
+from gradwright.prims.lu import elimination_in_jax, elimination_in_torch, is_regular, lu_factors
 
 
 def ldl_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -15,30 +15,7 @@ def ldl_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return L, np.real(np.eye(A.shape[-1]) * U).astype(U.dtype)
 
 
-IN_JAX = '''
-def ldl(A):
-    """A = L D Lᴴ without pivoting, D a diagonal matrix."""
-    n = A.shape[-1]
-    L, U = jnp.eye(n, dtype=A.dtype), A
-    for k in range(n - 1):
-        multipliers = U[k + 1 :, k] / U[k, k]
-        L = L.at[k + 1 :, k].set(multipliers)
-        U = U.at[k + 1 :].add(-jnp.outer(multipliers, U[k]))
-    return L, jnp.diag(U.diagonal().real).astype(U.dtype)
-'''
-
-IN_TORCH = '''
-def ldl_factors(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A = L D Lᴴ without pivoting, D a diagonal matrix."""
-    n = A.shape[-1]
-    U = A.clone()
-    L = torch.eye(n, dtype=A.dtype, device=A.device).expand(A.shape).clone()
-    for k in range(n - 1):
-        multipliers = U[..., k + 1 :, k] / U[..., k, k, None]
-        L[..., k + 1 :, k] = multipliers
-        U[..., k + 1 :, :] -= multipliers[..., :, None] * U[..., k, None, :]
-    return L, torch.diag_embed(U.diagonal(dim1=-2, dim2=-1))
-'''
+_WORDS = "A = L D Lᴴ without pivoting, D a diagonal matrix."
 
 ldl = Primitive(
     name="ldl",
@@ -49,8 +26,8 @@ ldl = Primitive(
     regular=is_regular,
     argument_facts=("symmetric",),
     numpy=ldl_factors,
-    torch=IN_TORCH,
-    jax=IN_JAX,
+    torch=elimination_in_torch("ldl_factors", _WORDS, "torch.diag_embed(U.diagonal(dim1=-2, dim2=-1))"),
+    jax=elimination_in_jax("ldl", _WORDS, "jnp.diag(U.diagonal().real).astype(U.dtype)"),
     notation=Notation(name="ldl"),
     samples=(Sample("A: n n spd"),),
 )

@@ -25,21 +25,26 @@ def lu_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return L, U
 
 
-IN_JAX = '''
-def lu(A):
-    """A = L U by Gaussian elimination without pivoting."""
+def elimination_in_jax(name: str, words: str, other: str) -> str:
+    """A function that eliminates without pivoting, and returns L and another factor, made of U."""
+    return f'''
+def {name}(A):
+    """{words}"""
     n = A.shape[-1]
     L, U = jnp.eye(n, dtype=A.dtype), A
     for k in range(n - 1):
         multipliers = U[k + 1 :, k] / U[k, k]
         L = L.at[k + 1 :, k].set(multipliers)
         U = U.at[k + 1 :].add(-jnp.outer(multipliers, U[k]))
-    return L, jnp.triu(U)
+    return L, {other}
 '''
 
-IN_TORCH = '''
-def lu_factors(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A = L U by Gaussian elimination without pivoting."""
+
+def elimination_in_torch(name: str, words: str, other: str) -> str:
+    """The same in PyTorch."""
+    return f'''
+def {name}(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """{words}"""
     n = A.shape[-1]
     U = A.clone()
     L = torch.eye(n, dtype=A.dtype, device=A.device).expand(A.shape).clone()
@@ -47,7 +52,7 @@ def lu_factors(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         multipliers = U[..., k + 1 :, k] / U[..., k, k, None]
         L[..., k + 1 :, k] = multipliers
         U[..., k + 1 :, :] -= multipliers[..., :, None] * U[..., k, None, :]
-    return L, U.triu()
+    return L, {other}
 '''
 
 
@@ -57,6 +62,8 @@ def is_regular(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) 
     return bool(np.all(pivots > np.finfo(A.dtype).eps * np.max(np.abs(A), initial=0.0)))
 
 
+_WORDS = "A = L U by Gaussian elimination without pivoting."
+
 lu = Primitive(
     name="lu",
     signature="A: n n -> L: n n unit_lower, U: n n upper invertible",
@@ -65,8 +72,8 @@ lu = Primitive(
     conditions=("every leading minor of {A} is invertible",),
     regular=is_regular,
     numpy=lu_factors,
-    torch=IN_TORCH,
-    jax=IN_JAX,
+    torch=elimination_in_torch("lu_factors", _WORDS, "U.triu()"),
+    jax=elimination_in_jax("lu", _WORDS, "jnp.triu(U)"),
     notation=Notation(name="lu"),
     known_rules=(
         KnownRule(

@@ -80,47 +80,29 @@ relu = Primitive(
 
 PAIR = "a: ..., b: ... -> y: ..."
 
-greater = Primitive(
-    name="greater",
-    signature=PAIR,
-    summary="1 where a > b, else 0",
-    real_only=True,
-    definition=("(1 + sign(a - b)) / 2",),
-    differential=("0 * da",),
-    field="real",
-    fact_rule=lambda index, parameters, facts: {"nonnegative"},
-    numpy="({0} > {1}).astype(numpy.result_type({0}, {1}, numpy.float32))",
-    torch="({0} > {1}).to(({0} + {1}).dtype)",
-    jax="({0} > {1}).astype(({0} + {1}).dtype)",
-    samples=(Sample("a: n, b: n"),),
-)
-greater_equal = Primitive(
-    name="greater_equal",
-    signature=PAIR,
-    summary="1 where a ≥ b, else 0",
-    real_only=True,
-    definition=("(1 + sign(a - b)) / 2",),
-    differential=("0 * da",),
-    field="real",
-    fact_rule=lambda index, parameters, facts: {"nonnegative"},
-    numpy="({0} >= {1}).astype(numpy.result_type({0}, {1}, numpy.float32))",
-    torch="({0} >= {1}).to(({0} + {1}).dtype)",
-    jax="({0} >= {1}).astype(({0} + {1}).dtype)",
-    samples=(Sample("a: n, b: n"),),
-)
-equal = Primitive(
-    name="equal",
-    signature=PAIR,
-    summary="1 where a = b, else 0",
-    real_only=True,
-    differential=("0 * da",),
-    field="real",
-    fact_rule=lambda index, parameters, facts: {"nonnegative"},
-    numpy="({0} == {1}).astype(numpy.result_type({0}, {1}, numpy.float32))",
-    torch="({0} == {1}).to(({0} + {1}).dtype)",
-    jax="({0} == {1}).astype(({0} + {1}).dtype)",
-    samples=(Sample("a: n, b: n"),),
-)
+
+def _comparison(name: str, sign: str, operator: str, definition: tuple[str, ...] = ()) -> Primitive:
+    """1 where two entries compare so, else 0, in the type that both have together."""
+    return Primitive(
+        name=name,
+        signature=PAIR,
+        summary=f"1 where a {sign} b, else 0",
+        real_only=True,
+        definition=definition,
+        differential=("0 * da",),
+        field="real",
+        fact_rule=lambda index, parameters, facts: {"nonnegative"},
+        numpy=f"({{0}} {operator} {{1}}).astype(numpy.result_type({{0}}, {{1}}, numpy.float32))",
+        torch=f"({{0}} {operator} {{1}}).to(({{0}} + {{1}}).dtype)",
+        jax=f"({{0}} {operator} {{1}}).astype(({{0}} + {{1}}).dtype)",
+        samples=(Sample("a: n, b: n"),),
+    )
+
+
+greater = _comparison("greater", ">", ">", ("(1 + sign(a - b)) / 2",))
+greater_equal = _comparison("greater_equal", "≥", ">=", ("(1 + sign(a - b)) / 2",))
+equal = _comparison("equal", "=", "==")
+
 maximum = Primitive(
     name="maximum",
     signature=PAIR,

@@ -119,7 +119,7 @@ def proved_equal(left: Node, right: Node) -> bool:
         return True
     try:
         return left.shape == right.shape and _equal_modulo_primes(left, right)
-    except (UndecidableError, GradwrightError):
+    except (UndecidableError, GradwrightError):  # no value modulo a prime, or none at any point: not proved
         return False
 
 
@@ -166,7 +166,7 @@ class _Point:
 
     def evaluate(self, roots: tuple[Node, ...], level: int = 0) -> tuple[Array, ...]:
         arithmetic = ModularArithmetic(level)
-        values = {leaf: self._sample(leaf, level, arithmetic) for leaf in self.leaves}
+        values = {leaf: self._sample(leaf, arithmetic) for leaf in self.leaves}
         raised = [node for node in postorder(*roots) if isinstance(node, Apply) and node.primitive is exp]
         if raised and level + 1 < len(PRIMES):
             exponents = tuple(node.arguments[0] for node in raised)
@@ -205,7 +205,7 @@ class _Point:
         whole = tuple(dim.evaluate(self.sizes) for dim in term.shape)
         return np.broadcast_to(reduced.reshape(shape), whole) % arithmetic.prime
 
-    def _sample(self, leaf: Node, level: int, arithmetic: ModularArithmetic) -> Array:
+    def _sample(self, leaf: Node, arithmetic: ModularArithmetic) -> Array:
         """A random value with the leaf's facts; the same whole numbers modulo every prime."""
         generator = np.random.default_rng([self.seed, *leaf.digest])
         shape = tuple(dim.evaluate(self.sizes) for dim in leaf.shape)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 
 from gradwright.core.build import identity
 from gradwright.core.canonical import as_product
@@ -20,7 +20,7 @@ from gradwright.prims.power import raise_to
 MINUS_ONE = Fraction(-1)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def is_inverse(primitive: Primitive) -> bool:
     """Whether the primitive is defined as the inverse of its only argument."""
     if len(primitive.identity) != 1 or len(primitive.inputs) != 1 or len(primitive.inputs[0].shape) != 2:
@@ -100,7 +100,8 @@ def _of_rearranged(node: Apply, matrix: Contract) -> Node:
 def _of_diagonal(matrix: Contract) -> Node:
     """The reciprocals of the diagonal."""
     labels = {label for group in matrix.output for label in group}
-    if any(set(f.labels) - labels for f in matrix.factors) or len(labels) != 1:
+    # Not entry by entry where labels are summed, and where a factor is a matrix of which the diagonal is meant.
+    if len(labels) != 1 or any(set(f.labels) - labels or f.node.rank > 1 for f in matrix.factors):
         entries = contract(1, matrix.factors, matrix.output[:1], dict(enumerate(matrix.dims)))
         factors = [Factor(raise_to(entries, MINUS_ONE), ((0,),))]
     else:

@@ -72,7 +72,8 @@ def narrated(name: str) -> tuple[Node, tuple[Symbol, ...], Narration]:
 
 @cache
 def point_of(name: str) -> Trial:
-    return trial_for(*narrated(name))
+    root, variables, narration = narrated(name)
+    return trial_for(root, root, variables, narration)
 
 
 CASES = [(name, place) for name in EXPRESSIONS for place in range(len(narrated(name)[2].drafts))]

@@ -50,7 +50,7 @@ class Site:
     """An operation that may be written over one of its operands.
 
     Attributes:
-        line, column: where it stands.
+        line, column, end: where it begins, and where it ends, by which it differs from its left operand.
         place: 0 for its left operand, 1 for the right.
     """
 
@@ -113,7 +113,7 @@ def sites_of(function: ast.FunctionDef) -> tuple[Site, ...]:
                 sides = [(0, node.left, node.right)]
                 if isinstance(node.op, _COMMUTATIVE):
                     sides.append((1, node.right, node.left))
-                chosen = next((k for k, own, other in sides if reads.is_last(own, other, node, place)), None)
+                chosen = next((k for k, own, other in sides if reads.is_last(own, other, place)), None)
                 if chosen is not None:
                     found.append(_site(node, chosen))
     return tuple(found)
@@ -139,7 +139,7 @@ class _Reads:
             for name, goes_into_an_operation in _names(value, False):
                 self._reads.setdefault(name.id, []).append((place, name, goes_into_an_operation))
 
-    def is_last(self, own: ast.expr, other: ast.expr, whole: ast.BinOp, place: int) -> bool:
+    def is_last(self, own: ast.expr, other: ast.expr, place: int) -> bool:
         """Whether an operand is new, and nothing reads it after this operation, nor through a view in it."""
         if not isinstance(own, ast.Name):
             return _is_new(own)

@@ -1,7 +1,7 @@
 """The record of an array library: how it writes each elementary operation.
 
 Everything in which NumPy, PyTorch and JAX differ is data here; what they share (`@`, indexing,
-broadcasting, `.sum`, `.reshape`) is written by `operations`. A template names its parts in braces;
+broadcasting, `.sum`, `.reshape`) is written where it is needed. A template names its parts in braces;
 `{x}` is an array, already in parentheses where it has to be. Axes are counted from the end.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from gradwright.core.primitive import Implementation, Primitive
-from gradwright.frozen import frozen
+from gradwright.frozen import fields, frozen, replace
 
 
 @frozen(kw_only=True)
@@ -22,14 +22,18 @@ class Library:
         implementation: a primitive's function in this library.
         aliases: for a dotted prefix, what the code writes instead.
         imports: for a prefix that occurs in the code, the line that it needs.
-        transpose, adjoint: of a matrix; `batch_` of the last two axes.
-        permute: axes in the order `{axes}`, no further axes; `movedim` from `{source}` to `{target}`.
+        transpose, adjoint: of a matrix.
+        batch_transpose, batch_adjoint: of the last two axes.
+        permute: axes in the order `{axes}`, no further axes.
+        movedim: the axes `{source}` to the places `{target}`.
         diagonal: of two axes; they become one, the last.
         diag: a new axis, so that the last axis becomes the diagonal of the axes `{a}` and `{b}` of the result.
-        zeros, ones, eye: a tensor like `{like}` of a real or complex type; `bare_` without anything to be like.
-        scalar: a Python number as a tensor.
-        real_type: the array `{x}` with real entries, for the type of a real constant.
-        einsum, trace, tril, triu, cumsum, flip, concatenate, stack, pad, broadcast, sum: of arrays.
+        matrix_diag: a matrix with the vector on its diagonal, no further axes.
+        zeros, ones, eye: a tensor like `{like}`, of its real or complex type.
+        bare_zeros, bare_ones, bare_eye: the same without anything to be like.
+        scalar, bare_scalar: a Python number as a tensor, likewise.
+        einsum, trace, tril, triu, cumsum, flip, concatenate, stack, pad, broadcast: of arrays.
+        imaginary_unit: the number i.
         complex_of: a real array made complex, where products want arguments of one type; else empty.
         sum_with_product: `{rest}` plus a product of two real matrices, as one call; empty where there is none.
         shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
@@ -72,6 +76,16 @@ class Library:
     sum_with_product: str
     shapes_are_tuples: bool
     helpers: Mapping[str, str]
+
+    def in_module(self, module: str, other: str) -> Library:
+        """The same with another module's name in the templates and helpers, for one that has the same interface."""
+
+        def renamed(text: str) -> str:
+            return text.replace(f"{module}.", f"{other}.")
+
+        own = {name: getattr(self, name) for name in fields(self)}
+        templates = {name: renamed(value) for name, value in own.items() if isinstance(value, str)}
+        return replace(self, **templates, helpers={name: renamed(text) for name, text in self.helpers.items()})
 
     def shape(self, sizes: Sequence[str]) -> str:
         """A shape as an argument."""

@@ -30,6 +30,7 @@ def load_source(text: str, name: str, namespace: Mapping[str, Any] | None = None
     filename = f"<gradwright {name} {digest}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     # A module that can be imported by its name: torch.compile does so to find what a traced function refers to.
+    # It stays for as long as the program runs, for nothing tells when the last of its functions is gone.
     module = ModuleType(f"gradwright_generated_{name}_{next(_NUMBER)}")
     module.__dict__.update(namespace or {})
     sys.modules[module.__name__] = module

@@ -8,7 +8,7 @@ grown long becomes a variable; the rest is written where it is used. How a produ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gradwright.back.code.contractions import is_view, spread_axes, write_contraction
 from gradwright.back.code.library import Library
@@ -31,6 +31,7 @@ from gradwright.core.nodes import (
     Size,
     Symbol,
 )
+from gradwright.core.walks import postorder
 from gradwright.errors import EmissionError
 from gradwright.optimise.systems import without_systems
 
@@ -97,7 +98,7 @@ class Lowering:
 
     def run(self, roots: Mapping[str, Node]) -> Program:
         """Write all roots."""
-        order = list(self._needed(roots.values()))
+        order = list(postorder(*roots.values(), given=self.values))
         self._count_uses(order, roots.values())
         for node in order:
             if node not in self.values and self._deserves_name(node):
@@ -107,21 +108,6 @@ class Lowering:
         return Program(
             self.parameters, statements, results, self.library.name, self.writer.helpers, tuple(self.foreign.values())
         )
-
-    def _needed(self, roots: Iterable[Node]) -> Iterator[Node]:
-        """Children first, without what lies below a node whose value is given."""
-        seen: set[Node] = set()
-        for root in roots:
-            stack = [(root, False)]
-            while stack:
-                node, expanded = stack.pop()
-                if expanded:
-                    yield node
-                elif node not in seen:
-                    seen.add(node)
-                    stack.append((node, True))
-                    if node not in self.values:
-                        stack.extend((child, False) for child in reversed(node.children))
 
     def _count_uses(self, order: Sequence[Node], roots: Iterable[Node]) -> None:
         """How often a value is needed; what only looks at a value counts as many times as it is used."""

@@ -1,11 +1,11 @@
-"""How NumPy is written."""
+"""How NumPy is written, and with another module's name whatever has its interface."""
 
 from gradwright.back.code.library import Library
 
 _WEIGHTED = '''
 def weighted(M, below, on, above):
     """M with its entries below, on and above the diagonal multiplied by numbers."""
-    return below * np.tril(M, -1) + on * (np.triu(np.tril(M))) + above * np.triu(M, 1)
+    return below * np.tril(M, -1) + on * np.triu(np.tril(M)) + above * np.triu(M, 1)
 '''
 _ON_DIAGONAL = '''
 def on_diagonal(x, a, b):

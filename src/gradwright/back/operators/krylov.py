@@ -1,4 +1,4 @@
-"""Solving without a matrix: conjugate gradients, MINRES and GMRES with the products alone.
+"""Solving without a matrix: conjugate gradients and GMRES with the products alone.
 
 The methods are SciPy's; what is added is the choice between them and the refusal of a result that did
 not reach the tolerance.

@@ -68,7 +68,7 @@ def kernel_text(foreign: Foreign, name: str, namespace: str, class_name: str, bo
         texts, function = [], f"{name}_in_numpy"
         bound[function] = implementation
     return [*texts, ON_ARRAYS, _like(primitive, name), _operator(foreign, name, namespace, function),
-            _registered(primitive, name, class_name)]  # fmt: skip
+            _registered(name, class_name)]  # fmt: skip
 
 
 def _like(primitive: Primitive, name: str) -> str:
@@ -126,7 +126,7 @@ def _operator(foreign: Foreign, name: str, namespace: str, function: str) -> str
     )
 
 
-def _registered(primitive: Primitive, name: str, class_name: str) -> str:
+def _registered(name: str, class_name: str) -> str:
     return "\n".join(
         [
             f"{name}.register_fake({name}_outputs)",

@@ -122,6 +122,7 @@ def _plan(asked: Asked) -> _Plan:
     wider = rules_in_both_fields(rules, values)
     if wider is not None:
         plan = _planned(asked, wider, tuple(s.name for s in asked.inputs), rules)
+        # `x + 0j` makes an operand of a product complex for real input too, which would then be slower.
         if "0j" not in plan.programs.text:
             return plan
     return _planned(asked, rules, tuple(s.name for s in asked.inputs if not s.real))
@@ -249,7 +250,7 @@ def _public(asked: Asked, plan: _Plan) -> list[str]:
         lines.append(f"return {applied}{'[0]' if programs.carried else ''}")
     parameters = ", ".join(f"{name}: Tensor" for name in programs.inputs)
     returned = "Outputs" if several else "Tensor"
-    docstring = _docstring(asked, rules, programs)
+    docstring = _docstring(asked, rules)
     declared = [symbol.name for symbol in rules.inputs]
     if declared == list(programs.inputs):
         return [f"def {asked.name}({parameters}) -> {returned}:", *indented([*docstring, *lines])]
@@ -265,7 +266,7 @@ def _public(asked: Asked, plan: _Plan) -> list[str]:
     ]
 
 
-def _docstring(asked: Asked, rules: Rules, programs: Programs) -> list[str]:
+def _docstring(asked: Asked, rules: Rules) -> list[str]:
     first = unicode_of(asked.outputs[0][1]) if len(asked.outputs) == 1 else ", ".join(name for name, _ in asked.outputs)
     lines = [f'"""{escaped(first)}.', "", "Args:"]
     lines += [f"    {s.name}: {escaped(_described(s))}" for s in asked.inputs]

@@ -105,7 +105,7 @@ def forward_diagnosed(subject: Subject, points: Sequence[Point]) -> str:
         scenes.append(Scene(point, "", point.tensors, value, _tensor(point.value), program, library))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = repaired(points[0].truth, scenes)
+        found = repaired(scenes)
     return f"{found[0].words} ({LABELS[found[0].labels[0]]})" if found else ""
 
 

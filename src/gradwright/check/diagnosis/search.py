@@ -90,21 +90,21 @@ def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Expla
     """What explains the user's gradient at every scene, the simplest first."""
     formulas = [(m, v) for m, v in _formulas(truth, name, scenes[0])]
     singles = [Explanation(m) for m, value in formulas if close(value, scenes[0].returned)]
-    found = _confirmed(singles, truth, scenes)
+    found = _confirmed(singles, scenes)
     computations = list(_computations(scenes[0]))
-    found += _confirmed(_singly_repaired(computations, scenes[0]), truth, scenes)
+    found += _confirmed(_singly_repaired(computations, scenes[0]), scenes)
     if not found:
-        found = _confirmed(_together(computations, scenes[0]), truth, scenes)
+        found = _confirmed(_together(computations, scenes[0]), scenes)
     if not found:
-        found = _confirmed(_meeting(formulas, computations, scenes[0]), truth, scenes)
-        found += _confirmed(_scaled(truth.gradients[name], formulas, computations, scenes[0]), truth, scenes)
+        found = _confirmed(_meeting(formulas, computations, scenes[0]), scenes)
+        found += _confirmed(_scaled(truth.gradients[name], formulas, computations, scenes[0]), scenes)
     found += _multiple(truth, name, scenes)
     return sorted(found, key=lambda e: e.cost)
 
 
-def repaired(truth: Truth, scenes: Sequence[Scene]) -> list[Explanation]:
+def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
     """What in the user's computation has to be put right, the simplest first."""
-    found = _confirmed(_singly_repaired(list(_computations(scenes[0])), scenes[0]), truth, scenes)
+    found = _confirmed(_singly_repaired(list(_computations(scenes[0])), scenes[0]), scenes)
     return sorted(found, key=lambda e: e.cost)
 
 
@@ -239,7 +239,7 @@ def _key(value: torch.Tensor) -> float:
     return float(flat.double() @ torch.from_numpy(weights)) if flat.numel() else 0.0
 
 
-def _confirmed(candidates: Iterable[Explanation], truth: Truth, scenes: Sequence[Scene]) -> list[Explanation]:
+def _confirmed(candidates: Iterable[Explanation], scenes: Sequence[Scene]) -> list[Explanation]:
     return [e for e in candidates if _holds_at(e, scenes)]
 
 

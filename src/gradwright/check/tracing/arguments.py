@@ -222,7 +222,7 @@ def as_value(result: Result, sizes: Sizes) -> Value:
         case Constant(arrays=arrays):
             return recognise(arrays, sizes)
         case Untraceable():
-            raise result
+            raise Untraceable(*result.args)  # a new one: an error keeps the frames through which it was raised
         case _:
             raise Untraceable("several tensors, taken as one")
 

@@ -47,6 +47,7 @@ class _Watch(TorchFunctionMode):
         return result
 
 
+# What reading `.data` calls; PyTorch's types have it as a tensor, and not as the descriptor that it is.
 _DATA = torch.Tensor.data.__get__  # type: ignore[attr-defined]
 
 

@@ -8,7 +8,7 @@ are left to a general linear solve.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
 
 from gradwright.core.build import matmul, multiply, transpose
 from gradwright.core.canonical import as_product
@@ -69,7 +69,7 @@ RULES: tuple[Rule, ...] = (
 MOST_STEPS = 24
 
 
-@cache
+@lru_cache(maxsize=4096)
 def solved(primitive: Primitive) -> Solution:
     """The differentials that a primitive's identity determines."""
     problem = problem_of(primitive)

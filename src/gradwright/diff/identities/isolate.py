@@ -96,11 +96,11 @@ def _stripped(
     left_inverse = right_inverse = None
     if prefix:
         taken_off.append(product_of_chain(prefix, prefix[0]))
-        left_inverse = _one_sided_inverse(taken_off[-1], state, False)
+        left_inverse = _one_sided_inverse(taken_off[-1], state)
         right = matmul(left_inverse, right)
     if suffix:
         taken_off.append(product_of_chain(suffix, suffix[0]))
-        right_inverse = _one_sided_inverse(taken_off[-1], state, True)
+        right_inverse = _one_sided_inverse(taken_off[-1], state)
         right = matmul(right, right_inverse)
     inner = [replace(t, left=t.left[len(prefix) :], right=t.right[: len(t.right) - len(suffix)]) for t in terms]
     form = add(with_tensor(term, term.hole) for term in inner)
@@ -112,7 +112,8 @@ def _stripped(
     return LinearEquation(form, right, space, equation.projected, equation.phases), taken_off
 
 
-def _one_sided_inverse(matrix: Node, state: State, from_right: bool) -> Node:
+def _one_sided_inverse(matrix: Node, state: State) -> Node:
+    """The inverse, or for a matrix with orthonormal columns, which is what else is taken off, its adjoint."""
     if matrix.shape[0] == matrix.shape[1]:
         return inverse_of(matrix, state)
     return adjoint(matrix)
@@ -264,7 +265,7 @@ def divide(state: State) -> State | None:
         holes = holes_in(equation.form)
         if len(holes) != 1 or state.specs[holes[0]].space is not Space.FREE or equation.projected:
             continue
-        weights = [_weight(term, holes[0]) for term in terms_of(equation.form)]
+        weights = [_weight(term) for term in terms_of(equation.form)]
         if any(weight is None for weight in weights):
             continue
         total = simplify(add(weight for weight in weights if weight is not None))
@@ -276,7 +277,7 @@ def divide(state: State) -> State | None:
     return None
 
 
-def _weight(term: Node, hole: Hole) -> Node | None:
+def _weight(term: Node) -> Node | None:
     """W of a term `W ∘ H`."""
     product = as_product(term)
     own = [f for f in product.factors if isinstance(f.node, Hole)]

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from gradwright.core.build import number
 from gradwright.core.contraction import zero
+from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Solve, Symbol, field_of
 from gradwright.core.sums import subtract
@@ -395,11 +396,11 @@ def _without_repeats(drafts: list[Draft]) -> list[Draft]:
 _SHOWN = ("differential", "algebra")
 
 
-def _resized(symbol: Node, dims: Mapping[str, object]) -> Node:
+def _resized(symbol: Node, dims: Mapping[str, Dim]) -> Node:
     assert isinstance(symbol, Symbol | Direction)
     if isinstance(symbol, Direction):
         return symbol
-    shape = tuple(d.substitute(dims) for d in symbol.shape)  # type: ignore[arg-type]
+    shape = tuple(d.substitute(dims) for d in symbol.shape)
     return Symbol(symbol.name, shape, symbol.facts)
 
 
@@ -416,9 +417,9 @@ def _from_parts(root: Node, variables: tuple[Symbol, ...], taken: set[str], cota
     replaced = _in_letters(parts)
     drafts: list[Draft] = []
     for node, letter in parts.items():
-        drafts.append(_differentiated_part(replaced[node], letter, node, variables, parts))
+        drafts.append(_differentiated_part(replaced[node], letter, variables, parts))
     body = substitute(root, {n: s for n, s in parts.items()})
-    drafts.append(_differentiated_part(body, whole, root, variables, parts, is_whole=True))
+    drafts.append(_differentiated_part(body, whole, variables, parts))
     if parts:
         total = simplify(differential(root, {v: direction(v) for v in variables}))
         shown = collect(substitute(total, dict(parts)))
@@ -438,18 +439,13 @@ def _in_letters(parts: Mapping[Node, Symbol]) -> dict[Node, Node]:
 
 
 def _differentiated_part(
-    body: Node,
-    letter: Symbol,
-    node: Node,
-    variables: tuple[Symbol, ...],
-    parts: Mapping[Node, Symbol],
-    is_whole: bool = False,
+    body: Node, letter: Symbol, variables: tuple[Symbol, ...], parts: Mapping[Node, Symbol]
 ) -> Draft:
     moves: dict[Node, Node] = {v: direction(v) for v in (*variables, *parts.values()) if v != letter}
     moved = collect(simplify(differential(body, moves)))
     rule = _rule_name(body, moves)
     letters = ((letter.name, body),)
-    return Draft(rule, direction(letter), moved, f"{_rule_words(body, moves)}", letters)
+    return Draft(rule, direction(letter), moved, _rule_words(body), letters)
 
 
 def _rule_name(body: Node, moves: Mapping[Node, Node]) -> str:
@@ -467,7 +463,7 @@ def _rule_name(body: Node, moves: Mapping[Node, Node]) -> str:
             return "differential"
 
 
-def _rule_words(body: Node, moves: Mapping[Node, Node]) -> str:
+def _rule_words(body: Node) -> str:
     if isinstance(body, Apply) and body.primitive.identity:
         return f"from its identity {' and '.join(body.primitive.identity)}"
     return ""

@@ -40,11 +40,6 @@ class Sandwich:
         """The axes of `A ⊗ B` that dX is contracted with."""
         return (3, 2) if self.turned else (2, 3)
 
-    @property
-    def others(self) -> tuple[int, int]:
-        """The axes of `A ⊗ B` that are those of the result: always the outer two."""
-        return 1, 4
-
     def kernel(self) -> Form:
         """`c A ⊗ B`."""
         return _times(self.coefficient, Outer(Leaf(self.left), Leaf(self.right)))

@@ -27,7 +27,7 @@ from gradwright.diff.differential import direction
 from gradwright.diff.identities.problem import Problem, problem_of
 from gradwright.diff.identities.solution_points import nearby_solution, point_of
 from gradwright.diff.steps.step import Check, Draft, Side, as_form
-from gradwright.errors import GradwrightError
+from gradwright.errors import ConditionError, GradwrightError
 from gradwright.frozen import frozen
 
 TOLERANCE = 1e-6
@@ -58,6 +58,8 @@ class Trial:
         self.measured = tuple(item.symbol for item in named)
         self.found = set[Node]()
         self.error = 0.0
+        # How large the terms are that the value of a named expression is made of, which may cancel.
+        self._terms_of: dict[Node, float] = {}
         self._generator = np.random.default_rng([seed, 20])
         self._sample_inputs(nodes, variables)
         with np.errstate(all="ignore"):
@@ -79,7 +81,7 @@ class Trial:
 
     def noise(self, symbol: Symbol) -> float:
         """The size below which the measured direction of a named expression is rounding."""
-        return MEASURED * _largest(self.values[symbol])
+        return MEASURED * self._terms_of[symbol]
 
     @property
     def description(self) -> str:
@@ -105,6 +107,8 @@ class Trial:
         """Compare both sides of a step."""
         try:
             left, right = (value_of(as_form(side), self.value) for side in (draft.left, draft.right))
+        except ConditionError as error:  # no value here, as where a part is not finite: neither right nor wrong
+            return Check(False, float("nan"), f"{self.description}: {error}")
         except GradwrightError as error:
             return Check(False, float("inf"), f"{self.description}: {error}")
         if np.shape(left) != np.shape(right):
@@ -119,10 +123,10 @@ class Trial:
         What was found from measured directions (the unknown of a frame) is as exact as these.
         """
         leaves = set(free_leaves(lower(as_form(draft.left))))
-        sources = [self.values[s] for s in self.measured if direction(s) in leaves]
+        sources = [self._terms_of[s] for s in self.measured if direction(s) in leaves]
         if not leaves.isdisjoint(self.found):
-            sources += [self.values[direction(s)] for s in self.measured]
-        return MEASURED * max(map(_largest, sources), default=0.0)
+            sources += [_largest(self.values[direction(s)]) for s in self.measured]
+        return MEASURED * max(sources, default=0.0)
 
     def _size(self, side: Side) -> float:
         """The size of the largest term.
@@ -156,6 +160,8 @@ class Trial:
         moves = {v: self.values[direction(v)] for v in variables}
         value, moved, error = measured(item.node, self.values, moves, self.sizes)
         self.values[item.symbol] = value
+        sizes = [_largest(value), *(self._factors(term) for term in terms_of(item.node))]
+        self._terms_of[item.symbol] = max((size for size in sizes if np.isfinite(size)), default=0.0)
         self.values[direction(item.symbol)] = moved
         self.error = max(self.error, error)
 
@@ -291,4 +297,5 @@ def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named,
     if not found:
         assert failure is not None
         raise failure
-    return min(found, key=lambda trial: (not trial.finite, trial.still, trial.error))
+    # A point where nothing moves says more than one whose differences run over a jump.
+    return min(found, key=lambda trial: (not trial.finite, trial.error >= ACCURATE, trial.still, trial.error))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from gradwright.back.code.products.draft import Draft, Term, written
 from gradwright.back.code.text import Code, multiple, number, sum_of
 from gradwright.core.nodes import Factor, Mask
@@ -55,12 +53,12 @@ def _running_sum(draft: Draft, row: int, column: int, mask: Mask) -> bool:
         if alone and len(others) == 1 and not term.divides and (row in draft.flat() or draft.used(row)):
             labels = tuple(row if x == column else x for x in term.labels)
             axis = term.labels.index(column) - len(term.labels)
-            draft.replace(term, written(term, labels, _cumulated(draft, draft.code(term), axis, mask, labels)))
+            draft.replace(term, written(term, labels, _cumulated(draft, draft.code(term), axis, mask)))
             return True
     return False
 
 
-def _cumulated(draft: Draft, code: Code, axis: int, mask: Mask, labels: Sequence[int]) -> Code:
+def _cumulated(draft: Draft, code: Code, axis: int, mask: Mask) -> Code:
     """Weights below, on and above: of the entries before, at and behind each place."""
     library = draft.lowering.library
     below, on, above = mask.weights

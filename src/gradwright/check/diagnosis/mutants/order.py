@@ -12,7 +12,6 @@ from gradwright.core.inference import matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Node, Solve
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import depends_on, postorder, substitute
-from gradwright.errors import GradwrightError
 from gradwright.linear.forms import adjoint_solve
 from gradwright.simplify.expansion import expand
 
@@ -60,15 +59,12 @@ def _seen(factor: Factor, transposed: bool) -> Node:
 
 def _unadjoined(root: Node, node: Solve) -> Iterator[Mutant]:
     """The same right sides under the adjoint operator: what solving the forward equation again would be."""
-    try:
-        adjoint = adjoint_solve(node)
-        changed = Solve(adjoint.unknowns, adjoint.equations, node.right_sides, node.index)
-        mutated = substitute(root, {node: changed})
-    except (GradwrightError, AssertionError, IndexError):
-        return
-    if changed.shape == node.shape:
-        words = "the forward equation is solved again, where its adjoint is due"
-        yield Mutant(mutated, "missing_transpose", words, 1.0)
+    if [equation.operator.shape for equation in node.equations] != [unknown.shape for unknown in node.unknowns]:
+        return  # the adjoint equations have right sides of other shapes
+    adjoint = adjoint_solve(node)
+    changed = Solve(adjoint.unknowns, adjoint.equations, node.right_sides, node.index)
+    words = "the forward equation is solved again, where its adjoint is due"
+    yield Mutant(substitute(root, {node: changed}), "missing_transpose", words, 1.0)
 
 
 def _commuting_difference(root: Node, node: Apply) -> Iterator[Mutant]:

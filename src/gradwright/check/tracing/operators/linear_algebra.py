@@ -111,7 +111,7 @@ def _lu_factor(given: Arguments) -> Result:
 
 @operator("linalg_lu", "lu_unpack", "linalg_ldl_factor_ex")
 def _lu(given: Arguments) -> Result:
-    raise PIVOTING
+    raise Untraceable(*PIVOTING.args)
 
 
 @operator("linalg_lu_solve")

@@ -1,0 +1,30 @@
+"""Inverses in simpler form have the value of the inverse as it was written."""
+
+from __future__ import annotations
+
+import pytest
+from numerics import close, generic_point
+
+import gradwright as gw
+from gradwright.simplify.pipeline import simplify
+
+VARIABLES = {
+    "A": "n n", "B": "n m", "S": "n n spd", "Q": "n n orthogonal", "Z": "n n complex", "T": "n n m",
+    "x": "n", "z": "n complex", "a": "", "c": "positive",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "inv(diag(x))", "inv(c * diag(x))", "inv(diag(diagonal(A)))", "inv(diag(x) * A)",
+        "inv(a * diag(diagonal(A) * x))", "inv(diag(diagonal(Z)))", "inv(diag(diagonal(A @ A)))",
+        "inv(diag(B @ (B.T @ x)))", "inv(diag(z))", "inv(diag(T[:, 0, 1]))", "inv(a * Z.H)", "inv((c * Q).T)",
+        "inv(sum(x) * A)", "inv(kron(A, a * S))", "inv(inv(Z).T)", "pinv(c * Q)",
+    ],
+)  # fmt: skip
+def test_an_inverse_keeps_its_value(text: str) -> None:
+    node = gw.parse(text, **{name: facts for name, facts in VARIABLES.items() if name in text}).node
+    simple = simplify(node)
+    written, found = generic_point(node).at(node, simple)
+    assert close(written, found, 1e-9)

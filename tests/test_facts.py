@@ -1,0 +1,35 @@
+"""Products whose facts are easily taken for more than they are: what is inferred holds at a generic point."""
+
+from __future__ import annotations
+
+import pytest
+from facts_in_numbers import FACTS_HOLD
+from numerics import generic_point
+
+import gradwright as gw
+from gradwright.core.inference import facts_of
+
+VARIABLES = {
+    "c": "positive", "Q": "n n orthogonal", "U": "n n unitary complex", "L": "n n unit_lower", "R": "n n unit_upper",
+    "S": "n n spd", "T": "n k stiefel", "z": "n complex", "x": "n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "c * Q", "n * Q", "c * U", "c * Q @ Q", "c * L", "c * R @ R", "c * T", "-Q", "2 * Q", "c * S", "Q / c",
+        "(c * Q) @ (c * Q).T", "z * z * conj(z)", "z * z * conj(z) * conj(z)", "z * conj(z) * x", "z * conj(z) * x * x",
+    ],
+)  # fmt: skip
+def test_the_facts_of_a_product_hold(text: str) -> None:
+    node = gw.parse(text, **{name: facts for name, facts in VARIABLES.items() if name in text}).node
+    (value,) = generic_point(node).at(node)
+    assert {fact for fact in facts_of(node) if not FACTS_HOLD[fact](value)} == set()
+
+
+def test_a_multiple_of_an_orthogonal_matrix_is_inverted_with_its_factor() -> None:
+    given = {name: VARIABLES[name] for name in ("c", "Q")} | {"b": "n"}
+    derivation = gw.derive(gw.parse("inv(c * Q) @ b", **given), wrt="b")
+    assert str(derivation.vjp) == "Q G / c"
+    assert derivation.verify().right
