@@ -165,6 +165,7 @@ class Call(Formula):
         text, latex: how it is written otherwise, `{0}` standing for the first operand.
         output: the name of the output, for a function that has several.
         product: whether `text` is a product, so that it needs no parentheses inside one.
+        binds: names that mean nothing outside of it.
     """
 
     name: str
@@ -174,6 +175,7 @@ class Call(Formula):
     latex: str = ""
     output: str = ""
     product: bool = False
+    binds: tuple[str, ...] = ()
 
 
 @frozen(eq=False)

@@ -244,6 +244,8 @@ class _Language(_Writer):
         return f"{self.inside(formula.base, ATOM)} ** {shown}", POWER
 
     def call(self, formula: Call) -> Written:
+        if formula.name == "equals":
+            return " == ".join(self.write(side)[0] for side in formula.arguments), SUM
         listed = [self.write(argument)[0] for argument in formula.arguments]
         listed += [formula.keywords] if formula.keywords else []
         output = f".{formula.output}" if formula.output else ""
@@ -388,7 +390,7 @@ class _Unicode(_Writer):
             return self.raised(argument, mark) if mark else self.inside(argument, needs)
 
         text = filled(template, write, "[⁻⁺¹²³½]*")
-        if formula.output:
+        if formula.output and not formula.binds:
             text += f".{formula.output}"
         return text, ATOM if bracketed else POWER if "^{" in template else PRODUCT
 

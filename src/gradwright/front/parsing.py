@@ -19,6 +19,7 @@ from gradwright.core.language import parse_text, translate
 from gradwright.core.nodes import Node
 from gradwright.core.registry import FUNCTIONS, Outputs
 from gradwright.core.signature import Signature
+from gradwright.core.solutions import bound_dims, bound_names
 from gradwright.errors import (
     AmbiguousShapeError,
     DeclarationError,
@@ -101,13 +102,13 @@ def _variable_names(tree: ast.expr, declared: Signature) -> list[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and id(node) not in called
     ]
-    known = {*declared.names, *dims, "pi", *FUNCTIONS}
+    known = {*declared.names, *dims, "pi", *FUNCTIONS, *bound_names(tree)}
     return list(dict.fromkeys(name for *_, name in sorted(names) if name not in known))
 
 
 def _dims(tree: ast.expr, declared: Signature) -> dict[str, Dim]:
     """The dimension names: those of the declarations, and the arguments of `eye`, `ones`, `zeros`."""
-    found = dict(declared.dims)
+    found = {**bound_dims(tree), **declared.dims}
     for node in ast.walk(tree):
         places: Sequence[ast.expr] = ()
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DIMENSION_CALLS:
