@@ -310,10 +310,13 @@ def transposes(formula: Formula) -> int:
 
 
 def to_the(base: Formula, exponent: Fraction, symmetric: bool = True) -> Formula:
-    """An elementwise power; `‖y‖⁴` for the square of a square."""
+    """An elementwise power; `‖y‖⁴` for the square of a square, and `‖y‖` for the root of one."""
     if isinstance(base, Power) and not base.rank and not base.matrix and base.exponent.denominator == 1:
-        if exponent.denominator == 1:
+        never_negative = isinstance(base.base, Call) and base.base.name == "norm"
+        if exponent.denominator == 1 or never_negative:
             return to_the(base.base, base.exponent * exponent)
+    if exponent == 1:
+        return base
     return Power(base.rank, symmetric, base, exponent)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradwright.core.nodes import Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
+from gradwright.simplify.equations import settle_equation
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
 from gradwright.simplify.powers import merge_powers
@@ -23,6 +24,7 @@ PASSES = (
     drop_masks,
     merge_selections,
     drop_vanishing_terms,
+    settle_equation,
     stabilise,
 )
 ROUNDS = 8

@@ -1,0 +1,47 @@
+"""Solutions of linear equations: zero where the right sides are, symmetric where the equation is its own mirror image.
+
+If `E[Hᵀ]ᵀ = E[H]` for every H and C is symmetric, then the transpose of the solution of `E[H] = C` solves it
+too; the solution is the only one, so it is symmetric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from fractions import Fraction
+
+from gradwright.core.build import transpose
+from gradwright.core.contraction import is_zero, zero
+from gradwright.core.inference import is_symmetric
+from gradwright.core.nodes import Equation, Hole, Node, Solve, Unknown
+from gradwright.core.spaces import Space
+from gradwright.core.sums import coefficient_of, like_key, terms_of
+from gradwright.core.walks import substitute
+
+
+def settle_equation(node: Node) -> Node:
+    """Solve what needs no solving, and look for a symmetric unknown among the symmetric matrices."""
+    if not isinstance(node, Solve):
+        return node
+    if all(map(is_zero, node.right_sides)):
+        return zero(node.shape)
+    if len(node.unknowns) != 1 or node.trailing or not all(child.real for child in node.children):
+        return node
+    (unknown,), (equation,), (right,) = node.unknowns, node.equations, node.right_sides
+    if unknown.space is not Space.FREE or equation.space is not Space.FREE or not is_symmetric(right):
+        return node
+    if not unknown.real or unknown.shape != right.shape or not _is_its_own_mirror_image(equation.operator, unknown):
+        return node
+    return Solve(
+        (Unknown(unknown.shape, Space.SYMMETRIC),), (Equation(equation.operator, Space.SYMMETRIC),), (right,), 0
+    )
+
+
+def _is_its_own_mirror_image(operator: Node, unknown: Unknown) -> bool:
+    """Whether the operator takes the transpose of a matrix to the transpose of its image."""
+    hole = Hole(0, unknown.shape, unknown.real)
+    mirrored = (transpose(substitute(term, {hole: transpose(hole)})) for term in terms_of(operator))
+    return _summed(tuple(mirrored)) == _summed(terms_of(operator))
+
+
+def _summed(terms: tuple[Node, ...]) -> dict[Hashable, Fraction]:
+    return {like_key(term): coefficient_of(term) for term in terms}
