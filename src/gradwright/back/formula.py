@@ -9,7 +9,7 @@ to know where a vector is to be transposed. Nothing here decides what to write: 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from gradwright.frozen import fields, frozen, replace
@@ -288,7 +288,8 @@ def transposed(formula: Formula) -> Formula:
         case Power(base=base, matrix=True):
             return replace(formula, base=transposed(base))
         case Sum(terms=terms):
-            inside = replace(formula, terms=tuple(transposed(term) for term in terms))
+            turned = opened(tuple(transposed(term) for term in terms))
+            inside = replace(formula, terms=turned)
             return inside if transposes(inside) <= transposes(formula) else Transposed(2, False, formula)
         case MaskMatrix(weights=weights, rows=rows, columns=columns):
             return replace(formula, weights=weights[::-1], rows=columns, columns=rows)
@@ -296,6 +297,11 @@ def transposed(formula: Formula) -> Formula:
             return replace(formula, inner=transposed(inner), places=places[::-1])
         case _:
             return Transposed(2, False, formula)
+
+
+def opened(terms: Iterable[Formula]) -> tuple[Formula, ...]:
+    """The terms of a sum, those of sums among them in their place."""
+    return tuple(part for term in terms for part in (term.terms if isinstance(term, Sum) else (term,)))
 
 
 def transposes(formula: Formula) -> int:
@@ -327,6 +333,8 @@ def conjugated(formula: Formula) -> Formula:
             return inner
         case Transposed(inner=inner, conj=conj):
             return replace(formula, conj=not conj) if not inner.symmetric else formula
+        case Call(name="diag" | "diagonal", arguments=(inside,)):
+            return replace(formula, arguments=(conjugated(inside),))
         case _:
             return Conjugated(formula.rank, formula.symmetric, formula)
 
@@ -429,21 +437,67 @@ def product(factors: tuple[Formula, ...]) -> Formula:
     coefficient, above, under = Fraction(1), list[Formula](), list[Formula]()
     for factor in factors:
         inside = factor
-        if isinstance(factor, Scaled) and len(factors) > 1 and _is_multiple(factor):
-            coefficient *= factor.coefficient
-            above += (f for f in factor.factors if not f.rank)
-            under += factor.divisors
-            inside = next(f for f in factor.factors if f.rank)
+        if len(factors) > 1:
+            number, scalars, divisors, inside = without_scalars(factor)
+            coefficient *= number
+            above += scalars
+            under += divisors
         flat += inside.factors if isinstance(inside, MatrixProduct) else (inside,)
-    flat = _sliced(flat)
+    flat = _with_one_diagonal(_sliced(flat))
     rank = (flat[0].rank == 2) + (flat[-1].rank == 2)
     whole = flat[0] if len(flat) == 1 else MatrixProduct(rank, _is_palindrome(flat), tuple(flat))
     return multiplied(coefficient, (*above, whole), tuple(under), whole.rank)
 
 
-def _is_multiple(formula: Scaled) -> bool:
-    """Whether a formula is a scalar times one tensor."""
-    return sum(f.rank > 0 for f in formula.factors) == 1 and not any(d.rank for d in formula.divisors)
+def without_scalars(formula: Formula) -> tuple[Fraction, tuple[Formula, ...], tuple[Formula, ...], Formula]:
+    """The number, the scalar factors and the scalar divisors of a tensor, and what is left of it."""
+    if not isinstance(formula, Scaled) or not formula.rank:
+        return Fraction(1), (), (), formula
+    above, scalars = _by_rank(formula.factors)
+    under, divisors = _by_rank(formula.divisors)
+    if not above and not under:
+        return Fraction(1), (), (), formula
+    one = len(above) == 1 and not under and above[0].rank == formula.rank
+    rest = above[0] if one else replace(formula, coefficient=Fraction(1), factors=above, divisors=under)
+    return formula.coefficient, scalars, divisors, rest
+
+
+def _by_rank(formulas: tuple[Formula, ...]) -> tuple[tuple[Formula, ...], tuple[Formula, ...]]:
+    """Tensors, and scalars."""
+    return tuple(f for f in formulas if f.rank), tuple(f for f in formulas if not f.rank)
+
+
+def linear(make: Callable[[Formula], Formula], formula: Formula) -> Formula:
+    """What a linear operation makes of a formula, the scalars in front of it: `½ diagonal(A)`."""
+    number, scalars, divisors, rest = without_scalars(formula)
+    if rest is formula:
+        return make(formula)
+    made = make(rest)
+    return multiplied(number, (*scalars, made), divisors, made.rank)
+
+
+def reshaped(formula: Formula, shape: Sequence[str]) -> Formula:
+    """A tensor with its entries in another shape; of one that was reshaped before, only the last shape counts."""
+
+    def make(tensor: Formula) -> Formula:
+        if isinstance(tensor, Call) and tensor.name == "reshape":
+            return reshaped(tensor.arguments[0], shape)
+        return Call(len(shape), False, "reshape", (tensor,), keywords=", ".join(shape))
+
+    return linear(make, formula)
+
+
+def _with_one_diagonal(factors: list[Formula]) -> list[Formula]:
+    """`diag(u ∘ v)` for `diag(u) diag(v)`."""
+    kept: list[Formula] = []
+    for factor in factors:
+        last = kept[-1] if kept else None
+        if isinstance(last, Call) and isinstance(factor, Call) and last.name == factor.name == "diag":
+            both = (last.arguments[0], factor.arguments[0])
+            kept[-1] = replace(last, arguments=(multiplied(Fraction(1), both, (), 1),))
+        else:
+            kept.append(factor)
+    return kept
 
 
 def _sliced(factors: list[Formula]) -> list[Formula]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from gradwright.back.formula import Call, Formula, MaskMatrix, Name, Transposed, transposed
+from gradwright.frozen import replace
 
 Weights = tuple[Fraction | int, ...]
 TRIANGLES: dict[Weights, tuple[str, str]] = {
@@ -51,4 +52,7 @@ def alone(mask: MaskMatrix) -> Formula:
         f"ones({mask.rows}, {mask.columns})",
         r"\mathbf{1} \mathbf{1}^{\mathsf{T}}",
     )
+    if mask.weights[::-1] in LETTERS and mask.weights not in LETTERS:
+        turned = replace(ones, language=f"ones({mask.columns}, {mask.rows})")
+        return Transposed(2, False, masked(turned, mask.weights[::-1]))
     return masked(ones, mask.weights)

@@ -28,6 +28,7 @@ from gradwright.back.formula import (
     Power,
     Scaled,
     Transposed,
+    linear,
     multiplied,
     product,
     transposed,
@@ -197,7 +198,7 @@ class Reduction:
         for place, divisor in enumerate(self.divisors):
             if isinstance(divisor, Name) and divisor.language == count:
                 del self.divisors[place]
-                return Call(0, True, "mean", (vector,))
+                return linear(lambda inside: Call(0, True, "mean", (inside,)), vector)
         return sum_of(vector)
 
     def _add_vector(self, edge: Edge, weights: list[Weight], label: int) -> None:
@@ -256,7 +257,7 @@ class Reduction:
             right = elementwise(at_column) if at_column else ones([self.dims[column]])
             if not at_row and not at_column:
                 return ones([self.dims[row], self.dims[column]])
-            return OuterProduct(2, left == right, left, right)
+            return outer_product(left, right)
         (edge,) = self.edges
         parts = [edge.seen_from(row)]
         if at_row:
@@ -264,6 +265,11 @@ class Reduction:
         if at_column:
             parts.append(diagonal_matrix(elementwise(at_column)))
         return product(tuple(parts))
+
+
+def outer_product(left: Formula, right: Formula) -> Formula:
+    """`x yᵀ`, the scalars of both in front."""
+    return linear(lambda x: linear(lambda y: OuterProduct(2, x == y, x, y), right), left)
 
 
 NORM = r"\left\lVert {0} \right\rVert"
@@ -289,6 +295,7 @@ def _scalar(weights: Sequence[Weight]) -> Formula | None:
     if len(above) == 2 and above[0] == above[1] and not under:
         return Power(0, True, Call(0, True, "norm", (above[0],), text="‖{0}‖", latex=NORM), Fraction(2))
     if len(above) >= 2:
+        above.sort(key=lambda formula: formula.has_direction)
         first = multiplied(Fraction(1), tuple(above[:-1]), tuple(under), 1)
         return inner_product(first, above[-1])
     return None
@@ -312,7 +319,8 @@ def hadamard(left: Formula, right: Formula) -> Formula:
     """The elementwise product of two matrices; of a matrix and a mask, the masked matrix."""
     for mask, other in ((left, right), (right, left)):
         if isinstance(mask, MaskMatrix):
-            return masked_product(mask.weights, other, reading_cost=turning_cost)
+            weights = mask.weights
+            return linear(lambda inside: masked_product(weights, inside, reading_cost=turning_cost), other)
     return multiplied(Fraction(1), (left, right), (), 2)
 
 
@@ -326,14 +334,14 @@ def diagonal_of(matrix: Formula) -> Formula:
     """The diagonal of a matrix, as a vector."""
     if isinstance(matrix, Call) and matrix.name == "diag":
         return matrix.arguments[0]
-    return Call(1, True, "diagonal", (matrix,))
+    return linear(lambda inside: Call(1, True, "diagonal", (inside,)), matrix)
 
 
 def diagonal_matrix(vector: Formula) -> Formula:
     """The diagonal matrix of a vector."""
     if isinstance(vector, Call) and vector.name == "diagonal" and getattr(vector.arguments[0], "diagonal", False):
         return vector.arguments[0]
-    return Call(2, True, "diag", (vector,))
+    return linear(lambda inside: Call(2, True, "diag", (inside,)), vector)
 
 
 def turns(formula: Formula) -> int:
@@ -344,11 +352,10 @@ def turns(formula: Formula) -> int:
 
 def trace_of(matrix: Formula) -> Formula:
     """The trace, cyclically turned or transposed: a direction last, else with few transposes."""
-    if isinstance(matrix, Scaled) and len([f for f in matrix.factors if f.rank]) == 1 and len(matrix.factors) > 1:
-        (inside,) = (f for f in matrix.factors if f.rank)
-        if not any(d.rank for d in matrix.divisors):
-            scalars = tuple(f for f in matrix.factors if not f.rank)
-            return multiplied(matrix.coefficient, (*scalars, trace_of(inside)), matrix.divisors, 0)
+    return linear(_trace, matrix)
+
+
+def _trace(matrix: Formula) -> Formula:
     best = matrix
     if isinstance(matrix, MatrixProduct):
         turned = transposed(matrix)
@@ -377,11 +384,21 @@ def sum_of(vector: Formula) -> Formula:
     """The sum of the entries; of row sums, that of the matrix."""
     if isinstance(vector, Call) and vector.name == "sum" and vector.keywords and vector.arguments[0].rank == 2:
         vector = vector.arguments[0]
+    return linear(_total, vector)
+
+
+def _total(vector: Formula) -> Formula:
+    if isinstance(vector, Call) and vector.name == "diagonal":
+        return trace_of(vector.arguments[0])
     return Call(0, True, "sum", (vector,))
 
 
 def inner_product(left: Formula, right: Formula) -> Formula:
-    """`xᵀ y`, with matrices in between opened: `xᵀ A y`."""
+    """`xᵀ y`, with matrices in between opened: `xᵀ A y`, and scalars in front."""
+    return linear(lambda x: linear(lambda y: _inner(x, y), right), left)
+
+
+def _inner(left: Formula, right: Formula) -> Formula:
     parts: list[Formula] = []
     if isinstance(left, MatrixProduct):
         parts += [transposed(f) if f.rank == 2 else f for f in reversed(left.factors)]
@@ -411,7 +428,9 @@ def times_vector(matrix: Formula, vector: Formula) -> Formula:
 def row_sums(edge: Edge, kept: int) -> Formula:
     """The sums of a matrix along the label that is not kept."""
     axis = 1 if kept == edge.row else 0
-    return Call(1, True, "sum", (edge.formula,), keywords=f"axis={axis}")
+    if isinstance(edge.formula, Call) and edge.formula.name == "diag":
+        return edge.formula.arguments[0]
+    return linear(lambda inside: Call(1, True, "sum", (inside,), keywords=f"axis={axis}"), edge.formula)
 
 
 def column_of(edge: Edge, kept: int, entry: str) -> Formula:

@@ -24,7 +24,9 @@ from gradwright.back.formula import (
     Transposed,
     conjugated,
     multiplied,
+    opened,
     product,
+    reshaped,
     scaled,
     to_the,
 )
@@ -306,12 +308,9 @@ class Translator:
                 continue
             shape = tuple(node.dims[label] for label in factor.labels)
             symbol = Symbol(f"__reshaped_{place}_{factor.node.digest.hex()}", shape)
-            listed = ", ".join(map(str, shape))
             given = _before_flattening(factor)
             inner = self._done[given.node]
-            self._done[symbol] = Call(
-                len(shape), False, "reshape", (conjugated(inner) if given.conj else inner,), keywords=listed
-            )
+            self._done[symbol] = reshaped(conjugated(inner) if given.conj else inner, tuple(map(str, shape)))
             factors.append(Factor(symbol, tuple((label,) for label in factor.labels)))
         return self.formula(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims))))
 
@@ -322,14 +321,14 @@ class Translator:
         operands: list[Formula] = []
         inputs: list[str] = []
         scalars: list[Formula] = []
+        divisors: list[Formula] = []
         for factor in node.factors:
-            formula = self._done[factor.node]
-            formula = conjugated(formula) if factor.conj else formula
+            formula, divides = self._factor(factor)
             if factor.labels:
-                operands.append(formula)
+                operands.append(Scaled(formula.rank, False, Fraction(1), (), (formula,)) if divides else formula)
                 inputs.append("".join(names[label] for label in factor.labels))
             else:
-                scalars.append(formula)
+                (divisors if divides else scalars).append(formula)
         output, seen = "", set[int]()
         fresh = map(_letter, count(len(names)))
         carried = {label for factor in node.factors for label in factor.labels}
@@ -349,9 +348,8 @@ class Translator:
         if pattern.count(",") == 0 and inputs == [output]:
             tensor = operands[0]
         if any(len(group) != 1 for group in node.output):
-            listed = ", ".join(map(str, node.shape))
-            tensor = Call(node.rank, False, "reshape", (tensor,), keywords=listed)
-        return multiplied(node.coefficient, (*scalars, tensor), (), node.rank)
+            tensor = reshaped(tensor, tuple(map(str, node.shape)))
+        return multiplied(node.coefficient, (*scalars, tensor), tuple(divisors), node.rank)
 
 
 def _before_flattening(factor: Factor) -> Factor:
@@ -446,9 +444,7 @@ def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symme
 
 def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
     """A sum; sums inside are opened, and parts placed side by side are a block matrix."""
-    flat: list[Formula] = []
-    for term in terms:
-        flat += term.terms if isinstance(term, Sum) else (term,)
+    flat = opened(terms)
     if all(_diagonal_of(term) is not None for term in flat):
         return diagonal_matrix(sum_formula([d for d in map(_diagonal_of, flat) if d is not None], True))
     joined = blocks(flat, symmetric)

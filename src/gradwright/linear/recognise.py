@@ -48,15 +48,18 @@ def _same(left: Node, right: Node) -> bool:
 
 
 def _open_terms(node: Node) -> Sequence[Node]:
-    """The terms of a sum, or of a multiple or the transpose of a sum."""
+    """The terms of a sum, those of multiples and of transposes of sums opened."""
+    if isinstance(node, Add):
+        return [part for term in node.terms for part in _open_terms(term)]
     product = as_product(node)
     if len(product.factors) != 1 or not isinstance(product.factors[0].node, Add):
-        return terms_of(node)
+        return [node]
     (factor,), dims = product.factors, dict(enumerate(product.dims))
-    inside = terms_of(factor.node)
-    return [
-        contract(product.coefficient, [Factor(t, factor.groups, factor.conj)], product.output, dims) for t in inside
+    inside = [
+        contract(product.coefficient, [Factor(t, factor.groups, factor.conj)], product.output, dims)
+        for t in factor.node.terms
     ]
+    return [part for term in inside for part in _open_terms(term)]
 
 
 Pair = tuple[Node | None, Node | None]
