@@ -117,6 +117,12 @@ class Scaled(Formula):
         """The scalar factors as they are written: names first, then what is composed, a direction last."""
         return sorted((f for f in self.factors if not f.rank), key=_place_of_scalar)
 
+    def ending(self) -> list[Formula]:
+        """An inner product that stands last and is the only one: it needs no parentheses, as in `a wᵀ dw`."""
+        scalars = self.scalars()
+        alone = sum(isinstance(f, MatrixProduct) for f in scalars) == 1
+        return scalars[-1:] if alone and isinstance(scalars[-1], MatrixProduct) else []
+
 
 def _place_of_scalar(scalar: Formula) -> int:
     simple = isinstance(scalar, Name) or (isinstance(scalar, Power) and isinstance(scalar.base, Name))
@@ -431,24 +437,6 @@ class Part(Formula):
     length: str
 
 
-def product(factors: tuple[Formula, ...]) -> Formula:
-    """A product of matrices, nested products opened; a part of a matrix is written as a slice."""
-    flat: list[Formula] = []
-    coefficient, above, under = Fraction(1), list[Formula](), list[Formula]()
-    for factor in factors:
-        inside = factor
-        if len(factors) > 1:
-            number, scalars, divisors, inside = without_scalars(factor)
-            coefficient *= number
-            above += scalars
-            under += divisors
-        flat += inside.factors if isinstance(inside, MatrixProduct) else (inside,)
-    flat = _with_one_diagonal(_sliced(flat))
-    rank = (flat[0].rank == 2) + (flat[-1].rank == 2)
-    whole = flat[0] if len(flat) == 1 else MatrixProduct(rank, _is_palindrome(flat), tuple(flat))
-    return multiplied(coefficient, (*above, whole), tuple(under), whole.rank)
-
-
 def without_scalars(formula: Formula) -> tuple[Fraction, tuple[Formula, ...], tuple[Formula, ...], Formula]:
     """The number, the scalar factors and the scalar divisors of a tensor, and what is left of it."""
     if not isinstance(formula, Scaled) or not formula.rank:
@@ -485,51 +473,6 @@ def reshaped(formula: Formula, shape: Sequence[str]) -> Formula:
         return Call(len(shape), False, "reshape", (tensor,), keywords=", ".join(shape))
 
     return linear(make, formula)
-
-
-def _with_one_diagonal(factors: list[Formula]) -> list[Formula]:
-    """`diag(u ∘ v)` for `diag(u) diag(v)`."""
-    kept: list[Formula] = []
-    for factor in factors:
-        last = kept[-1] if kept else None
-        if isinstance(last, Call) and isinstance(factor, Call) and last.name == factor.name == "diag":
-            both = (last.arguments[0], factor.arguments[0])
-            kept[-1] = replace(last, arguments=(multiplied(Fraction(1), both, (), 1),))
-        else:
-            kept.append(factor)
-    return kept
-
-
-def _sliced(factors: list[Formula]) -> list[Formula]:
-    """`Sᵀ M` and `M S` for a selection S: the rows, or columns, that it picks."""
-    kept: list[Formula] = []
-    for factor in factors:
-        last = kept[-1] if kept else None
-        if isinstance(factor, Part) and last is not None and not _is_part(last):
-            kept[-1] = _slice(last, (":", factor.place))
-        elif isinstance(last, Transposed) and isinstance(last.inner, Part) and not _is_part(factor):
-            kept[-1] = _slice(factor, (last.inner.place, ":")[: factor.rank])
-        else:
-            kept.append(factor)
-    return kept
-
-
-def _is_part(formula: Formula) -> bool:
-    return isinstance(formula, Part) or (isinstance(formula, Transposed) and isinstance(formula.inner, Part))
-
-
-def _slice(formula: Formula, places: tuple[str, ...]) -> Formula:
-    if isinstance(formula, Indexed) and len(formula.places) == len(places):
-        joined = [a if b == ":" else b if a == ":" else "" for a, b in zip(formula.places, places, strict=True)]
-        if all(joined):
-            return replace(formula, places=tuple(joined), symmetric=False)
-    return Indexed(formula.rank, formula.rank < 2, formula, places)
-
-
-def _is_palindrome(factors: list[Formula]) -> bool:
-    if factors[0].rank != 2 or factors[-1].rank != 2:
-        return False
-    return all(a == transposed(b) for a, b in zip(factors, reversed(factors), strict=True))
 
 
 def postorder(root: Formula) -> Iterator[Formula]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 
 from gradwright.back.formula import (
     Call,
@@ -30,10 +31,10 @@ from gradwright.back.formula import (
     Transposed,
     linear,
     multiplied,
-    product,
     transposed,
 )
-from gradwright.back.masks import masked_product
+from gradwright.back.masks import masked_product, turns
+from gradwright.back.products import product
 from gradwright.core.dims import Dim
 from gradwright.frozen import frozen
 
@@ -319,15 +320,8 @@ def hadamard(left: Formula, right: Formula) -> Formula:
     """The elementwise product of two matrices; of a matrix and a mask, the masked matrix."""
     for mask, other in ((left, right), (right, left)):
         if isinstance(mask, MaskMatrix):
-            weights = mask.weights
-            return linear(lambda inside: masked_product(weights, inside, reading_cost=turning_cost), other)
+            return linear(partial(masked_product, mask.weights), other)
     return multiplied(Fraction(1), (left, right), (), 2)
-
-
-def turning_cost(formula: Formula) -> tuple[int, int]:
-    """What makes a product hard to read: transposed directions, then other transposes."""
-    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
-    return sum(f.has_direction for f in factors if isinstance(f, Transposed)), turns(formula)
 
 
 def diagonal_of(matrix: Formula) -> Formula:
@@ -342,12 +336,6 @@ def diagonal_matrix(vector: Formula) -> Formula:
     if isinstance(vector, Call) and vector.name == "diagonal" and getattr(vector.arguments[0], "diagonal", False):
         return vector.arguments[0]
     return linear(lambda inside: Call(2, True, "diag", (inside,)), vector)
-
-
-def turns(formula: Formula) -> int:
-    """How many transposes a product contains: of two ways to write a scalar, fewer read better."""
-    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
-    return sum(isinstance(f, Transposed) for f in factors)
 
 
 def trace_of(matrix: Formula) -> Formula:

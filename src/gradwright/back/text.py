@@ -311,7 +311,8 @@ class _Unicode(_Writer):
         tensors = [f for f in formula.factors if f.rank]
         scalars = formula.scalars()
         alone = len(formula.factors) == 1 and not formula.divisors
-        texts += [self.inside(f, PRODUCT if alone else PRODUCT + 1) for f in scalars]
+        bare = [] if tensors else formula.ending()
+        texts += [self.inside(f, PRODUCT if alone or f in bare else PRODUCT + 1) for f in scalars]
         if tensors:
             needs = PRODUCT if len(tensors) == 1 else PRODUCT + 1
             texts.append(" ∘ ".join(self.inside(f, needs) for f in tensors))
@@ -377,7 +378,7 @@ class _Unicode(_Writer):
 
     def call(self, formula: Call) -> Written:
         template = formula.text or self._default(formula)
-        bracketed = "(" in template or template.startswith(("|", "‖", "⟨"))
+        bracketed = "(" in template or template.startswith(("|", "‖", "⟨", "["))
         suffix = template.startswith("{0}") and not bracketed and len(formula.arguments) == 1
         if suffix:
             return self.raised(formula.arguments[0], template[3:]), POWER

@@ -25,7 +25,6 @@ from gradwright.back.formula import (
     conjugated,
     multiplied,
     opened,
-    product,
     reshaped,
     scaled,
     to_the,
@@ -41,6 +40,7 @@ from gradwright.back.matrices import (
     ones,
 )
 from gradwright.back.names import direction_formula, latex_of_name, name_formula
+from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
 from gradwright.back.text import language, unicode
 from gradwright.core.contraction import contract

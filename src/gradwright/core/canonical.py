@@ -28,10 +28,9 @@ def as_product(node: Node) -> Contract:
 def rough_key(node: Node) -> Hashable:
     """A cheap key: equal for like terms, and sometimes for others."""
     if not isinstance(node, Contract):
-        return ((node.digest, False),)
-    return tuple(
-        sorted(((_lower(f.node) if isinstance(f.node, Mask) else f.node).digest, f.conj) for f in node.factors)
-    )
+        return (node.digest,)
+    # Not whether a factor is conjugated: that of a Hermitian matrix is its transpose.
+    return tuple(sorted((_lower(f.node) if isinstance(f.node, Mask) else f.node).digest for f in node.factors))
 
 
 def _lower(mask: Mask) -> Mask:

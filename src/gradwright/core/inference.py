@@ -48,8 +48,8 @@ _SPACE_FACTS = {
 
 
 def space_facts(space: Space) -> Facts:
-    """What is known of the matrices in a linear space."""
-    return closure({_SPACE_FACTS[space]}) if space in _SPACE_FACTS else NO_FACTS
+    """What is known of the matrices in a linear space, before it is said whether they are real."""
+    return frozenset({_SPACE_FACTS[space]}) if space in _SPACE_FACTS else NO_FACTS
 
 
 def facts_of(node: Node) -> Facts:

@@ -76,10 +76,11 @@ def _stein(pairs: Sequence[Pair], side: Node) -> tuple[str, tuple[Node, ...]] | 
         return None
     # What multiplies `A H Aᴴ`, if it is a square, belongs to A: `H − A H Aᴴ / 4` has ½ A on both sides.
     (number, left), (other, right) = split_coefficient(left), split_coefficient(right)
-    root = _square_root(-number * other)
-    if root is None or not _same(right, adjoint(left)):
-        return None
-    return "stein", (scaled(root, left), side)
+    for sign in (1, -1):  # a sum carries its sign in its terms
+        root = _square_root(-sign * number * other)
+        if root is not None and _same(right, adjoint(scaled(sign, left))):
+            return "stein", (scaled(sign * root, left), side)
+    return None
 
 
 def _square_root(number: Fraction) -> Fraction | None:

@@ -92,6 +92,7 @@ greater = Primitive(
     numpy="({0} > {1}).astype(numpy.result_type({0}, {1}, numpy.float32))",
     torch="({0} > {1}).to(({0} + {1}).dtype)",
     jax="({0} > {1}).astype(({0} + {1}).dtype)",
+    notation=Notation(text="[{a} > {b}]", latex=r"\left[{a} > {b}\right]"),
     samples=(Sample("a: n, b: n"),),
 )
 greater_equal = Primitive(
@@ -106,6 +107,7 @@ greater_equal = Primitive(
     numpy="({0} >= {1}).astype(numpy.result_type({0}, {1}, numpy.float32))",
     torch="({0} >= {1}).to(({0} + {1}).dtype)",
     jax="({0} >= {1}).astype(({0} + {1}).dtype)",
+    notation=Notation(text="[{a} ≥ {b}]", latex=r"\left[{a} \ge {b}\right]"),
     samples=(Sample("a: n, b: n"),),
 )
 equal = Primitive(
@@ -119,6 +121,7 @@ equal = Primitive(
     numpy="({0} == {1}).astype(numpy.result_type({0}, {1}, numpy.float32))",
     torch="({0} == {1}).to(({0} + {1}).dtype)",
     jax="({0} == {1}).astype(({0} + {1}).dtype)",
+    notation=Notation(text="[{a} = {b}]", latex=r"\left[{a} = {b}\right]"),
     samples=(Sample("a: n, b: n"),),
 )
 maximum = Primitive(

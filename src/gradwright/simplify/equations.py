@@ -1,7 +1,7 @@
 """Solutions of linear equations: zero where the right sides are, symmetric where the equation is its own mirror image.
 
 If `E[Hᵀ]ᵀ = E[H]` for every H and C is symmetric, then the transpose of the solution of `E[H] = C` solves it
-too; the solution is the only one, so it is symmetric.
+too; the solution is the only one, so it is symmetric. For a skew C it is skew.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from fractions import Fraction
 
 from gradwright.core.build import transpose
 from gradwright.core.contraction import is_zero, zero
-from gradwright.core.inference import is_symmetric
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Unknown
 from gradwright.core.spaces import Space
 from gradwright.core.sums import coefficient_of, like_key, terms_of
 from gradwright.core.walks import substitute
+
+_MIRRORED = {"symmetric": Space.SYMMETRIC, "skew": Space.SKEW}
 
 
 def settle_equation(node: Node) -> Node:
@@ -27,13 +29,13 @@ def settle_equation(node: Node) -> Node:
     if len(node.unknowns) != 1 or node.trailing or not all(child.real for child in node.children):
         return node
     (unknown,), (equation,), (right,) = node.unknowns, node.equations, node.right_sides
-    if unknown.space is not Space.FREE or equation.space is not Space.FREE or not is_symmetric(right):
+    found = [space for fact, space in _MIRRORED.items() if fact in facts_of(right)]
+    if unknown.space is not Space.FREE or equation.space is not Space.FREE or not found:
         return node
     if not unknown.real or unknown.shape != right.shape or not _is_its_own_mirror_image(equation.operator, unknown):
         return node
-    return Solve(
-        (Unknown(unknown.shape, Space.SYMMETRIC),), (Equation(equation.operator, Space.SYMMETRIC),), (right,), 0
-    )
+    (space,) = found
+    return Solve((Unknown(unknown.shape, space),), (Equation(equation.operator, space),), (right,), 0)
 
 
 def _is_its_own_mirror_image(operator: Node, unknown: Unknown) -> bool:

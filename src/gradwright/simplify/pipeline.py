@@ -10,6 +10,7 @@ from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
 from gradwright.simplify.equations import settle_equation
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
+from gradwright.simplify.orientation import orient
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.reals import drop_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
@@ -27,6 +28,7 @@ def simplify_application(node: Node) -> Node:
 
 PASSES: tuple[Callable[[Node], Node], ...] = (
     drop_real_part,
+    orient,
     lift_broadcasts,
     apply_on_diagonals,
     simplify_inverse,

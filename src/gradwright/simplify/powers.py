@@ -58,7 +58,11 @@ def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
 
 def _merged(node: Contract) -> list[Factor]:
     exponents: dict[tuple[Node, Groups, bool], Fraction] = {}
+    raised = {base_and_exponent(f.node)[0] for f in node.factors if f.node.rank == 1}
     for factor in node.factors:
+        diagonal = _diagonal(factor)
+        if diagonal in raised:
+            factor = Factor(diagonal, factor.groups[:1], factor.conj)
         base, exponent = base_and_exponent(factor.node)
         key = base, factor.groups, factor.conj
         exponents[key] = exponents.get(key, Fraction(0)) + exponent
@@ -69,6 +73,13 @@ def _merged(node: Contract) -> list[Factor]:
         else:
             merged.append(Factor(raise_to(base, exponent), groups, conj))
     return merged
+
+
+def _diagonal(factor: Factor) -> Node:
+    """The diagonal, as a vector, of a matrix of which a product takes it; else the factor's tensor."""
+    if factor.node.rank != 2 or len(set(factor.labels)) != 1 or len(factor.labels) != 2:
+        return factor.node
+    return contract(1, [Factor(factor.node, ((0,), (0,)))], ((0,),), {0: factor.node.shape[0]})
 
 
 def base_and_exponent(node: Node) -> tuple[Node, Fraction]:
