@@ -6,14 +6,26 @@ what to do about it; it is one paragraph, fit to be printed without a traceback.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from gradwright.core.dims import Dim
 
 
 class GradwrightError(Exception):
-    """The base of every error that a user can cause."""
+    """The base of every error that a user can cause.
+
+    Attributes:
+        suggested: the declarations that the message suggests, each a name and what stands after its colon. The
+            message has them as keyword arguments, `A='n m'`; the command line shows them as they are typed there.
+    """
+
+    suggested: tuple[tuple[str, str], ...] = ()
+
+    def suggest(self, *declarations: tuple[str, str]) -> Self:
+        """The error, with the declarations that its message suggests."""
+        self.suggested = declarations
+        return self
 
 
 class LanguageError(GradwrightError):

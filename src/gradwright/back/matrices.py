@@ -41,12 +41,16 @@ from gradwright.frozen import frozen
 
 @frozen
 class Edge:
-    """A matrix between two labels: rows at `row`, columns at `column`; `place` is its first factor's."""
+    """A matrix between two labels: rows at `row`, columns at `column`; `place` is its first factor's.
+
+    `diagonal` for one that is known to be diagonal.
+    """
 
     row: int
     column: int
     formula: Formula
     place: int = 0
+    diagonal: bool = False
 
     def seen_from(self, label: int) -> Formula:
         """The matrix with the given label as its rows."""
@@ -59,13 +63,17 @@ class Edge:
 
 @frozen
 class Weight:
-    """A vector at a label, possibly below the line; `entry` for a basis vector that picks an entry."""
+    """A vector at a label, possibly below the line.
+
+    `entry` for a basis vector that picks an entry; `whole` is the diagonal matrix of which the vector is the diagonal.
+    """
 
     label: int
     formula: Formula
     divides: bool = False
     entry: str | None = None
     place: int = 0
+    whole: Formula | None = None
 
 
 class Irreducible(Exception):
@@ -119,7 +127,8 @@ class Reduction:
         loops = [e for e in self.edges if e.row == e.column]
         self.edges = [e for e in self.edges if e.row != e.column]
         for loop in loops:
-            self.weights.append(Weight(loop.row, diagonal_of(loop.formula), place=loop.place))
+            whole = loop.formula if loop.diagonal else None
+            self.weights.append(Weight(loop.row, diagonal_of(loop.formula), place=loop.place, whole=whole))
 
     def _close_traces(self, pending: Sequence[int]) -> None:
         """Two summed labels joined by two edges and nothing else: the trace of their product."""
@@ -218,7 +227,7 @@ class Reduction:
         start, end = first.other(label), second.other(label)
         parts = [first.seen_from(start)]
         if weights:
-            parts.append(diagonal_matrix(elementwise(weights)))
+            parts.append(diagonal_of_weights(weights))
         parts.append(second.seen_from(label))
         if start == end:
             raise Irreducible
@@ -249,7 +258,7 @@ class Reduction:
         weights = self._weights_at(label)
         if not weights:
             return identity(self.dims[label])
-        return diagonal_matrix(elementwise(weights))
+        return diagonal_of_weights(weights)
 
     def _matrix(self, row: int, column: int) -> Formula:
         at_row, at_column = self._weights_at(row), self._weights_at(column)
@@ -262,9 +271,9 @@ class Reduction:
         (edge,) = self.edges
         parts = [edge.seen_from(row)]
         if at_row:
-            parts.insert(0, diagonal_matrix(elementwise(at_row)))
+            parts.insert(0, diagonal_of_weights(at_row))
         if at_column:
-            parts.append(diagonal_matrix(elementwise(at_column)))
+            parts.append(diagonal_of_weights(at_column))
         return product(tuple(parts))
 
 
@@ -333,9 +342,13 @@ def diagonal_of(matrix: Formula) -> Formula:
 
 def diagonal_matrix(vector: Formula) -> Formula:
     """The diagonal matrix of a vector."""
-    if isinstance(vector, Call) and vector.name == "diagonal" and getattr(vector.arguments[0], "diagonal", False):
-        return vector.arguments[0]
     return linear(lambda inside: Call(2, True, "diag", (inside,)), vector)
+
+
+def diagonal_of_weights(weights: Sequence[Weight]) -> Formula:
+    """The diagonal matrix of the product of weights; of the diagonal of a diagonal matrix, that matrix."""
+    whole = weights[0].whole if len(weights) == 1 else None
+    return whole if whole is not None else diagonal_matrix(elementwise(weights))
 
 
 def trace_of(matrix: Formula) -> Formula:

@@ -212,7 +212,8 @@ class Translator:
                 weights.append(Weight(labels[0], formula, divides, entry_of(factor.node), place))
             else:
                 matrix = multiplied(Fraction(1), (), (formula,), 2) if divides else formula
-                edges.append(Edge(labels[0], labels[1], matrix, place))
+                diagonal = labels[0] == labels[1] and "diagonal" in facts_of(factor.node)
+                edges.append(Edge(labels[0], labels[1], matrix, place, diagonal))
         return Reduction(node.coefficient, scalars, divisors, weights, edges, node.dims)
 
     def _factor(self, factor: Factor) -> tuple[Formula, bool]:

@@ -173,7 +173,7 @@ class _Translator:
             raise LanguageError(f"'{name}' is a function: write {lookup(name).usage}")
         raise UnknownNameError(
             f"'{name}' is not declared: give its dimensions, for instance {name}='n n' for a square matrix"
-        )
+        ).suggest((name, "n n"))
 
     def _tensor(self, value: Value, tree: ast.expr) -> Node:
         return Call("the expression", (value,), {}, (written(tree),)).node(0)

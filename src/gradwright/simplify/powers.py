@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core.build import product_of
-from gradwright.core.contraction import conjugate, contract
+from gradwright.core.contraction import conjugate, contract, scale, split_coefficient
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Apply, Contract, Factor, Groups, Node
 from gradwright.prims.complex import real
@@ -46,10 +46,15 @@ def _power_of_product(node: Node) -> Node:
     carried = [label for group in inner.output for label in group]
     summed = any(label not in carried for f in inner.factors for label in f.labels)
     if summed or len(set(carried)) != len(carried) or not inner.factors:
-        return node
+        return _without_number(inner, exponent)
     factors = [Factor(raise_to(f.node, exponent), f.groups, f.conj) for f in inner.factors]
-    scale = inner.coefficient ** int(exponent)
-    return contract(scale, factors, inner.output, dict(enumerate(inner.dims)))
+    return contract(inner.coefficient ** int(exponent), factors, inner.output, dict(enumerate(inner.dims)))
+
+
+def _without_number(inner: Contract, exponent: Fraction) -> Node:
+    """A power of a multiple: the number's power stands in front, `1 / (−tr A) = −1 / tr A`."""
+    number, rest = split_coefficient(inner)
+    return scale(number ** int(exponent), raise_to(rest, exponent))
 
 
 def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
