@@ -121,14 +121,14 @@ def equation_spaces(tree: ast.Call, unknowns: Sequence[Unknown]) -> list[Space]:
     return [unknown.space for unknown in unknowns[:count]] + [Space.FREE] * (count - len(unknowns))
 
 
-def holes_of(unknowns: Mapping[str, Unknown], scope: Mapping[str, Node]) -> dict[str, Hole]:
+def holes_of(unknowns: Mapping[str, Unknown], taken: Container[str]) -> dict[str, Hole]:
     """The unknowns as they stand in operators.
 
     Raises:
         DeclarationError: an unknown has the name of something else.
     """
     for name in unknowns:
-        if name in scope:
+        if name in taken:
             raise DeclarationError(f"'{name}' is declared already: give the unknown of solution another name")
     return {name: Hole(number, u.shape, u.real) for number, (name, u) in enumerate(unknowns.items())}
 

@@ -57,7 +57,7 @@ def _open_terms(node: Node) -> Sequence[Node]:
     (factor,), dims = product.factors, dict(enumerate(product.dims))
     inside = [
         contract(product.coefficient, [Factor(t, factor.groups, factor.conj)], product.output, dims)
-        for t in factor.node.terms
+        for t in terms_of(factor.node)
     ]
     return [part for term in inside for part in _open_terms(term)]
 

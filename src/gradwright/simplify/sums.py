@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract
 from gradwright.core.nodes import Add, Factor, Node
-from gradwright.core.sums import add
+from gradwright.core.sums import add, terms_of
 
 
 def open_turned_sums(node: Node) -> Node:
@@ -32,5 +32,5 @@ def _opened(term: Node) -> Sequence[Node]:
         return (term,)
     return [
         contract(product.coefficient, [Factor(inner, factor.groups, factor.conj)], product.output, dims)
-        for inner in factor.node.terms
+        for inner in terms_of(factor.node)
     ]
