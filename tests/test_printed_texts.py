@@ -19,8 +19,8 @@ from gradwright.errors import ConditionError, GradwrightError
 COLLECTION = Path(__file__).with_name("data") / "expressions.txt"
 LINES = [line for line in COLLECTION.read_text().splitlines() if line and not line.startswith("#")]
 QUICK = LINES[::12]
-# Its row sums of a triangle come in another order when they are read: the same sum, with other brackets.
-REORDERED = {"x @ inv(cholesky(K)) @ inv(cholesky(K)).T @ y"}
+# Row sums of a triangle come in another order when they are read, and the transpose of a triangle as the other one.
+REORDERED = {"x @ inv(cholesky(K)) @ inv(cholesky(K)).T @ y", "ldl(K).L @ x"}
 
 
 def declared(line: str) -> tuple[str, dict[str, str]]:

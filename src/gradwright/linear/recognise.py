@@ -9,7 +9,7 @@ from math import isqrt
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, split_coefficient
 from gradwright.core.nodes import Add, Factor, Hole, Node, Solve
-from gradwright.core.sums import like_key, scaled, terms_of
+from gradwright.core.sums import add, like_key, scaled, terms_of
 from gradwright.linear.chains import adjoint, chain_of, product_of_chain
 
 
@@ -79,7 +79,7 @@ def _stein(pairs: Sequence[Pair], side: Node) -> tuple[str, tuple[Node, ...]] | 
     for sign in (1, -1):  # a sum carries its sign in its terms
         root = _square_root(-sign * number * other)
         if root is not None and _same(right, adjoint(scaled(sign, left))):
-            return "stein", (scaled(sign * root, left), side)
+            return "stein", (add(_open_terms(scaled(sign * root, left))) if sign < 0 else scaled(root, left), side)
     return None
 
 
