@@ -257,3 +257,49 @@ def test_a_text_where_an_expression_belongs_is_told_to_parse() -> None:
         gw.equal("inv(X)", "X")
     want = "equal compares two expressions, or an expression and a number: write parse('inv(X)')"
     assert str(compared.value) == want
+
+
+SQUARE = gw.matrix("X", "n", "n")
+OF_PYTHON = [
+    (lambda: gw.matrix("X", "n"),
+     'a matrix has two dimensions, rows and columns, and 1 are given: write matrix("X", "n", "n")'),
+    (lambda: gw.vector("x", "n", "m"), 'a vector has one dimension, and 2 are given: write vector("x", "n")'),
+    (lambda: gw.scalar("a", "n"), 'a scalar has no dimension, and 1 are given: write scalar("a")'),
+    (lambda: gw.matrix(3, "n", "n"), "the name of a variable is a text, and this is int"),
+    (lambda: gw.dims(3), 'dims takes a text such as "n m", and this is int'),
+    (lambda: SQUARE @ np.eye(3),
+     "an operator takes expressions and numbers, and this is ndarray: declare a variable in its place, and give the "
+     "values to evaluate"),
+    (lambda: np.eye(3) @ SQUARE,
+     "an operator takes expressions and numbers, and this is ndarray: declare a variable in its place, and give the "
+     "values to evaluate"),
+    (lambda: SQUARE + "A", "an operator takes expressions and numbers, and this is str: write parse('A')"),
+    (lambda: SQUARE @ None, "an operator takes expressions and numbers, and this is NoneType"),
+    (lambda: gw.inv(np.eye(3)),
+     "inv takes expressions and numbers, and this is ndarray: declare a variable in its place, and give the values to "
+     "evaluate"),
+    (lambda: gw.outer(SQUARE, np.eye(3)),
+     "outer takes expressions and numbers, and this is ndarray: declare a variable in its place, and give the values "
+     "to evaluate"),
+    (lambda: SQUARE.evaluate(np.eye(3)), "evaluate takes its arrays by name: write evaluate(X=…)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mistake", "message"), OF_PYTHON)
+def test_a_mistake_in_python_is_told_with_what_to_write(mistake, message: str) -> None:
+    with pytest.raises(gw.GradwrightError) as caught:
+        mistake()
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("A @ B", 'declare it, --var "A: n" or --var "A: n m"'),
+        ("a * x", 'declare it, --var "a: " or --var "a: n" or --var "a: n m"'),
+        ("a + b + c + d + e + f + g + h", 'for instance --var "a: n n"'),
+    ],
+)
+def test_the_command_line_suggests_declarations_as_they_are_typed(text: str, told: str) -> None:
+    command = [sys.executable, "-m", "gradwright", "derive", text, "--var", "B: n n"]
+    assert told in subprocess.run(command, capture_output=True, text=True, check=False).stderr

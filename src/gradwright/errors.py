@@ -6,7 +6,7 @@ what to do about it; it is one paragraph, fit to be printed without a traceback.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from gradwright.core.dims import Dim
@@ -17,9 +17,17 @@ class GradwrightError(Exception):
 
     Attributes:
         located: whether the message says already in which part of a text the error is.
+        suggested: the declarations that the message suggests, each a name and what stands after its colon. The
+            message has them as keyword arguments, `A='n m'`; the command line shows them as they are typed there.
     """
 
     located = False
+    suggested: tuple[tuple[str, str], ...] = ()
+
+    def suggest(self, *declarations: tuple[str, str]) -> Self:
+        """The error, with the declarations that its message suggests."""
+        self.suggested = declarations
+        return self
 
 
 class LanguageError(GradwrightError):

@@ -24,7 +24,7 @@ USER_DEFINED = {
     "a cube root": (
         ("Y @ Y @ Y = A", "Y: n n symmetric", "A: n n symmetric"),
         "A",
-        ("the map H ↦ H f(A)² + f(A) H f(A) + f(A)² H of symmetric matrices is invertible",),
+        ("the map H ↦ f(A)² H + f(A) H f(A) + H f(A)² of symmetric matrices is invertible",),
     ),
     "a logarithm": (
         ("matrix_exp(Y) = A", "Y: n n", "A: n n"),

@@ -19,7 +19,7 @@ from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Call, Outputs, lookup
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
-from gradwright.errors import DeclarationError, LanguageError, ShapeError
+from gradwright.errors import DeclarationError, EvaluationError, LanguageError, ShapeError
 from gradwright.front.parsing import parse_expression, read_declaration
 
 # What needs SciPy is imported where it is used: the import of the package is light.
@@ -136,10 +136,11 @@ class Expression:
         """The expression in LaTeX."""
         return latex_of(self.node)
 
-    def evaluate(self, /, **inputs: Any) -> Any:
+    def evaluate(self, /, *values: Any, **inputs: Any) -> Any:
         """The value at given arrays.
 
         Args:
+            *values: nothing: arrays are given by name.
             **inputs: an array for every variable, direction and cotangent that occurs, by name.
                 Declared variables that no longer occur are accepted too; they may settle dimensions.
 
@@ -155,6 +156,9 @@ class Expression:
         """
         from gradwright.api.evaluation import evaluate_expression
 
+        if values:
+            example = f"{self.variables[0]}=…" if self.variables else ""
+            raise EvaluationError(f"evaluate takes its arrays by name: write evaluate({example})")
         return evaluate_expression(
             self.node, self.signature, inputs, self.optional, self.zero_if_absent, self.gauge, self.origins
         )
@@ -238,6 +242,9 @@ class Expression:
     def __neg__(self) -> Expression:
         return self._with(build.scale(-1, self.node))
 
+    def __abs__(self) -> Expression:
+        return call("abs", self)
+
     def __pos__(self) -> Expression:
         return self
 
@@ -298,6 +305,8 @@ class Expression:
     def _binary(self, other: Any, operation: Any, swapped: bool = False) -> Expression:
         value = as_expression(other)
         if value is None:
+            if isinstance(other, str | list | tuple) or other is None or hasattr(other, "__array__"):
+                raise ShapeError(not_an_expression("an operator", other))
             return NotImplemented
         left, right = (value, self) if swapped else (self, value)
         return Expression(operation(left.node, right.node), left.signature.merged(right.signature))
@@ -347,6 +356,8 @@ def tensor(name: str, /, *dims: Dim | str | int, facts: str = "", field: str = "
     """
     if field not in ("real", "complex"):
         raise DeclarationError(f"the field is 'real' or 'complex', not '{field}'")
+    if not isinstance(name, str):
+        raise DeclarationError(f"the name of a variable is a text, and this is {type(name).__name__}")
     words = [str(_read_dim(d)).replace(" ", "") for d in dims]
     for fact in facts.split():
         if fact not in FACTS:
@@ -362,19 +373,34 @@ def variable(declaration: Declaration) -> Expression:
     return Expression(signature.symbols[0], signature)
 
 
-def matrix(name: str, /, rows: Dim | str | int, columns: Dim | str | int, **options: str) -> Expression:
-    """A matrix variable; `facts` and `field` as in `tensor`."""
-    return tensor(name, rows, columns, **options)
+def matrix(name: str, /, *rows_and_columns: Dim | str | int, **options: str) -> Expression:
+    """A matrix variable, `matrix("A", "n", "m")`; `facts` and `field` as in `tensor`."""
+    return _with_rank("matrix", name, rows_and_columns, 2, options)
 
 
-def vector(name: str, /, length: Dim | str | int, **options: str) -> Expression:
-    """A vector variable; `facts` and `field` as in `tensor`."""
-    return tensor(name, length, **options)
+def vector(name: str, /, *length: Dim | str | int, **options: str) -> Expression:
+    """A vector variable, `vector("x", "n")`; `facts` and `field` as in `tensor`."""
+    return _with_rank("vector", name, length, 1, options)
 
 
-def scalar(name: str, /, **options: str) -> Expression:
-    """A scalar variable; `facts` and `field` as in `tensor`."""
-    return tensor(name, **options)
+def scalar(name: str, /, *nothing: Dim | str | int, **options: str) -> Expression:
+    """A scalar variable, `scalar("a")`; `facts` and `field` as in `tensor`."""
+    return _with_rank("scalar", name, nothing, 0, options)
+
+
+_USUAL_NAMES = {"matrix": "A", "vector": "x", "scalar": "a"}
+
+
+def _with_rank(
+    kind: str, name: str, dims: Sequence[Dim | str | int], rank: int, options: Mapping[str, str]
+) -> Expression:
+    """A variable of a kind, which has so many dimensions."""
+    if len(dims) != rank:
+        usual = name if isinstance(name, str) and name.isidentifier() else _USUAL_NAMES[kind]
+        example = ", ".join(f'"{word}"' for word in (usual, *("n", "n")[:rank]))
+        wanted = {0: "no dimension", 1: "one dimension", 2: "two dimensions, rows and columns"}[rank]
+        raise DeclarationError(f"a {kind} has {wanted}, and {len(dims)} are given: write {kind}({example})")
+    return tensor(name, *dims, **options)
 
 
 def dim(name: str | int) -> Dim:
@@ -398,6 +424,8 @@ def _read_dim(value: Dim | str | int) -> Dim:
 
 def dims(names: str) -> tuple[Dim, ...]:
     """Several dimensions by name, from a text such as `"n m"`."""
+    if not isinstance(names, str):
+        raise DeclarationError(f'dims takes a text such as "n m", and this is {type(names).__name__}')
     return tuple(_read_dim(name) for name in names.replace(",", " ").split())
 
 
@@ -448,8 +476,18 @@ def _argument(function: str, value: Any) -> Any:
         return build.size(value)
     converted = as_expression(value)
     if converted is None:
-        raise ShapeError(f"{function} takes expressions and numbers, and this is {type(value).__name__}")
+        raise ShapeError(not_an_expression(function, value))
     return converted.node
+
+
+def not_an_expression(function: str, value: object) -> str:
+    """What to do about an operand that is neither an expression nor a number."""
+    words = f"{function} takes expressions and numbers, and this is {type(value).__name__}"
+    if isinstance(value, str):
+        return f"{words}: write parse({value!r})"
+    if isinstance(value, list | tuple) or hasattr(value, "__array__"):
+        return f"{words}: declare a variable in its place, and give the values to evaluate"
+    return words
 
 
 def _expressions(values: Sequence[Any]) -> Iterator[Expression]:

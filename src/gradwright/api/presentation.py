@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from gradwright.api.steps import Meaning, Statement, Step
-from gradwright.back.translate import latex_of_name
+from gradwright.back.names import latex_of_name
 from gradwright.frozen import frozen, replace
 
 DETAILS = ("brief", "normal", "full")

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeGuard, cast
 
-from gradwright.api.expression import Expression
+from gradwright.api.expression import Expression, not_an_expression
 from gradwright.core import build
 from gradwright.core.primitive import shape_text
 from gradwright.core.tensor_forms import roll as roll_node
@@ -30,6 +30,7 @@ Axes = Sequence[int]
 
 def outer(left: Expression, right: Expression) -> Expression:
     """The outer product `S ⊗ T`: the axes of S, then those of T."""
+    _require_expressions("outer", left, right)
     return Expression(build.outer(left.node, right.node), left.signature.merged(right.signature))
 
 
@@ -50,9 +51,16 @@ def tensordot(left: Expression, right: Expression, axes: Axes | tuple[Axes, Axes
         ShapeError: an axis does not exist, or the numbers of axes differ.
         DimensionMismatchError: two contracted axes have different dimensions.
     """
+    _require_expressions("tensordot", left, right)
     left_axes, right_axes = _axes(left, right, axes)
     node = tensordot_node(left.node, right.node, left_axes, right_axes)
     return Expression(node, left.signature.merged(right.signature))
+
+
+def _require_expressions(function: str, *operands: object) -> None:
+    for operand in operands:
+        if not isinstance(operand, Expression):
+            raise ShapeError(not_an_expression(function, operand))
 
 
 def _axes(left: Expression, right: Expression, axes: Axes | tuple[Axes, Axes] | None) -> tuple[Axes, Axes]:

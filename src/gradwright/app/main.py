@@ -134,8 +134,16 @@ def run() -> None:
     try:
         main()
     except GradwrightError as error:
-        sys.stderr.write(f"gradwright: {error}\n")
+        sys.stderr.write(f"gradwright: {_as_typed(error)}\n")
         sys.exit(USAGE)
+
+
+def _as_typed(error: GradwrightError) -> str:
+    """The message, with declarations as the command line takes them."""
+    message = str(error)
+    for name, words in error.suggested:
+        message = message.replace(f"{name}='{words}'", f'--var "{name}: {words}"')
+    return message
 
 
 if __name__ == "__main__":

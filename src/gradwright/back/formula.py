@@ -9,7 +9,7 @@ to know where a vector is to be transposed. Nothing here decides what to write: 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from gradwright.frozen import fields, frozen, replace
@@ -117,6 +117,12 @@ class Scaled(Formula):
         """The scalar factors as they are written: names first, then what is composed, a direction last."""
         return sorted((f for f in self.factors if not f.rank), key=_place_of_scalar)
 
+    def ending(self) -> list[Formula]:
+        """An inner product that stands last and is the only one: it needs no parentheses, as in `a wᵀ dw`."""
+        scalars = self.scalars()
+        alone = sum(isinstance(f, MatrixProduct) for f in scalars) == 1
+        return scalars[-1:] if alone and isinstance(scalars[-1], MatrixProduct) else []
+
 
 def _place_of_scalar(scalar: Formula) -> int:
     simple = isinstance(scalar, Name) or (isinstance(scalar, Power) and isinstance(scalar.base, Name))
@@ -165,6 +171,7 @@ class Call(Formula):
         text, latex: how it is written otherwise, `{0}` standing for the first operand.
         output: the name of the output, for a function that has several.
         product: whether `text` is a product, so that it needs no parentheses inside one.
+        binds: names that mean nothing outside of it.
     """
 
     name: str
@@ -174,6 +181,7 @@ class Call(Formula):
     latex: str = ""
     output: str = ""
     product: bool = False
+    binds: tuple[str, ...] = ()
 
 
 @frozen(eq=False)
@@ -286,7 +294,8 @@ def transposed(formula: Formula) -> Formula:
         case Power(base=base, matrix=True):
             return replace(formula, base=transposed(base))
         case Sum(terms=terms):
-            inside = replace(formula, terms=tuple(transposed(term) for term in terms))
+            turned = opened(tuple(transposed(term) for term in terms))
+            inside = replace(formula, terms=turned)
             return inside if transposes(inside) <= transposes(formula) else Transposed(2, False, formula)
         case MaskMatrix(weights=weights, rows=rows, columns=columns):
             return replace(formula, weights=weights[::-1], rows=columns, columns=rows)
@@ -294,6 +303,11 @@ def transposed(formula: Formula) -> Formula:
             return replace(formula, inner=transposed(inner), places=places[::-1])
         case _:
             return Transposed(2, False, formula)
+
+
+def opened(terms: Iterable[Formula]) -> tuple[Formula, ...]:
+    """The terms of a sum, those of sums among them in their place."""
+    return tuple(part for term in terms for part in (term.terms if isinstance(term, Sum) else (term,)))
 
 
 def transposes(formula: Formula) -> int:
@@ -308,10 +322,13 @@ def transposes(formula: Formula) -> int:
 
 
 def to_the(base: Formula, exponent: Fraction, symmetric: bool = True) -> Formula:
-    """An elementwise power; `‖y‖⁴` for the square of a square."""
+    """An elementwise power; `‖y‖⁴` for the square of a square, and `‖y‖` for the root of one."""
     if isinstance(base, Power) and not base.rank and not base.matrix and base.exponent.denominator == 1:
-        if exponent.denominator == 1:
+        never_negative = isinstance(base.base, Call) and base.base.name == "norm"
+        if exponent.denominator == 1 or never_negative:
             return to_the(base.base, base.exponent * exponent)
+    if exponent == 1:
+        return base
     return Power(base.rank, symmetric, base, exponent)
 
 
@@ -322,6 +339,8 @@ def conjugated(formula: Formula) -> Formula:
             return inner
         case Transposed(inner=inner, conj=conj):
             return replace(formula, conj=not conj) if not inner.symmetric else formula
+        case Call(name="diag" | "diagonal", arguments=(inside,)):
+            return replace(formula, arguments=(conjugated(inside),))
         case _:
             return Conjugated(formula.rank, formula.symmetric, formula)
 
@@ -418,59 +437,42 @@ class Part(Formula):
     length: str
 
 
-def product(factors: tuple[Formula, ...]) -> Formula:
-    """A product of matrices, nested products opened; a part of a matrix is written as a slice."""
-    flat: list[Formula] = []
-    coefficient, above, under = Fraction(1), list[Formula](), list[Formula]()
-    for factor in factors:
-        inside = factor
-        if isinstance(factor, Scaled) and len(factors) > 1 and _is_multiple(factor):
-            coefficient *= factor.coefficient
-            above += (f for f in factor.factors if not f.rank)
-            under += factor.divisors
-            inside = next(f for f in factor.factors if f.rank)
-        flat += inside.factors if isinstance(inside, MatrixProduct) else (inside,)
-    flat = _sliced(flat)
-    rank = (flat[0].rank == 2) + (flat[-1].rank == 2)
-    whole = flat[0] if len(flat) == 1 else MatrixProduct(rank, _is_palindrome(flat), tuple(flat))
-    return multiplied(coefficient, (*above, whole), tuple(under), whole.rank)
+def without_scalars(formula: Formula) -> tuple[Fraction, tuple[Formula, ...], tuple[Formula, ...], Formula]:
+    """The number, the scalar factors and the scalar divisors of a tensor, and what is left of it."""
+    if not isinstance(formula, Scaled) or not formula.rank:
+        return Fraction(1), (), (), formula
+    above, scalars = _by_rank(formula.factors)
+    under, divisors = _by_rank(formula.divisors)
+    if not above and not under:
+        return Fraction(1), (), (), formula
+    one = len(above) == 1 and not under and above[0].rank == formula.rank
+    rest = above[0] if one else replace(formula, coefficient=Fraction(1), factors=above, divisors=under)
+    return formula.coefficient, scalars, divisors, rest
 
 
-def _is_multiple(formula: Scaled) -> bool:
-    """Whether a formula is a scalar times one tensor."""
-    return sum(f.rank > 0 for f in formula.factors) == 1 and not any(d.rank for d in formula.divisors)
+def _by_rank(formulas: tuple[Formula, ...]) -> tuple[tuple[Formula, ...], tuple[Formula, ...]]:
+    """Tensors, and scalars."""
+    return tuple(f for f in formulas if f.rank), tuple(f for f in formulas if not f.rank)
 
 
-def _sliced(factors: list[Formula]) -> list[Formula]:
-    """`Sᵀ M` and `M S` for a selection S: the rows, or columns, that it picks."""
-    kept: list[Formula] = []
-    for factor in factors:
-        last = kept[-1] if kept else None
-        if isinstance(factor, Part) and last is not None and not _is_part(last):
-            kept[-1] = _slice(last, (":", factor.place))
-        elif isinstance(last, Transposed) and isinstance(last.inner, Part) and not _is_part(factor):
-            kept[-1] = _slice(factor, (last.inner.place, ":")[: factor.rank])
-        else:
-            kept.append(factor)
-    return kept
+def linear(make: Callable[[Formula], Formula], formula: Formula) -> Formula:
+    """What a linear operation makes of a formula, the scalars in front of it: `½ diagonal(A)`."""
+    number, scalars, divisors, rest = without_scalars(formula)
+    if rest is formula:
+        return make(formula)
+    made = make(rest)
+    return multiplied(number, (*scalars, made), divisors, made.rank)
 
 
-def _is_part(formula: Formula) -> bool:
-    return isinstance(formula, Part) or (isinstance(formula, Transposed) and isinstance(formula.inner, Part))
+def reshaped(formula: Formula, shape: Sequence[str]) -> Formula:
+    """A tensor with its entries in another shape; of one that was reshaped before, only the last shape counts."""
 
+    def make(tensor: Formula) -> Formula:
+        if isinstance(tensor, Call) and tensor.name == "reshape":
+            return reshaped(tensor.arguments[0], shape)
+        return Call(len(shape), False, "reshape", (tensor,), keywords=", ".join(shape))
 
-def _slice(formula: Formula, places: tuple[str, ...]) -> Formula:
-    if isinstance(formula, Indexed) and len(formula.places) == len(places):
-        joined = [a if b == ":" else b if a == ":" else "" for a, b in zip(formula.places, places, strict=True)]
-        if all(joined):
-            return replace(formula, places=tuple(joined), symmetric=False)
-    return Indexed(formula.rank, formula.rank < 2, formula, places)
-
-
-def _is_palindrome(factors: list[Formula]) -> bool:
-    if factors[0].rank != 2 or factors[-1].rank != 2:
-        return False
-    return all(a == transposed(b) for a, b in zip(factors, reversed(factors), strict=True))
+    return linear(make, formula)
 
 
 def postorder(root: Formula) -> Iterator[Formula]:

@@ -124,7 +124,8 @@ class _Latex:
         scalars = formula.scalars()
         tensors = [f for f in formula.factors if f.rank]
         alone = len(formula.factors) == 1
-        parts += [self.inside(f, PRODUCT if alone else PRODUCT + 1) for f in scalars]
+        bare = [] if tensors else formula.ending()
+        parts += [self.inside(f, PRODUCT if alone or f in bare else PRODUCT + 1) for f in scalars]
         if tensors:
             needs = PRODUCT if len(tensors) == 1 else PRODUCT + 1
             parts.append(r" \odot ".join(self.inside(f, needs) for f in tensors))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 
-from gradwright.back.formula import Call, Formula, MaskMatrix, Name, Transposed, transposed
+from gradwright.back.formula import Call, Formula, MaskMatrix, MatrixProduct, Name, Transposed, transposed
+from gradwright.frozen import replace
 
 Weights = tuple[Fraction | int, ...]
 TRIANGLES: dict[Weights, tuple[str, str]] = {
@@ -31,15 +31,27 @@ def masked(matrix: Formula, weights: Weights) -> Formula:
     return Call(2, symmetric, "mask", (matrix,), keywords=", ".join(map(str, weights)), text=text, latex=latex)
 
 
-def masked_product(weights: Weights, matrix: Formula, reading_cost: Callable[[Formula], tuple[int, int]]) -> Formula:
+def masked_product(weights: Weights, matrix: Formula) -> Formula:
     """A masked matrix, or the transpose of its masked transpose: the one that has a name or reads better."""
     turned, mirrored = transposed(matrix), weights[::-1]
     if mirrored == weights:
         return masked(matrix, weights)
     named = mirrored in LETTERS or mirrored in TRIANGLES
-    if named and (mirrored in LETTERS or reading_cost(turned) < reading_cost(matrix)):
+    if named and (mirrored in LETTERS or _turning_cost(turned) < _turning_cost(matrix)):
         return Transposed(2, False, masked(turned, mirrored))
     return masked(matrix, weights)
+
+
+def _turning_cost(formula: Formula) -> tuple[int, int]:
+    """What makes a product hard to read: transposed directions, then other transposes."""
+    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    return sum(f.has_direction for f in factors if isinstance(f, Transposed)), turns(formula)
+
+
+def turns(formula: Formula) -> int:
+    """How many transposes a product contains: of two ways to write a scalar, fewer read better."""
+    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    return sum(isinstance(f, Transposed) for f in factors)
 
 
 def alone(mask: MaskMatrix) -> Formula:
@@ -51,4 +63,7 @@ def alone(mask: MaskMatrix) -> Formula:
         f"ones({mask.rows}, {mask.columns})",
         r"\mathbf{1} \mathbf{1}^{\mathsf{T}}",
     )
+    if mask.weights[::-1] in LETTERS and mask.weights not in LETTERS:
+        turned = replace(ones, language=f"ones({mask.columns}, {mask.rows})")
+        return Transposed(2, False, masked(turned, mask.weights[::-1]))
     return masked(ones, mask.weights)

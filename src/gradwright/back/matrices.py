@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 
 from gradwright.back.formula import (
     Call,
@@ -28,23 +29,28 @@ from gradwright.back.formula import (
     Power,
     Scaled,
     Transposed,
+    linear,
     multiplied,
-    product,
     transposed,
 )
-from gradwright.back.masks import masked_product
+from gradwright.back.masks import masked_product, turns
+from gradwright.back.products import product
 from gradwright.core.dims import Dim
 from gradwright.frozen import frozen
 
 
 @frozen
 class Edge:
-    """A matrix between two labels: rows at `row`, columns at `column`; `place` is its first factor's."""
+    """A matrix between two labels: rows at `row`, columns at `column`; `place` is its first factor's.
+
+    `diagonal` for one that is known to be diagonal.
+    """
 
     row: int
     column: int
     formula: Formula
     place: int = 0
+    diagonal: bool = False
 
     def seen_from(self, label: int) -> Formula:
         """The matrix with the given label as its rows."""
@@ -57,13 +63,17 @@ class Edge:
 
 @frozen
 class Weight:
-    """A vector at a label, possibly below the line; `entry` for a basis vector that picks an entry."""
+    """A vector at a label, possibly below the line.
+
+    `entry` for a basis vector that picks an entry; `whole` is the diagonal matrix of which the vector is the diagonal.
+    """
 
     label: int
     formula: Formula
     divides: bool = False
     entry: str | None = None
     place: int = 0
+    whole: Formula | None = None
 
 
 class Irreducible(Exception):
@@ -117,7 +127,8 @@ class Reduction:
         loops = [e for e in self.edges if e.row == e.column]
         self.edges = [e for e in self.edges if e.row != e.column]
         for loop in loops:
-            self.weights.append(Weight(loop.row, diagonal_of(loop.formula), place=loop.place))
+            whole = loop.formula if loop.diagonal else None
+            self.weights.append(Weight(loop.row, diagonal_of(loop.formula), place=loop.place, whole=whole))
 
     def _close_traces(self, pending: Sequence[int]) -> None:
         """Two summed labels joined by two edges and nothing else: the trace of their product."""
@@ -197,7 +208,7 @@ class Reduction:
         for place, divisor in enumerate(self.divisors):
             if isinstance(divisor, Name) and divisor.language == count:
                 del self.divisors[place]
-                return Call(0, True, "mean", (vector,))
+                return linear(lambda inside: Call(0, True, "mean", (inside,)), vector)
         return sum_of(vector)
 
     def _add_vector(self, edge: Edge, weights: list[Weight], label: int) -> None:
@@ -216,7 +227,7 @@ class Reduction:
         start, end = first.other(label), second.other(label)
         parts = [first.seen_from(start)]
         if weights:
-            parts.append(diagonal_matrix(elementwise(weights)))
+            parts.append(diagonal_of_weights(weights))
         parts.append(second.seen_from(label))
         if start == end:
             raise Irreducible
@@ -247,7 +258,7 @@ class Reduction:
         weights = self._weights_at(label)
         if not weights:
             return identity(self.dims[label])
-        return diagonal_matrix(elementwise(weights))
+        return diagonal_of_weights(weights)
 
     def _matrix(self, row: int, column: int) -> Formula:
         at_row, at_column = self._weights_at(row), self._weights_at(column)
@@ -256,14 +267,19 @@ class Reduction:
             right = elementwise(at_column) if at_column else ones([self.dims[column]])
             if not at_row and not at_column:
                 return ones([self.dims[row], self.dims[column]])
-            return OuterProduct(2, left == right, left, right)
+            return outer_product(left, right)
         (edge,) = self.edges
         parts = [edge.seen_from(row)]
         if at_row:
-            parts.insert(0, diagonal_matrix(elementwise(at_row)))
+            parts.insert(0, diagonal_of_weights(at_row))
         if at_column:
-            parts.append(diagonal_matrix(elementwise(at_column)))
+            parts.append(diagonal_of_weights(at_column))
         return product(tuple(parts))
+
+
+def outer_product(left: Formula, right: Formula) -> Formula:
+    """`x yᵀ`, the scalars of both in front."""
+    return linear(lambda x: linear(lambda y: OuterProduct(2, x == y, x, y), right), left)
 
 
 NORM = r"\left\lVert {0} \right\rVert"
@@ -289,6 +305,7 @@ def _scalar(weights: Sequence[Weight]) -> Formula | None:
     if len(above) == 2 and above[0] == above[1] and not under:
         return Power(0, True, Call(0, True, "norm", (above[0],), text="‖{0}‖", latex=NORM), Fraction(2))
     if len(above) >= 2:
+        above.sort(key=lambda formula: formula.has_direction)
         first = multiplied(Fraction(1), tuple(above[:-1]), tuple(under), 1)
         return inner_product(first, above[-1])
     return None
@@ -312,43 +329,34 @@ def hadamard(left: Formula, right: Formula) -> Formula:
     """The elementwise product of two matrices; of a matrix and a mask, the masked matrix."""
     for mask, other in ((left, right), (right, left)):
         if isinstance(mask, MaskMatrix):
-            return masked_product(mask.weights, other, reading_cost=turning_cost)
+            return linear(partial(masked_product, mask.weights), other)
     return multiplied(Fraction(1), (left, right), (), 2)
-
-
-def turning_cost(formula: Formula) -> tuple[int, int]:
-    """What makes a product hard to read: transposed directions, then other transposes."""
-    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
-    return sum(f.has_direction for f in factors if isinstance(f, Transposed)), turns(formula)
 
 
 def diagonal_of(matrix: Formula) -> Formula:
     """The diagonal of a matrix, as a vector."""
     if isinstance(matrix, Call) and matrix.name == "diag":
         return matrix.arguments[0]
-    return Call(1, True, "diagonal", (matrix,))
+    return linear(lambda inside: Call(1, True, "diagonal", (inside,)), matrix)
 
 
 def diagonal_matrix(vector: Formula) -> Formula:
     """The diagonal matrix of a vector."""
-    if isinstance(vector, Call) and vector.name == "diagonal" and getattr(vector.arguments[0], "diagonal", False):
-        return vector.arguments[0]
-    return Call(2, True, "diag", (vector,))
+    return linear(lambda inside: Call(2, True, "diag", (inside,)), vector)
 
 
-def turns(formula: Formula) -> int:
-    """How many transposes a product contains: of two ways to write a scalar, fewer read better."""
-    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
-    return sum(isinstance(f, Transposed) for f in factors)
+def diagonal_of_weights(weights: Sequence[Weight]) -> Formula:
+    """The diagonal matrix of the product of weights; of the diagonal of a diagonal matrix, that matrix."""
+    whole = weights[0].whole if len(weights) == 1 else None
+    return whole if whole is not None else diagonal_matrix(elementwise(weights))
 
 
 def trace_of(matrix: Formula) -> Formula:
     """The trace, cyclically turned or transposed: a direction last, else with few transposes."""
-    if isinstance(matrix, Scaled) and len([f for f in matrix.factors if f.rank]) == 1 and len(matrix.factors) > 1:
-        (inside,) = (f for f in matrix.factors if f.rank)
-        if not any(d.rank for d in matrix.divisors):
-            scalars = tuple(f for f in matrix.factors if not f.rank)
-            return multiplied(matrix.coefficient, (*scalars, trace_of(inside)), matrix.divisors, 0)
+    return linear(_trace, matrix)
+
+
+def _trace(matrix: Formula) -> Formula:
     best = matrix
     if isinstance(matrix, MatrixProduct):
         turned = transposed(matrix)
@@ -377,11 +385,21 @@ def sum_of(vector: Formula) -> Formula:
     """The sum of the entries; of row sums, that of the matrix."""
     if isinstance(vector, Call) and vector.name == "sum" and vector.keywords and vector.arguments[0].rank == 2:
         vector = vector.arguments[0]
+    return linear(_total, vector)
+
+
+def _total(vector: Formula) -> Formula:
+    if isinstance(vector, Call) and vector.name == "diagonal":
+        return trace_of(vector.arguments[0])
     return Call(0, True, "sum", (vector,))
 
 
 def inner_product(left: Formula, right: Formula) -> Formula:
-    """`xᵀ y`, with matrices in between opened: `xᵀ A y`."""
+    """`xᵀ y`, with matrices in between opened: `xᵀ A y`, and scalars in front."""
+    return linear(lambda x: linear(lambda y: _inner(x, y), right), left)
+
+
+def _inner(left: Formula, right: Formula) -> Formula:
     parts: list[Formula] = []
     if isinstance(left, MatrixProduct):
         parts += [transposed(f) if f.rank == 2 else f for f in reversed(left.factors)]
@@ -411,7 +429,9 @@ def times_vector(matrix: Formula, vector: Formula) -> Formula:
 def row_sums(edge: Edge, kept: int) -> Formula:
     """The sums of a matrix along the label that is not kept."""
     axis = 1 if kept == edge.row else 0
-    return Call(1, True, "sum", (edge.formula,), keywords=f"axis={axis}")
+    if isinstance(edge.formula, Call) and edge.formula.name == "diag":
+        return edge.formula.arguments[0]
+    return linear(lambda inside: Call(1, True, "sum", (inside,), keywords=f"axis={axis}"), edge.formula)
 
 
 def column_of(edge: Edge, kept: int, entry: str) -> Formula:

@@ -31,7 +31,7 @@ def ascii_of(node: Node) -> str:
 
 def text_of(node: Node) -> str:
     """The text language."""
-    return language(Translator().formula(node))
+    return language(Translator(language=True).formula(node))
 
 
 def latex_of(node: Node) -> str:

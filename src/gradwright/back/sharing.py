@@ -25,8 +25,8 @@ from gradwright.back.formula import (
     scaled,
     transposed,
 )
+from gradwright.back.names import name_formula
 from gradwright.back.text import unicode
-from gradwright.back.translate import name_formula
 from gradwright.diff.steps.letters import OUTPUT_LETTERS
 from gradwright.frozen import fields, frozen, replace
 
@@ -38,7 +38,7 @@ LONG_VALUE = 20
 MOST_LETTERS = 4
 LARGEST = 2000
 WIDEST = 64
-ALPHABETS = {0: "stcab", 1: "rzuvhpq", 2: "PSMCEKBHN"}
+ALPHABETS = {0: "stcab", 1: "rzuvhpq", 2: "PSMCEKBN"}
 
 
 @frozen
@@ -74,6 +74,7 @@ def share(
         hidden: names that may not occur in the value of a new letter.
     """
     current = [put_all(formula, nested(known)) for formula in formulas]
+    taken |= bound_names(current)
     new: list[Letter] = []
     while len(new) < MOST_LETTERS:
         found = _most_repeated([*current, *(letter.value for letter in new)], hidden)
@@ -229,6 +230,7 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
     unique, uses = _uses(formulas)
     if len(unique) > LARGEST:
         return None
+    bound = bound_names(formulas)
     best, saving = None, LEAST_SAVING - 1
     counted: set[int] = set()
     for key, part in unique.items():
@@ -246,9 +248,29 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
             saved += 10 * LEAST_SAVING
         if told_anyway and length > SHORT_VALUE and part not in formulas:
             saved = max(saved, LEAST_SAVING)
-        if saved > saving and not any(isinstance(p, Name) and p.text in hidden for p in postorder(part)):
+        if saved <= saving or any(isinstance(p, Name) and p.text in hidden for p in postorder(part)):
+            continue
+        if not bound or not _leaves_its_equation(part, bound):
             best, saving = part, saved
     return best
+
+
+def bound_names(formulas: Iterable[Formula]) -> frozenset[str]:
+    """The unknowns of equations that are written out: names that mean nothing outside of them."""
+    return frozenset(name for f in formulas for part in postorder(f) if isinstance(part, Call) for name in part.binds)
+
+
+def _leaves_its_equation(part: Formula, bound: frozenset[str]) -> bool:
+    """Whether an unknown occurs in a part that does not contain the whole equation for it."""
+    pending = [(part, bound)]
+    while pending:
+        current, names = pending.pop()
+        if isinstance(current, Name) and current.text in names:
+            return True
+        if isinstance(current, Call):
+            names = names.difference(current.binds)
+        pending.extend((child, names) for child in (current.parts() if names else ()))
+    return False
 
 
 def _is_output(part: Formula) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations, product
 
 from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct, scaled, transposed
-from gradwright.back.matrices import turns
+from gradwright.back.masks import turns
 from gradwright.back.translate import Translator, connected, sum_formula
 from gradwright.core.contraction import contract
 from gradwright.core.nodes import Add, Contract, Node

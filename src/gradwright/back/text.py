@@ -243,6 +243,8 @@ class _Language(_Writer):
         return f"{self.inside(formula.base, ATOM)} ** {shown}", POWER
 
     def call(self, formula: Call) -> Written:
+        if formula.name == "equals":
+            return " == ".join(self.write(side)[0] for side in formula.arguments), SUM
         listed = [self.write(argument)[0] for argument in formula.arguments]
         listed += [formula.keywords] if formula.keywords else []
         output = f".{formula.output}" if formula.output else ""
@@ -308,7 +310,8 @@ class _Unicode(_Writer):
         tensors = [f for f in formula.factors if f.rank]
         scalars = formula.scalars()
         alone = len(formula.factors) == 1 and not formula.divisors
-        texts += [self.inside(f, PRODUCT if alone else PRODUCT + 1) for f in scalars]
+        bare = [] if tensors else formula.ending()
+        texts += [self.inside(f, PRODUCT if alone or f in bare else PRODUCT + 1) for f in scalars]
         if tensors:
             needs = PRODUCT if len(tensors) == 1 else PRODUCT + 1
             texts.append(" ∘ ".join(self.inside(f, needs) for f in tensors))
@@ -374,7 +377,7 @@ class _Unicode(_Writer):
 
     def call(self, formula: Call) -> Written:
         template = formula.text or self._default(formula)
-        bracketed = "(" in template or template.startswith(("|", "‖", "⟨"))
+        bracketed = "(" in template or template.startswith(("|", "‖", "⟨", "["))
         suffix = template.startswith("{0}") and not bracketed and len(formula.arguments) == 1
         if suffix:
             return self.raised(formula.arguments[0], template[3:]), POWER
@@ -387,7 +390,7 @@ class _Unicode(_Writer):
             return self.raised(argument, mark) if mark else self.inside(argument, needs)
 
         text = filled(template, write, "[⁻⁺¹²³½]*")
-        if formula.output:
+        if formula.output and not formula.binds:
             text += f".{formula.output}"
         return text, ATOM if bracketed else POWER if "^{" in template else PRODUCT
 

@@ -24,7 +24,8 @@ from gradwright.back.formula import (
     Transposed,
     conjugated,
     multiplied,
-    product,
+    opened,
+    reshaped,
     scaled,
     to_the,
 )
@@ -38,6 +39,9 @@ from gradwright.back.matrices import (
     identity,
     ones,
 )
+from gradwright.back.names import direction_formula, latex_of_name, name_formula
+from gradwright.back.products import product
+from gradwright.back.solutions import solution_formula
 from gradwright.back.text import language, unicode
 from gradwright.core.contraction import contract
 from gradwright.core.dims import Dim
@@ -61,16 +65,8 @@ from gradwright.core.nodes import (
 from gradwright.core.walks import postorder
 from gradwright.errors import UnsupportedError
 from gradwright.frozen import replace
-from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.power import power
 from gradwright.simplify.broadcasts import repeated_number
-
-GREEK = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ",
-    "mu": "μ", "nu": "ν", "xi": "ξ", "rho": "ρ", "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
-    "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Xi": "Ξ", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
-    "sigma": "σ",
-}  # fmt: skip
 
 
 @dataclass
@@ -79,9 +75,11 @@ class Translator:
 
     Attributes:
         letters: names for subexpressions, which are written instead of them.
+        language: whether the text is to be read again: `⊗` and `roll` are no part of the language.
     """
 
     letters: Mapping[Node, Formula] = field(default_factory=dict[Node, Formula])
+    language: bool = False
     _done: dict[Node, Formula] = field(default_factory=dict[Node, Formula])
 
     def formula(self, root: Node) -> Formula:
@@ -100,7 +98,7 @@ class Translator:
             case Direction(of=of):
                 return direction_formula(of, node.rank, symmetric)
             case Hole(number=number):
-                return hole_formula(number, node.rank, symmetric)
+                return name_formula(f"H{number or ''}", node.rank, symmetric)
             case Constant(name=name):
                 text, latex = {"pi": ("π", r"\pi"), "i": ("i", r"\mathrm{i}")}[name]
                 return Name(0, True, text, {"i": "1j"}.get(name, name), latex)
@@ -113,7 +111,7 @@ class Translator:
             case Apply():
                 return self._apply(node, symmetric)
             case Solve():
-                return self._solve(node, symmetric)
+                return solution_formula(node, self.formula, symmetric)
             case Contract():
                 return self._contract(node, symmetric)
             case _:
@@ -169,32 +167,16 @@ class Translator:
             return ""
         return f"axis={argument.rank - 1}" if argument.rank > 1 else ""
 
-    def _solve(self, node: Solve, symmetric: bool) -> Formula:
-        known = known_equation(node)
-        if known is not None:
-            name, operands = known
-            return Call(node.rank, symmetric, name, tuple(self.formula(o) for o in operands))
-        equations = [
-            Call(0, True, "equals", (self.formula(e.operator), self.formula(side)), text="{0} = {1}", latex="{0} = {1}")
-            for e, side in zip(node.equations, node.right_sides, strict=True)
-        ]
-        hole = hole_formula(node.index, 0, True)
-        inside = "{0}: " + ", ".join(f"{{{k + 1}}}" for k in range(len(equations)))
-        return Call(
-            node.rank,
-            symmetric,
-            "solution",
-            (hole, *equations),
-            text=f"solve({inside})",
-            latex=rf"\operatorname{{solve}}\left({inside}\right)",
-        )
-
     def _contract(self, node: Contract, symmetric: bool) -> Formula:
         if not node.coefficient:
             return Number(node.rank, symmetric, Fraction(0)) if not node.rank else zeros(node.shape)
         if not node.output and not node.factors:
             return Number(0, True, node.coefficient)
         found = self._layout(node)
+        if found is None and node.rank > 2 and not self.language:
+            from gradwright.back.tensors import outer_formula  # here, because it translates the pieces
+
+            found = outer_formula(node, self)
         if found is None and node.rank <= 2:
             found = self._matrix_notation(node)
         if found is None:
@@ -230,7 +212,8 @@ class Translator:
                 weights.append(Weight(labels[0], formula, divides, entry_of(factor.node), place))
             else:
                 matrix = multiplied(Fraction(1), (), (formula,), 2) if divides else formula
-                edges.append(Edge(labels[0], labels[1], matrix, place))
+                diagonal = labels[0] == labels[1] and "diagonal" in facts_of(factor.node)
+                edges.append(Edge(labels[0], labels[1], matrix, place, diagonal))
         return Reduction(node.coefficient, scalars, divisors, weights, edges, node.dims)
 
     def _factor(self, factor: Factor) -> tuple[Formula, bool]:
@@ -326,12 +309,9 @@ class Translator:
                 continue
             shape = tuple(node.dims[label] for label in factor.labels)
             symbol = Symbol(f"__reshaped_{place}_{factor.node.digest.hex()}", shape)
-            listed = ", ".join(map(str, shape))
             given = _before_flattening(factor)
             inner = self._done[given.node]
-            self._done[symbol] = Call(
-                len(shape), False, "reshape", (conjugated(inner) if given.conj else inner,), keywords=listed
-            )
+            self._done[symbol] = reshaped(conjugated(inner) if given.conj else inner, tuple(map(str, shape)))
             factors.append(Factor(symbol, tuple((label,) for label in factor.labels)))
         return self.formula(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims))))
 
@@ -342,14 +322,14 @@ class Translator:
         operands: list[Formula] = []
         inputs: list[str] = []
         scalars: list[Formula] = []
+        divisors: list[Formula] = []
         for factor in node.factors:
-            formula = self._done[factor.node]
-            formula = conjugated(formula) if factor.conj else formula
+            formula, divides = self._factor(factor)
             if factor.labels:
-                operands.append(formula)
+                operands.append(Scaled(formula.rank, False, Fraction(1), (), (formula,)) if divides else formula)
                 inputs.append("".join(names[label] for label in factor.labels))
             else:
-                scalars.append(formula)
+                (divisors if divides else scalars).append(formula)
         output, seen = "", set[int]()
         fresh = map(_letter, count(len(names)))
         carried = {label for factor in node.factors for label in factor.labels}
@@ -369,9 +349,8 @@ class Translator:
         if pattern.count(",") == 0 and inputs == [output]:
             tensor = operands[0]
         if any(len(group) != 1 for group in node.output):
-            listed = ", ".join(map(str, node.shape))
-            tensor = Call(node.rank, False, "reshape", (tensor,), keywords=listed)
-        return multiplied(node.coefficient, (*scalars, tensor), (), node.rank)
+            tensor = reshaped(tensor, tuple(map(str, node.shape)))
+        return multiplied(node.coefficient, (*scalars, tensor), tuple(divisors), node.rank)
 
 
 def _before_flattening(factor: Factor) -> Factor:
@@ -464,16 +443,9 @@ def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symme
     return Call(node.rank, symmetric, primitive.name, tuple(arguments), keywords, text, latex, output, notation.product)
 
 
-def known_equation(node: Solve) -> tuple[str, tuple[Node, ...]] | None:
-    """The named equation that a `Solve` with one matrix unknown is."""
-    return sylvester_operands(node)
-
-
 def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
     """A sum; sums inside are opened, and parts placed side by side are a block matrix."""
-    flat: list[Formula] = []
-    for term in terms:
-        flat += term.terms if isinstance(term, Sum) else (term,)
+    flat = opened(terms)
     if all(_diagonal_of(term) is not None for term in flat):
         return diagonal_matrix(sum_formula([d for d in map(_diagonal_of, flat) if d is not None], True))
     joined = blocks(flat, symmetric)
@@ -598,38 +570,3 @@ def size_formula(dim: Dim) -> Formula:
     simple = dim.name is not None or dim.value is not None
     shown = text if simple else f"({text})"
     return Name(0, True, shown, shown, latex_of_name(text) if simple else shown)
-
-
-def name_formula(name: str, rank: int, symmetric: bool) -> Formula:
-    """A variable, Greek letters and subscripts as such."""
-    text = name
-    base, underscore, rest = name.partition("_")
-    if base in GREEK and (not underscore or rest):
-        text = GREEK[base] + underscore + rest
-    return Name(rank, symmetric, text, name, latex_of_name(name))
-
-
-def hole_formula(number: int, rank: int, symmetric: bool) -> Formula:
-    """The unknown of a linear equation: H, and H1, H2, … where there are several."""
-    return name_formula(f"H{number}" if number else "H", rank, symmetric)
-
-
-def direction_formula(of: str, rank: int, symmetric: bool) -> Formula:
-    """`dX`."""
-    inner = name_formula(of, rank, symmetric)
-    assert isinstance(inner, Name)
-    return Name(rank, symmetric, f"d{inner.text}", f"d{of}", rf"\mathrm{{d}}{inner.latex}", moving=True)
-
-
-def latex_of_name(name: str) -> str:
-    """A name for LaTeX: Greek letters, trailing digits and underscores as subscripts."""
-    base, underscore, rest = name.partition("_")
-    if not underscore:
-        stripped = name.rstrip("0123456789")
-        if stripped and stripped != name:
-            base, rest = stripped, name[len(stripped) :]
-    shown = rf"\{base}" if base in GREEK else base
-    shown = shown if len(base) == 1 or base in GREEK else rf"\mathit{{{base}}}"
-    shown = shown.replace("_", r"\_")
-    subscript = rest.replace("_", r"\_")
-    return f"{shown}_{{{subscript}}}" if subscript else shown

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 
 from gradwright.core.contraction import plain, simple
-from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.core.nodes import Contract, Factor, Mask, Node
 
 BRANCH_LIMIT = 64
 Predicate = Callable[[Node], bool]
@@ -30,8 +30,14 @@ def as_product(node: Node) -> Contract:
 def rough_key(node: Node) -> Hashable:
     """A cheap key: equal for like terms, and sometimes for others."""
     if not isinstance(node, Contract):
-        return ((node.digest, False),)
-    return tuple(sorted((f.node.digest, f.conj) for f in node.factors))
+        return (node.digest,)
+    # Not whether a factor is conjugated: that of a Hermitian matrix is its transpose.
+    return tuple(sorted((_lower(f.node) if isinstance(f.node, Mask) else f.node).digest for f in node.factors))
+
+
+def _lower(mask: Mask) -> Mask:
+    """Of a mask and its transpose the one that weighs more below the diagonal."""
+    return mask if mask.below >= mask.above else Mask(mask.above, mask.on, mask.below, mask.shape[::-1])
 
 
 def canonical_key(
@@ -65,7 +71,10 @@ def signed_key(
 
 
 def _oriented(factor: Factor, is_hermitian: Predicate, conj: bool) -> Factor:
-    """The conjugate of a Hermitian matrix is its transpose."""
+    """The conjugate of a Hermitian matrix is its transpose; an upper triangle is a lower one turned around."""
+    if isinstance(factor.node, Mask):
+        mask = _lower(factor.node)
+        return factor if mask is factor.node else Factor(mask, factor.groups[::-1])
     if factor.node.real:
         return factor
     flag = factor.conj != conj

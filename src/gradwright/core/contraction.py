@@ -235,7 +235,8 @@ def _multiply_masks(coefficient: Fraction, factors: list[Factor], labels: _Label
     merged = False
     for (row, column), mask in _masks_by_pair(factors).items():
         below, on, above = mask.weights
-        content = next((weight for weight in mask.weights if weight), ONE)
+        # The largest weight is one, as in Φ and in its transpose.
+        content = max(mask.weights, key=abs) or ONE
         if content != 1:
             coefficient *= content
             below, on, above = below / content, on / content, above / content

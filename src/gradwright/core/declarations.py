@@ -99,7 +99,7 @@ def parse_declaration(name: str, text: str) -> Declaration:
 def parse_declarations(text: str) -> tuple[Declaration, ...]:
     """Read `A: n m, B: m k lower`."""
     found: list[Declaration] = []
-    for part in _split_commas(text):
+    for part in split_commas(text):
         name, colon, rest = part.partition(":")
         if not colon:
             raise DeclarationError(
@@ -214,7 +214,8 @@ def _check_distinct(found: list[Declaration]) -> None:
         raise DeclarationError(f"'{repeated[0]}' is declared twice; declare every name once")
 
 
-def _split_commas(text: str) -> list[str]:
+def split_commas(text: str) -> list[str]:
+    """The declarations in one text, without those commas that stand in parentheses, as in `min(n,m)`."""
     parts = re.split(r",(?![^(]*\))", text)
     return [part for part in parts if part.strip()]
 

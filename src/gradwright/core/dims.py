@@ -196,7 +196,7 @@ def _substitute_atom(atom: str, replacements: Mapping[str, Dim]) -> Dim:
 
 def _text(terms: tuple[tuple[Monomial, Fraction], ...]) -> str:
     text = ""
-    for monomial, c in terms:
+    for monomial, c in sorted(terms, key=lambda term: term[1] < 0):  # `n - m`, which a declaration may say
         sign = "-" if c < 0 else "+"
         body = _monomial_text(monomial, abs(c))
         text = (("-" if c < 0 else "") + body) if not text else f"{text} {sign} {body}"

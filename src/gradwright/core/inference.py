@@ -47,6 +47,11 @@ _SPACE_FACTS = {
 }
 
 
+def space_facts(space: Space) -> Facts:
+    """What is known of the matrices in a linear space, before it is said whether they are real."""
+    return frozenset({_SPACE_FACTS[space]}) if space in _SPACE_FACTS else NO_FACTS
+
+
 def facts_of(node: Node) -> Facts:
     """Everything that is known about the value of a node."""
     stack = [node]
@@ -109,8 +114,7 @@ def _infer(node: Node) -> Facts:
             if node.primitive.elementwise and all("symmetric" in facts for facts in known):
                 found = {*found, "symmetric"}
         case Solve() if not node.trailing:
-            space = node.unknowns[node.index].space
-            found = {_SPACE_FACTS[space]} if space in _SPACE_FACTS else NO_FACTS
+            found = space_facts(node.unknowns[node.index].space)
         case _:
             found = NO_FACTS
     extra = {"unitary"} if "stiefel" in found and _is_square(node) else set[str]()

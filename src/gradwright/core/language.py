@@ -17,9 +17,19 @@ from math import isfinite
 from gradwright.core import build
 from gradwright.core.contraction import conjugate
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Node
+from gradwright.core.nodes import Hole, Node
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Call, Outputs, Value, lookup
+from gradwright.core.solutions import NAME as SOLUTION
+from gradwright.core.solutions import USAGE as SOLUTION_USAGE
+from gradwright.core.solutions import (
+    declared_unknowns,
+    equation_sides,
+    equation_spaces,
+    holes_of,
+    is_solution,
+    solution,
+)
 from gradwright.errors import GradwrightError, LanguageError, ShapeError, UnknownNameError
 
 Plan = tuple[list[ast.expr], Callable[[list[Value]], Value]]
@@ -163,7 +173,7 @@ class _Translator:
             raise LanguageError(f"'{name}' is a function: write {lookup(name).usage}")
         raise UnknownNameError(
             f"'{name}' is not declared: give its dimensions, for instance {name}='n n' for a square matrix"
-        )
+        ).suggest((name, "n n"))
 
     def _tensor(self, value: Value, tree: ast.expr) -> Node:
         return Call("the expression", (value,), {}, (written(tree),)).node(0)
@@ -227,6 +237,10 @@ class _Translator:
                 pass
             case _:
                 raise LanguageError(f"'{written(tree.func)}(…)' calls something that is not a function of the language")
+        if is_solution(tree):
+            return self._solution(tree)
+        if name == SOLUTION and name not in self.variables:
+            raise LanguageError(f"solution declares its unknowns in a text, and then lists equations: {SOLUTION_USAGE}")
         if name in self.variables and name not in _known_functions():
             raise LanguageError(f"'{name}' is a variable and cannot be called; write * or @ to multiply")
         function = lookup(name)
@@ -244,6 +258,25 @@ class _Translator:
             return function.build(Call(name, given, named, texts))
 
         return [*tree.args, *(keyword.value for keyword in tree.keywords)], combine
+
+    def _solution(self, tree: ast.Call) -> Plan:
+        """Right sides belong to what is around; the unknowns are known on the left sides alone."""
+        unknowns = declared_unknowns(tree)
+        lefts, rights = equation_sides(tree, unknowns)
+        spaces = equation_spaces(tree, tuple(unknowns.values()))
+        # An operator has no unknown of an equation around it: that would make a product of two unknowns.
+        around = {name: node for name, node in self.variables.items() if not isinstance(node, Hole)}
+        scope = {**around, **holes_of(unknowns, {*self.variables, *self.dims})}
+
+        def combine(values: list[Value]) -> Value:
+            sides = [self._tensor(value, right) for value, right in zip(values, rights, strict=True)]
+            operators = [self._operator(left, scope) for left in lefts]
+            return solution(unknowns, operators, sides, spaces)
+
+        return rights, combine
+
+    def _operator(self, tree: ast.expr, scope: Mapping[str, Node]) -> Node:
+        return self._tensor(_Translator(self.text, scope, self.dims).run(tree), tree)
 
     def _subscript(self, node: Node, place: ast.expr) -> Value:
         places = place.elts if isinstance(place, ast.Tuple) else [place]

@@ -23,7 +23,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.build import identity, matmul, multiply, number, permute, size, trace
-from gradwright.core.contraction import conjugate, contract, is_zero, zero
+from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate
 from gradwright.core.facts import Facts
@@ -138,6 +138,7 @@ def spectral_primitive(function: ScalarFunction, order: int) -> Primitive:
         scalar=function.body,
         linear_in=tuple(range(1, order + 1)),
         adjoint=_adjoint_in_direction,
+        simpler=lambda node: spectral_map(function, *node.arguments),
         fact_rule=lambda index, parameters, facts: _facts(function, facts),
         numpy=_numeric(function, order),
         source="Daleckii & Krein 1965; Higham 2008, ch. 3",
@@ -147,8 +148,10 @@ def spectral_primitive(function: ScalarFunction, order: int) -> Primitive:
 
 def spectral_map(function: ScalarFunction, A: Node, *directions: Node) -> Node:
     """`g(A)`, or `g[A; E₁, …]`; in a multiple of the identity the difference is a derivative."""
-    if len(directions) == 1 and directions[0] == identity(A.shape[-1]):
-        return spectral_map(function.derivative(), A)
+    if len(directions) == 1:
+        number, direction = split_coefficient(directions[0])
+        if direction == identity(A.shape[-1]):
+            return scaled(number, spectral_map(function.derivative(), A))
     if function.body == ARGUMENT and not directions:
         return A
     return Apply(spectral_primitive(function, len(directions)), (), (A, *directions))

@@ -19,6 +19,7 @@ from gradwright.core.language import parse_text, translate
 from gradwright.core.nodes import Node
 from gradwright.core.registry import FUNCTIONS, Outputs
 from gradwright.core.signature import Signature
+from gradwright.core.solutions import bound_dims, bound_names
 from gradwright.errors import (
     AmbiguousShapeError,
     DeclarationError,
@@ -58,7 +59,7 @@ def parse_expression(text: str, declarations: Mapping[str, str]) -> Parsed:
         raise AmbiguousShapeError(
             f"{len(names)} variables are not declared ({', '.join(names)}); declare some of them, "
             f"for instance {names[0]}='n n'"
-        )
+        ).suggest((names[0], "n n"))
     return _inferred(text, tree, declared, names)
 
 
@@ -101,13 +102,13 @@ def _variable_names(tree: ast.expr, declared: Signature) -> list[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and id(node) not in called
     ]
-    known = {*declared.names, *dims, "pi", *FUNCTIONS}
+    known = {*declared.names, *dims, "pi", *FUNCTIONS, *bound_names(tree)}
     return list(dict.fromkeys(name for *_, name in sorted(names) if name not in known))
 
 
 def _dims(tree: ast.expr, declared: Signature) -> dict[str, Dim]:
     """The dimension names: those of the declarations, and the arguments of `eye`, `ones`, `zeros`."""
-    found = dict(declared.dims)
+    found = {**bound_dims(tree), **declared.dims}
     for node in ast.walk(tree):
         places: Sequence[ast.expr] = ()
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DIMENSION_CALLS:
@@ -142,7 +143,7 @@ def _inferred(text: str, tree: ast.expr, declared: Signature, names: list[str]) 
     if not found:
         raise _no_shape_fits(names, failures, {*dims, *declared.names, *names})
     if len(found) > 1:
-        raise AmbiguousShapeError(_ambiguity(names, [ranks for ranks, _ in found]))
+        raise _ambiguity(names, [ranks for ranks, _ in found])
     return found[0][1]
 
 
@@ -161,14 +162,16 @@ def _with_usual_names(message: str, taken: set[str]) -> str:
     return re.sub(r"\w+_axis\d_", lambda found: names.setdefault(found.group(), next(fresh)), message)
 
 
-def _ambiguity(names: Sequence[str], candidates: Sequence[tuple[int, ...]]) -> str:
+def _ambiguity(names: Sequence[str], candidates: Sequence[tuple[int, ...]]) -> AmbiguousShapeError:
     for place, name in enumerate(names):
         ranks = sorted({ranks[place] for ranks in candidates})
         if len(ranks) > 1:
             choices = " or ".join(RANK_WORDS[rank] for rank in ranks)
-            forms = " or ".join(f"{name}='{' '.join(NAMES[:rank])}'" for rank in ranks)
-            return f"the text does not say whether '{name}' is {choices}: declare it, {forms}"
-    return f"the shapes of {', '.join(names)} are not forced by the text: declare them"
+            forms = [(name, " ".join(NAMES[:rank])) for rank in ranks]
+            listed = " or ".join(f"{name}='{words}'" for name, words in forms)
+            message = f"the text does not say whether '{name}' is {choices}: declare it, {listed}"
+            return AmbiguousShapeError(message).suggest(*forms)
+    return AmbiguousShapeError(f"the shapes of {', '.join(names)} are not forced by the text: declare them")
 
 
 def _attempt(

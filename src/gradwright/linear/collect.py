@@ -1,11 +1,13 @@
 """Common factors taken out of sums: `B x + Bᵀ x = (B + Bᵀ) x`.
 
-This is for reading, and is applied once to a result. Two terms are put together if they are chains of
-matrices with a common beginning or end.
+This is for reading, and is applied once to a result. What all terms share, chains of matrices with a common
+beginning or end, stands before or behind the whole sum. Of some of the terms it is taken out only where single
+matrices are left, as in `(B + Bᵀ) x + b`: `dX X² + X dX X + X² dX` reads better than `(dX X + X dX) X + X² dX`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core.contraction import split_coefficient
@@ -37,6 +39,9 @@ def _collect_sum(node: Node) -> Node:
     if not isinstance(node, Add) or not 1 <= node.rank <= 2:
         return node
     items = [_read(term) for term in node.terms]
+    whole = _common_to_all(items)
+    if whole is not None:
+        return whole
     done: list[Node] = []
     while items:
         first, *items = items
@@ -58,8 +63,33 @@ def _read(term: Node) -> _Item | Node:
     return _Item(coefficient, chain, term)
 
 
+def _common_to_all(items: Sequence[_Item | Node]) -> Node | None:
+    """The sum with what all its terms share before and behind it; None if they share nothing."""
+    read = [item for item in items if isinstance(item, _Item)]
+    first = read[0] if read else None
+    if first is None or len(read) < max(len(items), 2):
+        return None
+    if any(i.chain.scalar != first.chain.scalar or abs(i.coefficient) != abs(first.coefficient) for i in read):
+        return None
+    chains = [item.chain.elements for item in read]
+    shortest = min(map(len, chains))
+    start = min(_common(chains[0], chain) for chain in chains)
+    end = min(_common(chains[0][start:][::-1], chain[start:][::-1]) for chain in chains)
+    # What is left of a term that is shared as a whole is the identity, at an end: `(I − U Uᵀ) A U`.
+    if start and end and start + end == shortest:
+        end -= 1
+    if not start and not end:
+        return None
+    longest = max(chains, key=len)
+    middles = [product_of_chain(c[start : len(c) - end], longest[start]) for c in chains]
+    signs = [item.coefficient / first.coefficient for item in read]
+    middle = collect(add(scaled(sign, part) for sign, part in zip(signs, middles, strict=True)))
+    chain = Chain(first.chain.scalar, (*chains[0][:start], middle, *chains[0][len(chains[0]) - end :]))
+    return scaled(first.coefficient, join(chain, first.node))
+
+
 def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
-    """Two chains with a common beginning or end: one chain around the sum of their middles."""
+    """Two chains that differ in one matrix: one chain around the sum of the two."""
     if not isinstance(left, _Item) or not isinstance(right, _Item):
         return None
     a, b = left.chain.elements, right.chain.elements
@@ -69,7 +99,7 @@ def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
     end = _common(a[start:][::-1], b[start:][::-1])
     before, behind = a[:start], a[len(a) - end :]
     middles = a[start : len(a) - end], b[start : len(b) - end]
-    if (not before and not behind) or not all(middles):
+    if (not before and not behind) or any(len(middle) != 1 for middle in middles):
         return None
     sign = right.coefficient / left.coefficient
     first, second = (product_of_chain(m, m[0]) for m in middles)

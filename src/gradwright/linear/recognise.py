@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
+from math import isqrt
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, split_coefficient
 from gradwright.core.nodes import Add, Factor, Hole, Node, Solve
-from gradwright.core.sums import like_key, scaled, terms_of
+from gradwright.core.sums import add, like_key, scaled, terms_of
 from gradwright.linear.chains import adjoint, chain_of, product_of_chain
 
 
-def sylvester_operands(node: Solve) -> tuple[str, tuple[Node, ...]] | None:
+def sylvester_operands(node: Solve, many: bool = False) -> tuple[str, tuple[Node, ...]] | None:
     """`sylvester(A, B, C)`, `lyapunov(A, Q)` or `stein(A, Q)` for a `Solve` that is one.
 
-    The right side has to be a matrix; one with further axes stands for many equations.
+    Args:
+        node: the equation.
+        many: whether its right side may have further axes, which stand for many equations; otherwise it has to
+            be a matrix.
     """
-    if len(node.unknowns) != 1 or node.trailing or len(node.unknowns[0].shape) != 2:
+    if len(node.unknowns) != 1 or (node.trailing and not many) or len(node.unknowns[0].shape) != 2:
         return None
     pairs = _pairs(node.equations[0].operator)
     if pairs is None:
@@ -43,15 +48,18 @@ def _same(left: Node, right: Node) -> bool:
 
 
 def _open_terms(node: Node) -> Sequence[Node]:
-    """The terms of a sum, or of a multiple or the transpose of a sum."""
+    """The terms of a sum, those of multiples and of transposes of sums opened."""
+    if isinstance(node, Add):
+        return [part for term in node.terms for part in _open_terms(term)]
     product = as_product(node)
     if len(product.factors) != 1 or not isinstance(product.factors[0].node, Add):
-        return terms_of(node)
+        return [node]
     (factor,), dims = product.factors, dict(enumerate(product.dims))
-    inside = terms_of(factor.node)
-    return [
-        contract(product.coefficient, [Factor(t, factor.groups, factor.conj)], product.output, dims) for t in inside
+    inside = [
+        contract(product.coefficient, [Factor(t, factor.groups, factor.conj)], product.output, dims)
+        for t in terms_of(factor.node)
     ]
+    return [part for term in inside for part in _open_terms(term)]
 
 
 Pair = tuple[Node | None, Node | None]
@@ -66,11 +74,21 @@ def _stein(pairs: Sequence[Pair], side: Node) -> tuple[str, tuple[Node, ...]] | 
     left, right = others[0]
     if left is None or right is None:
         return None
-    for candidate in (scaled(-1, left), left):
-        sign = 1 if candidate == left else -1
-        if sign == -1 and _same(right, adjoint(candidate)):
-            return "stein", (candidate, side)
+    # What multiplies `A H Aᴴ`, if it is a square, belongs to A: `H − A H Aᴴ / 4` has ½ A on both sides.
+    (number, left), (other, right) = split_coefficient(left), split_coefficient(right)
+    for sign in (1, -1):  # a sum carries its sign in its terms
+        root = _square_root(-sign * number * other)
+        if root is not None and _same(right, adjoint(scaled(sign, left))):
+            return "stein", (add(_open_terms(scaled(sign * root, left))) if sign < 0 else scaled(root, left), side)
     return None
+
+
+def _square_root(number: Fraction) -> Fraction | None:
+    """The rational square root; None if there is none."""
+    if number < 0:
+        return None
+    root = Fraction(isqrt(number.numerator), isqrt(number.denominator))
+    return root if root * root == number else None
 
 
 def _pairs(operator: Node) -> list[Pair] | None:

@@ -7,7 +7,7 @@ from gradwright.core.contraction import conjugate
 from gradwright.core.nodes import Node
 from gradwright.core.primitive import KnownRule, Primitive, Sample
 from gradwright.core.registry import Call, formula
-from gradwright.prims.sylvester import sylvester_solution
+from gradwright.prims.sylvester import require_right_side, sylvester_solution
 
 # The algorithm behind the equation, for code that is emitted.
 lyapunov_solver = Primitive(
@@ -50,6 +50,7 @@ def square_pair(call: Call, name: str) -> tuple[Node, Node]:
     call.expect(2, 2, usage=f"{name}(A, Q)")
     A, Q = call.nodes()
     require_square(A, f"{name}, as its first argument,")
-    require_square(Q, f"{name}, as its second argument,")
+    require_right_side(Q, name)
+    require_equal(Q.shape[0], Q.shape[1], f"in {name}(A, Q): the rows and the columns of Q")
     require_equal(A.shape[0], Q.shape[0], f"in {name}(A, Q): the rows of A and of Q")
     return A, Q

@@ -81,7 +81,7 @@ relu = Primitive(
 PAIR = "a: ..., b: ... -> y: ..."
 
 
-def _comparison(name: str, sign: str, operator: str, definition: tuple[str, ...] = ()) -> Primitive:
+def _comparison(name: str, sign: str, latex: str, operator: str, definition: tuple[str, ...] = ()) -> Primitive:
     """1 where two entries compare so, else 0, in the type that both have together."""
     return Primitive(
         name=name,
@@ -95,13 +95,14 @@ def _comparison(name: str, sign: str, operator: str, definition: tuple[str, ...]
         numpy=f"({{0}} {operator} {{1}}).astype(numpy.result_type({{0}}, {{1}}, numpy.float32))",
         torch=f"({{0}} {operator} {{1}}).to(({{0}} + {{1}}).dtype)",
         jax=f"({{0}} {operator} {{1}}).astype(({{0}} + {{1}}).dtype)",
+        notation=Notation(text=f"[{{a}} {sign} {{b}}]", latex=rf"\left[{{a}} {latex} {{b}}\right]"),
         samples=(Sample("a: n, b: n"),),
     )
 
 
-greater = _comparison("greater", ">", ">", ("(1 + sign(a - b)) / 2",))
-greater_equal = _comparison("greater_equal", "≥", ">=", ("(1 + sign(a - b)) / 2",))
-equal = _comparison("equal", "=", "==")
+greater = _comparison("greater", ">", ">", ">", ("(1 + sign(a - b)) / 2",))
+greater_equal = _comparison("greater_equal", "≥", r"\ge", ">=", ("(1 + sign(a - b)) / 2",))
+equal = _comparison("equal", "=", "=", "==")
 
 maximum = Primitive(
     name="maximum",

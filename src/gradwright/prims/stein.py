@@ -14,7 +14,7 @@ from gradwright.prims.sylvester import equation_solution, mirror_space
 
 def stein_solution(A: Node, Q: Node) -> Node:
     """The X with `X − A X Aᴴ = Q`; Hermitian where Q is."""
-    hole = Hole(0, Q.shape, Q.real and A.real)
+    hole = Hole(0, Q.shape[:2], Q.real and A.real)
     image = matmul(matmul(A, hole), conjugate(transpose(A)))
     return equation_solution(add([hole, negate(image)]), hole, Q, mirror_space(Q, hole.real))
 

@@ -16,8 +16,8 @@ from gradwright.errors import ShapeError
 
 
 def sylvester_solution(A: Node, B: Node, C: Node) -> Node:
-    """The X with `A X + X B = C`; symmetric where B is Aᴴ and C is."""
-    hole = Hole(0, C.shape, C.real and A.real and B.real)
+    """The X with `A X + X B = C`; symmetric where B is Aᴴ and C is. Further axes of C are further equations."""
+    hole = Hole(0, C.shape[:2], C.real and A.real and B.real)
     operator = add([matmul(A, hole), matmul(hole, B)])
     space = mirror_space(C, hole.real) if B == conjugate(transpose(A)) else Space.FREE
     return equation_solution(operator, hole, C, space)
@@ -95,12 +95,13 @@ def sylvester(call: Call) -> Node:
     A, B, C = call.nodes()
     require_square(A, "sylvester, as its first argument,")
     require_square(B, "sylvester, as its second argument,")
-    _require_matrix(C, "sylvester")
+    require_right_side(C, "sylvester")
     require_equal(A.shape[0], C.shape[0], "in sylvester(A, B, C): the rows of A and of C")
     require_equal(B.shape[0], C.shape[1], "in sylvester(A, B, C): the columns of B and of C")
     return sylvester_solution(A, B, C)
 
 
-def _require_matrix(node: Node, name: str) -> None:
-    if node.rank != 2:
+def require_right_side(node: Node, name: str) -> None:
+    """Refuse a right side that has fewer axes than a matrix; one with more stands for many equations."""
+    if node.rank < 2:
         raise ShapeError(f"{name} takes matrices; this is {shape_text(node.shape)}")

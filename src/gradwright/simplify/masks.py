@@ -19,6 +19,11 @@ def drop_masks(node: Node) -> Node:
     for place, factor in enumerate(node.factors):
         if not isinstance(factor.node, Mask):
             continue
+        weights = _kept_weights(factor, node.factors)
+        if weights != factor.node.weights and weights[0] == weights[2] == 0:
+            diagonal = Factor(Mask(*weights, factor.node.shape), factor.groups)
+            factors = [*node.factors[:place], diagonal, *node.factors[place + 1 :]]
+            return drop_masks(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims))))
         weight = _constant_weight(factor, node.factors)
         if weight is not None:
             rest = [f for p, f in enumerate(node.factors) if p != place]
@@ -55,8 +60,26 @@ def _with_factor(node: Contract, place: int, replacement: Node) -> Node:
     return merge_selections(drop_masks(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))))
 
 
+def _kept_weights(factor: Factor, factors: tuple[Factor, ...]) -> tuple[Fraction, Fraction, Fraction]:
+    """The weights of a mask where the matrices beside it may differ from zero, and zero elsewhere."""
+    assert isinstance(factor.node, Mask)
+    below, on, above = (
+        w if kept else Fraction(0) for w, kept in zip(factor.node.weights, _joint_support(factor, factors), strict=True)
+    )
+    return below, on, above
+
+
 def _constant_weight(factor: Factor, factors: tuple[Factor, ...]) -> Fraction | None:
     assert isinstance(factor.node, Mask)
+    support = _joint_support(factor, factors)
+    weights = {w for w, kept in zip(factor.node.weights, support, strict=True) if kept}
+    if all(support) or len(weights) > 1:
+        return None
+    return weights.pop() if weights else Fraction(0)
+
+
+def _joint_support(factor: Factor, factors: tuple[Factor, ...]) -> list[bool]:
+    """Where all the matrices beside a mask may differ from zero: below, on and above the diagonal."""
     support = [True, True, True]
     for other in factors:
         if isinstance(other.node, Mask) or other.node.rank != 2:
@@ -65,10 +88,7 @@ def _constant_weight(factor: Factor, factors: tuple[Factor, ...]) -> Fraction | 
             if other.groups == orientation:
                 kept = _support(facts_of(other.node), transposed)
                 support = [a and b for a, b in zip(support, kept, strict=True)]
-    weights = {w for w, kept in zip(factor.node.weights, support, strict=True) if kept}
-    if all(support) or len(weights) > 1:
-        return None
-    return weights.pop() if weights else Fraction(0)
+    return support
 
 
 def _support(facts: Facts, transposed: bool) -> tuple[bool, bool, bool]:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from gradwright.core.nodes import Node
+from collections.abc import Callable
+
+from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
-from gradwright.simplify.hermitian import turn_hermitian
+from gradwright.simplify.equations import settle_equation
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
+from gradwright.simplify.orientation import orient
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.reals import drop_real_part
-from gradwright.simplify.relations import collapse
+from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections
 from gradwright.simplify.stable import stabilise
+from gradwright.simplify.sums import open_turned_sums
 
-PASSES = (
+
+def simplify_application(node: Node) -> Node:
+    """What the record of a function makes of arguments for which there is a simpler form."""
+    if isinstance(node, Apply) and node.primitive.simpler is not None:
+        return node.primitive.simpler(node)
+    return node
+
+
+PASSES: tuple[Callable[[Node], Node], ...] = (
     drop_real_part,
-    turn_hermitian,
+    orient,
     lift_broadcasts,
     apply_on_diagonals,
     simplify_inverse,
@@ -25,6 +37,9 @@ PASSES = (
     drop_masks,
     merge_selections,
     drop_vanishing_terms,
+    settle_equation,
+    simplify_application,
+    open_turned_sums,
     stabilise,
 )
 ROUNDS = 8
@@ -41,18 +56,19 @@ def simplify(root: Node) -> Node:
 def simplify_all(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """Several expressions in simpler form, their common parts simplified once."""
     for _ in range(ROUNDS):
-        changed = transform_all(roots, _settle)
+        solved = solved_systems(roots)
+        changed = transform_all(roots, lambda node, solved=solved: _settle(node, solved))
         if changed == roots:
             return roots
         roots = changed
     return roots
 
 
-def _settle(node: Node) -> Node:
+def _settle(node: Node, solved: tuple[Relation, ...]) -> Node:
     for _ in range(ROUNDS):
         before = node
         for apply_pass in PASSES:
-            node = apply_pass(node)
+            node = collapse(node, solved) if apply_pass is collapse else apply_pass(node)
         if node == before:
             return node
     return node

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core.build import product_of
-from gradwright.core.contraction import conjugate, contract
+from gradwright.core.contraction import conjugate, contract, scale, split_coefficient
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Apply, Contract, Factor, Groups, Node
 from gradwright.prims.complex import real
@@ -46,10 +46,15 @@ def _power_of_product(node: Node) -> Node:
     carried = [label for group in inner.output for label in group]
     summed = any(label not in carried for f in inner.factors for label in f.labels)
     if summed or len(set(carried)) != len(carried) or not inner.factors:
-        return node
+        return _without_number(inner, exponent)
     factors = [Factor(raise_to(f.node, exponent), f.groups, f.conj) for f in inner.factors]
-    scale = inner.coefficient ** int(exponent)
-    return contract(scale, factors, inner.output, dict(enumerate(inner.dims)))
+    return contract(inner.coefficient ** int(exponent), factors, inner.output, dict(enumerate(inner.dims)))
+
+
+def _without_number(inner: Contract, exponent: Fraction) -> Node:
+    """A power of a multiple: the number's power stands in front, `1 / (−tr A) = −1 / tr A`."""
+    number, rest = split_coefficient(inner)
+    return scale(number ** int(exponent), raise_to(rest, exponent))
 
 
 def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
@@ -58,7 +63,11 @@ def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
 
 def _merged(node: Contract) -> list[Factor]:
     exponents: dict[tuple[Node, Groups, bool], Fraction] = {}
+    raised = {base_and_exponent(f.node)[0] for f in node.factors if f.node.rank == 1}
     for factor in node.factors:
+        diagonal = _diagonal(factor)
+        if diagonal in raised:
+            factor = Factor(diagonal, factor.groups[:1], factor.conj)
         base, exponent = base_and_exponent(factor.node)
         key = base, factor.groups, factor.conj
         exponents[key] = exponents.get(key, Fraction(0)) + exponent
@@ -69,6 +78,13 @@ def _merged(node: Contract) -> list[Factor]:
         else:
             merged.append(Factor(raise_to(base, exponent), groups, conj))
     return merged
+
+
+def _diagonal(factor: Factor) -> Node:
+    """The diagonal, as a vector, of a matrix of which a product takes it; else the factor's tensor."""
+    if factor.node.rank != 2 or len(set(factor.labels)) != 1 or len(factor.labels) != 2:
+        return factor.node
+    return contract(1, [Factor(factor.node, ((0,), (0,)))], ((0,),), {0: factor.node.shape[0]})
 
 
 def base_and_exponent(node: Node) -> tuple[Node, Fraction]:

@@ -20,7 +20,10 @@ from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
 from gradwright.core.templates import formals, identities, instantiate
+from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
+from gradwright.prims.solve import solve, solve_vector
+from gradwright.simplify.inverses import is_inverse
 
 
 @frozen
@@ -77,6 +80,19 @@ def relations_of(node: Apply) -> tuple[Relation, ...]:
         sides = instantiate(left, leaves, dims), instantiate(right, leaves, dims)
         found += shortening(*sides)
         found += shortening(*_without_last_factor(*sides))
+    return tuple(found)
+
+
+def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
+    """`A⁻¹ b = solve(A, b)`, for the systems that are solved in some expressions where the inverse occurs as well."""
+    nodes = [node for node in postorder(*roots) if isinstance(node, Apply)]
+    inverses = {node.arguments[0]: node for node in nodes if is_inverse(node.primitive)}
+    found: list[Relation] = []
+    for node in nodes:
+        if node.primitive in (solve, solve_vector) and node.arguments[0] in inverses:
+            pattern = as_product(matmul(inverses[node.arguments[0]], node.arguments[1]))
+            if _is_plain(pattern):
+                found.append(Relation(pattern, node))
     return tuple(found)
 
 

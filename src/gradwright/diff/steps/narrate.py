@@ -207,8 +207,10 @@ def _has_suffix(root: Apply) -> bool:
 
 
 def _output_letters(root: Apply, taken: set[str]) -> list[Symbol]:
-    """Symbols for the outputs, named as in the record."""
+    """Symbols for the outputs, named as in the record; a vector that a record calls Y is a y."""
     names = [OUTPUT_LETTERS.get(d.name, d.name) for d in root.primitive.outputs]
+    if len(names) == 1 and root.rank == 1 and not root.primitive.of_user:
+        names = [names[0].lower()]
     found: list[Symbol] = []
     for k, name in enumerate(names):
         output = Apply(root.primitive, root.parameters, root.arguments, k)

@@ -1,0 +1,42 @@
+"""Names of variables as they are written: Greek letters, subscripts, directions."""
+
+from __future__ import annotations
+
+from gradwright.back.formula import Formula, Name
+
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ",
+    "mu": "μ", "nu": "ν", "xi": "ξ", "rho": "ρ", "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+    "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Xi": "Ξ", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
+    "sigma": "σ",
+}  # fmt: skip
+
+
+def name_formula(name: str, rank: int, symmetric: bool) -> Formula:
+    """A variable, Greek letters and subscripts as such."""
+    text = name
+    base, underscore, rest = name.partition("_")
+    if base in GREEK and (not underscore or rest):
+        text = GREEK[base] + underscore + rest
+    return Name(rank, symmetric, text, name, latex_of_name(name))
+
+
+def direction_formula(of: str, rank: int, symmetric: bool) -> Formula:
+    """`dX`."""
+    inner = name_formula(of, rank, symmetric)
+    assert isinstance(inner, Name)
+    return Name(rank, symmetric, f"d{inner.text}", f"d{of}", rf"\mathrm{{d}}{inner.latex}", moving=True)
+
+
+def latex_of_name(name: str) -> str:
+    """A name for LaTeX: Greek letters, trailing digits and underscores as subscripts."""
+    base, underscore, rest = name.partition("_")
+    if not underscore:
+        stripped = name.rstrip("0123456789")
+        if stripped and stripped != name:
+            base, rest = stripped, name[len(stripped) :]
+    shown = rf"\{base}" if base in GREEK else base
+    shown = shown if len(base) == 1 or base in GREEK else rf"\mathit{{{base}}}"
+    shown = shown.replace("_", r"\_")
+    subscript = rest.replace("_", r"\_")
+    return f"{shown}_{{{subscript}}}" if subscript else shown

@@ -1,0 +1,94 @@
+"""Products of matrices as they are written: scalars in front, diagonal matrices joined, parts as slices."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from gradwright.back.formula import (
+    Call,
+    Formula,
+    Indexed,
+    MaskMatrix,
+    MatrixProduct,
+    OuterProduct,
+    Part,
+    Transposed,
+    multiplied,
+    transposed,
+    without_scalars,
+)
+from gradwright.back.masks import masked_product
+from gradwright.frozen import replace
+
+
+def product(factors: tuple[Formula, ...]) -> Formula:
+    """A product of matrices, nested products opened; a part of a matrix is written as a slice."""
+    flat: list[Formula] = []
+    coefficient, above, under = Fraction(1), list[Formula](), list[Formula]()
+    for factor in factors:
+        inside = factor
+        if len(factors) > 1:
+            number, scalars, divisors, inside = without_scalars(factor)
+            coefficient *= number
+            above += scalars
+            under += divisors
+        flat += inside.factors if isinstance(inside, MatrixProduct) else (inside,)
+    flat = _with_one_diagonal(_sliced(flat))
+    rank = (flat[0].rank == 2) + (flat[-1].rank == 2)
+    whole = flat[0] if len(flat) == 1 else MatrixProduct(rank, _is_palindrome(flat), tuple(flat))
+    return multiplied(coefficient, (*above, whole), tuple(under), whole.rank)
+
+
+def _with_one_diagonal(factors: list[Formula]) -> list[Formula]:
+    """`diag(u ∘ v)` for `diag(u) diag(v)`, and `tril(u vᵀ)` for a mask between the two."""
+    kept: list[Formula] = []
+    for factor in factors:
+        if len(kept) > 1 and isinstance(kept[-1], MaskMatrix) and _is_diagonal(kept[-2]) and _is_diagonal(factor):
+            first, mask = kept[-2], kept[-1]
+            assert isinstance(first, Call) and isinstance(factor, Call)
+            outer = OuterProduct(2, False, first.arguments[0], factor.arguments[0])
+            kept[-2:] = [masked_product(mask.weights, outer)]
+            continue
+        last = kept[-1] if kept else None
+        if isinstance(last, Call) and isinstance(factor, Call) and last.name == factor.name == "diag":
+            both = (last.arguments[0], factor.arguments[0])
+            kept[-1] = replace(last, arguments=(multiplied(Fraction(1), both, (), 1),))
+        else:
+            kept.append(factor)
+    return kept
+
+
+def _is_diagonal(formula: Formula) -> bool:
+    return isinstance(formula, Call) and formula.name == "diag"
+
+
+def _sliced(factors: list[Formula]) -> list[Formula]:
+    """`Sᵀ M` and `M S` for a selection S: the rows, or columns, that it picks."""
+    kept: list[Formula] = []
+    for factor in factors:
+        last = kept[-1] if kept else None
+        if isinstance(factor, Part) and last is not None and not _is_part(last):
+            kept[-1] = _slice(last, (":", factor.place))
+        elif isinstance(last, Transposed) and isinstance(last.inner, Part) and not _is_part(factor):
+            kept[-1] = _slice(factor, (last.inner.place, ":")[: factor.rank])
+        else:
+            kept.append(factor)
+    return kept
+
+
+def _is_part(formula: Formula) -> bool:
+    return isinstance(formula, Part) or (isinstance(formula, Transposed) and isinstance(formula.inner, Part))
+
+
+def _slice(formula: Formula, places: tuple[str, ...]) -> Formula:
+    if isinstance(formula, Indexed) and len(formula.places) == len(places):
+        joined = [a if b == ":" else b if a == ":" else "" for a, b in zip(formula.places, places, strict=True)]
+        if all(joined):
+            return replace(formula, places=tuple(joined), symmetric=False)
+    return Indexed(formula.rank, formula.rank < 2, formula, places)
+
+
+def _is_palindrome(factors: list[Formula]) -> bool:
+    if factors[0].rank != 2 or factors[-1].rank != 2:
+        return False
+    return all(a == transposed(b) for a, b in zip(factors, reversed(factors), strict=True))

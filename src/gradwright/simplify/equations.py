@@ -1,0 +1,66 @@
+"""Solutions of linear equations: zero where the right sides are, symmetric where the equation is its own mirror image.
+
+If `E[Hᵀ]ᵀ = E[H]` for every H and C is symmetric, then the transpose of the solution of `E[H] = C` solves it
+too; the solution is the only one, so it is symmetric. For a skew C it is skew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from fractions import Fraction
+
+from gradwright.core.build import multiply, transpose
+from gradwright.core.contraction import contract, is_zero, zero
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Contract, Equation, Hole, Node, Solve, Unknown
+from gradwright.core.spaces import Space
+from gradwright.core.sums import coefficient_of, like_key, terms_of
+from gradwright.core.walks import substitute
+
+_MIRRORED = {"symmetric": Space.SYMMETRIC, "skew": Space.SKEW}
+
+
+def settle_equation(node: Node) -> Node:
+    """Solve what needs no solving, and look for a symmetric unknown among the symmetric matrices."""
+    if not isinstance(node, Solve):
+        return node
+    if all(map(is_zero, node.right_sides)):
+        return zero(node.shape)
+    if len(node.right_sides) == 1 and isinstance(node.right_sides[0], Contract):
+        scalars, rest = _scalars_of(node.right_sides[0])
+        if rest != node.right_sides[0]:
+            return multiply(scalars, settle_equation(Solve(node.unknowns, node.equations, (rest,), node.index)))
+    if len(node.unknowns) != 1 or node.trailing or not all(child.real for child in node.children):
+        return node
+    (unknown,), (equation,), (right,) = node.unknowns, node.equations, node.right_sides
+    found = [space for fact, space in _MIRRORED.items() if fact in facts_of(right)]
+    if unknown.space is not Space.FREE or equation.space is not Space.FREE or not found:
+        return node
+    if not unknown.real or unknown.shape != right.shape or not _is_its_own_mirror_image(equation.operator, unknown):
+        return node
+    (space,) = found
+    return Solve((Unknown(unknown.shape, space),), (Equation(equation.operator, space),), (right,), 0)
+
+
+def _scalars_of(side: Contract) -> tuple[Node, Node]:
+    """The number and the real scalars in front of a right side, which stand in front of the solution, and the rest."""
+    reached = {label for group in side.output for label in group}
+    for _ in side.factors:
+        reached |= {label for f in side.factors if reached.intersection(f.labels) for label in f.labels}
+    outside = [f for f in side.factors if f.node.real and reached.isdisjoint(f.labels)]
+    inside = [f for f in side.factors if f not in outside]
+    loose = {label for f in outside for label in f.labels}
+    dims = dict(enumerate(side.dims))
+    own = contract(side.coefficient, outside, (), {label: dims[label] for label in loose})
+    return own, contract(1, inside, side.output, {label: dim for label, dim in dims.items() if label not in loose})
+
+
+def _is_its_own_mirror_image(operator: Node, unknown: Unknown) -> bool:
+    """Whether the operator takes the transpose of a matrix to the transpose of its image."""
+    hole = Hole(0, unknown.shape, unknown.real)
+    mirrored = (transpose(substitute(term, {hole: transpose(hole)})) for term in terms_of(operator))
+    return _summed(tuple(mirrored)) == _summed(terms_of(operator))
+
+
+def _summed(terms: tuple[Node, ...]) -> dict[Hashable, Fraction]:
+    return {like_key(term): coefficient_of(term) for term in terms}

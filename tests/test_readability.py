@@ -1,0 +1,78 @@
+"""Derivatives are printed as a careful person would write them."""
+
+from __future__ import annotations
+
+import pytest
+
+import gradwright as gw
+
+RESULTS = [
+    # The factors of a product of powers stay where they are: nothing is taken out of some of the terms.
+    ("X @ X @ X", {"X": "n n"}, "X", "(Xᵀ)² G + Xᵀ G Xᵀ + G (Xᵀ)²"),
+    ("pinv(A)", {"A": "n m"}, "A", "(A⁺)ᵀ A⁺ Gᵀ (I − A⁺ A) + (I − A A⁺) Gᵀ A⁺ (A⁺)ᵀ − (A⁺)ᵀ G (A⁺)ᵀ"),
+    # What multiplies single matrices is taken out.
+    ("x @ A @ x", {"A": "n n", "x": "n"}, "x", "(Aᵀ + A) x"),
+    # Skew matrices have no transpose: U (S − Sᵀ) is 2 U S.
+    ("polar(A).U", {"A": "n m"}, "A",
+     "(I − U Uᵀ) G P⁻¹ + 2 U lyapunov(P, ½ (Uᵀ G − Gᵀ U)), where U = polar(A).U, P = polar(A).P"),
+    ("trace(A @ W)", {"W": "n n skew", "A": "n n"}, "A", "−W"),
+    # Hermitian ones have no conjugate transpose.
+    ("trace(H @ Z @ Z.H)", {"H": "n n hermitian", "Z": "n m complex"}, "Z", "2 H Z"),
+    # An indicator is a bracket.
+    ("relu(x)", {"x": "n"}, "x", "[x > 0] ∘ G"),
+    ("maximum(x, y)", {"x": "n", "y": "n"}, "x", "½ ([x > y] + [x ≥ y]) ∘ G"),
+    # A triangle of an outer product.
+    ("solve_triangular(L, b)", {"L": "n n lower", "b": "n"}, "L",
+     "−tril(L⁻ᵀ G yᵀ), where y = solve_triangular(L, b)"),
+    # The solution of a system that the function solves is the same as the inverse times its right side.
+    ("x @ solve(K, x)", {"K": "n n spd", "x": "n"}, "K", "−K⁻¹ x (K⁻¹ x)ᵀ"),
+    # What is zero off the diagonal under a mask is the diagonal.
+    ("sum(log(diagonal(cholesky(K))))", {"K": "n n spd"}, "K", "½ S⁻ᵀ S⁻¹, where S = chol(K)"),
+    # Numbers stand in front.
+    ("stein(A / 6, Q)", {"A": "n n", "Q": "n n"}, "Q", "stein(1/6 Aᵀ, G)"),
+    ("dare(A, B, Q, R)", {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}, "A",
+     "2 X S stein(S, ½ (G + Gᵀ)), where X = dare(A, B, Q, R), S = A − B (R + Bᵀ X B)⁻¹ Bᵀ X A"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "declarations", "name", "written"), RESULTS)
+def test_a_result_reads_well(text: str, declarations: dict[str, str], name: str, written: str) -> None:
+    D = gw.derive(gw.parse(text, **declarations), wrt=name)
+    results = str(D).partition("✓\n\n")[2].splitlines()
+    assert results[0].partition("   ")[2] == written
+
+
+STATEMENTS = [
+    ("X @ X @ X", {"X": "n n"}, "dY = dX X² + X dX X + X² dX"),
+    ("solve(A, b)", {"A": "n n", "b": "n"}, "dy = A⁻¹ (db − dA y)"),
+    ("a * x @ x", {"a": "", "x": "n"}, "df = ‖x‖² da + 2 a xᵀ dx"),
+    ("norm(A @ x - b)", {"A": "m n", "x": "n", "b": "m"}, "df = rᵀ dr / ‖r‖"),
+    ("ldl(A).D", {"A": "n n spd"}, "M D + diag(δ) + D Mᵀ = L⁻¹ dA L⁻ᵀ"),
+    ("relu(A @ x)", {"A": "m n", "x": "n"}, "dy = [r > 0] ∘ dr"),
+]
+
+
+@pytest.mark.parametrize(("text", "declarations", "statement"), STATEMENTS)
+def test_a_step_reads_well(text: str, declarations: dict[str, str], statement: str) -> None:
+    D = gw.derive(gw.parse(text, **declarations))
+    assert statement in {step.statement.text for step in D.steps}
+
+
+def test_a_scalar_and_a_sign_stand_in_front_of_the_solution_of_an_equation() -> None:
+    centred = gw.define(
+        "centred", ["A @ Y + Y @ A.T + c * eye(n) = Q", "trace(Y) = 1"],
+        unknown="Y: n n symmetric, c: ", given="Q: n n symmetric, A: n n",
+    )  # fmt: skip
+    Y = centred(gw.matrix("Q", "n", "n", facts="symmetric"), gw.matrix("A", "n", "n")).Y
+    statement = next(s.statement.text for s in gw.derive(Y, wrt="Q").steps if s.rule == "result")
+    assert statement == "dY = P − tr(P) S / tr(S)"
+
+
+def test_an_indicator_is_a_bracket_in_latex() -> None:
+    gradient = gw.derive(gw.parse("sum(relu(x))", x="n"), wrt="x").gradient
+    assert gradient.latex() == r"\left[ x > 0 \right]"
+
+
+def test_the_jacobian_of_a_matrix_equation_is_the_equation_with_a_tensor_on_its_right() -> None:
+    J = gw.derive(gw.parse("sqrtm(X)", X="n n"), wrt="X").jacobian
+    assert str(J) == "sylvester(X^½, X^½, roll₂→₃(I ⊗ I))"
