@@ -12,7 +12,7 @@ from gradwright.core.nodes import Symbol
 from gradwright.core.primitive import shape_text
 
 CHECK_TYPES = '''
-def _check_types(function: str, may_be_complex: tuple[str, ...], **inputs: Tensor) -> None:
+def _check_types(function: str, may_be_complex: tuple[str, ...], /, **inputs: Tensor) -> None:
     """Refuse what is not a tensor of numbers that the function takes, and inputs of different types."""
     for name, x in inputs.items():
         if not isinstance(x, Tensor):

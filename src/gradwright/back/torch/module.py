@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from _blake2 import blake2b
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import count
 
@@ -23,6 +24,7 @@ from gradwright.back.torch.autograd import FIRST_ORDER, VALUE_ONLY, class_lines,
 from gradwright.back.torch.checks import CHECK_TYPES, broadcast_lines, names_text, shape_checks, structure_lines
 from gradwright.back.torch.field import rules_in_both_fields
 from gradwright.back.torch.kernels import Bound, kernel_text
+from gradwright.back.torch.names import IMPORTED, OUTPUTS
 from gradwright.back.torch.programs import Programs, write_programs
 from gradwright.back.torch.registry import Functions, Key, class_name, kernel_name, key_of
 from gradwright.back.torch.rules import Rules, derive_rules, unused
@@ -31,10 +33,9 @@ from gradwright.core.nodes import Apply, Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import FUNCTIONS
 from gradwright.core.templates import formals
-from gradwright.errors import UnsupportedError
+from gradwright.errors import EmissionError, UnsupportedError
 from gradwright.frozen import frozen
 
-IMPORTED = ("torch", "Tensor", "Any", "NamedTuple", "forward_ad", "inspect", "np", "math")
 LOCALS = ("ctx", "info", "in_dims", "inputs", "output", "batches", "batch")
 
 _LIVE_MODULES = count(1)
@@ -94,7 +95,19 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
     texts += [FIRST_ORDER] if any("_is_first_order(" in text for text in texts) else []
     imports = [text for text in texts if is_import(text)]
     body = "\n\n\n".join(dict.fromkeys(text.strip("\n") for text in texts if not is_import(text)))
+    _require_one_of_each_name(asked.name, body)
     return wrapped(f"{_head(asked, body, imports)}\n\n\n{body}\n")
+
+
+def _require_one_of_each_name(function: str, body: str) -> None:
+    """Refuse a function that is called like one of those that its rules need."""
+    names = re.findall(r"^(?:def|class) (\w+)", body, re.MULTILINE)
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:
+        raise EmissionError(
+            f"the module of '{function}' would define '{twice}' twice: give the function that is defined by an "
+            f"equation another name"
+        )
 
 
 @frozen
@@ -128,19 +141,20 @@ def _plan(asked: Asked) -> _Plan:
 
 
 def _planned(asked: Asked, rules: Rules, may_be_complex: tuple[str, ...], for_real: Rules | None = None) -> _Plan:
-    functions = Functions({*IMPORTED, *LOCALS, asked.name, *(s.name for s in asked.inputs)})
+    functions = Functions({*IMPORTED, *LOCALS, OUTPUTS, asked.name, *(s.name for s in asked.inputs)})
     own = _own_primitive(rules)
     functions.names[("", ())] = asked.name
     if own is not None:
         functions.names[key_of(own)] = asked.name
         functions.called[key_of(own)] = own
-    programs = write_programs(rules, functions, _reserved(functions), for_real)
+    private = (s.name for s in asked.inputs if s.name.startswith("_"))
+    programs = write_programs(rules, functions, (*_reserved(functions), *private), for_real)
     return _Plan(rules, programs, functions, own, may_be_complex)
 
 
 def _outputs_class(asked: Asked) -> str:
     fields = [f"    {name}: Tensor" for name, _ in asked.outputs]
-    return "\n".join(["class Outputs(NamedTuple):", f'    """The outputs of `{asked.name}`."""', "", *fields])
+    return "\n".join([f"class {OUTPUTS}(NamedTuple):", f'    """The outputs of `{asked.name}`."""', "", *fields])
 
 
 def _own_primitive(rules: Rules) -> Foreign | None:
@@ -152,8 +166,11 @@ def _own_primitive(rules: Rules) -> Foreign | None:
 
 
 def _reserved(functions: Functions) -> tuple[str, ...]:
-    """Identifiers that no program may use for a value: those of the module, and of every function it may define."""
-    return tuple({*IMPORTED, *LOCALS, *functions.names.values(), *FUNCTIONS})
+    """Identifiers that no program may use for a value: those of the module, and of every function it may define.
+
+    Classes, kernels and helpers of the module have names with an underscore in front, which no value has.
+    """
+    return tuple({*IMPORTED, *LOCALS, OUTPUTS, *functions.names.values(), *FUNCTIONS})
 
 
 def _helper(foreign: Foreign, functions: Functions) -> tuple[list[str], dict[str, str]]:
@@ -244,23 +261,24 @@ def _public(asked: Asked, plan: _Plan) -> list[str]:
     lines += broadcast_lines(rules.inputs, ids)
     applied = f"{class_name(asked.name)}.apply({', '.join(programs.inputs)})"
     if several:
-        lines.append(f"return Outputs(*{applied}{f'[:{len(programs.outputs)}]' if programs.carried else ''})")
+        lines.append(f"return {OUTPUTS}(*{applied}{f'[:{len(programs.outputs)}]' if programs.carried else ''})")
     else:
         lines.append(f"return {applied}{'[0]' if programs.carried else ''}")
     parameters = ", ".join(f"{name}: Tensor" for name in programs.inputs)
-    returned = "Outputs" if several else "Tensor"
+    returned = OUTPUTS if several else "Tensor"
     docstring = _docstring(asked, rules, programs)
     declared = [symbol.name for symbol in rules.inputs]
     if declared == list(programs.inputs):
         return [f"def {asked.name}({parameters}) -> {returned}:", *indented([*docstring, *lines])]
     # A variable has the name of something in the module: only the outermost function calls it so.
     own = ", ".join(f"{name}: Tensor" for name in declared)
+    inner = unused(f"_{asked.name}", {*declared, class_name(asked.name)})
     return [
         f"def {asked.name}({own}) -> {returned}:",
-        *indented([*docstring, f"return _{asked.name}({', '.join(declared)})"]),
+        *indented([*docstring, f"return {inner}({', '.join(declared)})"]),
         "",
         "",
-        f"def _{asked.name}({parameters}) -> {returned}:",
+        f"def {inner}({parameters}) -> {returned}:",
         *indented(lines),
     ]
 

@@ -23,7 +23,6 @@ from gradwright.optimise import optimise
 from gradwright.prims.inv import inv
 from gradwright.simplify.pipeline import simplify_all
 
-
 # What the file calls its own: dimensions, variables and the function have other names there.
 OWN_NAMES = frozenset(
     {"pytest", "torch", "Tensor", "gradcheck", "gradgradcheck", "math", "GENERATOR", "ORIGIN", "normal", "point",
@@ -145,7 +144,8 @@ def _free(tested: Tested) -> str:
                 "    return tuple(x.requires_grad_() for x in point())",
             ]
         )
-    arguments = ", ".join(_in_set(*pair, place) for place, pair in enumerate(zip(tested.identifiers, tested.inputs)))
+    pairs = zip(tested.identifiers, tested.inputs, strict=True)
+    arguments = ", ".join(_in_set(*pair, place) for place, pair in enumerate(pairs))
     return "\n".join(
         [
             "def leaves() -> tuple[Tensor, ...]:",
