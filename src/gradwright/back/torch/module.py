@@ -13,7 +13,6 @@ import sys
 from _blake2 import blake2b
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import count
 
 from gradwright.back.code import Foreign
 from gradwright.back.code.module import escaped
@@ -23,7 +22,7 @@ from gradwright.back.render import unicode_of
 from gradwright.back.torch.autograd import FIRST_ORDER, VALUE_ONLY, class_lines, indented
 from gradwright.back.torch.checks import CHECK_TYPES, broadcast_lines, names_text, shape_checks, structure_lines
 from gradwright.back.torch.field import rules_in_both_fields
-from gradwright.back.torch.kernels import Bound, kernel_text
+from gradwright.back.torch.kernels import NAMESPACE, Bound, kernel_text
 from gradwright.back.torch.names import IMPORTED, OUTPUTS
 from gradwright.back.torch.programs import Programs, write_programs
 from gradwright.back.torch.registry import Functions, Key, class_name, kernel_name, key_of
@@ -37,13 +36,6 @@ from gradwright.errors import EmissionError, UnsupportedError
 from gradwright.frozen import frozen
 
 LOCALS = ("ctx", "info", "in_dims", "inputs", "output", "batches", "batch")
-
-_LIVE_MODULES = count(1)
-
-
-def _live_suffix(bound: Bound | None) -> str:
-    """What keeps the operators of a live module apart from those of a file: PyTorch forgets the older of two."""
-    return "" if bound is None else f"_{next(_LIVE_MODULES)}"
 
 
 @frozen
@@ -87,10 +79,14 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
         text, more = _helper(functions.called[key], functions)
         texts += text
         helpers.update(more)
-    namespace = f"gradwright_{blake2b(repr(texts).encode(), digest_size=4).hexdigest()}{_live_suffix(bound)}"
+    kernels: list[str] = []
     for key, foreign in functions.kernels.items():
         name = functions.names[key]
-        texts += kernel_text(foreign, kernel_name(name), namespace, class_name(name), bound)
+        kernels += kernel_text(foreign, kernel_name(name), class_name(name), bound)
+    if any("custom_op(" in text for text in kernels):
+        digest = blake2b(repr([*texts, *kernels]).encode(), digest_size=4).hexdigest()
+        kernels = ["import re", NAMESPACE.replace("{digest}", digest), *kernels]
+    texts += kernels
     texts += [*helpers.values(), CHECK_TYPES]
     texts += [FIRST_ORDER] if any("_is_first_order(" in text for text in texts) else []
     imports = [text for text in texts if is_import(text)]
