@@ -78,6 +78,26 @@ def demanded_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
     return found
 
 
+def needed_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
+    """The orders that an expression demands and that sizes may fail: without negative terms, the sharpest of each."""
+    sharpest: dict[Dim, dict[Dim, None]] = {}
+    for larger, smaller in demanded_orders(roots):
+        terms = (larger - smaller).terms
+        left, right = Dim({m: c for m, c in terms if c > 0}), Dim({m: -c for m, c in terms if c < 0})
+        if not left.names or not right.terms:
+            continue
+        rivals = sharpest.setdefault(left, {})
+        numbers = [d for d in (*rivals, right) if d.value is not None]
+        rivals[right] = None
+        if numbers:
+            sharpest[left] = {d: None for d in rivals if d.value is None or d == max(numbers, key=_number)}
+    return [(left, right) for left, rivals in sharpest.items() for right in rivals]
+
+
+def _number(dim: Dim) -> int:
+    return dim.value or 0
+
+
 def _stiefel_outputs(node: Apply) -> list[tuple[Dim, Dim]]:
     """The axes of the outputs with orthonormal columns, also of those that are not asked for."""
     found: list[tuple[Dim, Dim]] = []

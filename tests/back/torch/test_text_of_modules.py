@@ -91,3 +91,26 @@ def test_the_tests_bring_the_functions_that_the_definition_calls() -> None:
     plain = load_source(text.replace("from math import svd_S", ""), "plain")["plain"]
     A = normal(4, 3)
     torch.testing.assert_close(plain(A), torch.linalg.svdvals(A))
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "shape", "words"),
+    [
+        ("qr(A).R", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("polar(A).U", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("complement(A)", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("norm(Q @ Q.T)", {"Q": "n m stiefel"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("sum(x[0:5]) * x[2]", {"x": "n"}, (3,), "n ≥ 5, got n = 3"),
+    ],
+)
+def test_sizes_at_which_there_is_no_such_function_are_refused(
+    text: str, variables: dict[str, str], shape: tuple[int, ...], words: str
+) -> None:
+    derivation = gw.derive(gw.parse(text, **variables))
+    (name,) = variables
+    with pytest.raises(ValueError, match=words):
+        derivation.function("torch")(normal(*shape))
+    with pytest.raises(gw.EvaluationError):
+        derivation.expression.evaluate(**{name: normal(*shape).numpy()})
+    with pytest.raises(gw.EvaluationError):
+        derivation.expression.compile("numpy")(**{name: normal(*shape).numpy()})

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from gradwright.core.dims import Dim, atom_names
-from gradwright.core.nodes import Symbol
+from gradwright.core.nodes import Node, Symbol
+from gradwright.core.points import needed_orders
 from gradwright.core.primitive import shape_text
 
 CHECK_TYPES = '''
@@ -33,8 +34,17 @@ def names_text(names: Sequence[str]) -> str:
     return f"({quoted},)" if len(names) == 1 else f"({quoted})"
 
 
-def shape_checks(function: str, inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:
-    """The lines that refuse a wrong number of dimensions, what is not square, and sizes that do not fit."""
+def shape_checks(
+    function: str, inputs: Sequence[Symbol], values: Sequence[Node], identifiers: Mapping[str, str]
+) -> Iterator[str]:
+    """The lines that refuse a wrong number of dimensions, what is not square, and sizes that do not fit.
+
+    Args:
+        function: what messages call the function.
+        inputs: the variables, in order.
+        values: the outputs, which may demand that one size is no less than another.
+        identifiers: what the code calls the variables.
+    """
     bound: dict[str, str] = {}
     for symbol in inputs:
         name = identifiers[symbol.name]
@@ -46,6 +56,18 @@ def shape_checks(function: str, inputs: Sequence[Symbol], identifiers: Mapping[s
             )
     for symbol in inputs:
         yield from _sizes(function, symbol, identifiers, bound)
+    yield from _orders(function, [*inputs, *values], bound)
+
+
+def _orders(function: str, nodes: Sequence[Node], bound: Mapping[str, str]) -> Iterator[str]:
+    """The lines that refuse a size below what an expression needs: the rows of `qr(A)`, the length of x in `x[2]`."""
+    for larger, smaller in needed_orders(nodes):
+        names = dict.fromkeys((*larger.names, *smaller.names))
+        if not all(name in bound for name in names):
+            continue
+        yield f"if {size_text(larger, bound)} < {size_text(smaller, bound)}:"
+        got = ", ".join(f"{name} = {{{bound[name]}}}" for name in names)
+        yield f'    raise ValueError(f"Inputs to {function} need {larger} ≥ {smaller}, got {got}")'
 
 
 def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound: dict[str, str]) -> Iterator[str]:

@@ -252,7 +252,7 @@ def _public(asked: Asked, plan: _Plan) -> list[str]:
         if not symbol.real:
             name = ids[symbol.name]
             lines.append(f"{name} = {name}.to(torch.promote_types({name}.dtype, torch.complex64))")
-    lines += shape_checks(asked.name, rules.inputs, ids)
+    lines += shape_checks(asked.name, rules.inputs, [node for _, node in asked.outputs], ids)
     lines += structure_lines(rules.inputs, ids)
     lines += broadcast_lines(rules.inputs, ids)
     applied = f"{class_name(asked.name)}.apply({', '.join(programs.inputs)})"
