@@ -10,6 +10,7 @@ from gradwright.back.code.library import Library
 from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.numpy_source import is_import, numpy_function
 from gradwright.back.code.program import Foreign, Program
+from gradwright.back.code.size_checks import order_checks
 from gradwright.back.code.spectral_source import spectral_texts
 from gradwright.core.declarations import declared_facts
 from gradwright.core.nodes import Node, Symbol
@@ -60,7 +61,8 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     foreign = {f.name: f for p in programs for f in p.foreign}
     pasted = list(dict.fromkeys(text for f in foreign.values() for text in _foreign_texts(f, library)))
     texts = [*(t for t in pasted if not is_import(t)), *helpers]
-    texts += ["\n".join(_function(f, p)) for f, p in zip(functions, programs, strict=True)]
+    values = tuple(functions[0].results.values())
+    texts += ["\n".join(_function(f, p, values)) for f, p in zip(functions, programs, strict=True)]
     if custom:
         texts.append(_as_derivative(functions[0], functions[-1]))
     body = "\n\n\n".join(texts)
@@ -105,7 +107,7 @@ def _calling(program: Program, renamed: Mapping[str, Foreign]) -> Program:
     return replace(program, statements=statements, results=results, foreign=tuple(renamed.values()))
 
 
-def _function(function: Plain, program: Program) -> Iterator[str]:
+def _function(function: Plain, program: Program, values: Sequence[Node]) -> Iterator[str]:
     yield f"def {function.name}({', '.join(program.parameters.values())}):"
     yield f'    """{escaped(function.told)}'
     yield ""
@@ -114,6 +116,14 @@ def _function(function: Plain, program: Program) -> Iterator[str]:
         words = [shape_text(leaf.shape), *declared_facts(leaf.facts)]
         yield f"        {program.parameters[leaf.name]}: {', '.join(words)}"
     yield '    """'
+    sizes = {
+        dim.name: f"{program.parameters[leaf.name]}.shape[{axis}]"
+        for leaf in function.inputs
+        for axis, dim in enumerate(leaf.shape)
+        if dim.name
+    }
+    symbols = [leaf for leaf in function.inputs if isinstance(leaf, Symbol)]
+    yield from (f"    {line}" for line in order_checks(function.name, [*symbols, *values], sizes))
     yield from (f"    {line}" for line in program.body())
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gradwright.core.dims import Dim, atom_names
+from gradwright.back.code.size_checks import order_checks, size_text
 from gradwright.core.nodes import Node, Symbol
-from gradwright.core.points import needed_orders
 from gradwright.core.primitive import shape_text
 
 CHECK_TYPES = '''
@@ -56,18 +55,7 @@ def shape_checks(
             )
     for symbol in inputs:
         yield from _sizes(function, symbol, identifiers, bound)
-    yield from _orders(function, [*inputs, *values], bound)
-
-
-def _orders(function: str, nodes: Sequence[Node], bound: Mapping[str, str]) -> Iterator[str]:
-    """The lines that refuse a size below what an expression needs: the rows of `qr(A)`, the length of x in `x[2]`."""
-    for larger, smaller in needed_orders(nodes):
-        names = dict.fromkeys((*larger.names, *smaller.names))
-        if not all(name in bound for name in names):
-            continue
-        yield f"if {size_text(larger, bound)} < {size_text(smaller, bound)}:"
-        got = ", ".join(f"{name} = {{{bound[name]}}}" for name in names)
-        yield f'    raise ValueError(f"Inputs to {function} need {larger} ≥ {smaller}, got {got}")'
+    yield from order_checks(function, [*inputs, *values], bound)
 
 
 def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound: dict[str, str]) -> Iterator[str]:
@@ -94,24 +82,6 @@ def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound:
         f'    raise ValueError(f"Input {symbol.name} to {function} is not {shape_text(symbol.shape)}{told}, '
         f'got dimensions {{tuple({name}.shape)}}")'
     )
-
-
-def size_text(dim: Dim, bound: Mapping[str, str]) -> str:
-    """A dimension as Python, from the sizes of the names in it."""
-    denominator = max((c.denominator for _, c in dim.terms), default=1)
-    terms = [
-        " * ".join([*([str(c * denominator)] if c * denominator != 1 or not m else []), *(_atom(a, bound) for a in m)])
-        for m, c in dim.terms
-    ]
-    total = " + ".join(terms) or "0"
-    return total if denominator == 1 else f"({total}) // {denominator}"
-
-
-def _atom(atom: str, bound: Mapping[str, str]) -> str:
-    if not atom.startswith("min("):
-        return bound[atom]
-    parts = [bound[p] if p in atom_names(atom) else p for p in atom[4:-1].split(",")]
-    return f"min({', '.join(parts)})"
 
 
 def structure_lines(inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:

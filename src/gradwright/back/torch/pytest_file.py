@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from gradwright.back.code import TORCH, lower
 from gradwright.back.code.names import Names
+from gradwright.back.code.size_checks import size_text
 from gradwright.back.code.wrapping import wrapped
-from gradwright.back.torch.checks import size_text
 from gradwright.back.torch.module import Asked
 from gradwright.back.torch.points import HELPERS, NORMAL, into_set, value_code
 from gradwright.core.nodes import Apply, Symbol
