@@ -36,6 +36,7 @@ from gradwright.optimise.systems import without_systems
 
 LONGEST = 56
 DEEPEST = 24
+_WORD = re.compile(r"\w+")
 # Names that emitted code uses as Python means them.
 BUILTINS = ("min", "float", "list", "tuple", "len", "range", "int", "sorted")
 Leaf = Symbol | Direction
@@ -103,10 +104,20 @@ class Lowering:
             if node not in self.values and self._deserves_name(node):
                 self.assign(node)
         results = {name: self._result(node) for name, node in roots.items()}
-        statements = (*self.sizes.statements, *self.statements)
+        statements = (*self._sizes_in_use(results.values()), *self.statements)
         return Program(
             self.parameters, statements, results, self.library.name, self.writer.helpers, tuple(self.foreign.values())
         )
+
+    def _sizes_in_use(self, results: Iterable[str]) -> list[Statement]:
+        """The sizes that are read: what was written with some may not have been kept."""
+        read = {word for text in (*(s.expression for s in self.statements), *results) for word in _WORD.findall(text)}
+        kept: list[Statement] = []
+        for statement in reversed(self.sizes.statements):
+            if statement.target in read:
+                kept.append(statement)
+                read.update(_WORD.findall(statement.expression))
+        return kept[::-1]
 
     def _needed(self, roots: Iterable[Node]) -> Iterator[Node]:
         """Children first, without what lies below a node whose value is given."""

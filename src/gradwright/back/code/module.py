@@ -12,6 +12,7 @@ from gradwright.back.code.numpy_source import is_import, numpy_function
 from gradwright.back.code.program import Foreign, Program
 from gradwright.back.code.size_checks import order_checks
 from gradwright.back.code.spectral_source import spectral_texts
+from gradwright.back.code.wrapping import wrapped
 from gradwright.core.declarations import declared_facts
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import shape_text
@@ -69,7 +70,7 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     imports = {*library.import_lines(body), *filter(is_import, pasted)}
     imports |= {"from collections.abc import Callable"} if "Callable[" in body else set()
     head = f'"""{escaped(docstring.strip())}\n"""\n\n' + "\n".join(_in_groups(imports))
-    return f"{head.rstrip()}\n\n\n{body}\n"
+    return wrapped(f"{head.rstrip()}\n\n\n{body}\n")
 
 
 def lowered(function: Plain, library: Library, names: Sequence[str]) -> Program:
@@ -191,7 +192,7 @@ def _as_derivative(value: Plain, pullback: Plain) -> str:
         *unpack,
         f"    found = {pullback.name}(*inputs, {cotangents})",
         "    found = found if isinstance(found, tuple) else (found,)",
-        "    return tuple(jnp.conj(slope).astype(x.dtype) for slope, x in zip(found, inputs))",
+        "    return tuple(jnp.conj(slope).astype(x.dtype) for slope, x in zip(found, inputs, strict=True))",
         "",
         "",
         f"{value.name}.defvjp(_forward, _backward)",
@@ -201,7 +202,10 @@ def _as_derivative(value: Plain, pullback: Plain) -> str:
 
 def _in_groups(imports: set[str]) -> Iterator[str]:
     """The standard library's imports, an empty line, and the others."""
-    standard = sorted(line for line in imports if line.split()[1].split(".")[0] in sys.stdlib_module_names)
+    standard = sorted(
+        (line for line in imports if line.split()[1].split(".")[0] in sys.stdlib_module_names),
+        key=lambda line: (line.startswith("from "), line),
+    )
     yield from standard
     if standard:
         yield ""
