@@ -101,3 +101,10 @@ def test_a_copy_of_a_module_that_was_changed_has_operators_of_its_own(tmp_path: 
     X = torch.diag(torch.tensor([1.0, 4.0, 9.0], dtype=torch.float64))
     torch.testing.assert_close(first.sqrtm(X) @ X, X**1.5)
     torch.testing.assert_close(second.sqrtm(X) @ X, -(X**1.5))
+
+
+@pytest.mark.parametrize("name", ["class", "_first", "two words"])
+def test_an_output_that_cannot_be_a_field_is_refused(name: str) -> None:
+    outputs = {name: gw.parse("sum(x)", x="n"), "second": gw.parse("2 * x", x="n")}
+    with pytest.raises(gw.EmissionError, match="an output cannot be called"):
+        gw.derive(outputs).source("torch")
