@@ -114,3 +114,17 @@ def test_sizes_at_which_there_is_no_such_function_are_refused(
         derivation.expression.evaluate(**{name: normal(*shape).numpy()})
     with pytest.raises(gw.EvaluationError):
         derivation.expression.compile("numpy")(**{name: normal(*shape).numpy()})
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_a_rule_for_either_field_keeps_real_matrices_real() -> None:
+    function = gw.derive(gw.parse("ldl(A).D", A="n n spd")).function("torch")
+    factor = normal(3, 3)
+    A = (factor @ factor.T + torch.eye(3)).requires_grad_()
+    assert gradgradcheck(function, (A,), nondet_tol=ROUNDING)
+
+
+def test_an_identity_matrix_is_written_as_one() -> None:
+    for target in ("torch", "numpy", "jax"):
+        text = gw.derive(gw.parse("eigh(S).eigenvectors", S="n n symmetric")).source(target)
+        assert ".eye(n, " in text and "diag(jnp.ones" not in text and "diag_embed(torch.ones" not in text

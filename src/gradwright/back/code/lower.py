@@ -325,13 +325,16 @@ class Lowering:
 
     def _one_type(self, node: Apply, codes: Sequence[Code]) -> list[Code]:
         """Real arguments beside complex ones, made complex where the library wants one type."""
-        template = self.library.complex_of
-        if not template or all(a.real for a in node.arguments) or not any(a.real for a in node.arguments):
+        if not self.library.complex_of or len({argument.real for argument in node.arguments}) < 2:
             return list(codes)
         return [
-            Code(template.format(x=code.inside()), Kind.SUM) if argument.real else code
+            self.made_complex(code) if argument.real else code
             for argument, code in zip(node.arguments, codes, strict=True)
         ]
+
+    def made_complex(self, code: Code) -> Code:
+        """A real array beside a complex one, of the same type."""
+        return Code(self.library.complex_of.format(x=code.inside(), like=next(iter(self.leaves.values()))), Kind.SUM)
 
     def _call(self, node: Apply, arguments: Sequence[Code]) -> Code:
         """A call of the library's function, an operator, or a call of a function that the library lacks."""

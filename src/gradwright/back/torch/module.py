@@ -183,7 +183,7 @@ def _helper(foreign: Foreign, functions: Functions) -> tuple[list[str], dict[str
         rules = derive_rules(inputs, values)
     except UnsupportedError as error:
         return _value_only(foreign, name, inputs, functions, str(error)), {}
-    programs = write_programs(rules, functions, _reserved(functions))
+    programs = write_programs(rules, functions, _reserved(functions), either_field=True)
     ids = dict(zip((s.name for s in inputs), programs.inputs, strict=True))
     parameters = ", ".join(f"{x}: Tensor" for x in programs.inputs)
     count = len(programs.outputs)
