@@ -128,3 +128,23 @@ def test_an_identity_matrix_is_written_as_one() -> None:
     for target in ("torch", "numpy", "jax"):
         text = gw.derive(gw.parse("eigh(S).eigenvectors", S="n n symmetric")).source(target)
         assert ".eye(n, " in text and "diag(jnp.ones" not in text and "diag_embed(torch.ones" not in text
+
+
+@pytest.mark.parametrize("target", ["torch", "numpy"])
+def test_a_module_imports_at_its_head_and_says_what_its_solvers_solve(target: str) -> None:
+    text = gw.derive(gw.parse("trace(sqrtm(S) @ B)", S="n n spd", B="n n")).source(target)
+    assert text.count("import scipy.linalg") == 1 and "\nimport scipy.linalg" in text
+    if target == "torch":
+        assert '"""The solution X of A X + X Aᴴ = Q."""' in text
+        assert "S_sqrtm_solved = lyapunov(" in text
+
+
+def test_a_minus_sign_before_a_minus_sign_is_left_out() -> None:
+    for target in ("torch", "numpy"):
+        text = gw.derive(gw.parse("dare(A, B, Q, R)", A="n n", B="n m", Q="n n spd", R="m m spd")).source(target)
+        assert "-(-" not in text and "--" not in text
+
+
+def test_a_long_value_is_wrapped_before_its_comment() -> None:
+    text = gw.derive(gw.parse("D @ x", D="n n diagonal", x="n")).tests("torch", module="m")
+    assert "        ),  # D" in text and max(map(len, text.splitlines())) <= 120

@@ -395,9 +395,12 @@ _SHORT = {
     "cholesky": "chol",
     "cholesky_inverse": "inv",
     "cholesky_solve": "solved",
+    "lyapunov": "solved",
     "lu_solve": "solved",
     "lu_solve_transposed": "solved",
     "solve": "solved",
     "solve_triangular": "solved",
     "solve_upper": "solved",
+    "stein": "solved",
+    "sylvester": "solved",
 }

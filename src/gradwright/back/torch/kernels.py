@@ -29,7 +29,7 @@ def _on_arrays(function: Callable[..., Any], inputs: tuple[Tensor, ...], ranks: 
         found = function(*(array[index] for array in arrays))
         for target, value in zip(filled, found if isinstance(found, tuple) else (found,), strict=True):
             if np.iscomplexobj(value) and not target.is_complex():
-                raise ValueError("the result is complex at this real input: pass complex tensors")
+                raise ValueError("the result is complex at this real input, and a real tensor cannot hold it")
             target[index] = torch.from_numpy(np.array(value))
     return outputs
 '''
