@@ -105,3 +105,38 @@ def test_the_jax_module_works_under_jit_and_grad(text: str, wrt: str, variables:
         assert close(pulled, wanted)
         batch = [jnp.stack([x, 1.1 * x]) for x in listed]
         assert close(jax.vmap(value)(*batch)[0], found)
+
+
+def test_a_function_of_complex_variables_has_all_but_the_hessian() -> None:
+    derivation = gw.derive(gw.parse("norm(A @ x)**2", A="n m complex", x="m complex"))
+    function = derivation.function("numpy")
+    generator = np.random.default_rng(1)
+    A, x, dx = (generator.normal(size=(*s, 2)) @ [1, 1j] for s in ((3, 4), (4,), (4,)))
+    assert close(function.gradient(A=A, x=x)[1], 2 * A.conj().T @ A @ x)
+    assert close(function.hvp(A=A, x=x, dA=0 * A, dx=dx)[1], 2 * A.conj().T @ A @ dx)
+    assert not hasattr(function, "hessian")
+    assert "There is no function `hessian`: the differential contains both dx" in derivation.source("numpy")
+
+
+def test_a_scalar_function_may_have_a_variable_called_like_a_cotangent() -> None:
+    derivation = gw.derive(gw.parse("logdet(K) * norm(G)", K="n n spd", G="n"))
+    G = np.array([3.0, 0.0, 4.0])
+    assert close(derivation.function("numpy").gradient(K=2 * np.eye(3), G=G)[1], np.log(8) * G / 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("kron(A, B) @ vec(C)", {"A": "n m", "B": "k l", "C": "l m"}),
+        ("where(x > 0, x * y, y)", {"x": "n", "y": "n"}),
+        ("x[2] * sum(x)", {"x": "n"}),
+    ],
+)
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+def test_modules_have_nothing_unused_and_no_long_line(
+    text: str, variables: dict[str, str], target: str, tmp_path
+) -> None:
+    (tmp_path / "module.py").write_text(gw.derive(gw.parse(text, **variables)).source(target), encoding="utf-8")
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length=120", "--select=E,F,I,B,C4,UP"]
+    done = subprocess.run([*ruff, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

@@ -103,6 +103,10 @@ WRONG = [
     (["derive", "[x for x in X]", "--var", "X: n n"], ""),
     (["rules", "invv"], "did you mean"),
     (["emit", "inv(X)", "-o", "not-a-name.py"], "cannot be imported"),
+    (["emit", "inv(X)", "-o", "class.py"], "cannot be imported"),
+    (["emit", "inv(X)", "-o", "torch.py"], "in place of the module 'torch'"),
+    (["emit", "inv(X)", "-o", "math.py", "--target", "numpy"], "in place of the module 'math'"),
+    (["emit", "inv(X)", "-o", "no_such_folder/inverse.py"], "does not exist"),
 ]
 
 
@@ -114,6 +118,27 @@ def test_a_question_that_cannot_be_understood_is_one_paragraph(arguments: list[s
     assert words in message
     assert "\n" not in message
     assert "Traceback" not in message
+
+
+def test_files_that_exist_are_written_over_only_when_that_is_asked_for(tmp_path: Path) -> None:
+    module, tests = tmp_path / "inverse.py", tmp_path / "test_inverse.py"
+    tests.write_text("# by hand\n", encoding="utf-8")
+    with pytest.raises(GradwrightError, match=r"'.*test_inverse.py' exists already: .*--force"):
+        run("emit", "inv(X)", "-o", str(module))
+    assert tests.read_text(encoding="utf-8") == "# by hand\n" and not module.exists()
+    run("emit", "inv(X)", "-o", str(module), "--force")
+    assert "test_gradients" in tests.read_text(encoding="utf-8")
+    assert run("emit", "inv(X)", "-o", str(module)).startswith(f"wrote {module}")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "test_inverse.py").mkdir()
+    with pytest.raises(GradwrightError, match="is a folder"):
+        run("emit", "inv(X)", "-o", str(tmp_path / "inverse.py"))
+    assert not (tmp_path / "inverse.py").exists()
+    (tmp_path / "no_folder").touch()
+    with pytest.raises(GradwrightError, match="cannot be written"):
+        run("emit", "inv(X)", "-o", str(tmp_path / "no_folder" / "inverse.py"), "--target", "numpy")
 
 
 def test_exit_codes_and_errors_of_the_program_itself() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradwright.api.evaluation import warn_of_gauge
-from gradwright.api.inputs import as_array, bind_sizes, check_places, named_leaves
+from gradwright.api.inputs import as_array, bind_sizes, check_orders, check_places, named_leaves
 from gradwright.back.code.bindings import bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
@@ -267,6 +267,7 @@ class CompiledFunction:
                 raise EvaluationError(f"the input '{name}' is missing; give {', '.join(self._needed)}")
         sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
         check_places(self._node, sizes)
+        check_orders(self._node, sizes)
 
 
 def _with_derivative(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from gradwright.errors import DerivationError, EmissionError
@@ -34,7 +35,7 @@ def tests(derivation: Derivation, target: str, module: str) -> str:
     from gradwright.back.torch import tests_text
 
     _require_torch(target)
-    if not module.isidentifier():
+    if not module.isidentifier() or iskeyword(module):
         raise EmissionError(f"'{module}' cannot be imported: a module is called by an identifier")
     return tests_text(_asked(derivation), module)
 
@@ -67,6 +68,9 @@ def _asked(derivation: Derivation) -> Asked:
     if all(e.is_constant for e in outputs.values()):
         written = ", ".join(e.written for e in outputs.values())
         raise EmissionError(f"the variables of '{written}' cancel: what is left is a constant, and no function of them")
+    for key in outputs if len(outputs) > 1 else ():
+        if not key.isidentifier() or iskeyword(key) or key.startswith("_"):
+            raise EmissionError(f"an output cannot be called '{key}': it becomes a field of a named tuple")
     name = function_name({key: e.node for key, e in outputs.items()}, signature.names)
     title = f"{', '.join(e.written for e in outputs.values())}, with its derivatives."
     nodes = tuple((key, e.node) for key, e in outputs.items())

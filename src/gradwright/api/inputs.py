@@ -12,7 +12,7 @@ from gradwright.core.declarations import declared_facts
 from gradwright.core.dims import Dim
 from gradwright.core.membership import departure
 from gradwright.core.nodes import Direction, Node, Selection, Symbol
-from gradwright.core.points import dimension_names
+from gradwright.core.points import dimension_names, needed_orders
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature, symbol_of
 from gradwright.core.walks import free_leaves, postorder
@@ -97,6 +97,17 @@ def check_sizes(node: Node, sizes: Mapping[str, int]) -> None:
         if name not in sizes:
             raise EvaluationError(f"the size of the dimension '{name}' is not known: give a variable that has it")
     check_places(node, sizes)
+    check_orders(node, sizes)
+
+
+def check_orders(node: Node, sizes: Mapping[str, int]) -> None:
+    """Refuse sizes of which one has to be larger: `qr(A)` has no orthonormal columns where A is wide."""
+    for larger, smaller in needed_orders([node]):
+        if any(name not in sizes for name in (*larger.names, *smaller.names)):
+            continue
+        if larger.evaluate(sizes) < smaller.evaluate(sizes):
+            got = ", ".join(f"{name} = {sizes[name]}" for name in dict.fromkeys((*larger.names, *smaller.names)))
+            raise EvaluationError(f"the expression needs {larger} ≥ {smaller}, and in these inputs {got}")
 
 
 def check_places(node: Node, sizes: Mapping[str, int]) -> None:

@@ -87,11 +87,12 @@ def derive(
 @click.option("-o", "--output", required=True, help="The file to write; its tests go to test_<file> beside it.")
 @with_variables
 @click.option("--target", type=click.Choice(["torch", "numpy", "jax"]), default="torch", help="The library.")
-def emit(expression: str, output: str, wrt: tuple[str, ...], var: tuple[str, ...], target: str) -> None:
+@click.option("--force", is_flag=True, help="Write over files that exist.")
+def emit(expression: str, output: str, wrt: tuple[str, ...], var: tuple[str, ...], target: str, force: bool) -> None:
     """Write a function with its derivatives as a module, and for PyTorch its tests beside it."""
     from gradwright.app.emit import write_module
 
-    for line in write_module(expression, output, wrt, var, target):
+    for line in write_module(expression, output, wrt, var, target, force):
         click.echo(line)
 
 

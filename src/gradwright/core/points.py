@@ -57,11 +57,15 @@ def _further_dims(node: Node) -> tuple[Dim, ...]:
     return (node.offset,) if isinstance(node, Selection) else ()
 
 
-def demanded_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
+def demanded_orders(roots: Iterable[Node], shortest: int = 1) -> list[tuple[Dim, Dim]]:
     """The orders of sizes that an expression demands.
 
     A matrix with orthonormal columns is not wide, an axis is as long as the entries picked from it, and no axis
     has a negative length.
+
+    Args:
+        roots: the expressions.
+        shortest: how many entries there are at least in a range that is picked: one at a generic point.
     """
     found: list[tuple[Dim, Dim]] = []
     for node in postorder(*roots):
@@ -74,8 +78,28 @@ def demanded_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
             found += [(dims[a], dims[b]) for a, b in node.primitive.size_orders]
         if isinstance(node, Selection):
             part = Dim.of(1) if node.part is None else node.part
-            found += [(node.whole, node.offset + part), (part, Dim.of(1))]
+            found += [(node.whole, node.offset + part), (part, Dim.of(shortest))]
     return found
+
+
+def needed_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
+    """The orders that an expression demands and that sizes may fail: without negative terms, the sharpest of each."""
+    sharpest: dict[Dim, dict[Dim, None]] = {}
+    for larger, smaller in demanded_orders(roots, shortest=0):
+        terms = (larger - smaller).terms
+        left, right = Dim({m: c for m, c in terms if c > 0}), Dim({m: -c for m, c in terms if c < 0})
+        if not left.names or not right.terms:
+            continue
+        rivals = sharpest.setdefault(left, {})
+        numbers = [d for d in (*rivals, right) if d.value is not None]
+        rivals[right] = None
+        if numbers:
+            sharpest[left] = {d: None for d in rivals if d.value is None or d == max(numbers, key=_number)}
+    return [(left, right) for left, rivals in sharpest.items() for right in rivals]
+
+
+def _number(dim: Dim) -> int:
+    return dim.value or 0
 
 
 def _stiefel_outputs(node: Apply) -> list[tuple[Dim, Dim]]:

@@ -13,7 +13,7 @@ from gradwright.prims.sylvester import require_right_side, sylvester_solution
 lyapunov_solver = Primitive(
     name="lyapunov",
     signature="A: n n, Q: n n -> X: n n",
-    summary="the solution of the equation",
+    summary="the solution X of A X + X Aᴴ = Q",
     identity=("A @ X + X @ A.H = Q",),
     numpy="scipy.linalg.solve_continuous_lyapunov",
     known_rules=(

@@ -27,7 +27,7 @@ def by_singular_values(name: str, parameters: str, summary: str, result: str) ->
     """
     return f'''
 def {name}({parameters}) -> torch.Tensor:
-    """{summary}; singular values below the rounding error of the largest count as zero."""
+    """{summary}; singular values that are rounding errors count as zero."""
     U, S, Vh = torch.linalg.svd(A, full_matrices=False)
     smallest = max(A.shape[-2:]) * torch.finfo(S.dtype).eps * S[..., :1]
     S = torch.where(S > smallest, S, torch.inf)

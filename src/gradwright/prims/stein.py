@@ -23,7 +23,7 @@ def stein_solution(A: Node, Q: Node) -> Node:
 stein_solver = Primitive(
     name="stein",
     signature="A: n n, Q: n n -> X: n n",
-    summary="the solution of the equation",
+    summary="the solution X of X − A X Aᴴ = Q",
     identity=("X - A @ X @ A.H = Q",),
     numpy="scipy.linalg.solve_discrete_lyapunov",
     known_rules=(

@@ -58,7 +58,7 @@ def solve_by_schur_forms(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> np.ndar
 sylvester_solver = Primitive(
     name="sylvester",
     signature="A: n n, B: m m, C: n m -> X: n m",
-    summary="the solution of the equation",
+    summary="the solution X of A X + X B = C",
     identity=("A @ X + X @ B = C",),
     numpy=solve_by_schur_forms,
     known_rules=(

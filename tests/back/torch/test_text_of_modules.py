@@ -91,3 +91,60 @@ def test_the_tests_bring_the_functions_that_the_definition_calls() -> None:
     plain = load_source(text.replace("from math import svd_S", ""), "plain")["plain"]
     A = normal(4, 3)
     torch.testing.assert_close(plain(A), torch.linalg.svdvals(A))
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "shape", "words"),
+    [
+        ("qr(A).R", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("polar(A).U", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("complement(A)", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("norm(Q @ Q.T)", {"Q": "n m stiefel"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("sum(x[0:5]) * x[2]", {"x": "n"}, (3,), "n ≥ 5, got n = 3"),
+    ],
+)
+def test_sizes_at_which_there_is_no_such_function_are_refused(
+    text: str, variables: dict[str, str], shape: tuple[int, ...], words: str
+) -> None:
+    derivation = gw.derive(gw.parse(text, **variables))
+    (name,) = variables
+    with pytest.raises(ValueError, match=words):
+        derivation.function("torch")(normal(*shape))
+    with pytest.raises(gw.EvaluationError):
+        derivation.expression.evaluate(**{name: normal(*shape).numpy()})
+    with pytest.raises(gw.EvaluationError):
+        derivation.expression.compile("numpy")(**{name: normal(*shape).numpy()})
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_a_rule_for_either_field_keeps_real_matrices_real() -> None:
+    function = gw.derive(gw.parse("ldl(A).D", A="n n spd")).function("torch")
+    factor = normal(3, 3)
+    A = (factor @ factor.T + torch.eye(3)).requires_grad_()
+    assert gradgradcheck(function, (A,), nondet_tol=ROUNDING)
+
+
+def test_an_identity_matrix_is_written_as_one() -> None:
+    for target in ("torch", "numpy", "jax"):
+        text = gw.derive(gw.parse("eigh(S).eigenvectors", S="n n symmetric")).source(target)
+        assert ".eye(n, " in text and "diag(jnp.ones" not in text and "diag_embed(torch.ones" not in text
+
+
+@pytest.mark.parametrize("target", ["torch", "numpy"])
+def test_a_module_imports_at_its_head_and_says_what_its_solvers_solve(target: str) -> None:
+    text = gw.derive(gw.parse("trace(sqrtm(S) @ B)", S="n n spd", B="n n")).source(target)
+    assert text.count("import scipy.linalg") == 1 and "\nimport scipy.linalg" in text
+    if target == "torch":
+        assert '"""The solution X of A X + X Aᴴ = Q."""' in text
+        assert "S_sqrtm_solved = lyapunov(" in text
+
+
+def test_a_minus_sign_before_a_minus_sign_is_left_out() -> None:
+    for target in ("torch", "numpy"):
+        text = gw.derive(gw.parse("dare(A, B, Q, R)", A="n n", B="n m", Q="n n spd", R="m m spd")).source(target)
+        assert "-(-" not in text and "--" not in text
+
+
+def test_a_long_value_is_wrapped_before_its_comment() -> None:
+    text = gw.derive(gw.parse("D @ x", D="n n diagonal", x="n")).tests("torch", module="m")
+    assert "        ),  # D" in text and max(map(len, text.splitlines())) <= 120

@@ -73,6 +73,8 @@ def _written(draft: Draft, spread: bool) -> Code:
     flat = draft.flat()
     if not draft.node.factors and len(set(flat)) == len(flat) and not _has_equal_groups(draft):
         return _constant(draft, draft.coefficient, spread)
+    if not draft.node.factors and len(draft.output) == 2 == len(flat) and flat[0] == flat[1]:
+        return multiple(draft.coefficient, [draft.eye(draft.dims[flat[0]])])
     read_factors(draft)
     apply_selections(draft)
     apply_triangles(draft)

@@ -34,7 +34,8 @@ class Library:
         scalar, bare_scalar: a Python number as a tensor, likewise.
         einsum, trace, tril, triu, cumsum, flip, concatenate, stack, pad, broadcast: of arrays.
         imaginary_unit: the number i.
-        complex_of: a real array made complex, where products want arguments of one type; else empty.
+        complex_of: a real array made complex, where products want arguments of one type; it may look at the first
+            input, `{like}`; else empty.
         sum_with_product: `{rest}` plus a product of two real matrices, as one call; empty where there is none.
         shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
         helpers: functions of several lines that emitted code may call.

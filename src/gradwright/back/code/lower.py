@@ -37,6 +37,7 @@ from gradwright.optimise.systems import without_systems
 
 LONGEST = 56
 DEEPEST = 24
+_WORD = re.compile(r"\w+")
 # Names that emitted code uses as Python means them.
 BUILTINS = ("min", "float", "list", "tuple", "len", "range", "int", "sorted")
 Leaf = Symbol | Direction
@@ -104,10 +105,20 @@ class Lowering:
             if node not in self.values and self._deserves_name(node):
                 self.assign(node)
         results = {name: self._result(node) for name, node in roots.items()}
-        statements = (*self.sizes.statements, *self.statements)
+        statements = (*self._sizes_in_use(results.values()), *self.statements)
         return Program(
             self.parameters, statements, results, self.library.name, self.writer.helpers, tuple(self.foreign.values())
         )
+
+    def _sizes_in_use(self, results: Iterable[str]) -> list[Statement]:
+        """The sizes that are read: what was written with some may not have been kept."""
+        read = {word for text in (*(s.expression for s in self.statements), *results) for word in _WORD.findall(text)}
+        kept: list[Statement] = []
+        for statement in reversed(self.sizes.statements):
+            if statement.target in read:
+                kept.append(statement)
+                read.update(_WORD.findall(statement.expression))
+        return kept[::-1]
 
     def _count_uses(self, order: Sequence[Node], roots: Iterable[Node]) -> None:
         """How often a value is needed; what only looks at a value counts as many times as it is used."""
@@ -300,13 +311,16 @@ class Lowering:
 
     def _one_type(self, node: Apply, codes: Sequence[Code]) -> list[Code]:
         """Real arguments beside complex ones, made complex where the library wants one type."""
-        template = self.library.complex_of
-        if not template or all(a.real for a in node.arguments) or not any(a.real for a in node.arguments):
+        if not self.library.complex_of or len({argument.real for argument in node.arguments}) < 2:
             return list(codes)
         return [
-            Code(template.format(x=code.inside()), Kind.SUM) if argument.real else code
+            self.made_complex(code) if argument.real else code
             for argument, code in zip(node.arguments, codes, strict=True)
         ]
+
+    def made_complex(self, code: Code) -> Code:
+        """A real array beside a complex one, of the same type."""
+        return Code(self.library.complex_of.format(x=code.inside(), like=next(iter(self.leaves.values()))), Kind.SUM)
 
     def _call(self, node: Apply, arguments: Sequence[Code]) -> Code:
         """A call of the library's function, an operator, or a call of a function that the library lacks."""
@@ -367,9 +381,12 @@ _SHORT = {
     "cholesky": "chol",
     "cholesky_inverse": "inv",
     "cholesky_solve": "solved",
+    "lyapunov": "solved",
     "lu_solve": "solved",
     "lu_solve_transposed": "solved",
     "solve": "solved",
     "solve_triangular": "solved",
     "solve_upper": "solved",
+    "stein": "solved",
+    "sylvester": "solved",
 }

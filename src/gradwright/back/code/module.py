@@ -10,7 +10,9 @@ from gradwright.back.code.library import Library
 from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.numpy_source import is_import, numpy_function
 from gradwright.back.code.program import Foreign, Program
+from gradwright.back.code.size_checks import order_checks
 from gradwright.back.code.spectral_source import spectral_texts
+from gradwright.back.code.wrapping import wrapped
 from gradwright.core.declarations import declared_facts
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import shape_text
@@ -60,14 +62,15 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     foreign = {f.name: f for p in programs for f in p.foreign}
     pasted = list(dict.fromkeys(text for f in foreign.values() for text in _foreign_texts(f, library)))
     texts = [*(t for t in pasted if not is_import(t)), *helpers]
-    texts += ["\n".join(_function(f, p)) for f, p in zip(functions, programs, strict=True)]
+    values = tuple(functions[0].results.values())
+    texts += ["\n".join(_function(f, p, values)) for f, p in zip(functions, programs, strict=True)]
     if custom:
         texts.append(_as_derivative(functions[0], functions[-1]))
     body = "\n\n\n".join(texts)
     imports = {*library.import_lines(body), *filter(is_import, pasted)}
     imports |= {"from collections.abc import Callable"} if "Callable[" in body else set()
     head = f'"""{escaped(docstring.strip())}\n"""\n\n' + "\n".join(_in_groups(imports))
-    return f"{head.rstrip()}\n\n\n{body}\n"
+    return wrapped(f"{head.rstrip()}\n\n\n{body}\n")
 
 
 def lowered(function: Plain, library: Library, names: Sequence[str]) -> Program:
@@ -105,7 +108,7 @@ def _calling(program: Program, renamed: Mapping[str, Foreign]) -> Program:
     return replace(program, statements=statements, results=results, foreign=tuple(renamed.values()))
 
 
-def _function(function: Plain, program: Program) -> Iterator[str]:
+def _function(function: Plain, program: Program, values: Sequence[Node]) -> Iterator[str]:
     yield f"def {function.name}({', '.join(program.parameters.values())}):"
     yield f'    """{escaped(function.told)}'
     yield ""
@@ -114,6 +117,14 @@ def _function(function: Plain, program: Program) -> Iterator[str]:
         words = [shape_text(leaf.shape), *declared_facts(leaf.facts)]
         yield f"        {program.parameters[leaf.name]}: {', '.join(words)}"
     yield '    """'
+    sizes = {
+        dim.name: f"{program.parameters[leaf.name]}.shape[{axis}]"
+        for leaf in function.inputs
+        for axis, dim in enumerate(leaf.shape)
+        if dim.name
+    }
+    symbols = [leaf for leaf in function.inputs if isinstance(leaf, Symbol)]
+    yield from (f"    {line}" for line in order_checks(function.name, [*symbols, *values], sizes))
     yield from (f"    {line}" for line in program.body())
 
 
@@ -181,7 +192,7 @@ def _as_derivative(value: Plain, pullback: Plain) -> str:
         *unpack,
         f"    found = {pullback.name}(*inputs, {cotangents})",
         "    found = found if isinstance(found, tuple) else (found,)",
-        "    return tuple(jnp.conj(slope).astype(x.dtype) for slope, x in zip(found, inputs))",
+        "    return tuple(jnp.conj(slope).astype(x.dtype) for slope, x in zip(found, inputs, strict=True))",
         "",
         "",
         f"{value.name}.defvjp(_forward, _backward)",
@@ -191,7 +202,10 @@ def _as_derivative(value: Plain, pullback: Plain) -> str:
 
 def _in_groups(imports: set[str]) -> Iterator[str]:
     """The standard library's imports, an empty line, and the others."""
-    standard = sorted(line for line in imports if line.split()[1].split(".")[0] in sys.stdlib_module_names)
+    standard = sorted(
+        (line for line in imports if line.split()[1].split(".")[0] in sys.stdlib_module_names),
+        key=lambda line: (line.startswith("from "), line),
+    )
     yield from standard
     if standard:
         yield ""

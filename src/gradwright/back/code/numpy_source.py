@@ -50,6 +50,10 @@ def is_written(implementation: str | Callable[..., Any]) -> bool:
     return isinstance(implementation, str) or implementation.__module__.startswith("gradwright.prims")
 
 
+# Modules that are slow to load are imported inside the functions here, and at the head of an emitted module.
+_INNER_IMPORT = re.compile(r"^ +(import [\w.]+)\n\n?", re.MULTILINE)
+
+
 def _pasted(function: Any) -> Iterator[str]:
     """The source of a function and of everything in its module that it uses, dependencies first."""
     code = function.__code__
@@ -61,7 +65,9 @@ def _pasted(function: Any) -> Iterator[str]:
             yield f"import {value.__name__}"
         elif isinstance(value, int | float):
             yield f"{name} = {value!r}"
-    yield _plain_source(function)
+    text = _plain_source(function)
+    yield from _INNER_IMPORT.findall(text)
+    yield _INNER_IMPORT.sub("", text)
 
 
 def _plain_source(function: Any) -> str:

@@ -48,6 +48,10 @@ def _prose(line: str) -> list[str]:
 def statement(line: str) -> list[str]:
     """The lines of a statement that was written on one line."""
     line = _POWER.sub(r"\1**\2", _SLICE.sub(_spaced, line))
+    code, mark, comment = line.partition("  # ")
+    if mark and len(line) > WIDTH:
+        *before, last = statement(code)
+        return [*before, f"{last}{mark}{comment}"]
     if len(line) <= WIDTH or not _is_balanced(line) or "#" in line:
         return [line]
     text = line.lstrip()

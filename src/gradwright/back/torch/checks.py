@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gradwright.core.dims import Dim, atom_names
-from gradwright.core.nodes import Symbol
+from gradwright.back.code.size_checks import order_checks, size_text
+from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import shape_text
 
 CHECK_TYPES = '''
-def _check_types(function: str, may_be_complex: tuple[str, ...], **inputs: Tensor) -> None:
+def _check_types(function: str, may_be_complex: tuple[str, ...], /, **inputs: Tensor) -> None:
     """Refuse what is not a tensor of numbers that the function takes, and inputs of different types."""
     for name, x in inputs.items():
         if not isinstance(x, Tensor):
@@ -33,8 +33,17 @@ def names_text(names: Sequence[str]) -> str:
     return f"({quoted},)" if len(names) == 1 else f"({quoted})"
 
 
-def shape_checks(function: str, inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:
-    """The lines that refuse a wrong number of dimensions, what is not square, and sizes that do not fit."""
+def shape_checks(
+    function: str, inputs: Sequence[Symbol], values: Sequence[Node], identifiers: Mapping[str, str]
+) -> Iterator[str]:
+    """The lines that refuse a wrong number of dimensions, what is not square, and sizes that do not fit.
+
+    Args:
+        function: what messages call the function.
+        inputs: the variables, in order.
+        values: the outputs, which may demand that one size is no less than another.
+        identifiers: what the code calls the variables.
+    """
     bound: dict[str, str] = {}
     for symbol in inputs:
         name = identifiers[symbol.name]
@@ -46,6 +55,7 @@ def shape_checks(function: str, inputs: Sequence[Symbol], identifiers: Mapping[s
             )
     for symbol in inputs:
         yield from _sizes(function, symbol, identifiers, bound)
+    yield from order_checks(function, [*inputs, *values], bound)
 
 
 def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound: dict[str, str]) -> Iterator[str]:
@@ -72,24 +82,6 @@ def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound:
         f'    raise ValueError(f"Input {symbol.name} to {function} is not {shape_text(symbol.shape)}{told}, '
         f'got dimensions {{tuple({name}.shape)}}")'
     )
-
-
-def size_text(dim: Dim, bound: Mapping[str, str]) -> str:
-    """A dimension as Python, from the sizes of the names in it."""
-    denominator = max((c.denominator for _, c in dim.terms), default=1)
-    terms = [
-        " * ".join([*([str(c * denominator)] if c * denominator != 1 or not m else []), *(_atom(a, bound) for a in m)])
-        for m, c in dim.terms
-    ]
-    total = " + ".join(terms) or "0"
-    return total if denominator == 1 else f"({total}) // {denominator}"
-
-
-def _atom(atom: str, bound: Mapping[str, str]) -> str:
-    if not atom.startswith("min("):
-        return bound[atom]
-    parts = [bound[p] if p in atom_names(atom) else p for p in atom[4:-1].split(",")]
-    return f"min({', '.join(parts)})"
 
 
 def structure_lines(inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:

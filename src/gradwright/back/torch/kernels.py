@@ -12,7 +12,7 @@ from typing import Any
 
 from gradwright.back.code import Foreign
 from gradwright.back.code.numpy_source import is_written, numpy_function
-from gradwright.back.torch.checks import size_text
+from gradwright.back.code.size_checks import size_text
 from gradwright.back.torch.newton_kernels import newton_texts
 from gradwright.back.torch.spectral_kernels import spectral_kernel
 from gradwright.core.primitive import Primitive
@@ -29,22 +29,27 @@ def _on_arrays(function: Callable[..., Any], inputs: tuple[Tensor, ...], ranks: 
         found = function(*(array[index] for array in arrays))
         for target, value in zip(filled, found if isinstance(found, tuple) else (found,), strict=True):
             if np.iscomplexobj(value) and not target.is_complex():
-                raise ValueError("the result is complex at this real input: pass complex tensors")
+                raise ValueError("the result is complex at this real input, and a real tensor cannot hold it")
             target[index] = torch.from_numpy(np.array(value))
     return outputs
 '''
 
 
+NAMESPACE = """
+# PyTorch keeps one operator of a name in a process, the youngest: a copy of this file has its own.
+_NAMESPACE = "gradwright_{digest}_" + re.sub(r"\\W", "_", __name__, flags=re.ASCII)
+"""
+
+
 Bound = dict[str, Callable[..., Any]]
 
 
-def kernel_text(foreign: Foreign, name: str, namespace: str, class_name: str, bound: Bound | None) -> list[str]:
+def kernel_text(foreign: Foreign, name: str, class_name: str, bound: Bound | None) -> list[str]:
     """The texts that define the kernel of a function, under a name of the module; imports among them.
 
     Args:
         foreign: the function.
         name: what the kernel is called.
-        namespace: that of the operator.
         class_name: the `autograd.Function` whose forward it is.
         bound: where to put functions that only this process has, by the names under which the text calls
             them; None if the text has to stand alone.
@@ -67,7 +72,7 @@ def kernel_text(foreign: Foreign, name: str, namespace: str, class_name: str, bo
         assert callable(implementation)
         texts, function = [], f"{name}_in_numpy"
         bound[function] = implementation
-    return [*texts, ON_ARRAYS, _like(primitive, name), _operator(foreign, name, namespace, function),
+    return [*texts, ON_ARRAYS, _like(primitive, name), _operator(foreign, name, function),
             _registered(name, class_name)]  # fmt: skip
 
 
@@ -106,7 +111,7 @@ def _returned(primitive: Primitive) -> str:
     return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
 
 
-def _operator(foreign: Foreign, name: str, namespace: str, function: str) -> str:
+def _operator(foreign: Foreign, name: str, function: str) -> str:
     primitive = foreign.primitive
     arguments = ", ".join(f"{d.name}: Tensor" for d in primitive.inputs)
     names = ", ".join(d.name for d in primitive.inputs)
@@ -118,7 +123,7 @@ def _operator(foreign: Foreign, name: str, namespace: str, function: str) -> str
         called = f"lambda *arrays: {function}(*arrays, {constants})"
     return "\n".join(
         [
-            f'@torch.library.custom_op("{namespace}::{name.strip("_")}", mutates_args=())',
+            f'@torch.library.custom_op(f"{{_NAMESPACE}}::{name.strip("_")}", mutates_args=())',
             f"def {name}({arguments}) -> {_returned(primitive)}:",
             '    """The function itself, computed by NumPy and SciPy."""',
             f"    return _on_arrays({called}, ({names}{comma}), ({ranks}{comma}), {name}_outputs({names}))",

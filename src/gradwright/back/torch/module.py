@@ -11,8 +11,8 @@ import json
 import re
 import sys
 from _blake2 import blake2b
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import count
 
 from gradwright.back.code import Foreign
 from gradwright.back.code.module import escaped
@@ -22,7 +22,8 @@ from gradwright.back.render import unicode_of
 from gradwright.back.torch.autograd import FIRST_ORDER, VALUE_ONLY, class_lines, indented
 from gradwright.back.torch.checks import CHECK_TYPES, broadcast_lines, names_text, shape_checks, structure_lines
 from gradwright.back.torch.field import rules_in_both_fields
-from gradwright.back.torch.kernels import Bound, kernel_text
+from gradwright.back.torch.kernels import NAMESPACE, Bound, kernel_text
+from gradwright.back.torch.names import IMPORTED, OUTPUTS
 from gradwright.back.torch.programs import Programs, write_programs
 from gradwright.back.torch.registry import Functions, Key, class_name, kernel_name, key_of
 from gradwright.back.torch.rules import Rules, derive_rules, unused
@@ -31,18 +32,10 @@ from gradwright.core.nodes import Apply, Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import FUNCTIONS
 from gradwright.core.templates import formals
-from gradwright.errors import UnsupportedError
+from gradwright.errors import EmissionError, UnsupportedError
 from gradwright.frozen import frozen
 
-IMPORTED = ("torch", "Tensor", "Any", "NamedTuple", "forward_ad", "inspect", "np", "math")
 LOCALS = ("ctx", "info", "in_dims", "inputs", "output", "batches", "batch")
-
-_LIVE_MODULES = count(1)
-
-
-def _live_suffix(bound: Bound | None) -> str:
-    """What keeps the operators of a live module apart from those of a file: PyTorch forgets the older of two."""
-    return "" if bound is None else f"_{next(_LIVE_MODULES)}"
 
 
 @frozen
@@ -86,15 +79,31 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
         text, more = _helper(functions.called[key], functions)
         texts += text
         helpers.update(more)
-    namespace = f"gradwright_{blake2b(repr(texts).encode(), digest_size=4).hexdigest()}{_live_suffix(bound)}"
+    kernels: list[str] = []
     for key, foreign in functions.kernels.items():
         name = functions.names[key]
-        texts += kernel_text(foreign, kernel_name(name), namespace, class_name(name), bound)
+        kernels += kernel_text(foreign, kernel_name(name), class_name(name), bound)
+    if any("custom_op(" in text for text in kernels):
+        digest = blake2b(repr([*texts, *kernels]).encode(), digest_size=4).hexdigest()
+        kernels = ["import re", NAMESPACE.replace("{digest}", digest), *kernels]
+    texts += kernels
     texts += [*helpers.values(), CHECK_TYPES]
     texts += [FIRST_ORDER] if any("_is_first_order(" in text for text in texts) else []
     imports = [text for text in texts if is_import(text)]
     body = "\n\n\n".join(dict.fromkeys(text.strip("\n") for text in texts if not is_import(text)))
+    _require_one_of_each_name(asked.name, body)
     return wrapped(f"{_head(asked, body, imports)}\n\n\n{body}\n")
+
+
+def _require_one_of_each_name(function: str, body: str) -> None:
+    """Refuse a function that is called like one of those that its rules need."""
+    names = re.findall(r"^(?:def|class) (\w+)", body, re.MULTILINE)
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:
+        raise EmissionError(
+            f"the module of '{function}' would define '{twice}' twice: give the function that is defined by an "
+            f"equation another name"
+        )
 
 
 @frozen
@@ -129,19 +138,20 @@ def _plan(asked: Asked) -> _Plan:
 
 
 def _planned(asked: Asked, rules: Rules, may_be_complex: tuple[str, ...], for_real: Rules | None = None) -> _Plan:
-    functions = Functions({*IMPORTED, *LOCALS, asked.name, *(s.name for s in asked.inputs)})
+    functions = Functions({*IMPORTED, *LOCALS, OUTPUTS, asked.name, *(s.name for s in asked.inputs)})
     own = _own_primitive(rules)
     functions.names[("", ())] = asked.name
     if own is not None:
         functions.names[key_of(own)] = asked.name
         functions.called[key_of(own)] = own
-    programs = write_programs(rules, functions, _reserved(functions), for_real)
+    private = (s.name for s in asked.inputs if s.name.startswith("_"))
+    programs = write_programs(rules, functions, (*_reserved(functions), *private), for_real)
     return _Plan(rules, programs, functions, own, may_be_complex)
 
 
 def _outputs_class(asked: Asked) -> str:
     fields = [f"    {name}: Tensor" for name, _ in asked.outputs]
-    return "\n".join(["class Outputs(NamedTuple):", f'    """The outputs of `{asked.name}`."""', "", *fields])
+    return "\n".join([f"class {OUTPUTS}(NamedTuple):", f'    """The outputs of `{asked.name}`."""', "", *fields])
 
 
 def _own_primitive(rules: Rules) -> Foreign | None:
@@ -153,8 +163,11 @@ def _own_primitive(rules: Rules) -> Foreign | None:
 
 
 def _reserved(functions: Functions) -> tuple[str, ...]:
-    """Identifiers that no program may use for a value: those of the module, and of every function it may define."""
-    return tuple({*IMPORTED, *LOCALS, *functions.names.values(), *FUNCTIONS})
+    """Identifiers that no program may use for a value: those of the module, and of every function it may define.
+
+    Classes, kernels and helpers of the module have names with an underscore in front, which no value has.
+    """
+    return tuple({*IMPORTED, *LOCALS, OUTPUTS, *functions.names.values(), *FUNCTIONS})
 
 
 def _helper(foreign: Foreign, functions: Functions) -> tuple[list[str], dict[str, str]]:
@@ -171,7 +184,7 @@ def _helper(foreign: Foreign, functions: Functions) -> tuple[list[str], dict[str
         rules = derive_rules(inputs, values)
     except UnsupportedError as error:
         return _value_only(foreign, name, inputs, functions, str(error)), {}
-    programs = write_programs(rules, functions, _reserved(functions))
+    programs = write_programs(rules, functions, _reserved(functions), either_field=True)
     ids = dict(zip((s.name for s in inputs), programs.inputs, strict=True))
     parameters = ", ".join(f"{x}: Tensor" for x in programs.inputs)
     count = len(programs.outputs)
@@ -240,28 +253,29 @@ def _public(asked: Asked, plan: _Plan) -> list[str]:
         if not symbol.real:
             name = ids[symbol.name]
             lines.append(f"{name} = {name}.to(torch.promote_types({name}.dtype, torch.complex64))")
-    lines += shape_checks(asked.name, rules.inputs, ids)
+    lines += shape_checks(asked.name, rules.inputs, [node for _, node in asked.outputs], ids)
     lines += structure_lines(rules.inputs, ids)
     lines += broadcast_lines(rules.inputs, ids)
     applied = f"{class_name(asked.name)}.apply({', '.join(programs.inputs)})"
     if several:
-        lines.append(f"return Outputs(*{applied}{f'[:{len(programs.outputs)}]' if programs.carried else ''})")
+        lines.append(f"return {OUTPUTS}(*{applied}{f'[:{len(programs.outputs)}]' if programs.carried else ''})")
     else:
         lines.append(f"return {applied}{'[0]' if programs.carried else ''}")
     parameters = ", ".join(f"{name}: Tensor" for name in programs.inputs)
-    returned = "Outputs" if several else "Tensor"
+    returned = OUTPUTS if several else "Tensor"
     docstring = _docstring(asked, rules)
     declared = [symbol.name for symbol in rules.inputs]
     if declared == list(programs.inputs):
         return [f"def {asked.name}({parameters}) -> {returned}:", *indented([*docstring, *lines])]
     # A variable has the name of something in the module: only the outermost function calls it so.
     own = ", ".join(f"{name}: Tensor" for name in declared)
+    inner = unused(f"_{asked.name}", {*declared, class_name(asked.name)})
     return [
         f"def {asked.name}({own}) -> {returned}:",
-        *indented([*docstring, f"return _{asked.name}({', '.join(declared)})"]),
+        *indented([*docstring, f"return {inner}({', '.join(declared)})"]),
         "",
         "",
-        f"def _{asked.name}({parameters}) -> {returned}:",
+        f"def {inner}({parameters}) -> {returned}:",
         *indented(lines),
     ]
 

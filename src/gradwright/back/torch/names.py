@@ -1,4 +1,4 @@
-"""What an emitted function is called."""
+"""What an emitted function is called, and what a module calls its own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from gradwright.back.render import text_of
 from gradwright.back.torch.rules import unused
 from gradwright.core.nodes import Node
 
+IMPORTED = ("torch", "Tensor", "Any", "NamedTuple", "Callable", "Iterator", "forward_ad", "inspect", "np", "math")
+OUTPUTS = "Outputs"
+
 
 def function_name(outputs: Mapping[str, Node], variables: Iterable[str]) -> str:
     """The function's own name for `inv(X)`, `qr_Q` for `qr(A).Q`, and `function` for an expression."""
     found = _of_call(text_of(next(iter(outputs.values())))) if len(outputs) == 1 else ""
-    taken = {*variables, *vars(builtins), "torch", "Tensor", "Any"}
+    taken = {*variables, *vars(builtins), *IMPORTED, OUTPUTS}
     return found if found and found not in taken else unused("function", taken)
 
 

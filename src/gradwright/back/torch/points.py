@@ -9,12 +9,12 @@ from gradwright.core.nodes import Symbol
 
 NORMAL = '''
 def normal(*shape: int) -> Tensor:
-    """Random numbers, the same ones every time."""
-    return torch.randn(*shape, dtype=torch.float64, generator=GENERATOR)
+    """Random numbers."""
+    return torch.randn(shape, dtype=torch.float64, generator=GENERATOR)
 '''
 COMPLEX_NORMAL = '''
 def complex_normal(*shape: int) -> Tensor:
-    """Random complex numbers, the same ones every time."""
+    """Random complex numbers."""
     return torch.complex(normal(*shape), normal(*shape))
 '''
 

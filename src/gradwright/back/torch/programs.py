@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import EllipsisType
 
 from gradwright.back.code import Program, Statement, lower
+from gradwright.back.code.library import Library
 from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
-from gradwright.back.torch.safety import RULES, VALUES, in_safe_functions
+from gradwright.back.torch.safety import RULES, VALUES, in_either_field, in_safe_functions
 from gradwright.back.torch.statements import cut, names_in
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
@@ -82,7 +83,13 @@ class Programs:
         return "\n".join(piece.text for piece in pieces)
 
 
-def write_programs(rules: Rules, functions: Functions, taken: Iterable[str], for_real: Rules | None = None) -> Programs:
+def write_programs(
+    rules: Rules,
+    functions: Functions,
+    taken: Iterable[str],
+    for_real: Rules | None = None,
+    either_field: bool = False,
+) -> Programs:
     """Lower a function and its derivatives.
 
     Args:
@@ -91,17 +98,19 @@ def write_programs(rules: Rules, functions: Functions, taken: Iterable[str], for
         taken: identifiers that the programs must not use.
         for_real: the same function for real tensors, of which the fast backward is written if it is another one
             than the exact: real matrices share more.
+        either_field: whether complex inputs may be given as real ones.
     """
     names = tuple(taken)
-    joint = functions.calling_kernels(_joint(rules, names))
-    exact = functions.calling_functions(_exact(rules, names))
-    pushed = functions.calling_functions(_pushed(rules, names))
+    values, right = (in_either_field(VALUES), in_either_field(RULES)) if either_field else (VALUES, RULES)
+    joint = functions.calling_kernels(_joint(rules, values, names))
+    exact = functions.calling_functions(_exact(rules, right, names))
+    pushed = functions.calling_functions(_pushed(rules, right, names))
     ids = exact.parameters
     forward, carried, fast = _cut(rules, joint, ids)
     backward = Piece(exact.statements, tuple(exact.results.values()))
     same = not carried and fast == backward
     if for_real is not None and not same:
-        joint = functions.calling_kernels(_joint(for_real, names))
+        joint = functions.calling_kernels(_joint(for_real, VALUES, names))
         forward, carried, fast = _cut(for_real, joint, ids)
     programs = (joint, exact, pushed)
     return Programs(
@@ -120,32 +129,32 @@ def write_programs(rules: Rules, functions: Functions, taken: Iterable[str], for
     )
 
 
-def _joint(rules: Rules, names: Sequence[str]) -> Program:
+def _joint(rules: Rules, library: Library, names: Sequence[str]) -> Program:
     """Values and their cotangents in one program, without reference to the outputs."""
     known = dict(rules.value_of)
     roots = {o.name: value for o, value in zip(rules.outputs, rules.values, strict=True)}
     roots |= {_gradient(s): substitute(slope, known) for s, slope in rules.vjp.items()}
     leaves = (*rules.inputs, *rules.outputs, *rules.cotangents)
     nodes = in_blocks(tuple(roots.values()))
-    return lower(optimise(dict(zip(roots, nodes, strict=True))), VALUES, inputs=leaves, names=names, batched=True)
+    return lower(optimise(dict(zip(roots, nodes, strict=True))), library, inputs=leaves, names=names, batched=True)
 
 
-def _exact(rules: Rules, names: Sequence[str]) -> Program:
+def _exact(rules: Rules, library: Library, names: Sequence[str]) -> Program:
     roots = {_gradient(s): slope for s, slope in rules.vjp.items()}
-    return _lowered(roots, rules, rules.cotangents, names)
+    return _lowered(roots, rules, library, rules.cotangents, names)
 
 
-def _pushed(rules: Rules, names: Sequence[str]) -> Program:
+def _pushed(rules: Rules, library: Library, names: Sequence[str]) -> Program:
     roots = dict(zip(map(_tangent, rules.outputs), rules.jvp, strict=True))
-    return _lowered(roots, rules, tuple(rules.directions.values()), names)
+    return _lowered(roots, rules, library, tuple(rules.directions.values()), names)
 
 
 def _lowered(
-    roots: Mapping[str, Node], rules: Rules, more: Sequence[Symbol | Direction], names: Sequence[str]
+    roots: Mapping[str, Node], rules: Rules, library: Library, more: Sequence[Symbol | Direction], names: Sequence[str]
 ) -> Program:
     nodes = arrange(in_safe_functions(tuple(roots.values())))
     leaves = (*rules.inputs, *rules.outputs, *more)
-    return lower(dict(zip(roots, nodes, strict=True)), RULES, inputs=leaves, names=names, batched=True)
+    return lower(dict(zip(roots, nodes, strict=True)), library, inputs=leaves, names=names, batched=True)
 
 
 def _gradient(symbol: Symbol) -> str:

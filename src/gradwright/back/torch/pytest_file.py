@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gradwright.back.code import TORCH, lower
+from gradwright.back.code.names import Names
+from gradwright.back.code.size_checks import size_text
 from gradwright.back.code.wrapping import wrapped
-from gradwright.back.torch.checks import size_text
 from gradwright.back.torch.module import Asked
 from gradwright.back.torch.points import HELPERS, NORMAL, into_set, value_code
 from gradwright.core.nodes import Apply, Symbol
@@ -22,6 +23,12 @@ from gradwright.optimise import optimise
 from gradwright.prims.inv import inv
 from gradwright.simplify.pipeline import simplify_all
 
+# What the file calls its own: dimensions, variables and the function have other names there.
+OWN_NAMES = frozenset(
+    {"pytest", "torch", "Tensor", "gradcheck", "gradgradcheck", "math", "GENERATOR", "ORIGIN", "normal", "point",
+     "leaves", "free", "plain", *(call.strip("(") for call in HELPERS)}
+)  # fmt: skip
+
 
 @frozen
 class Tested:
@@ -29,9 +36,12 @@ class Tested:
 
     Attributes:
         module: the module's name.
-        function: the function's name.
+        exported: the function's name there.
+        function: the function's name in the file.
         inputs: the variables, in order.
+        identifiers: what the file calls them.
         sizes: the size of every dimension.
+        dimensions: what the file calls each.
         plain: the body of the plain definition, as lines; empty where PyTorch lacks a function.
         helpers: the functions that the plain definition calls.
         singular: whether a zero matrix for the only input is singular.
@@ -39,9 +49,12 @@ class Tested:
     """
 
     module: str
+    exported: str
     function: str
     inputs: tuple[Symbol, ...]
+    identifiers: tuple[str, ...]
     sizes: Mapping[str, int]
+    dimensions: Mapping[str, str]
     plain: tuple[str, ...]
     helpers: tuple[str, ...]
     singular: bool
@@ -62,30 +75,44 @@ def _tested(asked: Asked, module: str) -> Tested:
     roots = [*asked.inputs, *nodes]
     sizes = choose_sizes(dimension_names(roots), demanded_orders(roots))
     values = simplify_all(tuple(nodes))
-    program = lower(optimise({str(k): v for k, v in enumerate(values)}), TORCH, inputs=asked.inputs, batched=True,
-                    names=("torch", "Tensor", asked.name))  # fmt: skip
+    function = f"{asked.name}_" if asked.name in OWN_NAMES else asked.name
+    dimensions = _dimensions(sizes, function)
+    names = (*OWN_NAMES, function, *dimensions.values())
+    roots_by_name = optimise({str(k): v for k, v in enumerate(values)})
+    program = lower(roots_by_name, TORCH, inputs=asked.inputs, batched=True, names=names)
     plain = () if program.foreign else tuple(program.body())
     helpers = tuple(text.strip("\n") for text in program.helpers.values()) if plain else ()
     inverted = {n.arguments[0] for v in values for n in postorder(v) if isinstance(n, Apply) and n.primitive is inv}
     singular = len(asked.inputs) == 1 and inverted == {asked.inputs[0]} and not is_structured(asked.inputs[0].facts)
-    return Tested(module, asked.name, asked.inputs, sizes, plain, helpers, singular, len(nodes))
+    identifiers = tuple(program.parameters[s.name] for s in asked.inputs)
+    return Tested(
+        module, asked.name, function, asked.inputs, identifiers, sizes, dimensions, plain, helpers, singular, len(nodes)
+    )
+
+
+def _dimensions(sizes: Mapping[str, int], function: str) -> dict[str, str]:
+    """What the file calls each dimension: a variable of the file, which also has tests."""
+    names = Names({*OWN_NAMES, function, *(name for name in sizes if name.startswith("test_"))})
+    return {name: names.fresh(name) for name in sizes}
 
 
 def _head(tested: Tested, text: str) -> str:
     checks = ", ".join(name for name in ("gradcheck", "gradgradcheck") if f"{name}(" in text)
-    sizes = "\n".join(f"{name} = {size}" for name, size in tested.sizes.items())
+    sizes = "\n".join(f"{tested.dimensions[name]} = {size}" for name, size in tested.sizes.items())
+    renamed = f" as {tested.function}" if tested.function != tested.exported else ""
     return "\n".join(
         [
-            f'"""Tests of {tested.module}.{tested.function}: python -m pytest test_{tested.module}.py"""',
+            f'"""Tests of {tested.module}.{tested.exported}: python -m pytest test_{tested.module}.py"""',
             "",
+            *(["import math", ""] if "math." in text else []),
             "import pytest",
             "import torch",
             "from torch import Tensor",
             f"from torch.autograd import {checks}",
             "",
-            f"from {tested.module} import {tested.function}",
+            f"from {tested.module} import {tested.exported}{renamed}",
             "",
-            "GENERATOR = torch.Generator().manual_seed(0)",
+            "GENERATOR = torch.Generator()",
             *([sizes] if sizes else []),
         ]
     )
@@ -93,22 +120,18 @@ def _head(tested: Tested, text: str) -> str:
 
 def _point(tested: Tested) -> str:
     lines = [
-        "def point() -> tuple[Tensor, ...]:",
-        '    """A generic point: a value for every input."""',
+        "def point(seed: int = 0) -> tuple[Tensor, ...]:",
+        '    """A generic point, the same one for the same seed: a value for every input."""',
+        "    GENERATOR.manual_seed(seed)",
         "    return (",
     ]
     for symbol in tested.inputs:
-        lines.append(f"        {value_code(symbol, _shape(symbol))},  # {symbol.name}")
+        lines.append(f"        {value_code(symbol, _shape(symbol, tested.dimensions))},  # {symbol.name}")
     return "\n".join([*lines, "    )"])
 
 
-def _shape(symbol: Symbol) -> list[str]:
-    names = {name: name for dim in symbol.shape for name in dim.names}
-    return [size_text(dim, names) for dim in symbol.shape]
-
-
-def _names(tested: Tested) -> list[str]:
-    return [symbol.name for symbol in tested.inputs]
+def _shape(symbol: Symbol, dimensions: Mapping[str, str]) -> list[str]:
+    return [size_text(dim, dimensions) for dim in symbol.shape]
 
 
 def _free(tested: Tested) -> str:
@@ -121,8 +144,8 @@ def _free(tested: Tested) -> str:
                 "    return tuple(x.requires_grad_() for x in point())",
             ]
         )
-    names = ", ".join(_names(tested))
-    arguments = ", ".join(_in_set(symbol, place) for place, symbol in enumerate(tested.inputs))
+    pairs = zip(tested.identifiers, tested.inputs, strict=True)
+    arguments = ", ".join(_in_set(*pair, place) for place, pair in enumerate(pairs))
     return "\n".join(
         [
             "def leaves() -> tuple[Tensor, ...]:",
@@ -130,20 +153,20 @@ def _free(tested: Tested) -> str:
             "    return tuple(x.requires_grad_() for x in point())",
             "",
             "",
-            "ORIGIN = point()",
+            "ORIGIN = point(1)",
             "",
             "",
-            f"def free({', '.join(f'{n}: Tensor' for n in _names(tested))}) -> Tensor | tuple[Tensor, ...]:",
+            f"def free({', '.join(f'{n}: Tensor' for n in tested.identifiers)}) -> Tensor | tuple[Tensor, ...]:",
             '    """The function of free tensors: what is not in an input\'s declared set is put there first."""',
-            f"    return {tested.function}({arguments})" if names else "",
+            f"    return {tested.function}({arguments})",
         ]
     )
 
 
-def _in_set(symbol: Symbol, place: int) -> str:
+def _in_set(name: str, symbol: Symbol, place: int) -> str:
     if "stiefel" in symbol.facts:
-        return f"turned(ORIGIN[{place}], {symbol.name} - ORIGIN[{place}])"
-    return into_set(symbol.name, symbol.facts)
+        return f"turned(ORIGIN[{place}], {name} - ORIGIN[{place}])"
+    return into_set(name, symbol.facts)
 
 
 def _tests(tested: Tested) -> list[str]:
@@ -170,7 +193,7 @@ def _test(name: str, *lines: str) -> str:
 
 
 def _plain_test(tested: Tested) -> str:
-    parameters = ", ".join(f"{name}: Tensor" for name in _names(tested))
+    parameters = ", ".join(f"{name}: Tensor" for name in tested.identifiers)
     plain = [f"def plain({parameters}) -> Tensor | tuple[Tensor, ...]:", '    """The definition."""']
     return "\n".join(
         [*plain, *(f"    {line}" for line in tested.plain), "", "", _VALUE.format(function=tested.function)]
@@ -181,7 +204,7 @@ _VALUE = """def test_value() -> None:
     inputs = point()
     torch.testing.assert_close({function}(*inputs), plain(*inputs))"""
 _BATCH = """def test_batches_and_vmap() -> None:
-    points = [point() for _ in range(3)]
+    points = [point(seed) for seed in range(3)]
     wanted = [{function}(*inputs) for inputs in points]
     batch = [torch.stack(parts) for parts in zip(*points, strict=True)]
     for found in ({function}(*batch), torch.vmap({function})(*batch)):

@@ -10,6 +10,7 @@ of the emitted module, with rules that are derived here. Linear systems are writ
 from __future__ import annotations
 
 from gradwright.back.code import TORCH
+from gradwright.back.code.library import Library
 from gradwright.core.build import matmul
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Implementation, Primitive
@@ -49,6 +50,11 @@ def _in_rules(primitive: Primitive) -> Implementation | None:
 # What may be called where nothing is differentiated, and what may stand in a rule.
 VALUES = replace(TORCH, implementation=_as_emitted)
 RULES = replace(TORCH, implementation=_in_rules)
+
+
+def in_either_field(library: Library) -> Library:
+    """The library for code that is written for complex inputs and also given real ones, which stay real."""
+    return replace(library, complex_of="{x} + {like}.new_zeros(())")
 
 
 def in_safe_functions(nodes: tuple[Node, ...]) -> tuple[Node, ...]:

@@ -19,7 +19,7 @@ def targets_of(statement: Statement) -> tuple[str, ...]:
     return tuple(name.strip() for name in statement.target.split(","))
 
 
-_LOOKED_AT = ("shape", "dtype", "device")
+_LOOKED_AT = ("shape", "dtype", "device", "new_zeros")
 
 
 def constants(statements: Sequence[Statement], inputs: Iterable[str]) -> set[Statement]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwright.back.code.products.draft import Draft, Term, written
-from gradwright.back.code.text import Code, Kind, matmul, product_of
+from gradwright.back.code.text import matmul, product_of
 from gradwright.frozen import replace
 
 
@@ -27,8 +27,7 @@ def _one_type(draft: Draft, term: Term, real: bool) -> Term:
     """A real factor of a complex product, made complex where the library wants one type."""
     if real or not term.real or not draft.lowering.library.complex_of:
         return term
-    code = Code(draft.lowering.library.complex_of.format(x=draft.code(term).inside()), Kind.SUM)
-    return written(term, term.labels, code)
+    return written(term, term.labels, draft.lowering.made_complex(draft.code(term)))
 
 
 def _contracted(draft: Draft, left: Term, right: Term, result: list[int], kept: set[int]) -> Term:
