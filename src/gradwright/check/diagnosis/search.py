@@ -11,6 +11,7 @@ from itertools import combinations
 import numpy as np
 import torch
 
+from gradwright.check.diagnosis.mutants.chains import chains
 from gradwright.check.diagnosis.mutants.detached import detached
 from gradwright.check.diagnosis.mutants.factors import factors
 from gradwright.check.diagnosis.mutants.mutant import Mutant
@@ -37,7 +38,7 @@ REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, order, structure, replaced, multiplied, projected, powers, axes, products,
 )  # fmt: skip
 MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
-    whole, detached, stages, terms, other_arguments, factors, sums, commuted,
+    whole, detached, stages, terms, other_arguments, factors, sums, commuted, chains,
 )  # fmt: skip
 PAIR = 1.0
 INSTEAD = 0.5

@@ -11,13 +11,13 @@ from fractions import Fraction
 from itertools import combinations
 
 from gradwright.back.render import unicode_of
-from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction
+from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import ones, transpose
 from gradwright.core.contraction import contract
 from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol
-from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
+from gradwright.core.walks import depends_on, free_leaves, postorder
 from gradwright.frozen import replace
 from gradwright.prims.power import power
 
@@ -38,7 +38,7 @@ def factors(truth: Truth, name: str) -> Iterator[Mutant]:
             if changed.shape == node.shape and changed != node and count < MOST:
                 count += 1
                 extra = 0.0 if node in moving else 0.1
-                yield Mutant(substitute(root, {node: changed}), label, words, cost + extra)
+                yield Mutant(placed(root, node, changed), label, words, cost + extra)
 
 
 def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
@@ -50,6 +50,8 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
         if factor.node not in moving:
             yield from _without(node, place, factor)
             yield from _replaced(node, place, factor)
+        else:
+            yield from _without_cotangent(node, place, factor)
         if not factor.node.real:
             flipped = _with(node, place, replace_conj(factor))
             yield flipped, "missing_conj", f"the factor {unicode_of(factor.node)} is conjugated the other way", 1.0
@@ -114,6 +116,17 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     yield _with(node, place, factor, factor), again, f"the factor {unicode_of(factor.node)} is there twice", 1.3
 
 
+def _without_cotangent(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
+    """A product without what holds the cotangent, where that is summed and the other factors have all of the axes."""
+    rest = [f for p, f in enumerate(node.factors) if p != place]
+    carried = {label for f in rest for label in f.labels}
+    if rest and factor.node.rank and all(carried.issuperset(group) for group in node.output):
+        kept = carried | {label for group in node.output for label in group}
+        dims = {label: dim for label, dim in enumerate(node.dims) if label in kept}
+        words = f"the sum over {unicode_of(factor.node)} is not multiplied in"
+        yield contract(node.coefficient, rest, node.output, dims), "missing_chain_factor", words, 1.1
+
+
 def _unified(node: Contract, factors: Sequence[Factor], old: int, new: int) -> Node:
     """The product with one label for two."""
 
@@ -174,9 +187,24 @@ def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     if not any(set(factor.labels) <= set(labels) for labels in together):
         turned = _with(node, place, Factor(mask, factor.groups[::-1]))
         yield turned, "missing_transpose", "the running sum has to run from the other end", 1.0
+    yield from _moved(node, place, factor)
     for (low, middle, high), words in WEIGHTS.items():
         other = Mask(Fraction(low), Fraction(middle), Fraction(high), mask.shape)
         yield _with(node, place, Factor(other, factor.groups)), "wrong_mask", f"the mask keeps {words}", 1.1
+
+
+def _moved(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
+    """The mask on the entries of another matrix of the product, or of the product itself."""
+    if len(factor.labels) != 2:
+        return
+    others = {f.labels: unicode_of(f.node) for p, f in enumerate(node.factors) if p != place and len(f.labels) == 2}
+    others[tuple(label for group in node.output for label in group)] = "the product"
+    for labels, words in others.items():
+        if labels in (factor.labels, factor.labels[::-1]) or len(labels) != 2:
+            continue
+        if [node.dims[label] for label in labels] == [node.dims[label] for label in factor.labels]:
+            moved = _with(node, place, Factor(factor.node, tuple((label,) for label in labels)))
+            yield moved, "wrong_mask", f"the mask is put on {words}, and it belongs to another matrix", 1.05
 
 
 def _exchanged(node: Contract, moving: set[Node]) -> Iterator[Local]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import identity, matmul, transpose
 from gradwright.core.contraction import conjugate, scale
@@ -63,7 +63,7 @@ def _unadjoined(root: Node, node: Solve) -> Iterator[Mutant]:
     try:
         adjoint = adjoint_solve(node)
         changed = Solve(adjoint.unknowns, adjoint.equations, node.right_sides, node.index)
-        mutated = substitute(root, {node: changed})
+        mutated = placed(root, node, changed)
     except (GradwrightError, AssertionError, IndexError):
         return
     if changed.shape == node.shape:

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
 from gradwright.check.truth import BRANCHES, Truth, bound_nodes
-from gradwright.core.nodes import Apply, Node, Solve, Symbol
+from gradwright.core.nodes import Add, Apply, Contract, Node, Solve, Symbol
 from gradwright.core.sums import add
 from gradwright.core.walks import depends_on, postorder, substitute
 
-MOST = 10
+MOST = 16
+STAGES = (Apply, Solve, Contract, Add)
 
 
 def stages(truth: Truth, name: str) -> Iterator[Mutant]:
@@ -23,7 +24,7 @@ def stages(truth: Truth, name: str) -> Iterator[Mutant]:
     variable = truth.signature.symbol(name)
     moving = depends_on((truth.node,), (variable,))
     out = bound_nodes(truth.node)
-    found = [n for n in postorder(truth.node) if isinstance(n, Apply | Solve) and n in moving and n not in out]
+    found = [n for n in postorder(truth.node) if isinstance(n, STAGES) and n in moving and n not in out]
     for stage in found[-MOST:]:
         for argument in (n for n in postorder(stage) if n != stage and n not in out):
             if argument.shape == stage.shape and argument in moving and argument.real == stage.real:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.truth import Truth
-from gradwright.core.build import masked, product_of, size, transpose
+from gradwright.core.build import masked, ones, product_of, size, transpose
 from gradwright.core.contraction import conjugate, zero
 from gradwright.core.dims import Dim
 from gradwright.core.facts import NO_FACTS
@@ -25,6 +25,9 @@ def whole(truth: Truth, name: str) -> Iterator[Mutant]:
     """The right gradient, changed as a whole."""
     right = truth.gradients[name]
     yield Mutant(zero(right.shape), "missing_term", "the gradient is zero", 1.5)
+    unweighted = substitute(right, {truth.cotangent: ones(truth.cotangent.shape)})
+    words = f"the cotangent {truth.cotangent.name} is not multiplied in, as if it were 1"
+    yield Mutant(unweighted, "missing_chain_factor", words, 1.0)
     yield Mutant(negate(right), "wrong_sign", "the whole gradient has the wrong sign", 1.0)
     for factor in FACTORS:
         cost = 1.0 + 0.02 * (factor.numerator**2 + factor.denominator)
