@@ -16,6 +16,7 @@ from gradwright.check.diagnosis.mutants.detached import detached
 from gradwright.check.diagnosis.mutants.factors import factors
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.mutants.order import order as commuted
+from gradwright.check.diagnosis.mutants.outputs import outputs
 from gradwright.check.diagnosis.mutants.stages import stages
 from gradwright.check.diagnosis.mutants.sums import sums
 from gradwright.check.diagnosis.mutants.terms import other_arguments, terms
@@ -38,9 +39,10 @@ REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, order, structure, replaced, multiplied, projected, powers, axes, products,
 )  # fmt: skip
 MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
-    whole, detached, stages, terms, other_arguments, factors, sums, commuted, chains,
+    whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,
 )  # fmt: skip
 PAIR = 1.0
+SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
 INSTEAD = 0.5
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
@@ -97,8 +99,10 @@ def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Expla
     if not found:
         found = _confirmed(_together(computations, scenes[0]), truth, scenes)
     if not found:
-        found = _confirmed(_meeting(formulas, computations, scenes[0]), truth, scenes)
+        found = _confirmed(_meeting(formulas, computations, scenes[0], truth.gradients[name]), truth, scenes)
         found += _confirmed(_scaled(truth.gradients[name], formulas, computations, scenes[0]), truth, scenes)
+    for scale in () if found else SCALES:
+        found += _confirmed(_meeting(formulas, computations, scenes[0], truth.gradients[name], scale), truth, scenes)
     found += _multiple(truth, name, scenes)
     return sorted(found, key=lambda e: e.cost)
 
@@ -209,9 +213,13 @@ def _computations(scene: Scene) -> Iterator[tuple[Repair, torch.Tensor]]:
 
 
 def _meeting(
-    formulas: Sequence[tuple[Mutant, torch.Tensor]], computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene
+    formulas: Sequence[tuple[Mutant, torch.Tensor]],
+    computations: Sequence[tuple[Repair, torch.Tensor]],
+    scene: Scene,
+    right: Node,
+    scale: float = 1.0,
 ) -> list[Explanation]:
-    """The pairs of a mutant and a repair that have the same value.
+    """The pairs of a mutant and a repair that have the same value, or whose values are off by a given number.
 
     A computation whose repair leaves next to nothing would meet every mutant that is zero.
     """
@@ -222,13 +230,13 @@ def _meeting(
     for repair, value in computations:
         if largest(value) <= least:
             continue
-        key = _key(value)
+        key = _key(value) / scale
         margin = CLOSE * max(abs(key), 1e-6)
         place = bisect_left(keys, key - margin)
         while place < len(keys) and keys[place] <= key + margin:
             mutant, other = formulas[keyed[place][1]]
-            if close(value, other):
-                found.append(Explanation(mutant, (repair,)))
+            if close(value, scale * other):
+                found.append(Explanation(mutant, (repair,), _multiples(right, scale), scale))
             place += 1
     return found
 

@@ -80,7 +80,8 @@ def _turned(node: Contract, place: int, factor: Factor, moving: set[Node]) -> It
     plain, swapped = unicode_of(factor.node), unicode_of(transpose(factor.node))
     written, due = (plain, swapped) if missing else (swapped, plain)
     words = f"the factor{_side(node, factor, moving)} is {written}; it should be {due}"
-    yield turned, label, words, 1.0 if missing else 1.1
+    alone = 0.4 if len(node.factors) == 1 else 0.0  # a term of its own, as in the symmetric part of the cotangent
+    yield turned, label, words, (1.0 if missing else 1.1) + alone
 
 
 def _side(node: Contract, factor: Factor, moving: set[Node]) -> str:
@@ -107,7 +108,7 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     if len(factor.groups) == 2 and factor.groups[0] != factor.groups[1]:
         (row,), (column,) = factor.groups if all(len(g) == 1 for g in factor.groups) else ((-1,), (-1,))
         if row >= 0 and node.dims[row] == node.dims[column]:
-            yield _unified(node, rest, column, row), label, words, 1.2
+            yield _unified(node, rest, column, row), label, words, 1.25
     else:
         carried = {label for f in rest for label in f.labels}
         spread = [Factor(ones([node.dims[x]]), ((x,),)) for x in dict.fromkeys(factor.labels) if x not in carried]

@@ -15,12 +15,14 @@ from gradwright.core.walks import depends_on, postorder, substitute
 from gradwright.errors import GradwrightError
 from gradwright.linear.forms import adjoint_solve
 from gradwright.simplify.expansion import expand
+from gradwright.simplify.pipeline import simplify
 
 
 def order(truth: Truth, name: str) -> Iterator[Mutant]:
     """The cotangent moved to either end of every product; adjoint systems as they stand in the forward."""
     root = truth.gradients[name]
-    yield from _commuted(root, truth.cotangent)
+    others = set(truth.gradients_of([other for other in truth.signature.names if other != name]).values())
+    yield from (mutant for mutant in _commuted(root, truth.cotangent) if simplify(mutant.node) not in others)
     for node in postorder(root):
         if isinstance(node, Solve) and node not in bound_nodes(root):
             yield from _unadjoined(root, node)

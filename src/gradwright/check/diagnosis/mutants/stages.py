@@ -6,7 +6,7 @@ cotangent that arrives at f(u) goes on to that as it is; what reaches the variab
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
@@ -29,7 +29,7 @@ def stages(truth: Truth, name: str) -> Iterator[Mutant]:
         for argument in (n for n in postorder(stage) if n != stage and n not in out):
             if argument.shape == stage.shape and argument in moving and argument.real == stage.real:
                 several = argument not in stage.children
-                skipped = _skipped(truth, variable, stage, argument)
+                skipped = past(truth, variable, stage, argument)
                 if skipped is not None:
                     words = f"the derivative of {unicode_of(stage)} by {unicode_of(argument)} is not multiplied in"
                     branches = isinstance(stage, Apply) and stage.primitive.name in BRANCHES
@@ -37,13 +37,24 @@ def stages(truth: Truth, name: str) -> Iterator[Mutant]:
                     yield Mutant(skipped, label, words, 1.12 if several else 1.1)
 
 
-def _skipped(truth: Truth, variable: Symbol, stage: Node, argument: Node) -> Node | None:
+def past(
+    truth: Truth,
+    variable: Symbol,
+    stage: Node,
+    argument: Node,
+    pull: Callable[[Node], Node] = lambda cotangent: cotangent,
+) -> Node | None:
+    """The gradient where the cotangent of a stage is taken to that of an argument of it in a way of one's own.
+
+    What reaches the variable past the stage stays. None where there is no such gradient.
+    """
     mark = Symbol("__stage", stage.shape, frozenset() if stage.real else frozenset({"complex"}))
     rest = substitute(truth.node, {stage: mark})
     arriving = truth.cotangent if stage == truth.node else pulled_back(rest, mark, truth.cotangent)
     if arriving is None:
         return None
-    parts = [arriving if argument == variable else pulled_back(argument, variable, arriving)]
+    taken = pull(arriving)
+    parts = [taken if argument == variable and taken == arriving else pulled_back(argument, variable, taken)]
     if stage != truth.node and variable in postorder(rest):
         parts.append(pulled_back(rest, variable, truth.cotangent))
     kept = [part for part in parts if part is not None]

@@ -132,6 +132,14 @@ def _other_triangle(instruction: Instruction) -> Iterator[Repair]:
                 words,
                 0.95 + 0.05 * (offset != 0),
             )
+    halved = "the mask {} selects the wrong entries: it should be {}, with half of the diagonal"
+    for name in TRIANGLES:
+
+        def with_half(values: Values, scene: Scene, name: str = name) -> object:
+            value = values[source]
+            return getattr(torch, name)(value) - torch.diag(value.diagonal()) / 2
+
+        yield Repair(instruction.slot, with_half, "wrong_mask", halved.format(instruction.name, name), 1.0)
     words = f"the mask {instruction.name} does not belong"
     yield Repair(instruction.slot, lambda values, scene: values[source], "wrong_mask", words, 1.2)
 
