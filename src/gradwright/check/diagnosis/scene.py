@@ -88,6 +88,11 @@ class Scene:
         return replace(repair, label="wrong_mask", words=f"in what the mask compares, {repair.words}")
 
     @cached_property
+    def misshapen(self) -> bool:
+        """Whether the user's gradient does not even have the shape of the variable."""
+        return self.returned.shape != self.wanted.shape
+
+    @cached_property
     def real(self) -> bool:
         """Whether the variable is real, so that only the real part of a gradient counts."""
         return not self.wanted.is_complex()
@@ -103,7 +108,7 @@ class Repair:
     Attributes:
         slot: the value.
         make: its new value, from those before it and the scene.
-        label: the defect that this repairs.
+        label: the defect that this repairs; empty where it has no name.
         words: what is wrong, in words.
         cost: how unlikely the mistake is, beside others that would explain the same.
         place: the operand of the instruction at `slot` that is meant, if it is one.

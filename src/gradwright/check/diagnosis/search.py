@@ -73,8 +73,8 @@ class Explanation:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the mistakes, each once."""
-        return tuple(dict.fromkeys(part.label for part in self.parts))
+        """The names of the mistakes, each once; none for one that has no name."""
+        return tuple(dict.fromkeys(part.label for part in self.parts if part.label))
 
     @property
     def words(self) -> str:
@@ -91,25 +91,30 @@ class Explanation:
 
 def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanation]:
     """What explains the user's gradient at every scene, the simplest first."""
-    formulas = [(m, v) for m, v in _formulas(truth, name, scenes[0])]
+    right = truth.gradients[name]
+    formulas = list(_formulas(truth, name, scenes[0]))
     singles = [Explanation(m) for m, value in formulas if close(value, scenes[0].returned)]
-    found = _confirmed(singles, truth, scenes)
-    computations = list(_computations(scenes[0]))
-    found += _confirmed(_singly_repaired(computations, scenes[0]), truth, scenes)
+    found = _confirmed(singles, scenes)
+    every = list(_computations(scenes[0]))
+    computations = [(repair, value) for repair, value in every if repair.label]
+    found += _confirmed(_singly_repaired(computations, scenes[0]), scenes)
     if not found:
-        found = _confirmed(_together(computations, scenes[0]), truth, scenes)
+        found = _confirmed(_together(computations, scenes[0]), scenes)
     if not found:
-        found = _confirmed(_meeting(formulas, computations, scenes[0], truth.gradients[name]), truth, scenes)
-        found += _confirmed(_scaled(truth.gradients[name], formulas, computations, scenes[0]), truth, scenes)
+        found = _confirmed(_meeting(formulas, computations, scenes[0], right), scenes)
+        found += _confirmed(_scaled(right, formulas, computations, scenes[0]), scenes)
     for scale in () if found else SCALES:
-        found += _confirmed(_meeting(formulas, computations, scenes[0], truth.gradients[name], scale), truth, scenes)
+        found += _confirmed(_meeting(formulas, computations, scenes[0], right, scale), scenes)
     found += _multiple(truth, name, scenes)
+    if not found:
+        nameless = [(repair, value) for repair, value in every if not repair.label]
+        found = _confirmed(_singly_repaired(nameless, scenes[0]), scenes)
     return sorted(found, key=lambda e: e.cost)
 
 
-def repaired(truth: Truth, scenes: Sequence[Scene]) -> list[Explanation]:
+def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
     """What in the user's computation has to be put right, the simplest first."""
-    found = _confirmed(_singly_repaired(list(_computations(scenes[0])), scenes[0]), truth, scenes)
+    found = _confirmed(_singly_repaired(list(_computations(scenes[0])), scenes[0]), scenes)
     return sorted(found, key=lambda e: e.cost)
 
 
@@ -248,7 +253,7 @@ def _key(value: torch.Tensor) -> float:
     return float(flat.double() @ torch.from_numpy(weights)) if flat.numel() else 0.0
 
 
-def _confirmed(candidates: Iterable[Explanation], truth: Truth, scenes: Sequence[Scene]) -> list[Explanation]:
+def _confirmed(candidates: Iterable[Explanation], scenes: Sequence[Scene]) -> list[Explanation]:
     return [e for e in candidates if _holds_at(e, scenes)]
 
 
