@@ -10,7 +10,7 @@ import torch
 
 from gradwright.check.diagnosis.library import Library
 from gradwright.check.diagnosis.notation import Printer
-from gradwright.check.diagnosis.program import Place, Program, Values
+from gradwright.check.diagnosis.program import COMPARISONS, Place, Program, Values
 from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
 
@@ -85,6 +85,9 @@ class Scene:
         assert self.program is not None
         if repair.slot not in self.program.masks or repair.label in ("wrong_mask", "missing_mask"):
             return repair
+        maker = self.program.by_slot.get(repair.slot)
+        if maker is not None and maker.name in COMPARISONS and not repair.place:
+            return repair  # the outcome of a comparison is multiplied by something, and selects as it did
         return replace(repair, label="wrong_mask", words=f"in what the mask compares, {repair.words}")
 
     @cached_property

@@ -43,7 +43,7 @@ MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
 )  # fmt: skip
 PAIR = 1.0
 SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
-INSTEAD = 0.5
+VAGUE = 3.35  # more than two mistakes that are said exactly
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
 MOST_ALIKE = 40
@@ -84,9 +84,7 @@ class Explanation:
     @cached_property
     def cost(self) -> float:
         """How unlikely it is: the sum of its mistakes' costs, and more where there are two."""
-        # A term that is missing and another that is there instead explain whatever is wrong with a term.
-        instead = INSTEAD if {"missing_term", "extra_term"} <= set(self.labels) else 0.0
-        return sum(part.cost for part in self.parts) + PAIR * (len(self.parts) - 1) + instead
+        return sum(part.cost for part in self.parts) + PAIR * (len(self.parts) - 1)
 
 
 def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanation]:
@@ -160,7 +158,7 @@ def _multiple(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanat
     alike = [r for r, s in zip(ratios, scenes, strict=True) if s.point.sizes == scenes[0].point.sizes and r is not None]
     if any(abs(ratio - first) > CLOSE * abs(first) for ratio in alike):
         words = "a scalar factor that depends on the inputs is missing or wrong"
-        return [Explanation(Mutant(right, "missing_chain_factor", words, 1.9))]
+        return [Explanation(Mutant(right, "missing_chain_factor", words, VAGUE))]
     parts = _multiples(right, first)
     return [Explanation(None, (), parts, first)] if parts else []
 
@@ -240,7 +238,9 @@ def _meeting(
         place = bisect_left(keys, key - margin)
         while place < len(keys) and keys[place] <= key + margin:
             mutant, other = formulas[keyed[place][1]]
-            if close(value, scale * other):
+            # A term that is missing and another that is there instead explain whatever is wrong with a term.
+            instead = {mutant.label, repair.label} == {"missing_term", "extra_term"}
+            if not instead and close(value, scale * other):
                 found.append(Explanation(mutant, (repair,), _multiples(right, scale), scale))
             place += 1
     return found

@@ -12,7 +12,7 @@ from itertools import combinations
 
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction, placed
-from gradwright.check.truth import Truth, bound_nodes
+from gradwright.check.truth import COMPARISONS, Truth, bound_nodes
 from gradwright.core.build import ones, transpose
 from gradwright.core.contraction import contract
 from gradwright.core.inference import facts_of, matrix_chain
@@ -46,6 +46,8 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
         if isinstance(factor.node, Mask):
             yield from _masks(node, place, factor)
             continue
+        if _compares(factor.node):
+            yield from _moved(node, place, factor)
         yield from _turned(node, place, factor, moving)
         if factor.node not in moving:
             yield from _without(node, place, factor)
@@ -99,8 +101,13 @@ def _transposes(node: Node) -> int:
     return unicode_of(node).count("ᵀ")
 
 
+def _compares(node: Node) -> bool:
+    """Whether it is the outcome of a comparison: a mask that depends on the variables."""
+    return isinstance(node, Apply) and node.primitive.name in COMPARISONS
+
+
 def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
-    binary = isinstance(factor.node, Apply) and factor.node.primitive.name.startswith(("greater", "less", "equal"))
+    binary = _compares(factor.node)
     constant = not any(isinstance(leaf, Symbol) for leaf in free_leaves(factor.node))
     label = "missing_mask" if binary else "wrong_factor" if constant else "missing_chain_factor"
     words = f"the factor {unicode_of(factor.node)} is missing"
@@ -184,14 +191,20 @@ def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     if on and on != whole.on:
         changed = _with(node, place, Factor(whole, factor.groups))
         yield changed, "wrong_factor", "the diagonal is not halved", 1.0
+    running = False
     together = [*(f.labels for f in rest), tuple(label for group in node.output for label in group)]
     if not any(set(factor.labels) <= set(labels) for labels in together):
+        running = True
         turned = _with(node, place, Factor(mask, factor.groups[::-1]))
         yield turned, "missing_transpose", "the running sum has to run from the other end", 1.0
     yield from _moved(node, place, factor)
     for (low, middle, high), words in WEIGHTS.items():
         other = Mask(Fraction(low), Fraction(middle), Fraction(high), mask.shape)
-        yield _with(node, place, Factor(other, factor.groups)), "wrong_mask", f"the mask keeps {words}", 1.1
+        changed = _with(node, place, Factor(other, factor.groups))
+        if running and (low, high) == (0, 0):
+            yield changed, "missing_chain_factor", "the running sum is left out", 1.05
+        else:
+            yield changed, "wrong_mask", f"the mask keeps {words}", 1.1
 
 
 def _moved(node: Contract, place: int, factor: Factor) -> Iterator[Local]:

@@ -60,7 +60,10 @@ def _other_axis(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     if not isinstance(operand, torch.Tensor):
         return
     rank = operand.dim() + (instruction.name == "unsqueeze")
-    for arguments, keywords in _with_axes(instruction, rank):
+    variants = list(_with_axes(instruction, rank))
+    if instruction.name in REDUCTIONS and rank > 1:
+        variants += [(arguments, {**keywords, "keepdim": True}) for arguments, keywords in variants]
+    for arguments, keywords in variants:
         turned = Instruction(instruction.slot, instruction.function, arguments, keywords)
         words = f"{instruction.name} runs along the wrong axis"
         yield Repair(instruction.slot, lambda values, scene, t=turned: t.run(values), "wrong_axis", words, 0.95)

@@ -55,7 +55,7 @@ def _one_less(site: Site, name: str) -> Iterator[Repair]:
             size = float(scene.point.sizes[name])
             return site._made(lambda v: v * (1 - 1 / size) ** power, values, scene)
 
-        yield Repair(site.slot, make, "wrong_factor", words, 1.15, site.place, portable=True)
+        yield Repair(site.slot, make, "wrong_factor", words, 1.08, site.place, portable=True)
 
 
 def _dropped(scene: Scene) -> Iterator[Repair]:

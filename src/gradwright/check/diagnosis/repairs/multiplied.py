@@ -77,8 +77,16 @@ def _beside(program: Program, inside: Mapping[int, Slots]) -> dict[int, Slots]:
     return {slot: found.get(slot, frozenset()) for slot in inside}
 
 
+def _spread(value: torch.Tensor, quantity: torch.Tensor) -> torch.Tensor:
+    """A row, a column or a number in the shape of what it is spread to; else as it is."""
+    smaller = value.dim() in (0, quantity.dim()) and value.numel() < quantity.numel()
+    fits = all(a in (1, b) for a, b in zip(value.shape, quantity.shape, strict=False))
+    return value.expand(quantity.shape) if smaller and fits else value
+
+
 def is_power(value: torch.Tensor, quantity: torch.Tensor, exponents: tuple[float, ...] = POWERS) -> bool:
     """Whether a value is a quantity to one of some powers, entry by entry."""
+    value = _spread(value, quantity)
     if value.shape != quantity.shape or value.is_complex() or quantity.is_complex():
         return 1.0 in exponents and close(value, quantity)
     positive = bool((quantity > 0).all())

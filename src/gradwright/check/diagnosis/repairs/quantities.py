@@ -8,8 +8,8 @@ import torch
 
 from gradwright.check.diagnosis.library import Quantity
 from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_beside
-from gradwright.check.diagnosis.repairs.sites import Site, is_view, sites
-from gradwright.check.diagnosis.scene import Repair, Scene, close, largest, multiple_of
+from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
 from gradwright.core.nodes import Contract, Node, Symbol
 from gradwright.frozen import frozen
 
@@ -100,7 +100,7 @@ def _unknown(site: Site, scene: Scene) -> tuple[str, float]:
     """The name of the mistake where the value is no quantity: another function of one, or nothing that has a name."""
     sources = [source for _, source in site.maker.operands] if site.maker is not None else []
     operand = scene.values.get(sources[0]) if len(sources) == 1 else None
-    if isinstance(operand, torch.Tensor) and scene.recognised(operand) is not None:
+    if is_number(operand) and scene.recognised(operand) is not None:
         return "stale_saved_value", 2.0
     return "", NAMELESS
 
@@ -206,14 +206,20 @@ def projected(scene: Scene) -> Iterator[Repair]:
         if site.value.dim() == 0 or site.user is not None:
             continue
         for axis in (None, *range(site.value.dim())) if site.value.dim() > 1 else (0,):
+            if _is_nothing(site.value - site.value.mean(dim=axis, keepdim=True), site.value):
+                continue  # of what does not vary nothing would be left
             words = f"the mean of {site.words} has to be removed"
-            yield site.repair(lambda v, a=axis: v - v.mean(dim=a, keepdim=True), "missing_projection", words, 1.3)
+            yield site.repair(lambda v, a=axis: v - v.mean(dim=a, keepdim=True), "missing_projection", words, 1.35)
         for number, quantity in enumerate(scene.library.quantities):
             along = scene.quantities[number]
             # Of what lies along the quantity nothing would be left.
-            if along.shape == site.value.shape and not close(_without(site.value, along), 0 * site.value):
+            if along.shape == site.value.shape and not _is_nothing(_without(site.value, along), site.value):
                 words = f"the component of {site.words} along {quantity.name} has to be removed"
-                yield site.combined(number, _without, "missing_projection", words, 1.2)
+                yield site.combined(number, _without, "missing_projection", words, 1.32)
+
+
+def _is_nothing(rest: torch.Tensor, value: torch.Tensor) -> bool:
+    return largest(rest) <= CLOSE * largest(value)
 
 
 def _without(value: torch.Tensor, along: torch.Tensor) -> torch.Tensor:
