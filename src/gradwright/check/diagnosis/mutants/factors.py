@@ -211,7 +211,9 @@ def _moved(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     """The mask on the entries of another matrix of the product, or of the product itself."""
     if len(factor.labels) != 2:
         return
-    others = {f.labels: unicode_of(f.node) for p, f in enumerate(node.factors) if p != place and len(f.labels) == 2}
+    others: dict[tuple[int, ...], str] = {
+        f.labels: unicode_of(f.node) for p, f in enumerate(node.factors) if p != place and len(f.labels) == 2
+    }
     others[tuple(label for group in node.output for label in group)] = "the product"
     for labels, words in others.items():
         if labels in (factor.labels, factor.labels[::-1]) or len(labels) != 2:

@@ -58,9 +58,9 @@ def placed(root: Node, part: Node, changed: Node) -> Node:
 
 
 def _widened(node: Node) -> Node:
-    if not isinstance(node, Solve) or len(node.unknowns) > 1 or is_symmetric(node.right_sides[0]):
+    if not isinstance(node, Solve) or len(node.unknowns) != 1 or is_symmetric(node.right_sides[0]):
         return node
-    (unknown,), (equation,) = node.unknowns, node.equations
+    unknown, equation = node.unknowns[0], node.equations[0]
     if {unknown.space, equation.space} != {Space.SYMMETRIC}:
         return node
     free = unknown._replace(space=Space.FREE), equation._replace(space=Space.FREE)

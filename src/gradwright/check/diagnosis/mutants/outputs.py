@@ -69,8 +69,8 @@ def _alone(stage: Apply) -> Iterator[_Alone]:
     unknown = Symbol("__output", stage.shape, facts_of(stage))
     count = len(primitive.outputs)
     every = [Apply(primitive, stage.parameters, stage.arguments, place) for place in range(count)]
-    leaves = dict(zip(scope.outputs, (unknown if output == stage else output for output in every), strict=True))
-    leaves.update(zip(scope.inputs, stage.arguments, strict=True))
+    actual = [*stage.arguments, *(unknown if output == stage else output for output in every)]
+    leaves: dict[Node, Node] = dict(zip((*scope.inputs, *scope.outputs), actual, strict=True))
     for left, right in identities(primitive):
         chain = chain_of(instantiate(left, leaves, dims)) if right in scope.inputs else None
         elements = chain.elements if chain is not None else ()
