@@ -79,15 +79,17 @@ def _written(subject: Subject, name: str, found: Sequence[Explanation], point: P
 
 
 def _by_formula(truth: Truth, name: str, written: Node | None) -> tuple[str, tuple[str, ...]] | None:
-    """What the right and the written formula, compared term by term, show; None if a difference has no name."""
+    """What the right and the written formula, compared term by term, show; None if that is no known mistake."""
     if written is None:
         return None
     others = {n: node for n, node in truth.gradients.items() if n != name}
     differences = compare(truth.gradients[name], written, others)
-    labels = tuple(dict.fromkeys(difference.label for difference in differences))
-    if not labels or "" in labels:
+    labels = dict.fromkeys(difference.label for difference in differences)
+    if "" in labels:  # then terms that are left over are no more than what is left over
+        labels = {label: None for label in labels if label not in ("", "missing_term", "extra_term")}
+    if not labels:
         return None
-    return "; ".join(difference.words for difference in differences), labels
+    return "; ".join(difference.words for difference in differences), tuple(labels)
 
 
 def _code(scene: Scene, found: Sequence[Explanation]) -> str:

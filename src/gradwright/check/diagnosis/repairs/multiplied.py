@@ -12,10 +12,9 @@ from functools import cache
 import torch
 
 from gradwright.check.diagnosis.program import Program
-from gradwright.check.diagnosis.repairs.sites import is_number
+from gradwright.check.diagnosis.repairs.sites import SUMS, is_number
 from gradwright.check.diagnosis.scene import Scene, close
 
-SUMS = ("add", "sub", "rsub", "__rsub__")
 REDUCTIONS = ("sum", "mean", "trace")
 PRODUCTS = (
     "mul", "multiply", "div", "rdiv", "true_divide", "__rtruediv__", "reciprocal", "neg", "pow", "sqrt", "square",

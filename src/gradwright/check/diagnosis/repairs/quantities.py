@@ -87,8 +87,9 @@ def _replacement(
 
 def _confused(known: _Known, quantity: Quantity) -> tuple[str, float]:
     """The name of the mistake by how the two quantities depend on one another."""
-    rest = _others(known, quantity) if quantity.backward else []
-    if rest:
+    rest = _others(known, quantity) if not quantity.stage else []
+    # A solution that the forward contains, as in `x · A⁻¹ x`, is an output; an input beside an input is a factor.
+    if rest and (quantity.backward or all(isinstance(node, Symbol) for node in rest)):
         again = all(node == known.quantity.node for node in rest)
         return "wrong_power" if again else "missing_chain_factor", 1.0
     if known.quantity.node in quantity.below:
@@ -121,9 +122,10 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
         if site.user is not None or largest(site.value) == 0:
             continue
         present = beside(site.slot)
+        summed = site.summed(scene) if site.value.dim() == 0 else set[torch.Size]()
         for number, quantity in enumerate(scene.library.quantities):
             value = scene.quantities[number]
-            for words, combine, cost in _products(site.value, value, scene.misshapen):
+            for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
                 yield from _factors(site, number, quantity, value, words, combine, cost, number in present)
             yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
 
@@ -131,9 +133,9 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
 Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def _products(value: torch.Tensor, factor: torch.Tensor, misshapen: bool) -> Iterator[tuple[str, Combine, float]]:
-    """The ways in which a factor can be multiplied in without a change of shape."""
-    if factor.dim() == 0 or factor.shape == value.shape or (misshapen and value.dim() == 0):
+def _products(value: torch.Tensor, factor: torch.Tensor, spread: bool) -> Iterator[tuple[str, Combine, float]]:
+    """The ways in which a factor can be multiplied in without a change of shape, unless a number is to be spread."""
+    if factor.dim() == 0 or factor.shape == value.shape or (spread and value.dim() == 0):
         yield "", torch.mul, 0.0
     if factor.dim() == 1 and value.dim() == 2:
         if factor.shape[0] == value.shape[0]:
@@ -170,7 +172,10 @@ def _factors(
 
 def _factor_words(site: Site, quantity: Quantity, exponent: float, how: str, used: bool) -> str:
     if used:
-        return f"{quantity.name} stands to the wrong power: a factor ({quantity.name})^{exponent:g} is off{how}"
+        size = abs(exponent)
+        factor = quantity.name if size == 1 else f"({quantity.name})^{size:g}"
+        state = "is missing" if exponent > 0 else "does not belong"
+        return f"{quantity.name} stands to the wrong power: a factor {factor}{how} {state}"
     verb = "divided" if exponent < 0 else "multiplied"
     power = "" if abs(exponent) == 1 else f"^{abs(exponent):g}"
     return f"{site.words} has to be {verb} by {quantity.name}{power}{how}"
