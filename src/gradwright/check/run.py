@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from gradwright.check.diagnosis.diagnose import diagnosed, forward_diagnosed
+from gradwright.check.diagnosis.recording import returned_by_node
 from gradwright.check.judging import judged
 from gradwright.check.properties import properties
 from gradwright.check.report import Finding, Report, held, note, worst, wrong
@@ -23,6 +24,7 @@ from gradwright.linear.projection import is_structured
 POINTS = 3
 TOLERANCE = 1e-7
 SINGLE_TOLERANCE = 2e-4
+REFUSED = "returned an invalid gradient"
 Progress = Callable[[str], None]
 
 
@@ -207,12 +209,23 @@ def _gradients(subject: Subject, point: Point, single: bool) -> dict[str, torch.
     cotangent, inputs = point.tensors[point.truth.cotangent.name], point.inputs
     if single:
         cotangent, inputs = _narrow(cotangent), {n: _narrow(v) for n, v in inputs.items()}
-    first = subject.gradients(cotangent.clone(), {n: v.clone() for n, v in inputs.items()})
-    again = subject.gradients(cotangent.clone(), {n: v.clone() for n, v in inputs.items()})
+    first = _once(subject, cotangent, inputs)
+    again = _once(subject, cotangent, inputs)
     for name, value in first.items():
         if value.shape != again[name].shape or not _repeats(value, again[name]):
             raise Unusable(f"the gradient of {name} is another at every call with the same inputs: it is random")
     return {name: value.detach().resolve_conj() for name, value in first.items()}
+
+
+def _once(subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """The gradients; those that PyTorch refuses for their shape, as the backward of an `autograd.Function` has them."""
+    try:
+        return subject.gradients(cotangent.clone(), {n: v.clone() for n, v in inputs.items()})
+    except Unusable as problem:
+        found = returned_by_node(subject, cotangent, inputs) if REFUSED in str(problem) else None
+        if found is None:
+            raise
+        return found
 
 
 def _repeats(left: torch.Tensor, right: torch.Tensor) -> bool:

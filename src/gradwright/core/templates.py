@@ -14,7 +14,7 @@ from gradwright.core.build import common_shape, size, spread
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.declarations import Declaration, parse_declarations
 from gradwright.core.dims import Dim
-from gradwright.core.facts import NO_FACTS, closure, tangent
+from gradwright.core.facts import closure, tangent
 from gradwright.core.language import translate
 from gradwright.core.nodes import (
     Add,
@@ -116,7 +116,7 @@ def formal_cotangents(primitive: Primitive) -> tuple[Symbol, ...]:
     """The cotangents of the outputs in the formulas of known rules: `G`, or `G_Q`, … for several."""
     several = len(primitive.outputs) > 1
     return tuple(
-        Symbol(f"G_{s.name}" if several else "G", s.shape, NO_FACTS if s.real else frozenset({"complex"}))
+        Symbol(f"G_{s.name}" if several else "G", s.shape, field_of(s))
         for s in formals(primitive).outputs
     )
 

@@ -45,14 +45,19 @@ def diagnosed(
         node = _written(subject, name, found, points[0])
         formulas = side_by_side(truth, truth.gradients[name], node)
     question, code = f"backward of {name}", _code(scenes[0], found)
-    if not found:
-        words, labels = _by_formula(truth, name, node) or (described(scenes[0]), ())
-        words = f"it is wrong, and no single mistake explains it: {words}"
-        return wrong(question, words, evidence, labels=labels, code=code, **formulas)
-    best = found[0]
-    meanings = "; ".join(LABELS[label] for label in best.labels if LABELS[label] not in best.words)
-    words = f"{best.words} ({meanings})" if meanings else best.words
-    return wrong(question, words, evidence, labels=best.labels, code=code, **formulas)
+    if found and found[0].labels:
+        return wrong(question, _in_words(found[0]), evidence, labels=found[0].labels, code=code, **formulas)
+    named = _by_formula(truth, name, node)
+    if named is not None:
+        return wrong(question, named[0], evidence, labels=named[1], code=code, **formulas)
+    words = f"no small mistake explains it: {found[0].words if found else described(scenes[0])}"
+    return wrong(question, f"it is wrong, and {words}", evidence, code=code, **formulas)
+
+
+def _in_words(explanation: Explanation) -> str:
+    """The mistakes, and what their names mean where the words do not say it."""
+    meanings = "; ".join(LABELS[label] for label in explanation.labels if LABELS[label] not in explanation.words)
+    return f"{explanation.words} ({meanings})" if meanings else explanation.words
 
 
 def _telling(scenes: Sequence[Scene]) -> list[Scene]:
@@ -74,15 +79,17 @@ def _written(subject: Subject, name: str, found: Sequence[Explanation], point: P
 
 
 def _by_formula(truth: Truth, name: str, written: Node | None) -> tuple[str, tuple[str, ...]] | None:
-    """What the right and the written formula, compared term by term, show; None if no difference has a name."""
+    """What the right and the written formula, compared term by term, show; None if that is no known mistake."""
     if written is None:
         return None
     others = {n: node for n, node in truth.gradients.items() if n != name}
     differences = compare(truth.gradients[name], written, others)
-    labels = tuple(dict.fromkeys(difference.label for difference in differences if difference.label))
+    labels = dict.fromkeys(difference.label for difference in differences)
+    if "" in labels:  # then terms that are left over are no more than what is left over
+        labels = {label: None for label in labels if label not in ("", "missing_term", "extra_term")}
     if not labels:
         return None
-    return "; ".join(difference.words for difference in differences), labels
+    return "; ".join(difference.words for difference in differences), tuple(labels)
 
 
 def _code(scene: Scene, found: Sequence[Explanation]) -> str:
@@ -106,7 +113,7 @@ def forward_diagnosed(subject: Subject, points: Sequence[Point]) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = repaired(scenes)
-    return f"{found[0].words} ({LABELS[found[0].labels[0]]})" if found else ""
+    return _in_words(found[0]) if found else ""
 
 
 def _scene(subject: Subject, name: str, point: Point, returned: torch.Tensor, library: Library) -> Scene:

@@ -47,10 +47,12 @@ class Quantity:
     Attributes:
         node: what it is.
         stage: whether it is computed on the way from the inputs to the output.
+        backward: whether it occurs in the gradients alone.
     """
 
     node: Node
     stage: bool
+    backward: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -92,10 +94,11 @@ def library_of(truth: Truth) -> Library:
     roots = (truth.simple, *truth.gradients.values())
     further = dict.fromkeys(p for g in truth.gradients.values() for p in _parts(g, truth))
     products = dict.fromkeys(p for root in roots for p in _partial_products(root, truth))
+    forward = {*stages, *_partial_products(truth.simple, truth), *truth.signature.symbols}
     inputs = dict.fromkeys(truth.signature.symbols)
     nodes = {n: True for n in (*inputs, *stages)}
     nodes |= {n: False for n in (*local, *further, *products) if n not in nodes}
-    return Library(tuple(Quantity(node, stage) for node, stage in list(nodes.items())[:MOST]))
+    return Library(tuple(Quantity(n, stage, n not in forward) for n, stage in list(nodes.items())[:MOST]))
 
 
 def _switches(node: Node) -> bool:

@@ -73,6 +73,24 @@ def _gradient(subject: Subject, name: str, cotangent: str) -> Gradient | None:
     return None
 
 
+def returned_by_node(
+    subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor] | None:
+    """What the backward of an `autograd.Function` returns, of whatever shape; None where it runs on PyTorch's alone."""
+    if subject.node is None:
+        return None
+    try:
+        with torch.no_grad():
+            found = _run_node(subject.node, [inputs[name].clone() for name in subject.names], cotangent.clone())
+    except Exception:  # the user's code, run in an unusual way
+        return None
+    several = found if isinstance(found, tuple) else (found,)
+    gradients = dict(zip(subject.names, several, strict=False))
+    wanted = {name: gradients.get(name) for name in subject.wrt}
+    known = {name: value for name, value in wanted.items() if isinstance(value, torch.Tensor)}
+    return known if len(known) == len(wanted) else None
+
+
 def _run_node(node: Any, arguments: list[torch.Tensor], cotangent: torch.Tensor) -> Any:
     """The forward and then the backward of an `autograd.Function`, with a context of our own."""
     context = _Context(len(arguments))

@@ -10,7 +10,7 @@ import torch
 
 from gradwright.check.diagnosis.library import Library
 from gradwright.check.diagnosis.notation import Printer
-from gradwright.check.diagnosis.program import Place, Program, Values
+from gradwright.check.diagnosis.program import COMPARISONS, Place, Program, Values
 from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
 
@@ -85,7 +85,15 @@ class Scene:
         assert self.program is not None
         if repair.slot not in self.program.masks or repair.label in ("wrong_mask", "missing_mask"):
             return repair
+        maker = self.program.by_slot.get(repair.slot)
+        if maker is not None and maker.name in COMPARISONS and not repair.place:
+            return repair  # the outcome of a comparison is multiplied by something, and selects as it did
         return replace(repair, label="wrong_mask", words=f"in what the mask compares, {repair.words}")
+
+    @cached_property
+    def misshapen(self) -> bool:
+        """Whether the user's gradient does not even have the shape of the variable."""
+        return self.returned.shape != self.wanted.shape
 
     @cached_property
     def real(self) -> bool:
@@ -103,7 +111,7 @@ class Repair:
     Attributes:
         slot: the value.
         make: its new value, from those before it and the scene.
-        label: the defect that this repairs.
+        label: the defect that this repairs; empty where it has no name.
         words: what is wrong, in words.
         cost: how unlikely the mistake is, beside others that would explain the same.
         place: the operand of the instruction at `slot` that is meant, if it is one.

@@ -11,10 +11,12 @@ from itertools import combinations
 import numpy as np
 import torch
 
+from gradwright.check.diagnosis.mutants.chains import chains
 from gradwright.check.diagnosis.mutants.detached import detached
 from gradwright.check.diagnosis.mutants.factors import factors
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.mutants.order import order as commuted
+from gradwright.check.diagnosis.mutants.outputs import outputs
 from gradwright.check.diagnosis.mutants.stages import stages
 from gradwright.check.diagnosis.mutants.sums import sums
 from gradwright.check.diagnosis.mutants.terms import other_arguments, terms
@@ -37,10 +39,11 @@ REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, order, structure, replaced, multiplied, projected, powers, axes, products,
 )  # fmt: skip
 MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
-    whole, detached, stages, terms, other_arguments, factors, sums, commuted,
+    whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,
 )  # fmt: skip
 PAIR = 1.0
-INSTEAD = 0.5
+SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
+VAGUE = 3.35  # more than two mistakes that are said exactly
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
 MOST_ALIKE = 40
@@ -70,8 +73,8 @@ class Explanation:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the mistakes, each once."""
-        return tuple(dict.fromkeys(part.label for part in self.parts))
+        """The names of the mistakes, each once; none for one that has no name."""
+        return tuple(dict.fromkeys(part.label for part in self.parts if part.label))
 
     @property
     def words(self) -> str:
@@ -81,24 +84,29 @@ class Explanation:
     @cached_property
     def cost(self) -> float:
         """How unlikely it is: the sum of its mistakes' costs, and more where there are two."""
-        # A term that is missing and another that is there instead explain whatever is wrong with a term.
-        instead = INSTEAD if {"missing_term", "extra_term"} <= set(self.labels) else 0.0
-        return sum(part.cost for part in self.parts) + PAIR * (len(self.parts) - 1) + instead
+        return sum(part.cost for part in self.parts) + PAIR * (len(self.parts) - 1)
 
 
 def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanation]:
     """What explains the user's gradient at every scene, the simplest first."""
-    formulas = [(m, v) for m, v in _formulas(truth, name, scenes[0])]
+    right = truth.gradients[name]
+    formulas = list(_formulas(truth, name, scenes[0]))
     singles = [Explanation(m) for m, value in formulas if close(value, scenes[0].returned)]
     found = _confirmed(singles, scenes)
-    computations = list(_computations(scenes[0]))
+    every = list(_computations(scenes[0]))
+    computations = [(repair, value) for repair, value in every if repair.label]
     found += _confirmed(_singly_repaired(computations, scenes[0]), scenes)
     if not found:
         found = _confirmed(_together(computations, scenes[0]), scenes)
     if not found:
-        found = _confirmed(_meeting(formulas, computations, scenes[0]), scenes)
-        found += _confirmed(_scaled(truth.gradients[name], formulas, computations, scenes[0]), scenes)
+        found = _confirmed(_meeting(formulas, computations, scenes[0], right), scenes)
+        found += _confirmed(_scaled(right, formulas, computations, scenes[0]), scenes)
+    for scale in () if found else SCALES:
+        found += _confirmed(_meeting(formulas, computations, scenes[0], right, scale), scenes)
     found += _multiple(truth, name, scenes)
+    if not found:
+        nameless = [(repair, value) for repair, value in every if not repair.label]
+        found = _confirmed(_singly_repaired(nameless, scenes[0]), scenes)
     return sorted(found, key=lambda e: e.cost)
 
 
@@ -150,7 +158,7 @@ def _multiple(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanat
     alike = [r for r, s in zip(ratios, scenes, strict=True) if s.point.sizes == scenes[0].point.sizes and r is not None]
     if any(abs(ratio - first) > CLOSE * abs(first) for ratio in alike):
         words = "a scalar factor that depends on the inputs is missing or wrong"
-        return [Explanation(Mutant(right, "missing_chain_factor", words, 1.9))]
+        return [Explanation(Mutant(right, "missing_chain_factor", words, VAGUE))]
     parts = _multiples(right, first)
     return [Explanation(None, (), parts, first)] if parts else []
 
@@ -208,9 +216,13 @@ def _computations(scene: Scene) -> Iterator[tuple[Repair, torch.Tensor]]:
 
 
 def _meeting(
-    formulas: Sequence[tuple[Mutant, torch.Tensor]], computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene
+    formulas: Sequence[tuple[Mutant, torch.Tensor]],
+    computations: Sequence[tuple[Repair, torch.Tensor]],
+    scene: Scene,
+    right: Node,
+    scale: float = 1.0,
 ) -> list[Explanation]:
-    """The pairs of a mutant and a repair that have the same value.
+    """The pairs of a mutant and a repair that have the same value, or whose values are off by a given number.
 
     A computation whose repair leaves next to nothing would meet every mutant that is zero.
     """
@@ -221,13 +233,15 @@ def _meeting(
     for repair, value in computations:
         if largest(value) <= least:
             continue
-        key = _key(value)
+        key = _key(value) / scale
         margin = CLOSE * max(abs(key), 1e-6)
         place = bisect_left(keys, key - margin)
         while place < len(keys) and keys[place] <= key + margin:
             mutant, other = formulas[keyed[place][1]]
-            if close(value, other):
-                found.append(Explanation(mutant, (repair,)))
+            # A term that is missing and another that is there instead explain whatever is wrong with a term.
+            instead = {mutant.label, repair.label} == {"missing_term", "extra_term"}
+            if not instead and close(value, scale * other):
+                found.append(Explanation(mutant, (repair,), _multiples(right, scale), scale))
             place += 1
     return found
 

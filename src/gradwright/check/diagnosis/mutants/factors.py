@@ -11,13 +11,13 @@ from fractions import Fraction
 from itertools import combinations
 
 from gradwright.back.render import unicode_of
-from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction
-from gradwright.check.truth import Truth, bound_nodes
+from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction, placed
+from gradwright.check.truth import COMPARISONS, Truth, bound_nodes
 from gradwright.core.build import ones, transpose
 from gradwright.core.contraction import contract
 from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol
-from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
+from gradwright.core.walks import depends_on, free_leaves, postorder
 from gradwright.frozen import replace
 from gradwright.prims.power import power
 
@@ -38,7 +38,7 @@ def factors(truth: Truth, name: str) -> Iterator[Mutant]:
             if changed.shape == node.shape and changed != node and count < MOST:
                 count += 1
                 extra = 0.0 if node in moving else 0.1
-                yield Mutant(substitute(root, {node: changed}), label, words, cost + extra)
+                yield Mutant(placed(root, node, changed), label, words, cost + extra)
 
 
 def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
@@ -46,10 +46,14 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
         if isinstance(factor.node, Mask):
             yield from _masks(node, place, factor)
             continue
+        if _compares(factor.node):
+            yield from _moved(node, place, factor)
         yield from _turned(node, place, factor, moving)
         if factor.node not in moving:
             yield from _without(node, place, factor)
             yield from _replaced(node, place, factor)
+        else:
+            yield from _without_cotangent(node, place, factor)
         if not factor.node.real:
             flipped = _with(node, place, replace_conj(factor))
             yield flipped, "missing_conj", f"the factor {unicode_of(factor.node)} is conjugated the other way", 1.0
@@ -78,7 +82,8 @@ def _turned(node: Contract, place: int, factor: Factor, moving: set[Node]) -> It
     plain, swapped = unicode_of(factor.node), unicode_of(transpose(factor.node))
     written, due = (plain, swapped) if missing else (swapped, plain)
     words = f"the factor{_side(node, factor, moving)} is {written}; it should be {due}"
-    yield turned, label, words, 1.0 if missing else 1.1
+    alone = 0.4 if len(node.factors) == 1 else 0.0  # a term of its own, as in the symmetric part of the cotangent
+    yield turned, label, words, (1.0 if missing else 1.1) + alone
 
 
 def _side(node: Contract, factor: Factor, moving: set[Node]) -> str:
@@ -96,8 +101,13 @@ def _transposes(node: Node) -> int:
     return unicode_of(node).count("ᵀ")
 
 
+def _compares(node: Node) -> bool:
+    """Whether it is the outcome of a comparison: a mask that depends on the variables."""
+    return isinstance(node, Apply) and node.primitive.name in COMPARISONS
+
+
 def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
-    binary = isinstance(factor.node, Apply) and factor.node.primitive.name.startswith(("greater", "less", "equal"))
+    binary = _compares(factor.node)
     constant = not any(isinstance(leaf, Symbol) for leaf in free_leaves(factor.node))
     label = "missing_mask" if binary else "wrong_factor" if constant else "missing_chain_factor"
     words = f"the factor {unicode_of(factor.node)} is missing"
@@ -105,13 +115,24 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     if len(factor.groups) == 2 and factor.groups[0] != factor.groups[1]:
         (row,), (column,) = factor.groups if all(len(g) == 1 for g in factor.groups) else ((-1,), (-1,))
         if row >= 0 and node.dims[row] == node.dims[column]:
-            yield _unified(node, rest, column, row), label, words, 1.2
+            yield _unified(node, rest, column, row), label, words, 1.25
     else:
         carried = {label for f in rest for label in f.labels}
         spread = [Factor(ones([node.dims[x]]), ((x,),)) for x in dict.fromkeys(factor.labels) if x not in carried]
         yield contraction(node, [*rest, *spread]), label, words, 1.1
     again = "wrong_factor" if constant else "wrong_power"
     yield _with(node, place, factor, factor), again, f"the factor {unicode_of(factor.node)} is there twice", 1.3
+
+
+def _without_cotangent(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
+    """A product without what holds the cotangent, where that is summed and the other factors have all of the axes."""
+    rest = [f for p, f in enumerate(node.factors) if p != place]
+    carried = {label for f in rest for label in f.labels}
+    if rest and factor.node.rank and all(carried.issuperset(group) for group in node.output):
+        kept = carried | {label for group in node.output for label in group}
+        dims = {label: dim for label, dim in enumerate(node.dims) if label in kept}
+        words = f"the sum over {unicode_of(factor.node)} is not multiplied in"
+        yield contract(node.coefficient, rest, node.output, dims), "missing_chain_factor", words, 1.1
 
 
 def _unified(node: Contract, factors: Sequence[Factor], old: int, new: int) -> Node:
@@ -170,13 +191,36 @@ def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     if on and on != whole.on:
         changed = _with(node, place, Factor(whole, factor.groups))
         yield changed, "wrong_factor", "the diagonal is not halved", 1.0
+    running = False
     together = [*(f.labels for f in rest), tuple(label for group in node.output for label in group)]
     if not any(set(factor.labels) <= set(labels) for labels in together):
+        running = True
         turned = _with(node, place, Factor(mask, factor.groups[::-1]))
         yield turned, "missing_transpose", "the running sum has to run from the other end", 1.0
+    yield from _moved(node, place, factor)
     for (low, middle, high), words in WEIGHTS.items():
         other = Mask(Fraction(low), Fraction(middle), Fraction(high), mask.shape)
-        yield _with(node, place, Factor(other, factor.groups)), "wrong_mask", f"the mask keeps {words}", 1.1
+        changed = _with(node, place, Factor(other, factor.groups))
+        if running and (low, high) == (0, 0):
+            yield changed, "missing_chain_factor", "the running sum is left out", 1.05
+        else:
+            yield changed, "wrong_mask", f"the mask keeps {words}", 1.1
+
+
+def _moved(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
+    """The mask on the entries of another matrix of the product, or of the product itself."""
+    if len(factor.labels) != 2:
+        return
+    others: dict[tuple[int, ...], str] = {
+        f.labels: unicode_of(f.node) for p, f in enumerate(node.factors) if p != place and len(f.labels) == 2
+    }
+    others[tuple(label for group in node.output for label in group)] = "the product"
+    for labels, words in others.items():
+        if labels in (factor.labels, factor.labels[::-1]) or len(labels) != 2:
+            continue
+        if [node.dims[label] for label in labels] == [node.dims[label] for label in factor.labels]:
+            moved = _with(node, place, Factor(factor.node, tuple((label,) for label in labels)))
+            yield moved, "wrong_mask", f"the mask is put on {words}, and it belongs to another matrix", 1.05
 
 
 def _exchanged(node: Contract, moving: set[Node]) -> Iterator[Local]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gradwright.core.contraction import contract
-from gradwright.core.nodes import Contract, Factor, Node, Symbol
+from gradwright.core.inference import is_symmetric
+from gradwright.core.nodes import Contract, Factor, Node, Solve, Symbol
+from gradwright.core.spaces import Space
+from gradwright.core.walks import postorder, substitute, transform
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen
@@ -40,3 +43,25 @@ def pulled_back(node: Node, variable: Symbol, cotangent: Node) -> Node | None:
         return vjps((simplify(node),), (variable,), (cotangent,))[variable]
     except GradwrightError:
         return None
+
+
+def placed(root: Node, part: Node, changed: Node) -> Node:
+    """A formula with a part of it changed.
+
+    A system whose solution was known to be symmetric may lose that with its right side: any matrix is then looked for.
+    """
+    found = substitute(root, {part: changed})
+    before = set(postorder(root))
+    if all(node in before or not isinstance(node, Solve) for node in postorder(found)):
+        return found
+    return transform(found, lambda node: node if node in before else _widened(node))
+
+
+def _widened(node: Node) -> Node:
+    if not isinstance(node, Solve) or len(node.unknowns) != 1 or is_symmetric(node.right_sides[0]):
+        return node
+    unknown, equation = node.unknowns[0], node.equations[0]
+    if {unknown.space, equation.space} != {Space.SYMMETRIC}:
+        return node
+    free = unknown._replace(space=Space.FREE), equation._replace(space=Space.FREE)
+    return Solve((free[0],), (free[1],), node.right_sides, node.index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import identity, matmul, transpose
 from gradwright.core.contraction import conjugate, scale
@@ -14,12 +14,14 @@ from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import depends_on, postorder, substitute
 from gradwright.linear.forms import adjoint_solve
 from gradwright.simplify.expansion import expand
+from gradwright.simplify.pipeline import simplify
 
 
 def order(truth: Truth, name: str) -> Iterator[Mutant]:
     """The cotangent moved to either end of every product; adjoint systems as they stand in the forward."""
     root = truth.gradients[name]
-    yield from _commuted(root, truth.cotangent)
+    others = set(truth.gradients_of([other for other in truth.signature.names if other != name]).values())
+    yield from (mutant for mutant in _commuted(root, truth.cotangent) if simplify(mutant.node) not in others)
     for node in postorder(root):
         if isinstance(node, Solve) and node not in bound_nodes(root):
             yield from _unadjoined(root, node)
@@ -64,7 +66,7 @@ def _unadjoined(root: Node, node: Solve) -> Iterator[Mutant]:
     adjoint = adjoint_solve(node)
     changed = Solve(adjoint.unknowns, adjoint.equations, node.right_sides, node.index)
     words = "the forward equation is solved again, where its adjoint is due"
-    yield Mutant(substitute(root, {node: changed}), "missing_transpose", words, 1.0)
+    yield Mutant(placed(root, node, changed), "missing_transpose", words, 1.0)
 
 
 def _commuting_difference(root: Node, node: Apply) -> Iterator[Mutant]:

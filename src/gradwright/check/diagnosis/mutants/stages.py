@@ -6,16 +6,17 @@ cotangent that arrives at f(u) goes on to that as it is; what reaches the variab
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
 from gradwright.check.truth import BRANCHES, Truth, bound_nodes
-from gradwright.core.nodes import Apply, Node, Solve, Symbol, field_of
+from gradwright.core.nodes import Add, Apply, Contract, Node, Solve, Symbol, field_of
 from gradwright.core.sums import add
 from gradwright.core.walks import depends_on, postorder, substitute
 
-MOST = 10
+MOST = 16
+STAGES = (Apply, Solve, Contract, Add)
 
 
 def stages(truth: Truth, name: str) -> Iterator[Mutant]:
@@ -23,12 +24,12 @@ def stages(truth: Truth, name: str) -> Iterator[Mutant]:
     variable = truth.signature.symbol(name)
     moving = depends_on((truth.node,), (variable,))
     out = bound_nodes(truth.node)
-    found = [n for n in postorder(truth.node) if isinstance(n, Apply | Solve) and n in moving and n not in out]
+    found = [n for n in postorder(truth.node) if isinstance(n, STAGES) and n in moving and n not in out]
     for stage in found[-MOST:]:
         for argument in (n for n in postorder(stage) if n != stage and n not in out):
             if argument.shape == stage.shape and argument in moving and argument.real == stage.real:
                 several = argument not in stage.children
-                skipped = _skipped(truth, variable, stage, argument)
+                skipped = past(truth, variable, stage, argument)
                 if skipped is not None:
                     words = f"the derivative of {unicode_of(stage)} by {unicode_of(argument)} is not multiplied in"
                     branches = isinstance(stage, Apply) and stage.primitive.name in BRANCHES
@@ -36,13 +37,24 @@ def stages(truth: Truth, name: str) -> Iterator[Mutant]:
                     yield Mutant(skipped, label, words, 1.12 if several else 1.1)
 
 
-def _skipped(truth: Truth, variable: Symbol, stage: Node, argument: Node) -> Node | None:
+def past(
+    truth: Truth,
+    variable: Symbol,
+    stage: Node,
+    argument: Node,
+    pull: Callable[[Node], Node] = lambda cotangent: cotangent,
+) -> Node | None:
+    """The gradient where the cotangent of a stage is taken to that of an argument of it in a way of one's own.
+
+    What reaches the variable past the stage stays. None where there is no such gradient.
+    """
     mark = Symbol("__stage", stage.shape, field_of(stage))
     rest = substitute(truth.node, {stage: mark})
     arriving = truth.cotangent if stage == truth.node else pulled_back(rest, mark, truth.cotangent)
     if arriving is None:
         return None
-    parts = [arriving if argument == variable else pulled_back(argument, variable, arriving)]
+    taken = pull(arriving)
+    parts = [taken if argument == variable and taken == arriving else pulled_back(argument, variable, taken)]
     if stage != truth.node and variable in postorder(rest):
         parts.append(pulled_back(rest, variable, truth.cotangent))
     kept = [part for part in parts if part is not None]

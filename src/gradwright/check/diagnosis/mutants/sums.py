@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction
+from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.contraction import contract
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Contract, Factor, Group, Groups, Node, Selection
-from gradwright.core.walks import depends_on, postorder, substitute
+from gradwright.core.walks import depends_on, postorder
 
 
 def sums(truth: Truth, name: str) -> Iterator[Mutant]:
@@ -21,7 +21,7 @@ def sums(truth: Truth, name: str) -> Iterator[Mutant]:
         if isinstance(node, Contract) and node in moving and node not in bound:
             for changed, label, words, cost in _changed(node):
                 if changed.shape == node.shape:
-                    yield Mutant(substitute(root, {node: changed}), label, words, cost)
+                    yield Mutant(placed(root, node, changed), label, words, cost)
 
 
 def _changed(node: Contract) -> Iterator[tuple[Node, str, str, float]]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from gradwright.back.render import unicode_of
-from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import transpose
 from gradwright.core.canonical import rough_key
@@ -32,7 +32,7 @@ def terms(truth: Truth, name: str) -> Iterator[Mutant]:
         if isinstance(node, Add) and node not in bound:
             cost = 0.0 if node in holding else 0.15
             for changed, label, words, more in _changed(node):
-                yield Mutant(substitute(root, {node: changed}), label, words, cost + more)
+                yield Mutant(placed(root, node, changed), label, words, cost + more)
 
 
 def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
@@ -46,13 +46,17 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
             yield Mutant(add(kept), "missing_term", words, 1.1)
     if len({rough_key(part) for part in parts}) > 1:
         return
-    turned = len({unicode_of(part).count("ᵀ") for part in parts}) > 1
-    label = "missing_transpose" if turned else "swapped_factors"
+    label = "missing_transpose" if _in_one_order(parts) else "swapped_factors"
     if _agree_where_symmetric(parts, cotangent):
         label = "not_symmetrised"
     for part in parts:
         words = f"{len(parts)} times the term {unicode_of(part)} stands where its other forms are due, too"
         yield Mutant(scaled(len(parts), part), label, words, 0.98)
+
+
+def _in_one_order(parts: Sequence[Node]) -> bool:
+    """Whether the factors stand in the same order in all of the terms, so that they differ by transposes alone."""
+    return len({unicode_of(part).replace("⁻ᵀ", "⁻¹").replace("ᵀ", "") for part in parts}) == 1
 
 
 def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:

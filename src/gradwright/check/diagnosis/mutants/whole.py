@@ -7,11 +7,10 @@ from fractions import Fraction
 
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.truth import Truth
-from gradwright.core.build import masked, product_of, size, transpose
+from gradwright.core.build import masked, ones, product_of, size, transpose
 from gradwright.core.contraction import conjugate, zero
 from gradwright.core.dims import Dim
-from gradwright.core.facts import NO_FACTS
-from gradwright.core.nodes import Mask, Node, Symbol
+from gradwright.core.nodes import Mask, Node, Symbol, field_of
 from gradwright.core.sums import add, negate, scaled
 from gradwright.core.walks import substitute
 from gradwright.diff.derivatives import vjps
@@ -25,6 +24,9 @@ def whole(truth: Truth, name: str) -> Iterator[Mutant]:
     """The right gradient, changed as a whole."""
     right = truth.gradients[name]
     yield Mutant(zero(right.shape), "missing_term", "the gradient is zero", 1.5)
+    unweighted = substitute(right, {truth.cotangent: ones(truth.cotangent.shape)})
+    words = f"the cotangent {truth.cotangent.name} is not multiplied in, as if it were 1"
+    yield Mutant(unweighted, "missing_chain_factor", words, 1.0)
     yield Mutant(negate(right), "wrong_sign", "the whole gradient has the wrong sign", 1.0)
     for factor in FACTORS:
         cost = 1.0 + 0.02 * (factor.numerator**2 + factor.denominator)
@@ -80,7 +82,7 @@ def _structured(truth: Truth, name: str, right: Node) -> Iterator[Mutant]:
 def _free(truth: Truth, name: str) -> Node | None:
     """The gradient that ignores what is declared of the variable."""
     variable = truth.signature.symbol(name)
-    kept = NO_FACTS if variable.real else frozenset({"complex"})
+    kept = field_of(variable)
     free = Symbol(f"__{name}", variable.shape, kept)
     try:
         found = vjps((substitute(truth.simple, {variable: free}),), (free,), (truth.cotangent,))[free]

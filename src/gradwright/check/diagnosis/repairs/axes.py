@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
 
@@ -31,6 +31,7 @@ def axes(scene: Scene) -> Iterator[Repair]:
         yield from _other_broadcast(instruction, scene)
         yield from _other_reshape(instruction, scene)
         yield from _all_samples(scene.program, instruction, scene)
+        yield from _after_product(scene.program, instruction)
     yield from _reduced(scene)
 
 
@@ -59,13 +60,53 @@ def _other_axis(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     if not isinstance(operand, torch.Tensor):
         return
     rank = operand.dim() + (instruction.name == "unsqueeze")
-    for arguments, keywords in _with_axes(instruction, rank):
+    variants = list(_with_axes(instruction, rank))
+    if instruction.name in REDUCTIONS and rank > 1:
+        variants += [(arguments, {**keywords, "keepdim": True}) for arguments, keywords in variants]
+    for arguments, keywords in variants:
         turned = Instruction(instruction.slot, instruction.function, arguments, keywords)
         words = f"{instruction.name} runs along the wrong axis"
         yield Repair(instruction.slot, lambda values, scene, t=turned: t.run(values), "wrong_axis", words, 0.95)
     if instruction.name in REDUCTIONS:
         yield from _kept_axis(instruction, rank)
+        yield from _not_summed(instruction)
         yield _mean_or_sum(instruction)
+
+
+def _not_summed(instruction: Instruction) -> Iterator[Repair]:
+    """A reduction where nothing is to be summed: each entry goes with its row, its column, or its own place."""
+    source = instruction.operands[0][1]
+    spread: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+        "": lambda v: v,
+        ", each entry going with its row": lambda v: v.unsqueeze(-1),
+        ", each entry going with its column": lambda v: v.unsqueeze(0),
+    }
+    for how, place in spread.items():
+
+        def keep(values: Values, scene: Scene, place: Callable = place) -> object:
+            return place(values[source])
+
+        words = f"{instruction.name} adds up what must not be added{how}"
+        yield Repair(instruction.slot, keep, "wrong_axis", words, 1.1)
+
+
+def _after_product(program: Program, instruction: Instruction) -> Iterator[Repair]:
+    """The product of two sums along the same axis, where the sum of the products is due."""
+    if instruction.name not in ("mul", "multiply") or len(instruction.operands) != 2:
+        return
+    makers = [program.by_slot.get(slot) for _, slot in instruction.operands]
+    left, right = makers
+    if left is None or right is None or {left.name, right.name} - {"sum"}:
+        return
+    if (left.arguments[1:], left.keywords) != (right.arguments[1:], right.keywords):
+        return
+
+    def product(values: Values, scene: Scene) -> object:
+        (_, first), (_, second) = left.operands[0], right.operands[0]
+        return left.function(values[first] * values[second], *left.arguments[1:], **left.keywords)
+
+    words = "the two are summed before they are multiplied: the sum of their products is due"
+    yield Repair(instruction.slot, product, "unsummed_axis", words, 1.0)
 
 
 def _mean_or_sum(instruction: Instruction) -> Repair:

@@ -40,7 +40,7 @@ def _sized(site: Site, scene: Scene) -> Iterator[Repair]:
             )
 
             def make(values: dict, scene: Scene, name: str = name, power: int = power) -> object:
-                return site._made(lambda v: v * float(scene.point.sizes[name]) ** power, values, scene)
+                return site.made(lambda v: v * float(scene.point.sizes[name]) ** power, values, scene)
 
             yield Repair(site.slot, make, "wrong_factor", words, 1.2 + 0.2 * abs(power), site.place, portable=True)
         yield from _one_less(site, name)
@@ -53,9 +53,9 @@ def _one_less(site: Site, name: str) -> Iterator[Repair]:
 
         def make(values: Values, scene: Scene, power: int = power) -> object:
             size = float(scene.point.sizes[name])
-            return site._made(lambda v: v * (1 - 1 / size) ** power, values, scene)
+            return site.made(lambda v: v * (1 - 1 / size) ** power, values, scene)
 
-        yield Repair(site.slot, make, "wrong_factor", words, 1.15, site.place, portable=True)
+        yield Repair(site.slot, make, "wrong_factor", words, 1.08, site.place, portable=True)
 
 
 def _dropped(scene: Scene) -> Iterator[Repair]:

@@ -12,7 +12,12 @@ from gradwright.check.diagnosis.scene import Repair, Scene
 Binary = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 BINARY: dict[str, tuple[tuple[str, Binary], ...]] = {
-    "mul": (("the matrix product", torch.matmul), ("the matrix product", lambda a, b: b @ a)),
+    "mul": (
+        ("the matrix product", torch.matmul),
+        ("the matrix product", lambda a, b: b @ a),
+        ("the outer product", torch.outer),
+        ("the outer product", lambda a, b: torch.outer(b, a)),
+    ),
     "div": (
         (
             "a product with the inverse",
@@ -36,6 +41,8 @@ def products(scene: Scene) -> Iterator[Repair]:
         for words, operation in BINARY.get(name, ()):
             if len(instruction.operands) == 2:
                 yield _binary(instruction, operation, words)
+        if name == "mul":
+            yield from _regrouped(scene, instruction)
         if name in ("rdiv", "__rtruediv__", "__rdiv__"):
             yield _unary(instruction, torch.linalg.inv, "the inverse of the matrix")
         if name in ("matmul", "mm") and len(instruction.operands) == 2:
@@ -56,6 +63,23 @@ def _binary(instruction: Instruction, operation: Binary, words: str) -> Repair:
 
     text = f"{instruction.name} works entry by entry, where {words} is due"
     return Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", text, 1.0)
+
+
+def _regrouped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
+    """Two neighbours in a product of entries that was computed from left to right: `G * (A @ B)` for `G * A * B`."""
+    assert scene.program is not None
+    first = scene.program.by_slot.get(instruction.operands[0][1])
+    if first is None or SAME.get(first.name, first.name) != "mul" or len(first.operands) != 2:
+        return
+    if len(instruction.operands) != 2:
+        return
+    (_, outer), (_, left), (_, right) = *first.operands, instruction.operands[1]
+
+    def run(values: Values, scene: Scene) -> object:
+        return values[outer] * (values[left] @ values[right])
+
+    words = f"{instruction.name} works entry by entry, where the matrix product of the last two factors is due"
+    yield Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", words, 1.0)
 
 
 def _entrywise(instruction: Instruction) -> Repair:

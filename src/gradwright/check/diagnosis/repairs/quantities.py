@@ -7,18 +7,13 @@ from collections.abc import Callable, Iterator
 import torch
 
 from gradwright.check.diagnosis.library import Quantity
-from gradwright.check.diagnosis.program import Program
-from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
-from gradwright.check.diagnosis.scene import Repair, Scene, close, largest, multiple_of
-from gradwright.core.nodes import Contract
+from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_beside
+from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
+from gradwright.core.nodes import Contract, Node, Symbol
 from gradwright.frozen import frozen
 
-LINEAR = (
-    "add", "sub", "rsub", "mul", "multiply", "div", "rdiv", "true_divide", "neg", "matmul", "mm", "mv", "outer", "dot",
-    "T", "mT", "H", "mH", "t", "transpose", "sum", "mean", "view_as", "expand", "expand_as", "reshape", "unsqueeze",
-    "__getitem__", "pow", "__rtruediv__", "__rsub__", "reciprocal", "diag", "tril", "triu", "einsum", "clone",
-)  # fmt: skip
-POWERS = (1.0, 2.0, -1.0, 0.5, 3.0, -2.0)
+NAMELESS = 4.0  # what was computed is no quantity of the formula: no name tells what the mistake was
 EXPONENTS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, -3.0, -1.5)
 
 
@@ -29,8 +24,8 @@ def replaced(scene: Scene) -> Iterator[Repair]:
         for number, quantity in enumerate(scene.library.quantities):
             value = scene.quantities[number]
             for swapped in (False, True) if value.dim() == 2 else (False,):
-                if _is_other(site, known, value, swapped) and not _is_multiple(known, quantity):
-                    yield _replacement(site, known, number, quantity, swapped)
+                if _is_other(site, known, value, swapped, scene.misshapen) and not _is_multiple(known, quantity):
+                    yield _replacement(site, known, number, quantity, swapped, scene)
 
 
 @frozen
@@ -47,16 +42,20 @@ def _recognised(value: torch.Tensor, scene: Scene) -> _Known | None:
     return None if found is None else _Known(found[0], scene.library.quantities[found[0]], found[1])
 
 
-def _is_other(site: Site, known: _Known | None, value: torch.Tensor, swapped: bool) -> bool:
-    """Whether the quantity, turned or not, is of the value's shape, and another than it."""
+def _is_other(site: Site, known: _Known | None, value: torch.Tensor, swapped: bool, misshapen: bool) -> bool:
+    """Whether the quantity, turned or not, is another than the value and of its shape.
+
+    Where the shape of the whole is wrong, that of a value may be what is wrong.
+    """
     turned = value.mT if swapped else value
-    if turned.shape != site.value.shape or (known is not None and known.swapped != swapped):
+    fits = turned.dim() == site.value.dim() if misshapen else turned.shape == site.value.shape
+    if not fits or (known is not None and known.swapped != swapped):
         return False
     if any(close(site.value, sign * turned) for sign in (1, -1)):
         return False
     # A multiple of the quantity, or of its transpose, is a mistake of another kind, or two.
     forms = (site.value, site.value.mT) if value.dim() == 2 else (site.value,)
-    return all(multiple_of(v, turned) is None for v in forms) and not _is_power(
+    return all(multiple_of(v, turned) is None for v in forms) and not is_power(
         turned, site.value, (2.0, -1.0, 0.5, -0.5)
     )
 
@@ -70,76 +69,73 @@ def _is_multiple(known: _Known | None, quantity: Quantity) -> bool:
     return any(f.node == known.quantity.node and set(f.labels) <= kept for f in product.factors)
 
 
-def _replacement(site: Site, known: _Known | None, number: int, quantity: Quantity, swapped: bool) -> Repair:
+def _replacement(
+    site: Site, known: _Known | None, number: int, quantity: Quantity, swapped: bool, scene: Scene
+) -> Repair:
     name = quantity.transposed_name if swapped else quantity.name
     if site.compared:
         return site.replaced(number, swapped, "wrong_mask", f"the mask has to be taken from {name}", 1.0)
-    label, cost = _confused(known, quantity)
+    label, cost = _confused(known, quantity) if known is not None else _unknown(site, scene)
+    derived = site.maker is not None and not is_view(site)
+    if known is not None and isinstance(known.quantity.node, Symbol) and (derived or quantity.backward):
+        cost += 0.4  # what happens to be an input, or to give the same as one, was not mistaken for one
+    if scene.quantities[number].shape not in (site.value.shape, site.value.shape[::-1]):
+        cost += 0.4  # what is wrong with the shape is more likely a factor
     words = f"{site.words} stands where {name} is due"
     return site.replaced(number, swapped, label, words, cost + (0.1 if not quantity.stage else 0.0))
 
 
-def _confused(known: _Known | None, quantity: Quantity) -> tuple[str, float]:
+def _confused(known: _Known, quantity: Quantity) -> tuple[str, float]:
     """The name of the mistake by how the two quantities depend on one another."""
-    if known is None:
-        return "stale_saved_value", 2.0
+    rest = _others(known, quantity) if not quantity.stage else []
+    # A solution that the forward contains, as in `x · A⁻¹ x`, is an output; an input beside an input is a factor.
+    if rest and (quantity.backward or all(isinstance(node, Symbol) for node in rest)):
+        again = all(node == known.quantity.node for node in rest)
+        return "wrong_power" if again else "missing_chain_factor", 1.0
     if known.quantity.node in quantity.below:
         return "uses_input_instead_of_output", 1.0
     return "stale_saved_value", 1.0 if quantity.node in known.quantity.below else 1.3
 
 
+def _unknown(site: Site, scene: Scene) -> tuple[str, float]:
+    """The name of the mistake where the value is no quantity: another function of one, or nothing that has a name."""
+    sources = [source for _, source in site.maker.operands] if site.maker is not None else []
+    operand = scene.values.get(sources[0]) if len(sources) == 1 else None
+    if is_number(operand) and scene.recognised(operand) is not None:
+        return "stale_saved_value", 2.0
+    return "", NAMELESS
+
+
+def _others(known: _Known, quantity: Quantity) -> list[Node]:
+    """The factors that a product of the gradient has beside a known one; none where it is no such product."""
+    factors = [f.node for f in quantity.node.factors] if isinstance(quantity.node, Contract) else []
+    if known.quantity.node in factors:
+        factors.remove(known.quantity.node)
+        return factors
+    return []
+
+
 def multiplied(scene: Scene) -> Iterator[Repair]:
     """Every value multiplied by a power of each quantity, entry by entry or as a matrix."""
-    present = _present(scene)
+    beside = powers_beside(scene)
     for site in sites(scene):
         if site.user is not None or largest(site.value) == 0:
             continue
+        present = beside(site.slot)
+        summed = site.summed(scene) if site.value.dim() == 0 else set[torch.Size]()
         for number, quantity in enumerate(scene.library.quantities):
             value = scene.quantities[number]
-            for words, combine, cost in _products(site.value, value):
+            for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
                 yield from _factors(site, number, quantity, value, words, combine, cost, number in present)
-            yield from _matrix_factors(site, number, quantity, value)
-
-
-def _present(scene: Scene) -> set[int]:
-    """The quantities of which a power is among the user's values."""
-    assert scene.program is not None
-    values = [v for v in map(scene.values.get, _multiplied(scene.program)) if is_number(v)]
-    return {
-        number
-        for number, quantity in enumerate(scene.quantities)
-        if any(_is_power(value, quantity) for value in values)
-    }
-
-
-def _multiplied(program: Program) -> set[int]:
-    """The values that enter the result by sums and products alone, and what they are powers of."""
-    found, pending = set[int](), [program.result]
-    while pending:
-        slot = pending.pop()
-        instruction = program.by_slot.get(slot)
-        if slot in found or instruction is None:
-            found.add(slot)
-            continue
-        found.add(slot)
-        if instruction.name in LINEAR:
-            pending += [source for _, source in instruction.operands]
-    return found
-
-
-def _is_power(value: torch.Tensor, quantity: torch.Tensor, exponents: tuple[float, ...] = POWERS) -> bool:
-    if value.shape != quantity.shape or value.is_complex() or quantity.is_complex():
-        return 1.0 in exponents and close(value, quantity)
-    positive = bool((quantity > 0).all())
-    return any(close(value, quantity**k) for k in exponents if positive or k == int(k))
+            yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
 
 
 Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def _products(value: torch.Tensor, factor: torch.Tensor) -> Iterator[tuple[str, Combine, float]]:
-    """The ways in which a factor can be multiplied in without a change of shape."""
-    if factor.dim() == 0 or factor.shape == value.shape:
+def _products(value: torch.Tensor, factor: torch.Tensor, spread: bool) -> Iterator[tuple[str, Combine, float]]:
+    """The ways in which a factor can be multiplied in without a change of shape, unless a number is to be spread."""
+    if factor.dim() == 0 or factor.shape == value.shape or (spread and value.dim() == 0):
         yield "", torch.mul, 0.0
     if factor.dim() == 1 and value.dim() == 2:
         if factor.shape[0] == value.shape[0]:
@@ -176,27 +172,35 @@ def _factors(
 
 def _factor_words(site: Site, quantity: Quantity, exponent: float, how: str, used: bool) -> str:
     if used:
-        return f"{quantity.name} stands to the wrong power: a factor ({quantity.name})^{exponent:g} is off{how}"
+        size = abs(exponent)
+        factor = quantity.name if size == 1 else f"({quantity.name})^{size:g}"
+        state = "is missing" if exponent > 0 else "does not belong"
+        return f"{quantity.name} stands to the wrong power: a factor {factor}{how} {state}"
     verb = "divided" if exponent < 0 else "multiplied"
     power = "" if abs(exponent) == 1 else f"^{abs(exponent):g}"
     return f"{site.words} has to be {verb} by {quantity.name}{power}{how}"
 
 
-def _matrix_factors(site: Site, number: int, quantity: Quantity, value: torch.Tensor) -> Iterator[Repair]:
-    if value.dim() != 2 or site.value.dim() not in (1, 2):
+def _matrix_factors(
+    site: Site, number: int, quantity: Quantity, value: torch.Tensor, misshapen: bool
+) -> Iterator[Repair]:
+    """A matrix multiplied in; one that is not square changes the shape, where that has to be changed."""
+    if value.dim() != 2 or site.value.dim() not in (1, 2) or not (misshapen or value.shape[0] == value.shape[1]):
         return
-    for words, factor, combine in (
+    on_left: tuple[tuple[str, torch.Tensor, Combine], ...] = (
         (quantity.name, value, lambda v, q: q @ v),
         (quantity.transposed_name, value.mH, lambda v, q: q.mH @ v),
-    ):
-        if factor.shape[0] == factor.shape[1] == site.value.shape[0]:
+    )
+    for words, factor, combine in on_left:
+        if factor.shape[1] == site.value.shape[0]:
             text = f"the factor {words} is missing on the left of {site.words}"
             yield site.combined(number, combine, "missing_chain_factor", text, 1.3)
-    for words, factor, combine in (
+    on_right: tuple[tuple[str, torch.Tensor, Combine], ...] = (
         (quantity.name, value, lambda v, q: v @ q),
         (quantity.transposed_name, value.mH, lambda v, q: v @ q.mH),
-    ):
-        if site.value.dim() == 2 and factor.shape[0] == factor.shape[1] == site.value.shape[1]:
+    )
+    for words, factor, combine in on_right:
+        if site.value.dim() == 2 and factor.shape[0] == site.value.shape[1]:
             text = f"the factor {words} is missing on the right of {site.words}"
             yield site.combined(number, combine, "missing_chain_factor", text, 1.3)
 
@@ -207,14 +211,20 @@ def projected(scene: Scene) -> Iterator[Repair]:
         if site.value.dim() == 0 or site.user is not None:
             continue
         for axis in (None, *range(site.value.dim())) if site.value.dim() > 1 else (0,):
+            if _is_nothing(site.value - site.value.mean(dim=axis, keepdim=True), site.value):
+                continue  # of what does not vary nothing would be left
             words = f"the mean of {site.words} has to be removed"
-            yield site.repair(lambda v, a=axis: v - v.mean(dim=a, keepdim=True), "missing_projection", words, 1.3)
+            yield site.repair(lambda v, a=axis: v - v.mean(dim=a, keepdim=True), "missing_projection", words, 1.35)
         for number, quantity in enumerate(scene.library.quantities):
             along = scene.quantities[number]
             # Of what lies along the quantity nothing would be left.
-            if along.shape == site.value.shape and not close(_without(site.value, along), 0 * site.value):
+            if along.shape == site.value.shape and not _is_nothing(_without(site.value, along), site.value):
                 words = f"the component of {site.words} along {quantity.name} has to be removed"
-                yield site.combined(number, _without, "missing_projection", words, 1.2)
+                yield site.combined(number, _without, "missing_projection", words, 1.32)
+
+
+def _is_nothing(rest: torch.Tensor, value: torch.Tensor) -> bool:
+    return largest(rest) <= CLOSE * largest(value)
 
 
 def _without(value: torch.Tensor, along: torch.Tensor) -> torch.Tensor:

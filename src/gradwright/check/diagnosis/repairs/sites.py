@@ -12,6 +12,7 @@ from gradwright.check.diagnosis.scene import Make, Repair, Scene
 from gradwright.frozen import frozen
 
 VIEWS = ("T", "mT", "t", "H", "mH", "transpose", "swapaxes", "permute", "adjoint")
+SUMS = ("add", "sub", "rsub", "__rsub__")
 Change = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -43,16 +44,23 @@ class Site:
     viewed: bool = False
     compared: bool = False
 
+    def summed(self, scene: Scene) -> set[torch.Size]:
+        """The shapes of the sums of which it is a summand."""
+        assert scene.program is not None
+        users = [i for i in scene.program.instructions if i.name in SUMS and self.slot in [s for _, s in i.operands]]
+        sums = [scene.values.get(user.slot) for user in users]
+        return {value.shape for value in sums if isinstance(value, torch.Tensor)}
+
     def repair(self, change: Change, label: str, words: str, cost: float) -> Repair:
         """The computation with this value changed."""
-        return self._repair(lambda values, scene: self._made(change, values, scene), label, words, cost)
+        return self._repair(lambda values, scene: self.made(change, values, scene), label, words, cost)
 
     def replaced(self, number: int, swapped: bool, label: str, words: str, cost: float) -> Repair:
         """The computation with a quantity of the library in the place of this value."""
 
         def make(values: Values, scene: Scene) -> object:
             quantity = scene.quantities[number]
-            return self._made(lambda _: quantity.mT if swapped else quantity, values, scene)
+            return self.made(lambda _: quantity.mT if swapped else quantity, values, scene)
 
         return self._repair(make, label, words, cost)
 
@@ -62,7 +70,7 @@ class Site:
         """The computation with this value combined with a quantity of the library."""
 
         def make(values: Values, scene: Scene) -> object:
-            return self._made(lambda value: combine(value, scene.quantities[number]), values, scene)
+            return self.made(lambda value: combine(value, scene.quantities[number]), values, scene)
 
         return self._repair(make, label, words, cost)
 
@@ -70,7 +78,7 @@ class Site:
         extra = 0.0 if self.user is None else 0.1
         return Repair(self.slot, make, label, words, cost + extra, self.place, portable=True)
 
-    def _made(self, change: Change, values: Values, scene: Scene) -> object:
+    def made(self, change: Change, values: Values, scene: Scene) -> object:
         """The value of the slot, changed; the instruction is the scene's own, whose sizes may be others."""
         assert scene.program is not None
         instruction = scene.program.by_slot.get(self.slot)

@@ -24,6 +24,8 @@ def structure(scene: Scene) -> Iterator[Repair]:
             yield from _symmetrised(site)
             yield from _masked(site)
             yield from _weighted(site, site.whole)
+        if site.value.dim() == 0 and site.user is None:
+            yield from _on_diagonal(site, scene)
     for site in sites(scene):
         if bool(((site.value == 0) | (site.value == 1)).all()) and site.value.dim():
             words = f"the mask {site.words} selects the opposite entries"
@@ -46,6 +48,19 @@ def _symmetrised(site: Site) -> Iterator[Repair]:
     skew = f"the skew-symmetric part of {site.words} is due"
     yield site.repair(lambda v: (v - v.mH) / 2, "not_symmetrised", skew, 1.2 + extra)
     yield site.repair(lambda v: v - v.mH, "not_symmetrised", skew, 2.2 + extra)
+
+
+def _on_diagonal(site: Site, scene: Scene) -> Iterator[Repair]:
+    """A number that is added to every entry of a matrix, where a multiple of the identity is due."""
+    if not any(len(shape) == 2 and shape[0] == shape[1] for shape in site.summed(scene)):
+        return
+
+    def spread(values: Values, scene: Scene) -> object:
+        size = next(shape[0] for shape in site.summed(scene) if len(shape) == 2)
+        return site.made(lambda value: value * torch.eye(size, dtype=value.dtype), values, scene)
+
+    words = f"{site.words} has to be multiplied by the identity before it is added to a matrix"
+    yield Repair(site.slot, spread, "missing_mask", words, 1.05, portable=True)
 
 
 def _masked(site: Site) -> Iterator[Repair]:
@@ -132,6 +147,14 @@ def _other_triangle(instruction: Instruction) -> Iterator[Repair]:
                 words,
                 0.95 + 0.05 * (offset != 0),
             )
+    halved = "the mask {} selects the wrong entries: it should be {}, with half of the diagonal"
+    for name in TRIANGLES:
+
+        def with_half(values: Values, scene: Scene, name: str = name) -> object:
+            value = values[source]
+            return getattr(torch, name)(value) - torch.diag(value.diagonal()) / 2
+
+        yield Repair(instruction.slot, with_half, "wrong_mask", halved.format(instruction.name, name), 1.0)
     words = f"the mask {instruction.name} does not belong"
     yield Repair(instruction.slot, lambda values, scene: values[source], "wrong_mask", words, 1.2)
 

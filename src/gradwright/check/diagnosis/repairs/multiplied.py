@@ -1,0 +1,92 @@
+"""Which quantities the user's computation multiplies a value by, to whatever power.
+
+A factor that is there to the wrong power is another mistake than one that is missing. It is there if the
+product that the value belongs to has it: not if it stands in another summand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import torch
+
+from gradwright.check.diagnosis.program import Program
+from gradwright.check.diagnosis.repairs.sites import SUMS, is_number
+from gradwright.check.diagnosis.scene import Scene, close
+
+REDUCTIONS = ("sum", "mean", "trace")
+PRODUCTS = (
+    "mul", "multiply", "div", "rdiv", "true_divide", "__rtruediv__", "reciprocal", "neg", "pow", "sqrt", "square",
+    "matmul", "mm", "mv", "outer", "dot", "einsum", "T", "mT", "H", "mH", "t", "transpose", "view_as", "expand",
+    "expand_as", "reshape", "unsqueeze", "__getitem__", "diag", "tril", "triu", "clone",
+)  # fmt: skip
+POWERS = (1.0, 2.0, -1.0, 0.5, 3.0, -2.0)
+Slots = frozenset[int]
+
+
+def powers_beside(scene: Scene) -> Callable[[int], set[int]]:
+    """For a value, by number, the quantities of which a power is among the factors of its product."""
+    assert scene.program is not None
+    program = scene.program
+
+    @cache
+    def known(slot: int) -> frozenset[int]:
+        value = scene.values.get(slot)
+        if not is_number(value):
+            return frozenset()
+        return frozenset(number for number, quantity in enumerate(scene.quantities) if is_power(value, quantity))
+
+    def scalar(slot: int) -> bool:
+        value = scene.values.get(slot)
+        return isinstance(value, torch.Tensor) and value.dim() == 0
+
+    inside = _factors(program, scalar)
+    outside = _beside(program, inside)
+    return lambda slot: {number for factor in inside[slot] | outside[slot] for number in known(factor)}
+
+
+def _factors(program: Program, is_scalar: Callable[[int], bool]) -> dict[int, Slots]:
+    """For every value the values whose product it is; for a sum, those that all summands have."""
+    found = {slot: frozenset({slot}) for slot in (*range(len(program.inputs)), *program.constants)}
+    for instruction in program.instructions:
+        operands = [found[source] for _, source in instruction.operands]
+        parts: Slots = frozenset()
+        if instruction.name in SUMS and len(operands) > 1:  # a number that is added has no factors
+            parts = operands[0].intersection(*operands[1:])
+        elif instruction.name in REDUCTIONS:
+            parts = frozenset(filter(is_scalar, operands[0]))
+        elif instruction.name in PRODUCTS:
+            parts = parts.union(*operands)
+        found[instruction.slot] = parts | {instruction.slot}
+    return found
+
+
+def _beside(program: Program, inside: Mapping[int, Slots]) -> dict[int, Slots]:
+    """For every value what it is multiplied by on all its ways to the result, whatever is added to it there."""
+    found: dict[int, Slots] = {program.result: frozenset()}
+    for user in reversed(program.instructions):
+        sources = [source for _, source in user.operands]
+        passes = user.name in (*SUMS, *REDUCTIONS, *PRODUCTS)
+        for slot in sources:
+            factors = found.get(user.slot, frozenset()) if passes else frozenset[int]()
+            if user.name in PRODUCTS:
+                factors = factors.union(*(inside[other] for other in sources if other != slot))
+            found[slot] = found.get(slot, factors) & factors
+    return {slot: found.get(slot, frozenset()) for slot in inside}
+
+
+def _spread(value: torch.Tensor, quantity: torch.Tensor) -> torch.Tensor:
+    """A row, a column or a number in the shape of what it is spread to; else as it is."""
+    smaller = value.dim() in (0, quantity.dim()) and value.numel() < quantity.numel()
+    fits = all(a in (1, b) for a, b in zip(value.shape, quantity.shape, strict=False))
+    return value.expand(quantity.shape) if smaller and fits else value
+
+
+def is_power(value: torch.Tensor, quantity: torch.Tensor, exponents: tuple[float, ...] = POWERS) -> bool:
+    """Whether a value is a quantity to one of some powers, entry by entry."""
+    value = _spread(value, quantity)
+    if value.shape != quantity.shape or value.is_complex() or quantity.is_complex():
+        return 1.0 in exponents and close(value, quantity)
+    positive = bool((quantity > 0).all())
+    return any(close(value, quantity**k) for k in exponents if positive or k == int(k))
