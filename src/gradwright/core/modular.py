@@ -32,7 +32,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
-from gradwright.core.facts import Facts
+from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.nodes import Node, Parameter
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, identities
@@ -292,9 +292,22 @@ class ModularArithmetic:
             for b in np.ndindex(*batch):
                 seed = (primitive.token, place, parameters, *(np.asarray(a[b]).tolist() for a in arguments))
                 entries = [self._random(*seed, entry) for entry in range(prod(shape) * (1 if is_real else 2))]
-                parts.append(self.value(entries, shape, declared.facts, is_real))
+                facts = declared.facts | self._kept(primitive, arguments[0][b], shape)
+                parts.append(self.value(entries, shape, facts, is_real))
             outputs.append(_shaped([x for part in parts for x in part.ravel()], batch + shape))
         return tuple(outputs)
+
+    def _kept(self, primitive: Primitive, argument: Array, shape: tuple[int, ...]) -> Facts:
+        """The facts that a function preserves and its first argument has, such as being symmetric."""
+        if np.shape(argument) != shape or len(shape) != 2 or shape[0] != shape[1]:
+            return NO_FACTS
+        mirrored = {"symmetric": argument.T, "hermitian": self.conjugate(argument).T}
+        kept = {"lower": np.tril(argument), "upper": np.triu(argument), "diagonal": np.diag(np.diag(argument))}
+        return frozenset(
+            fact
+            for fact, image in (mirrored | kept).items()
+            if fact in primitive.preserves and bool(np.all(image == argument))
+        )
 
     def odd(self, name: str, value: Number) -> Number:
         """An opaque odd function."""

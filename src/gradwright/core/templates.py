@@ -34,6 +34,7 @@ from gradwright.core.nodes import (
     Solve,
     Symbol,
     Unknown,
+    field_of,
 )
 from gradwright.core.primitive import KnownRule, Primitive, Texts
 from gradwright.core.spaces import Space
@@ -115,10 +116,7 @@ def gauge_equations(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
 def formal_cotangents(primitive: Primitive) -> tuple[Symbol, ...]:
     """The cotangents of the outputs in the formulas of known rules: `G`, or `G_Q`, … for several."""
     several = len(primitive.outputs) > 1
-    return tuple(
-        Symbol(f"G_{s.name}" if several else "G", s.shape, field_of(s))
-        for s in formals(primitive).outputs
-    )
+    return tuple(Symbol(f"G_{s.name}" if several else "G", s.shape, field_of(s)) for s in formals(primitive).outputs)
 
 
 def known_rule(primitive: Primitive, rule: KnownRule) -> Node:

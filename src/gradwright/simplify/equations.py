@@ -1,7 +1,8 @@
 """Solutions of linear equations: zero where the right sides are, symmetric where the equation is its own mirror image.
 
 If `E[Hᵀ]ᵀ = E[H]` for every H and C is symmetric, then the transpose of the solution of `E[H] = C` solves it
-too; the solution is the only one, so it is symmetric. For a skew C it is skew.
+too; the solution is the only one, so it is symmetric. For a skew C it is skew. With complex entries the same holds
+of adjoints.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from collections.abc import Hashable
 from fractions import Fraction
 
 from gradwright.core.build import multiply, transpose
-from gradwright.core.contraction import contract, is_zero, zero
+from gradwright.core.contraction import conjugate, contract, is_zero, zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Contract, Equation, Hole, Node, Solve, Unknown
+from gradwright.core.nodes import Contract, Hole, Node, Solve, Unknown
 from gradwright.core.spaces import Space
 from gradwright.core.sums import coefficient_of, like_key, terms_of
 from gradwright.core.walks import substitute
 
-_MIRRORED = {"symmetric": Space.SYMMETRIC, "skew": Space.SKEW}
+_REAL = {"symmetric": Space.SYMMETRIC, "skew": Space.SKEW}
+_COMPLEX = {"hermitian": Space.HERMITIAN, "skew_hermitian": Space.SKEW_HERMITIAN}
 
 
 def settle_equation(node: Node) -> Node:
@@ -30,16 +32,18 @@ def settle_equation(node: Node) -> Node:
         scalars, rest = _scalars_of(node.right_sides[0])
         if rest != node.right_sides[0]:
             return multiply(scalars, settle_equation(Solve(node.unknowns, node.equations, (rest,), node.index)))
-    if len(node.unknowns) != 1 or node.trailing or not all(child.real for child in node.children):
+    if len(node.unknowns) != 1 or node.trailing or (node.unknowns[0].real and not all(c.real for c in node.children)):
         return node
     (unknown,), (equation,), (right,) = node.unknowns, node.equations, node.right_sides
-    found = [space for fact, space in _MIRRORED.items() if fact in facts_of(right)]
+    mirrored = _REAL if unknown.real else _COMPLEX
+    found = [space for fact, space in mirrored.items() if fact in facts_of(right)]
     if unknown.space is not Space.FREE or equation.space is not Space.FREE or not found:
         return node
-    if not unknown.real or unknown.shape != right.shape or not _is_its_own_mirror_image(equation.operator, unknown):
+    if unknown.shape != right.shape or not _is_its_own_mirror_image(equation.operator, unknown):
         return node
     (space,) = found
-    return Solve((Unknown(unknown.shape, space),), (Equation(equation.operator, space),), (right,), 0)
+    found_in = unknown._replace(space=space), equation._replace(space=space)
+    return Solve((found_in[0],), (found_in[1],), (right,), 0)
 
 
 def _scalars_of(side: Contract) -> tuple[Node, Node]:
@@ -56,10 +60,14 @@ def _scalars_of(side: Contract) -> tuple[Node, Node]:
 
 
 def _is_its_own_mirror_image(operator: Node, unknown: Unknown) -> bool:
-    """Whether the operator takes the transpose of a matrix to the transpose of its image."""
+    """Whether the operator takes the adjoint of a matrix to the adjoint of its image."""
     hole = Hole(0, unknown.shape, unknown.real)
-    mirrored = (transpose(substitute(term, {hole: transpose(hole)})) for term in terms_of(operator))
+    mirrored = (_adjoint(substitute(term, {hole: _adjoint(hole)})) for term in terms_of(operator))
     return _summed(tuple(mirrored)) == _summed(terms_of(operator))
+
+
+def _adjoint(node: Node) -> Node:
+    return conjugate(transpose(node))
 
 
 def _summed(terms: tuple[Node, ...]) -> dict[Hashable, Fraction]:

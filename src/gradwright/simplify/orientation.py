@@ -1,6 +1,7 @@
 """Which way round a matrix stands in a product, where both ways are the same but for a sign.
 
-The conjugate of a Hermitian matrix is its transpose, `Hᴴ = H`, and the transpose of a skew one is minus it, `Wᵀ = −W`.
+The conjugate of a Hermitian matrix is its transpose, `Hᴴ = H`, that of a skew-Hermitian one minus it, and the transpose
+of a skew one is minus the matrix, `Wᵀ = −W`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ def orient(node: Node) -> Node:
     for factor in node.factors:
         if factor.conj and factor.node.rank == 2 and is_hermitian(factor.node):
             factor = Factor(factor.node, factor.groups[::-1])
+        elif factor.conj and factor.node.rank == 2 and "skew_hermitian" in facts_of(factor.node):
+            sign, factor = -sign, Factor(factor.node, factor.groups[::-1])
         elif factor.node.rank == 2 and "skew" in facts_of(factor.node) and _is_turned(factor, node.output):
             sign, factor = -sign, Factor(factor.node, factor.groups[::-1], factor.conj)
         factors.append(factor)

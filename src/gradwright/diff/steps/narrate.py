@@ -250,7 +250,7 @@ _PART_FACTS = {
     "strictly lower": frozenset({"strictly_lower"}),
     "strictly upper": frozenset({"strictly_upper"}),
     "skew": frozenset({"skew"}),
-    "skew-hermitian": frozenset({"skew"}),
+    "skew-hermitian": frozenset({"skew_hermitian"}),
 }
 
 
