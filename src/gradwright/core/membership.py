@@ -34,10 +34,16 @@ _DEVIATIONS: dict[str, tuple[Callable[[Array], Array], str]] = {
 
 def departure(value: Array, facts: Facts) -> str:
     """How a value departs from its declared set, in words; empty for a value in it."""
-    scale = float(np.max(np.abs(value), initial=0.0))
-    for fact, (deviation, words) in _DEVIATIONS.items():
-        if fact in facts:
-            largest = float(np.max(np.abs(deviation(value)), initial=0.0))
-            if largest > TOLERANCE * scale:
-                return f"{words}, by {largest:.2g}"
+    stated = [test for fact, test in _DEVIATIONS.items() if fact in facts]
+    if not stated:  # as most variables are, and some are large
+        return ""
+    scale = _largest(value)
+    for deviation, words in stated:
+        largest = _largest(deviation(value))
+        if largest > TOLERANCE * scale:
+            return f"{words}, by {largest:.2g}"
     return ""
+
+
+def _largest(value: Array) -> float:
+    return float(np.max(np.abs(value), initial=0.0))
