@@ -8,32 +8,18 @@ from gradwright.back.formula import (
     Block,
     Call,
     Conjugated,
-    Einsum,
     Formula,
-    Indexed,
-    MaskMatrix,
-    MatrixProduct,
     Name,
-    Number,
-    OuterProduct,
-    Part,
     Permuted,
     Power,
     Roll,
     Scaled,
-    Sum,
     TensorDot,
     TensorProduct,
     Transposed,
     filled,
-    postorder,
-    transposed,
 )
-from gradwright.back.masks import alone
-from gradwright.back.text import positive_first
-
-SUM, PRODUCT, POWER, ATOM = range(1, 5)
-Written = tuple[str, int]
+from gradwright.back.writing import ATOM, POWER, PRODUCT, SUM, MathematicalWriter, Written
 
 
 def latex(formula: Formula) -> str:
@@ -41,64 +27,34 @@ def latex(formula: Formula) -> str:
     return _Latex().run(formula)
 
 
-class _Latex:
-    """The walk: each formula becomes a text and its precedence."""
+class _Latex(MathematicalWriter):
+    """Mathematics mode."""
 
-    def __init__(self) -> None:
-        self._written: dict[int, Written] = {}
+    transpose = r"\mathsf{T}"
+    adjoint = r"\mathsf{H}"
 
-    def run(self, root: Formula) -> str:
-        """The text of a formula: parts first, so that a deep one does not exhaust the stack."""
-        for part in postorder(root):
-            self._written[part.key] = self._write(part)
-        return self.write(root)[0]
+    def in_parentheses(self, text: str) -> str:
+        return rf"\left({text}\right)"
 
-    def write(self, formula: Formula) -> Written:
-        """The text of a formula and its precedence."""
-        found = self._written.get(formula.key)
-        return found if found is not None else self._write(formula)
+    def name(self, formula: Name) -> Written:
+        return formula.latex or formula.text, ATOM
 
-    def _write(self, formula: Formula) -> Written:
-        match formula:
-            case Name():
-                return formula.latex or formula.text, ATOM
-            case Number(value=value):
-                return self.number(value)
-            case Sum(terms=terms):
-                return self.sum(terms), SUM
-            case Scaled():
-                return self.scaled(formula)
-            case MatrixProduct(factors=factors):
-                return self.matrix_product(factors)
-            case Power():
-                return self.power(formula)
-            case Call():
-                return self.call(formula)
-            case Transposed(inner=inner, conj=conj):
-                return self.raised(inner, r"\mathsf{H}" if conj else r"\mathsf{T}"), POWER
-            case Conjugated(inner=inner):
-                return rf"\overline{{{self.write(inner)[0]}}}", ATOM
-            case OuterProduct(left=left, right=right):
-                entrywise = isinstance(left, Scaled) and sum(f.rank > 0 for f in left.factors) > 1
-                return f"{self.inside(left, PRODUCT + entrywise)} {self.row(right)}", PRODUCT
-            case Indexed(inner=inner, places=places):
-                listed = ", ".join(places)
-                return f"{self.inside(inner, ATOM)}_{{{listed}}}", POWER
-            case Part(whole=whole):
-                return self.write(whole)
-            case MaskMatrix():
-                return self.write(alone(formula))
-            case Block():
-                rows = (" & ".join(self.write(entry)[0] for entry in row) for row in formula.rows())
-                inside = " \\\\ ".join(rows)
-                return rf"\begin{{bmatrix}} {inside} \end{{bmatrix}}", ATOM
-            case _:
-                return self.tensor(formula)
+    def turned(self, formula: Transposed | Conjugated) -> Written:
+        if isinstance(formula, Conjugated):
+            return rf"\overline{{{self.write(formula.inner)[0]}}}", ATOM
+        return self.raised(formula.inner, self.adjoint if formula.conj else self.transpose), POWER
 
-    def inside(self, formula: Formula, precedence: int) -> str:
-        """The text, in parentheses if it binds less tightly than asked."""
-        text, own = self.write(formula)
-        return text if own >= precedence else rf"\left({text}\right)"
+    def indexed(self, inner: Formula, places: str) -> Written:
+        return f"{self.inside(inner, ATOM)}_{{{places}}}", POWER
+
+    def einsum(self, pattern: str, operands: str) -> str:
+        shown = pattern.replace("->", r"\to ")
+        return rf"\operatorname{{einsum}}_{{{shown}}}\left({operands}\right)"
+
+    def block(self, formula: Block) -> str:
+        rows = (" & ".join(self.write(entry)[0] for entry in row) for row in formula.rows())
+        inside = " \\\\ ".join(rows)
+        return rf"\begin{{bmatrix}} {inside} \end{{bmatrix}}"
 
     def number(self, value: Fraction) -> Written:
         text = self.digits(abs(value))
@@ -106,15 +62,6 @@ class _Latex:
 
     def digits(self, value: Fraction) -> str:
         return str(value) if value.denominator == 1 else rf"\tfrac{{{value.numerator}}}{{{value.denominator}}}"
-
-    def sum(self, terms: tuple[Formula, ...]) -> str:
-        text = ""
-        for part in positive_first([self.inside(term, SUM + 1) for term in terms], "-"):
-            if not text:
-                text = part
-            else:
-                text += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
-        return text
 
     def scaled(self, formula: Scaled) -> Written:
         c = formula.coefficient
@@ -139,32 +86,6 @@ class _Latex:
             text = rf"\frac{{{text}}}{{{' '.join(below)}}}"
         return (f"-{text}", SUM + 1) if c < 0 else (text, PRODUCT)
 
-    def matrix_product(self, factors: tuple[Formula, ...]) -> Written:
-        parts: list[str] = []
-        place = 0
-        while place < len(factors):
-            factor, count = factors[place], 1
-            while place + count < len(factors) and factors[place + count] == factor and factor.rank == 2:
-                count += 1
-            if factor.rank == 1 and place == 0:
-                parts.append(self.row(factor))
-            elif count > 1:
-                parts.append(self.raised(factor, str(count)))
-            else:
-                joined = isinstance(factor, Call) and factor.product
-                parts.append(self.inside(factor, PRODUCT if joined else PRODUCT + 1))
-            place += count
-        return " ".join(parts), PRODUCT if len(parts) > 1 else POWER
-
-    def row(self, vector: Formula) -> str:
-        """A vector as a row."""
-        if isinstance(vector, MatrixProduct) and vector.factors[-1].rank == 1:
-            turned = [transposed(f) for f in reversed(vector.factors[:-1])]
-            return " ".join([self.row(vector.factors[-1]), *(self.inside(f, PRODUCT + 1) for f in turned)])
-        if isinstance(vector, Conjugated):
-            return self.raised(vector.inner, r"\mathsf{H}")
-        return self.raised(vector, r"\mathsf{T}")
-
     def raised(self, base: Formula, mark: str) -> str:
         """A base with a superscript, which joins one that is there already."""
         text, precedence = self.write(base)
@@ -172,7 +93,7 @@ class _Latex:
             return f"{text[:-5]}^{{-{mark}}}"
         if mark.isdigit() and text.endswith("^{-1}") and precedence == POWER:
             return f"{text[:-5]}^{{-{mark}}}"
-        for turn in (r"\mathsf{T}", r"\mathsf{H}"):
+        for turn in (self.transpose, self.adjoint):
             if mark == "-1" and text.endswith(f"^{{{turn}}}") and precedence == POWER:
                 return f"{text.removesuffix(f'^{{{turn}}}')}^{{-{turn}}}"
         return f"{text}^{{{mark}}}" if precedence >= ATOM else rf"\left({text}\right)^{{{mark}}}"
@@ -227,10 +148,6 @@ class _Latex:
             case TensorDot(left=left, right=right, shown=shown):
                 mark = f"^{{{','.join(map(str, shown))}}}" if shown else ""
                 return rf"{self.inside(left, POWER)} \cdot_T{mark} {self.inside(right, POWER)}", PRODUCT - 1
-            case Einsum(pattern=pattern, operands=operands):
-                listed = ", ".join(self.write(o)[0] for o in operands)
-                shown = pattern.replace("->", r"\to ")
-                return rf"\operatorname{{einsum}}_{{{shown}}}\left({listed}\right)", ATOM
             case _:
                 raise AssertionError(type(formula).__name__)
 

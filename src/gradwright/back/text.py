@@ -12,30 +12,20 @@ from gradwright.back.formula import (
     Block,
     Call,
     Conjugated,
-    Einsum,
     Formula,
-    Indexed,
-    MaskMatrix,
     MatrixProduct,
     Name,
-    Number,
-    OuterProduct,
-    Part,
     Permuted,
     Power,
     Roll,
     Scaled,
-    Sum,
     TensorDot,
     TensorProduct,
     Transposed,
     filled,
-    postorder,
-    transposed,
 )
-from gradwright.back.masks import alone
+from gradwright.back.writing import ATOM, POWER, PRODUCT, SUM, UNARY, MathematicalWriter, Writer, Written
 
-SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 6)
 SUPERSCRIPTS = str.maketrans("0123456789-+/,()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᐟ˒⁽⁾")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 FRACTIONS = {
@@ -43,7 +33,6 @@ FRACTIONS = {
     Fraction(1, 8): "⅛",
 }  # fmt: skip
 SPELLED = {"Ω": "Omega", "λ": "lambda", "Φ": "Phi", "∂": "d"}
-Written = tuple[str, int]
 
 
 def language(formula: Formula) -> str:
@@ -62,120 +51,7 @@ def unicode(formula: Formula) -> str:
     return _Unicode().run(formula)
 
 
-def positive_first(parts: list[str], minus: str) -> list[str]:
-    """The first term without a minus sign brought to the front: `b − a` rather than `−a + b`."""
-    place = next((k for k, part in enumerate(parts) if not part.startswith(minus)), 0)
-    return [parts[place], *parts[:place], *parts[place + 1 :]]
-
-
-class _Writer:
-    """The walk that both notations share; each formula becomes a text and its precedence."""
-
-    minus = "-"
-    times = " * "
-    over = " / "
-
-    def __init__(self) -> None:
-        self._written: dict[int, Written] = {}
-
-    def run(self, root: Formula) -> str:
-        """The text of a formula: parts first, so that a deep one does not exhaust the stack."""
-        for part in postorder(root):
-            self._written[part.key] = self._write(part)
-        return self.write(root)[0]
-
-    def write(self, formula: Formula) -> Written:
-        """The text of a formula and its precedence."""
-        found = self._written.get(formula.key)
-        return found if found is not None else self._write(formula)
-
-    def _write(self, formula: Formula) -> Written:
-        match formula:
-            case Name():
-                return self.name(formula)
-            case Number(value=value):
-                return self.number(value)
-            case Sum(terms=terms):
-                return self.sum(terms), SUM
-            case Scaled():
-                return self.scaled(formula)
-            case MatrixProduct(factors=factors):
-                return self.matrix_product(factors)
-            case Power():
-                return self.power(formula)
-            case Call():
-                return self.call(formula)
-            case Transposed() | Conjugated():
-                return self.turned(formula)
-            case OuterProduct(left=left, right=right):
-                return self.outer(left, right)
-            case Indexed(inner=inner, places=places):
-                return f"{self.inside(inner, ATOM)}[{', '.join(places)}]", ATOM
-            case Part(whole=whole):
-                return self.write(whole)
-            case MaskMatrix():
-                return self.write(alone(formula))
-            case Block():
-                return self.block(formula), ATOM
-            case Einsum(pattern=pattern, operands=operands):
-                listed = ", ".join(self.write(o)[0] for o in operands)
-                return f'einsum("{pattern}", {listed})', ATOM
-            case _:
-                return self.tensor(formula)
-
-    def inside(self, formula: Formula, precedence: int) -> str:
-        """The text, in parentheses if it binds less tightly than asked."""
-        text, own = self.write(formula)
-        return text if own >= precedence else f"({text})"
-
-    def ordered(self, parts: list[str]) -> list[str]:
-        """The terms of a sum in the order in which they are written."""
-        return parts
-
-    def sum(self, terms: tuple[Formula, ...]) -> str:
-        text = ""
-        for part in self.ordered([self.inside(term, SUM + 1) for term in terms]):
-            negative = part.startswith(self.minus)
-            if not text:
-                text = part
-            elif negative:
-                text += f" {self.minus} {part.removeprefix(self.minus)}"
-            else:
-                text += f" + {part}"
-        return text
-
-    def block(self, formula: Block) -> str:
-        raise NotImplementedError
-
-    def name(self, formula: Name) -> Written:
-        raise NotImplementedError
-
-    def number(self, value: Fraction) -> Written:
-        raise NotImplementedError
-
-    def scaled(self, formula: Scaled) -> Written:
-        raise NotImplementedError
-
-    def matrix_product(self, factors: tuple[Formula, ...]) -> Written:
-        raise NotImplementedError
-
-    def power(self, formula: Power) -> Written:
-        raise NotImplementedError
-
-    def call(self, formula: Call) -> Written:
-        raise NotImplementedError
-
-    def turned(self, formula: Transposed | Conjugated) -> Written:
-        raise NotImplementedError
-
-    def outer(self, left: Formula, right: Formula) -> Written:
-        raise NotImplementedError
-
-    def tensor(self, formula: Formula) -> Written:
-        raise NotImplementedError
-
-
-class _Language(_Writer):
+class _Language(Writer):
     """The text language."""
 
     def block(self, formula: Block) -> str:
@@ -277,14 +153,10 @@ class _Language(_Writer):
         return text, ATOM
 
 
-class _Unicode(_Writer):
+class _Unicode(MathematicalWriter):
     """Mathematical notation."""
 
     minus = "−"
-
-    def ordered(self, parts: list[str]) -> list[str]:
-        """A positive term first, if there is one."""
-        return positive_first(parts, self.minus)
 
     def block(self, formula: Block) -> str:
         rows = (", ".join(self.write(entry)[0] for entry in row) for row in formula.rows())
@@ -325,34 +197,6 @@ class _Unicode(_Writer):
             below = " ".join(under)
             text += f" / {below if len(under) == 1 and len(entrywise) <= 1 else '(' + below + ')'}"
         return (f"−{text}", SUM + 1) if c < 0 else (text, PRODUCT)
-
-    def matrix_product(self, factors: tuple[Formula, ...]) -> Written:
-        parts: list[str] = []
-        place = 0
-        while place < len(factors):
-            factor, count = factors[place], 1
-            while place + count < len(factors) and factors[place + count] == factor and factor.rank == 2:
-                count += 1
-            parts.append(self._factor(factor, count, first=place == 0))
-            place += count
-        return " ".join(parts), PRODUCT if len(parts) > 1 else POWER
-
-    def _factor(self, factor: Formula, count: int, first: bool) -> str:
-        if factor.rank == 1 and first:
-            return self.row(factor)
-        if count > 1:
-            return self.write(Power(2, factor.symmetric, factor, Fraction(count), matrix=True))[0]
-        joined = isinstance(factor, Call) and factor.product
-        return self.inside(factor, PRODUCT if joined else PRODUCT + 1)
-
-    def row(self, vector: Formula) -> str:
-        """A vector as a row: `xᵀ`, and `yᵀ Bᵀ` for `B y`."""
-        if isinstance(vector, MatrixProduct) and vector.factors[-1].rank == 1:
-            turned = [transposed(f) for f in reversed(vector.factors[:-1])]
-            return " ".join([self.row(vector.factors[-1]), *(self.inside(f, PRODUCT + 1) for f in turned)])
-        if isinstance(vector, Conjugated):
-            return self.raised(vector.inner, "ᴴ")
-        return self.raised(vector, "ᵀ")
 
     def raised(self, base: Formula, mark: str) -> str:
         """A base with a superscript, which joins one that is there already: `X⁻ᵀ`."""
@@ -403,10 +247,6 @@ class _Unicode(_Writer):
         if isinstance(formula, Conjugated):
             return self.raised(formula.inner, "*"), POWER
         return self.raised(formula.inner, "ᴴ" if formula.conj else "ᵀ"), POWER
-
-    def outer(self, left: Formula, right: Formula) -> Written:
-        entrywise = isinstance(left, Scaled) and sum(f.rank > 0 for f in left.factors) > 1
-        return f"{self.inside(left, PRODUCT + entrywise)} {self.row(right)}", PRODUCT
 
     def tensor(self, formula: Formula) -> Written:
         match formula:
