@@ -33,11 +33,11 @@ Leaf = Symbol | Direction
 def _leaves_a_graph(arrays: Sequence[Any]) -> bool:
     """Whether PyTorch records what is computed from these, or transforms, traces or watches it, or holds no numbers."""
     torch = sys.modules.get("torch")
-    if torch is None or not all(isinstance(array, torch.Tensor) for array in arrays):
+    if torch is None or not all([isinstance(array, torch.Tensor) for array in arrays]):
         return False
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if not all([_is_plain(array, torch) for array in arrays]) or _has_tangents(arrays, torch.autograd.forward_ad):
         return True
-    if any(array.requires_grad or not _is_plain(array) for array in arrays):
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return True
     # Inside vmap, jvp and grad tensors are wrapped, and a dispatch mode sees every operation; nothing public tells it.
     stack = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", None)
@@ -45,13 +45,17 @@ def _leaves_a_graph(arrays: Sequence[Any]) -> bool:
     return stack is None or stack() is not None or modes is None or modes() > 0
 
 
-def _is_plain(array: Any) -> bool:
-    """Whether a tensor is memory that holds numbers, and nothing else: no subclass, not sparse, without a tangent."""
-    torch = sys.modules["torch"]
-    if type(array) is not torch.Tensor or array.layout != torch.strided or array.is_meta:
-        return False
-    # Looked up: PyTorch imports the module by itself, but does not say so in its types.
-    return torch.autograd.forward_ad.unpack_dual(array).tangent is None
+def _is_plain(array: Any, torch: Any) -> bool:
+    """Whether a tensor is memory that holds numbers, and nothing else: no subclass, not sparse, without a graph."""
+    return (
+        type(array) is torch.Tensor and not array.requires_grad and array.layout is torch.strided and not array.is_meta
+    )
+
+
+def _has_tangents(arrays: Sequence[Any], forward_ad: Any) -> bool:
+    """Whether tensors carry tangents, which they do inside a dual level only."""
+    inside = getattr(forward_ad, "_current_level", 0) >= 0
+    return inside and any(forward_ad.unpack_dual(array).tangent is not None for array in arrays)
 
 
 def library_of(name: str) -> Library:
