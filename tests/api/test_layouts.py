@@ -65,3 +65,5 @@ def test_an_unknown_layout_is_refused_with_those_that_exist() -> None:
         derivation.layout("columns")
     with pytest.raises(DerivationError, match="symmetric matrix"):
         gw.derive(gw.parse("A @ x", A="m n", x="n"), wrt="x").layout("vech")
+    with pytest.raises(DerivationError, match="declare X so, as in X='n n symmetric'"):
+        derivation.layout("vech")
