@@ -35,7 +35,6 @@ _OTHER_WORDS = {
     "orthonormal": "declare 'orthogonal', or 'stiefel' for orthonormal columns",
     "nonsingular": "declare 'invertible'",
     "square": "give the two axes one name, as in 'n n'",
-    "real": "leave it out: a variable is real unless it is complex",
     "scalar": "leave everything out after the colon",
     "nonnegative": "declare 'positive', or nothing",
     "simplex": "write it as softmax of a free vector",
