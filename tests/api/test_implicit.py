@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import gradwright as gw
 
@@ -49,3 +50,8 @@ def test_a_fixed_point_solves_its_update() -> None:
     y = value.evaluate(W=W, b=b)
     assert np.allclose(y, np.tanh(W @ y + b))
     assert gw.derive(value, wrt="W").verify().right
+
+
+def test_the_name_of_a_function_of_the_language_is_not_given_to_another() -> None:
+    with pytest.raises(gw.DeclarationError, match="'trace' is a function of the language already"):
+        gw.define("trace", "y = 2 * sum(X)", unknown="y: ", given="X: n n")
