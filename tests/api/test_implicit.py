@@ -52,6 +52,20 @@ def test_a_fixed_point_solves_its_update() -> None:
     assert gw.derive(value, wrt="W").verify().right
 
 
+@pytest.mark.parametrize("library", ["numpy", "jax"])
+def test_a_function_without_a_forward_is_solved_by_newton_s_method_in_plain_modules(library: str) -> None:
+    root = gw.define("cube_root", "Y @ Y @ Y = A", unknown="Y: n n spd", given="A: n n spd")
+    derivation = gw.derive(root(gw.matrix("A", "n", "n", facts="spd")), wrt="A")
+    generator = np.random.default_rng(6)
+    A = np.cov(generator.normal(size=(3, 8))) + np.eye(3)
+    G = generator.normal(size=(3, 3))
+    function = derivation.function(library)
+    with pytest.importorskip("jax").enable_x64(True):
+        Y = np.asarray(function(A))
+        assert np.allclose(Y @ Y @ Y, A)
+        assert np.allclose(function.vjp(A, G), derivation.vjp.evaluate(A=A, G=G))
+
+
 def test_the_name_of_a_function_of_the_language_is_not_given_to_another() -> None:
     with pytest.raises(gw.DeclarationError, match="'trace' is a function of the language already"):
         gw.define("trace", "y = 2 * sum(X)", unknown="y: ", given="X: n n")
