@@ -20,7 +20,7 @@ help: ## list the targets
 demo: $(INSTALLED) ## the derivation of the inverse's gradient, the function it emits, and its tests
 	@$(BIN)/python examples/demo.py
 
-test: lint ## lint, types, layers and the whole test suite: minutes
+test: lint ## lint, types, layers and the tests: minutes
 	@$(PARALLEL) -m "not full"
 
 test-fast: $(INSTALLED) ## the quick tests alone, without lint: about a minute
@@ -50,6 +50,8 @@ clean: ## remove what the targets made
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "gradwright needs Python 3.11 or newer, and no python3 is on the path"; exit 2; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "gradwright needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=python3.12 …"; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@$(BIN)/python -m compileall -q src

@@ -28,7 +28,8 @@ def startup_lines() -> str:
         f"| `import gradwright`, over NumPy's | {package - numpy:.3f} | 0.030 |",
         f'| `gradwright derive "inv(X)"`, over NumPy\'s import | {command - numpy:.3f} | 0.300 |',
     ]
-    return "\n".join([*lines, "", _growth()])
+    explained = "A negative time: `import gradwright` does not load NumPy, the first derivation does."
+    return "\n".join([*lines, "", explained, "", _growth()])
 
 
 def _medians(codes: Sequence[str]) -> list[float]:

@@ -33,6 +33,12 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("x / A", {"x": "n", "A": "n n"},
      "in 'x / A': '/' works entry by entry, but the shapes are n and n × n; only scalars are spread: write the "
      "repetition out, for instance outer(ones(n), b)"),
+    ("norm(X, 1)", {"X": "n m"},
+     "in 'norm(X, 1)': norm is the Euclidean norm, of a matrix that of Frobenius: write axis= by name, and for "
+     "other norms sum(abs(x)), max(abs(x)), max(svdvals(X)) or sum(svdvals(X))"),
+    ("norm(x, ord=1)", {"x": "n"},
+     "in 'norm(x, ord=1)': norm is the Euclidean norm, of a matrix that of Frobenius: write axis= by name, and for "
+     "other norms sum(abs(x)), max(abs(x)), max(svdvals(X)) or sum(svdvals(X))"),
     ("vech(A)", {"A": "n m"}, "in 'vech(A)': vech takes a square matrix, but this is n × m"),
     ("", {}, "the expression is empty: write something such as inv(X) @ A"),
     ("   ", {}, "the expression is empty: write something such as inv(X) @ A"),

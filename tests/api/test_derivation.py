@@ -248,3 +248,12 @@ def test_what_does_not_move_is_confirmed(text: str, declared: dict[str, str], wr
 def test_what_has_no_value_anywhere_is_not_called_wrong() -> None:
     verification = gw.derive(gw.parse("logdet(triu(Y, 1))", Y="n n"), wrt="Y").verify()
     assert str(verification).startswith("NOT CHECKED, for want of a value")
+
+
+def test_a_variable_is_named_by_its_expression_too() -> None:
+    X, A = gw.matrix("X", "n", "n"), gw.matrix("A", "n", "m")
+    product = gw.inv(X) @ A
+    assert gw.derive(product, wrt=X).vjp == gw.derive(product, wrt="X").vjp
+    assert gw.derive(product, wrt=[A, "X"]).wrt == ("A", "X")
+    with pytest.raises(DerivationError, match=r"wrt takes a variable, or several, and X @ A is none"):
+        gw.derive(product, wrt=X @ A)

@@ -65,3 +65,25 @@ def test_an_unknown_layout_is_refused_with_those_that_exist() -> None:
         derivation.layout("columns")
     with pytest.raises(DerivationError, match="symmetric matrix"):
         gw.derive(gw.parse("A @ x", A="m n", x="n"), wrt="x").layout("vech")
+    with pytest.raises(DerivationError, match="declare X so, as in X='n n symmetric'"):
+        derivation.layout("vech")
+
+
+@pytest.mark.parametrize(
+    ("text", "declarations", "jacobian"),
+    [
+        ("a * inv(X)", {"X": "n n", "a": ""}, "−a roll₄→₂(X⁻¹ ⊗ X⁻¹)"),
+        ("trace(X) * inv(X)", {"X": "n n"}, "(X⁻¹ ⊗ I) − tr(X) roll₄→₂(X⁻¹ ⊗ X⁻¹)"),
+        ("X / norm(X)", {"X": "n m"}, "roll₂→₃(I ⊗ I) / ‖X‖ − (X ⊗ X) / ‖X‖³"),
+        ("X / (3 * a)", {"X": "n m", "a": ""}, "roll₂→₃(I ⊗ I) / (3 a)"),
+    ],
+)
+def test_scalars_stand_before_a_tensor_product_or_under_it(
+    text: str, declarations: dict[str, str], jacobian: str
+) -> None:
+    assert str(gw.derive(gw.parse(text, **declarations), wrt="X").jacobian) == jacobian
+
+
+def test_the_hessian_of_the_determinant_is_written_with_tensor_products() -> None:
+    hessian = gw.derive(gw.parse("det(X)", X="n n"), wrt="X").hessian
+    assert str(hessian) == "det(X) (X⁻ᵀ ⊗ X⁻ᵀ) − det(X) roll₁→₄(X⁻¹ ⊗ X⁻¹)"

@@ -149,3 +149,9 @@ def test_exit_codes_and_errors_of_the_program_itself() -> None:
     assert wrong.stderr.count("\n") == 1
     usage = subprocess.run([*program, "derive"], capture_output=True, text=True, check=False)
     assert usage.returncode == 2
+
+
+def test_two_levels_of_detail_exclude_each_other() -> None:
+    result = CliRunner().invoke(main, ["derive", "inv(X)", "--brief", "--full"])
+    assert result.exit_code == 2
+    assert "exclude each other" in result.output

@@ -90,3 +90,10 @@ def test_every_sentence_that_facts_make_true_is_one_that_a_record_states():
 )
 def test_complex_numbers_are_not_compared_with_zero(text: str, condition: str) -> None:
     assert gw.derive(gw.parse(text, Z="n n complex"), wrt="Z").conditions == (condition,)
+
+
+def test_what_is_positive_is_not_said_to_be_other_than_zero_too():
+    assert gw.derive(gw.parse("sum(log(A @ x))", A="n m", x="m"), wrt="x").conditions == ("A x > 0",)
+    assert gw.derive(gw.parse("sum(log(x + y)) / dot(x, y)", x="n", y="n"), wrt="x").conditions == (
+        "x + y > 0", "xᵀ y ≠ 0",
+    )  # fmt: skip

@@ -74,8 +74,8 @@ def define(
 ) -> DefinedFunction:
     """Define a function by the equations that it satisfies.
 
-        inv = define("inv", "Y @ X = eye(n)", unknown="Y: n n", given="X: n n")
-        qr = define("qr", ["Q @ R = A"], unknown={"Q": "n m stiefel", "R": "m m upper"}, given={"A": "n m"})
+        inverse = define("inverse", "Y @ X = eye(n)", unknown="Y: n n", given="X: n n")
+        factors = define("factors", ["Q @ R = A"], unknown={"Q": "n m stiefel", "R": "m m upper"}, given={"A": "n m"})
 
     Args:
         name: what the function is called.

@@ -194,7 +194,7 @@ class Derivation:
 
         node = simplify(self._require_one("layout").node)
         return self._by_variable(
-            {s.name: collect(simplify(arranged(full_jacobian(node, s), node.rank, name))) for s in self._symbols}
+            {s.name: collect(simplify(arranged(full_jacobian(node, s), node.rank, name, s))) for s in self._symbols}
         )
 
     def verify(self) -> Verification:
@@ -378,12 +378,14 @@ class Derivation:
         return next(iter(found.values())) if self._single else dict(found)
 
 
-def derive(expression: Expression | Mapping[str, Expression], wrt: str | Sequence[str] | None = None) -> Derivation:
+def derive(
+    expression: Expression | Mapping[str, Expression], wrt: str | Expression | Sequence[str | Expression] | None = None
+) -> Derivation:
     """Differentiate an expression.
 
     Args:
         expression: a scalar, vector, matrix or tensor expression; or several, by name.
-        wrt: a variable, several, or None for all.
+        wrt: a variable, by name or as an expression; several; or None for all.
 
     Raises:
         DerivationError: a variable does not occur, or a derived name would collide with a variable.
@@ -397,7 +399,7 @@ def derive(expression: Expression | Mapping[str, Expression], wrt: str | Sequenc
         signature = signature.merged(output.signature).with_declarations(_further_variables(output))
     names = _variables(outputs, signature, wrt)
     _check_names(signature, names)
-    return Derivation(outputs, signature, names, single=isinstance(wrt, str))
+    return Derivation(outputs, signature, names, single=isinstance(wrt, str | Expression))
 
 
 def _further_variables(output: Expression) -> Iterator[Declaration]:
@@ -408,7 +410,9 @@ def _further_variables(output: Expression) -> Iterator[Declaration]:
 
 
 def _variables(
-    outputs: Mapping[str, Expression], signature: Signature, wrt: str | Sequence[str] | None
+    outputs: Mapping[str, Expression],
+    signature: Signature,
+    wrt: str | Expression | Sequence[str | Expression] | None,
 ) -> tuple[str, ...]:
     occurring = {name for name in signature.names if any(e.mentions(name) for e in outputs.values())}
     if wrt is None:
@@ -416,16 +420,25 @@ def _variables(
         if not found:
             raise DerivationError("the expression contains no variable to differentiate by")
         return found
-    names = (wrt,) if isinstance(wrt, str) else tuple(wrt) if isinstance(wrt, Sequence) else (wrt,)
+    given = (wrt,) if isinstance(wrt, str) or not isinstance(wrt, Sequence) else wrt
+    names = tuple(map(_variable_name, given))
     for name in names:
-        if not isinstance(name, str):
-            raise DerivationError(f"wrt takes the name of a variable, or several, and this is {type(name).__name__}")
         if name not in occurring:
             known = ", ".join(n for n in signature.names if n in occurring) or "no variable"
             raise DerivationError(f"'{name}' does not occur in the expression, which contains {known}")
     if not names:
         raise DerivationError("wrt names no variable")
     return names
+
+
+def _variable_name(variable: Any) -> str:
+    if isinstance(variable, Expression) and isinstance(variable.node, Symbol):
+        return variable.node.name
+    if isinstance(variable, Expression):
+        raise DerivationError(f"wrt takes a variable, or several, and {variable.text()} is none: give it a name")
+    if not isinstance(variable, str):
+        raise DerivationError(f"wrt takes the name of a variable, or several, and this is {type(variable).__name__}")
+    return variable
 
 
 def _check_names(signature: Signature, names: Sequence[str]) -> None:

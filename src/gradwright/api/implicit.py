@@ -7,16 +7,18 @@ Both are identities: `y = f(y, θ)`, and `∇f(y, θ) = 0`, or with constraints 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from math import gcd, lcm
 from typing import Any
 
 from gradwright.api.definition import DefinedFunction, define
 from gradwright.api.expression import Expression
 from gradwright.core.declarations import Declaration, parse_declaration, parse_declarations
-from gradwright.core.nodes import Node
+from gradwright.core.nodes import Contract, Node
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Outputs
 from gradwright.core.signature import Signature, symbol_of
-from gradwright.core.sums import add, subtract
+from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.diff.derivatives import gradient, vjp
 from gradwright.errors import IdentityError, ShapeError
 from gradwright.front.parsing import parse_expression
@@ -102,13 +104,21 @@ def optimum(
         terms.append(vjp(simplify(gap), point, symbol_of(multiplier)))
         equations.append(" ".join(text.split()))
     whole = Signature((variable, *givens, *multipliers))
-    stationary = Expression(simplify(add(terms)), whole).text()
+    slope = simplify(add(terms))  # with constraints its numbers count, since the multipliers are measured by them
+    stationary = Expression(slope if multipliers else _without_common_number(slope), whole).text()
     unknown = {d.name: _words(d) for d in (variable, *multipliers)}
     zero = f"zeros({', '.join(map(str, point.shape))})" if point.shape else "0"
     identity = [f"{stationary} = {zero}", *equations]
     return define(
         name, identity, unknown=unknown, given={d.name: _words(d) for d in givens}, forward=forward, start=start
     )
+
+
+def _without_common_number(node: Node) -> Node:
+    """The node without the number that all its terms share: where `2 X w − 2 y` is 0, `X w − y` is."""
+    numbers = [term.coefficient if isinstance(term, Contract) else Fraction(1) for term in terms_of(node)]
+    common = Fraction(gcd(*(c.numerator for c in numbers)), lcm(*(c.denominator for c in numbers)))
+    return simplify(scaled(1 / common, node)) if common else node
 
 
 def _declarations(given: Declared) -> tuple[Declaration, ...]:

@@ -3,7 +3,7 @@
 - `numerator`: rows are the outputs, columns the inputs; matrices are stacked column by column.
 - `denominator`: its transpose.
 - `vec`: `∂vec(Y)/∂vec(X)ᵀ`, with Kronecker products (Magnus & Neudecker).
-- `vech`: `∂vech(Y)/∂vech(X)ᵀ` for symmetric Y and X, through elimination and duplication.
+- `vech`: `∂vech(Y)/∂vech(X)ᵀ` for a symmetric X, through elimination and duplication.
 """
 
 from __future__ import annotations
@@ -12,27 +12,29 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core.build import group_axes, product_of, transpose
-from gradwright.core.nodes import HalfVectorisation, Mask, Node
+from gradwright.core.inference import is_symmetric
+from gradwright.core.nodes import HalfVectorisation, Mask, Node, Symbol
 from gradwright.core.sums import add
 from gradwright.errors import DerivationError
 
 LAYOUTS = ("tensor", "numerator", "denominator", "vec", "vech")
 
 
-def arranged(tensor: Node, outputs: int, layout: str) -> Node:
+def arranged(tensor: Node, outputs: int, layout: str, variable: Symbol) -> Node:
     """The Jacobian in another layout.
 
     Args:
         tensor: the Jacobian, the output's axes first.
         outputs: the number of the output's axes.
         layout: one of `LAYOUTS`.
+        variable: what it is the Jacobian in.
     """
     if layout not in LAYOUTS:
         raise DerivationError(f"there is no layout '{layout}'; choose {', '.join(LAYOUTS)}")
     if layout == "tensor":
         return tensor
     if layout == "vech":
-        return _half(tensor, outputs)
+        return _half(tensor, outputs, variable)
     matrix = _stacked(tensor, outputs)
     return transpose(matrix) if layout == "denominator" and matrix.rank == 2 else matrix
 
@@ -44,11 +46,16 @@ def _stacked(tensor: Node, outputs: int) -> Node:
     return group_axes(tensor, groups)
 
 
-def _half(tensor: Node, outputs: int) -> Node:
+def _half(tensor: Node, outputs: int, variable: Symbol) -> Node:
     """Lower triangles of both halves; an entry off the diagonal of X moves its mirror image too."""
     inputs = tensor.rank - outputs
     if outputs not in (0, 2) or inputs != 2:
         raise DerivationError("the vech layout is for a symmetric matrix, or a scalar, of a symmetric matrix")
+    if not is_symmetric(variable):
+        raise DerivationError(
+            f"the vech layout is for a symmetric matrix, since only that is determined by its lower triangle: declare "
+            f"{variable.name} so, as in {variable.name}='n n symmetric'"
+        )
     n = tensor.shape[outputs]
     eliminate = HalfVectorisation(n)
     # Row (i ≥ j) of the transposed duplication matrix: E_ij for i = j, E_ij + E_ji otherwise.

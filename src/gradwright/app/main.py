@@ -73,6 +73,8 @@ def derive(
     """Derive the differential, the Jacobian and the vector-Jacobian product of an EXPRESSION."""
     from gradwright.app.derive import derivation_of, shown
 
+    if brief and full:
+        raise click.UsageError("--brief and --full exclude each other")
     detail = "brief" if brief else "full" if full or show == "all" else "normal"
     click.echo(shown(derivation_of(expression, wrt, var), show, "ascii" if plain and form == "text" else form, detail))
 

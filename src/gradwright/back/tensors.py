@@ -2,19 +2,21 @@
 
 A contraction whose label graph falls apart into pieces with one or two output axes each is an outer
 product of vectors and matrices with its axes in some order. Among all orders and transpositions the
-one is written that needs no rearrangement, or one roll, or else a permutation.
+one is written that needs no rearrangement, or one roll, or else a permutation. Scalar factors stand
+in front: `det(X) (X⁻ᵀ ⊗ X⁻ᵀ)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import permutations, product
 
-from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct, scaled, transposed
+from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct, multiplied, scaled, transposed
 from gradwright.back.masks import turns
 from gradwright.back.translate import Translator, connected, sum_formula
 from gradwright.core.contraction import contract
-from gradwright.core.nodes import Add, Contract, Node
+from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.frozen import frozen
 
 
@@ -38,20 +40,41 @@ def tensor_formula(node: Node, translator: Translator) -> Formula:
 
 def outer_formula(node: Contract, translator: Translator) -> Formula | None:
     """The outer product that a contraction is, its axes rearranged; None if it is none."""
-    pieces = _pieces(node, translator)
-    if pieces is None or len(pieces) < 2 or not node.coefficient:
+    found = _pieces(node, translator)
+    if found is None or len(found[0]) < 2 or not node.coefficient:
         return None
-    best = min(_arrangements(pieces), key=lambda arrangement: _cost(*arrangement))
-    factors, order = best
-    return _rearranged(_product(node, factors), order)
+    pieces, rest = found
+    factors, order = min(_arrangements(pieces), key=lambda arrangement: _cost(*arrangement))
+    if not rest:
+        return _rearranged(_product(node, node.coefficient, factors), order)
+    above, below = _scalars(node, rest, translator)
+    tensor = _rearranged(_product(node, Fraction(1), factors), order)
+    return multiplied(node.coefficient, (*above, tensor), below, node.rank)
 
 
-def _product(node: Contract, factors: Sequence[Formula]) -> Formula:
-    first = scaled(node.coefficient, factors[0])
-    return TensorProduct(node.rank, False, (first, *factors[1:]))
+def _scalars(
+    node: Contract, factors: Sequence[Factor], translator: Translator
+) -> tuple[tuple[Formula, ...], tuple[Formula, ...]]:
+    """What stands before a tensor and what stands under it; factors that share labels, as in a trace, are one."""
+    above, below = list[Formula](), list[Formula]()
+    linked = [factor for factor in factors if factor.labels]
+    if linked:
+        inside = {label for factor in linked for label in factor.labels}
+        above.append(translator.formula(contract(1, linked, (), {label: node.dims[label] for label in inside})))
+    for factor in factors:
+        if not factor.labels:
+            translator.formula(factor.node)
+            formula, divides = translator.factor(factor)
+            (below if divides else above).append(formula)
+    return tuple(above), tuple(below)
 
 
-def _pieces(node: Contract, translator: Translator) -> list[Piece] | None:
+def _product(node: Contract, coefficient: Fraction, factors: Sequence[Formula]) -> Formula:
+    return TensorProduct(node.rank, False, (scaled(coefficient, factors[0]), *factors[1:]))
+
+
+def _pieces(node: Contract, translator: Translator) -> tuple[list[Piece], list[Factor]] | None:
+    """The pieces that carry the output's axes, and the scalar factors; None if an axis is shared or flattened."""
     if any(len(group) != 1 for group in node.output):
         return None
     output = [group[0] for group in node.output]
@@ -68,7 +91,7 @@ def _pieces(node: Contract, translator: Translator) -> list[Piece] | None:
         dims = {x: node.dims[x] for x in reached}
         part = contract(1, own, tuple((output[axis],) for axis in axes), dims)
         pieces.append(Piece(translator.formula(part), axes))
-    return None if remaining else pieces
+    return pieces, remaining
 
 
 def _arrangements(pieces: Sequence[Piece]) -> Iterator[tuple[list[Formula], tuple[int, ...]]]:

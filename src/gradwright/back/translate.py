@@ -203,7 +203,7 @@ class Translator:
             labels = [group[0] for group in factor.groups if len(group) == 1]
             if len(labels) != len(factor.groups) or len(labels) > 2:
                 return None
-            formula, divides = self._factor(factor)
+            formula, divides = self.factor(factor)
             if not labels and divides:
                 divisors.append(formula)
             elif not labels:
@@ -216,8 +216,8 @@ class Translator:
                 edges.append(Edge(labels[0], labels[1], matrix, place, diagonal))
         return Reduction(node.coefficient, scalars, divisors, weights, edges, node.dims)
 
-    def _factor(self, factor: Factor) -> tuple[Formula, bool]:
-        """The formula of a factor, and whether it stands below the line."""
+    def factor(self, factor: Factor) -> tuple[Formula, bool]:
+        """The formula of a factor, its node being written already, and whether it stands below the line."""
         node = factor.node
         if isinstance(node, Apply) and node.primitive is power and node not in self.letters:
             exponent = node.parameters[0]
@@ -324,7 +324,7 @@ class Translator:
         scalars: list[Formula] = []
         divisors: list[Formula] = []
         for factor in node.factors:
-            formula, divides = self._factor(factor)
+            formula, divides = self.factor(factor)
             if factor.labels:
                 operands.append(Scaled(formula.rank, False, Fraction(1), (), (formula,)) if divides else formula)
                 inputs.append("".join(names[label] for label in factor.labels))

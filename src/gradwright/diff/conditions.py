@@ -113,6 +113,7 @@ _STRONGER = (
     (" is invertible", "det({}) > 0"),
     (" is invertible", f"det({{}}){_OFF_THE_CUT}"),
     (" ≠ 0", f"{{}}{_OFF_THE_CUT}"),
+    (" ≠ 0", "{} > 0"),
     (" has constant rank", "{} has full rank"),
     (" has constant rank", "{} has full column rank"),
 )

@@ -38,6 +38,8 @@ def define_primitive(
 ) -> Function:
     """A primitive from the equations that its outputs satisfy; see `gradwright.define`."""
     check_name(name)
+    if name in BUILT_IN:  # its text would be read back as the other function
+        raise DeclarationError(f"'{name}' is a function of the language already: give what is defined another name")
     outputs, inputs = _read(unknown, "unknown"), _read(given, "given")
     _check_names(outputs, inputs)
     primitive = _primitive(name, tuple(identity), outputs, inputs, tuple(gauge))
@@ -55,9 +57,7 @@ def define_primitive(
         witness={symbol.name: point.values[symbol] for symbol in (*problem.unknowns, *problem.givens)},
     )
     function = primitive_function(finished)
-    if name not in BUILT_IN:
-        register(function)
-    return function
+    return register(function)
 
 
 def _read(declared: Declared, role: str) -> tuple[Declaration, ...]:

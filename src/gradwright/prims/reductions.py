@@ -79,7 +79,20 @@ def _reduced(primitive: Primitive, call: Call, usage: str) -> Node:
     return along(primitive, node, call.axis(node.rank, 1))
 
 
-register_reduction(norm)
+NORM = "norm(x) or norm(X, axis=0)"
+
+
+def euclidean(call: Call) -> Node:
+    """The Euclidean norm. In NumPy and PyTorch a second argument is the order of a norm, and no axis."""
+    if len(call.positional) == 2 or "ord" in call.keywords:
+        raise ShapeError(
+            "norm is the Euclidean norm, of a matrix that of Frobenius: write axis= by name, and for other norms "
+            "sum(abs(x)), max(abs(x)), max(svdvals(X)) or sum(svdvals(X))"
+        )
+    return _reduced(norm, call, NORM)
+
+
+register(Function("norm", euclidean, NORM, norm.summary, (norm,)))
 register_reduction(maximum_entry)
 
 

@@ -66,6 +66,15 @@ def test_a_fixed_point() -> None:
     right(derivation, W.requires_grad_(), b.requires_grad_())
 
 
+def test_a_number_from_its_equation_alone() -> None:
+    kepler = gw.define("kepler", "E - e * sin(E) = M", unknown="E: ", given="e: , M: ")
+    derivation = gw.derive(kepler(gw.scalar("e"), gw.scalar("M")))
+    e, M = torch.tensor(0.3).double().requires_grad_(), torch.tensor([1.2, 0.4]).double().requires_grad_()
+    right(derivation, e, M[0])
+    E = derivation.function("torch")(e, M)
+    torch.testing.assert_close(E - e * torch.sin(E), M)
+
+
 def test_several_outputs_have_names_and_a_missing_cotangent_is_zero() -> None:
     A = gw.matrix("A", "n", "m")
     function = gw.derive({"Q": gw.qr(A).Q, "R": gw.qr(A).R}).function("torch")

@@ -18,6 +18,7 @@ from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.walks import free_leaves
 from gradwright.errors import EmissionError
+from gradwright.front.define import NewtonSolver
 from gradwright.frozen import frozen, replace
 from gradwright.optimise import optimise
 
@@ -68,7 +69,9 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
         texts.append(_as_derivative(functions[0], functions[-1]))
     body = "\n\n\n".join(texts)
     imports = {*library.import_lines(body), *filter(is_import, pasted)}
-    imports |= {"from collections.abc import Callable"} if "Callable[" in body else set()
+    abstract = [name for name in ("Callable", "Iterator") if f"{name}[" in body]
+    imports |= {f"from collections.abc import {', '.join(abstract)}"} if abstract else set()
+    imports |= {"from typing import Any"} if re.search(r"\bAny\b", body) else set()
     head = f'"""{escaped(docstring.strip())}\n"""\n\n' + "\n".join(_in_groups(imports))
     return wrapped(f"{head.rstrip()}\n\n\n{body}\n")
 
@@ -134,7 +137,13 @@ def _foreign_texts(foreign: Foreign, library: Library) -> list[str]:
     implementation = foreign.primitive.numpy
     if implementation is None:
         raise EmissionError(f"{foreign.primitive.name} has no implementation")
-    texts, called = numpy_function(foreign.primitive, implementation)
+    if isinstance(implementation, NewtonSolver):
+        from gradwright.back.torch.newton_kernels import newton_texts  # which lowers the equations by this package
+
+        called = f"_{foreign.name}_by_newton"
+        texts = [text.strip("\n") for text in newton_texts(implementation, called)]
+    else:
+        texts, called = numpy_function(foreign.primitive, implementation)
     constants = "".join(f", {parameter!r}" for parameter in foreign.parameters)
     arguments = ", ".join(d.name for d in foreign.primitive.inputs)
     on_host = f"def _{foreign.name}_on_host({arguments}):\n    return {called}({arguments}{constants})"

@@ -131,7 +131,8 @@ class Trial:
     def _size(self, side: Side) -> float:
         """The size of the largest term.
 
-        Two terms that cancel do not make a side small, and neither does a product of large factors.
+        Two terms that cancel do not make a side small, and neither does a product of large factors: `2 (a − b)`
+        is as large as `a`, although it is one term.
         """
         terms = terms_of(side) if isinstance(side, Node) else [lower(side)]
         return max(max(_largest(self.value(term)), CANCELLED * self._factors(term)) for term in terms)
@@ -139,7 +140,7 @@ class Trial:
     def _factors(self, term: Node) -> float:
         if not isinstance(term, Contract):
             return 0.0
-        sizes = [_largest(self.value(f.node)) for f in term.factors]
+        sizes = [self._size(f.node) for f in term.factors]
         return float(np.prod(sizes)) * abs(float(term.coefficient))
 
     def _sample_inputs(self, nodes: list[Node], variables: tuple[Symbol, ...]) -> None:

@@ -1,0 +1,71 @@
+"""Functions that are given as fixed points and as optima."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gradwright as gw
+
+RIDGE = "norm(X @ w - y)**2 + a * norm(w)**2"
+SHAPES = {"X": "n m", "y": "n", "a": "positive"}
+
+
+def test_an_optimum_is_the_point_where_the_gradient_vanishes_and_every_step_holds() -> None:
+    gw.optimum("ridge_weights", RIDGE, over="w: m", given=SHAPES)
+    weights = gw.parse("ridge_weights(X, y, a)", **SHAPES)
+    generator = np.random.default_rng(3)
+    X, y = generator.normal(size=(5, 3)), generator.normal(size=5)
+    expected = np.linalg.solve(X.T @ X + 0.7 * np.eye(3), X.T @ y)
+    assert np.allclose(weights.evaluate(X=X, y=y, a=0.7), expected)
+    derivation = gw.derive(weights, wrt="y")
+    assert derivation.verify().right
+    assert str(derivation.differential) == "(a I + Xᵀ X)⁻¹ Xᵀ dy"
+
+
+def test_a_number_before_terms_that_cancel_does_not_make_a_step_wrong() -> None:
+    gw.define("twice_ridge", "2 * (a * w + X.T @ (X @ w - y)) = zeros(m)", unknown="w: m", given=SHAPES)
+    steps = gw.derive(gw.parse("twice_ridge(X, y, a)", **SHAPES), wrt="y").steps
+    assert all(step.check.passed for step in steps)
+
+
+def test_constraints_keep_the_numbers_that_multipliers_are_measured_by() -> None:
+    gw.optimum("nearest", "norm(x - z)**2", over="x: n", given="z: n, A: m n, b: m", subject_to=["A @ x = b"])
+    shapes = {"z": "n", "A": "m n", "b": "m"}
+    generator = np.random.default_rng(4)
+    z, A, b = generator.normal(size=4), generator.normal(size=(2, 4)), generator.normal(size=2)
+    multiplier = 2 * np.linalg.solve(A @ A.T, A @ z - b)
+    point = z - A.T @ multiplier / 2
+    assert np.allclose(gw.parse("nearest(z, A, b).x", **shapes).evaluate(z=z, A=A, b=b), point)
+    assert np.allclose(gw.parse("nearest(z, A, b).l1", **shapes).evaluate(z=z, A=A, b=b), multiplier)
+    assert gw.derive(gw.parse("nearest(z, A, b).x", **shapes), wrt="z").verify().right
+
+
+def test_a_fixed_point_solves_its_update() -> None:
+    gw.fixed_point("equilibrium", "tanh(W @ y + b)", unknown="y: n", given="W: n n, b: n")
+    shapes = {"W": "n n", "b": "n"}
+    generator = np.random.default_rng(5)
+    W, b = generator.normal(size=(3, 3)) / 4, generator.normal(size=3)
+    value = gw.parse("equilibrium(W, b)", **shapes)
+    y = value.evaluate(W=W, b=b)
+    assert np.allclose(y, np.tanh(W @ y + b))
+    assert gw.derive(value, wrt="W").verify().right
+
+
+@pytest.mark.parametrize("library", ["numpy", "jax"])
+def test_a_function_without_a_forward_is_solved_by_newton_s_method_in_plain_modules(library: str) -> None:
+    root = gw.define("cube_root", "Y @ Y @ Y = A", unknown="Y: n n spd", given="A: n n spd")
+    derivation = gw.derive(root(gw.matrix("A", "n", "n", facts="spd")), wrt="A")
+    generator = np.random.default_rng(6)
+    A = np.cov(generator.normal(size=(3, 8))) + np.eye(3)
+    G = generator.normal(size=(3, 3))
+    function = derivation.function(library)
+    with pytest.importorskip("jax").enable_x64(True):
+        Y = np.asarray(function(A))
+        assert np.allclose(Y @ Y @ Y, A)
+        assert np.allclose(function.vjp(A, G), derivation.vjp.evaluate(A=A, G=G))
+
+
+def test_the_name_of_a_function_of_the_language_is_not_given_to_another() -> None:
+    with pytest.raises(gw.DeclarationError, match="'trace' is a function of the language already"):
+        gw.define("trace", "y = 2 * sum(X)", unknown="y: ", given="X: n n")
