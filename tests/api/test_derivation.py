@@ -248,3 +248,27 @@ def test_what_does_not_move_is_confirmed(text: str, declared: dict[str, str], wr
 def test_what_has_no_value_anywhere_is_not_called_wrong() -> None:
     verification = gw.derive(gw.parse("logdet(triu(Y, 1))", Y="n n"), wrt="Y").verify()
     assert str(verification).startswith("NOT CHECKED, for want of a value")
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "solved"),
+    [
+        ("svd(A).S", "m n", ()),
+        ("eigh(A).eigenvalues", "n n symmetric", ()),
+        ("ldl(A).D", "n n symmetric", ()),
+        ("qr(A).R", "m n", ("Ω",)),
+        ("lu(A).L", "n n", ("M_L",)),
+        ("svd(A).Vh", "m n", ("Ω_V",)),
+    ],
+)
+def test_only_what_the_result_needs_is_solved_for(text: str, declared: str, solved: tuple[str, ...]) -> None:
+    D = gw.derive(gw.parse(text, A=declared), wrt="A")
+    lefts = [step.statement.text.partition(" = ")[0] for step in D.steps if step.part == "differential"]
+    assert [left for left in lefts if left in ("Ω", "M", "M_L", "M_U", "Ω_U", "Ω_V")] == list(solved)
+    assert D.verify().right
+
+
+def test_a_diagonal_is_compared_where_that_gives_the_result() -> None:
+    text = str(gw.derive(gw.parse("svd(A).S", A="m n"), wrt="A"))
+    assert "Ω_U diag(S) + diag(dS) − diag(S) Ω_V = Uᵀ dA V" in text
+    assert "dS = sum(U ∘ (dA V), axis=0)" in text and "[compare entries: the diagonal part]" in text
