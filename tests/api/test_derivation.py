@@ -257,3 +257,27 @@ def test_a_variable_is_named_by_its_expression_too() -> None:
     assert gw.derive(product, wrt=[A, "X"]).wrt == ("A", "X")
     with pytest.raises(DerivationError, match=r"wrt takes a variable, or several, and X @ A is none"):
         gw.derive(product, wrt=X @ A)
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "solved"),
+    [
+        ("svd(A).S", "m n", ()),
+        ("eigh(A).eigenvalues", "n n symmetric", ()),
+        ("ldl(A).D", "n n symmetric", ()),
+        ("qr(A).R", "m n", ("Ω",)),
+        ("lu(A).L", "n n", ("M_L",)),
+        ("svd(A).Vh", "m n", ("Ω_V",)),
+    ],
+)
+def test_only_what_the_result_needs_is_solved_for(text: str, declared: str, solved: tuple[str, ...]) -> None:
+    D = gw.derive(gw.parse(text, A=declared), wrt="A")
+    lefts = [step.statement.text.partition(" = ")[0] for step in D.steps if step.part == "differential"]
+    assert [left for left in lefts if left in ("Ω", "M", "M_L", "M_U", "Ω_U", "Ω_V")] == list(solved)
+    assert D.verify().right
+
+
+def test_a_diagonal_is_compared_where_that_gives_the_result() -> None:
+    text = str(gw.derive(gw.parse("svd(A).S", A="m n"), wrt="A"))
+    assert "Ω_U diag(S) + diag(dS) − diag(S) Ω_V = Uᵀ dA V" in text
+    assert "dS = sum(U ∘ (dA V), axis=0)" in text and "[compare entries: the diagonal part]" in text

@@ -32,3 +32,9 @@ def test_a_form_of_a_skew_matrix_with_one_vector_has_no_derivative_but_zero() ->
     derivation = gw.derive(gw.parse("x @ K @ x", x="n", K="n n skew"), wrt="x")
     assert derivation.gradient.is_zero
     assert derivation.verify().right
+
+
+def test_the_diagonal_of_a_skew_matrix_is_zero() -> None:
+    for text, declared in (("diagonal(K)", "n n skew"), ("trace(K)", "n n skew"), ("sum(diagonal(K) * x)", "n n skew")):
+        e = gw.parse(text, K=declared, **({"x": "n"} if "x" in text else {}))
+        assert str(gw.derive(e, wrt="K").differential) == "0"

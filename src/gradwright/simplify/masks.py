@@ -36,6 +36,8 @@ def drop_vanishing_terms(node: Node) -> Node:
     """Remove the terms of a sum that contribute nothing, under a mask or on a diagonal."""
     if not isinstance(node, Contract):
         return node
+    if any(map(_is_empty_diagonal, node.factors)):
+        return zero(node.shape)
     for place, factor in enumerate(node.factors):
         if not isinstance(factor.node, Add) or not _is_restricted(factor, node.factors):
             continue
@@ -44,6 +46,14 @@ def drop_vanishing_terms(node: Node) -> Node:
             total = add(kept) if kept else zero(factor.node.shape)
             return drop_vanishing_terms(_with_factor(node, place, total))
     return node
+
+
+def _is_empty_diagonal(factor: Factor) -> bool:
+    """Whether a factor is the diagonal of a matrix without one, such as a skew matrix."""
+    if factor.node.rank != 2 or factor.groups[0] != factor.groups[1]:
+        return False
+    _, on_diagonal, _ = _support(facts_of(factor.node), transposed=False)
+    return not on_diagonal
 
 
 def _is_restricted(factor: Factor, factors: tuple[Factor, ...]) -> bool:

@@ -253,7 +253,7 @@ def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Soluti
     uses = [
         _frame_use(frame, direction, state) for frame, direction in zip(frames, problem.unknown_directions, strict=True)
     ]
-    return Solution(differentials, state.steps, state.pivots, frames=tuple(uses))
+    return Solution(differentials, state.steps, state.pivots, frames=tuple(uses), solved=state.solved)
 
 
 def _frame_use(frame: Frame, direction: Node, state: State) -> FrameUse:

@@ -92,6 +92,7 @@ class Solution:
         general: whether no rule gave a closed form, so that a general linear system is solved.
         frames: the frames' words, and each of their unknowns with its name and its definition by the
             output and its direction.
+        solved: each unknown of a frame with its value, possibly in terms of others that come later.
     """
 
     differentials: tuple[Node, ...]
@@ -99,6 +100,7 @@ class Solution:
     pivots: tuple[Node, ...]
     general: bool = False
     frames: tuple[FrameUse, ...] = ()
+    solved: tuple[tuple[Node, Node], ...] = ()
 
 
 @frozen

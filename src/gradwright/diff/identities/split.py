@@ -104,7 +104,8 @@ def _eliminated(state: State, place: int, hole: Hole, coefficient: Fraction, spa
     rest = COMPLEMENT[space]
     words = f"{_article(rest)} part; {_article(space)} part gives the other unknown"
     sides = _projected(others, rest), _projected(equation.right, rest)
-    return replace(changed, solved=solved).with_step("split into parts", *sides, words)
+    split = replace(changed, solved=solved).with_step("split into parts", *sides, words)
+    return split.with_step("compare entries", hole, simplify(value), f"{_article(space)} part")
 
 
 def _on_complement(form: Node, right: Node, space: Space, state: State) -> LinearEquation:

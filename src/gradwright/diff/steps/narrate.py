@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from gradwright.core.build import number
 from gradwright.core.contraction import zero
@@ -22,7 +23,7 @@ from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.diff.derivatives import free_vjps, full_jacobian, total_differential, vjp, vjps
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.engine import solved
-from gradwright.diff.identities.problem import FramePart, Solution
+from gradwright.diff.identities.problem import FramePart, RuleStep, Solution
 from gradwright.diff.steps.letters import OUTPUT_LETTERS, choose_letters, output_name
 from gradwright.diff.steps.step import Draft, as_form
 from gradwright.diff.steps.tensors import chain_rule_steps, jacobian_steps, sandwiches
@@ -353,12 +354,41 @@ class _Telling:
         """The rules that were applied; those that only a full account needs are algebra."""
         drafts: list[Draft] = []
         complements = {part.hole for use in self.solution.frames for part in use.parts if part.name.startswith("K")}
-        for step in self.solution.steps:
-            hidden = step.rule in HIDDEN_RULES or step.left in complements
+        steps = [step for step in self.solution.steps if self._is_needed(step)]
+        for place, step in enumerate(steps):
+            right = self.put(step.right)
+            # In terms of an unknown that is solved for later, a part of an equation is a remark.
+            remark = isinstance(step.left, Hole) and not self._holes.keys().isdisjoint(free_leaves(right))
+            hidden = step.rule in HIDDEN_RULES or step.left in complements or remark
+            following = next((s.rule for s in steps[place + 1 :] if s.left not in complements), "")
+            if step.rule == "split by the frame" and following in ("split into parts", "compare entries"):
+                hidden = False
             part = "algebra" if hidden else "differential"
             left = self._matrix_equation(step.left) if step.rule == "linear matrix equation" else step.left
-            drafts.append(Draft(step.rule, self.put(left), self.put(step.right), step.reason, part=part))
+            drafts.append(Draft(step.rule, self.put(left), right, step.reason, part=part))
         return drafts
+
+    def _is_needed(self, step: RuleStep) -> bool:
+        """Whether an equation is about an unknown that the asked differential is made of."""
+        about = _holes(step.left)
+        return not about or not self.solution.solved or not about.isdisjoint(self._needed)
+
+    @cached_property
+    def _holes(self) -> dict[Node, Node]:
+        """The unknowns by the names that they have here."""
+        return {self.put(hole): hole for hole in self.frame_symbols}
+
+    @cached_property
+    def _needed(self) -> frozenset[Node]:
+        """The unknowns of the asked differential: that of singular values needs no Ω, whose diagonal is zero."""
+        values, holes = dict(self.solution.solved), self._holes
+        waiting, found = list(_holes(self.solution.frames[self.root.index].value)), set[Node]()
+        while waiting:
+            hole = waiting.pop()
+            if hole not in found and hole in values:
+                found.add(hole)
+                waiting += [holes[leaf] for leaf in free_leaves(self.put(values[hole])) if leaf in holes]
+        return frozenset(found)
 
     def _matrix_equation(self, form: Node) -> Node:
         """The left side of a matrix equation as it is solved, `A H + H B`, with the operands collected."""
@@ -381,6 +411,10 @@ class _Telling:
         if (own, rest) == (equation.left, equation.right):
             return []
         return [Draft("collect", own, rest, "bring the known terms to the right", part="algebra")]
+
+
+def _holes(node: Node) -> frozenset[Node]:
+    return frozenset(leaf for leaf in free_leaves(node) if isinstance(leaf, Hole))
 
 
 def _without_repeats(drafts: list[Draft]) -> list[Draft]:
