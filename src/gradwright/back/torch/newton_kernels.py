@@ -76,7 +76,8 @@ def newton_texts(solver: NewtonSolver, name: str) -> list[str]:
             f"give forward= a dotted name"
         )
     equations = _equations(problem, program, len(gaps), name)
-    return [*program.helpers.values(), NEWTON, STARTS, equations, _solver(problem, name)]
+    texts = [*program.helpers.values(), NEWTON, STARTS, equations, _solver(problem, name)]
+    return [*NUMPY.import_lines("\n".join(texts)), *texts]
 
 
 def _free(unknown: Symbol) -> Symbol:
