@@ -21,6 +21,7 @@ from gradwright.back.formula import (
     multiplied,
     without_scalars,
 )
+from gradwright.back.matrices import ones
 from gradwright.back.products import product
 from gradwright.core.dims import Dim
 from gradwright.frozen import frozen
@@ -107,7 +108,10 @@ def placed_parts(term: Formula) -> list[Placed]:
     if isinstance(inside, OuterProduct):
         return _bordering(inside, weighted)
     if isinstance(inside, BasisVector):
-        return [Placed(inside.place, None, _shaped(weighted(_ONE), (ONE,)))] if inside.place is not None else []
+        return [Placed(inside.place, None, _entry(weighted(_ONE), 1))] if inside.place is not None else []
+    if isinstance(inside, Call) and inside.name == "sum" and isinstance(inside.arguments[0], Part):
+        place = inside.arguments[0].place
+        return [Placed(place, None, weighted(ones((place.length,))))] if inside.keywords == "axis=1" else []
     factors = list(inside.factors) if isinstance(inside, MatrixProduct) else [inside]
     row = column = None
     first, last = factors[0], factors[-1]
@@ -134,24 +138,30 @@ def _bordering(outer: OuterProduct, weighted: Callable[[Formula], Formula]) -> l
     """`S v eᵀ`, `e (S v)ᵀ` and `e eᵀ`: a column, a row and an entry beside a block."""
     row, column = (side.place if isinstance(side, BasisVector) else None for side in (outer.left, outer.right))
     if row is not None and column is not None:
-        return [Placed(row, column, _shaped(weighted(_ONE), (ONE, ONE)))]
+        return [Placed(row, column, _entry(weighted(_ONE), 2))]
     if row is None and column is None:
         return []
-    found = placed_parts(outer.right if column is None else outer.left)
-    if len(found) != 1 or found[0].row is None:
+    side = outer.right if column is None else outer.left
+    found = placed_parts(side) or [Placed(None, None, side)]
+    if len(found) != 1 or found[0].part.rank != 1:
         return []
-    place, vector = found[0].row, weighted(found[0].part)
+    place, vector = found[0].row, found[0].part
     if column is None:
-        return [Placed(row, place, _shaped(vector, (ONE, place.length)))]
-    return [Placed(place, column, _shaped(vector, (place.length, ONE)))]
+        return [Placed(row, place, weighted(_as_row(vector)))]
+    return [Placed(place, column, weighted(_as_column(vector)))]
 
 
-def _shaped(formula: Formula, shape: tuple[Dim, ...]) -> Formula:
-    """A vector as a column or a row, or a number as an entry: in mathematical notation nothing but a transpose."""
-    is_row = formula.rank == 1 and shape[0] == ONE
-    text, latex = ("{0}ᵀ", r"{0}^{\top}") if is_row else ("{0}", "{0}")
-    listed = ", ".join(map(str, shape))
-    return Call(len(shape), False, "reshape", (formula,), keywords=listed, text=text, latex=latex)
+def _entry(number: Formula, rank: int) -> Formula:
+    """A number as a vector or matrix of one entry; mathematical notation does not tell them apart."""
+    return Call(rank, True, "reshape", (number,), keywords=", ".join("1" * rank), text="{0}", latex="{0}")
+
+
+def _as_column(vector: Formula) -> Formula:
+    return Call(2, False, "outer", (vector, ones((ONE,))), text="{0}", latex="{0}")
+
+
+def _as_row(vector: Formula) -> Formula:
+    return Call(2, False, "outer", (ones((ONE,)), vector), text="{1}ᵀ", latex=r"{1}^{\mathsf{T}}")
 
 
 def _opened(block: Block, row: Place | None, column: Place | None) -> list[Placed]:

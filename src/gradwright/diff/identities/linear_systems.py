@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from gradwright.core.build import concatenate, matmul, permute, product_of, slice_axis, spread
-from gradwright.core.contraction import conjugate, contract, plain, simple
+from gradwright.core.contraction import conjugate, contract, plain, simple, split_coefficient
 from gradwright.core.dims import Dim, product
 from gradwright.core.nodes import Equation, Hole, Node, Selection, Solve, Unknown
 from gradwright.core.registry import Call, lookup
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add, subtract, terms_of
+from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of
 from gradwright.diff.identities.state import State, hidden_pivots
@@ -67,6 +67,24 @@ def _turned_back(value: Node, term: Term) -> Node:
     """The unknown itself, where its transpose or its conjugate was solved for."""
     value = permute(value, (1, 0)) if term.transposed else value
     return conjugate(value) if term.conj else value
+
+
+def eliminate_explicit(state: State) -> State | None:
+    """An unknown that one equation gives in terms of the others, as `u = V z + b` does: substitute it."""
+    for place, equation in enumerate(state.equations):
+        holes = holes_in(equation.form)
+        if len(holes) < 2 or equation.projected or equation.space is not Space.FREE:
+            continue
+        for hole in holes:
+            own, rest = _parted(equation.form, hole)
+            coefficient, alone = split_coefficient(own)
+            spec = state.specs[hole]
+            if alone != hole or spec.space is not Space.FREE or spec.normal_to is not None:
+                continue
+            value = scaled(1 / coefficient, subtract(equation.right, rest))
+            shown = state.with_step("eliminate", own, subtract(equation.right, rest), "substitute one unknown")
+            return shown.with_solution(hole, value, place)
+    return None
 
 
 def eliminate(state: State) -> State | None:
