@@ -25,6 +25,7 @@ from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, red
 from gradwright.frozen import replace
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
+from gradwright.simplify.pipeline import simplify
 
 ONE = Dim.of(1)
 
@@ -38,9 +39,17 @@ def solve_sylvester(state: State) -> State | None:
         inverse = _sylvester_inverse(state, equation, holes[0])
         if inverse is None:
             continue
-        shown = state.with_step("linear matrix equation", equation.form, equation.right, "solve for it")
+        sign = _sign(state, equation)
+        sides = scaled(sign, equation.form), scaled(sign, equation.right)
+        shown = state.with_step("linear matrix equation", *sides, "solve for it")
         return shown.with_solution(holes[0], inverse(equation.right), place)
     return None
+
+
+def _sign(state: State, equation: LinearEquation) -> int:
+    """−1 if every term is negative when the symmetry of the unknown is used, so that both sides are turned."""
+    terms = state.terms(equation)
+    return -1 if terms and all(split_coefficient(term.scalar)[0] < 0 for term in terms) else 1
 
 
 def _sylvester_inverse(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
@@ -55,9 +64,12 @@ def _sylvester_inverse(state: State, equation: LinearEquation, hole: Hole) -> Ca
     fresh = Hole(0, hole.shape[::-1] if terms[0].transposed else hole.shape, hole.real)
     form = add(matmul(matmul(p.left, fresh), p.right) if p.right is not None else matmul(p.left, fresh) for p in pairs)
     unknown = Unknown(fresh.shape, space, hole.real)
+    sign = _sign(state, equation)
+    operator = simplify(scaled(sign, form))
 
     def inverse(right: Node) -> Node:
-        found = Solve((unknown,), (Equation(form, space),), (project_space(right, space),), 0)
+        side = project_space(scaled(sign, right), space)
+        found = Solve((unknown,), (Equation(operator, space),), (side,), 0)
         return _turned_back(found, terms[0])
 
     return inverse
@@ -82,8 +94,7 @@ def eliminate_explicit(state: State) -> State | None:
             if alone != hole or spec.space is not Space.FREE or spec.normal_to is not None:
                 continue
             value = scaled(1 / coefficient, subtract(equation.right, rest))
-            shown = state.with_step("eliminate", own, subtract(equation.right, rest), "substitute one unknown")
-            return shown.with_solution(hole, value, place)
+            return state.with_step("eliminate", hole, value, "substitute one unknown").with_solution(hole, value, place)
     return None
 
 
