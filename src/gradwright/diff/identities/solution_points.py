@@ -32,14 +32,14 @@ from gradwright.core.points import (
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import free_leaves
-from gradwright.diff.differential import differential
 from gradwright.diff.identities.frames import direct_space, is_orthonormal
-from gradwright.diff.identities.problem import Problem, orthonormality
+from gradwright.diff.identities.problem import Problem
 from gradwright.errors import ConditionError, EvaluationError, GradwrightError
 from gradwright.frozen import frozen
 
 Forward = Callable[..., tuple[Array, ...]]
 STEPS = 60
+WINDOW = 12
 AGREES = 1e-5
 SMALLER_FROM = 2
 CONVERGED = 1e-11
@@ -141,13 +141,17 @@ def is_stable(problem: Problem, point: SolutionPoint) -> bool:
 
 
 def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
-    """Gauss-Newton steps of least norm on the unknowns, halved where they do not help."""
+    """Gauss-Newton steps of least norm on the unknowns, halved where they do not help; given up where they stall."""
     problem = problem.without_gauge
     current = dict(values)
-    error = _gap_size(problem, current, sizes)
-    for _ in range(STEPS):
+    error = earlier = _gap_size(problem, current, sizes)
+    for count in range(STEPS):
         if relative_residual(problem, current, sizes) < CONVERGED:
             break
+        if count % WINDOW == 0 and count:
+            if error > earlier / 2:
+                break
+            earlier = error
         step = _newton_step(problem, current, sizes)
         scale = 1.0
         while scale > 1e-4:
@@ -165,7 +169,7 @@ def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, i
 def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> LinearSystem:
     """The differentiated equations at a point, as a matrix on the unknowns' directions."""
     bases = tuple(_direction_basis(u, values[u]) for u in problem.unknowns)
-    forms = _forms(problem)
+    forms = problem.forms
     columns: list[Array] = []
     zeros: dict[Node, Array] = {d: np.zeros_like(values[s]) for s, d in problem.directions.items()}
     for direction, basis in zip(problem.unknown_directions, bases, strict=True):
@@ -188,7 +192,7 @@ def given_side(
     still: dict[Node, Array] = {
         d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)
     }
-    parts = evaluate_all(_forms(problem), {**values, **still, **moves}, sizes)
+    parts = evaluate_all(problem.forms, {**values, **still, **moves}, sizes)
     return -np.concatenate([_real_entries(part) for part in parts])
 
 
@@ -277,7 +281,7 @@ def residuals(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str
 
 
 def _gap_size(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float:
-    total = sum(float(np.sum(np.abs(gap) ** 2)) for gap in evaluate_all(_gaps(problem), values, sizes))
+    total = sum(float(np.sum(np.abs(gap) ** 2)) for gap in evaluate_all(problem.gaps, values, sizes))
     return total if np.isfinite(total) else np.inf
 
 
@@ -296,7 +300,7 @@ def nearby_solution(
     for _ in range(STEPS):
         gone = {problem.directions[s]: current[s] - centre[s] for s in problem.directions}
         system = linear_system(problem.without_gauge, current, sizes)
-        gaps = (*evaluate_all(_gaps(problem), current, sizes), *evaluate_all(fixing, {**centre, **gone}, sizes))
+        gaps = (*evaluate_all(problem.gaps, current, sizes), *evaluate_all(fixing, {**centre, **gone}, sizes))
         side = -np.concatenate([_real_entries(gap) for gap in gaps])
         if float(np.linalg.norm(side)) < CONVERGED * 1e-2:
             break
@@ -308,22 +312,10 @@ def nearby_solution(
 
 def _newton_step(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
     system = linear_system(problem, values, sizes)
-    gaps = evaluate_all(_gaps(problem), values, sizes)
+    gaps = evaluate_all(problem.gaps, values, sizes)
     side = -np.concatenate([_real_entries(gap) for gap in gaps])
     coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
     return dict(zip(problem.unknowns, _tensors(system, coordinates), strict=True))
-
-
-def _gaps(problem: Problem) -> tuple[Node, ...]:
-    """Left minus right of each equation, and of the orthonormality of the unknowns."""
-    equations = [*problem.equations]
-    equations += [orthonormality(u) for u in problem.unknowns if is_orthonormal(u)]
-    return tuple(subtract(e.left, e.right) for e in equations)
-
-
-def _forms(problem: Problem) -> tuple[Node, ...]:
-    fixing = [subtract(e.left, e.right) for e in problem.gauge]
-    return (*(differential(gap, problem.directions) for gap in _gaps(problem)), *fixing)
 
 
 def _direction_basis(unknown: Symbol, value: Array) -> Array:
