@@ -19,7 +19,7 @@ from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS, Function, primitive_function, register
 from gradwright.diff.identities.determinacy import require_determined
 from gradwright.diff.identities.problem import Problem, problem_of
-from gradwright.diff.identities.solution_points import newton, relative_residual
+from gradwright.diff.identities.solution_points import lie_in_their_sets, newton, relative_residual
 from gradwright.errors import ConditionError, DeclarationError, IdentityError
 from gradwright.frozen import frozen, replace
 
@@ -213,12 +213,16 @@ class NewtonSolver:
             if (name := dim.name) is not None
         }
         givens: dict[Node, Array] = dict(zip(problem.givens, map(np.asarray, arrays), strict=True))
+        outside = ""
         for guess in _guesses(problem, sizes, arrays, self.start):
             values = newton(problem, {**givens, **guess}, sizes)
-            if relative_residual(problem, values, sizes) < 1e-9:
+            if relative_residual(problem, values, sizes) >= 1e-9:
+                continue
+            if lie_in_their_sets(problem, values):
                 return tuple(values[u] for u in problem.unknowns)
+            outside = " in the declared sets, only others"
         raise ConditionError(
-            f"{problem.name}: Newton's method found no solution of its identity at these inputs; "
+            f"{problem.name}: Newton's method found no solution of its identity{outside} at these inputs; "
             f"give forward=, or a starting point start="
         )
 

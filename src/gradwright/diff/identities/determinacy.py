@@ -27,7 +27,9 @@ from gradwright.diff.identities.solution_points import (
     find_point,
     free_directions,
     given_side,
+    is_in_open_set,
     is_stable,
+    lie_in_their_sets,
     linear_system,
     problem_sizes,
     residuals,
@@ -106,11 +108,22 @@ def _solution(
     problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
 ) -> SolutionPoint:
     best: SolutionPoint | None = None
+    vanishing: SolutionPoint | None = None
+    outside: SolutionPoint | None = None
     for point in _candidates(problem, sizes, forward, start):
         if point.residual < HOLDS and is_stable(problem, point):
-            return point
+            if not lie_in_their_sets(problem, point.values):
+                outside = point
+            elif _vanish(problem, point):
+                vanishing = vanishing or point
+            else:
+                return point
         if best is None or point.residual < best.residual:
             best = point
+    if vanishing is not None:
+        return vanishing
+    if outside is not None:
+        raise IdentityError(_outside(problem, texts, outside, forward))
     if best is None:
         raise IdentityError(
             f"{problem.name}: no generic point serves to test {_listed(texts)}; declare the facts that the "
@@ -128,6 +141,28 @@ def _solution(
         f"{best.residual:.1g} of their size there): {_counted(problem, best)}the equations may "
         f"contradict each other, or the inputs need a fact such as symmetric or spd; else give forward= or a starting "
         f"point start="
+    )
+
+
+def _vanish(problem: Problem, point: SolutionPoint) -> bool:
+    """Whether an unknown is zero there, so that another solution says more: `v = 0` for `A v = w v`."""
+    return any(float(np.max(np.abs(point.values[u]), initial=0)) < 1e-6 for u in problem.unknowns)
+
+
+def _outside(
+    problem: Problem, texts: tuple[str, ...], point: SolutionPoint, forward: Forward | None
+) -> str:
+    """What is said of solutions that do not lie where they were declared to lie."""
+    unknown = next(u for u in problem.unknowns if not is_in_open_set(point.values[u], u.facts))
+    wanted = "positive definite" if "spd" in unknown.facts else "positive"
+    if forward is not None:
+        return (
+            f"{problem.name}: the forward function's '{unknown.name}' is not {wanted}, as it is declared, "
+            f"at a generic point with {_sizes(point)}"
+        )
+    return (
+        f"{problem.name}: no solution of {_listed(texts)} was found at which '{unknown.name}' is {wanted}, as it is "
+        f"declared; the inputs may need a fact such as spd or positive; else give forward= or a starting point start="
     )
 
 

@@ -18,7 +18,7 @@ from gradwright.core.arithmetic import Array
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate_all, space_basis
-from gradwright.core.facts import NO_FACTS
+from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.points import (
     choose_sizes,
@@ -141,10 +141,14 @@ def is_stable(problem: Problem, point: SolutionPoint) -> bool:
 
 
 def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
-    """Gauss-Newton steps of least norm on the unknowns, halved where they do not help; given up where they stall."""
+    """Gauss-Newton steps of least norm on the unknowns, halved where they do not help; given up where they stall.
+
+    From a point at which what is declared positive, or positive definite, is so, they do not leave that set.
+    """
     problem = problem.without_gauge
     current = dict(values)
     error = earlier = _gap_size(problem, current, sizes)
+    guarded = lie_in_their_sets(problem, current)
     for count in range(STEPS):
         if relative_residual(problem, current, sizes) < CONVERGED:
             break
@@ -157,13 +161,27 @@ def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, i
         while scale > 1e-4:
             trial = {**current, **{u: current[u] + scale * step[u] for u in problem.unknowns}}
             trial_error = _gap_size(problem, trial, sizes)
-            if trial_error < error:
+            if trial_error < error and (not guarded or lie_in_their_sets(problem, trial)):
                 break
             scale /= 2
         else:
             break
         current, error = trial, trial_error
     return current
+
+
+def lie_in_their_sets(problem: Problem, values: Mapping[Node, Array]) -> bool:
+    """Whether the unknowns that are declared positive, or positive definite, are so."""
+    return all(is_in_open_set(values[u], u.facts) for u in problem.unknowns)
+
+
+def is_in_open_set(value: Array, facts: Facts) -> bool:
+    """Whether a value has the facts that are inequalities: positive, or positive definite."""
+    if not np.all(np.isfinite(value)):
+        return False
+    if "positive" in facts and not np.all(value > 0):
+        return False
+    return "spd" not in facts or bool(np.linalg.eigvalsh(value + value.conj().T)[0] > 0)
 
 
 def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> LinearSystem:
