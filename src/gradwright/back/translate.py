@@ -15,14 +15,12 @@ from gradwright.back.formula import (
     Formula,
     Indexed,
     MaskMatrix,
-    MatrixProduct,
     Name,
     Number,
     Part,
     Place,
     Scaled,
     Sum,
-    Transposed,
     conjugated,
     multiplied,
     opened,
@@ -41,7 +39,6 @@ from gradwright.back.matrices import (
     ones,
 )
 from gradwright.back.names import direction_formula, latex_of_name, name_formula
-from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
 from gradwright.back.text import language, unicode
 from gradwright.core.contraction import contract

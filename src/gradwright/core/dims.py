@@ -133,7 +133,7 @@ class Dim:
         return Dim.of(other) - self
 
     def is_at_least(self, other: Dim) -> bool:
-        """Whether it is known not to be smaller, whatever the sizes: a sum without a negative term is never negative."""
+        """Whether it is known not to be smaller, whatever the sizes: no term of the difference is negative."""
         return all(coefficient >= 0 for _, coefficient in (self - other).terms)
 
     def __eq__(self, other: object) -> bool:

@@ -62,13 +62,14 @@ def newton_texts(solver: NewtonSolver, name: str) -> list[str]:
     """The texts of a function of NumPy arrays, of the given name, that solves the identity.
 
     Raises:
-        EmissionError: the unknowns are complex, or a starting point is given as a Python object.
+        EmissionError: the unknowns are complex, or a starting point is given.
     """
     problem = solver.problem
     if solver.start is not None or not all(s.real for s in (*problem.unknowns, *problem.givens)):
         raise EmissionError(
-            f"{problem.name} is solved by Newton's method from a Python object, or for complex numbers, which no file "
-            f'can contain: give forward= a dotted name such as "scipy.linalg.sqrtm", or use function(…) in this process'
+            f"{problem.name} is solved by Newton's method from its own starting point, or for complex numbers, which "
+            f'no file can contain: give forward= a dotted name such as "scipy.linalg.sqrtm", or use function(…) in '
+            f"this process"
         )
     gaps = _gaps(problem)
     program = _program(problem, gaps)
@@ -78,7 +79,8 @@ def newton_texts(solver: NewtonSolver, name: str) -> list[str]:
             f"give forward= a dotted name"
         )
     equations = _equations(problem, program, len(gaps), name)
-    texts = [*program.helpers.values(), NEWTON, STARTS, equations, _inside(problem, program, name), _solver(problem, name)]
+    functions = [equations, _inside(problem, program, name), _solver(problem, name)]
+    texts = [*program.helpers.values(), NEWTON, STARTS, *functions]
     return [*NUMPY.import_lines("\n".join(texts)), *texts]
 
 
@@ -170,8 +172,11 @@ def _solver(problem: Problem, name: str) -> str:
     lines = [
         f"def {name}({', '.join(f'{g}: np.ndarray' for g in givens)}) -> Any:",
         '    """The solution of the equations by Newton\'s method."""',
+        "    def _at(*_unknowns: np.ndarray) -> Any:",
+        f"        return {name}_equations(*_unknowns, {', '.join(givens)})",
+        "",
         f"    for _start in _starts([{', '.join(shapes)}]):",
-        f"        {local}, _size = _newton(lambda *_u: {name}_equations(*_u, {', '.join(givens)}), {name}_inside, _start)",
+        f"        {local}, _size = _newton(_at, {name}_inside, _start)",
         f"        if _size < 1e-9 and {name}_inside(*{local}):",
         f"            return {f'tuple({local})' if several else f'{local}[0]'}",
         f'    raise ValueError("{problem.name}: Newton\'s method found no solution of the equations at this input")',

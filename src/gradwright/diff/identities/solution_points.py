@@ -222,7 +222,7 @@ def directions_at(
     side = given_side(problem, point.values, point.sizes, moves)
     coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
     left_over = float(np.linalg.norm(system.matrix @ coordinates - side) / max(1e-300, np.linalg.norm(side)))
-    return _tensors(system, coordinates), left_over
+    return tensors_of(system, coordinates), left_over
 
 
 def free_directions(system: LinearSystem) -> Array:
@@ -238,7 +238,7 @@ def rate_along_free_directions(
 ) -> float:
     """The largest rate at which `Re⟨G, Y⟩` changes along directions of unit length that the equations leave free."""
     system = linear_system(problem, values, sizes)
-    moved = [_tensors(system, free) for free in free_directions(system)]
+    moved = [tensors_of(system, free) for free in free_directions(system)]
     if not moved:
         return 0.0
     flat = np.stack([np.concatenate([np.ravel(part) for part in parts]) for parts in moved])
@@ -267,7 +267,8 @@ def _close(found: Array, wanted: Array) -> bool:
     return bool(np.max(np.abs(found - wanted), initial=0) <= AGREES * scale)
 
 
-def _tensors(system: LinearSystem, coordinates: Array) -> tuple[Array, ...]:
+def tensors_of(system: LinearSystem, coordinates: Array) -> tuple[Array, ...]:
+    """The unknowns' directions that coordinates stand for."""
     found: list[Array] = []
     start = 0
     for basis in system.bases:
@@ -323,7 +324,7 @@ def nearby_solution(
         if float(np.linalg.norm(side)) < CONVERGED * 1e-2:
             break
         coordinates, *_ = np.linalg.lstsq(np.concatenate([system.matrix, rows]), side, rcond=None)
-        steps = zip(problem.unknowns, _tensors(system, coordinates), strict=True)
+        steps = zip(problem.unknowns, tensors_of(system, coordinates), strict=True)
         current = {**current, **{u: current[u] + step for u, step in steps}}
     return tuple(current[u] for u in problem.unknowns)
 
@@ -333,7 +334,7 @@ def _newton_step(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[
     gaps = evaluate_all(problem.gaps, values, sizes)
     side = -np.concatenate([_real_entries(gap) for gap in gaps])
     coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
-    return dict(zip(problem.unknowns, _tensors(system, coordinates), strict=True))
+    return dict(zip(problem.unknowns, tensors_of(system, coordinates), strict=True))
 
 
 def _direction_basis(unknown: Symbol, value: Array) -> Array:
