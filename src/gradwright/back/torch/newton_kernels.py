@@ -39,8 +39,11 @@ def _newton(
         parts = [part.reshape(x.shape) for part, x in zip(np.split(step, ends), values, strict=True)]
         for halvings in range(30):
             trial = [x + part / 2**halvings for x, part in zip(values, parts, strict=True)]
-            found = equations(*trial)
-            if np.abs(found[0]).max(initial=0) < size and (not guarded or inside(*trial)):
+            if guarded and not inside(*trial):
+                continue
+            with np.errstate(all="ignore"):
+                found = equations(*trial)
+            if np.abs(found[0]).max(initial=0) < size:
                 break
         else:
             break

@@ -160,9 +160,10 @@ def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, i
         scale = 1.0
         while scale > 1e-4:
             trial = {**current, **{u: current[u] + scale * step[u] for u in problem.unknowns}}
-            trial_error = _gap_size(problem, trial, sizes)
-            if trial_error < error and (not guarded or lie_in_their_sets(problem, trial)):
-                break
+            if not guarded or lie_in_their_sets(problem, trial):
+                trial_error = _gap_size(problem, trial, sizes)
+                if trial_error < error:
+                    break
             scale /= 2
         else:
             break
@@ -300,7 +301,8 @@ def residuals(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str
 
 
 def _gap_size(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float:
-    total = sum(float(np.sum(np.abs(gap) ** 2)) for gap in evaluate_all(problem.gaps, values, sizes))
+    with np.errstate(all="ignore"):
+        total = sum(float(np.sum(np.abs(gap) ** 2)) for gap in evaluate_all(problem.gaps, values, sizes))
     return total if np.isfinite(total) else np.inf
 
 
