@@ -1,4 +1,4 @@
-"""Block matrices in print: parts that fill the whole, with zeros between them, and bordered by vectors and numbers."""
+"""Block matrices in print, and equations of which only some entries count."""
 
 from __future__ import annotations
 
@@ -32,3 +32,11 @@ def test_a_matrix_bordered_by_vectors() -> None:
     vjp = derived.vjp
     again = gw.parse(vjp.text(), A="n n symmetric", c="n", G="n")
     assert gw.equal(again, vjp)
+
+
+def test_an_equation_of_triangles_shows_which_entries_count() -> None:
+    solvent = gw.define("solvent", "L @ A + A.T @ L.T = B", unknown="L: n n lower", given="A: n n, B: n n symmetric")
+    found = solvent(gw.matrix("A", "n", "n"), gw.parse("B", B="n n symmetric"))
+    vjp = gw.derive(found, wrt="B").vjp
+    assert str(vjp) == "solve(H: 2 triu(A H)ᵀ = tril(G); H symmetric)"
+    assert gw.equal(gw.parse(vjp.text(), A="n n", B="n n symmetric", G="n n"), vjp)
