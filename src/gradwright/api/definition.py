@@ -69,7 +69,7 @@ def define(
     unknown: str | Mapping[str, str],
     given: str | Mapping[str, str],
     forward: Callable[..., Any] | str | None = None,
-    start: Callable[..., Any] | None = None,
+    start: Callable[..., Any] | str | None = None,
     gauge: str | Sequence[str] = (),
 ) -> DefinedFunction:
     """Define a function by the equations that it satisfies.
@@ -85,7 +85,7 @@ def define(
         forward: a function of the givens, in order, to the unknown (or a tuple of them); a callable, or
             a dotted name in numpy, scipy or torch. It is held to the identity at a generic point.
             Without one, the identity is solved by Newton's method.
-        start: a function of the givens to Newton's first guess.
+        start: a function of the givens to Newton's first guess, or its dotted name.
         gauge: where the identity leaves directions free, the equations that choose one, in the unknowns and their
             directions: `"Y.T @ dY = dY.T @ Y"`. A cotangent that depends on the choice is reported.
 
@@ -96,6 +96,8 @@ def define(
     single = isinstance(identity, str) or (
         isinstance(identity, tuple) and len(identity) == 2 and not isinstance(identity[0], str)
     )
+    if not single and not isinstance(identity, Sequence):
+        raise IdentityError(f"{name}: an identity is an equation such as 'Y @ X = eye(n)', or a list of them")
     equations: Sequence[Any] = [identity] if single else list(identity)
     texts = [_text(name, equation) for equation in equations]
     fixing = (gauge,) if isinstance(gauge, str) else tuple(gauge)

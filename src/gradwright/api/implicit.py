@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from itertools import count
 from math import gcd, lcm
 from typing import Any
 
 from gradwright.api.definition import DefinedFunction, define
 from gradwright.api.expression import Expression
-from gradwright.core.declarations import Declaration, parse_declaration, parse_declarations
+from gradwright.core.contraction import is_zero
+from gradwright.core.declarations import Declaration
 from gradwright.core.nodes import Contract, Node
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Outputs
@@ -21,6 +23,7 @@ from gradwright.core.signature import Signature, symbol_of
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.diff.derivatives import gradient, vjp
 from gradwright.errors import IdentityError, ShapeError
+from gradwright.front.define import read_declared
 from gradwright.front.parsing import parse_expression
 from gradwright.simplify.pipeline import simplify
 
@@ -29,21 +32,22 @@ Declared = str | Mapping[str, str]
 
 def fixed_point(
     name: str,
-    update: str,
+    update: str | Sequence[str],
     *,
-    unknown: str,
+    unknown: Declared,
     given: Declared,
     forward: Callable[..., Any] | str | None = None,
-    start: Callable[..., Any] | None = None,
+    start: Callable[..., Any] | str | None = None,
 ) -> DefinedFunction:
     """Define the fixed point of an update, `y = f(y, θ)`.
 
         equilibrium = fixed_point("equilibrium", "tanh(W @ y + b)", unknown="y: n", given="W: n n, b: n")
+        pair = fixed_point("pair", ["tanh(W @ v)", "V @ u + b"], unknown="u: n, v: n", given="W: n n, V: n n, b: n")
 
     Args:
         name: what the function is called.
-        update: f as a text, in the names of the unknown and of the givens.
-        unknown: the declaration of y.
+        update: f as a text, in the names of the unknown and of the givens; one for each unknown.
+        unknown: the declaration of y, or of several unknowns.
         given: the declarations of θ.
         forward: a function of the givens to the unknown, as for `define`.
         start: a function of the givens to Newton's first guess.
@@ -51,8 +55,16 @@ def fixed_point(
     Raises:
         IdentityError: the fixed point is not determined by the inputs.
     """
-    (declared,) = parse_declarations(unknown)
-    identity = f"{declared.name} = {update}"
+    declared = read_declared(unknown, "unknown")
+    updates = [update] if isinstance(update, str) else list(update)
+    if len(updates) != len(declared):
+        raise IdentityError(
+            f"{name}: there are {len(declared)} unknown(s) and {len(updates)} update(s), and each unknown needs one"
+        )
+    for text in updates:
+        if not isinstance(text, str) or "=" in text:
+            raise IdentityError(f"{name}: an update is a text such as 'tanh(W @ y + b)', without '=', and not {text!r}")
+    identity = [f"{d.name} = {text}" for d, text in zip(declared, updates, strict=True)]
     return define(name, identity, unknown=unknown, given=given, forward=forward, start=start)
 
 
@@ -60,11 +72,11 @@ def optimum(
     name: str,
     objective: str,
     *,
-    over: str,
+    over: Declared,
     given: Declared,
-    subject_to: Sequence[str] = (),
+    subject_to: str | Sequence[str] = (),
     forward: Callable[..., Any] | str | None = None,
-    start: Callable[..., Any] | None = None,
+    start: Callable[..., Any] | str | None = None,
 ) -> DefinedFunction:
     """Define the stationary point of a smooth objective, with equality constraints.
 
@@ -72,14 +84,14 @@ def optimum(
         nearest = optimum("nearest", "norm(x - z)**2", over="x: n", given="z: n, A: m n, b: m",
                           subject_to=["A @ x = b"])
 
-    The outputs are the point, and with constraints one multiplier for each, called `l1`, `l2`, ….
+    The outputs are the point, in all its variables, and with constraints one multiplier for each, called `l1`, `l2`, ….
 
     Args:
         name: what the function is called.
         objective: a scalar, as a text.
-        over: the declaration of the variable that is optimised.
+        over: the declaration of the variable that is optimised, or of several.
         given: the declarations of the parameters.
-        subject_to: equations that hold at the solution.
+        subject_to: an equation that holds at the solution, or several.
         forward: a function of the givens to the point and the multipliers, as for `define`.
         start: a function of the givens to Newton's first guess at them.
 
@@ -87,31 +99,34 @@ def optimum(
         ShapeError: the objective is no scalar.
         IdentityError: the conditions do not determine the point.
     """
-    (variable,) = parse_declarations(over)
-    givens = _declarations(given)
-    signature = Signature((variable, *givens))
-    point = symbol_of(variable)
+    variables, givens = read_declared(over, "over"), read_declared(given, "given")
+    constraints = (subject_to,) if isinstance(subject_to, str) else tuple(subject_to)
+    signature = Signature((*variables, *givens))
+    points = [symbol_of(variable) for variable in variables]
     goal = _node(objective, signature)
     if goal.rank:
         raise ShapeError(f"the objective of {name} is {shape_text(goal.shape)}, and only a scalar has an optimum")
-    terms = [gradient(simplify(goal), point)]
-    equations: list[str] = []
-    multipliers: list[Declaration] = []
-    for number, text in enumerate(subject_to, 1):
-        gap = _gap(text, signature)
-        multiplier = Declaration(f"l{number}", gap.shape, frozenset())
-        multipliers.append(multiplier)
-        terms.append(vjp(simplify(gap), point, symbol_of(multiplier)))
-        equations.append(" ".join(text.split()))
-    whole = Signature((variable, *givens, *multipliers))
-    slope = simplify(add(terms))  # with constraints its numbers count, since the multipliers are measured by them
-    stationary = Expression(slope if multipliers else _without_common_number(slope), whole).text()
-    unknown = {d.name: _words(d) for d in (variable, *multipliers)}
-    zero = f"zeros({', '.join(map(str, point.shape))})" if point.shape else "0"
-    identity = [f"{stationary} = {zero}", *equations]
+    terms = [[gradient(simplify(goal), point)] for point in points]
+    gaps = [_gap(text, signature) for text in constraints]
+    multipliers = _multipliers(gaps, {d.name for d in signature})
+    for gap, multiplier in zip(gaps, multipliers, strict=True):
+        for own, point in zip(terms, points, strict=True):
+            own.append(vjp(simplify(gap), point, symbol_of(multiplier)))
+    whole = Signature((*variables, *givens, *multipliers))
+    identity: list[str] = []
+    for own, point in zip(terms, points, strict=True):
+        stationary = simplify(add(own))
+        if is_zero(stationary):
+            raise IdentityError(f"{name}: neither the objective nor a constraint depends on '{point.name}'")
+        if not multipliers:  # which are measured by its numbers
+            stationary = _without_common_number(stationary)
+        zero = f"zeros({', '.join(map(str, point.shape))})" if point.shape else "0"
+        identity.append(f"{Expression(stationary, whole).text()} = {zero}")
+    identity += [" ".join(text.split()) for text in constraints]
     return define(
-        name, identity, unknown=unknown, given={d.name: _words(d) for d in givens}, forward=forward, start=start
-    )
+        name, identity, unknown={d.name: _words(d) for d in (*variables, *multipliers)},
+        given={d.name: _words(d) for d in givens}, forward=forward, start=start,
+    )  # fmt: skip
 
 
 def _without_common_number(node: Node) -> Node:
@@ -121,10 +136,10 @@ def _without_common_number(node: Node) -> Node:
     return simplify(scaled(1 / common, node)) if common else node
 
 
-def _declarations(given: Declared) -> tuple[Declaration, ...]:
-    if isinstance(given, str):
-        return parse_declarations(given)
-    return tuple(parse_declaration(name, text) for name, text in given.items())
+def _multipliers(gaps: Sequence[Node], taken: set[str]) -> list[Declaration]:
+    """One for each constraint, with names that are not taken."""
+    free = (f"l{number}" for number in count(1) if f"l{number}" not in taken)
+    return [Declaration(next(free), gap.shape, frozenset()) for gap in gaps]
 
 
 def _words(declaration: Declaration) -> str:
@@ -140,9 +155,14 @@ def _node(text: str, signature: Signature) -> Node:
 
 def _gap(text: str, signature: Signature) -> Node:
     sides = text.split("=")
-    if len(sides) != 2:
-        raise IdentityError(f"'{text}' is not an equation: write two sides with one '=' between them")
+    if len(sides) != 2 or "<" in text or ">" in text:
+        raise IdentityError(
+            f"'{text}' is not an equation: write two sides with one '=' between them; of inequalities, "
+            f"only those count that hold with equality at the solution"
+        )
     left, right = (_node(side, signature) for side in sides)
+    if not right.rank and left.rank and is_zero(right):
+        return left
     if left.shape != right.shape:
         raise ShapeError(f"'{text}': the sides are {shape_text(left.shape)} and {shape_text(right.shape)}")
     return subtract(left, right)

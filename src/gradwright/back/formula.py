@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
+from gradwright.core.dims import Dim
 from gradwright.frozen import fields, frozen, replace
 
 
@@ -401,18 +402,32 @@ def multiplied(
     return Scaled(rank, symmetric, coefficient, tuple(kept), tuple(under))
 
 
+@frozen
+class Place:
+    """Where a part stands along an axis: its first entry, how many there are, and how long the axis is."""
+
+    start: Dim
+    length: Dim
+    whole: Dim
+
+    @property
+    def stop(self) -> Dim:
+        """The first entry behind the part."""
+        return self.start + self.length
+
+
 @frozen(eq=False)
 class Block(Formula):
     """A matrix of blocks, row by row.
 
     Attributes:
         entries: the blocks.
-        row_places, column_places: where each row and column of blocks begins, and how long it is.
+        row_places, column_places: where each row and column of blocks stands; None for a single one that is whole.
     """
 
     entries: tuple[Formula, ...]
-    row_places: tuple[tuple[str, str], ...]
-    column_places: tuple[tuple[str, str], ...]
+    row_places: tuple[Place | None, ...]
+    column_places: tuple[Place | None, ...]
 
     def rows(self) -> Iterator[tuple[Formula, ...]]:
         """The rows of blocks."""
@@ -427,14 +442,20 @@ class Part(Formula):
 
     Attributes:
         whole: the formula for `I[:, start:stop]`, as it is written by itself.
-        place: the slice, as text.
-        start, length: where the part begins and how long it is, as text.
+        slice: the slice, as text.
+        place: where the part stands.
     """
 
     whole: Formula
-    place: str
-    start: str
-    length: str
+    slice: str
+    place: Place
+
+
+@frozen(eq=False)
+class BasisVector(Name):
+    """A column of the identity matrix; `place` is that of its entry 1."""
+
+    place: Place | None = None
 
 
 def without_scalars(formula: Formula) -> tuple[Fraction, tuple[Formula, ...], tuple[Formula, ...], Formula]:

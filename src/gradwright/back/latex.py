@@ -111,6 +111,8 @@ class _Latex(MathematicalWriter):
     def call(self, formula: Call) -> Written:
         if not formula.latex:
             return self.named_call(formula), ATOM
+        if formula.latex == "{0}":
+            return self.write(formula.arguments[0])
         if formula.latex.startswith("{0}^") and len(formula.arguments) == 1:
             return self.raised(formula.arguments[0], formula.latex[5:-1]), POWER
         bracketed = r"\left" in formula.latex

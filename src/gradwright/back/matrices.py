@@ -18,6 +18,7 @@ from fractions import Fraction
 from functools import partial
 
 from gradwright.back.formula import (
+    BasisVector,
     Call,
     Formula,
     Indexed,
@@ -26,6 +27,7 @@ from gradwright.back.formula import (
     Name,
     Number,
     OuterProduct,
+    Place,
     Power,
     Scaled,
     Transposed,
@@ -453,7 +455,10 @@ def identity(dim: Dim) -> Formula:
 
 def basis_vector(dim: Dim, entry: str) -> Formula:
     """A column of the identity matrix."""
-    return Name(1, True, f"e_{entry}", f"eye({dim})[{entry}]", f"e_{{{entry}}}")
+    number = entry.removeprefix("-")
+    start = (dim - int(number) if entry != number else Dim.of(int(number))) if number.isdigit() else None
+    place = None if start is None else Place(start, Dim.of(1), dim)
+    return BasisVector(1, True, f"e_{entry}", f"eye({dim})[{entry}]", f"e_{{{entry}}}", place=place)
 
 
 def _as_basis(weight: Weight, dims: Sequence[Dim]) -> Weight:

@@ -68,9 +68,9 @@ def _sliced(factors: list[Formula]) -> list[Formula]:
     for factor in factors:
         last = kept[-1] if kept else None
         if isinstance(factor, Part) and last is not None and not _is_part(last):
-            kept[-1] = _slice(last, (":", factor.place))
+            kept[-1] = _slice(last, (":", factor.slice))
         elif isinstance(last, Transposed) and isinstance(last.inner, Part) and not _is_part(factor):
-            kept[-1] = _slice(factor, (last.inner.place, ":")[: factor.rank])
+            kept[-1] = _slice(factor, (last.inner.slice, ":")[: factor.rank])
         else:
             kept.append(factor)
     return kept

@@ -9,8 +9,10 @@ from gradwright.back.names import latex_of_name
 from gradwright.core.nodes import Node, Solve, Symbol
 from gradwright.core.solutions import NAME, WORDS
 from gradwright.core.spaces import Space
+from gradwright.linear.projection import project_space
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.linear.unknowns import named_operators, named_unknowns
+from gradwright.simplify.pipeline import simplify
 
 
 def solution_formula(node: Solve, formula: Callable[[Node], Formula], symmetric: bool) -> Formula:
@@ -26,7 +28,9 @@ def solution_formula(node: Solve, formula: Callable[[Node], Formula], symmetric:
         name, operands = known
         return Call(node.rank, symmetric, name, tuple(map(formula, operands)))
     symbols = named_unknowns(node)
-    operators = map(formula, named_operators(node, symbols))
+    spaces = [equation.space for equation in node.equations]
+    shown = [_in_space(o, space) for o, space in zip(named_operators(node, symbols), spaces, strict=True)]
+    operators = map(formula, shown)
     equations = [
         Call(0, True, "equals", (operator, formula(side)), text="{0} = {1}", latex="{0} = {1}")
         for operator, side in zip(operators, node.right_sides, strict=True)
@@ -46,6 +50,13 @@ def solution_formula(node: Solve, formula: Callable[[Node], Formula], symmetric:
         symbols[node.index].name if len(symbols) > 1 else "",
         binds=tuple(s.name for s in symbols),
     )
+
+
+def _in_space(operator: Node, space: Space) -> Node:
+    """The operator with the mask of its equation, if only those entries of it count: `tril(H A) = C`."""
+    if operator.rank != 2 or space is Space.FREE or space.weights is None:
+        return operator
+    return simplify(project_space(operator, space))
 
 
 def _declared(node: Solve, symbols: tuple[Symbol, ...]) -> Name:

@@ -221,6 +221,8 @@ class _Unicode(MathematicalWriter):
 
     def call(self, formula: Call) -> Written:
         template = formula.text or self._default(formula)
+        if template == "{0}":
+            return self.write(formula.arguments[0])
         bracketed = "(" in template or template.startswith(("|", "‖", "⟨", "["))
         suffix = template.startswith("{0}") and not bracketed and len(formula.arguments) == 1
         if suffix:

@@ -8,20 +8,19 @@ from fractions import Fraction
 from itertools import count
 from string import ascii_letters
 
+from gradwright.back.blocks import blocks
 from gradwright.back.formula import (
-    Block,
     Call,
     Einsum,
     Formula,
     Indexed,
     MaskMatrix,
-    MatrixProduct,
     Name,
     Number,
     Part,
+    Place,
     Scaled,
     Sum,
-    Transposed,
     conjugated,
     multiplied,
     opened,
@@ -40,7 +39,6 @@ from gradwright.back.matrices import (
     ones,
 )
 from gradwright.back.names import direction_formula, latex_of_name, name_formula
-from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
 from gradwright.back.text import language, unicode
 from gradwright.core.contraction import contract
@@ -422,7 +420,7 @@ def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
     start = "" if node.offset == Dim.of(0) else str(node.offset)
     end = "" if stop == node.whole else str(stop)
     alone = Indexed(2, False, identity(node.whole), (":", f"{start}:{end}"))
-    return Part(2, False, alone, f"{start}:{end}", str(node.offset), str(node.part))
+    return Part(2, False, alone, f"{start}:{end}", Place(node.offset, node.part, node.whole))
 
 
 def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symmetric: bool) -> Formula:
@@ -489,73 +487,6 @@ def _without(formulas: Sequence[Formula], taken: Sequence[Formula]) -> tuple[For
     for formula in taken:
         rest.remove(formula)
     return tuple(rest)
-
-
-Place = tuple[str, str]
-NOWHERE: Place = ("", "")
-
-
-def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
-    """`concatenate(x, y)` or `block([[A, B], [C, D]])` for a sum of parts in their places; else None."""
-    each = [placed_parts(term) for term in terms]
-    placed = [part for parts in each for part in parts]
-    if not all(each) or len({(row, column) for row, column, _ in placed}) != len(placed):
-        return None
-    rows = sorted({row for row, _, _ in placed}, key=_order)
-    columns = sorted({column for _, column, _ in placed}, key=_order)
-    if (NOWHERE in rows and len(rows) > 1) or (NOWHERE in columns and len(columns) > 1):
-        return None
-    parts = {(row, column): part for row, column, part in placed}
-    if len(terms) < 2:
-        return None
-    grid = [parts.get((row, column)) or _zero_block(row, column) for row in rows for column in columns]
-    if terms[0].rank == 1:
-        return Call(1, True, "concatenate", tuple(grid))
-    return Block(2, symmetric, tuple(grid), tuple(rows), tuple(columns))
-
-
-def _order(place: Place) -> tuple[int, str]:
-    """Blocks in the order of their offsets: 0 first, longer sums later."""
-    return (0 if place[0] == "0" else 1 + place[0].count("+"), place[0])
-
-
-def _zero_block(row: Place, column: Place) -> Formula:
-    return Name(2, row[1] == column[1], "0", f"zeros({row[1]}, {column[1]})", "0")
-
-
-def placed_parts(term: Formula) -> list[tuple[Place, Place, Formula]]:
-    """`S M Tᵀ` with selections S and T: where M is placed, and M; several for a row of blocks."""
-    coefficient, inside = Fraction(1), term
-    if isinstance(term, Scaled) and len(term.factors) == 1 and not term.divisors:
-        coefficient, inside = term.coefficient, term.factors[0]
-    factors = list(inside.factors) if isinstance(inside, MatrixProduct) else [inside]
-    row = column = NOWHERE
-    first, last = factors[0], factors[-1]
-    if isinstance(first, Part):
-        row = first.start, first.length
-        factors = factors[1:]
-    if factors and isinstance(last, Transposed) and isinstance(last.inner, Part):
-        column = last.inner.start, last.inner.length
-        factors = factors[:-1]
-    if (row, column) == (NOWHERE, NOWHERE):
-        return []
-    if not factors:
-        lengths = {place[1] for place in (row, column) if place != NOWHERE}
-        unit = Name(2, True, "I", f"eye({min(lengths)})", "I")
-        return [(row, column, scaled(coefficient, unit))] if len(lengths) == 1 else []
-    only = factors[0]
-    if len(factors) == 1 and isinstance(only, Block) and coefficient == 1:
-        return _opened(only, row, column)
-    return [(row, column, scaled(coefficient, product(tuple(factors))))]
-
-
-def _opened(block: Block, row: Place, column: Place) -> list[tuple[Place, Place, Formula]]:
-    """The blocks of a row, or a column, of blocks that is placed as a whole."""
-    if row != NOWHERE and block.row_places == (NOWHERE,) and column == NOWHERE:
-        return [(row, place, entry) for place, entry in zip(block.column_places, block.entries, strict=True)]
-    if column != NOWHERE and block.column_places == (NOWHERE,) and row == NOWHERE:
-        return [(place, column, entry) for place, entry in zip(block.row_places, block.entries, strict=True)]
-    return [(row, column, block)]
 
 
 def zeros(shape: Sequence[Dim]) -> Formula:

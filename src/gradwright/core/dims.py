@@ -132,6 +132,10 @@ class Dim:
     def __rsub__(self, other: int) -> Dim:
         return Dim.of(other) - self
 
+    def is_at_least(self, other: Dim) -> bool:
+        """Whether it is known not to be smaller, whatever the sizes: no term of the difference is negative."""
+        return all(coefficient >= 0 for _, coefficient in (self - other).terms)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dim) and self.terms == other.terms
 

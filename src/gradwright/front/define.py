@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from _blake2 import blake2b
 from collections.abc import Callable, Mapping, Sequence
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array, resolve
-from gradwright.core.declarations import Declaration, check_name, parse_declaration, parse_declarations
+from gradwright.core.declarations import Declaration, parse_declaration, parse_declarations
 from gradwright.core.nodes import Node
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import Notation, Primitive, Sample, shape_text
 from gradwright.core.registry import FUNCTIONS, Function, primitive_function, register
 from gradwright.diff.identities.determinacy import require_determined
 from gradwright.diff.identities.problem import Problem, problem_of
-from gradwright.diff.identities.solution_points import newton, relative_residual
-from gradwright.errors import ConditionError, DeclarationError, IdentityError
+from gradwright.diff.identities.solution_points import SolutionPoint, lie_in_their_sets, newton, relative_residual
+from gradwright.errors import ConditionError, DeclarationError, GradwrightError, IdentityError
 from gradwright.frozen import frozen, replace
 
 Declared = str | Mapping[str, str]
@@ -33,20 +34,20 @@ def define_primitive(
     unknown: Declared,
     given: Declared,
     forward: Callable[..., Any] | str | None = None,
-    start: Callable[..., Any] | None = None,
+    start: Callable[..., Any] | str | None = None,
     gauge: Sequence[str] = (),
 ) -> Function:
     """A primitive from the equations that its outputs satisfy; see `gradwright.define`."""
-    check_name(name)
-    if name in BUILT_IN:  # its text would be read back as the other function
-        raise DeclarationError(f"'{name}' is a function of the language already: give what is defined another name")
-    outputs, inputs = _read(unknown, "unknown"), _read(given, "given")
-    _check_names(outputs, inputs)
+    _check_function_name(name)
+    outputs, inputs = read_declared(unknown, "unknown"), read_declared(given, "given")
+    _check_names(name, outputs, inputs)
     primitive = _primitive(name, tuple(identity), outputs, inputs, tuple(gauge))
     problem = problem_of(primitive)
-    given_forward = None if forward is None else _tupled(_callable(forward), len(outputs))
-    first_guess = None if start is None else _tupled(start, len(outputs))
+    given_forward = None if forward is None else _tupled(_function_named(forward, "forward"), len(outputs), name)
+    first_guess = None if start is None else _started(_function_named(start, "start"), name, len(outputs))
     orders, point = require_determined(problem, primitive.identity, given_forward, first_guess)
+    if first_guess is not None:
+        _check_start(first_guess, problem, point)
     origin = _origin(primitive, forward, start)
     finished = replace(
         primitive,
@@ -60,23 +61,38 @@ def define_primitive(
     return register(function)
 
 
-def _read(declared: Declared, role: str) -> tuple[Declaration, ...]:
+def read_declared(declared: Any, role: str) -> tuple[Declaration, ...]:
+    """The declarations of a text, or of a mapping from names to texts."""
     if isinstance(declared, str):
         found = parse_declarations(declared)
+    elif isinstance(declared, Mapping):
+        found = tuple(parse_declaration(str(name), str(text)) for name, text in declared.items())
     else:
-        found = tuple(parse_declaration(name, text) for name, text in declared.items())
+        raise DeclarationError(
+            f"{role}={declared!r}: declarations are a text such as 'Y: n n, z: n', or a mapping such as {{'Y': 'n n'}}"
+        )
     if not found:
         raise DeclarationError(f"define needs at least one {role}: write {role}='Y: n n'")
     return found
 
 
-def _check_names(outputs: tuple[Declaration, ...], inputs: tuple[Declaration, ...]) -> None:
+def _check_function_name(name: Any) -> None:
+    if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
+        raise DeclarationError(f"{name!r} cannot be the name of a function: it is not an identifier of Python")
+    if name in BUILT_IN:  # its text would be read back as the other function
+        raise DeclarationError(f"'{name}' is a function of the language already: give what is defined another name")
+
+
+def _check_names(function: str, outputs: tuple[Declaration, ...], inputs: tuple[Declaration, ...]) -> None:
     names = [d.name for d in (*outputs, *inputs)]
     for name in names:
+        if name == function:
+            raise DeclarationError(f"'{name}' is the name of the function and of a variable; rename one of them")
         if names.count(name) > 1:
             raise DeclarationError(f"'{name}' is declared both as unknown and as given")
         if name in FUNCTIONS:
-            raise DeclarationError(f"'{name}' is a function of the language and cannot be a variable")
+            whose = "a function of the language" if name in BUILT_IN else "a function that was defined before"
+            raise DeclarationError(f"'{name}' is {whose} and cannot be a variable; choose another name")
         if f"d{name}" in names:
             raise DeclarationError(f"'d{name}' is the name of the direction of '{name}'; choose another name")
 
@@ -137,16 +153,21 @@ def _identity_of(function: object) -> str:
     return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}@{id(function)}"
 
 
-def _callable(forward: Callable[..., Any] | str) -> Callable[..., Any]:
-    if not isinstance(forward, str):
-        return forward
-    if forward.split(".")[0] not in ("numpy", "scipy", "torch"):
-        raise DeclarationError(f"forward='{forward}': a name starts with numpy, scipy or torch")
+def _function_named(function: Any, role: str) -> Callable[..., Any]:
+    if callable(function):
+        return function
+    if not isinstance(function, str):
+        raise DeclarationError(
+            f"{role}= takes a function of the givens, or its dotted name in numpy, scipy or torch, "
+            f"and this is a {type(function).__name__}"
+        )
+    if function.split(".")[0] not in ("numpy", "scipy", "torch"):
+        raise DeclarationError(f"{role}='{function}': a name starts with numpy, scipy or torch")
     try:
-        function = resolve(forward)
+        found = resolve(function)
     except (ModuleNotFoundError, AttributeError) as error:
-        raise DeclarationError(f"forward='{forward}': there is no such function") from error
-    return _of_arrays(function) if forward.startswith("torch.") else function
+        raise DeclarationError(f"{role}='{function}': there is no such function") from error
+    return _of_arrays(found) if function.startswith("torch.") else found
 
 
 def _of_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -163,19 +184,49 @@ def _of_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
-def _tupled(function: Callable[..., Any], count: int) -> Callable[..., tuple[Array, ...]]:
+def _tupled(
+    function: Callable[..., Any], count: int, name: str, role: str = "forward function"
+) -> Callable[..., tuple[Array, ...]]:
     """The same function, always returning a tuple of arrays."""
 
     def apply(*arrays: Array) -> tuple[Array, ...]:
         result = function(*arrays)
         parts = tuple(result) if isinstance(result, tuple | list) else (result,)
         if len(parts) != count:
-            raise IdentityError(
-                f"the forward function returns {len(parts)} result(s), and there are {count} unknown(s)"
-            )
-        return tuple(np.asarray(part) for part in parts)
+            raise IdentityError(f"{name}: the {role} returns {len(parts)} result(s), and there are {count} unknown(s)")
+        arrays_of = tuple(np.asarray(part) for part in parts)
+        if any(part.dtype.kind not in "biufc" for part in arrays_of):
+            raise IdentityError(f"{name}: the {role} returns something that is no array of numbers")
+        return arrays_of
 
     return apply
+
+
+def _started(start: Callable[..., Any], name: str, count: int) -> Callable[..., tuple[Array, ...]]:
+    """The first guess as floating-point arrays."""
+    tupled = _tupled(start, count, name, "starting point")
+
+    def apply(*arrays: Array) -> tuple[Array, ...]:
+        try:
+            guesses = tupled(*arrays)
+        except GradwrightError:
+            raise
+        except Exception as error:
+            raise IdentityError(f"{name}: the starting point start= fails ({error})") from error
+        return tuple(guess.astype(np.result_type(guess, float)) for guess in guesses)
+
+    return apply
+
+
+def _check_start(start: Callable[..., tuple[Array, ...]], problem: Problem, point: SolutionPoint) -> None:
+    """Refuse a first guess that has not the unknowns' shapes."""
+    guesses = start(*(point.values[g] for g in problem.givens))
+    for guess, unknown in zip(guesses, problem.unknowns, strict=True):
+        if guess.shape != point.values[unknown].shape:
+            raise IdentityError(
+                f"{problem.name}: start= gives an array of shape {guess.shape} for '{unknown.name}', which is "
+                f"{shape_text(unknown.shape)} and here has the shape {point.values[unknown].shape}"
+            )
 
 
 def _implementation(forward: Callable[..., tuple[Array, ...]], count: int) -> Callable[..., Any]:
@@ -213,12 +264,16 @@ class NewtonSolver:
             if (name := dim.name) is not None
         }
         givens: dict[Node, Array] = dict(zip(problem.givens, map(np.asarray, arrays), strict=True))
+        outside = ""
         for guess in _guesses(problem, sizes, arrays, self.start):
             values = newton(problem, {**givens, **guess}, sizes)
-            if relative_residual(problem, values, sizes) < 1e-9:
+            if relative_residual(problem, values, sizes) >= 1e-9:
+                continue
+            if lie_in_their_sets(problem, values):
                 return tuple(values[u] for u in problem.unknowns)
+            outside = " in the declared sets, only others"
         raise ConditionError(
-            f"{problem.name}: Newton's method found no solution of its identity at these inputs; "
+            f"{problem.name}: Newton's method found no solution of its identity{outside} at these inputs; "
             f"give forward=, or a starting point start="
         )
 

@@ -1,4 +1,4 @@
-"""Parts of wholes: `Sᵀ S = I` for one part, `Sᵀ T = 0` for two that do not overlap."""
+"""Parts of wholes: `Sᵀ S = I` for one part, `Sᵀ T = 0` for two that do not overlap; `S 1 = e` for one entry."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ def merge_selections(node: Node) -> Node:
     """Contract two selections of one axis: to the identity, to zero, or to one selection."""
     if not isinstance(node, Contract):
         return node
+    node = _with_basis_vectors(node)
+    if not isinstance(node, Contract):
+        return node
     picks = [f for f in node.factors if isinstance(f.node, Selection)]
     for place, first in enumerate(picks):
         for second in picks[place + 1 :]:
@@ -20,6 +23,23 @@ def merge_selections(node: Node) -> Node:
             if merged is not None:
                 return merge_selections(merged)
     return node
+
+
+def _with_basis_vectors(node: Contract) -> Node:
+    """A part of length 1 whose axis is summed alone is a basis vector."""
+    labels = [label for factor in node.factors for label in factor.labels]
+    labels += [label for group in node.output for label in group]
+    factors, alone = list[Factor](), set[int]()
+    for factor in node.factors:
+        pick = factor.node
+        if isinstance(pick, Selection) and pick.part == Dim.of(1) and labels.count(factor.labels[1]) == 1:
+            alone.add(factor.labels[1])
+            factors.append(Factor(Selection(pick.whole, None, pick.offset), factor.groups[:1], factor.conj))
+        else:
+            factors.append(factor)
+    if not alone:
+        return node
+    return contract(node.coefficient, factors, node.output, {x: d for x, d in enumerate(node.dims) if x not in alone})
 
 
 def _merged(node: Contract, first: Factor, second: Factor) -> Node | None:
@@ -59,6 +79,4 @@ def disjoint(a: Selection, b: Selection) -> bool:
 
 def _ends_before(a: Selection, b: Selection) -> bool:
     part = Dim.of(1) if a.part is None else a.part
-    gap = b.offset - (a.offset + part)
-    # A polynomial in sizes without a negative coefficient is never negative.
-    return all(coefficient >= 0 for _, coefficient in gap.terms)
+    return b.offset.is_at_least(a.offset + part)

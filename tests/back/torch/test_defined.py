@@ -103,3 +103,18 @@ def test_a_variable_may_have_the_name_of_anything_in_the_module(names: tuple[str
     value = function.function("torch")(**{matrix: A, right_side: B})
     torch.testing.assert_close(value, torch.linalg.inv(A) @ B)
     assert torch.autograd.grad(value.sum(), A)[0].shape == A.shape
+
+
+def test_a_number_from_its_identity() -> None:
+    kepler = gw.define("kepler", "M = E - e * sin(E)", unknown="E: ", given="M: , e: ")
+    derivation = gw.derive(kepler(gw.parse("M", M=""), gw.parse("e", e="")))
+    right(derivation, torch.tensor(0.7).double().requires_grad_(), torch.tensor(0.3).double().requires_grad_())
+
+
+def test_newton_steps_with_functions_of_scipy() -> None:
+    fitted = gw.optimum("fitted", "sum(log(1 + exp(-t * (X @ w)))) + norm(w)**2", over="w: m", given="X: n m, t: n")
+    derivation = gw.derive(fitted(gw.matrix("X", "n", "m"), gw.vector("t", "n")))
+    X, t = normal(5, 3), torch.tensor([1.0, -1, 1, 1, -1]).double()
+    function = load_source(derivation.source("torch"), "fitted")["fitted"]
+    w = function(X, t)
+    torch.testing.assert_close(2 * w, X.T @ (t * torch.sigmoid(-t * (X @ w))))

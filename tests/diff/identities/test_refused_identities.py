@@ -13,7 +13,7 @@ REFUSED = {
     "what commutes": ("Y @ X = X @ Y", "Y: n n", "X: n n", "any polynomial in X"),
     "a phase": ("L @ L.H = A", "L: n n lower complex", "A: n n complex spd", "columns of 'L' may be turned by phases"),
     "a left inverse": ("Y @ A = eye(m)", "Y: m n", "A: n m", "3 of 12 directions are left free"),
-    "a sum": ("x + y = a", "x: n, y: n", "a: n", "does not determine 'x' and 'y'.*they move x and y"),
+    "a sum": ("x + y = a", "x: n, y: n", "a: n", "not determine 'x' and 'y'.*added to 'x' may be taken from 'y'"),
     "only zero": ("Y @ X = Y", "Y: n n", "X: n n", "only Y = 0 solves"),
     "nothing": ("Y + X = X + Y", "Y: n n", "X: n n", "both sides of 'Y . X = X . Y' are the same"),
     "no unknown": ("X @ X = X", "Y: n n", "X: n n", "the unknown 'Y' does not occur"),

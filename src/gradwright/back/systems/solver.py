@@ -126,7 +126,7 @@ class _System:
         right = self._tested(columns)
         found = self._by_iteration(right) if sum(self.counts) > LARGEST_DENSE else self._densely(right)
         tensors = [self._tensors(column)[self.node.index] for column in found.T]
-        return np.stack(tensors, axis=-1).reshape(*tensors[0].shape, *trailing)
+        return np.stack(tensors, axis=-1).reshape((*tensors[0].shape, *trailing))
 
     def _densely(self, right: Array) -> Array:
         from scipy.linalg import lapack, lu_factor, lu_solve

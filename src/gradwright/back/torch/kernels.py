@@ -85,7 +85,8 @@ def _like(primitive: Primitive, name: str) -> str:
              reversed(list(enumerate(d.shape))) if dim.name}  # fmt: skip
     outputs: list[str] = []
     for place, declared in enumerate(primitive.outputs):
-        shape = ", ".join(["*batch", *(size_text(dim, sizes) for dim in declared.shape)]) if declared.shape else "batch"
+        own = [size_text(dim, sizes) for dim in declared.shape]
+        shape = ", ".join(["*batch", *own]) if own else "batch"
         outputs.append(f"{_made_like(primitive, place)}({shape})")
     head = f"def {name}_outputs({arguments}) -> {_returned(primitive)}:"
     told = '    """Empty tensors for the results."""'

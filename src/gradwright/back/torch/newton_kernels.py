@@ -26,9 +26,11 @@ from gradwright.optimise import optimise
 from gradwright.simplify.pipeline import simplify
 
 NEWTON = '''
-def _newton(equations: Callable[..., Any], start: list[np.ndarray]) -> tuple[list[np.ndarray], float]:
-    """Gauss-Newton steps of least norm, halved where they do not help; the values, and what the equations miss."""
-    values = start
+def _newton(
+    equations: Callable[..., Any], inside: Callable[..., bool], start: list[np.ndarray]
+) -> tuple[list[np.ndarray], float]:
+    """Gauss-Newton steps of least norm, halved where they do not help, or leave the set in which they began."""
+    values, guarded = start, inside(*start)
     gaps, slopes = equations(*values)
     for _ in range(100):
         size = np.abs(gaps).max(initial=0)
@@ -37,7 +39,10 @@ def _newton(equations: Callable[..., Any], start: list[np.ndarray]) -> tuple[lis
         parts = [part.reshape(x.shape) for part, x in zip(np.split(step, ends), values, strict=True)]
         for halvings in range(30):
             trial = [x + part / 2**halvings for x, part in zip(values, parts, strict=True)]
-            found = equations(*trial)
+            if guarded and not inside(*trial):
+                continue
+            with np.errstate(all="ignore"):
+                found = equations(*trial)
             if np.abs(found[0]).max(initial=0) < size:
                 break
         else:
@@ -60,13 +65,14 @@ def newton_texts(solver: NewtonSolver, name: str) -> list[str]:
     """The texts of a function of NumPy arrays, of the given name, that solves the identity.
 
     Raises:
-        EmissionError: the unknowns are complex, or a starting point is given as a Python object.
+        EmissionError: the unknowns are complex, or a starting point is given.
     """
     problem = solver.problem
     if solver.start is not None or not all(s.real for s in (*problem.unknowns, *problem.givens)):
         raise EmissionError(
-            f"{problem.name} is solved by Newton's method from a Python object, or for complex numbers, which no file "
-            f'can contain: give forward= a dotted name such as "scipy.linalg.sqrtm", or use function(…) in this process'
+            f"{problem.name} is solved by Newton's method from its own starting point, or for complex numbers, which "
+            f'no file can contain: give forward= a dotted name such as "scipy.linalg.sqrtm", or use function(…) in '
+            f"this process"
         )
     gaps = _gaps(problem)
     program = _program(problem, gaps)
@@ -76,7 +82,9 @@ def newton_texts(solver: NewtonSolver, name: str) -> list[str]:
             f"give forward= a dotted name"
         )
     equations = _equations(problem, program, len(gaps), name)
-    return [*program.helpers.values(), NEWTON, STARTS, equations, _solver(problem, name)]
+    functions = [equations, _inside(problem, program, name), _solver(problem, name)]
+    texts = [*program.helpers.values(), NEWTON, STARTS, *functions]
+    return [*NUMPY.import_lines("\n".join(texts)), *texts]
 
 
 def _free(unknown: Symbol) -> Symbol:
@@ -138,6 +146,20 @@ def _equations(problem: Problem, program: Program, count: int, name: str) -> str
     return "\n".join([head, told, *(f"    {line}" for line in lines)])
 
 
+def _inside(problem: Problem, program: Program, name: str) -> str:
+    """A function that says whether the unknowns are positive, or positive definite, where they are declared so."""
+    names = [program.parameters[u.name] for u in problem.unknowns]
+    tests: list[str] = []
+    for unknown, x in zip(problem.unknowns, names, strict=True):
+        if "positive" in unknown.facts:
+            tests.append(f"bool(np.all({x} > 0))")
+        if "spd" in unknown.facts:
+            tests.append(f"bool(np.linalg.eigvalsh({x} + {x}.T)[0] > 0)")
+    head = f"def {name}_inside({', '.join(f'{x}: np.ndarray' for x in names)}) -> bool:"
+    told = '    """Whether the unknowns are positive, or positive definite, where they are declared so."""'
+    return "\n".join([head, told, f"    return {' and '.join(tests) or 'True'}"])
+
+
 def _solver(problem: Problem, name: str) -> str:
     """A function of the givens to the unknowns."""
     givens = [g.name for g in problem.givens]
@@ -153,9 +175,12 @@ def _solver(problem: Problem, name: str) -> str:
     lines = [
         f"def {name}({', '.join(f'{g}: np.ndarray' for g in givens)}) -> Any:",
         '    """The solution of the equations by Newton\'s method."""',
+        "    def _at(*_unknowns: np.ndarray) -> Any:",
+        f"        return {name}_equations(*_unknowns, {', '.join(givens)})",
+        "",
         f"    for _start in _starts([{', '.join(shapes)}]):",
-        f"        {local}, _size = _newton(lambda *_u: {name}_equations(*_u, {', '.join(givens)}), _start)",
-        "        if _size < 1e-9:",
+        f"        {local}, _size = _newton(_at, {name}_inside, _start)",
+        f"        if _size < 1e-9 and {name}_inside(*{local}):",
         f"            return {f'tuple({local})' if several else f'{local}[0]'}",
         f'    raise ValueError("{problem.name}: Newton\'s method found no solution of the equations at this input")',
     ]

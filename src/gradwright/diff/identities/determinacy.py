@@ -7,7 +7,7 @@ free), so the rank of the linear equations is tested at generic solution points.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 
@@ -27,10 +27,13 @@ from gradwright.diff.identities.solution_points import (
     find_point,
     free_directions,
     given_side,
+    is_in_open_set,
     is_stable,
+    lie_in_their_sets,
     linear_system,
     problem_sizes,
     residuals,
+    tensors_of,
 )
 from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify
@@ -106,11 +109,22 @@ def _solution(
     problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
 ) -> SolutionPoint:
     best: SolutionPoint | None = None
+    vanishing: SolutionPoint | None = None
+    outside: SolutionPoint | None = None
     for point in _candidates(problem, sizes, forward, start):
         if point.residual < HOLDS and is_stable(problem, point):
-            return point
+            if not lie_in_their_sets(problem, point.values):
+                outside = point
+            elif _vanish(problem, point):
+                vanishing = vanishing or point
+            else:
+                return point
         if best is None or point.residual < best.residual:
             best = point
+    if vanishing is not None:
+        return vanishing
+    if outside is not None:
+        raise IdentityError(_outside(problem, texts, outside, forward))
     if best is None:
         raise IdentityError(
             f"{problem.name}: no generic point serves to test {_listed(texts)}; declare the facts that the "
@@ -128,6 +142,26 @@ def _solution(
         f"{best.residual:.1g} of their size there): {_counted(problem, best)}the equations may "
         f"contradict each other, or the inputs need a fact such as symmetric or spd; else give forward= or a starting "
         f"point start="
+    )
+
+
+def _vanish(problem: Problem, point: SolutionPoint) -> bool:
+    """Whether an unknown is zero there, so that another solution says more: `v = 0` for `A v = w v`."""
+    return any(float(np.max(np.abs(point.values[u]), initial=0)) < 1e-6 for u in problem.unknowns)
+
+
+def _outside(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, forward: Forward | None) -> str:
+    """What is said of solutions that do not lie where they were declared to lie."""
+    unknown = next(u for u in problem.unknowns if not is_in_open_set(point.values[u], u.facts))
+    wanted = "positive definite" if "spd" in unknown.facts else "positive"
+    if forward is not None:
+        return (
+            f"{problem.name}: the forward function's '{unknown.name}' is not {wanted}, as it is declared, "
+            f"at a generic point with {_sizes(point)}"
+        )
+    return (
+        f"{problem.name}: no solution of {_listed(texts)} was found at which '{unknown.name}' is {wanted}, as it is "
+        f"declared; the inputs may need a fact such as spd or positive; else give forward= or a starting point start="
     )
 
 
@@ -178,9 +212,10 @@ def _require_rank(problem: Problem, texts: tuple[str, ...], point: SolutionPoint
     if not len(free):
         return
     words = _free_words(problem, point, system, free)
+    verb, are = "does" if len(texts) == 1 else "do", "is" if len(free) == 1 else "are"
     raise UnderdeterminedError(
-        f"{problem.name}: {_listed(texts)} does not determine {_names(problem)}: at a generic solution with "
-        f"{_sizes(point)}, {len(free)} of {free.shape[1]} directions are left free{words}; add an equation, or "
+        f"{problem.name}: {_listed(texts)} {verb} not determine {_names(problem)}: at a generic solution with "
+        f"{_sizes(point)}, {len(free)} of {free.shape[1]} directions {are} left free{words}; add an equation, or "
         f"say in which set the unknown lives (such as lower, symmetric, spd), or choose a direction with gauge="
     )
 
@@ -222,19 +257,56 @@ def _free_words(problem: Problem, point: SolutionPoint, system: LinearSystem, fr
         if float(np.max(np.abs(part), initial=0)) > 1e-8:
             involved.append(unknown.name)
     if len(problem.unknowns) != 1:
-        return f" (they move {' and '.join(involved)})"
+        flat = np.stack([np.concatenate([np.ravel(part) for part in tensors_of(system, row)]) for row in free])
+        named = next((words for words, family in _joint_families(problem, point) if _same_span(flat, family)), "")
+        moves = "it moves" if len(free) == 1 else "they move"
+        return f": {named}" if named else f" ({moves} {' and '.join(involved)})"
     unknown = problem.unknowns[0]
     tensors = np.tensordot(free, system.bases[0], axes=(1, 0))
     for words, family in _families(unknown, point):
-        if _same_span(tensors.reshape(len(tensors), -1), family.reshape(len(family), -1)):
+        if len(family) and _same_span(tensors.reshape(len(tensors), -1), family.reshape(len(family), -1)):
             return f": {words}"
     return ""
+
+
+def _joint_families(problem: Problem, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
+    """Families of directions that move one unknown, or two against each other, and have a name."""
+    unknowns = problem.unknowns
+    for unknown in unknowns:
+        for words, family in _families(unknown, point):
+            if len(family):
+                yield words, _beside(problem, point, {unknown: family})
+    for first, second in permutations(unknowns, 2):
+        a, b = point.values[first], point.values[second]
+        pair = f"'{first.name}' and '{second.name}' may be replaced by"
+        if a.shape == b.shape:
+            units = np.eye(a.size).reshape(a.size, *a.shape)
+            opposite = _beside(problem, point, {first: units, second: -units})
+            yield f"what is added to '{first.name}' may be taken from '{second.name}'", opposite
+        scaled = _beside(problem, point, {first: a[None], second: -b[None]})
+        yield f"{pair} c {first.name} and {second.name} / c with any number c", scaled
+        scaled = _beside(problem, point, {first: a[None], second: b[None]})
+        yield f"'{first.name}' and '{second.name}' may be scaled together", scaled
+        if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
+            units = _matrix_units(b.shape[0])
+            for kind, inner in (("M", units), ("diagonal D", units[:: len(b) + 1])):
+                letter = kind[-1]
+                family = _beside(problem, point, {first: a @ inner, second: -inner @ b})
+                yield f"{pair} {first.name} {letter} and {letter}⁻¹ {second.name} with any invertible {kind}", family
+
+
+def _beside(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]) -> Array:
+    """Directions of all unknowns, end to end; those that are not named stand still."""
+    count = len(next(iter(moves.values())))
+    still = {u: np.zeros((count, *point.values[u].shape)) for u in problem.unknowns}
+    return np.concatenate([{**still, **moves}[u].reshape(count, -1) for u in problem.unknowns], axis=1)
 
 
 def _families(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
     """Families of directions that have a name."""
     value, name = point.values[unknown], unknown.name
     yield f"'{name}' may be scaled", value[None]
+    yield from _kernels(unknown, point)
     if value.ndim != 2:
         return
     rows, columns = value.shape
@@ -263,6 +335,37 @@ def _families(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Arra
             yield f"any polynomial in {given.name}, which is what commutes with it, may be added", powers
 
 
+def _kernels(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
+    """What a given matrix or vector, or the unknown itself, does not see of the unknown."""
+    value, name = point.values[unknown], unknown.name
+    if value.ndim == 1:
+        yield f"'{name}' may be turned, its length kept", _null_space(value[None])
+    if value.ndim == 2 and value.shape[0] == value.shape[1]:
+        units = _matrix_units(len(value))
+        skew = units - np.swapaxes(units, 1, 2)
+        yield f"the skew part of '{name}'", skew
+        yield f"the symmetric part of '{name}'", units + np.swapaxes(units, 1, 2)
+    for given in [s for s in point.values if isinstance(s, Symbol) and s is not unknown]:
+        matrix = point.values[given]
+        if value.ndim == 1 and matrix.shape == value.shape:
+            yield f"'{name}' may be moved orthogonally to {given.name}", _null_space(matrix[None])
+        if matrix.ndim != 2 or not value.ndim:
+            continue
+        if matrix.shape[1] == value.shape[0]:
+            kernel, rest = _null_space(matrix), np.eye(value.size // value.shape[0])
+            family = np.einsum("ki,lj->klij", kernel, rest).reshape(len(kernel) * len(rest), *value.shape)
+            yield f"'{name}' may be moved along the directions D with {given.name} D = 0", family
+        if value.ndim == 2 and matrix.shape[0] == value.shape[1]:
+            kernel, rest = _null_space(matrix.T), np.eye(len(value))
+            family = np.einsum("kj,li->klij", kernel, rest).reshape(len(kernel) * len(rest), *value.shape)
+            yield f"'{name}' may be moved along the directions D with D {given.name} = 0", family
+
+
+def _null_space(matrix: Array) -> Array:
+    """A basis of what a matrix maps to zero, one vector in each row."""
+    return np.linalg.svd(matrix)[2][len(matrix) :]
+
+
 def _matrix_units(rows: int, columns: int | None = None) -> Array:
     columns = rows if columns is None else columns
     return np.eye(rows * columns).reshape(rows * columns, rows, columns)
@@ -289,8 +392,9 @@ def _require_consistency(problem: Problem, texts: tuple[str, ...], point: Soluti
     worst = int(np.argmax([np.linalg.norm(gap[block]) for block in system.blocks]))
     orthonormal = ["the declared orthonormality"] * sum(map(is_orthonormal, problem.unknowns))
     text = [*texts, *orthonormal, *["what fixes the gauge"] * len(problem.gauge)][worst]
+    together = "is too much: it fixes" if len(texts) == 1 else "are too much: they fix"
     raise IdentityError(
-        f"{problem.name}: {_listed(texts)} is too much: it fixes {_names(problem)} at a point, but when the "
+        f"{problem.name}: {_listed(texts)} {together} {_names(problem)} at a point, but when the "
         f"inputs move '{text}' cannot be kept; an input may need a fact such as symmetric, or an equation "
         f"is one too many"
     )

@@ -29,7 +29,13 @@ from gradwright.diff.identities.frames import (
     recovered,
 )
 from gradwright.diff.identities.isolate import divide, isolate, isolate_vector, split_normal_parts, strip_common_factors
-from gradwright.diff.identities.linear_systems import border, eliminate, solve_generally, solve_sylvester
+from gradwright.diff.identities.linear_systems import (
+    border,
+    eliminate,
+    eliminate_explicit,
+    solve_generally,
+    solve_sylvester,
+)
 from gradwright.diff.identities.problem import (
     Equation,
     FramePart,
@@ -63,6 +69,7 @@ RULES: tuple[Rule, ...] = (
     eliminate_alone,
     split_by_entries,
     solve_sylvester,
+    eliminate_explicit,
     border,
     eliminate,
 )

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import concatenate, matmul, permute, product_of, slice_axis, spread
-from gradwright.core.contraction import conjugate, contract, plain, simple
+from gradwright.core.build import matmul, permute, product_of, slice_axis
+from gradwright.core.contraction import conjugate, split_coefficient
 from gradwright.core.dims import Dim, product
 from gradwright.core.nodes import Equation, Hole, Node, Selection, Solve, Unknown
 from gradwright.core.registry import Call, lookup
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add, subtract, terms_of
+from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of
 from gradwright.diff.identities.state import State, hidden_pivots
@@ -25,6 +25,7 @@ from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, red
 from gradwright.frozen import replace
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
+from gradwright.simplify.pipeline import simplify
 
 ONE = Dim.of(1)
 
@@ -38,9 +39,17 @@ def solve_sylvester(state: State) -> State | None:
         inverse = _sylvester_inverse(state, equation, holes[0])
         if inverse is None:
             continue
-        shown = state.with_step("linear matrix equation", equation.form, equation.right, "solve for it")
+        sign = _sign(state, equation)
+        sides = scaled(sign, equation.form), scaled(sign, equation.right)
+        shown = state.with_step("linear matrix equation", *sides, "solve for it")
         return shown.with_solution(holes[0], inverse(equation.right), place)
     return None
+
+
+def _sign(state: State, equation: LinearEquation) -> int:
+    """−1 if every term is negative when the symmetry of the unknown is used, so that both sides are turned."""
+    terms = state.terms(equation)
+    return -1 if terms and all(split_coefficient(term.scalar)[0] < 0 for term in terms) else 1
 
 
 def _sylvester_inverse(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
@@ -55,9 +64,12 @@ def _sylvester_inverse(state: State, equation: LinearEquation, hole: Hole) -> Ca
     fresh = Hole(0, hole.shape[::-1] if terms[0].transposed else hole.shape, hole.real)
     form = add(matmul(matmul(p.left, fresh), p.right) if p.right is not None else matmul(p.left, fresh) for p in pairs)
     unknown = Unknown(fresh.shape, space, hole.real)
+    sign = _sign(state, equation)
+    operator = simplify(scaled(sign, form))
 
     def inverse(right: Node) -> Node:
-        found = Solve((unknown,), (Equation(form, space),), (project_space(right, space),), 0)
+        side = project_space(scaled(sign, right), space)
+        found = Solve((unknown,), (Equation(operator, space),), (side,), 0)
         return _turned_back(found, terms[0])
 
     return inverse
@@ -67,6 +79,23 @@ def _turned_back(value: Node, term: Term) -> Node:
     """The unknown itself, where its transpose or its conjugate was solved for."""
     value = permute(value, (1, 0)) if term.transposed else value
     return conjugate(value) if term.conj else value
+
+
+def eliminate_explicit(state: State) -> State | None:
+    """An unknown that one equation gives in terms of the others, as `u = V z + b` does: substitute it."""
+    for place, equation in enumerate(state.equations):
+        holes = holes_in(equation.form)
+        if len(holes) < 2 or equation.projected or equation.space is not Space.FREE:
+            continue
+        for hole in holes:
+            own, rest = _parted(equation.form, hole)
+            coefficient, alone = split_coefficient(own)
+            spec = state.specs[hole]
+            if alone != hole or spec.space is not Space.FREE or spec.normal_to is not None:
+                continue
+            value = scaled(1 / coefficient, subtract(equation.right, rest))
+            return state.with_step("eliminate", hole, value, "substitute one unknown").with_solution(hole, value, place)
+    return None
 
 
 def eliminate(state: State) -> State | None:
@@ -134,11 +163,17 @@ def border(state: State) -> State | None:
         return None
     if _length(e.form for e in state.equations) != _length(holes):
         return None
-    blocks = [_row_of_blocks(equation.form, holes) for equation in state.equations]
-    if any(row is None for row in blocks):
-        return None
-    matrix = concatenate([concatenate(row, 1) for row in blocks if row is not None], 0)
-    side = concatenate([_as_vector(equation.right) for equation in state.equations], 0)
+    rows = _places([equation.form for equation in state.equations])
+    columns = _places(holes)
+    blocks: list[Node] = []
+    for equation, row in zip(state.equations, rows, strict=True):
+        for hole, column in zip(holes, columns, strict=True):
+            block = matrix_of(push(equation.form, {hole: hole}), hole)
+            if block is None:
+                return None
+            blocks.append(_placed(block, [row, column]))
+    matrix = add(blocks)
+    side = add(_placed(e.right, [row]) for e, row in zip(state.equations, rows, strict=True))
     inverse = lookup("inv").build(Call("inv", (matrix,), {}))
     assert isinstance(inverse, Node)
     whole = reduce_terms(matmul(inverse, side), ())
@@ -148,7 +183,7 @@ def border(state: State) -> State | None:
         part = slice_axis(whole, 0, start, stop) if hole.rank else _entry(whole, start)
         changed = replace(changed, solved=(*changed.solved, (hole, part)))
         start = stop
-    stated = matmul(matrix, concatenate([_as_vector(hole) for hole in holes], 0))
+    stated = matmul(matrix, add(_placed(hole, [place]) for hole, place in zip(holes, columns, strict=True)))
     return changed.with_step("border", stated, side, "write the equations as one system of blocks")
 
 
@@ -156,29 +191,27 @@ def _length(nodes: Iterable[Node]) -> Dim:
     return sum((node.shape[0] if node.rank else ONE for node in nodes), Dim.of(0))
 
 
-def _as_vector(node: Node) -> Node:
-    return node if node.rank else spread(node, (ONE,))
+def _places(nodes: Sequence[Node]) -> list[Selection]:
+    """What places each of some vectors and numbers in the vector of all: columns of the identity."""
+    whole, start = _length(nodes), Dim.of(0)
+    found: list[Selection] = []
+    for node in nodes:
+        found.append(Selection(whole, node.shape[0] if node.rank else None, start))
+        start = start + _length([node])
+    return found
 
 
-def _row_of_blocks(form: Node, holes: Sequence[Hole]) -> list[Node] | None:
-    """The matrices of an equation's map on each unknown, one row of blocks."""
-    row: list[Node] = []
-    for hole in holes:
-        part = push(form, {hole: hole})
-        matrix = matrix_of(part, hole)
-        if matrix is None:
-            return None
-        row.append(_as_block(matrix, bool(form.rank), bool(hole.rank)))
-    return row
-
-
-def _as_block(matrix: Node, has_rows: bool, has_columns: bool) -> Node:
-    """A matrix of the map with both axes: one row for a scalar equation, one column for a scalar unknown."""
-    extra = matrix.rank
-    row = 0 if has_rows else extra
-    column = matrix.rank - 1 if has_columns else extra + 1
-    dims = {**dict(enumerate(matrix.shape)), **{label: ONE for label in (row, column) if label >= extra}}
-    return contract(1, [plain(matrix, range(matrix.rank))], simple((row, column)), dims)
+def _placed(node: Node, places: Sequence[Selection]) -> Node:
+    """A block, or a part of a vector, in its place; a number has no axis of its own."""
+    factors: list[tuple[Node, Sequence[int]]] = []
+    inside: list[int] = []
+    for axis, place in enumerate(places):
+        if place.part is None:
+            factors.append((place, (axis,)))
+        else:
+            inside.append(len(places) + axis)
+            factors.append((place, (axis, len(places) + axis)))
+    return product_of([*factors, (node, inside)], range(len(places)))
 
 
 def _entry(vector: Node, place: Dim) -> Node:

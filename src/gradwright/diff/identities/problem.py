@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from gradwright.core.build import identity, matmul
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import Primitive
+from gradwright.core.sums import subtract
 from gradwright.core.templates import formals, gauge_equations, identities
+from gradwright.diff.differential import differential
 from gradwright.diff.identities.diagonals import merge_diagonals
+from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import adjoint
 from gradwright.simplify.relations import Relation, shortening
@@ -57,7 +61,20 @@ class Problem:
     @property
     def without_gauge(self) -> Problem:
         """The identity alone."""
-        return replace(self, gauge=())
+        return replace(self, gauge=()) if self.gauge else self
+
+    @cached_property
+    def gaps(self) -> tuple[Node, ...]:
+        """Left minus right of each equation, and of the orthonormality of the unknowns."""
+        equations = [*self.equations]
+        equations += [orthonormality(u) for u in self.unknowns if is_orthonormal(u)]
+        return tuple(subtract(e.left, e.right) for e in equations)
+
+    @cached_property
+    def forms(self) -> tuple[Node, ...]:
+        """The gaps differentiated, and what fixes the gauge: linear in the directions."""
+        fixing = [subtract(e.left, e.right) for e in self.gauge]
+        return (*(differential(gap, self.directions) for gap in self.gaps), *fixing)
 
     def relations(self, besides: Equation | None = None) -> tuple[Relation, ...]:
         """The equations, except one, as far as they shorten a product."""

@@ -18,7 +18,7 @@ from gradwright.core.arithmetic import Array
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate_all, space_basis
-from gradwright.core.facts import NO_FACTS
+from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.points import (
     choose_sizes,
@@ -32,14 +32,14 @@ from gradwright.core.points import (
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import free_leaves
-from gradwright.diff.differential import differential
 from gradwright.diff.identities.frames import direct_space, is_orthonormal
-from gradwright.diff.identities.problem import Problem, orthonormality
+from gradwright.diff.identities.problem import Problem
 from gradwright.errors import ConditionError, EvaluationError, GradwrightError
 from gradwright.frozen import frozen
 
 Forward = Callable[..., tuple[Array, ...]]
 STEPS = 60
+WINDOW = 12
 AGREES = 1e-5
 SMALLER_FROM = 2
 CONVERGED = 1e-11
@@ -141,20 +141,29 @@ def is_stable(problem: Problem, point: SolutionPoint) -> bool:
 
 
 def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
-    """Gauss-Newton steps of least norm on the unknowns, halved where they do not help."""
+    """Gauss-Newton steps of least norm on the unknowns, halved where they do not help; given up where they stall.
+
+    From a point at which what is declared positive, or positive definite, is so, they do not leave that set.
+    """
     problem = problem.without_gauge
     current = dict(values)
-    error = _gap_size(problem, current, sizes)
-    for _ in range(STEPS):
+    error = earlier = _gap_size(problem, current, sizes)
+    guarded = lie_in_their_sets(problem, current)
+    for count in range(STEPS):
         if relative_residual(problem, current, sizes) < CONVERGED:
             break
+        if count % WINDOW == 0 and count:
+            if error > earlier / 2:
+                break
+            earlier = error
         step = _newton_step(problem, current, sizes)
         scale = 1.0
         while scale > 1e-4:
             trial = {**current, **{u: current[u] + scale * step[u] for u in problem.unknowns}}
-            trial_error = _gap_size(problem, trial, sizes)
-            if trial_error < error:
-                break
+            if not guarded or lie_in_their_sets(problem, trial):
+                trial_error = _gap_size(problem, trial, sizes)
+                if trial_error < error:
+                    break
             scale /= 2
         else:
             break
@@ -162,10 +171,24 @@ def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, i
     return current
 
 
+def lie_in_their_sets(problem: Problem, values: Mapping[Node, Array]) -> bool:
+    """Whether the unknowns that are declared positive, or positive definite, are so."""
+    return all(is_in_open_set(values[u], u.facts) for u in problem.unknowns)
+
+
+def is_in_open_set(value: Array, facts: Facts) -> bool:
+    """Whether a value has the facts that are inequalities: positive, or positive definite."""
+    if not np.all(np.isfinite(value)):
+        return False
+    if "positive" in facts and not np.all(value > 0):
+        return False
+    return "spd" not in facts or bool(np.linalg.eigvalsh(value + value.conj().T)[0] > 0)
+
+
 def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> LinearSystem:
     """The differentiated equations at a point, as a matrix on the unknowns' directions."""
     bases = tuple(_direction_basis(u, values[u]) for u in problem.unknowns)
-    forms = _forms(problem)
+    forms = problem.forms
     columns: list[Array] = []
     zeros: dict[Node, Array] = {d: np.zeros_like(values[s]) for s, d in problem.directions.items()}
     for direction, basis in zip(problem.unknown_directions, bases, strict=True):
@@ -188,7 +211,7 @@ def given_side(
     still: dict[Node, Array] = {
         d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)
     }
-    parts = evaluate_all(_forms(problem), {**values, **still, **moves}, sizes)
+    parts = evaluate_all(problem.forms, {**values, **still, **moves}, sizes)
     return -np.concatenate([_real_entries(part) for part in parts])
 
 
@@ -200,7 +223,7 @@ def directions_at(
     side = given_side(problem, point.values, point.sizes, moves)
     coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
     left_over = float(np.linalg.norm(system.matrix @ coordinates - side) / max(1e-300, np.linalg.norm(side)))
-    return _tensors(system, coordinates), left_over
+    return tensors_of(system, coordinates), left_over
 
 
 def free_directions(system: LinearSystem) -> Array:
@@ -216,7 +239,7 @@ def rate_along_free_directions(
 ) -> float:
     """The largest rate at which `Re⟨G, Y⟩` changes along directions of unit length that the equations leave free."""
     system = linear_system(problem, values, sizes)
-    moved = [_tensors(system, free) for free in free_directions(system)]
+    moved = [tensors_of(system, free) for free in free_directions(system)]
     if not moved:
         return 0.0
     flat = np.stack([np.concatenate([np.ravel(part) for part in parts]) for parts in moved])
@@ -245,7 +268,8 @@ def _close(found: Array, wanted: Array) -> bool:
     return bool(np.max(np.abs(found - wanted), initial=0) <= AGREES * scale)
 
 
-def _tensors(system: LinearSystem, coordinates: Array) -> tuple[Array, ...]:
+def tensors_of(system: LinearSystem, coordinates: Array) -> tuple[Array, ...]:
+    """The unknowns' directions that coordinates stand for."""
     found: list[Array] = []
     start = 0
     for basis in system.bases:
@@ -277,7 +301,8 @@ def residuals(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str
 
 
 def _gap_size(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float:
-    total = sum(float(np.sum(np.abs(gap) ** 2)) for gap in evaluate_all(_gaps(problem), values, sizes))
+    with np.errstate(all="ignore"):
+        total = sum(float(np.sum(np.abs(gap) ** 2)) for gap in evaluate_all(problem.gaps, values, sizes))
     return total if np.isfinite(total) else np.inf
 
 
@@ -296,34 +321,22 @@ def nearby_solution(
     for _ in range(STEPS):
         gone = {problem.directions[s]: current[s] - centre[s] for s in problem.directions}
         system = linear_system(problem.without_gauge, current, sizes)
-        gaps = (*evaluate_all(_gaps(problem), current, sizes), *evaluate_all(fixing, {**centre, **gone}, sizes))
+        gaps = (*evaluate_all(problem.gaps, current, sizes), *evaluate_all(fixing, {**centre, **gone}, sizes))
         side = -np.concatenate([_real_entries(gap) for gap in gaps])
         if float(np.linalg.norm(side)) < CONVERGED * 1e-2:
             break
         coordinates, *_ = np.linalg.lstsq(np.concatenate([system.matrix, rows]), side, rcond=None)
-        steps = zip(problem.unknowns, _tensors(system, coordinates), strict=True)
+        steps = zip(problem.unknowns, tensors_of(system, coordinates), strict=True)
         current = {**current, **{u: current[u] + step for u, step in steps}}
     return tuple(current[u] for u in problem.unknowns)
 
 
 def _newton_step(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
     system = linear_system(problem, values, sizes)
-    gaps = evaluate_all(_gaps(problem), values, sizes)
+    gaps = evaluate_all(problem.gaps, values, sizes)
     side = -np.concatenate([_real_entries(gap) for gap in gaps])
     coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
-    return dict(zip(problem.unknowns, _tensors(system, coordinates), strict=True))
-
-
-def _gaps(problem: Problem) -> tuple[Node, ...]:
-    """Left minus right of each equation, and of the orthonormality of the unknowns."""
-    equations = [*problem.equations]
-    equations += [orthonormality(u) for u in problem.unknowns if is_orthonormal(u)]
-    return tuple(subtract(e.left, e.right) for e in equations)
-
-
-def _forms(problem: Problem) -> tuple[Node, ...]:
-    fixing = [subtract(e.left, e.right) for e in problem.gauge]
-    return (*(differential(gap, problem.directions) for gap in _gaps(problem)), *fixing)
+    return dict(zip(problem.unknowns, tensors_of(system, coordinates), strict=True))
 
 
 def _direction_basis(unknown: Symbol, value: Array) -> Array:

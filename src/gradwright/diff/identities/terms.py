@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from gradwright.core.build import diag, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, is_zero
+from gradwright.core.contraction import conjugate, is_zero, split_coefficient
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
@@ -69,10 +69,12 @@ def expand_unknowns(form: Node) -> Node:
 
 
 def tidy(equation: LinearEquation, relations: Iterable[Relation] = ()) -> LinearEquation:
-    """Expand, simplify and use the identities on both sides."""
+    """Expand, simplify and use the identities on both sides; signs are turned where all are negative on the left."""
     known = tuple(relations)
     terms = [merge_diagonals(simplify(term)) for term in terms_of(expand_unknowns(equation.form))]
     form = add(merge_diagonals(collapse(term, known)) for term in terms)
+    if all(split_coefficient(term)[0] < 0 for term in terms_of(form)):
+        form, equation = scaled(-1, form), replace(equation, right=scaled(-1, equation.right))
     return replace(equation, form=form, right=reduce_terms(equation.right, known))
 
 

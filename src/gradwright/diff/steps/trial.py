@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gradwright.core.arithmetic import Array
+from gradwright.core.contraction import split_coefficient
 from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.facts import MATRIX_FACTS
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
+from gradwright.core.nodes import Add, Apply, Contract, Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample, tangent_direction
 from gradwright.core.primitive import Freedom
 from gradwright.core.sums import terms_of
@@ -135,7 +136,13 @@ class Trial:
         is as large as `a`, although it is one term.
         """
         terms = terms_of(side) if isinstance(side, Node) else [lower(side)]
-        return max(max(_largest(self.value(term)), CANCELLED * self._factors(term)) for term in terms)
+        return max(self._size_of_term(term) for term in terms)
+
+    def _size_of_term(self, term: Node) -> float:
+        number, inside = split_coefficient(term)
+        if isinstance(inside, Add):  # ½ (A + B): its terms may cancel as well
+            return abs(float(number)) * self._size(inside)
+        return max(_largest(self.value(term)), CANCELLED * self._factors(term))
 
     def _factors(self, term: Node) -> float:
         if not isinstance(term, Contract):

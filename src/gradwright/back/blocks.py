@@ -1,0 +1,173 @@
+"""Block matrices: sums of parts that are placed side by side, and bordered by vectors and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+
+from gradwright.back.formula import (
+    BasisVector,
+    Block,
+    Call,
+    Formula,
+    MatrixProduct,
+    Name,
+    Number,
+    OuterProduct,
+    Part,
+    Place,
+    Scaled,
+    Transposed,
+    multiplied,
+    without_scalars,
+)
+from gradwright.back.matrices import ones
+from gradwright.back.products import product
+from gradwright.core.dims import Dim
+from gradwright.frozen import frozen
+
+ZERO, ONE = Dim.of(0), Dim.of(1)
+
+
+@frozen(eq=False)
+class Placed:
+    """A part and where it stands; None for an axis along which it is whole."""
+
+    row: Place | None
+    column: Place | None
+    part: Formula
+
+
+def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
+    """`concatenate(x, y)` or `block([[A, B], [C, D]])` for a sum of parts that fill a whole; else None."""
+    each = [placed_parts(term) for term in terms]
+    placed = [part for parts in each for part in parts]
+    if len(terms) < 2 or not all(each) or not any(map(_is_proper, placed)):
+        return None
+    rows, columns = _side_by_side(p.row for p in placed), _side_by_side(p.column for p in placed)
+    at = {(p.row, p.column): p.part for p in placed}
+    if rows is None or columns is None or len(at) != len(placed):
+        return None
+    grid = [at.get((row, column)) or _zero_block(row, column) for row in rows for column in columns]
+    if terms[0].rank == 1:
+        return Call(1, True, "concatenate", tuple(grid))
+    return Block(2, symmetric, tuple(grid), tuple(rows), tuple(columns))
+
+
+def _is_proper(placed: Placed) -> bool:
+    """Whether more than an entry is placed: a vector of single numbers is no block matrix."""
+    return any(place is not None and place.length != ONE for place in (placed.row, placed.column))
+
+
+def _side_by_side(places: Iterable[Place | None]) -> list[Place | None] | None:
+    """The places in order, with those of zeros between them; None where parts overlap, or may do so."""
+    rest = list(dict.fromkeys(places))
+    if rest == [None]:
+        return [None]
+    ordered: list[Place | None] = []
+    stop = ZERO
+    while rest:
+        following = next((place for place in rest if place is not None and _is_next(place, stop, rest)), None)
+        if following is None:
+            return None
+        ordered += [*_gap(stop, following.start, following.whole), following]
+        rest.remove(following)
+        stop = following.stop
+    last = ordered[-1]
+    assert last is not None
+    return [*ordered, *_gap(stop, last.whole, last.whole)]
+
+
+def _is_next(place: Place, stop: Dim, rest: Sequence[Place | None]) -> bool:
+    """Whether a part is known to begin behind what is there, and to end before every other part."""
+    others = [other for other in rest if other != place]
+    return place.start.is_at_least(stop) and all(o is not None and o.start.is_at_least(place.stop) for o in others)
+
+
+def _gap(start: Dim, stop: Dim, whole: Dim) -> list[Place]:
+    return [] if start == stop else [Place(start, stop - start, whole)]
+
+
+def _zero_block(row: Place | None, column: Place | None) -> Formula:
+    lengths = [str(place.length) for place in (row, column) if place is not None]
+    return Name(len(lengths), len(set(lengths)) == 1, "0", f"zeros({', '.join(lengths)})", "0")
+
+
+def placed_parts(term: Formula) -> list[Placed]:
+    """`S M Tᵀ` with selections S and T: where M is placed, and M; several for a row of blocks.
+
+    A basis vector places a vector as one column or as one row, and a number as one entry.
+    """
+    coefficient, scalars, divisors, inside = without_scalars(term)
+    if isinstance(inside, Scaled) and len(inside.factors) == 1 and not inside.divisors:
+        coefficient, inside = coefficient * inside.coefficient, inside.factors[0]
+
+    def weighted(part: Formula) -> Formula:
+        return multiplied(coefficient, (*scalars, part), divisors, part.rank)
+
+    if isinstance(inside, OuterProduct):
+        return _bordering(inside, weighted)
+    if isinstance(inside, BasisVector):
+        return [Placed(inside.place, None, _entry(weighted(_ONE), 1))] if inside.place is not None else []
+    if isinstance(inside, Call) and inside.name == "sum" and isinstance(inside.arguments[0], Part):
+        place = inside.arguments[0].place
+        return [Placed(place, None, weighted(ones((place.length,))))] if inside.keywords == "axis=1" else []
+    factors = list(inside.factors) if isinstance(inside, MatrixProduct) else [inside]
+    row = column = None
+    first, last = factors[0], factors[-1]
+    if isinstance(first, Part):
+        row, factors = first.place, factors[1:]
+    if factors and isinstance(last, Transposed) and isinstance(last.inner, Part):
+        column, factors = last.inner.place, factors[:-1]
+    if row is None and column is None:
+        return []
+    if not factors:
+        lengths = {place.length for place in (row, column) if place is not None}
+        unit = Name(2, True, "I", f"eye({min(lengths, key=str)})", "I")
+        return [Placed(row, column, weighted(unit))] if len(lengths) == 1 else []
+    only = factors[0]
+    if len(factors) == 1 and isinstance(only, Block) and weighted(only) == only:
+        return _opened(only, row, column)
+    return [Placed(row, column, weighted(product(tuple(factors))))]
+
+
+_ONE = Number(0, True, Fraction(1))
+
+
+def _bordering(outer: OuterProduct, weighted: Callable[[Formula], Formula]) -> list[Placed]:
+    """`S v eᵀ`, `e (S v)ᵀ` and `e eᵀ`: a column, a row and an entry beside a block."""
+    row, column = (side.place if isinstance(side, BasisVector) else None for side in (outer.left, outer.right))
+    if row is not None and column is not None:
+        return [Placed(row, column, _entry(weighted(_ONE), 2))]
+    if row is None and column is None:
+        return []
+    side = outer.right if column is None else outer.left
+    found = placed_parts(side) or [Placed(None, None, side)]
+    if len(found) != 1 or found[0].part.rank != 1:
+        return []
+    place, vector = found[0].row, found[0].part
+    if column is None:
+        return [Placed(row, place, weighted(_as_row(vector)))]
+    return [Placed(place, column, weighted(_as_column(vector)))]
+
+
+def _entry(number: Formula, rank: int) -> Formula:
+    """A number as a vector or matrix of one entry; mathematical notation does not tell them apart."""
+    return Call(rank, True, "reshape", (number,), keywords=", ".join("1" * rank), text="{0}", latex="{0}")
+
+
+def _as_column(vector: Formula) -> Formula:
+    return Call(2, False, "outer", (vector, ones((ONE,))), text="{0}", latex="{0}")
+
+
+def _as_row(vector: Formula) -> Formula:
+    return Call(2, False, "outer", (ones((ONE,)), vector), text="{1}ᵀ", latex=r"{1}^{\mathsf{T}}")
+
+
+def _opened(block: Block, row: Place | None, column: Place | None) -> list[Placed]:
+    """The blocks of a row, or a column, of blocks that is placed as a whole."""
+    if row is not None and column is None and block.row_places == (None,):
+        return [Placed(row, place, entry) for place, entry in zip(block.column_places, block.entries, strict=True)]
+    if column is not None and row is None and block.column_places == (None,):
+        return [Placed(place, column, entry) for place, entry in zip(block.row_places, block.entries, strict=True)]
+    return [Placed(row, column, block)]

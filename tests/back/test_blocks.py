@@ -1,0 +1,42 @@
+"""Block matrices in print, and equations of which only some entries count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gradwright as gw
+
+SHOWN = {
+    "sum(x[:2]**2) + sum(x[4:]**3)": "concatenate(2 x[:2], 0, 3 x[4:]∘²)",
+    "sum(x[1:]**2) + sum(x[2:]**3)": "3 I[:, 2:] x[2:]∘² + 2 I[:, 1:] x[1:]",
+    "sum(x[:n - 1] * x[1:])": "(I[:, 1:] I[:, :n - 1]ᵀ + I[:, :n - 1] I[:, 1:]ᵀ) x",
+}
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_parts_with_a_gap_or_an_overlap_do_not_stand_side_by_side(text: str) -> None:
+    gradient = gw.derive(gw.parse(text, x="n"), wrt="x").gradient
+    assert str(gradient) == SHOWN[text]
+    again = gw.parse(gradient.text(), x="n")
+    x = np.arange(1.0, 8.0)
+    assert np.allclose(again.evaluate(x=x), gradient.evaluate(x=x))
+
+
+def test_a_matrix_bordered_by_vectors() -> None:
+    eigen = gw.define("eigen", ["A @ v = w * v", "dot(c, v) = 1"], unknown="v: n, w: ", given="A: n n symmetric, c: n")
+    found = eigen(gw.parse("A", A="n n symmetric"), gw.vector("c", "n"))
+    derived = gw.derive(found.v, wrt="A")
+    assert "[A − w I, −v; cᵀ, 0]" in str(derived)
+    assert r"-v \\ c ^{\mathsf{T}} & 0" in derived.latex()
+    vjp = derived.vjp
+    again = gw.parse(vjp.text(), A="n n symmetric", c="n", G="n")
+    assert gw.equal(again, vjp)
+
+
+def test_an_equation_of_triangles_shows_which_entries_count() -> None:
+    solvent = gw.define("solvent", "L @ A + A.T @ L.T = B", unknown="L: n n lower", given="A: n n, B: n n symmetric")
+    found = solvent(gw.matrix("A", "n", "n"), gw.parse("B", B="n n symmetric"))
+    vjp = gw.derive(found, wrt="B").vjp
+    assert str(vjp) == "solve(H: 2 triu(A H)ᵀ = tril(G); H symmetric)"
+    assert gw.equal(gw.parse(vjp.text(), A="n n", B="n n symmetric", G="n n"), vjp)

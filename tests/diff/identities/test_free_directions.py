@@ -1,0 +1,29 @@
+"""What an identity leaves free has a name where there is one."""
+
+from __future__ import annotations
+
+import pytest
+
+import gradwright as gw
+from gradwright.errors import GradwrightError
+
+FREE = {
+    "a length": ("A @ v = w * v", "v: n, w: ", "A: n n symmetric", "1 of 4 directions is left free: 'v' may be scaled"),
+    "a kernel": ("A @ x = b", "x: n", "A: m n, b: m", "'x' may be moved along the directions D with A D = 0"),
+    "a left kernel": ("Y @ A = eye(m)", "Y: m n", "A: n m", "'Y' may be moved along the directions D with D A = 0"),
+    "a hyperplane": ("dot(a, x) = b", "x: n", "a: n, b: ", "'x' may be moved orthogonally to a"),
+    "a sphere": ("dot(x, x) = r", "x: n", "r: positive", "'x' may be turned, its length kept"),
+    "the skew part": ("Y + Y.T = A", "Y: n n", "A: n n symmetric", "the skew part of 'Y'"),
+    "a sum": (["x + y = a", "x + y = b"], "x: n, y: n", "a: n, b: n", "added to 'x' may be taken from 'y'"),
+    "factors": ("L @ U = A", "L: n n lower, U: n n upper", "A: n n", "L D and D⁻¹ U with any invertible diagonal D"),
+    "a common scale": ("p = s * exp(z)", "p: n, s: ", "z: n", "'p' and 's' may be scaled together"),
+    "opposite scales": (["u * (K @ v) = ones(n)", "v * (K.T @ u) = ones(n)"], "u: n positive, v: n positive",
+                        "K: n n positive", "do not determine 'u' and 'v': .* c u and v / c with any number c"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_the_free_directions_are_named(name: str) -> None:
+    identity, unknown, given, words = FREE[name]
+    with pytest.raises(GradwrightError, match=words):
+        gw.define("f", identity, unknown=unknown, given=given)
