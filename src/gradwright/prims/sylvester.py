@@ -47,7 +47,9 @@ def solve_by_schur_forms(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> np.ndar
     """
     import scipy.linalg
 
-    if any(np.iscomplexobj(M) for M in (A, B, C)) or not A.size or not np.array_equal(A, B):
+    # SciPy takes the real Schur form of a real matrix, whose blocks its complex solver does not know.
+    A, B, C = (M.astype(np.result_type(A, B, C)) for M in (A, B, C))
+    if np.iscomplexobj(C) or not A.size or not np.array_equal(A, B):
         return scipy.linalg.solve_sylvester(A, B, C)
     T, U = scipy.linalg.schur(A)
     Y, scale, _ = scipy.linalg.lapack.dtrsyl(T, T, U.T @ C @ U)
