@@ -19,6 +19,7 @@ from functools import partial
 
 from gradwright.back.formula import (
     Call,
+    Conjugated,
     Formula,
     Indexed,
     MaskMatrix,
@@ -377,8 +378,10 @@ def _reading_cost(formula: Formula) -> tuple[int, int]:
     last = factors[-1]
     if not last.has_direction and last.rank == 1 and len(factors) > 1:
         last = factors[-2]
-    badly = formula.has_direction and (not last.has_direction or isinstance(last, Transposed))
-    return int(badly), turns(formula)
+    first = factors[0]
+    adjoint = first.has_direction and isinstance(first, Transposed) and first.conj
+    badly = formula.has_direction and not adjoint and (not last.has_direction or isinstance(last, Transposed))
+    return int(badly or isinstance(last, Conjugated)), turns(formula)
 
 
 def sum_of(vector: Formula) -> Formula:
@@ -412,9 +415,12 @@ def _inner(left: Formula, right: Formula) -> Formula:
 
 
 def _inner_cost(formula: MatrixProduct) -> tuple[int, int]:
-    """A direction stands untransposed and not first; then few transposes."""
-    badly = any(f.has_direction and isinstance(f, Transposed) for f in formula.factors)
-    return int(badly or formula.factors[0].has_direction), turns(formula)
+    """A direction stands untransposed and not first, but for a conjugated one: `dxᴴ A x`; then few transposes."""
+    first, *others = formula.factors
+    conjugated = any(f.has_direction and isinstance(f, Conjugated) for f in others)
+    badly = any(f.has_direction and isinstance(f, Transposed) and not f.conj for f in formula.factors)
+    leads = first.has_direction and not isinstance(first, Conjugated)
+    return int(badly or leads or conjugated), turns(formula)
 
 
 def times_vector(matrix: Formula, vector: Formula) -> Formula:
