@@ -416,8 +416,8 @@ def _inner(left: Formula, right: Formula) -> Formula:
 
 def _inner_cost(formula: MatrixProduct) -> tuple[int, int]:
     """A direction stands untransposed and not first, but for a conjugated one: `dxᴴ A x`; then few transposes."""
-    first, *others = formula.factors
-    conjugated = any(f.has_direction and isinstance(f, Conjugated) for f in others)
+    first = formula.factors[0]
+    conjugated = any(f.has_direction and isinstance(f, Conjugated) for f in formula.factors[1:])
     badly = any(f.has_direction and isinstance(f, Transposed) and not f.conj for f in formula.factors)
     leads = first.has_direction and not isinstance(first, Conjugated)
     return int(badly or leads or conjugated), turns(formula)
