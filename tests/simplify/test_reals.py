@@ -33,7 +33,7 @@ def test_what_is_its_own_conjugate_is_real(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["det(A)", "conj(x) @ A @ x", "x @ x", "trace(H @ K @ A)", "conj(x) @ y", "a - conj(a)", "trace(A @ H @ A.T)",
-     "log(det(H))", "sqrt(conj(x) @ H @ x)", "logdet(A)", "x * r"],
+     "log(det(H))", "sqrt(conj(x) @ H @ x)", "logdet(A)", "x * r", "tril(A)", "tril(H @ A)"],
 )  # fmt: skip
 def test_what_may_have_an_imaginary_part_is_not_called_real(text: str) -> None:
     assert not is_real_valued(parsed(text).node)

@@ -94,7 +94,7 @@ def is_nonnegative(node: Node) -> bool:
 
 def is_real_valued(node: Node) -> bool:
     """Whether no entry is known to have an imaginary part, also where the tensor is held as a complex one."""
-    return node.real or "real_valued" in facts_of(node)
+    return "real_valued" in facts_of(node)
 
 
 def _infer(node: Node) -> Facts:
@@ -125,7 +125,7 @@ def _infer(node: Node) -> Facts:
         case _:
             found = NO_FACTS
     extra = {"unitary"} if "stiefel" in found and _is_square(node) else set[str]()
-    return closure({*found, *extra, *(() if node.real else ("complex",))})
+    return closure({*found, *extra, "real_valued" if node.real else "complex"})
 
 
 def _keeps_reals(node: Apply) -> bool:
@@ -238,7 +238,7 @@ def _diagonal_facts(node: Contract) -> set[str]:
 
 
 def _mask_over_output(factor: Factor, node: Contract) -> set[str]:
-    facts = facts_of(factor.node) - {"nonnegative", "symmetric", "hermitian"}
+    facts = facts_of(factor.node) - {"nonnegative", "real_valued", "symmetric", "hermitian"}
     if factor.groups == node.output:
         return set(facts)
     if factor.groups == node.output[::-1]:
