@@ -373,12 +373,11 @@ def _rotations(matrix: MatrixProduct) -> list[Formula]:
 
 
 def _reading_cost(formula: Formula) -> tuple[int, int]:
-    """A plain direction stands last; then few transposes."""
-    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
-    last = factors[-1]
+    """A plain direction stands last, a conjugate transposed one first; then few transposes."""
+    factors: tuple[Formula, ...] = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    first, last = factors[0], factors[-1]
     if not last.has_direction and last.rank == 1 and len(factors) > 1:
         last = factors[-2]
-    first = factors[0]
     adjoint = first.has_direction and isinstance(first, Transposed) and first.conj
     badly = formula.has_direction and not adjoint and (not last.has_direction or isinstance(last, Transposed))
     return int(badly or isinstance(last, Conjugated)), turns(formula)
