@@ -32,6 +32,7 @@ FACTS_HOLD = {
     "unit_upper": _is(lambda a: _unit_diagonal(np.triu(a))),
     "diagonal": _is(lambda a: np.diag(np.diag(a))),
     "positive": lambda a: bool(np.all(a > 0)),
+    "real_valued": lambda a: bool(np.allclose(np.imag(a), 0)),
     "nonnegative": lambda a: bool(np.all(a >= -1e-9)),
     "psd": lambda a: bool(np.min(_eigenvalues(a)) >= -1e-7 * max(1, np.abs(a).max())),
     "spd": lambda a: bool(np.min(_eigenvalues(a)) > 0),

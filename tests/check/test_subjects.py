@@ -71,6 +71,20 @@ def test_the_missing_transpose_of_a_function_is_named_and_marked() -> None:
     assert "«inv(X)»" in finding.code
 
 
+@pytest.mark.parametrize(
+    ("backward", "told"),
+    [
+        (lambda G, X: -torch.linalg.inv(X) @ G @ torch.linalg.inv(X).mH, "inv(X)ᴴ is due: a conjugate transpose"),
+        (lambda G, X: -torch.linalg.inv(X).mT @ G @ torch.linalg.inv(X).mH, "a conjugate is missing"),
+        (lambda G, X: -torch.linalg.inv(X).conj() @ G @ torch.linalg.inv(X).mH, "(conj(inv(X)))ᵀ is due: a transpose"),
+    ],
+)
+def test_transposes_and_conjugates_of_complex_matrices_are_told_apart(backward: Any, told: str) -> None:
+    report = gw.check((torch.linalg.inv, backward), gw.parse("inv(X)", X="n n complex"))
+    assert not report.right
+    assert told in str(report)
+
+
 def test_a_view_of_the_output_on_the_context_leaks_and_loses_the_second_derivative() -> None:
     report = gw.check(KeepsAView.apply, "inv(X)")
     assert report.labels == {"second_order_only"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gradwright as gw
-from gradwright.errors import GradwrightError
+from gradwright.errors import DerivationError, GradwrightError
 
 RNG = np.random.default_rng(3)
 A0, B0, C0 = (RNG.normal(size=(3, 3)) for _ in range(3))
@@ -22,6 +22,26 @@ def test_an_unknown_lives_in_its_space() -> None:
     H = gw.parse('solution("H: n n skew", A @ H + H @ A.T == C - C.T)', A="n n", C="n n").evaluate(A=A0, C=C0)
     assert np.allclose(H, -H.T)
     assert np.allclose(A0 @ H + H @ A0.T, C0 - C0.T)
+
+
+def test_a_hermitian_unknown_is_complex() -> None:
+    A = A0 + 1j * B0
+    Q = C0 + C0.T + 1j * (B0 - B0.T)
+    H = gw.parse('solution("H: n n hermitian", A @ H + H @ A.H == Q)', A="n n complex", Q="n n hermitian")
+    value = H.evaluate(A=A, Q=Q)
+    assert np.allclose(value, value.conj().T)
+    assert np.allclose(A @ value + value @ A.conj().T, Q)
+    assert gw.derive(H).verify().right
+
+
+@pytest.mark.parametrize("equation", ["A @ X + conj(X)", "A @ X @ A + X.H", "A @ X + real(X)"])
+def test_a_solution_with_conjugates_has_no_one_jacobian(equation: str) -> None:
+    expression = gw.parse(f'solution("X: n n complex", {equation} == B)', A="n n complex", B="n n complex")
+    for variable in ("A", "B"):
+        D = gw.derive(expression, wrt=variable)
+        with pytest.raises(DerivationError, match="conjugate, so that no single Jacobian"):
+            print(D.jacobian)
+        assert D.verify().right
 
 
 def test_one_of_several_unknowns_is_picked_by_its_name() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy.linalg import solve_sylvester
@@ -26,6 +28,29 @@ def test_complex_and_different_matrices_have_two() -> None:
             A=left, B=right, C=side
         )
         np.testing.assert_allclose(left @ X + X @ right, side, atol=1e-10)
+
+
+# With eigenvalues in complex pairs, so that the real Schur form has blocks.
+TURNING = np.array([[1.0, 2.0, 0.5], [-2.0, 1.0, 0.3], [0.2, 0.1, 3.0]])
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("text", ["sylvester(A, B, C)", "sylvester(A, A.T, C)", "lyapunov(A, C)", "stein(A, C)"])
+def test_real_and_complex_matrices_meet_in_one_equation(text: str, backend: str) -> None:
+    library = pytest.importorskip({"numpy": "numpy", "torch": "torch", "jax": "jax.numpy"}[backend])
+    values = {"A": TURNING, "B": TURNING + np.eye(3), "C": np.arange(9.0).reshape(3, 3)}
+    values = {name: value for name, value in values.items() if name in text}
+    for fields in product((False, True), repeat=len(values)):
+        declared = {name: "n n complex" if field else "n n" for name, field in zip(values, fields, strict=True)}
+        given = {name: v * (1 - 0.5j) if field else v for (name, v), field in zip(values.items(), fields, strict=True)}
+        expression = gw.parse(text, **declared)
+        expected = expression.evaluate(**given)
+        if text.startswith("sylvester"):
+            B = given.get("B", given["A"].T)
+            np.testing.assert_allclose(given["A"] @ expected + expected @ B, given["C"], atol=1e-10)
+        taken = {name: library.asarray(value) for name, value in given.items()}
+        found = np.asarray(expression.compile(backend)(**taken))
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_shared_eigenvalue_is_refused() -> None:

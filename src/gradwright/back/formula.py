@@ -346,6 +346,16 @@ def conjugated(formula: Formula) -> Formula:
             return Conjugated(formula.rank, formula.symmetric, formula)
 
 
+def conjugated_inside(formula: Formula) -> Formula:
+    """The conjugate of a product that holds conjugates, factor by factor; else the formula itself."""
+    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    if not any(isinstance(factor, Conjugated) for factor in factors):
+        return formula
+    if isinstance(formula, MatrixProduct):
+        return replace(formula, factors=tuple(map(conjugated, factors)))
+    return conjugated(formula)
+
+
 def scaled(coefficient: Fraction, formula: Formula) -> Formula:
     """A rational multiple."""
     if coefficient == 1:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.back.formula import Call, Formula, MaskMatrix, MatrixProduct, Name, Transposed, transposed
+from gradwright.back.formula import (
+    Call,
+    Conjugated,
+    Formula,
+    MaskMatrix,
+    MatrixProduct,
+    Name,
+    Transposed,
+    conjugated,
+    conjugated_inside,
+    transposed,
+)
 from gradwright.frozen import replace
 
 Weights = tuple[Fraction | int, ...]
@@ -38,8 +49,11 @@ def masked_product(weights: Weights, matrix: Formula) -> Formula:
         return masked(matrix, weights)
     named = mirrored in LETTERS or mirrored in TRIANGLES
     if named and (mirrored in LETTERS or _turning_cost(turned) < _turning_cost(matrix)):
-        return Transposed(2, False, masked(turned, mirrored))
-    return masked(matrix, weights)
+        inside = conjugated_inside(turned)
+        conj = turns(inside) < turns(turned)
+        return Transposed(2, False, masked(inside if conj else turned, mirrored), conj=conj)
+    inside = conjugated_inside(matrix)
+    return conjugated(masked(inside, weights)) if turns(inside) < turns(matrix) else masked(matrix, weights)
 
 
 def _turning_cost(formula: Formula) -> tuple[int, int]:
@@ -49,9 +63,13 @@ def _turning_cost(formula: Formula) -> tuple[int, int]:
 
 
 def turns(formula: Formula) -> int:
-    """How many transposes a product contains: of two ways to write a scalar, fewer read better."""
+    """How many transposes and conjugates a product contains: of two ways to write a scalar, fewer read better.
+
+    A vector that stands first is transposed anyway.
+    """
     factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
-    return sum(isinstance(f, Transposed) for f in factors)
+    row = not formula.rank and factors[0].rank == 1
+    return sum(isinstance(f, Transposed | Conjugated) for f in (factors[1:] if row else factors))
 
 
 def alone(mask: MaskMatrix) -> Formula:

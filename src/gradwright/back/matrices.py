@@ -20,6 +20,7 @@ from functools import partial
 from gradwright.back.formula import (
     BasisVector,
     Call,
+    Conjugated,
     Formula,
     Indexed,
     MaskMatrix,
@@ -374,13 +375,14 @@ def _rotations(matrix: MatrixProduct) -> list[Formula]:
 
 
 def _reading_cost(formula: Formula) -> tuple[int, int]:
-    """A plain direction stands last; then few transposes."""
-    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
-    last = factors[-1]
+    """A plain direction stands last, a conjugate transposed one first; then few transposes."""
+    factors: tuple[Formula, ...] = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    first, last = factors[0], factors[-1]
     if not last.has_direction and last.rank == 1 and len(factors) > 1:
         last = factors[-2]
-    badly = formula.has_direction and (not last.has_direction or isinstance(last, Transposed))
-    return int(badly), turns(formula)
+    adjoint = first.has_direction and isinstance(first, Transposed) and first.conj
+    badly = formula.has_direction and not adjoint and (not last.has_direction or isinstance(last, Transposed))
+    return int(badly or isinstance(last, Conjugated)), turns(formula)
 
 
 def sum_of(vector: Formula) -> Formula:
@@ -414,9 +416,12 @@ def _inner(left: Formula, right: Formula) -> Formula:
 
 
 def _inner_cost(formula: MatrixProduct) -> tuple[int, int]:
-    """A direction stands untransposed and not first; then few transposes."""
-    badly = any(f.has_direction and isinstance(f, Transposed) for f in formula.factors)
-    return int(badly or formula.factors[0].has_direction), turns(formula)
+    """A direction stands untransposed and not first, but for a conjugated one: `dxᴴ A x`; then few transposes."""
+    first = formula.factors[0]
+    conjugated = any(f.has_direction and isinstance(f, Conjugated) for f in formula.factors[1:])
+    badly = any(f.has_direction and isinstance(f, Transposed) and not f.conj for f in formula.factors)
+    leads = first.has_direction and not isinstance(first, Conjugated)
+    return int(badly or leads or conjugated), turns(formula)
 
 
 def times_vector(matrix: Formula, vector: Formula) -> Formula:

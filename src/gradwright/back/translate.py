@@ -43,7 +43,7 @@ from gradwright.back.solutions import solution_formula
 from gradwright.back.text import language, unicode
 from gradwright.core.contraction import contract
 from gradwright.core.dims import Dim
-from gradwright.core.inference import facts_of
+from gradwright.core.inference import facts_of, is_real_valued
 from gradwright.core.nodes import (
     Add,
     Apply,
@@ -63,6 +63,7 @@ from gradwright.core.nodes import (
 from gradwright.core.walks import postorder
 from gradwright.errors import UnsupportedError
 from gradwright.frozen import replace
+from gradwright.prims.complex import imaginary_part, real_part, without_unit
 from gradwright.prims.power import power
 from gradwright.simplify.broadcasts import repeated_number
 
@@ -123,6 +124,13 @@ class Translator:
             if exponent == -1 and node.rank:
                 return Scaled(node.rank, symmetric, Fraction(1), (), (arguments[0],))
             return to_the(arguments[0], exponent, symmetric)
+        if node.primitive is real_part:
+            # To a reader, `Re` of what has no imaginary part says nothing; the language needs it for the field.
+            if not self.language and is_real_valued(node.arguments[0]):
+                return arguments[0]
+            turned = without_unit(node.arguments[0])
+            if turned is not None:
+                return call_formula(Apply(imaginary_part, (), (turned,)), [self.formula(turned)], "", symmetric)
         if node.primitive.scalar is not None:
             return self._spectral(node, arguments, symmetric)
         keywords = self._axis_keyword(node)

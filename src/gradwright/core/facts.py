@@ -23,6 +23,8 @@ _IMPLIES: dict[str, tuple[str, ...]] = {
     "strictly_lower": ("lower",),
     "strictly_upper": ("upper",),
     "positive": ("nonnegative",),
+    # Of a tensor that is held as a complex one: its entries have no imaginary part.
+    "nonnegative": ("real_valued",),
 }
 
 MATRIX_FACTS = (

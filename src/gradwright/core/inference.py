@@ -30,7 +30,7 @@ from gradwright.core.spaces import Space
 
 # Facts that a sum has when every term has them.
 _ADDITIVE = ("symmetric", "skew", "hermitian", "skew_hermitian", "lower", "upper", "strictly_lower", "strictly_upper",
-             "diagonal", "psd", "nonnegative", "positive")  # fmt: skip
+             "diagonal", "psd", "real_valued", "nonnegative", "positive")  # fmt: skip
 # Facts that a product of square matrices has when every factor has them.
 _MULTIPLICATIVE = ("lower", "upper", "diagonal", "orthogonal", "unitary", "unit_lower",
                    "unit_upper", "invertible")  # fmt: skip
@@ -92,6 +92,11 @@ def is_nonnegative(node: Node) -> bool:
     return "nonnegative" in facts_of(node)
 
 
+def is_real_valued(node: Node) -> bool:
+    """Whether no entry is known to have an imaginary part, also where the tensor is held as a complex one."""
+    return "real_valued" in facts_of(node)
+
+
 def _infer(node: Node) -> Facts:
     """Close the facts under implication once it is known whether the tensor is real."""
     found: Iterable[str]
@@ -113,12 +118,21 @@ def _infer(node: Node) -> Facts:
             found = node.primitive.facts(node.index, node.parameters, known)
             if node.primitive.elementwise and all("symmetric" in facts for facts in known):
                 found = {*found, "symmetric"}
+            if _keeps_reals(node):
+                found = {*found, "real_valued"}
         case Solve() if not node.trailing:
             found = space_facts(node.unknowns[node.index].space)
         case _:
             found = NO_FACTS
     extra = {"unitary"} if "stiefel" in found and _is_square(node) else set[str]()
-    return closure({*found, *extra, *(() if node.real else ("complex",))})
+    return closure({*found, *extra, "real_valued" if node.real else "complex"})
+
+
+def _keeps_reals(node: Apply) -> bool:
+    """Functions of every entry keep the real line; one that is cut along a part of it has conditions or parameters."""
+    primitive = node.primitive
+    uncut = primitive.elementwise and not primitive.conditions and not node.parameters and not primitive.of_user
+    return uncut and all(map(is_real_valued, node.arguments))
 
 
 def _mask_facts(mask: Mask) -> Facts:
@@ -140,8 +154,11 @@ def _sum_facts(node: Add) -> set[str]:
         found.add("spd")
     if all("nonnegative" in facts for facts in each) and any("positive" in facts for facts in each):
         found.add("positive")
+    terms = [as_product(term) for term in node.terms]
     if _is_square(node) and "hermitian" not in found:
-        found |= _mirror_facts([as_product(term) for term in node.terms])
+        found |= _mirror_facts(terms)
+    if not node.real and "real_valued" not in found and _are_their_conjugates(terms):
+        found.add("real_valued")
     return found
 
 
@@ -151,7 +168,24 @@ def _product_facts(node: Contract) -> set[str]:
     found = _entry_facts(node)
     if _is_square(node):
         found |= _matrix_facts(node)
+    if not node.real and (all(is_real_valued(f.node) for f in node.factors) or _are_their_conjugates([node])):
+        found.add("real_valued")
     return found
+
+
+def _are_their_conjugates(terms: list[Contract]) -> bool:
+    """Whether the conjugates of the terms are the terms, in some order."""
+    if not all(_may_be_its_conjugate(term) for term in terms) and len(terms) == 1:
+        return False
+    own = Counter((_key(term), term.coefficient) for term in terms)
+    return own == Counter((_key(term, conj=True), term.coefficient) for term in terms)
+
+
+def _may_be_its_conjugate(term: Contract) -> bool:
+    """A cheap test: what is not Hermitian, nor real, stands with its conjugate."""
+    counts = Counter[tuple[Node, bool]]()
+    counts.update((f.node, f.conj) for f in term.factors if not is_real_valued(f.node) and not is_hermitian(f.node))
+    return all(count == counts[node, not conj] for (node, conj), count in counts.items())
 
 
 def _entry_facts(node: Contract) -> set[str]:
@@ -204,7 +238,7 @@ def _diagonal_facts(node: Contract) -> set[str]:
 
 
 def _mask_over_output(factor: Factor, node: Contract) -> set[str]:
-    facts = facts_of(factor.node) - {"nonnegative", "symmetric", "hermitian"}
+    facts = facts_of(factor.node) - {"nonnegative", "real_valued", "symmetric", "hermitian"}
     if factor.groups == node.output:
         return set(facts)
     if factor.groups == node.output[::-1]:

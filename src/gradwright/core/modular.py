@@ -287,7 +287,7 @@ class ModularArithmetic:
         real = all(not isinstance(x, Complex) for a in arguments for x in a.ravel())
         for place, declared in enumerate(primitive.outputs):
             shape = tuple(dim.evaluate(sizes) for dim in declared.shape)
-            is_real = primitive.real(place, (real,) * len(arguments))
+            is_real = primitive.real(place, (real,) * len(arguments)) or self._has_reals(primitive, place, arguments)
             parts: list[Array] = []
             for b in np.ndindex(*batch):
                 seed = (primitive.token, place, parameters, *(np.asarray(a[b]).tolist() for a in arguments))
@@ -296,6 +296,14 @@ class ModularArithmetic:
                 parts.append(self.value(entries, shape, facts, is_real))
             outputs.append(_shaped([x for part in parts for x in part.ravel()], batch + shape))
         return tuple(outputs)
+
+    def _has_reals(self, primitive: Primitive, place: int, arguments: Sequence[Array]) -> bool:
+        """Whether a function of Hermitian matrices has a value without an imaginary part, as a determinant has."""
+        if primitive.fact_rule is None or not all(a.ndim == 2 and a.shape[0] == a.shape[1] for a in arguments):
+            return False
+        mirrored = all(bool(np.all(self.conjugate(a).T == a)) for a in arguments)
+        known = frozenset({"hermitian", "complex"}) if mirrored else NO_FACTS
+        return "real_valued" in primitive.fact_rule(place, (), (known,) * len(arguments))
 
     def _kept(self, primitive: Primitive, argument: Array, shape: tuple[int, ...]) -> Facts:
         """The facts that a function preserves and its first argument has, such as being symmetric."""

@@ -67,7 +67,9 @@ def _unknown(name: str, text: str) -> Unknown:
     space = spaces[0] if spaces else Space.FREE
     if space is not Space.FREE and (len(shape) != 2 or shape[0] != shape[1]):
         raise DeclarationError(f"the unknown '{name}' is {shape_text(shape)}, and '{space}' is said of square matrices")
-    return Unknown(shape, space, "complex" not in words)
+    # Only a complex matrix is called Hermitian; of a real one it is said that it is symmetric.
+    is_complex = "complex" in words or space in (Space.HERMITIAN, Space.SKEW_HERMITIAN)
+    return Unknown(shape, space, not is_complex)
 
 
 def bound_names(tree: ast.AST) -> set[str]:

@@ -28,6 +28,7 @@ from gradwright.core.nodes import (
 from gradwright.core.sums import add
 from gradwright.core.walks import depends_on, postorder
 from gradwright.errors import DerivationError
+from gradwright.linear.complex_linearity import is_complex_linear
 from gradwright.linear.projection import project_space
 from gradwright.prims.complex import real, real_part
 
@@ -222,16 +223,11 @@ def _holes(node: Solve) -> list[Leaf]:
 
 
 def _refuse_conjugates(form: Node, leaf: Leaf) -> None:
-    touched = depends_on([form], [leaf])
-    for node in postorder(form):
-        if node not in touched:
-            continue
-        conjugated = isinstance(node, Contract) and any(f.conj and f.node in touched for f in node.factors)
-        if conjugated or (isinstance(node, Apply) and node.primitive is real_part):
-            raise DerivationError(
-                f"the differential contains both {_name(leaf)} and its conjugate, so that no single "
-                f"Jacobian exists with respect to the complex variable; its jvp and vjp do"
-            )
+    if not is_complex_linear(form, [leaf]):
+        raise DerivationError(
+            f"the differential contains both {_name(leaf)} and its conjugate, so that no single "
+            f"Jacobian exists with respect to the complex variable; its jvp and vjp do"
+        )
 
 
 def _name(leaf: Leaf) -> str:

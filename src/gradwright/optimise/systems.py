@@ -28,11 +28,12 @@ from gradwright.core.nodes import (
 )
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, negate
-from gradwright.core.walks import depends_on, free_leaves, postorder, rebuild
+from gradwright.core.walks import free_leaves, postorder, rebuild
+from gradwright.linear.complex_linearity import has_complex_linear_equations
 from gradwright.linear.forms import push
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
-from gradwright.prims.complex import real, real_part
+from gradwright.prims.complex import real
 from gradwright.prims.lyapunov import lyapunov_solver
 from gradwright.prims.solve import solve, solve_vector
 from gradwright.prims.stein import stein_solver
@@ -85,20 +86,10 @@ class _Assembly:
     def __init__(self, node: Solve) -> None:
         self.node = node
         complex_entries = not all(child.real for child in node.children)
-        self.real_coordinates = complex_entries and not self._complex_linear()
+        self.real_coordinates = complex_entries and not has_complex_linear_equations(node)
         wide = self.real_coordinates
         self.bases = [basis(u.shape, u.space, wide and not u.real) for u in node.unknowns]
         self.tests = [basis(e.operator.shape, e.space, wide) for e in node.equations]
-
-    def _complex_linear(self) -> bool:
-        """Whether the operator is linear over the complex numbers, on spaces that are too."""
-        node = self.node
-        spaces = [*(u.space for u in node.unknowns), *(e.space for e in node.equations)]
-        if any(space in (Space.HERMITIAN, Space.SKEW_HERMITIAN) for space in spaces):
-            return False
-        if any(u.real for u in node.unknowns):
-            return False
-        return not any(_conjugates(equation) for equation in node.equations)
 
     def solution(self) -> Node:
         rows = [self._row(equation, test) for equation, test in zip(self.node.equations, self.tests, strict=True)]
@@ -147,18 +138,6 @@ class _Assembly:
         groups = ((labels[-1],), extra) if trailing else ((labels[-1],),)
         factors = [plain(own, labels), Factor(coordinates, groups)]
         return contract(1, factors, simple([*labels[:-1], *extra]), dims)
-
-
-def _conjugates(equation: Equation) -> bool:
-    """Whether an operator contains the conjugate, or the real part, of something with a hole."""
-    holes = [leaf for leaf in free_leaves(equation.operator) if isinstance(leaf, Hole)]
-    touched = depends_on([equation.operator], holes)
-    for node in touched:
-        if isinstance(node, Apply) and node.primitive is real_part:
-            return True
-        if any(f.conj and f.node in touched for f in getattr(node, "factors", ())):
-            return True
-    return False
 
 
 def basis(shape: Shape, space: Space, complex_entries: bool = False) -> Node:

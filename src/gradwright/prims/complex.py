@@ -8,10 +8,12 @@ Re⟨·,·⟩ is the embedding of the real numbers.
 from __future__ import annotations
 
 from gradwright.core import build
-from gradwright.core.contraction import conjugate
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.contraction import conjugate, contract
+from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
+
+IMAGINARY_UNIT = Factor(build.constant("i"), ())
 
 real_part = Primitive(
     name="real",
@@ -27,6 +29,24 @@ real_part = Primitive(
     notation=Notation(name="Re", latex=r"\operatorname{Re}\left({x}\right)"),
     samples=(Sample("x: n complex"),),
 )
+
+
+# Only a way of writing: the imaginary part of z is held as Re(−i z).
+imaginary_part = Primitive(
+    name="imag",
+    signature="x: ... -> y: ...",
+    summary="the imaginary part of every entry",
+    field="real",
+    notation=Notation(name="Im", latex=r"\operatorname{Im}\left({x}\right)"),
+)
+
+
+def without_unit(node: Node) -> Node | None:
+    """The x of `−i x`; None for what is not written so."""
+    if not isinstance(node, Contract) or node.factors.count(IMAGINARY_UNIT) != 1:
+        return None
+    others = [factor for factor in node.factors if factor != IMAGINARY_UNIT]
+    return contract(-node.coefficient, others, node.output, dict(enumerate(node.dims)))
 
 
 def real(node: Node) -> Node:

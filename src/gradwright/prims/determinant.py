@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwright.core.facts import Facts
+from gradwright.core.nodes import Parameter
 from gradwright.core.primitive import ErrorSample, KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
@@ -25,6 +27,12 @@ def adjugate_matrix(X: np.ndarray) -> np.ndarray:
     return (
         np.conj(np.swapaxes(Vh, -1, -2)) * (phase[..., None] * others)[..., None, :] @ np.conj(np.swapaxes(U, -1, -2))
     )
+
+
+def _determinant_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Facts, ...]) -> set[str]:
+    """The determinant of a matrix is that of its transpose, and so real if that is its conjugate."""
+    found = {"real_valued"} if "hermitian" in facts[0] else set[str]()
+    return found | ({"positive"} if "spd" in facts[0] else set[str]())
 
 
 LOGDET_IN_JAX = '''
@@ -51,7 +59,7 @@ det = Primitive(
     # Jacobi: the derivative of det in the entry (i, j) is its cofactor, det(X) X⁻ᵀ[i, j].
     differential=("y * trace(inv(X) @ dX)",),
     conditions=("{X} is invertible",),
-    fact_rule=lambda index, parameters, facts: {"positive"} if "spd" in facts[0] else set(),
+    fact_rule=_determinant_facts,
     numpy="numpy.linalg.det",
     torch="torch.linalg.det",
     jax="jax.numpy.linalg.det",
@@ -75,6 +83,7 @@ logdet = Primitive(
     definition=("log(det(X))",),
     differential=("trace(inv(X) @ dX)",),
     conditions=("det({X}) > 0",),
+    fact_rule=lambda index, parameters, facts: {"real_valued"} if "hermitian" in facts[0] else set(),
     numpy=log_determinant,
     torch="torch.logdet",
     jax=LOGDET_IN_JAX,

@@ -1,14 +1,20 @@
 """Exponentials and logarithms, entry by entry."""
 
+from gradwright.core.facts import Facts
 from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+
+
+def _is_real(facts: Facts) -> bool:
+    return "complex" not in facts or "real_valued" in facts
+
 
 exp = Primitive(
     name="exp",
     signature="x: ... -> y: ...",
     summary="the exponential of every entry",
     differential=("y * dx",),
-    fact_rule=lambda index, parameters, facts: {"positive"} if "complex" not in facts[0] else set(),
+    fact_rule=lambda index, parameters, facts: {"positive"} if _is_real(facts[0]) else set(),
     numpy="numpy.exp",
     torch="torch.exp",
     jax="jax.numpy.exp",
@@ -22,6 +28,7 @@ log = Primitive(
     summary="the natural logarithm of every entry",
     differential=("dx / x",),
     conditions=("{x} > 0",),
+    fact_rule=lambda index, parameters, facts: {"real_valued"} if "positive" in facts[0] else set(),
     numpy="numpy.log",
     torch="torch.log",
     jax="jax.numpy.log",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gradwright.core.build import require_equal, require_square, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.nodes import Node
@@ -9,13 +11,24 @@ from gradwright.core.primitive import KnownRule, Primitive, Sample
 from gradwright.core.registry import Call, formula
 from gradwright.prims.sylvester import require_right_side, sylvester_solution
 
+
+def solve_in_one_field(A: np.ndarray, Q: np.ndarray) -> np.ndarray:
+    """The X with `A X + X Aᴴ = Q`.
+
+    SciPy takes the real Schur form of a real A, whose blocks its solver for a complex Q does not know.
+    """
+    import scipy.linalg
+
+    return scipy.linalg.solve_continuous_lyapunov(A.astype(np.result_type(A, Q)), Q)
+
+
 # The algorithm behind the equation, for code that is emitted.
 lyapunov_solver = Primitive(
     name="lyapunov",
     signature="A: n n, Q: n n -> X: n n",
     summary="the solution X of A X + X Aᴴ = Q",
     identity=("A @ X + X @ A.H = Q",),
-    numpy="scipy.linalg.solve_continuous_lyapunov",
+    numpy=solve_in_one_field,
     known_rules=(
         KnownRule(
             "dX",

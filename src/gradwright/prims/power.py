@@ -48,11 +48,12 @@ def written(exponent: Fraction) -> str:
 def _power_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Facts, ...]) -> set[str]:
     exponent = parameters[0]
     assert isinstance(exponent, Fraction)
-    if "complex" in facts[0]:
+    whole = exponent.denominator == 1
+    if "complex" in facts[0] and ("nonnegative" if not whole else "real_valued") not in facts[0]:
         return set()
     even = exponent.denominator == 1 and exponent.numerator % 2 == 0
     found = {"nonnegative"} if even or exponent.denominator % 2 == 0 else set[str]()
-    found |= {fact for fact in ("positive", "nonnegative") if fact in facts[0]}
+    found |= {fact for fact in ("positive", "nonnegative", "real_valued") if fact in facts[0]}
     return found
 
 

@@ -47,8 +47,10 @@ def solve_by_schur_forms(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> np.ndar
     """
     import scipy.linalg
 
-    if any(np.iscomplexobj(M) for M in (A, B, C)) or not A.size or not np.array_equal(A, B):
-        return scipy.linalg.solve_sylvester(A, B, C)
+    # SciPy takes the real Schur form of a real matrix, whose blocks its complex solver does not know.
+    field = np.result_type(A, B, C)
+    if np.issubdtype(field, np.complexfloating) or not A.size or not np.array_equal(A, B):
+        return scipy.linalg.solve_sylvester(A.astype(field), B.astype(field), C.astype(field))
     T, U = scipy.linalg.schur(A)
     Y, scale, _ = scipy.linalg.lapack.dtrsyl(T, T, U.T @ C @ U)
     return U @ (Y / scale) @ U.T

@@ -12,7 +12,7 @@ from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
 from gradwright.simplify.orientation import orient
 from gradwright.simplify.powers import merge_powers
-from gradwright.simplify.reals import drop_real_part
+from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections
 from gradwright.simplify.stable import stabilise
@@ -27,7 +27,7 @@ def simplify_application(node: Node) -> Node:
 
 
 PASSES: tuple[Callable[[Node], Node], ...] = (
-    drop_real_part,
+    settle_real_part,
     orient,
     lift_broadcasts,
     apply_on_diagonals,

@@ -1,13 +1,112 @@
-"""The real part of what is real."""
+"""The real part: of what is real, and of sums in which a term meets its conjugate.
+
+`Re(z)` and `Re(z*)` are the same. So `Re(rᵀ dr* + rᴴ dr)` is `2 Re(rᴴ dr)`, and `Re(z − z*)` is zero.
+"""
 
 from __future__ import annotations
 
-from gradwright.core.nodes import Apply, Node
-from gradwright.prims.complex import real_part
+from collections.abc import Hashable
+from fractions import Fraction
+
+from gradwright.core.canonical import as_product, canonical_key
+from gradwright.core.contraction import conjugate, contract, split_coefficient, zero
+from gradwright.core.inference import is_hermitian, is_real_valued, is_symmetric
+from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole, Node
+from gradwright.core.sums import add, coefficient_of, scaled, terms_of
+from gradwright.core.walks import free_leaves
+from gradwright.prims.complex import IMAGINARY_UNIT, real, real_part
+from gradwright.simplify.orientation import orient
 
 
-def drop_real_part(node: Node) -> Node:
-    """`Re(x)` of a real x is x."""
-    if isinstance(node, Apply) and node.primitive is real_part and node.arguments[0].real:
-        return node.arguments[0]
-    return node
+def settle_real_part(node: Node) -> Node:
+    """The real part with its rational factor in front, of terms with as few conjugates as they can have."""
+    if isinstance(node, Contract):
+        return _within_complex(node)
+    if not isinstance(node, Apply) or node.primitive is not real_part:
+        return node
+    argument = node.arguments[0]
+    if argument.real:
+        return argument
+    coefficient, inside = _split_number(_with_few_conjugates(argument))
+    if inside.real:
+        return scaled(coefficient, inside)
+    # Im(z) is held as Re(−i z).
+    if any(f.node == IMAGINARY_UNIT.node for f in as_product(inside).factors):
+        coefficient, inside = -coefficient, scaled(-1, inside)
+    return scaled(coefficient, real(inside))
+
+
+def _split_number(node: Node) -> tuple[Fraction, Node]:
+    """The rational number in front of a term, or of all terms of a sum."""
+    numbers = {abs(coefficient_of(term)) for term in terms_of(node)}
+    if not isinstance(node, Add) or len(numbers) > 1:
+        return split_coefficient(node)
+    (number,) = numbers
+    return number, scaled(1 / number, node)
+
+
+def _within_complex(node: Contract) -> Node:
+    """`Re(x) A` is `x A` if x has no imaginary part and A is complex: then nothing is said by it."""
+    if all(f.node.real for f in node.factors):
+        return node
+    bare = [_bare(f) for f in node.factors]
+    if bare == list(node.factors):
+        return node
+    return contract(node.coefficient, bare, node.output, dict(enumerate(node.dims)))
+
+
+def _bare(factor: Factor) -> Factor:
+    inner = factor.node
+    if isinstance(inner, Apply) and inner.primitive is real_part and is_real_valued(inner.arguments[0]):
+        return Factor(inner.arguments[0], factor.groups)
+    return factor
+
+
+def _with_few_conjugates(node: Node) -> Node:
+    """A tensor with the same real part: terms turned into their conjugates, so that like ones add up."""
+    whole = _added(terms_of(node))
+    opened = tuple(part for term in terms_of(node) for part in _distributed(term))
+    if len(opened) == len(terms_of(node)):
+        return whole
+    # Sums in products are opened only if their terms meet, as in `Re(x − ½ (x − x*))`.
+    parted = _added(opened)
+    return parted if len(terms_of(parted)) <= len(terms_of(whole)) else whole
+
+
+def _distributed(term: Node) -> tuple[Node, ...]:
+    """The terms of a product of one sum with real tensors."""
+    inner = as_product(term)
+    sums = [place for place, f in enumerate(inner.factors) if isinstance(f.node, Add)]
+    if len(sums) != 1 or not all(f.node.real for place, f in enumerate(inner.factors) if place not in sums):
+        return (term,)
+    place, dims = sums[0], dict(enumerate(inner.dims))
+    before, base, behind = inner.factors[:place], inner.factors[place], inner.factors[place + 1 :]
+    parts = [Factor(part, base.groups, base.conj) for part in terms_of(base.node)]
+    return tuple(contract(inner.coefficient, (*before, part, *behind), inner.output, dims) for part in parts)
+
+
+def _added(given: tuple[Node, ...]) -> Node:
+    chosen: dict[Hashable, Node] = {}
+    terms: list[Node] = []
+    for term in given:
+        turned = orient(conjugate(term))
+        best = min((term, turned), key=_conjugates)
+        known = {_key(t): t for t in (best, turned, term)}
+        like = next((chosen[key] for key in known if key in chosen), None)
+        if like is not None:
+            best = known[_key(like)]
+        else:
+            chosen[_key(best)] = best
+        terms.append(best)
+    return add([zero(given[0].shape), *terms])
+
+
+def _key(term: Node) -> Hashable:
+    return canonical_key(term, is_symmetric, is_hermitian)
+
+
+def _conjugates(term: Node) -> tuple[int, int]:
+    """How many factors of a product that hold a direction are conjugated, and how many factors at all."""
+    factors = [f for f in as_product(term).factors if f.conj]
+    moving = sum(any(isinstance(leaf, Direction | Hole) for leaf in free_leaves(f.node)) for f in factors)
+    return moving, len(factors)

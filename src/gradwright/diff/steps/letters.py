@@ -16,6 +16,7 @@ from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
 from gradwright.core.walks import depends_on, postorder
 from gradwright.diff.identities.engine import solved
+from gradwright.prims.complex import real_part
 
 MOST_LETTERS = 4
 ALPHABETS = {0: "stcabe", 1: "rzuvhp", 2: "SPMCEFKBHN"}
@@ -72,7 +73,7 @@ def _parts(root: Node, variables: tuple[Symbol, ...]) -> list[Node]:
     for node in order:
         for child in node.children:
             uses[child] += 1
-            if isinstance(node, Apply) and child in moving and is_compound(child):
+            if _has_own_differential(node) and child in moving and is_compound(child):
                 wanted[child] = wanted.get(child, 0) + 2
             if child in moving and _is_implicit(child):
                 wanted[child] = wanted.get(child, 0) + 2
@@ -82,6 +83,11 @@ def _parts(root: Node, variables: tuple[Symbol, ...]) -> list[Node]:
     candidates = [node for node in order if node in wanted and node is not root]
     kept = sorted(candidates, key=lambda node: -wanted[node])[:MOST_LETTERS]
     return [node for node in order if node in kept]
+
+
+def _has_own_differential(node: Node) -> bool:
+    """Whether a part is a function whose argument is worth a letter; of a real part, the sum or product is told."""
+    return isinstance(node, Apply) and node.primitive is not real_part
 
 
 def is_compound(node: Node) -> bool:

@@ -34,7 +34,7 @@ from gradwright.linear.collect import collect
 from gradwright.linear.forms import push
 from gradwright.linear.projection import is_structured
 from gradwright.linear.recognise import sylvester_operands
-from gradwright.prims.complex import real
+from gradwright.prims.complex import real, real_part
 from gradwright.prims.power import power
 from gradwright.simplify.equality import has_complex_values
 from gradwright.simplify.pipeline import simplify
@@ -348,7 +348,7 @@ class _Telling:
         assert isinstance(symbol, Symbol)
         if symbol.rank == 1:
             return f"{symbol.name} any vector"
-        return f"{symbol.name} {_lives(part.space, part.name, self.root.real)}"
+        return f"{symbol.name} {_lives(part.space, part.name, all(child.real for child in self.root.children))}"
 
     def _rules(self) -> list[Draft]:
         """The rules that were applied; those that only a full account needs are algebra."""
@@ -487,6 +487,8 @@ def _differentiated_part(
 def _rule_name(body: Node, moves: Mapping[Node, Node]) -> str:
     moving = depends_on([body], moves)
     match body:
+        case Apply(primitive=primitive, arguments=(inner,)) if primitive is real_part and not isinstance(inner, Apply):
+            return _rule_name(inner, moves)
         case Apply():
             return f"differential of {body.primitive.name}"
         case Add():
@@ -570,7 +572,8 @@ _TANGENT_SPACES = {
     "skew": "skew matrices",
     "symmetric": "symmetric matrices",
     "hermitian": "Hermitian matrices",
-    "unitary": "matrices {0} Ω with Ω skew",
+    "orthogonal": "matrices {0} Ω with Ω skew",
+    "unitary": "matrices {0} Ω with Ω skew-Hermitian",
     "stiefel": "tangent space at {0}",
 }
 

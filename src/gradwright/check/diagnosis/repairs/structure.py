@@ -163,7 +163,8 @@ _OF_FACT = (
     (("unitary", "stiefel"), "missing_projection", "the component normal to the set has to be removed"),
     (("diagonal", "lower", "upper"), "missing_mask", "the entries outside the declared pattern have to be zero"),
     (("skew",), "not_symmetrised", "the variable is skew-symmetric, and the gradient is not"),
-    (("symmetric", "hermitian"), "not_symmetrised", "the variable is symmetric, and the gradient is not"),
+    (("symmetric",), "not_symmetrised", "the variable is symmetric, and the gradient is not"),
+    (("hermitian",), "not_symmetrised", "the variable is Hermitian, and the gradient is not"),
 )
 
 

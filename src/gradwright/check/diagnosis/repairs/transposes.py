@@ -35,17 +35,24 @@ def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
         words = f"{site.words} stands where {due} is due: it must not be transposed"
         yield site.repair(lambda v: v.mT, "extra_transpose", words, 1.0 + extra)
         if site.value.is_complex():
+            words = f"{site.words} stands where {_adjoint(due)} is due: it must not be transposed"
             yield site.repair(lambda v: v.mH, "extra_transpose", words, 1.3 + extra)
         return
     words = f"{site.words} stands where {due} is due: a transpose is missing"
     if site.value.is_complex():
-        yield site.repair(lambda v: v.mH, "missing_transpose", words, 1.1 + extra)
+        told = f"{site.words} stands where {_adjoint(due)} is due: a conjugate transpose is missing"
+        yield site.repair(lambda v: v.mH, "missing_transpose", told, 1.1 + extra)
     yield site.repair(lambda v: v.mT, "missing_transpose", words, 1.0 + extra)
 
 
 def _conjugated(site: Site) -> Iterator[Repair]:
     if site.value.is_complex():
         yield site.repair(torch.conj, "missing_conj", f"{site.words} has to be conjugated", 1.0)
+
+
+def _adjoint(transposed: str) -> str:
+    """The name of the conjugate transpose, from that of the transpose."""
+    return f"{transposed.removesuffix('ᵀ')}ᴴ" if transposed.endswith("ᵀ") else f"conj({transposed})"
 
 
 def _adjoint_operator(instruction: Instruction) -> Iterator[Repair]:
