@@ -281,3 +281,11 @@ def test_a_diagonal_is_compared_where_that_gives_the_result() -> None:
     text = str(gw.derive(gw.parse("svd(A).S", A="m n"), wrt="A"))
     assert "Ω_U diag(S) + diag(dS) − diag(S) Ω_V = Uᵀ dA V" in text
     assert "dS = sum(U ∘ (dA V), axis=0)" in text and "[compare entries: the diagonal part]" in text
+
+
+def test_a_hessian_whose_condition_no_point_of_the_set_fulfils_is_not_called_wrong() -> None:
+    found = gw.derive(gw.parse("sum(svdvals(K - eye(n)))", K="n n skew"), wrt="K").verify()
+    assert found.right
+    assert any(
+        remark.startswith("the Hessian in K is not checked: the derivative divides by") for remark in found.remarks
+    )
