@@ -74,9 +74,11 @@ def _structured(truth: Truth, name: str, right: Node) -> Iterator[Mutant]:
     elif {"unitary", "stiefel"} & facts:
         yield Mutant(free, "missing_projection", "the component normal to the set is not removed", 0.9)
     else:
-        words = f"{name} is {'skew-' if 'skew' in facts else ''}symmetric, and the gradient is not"
-        yield Mutant(free, "not_symmetrised", words, 0.9)
-        yield Mutant(add([free, transpose(free)]), "wrong_factor", "the symmetric part has to be halved", 1.1)
+        is_skew = "skew" in facts
+        kind = "skew-symmetric" if is_skew else "symmetric" if truth.signature.symbol(name).real else "Hermitian"
+        mirrored = scaled(-1 if is_skew else 1, conjugate(transpose(free)))
+        yield Mutant(free, "not_symmetrised", f"{name} is {kind}, and the gradient is not", 0.9)
+        yield Mutant(add([free, mirrored]), "wrong_factor", f"the {kind} part has to be halved", 1.1)
 
 
 def _free(truth: Truth, name: str) -> Node | None:

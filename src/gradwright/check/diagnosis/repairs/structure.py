@@ -80,8 +80,9 @@ def _masked(site: Site) -> Iterator[Repair]:
 
 
 def _weighted(site: Site, whole: bool) -> Iterator[Repair]:
-    if close(torch.diag(site.value.diagonal()), site.value, 1e-12):
-        return
+    diagonal = torch.diag(site.value.diagonal())
+    if close(diagonal, site.value, 1e-12) or close(site.value - diagonal, site.value, 1e-12):
+        return  # nothing off the diagonal, or nothing on it: then halves are halves of the whole
     label = "doubled_off_diagonal" if whole else "wrong_factor"
     words = f"the off-diagonal entries of {site.words} are twice too large"
     yield site.repair(lambda v: (v + torch.diag(v.diagonal())) / 2, label, words, 1.0 if whole else 1.3)
