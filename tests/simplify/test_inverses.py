@@ -28,3 +28,9 @@ def test_an_inverse_keeps_its_value(text: str) -> None:
     simple = simplify(node)
     written, found = generic_point(node).at(node, simple)
     assert close(written, found, 1e-9)
+
+
+def test_a_system_with_equal_columns_is_no_pattern_for_products() -> None:
+    D = gw.derive(gw.parse("solve(K, ones(n, m))", K="n n spd"), wrt="K")
+    assert D.verify().right
+    assert gw.parse(D.vjp.text(), K="n n spd", G="n m").shape == D.vjp.shape

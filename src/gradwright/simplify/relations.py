@@ -126,9 +126,11 @@ def shortening(left: Node, right: Node) -> list[Relation]:
 
 
 def _is_plain(pattern: Contract) -> bool:
+    """Whether a product can be looked for in others: every axis of it is one axis of a factor, and not repeated."""
     labels = [label for group in pattern.output for label in group]
     single = all(len(group) == 1 for group in pattern.output)
-    return single and len(set(labels)) == len(labels) and pattern.coefficient == 1
+    bound = {label for factor in pattern.factors for label in factor.labels}
+    return single and len(set(labels)) == len(labels) and bound.issuperset(labels) and pattern.coefficient == 1
 
 
 def _swap(pattern: Contract) -> Contract | None:
