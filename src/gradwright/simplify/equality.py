@@ -19,6 +19,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, zero
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
+from gradwright.core.inference import is_real_valued
 from gradwright.core.modular import (
     PRIMES,
     ModularArithmetic,
@@ -125,7 +126,7 @@ def proved_equal(left: Node, right: Node) -> bool:
 
 def has_complex_values(node: Node) -> bool:
     """Whether values are not real: those of `det(Z)`, but not those of `tr(Zᴴ Z)`."""
-    return not node.real and equal(node, conjugate(node)).status == "refuted"
+    return not is_real_valued(node) and equal(node, conjugate(node)).status == "refuted"
 
 
 def _equal_modulo_primes(left: Node, right: Node) -> bool:

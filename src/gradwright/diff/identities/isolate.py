@@ -132,7 +132,7 @@ def split_normal_parts(state: State) -> State | None:
                     along, across = split
                     changed = state.replace_equation(place, along, across)
                     name = state.specs[hole].name
-                    words = f"multiply by the adjoint of the frame, and by its complement for {name}"
+                    words = f"multiply by the adjoint of the frame; the rest gives {name}"
                     return changed.with_step("split by the frame", along.form, along.right, words)
     return None
 

@@ -20,7 +20,7 @@ from gradwright.linear.forms import push
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.simplify.pipeline import simplify
 
-HIDDEN_RULES = ("split by the frame", "split into parts")
+_HIDDEN_RULES = ("split by the frame", "split into parts")
 
 
 def frame_symbols(solution: Solution, taken: set[str], leaves: Mapping[Node, Node]) -> dict[Node, Node]:
@@ -159,8 +159,8 @@ class Telling:
         for place, step in enumerate(steps):
             right = self.put(step.right)
             # In terms of an unknown that is solved for later, a part of an equation is a remark.
-            remark = isinstance(step.left, Hole) and not self._holes.keys().isdisjoint(free_leaves(right))
-            hidden = step.rule in HIDDEN_RULES or step.left in complements or remark
+            remark = isinstance(step.left, Hole) and not self._unknowns.keys().isdisjoint(free_leaves(right))
+            hidden = step.rule in _HIDDEN_RULES or step.left in complements or remark
             following = next((s.rule for s in steps[place + 1 :] if s.left not in complements), "")
             if step.rule == "split by the frame" and following in ("split into parts", "compare entries"):
                 hidden = False
@@ -175,14 +175,14 @@ class Telling:
         return not about or not self.solution.solved or not about.isdisjoint(self._needed)
 
     @cached_property
-    def _holes(self) -> dict[Node, Node]:
+    def _unknowns(self) -> dict[Node, Node]:
         """The unknowns by the names that they have here."""
         return {self.put(hole): hole for hole in self.frame_symbols}
 
     @cached_property
     def _needed(self) -> frozenset[Node]:
         """The unknowns of the asked differential: that of singular values needs no Ω, whose diagonal is zero."""
-        values, holes = dict(self.solution.solved), self._holes
+        values, holes = dict(self.solution.solved), self._unknowns
         waiting, found = list(_holes(self.solution.frames[self.root.index].value)), set[Node]()
         while waiting:
             hole = waiting.pop()
@@ -193,7 +193,7 @@ class Telling:
 
     def _matrix_equation(self, form: Node) -> Node:
         """The left side of a matrix equation as it is solved, `A H + H B`, with the operands collected."""
-        holes = [leaf for leaf in free_leaves(form) if isinstance(leaf, Hole)]
+        holes = list(_holes(form))
         for node in postorder(*self.solution.differentials):
             if isinstance(node, Solve) and len(holes) == 1 and sylvester_operands(node) is not None:
                 unknown = node.unknowns[0]
