@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
+from gradwright.api.calls import leave_no_graph, likeness
 from gradwright.api.evaluation import warn_of_gauge
 from gradwright.api.inputs import as_array, bind_sizes, check_orders, check_places, named_leaves
 from gradwright.back.code.bindings import bound
@@ -28,34 +28,6 @@ from gradwright.optimise import optimise
 from gradwright.simplify.pipeline import simplify
 
 Leaf = Symbol | Direction
-
-
-def _leaves_a_graph(arrays: Sequence[Any]) -> bool:
-    """Whether PyTorch records what is computed from these, or transforms, traces or watches it, or holds no numbers."""
-    torch = sys.modules.get("torch")
-    if torch is None or not all([isinstance(array, torch.Tensor) for array in arrays]):
-        return False
-    if not all([_is_plain(array, torch) for array in arrays]) or _has_tangents(arrays, torch.autograd.forward_ad):
-        return True
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return True
-    # Inside vmap, jvp and grad tensors are wrapped, and a dispatch mode sees every operation; nothing public tells it.
-    stack = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", None)
-    modes = getattr(torch._C, "_len_torch_dispatch_stack", None)
-    return stack is None or stack() is not None or modes is None or modes() > 0
-
-
-def _is_plain(array: Any, torch: Any) -> bool:
-    """Whether a tensor is memory that holds numbers, and nothing else: no subclass, not sparse, without a graph."""
-    return (
-        type(array) is torch.Tensor and not array.requires_grad and array.layout is torch.strided and not array.is_meta
-    )
-
-
-def _has_tangents(arrays: Sequence[Any], forward_ad: Any) -> bool:
-    """Whether tensors carry tangents, which they do inside a dual level only."""
-    inside = getattr(forward_ad, "_current_level", 0) >= 0
-    return inside and any(forward_ad.unpack_dual(array).tangent is not None for array in arrays)
 
 
 def library_of(name: str) -> Library:
@@ -143,8 +115,8 @@ class CompiledFunction:
             self._function = _with_derivative(self._function, node, symbols, library)
         self._gauge = gauge if library.name == "numpy" else ()
         self._signature = signature
-        self._checked: set[Any] = set()
-        self._fitted: dict[Any, Callable[..., Any]] = {}
+        self._likeness = likeness(tuple(self._leaves), self._needed)
+        self._forms: dict[Any, Callable[..., Any]] = {}  # what runs for inputs like these
         self.source = _source(program, library)
         self.__name__ = "value"
         self.__doc__ = f"Takes {', '.join(self._leaves)}."
@@ -162,34 +134,44 @@ class CompiledFunction:
             EvaluationError: an input is missing, unknown, or has the wrong shape.
             ConditionError: a matrix is singular, or not positive definite, where it must be.
         """
-        out = inputs.pop("out") if "out" in inputs and "out" not in self._leaves else None
-        if positional:
-            inputs = {**self._by_position(positional, inputs), **inputs}
         try:
-            arrays = [inputs[name] for name in self._needed]
-            key = (*inputs, *((type(a), a.dtype, a.shape) for a in arrays))
-            is_first = key not in self._checked
-        except (KeyError, AttributeError, TypeError):  # the last: sizes that are symbols of a trace
-            key, is_first = None, True
-        if is_first:
-            arrays = self._checked_arrays(inputs, key)
+            key, arrays = self._likeness(*positional, **inputs)
+            form = self._forms.get(key)
+        except (AttributeError, TypeError):  # not as the function takes them; or sizes that are symbols of a trace
+            key, arrays, form = None, (), None
+        if form is None:
+            return self._first_call(key, positional, inputs)
+        if form is not self._function and self._library.name == "torch" and not leave_no_graph(arrays):
+            form = self._function
+        return self._run(form, arrays)
+
+    def _first_call(self, key: Any, positional: Sequence[Any], inputs: dict[str, Any]) -> Any:
+        """The value after everything has been checked; inputs like these need no look the next time."""
+        out = inputs.pop("out") if "out" in inputs and "out" not in self._leaves else None
+        inputs = {**self._by_position(positional, inputs), **inputs}
+        self._check(inputs)
+        arrays = [_CONVERT[self._library.name](name, inputs[name]) for name in self._needed]
         if self._gauge:
             self._look_at_gauge(inputs)
+        elif key is not None and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
+            if len(self._forms) >= MOST_SHAPES:
+                self._forms.clear()
+            self._forms[key] = self._form_for(key)
         if out is not None:
-            return self._run([*arrays, self._checked_out(out, inputs)], self._into)
-        return self._run(arrays, self._function if is_first else self._fitting(arrays, key))
+            return self._run(self._into, [*arrays, self._checked_out(out, inputs)])
+        return self._run(self._function, arrays)
 
-    def _fitting(self, arrays: Sequence[Any], key: Any) -> Callable[..., Any]:
-        """The function for inputs like these: from the second call on one that writes over its temporaries."""
-        fitted = self._fitted.get(key)
-        if fitted is self._function or self._in_place is None or _leaves_a_graph(arrays):
+    def _form_for(self, key: Any) -> Callable[..., Any]:
+        """What runs from the second call on: the function that writes over its temporaries, where that pays."""
+        in_place = self._in_place
+        if in_place is None:
             return self._function
-        return fitted or partial(self._fit, key)
 
-    def _fit(self, key: Any, *arrays: Any) -> Any:
-        assert self._in_place is not None
-        self._fitted[key], value = self._in_place.fitted(arrays, self._function)
-        return value
+        def fit(*arrays: Any) -> Any:
+            self._forms[key], value = in_place.fitted(arrays, self._function)
+            return value
+
+        return fit
 
     @cached_property
     def _in_place(self) -> InPlace | None:
@@ -205,7 +187,7 @@ class CompiledFunction:
         if all(name in inputs for name in names):
             found = function(*(as_array(name, inputs[name]) for name in names))
             sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
-            warn_of_gauge(self._gauge, dict(zip(nodes, found, strict=True)), sizes, level=4)
+            warn_of_gauge(self._gauge, dict(zip(nodes, found, strict=True)), sizes, level=5)
 
     @cached_property
     def _freedom(self) -> tuple[tuple[str, ...], Callable[..., tuple[Any, ...]], tuple[Node, ...]]:
@@ -230,20 +212,9 @@ class CompiledFunction:
             raise EvaluationError(f"out has shape {tuple(out.shape)}, and the result {wanted}")
         return out
 
-    def _checked_arrays(self, inputs: Mapping[str, Any], key: Any) -> list[Any]:
-        """The inputs in order, as arrays of the library; inputs like these need no look the next time."""
-        self._check(inputs)
-        arrays = [_CONVERT[self._library.name](name, inputs[name]) for name in self._needed]
-        if key is not None and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
-            if len(self._checked) >= MOST_SHAPES:
-                self._checked.clear()
-                self._fitted.clear()
-            self._checked.add(key)
-        return arrays
-
-    def _run(self, arrays: Sequence[Any], function: Callable[..., Any]) -> Any:
+    def _run(self, form: Callable[..., Any], arrays: Sequence[Any]) -> Any:
         try:
-            result = function(*arrays)
+            result = form(*arrays)
         except np.linalg.LinAlgError as error:
             raise ConditionError(f"the value does not exist at these inputs: {error}") from error
         except RuntimeError as error:

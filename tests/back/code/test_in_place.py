@@ -100,9 +100,9 @@ def test_values_and_inputs_stay(text: str, declared: dict[str, str], kind: str, 
 def test_a_live_function_changes_over_at_its_second_call() -> None:
     torch = pytest.importorskip("torch")
     function = gw.derive(gw.parse("sum(exp(X) * X)", X="n m"), wrt="X").gradient.compile("torch")
-    X = torch.linspace(-1, 1, 8192, dtype=torch.float64).reshape(64, 128)
+    X = torch.linspace(-1, 1, 32768, dtype=torch.float64).reshape(128, 256)
     results = [function(X=X) for _ in range(4)]
-    (form,) = function._fitted.values()
+    (form,) = function._forms.values()
     assert form is not function._function
     assert all(torch.equal(result, results[0]) for result in results)
     assert len({result.data_ptr() for result in results}) == 4
@@ -112,7 +112,7 @@ def test_a_live_function_changes_over_at_its_second_call() -> None:
 def test_what_leaves_a_graph_is_not_written_over(transform: str) -> None:
     torch = pytest.importorskip("torch")
     function = gw.derive(gw.parse("sum(exp(X) * X)", X="n m"), wrt="X").gradient.compile("torch")
-    X = torch.linspace(-1, 1, 8192, dtype=torch.float64).reshape(64, 128)
+    X = torch.linspace(-1, 1, 32768, dtype=torch.float64).reshape(128, 256)
     wanted = (X + 2) * X.exp()
     for _ in range(3):
         function(X=X)
@@ -137,7 +137,7 @@ def test_what_leaves_a_graph_is_not_written_over(transform: str) -> None:
 def test_a_live_function_is_traced_in_one_graph() -> None:
     torch = pytest.importorskip("torch")
     function = gw.derive(gw.parse("sum(exp(X) * X)", X="n m"), wrt="X").gradient.compile("torch")
-    X = torch.linspace(-1, 1, 8192, dtype=torch.float64).reshape(64, 128)
+    X = torch.linspace(-1, 1, 32768, dtype=torch.float64).reshape(128, 256)
     for _ in range(3):
         torch._dynamo.reset()
         traced = torch.compile(lambda Y: function(X=Y), backend="aot_eager", fullgraph=True)
@@ -148,9 +148,9 @@ def test_a_live_function_is_traced_in_one_graph() -> None:
 def test_results_with_a_pending_conjugate_are_compared(text: str) -> None:
     torch = pytest.importorskip("torch")
     function = gw.parse(text, X="n n complex").compile("torch")
-    X = torch.complex(torch.linspace(-1, 1, 6400), torch.linspace(0, 1, 6400)).reshape(80, 80)
+    X = torch.complex(torch.linspace(-1, 1, 19600), torch.linspace(0, 1, 19600)).reshape(140, 140)
     results = [function(X=X) for _ in range(3)]
-    assert next(iter(function._fitted.values())) is not function._function
+    assert next(iter(function._forms.values())) is not function._function
     assert all(torch.allclose(result, results[0]) for result in results)
 
 
@@ -158,9 +158,9 @@ def test_results_with_a_pending_conjugate_are_compared(text: str) -> None:
 def test_results_of_low_precision_are_compared(dtype: str) -> None:
     torch = pytest.importorskip("torch")
     function = gw.parse("exp(X) * X + X", X="n m").compile("torch")
-    X = torch.linspace(-1, 1, 8192, dtype=getattr(torch, dtype)).reshape(64, 128)
+    X = torch.linspace(-1, 1, 32768, dtype=getattr(torch, dtype)).reshape(128, 256)
     results = [function(X=X) for _ in range(3)]
-    assert function._fitted and all(torch.equal(result, results[0]) for result in results)
+    assert function._forms and all(torch.equal(result, results[0]) for result in results)
 
 
 @pytest.mark.parametrize("kind", ["meta", "fake", "subclass", "dual", "dispatch mode", "jit", "proxy", "symbolic"])
@@ -176,7 +176,7 @@ def test_what_is_not_plain_numbers_runs_as_printed(kind: str) -> None:
 
     derived = gw.derive(gw.parse("sum(exp(X @ X) * X)", X="n n"), wrt="X")
     function = CompiledFunction(derived.gradient.node, derived.expression.signature, library_of("torch"), None)
-    X = torch.linspace(-1, 1, 6400, dtype=torch.float64).reshape(80, 80)
+    X = torch.linspace(-1, 1, 19600, dtype=torch.float64).reshape(140, 140)
 
     def value(Y: Any) -> Any:
         return function(X=Y)
@@ -208,7 +208,7 @@ def test_what_is_not_plain_numbers_runs_as_printed(kind: str) -> None:
         warnings.simplefilter("ignore")  # tracing by torch.jit is deprecated, and looks at the sizes
         found = [runs[kind]() for _ in range(4)]
     assert all(one == found[0] for one in found)
-    assert not function._fitted
+    assert function._in_place is not None and not function._in_place._forms
 
 
 def _tensor(value: np.ndarray) -> Any:

@@ -26,7 +26,7 @@ import numpy as np
 from gradwright.back.code.live import load_source
 from gradwright.frozen import frozen
 
-LEAST = 1 << 12  # entries of an array that is worth reusing
+LEAST = 1 << 14  # entries of an array that is worth reusing: to see that it may be done costs microseconds
 Function = Callable[..., Any]
 
 # What an operation is called in the rewritten source, and what it does there.
