@@ -23,6 +23,7 @@ from gradwright.core.walks import postorder
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen, replace
+from gradwright.prims.piecewise import has_kink
 from gradwright.simplify.pipeline import simplify
 
 ATTEMPTS = 6
@@ -33,10 +34,6 @@ NOISE = 1e-6  # of the largest gradient: what is smaller at another point may be
 CROSSINGS = 12
 FEW_CROSSINGS = 4
 TURNS = (0.0, 0.0, 1.0)  # how probably a variable is negated at the first of them
-# The functions that choose, and those that say what is chosen.
-BRANCHES = ("relu", "where", "maximum", "minimum", "max", "min")
-COMPARISONS = ("greater", "greater_equal", "equal")
-_KINKED = {"abs", "sign", *BRANCHES, *COMPARISONS}
 _ONE_SIDED = {"positive", "psd", "unit_diagonal", "unit_lower", "unit_upper"}  # sets without the negative of a member
 # The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones.
 _ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
@@ -94,7 +91,7 @@ class Truth:
     @cached_property
     def crossings(self) -> int:
         """How many points with other signs to try: more if there are branches, of which a few points may see one."""
-        kinked = any(isinstance(n, Apply) and n.primitive.name in _KINKED for n in postorder(self.node))
+        kinked = any(isinstance(n, Apply) and has_kink(n.primitive) for n in postorder(self.node))
         return CROSSINGS if kinked else FEW_CROSSINGS
 
     def crossed(self, point: Point, number: int, domain: Mapping[str, str] | None = None) -> Point:
