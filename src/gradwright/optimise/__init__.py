@@ -1,4 +1,7 @@
-"""Expressions made fast before they are written as code: passes from expressions to expressions."""
+"""Expressions made fast before they are written as code: passes from expressions to expressions.
+
+`pipeline` has the passes in their order, one a file; `paths` finds the cheapest order of a product.
+"""
 
 from gradwright.optimise.pipeline import PASSES, arrange, optimise
 
