@@ -94,7 +94,7 @@ class Truth:
         kinked = any(isinstance(n, Apply) and has_kink(n.primitive) for n in postorder(self.node))
         return CROSSINGS if kinked else FEW_CROSSINGS
 
-    def crossed(self, point: Point, number: int, domain: Mapping[str, str] | None = None) -> Point:
+    def crossed(self, point: Point, number: int, domain: Mapping[str, str]) -> Point:
         """Another point of the same sizes, where some variables, and eigenvalues, have the opposite sign.
 
         Generic points have well-placed eigenvalues, so that traces and determinants are positive at all of them, and
@@ -103,7 +103,7 @@ class Truth:
         drawn = self.point(300 + number, point.sizes, domain, side=1 + number % (SIDES - 1))
         generator = np.random.default_rng(300 + number)
         turn = TURNS[number] if number < len(TURNS) else 0.5
-        free = [s.name for s in self.signature.symbols if not _ONE_SIDED & s.facts and s.name not in (domain or {})]
+        free = [s.name for s in self.signature.symbols if not _ONE_SIDED & s.facts and s.name not in domain]
         turned = {name for name in free if generator.random() < turn}
         values = {name: -value if name in turned else value for name, value in drawn.values.items()}
         return replace(drawn, values=values)
