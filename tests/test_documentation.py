@@ -9,11 +9,15 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import walk_packages
 
 import pytest
 from click.testing import CliRunner
 
+import gradwright
 from gradwright.app.main import main
 from gradwright.errors import GradwrightError
 
@@ -68,6 +72,13 @@ def test_every_page_of_the_documentation_is_listed_in_its_index() -> None:
     listed = LINK.findall((ROOT / "docs" / "index.md").read_text(encoding="utf-8"))
     pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
     assert pages <= set(listed)
+
+
+@pytest.mark.parametrize("package", [m.name for m in walk_packages(gradwright.__path__, "gradwright.") if m.ispkg])
+def test_what_a_package_says_of_its_modules_names_modules_that_it_has(package: str) -> None:
+    loaded = import_module(package)
+    named = re.findall(r"`([a-z_]+)`", loaded.__doc__ or "")
+    assert [name for name in named if not hasattr(loaded, name) and find_spec(f"{package}.{name}") is None] == []
 
 
 def test_the_primitive_of_the_contributors_guide_works(tmp_path: Path) -> None:

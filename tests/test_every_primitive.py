@@ -15,7 +15,7 @@ from gradwright.back.render import latex_of, text_of, unicode_of
 from gradwright.core.build import product_of
 from gradwright.core.declarations import parse_declarations
 from gradwright.core.inference import facts_of
-from gradwright.core.modular import is_opaque
+from gradwright.core.modular_functions import is_opaque
 from gradwright.core.nodes import Apply, Node, Symbol, field_of
 from gradwright.core.points import SIDES
 from gradwright.core.primitive import ErrorSample, Primitive, Sample

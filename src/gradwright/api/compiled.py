@@ -47,7 +47,7 @@ def lower_all(
     roots: Mapping[str, Node], signature: Signature, library: Library, hints: Mapping[str, int] | None = None
 ) -> Program:
     """The code of some expressions; a declared variable that none contains is an input only if a size needs it."""
-    nodes = optimise(roots, hints)
+    nodes = optimise(roots, hints or {})
     leaves = _leaves(nodes.values(), signature)
     needed = {leaf for node in nodes.values() for leaf in free_leaves(node)}
     try:

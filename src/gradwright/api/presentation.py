@@ -70,7 +70,7 @@ class Page:
     remarks: tuple[str, ...]
 
 
-def chosen_steps(steps: Iterable[Step], detail: str, parts: Sequence[str] | None = None) -> tuple[Step, ...]:
+def chosen_steps(steps: Iterable[Step], detail: str, parts: Sequence[str] | None) -> tuple[Step, ...]:
     """The steps for a level of detail; a brief derivation keeps the first and the last of them."""
     wanted = parts if parts is not None else PARTS[detail]
     kept = [step for step in steps if step.part in wanted]

@@ -91,7 +91,7 @@ def _choices(root: Node, cotangent: Symbol, trial: Trial) -> Iterable[str]:
             yield test.remark(rate)
 
 
-def _finding(name: str, got: np.ndarray, want: np.ndarray, noise: float = 0.0) -> Finding:
+def _finding(name: str, got: np.ndarray, want: np.ndarray, noise: float) -> Finding:
     scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), noise, 1e-9)
     residual = float(np.max(np.abs(got - want), initial=0)) / scale
     return Finding(name, bool(residual < TOLERANCE), residual)

@@ -23,6 +23,7 @@ from gradwright.core.walks import postorder
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen, replace
+from gradwright.prims.piecewise import has_kink
 from gradwright.simplify.pipeline import simplify
 
 ATTEMPTS = 6
@@ -33,10 +34,6 @@ NOISE = 1e-6  # of the largest gradient: what is smaller at another point may be
 CROSSINGS = 12
 FEW_CROSSINGS = 4
 TURNS = (0.0, 0.0, 1.0)  # how probably a variable is negated at the first of them
-# The functions that choose, and those that say what is chosen.
-BRANCHES = ("relu", "where", "maximum", "minimum", "max", "min")
-COMPARISONS = ("greater", "greater_equal", "equal")
-_KINKED = {"abs", "sign", *BRANCHES, *COMPARISONS}
 _ONE_SIDED = {"positive", "psd", "unit_diagonal", "unit_lower", "unit_upper"}  # sets without the negative of a member
 # The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones.
 _ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
@@ -94,10 +91,10 @@ class Truth:
     @cached_property
     def crossings(self) -> int:
         """How many points with other signs to try: more if there are branches, of which a few points may see one."""
-        kinked = any(isinstance(n, Apply) and n.primitive.name in _KINKED for n in postorder(self.node))
+        kinked = any(isinstance(n, Apply) and has_kink(n.primitive) for n in postorder(self.node))
         return CROSSINGS if kinked else FEW_CROSSINGS
 
-    def crossed(self, point: Point, number: int, domain: Mapping[str, str] | None = None) -> Point:
+    def crossed(self, point: Point, number: int, domain: Mapping[str, str]) -> Point:
         """Another point of the same sizes, where some variables, and eigenvalues, have the opposite sign.
 
         Generic points have well-placed eigenvalues, so that traces and determinants are positive at all of them, and
@@ -106,7 +103,7 @@ class Truth:
         drawn = self.point(300 + number, point.sizes, domain, side=1 + number % (SIDES - 1))
         generator = np.random.default_rng(300 + number)
         turn = TURNS[number] if number < len(TURNS) else 0.5
-        free = [s.name for s in self.signature.symbols if not _ONE_SIDED & s.facts and s.name not in (domain or {})]
+        free = [s.name for s in self.signature.symbols if not _ONE_SIDED & s.facts and s.name not in domain]
         turned = {name for name in free if generator.random() < turn}
         values = {name: -value if name in turned else value for name, value in drawn.values.items()}
         return replace(drawn, values=values)

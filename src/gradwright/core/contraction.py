@@ -224,9 +224,6 @@ def _conj(factor: Factor) -> bool:
     return factor.conj and not factor.node.real
 
 
-Weights = tuple[Fraction, Fraction, Fraction]
-
-
 def _multiply_masks(coefficient: Fraction, factors: list[Factor], labels: _Labels) -> tuple[Fraction, list[Factor]]:
     """Masks on one pair of axes become one; a mask that is constant there becomes a number."""
     if not any(isinstance(f.node, Mask) for f in factors):

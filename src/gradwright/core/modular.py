@@ -22,97 +22,21 @@ A complex number is a pair, in the field with p² elements: −1 is no square mo
 from __future__ import annotations
 
 from _blake2 import blake2b
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import reduce
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS, Facts
+from gradwright.core.modular_functions import EXACT, FACTORS
+from gradwright.core.modular_numbers import PRIMES, Complex, Number, PointError, UndecidableError, each, objects, shaped
 from gradwright.core.nodes import Node, Parameter
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, identities
-
-# A chain of primes, each twice the next plus one (a Cunningham chain of the second kind reversed).
-PRIMES = (1960390279070504159, 980195139535252079, 490097569767626039, 245048784883813019)
-
-
-class PointError(Exception):
-    """The point does not serve: a square root of a non-square, or a division by zero."""
-
-
-class UndecidableError(Exception):
-    """The expression has a part that has no value modulo a prime."""
-
-
-class Complex:
-    """A number `a + b i` modulo a prime."""
-
-    __slots__ = ("im", "prime", "re")
-
-    def __init__(self, re: int, im: int, prime: int) -> None:
-        self.re, self.im, self.prime = re % prime, im % prime, prime
-
-    def _parts(self, other: Complex | int) -> tuple[int, int]:
-        return (other.re, other.im) if isinstance(other, Complex) else (int(other), 0)
-
-    def __add__(self, other: Complex | int) -> Complex:
-        re, im = self._parts(other)
-        return Complex(self.re + re, self.im + im, self.prime)
-
-    __radd__ = __add__
-
-    def __neg__(self) -> Complex:
-        return Complex(-self.re, -self.im, self.prime)
-
-    def __sub__(self, other: Complex | int) -> Complex:
-        re, im = self._parts(other)
-        return Complex(self.re - re, self.im - im, self.prime)
-
-    def __rsub__(self, other: int) -> Complex:
-        return -self + other
-
-    def __mul__(self, other: Complex | int) -> Complex:
-        re, im = self._parts(other)
-        return Complex(self.re * re - self.im * im, self.re * im + self.im * re, self.prime)
-
-    __rmul__ = __mul__
-
-    def __mod__(self, prime: int) -> Complex:
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Complex | int):
-            return NotImplemented
-        return self._parts(self) == tuple(part % self.prime for part in self._parts(other))
-
-    def __bool__(self) -> bool:
-        return bool(self.re or self.im)
-
-    def __hash__(self) -> int:
-        return hash((self.re, self.im))
-
-    def __repr__(self) -> str:
-        return f"{self.re}+{self.im}i"
-
-    def inverse(self) -> Complex:
-        """The reciprocal."""
-        size = (self.re * self.re + self.im * self.im) % self.prime
-        if not size:
-            raise PointError
-        scale = pow(size, -1, self.prime)
-        return Complex(self.re * scale, -self.im * scale, self.prime)
-
-    def conjugate(self) -> Complex:
-        """`a − b i`."""
-        return Complex(self.re, -self.im, self.prime)
-
-
-Number = int | Complex
 
 
 class ModularArithmetic:
@@ -129,52 +53,52 @@ class ModularArithmetic:
     def constant(self, name: str) -> Array:
         """The imaginary unit is one; π is an opaque number."""
         value = Complex(0, 1, self.prime) if name == "i" else self._random("constant", name)
-        return _shaped([value], ())
+        return shaped([value], ())
 
     def array(self, entries: Array) -> Array:
         """Small whole numbers, real or complex."""
         if not np.iscomplexobj(entries):
             return entries.astype(int).astype(object)
         flat = [Complex(int(x.real), int(x.imag), self.prime) for x in entries.ravel()]
-        return _shaped(flat, entries.shape)
+        return shaped(flat, entries.shape)
 
     def conjugate(self, value: Array) -> Array:
         """The complex conjugate."""
-        return _each(lambda x: x.conjugate() if isinstance(x, Complex) else x, value)
+        return each(lambda x: x.conjugate() if isinstance(x, Complex) else x, value)
 
     def real(self, value: Array) -> Array:
         """The real part."""
-        return _each(lambda x: x.re if isinstance(x, Complex) else x, value)
+        return each(lambda x: x.re if isinstance(x, Complex) else x, value)
 
     def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
         """A product of tensors, two factors at a time."""
         scale = self.number(coefficient)
         if not operands:
-            return _shaped([scale], ())
-        remaining: list[tuple[Array, list[int]]] = [(_objects(a), labels) for a, labels in operands]
+            return shaped([scale], ())
+        remaining: list[tuple[Array, list[int]]] = [(objects(a), labels) for a, labels in operands]
         while len(remaining) > 1:
             (a, left), (b, right), rest = *remaining[:2], remaining[2:]
             later = set(output).union(*(labels for _, labels in rest))
             kept = [label for label in dict.fromkeys(left + right) if label in later]
             pair = np.einsum(a, left, b, right, kept) % self.prime
-            remaining = [(_objects(pair), kept), *rest]
+            remaining = [(objects(pair), kept), *rest]
         value, labels = remaining[0]
-        return _objects(np.einsum(value, labels, output) * scale % self.prime)
+        return objects(np.einsum(value, labels, output) * scale % self.prime)
 
     def add(self, values: Sequence[Array]) -> Array:
         """A sum."""
         # NumPy gives the sum of two numbers as a number: it has to be an array again before the next is added.
-        total = reduce(lambda a, b: _objects(a + b), values)
-        return _objects(total % self.prime)
+        total = reduce(lambda a, b: objects(a + b), values)
+        return objects(total % self.prime)
 
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
         """By elimination where that is possible, else opaquely."""
-        if not primitive.origin and primitive.name in _EXACT:
-            return (_EXACT[primitive.name](self, parameters, *arguments),)
-        if not primitive.origin and primitive.name in _FACTORS:
-            return _FACTORS[primitive.name](self, *arguments)
+        if not primitive.origin and primitive.name in EXACT:
+            return (EXACT[primitive.name](self, parameters, *arguments),)
+        if not primitive.origin and primitive.name in FACTORS:
+            return FACTORS[primitive.name](self, *arguments)
         solved = self._by_linear_identity(primitive, arguments)
         return self._opaque(primitive, parameters, arguments) if solved is None else solved
 
@@ -190,12 +114,12 @@ class ModularArithmetic:
 
         def residual(entries: Array) -> Array:
             a, b = evaluate_all((left, right), {**known, unknown: entries.reshape(shape)}, sizes, self)
-            return _objects((a - b) % self.prime).ravel()
+            return objects((a - b) % self.prime).ravel()
 
         count = prod(shape)
-        start = residual(_objects(np.zeros(count, dtype=int)))
-        columns = [_objects((residual(_objects(unit)) - start) % self.prime) for unit in np.eye(count, dtype=int)]
-        trial = _shaped([self._random("trial", k) for k in range(count)], (count,))
+        start = residual(objects(np.zeros(count, dtype=int)))
+        columns = [objects((residual(objects(unit)) - start) % self.prime) for unit in np.eye(count, dtype=int)]
+        trial = shaped([self._random("trial", k) for k in range(count)], (count,))
         image = sum((c * t for c, t in zip(columns, trial, strict=True)), start) % self.prime
         if len(start) != count or not bool(np.all(residual(trial) == image)):
             return None
@@ -220,7 +144,7 @@ class ModularArithmetic:
                 factor = rows[r][column]
                 if r != column and factor:
                     rows[r] = [(x - factor * y) % self.prime for x, y in zip(rows[r], rows[column], strict=True)]
-        return _shaped([x for row in rows for x in row[count:]], (count, right.shape[1]))
+        return shaped([x for row in rows for x in row[count:]], (count, right.shape[1]))
 
     def inverse(self, value: Number) -> Number:
         """The reciprocal."""
@@ -236,29 +160,48 @@ class ModularArithmetic:
 
     def exponential(self, exponents: Array) -> Array:
         """`exp`, given the argument modulo the next prime: a homomorphism into the squares."""
-        return _each(lambda x: pow(4, int(x), self.prime), exponents)
+        return each(lambda x: pow(4, int(x), self.prime), exponents)
 
     def power(self, values: Array, exponent: Fraction) -> Array:
         """Every entry to a rational power; a fractional one exists for what counts as positive."""
-        return _each(lambda entry: _raised(self, entry, exponent), values)
+        return each(lambda entry: self.raised(entry, exponent), values)
+
+    def raised(self, value: Number, exponent: Fraction) -> Number:
+        """A number to a rational power."""
+        if exponent < 0:
+            value, exponent = self.inverse(value), -exponent
+        if isinstance(value, Complex):
+            if exponent.denominator != 1:
+                raise UndecidableError("a root of a complex number")
+            result: Number = 1
+            for _ in range(exponent.numerator):
+                result = value * result
+            return result
+        if exponent.denominator == 1:
+            return pow(value, exponent.numerator, self.prime)
+        # The squares are a group of odd prime order, in which every root exists and is unique.
+        if value and not self.is_square(value):
+            raise PointError
+        order = (self.prime - 1) // 2
+        return pow(value, exponent.numerator * pow(exponent.denominator, -1, order) % order, self.prime)
 
     def value(self, entries: Sequence[int], shape: tuple[int, ...], facts: Facts, real: bool) -> Array:
         """A tensor with the given facts, of numbers that are taken at random; a complex one takes two for an entry."""
         if "positive" in facts:
-            return _shaped([x * x % self.prime for x in entries], shape)
+            return shaped([x * x % self.prime for x in entries], shape)
         numbers: list[Number] = list(entries)
         if not real:
             numbers = [Complex(a, b, self.prime) for a, b in zip(entries[::2], entries[1::2], strict=True)]
-        value = _shaped(numbers, shape)
+        value = shaped(numbers, shape)
         return self._structured(value, facts) if len(shape) == 2 else value
 
     def _structured(self, value: Array, facts: Facts) -> Array:
         if "diagonal" in facts:
-            return _objects(np.where(np.eye(len(value), dtype=bool), value**2 if "spd" in facts else value, 0))
+            return objects(np.where(np.eye(len(value), dtype=bool), value**2 if "spd" in facts else value, 0))
         if "spd" in facts or "psd" in facts:
             # A product of triangles, whose pivots are squares: so its Cholesky factor exists here too.
-            lower = _objects(np.tril(value, -1) + np.diag(self.real(np.diagonal(value))))
-            return _objects(lower @ self.conjugate(lower).T % self.prime)
+            lower = objects(np.tril(value, -1) + np.diag(self.real(np.diagonal(value))))
+            return objects(lower @ self.conjugate(lower).T % self.prime)
         if "stiefel" in facts or "unitary" in facts:
             return self._cayley(value)
         for side, keep in (("lower", np.tril), ("upper", np.triu)):
@@ -266,16 +209,16 @@ class ModularArithmetic:
                 return _triangular(keep(value), side, facts)
         for fact, mirrored in (("skew", -value.T), ("symmetric", value.T), ("hermitian", self.conjugate(value).T)):
             if fact in facts:
-                return _objects((value + mirrored) % self.prime)
+                return objects((value + mirrored) % self.prime)
         return value
 
     def _cayley(self, value: Array) -> Array:
         """`(I − S)⁻¹ (I + S)` is orthogonal for a skew S; its first columns are orthonormal."""
         n, m = value.shape
-        square = _objects(np.zeros((n, n), dtype=int))
+        square = objects(np.zeros((n, n), dtype=int))
         square[:, :m] = value[:, : min(m, n)]
         skew = square - self.conjugate(square).T
-        unit = _objects(np.eye(n, dtype=int))
+        unit = objects(np.eye(n, dtype=int))
         return self.solve((unit - skew) % self.prime, (unit + skew) % self.prime)[:, :m]
 
     def _opaque(
@@ -294,7 +237,7 @@ class ModularArithmetic:
                 entries = [self._random(*seed, entry) for entry in range(prod(shape) * (1 if is_real else 2))]
                 facts = declared.facts | self._kept(primitive, arguments[0][b], shape)
                 parts.append(self.value(entries, shape, facts, is_real))
-            outputs.append(_shaped([x for part in parts for x in part.ravel()], batch + shape))
+            outputs.append(shaped([x for part in parts for x in part.ravel()], batch + shape))
         return tuple(outputs)
 
     def _has_reals(self, primitive: Primitive, place: int, arguments: Sequence[Array]) -> bool:
@@ -345,177 +288,3 @@ def _triangular(kept: Array, side: str, facts: Facts) -> Array:
     if f"strictly_{side}" in facts:
         np.fill_diagonal(kept, 0)
     return kept
-
-
-def _objects(value: Any) -> Array:
-    return np.asarray(value, dtype=object)
-
-
-def _each(function: Callable[[Any], Any], value: Array) -> Array:
-    return _shaped([function(x) for x in value.ravel()], value.shape)
-
-
-def _shaped(entries: Sequence[Any], shape: tuple[int, ...]) -> Array:
-    result = np.empty(len(entries), dtype=object)
-    result[:] = entries
-    return result.reshape(shape)
-
-
-def _power(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
-    exponent = parameters[0]
-    assert isinstance(exponent, Fraction)
-    return field.power(x, exponent)
-
-
-def _raised(field: ModularArithmetic, value: Number, exponent: Fraction) -> Number:
-    if exponent < 0:
-        value, exponent = field.inverse(value), -exponent
-    if isinstance(value, Complex):
-        if exponent.denominator != 1:
-            raise UndecidableError("a root of a complex number")
-        result: Number = 1
-        for _ in range(exponent.numerator):
-            result = value * result
-        return result
-    if exponent.denominator == 1:
-        return pow(value, exponent.numerator, field.prime)
-    # The squares are a group of odd prime order, in which every root exists and is unique.
-    if value and not field.is_square(value):
-        raise PointError
-    order = (field.prime - 1) // 2
-    return pow(value, exponent.numerator * pow(exponent.denominator, -1, order) % order, field.prime)
-
-
-def _sign(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
-    return _each(lambda v: 0 if not v else (1 if field.is_square(v) else field.prime - 1), x)
-
-
-def _inverse(field: ModularArithmetic, parameters: tuple[Parameter, ...], X: Array) -> Array:
-    n = X.shape[-1]
-    unit = np.eye(n, dtype=int).astype(object)
-    flat = X.reshape(-1, n, n)
-    return _shaped([x for part in flat for x in field.solve(part, unit).ravel()], X.shape)
-
-
-def _determinant(field: ModularArithmetic, parameters: tuple[Parameter, ...], X: Array) -> Array:
-    n = X.shape[-1]
-    flat = X.reshape(-1, n, n)
-    return _shaped([_cofactor_expansion(part) % field.prime for part in flat], X.shape[:-2])
-
-
-def _cofactor_expansion(X: Array) -> Any:
-    if len(X) == 1:
-        return X[0, 0]
-    rest = X[1:]
-    total: Any = 0
-    for column in range(len(X)):
-        minor = np.delete(rest, column, axis=1)
-        total = total + (-1) ** column * X[0, column] * _cofactor_expansion(minor)
-    return total
-
-
-def _solve(field: ModularArithmetic, parameters: tuple[Parameter, ...], A: Array, B: Array) -> Array:
-    return field.solve(A, B.reshape(len(A), -1)).reshape(B.shape)
-
-
-def _solve_lower(field: ModularArithmetic, parameters: tuple[Parameter, ...], L: Array, B: Array) -> Array:
-    return _solve(field, parameters, np.tril(L), B)
-
-
-def _solve_cholesky(field: ModularArithmetic, parameters: tuple[Parameter, ...], B: Array, L: Array) -> Array:
-    lower = np.tril(L)
-    product = (lower @ field.conjugate(lower).T) % field.prime
-    return _solve(field, parameters, product, B)
-
-
-def _lu(field: ModularArithmetic, A: Array) -> tuple[Array, Array]:
-    """Elimination without pivoting; a zero pivot is another point's business."""
-    n = len(A)
-    lower, upper = np.eye(n, dtype=int).astype(object), A.copy()
-    for k in range(n - 1):
-        scale = field.inverse(upper[k, k])
-        for row in range(k + 1, n):
-            lower[row, k] = upper[row, k] * scale % field.prime
-            upper[row] = (upper[row] - upper[k] * lower[row, k]) % field.prime
-            upper[row, k] = 0
-    return lower, upper
-
-
-def _ldl(field: ModularArithmetic, A: Array) -> tuple[Array, Array]:
-    lower, upper = _lu(field, A)
-    pivots = field.real(np.diagonal(upper))
-    return lower, _objects(np.diag(pivots))
-
-
-def _cholesky(field: ModularArithmetic, A: Array) -> tuple[Array]:
-    """The pivots have to be squares; their roots are squares too, and so unique."""
-    lower, pivots = _ldl(field, A)
-    roots = [_raised(field, pivot, Fraction(1, 2)) for pivot in np.diagonal(pivots)]
-    return (_objects(lower * _objects(roots) % field.prime),)
-
-
-def _qr(field: ModularArithmetic, A: Array) -> tuple[Array, Array]:
-    """R is the Cholesky factor of `Aᴴ A`."""
-    adjoint = field.conjugate(A).T
-    (lower,) = _cholesky(field, _objects(adjoint @ A % field.prime))
-    return field.conjugate(field.solve(lower, adjoint)).T, field.conjugate(lower).T
-
-
-def _real(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
-    return field.real(x)
-
-
-def _pinv(field: ModularArithmetic, parameters: tuple[Parameter, ...], X: Array) -> Array:
-    """Full rank: `(Xᴴ X)⁻¹ Xᴴ` for a tall matrix, and its adjoint for a wide one."""
-    if X.shape[0] < X.shape[1]:
-        tall = field.conjugate(X).T
-        return field.conjugate(_pinv(field, parameters, tall)).T
-    adjoint = field.conjugate(X).T
-    return field.solve((adjoint @ X) % field.prime, adjoint)
-
-
-def _odd(name: str) -> Callable[..., Array]:
-    def apply(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
-        return _each(lambda v: field.odd(name, v) if v else 0, x)
-
-    return apply
-
-
-def _circular(sine: bool) -> Callable[..., Array]:
-    """Sine and cosine by the tangent t of half the angle, so that their squares add up to 1."""
-
-    def entry(field: ModularArithmetic, v: Number) -> Number:
-        t = field.odd("half tangent", v) if v else 0
-        assert isinstance(t, int)
-        scale = field.inverse(1 + t * t)
-        return (2 * t if sine else 1 - t * t) * scale % field.prime
-
-    def apply(field: ModularArithmetic, parameters: tuple[Parameter, ...], x: Array) -> Array:
-        return _each(lambda v: entry(field, v), x)
-
-    return apply
-
-
-def is_opaque(primitive: Primitive) -> bool:
-    """Whether little more is used of a function than that it is one; its other properties prove nothing here."""
-    if primitive.origin or primitive.name not in (*_EXACT, *_FACTORS, "exp"):
-        return not primitive.definition
-    return primitive.name in ("sin", "cos", "arctan", "erf")
-
-
-_FACTORS: dict[str, Callable[..., tuple[Array, ...]]] = {"cholesky": _cholesky, "lu": _lu, "ldl": _ldl, "qr": _qr}
-_EXACT: dict[str, Callable[..., Array]] = {
-    "power": _power,
-    "sign": _sign,
-    "inv": _inverse,
-    "det": _determinant,
-    "solve": _solve,
-    "solve_triangular": _solve_lower,
-    "cholesky_solve": _solve_cholesky,
-    "real": _real,
-    "pinv": _pinv,
-    "sin": _circular(sine=True),
-    "cos": _circular(sine=False),
-    "arctan": _odd("arctan"),
-    "erf": _odd("erf"),
-}

@@ -63,12 +63,10 @@ def transform(root: Node, step: Callable[[Node], Node]) -> Node:
     return transform_all((root,), step)[0]
 
 
-def transform_all(roots: tuple[Node, ...], step: Callable[[Node], Node], kept: Iterable[Node] = ()) -> tuple[Node, ...]:
-    """Rebuild several nodes bottom-up, their common parts once; nodes that are kept stay as they are."""
-    done: dict[Node, Node] = {node: node for node in kept}
-    for node in postorder(*roots, given=done):
-        if node in done:
-            continue
+def transform_all(roots: tuple[Node, ...], step: Callable[[Node], Node]) -> tuple[Node, ...]:
+    """Rebuild several nodes bottom-up, their common parts once."""
+    done: dict[Node, Node] = {}
+    for node in postorder(*roots):
         children = tuple(done[child] for child in node.children)
         done[node] = step(rebuild(node, children))
     return tuple(done[root] for root in roots)

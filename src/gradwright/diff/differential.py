@@ -11,7 +11,7 @@ in its directions, and a directed acyclic graph as compact as the expression its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from gradwright.core.contraction import contract, is_zero, zero
 from gradwright.core.facts import tangent
@@ -24,8 +24,6 @@ from gradwright.diff.spectral import recognise_spectral
 from gradwright.errors import DerivationError
 from gradwright.linear.forms import push
 from gradwright.prims.complex import real
-
-Rule = Callable[[Primitive, int, tuple[Parameter, ...]], Node]
 
 
 def direction(symbol: Symbol) -> Direction:

@@ -1,6 +1,8 @@
-"""Expressions made fast before they are written as code: passes from expressions to expressions."""
+"""Expressions made fast before they are written as code: passes from expressions to expressions.
+
+`pipeline` has the passes in their order, one a file; `paths` finds the cheapest order of a product.
+"""
 
 from gradwright.optimise.pipeline import PASSES, arrange, optimise
-from gradwright.optimise.setting import Setting
 
-__all__ = ["PASSES", "Setting", "arrange", "optimise"]
+__all__ = ["PASSES", "arrange", "optimise"]

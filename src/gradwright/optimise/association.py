@@ -19,28 +19,26 @@ from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
 from gradwright.core.walks import postorder, rebuild
 from gradwright.optimise.pairs import key_of, pair_of, renumbered
 from gradwright.optimise.paths import Path, Sizes, cheapest
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.optimise.shared_products import MANY, Product, worth_sharing
 
 # What a walk learns about shared products, the next one uses.
 WALKS = 3
 
 
-def associate(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
-    """Every contraction as a tree of contractions of two tensors; given nodes are left as they are."""
-    sizes, shared = Sizes(setting.hints), frozenset[Node]()
+def associate(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
+    """Every contraction as a tree of contractions of two tensors."""
+    sizes, shared = Sizes(hints), frozenset[Node]()
     for _ in range(WALKS - 1):
         products = _Products(sizes, shared)
-        _associated(roots, setting, products)
+        _associated(roots, products)
         shared = worth_sharing(products.met, sizes)
-    return _associated(roots, setting, _Products(sizes, shared))
+    return _associated(roots, _Products(sizes, shared))
 
 
-def _associated(roots: Roots, setting: Setting, products: _Products) -> Roots:
-    done: dict[Node, Node] = {node: node for node in setting.given}
+def _associated(roots: Roots, products: _Products) -> Roots:
+    done: dict[Node, Node] = {}
     for node in postorder(*roots):
-        if node in done:
-            continue
         new = with_children(node, tuple(done[child] for child in node.children))
         done[node] = with_facts(products.tree(new) if isinstance(new, Contract) else new, node)
     return tuple(done[root] for root in roots)

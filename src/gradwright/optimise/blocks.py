@@ -11,8 +11,7 @@ from gradwright.core.contraction import zero
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import transform_all
-from gradwright.prims.logm import logm
-from gradwright.prims.matrix_exp import matrix_exp
+from gradwright.prims.divided_differences import function_of
 
 
 def in_blocks(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -26,12 +25,12 @@ def in_blocks(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 def _in_blocks(node: Node) -> Node:
     if not isinstance(node, Apply):
         return node
-    name, difference, _ = node.primitive.name.partition("_difference")
-    if not difference or name not in _MATRIX_FUNCTIONS:
+    function = function_of(node.primitive)
+    if function is None:
         return node
     first = node.arguments[0]
     n, last = first.shape[-1], first.rank - 1
-    whole = Apply(_MATRIX_FUNCTIONS[name], (), (_block_matrix(node.arguments),))
+    whole = Apply(function, (), (_block_matrix(node.arguments),))
     rows = slice_axis(whole, last - 1, Dim.of(0), n)
     count = len(node.arguments[::2])
     return slice_axis(rows, last, n * (count - 1), n * count)
@@ -49,6 +48,3 @@ def _block_matrix(arguments: tuple[Node, ...]) -> Node:
             blocks[k + 1] = directions[k]
         rows.append(concatenate(blocks, last))
     return concatenate(rows, last - 1)
-
-
-_MATRIX_FUNCTIONS = {"matrix_exp": matrix_exp, "logm": logm}

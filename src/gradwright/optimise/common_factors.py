@@ -19,7 +19,7 @@ from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import postorder, rebuild
 from gradwright.frozen import frozen
 from gradwright.optimise.paths import MODERATE, WRITING, Sizes, product_cost
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 
 # So many chains of candidates are followed to their ends for a sum.
 PATIENCE = 24
@@ -37,14 +37,13 @@ class _Split:
     rest: Node
 
 
-def factor_out(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+def factor_out(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Common factors taken out of every sum that becomes cheaper by it."""
-    factoring = _Factoring(Sizes(setting.hints))
-    done: dict[Node, Node] = {node: node for node in setting.given}
+    factoring = _Factoring(Sizes(hints))
+    done: dict[Node, Node] = {}
     for node in postorder(*roots):
-        if node not in done:
-            new = _over(node, tuple(done[child] for child in node.children))
-            done[node] = factoring.of(new) if isinstance(new, Add) else new
+        new = _over(node, tuple(done[child] for child in node.children))
+        done[node] = factoring.of(new) if isinstance(new, Add) else new
     return tuple(done[root] for root in roots)
 
 

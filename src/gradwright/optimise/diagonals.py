@@ -8,15 +8,15 @@ from gradwright.core.build import diag, diagonal
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import postorder, transform_all
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.power import raise_to
 from gradwright.simplify.inverses import is_inverse
 
 
-def divide_by_diagonals(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+def divide_by_diagonals(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """`D⁻¹` as the diagonal matrix of reciprocals, which products then divide by."""
     if any(_inverts_diagonal(node) for root in roots for node in postorder(root)):
-        return transform_all(roots, _divided, setting.given)
+        return transform_all(roots, _divided)
     return roots
 
 

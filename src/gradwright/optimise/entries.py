@@ -8,25 +8,25 @@ transpose is decided by modular evaluation, once for all its entries; then one o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from gradwright.core.nodes import Add, Node, Selection
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import transform_all
 from gradwright.optimise.places import into_place, placed
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.simplify.equality import proved_equal
 
 Entries = Mapping[tuple[Selection, Selection], Node]
 
 
-def share_mirrored_entries(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+def share_mirrored_entries(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Every symmetric stack of numbers with one number for the two entries of each pair."""
-    return transform_all(roots, lambda node: _shared(node, setting.given), setting.given)
+    return transform_all(roots, _shared)
 
 
-def _shared(node: Node, given: Collection[Node]) -> Node:
-    if node in given or not isinstance(node, Add) or node.rank != 2 or node.shape[0] != node.shape[1]:
+def _shared(node: Node) -> Node:
+    if not isinstance(node, Add) or node.rank != 2 or node.shape[0] != node.shape[1]:
         return node
     places = [place for row in node.terms for place in _places(row)]
     entries = {(row, column): entry for row, column, entry in places if row and column}

@@ -18,7 +18,7 @@ from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Ma
 from gradwright.core.walks import postorder
 from gradwright.optimise.association import with_children, with_facts
 from gradwright.optimise.pairs import renumbered
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.cholesky import cholesky
 from gradwright.prims.cholesky_solve import cholesky_solve
 from gradwright.prims.determinant import logdet, slogdet
@@ -37,15 +37,14 @@ from gradwright.prims.solve_triangular import solve_triangular, solve_triangular
 from gradwright.simplify.inverses import is_inverse
 
 
-def share_factorisations(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+def share_factorisations(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Systems instead of inverses, each matrix factorised once; products have to be products of two."""
-    return _Sharing(roots, setting.given).rewritten()
+    return _Sharing(roots).rewritten()
 
 
 class _Sharing:
-    def __init__(self, roots: tuple[Node, ...], given: frozenset[Node]) -> None:
+    def __init__(self, roots: tuple[Node, ...]) -> None:
         self.roots = roots
-        self.given = given
         self.order = list(postorder(*roots))
         self.wanted = self._wanted()
         self.systems = self._count_systems()
@@ -53,9 +52,6 @@ class _Sharing:
 
     def rewritten(self) -> tuple[Node, ...]:
         for node in self.order:
-            if node in self.given:
-                self.done[node] = node
-                continue
             new = with_children(node, tuple(self.done[child] for child in node.children))
             self.done[node] = with_facts(self._improved(node, new), node)
         return tuple(self.done[root] for root in self.roots)
@@ -64,7 +60,7 @@ class _Sharing:
 
     def _wanted(self) -> set[Node]:
         """The inverses that are needed in full."""
-        found = {root for root in self.roots if _is_inverse(root)} | {n for n in self.given if _is_inverse(n)}
+        found = {root for root in self.roots if _is_inverse(root)}
         for node in self.order:
             for place, child in enumerate(node.children):
                 if _is_inverse(child) and not (isinstance(node, Contract) and _partner(node, place) is not None):

@@ -6,27 +6,25 @@ repeated vector contributes to a product is cheap by itself, and dear once it ha
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from gradwright.core.nodes import Contract, Node
 from gradwright.core.sums import terms_of
 from gradwright.core.walks import transform_all
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.simplify.expansion import expand
 
 MOST_TERMS = 8
 FEW_TERMS = 3
 
 
-def multiply_out_identities(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+def multiply_out_identities(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Every product with a patterned sum as a sum of products, where few terms come of it."""
-    return transform_all(roots, lambda node: _opened(node, setting.given), setting.given)
+    return transform_all(roots, _opened)
 
 
-def _opened(node: Node, given: Collection[Node]) -> Node:
+def _opened(node: Node) -> Node:
     if not isinstance(node, Contract) or len([f for f in node.factors if f.node.rank]) < 2:
         return node
-    return expand(node, lambda part: part not in given and _has_identity(part), MOST_TERMS)
+    return expand(node, _has_identity, MOST_TERMS)
 
 
 def _has_identity(node: Node) -> bool:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from gradwright.core.build import matmul
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import postorder, transform_all
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.inv import inv
 from gradwright.prims.solve import solve, solve_vector
 
 
-def products_of_inverses(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+def products_of_inverses(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """`A⁻¹ B` for `solve(A, B)`, where the inverse of the same matrix occurs as well, or a system with another side.
 
     A system that stands alone stays one: there is nothing to be shared.
@@ -24,7 +24,7 @@ def products_of_inverses(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Root
     for node in postorder(*roots):
         if isinstance(node, Apply) and node.primitive in (inv, solve, solve_vector):
             asked.setdefault(node.arguments[0], set()).add(node)
-    shared = {node for nodes in asked.values() if len(nodes) > 1 for node in nodes} - setting.given
+    shared = {node for nodes in asked.values() if len(nodes) > 1 for node in nodes}
     if not any(isinstance(node, Apply) and node.primitive is not inv for node in shared):
         return roots
     matrices = {node.children[0] for node in shared}
@@ -34,4 +34,4 @@ def products_of_inverses(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Root
             return matmul(Apply(inv, (), node.arguments[:1]), node.arguments[1])
         return node
 
-    return transform_all(roots, step, setting.given)
+    return transform_all(roots, step)

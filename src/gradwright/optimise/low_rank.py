@@ -18,7 +18,7 @@ from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import add, negate
 from gradwright.core.walks import transform_all
 from gradwright.frozen import frozen
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.determinant import logdet
 from gradwright.prims.exponential import log
 from gradwright.prims.inv import inv
@@ -51,11 +51,11 @@ class _Parts:
         return add([identity(self.V.shape[0]), contract(1, labels, simple((0, 2)), dims)])
 
 
-def invert_low_rank(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+def invert_low_rank(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Products with such an inverse, systems and determinants, by the low order."""
-    if not setting.hints:
+    if not hints:
         return roots
-    return transform_all(roots, lambda node: _rewritten(node, setting.hints), setting.given)
+    return transform_all(roots, lambda node: _rewritten(node, hints))
 
 
 def _rewritten(node: Node, hints: Mapping[str, int]) -> Node:

@@ -7,7 +7,7 @@ that are symmetric by themselves, or have no partner, stay.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key
@@ -16,18 +16,18 @@ from gradwright.core.inference import is_hermitian, is_symmetric
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node
 from gradwright.core.sums import add
 from gradwright.core.walks import transform_all
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 
 
-def share_mirror_images(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+def share_mirror_images(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Every sum of matrices with the transposes of its terms computed from the terms."""
-    return transform_all(roots, lambda node: _shared(node, setting.given), setting.given)
+    return transform_all(roots, _shared)
 
 
-def _shared(node: Node, given: Collection[Node]) -> Node:
+def _shared(node: Node) -> Node:
     if not isinstance(node, Add) or node.rank != 2 or node.shape[0] != node.shape[1] or not node.real:
         return node
-    flat = add(part for term in node.terms for part in _in_parentheses(term, given))
+    flat = add(part for term in node.terms for part in _in_parentheses(term))
     if not isinstance(flat, Add):
         return flat
     once, alone = _paired(flat.terms)
@@ -49,21 +49,21 @@ def _multiple(content: Fraction, node: Node) -> Node:
     return node if content == 1 else Contract(content, (plain(node, (0, 1)),), node.shape, simple((0, 1)))
 
 
-def _in_parentheses(term: Node, given: Collection[Node]) -> Iterator[Node]:
+def _in_parentheses(term: Node) -> Iterator[Node]:
     """The terms of a multiple, or a transpose, of a sum."""
     if isinstance(term, Contract) and len(term.factors) == 1:
         factor = term.factors[0]
-        if isinstance(factor.node, Add) and factor.node not in given and set(factor.groups) == set(term.output):
+        if isinstance(factor.node, Add) and set(factor.groups) == set(term.output):
             dims = dict(enumerate(term.dims))
             for part in factor.node.terms:
                 opened = contract(term.coefficient, [Factor(part, factor.groups, factor.conj)], term.output, dims)
-                yield from _in_parentheses(opened, given)
+                yield from _in_parentheses(opened)
             return
     yield term
 
 
 def _count(node: Add) -> int:
-    return sum(1 for term in node.terms for _ in _in_parentheses(term, ()))
+    return sum(1 for term in node.terms for _ in _in_parentheses(term))
 
 
 def _paired(terms: Sequence[Node]) -> tuple[list[Node], list[Node]]:

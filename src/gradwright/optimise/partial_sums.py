@@ -13,20 +13,19 @@ from gradwright.core.nodes import Add, Contract, Node
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen, replace
 from gradwright.optimise.association import with_children, with_facts
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 
 Axes = tuple[int, ...]
 Terms = Mapping[tuple[Node, Axes], Fraction]
 
 
-def share_partial_sums(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+def share_partial_sums(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Every sum written with the sums that it contains."""
-    done: dict[Node, Node] = {node: node for node in setting.given}
+    done: dict[Node, Node] = {}
     sums = _Sums()
     for node in postorder(*roots):
-        if node not in done:
-            new = with_children(node, tuple(done[child] for child in node.children))
-            done[node] = with_facts(sums.shared(new) if isinstance(new, Add) else new, node)
+        new = with_children(node, tuple(done[child] for child in node.children))
+        done[node] = with_facts(sums.shared(new) if isinstance(new, Add) else new, node)
     return tuple(done[root] for root in roots)
 
 

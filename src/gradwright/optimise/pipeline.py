@@ -5,7 +5,7 @@ They see all expressions together, so that what a function and its derivatives s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from gradwright.core.nodes import Node
 from gradwright.optimise.association import associate
@@ -19,10 +19,10 @@ from gradwright.optimise.low_rank import invert_low_rank
 from gradwright.optimise.mirrors import share_mirror_images
 from gradwright.optimise.partial_sums import share_partial_sums
 from gradwright.optimise.places import collect_places
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.optimise.systems import without_systems
 
-Pass = Callable[[Roots, Setting], Roots]
+Pass = Callable[[Roots, Hints], Roots]
 # What only rearranges sums and products.
 ARRANGING: tuple[Pass, ...] = (
     multiply_out_identities,
@@ -43,25 +43,21 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
-def optimise(
-    roots: Mapping[str, Node], hints: Mapping[str, int] | None = None, given: Iterable[Node] = ()
-) -> dict[str, Node]:
+def optimise(roots: Mapping[str, Node], hints: Hints = NO_HINTS) -> dict[str, Node]:
     """The expressions in the form that is fastest to evaluate.
 
     Args:
         roots: expressions by name; what they share is found.
         hints: sizes of dimension names, for choosing the order of products; 100 where there is none.
-        given: nodes whose values are there already and cost nothing.
     """
-    setting = Setting(hints or {}, frozenset(given))
     nodes = tuple(roots.values())
     for apply_pass in PASSES:
-        nodes = apply_pass(nodes, setting)
+        nodes = apply_pass(nodes, hints)
     return dict(zip(roots, nodes, strict=True))
 
 
 def arrange(roots: Roots) -> Roots:
     """Sums and products rearranged; the functions that occur stay as they are."""
     for apply_pass in ARRANGING:
-        roots = apply_pass(roots, NOTHING_KNOWN)
+        roots = apply_pass(roots, NO_HINTS)
     return roots

@@ -6,27 +6,27 @@ nothing is padded with zeros only to be added.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from gradwright.core.contraction import ONE, contract, plain, simple
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import transform_all
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.simplify.expansion import expand
 
 MOST_TERMS = 8
 
 
-def collect_places(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+def collect_places(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Every sum with the terms of one place together, along the first axis, and so on inside."""
-    return transform_all(roots, lambda node: _collected(node, setting.given), setting.given)
+    return transform_all(roots, _collected)
 
 
-def _collected(node: Node, given: Collection[Node]) -> Node:
+def _collected(node: Node) -> Node:
     if not isinstance(node, Add):
         return node
-    terms = [part for term in node.terms for part in terms_of(_spread_out(term, given))]
+    terms = [part for term in node.terms for part in terms_of(_spread_out(term))]
     if not any(placed(term, axis) for term in terms for axis in range(node.rank)):
         return node
     return _along(terms, 0)
@@ -90,11 +90,11 @@ def into_place(selection: Selection, inner: Node, axis: int) -> Node:
     return contract(ONE, [Factor(inner, simple(labels)), Factor(selection, groups)], simple(output), dims)
 
 
-def _spread_out(term: Node, given: Collection[Node]) -> Node:
+def _spread_out(term: Node) -> Node:
     """A product with a sum of basis vectors as a sum of products."""
     if not isinstance(term, Contract):
         return term
-    return expand(term, lambda part: part not in given and _is_basis(part), MOST_TERMS)
+    return expand(term, _is_basis, MOST_TERMS)
 
 
 def _is_basis(node: Node) -> bool:

@@ -32,7 +32,7 @@ from gradwright.core.walks import free_leaves, postorder, rebuild
 from gradwright.linear.complex_linearity import has_complex_linear_equations
 from gradwright.linear.forms import push
 from gradwright.linear.recognise import sylvester_operands
-from gradwright.optimise.setting import NOTHING_KNOWN, Roots, Setting
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.complex import real
 from gradwright.prims.lyapunov import lyapunov_solver
 from gradwright.prims.solve import solve, solve_vector
@@ -44,7 +44,7 @@ SOLVERS = {"sylvester": sylvester_solver, "lyapunov": lyapunov_solver, "stein": 
 _KEPT = (Space.FREE, Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW, Space.SKEW_HERMITIAN)
 
 
-def without_systems(roots: Roots, setting: Setting = NOTHING_KNOWN) -> Roots:
+def without_systems(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """The expressions without `Solve` nodes; the outermost are written first."""
     while any(isinstance(node, Solve) for node in postorder(*roots)):
         done: dict[Node, Node] = {}

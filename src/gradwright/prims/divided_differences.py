@@ -32,6 +32,7 @@ from gradwright.errors import UnsupportedError
 HIGHEST_ORDER = 4
 Matrix = np.ndarray
 Regular = Callable[[tuple[Matrix, ...], tuple[Matrix, ...]], bool]
+_FUNCTIONS: dict[Primitive, str] = {}  # the names of the functions whose divided differences are registered
 
 
 def block_function(function: Callable[[Matrix], Matrix]) -> Callable[..., Matrix]:
@@ -125,28 +126,34 @@ def register_differences(
     `first` evaluates the one of first order, where that can be done faster than by the block matrix.
     """
     for order in range(1, HIGHEST_ORDER + 1):
-        register_primitive(
-            Primitive(
-                name=difference_name(function, order),
-                signature=_signature(order),
-                summary=f"the divided difference of order {order} of {function}, linear in every E",
-                differential=lambda *, f=function, k=order: _difference_differential(f, k),
-                linear_in=tuple(range(1, 2 * order, 2)),
-                adjoint=difference_adjoint,
-                fact_rule=_difference_facts,
-                numpy=first if first is not None and order == 1 else block_function(evaluate),
-                regular=regular,
-                conditions=conditions,
-                notation=_notation(shown, latex, order),
-                samples=(Sample(_signature(order).partition("->")[0].replace("... ", "")),),
-                source="Mathias 1996; Higham 2008, ch. 3",
-            )
+        difference = Primitive(
+            name=difference_name(function, order),
+            signature=_signature(order),
+            summary=f"the divided difference of order {order} of {function}, linear in every E",
+            differential=lambda *, f=function, k=order: _difference_differential(f, k),
+            linear_in=tuple(range(1, 2 * order, 2)),
+            adjoint=difference_adjoint,
+            fact_rule=_difference_facts,
+            numpy=first if first is not None and order == 1 else block_function(evaluate),
+            regular=regular,
+            conditions=conditions,
+            notation=_notation(shown, latex, order),
+            samples=(Sample(_signature(order).partition("->")[0].replace("... ", "")),),
+            source="Mathias 1996; Higham 2008, ch. 3",
         )
+        register_primitive(difference)
+        _FUNCTIONS[difference] = function
 
 
 def first_difference(function: str) -> Primitive:
     """The first divided difference of a matrix function: its Fréchet derivative."""
     return FUNCTIONS[difference_name(function, 1)].primitives[0]
+
+
+def function_of(difference: Primitive) -> Primitive | None:
+    """The matrix function whose divided difference a primitive is; None if it is none."""
+    name = _FUNCTIONS.get(difference)
+    return None if name is None else FUNCTIONS[name].primitives[0]
 
 
 def principal(function: Callable[[Matrix], Matrix], X: Matrix) -> Matrix:

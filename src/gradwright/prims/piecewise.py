@@ -103,6 +103,7 @@ def _comparison(name: str, sign: str, latex: str, operator: str, definition: tup
 greater = _comparison("greater", ">", ">", ">", ("(1 + sign(a - b)) / 2",))
 greater_equal = _comparison("greater_equal", "≥", r"\ge", ">=", ("(1 + sign(a - b)) / 2",))
 equal = _comparison("equal", "=", "=", "==")
+COMPARISONS = (greater, greater_equal, equal)
 
 maximum = Primitive(
     name="maximum",
@@ -151,6 +152,11 @@ where = Primitive(
 )
 
 
+def has_kink(primitive: Primitive) -> bool:
+    """Whether it has branches: its record states a convention for where they meet, or it is a comparison."""
+    return bool(primitive.note) or primitive in COMPARISONS
+
+
 def _build_abs(call: Call) -> Node:
     call.expect(1, 1, usage="abs(x)")
     argument = call.node(0)
@@ -183,7 +189,7 @@ def _swapped(name: str, other: Primitive, summary: str) -> Function:
 def _is_indicator(node: Node) -> bool:
     """Whether the entries are 0 or 1: comparisons, spread or multiplied."""
     if isinstance(node, Apply):
-        return node.primitive in (greater, greater_equal, equal)
+        return node.primitive in COMPARISONS
     carried = {label for group in node.output for label in group} if isinstance(node, Contract) else set[int]()
     return (
         isinstance(node, Contract)
@@ -204,7 +210,7 @@ def _build_where(call: Call) -> Node:
 register(Function("abs", _build_abs, "abs(x)", absolute.summary, (absolute, modulus)))
 register_primitive(sign)
 register_primitive(relu)
-for _primitive in (greater, greater_equal, equal, maximum, minimum):
+for _primitive in (*COMPARISONS, maximum, minimum):
     _spreading(_primitive)
 _spread_where = _spreading(where)
 register(Function("where", _build_where, _spread_where.usage, where.summary, (where,)))

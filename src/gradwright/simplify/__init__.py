@@ -1,1 +1,4 @@
-"""Rewriting and equality of expressions. One rule family a file."""
+"""Rewriting and equality of expressions. One rule family a file.
+
+`pipeline` has the rules in their order, `equality` decides whether two expressions are equal, without them.
+"""

@@ -20,13 +20,9 @@ from gradwright.core.contraction import conjugate, zero
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.inference import is_real_valued
-from gradwright.core.modular import (
-    PRIMES,
-    ModularArithmetic,
-    PointError,
-    UndecidableError,
-    is_opaque,
-)
+from gradwright.core.modular import ModularArithmetic
+from gradwright.core.modular_functions import is_opaque
+from gradwright.core.modular_numbers import PRIMES, PointError, UndecidableError
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.primitive import shape_text

@@ -15,6 +15,7 @@ from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, identities
+from gradwright.prims.pinv import pinv
 from gradwright.prims.power import raise_to
 
 MINUS_ONE = Fraction(-1)
@@ -43,7 +44,7 @@ def is_inverse(primitive: Primitive) -> bool:
 
 def simplify_inverse(node: Node) -> Node:
     """The inverse of a transpose, a multiple, a diagonal, an orthogonal matrix or an inverse."""
-    if isinstance(node, Apply) and node.primitive.name == "pinv" and "stiefel" in facts_of(node.arguments[0]):
+    if isinstance(node, Apply) and node.primitive is pinv and "stiefel" in facts_of(node.arguments[0]):
         return _adjoint(node.arguments[0])
     if not isinstance(node, Apply) or not is_inverse(node.primitive):
         return node

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Hashable
 from fractions import Fraction
 
-from gradwright.core.canonical import as_product, canonical_key
+from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract, split_coefficient, zero
-from gradwright.core.inference import is_hermitian, is_real_valued, is_symmetric
+from gradwright.core.inference import is_real_valued
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole, Node
-from gradwright.core.sums import add, coefficient_of, scaled, terms_of
+from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of
 from gradwright.core.walks import free_leaves
 from gradwright.prims.complex import IMAGINARY_UNIT, real, real_part
 from gradwright.simplify.orientation import orient
@@ -91,18 +91,14 @@ def _added(given: tuple[Node, ...]) -> Node:
     for term in given:
         turned = orient(conjugate(term))
         best = min((term, turned), key=_conjugates)
-        known = {_key(t): t for t in (best, turned, term)}
+        known = {like_key(t): t for t in (best, turned, term)}
         like = next((chosen[key] for key in known if key in chosen), None)
         if like is not None:
-            best = known[_key(like)]
+            best = known[like_key(like)]
         else:
-            chosen[_key(best)] = best
+            chosen[like_key(best)] = best
         terms.append(best)
     return add([zero(given[0].shape), *terms])
-
-
-def _key(term: Node) -> Hashable:
-    return canonical_key(term, is_symmetric, is_hermitian)
 
 
 def _conjugates(term: Node) -> tuple[int, int]:

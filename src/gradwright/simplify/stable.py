@@ -38,7 +38,7 @@ from gradwright.simplify.exponentials import (
 def stabilise(node: Node) -> Node:
     """Replace a form that overflows by the function that does not."""
     if isinstance(node, Apply):
-        rewrite = _OF_PRIMITIVE.get(node.primitive.name)
+        rewrite = _OF_PRIMITIVE.get(node.primitive)
         return rewrite(node) if rewrite is not None else node
     if isinstance(node, Contract):
         merged = merge_exponentials(node)
@@ -149,7 +149,7 @@ def _exponential(node: Apply) -> Node:
     return Apply(softmax, (), (_argument(inner),)) if _is(inner, log_softmax) else exponential_of(node)
 
 
-_OF_PRIMITIVE = {"log": _logarithm, "log1p": _log1p, "exp": _exponential, "power": power_of_exponentials}
+_OF_PRIMITIVE = {log: _logarithm, log1p: _log1p, exp: _exponential, power: power_of_exponentials}
 
 
 def _minus_one(node: Node) -> Node | None:

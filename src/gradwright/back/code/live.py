@@ -77,7 +77,7 @@ def function_source(program: Program, library: Library, name: str, out: str = ""
     return f"{imports}\n\n\n{text}" if imports else text
 
 
-def written_into(text: str, out: str, library: Library, numbers: frozenset[str] = frozenset()) -> list[str]:
+def written_into(text: str, out: str, library: Library, numbers: frozenset[str]) -> list[str]:
     """Statements that write the value of an expression into an array, its last operation without a copy.
 
     Args:

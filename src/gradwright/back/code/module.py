@@ -40,7 +40,7 @@ class Plain:
     results: Mapping[str, Node]
 
 
-def plain_module(functions: Sequence[Plain], library: Library, docstring: str, pullback: Plain | None = None) -> str:
+def plain_module(functions: Sequence[Plain], library: Library, docstring: str, pullback: Plain | None) -> str:
     """The text of a module.
 
     Args:

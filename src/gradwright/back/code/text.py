@@ -68,8 +68,6 @@ def negated(code: Code) -> Code:
     """Minus a term."""
     if code.is_literal:
         return Code(f"-{code.text}", Kind.NEGATIVE, True)
-    if code.kind is Kind.NEGATIVE and code.text.startswith("-"):
-        return Code(code.text[1:], Kind.POWER, code.number)
     return Code(f"-{code.inside(Kind.POWER)}", Kind.NEGATIVE, code.number)
 
 

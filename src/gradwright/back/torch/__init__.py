@@ -1,4 +1,9 @@
-"""PyTorch modules: a function with its derivatives as an `autograd.Function`, and a pytest file for it."""
+"""PyTorch modules: a function with its derivatives as an `autograd.Function`, and a pytest file for it.
+
+`rules` derives what has to be computed, `safety` says in which operations, `programs` writes that as code, `autograd`
+makes the class of it, and `module` puts the file together; `pytest_file` writes the tests. What PyTorch lacks becomes a
+function of the emitted module: `kernels`, `spectral_kernels`, `newton_kernels`.
+"""
 
 from gradwright.back.torch.module import Asked, module_text
 from gradwright.back.torch.names import function_name

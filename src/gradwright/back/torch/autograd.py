@@ -78,9 +78,9 @@ def class_lines(name: str, summary: str, programs: Programs) -> list[str]:
     return ["@torch.compiler.allow_in_graph", f"class {name}(torch.autograd.Function):", *indented(body)]
 
 
-def indented(lines: Sequence[str], levels: int = 1) -> list[str]:
+def indented(lines: Sequence[str]) -> list[str]:
     """Lines one level further in; empty ones stay empty."""
-    return [INDENT * levels + line if line else "" for line in lines]
+    return [INDENT + line if line else "" for line in lines]
 
 
 def _unpacked(parts: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from gradwright.back.render import unicode_of
-from gradwright.check.truth import COMPARISONS, Point, Truth
+from gradwright.check.truth import Point, Truth
 from gradwright.core.build import ones, transpose
 from gradwright.core.contraction import contract, is_zero
 from gradwright.core.nodes import (
@@ -34,6 +34,7 @@ from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen
+from gradwright.prims.piecewise import COMPARISONS
 from gradwright.simplify.pipeline import simplify
 
 MOST = 60
@@ -102,7 +103,7 @@ def library_of(truth: Truth) -> Library:
 
 
 def _switches(node: Node) -> bool:
-    if isinstance(node, Apply) and node.primitive.name in COMPARISONS:
+    if isinstance(node, Apply) and node.primitive in COMPARISONS:
         return True
     moving = [child for child in node.children if any(isinstance(leaf, Symbol) for leaf in free_leaves(child))]
     return bool(moving) and all(map(_switches, moving))

@@ -13,11 +13,11 @@ from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Sele
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.linear.chains import chain_of, product_of_chain
+from gradwright.prims.piecewise import COMPARISONS, where
 from gradwright.prims.power import power
 
 MOST_FACTORS = 10
 MASKS = {"1, 1, 0": "tril", "0, 1, 1": "triu", "1, 0, 0": "strict tril", "0, 0, 1": "strict triu", "0, 1, 0": "diag"}
-CONDITIONS = ("greater", "greater_equal", "equal", "where")
 
 
 @frozen
@@ -208,7 +208,7 @@ def _base(node: Node) -> Node:
 
 def _selects(node: Node) -> bool:
     """Whether a factor is a mask or a condition."""
-    return isinstance(node, Mask) or (isinstance(node, Apply) and node.primitive.name in CONDITIONS)
+    return isinstance(node, Mask) or (isinstance(node, Apply) and node.primitive in (*COMPARISONS, where))
 
 
 def _extras(product: Contract) -> Iterator[Edit]:

@@ -58,13 +58,10 @@ class Subject:
         for variant in range(TRIALS):
             yield choose_sizes(self.names, demanded_orders(self.symbols), variant=variant) | found
 
-    def other_sizes(self, first: Mapping[str, int], count: int = 2) -> list[dict[str, int]]:
-        """Further sizes in the same order as the first, no two alike."""
+    def other_sizes(self, first: Mapping[str, int]) -> list[dict[str, int]]:
+        """Two further choices of sizes in the same order as the first, no two alike."""
         order = sorted(first, key=lambda name: first[name])
-        return [
-            {name: first[name] + turn * (1 + order.index(name)) + (turn - 1) for name in first}
-            for turn in range(1, count + 1)
-        ]
+        return [{name: first[name] + turn * (1 + order.index(name)) + (turn - 1) for name in first} for turn in (1, 2)]
 
     def values(self, sizes: Mapping[str, int], seed: int, attempt: int = 0) -> list[torch.Tensor]:
         """Generic values of the inputs: at the first attempts of the declared sets, at later ones of narrower sets.

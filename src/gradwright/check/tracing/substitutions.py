@@ -12,6 +12,7 @@ from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder, transform
+from gradwright.prims.inv import inv
 from gradwright.prims.power import power
 
 # The label, what is written, and what is due.
@@ -45,7 +46,7 @@ def _products_with_inverses(right: Node) -> Iterator[Substitution]:
 
 
 def _is_inverse(node: Node) -> bool:
-    return isinstance(node, Apply) and node.primitive.name == "inv"
+    return isinstance(node, Apply) and node.primitive is inv
 
 
 def other_functions(right: Node, written: Node) -> Iterator[Substitution]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from gradwright.core.nodes import Apply, Hole, Node
-from gradwright.core.registry import FUNCTIONS, Call
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import holes_in, reduce_terms
-from gradwright.prims.divided_differences import first_difference
+from gradwright.prims.divided_differences import first_difference, function_of
 
 
 def invert_spectral(state: State) -> State | None:
@@ -28,18 +27,11 @@ def _inverted(form: Node, right: Node, state: State) -> tuple[Hole, Node] | None
     before, hole, after = form.arguments
     if not isinstance(hole, Hole) or before != after or holes_in(before):
         return None
-    for function in FUNCTIONS.values():
-        if len(function.primitives) != 1 or not function.primitives[0].inverse:
-            continue
-        primitive = function.primitives[0]
-        if first_difference(primitive.name) is not form.primitive:
-            continue
-        image = function.build(Call(function.name, (before,), {}))
-        assert isinstance(image, Node)
-        given = reduce_terms(_given(image, state), state.relations)
-        inverse = first_difference(primitive.inverse)
-        return hole, Apply(inverse, (), (given, right, given))
-    return None
+    function = function_of(form.primitive)
+    if function is None or not function.inverse:
+        return None
+    given = reduce_terms(_given(Apply(function, (), (before,)), state), state.relations)
+    return hole, Apply(first_difference(function.inverse), (), (given, right, given))
 
 
 def _given(image: Node, state: State) -> Node:

@@ -1,6 +1,6 @@
 """Derivations as data: the steps of a textbook, each with its statement and its numerical check.
 
-`step` says what a step is, `trial` makes the generic point at which the steps are checked, and the
-narrators write them: `identities` for a function that is defined by equations, `expressions` for
-compositions, `tensors` for the Jacobian and the chain rule in tensor notation.
+`step` says what a step is, and `trial` makes the generic point at which the steps are checked. `narrate` writes
+them, with the `letters` that a textbook would introduce: `telling` for a function that is defined by equations,
+`endings` for how a derivation ends, `tensors` for the Jacobian and the chain rule in tensor notation.
 """

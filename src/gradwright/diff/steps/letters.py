@@ -78,7 +78,7 @@ def _parts(root: Node, variables: tuple[Symbol, ...]) -> list[Node]:
             if child in moving and _is_implicit(child):
                 wanted[child] = wanted.get(child, 0) + 2
     for node, count in uses.items():
-        if node in moving and count > 1 and (is_compound(node) or _is_function(node)):
+        if node in moving and count > 1 and (is_compound(node) or isinstance(node, Apply)):
             wanted[node] = wanted.get(node, 0) + count
     candidates = [node for node in order if node in wanted and node is not root]
     kept = sorted(candidates, key=lambda node: -wanted[node])[:MOST_LETTERS]
@@ -106,7 +106,3 @@ def _is_implicit(node: Node) -> bool:
         return False
     rules = [step.rule for step in solved(node.primitive).steps]
     return bool(rules) and rules != ["isolate"]
-
-
-def _is_function(node: Node) -> bool:
-    return isinstance(node, Apply)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from gradwright.back.code.products.draft import CONSTANT, Draft, Term
 from gradwright.core.nodes import Apply, Factor, Node
 from gradwright.frozen import replace
+from gradwright.prims.power import power
 
 
 def read_factors(draft: Draft) -> None:
@@ -29,7 +30,7 @@ def _read_scalar(draft: Draft, factor: Factor) -> None:
 
 def _reciprocal(draft: Draft, node: Node) -> Node | None:
     """`u` for `1 / u`, where that has not been computed already."""
-    if node in draft.lowering.values or not isinstance(node, Apply) or node.primitive.name != "power":
+    if node in draft.lowering.values or not isinstance(node, Apply) or node.primitive is not power:
         return None
     exponent = node.parameters[0]
     if not isinstance(exponent, Fraction) or exponent >= 0 or draft.lowering.uses.get(node, 1) > 1:

@@ -12,13 +12,14 @@ from itertools import combinations
 
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction, placed
-from gradwright.check.truth import COMPARISONS, Truth, bound_nodes
+from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import ones, transpose
 from gradwright.core.contraction import contract
 from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol
 from gradwright.core.walks import depends_on, free_leaves, postorder
 from gradwright.frozen import replace
+from gradwright.prims.piecewise import COMPARISONS
 from gradwright.prims.power import power
 
 Local = tuple[Node, str, str, float]
@@ -103,7 +104,7 @@ def _transposes(node: Node) -> int:
 
 def _compares(node: Node) -> bool:
     """Whether it is the outcome of a comparison: a mask that depends on the variables."""
-    return isinstance(node, Apply) and node.primitive.name in COMPARISONS
+    return isinstance(node, Apply) and node.primitive in COMPARISONS
 
 
 def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator
 
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
-from gradwright.check.truth import BRANCHES, Truth, bound_nodes
+from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.nodes import Add, Apply, Contract, Node, Solve, Symbol, field_of
 from gradwright.core.sums import add
 from gradwright.core.walks import depends_on, postorder, substitute
+from gradwright.prims.piecewise import maximum, minimum, relu, where
+from gradwright.prims.reductions import maximum_entry, minimum_entry
 
 MOST = 16
 STAGES = (Apply, Solve, Contract, Add)
+CHOOSING = (relu, where, maximum, minimum, maximum_entry, minimum_entry)
 
 
 def stages(truth: Truth, name: str) -> Iterator[Mutant]:
@@ -32,7 +35,7 @@ def stages(truth: Truth, name: str) -> Iterator[Mutant]:
                 skipped = past(truth, variable, stage, argument)
                 if skipped is not None:
                     words = f"the derivative of {unicode_of(stage)} by {unicode_of(argument)} is not multiplied in"
-                    branches = isinstance(stage, Apply) and stage.primitive.name in BRANCHES
+                    branches = isinstance(stage, Apply) and stage.primitive in CHOOSING
                     label = "missing_mask" if branches else "missing_chain_factor"
                     yield Mutant(skipped, label, words, 1.12 if several else 1.1)
 

@@ -17,6 +17,7 @@ from gradwright.core.nodes import Add, Apply, Contract, Mask, Node, Selection
 from gradwright.core.sums import subtract
 from gradwright.core.walks import postorder, symbols
 from gradwright.prims.determinant import slogdet
+from gradwright.prims.piecewise import COMPARISONS, equal, has_kink
 
 # The function of the language for an operator of one tensor.
 FUNCTIONS = {
@@ -25,11 +26,7 @@ FUNCTIONS = {
     "abs": "abs", "sign": "sign", "erf": "erf", "sqrt": "sqrt", "square": "square", "reciprocal": "reciprocal",
     "real": "real", "imag": "imag",
 }  # fmt: skip
-COMPARISONS = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal"}
-# Functions with kinks: what is made of them may equal a number at a generic point.
-KINKED = frozenset(
-    ("sign", "greater", "greater_equal", "equal", "where", "max", "min", "maximum", "minimum", "relu", "abs")
-)
+COMPARING = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal"}
 UNTOUCHED = (
     "clone", "detach", "detach_", "detach_copy", "alias", "alias_copy", "contiguous", "lift", "lift_fresh",
     "lift_fresh_copy", "positive", "resolve_conj", "resolve_neg",
@@ -54,7 +51,7 @@ def _converted(given: Arguments) -> Value:
 
 
 def _is_indicator(node: Node) -> bool:
-    return isinstance(node, Apply) and node.primitive.name in ("greater", "greater_equal", "equal")
+    return isinstance(node, Apply) and node.primitive in COMPARISONS
 
 
 def _one(name: str) -> Callable[[Arguments], Value]:
@@ -241,7 +238,7 @@ def _compared(name: str) -> Callable[[Arguments], Value]:
     return rule
 
 
-for _operator, _function in COMPARISONS.items():
+for _operator, _function in COMPARING.items():
     operator(_operator)(_compared(_function))
 
 
@@ -328,13 +325,14 @@ def choose(condition: Value, first: Value, second: Value) -> Value:
 
 
 def _is_guard(condition: Node) -> bool:
-    """Whether a condition is an equation between a smooth function of the inputs and a number."""
-    inside = [node for node in postorder(condition) if isinstance(node, Apply)]
-    kinds = [node.primitive.name for node in inside]
-    if kinds.count("equal") != 1 or any(kind in KINKED for kind in kinds if kind != "equal"):
+    """Whether a condition is an equation between a smooth function of the inputs and a number.
+
+    What is made of a function with branches may equal a number at a generic point.
+    """
+    branching = [n for n in postorder(condition) if isinstance(n, Apply) and has_kink(n.primitive)]
+    if len(branching) != 1 or branching[0].primitive is not equal:
         return False
-    (equation,) = (node for node in inside if node.primitive.name == "equal")
-    left, right = equation.arguments
+    left, right = branching[0].arguments
     return bool(symbols(left)) != bool(symbols(right))
 
 
