@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradwright.api.evaluation import warn_of_gauge
-from gradwright.api.inputs import as_array, bind_sizes, check_orders, check_places, named_leaves
+from gradwright.api.inputs import as_array, bind_sizes, check_fields, check_orders, check_places, named_leaves
 from gradwright.back.code.bindings import bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
@@ -98,13 +98,14 @@ def compiled(
     library: str,
     hints: Mapping[str, int] | None = None,
     gauge: tuple[GaugeTest, ...] = (),
+    optional: tuple[Leaf, ...] = (),
 ) -> CompiledFunction:
     """The compiled function of an expression; the same one whenever the same is asked."""
-    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge)
+    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge, optional)
     if key not in _CACHE:
         while len(_CACHE) >= LARGEST_CACHE:
             _CACHE.pop(next(iter(_CACHE)))
-        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge)
+        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge, optional)
     return _CACHE[key]
 
 
@@ -117,7 +118,8 @@ _CACHE: dict[Any, CompiledFunction] = {}
 class CompiledFunction:
     """A function of arrays by name, or by position in the declared order.
 
-    Shapes are checked once for each combination of shapes; what follows is the generated code alone.
+    Shapes are checked once for each combination of shapes; what follows is the generated code alone. Directions
+    and cotangents that the expression no longer contains may be given too.
 
     Attributes:
         source: the generated code.
@@ -130,11 +132,13 @@ class CompiledFunction:
         library: Library,
         hints: Mapping[str, int] | None,
         gauge: tuple[GaugeTest, ...] = (),
+        optional: tuple[Leaf, ...] = (),
     ) -> None:
-        self._made_from = (node, signature, library.name, dict(hints or {}), gauge)
+        self._made_from = (node, signature, library.name, dict(hints or {}), gauge, optional)
         self._program = program = lower_all({"value": node}, signature, library, hints)
         self._node = node
-        self._leaves = named_leaves(node, signature)
+        known = named_leaves(node, signature)
+        self._leaves = {name: known[name] for name in signature.names} | {leaf.name: leaf for leaf in optional} | known
         self._needed = tuple(program.parameters)
         self._library = library
         self._function = compile_program(program, library, "value", bound(program, library))
@@ -177,7 +181,15 @@ class CompiledFunction:
             self._look_at_gauge(inputs)
         if out is not None:
             return self._run([*arrays, self._checked_out(out, inputs)], self._into)
+        if not self._needed and inputs:
+            return self._like(*next(iter(inputs.items())))
         return self._run(arrays, self._function if is_first else self._fitting(arrays, key))
+
+    def _like(self, name: str, value: Any) -> Any:
+        """The value where it is a constant: in the precision of an input, and on its device."""
+        program = lower(optimise({"value": self._node}), self._library, inputs=(self._leaves[name],))
+        function = compile_program(program, self._library, "value", {})
+        return self._run([_CONVERT[self._library.name](name, value)], function)
 
     def _fitting(self, arrays: Sequence[Any], key: Any) -> Callable[..., Any]:
         """The function for inputs like these: from the second call on one that writes over its temporaries."""
@@ -269,6 +281,7 @@ class CompiledFunction:
         for name in self._needed:
             if name not in inputs:
                 raise EvaluationError(f"the input '{name}' is missing; give {', '.join(self._needed)}")
+        check_fields(self._leaves, {name: _is_complex(value) for name, value in inputs.items()})
         sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
         check_places(self._node, sizes)
         check_orders(self._node, sizes)
@@ -308,6 +321,12 @@ def _with_derivative(
 
 def _shaped(name: str, value: Any) -> Any:
     return value if hasattr(value, "shape") and hasattr(value, "ndim") else as_array(name, value)
+
+
+def _is_complex(value: Any) -> bool:
+    """Whether an input has complex entries: PyTorch's types say so themselves."""
+    kind = getattr(value, "dtype", None)
+    return kind.is_complex if hasattr(kind, "is_complex") else np.iscomplexobj(value)
 
 
 def _torch_array(name: str, value: Any) -> Any:
