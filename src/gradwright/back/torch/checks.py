@@ -26,6 +26,17 @@ def _check_types(function: str, may_be_complex: tuple[str, ...], /, **inputs: Te
         raise TypeError(f"Inputs to {function} have different dtypes: {dtypes}")
 '''
 
+# Called only where the batch shapes differ.
+BROADCAST = '''
+def _broadcast(function: str, /, **batches: torch.Size) -> torch.Size:
+    """The batch shape that all inputs are spread over; shapes that do not fit together are refused."""
+    try:
+        return torch.broadcast_shapes(*batches.values())
+    except RuntimeError as error:
+        told = ", ".join(f"{name} {tuple(shape)}" for name, shape in batches.items())
+        raise ValueError(f"The batch dimensions of the inputs to {function} cannot be broadcast: {told}") from error
+'''
+
 
 def names_text(names: Sequence[str]) -> str:
     """A tuple of strings."""
@@ -116,8 +127,8 @@ def projected(name: str, symbol: Symbol) -> str:
     return ""
 
 
-def broadcast_lines(inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:
-    """The lines that give all inputs the same batch axes."""
+def broadcast_lines(function: str, inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:
+    """The lines that give all inputs the same batch axes; `function` is what messages call the function."""
     if len(inputs) < 2:
         return
     names = [identifiers[s.name] for s in inputs]
@@ -127,7 +138,8 @@ def broadcast_lines(inputs: Sequence[Symbol], identifiers: Mapping[str, str]) ->
         for name, s in zip(names, inputs, strict=True)
     ]
     yield f"if {' != '.join(batches)}:" if len(batches) == 2 else f"if not {' == '.join(batches)}:"
-    yield f"    batch = torch.broadcast_shapes({', '.join(batches)})"
+    given = ", ".join(f"{s.name}={batch}" for s, batch in zip(inputs, batches, strict=True))
+    yield f'    batch = _broadcast("{function}", {given})'
     for name, text in zip(names, spread, strict=True):
         yield f"    {name} = {text}"
 
