@@ -99,7 +99,9 @@ def test_the_tests_bring_the_functions_that_the_definition_calls() -> None:
         ("qr(A).R", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
         ("polar(A).U", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
         ("complement(A)", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("qr(A).R", {"A": "4 n"}, (4, 6), "4 ≥ n, got n = 6"),
         ("norm(Q @ Q.T)", {"Q": "n m stiefel"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("norm(Q @ Q.T)", {"Q": "n 3 stiefel"}, (2, 3), "n ≥ 3, got n = 2"),
         ("sum(x[0:5]) * x[2]", {"x": "n"}, (3,), "n ≥ 5, got n = 3"),
     ],
 )
