@@ -202,7 +202,7 @@ class Primitive:
 
     @cached_property
     def orders(self) -> tuple[tuple[Dim, Dim], ...]:
-        """Pairs of the signature's dimensions, the first no smaller than the second; orthonormal columns demand some."""
+        """Pairs of dimensions, the first no smaller than the second: those stated, and rows and orthonormal columns."""
         orthonormal = [d.shape[-2:] for d in self.outputs if "stiefel" in d.facts and "unitary" not in d.facts]
         stated = [(Dim.of(larger), Dim.of(smaller)) for larger, smaller in self.size_orders]
         return (*((rows, columns) for rows, columns in orthonormal), *stated)

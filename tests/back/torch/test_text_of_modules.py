@@ -118,6 +118,31 @@ def test_sizes_at_which_there_is_no_such_function_are_refused(
         derivation.expression.compile("numpy")(**{name: normal(*shape).numpy()})
 
 
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("trace(stein(A / 4, B))", {"A": "n n", "B": "n n"}),
+        ("trace(sylvester(A, B, C))", {"A": "n n", "B": "n n", "C": "n n"}),
+        ("sylvester(eye(n), A, B)", {"A": "n n", "B": "n n"}),
+        ("trace(sqrtm(A) @ lyapunov(B, eye(n)))", {"A": "n n", "B": "n n"}),
+    ],
+)
+def test_a_constant_is_spread_over_the_batch(text: str, variables: dict[str, str]) -> None:
+    """SciPy's algorithms take one item of a batch after another, and of every argument."""
+    function = gw.derive(gw.parse(text, **variables)).function("torch")
+    inputs = tuple((normal(2, 3, 3) / 4 + torch.diag(torch.tensor([2.0, 3, 4]))).requires_grad_() for _ in variables)
+    value = function(*inputs)
+    cotangent = normal(*value.shape)
+    for place in range(2):
+        item = tuple(x[place] for x in inputs)
+        torch.testing.assert_close(value[place], function(*item))
+        wanted = torch.autograd.grad(function(*item), item, cotangent[place])
+        found = torch.autograd.grad(value, inputs, cotangent, retain_graph=True)
+        again = torch.autograd.grad(value, inputs, cotangent, create_graph=True)
+        torch.testing.assert_close(tuple(x[place] for x in found), wanted)
+        torch.testing.assert_close(tuple(x[place] for x in again), wanted)
+
+
 @pytest.mark.filterwarnings("error::UserWarning")
 def test_a_rule_for_either_field_keeps_real_matrices_real() -> None:
     function = gw.derive(gw.parse("ldl(A).D", A="n n spd")).function("torch")

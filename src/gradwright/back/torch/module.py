@@ -248,7 +248,7 @@ def _head(asked: Asked, body: str, imports: Iterable[str]) -> str:
     further = ["import numpy as np"] if re.search(r"\bnp\.", body) else []
     further += sorted(line for line in imports if line not in standard)
     further += ["import torch", "from torch import Tensor", "from torch.autograd import forward_ad"]
-    return "\n".join([docstring, "", *standard, "", *further, "", f'__all__ = ["{asked.name}"]'])
+    return "\n".join([docstring, "", *standard, "", *dict.fromkeys(further), "", f'__all__ = ["{asked.name}"]'])
 
 
 def _public(asked: Asked, plan: _Plan) -> list[str]:
