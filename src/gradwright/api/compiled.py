@@ -325,8 +325,8 @@ def _shaped(name: str, value: Any) -> Any:
 
 def _is_complex(value: Any) -> bool:
     """Whether an input has complex entries: PyTorch's types say so themselves."""
-    kind = getattr(value, "dtype", None)
-    return kind.is_complex if hasattr(kind, "is_complex") else np.iscomplexobj(value)
+    told = getattr(getattr(value, "dtype", None), "is_complex", None)
+    return np.iscomplexobj(value) if told is None else bool(told)
 
 
 def _torch_array(name: str, value: Any) -> Any:

@@ -53,7 +53,7 @@ def solve_by_schur_forms(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> np.ndar
         return scipy.linalg.solve_sylvester(A.astype(field), B.astype(field), C.astype(field))
     T, U = scipy.linalg.schur(A)
     right = U.T @ C @ U
-    (solve_triangles,) = scipy.linalg.get_lapack_funcs(("trsyl",), (T, right))
+    solve_triangles = scipy.linalg.lapack.strsyl if right.dtype == np.float32 else scipy.linalg.lapack.dtrsyl
     Y, scale, _ = solve_triangles(T, T, right)
     return U @ (Y / scale) @ U.T
 

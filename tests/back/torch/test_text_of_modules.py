@@ -119,6 +119,25 @@ def test_sizes_at_which_there_is_no_such_function_are_refused(
 
 
 @pytest.mark.parametrize(
+    ("text", "variables", "shapes", "words"),
+    [
+        ("A @ kron(B, C)", {"A": "n*m n*m", "B": "n n", "C": "m m"}, [(6, 5), (2, 2), (3, 3)],
+         "A to function is not square, got dimensions (6, 5)"),
+        ("A @ kron(B, C)", {"A": "n*m n*m", "B": "n n", "C": "m m"}, [(5, 5), (2, 2), (3, 3)],
+         "A to function is not m*n × m*n with m = 3, n = 2, got dimensions (5, 5)"),
+        ("inv(X)", {"X": "3 3"}, [(3, 2)], "X to inv is not square, got dimensions (3, 2)"),
+        ("inv(X)", {"X": "3 3"}, [(2, 2)], "X to inv is not 3 × 3, got dimensions (2, 2)"),
+    ],
+)  # fmt: skip
+def test_composed_and_fixed_sizes_are_checked(
+    text: str, variables: dict[str, str], shapes: list[tuple[int, ...]], words: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        gw.derive(gw.parse(text, **variables)).function("torch")(*(normal(*shape) for shape in shapes))
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("text", "variables"),
     [
         ("trace(stein(A / 4, B))", {"A": "n n", "B": "n n"}),

@@ -64,15 +64,21 @@ def shape_checks(
                 f'    raise ValueError(f"Input {symbol.name} to {function} has {{{name}.dim()}} dimension(s), '
                 f'expected {symbol.rank}")'
             )
-    for symbol in inputs:
+    # First what sizes are read from: in `A: n*m n*m, B: n n, C: m m` those of A follow from B and C.
+    for symbol in sorted(inputs, key=_is_composed):
         yield from _sizes(function, symbol, identifiers, bound)
     yield from order_checks(function, [*inputs, *values], bound)
+
+
+def _is_composed(symbol: Symbol) -> bool:
+    """Whether a size is made of several names, which other inputs have to give."""
+    return any(dim.name is None and dim.names for dim in symbol.shape)
 
 
 def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound: dict[str, str]) -> Iterator[str]:
     name = identifiers[symbol.name]
     plain = [d.name for d in symbol.shape]
-    square = symbol.rank == 2 and plain[0] is not None and plain[0] == plain[1]
+    square = symbol.rank == 2 and symbol.shape[0] == symbol.shape[1]
     if square:
         yield f"if {name}.shape[-1] != {name}.shape[-2]:"
         got = f"got dimensions {{tuple({name}.shape)}}"
