@@ -40,6 +40,12 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
      "in 'norm(x, ord=1)': norm is the Euclidean norm, of a matrix that of Frobenius: write axis= by name, and for "
      "other norms sum(abs(x)), max(abs(x)), max(svdvals(X)) or sum(svdvals(X))"),
     ("vech(A)", {"A": "n m"}, "in 'vech(A)': vech takes a square matrix, but this is n × m"),
+    ("polar(A).U", {"A": "2 4"}, "in 'polar(A)': polar takes A: n m with n ≥ m, and this is 2 × 4"),
+    ("qr(A.T).R", {"A": "n+1 n"}, "in 'qr(A.T)': qr takes A: n m with n ≥ m, and this is n × n + 1"),
+    ("qr(block([A, A])).R", {"A": "3 2"}, "in 'qr(block([A, A]))': qr takes A: n m with n ≥ m, and this is 3 × 4"),
+    ("complement(A)", {"A": "2 4"}, "in 'complement(A)': complement takes A: n m with n ≥ m, and this is 2 × 4"),
+    ("trace(Q @ Q.T)", {"Q": "n 2*n stiefel"},
+     "'Q: n 2*n stiefel' has fewer rows than columns, which then cannot be orthonormal"),
     ("", {}, "the expression is empty: write something such as inv(X) @ A"),
     ("   ", {}, "the expression is empty: write something such as inv(X) @ A"),
     ("(" * 10_000 + "x" + ")" * 10_000, {"x": "n"},

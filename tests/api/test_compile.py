@@ -99,6 +99,45 @@ def test_single_precision_stays_single(library: str) -> None:
         assert np.asarray(slope).dtype == np.float32, text
 
 
+@pytest.mark.parametrize("text", ["stein(X, B)", "lyapunov(X, B)", "sylvester(X, X.T, B)", "sqrtm(X)", "logm(X)"])
+@pytest.mark.parametrize("kind", ["float32", "complex64"])
+def test_matrices_that_need_another_algorithm_for_their_size_stay_single(text: str, kind: str) -> None:
+    point = {name: np.eye(12, dtype=kind) + RNG.normal(size=(12, 12)).astype(kind) / 20 for name in "XB"}
+    field = "complex" if kind == "complex64" else ""
+    for derived in (expression := gw.parse(text, X=f"n n {field}", B=f"n n {field}"), gw.derive(expression, "X").vjp):
+        value = derived.compile()(**point, **({"G": point["B"]} if derived is not expression else {}))
+        assert value.dtype == kind
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_a_constant_has_the_precision_of_the_inputs(library: str, kind: str) -> None:
+    import jax
+
+    slope = gw.derive(gw.parse("a + trace(X)", X="n n", a=""), wrt="a").gradient.compile(library)
+    a = np.asarray(2.0, dtype=kind)
+    with jax.enable_x64(True):
+        value = slope(a=torch.from_numpy(a) if library == "torch" else a, X=B[:3])
+        assert (value, np.asarray(value).dtype) == (1, kind)
+        assert slope() == 1
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_directions_and_cotangents_that_drop_out_are_taken_all_the_same(library: str) -> None:
+    derivation = gw.derive(gw.parse("sign(X)", X="n m"), wrt="X")
+    with pytest.raises(EvaluationError, match="'G' is declared as n × m with n = 4"):
+        derivation.vjp.compile(library)(X=B, G=B[:2])
+    assert np.array_equal(derivation.vjp.compile(library)(X=B, G=B), np.zeros_like(B))
+    assert np.array_equal(derivation.jvp.compile(library)(B, B), np.zeros_like(B))
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_complex_numbers_for_a_real_variable_are_refused(library: str) -> None:
+    function = gw.derive(gw.parse("norm(X)**2", X="n n"), wrt="X").gradient.compile(library)
+    with pytest.raises(EvaluationError, match="declared real"):
+        function(torch.from_numpy(X + 1j) if library == "torch" else X + 1j)
+
+
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize(
     "text", ["inv(X)", "X @ A @ X", "trace(X.T @ A @ X @ A)", "X * n", "-X", "A + X * 2", "tril(X)"]

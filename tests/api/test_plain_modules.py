@@ -140,3 +140,31 @@ def test_modules_have_nothing_unused_and_no_long_line(
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length=120", "--select=E,F,I,B,C4,UP"]
     done = subprocess.run([*ruff, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("library", ["numpy", "jax"])
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (np.ones((2, 4, 4)), np.ones(3), r"Input X to \w+ has 3 dimension\(s\), expected 2"),
+        (np.ones((2, 4)), np.ones(3), r"Input X to \w+ is not n × n with n = 2, got dimensions \(2, 4\)"),
+        (np.ones((4, 4)), np.ones(5), r"Input y to \w+ is not 3, got dimensions \(5,\)"),
+    ],
+)
+def test_other_shapes_than_declared_are_refused(library: str, x: np.ndarray, y: np.ndarray, message: str) -> None:
+    value = gw.derive(gw.parse("a * sum(X * X) + sum(y)", X="n n", y="3", a=""), wrt="X").function(library)
+    for function in (value, value.gradient):
+        with pytest.raises(ValueError, match=message):
+            function(x, y, 2.0)
+
+
+@pytest.mark.parametrize("text", ["real(trace(sqrtm(Z) @ A))", "real(trace(inv(Z) @ A))"])
+def test_jax_gradients_of_complex_variables_are_conjugates_of_the_derived_ones(text: str) -> None:
+    """As `jax.grad` has them of its own functions, whether JAX differentiates or the derived rule does."""
+    import jax
+
+    derivation = gw.derive(gw.parse(text, Z="n n complex", A="n n complex"), wrt="Z")
+    inputs = inputs_of(derivation.expression)
+    with jax.enable_x64(True):
+        found = jax.grad(derivation.function("jax"))(*map(jax.numpy.asarray, inputs.values()))
+    assert close(found, derivation.gradient.evaluate(**inputs).conj())

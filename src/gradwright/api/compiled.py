@@ -10,7 +10,7 @@ import numpy as np
 
 from gradwright.api.calls import leave_no_graph, likeness
 from gradwright.api.evaluation import warn_of_gauge
-from gradwright.api.inputs import as_array, bind_sizes, check_orders, check_places, named_leaves
+from gradwright.api.inputs import as_array, bind_sizes, check_fields, check_orders, check_places, named_leaves
 from gradwright.back.code.bindings import bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
@@ -70,13 +70,14 @@ def compiled(
     library: str,
     hints: Mapping[str, int] | None = None,
     gauge: tuple[GaugeTest, ...] = (),
+    optional: tuple[Leaf, ...] = (),
 ) -> CompiledFunction:
     """The compiled function of an expression; the same one whenever the same is asked."""
-    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge)
+    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge, optional)
     if key not in _CACHE:
         while len(_CACHE) >= LARGEST_CACHE:
             _CACHE.pop(next(iter(_CACHE)))
-        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge)
+        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge, optional)
     return _CACHE[key]
 
 
@@ -89,7 +90,8 @@ _CACHE: dict[Any, CompiledFunction] = {}
 class CompiledFunction:
     """A function of arrays by name, or by position in the declared order.
 
-    Shapes are checked once for each combination of shapes; what follows is the generated code alone.
+    Shapes are checked once for each combination of shapes; what follows is the generated code alone. Directions
+    and cotangents that the expression no longer contains may be given too.
 
     Attributes:
         source: the generated code.
@@ -102,11 +104,13 @@ class CompiledFunction:
         library: Library,
         hints: Mapping[str, int] | None,
         gauge: tuple[GaugeTest, ...] = (),
+        optional: tuple[Leaf, ...] = (),
     ) -> None:
-        self._made_from = (node, signature, library.name, dict(hints or {}), gauge)
+        self._made_from = (node, signature, library.name, dict(hints or {}), gauge, optional)
         self._program = program = lower_all({"value": node}, signature, library, hints)
         self._node = node
-        self._leaves = named_leaves(node, signature)
+        known = named_leaves(node, signature)
+        self._leaves = {name: known[name] for name in signature.names} | {leaf.name: leaf for leaf in optional} | known
         self._needed = tuple(program.parameters)
         self._library = library
         self._function = compile_program(program, library, "value", bound(program, library))
@@ -117,6 +121,7 @@ class CompiledFunction:
         self._signature = signature
         self._likeness = likeness(tuple(self._leaves), self._needed)
         self._forms: dict[Any, Callable[..., Any]] = {}  # what runs for inputs like these
+        self._constants: dict[str, Callable[..., Any]] = {}
         self.source = _source(program, library)
         self.__name__ = "value"
         self.__doc__ = f"Takes {', '.join(self._leaves)}."
@@ -153,13 +158,23 @@ class CompiledFunction:
         arrays = [_CONVERT[self._library.name](name, inputs[name]) for name in self._needed]
         if self._gauge:
             self._look_at_gauge(inputs)
-        elif key is not None and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
+        elif self._needed and key is not None and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
             if len(self._forms) >= MOST_SHAPES:
                 self._forms.clear()
             self._forms[key] = self._form_for(key)
         if out is not None:
             return self._run(self._into, [*arrays, self._checked_out(out, inputs)])
+        if not self._needed and inputs:
+            name, value = next(iter(inputs.items()))
+            return self._run(self._constant(name), [_CONVERT[self._library.name](name, value)])
         return self._run(self._function, arrays)
+
+    def _constant(self, name: str) -> Callable[..., Any]:
+        """The value where nothing is needed for it: in the precision of an input, and on its device."""
+        if name not in self._constants:
+            program = lower(optimise({"value": self._node}), self._library, inputs=(self._leaves[name],))
+            self._constants[name] = compile_program(program, self._library, "value", {})
+        return self._constants[name]
 
     def _form_for(self, key: Any) -> Callable[..., Any]:
         """What runs from the second call on: the function that writes over its temporaries, where that pays."""
@@ -240,6 +255,7 @@ class CompiledFunction:
         for name in self._needed:
             if name not in inputs:
                 raise EvaluationError(f"the input '{name}' is missing; give {', '.join(self._needed)}")
+        check_fields(self._leaves, {name: _is_complex(value) for name, value in inputs.items()})
         sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
         check_places(self._node, sizes)
         check_orders(self._node, sizes)
@@ -279,6 +295,12 @@ def _with_derivative(
 
 def _shaped(name: str, value: Any) -> Any:
     return value if hasattr(value, "shape") and hasattr(value, "ndim") else as_array(name, value)
+
+
+def _is_complex(value: Any) -> bool:
+    """Whether an input has complex entries: PyTorch's types say so themselves."""
+    told = getattr(getattr(value, "dtype", None), "is_complex", None)
+    return np.iscomplexobj(value) if told is None else bool(told)
 
 
 def _torch_array(name: str, value: Any) -> Any:

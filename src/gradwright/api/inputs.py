@@ -36,8 +36,13 @@ def check_known(leaves: Mapping[str, Node], arrays: Mapping[str, np.ndarray]) ->
     unknown = [name for name in arrays if name not in leaves]
     if unknown:
         raise EvaluationError(f"there is no input '{unknown[0]}'; the expression takes {', '.join(leaves) or 'none'}")
-    for name, array in arrays.items():
-        if leaves[name].real and np.iscomplexobj(array):
+    check_fields(leaves, {name: np.iscomplexobj(array) for name, array in arrays.items()})
+
+
+def check_fields(leaves: Mapping[str, Node], are_complex: Mapping[str, bool]) -> None:
+    """Refuse complex numbers where real ones were declared."""
+    for name, is_complex in are_complex.items():
+        if leaves[name].real and is_complex:
             raise EvaluationError(
                 f"'{name}' is declared real, and the input is complex: declare it complex, since its conjugate matters"
             )

@@ -178,7 +178,7 @@ def _check_facts(name: str, text: str, shape: tuple[Dim, ...], facts: Iterable[s
     if {"positive", "complex"} <= set(facts):
         raise DeclarationError(f"'{name}: {text.strip()}' contradicts itself: positive entries are real")
     _check_one_structure(f"{name}: {text.strip()}", facts)
-    if "stiefel" in facts and (shape[0].value or 1) < (shape[1].value or 1):
+    if "stiefel" in facts and shape[0].is_smaller_than(shape[1]):
         raise DeclarationError(
             f"'{name}: {text.strip()}' has fewer rows than columns, which then cannot be orthonormal"
         )

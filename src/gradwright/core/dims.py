@@ -136,6 +136,12 @@ class Dim:
         """Whether it is known not to be smaller, whatever the sizes: no term of the difference is negative."""
         return all(coefficient >= 0 for _, coefficient in (self - other).terms)
 
+    def is_smaller_than(self, other: Dim) -> bool:
+        """Whether it is known to be smaller, whatever the sizes, of which none is less than 1."""
+        gap = other - self
+        grows = all(coefficient >= 0 for monomial, coefficient in gap.terms if monomial)
+        return grows and gap._total(dict.fromkeys(gap.names, 1)) > 0
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dim) and self.terms == other.terms
 

@@ -73,9 +73,8 @@ def demanded_orders(roots: Iterable[Node], shortest: int = 1) -> list[tuple[Dim,
         if isinstance(node, Symbol) and "stiefel" in node.facts:
             found.append((node.shape[0], node.shape[1]))
         if isinstance(node, Apply):
-            found += _stiefel_outputs(node)
             _, dims = node.primitive.bind(tuple(argument.shape for argument in node.arguments))
-            found += [(dims[a], dims[b]) for a, b in node.primitive.size_orders]
+            found += [(a.substitute(dims), b.substitute(dims)) for a, b in node.primitive.orders]
         if isinstance(node, Selection):
             part = Dim.of(1) if node.part is None else node.part
             found += [(node.whole, node.offset + part), (part, Dim.of(shortest))]
@@ -88,7 +87,7 @@ def needed_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
     for larger, smaller in demanded_orders(roots, shortest=0):
         terms = (larger - smaller).terms
         left, right = Dim({m: c for m, c in terms if c > 0}), Dim({m: -c for m, c in terms if c < 0})
-        if not left.names or not right.terms:
+        if not (left.names or right.names) or not right.terms:
             continue
         rivals = sharpest.setdefault(left, {})
         numbers = [d for d in (*rivals, right) if d.value is not None]
@@ -100,16 +99,6 @@ def needed_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
 
 def _number(dim: Dim) -> int:
     return dim.value or 0
-
-
-def _stiefel_outputs(node: Apply) -> list[tuple[Dim, Dim]]:
-    """The axes of the outputs with orthonormal columns, also of those that are not asked for."""
-    found: list[tuple[Dim, Dim]] = []
-    for index, declared in enumerate(node.primitive.outputs):
-        if "stiefel" in declared.facts and "unitary" not in declared.facts:
-            rows, columns = node.primitive.output_shape(index, node.arguments)[-2:]
-            found.append((rows, columns))
-    return found
 
 
 SIDES = 3

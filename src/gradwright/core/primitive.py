@@ -201,6 +201,13 @@ class Primitive:
         return parse_declarations(self.signature.partition("->")[2])
 
     @cached_property
+    def orders(self) -> tuple[tuple[Dim, Dim], ...]:
+        """Pairs of dimensions, the first no smaller than the second: those stated, and rows and orthonormal columns."""
+        orthonormal = [d.shape[-2:] for d in self.outputs if "stiefel" in d.facts and "unitary" not in d.facts]
+        stated = [(Dim.of(larger), Dim.of(smaller)) for larger, smaller in self.size_orders]
+        return (*((rows, columns) for rows, columns in orthonormal), *stated)
+
+    @cached_property
     def token(self) -> str:
         """What tells this primitive from every other one."""
         return f"{self.name}({self.signature}){self.origin}"

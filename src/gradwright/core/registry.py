@@ -201,7 +201,19 @@ def apply_primitive(
         declared.name: Apply(primitive, parameters, arguments, place)
         for place, declared in enumerate(primitive.outputs)
     }
+    _require_orders(primitive, arguments)
     return next(iter(outputs.values())) if len(outputs) == 1 else Outputs(primitive.name, outputs)
+
+
+def _require_orders(primitive: Primitive, arguments: tuple[Node, ...]) -> None:
+    """Refuse sizes at which there is no such function, where they are known, such as `qr` of a wide matrix."""
+    _, dims = primitive.bind(tuple(argument.shape for argument in arguments))
+    for larger, smaller in primitive.orders:
+        if larger.substitute(dims).is_smaller_than(smaller.substitute(dims)):
+            form = primitive.signature.partition("->")[0].strip()
+            shapes = " and ".join(shape_text(argument.shape) for argument in arguments)
+            told = "this is" if len(arguments) == 1 else "these are"
+            raise ShapeError(f"{primitive.name} takes {form} with {larger} ≥ {smaller}, and {told} {shapes}")
 
 
 def lookup(name: str) -> Function:

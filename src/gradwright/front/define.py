@@ -51,7 +51,7 @@ def define_primitive(
     origin = _origin(primitive, forward, start)
     finished = replace(
         primitive,
-        numpy=_recorded(forward, given_forward, len(outputs)) or NewtonSolver(problem, first_guess),
+        numpy=_recorded(forward, given_forward, len(outputs)) or NewtonSolver(problem, first_guess, _numpy_name(start)),
         torch=forward if isinstance(forward, str) and forward.startswith("torch.") else None,
         origin=origin,
         size_orders=orders,
@@ -170,6 +170,11 @@ def _function_named(function: Any, role: str) -> Callable[..., Any]:
     return _of_arrays(found) if function.startswith("torch.") else found
 
 
+def _numpy_name(function: object) -> str:
+    """The dotted name of a function of NumPy arrays; nothing for any other."""
+    return function if isinstance(function, str) and not function.startswith("torch.") else ""
+
+
 def _of_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of PyTorch tensors as one of NumPy arrays."""
 
@@ -244,10 +249,12 @@ class NewtonSolver:
     Attributes:
         problem: the identity.
         start: a function of the givens to the first guess; None for the usual starting points.
+        start_name: the dotted name of that function in NumPy or SciPy, by which a file can call it, if it has one.
     """
 
     problem: Problem
     start: Callable[..., tuple[Array, ...]] | None
+    start_name: str = ""
 
     def __call__(self, *arrays: Array) -> Any:
         """The unknowns; the unknown itself if there is only one."""

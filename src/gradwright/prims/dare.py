@@ -10,13 +10,14 @@ import numpy as np
 
 from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+from gradwright.prims.precision import in_precision_of
 
 
 def discrete_riccati(A: np.ndarray, B: np.ndarray, Q: np.ndarray, R: np.ndarray) -> np.ndarray:
     """The stabilising solution of the discrete algebraic Riccati equation."""
     from scipy.linalg import solve_discrete_are
 
-    return solve_discrete_are(A, B, Q, R)
+    return in_precision_of(solve_discrete_are(A, B, Q, R), A, B, Q, R)
 
 
 # The adjoint equation, Stein's too, and the cotangents of the inputs in terms of its solution S.

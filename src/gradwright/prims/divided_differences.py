@@ -28,6 +28,7 @@ from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS, register_primitive
 from gradwright.errors import UnsupportedError
+from gradwright.prims.precision import in_precision_of
 
 HIGHEST_ORDER = 4
 Matrix = np.ndarray
@@ -157,15 +158,15 @@ def function_of(difference: Primitive) -> Primitive | None:
 
 
 def principal(function: Callable[[Matrix], Matrix], X: Matrix) -> Matrix:
-    """A function of matrices that SciPy computes: real where the result is, one matrix at a time."""
+    """A function of matrices that SciPy computes in double precision: real where the result is, one at a time."""
     if X.ndim > 2:
         return np.stack([principal(function, part) for part in X])
     with warnings.catch_warnings():
         # SciPy warns of rounding errors from a thousandth of a billionth on, and of what `regular` refuses.
         warnings.simplefilter("ignore")
-        result = np.asarray(function(X))
+        result = np.asarray(function(X.astype(np.result_type(X, float))))
     real = not np.iscomplexobj(X) and np.allclose(np.imag(result), 0, atol=1e-9 * max(1.0, np.abs(result).max()))
-    return np.real(result) if real else result
+    return in_precision_of(np.real(result) if real else result, X)
 
 
 def is_principal(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:

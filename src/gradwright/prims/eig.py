@@ -15,7 +15,8 @@ from gradwright.core.registry import register_primitive
 def general_eigen(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Complex eigenvalues and eigenvectors of unit length."""
     values, vectors = np.linalg.eig(A)
-    return values.astype(complex), vectors.astype(complex)
+    kind = np.result_type(values, np.complex64)
+    return values.astype(kind), vectors.astype(kind)
 
 
 eig = Primitive(

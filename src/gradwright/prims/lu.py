@@ -15,7 +15,7 @@ from gradwright.core.registry import register_primitive
 def lu_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`A = L U` by Gaussian elimination without pivoting."""
     n = A.shape[-1]
-    U = np.array(A, dtype=np.result_type(A, float))
+    U = np.array(A, dtype=np.result_type(A, np.float32))
     L = np.broadcast_to(np.eye(n, dtype=U.dtype), U.shape).copy()
     for k in range(n - 1):
         multipliers = U[..., k + 1 :, k] / U[..., k, k, None]

@@ -43,9 +43,9 @@ def _on_active_set(
 ) -> tuple[np.ndarray, np.ndarray]:
     rows = G[active]
     count = len(rows)
-    system = np.block([[P, rows.T], [rows, np.zeros((count, count))]])
+    system = np.block([[P, rows.T], [rows, np.zeros((count, count), dtype=P.dtype)]])
     solution = np.linalg.solve(system, np.concatenate([-q, h[active]]))
-    multipliers = np.zeros(len(h))
+    multipliers = np.zeros(len(h), dtype=solution.dtype)
     multipliers[active] = solution[len(q) :]
     return solution[: len(q)], multipliers
 

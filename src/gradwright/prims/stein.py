@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gradwright.core.build import matmul, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.nodes import Hole, Node
@@ -9,6 +11,7 @@ from gradwright.core.primitive import KnownRule, Primitive, Sample
 from gradwright.core.registry import Call, formula
 from gradwright.core.sums import add, negate
 from gradwright.prims.lyapunov import square_pair
+from gradwright.prims.precision import in_precision_of
 from gradwright.prims.sylvester import equation_solution, mirror_space
 
 
@@ -19,13 +22,20 @@ def stein_solution(A: Node, Q: Node) -> Node:
     return equation_solution(add([hole, negate(image)]), hole, Q, mirror_space(Q, hole.real))
 
 
+def discrete_lyapunov(A: np.ndarray, Q: np.ndarray) -> np.ndarray:
+    """The X with `X − A X Aᴴ = Q`."""
+    from scipy.linalg import solve_discrete_lyapunov
+
+    return in_precision_of(solve_discrete_lyapunov(A, Q), A, Q)
+
+
 # The algorithm behind the equation, for code that is emitted.
 stein_solver = Primitive(
     name="stein",
     signature="A: n n, Q: n n -> X: n n",
     summary="the solution X of X − A X Aᴴ = Q",
     identity=("X - A @ X @ A.H = Q",),
-    numpy="scipy.linalg.solve_discrete_lyapunov",
+    numpy=discrete_lyapunov,
     known_rules=(
         KnownRule(
             "dX",

@@ -52,7 +52,9 @@ def solve_by_schur_forms(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> np.ndar
     if np.issubdtype(field, np.complexfloating) or not A.size or not np.array_equal(A, B):
         return scipy.linalg.solve_sylvester(A.astype(field), B.astype(field), C.astype(field))
     T, U = scipy.linalg.schur(A)
-    Y, scale, _ = scipy.linalg.lapack.dtrsyl(T, T, U.T @ C @ U)
+    right = U.T @ C @ U
+    solve_triangles = scipy.linalg.lapack.strsyl if right.dtype == np.float32 else scipy.linalg.lapack.dtrsyl
+    Y, scale, _ = solve_triangles(T, T, right)
     return U @ (Y / scale) @ U.T
 
 

@@ -126,3 +126,28 @@ def test_every_primitive_is_written_in_jax(case: tuple[Primitive, Sample]) -> No
 
     with jax.enable_x64(True):
         check(case, "jax")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["numpy", "torch", pytest.param("jax", marks=pytest.mark.full)])
+@pytest.mark.parametrize("case", CASES, ids=map(names, CASES))
+def test_single_precision_gives_single_precision(case: tuple[Primitive, Sample], library: str) -> None:
+    check_precision(case, library)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES[1::3], ids=map(names, CASES[1::3]))
+def test_single_precision_gives_single_precision_in_jax(case: tuple[Primitive, Sample]) -> None:
+    import jax
+
+    with jax.enable_x64(True):
+        check_precision(case, "jax")
+
+
+def check_precision(case: tuple[Primitive, Sample], library: str) -> None:
+    roots, leaves = forms(*case)
+    point = generic_point(*roots.values(), symbols=leaves)
+    single = {leaf: value.astype("F" if np.iscomplexobj(value) else "f") for leaf, value in point.values.items()}
+    found = run(roots, library, Point(single, point.sizes))
+    wanted = {name: np.dtype("f" if root.real else "F") for name, root in roots.items()}
+    assert {name: value.dtype for name, value in found.items()} == wanted

@@ -118,3 +118,40 @@ def test_newton_steps_with_functions_of_scipy() -> None:
     function = load_source(derivation.source("torch"), "fitted")["fitted"]
     w = function(X, t)
     torch.testing.assert_close(2 * w, X.T @ (t * torch.sigmoid(-t * (X @ w))))
+
+
+@pytest.mark.parametrize("target", ["torch", "numpy", "jax"])
+def test_a_starting_point_with_a_name_is_part_of_the_file(target: str) -> None:
+    import jax
+
+    cube = gw.define("cube_of", "Y @ Y @ Y = A", unknown="Y: n n", given="A: n n", start="numpy.copy")
+    derivation = gw.derive(cube(gw.matrix("A", "n", "n")))
+    scope = load_source(derivation.source(target), "from_a_name")
+    A = square()
+    with jax.enable_x64(True):
+        function = scope["cube_of" if target == "torch" else "value"]
+        Y = torch.as_tensor(function(A) if target == "torch" else function(A.detach().numpy()).copy())
+    assert torch.allclose(Y @ Y @ Y, A)
+    if target == "torch":
+        right(derivation, A)
+
+
+def test_several_unknowns_start_from_a_name() -> None:
+    factors = gw.define(
+        "factors_of", "Q @ R = A", unknown="Q: n n orthogonal, R: n n upper", given="A: n n", start="scipy.linalg.qr"
+    )
+    text = gw.derive(factors(gw.matrix("A", "n", "n")).R).source("torch")
+    assert text.count("import numpy as np") == 1
+    A = square()
+    R = load_source(text, "from_qr")["factors_of_R"](A)
+    assert torch.allclose(R.mT @ R, A.mT @ A)
+
+
+@pytest.mark.parametrize(
+    ("start", "field", "message"),
+    [(lambda A: A, "", "from a starting point that is a Python object"), (None, " complex", "for complex numbers")],
+)
+def test_what_of_newton_no_file_can_contain_is_refused(start: object, field: str, message: str) -> None:
+    cube = gw.define("cube_in", "Y @ Y @ Y = A", unknown=f"Y: n n{field}", given=f"A: n n{field}", start=start)
+    with pytest.raises(gw.EmissionError, match=message):
+        gw.derive(cube(gw.matrix("A", "n", "n", field=field.strip() or "real"))).source("torch")

@@ -58,6 +58,22 @@ def test_a_singular_system_is_refused_in_these_words(text: str) -> None:
         function(torch.ones(3, 3), torch.ones(3, 2))
 
 
+@pytest.mark.parametrize(
+    ("text", "shapes", "told"),
+    [
+        ("inv(X) @ A", {"X": (3, 2, 2), "A": (4, 2, 3)}, "function cannot be broadcast: X (3,), A (4,)"),
+        ("a * inv(X)", {"a": (2, 5), "X": (4, 2, 2)}, "function cannot be broadcast: a (2, 5), X (4,)"),
+        ("sylvester(X, Y, A)", {"X": (3, 2, 2), "Y": (2, 1, 3, 3), "A": (4, 2, 3)}, "X (3,), Y (2, 1), A (4,)"),
+    ],
+)
+def test_batch_dimensions_that_do_not_fit_are_refused(text: str, shapes: dict[str, tuple[int]], told: str) -> None:
+    declared = {"a": "", "X": "n n", "Y": "m m", "A": "n m"}
+    function = gw.derive(gw.parse(text, **{name: declared[name] for name in shapes})).function("torch")
+    with pytest.raises(ValueError) as caught:
+        function(**{name: torch.rand(shape) for name, shape in shapes.items()})
+    assert told in str(caught.value)
+
+
 def test_the_live_function_is_cached_takes_keywords_and_shows_its_lines() -> None:
     assert gw.derive(gw.parse("inv(X)"), wrt="X").function("torch") is inverse
     X = generic(3)

@@ -99,7 +99,9 @@ def test_the_tests_bring_the_functions_that_the_definition_calls() -> None:
         ("qr(A).R", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
         ("polar(A).U", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
         ("complement(A)", {"A": "n m"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("qr(A).R", {"A": "4 n"}, (4, 6), "4 ≥ n, got n = 6"),
         ("norm(Q @ Q.T)", {"Q": "n m stiefel"}, (2, 4), "n ≥ m, got n = 2, m = 4"),
+        ("norm(Q @ Q.T)", {"Q": "n 3 stiefel"}, (2, 3), "n ≥ 3, got n = 2"),
         ("sum(x[0:5]) * x[2]", {"x": "n"}, (3,), "n ≥ 5, got n = 3"),
     ],
 )
@@ -114,6 +116,50 @@ def test_sizes_at_which_there_is_no_such_function_are_refused(
         derivation.expression.evaluate(**{name: normal(*shape).numpy()})
     with pytest.raises(gw.EvaluationError):
         derivation.expression.compile("numpy")(**{name: normal(*shape).numpy()})
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "shapes", "words"),
+    [
+        ("A @ kron(B, C)", {"A": "n*m n*m", "B": "n n", "C": "m m"}, [(6, 5), (2, 2), (3, 3)],
+         "A to function is not square, got dimensions (6, 5)"),
+        ("A @ kron(B, C)", {"A": "n*m n*m", "B": "n n", "C": "m m"}, [(5, 5), (2, 2), (3, 3)],
+         "A to function is not m*n × m*n with m = 3, n = 2, got dimensions (5, 5)"),
+        ("inv(X)", {"X": "3 3"}, [(3, 2)], "X to inv is not square, got dimensions (3, 2)"),
+        ("inv(X)", {"X": "3 3"}, [(2, 2)], "X to inv is not 3 × 3, got dimensions (2, 2)"),
+    ],
+)  # fmt: skip
+def test_composed_and_fixed_sizes_are_checked(
+    text: str, variables: dict[str, str], shapes: list[tuple[int, ...]], words: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        gw.derive(gw.parse(text, **variables)).function("torch")(*(normal(*shape) for shape in shapes))
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("trace(stein(A / 4, B))", {"A": "n n", "B": "n n"}),
+        ("trace(sylvester(A, B, C))", {"A": "n n", "B": "n n", "C": "n n"}),
+        ("sylvester(eye(n), A, B)", {"A": "n n", "B": "n n"}),
+        ("trace(sqrtm(A) @ lyapunov(B, eye(n)))", {"A": "n n", "B": "n n"}),
+    ],
+)
+def test_a_constant_is_spread_over_the_batch(text: str, variables: dict[str, str]) -> None:
+    """SciPy's algorithms take one item of a batch after another, and of every argument."""
+    function = gw.derive(gw.parse(text, **variables)).function("torch")
+    inputs = tuple((normal(2, 3, 3) / 4 + torch.diag(torch.tensor([2.0, 3, 4]))).requires_grad_() for _ in variables)
+    value = function(*inputs)
+    cotangent = normal(*value.shape)
+    for place in range(2):
+        item = tuple(x[place] for x in inputs)
+        torch.testing.assert_close(value[place], function(*item))
+        wanted = torch.autograd.grad(function(*item), item, cotangent[place])
+        found = torch.autograd.grad(value, inputs, cotangent, retain_graph=True)
+        again = torch.autograd.grad(value, inputs, cotangent, create_graph=True)
+        torch.testing.assert_close(tuple(x[place] for x in found), wanted)
+        torch.testing.assert_close(tuple(x[place] for x in again), wanted)
 
 
 @pytest.mark.filterwarnings("error::UserWarning")

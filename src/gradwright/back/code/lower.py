@@ -366,6 +366,9 @@ class Lowering:
         if key not in self.foreign:
             name = self.names.fresh(node.primitive.name)
             self.foreign[key] = Foreign(name, node.primitive, node.parameters)
+        if self.batched and self.varies(node):
+            pairs = zip(node.arguments, arguments, strict=True)
+            arguments = [code if self.varies(a) else self._over_batch(code, a) for a, code in pairs]
         return Code(f"{self.foreign[key].name}({', '.join(code.text for code in arguments)})")
 
 

@@ -40,6 +40,22 @@ class Plain:
     results: Mapping[str, Node]
 
 
+_CHECK_SHAPES = '''
+def _check_shapes(function, /, **inputs):
+    """Refuse other shapes than declared; a name is one size wherever it occurs, and there are no batch axes."""
+    sizes = {}
+    for name, (x, *dims) in inputs.items():
+        if np.ndim(x) != len(dims):
+            raise ValueError(f"Input {name} to {function} has {np.ndim(x)} dimension(s), expected {len(dims)}")
+        for dim, size in zip(dims, np.shape(x), strict=True):
+            known = dim if isinstance(dim, int) else sizes.setdefault(dim, size)
+            if size != known:
+                where = "" if dim == known else f" with {dim} = {known}"
+                wanted = " × ".join(map(str, dims)) + where
+                raise ValueError(f"Input {name} to {function} is not {wanted}, got dimensions {np.shape(x)}")
+'''
+
+
 def plain_module(functions: Sequence[Plain], library: Library, docstring: str, pullback: Plain | None) -> str:
     """The text of a module.
 
@@ -53,7 +69,7 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     Raises:
         EmissionError: a part cannot be written in this library.
     """
-    names = tuple(f.name for f in functions)
+    names = (*(f.name for f in functions), "_check_shapes")
     programs = [lowered(f, library, names) for f in functions]
     custom = pullback is not None and library.name == "jax" and bool(programs[0].foreign)
     if custom and pullback is not None:
@@ -67,6 +83,7 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     texts += ["\n".join(_function(f, p, values)) for f, p in zip(functions, programs, strict=True)]
     if custom:
         texts.append(_as_derivative(functions[0], functions[-1]))
+    texts.append(_CHECK_SHAPES.strip("\n").replace("np.", "jnp." if library.name == "jax" else "np."))
     body = "\n\n\n".join(texts)
     imports = {*library.import_lines(body), *filter(is_import, pasted)}
     abstract = [name for name in ("Callable", "Iterator") if f"{name}[" in body]
@@ -126,9 +143,16 @@ def _function(function: Plain, program: Program, values: Sequence[Node]) -> Iter
         for axis, dim in enumerate(leaf.shape)
         if dim.name
     }
+    yield f'    _check_shapes("{function.name}", {", ".join(_with_dims(leaf, program) for leaf in function.inputs)})'
     symbols = [leaf for leaf in function.inputs if isinstance(leaf, Symbol)]
     yield from (f"    {line}" for line in order_checks(function.name, [*symbols, *values], sizes))
     yield from (f"    {line}" for line in program.body())
+
+
+def _with_dims(leaf: Leaf, program: Program) -> str:
+    """An input by name, with its declared dimensions."""
+    dims = [f'"{dim}"' if dim.value is None else str(dim) for dim in leaf.shape]
+    return f"{leaf.name}=({', '.join([program.parameters[leaf.name], *dims])}{'' if dims else ','})"
 
 
 def _foreign_texts(foreign: Foreign, library: Library) -> list[str]:

@@ -26,6 +26,17 @@ def _check_types(function: str, may_be_complex: tuple[str, ...], /, **inputs: Te
         raise TypeError(f"Inputs to {function} have different dtypes: {dtypes}")
 '''
 
+# Called only where the batch shapes differ.
+BROADCAST = '''
+def _broadcast(function: str, /, **batches: torch.Size) -> torch.Size:
+    """The batch shape that all inputs are spread over; shapes that do not fit together are refused."""
+    try:
+        return torch.broadcast_shapes(*batches.values())
+    except RuntimeError as error:
+        told = ", ".join(f"{name} {tuple(shape)}" for name, shape in batches.items())
+        raise ValueError(f"The batch dimensions of the inputs to {function} cannot be broadcast: {told}") from error
+'''
+
 
 def names_text(names: Sequence[str]) -> str:
     """A tuple of strings."""
@@ -53,15 +64,21 @@ def shape_checks(
                 f'    raise ValueError(f"Input {symbol.name} to {function} has {{{name}.dim()}} dimension(s), '
                 f'expected {symbol.rank}")'
             )
-    for symbol in inputs:
+    # First what sizes are read from: in `A: n*m n*m, B: n n, C: m m` those of A follow from B and C.
+    for symbol in sorted(inputs, key=_is_composed):
         yield from _sizes(function, symbol, identifiers, bound)
     yield from order_checks(function, [*inputs, *values], bound)
+
+
+def _is_composed(symbol: Symbol) -> bool:
+    """Whether a size is made of several names, which other inputs have to give."""
+    return any(dim.name is None and dim.names for dim in symbol.shape)
 
 
 def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound: dict[str, str]) -> Iterator[str]:
     name = identifiers[symbol.name]
     plain = [d.name for d in symbol.shape]
-    square = symbol.rank == 2 and plain[0] is not None and plain[0] == plain[1]
+    square = symbol.rank == 2 and symbol.shape[0] == symbol.shape[1]
     if square:
         yield f"if {name}.shape[-1] != {name}.shape[-2]:"
         got = f"got dimensions {{tuple({name}.shape)}}"
@@ -116,8 +133,8 @@ def projected(name: str, symbol: Symbol) -> str:
     return ""
 
 
-def broadcast_lines(inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:
-    """The lines that give all inputs the same batch axes."""
+def broadcast_lines(function: str, inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:
+    """The lines that give all inputs the same batch axes; `function` is what messages call the function."""
     if len(inputs) < 2:
         return
     names = [identifiers[s.name] for s in inputs]
@@ -127,7 +144,8 @@ def broadcast_lines(inputs: Sequence[Symbol], identifiers: Mapping[str, str]) ->
         for name, s in zip(names, inputs, strict=True)
     ]
     yield f"if {' != '.join(batches)}:" if len(batches) == 2 else f"if not {' == '.join(batches)}:"
-    yield f"    batch = torch.broadcast_shapes({', '.join(batches)})"
+    given = ", ".join(f"{s.name}={batch}" for s, batch in zip(inputs, batches, strict=True))
+    yield f'    batch = _broadcast("{function}", {given})'
     for name, text in zip(names, spread, strict=True):
         yield f"    {name} = {text}"
 

@@ -20,7 +20,14 @@ from gradwright.back.code.numpy_source import is_import
 from gradwright.back.code.wrapping import wrapped
 from gradwright.back.render import unicode_of
 from gradwright.back.torch.autograd import FIRST_ORDER, VALUE_ONLY, class_lines, indented
-from gradwright.back.torch.checks import CHECK_TYPES, broadcast_lines, names_text, shape_checks, structure_lines
+from gradwright.back.torch.checks import (
+    BROADCAST,
+    CHECK_TYPES,
+    broadcast_lines,
+    names_text,
+    shape_checks,
+    structure_lines,
+)
 from gradwright.back.torch.field import rules_in_both_fields
 from gradwright.back.torch.kernels import NAMESPACE, Bound, kernel_text
 from gradwright.back.torch.names import IMPORTED, OUTPUTS
@@ -88,6 +95,7 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
         kernels = ["import re", NAMESPACE.replace("{digest}", digest), *kernels]
     texts += kernels
     texts += [*helpers.values(), CHECK_TYPES]
+    texts += [BROADCAST] if any("_broadcast(" in text for text in texts) else []
     texts += [FIRST_ORDER] if any("_is_first_order(" in text for text in texts) else []
     imports = [text for text in texts if is_import(text)]
     body = "\n\n\n".join(dict.fromkeys(text.strip("\n") for text in texts if not is_import(text)))
@@ -193,7 +201,7 @@ def _helper(foreign: Foreign, functions: Functions) -> tuple[list[str], dict[str
     lines = [
         f"def {name}({parameters}) -> {'Tensor' if count == 1 else 'tuple[Tensor, ...]'}:",
         f'    """{primitive.summary[:1].upper()}{escaped(primitive.summary[1:])}."""',
-        *indented([*_made_complex(foreign, programs), *broadcast_lines(inputs, ids), f"return {applied}"]),
+        *indented([*_made_complex(foreign, programs), *broadcast_lines(name, inputs, ids), f"return {applied}"]),
     ]
     return ["\n".join(lines), _class_text(name, programs)], dict(programs.helpers)
 
@@ -240,7 +248,7 @@ def _head(asked: Asked, body: str, imports: Iterable[str]) -> str:
     further = ["import numpy as np"] if re.search(r"\bnp\.", body) else []
     further += sorted(line for line in imports if line not in standard)
     further += ["import torch", "from torch import Tensor", "from torch.autograd import forward_ad"]
-    return "\n".join([docstring, "", *standard, "", *further, "", f'__all__ = ["{asked.name}"]'])
+    return "\n".join([docstring, "", *standard, "", *dict.fromkeys(further), "", f'__all__ = ["{asked.name}"]'])
 
 
 def _public(asked: Asked, plan: _Plan) -> list[str]:
@@ -255,7 +263,7 @@ def _public(asked: Asked, plan: _Plan) -> list[str]:
             lines.append(f"{name} = {name}.to(torch.promote_types({name}.dtype, torch.complex64))")
     lines += shape_checks(asked.name, rules.inputs, [node for _, node in asked.outputs], ids)
     lines += structure_lines(rules.inputs, ids)
-    lines += broadcast_lines(rules.inputs, ids)
+    lines += broadcast_lines(asked.name, rules.inputs, ids)
     applied = f"{class_name(asked.name)}.apply({', '.join(programs.inputs)})"
     if several:
         lines.append(f"return {OUTPUTS}(*{applied}{f'[:{len(programs.outputs)}]' if programs.carried else ''})")

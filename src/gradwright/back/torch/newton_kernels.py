@@ -65,14 +65,18 @@ def newton_texts(solver: NewtonSolver, name: str) -> list[str]:
     """The texts of a function of NumPy arrays, of the given name, that solves the identity.
 
     Raises:
-        EmissionError: the unknowns are complex, or a starting point is given.
+        EmissionError: the unknowns are complex, or the starting point is a Python object.
     """
     problem = solver.problem
-    if solver.start is not None or not all(s.real for s in (*problem.unknowns, *problem.givens)):
+    if not all(s.real for s in (*problem.unknowns, *problem.givens)):
         raise EmissionError(
-            f"{problem.name} is solved by Newton's method from its own starting point, or for complex numbers, which "
-            f'no file can contain: give forward= a dotted name such as "scipy.linalg.sqrtm", or use function(…) in '
-            f"this process"
+            f"{problem.name} is solved by Newton's method for complex numbers, which no file contains: give forward= a "
+            f'dotted name such as "scipy.linalg.sqrtm", or use function(…) in this process'
+        )
+    if solver.start is not None and not solver.start_name:
+        raise EmissionError(
+            f"{problem.name} is solved by Newton's method from a starting point that is a Python object, which no "
+            f'file can contain: give start= a dotted name such as "numpy.copy", or use function(…) in this process'
         )
     gaps = _gaps(problem)
     program = _program(problem, gaps)
@@ -82,9 +86,11 @@ def newton_texts(solver: NewtonSolver, name: str) -> list[str]:
             f"give forward= a dotted name"
         )
     equations = _equations(problem, program, len(gaps), name)
-    functions = [equations, _inside(problem, program, name), _solver(problem, name)]
-    texts = [*program.helpers.values(), NEWTON, STARTS, *functions]
-    return [*NUMPY.import_lines("\n".join(texts)), *texts]
+    functions = [equations, _inside(problem, program, name), _solver(solver, name)]
+    texts = [*program.helpers.values(), NEWTON, *([] if solver.start_name else [STARTS]), *functions]
+    module = solver.start_name.rpartition(".")[0]
+    imports = [f"import {module}"] if module not in ("", "numpy") else []
+    return [*dict.fromkeys([*NUMPY.import_lines("\n".join(texts)), *imports]), *texts]
 
 
 def _free(unknown: Symbol) -> Symbol:
@@ -160,8 +166,9 @@ def _inside(problem: Problem, program: Program, name: str) -> str:
     return "\n".join([head, told, f"    return {' and '.join(tests) or 'True'}"])
 
 
-def _solver(problem: Problem, name: str) -> str:
+def _solver(solver: NewtonSolver, name: str) -> str:
     """A function of the givens to the unknowns."""
+    problem = solver.problem
     givens = [g.name for g in problem.givens]
     sizes = {
         dim.name: f"{g.name}.shape[{place}]"
@@ -172,16 +179,28 @@ def _solver(problem: Problem, name: str) -> str:
     shapes = [f"({''.join(f'{size_text(dim, sizes)}, ' for dim in u.shape).rstrip()})" for u in problem.unknowns]
     local = unused("found", givens)
     several = len(problem.unknowns) > 1
+    usual = f"_starts([{', '.join(shapes)}])"
     lines = [
         f"def {name}({', '.join(f'{g}: np.ndarray' for g in givens)}) -> Any:",
         '    """The solution of the equations by Newton\'s method."""',
         "    def _at(*_unknowns: np.ndarray) -> Any:",
         f"        return {name}_equations(*_unknowns, {', '.join(givens)})",
         "",
-        f"    for _start in _starts([{', '.join(shapes)}]):",
+        f"    for _start in {_started(solver, givens) or usual}:",
         f"        {local}, _size = _newton(_at, {name}_inside, _start)",
         f"        if _size < 1e-9 and {name}_inside(*{local}):",
         f"            return {f'tuple({local})' if several else f'{local}[0]'}",
         f'    raise ValueError("{problem.name}: Newton\'s method found no solution of the equations at this input")',
     ]
     return "\n".join(lines)
+
+
+def _started(solver: NewtonSolver, givens: Sequence[str]) -> str:
+    """The one starting point that was asked for, as the expression of a list; nothing for the usual ones."""
+    if not solver.start_name:
+        return ""
+    name = solver.start_name
+    called = f"np.{name.removeprefix('numpy.')}" if name.startswith("numpy.") else name
+    call = f"{called}({', '.join(givens)})"
+    guesses = call if len(solver.problem.unknowns) > 1 else f"({call},)"
+    return f"[[np.asarray(_x, dtype=float) for _x in {guesses}]]"
