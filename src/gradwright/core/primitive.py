@@ -309,8 +309,9 @@ class Primitive:
 
 
 def shape_text(shape: Shape) -> str:
-    """A shape for a message: `n × m`, or `a scalar`."""
-    return " × ".join(map(str, shape)) if shape else "a scalar"
+    """A shape for a message: `n × m`, `n × (n + 1)`, or `a scalar`."""
+    sizes = [f"({dim})" if len(shape) > 1 and len(dim.terms) > 1 else str(dim) for dim in shape]
+    return " × ".join(sizes) or "a scalar"
 
 
 def kind_of(rank: int) -> str:
