@@ -18,7 +18,7 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
      "of a matrix"),
     ("inverse(X)", {"X": "n n"}, "there is no function 'inverse' in the language; did you mean inv?"),
     ("logdt(X)", {"X": "n n"}, "there is no function 'logdt' in the language; did you mean logdet or slogdet or log?"),
-    ("QR(X)", {"X": "n n"}, "there is no function 'QR' in the language; did you mean qr?"),
+    ("QR(X)", {"X": "n n"}, "there is no function 'QR' in the language; did you mean qr or sqrt?"),
     ("tr(X)", {"X": "n n"}, "there is no function 'tr' in the language; did you mean trace?"),
     ("A @ B", {"A": "n m", "B": "k p"},
      "in 'A @ B': '@' contracts n × m and k × p, but m and k are different dimensions"),

@@ -326,8 +326,8 @@ def as_expression(value: object) -> Expression | None:
     return Expression(build.plus(_exact(value.real), imaginary) if value.real else imaginary, Signature())
 
 
-def _exact(value: Real) -> Node:
-    """A number of Python or NumPy as it is written: 0.1 is 1/10."""
+def _exact(value: Any) -> Node:
+    """A real number of Python or NumPy as it is written: 0.1 is 1/10."""
     if not isfinite(value):
         raise LanguageError(f"{value} is not a number of the language")
     return build.number(Fraction(str(value)))

@@ -27,13 +27,15 @@ from gradwright.back.formula import (
     MatrixProduct,
     Name,
     Number,
-    OuterProduct,
     Place,
     Power,
     Scaled,
     Transposed,
+    column_times_row,
     linear,
     multiplied,
+    sign_in_front,
+    split_number,
     transposed,
 )
 from gradwright.back.masks import masked_product, turns
@@ -282,7 +284,7 @@ class Reduction:
 
 def outer_product(left: Formula, right: Formula) -> Formula:
     """`x yᵀ`, the scalars of both in front."""
-    return linear(lambda x: linear(lambda y: OuterProduct(2, x == y, x, y), right), left)
+    return linear(lambda x: linear(lambda y: column_times_row(x, y), right), left)
 
 
 NORM = r"\left\lVert {0} \right\rVert"
@@ -410,13 +412,15 @@ def _inner(left: Formula, right: Formula) -> Formula:
     else:
         parts.append(left)
     parts += right.factors if isinstance(right, MatrixProduct) else (right,)
-    forward = MatrixProduct(0, True, tuple(parts))
-    backward = MatrixProduct(0, True, tuple(transposed(f) if f.rank == 2 else f for f in reversed(parts)))
-    return min(forward, backward, key=_inner_cost)
+    forward = sign_in_front(MatrixProduct(0, True, tuple(parts)))
+    turned = (transposed(f) if f.rank == 2 else f for f in reversed(parts))
+    return min(forward, sign_in_front(MatrixProduct(0, True, tuple(turned))), key=_inner_cost)
 
 
-def _inner_cost(formula: MatrixProduct) -> tuple[int, int]:
+def _inner_cost(formula: Formula) -> tuple[int, int]:
     """A direction stands untransposed and not first, but for a conjugated one: `dxᴴ A x`; then few transposes."""
+    formula = split_number(formula)[1]
+    assert isinstance(formula, MatrixProduct)
     first = formula.factors[0]
     conjugated = any(f.has_direction and isinstance(f, Conjugated) for f in formula.factors[1:])
     badly = any(f.has_direction and isinstance(f, Transposed) and not f.conj for f in formula.factors)

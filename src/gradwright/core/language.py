@@ -87,8 +87,8 @@ def _syntax_message(text: str, error: SyntaxError) -> str:
     keywords = [word for word in re.findall(r"\w+", text) if iskeyword(word) and word not in EXPRESSION_WORDS]
     if keywords:
         return (
-            f"the text is not an expression near '{near}': '{keywords[0]}' is a keyword of Python and cannot be the name "
-            f"of a variable; choose another name, such as '{keywords[0]}_'"
+            f"the text is not an expression near '{near}': '{keywords[0]}' is a keyword of Python and cannot be the "
+            f"name of a variable; choose another name, such as '{keywords[0]}_'"
         )
     return (
         f"the text is not an expression ({reason}) near '{near}': products are written with * or @, "

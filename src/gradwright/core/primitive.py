@@ -42,13 +42,13 @@ class Notation:
         text: a template in Unicode, such as `{X}⁻¹`; empty for the function call.
         latex: the same for LaTeX.
         name: the name in front of the arguments in mathematical text, such as `chol`.
-        product: whether the template is a product, so that it needs no parentheses inside one.
+        left_division: whether the function is A⁻¹ B of its two arguments, and written as that product.
     """
 
     text: str = ""
     latex: str = ""
     name: str = ""
-    product: bool = False
+    left_division: bool = False
 
 
 @frozen

@@ -110,7 +110,7 @@ def _variable_names(tree: ast.expr, declared: Signature) -> list[str]:
 
 
 def _check_not_a_slip(tree: ast.expr, names: Sequence[str], declared: Signature) -> None:
-    """Refuse a name that is not declared beside one that is declared, does not occur, and is the same but for a slip."""
+    """Refuse an undeclared name that is that of a declared variable, which does not occur, but for a slip."""
     occurring = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     unused = [name for name in declared.names if name not in occurring]
     for name in names if unused else ():
