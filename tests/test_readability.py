@@ -64,6 +64,12 @@ STATEMENTS = [
     ("a * x @ x", {"a": "", "x": "n"}, "df = ‖x‖² da + 2 a xᵀ dx"),
     ("norm(A @ x - b)", {"A": "m n", "x": "n", "b": "m"}, "df = rᵀ dr / ‖r‖"),
     ("ldl(A).D", {"A": "n n spd"}, "M D + diag(δ) + D Mᵀ = L⁻¹ dA L⁻ᵀ"),
+    # A diagonal is written as one where that needs no more transposes, and of what is turned into a frame.
+    ("eigh(S).eigenvalues", {"S": "n n symmetric"}, "dλ = diagonal(Vᵀ dS V)"),
+    ("eig(A).eigenvalues", {"A": "n n"}, "dλ = diagonal(V⁻¹ dA V)"),
+    ("svd(A).S", {"A": "n m"}, "dS = diagonal(Uᵀ dA V)"),
+    ("diagonal(A @ X)", {"A": "n m", "X": "m n"}, "dy = diagonal(dA X) + diagonal(A dX)"),
+    ("sum(A * X, axis=0)", {"A": "n m", "X": "n m"}, "dy = sum(dA ∘ X, axis=0) + sum(A ∘ dX, axis=0)"),
     ("relu(A @ x)", {"A": "m n", "x": "n"}, "dy = [r > 0] ∘ dr"),
 ]
 

@@ -41,7 +41,7 @@ from gradwright.back.formula import (
 from gradwright.back.masks import masked_product, turns
 from gradwright.back.products import product
 from gradwright.core.dims import Dim
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
 
 
 @frozen
@@ -110,6 +110,7 @@ class Reduction:
         pending = [label for label in range(len(self.dims)) if label not in output]
         while pending:
             self._close_traces(pending)
+            self._close_diagonals(pending)
             self._merge_parallel(set(output), apart=set(output))
             pending = [label for label in pending if self._touches(label)]
             if not pending:
@@ -159,6 +160,20 @@ class Reduction:
             start = first.row
             return trace_of(product((first.formula, second.seen_from(first.other(start)))))
         return trace_of(product((transposed(first.formula), second.formula)))
+
+    def _close_diagonals(self, pending: Sequence[int]) -> None:
+        """A summed label joined to one axis by two edges: a diagonal, where that reads better than sums of products."""
+        for label in pending:
+            around = [e for e in self.edges if label in (e.row, e.column)]
+            if len(around) != 2 or self._weights_at(label) or around[0].other(label) != around[1].other(label):
+                continue
+            axis = around[0].other(label)
+            rows, columns = ([e.seen_from(end) for e in around] for end in (axis, label))
+            closed = product((rows[0], columns[1]))
+            turned = min(sum(map(turns, rows)), sum(map(turns, columns)))
+            if axis not in pending and (_is_congruence(closed) or turns(closed) < turned):
+                self._remove_all(around)
+                self.weights.append(Weight(axis, diagonal_of(closed), place=first_place(around)))
 
     def _merge_parallel(self, visible: set[int], apart: set[int]) -> None:
         """Multiply parallel edges entry by entry; those inside `apart` wait for the rest of their kind."""
@@ -280,6 +295,24 @@ class Reduction:
         if at_column:
             parts.append(diagonal_of_weights(at_column))
         return product(tuple(parts))
+
+
+def _is_congruence(formula: Formula) -> bool:
+    """Whether a product begins and ends with one frame, `Vᵀ S V` or `V⁻¹ A V`, or has a direction between frames."""
+    if not isinstance(formula, MatrixProduct) or len(formula.factors) < 3:
+        return False
+    first, *between, last = formula.factors
+    moves = any(f.has_direction and not isinstance(f, Transposed) for f in between)
+    return _frame(first) == _frame(last) or moves
+
+
+def _frame(formula: Formula) -> Formula:
+    """A matrix without its transpose, conjugate or inverse; for an output of a factorisation, the factorisation."""
+    if isinstance(formula, Transposed | Conjugated):
+        return _frame(formula.inner)
+    if isinstance(formula, Call) and formula.name == "inv":
+        return _frame(formula.arguments[0])
+    return replace(formula, output="") if isinstance(formula, Call) and formula.output else formula
 
 
 def outer_product(left: Formula, right: Formula) -> Formula:
