@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
+import torch
 
 import gradwright as gw
 
@@ -17,6 +18,7 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
      "of a matrix"),
     ("inverse(X)", {"X": "n n"}, "there is no function 'inverse' in the language; did you mean inv?"),
     ("logdt(X)", {"X": "n n"}, "there is no function 'logdt' in the language; did you mean logdet or slogdet or log?"),
+    ("QR(X)", {"X": "n n"}, "there is no function 'QR' in the language; did you mean qr or sqrt?"),
     ("tr(X)", {"X": "n n"}, "there is no function 'tr' in the language; did you mean trace?"),
     ("A @ B", {"A": "n m", "B": "k p"},
      "in 'A @ B': '@' contracts n × m and k × p, but m and k are different dimensions"),
@@ -56,7 +58,21 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("X.shape", {"X": "n n"},
      "in 'X.shape': '.shape' is not in the language: a tensor has .T and .H, and a function with several outputs has "
      "one name for each, as in qr(A).Q"),
-    ("X.sum()", {"X": "n n"}, "'X.sum(…)' calls something that is not a function of the language"),
+    ("X.sum()", {"X": "n n"},
+     "'X.sum(…)' calls something that is not a function of the language: write sum(x) or sum(X, axis=0)"),
+    ("X.T()", {"X": "n n"}, "'X.T(…)' calls something that is not a function of the language: write X.T"),
+    ("np.linalg.inv(X)", {"X": "n n"},
+     "'np.linalg.inv(…)' calls something that is not a function of the language: write inv(X)"),
+    ("lambda * x", {"x": "n"},
+     "the text is not an expression near 'lambda * x': 'lambda' is a keyword of Python and cannot be the name of a "
+     "variable; choose another name, such as 'lambda_'"),
+    ("inv(x)", {"X": "n n"},
+     "'x' is not declared, and 'X', which is, does not occur: did you mean 'X'? (declare 'x' too if not)"),
+    ("trace(sigam)", {"sigma": "n n"},
+     "'sigam' is not declared, and 'sigma', which is, does not occur: did you mean 'sigma'? (declare 'sigam' too if "
+     "not)"),
+    ("X + Y", {"X": "n n+1", "Y": "n n"},
+     "in 'X + Y': '+' works entry by entry on n × (n + 1) and n × n, but n + 1 and n are different dimensions"),
     ("__import__('os').system('true')", {},
      "'__import__('os').system(…)' calls something that is not a function of the language"),
     ("[x for x in X]", {"X": "n n"}, "'[x for x in X]' is a comprehension that the language does not have"),
@@ -110,6 +126,7 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
 OF_DERIVATIONS: list[tuple[str, Mapping[str, str], object, str, str]] = [
     ("X @ A", {"X": "n n", "A": "n m"}, "Z", "vjp", "'Z' does not occur in the expression, which contains X, A"),
     ("X @ A", {"X": "n n", "A": "n m"}, [], "vjp", "wrt names no variable"),
+    ("X @ A", {"X": "n n", "A": "n m"}, ["X", "X"], "vjp", "wrt names a variable twice: X, X"),
     ("X @ A", {"X": "n n", "A": "n m"}, 3, "vjp", "wrt takes the name of a variable, or several, and this is int"),
     ("X @ dX", {"X": "n n", "dX": "n n"}, "X", "jvp",
      "the direction of 'X' would be called 'dX', and so is a variable; give one of them another name"),
@@ -227,6 +244,25 @@ def test_a_value_outside_its_declared_set_is_refused(declaration: str, message: 
         gw.derive(gw.parse("sum(X @ X)", X=declaration), wrt="X").gradient.evaluate(X=X)
 
 
+def test_an_indefinite_value_of_a_variable_declared_definite_is_refused_and_a_singular_one_is_not() -> None:
+    f = gw.parse("abs(det(K)) + x @ K @ x", K="n n spd", x="n")
+    with pytest.raises(gw.EvaluationError, match=r"declared spd, but the input has eigenvalues that are .*, by 1:"):
+        f.evaluate(K=np.diag([2.0, 3.0, -1.0]), x=np.ones(3))
+    assert f.evaluate(K=np.diag([2.0, 3.0, 0.0]), x=np.ones(3)) == 5.0
+    gw.derive(f, wrt="K").jvp.evaluate(K=np.eye(3), x=np.ones(3), dK=-np.eye(3))
+    with pytest.raises(gw.ConditionError, match="infinite there, as the logarithm of 0"):
+        gw.parse("logdet(K)", K="n n spd").evaluate(K=np.diag([1.0, 0.0, 1.0]))
+
+
+def test_a_declared_variable_that_does_not_occur_stays_an_input() -> None:
+    f = gw.parse("inv(X)", X="n n", Y="n n")
+    D = gw.derive(f)
+    assert f.variables == ("X", "Y") and "\n  Y: n × n\n" in str(D)
+    np.testing.assert_array_equal(f.evaluate(X=2 * np.eye(3), Y=np.ones((3, 3))), np.eye(3) / 2)
+    with pytest.raises(TypeError, match="'Y'"):
+        D.function("torch")(torch.eye(3))
+
+
 def test_a_direction_outside_the_declared_set_is_refused_and_a_small_step_out_of_it_is_not() -> None:
     D = gw.derive(gw.parse("trace(L @ L)", L="n n unit_lower"), wrt="L")
     with pytest.raises(gw.EvaluationError, match="'dL', a perturbation of 'L', is declared lower, but the input has"):
@@ -244,6 +280,7 @@ def test_inputs_that_do_not_fit_are_named() -> None:
         ({"X": np.ones((3, 4)), "A": A, "G": G}, "'X' is declared as n × n with n = 3"),
         ({"X": X[0], "A": A, "G": G}, "the input has 1 dimension"),
         ({"X": "abc", "A": A, "G": G}, "is not an array of numbers"),
+        ({"X": torch.eye(3, dtype=torch.bfloat16), "A": A, "G": G}, "the input 'X' is not an array: .*BFloat16"),
     ]:
         with pytest.raises(gw.EvaluationError, match=message):
             D.vjp.evaluate(**inputs)
@@ -259,6 +296,36 @@ def test_the_command_line_exits_with_two_and_a_paragraph(arguments: list[str]) -
     assert done.returncode == 2
     assert done.stderr.startswith("gradwright: ") and done.stderr.count("\n") == 1
     assert not done.stdout
+
+
+def test_an_argument_that_is_not_finite_is_named_as_the_cause() -> None:
+    with pytest.raises(gw.ConditionError, match="its argument is not finite"):
+        gw.parse("inv(X)").evaluate(X=np.full((3, 3), np.nan))
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.longdouble, np.clongdouble, np.int8])
+def test_what_linear_algebra_has_no_type_for_is_computed_in_double_precision(kind: type) -> None:
+    value = gw.parse("inv(X)", X="n n complex").evaluate(X=np.diag([2, 4, 8]).astype(kind))
+    assert value.dtype in (np.float64, np.complex128)
+    np.testing.assert_array_equal(value, np.diag([0.5, 0.25, 0.125]))
+
+
+def test_a_constant_size_is_not_explained() -> None:
+    with pytest.raises(gw.EvaluationError, match=r"^'x' is declared as 3, but the input has shape \(4,\)$"):
+        gw.parse("sum(x)", x="3").evaluate(x=np.ones(4))
+
+
+@pytest.mark.parametrize(
+    "number", [np.float64(0.1), np.float32(0.1), np.int64(3), np.longdouble(2), 0.1, 2 - 3j, np.complex128(1j)]
+)
+def test_numbers_of_python_and_numpy_are_operands(number: complex) -> None:
+    X = np.arange(4.0).reshape(2, 2)
+    for product in (SQUARE * number, number * SQUARE):
+        np.testing.assert_allclose(product.evaluate(X=X), complex(number) * X, rtol=1e-7)
+    if number == 0.1:
+        assert SQUARE * number == gw.parse("X * 0.1", X="n n")
+    with pytest.raises(gw.LanguageError, match="inf is not a number"):
+        _ = SQUARE * np.float64("inf")
 
 
 def test_a_text_where_an_expression_belongs_is_told_to_parse() -> None:

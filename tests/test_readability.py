@@ -14,8 +14,11 @@ RESULTS = [
     ("x @ A @ x", {"A": "n n", "x": "n"}, "x", "(Aᵀ + A) x"),
     # Skew matrices have no transpose: U (S − Sᵀ) is 2 U S.
     ("polar(A).U", {"A": "n m"}, "A",
-     "(I − U Uᵀ) G P⁻¹ + 2 U lyapunov(P, ½ (Uᵀ G − Gᵀ U)), where U = polar(A).U, P = polar(A).P"),
+     "(I − U Uᵀ) G P⁻¹ + U lyapunov(P, Uᵀ G − Gᵀ U), where U = polar(A).U, P = polar(A).P"),
     ("trace(A @ W)", {"W": "n n skew", "A": "n n"}, "A", "−W"),
+    ("W @ A @ W.T", {"W": "n n skew", "A": "n n"}, "W", "½ (Aᵀ W G + G W Aᵀ + Gᵀ W A + A W Gᵀ)"),
+    ("x @ W @ A @ W @ x", {"W": "n n skew", "A": "n n", "x": "n"}, "W",
+     "−½ (Aᵀ W x xᵀ + x xᵀ W Aᵀ + x xᵀ W A + A W x xᵀ)"),
     # Hermitian ones have no conjugate transpose.
     ("trace(H @ Z @ Z.H)", {"H": "n n hermitian", "Z": "n m complex"}, "Z", "2 H Z"),
     # An indicator is a bracket.
@@ -25,13 +28,26 @@ RESULTS = [
     ("solve_triangular(L, b)", {"L": "n n lower", "b": "n"}, "L",
      "−tril(L⁻ᵀ G yᵀ), where y = solve_triangular(L, b)"),
     # The solution of a system that the function solves is the same as the inverse times its right side.
-    ("x @ solve(K, x)", {"K": "n n spd", "x": "n"}, "K", "−K⁻¹ x (K⁻¹ x)ᵀ"),
+    ("x @ solve(K, x)", {"K": "n n spd", "x": "n"}, "K", "−K⁻¹ x xᵀ K⁻¹"),
+    ("solve(A @ A.T, b)", {"A": "n m", "b": "n"}, "A", "−P b Gᵀ P A − P G bᵀ P A, where P = (A Aᵀ)⁻¹"),
     # What is zero off the diagonal under a mask is the diagonal.
     ("sum(log(diagonal(cholesky(K))))", {"K": "n n spd"}, "K", "½ S⁻ᵀ S⁻¹, where S = chol(K)"),
+    # What sums to zero is left out: the mean of what is centred.
+    ("mean((x - mean(x))**2)", {"x": "n"}, "x", "2 (x − mean(x) 1) / n"),
+    ("(x - mean(x)) / norm(x - mean(x))", {"x": "n"}, "x",
+     "G / ‖r‖ − (rᵀ G) r / ‖r‖³ − mean(G) 1 / ‖r‖, where r = x − mean(x) 1"),
+    # A sum begins with what is added.
+    ("P @ C.T @ inv(C @ P @ C.T + R)", {"P": "n n", "C": "m n", "R": "m m"}, "P",
+     "(I − Cᵀ S⁻ᵀ C Pᵀ) G S⁻ᵀ C, where S = C P Cᵀ + R"),
+    # The size of a number cancels against its sign, and against the number and its conjugate.
+    ("sum(log(abs(A @ x)))", {"A": "n m", "x": "m"}, "x", "Aᵀ (1 / (A x))"),
+    ("log(abs(det(Z)))", {"Z": "n n complex"}, "Z", "Z⁻ᴴ"),
+    # The exponential of a multiple of a matrix commutes with the matrix.
+    ("trace(matrix_exp(t * A) @ B)", {"t": "", "A": "n n", "B": "n n"}, "t", "tr(A e^(t A) B)"),
     # Numbers stand in front.
     ("stein(A / 6, Q)", {"A": "n n", "Q": "n n"}, "Q", "stein(1/6 Aᵀ, G)"),
     ("dare(A, B, Q, R)", {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}, "A",
-     "2 X S stein(S, ½ (G + Gᵀ)), where X = dare(A, B, Q, R), S = A − B (R + Bᵀ X B)⁻¹ Bᵀ X A"),
+     "X S stein(S, G + Gᵀ), where X = dare(A, B, Q, R), S = A − B (R + Bᵀ X B)⁻¹ Bᵀ X A"),
 ]  # fmt: skip
 
 
@@ -48,6 +64,12 @@ STATEMENTS = [
     ("a * x @ x", {"a": "", "x": "n"}, "df = ‖x‖² da + 2 a xᵀ dx"),
     ("norm(A @ x - b)", {"A": "m n", "x": "n", "b": "m"}, "df = rᵀ dr / ‖r‖"),
     ("ldl(A).D", {"A": "n n spd"}, "M D + diag(δ) + D Mᵀ = L⁻¹ dA L⁻ᵀ"),
+    # A diagonal is written as one where that needs no more transposes, and of what is turned into a frame.
+    ("eigh(S).eigenvalues", {"S": "n n symmetric"}, "dλ = diagonal(Vᵀ dS V)"),
+    ("eig(A).eigenvalues", {"A": "n n"}, "dλ = diagonal(V⁻¹ dA V)"),
+    ("svd(A).S", {"A": "n m"}, "dS = diagonal(Uᵀ dA V)"),
+    ("diagonal(A @ X)", {"A": "n m", "X": "m n"}, "dy = diagonal(dA X) + diagonal(A dX)"),
+    ("sum(A * X, axis=0)", {"A": "n m", "X": "n m"}, "dy = sum(dA ∘ X, axis=0) + sum(A ∘ dX, axis=0)"),
     ("relu(A @ x)", {"A": "m n", "x": "n"}, "dy = [r > 0] ∘ dr"),
 ]
 
@@ -66,6 +88,37 @@ def test_a_scalar_and_a_sign_stand_in_front_of_the_solution_of_an_equation() -> 
     Y = centred(gw.matrix("Q", "n", "n", facts="symmetric"), gw.matrix("A", "n", "n")).Y
     statement = next(s.statement.text for s in gw.derive(Y, wrt="Q").steps if s.rule == "result")
     assert statement == "dY = P − tr(P) S / tr(S)"
+
+
+HESSIANS = [
+    ("trace(Q.T @ A @ Q)", {"A": "n n symmetric", "Q": "n m stiefel"}, "Q",
+     "2 A dQ − 2 dQ Qᵀ A Q − Q Qᵀ (A dQ − dQ Qᵀ A Q) − Q (A dQ − dQ Qᵀ A Q)ᵀ Q"),
+    ("trace(matrix_exp(t * A) @ B)", {"t": "", "A": "n n", "B": "n n"}, "t", "tr(A² e^(t A) B) dt"),
+    ("trace(P @ lyapunov(A, Q))", {"A": "n n", "P": "n n symmetric", "Q": "n n symmetric"}, "A",
+     "2 (S lyapunov(A, dA M + M dAᵀ) + lyapunov(Aᵀ, S dA + dAᵀ S) M), where S = lyapunov(Aᵀ, P), M = lyapunov(A, Q)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "declarations", "name", "written"), HESSIANS)
+def test_the_product_with_a_hessian_reads_well(
+    text: str, declarations: dict[str, str], name: str, written: str
+) -> None:
+    D = gw.derive(gw.parse(text, **declarations), wrt=name)
+    assert str(D.hvp) == written
+    assert D.verify().right
+
+
+CONDITIONS = [
+    ("log(abs(det(Z)))", {"Z": "n n complex"}, ("Z is invertible",)),
+    ("sum(sqrt(abs(x)))", {"x": "n"}, ("x ≠ 0",)),
+    ("1 / x + log(x)", {"x": ""}, ("x > 0",)),
+    ("1 / det(X)", {"X": "n n"}, ("X is invertible",)),
+]
+
+
+@pytest.mark.parametrize(("text", "declarations", "conditions"), CONDITIONS)
+def test_a_condition_is_said_once(text: str, declarations: dict[str, str], conditions: tuple[str, ...]) -> None:
+    assert gw.derive(gw.parse(text, **declarations)).conditions == conditions
 
 
 def test_an_indicator_is_a_bracket_in_latex() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from gradwright.api.expression import Expression
@@ -397,9 +398,17 @@ def derive(
             remedy = f": write derive(parse({output!r}), …)" if isinstance(output, str) else ""
             raise DerivationError(f"derive takes expressions, and {name or 'this'} is {type(output).__name__}{remedy}")
         signature = signature.merged(output.signature).with_declarations(_further_variables(output))
+        if isinstance(expression, Mapping):
+            _check_output_name(name)
     names = _variables(outputs, signature, wrt)
     _check_names(signature, names)
     return Derivation(outputs, signature, names, single=isinstance(wrt, str | Expression))
+
+
+def _check_output_name(name: object) -> None:
+    """An output's name is part of its cotangent's, and becomes a field of what an emitted function returns."""
+    if not isinstance(name, str) or not name.isidentifier() or iskeyword(name) or name.startswith("_"):
+        raise DerivationError(f"an output cannot be called {name!r}: its name has to be an identifier, such as 'Q'")
 
 
 def _further_variables(output: Expression) -> Iterator[Declaration]:
@@ -428,6 +437,8 @@ def _variables(
             raise DerivationError(f"'{name}' does not occur in the expression, which contains {known}")
     if not names:
         raise DerivationError("wrt names no variable")
+    if len(set(names)) < len(names):
+        raise DerivationError(f"wrt names a variable twice: {', '.join(names)}")
     return names
 
 

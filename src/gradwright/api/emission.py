@@ -68,9 +68,6 @@ def _asked(derivation: Derivation) -> Asked:
     if all(e.is_constant for e in outputs.values()):
         written = ", ".join(e.written for e in outputs.values())
         raise EmissionError(f"the variables of '{written}' cancel: what is left is a constant, and no function of them")
-    for key in outputs if len(outputs) > 1 else ():
-        if not key.isidentifier() or iskeyword(key) or key.startswith("_"):
-            raise EmissionError(f"an output cannot be called '{key}': it becomes a field of a named tuple")
     name = function_name({key: e.node for key, e in outputs.items()}, signature.names)
     title = f"{', '.join(e.written for e in outputs.values())}, with its derivatives."
     nodes = tuple((key, e.node) for key, e in outputs.items())

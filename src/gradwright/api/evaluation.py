@@ -185,7 +185,7 @@ def require_finite(result: np.ndarray, node: Node, inputs: Mapping[str, np.ndarr
     elif bool(np.any(np.isnan(result))):
         reason = "a function in it has no value there, as the root or the logarithm of a negative number has none"
     else:
-        reason = "the numbers are too large for floating point"
+        reason = "a function in it is infinite there, as the logarithm of 0 is, or the numbers are too large"
     raise ConditionError(f"the value is not finite at these inputs: {reason}")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from math import isfinite
+from numbers import Complex, Real
 from typing import TYPE_CHECKING, Any
 
 from gradwright.back.render import ascii_of, in_letters, latex_of, text_of, unicode_of
@@ -197,40 +199,40 @@ class Expression:
 
         return operator_of(self.node, self.signature, self._split, inputs, self.optional, self.gauge, self.origins)
 
-    def __add__(self, other: Expression | float | Fraction) -> Expression:
+    def __add__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, build.plus)
 
-    def __radd__(self, other: Expression | float | Fraction) -> Expression:
+    def __radd__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, build.plus, swapped=True)
 
-    def __sub__(self, other: Expression | float | Fraction) -> Expression:
+    def __sub__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, build.minus)
 
-    def __rsub__(self, other: Expression | float | Fraction) -> Expression:
+    def __rsub__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, build.minus, swapped=True)
 
-    def __mul__(self, other: Expression | float | Fraction) -> Expression:
+    def __mul__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, build.multiply)
 
-    def __rmul__(self, other: Expression | float | Fraction) -> Expression:
+    def __rmul__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, build.multiply, swapped=True)
 
-    def __truediv__(self, other: Expression | float | Fraction) -> Expression:
+    def __truediv__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, divide)
 
-    def __rtruediv__(self, other: Expression | float | Fraction) -> Expression:
+    def __rtruediv__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, divide, swapped=True)
 
-    def __matmul__(self, other: Expression | float | Fraction) -> Expression:
+    def __matmul__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, build.matmul)
 
-    def __rmatmul__(self, other: Expression | float | Fraction) -> Expression:
+    def __rmatmul__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, build.matmul, swapped=True)
 
-    def __pow__(self, other: Expression | float | Fraction) -> Expression:
+    def __pow__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, power)
 
-    def __rpow__(self, other: Expression | float | Fraction) -> Expression:
+    def __rpow__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, power, swapped=True)
 
     def __xor__(self, other: object) -> Expression:
@@ -248,16 +250,16 @@ class Expression:
     def __pos__(self) -> Expression:
         return self
 
-    def __gt__(self, other: Expression | float | Fraction) -> Expression:
+    def __gt__(self, other: Expression | complex | Fraction) -> Expression:
         return call("greater", self, other)
 
-    def __ge__(self, other: Expression | float | Fraction) -> Expression:
+    def __ge__(self, other: Expression | complex | Fraction) -> Expression:
         return call("greater_equal", self, other)
 
-    def __lt__(self, other: Expression | float | Fraction) -> Expression:
+    def __lt__(self, other: Expression | complex | Fraction) -> Expression:
         return call("less", self, other)
 
-    def __le__(self, other: Expression | float | Fraction) -> Expression:
+    def __le__(self, other: Expression | complex | Fraction) -> Expression:
         return call("less_equal", self, other)
 
     def __getitem__(self, places: object) -> Expression:
@@ -316,10 +318,19 @@ def as_expression(value: object) -> Expression | None:
     """An operand as an expression; None if it is neither one nor a number."""
     if isinstance(value, Expression):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
+    if isinstance(value, bool) or not isinstance(value, Complex):
         return None
-    exact = Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
-    return Expression(build.number(exact), Signature())
+    if isinstance(value, Real):
+        return Expression(_exact(value), Signature())
+    imaginary = build.multiply(_exact(value.imag), build.constant("i"))
+    return Expression(build.plus(_exact(value.real), imaginary) if value.real else imaginary, Signature())
+
+
+def _exact(value: Any) -> Node:
+    """A real number of Python or NumPy as it is written: 0.1 is 1/10."""
+    if not isfinite(value):
+        raise LanguageError(f"{value} is not a number of the language")
+    return build.number(Fraction(str(value)))
 
 
 def parse(text: str, /, **declarations: str) -> Expression:

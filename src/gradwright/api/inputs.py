@@ -90,10 +90,8 @@ def _solve_sizes(arrays: Mapping[Symbol | Direction, np.ndarray], sizes: dict[st
 
 
 def _clash(leaf: Symbol | Direction, array: np.ndarray, dim: Dim, known: int) -> str:
-    return (
-        f"'{leaf.name}' is declared as {shape_text(leaf.shape)} with {dim} = {known}, "
-        f"but the input has shape {array.shape}"
-    )
+    size = "" if dim.value is not None else f" with {dim} = {known}"
+    return f"'{leaf.name}' is declared as {shape_text(leaf.shape)}{size}, but the input has shape {array.shape}"
 
 
 def check_sizes(node: Node, sizes: Mapping[str, int]) -> None:

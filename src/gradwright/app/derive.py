@@ -8,6 +8,7 @@ from gradwright.api.derivation import Derivation
 from gradwright.api.derivation import derive as derive_expression
 from gradwright.api.expression import Expression, parse
 from gradwright.api.presentation import ASCII, UNICODE, as_latex, as_text
+from gradwright.core.declarations import split_commas
 from gradwright.errors import DeclarationError
 
 
@@ -15,7 +16,7 @@ def declarations_of(var: Sequence[str]) -> dict[str, str]:
     """The declarations of `--var 'A: n m'`; several in one, separated by commas, are allowed."""
     found: dict[str, str] = {}
     for text in var:
-        for part in text.split(","):
+        for part in split_commas(text):
             name, colon, rest = part.partition(":")
             if not colon:
                 raise DeclarationError(

@@ -9,6 +9,9 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.errors import EvaluationError
 
+# What linear algebra computes in; whole numbers, half and extended precision are converted to double.
+PRECISIONS = tuple(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
+
 
 def numbers_of(value: Any, what: str) -> Array:
     """A value as an array of floating-point numbers, real or complex.
@@ -20,15 +23,13 @@ def numbers_of(value: Any, what: str) -> Array:
     Raises:
         EvaluationError: it is no array, or its entries are no numbers.
     """
-    if hasattr(value, "detach"):
-        value = value.detach().resolve_conj().cpu().numpy()
     try:
-        array = np.asarray(value)
-    except ValueError as error:
+        array = np.asarray(value.detach().resolve_conj().cpu().numpy() if hasattr(value, "detach") else value)
+    except (ValueError, TypeError) as error:  # PyTorch's for what NumPy has no type for: bfloat16
         raise EvaluationError(f"{what} is not an array: {error}") from error
     if array.dtype.kind not in "biufc":
         raise EvaluationError(f"{what} is not an array of numbers")
-    return array.astype(float) if array.dtype.kind in "biu" else array
+    return array if array.dtype in PRECISIONS else in_double(array)
 
 
 def in_double(array: Array) -> Array:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from math import prod
 
 from gradwright.core.dims import Dim
 from gradwright.frozen import fields, frozen, replace
@@ -72,12 +73,16 @@ def _plain(value: object) -> object:
 
 @frozen(eq=False)
 class Name(Formula):
-    """A name, a letter, or any piece of text that needs no parentheses; `moving` for a direction."""
+    """A name, a letter, or any piece of text that needs no parentheses.
+
+    `moving` for a direction; `skew` for a matrix whose transpose is written as minus the matrix.
+    """
 
     text: str
     language: str = ""
     latex: str = ""
     moving: bool = False
+    skew: bool = False
 
 
 @frozen(eq=False)
@@ -171,7 +176,6 @@ class Call(Formula):
         keywords: constants behind them, as they are written.
         text, latex: how it is written otherwise, `{0}` standing for the first operand.
         output: the name of the output, for a function that has several.
-        product: whether `text` is a product, so that it needs no parentheses inside one.
         binds: names that mean nothing outside of it.
     """
 
@@ -181,7 +185,6 @@ class Call(Formula):
     text: str = ""
     latex: str = ""
     output: str = ""
-    product: bool = False
     binds: tuple[str, ...] = ()
 
 
@@ -278,6 +281,8 @@ def transposed(formula: Formula) -> Formula:
     match formula:
         case _ if formula.symmetric:
             return formula
+        case Name(skew=True):
+            return scaled(Fraction(-1), formula)
         case Transposed(inner=inner, conj=False):
             return inner
         case Transposed(inner=inner, conj=True):
@@ -285,13 +290,13 @@ def transposed(formula: Formula) -> Formula:
         case Conjugated(inner=inner):
             return Transposed(2, False, inner, conj=True)
         case MatrixProduct(factors=factors):
-            return replace(formula, factors=tuple(transposed(f) for f in reversed(factors)))
+            return sign_in_front(replace(formula, factors=tuple(transposed(f) for f in reversed(factors))))
         case Scaled(factors=factors, divisors=divisors):
             turn = [transposed(f) if f.rank == 2 else f for f in factors]
             under = [transposed(f) if f.rank == 2 else f for f in divisors]
-            return replace(formula, factors=tuple(turn), divisors=tuple(under))
+            return sign_in_front(replace(formula, factors=tuple(turn), divisors=tuple(under)))
         case OuterProduct(left=left, right=right):
-            return replace(formula, left=right, right=left)
+            return column_times_row(right, left)
         case Power(base=base, matrix=True):
             return replace(formula, base=transposed(base))
         case Sum(terms=terms):
@@ -304,6 +309,26 @@ def transposed(formula: Formula) -> Formula:
             return replace(formula, inner=transposed(inner), places=places[::-1])
         case _:
             return Transposed(2, False, formula)
+
+
+def column_times_row(column: Formula, row: Formula) -> Formula:
+    """`x yᵀ`, with skew matrices untransposed: `A K z` as a row is `−zᵀ K Aᵀ`."""
+    (first, left), (second, right) = _skew_turned(column, False), _skew_turned(row, True)
+    return scaled(Fraction(first * second), OuterProduct(2, column == row, left, right))
+
+
+def _skew_turned(vector: Formula, transpose: bool) -> tuple[int, Formula]:
+    """A vector with its skew matrices all transposed, or none, and the sign that this brings."""
+    if not isinstance(vector, MatrixProduct):
+        return 1, vector
+    sign, factors = 1, list[Formula]()
+    for factor in vector.factors:
+        bare = factor.inner if isinstance(factor, Transposed) else factor
+        if isinstance(bare, Name) and bare.skew:
+            turned = Transposed(2, False, bare) if transpose else bare
+            sign, factor = (sign if turned == factor else -sign), turned
+        factors.append(factor)
+    return sign, replace(vector, factors=tuple(factors))
 
 
 def opened(terms: Iterable[Formula]) -> tuple[Formula, ...]:
@@ -374,6 +399,26 @@ def scaled(coefficient: Fraction, formula: Formula) -> Formula:
             return formula.factors[0]
         return replace(formula, coefficient=formula.coefficient * coefficient)
     return Scaled(formula.rank, formula.symmetric, coefficient, (formula,))
+
+
+def split_number(formula: Formula) -> tuple[Fraction, Formula]:
+    """The number in front of a single tensor, and the tensor."""
+    if isinstance(formula, Scaled) and len(formula.factors) == 1 and not formula.divisors:
+        return formula.coefficient, formula.factors[0]
+    return Fraction(1), formula
+
+
+def sign_in_front(formula: Formula) -> Formula:
+    """`−Sᵀ M S` for a product with the factor −Sᵀ."""
+    if not isinstance(formula, MatrixProduct | Scaled):
+        return formula
+    numbers, bare = zip(*map(split_number, formula.factors), strict=True) if formula.factors else ((), ())
+    return scaled(prod(numbers, start=Fraction(1)), replace(formula, factors=bare))
+
+
+def negated(formula: Sum) -> Sum:
+    """Minus a sum, term by term."""
+    return replace(formula, terms=tuple(scaled(Fraction(-1), term) for term in formula.terms))
 
 
 def _antisymmetric_turned(product: MatrixProduct) -> MatrixProduct | None:

@@ -27,19 +27,21 @@ from gradwright.back.formula import (
     MatrixProduct,
     Name,
     Number,
-    OuterProduct,
     Place,
     Power,
     Scaled,
     Transposed,
+    column_times_row,
     linear,
     multiplied,
+    sign_in_front,
+    split_number,
     transposed,
 )
 from gradwright.back.masks import masked_product, turns
 from gradwright.back.products import product
 from gradwright.core.dims import Dim
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
 
 
 @frozen
@@ -108,6 +110,7 @@ class Reduction:
         pending = [label for label in range(len(self.dims)) if label not in output]
         while pending:
             self._close_traces(pending)
+            self._close_diagonals(pending)
             self._merge_parallel(set(output), apart=set(output))
             pending = [label for label in pending if self._touches(label)]
             if not pending:
@@ -157,6 +160,20 @@ class Reduction:
             start = first.row
             return trace_of(product((first.formula, second.seen_from(first.other(start)))))
         return trace_of(product((transposed(first.formula), second.formula)))
+
+    def _close_diagonals(self, pending: Sequence[int]) -> None:
+        """A summed label joined to one axis by two edges: a diagonal, where that reads better than sums of products."""
+        for label in pending:
+            around = [e for e in self.edges if label in (e.row, e.column)]
+            if len(around) != 2 or self._weights_at(label) or around[0].other(label) != around[1].other(label):
+                continue
+            axis = around[0].other(label)
+            rows, columns = ([e.seen_from(end) for e in around] for end in (axis, label))
+            closed = product((rows[0], columns[1]))
+            turned = min(sum(map(turns, rows)), sum(map(turns, columns)))
+            if axis not in pending and (_is_congruence(closed) or turns(closed) < turned):
+                self._remove_all(around)
+                self.weights.append(Weight(axis, diagonal_of(closed), place=first_place(around)))
 
     def _merge_parallel(self, visible: set[int], apart: set[int]) -> None:
         """Multiply parallel edges entry by entry; those inside `apart` wait for the rest of their kind."""
@@ -280,9 +297,27 @@ class Reduction:
         return product(tuple(parts))
 
 
+def _is_congruence(formula: Formula) -> bool:
+    """Whether a product begins and ends with one frame, `Vᵀ S V` or `V⁻¹ A V`, or has a direction between frames."""
+    if not isinstance(formula, MatrixProduct) or len(formula.factors) < 3:
+        return False
+    first, *between, last = formula.factors
+    moves = any(f.has_direction and not isinstance(f, Transposed) for f in between)
+    return _frame(first) == _frame(last) or moves
+
+
+def _frame(formula: Formula) -> Formula:
+    """A matrix without its transpose, conjugate or inverse; for an output of a factorisation, the factorisation."""
+    if isinstance(formula, Transposed | Conjugated):
+        return _frame(formula.inner)
+    if isinstance(formula, Call) and formula.name == "inv":
+        return _frame(formula.arguments[0])
+    return replace(formula, output="") if isinstance(formula, Call) and formula.output else formula
+
+
 def outer_product(left: Formula, right: Formula) -> Formula:
     """`x yᵀ`, the scalars of both in front."""
-    return linear(lambda x: linear(lambda y: OuterProduct(2, x == y, x, y), right), left)
+    return linear(lambda x: linear(lambda y: column_times_row(x, y), right), left)
 
 
 NORM = r"\left\lVert {0} \right\rVert"
@@ -410,13 +445,15 @@ def _inner(left: Formula, right: Formula) -> Formula:
     else:
         parts.append(left)
     parts += right.factors if isinstance(right, MatrixProduct) else (right,)
-    forward = MatrixProduct(0, True, tuple(parts))
-    backward = MatrixProduct(0, True, tuple(transposed(f) if f.rank == 2 else f for f in reversed(parts)))
-    return min(forward, backward, key=_inner_cost)
+    forward = sign_in_front(MatrixProduct(0, True, tuple(parts)))
+    turned = (transposed(f) if f.rank == 2 else f for f in reversed(parts))
+    return min(forward, sign_in_front(MatrixProduct(0, True, tuple(turned))), key=_inner_cost)
 
 
-def _inner_cost(formula: MatrixProduct) -> tuple[int, int]:
+def _inner_cost(formula: Formula) -> tuple[int, int]:
     """A direction stands untransposed and not first, but for a conjugated one: `dxᴴ A x`; then few transposes."""
+    formula = split_number(formula)[1]
+    assert isinstance(formula, MatrixProduct)
     first = formula.factors[0]
     conjugated = any(f.has_direction and isinstance(f, Conjugated) for f in formula.factors[1:])
     badly = any(f.has_direction and isinstance(f, Transposed) and not f.conj for f in formula.factors)

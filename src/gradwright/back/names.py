@@ -12,20 +12,20 @@ GREEK = {
 }  # fmt: skip
 
 
-def name_formula(name: str, rank: int, symmetric: bool) -> Formula:
+def name_formula(name: str, rank: int, symmetric: bool, skew: bool = False) -> Formula:
     """A variable, Greek letters and subscripts as such."""
     text = name
     base, underscore, rest = name.partition("_")
     if base in GREEK and (not underscore or rest):
         text = GREEK[base] + underscore + rest
-    return Name(rank, symmetric, text, name, latex_of_name(name))
+    return Name(rank, symmetric, text, name, latex_of_name(name), skew=skew)
 
 
-def direction_formula(of: str, rank: int, symmetric: bool) -> Formula:
+def direction_formula(of: str, rank: int, symmetric: bool, skew: bool = False) -> Formula:
     """`dX`."""
     inner = name_formula(of, rank, symmetric)
     assert isinstance(inner, Name)
-    return Name(rank, symmetric, f"d{inner.text}", f"d{of}", rf"\mathrm{{d}}{inner.latex}", moving=True)
+    return Name(rank, symmetric, f"d{inner.text}", f"d{of}", rf"\mathrm{{d}}{inner.latex}", moving=True, skew=skew)
 
 
 def latex_of_name(name: str) -> str:

@@ -21,8 +21,10 @@ from gradwright.back.formula import (
     Scaled,
     Sum,
     Transposed,
+    negated,
     postorder,
     scaled,
+    sign_in_front,
     transposed,
 )
 from gradwright.back.names import name_formula
@@ -90,7 +92,8 @@ def share_result(formula: Formula, known: Sequence[Letter], taken: set[str]) -> 
     """A result in letters, those of the derivation first; a short value that is used once is put back."""
     known = [letter for letter in known if len(unicode(letter.value)) >= SHORTEST_KNOWN]
     shared = share([formula], known, taken)
-    (written,), letters = shared.formulas, [*nested(known), *shared.letters]
+    (written,), told = shared.formulas, nested(known)
+    letters = [*(Letter(x.name, put_all(x.value, shared.letters)) for x in told), *shared.letters]
     letters = used_letters([written], letters)
     for name in [letter.name for letter in reversed(letters)]:
         letter = next(x for x in letters if x.name == name)
@@ -181,19 +184,7 @@ def _rebuilt(formula: Formula, done: Mapping[int, Formula]) -> Formula:
         (inner,) = changed.values()
         assert isinstance(inner, Formula)
         return transposed(inner)
-    return _sign_in_front(replace(formula, **changed))
-
-
-def _sign_in_front(formula: Formula) -> Formula:
-    """`−Sᵀ M S` for a product with the factor −Sᵀ."""
-    if not isinstance(formula, MatrixProduct | Scaled):
-        return formula
-    coefficient, factors = Fraction(1), list[Formula]()
-    for factor in formula.factors:
-        if isinstance(factor, Scaled) and len(factor.factors) == 1 and not factor.divisors:
-            coefficient, factor = coefficient * factor.coefficient, factor.factors[0]
-        factors.append(factor)
-    return scaled(coefficient, replace(formula, factors=tuple(factors)))
+    return sign_in_front(replace(formula, **changed))
 
 
 def _guises(value: Formula, name: Formula) -> Iterator[tuple[Formula, Formula]]:
@@ -204,9 +195,9 @@ def _guises(value: Formula, name: Formula) -> Iterator[tuple[Formula, Formula]]:
         yield mirror, transposed(name)
     if isinstance(value, Sum):
         minus = Fraction(-1)
-        yield _negated(value), scaled(minus, name)
+        yield negated(value), scaled(minus, name)
         if isinstance(mirror, Sum):
-            yield _negated(mirror), scaled(minus, transposed(name))
+            yield negated(mirror), scaled(minus, transposed(name))
 
 
 def _mirror(value: Formula) -> Formula | None:
@@ -219,10 +210,6 @@ def _mirror(value: Formula) -> Formula | None:
         turned = transposed(value)
         return None if isinstance(turned, Transposed) else turned
     return None
-
-
-def _negated(value: Sum) -> Sum:
-    return replace(value, terms=tuple(scaled(Fraction(-1), term) for term in value.terms))
 
 
 def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formula | None:

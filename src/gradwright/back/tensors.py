@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import permutations, product
+from math import prod
 
-from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct, multiplied, scaled, transposed
+from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct, multiplied, scaled, split_number, transposed
 from gradwright.back.masks import turns
 from gradwright.back.translate import Translator, connected, sum_formula
 from gradwright.core.contraction import contract
@@ -70,7 +71,8 @@ def _scalars(
 
 
 def _product(node: Contract, coefficient: Fraction, factors: Sequence[Formula]) -> Formula:
-    return TensorProduct(node.rank, False, (scaled(coefficient, factors[0]), *factors[1:]))
+    numbers, bare = zip(*map(split_number, factors), strict=True)
+    return TensorProduct(node.rank, False, (scaled(coefficient * prod(numbers), bare[0]), *bare[1:]))
 
 
 def _pieces(node: Contract, translator: Translator) -> tuple[list[Piece], list[Factor]] | None:

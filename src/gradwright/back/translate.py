@@ -23,9 +23,11 @@ from gradwright.back.formula import (
     Sum,
     conjugated,
     multiplied,
+    negated,
     opened,
     reshaped,
     scaled,
+    split_number,
     to_the,
 )
 from gradwright.back.matrices import (
@@ -39,6 +41,7 @@ from gradwright.back.matrices import (
     ones,
 )
 from gradwright.back.names import direction_formula, latex_of_name, name_formula
+from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
 from gradwright.back.text import language, unicode
 from gradwright.core.contraction import contract
@@ -64,6 +67,7 @@ from gradwright.core.walks import postorder
 from gradwright.errors import UnsupportedError
 from gradwright.frozen import replace
 from gradwright.prims.complex import imaginary_part, real_part, without_unit
+from gradwright.prims.inv import inv
 from gradwright.prims.power import power
 from gradwright.simplify.broadcasts import repeated_number
 
@@ -91,11 +95,13 @@ class Translator:
 
     def _translate(self, node: Node) -> Formula:
         symmetric = node.rank < 2 or (node.rank == 2 and "symmetric" in facts_of(node))
+        # What is read back has to have the transposes that it had.
+        skew = not self.language and node.rank == 2 and "skew" in facts_of(node)
         match node:
             case Symbol(name=name):
-                return name_formula(name, node.rank, symmetric)
+                return name_formula(name, node.rank, symmetric, skew)
             case Direction(of=of):
-                return direction_formula(of, node.rank, symmetric)
+                return direction_formula(of, node.rank, symmetric, skew)
             case Hole(number=number):
                 return name_formula(f"H{number or ''}", node.rank, symmetric)
             case Constant(name=name):
@@ -133,6 +139,10 @@ class Translator:
                 return call_formula(Apply(imaginary_part, (), (turned,)), [self.formula(turned)], "", symmetric)
         if node.primitive.scalar is not None:
             return self._spectral(node, arguments, symmetric)
+        if node.primitive.notation.left_division and not self.language:
+            matrix = Apply(inv, (), node.arguments[:1], 0)
+            inverse = call_formula(matrix, arguments[:1], "", "symmetric" in facts_of(matrix))
+            return product((inverse, arguments[1]))
         keywords = self._axis_keyword(node)
         return call_formula(node, arguments, keywords, symmetric)
 
@@ -446,16 +456,22 @@ def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symme
         text = f"{notation.name}({listed}{', ' + keywords if keywords else ''})"
     if keywords:
         latex = ""
-    return Call(node.rank, symmetric, primitive.name, tuple(arguments), keywords, text, latex, output, notation.product)
+    return Call(node.rank, symmetric, primitive.name, tuple(arguments), keywords, text, latex, output)
 
 
 def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
     """A sum; sums inside are opened, and parts placed side by side are a block matrix."""
-    flat = opened(terms)
+    flat = opened(map(_minus_inside, terms))
     if all(_diagonal_of(term) is not None for term in flat):
         return diagonal_matrix(sum_formula([d for d in map(_diagonal_of, flat) if d is not None], True))
     joined = blocks(flat, symmetric)
     return joined if joined is not None else _with_common_number(flat, symmetric)
+
+
+def _minus_inside(term: Formula) -> Formula:
+    """Minus a sum as the sum of what is subtracted."""
+    number, inside = split_number(term)
+    return negated(inside) if number == -1 and isinstance(inside, Sum) else term
 
 
 def _diagonal_of(term: Formula) -> Formula | None:
@@ -472,6 +488,8 @@ def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
     parts = [term if isinstance(term, Scaled) else Scaled(rank, term.symmetric, Fraction(1), (term,)) for term in terms]
     numbers = {abs(part.coefficient) for part in parts}
     number = numbers.pop() if len(numbers) == 1 else Fraction(1)
+    if number != 1 and all(part.coefficient < 0 for part in parts):
+        number = -number
     above = _shared([[f for f in part.factors if not f.rank] for part in parts]) if len(parts) > 1 else []
     under = _shared([[d for d in part.divisors if not d.rank] for part in parts]) if len(parts) > 1 else []
     if rank > 2 or (number == 1 and not above and not under):
@@ -480,7 +498,7 @@ def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
     for part in parts:
         factors, divisors = _without(part.factors, above), _without(part.divisors, under)
         term = multiplied(part.coefficient / number, factors, divisors, rank)
-        inside += term.terms if isinstance(term, Sum) else (term,)
+        inside += opened([_minus_inside(term)])
     return multiplied(number, (*above, Sum(rank, symmetric, tuple(inside))), tuple(under), rank)
 
 

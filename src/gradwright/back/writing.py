@@ -197,8 +197,7 @@ class MathematicalWriter(Writer):
             return self.row(factor)
         if count > 1:
             return self.power(Power(2, factor.symmetric, factor, Fraction(count), matrix=True))[0]
-        joined = isinstance(factor, Call) and factor.product
-        return self.inside(factor, PRODUCT if joined else PRODUCT + 1)
+        return self.inside(factor, PRODUCT + 1)
 
     def row(self, vector: Formula) -> str:
         """A vector as a row: `xᵀ`, and `yᵀ Bᵀ` for `B y`."""

@@ -106,7 +106,10 @@ class FloatArithmetic:
         result: Array | tuple[Array, ...] = resolve(primitive.numpy)(*arguments, *parameters)
         outputs = tuple(map(np.asarray, result if isinstance(result, tuple) else (result,)))
         if primitive.regular is not None and not primitive.regular(tuple(arguments), outputs):
-            raise np.linalg.LinAlgError("to working precision its condition is violated")
+            finite = all(np.all(np.isfinite(argument)) for argument in arguments)
+            raise np.linalg.LinAlgError(
+                "to working precision its condition is violated" if finite else "its argument is not finite"
+            )
         return outputs
 
     def solve(self, matrix: Array, right: Array) -> Array:

@@ -9,9 +9,11 @@ so that only the depth that `ast` itself accepts is a limit.
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from keyword import iskeyword
 from math import isfinite
 
 from gradwright.core import build
@@ -40,6 +42,8 @@ COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.LtE: "less_equal",
 }
 LONGEST_TEXT = 100_000
+# Keywords that expressions of Python contain: where one stands in the wrong place it was hardly meant as a name.
+EXPRESSION_WORDS = {"and", "or", "not", "in", "is", "if", "else", "for", "await", "async", "None", "True", "False"}
 
 
 def translate(text: str, variables: Mapping[str, Node], dims: Mapping[str, Dim]) -> Node | Outputs:
@@ -80,6 +84,12 @@ def _syntax_message(text: str, error: SyntaxError) -> str:
         return "the expression has more than 200 nested parentheses: write it in pieces"
     place = max((error.offset or 1) - 1, 0)
     near = " ".join(text[max(place - 12, 0) : place + 12].split())
+    keywords = [word for word in re.findall(r"\w+", text) if iskeyword(word) and word not in EXPRESSION_WORDS]
+    if keywords:
+        return (
+            f"the text is not an expression near '{near}': '{keywords[0]}' is a keyword of Python and cannot be the "
+            f"name of a variable; choose another name, such as '{keywords[0]}_'"
+        )
     return (
         f"the text is not an expression ({reason}) near '{near}': products are written with * or @, "
         f"transposes X.T, and an equation has no place here"
@@ -236,7 +246,9 @@ class _Translator:
             case ast.Name(id=name):
                 pass
             case _:
-                raise LanguageError(f"'{written(tree.func)}(…)' calls something that is not a function of the language")
+                raise LanguageError(
+                    f"'{written(tree.func)}(…)' calls something that is not a function of the language{_instead(tree)}"
+                )
         if is_solution(tree):
             return self._solution(tree)
         if name == SOLUTION and name not in self.variables:
@@ -367,6 +379,15 @@ def written(tree: ast.expr) -> str:
     except RecursionError:
         return "the expression"
     return text if len(text) <= 60 else f"{text[:28]} … {text[-28:]}"
+
+
+def _instead(tree: ast.Call) -> str:
+    """What to write for the call of a method, or of a function in a module: `X.sum()`, `np.linalg.inv(X)`."""
+    if not isinstance(tree.func, ast.Attribute):
+        return ""
+    if tree.func.attr in ("T", "mT", "H", "mH"):
+        return f": write {written(tree.func)}"
+    return f": write {lookup(tree.func.attr).usage}" if tree.func.attr in _known_functions() else ""
 
 
 def _known_functions() -> Mapping[str, object]:

@@ -16,7 +16,7 @@ from gradwright.core.facts import Facts
 TOLERANCE = 1e-4
 
 # What a declared fact says of a value: how far from it the value is, entry by entry. Whatever implies another fact
-# (`spd`, `hermitian`) is tested by what it implies; `spd` and `invertible` themselves where a matrix is factorised.
+# (`spd`, `hermitian`) is tested by what it implies, too; `invertible` is where a matrix is factorised.
 _DEVIATIONS: dict[str, tuple[Callable[[Array], Array], str]] = {
     "diagonal": (lambda a: a - np.diag(np.diag(a)), "has entries off its diagonal"),
     "symmetric": (lambda a: a - a.T, "differs from its transpose"),
@@ -42,7 +42,18 @@ def departure(value: Array, facts: Facts) -> str:
         largest = _largest(deviation(value))
         if largest > TOLERANCE * scale:
             return f"{words}, by {largest:.2g}"
+    if "spd" in facts and _is_indefinite(value, TOLERANCE * scale):
+        return f"has eigenvalues that are not positive, by {abs(np.linalg.eigvalsh(value)[0]):.2g}"
     return ""
+
+
+def _is_indefinite(value: Array, tolerance: float) -> bool:
+    """Whether an eigenvalue is below minus the tolerance, by the cheapest test there is."""
+    try:
+        np.linalg.cholesky(value + tolerance * np.eye(len(value)))
+    except np.linalg.LinAlgError:
+        return bool(np.all(np.isfinite(value)))
+    return False
 
 
 def _largest(value: Array) -> float:

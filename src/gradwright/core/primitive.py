@@ -42,13 +42,13 @@ class Notation:
         text: a template in Unicode, such as `{X}⁻¹`; empty for the function call.
         latex: the same for LaTeX.
         name: the name in front of the arguments in mathematical text, such as `chol`.
-        product: whether the template is a product, so that it needs no parentheses inside one.
+        left_division: whether the function is A⁻¹ B of its two arguments, and written as that product.
     """
 
     text: str = ""
     latex: str = ""
     name: str = ""
-    product: bool = False
+    left_division: bool = False
 
 
 @frozen
@@ -316,8 +316,9 @@ class Primitive:
 
 
 def shape_text(shape: Shape) -> str:
-    """A shape for a message: `n × m`, or `a scalar`."""
-    return " × ".join(map(str, shape)) if shape else "a scalar"
+    """A shape for a message: `n × m`, `n × (n + 1)`, or `a scalar`."""
+    sizes = [f"({dim})" if len(shape) > 1 and len(dim.terms) > 1 else str(dim) for dim in shape]
+    return " × ".join(sizes) or "a scalar"
 
 
 def kind_of(rank: int) -> str:

@@ -224,7 +224,7 @@ def lookup(name: str) -> Function:
     """
     if name in FUNCTIONS:
         return FUNCTIONS[name]
-    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, FUNCTIONS, n=3, cutoff=0.6)
+    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name.lower(), FUNCTIONS, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise UnknownNameError(f"there is no function '{name}' in the language{hint}")
 

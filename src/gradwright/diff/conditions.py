@@ -17,7 +17,7 @@ from gradwright.diff.identities.engine import solved
 from gradwright.linear.chains import adjoint
 from gradwright.linear.forms import adjoint_solve
 from gradwright.linear.recognise import sylvester_operands
-from gradwright.prims.piecewise import equal
+from gradwright.prims.piecewise import absolute, equal, modulus
 from gradwright.prims.power import power
 from gradwright.prims.reductions import maximum_entry, minimum_entry
 from gradwright.simplify.broadcasts import without_repetition
@@ -101,8 +101,9 @@ def _is_free_in_gauge(node: Node) -> bool:
 def _is_implied(condition: str, others: Container[str]) -> bool:
     """Whether a stronger condition on the same matrix is among the others."""
     for weaker, stronger in _STRONGER:
-        subject = condition.removesuffix(weaker)
-        if subject != condition and stronger.format(subject) in others:
+        before, _, behind = weaker.partition("{}")
+        subject = condition.removeprefix(before).removesuffix(behind)
+        if f"{before}{subject}{behind}" == condition and stronger.format(subject) in others:
             return True
     return False
 
@@ -110,12 +111,13 @@ def _is_implied(condition: str, others: Container[str]) -> bool:
 # What stands in the place of `x > 0` where x is complex: roots and logarithms are cut along the negative axis.
 _OFF_THE_CUT = " does not meet the closed negative real axis"
 _STRONGER = (
-    (" is invertible", "det({}) > 0"),
-    (" is invertible", f"det({{}}){_OFF_THE_CUT}"),
-    (" ≠ 0", f"{{}}{_OFF_THE_CUT}"),
-    (" ≠ 0", "{} > 0"),
-    (" has constant rank", "{} has full rank"),
-    (" has constant rank", "{} has full column rank"),
+    ("{} is invertible", "det({}) > 0"),
+    ("{} is invertible", f"det({{}}){_OFF_THE_CUT}"),
+    ("det({}) ≠ 0", "{} is invertible"),
+    ("{} ≠ 0", f"{{}}{_OFF_THE_CUT}"),
+    ("{} ≠ 0", "{} > 0"),
+    ("{} has constant rank", "{} has full rank"),
+    ("{} has constant rank", "{} has full column rank"),
 )
 
 
@@ -150,6 +152,9 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
     for condition in primitive.conditions:
         name = next((name for name in arguments if f"{{{name}}}" in condition), None)
         if name is None or not _is_granted(condition.replace(f"{{{name}}}", "{}"), arguments[name]):
+            if name is not None and condition == f"{{{name}}} > 0" and _is_size(arguments[name]):
+                kept.append(f"{written(arguments[name].children[0])} ≠ 0")
+                continue
             stated = condition.format(**{name: _subject(condition, a, written) for name, a in arguments.items()})
             kept.append(stated if name is None or arguments[name].real else _of_complex(stated))
     if primitive is power:
@@ -157,6 +162,11 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
     if primitive.identity and not primitive.conditions:
         kept += [f"{written(p)} is invertible" for p in _pivots(node) if not _is_granted("{} is invertible", p)]
     return kept
+
+
+def _is_size(node: Node) -> bool:
+    """Whether a node is an absolute value, which is positive where it is not zero."""
+    return isinstance(node, Apply) and node.primitive in (absolute, modulus)
 
 
 def _of_complex(condition: str) -> str:
@@ -183,6 +193,8 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
     assert isinstance(exponent, Fraction)
     if "positive" in facts_of(base) or _is_told_elsewhere(base):
         return []
+    if _is_size(base) and exponent < 1:
+        return [f"{written(base.children[0])} ≠ 0"]
     if exponent.denominator > 1 and not base.real:
         return [f"{written(base)}{_OFF_THE_CUT}"]
     if exponent.denominator % 2 == 0:

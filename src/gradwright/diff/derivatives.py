@@ -8,16 +8,16 @@ set, the Jacobian is composed with that projection, and the Hessian is projected
 
 from __future__ import annotations
 
-from gradwright.core.build import constant, multiply, number, permute
+from gradwright.core.build import constant, matmul, multiply, number, permute
 from gradwright.core.contraction import zero
 from gradwright.core.nodes import Node, Symbol, field_of
-from gradwright.core.sums import add
+from gradwright.core.sums import add, subtract
 from gradwright.core.walks import free_leaves
 from gradwright.diff.differential import differential, direction
 from gradwright.errors import DerivationError
 from gradwright.linear.collect import collect, collect_all
 from gradwright.linear.forms import identity_tensor, jacobian, push, transpose
-from gradwright.linear.projection import is_structured, project_tangent
+from gradwright.linear.projection import is_structured, normal_coordinates, project_tangent, turns
 from gradwright.simplify.expansion import expand_tensors
 from gradwright.simplify.pipeline import simplify, simplify_all
 
@@ -120,25 +120,42 @@ def hessian(node: Node, row: Symbol, column: Symbol) -> Node:
         return zero((*row.shape, *column.shape))
     if not is_structured(row.facts):
         return full_jacobian(slope, column)
-    return _projected_jacobian(slope, row, column)
+    return _projected_jacobian(node, row, column)
 
 
-def _projected_jacobian(slope: Node, row: Symbol, column: Symbol) -> Node:
+def _projected_jacobian(node: Node, row: Symbol, column: Symbol) -> Node:
     """The Jacobian of a gradient, projected on the tangent space of `row` on the left as well."""
     _refuse_complex(row)
     moved = direction(column)
-    form = simplify(project_tangent(differential(slope, {column: moved}), row))
-    cotangent = Symbol("__cotangent", slope.shape)
+    form = _moved_gradient(node, row, column)
+    cotangent = Symbol("__cotangent", row.shape)
     pulled = _finished([transpose(form, cotangent, [moved])[moved]], column)
-    spread = push(pulled, {cotangent: identity_tensor(slope.shape)}, slope.shape)
+    spread = push(pulled, {cotangent: identity_tensor(row.shape)}, row.shape)
     order = [*range(column.rank, column.rank + row.rank), *range(column.rank)]
     return _readable(permute(spread, order))
 
 
 def hessian_product(node: Node, variable: Symbol) -> Node:
     """The Hessian applied to the direction of the variable."""
-    moved = differential(gradient(node, variable), {variable: direction(variable)})
-    return collect(simplify(project_tangent(simplify(moved), variable)))
+    return collect(_moved_gradient(node, variable, variable))
+
+
+def _moved_gradient(node: Node, row: Symbol, column: Symbol) -> Node:
+    """The differential of the gradient in `row`, in the direction of `column`, projected on the tangent space.
+
+    Where that space turns with the point, the gradient is `E − X S`, with the unprojected gradient E and the Hermitian
+    `S = ½(XᴴE + EᴴX)`. Its differential has the part `X dS`, which the projection takes to zero, so that dE and `dX S`
+    are left (Absil, Mahony & Trumpf 2013, An extrinsic look at the Riemannian Hessian, 4.2).
+    """
+    moves: dict[Node, Node] = {column: direction(column)}
+    if not turns(row.facts):
+        moved = differential(gradient(node, row), moves)
+    else:
+        slope = free_vjps(node, (row,), number(1))[row]
+        moved = differential(slope, moves)
+        if column == row:
+            moved = subtract(moved, matmul(moves[row], normal_coordinates(slope, row)))
+    return simplify(project_tangent(simplify(moved), row))
 
 
 def _readable(node: Node) -> Node:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from itertools import product
 
 from gradwright.core.declarations import Declaration, check_name, parse_declaration
@@ -25,6 +26,7 @@ from gradwright.errors import (
     DeclarationError,
     DimensionMismatchError,
     ShapeError,
+    UnknownNameError,
 )
 from gradwright.frozen import frozen
 
@@ -60,6 +62,7 @@ def parse_expression(text: str, declarations: Mapping[str, str]) -> Parsed:
             f"{len(names)} variables are not declared ({', '.join(names)}); declare some of them, "
             f"for instance {names[0]}='n n'"
         ).suggest((names[0], "n n"))
+    _check_not_a_slip(tree, names, declared)
     return _inferred(text, tree, declared, names)
 
 
@@ -104,6 +107,19 @@ def _variable_names(tree: ast.expr, declared: Signature) -> list[str]:
     ]
     known = {*declared.names, *dims, "pi", *FUNCTIONS, *bound_names(tree)}
     return list(dict.fromkeys(name for *_, name in sorted(names) if name not in known))
+
+
+def _check_not_a_slip(tree: ast.expr, names: Sequence[str], declared: Signature) -> None:
+    """Refuse an undeclared name that is that of a declared variable, which does not occur, but for a slip."""
+    occurring = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    unused = [name for name in declared.names if name not in occurring]
+    for name in names if unused else ():
+        near = [other for other in unused if other.lower() == name.lower()] or get_close_matches(name, unused, 1, 0.8)
+        if near:
+            raise UnknownNameError(
+                f"'{name}' is not declared, and '{near[0]}', which is, does not occur: did you mean '{near[0]}'? "
+                f"(declare '{name}' too if not)"
+            )
 
 
 def _dims(tree: ast.expr, declared: Signature) -> dict[str, Dim]:

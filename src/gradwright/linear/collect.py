@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.nodes import Add, Node
-from gradwright.core.sums import add, scaled
+from gradwright.core.sums import add, coefficient_of, scaled
 from gradwright.core.walks import transform, transform_all
 from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
@@ -82,10 +82,20 @@ def _common_to_all(items: Sequence[_Item | Node]) -> Node | None:
         return None
     longest = max(chains, key=len)
     middles = [product_of_chain(c[start : len(c) - end], longest[start]) for c in chains]
-    signs = [item.coefficient / first.coefficient for item in read]
-    middle = collect(add(scaled(sign, part) for sign, part in zip(signs, middles, strict=True)))
+    number = _number_in_front(read)
+    middle = collect(_positive_first([scaled(i.coefficient / number, m) for i, m in zip(read, middles, strict=True)]))
     chain = Chain(first.chain.scalar, (*chains[0][:start], middle, *chains[0][len(chains[0]) - end :]))
-    return scaled(first.coefficient, join(chain, first.node))
+    return scaled(number, join(chain, first.node))
+
+
+def _number_in_front(items: Sequence[_Item]) -> Fraction:
+    """What stands before the sum of terms with one number but for the sign, which is negative if all terms are."""
+    return max(item.coefficient for item in items)
+
+
+def _positive_first(terms: Sequence[Node]) -> Node:
+    """A sum that begins with a positive term, if there is one: `(I − A) B` for `B − A B`, whichever comes first."""
+    return add(sorted(terms, key=lambda term: coefficient_of(term) < 0) if coefficient_of(terms[0]) < 0 else terms)
 
 
 def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
@@ -101,11 +111,11 @@ def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
     middles = a[start : len(a) - end], b[start : len(b) - end]
     if (not before and not behind) or any(len(middle) != 1 for middle in middles):
         return None
-    sign = right.coefficient / left.coefficient
-    first, second = (product_of_chain(m, m[0]) for m in middles)
-    middle = collect(add([first, scaled(sign, second)]))
-    chain = Chain(left.chain.scalar, (*before, middle, *behind))
-    return _Item(left.coefficient, chain, scaled(left.coefficient, join(chain, left.node)))
+    number = _number_in_front((left, right))
+    factors = zip((left, right), middles, strict=True)
+    parts = [scaled(item.coefficient / number, product_of_chain(m, m[0])) for item, m in factors]
+    chain = Chain(left.chain.scalar, (*before, collect(_positive_first(parts)), *behind))
+    return _Item(number, chain, scaled(number, join(chain, left.node)))
 
 
 def _common(a: tuple[Node, ...], b: tuple[Node, ...]) -> int:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.core.build import masked, product_of
-from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.build import masked, matmul, product_of, transpose
+from gradwright.core.contraction import conjugate, contract, plain, simple
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Mask, Node, Symbol
@@ -55,9 +55,19 @@ def project_tangent(node: Node, variable: Symbol) -> Node:
         return mirrored(node, -1)
     if "symmetric" in facts or "hermitian" in facts:
         return mirrored(node, 1, conj="symmetric" not in facts)
-    if "unitary" in facts or "stiefel" in facts:
+    if turns(facts):
         return _orthonormal(node, variable)
     return node
+
+
+def turns(facts: Facts) -> bool:
+    """Whether the tangent space is another one at every point: of matrices with orthonormal columns."""
+    return bool({"unitary", "stiefel"} & facts)
+
+
+def normal_coordinates(node: Node, variable: Symbol) -> Node:
+    """`½(XᴴA + AᴴX)`: the Hermitian S for which X S is what the projection takes away from A."""
+    return mirrored(matmul(conjugate(transpose(variable)), node), 1, conj=not variable.real)
 
 
 def is_structured(facts: Facts) -> bool:

@@ -18,15 +18,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import reduce
 
 import numpy as np
 
-from gradwright.core.build import transpose
+from gradwright.core.build import matmul, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS, register_primitive
+from gradwright.core.scalars import scalars_of
 from gradwright.errors import UnsupportedError
 from gradwright.prims.precision import in_precision_of
 
@@ -121,10 +123,12 @@ def register_differences(
     regular: Regular | None = None,
     conditions: tuple[str, ...] = (),
     first: Callable[[Matrix, Matrix, Matrix], Matrix] | None = None,
+    taylor: Callable[[Node, int], Node] | None = None,
 ) -> None:
     """Register the divided differences of a matrix function, `shown` and in LaTeX `latex` in formulas.
 
-    `first` evaluates the one of first order, where that can be done faster than by the block matrix.
+    `first` evaluates the one of first order, where that can be done faster than by the block matrix; `taylor` is the
+    function's Taylor coefficient f⁽ᵏ⁾(X) / k!, where that is a function of the language.
     """
     for order in range(1, HIGHEST_ORDER + 1):
         difference = Primitive(
@@ -135,6 +139,7 @@ def register_differences(
             linear_in=tuple(range(1, 2 * order, 2)),
             adjoint=difference_adjoint,
             fact_rule=_difference_facts,
+            simpler=None if taylor is None else lambda node, f=taylor: _along_its_node(node, f),
             numpy=first if first is not None and order == 1 else block_function(evaluate),
             regular=regular,
             conditions=conditions,
@@ -144,6 +149,15 @@ def register_differences(
         )
         register_primitive(difference)
         _FUNCTIONS[difference] = function
+
+
+def _along_its_node(node: Apply, taylor: Callable[[Node, int], Node]) -> Node:
+    """`f[X, …, X](E₁, …, E_k) = E₁ … E_k f⁽ᵏ⁾(X) / k!` for multiples E of the matrix that X is a multiple of."""
+    (X, *others), directions = node.arguments[::2], node.arguments[1::2]
+    bare = scalars_of(X)[1]
+    if X.rank != 2 or any(other != X for other in others) or any(scalars_of(E)[1] != bare for E in directions):
+        return node
+    return reduce(matmul, (*directions, taylor(X, len(directions))))
 
 
 def first_difference(function: str) -> Primitive:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import factorial
+
 import numpy as np
 
+from gradwright.core.contraction import scale
+from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.divided_differences import KEPT, block_function, register_differences
@@ -65,5 +70,11 @@ matrix_exp = Primitive(
     source="Mathias 1996; Al-Mohy & Higham 2009, SIAM J. Matrix Anal. Appl. 30, 1639-1657",
 )
 
-register_differences("matrix_exp", exponential, "exp", r"\exp", first=exponential_difference)
+
+def _taylor(X: Node, order: int) -> Node:
+    """`exp(X) / k!`, the coefficient of Eᵏ in `exp(X + E)` for E that commutes with X."""
+    return scale(Fraction(1, factorial(order)), Apply(matrix_exp, (), (X,), 0))
+
+
+register_differences("matrix_exp", exponential, "exp", r"\exp", first=exponential_difference, taylor=_taylor)
 register_primitive(matrix_exp)

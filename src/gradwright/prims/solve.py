@@ -26,7 +26,7 @@ solve = Primitive(
     regular=is_regular,
     torch="torch.linalg.solve",
     jax="jax.numpy.linalg.solve",
-    notation=Notation(text="{A}⁻¹ {B}", latex="{A}^{-1} {B}", name="solve", product=True),
+    notation=Notation(left_division=True),
     samples=(Sample("A: n n, B: n m"),),
     known_rules=(
         KnownRule(

@@ -11,9 +11,10 @@ from collections.abc import Hashable
 from fractions import Fraction
 
 from gradwright.core.build import multiply, transpose
-from gradwright.core.contraction import conjugate, contract, is_zero, zero
+from gradwright.core.contraction import conjugate, is_zero, zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Contract, Hole, Node, Solve, Unknown
+from gradwright.core.nodes import Hole, Node, Solve, Unknown
+from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space
 from gradwright.core.sums import coefficient_of, like_key, terms_of
 from gradwright.core.walks import substitute
@@ -28,8 +29,8 @@ def settle_equation(node: Node) -> Node:
         return node
     if all(map(is_zero, node.right_sides)):
         return zero(node.shape)
-    if len(node.right_sides) == 1 and isinstance(node.right_sides[0], Contract):
-        scalars, rest = _scalars_of(node.right_sides[0])
+    if len(node.right_sides) == 1:
+        scalars, rest = scalars_of(node.right_sides[0])
         if rest != node.right_sides[0]:
             return multiply(scalars, settle_equation(Solve(node.unknowns, node.equations, (rest,), node.index)))
     if len(node.unknowns) != 1 or node.trailing or (node.unknowns[0].real and not all(c.real for c in node.children)):
@@ -44,19 +45,6 @@ def settle_equation(node: Node) -> Node:
     (space,) = found
     found_in = unknown._replace(space=space), equation._replace(space=space)
     return Solve((found_in[0],), (found_in[1],), (right,), 0)
-
-
-def _scalars_of(side: Contract) -> tuple[Node, Node]:
-    """The number and the real scalars in front of a right side, which stand in front of the solution, and the rest."""
-    reached = {label for group in side.output for label in group}
-    for _ in side.factors:
-        reached |= {label for f in side.factors if reached.intersection(f.labels) for label in f.labels}
-    outside = [f for f in side.factors if f.node.real and reached.isdisjoint(f.labels)]
-    inside = [f for f in side.factors if f not in outside]
-    loose = {label for f in outside for label in f.labels}
-    dims = dict(enumerate(side.dims))
-    own = contract(side.coefficient, outside, (), {label: dims[label] for label in loose})
-    return own, contract(1, inside, side.output, {label: dim for label, dim in dims.items() if label not in loose})
 
 
 def _is_its_own_mirror_image(operator: Node, unknown: Unknown) -> bool:

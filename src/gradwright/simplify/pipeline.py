@@ -9,6 +9,7 @@ from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
 from gradwright.simplify.equations import settle_equation
 from gradwright.simplify.inverses import simplify_inverse
+from gradwright.simplify.linear import settle_linear
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
 from gradwright.simplify.orientation import orient
 from gradwright.simplify.powers import merge_powers
@@ -16,7 +17,7 @@ from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections
 from gradwright.simplify.stable import stabilise
-from gradwright.simplify.sums import open_turned_sums
+from gradwright.simplify.sums import cancel_terms, open_turned_sums
 
 
 def simplify_application(node: Node) -> Node:
@@ -37,7 +38,9 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     drop_masks,
     merge_selections,
     drop_vanishing_terms,
+    cancel_terms,
     settle_equation,
+    settle_linear,
     simplify_application,
     open_turned_sums,
     stabilise,

@@ -1,6 +1,6 @@
 """Powers in products: equal bases on equal axes merge, and squares of norms become inner products.
 
-x ∘ x⁻¹ = 1     u^a ∘ u^b = u^(a+b)     Σ u² = u · u     ‖x‖² = x · x     |x|² = x²
+x ∘ x⁻¹ = 1     u^a ∘ u^b = u^(a+b)     Σ u² = u · u     ‖x‖² = x · x     |x|² = x²     z z* / |z|² = 1
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from gradwright.core.contraction import conjugate, contract, scale, split_coeffi
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Apply, Contract, Factor, Groups, Node
 from gradwright.prims.complex import real
-from gradwright.prims.piecewise import absolute, modulus
+from gradwright.prims.piecewise import absolute, modulus, sign
 from gradwright.prims.power import power, raise_to
 from gradwright.prims.reductions import norm
 
 TWO = Fraction(2)
+Exponents = dict[tuple[Node, Groups, bool], Fraction]
 
 
 def merge_powers(node: Node) -> Node:
@@ -62,7 +63,7 @@ def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
 
 
 def _merged(node: Contract) -> list[Factor]:
-    exponents: dict[tuple[Node, Groups, bool], Fraction] = {}
+    exponents: Exponents = {}
     raised = {base_and_exponent(f.node)[0] for f in node.factors if f.node.rank == 1}
     for factor in node.factors:
         diagonal = _diagonal(factor)
@@ -71,6 +72,7 @@ def _merged(node: Contract) -> list[Factor]:
         base, exponent = base_and_exponent(factor.node)
         key = base, factor.groups, factor.conj
         exponents[key] = exponents.get(key, Fraction(0)) + exponent
+    _cancel_sizes(exponents)
     merged: list[Factor] = []
     for (base, groups, conj), exponent in exponents.items():
         if exponent == 2 and base.rank and _is_inner_product(node, base, groups):
@@ -78,6 +80,25 @@ def _merged(node: Contract) -> list[Factor]:
         else:
             merged.append(Factor(raise_to(base, exponent), groups, conj))
     return merged
+
+
+def _cancel_sizes(exponents: Exponents) -> None:
+    """`z z* / |z|² = 1`, and `sign(x) / |x| = 1 / x` as every odd power."""
+    for (base, groups, conj), exponent in list(exponents.items()):
+        if not isinstance(base, Apply) or exponent.denominator > 1:
+            continue
+        inner = base.arguments[0]
+        if base.primitive is modulus and exponent <= -TWO:
+            pair = [(inner, groups, flag) for flag in (False, True)]
+            count = max(min(*(int(exponents.get(key, 0)) for key in pair), int(-exponent / 2)), 0)
+            exponents[base, groups, conj] += 2 * count
+            exponents.update({key: exponents[key] - count for key in pair if count})
+        if base.primitive is not absolute or not exponent % 2:
+            continue
+        signed = Apply(sign, (), (inner,), 0), groups, conj
+        if exponents.get(signed) == 1:
+            del exponents[base, groups, conj], exponents[signed]
+            exponents[inner, groups, conj] = exponents.get((inner, groups, conj), Fraction(0)) + exponent
 
 
 def _diagonal(factor: Factor) -> Node:

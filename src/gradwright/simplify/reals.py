@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from fractions import Fraction
 
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract, split_coefficient, zero
+from gradwright.core.contraction import conjugate, contract, zero
 from gradwright.core.inference import is_real_valued
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole, Node
-from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of
+from gradwright.core.scalars import shared_number
+from gradwright.core.sums import add, like_key, scaled, terms_of
 from gradwright.core.walks import free_leaves
 from gradwright.prims.complex import IMAGINARY_UNIT, real, real_part
 from gradwright.simplify.orientation import orient
@@ -27,22 +27,13 @@ def settle_real_part(node: Node) -> Node:
     argument = node.arguments[0]
     if argument.real:
         return argument
-    coefficient, inside = _split_number(_with_few_conjugates(argument))
+    coefficient, inside = shared_number(_with_few_conjugates(argument))
     if inside.real:
         return scaled(coefficient, inside)
     # Im(z) is held as Re(−i z).
     if any(f.node == IMAGINARY_UNIT.node for f in as_product(inside).factors):
         coefficient, inside = -coefficient, scaled(-1, inside)
     return scaled(coefficient, real(inside))
-
-
-def _split_number(node: Node) -> tuple[Fraction, Node]:
-    """The rational number in front of a term, or of all terms of a sum."""
-    numbers = {abs(coefficient_of(term)) for term in terms_of(node)}
-    if not isinstance(node, Add) or len(numbers) > 1:
-        return split_coefficient(node)
-    (number,) = numbers
-    return number, scaled(1 / number, node)
 
 
 def _within_complex(node: Contract) -> Node:

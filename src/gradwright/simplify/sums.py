@@ -1,13 +1,16 @@
-"""Sums of a sum and its transpose: `S + (S + A)ᵀ = 2 S + Aᵀ` for symmetric S."""
+"""Sums that are opened because terms cancel: `S + (S + A)ᵀ = 2 S + Aᵀ` for symmetric S, `1ᵀ (x − mean(x) 1) = 0`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract
-from gradwright.core.nodes import Add, Factor, Node
+from gradwright.core.contraction import contract, is_zero
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import add, terms_of
+from gradwright.simplify.powers import merge_powers
+from gradwright.simplify.relations import collapse
 
 
 def open_turned_sums(node: Node) -> Node:
@@ -34,3 +37,50 @@ def _opened(term: Node) -> Sequence[Node]:
         contract(product.coefficient, [Factor(inner, factor.groups, factor.conj)], product.output, dims)
         for inner in terms_of(factor.node)
     ]
+
+
+def cancel_terms(node: Node) -> Node:
+    """Take a sum over an axis, or a matrix with orthonormal columns, into a sum in which terms cancel then.
+
+    `1ᵀ (x − mean(x) 1) = 0` and `(I − Q Qᵀ) Q = 0`: what is centred has no mean, and what is orthogonal to the columns
+    of Q no part along them. Sums in which nothing cancels stay closed.
+    """
+    if not isinstance(node, Contract) or not node.coefficient:
+        return node
+    for place, factor in enumerate(node.factors):
+        if not isinstance(factor.node, Add) or any(len(group) != 1 for group in factor.groups):
+            continue
+        for beside in _reductions(node, place):
+            within = [f for p, f in enumerate(node.factors) if p == place or p == beside]
+            closed = _distributed(node, within, factor)
+            if closed is not None:
+                return closed
+    return node
+
+
+def _reductions(node: Contract, place: int) -> Iterator[int | None]:
+    """What could make terms of a sum cancel: None for the sum over an axis of it alone, and frames beside it."""
+    labels = node.factors[place].labels
+    held = set(labels)
+    elsewhere = {label for group in node.output for label in group}
+    elsewhere |= {label for p, f in enumerate(node.factors) if p != place for label in f.labels}
+    if any(labels.count(label) == 1 for label in held - elsewhere):
+        yield None
+    for other, factor in enumerate(node.factors):
+        if other != place and held & set(factor.labels) and "stiefel" in facts_of(factor.node):
+            yield other
+
+
+def _distributed(node: Contract, within: Sequence[Factor], base: Factor) -> Node | None:
+    """The product with some factors multiplied out over the terms of one of them, if that makes terms cancel."""
+    others = [f for f in node.factors if all(f is not w for w in within)]
+    needed = {label for f in others for label in f.labels} | {label for group in node.output for label in group}
+    held = list(dict.fromkeys(label for f in within for label in f.labels))
+    kept = tuple((label,) for label in held if label in needed)
+    inside = {label: node.dims[label] for label in held}
+    parts = [[Factor(term, base.groups, base.conj) if f is base else f for f in within] for term in terms_of(base.node)]
+    total = add([cancel_terms(merge_powers(collapse(contract(1, factors, kept, inside)))) for factors in parts])
+    if not is_zero(total) and len(terms_of(total)) >= len(parts):
+        return None
+    outside = {label: node.dims[label] for label in needed}
+    return contract(node.coefficient, [*others, Factor(total, kept)], node.output, outside)

@@ -182,7 +182,7 @@ def test_a_module_imports_at_its_head_and_says_what_its_solvers_solve(target: st
     assert text.count("import scipy.linalg") == 1 and "\nimport scipy.linalg" in text
     if target == "torch":
         assert '"""The solution X of A X + X Aᴴ = Q."""' in text
-        assert "grad_S = lyapunov(S_sqrtm, " in text
+        assert "grad_S = 0.5 * lyapunov(S_sqrtm, " in text
 
 
 def test_a_minus_sign_before_a_minus_sign_is_left_out() -> None:

@@ -1,0 +1,37 @@
+"""The numbers and scalars in front of a tensor: what a linear function of it has in front, too."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from gradwright.core.contraction import ONE, contract, split_coefficient
+from gradwright.core.nodes import Add, Contract, Node
+from gradwright.core.sums import coefficient_of, scaled, terms_of
+
+
+def scalars_of(argument: Node) -> tuple[Node, Node]:
+    """The number and the real scalars in front of a tensor, and the rest; of a sum, the number that its terms share."""
+    if isinstance(argument, Add):
+        number, rest = shared_number(argument)
+        return contract(number, (), (), {}), rest
+    if not isinstance(argument, Contract):
+        return contract(ONE, (), (), {}), argument
+    reached = {label for group in argument.output for label in group}
+    reached |= {label for f in argument.factors if not f.node.real for label in f.labels}
+    for _ in argument.factors:
+        reached |= {label for f in argument.factors if reached.intersection(f.labels) for label in f.labels}
+    outside = [f for f in argument.factors if f.node.real and reached.isdisjoint(f.labels)]
+    inside = [f for f in argument.factors if f not in outside]
+    loose = {label for f in outside for label in f.labels}
+    dims = dict(enumerate(argument.dims))
+    own = contract(argument.coefficient, outside, (), {label: dims[label] for label in loose})
+    return own, contract(1, inside, argument.output, {label: dim for label, dim in dims.items() if label not in loose})
+
+
+def shared_number(node: Node) -> tuple[Fraction, Node]:
+    """The rational number in front of a term, or of all terms of a sum, and the rest."""
+    numbers = [coefficient_of(term) for term in terms_of(node)]
+    if not isinstance(node, Add) or len(set(map(abs, numbers))) > 1:
+        return split_coefficient(node)
+    number = abs(numbers[0]) if max(numbers) > 0 else numbers[0]
+    return number, scaled(1 / number, node)

@@ -1,0 +1,92 @@
+"""Terms that cancel when a sum is taken into a sum, and what a linear function has in front."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gradwright as gw
+from gradwright.simplify.pipeline import simplify
+
+VARIABLES = {
+    "x": "n", "X": "n n", "Y": "n n", "E": "n n", "A": "n m", "Q": "n k stiefel", "U": "n n complex unitary", "t": "",
+    "Z": "n n complex",
+}  # fmt: skip
+
+
+def expression(text: str) -> gw.Expression:
+    return gw.parse(text, **{name: given for name, given in VARIABLES.items() if name in text})
+
+
+CANCELLING = [
+    ("sum(x - mean(x))", "0"),
+    ("sum((x - mean(x)) * 2 - x)", "-sum(x)"),
+    ("sum(A - outer(ones(n), mean(A, axis=0)), axis=0)", "zeros(m)"),
+    ("(eye(n) - Q @ Q.T) @ Q", "zeros(n, k)"),
+    ("Q.T @ (eye(n) - Q @ Q.T) @ A", "zeros(k, m)"),
+    ("(eye(n) - ones(n, n) / n) @ ones(n)", "zeros(n)"),
+    ("matrix_exp_difference(X, zeros(n, n), X)", "zeros(n, n)"),
+    ("matrix_exp_difference(X, -t * E / 2, Y)", "-t / 2 * matrix_exp_difference(X, E, Y)"),
+    ("matrix_exp_difference(X, X, X)", "X @ matrix_exp(X)"),
+    ("matrix_exp_difference2(t * X, X, t * X, 3 * X, t * X)", "3 / 2 * X @ X @ matrix_exp(t * X)"),
+    ("lyapunov(X, -Y - Y.T)", "-lyapunov(X, Y + Y.T)"),
+]
+
+
+@pytest.mark.parametrize(("text", "simpler"), CANCELLING)
+def test_what_cancels_is_left_out(text: str, simpler: str) -> None:
+    found = simplify(expression(text).node)
+    assert found == simplify(expression(simpler).node)
+    assert gw.equal(expression(text), gw.Expression(found, expression(text).signature)).status == "proved"
+
+
+@pytest.mark.parametrize("text", ["sum(1 - x**2)", "sum(A - outer(x, ones(m)))", "Q.T @ (X + Y)", "U.H @ (Z + X)"])
+def test_a_sum_in_which_nothing_cancels_stays_closed(text: str) -> None:
+    given = expression(text).node
+    assert simplify(given) == given
+
+
+RIEMANNIAN = [
+    ("trace(Q.T @ X @ Q @ E)", "Q", {"Q": "n k stiefel", "X": "n n", "E": "k k"}),
+    ("trace(E @ Q) * norm(X @ Q)**2", "Q", {"Q": "n k stiefel", "X": "n n", "E": "k n"}),
+    ("trace(X @ Q @ E @ Q.T)", "Q", {"Q": "n n orthogonal", "X": "n n", "E": "n n"}),
+    ("norm(Q @ X - E)**2", "Q", {"Q": "n n unitary", "X": "n m complex", "E": "n m complex"}),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "variables"), RIEMANNIAN)
+def test_a_hessian_on_a_curved_set_is_the_projected_derivative_of_the_gradient(
+    text: str, name: str, variables: dict[str, str]
+) -> None:
+    """Along the curve polar(Q + t dQ), which has the direction dQ at t = 0, by central differences."""
+    D = gw.derive(gw.parse(text, **variables), wrt=name)
+    random, sizes = np.random.default_rng(3), {"n": 5, "k": 3, "m": 4}
+
+    def draw(declared: str) -> np.ndarray:
+        shape = [sizes[word] for word in declared.split() if word in sizes]
+        real, imaginary = random.normal(size=(2, *shape))
+        return real + 1j * imaginary if {"complex", "unitary"} & set(declared.split()) else real
+
+    point = {other: draw(declared) for other, declared in variables.items()}
+    Q = polar(point[name])
+    A, B = draw(variables[name]), draw(variables[name])
+    dQ, W = (M - Q @ (Q.conj().T @ M + M.conj().T @ Q) / 2 for M in (A, B))
+
+    def slope(t: float) -> np.ndarray:
+        return D.gradient.evaluate(**{**point, name: polar(Q + t * dQ)})
+
+    h = 1e-3
+    moved = (8 * (slope(h) - slope(-h)) - slope(2 * h) + slope(-2 * h)) / (12 * h)
+    moved -= Q @ (Q.conj().T @ moved + moved.conj().T @ Q) / 2
+    found = D.hvp.evaluate(**{**point, name: Q, f"d{name}": dQ})
+    np.testing.assert_allclose(found, moved, atol=1e-7 * np.abs(moved).max())
+    if np.isrealobj(Q):
+        H = D.hessian.evaluate(**{**point, name: Q})
+        np.testing.assert_allclose(np.tensordot(H, dQ, 2), found, atol=1e-10 * np.abs(found).max())
+        np.testing.assert_allclose(np.vdot(np.tensordot(H, W, 2), dQ), np.vdot(W, found), rtol=1e-8)
+
+
+def polar(M: np.ndarray) -> np.ndarray:
+    """The nearest matrix with orthonormal columns."""
+    U, _, Vh = np.linalg.svd(M, full_matrices=False)
+    return U @ Vh
