@@ -21,6 +21,7 @@ from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Outputs
 from gradwright.core.signature import Signature, symbol_of
 from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.core.templates import sides_of
 from gradwright.diff.derivatives import gradient, vjp
 from gradwright.errors import IdentityError, ShapeError
 from gradwright.front.define import read_declared
@@ -62,7 +63,7 @@ def fixed_point(
             f"{name}: there are {len(declared)} unknown(s) and {len(updates)} update(s), and each unknown needs one"
         )
     for text in updates:
-        if not isinstance(text, str) or "=" in text:
+        if not isinstance(text, str) or len(sides_of(text)) > 1:
             raise IdentityError(f"{name}: an update is a text such as 'tanh(W @ y + b)', without '=', and not {text!r}")
     identity = [f"{d.name} = {text}" for d, text in zip(declared, updates, strict=True)]
     return define(name, identity, unknown=unknown, given=given, forward=forward, start=start)
@@ -154,8 +155,8 @@ def _node(text: str, signature: Signature) -> Node:
 
 
 def _gap(text: str, signature: Signature) -> Node:
-    sides = text.split("=")
-    if len(sides) != 2 or "<" in text or ">" in text:
+    sides = sides_of(text)
+    if len(sides) != 2 or sides[0].rstrip().endswith(("<", ">")):
         raise IdentityError(
             f"'{text}' is not an equation: write two sides with one '=' between them; of inequalities, "
             f"only those count that hold with equality at the solution"

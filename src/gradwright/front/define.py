@@ -18,9 +18,10 @@ from gradwright.core.declarations import Declaration, parse_declaration, parse_d
 from gradwright.core.nodes import Node
 from gradwright.core.primitive import Notation, Primitive, Sample, shape_text
 from gradwright.core.registry import FUNCTIONS, Function, primitive_function, register
+from gradwright.core.templates import sides_of
 from gradwright.diff.identities.determinacy import require_determined
 from gradwright.diff.identities.problem import Problem, problem_of
-from gradwright.diff.identities.solution_points import SolutionPoint, lie_in_their_sets, newton, relative_residual
+from gradwright.diff.identities.solution_points import SolutionPoint, first_outside, newton, relative_residual
 from gradwright.errors import ConditionError, DeclarationError, GradwrightError, IdentityError
 from gradwright.frozen import frozen, replace
 
@@ -44,7 +45,7 @@ def define_primitive(
     primitive = _primitive(name, tuple(identity), outputs, inputs, tuple(gauge))
     problem = problem_of(primitive)
     given_forward = None if forward is None else _tupled(_function_named(forward, "forward"), len(outputs), name)
-    first_guess = None if start is None else _started(_function_named(start, "start"), name, len(outputs))
+    first_guess = None if start is None else _started(_function_named(start, "start"), name, outputs)
     orders, point = require_determined(problem, primitive.identity, given_forward, first_guess)
     if first_guess is not None:
         _check_start(first_guess, problem, point)
@@ -107,10 +108,11 @@ def _primitive(
     if not identity:
         raise IdentityError(f"{name}: an identity is needed, such as 'Y @ X = eye(n)'")
     for text in (*identity, *gauge):
-        if not isinstance(text, str) or text.count("=") != 1:
+        if not isinstance(text, str) or len(sides_of(text)) != 2:
             raise IdentityError(f"{name}: '{text}' is not an equation: write two sides with one '=' between them")
     signature = f"{', '.join(map(str, inputs))} -> {', '.join(map(str, outputs))}"
-    is_complex = any("complex" in d.words for d in (*inputs, *outputs))
+    fields = tuple("complex" if "complex" in d.words else "real" for d in outputs)
+    takes_complex = any("complex" in d.words for d in inputs)
     return Primitive(
         name=name,
         signature=signature,
@@ -118,8 +120,8 @@ def _primitive(
         identity=tuple(" ".join(text.split()) for text in identity),
         gauge_fixing=tuple(" ".join(text.split()) for text in gauge),
         gauge=f"the choice that {' and '.join(gauge)} makes" if gauge else "",
-        real_only=not is_complex,
-        field="same",
+        real_only=not takes_complex,
+        field=fields[0] if len(set(fields)) == 1 else fields,
         numpy=_not_yet,
         notation=Notation(name=name),
         samples=(Sample(", ".join(map(str, inputs))),),
@@ -202,9 +204,11 @@ def _tupled(
     return apply
 
 
-def _started(start: Callable[..., Any], name: str, count: int) -> Callable[..., tuple[Array, ...]]:
-    """The first guess as floating-point arrays."""
-    tupled = _tupled(start, count, name, "starting point")
+def _started(
+    start: Callable[..., Any], name: str, outputs: tuple[Declaration, ...]
+) -> Callable[..., tuple[Array, ...]]:
+    """The first guess as arrays of real or of complex numbers, as the unknowns are declared."""
+    tupled = _tupled(start, len(outputs), name, "starting point")
 
     def apply(*arrays: Array) -> tuple[Array, ...]:
         try:
@@ -213,9 +217,21 @@ def _started(start: Callable[..., Any], name: str, count: int) -> Callable[..., 
             raise
         except Exception as error:
             raise IdentityError(f"{name}: the starting point start= fails ({error})") from error
-        return tuple(guess.astype(np.result_type(guess, float)) for guess in guesses)
+        return tuple(
+            _in_field("complex" in declared.words, guess, f"{name}: start= gives complex numbers for '{declared.name}'")
+            for declared, guess in zip(outputs, guesses, strict=True)
+        )
 
     return apply
+
+
+def _in_field(is_complex: bool, value: Array, what: str) -> Array:
+    """A value with the type of its field; what has an imaginary part is no real number."""
+    if is_complex:
+        return value.astype(np.result_type(value, np.complex64, float))
+    if np.any(np.imag(value)):
+        raise IdentityError(f"{what}, which is declared real: declare it complex, or take the real part")
+    return np.real(value).astype(np.result_type(np.real(value), float))
 
 
 def _check_start(start: Callable[..., tuple[Array, ...]], problem: Problem, point: SolutionPoint) -> None:
@@ -269,7 +285,7 @@ class NewtonSolver:
             values = newton(problem, {**givens, **guess}, sizes)
             if relative_residual(problem, values, sizes) >= 1e-9:
                 continue
-            if lie_in_their_sets(problem, values):
+            if first_outside(problem, values) is None:
                 return tuple(values[u] for u in problem.unknowns)
             outside = " in the declared sets, only others"
         raise ConditionError(
@@ -291,9 +307,9 @@ def _guesses(
     from gradwright.core.points import draw
 
     shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}
-    kind = np.result_type(float, *arrays)
-    yield {u: np.eye(*s, dtype=kind) if len(s) == 2 else np.ones(s, dtype=kind) for u, s in shapes.items()}
-    yield {u: np.zeros(s, dtype=kind) for u, s in shapes.items()}
+    kinds = {u: float if u.real else complex for u in problem.unknowns}
+    yield {u: np.eye(*s, dtype=kinds[u]) if len(s) == 2 else np.ones(s, dtype=kinds[u]) for u, s in shapes.items()}
+    yield {u: np.zeros(s, dtype=kinds[u]) for u, s in shapes.items()}
     for seed in range(5):
         generator = np.random.default_rng(seed)
-        yield {u: draw(s, u.facts, generator).astype(kind) for u, s in shapes.items()}
+        yield {u: draw(s, u.facts, generator).astype(kinds[u]) for u, s in shapes.items()}

@@ -13,7 +13,9 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.contraction import is_zero
+from gradwright.core.declarations import declared_facts
 from gradwright.core.evaluate import evaluate_all
+from gradwright.core.membership import departure
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.points import tangent_direction
 from gradwright.core.sums import subtract
@@ -25,14 +27,15 @@ from gradwright.diff.identities.solution_points import (
     LinearSystem,
     SolutionPoint,
     find_point,
+    first_outside,
     free_directions,
     given_side,
     is_in_open_set,
     is_stable,
-    lie_in_their_sets,
     linear_system,
     problem_sizes,
     residuals,
+    size_of_given_side,
     tensors_of,
 )
 from gradwright.errors import GradwrightError, IdentityError
@@ -113,7 +116,7 @@ def _solution(
     outside: SolutionPoint | None = None
     for point in _candidates(problem, sizes, forward, start):
         if point.residual < HOLDS and is_stable(problem, point):
-            if not lie_in_their_sets(problem, point.values):
+            if first_outside(problem, point.values) is not None:
                 outside = point
             elif _vanish(problem, point):
                 vanishing = vanishing or point
@@ -134,8 +137,8 @@ def _solution(
     text = texts[worst] if worst < len(texts) else "the declared orthonormality"
     if forward is not None:
         raise IdentityError(
-            f"{problem.name}: the forward function does not satisfy '{text}': at a generic point with "
-            f"{_sizes(best)} the two sides differ by {best.residual:.1g} of their size"
+            f"{problem.name}: the forward function does not satisfy '{text}': at a generic point"
+            f"{_with_sizes(best)} the two sides differ by {best.residual:.1g} of their size"
         )
     raise IdentityError(
         f"{problem.name}: no solution of '{text}' was found at a generic point (its sides differ by "
@@ -152,17 +155,27 @@ def _vanish(problem: Problem, point: SolutionPoint) -> bool:
 
 def _outside(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, forward: Forward | None) -> str:
     """What is said of solutions that do not lie where they were declared to lie."""
-    unknown = next(u for u in problem.unknowns if not is_in_open_set(point.values[u], u.facts))
-    wanted = "positive definite" if "spd" in unknown.facts else "positive"
+    unknown = first_outside(problem, point.values)
+    assert unknown is not None
+    value = point.values[unknown]
+    if is_in_open_set(value, unknown.facts):
+        wanted, found = _declared(unknown), departure(value, unknown.facts) or "is complex"
+    else:
+        wanted, found = "positive definite" if "spd" in unknown.facts else "positive", ""
     if forward is not None:
         return (
             f"{problem.name}: the forward function's '{unknown.name}' is not {wanted}, as it is declared, "
-            f"at a generic point with {_sizes(point)}"
+            f"at a generic point{_with_sizes(point)}{': it ' if found else ''}{found}"
         )
     return (
         f"{problem.name}: no solution of {_listed(texts)} was found at which '{unknown.name}' is {wanted}, as it is "
         f"declared; the inputs may need a fact such as spd or positive; else give forward= or a starting point start="
     )
+
+
+def _declared(unknown: Symbol) -> str:
+    """The set in which an unknown lives, in words."""
+    return " ".join(declared_facts(unknown.facts)) or "real"
 
 
 def _counted(problem: Problem, point: SolutionPoint) -> str:
@@ -194,8 +207,10 @@ def _candidates(
         ) from failure
 
 
-def _sizes(point: SolutionPoint) -> str:
-    return ", ".join(f"{name} = {size}" for name, size in point.sizes.items())
+def _with_sizes(point: SolutionPoint) -> str:
+    """` with n = 3`; nothing for scalars."""
+    sizes = ", ".join(f"{name} = {size}" for name, size in point.sizes.items())
+    return f" with {sizes}" if sizes else ""
 
 
 def _require_nonzero(problem: Problem, texts: tuple[str, ...], point: SolutionPoint) -> None:
@@ -213,10 +228,14 @@ def _require_rank(problem: Problem, texts: tuple[str, ...], point: SolutionPoint
         return
     words = _free_words(problem, point, system, free)
     verb, are = "does" if len(texts) == 1 else "do", "is" if len(free) == 1 else "are"
+    broken = _first_that_cannot_be_kept(problem, texts, point, system)
+    together = "they contradict each other" if len(texts) > 1 else "it restricts the inputs"
+    besides = f"; besides, {together}: when the inputs move '{broken}' cannot be kept" if broken else ""
     raise UnderdeterminedError(
-        f"{problem.name}: {_listed(texts)} {verb} not determine {_names(problem)}: at a generic solution with "
-        f"{_sizes(point)}, {len(free)} of {free.shape[1]} directions {are} left free{words}; add an equation, or "
-        f"say in which set the unknown lives (such as lower, symmetric, spd), or choose a direction with gauge="
+        f"{problem.name}: {_listed(texts)} {verb} not determine {_names(problem)}: at a generic solution"
+        f"{_with_sizes(point)}, {len(free)} of {free.shape[1]} directions {are} left free{words}{besides}; "
+        f"add an equation, or say in which set the unknown lives (such as lower, symmetric, spd), or choose a "
+        f"direction with gauge="
     )
 
 
@@ -283,6 +302,9 @@ def _joint_families(problem: Problem, point: SolutionPoint) -> Iterator[tuple[st
             units = np.eye(a.size).reshape(a.size, *a.shape)
             opposite = _beside(problem, point, {first: units, second: -units})
             yield f"what is added to '{first.name}' may be taken from '{second.name}'", opposite
+            opposite = _beside(problem, point, {first: units * a, second: -units * b})
+            if a.ndim:
+                yield f"{pair} c ∘ {first.name} and {second.name} / c with any numbers c", opposite
         scaled = _beside(problem, point, {first: a[None], second: -b[None]})
         yield f"{pair} c {first.name} and {second.name} / c with any number c", scaled
         scaled = _beside(problem, point, {first: a[None], second: b[None]})
@@ -305,6 +327,7 @@ def _beside(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array])
 def _families(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
     """Families of directions that have a name."""
     value, name = point.values[unknown], unknown.name
+    yield f"every direction of '{name}'", np.eye(value.size).reshape(value.size, *value.shape)
     yield f"'{name}' may be scaled", value[None]
     yield from _kernels(unknown, point)
     if value.ndim != 2:
@@ -327,7 +350,6 @@ def _families(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Arra
         yield f"the columns of '{name}' may be turned by phases", value @ (1j * diagonal_right)
     yield f"the columns of '{name}' may be scaled", value @ diagonal_right
     yield f"the rows of '{name}' may be scaled", diagonal_left @ value
-    yield f"every direction of '{name}'", _matrix_units(rows, columns)
     for given in [s for s in point.values if isinstance(s, Symbol) and s is not unknown]:
         matrix = point.values[given]
         if matrix.shape == (rows, rows) == value.shape:
@@ -366,9 +388,8 @@ def _null_space(matrix: Array) -> Array:
     return np.linalg.svd(matrix)[2][len(matrix) :]
 
 
-def _matrix_units(rows: int, columns: int | None = None) -> Array:
-    columns = rows if columns is None else columns
-    return np.eye(rows * columns).reshape(rows * columns, rows, columns)
+def _matrix_units(order: int) -> Array:
+    return np.eye(order * order).reshape(order * order, order, order)
 
 
 def _same_span(left: Array, right: Array) -> bool:
@@ -379,22 +400,32 @@ def _same_span(left: Array, right: Array) -> bool:
 
 def _require_consistency(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem) -> None:
     """Moving the inputs must not contradict the equations: else there are too many of them."""
-    generator = np.random.default_rng(11)
-    moves: Mapping[Node, Array] = {
-        d: tangent_direction(g, point.values[g], generator)
-        for g, d in zip(problem.givens, problem.given_directions, strict=True)
-    }
-    side = given_side(problem, point.values, point.sizes, moves)
-    coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
-    gap = system.matrix @ coordinates - side
-    if float(np.linalg.norm(gap)) <= 1e-6 * max(float(np.linalg.norm(side)), 1e-12):
+    text = _first_that_cannot_be_kept(problem, texts, point, system)
+    if not text:
         return
-    worst = int(np.argmax([np.linalg.norm(gap[block]) for block in system.blocks]))
-    orthonormal = ["the declared orthonormality"] * sum(map(is_orthonormal, problem.unknowns))
-    text = [*texts, *orthonormal, *["what fixes the gauge"] * len(problem.gauge)][worst]
     together = "is too much: it fixes" if len(texts) == 1 else "are too much: they fix"
     raise IdentityError(
         f"{problem.name}: {_listed(texts)} {together} {_names(problem)} at a point, but when the "
         f"inputs move '{text}' cannot be kept; an input may need a fact such as symmetric, or an equation "
         f"is one too many"
     )
+
+
+def _first_that_cannot_be_kept(
+    problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem
+) -> str:
+    """The equation that is violated most, whatever the unknowns do, when the inputs move; empty if none is."""
+    generator = np.random.default_rng(11)
+    moves: Mapping[Node, Array] = {
+        d: tangent_direction(g, point.values[g], generator)
+        for g, d in zip(problem.givens, problem.given_directions, strict=True)
+    }
+    at = (problem, point.values, point.sizes, moves)
+    side, terms = given_side(*at), size_of_given_side(*at)
+    coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
+    gap = system.matrix @ coordinates - side
+    if float(np.linalg.norm(gap)) <= max(1e-6 * float(np.linalg.norm(side)), 1e-9 * terms, 1e-18):
+        return ""
+    worst = int(np.argmax([np.linalg.norm(gap[block]) for block in system.blocks]))
+    orthonormal = ["the declared orthonormality"] * sum(map(is_orthonormal, problem.unknowns))
+    return [*texts, *orthonormal, *["what fixes the gauge"] * len(problem.gauge)][worst]

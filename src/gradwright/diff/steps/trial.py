@@ -19,7 +19,7 @@ from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.facts import MATRIX_FACTS
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Node, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample, tangent_direction
+from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample, shrunk, tangent_direction
 from gradwright.core.primitive import Freedom
 from gradwright.core.sums import terms_of
 from gradwright.core.tensor_forms import lower, value_of
@@ -154,7 +154,8 @@ class Trial:
         for leaf in dict.fromkeys(leaf for node in nodes for leaf in free_leaves(node)):
             if isinstance(leaf, Symbol | Direction) and leaf not in self.values:
                 value = sample(leaf, self.sizes, self._generator, side=self.seed)
-                self.values[leaf] = np.abs(value) + 0.3 if self._is_to_be_positive(leaf) else value
+                value = np.abs(value) + 0.3 if self._is_to_be_positive(leaf) else value
+                self.values[leaf] = shrunk(value, leaf.facts, self._generator) if self.seed >= SEEDS else value
         for variable in variables:
             move = tangent_direction(variable, self.values[variable], self._generator)
             self.values[direction(variable)] = move
@@ -162,7 +163,7 @@ class Trial:
     def _is_to_be_positive(self, leaf: Symbol | Direction) -> bool:
         """Whether entries are made positive: after some tries those of scales and weights, then all that are free."""
         free = leaf.rank != 2 or not any(fact in leaf.facts for fact in MATRIX_FACTS)
-        return leaf.real and free and self.seed >= (2 if leaf.rank < 2 else 4)
+        return leaf.real and free and self.seed % SEEDS >= (2 if leaf.rank < 2 else 4)
 
     def _measure(self, item: Named, variables: tuple[Symbol, ...]) -> None:
         moves = {v: self.values[direction(v)] for v in variables}
@@ -290,10 +291,16 @@ def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
 
 
 def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Trial:
-    """The first of several generic points at which values are finite, differences accurate and not all zero."""
+    """The first of several generic points at which values are finite, differences accurate and not all zero.
+
+    Where an equation that defines a function has no solution, smaller inputs are tried next, for which many have one.
+    """
     failure: GradwrightError | None = None
     found: list[Trial] = []
-    for seed in range(SEEDS):
+    defined = any(isinstance(node, Apply) and node.primitive.witness is not None for node in postorder(root))
+    for seed in (s for k in range(SEEDS) for s in ((k, SEEDS + k) if defined else (k,))):
+        if seed >= SEEDS and found:
+            continue
         try:
             trial = Trial(root, variables, named, seed)
         except GradwrightError as error:
