@@ -142,7 +142,9 @@ class Trial:
         number, inside = split_coefficient(term)
         if isinstance(inside, Add):  # ½ (A + B): its terms may cancel as well
             return abs(float(number)) * self._size(inside)
-        return max(_largest(self.value(term)), CANCELLED * self._factors(term))
+        # Factors that cancel leave their errors: those of a measured direction, if they are more than rounding.
+        cancelled = max(CANCELLED, self.error / TOLERANCE)
+        return max(_largest(self.value(term)), cancelled * self._factors(term))
 
     def _factors(self, term: Node) -> float:
         if not isinstance(term, Contract):
