@@ -7,7 +7,7 @@ generic points when the primitive is made, and solved for the differentials on f
 from __future__ import annotations
 
 from _blake2 import blake2b
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
@@ -52,7 +52,7 @@ def define_primitive(
     origin = _origin(primitive, forward, start)
     finished = replace(
         primitive,
-        numpy=_recorded(forward, given_forward, len(outputs)) or NewtonSolver(problem, first_guess),
+        numpy=_recorded(forward, given_forward, len(outputs)) or NewtonSolver(problem, first_guess, point),
         torch=forward if isinstance(forward, str) and forward.startswith("torch.") else None,
         origin=origin,
         size_orders=orders,
@@ -260,10 +260,12 @@ class NewtonSolver:
     Attributes:
         problem: the identity.
         start: a function of the givens to the first guess; None for the usual starting points.
+        known: a solution, from which the last attempt starts where there is no first guess.
     """
 
     problem: Problem
     start: Callable[..., tuple[Array, ...]] | None
+    known: SolutionPoint
 
     def __call__(self, *arrays: Array) -> Any:
         """The unknowns; the unknown itself if there is only one."""
@@ -281,7 +283,7 @@ class NewtonSolver:
         }
         givens: dict[Node, Array] = dict(zip(problem.givens, map(np.asarray, arrays), strict=True))
         outside = ""
-        for guess in _guesses(problem, sizes, arrays, self.start):
+        for guess in _guesses(problem, sizes, arrays, self.start, self.known):
             values = newton(problem, {**givens, **guess}, sizes)
             if relative_residual(problem, values, sizes) >= 1e-9:
                 continue
@@ -299,11 +301,18 @@ def _guesses(
     sizes: Mapping[str, int],
     arrays: Sequence[Array],
     start: Callable[..., tuple[Array, ...]] | None,
-) -> Any:
-    """The starting point that was given; else the identity, zeros, and a few random ones."""
-    if start is not None:
+    known: SolutionPoint,
+) -> Iterator[Mapping[Node, Array]]:
+    """The starting point that was given; else the identity, zeros, and a few random ones; last a known solution."""
+    if start is not None:  # which chooses among solutions
         yield dict(zip(problem.unknowns, start(*arrays), strict=True))
         return
+    yield from _usual_guesses(problem, sizes)
+    if all(sizes.get(name, size) == size for name, size in known.sizes.items()):
+        yield {u: known.values[u] for u in problem.unknowns}
+
+
+def _usual_guesses(problem: Problem, sizes: Mapping[str, int]) -> Iterator[Mapping[Node, Array]]:
     from gradwright.core.points import draw
 
     shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}

@@ -80,3 +80,14 @@ def test_points_are_found_where_only_small_inputs_have_a_solution() -> None:
     derived = gw.derive(series(gw.matrix("A", "n", "n"), gw.parse("Q", Q="n n spd")), wrt="A")
     assert derived.verify().right
     assert all(step.check.passed for step in derived.steps)
+
+
+def test_the_point_of_the_definition_serves_where_no_random_one_does() -> None:
+    root = gw.define("far_root", "x**2 + 4 + exp(a) = b", unknown="x: ", given="a: , b: ")
+    assert gw.derive(root(gw.scalar("a"), gw.scalar("b")), wrt="b").verify().right
+
+
+def test_what_is_linear_in_a_direction_that_is_not_asked_for_is_left_out() -> None:
+    shares = gw.define("shares", "matrix_exp(B) @ Y = A", unknown="Y: n n", given="A: n n, B: n n")
+    derived = gw.derive(shares(gw.matrix("A", "n", "n"), gw.matrix("B", "n", "n")), wrt="A")
+    assert "(0)" not in str(derived) and str(derived.differential) == "(e^B)⁻¹ dA"

@@ -34,6 +34,7 @@ from gradwright.frozen import frozen
 TOLERANCE = 1e-6
 STEP = 1e-3
 SEEDS = 8
+WITNESSED = 2 * SEEDS
 CANCELLED = 1e-5
 MEASURED = 1e-3
 ACCURATE = 1e-8
@@ -56,6 +57,8 @@ class Trial:
         self.sizes = choose_sizes(sorted(dimension_names(nodes)), demanded_orders(nodes), variant=seed)
         self.seed = seed
         self.values: dict[Node, Array] = {}
+        if seed == WITNESSED:
+            self._take_witnesses(root)
         self.measured = tuple(item.symbol for item in named)
         self.found = set[Node]()
         self.error = 0.0
@@ -151,6 +154,17 @@ class Trial:
             return 0.0
         sizes = [self._size(f.node) for f in term.factors]
         return float(np.prod(sizes)) * abs(float(term.coefficient))
+
+    def _take_witnesses(self, root: Node) -> None:
+        """Give variables that defined functions are applied to the values at which these are known to exist."""
+        for node in postorder(root):
+            if not isinstance(node, Apply) or node.primitive.witness is None:
+                continue
+            for formal, argument in zip(node.primitive.inputs, node.arguments, strict=True):
+                if isinstance(argument, Symbol) and argument not in self.values:
+                    value = node.primitive.witness[formal.name]
+                    self.values[argument] = value
+                    self.sizes |= {d.name: n for d, n in zip(argument.shape, value.shape, strict=True) if d.name}
 
     def _sample_inputs(self, nodes: list[Node], variables: tuple[Symbol, ...]) -> None:
         for leaf in dict.fromkeys(leaf for node in nodes for leaf in free_leaves(node)):
@@ -295,12 +309,14 @@ def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
 def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Trial:
     """The first of several generic points at which values are finite, differences accurate and not all zero.
 
-    Where an equation that defines a function has no solution, smaller inputs are tried next, for which many have one.
+    Where an equation that defines a function has no solution, smaller inputs are tried next, for which many have one,
+    and last those at which the equation was found to hold.
     """
     failure: GradwrightError | None = None
     found: list[Trial] = []
     defined = any(isinstance(node, Apply) and node.primitive.witness is not None for node in postorder(root))
-    for seed in (s for k in range(SEEDS) for s in ((k, SEEDS + k) if defined else (k,))):
+    seeds = [s for k in range(SEEDS) for s in ((k, SEEDS + k) if defined else (k,))]
+    for seed in [*seeds, WITNESSED] if defined else seeds:
         if seed >= SEEDS and found:
             continue
         try:
