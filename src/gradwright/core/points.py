@@ -151,10 +151,10 @@ def _placed_eigenvalues(n: int, side: int) -> Array:
 
 def shrunk(value: Array, facts: Facts, generator: Generator) -> Array:
     """A value made smaller by a random factor, as functions need that exist for small inputs only."""
-    return value if _OF_FIXED_SIZE & facts else value * 10.0 ** -generator.uniform(0, 1.5)
+    return value if OF_FIXED_SIZE & facts else value * 10.0 ** -generator.uniform(0, 1.5)
 
 
-_OF_FIXED_SIZE = frozenset({"stiefel", "unitary", "unit_lower", "unit_upper"})
+OF_FIXED_SIZE = frozenset({"stiefel", "unitary", "unit_lower", "unit_upper"})
 
 
 def tangent_direction(symbol: Symbol, value: Array, generator: Generator) -> Array:

@@ -22,6 +22,7 @@ from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.membership import departure
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.points import (
+    OF_FIXED_SIZE,
     choose_sizes,
     demanded_orders,
     dimension_names,
@@ -406,13 +407,10 @@ def _is_alone(term: Node, problem: Problem, rest: Sequence[Node]) -> bool:
 def _has_facts(value: Array, symbol: Symbol) -> bool:
     """Whether a computed value lies in the set that its symbol was declared to lie in."""
     facts = symbol.facts
-    if _UNSCALABLE & facts or (np.iscomplexobj(value) and symbol.real):
+    if OF_FIXED_SIZE & facts or (np.iscomplexobj(value) and symbol.real):
         return False
     if not np.allclose(project_array(value, facts, value), value, atol=1e-9 * max(1.0, float(np.abs(value).max()))):
         return False
     if "positive" in facts:
         return bool(np.all(value > 0.05))
     return "psd" not in facts or bool(np.linalg.eigvalsh(value)[0] > 0.05)
-
-
-_UNSCALABLE = frozenset({"stiefel", "unitary", "unit_lower", "unit_upper"})
