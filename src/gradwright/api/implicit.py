@@ -16,6 +16,7 @@ from gradwright.api.definition import DefinedFunction, define
 from gradwright.api.expression import Expression
 from gradwright.core.contraction import is_zero
 from gradwright.core.declarations import Declaration
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Contract, Node
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Outputs
@@ -138,9 +139,9 @@ def _without_common_number(node: Node) -> Node:
 
 
 def _multipliers(gaps: Sequence[Node], taken: set[str]) -> list[Declaration]:
-    """One for each constraint, with names that are not taken."""
+    """One for each constraint, with names that are not taken; a symmetric, or skew, constraint has one that is so, too."""
     free = (f"l{number}" for number in count(1) if f"l{number}" not in taken)
-    return [Declaration(next(free), gap.shape, frozenset()) for gap in gaps]
+    return [Declaration(next(free), gap.shape, facts_of(gap) & {"symmetric", "skew"}) for gap in gaps]
 
 
 def _words(declaration: Declaration) -> str:

@@ -284,8 +284,11 @@ class NewtonSolver:
         givens: dict[Node, Array] = dict(zip(problem.givens, map(np.asarray, arrays), strict=True))
         outside = ""
         for guess in _guesses(problem, sizes, arrays, self.start, self.known):
-            values = newton(problem, {**givens, **guess}, sizes)
-            if relative_residual(problem, values, sizes) >= 1e-9:
+            try:
+                values = newton(problem, {**givens, **guess}, sizes)
+                if relative_residual(problem, values, sizes) >= 1e-9:
+                    continue
+            except (ConditionError, np.linalg.LinAlgError):  # no value there, such as the inverse of 0
                 continue
             if first_outside(problem, values) is None:
                 return tuple(values[u] for u in problem.unknowns)

@@ -38,6 +38,13 @@ def test_a_forward_function_is_held_to_the_declared_set() -> None:
         gw.define("f", "Y @ Y = A", unknown="Y: n n spd", given="A: n n spd", forward=indefinite)
 
 
+def test_a_guess_at_which_the_identity_has_no_value_is_passed_over() -> None:
+    joined = gw.define("joined", "X + inv(X) = A", unknown="X: n n spd", given="A: n n spd")
+    A = np.diag([3.0, 4.0, 5.0])
+    X = joined(gw.parse("A", A="n n spd")).evaluate(A=A)
+    assert np.allclose(X + np.linalg.inv(X), A)
+
+
 def test_a_forward_function_is_held_to_a_declared_space() -> None:
     with pytest.raises(GradwrightError, match=r"'U' is not upper, as it is declared, .* entries below its diagonal"):
         gw.define("f", "L @ U = A", unknown="L: n n unit_lower, U: n n upper", given="A: n n",

@@ -56,6 +56,14 @@ def _joint_families(problem: Problem, point: SolutionPoint) -> Iterator[tuple[st
         yield f"{pair} c {first.name} and {second.name} / c with any number c", scaled
         scaled = _beside(problem, point, {first: a[None], second: b[None]})
         yield f"'{first.name}' and '{second.name}' may be scaled together", scaled
+        if a.ndim == b.ndim == 1:
+            shifted = _beside(problem, point, {first: np.ones((1, len(a))), second: -np.ones((1, len(b)))})
+            yield f"a number may be added to every entry of '{first.name}' and taken from '{second.name}'", shifted
+        if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[1]:
+            units = _matrix_units(a.shape[1])
+            skew = units - np.swapaxes(units, 1, 2)
+            turned = _beside(problem, point, {first: a @ skew, second: b @ skew})
+            yield f"{pair} {first.name} Q and {second.name} Q with any orthogonal Q", turned
         if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
             units = _matrix_units(b.shape[0])
             for kind, inner in (("M", units), ("diagonal D", units[:: len(b) + 1])):
