@@ -48,6 +48,11 @@ def test_a_derivative_that_is_zero_prints_0_and_evaluates_to_zeros() -> None:
     assert not signs.vjp.evaluate(x=x, G=x).any() and signs.vjp.evaluate(x=x, G=x).shape == (4,)
 
 
+@pytest.mark.parametrize("text", ["diag(diagonal(X))", "diag(diagonal(X)) @ A", "inv(diag(diagonal(X))) + X"])
+def test_the_diagonal_of_a_direction_is_not_the_direction(text: str) -> None:
+    assert gw.derive(gw.parse(text, X="n n", A="n m"), wrt="X").verify().right
+
+
 def test_derivatives_accept_declared_variables_that_no_longer_occur() -> None:
     D = gw.derive(gw.parse("trace(A.T @ X) + 0 * a", A="n m", X="n m", a=""), wrt="X")
     assert np.allclose(D.gradient.evaluate(A=A, X=A, a=1.0), A)

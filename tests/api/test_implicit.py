@@ -83,6 +83,20 @@ def test_an_intercept_is_a_variable_of_its_own() -> None:
     assert gw.derive(found.b).verify().right
 
 
+def test_a_symmetric_constraint_has_a_symmetric_multiplier() -> None:
+    rotation = gw.optimum("rotation", "-trace(Q.T @ M)", over="Q: n n", given="M: n n", subject_to="Q.T @ Q = eye(n)",
+                          forward=_nearest_orthogonal)  # fmt: skip
+    derived = gw.derive(rotation(gw.matrix("M", "n", "n")).Q, wrt="M")
+    M, G = np.random.default_rng(6).normal(size=(2, 3, 3))
+    expected = gw.derive(gw.parse("polar(M).U", M="n n"), wrt="M").vjp.evaluate(M=M, G=G)
+    assert np.allclose(derived.vjp.evaluate(M=M, G=G), expected)
+
+
+def _nearest_orthogonal(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    U, S, Vh = np.linalg.svd(M)
+    return U @ Vh, (Vh.T * S) @ Vh / 2
+
+
 def test_coupled_fixed_points() -> None:
     pair = gw.fixed_point("pair", ["tanh(W @ v)", "V @ u + b"], unknown="u: n, v: n", given="W: n n, V: n n, b: n")
     found = pair(gw.matrix("W", "n", "n"), gw.matrix("V", "n", "n"), gw.vector("b", "n"))

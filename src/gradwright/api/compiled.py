@@ -158,7 +158,7 @@ class CompiledFunction:
         arrays = [_CONVERT[self._library.name](name, inputs[name]) for name in self._needed]
         if self._gauge:
             self._look_at_gauge(inputs)
-        elif self._needed and key is not None and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
+        elif self._needed and key and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
             if len(self._forms) >= MOST_SHAPES:
                 self._forms.clear()
             self._forms[key] = self._form_for(key)

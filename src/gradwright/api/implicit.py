@@ -16,11 +16,13 @@ from gradwright.api.definition import DefinedFunction, define
 from gradwright.api.expression import Expression
 from gradwright.core.contraction import is_zero
 from gradwright.core.declarations import Declaration
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Contract, Node
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Outputs
 from gradwright.core.signature import Signature, symbol_of
 from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.core.templates import sides_of
 from gradwright.diff.derivatives import gradient, vjp
 from gradwright.errors import IdentityError, ShapeError
 from gradwright.front.define import read_declared
@@ -62,7 +64,7 @@ def fixed_point(
             f"{name}: there are {len(declared)} unknown(s) and {len(updates)} update(s), and each unknown needs one"
         )
     for text in updates:
-        if not isinstance(text, str) or "=" in text:
+        if not isinstance(text, str) or len(sides_of(text)) > 1:
             raise IdentityError(f"{name}: an update is a text such as 'tanh(W @ y + b)', without '=', and not {text!r}")
     identity = [f"{d.name} = {text}" for d, text in zip(declared, updates, strict=True)]
     return define(name, identity, unknown=unknown, given=given, forward=forward, start=start)
@@ -137,9 +139,9 @@ def _without_common_number(node: Node) -> Node:
 
 
 def _multipliers(gaps: Sequence[Node], taken: set[str]) -> list[Declaration]:
-    """One for each constraint, with names that are not taken."""
+    """One for each constraint, with names that are not taken; a symmetric, or skew, constraint has one that is so, too."""
     free = (f"l{number}" for number in count(1) if f"l{number}" not in taken)
-    return [Declaration(next(free), gap.shape, frozenset()) for gap in gaps]
+    return [Declaration(next(free), gap.shape, facts_of(gap) & {"symmetric", "skew"}) for gap in gaps]
 
 
 def _words(declaration: Declaration) -> str:
@@ -154,8 +156,8 @@ def _node(text: str, signature: Signature) -> Node:
 
 
 def _gap(text: str, signature: Signature) -> Node:
-    sides = text.split("=")
-    if len(sides) != 2 or "<" in text or ">" in text:
+    sides = sides_of(text)
+    if len(sides) != 2 or sides[0].rstrip().endswith(("<", ">")):
         raise IdentityError(
             f"'{text}' is not an equation: write two sides with one '=' between them; of inequalities, "
             f"only those count that hold with equality at the solution"

@@ -165,7 +165,9 @@ class _Evaluator:
             return self.systems(node, lambda nodes, inside: self._parts(nodes, values, inside), self.sizes)
         complex_entries = not all(child.real for child in node.children)
         bases = [self._basis(u.shape, u.space, complex_entries and not u.real) for u in node.unknowns]
-        tests = [self._basis(e.operator.shape, e.space, complex_entries) for e in node.equations]
+        tests = [
+            self._basis(e.operator.shape, e.space, complex_entries and not e.operator.real) for e in node.equations
+        ]
         matrix = self._operator_matrix(node, values, bases, tests)
         sides = [values[side] for side in node.right_sides]
         tested = [self._tested(test, side) for test, side in zip(tests, sides, strict=True)]

@@ -138,6 +138,14 @@ def _placed_eigenvalues(n: int, side: int) -> Array:
     return np.linspace(1.5, 3.0, n) * np.where(left, -1.0, 1.0)
 
 
+def shrunk(value: Array, facts: Facts, generator: Generator) -> Array:
+    """A value made smaller by a random factor, as functions need that exist for small inputs only."""
+    return value if OF_FIXED_SIZE & facts else value * 10.0 ** -generator.uniform(0, 1.5)
+
+
+OF_FIXED_SIZE = frozenset({"stiefel", "unitary", "unit_lower", "unit_upper"})
+
+
 def tangent_direction(symbol: Symbol, value: Array, generator: Generator) -> Array:
     """A random direction in the tangent space of a variable's set, at a value of it."""
     raw = _normal(value.shape, symbol.facts, generator)

@@ -13,13 +13,14 @@ from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
-from gradwright.core.build import as_number, masked, transpose
+from gradwright.core.build import as_number, identity, masked, transpose
 from gradwright.core.contraction import conjugate
+from gradwright.core.declarations import Declaration
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Primitive, shape_text
 from gradwright.core.sums import add, scaled
-from gradwright.errors import ShapeError, UnknownNameError, UnknownOutputError
+from gradwright.errors import DeclarationError, ShapeError, UnknownNameError, UnknownOutputError
 from gradwright.frozen import frozen
 
 FUNCTIONS: dict[str, Function] = {}
@@ -174,23 +175,52 @@ def apply_overload(overloads: tuple[Primitive, ...], call: Call, usage: str) -> 
 
 
 def read_parts(primitive: Primitive, arguments: tuple[Node, ...]) -> tuple[Node, ...]:
-    """The part of each argument that the primitive reads: a triangle, or the Hermitian part."""
+    """The part of each argument that the primitive reads: a triangle, the diagonal, or a symmetric part.
+
+    Raises:
+        DeclarationError: it takes a matrix with orthonormal columns, and an argument is not known to be one.
+    """
     return tuple(
-        _read_part(argument, set(declared.words))
+        _read_part(primitive, declared, argument)
         for declared, argument in zip(primitive.inputs, arguments, strict=True)
     )
 
 
-def _read_part(argument: Node, words: set[str]) -> Node:
-    known = facts_of(argument)
+def _read_part(primitive: Primitive, declared: Declaration, argument: Node) -> Node:
+    wanted, known = declared.facts, facts_of(argument)
+    if "stiefel" in wanted - known:  # no linear map leads there
+        raise DeclarationError(
+            f"{primitive.name} takes {declared}, and nothing says that its argument has orthonormal columns: declare "
+            f"that it has, or define {primitive.name} for any matrix"
+        )
     if argument.rank != 2 or argument.shape[0] != argument.shape[1]:
         return argument
-    if words & {"hermitian", "symmetric", "spd"} and "hermitian" not in known:
-        mirrored = conjugate(transpose(argument))
-        return add([scaled(Fraction(1, 2), argument), scaled(Fraction(1, 2), mirrored)])
-    if "lower" in words and "lower" not in known:
-        return masked(argument, 1, 1, 0)
-    return argument
+    if "hermitian" in wanted:  # of real matrices the same as symmetric, and what stands for it where they are complex
+        wanted -= {"symmetric"}
+    return next((read(argument) for fact, read in _PARTS if fact in wanted and fact not in known), argument)
+
+
+def _half(sign: int, mirrored: Callable[[Node], Node]) -> Callable[[Node], Node]:
+    """`½ (A + Aᵀ)`, or `½ (A − Aᵀ)`."""
+    half = Fraction(1, 2)
+    return lambda matrix: add([scaled(half, matrix), scaled(sign * half, mirrored(matrix))])
+
+
+def _adjoint(matrix: Node) -> Node:
+    return conjugate(transpose(matrix))
+
+
+# The narrowest set first: for a real matrix hermitian is symmetric, and a diagonal one is both, and triangular.
+_PARTS: tuple[tuple[str, Callable[[Node], Node]], ...] = (
+    ("diagonal", lambda matrix: masked(matrix, 0, 1, 0)),
+    ("unit_lower", lambda matrix: add([masked(matrix, 1, 0, 0), identity(matrix.shape[0])])),
+    ("unit_upper", lambda matrix: add([masked(matrix, 0, 0, 1), identity(matrix.shape[0])])),
+    ("lower", lambda matrix: masked(matrix, 1, 1, 0)),
+    ("upper", lambda matrix: masked(matrix, 0, 1, 1)),
+    ("hermitian", _half(1, _adjoint)),
+    ("symmetric", _half(1, transpose)),
+    ("skew", _half(-1, transpose)),
+)
 
 
 def apply_primitive(

@@ -143,12 +143,27 @@ def free_moves(primitive: Primitive) -> tuple[Direction, tuple[Node | None, ...]
 
 def read_equation(text: str, scope: Formals) -> tuple[Node, Node]:
     """Both sides of `left = right`."""
-    sides = text.split("=")
+    sides = sides_of(text)
     if len(sides) != 2:
         raise IdentityError(f"'{text}' is not an equation: write two sides with one '=' between them")
     left, right = (_tensor(side, scope) for side in sides)
     shape = common_shape(left, right, "'='")
     return spread(left, shape), spread(right, shape)
+
+
+def sides_of(text: str) -> list[str]:
+    """What stands between the `=` of a text, besides those of arguments by keyword: `sum(X, axis=0) = b` has two."""
+    sides, depth, quote = [""], 0, ""
+    for sign in text:
+        if sign in "'\"" and quote in ("", sign):
+            quote = "" if quote else sign
+        elif not quote:
+            depth += (sign in "([{") - (sign in ")]}")
+        if sign == "=" and not quote and not depth:
+            sides.append("")
+        else:
+            sides[-1] += sign
+    return sides
 
 
 def _tensor(text: str, scope: Formals) -> Node:

@@ -7,7 +7,7 @@ generic points when the primitive is made, and solved for the differentials on f
 from __future__ import annotations
 
 from _blake2 import blake2b
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
@@ -18,9 +18,10 @@ from gradwright.core.declarations import Declaration, parse_declaration, parse_d
 from gradwright.core.nodes import Node
 from gradwright.core.primitive import Notation, Primitive, Sample, shape_text
 from gradwright.core.registry import FUNCTIONS, Function, primitive_function, register
+from gradwright.core.templates import sides_of
 from gradwright.diff.identities.determinacy import require_determined
 from gradwright.diff.identities.problem import Problem, problem_of
-from gradwright.diff.identities.solution_points import SolutionPoint, lie_in_their_sets, newton, relative_residual
+from gradwright.diff.identities.solution_points import SolutionPoint, first_outside, newton, relative_residual
 from gradwright.errors import ConditionError, DeclarationError, GradwrightError, IdentityError
 from gradwright.frozen import frozen, replace
 
@@ -44,14 +45,15 @@ def define_primitive(
     primitive = _primitive(name, tuple(identity), outputs, inputs, tuple(gauge))
     problem = problem_of(primitive)
     given_forward = None if forward is None else _tupled(_function_named(forward, "forward"), len(outputs), name)
-    first_guess = None if start is None else _started(_function_named(start, "start"), name, len(outputs))
+    first_guess = None if start is None else _started(_function_named(start, "start"), name, outputs)
     orders, point = require_determined(problem, primitive.identity, given_forward, first_guess)
     if first_guess is not None:
         _check_start(first_guess, problem, point)
     origin = _origin(primitive, forward, start)
     finished = replace(
         primitive,
-        numpy=_recorded(forward, given_forward, len(outputs)) or NewtonSolver(problem, first_guess, _numpy_name(start)),
+        numpy=_recorded(forward, given_forward, len(outputs))
+        or NewtonSolver(problem, first_guess, point, _numpy_name(start)),
         torch=forward if isinstance(forward, str) and forward.startswith("torch.") else None,
         origin=origin,
         size_orders=orders,
@@ -107,10 +109,11 @@ def _primitive(
     if not identity:
         raise IdentityError(f"{name}: an identity is needed, such as 'Y @ X = eye(n)'")
     for text in (*identity, *gauge):
-        if not isinstance(text, str) or text.count("=") != 1:
+        if not isinstance(text, str) or len(sides_of(text)) != 2:
             raise IdentityError(f"{name}: '{text}' is not an equation: write two sides with one '=' between them")
     signature = f"{', '.join(map(str, inputs))} -> {', '.join(map(str, outputs))}"
-    is_complex = any("complex" in d.words for d in (*inputs, *outputs))
+    fields = tuple("complex" if "complex" in d.words else "real" for d in outputs)
+    takes_complex = any("complex" in d.words for d in inputs)
     return Primitive(
         name=name,
         signature=signature,
@@ -118,8 +121,8 @@ def _primitive(
         identity=tuple(" ".join(text.split()) for text in identity),
         gauge_fixing=tuple(" ".join(text.split()) for text in gauge),
         gauge=f"the choice that {' and '.join(gauge)} makes" if gauge else "",
-        real_only=not is_complex,
-        field="same",
+        real_only=not takes_complex,
+        field=fields[0] if len(set(fields)) == 1 else fields,
         numpy=_not_yet,
         notation=Notation(name=name),
         samples=(Sample(", ".join(map(str, inputs))),),
@@ -207,9 +210,11 @@ def _tupled(
     return apply
 
 
-def _started(start: Callable[..., Any], name: str, count: int) -> Callable[..., tuple[Array, ...]]:
-    """The first guess as floating-point arrays."""
-    tupled = _tupled(start, count, name, "starting point")
+def _started(
+    start: Callable[..., Any], name: str, outputs: tuple[Declaration, ...]
+) -> Callable[..., tuple[Array, ...]]:
+    """The first guess as arrays of real or of complex numbers, as the unknowns are declared."""
+    tupled = _tupled(start, len(outputs), name, "starting point")
 
     def apply(*arrays: Array) -> tuple[Array, ...]:
         try:
@@ -218,9 +223,21 @@ def _started(start: Callable[..., Any], name: str, count: int) -> Callable[..., 
             raise
         except Exception as error:
             raise IdentityError(f"{name}: the starting point start= fails ({error})") from error
-        return tuple(guess.astype(np.result_type(guess, float)) for guess in guesses)
+        return tuple(
+            _in_field("complex" in declared.words, guess, f"{name}: start= gives complex numbers for '{declared.name}'")
+            for declared, guess in zip(outputs, guesses, strict=True)
+        )
 
     return apply
+
+
+def _in_field(is_complex: bool, value: Array, what: str) -> Array:
+    """A value with the type of its field; what has an imaginary part is no real number."""
+    if is_complex:
+        return value.astype(np.result_type(value, np.complex64, float))
+    if np.any(np.imag(value)):
+        raise IdentityError(f"{what}, which is declared real: declare it complex, or take the real part")
+    return np.real(value).astype(np.result_type(np.real(value), float))
 
 
 def _check_start(start: Callable[..., tuple[Array, ...]], problem: Problem, point: SolutionPoint) -> None:
@@ -249,11 +266,13 @@ class NewtonSolver:
     Attributes:
         problem: the identity.
         start: a function of the givens to the first guess; None for the usual starting points.
+        known: a solution, from which the last attempt starts where there is no first guess.
         start_name: the dotted name of that function in NumPy or SciPy, by which a file can call it, if it has one.
     """
 
     problem: Problem
     start: Callable[..., tuple[Array, ...]] | None
+    known: SolutionPoint
     start_name: str = ""
 
     def __call__(self, *arrays: Array) -> Any:
@@ -272,11 +291,14 @@ class NewtonSolver:
         }
         givens: dict[Node, Array] = dict(zip(problem.givens, map(np.asarray, arrays), strict=True))
         outside = ""
-        for guess in _guesses(problem, sizes, arrays, self.start):
-            values = newton(problem, {**givens, **guess}, sizes)
-            if relative_residual(problem, values, sizes) >= 1e-9:
+        for guess in _guesses(problem, sizes, arrays, self.start, self.known):
+            try:
+                values = newton(problem, {**givens, **guess}, sizes)
+                if relative_residual(problem, values, sizes) >= 1e-9:
+                    continue
+            except (ConditionError, np.linalg.LinAlgError):  # no value there, such as the inverse of 0
                 continue
-            if lie_in_their_sets(problem, values):
+            if first_outside(problem, values) is None:
                 return tuple(values[u] for u in problem.unknowns)
             outside = " in the declared sets, only others"
         raise ConditionError(
@@ -290,17 +312,24 @@ def _guesses(
     sizes: Mapping[str, int],
     arrays: Sequence[Array],
     start: Callable[..., tuple[Array, ...]] | None,
-) -> Any:
-    """The starting point that was given; else the identity, zeros, and a few random ones."""
-    if start is not None:
+    known: SolutionPoint,
+) -> Iterator[Mapping[Node, Array]]:
+    """The starting point that was given; else the identity, zeros, and a few random ones; last a known solution."""
+    if start is not None:  # which chooses among solutions
         yield dict(zip(problem.unknowns, start(*arrays), strict=True))
         return
+    yield from _usual_guesses(problem, sizes)
+    if all(sizes.get(name, size) == size for name, size in known.sizes.items()):
+        yield {u: known.values[u] for u in problem.unknowns}
+
+
+def _usual_guesses(problem: Problem, sizes: Mapping[str, int]) -> Iterator[Mapping[Node, Array]]:
     from gradwright.core.points import draw
 
     shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}
-    kind = np.result_type(float, *arrays)
-    yield {u: np.eye(*s, dtype=kind) if len(s) == 2 else np.ones(s, dtype=kind) for u, s in shapes.items()}
-    yield {u: np.zeros(s, dtype=kind) for u, s in shapes.items()}
+    kinds = {u: float if u.real else complex for u in problem.unknowns}
+    yield {u: np.eye(*s, dtype=kinds[u]) if len(s) == 2 else np.ones(s, dtype=kinds[u]) for u, s in shapes.items()}
+    yield {u: np.zeros(s, dtype=kinds[u]) for u, s in shapes.items()}
     for seed in range(5):
         generator = np.random.default_rng(seed)
-        yield {u: draw(s, u.facts, generator).astype(kind) for u, s in shapes.items()}
+        yield {u: draw(s, u.facts, generator).astype(kinds[u]) for u, s in shapes.items()}

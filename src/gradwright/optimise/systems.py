@@ -89,7 +89,7 @@ class _Assembly:
         self.real_coordinates = complex_entries and not has_complex_linear_equations(node)
         wide = self.real_coordinates
         self.bases = [basis(u.shape, u.space, wide and not u.real) for u in node.unknowns]
-        self.tests = [basis(e.operator.shape, e.space, wide) for e in node.equations]
+        self.tests = [basis(e.operator.shape, e.space, wide and not e.operator.real) for e in node.equations]
 
     def solution(self) -> Node:
         rows = [self._row(equation, test) for equation, test in zip(self.node.equations, self.tests, strict=True)]

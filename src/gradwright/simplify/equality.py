@@ -121,8 +121,19 @@ def proved_equal(left: Node, right: Node) -> bool:
 
 
 def has_complex_values(node: Node) -> bool:
-    """Whether values are not real: those of `det(Z)`, but not those of `tr(Zᴴ Z)`."""
-    return not is_real_valued(node) and equal(node, conjugate(node)).status == "refuted"
+    """Whether values are not real: those of `det(Z)`, but not those of `tr(Zᴴ Z)`.
+
+    Of an unknown that was declared complex that is taken at its word, where nothing is known: `z² = a` has real
+    solutions at some points.
+    """
+    if is_real_valued(node):
+        return False
+    found = equal(node, conjugate(node)).status
+    return found == "refuted" or (found == "undecided" and any(map(_is_declared_complex, postorder(node))))
+
+
+def _is_declared_complex(node: Node) -> bool:
+    return isinstance(node, Apply) and node.primitive.witness is not None and not node.real
 
 
 def _equal_modulo_primes(left: Node, right: Node) -> bool:

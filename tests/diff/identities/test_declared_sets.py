@@ -38,6 +38,67 @@ def test_a_forward_function_is_held_to_the_declared_set() -> None:
         gw.define("f", "Y @ Y = A", unknown="Y: n n spd", given="A: n n spd", forward=indefinite)
 
 
+def test_a_guess_at_which_the_identity_has_no_value_is_passed_over() -> None:
+    joined = gw.define("joined", "X + inv(X) = A", unknown="X: n n spd", given="A: n n spd")
+    A = np.diag([3.0, 4.0, 5.0])
+    X = joined(gw.parse("A", A="n n spd")).evaluate(A=A)
+    assert np.allclose(X + np.linalg.inv(X), A)
+
+
+def test_a_forward_function_is_held_to_a_declared_space() -> None:
+    with pytest.raises(GradwrightError, match=r"'U' is not upper, as it is declared, .* entries below its diagonal"):
+        gw.define("f", "L @ U = A", unknown="L: n n unit_lower, U: n n upper", given="A: n n",
+                  forward=lambda A: (np.eye(len(A)), A))  # fmt: skip
+    with pytest.raises(GradwrightError, match="'x' is not real, as it is declared, at a generic point: it is complex"):
+        gw.define("f", "x**2 = -a", unknown="x: ", given="a: positive", forward=lambda a: 1j * np.sqrt(a))
+
+
+def test_newton_s_method_does_not_leave_a_declared_space() -> None:
+    part = gw.define("part", "W - W.T = 2 * K", unknown="W: n n skew", given="K: n n skew")
+    K = np.array([[0.0, 1.0, 2.0], [-1.0, 0.0, 3.0], [-2.0, -3.0, 0.0]])
+    assert np.allclose(part(gw.parse("K", K="n n skew")).evaluate(K=K), K)
+
+
+def test_an_unknown_is_complex_exactly_where_it_is_declared_so() -> None:
+    root = gw.define("root", "z**2 = a", unknown="z: complex", given="a: ")
+    found = root(gw.scalar("a"))
+    assert np.isclose(found.evaluate(a=-4.0) ** 2, -4)
+    derived = gw.derive(found)
+    assert derived.verify().right and str(derived.steps[-1].statement).startswith("Re(dz) = ")
+    weight = gw.define("weight", "x * norm(z)**2 = 1", unknown="x: ", given="z: n complex")
+    derived = gw.derive(weight(gw.vector("z", "n", field="complex")))
+    assert derived.expression.evaluate(z=np.array([1j, 2.0])).dtype == float
+    assert derived.verify().right and "Re" not in str(derived.gradient)
+    with pytest.raises(GradwrightError, match="start= gives complex numbers for 'x', which is declared real"):
+        gw.define("f", "x**2 = a", unknown="x: ", given="a: positive", start=lambda a: 1j * a)
+
+
+@pytest.mark.parametrize("fact", ["symmetric", "skew", "lower", "upper", "unit_lower", "unit_upper", "diagonal"])
+def test_of_an_argument_only_what_was_declared_is_read(fact: str) -> None:
+    folded = gw.define("folded", "Y = S.T @ S @ S", unknown="Y: n n", given=f"S: n n {fact}")
+    derived = gw.derive(folded(gw.matrix("X", "n", "n")))
+    X = np.random.default_rng(2).normal(size=(3, 3))
+    S = {"symmetric": (X + X.T) / 2, "skew": (X - X.T) / 2, "lower": np.tril(X), "upper": np.triu(X),
+         "unit_lower": np.tril(X, -1) + np.eye(3), "unit_upper": np.triu(X, 1) + np.eye(3),
+         "diagonal": np.diag(np.diag(X))}[fact]  # fmt: skip
+    assert np.allclose(derived.expression.evaluate(X=X), S.T @ S @ S)
+    assert derived.verify().right
+
+
+def test_a_complex_symmetric_argument_is_taken_as_it_is() -> None:
+    inverse = gw.define("inverse", "Y @ A = eye(n)", unknown="Y: n n complex", given="A: n n symmetric complex")
+    Z = np.random.default_rng(1).normal(size=(2, 3, 3)) @ np.eye(3)
+    A = Z[0] + Z[0].T + 1j * (Z[1] + Z[1].T)
+    assert np.allclose(inverse(gw.parse("A", A="n n symmetric complex")).evaluate(A=A), np.linalg.inv(A))
+
+
+def test_orthonormal_columns_are_asked_for() -> None:
+    part = gw.define("part", "Y = Q.T @ A", unknown="Y: m k", given="Q: n m stiefel, A: n k")
+    with pytest.raises(GradwrightError, match=r"part takes Q: n m stiefel, and nothing says that its argument"):
+        part(gw.matrix("X", "n", "m"), gw.matrix("A", "n", "k"))
+    assert gw.derive(part(gw.qr(gw.matrix("X", "n", "m")).Q, gw.matrix("A", "n", "k")), wrt="X").verify().right
+
+
 CUBE = {"identity": "Y @ Y @ Y = A", "unknown": "Y: n n spd", "given": "A: n n spd"}
 ILL_TYPED = {
     "a name that is a number": ({"name": 3}, "3 cannot be the name of a function"),

@@ -54,3 +54,40 @@ def test_pairs_of_expressions_names_and_json() -> None:
 
 def _lu(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return tuple(gw.parse(f"lu(A).{part}", A="n n").evaluate(A=M) for part in "LU")
+
+
+def test_terms_that_cancel_are_no_contradiction() -> None:
+    unit = gw.define("unit", ["Y @ Y = eye(n)", "Y @ A = A @ Y"], unknown="Y: n n", given="A: n n")
+    slope = gw.derive(unit(gw.matrix("A", "n", "n")), wrt="A").vjp
+    assert np.allclose(slope.evaluate(A=np.diag([1.0, 2.0, 3.0]), G=np.eye(3)), 0)
+
+
+def test_an_equation_may_have_arguments_by_keyword_and_comparisons() -> None:
+    weights = gw.define(
+        "weights", "w * sum(A, axis=1) = where(b <= 1, b, ones(n))", unknown="w: n", given="A: n m, b: n"
+    )
+    found = weights(gw.matrix("A", "n", "m"), gw.vector("b", "n"))
+    assert np.allclose(found.evaluate(A=np.ones((3, 2)), b=np.array([0.5, 1.0, 4.0])), [0.25, 0.5, 0.5])
+    nearest = gw.optimum(
+        "nearest", "norm(X - A)**2", over="X: n m", given="A: n m, b: m", subject_to="sum(X, axis=0) = b"
+    )
+    assert gw.derive(nearest(gw.matrix("A", "n", "m"), gw.vector("b", "m")).X, wrt="b").verify().right
+
+
+def test_points_are_found_where_only_small_inputs_have_a_solution() -> None:
+    series = gw.define("series", "Y = A @ Y @ A.T + Q", unknown="Y: n n spd", given="A: n n, Q: n n spd",
+                       start=lambda A, Q: Q)  # fmt: skip
+    derived = gw.derive(series(gw.matrix("A", "n", "n"), gw.parse("Q", Q="n n spd")), wrt="A")
+    assert derived.verify().right
+    assert all(step.check.passed for step in derived.steps)
+
+
+def test_the_point_of_the_definition_serves_where_no_random_one_does() -> None:
+    root = gw.define("far_root", "x**2 + 4 + exp(a) = b", unknown="x: ", given="a: , b: ")
+    assert gw.derive(root(gw.scalar("a"), gw.scalar("b")), wrt="b").verify().right
+
+
+def test_what_is_linear_in_a_direction_that_is_not_asked_for_is_left_out() -> None:
+    shares = gw.define("shares", "matrix_exp(B) @ Y = A", unknown="Y: n n", given="A: n n, B: n n")
+    derived = gw.derive(shares(gw.matrix("A", "n", "n"), gw.matrix("B", "n", "n")), wrt="A")
+    assert "(0)" not in str(derived) and str(derived.differential) == "(e^B)⁻¹ dA"

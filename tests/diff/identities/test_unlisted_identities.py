@@ -70,6 +70,13 @@ def left_polar(A: Array) -> tuple[Array, Array]:
     return (U * S) @ U.T, U @ Vh
 
 
+def takagi(A: Array) -> tuple[Array, Array]:
+    """A = U diag(s) Uᵀ of a complex symmetric matrix."""
+    values, vectors = np.linalg.eigh(np.block([[A.real, -A.imag], [-A.imag, -A.real]]))
+    n = len(A)
+    return vectors[:n, n:] - 1j * vectors[n:, n:], values[n:]
+
+
 def ql(A: Array) -> tuple[Array, Array]:
     Q, R = np.linalg.qr(A[:, ::-1])
     return Q[:, ::-1], flipped(R)
@@ -123,6 +130,8 @@ EQUATIONS = {
                                  "A: n n, E: n n, Q: n n symmetric"),
     "skew Lyapunov": Case("A @ Y + Y @ A.T = W", "Y: n n skew", "A: n n, W: n n skew"),
     "discrete Gramian": Case("G - A.T @ G @ A = C.T @ C", "G: n n symmetric", "A: n n, C: m n", scale={"A": 0.2}),
+    "coupled Sylvester": Case(["A @ X + Y @ B = C", "D @ X + Y @ E = F"], "X: n m, Y: n m",
+                              "A: n n, B: m m, C: n m, D: n n, E: m m, F: n m", scale={"D": 0.2}),
     "trace constraint": Case(["A @ Y + Y @ A.T - c * eye(n) = Q", "trace(Y) = 1"], "Y: n n symmetric, c: ",
                              "A: n n, Q: n n symmetric"),
     "two unknown matrices": Case(["A @ X + Y @ B = C", "X + D @ Y = E"], "X: n n, Y: n n",
@@ -173,6 +182,8 @@ FACTORS = {
                    "A: n n symmetric, B: n n spd", lambda A, B: scipy.linalg.eigh(A, B)[::-1]),
     "one eigenpair": Case(["A @ v = w * v", "dot(v, v) = 1"], "v: n, w: ", "A: n n symmetric",
                           lambda A: (spectral(A)[0][:, -1], spectral(A)[1][-1])),
+    "Takagi": Case("U @ diag(s) @ U.T = A", "U: n n unitary complex, s: n positive", "A: n n symmetric complex", takagi,
+                   general=True),
     "complex polar": Case("U @ P = A", "U: n n unitary complex, P: n n hermitian complex", "A: n n complex",
                           lambda A: scipy.linalg.polar(A)),
 }  # fmt: skip

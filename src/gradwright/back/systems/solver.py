@@ -16,7 +16,7 @@ from gradwright.back.systems.spaces import coordinate_count, from_coordinates, p
 from gradwright.core.arithmetic import Array
 from gradwright.core.build import identity
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Hole, Node, Solve, Symbol
+from gradwright.core.nodes import Equation, Hole, Node, Solve, Symbol
 from gradwright.core.spaces import Space
 from gradwright.core.walks import free_leaves
 from gradwright.diff.identities.isolate import Pair, grouped
@@ -186,15 +186,14 @@ class _System:
         """The coordinates of the equations' values, for every place on their last axis."""
         columns: list[Array] = []
         for place in range(values[0].shape[-1]):
-            parts = [
-                self._coordinates(e.space, v[..., place]) for e, v in zip(self.node.equations, values, strict=True)
-            ]
+            parts = [self._coordinates(e, v[..., place]) for e, v in zip(self.node.equations, values, strict=True)]
             columns.append(np.concatenate(parts))
         return np.stack(columns, axis=1)
 
-    def _coordinates(self, space: Space, value: Array) -> Array:
-        entries = projected(space, value)
-        return to_coordinates(space, entries.astype(complex) if self.complex_entries else entries)
+    def _coordinates(self, equation: Equation, value: Array) -> Array:
+        entries = projected(equation.space, value)
+        entries = entries.astype(complex) if self._is_complex(equation.operator.real) else np.real(entries)
+        return to_coordinates(equation.space, entries)
 
     def _is_complex(self, real: bool) -> bool:
         return self.complex_entries and not real

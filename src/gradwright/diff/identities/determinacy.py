@@ -7,33 +7,36 @@ free), so the rank of the linear equations is tested at generic solution points.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise, permutations
+from itertools import pairwise
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.contraction import is_zero
+from gradwright.core.declarations import declared_facts
 from gradwright.core.evaluate import evaluate_all
+from gradwright.core.membership import departure
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.points import tangent_direction
 from gradwright.core.sums import subtract
 from gradwright.core.walks import free_leaves
 from gradwright.diff.identities.frames import is_orthonormal
+from gradwright.diff.identities.freedoms import free_words
 from gradwright.diff.identities.problem import Equation, Problem
 from gradwright.diff.identities.solution_points import (
     Forward,
     LinearSystem,
     SolutionPoint,
     find_point,
+    first_outside,
     free_directions,
     given_side,
     is_in_open_set,
     is_stable,
-    lie_in_their_sets,
     linear_system,
     problem_sizes,
     residuals,
-    tensors_of,
+    size_of_given_side,
 )
 from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify
@@ -113,7 +116,7 @@ def _solution(
     outside: SolutionPoint | None = None
     for point in _candidates(problem, sizes, forward, start):
         if point.residual < HOLDS and is_stable(problem, point):
-            if not lie_in_their_sets(problem, point.values):
+            if first_outside(problem, point.values) is not None:
                 outside = point
             elif _vanish(problem, point):
                 vanishing = vanishing or point
@@ -134,8 +137,8 @@ def _solution(
     text = texts[worst] if worst < len(texts) else "the declared orthonormality"
     if forward is not None:
         raise IdentityError(
-            f"{problem.name}: the forward function does not satisfy '{text}': at a generic point with "
-            f"{_sizes(best)} the two sides differ by {best.residual:.1g} of their size"
+            f"{problem.name}: the forward function does not satisfy '{text}': at a generic point"
+            f"{_with_sizes(best)} the two sides differ by {best.residual:.1g} of their size"
         )
     raise IdentityError(
         f"{problem.name}: no solution of '{text}' was found at a generic point (its sides differ by "
@@ -152,17 +155,27 @@ def _vanish(problem: Problem, point: SolutionPoint) -> bool:
 
 def _outside(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, forward: Forward | None) -> str:
     """What is said of solutions that do not lie where they were declared to lie."""
-    unknown = next(u for u in problem.unknowns if not is_in_open_set(point.values[u], u.facts))
-    wanted = "positive definite" if "spd" in unknown.facts else "positive"
+    unknown = first_outside(problem, point.values)
+    assert unknown is not None
+    value = point.values[unknown]
+    if is_in_open_set(value, unknown.facts):
+        wanted, found = _declared(unknown), departure(value, unknown.facts) or "is complex"
+    else:
+        wanted, found = "positive definite" if "spd" in unknown.facts else "positive", ""
     if forward is not None:
         return (
             f"{problem.name}: the forward function's '{unknown.name}' is not {wanted}, as it is declared, "
-            f"at a generic point with {_sizes(point)}"
+            f"at a generic point{_with_sizes(point)}{': it ' if found else ''}{found}"
         )
     return (
         f"{problem.name}: no solution of {_listed(texts)} was found at which '{unknown.name}' is {wanted}, as it is "
         f"declared; the inputs may need a fact such as spd or positive; else give forward= or a starting point start="
     )
+
+
+def _declared(unknown: Symbol) -> str:
+    """The set in which an unknown lives, in words."""
+    return " ".join(declared_facts(unknown.facts)) or "real"
 
 
 def _counted(problem: Problem, point: SolutionPoint) -> str:
@@ -194,8 +207,10 @@ def _candidates(
         ) from failure
 
 
-def _sizes(point: SolutionPoint) -> str:
-    return ", ".join(f"{name} = {size}" for name, size in point.sizes.items())
+def _with_sizes(point: SolutionPoint) -> str:
+    """` with n = 3`; nothing for scalars."""
+    sizes = ", ".join(f"{name} = {size}" for name, size in point.sizes.items())
+    return f" with {sizes}" if sizes else ""
 
 
 def _require_nonzero(problem: Problem, texts: tuple[str, ...], point: SolutionPoint) -> None:
@@ -211,12 +226,16 @@ def _require_rank(problem: Problem, texts: tuple[str, ...], point: SolutionPoint
     free = free_directions(system)
     if not len(free):
         return
-    words = _free_words(problem, point, system, free)
+    words = free_words(problem, point, system, free)
     verb, are = "does" if len(texts) == 1 else "do", "is" if len(free) == 1 else "are"
+    broken = _first_that_cannot_be_kept(problem, texts, point, system)
+    together = "they contradict each other" if len(texts) > 1 else "it restricts the inputs"
+    besides = f"; besides, {together}: when the inputs move '{broken}' cannot be kept" if broken else ""
     raise UnderdeterminedError(
-        f"{problem.name}: {_listed(texts)} {verb} not determine {_names(problem)}: at a generic solution with "
-        f"{_sizes(point)}, {len(free)} of {free.shape[1]} directions {are} left free{words}; add an equation, or "
-        f"say in which set the unknown lives (such as lower, symmetric, spd), or choose a direction with gauge="
+        f"{problem.name}: {_listed(texts)} {verb} not determine {_names(problem)}: at a generic solution"
+        f"{_with_sizes(point)}, {len(free)} of {free.shape[1]} directions {are} left free{words}{besides}; "
+        f"add an equation, or say in which set the unknown lives (such as lower, symmetric, spd), or choose a "
+        f"direction with gauge="
     )
 
 
@@ -247,154 +266,34 @@ def _names(problem: Problem) -> str:
     return " and ".join(f"'{u.name}'" for u in problem.unknowns)
 
 
-def _free_words(problem: Problem, point: SolutionPoint, system: LinearSystem, free: Array) -> str:
-    """The free directions by a name, if they are one of the usual families."""
-    start = 0
-    involved: list[str] = []
-    for unknown, basis in zip(problem.unknowns, system.bases, strict=True):
-        part = free[:, start : start + len(basis)]
-        start += len(basis)
-        if float(np.max(np.abs(part), initial=0)) > 1e-8:
-            involved.append(unknown.name)
-    if len(problem.unknowns) != 1:
-        flat = np.stack([np.concatenate([np.ravel(part) for part in tensors_of(system, row)]) for row in free])
-        named = next((words for words, family in _joint_families(problem, point) if _same_span(flat, family)), "")
-        moves = "it moves" if len(free) == 1 else "they move"
-        return f": {named}" if named else f" ({moves} {' and '.join(involved)})"
-    unknown = problem.unknowns[0]
-    tensors = np.tensordot(free, system.bases[0], axes=(1, 0))
-    for words, family in _families(unknown, point):
-        if len(family) and _same_span(tensors.reshape(len(tensors), -1), family.reshape(len(family), -1)):
-            return f": {words}"
-    return ""
-
-
-def _joint_families(problem: Problem, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
-    """Families of directions that move one unknown, or two against each other, and have a name."""
-    unknowns = problem.unknowns
-    for unknown in unknowns:
-        for words, family in _families(unknown, point):
-            if len(family):
-                yield words, _beside(problem, point, {unknown: family})
-    for first, second in permutations(unknowns, 2):
-        a, b = point.values[first], point.values[second]
-        pair = f"'{first.name}' and '{second.name}' may be replaced by"
-        if a.shape == b.shape:
-            units = np.eye(a.size).reshape(a.size, *a.shape)
-            opposite = _beside(problem, point, {first: units, second: -units})
-            yield f"what is added to '{first.name}' may be taken from '{second.name}'", opposite
-        scaled = _beside(problem, point, {first: a[None], second: -b[None]})
-        yield f"{pair} c {first.name} and {second.name} / c with any number c", scaled
-        scaled = _beside(problem, point, {first: a[None], second: b[None]})
-        yield f"'{first.name}' and '{second.name}' may be scaled together", scaled
-        if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
-            units = _matrix_units(b.shape[0])
-            for kind, inner in (("M", units), ("diagonal D", units[:: len(b) + 1])):
-                letter = kind[-1]
-                family = _beside(problem, point, {first: a @ inner, second: -inner @ b})
-                yield f"{pair} {first.name} {letter} and {letter}⁻¹ {second.name} with any invertible {kind}", family
-
-
-def _beside(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]) -> Array:
-    """Directions of all unknowns, end to end; those that are not named stand still."""
-    count = len(next(iter(moves.values())))
-    still = {u: np.zeros((count, *point.values[u].shape)) for u in problem.unknowns}
-    return np.concatenate([{**still, **moves}[u].reshape(count, -1) for u in problem.unknowns], axis=1)
-
-
-def _families(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
-    """Families of directions that have a name."""
-    value, name = point.values[unknown], unknown.name
-    yield f"'{name}' may be scaled", value[None]
-    yield from _kernels(unknown, point)
-    if value.ndim != 2:
-        return
-    rows, columns = value.shape
-    right, left = _matrix_units(columns), _matrix_units(rows)
-    skew_right = right - np.swapaxes(right, 1, 2)
-    skew_left = left - np.swapaxes(left, 1, 2)
-    yield (
-        f"'{name}' may be replaced by {name} Q with any orthogonal Q (the directions {name} Ω, Ω skew)",
-        value @ skew_right,
-    )
-    yield (
-        f"'{name}' may be replaced by Q {name} with any orthogonal Q (the directions Ω {name}, Ω skew)",
-        skew_left @ value,
-    )
-    diagonal_right = right[:: columns + 1]
-    diagonal_left = left[:: rows + 1]
-    if np.iscomplexobj(value):
-        yield f"the columns of '{name}' may be turned by phases", value @ (1j * diagonal_right)
-    yield f"the columns of '{name}' may be scaled", value @ diagonal_right
-    yield f"the rows of '{name}' may be scaled", diagonal_left @ value
-    yield f"every direction of '{name}'", _matrix_units(rows, columns)
-    for given in [s for s in point.values if isinstance(s, Symbol) and s is not unknown]:
-        matrix = point.values[given]
-        if matrix.shape == (rows, rows) == value.shape:
-            powers = np.stack([np.linalg.matrix_power(matrix, k) for k in range(rows)])
-            yield f"any polynomial in {given.name}, which is what commutes with it, may be added", powers
-
-
-def _kernels(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
-    """What a given matrix or vector, or the unknown itself, does not see of the unknown."""
-    value, name = point.values[unknown], unknown.name
-    if value.ndim == 1:
-        yield f"'{name}' may be turned, its length kept", _null_space(value[None])
-    if value.ndim == 2 and value.shape[0] == value.shape[1]:
-        units = _matrix_units(len(value))
-        skew = units - np.swapaxes(units, 1, 2)
-        yield f"the skew part of '{name}'", skew
-        yield f"the symmetric part of '{name}'", units + np.swapaxes(units, 1, 2)
-    for given in [s for s in point.values if isinstance(s, Symbol) and s is not unknown]:
-        matrix = point.values[given]
-        if value.ndim == 1 and matrix.shape == value.shape:
-            yield f"'{name}' may be moved orthogonally to {given.name}", _null_space(matrix[None])
-        if matrix.ndim != 2 or not value.ndim:
-            continue
-        if matrix.shape[1] == value.shape[0]:
-            kernel, rest = _null_space(matrix), np.eye(value.size // value.shape[0])
-            family = np.einsum("ki,lj->klij", kernel, rest).reshape(len(kernel) * len(rest), *value.shape)
-            yield f"'{name}' may be moved along the directions D with {given.name} D = 0", family
-        if value.ndim == 2 and matrix.shape[0] == value.shape[1]:
-            kernel, rest = _null_space(matrix.T), np.eye(len(value))
-            family = np.einsum("kj,li->klij", kernel, rest).reshape(len(kernel) * len(rest), *value.shape)
-            yield f"'{name}' may be moved along the directions D with D {given.name} = 0", family
-
-
-def _null_space(matrix: Array) -> Array:
-    """A basis of what a matrix maps to zero, one vector in each row."""
-    return np.linalg.svd(matrix)[2][len(matrix) :]
-
-
-def _matrix_units(rows: int, columns: int | None = None) -> Array:
-    columns = rows if columns is None else columns
-    return np.eye(rows * columns).reshape(rows * columns, rows, columns)
-
-
-def _same_span(left: Array, right: Array) -> bool:
-    left, right = (np.concatenate([np.real(m), np.imag(m)], axis=1) for m in (left, right))
-    ranks = [np.linalg.matrix_rank(m, tol=1e-7) for m in (left, right, np.concatenate([left, right]))]
-    return ranks[0] == ranks[1] == ranks[2]
-
-
 def _require_consistency(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem) -> None:
     """Moving the inputs must not contradict the equations: else there are too many of them."""
-    generator = np.random.default_rng(11)
-    moves: Mapping[Node, Array] = {
-        d: tangent_direction(g, point.values[g], generator)
-        for g, d in zip(problem.givens, problem.given_directions, strict=True)
-    }
-    side = given_side(problem, point.values, point.sizes, moves)
-    coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
-    gap = system.matrix @ coordinates - side
-    if float(np.linalg.norm(gap)) <= 1e-6 * max(float(np.linalg.norm(side)), 1e-12):
+    text = _first_that_cannot_be_kept(problem, texts, point, system)
+    if not text:
         return
-    worst = int(np.argmax([np.linalg.norm(gap[block]) for block in system.blocks]))
-    orthonormal = ["the declared orthonormality"] * sum(map(is_orthonormal, problem.unknowns))
-    text = [*texts, *orthonormal, *["what fixes the gauge"] * len(problem.gauge)][worst]
     together = "is too much: it fixes" if len(texts) == 1 else "are too much: they fix"
     raise IdentityError(
         f"{problem.name}: {_listed(texts)} {together} {_names(problem)} at a point, but when the "
         f"inputs move '{text}' cannot be kept; an input may need a fact such as symmetric, or an equation "
         f"is one too many"
     )
+
+
+def _first_that_cannot_be_kept(
+    problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem
+) -> str:
+    """The equation that is violated most, whatever the unknowns do, when the inputs move; empty if none is."""
+    generator = np.random.default_rng(11)
+    moves: Mapping[Node, Array] = {
+        d: tangent_direction(g, point.values[g], generator)
+        for g, d in zip(problem.givens, problem.given_directions, strict=True)
+    }
+    at = (problem, point.values, point.sizes, moves)
+    side, terms = given_side(*at), size_of_given_side(*at)
+    coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
+    gap = system.matrix @ coordinates - side
+    if float(np.linalg.norm(gap)) <= max(1e-6 * float(np.linalg.norm(side)), 1e-9 * terms, 1e-18):
+        return ""
+    worst = int(np.argmax([np.linalg.norm(gap[block]) for block in system.blocks]))
+    orthonormal = ["the declared orthonormality"] * sum(map(is_orthonormal, problem.unknowns))
+    return [*texts, *orthonormal, *["what fixes the gauge"] * len(problem.gauge)][worst]

@@ -19,14 +19,17 @@ from gradwright.core.contraction import split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate_all, space_basis
 from gradwright.core.facts import NO_FACTS, Facts
+from gradwright.core.membership import departure
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.points import (
+    OF_FIXED_SIZE,
     choose_sizes,
     demanded_orders,
     dimension_names,
     draw,
     project_array,
     sample,
+    shrunk,
     tangent_direction,
 )
 from gradwright.core.spaces import Space
@@ -126,9 +129,7 @@ def find_point(
 
 def _sampled(given: Symbol, sizes: Mapping[str, int], generator: np.random.Generator, smaller: bool) -> Array:
     value = sample(given, sizes, generator)
-    if not smaller or _UNSCALABLE & given.facts:
-        return value
-    return value * 10.0 ** -generator.uniform(0, 1.5)
+    return shrunk(value, given.facts, generator) if smaller else value
 
 
 def is_stable(problem: Problem, point: SolutionPoint) -> bool:
@@ -176,6 +177,16 @@ def lie_in_their_sets(problem: Problem, values: Mapping[Node, Array]) -> bool:
     return all(is_in_open_set(values[u], u.facts) for u in problem.unknowns)
 
 
+def first_outside(problem: Problem, values: Mapping[Node, Array]) -> Symbol | None:
+    """An unknown that does not lie in its declared set, be that open or a linear space such as the lower triangles."""
+    outside = (u for u in problem.unknowns if not is_in_open_set(values[u], u.facts) or _departs(values[u], u))
+    return next(outside, None)
+
+
+def _departs(value: Array, unknown: Symbol) -> bool:
+    return bool(departure(value, unknown.facts)) or (unknown.real and bool(np.any(np.imag(value))))
+
+
 def is_in_open_set(value: Array, facts: Facts) -> bool:
     """Whether a value has the facts that are inequalities: positive, or positive definite."""
     if not np.all(np.isfinite(value)):
@@ -213,6 +224,18 @@ def given_side(
     }
     parts = evaluate_all(problem.forms, {**values, **still, **moves}, sizes)
     return -np.concatenate([_real_entries(part) for part in parts])
+
+
+def size_of_given_side(
+    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], moves: Mapping[Node, Array]
+) -> float:
+    """How large the terms of `given_side` are, which may cancel."""
+    still: dict[Node, Array] = {
+        d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)
+    }
+    terms = [term for form in problem.forms for term in terms_of(form)]
+    parts = evaluate_all(terms, {**values, **still, **moves}, sizes)
+    return float(np.sqrt(sum(np.linalg.norm(part) ** 2 for part in parts)))
 
 
 def directions_at(
@@ -342,7 +365,7 @@ def _newton_step(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[
 def _direction_basis(unknown: Symbol, value: Array) -> Array:
     """The directions of an unknown: its linear space; all of them where a constraint restricts it."""
     space = Space.FREE if is_orthonormal(unknown) else direct_space(unknown)
-    return space_basis(space, value.shape, bool(np.iscomplexobj(value)))
+    return space_basis(space, value.shape, not unknown.real)
 
 
 def _real_entries(value: Array) -> Array:
@@ -384,13 +407,10 @@ def _is_alone(term: Node, problem: Problem, rest: Sequence[Node]) -> bool:
 def _has_facts(value: Array, symbol: Symbol) -> bool:
     """Whether a computed value lies in the set that its symbol was declared to lie in."""
     facts = symbol.facts
-    if _UNSCALABLE & facts or (np.iscomplexobj(value) and symbol.real):
+    if OF_FIXED_SIZE & facts or (np.iscomplexobj(value) and symbol.real):
         return False
     if not np.allclose(project_array(value, facts, value), value, atol=1e-9 * max(1.0, float(np.abs(value).max()))):
         return False
     if "positive" in facts:
         return bool(np.all(value > 0.05))
     return "psd" not in facts or bool(np.linalg.eigvalsh(value)[0] > 0.05)
-
-
-_UNSCALABLE = frozenset({"stiefel", "unitary", "unit_lower", "unit_upper"})

@@ -113,9 +113,9 @@ def _around(element: Node, scalar: Node, left: tuple[Node, ...], right: tuple[No
     hole, groups, conj = product.factors[0]
     assert isinstance(hole, Hole)
     diagonal = len(product.output) == 2 and product.output[0] == product.output[1]
-    if diagonal and hole.rank != 1:
+    transposed = not diagonal and groups != product.output
+    if (diagonal and hole.rank != 1) or (transposed and groups != product.output[::-1]):
         return None
-    transposed = hole.rank == 2 and groups != product.output
     return Term(hole, scalar, left, right, transposed, conj, diagonal)
 
 

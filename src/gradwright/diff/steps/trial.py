@@ -19,7 +19,7 @@ from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.facts import MATRIX_FACTS
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Node, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample, tangent_direction
+from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample, shrunk, tangent_direction
 from gradwright.core.primitive import Freedom
 from gradwright.core.sums import terms_of
 from gradwright.core.tensor_forms import lower, value_of
@@ -34,6 +34,7 @@ from gradwright.frozen import frozen
 TOLERANCE = 1e-6
 STEP = 1e-3
 SEEDS = 8
+WITNESSED = 2 * SEEDS
 CANCELLED = 1e-5
 MEASURED = 1e-3
 ACCURATE = 1e-8
@@ -56,6 +57,8 @@ class Trial:
         self.sizes = choose_sizes(sorted(dimension_names(nodes)), demanded_orders(nodes), variant=seed)
         self.seed = seed
         self.values: dict[Node, Array] = {}
+        if seed == WITNESSED:
+            self._take_witnesses(root)
         self.measured = tuple(item.symbol for item in named)
         self.found = set[Node]()
         self.error = 0.0
@@ -142,7 +145,9 @@ class Trial:
         number, inside = split_coefficient(term)
         if isinstance(inside, Add):  # ½ (A + B): its terms may cancel as well
             return abs(float(number)) * self._size(inside)
-        return max(_largest(self.value(term)), CANCELLED * self._factors(term))
+        # Factors that cancel leave their errors: those of a measured direction, if they are more than rounding.
+        cancelled = max(CANCELLED, self.error / TOLERANCE)
+        return max(_largest(self.value(term)), cancelled * self._factors(term))
 
     def _factors(self, term: Node) -> float:
         if not isinstance(term, Contract):
@@ -150,11 +155,23 @@ class Trial:
         sizes = [self._size(f.node) for f in term.factors]
         return float(np.prod(sizes)) * abs(float(term.coefficient))
 
+    def _take_witnesses(self, root: Node) -> None:
+        """Give variables that defined functions are applied to the values at which these are known to exist."""
+        for node in postorder(root):
+            if not isinstance(node, Apply) or node.primitive.witness is None:
+                continue
+            for formal, argument in zip(node.primitive.inputs, node.arguments, strict=True):
+                if isinstance(argument, Symbol) and argument not in self.values:
+                    value = node.primitive.witness[formal.name]
+                    self.values[argument] = value
+                    self.sizes |= {d.name: n for d, n in zip(argument.shape, value.shape, strict=True) if d.name}
+
     def _sample_inputs(self, nodes: list[Node], variables: tuple[Symbol, ...]) -> None:
         for leaf in dict.fromkeys(leaf for node in nodes for leaf in free_leaves(node)):
             if isinstance(leaf, Symbol | Direction) and leaf not in self.values:
                 value = sample(leaf, self.sizes, self._generator, side=self.seed)
-                self.values[leaf] = np.abs(value) + 0.3 if self._is_to_be_positive(leaf) else value
+                value = np.abs(value) + 0.3 if self._is_to_be_positive(leaf) else value
+                self.values[leaf] = shrunk(value, leaf.facts, self._generator) if self.seed >= SEEDS else value
         for variable in variables:
             move = tangent_direction(variable, self.values[variable], self._generator)
             self.values[direction(variable)] = move
@@ -162,7 +179,7 @@ class Trial:
     def _is_to_be_positive(self, leaf: Symbol | Direction) -> bool:
         """Whether entries are made positive: after some tries those of scales and weights, then all that are free."""
         free = leaf.rank != 2 or not any(fact in leaf.facts for fact in MATRIX_FACTS)
-        return leaf.real and free and self.seed >= (2 if leaf.rank < 2 else 4)
+        return leaf.real and free and self.seed % SEEDS >= (2 if leaf.rank < 2 else 4)
 
     def _measure(self, item: Named, variables: tuple[Symbol, ...]) -> None:
         moves = {v: self.values[direction(v)] for v in variables}
@@ -290,10 +307,18 @@ def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
 
 
 def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Trial:
-    """The first of several generic points at which values are finite, differences accurate and not all zero."""
+    """The first of several generic points at which values are finite, differences accurate and not all zero.
+
+    Where an equation that defines a function has no solution, smaller inputs are tried next, for which many have one,
+    and last those at which the equation was found to hold.
+    """
     failure: GradwrightError | None = None
     found: list[Trial] = []
-    for seed in range(SEEDS):
+    defined = any(isinstance(node, Apply) and node.primitive.witness is not None for node in postorder(root))
+    seeds = [s for k in range(SEEDS) for s in ((k, SEEDS + k) if defined else (k,))]
+    for seed in [*seeds, WITNESSED] if defined else seeds:
+        if seed >= SEEDS and found:
+            continue
         try:
             trial = Trial(root, variables, named, seed)
         except GradwrightError as error:
