@@ -76,3 +76,13 @@ def test_a_forward_that_does_not_fit_is_not_said_to_be_a_gradient() -> None:
     report = gw.check(Fails, "A @ B", variables=PRODUCT[1])
     assert not report.right and not report.labels
     assert "the function raises" in str(report)
+
+
+def test_strides_that_do_not_fit_are_no_transpose() -> None:
+    def backward(G: Tensor, A: Tensor, B: Tensor) -> Tensor:
+        unit = torch.eye(len(G), dtype=G.dtype).mT.view(-1).reshape(len(G), len(G))
+        return unit @ G @ B.mT
+
+    report = gw.check((None, backward), PRODUCT[0], variables=PRODUCT[1], wrt="A")
+    assert not report.right and not report.labels
+    assert "view size is not compatible" in str(report)

@@ -33,13 +33,13 @@ class Fit:
 
     Attributes:
         function, arguments: what is called instead.
-        label: the mistake that it repairs.
-        words: the mistake in words.
+        labels: the mistakes that it repairs.
+        words: the mistakes in words.
     """
 
     function: Any
     arguments: tuple[Any, ...]
-    label: str
+    labels: tuple[str, ...]
     words: str
 
 
@@ -53,8 +53,8 @@ def misfit(subject: Subject, points: Sequence[Point]) -> tuple[str, tuple[str, .
             deeper = range(fitting.open) if len(choices) < MOST_MISFITS else ()
             pending += [(*choices, number) for number in deeper]
         elif choices and all(_is_right(_run(subject, point, choices)[0], point) for point in points):
-            chosen = fitting.chosen
-            return "; ".join(fit.words for fit in chosen), tuple(dict.fromkeys(fit.label for fit in chosen))
+            labels = dict.fromkeys(label for fit in fitting.chosen for label in fit.labels)
+            return "; ".join(fit.words for fit in fitting.chosen), tuple(labels)
     return None
 
 
@@ -111,29 +111,32 @@ class _Fitting(TorchFunctionMode):
 
     def _ways(self, function: Any, arguments: tuple[Any, ...]) -> Iterator[Fit]:
         places = [p for p, v in enumerate(arguments[: len(ORDINALS)]) if isinstance(v, torch.Tensor)]
-        matrices = [place for place in places if arguments[place].dim() > 1]
+        # What does not change its shape cannot be what is wrong with it: then it is the strides that do not fit.
+        matrices = [place for place in places if arguments[place].dim() > 1 and _is_oblong(arguments[place])]
         turned = {place: self._turned(place, arguments[place]) for place in matrices}
         for count in (1, 2):
             for chosen in combinations(matrices, count):
                 changed = tuple(arguments[p].mH if p in chosen else value for p, value in enumerate(arguments))
-                labels = [turned[place][0] for place in chosen]
+                labels = tuple(turned[place][0] for place in chosen)
                 words = " and ".join(turned[place][1] for place in chosen)
-                yield Fit(function, changed, labels[0], f"{words} ({self._shapes(arguments, places)})")
+                yield Fit(function, changed, labels, f"{words} ({self._shapes(arguments, places)})")
         if len(places) != 2:
             return
         shapes = self._shapes(arguments, places)
         left, right = (arguments[place] for place in places)
+        if left.shape == right.shape:
+            return
         if name_of(function) in PRODUCTS:
-            yield Fit(function, (right, left), "swapped_factors", f"two factors have to change places ({shapes})")
+            yield Fit(function, (right, left), ("swapped_factors",), f"two factors have to change places ({shapes})")
         if name_of(function) in ENTRYWISE[:2]:
             for product in ((left, right), (right, left), (left, right.mH), (left.mH, right)):
                 words = f"a matrix product is due, not one of the entries ({shapes})"
-                yield Fit(torch.matmul, product, "elementwise_instead_of_matrix_product", words)
+                yield Fit(torch.matmul, product, ("elementwise_instead_of_matrix_product",), words)
         if name_of(function) in ENTRYWISE:
             for place in places:
                 if arguments[place].dim() == 1:
                     changed = tuple(v[:, None] if p == place else v for p, v in enumerate(arguments))
-                    yield Fit(function, changed, "wrong_axis", f"a vector has to go along the rows ({shapes})")
+                    yield Fit(function, changed, ("wrong_axis",), f"a vector has to go along the rows ({shapes})")
 
     def _turned(self, place: int, value: torch.Tensor) -> tuple[str, str]:
         """The mistake of an operand that has to be transposed, by name and in words."""
@@ -149,6 +152,10 @@ class _Fitting(TorchFunctionMode):
     def _shapes(self, arguments: Sequence[Any], places: Sequence[int]) -> str:
         shown = ((self._known(arguments[p]) or f"the {ORDINALS[p]} operand", _size(arguments[p])) for p in places)
         return ", ".join(f"{name} is {size}" for name, size in shown)
+
+
+def _is_oblong(value: torch.Tensor) -> bool:
+    return value.shape[-1] != value.shape[-2]
 
 
 def _size(value: torch.Tensor) -> str:
