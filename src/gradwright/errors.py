@@ -18,7 +18,7 @@ class GradwrightError(Exception):
     Attributes:
         located: whether the message says already in which part of a text the error is.
         suggested: the declarations that the message suggests, each a name and what stands after its colon. The
-            message has them as keyword arguments, `A='n m'`; the command line shows them as they are typed there.
+            message has them as keyword arguments, `A='n m'`; `restated` has them as another entry point takes them.
     """
 
     located = False
@@ -28,6 +28,13 @@ class GradwrightError(Exception):
         """The error, with the declarations that its message suggests."""
         self.suggested = declarations
         return self
+
+    def restated(self, form: str) -> str:
+        """The message with its suggested declarations in another form, such as `--var "{name}: {words}"`."""
+        message = str(self)
+        for name, words in self.suggested:
+            message = message.replace(f"{name}='{words}'", form.format(name=name, words=words))
+        return message
 
 
 class LanguageError(GradwrightError):

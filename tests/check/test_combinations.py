@@ -92,6 +92,26 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda G, X, A, Y: G * torch.outer(A @ Y, Y),
         "Y @ X @ A @ Y", {"X": "n n", "A": "n n", "Y": "n"}, {"swapped_factors"},
     ),
+    "both halves of a symmetric part, not halved": (
+        lambda X, A: (X + A).logdet(),
+        lambda G, X, A: G * (torch.linalg.inv(X + A) + torch.linalg.inv(X + A).mT),
+        "logdet(X + A)", {"X": "n n spd", "A": "n n spd"}, {"wrong_factor"},
+    ),
+    "a root that is forgotten in a denominator": (
+        lambda A, X: (torch.sqrt(1 + (A @ X) ** 2) - 1).sum(),
+        lambda G, A, X: G * A.mT @ (A @ X / (1 + (A @ X) ** 2)),
+        "sum(sqrt(1 + (A @ X) ** 2) - 1)", {"A": "m n", "X": "n"}, {"wrong_power"},
+    ),
+    "a vector that is not centred": (
+        lambda X, Y: (X - X.mean()) @ (Y - Y.mean()) / len(X),
+        lambda G, X, Y: G * Y / len(X),
+        "(X - mean(X)) @ (Y - mean(Y)) / n", {"X": "n", "Y": "n"}, {"missing_projection"},
+    ),
+    "rows that are not normalised": (
+        lambda X, Y: torch.logsumexp(X, 1) @ Y,
+        lambda G, X, Y: G * torch.exp(X) * Y[:, None],
+        "logsumexp(X, axis=1) @ Y", {"X": "n m", "Y": "n"}, {"missing_chain_factor"},
+    ),
     "no mistake": (lambda X: X.mT @ X, lambda G, X: X @ (G + G.mT), "X.T @ X", {"X": "n m"}, set()),
 }  # fmt: skip
 
@@ -102,3 +122,18 @@ def test_the_labels_of_a_backward(name: str) -> None:
     report = gw.check((forward, backward), text, variables=variables, wrt="X")
     assert report.labels == labels
     assert report.right is not bool(labels)
+
+
+def test_a_gradient_off_by_a_scalar_is_not_written_like_the_right_one() -> None:
+    def backward(G: Tensor, x: Tensor) -> Tensor:
+        z = torch.exp(x)
+        return z * (G - G @ z / z.sum())
+
+    (finding, *_) = gw.check((None, backward), "exp(x) / sum(exp(x))", variables={"x": "n"}).findings
+    assert finding.labels == ("missing_chain_factor",)
+    assert finding.written_formula != finding.right_formula
+
+
+def test_the_defaults_that_a_method_passes_on_are_not_shown() -> None:
+    shown = gw.check((None, lambda G, x: -G * x / x.norm()), "norm(x)", variables={"x": "n"}).findings[0].code
+    assert "norm(x)" in shown and "p=" not in shown

@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -184,6 +185,76 @@ def test_what_is_no_function() -> None:
         gw.check(3, "inv(X)")
     with pytest.raises(CheckError, match="callables"):
         gw.check((None, None), "inv(X)")
+
+
+def _numpy_inverse(G: Any, X: Any) -> Any:
+    Y = np.linalg.inv(X)
+    return -Y.T @ G @ Y.T
+
+
+def test_a_function_of_arrays_alone_has_no_gradient_to_check() -> None:
+    with pytest.raises(CheckError, match=r"inv has no gradient to check.*the pair \(inv, backward\).*backward\(G, X\)"):
+        gw.check(np.linalg.inv, "inv(X)")
+    with pytest.raises(CheckError, match=r"returns a float, not a tensor.*the pair \(forward, backward\)"):
+        gw.check(lambda x: float(x.sum()), "sum(x)", variables={"x": "n"})
+
+
+def test_a_pair_of_functions_of_arrays_is_checked_but_for_its_second_derivative() -> None:
+    report = gw.check((np.linalg.inv, _numpy_inverse), "inv(X)")
+    assert report.right, str(report)
+    assert "computes in NumPy" in str(report)
+    wrong = gw.check((np.linalg.inv, lambda G, X: _numpy_inverse(G, X.copy()).T), "inv(X)")
+    assert wrong.labels == {"missing_transpose"}
+
+
+def test_the_methods_of_arrays_are_those_of_numpy() -> None:
+    def backward(G: Any, x: Any) -> Any:
+        centred = x - np.mean(x)
+        return G * centred / (len(x) * x.std())  # of PyTorch's tensors it would be another deviation
+
+    report = gw.check((None, backward), "sqrt(mean((x - mean(x)) ** 2))", variables={"x": "n"})
+    assert report.right, str(report)
+
+
+def test_an_imaginary_part_that_pytorch_drops_is_no_mistake_anywhere() -> None:
+    variables = {"A": "n n complex", "X": "n m"}
+    report = gw.check((None, lambda G, A, X: A.mH @ G), "A @ X", wrt="X", variables=variables)
+    assert report.right, str(report)
+
+
+def test_a_view_that_needs_contiguous_tensors_is_seen() -> None:
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
+            ctx.save_for_backward(X)
+            return X * X
+
+        @staticmethod
+        def backward(ctx: Any, G: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            (X,) = ctx.saved_tensors
+            return 2 * (G.view(-1) * X.reshape(-1)).reshape(X.shape)
+
+    assert "view size is not compatible" in words_of(Square.apply, "X * X", variables={"X": "n m"})
+
+
+def test_a_gradient_that_bends_sharply_is_differentiated_again_at_a_short_step() -> None:
+    def backward(G: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return 200 * G * torch.cos(200 * x)
+
+    report = gw.check((None, backward), "sin(200 * x)", variables={"x": "n"})
+    assert report.right, str(report)
+
+
+def test_the_declarations_that_are_suggested_are_those_that_check_takes() -> None:
+    with pytest.raises(GradwrightError, match=r"declare it, variables=\{'A': 'n'\} or variables=\{'A': 'n m'\}"):
+        gw.check(torch.matmul, "A @ B")
+    with pytest.raises(CheckError, match=r"for instance variables=\{'X': 'n n'\}"):
+        gw.check(torch.linalg.inv)
+
+
+def test_a_gradient_that_pytorch_sums_down_is_right_and_said_to_be_summed() -> None:
+    report = gw.check((None, lambda G, X, b: G * X), "X @ diag(b)", wrt="b", variables={"X": "n m", "b": "m"})
+    assert report.right and "right once it is summed down from the shape (4, 3)" in str(report)
 
 
 def test_what_is_no_variable() -> None:

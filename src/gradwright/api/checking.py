@@ -10,10 +10,12 @@ from gradwright.api.inputs import as_array, bind_sizes
 from gradwright.check.report import Finding, Report
 from gradwright.core.nodes import Direction, Symbol
 from gradwright.core.walks import free_leaves
-from gradwright.errors import CheckError, UnknownNameError
+from gradwright.errors import CheckError, GradwrightError, UnknownNameError
 
 if TYPE_CHECKING:
     from gradwright.check.run import Example
+
+AS_GIVEN = "variables={{'{name}': '{words}'}}"
 
 
 def check(
@@ -43,7 +45,11 @@ def check(
     Raises:
         CheckError: what was given is no function, or cannot be checked.
     """
-    return checked(function, expression, wrt, variables, example_inputs, lambda stage: None)
+    try:
+        return checked(function, expression, wrt, variables, example_inputs, lambda stage: None)
+    except GradwrightError as error:
+        error.args = (error.restated(AS_GIVEN),)
+        raise
 
 
 def checked(
@@ -81,9 +87,7 @@ def _traced(
     from gradwright.check.tracing import trace_forward
 
     if not variables and not inputs:
-        raise CheckError(
-            "without an expression, say what the inputs are: variables={'X': 'n n'}, or example inputs X=..."
-        )
+        raise CheckError("without an expression, say what the inputs are, for instance X='n n'").suggest(("X", "n n"))
     given = {name: value for name, value in inputs.items() if not variables or name in variables}
     found = trace_forward(forward_of(function), given, variables)
     if found.node is None:

@@ -20,6 +20,7 @@ RIGHT, WRONG, USAGE = 0, 1, 2
 # What a command makes before Python first looks for garbage: the modules that it loads are none.
 MANY_OBJECTS = 200_000
 
+AS_TYPED = '--var "{name}: {words}"'
 SHOWN = ["steps", "jacobian", "vjp", "gradient", "hessian", "all"]
 
 Command = Callable[..., Any]
@@ -137,16 +138,8 @@ def run() -> None:
     try:
         main()
     except GradwrightError as error:
-        sys.stderr.write(f"gradwright: {_as_typed(error)}\n")
+        sys.stderr.write(f"gradwright: {error.restated(AS_TYPED)}\n")
         sys.exit(USAGE)
-
-
-def _as_typed(error: GradwrightError) -> str:
-    """The message, with declarations as the command line takes them."""
-    message = str(error)
-    for name, words in error.suggested:
-        message = message.replace(f"{name}='{words}'", f'--var "{name}: {words}"')
-    return message
 
 
 if __name__ == "__main__":

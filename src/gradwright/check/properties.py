@@ -6,11 +6,13 @@ import gc
 import warnings
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import torch
 
 from gradwright.check.report import Finding, held, note, wrong
 from gradwright.check.subject import Subject, Unusable
-from gradwright.check.truth import Point, reduced
+from gradwright.check.truth import Point, difference, received
+from gradwright.core.arithmetic import Array
 
 CALLS = 10
 SINGLE = {torch.float64: torch.float32, torch.complex128: torch.complex64}
@@ -47,12 +49,16 @@ def _strides(subject: Subject, point: Point) -> Finding:
 
 
 def _strided(value: torch.Tensor) -> torch.Tensor:
-    """The same entries, every second one of a larger tensor."""
-    if not value.dim():
-        return value
-    spread = torch.zeros((*value.shape[:-1], 2 * value.shape[-1]), dtype=value.dtype)
-    spread[..., ::2] = value
-    return spread[..., ::2]
+    """The same entries, column after column, in every second place of a larger tensor: no `view` joins its axes."""
+    if value.dim() > 1:
+        return _spread(value.mT).mT
+    return _spread(value) if value.dim() else value
+
+
+def _spread(value: torch.Tensor) -> torch.Tensor:
+    larger = torch.zeros((*value.shape[:-1], 2 * value.shape[-1] + 1), dtype=value.dtype)
+    larger[..., :-1:2] = value
+    return larger[..., :-1:2]
 
 
 def _precision(subject: Subject, point: Point) -> Finding:
@@ -141,19 +147,14 @@ def _guard(subject: Subject, point: Point) -> Finding | None:
     return note(question, f"a matrix {square.name} that is not square is accepted without a word")
 
 
-def _agree(found: Mapping[str, torch.Tensor], want: Mapping[str, object], tolerance: float = TIGHT) -> bool:
-    return all(_near(value, torch.as_tensor(want[name]), tolerance) for name, value in found.items())
+def _agree(found: Mapping[str, torch.Tensor], want: Mapping[str, Array], tolerance: float = TIGHT) -> bool:
+    return all(_near(value, want[name], tolerance) for name, value in found.items())
 
 
-def _same(value: torch.Tensor, parts: list[object]) -> bool:
-    return _near(value, torch.stack([torch.as_tensor(part) for part in parts]), TIGHT)
+def _same(value: torch.Tensor, parts: list[Array]) -> bool:
+    return _near(value, np.stack(parts), TIGHT)
 
 
-def _near(got: torch.Tensor, want: torch.Tensor, tolerance: float) -> bool:
-    summed = reduced(got, tuple(want.shape))
-    if summed is None:
-        return False
-    wide = summed.detach().to(torch.complex128 if want.is_complex() or summed.is_complex() else torch.float64)
-    scale = max(float(want.abs().max()) if want.numel() else 0.0, 1e-9)
-    gap = float((wide - want).abs().max()) if want.numel() else 0.0
-    return gap <= tolerance * scale
+def _near(got: torch.Tensor, want: Array, tolerance: float) -> bool:
+    taken = received(got.detach(), want)
+    return taken is not None and difference(taken.resolve_conj().numpy(), want) <= tolerance

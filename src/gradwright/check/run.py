@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import torch
 
+from gradwright.check.arrays import in_tensors
 from gradwright.check.diagnosis.diagnose import diagnosed, forward_diagnosed
+from gradwright.check.diagnosis.misfits import misfit
 from gradwright.check.diagnosis.recording import returned_by_node
+from gradwright.check.diagnosis.side_by_side import side_by_side
 from gradwright.check.judging import judged
 from gradwright.check.properties import properties
 from gradwright.check.report import Finding, Report, held, note, worst, wrong
 from gradwright.check.second_order import second_order
 from gradwright.check.subject import Subject, Unusable
-from gradwright.check.truth import NOISE, Point, Truth, difference, reduced, usable_points
+from gradwright.check.truth import NOISE, Point, Truth, difference, received, usable_points
 from gradwright.core.arithmetic import Array
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
@@ -82,6 +85,9 @@ def examine(
 
 def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, progress: Progress) -> Iterator[Finding]:
     progress("deriving the right gradient")
+    first = next(iter(usable_points(truth, 1)), None)
+    if first is not None:
+        subject = in_tensors(subject, first.tensors[truth.cotangent.name], first.inputs)
     tried, findings = _tried(subject, truth, sizes)
     yield from findings
     if tried is None:
@@ -103,9 +109,20 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
         yield note("the rest", "PyTorch differentiates the function itself; no backward of yours takes part")
         return
     progress("differentiating again")
-    yield from (second_order(subject, name, tried.points[0]) for name in truth.wrt)
+    if subject.outside:
+        words = "the backward computes in NumPy, which PyTorch does not differentiate: none was tried"
+        yield note("second derivative", words)
+    else:
+        yield from (second_order(subject, name, tried.points[0]) for name in truth.wrt)
     progress("trying batches, precision, strides and memory")
     yield from properties(subject, tried.points)
+
+
+def _has_value(subject: Subject, point: Point) -> bool:
+    try:
+        return subject.forward is None or subject.value(point.inputs) is not None
+    except Unusable:
+        return False
 
 
 Domain = tuple[str, Mapping[str, str]]
@@ -133,7 +150,18 @@ def _tried(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None) -> t
         needs = "declare what it needs of its variables, such as 'positive' or 'spd'"
         return None, [wrong("generic points", f"the expression has no value at generic points: {needs}")]
     assert first is not None
-    return None, [wrong("a first call", f"{first}, at every point that was tried")]
+    return None, [_failed(subject, truth, first)]
+
+
+def _failed(subject: Subject, truth: Truth, problem: Unusable) -> Finding:
+    """What fails everywhere; and why, where the shapes in a backward do not fit."""
+    question, words = "a first call", f"{problem}, at every point that was tried"
+    points = usable_points(truth, POINTS)
+    found = misfit(subject, points) if points and _has_value(subject, points[0]) else None
+    if found is None:
+        return wrong(question, words)
+    formulas = side_by_side(truth, truth.gradients[truth.wrt[0]], None) if len(truth.wrt) == 1 else {}
+    return wrong(question, f"{words}; {found[0]}, and with that the gradient is right", labels=found[1], **formulas)
 
 
 def _domains(truth: Truth) -> Iterator[Domain]:
@@ -277,9 +305,18 @@ def _backward(subject: Subject, name: str, tried: Tried, progress: Progress) -> 
     errors = [_error(got, want, max(least, 1e-9)) for got, want in zip(returned, wanted, strict=True)]
     evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
     if max(errors) <= tried.tolerance:
-        return held(f"backward of {name}", f"the gradient of {name} is right", evidence)
+        return held(
+            f"backward of {name}", f"the gradient of {name} is right{_as_taken(returned[0], wanted[0])}", evidence
+        )
     progress(f"looking for what is wrong with the gradient of {name}")
     return diagnosed(subject, name, tried.points, returned, evidence)
+
+
+def _as_taken(returned: torch.Tensor, wanted: Array) -> str:
+    """What PyTorch does to a right gradient of another shape."""
+    if tuple(returned.shape) == np.shape(wanted):
+        return ""
+    return f" once it is summed down from the shape {tuple(returned.shape)}, as PyTorch does in an autograd.Function"
 
 
 def _is_projected(subject: Subject, name: str, tried: Tried) -> bool:
@@ -296,11 +333,7 @@ def _tangent(gradient: torch.Tensor, facts: Facts, value: Array) -> torch.Tensor
     return torch.from_numpy(np.array(project_array(gradient.numpy(), facts, value), copy=True))
 
 
-def _error(got: torch.Tensor, want: object, least: float) -> float:
-    """The relative error; a gradient that PyTorch sums down to the variable's shape counts as that sum."""
-    expected = np.asarray(want)
-    array = reduced(got, expected.shape)
-    if array is None:
-        return float("inf")
-    kept = array.real if array.is_complex() and not np.iscomplexobj(expected) else array
-    return difference(kept.numpy(), expected, least)
+def _error(got: torch.Tensor, want: Array, least: float) -> float:
+    """The relative error, of the gradient as PyTorch takes it."""
+    taken = received(got, want)
+    return float("inf") if taken is None else difference(taken.numpy(), want, least)

@@ -40,6 +40,7 @@ class Subject:
         names: the inputs in their declared order.
         wrt: the inputs by which it is differentiated.
         single: whether the backward of a pair returns the gradient of one input alone.
+        outside: whether the backward of a pair computes outside of PyTorch, in NumPy.
     """
 
     title: str
@@ -49,6 +50,7 @@ class Subject:
     names: tuple[str, ...]
     wrt: tuple[str, ...]
     single: bool
+    outside: bool = False
 
     def value(self, inputs: Tensors) -> torch.Tensor:
         """The value of the forward."""
@@ -67,7 +69,7 @@ class Subject:
     def unchecked(self, cotangent: torch.Tensor, inputs: Tensors) -> dict[str, torch.Tensor]:
         """The gradients of a pair's backward, called without a look at what it does to its inputs."""
         assert self.backward is not None
-        positional, named = _bound(self.backward, 1, self.names)
+        positional, named = arguments_of(self.backward, 1, self.names)
         returned = self.backward(cotangent, *(inputs[n] for n in positional), **{n: inputs[n] for n in named})
         return self._by_name(returned)
 
@@ -181,7 +183,7 @@ def _call(
     if _takes_nothing(function):
         raise Unusable(f"{what} takes no inputs")
     before = {name: value.detach().clone() for name, value in inputs.items()}
-    positional, named = _bound(function, len(first), names)
+    positional, named = arguments_of(function, len(first), names)
     try:
         result = function(*first, *(inputs[n] for n in positional), **{n: inputs[n] for n in named})
     except Exception as error:
@@ -199,7 +201,7 @@ def _takes_nothing(function: Callable[..., Any]) -> bool:
         return False
 
 
-def _bound(function: Callable[..., Any], skip: int, names: Sequence[str]) -> tuple[list[str], list[str]]:
+def arguments_of(function: Callable[..., Any], skip: int, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Which inputs go by position, and which by name."""
     try:
         parameters = list(inspect.signature(function).parameters.values())[skip:]

@@ -255,11 +255,13 @@ def difference(got: Array, want: Array, least: float = 1e-9) -> float:
     return gap / scale if np.isfinite(gap) else float("inf")
 
 
-def reduced(got: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor | None:
-    """A gradient summed down to the variable's shape, as PyTorch does in silence; None if it cannot be."""
-    if tuple(got.shape) == shape:
-        return got
+def received(got: torch.Tensor, want: Array) -> torch.Tensor | None:
+    """A gradient as PyTorch takes it, in silence: summed down to the variable's shape, real for a real variable.
+
+    None if it cannot be summed down.
+    """
     try:
-        return got.sum_to_size(shape)
+        summed = got if tuple(got.shape) == np.shape(want) else got.sum_to_size(np.shape(want))
     except RuntimeError:
         return None
+    return summed.real if summed.is_complex() and not np.iscomplexobj(want) else summed

@@ -6,7 +6,8 @@ called, by its name with its operands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Iterable, Mapping
 
 import torch
 
@@ -72,7 +73,7 @@ class Printer:
             return f"{self._within(arguments[0], 8)}[{_index(arguments[1], self)}]", 8
         if name == "_item":
             return f"{self._within(arguments[0], 8)}[{arguments[1]}]", 8
-        return f"{name}({', '.join(self._arguments(arguments, instruction.keywords))})", 9
+        return f"{name}({', '.join(self._arguments(arguments, _stated(instruction)))})", 9
 
     def _infix(self, name: str, arguments: list[object]) -> tuple[str, int]:
         symbol, level = INFIX[name]
@@ -80,10 +81,9 @@ class Printer:
         right = self._within(arguments[1], level + (1 if symbol != "+" else 0))
         return f"{left} {symbol} {right}", level
 
-    def _arguments(self, arguments: Iterable[object], keywords: object) -> Iterable[str]:
+    def _arguments(self, arguments: Iterable[object], keywords: Mapping[str, object]) -> Iterable[str]:
         yield from (self._piece(argument) for argument in arguments)
-        named = dict(keywords) if isinstance(keywords, dict) else {}
-        yield from (f"{key}={self._piece(value)}" for key, value in named.items() if key not in ("dtype", "device"))
+        yield from (f"{key}={self._piece(value)}" for key, value in keywords.items() if key not in ("dtype", "device"))
 
     def _within(self, value: object, level: int) -> str:
         text = self._piece(value)
@@ -102,6 +102,15 @@ class Printer:
         if isinstance(value, torch.dtype):
             return str(value).removeprefix("torch.")
         return repr(value)
+
+
+def _stated(instruction: Instruction) -> dict[str, object]:
+    """The keywords without those that have their default, which a method of PyTorch's passes on."""
+    try:
+        defaults = {p.name: p.default for p in inspect.signature(instruction.function).parameters.values()}
+    except (TypeError, ValueError):
+        return dict(instruction.keywords)
+    return {key: value for key, value in instruction.keywords.items() if value is not defaults.get(key, ...)}
 
 
 def _constant(value: torch.Tensor) -> str:

@@ -52,10 +52,8 @@ class Instruction:
 
     @property
     def name(self) -> str:
-        """The name of the function, without what is peculiar to PyTorch's naming."""
-        if getattr(self.function, "__name__", "") == "__get__":
-            return getattr(getattr(self.function, "__self__", None), "__name__", "")
-        return getattr(self.function, "__name__", "").removeprefix("linalg_")
+        """The name of the function."""
+        return name_of(self.function)
 
     @property
     def in_place(self) -> bool:
@@ -146,6 +144,14 @@ class Program:
         for instruction in self.instructions:
             values[instruction.slot] = instruction.run(values)
         return values
+
+
+def name_of(function: Any) -> str:
+    """The name of a function, without what is peculiar to PyTorch's naming."""
+    name = getattr(function, "__name__", "")
+    if name == "__get__":
+        return getattr(getattr(function, "__self__", None), "__name__", "")
+    return name.removeprefix("linalg_")
 
 
 def record(function: Callable[[Mapping[str, torch.Tensor]], Any], inputs: Mapping[str, torch.Tensor]) -> Program | None:

@@ -46,6 +46,8 @@ SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
 VAGUE = 3.35  # more than two mistakes that are said exactly
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
+# One that is missing and another that is there instead explain whatever is wrong with a term, or with a factor.
+INSTEAD = ({"missing_term", "extra_term"}, {"missing_chain_factor", "wrong_power"})
 MOST_ALIKE = 40
 FEW_ALIKE = 12
 
@@ -57,7 +59,7 @@ class Explanation:
     Attributes:
         mutant: a mistake in the formula, if there is one.
         repairs: what has to be put right in the user's computation.
-        multiples: a sign and a number by which the whole gradient is off.
+        multiples: a sign and a number by which the whole gradient is off; or that it is off by a scalar.
         scale: that sign and number.
     """
 
@@ -158,7 +160,7 @@ def _multiple(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanat
     alike = [r for r, s in zip(ratios, scenes, strict=True) if s.point.sizes == scenes[0].point.sizes and r is not None]
     if any(abs(ratio - first) > CLOSE * abs(first) for ratio in alike):
         words = "a scalar factor that depends on the inputs is missing or wrong"
-        return [Explanation(Mutant(right, "missing_chain_factor", words, VAGUE))]
+        return [Explanation(None, (), (Mutant(right, "missing_chain_factor", words, VAGUE),))]
     parts = _multiples(right, first)
     return [Explanation(None, (), parts, first)] if parts else []
 
@@ -238,9 +240,7 @@ def _meeting(
         place = bisect_left(keys, key - margin)
         while place < len(keys) and keys[place] <= key + margin:
             mutant, other = formulas[keyed[place][1]]
-            # A term that is missing and another that is there instead explain whatever is wrong with a term.
-            instead = {mutant.label, repair.label} == {"missing_term", "extra_term"}
-            if not instead and close(value, scale * other):
+            if {mutant.label, repair.label} not in INSTEAD and close(value, scale * other):
                 found.append(Explanation(mutant, (repair,), _multiples(right, scale), scale))
             place += 1
     return found

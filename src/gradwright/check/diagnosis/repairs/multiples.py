@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+import torch
+
 from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.sites import Site, sites
-from gradwright.check.diagnosis.scene import Repair, Scene, largest
+from gradwright.check.diagnosis.scene import Repair, Scene, close, largest
 
 SUMS = ("add", "sub", "rsub")
 FACTORS = tuple(map(Fraction, ("2", "1/2", "4", "1/4", "3", "1/3", "3/2", "2/3", "8", "1/8", "6", "1/6")))
@@ -27,7 +29,8 @@ def multiples(scene: Scene) -> Iterator[Repair]:
 def _scaled(site: Site) -> Iterator[Repair]:
     for factor in FACTORS:
         words = f"{site.words} has to be multiplied by {factor}"
-        cost = 1.0 + 0.02 * (factor.numerator**2 + factor.denominator)
+        small, large = sorted(factor.as_integer_ratio())
+        cost = 1.0 + 0.02 * (large**2 + small)
         yield site.repair(lambda v, c=factor: v * float(c), "wrong_factor", words, cost)
 
 
@@ -59,10 +62,10 @@ def _one_less(site: Site, name: str) -> Iterator[Repair]:
 
 
 def _dropped(scene: Scene) -> Iterator[Repair]:
-    """A summand left out."""
+    """A summand left out; not one of two equal ones, which are a factor 2."""
     assert scene.program is not None
     for instruction in scene.program.instructions:
-        if instruction.name in SUMS and len(instruction.operands) == 2:
+        if instruction.name in SUMS and len(instruction.operands) == 2 and not _doubled(instruction, scene):
             for place, source in instruction.operands:
 
                 def drop(values: Values, scene: Scene, i: Instruction = instruction, p=place, s=source) -> object:
@@ -70,3 +73,8 @@ def _dropped(scene: Scene) -> Iterator[Repair]:
 
                 words = f"the summand {scene.called(source)} does not belong"
                 yield Repair(instruction.slot, drop, "extra_term", words, 1.0, place)
+
+
+def _doubled(instruction: Instruction, scene: Scene) -> bool:
+    left, right = (scene.values.get(source) for _, source in instruction.operands)
+    return isinstance(left, torch.Tensor) and isinstance(right, torch.Tensor) and close(left, right)

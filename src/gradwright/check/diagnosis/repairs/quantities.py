@@ -8,7 +8,7 @@ import torch
 
 from gradwright.check.diagnosis.library import Quantity
 from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_beside
-from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
+from gradwright.check.diagnosis.repairs.sites import SUMS, Site, is_number, is_view, sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
 from gradwright.core.nodes import Contract, Node, Symbol
 from gradwright.frozen import frozen
@@ -21,11 +21,22 @@ def replaced(scene: Scene) -> Iterator[Repair]:
     """Every value replaced by each quantity of its shape."""
     for site in sites(scene):
         known = _recognised(site.value, scene)
+        extra = 0.3 if _is_inside(site, scene) else 0.0
         for number, quantity in enumerate(scene.library.quantities):
             value = scene.quantities[number]
             for swapped in (False, True) if value.dim() == 2 else (False,):
                 if _is_other(site, known, value, swapped, scene.misshapen) and not _is_multiple(known, quantity):
-                    yield _replacement(site, known, number, quantity, swapped, scene)
+                    yield _replacement(site, known, number, quantity, swapped, scene, extra)
+
+
+def _is_inside(site: Site, scene: Scene) -> bool:
+    """Whether a value is a summand of other quantities of the formula alone: then it is right, and they are not."""
+    assert scene.program is not None
+    users = [i for i in scene.program.instructions if site.slot in [s for _, s in i.operands]]
+    if site.user is not None or not users or any(user.name not in SUMS for user in users):
+        return False
+    values = [scene.values.get(user.slot) for user in users]
+    return all(is_number(value) and scene.recognised(value) is not None for value in values)
 
 
 @frozen
@@ -70,12 +81,15 @@ def _is_multiple(known: _Known | None, quantity: Quantity) -> bool:
 
 
 def _replacement(
-    site: Site, known: _Known | None, number: int, quantity: Quantity, swapped: bool, scene: Scene
+    site: Site, known: _Known | None, number: int, quantity: Quantity, swapped: bool, scene: Scene, extra: float
 ) -> Repair:
     name = quantity.transposed_name if swapped else quantity.name
     if site.compared:
         return site.replaced(number, swapped, "wrong_mask", f"the mask has to be taken from {name}", 1.0)
-    label, cost = _confused(known, quantity) if known is not None else _unknown(site, scene)
+    due = scene.quantities[number].mT if swapped else scene.quantities[number]
+    named = _derived(site.value, due)
+    label, cost = named or (_confused(known, quantity) if known is not None else _unknown(site, scene))
+    cost += extra
     derived = site.maker is not None and not is_view(site)
     if known is not None and isinstance(known.quantity.node, Symbol) and (derived or quantity.backward):
         cost += 0.4  # what happens to be an input, or to give the same as one, was not mistaken for one
@@ -83,6 +97,20 @@ def _replacement(
         cost += 0.4  # what is wrong with the shape is more likely a factor
     words = f"{site.words} stands where {name} is due"
     return site.replaced(number, swapped, label, words, cost + (0.1 if not quantity.stage else 0.0))
+
+
+def _derived(value: torch.Tensor, due: torch.Tensor) -> tuple[str, float] | None:
+    """The name of the mistake where what is due is the value without its mean, or each line of it times a number."""
+    if value.shape != due.shape or value.dim() == 0 or largest(value) == 0:
+        return None
+    for axis in (None, *range(value.dim())):
+        if close(value - value.mean(dim=axis, keepdim=True), due):
+            return "missing_projection", 1.0
+    for axis in range(value.dim()) if value.dim() > 1 else ():
+        weights = (value.conj() * due).sum(axis, keepdim=True) / (value.conj() * value).sum(axis, keepdim=True)
+        if close(weights * value, due):
+            return "missing_chain_factor", 1.0
+    return None
 
 
 def _confused(known: _Known, quantity: Quantity) -> tuple[str, float]:

@@ -1,0 +1,126 @@
+"""Functions of NumPy arrays under check: made to take and return tensors, as those of PyTorch do.
+
+NumPy takes tensors too, by converting them without a word, but a tensor's methods are not an array's: `x.std()`
+is another number. So a function that has tensors converted, and works on arrays, is given arrays.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+import torch
+from torch.overrides import TorchFunctionMode
+
+from gradwright.check.subject import Subject, arguments_of, first_line
+from gradwright.errors import CheckError
+from gradwright.frozen import replace
+
+Function = Callable[..., Any]
+
+
+def in_tensors(subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, torch.Tensor]) -> Subject:
+    """The subject, with what is written in NumPy taking and returning tensors.
+
+    Args:
+        subject: the function under check.
+        cotangent: of the output, at a point at which to try what it is written in.
+        inputs: there.
+
+    Raises:
+        CheckError: it is no pair, and nothing that PyTorch differentiates, so that it has no gradient to check.
+    """
+    if subject.backward is None:
+        _require_gradient(subject, inputs)
+        return subject
+    forward, backward = subject.forward, subject.backward
+    if forward is not None and _takes_arrays(forward, (), inputs, subject.names):
+        forward = _of_tensors(forward)
+    outside = _takes_arrays(backward, (cotangent,), inputs, subject.names)
+    return replace(subject, forward=forward, backward=_of_tensors(backward) if outside else backward, outside=outside)
+
+
+def _require_gradient(subject: Subject, inputs: Mapping[str, torch.Tensor]) -> None:
+    """Refuse a function alone that computes outside of PyTorch."""
+    assert subject.forward is not None
+    if subject.node is not None:
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = _called(subject.forward, (), subject.leaves(inputs), subject.names)
+    except RuntimeError as error:
+        if "numpy()" not in str(error):
+            return  # what else fails may do so here alone, and the check says it
+        reason = first_line(error)
+    except Exception:
+        return
+    else:
+        if value is None or isinstance(value, torch.Tensor | tuple | list):
+            return
+        reason = f"it returns a {type(value).__name__}, not a tensor"
+    named = subject.title.isidentifier()
+    pair = f"({subject.title if named else 'forward'}, backward), with backward(G, {', '.join(subject.names)})"
+    raise CheckError(
+        f"{subject.title if named else 'the function'} has no gradient to check, for PyTorch does not differentiate it "
+        f"({reason}): give the gradient that you wrote, as the pair {pair}, or a function of PyTorch's operations"
+    )
+
+
+class _Conversions(TorchFunctionMode):
+    """Notes whether a tensor was made an array without being asked."""
+
+    made = False
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.made = self.made or function is torch.Tensor.__array__
+        return function(*args, **(kwargs or {}))
+
+
+def _takes_arrays(
+    function: Function, first: Sequence[torch.Tensor], inputs: Mapping[str, torch.Tensor], names: Sequence[str]
+) -> bool:
+    """Whether a function is one of arrays: it converts tensors, or does not know them, and works on arrays."""
+    copies = {name: value.clone() for name, value in inputs.items()}
+    with _Conversions() as conversions:
+        try:
+            known = isinstance(_some(_called(function, [v.clone() for v in first], copies, names)), torch.Tensor)
+        except Exception:  # whatever the user's function raises: then arrays may be what it takes
+            known = False
+    if known and not conversions.made:
+        return False
+    arrays = {name: value.clone().numpy() for name, value in inputs.items()}
+    try:
+        found = _called(function, [value.clone().numpy() for value in first], arrays, names)
+    except Exception:  # then it is none of arrays either, and the check says what it raises
+        return False
+    return isinstance(_some(found), np.ndarray | np.generic)
+
+
+def _called(function: Function, first: Sequence[Any], inputs: Mapping[str, Any], names: Sequence[str]) -> Any:
+    positional, named = arguments_of(function, len(first), names)
+    return function(*first, *(inputs[name] for name in positional), **{name: inputs[name] for name in named})
+
+
+def _some(result: Any) -> Any:
+    """One of several results that is not None."""
+    several = result if isinstance(result, tuple | list) else (result,)
+    return next((item for item in several if item is not None), None)
+
+
+def _of_tensors(function: Function) -> Function:
+    @wraps(function)
+    def of_tensors(*args: torch.Tensor, **kwargs: torch.Tensor) -> Any:
+        named = {name: value.detach().numpy() for name, value in kwargs.items()}
+        return _as_tensors(function(*(value.detach().numpy() for value in args), **named))
+
+    return of_tensors
+
+
+def _as_tensors(result: Any) -> Any:
+    if isinstance(result, tuple | list):
+        return tuple(map(_as_tensors, result))
+    return torch.from_numpy(np.array(result)) if isinstance(result, np.ndarray | np.generic) else result
