@@ -140,3 +140,12 @@ def test_modules_have_nothing_unused_and_no_long_line(
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length=120", "--select=E,F,I,B,C4,UP"]
     done = subprocess.run([*ruff, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_derivative_that_is_zero_takes_its_direction_and_its_cotangent() -> None:
+    linear = gw.derive(gw.parse("a @ x", a="n", x="n"), wrt="x").function("numpy")
+    a, x, dx = np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])
+    assert close(linear.hvp(a, x, dx), np.zeros(3))
+    steps = gw.derive(gw.parse("a * sign(x)", a="n", x="n"), wrt="x").function("numpy")
+    assert close(steps.vjp(a, x, G=dx), np.zeros(3))
+    assert close(steps.jvp(a, x, dx=dx), np.zeros(3))

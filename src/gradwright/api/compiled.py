@@ -98,13 +98,14 @@ def compiled(
     library: str,
     hints: Mapping[str, int] | None = None,
     gauge: tuple[GaugeTest, ...] = (),
+    optional: tuple[Leaf, ...] = (),
 ) -> CompiledFunction:
     """The compiled function of an expression; the same one whenever the same is asked."""
-    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge)
+    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge, optional)
     if key not in _CACHE:
         while len(_CACHE) >= LARGEST_CACHE:
             _CACHE.pop(next(iter(_CACHE)))
-        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge)
+        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge, optional)
     return _CACHE[key]
 
 
@@ -130,11 +131,12 @@ class CompiledFunction:
         library: Library,
         hints: Mapping[str, int] | None,
         gauge: tuple[GaugeTest, ...] = (),
+        optional: tuple[Leaf, ...] = (),
     ) -> None:
-        self._made_from = (node, signature, library.name, dict(hints or {}), gauge)
+        self._made_from = (node, signature, library.name, dict(hints or {}), gauge, optional)
         self._program = program = lower_all({"value": node}, signature, library, hints)
         self._node = node
-        self._leaves = named_leaves(node, signature)
+        self._leaves = named_leaves(node, signature, optional)
         self._needed = tuple(program.parameters)
         self._library = library
         self._function = compile_program(program, library, "value", bound(program, library))

@@ -226,7 +226,7 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
-def inputs_of(nodes: Sequence[Node], declared: Sequence[Symbol]) -> tuple[Leaf, ...]:
+def inputs_of(nodes: Sequence[Node], declared: Sequence[Leaf]) -> tuple[Leaf, ...]:
     """All declared variables, and then whatever else occurs."""
     found: dict[str, Leaf] = {s.name: s for s in declared}
     for node in nodes:
