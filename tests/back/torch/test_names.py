@@ -108,3 +108,8 @@ def test_an_output_that_cannot_be_a_field_is_refused(name: str) -> None:
     outputs = {name: gw.parse("sum(x)", x="n"), "second": gw.parse("2 * x", x="n")}
     with pytest.raises(gw.EmissionError, match="an output cannot be called"):
         gw.derive(outputs).source("torch")
+
+
+def test_a_dimension_of_the_output_that_no_input_has_is_refused() -> None:
+    with pytest.raises(gw.EmissionError, match="the dimension 'm' cannot be read off the shape of any input"):
+        gw.derive(gw.parse("outer(x, ones(m))", x="n")).source("torch")

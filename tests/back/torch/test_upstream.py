@@ -147,6 +147,7 @@ def test_complex_pseudoinverses_keep_their_conjugates_when_compiled_198118_19708
         "log_softmax(sin(X), axis=0)",
         "sin(X).T",
         "complement(X[:, 0:3])",
+        "einsum('ij,ik,il->jkl', sin(X), X, X)",
     ],
 )
 def test_a_part_of_a_result_or_its_transpose_has_forward_mode(text: str) -> None:
