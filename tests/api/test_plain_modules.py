@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 from numerics import close, generic_point
@@ -140,6 +141,15 @@ def test_modules_have_nothing_unused_and_no_long_line(
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length=120", "--select=E,F,I,B,C4,UP"]
     done = subprocess.run([*ruff, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_local_name_of_one_function_is_no_function_of_the_module() -> None:
+    text = "sum(eigvalsh(S) ** 3) * logsumexp(eigvalsh(S + A))"
+    derivation = gw.derive(gw.parse(text, S="n n symmetric", A="n n symmetric"), wrt="S")
+    inputs = inputs_of(derivation.expression)
+    assert close(derivation.function("numpy").hessian(**inputs), derivation.hessian.evaluate(**inputs))
+    with jax.enable_x64(True):
+        assert close(derivation.function("jax").hessian(**inputs), derivation.hessian.evaluate(**inputs))
 
 
 def test_a_derivative_that_is_zero_takes_its_direction_and_its_cotangent() -> None:
