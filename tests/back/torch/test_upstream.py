@@ -155,3 +155,9 @@ def test_a_part_of_a_result_or_its_transpose_has_forward_mode(text: str) -> None
     function, X = emitted(text, X="4 4"), square().requires_grad_()
     assert torch.autograd.gradcheck(function, X, check_forward_ad=True, nondet_tol=ROUNDING)
     assert torch.autograd.gradgradcheck(function, X, check_fwd_over_rev=True, nondet_tol=ROUNDING)
+
+
+@pytest.mark.parametrize("text", ["norm(Z)**2", "imag(inv(Z))", "conj(inv(Z))"])
+def test_a_part_or_the_conjugate_of_a_complex_result_has_forward_mode(text: str) -> None:
+    function, Z = emitted(text, Z="3 3 complex"), torch.complex(square(3), normal(3, 3)).requires_grad_()
+    assert torch.autograd.gradcheck(function, Z, check_forward_ad=True, nondet_tol=ROUNDING)

@@ -213,7 +213,9 @@ def _is_view(text: str) -> bool:
     match ast.parse(text, mode="eval").body:
         case ast.Attribute(attr="mT" | "mH"):
             return True
-        case ast.Call(func=ast.Attribute(attr="movedim" | "diagonal") | ast.Name(id="einsum")):
+        case ast.Call(
+            func=ast.Attribute(attr="movedim" | "diagonal" | "conj" | "real" | "imag") | ast.Name(id="einsum")
+        ):
             return True  # the module's own einsum turns the axes of a matrix product
         case ast.Subscript(value=whole, slice=ast.Tuple(elts=[ast.Constant(value=EllipsisType()), *_])):
             # `(A @ x[..., None])[..., 0]` drops an axis of one entry: nothing else is kept with it.
