@@ -14,8 +14,8 @@ SINGLE = {
     "OPENBLAS_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "JAX_PLATFORMS": "cpu",
-    # Freed memory stays with the process (glibc). Otherwise it depends on what lies beside a result in the heap, and not
-    # on who computes it, whether every call fetches its half megabyte from the system anew.
+    # Freed memory stays with the process (glibc). Otherwise it depends on what lies beside a result in the heap, and
+    # not on who computes it, whether every call fetches its half megabyte from the system anew.
     "MALLOC_TRIM_THRESHOLD_": "2000000000",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
 }

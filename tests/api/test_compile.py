@@ -6,6 +6,7 @@ import copy
 import pickle
 import traceback
 
+import jax
 import numpy as np
 import pytest
 import torch
@@ -41,6 +42,17 @@ def test_compiled_functions_are_pickled(text: str, declared: str) -> None:
         again = pickle.loads(pickle.dumps(function))
         assert again.source == function.source
         assert copy.deepcopy(function).source == function.source
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_a_derivative_that_is_zero_takes_its_direction(library: str) -> None:
+    product = gw.derive(gw.parse("a @ x", a="n", x="n"), wrt="x").hvp.compile(library)
+    convert = {"numpy": np.asarray, "torch": torch.asarray, "jax": jax.numpy.asarray}[library]
+    a, x, dx = (convert(B[:, i]) for i in range(3))
+    with pytest.raises(EvaluationError, match="'dx'"):
+        product(a=a, x=x, dx=dx[:2])
+    assert np.array_equal(np.asarray(product(a=a, x=x, dx=dx)), np.zeros(4))
+    assert np.array_equal(np.asarray(product(a, x, dx)), np.zeros(4))
 
 
 def test_wrong_inputs_are_refused() -> None:

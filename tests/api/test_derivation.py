@@ -60,6 +60,12 @@ def test_the_chain_rule_in_tensor_notation_has_the_six_steps() -> None:
     ]
 
 
+def test_a_diagonal_of_the_direction_is_not_the_direction() -> None:
+    D = gw.derive(gw.parse("einsum('ii,ij->ij', X, Z)", X="n n", Z="n m"), wrt="X")
+    assert D.verify().right
+    assert "tensor product" not in [step.rule for step in D.steps]
+
+
 def test_the_projection_of_a_structured_gradient_is_a_step_of_its_own() -> None:
     derivation = gw.derive(gw.parse("trace(A @ S)", S="n n symmetric", A="n n"), wrt="S")
     assert [step.rule for step in derivation.page().steps][-2:] == ["gradient", "projection"]

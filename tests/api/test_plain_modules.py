@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 from numerics import close, generic_point
@@ -168,3 +169,21 @@ def test_jax_gradients_of_complex_variables_are_conjugates_of_the_derived_ones(t
     with jax.enable_x64(True):
         found = jax.grad(derivation.function("jax"))(*map(jax.numpy.asarray, inputs.values()))
     assert close(found, derivation.gradient.evaluate(**inputs).conj())
+
+
+def test_a_local_name_of_one_function_is_no_function_of_the_module() -> None:
+    text = "sum(eigvalsh(S) ** 3) * logsumexp(eigvalsh(S + A))"
+    derivation = gw.derive(gw.parse(text, S="n n symmetric", A="n n symmetric"), wrt="S")
+    inputs = inputs_of(derivation.expression)
+    assert close(derivation.function("numpy").hessian(**inputs), derivation.hessian.evaluate(**inputs))
+    with jax.enable_x64(True):
+        assert close(derivation.function("jax").hessian(**inputs), derivation.hessian.evaluate(**inputs))
+
+
+def test_a_derivative_that_is_zero_takes_its_direction_and_its_cotangent() -> None:
+    linear = gw.derive(gw.parse("a @ x", a="n", x="n"), wrt="x").function("numpy")
+    a, x, dx = np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])
+    assert close(linear.hvp(a, x, dx), np.zeros(3))
+    steps = gw.derive(gw.parse("a * sign(x)", a="n", x="n"), wrt="x").function("numpy")
+    assert close(steps.vjp(a, x, G=dx), np.zeros(3))
+    assert close(steps.jvp(a, x, dx=dx), np.zeros(3))

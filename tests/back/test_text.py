@@ -41,6 +41,8 @@ WRITTEN = [
     ("maximum(X, 1 + trace(A))", "max(X, 1 + tr(A))", "maximum(X, 1 + trace(A))"),
     ("pinv(A) @ B", "A⁺ B", "pinv(A) @ B"),
     ("sqrtm(A) @ B", "A^½ B", "sqrtm(A) @ B"),
+    # Python's hashes of -1 and -2 are equal.
+    ("exp(-A) + exp(-2 * A)", "exp(−A) + exp(−2 A)", "exp(-A) + exp(-2 * A)"),
 ]
 
 

@@ -109,8 +109,7 @@ class CompiledFunction:
         self._made_from = (node, signature, library.name, dict(hints or {}), gauge, optional)
         self._program = program = lower_all({"value": node}, signature, library, hints)
         self._node = node
-        known = named_leaves(node, signature)
-        self._leaves = {name: known[name] for name in signature.names} | {leaf.name: leaf for leaf in optional} | known
+        self._leaves = named_leaves(node, signature, optional)
         self._needed = tuple(program.parameters)
         self._library = library
         self._function = compile_program(program, library, "value", bound(program, library))
@@ -158,7 +157,7 @@ class CompiledFunction:
         arrays = [_CONVERT[self._library.name](name, inputs[name]) for name in self._needed]
         if self._gauge:
             self._look_at_gauge(inputs)
-        elif self._needed and key and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
+        elif key and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
             if len(self._forms) >= MOST_SHAPES:
                 self._forms.clear()
             self._forms[key] = self._form_for(key)

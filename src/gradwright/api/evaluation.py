@@ -47,7 +47,7 @@ def evaluate_expression(
         gauge: what tells whether the cotangents depend on a choice; a warning says so.
         origins: what the node is a derivative of; it has to have a value at the inputs.
     """
-    leaves = {**{leaf.name: leaf for leaf in optional}, **named_leaves(node, signature)}
+    leaves = named_leaves(node, signature, optional)
     node = evaluated_form(node)
     arrays = {name: as_array(name, value) for name, value in inputs.items()}
     check_known(leaves, arrays)

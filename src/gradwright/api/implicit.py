@@ -139,7 +139,7 @@ def _without_common_number(node: Node) -> Node:
 
 
 def _multipliers(gaps: Sequence[Node], taken: set[str]) -> list[Declaration]:
-    """One for each constraint, with names that are not taken; a symmetric, or skew, constraint has one that is so, too."""
+    """One for each constraint, with names that are not taken; symmetric or skew where the constraint is."""
     free = (f"l{number}" for number in count(1) if f"l{number}" not in taken)
     return [Declaration(next(free), gap.shape, facts_of(gap) & {"symmetric", "skew"}) for gap in gaps]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,13 @@ from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import EvaluationError
 
 
-def named_leaves(node: Node, signature: Signature) -> dict[str, Symbol | Direction]:
-    """Everything that may be given by name: what occurs, and what was declared."""
+def named_leaves(
+    node: Node, signature: Signature, optional: Iterable[Symbol | Direction] = ()
+) -> dict[str, Symbol | Direction]:
+    """Everything that may be given by name: what was declared, what is optional, and what else occurs."""
     occurring = [leaf for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)]
     declared = {d.name: symbol_of(d) for d in signature}
-    return {**declared, **{leaf.name: leaf for leaf in occurring}}
+    return {**declared, **{leaf.name: leaf for leaf in (*optional, *occurring)}}
 
 
 def as_array(name: str, value: Any) -> np.ndarray:

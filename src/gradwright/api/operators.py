@@ -43,7 +43,7 @@ def operator_of(
     """
     if split is None:
         split = _halved(node)
-    leaves = {**{leaf.name: leaf for leaf in optional}, **named_leaves(node, signature)}
+    leaves = named_leaves(node, signature, optional)
     node = evaluated_form(node)
     # Copies: the operator is that of this point, whatever becomes of the arrays.
     arrays = {name: np.array(in_double(as_array(name, value))) for name, value in inputs.items()}

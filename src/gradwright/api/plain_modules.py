@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradwright.back.code.library import Library
 from gradwright.back.code.live import load_source
 from gradwright.back.code.module import Plain, inputs_of, plain_module
 from gradwright.back.code.names import Names
-from gradwright.core.nodes import Node, Symbol, field_of
+from gradwright.core.nodes import Direction, Node, Symbol, field_of
 from gradwright.core.walks import free_leaves
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import DerivationError, UnsupportedError
@@ -45,28 +46,32 @@ def _functions(derivation: Derivation) -> tuple[list[Plain], list[str]]:
     found = [_plain(derivation, "value", "The value.", outputs)]
     wrt = ", ".join(derivation.wrt)
     if len(outputs) == 1 and not next(iter(outputs.values())).rank:
-        found.append(_plain(derivation, "gradient", f"The gradient in {wrt}.", _nodes(derivation.gradient)))
-        found.append(_plain(derivation, "hvp", f"The Hessian in {wrt} times a direction.", _nodes(derivation.hvp)))
+        found.append(_derivative(derivation, "gradient", f"The gradient in {wrt}.", derivation.gradient))
+        found.append(_derivative(derivation, "hvp", f"The Hessian in {wrt} times a direction.", derivation.hvp))
         try:
-            found.append(_plain(derivation, "hessian", f"The Hessian in {wrt}.", _nodes(derivation.hessian)))
+            found.append(_derivative(derivation, "hessian", f"The Hessian in {wrt}.", derivation.hessian))
         except DerivationError as error:
             refusals.append(f"There is no function `hessian`: {error}.")
     else:
         told = f"The vector-Jacobian product in {wrt} for the cotangent of the value."
-        found.append(_plain(derivation, "vjp", told, _nodes(derivation.vjp)))
-    found.append(_plain(derivation, "jvp", "The directional derivative.", _nodes(derivation.jvp)))
+        found.append(_derivative(derivation, "vjp", told, derivation.vjp))
+    found.append(_derivative(derivation, "jvp", "The directional derivative.", derivation.jvp))
     return found, refusals
 
 
-def _nodes(value: Any) -> dict[str, Node]:
-    """An expression, or several by name, as nodes by name."""
+def _derivative(derivation: Derivation, name: str, told: str, value: Any) -> Plain:
+    """A derivative, one expression or several by name: it takes its direction or cotangent even where it is zero."""
     listed = value if isinstance(value, dict) else {"value": value}
-    return {"_".join(k) if isinstance(k, tuple) else str(k): e.node for k, e in listed.items()}
+    nodes = {"_".join(k) if isinstance(k, tuple) else str(k): e.node for k, e in listed.items()}
+    return _plain(derivation, name, told, nodes, [leaf for e in listed.values() for leaf in e.optional])
 
 
-def _plain(derivation: Derivation, name: str, told: str, nodes: dict[str, Node]) -> Plain:
+def _plain(
+    derivation: Derivation, name: str, told: str, nodes: dict[str, Node], optional: Sequence[Symbol | Direction] = ()
+) -> Plain:
     shown = dict(zip(nodes, in_blocks(tuple(nodes.values())), strict=True))
-    return Plain(name, told, inputs_of(tuple(nodes.values()), derivation.signature.symbols), shown)
+    inputs = inputs_of(tuple(nodes.values()), (*derivation.signature.symbols, *optional))
+    return Plain(name, told, inputs, shown)
 
 
 def _pullback(derivation: Derivation) -> Plain | None:

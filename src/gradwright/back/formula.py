@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from hashlib import blake2b
 from math import prod
 
 from gradwright.core.dims import Dim
@@ -30,8 +31,9 @@ class Formula:
 
     def __post_init__(self) -> None:
         parts = tuple(self.parts())
-        described = (type(self).__name__, *(_plain(value) for value in self.described()))
-        self.__dict__["key"] = hash(described)
+        described = repr((type(self).__name__, *(_plain(value) for value in self.described())))
+        # A digest, and not a hash: Python's hashes of -1 and -2 are equal.
+        self.__dict__["key"] = blake2b(described.encode(), digest_size=16).digest()
         moving = getattr(self, "moving", False) or any(part.has_direction for part in parts)
         self.__dict__["has_direction"] = moving
 
@@ -40,8 +42,8 @@ class Formula:
         return (getattr(self, name) for name in fields(self))
 
     @property
-    def key(self) -> int:
-        """What tells formulas apart."""
+    def key(self) -> bytes:
+        """What tells formulas apart: a digest of the content."""
         return self.__dict__["key"]
 
     @property
@@ -62,7 +64,7 @@ class Formula:
         return self is other or (isinstance(other, Formula) and self.key == other.key)
 
     def __hash__(self) -> int:
-        return self.key
+        return hash(self.key)
 
 
 def _plain(value: object) -> object:

@@ -138,7 +138,7 @@ def _multiplied_by(formula: Formula, letter: Letter) -> Formula:
     """The formula with `F ∘ M` for `M / D` where F is 1 / D."""
     assert isinstance(letter.value, Scaled)
     (divisor,) = letter.value.divisors
-    changed: dict[int, Formula] = {}
+    changed: dict[bytes, Formula] = {}
     for part in postorder(formula):
         if isinstance(part, Scaled) and divisor in part.divisors and part.factors:
             kept = tuple(d for d in part.divisors if d != divisor)
@@ -157,9 +157,9 @@ def _put_back(formula: Formula, letter: Letter) -> Formula:
     return replaced(formula, {letter.name.key: letter.value})
 
 
-def replaced(formula: Formula, replacements: Mapping[int, Formula]) -> Formula:
+def replaced(formula: Formula, replacements: Mapping[bytes, Formula]) -> Formula:
     """The formula with others for some of its parts; the outermost part that is replaced counts."""
-    done: dict[int, Formula] = {}
+    done: dict[bytes, Formula] = {}
     for part in postorder(formula):
         if part.key not in done:
             found = replacements.get(part.key)
@@ -167,7 +167,7 @@ def replaced(formula: Formula, replacements: Mapping[int, Formula]) -> Formula:
     return done[formula.key]
 
 
-def _rebuilt(formula: Formula, done: Mapping[int, Formula]) -> Formula:
+def _rebuilt(formula: Formula, done: Mapping[bytes, Formula]) -> Formula:
     changed: dict[str, object] = {}
     for name in fields(formula):
         value = getattr(formula, name)
@@ -219,7 +219,7 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
         return None
     bound = bound_names(formulas)
     best, saving = None, LEAST_SAVING - 1
-    counted: set[int] = set()
+    counted: set[bytes] = set()
     for key, part in unique.items():
         if key in counted or not _is_worth_a_letter(part):
             continue
@@ -274,13 +274,13 @@ def _is_worth_a_letter(part: Formula) -> bool:
     )
 
 
-def _uses(formulas: Sequence[Formula]) -> tuple[dict[int, Formula], Counter[int]]:
+def _uses(formulas: Sequence[Formula]) -> tuple[dict[bytes, Formula], Counter[bytes]]:
     """Every distinct part with the number of places where it is written."""
-    unique: dict[int, Formula] = {}
+    unique: dict[bytes, Formula] = {}
     for formula in formulas:
         for part in postorder(formula):
             unique.setdefault(part.key, part)
-    uses: Counter[int] = Counter(formula.key for formula in formulas)
+    uses: Counter[bytes] = Counter(formula.key for formula in formulas)
     for part in reversed(list(unique.values())):
         for child in part.parts():
             uses[child.key] += uses[part.key]

@@ -44,7 +44,7 @@ class Writer:
     minus = "-"
 
     def __init__(self) -> None:
-        self._written: dict[int, Written] = {}
+        self._written: dict[bytes, Written] = {}
 
     def run(self, root: Formula) -> str:
         """The text of a formula: parts first, so that a deep one does not exhaust the stack."""

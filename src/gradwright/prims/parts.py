@@ -5,6 +5,7 @@ All of these are contractions with constant tensors, so that their derivatives n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core import build
@@ -39,15 +40,18 @@ def _as_dim(node: Node) -> Dim | None:
             return None
         return product([base] * int(exponent))
     if isinstance(node, Add):
-        parts = [_as_dim(term) for term in node.terms]
-        return None if None in parts else sum((part for part in parts if part is not None), Dim.of(0))
-    if isinstance(node, Contract) and all(isinstance(f.node, Size) for f in node.factors) and not node.output:
-        total = Dim.of(1) * node.coefficient
-        for factor in node.factors:
-            assert isinstance(factor.node, Size)
-            total = total * factor.node.dim
-        return total
+        terms = _as_dims(node.terms)
+        return None if terms is None else sum(terms, Dim.of(0))
+    if isinstance(node, Contract) and not node.output:
+        factors = _as_dims([factor.node for factor in node.factors])
+        return None if factors is None else product(factors) * node.coefficient
     return None
+
+
+def _as_dims(nodes: Sequence[Node]) -> list[Dim] | None:
+    """All of them as dimensions; None if one is none."""
+    found = [dim for node in nodes if (dim := _as_dim(node)) is not None]
+    return found if len(found) == len(nodes) else None
 
 
 @formula("eye", "eye(n)", "the identity matrix")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
+import torch
 from compiled import run
 from hypothesis import assume, given, settings
 from numerics import Point, close, generic_point, random_like
@@ -68,3 +69,12 @@ def test_torch_code_has_the_value_of_the_expression_and_of_its_derivatives(case:
 @settings(max_examples=50)
 def test_torch_code_keeps_leading_batch_axes(case: Case) -> None:
     compare(case, "torch", batch=2)
+
+
+@pytest.mark.parametrize(
+    "text", ["concatenate(x, ones(n)) * 2", "block([[diag(x), outer(x, x)], [eye(n), ones(n, n)]])"]
+)
+def test_a_constant_part_stands_beside_parts_with_batch_axes(text: str) -> None:
+    function = gw.derive(gw.parse(text, x="n")).function("torch")
+    x = torch.arange(6.0).reshape(2, 3)
+    assert torch.equal(function(x), torch.stack([function(x[0]), function(x[1])]))

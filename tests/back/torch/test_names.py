@@ -109,3 +109,8 @@ def test_an_output_that_cannot_be_a_field_is_refused(name: str) -> None:
     for outputs in ({name: gw.sum(x), "second": 2 * x}, {name: x}):
         with pytest.raises(gw.DerivationError, match="an output cannot be called"):
             gw.derive(outputs)
+
+
+def test_a_dimension_of_the_output_that_no_input_has_is_refused() -> None:
+    with pytest.raises(gw.EmissionError, match="the dimension 'm' cannot be read off the shape of any input"):
+        gw.derive(gw.parse("outer(x, ones(m))", x="n")).source("torch")

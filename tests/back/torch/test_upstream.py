@@ -147,6 +147,7 @@ def test_complex_pseudoinverses_keep_their_conjugates_when_compiled_198118_19708
         "log_softmax(sin(X), axis=0)",
         "sin(X).T",
         "complement(X[:, 0:3])",
+        "einsum('ij,ik,il->jkl', sin(X), X, X)",
     ],
 )
 def test_a_part_of_a_result_or_its_transpose_has_forward_mode(text: str) -> None:
@@ -154,3 +155,9 @@ def test_a_part_of_a_result_or_its_transpose_has_forward_mode(text: str) -> None
     function, X = emitted(text, X="4 4"), square().requires_grad_()
     assert torch.autograd.gradcheck(function, X, check_forward_ad=True, nondet_tol=ROUNDING)
     assert torch.autograd.gradgradcheck(function, X, check_fwd_over_rev=True, nondet_tol=ROUNDING)
+
+
+@pytest.mark.parametrize("text", ["norm(Z)**2", "imag(inv(Z))", "conj(inv(Z))"])
+def test_a_part_or_the_conjugate_of_a_complex_result_has_forward_mode(text: str) -> None:
+    function, Z = emitted(text, Z="3 3 complex"), torch.complex(square(3), normal(3, 3)).requires_grad_()
+    assert torch.autograd.gradcheck(function, Z, check_forward_ad=True, nondet_tol=ROUNDING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count
 
 from gradwright.back.code.library import Library
 from gradwright.back.code.lower import Leaf, lower
@@ -99,7 +100,8 @@ def lowered(function: Plain, library: Library, names: Sequence[str]) -> Program:
 
 
 def _one_name_each(programs: Sequence[Program]) -> list[Program]:
-    """The programs with one name for every foreign function, and another for every other."""
+    """The programs with one name for every foreign function, and another for every other and for what is local."""
+    local = {name for p in programs for s in p.statements for name in s.target.split(", ")}
     names: dict[object, str] = {}
     found: list[Program] = []
     for program in programs:
@@ -107,8 +109,8 @@ def _one_name_each(programs: Sequence[Program]) -> list[Program]:
         for foreign in program.foreign:
             key = (foreign.primitive.token, foreign.parameters)
             if key not in names:
-                count = sum(name.partition("_of_")[0] == foreign.name for name in names.values())
-                names[key] = f"{foreign.name}_of_{count + 1}" if count else foreign.name
+                candidates = chain([foreign.name], (f"{foreign.name}_of_{k}" for k in count(2)))
+                names[key] = next(name for name in candidates if name not in local.union(names.values()))
             renamed[foreign.name] = replace(foreign, name=names[key])
         found.append(_calling(program, renamed))
     return found
@@ -250,7 +252,7 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
-def inputs_of(nodes: Sequence[Node], declared: Sequence[Symbol]) -> tuple[Leaf, ...]:
+def inputs_of(nodes: Sequence[Node], declared: Sequence[Leaf]) -> tuple[Leaf, ...]:
     """All declared variables, and then whatever else occurs."""
     found: dict[str, Leaf] = {s.name: s for s in declared}
     for node in nodes:

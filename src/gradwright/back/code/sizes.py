@@ -14,6 +14,11 @@ from gradwright.core.nodes import Node
 from gradwright.errors import EmissionError
 
 
+def unreadable_size(name: str) -> EmissionError:
+    """What to say of a dimension that no input has."""
+    return EmissionError(f"the size of the dimension '{name}' cannot be read off the shape of any input")
+
+
 class Sizes:
     """The sizes that a program uses; each name is read off a shape when it is first asked for."""
 
@@ -47,7 +52,7 @@ class Sizes:
         if name not in self._known:
             source = next(self._sources(name), None)
             if source is None:
-                raise EmissionError(f"the size of the dimension '{name}' cannot be read off the shape of any input")
+                raise unreadable_size(name)
             self._known[name] = target = self._names.fresh(name)
             self.statements.append(Statement(target, source))
         return self._known[name]

@@ -39,15 +39,17 @@ def {name}(A, *directions):
 {functions}
     )
     values, vectors = np.linalg.eigh(A)
-    back = vectors.conj().T
-    points = np.stack(np.meshgrid(*[values] * (len(directions) + 1), indexing="ij"), axis=-1)
-    weights = divided_difference(functions, points)
+    back = vectors.conj().swapaxes(-1, -2)
+    places = range(-len(directions) - 1, 0)
+    grid = (np.expand_dims(values, [other for other in places if other != place]) for place in places)
+    weights = divided_difference(functions, np.stack(np.broadcast_arrays(*grid), axis=-1))
     if not directions:
-        return (vectors * weights) @ back
-    letters = "abcdefgh"[: len(directions) + 1]
-    pattern = ",".join([letters, *(letters[k : k + 2] for k in range(len(directions)))])
+        return (vectors * weights[..., None, :]) @ back
+    letters = "abcdefgh"[: len(places)]
+    pattern = ",".join(f"...{{part}}" for part in [letters, *(letters[k : k + 2] for k in range(len(directions)))])
     inside = [back @ direction @ vectors for direction in directions]
-    return vectors @ np.einsum(f"{{pattern}}->{{letters[0]}}{{letters[-1]}}", weights, *inside, optimize=True) @ back
+    total = np.einsum(f"{{pattern}}->...{{letters[0]}}{{letters[-1]}}", weights, *inside, optimize=True)
+    return vectors @ total @ back
 '''
 
 

@@ -161,13 +161,18 @@ def _stack(lowering: Lowering, node: Add, order: Sequence[int]) -> Code | None:
         ordered = [slices[Dim.of(k)] for k in range(len(slices))]
         if ordered[0][0].whole != Dim.of(len(ordered)):
             continue
-        if lowering.batched and not all(lowering.varies(inner) for _, inner in ordered):
+        if _some_lack_the_batch(lowering, [inner for _, inner in ordered]):
             continue
         axes = [other - (other > axis) for other in order if other != axis]
         codes = [lowering.demand(inner, axes) for _, inner in ordered]
         texts = ", ".join(lowering.as_array(code).text if code.number else code.text for code in codes)
         return Code(lowering.library.stack.format(parts=texts, axis=place - len(order)))
     return None
+
+
+def _some_lack_the_batch(lowering: Lowering, parts: Sequence[Node]) -> bool:
+    """Whether a part is a constant, without the leading axes of the inputs that it would stand beside."""
+    return lowering.batched and not all(map(lowering.varies, parts))
 
 
 def _slice(term: Node, axis: int) -> tuple[Selection, Node] | None:
@@ -196,7 +201,7 @@ def _concatenation(lowering: Lowering, node: Add, order: Sequence[int]) -> Code 
             continue
         found.sort(key=lambda part: str(part[0].offset))
         ordered = _in_order([(s, inner) for s, inner in found])
-        if ordered is None:
+        if ordered is None or _some_lack_the_batch(lowering, ordered):
             continue
         codes = [lowering.demand(inner, order) for inner in ordered]
         codes = [lowering.as_array(code) if code.number else code for code in codes]

@@ -14,6 +14,7 @@ from types import EllipsisType
 
 from gradwright.back.code import Program, Statement, lower
 from gradwright.back.code.library import Library
+from gradwright.back.code.sizes import unreadable_size
 from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
 from gradwright.back.torch.safety import RULES, VALUES, in_either_field, in_safe_functions
@@ -100,6 +101,7 @@ def write_programs(
             than the exact: real matrices share more.
         either_field: whether complex inputs may be given as real ones.
     """
+    _require_sizes(rules)
     names = tuple(taken)
     values, right = (in_either_field(VALUES), in_either_field(RULES)) if either_field else (VALUES, RULES)
     joint = functions.calling_kernels(_joint(rules, values, names))
@@ -127,6 +129,14 @@ def write_programs(
         jvp=Piece(pushed.statements, tuple(pushed.results.values())),
         helpers={name: text for program in programs for name, text in program.helpers.items()},
     )
+
+
+def _require_sizes(rules: Rules) -> None:
+    """Refuse an output with a dimension that no input has: backward could read its size off the output, forward not."""
+    known = {name for symbol in rules.inputs for dim in symbol.shape for name in dim.names}
+    for name in (name for output in rules.outputs for dim in output.shape for name in dim.names):
+        if name not in known:
+            raise unreadable_size(name)
 
 
 def _joint(rules: Rules, library: Library, names: Sequence[str]) -> Program:
@@ -203,8 +213,10 @@ def _is_view(text: str) -> bool:
     match ast.parse(text, mode="eval").body:
         case ast.Attribute(attr="mT" | "mH"):
             return True
-        case ast.Call(func=ast.Attribute(attr="movedim" | "diagonal")):
-            return True
+        case ast.Call(
+            func=ast.Attribute(attr="movedim" | "diagonal" | "conj" | "real" | "imag") | ast.Name(id="einsum")
+        ):
+            return True  # the module's own einsum turns the axes of a matrix product
         case ast.Subscript(value=whole, slice=ast.Tuple(elts=[ast.Constant(value=EllipsisType()), *_])):
             # `(A @ x[..., None])[..., 0]` drops an axis of one entry: nothing else is kept with it.
             return not isinstance(whole, ast.BinOp)

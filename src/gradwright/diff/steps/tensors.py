@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core.build import as_number, identity, transpose
-from gradwright.core.canonical import as_product
 from gradwright.core.contraction import split_coefficient
-from gradwright.core.nodes import Contract, Direction, Node, Symbol
+from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.sums import terms_of
 from gradwright.core.tensor_forms import Dot, Form, Leaf, Outer, Rolled, Times, Total
 from gradwright.core.walks import free_leaves
@@ -70,15 +69,14 @@ def _sandwich(term: Node, direction: Direction) -> Sandwich | None:
     if len(places) != 1:
         return None
     element = chain.elements[places[0]]
-    product = as_product(element)
-    if len(product.factors) != 1 or product.factors[0].node != direction or product.factors[0].conj:
+    if element not in (direction, transpose(direction)):
         return None
     if product.output[0] == product.output[1]:  # its diagonal alone
         return None
     before, behind = chain.elements[: places[0]], chain.elements[places[0] + 1 :]
     left = product_of_chain(before, term)
     right = product_of_chain(behind, behind[0]) if behind else _identity_of(term)
-    turned = isinstance(element, Contract)
+    turned = element != direction
     number = as_number(chain.scalar) or Fraction(1)
     return Sandwich(coefficient * number, left, right, turned)
 
