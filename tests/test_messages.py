@@ -43,7 +43,7 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
      "other norms sum(abs(x)), max(abs(x)), max(svdvals(X)) or sum(svdvals(X))"),
     ("vech(A)", {"A": "n m"}, "in 'vech(A)': vech takes a square matrix, but this is n × m"),
     ("polar(A).U", {"A": "2 4"}, "in 'polar(A)': polar takes A: n m with n ≥ m, and this is 2 × 4"),
-    ("qr(A.T).R", {"A": "n+1 n"}, "in 'qr(A.T)': qr takes A: n m with n ≥ m, and this is n × n + 1"),
+    ("qr(A.T).R", {"A": "n+1 n"}, "in 'qr(A.T)': qr takes A: n m with n ≥ m, and this is n × (n + 1)"),
     ("qr(block([A, A])).R", {"A": "3 2"}, "in 'qr(block([A, A]))': qr takes A: n m with n ≥ m, and this is 3 × 4"),
     ("complement(A)", {"A": "2 4"}, "in 'complement(A)': complement takes A: n m with n ≥ m, and this is 2 × 4"),
     ("trace(Q @ Q.T)", {"Q": "n 2*n stiefel"},

@@ -71,8 +71,6 @@ def _sandwich(term: Node, direction: Direction) -> Sandwich | None:
     element = chain.elements[places[0]]
     if element not in (direction, transpose(direction)):
         return None
-    if product.output[0] == product.output[1]:  # its diagonal alone
-        return None
     before, behind = chain.elements[: places[0]], chain.elements[places[0] + 1 :]
     left = product_of_chain(before, term)
     right = product_of_chain(behind, behind[0]) if behind else _identity_of(term)
