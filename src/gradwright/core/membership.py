@@ -31,6 +31,9 @@ _DEVIATIONS: dict[str, tuple[Callable[[Array], Array], str]] = {
     "positive": (lambda a: np.minimum(a, 0.0), "has entries that are not positive"),
 }
 
+# The facts that say in which linear, or affine, space a value is: a sum of a value in it and of directions is in it.
+LINEAR: Facts = frozenset(_DEVIATIONS) - {"stiefel", "positive"}
+
 
 def departure(value: Array, facts: Facts) -> str:
     """How a value departs from its declared set, in words; empty for a value in it."""

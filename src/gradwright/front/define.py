@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from gradwright.core.arithmetic import Array, resolve
-from gradwright.core.declarations import Declaration, parse_declaration, parse_declarations
-from gradwright.core.nodes import Node
+from gradwright.core.declarations import Declaration, declared_facts, parse_declaration, parse_declarations
+from gradwright.core.membership import LINEAR, departure
+from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import Notation, Primitive, Sample, shape_text
 from gradwright.core.registry import FUNCTIONS, Function, primitive_function, register
 from gradwright.core.templates import sides_of
@@ -45,7 +46,7 @@ def define_primitive(
     primitive = _primitive(name, tuple(identity), outputs, inputs, tuple(gauge))
     problem = problem_of(primitive)
     given_forward = None if forward is None else _tupled(_function_named(forward, "forward"), len(outputs), name)
-    first_guess = None if start is None else _started(_function_named(start, "start"), name, outputs)
+    first_guess = None if start is None else _started(_function_named(start, "start"), name, problem.unknowns)
     orders, point = require_determined(problem, primitive.identity, given_forward, first_guess)
     if first_guess is not None:
         _check_start(first_guess, problem, point)
@@ -210,11 +211,9 @@ def _tupled(
     return apply
 
 
-def _started(
-    start: Callable[..., Any], name: str, outputs: tuple[Declaration, ...]
-) -> Callable[..., tuple[Array, ...]]:
-    """The first guess as arrays of real or of complex numbers, as the unknowns are declared."""
-    tupled = _tupled(start, len(outputs), name, "starting point")
+def _started(start: Callable[..., Any], name: str, unknowns: tuple[Symbol, ...]) -> Callable[..., tuple[Array, ...]]:
+    """The first guess as arrays in the fields and the linear spaces in which the unknowns are declared."""
+    tupled = _tupled(start, len(unknowns), name, "starting point")
 
     def apply(*arrays: Array) -> tuple[Array, ...]:
         try:
@@ -223,12 +222,25 @@ def _started(
             raise
         except Exception as error:
             raise IdentityError(f"{name}: the starting point start= fails ({error})") from error
+        for unknown, guess in zip(unknowns, guesses, strict=True):
+            _require_space(name, unknown, guess)
         return tuple(
-            _in_field("complex" in declared.words, guess, f"{name}: start= gives complex numbers for '{declared.name}'")
-            for declared, guess in zip(outputs, guesses, strict=True)
+            _in_field(not unknown.real, guess, f"{name}: start= gives complex numbers for '{unknown.name}'")
+            for unknown, guess in zip(unknowns, guesses, strict=True)
         )
 
     return apply
+
+
+def _require_space(name: str, unknown: Symbol, guess: Array) -> None:
+    """Refuse a first guess outside of the linear space of its unknown, which no step brings back to it."""
+    facts = unknown.facts & LINEAR
+    found = departure(guess, facts) if guess.ndim == 2 and guess.shape[0] == guess.shape[1] else ""
+    if found:
+        raise IdentityError(
+            f"{name}: start= gives for '{unknown.name}', which is declared {' '.join(declared_facts(unknown.facts))}, "
+            f"a matrix that {found}; the steps from there stay outside: let start= return a matrix of that kind"
+        )
 
 
 def _in_field(is_complex: bool, value: Array, what: str) -> Array:

@@ -53,7 +53,8 @@ def test_equations_with_two_terms(name: str) -> None:
 def test_other_systems_densely_and_by_iteration(name: str, largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(solver, "LARGEST_DENSE", largest)
     identity, unknown, given = GENERAL[name]
-    function = gw.define("f", identity, unknown=unknown, given=given, start=lambda A, *rest: A)
+    keep = np.tril if "lower" in unknown else np.copy
+    function = gw.define("f", identity, unknown=unknown, given=given, start=lambda A, *rest: keep(A))
     arguments = [gw.matrix(name.strip(), *gw.dims("n n"), facts="spd" if "spd" in given else "")
                  for name in ("A", "B")[: given.count(":")]]  # fmt: skip
     derived = gw.derive(function(*arguments), wrt="A")

@@ -73,6 +73,18 @@ def test_an_unknown_is_complex_exactly_where_it_is_declared_so() -> None:
         gw.define("f", "x**2 = a", unknown="x: ", given="a: positive", start=lambda a: 1j * a)
 
 
+def test_a_first_guess_lies_in_the_space_of_its_unknown() -> None:
+    declared: dict[str, str] = {"unknown": "Y: n n lower", "given": "A: n n spd"}
+    told = "start= gives for 'Y', which is declared lower, a matrix that has entries above its diagonal, by"
+    with pytest.raises(GradwrightError, match=told):
+        gw.define("f", "Y @ A @ Y.T = A @ A", **declared, start=lambda A: A)
+    function = gw.define("f", "Y @ A @ Y.T = A @ A", **declared, start=np.tril)
+    value = np.array([[4.0, 1.0, 0.5], [1.0, 5.0, -1.0], [0.5, -1.0, 6.0]])
+    solution = function(gw.matrix("A", "n", "n", facts="spd")).evaluate(A=value)
+    assert np.array_equal(solution, np.tril(solution))
+    assert np.allclose(solution @ value @ solution.T, value @ value)
+
+
 @pytest.mark.parametrize("fact", ["symmetric", "skew", "lower", "upper", "unit_lower", "unit_upper", "diagonal"])
 def test_of_an_argument_only_what_was_declared_is_read(fact: str) -> None:
     folded = gw.define("folded", "Y = S.T @ S @ S", unknown="Y: n n", given=f"S: n n {fact}")
