@@ -28,16 +28,15 @@ def main() -> int:
     from benchmarks.operators import operator_rows
     from benchmarks.page import page
     from benchmarks.plots import draw_all
-    from benchmarks.row import row_of
+    from benchmarks.row import rows_of
     from benchmarks.startup import startup_lines
     from benchmarks.table import Row, sections
 
     start = time.perf_counter()
     words = " ".join(options.words)
-    chosen = [case for case in CASES if words in f"{case.group} {case.name}"]
+    chosen = [case.name for case in CASES if words in f"{case.group} {case.name}"]
     rows: list[Row] = []
-    for case in chosen:
-        row = row_of(case, options.seconds, options.compile)
+    for row in rows_of(chosen, options.seconds, options.compile):
         rows.append(row)
         print(
             f"{time.perf_counter() - start:5.0f} s  {row.name}: {1e3 * row.seconds:.3g} ms  {_summary(row)}", flush=True

@@ -2,8 +2,7 @@
 
 A process makes the inputs, rehearses at a small size so that libraries have loaded what they load once,
 forks, and runs a contestant in the child: by what the child's largest resident set exceeds the one it
-was born with is the contestant's. Large blocks come straight from the operating system, so that none
-is reused from before. For JAX the compiler's own account is taken: its runtime does not survive a fork.
+was born with is the contestant's. For JAX the compiler's own account is taken: its runtime does not survive a fork.
 """
 
 from __future__ import annotations
@@ -24,8 +23,7 @@ MEGABYTE = 2.0**20
 def peaks(names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Megabytes above the inputs, by case and contestant."""
     command = [sys.executable, "-m", "benchmarks.memory", *names]
-    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     return json.loads(done.stdout.splitlines()[-1])
@@ -82,7 +80,7 @@ if __name__ == "__main__":
     from benchmarks import settings
     from benchmarks.cases import CASES
 
-    settings.prepare()
+    settings.prepare(settings.FRESH)
     chosen = [case for case in CASES if case.name in sys.argv[1:]]
     sizes = {case.name: measured(case) for case in chosen}
     # JAX last: its threads do not survive a fork.

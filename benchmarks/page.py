@@ -11,12 +11,13 @@ TEMPLATE = """# Benchmarks
 
 Written by `make bench`. {machine}
 
-How it is measured. Every contestant gets the same inputs and one thread on one core. Their results are compared first:
-who returns something else is not timed. Then every round runs each of them once, in a random order; the time is
-processor time, which other processes on the machine do not lengthen. Memory that is freed stays with the process, for
-everybody. The first column is the median for gradwright's emitted PyTorch code, compiled with the sizes as hints; the
-others say how many times as long the contestant takes in the same rounds (above 1: gradwright is faster). A contestant
-that needs more than a second has one turn.
+How it is measured. Every contestant gets the same inputs and one thread on one core; every case has three processes of
+its own, whose turns are put together. The results are compared first: who returns something else is not timed. Then
+every round runs each of them once, in a random order, those of microseconds several times, after one call that does not
+count; the time is processor time, which other processes on the machine do not lengthen. Memory that is freed stays with
+the process, for everybody. The first column is the median for gradwright's emitted PyTorch code, compiled with the
+sizes as hints; the others say how many times as long the contestant takes in the same rounds (above 1: gradwright is
+faster). A contestant that needs more than a second has one turn in each process.
 
 *Hand-written* is PyTorch by somebody who knows the tricks: one factorisation for everything, fused and in-place
 operations, nothing materialised that need not be. *torch* is eager autograd for first derivatives and `torch.func` for

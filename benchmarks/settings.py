@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,20 +15,29 @@ SINGLE = {
     "OPENBLAS_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "JAX_PLATFORMS": "cpu",
-    # Freed memory stays with the process (glibc). Otherwise it depends on what lies beside a result in the heap, and
-    # not on who computes it, whether every call fetches its half megabyte from the system anew.
+}
+# Freed memory stays with the process (glibc), which asks for a gigabyte at once. Otherwise it depends on what lies
+# beside a result in the heap, and not on who computes it, whether every call fetches its memory from the system anew.
+KEPT = {
     "MALLOC_TRIM_THRESHOLD_": "2000000000",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TOP_PAD_": "1000000000",
 }
+# Every large block comes straight from the system and goes back to it, so that none is reused from before.
+FRESH = {"MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TOP_PAD_": "0"}
 
 
-def prepare() -> None:
+def prepare(heap: Mapping[str, str] = KEPT) -> None:
     """Set the number of threads and the precision; pin the process to one core where the system can.
 
     The environment has to be set before the libraries are loaded: the process starts itself again.
+
+    Args:
+        heap: what becomes of freed memory.
     """
-    if any(os.environ.get(name) != value for name, value in SINGLE.items()):
-        os.environ.update(SINGLE)
+    wanted = {**SINGLE, **heap}
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        os.environ.update(wanted)
         os.execv(sys.executable, [sys.executable, "-m", *_module(), *sys.argv[1:]])
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

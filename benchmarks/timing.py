@@ -2,15 +2,16 @@
 
 The clock is the processor time of the process, all its threads counted: on one core it is what a watch
 shows when nothing else runs, and other processes do not lengthen it. A contestant that takes
-microseconds is repeated within its turn, so that the clock's own cost does not count. The ratio of
-two contestants is the median of their ratios in the same rounds.
+microseconds is repeated within its turn, after one call that does not count: neither the clock's own
+cost nor what the one before left in the caches belongs to it. The ratio of two contestants is the median
+of their ratios in the same rounds.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from statistics import median
@@ -38,6 +39,12 @@ class Timing:
         return median(a / b for a, b in zip(mine, other, strict=True))
 
 
+def together(timings: Sequence[Timing]) -> Timing:
+    """The turns of several processes, of the contestants that all of them ran."""
+    names = [name for name in timings[0].turns if all(name in timing.turns for timing in timings)]
+    return Timing({name: tuple(turn for timing in timings for turn in timing.turns[name]) for name in names})
+
+
 def side_by_side(
     found: Mapping[str, Callable[[], Any]], seconds: float = 3.0, fewest: int = 5, most: int = 60
 ) -> Timing:
@@ -56,7 +63,7 @@ def side_by_side(
     round_time = sum(max(once[name], SHORTEST) for name in names)
     rounds = max(fewest, min(most, int(seconds / max(round_time, SHORTEST))))
     turns: dict[str, list[float]] = {name: [] for name in names}
-    order = Random(0)
+    order = Random()
     gc.collect()
     gc.disable()
     try:
@@ -70,6 +77,8 @@ def side_by_side(
 
 
 def _turn(run: Callable[[], Any], repeats: int) -> float:
+    if repeats > 1:
+        run()
     start = time.process_time()
     for _ in range(repeats):
         run()
