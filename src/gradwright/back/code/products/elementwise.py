@@ -7,6 +7,9 @@ from fractions import Fraction
 
 from gradwright.back.code.products.draft import Draft, Term
 from gradwright.back.code.text import Code, multiple, product_of
+from gradwright.core.nodes import Apply, Node
+from gradwright.frozen import replace
+from gradwright.prims.power import power
 
 
 def scaled(draft: Draft, core: Code | Term, rank: int) -> Code:
@@ -32,21 +35,32 @@ def _lifted(draft: Draft, scalar: Code, rank: int) -> Code:
 
 
 def elementwise(draft: Draft, terms: Sequence[Term], wanted: Sequence[int]) -> Code:
-    """Arrays multiplied entry by entry, numbers with the smallest of them."""
-    ranks = [len(term.labels) for term in terms if not term.divides]
-    numbers = bool(draft.scalars or draft.divisors or draft.coefficient != 1)
-    smallest = min(ranks, default=len(wanted))
+    """Arrays multiplied entry by entry, numbers with the smallest of them.
+
+    A root that divides and is spread over further axes is inverted before: `G * (1 / sqrt(s))[:, None]` has as many
+    quotients as s has entries, and products for the rest, which cost half as much.
+    """
     above: list[Code] = []
     below: list[Code] = []
+    inverted = [term.divides and len(term.labels) < len(wanted) and _is_power(term.node) for term in terms]
+    ranks = [len(term.labels) for term, turned in zip(terms, inverted, strict=True) if turned or not term.divides]
+    numbers = bool(draft.scalars or draft.divisors or draft.coefficient != 1)
+    smallest = min(ranks, default=len(wanted))
     done = not numbers or smallest == len(wanted)
-    for term in terms:
+    for term, turned in zip(terms, inverted, strict=True):
         labels = [x for x in wanted if x in term.labels]
         code = draft.code(term, labels)
-        if not done and not term.divides and len(term.labels) == smallest:
-            code = scaled(draft, code, smallest)
+        if not done and (turned or not term.divides) and len(labels) == smallest:
+            code = scaled(draft, replace(term, code=code), smallest)
             done = True
             draft.scalars, draft.divisors, draft.coefficient = [], [], Fraction(1)
-        (below if term.divides else above).append(draft.writer.aligned(code, labels, wanted))
+        elif turned:
+            code = product_of([], [code])
+        (below if term.divides and not turned else above).append(draft.writer.aligned(code, labels, wanted))
     scalars = [_lifted(draft, s, len(wanted)) for s in draft.scalars]
     divisors = [_lifted(draft, s, len(wanted)) for s in draft.divisors]
     return multiple(draft.coefficient, [*scalars, *above], [*divisors, *below])
+
+
+def _is_power(node: Node | None) -> bool:
+    return isinstance(node, Apply) and node.primitive is power
