@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.case import Arrays, Case
 
 Contestant = Callable[[], Any]
+IN_NUMPY = "in NumPy"  # gradwright's function for NumPy arrays
 
 
 def contestants(case: Case, arrays: Arrays, compiled: bool = False) -> dict[str, Contestant]:
@@ -22,8 +23,10 @@ def contestants(case: Case, arrays: Arrays, compiled: bool = False) -> dict[str,
 
     tensors = {name: torch.as_tensor(value) for name, value in arrays.items()}
     needed = case.derived.compile("torch", hints=dict(case.sizes))
+    in_numpy = case.derived.compile("numpy", hints=dict(case.sizes))
     found: dict[str, Contestant] = {
         "gradwright": lambda: needed(**tensors),
+        IN_NUMPY: lambda: in_numpy(**arrays),
         "hand-written": lambda: case.hand(**tensors),
     }
     if case.plain is not None:

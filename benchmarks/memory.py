@@ -31,13 +31,14 @@ def peaks(names: Sequence[str]) -> dict[str, dict[str, float]]:
 
 def measured(case: Case) -> dict[str, float]:
     """The same, in this process."""
-    from benchmarks.contestants import contestants
+    from benchmarks.contestants import IN_NUMPY, contestants
 
     plain = _without_jax(case)
     for run in contestants(plain, plain.inputs(divide=8)).values():
         run()
     found = contestants(plain, plain.inputs())
-    return {name: _in_a_child(run) for name, run in found.items() if name not in SKIPPED.get(case.name, ())}
+    skipped = {IN_NUMPY, *SKIPPED.get(case.name, ())}
+    return {name: _in_a_child(run) for name, run in found.items() if name not in skipped}
 
 
 SKIPPED: dict[str, tuple[str, ...]] = {"trace(A x xᵀ), n = 512": ("torch",)}  # half a minute

@@ -38,7 +38,8 @@ def measured(case: Case) -> dict[str, Curve]:
     found: dict[str, list[tuple[int, float]]] = {name: [] for name in CURVES}
     for size in SIZES:
         resized = dataclasses.replace(case, sizes=dict.fromkeys(case.sizes, size), plain_jax=None, others={})
-        runs = contestants(resized, resized.inputs())
+        found_here = contestants(resized, resized.inputs())
+        runs = {name: found_here[name] for name in CURVES}
         for run in runs.values():
             run()
         timing = side_by_side(runs, seconds=0.5, fewest=3, most=40)
