@@ -48,6 +48,7 @@ class Case:
         prepare: changes of the generated inputs.
         goal: the limits that are aimed at.
         note: what a reader should know.
+        free_signs: whether every library may choose signs in the result.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Case:
     prepare: Callable[[Arrays], Arrays] = dict
     goal: Goal = Goal()
     note: str = ""
+    free_signs: bool = False
 
     @cached_property
     def derived(self) -> gw.Expression:
