@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from gradwright.core import build
 from gradwright.core.dims import minimum, product
+from gradwright.core.language import divide
 from gradwright.core.nodes import Apply, Node, Size
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
@@ -132,8 +133,6 @@ def mean(call: Call) -> Node:
 
 def reciprocal_size(count: Node) -> Node:
     """One over a number of entries."""
-    from gradwright.core.language import divide
-
     return divide(build.number(Fraction(1)), count)
 
 
