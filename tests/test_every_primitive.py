@@ -15,7 +15,6 @@ from gradwright.back.render import latex_of, text_of, unicode_of
 from gradwright.core.build import product_of
 from gradwright.core.declarations import parse_declarations
 from gradwright.core.inference import facts_of
-from gradwright.core.modular_functions import is_opaque
 from gradwright.core.nodes import Apply, Node, Symbol, field_of
 from gradwright.core.points import SIDES
 from gradwright.core.primitive import ErrorSample, Primitive, Sample
@@ -28,7 +27,7 @@ from gradwright.diff.derivatives import gradient, total_differential, vjps
 from gradwright.diff.differential import differential, direction, from_template
 from gradwright.diff.identities.engine import solved
 from gradwright.prims.complex import real
-from gradwright.simplify.equality import equal, proved_equal
+from gradwright.simplify.equality import equal, is_opaque, proved_equal
 from gradwright.simplify.pipeline import simplify
 
 FREE_OF_GAUGE = {("eigh", 0), ("eig", 0), ("svd", 1)}
@@ -114,6 +113,16 @@ def test_value_is_finite_has_the_shape_and_the_facts(instance: Instance) -> None
     assert not (node.real and np.iscomplexobj(value) and np.abs(value.imag).max(initial=0) > 1e-12)
     for fact in facts_of(node):
         assert FACTS_HOLD[fact](value), fact
+
+
+@pytest.mark.parametrize("primitive", [p for p in PRIMITIVES if p.of_matrix], ids=lambda p: p.name)
+def test_the_function_of_a_diagonal_matrix_is_that_of_its_entries(primitive: Primitive) -> None:
+    matrix, entries = (
+        gw.parse(f"diagonal({primitive.of_matrix}(diag(x)))", x="n"),
+        gw.parse(f"{primitive.name}(x)", x="n"),
+    )
+    x = np.array([0.3, 1.7, 2.9])
+    np.testing.assert_allclose(matrix.evaluate(x=x), entries.evaluate(x=x), rtol=1e-12)
 
 
 def test_no_derivative_is_tested_where_it_vanishes() -> None:

@@ -2,6 +2,6 @@
 
 A formula is made in two steps: `translate` turns nodes into the tree of `formula`, with `matrices` for products that
 have a matrix notation and `tensors` for the others; `text` and `latex` write the tree, by the walk of `writing`.
-`sharing` gives letters to what is repeated, and `render` does all of it in one call. Code is in `code` and `torch`,
-numbers in `operators` and `systems`.
+`algebra` turns and multiplies formulas, `sharing` gives letters to what is repeated, and `render` does all of it in one
+call. Code is in `code` and `torch`, numbers in `operators` and `systems`.
 """

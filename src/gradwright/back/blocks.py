@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
+from gradwright.back.algebra import multiplied, without_scalars
 from gradwright.back.formula import (
     BasisVector,
     Block,
@@ -18,8 +19,6 @@ from gradwright.back.formula import (
     Place,
     Scaled,
     Transposed,
-    multiplied,
-    without_scalars,
 )
 from gradwright.back.matrices import ones
 from gradwright.back.products import product

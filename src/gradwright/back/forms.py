@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gradwright.back.formula import Call, Formula, Roll, TensorDot, TensorProduct, scaled
+from gradwright.back.algebra import scaled
+from gradwright.back.formula import Call, Formula, Roll, TensorDot, TensorProduct
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.translate import Translator, sum_formula
 from gradwright.core.tensor_forms import Dot, Form, Inner, Leaf, Outer, Rolled, Times, Total, lower

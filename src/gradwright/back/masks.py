@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.back.formula import (
-    Call,
-    Conjugated,
-    Formula,
-    MaskMatrix,
-    MatrixProduct,
-    Name,
-    Transposed,
-    conjugated,
-    conjugated_inside,
-    transposed,
-)
+from gradwright.back.algebra import conjugated, conjugated_inside, transposed
+from gradwright.back.formula import Call, Conjugated, Formula, MaskMatrix, MatrixProduct, Name, Transposed
 from gradwright.frozen import replace
 
 Weights = tuple[Fraction | int, ...]

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
 
+from gradwright.back.algebra import column_times_row, linear, multiplied, sign_in_front, split_number, transposed
 from gradwright.back.formula import (
     BasisVector,
     Call,
@@ -31,12 +32,6 @@ from gradwright.back.formula import (
     Power,
     Scaled,
     Transposed,
-    column_times_row,
-    linear,
-    multiplied,
-    sign_in_front,
-    split_number,
-    transposed,
 )
 from gradwright.back.masks import masked_product, turns
 from gradwright.back.products import product

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.back.formula import (
-    Call,
-    Formula,
-    Indexed,
-    MaskMatrix,
-    MatrixProduct,
-    OuterProduct,
-    Part,
-    Transposed,
-    multiplied,
-    transposed,
-    without_scalars,
-)
+from gradwright.back.algebra import multiplied, transposed, without_scalars
+from gradwright.back.formula import Call, Formula, Indexed, MaskMatrix, MatrixProduct, OuterProduct, Part, Transposed
 from gradwright.back.masks import masked_product
 from gradwright.frozen import replace
 

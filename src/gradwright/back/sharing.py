@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
+from gradwright.back.algebra import negated, scaled, sign_in_front, transposed
 from gradwright.back.formula import (
     Call,
     Formula,
@@ -21,11 +22,7 @@ from gradwright.back.formula import (
     Scaled,
     Sum,
     Transposed,
-    negated,
     postorder,
-    scaled,
-    sign_in_front,
-    transposed,
 )
 from gradwright.back.names import name_formula
 from gradwright.back.text import unicode

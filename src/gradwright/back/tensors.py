@@ -13,7 +13,8 @@ from fractions import Fraction
 from itertools import permutations, product
 from math import prod
 
-from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct, multiplied, scaled, split_number, transposed
+from gradwright.back.algebra import multiplied, scaled, split_number, transposed
+from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct
 from gradwright.back.masks import turns
 from gradwright.back.translate import Translator, connected, sum_formula
 from gradwright.core.contraction import contract

@@ -8,28 +8,9 @@ from fractions import Fraction
 from itertools import count
 from string import ascii_letters
 
+from gradwright.back.algebra import conjugated, multiplied, negated, opened, reshaped, scaled, split_number, to_the
 from gradwright.back.blocks import blocks
-from gradwright.back.formula import (
-    Call,
-    Einsum,
-    Formula,
-    Indexed,
-    MaskMatrix,
-    Name,
-    Number,
-    Part,
-    Place,
-    Scaled,
-    Sum,
-    conjugated,
-    multiplied,
-    negated,
-    opened,
-    reshaped,
-    scaled,
-    split_number,
-    to_the,
-)
+from gradwright.back.formula import Call, Einsum, Formula, Indexed, MaskMatrix, Name, Number, Part, Place, Scaled, Sum
 from gradwright.back.matrices import (
     Edge,
     Irreducible,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from gradwright.back.algebra import transposed
 from gradwright.back.formula import (
     Block,
     Call,
@@ -26,7 +27,6 @@ from gradwright.back.formula import (
     Sum,
     Transposed,
     postorder,
-    transposed,
 )
 from gradwright.back.masks import alone
 

@@ -32,7 +32,6 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS, Facts
-from gradwright.core.modular_functions import EXACT, FACTORS
 from gradwright.core.modular_numbers import PRIMES, Complex, Number, PointError, UndecidableError, each, objects, shaped
 from gradwright.core.nodes import Node, Parameter
 from gradwright.core.primitive import Primitive
@@ -94,11 +93,12 @@ class ModularArithmetic:
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
-        """By elimination where that is possible, else opaquely."""
-        if not primitive.origin and primitive.name in EXACT:
-            return (EXACT[primitive.name](self, parameters, *arguments),)
-        if not primitive.origin and primitive.name in FACTORS:
-            return FACTORS[primitive.name](self, *arguments)
+        """As the record says, by elimination where its identity is linear, else opaquely."""
+        if primitive.modular is not None:
+            result = primitive.modular.compute(self, *arguments, *parameters)
+            return result if isinstance(result, tuple) else (result,)
+        if primitive.odd:
+            return (self.odd(primitive.name, arguments[0]),)
         solved = self._by_linear_identity(primitive, arguments)
         return self._opaque(primitive, parameters, arguments) if solved is None else solved
 
@@ -260,8 +260,11 @@ class ModularArithmetic:
             if fact in primitive.preserves and bool(np.all(image == argument))
         )
 
-    def odd(self, name: str, value: Number) -> Number:
-        """An opaque odd function."""
+    def odd(self, name: str, values: Array) -> Array:
+        """An opaque odd function, entry by entry."""
+        return each(lambda value: self._odd(name, value) if value else 0, values)
+
+    def _odd(self, name: str, value: Number) -> Number:
         if isinstance(value, Complex):
             raise UndecidableError(f"{name} of a complex number")
         mirrored = self.prime - value

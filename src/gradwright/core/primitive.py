@@ -104,6 +104,20 @@ class KnownRule:
     where: tuple[str, ...] = ()
 
 
+@frozen
+class Modular:
+    """How a function is computed modulo a prime (`gradwright.core.modular`), where the record does not define it.
+
+    Attributes:
+        compute: the output, or the tuple of outputs, from the field, the arguments and the parameters.
+        exact: whether it has every property of the function that equations between polynomials express. Where it has
+            not, two sides that differ modulo a prime may be equal nevertheless.
+    """
+
+    compute: Callable[..., np.ndarray | tuple[np.ndarray, ...]]
+    exact: bool = True
+
+
 @frozen(eq=False, kw_only=True)
 class Primitive:
     """One function of tensors.
@@ -136,15 +150,20 @@ class Primitive:
             of the output.
         simpler: an application in a simpler form, where its arguments allow one.
         inverse: for a function of matrices, the name of the inverse function.
+        of_matrix: for a function of entries, the name of the same function of a matrix, which may have been meant.
         size_orders: pairs of dimension names, the first of which has to be the larger one.
         argument_facts: facts that an undeclared argument is taken to have, by position.
         numpy, torch, jax: the function in each library: a dotted name, an expression with `{0}`, `{1}`, …
             for the arguments, the text of a function (`def …`), or (numpy only) a callable, which
             takes the parameters last.
+        torch_differentiates: whether PyTorch's own derivatives of `torch` are right at every order and in every nesting
+            of forward and reverse mode, so that it may stand in a rule; those of an elementwise function always may.
         operator: how an application is written with Python's operators, from the parameters; `{sqrt}`
             stands for the library's square root.
         regular: whether outputs in numbers are more than rounding errors, from the inputs and the outputs: the
             test of the conditions at a point.
+        odd: whether it is an odd function of entries, where neither a definition nor `modular` shows it.
+        modular: how it is computed modulo a prime, for proofs; by its identity or its definition otherwise.
         notation: how it is written.
         samples, error_samples: arguments to test it at, and texts that must be refused.
         source: where the mathematics comes from.
@@ -175,13 +194,17 @@ class Primitive:
     adjoint: Callable[[Apply, int, Node], Node] | None = None
     simpler: Callable[[Apply], Node] | None = None
     inverse: str = ""
+    of_matrix: str = ""
     size_orders: tuple[tuple[str, str], ...] = ()
     argument_facts: tuple[str, ...] = ()
     numpy: Implementation | None = None
     torch: Implementation | None = None
     jax: Implementation | None = None
+    torch_differentiates: bool = False
     operator: Callable[..., str] | None = None
     regular: Callable[[tuple[np.ndarray, ...], tuple[np.ndarray, ...]], bool] | None = None
+    odd: bool = False
+    modular: Modular | None = None
     notation: Notation = Notation()
     samples: tuple[Sample, ...] = ()
     error_samples: tuple[ErrorSample, ...] = ()

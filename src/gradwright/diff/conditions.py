@@ -284,23 +284,22 @@ def _hint(node: Apply) -> str:
     argument = node.arguments[0]
     if not isinstance(argument, Symbol) or argument.rank != 2 or argument.shape[0] != argument.shape[1]:
         return ""
-    names = _power_names(node) if node.primitive is power else _MATRIX_FUNCTIONS.get(node.primitive.name)
-    if names is None:
+    written, meant = _power_names(node) if node.primitive is power else (node.primitive.name, node.primitive.of_matrix)
+    if not meant:
         return ""
-    written, meant = names
     words = f"{written} of the square matrix {argument.name} is taken entry by entry"
     return f"{words}; the function of the matrix is {meant}"
 
 
-def _power_names(node: Apply) -> tuple[str, str] | None:
+def _power_names(node: Apply) -> tuple[str, str]:
+    """How a power of every entry is called, and the function that is the power of the matrix."""
     exponent = node.parameters[0]
     assert isinstance(exponent, Fraction)
     if exponent.denominator == 1 and exponent > 1:
         return f"the power {exponent}", "matrix_power"
-    return _POWERS.get(exponent)
+    return _POWERS.get(exponent, ("", ""))
 
 
-_MATRIX_FUNCTIONS = {"exp": ("exp", "matrix_exp"), "log": ("log", "logm"), "sign": ("sign", "signm")}
 _POWERS = {Fraction(1, 2): ("the square root", "sqrtm"), Fraction(-1): ("the reciprocal", "inv")}
 
 

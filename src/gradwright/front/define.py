@@ -17,6 +17,7 @@ from gradwright.core.arithmetic import Array, resolve
 from gradwright.core.declarations import Declaration, declared_facts, parse_declaration, parse_declarations
 from gradwright.core.membership import LINEAR, departure
 from gradwright.core.nodes import Node, Symbol
+from gradwright.core.points import draw
 from gradwright.core.primitive import Notation, Primitive, Sample, shape_text
 from gradwright.core.registry import FUNCTIONS, Function, primitive_function, register
 from gradwright.core.templates import sides_of
@@ -336,8 +337,6 @@ def _guesses(
 
 
 def _usual_guesses(problem: Problem, sizes: Mapping[str, int]) -> Iterator[Mapping[Node, Array]]:
-    from gradwright.core.points import draw
-
     shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}
     kinds = {u: float if u.real else complex for u in problem.unknowns}
     yield {u: np.eye(*s, dtype=kinds[u]) if len(s) == 2 else np.ones(s, dtype=kinds[u]) for u, s in shapes.items()}

@@ -15,6 +15,7 @@ from gradwright.core.build import identity, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
+from gradwright.core.primitive import Primitive
 from gradwright.core.walks import postorder
 from gradwright.optimise.association import with_children, with_facts
 from gradwright.optimise.pairs import renumbered
@@ -32,8 +33,8 @@ from gradwright.prims.factorised import (
     solve_upper,
 )
 from gradwright.prims.piecewise import absolute
-from gradwright.prims.solve import solve, solve_vector
-from gradwright.prims.solve_triangular import solve_triangular, solve_triangular_vector
+from gradwright.prims.solve import SYSTEMS, solve
+from gradwright.prims.solve_triangular import solve_triangular
 from gradwright.simplify.inverses import is_inverse
 
 
@@ -80,7 +81,7 @@ class _Sharing:
             for place, child in enumerate(node.children):
                 if isinstance(child, Apply) and self._folds(node, place):
                     yield child.arguments[0]
-        elif isinstance(node, Apply) and node.primitive in (solve, solve_vector, logdet, slogdet):
+        elif isinstance(node, Apply) and node.primitive in (*SYSTEMS, logdet, slogdet):
             yield node.arguments[0]
 
     def _folds(self, node: Contract, place: int) -> bool:
@@ -98,7 +99,7 @@ class _Sharing:
             return new
         if _is_inverse(node) and (node in self.wanted):
             return self._inverse(node, new)
-        if node.primitive in (solve, solve_vector):
+        if node.primitive in SYSTEMS:
             return self._system(node.arguments[0], new.arguments[1])
         if node.primitive is logdet or (node.primitive is slogdet and node.index == 1):
             return self._log_determinant(node, new)
@@ -127,22 +128,24 @@ class _Sharing:
 
     def _system(self, matrix: Node, right: Node) -> Node:
         """The solution of a system with a matrix of the original expression."""
+        record, arguments = self._solver(matrix, right)
+        return Apply(VECTOR[record] if right.rank == 1 else record, (), arguments)
+
+    def _solver(self, matrix: Node, right: Node) -> tuple[Primitive, tuple[Node, ...]]:
+        """The function, of a matrix on the right, that is best for what is known of the matrix of a system."""
         facts = facts_of(matrix)
         base, turned = _base(matrix)
         own = self._current(matrix)
-        vector = right.rank == 1
         if "lower" in facts:
-            return Apply(solve_triangular_vector if vector else solve_triangular, (), (own, right))
+            return solve_triangular, (own, right)
         if "upper" in facts:
-            return Apply(VECTOR["solve_upper"] if vector else solve_upper, (), (own, right))
+            return solve_upper, (own, right)
         if "spd" in facts:
             factor = Apply(cholesky, (), (self._current(base if "symmetric" in facts else matrix),))
-            return Apply(VECTOR["cholesky_solve"] if vector else cholesky_solve, (), (right, factor))
+            return cholesky_solve, (right, factor)
         if len(self.systems.get(base, ())) > 1 and matrix.real and right.real:
-            record = lu_solve_transposed if turned else lu_solve
-            factors = self._factors(base)
-            return Apply(VECTOR[record.name] if vector else record, (), (right, *factors))
-        return Apply(solve_vector if vector else solve, (), (own, right))
+            return lu_solve_transposed if turned else lu_solve, (right, *self._factors(base))
+        return solve, (own, right)
 
     def _factors(self, base: Node) -> tuple[Node, Node]:
         matrix = self._current(base)

@@ -7,12 +7,11 @@ products back into systems.
 
 from __future__ import annotations
 
-from gradwright.core.build import matmul
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import postorder, transform_all
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.inv import inv
-from gradwright.prims.solve import solve, solve_vector
+from gradwright.prims.solve import SYSTEMS, with_inverse
 
 
 def products_of_inverses(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
@@ -22,7 +21,7 @@ def products_of_inverses(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """
     asked: dict[Node, set[Node]] = {}
     for node in postorder(*roots):
-        if isinstance(node, Apply) and node.primitive in (inv, solve, solve_vector):
+        if isinstance(node, Apply) and node.primitive in (inv, *SYSTEMS):
             asked.setdefault(node.arguments[0], set()).add(node)
     shared = {node for nodes in asked.values() if len(nodes) > 1 for node in nodes}
     if not any(isinstance(node, Apply) and node.primitive is not inv for node in shared):
@@ -30,8 +29,8 @@ def products_of_inverses(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     matrices = {node.children[0] for node in shared}
 
     def step(node: Node) -> Node:
-        if isinstance(node, Apply) and node.primitive in (solve, solve_vector) and node.arguments[0] in matrices:
-            return matmul(Apply(inv, (), node.arguments[:1]), node.arguments[1])
+        if isinstance(node, Apply) and node.primitive in SYSTEMS and node.arguments[0] in matrices:
+            return with_inverse(node)
         return node
 
     return transform_all(roots, step)

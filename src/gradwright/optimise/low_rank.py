@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import diagonal, identity, matmul, sum_axes
+from gradwright.core.build import diagonal, identity, sum_axes
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
@@ -23,7 +23,7 @@ from gradwright.prims.determinant import logdet
 from gradwright.prims.exponential import log
 from gradwright.prims.inv import inv
 from gradwright.prims.power import raise_to
-from gradwright.prims.solve import solve, solve_vector
+from gradwright.prims.solve import SYSTEMS, with_inverse
 from gradwright.simplify.inverses import is_inverse
 
 # How many times smaller the rank has to be than the order.
@@ -61,13 +61,12 @@ def invert_low_rank(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 def _rewritten(node: Node, hints: Mapping[str, int]) -> Node:
     if isinstance(node, Contract):
         return _product(node, hints)
-    if isinstance(node, Apply) and node.primitive in (logdet, solve, solve_vector):
+    if isinstance(node, Apply) and node.primitive in (logdet, *SYSTEMS):
         parts = _parts(node.arguments[0], hints)
         if parts is not None and node.primitive is logdet:
             return add([sum_axes(Apply(log, (), (parts.d,))), Apply(logdet, (), (parts.core,))])
         if parts is not None:
-            inverse = Apply(inv, (), (node.arguments[0],))
-            return _rewritten(matmul(inverse, node.arguments[1]), hints)
+            return _rewritten(with_inverse(node), hints)
     return node
 
 

@@ -6,8 +6,25 @@ side with half its diagonal (Murray 2016, arXiv:1602.07527).
 
 from __future__ import annotations
 
-from gradwright.core.primitive import ErrorSample, KnownRule, Notation, Primitive, Sample
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradwright.core.modular_numbers import objects
+from gradwright.core.primitive import ErrorSample, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+from gradwright.prims.ldl import modulo_prime as ldl_modulo_prime
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
+
+
+def modulo_prime(field: ModularArithmetic, A: np.ndarray) -> np.ndarray:
+    """The pivots have to be squares; their roots are squares too, and so unique."""
+    L, D = ldl_modulo_prime(field, A)
+    return objects(L * field.power(np.diagonal(D), Fraction(1, 2)) % field.prime)
+
 
 cholesky = Primitive(
     name="cholesky",
@@ -18,7 +35,9 @@ cholesky = Primitive(
     argument_facts=("spd",),
     numpy="numpy.linalg.cholesky",
     torch="torch.linalg.cholesky",
+    torch_differentiates=True,
     jax="jax.numpy.linalg.cholesky",
+    modular=Modular(modulo_prime),
     notation=Notation(name="chol"),
     samples=(Sample("A: n n spd"), Sample("A: n n complex spd")),
     error_samples=(ErrorSample("cholesky(A)", "A: n m", "square"),),

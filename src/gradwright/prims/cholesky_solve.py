@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+from gradwright.prims.solve import modulo_prime as solved_modulo_prime
 from gradwright.prims.solve import with_vector
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
+
+
+def modulo_prime(field: ModularArithmetic, B: np.ndarray, L: np.ndarray) -> np.ndarray:
+    """By elimination in `L Lᴴ`."""
+    lower = np.tril(L)
+    return solved_modulo_prime(field, (lower @ field.conjugate(lower).T) % field.prime, B)
+
 
 cholesky_solve = Primitive(
     name="cholesky_solve",
@@ -15,8 +30,11 @@ cholesky_solve = Primitive(
     numpy="scipy.linalg.cho_solve(({1}, True), {0})",
     torch="torch.cholesky_solve({0}, {1})",
     jax="jax.scipy.linalg.cho_solve(({1}, True), {0})",
+    modular=Modular(modulo_prime),
     notation=Notation(name="cholesky_solve"),
     samples=(Sample("B: n m, L: n n lower"),),
 )
 
-register_primitive(cholesky_solve, with_vector(cholesky_solve))
+cholesky_solve_vector = with_vector(cholesky_solve)
+
+register_primitive(cholesky_solve, cholesky_solve_vector)

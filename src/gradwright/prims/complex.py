@@ -7,13 +7,26 @@ Re⟨·,·⟩ is the embedding of the real numbers.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from gradwright.core import build
 from gradwright.core.contraction import conjugate, contract
 from gradwright.core.nodes import Apply, Contract, Factor, Node
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
 
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
+
 IMAGINARY_UNIT = Factor(build.constant("i"), ())
+
+
+def modulo_prime(field: ModularArithmetic, x: np.ndarray) -> np.ndarray:
+    """The first of the pair that a complex number is."""
+    return field.real(x)
+
 
 real_part = Primitive(
     name="real",
@@ -26,6 +39,7 @@ real_part = Primitive(
     numpy="numpy.real",
     torch="torch.real",
     jax="jax.numpy.real",
+    modular=Modular(modulo_prime),
     notation=Notation(name="Re", latex=r"\operatorname{Re}\left({x}\right)"),
     samples=(Sample("x: n complex"),),
 )

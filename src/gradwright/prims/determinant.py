@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from gradwright.core.facts import Facts
+from gradwright.core.modular_numbers import shaped
 from gradwright.core.nodes import Parameter
-from gradwright.core.primitive import ErrorSample, KnownRule, Notation, Primitive, Sample
+from gradwright.core.primitive import ErrorSample, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
 
 
 def log_determinant(X: np.ndarray) -> np.ndarray:
@@ -33,6 +39,23 @@ def _determinant_facts(index: int, parameters: tuple[Parameter, ...], facts: tup
     """The determinant of a matrix is that of its transpose, and so real if that is its conjugate."""
     found = {"real_valued"} if "hermitian" in facts[0] else set[str]()
     return found | ({"positive"} if "spd" in facts[0] else set[str]())
+
+
+def modulo_prime(field: ModularArithmetic, X: np.ndarray) -> np.ndarray:
+    """By cofactors, matrix by matrix: no division, which could fail."""
+    n = X.shape[-1]
+    return shaped([_cofactor_expansion(part) % field.prime for part in X.reshape(-1, n, n)], X.shape[:-2])
+
+
+def _cofactor_expansion(X: np.ndarray) -> Any:
+    if len(X) == 1:
+        return X[0, 0]
+    rest = X[1:]
+    total: Any = 0
+    for column in range(len(X)):
+        minor = np.delete(rest, column, axis=1)
+        total = total + (-1) ** column * X[0, column] * _cofactor_expansion(minor)
+    return total
 
 
 LOGDET_IN_JAX = '''
@@ -63,6 +86,7 @@ det = Primitive(
     numpy="numpy.linalg.det",
     torch="torch.linalg.det",
     jax="jax.numpy.linalg.det",
+    modular=Modular(modulo_prime),
     notation=Notation(name="det"),
     samples=(Sample("X: n n"), Sample("X: n n complex")),
     error_samples=(ErrorSample("det(A)", "A: n m", "square"),),

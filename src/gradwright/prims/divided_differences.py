@@ -22,7 +22,7 @@ from functools import reduce
 
 import numpy as np
 
-from gradwright.core.build import matmul, transpose
+from gradwright.core.build import matmul, permute, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter
@@ -63,8 +63,6 @@ def _adjoint(node: Node) -> Node:
 
 
 def _swap_last(node: Node) -> Node:
-    from gradwright.core.build import permute
-
     return permute(node, [*range(node.rank - 2), node.rank - 1, node.rank - 2])
 
 

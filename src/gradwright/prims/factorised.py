@@ -8,8 +8,9 @@ needed more than once.
 from __future__ import annotations
 
 from gradwright.core.primitive import Primitive, Sample
-from gradwright.prims.cholesky_solve import cholesky_solve
-from gradwright.prims.solve import with_vector
+from gradwright.prims.cholesky_solve import cholesky_solve, cholesky_solve_vector
+from gradwright.prims.solve import solve, solve_vector, with_vector
+from gradwright.prims.solve_triangular import solve_triangular, solve_triangular_vector
 
 _FACTORS = "factors: n n, pivots: n"
 
@@ -74,4 +75,10 @@ solve_upper = Primitive(
     samples=(Sample("U: n n upper, B: n m"),),
 )
 
-VECTOR = {record.name: with_vector(record) for record in (lu_solve, lu_solve_transposed, solve_upper, cholesky_solve)}
+# The record for a vector on the right, by the one for a matrix.
+VECTOR = {
+    solve: solve_vector,
+    solve_triangular: solve_triangular_vector,
+    cholesky_solve: cholesky_solve_vector,
+    **{record: with_vector(record) for record in (lu_solve, lu_solve_transposed, solve_upper)},
+}

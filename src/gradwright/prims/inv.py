@@ -1,9 +1,17 @@
 """The inverse of a square matrix, defined by `X⁻¹ X = I`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from gradwright.core.primitive import ErrorSample, KnownRule, Notation, Primitive, Sample
+from gradwright.core.modular_numbers import objects, shaped
+from gradwright.core.primitive import ErrorSample, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
 
 _KEPT = (
     "symmetric", "skew", "hermitian", "lower", "upper", "unit_lower", "unit_upper", "diagonal", "spd",
@@ -18,6 +26,13 @@ def is_regular(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) 
     return bool(np.max(skeel, initial=0.0) < 1 / np.finfo(X.dtype).eps)
 
 
+def modulo_prime(field: ModularArithmetic, X: np.ndarray) -> np.ndarray:
+    """By elimination, matrix by matrix."""
+    n = X.shape[-1]
+    unit = objects(np.eye(n, dtype=int))
+    return shaped([x for part in X.reshape(-1, n, n) for x in field.solve(part, unit).ravel()], X.shape)
+
+
 inv = Primitive(
     name="inv",
     signature="X: ... n n -> Y: ... n n invertible",
@@ -28,7 +43,9 @@ inv = Primitive(
     numpy="numpy.linalg.inv",
     regular=is_regular,
     torch="torch.linalg.inv",
+    torch_differentiates=True,
     jax="jax.numpy.linalg.inv",
+    modular=Modular(modulo_prime),
     notation=Notation(text="{X}⁻¹", latex="{X}^{-1}", name="inv"),
     samples=(Sample("X: n n"), Sample("X: n n complex"), Sample("X: n n spd")),
     error_samples=(ErrorSample("inv(A)", "A: n m", "square"), ErrorSample("inv(x)", "x: n", "matrix")),

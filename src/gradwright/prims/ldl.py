@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.modular_numbers import objects
+from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.lu import elimination_in_jax, elimination_in_torch, is_regular, lu_factors
+from gradwright.prims.lu import modulo_prime as lu_modulo_prime
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
 
 
 def ldl_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`A = L D Lᴴ` without pivoting, D a diagonal matrix."""
     L, U = lu_factors(A)
     return L, np.real(np.eye(A.shape[-1]) * U).astype(U.dtype)
+
+
+def modulo_prime(field: ModularArithmetic, A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """By elimination: the pivots are D."""
+    L, U = lu_modulo_prime(field, A)
+    return L, objects(np.diag(field.real(np.diagonal(U))))
 
 
 _WORDS = "A = L D Lᴴ without pivoting, D a diagonal matrix."
@@ -28,6 +41,7 @@ ldl = Primitive(
     numpy=ldl_factors,
     torch=elimination_in_torch("ldl_factors", _WORDS, "torch.diag_embed(U.diagonal(dim1=-2, dim2=-1))"),
     jax=elimination_in_jax("ldl", _WORDS, "jnp.diag(U.diagonal().real).astype(U.dtype)"),
+    modular=Modular(modulo_prime),
     notation=Notation(name="ldl"),
     samples=(Sample("A: n n spd"),),
 )

@@ -6,10 +6,16 @@ are its two triangles (Walter & Lehmann 2010, arXiv:1001.1654).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
+from gradwright.core.modular_numbers import objects
+from gradwright.core.primitive import KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
 
 
 def lu_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -62,6 +68,19 @@ def is_regular(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) 
     return bool(np.all(pivots > np.finfo(A.dtype).eps * np.max(np.abs(A), initial=0.0)))
 
 
+def modulo_prime(field: ModularArithmetic, A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Elimination without pivoting; a zero pivot is another point's business."""
+    n = len(A)
+    L, U = objects(np.eye(n, dtype=int)), A.copy()
+    for k in range(n - 1):
+        scale = field.inverse(U[k, k])
+        for row in range(k + 1, n):
+            L[row, k] = U[row, k] * scale % field.prime
+            U[row] = (U[row] - U[k] * L[row, k]) % field.prime
+            U[row, k] = 0
+    return L, U
+
+
 _WORDS = "A = L U by Gaussian elimination without pivoting."
 
 lu = Primitive(
@@ -74,6 +93,7 @@ lu = Primitive(
     numpy=lu_factors,
     torch=elimination_in_torch("lu_factors", _WORDS, "U.triu()"),
     jax=elimination_in_jax("lu", _WORDS, "jnp.triu(U)"),
+    modular=Modular(modulo_prime),
     notation=Notation(name="lu"),
     known_rules=(
         KnownRule(

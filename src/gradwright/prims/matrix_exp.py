@@ -57,6 +57,7 @@ matrix_exp = Primitive(
     inverse="logm",
     numpy=exponential,
     torch="torch.linalg.matrix_exp",
+    torch_differentiates=True,
     jax="jax.scipy.linalg.expm",
     notation=Notation(name="exp", text="e^{X}", latex="e^{{X}}"),
     known_rules=(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from gradwright.core import build
-from gradwright.core.nodes import Node
-from gradwright.core.registry import Call, formula, lookup
+from gradwright.core.nodes import Apply, Node
+from gradwright.core.registry import Call, formula
 from gradwright.errors import UnsupportedError
+from gradwright.prims.inv import inv
 
 LARGEST = 100
 
@@ -20,9 +21,7 @@ def matrix_power(call: Call) -> Node:
     if exponent is None or abs(exponent) > LARGEST:
         raise UnsupportedError(f"matrix_power takes a constant whole exponent up to {LARGEST}")
     if exponent < 0:
-        inverse = lookup("inv").build(Call("inv", (matrix,), {}))
-        assert isinstance(inverse, Node)
-        matrix = inverse
+        matrix = Apply(inv, (), (matrix,))
     return _power(matrix, abs(exponent))
 
 

@@ -6,11 +6,25 @@ At a kink the derivative does not exist. What is returned there is a stated subg
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from gradwright.core.build import common_shape, spread
+from gradwright.core.modular_numbers import each
 from gradwright.core.nodes import Apply, Contract, Node
-from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
+from gradwright.core.primitive import ErrorSample, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, register, register_primitive
 from gradwright.errors import LanguageError
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
+
+
+def _legendre_symbol(field: ModularArithmetic, x: np.ndarray) -> np.ndarray:
+    """The sign modulo a prime, where the squares are the positive numbers."""
+    return each(lambda v: 0 if not v else (1 if field.is_square(v) else field.prime - 1), x)
+
 
 sign = Primitive(
     name="sign",
@@ -23,6 +37,8 @@ sign = Primitive(
     numpy="numpy.sign",
     torch="torch.sign",
     jax="jax.numpy.sign",
+    of_matrix="signm",
+    modular=Modular(_legendre_symbol),
     notation=Notation(name="sign"),
     samples=(Sample("x: n"),),
 )

@@ -6,10 +6,15 @@ equations.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
 
 
 def has_clear_rank(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
@@ -35,6 +40,14 @@ def {name}({parameters}) -> torch.Tensor:
 '''
 
 
+def modulo_prime(field: ModularArithmetic, X: np.ndarray) -> np.ndarray:
+    """Full rank: `(Xᴴ X)⁻¹ Xᴴ` for a tall matrix, and its adjoint for a wide one."""
+    adjoint = field.conjugate(X).T
+    if X.shape[0] < X.shape[1]:
+        return field.conjugate(modulo_prime(field, adjoint)).T
+    return field.solve((adjoint @ X) % field.prime, adjoint)
+
+
 pinv = Primitive(
     name="pinv",
     signature="X: n m -> Y: m n",
@@ -48,6 +61,7 @@ pinv = Primitive(
         "pseudoinverse", "A: torch.Tensor", "The Moore–Penrose inverse", "(Vh.mH / S[..., None, :]) @ U.mH"
     ),
     jax="jax.numpy.linalg.pinv",
+    modular=Modular(modulo_prime),
     notation=Notation(text="{X}⁺", latex="{X}^{+}", name="pinv"),
     samples=(Sample("X: n m"), Sample("X: m n"), Sample("X: n m complex")),
     known_rules=(

@@ -8,6 +8,7 @@ positive.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +18,12 @@ from gradwright.core.contraction import LONGEST_NUMBER, contract
 from gradwright.core.facts import Facts
 from gradwright.core.inference import is_nonnegative, is_positive
 from gradwright.core.nodes import Apply, Contract, Node, Parameter
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, register
 from gradwright.errors import ConditionError, UnsupportedError
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
 
 
 def raise_entries(x: np.ndarray, exponent: Fraction) -> np.ndarray:
@@ -61,6 +65,11 @@ def _power_differential(k: Fraction) -> tuple[str]:
     return (f"({k}) * x ** ({k - 1}) * dx",)
 
 
+def modulo_prime(field: ModularArithmetic, x: np.ndarray, exponent: Fraction) -> np.ndarray:
+    """Roots are taken of squares only, and are squares."""
+    return field.power(x, exponent)
+
+
 power = Primitive(
     name="power",
     signature="x: ... -> y: ...",
@@ -69,6 +78,7 @@ power = Primitive(
     fact_rule=_power_facts,
     numpy=raise_entries,
     operator=written,
+    modular=Modular(modulo_prime),
     samples=(Sample("x: n positive", (Fraction(3, 2),)), Sample("x: n m", (Fraction(3),))),
 )
 

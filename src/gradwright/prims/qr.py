@@ -8,19 +8,33 @@ With `dQ = Q Ω + K`, Ω skew and `Qᴴ K = 0`, the equation becomes `Ω + dR R�
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradwright.core.build import concatenate, zeros
+from gradwright.core.modular_numbers import objects
 from gradwright.core.nodes import Node
-from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
+from gradwright.core.primitive import KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, Outputs, apply_overload, apply_primitive, register
+from gradwright.prims.cholesky import modulo_prime as cholesky_modulo_prime
 from gradwright.prims.complement import complement
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
 
 
 def has_full_rank(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
     """Whether no diagonal entry of R is a rounding error of its column."""
     A, pivots = inputs[0], np.abs(np.diagonal(outputs[1], axis1=-2, axis2=-1))
     return bool(np.all(pivots > 4 * np.finfo(A.dtype).eps * np.linalg.norm(A, axis=-2)[..., : pivots.shape[-1]]))
+
+
+def modulo_prime(field: ModularArithmetic, A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rᴴ is the Cholesky factor of `Aᴴ A`."""
+    adjoint = field.conjugate(A).T
+    lower = cholesky_modulo_prime(field, objects(adjoint @ A % field.prime))
+    return field.conjugate(field.solve(lower, adjoint)).T, field.conjugate(lower).T
 
 
 thin = Primitive(
@@ -34,6 +48,7 @@ thin = Primitive(
     numpy="numpy.linalg.qr",
     torch="torch.linalg.qr",
     jax="jax.numpy.linalg.qr",
+    modular=Modular(modulo_prime),
     notation=Notation(name="qr"),
     samples=(Sample("A: n m"), Sample("A: n n")),
     known_rules=(

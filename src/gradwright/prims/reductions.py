@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from gradwright.core import build
 from gradwright.core.dims import minimum, product
+from gradwright.core.language import divide
 from gradwright.core.nodes import Apply, Node, Size
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
@@ -23,6 +24,7 @@ norm = Primitive(
     fact_rule=lambda index, parameters, facts: {"nonnegative"},
     numpy="numpy.linalg.norm({0}, axis=-1)",
     torch="torch.linalg.vector_norm({0}, dim=-1)",
+    torch_differentiates=True,
     jax="jax.numpy.linalg.norm({0}, axis=-1)",
     notation=Notation(name="norm", text="‖{x}‖", latex=r"\left\lVert {x} \right\rVert"),
     samples=(Sample("x: n"), Sample("x: n complex")),
@@ -40,6 +42,7 @@ def _extremum(name: str) -> Primitive:
         real_only=True,
         numpy=f"numpy.{name}({{0}}, axis=-1)",
         torch=f"torch.a{name}({{0}}, dim=-1)",
+        torch_differentiates=True,
         jax=f"jax.numpy.{name}({{0}}, axis=-1)",
         notation=Notation(name=name),
         samples=(Sample("x: n"),),
@@ -130,8 +133,6 @@ def mean(call: Call) -> Node:
 
 def reciprocal_size(count: Node) -> Node:
     """One over a number of entries."""
-    from gradwright.core.language import divide
-
     return divide(build.number(Fraction(1)), count)
 
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.primitive import ErrorSample, Implementation, KnownRule, Notation, Primitive, Sample
+from gradwright.core.build import matmul
+from gradwright.core.nodes import Apply, Node
+from gradwright.core.primitive import ErrorSample, Implementation, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.frozen import replace
+from gradwright.prims.inv import inv
 from gradwright.prims.inv import is_regular as inverse_is_regular
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
 
 
 def is_regular(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> bool:
     """Whether the inverse of the matrix, and with it every solution, has a correct digit."""
     return inverse_is_regular(inputs, (np.linalg.inv(inputs[0]),))
+
+
+def modulo_prime(field: ModularArithmetic, A: Array, B: Array) -> Array:
+    """By elimination, for a matrix or a vector B."""
+    return field.solve(A, B.reshape(len(A), -1)).reshape(B.shape)
 
 
 solve = Primitive(
@@ -26,6 +39,7 @@ solve = Primitive(
     regular=is_regular,
     torch="torch.linalg.solve",
     jax="jax.numpy.linalg.solve",
+    modular=Modular(modulo_prime),
     notation=Notation(left_division=True),
     samples=(Sample("A: n n, B: n m"),),
     known_rules=(
@@ -76,5 +90,13 @@ def _vector_text(declarations: str) -> str:
 
 
 solve_vector = with_vector(solve)
+SYSTEMS = (solve, solve_vector)
+
+
+def with_inverse(system: Apply) -> Node:
+    """`A⁻¹ B`, for the solution of `A Y = B`."""
+    A, B = system.arguments
+    return matmul(Apply(inv, (), (A,)), B)
+
 
 register_primitive(solve, solve_vector)

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+from gradwright.prims.solve import modulo_prime as solved_modulo_prime
 from gradwright.prims.solve import with_vector
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
+
+
+def modulo_prime(field: ModularArithmetic, L: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """By elimination in the lower triangle."""
+    return solved_modulo_prime(field, np.tril(L), B)
+
 
 solve_triangular = Primitive(
     name="solve_triangular",
@@ -14,7 +28,9 @@ solve_triangular = Primitive(
     conditions=("{L} has no zero on its diagonal",),
     numpy="scipy.linalg.solve_triangular({0}, {1}, lower=True)",
     torch="torch.linalg.solve_triangular({0}, {1}, upper=False)",
+    torch_differentiates=True,
     jax="jax.scipy.linalg.solve_triangular({0}, {1}, lower=True)",
+    modular=Modular(modulo_prime),
     notation=Notation(name="solve_triangular"),
     samples=(Sample("L: n n lower, B: n m"),),
 )

@@ -1,10 +1,23 @@
 """Trigonometric and hyperbolic functions, entry by entry."""
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradwright.core.modular_numbers import each
+from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
 
-def _elementwise(name: str, differential: str, definition: str = "", declarations: str = "x: n") -> Primitive:
+
+def _elementwise(
+    name: str, differential: str, definition: str = "", modular: Modular | None = None, odd: bool = False
+) -> Primitive:
     return Primitive(
         name=name,
         signature="x: ... -> y: ...",
@@ -14,18 +27,29 @@ def _elementwise(name: str, differential: str, definition: str = "", declaration
         numpy=f"numpy.{name}",
         torch=f"torch.{name}",
         jax=f"jax.numpy.{name}",
+        odd=odd,
+        modular=modular,
         notation=Notation(name=name),
-        samples=(Sample(declarations),),
+        samples=(Sample("x: n"),),
     )
 
 
-sin = _elementwise("sin", "cos(x) * dx")
-cos = _elementwise("cos", "-sin(x) * dx")
+def _by_half_tangent(entry: Callable[[int], int]) -> Modular:
+    """Sine or cosine from `1 + t²` times it, t the tangent of half the angle: so their squares add up to 1."""
+
+    def compute(field: ModularArithmetic, x: np.ndarray) -> np.ndarray:
+        return each(lambda t: entry(t) * field.inverse(1 + t * t) % field.prime, field.odd("half tangent", x))
+
+    return Modular(compute, exact=False)
+
+
+sin = _elementwise("sin", "cos(x) * dx", modular=_by_half_tangent(lambda t: 2 * t))
+cos = _elementwise("cos", "-sin(x) * dx", modular=_by_half_tangent(lambda t: 1 - t * t))
 tan = _elementwise("tan", "(1 + y ** 2) * dx", "sin(x) / cos(x)")
 tanh = _elementwise("tanh", "(1 - y ** 2) * dx", "1 - 2 / (1 + exp(2 * x))")
 sinh = _elementwise("sinh", "cosh(x) * dx", "(exp(x) - exp(-x)) / 2")
 cosh = _elementwise("cosh", "sinh(x) * dx", "(exp(x) + exp(-x)) / 2")
-arctan = _elementwise("arctan", "dx / (1 + x ** 2)")
+arctan = _elementwise("arctan", "dx / (1 + x ** 2)", odd=True)
 
 for _primitive in (sin, cos, tan, tanh, sinh, cosh, arctan):
     register_primitive(_primitive)

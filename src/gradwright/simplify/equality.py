@@ -21,11 +21,10 @@ from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.inference import is_real_valued
 from gradwright.core.modular import ModularArithmetic
-from gradwright.core.modular_functions import is_opaque
 from gradwright.core.modular_numbers import PRIMES, PointError, UndecidableError
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
-from gradwright.core.primitive import shape_text
+from gradwright.core.primitive import Primitive, shape_text
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import GradwrightError, ShapeError
@@ -102,6 +101,13 @@ def _opaque_names(left: Node, right: Node) -> str:
     applied = [node.primitive for node in postorder(left, right) if isinstance(node, Apply)]
     names = list(dict.fromkeys(p.name for p in applied if is_opaque(p)))
     return f", where {' and '.join(names)} may be any function" if names else ""
+
+
+def is_opaque(primitive: Primitive) -> bool:
+    """Whether little more is used of a function than that it is one; its other properties prove nothing here."""
+    if primitive.modular is not None:
+        return not primitive.modular.exact
+    return primitive is not exp and not primitive.definition
 
 
 def _same_when_simplified(left: Node, right: Node) -> bool:

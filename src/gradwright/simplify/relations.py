@@ -22,7 +22,7 @@ from gradwright.core.sums import scaled
 from gradwright.core.templates import formals, identities, instantiate
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
-from gradwright.prims.solve import solve, solve_vector
+from gradwright.prims.solve import SYSTEMS
 from gradwright.simplify.inverses import is_inverse
 
 
@@ -89,7 +89,7 @@ def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
     inverses = {node.arguments[0]: node for node in nodes if is_inverse(node.primitive)}
     found: list[Relation] = []
     for node in nodes:
-        if node.primitive in (solve, solve_vector) and node.arguments[0] in inverses:
+        if node.primitive in SYSTEMS and node.arguments[0] in inverses:
             pattern = as_product(matmul(inverses[node.arguments[0]], node.arguments[1]))
             if _is_plain(pattern):
                 found.append(Relation(pattern, node))

@@ -10,7 +10,7 @@ import pytest
 import scipy.linalg.lapack
 
 import gradwright as gw
-from gradwright.back.operators import inverses
+from gradwright.back.operators import kronecker
 from gradwright.core.arithmetic import Array
 
 PRODUCT = {"A": "n n", "X": "n m", "B": "m m"}
@@ -217,9 +217,9 @@ def test_a_triangular_equation_that_lapack_scales_is_scaled_back(monkeypatch: py
     given = {"A": generator.normal(size=(4, 4)), "B": generator.normal(size=(3, 3)), "X": np.ones((4, 3))}
     operator = gw.derive(gw.parse("A @ X + X @ B", **PRODUCT), wrt="X").jacobian.operator(**given)
     side = generator.normal(size=12)
-    expected, lapack = operator.solve(side), inverses._lapack
+    expected, lapack = operator.solve(side), kronecker.lapack
     monkeypatch.setattr(
-        inverses, "_lapack", lambda names, arrays: (scaled,) if names == ("trsyl",) else lapack(names, arrays)
+        kronecker, "lapack", lambda names, arrays: (scaled,) if names == ("trsyl",) else lapack(names, arrays)
     )
     np.testing.assert_allclose(operator.solve(side), expected)
 

@@ -12,6 +12,7 @@ import numpy as np
 from gradwright.back.code.library import Library
 from gradwright.back.code.program import Foreign, Program
 from gradwright.core.arithmetic import resolve
+from gradwright.core.dims import Dim
 from gradwright.errors import EmissionError, UnsupportedError
 
 Function = Callable[..., Any]
@@ -114,8 +115,6 @@ def in_jax(foreign: Foreign) -> Function:
 
 def _result_shapes(foreign: Foreign, arrays: Sequence[Any], kind: Any) -> tuple[Any, ...]:
     import jax
-
-    from gradwright.core.dims import Dim
 
     primitive = foreign.primitive
     batch, sizes = primitive.bind(tuple(tuple(map(Dim.of, a.shape)) for a in arrays))

@@ -9,6 +9,7 @@ from itertools import chain, count
 
 from gradwright.back.code.library import Library
 from gradwright.back.code.lower import Leaf, lower
+from gradwright.back.code.newton_source import newton_texts
 from gradwright.back.code.numpy_source import is_import, numpy_function
 from gradwright.back.code.program import Foreign, Program
 from gradwright.back.code.size_checks import order_checks
@@ -164,8 +165,6 @@ def _foreign_texts(foreign: Foreign, library: Library) -> list[str]:
     if implementation is None:
         raise EmissionError(f"{foreign.primitive.name} has no implementation")
     if isinstance(implementation, NewtonSolver):
-        from gradwright.back.torch.newton_kernels import newton_texts  # which lowers the equations by this package
-
         called = f"_{foreign.name}_by_newton"
         texts = [text.strip("\n") for text in newton_texts(implementation, called)]
     else:

@@ -34,3 +34,11 @@ def joined(parts: Iterable[str], otherwise: str) -> str:
     listed = list(parts)
     text = "".join(listed) if all(len(part) <= 2 for part in listed) else "_".join(listed)
     return text if listed and len(text) <= LONGEST and text.isidentifier() else otherwise
+
+
+def unused(name: str, taken: Iterable[str]) -> str:
+    """The name, with underscores behind it until nothing else has it."""
+    names = set(taken)
+    while name in names:
+        name += "_"
+    return name

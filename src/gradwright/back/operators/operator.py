@@ -11,12 +11,12 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from gradwright.back.arrays import in_double, numbers_of
-from gradwright.back.operators.inverses import DenseInverse, Inverse
-from gradwright.back.operators.krylov import IterationFirst, KrylovInverse
+from gradwright.back.operators.inverses import DenseInverse, Inverse, IterationFirst
 from gradwright.back.operators.recognition import DENSE_LIMIT, recognised
 from gradwright.back.operators.tangents import Tangent, tangent_inverse
 from gradwright.back.operators.terms import Term
 from gradwright.back.operators.writing import write
+from gradwright.back.systems.krylov import KrylovInverse
 from gradwright.core.arithmetic import Array
 from gradwright.errors import ConditionError, EvaluationError, UnsupportedError
 from gradwright.frozen import frozen

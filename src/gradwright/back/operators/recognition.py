@@ -14,20 +14,17 @@ from math import prod
 
 import numpy as np
 
+from gradwright.back.operators.factorised import SINGULAR
 from gradwright.back.operators.inverses import (
-    SINGULAR,
     BlockInverse,
     DenseInverse,
     DiagonalInverse,
-    Group,
     Inverse,
-    KroneckerInverse,
-    KroneckerSumInverse,
-    PencilSumInverse,
     Window,
     WoodburyInverse,
 )
 from gradwright.back.operators.joining import Joined
+from gradwright.back.operators.kronecker import Group, KroneckerInverse, KroneckerSumInverse, PencilSumInverse
 from gradwright.back.operators.terms import Axis, Part, Term, contracted
 from gradwright.core.arithmetic import Array
 from gradwright.frozen import frozen, replace

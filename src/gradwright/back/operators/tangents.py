@@ -15,7 +15,8 @@ from math import prod
 import numpy as np
 import scipy.linalg
 
-from gradwright.back.operators.inverses import Determinant, Inverse, require_regular
+from gradwright.back.operators.factorised import Determinant, require_regular
+from gradwright.back.operators.inverses import Inverse
 from gradwright.back.operators.recognition import partition, recognised
 from gradwright.back.operators.terms import Term
 from gradwright.core.arithmetic import Array

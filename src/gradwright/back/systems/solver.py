@@ -199,7 +199,7 @@ class _System:
         return self.complex_entries and not real
 
     def _by_iteration(self, right: Array) -> Array:
-        from gradwright.back.operators.krylov import KrylovInverse  # SciPy, on first use
+        from gradwright.back.systems.krylov import KrylovInverse  # SciPy, on first use
 
         inverse = KrylovInverse(lambda columns: self._tested(self._images(columns)), len(right), symmetric=False)
         return inverse.solve(right)

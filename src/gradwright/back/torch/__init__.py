@@ -2,7 +2,7 @@
 
 `rules` derives what has to be computed, `safety` says in which operations, `programs` writes that as code, `autograd`
 makes the class of it, and `module` puts the file together; `pytest_file` writes the tests. What PyTorch lacks becomes a
-function of the emitted module: `kernels`, `spectral_kernels`, `newton_kernels`.
+function of the emitted module: `kernels`, `spectral_kernels`.
 """
 
 from gradwright.back.torch.module import Asked, module_text

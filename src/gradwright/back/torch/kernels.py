@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from gradwright.back.code import Foreign
+from gradwright.back.code.newton_source import newton_texts
 from gradwright.back.code.numpy_source import is_written, numpy_function
 from gradwright.back.code.size_checks import size_text
-from gradwright.back.torch.newton_kernels import newton_texts
 from gradwright.back.torch.spectral_kernels import spectral_kernel
 from gradwright.core.primitive import Primitive
 from gradwright.errors import EmissionError

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 
 from gradwright.back.code import Foreign
 from gradwright.back.code.module import escaped
+from gradwright.back.code.names import unused
 from gradwright.back.code.numpy_source import is_import
 from gradwright.back.code.wrapping import wrapped
 from gradwright.back.render import unicode_of
@@ -33,7 +34,7 @@ from gradwright.back.torch.kernels import NAMESPACE, Bound, kernel_text
 from gradwright.back.torch.names import IMPORTED, OUTPUTS
 from gradwright.back.torch.programs import Programs, write_programs
 from gradwright.back.torch.registry import Functions, Key, class_name, kernel_name, key_of
-from gradwright.back.torch.rules import Rules, derive_rules, unused
+from gradwright.back.torch.rules import Rules, derive_rules
 from gradwright.core.declarations import declared_facts
 from gradwright.core.nodes import Apply, Node, Symbol
 from gradwright.core.primitive import shape_text

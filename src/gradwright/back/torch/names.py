@@ -6,8 +6,8 @@ import ast
 import builtins
 from collections.abc import Iterable, Mapping
 
+from gradwright.back.code.names import unused
 from gradwright.back.render import text_of
-from gradwright.back.torch.rules import unused
 from gradwright.core.nodes import Node
 
 IMPORTED = ("torch", "Tensor", "Any", "NamedTuple", "Callable", "Iterator", "forward_ad", "inspect", "np", "math")

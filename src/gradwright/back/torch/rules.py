@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from gradwright.back.code.names import unused
 from gradwright.core.facts import tangent
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Direction, Node, Symbol, field_of
@@ -93,11 +94,3 @@ def _cotangents(outputs: Sequence[Symbol], taken: Iterable[str]) -> tuple[Symbol
     return tuple(
         Symbol(unused("G" if len(outputs) == 1 else f"G_{o.name}", names), o.shape, field_of(o)) for o in outputs
     )
-
-
-def unused(name: str, taken: Iterable[str]) -> str:
-    """The name, with underscores behind it until nothing else has it."""
-    names = set(taken)
-    while name in names:
-        name += "_"
-    return name

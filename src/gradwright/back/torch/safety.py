@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from gradwright.back.code import TORCH
 from gradwright.back.code.library import Library
-from gradwright.core.build import matmul
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Implementation, Primitive
 from gradwright.core.walks import transform_all
@@ -19,16 +18,8 @@ from gradwright.frozen import replace
 from gradwright.optimise.blocks import in_blocks
 from gradwright.optimise.systems import without_systems
 from gradwright.prims.eig import eig
-from gradwright.prims.inv import inv
 from gradwright.prims.matrix_exp import matrix_exp
-from gradwright.prims.solve import solve, solve_vector
-
-# The elementwise functions are right, and these.
-RIGHT = frozenset(
-    {"inv", "cholesky", "solve_triangular", "matrix_exp", "softmax", "log_softmax", "logsumexp", "norm", "max",
-     "min"}
-)  # fmt: skip
-
+from gradwright.prims.solve import SYSTEMS, with_inverse
 
 _WRITTEN: dict[Primitive, Implementation] = {
     # It refuses batches whose axes cannot be merged without a copy.
@@ -43,7 +34,7 @@ def _as_emitted(primitive: Primitive) -> Implementation | None:
 
 
 def _in_rules(primitive: Primitive) -> Implementation | None:
-    right = primitive.elementwise or (primitive.name in RIGHT and not primitive.origin)
+    right = primitive.elementwise or primitive.torch_differentiates
     return _as_emitted(primitive) if right else None
 
 
@@ -63,7 +54,4 @@ def in_safe_functions(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 
 
 def _without_solve(node: Node) -> Node:
-    if not isinstance(node, Apply) or node.primitive not in (solve, solve_vector):
-        return node
-    A, B = node.arguments
-    return matmul(Apply(inv, (), (A,)), B)
+    return with_inverse(node) if isinstance(node, Apply) and node.primitive in SYSTEMS else node

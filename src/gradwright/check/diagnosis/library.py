@@ -30,7 +30,7 @@ from gradwright.core.nodes import (
     Symbol,
     field_of,
 )
-from gradwright.core.walks import free_leaves, postorder
+from gradwright.core.walks import free_leaves, postorder, substitute
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen
@@ -161,6 +161,4 @@ def _local_derivatives(node: Node) -> Iterable[Node]:
 
 
 def _replaced(node: Node, formal: Node, argument: Node) -> Node:
-    from gradwright.core.walks import substitute
-
     return substitute(node, {formal: argument})

@@ -13,18 +13,16 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from gradwright.check.diagnosis.operations import ENTRYWISE, ENTRYWISE_PRODUCTS, MATRIX_PRODUCTS, TRANSPOSES
 from gradwright.check.diagnosis.program import name_of
 from gradwright.check.diagnosis.recording import returned_by_node
 from gradwright.check.subject import Subject
+from gradwright.check.tracing.compare import ORDINALS
 from gradwright.check.truth import Point, difference, received
 from gradwright.frozen import frozen
 
 TOLERANCE = 1e-7
 MOST_MISFITS = 2
-PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot", "__matmul__", "__rmatmul__")
-ENTRYWISE = ("mul", "multiply", "div", "add", "sub", "rsub")
-TRANSPOSES = ("T", "mT", "H", "mH", "t", "transpose", "adjoint")
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
 @frozen
@@ -126,9 +124,9 @@ class _Fitting(TorchFunctionMode):
         left, right = (arguments[place] for place in places)
         if left.shape == right.shape:
             return
-        if name_of(function) in PRODUCTS:
+        if name_of(function) in MATRIX_PRODUCTS:
             yield Fit(function, (right, left), ("swapped_factors",), f"two factors have to change places ({shapes})")
-        if name_of(function) in ENTRYWISE[:2]:
+        if name_of(function) in ENTRYWISE_PRODUCTS:
             for product in ((left, right), (right, left), (left, right.mH), (left.mH, right)):
                 words = f"a matrix product is due, not one of the entries ({shapes})"
                 yield Fit(torch.matmul, product, ("elementwise_instead_of_matrix_product",), words)

@@ -17,12 +17,9 @@ from typing import Any, NamedTuple
 import torch
 from torch.overrides import TorchFunctionMode
 
+from gradwright.check.diagnosis.operations import COMPARISONS
 from gradwright.frozen import frozen, replace
 
-COMPARISONS = (
-    "gt", "lt", "ge", "le", "eq", "ne", "__eq__", "__ne__", "__gt__", "__lt__", "__ge__", "__le__", "greater", "less",
-    "greater_equal", "less_equal", "sign", "heaviside",
-)  # fmt: skip
 Values = dict[int, Any]
 Place = tuple[Any, ...]
 

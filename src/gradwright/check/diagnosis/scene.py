@@ -10,7 +10,8 @@ import torch
 
 from gradwright.check.diagnosis.library import Library
 from gradwright.check.diagnosis.notation import Printer
-from gradwright.check.diagnosis.program import COMPARISONS, Place, Program, Values
+from gradwright.check.diagnosis.operations import COMPARISONS
+from gradwright.check.diagnosis.program import Place, Program, Values
 from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
 

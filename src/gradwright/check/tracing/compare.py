@@ -27,11 +27,14 @@ from gradwright.core.build import matmul, product_of, sum_axes, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, scale
 from gradwright.core.nodes import Add, Apply, Node
-from gradwright.core.registry import Call, lookup
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import substitute, transform
 from gradwright.frozen import frozen
-from gradwright.linear.chains import chain_of
+from gradwright.linear.chains import adjoint, chain_of
+from gradwright.prims.cholesky_solve import cholesky_solve, cholesky_solve_vector
+from gradwright.prims.inv import inv
+from gradwright.prims.solve import SYSTEMS, with_inverse
+from gradwright.prims.solve_triangular import solve_triangular, solve_triangular_vector
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
@@ -129,23 +132,18 @@ def _of_shapes(right: Node, written: Node) -> Difference:
 
 def comparable(node: Node) -> Node:
     """A formula in which solutions of linear systems are products with inverses, simplified."""
-    return simplify(transform(node, _with_inverse))
+    return simplify(transform(node, _without_system))
 
 
-def _with_inverse(node: Node) -> Node:
+def _without_system(node: Node) -> Node:
     if not isinstance(node, Apply):
         return node
-    name = node.primitive.name
-    if name in ("solve", "solve_triangular"):
-        coefficients, side = node.arguments
-    elif name == "cholesky_solve":
+    if node.primitive in (*SYSTEMS, solve_triangular, solve_triangular_vector):
+        return with_inverse(node)
+    if node.primitive in (cholesky_solve, cholesky_solve_vector):
         side, factor = node.arguments
-        coefficients = matmul(factor, conjugate(transpose(factor)))
-    else:
-        return node
-    inverse = lookup("inv").build(Call("inv", (coefficients,), {}))
-    assert isinstance(inverse, Node)
-    return matmul(inverse, side)
+        return matmul(Apply(inv, (), (matmul(factor, adjoint(factor)),)), side)
+    return node
 
 
 def _of_the_whole(right: Node, written: Node, measure: Measure) -> tuple[Difference, ...]:

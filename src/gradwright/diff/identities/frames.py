@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from itertools import count, product
 
 from gradwright.core.build import diag, diagonal, masked, matmul
-from gradwright.core.nodes import Hole, Node, Symbol
-from gradwright.core.registry import Call, lookup
+from gradwright.core.nodes import Apply, Hole, Node, Symbol
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, subtract
 from gradwright.frozen import frozen
 from gradwright.linear.chains import adjoint
 from gradwright.prims.complex import real
+from gradwright.prims.inv import inv
 
 
 @frozen
@@ -168,8 +168,7 @@ def recovered(frame: Frame, moved: Node) -> tuple[Node, ...]:
         if frame.kind == "left":
             return (matmul(moved, adjoint(value)),)
         return (inner, subtract(moved, matmul(value, inner))) if frame.kind == "stiefel" else (inner,)
-    inverse = lookup("inv").build(Call("inv", (value,), {}))
-    assert isinstance(inverse, Node)
+    inverse = Apply(inv, (), (value,))
     if frame.kind == "left":
         return (matmul(moved, inverse),)
     mixing = matmul(inverse, moved)

@@ -14,8 +14,7 @@ from fractions import Fraction
 from gradwright.core.build import matmul, permute, product_of, slice_axis
 from gradwright.core.contraction import conjugate, split_coefficient
 from gradwright.core.dims import Dim, product
-from gradwright.core.nodes import Equation, Hole, Node, Selection, Solve, Unknown
-from gradwright.core.registry import Call, lookup
+from gradwright.core.nodes import Apply, Equation, Hole, Node, Selection, Solve, Unknown
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import substitute
@@ -25,6 +24,7 @@ from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, red
 from gradwright.frozen import replace
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
+from gradwright.prims.inv import inv
 from gradwright.simplify.pipeline import simplify
 
 ONE = Dim.of(1)
@@ -174,9 +174,7 @@ def border(state: State) -> State | None:
             blocks.append(_placed(block, [row, column]))
     matrix = add(blocks)
     side = add(_placed(e.right, [row]) for e, row in zip(state.equations, rows, strict=True))
-    inverse = lookup("inv").build(Call("inv", (matrix,), {}))
-    assert isinstance(inverse, Node)
-    whole = reduce_terms(matmul(inverse, side), ())
+    whole = reduce_terms(matmul(Apply(inv, (), (matrix,)), side), ())
     changed, start = replace(state, equations=()), Dim.of(0)
     for hole in holes:
         stop = start + _length([hole])

@@ -8,7 +8,6 @@ from gradwright.core.build import identity, matmul, transpose
 from gradwright.core.contraction import zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Symbol
-from gradwright.core.registry import Call, lookup
 from gradwright.core.sums import add, subtract, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.frames import HoleSpec
@@ -16,6 +15,7 @@ from gradwright.diff.identities.problem import RuleStep
 from gradwright.diff.identities.terms import LinearEquation, Term, expand_unknowns, holes_in, orient, read_terms, tidy
 from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import adjoint
+from gradwright.prims.inv import inv
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, collapse
 
@@ -98,9 +98,7 @@ def inverse_of(matrix: Node, state: State) -> Node:
     known = _known_inverse(matrix, state)
     if known is not None:
         return known
-    result = lookup("inv").build(Call("inv", (matrix,), {}))
-    assert isinstance(result, Apply)
-    return simplify(result)
+    return simplify(Apply(inv, (), (matrix,)))
 
 
 def hidden_pivots(matrices: Iterable[Node], state: State) -> list[Node]:

@@ -14,11 +14,11 @@ from gradwright.check.diagnosis.mutants.stages import past
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Symbol
-from gradwright.core.registry import Call, lookup
 from gradwright.core.templates import formals, identities, instantiate
 from gradwright.core.walks import depends_on, postorder
 from gradwright.frozen import frozen
 from gradwright.linear.chains import adjoint, chain_of, product_of_chain
+from gradwright.prims.inv import inv
 
 Elements = Sequence[Node]
 
@@ -90,11 +90,5 @@ def _inverted(elements: Elements) -> Elements | None:
         columns = {"stiefel", "unitary"} & (facts_of(element) | facts_of(adjoint(element)))
         if not columns and element.shape[0] != element.shape[1]:
             return None
-        found.append(element if columns else adjoint(_inverse(element)))
+        found.append(element if columns else adjoint(Apply(inv, (), (element,))))
     return found
-
-
-def _inverse(matrix: Node) -> Node:
-    inverse = lookup("inv").build(Call("inv", (matrix,), {}))
-    assert isinstance(inverse, Node)
-    return inverse

@@ -7,9 +7,10 @@ from fractions import Fraction
 
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.truth import Truth
-from gradwright.core.build import masked, ones, product_of, size, transpose
+from gradwright.core.build import masked, number, ones, product_of, size, transpose
 from gradwright.core.contraction import conjugate, zero
 from gradwright.core.dims import Dim
+from gradwright.core.language import divide
 from gradwright.core.nodes import Mask, Node, Symbol, field_of
 from gradwright.core.sums import add, negate, scaled
 from gradwright.core.walks import substitute
@@ -41,8 +42,6 @@ def whole(truth: Truth, name: str) -> Iterator[Mutant]:
 
 
 def _sized(truth: Truth, right: Node) -> Iterator[Mutant]:
-    from gradwright.core.language import divide
-
     labels = list(range(right.rank))
     for dim in truth.signature.dims:
         number = size(Dim.of(dim))
@@ -52,8 +51,6 @@ def _sized(truth: Truth, right: Node) -> Iterator[Mutant]:
 
 
 def _one() -> Node:
-    from gradwright.core.build import number
-
     return number(1)
 
 

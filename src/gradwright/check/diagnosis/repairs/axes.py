@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gradwright.check.diagnosis.operations import ENTRYWISE
 from gradwright.check.diagnosis.program import Instruction, Program, Values
 from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import Repair, Scene
@@ -154,7 +155,7 @@ def _kept_axis(instruction: Instruction, rank: int) -> Iterator[Repair]:
 
 def _other_broadcast(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     """A vector spread along the other axis of a matrix."""
-    if instruction.name not in ("mul", "div", "add", "sub", "rsub", "true_divide", "multiply"):
+    if instruction.name not in ENTRYWISE:
         return
     for place, source in instruction.operands:
         value = scene.values.get(source)

@@ -7,11 +7,11 @@ from fractions import Fraction
 
 import torch
 
+from gradwright.check.diagnosis.operations import SUMS
 from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close, largest
 
-SUMS = ("add", "sub", "rsub")
 FACTORS = tuple(map(Fraction, ("2", "1/2", "4", "1/4", "3", "1/3", "3/2", "2/3", "8", "1/8", "6", "1/6")))
 
 

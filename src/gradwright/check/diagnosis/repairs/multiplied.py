@@ -11,12 +11,14 @@ from functools import cache
 
 import torch
 
+from gradwright.check.diagnosis.operations import SUMS
 from gradwright.check.diagnosis.program import Program
-from gradwright.check.diagnosis.repairs.sites import SUMS, is_number
+from gradwright.check.diagnosis.repairs.sites import is_number
 from gradwright.check.diagnosis.scene import Scene, close
 
 REDUCTIONS = ("sum", "mean", "trace")
-PRODUCTS = (
+# A number that multiplies an operand comes out of these, to some power.
+MULTIPLICATIVE = (
     "mul", "multiply", "div", "rdiv", "true_divide", "__rtruediv__", "reciprocal", "neg", "pow", "sqrt", "square",
     "matmul", "mm", "mv", "outer", "dot", "einsum", "T", "mT", "H", "mH", "t", "transpose", "view_as", "expand",
     "expand_as", "reshape", "unsqueeze", "__getitem__", "diag", "tril", "triu", "clone",
@@ -56,7 +58,7 @@ def _factors(program: Program, is_scalar: Callable[[int], bool]) -> dict[int, Sl
             parts = operands[0].intersection(*operands[1:])
         elif instruction.name in REDUCTIONS:
             parts = frozenset(filter(is_scalar, operands[0]))
-        elif instruction.name in PRODUCTS:
+        elif instruction.name in MULTIPLICATIVE:
             parts = parts.union(*operands)
         found[instruction.slot] = parts | {instruction.slot}
     return found
@@ -67,10 +69,10 @@ def _beside(program: Program, inside: Mapping[int, Slots]) -> dict[int, Slots]:
     found: dict[int, Slots] = {program.result: frozenset()}
     for user in reversed(program.instructions):
         sources = [source for _, source in user.operands]
-        passes = user.name in (*SUMS, *REDUCTIONS, *PRODUCTS)
+        passes = user.name in (*SUMS, *REDUCTIONS, *MULTIPLICATIVE)
         for slot in sources:
             factors = found.get(user.slot, frozenset()) if passes else frozenset[int]()
-            if user.name in PRODUCTS:
+            if user.name in MULTIPLICATIVE:
                 factors = factors.union(*(inside[other] for other in sources if other != slot))
             found[slot] = found.get(slot, factors) & factors
     return {slot: found.get(slot, frozenset()) for slot in inside}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import permutations
 
+from gradwright.check.diagnosis.operations import MATRIX_PRODUCTS
 from gradwright.check.diagnosis.program import Instruction, Program, Values
 from gradwright.check.diagnosis.scene import Repair, Scene
 
-PRODUCTS = ("matmul", "mm", "mv", "bmm", "dot")
-ORDERED = (*PRODUCTS, "outer", "ger", "kron", "solve")
+ORDERED = (*MATRIX_PRODUCTS, "outer", "ger", "kron", "solve")
 LONGEST = 5
 
 
@@ -25,10 +25,10 @@ def order(scene: Scene) -> Iterator[Repair]:
 
             words = f"the two operands of {instruction.name} have to change places"
             # Of an outer product it is the same as a transpose, and says more; a Jacobian made of one is transposed.
-            multiplied = any(i.name in PRODUCTS for i in scene.program.dependents[instruction.slot])
+            multiplied = any(i.name in MATRIX_PRODUCTS for i in scene.program.dependents[instruction.slot])
             cost = 0.95 if instruction.name in ("outer", "ger") and not multiplied else 1.2
             yield Repair(instruction.slot, swap, "swapped_factors", words, cost)
-        if instruction.name in PRODUCTS:
+        if instruction.name in MATRIX_PRODUCTS:
             yield from _reordered(scene.program, instruction)
 
 
@@ -54,7 +54,7 @@ def _reordered(program: Program, instruction: Instruction) -> Iterator[Repair]:
 def _chain(program: Program, slot: int) -> list[int]:
     """The factors of a product of products, from left to right."""
     instruction = program.by_slot.get(slot)
-    if instruction is None or instruction.name not in PRODUCTS or len(instruction.operands) != 2:
+    if instruction is None or instruction.name not in MATRIX_PRODUCTS or len(instruction.operands) != 2:
         return [slot]
     (_, left), (_, right) = instruction.operands
     return [*_chain(program, left), *_chain(program, right)]

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import torch
 
 from gradwright.check.diagnosis.library import Quantity
+from gradwright.check.diagnosis.operations import SUMS
 from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_beside
-from gradwright.check.diagnosis.repairs.sites import SUMS, Site, is_number, is_view, sites
+from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
 from gradwright.core.nodes import Contract, Node, Symbol
 from gradwright.frozen import frozen

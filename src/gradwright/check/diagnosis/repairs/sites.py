@@ -7,12 +7,11 @@ from typing import Any, TypeGuard
 
 import torch
 
-from gradwright.check.diagnosis.program import COMPARISONS, Instruction, Place, Program, Values
+from gradwright.check.diagnosis.operations import COMPARISONS, SUMS, VIEWS
+from gradwright.check.diagnosis.program import Instruction, Place, Program, Values
 from gradwright.check.diagnosis.scene import Make, Repair, Scene
 from gradwright.frozen import frozen
 
-VIEWS = ("T", "mT", "t", "H", "mH", "transpose", "swapaxes", "permute", "adjoint")
-SUMS = ("add", "sub", "rsub", "__rsub__")
 Change = Callable[[torch.Tensor], torch.Tensor]
 
 

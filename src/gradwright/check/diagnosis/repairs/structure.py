@@ -13,7 +13,7 @@ from gradwright.check.diagnosis.scene import Repair, Scene, close
 from gradwright.core.points import project_array
 
 TRIANGLES = ("tril", "triu")
-COMPARISONS = {"gt": torch.le, "lt": torch.ge, "ge": torch.lt, "le": torch.gt}
+OPPOSITES = {"gt": torch.le, "lt": torch.ge, "ge": torch.lt, "le": torch.gt}
 
 
 def structure(scene: Scene) -> Iterator[Repair]:
@@ -95,8 +95,8 @@ def _weighted(site: Site, whole: bool) -> Iterator[Repair]:
 def _other_mask(instruction: Instruction) -> Iterator[Repair]:
     if instruction.name in TRIANGLES:
         yield from _other_triangle(instruction)
-    if instruction.name in COMPARISONS:
-        opposite = COMPARISONS[instruction.name]
+    if instruction.name in OPPOSITES:
+        opposite = OPPOSITES[instruction.name]
         turned = Instruction(instruction.slot, opposite, instruction.arguments, instruction.keywords)
         words = "the comparison selects the opposite entries"
         yield Repair(instruction.slot, lambda values, scene: turned.run(values), "wrong_mask", words)
@@ -110,7 +110,7 @@ def _other_mask(instruction: Instruction) -> Iterator[Repair]:
 def _moved_mask(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     """A mask that does not belong, or one of another quantity, spread along the rows or the columns."""
     mask = scene.values.get(instruction.slot)
-    if instruction.name not in COMPARISONS or not isinstance(mask, torch.Tensor) or len(instruction.operands) != 1:
+    if instruction.name not in OPPOSITES or not isinstance(mask, torch.Tensor) or len(instruction.operands) != 1:
         return
     (place, source) = instruction.operands[0]
     text = scene.names.text(instruction.slot)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gradwright.back.code import NUMPY, lower
+from gradwright.back.code.lower import lower
+from gradwright.back.code.names import unused
+from gradwright.back.code.numpy_library import NUMPY
 from gradwright.back.code.program import Program, statement_lines
-from gradwright.back.torch.checks import size_text
-from gradwright.back.torch.rules import unused
+from gradwright.back.code.size_checks import size_text
 from gradwright.core.build import diagonal, masked, ones, transpose
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.sums import add, subtract

@@ -7,12 +7,11 @@ not reach the tolerance.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import scipy.sparse.linalg
 
-from gradwright.back.operators.inverses import Determinant, Inverse
 from gradwright.core.arithmetic import Array
 from gradwright.errors import ConditionError, UnsupportedError
 from gradwright.frozen import frozen
@@ -47,7 +46,7 @@ class KrylovInverse:
         """One right side after the other."""
         return np.stack([self._solved(column) for column in right.T], axis=1)
 
-    def slogdet(self) -> Determinant:
+    def slogdet(self) -> NoReturn:
         """Refused."""
         raise UnsupportedError(
             f"the operator has {self.size} rows and no structure from which its determinant could be "
@@ -95,31 +94,3 @@ class KrylovInverse:
             return None
         shape = (self.size, self.size)
         return scipy.sparse.linalg.LinearOperator(shape, matvec=lambda x: x.reshape(-1) / self.scale, dtype=float)
-
-
-@frozen
-class IterationFirst:
-    """A matrix that is cheap to apply and dear to write out: written out only if it has to be.
-
-    Conjugate gradients need a few dozen products where the matrix is well conditioned, and forming and
-    factoring it costs as much as hundreds.
-    """
-
-    iteration: KrylovInverse
-    direct: Inverse
-
-    @property
-    def structure(self) -> str:
-        """`matrix-free`."""
-        return "matrix-free"
-
-    def solve(self, right: Array) -> Array:
-        """By iteration; from the factors where it does not converge soon."""
-        try:
-            return self.iteration.solve(right)
-        except ConditionError:
-            return self.direct.solve(right)
-
-    def slogdet(self) -> Determinant:
-        """From the factors."""
-        return self.direct.slogdet()

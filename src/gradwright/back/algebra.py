@@ -1,0 +1,243 @@
+"""What becomes of formulas: transposes and conjugates pushed inwards, numbers and scalars brought to the front."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from math import prod
+
+from gradwright.back.formula import (
+    Call,
+    Conjugated,
+    Formula,
+    Indexed,
+    MaskMatrix,
+    MatrixProduct,
+    Name,
+    Number,
+    OuterProduct,
+    Power,
+    Scaled,
+    Sum,
+    Transposed,
+)
+from gradwright.frozen import replace
+
+
+def transposed(formula: Formula) -> Formula:
+    """The transpose, pushed inwards where that reads better."""
+    match formula:
+        case _ if formula.symmetric:
+            return formula
+        case Name(skew=True):
+            return scaled(Fraction(-1), formula)
+        case Transposed(inner=inner, conj=False):
+            return inner
+        case Transposed(inner=inner, conj=True):
+            return Conjugated(inner.rank, inner.symmetric, inner)
+        case Conjugated(inner=inner):
+            return Transposed(2, False, inner, conj=True)
+        case MatrixProduct(factors=factors):
+            return sign_in_front(replace(formula, factors=tuple(transposed(f) for f in reversed(factors))))
+        case Scaled(factors=factors, divisors=divisors):
+            turn = [transposed(f) if f.rank == 2 else f for f in factors]
+            under = [transposed(f) if f.rank == 2 else f for f in divisors]
+            return sign_in_front(replace(formula, factors=tuple(turn), divisors=tuple(under)))
+        case OuterProduct(left=left, right=right):
+            return column_times_row(right, left)
+        case Power(base=base, matrix=True):
+            return replace(formula, base=transposed(base))
+        case Sum(terms=terms):
+            turned = opened(tuple(transposed(term) for term in terms))
+            inside = replace(formula, terms=turned)
+            return inside if transposes(inside) <= transposes(formula) else Transposed(2, False, formula)
+        case MaskMatrix(weights=weights, rows=rows, columns=columns):
+            return replace(formula, weights=weights[::-1], rows=columns, columns=rows)
+        case Indexed(inner=inner, places=places) if len(places) == 2:
+            return replace(formula, inner=transposed(inner), places=places[::-1])
+        case _:
+            return Transposed(2, False, formula)
+
+
+def column_times_row(column: Formula, row: Formula) -> Formula:
+    """`x yᵀ`, with skew matrices untransposed: `A K z` as a row is `−zᵀ K Aᵀ`."""
+    (first, left), (second, right) = _skew_turned(column, False), _skew_turned(row, True)
+    return scaled(Fraction(first * second), OuterProduct(2, column == row, left, right))
+
+
+def _skew_turned(vector: Formula, transpose: bool) -> tuple[int, Formula]:
+    """A vector with its skew matrices all transposed, or none, and the sign that this brings."""
+    if not isinstance(vector, MatrixProduct):
+        return 1, vector
+    sign, factors = 1, list[Formula]()
+    for factor in vector.factors:
+        bare = factor.inner if isinstance(factor, Transposed) else factor
+        if isinstance(bare, Name) and bare.skew:
+            turned = Transposed(2, False, bare) if transpose else bare
+            sign, factor = (sign if turned == factor else -sign), turned
+        factors.append(factor)
+    return sign, replace(vector, factors=tuple(factors))
+
+
+def opened(terms: Iterable[Formula]) -> tuple[Formula, ...]:
+    """The terms of a sum, those of sums among them in their place."""
+    return tuple(part for term in terms for part in (term.terms if isinstance(term, Sum) else (term,)))
+
+
+def transposes(formula: Formula) -> int:
+    """How many transposes are written in a sum of products."""
+    match formula:
+        case Transposed(inner=inner):
+            return 1 + transposes(inner)
+        case Sum(terms=parts) | MatrixProduct(factors=parts) | Scaled(factors=parts):
+            return sum(transposes(part) for part in parts if part.rank == 2)
+        case _:
+            return 0
+
+
+def to_the(base: Formula, exponent: Fraction, symmetric: bool = True) -> Formula:
+    """An elementwise power; `‖y‖⁴` for the square of a square, and `‖y‖` for the root of one."""
+    if isinstance(base, Power) and not base.rank and not base.matrix and base.exponent.denominator == 1:
+        never_negative = isinstance(base.base, Call) and base.base.name == "norm"
+        if exponent.denominator == 1 or never_negative:
+            return to_the(base.base, base.exponent * exponent)
+    if exponent == 1:
+        return base
+    return Power(base.rank, symmetric, base, exponent)
+
+
+def conjugated(formula: Formula) -> Formula:
+    """The conjugate, pushed inwards where that reads better."""
+    match formula:
+        case Conjugated(inner=inner):
+            return inner
+        case Transposed(inner=inner, conj=conj):
+            return replace(formula, conj=not conj) if not inner.symmetric else formula
+        case Call(name="diag" | "diagonal", arguments=(inside,)):
+            return replace(formula, arguments=(conjugated(inside),))
+        case _:
+            return Conjugated(formula.rank, formula.symmetric, formula)
+
+
+def conjugated_inside(formula: Formula) -> Formula:
+    """The conjugate of a product that holds conjugates, factor by factor; else the formula itself."""
+    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    if not any(isinstance(factor, Conjugated) for factor in factors):
+        return formula
+    if isinstance(formula, MatrixProduct):
+        return replace(formula, factors=tuple(map(conjugated, factors)))
+    return conjugated(formula)
+
+
+def scaled(coefficient: Fraction, formula: Formula) -> Formula:
+    """A rational multiple."""
+    if coefficient == 1:
+        return formula
+    if isinstance(formula, Number):
+        return replace(formula, value=formula.value * coefficient)
+    if isinstance(formula, Sum) and coefficient == -1 and any(_is_negative(term) for term in formula.terms):
+        return replace(formula, terms=tuple(scaled(coefficient, term) for term in formula.terms))
+    if isinstance(formula, MatrixProduct) and coefficient < 0:
+        turned = _antisymmetric_turned(formula)
+        if turned is not None:
+            return scaled(-coefficient, turned)
+    if isinstance(formula, Scaled):
+        # A multiple by one of a single factor is that factor.
+        if coefficient * formula.coefficient == 1 and len(formula.factors) == 1 and not formula.divisors:
+            return formula.factors[0]
+        return replace(formula, coefficient=formula.coefficient * coefficient)
+    return Scaled(formula.rank, formula.symmetric, coefficient, (formula,))
+
+
+def split_number(formula: Formula) -> tuple[Fraction, Formula]:
+    """The number in front of a single tensor, and the tensor."""
+    if isinstance(formula, Scaled) and len(formula.factors) == 1 and not formula.divisors:
+        return formula.coefficient, formula.factors[0]
+    return Fraction(1), formula
+
+
+def sign_in_front(formula: Formula) -> Formula:
+    """`−Sᵀ M S` for a product with the factor −Sᵀ."""
+    if not isinstance(formula, MatrixProduct | Scaled):
+        return formula
+    numbers, bare = zip(*map(split_number, formula.factors), strict=True) if formula.factors else ((), ())
+    return scaled(prod(numbers, start=Fraction(1)), replace(formula, factors=bare))
+
+
+def negated(formula: Sum) -> Sum:
+    """Minus a sum, term by term."""
+    return replace(formula, terms=tuple(scaled(Fraction(-1), term) for term in formula.terms))
+
+
+def _antisymmetric_turned(product: MatrixProduct) -> MatrixProduct | None:
+    """`U (S − Sᵀ)` for `U (Sᵀ − S)`, which is minus it; None for a product without such a factor."""
+    for place, factor in enumerate(product.factors):
+        if isinstance(factor, Sum) and scaled(Fraction(-1), factor) == transposed(factor):
+            factors = (*product.factors[:place], transposed(factor), *product.factors[place + 1 :])
+            return replace(product, factors=factors)
+    return None
+
+
+def _is_negative(term: Formula) -> bool:
+    return isinstance(term, Scaled) and term.coefficient < 0
+
+
+def multiplied(
+    coefficient: Fraction, factors: tuple[Formula, ...], divisors: tuple[Formula, ...], rank: int
+) -> Formula:
+    """An elementwise product, numbers collected in front."""
+    kept: list[Formula] = []
+    under = list(divisors)
+    for factor in factors:
+        if isinstance(factor, Number):
+            coefficient *= factor.value
+        elif isinstance(factor, Scaled) and (factor.rank in (0, rank) or len(factors) == 1):
+            coefficient *= factor.coefficient
+            kept += factor.factors
+            under += factor.divisors
+        else:
+            kept.append(factor)
+    if not kept and not under:
+        return Number(rank, True, coefficient)
+    if len(kept) == 1 and not under and kept[0].rank == rank:
+        return scaled(coefficient, kept[0])
+    symmetric = all(f.symmetric or f.rank < 2 for f in (*kept, *under))
+    return Scaled(rank, symmetric, coefficient, tuple(kept), tuple(under))
+
+
+def without_scalars(formula: Formula) -> tuple[Fraction, tuple[Formula, ...], tuple[Formula, ...], Formula]:
+    """The number, the scalar factors and the scalar divisors of a tensor, and what is left of it."""
+    if not isinstance(formula, Scaled) or not formula.rank:
+        return Fraction(1), (), (), formula
+    above, scalars = _by_rank(formula.factors)
+    under, divisors = _by_rank(formula.divisors)
+    if not above and not under:
+        return Fraction(1), (), (), formula
+    one = len(above) == 1 and not under and above[0].rank == formula.rank
+    rest = above[0] if one else replace(formula, coefficient=Fraction(1), factors=above, divisors=under)
+    return formula.coefficient, scalars, divisors, rest
+
+
+def _by_rank(formulas: tuple[Formula, ...]) -> tuple[tuple[Formula, ...], tuple[Formula, ...]]:
+    """Tensors, and scalars."""
+    return tuple(f for f in formulas if f.rank), tuple(f for f in formulas if not f.rank)
+
+
+def linear(make: Callable[[Formula], Formula], formula: Formula) -> Formula:
+    """What a linear operation makes of a formula, the scalars in front of it: `½ diagonal(A)`."""
+    number, scalars, divisors, rest = without_scalars(formula)
+    if rest is formula:
+        return make(formula)
+    made = make(rest)
+    return multiplied(number, (*scalars, made), divisors, made.rank)
+
+
+def reshaped(formula: Formula, shape: Sequence[str]) -> Formula:
+    """A tensor with its entries in another shape; of one that was reshaped before, only the last shape counts."""
+
+    def make(tensor: Formula) -> Formula:
+        if isinstance(tensor, Call) and tensor.name == "reshape":
+            return reshaped(tensor.arguments[0], shape)
+        return Call(len(shape), False, "reshape", (tensor,), keywords=", ".join(shape))
+
+    return linear(make, formula)

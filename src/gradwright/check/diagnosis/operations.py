@@ -1,0 +1,14 @@
+"""What PyTorch calls its operations, by what they do: names as a recorded computation has them."""
+
+from __future__ import annotations
+
+COMPARISONS = (
+    "gt", "lt", "ge", "le", "eq", "ne", "__eq__", "__ne__", "__gt__", "__lt__", "__ge__", "__le__", "greater", "less",
+    "greater_equal", "less_equal", "sign", "heaviside",
+)  # fmt: skip
+SUMS = ("add", "sub", "rsub", "__rsub__")
+ENTRYWISE_PRODUCTS = ("mul", "multiply")
+ENTRYWISE = (*SUMS, *ENTRYWISE_PRODUCTS, "div", "true_divide")
+MATRIX_PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot", "__matmul__", "__rmatmul__")
+TRANSPOSES = ("T", "mT", "H", "mH", "t", "transpose", "adjoint")
+VIEWS = (*TRANSPOSES, "swapaxes", "permute")
