@@ -55,6 +55,13 @@ RESULTS = [
     ("sum(abs(z)**3)", {"z": "n complex"}, "z", "3 z ∘ |z|"),
     ("sum(p / sum(p) * log(p / sum(p)))", {"p": "n positive"}, "p",
      "z / sum(p) − (pᵀ z) 1 / sum(p)², where z = log(p / sum(p))"),
+    # The residual of least squares is orthogonal to the columns: variable projection (Golub & Pereyra 1973).
+    ("norm(b - A @ lstsq(A, b))**2", {"A": "k m", "b": "k"}, "A",
+     "−2 (b − A lstsq(A, b)) lstsq(A, b)ᵀ"),
+    ("norm(b - A @ pinv(A) @ b)**2", {"A": "k m", "b": "k"}, "A", "−2 (b − A A⁺ b) bᵀ (A⁺)ᵀ"),
+    # The logarithm's derivative in a direction that commutes.
+    ("trace(logm(X))", {"X": "n n"}, "X", "X⁻ᵀ"),
+    ("-trace(K @ logm(K))", {"K": "n n spd"}, "K", "−I − log(K)"),
     # The inverse of a product is cancelled against its factors (Petersen & Pedersen 2012, eq. 47, 53, 55).
     ("det(A @ X @ B)", {"A": "n n", "X": "n n", "B": "n n"}, "X", "det(A X B) X⁻ᵀ"),
     ("det(X.T @ X)", {"X": "n n"}, "X", "2 det(Xᵀ X) X⁻ᵀ"),

@@ -114,6 +114,7 @@ class Primitive:
             without dimensions and with `...` makes the function elementwise.
         summary: one line for the catalogue.
         identity: equations between inputs and outputs that define the outputs.
+        laws: further equations that hold, by which products of inputs and outputs become shorter.
         definition: a formula for each output, in other functions.
         differential: a formula for each output's differential, in the inputs, the outputs and the
             directions (`dX` for the input X).
@@ -158,6 +159,7 @@ class Primitive:
     signature: str
     summary: str
     identity: tuple[str, ...] = ()
+    laws: tuple[str, ...] = ()
     definition: Texts = ()
     differential: Texts = ()
     conditions: tuple[str, ...] = ()

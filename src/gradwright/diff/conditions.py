@@ -118,6 +118,8 @@ _OFF_THE_CUT = " does not meet the closed negative real axis"
 _STRONGER = (
     ("{} is invertible", "det({}) > 0"),
     ("{} is invertible", f"det({{}}){_OFF_THE_CUT}"),
+    ("{} is invertible", "{} has no eigenvalue on the closed negative real axis"),
+    ("{} is invertible", "{} has no eigenvalue on the imaginary axis"),
     ("det({}) ≠ 0", "{} is invertible"),
     ("{} ≠ 0", f"{{}}{_OFF_THE_CUT}"),
     ("{} ≠ 0", "{} > 0"),

@@ -22,7 +22,7 @@ from functools import reduce
 
 import numpy as np
 
-from gradwright.core.build import matmul, transpose
+from gradwright.core.build import identity, matmul, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter
@@ -152,10 +152,12 @@ def register_differences(
 
 
 def _along_its_node(node: Apply, taylor: Callable[[Node, int], Node]) -> Node:
-    """`f[X, …, X](E₁, …, E_k) = E₁ … E_k f⁽ᵏ⁾(X) / k!` for multiples E of the matrix that X is a multiple of."""
+    """`f[X, …, X](E₁, …, E_k) = E₁ … E_k f⁽ᵏ⁾(X) / k!` for multiples E of I and of what X is a multiple of."""
     (X, *others), directions = node.arguments[::2], node.arguments[1::2]
-    bare = scalars_of(X)[1]
-    if X.rank != 2 or any(other != X for other in others) or any(scalars_of(E)[1] != bare for E in directions):
+    if X.rank != 2 or any(other != X for other in others):
+        return node
+    commuting = (scalars_of(X)[1], identity(X.shape[0]))
+    if any(scalars_of(E)[1] not in commuting for E in directions):
         return node
     return reduce(matmul, (*directions, taylor(X, len(directions))))
 

@@ -49,8 +49,8 @@ def is_inverse(primitive: Primitive) -> bool:
 
 def simplify_inverse(node: Node) -> Node:
     """The inverse of a transpose, a multiple, a diagonal, an orthogonal matrix, a Kronecker product or an inverse."""
-    if isinstance(node, Apply) and node.primitive is pinv and "stiefel" in facts_of(node.arguments[0]):
-        return _adjoint(node.arguments[0])
+    if isinstance(node, Apply) and node.primitive is pinv:
+        return _of_pseudo_inverse(node)
     if isinstance(node, Apply) and node.primitive in (solve, solve_vector):
         return _of_system(node)
     if not isinstance(node, Apply) or not is_inverse(node.primitive):
@@ -63,6 +63,14 @@ def simplify_inverse(node: Node) -> Node:
     if matrix.rank == 2 and isinstance(matrix, Contract):
         return _of_product(node, matrix)
     return node
+
+
+def _of_pseudo_inverse(node: Apply) -> Node:
+    """`Q⁺ = Qᴴ` for orthonormal columns, and `(X⁺)⁺ = X`."""
+    (matrix,) = node.arguments
+    if isinstance(matrix, Apply) and matrix.primitive is pinv:
+        return matrix.arguments[0]
+    return _adjoint(matrix) if "stiefel" in facts_of(matrix) else node
 
 
 def _adjoint(matrix: Node) -> Node:
