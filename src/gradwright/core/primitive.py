@@ -135,6 +135,7 @@ class Primitive:
         linear_in: the inputs in which the function is linear, by position.
         adjoint: the cotangent of such an input, from the application, its position and the cotangent
             of the output.
+        turned: an application that is the transpose of another, for a function that is linear in some matrices.
         simpler: an application in a simpler form, where its arguments allow one.
         inverse: for a function of matrices, the name of the inverse function.
         size_orders: pairs of dimension names, the first of which has to be the larger one.
@@ -175,6 +176,7 @@ class Primitive:
     scalar: Node | None = None
     linear_in: tuple[int, ...] = ()
     adjoint: Callable[[Apply, int, Node], Node] | None = None
+    turned: Callable[[Apply], Apply] | None = None
     simpler: Callable[[Apply], Node] | None = None
     inverse: str = ""
     size_orders: tuple[tuple[str, str], ...] = ()

@@ -25,6 +25,7 @@ import numpy as np
 from gradwright.core.build import identity, matmul, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.facts import Facts
+from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS, register_primitive
@@ -73,6 +74,16 @@ def difference_adjoint(node: Apply, place: int, cotangent: Node) -> Node:
     left = [_adjoint(a) for a in reversed(node.arguments[:place])]
     right = [_adjoint(a) for a in reversed(node.arguments[place + 1 :])]
     return Apply(node.primitive, (), (*left, cotangent, *right))
+
+
+def _turned(node: Apply) -> Apply:
+    """`f[X, Y](E)ᵀ = f[Yᵀ, Xᵀ](Eᵀ)`, and so for every order."""
+    return Apply(node.primitive, (), tuple(map(upright_transpose, reversed(node.arguments))))
+
+
+def upright_transpose(matrix: Node) -> Node:
+    """The transpose; of a symmetric matrix the matrix itself."""
+    return matrix if is_symmetric(matrix) else transpose(matrix)
 
 
 def difference_name(function: str, order: int) -> str:
@@ -138,6 +149,7 @@ def register_differences(
             differential=lambda *, f=function, k=order: _difference_differential(f, k),
             linear_in=tuple(range(1, 2 * order, 2)),
             adjoint=difference_adjoint,
+            turned=_turned,
             fact_rule=_difference_facts,
             simpler=None if taylor is None else lambda node, f=taylor: _along_its_node(node, f),
             numpy=first if first is not None and order == 1 else block_function(evaluate),

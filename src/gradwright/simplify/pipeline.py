@@ -11,7 +11,7 @@ from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
 from gradwright.simplify.equations import settle_equation
 from gradwright.simplify.inverse_products import cancel_in_inverses
 from gradwright.simplify.inverses import simplify_inverse
-from gradwright.simplify.linear import settle_linear
+from gradwright.simplify.linear import join_linear, settle_linear
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
 from gradwright.simplify.orientation import orient
 from gradwright.simplify.powers import merge_powers
@@ -46,6 +46,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     cancel_terms,
     settle_equation,
     settle_linear,
+    join_linear,
     simplify_application,
     open_turned_sums,
     stabilise,

@@ -9,6 +9,7 @@ from gradwright.core.contraction import contract, is_zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import add, terms_of
+from gradwright.simplify.linear import upright_if_symmetric
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.relations import collapse
 
@@ -20,7 +21,7 @@ def open_turned_sums(node: Node) -> Node:
     parts = [_opened(term) for term in node.terms]
     if all(len(part) == 1 for part in parts):
         return node
-    flat = [term for part in parts for term in part]
+    flat = [upright_if_symmetric(term) for part in parts for term in part]
     total = add(flat)
     return total if not isinstance(total, Add) or len(total.terms) < len(flat) else node
 
