@@ -21,7 +21,7 @@ from gradwright.core.primitive import ErrorSample, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS
 from gradwright.core.signature import symbol_of
 from gradwright.core.sums import add, subtract
-from gradwright.core.templates import definition, formals, identities, instantiate, stated_differential
+from gradwright.core.templates import definition, formals, identities, instantiate, laws, stated_differential
 from gradwright.core.walks import symbols
 from gradwright.diff.derivatives import gradient, total_differential, vjps
 from gradwright.diff.differential import differential, direction, from_template
@@ -139,9 +139,9 @@ def test_value_is_that_of_the_definition(instance: Instance) -> None:
     assert equal(instance.node, defined).status in ("proved", "undecided")
 
 
-@per_instance([i for i in INSTANCES if i.primitive.identity and i.index == 0])
-def test_values_and_differentials_satisfy_the_identity(instance: Instance) -> None:
-    for left, right in identities(instance.primitive):
+@per_instance([i for i in INSTANCES if (i.primitive.identity or i.primitive.laws) and i.index == 0])
+def test_values_and_differentials_satisfy_the_identity_and_the_laws(instance: Instance) -> None:
+    for left, right in laws(instance.primitive):
         difference = subtract(instantiated(instance, left), instantiated(instance, right))
         moved = differential(difference, {s: direction(s) for s in instance.symbols})
         value, change, size, speed = measured(instance, difference, moved)

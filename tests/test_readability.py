@@ -48,6 +48,31 @@ RESULTS = [
     ("stein(A / 6, Q)", {"A": "n n", "Q": "n n"}, "Q", "stein(1/6 Aᵀ, G)"),
     ("dare(A, B, Q, R)", {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}, "A",
      "X S stein(S, G + Gᵀ), where X = dare(A, B, Q, R), S = A − B (R + Bᵀ X B)⁻¹ Bᵀ X A"),
+    # A number that a product makes up itself merges with its powers: nothing is left of Σp / Σp² − (Σp)² / (Σp)³.
+    ("log(x @ x / n)", {"x": "n"}, "x", "2 x / ‖x‖²"),
+    ("norm(x)**3", {"x": "n"}, "x", "3 ‖x‖ x"),
+    ("norm(z)**3", {"z": "n complex"}, "z", "3 ‖z‖ z"),
+    ("sum(abs(z)**3)", {"z": "n complex"}, "z", "3 z ∘ |z|"),
+    ("sum(p / sum(p) * log(p / sum(p)))", {"p": "n positive"}, "p",
+     "z / sum(p) − (pᵀ z) 1 / sum(p)², where z = log(p / sum(p))"),
+    # The residual of least squares is orthogonal to the columns: variable projection (Golub & Pereyra 1973).
+    ("norm(b - A @ lstsq(A, b))**2", {"A": "k m", "b": "k"}, "A",
+     "−2 (b − A lstsq(A, b)) lstsq(A, b)ᵀ"),
+    ("norm(b - A @ pinv(A) @ b)**2", {"A": "k m", "b": "k"}, "A", "−2 (b − A A⁺ b) bᵀ (A⁺)ᵀ"),
+    # The logarithm's derivative in a direction that commutes.
+    ("trace(logm(X))", {"X": "n n"}, "X", "X⁻ᵀ"),
+    ("-trace(K @ logm(K))", {"K": "n n spd"}, "K", "−I − log(K)"),
+    # The inverse of a product is cancelled against its factors (Petersen & Pedersen 2012, eq. 47, 53, 55).
+    ("det(A @ X @ B)", {"A": "n n", "X": "n n", "B": "n n"}, "X", "det(A X B) X⁻ᵀ"),
+    ("det(X.T @ X)", {"X": "n n"}, "X", "2 det(Xᵀ X) X⁻ᵀ"),
+    ("logdet(X.T @ X)", {"X": "n m"}, "X", "2 X (Xᵀ X)⁻¹"),
+    ("logdet(L @ L.T)", {"L": "n n lower"}, "L", "2 diag(diagonal(L⁻¹))"),
+    # But one inverse is not made two.
+    ("trace(inv(A @ X @ B))", {"A": "n n", "X": "n n", "B": "n n"}, "X", "−Aᵀ (S⁻ᵀ)² Bᵀ, where S = A X B"),
+    # The inverse of a Kronecker product is that of its factors.
+    ("logdet(kron(A, B))", {"A": "n n", "B": "m m"}, "A", "m A⁻ᵀ"),
+    ("inv(kron(A, B)) @ vec(X)", {"A": "m m", "B": "n n", "X": "n m"}, "A", "−A⁻ᵀ reshape(G, m, n) B⁻¹ X A⁻ᵀ"),
+    ("solve(kron(A, B), vec(X))", {"A": "m m", "B": "n n", "X": "n m"}, "X", "B⁻ᵀ reshape(G, m, n)ᵀ A⁻¹"),
 ]  # fmt: skip
 
 

@@ -57,6 +57,17 @@ def test_what_is_known_of_an_argument_is_no_condition():
     ("text", "declared", "wanted"),
     [
         ("logdet(A)", "n n positive", ("det(A) > 0",)),
+        # Positive numbers in front do not matter, nor does how a number is squared.
+        ("logdet(A / n)", "n n", ("det(A) > 0",)),
+        ("log(sum(A**2) / n)", "n n", ("A ≠ 0",)),
+        ("sum(log(diagonal(A)**2))", "n n", ("diagonal(A) ≠ 0",)),
+        ("sum(log((1 + erf(A)) / 2))", "n n", ("1 + erf(A) > 0",)),
+        ("norm(vec(A))**4", "n n", ()),
+        # If a product is invertible, so is each of its square factors.
+        ("logdet(A @ matrix_exp(A))", "n n", ("det(A e^A) > 0",)),
+        ("logdet(A @ A.T)", "n n", ("det(A Aᵀ) > 0",)),
+        ("logdet(kron(A, A))", "n n", ("det(A ⊗ A) > 0",)),
+        ("logdet(kron(A, A))", "n n spd", ()),
         ("logdet(A)", "n n spd", ()),
         ("lu(A).U", "n n invertible", ("every leading minor of A is invertible",)),
         ("lu(A).U", "n n spd", ()),

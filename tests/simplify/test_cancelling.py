@@ -29,7 +29,16 @@ CANCELLING = [
     ("matrix_exp_difference(X, -t * E / 2, Y)", "-t / 2 * matrix_exp_difference(X, E, Y)"),
     ("matrix_exp_difference(X, X, X)", "X @ matrix_exp(X)"),
     ("matrix_exp_difference2(t * X, X, t * X, 3 * X, t * X)", "3 / 2 * X @ X @ matrix_exp(t * X)"),
+    ("logm_difference(X, X, X)", "eye(n)"),
+    ("logm_difference(X, eye(n), X)", "inv(X)"),
+    ("logm_difference2(X, eye(n), X, 2 * X, X)", "-inv(X)"),
     ("lyapunov(X, -Y - Y.T)", "-lyapunov(X, Y + Y.T)"),
+    # Penrose's equations: the residual is orthogonal to the columns.
+    ("A.T @ (x - A @ pinv(A) @ x)", "zeros(m)"),
+    ("pinv(A) @ (x - A @ lstsq(A, x))", "zeros(m)"),
+    ("(eye(n) - A @ pinv(A)) @ A", "zeros(n, m)"),
+    ("A @ pinv(A) @ pinv(A).T", "pinv(A).T"),
+    ("pinv(pinv(A))", "A"),
 ]
 
 

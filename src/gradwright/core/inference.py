@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key
 from gradwright.core.facts import NO_FACTS, Facts, closure
+from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import (
     Add,
     Apply,
@@ -225,6 +226,9 @@ def _matrix_facts(node: Contract) -> set[str]:
     if chain is not None:
         scalars = any(not f.node.rank for f in node.factors)
         found |= _chain_facts(node.coefficient, scalars, chain)
+    elif node.coefficient > 0 and all(f.node.rank for f in node.factors):
+        each = [facts_of(part) for part in kronecker_parts(node)]
+        found |= {fact for fact in ("spd", "psd") if each and all(fact in facts for facts in each)}
     return found
 
 

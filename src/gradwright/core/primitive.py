@@ -128,6 +128,7 @@ class Primitive:
             without dimensions and with `...` makes the function elementwise.
         summary: one line for the catalogue.
         identity: equations between inputs and outputs that define the outputs.
+        laws: further equations that hold, by which products of inputs and outputs become shorter.
         definition: a formula for each output, in other functions.
         differential: a formula for each output's differential, in the inputs, the outputs and the
             directions (`dX` for the input X).
@@ -148,6 +149,7 @@ class Primitive:
         linear_in: the inputs in which the function is linear, by position.
         adjoint: the cotangent of such an input, from the application, its position and the cotangent
             of the output.
+        turned: an application that is the transpose of another, for a function that is linear in some matrices.
         simpler: an application in a simpler form, where its arguments allow one.
         inverse: for a function of matrices, the name of the inverse function.
         of_matrix: for a function of entries, the name of the same function of a matrix, which may have been meant.
@@ -177,6 +179,7 @@ class Primitive:
     signature: str
     summary: str
     identity: tuple[str, ...] = ()
+    laws: tuple[str, ...] = ()
     definition: Texts = ()
     differential: Texts = ()
     conditions: tuple[str, ...] = ()
@@ -192,6 +195,7 @@ class Primitive:
     scalar: Node | None = None
     linear_in: tuple[int, ...] = ()
     adjoint: Callable[[Apply, int, Node], Node] | None = None
+    turned: Callable[[Apply], Apply] | None = None
     simpler: Callable[[Apply], Node] | None = None
     inverse: str = ""
     of_matrix: str = ""

@@ -107,6 +107,13 @@ def identities(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
 
 
 @lru_cache(maxsize=4096)
+def laws(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
+    """Both sides of each equation that defines a primitive, and of those that hold besides."""
+    further = tuple(read_equation(text, formals(primitive)) for text in primitive.laws)
+    return (*identities(primitive), *further)
+
+
+@lru_cache(maxsize=4096)
 def gauge_equations(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
     """Both sides of each equation that fixes the gauge, in formal names and directions."""
     return tuple(read_equation(text, formals(primitive)) for text in primitive.gauge_fixing)

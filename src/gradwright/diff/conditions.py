@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable
+from collections.abc import Callable, Container, Hashable, Sequence
 from fractions import Fraction
 
-from gradwright.core.contraction import zero
-from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Apply, Contract, Hole, Node, Solve, Symbol
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import contract, zero
+from gradwright.core.inference import facts_of, is_positive
+from gradwright.core.nodes import Apply, Contract, Factor, Hole, Node, Solve, Symbol
 from gradwright.core.primitive import Primitive
+from gradwright.core.scalars import shared_number
 from gradwright.core.spaces import Space
 from gradwright.core.sums import scaled
 from gradwright.core.walks import postorder
@@ -19,9 +21,10 @@ from gradwright.linear.forms import adjoint_solve
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.piecewise import absolute, equal, modulus
 from gradwright.prims.power import power
-from gradwright.prims.reductions import maximum_entry, minimum_entry
+from gradwright.prims.reductions import maximum_entry, minimum_entry, norm
 from gradwright.simplify.broadcasts import without_repetition
 from gradwright.simplify.equality import has_complex_values
+from gradwright.simplify.inverse_products import square_parts
 from gradwright.simplify.pipeline import simplify
 
 # The facts that make a condition true, by the sentence in which the records state it.
@@ -66,18 +69,20 @@ def conditions_of(
     found: dict[str, None] = {}
     solved_before = set[Hashable]()
     own = set(postorder(*expressions))
+    implied: set[str] = set()
     decomposed = {_decomposition(n) for n in postorder(*(derivatives or expressions)) if _is_free_in_gauge(n)}
     for node in postorder(*expressions, *derivatives):
         if isinstance(node, Apply):
             smooth = bool(node.primitive.gauge) and _decomposition(node) not in decomposed
             texts = _of_application(node, written)
+            implied.update(_invertible_parts(node, written))
             found.update(dict.fromkeys(text for text in texts if not (smooth and "are distinct" in text)))
         elif isinstance(node, Solve):
             key = _equation_key(node)
             if key not in solved_before and (node in own or not _is_covered(node)):
                 found.update(dict.fromkeys(_of_equation(node, written)))
             solved_before.add(key)
-    return tuple(condition for condition in found if not _is_implied(condition, found))
+    return tuple(c for c in found if c not in implied and not _is_implied(c, found))
 
 
 def conditions_of_identity(primitive: Primitive, written: Callable[[Node], str]) -> tuple[str, ...]:
@@ -113,6 +118,8 @@ _OFF_THE_CUT = " does not meet the closed negative real axis"
 _STRONGER = (
     ("{} is invertible", "det({}) > 0"),
     ("{} is invertible", f"det({{}}){_OFF_THE_CUT}"),
+    ("{} is invertible", "{} has no eigenvalue on the closed negative real axis"),
+    ("{} is invertible", "{} has no eigenvalue on the imaginary axis"),
     ("det({}) ≠ 0", "{} is invertible"),
     ("{} ≠ 0", f"{{}}{_OFF_THE_CUT}"),
     ("{} ≠ 0", "{} > 0"),
@@ -151,12 +158,19 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
     kept: list[str] = []
     for condition in primitive.conditions:
         name = next((name for name in arguments if f"{{{name}}}" in condition), None)
-        if name is None or not _is_granted(condition.replace(f"{{{name}}}", "{}"), arguments[name]):
-            if name is not None and condition == f"{{{name}}} > 0" and _is_size(arguments[name]):
-                kept.append(f"{written(arguments[name].children[0])} ≠ 0")
-                continue
-            stated = condition.format(**{name: _subject(condition, a, written) for name, a in arguments.items()})
-            kept.append(stated if name is None or arguments[name].real else _of_complex(stated))
+        if name is None:
+            kept.append(condition.format(**{n: _subject(condition, a, written) for n, a in arguments.items()}))
+            continue
+        sentence = condition.replace(f"{{{name}}}", "{}")
+        about = {**arguments, name: _core(sentence, arguments[name])}
+        if _is_granted(sentence, about[name]):
+            continue
+        size = _size_of(about[name])
+        if sentence in ("{} > 0", "{} ≠ 0") and size is not None:
+            kept.append(f"{written(size)} ≠ 0")
+            continue
+        stated = condition.format(**{name: _subject(condition, a, written) for name, a in about.items()})
+        kept.append(stated if about[name].real else _of_complex(stated))
     if primitive is power:
         kept += _of_power(node, written)
     if primitive.identity and not primitive.conditions:
@@ -164,9 +178,57 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
     return kept
 
 
-def _is_size(node: Node) -> bool:
-    """Whether a node is an absolute value, which is positive where it is not zero."""
-    return isinstance(node, Apply) and node.primitive in (absolute, modulus)
+def _core(sentence: str, node: Node) -> Node:
+    """What a sentence is about without the numbers in front that do not matter to it: `x > 0` for `x / n > 0`."""
+    if sentence not in ("{} > 0", "{} ≠ 0", "{} is invertible", "det({}) > 0"):
+        return node
+    number, rest = shared_number(node)
+    factors = as_product(rest).factors
+    scalars = [f for f in factors if not f.node.rank and is_positive(f.node)]
+    if number < 0 and sentence.endswith("> 0"):
+        return node
+    return _product(rest, [f for f in factors if f not in scalars]) if scalars else rest
+
+
+def _product(like: Node, factors: Sequence[Factor]) -> Node:
+    product = as_product(like)
+    return contract(1, factors, product.output, dict(enumerate(product.dims)))
+
+
+def _size_of(node: Node) -> Node | None:
+    """What a node is the absolute value, the norm, an even power or the sum of the squares of; else None."""
+    if isinstance(node, Apply):
+        exponent = node.parameters[0] if node.primitive is power else None
+        even = isinstance(exponent, Fraction) and exponent.denominator == 1 and not exponent.numerator % 2
+        return node.arguments[0] if even or node.primitive in (absolute, modulus, norm) else None
+    if not isinstance(node, Contract) or node.coefficient <= 0:
+        return None
+    if len(node.factors) == 1:
+        (factor,) = node.factors
+        inner = _size_of(factor.node)
+        held = {label for group in node.output for label in group}
+        entries = inner is not None and inner.rank == factor.node.rank and held.issuperset(factor.labels)
+        return _product(node, [Factor(inner, factor.groups, factor.conj)]) if inner is not None and entries else None
+    if node.rank or len(node.factors) != 2 or node.factors[0].groups != node.factors[1].groups:
+        return None
+    first, second = node.factors
+    squared = first.node == second.node and (first.node.real or first.conj != second.conj)
+    return first.node if squared and len(set(first.labels)) == len(first.labels) else None
+
+
+def _invertible_parts(node: Apply, written: Callable[[Node], str]) -> list[str]:
+    """What is said already where a product of square matrices has an inverse: that each of them has one."""
+    named = {
+        f"{{{d.name}}}": _core("{} is invertible", a)
+        for d, a in zip(node.primitive.inputs, node.arguments, strict=True)
+    }
+    whole = [
+        argument
+        for name, argument in named.items()
+        if {f"{name} is invertible", f"det({name}) > 0"}.intersection(node.primitive.conditions)
+    ]
+    parts = [part for argument in whole for part in square_parts(argument)]
+    return [f"{_subject('{} is invertible', part, written)} is invertible" for part in parts]
 
 
 def _of_complex(condition: str) -> str:
@@ -193,8 +255,9 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
     assert isinstance(exponent, Fraction)
     if "positive" in facts_of(base) or _is_told_elsewhere(base):
         return []
-    if _is_size(base) and exponent < 1:
-        return [f"{written(base.children[0])} ≠ 0"]
+    size = _size_of(base)
+    if size is not None and exponent < 1:
+        return [f"{written(size)} ≠ 0"]
     if exponent.denominator > 1 and not base.real:
         return [f"{written(base)}{_OFF_THE_CUT}"]
     if exponent.denominator % 2 == 0:

@@ -38,6 +38,7 @@ from gradwright.core.walks import free_leaves, postorder, substitute, transform
 from gradwright.errors import LanguageError, UnsupportedError
 from gradwright.frozen import frozen
 from gradwright.linear.chains import adjoint
+from gradwright.prims.divided_differences import upright_transpose
 from gradwright.prims.eigh import eigh
 from gradwright.prims.power import power
 from gradwright.prims.svd import svd
@@ -138,6 +139,7 @@ def spectral_primitive(function: ScalarFunction, order: int) -> Primitive:
         scalar=function.body,
         linear_in=tuple(range(1, order + 1)),
         adjoint=_adjoint_in_direction,
+        turned=_turned if order else None,
         simpler=lambda node: spectral_map(function, *node.arguments),
         fact_rule=lambda index, parameters, facts: _facts(function, facts),
         numpy=_numeric(function, order),
@@ -184,6 +186,11 @@ def _adjoint_in_direction(node: Apply, place: int, cotangent: Node) -> Node:
     behind = [_adjoint(e) for e in reversed(directions[place:])]
     assert node.primitive.scalar is not None
     return spectral_map(ScalarFunction(node.primitive.scalar), A, *before, cotangent, *behind)
+
+
+def _turned(node: Apply) -> Apply:
+    A, *directions = map(upright_transpose, node.arguments)
+    return Apply(node.primitive, (), (A, *reversed(directions)))
 
 
 def _adjoint(node: Node) -> Node:

@@ -22,9 +22,10 @@ from functools import reduce
 
 import numpy as np
 
-from gradwright.core.build import matmul, permute, transpose
+from gradwright.core.build import identity, matmul, permute, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.facts import Facts
+from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS, register_primitive
@@ -71,6 +72,16 @@ def difference_adjoint(node: Apply, place: int, cotangent: Node) -> Node:
     left = [_adjoint(a) for a in reversed(node.arguments[:place])]
     right = [_adjoint(a) for a in reversed(node.arguments[place + 1 :])]
     return Apply(node.primitive, (), (*left, cotangent, *right))
+
+
+def _turned(node: Apply) -> Apply:
+    """`f[X, Y](E)ᵀ = f[Yᵀ, Xᵀ](Eᵀ)`, and so for every order."""
+    return Apply(node.primitive, (), tuple(map(upright_transpose, reversed(node.arguments))))
+
+
+def upright_transpose(matrix: Node) -> Node:
+    """The transpose; of a symmetric matrix the matrix itself."""
+    return matrix if is_symmetric(matrix) else transpose(matrix)
 
 
 def difference_name(function: str, order: int) -> str:
@@ -136,6 +147,7 @@ def register_differences(
             differential=lambda *, f=function, k=order: _difference_differential(f, k),
             linear_in=tuple(range(1, 2 * order, 2)),
             adjoint=difference_adjoint,
+            turned=_turned,
             fact_rule=_difference_facts,
             simpler=None if taylor is None else lambda node, f=taylor: _along_its_node(node, f),
             numpy=first if first is not None and order == 1 else block_function(evaluate),
@@ -150,10 +162,12 @@ def register_differences(
 
 
 def _along_its_node(node: Apply, taylor: Callable[[Node, int], Node]) -> Node:
-    """`f[X, …, X](E₁, …, E_k) = E₁ … E_k f⁽ᵏ⁾(X) / k!` for multiples E of the matrix that X is a multiple of."""
+    """`f[X, …, X](E₁, …, E_k) = E₁ … E_k f⁽ᵏ⁾(X) / k!` for multiples E of I and of what X is a multiple of."""
     (X, *others), directions = node.arguments[::2], node.arguments[1::2]
-    bare = scalars_of(X)[1]
-    if X.rank != 2 or any(other != X for other in others) or any(scalars_of(E)[1] != bare for E in directions):
+    if X.rank != 2 or any(other != X for other in others):
+        return node
+    commuting = (scalars_of(X)[1], identity(X.shape[0]))
+    if any(scalars_of(E)[1] not in commuting for E in directions):
         return node
     return reduce(matmul, (*directions, taylor(X, len(directions))))
 

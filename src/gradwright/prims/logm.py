@@ -6,11 +6,18 @@ the logarithm (Higham 2008, Functions of Matrices, ch. 11).
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import reduce
+
 import numpy as np
 
+from gradwright.core.build import matmul
+from gradwright.core.contraction import scale
+from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.divided_differences import KEPT, is_principal, principal, register_differences
+from gradwright.prims.inv import inv
 
 
 def logarithm(X: np.ndarray) -> np.ndarray:
@@ -41,7 +48,20 @@ logm = Primitive(
     samples=(Sample("X: n n"), Sample("X: n n spd")),
 )
 
+
+def _taylor(X: Node, order: int) -> Node:
+    """`(−1)ᵏ⁻¹ X⁻ᵏ / k`, the coefficient of Eᵏ in `log(X + E)` for E that commutes with X."""
+    powers = [Apply(inv, (), (X,))] * order
+    return scale(Fraction((-1) ** (order - 1), order), reduce(matmul, powers))
+
+
 register_differences(
-    "logm", logarithm, "log", r"\log", is_regular, ("{X0} has no eigenvalue on the closed negative real axis",)
+    "logm",
+    logarithm,
+    "log",
+    r"\log",
+    is_regular,
+    ("{X0} has no eigenvalue on the closed negative real axis",),
+    taylor=_taylor,
 )
 register_primitive(logm)

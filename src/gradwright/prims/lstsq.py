@@ -39,6 +39,7 @@ lstsq = [
         signature=f"A: n m, B: {rows} -> Y: {columns}",
         summary="the least-squares solution Y of A Y = B",
         definition=("pinv(A) @ B",),
+        laws=("A.H @ A @ Y = A.H @ B", "pinv(A) @ A @ Y = pinv(A) @ B"),  # the residual is orthogonal to the columns
         conditions=("{A} has full rank",),
         regular=has_full_rank,
         numpy=least_squares,

@@ -54,6 +54,15 @@ pinv = Primitive(
     summary="the Moore–Penrose inverse",
     differential=("-Y @ dX @ Y + Y @ Y.H @ dX.H @ (eye(n) - X @ Y) + (eye(m) - Y @ X) @ dX.H @ Y.H @ Y",),
     conditions=("{X} has constant rank",),
+    # Penrose's equations; `(X Y)ᴴ = X Y` and `(Y X)ᴴ = Y X` in products where they make them shorter.
+    laws=(
+        "X @ Y @ X = X",
+        "Y @ X @ Y = Y",
+        "X.H @ X @ Y = X.H",
+        "Y @ X @ X.H = X.H",
+        "Y @ Y.H @ X.H = Y",
+        "X.H @ Y.H @ Y = Y",
+    ),
     regular=has_clear_rank,
     preserves=("symmetric", "hermitian", "diagonal", "spd", "psd"),
     numpy="numpy.linalg.pinv",

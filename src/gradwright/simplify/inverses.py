@@ -1,22 +1,27 @@
 """Inverses, found by what they satisfy: any primitive with `Y X = I` is one.
 
 (X⁻¹)⁻¹ = X     (Xᵀ)⁻¹ = (X⁻¹)ᵀ     (c X)⁻¹ = c⁻¹ X⁻¹     diag(v)⁻¹ = diag(1/v)     Q⁻¹ = Qᴴ = Q⁺
+(A ⊗ B)⁻¹ = A⁻¹ ⊗ B⁻¹
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from gradwright.core.build import identity
+from gradwright.core.build import identity, matmul
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract, plain, simple
 from gradwright.core.inference import facts_of
+from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, identities
+from gradwright.prims.inv import inv
 from gradwright.prims.pinv import pinv
 from gradwright.prims.power import raise_to
+from gradwright.prims.solve import solve, solve_vector
 
 MINUS_ONE = Fraction(-1)
 
@@ -43,9 +48,11 @@ def is_inverse(primitive: Primitive) -> bool:
 
 
 def simplify_inverse(node: Node) -> Node:
-    """The inverse of a transpose, a multiple, a diagonal, an orthogonal matrix or an inverse."""
-    if isinstance(node, Apply) and node.primitive is pinv and "stiefel" in facts_of(node.arguments[0]):
-        return _adjoint(node.arguments[0])
+    """The inverse of a transpose, a multiple, a diagonal, an orthogonal matrix, a Kronecker product or an inverse."""
+    if isinstance(node, Apply) and node.primitive is pinv:
+        return _of_pseudo_inverse(node)
+    if isinstance(node, Apply) and node.primitive in (solve, solve_vector):
+        return _of_system(node)
     if not isinstance(node, Apply) or not is_inverse(node.primitive):
         return node
     matrix = node.arguments[0]
@@ -56,6 +63,14 @@ def simplify_inverse(node: Node) -> Node:
     if matrix.rank == 2 and isinstance(matrix, Contract):
         return _of_product(node, matrix)
     return node
+
+
+def _of_pseudo_inverse(node: Apply) -> Node:
+    """`Q⁺ = Qᴴ` for orthonormal columns, and `(X⁺)⁺ = X`."""
+    (matrix,) = node.arguments
+    if isinstance(matrix, Apply) and matrix.primitive is pinv:
+        return matrix.arguments[0]
+    return _adjoint(matrix) if "stiefel" in facts_of(matrix) else node
 
 
 def _adjoint(matrix: Node) -> Node:
@@ -71,9 +86,29 @@ def _of_product(node: Apply, matrix: Contract) -> Node:
     if len(matrix.factors) == 1 and matrix.factors[0].node.rank == 2:
         return _of_rearranged(node, matrix)
     scalars = [f for f in matrix.factors if not f.node.rank]
-    if matrix.coefficient == 1 and not scalars:
+    if matrix.coefficient != 1 or scalars:
+        return _scaled_inverse(node, matrix, scalars)
+    parts = kronecker_parts(matrix)
+    return _of_kronecker(node.primitive, parts) if parts else node
+
+
+def _of_kronecker(primitive: Primitive, parts: Sequence[Node]) -> Node:
+    """`(A ⊗ B)⁻¹ = A⁻¹ ⊗ B⁻¹`."""
+    rows = tuple(range(len(parts)))
+    columns = tuple(len(parts) + row for row in rows)
+    inverses = [simplify_inverse(Apply(primitive, (), (part,))) for part in parts]
+    factors = [plain(inverse, ends) for inverse, *ends in zip(inverses, rows, columns, strict=True)]
+    sizes = [part.shape[0] for part in parts]
+    return contract(1, factors, (rows, columns), dict(enumerate((*sizes, *sizes))))
+
+
+def _of_system(node: Apply) -> Node:
+    """`solve(A ⊗ B, C) = (A⁻¹ ⊗ B⁻¹) C`."""
+    matrix, right = node.arguments
+    parts = kronecker_parts(matrix) if isinstance(matrix, Contract) else ()
+    if not parts:
         return node
-    return _scaled_inverse(node, matrix, scalars)
+    return matmul(simplify_inverse(Apply(inv, (), (matrix,))), right)
 
 
 def _scaled_inverse(node: Apply, matrix: Contract, scalars: list[Factor]) -> Node:

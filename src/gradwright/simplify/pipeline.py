@@ -9,8 +9,9 @@ from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
 from gradwright.simplify.equations import settle_equation
+from gradwright.simplify.inverse_products import cancel_in_inverses
 from gradwright.simplify.inverses import simplify_inverse
-from gradwright.simplify.linear import settle_linear
+from gradwright.simplify.linear import join_linear, settle_linear
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
 from gradwright.simplify.orientation import orient
 from gradwright.simplify.powers import merge_powers
@@ -38,12 +39,14 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     simplify_inverse,
     merge_powers,
     collapse,
+    cancel_in_inverses,
     drop_masks,
     merge_selections,
     drop_vanishing_terms,
     cancel_terms,
     settle_equation,
     settle_linear,
+    join_linear,
     simplify_application,
     open_turned_sums,
     stabilise,

@@ -5,13 +5,16 @@ x ∘ x⁻¹ = 1     u^a ∘ u^b = u^(a+b)     Σ u² = u · u     ‖x‖² = x
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from fractions import Fraction
 
 from gradwright.core.build import product_of
-from gradwright.core.contraction import conjugate, contract, scale, split_coefficient
+from gradwright.core.contraction import conjugate, contract, scale, simple, split_coefficient
+from gradwright.core.dims import Dim
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Apply, Contract, Factor, Groups, Node
+from gradwright.core.sums import like_key
 from gradwright.prims.complex import real
 from gradwright.prims.piecewise import absolute, modulus, sign
 from gradwright.prims.power import power, raise_to
@@ -37,7 +40,7 @@ def merge_powers(node: Node) -> Node:
 
 
 def _power_of_product(node: Node) -> Node:
-    """A whole power of an elementwise product is the product of the powers."""
+    """A whole power of a product is the product of the powers of what shares no sum: `(xᵀ x / n)⁻¹ = n (xᵀ x)⁻¹`."""
     if not isinstance(node, Apply) or node.primitive is not power:
         return node
     inner, exponent = node.arguments[0], node.parameters[0]
@@ -45,11 +48,32 @@ def _power_of_product(node: Node) -> Node:
     if not isinstance(inner, Contract) or exponent.denominator != 1 or not inner.coefficient:
         return node
     carried = [label for group in inner.output for label in group]
-    summed = any(label not in carried for f in inner.factors for label in f.labels)
-    if summed or len(set(carried)) != len(carried) or not inner.factors:
+    parts = _connected(inner.factors, {label for f in inner.factors for label in f.labels} - set(carried))
+    if len(set(carried)) != len(carried) or [len(part) for part in parts] == [len(inner.factors)] != [1]:
         return _without_number(inner, exponent)
-    factors = [Factor(raise_to(f.node, exponent), f.groups, f.conj) for f in inner.factors]
-    return contract(inner.coefficient ** int(exponent), factors, inner.output, dict(enumerate(inner.dims)))
+    factors = [_raised(part, exponent, carried, inner.dims) for part in parts]
+    return _product(inner.coefficient ** int(exponent), factors, inner)
+
+
+def _raised(part: Sequence[Factor], exponent: Fraction, carried: Sequence[int], dims: Sequence[Dim]) -> Factor:
+    """The power of the factors that share what is summed over; of one that is not summed, entry by entry."""
+    labels = dict.fromkeys(label for f in part for label in f.labels)
+    if len(part) == 1 and set(carried).issuperset(labels):
+        return Factor(raise_to(part[0].node, exponent), part[0].groups, part[0].conj)
+    kept = simple([label for label in labels if label in carried])
+    return Factor(raise_to(contract(1, part, kept, {label: dims[label] for label in labels}), exponent), kept)
+
+
+def _connected(factors: Iterable[Factor], through: Collection[int]) -> list[list[Factor]]:
+    """The factors in parts that share none of the given labels."""
+    parts: list[tuple[list[Factor], set[int]]] = []
+    for factor in factors:
+        labels = {label for label in factor.labels if label in through}
+        touched = [part for part in parts if part[1] & labels]
+        parts = [part for part in parts if not part[1] & labels]
+        joined = [f for part, _ in touched for f in part]
+        parts.append(([*joined, factor], labels.union(*(part for _, part in touched))))
+    return [part for part, _ in parts]
 
 
 def _without_number(inner: Contract, exponent: Fraction) -> Node:
@@ -59,19 +83,26 @@ def _without_number(inner: Contract, exponent: Fraction) -> Node:
 
 
 def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
-    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+    return _product(node.coefficient, factors, node)
+
+
+def _product(coefficient: Fraction, factors: Sequence[Factor], like: Contract) -> Node:
+    """A product in the labels of another, without those that are summed within a factor now."""
+    used = {label for f in factors for label in f.labels} | {label for group in like.output for label in group}
+    return contract(coefficient, factors, like.output, {label: like.dims[label] for label in used})
 
 
 def _merged(node: Contract) -> list[Factor]:
     exponents: Exponents = {}
     raised = {base_and_exponent(f.node)[0] for f in node.factors if f.node.rank == 1}
-    for factor in node.factors:
+    for factor in _with_closed_numbers(node):
         diagonal = _diagonal(factor)
         if diagonal in raised:
             factor = Factor(diagonal, factor.groups[:1], factor.conj)
         base, exponent = base_and_exponent(factor.node)
         key = base, factor.groups, factor.conj
         exponents[key] = exponents.get(key, Fraction(0)) + exponent
+    _join_norms(exponents)
     _cancel_sizes(exponents)
     merged: list[Factor] = []
     for (base, groups, conj), exponent in exponents.items():
@@ -82,15 +113,60 @@ def _merged(node: Contract) -> list[Factor]:
     return merged
 
 
+def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
+    """The factors; those that make up a number by themselves as one, where it repeats or a power of it occurs.
+
+    `Σx / (Σx)² = 1 / Σx`, `(xᵀ A x) (xᵀ A x) = (xᵀ A x)²` and `(x · x) / ‖x‖ = ‖x‖`.
+    """
+    outside = {label for group in node.output for label in group}
+    parts = _connected(node.factors, range(len(node.dims)))
+    closed = [part for part in parts if part[0].node.rank and outside.isdisjoint(x for f in part for x in f.labels)]
+    bases = dict.fromkeys(base_and_exponent(f.node)[0] for f in node.factors if not f.node.rank)
+    if len(closed) + len(bases) < 2:
+        return node.factors
+    numbers = [contract(1, part, (), {x: node.dims[x] for f in part for x in f.labels}) for part in closed]
+    keys = list(map(like_key, numbers))
+    known: dict[Hashable, tuple[Node, int]] = {key: (number, 1) for number, key in zip(numbers, keys, strict=True)}
+    repeated = {key for key, count in Counter(keys).items() if count > 1}
+    for base in bases:
+        squared = _power_of_size(Apply(power, (TWO,), (base,)))
+        for whole, count in ((base, 1), (squared, 2)):
+            if isinstance(whole, Contract):
+                known[like_key(whole)] = base, count
+                repeated.add(like_key(whole))
+    merged: dict[Factor, list[Factor]] = {}
+    for part, number, key in zip(closed, numbers, keys, strict=True):
+        if number.real and key in repeated:
+            base, count = known[key]
+            merged.update({part[0]: [Factor(base, ())] * count, **{f: [] for f in part[1:] if f != part[0]}})
+    # An entry may stand in a part twice: `x · x`.
+    done: set[Factor] = set()
+    found: list[Factor] = []
+    for factor in node.factors:
+        found += [factor] if factor not in merged else merged[factor] if factor not in done else []
+        done.add(factor)
+    return found
+
+
+def _join_norms(exponents: Exponents) -> None:
+    """`‖x‖⁻¹ (x · x)⁻¹ = ‖x‖⁻³`: beside a norm, powers of its square are powers of the norm."""
+    for base, groups, conj in list(exponents):
+        if not isinstance(base, Apply) or base.primitive is not norm:
+            continue
+        squared = like_key(_power_of_size(Apply(power, (TWO,), (base,))))
+        for other in [key for key in exponents if key[1] == groups and like_key(key[0]) == squared]:
+            exponents[base, groups, conj] += 2 * exponents.pop(other)
+
+
 def _cancel_sizes(exponents: Exponents) -> None:
-    """`z z* / |z|² = 1`, and `sign(x) / |x| = 1 / x` as every odd power."""
+    """`z z* / |z|² = 1`, `z z* / |z| = |z|`, and `sign(x) / |x| = 1 / x` as every odd power."""
     for (base, groups, conj), exponent in list(exponents.items()):
         if not isinstance(base, Apply) or exponent.denominator > 1:
             continue
         inner = base.arguments[0]
-        if base.primitive is modulus and exponent <= -TWO:
+        if base.primitive is modulus and exponent < 0:
             pair = [(inner, groups, flag) for flag in (False, True)]
-            count = max(min(*(int(exponents.get(key, 0)) for key in pair), int(-exponent / 2)), 0)
+            count = max(min(*(int(exponents.get(key, 0)) for key in pair), int((1 - exponent) / 2)), 0)
             exponents[base, groups, conj] += 2 * count
             exponents.update({key: exponents[key] - count for key in pair if count})
         if base.primitive is not absolute or not exponent % 2:
@@ -138,8 +214,9 @@ def _power_of_size(node: Apply) -> Node:
     if inner.primitive is absolute:
         return raise_to(argument, exponent)
     labels = list(range(argument.rank))
-    if inner.primitive is norm and exponent == TWO:
-        return real(product_of([(conjugate(argument), labels), (argument, labels)], labels[:-1]))
+    if inner.primitive is norm:
+        squared = real(product_of([(conjugate(argument), labels), (argument, labels)], labels[:-1]))
+        return raise_to(squared, exponent / 2)
     if inner.primitive is modulus and exponent == TWO:
         return real(product_of([(conjugate(argument), labels), (argument, labels)], labels))
     return node

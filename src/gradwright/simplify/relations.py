@@ -4,7 +4,7 @@ A relation says that a product of certain factors equals something with fewer fa
 factors of a contraction contain the pattern, and the labels inside it are used by nobody else, they
 are replaced. Since the pattern is matched on labels, transposes and cyclic orders come for free.
 
-The relations of a primitive are the equations that define it, read from left to right; those of a
+The relations of a primitive are the equations that its record states, read from left to right; those of a
 matrix with orthonormal columns follow from that fact.
 """
 
@@ -19,9 +19,11 @@ from gradwright.core.contraction import ONE, conjugate, contract
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
-from gradwright.core.templates import formals, identities, instantiate
+from gradwright.core.templates import formals, instantiate, laws
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
+from gradwright.prims.lstsq import lstsq
+from gradwright.prims.pinv import pinv
 from gradwright.prims.solve import SYSTEMS
 from gradwright.simplify.inverses import is_inverse
 
@@ -64,9 +66,9 @@ def _relations_in(node: Contract) -> Iterator[Relation]:
 
 @lru_cache(maxsize=4096)
 def relations_of(node: Apply) -> tuple[Relation, ...]:
-    """The equations that define an application, as far as they shorten a product."""
+    """The equations that hold for an application, as far as they shorten a product."""
     primitive = node.primitive
-    if not primitive.identity:
+    if not primitive.identity and not primitive.laws:
         return ()
     formal = formals(primitive)
     batch, dims = primitive.bind(tuple(argument.shape for argument in node.arguments))
@@ -76,7 +78,7 @@ def relations_of(node: Apply) -> tuple[Relation, ...]:
     for place, output in enumerate(formal.outputs):
         leaves[output] = Apply(primitive, node.parameters, node.arguments, place)
     found: list[Relation] = []
-    for left, right in identities(primitive):
+    for left, right in laws(primitive):
         sides = instantiate(left, leaves, dims), instantiate(right, leaves, dims)
         found += shortening(*sides)
         found += shortening(*_without_last_factor(*sides))
@@ -84,13 +86,15 @@ def relations_of(node: Apply) -> tuple[Relation, ...]:
 
 
 def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
-    """`A⁻¹ b = solve(A, b)`, for the systems that are solved in some expressions where the inverse occurs as well."""
+    """`A⁻¹ b = solve(A, b)` and `A⁺ b = lstsq(A, b)`, for what is solved where the inverse occurs as well."""
     nodes = [node for node in postorder(*roots) if isinstance(node, Apply)]
-    inverses = {node.arguments[0]: node for node in nodes if is_inverse(node.primitive)}
+    inverses = {(node.arguments[0], True): node for node in nodes if is_inverse(node.primitive)}
+    inverses |= {(node.arguments[0], False): node for node in nodes if node.primitive is pinv}
     found: list[Relation] = []
     for node in nodes:
-        if node.primitive in SYSTEMS and node.arguments[0] in inverses:
-            pattern = as_product(matmul(inverses[node.arguments[0]], node.arguments[1]))
+        exact = node.primitive in SYSTEMS
+        if (exact or node.primitive in lstsq) and (node.arguments[0], exact) in inverses:
+            pattern = as_product(matmul(inverses[node.arguments[0], exact], node.arguments[1]))
             if _is_plain(pattern):
                 found.append(Relation(pattern, node))
     return tuple(found)

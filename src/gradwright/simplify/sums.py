@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Contract, Factor, Node
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import add, terms_of
+from gradwright.simplify.linear import upright_if_symmetric
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.relations import collapse
 
@@ -20,7 +21,7 @@ def open_turned_sums(node: Node) -> Node:
     parts = [_opened(term) for term in node.terms]
     if all(len(part) == 1 for part in parts):
         return node
-    flat = [term for part in parts for term in part]
+    flat = [upright_if_symmetric(term) for part in parts for term in part]
     total = add(flat)
     return total if not isinstance(total, Add) or len(total.terms) < len(flat) else node
 
@@ -43,7 +44,7 @@ def cancel_terms(node: Node) -> Node:
     """Take a sum over an axis, or a matrix with orthonormal columns, into a sum in which terms cancel then.
 
     `1ᵀ (x − mean(x) 1) = 0` and `(I − Q Qᵀ) Q = 0`: what is centred has no mean, and what is orthogonal to the columns
-    of Q no part along them. Sums in which nothing cancels stay closed.
+    of Q no part along them, like the residual `b − A A⁺ b` to those of A. Sums in which nothing cancels stay closed.
     """
     if not isinstance(node, Contract) or not node.coefficient:
         return node
@@ -66,9 +67,22 @@ def _reductions(node: Contract, place: int) -> Iterator[int | None]:
     elsewhere |= {label for p, f in enumerate(node.factors) if p != place for label in f.labels}
     if any(labels.count(label) == 1 for label in held - elsewhere):
         yield None
+    related = _related(node, place)
     for other, factor in enumerate(node.factors):
-        if other != place and held & set(factor.labels) and "stiefel" in facts_of(factor.node):
+        if (
+            other != place
+            and held & set(factor.labels)
+            and (factor.node in related or "stiefel" in facts_of(factor.node))
+        ):
             yield other
+
+
+def _related(node: Contract, place: int) -> set[Node]:
+    """What stands in a law with a matrix in a sum or beside it: X and X⁺, as `Xᵀ (b − X X⁺ b) = 0`."""
+    inside = {f.node for term in terms_of(node.factors[place].node) for f in as_product(term).factors}
+    beside = {f.node for f in node.factors}
+    stated = [n for n in (*inside, *beside) if isinstance(n, Apply) and n.primitive.laws]
+    return {part for n in stated for part in (n, *n.arguments) if part in beside}
 
 
 def _distributed(node: Contract, within: Sequence[Factor], base: Factor) -> Node | None:

@@ -1,0 +1,103 @@
+"""Inverses of products of square matrices beside those matrices: `(A X B)⁻¹ A = (X B)⁻¹`, and `B (A B)⁻¹ = A⁻¹`.
+
+A product of square matrices has an inverse exactly if each of them has one, so that nothing more is asked for. An
+inverse is only taken apart where it disappears and one takes its place: `(A X)⁻¹ (A X)⁻¹ A` takes one, and not two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import ONE, contract, simple
+from gradwright.core.kronecker import kronecker_parts
+from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.simplify.inverses import is_inverse, simplify_inverse
+from gradwright.simplify.relations import Relation, collapse
+
+
+def cancel_in_inverses(node: Node) -> Node:
+    """Cancel the factors of a product against the inverses of products that begin or end with them."""
+    if not isinstance(node, Contract) or len(node.factors) < 2:
+        return node
+    for inverse in dict.fromkeys(f.node for f in node.factors):
+        relations = inverse_relations(inverse) if isinstance(inverse, Apply) else ()
+        if relations:
+            found = collapse(node, relations)
+            left = _inverses_in(found)
+            if found != node and inverse not in left and len(left) <= len(_inverses_in(node)):
+                return found
+    return node
+
+
+def _inverses_in(product: Node) -> set[Node]:
+    factors = as_product(product).factors
+    return {f.node for f in factors if isinstance(f.node, Apply) and is_inverse(f.node.primitive)}
+
+
+@lru_cache(maxsize=4096)
+def inverse_relations(inverse: Apply) -> tuple[Relation, ...]:
+    """`(L R)⁻¹ L = R⁻¹` and `R (L R)⁻¹ = L⁻¹` for every way to cut a product into two square ones; longest first."""
+    product = inverse.arguments[0]
+    if not is_inverse(inverse.primitive) or not isinstance(product, Contract) or product.rank != 2:
+        return ()
+    chain = _chain(product)
+    if chain is None:
+        return ()
+    relations = [r for cut in range(1, len(chain)) for r in _cut(inverse, product, chain, cut)]
+    return tuple(sorted(relations, key=lambda relation: -len(relation.pattern.factors)))
+
+
+def square_parts(product: Node) -> tuple[Node, ...]:
+    """The square matrices whose product, or Kronecker product, a matrix is; each run of them is one as well."""
+    if not isinstance(product, Contract) or product.rank != 2:
+        return ()
+    chain = _chain(product)
+    if chain is None:
+        return kronecker_parts(product)
+    ends = [product.output[0][0], *(end for _, end in chain)]
+    places = [place for place, end in enumerate(ends) if product.dims[end] == product.shape[0]]
+    runs = [(i, j) for i in places for j in places if i < j and j - i < len(chain)]
+    return tuple(_product([f for f, _ in chain[i:j]], (ends[i], ends[j]), product) for i, j in runs)
+
+
+def _product(factors: Sequence[Factor], ends: tuple[int, int], like: Contract) -> Node:
+    """Some matrices of a product, between the labels where they begin and end."""
+    return contract(ONE, factors, simple(ends), {x: like.dims[x] for f in factors for x in f.labels})
+
+
+def _cut(inverse: Apply, product: Contract, chain: Sequence[tuple[Factor, int]], cut: int) -> Iterator[Relation]:
+    """The two relations of a product that is cut behind so many factors."""
+    (row,), (column,) = product.output
+    middle = chain[cut - 1][1]
+    if product.dims[middle] != product.dims[row]:
+        return
+    dims = dict(enumerate(product.dims))
+    left, right = [f for f, _ in chain[:cut]], [f for f, _ in chain[cut:]]
+    new = len(dims)
+    for factors, rest, others in ((left, right, (middle, column)), (right, left, (row, middle))):
+        labels = (new, row) if factors is left else (column, new)
+        outer = (new, middle) if factors is left else (middle, new)
+        inside = {x: dims[x] for f in factors for x in f.labels} | {new: dims[row]}
+        pattern = contract(ONE, [Factor(inverse, simple(labels)), *factors], simple(outer), inside)
+        remaining = _product(rest, others, product)
+        if isinstance(pattern, Contract):
+            yield Relation(pattern, simplify_inverse(Apply(inverse.primitive, (), (remaining,))))
+
+
+def _chain(product: Contract) -> list[tuple[Factor, int]] | None:
+    """The matrices of a product in order, each with the label that it ends at; None if it is no product of matrices."""
+    if product.coefficient != 1 or any(len(group) != 1 for group in product.output):
+        return None
+    (place,), (last,) = product.output
+    rest, chain = list(product.factors), list[tuple[Factor, int]]()
+    while rest:
+        found = [f for f in rest if place in f.labels]
+        if len(found) != 1 or found[0].node.rank != 2 or len(found[0].labels) != 2 or len(set(found[0].labels)) != 2:
+            return None
+        (factor,) = found
+        place = sum(factor.labels) - place
+        chain.append((factor, place))
+        rest.remove(factor)
+    return chain if place == last and len(chain) > 1 else None
