@@ -1,10 +1,12 @@
 """What a function under check may do, and what is said of one that does something else."""
 
 import random
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 
 import gradwright as gw
@@ -77,7 +79,10 @@ def test_the_missing_transpose_of_a_function_is_named_and_marked() -> None:
     [
         (lambda G, X: -torch.linalg.inv(X) @ G @ torch.linalg.inv(X).mH, "inv(X)ᴴ is due: a conjugate transpose"),
         (lambda G, X: -torch.linalg.inv(X).mT @ G @ torch.linalg.inv(X).mH, "a conjugate is missing"),
-        (lambda G, X: -torch.linalg.inv(X).conj() @ G @ torch.linalg.inv(X).mH, "(conj(inv(X)))ᵀ is due: a transpose"),
+        (
+            lambda G, X: -torch.linalg.inv(X).conj() @ G @ torch.linalg.inv(X).mH,
+            "is (X⁻¹)*; it should be X⁻ᴴ (a transpose",
+        ),
     ],
 )
 def test_transposes_and_conjugates_of_complex_matrices_are_told_apart(backward: Any, told: str) -> None:
@@ -282,3 +287,42 @@ def test_a_backward_outside_of_pytorch_is_diagnosed_by_its_numbers() -> None:
         return torch.from_numpy(Y.T @ G.numpy() @ Y.T)
 
     assert gw.check((None, backward), "inv(X)").labels == {"wrong_sign"}
+
+
+def test_a_loss_of_precision_is_told() -> None:
+    report = gw.check((None, lambda G, X: (2 * G).float()), "2 * X", **SQUARE)
+    assert report.right and "was given float64 and returns float32" in str(report)
+
+
+def test_numbers_that_are_none() -> None:
+    words = words_of((None, lambda G, X: G / 0), "2 * X", **SQUARE)
+    assert "9 of 9 entries are no finite numbers" in words
+
+
+def test_a_function_of_numpy_alone_is_tried_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert gw.check((None, lambda G, X: G * np.exp(X)), "exp(X)", **SQUARE).right
+
+
+def test_generic_points_of_a_function_that_insists_on_symmetric_arguments() -> None:
+    def backward(G: torch.Tensor, A: torch.Tensor, B: torch.Tensor, Q: torch.Tensor, R: torch.Tensor) -> torch.Tensor:
+        P = torch.from_numpy(scipy.linalg.solve_continuous_are(A.numpy(), B.numpy(), Q.numpy(), R.numpy()))
+        closed, unit = A - B @ torch.linalg.solve(R, B.T @ P), torch.eye(len(A), dtype=A.dtype)
+        operator = torch.kron(closed, unit) + torch.kron(unit, closed)
+        found = torch.linalg.solve(operator, -G.reshape(-1)).reshape(G.shape)
+        return found + found.T
+
+    variables = {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}
+    assert gw.check((None, backward), "care(A, B, Q, R)", wrt="Q", variables=variables).labels == {"wrong_factor"}
+
+
+def test_a_mask_that_stands_in_several_products_may_be_wrong_in_all() -> None:
+    def backward(G: np.ndarray, A: np.ndarray) -> np.ndarray:
+        L = np.linalg.cholesky(A)
+        M = np.linalg.inv(L).T @ np.tril(L.T @ G) @ np.linalg.inv(L)
+        return (M + M.T) / 2
+
+    assert gw.check((np.linalg.cholesky, backward), "cholesky(A)", variables={"A": "n n spd"}).labels == {
+        "wrong_factor"
+    }

@@ -85,7 +85,8 @@ def _takes_arrays(
 ) -> bool:
     """Whether a function is one of arrays: it converts tensors, or does not know them, and works on arrays."""
     copies = {name: value.clone() for name, value in inputs.items()}
-    with _Conversions() as conversions:
+    with _Conversions() as conversions, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy may warn of tensors, which it is not given in the check
         try:
             known = isinstance(_some(_called(function, [v.clone() for v in first], copies, names)), torch.Tensor)
         except Exception:  # whatever the user's function raises: then arrays may be what it takes

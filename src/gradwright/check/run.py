@@ -39,11 +39,13 @@ class Tried:
         points: where.
         gradients: the gradients that it returned, point by point.
         single: whether it computes in single precision.
+        narrowed: whether it took double precision, and returned single.
     """
 
     points: list[Point]
     gradients: list[dict[str, torch.Tensor]]
     single: bool = False
+    narrowed: bool = False
 
     @property
     def tolerance(self) -> float:
@@ -180,7 +182,8 @@ def _domains(truth: Truth) -> Iterator[Domain]:
 def _restricted(words: str, problem: Unusable | None, tried: Tried) -> list[Finding]:
     found: list[Finding] = []
     if tried.single:
-        found.append(note("precision", "the function takes float32 only, and was tried in that"))
+        words_of = "was given float64 and returns float32" if tried.narrowed else "takes float32 only"
+        found.append(note("precision", f"the function {words_of}, and was judged in that"))
     if words and problem is not None:
         text = f"{problem}, at generic points; {words} it works: declare that ('positive', 'spd'), or handle the rest"
         found.append(wrong("generic points", text))
@@ -199,7 +202,7 @@ def _at(subject: Subject, points: list[Point]) -> Tried:
             subject.value({name: value.clone() for name, value in points[0].inputs.items()})
         found = [_gradients(subject, point, False) for point in points]
         single = all(value.dtype in (torch.float32, torch.complex64) for g in found for value in g.values())
-        return Tried(points, [{n: _wide(v) for n, v in g.items()} for g in found], single)
+        return Tried(points, [{n: _wide(v) for n, v in g.items()} for g in found], single, single)
     except Unusable as problem:
         if problem.cause is None or not _is_about_precision(problem):
             raise

@@ -182,7 +182,7 @@ class Point:
     def usable(self) -> bool:
         """Whether the value and the gradients exist here, and hardly change under rounding."""
         noise = np.random.default_rng(1)
-        near = {name: v * (1 + NUDGE * noise.normal(size=np.shape(v))) for name, v in self.values.items()}
+        near = {name: v * (1 + NUDGE * _symmetric(noise.normal(size=np.shape(v)))) for name, v in self.values.items()}
         nearby = replace(self, values=near)
         try:
             values = (self.value, *self.gradients.values())
@@ -240,6 +240,11 @@ def _points(truth: Truth, count: int, sizes: Mapping[str, int], domain: Mapping[
         if len(found) == count or (seed == ATTEMPTS and not found):
             break
     return found if len(found) == count else []
+
+
+def _symmetric(noise: Array) -> Array:
+    """The symmetric part of a square matrix: as relative noise it leaves symmetric, skew and triangular ones such."""
+    return (noise + noise.T) / 2 if noise.ndim == 2 and noise.shape[0] == noise.shape[1] else noise
 
 
 def _steady(value: Array, nearby: Array) -> bool:

@@ -41,7 +41,7 @@ def diagnosed(
     scenes = _telling([_scene(subject, name, p, r, library) for p, r in zip(points, returned, strict=True)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the operations that are tried, many make no sense
-        found = explanations(truth, name, scenes)
+        scenes, found = _explained(truth, name, scenes)
         node = _written(subject, name, found, points[0])
         formulas = side_by_side(truth, truth.gradients[name], node)
     question, code = f"backward of {name}", _code(scenes[0], found)
@@ -52,6 +52,21 @@ def diagnosed(
         return wrong(question, named[0], evidence, labels=named[1], code=code, **formulas)
     words = f"no small mistake explains it: {found[0].words if found else described(scenes[0])}"
     return wrong(question, f"it is wrong, and {words}", evidence, code=code, **formulas)
+
+
+def _explained(truth: Truth, name: str, scenes: list[Scene]) -> tuple[list[Scene], list[Explanation]]:
+    """What explains the gradient, and the scenes that it was found in.
+
+    What is computed twice in the same way is taken for one value, in which a mistake is one. If that takes two
+    mistakes to explain, or if nothing does, one of the two may be what should have been computed otherwise.
+    """
+    found = explanations(truth, name, scenes)
+    apart = [scene.apart for scene in scenes]
+    if (found and len(found[0].parts) == 1 and found[0].labels) or apart[0] is scenes[0]:
+        return scenes, found
+    other = explanations(truth, name, apart)
+    better = other and other[0].labels and (not found or not found[0].labels or other[0].cost < found[0].cost)
+    return (apart, other) if better else (scenes, found)
 
 
 def _in_words(explanation: Explanation) -> str:

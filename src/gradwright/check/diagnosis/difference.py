@@ -14,6 +14,9 @@ def described(scene: Scene) -> str:
     got, want = scene.returned, scene.wanted
     if got.shape != want.shape:
         return f"it has the shape {_shape(got)}, and the variable has {_shape(want)}"
+    undefined = int((~got.isfinite()).sum())
+    if undefined:
+        return f"{undefined} of {got.numel()} entries are no finite numbers, and all of the right ones are"
     wrong = (got - want).abs() > 1e-8 * max(largest(want), 1e-12)
     count = int(wrong.sum())
     parts = [f"{count} of {wrong.numel()} entries differ, by up to {largest(got - want):.2g}"]

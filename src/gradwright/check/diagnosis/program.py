@@ -79,12 +79,14 @@ class Program:
         constants: tensors that came from elsewhere.
         instructions: the calls, in order.
         result: the number of the result.
+        apart: the same as it ran, if some value is computed twice there, and once here.
     """
 
     inputs: tuple[str, ...]
     constants: Mapping[int, torch.Tensor]
     instructions: tuple[Instruction, ...]
     result: int
+    apart: Program | None = None
 
     @cached_property
     def by_slot(self) -> dict[int, Instruction]:
@@ -190,7 +192,8 @@ def _shared(program: Program) -> Program:
         same[instruction.slot] = first.setdefault(key, instruction.slot)
         if same[instruction.slot] == instruction.slot:
             kept.append(replace(instruction, arguments=arguments, keywords=keywords))
-    return Program(program.inputs, program.constants, tuple(kept), same[program.result])
+    apart = program if len(kept) < len(program.instructions) else None
+    return Program(program.inputs, program.constants, tuple(kept), same[program.result], apart)
 
 
 def _renamed(value: Any, same: Mapping[int, int]) -> Any:

@@ -16,6 +16,7 @@ from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
 
 CLOSE = 1e-8
+LEAST = 1e-6  # what is smaller is compared as if it had this size: the rest of what cancels is zero
 
 
 @frozen
@@ -50,6 +51,12 @@ class Scene:
         """The values of the user's program."""
         assert self.program is not None
         return self.program.run(self.inputs)
+
+    @cached_property
+    def apart(self) -> Scene:
+        """The scene with the user's program as it runs, where that computes a value twice."""
+        longer = self.program.apart if self.program is not None else None
+        return self if longer is None else replace(self, program=longer)
 
     @cached_property
     def names(self) -> Printer:
@@ -132,7 +139,7 @@ def close(left: torch.Tensor, right: torch.Tensor, tolerance: float = CLOSE) -> 
     """Whether two tensors have one shape and agree to rounding, relative to their size."""
     if left.shape != right.shape:
         return False
-    scale = max(largest(left), largest(right), 1e-12)
+    scale = max(largest(left), largest(right), LEAST)
     return isfinite(scale) and largest(left - right) <= tolerance * scale
 
 

@@ -13,6 +13,7 @@ import torch
 
 from gradwright.check.diagnosis.mutants.chains import chains
 from gradwright.check.diagnosis.mutants.detached import detached
+from gradwright.check.diagnosis.mutants.entrywise import entrywise
 from gradwright.check.diagnosis.mutants.factors import factors
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.mutants.order import order as commuted
@@ -40,6 +41,7 @@ REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
 )  # fmt: skip
 MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
     whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,
+    entrywise,
 )  # fmt: skip
 PAIR = 1.0
 SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
@@ -48,6 +50,7 @@ NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
 # One that is missing and another that is there instead explain whatever is wrong with a term, or with a factor.
 INSTEAD = ({"missing_term", "extra_term"}, {"missing_chain_factor", "wrong_power"})
+CONFUSIONS = {"uses_input_instead_of_output", "stale_saved_value"}
 MOST_ALIKE = 40
 FEW_ALIKE = 12
 
@@ -105,7 +108,11 @@ def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Expla
         found += _confirmed(_scaled(right, formulas, computations, scenes[0]), scenes)
     for scale in () if found else SCALES:
         found += _confirmed(_meeting(formulas, computations, scenes[0], right, scale), scenes)
-    found += _multiple(truth, name, scenes)
+    multiples = _multiple(truth, name, scenes)
+    if multiples and multiples[0].multiples[0].cost < VAGUE:
+        # What is off by a number is that, also where an argument is a multiple of its function, as of `x ↦ 2 x`.
+        found = [e for e in found if not CONFUSIONS.intersection(e.labels)]
+    found += multiples
     if not found:
         nameless = [(repair, value) for repair, value in every if not repair.label]
         found = _confirmed(_singly_repaired(nameless, scenes[0]), scenes)

@@ -14,14 +14,15 @@ from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import ones, transpose
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import conjugate, contract
 from gradwright.core.inference import facts_of, matrix_chain
-from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol
-from gradwright.core.walks import depends_on, free_leaves, postorder
+from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol
+from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.frozen import replace
 from gradwright.prims.piecewise import COMPARISONS
 from gradwright.prims.power import power
 
+Weights = tuple[Fraction | int, Fraction | int, Fraction | int]
 Local = tuple[Node, str, str, float]
 MOST = 400
 
@@ -31,6 +32,7 @@ def factors(truth: Truth, name: str) -> Iterator[Mutant]:
     root = truth.gradients[name]
     bound = bound_nodes(root)
     moving = depends_on((root,), (truth.cotangent,))
+    yield from _every_mask(root, bound)
     count = 0
     for node in postorder(root):
         if not isinstance(node, Contract) or node in bound:
@@ -40,6 +42,30 @@ def factors(truth: Truth, name: str) -> Iterator[Mutant]:
                 count += 1
                 extra = 0.0 if node in moving else 0.1
                 yield Mutant(placed(root, node, changed), label, words, cost + extra)
+
+
+def _every_mask(root: Node, bound: set[Node]) -> Iterator[Mutant]:
+    """A mask that stands in several products, as in `Φ(P) + Φ(P)ᵀ`, left out of all of them or changed in all."""
+    holders = [n for n in postorder(root) if isinstance(n, Contract) and n not in bound]
+    found = [f.node for n in holders for f in n.factors if isinstance(f.node, Mask)]
+    for mask in dict.fromkeys(found):
+        if found.count(mask) < 2 or not isinstance(mask, Mask):
+            continue
+        for weights, label, words in _other_weights(mask):
+            low, middle, high = map(Fraction, weights)
+            other = Mask(low, middle, high, mask.shape)
+            yield Mutant(substitute(root, {mask: other}), label, f"{words}, wherever it stands", 1.1)
+        missing = substitute(root, {mask: ones(mask.shape)})
+        yield Mutant(missing, "missing_mask", "the mask is missing, wherever it stands", 1.1)
+
+
+def _other_weights(mask: Mask) -> Iterator[tuple[Weights, str, str]]:
+    below, on, above = mask.weights
+    whole = Fraction(bool(below or above))
+    if on and on != whole:
+        yield (below, whole, above), "wrong_factor", "the diagonal is not halved"
+    for weights, words in WEIGHTS.items():
+        yield weights, "wrong_mask", f"the mask keeps {words}"
 
 
 def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
@@ -78,9 +104,10 @@ def _turned(node: Contract, place: int, factor: Factor, moving: set[Node]) -> It
     if factor.node.shape[0] != factor.node.shape[1] or {"symmetric", "diagonal"} & facts:
         return
     turned = _with(node, place, Factor(factor.node, factor.groups[::-1], factor.conj))
-    missing = _transposes(turned) < _transposes(node)
+    missing = _transposes(turned, moving) < _transposes(node, moving)
     label = "missing_transpose" if missing else "extra_transpose"
-    plain, swapped = unicode_of(factor.node), unicode_of(transpose(factor.node))
+    seen = conjugate(factor.node) if factor.conj else factor.node
+    plain, swapped = unicode_of(seen), unicode_of(transpose(seen))
     written, due = (plain, swapped) if missing else (swapped, plain)
     words = f"the factor{_side(node, factor, moving)} is {written}; it should be {due}"
     alone = 0.4 if len(node.factors) == 1 else 0.0  # a term of its own, as in the symmetric part of the cotangent
@@ -98,7 +125,14 @@ def _side(node: Contract, factor: Factor, moving: set[Node]) -> str:
     return " on the left" if place < held else " on the right"
 
 
-def _transposes(node: Node) -> int:
+def _transposes(node: Node, moving: set[Node]) -> int:
+    """How many factors are transposed where the cotangent is not: `triu(L⁻¹ B Gᵀ)ᵀ` counts as `tril(G Bᵀ L⁻ᵀ)`."""
+    if isinstance(node, Contract) and node.rank == 2:
+        bare = contraction(node, [f for f in node.factors if not isinstance(f.node, Mask)])
+        links = (matrix_chain(bare) if isinstance(bare, Contract) and bare.factors else None) or []
+        held = [transposed for factor, transposed in links if factor.node in moving]
+        if len(held) == 1:
+            return sum(t != held[0] and "symmetric" not in facts_of(f.node) for f, t in links)
     return unicode_of(node).count("ᵀ")
 
 
@@ -110,7 +144,8 @@ def _compares(node: Node) -> bool:
 def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     binary = _compares(factor.node)
     constant = not any(isinstance(leaf, Symbol) for leaf in free_leaves(factor.node))
-    label = "missing_mask" if binary else "wrong_factor" if constant else "missing_chain_factor"
+    mask = binary or isinstance(factor.node, Selection)
+    label = "missing_mask" if mask else "wrong_factor" if constant else "missing_chain_factor"
     words = f"the factor {unicode_of(factor.node)} is missing"
     rest = [f for p, f in enumerate(node.factors) if p != place]
     if len(factor.groups) == 2 and factor.groups[0] != factor.groups[1]:
@@ -172,7 +207,7 @@ def _raised(applied: Apply, exponent: Fraction) -> Node:
     return replace(applied, parameters=(exponent,))
 
 
-WEIGHTS = {
+WEIGHTS: dict[Weights, str] = {
     (1, 1, 0): "the lower triangle",
     (0, 1, 1): "the upper triangle",
     (1, 0, 0): "what is below the diagonal",

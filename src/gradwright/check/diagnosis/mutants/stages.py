@@ -13,7 +13,7 @@ from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.nodes import Add, Apply, Contract, Node, Solve, Symbol, field_of
 from gradwright.core.sums import add
-from gradwright.core.walks import depends_on, postorder, substitute
+from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.prims.piecewise import maximum, minimum, relu, where
 from gradwright.prims.reductions import maximum_entry, minimum_entry
 
@@ -35,9 +35,22 @@ def stages(truth: Truth, name: str) -> Iterator[Mutant]:
                 skipped = past(truth, variable, stage, argument)
                 if skipped is not None:
                     words = f"the derivative of {unicode_of(stage)} by {unicode_of(argument)} is not multiplied in"
-                    branches = isinstance(stage, Apply) and stage.primitive in CHOOSING
-                    label = "missing_mask" if branches else "missing_chain_factor"
-                    yield Mutant(skipped, label, words, 1.12 if several else 1.1)
+                    yield Mutant(skipped, _label(stage, argument), words, 1.12 if several else 1.1)
+
+
+def _label(stage: Node, argument: Node) -> str:
+    """What a missing derivative is called: that of a branch is a mask, that of a multiple a number."""
+    if isinstance(stage, Apply) and stage.primitive in CHOOSING:
+        return "missing_mask"
+    return "wrong_factor" if _is_multiple(stage, argument) else "missing_chain_factor"
+
+
+def _is_multiple(stage: Node, argument: Node) -> bool:
+    """Whether a stage is its argument times a number."""
+    if not isinstance(stage, Contract) or [f.node for f in stage.factors].count(argument) != 1:
+        return False
+    others = [factor.node for factor in stage.factors if factor.node != argument]
+    return not any(isinstance(leaf, Symbol) for node in others for leaf in free_leaves(node))
 
 
 def past(

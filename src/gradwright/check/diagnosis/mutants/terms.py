@@ -12,10 +12,11 @@ from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import transpose
 from gradwright.core.canonical import rough_key
 from gradwright.core.contraction import is_zero
-from gradwright.core.nodes import Add, Node, Symbol
+from gradwright.core.nodes import Add, Apply, Node, Symbol
 from gradwright.core.sums import add, negate, scaled, subtract, terms_of
 from gradwright.core.walks import depends_on, postorder, substitute
 from gradwright.errors import GradwrightError
+from gradwright.prims.power import variable_power
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
@@ -27,11 +28,18 @@ def terms(truth: Truth, name: str) -> Iterator[Mutant]:
     root = truth.gradients[name]
     holding = depends_on((root,), (truth.cotangent,))
     bound = bound_nodes(root)
+    exponents = {
+        n
+        for p in postorder(root)
+        if isinstance(p, Apply) and p.primitive is variable_power
+        for n in postorder(p.arguments[1])
+    }
     yield from _of_whole(expand(root, lambda node: True), truth.cotangent)
     for node in postorder(root):
         if isinstance(node, Add) and node not in bound:
             cost = 0.0 if node in holding else 0.15
             for changed, label, words, more in _changed(node):
+                label = "wrong_power" if node in exponents else label
                 yield Mutant(placed(root, node, changed), label, words, cost + more)
 
 

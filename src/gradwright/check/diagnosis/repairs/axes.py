@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import Repair, Scene
 from gradwright.frozen import replace
 
+MOST_AXES = 4
 AXIS_NAMES = ("dim", "axis")
 ALONG_AXES = (
     "sum", "mean", "prod", "cumsum", "cumprod", "softmax", "log_softmax", "logsumexp", "norm", "vector_norm", "flip",
@@ -186,6 +187,7 @@ def _other_reshape(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     if not isinstance(before, torch.Tensor) or not isinstance(after, torch.Tensor):
         return
     words = f"{instruction.name} stacks along the wrong axis"
+    yield from _other_order(instruction, source, before, after)
     if before.dim() == 2 and after.dim() == 1:
 
         def by_columns(values: Values, scene: Scene) -> object:
@@ -199,6 +201,28 @@ def _other_reshape(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
             return values[source].reshape(columns, rows).mT
 
         yield Repair(instruction.slot, from_columns, "wrong_axis", words, 1.0)
+
+
+def _other_order(instruction: Instruction, source: int, before: torch.Tensor, after: torch.Tensor) -> Iterator[Repair]:
+    """The axes read, or laid out, in another order: what is reshaped is permuted before, or after."""
+    words = f"{instruction.name} takes the axes in the wrong order"
+    for order in permutations(range(after.dim())) if 2 < after.dim() <= MOST_AXES else ():
+
+        def laid_out(values: Values, scene: Scene, order: tuple[int, ...] = order) -> object:
+            shape = instruction.run(values).shape
+            back = sorted(range(len(order)), key=order.__getitem__)
+            return values[source].reshape([shape[axis] for axis in order]).permute(back)
+
+        yield Repair(instruction.slot, laid_out, "wrong_axis", words, 1.1)
+    for order in permutations(range(before.dim())) if 2 < before.dim() <= MOST_AXES else ():
+
+        def read(values: Values, scene: Scene, order: tuple[int, ...] = order) -> object:
+            return values[source].permute(order).reshape(instruction.run(values).shape)
+
+        yield Repair(instruction.slot, read, "wrong_axis", words, 1.1)
+    if before.dim() == after.dim() == 2 and before.shape == after.shape[::-1]:
+        turned = f"{instruction.name} reads the entries row by row: that is no transpose, which is due"
+        yield Repair(instruction.slot, lambda values, scene: values[source].mT, "wrong_axis", turned, 0.95)
 
 
 def _all_samples(program: Program, instruction: Instruction, scene: Scene) -> Iterator[Repair]:

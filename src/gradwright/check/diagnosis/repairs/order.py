@@ -33,28 +33,28 @@ def order(scene: Scene) -> Iterator[Repair]:
 
 
 def _reordered(program: Program, instruction: Instruction) -> Iterator[Repair]:
-    chain = _chain(program, instruction.slot)
-    if not 3 <= len(chain) <= LONGEST:
+    factors = chain(program, instruction.slot)
+    if not 3 <= len(factors) <= LONGEST:
         return
-    for arrangement in permutations(range(len(chain))):
+    for arrangement in permutations(range(len(factors))):
         moved = sum(a != b for a, b in enumerate(arrangement))
-        if moved in (0, len(chain) + 1) or (len(chain) > 4 and moved > 2):
+        if moved in (0, len(factors) + 1) or (len(factors) > 4 and moved > 2):
             continue
 
         def product(values: Values, scene: Scene, arrangement: tuple[int, ...] = arrangement) -> object:
-            result = values[chain[arrangement[0]]]
+            result = values[factors[arrangement[0]]]
             for place in arrangement[1:]:
-                result = result @ values[chain[place]]
+                result = result @ values[factors[place]]
             return result
 
         words = "the factors of the product stand in the wrong order"
         yield Repair(instruction.slot, product, "swapped_factors", words, 1.0 + 0.1 * moved)
 
 
-def _chain(program: Program, slot: int) -> list[int]:
+def chain(program: Program, slot: int) -> list[int]:
     """The factors of a product of products, from left to right."""
     instruction = program.by_slot.get(slot)
     if instruction is None or instruction.name not in MATRIX_PRODUCTS or len(instruction.operands) != 2:
         return [slot]
     (_, left), (_, right) = instruction.operands
-    return [*_chain(program, left), *_chain(program, right)]
+    return [*chain(program, left), *chain(program, right)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
 import torch
 
 from gradwright.check.diagnosis.program import Instruction, Values
+from gradwright.check.diagnosis.repairs.order import chain
 from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import Repair, Scene
 
@@ -20,9 +22,29 @@ def powers(scene: Scene) -> Iterator[Repair]:
     for instruction in scene.program.instructions:
         if instruction.name in ("pow", "__pow__", "matrix_power", "float_power"):
             yield from _exponents(instruction)
+        yield from _once_less(scene, instruction)
     for site in sites(scene):
         if site.source not in moving:
             yield from _raised(site)
+
+
+def _once_less(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
+    """A product in which a square factor occurs several times, with one of them taken out."""
+    assert scene.program is not None
+    factors = chain(scene.program, instruction.slot)
+    for slot in dict.fromkeys(factors):
+        value = scene.values.get(slot)
+        square = isinstance(value, torch.Tensor) and value.dim() == 2 and value.shape[0] == value.shape[1]
+        if not square or factors.count(slot) < 2:
+            continue
+        place = factors.index(slot)
+        kept = [*factors[:place], *factors[place + 1 :]]
+
+        def product(values: Values, scene: Scene, kept: list[int] = kept) -> object:
+            return reduce(torch.matmul, [values[each] for each in kept])
+
+        words = f"{scene.called(slot)} is there once too often"
+        yield Repair(instruction.slot, product, "wrong_power", words, 1.2, portable=True)
 
 
 def _exponents(instruction: Instruction) -> Iterator[Repair]:

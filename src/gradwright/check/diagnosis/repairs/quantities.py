@@ -86,7 +86,9 @@ def _replacement(
 ) -> Repair:
     name = quantity.transposed_name if swapped else quantity.name
     if site.compared:
-        return site.replaced(number, swapped, "wrong_mask", f"the mask has to be taken from {name}", 1.0)
+        # What is a mask itself is not what a mask is taken from: then a part of the mask is missing.
+        cost = 1.3 if quantity.switches else 1.0
+        return site.replaced(number, swapped, "wrong_mask", f"the mask has to be taken from {name}", cost)
     due = scene.quantities[number].mT if swapped else scene.quantities[number]
     named = _derived(site.value, due)
     label, cost = named or (_confused(known, quantity) if known is not None else _unknown(site, scene))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
+from itertools import combinations
 
 import numpy as np
 import torch
 
 from gradwright.check.diagnosis.program import Instruction, Values
+from gradwright.check.diagnosis.repairs.order import LONGEST, chain
 from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close
 from gradwright.core.points import project_array
@@ -31,6 +34,7 @@ def structure(scene: Scene) -> Iterator[Repair]:
             words = f"the mask {site.words} selects the opposite entries"
             yield site.repair(lambda v: 1 - v, "wrong_mask", words, 0.9)
     for instruction in scene.program.instructions:
+        yield from _regrouped(scene, instruction)
         yield from _other_mask(instruction)
         yield from _moved_mask(instruction, scene)
     yield from _projected(scene)
@@ -48,6 +52,25 @@ def _symmetrised(site: Site) -> Iterator[Repair]:
     skew = f"the skew-symmetric part of {site.words} is due"
     yield site.repair(lambda v: (v - v.mH) / 2, "not_symmetrised", skew, 1.2 + extra)
     yield site.repair(lambda v: v - v.mH, "not_symmetrised", skew, 2.2 + extra)
+
+
+def _regrouped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
+    """Neighbours in a product, of which the symmetric part is due, also where they were not multiplied first."""
+    assert scene.program is not None
+    factors = chain(scene.program, instruction.slot)
+    if not 3 <= len(factors) <= LONGEST:
+        return
+    for first, last in combinations(range(len(factors) + 1), 2):
+        if not 2 <= last - first < len(factors):
+            continue
+
+        def symmetrised(values: Values, scene: Scene, first: int = first, last: int = last) -> object:
+            middle = reduce(torch.matmul, [values[slot] for slot in factors[first:last]])
+            parts = [values[slot] for slot in factors]
+            return reduce(torch.matmul, [*parts[:first], (middle + middle.mH) / 2, *parts[last:]])
+
+        words = f"the symmetric part of {' @ '.join(scene.called(slot) for slot in factors[first:last])} is due"
+        yield Repair(instruction.slot, symmetrised, "not_symmetrised", words, 1.25)
 
 
 def _on_diagonal(site: Site, scene: Scene) -> Iterator[Repair]:
