@@ -34,6 +34,16 @@ def test_a_matrix_bordered_by_vectors() -> None:
     assert gw.equal(again, vjp)
 
 
+def test_a_matrix_of_rows() -> None:
+    null = gw.define("null", ["A @ x = zeros(n)", "dot(x, x) = 1", "dot(b, x) = c"], unknown="x: n+2",
+                     given="A: n n+2, b: n+2, c: ", start=lambda A, b, c: np.ones(A.shape[1]))  # fmt: skip
+    vjp = gw.derive(null(gw.parse("A", A="n n+2"), gw.parse("b", b="n+2"), gw.scalar("c")), wrt="c").vjp
+    assert "[A; 2 null(A, b, c)ᵀ; bᵀ]" in str(vjp)
+    assert gw.equal(gw.parse(vjp.text(), A="n n+2", b="n+2", c="", G="n+2"), vjp)
+    gw.define("turn", ["q[0] * q[1] = a", "dot(q, q) = 1"], unknown="q: 2", given="a: ", start=lambda a: np.eye(2)[0])
+    assert "; 2 qᵀ]" in str(gw.derive(gw.parse("turn(a)", a=""), wrt="a"))
+
+
 def test_an_equation_of_triangles_shows_which_entries_count() -> None:
     solvent = gw.define("solvent", "L @ A + A.T @ L.T = B", unknown="L: n n lower", given="A: n n, B: n n symmetric")
     found = solvent(gw.matrix("A", "n", "n"), gw.parse("B", B="n n symmetric"))

@@ -54,7 +54,9 @@ def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
 
 
 def _is_proper(placed: Placed) -> bool:
-    """Whether more than an entry is placed: a vector of single numbers is no block matrix."""
+    """Whether more than an entry is placed: a vector of single numbers is no block matrix, one of rows is."""
+    if placed.part.rank == 2 and None in (placed.row, placed.column):
+        return True
     return any(place is not None and place.length != ONE for place in (placed.row, placed.column))
 
 

@@ -262,6 +262,8 @@ def index(node: Node, axis: int, place: int) -> Node:
 
 def slice_axis(node: Node, axis: int, start: Dim, stop: Dim) -> Node:
     """The entries from start up to stop along an axis."""
+    if start == Dim.of(0) and stop == node.shape[axis]:
+        return node
     labels = list(range(node.rank))
     output = [node.rank if a == axis else a for a in labels]
     cut = Selection(node.shape[axis], stop - start, start)

@@ -21,7 +21,8 @@ def sylvester_operands(node: Solve, many: bool = False) -> tuple[str, tuple[Node
         many: whether its right side may have further axes, which stand for many equations; otherwise it has to
             be a matrix.
     """
-    if len(node.unknowns) != 1 or (node.trailing and not many) or len(node.unknowns[0].shape) != 2:
+    single = len(node.unknowns) == 1 and len(node.equations) == 1
+    if not single or (node.trailing and not many) or len(node.unknowns[0].shape) != 2:
         return None
     pairs = _pairs(node.equations[0].operator)
     if pairs is None:

@@ -33,7 +33,9 @@ def settle_equation(node: Node) -> Node:
         scalars, rest = scalars_of(node.right_sides[0])
         if rest != node.right_sides[0]:
             return multiply(scalars, settle_equation(Solve(node.unknowns, node.equations, (rest,), node.index)))
-    if len(node.unknowns) != 1 or node.trailing or (node.unknowns[0].real and not all(c.real for c in node.children)):
+    if len(node.unknowns) != 1 or len(node.equations) != 1 or node.trailing:
+        return node
+    if node.unknowns[0].real and not all(child.real for child in node.children):
         return node
     (unknown,), (equation,), (right,) = node.unknowns, node.equations, node.right_sides
     mirrored = _REAL if unknown.real else _COMPLEX

@@ -66,6 +66,13 @@ def test_a_fixed_point() -> None:
     right(derivation, W.requires_grad_(), b.requires_grad_())
 
 
+def test_the_exponential_of_an_unknown() -> None:
+    product_log = gw.define("product_log", "Y @ matrix_exp(Y) = A", unknown="Y: n n", given="A: n n")
+    derivation = gw.derive(product_log(gw.matrix("A", "n", "n")))
+    right(derivation, square())
+    assert "def exponential(" in derivation.source("torch") and "def exponential(" in derivation.source("jax")
+
+
 def test_a_number_from_its_equation_alone() -> None:
     kepler = gw.define("kepler", "E - e * sin(E) = M", unknown="E: ", given="e: , M: ")
     derivation = gw.derive(kepler(gw.scalar("e"), gw.scalar("M")))

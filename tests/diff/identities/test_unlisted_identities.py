@@ -151,6 +151,10 @@ EQUATIONS = {
                              start=lambda A, B: (np.linalg.solve(A, B), np.ones(()))),
     "exponential of a skew matrix": Case("Q = matrix_exp(W)", "Q: n n orthogonal", "W: n n skew", "scipy.linalg.expm"),
     "logarithm": Case("matrix_exp(Y) = A", "Y: n n symmetric", "A: n n spd", lambda A: np.real(scipy.linalg.logm(A))),
+    "Gramians": Case(["A @ P + P @ A.T = -B @ B.T", "A.T @ Q + Q @ A = -C.T @ C"],
+                     "P: n n symmetric, Q: n n symmetric", "A: n n, B: n m, C: k n"),
+    "in two pieces": Case(["A @ Y @ M + B @ Y @ N = C", "D @ Y = E"], "Y: n+k m",
+                          "A: n n+k, B: n n+k, M: m m, N: m m, C: n m, D: k n+k, E: k m", general=True),
     "exponential and itself": Case("matrix_exp(Y) + Y = A", "Y: n n", "A: n n", scale={"A": 0.3}, general=True),
 }  # fmt: skip
 FACTORS = {
@@ -209,6 +213,11 @@ IMPLICIT = {
                          start=lambda A, b, r: (np.linalg.solve(A, b), np.zeros(()))),
     "programme": Case(["P @ x + q + G.T @ l = zeros(n)", "l * (G @ x - h) = zeros(m)"], "x: n, l: m",
                       "P: n n spd, q: n, G: m n, h: m", programme),
+    "homogeneous coordinates": Case(["A @ x = zeros(n)", "dot(x, x) = 1"], "x: n+1", "A: n n+1",
+                                    lambda A: np.linalg.svd(A)[2][-1] * np.sign(np.linalg.svd(A)[2][-1, 0])),
+    "quaternion by entries": Case(["dot(q, q) = 1", "q[0] * q[1] = a", "q[0] * q[2] = b", "q[0] * q[3] = c"], "q: 4",
+                                  "a: , b: , c: ", start=lambda a, b, c: np.eye(4)[0],
+                                  scale={"a": 0.1, "b": 0.1, "c": 0.1}),
     "quantile": Case("sum(sigmoid(k * (t * ones(n) - x))) = 2", "t: ", "x: n, k: positive"),
     "doubly stochastic": Case(["u * (K @ v) = ones(n)", "v * (K.T @ u) = ones(n)", "u[0] = 1"],
                               "u: n positive, v: n positive", "K: n n positive", general=True),
@@ -222,6 +231,14 @@ CASES = {**ISOLATED, **EQUATIONS, **FACTORS, **IMPLICIT}
 def test_first_and_second_order(name: str) -> None:
     errors = list(errors_of(CASES[name], 2))
     assert max(errors) < 1e-5, errors
+
+
+def test_each_of_two_matrix_equations_is_told_with_its_own_operands() -> None:
+    gramians = CASES["Gramians"]
+    gw.define("gramians", gramians.identity, unknown=gramians.unknown, given=gramians.given)
+    derived = gw.derive(gw.parse("gramians(A, B, C).Q", A="n n", B="n m", C="k n"), wrt="C")
+    assert "Aᵀ dQ + dQ A = −dCᵀ C − Cᵀ dC" in str(derived)
+    assert all(step.check.passed for step in derived.steps)
 
 
 THIRD = (

@@ -79,7 +79,7 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     programs = _one_name_each(programs)
     helpers = {text.strip("\n"): None for p in programs for text in p.helpers.values()}
     foreign = {f.name: f for p in programs for f in p.foreign}
-    pasted = list(dict.fromkeys(text for f in foreign.values() for text in _foreign_texts(f, library)))
+    pasted = list(dict.fromkeys(text for f in foreign.values() for text in foreign_texts(f, library)))
     texts = [*(t for t in pasted if not is_import(t)), *helpers]
     values = tuple(functions[0].results.values())
     texts += ["\n".join(_function(f, p, values)) for f, p in zip(functions, programs, strict=True)]
@@ -158,7 +158,8 @@ def _with_dims(leaf: Leaf, program: Program) -> str:
     return f"{leaf.name}=({', '.join([program.parameters[leaf.name], *dims])}{'' if dims else ','})"
 
 
-def _foreign_texts(foreign: Foreign, library: Library) -> list[str]:
+def foreign_texts(foreign: Foreign, library: Library) -> list[str]:
+    """The texts that define a foreign function under its name in a program, imports among them."""
     if foreign.primitive.scalar is not None:
         return spectral_texts(foreign.primitive, foreign.name, library)
     implementation = foreign.primitive.numpy

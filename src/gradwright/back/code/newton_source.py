@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gradwright.back.code.lower import lower
+from gradwright.back.code.module import foreign_texts
 from gradwright.back.code.names import unused
 from gradwright.back.code.numpy_library import NUMPY
 from gradwright.back.code.program import Program, statement_lines
@@ -21,7 +22,7 @@ from gradwright.core.walks import substitute
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.problem import Problem, orthonormality
 from gradwright.errors import EmissionError
-from gradwright.front.define import NewtonSolver
+from gradwright.front.define import BUILT_IN, NewtonSolver
 from gradwright.linear.forms import jacobian
 from gradwright.optimise import optimise
 from gradwright.simplify.pipeline import simplify
@@ -81,14 +82,10 @@ def newton_texts(solver: NewtonSolver, name: str) -> list[str]:
         )
     gaps = _gaps(problem)
     program = _program(problem, gaps)
-    if program.foreign:
-        raise EmissionError(
-            f"{problem.name} is defined with {program.foreign[0].primitive.name}, of which there is no NumPy function: "
-            f"give forward= a dotted name"
-        )
+    foreign = [text for function in program.foreign for text in foreign_texts(function, NUMPY)]
     equations = _equations(problem, program, len(gaps), name)
     functions = [equations, _inside(problem, program, name), _solver(solver, name)]
-    texts = [*program.helpers.values(), NEWTON, *([] if solver.start_name else [STARTS]), *functions]
+    texts = [*foreign, *program.helpers.values(), NEWTON, *([] if solver.start_name else [STARTS]), *functions]
     module = solver.start_name.rpartition(".")[0]
     imports = [f"import {module}"] if module not in ("", "numpy") else []
     return [*dict.fromkeys([*NUMPY.import_lines("\n".join(texts)), *imports]), *texts]
@@ -131,7 +128,8 @@ def _program(problem: Problem, gaps: Sequence[Node]) -> Program:
             move = direction(unknown)
             slope = jacobian(simplify(differential(gap, {unknown: move})), move)
             roots[f"slope{k} {unknown.name}"] = simplify(slope)
-    return lower(optimise(roots), NUMPY, inputs=[*unknowns, *problem.givens], names=("np",))
+    # A function of a module may have the name of a function of the language, which is another one there.
+    return lower(optimise(roots), NUMPY, inputs=[*unknowns, *problem.givens], names=("np", *sorted(BUILT_IN)))
 
 
 def _equations(problem: Problem, program: Program, count: int, name: str) -> str:

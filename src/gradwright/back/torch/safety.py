@@ -16,7 +16,6 @@ from gradwright.core.primitive import Implementation, Primitive
 from gradwright.core.walks import transform_all
 from gradwright.frozen import replace
 from gradwright.optimise.blocks import in_blocks
-from gradwright.optimise.systems import without_systems
 from gradwright.prims.eig import eig
 from gradwright.prims.matrix_exp import matrix_exp
 from gradwright.prims.solve import SYSTEMS, with_inverse
@@ -50,7 +49,7 @@ def in_either_field(library: Library) -> Library:
 
 def in_safe_functions(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """Expressions in functions that may stand in a rule: linear systems with the inverse."""
-    return transform_all(without_systems(in_blocks(nodes)), _without_solve)
+    return transform_all(in_blocks(nodes), _without_solve)
 
 
 def _without_solve(node: Node) -> Node:

@@ -159,7 +159,8 @@ def _matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space
 def border(state: State) -> State | None:
     """Vector and scalar unknowns in vector and scalar equations: one linear system of blocks."""
     holes = state.open_holes
-    if len(holes) < 2 or any(h.rank > 1 for h in holes) or any(e.form.rank > 1 for e in state.equations):
+    alone = len(holes) == len(state.equations) == 1
+    if not holes or alone or any(h.rank > 1 for h in holes) or any(e.form.rank > 1 for e in state.equations):
         return None
     if _length(e.form for e in state.equations) != _length(holes):
         return None
@@ -206,6 +207,8 @@ def _placed(node: Node, places: Sequence[Selection]) -> Node:
     for axis, place in enumerate(places):
         if place.part is None:
             factors.append((place, (axis,)))
+        elif place.part == place.whole:
+            inside.append(axis)
         else:
             inside.append(len(places) + axis)
             factors.append((place, (axis, len(places) + axis)))

@@ -193,12 +193,13 @@ class Telling:
 
     def _matrix_equation(self, form: Node) -> Node:
         """The left side of a matrix equation as it is solved, `A H + H B`, with the operands collected."""
-        holes = list(_holes(form))
-        for node in postorder(*self.solution.differentials):
-            if isinstance(node, Solve) and len(holes) == 1 and sylvester_operands(node) is not None:
-                unknown = node.unknowns[0]
-                return push(node.equations[0].operator, {Hole(0, unknown.shape, unknown.real): holes[0]})
-        return form
+        (hole,) = _holes(form)
+        value = dict(self.solution.solved)[hole]
+        outermost = next(node for node in reversed(list(postorder(value))) if isinstance(node, Solve))
+        if sylvester_operands(outermost) is None:
+            return form
+        unknown = outermost.unknowns[0]
+        return push(outermost.equations[0].operator, {Hole(0, unknown.shape, unknown.real): hole})
 
     def _collected(self, equation: Draft) -> list[Draft]:
         """A differentiated equation with what is known on the right, where no frame is needed."""
