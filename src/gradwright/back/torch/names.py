@@ -10,7 +10,9 @@ from gradwright.back.render import text_of
 from gradwright.back.torch.rules import unused
 from gradwright.core.nodes import Node
 
-IMPORTED = ("torch", "Tensor", "Any", "NamedTuple", "Callable", "Iterator", "forward_ad", "inspect", "np", "math")
+IMPORTED = (
+    "torch", "Tensor", "Any", "NamedTuple", "Callable", "Iterator", "forward_ad", "inspect", "np", "math", "wraps",
+)  # fmt: skip
 OUTPUTS = "Outputs"
 
 
