@@ -38,12 +38,14 @@ def _in_given_precision(rule: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(rule)
     def computed(*given: Any) -> Any:
-        device = next(x for x in given if isinstance(x, Tensor)).device.type
+        device = given[-1].device.type
         if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
             return rule(*given)
         with torch.autocast(device, enabled=False):
             return rule(*given)
 
+    # PyTorch looks it up at every call; following the wrapper would take longer.
+    computed.__dict__["__signature__"] = inspect.signature(rule)
     return computed
 '''
 VALUE_ONLY = '''
