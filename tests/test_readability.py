@@ -113,6 +113,9 @@ CONDITIONS = [
     ("sum(sqrt(abs(x)))", {"x": "n"}, ("x ≠ 0",)),
     ("1 / x + log(x)", {"x": ""}, ("x > 0",)),
     ("1 / det(X)", {"X": "n n"}, ("X is invertible",)),
+    ("(x @ A @ x) / (x @ x)", {"x": "n", "A": "n n"}, ("x ≠ 0",)),
+    ("sum(norm(X, axis=1))", {"X": "n m"}, ("every row of X ≠ 0",)),
+    ("sum(norm(X, axis=0))", {"X": "n m"}, ("every column of X ≠ 0",)),
 ]
 
 

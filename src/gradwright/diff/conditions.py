@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Hashable
 from fractions import Fraction
 
+from gradwright.core.build import transpose
 from gradwright.core.contraction import zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Contract, Hole, Node, Solve, Symbol
@@ -155,7 +156,8 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
             if name is not None and condition == f"{{{name}}} > 0" and _is_size(arguments[name]):
                 kept.append(f"{written(arguments[name].children[0])} ≠ 0")
                 continue
-            stated = condition.format(**{name: _subject(condition, a, written) for name, a in arguments.items()})
+            subjects = {d.name: _subject(condition, arguments[d.name], len(d.shape), written) for d in primitive.inputs}
+            stated = condition.format(**subjects)
             kept.append(stated if name is None or arguments[name].real else _of_complex(stated))
     if primitive is power:
         kept += _of_power(node, written)
@@ -174,8 +176,14 @@ def _of_complex(condition: str) -> str:
     return condition if subject == condition else f"{subject}{_OFF_THE_CUT}"
 
 
-def _subject(condition: str, argument: Node, written: Callable[[Node], str]) -> str:
-    """What a condition is about: A instead of Aᵀ, of which all but the columns is the same."""
+def _subject(condition: str, argument: Node, rank: int, written: Callable[[Node], str]) -> str:
+    """What a condition is about: A instead of Aᵀ, of which all but the columns is the same.
+
+    Of a function of vectors along an axis of a matrix, it is about each row, or column.
+    """
+    if argument.rank == 2 and rank == 1:
+        row, column = written(argument), written(simplify(transpose(argument)))
+        return f"every row of {row}" if len(row) <= len(column) else f"every column of {column}"
     if argument.rank != 2 or "column" in condition:
         return written(argument)
     return min((written(argument), written(simplify(adjoint(argument)))), key=len)
@@ -193,13 +201,24 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
     assert isinstance(exponent, Fraction)
     if "positive" in facts_of(base) or _is_told_elsewhere(base):
         return []
-    if _is_size(base) and exponent < 1:
-        return [f"{written(base.children[0])} ≠ 0"]
+    sized = base.children[0] if _is_size(base) else _of_squares(base)
+    if sized is not None and exponent < 1:
+        return [f"{written(sized)} ≠ 0"] if exponent.denominator % 2 == 0 or exponent < 0 else []
     if exponent.denominator > 1 and not base.real:
         return [f"{written(base)}{_OFF_THE_CUT}"]
     if exponent.denominator % 2 == 0:
         return [f"{written(base)} {'>' if exponent < 1 else '≥'} 0"]
     return [f"{written(base)} ≠ 0"] if exponent < 0 else []
+
+
+def _of_squares(base: Node) -> Node | None:
+    """The tensor of which a number is the sum of squares, `‖x‖²`; it is positive where that is not zero."""
+    if not isinstance(base, Contract) or base.rank or base.coefficient <= 0 or len(base.factors) != 2:
+        return None
+    first, second = base.factors
+    same = first.node == second.node and first.groups == second.groups
+    plain = all(len(group) == 1 for group in first.groups) and len(set(first.labels)) == len(first.labels)
+    return first.node if same and plain and (first.node.real or first.conj != second.conj) else None
 
 
 def _is_told_elsewhere(base: Node) -> bool:
