@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable
+from collections.abc import Callable, Collection, Hashable
 from fractions import Fraction
 
 from gradwright.core.build import transpose
@@ -62,7 +62,7 @@ def conditions_of(
     Args:
         expressions: what is differentiated.
         derivatives: the derivatives that are asked about.
-        written: renders a node.
+        written: renders a node; formulas of LaTeX may stand between dollar signs.
     """
     found: dict[str, None] = {}
     solved_before = set[Hashable]()
@@ -78,7 +78,8 @@ def conditions_of(
             if key not in solved_before and (node in own or not _is_covered(node)):
                 found.update(dict.fromkeys(_of_equation(node, written)))
             solved_before.add(key)
-    return tuple(condition for condition in found if not _is_implied(condition, found))
+    bare = {condition: condition.replace("$", "") for condition in found}
+    return tuple(condition for condition in found if not _is_implied(bare[condition], bare.values()))
 
 
 def conditions_of_identity(primitive: Primitive, written: Callable[[Node], str]) -> tuple[str, ...]:
@@ -99,7 +100,7 @@ def _is_free_in_gauge(node: Node) -> bool:
     return isinstance(node, Apply) and bool(node.primitive.gauge) and node.rank > 1
 
 
-def _is_implied(condition: str, others: Container[str]) -> bool:
+def _is_implied(condition: str, others: Collection[str]) -> bool:
     """Whether a stronger condition on the same matrix is among the others."""
     for weaker, stronger in _STRONGER:
         before, _, behind = weaker.partition("{}")
