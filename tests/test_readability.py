@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import gradwright as gw
+from gradwright.api.presentation import ASCII, as_text
 
 RESULTS = [
     # The factors of a product of powers stay where they are: nothing is taken out of some of the terms.
@@ -138,6 +139,9 @@ CONDITIONS = [
     ("sum(sqrt(abs(x)))", {"x": "n"}, ("x ≠ 0",)),
     ("1 / x + log(x)", {"x": ""}, ("x > 0",)),
     ("1 / det(X)", {"X": "n n"}, ("X is invertible",)),
+    ("(x @ A @ x) / (x @ x)", {"x": "n", "A": "n n"}, ("x ≠ 0",)),
+    ("sum(norm(X, axis=1))", {"X": "n m"}, ("every row of X ≠ 0",)),
+    ("sum(norm(X, axis=0))", {"X": "n m"}, ("every column of X ≠ 0",)),
 ]
 
 
@@ -154,3 +158,31 @@ def test_an_indicator_is_a_bracket_in_latex() -> None:
 def test_the_jacobian_of_a_matrix_equation_is_the_equation_with_a_tensor_on_its_right() -> None:
     J = gw.derive(gw.parse("sqrtm(X)", X="n n"), wrt="X").jacobian
     assert str(J) == "sylvester(X^½, X^½, roll₂→₃(I ⊗ I))"
+
+
+def test_greek_names_are_greek_wherever_formulas_are() -> None:
+    D = gw.derive(gw.parse("norm(x - mu)**2", x="n", mu="n"), wrt="mu")
+    text = D.text("brief")
+    assert "what multiplies dμ]" in text
+    assert "\n∇_μ   " in text
+    assert r"\nabla_{\mu} &" in D.latex()
+    assert as_text(D.page("brief"), ASCII).isascii()
+    assert "\ngrad_mu   " in as_text(D.page("brief"), ASCII)
+
+
+LATEX_CONDITIONS = [
+    ("(x @ A @ x) / (x @ x)", {"x": "n", "A": "n n"}, r"$x \ne 0$"),
+    ("logdet(A @ B)", {"A": "n n", "B": "n n"}, r"$\det\left(A B\right) > 0$"),
+    ("log(1 + x)", {"x": ""}, "$1 + x > 0$"),
+    ("sum(norm(X, axis=1))", {"X": "n m"}, r"every row of $X \ne 0$"),
+    ("lyapunov(A, Q)", {"A": "n n", "Q": "n n"}, "no two eigenvalues of $A$ add up to zero"),
+]
+
+
+@pytest.mark.parametrize(("text", "declarations", "needs"), LATEX_CONDITIONS)
+def test_what_a_derivative_needs_is_told_in_latex_too(text: str, declarations: dict[str, str], needs: str) -> None:
+    assert gw.derive(gw.parse(text, **declarations), wrt=next(iter(declarations))).latex().endswith(f"Needs: {needs}.")
+
+
+def test_a_sum_above_a_line_has_no_parentheses() -> None:
+    assert gw.parse("(A @ B + B @ A) / sqrt(d)", A="d d", B="d d").latex() == r"\frac{A B + B A}{\sqrt{d}}"

@@ -36,11 +36,18 @@ WRITTEN = [
     ("sum(A, axis=0)", "sum(A, axis=0)", "sum(A, axis=0)"),
     ("diag(diagonal(A))", "diag(diagonal(A))", "diag(diagonal(A))"),
     ("norm(A - B)**2", "‖A − B‖²", "norm(A - B) ** 2"),
-    ("2 ** X", "2^X", "variable_power(2, X)"),
-    ("X ** (trace(A) - 1)", "X^(tr(A) − 1)", "variable_power(X, trace(A) - 1)"),
+    ("2 ** X", "2∘^X", "variable_power(2, X)"),
+    ("X ** (trace(A) - 1)", "X∘^(tr(A) − 1)", "variable_power(X, trace(A) - 1)"),
     ("maximum(X, 1 + trace(A))", "max(X, 1 + tr(A))", "maximum(X, 1 + trace(A))"),
     ("pinv(A) @ B", "A⁺ B", "pinv(A) @ B"),
     ("sqrtm(A) @ B", "A^½ B", "sqrtm(A) @ B"),
+    ("(X ** trace(A)) ** trace(B)", "(X∘^tr(A))∘^tr(B)", "variable_power(variable_power(X, trace(A)), trace(B))"),
+    ("log(A) + logm(A)", "log(A) + logm(A)", "log(A) + logm(A)"),
+    ("sign(A) + signm(A)", "sign(A) + signm(A)", "sign(A) + signm(A)"),
+    ("norm(A, axis=1)", "norm(A, axis=1)", "norm(A, axis=1)"),
+    ("norm(A, axis=0)", "norm(A, axis=0)", "norm(A, axis=0)"),
+    ("slogdet(A).logabsdet / 2", "½ log |det A|", "slogdet(A).logabsdet / 2"),
+    ("slogdet(A @ B).sign", "sign det (A B)", "slogdet(A @ B).sign"),
     # Python's hashes of -1 and -2 are equal.
     ("exp(-A) + exp(-2 * A)", "exp(−A) + exp(−2 A)", "exp(-A) + exp(-2 * A)"),
 ]
@@ -53,6 +60,14 @@ def test_an_expression_reads_as_a_person_would_write_it(text: str, shown: str, p
     assert str(gw.Expression(simplify(expression.node), expression.signature)) == shown or str(expression) == shown
     assert plain in (expression.ascii(), gw.Expression(simplify(expression.node), expression.signature).ascii())
     assert expression.ascii().isascii()
+
+
+def test_a_sum_of_squares_of_complex_numbers_is_no_norm() -> None:
+    for text, shown in (("z @ z", "zᵀ z"), ("trace(Z.T @ Z)", "tr(Zᵀ Z)"), ("conj(z) @ z", "zᴴ z")):
+        expression = gw.parse(text, **({"z": "n complex"} if "z" in text else {"Z": "n m complex"}))
+        assert str(expression) == shown
+        assert gw.parse(expression.text(), **{s.name: f"{'n' if s.rank == 1 else 'n m'} complex" for s in
+                                              symbols(expression.node)}) == expression  # fmt: skip
 
 
 def test_tensors_are_written_with_outer_products_and_rolls() -> None:

@@ -13,7 +13,7 @@ from gradwright.api.steps import Step, Told, meanings, tell
 from gradwright.back.formula import Name
 from gradwright.back.latex import latex
 from gradwright.back.operators.split import hessian_split, jacobian_split
-from gradwright.back.render import unicode_of
+from gradwright.back.render import latex_of, unicode_of
 from gradwright.back.sharing import Letter, share_result
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, unicode
@@ -177,8 +177,11 @@ class Derivation:
     @property
     def conditions(self) -> tuple[str, ...]:
         """What the expression and its derivatives need of the inputs, in words."""
+        return self._conditions(unicode_of)
+
+    def _conditions(self, written: Callable[[Node], str]) -> tuple[str, ...]:
         nodes = tuple(simplify(e.node) for e in self._outputs.values())
-        return conditions_of(nodes, tuple(self._slopes.values()), _as_matrix)
+        return conditions_of(nodes, tuple(self._slopes.values()), lambda node: written(_as_matrix(node)))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -254,7 +257,8 @@ class Derivation:
         real = all(symbol.real for symbol in self._signature.symbols)
         notes = (*self.notes, *glossary(title, steps, results, real))
         remarks = (*_needs(self.conditions), *(f"Note: {note.removesuffix('.')}." for note in notes))
-        return Page(title, tuple(map(_declared, self._signature)), steps, results, remarks)
+        needs = self._conditions(lambda node: f"${latex_of(node)}$")
+        return Page(title, tuple(map(_declared, self._signature)), steps, results, remarks, needs)
 
     def text(self, detail: str = "normal") -> str:
         """The derivation as text."""
@@ -308,8 +312,8 @@ class Derivation:
         for symbol in self._symbols:
             slope = tensor_formula(self._slopes[symbol.name], Translator())
             written, letters = share_result(slope, known, set(taken))
-            name = f"vjp in {symbol.name}" if node.rank else f"∇_{symbol.name}"
-            yield Result(name, unicode(written), ascii_text(written), latex(written), meanings(letters))
+            kind = "vjp in " if node.rank else "∇_"
+            yield Result(kind, symbol.name, unicode(written), ascii_text(written), latex(written), meanings(letters))
 
     @property
     def _symbols(self) -> tuple[Symbol, ...]:
@@ -465,10 +469,10 @@ def _needs(conditions: Sequence[str]) -> list[str]:
     return [f"Needs: {'; '.join(conditions)}."] if conditions else []
 
 
-def _as_matrix(node: Node) -> str:
+def _as_matrix(node: Node) -> Node:
     """A part as it is written in a condition: a matrix, where all of its entries are taken as one vector."""
     opened = unflattened(node) if isinstance(node, Contract) else None
-    return unicode_of(node if opened is None else opened)
+    return node if opened is None else opened
 
 
 def _declared(declaration: Declaration) -> str:

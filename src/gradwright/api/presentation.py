@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from gradwright.api.steps import Meaning, Statement, Step
 from gradwright.back.names import latex_of_name
+from gradwright.core.greek import GREEK, text_of_name
 from gradwright.frozen import frozen, replace
 
 DETAILS = ("brief", "normal", "full")
@@ -32,13 +34,24 @@ INDENT = " " * 9
 
 @frozen
 class Result:
-    """A derivative at the end of a page: its name, the formula and its letters, in Unicode and in LaTeX."""
+    """A derivative at the end of a page: the formula and its letters, in Unicode, in ASCII and in LaTeX.
 
-    name: str
+    Attributes:
+        kind: what stands before the variable: `∇_` for a gradient, `vjp in `.
+        variable: what it is in.
+    """
+
+    kind: str
+    variable: str
     text: str
     ascii: str
     latex: str
     letters: tuple[Meaning, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called: `∇_X` or `vjp in X`."""
+        return f"{self.kind}{text_of_name(self.variable)}"
 
     @property
     def where(self) -> str:
@@ -61,6 +74,7 @@ class Page:
         steps: the steps that are shown, in order.
         results: the derivatives.
         remarks: conditions, conventions and gauge, in words.
+        needs: the conditions, with formulas of LaTeX between dollar signs.
     """
 
     title: str
@@ -68,6 +82,7 @@ class Page:
     steps: tuple[Step, ...]
     results: tuple[Result, ...]
     remarks: tuple[str, ...]
+    needs: tuple[str, ...] = ()
 
 
 def chosen_steps(steps: Iterable[Step], detail: str, parts: Sequence[str] | None) -> tuple[Step, ...]:
@@ -142,6 +157,7 @@ _IN_ASCII = {
     "×": "x", "−": "-", "·": ".", "⊗": "(x)", "∂": "d", "∇": "grad", "Ω": "Omega", "λ": "lambda", "Φ": "Phi", "⁻": "^-",
     "¹": "1", "²": "2", "³": "3", "ᵀ": "^T", "ᴴ": "^H", "≠": "!=", "≥": ">=", "π": "pi", "σ": "sigma", "½": "1/2",
     "∘": "*", "√": "sqrt ", "‖": "||", "↦": "->", "⟨": "<", "⟩": ">", "⁺": "^+",
+    **{letter: name for name, letter in GREEK.items()},
 }  # fmt: skip
 
 
@@ -207,10 +223,12 @@ def _reason(step: Step) -> str:
 
 
 def as_latex(page: Page) -> str:
-    """An `align*` environment with the steps, and the results below it."""
+    """An `align*` environment with the steps, the results below it, and what they need."""
     rows = [row for step in page.steps for row in _latex_rows(step)]
     parts = [_aligned(rows)] if rows else []
     parts.append(_aligned([row for result in page.results for row in _latex_result(result)]))
+    if page.needs:
+        parts.append(f"Needs: {'; '.join(map(_condition_in_latex, page.needs))}.")
     return "\n".join(parts)
 
 
@@ -226,7 +244,7 @@ def _latex_rows(step: Step) -> Iterator[str]:
 
 
 def _latex_result(result: Result) -> Iterator[str]:
-    yield rf"  {_result_name(result.name)} &: \; {result.latex}"
+    yield rf"  {_result_name(result)} &: \; {result.latex}"
     if result.letters:
         yield rf"  &\quad \text{{where }} {_latex_where(result.letters)}"
 
@@ -235,10 +253,19 @@ def _latex_where(letters: Iterable[Meaning]) -> str:
     return r", \; ".join(meaning.latex for meaning in letters)
 
 
-def _result_name(name: str) -> str:
-    if name.startswith("∇_"):
-        return rf"\nabla_{{{latex_of_name(name[2:])}}}"
-    return rf"\text{{{_plain(name)}}}"
+def _result_name(result: Result) -> str:
+    variable = latex_of_name(result.variable)
+    return rf"\nabla_{{{variable}}}" if result.kind == "∇_" else rf"\text{{{result.kind}}} {variable}"
+
+
+def _condition_in_latex(condition: str) -> str:
+    """A condition, in which relations and determinants are parts of the formulas."""
+    condition = re.sub(r"det\(\$(.*?)\$\)", r"$\\det\\left(\1\\right)$", condition)
+    condition = re.sub(r"^1 \+ \$", "$1 + ", condition)
+    condition = re.sub(r"\$ ([>≥≠]) 0$", r"$ $\1 0$", condition)
+    condition = re.sub(r" ↦ ", r" $\\mapsto$ ", condition)
+    signs = {"≥": r"\ge", "≠": r"\ne"}
+    return re.sub("[≥≠]", lambda sign: signs[sign[0]], condition).replace("$ $", " ")
 
 
 def _plain(text: str) -> str:

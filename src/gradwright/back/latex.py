@@ -71,15 +71,16 @@ class _Latex(MathematicalWriter):
         scalars = formula.scalars()
         tensors = [f for f in formula.factors if f.rank]
         alone = len(formula.factors) == 1
+        enclosed = alone and divided and not parts
         bare = [] if tensors else formula.ending()
-        parts += [self.inside(f, PRODUCT if alone or f in bare else PRODUCT + 1) for f in scalars]
+        parts += [self.inside(f, 0 if enclosed else PRODUCT if alone or f in bare else PRODUCT + 1) for f in scalars]
         if tensors:
-            needs = PRODUCT if len(tensors) == 1 else PRODUCT + 1
+            needs = 0 if enclosed else PRODUCT if len(tensors) == 1 else PRODUCT + 1
             parts.append(r" \odot ".join(self.inside(f, needs) for f in tensors))
         text = r" \, ".join(parts)
         if divided:
             below = [str(c.denominator)] if c.denominator != 1 else []
-            needs = PRODUCT if len(formula.divisors) == 1 else PRODUCT + 1
+            needs = PRODUCT + 1 if len(formula.divisors) > 1 else PRODUCT if below else 0
             below += [self.inside(d, needs) for d in formula.divisors if not d.rank]
             entrywise = [self.inside(d, needs) for d in formula.divisors if d.rank]
             below += [r" \odot ".join(entrywise)] if entrywise else []

@@ -81,7 +81,11 @@ class Irreducible(Exception):
 
 
 class Reduction:
-    """One contraction on its way to matrix notation."""
+    """One contraction on its way to matrix notation.
+
+    Attributes:
+        real: whether a sum of squares is that of absolute values, `‖x‖²`.
+    """
 
     def __init__(
         self,
@@ -91,6 +95,7 @@ class Reduction:
         weights: Sequence[Weight],
         edges: Sequence[Edge],
         dims: Sequence[Dim],
+        real: bool,
     ) -> None:
         self.coefficient = coefficient
         self.scalars = list(scalars)
@@ -98,6 +103,7 @@ class Reduction:
         self.weights = list(weights)
         self.edges = list(edges)
         self.dims = dims
+        self.real = real
 
     def run(self, output: Sequence[int]) -> Formula:
         """The formula with the given labels, at most two, as its axes."""
@@ -147,7 +153,7 @@ class Reduction:
 
     def _cycle(self, pair: Sequence[Edge]) -> Formula:
         first, second = pair
-        if first.formula == second.formula and (first.row, first.column) == (second.row, second.column):
+        if self.real and first.formula == second.formula and (first.row, first.column) == (second.row, second.column):
             return Power(0, True, Call(0, True, "norm", (first.formula,), text="‖{0}‖", latex=NORM), Fraction(2))
         if any(isinstance(edge.formula, Scaled) and edge.formula.divisors for edge in pair):
             return sum_of(hadamard(first.formula, second.seen_from(first.row)))
@@ -214,7 +220,7 @@ class Reduction:
             self._add_edge(edges, weights, label)
 
     def _add_scalar(self, weights: list[Weight], label: int) -> None:
-        found = _scalar(weights) or self._sum_or_mean(elementwise(weights), label)
+        found = _scalar(weights, self.real) or self._sum_or_mean(elementwise(weights), label)
         self.scalars.append((first_place(weights), found))
 
     def _sum_or_mean(self, vector: Formula, label: int) -> Formula:
@@ -323,7 +329,7 @@ def first_place(parts: Sequence[Edge | Weight]) -> int:
     return min(part.place for part in parts)
 
 
-def _scalar(weights: Sequence[Weight]) -> Formula | None:
+def _scalar(weights: Sequence[Weight], real: bool) -> Formula | None:
     """The sum over a label at which only weights are left; None if it is the sum of one vector."""
     if _is_trace(weights):
         return trace_of(weights[0].formula.arguments[0])  # type: ignore[attr-defined]
@@ -335,7 +341,7 @@ def _scalar(weights: Sequence[Weight]) -> Formula | None:
         return Indexed(0, True, elementwise(rest), (picks[0].entry or "",))
     above = [w.formula for w in weights if not w.divides]
     under = [w.formula for w in weights if w.divides]
-    if len(above) == 2 and above[0] == above[1] and not under:
+    if real and len(above) == 2 and above[0] == above[1] and not under:
         return Power(0, True, Call(0, True, "norm", (above[0],), text="‖{0}‖", latex=NORM), Fraction(2))
     if len(above) >= 2:
         above.sort(key=lambda formula: formula.has_direction)

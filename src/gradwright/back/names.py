@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from gradwright.back.formula import Formula, Name
-
-GREEK = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ",
-    "mu": "μ", "nu": "ν", "xi": "ξ", "rho": "ρ", "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
-    "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Xi": "Ξ", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
-    "sigma": "σ",
-}  # fmt: skip
+from gradwright.core.greek import GREEK, text_of_name
 
 
 def name_formula(name: str, rank: int, symmetric: bool, skew: bool = False) -> Formula:
     """A variable, Greek letters and subscripts as such."""
-    text = name
-    base, underscore, rest = name.partition("_")
-    if base in GREEK and (not underscore or rest):
-        text = GREEK[base] + underscore + rest
-    return Name(rank, symmetric, text, name, latex_of_name(name), skew=skew)
+    return Name(rank, symmetric, text_of_name(name), name, latex_of_name(name), skew=skew)
 
 
 def direction_formula(of: str, rank: int, symmetric: bool, skew: bool = False) -> Formula:

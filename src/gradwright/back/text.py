@@ -233,10 +233,11 @@ class _Unicode(MathematicalWriter):
 
         def write(place: int, mark: str) -> str:
             argument = formula.arguments[place]
-            return self.raised(argument, mark) if mark else self.inside(argument, needs)
+            base = place == 0 and template.startswith("{0}") and "^{" in template
+            return self.raised(argument, mark) if mark else self.inside(argument, ATOM if base else needs)
 
         text = filled(template, write, "[⁻⁺¹²³½]*")
-        if formula.output and not formula.binds:
+        if formula.output and not formula.binds and template.partition("(")[0].isidentifier():
             text += f".{formula.output}"
         return text, ATOM if bracketed else POWER if "^{" in template else PRODUCT
 

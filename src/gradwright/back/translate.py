@@ -7,10 +7,34 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
 from string import ascii_letters
+from typing import TypeGuard
 
-from gradwright.back.algebra import conjugated, multiplied, negated, opened, reshaped, scaled, split_number, to_the
+from gradwright.back.algebra import (
+    conjugated,
+    multiplied,
+    negated,
+    opened,
+    reshaped,
+    scaled,
+    split_number,
+    to_the,
+    transposed,
+)
 from gradwright.back.blocks import blocks
-from gradwright.back.formula import Call, Einsum, Formula, Indexed, MaskMatrix, Name, Number, Part, Place, Scaled, Sum
+from gradwright.back.formula import (
+    Call,
+    Einsum,
+    Formula,
+    Indexed,
+    MaskMatrix,
+    Name,
+    Number,
+    Part,
+    Place,
+    Scaled,
+    Sum,
+    Transposed,
+)
 from gradwright.back.matrices import (
     Edge,
     Irreducible,
@@ -49,7 +73,7 @@ from gradwright.errors import UnsupportedError
 from gradwright.frozen import replace
 from gradwright.prims.complex import imaginary_part, real_part, without_unit
 from gradwright.prims.inv import inv
-from gradwright.prims.power import power
+from gradwright.prims.power import power, variable_power
 from gradwright.simplify.broadcasts import repeated_number
 
 
@@ -120,11 +144,17 @@ class Translator:
                 return call_formula(Apply(imaginary_part, (), (turned,)), [self.formula(turned)], "", symmetric)
         if node.primitive.scalar is not None:
             return self._spectral(node, arguments, symmetric)
+        if node.primitive is variable_power and node.rank:
+            latex = r"{0}^{\odot {1}}"
+            return Call(node.rank, symmetric, node.primitive.name, tuple(arguments), text="{0}∘^{1}", latex=latex)
         if node.primitive.notation.left_division and not self.language:
             matrix = Apply(inv, (), node.arguments[:1], 0)
             inverse = call_formula(matrix, arguments[:1], "", "symmetric" in facts_of(matrix))
             return product((inverse, arguments[1]))
         keywords = self._axis_keyword(node)
+        turned = arguments[0] if arguments else None
+        if keywords == "axis=1" and not node.primitive.outputs[node.index].shape and _is_transposed(turned):
+            arguments, keywords = [transposed(turned), *arguments[1:]], "axis=0"
         return call_formula(node, arguments, keywords, symmetric)
 
     def _spectral(self, node: Apply, arguments: Sequence[Formula], symmetric: bool) -> Formula:
@@ -211,7 +241,8 @@ class Translator:
                 matrix = multiplied(Fraction(1), (), (formula,), 2) if divides else formula
                 diagonal = labels[0] == labels[1] and "diagonal" in facts_of(factor.node)
                 edges.append(Edge(labels[0], labels[1], matrix, place, diagonal))
-        return Reduction(node.coefficient, scalars, divisors, weights, edges, node.dims)
+        real = all(is_real_valued(factor.node) for factor in node.factors if factor.groups)
+        return Reduction(node.coefficient, scalars, divisors, weights, edges, node.dims, real)
 
     def factor(self, factor: Factor) -> tuple[Formula, bool]:
         """The formula of a factor, its node being written already, and whether it stands below the line."""
@@ -350,6 +381,10 @@ class Translator:
         return multiplied(node.coefficient, (*scalars, tensor), tuple(divisors), node.rank)
 
 
+def _is_transposed(formula: Formula | None) -> TypeGuard[Transposed]:
+    return isinstance(formula, Transposed) and not formula.conj
+
+
 def _before_flattening(factor: Factor) -> Factor:
     """What a vector lists entry by entry, last axis fastest: reshaping either gives the same."""
     node = factor.node
@@ -428,15 +463,15 @@ def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symme
     notation = primitive.notation
     output = primitive.outputs[node.index].name if len(primitive.outputs) > 1 else ""
     positions = {declared.name: f"{{{k}}}" for k, declared in enumerate(primitive.inputs)}
-    text, latex = notation.text, notation.latex
+    text, latex = notation.outputs[node.index] if notation.outputs else (notation.text, notation.latex)
     for name, position in positions.items():
         text = text.replace(f"{{{name}}}", position)
         latex = latex.replace(f"{{{name}}}", position)
+    if keywords:
+        text, latex = "", ""
     if not text and notation.name:
         listed = ", ".join(f"{{{k}}}" for k in range(len(arguments)))
         text = f"{notation.name}({listed}{', ' + keywords if keywords else ''})"
-    if keywords:
-        latex = ""
     return Call(node.rank, symmetric, primitive.name, tuple(arguments), keywords, text, latex, output)
 
 

@@ -43,12 +43,14 @@ class Notation:
         latex: the same for LaTeX.
         name: the name in front of the arguments in mathematical text, such as `chol`.
         left_division: whether the function is A⁻¹ B of its two arguments, and written as that product.
+        outputs: of a function with several outputs, the two templates of each that is not written `name(…).output`.
     """
 
     text: str = ""
     latex: str = ""
     name: str = ""
     left_division: bool = False
+    outputs: tuple[tuple[str, str], ...] = ()
 
 
 @frozen

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from fractions import Fraction
 
+from gradwright.core.build import transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, zero
 from gradwright.core.inference import facts_of, is_positive
@@ -64,7 +65,7 @@ def conditions_of(
     Args:
         expressions: what is differentiated.
         derivatives: the derivatives that are asked about.
-        written: renders a node.
+        written: renders a node; formulas of LaTeX may stand between dollar signs.
     """
     found: dict[str, None] = {}
     solved_before = set[Hashable]()
@@ -82,7 +83,8 @@ def conditions_of(
             if key not in solved_before and (node in own or not _is_covered(node)):
                 found.update(dict.fromkeys(_of_equation(node, written)))
             solved_before.add(key)
-    return tuple(c for c in found if c not in implied and not _is_implied(c, found))
+    bare = {condition: condition.replace("$", "") for condition in found}
+    return tuple(c for c in found if c not in implied and not _is_implied(bare[c], bare.values()))
 
 
 def conditions_of_identity(primitive: Primitive, written: Callable[[Node], str]) -> tuple[str, ...]:
@@ -103,7 +105,7 @@ def _is_free_in_gauge(node: Node) -> bool:
     return isinstance(node, Apply) and bool(node.primitive.gauge) and node.rank > 1
 
 
-def _is_implied(condition: str, others: Container[str]) -> bool:
+def _is_implied(condition: str, others: Collection[str]) -> bool:
     """Whether a stronger condition on the same matrix is among the others."""
     for weaker, stronger in _STRONGER:
         before, _, behind = weaker.partition("{}")
@@ -159,7 +161,7 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
     for condition in primitive.conditions:
         name = next((name for name in arguments if f"{{{name}}}" in condition), None)
         if name is None:
-            kept.append(condition.format(**{n: _subject(condition, a, written) for n, a in arguments.items()}))
+            kept.append(_stated(condition, primitive, arguments, written))
             continue
         sentence = condition.replace(f"{{{name}}}", "{}")
         about = {**arguments, name: _core(sentence, arguments[name])}
@@ -169,13 +171,19 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
         if sentence in ("{} > 0", "{} ≠ 0") and size is not None:
             kept.append(f"{written(size)} ≠ 0")
             continue
-        stated = condition.format(**{name: _subject(condition, a, written) for name, a in about.items()})
+        stated = _stated(condition, primitive, about, written)
         kept.append(stated if about[name].real else _of_complex(stated))
     if primitive is power:
         kept += _of_power(node, written)
     if primitive.identity and not primitive.conditions:
         kept += [f"{written(p)} is invertible" for p in _pivots(node) if not _is_granted("{} is invertible", p)]
     return kept
+
+
+def _stated(condition: str, primitive: Primitive, arguments: Mapping[str, Node], written: Callable[[Node], str]) -> str:
+    """A condition of a function's record, of its arguments."""
+    subjects = {d.name: _subject(condition, arguments[d.name], len(d.shape), written) for d in primitive.inputs}
+    return condition.format(**subjects)
 
 
 def _core(sentence: str, node: Node) -> Node:
@@ -228,7 +236,7 @@ def _invertible_parts(node: Apply, written: Callable[[Node], str]) -> list[str]:
         if {f"{name} is invertible", f"det({name}) > 0"}.intersection(node.primitive.conditions)
     ]
     parts = [part for argument in whole for part in square_parts(argument)]
-    return [f"{_subject('{} is invertible', part, written)} is invertible" for part in parts]
+    return [f"{_subject('{} is invertible', part, 2, written)} is invertible" for part in parts]
 
 
 def _of_complex(condition: str) -> str:
@@ -236,8 +244,14 @@ def _of_complex(condition: str) -> str:
     return condition if subject == condition else f"{subject}{_OFF_THE_CUT}"
 
 
-def _subject(condition: str, argument: Node, written: Callable[[Node], str]) -> str:
-    """What a condition is about: A instead of Aᵀ, of which all but the columns is the same."""
+def _subject(condition: str, argument: Node, rank: int, written: Callable[[Node], str]) -> str:
+    """What a condition is about: A instead of Aᵀ, of which all but the columns is the same.
+
+    Of a function of vectors along an axis of a matrix, it is about each row, or column.
+    """
+    if argument.rank == 2 and rank == 1:
+        row, column = written(argument), written(simplify(transpose(argument)))
+        return f"every row of {row}" if len(row) <= len(column) else f"every column of {column}"
     if argument.rank != 2 or "column" in condition:
         return written(argument)
     return min((written(argument), written(simplify(adjoint(argument)))), key=len)
@@ -257,7 +271,7 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
         return []
     size = _size_of(base)
     if size is not None and exponent < 1:
-        return [f"{written(size)} ≠ 0"]
+        return [f"{written(size)} ≠ 0"] if exponent.denominator % 2 == 0 or exponent < 0 else []
     if exponent.denominator > 1 and not base.real:
         return [f"{written(base)}{_OFF_THE_CUT}"]
     if exponent.denominator % 2 == 0:

@@ -134,7 +134,12 @@ slogdet = Primitive(
     numpy="numpy.linalg.slogdet",
     torch="torch.linalg.slogdet",
     jax="jax.numpy.linalg.slogdet",
-    notation=Notation(name="slogdet"),
+    notation=Notation(
+        outputs=(
+            ("sign det {X}", r"\operatorname{sign} \det {X}"),
+            ("log |det {X}|", r"\log |\det {X}|"),
+        )
+    ),
     samples=(Sample("X: n n"),),
 )
 

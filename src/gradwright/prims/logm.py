@@ -44,7 +44,7 @@ logm = Primitive(
     preserves=KEPT,
     inverse="matrix_exp",
     numpy=logarithm,
-    notation=Notation(name="log"),
+    notation=Notation(name="logm"),
     samples=(Sample("X: n n"), Sample("X: n n spd")),
 )
 

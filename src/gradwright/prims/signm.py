@@ -33,7 +33,7 @@ signm = Primitive(
     regular=is_involution,
     preserves=(*KEPT, "lower", "upper"),
     numpy=matrix_sign,
-    notation=Notation(name="sign"),
+    notation=Notation(name="signm"),
     samples=(Sample("X: n n"),),
     source="Kenney & Laub 1991, SIAM J. Matrix Anal. Appl. 12, 488-504; Higham 2008, thm 5.3",
 )

@@ -167,7 +167,7 @@ def foreign_texts(foreign: Foreign, library: Library) -> list[str]:
         raise EmissionError(f"{foreign.primitive.name} has no implementation")
     if isinstance(implementation, NewtonSolver):
         called = f"_{foreign.name}_by_newton"
-        texts = [text.strip("\n") for text in newton_texts(implementation, called)]
+        texts = [text.strip("\n") for text in newton_texts(implementation, called, foreign_texts)]
     else:
         texts, called = numpy_function(foreign.primitive, implementation)
     constants = "".join(f", {parameter!r}" for parameter in foreign.parameters)

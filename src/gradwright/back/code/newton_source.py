@@ -7,13 +7,13 @@ equations written out. So the code does what `define` does without a forward fun
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from gradwright.back.code.library import Library
 from gradwright.back.code.lower import lower
-from gradwright.back.code.module import foreign_texts
 from gradwright.back.code.names import unused
 from gradwright.back.code.numpy_library import NUMPY
-from gradwright.back.code.program import Program, statement_lines
+from gradwright.back.code.program import Foreign, Program, statement_lines
 from gradwright.back.code.size_checks import size_text
 from gradwright.core.build import diagonal, masked, ones, transpose
 from gradwright.core.nodes import Node, Symbol
@@ -63,8 +63,13 @@ def _starts(shapes: list[tuple[int, ...]]) -> Iterator[list[np.ndarray]]:
 '''
 
 
-def newton_texts(solver: NewtonSolver, name: str) -> list[str]:
+def newton_texts(solver: NewtonSolver, name: str, foreign_texts: Callable[[Foreign, Library], list[str]]) -> list[str]:
     """The texts of a function of NumPy arrays, of the given name, that solves the identity.
+
+    Args:
+        solver: the identity, and where to start.
+        name: the function's name.
+        foreign_texts: the texts of a function of a library, or again of one like this, that the equations call.
 
     Raises:
         EmissionError: the unknowns are complex, or the starting point is a Python object.

@@ -10,6 +10,8 @@ The shape, and what each part is for:
 * `jvp` strips one level of dual numbers from what was saved (`level=0`: inside compiled forward mode there is
   only one), and lets tangents through, so that forward mode nests.
 * `vmap` makes the mapped axis one more batch axis.
+* `forward`, `backward` and `jvp` compute in the precision of their tensors. Autocast would lower the products in
+  forward alone, so that backward, which runs outside it, would meet two types.
 """
 
 from __future__ import annotations
@@ -24,10 +26,27 @@ from gradwright.back.torch.statements import needed
 # How far from the left the statements of a method stand, and those of a block in it.
 IN_METHOD = 2 * len(INDENT)
 IN_BLOCK = 3 * len(INDENT)
+RULE = ("@staticmethod", "@_in_given_precision")
 FIRST_ORDER = '''
 def _is_first_order(*tensors: Tensor) -> bool:
     """Whether nothing differentiates the derivative that is being computed."""
     return not torch.is_grad_enabled() and all(forward_ad.unpack_dual(t).tangent is None for t in tensors)
+'''
+GIVEN_PRECISION = '''
+def _in_given_precision(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule that computes in the precision of its tensors, where autocast would lower that of some operations."""
+
+    @wraps(rule)
+    def computed(*given: Any) -> Any:
+        device = given[-1].device.type
+        if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+            return rule(*given)
+        with torch.autocast(device, enabled=False):
+            return rule(*given)
+
+    # PyTorch looks it up at every call; following the wrapper would take longer.
+    computed.__dict__["__signature__"] = inspect.signature(rule)
+    return computed
 '''
 VALUE_ONLY = '''
 @torch.compiler.allow_in_graph
@@ -103,7 +122,7 @@ def _returning(piece: Piece, indent: int, more: Sequence[str] = ()) -> list[str]
 def _forward(programs: Programs) -> Iterator[str]:
     parameters = ", ".join(f"{name}: Tensor" for name in programs.inputs)
     count = len(programs.outputs) + len(programs.carried)
-    yield "@staticmethod"
+    yield from RULE
     yield f"def forward({parameters}) -> {_returns(count)}:"
     yield from indented(_returning(programs.forward, IN_METHOD, programs.carried))
 
@@ -153,7 +172,7 @@ def _backward(programs: Programs) -> Iterator[str]:
     saved = _saved_for_backward(programs)
     ignored = [f"_{k}" for k in range(len(programs.carried))]
     cotangents = ", ".join(f"{name}: Tensor" for name in (*programs.cotangents, *ignored))
-    yield "@staticmethod"
+    yield from RULE
     yield f"def backward(ctx: Any, {cotangents}) -> {_gradients_type(programs)}:"
     lines = [f"{_unpacked(saved)} = ctx.saved_tensors"] if saved else []
     if programs.fast is None:
@@ -205,7 +224,7 @@ def _jvp(programs: Programs) -> Iterator[str]:
     nothing = ["None"] * len(programs.carried)
     count = len(programs.outputs)
     returned = "Tensor" if count == 1 and not nothing else "tuple[Tensor | None, ...]"
-    yield "@staticmethod"
+    yield from RULE
     yield f"def jvp(ctx: Any, {parameters}) -> {returned}:"
     lines = ["with forward_ad._set_fwd_grad_enabled(True):"]
     if saved:

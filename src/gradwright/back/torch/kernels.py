@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradwright.back.code import Foreign
+from gradwright.back.code.module import foreign_texts
 from gradwright.back.code.newton_source import newton_texts
 from gradwright.back.code.numpy_source import is_written, numpy_function
 from gradwright.back.code.size_checks import size_text
@@ -65,7 +66,8 @@ def kernel_text(foreign: Foreign, name: str, class_name: str, bound: Bound | Non
     if implementation is None:
         raise EmissionError(f"{primitive.name} has no implementation")
     if isinstance(implementation, NewtonSolver) and (bound is None or implementation.start is None):
-        texts, function = newton_texts(implementation, f"{name}_in_numpy"), f"{name}_in_numpy"
+        function = f"{name}_in_numpy"
+        texts = newton_texts(implementation, function, foreign_texts)
     elif bound is None or is_written(implementation):
         texts, function = numpy_function(primitive, implementation)
     else:

@@ -20,7 +20,7 @@ from gradwright.back.code.names import unused
 from gradwright.back.code.numpy_source import is_import
 from gradwright.back.code.wrapping import wrapped
 from gradwright.back.render import unicode_of
-from gradwright.back.torch.autograd import FIRST_ORDER, VALUE_ONLY, class_lines, indented
+from gradwright.back.torch.autograd import FIRST_ORDER, GIVEN_PRECISION, VALUE_ONLY, class_lines, indented
 from gradwright.back.torch.checks import (
     BROADCAST,
     CHECK_TYPES,
@@ -78,7 +78,7 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
     plan = _plan(asked)
     functions, programs = plan.functions, plan.programs
     texts = [_outputs_class(asked)] if len(asked.outputs) > 1 else []
-    texts += ["\n".join(_public(asked, plan)), _class_text(asked.name, programs)]
+    texts += ["\n".join(_public(asked, plan)), GIVEN_PRECISION, _class_text(asked.name, programs)]
     helpers = dict(programs.helpers)
     done = {key_of(plan.own)} if plan.own is not None else set[Key]()
     while len(done) < len(functions.called):
@@ -241,11 +241,11 @@ def _head(asked: Asked, body: str, imports: Iterable[str]) -> str:
     """The docstring and the imports, in the order of the import sorters."""
     docstring = f'"""{escaped(asked.title)}\n\n{escaped(asked.derivation)}\n"""'
     typing = [name for name in ("Any", "NamedTuple") if re.search(rf"\b{name}\b", body)]
-    imports = {*imports, *(["import math"] if re.search(r"\bmath\.", body) else [])}
+    imports = {*imports, *(f"import {name}" for name in ("inspect", "math") if re.search(rf"\b{name}\.", body))}
     standard = sorted(line for line in imports if line.split()[1].split(".")[0] in sys.stdlib_module_names)
     collections = [name for name in ("Callable", "Iterator") if re.search(rf"\b{name}\b", body)]
     standard += [f"from collections.abc import {', '.join(collections)}"] if collections else []
-    standard += [f"from typing import {', '.join(typing)}"]
+    standard += ["from functools import wraps", f"from typing import {', '.join(typing)}"]
     further = ["import numpy as np"] if re.search(r"\bnp\.", body) else []
     further += sorted(line for line in imports if line not in standard)
     further += ["import torch", "from torch import Tensor", "from torch.autograd import forward_ad"]

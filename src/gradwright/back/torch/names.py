@@ -10,7 +10,9 @@ from gradwright.back.code.names import unused
 from gradwright.back.render import text_of
 from gradwright.core.nodes import Node
 
-IMPORTED = ("torch", "Tensor", "Any", "NamedTuple", "Callable", "Iterator", "forward_ad", "inspect", "np", "math")
+IMPORTED = (
+    "torch", "Tensor", "Any", "NamedTuple", "Callable", "Iterator", "forward_ad", "inspect", "np", "math", "wraps",
+)  # fmt: skip
 OUTPUTS = "Outputs"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gradwright.core.build import number
+from gradwright.core.greek import text_of_name
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.tensor_forms import Dot, Form, Inner, Leaf, Total
 from gradwright.core.walks import substitute
@@ -42,7 +43,7 @@ def endings(
     free = _in_letters_of(parts, free_vjps(root, variables, pulled))
     structured = any(is_structured(variable.facts) for variable in variables)
     tangent = _in_letters_of(parts, vjps((root,), variables, (pulled,))) if structured else free
-    names = [f"d{v.name}" for v in variables]
+    names = [f"d{text_of_name(v.name)}" for v in variables]
     multiplies = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     drafts.append(Draft(kind, left, _paired(free), f"read off what multiplies {multiplies}", part="gradient"))
     if free != tangent:
