@@ -121,7 +121,7 @@ class Translator:
             case Apply():
                 return self._apply(node, symmetric)
             case Solve():
-                return solution_formula(node, self.formula, symmetric)
+                return solution_formula(node, self.formula, symmetric, language=self.language)
             case Contract():
                 return self._contract(node, symmetric)
             case _:
