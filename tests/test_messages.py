@@ -20,6 +20,13 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("logdt(X)", {"X": "n n"}, "there is no function 'logdt' in the language; did you mean logdet or slogdet or log?"),
     ("QR(X)", {"X": "n n"}, "there is no function 'QR' in the language; did you mean qr or sqrt?"),
     ("tr(X)", {"X": "n n"}, "there is no function 'tr' in the language; did you mean trace?"),
+    ("silu(x)", {"x": "n"}, "there is no function 'silu' in the language; did you mean x * sigmoid(x)?"),
+    ("layer_norm(x)", {"x": "n"},
+     "there is no function 'layer_norm' in the language: write it with others, or define it by its equation"),
+    ("x.T @ A @ x", {"x": "n", "A": "n n"},
+     "in 'x.T': only a matrix has a transpose; this is n, and a vector is neither row nor column: x @ y is xᵀ y, and "
+     "outer(x, y) is x yᵀ"),
+    ("A.t() @ A", {"A": "n n"}, "'A.t(…)' calls something that is not a function of the language: write A.T"),
     ("A @ B", {"A": "n m", "B": "k p"},
      "in 'A @ B': '@' contracts n × m and k × p, but m and k are different dimensions"),
     ("A + B", {"A": "n m", "B": "m n"},

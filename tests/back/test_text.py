@@ -62,6 +62,32 @@ def test_an_expression_reads_as_a_person_would_write_it(text: str, shown: str, p
     assert expression.ascii().isascii()
 
 
+SUMS = [
+    ("X - outer(ones(n), mean(X, axis=0))", "X − 1 mean(X, axis=0)ᵀ"),
+    ("sum(X ** 2, axis=1) / m", "mean(X∘², axis=1)"),
+    ("sum(X, axis=1) / n", "sum(X, axis=1) / n"),
+    ("trace(K @ (eye(n) - ones(n, n) / n))", "tr(K (I − 1 1ᵀ / n))"),
+    ("1 - K ** 2", "1 − K∘²"),
+    ("sum((T - S) ** 2)", "‖T − S‖²"),
+    ("a * sum(T * S * S)", "a sum(T ∘ S∘²)"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), SUMS)
+def test_sums_and_means_read_well(text: str, shown: str) -> None:
+    shapes = {"X": "n m", "K": "n n", "T": "n m k", "S": "n m k", "a": ""}
+    expression = gw.parse(text, **{name: shape for name, shape in shapes.items() if name in text})
+    assert str(gw.Expression(simplify(expression.node), expression.signature)) == shown
+
+
+def test_a_sum_of_row_sums_is_the_sum_of_the_matrix() -> None:
+    K = "(s * exp(-D / (2 * l**2)) + v * eye(n))"
+    f = gw.parse(
+        f"-y @ inv{K} @ y / 2 - logdet{K} / 2", y="n", D="n n symmetric", s="positive", l="positive", v="positive"
+    )
+    assert "axis" not in str(gw.derive(f))
+
+
 def test_a_sum_of_squares_of_complex_numbers_is_no_norm() -> None:
     for text, shown in (("z @ z", "zᵀ z"), ("trace(Z.T @ Z)", "tr(Zᵀ Z)"), ("conj(z) @ z", "zᴴ z")):
         expression = gw.parse(text, **({"z": "n complex"} if "z" in text else {"Z": "n m complex"}))

@@ -154,7 +154,7 @@ class Reduction:
     def _cycle(self, pair: Sequence[Edge]) -> Formula:
         first, second = pair
         if self.real and first.formula == second.formula and (first.row, first.column) == (second.row, second.column):
-            return Power(0, True, Call(0, True, "norm", (first.formula,), text="‖{0}‖", latex=NORM), Fraction(2))
+            return Power(0, True, norm_of(first.formula), Fraction(2))
         if any(isinstance(edge.formula, Scaled) and edge.formula.divisors for edge in pair):
             return sum_of(hadamard(first.formula, second.seen_from(first.row)))
         if first.column == second.row or first.row == second.column:
@@ -225,23 +225,35 @@ class Reduction:
 
     def _sum_or_mean(self, vector: Formula, label: int) -> Formula:
         """The sum of the entries; their mean, if it is divided by their number."""
+        if self._divided_by(label):
+            return linear(lambda inside: Call(0, True, "mean", (inside,)), vector)
+        return sum_of(vector)
+
+    def _divided_by(self, label: int) -> bool:
+        """Whether the number of entries along a label is among the divisors, of which it is then taken away."""
         count = str(self.dims[label])
         for place, divisor in enumerate(self.divisors):
             if isinstance(divisor, Name) and divisor.language == count:
                 del self.divisors[place]
-                return linear(lambda inside: Call(0, True, "mean", (inside,)), vector)
-        return sum_of(vector)
+                return True
+        return False
 
     def _add_vector(self, edge: Edge, weights: list[Weight], label: int) -> None:
         other = edge.other(label)
         picks = [w for w in weights if w.entry is not None]
         if not weights:
-            formula = row_sums(edge, other)
+            formula = self._row_sums_or_means(edge, label)
         elif picks and len(weights) == 1:
             formula = column_of(edge, other, picks[0].entry or "")
         else:
             formula = times_vector(edge.seen_from(other), elementwise(weights))
         self.weights.append(Weight(other, formula, place=first_place([edge, *weights])))
+
+    def _row_sums_or_means(self, edge: Edge, label: int) -> Formula:
+        if isinstance(edge.formula, Call) and edge.formula.name == "diag":
+            return edge.formula.arguments[0]
+        name, axis = ("mean" if self._divided_by(label) else "sum"), (0 if label == edge.row else 1)
+        return linear(lambda inside: Call(1, True, name, (inside,), keywords=f"axis={axis}"), edge.formula)
 
     def _add_edge(self, edges: list[Edge], weights: list[Weight], label: int) -> None:
         first, second = edges
@@ -321,7 +333,9 @@ def outer_product(left: Formula, right: Formula) -> Formula:
     return linear(lambda x: linear(lambda y: column_times_row(x, y), right), left)
 
 
-NORM = r"\left\lVert {0} \right\rVert"
+def norm_of(tensor: Formula) -> Formula:
+    """`‖T‖`, of all entries."""
+    return Call(0, True, "norm", (tensor,), text="‖{0}‖", latex=r"\left\lVert {0} \right\rVert")
 
 
 def first_place(parts: Sequence[Edge | Weight]) -> int:
@@ -342,7 +356,7 @@ def _scalar(weights: Sequence[Weight], real: bool) -> Formula | None:
     above = [w.formula for w in weights if not w.divides]
     under = [w.formula for w in weights if w.divides]
     if real and len(above) == 2 and above[0] == above[1] and not under:
-        return Power(0, True, Call(0, True, "norm", (above[0],), text="‖{0}‖", latex=NORM), Fraction(2))
+        return Power(0, True, norm_of(above[0]), Fraction(2))
     if len(above) >= 2:
         above.sort(key=lambda formula: formula.has_direction)
         first = multiplied(Fraction(1), tuple(above[:-1]), tuple(under), 1)
@@ -423,14 +437,14 @@ def _reading_cost(formula: Formula) -> tuple[int, int]:
 
 def sum_of(vector: Formula) -> Formula:
     """The sum of the entries; of row sums, that of the matrix."""
-    if isinstance(vector, Call) and vector.name == "sum" and vector.keywords and vector.arguments[0].rank == 2:
-        vector = vector.arguments[0]
     return linear(_total, vector)
 
 
 def _total(vector: Formula) -> Formula:
     if isinstance(vector, Call) and vector.name == "diagonal":
         return trace_of(vector.arguments[0])
+    if isinstance(vector, Call) and vector.name == "sum" and vector.keywords and vector.arguments[0].rank == 2:
+        return sum_of(vector.arguments[0])
     return Call(0, True, "sum", (vector,))
 
 
@@ -469,14 +483,6 @@ def times_vector(matrix: Formula, vector: Formula) -> Formula:
     if isinstance(matrix, Call) and matrix.name == "diag":
         return multiplied(Fraction(1), (matrix.arguments[0], vector), (), 1)
     return product((matrix, vector))
-
-
-def row_sums(edge: Edge, kept: int) -> Formula:
-    """The sums of a matrix along the label that is not kept."""
-    axis = 1 if kept == edge.row else 0
-    if isinstance(edge.formula, Call) and edge.formula.name == "diag":
-        return edge.formula.arguments[0]
-    return linear(lambda inside: Call(1, True, "sum", (inside,), keywords=f"axis={axis}"), edge.formula)
 
 
 def column_of(edge: Edge, kept: int, entry: str) -> Formula:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
-from gradwright.back.formula import Call, Formula, Name
+from gradwright.back.formula import Call, Formula, Name, scaled, split_number
 from gradwright.back.names import latex_of_name
 from gradwright.core.nodes import Node, Solve, Symbol
 from gradwright.core.solutions import NAME, WORDS
@@ -15,18 +16,23 @@ from gradwright.linear.unknowns import named_operators, named_unknowns
 from gradwright.simplify.pipeline import simplify
 
 
-def solution_formula(node: Solve, formula: Callable[[Node], Formula], symmetric: bool) -> Formula:
+def solution_formula(
+    node: Solve, formula: Callable[[Node], Formula], symmetric: bool, *, language: bool = False
+) -> Formula:
     """`sylvester(A, B, C)` where the equation has a name, else `solve(H: A H B + H = C)`.
 
     Args:
         node: the equations, and which unknown is meant.
         formula: what is written for a node.
         symmetric: whether the solution is its own transpose.
+        language: whether the text is to be read again: then a number stays in the equation's right side.
     """
     known = sylvester_operands(node, many=True)
     if known is not None:
         name, operands = known
-        return Call(node.rank, symmetric, name, tuple(map(formula, operands)))
+        *coefficients, side = map(formula, operands)
+        number, inside = (Fraction(1), side) if language else split_number(side)
+        return scaled(number, Call(node.rank, symmetric, name, (*coefficients, inside)))
     symbols = named_unknowns(node)
     spaces = [equation.space for equation in node.equations]
     shown = [_in_space(o, space) for o, space in zip(named_operators(node, symbols), spaces, strict=True)]

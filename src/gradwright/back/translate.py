@@ -31,6 +31,7 @@ from gradwright.back.formula import (
     Number,
     Part,
     Place,
+    Power,
     Scaled,
     Sum,
     Transposed,
@@ -43,6 +44,7 @@ from gradwright.back.matrices import (
     basis_vector,
     diagonal_matrix,
     identity,
+    norm_of,
     ones,
 )
 from gradwright.back.names import direction_formula, latex_of_name, name_formula
@@ -121,7 +123,7 @@ class Translator:
             case Apply():
                 return self._apply(node, symmetric)
             case Solve():
-                return solution_formula(node, self.formula, symmetric)
+                return solution_formula(node, self.formula, symmetric, language=self.language)
             case Contract():
                 return self._contract(node, symmetric)
             case _:
@@ -343,8 +345,30 @@ class Translator:
             factors.append(Factor(symbol, tuple((label,) for label in factor.labels)))
         return self.formula(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims))))
 
+    def _sum_of_entries(self, node: Contract) -> Formula | None:
+        """`sum(S ∘ T)` and `‖T‖²` of tensors with the same axes."""
+        tensors = [factor for factor in node.factors if factor.labels]
+        labels = {factor.labels for factor in tensors}
+        if node.output or len(labels) != 1 or len(set(tensors[0].labels)) < len(tensors[0].labels):
+            return None
+        rank = tensors[0].node.rank
+        sides: dict[bool, list[Formula]] = {True: [], False: []}
+        scalars: dict[bool, list[Formula]] = {True: [], False: []}
+        for factor in node.factors:
+            formula, divides = self.factor(factor)
+            (sides if factor.labels else scalars)[divides].append(formula)
+        above, under = sides[False], sides[True]
+        if len(above) == 2 and above[0] == above[1] and not under and is_real_valued(tensors[0].node):
+            total: Formula = Power(0, True, norm_of(above[0]), Fraction(2))
+        else:
+            total = Call(0, True, "sum", (multiplied(Fraction(1), tuple(above), tuple(under), rank),))
+        return multiplied(node.coefficient, (*scalars[False], total), tuple(scalars[True]), 0)
+
     def _einsum(self, node: Contract) -> Formula:
         """Letters for labels: what has no matrix notation."""
+        entries = self._sum_of_entries(node)
+        if entries is not None:
+            return entries
         labels = [label for group in node.output for label in group]
         names = {label: _letter(place) for place, label in enumerate(letter_order(node))}
         operands: list[Formula] = []
@@ -478,10 +502,26 @@ def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symme
 def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
     """A sum; sums inside are opened, and parts placed side by side are a block matrix."""
     flat = opened(map(_minus_inside, terms))
+    if any(_has_identity(term) for term in flat):
+        flat = tuple(map(_with_spelled_ones, flat))
     if all(_diagonal_of(term) is not None for term in flat):
         return diagonal_matrix(sum_formula([d for d in map(_diagonal_of, flat) if d is not None], True))
     joined = blocks(flat, symmetric)
     return joined if joined is not None else _with_common_number(flat, symmetric)
+
+
+def _has_identity(term: Formula) -> bool:
+    factors = term.factors if isinstance(term, Scaled) else (term,)
+    return any(isinstance(f, Name) and f.language.startswith("eye(") for f in factors)
+
+
+def _with_spelled_ones(term: Formula) -> Formula:
+    """A multiple of a matrix of ones as one of `1 1ᵀ`: beside an identity, `1` would be read as that."""
+    if isinstance(term, Scaled):
+        return replace(term, factors=tuple(map(_with_spelled_ones, term.factors)))
+    if isinstance(term, Name) and term.rank == 2 and term.language.startswith("ones("):
+        return replace(term, text="1 1ᵀ", latex=r"\mathbf{1} \mathbf{1}^{\mathsf{T}}")
+    return term
 
 
 def _minus_inside(term: Formula) -> Formula:

@@ -89,7 +89,11 @@ def permute(node: Node, axes: Sequence[int]) -> Node:
 def transpose(node: Node) -> Node:
     """The transpose of a matrix."""
     if node.rank != 2:
-        raise ShapeError(f"only a matrix has a transpose; this is {shape_text(node.shape)}")
+        instead = {
+            0: ": leave it out",
+            1: ", and a vector is neither row nor column: x @ y is xᵀ y, and outer(x, y) is x yᵀ",
+        }.get(node.rank, ": einsum gives the axes of a tensor another order")
+        raise ShapeError(f"only a matrix has a transpose; this is {shape_text(node.shape)}{instead}")
     return permute(node, (1, 0))
 
 

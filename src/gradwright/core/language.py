@@ -387,6 +387,8 @@ def _instead(tree: ast.Call) -> str:
         return ""
     if tree.func.attr in ("T", "mT", "H", "mH"):
         return f": write {written(tree.func)}"
+    if tree.func.attr in ("t", "transpose"):
+        return f": write {written(tree.func.value)}.T"
     return f": write {lookup(tree.func.attr).usage}" if tree.func.attr in _known_functions() else ""
 
 

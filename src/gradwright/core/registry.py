@@ -255,7 +255,7 @@ def lookup(name: str) -> Function:
     if name in FUNCTIONS:
         return FUNCTIONS[name]
     near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name.lower(), FUNCTIONS, n=3, cutoff=0.6)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    hint = f"; did you mean {' or '.join(near)}?" if near else ": write it with others, or define it by its equation"
     raise UnknownNameError(f"there is no function '{name}' in the language{hint}")
 
 
@@ -287,6 +287,9 @@ _ELSEWHERE = {
     "multiply": "*", "hadamard": "*", "pow": "**", "eigvals": "eig", "frobenius": "norm", "inverse": "inv",
     "determinant": "det", "amax": "max", "identity": "eye", "hstack": "concatenate", "vstack": "concatenate",
     "cat": "concatenate", "concat": "concatenate", "stack": "block", "adj": "adjugate", "logsigmoid": "log(sigmoid(x))",
+    "silu": "x * sigmoid(x)", "gelu": "x * (1 + erf(x / sqrt(2))) / 2", "clip": "minimum(maximum(x, a), b)",
+    "clamp": "minimum(maximum(x, a), b)", "var": "mean((x - mean(x))**2)", "std": "sqrt(mean((x - mean(x))**2))",
+    "log2": "log(x) / log(2)", "log10": "log(x) / log(10)", "bmm": "@", "pinverse": "pinv",
 }  # fmt: skip
 
 
