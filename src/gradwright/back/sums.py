@@ -8,9 +8,7 @@ from fractions import Fraction
 from gradwright.back.algebra import multiplied, negated, opened, scaled, split_number
 from gradwright.back.blocks import blocks
 from gradwright.back.formula import Call, Formula, Scaled, Sum
-from gradwright.back.matrices import (
-    diagonal_matrix,
-)
+from gradwright.back.notation import diagonal_matrix
 
 
 def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:

@@ -10,16 +10,9 @@ from string import ascii_letters
 
 from gradwright.back.algebra import conjugated, multiplied, reshaped, scaled, to_the
 from gradwright.back.formula import Call, Einsum, Formula, Indexed, MaskMatrix, Name, Number, Part, Place, Scaled
-from gradwright.back.matrices import (
-    Edge,
-    Irreducible,
-    Reduction,
-    Weight,
-    basis_vector,
-    identity,
-    ones,
-)
+from gradwright.back.matrices import Edge, Irreducible, Reduction, Weight
 from gradwright.back.names import direction_formula, latex_of_name, name_formula
+from gradwright.back.notation import basis_vector, identity, ones
 from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
 from gradwright.back.sums import sum_formula
