@@ -20,7 +20,7 @@ from gradwright.back.formula import (
     Scaled,
     Transposed,
 )
-from gradwright.back.matrices import ones
+from gradwright.back.notation import ones
 from gradwright.back.products import product
 from gradwright.core.dims import Dim
 from gradwright.frozen import frozen

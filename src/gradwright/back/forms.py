@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gradwright.back.algebra import scaled
 from gradwright.back.formula import Call, Formula, Roll, TensorDot, TensorProduct
+from gradwright.back.sums import sum_formula
 from gradwright.back.tensors import tensor_formula
-from gradwright.back.translate import Translator, sum_formula
+from gradwright.back.translate import Translator
 from gradwright.core.tensor_forms import Dot, Form, Inner, Leaf, Outer, Rolled, Times, Total, lower
 
 

@@ -16,7 +16,8 @@ from math import prod
 from gradwright.back.algebra import multiplied, scaled, split_number, transposed
 from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct
 from gradwright.back.masks import turns
-from gradwright.back.translate import Translator, connected, sum_formula
+from gradwright.back.sums import sum_formula
+from gradwright.back.translate import Translator, connected
 from gradwright.core.contraction import contract
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.frozen import frozen

@@ -2,8 +2,7 @@
 
 A matrix equation is split into the regions below, on and above the diagonal. In each, the entries of
 the unknowns at (i, j) and (j, i) satisfy a small linear system whose coefficients are entries of
-known matrices; it is solved by Cramer's rule. A denominator is 1 outside the region that it serves,
-so that nothing is ever infinity times zero.
+known matrices, which `regions` solves.
 
 An unknown that stands alone in an equation is eliminated first: the others satisfy the equation
 projected on the complement of its space.
@@ -13,28 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import combinations
 
-import numpy as np
-
-from gradwright.core.arithmetic import Array
-from gradwright.core.build import diagonal, masked, multiply, ones, permute
+from gradwright.core.build import diagonal, multiply, permute
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
-from gradwright.core.evaluate import evaluate
-from gradwright.core.nodes import Apply, Contract, Direction, Factor, Groups, Hole, Node, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
+from gradwright.core.nodes import Hole, Node
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
-from gradwright.core.walks import free_leaves
 from gradwright.diff.identities.frames import HoleSpec
+from gradwright.diff.identities.regions import ABOVE, BELOW, ON, guarded, reciprocal, solve_entries
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy
 from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import adjoint
 from gradwright.linear.projection import project_space
 from gradwright.prims.complex import real
-from gradwright.prims.power import power, raise_to
 from gradwright.simplify.pipeline import simplify
 
 COMPLEMENT = {
@@ -48,7 +40,6 @@ COMPLEMENT = {
 }
 CONJUGATED = (Space.HERMITIAN, Space.SKEW_HERMITIAN)
 MIRROR_SIGN = {Space.SYMMETRIC: 1, Space.HERMITIAN: 1, Space.SKEW: -1, Space.SKEW_HERMITIAN: -1}
-BELOW, ON, ABOVE = 0, 1, 2
 
 
 def eliminate_alone(state: State) -> State | None:
@@ -95,7 +86,7 @@ def _eliminated(state: State, place: int, hole: Hole, coefficient: Fraction, spa
     equation = state.equations[place]
     others = add(term for term in terms_of(equation.form) if hole not in holes_in(term))
     left = scaled(1 / coefficient, subtract(equation.right, others))
-    value = _on_diagonal(left, hole) if hole.rank == 1 else _projected(left, space)
+    value = _on_diagonal(left, hole) if hole.rank == 1 else project_space(left, space)
     projected = _on_complement(others, equation.right, COMPLEMENT[space], state)
     if _takes_phases(hole, state) and _phases_occur(state, equation):
         projected = replace(projected, phases=True)
@@ -103,7 +94,7 @@ def _eliminated(state: State, place: int, hole: Hole, coefficient: Fraction, spa
     solved = (*changed.solved, (hole, value))
     rest = COMPLEMENT[space]
     words = f"{_article(rest)} part; {_article(space)} part gives the other unknown"
-    sides = _projected(others, rest), _projected(equation.right, rest)
+    sides = project_space(others, rest), project_space(equation.right, rest)
     split = replace(changed, solved=solved).with_step("split into parts", *sides, words)
     return split.with_step("compare entries", hole, simplify(value), f"{_article(space)} part")
 
@@ -119,10 +110,6 @@ def _on_complement(form: Node, right: Node, space: Space, state: State) -> Linea
 
 def _article(space: Space) -> str:
     return f"the {'off-diagonal' if space is Space.HOLLOW else space.value}"
-
-
-def _projected(node: Node, space: Space) -> Node:
-    return project_space(node, space)
 
 
 @frozen
@@ -232,7 +219,7 @@ def _solve_region(
     if not unknowns:
         return {}
     system = list(_systems(region, equations, spaces, state, unknowns))
-    solution = _solve_entries(system, len(unknowns), region)
+    solution = solve_entries(system, len(unknowns), region)
     if solution is None:
         return None
     found = dict(zip(unknowns, solution, strict=True))
@@ -346,7 +333,7 @@ def _solve_complex_diagonal(
     ]
     if any(rows is None for rows in parts):
         return None
-    solution = _solve_entries(parts[0] or [], len(others), ON) if others else []
+    solution = solve_entries(parts[0] or [], len(others), ON) if others else []
     phases = _with_free_phases(parts[1] or [], imaginary)
     if solution is None or phases is None:
         return None
@@ -407,84 +394,9 @@ def _with_free_phases(system: Sequence[tuple[list[Node], Node]], holes: Sequence
         if any(k in found for k in open_places):
             return None
         first = open_places[0]
-        found[first] = simplify(multiply(right, _reciprocal(row[first])))
+        found[first] = simplify(multiply(right, reciprocal(row[first])))
         found.update({k: zero(right.shape) for k in open_places[1:]})
     return [found.get(k, zero(hole.shape)) for k, hole in enumerate(holes)]
-
-
-def _solve_entries(system: Sequence[tuple[list[Node], Node]], count: int, region: int) -> list[Node] | None:
-    """Entries that stand alone in an equation first, then the others by Cramer's rule."""
-    found: dict[int, Node] = {}
-    for row, right in system:
-        open_places = [k for k in range(count) if k not in found and not is_zero(row[k])]
-        if len(open_places) != 1 or not _nonzero(row[open_places[0]], region):
-            continue
-        known = [multiply(row[k], value) for k, value in found.items() if not is_zero(row[k])]
-        rest = subtract(right, add(known)) if known else right
-        found[open_places[0]] = simplify(multiply(rest, _reciprocal(row[open_places[0]])))
-    if len(found) == count:
-        return [found[k] for k in range(count)]
-    return _cramer(system, count, region)
-
-
-def _cramer(system: Sequence[tuple[list[Node], Node]], count: int, region: int) -> list[Node] | None:
-    """The solution from the first equations that determine it."""
-    if count > 3:
-        return None
-    for chosen in combinations(system, count):
-        rows = [row for row, _ in chosen]
-        right = [side for _, side in chosen]
-        determinant = simplify(_determinant(rows))
-        if is_zero(determinant) or not _nonzero(determinant, region):
-            continue
-        inverse = _reciprocal(determinant)
-        return [simplify(multiply(_determinant(_with_column(rows, right, column)), inverse)) for column in range(count)]
-    return None
-
-
-def _with_column(rows: Sequence[list[Node]], right: Sequence[Node], column: int) -> list[list[Node]]:
-    return [[*row[:column], side, *row[column + 1 :]] for row, side in zip(rows, right, strict=True)]
-
-
-def _determinant(rows: Sequence[Sequence[Node]]) -> Node:
-    if len(rows) == 1:
-        return rows[0][0]
-    terms: list[Node] = []
-    for column, head in enumerate(rows[0]):
-        minor = [[*row[:column], *row[column + 1 :]] for row in rows[1:]]
-        terms.append(scaled((-1) ** column, multiply(head, _determinant(minor))))
-    return add(terms)
-
-
-def _nonzero(matrix: Node, region: int) -> bool:
-    """Whether a denominator is different from zero at a generic point, in the region."""
-    leaves = [leaf for leaf in free_leaves(matrix) if isinstance(leaf, Symbol | Direction)]
-    sizes = choose_sizes(sorted(dimension_names([matrix])), demanded_orders([matrix]))
-    generator = np.random.default_rng(7)
-    values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator) for leaf in leaves}
-    result = evaluate(matrix, values, sizes)
-    parts = {BELOW: np.tril(result, -1), ON: np.diag(np.diag(result)), ABOVE: np.triu(result, 1)}
-    inside = {
-        BELOW: np.tril(np.ones_like(result), -1),
-        ON: np.eye(len(result)),
-        ABOVE: np.triu(np.ones_like(result), 1),
-    }
-    return bool(np.all(np.abs(parts[region]) + (inside[region] == 0) > 1e-9))
-
-
-def _reciprocal(denominator: Node) -> Node:
-    """`1 / w`, entry by entry."""
-    value = _constant_entries(denominator)
-    if value is not None:
-        return scaled(1 / value, ones(denominator.shape))
-    return raise_to(denominator, Fraction(-1))
-
-
-def _constant_entries(node: Node) -> Fraction | None:
-    """The number that every entry is."""
-    if isinstance(node, Contract) and not node.factors and len({g for g in node.output}) == len(node.output):
-        return node.coefficient
-    return None
 
 
 def _assembled(regions: Sequence[Node], state: State) -> Node:
@@ -496,33 +408,7 @@ def _assembled(regions: Sequence[Node], state: State) -> Node:
         coefficient, rest = split_coefficient(value)
         weights = parts.setdefault(rest, [Fraction(0)] * 3)
         weights[region] = coefficient
-    terms = [_guarded(rest, weights) for rest, weights in parts.items()]
+    terms = [guarded(rest, weights) for rest, weights in parts.items()]
     if not terms:
         return zero(regions[0].shape)
     return reduce_terms(add(terms), state.relations)
-
-
-def _guarded(node: Node, weights: Sequence[Fraction]) -> Node:
-    """A matrix on some regions, its denominators made 1 on the others."""
-    kept = [Fraction(1) if weight else Fraction(0) for weight in weights]
-    if all(kept):
-        return masked(node, *weights)
-    whole = as_product(node)
-    factors = [_guarded_factor(factor, whole.output, kept) for factor in whole.factors]
-    return masked(contract(whole.coefficient, factors, whole.output, dict(enumerate(whole.dims))), *weights)
-
-
-def _guarded_factor(factor: Factor, output: Groups, kept: Sequence[Fraction]) -> Factor:
-    """A denominator that lies along the matrix, either way round, made 1 outside the regions kept."""
-    base = _denominator(factor.node)
-    if base is None or factor.groups not in (output, output[::-1]):
-        return factor
-    inside = kept if factor.groups == output else kept[::-1]
-    safe = add([masked(base, *inside), masked(ones(base.shape), *(1 - weight for weight in inside))])
-    return Factor(raise_to(safe, Fraction(-1)), factor.groups, factor.conj)
-
-
-def _denominator(node: Node) -> Node | None:
-    if isinstance(node, Apply) and node.primitive is power and node.parameters[0] == -1:
-        return node.arguments[0]
-    return None

@@ -1,0 +1,156 @@
+"""What vectors and matrices are written with: inner and outer products, traces, diagonals, sums, named constants.
+
+Of several ways to write one, such as the turns of a trace, the one with a direction last and few transposes is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import partial
+
+from gradwright.back.algebra import column_times_row, linear, multiplied, sign_in_front, split_number, transposed
+from gradwright.back.formula import (
+    BasisVector,
+    Call,
+    Conjugated,
+    Formula,
+    MaskMatrix,
+    MatrixProduct,
+    Name,
+    Place,
+    Transposed,
+)
+from gradwright.back.masks import masked_product, turns
+from gradwright.back.products import product
+from gradwright.core.dims import Dim
+
+
+def outer_product(left: Formula, right: Formula) -> Formula:
+    """`x yᵀ`, the scalars of both in front."""
+    return linear(lambda x: linear(lambda y: column_times_row(x, y), right), left)
+
+
+def hadamard(left: Formula, right: Formula) -> Formula:
+    """The elementwise product of two matrices; of a matrix and a mask, the masked matrix."""
+    for mask, other in ((left, right), (right, left)):
+        if isinstance(mask, MaskMatrix):
+            return linear(partial(masked_product, mask.weights), other)
+    return multiplied(Fraction(1), (left, right), (), 2)
+
+
+def diagonal_of(matrix: Formula) -> Formula:
+    """The diagonal of a matrix, as a vector."""
+    if isinstance(matrix, Call) and matrix.name == "diag":
+        return matrix.arguments[0]
+    return linear(lambda inside: Call(1, True, "diagonal", (inside,)), matrix)
+
+
+def diagonal_matrix(vector: Formula) -> Formula:
+    """The diagonal matrix of a vector."""
+    return linear(lambda inside: Call(2, True, "diag", (inside,)), vector)
+
+
+def trace_of(matrix: Formula) -> Formula:
+    """The trace, cyclically turned or transposed: a direction last, else with few transposes."""
+    return linear(_trace, matrix)
+
+
+def _trace(matrix: Formula) -> Formula:
+    best = matrix
+    if isinstance(matrix, MatrixProduct):
+        turned = transposed(matrix)
+        both = [matrix, turned] if isinstance(turned, MatrixProduct) else [matrix]
+        best = min((r for m in both for r in _rotations(m)), key=_reading_cost)
+    return Call(0, True, "trace", (best,), text="tr({0})", latex=r"\operatorname{tr}\left({0}\right)")
+
+
+def _rotations(matrix: MatrixProduct) -> list[Formula]:
+    """The cyclic orders of a product; without a direction in it, only the one as it stands."""
+    count = len(matrix.factors) if matrix.has_direction else 1
+    return [product((*matrix.factors[k:], *matrix.factors[:k])) for k in range(count)]
+
+
+def _reading_cost(formula: Formula) -> tuple[int, int]:
+    """A plain direction stands last, a conjugate transposed one first; then few transposes."""
+    factors: tuple[Formula, ...] = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    first, last = factors[0], factors[-1]
+    if not last.has_direction and last.rank == 1 and len(factors) > 1:
+        last = factors[-2]
+    adjoint = first.has_direction and isinstance(first, Transposed) and first.conj
+    badly = formula.has_direction and not adjoint and (not last.has_direction or isinstance(last, Transposed))
+    return int(badly or isinstance(last, Conjugated)), turns(formula)
+
+
+def sum_of(vector: Formula) -> Formula:
+    """The sum of the entries; of row sums, that of the matrix."""
+    return linear(_total, vector)
+
+
+def _total(vector: Formula) -> Formula:
+    if isinstance(vector, Call) and vector.name == "diagonal":
+        return trace_of(vector.arguments[0])
+    if isinstance(vector, Call) and vector.name == "sum" and vector.keywords and vector.arguments[0].rank == 2:
+        return sum_of(vector.arguments[0])
+    return Call(0, True, "sum", (vector,))
+
+
+def norm_of(tensor: Formula) -> Formula:
+    """`‖T‖`, of all entries."""
+    return Call(0, True, "norm", (tensor,), text="‖{0}‖", latex=r"\left\lVert {0} \right\rVert")
+
+
+def inner_product(left: Formula, right: Formula) -> Formula:
+    """`xᵀ y`, with matrices in between opened: `xᵀ A y`, and scalars in front."""
+    return linear(lambda x: linear(lambda y: _inner(x, y), right), left)
+
+
+def _inner(left: Formula, right: Formula) -> Formula:
+    parts: list[Formula] = []
+    if isinstance(left, MatrixProduct):
+        parts += [transposed(f) if f.rank == 2 else f for f in reversed(left.factors)]
+    else:
+        parts.append(left)
+    parts += right.factors if isinstance(right, MatrixProduct) else (right,)
+    forward = sign_in_front(MatrixProduct(0, True, tuple(parts)))
+    turned = (transposed(f) if f.rank == 2 else f for f in reversed(parts))
+    return min(forward, sign_in_front(MatrixProduct(0, True, tuple(turned))), key=_inner_cost)
+
+
+def _inner_cost(formula: Formula) -> tuple[int, int]:
+    """A direction stands untransposed and not first, but for a conjugated one: `dxᴴ A x`; then few transposes."""
+    formula = split_number(formula)[1]
+    assert isinstance(formula, MatrixProduct)
+    first = formula.factors[0]
+    conjugated = any(f.has_direction and isinstance(f, Conjugated) for f in formula.factors[1:])
+    badly = any(f.has_direction and isinstance(f, Transposed) and not f.conj for f in formula.factors)
+    leads = first.has_direction and not isinstance(first, Conjugated)
+    return int(badly or leads or conjugated), turns(formula)
+
+
+def times_vector(matrix: Formula, vector: Formula) -> Formula:
+    """A matrix times a vector; a square mask of ones gives running sums, as many as there are entries."""
+    if isinstance(matrix, MaskMatrix) and matrix.weights == (1, 1, 0) and matrix.rows == matrix.columns:
+        return Call(1, True, "cumsum", (vector,))
+    if isinstance(matrix, Call) and matrix.name == "diag":
+        return multiplied(Fraction(1), (matrix.arguments[0], vector), (), 1)
+    return product((matrix, vector))
+
+
+def ones(dims: Sequence[Dim]) -> Formula:
+    """A vector or matrix of ones."""
+    listed = ", ".join(map(str, dims))
+    return Name(len(dims), len(dims) < 2 or dims[0] == dims[1], "1", f"ones({listed})", r"\mathbf{1}")
+
+
+def identity(dim: Dim) -> Formula:
+    """The identity matrix."""
+    return Name(2, True, "I", f"eye({dim})", "I")
+
+
+def basis_vector(dim: Dim, entry: str) -> Formula:
+    """A column of the identity matrix."""
+    number = entry.removeprefix("-")
+    start = (dim - int(number) if entry != number else Dim.of(int(number))) if number.isdigit() else None
+    place = None if start is None else Place(start, Dim.of(1), dim)
+    return BasisVector(1, True, f"e_{entry}", f"eye({dim})[{entry}]", f"e_{{{entry}}}", place=place)

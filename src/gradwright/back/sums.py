@@ -1,0 +1,84 @@
+"""Sums of formulas: parts side by side are a block matrix, and what all terms have in common stands in front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from gradwright.back.algebra import multiplied, negated, opened, scaled, split_number
+from gradwright.back.blocks import blocks
+from gradwright.back.formula import Call, Formula, Name, Scaled, Sum
+from gradwright.back.notation import diagonal_matrix
+from gradwright.frozen import replace
+
+
+def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
+    """A sum; sums inside are opened, and parts placed side by side are a block matrix."""
+    flat = opened(map(_minus_inside, terms))
+    if any(_has_identity(term) for term in flat):
+        flat = tuple(map(_with_spelled_ones, flat))
+    if all(_diagonal_of(term) is not None for term in flat):
+        return diagonal_matrix(sum_formula([d for d in map(_diagonal_of, flat) if d is not None], True))
+    joined = blocks(flat, symmetric)
+    return joined if joined is not None else _with_common_number(flat, symmetric)
+
+
+def _has_identity(term: Formula) -> bool:
+    factors = term.factors if isinstance(term, Scaled) else (term,)
+    return any(isinstance(f, Name) and f.language.startswith("eye(") for f in factors)
+
+
+def _with_spelled_ones(term: Formula) -> Formula:
+    """A multiple of a matrix of ones as one of `1 1ᵀ`: beside an identity, `1` would be read as that."""
+    if isinstance(term, Scaled):
+        return replace(term, factors=tuple(map(_with_spelled_ones, term.factors)))
+    if isinstance(term, Name) and term.rank == 2 and term.language.startswith("ones("):
+        return replace(term, text="1 1ᵀ", latex=r"\mathbf{1} \mathbf{1}^{\mathsf{T}}")
+    return term
+
+
+def _minus_inside(term: Formula) -> Formula:
+    """Minus a sum as the sum of what is subtracted."""
+    number, inside = split_number(term)
+    return negated(inside) if number == -1 and isinstance(inside, Sum) else term
+
+
+def _diagonal_of(term: Formula) -> Formula | None:
+    """The vector of a diagonal matrix: u for `diag(u)`, c u for `c diag(u)`."""
+    if isinstance(term, Scaled) and len(term.factors) == 1 and not term.divisors:
+        inside = _diagonal_of(term.factors[0])
+        return scaled(term.coefficient, inside) if inside is not None else None
+    return term.arguments[0] if isinstance(term, Call) and term.name == "diag" else None
+
+
+def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
+    """A sum, the number and the scalars that all terms share taken out: `½ a (G + Gᵀ)`."""
+    rank = terms[0].rank
+    parts = [term if isinstance(term, Scaled) else Scaled(rank, term.symmetric, Fraction(1), (term,)) for term in terms]
+    numbers = {abs(part.coefficient) for part in parts}
+    number = numbers.pop() if len(numbers) == 1 else Fraction(1)
+    if number != 1 and all(part.coefficient < 0 for part in parts):
+        number = -number
+    above = _shared([[f for f in part.factors if not f.rank] for part in parts]) if len(parts) > 1 else []
+    under = _shared([[d for d in part.divisors if not d.rank] for part in parts]) if len(parts) > 1 else []
+    if rank > 2 or (number == 1 and not above and not under):
+        return Sum(rank, symmetric, tuple(terms))
+    inside: list[Formula] = []
+    for part in parts:
+        factors, divisors = _without(part.factors, above), _without(part.divisors, under)
+        term = multiplied(part.coefficient / number, factors, divisors, rank)
+        inside += opened([_minus_inside(term)])
+    return multiplied(number, (*above, Sum(rank, symmetric, tuple(inside))), tuple(under), rank)
+
+
+def _shared(lists: Sequence[Sequence[Formula]]) -> list[Formula]:
+    """What occurs in every list, each once."""
+    return [x for x in dict.fromkeys(lists[0]) if all(x in other for other in lists)]
+
+
+def _without(formulas: Sequence[Formula], taken: Sequence[Formula]) -> tuple[Formula, ...]:
+    """The formulas, one of each that was taken away."""
+    rest = list(formulas)
+    for formula in taken:
+        rest.remove(formula)
+    return tuple(rest)

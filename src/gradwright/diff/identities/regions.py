@@ -1,0 +1,124 @@
+"""Entries below, on and above the diagonal: small systems for them, by Cramer's rule, and matrices put together.
+
+A denominator is 1 outside the region that it serves, so that nothing is ever infinity times zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+
+from gradwright.core.arithmetic import Array
+from gradwright.core.build import masked, multiply, ones
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import contract, is_zero
+from gradwright.core.evaluate import evaluate
+from gradwright.core.nodes import Apply, Contract, Direction, Factor, Groups, Node, Symbol
+from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
+from gradwright.core.sums import add, scaled, subtract
+from gradwright.core.walks import free_leaves
+from gradwright.prims.power import power, raise_to
+from gradwright.simplify.pipeline import simplify
+
+BELOW, ON, ABOVE = 0, 1, 2
+
+
+def solve_entries(system: Sequence[tuple[list[Node], Node]], count: int, region: int) -> list[Node] | None:
+    """Entries that stand alone in an equation first, then the others by Cramer's rule."""
+    found: dict[int, Node] = {}
+    for row, right in system:
+        open_places = [k for k in range(count) if k not in found and not is_zero(row[k])]
+        if len(open_places) != 1 or not _nonzero(row[open_places[0]], region):
+            continue
+        known = [multiply(row[k], value) for k, value in found.items() if not is_zero(row[k])]
+        rest = subtract(right, add(known)) if known else right
+        found[open_places[0]] = simplify(multiply(rest, reciprocal(row[open_places[0]])))
+    if len(found) == count:
+        return [found[k] for k in range(count)]
+    return _cramer(system, count, region)
+
+
+def _cramer(system: Sequence[tuple[list[Node], Node]], count: int, region: int) -> list[Node] | None:
+    """The solution from the first equations that determine it."""
+    if count > 3:
+        return None
+    for chosen in combinations(system, count):
+        rows = [row for row, _ in chosen]
+        right = [side for _, side in chosen]
+        determinant = simplify(_determinant(rows))
+        if is_zero(determinant) or not _nonzero(determinant, region):
+            continue
+        inverse = reciprocal(determinant)
+        return [simplify(multiply(_determinant(_with_column(rows, right, column)), inverse)) for column in range(count)]
+    return None
+
+
+def _with_column(rows: Sequence[list[Node]], right: Sequence[Node], column: int) -> list[list[Node]]:
+    return [[*row[:column], side, *row[column + 1 :]] for row, side in zip(rows, right, strict=True)]
+
+
+def _determinant(rows: Sequence[Sequence[Node]]) -> Node:
+    if len(rows) == 1:
+        return rows[0][0]
+    terms: list[Node] = []
+    for column, head in enumerate(rows[0]):
+        minor = [[*row[:column], *row[column + 1 :]] for row in rows[1:]]
+        terms.append(scaled((-1) ** column, multiply(head, _determinant(minor))))
+    return add(terms)
+
+
+def _nonzero(matrix: Node, region: int) -> bool:
+    """Whether a denominator is different from zero at a generic point, in the region."""
+    leaves = [leaf for leaf in free_leaves(matrix) if isinstance(leaf, Symbol | Direction)]
+    sizes = choose_sizes(sorted(dimension_names([matrix])), demanded_orders([matrix]))
+    generator = np.random.default_rng(7)
+    values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator) for leaf in leaves}
+    result = evaluate(matrix, values, sizes)
+    below = np.tri(len(result), k=-1, dtype=bool)
+    inside = {BELOW: below, ON: np.eye(len(result), dtype=bool), ABOVE: below.T}[region]
+    return bool(np.all(np.abs(result[inside]) > 1e-9))
+
+
+def reciprocal(denominator: Node) -> Node:
+    """`1 / w`, entry by entry."""
+    value = _constant_entries(denominator)
+    if value is not None:
+        return scaled(1 / value, ones(denominator.shape))
+    return raise_to(denominator, Fraction(-1))
+
+
+def _constant_entries(node: Node) -> Fraction | None:
+    """The number that every entry is."""
+    if isinstance(node, Contract) and not node.factors and len({g for g in node.output}) == len(node.output):
+        return node.coefficient
+    return None
+
+
+def guarded(node: Node, weights: Sequence[Fraction]) -> Node:
+    """A matrix on some regions, its denominators made 1 on the others."""
+    kept = [Fraction(1) if weight else Fraction(0) for weight in weights]
+    if all(kept):
+        return masked(node, *weights)
+    whole = as_product(node)
+    factors = [_guarded_factor(factor, whole.output, kept) for factor in whole.factors]
+    return masked(contract(whole.coefficient, factors, whole.output, dict(enumerate(whole.dims))), *weights)
+
+
+def _guarded_factor(factor: Factor, output: Groups, kept: Sequence[Fraction]) -> Factor:
+    """A denominator that lies along the matrix, either way round, made 1 outside the regions kept."""
+    base = _denominator(factor.node)
+    if base is None or factor.groups not in (output, output[::-1]):
+        return factor
+    inside = kept if factor.groups == output else kept[::-1]
+    safe = add([masked(base, *inside), masked(ones(base.shape), *(1 - weight for weight in inside))])
+    return Factor(raise_to(safe, Fraction(-1)), factor.groups, factor.conj)
+
+
+def _denominator(node: Node) -> Node | None:
+    """What a node is one over."""
+    if isinstance(node, Apply) and node.primitive is power and node.parameters[0] == -1:
+        return node.arguments[0]
+    return None
