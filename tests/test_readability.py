@@ -62,6 +62,11 @@ RESULTS = [
     # The logarithm's derivative in a direction that commutes.
     ("trace(logm(X))", {"X": "n n"}, "X", "X⁻ᵀ"),
     ("-trace(K @ logm(K))", {"K": "n n spd"}, "K", "−I − log(K)"),
+    # A difference of symmetric matrices is turned by turning what it is linear in.
+    ("trace(logm(K) @ A)", {"K": "n n spd", "A": "n n"}, "K", "½ log[K, K](Aᵀ + A)"),
+    # Blocks may make up a symmetric matrix.
+    ("logdet(block([[K, B], [B.T, R]]))", {"K": "n n spd", "B": "n m", "R": "m m spd"}, "K",
+     "([K, B; Bᵀ, R]⁻¹)[:n, :n]"),
     # The inverse of a product is cancelled against its factors (Petersen & Pedersen 2012, eq. 47, 53, 55).
     ("det(A @ X @ B)", {"A": "n n", "X": "n n", "B": "n n"}, "X", "det(A X B) X⁻ᵀ"),
     ("det(X.T @ X)", {"X": "n n"}, "X", "2 det(Xᵀ X) X⁻ᵀ"),
