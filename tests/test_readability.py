@@ -10,6 +10,8 @@ RESULTS = [
     # The factors of a product of powers stay where they are: nothing is taken out of some of the terms.
     ("X @ X @ X", {"X": "n n"}, "X", "(Xᵀ)² G + Xᵀ G Xᵀ + G (Xᵀ)²"),
     ("pinv(A)", {"A": "n m"}, "A", "(A⁺)ᵀ A⁺ Gᵀ (I − A⁺ A) + (I − A A⁺) Gᵀ A⁺ (A⁺)ᵀ − (A⁺)ᵀ G (A⁺)ᵀ"),
+    ("matrix_power(X, 4) @ x", {"X": "n n", "x": "n"}, "X",
+     "(Xᵀ)³ G xᵀ + (Xᵀ)² G xᵀ Xᵀ + Xᵀ G xᵀ (Xᵀ)² + G xᵀ (Xᵀ)³"),
     # What multiplies single matrices is taken out.
     ("x @ A @ x", {"A": "n n", "x": "n"}, "x", "(Aᵀ + A) x"),
     # Skew matrices have no transpose: U (S − Sᵀ) is 2 U S.
