@@ -11,6 +11,8 @@ RESULTS = [
     # The factors of a product of powers stay where they are: nothing is taken out of some of the terms.
     ("X @ X @ X", {"X": "n n"}, "X", "(Xᵀ)² G + Xᵀ G Xᵀ + G (Xᵀ)²"),
     ("pinv(A)", {"A": "n m"}, "A", "(A⁺)ᵀ A⁺ Gᵀ (I − A⁺ A) + (I − A A⁺) Gᵀ A⁺ (A⁺)ᵀ − (A⁺)ᵀ G (A⁺)ᵀ"),
+    ("matrix_power(X, 4) @ x", {"X": "n n", "x": "n"}, "X",
+     "(Xᵀ)³ G xᵀ + (Xᵀ)² G xᵀ Xᵀ + Xᵀ G xᵀ (Xᵀ)² + G xᵀ (Xᵀ)³"),
     # What multiplies single matrices is taken out.
     ("x @ A @ x", {"A": "n n", "x": "n"}, "x", "(Aᵀ + A) x"),
     # Skew matrices have no transpose: U (S − Sᵀ) is 2 U S.
@@ -63,6 +65,11 @@ RESULTS = [
     # The logarithm's derivative in a direction that commutes.
     ("trace(logm(X))", {"X": "n n"}, "X", "X⁻ᵀ"),
     ("-trace(K @ logm(K))", {"K": "n n spd"}, "K", "−I − log(K)"),
+    # A difference of symmetric matrices is turned by turning what it is linear in.
+    ("trace(logm(K) @ A)", {"K": "n n spd", "A": "n n"}, "K", "½ log[K, K](Aᵀ + A)"),
+    # Blocks may make up a symmetric matrix.
+    ("logdet(block([[K, B], [B.T, R]]))", {"K": "n n spd", "B": "n m", "R": "m m spd"}, "K",
+     "([K, B; Bᵀ, R]⁻¹)[:n, :n]"),
     # The inverse of a product is cancelled against its factors (Petersen & Pedersen 2012, eq. 47, 53, 55).
     ("det(A @ X @ B)", {"A": "n n", "X": "n n", "B": "n n"}, "X", "det(A X B) X⁻ᵀ"),
     ("det(X.T @ X)", {"X": "n n"}, "X", "2 det(Xᵀ X) X⁻ᵀ"),

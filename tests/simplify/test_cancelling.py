@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numerics import close, generic_point
 
 import gradwright as gw
 from gradwright.simplify.pipeline import simplify
@@ -47,6 +48,20 @@ def test_what_cancels_is_left_out(text: str, simpler: str) -> None:
     found = simplify(expression(text).node)
     assert found == simplify(expression(simpler).node)
     assert gw.equal(expression(text), gw.Expression(found, expression(text).signature)).status == "proved"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x / norm(2 * x) * norm(x)**2", "x / norm(2 * x)**3 * norm(x)**2", "(x @ X @ x) * x / (2 * x @ X @ x)",
+        "logm_difference(S, E, S) + logm_difference(2 * S, E.T, 2 * S)",
+        "logm_difference(S, E, S) + logm_difference(S, E, S).T",
+    ],
+)  # fmt: skip
+def test_what_merges_is_equal_with_its_numbers(text: str) -> None:
+    node = gw.parse(text, **{name: VARIABLES[name] for name in VARIABLES if name in text}, S="n n spd").node
+    written, found = generic_point(node).at(node, simplify(node))
+    assert close(written, found, 1e-9)
 
 
 @pytest.mark.parametrize("text", ["sum(1 - x**2)", "sum(A - outer(x, ones(m)))", "Q.T @ (X + Y)", "U.H @ (Z + X)"])

@@ -6,6 +6,7 @@ left, `xᵀ A y`, and writes a positive term first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.back.algebra import transposed
@@ -182,15 +183,20 @@ class MathematicalWriter(Writer):
 
     def matrix_product(self, factors: tuple[Formula, ...]) -> Written:
         """A product of matrices and vectors."""
+        parts = self._factors(factors)
+        return " ".join(parts), PRODUCT if len(parts) > 1 else POWER
+
+    def _factors(self, factors: Sequence[Formula], behind_row: bool = False) -> list[str]:
+        """The texts of the factors of a product, one for each power."""
         parts: list[str] = []
         place = 0
         while place < len(factors):
             factor, count = factors[place], 1
             while place + count < len(factors) and factors[place + count] == factor and factor.rank == 2:
                 count += 1
-            parts.append(self._factor(factor, count, first=place == 0))
+            parts.append(self._factor(factor, count, first=place == 0 and not behind_row))
             place += count
-        return " ".join(parts), PRODUCT if len(parts) > 1 else POWER
+        return parts
 
     def _factor(self, factor: Formula, count: int, first: bool) -> str:
         if factor.rank == 1 and first:
@@ -203,7 +209,7 @@ class MathematicalWriter(Writer):
         """A vector as a row: `xᵀ`, and `yᵀ Bᵀ` for `B y`."""
         if isinstance(vector, MatrixProduct) and vector.factors[-1].rank == 1:
             turned = [transposed(f) for f in reversed(vector.factors[:-1])]
-            return " ".join([self.row(vector.factors[-1]), *(self.inside(f, PRODUCT + 1) for f in turned)])
+            return " ".join([self.row(vector.factors[-1]), *self._factors(turned, behind_row=True)])
         if isinstance(vector, Conjugated):
             return self.raised(vector.inner, self.adjoint)
         return self.raised(vector, self.transpose)

@@ -53,6 +53,11 @@ def like_key(node: Node) -> Hashable:
     return canonical_key(node, is_symmetric, is_hermitian)
 
 
+def value_key(node: Node) -> Hashable:
+    """The key that equal terms share, the number in front included."""
+    return coefficient_of(node), like_key(node)
+
+
 def _flatten(terms: Iterable[Node]) -> Iterator[Node]:
     for term in terms:
         yield from terms_of(term)

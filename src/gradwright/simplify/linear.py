@@ -15,7 +15,7 @@ from gradwright.core.contraction import is_zero, scale, split_coefficient, zero
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Add, Apply, Node
 from gradwright.core.scalars import scalars_of
-from gradwright.core.sums import add, like_key, scaled
+from gradwright.core.sums import add, scaled, value_key
 from gradwright.prims.complex import real_part
 
 
@@ -80,7 +80,7 @@ def _upright(node: Node) -> Apply | None:
 
 def _but_linear(node: Apply) -> Hashable:
     (place,) = node.primitive.linear_in
-    return node.primitive, tuple(like_key(a) for p, a in enumerate(node.arguments) if p != place), node.index
+    return node.primitive, tuple(value_key(a) for p, a in enumerate(node.arguments) if p != place), node.index
 
 
 def _joined(group: Sequence[tuple[Fraction, Apply]]) -> Node:

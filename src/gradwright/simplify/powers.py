@@ -14,7 +14,7 @@ from gradwright.core.contraction import conjugate, contract, scale, simple, spli
 from gradwright.core.dims import Dim
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Apply, Contract, Factor, Groups, Node
-from gradwright.core.sums import like_key
+from gradwright.core.sums import value_key
 from gradwright.prims.complex import real
 from gradwright.prims.piecewise import absolute, modulus, sign
 from gradwright.prims.power import power, raise_to
@@ -125,15 +125,15 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
     if len(closed) + len(bases) < 2:
         return node.factors
     numbers = [contract(1, part, (), {x: node.dims[x] for f in part for x in f.labels}) for part in closed]
-    keys = list(map(like_key, numbers))
+    keys = list(map(value_key, numbers))
     known: dict[Hashable, tuple[Node, int]] = {key: (number, 1) for number, key in zip(numbers, keys, strict=True)}
     repeated = {key for key, count in Counter(keys).items() if count > 1}
     for base in bases:
         squared = _power_of_size(Apply(power, (TWO,), (base,)))
         for whole, count in ((base, 1), (squared, 2)):
             if isinstance(whole, Contract):
-                known[like_key(whole)] = base, count
-                repeated.add(like_key(whole))
+                known[value_key(whole)] = base, count
+                repeated.add(value_key(whole))
     merged: dict[Factor, list[Factor]] = {}
     for part, number, key in zip(closed, numbers, keys, strict=True):
         if number.real and key in repeated:
@@ -153,8 +153,8 @@ def _join_norms(exponents: Exponents) -> None:
     for base, groups, conj in list(exponents):
         if not isinstance(base, Apply) or base.primitive is not norm:
             continue
-        squared = like_key(_power_of_size(Apply(power, (TWO,), (base,))))
-        for other in [key for key in exponents if key[1] == groups and like_key(key[0]) == squared]:
+        squared = value_key(_power_of_size(Apply(power, (TWO,), (base,))))
+        for other in [key for key in exponents if key[1] == groups and value_key(key[0]) == squared]:
             exponents[base, groups, conj] += 2 * exponents.pop(other)
 
 
