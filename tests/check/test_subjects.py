@@ -326,3 +326,26 @@ def test_a_mask_that_stands_in_several_products_may_be_wrong_in_all() -> None:
     assert gw.check((np.linalg.cholesky, backward), "cholesky(A)", variables={"A": "n n spd"}).labels == {
         "wrong_factor"
     }
+
+
+def test_a_gradient_of_truth_values_is_diagnosed() -> None:
+    assert gw.check((None, lambda G, X: X > 0), "sum(relu(X))", **SQUARE).labels == {"missing_chain_factor"}
+
+
+def test_a_gradient_of_another_shape_with_the_right_entries() -> None:
+    assert "its entries are right, row by row" in words_of((None, lambda G, X: (2 * G).reshape(-1)), "2 * X", **SQUARE)
+
+
+class OverwritesCotangent(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
+        return 2 * X
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> torch.Tensor:
+        return G.mul_(2)
+
+
+@pytest.mark.parametrize("function", [(None, lambda G, X: G.mul_(2)), OverwritesCotangent])
+def test_the_cotangent_is_not_to_be_changed(function: Any) -> None:
+    assert "cotangent in place" in words_of(function, "2 * X", **SQUARE)
