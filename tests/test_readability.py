@@ -64,7 +64,7 @@ RESULTS = [
     ("norm(b - A @ pinv(A) @ b)**2", {"A": "k m", "b": "k"}, "A", "−2 (b − A A⁺ b) bᵀ (A⁺)ᵀ"),
     # The logarithm's derivative in a direction that commutes.
     ("trace(logm(X))", {"X": "n n"}, "X", "X⁻ᵀ"),
-    ("-trace(K @ logm(K))", {"K": "n n spd"}, "K", "−I − log(K)"),
+    ("-trace(K @ logm(K))", {"K": "n n spd"}, "K", "−I − logm(K)"),
     # A difference of symmetric matrices is turned by turning what it is linear in.
     ("trace(logm(K) @ A)", {"K": "n n spd", "A": "n n"}, "K", "½ log[K, K](Aᵀ + A)"),
     # Blocks may make up a symmetric matrix.

@@ -326,3 +326,41 @@ def test_a_mask_that_stands_in_several_products_may_be_wrong_in_all() -> None:
     assert gw.check((np.linalg.cholesky, backward), "cholesky(A)", variables={"A": "n n spd"}).labels == {
         "wrong_factor"
     }
+
+
+def test_a_gradient_of_truth_values_is_diagnosed() -> None:
+    assert gw.check((None, lambda G, X: X > 0), "sum(relu(X))", **SQUARE).labels == {"missing_chain_factor"}
+
+
+def test_a_gradient_of_another_shape_with_the_right_entries() -> None:
+    assert "its entries are right, row by row" in words_of((None, lambda G, X: (2 * G).reshape(-1)), "2 * X", **SQUARE)
+
+
+class OverwritesCotangent(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
+        return 2 * X
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> torch.Tensor:
+        return G.mul_(2)
+
+
+@pytest.mark.parametrize("function", [(None, lambda G, X: G.mul_(2)), OverwritesCotangent])
+def test_the_cotangent_is_not_to_be_changed(function: Any) -> None:
+    assert "cotangent in place" in words_of(function, "2 * X", **SQUARE)
+
+
+def _least_squares(G: torch.Tensor, A: torch.Tensor, b: torch.Tensor, sign: float) -> torch.Tensor:
+    P = torch.linalg.pinv(A)
+    return -torch.outer(P.mT @ G, P @ b) + sign * torch.outer(b - A @ (P @ b), P @ P.mT @ G)
+
+
+@pytest.mark.parametrize(("sign", "label"), [(1.0, "missing_term"), (-1.0, "wrong_sign")])
+def test_a_formula_for_tall_matrices(sign: float, label: str) -> None:
+    """It lacks a term for wide ones, which is said; a mistake that is there for tall ones comes first."""
+    report = gw.check(
+        (None, lambda G, A, b: _least_squares(G, A, b, sign)), "lstsq(A, b)", wrt="A", variables={"A": "n m", "b": "n"}
+    )
+    assert report.labels == {label}
+    assert ("where n = 4, m = 3 it is right" in str(report)) == (sign > 0)

@@ -21,7 +21,7 @@ from gradwright.check.truth import NOISE, Point, Truth, difference, received, us
 from gradwright.core.arithmetic import Array
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
 from gradwright.linear.projection import is_structured
 
 POINTS = 3
@@ -312,7 +312,17 @@ def _backward(subject: Subject, name: str, tried: Tried, progress: Progress) -> 
             f"backward of {name}", f"the gradient of {name} is right{_as_taken(returned[0], wanted[0])}", evidence
         )
     progress(f"looking for what is wrong with the gradient of {name}")
-    return diagnosed(subject, name, tried.points, returned, evidence)
+    found = diagnosed(subject, name, tried.points, returned, evidence)
+    fits = [error <= tried.tolerance for error in errors]
+    return replace(found, words=f"{found.words}{_right_at_some_sizes(tried.points, fits)}")
+
+
+def _right_at_some_sizes(points: list[Point], fits: list[bool]) -> str:
+    """The sizes at which the gradient is right at all points, if there are any."""
+    for sizes in (points[0].sizes, points[-1].sizes):
+        if all(fit for point, fit in zip(points, fits, strict=True) if point.sizes == sizes):
+            return f"; where {', '.join(f'{name} = {size}' for name, size in sizes.items())} it is right"
+    return ""
 
 
 def _as_taken(returned: torch.Tensor, wanted: Array) -> str:

@@ -83,10 +83,14 @@ class Subject:
         if value.shape != cotangent.shape:
             raise Unusable(f"the output has the shape {_shape(value)}, and it should be {_shape(cotangent)}")
         wanted = [leaves[name] for name in self.wrt]
+        given = cotangent.to(value.dtype)
+        before = given.detach().clone()
         try:
-            found = torch.autograd.grad(value, wanted, cotangent.to(value.dtype), allow_unused=True)
+            found = torch.autograd.grad(value, wanted, given, allow_unused=True)
         except Exception as error:
             raise Unusable(f"the backward raises {type(error).__name__}: {first_line(error)}", error) from error
+        if not torch.equal(given.detach(), before):
+            raise Unusable("the backward changes the cotangent in place: PyTorch still needs that")
         return {name: self._tensor(name, got) for name, got in zip(self.wrt, found, strict=True)}
 
     def is_handwritten(self, inputs: Tensors) -> bool:
@@ -182,15 +186,17 @@ def _call(
     """Call by name where the parameters have the inputs' names, else by position."""
     if _takes_nothing(function):
         raise Unusable(f"{what} takes no inputs")
-    before = {name: value.detach().clone() for name, value in inputs.items()}
+    watched = {f"input {name}": value for name, value in inputs.items()}
+    watched |= {"cotangent": first[0]} if first else {}
+    before = {name: value.detach().clone() for name, value in watched.items()}
     positional, named = arguments_of(function, len(first), names)
     try:
         result = function(*first, *(inputs[n] for n in positional), **{n: inputs[n] for n in named})
     except Exception as error:
         raise Unusable(f"{what} raises {type(error).__name__}: {first_line(error)}", error) from error
-    changed = [name for name, value in inputs.items() if not torch.equal(value.detach(), before[name])]
+    changed = [name for name, value in watched.items() if not torch.equal(value.detach(), before[name])]
     if changed:
-        raise Unusable(f"{what} changes its input {changed[0]} in place: whoever called it still needs that")
+        raise Unusable(f"{what} changes its {changed[0]} in place: whoever called it still needs that")
     return result
 
 

@@ -58,15 +58,26 @@ def _explained(truth: Truth, name: str, scenes: list[Scene]) -> tuple[list[Scene
     """What explains the gradient, and the scenes that it was found in.
 
     What is computed twice in the same way is taken for one value, in which a mistake is one. If that takes two
-    mistakes to explain, or if nothing does, one of the two may be what should have been computed otherwise.
+    mistakes to explain, or if nothing does, one of the two may be what should have been computed otherwise. Or one
+    mistake explains it at the sizes of the first point, as where a formula for tall matrices is meant.
     """
     found = explanations(truth, name, scenes)
+    if not _is_single(found):
+        usual = [scene for scene in scenes if scene.point.sizes == scenes[0].point.sizes]
+        there = explanations(truth, name, usual) if 1 < len(usual) < len(scenes) else []
+        if _is_single(there):
+            return usual, there
     apart = [scene.apart for scene in scenes]
-    if (found and len(found[0].parts) == 1 and found[0].labels) or apart[0] is scenes[0]:
+    if _is_single(found) or apart[0] is scenes[0]:
         return scenes, found
     other = explanations(truth, name, apart)
     better = other and other[0].labels and (not found or not found[0].labels or other[0].cost < found[0].cost)
     return (apart, other) if better else (scenes, found)
+
+
+def _is_single(found: Sequence[Explanation]) -> bool:
+    """Whether one mistake, with a name, is an explanation."""
+    return bool(found) and len(found[0].parts) == 1 and bool(found[0].labels)
 
 
 def _in_words(explanation: Explanation) -> str:

@@ -13,7 +13,9 @@ def described(scene: Scene) -> str:
     """The structure of the error in words."""
     got, want = scene.returned, scene.wanted
     if got.shape != want.shape:
-        return f"it has the shape {_shape(got)}, and the variable has {_shape(want)}"
+        right = got.numel() == want.numel() and close(got.reshape(want.shape), want)
+        alone = "; its entries are right, row by row" if right else ""
+        return f"it has the shape {_shape(got)}, and the variable has {_shape(want)}{alone}"
     undefined = int((~got.isfinite()).sum())
     if undefined:
         return f"{undefined} of {got.numel()} entries are no finite numbers, and all of the right ones are"

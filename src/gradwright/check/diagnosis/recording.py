@@ -49,7 +49,9 @@ def _recorded(function: Gradient, inputs: Mapping[str, torch.Tensor], returned: 
             again = program.run(inputs)[program.result]
     except Exception:  # the user's code, run in an unusual way: then there is no recording
         return None
-    return program if isinstance(again, torch.Tensor) and close(again, returned, 1e-12) else None
+    if not isinstance(again, torch.Tensor):
+        return None
+    return program if close(again.to(returned.dtype), returned, 1e-12) else None
 
 
 def _gradient(subject: Subject, name: str, cotangent: str) -> Gradient | None:

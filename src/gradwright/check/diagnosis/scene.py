@@ -163,7 +163,14 @@ def attempt(scene: Scene, *repairs: Repair) -> torch.Tensor | None:
     found = values[program.result]
     if not isinstance(found, torch.Tensor):
         return None
-    return found.real if scene.real and found.is_complex() else found
+    return taken(found, scene.real)
+
+
+def taken(found: torch.Tensor, real: bool) -> torch.Tensor:
+    """What is returned as a gradient: numbers, which are real for a real variable."""
+    if found.is_complex():
+        return found.real if real else found
+    return found.double()
 
 
 def _rerun(program: Program, scene: Scene, repairs: Mapping[int, Repair]) -> Values:

@@ -12,6 +12,7 @@ from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close, largest
 
+MAGNITUDES = ("abs", "absolute", "__abs__")
 FACTORS = tuple(map(Fraction, ("2", "1/2", "4", "1/4", "3", "1/3", "3/2", "2/3", "8", "1/8", "6", "1/6")))
 
 
@@ -24,6 +25,15 @@ def multiples(scene: Scene) -> Iterator[Repair]:
         yield from _scaled(site)
         yield from _sized(site, scene)
     yield from _dropped(scene)
+    for instruction in scene.program.instructions if scene.program is not None else ():
+        if instruction.name in MAGNITUDES:
+            source = instruction.operands[0][1]
+            words = f"{instruction.name} takes the sign of {scene.called(source)} away"
+
+            def signed(values: Values, scene: Scene, source: int = source) -> object:
+                return values[source]
+
+            yield Repair(instruction.slot, signed, "wrong_sign", words, 1.0, portable=True)
 
 
 def _scaled(site: Site) -> Iterator[Repair]:

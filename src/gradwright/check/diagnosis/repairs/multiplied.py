@@ -23,7 +23,7 @@ MULTIPLICATIVE = (
     "matmul", "mm", "mv", "outer", "dot", "einsum", "T", "mT", "H", "mH", "t", "transpose", "view_as", "expand",
     "expand_as", "reshape", "unsqueeze", "__getitem__", "diag", "tril", "triu", "clone",
 )  # fmt: skip
-POWERS = (1.0, 2.0, -1.0, 0.5, 3.0, -2.0)
+POWERS = (1.0, 2.0, -1.0, 0.5, -0.5, 3.0, -2.0)
 Slots = frozenset[int]
 
 

@@ -208,8 +208,8 @@ def _factor_words(site: Site, quantity: Quantity, exponent: float, how: str, use
         state = "is missing" if exponent > 0 else "does not belong"
         return f"{quantity.name} stands to the wrong power: a factor {factor}{how} {state}"
     verb = "divided" if exponent < 0 else "multiplied"
-    power = "" if abs(exponent) == 1 else f"^{abs(exponent):g}"
-    return f"{site.words} has to be {verb} by {quantity.name}{power}{how}"
+    factor = quantity.name if abs(exponent) == 1 else f"({quantity.name})^{abs(exponent):g}"
+    return f"{site.words} has to be {verb} by {factor}{how}"
 
 
 def _matrix_factors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import permutations
 
 import torch
 
@@ -10,6 +11,7 @@ from gradwright.check.diagnosis.program import Instruction
 from gradwright.check.diagnosis.repairs.sites import Site, is_view, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close
 
+MOST_AXES = 4
 REVERSED = {"cumsum", "logcumsumexp"}
 
 
@@ -65,10 +67,34 @@ def _adjoint_operator(instruction: Instruction) -> Iterator[Repair]:
 
         words = f"{instruction.name} has to run from the other end: its adjoint is due"
         yield Repair(instruction.slot, reverse, "missing_transpose", words)
+    if instruction.name == "permute":
+        yield from _permuted(instruction)
     if instruction.name in ("roll",):
         yield from _rolled_back(instruction)
     if instruction.name == "solve_triangular":
         yield from _other_triangle(instruction)
+
+
+def _permuted(instruction: Instruction) -> Iterator[Repair]:
+    """The axes of a tensor of order 3 or more the other way round, or in any other order."""
+    first, *rest = instruction.arguments
+    given = instruction.keywords.get("dims", rest[0] if len(rest) == 1 else rest)
+    if not isinstance(given, tuple | list) or not 3 <= len(given) <= MOST_AXES:
+        return
+    axes = [axis % len(given) for axis in given]
+    for order in permutations(range(len(axes))):
+        back = [axes[axis] for axis in order] == list(range(len(axes)))
+        turned = Instruction(instruction.slot, instruction.function, (first, tuple(order)), {})
+        label = "missing_transpose" if back else "wrong_axis"
+        words = (
+            "permute has to go the other way: its adjoint is due"
+            if back
+            else "permute leaves the axes in a wrong order"
+        )
+        yield Repair(
+            instruction.slot, lambda values, scene, t=turned: t.run(values), label, words, 1.0 if back else 1.1,
+            portable=True,
+        )  # fmt: skip
 
 
 def _rolled_back(instruction: Instruction) -> Iterator[Repair]:
