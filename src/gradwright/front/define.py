@@ -47,10 +47,11 @@ def define_primitive(
     primitive = _primitive(name, tuple(identity), outputs, inputs, tuple(gauge))
     problem = problem_of(primitive)
     given_forward = None if forward is None else _tupled(_function_named(forward, "forward"), len(outputs), name)
-    first_guess = None if start is None else _started(_function_named(start, "start"), name, problem.unknowns)
-    orders, point = require_determined(problem, primitive.identity, given_forward, first_guess)
-    if first_guess is not None:
-        _check_start(first_guess, problem, point)
+    first_guess = None if start is None else _started(_function_named(start, "start"), problem)
+    tried = None if given_forward is None else _tried(given_forward, problem)
+    orders, point = require_determined(problem, primitive.identity, tried, first_guess)
+    if first_guess is not None:  # which a point that needs no steps has not tried
+        first_guess(*(point.values[given] for given in problem.givens))
     origin = _origin(primitive, forward, start)
     finished = replace(
         primitive,
@@ -212,8 +213,28 @@ def _tupled(
     return apply
 
 
-def _started(start: Callable[..., Any], name: str, unknowns: tuple[Symbol, ...]) -> Callable[..., tuple[Array, ...]]:
-    """The first guess as arrays in the fields and the linear spaces in which the unknowns are declared."""
+def _tried(forward: Callable[..., tuple[Array, ...]], problem: Problem) -> Callable[..., tuple[Array, ...]]:
+    """The forward function as it is tried at generic points: what it does not take or does not give is said."""
+
+    def apply(*arrays: Array) -> tuple[Array, ...]:
+        try:
+            found = forward(*arrays)
+        except (TypeError, LookupError, AttributeError) as error:
+            names = ", ".join(given.name for given in problem.givens)
+            raise IdentityError(
+                f"{problem.name}: the forward function fails when called with {names} ({error})"
+            ) from error
+        sizes = _sizes_of(problem, arrays)
+        for unknown, value in zip(problem.unknowns, found, strict=True):
+            _require_shape(problem, "forward=", unknown, value, sizes)
+        return found
+
+    return apply
+
+
+def _started(start: Callable[..., Any], problem: Problem) -> Callable[..., tuple[Array, ...]]:
+    """The first guess as arrays with the shapes, in the fields and the linear spaces of the unknowns' declarations."""
+    name, unknowns = problem.name, problem.unknowns
     tupled = _tupled(start, len(unknowns), name, "starting point")
 
     def apply(*arrays: Array) -> tuple[Array, ...]:
@@ -223,7 +244,9 @@ def _started(start: Callable[..., Any], name: str, unknowns: tuple[Symbol, ...])
             raise
         except Exception as error:
             raise IdentityError(f"{name}: the starting point start= fails ({error})") from error
+        sizes = _sizes_of(problem, arrays)
         for unknown, guess in zip(unknowns, guesses, strict=True):
+            _require_shape(problem, "start=", unknown, guess, sizes)
             _require_space(name, unknown, guess)
         return tuple(
             _in_field(not unknown.real, guess, f"{name}: start= gives complex numbers for '{unknown.name}'")
@@ -231,6 +254,27 @@ def _started(start: Callable[..., Any], name: str, unknowns: tuple[Symbol, ...])
         )
 
     return apply
+
+
+def _sizes_of(problem: Problem, arrays: Sequence[Array]) -> dict[str, int]:
+    """The sizes of the dimension names that givens have."""
+    return {
+        dim.name: size
+        for symbol, array in zip(problem.givens, arrays, strict=True)
+        for dim, size in zip(symbol.shape, np.shape(array), strict=True)
+        if dim.name is not None
+    }
+
+
+def _require_shape(problem: Problem, role: str, unknown: Symbol, value: Array, sizes: Mapping[str, int]) -> None:
+    """Refuse an array that has not the unknown's shape."""
+    expected = tuple(dim.evaluate(sizes) if set(dim.names) <= sizes.keys() else None for dim in unknown.shape)
+    if value.ndim == len(expected) and all(e in (None, n) for e, n in zip(expected, value.shape, strict=True)):
+        return
+    raise IdentityError(
+        f"{problem.name}: {role} gives an array of shape {value.shape} for '{unknown.name}', which is "
+        f"{shape_text(unknown.shape)} and here has the shape {expected}"
+    )
 
 
 def _require_space(name: str, unknown: Symbol, guess: Array) -> None:
@@ -251,17 +295,6 @@ def _in_field(is_complex: bool, value: Array, what: str) -> Array:
     if np.any(np.imag(value)):
         raise IdentityError(f"{what}, which is declared real: declare it complex, or take the real part")
     return np.real(value).astype(np.result_type(np.real(value), float))
-
-
-def _check_start(start: Callable[..., tuple[Array, ...]], problem: Problem, point: SolutionPoint) -> None:
-    """Refuse a first guess that has not the unknowns' shapes."""
-    guesses = start(*(point.values[g] for g in problem.givens))
-    for guess, unknown in zip(guesses, problem.unknowns, strict=True):
-        if guess.shape != point.values[unknown].shape:
-            raise IdentityError(
-                f"{problem.name}: start= gives an array of shape {guess.shape} for '{unknown.name}', which is "
-                f"{shape_text(unknown.shape)} and here has the shape {point.values[unknown].shape}"
-            )
 
 
 def _implementation(forward: Callable[..., tuple[Array, ...]], count: int) -> Callable[..., Any]:
@@ -296,12 +329,7 @@ class NewtonSolver:
     def solve(self, *arrays: Array) -> tuple[Array, ...]:
         """The unknowns, in order."""
         problem = self.problem
-        sizes = {
-            name: size
-            for symbol, array in zip(problem.givens, arrays, strict=True)
-            for dim, size in zip(symbol.shape, np.shape(array), strict=True)
-            if (name := dim.name) is not None
-        }
+        sizes = _sizes_of(problem, arrays)
         givens: dict[Node, Array] = dict(zip(problem.givens, map(np.asarray, arrays), strict=True))
         outside = ""
         for guess in _guesses(problem, sizes, arrays, self.start, self.known):

@@ -122,6 +122,8 @@ ILL_TYPED = {
     "a start of nowhere": ({"start": "here.there"}, "start='here.there': a name starts with numpy, scipy or torch"),
     "a start of another shape": ({"start": lambda A: A[0]}, "array of shape .3,. for 'Y', which is n × n"),
     "a start that fails": ({"start": lambda A: A / A.nothing}, "the starting point start= fails"),
+    "a forward of two inputs": ({"forward": lambda A, B: A}, "fails when called with A .*missing 1 required"),
+    "a forward of another shape": ({"forward": lambda A: A[0]}, "forward= gives an array of shape .3,. for 'Y'"),
     "nothing to start from": ({"start": lambda A: None}, "returns something that is no array of numbers"),
 }
 

@@ -38,3 +38,10 @@ def test_the_free_directions_are_named(name: str) -> None:
     identity, unknown, given, words = FREE[name]
     with pytest.raises(GradwrightError, match=words):
         gw.define("f", identity, unknown=unknown, given=given)
+
+
+def test_sizes_at_which_directions_are_free_are_excluded_and_no_others() -> None:
+    squares = gw.define("f", "A.T @ A @ X = A.T @ B", unknown="X: n k", given="A: m n, B: m k")
+    assert squares.primitive.size_orders == (("m", "n"),)
+    plain = gw.define("f", "A @ Y + Y @ B = C", unknown="Y: n m", given="A: n n, B: m m, C: n m")
+    assert not plain.primitive.size_orders

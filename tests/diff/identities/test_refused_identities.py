@@ -20,6 +20,8 @@ REFUSED = {
     "too many": (["A @ y = b", "B @ y = b"], "y: n", "A: n n, B: n n, b: n", "6 scalar equations for 3 unknown"),
     "a contradiction": (["Y @ X = eye(n)", "Y @ X = 2 * eye(n)"], "Y: n n", "X: n n", "may contradict each other"),
     "not kept": ("W @ W = A", "W: n n skew", "A: n n symmetric", "when the inputs move 'W @ W = A' cannot be kept"),
+    "at infinity": ("exp(x) = 0 * a", "x: ", "a: ", "holds at generic inputs only in a limit, where 'x' grows"),
+    "a triple root": ("Y = tanh(Y)", "Y: n n", "A: n n", "vanishes to more than first order"),
     "no equation": ("Y @ X", "Y: n n", "X: n n", "is not an equation"),
     "shapes": ("Y @ X = b", "Y: n n", "X: n n, b: n", "the shapes are n × n and n"),
 }

@@ -6,8 +6,8 @@ free), so the rank of the linear equations is tested at generic solution points.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from gradwright.diff.identities.solution_points import (
     free_directions,
     given_side,
     is_in_open_set,
+    is_settled,
     is_stable,
     linear_system,
     problem_sizes,
@@ -51,8 +52,8 @@ def require_determined(
     """Check that the identity determines its unknowns.
 
     Returns:
-        The order of the sizes at which it does, as pairs of names (empty if any order serves), and a
-        generic point at which it holds.
+        The order of the sizes at which it does, as pairs of names of which the first is no smaller (empty if any order
+        serves), and a generic point at which it holds.
 
     Raises:
         IdentityError: the identity is trivial, has no solution, leaves directions free, contradicts
@@ -60,14 +61,42 @@ def require_determined(
     """
     _require_content(problem, texts)
     failures: list[IdentityError] = []
-    for sizes in problem_sizes(problem):
+    failed: list[Mapping[str, int]] = []
+    all_sizes = list(problem_sizes(problem))
+    for place, sizes in enumerate(all_sizes):
         try:
             point = _determined_at(problem, texts, sizes, forward, start)
-            ordered = sorted(sizes, key=lambda name: -sizes[name])
-            return (tuple(pairwise(ordered)) if failures else ()), point
         except IdentityError as error:
             failures.append(error)
+            failed.append(sizes)
+            continue
+        others = all_sizes[place + 1 :]
+        free = [other for other in others if _leaves_free(problem, other, forward, start)]
+        return _orders(sizes, [other for other in others if other not in free], [*failed, *free]), point
     raise next((error for error in failures if isinstance(error, UnderdeterminedError)), failures[0])
+
+
+def _leaves_free(problem: Problem, sizes: Mapping[str, int], forward: Forward | None, start: Forward | None) -> bool:
+    """Whether directions are seen to be free at other sizes; where no point is found, nothing is seen."""
+    try:
+        point = find_point(problem, sizes, 0, forward, start)
+    except (GradwrightError, np.linalg.LinAlgError, ArithmeticError, ValueError):
+        return False
+    if not point.residual < HOLDS:
+        return False
+    return bool(len(free_directions(linear_system(problem, point.values, sizes))))
+
+
+def _orders(
+    serving: Mapping[str, int], also: Sequence[Mapping[str, int]], failed: Sequence[Mapping[str, int]]
+) -> tuple[tuple[str, str], ...]:
+    """What the sizes that serve have in common, and no others; the whole order of one of them if nothing does."""
+    ordered = sorted(serving, key=lambda name: -serving[name])
+    common = [(a, b) for a, b in combinations(ordered, 2) if all(sizes[a] > sizes[b] for sizes in also)]
+    if not failed or any(all(sizes[a] > sizes[b] for a, b in common) for sizes in failed):
+        return tuple(pairwise(ordered)) if failed else ()
+    needed = [(a, b) for a, b in common if any(sizes[a] < sizes[b] for sizes in failed)]
+    return tuple((a, c) for a, c in needed if not any((a, b) in needed and (b, c) in needed for b in ordered))
 
 
 class UnderdeterminedError(IdentityError):
@@ -115,7 +144,7 @@ def _solution(
     vanishing: SolutionPoint | None = None
     outside: SolutionPoint | None = None
     for point in _candidates(problem, sizes, forward, start):
-        if point.residual < HOLDS and is_stable(problem, point):
+        if point.residual < HOLDS and is_stable(problem, point) and is_settled(problem, point):
             if first_outside(problem, point.values) is not None:
                 outside = point
             elif _vanish(problem, point):
@@ -139,6 +168,12 @@ def _solution(
         raise IdentityError(
             f"{problem.name}: the forward function does not satisfy '{text}': at a generic point"
             f"{_with_sizes(best)} the two sides differ by {best.residual:.1g} of their size"
+        )
+    if best.residual < HOLDS:
+        raise IdentityError(
+            f"{problem.name}: {_listed(texts)} {'holds' if len(texts) == 1 else 'hold'} at generic inputs only in a "
+            f"limit, where {_names(problem)} {'grows' if len(problem.unknowns) == 1 else 'grow'} without bound or "
+            f"vanishes to more than first order, so that there is no derivative; is a term missing?"
         )
     raise IdentityError(
         f"{problem.name}: no solution of '{text}' was found at a generic point (its sides differ by "

@@ -46,6 +46,8 @@ WINDOW = 12
 AGREES = 1e-5
 SMALLER_FROM = 2
 CONVERGED = 1e-11
+SETTLED = 1e-3
+NOTHING = 1e-6
 RANK_TOLERANCE = 1e-9
 MOST_ORDERS = 6
 
@@ -139,6 +141,20 @@ def is_stable(problem: Problem, point: SolutionPoint) -> bool:
     for node, value in point.values.items():
         nudged[node] = value + 1e-10 * value * draw(value.shape, NO_FACTS, generator)
     return relative_residual(problem, nudged, point.sizes) < 1e-6
+
+
+def is_settled(problem: Problem, point: SolutionPoint) -> bool:
+    """Whether another step of Newton's method would stay near: not where equations hold in a limit only.
+
+    At `1 / x = 0` or `x³ = 0` the sides come as near to each other as one likes, and every step changes x by a fraction
+    of itself.
+    """
+    step = _newton_step(problem.without_gauge, point.values, point.sizes, RANK_TOLERANCE)
+    return all(_largest(move) <= SETTLED * _largest(point.values[u]) + NOTHING for u, move in step.items())
+
+
+def _largest(value: Array) -> float:
+    return float(np.max(np.abs(value), initial=0))
 
 
 def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
@@ -354,11 +370,14 @@ def nearby_solution(
     return tuple(current[u] for u in problem.unknowns)
 
 
-def _newton_step(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
+def _newton_step(
+    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], smallest: float | None = None
+) -> dict[Node, Array]:
+    """The step of least norm; singular values below the smallest, relative to the largest, count as zero."""
     system = linear_system(problem, values, sizes)
     gaps = evaluate_all(problem.gaps, values, sizes)
     side = -np.concatenate([_real_entries(gap) for gap in gaps])
-    coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
+    coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=smallest)
     return dict(zip(problem.unknowns, tensors_of(system, coordinates), strict=True))
 
 
