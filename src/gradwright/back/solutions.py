@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from gradwright.back.formula import Call, Formula, Name, scaled, split_number
+from gradwright.back.algebra import scaled, split_number
+from gradwright.back.formula import Call, Formula, Name
 from gradwright.back.names import latex_of_name
 from gradwright.core.nodes import Node, Solve, Symbol
 from gradwright.core.solutions import NAME, WORDS
