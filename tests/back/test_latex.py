@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from strategies import Case, cases
@@ -57,9 +59,8 @@ def test_derivations_and_tensors_can_be_typeset() -> None:
 
 
 def split(page: str) -> list[str]:
-    """The environments of a page."""
-    start = r"\begin{align*}"
-    return [start + part.strip() for part in page.split(start) if part.strip()]
+    """The environments of a page, and the formulas of what is said after them."""
+    return [*re.findall(r"\\begin\{align\*\}.*?\\end\{align\*\}", page, re.DOTALL), *re.findall(r"\$(.+?)\$", page)]
 
 
 @pytest.mark.slow

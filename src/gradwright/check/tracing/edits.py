@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import combinations, pairwise
 
 from gradwright.back.render import unicode_of
@@ -15,6 +16,8 @@ from gradwright.frozen import frozen
 from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.prims.piecewise import COMPARISONS, where
 from gradwright.prims.power import power
+from gradwright.prims.reductions import norm
+from gradwright.simplify.pipeline import simplify
 
 MOST_FACTORS = 10
 MASKS = {"1, 1, 0": "tril", "0, 1, 1": "triu", "1, 0, 0": "strict tril", "0, 0, 1": "strict triu", "0, 1, 0": "diag"}
@@ -202,8 +205,11 @@ def _support(mask: Mask) -> tuple[bool, ...]:
 
 
 def _base(node: Node) -> Node:
-    """What a power is a power of."""
-    return node.arguments[0] if isinstance(node, Apply) and node.primitive is power else node
+    """What a power is a power of: `x · x` for a norm and all its powers, of which the even ones are written so."""
+    base = node.arguments[0] if isinstance(node, Apply) and node.primitive is power else node
+    if isinstance(base, Apply) and base.primitive is norm:
+        return simplify(Apply(power, (Fraction(2),), (base,)))
+    return base
 
 
 def _selects(node: Node) -> bool:
