@@ -23,6 +23,7 @@ from gradwright.core.nodes import Node, Symbol
 from gradwright.core.walks import free_leaves
 from gradwright.diff.derivatives import gradient
 from gradwright.optimise import PASSES
+from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.simplify.pipeline import simplify
 
 FILE = Path(__file__).with_name("passes.txt")
@@ -64,7 +65,10 @@ def code_of(fixture: Fixture, omitted: str) -> str:
     for apply_pass in PASSES:
         if apply_pass.__name__ != omitted:
             roots = apply_pass(roots)
-    return "\n".join(lower({"value": roots[0]}, LIBRARIES["numpy"], inputs=expression.signature.symbols).body())
+    library = LIBRARIES["torch" if fixture.omitted == use_kernels.__name__ else "numpy"]
+    if library.name == "torch" and not omitted:
+        roots = use_kernels(roots, KERNELS)
+    return "\n".join(lower({"value": roots[0]}, library, inputs=expression.signature.symbols).body())
 
 
 def test_the_code_before_and_after_each_pass() -> None:
@@ -80,7 +84,7 @@ def test_the_code_before_and_after_each_pass() -> None:
 
 def test_every_pass_has_an_example() -> None:
     # A `Solve` node has no text of its own: test_systems.py holds that pass; test_low_rank.py the one that needs sizes.
-    assert {f.omitted for f in read()} == {apply_pass.__name__ for apply_pass in PASSES} - {
+    assert {f.omitted for f in read()} - {use_kernels.__name__} == {apply_pass.__name__ for apply_pass in PASSES} - {
         "without_systems",
         "invert_low_rank",
     }

@@ -25,6 +25,7 @@ from gradwright.diff.derivatives import vjps
 from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, EmissionError, EvaluationError
 from gradwright.optimise import optimise
+from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.simplify.pipeline import simplify
 
 Leaf = Symbol | Direction
@@ -47,7 +48,10 @@ def lower_all(
     roots: Mapping[str, Node], signature: Signature, library: Library, hints: Mapping[str, int] | None = None
 ) -> Program:
     """The code of some expressions; a declared variable that none contains is an input only if a size needs it."""
-    nodes = optimise(roots, hints or {})
+    return _lowered(optimise(roots, hints or {}), signature, library)
+
+
+def _lowered(nodes: Mapping[str, Node], signature: Signature, library: Library) -> Program:
     leaves = _leaves(nodes.values(), signature)
     needed = {leaf for node in nodes.values() for leaf in free_leaves(node)}
     try:
@@ -93,8 +97,11 @@ class CompiledFunction:
     Shapes are checked once for each combination of shapes; what follows is the generated code alone. Directions
     and cotangents that the expression no longer contains may be given too.
 
+    Where PyTorch only computes, and neither records nor transforms what it does, its kernels are called for what they
+    compute in one pass, and temporaries are written over.
+
     Attributes:
-        source: the generated code.
+        source: the generated code, without these.
     """
 
     def __init__(
@@ -107,7 +114,8 @@ class CompiledFunction:
         optional: tuple[Leaf, ...] = (),
     ) -> None:
         self._made_from = (node, signature, library.name, dict(hints or {}), gauge, optional)
-        self._program = program = lower_all({"value": node}, signature, library, hints)
+        self._optimised = optimise({"value": node}, hints or {})
+        self._program = program = _lowered(self._optimised, signature, library)
         self._node = node
         self._leaves = named_leaves(node, signature, optional)
         self._needed = tuple(program.parameters)
@@ -121,7 +129,7 @@ class CompiledFunction:
         self._likeness = likeness(tuple(self._leaves), self._needed)
         self._forms: dict[Any, Callable[..., Any]] = {}  # what runs for inputs like these
         self._constants: dict[str, Callable[..., Any]] = {}
-        self.source = _source(program, library)
+        self.source = function_source(program, library, "value")
         self.__name__ = "value"
         self.__doc__ = f"Takes {', '.join(self._leaves)}."
 
@@ -160,13 +168,30 @@ class CompiledFunction:
         elif key and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
             if len(self._forms) >= MOST_SHAPES:
                 self._forms.clear()
-            self._forms[key] = self._form_for(key)
+            self._forms[key] = self._form_for(key, self._form_alone(arrays))
         if out is not None:
             return self._run(self._into, [*arrays, self._checked_out(out, inputs)])
         if not self._needed and inputs:
             name, value = next(iter(inputs.items()))
             return self._run(self._constant(name), [_CONVERT[self._library.name](name, value)])
-        return self._run(self._function, arrays)
+        return self._run(self._form_alone(arrays), arrays)
+
+    def _form_alone(self, arrays: Sequence[Any]) -> Callable[..., Any]:
+        """The function for such arrays; a kernel takes tensors of one type, and is not recorded."""
+        function = self._alone[1]
+        if function is self._function or (len({a.dtype for a in arrays}) == 1 and leave_no_graph(arrays)):
+            return function
+        return self._function
+
+    @cached_property
+    def _alone(self) -> tuple[Program, Callable[..., Any]]:
+        """The code that calls kernels of the library, if there are any for it, and its function."""
+        kernels = [kernel for kernel in KERNELS if self._library.implementation(kernel) is not None]
+        found = dict(zip(self._optimised, use_kernels(tuple(self._optimised.values()), kernels), strict=True))
+        if found == self._optimised:
+            return self._program, self._function
+        program = lower(found, self._library, inputs=[self._leaves[name] for name in self._needed])
+        return program, compile_program(program, self._library, "value", bound(program, self._library))
 
     def _constant(self, name: str) -> Callable[..., Any]:
         """The value where nothing is needed for it: in the precision of an input, and on its device."""
@@ -175,14 +200,14 @@ class CompiledFunction:
             self._constants[name] = compile_program(program, self._library, "value", {})
         return self._constants[name]
 
-    def _form_for(self, key: Any) -> Callable[..., Any]:
+    def _form_for(self, key: Any, plain: Callable[..., Any]) -> Callable[..., Any]:
         """What runs from the second call on: the function that writes over its temporaries, where that pays."""
         in_place = self._in_place
-        if in_place is None:
-            return self._function
+        if in_place is None or plain is not self._alone[1]:
+            return plain
 
         def fit(*arrays: Any) -> Any:
-            self._forms[key], value = in_place.fitted(arrays, self._function)
+            self._forms[key], value = in_place.fitted(arrays, plain)
             return value
 
         return fit
@@ -190,9 +215,10 @@ class CompiledFunction:
     @cached_property
     def _in_place(self) -> InPlace | None:
         """The forms of the function that write over temporaries; None if there are none."""
-        if self._library.name == "jax" or self._program.foreign:
+        program = self._alone[0]
+        if self._library.name == "jax" or program.foreign:
             return None
-        forms = InPlace(function_source(self._program, self._library, "value"), "value", {})
+        forms = InPlace(function_source(program, self._library, "value"), "value", {})
         return forms if forms.sites else None
 
     def _look_at_gauge(self, inputs: Mapping[str, Any]) -> None:
@@ -318,9 +344,3 @@ def _jax_array(name: str, value: Any) -> Any:
 
 
 _CONVERT: dict[str, Callable[[str, Any], Any]] = {"numpy": as_array, "torch": _torch_array, "jax": _jax_array}
-
-
-def _source(program: Program, library: Library) -> str:
-    from gradwright.back.code.live import function_source
-
-    return function_source(program, library, "value")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 
 from gradwright.back.code.contractions import is_view, spread_axes, write_contraction
 from gradwright.back.code.library import Library
@@ -333,7 +334,7 @@ class Lowering:
         if not isinstance(template, str):
             return self._foreign_call(node, arguments)
         if template.lstrip().startswith("def "):
-            return self._defined_call(template.strip(), arguments)
+            return self._defined_call(template.strip(), arguments, node.parameters)
         text = self.library.shortened(call_template(template, len(arguments)))
         return fill(text, [self._named_if_repeated(text, *pair) for pair in enumerate(arguments)])
 
@@ -351,15 +352,16 @@ class Lowering:
         root = {"numpy": "np.sqrt", "torch": "torch.sqrt", "jax": "jnp.sqrt"}[self.library.name]
         return template.replace("{sqrt}", root)
 
-    def _defined_call(self, text: str, arguments: Sequence[Code]) -> Code:
-        """A call of a function whose text the record gives."""
+    def _defined_call(self, text: str, arguments: Sequence[Code], parameters: Sequence[Parameter]) -> Code:
+        """A call of a function whose text the record gives; it takes the parameters last."""
         own = text[len("def ") :].partition("(")[0]
         name = next((known for known, found in self._defined.items() if found == text), None)
         if name is None:
             name = self.names.fresh(own)
             self._defined[name] = text
             self.writer.helpers[name] = re.sub(rf"\b{own}\(", f"{name}(", text)
-        return Code(f"{name}({', '.join(code.text for code in arguments)})")
+        numbers = (str(float(p) if isinstance(p, Fraction) else p) for p in parameters)
+        return Code(f"{name}({', '.join([*(code.text for code in arguments), *numbers])})")
 
     def _foreign_call(self, node: Apply, arguments: Sequence[Code]) -> Code:
         key = (node.primitive.token, node.parameters)

@@ -1,0 +1,204 @@
+"""Derivatives that a library computes in one pass over the memory, put where an expression equals one.
+
+The cotangent of a softmax, `y ∘ (g − (y · g) 1)`, and that of a normalisation to mean 0 and variance 1 are chains of
+entrywise operations and sums, each of which reads whole arrays from memory. PyTorch has a kernel for either. What such
+an expression looks like depends on the passes before, on weights, and on how the variance was written; so none is
+looked for by its form. Candidates for y or x, and for g, are read off the functions and the products that occur, other
+tensors become variables, and it is proved modulo a prime that the expression is the kernel's function of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+
+from gradwright.core.build import transpose
+from gradwright.core.contraction import contract, scale, simple
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, Symbol, field_of
+from gradwright.core.primitive import Primitive
+from gradwright.core.sums import add, coefficient_of, terms_of
+from gradwright.core.walks import free_leaves, postorder, substitute
+from gradwright.frozen import frozen
+from gradwright.optimise.association import with_children
+from gradwright.optimise.roots import Roots
+from gradwright.prims.fused import layer_norm_vjp, softmax_vjp, variance
+from gradwright.prims.power import power
+from gradwright.prims.softmax import softmax
+from gradwright.simplify.definitions import expand_definitions
+from gradwright.simplify.equality import proved_equal
+
+KERNELS = (softmax_vjp, layer_norm_vjp)
+DEPTH = 5  # operations at most between a derivative and a product with its cotangent
+EXPONENTS = (
+    (Fraction(-1, 2),),
+    (Fraction(-3, 2),),
+)  # of the variance, in the derivative of what was divided by its root
+
+
+@frozen
+class _Start:
+    """What a kernel's function may be taken of.
+
+    Attributes:
+        kernel, parameters: the function.
+        argument: its first argument, y or x.
+        mark: what every term of the function contains: y, or the variance of x.
+    """
+
+    kernel: Primitive
+    parameters: tuple[Fraction, ...]
+    argument: Node
+    mark: Node
+
+
+def use_kernels(roots: Roots, kernels: Collection[Primitive]) -> Roots:
+    """The kernels' functions put where they occur.
+
+    Args:
+        roots: expressions in which products are products of two.
+        kernels: those that the library has.
+    """
+    starts: dict[_Start, None] = {}
+    done: dict[Node, Node] = {}
+    for node in postorder(*roots):
+        new = with_children(node, tuple(done[child] for child in node.children))
+        starts.update(dict.fromkeys(start for start in _starts(new) if start.kernel in kernels))
+        done[node] = _with_kernel(new, starts) if isinstance(new, Add | Contract) else new
+    return tuple(done[root] for root in roots)
+
+
+def _starts(node: Node) -> Iterator[_Start]:
+    """A softmax, and a power of the variance of something."""
+    if not isinstance(node, Apply):
+        return
+    if node.primitive is softmax:
+        yield _Start(softmax_vjp, (), node, node)
+    if node.primitive is power and node.parameters in EXPONENTS:
+        mark = node.arguments[0]
+        epsilon = sum((coefficient_of(term) for term in terms_of(mark) if _is_number(term)), Fraction(0))
+        for x in postorder(mark):
+            if x.real and x.rank == mark.rank + 1 and x.shape[:-1] == mark.shape and _is_variance(mark, x, epsilon):
+                yield _Start(layer_norm_vjp, (epsilon,), x, mark)
+                return
+
+
+def _is_number(term: Node) -> bool:
+    return isinstance(term, Contract) and not term.factors
+
+
+def _is_variance(node: Node, x: Node, epsilon: Fraction) -> bool:
+    """Whether a node is the variance of x along the last axis, and a number more."""
+    plain = _variable("x", x)
+    found = substitute(node, {x: plain})
+    return free_leaves(found) == (plain,) and _is_function(found, Apply(variance, (epsilon,), (plain,)))
+
+
+def _with_kernel(node: Node, starts: Collection[_Start]) -> Node:
+    fitting = [start for start in starts if any(_turns(node, start))]
+    if not fitting or not node.real:
+        return node
+    near = _near(node)
+    for start in fitting:
+        own = [term for term in terms_of(node) if start.mark in _near(term)]
+        for cotangent in _cotangents(near, start.argument) if own else ():
+            found = _multiple(add(own), start, cotangent)
+            if found is not None:
+                return add([found, *(term for term in terms_of(node) if term not in own)])
+    return node
+
+
+def _near(node: Node) -> dict[Node, None]:
+    """The nodes that few operations separate from this one."""
+    found, layer = {node: None}, [node]
+    for _ in range(DEPTH):
+        layer = [child for parent in layer for child in parent.children if child not in found]
+        found.update(dict.fromkeys(layer))
+    return found
+
+
+@frozen
+class _Cotangent:
+    """A product of tensors.
+
+    Attributes:
+        factors: the tensors, with labels.
+        axes: the labels of the product's axes; it is summed over the others.
+        dims: the dimension of every label.
+    """
+
+    factors: tuple[Factor, ...]
+    axes: tuple[int, ...]
+    dims: tuple[Dim, ...]
+
+    def node(self, given: Mapping[Node, Node]) -> Node:
+        """The product, with nodes put for some of the tensors."""
+        factors = [Factor(given.get(f.node, f.node), f.groups, f.conj) for f in self.factors]
+        return contract(1, factors, simple(self.axes), dict(enumerate(self.dims)))
+
+
+def _cotangents(nodes: Iterable[Node], argument: Node) -> dict[_Cotangent, None]:
+    """What is multiplied by something of the argument's shape that depends on it, and summed over the last axis."""
+    found: dict[_Cotangent, None] = {}
+    for node in nodes:
+        if isinstance(node, Contract):
+            whole = contract(1, node.factors, node.output, dict(enumerate(node.dims)))  # products in products, too
+            for product in dict.fromkeys([node, whole]):
+                if isinstance(product, Contract):
+                    found.update(dict.fromkeys(_partners(product, argument)))
+    return found
+
+
+def _partners(product: Contract, argument: Node) -> Iterator[_Cotangent]:
+    for own in product.factors:
+        axes = own.labels
+        if own.node.shape != argument.shape or len({*axes}) != argument.rank or (axes[-1],) in product.output:
+            continue
+        if argument not in _near(own.node):
+            continue
+        others = _linked([f for f in product.factors if f is not own], axes)
+        if others:
+            yield _Cotangent(others, axes, product.dims)
+
+
+def _linked(factors: Sequence[Factor], axes: Sequence[int]) -> tuple[Factor, ...]:
+    """The factors that have the last of some axes, and those that have a label in common with them which is no axis."""
+    labels, found = {axes[-1]}, set[int]()
+    while more := {k for k, f in enumerate(factors) if k not in found and labels & {*f.labels}}:
+        found |= more
+        labels |= {label for k in more for label in factors[k].labels if label not in axes}
+    return tuple(factors[k] for k in sorted(found))
+
+
+def _multiple(node: Node, start: _Start, cotangent: _Cotangent) -> Node | None:
+    """The node as a multiple of the kernel's function, or of its transpose, if it is one."""
+    plain = _variable("x", start.argument)
+    given = {f.node: _variable(f"g{k}", f.node) for k, f in enumerate(cotangent.factors)}
+    found = substitute(node, {**given, start.argument: plain})
+    if not {plain, *given.values()}.issuperset(free_leaves(found)):
+        return None
+    numbers = {sign * coefficient_of(term): None for term in terms_of(node) for sign in (1, -1)}
+    wanted = Apply(start.kernel, start.parameters, (plain, cotangent.node(given)))
+    for turn in _turns(node, start):
+        for number in numbers:
+            if _is_function(scale(1 / number, turn(found)), wanted):
+                kernel = Apply(start.kernel, start.parameters, (start.argument, cotangent.node({})))
+                return scale(number, turn(kernel))
+    return None
+
+
+def _turns(node: Node, start: _Start) -> Iterator[Callable[[Node], Node]]:
+    """As what the kernel's function may stand: as it is, or transposed."""
+    shape = start.argument.shape
+    if node.shape == shape:
+        yield lambda found: found
+    if node.rank == 2 and node.shape == shape[::-1]:
+        yield transpose
+
+
+def _is_function(node: Node, wanted: Apply) -> bool:
+    return proved_equal(node, expand_definitions(wanted))
+
+
+def _variable(name: str, node: Node) -> Symbol:
+    return Symbol(name, node.shape, field_of(node))

@@ -1,0 +1,117 @@
+"""Kernels of PyTorch, put where an expression equals one, however it is written, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numerics import close, generic_point
+
+import gradwright as gw
+from gradwright.core.walks import postorder
+from gradwright.optimise import optimise
+from gradwright.optimise.kernels import KERNELS, use_kernels
+
+CENTRED = "(X - outer(mean(X, axis=1), ones(n)))"
+DEVIATION = f"outer(sqrt(mean({CENTRED}**2, axis=1) + 0.001), ones(n))"
+TABLE = {"X": "m n"}
+
+
+def kernels_in(expression: gw.Expression) -> list[str]:
+    """The kernels that the optimised expression calls."""
+    (node,) = use_kernels(tuple(optimise({"value": expression.node}).values()), KERNELS)
+    return [n.primitive.name for n in postorder(node) if getattr(n, "primitive", None) in KERNELS]
+
+
+def vjp(text: str, wrt: str, declarations: dict[str, str]) -> gw.Expression:
+    return gw.derive(gw.parse(text, **declarations), wrt=wrt).vjp
+
+
+def point_of(expression: gw.Expression) -> dict[str, np.ndarray]:
+    values = generic_point(expression.node, symbols=expression.signature.symbols).values
+    return {leaf.name: value for leaf, value in values.items()}
+
+
+NORMALISED = [
+    (f"{CENTRED} / {DEVIATION}", "X", TABLE),
+    (f"-3 * {CENTRED} / {DEVIATION}", "X", TABLE),
+    (f"X + {CENTRED} / {DEVIATION}", "X", TABLE),
+    (f"{CENTRED} / {DEVIATION} * outer(ones(m), w)", "X", {**TABLE, "w": "n"}),
+    (f"tanh({CENTRED} / {DEVIATION} @ W)", "X", {**TABLE, "W": "n k"}),
+    ("(x - mean(x)) / sqrt(mean((x - mean(x))**2) + 1/7) * w", "x", {"x": "n", "w": "n"}),
+    ("(x - mean(x)) / sqrt(mean(x**2) - mean(x)**2)", "x", {"x": "n"}),
+    ("sum(w * (x - sum(x)/n) * (0.25 + dot(x - sum(x)/n, x)/n)**(-1/2))", "x", {"x": "n", "w": "n"}),
+]
+WEIGHTED = [
+    ("softmax(X, axis=1)", "X", TABLE),
+    ("softmax(x)", "x", {"x": "n"}),
+    ("-softmax(W @ x) / 3", "x", {"x": "n", "W": "m n"}),
+    ("softmax(Q @ K.T / sqrt(k), axis=1) @ V", "Q", {"Q": "m k", "K": "n k", "V": "n k"}),
+    ("softmax(Q @ K.T / sqrt(k), axis=1) @ V", "K", {"Q": "m k", "K": "n k", "V": "n k"}),
+    ("Q + softmax(Q @ K.T, axis=1) @ K", "Q", {"Q": "m k", "K": "n k"}),
+    ("softmax(x) * w", "x", {"x": "n", "w": "n"}),
+]
+OTHERS = [
+    (f"{CENTRED} / outer(norm(X, axis=1), ones(n))", "X", TABLE),
+    ("(x - mean(x)) / sqrt(sum((x - mean(x))**2) / (n - 1) + 1/7)", "x", {"x": "n"}),
+    ("(x - mean(x)) / sqrt(mean((x - mean(x))**2) + b)", "x", {"x": "n", "b": ""}),
+    ("x / sqrt(mean((x - mean(x))**2) + 1/7)", "x", {"x": "n"}),
+    ("softmax(x) + w", "w", {"x": "n", "w": "n"}),
+]
+
+
+@pytest.mark.parametrize(("name", "case"), [("layer_norm", c) for c in NORMALISED] + [("softmax", c) for c in WEIGHTED])
+def test_a_kernel_is_found_in_any_form(name: str, case: tuple[str, str, dict[str, str]]) -> None:
+    assert kernels_in(vjp(*case)) == [f"{name}_vjp"]
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_nothing_else_is_taken_for_a_kernel(case: tuple[str, str, dict[str, str]]) -> None:
+    assert not kernels_in(vjp(*case))
+
+
+@pytest.mark.parametrize("case", [*NORMALISED, *WEIGHTED, *OTHERS])
+def test_values(case: tuple[str, str, dict[str, str]]) -> None:
+    expression = vjp(*case)
+    point = point_of(expression)
+    compiled = expression.compile("torch")
+    tensors = {name: torch.as_tensor(value) for name, value in point.items()}
+    wanted = expression.evaluate(**point)
+    first = compiled(**tensors)
+    assert close(first.numpy(), wanted)
+    for _ in range(2):  # written over temporaries
+        assert torch.equal(compiled(**tensors), first)
+
+
+@pytest.mark.parametrize("case", [NORMALISED[0], WEIGHTED[0]])
+def test_tensors_of_two_types_which_no_kernel_takes(case: tuple[str, str, dict[str, str]]) -> None:
+    expression = vjp(*case)
+    point = point_of(expression)
+    X, G = torch.as_tensor(point["X"]).float(), torch.as_tensor(point["G"])
+    for _ in range(3):
+        found = expression.compile("torch")(X=X, G=G)
+        assert np.allclose(found.numpy(), expression.evaluate(**point), rtol=1e-5, atol=1e-5)
+
+
+def normalised(X: torch.Tensor) -> torch.Tensor:
+    centred = X - X.mean(1, keepdim=True)
+    return centred / ((centred**2).mean(1, keepdim=True) + 0.001).sqrt()
+
+
+@pytest.mark.parametrize(("case", "plain"), [(NORMALISED[0], normalised), (WEIGHTED[0], lambda X: X.softmax(1))])
+def test_where_pytorch_differentiates_it_does_so_at_every_order(
+    case: tuple[str, str, dict[str, str]], plain: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    """Its own kernel for a normalisation has a wrong third derivative."""
+    expression = vjp(*case)
+    compiled = expression.compile("torch")
+    tensors = {n: torch.as_tensor(v) for n, v in point_of(expression).items()}
+    X, G = tensors["X"], tensors["G"]
+    for _ in range(3):
+        compiled(X=X, G=G)
+    found = torch.func.jacrev(torch.func.jacrev(lambda X: compiled(X=X, G=G)))(X)
+    wanted = torch.func.jacrev(torch.func.jacrev(lambda X: torch.func.vjp(plain, X)[1](G)[0]))(X)
+    assert torch.allclose(found, wanted)
+    assert torch.allclose(torch.vmap(lambda X: compiled(X=X, G=G))(torch.stack([X, 2 * X]))[1], compiled(X=2 * X, G=G))
