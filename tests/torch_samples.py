@@ -34,6 +34,7 @@ EXPRESSIONS = {
     'einsum("ijk,jl->lik", T, A)': {"T": "n m k", "A": "m p"},
     "reshape(inv(X), 2, 8)": {"X": "4 4"},
     "kron(A, X)[:, 0:2]": {"A": "n m", "X": "m n"},
+    "(x - mean(x)) / sqrt(mean((x - mean(x))**2) + 1/100)": {"x": "n"},
 }
 
 

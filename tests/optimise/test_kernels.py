@@ -115,3 +115,15 @@ def test_where_pytorch_differentiates_it_does_so_at_every_order(
     wanted = torch.func.jacrev(torch.func.jacrev(lambda X: torch.func.vjp(plain, X)[1](G)[0]))(X)
     assert torch.allclose(found, wanted)
     assert torch.allclose(torch.vmap(lambda X: compiled(X=X, G=G))(torch.stack([X, 2 * X]))[1], compiled(X=2 * X, G=G))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "case"), [("layer_norm_vjp(", NORMALISED[0]), ("_softmax_backward_data(", WEIGHTED[3])]
+)
+def test_modules_call_a_kernel_where_nothing_differentiates(kernel: str, case: tuple[str, str, dict[str, str]]) -> None:
+    text, _, declarations = case
+    source = gw.derive(gw.parse(text, **declarations)).source("torch")
+    backward = source.partition("def backward(")[2].partition("def jvp(")[0].splitlines()
+    calls = [number for number, line in enumerate(backward) if kernel in line]
+    returns = [number for number, line in enumerate(backward) if "return " in line]
+    assert len(calls) == 1 and calls[0] <= returns[0]

@@ -24,6 +24,7 @@ from gradwright.core.walks import substitute
 from gradwright.frozen import frozen, replace
 from gradwright.optimise import arrange, optimise
 from gradwright.optimise.blocks import in_blocks
+from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.prims.complex import real_part
 
 
@@ -145,8 +146,9 @@ def _joint(rules: Rules, library: Library, names: Sequence[str]) -> Program:
     roots = {o.name: value for o, value in zip(rules.outputs, rules.values, strict=True)}
     roots |= {_gradient(s): substitute(slope, known) for s, slope in rules.vjp.items()}
     leaves = (*rules.inputs, *rules.outputs, *rules.cotangents)
-    nodes = in_blocks(tuple(roots.values()))
-    return lower(optimise(dict(zip(roots, nodes, strict=True))), library, inputs=leaves, names=names, batched=True)
+    nodes = optimise(dict(zip(roots, in_blocks(tuple(roots.values())), strict=True)))
+    found = use_kernels(tuple(nodes.values()), KERNELS)
+    return lower(dict(zip(nodes, found, strict=True)), library, inputs=leaves, names=names, batched=True)
 
 
 def _exact(rules: Rules, library: Library, names: Sequence[str]) -> Program:
