@@ -3,6 +3,6 @@
 `pipeline` has the passes in their order, one a file; `paths` finds the cheapest order of a product.
 """
 
-from gradwright.optimise.pipeline import PASSES, arrange, optimise
+from gradwright.optimise.pipeline import DIFFERENTIABLE, PASSES, arrange, optimise
 
-__all__ = ["PASSES", "arrange", "optimise"]
+__all__ = ["DIFFERENTIABLE", "PASSES", "arrange", "optimise"]

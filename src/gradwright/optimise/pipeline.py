@@ -5,7 +5,7 @@ They see all expressions together, so that what a function and its derivatives s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from gradwright.core.nodes import Node
 from gradwright.optimise.association import associate
@@ -20,6 +20,7 @@ from gradwright.optimise.mirrors import share_mirror_images
 from gradwright.optimise.partial_sums import share_partial_sums
 from gradwright.optimise.places import collect_places
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
+from gradwright.optimise.schur_forms import share_schur_forms
 from gradwright.optimise.systems import without_systems
 
 Pass = Callable[[Roots, Hints], Roots]
@@ -35,23 +36,27 @@ ARRANGING: tuple[Pass, ...] = (
 )
 PASSES: tuple[Pass, ...] = (
     without_systems,
+    share_schur_forms,
     products_of_inverses,
     divide_by_diagonals,
     invert_low_rank,
     *ARRANGING,
     share_factorisations,
 )
+# Without functions that SciPy has and no library differentiates.
+DIFFERENTIABLE = tuple(apply_pass for apply_pass in PASSES if apply_pass is not share_schur_forms)
 
 
-def optimise(roots: Mapping[str, Node], hints: Hints = NO_HINTS) -> dict[str, Node]:
+def optimise(roots: Mapping[str, Node], hints: Hints = NO_HINTS, passes: Sequence[Pass] = PASSES) -> dict[str, Node]:
     """The expressions in the form that is fastest to evaluate.
 
     Args:
         roots: expressions by name; what they share is found.
         hints: sizes of dimension names, for choosing the order of products; 100 where there is none.
+        passes: what is done, in order.
     """
     nodes = tuple(roots.values())
-    for apply_pass in PASSES:
+    for apply_pass in passes:
         nodes = apply_pass(nodes, hints)
     return dict(zip(roots, nodes, strict=True))
 

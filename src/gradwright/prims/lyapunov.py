@@ -9,17 +9,12 @@ from gradwright.core.contraction import conjugate
 from gradwright.core.nodes import Node
 from gradwright.core.primitive import KnownRule, Primitive, Sample
 from gradwright.core.registry import Call, formula
-from gradwright.prims.sylvester import require_right_side, sylvester_solution
+from gradwright.prims.sylvester import require_right_side, solve_by_schur_forms, sylvester_solution
 
 
-def solve_in_one_field(A: np.ndarray, Q: np.ndarray) -> np.ndarray:
-    """The X with `A X + X Aᴴ = Q`.
-
-    SciPy takes the real Schur form of a real A, whose blocks its solver for a complex Q does not know.
-    """
-    import scipy.linalg
-
-    return scipy.linalg.solve_continuous_lyapunov(A.astype(np.result_type(A, Q)), Q)
+def solve_with_adjoint(A: np.ndarray, Q: np.ndarray) -> np.ndarray:
+    """The X with `A X + X Aᴴ = Q`."""
+    return solve_by_schur_forms(A, A.conj().T, Q)
 
 
 # The algorithm behind the equation, for code that is emitted.
@@ -28,7 +23,7 @@ lyapunov_solver = Primitive(
     signature="A: n n, Q: n n -> X: n n",
     summary="the solution X of A X + X Aᴴ = Q",
     identity=("A @ X + X @ A.H = Q",),
-    numpy=solve_in_one_field,
+    numpy=solve_with_adjoint,
     known_rules=(
         KnownRule(
             "dX",

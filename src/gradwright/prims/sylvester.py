@@ -13,6 +13,7 @@ from gradwright.core.registry import Call, formula
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add
 from gradwright.errors import ShapeError
+from gradwright.prims.schur import schur_form, solve_between_triangles
 
 
 def sylvester_solution(A: Node, B: Node, C: Node) -> Node:
@@ -42,20 +43,19 @@ def equation_solution(operator: Node, hole: Hole, right: Node, space: Space) -> 
 def solve_by_schur_forms(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> np.ndarray:
     """The X with `A X + X B = C`.
 
-    Where A and B are one real matrix, as in derivatives of its square root, one Schur form does for both:
-    `A = U T Uᵀ` leaves `T Y + Y T = Uᵀ C U` (Bartels & Stewart 1972, Comm. ACM 15, 820-826).
+    `A = Z S Zᴴ` and `B = W T Wᴴ` leave `S Y + Y T = Zᴴ C W` (Bartels & Stewart 1972, Comm. ACM 15, 820-826). Where A
+    and B are one matrix, as in derivatives of its square root, or adjoint, as in Lyapunov's equation, one form does
+    for both.
     """
-    import scipy.linalg
-
-    # SciPy takes the real Schur form of a real matrix, whose blocks its complex solver does not know.
-    field = np.result_type(A, B, C)
-    if np.issubdtype(field, np.complexfloating) or not A.size or not np.array_equal(A, B):
-        return scipy.linalg.solve_sylvester(A.astype(field), B.astype(field), C.astype(field))
-    T, U = scipy.linalg.schur(A)
-    right = U.T @ C @ U
-    solve_triangles = scipy.linalg.lapack.strsyl if right.dtype == np.float32 else scipy.linalg.lapack.dtrsyl
-    Y, scale, _ = solve_triangles(T, T, right)
-    return U @ (Y / scale) @ U.T
+    # The real Schur form has blocks that a complex right side does not allow.
+    field = np.result_type(A, B, C, np.float32)
+    S, Z = schur_form(A.astype(field))
+    if np.array_equal(A, B):
+        return Z @ solve_between_triangles(S, S, Z.conj().T @ C @ Z, 0, 0) @ Z.conj().T
+    if np.array_equal(A, B.conj().T):
+        return Z @ solve_between_triangles(S, S, Z.conj().T @ C @ Z, 0, 1) @ Z.conj().T
+    T, W = schur_form(B.astype(field))
+    return Z @ solve_between_triangles(S, T, Z.conj().T @ C @ W, 0, 0) @ W.conj().T
 
 
 # The algorithm behind the equation, for code that is emitted.

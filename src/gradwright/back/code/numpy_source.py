@@ -59,6 +59,8 @@ def _pasted(function: Any) -> Iterator[str]:
     code = function.__code__
     for name in code.co_names:
         value = function.__globals__.get(name)
+        if value is function:
+            continue
         if isinstance(value, FunctionType) and value.__module__.startswith("gradwright."):
             yield from _pasted(value)
         elif isinstance(value, ModuleType) and value.__name__ != "numpy":

@@ -22,7 +22,7 @@ from gradwright.back.torch.statements import cut, names_in
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
 from gradwright.frozen import frozen, replace
-from gradwright.optimise import arrange, optimise
+from gradwright.optimise import DIFFERENTIABLE, arrange, optimise
 from gradwright.optimise.blocks import in_blocks
 from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.prims.complex import real_part
@@ -146,7 +146,7 @@ def _joint(rules: Rules, library: Library, names: Sequence[str]) -> Program:
     roots = {o.name: value for o, value in zip(rules.outputs, rules.values, strict=True)}
     roots |= {_gradient(s): substitute(slope, known) for s, slope in rules.vjp.items()}
     leaves = (*rules.inputs, *rules.outputs, *rules.cotangents)
-    nodes = optimise(dict(zip(roots, in_blocks(tuple(roots.values())), strict=True)))
+    nodes = optimise(dict(zip(roots, in_blocks(tuple(roots.values())), strict=True)), passes=DIFFERENTIABLE)
     found = use_kernels(tuple(nodes.values()), KERNELS)
     return lower(dict(zip(nodes, found, strict=True)), library, inputs=leaves, names=names, batched=True)
 

@@ -1,0 +1,131 @@
+"""Schur forms `A = Z T Zᴴ`, and the equations and square roots that they leave.
+
+Z is unitary and T upper triangular, where real matrices have blocks of two rows on the diagonal for pairs of
+eigenvalues. The form is most of the work of `sqrtm`, `sylvester` and `lyapunov`, and one serves the matrix, its
+adjoint and its square root. The primitives are for code that is emitted, no functions of the language:
+`gradwright.optimise.schur_forms` puts them where one matrix has several uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradwright.core.primitive import Primitive, Sample
+from gradwright.prims.divided_differences import is_principal
+from gradwright.prims.sqrtm import square_root
+
+# Rows up to which LAPACK, which takes one entry after the other, is as fast as products of blocks.
+LEAF = 64
+
+
+def schur_form(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The triangle T and the unitary matrix Z of `A = Z T Zᴴ`; real for a real matrix."""
+    import scipy.linalg
+
+    return scipy.linalg.schur(A)
+
+
+def root_of_triangle(T: np.ndarray) -> np.ndarray:
+    """The principal square root of the triangle of a Schur form, a triangle with blocks in the same places."""
+    R = square_root(T)
+    if not is_principal((T,), (R,)):
+        raise np.linalg.LinAlgError("the matrix has an eigenvalue on the negative real axis")
+    return R
+
+
+def solve_between_triangles(S: np.ndarray, T: np.ndarray, C: np.ndarray, left: int, right: int) -> np.ndarray:
+    """The X with `S X + X T = C` for triangles of Schur forms; Sᴴ in place of S where `left` is 1, Tᴴ where `right` is.
+
+    Halves of the larger triangle one after the other, so that most of the work is products of matrices (Jonsson &
+    Kågström 2002, ACM Trans. Math. Softw. 28, 392-415).
+    """
+    import scipy.linalg
+
+    m, n = C.shape
+    if not C.size:
+        return np.zeros_like(C)
+    if max(m, n) <= LEAF:
+        routines = {"f": "strsyl", "d": "dtrsyl", "F": "ctrsyl", "D": "ztrsyl"}
+        solve = getattr(scipy.linalg.lapack, routines[C.dtype.char])
+        X, scale, _ = solve(S, T, C, trana="NC"[left], tranb="NC"[right])
+        return X / scale
+    if m >= n:
+        k = middle(S)
+        S11, S12, S22 = S[:k, :k], S[:k, k:], S[k:, k:]
+        if left:  # [S₁₁ᴴ 0; S₁₂ᴴ S₂₂ᴴ]: the upper rows first
+            upper = solve_between_triangles(S11, T, C[:k], left, right)
+            lower = solve_between_triangles(S22, T, C[k:] - S12.conj().T @ upper, left, right)
+        else:
+            lower = solve_between_triangles(S22, T, C[k:], left, right)
+            upper = solve_between_triangles(S11, T, C[:k] - S12 @ lower, left, right)
+        return np.concatenate([upper, lower])
+    k = middle(T)
+    T11, T12, T22 = T[:k, :k], T[:k, k:], T[k:, k:]
+    if right:  # [T₁₁ᴴ 0; T₁₂ᴴ T₂₂ᴴ]: the right columns first
+        last = solve_between_triangles(S, T22, C[:, k:], left, right)
+        first = solve_between_triangles(S, T11, C[:, :k] - last @ T12.conj().T, left, right)
+    else:
+        first = solve_between_triangles(S, T11, C[:, :k], left, right)
+        last = solve_between_triangles(S, T22, C[:, k:] - first @ T12, left, right)
+    return np.concatenate([first, last], axis=1)
+
+
+def solve_plain(S: np.ndarray, T: np.ndarray, C: np.ndarray) -> np.ndarray:
+    """The X with `S X + X T = C`."""
+    return solve_between_triangles(S, T, C, 0, 0)
+
+
+def solve_both_adjoint(S: np.ndarray, T: np.ndarray, C: np.ndarray) -> np.ndarray:
+    """The X with `Sᴴ X + X Tᴴ = C`."""
+    return solve_between_triangles(S, T, C, 1, 1)
+
+
+def solve_right_adjoint(S: np.ndarray, T: np.ndarray, C: np.ndarray) -> np.ndarray:
+    """The X with `S X + X Tᴴ = C`."""
+    return solve_between_triangles(S, T, C, 0, 1)
+
+
+def solve_left_adjoint(S: np.ndarray, T: np.ndarray, C: np.ndarray) -> np.ndarray:
+    """The X with `Sᴴ X + X T = C`."""
+    return solve_between_triangles(S, T, C, 1, 0)
+
+
+def middle(T: np.ndarray) -> int:
+    """The middle of a triangle, at which no block of two rows is cut."""
+    k = len(T) // 2
+    return k + 1 if T[k, k - 1] != 0 else k
+
+
+schur = Primitive(
+    name="schur",
+    signature="A: n n -> T: n n, Z: n n",
+    summary="the triangle T and the unitary Z of A = Z T Zᴴ",
+    numpy=schur_form,
+    samples=(Sample("A: n n"), Sample("A: n n complex")),
+)
+schur_root = Primitive(
+    name="schur_root",
+    signature="T: n n -> R: n n",
+    summary="the principal square root of the triangle of a Schur form",
+    numpy=root_of_triangle,
+)
+
+
+def _between_triangles(name: str, equation: str, solution: Callable[..., np.ndarray]) -> Primitive:
+    return Primitive(
+        name=name,
+        signature="S: n n, T: m m, C: n m -> X: n m",
+        summary=f"the solution X of {equation} for triangles of Schur forms",
+        numpy=solution,
+    )
+
+
+# The equations between triangles, by whether the adjoints of the first and of the second are meant.
+BETWEEN_TRIANGLES = {
+    (False, False): _between_triangles("triangular_sylvester", "S X + X T = C", solve_plain),
+    (True, True): _between_triangles("triangular_sylvester_adjoint", "Sᴴ X + X Tᴴ = C", solve_both_adjoint),
+    (False, True): _between_triangles("triangular_lyapunov", "S X + X Tᴴ = C", solve_right_adjoint),
+    (True, False): _between_triangles("triangular_lyapunov_adjoint", "Sᴴ X + X T = C", solve_left_adjoint),
+}
