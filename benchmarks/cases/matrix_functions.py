@@ -69,18 +69,17 @@ def expm(A: Any, G: Any) -> Any:
 
 
 def sqrtm(A: Any, G: Any) -> Any:
-    """Yᵀ X + X Yᵀ = G in one Schur form of Y."""
+    """Yᵀ X + X Yᵀ = G, of which the Schur form is that of A with a root of the triangle."""
     import numpy as np
     import scipy.linalg
     import torch
 
     T, Z = scipy.linalg.schur(A.numpy(), output="real")
-    root = scipy.linalg.sqrtm(T)
-    form, U = scipy.linalg.schur(Z @ np.real(root) @ Z.T, output="real")
-    side = U.T @ G.numpy() @ U
-    (solve,) = scipy.linalg.get_lapack_funcs(("trsyl",), (form, side))
-    found, scale, _ = solve(form, form, side, trana="T", tranb="T")
-    return torch.from_numpy(U @ (found * scale) @ U.T)
+    root = np.real(scipy.linalg.sqrtm(T))
+    side = Z.T @ G.numpy() @ Z
+    (solve,) = scipy.linalg.get_lapack_funcs(("trsyl",), (root, side))
+    found, scale, _ = solve(root, root, side, trana="T", tranb="T")
+    return torch.from_numpy(Z @ (found / scale) @ Z.T)
 
 
 def lyapunov(A: Any, Q: Any, G: Any) -> Any:
