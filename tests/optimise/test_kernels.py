@@ -60,6 +60,16 @@ OTHERS = [
     ("x / sqrt(mean((x - mean(x))**2) + 1/7)", "x", {"x": "n"}),
     ("softmax(x) + w", "w", {"x": "n", "w": "n"}),
 ]
+# Variables beside those of the function, of the same shape.
+NEARLY = [
+    ("x * (G - dot(softmax(x), G) * ones(n))", {"x": "n", "G": "n"}),
+    ("softmax(x) * (g0 - dot(softmax(x), g1) * ones(n))", {"x": "n", "g0": "n", "g1": "n"}),
+    (
+        "(g - mean(g)) / sqrt(mean((exp(x) - mean(x))**2) + 1/7)"
+        " - (exp(x) - mean(x)) * dot(exp(x) - mean(x), g) / n / (mean((exp(x) - mean(x))**2) + 1/7)**(3/2)",
+        {"x": "n", "g": "n"},
+    ),
+]
 
 
 @pytest.mark.parametrize(("name", "case"), [("layer_norm", c) for c in NORMALISED] + [("softmax", c) for c in WEIGHTED])
@@ -70,6 +80,16 @@ def test_a_kernel_is_found_in_any_form(name: str, case: tuple[str, str, dict[str
 @pytest.mark.parametrize("case", OTHERS)
 def test_nothing_else_is_taken_for_a_kernel(case: tuple[str, str, dict[str, str]]) -> None:
     assert not kernels_in(vjp(*case))
+
+
+@pytest.mark.parametrize("case", NEARLY)
+def test_no_variable_is_taken_for_another(case: tuple[str, dict[str, str]]) -> None:
+    text, declarations = case
+    expression = gw.parse(text, **declarations)
+    assert not kernels_in(expression)
+    point = point_of(expression)
+    found = expression.compile("torch")(**{name: torch.as_tensor(value) for name, value in point.items()})
+    assert close(found.numpy(), expression.evaluate(**point))
 
 
 @pytest.mark.parametrize("case", [*NORMALISED, *WEIGHTED, *OTHERS])
@@ -93,6 +113,33 @@ def test_tensors_of_two_types_which_no_kernel_takes(case: tuple[str, str, dict[s
     for _ in range(3):
         found = expression.compile("torch")(X=X, G=G)
         assert np.allclose(found.numpy(), expression.evaluate(**point), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_autocast_chooses_other_types_than_a_kernel_takes(before: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradwright.api.compiled._CACHE", {})
+    expression = vjp(*NORMALISED[4])
+    point = point_of(expression)
+    tensors = {name: torch.as_tensor(value).float() for name, value in point.items()}
+    compiled = expression.compile("torch")
+    if before:
+        compiled(**tensors)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = [compiled(**tensors) for _ in range(3)]
+    assert all(torch.equal(first, found[0]) for first in found)
+    assert np.allclose(found[0].float().numpy(), expression.evaluate(**point), rtol=0.1, atol=0.1)
+
+
+def test_a_recorded_call_does_not_decide_for_those_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradwright.api.compiled._CACHE", {})
+    expression = vjp(*WEIGHTED[0])
+    compiled = expression.compile("torch")
+    X, G = (torch.as_tensor(value) for value in point_of(expression).values())
+    for _ in range(2):
+        assert compiled(X=X.clone().requires_grad_(), G=G).requires_grad
+    with torch.profiler.profile() as profiler:
+        compiled(X=X, G=G)
+    assert "aten::_softmax_backward_data" in {event.name for event in profiler.events() or ()}
 
 
 def normalised(X: torch.Tensor) -> torch.Tensor:

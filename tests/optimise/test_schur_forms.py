@@ -87,6 +87,30 @@ def test_real_matrices_with_a_complex_side_keep_their_algorithm() -> None:
     assert close(expression.compile("numpy")(**point), expression.evaluate(**point))
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("real", [("A",), ("B",), ("A", "B"), ("C",), ("A", "B", "C")])
+@pytest.mark.parametrize("text", ["sylvester(A, B, C) + sylvester(A.H, B.H, C)", "sylvester(sqrtm(A).H, B.H, C)"])
+def test_real_arrays_for_complex_variables(text: str, real: tuple[str, ...], library: str) -> None:
+    """The Schur form of a real matrix has blocks of two rows, which equations in complex numbers do not take."""
+    expression = gw.parse(text, A="n n complex", B="m m complex", C="n m complex")
+    point = point_of(expression)
+    turn = np.kron(np.eye(len(point["A"])), [[0, -3], [3, 0]])[: len(point["A"]), : len(point["A"])]
+    point["A"] = point["A"] + turn  # pairs of eigenvalues
+    point = {name: np.real(value) if name in real else value for name, value in point.items()}
+    found, wanted = np.asarray(expression.compile(library)(**point)), expression.evaluate(**point)
+    assert close(found, wanted) if library != "jax" else np.allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("text", ["lyapunov(A, Q)", "lyapunov(A, Q) + lyapunov(A.T, Q)"])
+def test_an_equation_without_a_unique_solution_is_refused(text: str, library: str) -> None:
+    compiled = gw.parse(text, A="n n", Q="n n").compile(library)
+    with pytest.raises(ConditionError, match="no unique solution"):
+        compiled(A=np.diag([1.0, -1, 2]), Q=np.arange(9.0).reshape(3, 3))
+    with pytest.raises(ConditionError, match="not finite"):
+        compiled(A=np.diag([1.0, np.nan, 2]), Q=np.arange(9.0).reshape(3, 3))
+
+
 def test_a_root_that_does_not_exist_is_refused() -> None:
     gradient = gw.derive(gw.parse("trace(sqrtm(A) @ B)", A="n n", B="n n"), wrt="A").gradient.compile("numpy")
     A = np.diag([1.0, -2, 3])

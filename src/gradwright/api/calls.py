@@ -36,21 +36,24 @@ def likeness(names: Sequence[str], needed: Sequence[str]) -> Likeness:
 def leave_no_graph(tensors: Sequence[Any]) -> bool:
     """Whether PyTorch just computes with these tensors, and they are memory that holds numbers.
 
-    Otherwise it records, differentiates forward, transforms, traces or watches operations, or a tensor is of a
-    subclass, sparse, or without memory.
+    Otherwise it records, differentiates forward, transforms, traces or watches operations, chooses their precision
+    (autocast), or a tensor is of a subclass, sparse, or without memory.
     """
     torch = sys.modules["torch"]
     if not all([_is_plain(tensor, torch) for tensor in tensors]):
         return False
-    # Tangents exist inside a dual level only. Inside vmap, jvp and grad tensors are wrapped, and a dispatch mode sees
-    # every operation; nothing public tells it.
+    # Tangents exist inside a dual level only. Inside vmap, jvp and grad tensors are wrapped, a dispatch mode sees every
+    # operation, and autocast may be on for any device; nothing public tells it.
     if getattr(torch.autograd.forward_ad, "_current_level", 0) >= 0:
         return False
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
     stack = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", None)
     modes = getattr(torch._C, "_len_torch_dispatch_stack", None)
-    return stack is not None and stack() is None and modes is not None and modes() == 0
+    casts = getattr(torch._C, "_is_any_autocast_enabled", None)
+    if stack is None or modes is None or casts is None:
+        return False
+    return stack() is None and modes() == 0 and not casts()
 
 
 def _is_plain(tensor: Any, torch: Any) -> bool:

@@ -153,16 +153,14 @@ class CompiledFunction:
             key, arrays, form = None, (), None
         if form is None:
             return self._first_call(key, positional, inputs)
-        if form is not self._function and self._library.name == "torch" and not leave_no_graph(arrays):
-            form = self._function
-        return self._run(form, arrays)
+        return self._run(self._recorded_or(form, arrays), arrays)
 
     def _first_call(self, key: Any, positional: Sequence[Any], inputs: dict[str, Any]) -> Any:
         """The value after everything has been checked; inputs like these need no look the next time."""
         out = inputs.pop("out") if "out" in inputs and "out" not in self._leaves else None
         inputs = {**self._by_position(positional, inputs), **inputs}
         self._check(inputs)
-        arrays = [_CONVERT[self._library.name](name, inputs[name]) for name in self._needed]
+        arrays = self._converted(inputs)
         if self._gauge:
             self._look_at_gauge(inputs)
         elif key and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
@@ -174,14 +172,28 @@ class CompiledFunction:
         if not self._needed and inputs:
             name, value = next(iter(inputs.items()))
             return self._run(self._constant(name), [_CONVERT[self._library.name](name, value)])
-        return self._run(self._form_alone(arrays), arrays)
+        return self._run(self._recorded_or(self._form_alone(arrays), arrays), arrays)
+
+    def _converted(self, inputs: Mapping[str, Any]) -> list[Any]:
+        """The arrays of the library; in PyTorch, which multiplies no real matrix by a complex one, of one field.
+
+        If one of the variables that were declared complex is, all are.
+        """
+        convert = _CONVERT[self._library.name]
+        arrays = {name: convert(name, inputs[name]) for name in self._needed}
+        if self._library.name == "torch" and any(a.is_complex() for a in arrays.values()):
+            real = [name for name, a in arrays.items() if not (a.is_complex() or self._leaves[name].real)]
+            arrays |= {name: arrays[name].to(arrays[name].dtype.to_complex()) for name in real}
+        return list(arrays.values())
+
+    def _recorded_or(self, form: Callable[..., Any], arrays: Sequence[Any]) -> Callable[..., Any]:
+        """A form of the function, or the generated code itself where PyTorch does more than compute."""
+        alone = form is self._function or self._library.name != "torch" or leave_no_graph(arrays)
+        return form if alone else self._function
 
     def _form_alone(self, arrays: Sequence[Any]) -> Callable[..., Any]:
-        """The function for such arrays; a kernel takes tensors of one type, and is not recorded."""
-        function = self._alone[1]
-        if function is self._function or (len({a.dtype for a in arrays}) == 1 and leave_no_graph(arrays)):
-            return function
-        return self._function
+        """The function for arrays of such types, where PyTorch just computes; a kernel takes tensors of one type."""
+        return self._alone[1] if len({a.dtype for a in arrays}) == 1 else self._function
 
     @cached_property
     def _alone(self) -> tuple[Program, Callable[..., Any]]:

@@ -15,10 +15,10 @@ from fractions import Fraction
 from gradwright.core.build import transpose
 from gradwright.core.contraction import contract, scale, simple
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, Symbol, field_of
+from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole, Node, Symbol, field_of
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, coefficient_of, terms_of
-from gradwright.core.walks import free_leaves, postorder, substitute
+from gradwright.core.walks import postorder, substitute
 from gradwright.frozen import frozen
 from gradwright.optimise.association import with_children
 from gradwright.optimise.roots import Roots
@@ -30,10 +30,8 @@ from gradwright.simplify.equality import proved_equal
 
 KERNELS = (softmax_vjp, layer_norm_vjp)
 DEPTH = 5  # operations at most between a derivative and a product with its cotangent
-EXPONENTS = (
-    (Fraction(-1, 2),),
-    (Fraction(-3, 2),),
-)  # of the variance, in the derivative of what was divided by its root
+# Of the variance, in the derivative of what was divided by its root.
+EXPONENTS = ((Fraction(-1, 2),), (Fraction(-3, 2),))
 
 
 @frozen
@@ -90,8 +88,8 @@ def _is_number(term: Node) -> bool:
 def _is_variance(node: Node, x: Node, epsilon: Fraction) -> bool:
     """Whether a node is the variance of x along the last axis, and a number more."""
     plain = _variable("x", x)
-    found = substitute(node, {x: plain})
-    return free_leaves(found) == (plain,) and _is_function(found, Apply(variance, (epsilon,), (plain,)))
+    found = _in_variables(node, {x: plain})
+    return found is not None and _is_function(found, Apply(variance, (epsilon,), (plain,)))
 
 
 def _with_kernel(node: Node, starts: Collection[_Start]) -> Node:
@@ -174,8 +172,8 @@ def _multiple(node: Node, start: _Start, cotangent: _Cotangent) -> Node | None:
     """The node as a multiple of the kernel's function, or of its transpose, if it is one."""
     plain = _variable("x", start.argument)
     given = {f.node: _variable(f"g{k}", f.node) for k, f in enumerate(cotangent.factors)}
-    found = substitute(node, {**given, start.argument: plain})
-    if not {plain, *given.values()}.issuperset(free_leaves(found)):
+    found = _in_variables(node, {**given, start.argument: plain})
+    if found is None:
         return None
     numbers = {sign * coefficient_of(term): None for term in terms_of(node) for sign in (1, -1)}
     wanted = Apply(start.kernel, start.parameters, (plain, cotangent.node(given)))
@@ -198,6 +196,14 @@ def _turns(node: Node, start: _Start) -> Iterator[Callable[[Node], Node]]:
 
 def _is_function(node: Node, wanted: Apply) -> bool:
     return proved_equal(node, expand_definitions(wanted))
+
+
+def _in_variables(node: Node, given: Mapping[Node, Symbol]) -> Node | None:
+    """The node with variables for some tensors, on which alone it depends; None if it depends on anything else."""
+    for inner in postorder(node, given=given):
+        if isinstance(inner, Symbol | Direction | Hole) and inner not in given:
+            return None
+    return substitute(node, given)
 
 
 def _variable(name: str, node: Node) -> Symbol:

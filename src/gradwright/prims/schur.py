@@ -24,7 +24,9 @@ def schur_form(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The triangle T and the unitary matrix Z of `A = Z T Zᴴ`; real for a real matrix."""
     import scipy.linalg
 
-    return scipy.linalg.schur(A)
+    if not np.all(np.isfinite(A)):
+        raise np.linalg.LinAlgError("a matrix has an entry that is not finite")
+    return scipy.linalg.schur(A, check_finite=False)
 
 
 def root_of_triangle(T: np.ndarray) -> np.ndarray:
@@ -38,6 +40,27 @@ def root_of_triangle(T: np.ndarray) -> np.ndarray:
 def solve_between_triangles(S: np.ndarray, T: np.ndarray, C: np.ndarray, left: int, right: int) -> np.ndarray:
     """The X with `S X + X T = C` for triangles of Schur forms; Sᴴ in place of S where `left` is 1, Tᴴ where `right` is.
 
+    Beside complex numbers the blocks of real triangles are made triangular, too.
+    """
+    field = np.result_type(S, T, C, np.float32)
+    if S.dtype == T.dtype == field:
+        return solve_by_halves(S, T, C.astype(field), left, right)
+    (S, U), (T, V) = triangle_in_field(S, field), triangle_in_field(T, field)
+    return U @ solve_by_halves(S, T, U.conj().T @ C @ V, left, right) @ V.conj().T
+
+
+def triangle_in_field(T: np.ndarray, field: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """The triangle S and the unitary U of `T = U S Uᴴ`, where T is the triangle of a Schur form, maybe a real one."""
+    import scipy.linalg
+
+    if np.issubdtype(field, np.complexfloating) and not np.iscomplexobj(T):
+        return scipy.linalg.rsf2csf(T, np.eye(len(T)))
+    return T.astype(field), np.eye(len(T), dtype=field)
+
+
+def solve_by_halves(S: np.ndarray, T: np.ndarray, C: np.ndarray, left: int, right: int) -> np.ndarray:
+    """The X of `solve_between_triangles` in one field.
+
     Halves of the larger triangle one after the other, so that most of the work is products of matrices (Jonsson &
     Kågström 2002, ACM Trans. Math. Softw. 28, 392-415).
     """
@@ -47,28 +70,29 @@ def solve_between_triangles(S: np.ndarray, T: np.ndarray, C: np.ndarray, left: i
     if not C.size:
         return np.zeros_like(C)
     if max(m, n) <= LEAF:
-        routines = {"f": "strsyl", "d": "dtrsyl", "F": "ctrsyl", "D": "ztrsyl"}
-        solve = getattr(scipy.linalg.lapack, routines[C.dtype.char])
-        X, scale, _ = solve(S, T, C, trana="NC"[left], tranb="NC"[right])
+        (solve,) = scipy.linalg.get_lapack_funcs(("trsyl",), (S, T, C))
+        X, scale, perturbed = solve(S, T, C, trana="NC"[left], tranb="NC"[right])
+        if perturbed:
+            raise np.linalg.LinAlgError("an equation has no unique solution: two eigenvalues add up to zero")
         return X / scale
     if m >= n:
         k = middle(S)
         S11, S12, S22 = S[:k, :k], S[:k, k:], S[k:, k:]
         if left:  # [S₁₁ᴴ 0; S₁₂ᴴ S₂₂ᴴ]: the upper rows first
-            upper = solve_between_triangles(S11, T, C[:k], left, right)
-            lower = solve_between_triangles(S22, T, C[k:] - S12.conj().T @ upper, left, right)
+            upper = solve_by_halves(S11, T, C[:k], left, right)
+            lower = solve_by_halves(S22, T, C[k:] - S12.conj().T @ upper, left, right)
         else:
-            lower = solve_between_triangles(S22, T, C[k:], left, right)
-            upper = solve_between_triangles(S11, T, C[:k] - S12 @ lower, left, right)
+            lower = solve_by_halves(S22, T, C[k:], left, right)
+            upper = solve_by_halves(S11, T, C[:k] - S12 @ lower, left, right)
         return np.concatenate([upper, lower])
     k = middle(T)
     T11, T12, T22 = T[:k, :k], T[:k, k:], T[k:, k:]
     if right:  # [T₁₁ᴴ 0; T₁₂ᴴ T₂₂ᴴ]: the right columns first
-        last = solve_between_triangles(S, T22, C[:, k:], left, right)
-        first = solve_between_triangles(S, T11, C[:, :k] - last @ T12.conj().T, left, right)
+        last = solve_by_halves(S, T22, C[:, k:], left, right)
+        first = solve_by_halves(S, T11, C[:, :k] - last @ T12.conj().T, left, right)
     else:
-        first = solve_between_triangles(S, T11, C[:, :k], left, right)
-        last = solve_between_triangles(S, T22, C[:, k:] - first @ T12, left, right)
+        first = solve_by_halves(S, T11, C[:, :k], left, right)
+        last = solve_by_halves(S, T22, C[:, k:] - first @ T12, left, right)
     return np.concatenate([first, last], axis=1)
 
 
