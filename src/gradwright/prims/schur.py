@@ -45,8 +45,8 @@ def solve_between_triangles(S: np.ndarray, T: np.ndarray, C: np.ndarray, left: i
     field = np.result_type(S, T, C, np.float32)
     if S.dtype == T.dtype == field:
         return solve_by_halves(S, T, C.astype(field), left, right)
-    (S, U), (T, V) = triangle_in_field(S, field), triangle_in_field(T, field)
-    return U @ solve_by_halves(S, T, U.conj().T @ C @ V, left, right) @ V.conj().T
+    (first, U), (second, V) = triangle_in_field(S, field), triangle_in_field(T, field)
+    return U @ solve_by_halves(first, second, U.conj().T @ C @ V, left, right) @ V.conj().T
 
 
 def triangle_in_field(T: np.ndarray, field: np.dtype) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +70,8 @@ def solve_by_halves(S: np.ndarray, T: np.ndarray, C: np.ndarray, left: int, righ
     if not C.size:
         return np.zeros_like(C)
     if max(m, n) <= LEAF:
-        (solve,) = scipy.linalg.get_lapack_funcs(("trsyl",), (S, T, C))
+        kind = scipy.linalg.blas.find_best_blas_type((S, T, C))[0]  # s, d, c or z
+        solve = getattr(scipy.linalg.lapack, f"{kind}trsyl")
         X, scale, perturbed = solve(S, T, C, trana="NC"[left], tranb="NC"[right])
         if perturbed:
             raise np.linalg.LinAlgError("an equation has no unique solution: two eigenvalues add up to zero")
