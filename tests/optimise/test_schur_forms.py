@@ -107,8 +107,9 @@ def test_an_equation_without_a_unique_solution_is_refused(text: str, library: st
     compiled = gw.parse(text, A="n n", Q="n n").compile(library)
     with pytest.raises(ConditionError, match="no unique solution"):
         compiled(A=np.diag([1.0, -1, 2]), Q=np.arange(9.0).reshape(3, 3))
-    with pytest.raises(ConditionError, match="not finite"):
-        compiled(A=np.diag([1.0, np.nan, 2]), Q=np.arange(9.0).reshape(3, 3))
+    for function in (compiled, gw.parse(text, A="n n", Q="n n").evaluate):
+        with pytest.raises(ConditionError, match="not finite"):
+            function(A=np.diag([1.0, np.nan, 2]), Q=np.arange(9.0).reshape(3, 3))
 
 
 def test_a_root_that_does_not_exist_is_refused() -> None:

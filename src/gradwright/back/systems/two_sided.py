@@ -127,7 +127,13 @@ class TwoSided:
 
 
 def factored(A: Array | None, B: Array | None, C: Array | None, D: Array | None) -> TwoSided:
-    """The forms of `A X B + C X D`; None stands for the identity."""
+    """The forms of `A X B + C X D`; None stands for the identity.
+
+    Raises:
+        ConditionError: a matrix has an infinite entry, or NaN.
+    """
+    if not all(m is None or np.all(np.isfinite(m)) for m in (A, B, C, D)):
+        raise ConditionError("a matrix in the equation for the unknown is not finite at these inputs")
     real = not any(m is not None and np.iscomplexobj(m) for m in (A, B, C, D))
     rows = _pencil(A, C)
     if _is_adjoint(A, D) and _is_adjoint(C, B):
