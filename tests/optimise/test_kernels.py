@@ -77,6 +77,14 @@ def test_a_kernel_is_found_in_any_form(name: str, case: tuple[str, str, dict[str
     assert kernels_in(vjp(*case)) == [f"{name}_vjp"]
 
 
+def test_both_kernels_in_a_block_of_a_transformer() -> None:
+    """Nor is a tensor of three axes formed for the softmax, which `(V - 1 s) t` would need for every row s of S."""
+    block = NORMALISED[0][0].replace("X", "(X + softmax(X @ K, axis=1) @ V)")
+    expression = vjp(block, "X", {"X": "m n", "K": "n k", "V": "k n"})
+    assert sorted(kernels_in(expression)) == ["layer_norm_vjp", "softmax_vjp"]
+    assert all(node.rank < 3 for node in postorder(*optimise({"value": expression.node}).values()))
+
+
 @pytest.mark.parametrize("case", OTHERS)
 def test_nothing_else_is_taken_for_a_kernel(case: tuple[str, str, dict[str, str]]) -> None:
     assert not kernels_in(vjp(*case))

@@ -79,7 +79,8 @@ class _Factoring:
             rest = add([_without(term, scalars) for term in node.terms])
             rest = self.of(rest, patience) if isinstance(rest, Add) else rest
             return _times(rest, scalars)
-        found = {key: splits for key, splits in self._groups(node).items() if len(splits) > 1}
+        groups, largest = self._groups(node), self._largest(node)
+        found = {key: s for key, s in groups.items() if len(s) > 1 and self._entries(s[0].rest) <= largest}
         best: tuple[float, Key] | None = None
         each = patience // max(1, len(found))
         for key, splits in found.items():
@@ -138,8 +139,16 @@ class _Factoring:
         summed = [dim for dim, axis in zip(key[0].shape, key[2], strict=True) if axis < 0]
         return self._sizes.entries((*node.shape, *summed)) + self._written(node)
 
+    def _largest(self, node: Add) -> float:
+        """The entries of the largest tensor in a sum of products: no sum of rests may have more."""
+        products = [term for term in node.terms if isinstance(term, Contract)]
+        return max(map(self._entries, (node, *(f.node for term in products for f in term.factors))))
+
     def _written(self, node: Node) -> float:
-        return WRITING * self._sizes.entries(node.shape)
+        return WRITING * self._entries(node)
+
+    def _entries(self, node: Node) -> float:
+        return self._sizes.entries(node.shape)
 
     def _cost(self, node: Node) -> float:
         """What products and the sums in them cost."""
