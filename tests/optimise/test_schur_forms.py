@@ -87,6 +87,12 @@ def test_real_matrices_with_a_complex_side_keep_their_algorithm() -> None:
     assert close(expression.compile("numpy")(**point), expression.evaluate(**point))
 
 
+def test_a_matrix_of_the_entries_of_a_vector_is_no_adjoint() -> None:
+    expression = gw.parse("lyapunov(diag(v), B) + lyapunov(diag(v), B.T)", v="n", B="n n")
+    v, B = np.arange(1.0, 4), RANDOM.normal(size=(3, 3))
+    assert close(expression.compile("numpy")(v=v, B=B), expression.evaluate(v=v, B=B))
+
+
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
 @pytest.mark.parametrize("real", [("A",), ("B",), ("A", "B"), ("C",), ("A", "B", "C")])
 @pytest.mark.parametrize("text", ["sylvester(A, B, C) + sylvester(A.H, B.H, C)", "sylvester(sqrtm(A).H, B.H, C)"])

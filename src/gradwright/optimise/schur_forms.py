@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from gradwright.core.build import matmul, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate
-from gradwright.core.nodes import Apply, Contract, Node
+from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.optimise.association import with_children
@@ -96,10 +96,9 @@ def _use(matrix: Node) -> _Use:
 def _adjoint_of(matrix: Node) -> Node | None:
     """The matrix whose adjoint a node is, if it is written as one."""
     product = as_product(matrix)
-    if len(product.factors) == 1 and matrix == conjugate(transpose(product.factors[0].node)):
-        inner = product.factors[0].node
-        return None if isinstance(matrix, Contract) and matrix == inner else inner
-    return None
+    inner = product.factors[0].node if len(product.factors) == 1 else matrix
+    written = inner != matrix and inner.rank == 2 and matrix == conjugate(transpose(inner))
+    return inner if written else None
 
 
 def _from_forms(node: Node, uses: Sequence[_Use], done: dict[Node, Node]) -> Node:
