@@ -46,14 +46,20 @@ class Gram:
         """Whether X has to come from memory for either product with it, and rows of it stand together there."""
         return self.matrix.size >= LARGE and self.matrix.flags.c_contiguous
 
+    @property
+    def _diagonal(self) -> Array | None:
+        """The diagonal of D; None for the identity."""
+        return prod(self.weights[1:], start=self.weights[0]) if self.weights else None
+
     def entries(self) -> Array:
         """The matrix, where it is half a product."""
-        root = self.matrix * np.sqrt(prod(self.weights))[:, None] if self.weights else self.matrix
+        diagonal = self._diagonal
+        root = self.matrix if diagonal is None else self.matrix * np.sqrt(diagonal)[:, None]
         return root.T @ root
 
     def times(self, right: Array) -> Array:
         """`Xᵀ (D (X V))`, some rows of X at a time: for the second product they are still in the cache."""
-        X, diagonal = self.matrix, prod(self.weights) if self.weights else None
+        X, diagonal = self.matrix, self._diagonal
         step = max(1, BLOCK // X.shape[1])
         total = np.zeros((X.shape[1], right.shape[1]), dtype=np.result_type(X, right, *self.weights))
         for start in range(0, len(X), step):
