@@ -18,6 +18,7 @@ from gradwright.back.code.live import compile_program, function_source
 from gradwright.back.code.lower import lower
 from gradwright.back.code.names import Names
 from gradwright.back.code.program import Program
+from gradwright.back.code.row_blocks import RowBlocks
 from gradwright.core.nodes import Direction, Node, Symbol, field_of
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
@@ -26,6 +27,7 @@ from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, EmissionError, EvaluationError
 from gradwright.optimise import optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
+from gradwright.optimise.row_sums import row_sums
 from gradwright.simplify.pipeline import simplify
 
 Leaf = Symbol | Direction
@@ -177,11 +179,18 @@ class CompiledFunction:
         return self._run(self._form_alone(arrays), arrays)
 
     def _form_alone(self, arrays: Sequence[Any]) -> Callable[..., Any]:
-        """The function for such arrays; a kernel takes tensors of one type, and is not recorded."""
-        function = self._alone[1]
-        if function is self._function or (len({a.dtype for a in arrays}) == 1 and leave_no_graph(arrays)):
-            return function
-        return self._function
+        """The function for such arrays; kernels and blocks take arrays of one type, and are not recorded."""
+        blocks = self._row_blocks
+        function = blocks if blocks is not None and blocks.fits(arrays) else self._alone[1]
+        if function is self._function or len({a.dtype for a in arrays}) > 1:
+            return self._function
+        return function if self._library.name != "torch" or leave_no_graph(arrays) else self._function
+
+    @cached_property
+    def _row_blocks(self) -> RowBlocks | None:
+        """The function of a large matrix that reads some rows after the others; None if it has no sums over rows."""
+        sums = row_sums(self._optimised["value"]) if self._library.name != "jax" else None
+        return None if sums is None else RowBlocks(sums, [self._leaves[name] for name in self._needed], self._library)
 
     @cached_property
     def _alone(self) -> tuple[Program, Callable[..., Any]]:
