@@ -227,7 +227,8 @@ def solve_generally(state: State) -> State:
     unknowns = tuple(Unknown(h.shape, state.specs[h].space, h.real) for h in holes)
     equations = tuple(Equation(form, e.space) for form, e in zip(forms, state.equations, strict=True))
     sides = tuple(project_space(e.right, e.space) for e in state.equations)
-    if _count(tuple(u[:2] for u in unknowns)) != _count(tuple((e.operator.shape, e.space) for e in equations)):
+    sought = [(u.shape, u.space, u.real) for u in unknowns]
+    if _count(sought) != _count([(e.operator.shape, e.space, e.operator.real) for e in equations]):
         equations, sides = _normal_equations(
             unknowns, equations, sides, [Hole(place, hole.shape, hole.real) for place, hole in enumerate(holes)]
         )
@@ -256,8 +257,15 @@ def _normal_equations(
     return made, tuple(project_space(add(r), u.space) for r, u in zip(rights, unknowns, strict=True))
 
 
-def _count(parts: Sequence[tuple[tuple[Dim, ...], Space]]) -> Dim:
-    return sum((space_dimension(shape, space) for shape, space in parts), Dim.of(0))
+def _count(parts: Sequence[tuple[tuple[Dim, ...], Space, bool]]) -> Dim:
+    """How many real numbers there are in all."""
+    return sum((_real_dimension(*part) for part in parts), Dim.of(0))
+
+
+def _real_dimension(shape: tuple[Dim, ...], space: Space, real: bool) -> Dim:
+    if real or space in (Space.HERMITIAN, Space.SKEW_HERMITIAN):  # which are real spaces of dimension n²
+        return space_dimension(shape, space)
+    return space_dimension(shape, space) * 2
 
 
 def space_dimension(shape: tuple[Dim, ...], space: Space) -> Dim:

@@ -147,10 +147,23 @@ def is_settled(problem: Problem, point: SolutionPoint) -> bool:
     """Whether another step of Newton's method would stay near: not where equations hold in a limit only.
 
     At `1 / x = 0` or `x³ = 0` the sides come as near to each other as one likes, and every step changes x by a fraction
-    of itself.
+    of itself. What is declared positive, or positive definite, is measured by itself: `S → 0` in one direction is such
+    a limit, too, where S has an inverse in the equations.
     """
     step = _newton_step(problem.without_gauge, point.values, point.sizes, RANK_TOLERANCE)
-    return all(_largest(move) <= SETTLED * _largest(point.values[u]) + NOTHING for u, move in step.items())
+    return all(_is_small(move, point.values[u], u.facts) for u, move in step.items())
+
+
+def _is_small(move: Array, value: Array, facts: Facts) -> bool:
+    """Whether a step is small beside a value: for entries that are positive one by one, for a matrix in its own metric."""
+    if not is_in_open_set(value, facts):
+        return _largest(move) <= SETTLED * _largest(value) + NOTHING
+    if "spd" in facts:
+        inverse = np.linalg.inv(np.linalg.cholesky((value + value.conj().T) / 2))
+        return _largest(inverse @ move @ inverse.conj().T) <= SETTLED
+    if "positive" in facts:
+        return bool(np.all(np.abs(move) <= SETTLED * value))
+    return _largest(move) <= SETTLED * _largest(value) + NOTHING
 
 
 def _largest(value: Array) -> float:
