@@ -21,6 +21,12 @@ REFUSED = {
     "a contradiction": (["Y @ X = eye(n)", "Y @ X = 2 * eye(n)"], "Y: n n", "X: n n", "may contradict each other"),
     "not kept": ("W @ W = A", "W: n n skew", "A: n n symmetric", "when the inputs move 'W @ W = A' cannot be kept"),
     "at infinity": ("exp(x) = 0 * a", "x: ", "a: ", "holds at generic inputs only in a limit, where 'x' grows"),
+    "at the boundary": (
+        ["S = X.T @ diag(1 / diagonal(X @ inv(S) @ X.T)) @ X", "trace(S) = 1"],
+        "S: n n spd",
+        "X: m n",
+        "hold at generic inputs only in a limit, where 'S' .* If not, give forward= or a starting",
+    ),
     "a triple root": ("Y = tanh(Y)", "Y: n n", "A: n n", "vanishes to more than first order"),
     "no equation": ("Y @ X", "Y: n n", "X: n n", "is not an equation"),
     "shapes": ("Y @ X = b", "Y: n n", "X: n n, b: n", "the shapes are n × n and n"),

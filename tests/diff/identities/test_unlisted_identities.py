@@ -221,6 +221,11 @@ IMPLICIT = {
     "quantile": Case("sum(sigmoid(k * (t * ones(n) - x))) = 2", "t: ", "x: n, k: positive"),
     "doubly stochastic": Case(["u * (K @ v) = ones(n)", "v * (K.T @ u) = ones(n)", "u[0] = 1"],
                               "u: n positive, v: n positive", "K: n n positive", general=True),
+    "a complex phase": Case(["z = r * u", "u * conj(u) = 1"], "r: , u: complex", "z: complex", general=True),
+    "both parts": Case(["real(z) = a", "imag(z) = b"], "z: n complex", "a: n, b: n", general=True),
+    "real and complex inputs": Case(["H @ x + t * x = real(b)", "t = norm(b)"], "x: n, t: ",
+                                    "H: n n spd, b: n complex"),
+    "a real matrix of a complex vector": Case("S @ x + x = b", "x: n complex", "S: n n symmetric, b: n complex"),
     "balance": Case("diag(y) @ A @ y = ones(n)", "y: n positive", "A: n n spd", start=lambda A: np.ones(len(A))),
 }  # fmt: skip
 CASES = {**ISOLATED, **EQUATIONS, **FACTORS, **IMPLICIT}

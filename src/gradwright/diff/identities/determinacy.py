@@ -173,8 +173,8 @@ def _solution(
         raise IdentityError(
             f"{problem.name}: {_listed(texts)} {'holds' if len(texts) == 1 else 'hold'} at generic inputs only in a "
             f"limit, where {_names(problem)} {'grows' if len(problem.unknowns) == 1 else 'grow'} without bound or "
-            f"vanishes to more than first order, so that there is no derivative; is a term missing? If not, give forward= "
-            f"or {'another' if start is not None else 'a'} starting point start="
+            f"vanishes to more than first order, so that there is no derivative; is a term missing? If not, give "
+            f"forward= or {'another' if start is not None else 'a'} starting point start="
         )
     raise IdentityError(
         f"{problem.name}: no solution of '{text}' was found at a generic point (its sides differ by "

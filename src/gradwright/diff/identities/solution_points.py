@@ -155,7 +155,7 @@ def is_settled(problem: Problem, point: SolutionPoint) -> bool:
 
 
 def _is_small(move: Array, value: Array, facts: Facts) -> bool:
-    """Whether a step is small beside a value: for entries that are positive one by one, for a matrix in its own metric."""
+    """Whether a step is small beside a value: entry by entry if these are positive, in the metric of an spd matrix."""
     if not is_in_open_set(value, facts):
         return _largest(move) <= SETTLED * _largest(value) + NOTHING
     if "spd" in facts:
