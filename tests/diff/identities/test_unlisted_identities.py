@@ -77,6 +77,21 @@ def takagi(A: Array) -> tuple[Array, Array]:
     return vectors[:n, n:] - 1j * vectors[n:, n:], values[n:]
 
 
+def regulator(A: Array, B: Array, Q: Array, R: Array) -> tuple[Array, Array]:
+    P = scipy.linalg.solve_continuous_are(A, B, Q, R)
+    return P, np.linalg.solve(R, B.T @ P)
+
+
+def discrete_regulator(A: Array, B: Array, Q: Array, R: Array) -> tuple[Array, Array]:
+    P = scipy.linalg.solve_discrete_are(A, B, Q, R)
+    return np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A), P
+
+
+def filtered(F: Array, H: Array, Q: Array, R: Array) -> tuple[Array, Array]:
+    P = scipy.linalg.solve_discrete_are(F.T, H.T, Q, R)
+    return P @ H.T @ np.linalg.inv(H @ P @ H.T + R), P
+
+
 def ql(A: Array) -> tuple[Array, Array]:
     Q, R = np.linalg.qr(A[:, ::-1])
     return Q[:, ::-1], flipped(R)
@@ -153,6 +168,15 @@ EQUATIONS = {
     "logarithm": Case("matrix_exp(Y) = A", "Y: n n symmetric", "A: n n spd", lambda A: np.real(scipy.linalg.logm(A))),
     "Gramians": Case(["A @ P + P @ A.T = -B @ B.T", "A.T @ Q + Q @ A = -C.T @ C"],
                      "P: n n symmetric, Q: n n symmetric", "A: n n, B: n m, C: k n"),
+    "regulator": Case(["A.T @ P + P @ A - K.T @ R @ K + Q = zeros(n, n)", "R @ K = B.T @ P"], "P: n n spd, K: m n",
+                      "A: n n, B: n m, Q: n n spd, R: m m spd", regulator),
+    "discrete regulator": Case(["K = inv(R + B.T @ P @ B) @ B.T @ P @ A", "P = A.T @ P @ (A - B @ K) + Q"],
+                               "K: m n, P: n n spd", "A: n n, B: n m, Q: n n spd, R: m m spd",
+                               discrete_regulator),
+    "Kalman": Case(["K = P @ H.T @ inv(H @ P @ H.T + R)", "P = F @ (P - K @ H @ P) @ F.T + Q"], "K: n m, P: n n spd",
+                   "F: n n, H: m n, Q: n n spd, R: m m spd", filtered),
+    "inverse Cayley": Case("(eye(n) + W) @ Q = eye(n) - W", "W: n n skew", "Q: n n orthogonal",
+                           lambda Q: (np.eye(len(Q)) - Q) @ np.linalg.inv(np.eye(len(Q)) + Q)),
     "in two pieces": Case(["A @ Y @ M + B @ Y @ N = C", "D @ Y = E"], "Y: n+k m",
                           "A: n n+k, B: n n+k, M: m m, N: m m, C: n m, D: k n+k, E: k m", general=True),
     "exponential and itself": Case("matrix_exp(Y) + Y = A", "Y: n n", "A: n n", scale={"A": 0.3}, general=True),
@@ -244,6 +268,23 @@ def test_each_of_two_matrix_equations_is_told_with_its_own_operands() -> None:
     derived = gw.derive(gw.parse("gramians(A, B, C).Q", A="n n", B="n m", C="k n"), wrt="C")
     assert "Aᵀ dQ + dQ A = −dCᵀ C − Cᵀ dC" in str(derived)
     assert all(step.check.passed for step in derived.steps)
+
+
+def test_the_gain_of_a_regulator_is_told_by_one_lyapunov_equation() -> None:
+    case = CASES["regulator"]
+    gw.define("lqr", case.identity, unknown=case.unknown, given=case.given, forward=case.forward)
+    shapes = {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}
+    derived = gw.derive(gw.parse("lqr(A, B, Q, R).K", **shapes), wrt="A")
+    assert "dK = −R⁻¹ Bᵀ lyapunov(Aᵀ − Kᵀ Bᵀ, dAᵀ P + P dA)" in str(derived)
+    assert all(step.check.passed for step in derived.steps)
+
+
+def test_an_equation_is_solved_by_an_inverse_in_whatever_set_the_unknown_lives() -> None:
+    turned = gw.define("turned", "(eye(n) + K) @ U = eye(n) - K", unknown="U: n n orthogonal", given="K: n n skew")
+    derived = gw.derive(turned(gw.parse("K", K="n n skew")))
+    assert str(derived.differential) == "turned(K) (I − K)⁻¹ (−dK turned(K) − dK)"
+    inverse = gw.define("lower_inverse", "L @ X = eye(n)", unknown="L: n n lower", given="X: n n lower")
+    assert str(gw.derive(inverse(gw.parse("X", X="n n lower"))).differential) == "−lower_inverse(X) dX lower_inverse(X)"
 
 
 THIRD = (

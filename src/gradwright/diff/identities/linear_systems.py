@@ -25,6 +25,8 @@ from gradwright.frozen import replace
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
 from gradwright.prims.inv import inv
+from gradwright.simplify.equations import COMPLEX_MIRRORED, REAL_MIRRORED, is_its_own_mirror_image, is_mirrored
+from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
 ONE = Dim.of(1)
@@ -68,7 +70,8 @@ def _sylvester_inverse(state: State, equation: LinearEquation, hole: Hole) -> Ca
     operator = simplify(scaled(sign, form))
 
     def inverse(right: Node) -> Node:
-        side = project_space(scaled(sign, right), space)
+        side = scaled(sign, right)
+        side = side if is_mirrored(expand(side, lambda _: True), space) else project_space(side, space)
         found = Solve((unknown,), (Equation(operator, space),), (side,), 0)
         return _turned_back(found, terms[0])
 
@@ -99,14 +102,23 @@ def eliminate_explicit(state: State) -> State | None:
 
 
 def eliminate(state: State) -> State | None:
-    """Solve one equation for one of its unknowns, in terms of the others, and substitute."""
+    """Solve one equation for one of its unknowns, in terms of the others, and substitute.
+
+    By the inverse of a matrix if there is such an equation, so that a Sylvester equation is solved last.
+    """
+    return _eliminated(state, _isolated_map) or _eliminated(state, _inverse_map)
+
+
+def _eliminated(
+    state: State, inverse_of: Callable[[State, LinearEquation, Hole], Callable[[Node], Node] | None]
+) -> State | None:
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
         if len(holes) < 2 or equation.projected:
             continue
         for hole in holes:
             own, rest = _parted(equation.form, hole)
-            inverse = _inverse_map(state, replace(equation, form=own), hole)
+            inverse = inverse_of(state, replace(equation, form=own), hole)
             if inverse is None:
                 continue
             value = subtract(inverse(equation.right), inverse(rest))
@@ -130,14 +142,19 @@ def _pivots(state: State, equation: LinearEquation) -> list[Node]:
 
 
 def _inverse_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
+    if state.specs[hole].normal_to is not None:
+        return None
+    return _isolated_map(state, equation, hole) or _sylvester_inverse(state, equation, hole)
+
+
+def _isolated_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
+    """What solves `A H B = R` for an unknown without structure, given R; None if the equation is no such."""
     terms = state.terms(equation)
-    if not terms or state.specs[hole].normal_to is not None:
+    if not terms or state.specs[hole].normal_to is not None or state.specs[hole].space is not Space.FREE:
         return None
     pairs = grouped(terms, equation.form)
     same = len({(t.transposed, t.conj, t.diagonal) for t in terms}) == 1 and not terms[0].diagonal
-    if len(pairs) != 1 or not same:
-        return _sylvester_inverse(state, equation, hole)
-    if state.specs[hole].space is not Space.FREE or isolated(state, equation, pairs[0], terms[0]) is None:
+    if len(pairs) != 1 or not same or isolated(state, equation, pairs[0], terms[0]) is None:
         return None
     return lambda right: _isolate_from(state, equation, pairs[0], terms[0], right)
 
@@ -149,11 +166,20 @@ def _isolate_from(state: State, equation: LinearEquation, pair: Pair, term: Term
 
 
 def _matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space | None:
-    """The space on which the equation is as large as its unknown."""
+    """The space on which the equation is as large as its unknown.
+
+    One between all matrices whose left side is symmetric for a symmetric unknown is an equation between symmetric
+    ones, since its right side is then symmetric wherever there is a solution; the same holds of skew ones.
+    """
     space = state.specs[hole].space
     if space is equation.space:
         return space
-    return None
+    mirrored = REAL_MIRRORED if hole.real else COMPLEX_MIRRORED
+    if equation.space is not Space.FREE or space not in mirrored.values() or equation.form.shape != hole.shape:
+        return None
+    numbered = substitute(equation.form, {hole: Hole(0, hole.shape, hole.real)})
+    expanded = expand(numbered, lambda _: True)
+    return space if is_its_own_mirror_image(expanded, Unknown(hole.shape, space, hole.real)) else None
 
 
 def border(state: State) -> State | None:
