@@ -279,6 +279,18 @@ def test_the_gain_of_a_regulator_is_told_by_one_lyapunov_equation() -> None:
     assert all(step.check.passed for step in derived.steps)
 
 
+def test_an_equation_is_told_once_and_a_frame_only_where_it_is_used() -> None:
+    chain = gw.define("chain", ["u = A @ x", "v = tanh(u)"], unknown="u: n, v: n", given="A: n n, x: n")
+    found = chain(gw.matrix("A", "n", "n"), gw.vector("x", "n"))
+    rules = [step.rule for step in gw.derive(found.u, wrt="x").steps]
+    assert rules == ["definition"] * 2 + ["differentiate both sides"] * 2 + ["vector-Jacobian product"]
+    assert "[substitute: put in what is known]" in str(gw.derive(found.v, wrt="x"))
+    part = gw.define("part", ["Q.T @ M = M.T @ Q", "M = W @ A"], unknown="Q: n n orthogonal, M: n n",
+                     given="W: n n, A: n n", start=lambda W, A: (nearest_orthogonal(W @ A), W @ A))  # fmt: skip
+    found = part(gw.matrix("W", "n", "n"), gw.matrix("A", "n", "n"))
+    assert "Ω" in str(gw.derive(found.Q, wrt="A")) and "Ω" not in str(gw.derive(found.M, wrt="A"))
+
+
 def test_an_equation_is_solved_by_an_inverse_in_whatever_set_the_unknown_lives() -> None:
     turned = gw.define("turned", "(eye(n) + K) @ U = eye(n) - K", unknown="U: n n orthogonal", given="K: n n skew")
     derived = gw.derive(turned(gw.parse("K", K="n n skew")))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from gradwright.core.build import identity, matmul, multiply, transpose
+from gradwright.core.build import identity, matmul, multiply, ones, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract
 from gradwright.core.inference import facts_of
@@ -281,6 +281,8 @@ def divide(state: State) -> State | None:
         total = simplify(add(weight for weight in weights if weight is not None))
         value = reduce_terms(multiply(equation.right, raise_to(total, Fraction(-1))), state.relations)
         changed = state.with_solution(holes[0], value, place)
+        if total == ones(total.shape):
+            return changed.with_step("substitute", holes[0], value, "put in what is known")
         return changed.with_step(
             "divide", holes[0], value, "divide entry by entry" if value.rank else "divide by its factor"
         )
