@@ -229,6 +229,13 @@ IMPLICIT = {
                        scale={"W": 0.2, "V": 0.2}),
     "a chain of three": Case(["X @ A = Y", "Y + Z = B", "Z = C @ X"], "X: n n, Y: n n, Z: n n",
                              "A: n n, B: n n, C: n n"),
+    "Procrustes and its scale": Case(["Q.T @ A.T @ B = S", "s * norm(A)**2 = trace(S)"],
+                                     "Q: n n orthogonal, S: n n symmetric, s: ", "A: m n, B: m n",
+                                     lambda A, B: (lambda U, S, V: (U @ V, (V.T * S) @ V, S.sum() / np.sum(A * A)))(
+                                         *np.linalg.svd(A.T @ B))),
+    "polar with an inverse": Case(["U @ H = A", "H @ W = eye(m)"], "U: n m stiefel, H: m m spd, W: m m spd", "A: n m",
+                                  lambda A: (lambda U, S, V: (U @ V, (V.T * S) @ V, (V.T / S) @ V))(
+                                      *np.linalg.svd(A, full_matrices=False))),
     "Procrustes and its trace": Case(["Q.T @ M = P", "trace(P) = s"], "Q: n n orthogonal, P: n n spd, s: ", "M: n n",
                                      lambda M: (lambda U, S, V: (U @ V, (V.T * S) @ V, S.sum()))(*np.linalg.svd(M))),
     "coupled": Case(["x + exp(y) = a", "y - sin(x) * b = ones(n)"], "x: n, y: n", "a: n, b: n", scale={"b": 0.2}),
@@ -282,8 +289,7 @@ def test_the_gain_of_a_regulator_is_told_by_one_lyapunov_equation() -> None:
 def test_an_equation_is_told_once_and_a_frame_only_where_it_is_used() -> None:
     chain = gw.define("chain", ["u = A @ x", "v = tanh(u)"], unknown="u: n, v: n", given="A: n n, x: n")
     found = chain(gw.matrix("A", "n", "n"), gw.vector("x", "n"))
-    rules = [step.rule for step in gw.derive(found.u, wrt="x").steps]
-    assert rules == ["definition"] * 2 + ["differentiate both sides"] * 2 + ["vector-Jacobian product"]
+    assert str(gw.derive(found.u, wrt="x")).count("du = A dx") == 1
     assert "[substitute: put in what is known]" in str(gw.derive(found.v, wrt="x"))
     part = gw.define("part", ["Q.T @ M = M.T @ Q", "M = W @ A"], unknown="Q: n n orthogonal, M: n n",
                      given="W: n n, A: n n", start=lambda W, A: (nearest_orthogonal(W @ A), W @ A))  # fmt: skip

@@ -47,7 +47,7 @@ from gradwright.diff.identities.problem import (
 )
 from gradwright.diff.identities.solution_points import agrees, point_of
 from gradwright.diff.identities.spectral import invert_spectral
-from gradwright.diff.identities.split import eliminate_alone, split_by_entries
+from gradwright.diff.identities.split import eliminate_alone, eliminate_and_substitute, split_by_entries
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, tidy
 from gradwright.errors import IdentityError
@@ -71,6 +71,7 @@ RULES: tuple[Rule, ...] = (
     solve_sylvester,
     eliminate_explicit,
     border,
+    eliminate_and_substitute,
     eliminate,
 )
 MOST_STEPS = 24
