@@ -297,6 +297,15 @@ def test_an_equation_is_told_once_and_a_frame_only_where_it_is_used() -> None:
     assert "Ω" in str(gw.derive(found.Q, wrt="A")) and "Ω" not in str(gw.derive(found.M, wrt="A"))
 
 
+def test_two_numbers_are_solved_for_by_cramer_s_rule() -> None:
+    pair = gw.define("pair", ["a * u + b * v = c", "2 * u * v = d"], unknown="u: , v: ", given="a: , b: , c: , d: ",
+                     start=lambda a, b, c, d: (c / a, d / c))  # fmt: skip
+    found = pair(*map(gw.scalar, "abcd"))
+    assert (
+        str(gw.derive(found.u, wrt="c").jvp) == "pair(a, b, c, d).u dc / (a pair(a, b, c, d).u − b pair(a, b, c, d).v)"
+    )
+
+
 def test_an_equation_is_solved_by_an_inverse_in_whatever_set_the_unknown_lives() -> None:
     turned = gw.define("turned", "(eye(n) + K) @ U = eye(n) - K", unknown="U: n n orthogonal", given="K: n n skew")
     derived = gw.derive(turned(gw.parse("K", K="n n skew")))

@@ -35,6 +35,7 @@ from gradwright.diff.identities.linear_systems import (
     eliminate_explicit,
     solve_generally,
     solve_sylvester,
+    solve_two_numbers,
 )
 from gradwright.diff.identities.problem import (
     Equation,
@@ -70,6 +71,7 @@ RULES: tuple[Rule, ...] = (
     split_by_entries,
     solve_sylvester,
     eliminate_explicit,
+    solve_two_numbers,
     border,
     eliminate_and_substitute,
     eliminate,

@@ -11,20 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import matmul, permute, product_of, slice_axis
-from gradwright.core.contraction import conjugate, split_coefficient
+from gradwright.core.build import matmul, multiply, permute, product_of, slice_axis
+from gradwright.core.contraction import conjugate, is_zero, split_coefficient
 from gradwright.core.dims import Dim, product
 from gradwright.core.nodes import Apply, Equation, Hole, Node, Selection, Solve, Unknown
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.core.sums import add, coefficient_of, scaled, subtract, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of
+from gradwright.diff.identities.regions import determinant_of, with_column
 from gradwright.diff.identities.state import State, hidden_pivots
 from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms
 from gradwright.frozen import replace
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
 from gradwright.prims.inv import inv
+from gradwright.prims.power import raise_to
 from gradwright.simplify.equations import COMPLEX_MIRRORED, REAL_MIRRORED, is_its_own_mirror_image, is_mirrored
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
@@ -180,6 +182,30 @@ def _matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space
     numbered = substitute(equation.form, {hole: Hole(0, hole.shape, hole.real)})
     expanded = expand(numbered, lambda _: True)
     return space if is_its_own_mirror_image(expanded, Unknown(hole.shape, space, hole.real)) else None
+
+
+def solve_two_numbers(state: State) -> State | None:
+    """Two numbers in two equations between numbers: Cramer's rule."""
+    holes, equations = state.open_holes, state.equations
+    if not len(holes) == len(equations) == 2 or any(node.rank for node in (*holes, *(e.form for e in equations))):
+        return None
+    rows = [[matrix_of(push(e.form, {hole: hole}), hole) for hole in holes] for e in equations]
+    known = [[entry for entry in row if entry is not None] for row in rows]
+    if any(len(row) < len(holes) for row in known):
+        return None
+    determinant = simplify(determinant_of(known))
+    if is_zero(determinant):
+        return None
+    numbers = {abs(coefficient_of(term)) for term in terms_of(determinant)}
+    number = numbers.pop() if len(numbers) == 1 else Fraction(1)
+    inverse = raise_to(add(scaled(1 / number, term) for term in terms_of(determinant)), Fraction(-1))
+    changed, sides = replace(state, equations=()), [e.right for e in equations]
+    for column, hole in enumerate(holes):
+        above = determinant_of(with_column(known, sides, column))
+        value = reduce_terms(scaled(1 / number, multiply(above, inverse)), state.relations)
+        changed = replace(changed, solved=(*changed.solved, (hole, value)))
+        changed = changed.with_step("eliminate", hole, value, "Cramer's rule, for two equations in two numbers")
+    return changed
 
 
 def border(state: State) -> State | None:
