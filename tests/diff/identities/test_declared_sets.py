@@ -144,7 +144,7 @@ def test_a_start_by_its_dotted_name() -> None:
 
 
 def test_a_real_number_that_a_complex_one_determines_has_no_jacobian() -> None:
-    polar = gw.define("polar_form", ["z = r * u", "abs(u) = 1"], unknown="r: positive, u: complex",
+    polar = gw.define("modulus", ["z = r * u", "abs(u) = 1"], unknown="r: positive, u: complex",
                       given="z: complex")  # fmt: skip
     derived = gw.derive(polar(gw.scalar("z", field="complex")).r)
     assert derived.verify().right

@@ -38,6 +38,7 @@ from gradwright.diff.identities.solution_points import (
     problem_sizes,
     residuals,
     size_of_given_side,
+    size_of_terms,
 )
 from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify
@@ -259,7 +260,7 @@ def _require_nonzero(problem: Problem, texts: tuple[str, ...], point: SolutionPo
 
 
 def _require_rank(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem) -> None:
-    free = free_directions(system)
+    free = free_directions(system, size_of_terms(problem, system, point))
     if not len(free):
         return
     words = free_words(problem, point, system, free)
