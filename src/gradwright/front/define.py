@@ -106,14 +106,11 @@ def _check_names(function: str, outputs: tuple[Declaration, ...], inputs: tuple[
 
 
 def _check_sizes(
-    function: str,
-    outputs: tuple[Declaration, ...],
-    inputs: tuple[Declaration, ...],
-    within: Sequence[str] | None = None,
+    function: str, outputs: tuple[Declaration, ...], inputs: tuple[Declaration, ...], texts: Sequence[str] | None = None
 ) -> None:
-    """Refuse an unknown whose size the givens do not tell; where texts are given, one that they speak of, as `eye(m)`."""
+    """Refuse an unknown whose size the givens do not tell; of texts, where they speak of that size as `eye(m)` does."""
     known = {name for d in inputs for dim in d.shape for name in dim.names}
-    spoken = None if within is None else set(re.findall(r"\w+", " ".join(within)))
+    spoken = None if texts is None else set(re.findall(r"\w+", " ".join(texts)))
     for output in outputs:
         for name in sorted({name for dim in output.shape for name in dim.names} - known):
             if spoken is not None and name not in spoken:
