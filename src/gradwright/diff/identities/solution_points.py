@@ -152,7 +152,7 @@ def is_settled(problem: Problem, point: SolutionPoint) -> bool:
     a limit, too, where S has an inverse in the equations.
     """
     step = _newton_step(problem.without_gauge, point.values, point.sizes, RANK_TOLERANCE)
-    return all(_is_small(move, point.values[u], u.facts) for u, move in step.items())
+    return all(_is_small(step[u], point.values[u], u.facts) for u in problem.unknowns)
 
 
 def _is_small(move: Array, value: Array, facts: Facts) -> bool:
@@ -295,7 +295,7 @@ def free_directions(system: LinearSystem, size: float = 0.0) -> Array:
 def size_of_terms(problem: Problem, system: LinearSystem, point: SolutionPoint) -> float:
     """How large the terms of the equations are at a random direction of unit length of the unknowns."""
     generator = np.random.default_rng(17)
-    coordinates = generator.normal(size=system.matrix.shape[1])
+    coordinates = draw((system.matrix.shape[1],), NO_FACTS, generator)
     tensors = tensors_of(system, coordinates / max(1e-300, float(np.linalg.norm(coordinates))))
     moves: dict[Node, Array] = dict(zip(problem.unknown_directions, tensors, strict=True))
     moves |= {d: np.zeros_like(point.values[g]) for g, d in zip(problem.givens, problem.given_directions, strict=True)}
