@@ -36,6 +36,16 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda G, X, b: G[:, None] * (X > 0),
         "sum(relu(X + outer(ones(n), b)), axis=1)", {"X": "n m", "b": "m"}, {"wrong_mask"},
     ),
+    "a constant that is added to every entry": (
+        torch.logdet,
+        lambda G, X: G * torch.linalg.inv(X).mT + G * torch.ones_like(X),
+        "logdet(X)", {"X": "n n"}, {"extra_term"},
+    ),
+    "the transpose for the inverse": (
+        lambda X, A, y: y @ torch.linalg.inv(X) @ A @ y,
+        lambda G, X, A, y: -G * torch.outer((X.mT).mT @ y, X.mT @ (A @ y)),
+        "y @ inv(X) @ A @ y", {"X": "n n", "A": "n n", "y": "n"}, {"uses_input_instead_of_output"},
+    ),
     "two products of entries for two products of matrices": (
         lambda A, X, Y: A @ X @ Y,
         lambda G, A, X, Y: A.mT * G * Y.mT,

@@ -15,6 +15,7 @@ from gradwright.core.nodes import Contract, Node, Symbol
 from gradwright.frozen import frozen
 
 NAMELESS = 4.0  # what was computed is no quantity of the formula: no name tells what the mistake was
+TURNED = 0.6  # as well as being another quantity: Aᵀ for A⁻¹, as if A were orthogonal
 EXPONENTS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, -3.0, -1.5)
 
 
@@ -26,8 +27,11 @@ def replaced(scene: Scene) -> Iterator[Repair]:
         for number, quantity in enumerate(scene.library.quantities):
             value = scene.quantities[number]
             for swapped in (False, True) if value.dim() == 2 else (False,):
-                if _is_other(site, known, value, swapped, scene.misshapen) and not _is_multiple(known, quantity):
-                    yield _replacement(site, known, number, quantity, swapped, scene, extra)
+                more = _turning(known, quantity, swapped)
+                turned = value.mT if swapped else value
+                if more is None or _is_multiple(known, quantity) or not _is_other(site, turned, scene.misshapen):
+                    continue
+                yield _replacement(site, known, number, quantity, swapped, scene, extra + more)
 
 
 def _is_inside(site: Site, scene: Scene) -> bool:
@@ -54,19 +58,25 @@ def _recognised(value: torch.Tensor, scene: Scene) -> _Known | None:
     return None if found is None else _Known(found[0], scene.library.quantities[found[0]], found[1])
 
 
-def _is_other(site: Site, known: _Known | None, value: torch.Tensor, swapped: bool, misshapen: bool) -> bool:
-    """Whether the quantity, turned or not, is another than the value and of its shape.
+def _turning(known: _Known | None, quantity: Quantity, swapped: bool) -> float | None:
+    """What it adds to the cost that one of two quantities is transposed; None where that alone is the mistake."""
+    if known is None or known.swapped == swapped:
+        return 0.0
+    return TURNED if known.quantity.node in quantity.below else None
+
+
+def _is_other(site: Site, turned: torch.Tensor, misshapen: bool) -> bool:
+    """Whether a quantity, turned or not, is another than the value and of its shape.
 
     Where the shape of the whole is wrong, that of a value may be what is wrong.
     """
-    turned = value.mT if swapped else value
     fits = turned.dim() == site.value.dim() if misshapen else turned.shape == site.value.shape
-    if not fits or (known is not None and known.swapped != swapped):
+    if not fits:
         return False
     if any(close(site.value, sign * turned) for sign in (1, -1)):
         return False
     # A multiple of the quantity, or of its transpose, is a mistake of another kind, or two.
-    forms = (site.value, site.value.mT) if value.dim() == 2 else (site.value,)
+    forms = (site.value, site.value.mT) if turned.dim() == 2 else (site.value,)
     return all(multiple_of(v, turned) is None for v in forms) and not is_power(
         turned, site.value, (2.0, -1.0, 0.5, -0.5)
     )
