@@ -333,7 +333,8 @@ def test_a_gradient_of_truth_values_is_diagnosed() -> None:
 
 
 def test_a_gradient_of_another_shape_with_the_right_entries() -> None:
-    assert "its entries are right, row by row" in words_of((None, lambda G, X: (2 * G).reshape(-1)), "2 * X", **SQUARE)
+    words = words_of((None, lambda G, X: (2 * G).reshape(-1)), "2 * X", **SQUARE)
+    assert "the right gradient as a vector, row by row" in words
 
 
 class OverwritesCotangent(torch.autograd.Function):
@@ -364,3 +365,42 @@ def test_a_formula_for_tall_matrices(sign: float, label: str) -> None:
     )
     assert report.labels == {label}
     assert ("where n = 4, m = 3 it is right" in str(report)) == (sign > 0)
+
+
+def test_a_formula_that_fails_at_other_sizes_is_told_so() -> None:
+    """Aᵀ A is singular for wide matrices: the right gradient at full column rank is none there."""
+    variables = {"A": "n m", "b": "n"}
+
+    def backward(G: torch.Tensor, A: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        if A.shape[0] < A.shape[1]:
+            raise ValueError("singular")
+        return A @ torch.linalg.solve(A.mT @ A, G)
+
+    report = gw.check((None, backward), "lstsq(A, b)", wrt="b", variables=variables)
+    assert not report.right and not report.labels
+    (sizes, *others) = report.findings
+    assert sizes.question == "sizes" and "where n = 4, m = 3 it works: if sizes like these alone" in sizes.words
+    assert all(finding.verdict == "held" for finding in others)
+    assert gw.check((None, backward), "lstsq(A, b)", wrt="b", variables={"A": "4 3", "b": "4"}).right
+    example = {"A": torch.randn(5, 3, dtype=torch.float64), "b": torch.randn(5, dtype=torch.float64)}
+    assert gw.check((None, backward), "lstsq(A, b)", wrt="b", variables=variables, **example).right
+
+
+@pytest.mark.parametrize(
+    ("backward", "told"),
+    [
+        (lambda G, x: (G * torch.exp(x)).clamp(-100, 100), "only where G is large"),
+        (lambda G, x: G * torch.exp(x.clamp(max=20)), "only where x is large"),
+    ],
+)
+def test_what_is_clipped_beyond_generic_points_is_wrong(backward: Any, told: str) -> None:
+    assert told in words_of((None, backward), "exp(x)", variables={"x": "n"})
+
+
+def test_what_vanishes_at_large_inputs_is_right_to_rounding_there() -> None:
+    def backward(G: torch.Tensor, X: torch.Tensor, W: torch.Tensor) -> torch.Tensor:
+        P, D = torch.softmax(X @ W @ X.mT, 1), G @ X.mT
+        return X.mT @ (P * (D - (D * P).sum(1, keepdim=True))) @ X
+
+    variables = {"X": "n m", "W": "m m"}
+    assert gw.check((None, backward), "softmax(X @ W @ X.T, axis=1) @ X", wrt="W", variables=variables).right

@@ -7,7 +7,7 @@ declared, and the cotangent is random.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -35,6 +35,9 @@ CROSSINGS = 12
 FEW_CROSSINGS = 4
 TURNS = (0.0, 0.0, 1.0)  # how probably a variable is negated at the first of them
 _ONE_SIDED = {"positive", "psd", "unit_diagonal", "unit_lower", "unit_upper"}  # sets without the negative of a member
+LARGE_COTANGENT = 1e4
+LARGE_INPUTS = (30.0, 5.0)  # the second where the first overflows
+_OF_FIXED_SCALE = {"unitary", "stiefel", "unit_diagonal", "unit_lower", "unit_upper"}
 # The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones.
 _ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
 
@@ -107,6 +110,19 @@ class Truth:
         turned = {name for name in free if generator.random() < turn}
         values = {name: -value if name in turned else value for name, value in drawn.values.items()}
         return replace(drawn, values=values)
+
+    def far(self, point: Point) -> Iterator[tuple[str, Point]]:
+        """The point with a large cotangent, and with large inputs, in words and as points: what is clipped shows there.
+
+        A gradient is linear in the cotangent, and the declared sets are cones but for those of a fixed scale.
+        """
+        yield f"where {self.cotangent.name} is large", replace(point, cotangent=LARGE_COTANGENT * point.cotangent)
+        scalable = [s.name for s in self.signature.symbols if not _OF_FIXED_SCALE & s.facts]
+        for factor in LARGE_INPUTS if scalable else ():
+            values = {name: factor * value if name in scalable else value for name, value in point.values.items()}
+            if (found := replace(point, values=values)).usable:
+                yield f"where {', '.join(scalable)} {'are' if len(scalable) > 1 else 'is'} large", found
+                return
 
     def sizes(self, smallest: int, variant: int) -> dict[str, int]:
         """Sizes for the dimensions."""
