@@ -147,3 +147,13 @@ def test_a_gradient_off_by_a_scalar_is_not_written_like_the_right_one() -> None:
 def test_the_defaults_that_a_method_passes_on_are_not_shown() -> None:
     shown = gw.check((None, lambda G, x: -G * x / x.norm()), "norm(x)", variables={"x": "n"}).findings[0].code
     assert "norm(x)" in shown and "p=" not in shown
+
+
+@pytest.mark.parametrize(
+    ("number", "written"), [(-2.0, "−2 Aᵀ G"), (1 / 9, "Aᵀ G / 9"), (2.0, "2 Aᵀ G"), (-1 / 3, "−⅓ Aᵀ G")]
+)
+def test_a_gradient_off_by_a_number_is_written_with_that_number(number: float, written: str) -> None:
+    report = gw.check((None, lambda G, A, X: number * A.mT @ G), "A @ X", wrt="X", variables={"A": "m n", "X": "n p"})
+    (finding,) = report.findings
+    assert finding.written_formula == written
+    assert "the whole gradient" in finding.words

@@ -99,7 +99,7 @@ def _telling(scenes: Sequence[Scene]) -> list[Scene]:
 
 def _written(subject: Subject, name: str, found: Sequence[Explanation], point: Point) -> Node | None:
     """The formula that the user's code computes: the mutant that it equals, else what it is traced to."""
-    alone = [e.mutant for e in found if e.mutant is not None and not e.repairs and e.labels == found[0].labels]
+    alone = [e.mutant for e in found if e.mutant is not None and len(e.parts) == 1 and e.labels == found[0].labels]
     if alone:
         return alone[0].node
     return traced_gradient(subject, name, point)

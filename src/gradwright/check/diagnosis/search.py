@@ -156,13 +156,22 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
         found += _confirmed(_meeting(single, scenes[0], scale), scenes)
     multiples = _multiple(single.right, scenes)
     if multiples and multiples[0].multiples[0].cost < VAGUE:
-        # What is off by a number is that, also where an argument is a multiple of its function, as of `x ↦ 2 x`.
-        found = [e for e in found if not CONFUSIONS.intersection(e.labels)]
+        found = [e for e in found if _says_more(e, scenes[0])]
     found += multiples
     if not found:
         nameless = [(repair, value) for repair, value in single.repairs if not repair.label]
         found = _confirmed(_singly_repaired(nameless, scenes[0]), scenes)
     return sorted(found, key=lambda e: e.cost)
+
+
+def _says_more(explanation: Explanation, scene: Scene) -> bool:
+    """Whether a mistake says more of a gradient that is off by a number than this number.
+
+    An argument may be a multiple of its function, as of `x ↦ 2 x`; and no input is what is off by a number.
+    """
+    inputs = len(scene.program.inputs) if scene.program is not None else 0
+    of_input = any(repair.slot < inputs for repair in explanation.repairs)
+    return len(explanation.parts) == 1 and not of_input and not CONFUSIONS.intersection(explanation.labels)
 
 
 def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
