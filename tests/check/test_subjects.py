@@ -58,7 +58,7 @@ def test_a_right_function_is_right_in_every_respect() -> None:
     report = gw.check(Inverse.apply, "inv(X)")
     assert report.right and not report.labels
     assert all(finding.verdict == "held" for finding in report.findings)
-    assert len(report.findings) == 8
+    assert len(report.findings) == 9
 
 
 def test_a_class_may_stand_for_its_apply() -> None:
@@ -404,3 +404,58 @@ def test_what_vanishes_at_large_inputs_is_right_to_rounding_there() -> None:
 
     variables = {"X": "n m", "W": "m m"}
     assert gw.check((None, backward), "softmax(X @ W @ X.T, axis=1) @ X", wrt="W", variables=variables).right
+
+
+class ChangesWhatItKeeps(Inverse):
+    @staticmethod
+    def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
+        ctx.inverse = torch.linalg.inv(X)
+        return ctx.inverse.clone()
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        Y = ctx.inverse.clone()
+        ctx.inverse.neg_().mul_(2)
+        return -Y.mT @ G @ Y.mT
+
+
+def test_a_second_backward_through_one_graph() -> None:
+    assert "a second backward through the same graph gives other gradients" in words_of(ChangesWhatItKeeps, "inv(X)")
+
+
+class NeedsBoth(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, A: torch.Tensor, B: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(A, B)
+        return A @ B
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
+        A, B = ctx.saved_tensors
+        scale = 1 if ctx.needs_input_grad[0] else 2
+        return G @ B.mT, scale * A.mT @ G
+
+
+def test_every_input_alone() -> None:
+    words = words_of(NeedsBoth, "A @ B", variables={"A": "n m", "B": "m p"})
+    assert "where B alone requires a gradient, that of B is silently wrong" in words
+
+
+def test_sizes_of_one_that_squeeze_takes_away() -> None:
+    variables = {"A": "m n", "x": "n"}
+    report = gw.check((None, lambda G, A, x: torch.outer(G, x.squeeze())), "A @ x", wrt="A", variables=variables)
+    assert report.right and "where n = 1 it fails: the backward raises" in str(report)
+
+    def backward(G: torch.Tensor, A: torch.Tensor) -> torch.Tensor:
+        return G[:, None] * (A if A.shape[1] > 1 else torch.ones_like(A))
+
+    words = words_of((None, backward), "sum(A ** 2, axis=1) / 2", variables={"A": "m n"})
+    assert "where n = 1 the gradient is silently wrong" in words
+
+
+def test_what_is_zero_at_the_size_one_is_right_to_rounding_there() -> None:
+    def backward(G: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return G / x.norm() - x * (x @ G) / x.norm() ** 3
+
+    report = gw.check((None, backward), "x / norm(x)", variables={"x": "n"})
+    assert report.right and "sizes of one" not in str(report)

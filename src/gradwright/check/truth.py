@@ -203,8 +203,8 @@ class Point:
         try:
             values = (self.value, *self.gradients.values())
             others = (nearby.value, *nearby.gradients.values())
-        except (GradwrightError, ArithmeticError, ValueError, np.linalg.LinAlgError):
-            return False
+        except (GradwrightError, ArithmeticError, ValueError, IndexError, np.linalg.LinAlgError):
+            return False  # an entry with a fixed number, as x[2], is not there at every size
         finite = all(bool(np.all(np.isfinite(value))) for value in (*values, *others))
         return finite and all(_steady(a, b) for a, b in zip(values, others, strict=True))
 
