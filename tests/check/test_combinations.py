@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -157,3 +158,26 @@ def test_a_gradient_off_by_a_number_is_written_with_that_number(number: float, w
     (finding,) = report.findings
     assert finding.written_formula == written
     assert "the whole gradient" in finding.words
+
+
+class _Ridge(torch.autograd.Function):
+    """The solution of (Aᵀ A + a I) x = Aᵀ b, with two mistakes in the backward, and a forward that works in place."""
+
+    @staticmethod
+    def forward(ctx: Any, A: Tensor, b: Tensor, a: Tensor) -> Tensor:
+        ctx.save_for_backward(A, a)
+        M = A.mT @ A
+        M.diagonal().add_(a)
+        return torch.linalg.solve(M, A.mT @ b)
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> tuple[None, Tensor, None]:  # type: ignore[override]
+        A, a = ctx.saved_tensors
+        return None, A @ torch.linalg.solve(A.mT @ A - a, G), None
+
+
+def test_what_a_forward_does_in_place_hides_no_mistakes_of_the_backward() -> None:
+    variables = {"A": "m n", "b": "m", "a": ""}
+    report = gw.check(_Ridge, "solve(A.T @ A + a * eye(n), A.T @ b)", wrt="b", variables=variables)
+    assert report.labels == {"wrong_sign", "missing_mask"}, str(report)
+    assert "solve(A.T @ A - «a», G)" in str(report)
