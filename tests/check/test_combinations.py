@@ -47,6 +47,16 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda G, X, A, y: -G * torch.outer((X.mT).mT @ y, X.mT @ (A @ y)),
         "y @ inv(X) @ A @ y", {"X": "n n", "A": "n n", "y": "n"}, {"uses_input_instead_of_output"},
     ),
+    "an input for a value at some of its places": (
+        lambda X: X / X.norm(),
+        lambda G, X: G / X - X * (X @ G) / X**3,
+        "X / norm(X)", {"X": "n"}, {"uses_input_instead_of_output"},
+    ),
+    "an input for a product at some of its places": (
+        lambda X, y: torch.log(1 + (X @ y) @ (X @ y)),
+        lambda G, X, y: 2 * G * torch.outer(y, y) / (1 + y @ y),
+        "log(1 + y @ X.T @ X @ y)", {"X": "n n", "y": "n"}, {"uses_input_instead_of_output"},
+    ),
     "two products of entries for two products of matrices": (
         lambda A, X, Y: A @ X @ Y,
         lambda G, A, X, Y: A.mT * G * Y.mT,

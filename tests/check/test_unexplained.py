@@ -82,3 +82,26 @@ def test_the_gradients_of_two_variables_of_different_shapes_in_the_wrong_order()
 
     report = gw.check((None, backward), "A @ B", variables={"A": "n m", "B": "m p"})
     assert report.labels == {"wrong_argument_gradient_swapped"}, str(report)
+
+
+LAYER = ("tanh(A @ x)", {"A": "m n", "x": "n"}, "A")
+LEFT_OUT: dict[str, tuple[Callable[..., Tensor], str, dict[str, str], str, str]] = {
+    "a row": (lambda G, A, x: G * (1 - torch.tanh(A @ x) ** 2), *LAYER, "the factor xᵀ is missing on the right of"),
+    "the cotangent as a column": (lambda G, A, x: x, "A @ x", *LAYER[1:], "the factor G is missing on the left of x"),
+    "a vector at the end": (
+        lambda G, A, x: G * (A + A.mT), "x @ A @ x", {"A": "n n", "x": "n"}, "x",
+        "the factor x is missing on the right",
+    ),
+    "a vector at the end of one of two terms": (
+        lambda G, A, B, x: A.mT @ G @ B @ x + B.mT @ G.mT @ A, "outer(A @ x, B @ x)",
+        {"A": "m n", "B": "p n", "x": "n"}, "x", "the factor x is missing on the right of B.T @ G.T @ A",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_a_vector_that_is_left_out_so_that_the_shape_is_another(name: str) -> None:
+    backward, text, variables, wrt, words = LEFT_OUT[name]
+    report = gw.check((None, backward), text, wrt=wrt, variables=variables)
+    assert report.labels == {"missing_chain_factor"}, str(report)
+    assert words in str(report)

@@ -31,6 +31,7 @@ from gradwright.check.diagnosis.repairs.products import products
 from gradwright.check.diagnosis.repairs.quantities import multiplied, projected, replaced
 from gradwright.check.diagnosis.repairs.structure import structure
 from gradwright.check.diagnosis.repairs.transposes import transposes
+from gradwright.check.diagnosis.repairs.uses import uses
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest, multiple_of
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
@@ -158,6 +159,8 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     if multiples and multiples[0].multiples[0].cost < VAGUE:
         found = [e for e in found if _says_more(e, scenes[0])]
     found += multiples
+    if not found and scenes[0].program is not None:
+        found = _confirmed(_used_otherwise(scenes[0]), scenes)
     if not found:
         nameless = [(repair, value) for repair, value in single.repairs if not repair.label]
         found = _confirmed(_singly_repaired(nameless, scenes[0]), scenes)
@@ -182,6 +185,14 @@ def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
 
 def _singly_repaired(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene) -> list[Explanation]:
     return [Explanation(None, (repair,)) for repair, value in computations if close(value, scene.wanted)]
+
+
+def _used_otherwise(scene: Scene) -> Iterator[Explanation]:
+    """One quantity for another at some of its places."""
+    for repairs in uses(scene):
+        value = attempt(scene, *repairs)
+        if value is not None and close(value, scene.wanted):
+            yield Explanation(None, repairs)
 
 
 def _together(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene) -> Iterator[Explanation]:

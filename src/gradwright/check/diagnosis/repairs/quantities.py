@@ -8,6 +8,7 @@ import torch
 
 from gradwright.check.diagnosis.library import Quantity
 from gradwright.check.diagnosis.operations import SUMS
+from gradwright.check.diagnosis.program import Values
 from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_beside
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
@@ -169,6 +170,7 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
             for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
                 yield from _factors(site, number, quantity, value, words, combine, cost, number in present)
             yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
+        yield from _without_cotangent(site, scene)
 
 
 Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -225,7 +227,9 @@ def _factor_words(site: Site, quantity: Quantity, exponent: float, how: str, use
 def _matrix_factors(
     site: Site, number: int, quantity: Quantity, value: torch.Tensor, misshapen: bool
 ) -> Iterator[Repair]:
-    """A matrix multiplied in; one that is not square changes the shape, where that has to be changed."""
+    """A matrix multiplied in; one that is not square, or a vector, where the shape has to be changed."""
+    if value.dim() == 1 and misshapen:
+        yield from _vector_factors(site, number, quantity, value)
     if value.dim() != 2 or site.value.dim() not in (1, 2) or not (misshapen or value.shape[0] == value.shape[1]):
         return
     on_left: tuple[tuple[str, torch.Tensor, Combine], ...] = (
@@ -244,6 +248,40 @@ def _matrix_factors(
         if site.value.dim() == 2 and factor.shape[0] == site.value.shape[1]:
             text = f"the factor {words} is missing on the right of {site.words}"
             yield site.combined(number, combine, "missing_chain_factor", text, 1.3)
+
+
+def _vector_factors(site: Site, number: int, quantity: Quantity, value: torch.Tensor) -> Iterator[Repair]:
+    """A vector multiplied into a matrix, or by a vector to a matrix, which changes the shape."""
+    for words, combine in _by_vector(site.value, len(value), quantity.name).items():
+        yield site.combined(number, combine, "missing_chain_factor", f"{words} {site.words}", 1.3)
+
+
+def _by_vector(value: torch.Tensor, count: int, name: str) -> dict[str, Combine]:
+    """The products of a matrix or a vector with another vector, by what is missing where."""
+    row = f"{name}ᵀ" if name.isidentifier() else f"({name})ᵀ"
+    ways: dict[str, Combine] = {}
+    if value.dim() == 2 and value.shape[1] == count:
+        ways[f"the factor {name} is missing on the right of"] = lambda v, q: v @ q
+    if value.dim() == 2 and value.shape[0] == count:
+        ways[f"the factor {row} is missing on the left of"] = lambda v, q: q @ v
+    if value.dim() == 1:
+        ways[f"the factor {row} is missing on the right of"] = torch.outer
+        ways[f"the factor {name} is missing on the left of"] = lambda v, q: torch.outer(q, v)
+    return ways
+
+
+def _without_cotangent(site: Site, scene: Scene) -> Iterator[Repair]:
+    """The cotangent multiplied in, where it is a vector that changes the shape."""
+    name = scene.point.truth.cotangent.name
+    cotangent = scene.inputs[name]
+    if not scene.misshapen or cotangent.dim() != 1 or site.user is not None:
+        return
+    for words, combine in _by_vector(site.value, len(cotangent), name).items():
+
+        def make(values: Values, scene: Scene, combine: Combine = combine) -> object:
+            return site.made(lambda value: combine(value, scene.inputs[name]), values, scene)
+
+        yield Repair(site.slot, make, "missing_chain_factor", f"{words} {site.words}", 1.3, site.place, portable=True)
 
 
 def projected(scene: Scene) -> Iterator[Repair]:
