@@ -397,6 +397,11 @@ def test_what_is_clipped_beyond_generic_points_is_wrong(backward: Any, told: str
     assert told in words_of((None, backward), "exp(x)", variables={"x": "n"})
 
 
+def test_what_is_clipped_at_small_inputs_is_wrong() -> None:
+    words = words_of((None, lambda G, x: G / x.clamp(min=0.1)), "log(x)", variables={"x": "n positive"})
+    assert "only where x is small" in words
+
+
 def test_what_vanishes_at_large_inputs_is_right_to_rounding_there() -> None:
     def backward(G: torch.Tensor, X: torch.Tensor, W: torch.Tensor) -> torch.Tensor:
         P, D = torch.softmax(X @ W @ X.mT, 1), G @ X.mT

@@ -43,7 +43,7 @@ class Tried:
         gradients: the gradients that it returned, point by point.
         single: whether it computes in single precision.
         narrowed: whether it took double precision, and returned single.
-        far: points with a large cotangent or large inputs, in words, with the gradients there.
+        far: points with a large cotangent, large or small inputs, in words, with the gradients there.
     """
 
     points: list[Point]
@@ -257,7 +257,7 @@ def _crossed(subject: Subject, truth: Truth, tried: Tried, domain: Mapping[str, 
 
 
 def _far(subject: Subject, truth: Truth, point: Point) -> Iterator[tuple[str, Point, dict[str, torch.Tensor]]]:
-    """The gradients at large cotangents and inputs, where there are any: there, a right formula may overflow."""
+    """The gradients at large cotangents, large and small inputs, where there are any: a right formula may overflow."""
     for words, far in truth.far(point):
         try:
             found = _gradients(subject, far, False)

@@ -36,7 +36,7 @@ FEW_CROSSINGS = 4
 TURNS = (0.0, 0.0, 1.0)  # how probably a variable is negated at the first of them
 _ONE_SIDED = {"positive", "psd", "unit_diagonal", "unit_lower", "unit_upper"}  # sets without the negative of a member
 LARGE_COTANGENT = 1e4
-LARGE_INPUTS = (30.0, 5.0)  # the second where the first overflows
+SCALES = (("large", (30.0, 5.0)), ("small", (1 / 30,)))  # 5 where 30 overflows
 _OF_FIXED_SCALE = {"unitary", "stiefel", "unit_diagonal", "unit_lower", "unit_upper"}
 # The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones.
 _ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
@@ -112,17 +112,18 @@ class Truth:
         return replace(drawn, values=values)
 
     def far(self, point: Point) -> Iterator[tuple[str, Point]]:
-        """The point with a large cotangent, and with large inputs, in words and as points: what is clipped shows there.
+        """The point with a large cotangent, large and small inputs, in words and as points: what is clipped shows there.
 
         A gradient is linear in the cotangent, and the declared sets are cones but for those of a fixed scale.
         """
         yield f"where {self.cotangent.name} is large", replace(point, cotangent=LARGE_COTANGENT * point.cotangent)
         scalable = [s.name for s in self.signature.symbols if not _OF_FIXED_SCALE & s.facts]
-        for factor in LARGE_INPUTS if scalable else ():
-            values = {name: factor * value if name in scalable else value for name, value in point.values.items()}
-            if (found := replace(point, values=values)).usable:
-                yield f"where {', '.join(scalable)} {'are' if len(scalable) > 1 else 'is'} large", found
-                return
+        names = f"{', '.join(scalable)} {'are' if len(scalable) > 1 else 'is'}"
+        for size, factors in SCALES if scalable else ():
+            every = (point.scaled(scalable, factor) for factor in factors)
+            found = next((scaled for scaled in every if scaled.usable), None)
+            if found is not None:
+                yield f"where {names} {size}", found
 
     def sizes(self, smallest: int, variant: int) -> dict[str, int]:
         """Sizes for the dimensions."""
@@ -193,6 +194,11 @@ class Point:
         nodes = self.truth.gradients
         found = self.evaluate(*nodes.values())
         return {name: np.asarray(value) for name, value in zip(nodes, found, strict=True)}
+
+    def scaled(self, names: Sequence[str], factor: float) -> Point:
+        """The point with some inputs multiplied by a number."""
+        values = {name: factor * value if name in names else value for name, value in self.values.items()}
+        return replace(self, values=values)
 
     @property
     def usable(self) -> bool:
