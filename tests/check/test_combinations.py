@@ -57,6 +57,11 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda G, X, y: 2 * G * torch.outer(y, y) / (1 + y @ y),
         "log(1 + y @ X.T @ X @ y)", {"X": "n n", "y": "n"}, {"uses_input_instead_of_output"},
     ),
+    "a matrix times a vector entry by entry": (
+        lambda X, A: A @ X,
+        lambda G, X, A: A.mT * G,
+        "A @ X", {"X": "n", "A": "m n"}, {"elementwise_instead_of_matrix_product"},
+    ),
     "two products of entries for two products of matrices": (
         lambda A, X, Y: A @ X @ Y,
         lambda G, A, X, Y: A.mT * G * Y.mT,
@@ -191,3 +196,21 @@ def test_what_a_forward_does_in_place_hides_no_mistakes_of_the_backward() -> Non
     report = gw.check(_Ridge, "solve(A.T @ A + a * eye(n), A.T @ b)", wrt="b", variables=variables)
     assert report.labels == {"wrong_sign", "missing_mask"}, str(report)
     assert "solve(A.T @ A - «a», G)" in str(report)
+
+
+class _Exponential(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, v: Tensor) -> Tensor:
+        E = torch.linalg.matrix_exp(X)
+        ctx.save_for_backward(E)
+        return E @ v
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]
+        (E,) = ctx.saved_tensors
+        return None, E.mT * G
+
+
+def test_what_pytorch_sums_down_without_a_word_is_recorded() -> None:
+    report = gw.check(_Exponential, "matrix_exp(X) @ v", wrt="v", variables={"X": "n n", "v": "n"})
+    assert report.labels == {"elementwise_instead_of_matrix_product"}, str(report)

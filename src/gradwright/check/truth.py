@@ -112,7 +112,7 @@ class Truth:
         return replace(drawn, values=values)
 
     def far(self, point: Point) -> Iterator[tuple[str, Point]]:
-        """The point with a large cotangent, with large and with small inputs: in words, and as points. Clipping shows there.
+        """The point with a large cotangent, with large and with small inputs, in words and as points: clipping shows.
 
         A gradient is linear in the cotangent, and the declared sets are cones but for those of a fixed scale.
         """
