@@ -57,6 +57,11 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda G, X, y: 2 * G * torch.outer(y, y) / (1 + y @ y),
         "log(1 + y @ X.T @ X @ y)", {"X": "n n", "y": "n"}, {"uses_input_instead_of_output"},
     ),
+    "a matrix of one of several terms": (
+        lambda X: X @ X @ X,
+        lambda G, X: G + X.mT @ G @ X.mT + (X @ X).mT @ G,
+        "X @ X @ X", {"X": "n n"}, {"missing_chain_factor"},
+    ),
     "a matrix times a vector entry by entry": (
         lambda X, A: A @ X,
         lambda G, X, A: A.mT * G,

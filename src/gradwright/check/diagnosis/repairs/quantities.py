@@ -158,19 +158,29 @@ def _others(known: _Known, quantity: Quantity) -> list[Node]:
 
 
 def multiplied(scene: Scene) -> Iterator[Repair]:
-    """Every value multiplied by a power of each quantity, entry by entry or as a matrix."""
+    """Every value multiplied by a power of each quantity, entry by entry or as a matrix.
+
+    A summand that is used elsewhere, too, may lack a matrix there alone.
+    """
     beside = powers_beside(scene)
     for site in sites(scene):
-        if site.user is not None or largest(site.value) == 0:
+        if largest(site.value) == 0:
             continue
-        present = beside(site.slot)
-        summed = site.summed(scene) if site.value.dim() == 0 else set[torch.Size]()
-        for number, quantity in enumerate(scene.library.quantities):
-            value = scene.quantities[number]
-            for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
-                yield from _factors(site, number, quantity, value, words, combine, cost, number in present)
-            yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
-        yield from _without_cotangent(site, scene)
+        if site.user is None:
+            yield from _of_value(site, scene, beside(site.slot))
+        elif site.user.name in SUMS:
+            for number, quantity in enumerate(scene.library.quantities):
+                yield from _matrix_factors(site, number, quantity, scene.quantities[number], scene.misshapen)
+
+
+def _of_value(site: Site, scene: Scene, present: set[int]) -> Iterator[Repair]:
+    summed = site.summed(scene) if site.value.dim() == 0 else set[torch.Size]()
+    for number, quantity in enumerate(scene.library.quantities):
+        value = scene.quantities[number]
+        for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
+            yield from _factors(site, number, quantity, value, words, combine, cost, number in present)
+        yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
+    yield from _without_cotangent(site, scene)
 
 
 Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -274,7 +284,7 @@ def _without_cotangent(site: Site, scene: Scene) -> Iterator[Repair]:
     """The cotangent multiplied in, where it is a vector that changes the shape."""
     name = scene.point.truth.cotangent.name
     cotangent = scene.inputs[name]
-    if not scene.misshapen or cotangent.dim() != 1 or site.user is not None:
+    if not scene.misshapen or cotangent.dim() != 1:
         return
     for words, combine in _by_vector(site.value, len(cotangent), name).items():
 
