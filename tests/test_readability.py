@@ -191,5 +191,20 @@ def test_what_a_derivative_needs_is_told_in_latex_too(text: str, declarations: d
     assert gw.derive(gw.parse(text, **declarations), wrt=next(iter(declarations))).latex().endswith(f"Needs: {needs}.")
 
 
+LATEX_NOTES = [
+    ("cholesky(K)", {"K": "n n spd"}, r"$\Phi(M)$ is the lower triangle of $M$ with half of its diagonal"),
+    ("polar(Z).U", {"Z": "n m complex"}, r"$\operatorname{lyapunov}(A, Q)$ is the $X$ with $A X + X A^{\mathsf{H}} = Q$"),
+    ("matrix_exp(X)", {"X": "n n"}, r"$\exp[X, Y](E)$ is the upper right block of the exponential of "
+     r"$\begin{bmatrix} X & E \\ 0 & Y \end{bmatrix}$"),
+    ("X ** 2", {"X": "n n"}, r"the power 2 of the square matrix X is taken entry by entry; the function of the matrix is "
+     r"matrix\_power"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "declarations", "note"), LATEX_NOTES)
+def test_what_the_notation_means_is_told_in_latex_too(text: str, declarations: dict[str, str], note: str) -> None:
+    assert gw.derive(gw.parse(text, **declarations), wrt=next(iter(declarations))).latex().endswith(f"\nNote: {note}.")
+
+
 def test_a_sum_above_a_line_has_no_parentheses() -> None:
     assert gw.parse("(A @ B + B @ A) / sqrt(d)", A="d d", B="d d").latex() == r"\frac{A B + B A}{\sqrt{d}}"
