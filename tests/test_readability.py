@@ -55,6 +55,13 @@ RESULTS = [
     ("log(x @ x / n)", {"x": "n"}, "x", "2 x / ‖x‖²"),
     ("norm(x)**3", {"x": "n"}, "x", "3 ‖x‖ x"),
     ("norm(z)**3", {"z": "n complex"}, "z", "3 ‖z‖ z"),
+    # The size of a number stands in front of a norm.
+    ("norm(-2 * x)", {"x": "n"}, "x", "2 x / ‖x‖"),
+    ("norm(a * X / n)", {"X": "n m", "a": "positive"}, "X", "a X / (n ‖X‖)"),
+    ("norm(2 * X - 2 * Y)", {"X": "n m", "Y": "n m"}, "X", "2 (X − Y) / ‖X − Y‖"),
+    # Constants under roots are one root.
+    ("x * (1 + erf(x / sqrt(2))) / 2", {"x": "n"}, "x", "x ∘ exp(−½ x∘²) ∘ G / √(2 π) + ½ G ∘ (1 + erf(x / √2))"),
+    ("x * sqrt(2 / pi) * (2 * pi)**(3/2)", {"x": "n"}, "x", "4 π G"),
     ("sum(abs(z)**3)", {"z": "n complex"}, "z", "3 z ∘ |z|"),
     ("sum(p / sum(p) * log(p / sum(p)))", {"p": "n positive"}, "p",
      "z / sum(p) − (pᵀ z) 1 / sum(p)², where z = log(p / sum(p))"),
@@ -193,11 +200,12 @@ def test_what_a_derivative_needs_is_told_in_latex_too(text: str, declarations: d
 
 LATEX_NOTES = [
     ("cholesky(K)", {"K": "n n spd"}, r"$\Phi(M)$ is the lower triangle of $M$ with half of its diagonal"),
-    ("polar(Z).U", {"Z": "n m complex"}, r"$\operatorname{lyapunov}(A, Q)$ is the $X$ with $A X + X A^{\mathsf{H}} = Q$"),
+    ("polar(Z).U", {"Z": "n m complex"},
+     r"$\operatorname{lyapunov}(A, Q)$ is the $X$ with $A X + X A^{\mathsf{H}} = Q$"),
     ("matrix_exp(X)", {"X": "n n"}, r"$\exp[X, Y](E)$ is the upper right block of the exponential of "
      r"$\begin{bmatrix} X & E \\ 0 & Y \end{bmatrix}$"),
-    ("X ** 2", {"X": "n n"}, r"the power 2 of the square matrix X is taken entry by entry; the function of the matrix is "
-     r"matrix\_power"),
+    ("X ** 2", {"X": "n n"},
+     r"the power 2 of the square matrix X is taken entry by entry; the function of the matrix is matrix\_power"),
 ]  # fmt: skip
 
 
