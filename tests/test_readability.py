@@ -42,6 +42,9 @@ RESULTS = [
     # A sum begins with what is added.
     ("P @ C.T @ inv(C @ P @ C.T + R)", {"P": "n n", "C": "m n", "R": "m m"}, "P",
      "(I − Cᵀ S⁻ᵀ C Pᵀ) G S⁻ᵀ C, where S = C P Cᵀ + R"),
+    # A sum beside its transpose has a letter.
+    ("P - P @ C.T @ inv(C @ P @ C.T + R) @ C @ P", {"P": "n n spd", "C": "m n", "R": "m m spd"}, "P",
+     "½ (S + Sᵀ), where M = (C P Cᵀ + R)⁻¹, S = G − Cᵀ M C P G + Cᵀ M C P G P Cᵀ M C − G P Cᵀ M C"),
     # The size of a number cancels against its sign, and against the number and its conjugate.
     ("sum(log(abs(A @ x)))", {"A": "n m", "x": "m"}, "x", "Aᵀ (1 / (A x))"),
     ("log(abs(det(Z)))", {"Z": "n n complex"}, "Z", "Z⁻ᴴ"),
