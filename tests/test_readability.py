@@ -44,7 +44,10 @@ RESULTS = [
      "(I − Cᵀ S⁻ᵀ C Pᵀ) G S⁻ᵀ C, where S = C P Cᵀ + R"),
     # A sum beside its transpose has a letter.
     ("P - P @ C.T @ inv(C @ P @ C.T + R) @ C @ P", {"P": "n n spd", "C": "m n", "R": "m m spd"}, "P",
-     "½ (S + Sᵀ), where M = (C P Cᵀ + R)⁻¹, S = G − Cᵀ M C P G + Cᵀ M C P G P Cᵀ M C − G P Cᵀ M C"),
+     "½ (M + Mᵀ), where S = C P Cᵀ + R, M = G − Cᵀ S⁻¹ C P G + Cᵀ S⁻¹ C P G P Cᵀ S⁻¹ C − G P Cᵀ S⁻¹ C"),
+    # A product is opened where like terms meet.
+    ("polar(A).P", {"A": "n m"}, "A",
+     "½ U (lyapunov(P, P (Gᵀ + G) − (Gᵀ + G) P) + Gᵀ + G), where U = polar(A).U, P = polar(A).P"),
     # The size of a number cancels against its sign, and against the number and its conjugate.
     ("sum(log(abs(A @ x)))", {"A": "n m", "x": "m"}, "x", "Aᵀ (1 / (A x))"),
     ("log(abs(det(Z)))", {"Z": "n n complex"}, "Z", "Z⁻ᴴ"),
