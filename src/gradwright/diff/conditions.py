@@ -311,8 +311,9 @@ def _is_granted(sentence: str, argument: Node) -> bool:
 def _is_product_of(node: Node, facts: Collection[str]) -> bool:
     """Whether a matrix is a product of matrices with one of some facts: the determinant is that of each."""
     chain = chain_of(node)
-    alone = chain is not None and chain.scalar == number(1)
-    return alone and all(not facts_of(element).isdisjoint(facts) for element in chain.elements)
+    if chain is None or chain.scalar != number(1):
+        return False
+    return all(not facts_of(element).isdisjoint(facts) for element in chain.elements)
 
 
 def _of_equation(node: Solve, written: Callable[[Node], str]) -> list[str]:

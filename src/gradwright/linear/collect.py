@@ -7,7 +7,7 @@ matrices are left, as in `(B + Bᵀ) x + b`: `dX X² + X dX X + X² dX` reads be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from fractions import Fraction
 from math import prod
 
@@ -15,7 +15,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, split_coefficient
 from gradwright.core.nodes import Add, Factor, Node
 from gradwright.core.scalars import shared_number
-from gradwright.core.sums import add, coefficient_of, scaled, terms_of
+from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of
 from gradwright.core.walks import transform, transform_all
 from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
@@ -61,9 +61,12 @@ def _collect_sum(node: Node) -> Node:
 
 def _with_like_terms_joined(node: Add) -> Node:
     """`U (A + ½ B) + ½ U B = U A + U B`: a product is opened where that makes no more terms."""
-    for place, term in enumerate(node.terms):
-        parts = _opened(term)
-        if len(parts) == 1:
+    opened = [_opened(term) for term in node.terms]
+    products = [place for place, parts in enumerate(opened) if len(parts) > 1]
+    keys = set(map(like_key, node.terms)) if products else set[Hashable]()
+    for place in products:
+        parts = opened[place]
+        if keys.isdisjoint(map(like_key, parts)):
             continue
         total = add([*node.terms[:place], *parts, *node.terms[place + 1 :]])
         if len(terms_of(total)) <= len(node.terms):
