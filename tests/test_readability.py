@@ -42,6 +42,12 @@ RESULTS = [
     # A sum begins with what is added.
     ("P @ C.T @ inv(C @ P @ C.T + R)", {"P": "n n", "C": "m n", "R": "m m"}, "P",
      "(I − Cᵀ S⁻ᵀ C Pᵀ) G S⁻ᵀ C, where S = C P Cᵀ + R"),
+    # A sum beside its transpose has a letter.
+    ("P - P @ C.T @ inv(C @ P @ C.T + R) @ C @ P", {"P": "n n spd", "C": "m n", "R": "m m spd"}, "P",
+     "½ (M + Mᵀ), where S = C P Cᵀ + R, M = G − Cᵀ S⁻¹ C P G + Cᵀ S⁻¹ C P G P Cᵀ S⁻¹ C − G P Cᵀ S⁻¹ C"),
+    # A product is opened where like terms meet.
+    ("polar(A).P", {"A": "n m"}, "A",
+     "½ U (lyapunov(P, P (Gᵀ + G) − (Gᵀ + G) P) + Gᵀ + G), where U = polar(A).U, P = polar(A).P"),
     # The size of a number cancels against its sign, and against the number and its conjugate.
     ("sum(log(abs(A @ x)))", {"A": "n m", "x": "m"}, "x", "Aᵀ (1 / (A x))"),
     ("log(abs(det(Z)))", {"Z": "n n complex"}, "Z", "Z⁻ᴴ"),
@@ -55,6 +61,13 @@ RESULTS = [
     ("log(x @ x / n)", {"x": "n"}, "x", "2 x / ‖x‖²"),
     ("norm(x)**3", {"x": "n"}, "x", "3 ‖x‖ x"),
     ("norm(z)**3", {"z": "n complex"}, "z", "3 ‖z‖ z"),
+    # The size of a number stands in front of a norm.
+    ("norm(-2 * x)", {"x": "n"}, "x", "2 x / ‖x‖"),
+    ("norm(a * X / n)", {"X": "n m", "a": "positive"}, "X", "a X / (n ‖X‖)"),
+    ("norm(2 * X - 2 * Y)", {"X": "n m", "Y": "n m"}, "X", "2 (X − Y) / ‖X − Y‖"),
+    # Constants under roots are one root.
+    ("x * (1 + erf(x / sqrt(2))) / 2", {"x": "n"}, "x", "x ∘ exp(−½ x∘²) ∘ G / √(2 π) + ½ G ∘ (1 + erf(x / √2))"),
+    ("x * sqrt(2 / pi) * (2 * pi)**(3/2)", {"x": "n"}, "x", "4 π G"),
     ("sum(abs(z)**3)", {"z": "n complex"}, "z", "3 z ∘ |z|"),
     ("sum(p / sum(p) * log(p / sum(p)))", {"p": "n positive"}, "p",
      "z / sum(p) − (pᵀ z) 1 / sum(p)², where z = log(p / sum(p))"),
@@ -189,6 +202,22 @@ LATEX_CONDITIONS = [
 @pytest.mark.parametrize(("text", "declarations", "needs"), LATEX_CONDITIONS)
 def test_what_a_derivative_needs_is_told_in_latex_too(text: str, declarations: dict[str, str], needs: str) -> None:
     assert gw.derive(gw.parse(text, **declarations), wrt=next(iter(declarations))).latex().endswith(f"Needs: {needs}.")
+
+
+LATEX_NOTES = [
+    ("cholesky(K)", {"K": "n n spd"}, r"$\Phi(M)$ is the lower triangle of $M$ with half of its diagonal"),
+    ("polar(Z).U", {"Z": "n m complex"},
+     r"$\operatorname{lyapunov}(A, Q)$ is the $X$ with $A X + X A^{\mathsf{H}} = Q$"),
+    ("matrix_exp(X)", {"X": "n n"}, r"$\exp[X, Y](E)$ is the upper right block of the exponential of "
+     r"$\begin{bmatrix} X & E \\ 0 & Y \end{bmatrix}$"),
+    ("X ** 2", {"X": "n n"},
+     r"the power 2 of the square matrix X is taken entry by entry; the function of the matrix is matrix\_power"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "declarations", "note"), LATEX_NOTES)
+def test_what_the_notation_means_is_told_in_latex_too(text: str, declarations: dict[str, str], note: str) -> None:
+    assert gw.derive(gw.parse(text, **declarations), wrt=next(iter(declarations))).latex().endswith(f"\nNote: {note}.")
 
 
 def test_a_sum_above_a_line_has_no_parentheses() -> None:

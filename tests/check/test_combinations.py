@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -35,6 +36,36 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda X, b: torch.relu(X + b).sum(1),
         lambda G, X, b: G[:, None] * (X > 0),
         "sum(relu(X + outer(ones(n), b)), axis=1)", {"X": "n m", "b": "m"}, {"wrong_mask"},
+    ),
+    "a constant that is added to every entry": (
+        torch.logdet,
+        lambda G, X: G * torch.linalg.inv(X).mT + G * torch.ones_like(X),
+        "logdet(X)", {"X": "n n"}, {"extra_term"},
+    ),
+    "the transpose for the inverse": (
+        lambda X, A, y: y @ torch.linalg.inv(X) @ A @ y,
+        lambda G, X, A, y: -G * torch.outer((X.mT).mT @ y, X.mT @ (A @ y)),
+        "y @ inv(X) @ A @ y", {"X": "n n", "A": "n n", "y": "n"}, {"uses_input_instead_of_output"},
+    ),
+    "an input for a value at some of its places": (
+        lambda X: X / X.norm(),
+        lambda G, X: G / X - X * (X @ G) / X**3,
+        "X / norm(X)", {"X": "n"}, {"uses_input_instead_of_output"},
+    ),
+    "an input for a product at some of its places": (
+        lambda X, y: torch.log(1 + (X @ y) @ (X @ y)),
+        lambda G, X, y: 2 * G * torch.outer(y, y) / (1 + y @ y),
+        "log(1 + y @ X.T @ X @ y)", {"X": "n n", "y": "n"}, {"uses_input_instead_of_output"},
+    ),
+    "a matrix of one of several terms": (
+        lambda X: X @ X @ X,
+        lambda G, X: G + X.mT @ G @ X.mT + (X @ X).mT @ G,
+        "X @ X @ X", {"X": "n n"}, {"missing_chain_factor"},
+    ),
+    "a matrix times a vector entry by entry": (
+        lambda X, A: A @ X,
+        lambda G, X, A: A.mT * G,
+        "A @ X", {"X": "n", "A": "m n"}, {"elementwise_instead_of_matrix_product"},
     ),
     "two products of entries for two products of matrices": (
         lambda A, X, Y: A @ X @ Y,
@@ -137,3 +168,54 @@ def test_a_gradient_off_by_a_scalar_is_not_written_like_the_right_one() -> None:
 def test_the_defaults_that_a_method_passes_on_are_not_shown() -> None:
     shown = gw.check((None, lambda G, x: -G * x / x.norm()), "norm(x)", variables={"x": "n"}).findings[0].code
     assert "norm(x)" in shown and "p=" not in shown
+
+
+@pytest.mark.parametrize(
+    ("number", "written"), [(-2.0, "−2 Aᵀ G"), (1 / 9, "Aᵀ G / 9"), (2.0, "2 Aᵀ G"), (-1 / 3, "−⅓ Aᵀ G")]
+)
+def test_a_gradient_off_by_a_number_is_written_with_that_number(number: float, written: str) -> None:
+    report = gw.check((None, lambda G, A, X: number * A.mT @ G), "A @ X", wrt="X", variables={"A": "m n", "X": "n p"})
+    (finding,) = report.findings
+    assert finding.written_formula == written
+    assert "the whole gradient" in finding.words
+
+
+class _Ridge(torch.autograd.Function):
+    """The solution of (Aᵀ A + a I) x = Aᵀ b, with two mistakes in the backward, and a forward that works in place."""
+
+    @staticmethod
+    def forward(ctx: Any, A: Tensor, b: Tensor, a: Tensor) -> Tensor:
+        ctx.save_for_backward(A, a)
+        M = A.mT @ A
+        M.diagonal().add_(a)
+        return torch.linalg.solve(M, A.mT @ b)
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> tuple[None, Tensor, None]:  # type: ignore[override]
+        A, a = ctx.saved_tensors
+        return None, A @ torch.linalg.solve(A.mT @ A - a, G), None
+
+
+def test_what_a_forward_does_in_place_hides_no_mistakes_of_the_backward() -> None:
+    variables = {"A": "m n", "b": "m", "a": ""}
+    report = gw.check(_Ridge, "solve(A.T @ A + a * eye(n), A.T @ b)", wrt="b", variables=variables)
+    assert report.labels == {"wrong_sign", "missing_mask"}, str(report)
+    assert "solve(A.T @ A - «a», G)" in str(report)
+
+
+class _Exponential(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, v: Tensor) -> Tensor:
+        E = torch.linalg.matrix_exp(X)
+        ctx.save_for_backward(E)
+        return E @ v
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]
+        (E,) = ctx.saved_tensors
+        return None, E.mT * G
+
+
+def test_what_pytorch_sums_down_without_a_word_is_recorded() -> None:
+    report = gw.check(_Exponential, "matrix_exp(X) @ v", wrt="v", variables={"X": "n n", "v": "n"})
+    assert report.labels == {"elementwise_instead_of_matrix_product"}, str(report)

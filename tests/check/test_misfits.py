@@ -35,6 +35,14 @@ CASES: dict[str, tuple[Callable[..., Any], str, dict[str, str], str | None, set[
         lambda G, A: torch.softmax(A, 1) * (G - (G * torch.softmax(A, 1)).sum(1)), "softmax(A, axis=1)", {"A": "n m"},
         "A", {"wrong_axis"}, "a vector has to go along the rows",
     ),
+    "entries of two vectors": (
+        lambda G, A, x: G * x, "A @ x", {"A": "n m", "x": "m"}, "A", {"elementwise_instead_of_matrix_product"},
+        "the outer product is due, not one of the entries (G is 4, x is 3)",
+    ),
+    "an inner product of two vectors": (
+        lambda G, A, x: G @ x, "A @ x", {"A": "n m", "x": "m"}, "A", {"missing_transpose"},
+        "the outer product is due, not their inner product",
+    ),
     "nothing small": (
         lambda G, A, B: G @ A @ B, *PRODUCT, "A", set(), "cannot be multiplied",
     ),

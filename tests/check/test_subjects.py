@@ -58,7 +58,7 @@ def test_a_right_function_is_right_in_every_respect() -> None:
     report = gw.check(Inverse.apply, "inv(X)")
     assert report.right and not report.labels
     assert all(finding.verdict == "held" for finding in report.findings)
-    assert len(report.findings) == 8
+    assert len(report.findings) == 9
 
 
 def test_a_class_may_stand_for_its_apply() -> None:
@@ -333,7 +333,8 @@ def test_a_gradient_of_truth_values_is_diagnosed() -> None:
 
 
 def test_a_gradient_of_another_shape_with_the_right_entries() -> None:
-    assert "its entries are right, row by row" in words_of((None, lambda G, X: (2 * G).reshape(-1)), "2 * X", **SQUARE)
+    words = words_of((None, lambda G, X: (2 * G).reshape(-1)), "2 * X", **SQUARE)
+    assert "the right gradient as a vector, row by row" in words
 
 
 class OverwritesCotangent(torch.autograd.Function):
@@ -364,3 +365,102 @@ def test_a_formula_for_tall_matrices(sign: float, label: str) -> None:
     )
     assert report.labels == {label}
     assert ("where n = 4, m = 3 it is right" in str(report)) == (sign > 0)
+
+
+def test_a_formula_that_fails_at_other_sizes_is_told_so() -> None:
+    """Aᵀ A is singular for wide matrices: the right gradient at full column rank is none there."""
+    variables = {"A": "n m", "b": "n"}
+
+    def backward(G: torch.Tensor, A: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        if A.shape[0] < A.shape[1]:
+            raise ValueError("singular")
+        return A @ torch.linalg.solve(A.mT @ A, G)
+
+    report = gw.check((None, backward), "lstsq(A, b)", wrt="b", variables=variables)
+    assert not report.right and not report.labels
+    (sizes, *others) = report.findings
+    assert sizes.question == "sizes" and "where n = 4, m = 3 it works: if sizes like these alone" in sizes.words
+    assert all(finding.verdict == "held" for finding in others)
+    assert gw.check((None, backward), "lstsq(A, b)", wrt="b", variables={"A": "4 3", "b": "4"}).right
+    example = {"A": torch.randn(5, 3, dtype=torch.float64), "b": torch.randn(5, dtype=torch.float64)}
+    assert gw.check((None, backward), "lstsq(A, b)", wrt="b", variables=variables, **example).right
+
+
+@pytest.mark.parametrize(
+    ("backward", "told"),
+    [
+        (lambda G, x: (G * torch.exp(x)).clamp(-100, 100), "only where G is large"),
+        (lambda G, x: G * torch.exp(x.clamp(max=20)), "only where x is large"),
+    ],
+)
+def test_what_is_clipped_beyond_generic_points_is_wrong(backward: Any, told: str) -> None:
+    assert told in words_of((None, backward), "exp(x)", variables={"x": "n"})
+
+
+def test_what_is_clipped_at_small_inputs_is_wrong() -> None:
+    words = words_of((None, lambda G, x: G / x.clamp(min=0.1)), "log(x)", variables={"x": "n positive"})
+    assert "only where x is small" in words
+
+
+def test_what_vanishes_at_large_inputs_is_right_to_rounding_there() -> None:
+    def backward(G: torch.Tensor, X: torch.Tensor, W: torch.Tensor) -> torch.Tensor:
+        P, D = torch.softmax(X @ W @ X.mT, 1), G @ X.mT
+        return X.mT @ (P * (D - (D * P).sum(1, keepdim=True))) @ X
+
+    variables = {"X": "n m", "W": "m m"}
+    assert gw.check((None, backward), "softmax(X @ W @ X.T, axis=1) @ X", wrt="W", variables=variables).right
+
+
+class ChangesWhatItKeeps(Inverse):
+    @staticmethod
+    def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
+        ctx.inverse = torch.linalg.inv(X)
+        return ctx.inverse.clone()
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        Y = ctx.inverse.clone()
+        ctx.inverse.neg_().mul_(2)
+        return -Y.mT @ G @ Y.mT
+
+
+def test_a_second_backward_through_one_graph() -> None:
+    assert "a second backward through the same graph gives other gradients" in words_of(ChangesWhatItKeeps, "inv(X)")
+
+
+class NeedsBoth(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, A: torch.Tensor, B: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(A, B)
+        return A @ B
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
+        A, B = ctx.saved_tensors
+        scale = 1 if ctx.needs_input_grad[0] else 2
+        return G @ B.mT, scale * A.mT @ G
+
+
+def test_every_input_alone() -> None:
+    words = words_of(NeedsBoth, "A @ B", variables={"A": "n m", "B": "m p"})
+    assert "where B alone requires a gradient, that of B is silently wrong" in words
+
+
+def test_sizes_of_one_that_squeeze_takes_away() -> None:
+    variables = {"A": "m n", "x": "n"}
+    report = gw.check((None, lambda G, A, x: torch.outer(G, x.squeeze())), "A @ x", wrt="A", variables=variables)
+    assert report.right and "where n = 1 it fails: the backward raises" in str(report)
+
+    def backward(G: torch.Tensor, A: torch.Tensor) -> torch.Tensor:
+        return G[:, None] * (A if A.shape[1] > 1 else torch.ones_like(A))
+
+    words = words_of((None, backward), "sum(A ** 2, axis=1) / 2", variables={"A": "m n"})
+    assert "where n = 1 the gradient is silently wrong" in words
+
+
+def test_what_is_zero_at_the_size_one_is_right_to_rounding_there() -> None:
+    def backward(G: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return G / x.norm() - x * (x @ G) / x.norm() ** 3
+
+    report = gw.check((None, backward), "x / norm(x)", variables={"x": "n"})
+    assert report.right and "sizes of one" not in str(report)

@@ -47,3 +47,61 @@ def test_a_gradient_that_pytorch_refuses_for_its_shape_is_diagnosed() -> None:
     report = gw.check(_KeepsTheSpreadShape.apply, "X + outer(c, ones(m))", variables={"X": "n m", "c": "n"}, wrt="c")
     assert not report.right
     assert report.labels == {"broadcast_not_reduced"}, str(report)
+
+
+def _inverse(X: Tensor) -> Tensor:
+    return torch.linalg.inv(X)
+
+
+JACOBIANS: dict[str, Callable[..., Tensor]] = {
+    "output first": lambda G, X: -torch.einsum("ik,lj->ijkl", _inverse(X), _inverse(X)),
+    "variable first": lambda G, X: -torch.einsum("ik,lj->klij", _inverse(X), _inverse(X)),
+    "of the columns": lambda G, X: -torch.kron(_inverse(X).mT.contiguous(), _inverse(X).contiguous()),
+    "of the rows": lambda G, X: -torch.kron(_inverse(X).contiguous(), _inverse(X).mT.contiguous()),
+    "of the columns, transposed": lambda G, X: -torch.kron(_inverse(X).contiguous(), _inverse(X).mT.contiguous()),
+}
+
+
+@pytest.mark.parametrize("layout", JACOBIANS)
+def test_a_jacobian_in_any_layout_is_told_from_its_product_with_the_cotangent(layout: str) -> None:
+    report = gw.check((None, JACOBIANS[layout]), "inv(X)")
+    assert not report.right and report.labels == {"missing_chain_factor"}, str(report)
+    assert "this is the Jacobian" in str(report)
+
+
+@pytest.mark.parametrize("order", [lambda V: V.reshape(-1), lambda V: V.mT.reshape(-1)])
+def test_a_gradient_as_a_vector(order: Callable[[Tensor], Tensor]) -> None:
+    report = gw.check((None, lambda G, X: order(-_inverse(X).mT @ G @ _inverse(X).mT)), "inv(X)")
+    assert report.labels == {"wrong_axis"}
+    assert "this is the right gradient as a vector" in str(report)
+
+
+def test_the_gradients_of_two_variables_of_different_shapes_in_the_wrong_order() -> None:
+    def backward(G: Tensor, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
+        return A.mT @ G, G @ B.mT
+
+    report = gw.check((None, backward), "A @ B", variables={"A": "n m", "B": "m p"})
+    assert report.labels == {"wrong_argument_gradient_swapped"}, str(report)
+
+
+LAYER = ("tanh(A @ x)", {"A": "m n", "x": "n"}, "A")
+LEFT_OUT: dict[str, tuple[Callable[..., Tensor], str, dict[str, str], str, str]] = {
+    "a row": (lambda G, A, x: G * (1 - torch.tanh(A @ x) ** 2), *LAYER, "the factor xᵀ is missing on the right of"),
+    "the cotangent as a column": (lambda G, A, x: x, "A @ x", *LAYER[1:], "the factor G is missing on the left of x"),
+    "a vector at the end": (
+        lambda G, A, x: G * (A + A.mT), "x @ A @ x", {"A": "n n", "x": "n"}, "x",
+        "the factor x is missing on the right",
+    ),
+    "a vector at the end of one of two terms": (
+        lambda G, A, B, x: A.mT @ G @ B @ x + B.mT @ G.mT @ A, "outer(A @ x, B @ x)",
+        {"A": "m n", "B": "p n", "x": "n"}, "x", "the factor x is missing on the right of B.T @ G.T @ A",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_a_vector_that_is_left_out_so_that_the_shape_is_another(name: str) -> None:
+    backward, text, variables, wrt, words = LEFT_OUT[name]
+    report = gw.check((None, backward), text, wrt=wrt, variables=variables)
+    assert report.labels == {"missing_chain_factor"}, str(report)
+    assert words in str(report)

@@ -108,3 +108,24 @@ def test_what_is_positive_is_not_said_to_be_other_than_zero_too():
     assert gw.derive(gw.parse("sum(log(x + y)) / dot(x, y)", x="n", y="n"), wrt="x").conditions == (
         "x + y > 0", "xᵀ y ≠ 0",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        # xᵀ (K + W) x = xᵀ K x > 0
+        ("inv(eye(n) - W / 2) @ A", ()),
+        ("solve(K - 3 * W, A)", ()),
+        ("inv(K + A) @ A", ("K + A is invertible",)),
+        # det(K S) = det K det S > 0
+        ("logdet(2 * K @ S)", ()),
+        ("logdet(K @ A)", ("det(K A) > 0",)),
+        ("logdet(-K @ S)", ("det(−K S) > 0",)),
+    ],
+)
+def test_what_always_holds_is_no_condition(text, wanted):
+    declarations = {"K": "n n spd", "S": "n n spd", "W": "n n skew", "A": "n n"}
+    expression = gw.parse(
+        text, **{name: words for name, words in declarations.items() if name in text.replace("eye", "")}
+    )
+    assert gw.derive(expression, wrt=expression.variables[0]).conditions == wanted

@@ -30,8 +30,8 @@ def check(
     """Check a function and its gradient against an expression, and name what is wrong.
 
     Args:
-        function: an `autograd.Function`'s `apply`, any callable that PyTorch differentiates, or a pair
-            `(forward, backward)`, the forward possibly None. `backward(G, *inputs)` returns the gradient of
+        function: an `autograd.Function`'s `apply`, any callable that PyTorch differentiates, a function of JAX, or a
+            pair `(forward, backward)`, the forward possibly None. `backward(G, *inputs)` returns the gradient of
             `wrt`, or of all variables as a tuple.
         expression: what the function is meant to compute, as a text of the language or an `Expression`.
             Without one, the forward is traced into one.

@@ -18,6 +18,7 @@ from gradwright.back.code.live import compile_program, function_source
 from gradwright.back.code.lower import lower
 from gradwright.back.code.names import Names
 from gradwright.back.code.program import Program
+from gradwright.back.code.row_blocks import RowBlocks
 from gradwright.core.nodes import Direction, Node, Symbol, field_of
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
@@ -26,6 +27,7 @@ from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, EmissionError, EvaluationError
 from gradwright.optimise import optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
+from gradwright.optimise.row_sums import row_sums
 from gradwright.simplify.pipeline import simplify
 
 Leaf = Symbol | Direction
@@ -192,8 +194,11 @@ class CompiledFunction:
         return form if alone else self._function
 
     def _form_alone(self, arrays: Sequence[Any]) -> Callable[..., Any]:
-        """The function for arrays of such types, where PyTorch just computes; a kernel takes tensors of one type."""
-        return self._alone[1] if len({a.dtype for a in arrays}) == 1 else self._function
+        """The function for such arrays where PyTorch just computes; kernels and blocks take arrays of one type."""
+        if len({a.dtype for a in arrays}) != 1:
+            return self._function
+        blocks = self._row_blocks
+        return blocks if blocks is not None and blocks.fits(arrays) else self._alone[1]
 
     @cached_property
     def _alone(self) -> tuple[Program, Callable[..., Any]]:

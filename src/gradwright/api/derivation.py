@@ -256,9 +256,10 @@ class Derivation:
         steps, results = chosen_steps(told.steps, detail, parts), tuple(self._results(told.letters))
         real = all(symbol.real for symbol in self._signature.symbols)
         notes = (*self.notes, *glossary(title, steps, results, real))
-        remarks = (*_needs(self.conditions), *(f"Note: {note.removesuffix('.')}." for note in notes))
+        notes = tuple(f"Note: {note.removesuffix('.')}." for note in notes)
+        remarks = (*_needs(self.conditions), *(note.replace("$", "") for note in notes))
         needs = self._conditions(lambda node: f"${latex_of(node)}$")
-        return Page(title, tuple(map(_declared, self._signature)), steps, results, remarks, needs)
+        return Page(title, tuple(map(_declared, self._signature)), steps, results, remarks, needs, notes)
 
     def text(self, detail: str = "normal") -> str:
         """The derivation as text."""

@@ -73,8 +73,9 @@ class Page:
         declarations: the variables.
         steps: the steps that are shown, in order.
         results: the derivatives.
-        remarks: conditions, conventions and gauge, in words.
+        remarks: conditions, conventions, gauge and notation, in words.
         needs: the conditions, with formulas of LaTeX between dollar signs.
+        notes: the other remarks, with formulas between dollar signs.
     """
 
     title: str
@@ -83,6 +84,7 @@ class Page:
     results: tuple[Result, ...]
     remarks: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def chosen_steps(steps: Iterable[Step], detail: str, parts: Sequence[str] | None) -> tuple[Step, ...]:
@@ -106,14 +108,15 @@ def _told_once(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(found)
 
 
+# What notation means, by the sign that shows that it came up; formulas stand between dollar signs.
 GLOSSARY = {
-    "Φ(": "Φ(M) is the lower triangle of M with half of its diagonal.",
-    "off(": "off(M) is M without its diagonal.",
-    "sylvester(": "sylvester(A, B, C) is the X with A X + X B = C.",
-    "lyapunov(": "lyapunov(A, Q) is the X with A X + X {adjoint} = Q.",
-    "stein(": "stein(A, Q) is the X with X − A X {adjoint} = Q.",
-    "exp[": "exp[X, Y](E) is the upper right block of the exponential of [X, E; 0, Y].",
-    "log[": "log[X, Y](E) is the upper right block of the logarithm of [X, E; 0, Y].",
+    "Φ(": "$Φ(M)$ is the lower triangle of $M$ with half of its diagonal.",
+    "off(": "$off(M)$ is $M$ without its diagonal.",
+    "sylvester(": "$sylvester(A, B, C)$ is the $X$ with $A X + X B = C$.",
+    "lyapunov(": "$lyapunov(A, Q)$ is the $X$ with $A X + X {adjoint} = Q$.",
+    "stein(": "$stein(A, Q)$ is the $X$ with $X − A X {adjoint} = Q$.",
+    "exp[": "$exp[X, Y](E)$ is the upper right block of the exponential of $[X, E; 0, Y]$.",
+    "log[": "$log[X, Y](E)$ is the upper right block of the logarithm of $[X, E; 0, Y]$.",
 }
 
 
@@ -223,13 +226,13 @@ def _reason(step: Step) -> str:
 
 
 def as_latex(page: Page) -> str:
-    """An `align*` environment with the steps, the results below it, and what they need."""
+    """An `align*` environment with the steps, the results below it, what they need, and the notes; a paragraph each."""
     rows = [row for step in page.steps for row in _latex_rows(step)]
     parts = [_aligned(rows)] if rows else []
     parts.append(_aligned([row for result in page.results for row in _latex_result(result)]))
-    if page.needs:
-        parts.append(f"Needs: {'; '.join(map(_condition_in_latex, page.needs))}.")
-    return "\n".join(parts)
+    words = [f"Needs: {'; '.join(map(_condition_in_latex, page.needs))}."] if page.needs else []
+    words += map(_note_in_latex, page.notes)
+    return "\n".join([*parts, *(["\n\n".join(words)] if words else [])])
 
 
 def _aligned(rows: Sequence[str]) -> str:
@@ -266,6 +269,26 @@ def _condition_in_latex(condition: str) -> str:
     condition = re.sub(r" ↦ ", r" $\\mapsto$ ", condition)
     signs = {"≥": r"\ge", "≠": r"\ne"}
     return re.sub("[≥≠]", lambda sign: signs[sign[0]], condition).replace("$ $", " ")
+
+
+def _note_in_latex(note: str) -> str:
+    """A note, in which every other piece is a formula."""
+    words = note.split("$")
+    words[::2] = map(_plain, words[::2])
+    words[1::2] = (f"${_formula_in_latex(formula)}$" for formula in words[1::2])
+    return "".join(words)
+
+
+_LATEX_SIGNS = {"ᵀ": r"^{\mathsf{T}}", "ᴴ": r"^{\mathsf{H}}", "−": "-", "Φ": r"\Phi"}
+
+
+def _formula_in_latex(formula: str) -> str:
+    """A formula of the glossary, with the names of its functions and its blocks."""
+    if ";" in formula:
+        rows = formula.strip("[]").replace(",", " &").replace(";", r" \\")
+        return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}"
+    named = re.sub(r"\b(off|sylvester|lyapunov|stein)\b", r"\\operatorname{\1}", formula)
+    return "".join(_LATEX_SIGNS.get(sign, sign) for sign in re.sub(r"\b(exp|log)\[", r"\\\1[", named))
 
 
 def _plain(text: str) -> str:

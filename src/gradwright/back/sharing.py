@@ -8,10 +8,10 @@ the transpose of the first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.back.algebra import negated, scaled, sign_in_front, transposed
+from gradwright.back.algebra import negated, opened, scaled, sign_in_front, split_number, transposed
 from gradwright.back.formula import (
     Call,
     Formula,
@@ -72,7 +72,7 @@ def share(
         taken: names that are in use; those of new letters are added.
         hidden: names that may not occur in the value of a new letter.
     """
-    current = [put_all(formula, nested(known)) for formula in formulas]
+    current = [put_all(_gathered(formula), nested(known)) for formula in formulas]
     taken |= bound_names(current)
     new: list[Letter] = []
     while len(new) < MOST_LETTERS:
@@ -82,7 +82,40 @@ def share(
         letter = Letter(_fresh_name(found, taken), found)
         current = [put(formula, letter) for formula in current]
         new = [Letter(other.name, put(other.value, letter)) for other in new] + [letter]
-    return Shared(tuple(current), tuple(in_order(new)))
+    told = [Letter(letter.name, _scattered(letter.value)) for letter in in_order(new)]
+    return Shared(tuple(map(_scattered, current)), tuple(told))
+
+
+def _gathered(formula: Formula) -> Formula:
+    """`A − B + (A − B)ᵀ` with the first two terms as one: a reader sees a matrix and its transpose."""
+    return _in_every_sum(formula, _beside_their_transpose)
+
+
+def _scattered(formula: Formula) -> Formula:
+    """The formula without sums as terms of sums."""
+    return _in_every_sum(formula, opened)
+
+
+def _in_every_sum(formula: Formula, change: Callable[[tuple[Formula, ...]], tuple[Formula, ...]]) -> Formula:
+    done: dict[bytes, Formula] = {}
+    for part in postorder(formula):
+        rebuilt = _rebuilt(part, done)
+        if isinstance(rebuilt, Sum):
+            terms = change(rebuilt.terms)
+            rebuilt = rebuilt if terms == rebuilt.terms else replace(rebuilt, terms=terms)
+        done[part.key] = rebuilt
+    return done[formula.key]
+
+
+def _beside_their_transpose(terms: tuple[Formula, ...]) -> tuple[Formula, ...]:
+    for term in terms:
+        _, turned = split_number(term)
+        inner = turned.inner if isinstance(turned, Transposed) else None
+        if isinstance(inner, Sum) and len(inner.terms) < len(terms) and set(inner.terms) <= set(terms):
+            rest = [other for other in terms if other not in inner.terms]
+            rest.insert(min(terms.index(part) for part in inner.terms), inner)
+            return tuple(rest)
+    return terms
 
 
 def share_result(formula: Formula, known: Sequence[Letter], taken: set[str]) -> tuple[Formula, tuple[Letter, ...]]:

@@ -1,13 +1,16 @@
-"""Functions of NumPy arrays under check: made to take and return tensors, as those of PyTorch do.
+"""Functions of NumPy or JAX arrays under check: made to take and return tensors, as those of PyTorch do.
 
 NumPy takes tensors too, by converting them without a word, but a tensor's methods are not an array's: `x.std()`
-is another number. So a function that has tensors converted, and works on arrays, is given arrays.
+is another number. So a function that has tensors converted, and works on arrays, is given arrays. A function of JAX
+alone has the gradient that JAX gives it, by the rule that `custom_vjp` adds or by its own.
 """
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Any
 
@@ -34,6 +37,9 @@ def in_tensors(subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, t
         CheckError: it is no pair, and nothing that PyTorch differentiates, so that it has no gradient to check.
     """
     if subject.backward is None:
+        pair = _of_jax(subject, inputs)
+        if pair is not None:
+            return pair
         _require_gradient(subject, inputs)
         return subject
     forward, backward = subject.forward, subject.backward
@@ -41,6 +47,31 @@ def in_tensors(subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, t
         forward = _of_tensors(forward)
     outside = _takes_arrays(backward, (cotangent,), inputs, subject.names)
     return replace(subject, forward=forward, backward=_of_tensors(backward) if outside else backward, outside=outside)
+
+
+def _of_jax(subject: Subject, inputs: Mapping[str, torch.Tensor]) -> Subject | None:
+    """A function of JAX's, with its vector-Jacobian product as the backward; None if it is none."""
+    jax: Any = sys.modules.get("jax")  # where it is not imported, no function is written in it
+    forward = subject.forward
+    if jax is None or forward is None or not _takes_arrays(forward, (), inputs, subject.names):
+        return None
+    arrays = {name: value.clone().numpy() for name, value in inputs.items()}
+    if not isinstance(_called(forward, (), arrays, subject.names), jax.Array):
+        return None
+
+    def value(varied: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+        return _called(forward, (), {**given, **varied}, subject.names)
+
+    def backward(cotangent: Any, *inputs: Any) -> tuple[Any, ...]:
+        given = dict(zip(subject.names, inputs, strict=True))
+        found, pull = jax.vjp(lambda varied: value(varied, given), {name: given[name] for name in subject.wrt})
+        (gradients,) = pull(jax.numpy.asarray(cotangent, found.dtype))
+        return tuple(gradients[name] for name in subject.wrt)
+
+    automatic = "custom_vjp" not in str(jax.make_jaxpr(lambda varied: value(varied, arrays))(arrays))
+    return replace(
+        subject, forward=_of_tensors(forward), backward=_of_tensors(backward), outside=True, automatic=automatic
+    )
 
 
 def _require_gradient(subject: Subject, inputs: Mapping[str, torch.Tensor]) -> None:
@@ -98,7 +129,7 @@ def _takes_arrays(
         found = _called(function, [value.clone().numpy() for value in first], arrays, names)
     except Exception:  # then it is none of arrays either, and the check says what it raises
         return False
-    return isinstance(_some(found), np.ndarray | np.generic)
+    return _is_array(_some(found))
 
 
 def _called(function: Function, first: Sequence[Any], inputs: Mapping[str, Any], names: Sequence[str]) -> Any:
@@ -112,16 +143,30 @@ def _some(result: Any) -> Any:
     return next((item for item in several if item is not None), None)
 
 
+def _is_array(value: object) -> bool:
+    """Whether it is an array of NumPy's, or of a library whose arrays become such."""
+    return not isinstance(value, torch.Tensor) and hasattr(value, "__array__")
+
+
 def _of_tensors(function: Function) -> Function:
     @wraps(function)
     def of_tensors(*args: torch.Tensor, **kwargs: torch.Tensor) -> Any:
         named = {name: value.detach().numpy() for name, value in kwargs.items()}
-        return _as_tensors(function(*(value.detach().numpy() for value in args), **named))
+        with _in_double():
+            return _as_tensors(function(*(value.detach().numpy() for value in args), **named))
 
     return of_tensors
+
+
+def _in_double() -> AbstractContextManager[Any]:
+    """Where JAX keeps double precision, as mistakes are told from rounding by it; it narrows arrays otherwise."""
+    jax: Any = sys.modules.get("jax")
+    if jax is None:
+        return nullcontext()
+    return (jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64)(True)
 
 
 def _as_tensors(result: Any) -> Any:
     if isinstance(result, tuple | list):
         return tuple(map(_as_tensors, result))
-    return torch.from_numpy(np.array(result)) if isinstance(result, np.ndarray | np.generic) else result
+    return torch.from_numpy(np.array(result)) if _is_array(result) else result

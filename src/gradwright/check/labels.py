@@ -24,7 +24,7 @@ LABELS: dict[str, str] = {
     "missing_chain_factor": "the derivative of one stage is not multiplied in",
     "wrong_power": "a quantity appears to the wrong power",
     "unsummed_axis": "an inner sum is left out",
-    "wrong_axis": "a sum or a broadcast is along the wrong axis",
+    "wrong_axis": "a sum, a broadcast or a reshape is along the wrong axis",
     "stale_saved_value": "a saved value is from another stage of the forward",
     "wrong_argument_gradient_swapped": "the gradient of another argument is returned",
     "second_order_only": "the numbers are right, but the backward cannot be differentiated again",

@@ -10,13 +10,15 @@ import numpy as np
 import torch
 
 from gradwright.check.report import Finding, held, note, wrong
-from gradwright.check.subject import Subject, Unusable
+from gradwright.check.subject import Subject, Unusable, first_line
 from gradwright.check.truth import Point, difference, received
 from gradwright.core.arithmetic import Array
+from gradwright.frozen import replace
 
 CALLS = 10
 SINGLE = {torch.float64: torch.float32, torch.complex128: torch.complex64}
 LOOSE = 1e-3
+CHANGED = "the backward must not change what the forward left for it"
 TIGHT = 1e-8
 
 
@@ -24,10 +26,12 @@ def properties(subject: Subject, points: list[Point]) -> Iterator[Finding]:
     """Everything that is tried of a function whose numbers are right."""
     yield _strides(subject, points[0])
     yield _precision(subject, points[0])
+    yield from _sizes_of_one(subject, points[0])
     if subject.forward is None or subject.backward is not None:
         return
     yield _batch(subject, points)
     if subject.node is not None:
+        yield _calls_apart(subject, points[0])
         yield _memory(subject, points[0])
     guarded = _guard(subject, points[0])
     if guarded is not None:
@@ -76,6 +80,49 @@ def _precision(subject: Subject, point: Point) -> Finding:
     if not _agree(found, point.gradients, LOOSE):
         return note(question, "in float32 the gradient is off by more than a thousandth")
     return held(question, "float32 stays float32")
+
+
+def _sizes_of_one(subject: Subject, point: Point) -> Iterator[Finding]:
+    """What goes wrong where dimensions have the size 1, which `squeeze` takes away and broadcasting spreads."""
+    for largest in sorted(set(point.sizes.values())):
+        # The order of the sizes stays: what is meant for tall matrices is tried at no wide ones.
+        sizes = {name: 1 if size <= largest else size for name, size in point.sizes.items()}
+        small = point.truth.point(1, sizes)
+        if not small.usable:
+            continue
+        where = ", ".join(f"{name} = 1" for name, size in sizes.items() if size == 1)
+        try:
+            found = subject.gradients(small.tensors[small.truth.cotangent.name], small.inputs)
+        except Unusable as problem:
+            yield note("sizes of one", f"where {where} it fails: {problem}")
+            return
+        # Much is zero there, as a derivative of x / |x| is: then what is left is rounding, beside the usual gradient.
+        usual = max(float(np.max(np.abs(value), initial=0)) for value in point.gradients.values())
+        if not _agree(found, small.gradients, least=usual):
+            yield wrong("sizes of one", f"where {where} the gradient is silently wrong")
+            return
+
+
+def _calls_apart(subject: Subject, point: Point) -> Finding:
+    """The same gradients from a second backward through one graph, and for each input alone."""
+    question = "other calls"
+    cotangent, leaves = point.tensors[point.truth.cotangent.name], subject.leaves(point.inputs)
+    value, wanted = subject.value(leaves), [leaves[name] for name in subject.wrt]
+    torch.autograd.grad(value, wanted, cotangent, retain_graph=True)
+    try:
+        again = torch.autograd.grad(value, wanted, cotangent)
+    except RuntimeError as error:
+        return wrong(question, f"a second backward through the same graph raises {first_line(error)}: {CHANGED}")
+    if not _agree(dict(zip(subject.wrt, again, strict=True)), point.gradients):
+        return wrong(question, f"a second backward through the same graph gives other gradients: {CHANGED}")
+    for name in subject.wrt if len(subject.wrt) > 1 else ():
+        try:
+            found = replace(subject, wrt=(name,)).gradients(cotangent, point.inputs)
+        except Unusable as problem:
+            return wrong(question, f"where {name} alone requires a gradient it fails: {problem}")
+        if not _agree(found, point.gradients):
+            return wrong(question, f"where {name} alone requires a gradient, that of {name} is silently wrong")
+    return held(question, "the same gradients from a second backward, and for each input alone")
 
 
 def _batch(subject: Subject, points: list[Point]) -> Finding:
@@ -147,14 +194,16 @@ def _guard(subject: Subject, point: Point) -> Finding | None:
     return note(question, f"a matrix {square.name} that is not square is accepted without a word")
 
 
-def _agree(found: Mapping[str, torch.Tensor], want: Mapping[str, Array], tolerance: float = TIGHT) -> bool:
-    return all(_near(value, want[name], tolerance) for name, value in found.items())
+def _agree(
+    found: Mapping[str, torch.Tensor], want: Mapping[str, Array], tolerance: float = TIGHT, least: float = 1e-9
+) -> bool:
+    return all(_near(value, want[name], tolerance, least) for name, value in found.items())
 
 
 def _same(value: torch.Tensor, parts: list[Array]) -> bool:
     return _near(value, np.stack(parts), TIGHT)
 
 
-def _near(got: torch.Tensor, want: Array, tolerance: float) -> bool:
+def _near(got: torch.Tensor, want: Array, tolerance: float, least: float = 1e-9) -> bool:
     taken = received(got.detach(), want)
-    return taken is not None and difference(taken.resolve_conj().numpy(), want) <= tolerance
+    return taken is not None and difference(taken.resolve_conj().numpy(), want, least) <= tolerance

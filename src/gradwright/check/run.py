@@ -26,7 +26,10 @@ from gradwright.linear.projection import is_structured
 
 POINTS = 3
 TOLERANCE = 1e-7
+FAR_TOLERANCE = 1e-3  # large numbers cancel, and what is clipped is off by more
+FAR_NOISE = 1e-3  # of the usual gradient: what is smaller may be what large numbers leave
 SINGLE_TOLERANCE = 2e-4
+ALONE = "if sizes like these alone are meant, give example inputs, or declare the sizes as numbers"
 REFUSED = "returned an invalid gradient"
 Progress = Callable[[str], None]
 
@@ -40,12 +43,14 @@ class Tried:
         gradients: the gradients that it returned, point by point.
         single: whether it computes in single precision.
         narrowed: whether it took double precision, and returned single.
+        far: points with a large cotangent, large or small inputs, in words, with the gradients there.
     """
 
     points: list[Point]
     gradients: list[dict[str, torch.Tensor]]
     single: bool = False
     narrowed: bool = False
+    far: tuple[tuple[str, Point, dict[str, torch.Tensor]], ...] = ()
 
     @property
     def tolerance(self) -> float:
@@ -97,9 +102,10 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
     forward = _forward(subject, tried) if subject.forward is not None else None
     if forward is not None:
         yield forward
-    if forward is not None and worst([forward]) and subject.backward is None and subject.node is None:
+    automatic = subject.automatic or (subject.backward is None and subject.node is None)
+    if automatic and forward is not None and worst([forward]):
         yield note(
-            "backward", "PyTorch differentiates the function by itself; it is the forward that has to be put right"
+            "backward", "the function is differentiated automatically; it is the forward that has to be put right"
         )
         return
     progress("comparing the gradients")
@@ -108,11 +114,11 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
     if worst(backward) or tried.single or (forward is not None and worst([forward])):
         return
     if any(_is_projected(subject, name, tried) for name in truth.wrt):
-        yield note("the rest", "PyTorch differentiates the function itself; no backward of yours takes part")
+        yield note("the rest", "the function is differentiated automatically; no backward of yours takes part")
         return
     progress("differentiating again")
     if subject.outside:
-        words = "the backward computes in NumPy, which PyTorch does not differentiate: none was tried"
+        words = "the backward computes in NumPy or JAX, which PyTorch does not differentiate: none was tried"
         yield note("second derivative", words)
     else:
         yield from (second_order(subject, name, tried.points[0]) for name in truth.wrt)
@@ -144,6 +150,8 @@ def _tried(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None) -> t
                 tried = _at(subject, points)
             except Unusable as problem:
                 first = first or problem
+                if not words and not sizes and (found := _at_one_size(subject, points, problem)):
+                    return _crossed(subject, truth, found[0], domain), [found[1]]
                 if problem.cause is None:
                     return None, [wrong("a first call", str(problem))]
                 continue
@@ -153,6 +161,23 @@ def _tried(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None) -> t
         return None, [wrong("generic points", f"the expression has no value at generic points: {needs}")]
     assert first is not None
     return None, [_failed(subject, truth, first)]
+
+
+def _at_one_size(subject: Subject, points: list[Point], problem: Unusable) -> tuple[Tried, Finding] | None:
+    """The function at those sizes alone at which it works, with a finding; None if there are none."""
+    both = (points[0], points[-1])
+    for works, fails in (both, both[::-1]) if both[0].sizes != both[1].sizes else ():
+        try:
+            tried = _at(subject, usable_points(works.truth, POINTS, works.sizes))
+        except Unusable:
+            continue
+        words = f"where {_sized(fails)}, {problem}; where {_sized(works)} it works: {ALONE}"
+        return tried, wrong("sizes", words)
+    return None
+
+
+def _sized(point: Point) -> str:
+    return ", ".join(f"{name} = {size}" for name, size in point.sizes.items())
 
 
 def _failed(subject: Subject, truth: Truth, problem: Unusable) -> Finding:
@@ -228,7 +253,18 @@ def _crossed(subject: Subject, truth: Truth, tried: Tried, domain: Mapping[str, 
         if all(bool(torch.isfinite(value).all()) for value in found.values()):
             points.append(point)
             gradients.append({name: _wide(value) for name, value in found.items()})
-    return Tried(points, gradients)
+    return Tried(points, gradients, far=tuple(_far(subject, truth, points[0])))
+
+
+def _far(subject: Subject, truth: Truth, point: Point) -> Iterator[tuple[str, Point, dict[str, torch.Tensor]]]:
+    """The gradients at large cotangents, large and small inputs, where there are any: a right formula may overflow."""
+    for words, far in truth.far(point):
+        try:
+            found = _gradients(subject, far, False)
+        except Unusable:
+            continue
+        if all(bool(torch.isfinite(value).all()) for value in found.values()):
+            yield words, far, {name: _wide(value) for name, value in found.items()}
 
 
 def _is_about_precision(problem: Unusable) -> bool:
@@ -298,30 +334,42 @@ def _forward(subject: Subject, tried: Tried) -> Finding:
 
 def _backward(subject: Subject, name: str, tried: Tried, progress: Progress) -> Finding:
     """Whether the gradient of one variable is right; if not, what is wrong."""
-    returned = [gradients[name] for gradients in tried.gradients]
-    if _is_projected(subject, name, tried):
-        facts = tried.points[0].truth.signature.symbol(name).facts
-        returned = [_tangent(r, facts, p.values[name]) for r, p in zip(returned, tried.points, strict=True)]
+    projected = _is_projected(subject, name, tried)
+    returned = [_taken(g[name], p, name, projected) for g, p in zip(tried.gradients, tried.points, strict=True)]
     wanted = [point.gradients[name] for point in tried.points]
     # Where the terms of a branch cancel, what is left of them is rounding, and no measure of it.
-    least = NOISE * max(float(np.max(np.abs(want), initial=0)) for want in wanted)
-    errors = [_error(got, want, max(least, 1e-9)) for got, want in zip(returned, wanted, strict=True)]
+    usual = max(float(np.max(np.abs(want), initial=0)) for want in wanted)
+    errors = [_error(got, want, max(NOISE * usual, 1e-9)) for got, want in zip(returned, wanted, strict=True)]
     evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
-    if max(errors) <= tried.tolerance:
-        return held(
-            f"backward of {name}", f"the gradient of {name} is right{_as_taken(returned[0], wanted[0])}", evidence
-        )
-    progress(f"looking for what is wrong with the gradient of {name}")
-    found = diagnosed(subject, name, tried.points, returned, evidence)
-    fits = [error <= tried.tolerance for error in errors]
-    return replace(found, words=f"{found.words}{_right_at_some_sizes(tried.points, fits)}")
+    question = f"backward of {name}"
+    if max(errors) > tried.tolerance:
+        progress(f"looking for what is wrong with the gradient of {name}")
+        found = diagnosed(subject, name, tried.points, returned, evidence)
+        fits = [error <= tried.tolerance for error in errors]
+        return replace(found, words=f"{_right_at_some_sizes(tried.points, fits)}{found.words}")
+    for words, point, gradients in tried.far:
+        got, want = _taken(gradients[name], point, name, projected), point.gradients[name]
+        if (error := _error(got, want, max(FAR_NOISE * usual, 1e-9))) > FAR_TOLERANCE:
+            evidence = f"relative error {error:.1e} there, and {max(errors):.1e} at {len(errors)} other points"
+            found = diagnosed(subject, name, [*tried.points, point], [*returned, got], evidence)
+            return replace(found, words=f"only {words}, as if something were clipped: {found.words}")
+    right = f"the gradient of {name} is right{_as_taken(returned[0], wanted[0])}"
+    return held(question, right, evidence)
+
+
+def _taken(gradient: torch.Tensor, point: Point, name: str, projected: bool) -> torch.Tensor:
+    """A gradient, or what it is in the tangent space."""
+    if not projected:
+        return gradient
+    return _tangent(gradient, point.truth.signature.symbol(name).facts, point.values[name])
 
 
 def _right_at_some_sizes(points: list[Point], fits: list[bool]) -> str:
-    """The sizes at which the gradient is right at all points, if there are any."""
-    for sizes in (points[0].sizes, points[-1].sizes):
-        if all(fit for point, fit in zip(points, fits, strict=True) if point.sizes == sizes):
-            return f"; where {', '.join(f'{name} = {size}' for name, size in sizes.items())} it is right"
+    """The sizes at which the gradient is right at all points, if there are any, beside those at which it is not."""
+    other = next((point for point in points if point.sizes != points[0].sizes), None)
+    for works, fails in ((points[0], other), (other, points[0])) if other is not None else ():
+        if all(fit for point, fit in zip(points, fits, strict=True) if point.sizes == works.sizes):
+            return f"only where {_sized(fails)} (where {_sized(works)} it is right; {ALONE}): "
     return ""
 
 

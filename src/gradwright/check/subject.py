@@ -40,7 +40,8 @@ class Subject:
         names: the inputs in their declared order.
         wrt: the inputs by which it is differentiated.
         single: whether the backward of a pair returns the gradient of one input alone.
-        outside: whether the backward of a pair computes outside of PyTorch, in NumPy.
+        outside: whether the backward of a pair computes outside of PyTorch, in NumPy or JAX.
+        automatic: whether the backward is what JAX makes of the forward, with no rule of the user's.
     """
 
     title: str
@@ -51,6 +52,7 @@ class Subject:
     wrt: tuple[str, ...]
     single: bool
     outside: bool = False
+    automatic: bool = False
 
     def value(self, inputs: Tensors) -> torch.Tensor:
         """The value of the forward."""
@@ -95,6 +97,8 @@ class Subject:
 
     def is_handwritten(self, inputs: Tensors) -> bool:
         """Whether a backward of the user's takes part: that of a pair, or of an `autograd.Function`."""
+        if self.automatic:
+            return False
         if self.backward is not None or self.node is not None:
             return True
         pending, seen = [self.value(self.leaves(inputs)).grad_fn], set[Any]()

@@ -7,7 +7,7 @@ declared, and the cotangent is random.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -35,6 +35,9 @@ CROSSINGS = 12
 FEW_CROSSINGS = 4
 TURNS = (0.0, 0.0, 1.0)  # how probably a variable is negated at the first of them
 _ONE_SIDED = {"positive", "psd", "unit_diagonal", "unit_lower", "unit_upper"}  # sets without the negative of a member
+LARGE_COTANGENT = 1e4
+SCALES = (("large", (30.0, 5.0)), ("small", (1 / 30,)))  # 5 where 30 overflows
+_OF_FIXED_SCALE = {"unitary", "stiefel", "unit_diagonal", "unit_lower", "unit_upper"}
 # The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones.
 _ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
 
@@ -108,6 +111,20 @@ class Truth:
         values = {name: -value if name in turned else value for name, value in drawn.values.items()}
         return replace(drawn, values=values)
 
+    def far(self, point: Point) -> Iterator[tuple[str, Point]]:
+        """The point with a large cotangent, with large and with small inputs, in words and as points: clipping shows.
+
+        A gradient is linear in the cotangent, and the declared sets are cones but for those of a fixed scale.
+        """
+        yield f"where {self.cotangent.name} is large", replace(point, cotangent=LARGE_COTANGENT * point.cotangent)
+        scalable = [s.name for s in self.signature.symbols if not _OF_FIXED_SCALE & s.facts]
+        names = f"{', '.join(scalable)} {'are' if len(scalable) > 1 else 'is'}"
+        for size, factors in SCALES if scalable else ():
+            every = (point.scaled(scalable, factor) for factor in factors)
+            found = next((scaled for scaled in every if scaled.usable), None)
+            if found is not None:
+                yield f"where {names} {size}", found
+
     def sizes(self, smallest: int, variant: int) -> dict[str, int]:
         """Sizes for the dimensions."""
         roots = [self.node, *self.signature.symbols]
@@ -178,6 +195,11 @@ class Point:
         found = self.evaluate(*nodes.values())
         return {name: np.asarray(value) for name, value in zip(nodes, found, strict=True)}
 
+    def scaled(self, names: Sequence[str], factor: float) -> Point:
+        """The point with some inputs multiplied by a number."""
+        values = {name: factor * value if name in names else value for name, value in self.values.items()}
+        return replace(self, values=values)
+
     @property
     def usable(self) -> bool:
         """Whether the value and the gradients exist here, and hardly change under rounding."""
@@ -187,8 +209,8 @@ class Point:
         try:
             values = (self.value, *self.gradients.values())
             others = (nearby.value, *nearby.gradients.values())
-        except (GradwrightError, ArithmeticError, ValueError, np.linalg.LinAlgError):
-            return False
+        except (GradwrightError, ArithmeticError, ValueError, IndexError, np.linalg.LinAlgError):
+            return False  # an entry with a fixed number, as x[2], is not there at every size
         finite = all(bool(np.all(np.isfinite(value))) for value in (*values, *others))
         return finite and all(_steady(a, b) for a, b in zip(values, others, strict=True))
 

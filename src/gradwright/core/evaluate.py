@@ -163,7 +163,7 @@ class _Evaluator:
         """
         if self.systems is not None:
             return self.systems(node, lambda nodes, inside: self._parts(nodes, values, inside), self.sizes)
-        complex_entries = not all(child.real for child in node.children)
+        complex_entries = not node.in_real_numbers
         bases = [self._basis(u.shape, u.space, complex_entries and not u.real) for u in node.unknowns]
         tests = [
             self._basis(e.operator.shape, e.space, complex_entries and not e.operator.real) for e in node.equations

@@ -154,6 +154,8 @@ def _sum_facts(node: Add) -> set[str]:
     found = {fact for fact in _ADDITIVE if all(fact in facts for facts in each)}
     if all("psd" in facts for facts in each) and any("spd" in facts for facts in each):
         found.add("spd")
+    if any("spd" in facts for facts in each) and all(map(_has_no_negative_part, node.terms)):
+        found.add("invertible")
     if all("nonnegative" in facts for facts in each) and any("positive" in facts for facts in each):
         found.add("positive")
     terms = [as_product(term) for term in node.terms]
@@ -162,6 +164,12 @@ def _sum_facts(node: Add) -> set[str]:
     if not node.real and "real_valued" not in found and _are_their_conjugates(terms):
         found.add("real_valued")
     return found
+
+
+def _has_no_negative_part(term: Node) -> bool:
+    """Whether `Re(xᴴ A x) ≥ 0` for all x: A is positive semidefinite, or skew and adds nothing to it."""
+    facts = facts_of(term)
+    return bool({"psd", "skew_hermitian"} & facts) or ("skew" in facts and term.real)
 
 
 def _blocks_of(term: Contract) -> list[Contract]:
@@ -327,6 +335,8 @@ def _chain_facts(coefficient: Fraction, scalars: bool, chain: list[tuple[Factor,
         found -= {"orthogonal", "unitary"}
     if scalars or coefficient != 1:
         found -= {"unit_lower", "unit_upper"}
+    if len(chain) == 1:
+        found |= {"skew"} & each[0]
     if coefficient > 0:
         found |= _congruence_facts(chain)
     return found

@@ -227,10 +227,10 @@ class ModularArithmetic:
         batch = arguments[0].shape[: arguments[0].ndim - len(primitive.inputs[0].shape)]
         sizes = _bound_sizes(primitive, arguments)
         outputs: list[Array] = []
-        real = all(not isinstance(x, Complex) for a in arguments for x in a.ravel())
+        reals = tuple(all(not isinstance(x, Complex) for x in a.ravel()) for a in arguments)
         for place, declared in enumerate(primitive.outputs):
             shape = tuple(dim.evaluate(sizes) for dim in declared.shape)
-            is_real = primitive.real(place, (real,) * len(arguments)) or self._has_reals(primitive, place, arguments)
+            is_real = primitive.real(place, reals) or self._has_reals(primitive, place, arguments)
             parts: list[Array] = []
             for b in np.ndindex(*batch):
                 seed = (primitive.token, place, parameters, *(np.asarray(a[b]).tolist() for a in arguments))

@@ -327,6 +327,11 @@ class Solve(Node):
         return (*(equation.operator for equation in self.equations), *self.right_sides)
 
     @property
+    def in_real_numbers(self) -> bool:
+        """Whether all is real: the unknowns, the operators and the right sides."""
+        return all(unknown.real for unknown in self.unknowns) and all(child.real for child in self.children)
+
+    @property
     def trailing(self) -> Shape:
         """The further axes of the right sides."""
         return self.shape[len(self.unknowns[self.index].shape) :]

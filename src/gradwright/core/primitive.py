@@ -280,13 +280,20 @@ class Primitive:
         batch, sizes = self.bind(tuple(argument.shape for argument in arguments))
         return batch + tuple(dim.substitute(sizes) for dim in self.outputs[index].shape)
 
+    def takes_complex(self, declared: Declaration) -> bool:
+        """Whether an input may be complex: none of a real function, those declared so where some are, else all."""
+        some = any("complex" in d.words for d in self.inputs)
+        return not self.real_only and (not some or "complex" in declared.words)
+
     def real(self, index: int, arguments_real: tuple[bool, ...]) -> bool:
         """Whether an output is real; complex arguments are refused where they make no sense."""
-        if self.real_only and not all(arguments_real):
-            raise UnsupportedError(
-                f"{self.name} takes real tensors, and this one is complex: take its real part, its "
-                f"imaginary part or its absolute value first"
-            )
+        for declared, is_real in zip(self.inputs, arguments_real, strict=True):
+            if not is_real and not self.takes_complex(declared):
+                tensors = "real tensors" if self.real_only else f"a real '{declared.name}'"
+                raise UnsupportedError(
+                    f"{self.name} takes {tensors}, and this one is complex: take its real part, its "
+                    f"imaginary part or its absolute value first"
+                )
         kind = self.field if isinstance(self.field, str) else self.field[index]
         return kind == "real" or (kind == "same" and all(arguments_real))
 

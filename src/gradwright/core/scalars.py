@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import prod
 
-from gradwright.core.contraction import ONE, contract, split_coefficient
-from gradwright.core.nodes import Add, Contract, Node
-from gradwright.core.sums import coefficient_of, scaled, terms_of
+from gradwright.core.contraction import ONE, contract
+from gradwright.core.nodes import Add, Contract, Factor, Node
+from gradwright.core.sums import add, scaled, terms_of
 
 
 def scalars_of(argument: Node) -> tuple[Node, Node]:
@@ -16,6 +17,9 @@ def scalars_of(argument: Node) -> tuple[Node, Node]:
         return contract(number, (), (), {}), rest
     if not isinstance(argument, Contract):
         return contract(ONE, (), (), {}), argument
+    number, argument = _split(argument)
+    if not isinstance(argument, Contract):
+        return contract(number, (), (), {}), argument
     reached = {label for group in argument.output for label in group}
     reached |= {label for f in argument.factors if not f.node.real for label in f.labels}
     for _ in argument.factors:
@@ -24,14 +28,27 @@ def scalars_of(argument: Node) -> tuple[Node, Node]:
     inside = [f for f in argument.factors if f not in outside]
     loose = {label for f in outside for label in f.labels}
     dims = dict(enumerate(argument.dims))
-    own = contract(argument.coefficient, outside, (), {label: dims[label] for label in loose})
+    own = contract(number, outside, (), {label: dims[label] for label in loose})
     return own, contract(1, inside, argument.output, {label: dim for label, dim in dims.items() if label not in loose})
 
 
 def shared_number(node: Node) -> tuple[Fraction, Node]:
-    """The rational number in front of a term, or of all terms of a sum, and the rest."""
-    numbers = [coefficient_of(term) for term in terms_of(node)]
-    if not isinstance(node, Add) or len(set(map(abs, numbers))) > 1:
-        return split_coefficient(node)
+    """The rational number in front of a term, or of all terms of a sum, and the rest; of sums within products, too."""
+    split = [_split(term) for term in terms_of(node)]
+    numbers = [number for number, _ in split]
+    if not isinstance(node, Add):
+        return split[0]
+    if len(set(map(abs, numbers))) > 1:
+        return ONE, node
     number = abs(numbers[0]) if max(numbers) > 0 else numbers[0]
-    return number, scaled(1 / number, node)
+    return number, add([scaled(own / number, rest) for own, rest in split])
+
+
+def _split(term: Node) -> tuple[Fraction, Node]:
+    """`P (½ A + ½ B)` as ½ and `P (A + B)`."""
+    if not isinstance(term, Contract):
+        return ONE, term
+    shared = [shared_number(f.node) if isinstance(f.node, Add) else (ONE, f.node) for f in term.factors]
+    factors = [Factor(node, f.groups, f.conj) for f, (_, node) in zip(term.factors, shared, strict=True)]
+    number = prod((own for own, _ in shared), start=term.coefficient)
+    return number, contract(1, factors, term.output, dict(enumerate(term.dims)))

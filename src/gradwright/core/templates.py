@@ -66,12 +66,12 @@ class Formals:
 
 @lru_cache(maxsize=4096)
 def formals(primitive: Primitive) -> Formals:
-    """The formal symbols of a primitive; complex ones where it may be, so that no conjugate is lost."""
-    complex_field = not primitive.real_only
-    inputs = tuple(_formal(declared, complex_field) for declared in primitive.inputs)
+    """The formal symbols of a primitive; complex ones where they may be, so that no conjugate is lost."""
+    complex_fields = tuple(map(primitive.takes_complex, primitive.inputs))
+    inputs = tuple(map(_formal, primitive.inputs, complex_fields))
+    reals = tuple(not complex_field for complex_field in complex_fields)
     outputs = tuple(
-        _formal(declared, not primitive.real(place, (not complex_field,)))
-        for place, declared in enumerate(primitive.outputs)
+        _formal(declared, not primitive.real(place, reals)) for place, declared in enumerate(primitive.outputs)
     )
     names = {name for symbol in inputs for dim in symbol.shape for name in dim.names}
     return Formals(
@@ -217,11 +217,13 @@ def instantiate(template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, 
             continue
         if any(child in lifted for child in node.children):
             lifted.add(node)
-        done[node] = _instance(node, done, lifted, dims, batch)
+        done[node] = _instance(node, done, lifted, dims, batch, real)
     return done[template] if template in lifted else _spread(done[template], batch)
 
 
-def _instance(node: Node, done: Mapping[Node, Node], lifted: set[Node], dims: Mapping[str, Dim], batch: Shape) -> Node:
+def _instance(
+    node: Node, done: Mapping[Node, Node], lifted: set[Node], dims: Mapping[str, Dim], batch: Shape, real: bool
+) -> Node:
     match node:
         case Contract():
             return _contract_instance(node, done, lifted, dims, batch)
@@ -236,7 +238,7 @@ def _instance(node: Node, done: Mapping[Node, Node], lifted: set[Node], dims: Ma
                     "a function that is defined by an identity cannot be differentiated over leading "
                     "batch axes here; differentiate one matrix (the emitted code takes batches)"
                 )
-            return _solve_instance(node, done, dims)
+            return _solve_instance(node, done, dims, real)
         case _:
             return _leaf_instance(node, dims)
 
@@ -261,8 +263,8 @@ def _contract_instance(
     return contract(node.coefficient, factors, (*extra, *node.output), labels)
 
 
-def _solve_instance(node: Solve, done: Mapping[Node, Node], dims: Mapping[str, Dim]) -> Node:
-    real = all(done[child].real for child in node.children)
+def _solve_instance(node: Solve, done: Mapping[Node, Node], dims: Mapping[str, Dim], real: bool) -> Node:
+    """The solution for these leaves; `real` if all of them are, so that its unknowns are, too."""
     unknowns = tuple(
         Unknown(tuple(dim.substitute(dims) for dim in u.shape), _space(u.space, real), u.real or real)
         for u in node.unknowns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import transpose
+from gradwright.core.build import number, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, zero
 from gradwright.core.inference import facts_of, is_positive
@@ -17,7 +17,7 @@ from gradwright.core.sums import scaled
 from gradwright.core.walks import postorder
 from gradwright.diff.differential import from_template
 from gradwright.diff.identities.engine import solved
-from gradwright.linear.chains import adjoint
+from gradwright.linear.chains import adjoint, chain_of
 from gradwright.linear.forms import adjoint_solve
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.piecewise import absolute, equal, modulus
@@ -302,7 +302,18 @@ def _counts_extremes(base: Node) -> bool:
 
 def _is_granted(sentence: str, argument: Node) -> bool:
     """Whether what is known of a node makes a sentence about it true, in which it is written `{}`."""
-    return not facts_of(argument).isdisjoint(_GRANTED.get(sentence, ()))
+    granted = _GRANTED.get(sentence, frozenset[str]())
+    if sentence == "det({}) > 0" and _is_product_of(argument, granted):
+        return True
+    return not facts_of(argument).isdisjoint(granted)
+
+
+def _is_product_of(node: Node, facts: Collection[str]) -> bool:
+    """Whether a matrix is a product of matrices with one of some facts: the determinant is that of each."""
+    chain = chain_of(node)
+    if chain is None or chain.scalar != number(1):
+        return False
+    return all(not facts_of(element).isdisjoint(facts) for element in chain.elements)
 
 
 def _of_equation(node: Solve, written: Callable[[Node], str]) -> list[str]:

@@ -6,6 +6,7 @@ generic points when the primitive is made, and solved for the differentials on f
 
 from __future__ import annotations
 
+import re
 from _blake2 import blake2b
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from keyword import iskeyword
@@ -44,12 +45,14 @@ def define_primitive(
     _check_function_name(name)
     outputs, inputs = read_declared(unknown, "unknown"), read_declared(given, "given")
     _check_names(name, outputs, inputs)
+    _check_sizes(name, outputs, inputs, [text for text in identity if isinstance(text, str)])
     primitive = _primitive(name, tuple(identity), outputs, inputs, tuple(gauge))
     problem = problem_of(primitive)
     given_forward = None if forward is None else _tupled(_function_named(forward, "forward"), len(outputs), name)
     first_guess = None if start is None else _started(_function_named(start, "start"), problem)
     tried = None if given_forward is None else _tried(given_forward, problem)
     orders, point = require_determined(problem, primitive.identity, tried, first_guess)
+    _check_sizes(name, outputs, inputs)
     if first_guess is not None:  # which a point that needs no steps has not tried
         first_guess(*(point.values[given] for given in problem.givens))
     origin = _origin(primitive, forward, start)
@@ -100,6 +103,24 @@ def _check_names(function: str, outputs: tuple[Declaration, ...], inputs: tuple[
             raise DeclarationError(f"'{name}' is {whose} and cannot be a variable; choose another name")
         if f"d{name}" in names:
             raise DeclarationError(f"'d{name}' is the name of the direction of '{name}'; choose another name")
+
+
+def _check_sizes(
+    function: str, outputs: tuple[Declaration, ...], inputs: tuple[Declaration, ...], texts: Sequence[str] | None = None
+) -> None:
+    """Refuse an unknown whose size the givens do not tell; of texts, where they speak of that size as `eye(m)` does."""
+    known = {name for d in inputs for dim in d.shape for name in dim.names}
+    spoken = None if texts is None else set(re.findall(r"\w+", " ".join(texts)))
+    for output in outputs:
+        for name in sorted({name for dim in output.shape for name in dim.names} - known):
+            if spoken is not None and name not in spoken:
+                continue
+            fixed = " ".join("2" if str(dim) == name else str(dim) for dim in output.shape)
+            raise DeclarationError(
+                f"{function}: the unknown '{output.name}' is {shape_text(output.shape)}, and no given has the "
+                f"dimension '{name}', so that nothing says how large '{output.name}' is: write a number for it, as in "
+                f"'{output.name}: {fixed}', or add a given that has it"
+            )
 
 
 def _primitive(

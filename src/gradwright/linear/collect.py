@@ -7,12 +7,15 @@ matrices are left, as in `(B + Bᵀ) x + b`: `dX X² + X dX X + X² dX` reads be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from fractions import Fraction
+from math import prod
 
-from gradwright.core.contraction import split_coefficient
-from gradwright.core.nodes import Add, Node
-from gradwright.core.sums import add, coefficient_of, scaled
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import contract, split_coefficient
+from gradwright.core.nodes import Add, Factor, Node
+from gradwright.core.scalars import shared_number
+from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of
 from gradwright.core.walks import transform, transform_all
 from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
@@ -38,7 +41,8 @@ def collect_all(roots: tuple[Node, ...]) -> tuple[Node, ...]:
 def _collect_sum(node: Node) -> Node:
     if not isinstance(node, Add) or not 1 <= node.rank <= 2:
         return node
-    items = [_read(term) for term in node.terms]
+    node = _with_like_terms_joined(node)
+    items = [_read(term) for term in terms_of(node)]
     whole = _common_to_all(items)
     if whole is not None:
         return whole
@@ -55,12 +59,43 @@ def _collect_sum(node: Node) -> Node:
     return add(done)
 
 
+def _with_like_terms_joined(node: Add) -> Node:
+    """`U (A + ½ B) + ½ U B = U A + U B`: a product is opened where that makes no more terms."""
+    opened = [_opened(term) for term in node.terms]
+    products = [place for place, parts in enumerate(opened) if len(parts) > 1]
+    keys = set(map(like_key, node.terms)) if products else set[Hashable]()
+    for place in products:
+        parts = opened[place]
+        if keys.isdisjoint(map(like_key, parts)):
+            continue
+        total = add([*node.terms[:place], *parts, *node.terms[place + 1 :]])
+        if len(terms_of(total)) <= len(node.terms):
+            return _with_like_terms_joined(total) if isinstance(total, Add) else total
+    return node
+
+
+def _opened(term: Node) -> Sequence[Node]:
+    """The terms of a product with one sum in it; else the term."""
+    product = as_product(term)
+    places = [place for place, factor in enumerate(product.factors) if isinstance(factor.node, Add)]
+    if len(places) != 1 or len(product.factors) == 1:
+        return (term,)
+    (place,), dims = places, dict(enumerate(product.dims))
+    whole = product.factors[place]
+    before, behind = product.factors[:place], product.factors[place + 1 :]
+    return [
+        contract(product.coefficient, [*before, Factor(part, whole.groups, whole.conj), *behind], product.output, dims)
+        for part in terms_of(whole.node)
+    ]
+
+
 def _read(term: Node) -> _Item | Node:
     coefficient, rest = split_coefficient(term)
     chain = chain_of(rest)
     if chain is None or len(chain.elements) < 2:
         return term
-    return _Item(coefficient, chain, term)
+    numbers, elements = zip(*map(shared_number, chain.elements), strict=True)
+    return _Item(coefficient * prod(numbers), Chain(chain.scalar, elements), term)
 
 
 def _common_to_all(items: Sequence[_Item | Node]) -> Node | None:

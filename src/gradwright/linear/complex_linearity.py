@@ -33,7 +33,7 @@ def has_complex_linear_equations(node: Solve) -> bool:
 
 def _breaks(node: Node, touched: set[Node]) -> bool:
     if isinstance(node, Solve):
-        return not node.real and not has_complex_linear_equations(node)
+        return not has_complex_linear_equations(node)
     if isinstance(node, Apply):
         return node.primitive is real_part
     factors: tuple[Factor, ...] = getattr(node, "factors", ())

@@ -85,7 +85,7 @@ class _Assembly:
 
     def __init__(self, node: Solve) -> None:
         self.node = node
-        complex_entries = not all(child.real for child in node.children)
+        complex_entries = not node.in_real_numbers
         self.real_coordinates = complex_entries and not has_complex_linear_equations(node)
         wide = self.real_coordinates
         self.bases = [basis(u.shape, u.space, wide and not u.real) for u in node.unknowns]

@@ -4,14 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import prod
 
 from gradwright.core import build
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import contract, is_zero, plain, simple
 from gradwright.core.dims import minimum, product
+from gradwright.core.inference import is_nonnegative
 from gradwright.core.language import divide
-from gradwright.core.nodes import Apply, Node, Size
+from gradwright.core.nodes import Apply, Factor, Node, Size
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
+from gradwright.core.scalars import shared_number
 from gradwright.errors import ShapeError
+
+
+def _norm_of_multiple(node: Apply) -> Node:
+    """`‖−2 x‖ = 2 ‖x‖`: the size of the number, and scalars that are not negative, stand in front."""
+    (whole,) = node.arguments
+    if is_zero(whole):
+        return node
+    term = as_product(whole)
+    scalars = [factor for factor in term.factors if not factor.node.rank and is_nonnegative(factor.node)]
+    others = [factor for factor in term.factors if factor not in scalars]
+    shared = [shared_number(factor.node) for factor in others]
+    numbers = [term.coefficient, *(number for number, _ in shared)]
+    if not scalars and set(numbers) == {1}:
+        return node
+    rest = [Factor(n, f.groups, f.conj) for f, (_, n) in zip(others, shared, strict=True)]
+    inner = contract(1, rest, term.output, dict(enumerate(term.dims)))
+    size = plain(Apply(norm, (), (inner,)), range(node.rank))
+    return contract(abs(prod(numbers)), [*scalars, size], simple(range(node.rank)), dict(enumerate(node.shape)))
+
 
 norm = Primitive(
     name="norm",
@@ -20,6 +44,7 @@ norm = Primitive(
     definition=("sqrt(real(sum(conj(x) * x)))",),
     differential=("real(sum(conj(x) * dx)) / y",),
     conditions=("{x} ≠ 0",),
+    simpler=_norm_of_multiple,
     field="real",
     fact_rule=lambda index, parameters, facts: {"nonnegative"},
     numpy="numpy.linalg.norm({0}, axis=-1)",

@@ -19,8 +19,8 @@ from gradwright.core.spaces import Space
 from gradwright.core.sums import coefficient_of, like_key, terms_of
 from gradwright.core.walks import substitute
 
-_REAL = {"symmetric": Space.SYMMETRIC, "skew": Space.SKEW}
-_COMPLEX = {"hermitian": Space.HERMITIAN, "skew_hermitian": Space.SKEW_HERMITIAN}
+REAL_MIRRORED = {"symmetric": Space.SYMMETRIC, "skew": Space.SKEW}
+COMPLEX_MIRRORED = {"hermitian": Space.HERMITIAN, "skew_hermitian": Space.SKEW_HERMITIAN}
 
 
 def settle_equation(node: Node) -> Node:
@@ -38,22 +38,29 @@ def settle_equation(node: Node) -> Node:
     if node.unknowns[0].real and not all(child.real for child in node.children):
         return node
     (unknown,), (equation,), (right,) = node.unknowns, node.equations, node.right_sides
-    mirrored = _REAL if unknown.real else _COMPLEX
+    mirrored = REAL_MIRRORED if unknown.real else COMPLEX_MIRRORED
     found = [space for fact, space in mirrored.items() if fact in facts_of(right)]
     if unknown.space is not Space.FREE or equation.space is not Space.FREE or not found:
         return node
-    if unknown.shape != right.shape or not _is_its_own_mirror_image(equation.operator, unknown):
+    if unknown.shape != right.shape or not is_its_own_mirror_image(equation.operator, unknown):
         return node
     (space,) = found
     found_in = unknown._replace(space=space), equation._replace(space=space)
     return Solve((found_in[0],), (found_in[1],), (right,), 0)
 
 
-def _is_its_own_mirror_image(operator: Node, unknown: Unknown) -> bool:
+def is_its_own_mirror_image(operator: Node, unknown: Unknown) -> bool:
     """Whether the operator takes the adjoint of a matrix to the adjoint of its image."""
     hole = Hole(0, unknown.shape, unknown.real)
     mirrored = (_adjoint(substitute(term, {hole: _adjoint(hole)})) for term in terms_of(operator))
     return _summed(tuple(mirrored)) == _summed(terms_of(operator))
+
+
+def is_mirrored(node: Node, space: Space) -> bool:
+    """Whether a sum, multiplied out, is seen to be symmetric, or Hermitian, where the space demands that."""
+    if space is Space.SYMMETRIC:
+        return _summed(tuple(map(transpose, terms_of(node)))) == _summed(terms_of(node))
+    return space is Space.HERMITIAN and _summed(tuple(map(_adjoint, terms_of(node)))) == _summed(terms_of(node))
 
 
 def _adjoint(node: Node) -> Node:

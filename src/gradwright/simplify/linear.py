@@ -2,6 +2,7 @@
 
 exp[X, Y](0) = 0     exp[X, Y](½ a E) = ½ a exp[X, Y](E)     lyapunov(A, −B − Bᵀ) = −lyapunov(A, B + Bᵀ)
 exp[X, Y](E) + exp[X, Y](F) = exp[X, Y](E + F)     exp[S, S](E) + exp[S, S](E)ᵀ = exp[S, S](E + Eᵀ) for symmetric S
+exp[H, H](E) + exp[H, H](E)ᴴ = exp[H, H](E + Eᴴ) for Hermitian H
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import multiply
+from gradwright.core.build import multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import is_zero, scale, split_coefficient, zero
-from gradwright.core.inference import is_symmetric
+from gradwright.core.contraction import conjugate, is_zero, scale, split_coefficient, zero
+from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Add, Apply, Node
 from gradwright.core.scalars import scalars_of
 from gradwright.core.sums import add, scaled, value_key
+from gradwright.frozen import replace
 from gradwright.prims.complex import real_part
 
 
@@ -66,16 +68,25 @@ def upright_if_symmetric(term: Node) -> Node:
 
 
 def _upright(node: Node) -> Apply | None:
-    """The application that a matrix is, or is the transpose of, if its function can be turned."""
+    """The application that a matrix is, or is the transpose or the adjoint of, if its function can be turned."""
     product = as_product(node)
     if len(product.factors) != 1 or product.rank != 2:
         return None
     ((function, groups, conj),) = product.factors
-    if not isinstance(function, Apply) or function.primitive.turned is None or conj:
+    if not isinstance(function, Apply) or function.primitive.turned is None:
         return None
     if groups == product.output:
-        return function
-    return function.primitive.turned(function) if groups == product.output[::-1] else None
+        return None if conj else function
+    if groups != product.output[::-1]:
+        return None
+    turned = function.primitive.turned(function)
+    return replace(turned, arguments=tuple(map(_conjugate, turned.arguments))) if conj else turned
+
+
+def _conjugate(matrix: Node) -> Node:
+    """The conjugate; that of the transpose of a Hermitian matrix is the matrix itself."""
+    upright = transpose(matrix)
+    return upright if "hermitian" in facts_of(upright) else conjugate(matrix)
 
 
 def _but_linear(node: Apply) -> Hashable:

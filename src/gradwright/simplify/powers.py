@@ -1,6 +1,6 @@
 """Powers in products: equal bases on equal axes merge, and squares of norms become inner products.
 
-x ∘ x⁻¹ = 1     u^a ∘ u^b = u^(a+b)     Σ u² = u · u     ‖x‖² = x · x     |x|² = x²     z z* / |z|² = 1
+x ∘ x⁻¹ = 1   u^a ∘ u^b = u^(a+b)   Σ u² = u · u   ‖x‖² = x · x   |x|² = x²   z z* / |z|² = 1   √2 √π = √(2 π)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gradwright.core.build import product_of
 from gradwright.core.contraction import conjugate, contract, scale, simple, split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.inference import is_positive
-from gradwright.core.nodes import Apply, Contract, Factor, Groups, Node
+from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node
 from gradwright.core.sums import value_key
 from gradwright.prims.complex import real
 from gradwright.prims.piecewise import absolute, modulus, sign
@@ -100,10 +100,12 @@ def _merged(node: Contract) -> list[Factor]:
         if diagonal in raised:
             factor = Factor(diagonal, factor.groups[:1], factor.conj)
         base, exponent = base_and_exponent(factor.node)
-        key = base, factor.groups, factor.conj
-        exponents[key] = exponents.get(key, Fraction(0)) + exponent
+        for part in _constants(base) if exponent.denominator > 1 else (base,):
+            key = part, factor.groups, factor.conj
+            exponents[key] = exponents.get(key, Fraction(0)) + exponent
     _join_norms(exponents)
     _cancel_sizes(exponents)
+    _join_constant_roots(exponents)
     merged: list[Factor] = []
     for (base, groups, conj), exponent in exponents.items():
         if exponent == 2 and base.rank and _is_inner_product(node, base, groups):
@@ -175,6 +177,39 @@ def _cancel_sizes(exponents: Exponents) -> None:
         if exponents.get(signed) == 1:
             del exponents[base, groups, conj], exponents[signed]
             exponents[inner, groups, conj] = exponents.get((inner, groups, conj), Fraction(0)) + exponent
+
+
+def _join_constant_roots(exponents: Exponents) -> None:
+    """`√2 √π = √(2 π)`: constants under equal roots, which a product takes apart first."""
+    roots = [(key, e) for key, e in exponents.items() if e.denominator > 1 and _is_constant(key[0])]
+    for size in dict.fromkeys(abs(exponent) for _, exponent in roots):
+        equal = [(key, exponent) for key, exponent in roots if abs(exponent) == size]
+        if len(equal) < 2:
+            continue
+        shared = size if any(exponent > 0 for _, exponent in equal) else -size
+        parts = [Factor(raise_to(key[0], exponents.pop(key) / shared), ()) for key, _ in equal]
+        exponents[contract(1, parts, (), {}), (), False] = shared
+
+
+def _constants(base: Node) -> tuple[Node, ...]:
+    """The number and the constants of a product of them; else the node itself."""
+    if not isinstance(base, Contract) or not _is_constant(base) or base.coefficient <= 0:
+        return (base,)
+    number = contract(base.coefficient, (), (), {})
+    return (*([number] if base.coefficient != 1 else []), *(factor.node for factor in base.factors))
+
+
+def _is_constant(node: Node) -> bool:
+    """Whether a node is a positive number, π, or a product of powers of them."""
+    match node:
+        case Constant(name="pi"):
+            return True
+        case Contract(output=()):
+            return node.coefficient > 0 and all(_is_constant(factor.node) for factor in node.factors)
+        case Apply():
+            return node.primitive is power and _is_constant(node.arguments[0])
+        case _:
+            return False
 
 
 def _diagonal(factor: Factor) -> Node:

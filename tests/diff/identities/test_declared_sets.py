@@ -141,3 +141,20 @@ def test_a_start_by_its_dotted_name() -> None:
     assert np.allclose(derived.expression.evaluate(A=np.diag([1.0, 8.0, 27.0])), np.diag([1.0, 2.0, 3.0]))
     assert derived.verify().right
     assert "✓" in str(derived)
+
+
+def test_a_real_number_that_a_complex_one_determines_has_no_jacobian() -> None:
+    polar = gw.define("modulus", ["z = r * u", "abs(u) = 1"], unknown="r: positive, u: complex",
+                      given="z: complex")  # fmt: skip
+    derived = gw.derive(polar(gw.scalar("z", field="complex")).r)
+    assert derived.verify().right
+    with pytest.raises(GradwrightError, match="both dz and its conjugate"):
+        _ = derived.jacobian
+
+
+def test_a_complex_argument_for_a_real_input_is_refused() -> None:
+    damped = gw.define("damped", "S @ x + x = b", unknown="x: n complex", given="S: n n, b: n complex")
+    b = gw.vector("b", "n", field="complex")
+    with pytest.raises(GradwrightError, match="damped takes a real 'S', and this one is complex"):
+        damped(gw.matrix("S", "n", "n", field="complex"), b)
+    assert "*" not in str(gw.derive(damped(gw.matrix("S", "n", "n"), b), wrt="b").jvp)

@@ -21,7 +21,38 @@ REFUSED = {
     "a contradiction": (["Y @ X = eye(n)", "Y @ X = 2 * eye(n)"], "Y: n n", "X: n n", "may contradict each other"),
     "not kept": ("W @ W = A", "W: n n skew", "A: n n symmetric", "when the inputs move 'W @ W = A' cannot be kept"),
     "at infinity": ("exp(x) = 0 * a", "x: ", "a: ", "holds at generic inputs only in a limit, where 'x' grows"),
+    "at the boundary": (
+        ["S = X.T @ diag(1 / diagonal(X @ inv(S) @ X.T)) @ X", "trace(S) = 1"],
+        "S: n n spd",
+        "X: m n",
+        "hold at generic inputs only in a limit, where 'S' .* If not, give forward= or a starting",
+    ),
     "a triple root": ("Y = tanh(Y)", "Y: n n", "A: n n", "vanishes to more than first order"),
+    "cancelling terms": (
+        "inv(Y) @ Y = X",
+        "Y: n n",
+        "X: n n",
+        "9 of 9 directions are left free: every direction of 'Y'",
+    ),
+    "a size of its own": (
+        ["A @ V = V @ S", "V.T @ V = eye(m)"],
+        "V: n m, S: m m symmetric",
+        "A: n n symmetric",
+        "'V' is n × m, and no given has the dimension 'm', .* as in 'V: n 2'",
+    ),
+    "a size that nothing tells": ("y + exp(y) = a", "y: m", "a: ", "nothing says how large 'y' is"),
+    "phases of rows": (
+        "L @ A @ L.H = eye(n)",
+        "L: n n lower complex",
+        "A: n n complex spd",
+        "the rows of 'L' may be turned by phases",
+    ),
+    "phases between factors": (
+        "Q @ R = A",
+        "Q: n m stiefel complex, R: m m upper complex",
+        "A: n m complex",
+        "replaced by Q D and D⁻¹ R with any diagonal matrix D of phases",
+    ),
     "no equation": ("Y @ X", "Y: n n", "X: n n", "is not an equation"),
     "shapes": ("Y @ X = b", "Y: n n", "X: n n, b: n", "the shapes are n × n and n"),
 }

@@ -77,6 +77,21 @@ def takagi(A: Array) -> tuple[Array, Array]:
     return vectors[:n, n:] - 1j * vectors[n:, n:], values[n:]
 
 
+def regulator(A: Array, B: Array, Q: Array, R: Array) -> tuple[Array, Array]:
+    P = scipy.linalg.solve_continuous_are(A, B, Q, R)
+    return P, np.linalg.solve(R, B.T @ P)
+
+
+def discrete_regulator(A: Array, B: Array, Q: Array, R: Array) -> tuple[Array, Array]:
+    P = scipy.linalg.solve_discrete_are(A, B, Q, R)
+    return np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A), P
+
+
+def filtered(F: Array, H: Array, Q: Array, R: Array) -> tuple[Array, Array]:
+    P = scipy.linalg.solve_discrete_are(F.T, H.T, Q, R)
+    return P @ H.T @ np.linalg.inv(H @ P @ H.T + R), P
+
+
 def ql(A: Array) -> tuple[Array, Array]:
     Q, R = np.linalg.qr(A[:, ::-1])
     return Q[:, ::-1], flipped(R)
@@ -153,6 +168,15 @@ EQUATIONS = {
     "logarithm": Case("matrix_exp(Y) = A", "Y: n n symmetric", "A: n n spd", lambda A: np.real(scipy.linalg.logm(A))),
     "Gramians": Case(["A @ P + P @ A.T = -B @ B.T", "A.T @ Q + Q @ A = -C.T @ C"],
                      "P: n n symmetric, Q: n n symmetric", "A: n n, B: n m, C: k n"),
+    "regulator": Case(["A.T @ P + P @ A - K.T @ R @ K + Q = zeros(n, n)", "R @ K = B.T @ P"], "P: n n spd, K: m n",
+                      "A: n n, B: n m, Q: n n spd, R: m m spd", regulator),
+    "discrete regulator": Case(["K = inv(R + B.T @ P @ B) @ B.T @ P @ A", "P = A.T @ P @ (A - B @ K) + Q"],
+                               "K: m n, P: n n spd", "A: n n, B: n m, Q: n n spd, R: m m spd",
+                               discrete_regulator),
+    "Kalman": Case(["K = P @ H.T @ inv(H @ P @ H.T + R)", "P = F @ (P - K @ H @ P) @ F.T + Q"], "K: n m, P: n n spd",
+                   "F: n n, H: m n, Q: n n spd, R: m m spd", filtered),
+    "inverse Cayley": Case("(eye(n) + W) @ Q = eye(n) - W", "W: n n skew", "Q: n n orthogonal",
+                           lambda Q: (np.eye(len(Q)) - Q) @ np.linalg.inv(np.eye(len(Q)) + Q)),
     "in two pieces": Case(["A @ Y @ M + B @ Y @ N = C", "D @ Y = E"], "Y: n+k m",
                           "A: n n+k, B: n n+k, M: m m, N: m m, C: n m, D: k n+k, E: k m", general=True),
     "exponential and itself": Case("matrix_exp(Y) + Y = A", "Y: n n", "A: n n", scale={"A": 0.3}, general=True),
@@ -205,6 +229,13 @@ IMPLICIT = {
                        scale={"W": 0.2, "V": 0.2}),
     "a chain of three": Case(["X @ A = Y", "Y + Z = B", "Z = C @ X"], "X: n n, Y: n n, Z: n n",
                              "A: n n, B: n n, C: n n"),
+    "Procrustes and its scale": Case(["Q.T @ A.T @ B = S", "s * norm(A)**2 = trace(S)"],
+                                     "Q: n n orthogonal, S: n n symmetric, s: ", "A: m n, B: m n",
+                                     lambda A, B: (lambda U, S, V: (U @ V, (V.T * S) @ V, S.sum() / np.sum(A * A)))(
+                                         *np.linalg.svd(A.T @ B))),
+    "polar with an inverse": Case(["U @ H = A", "H @ W = eye(m)"], "U: n m stiefel, H: m m spd, W: m m spd", "A: n m",
+                                  lambda A: (lambda U, S, V: (U @ V, (V.T * S) @ V, (V.T / S) @ V))(
+                                      *np.linalg.svd(A, full_matrices=False))),
     "Procrustes and its trace": Case(["Q.T @ M = P", "trace(P) = s"], "Q: n n orthogonal, P: n n spd, s: ", "M: n n",
                                      lambda M: (lambda U, S, V: (U @ V, (V.T * S) @ V, S.sum()))(*np.linalg.svd(M))),
     "coupled": Case(["x + exp(y) = a", "y - sin(x) * b = ones(n)"], "x: n, y: n", "a: n, b: n", scale={"b": 0.2}),
@@ -221,6 +252,11 @@ IMPLICIT = {
     "quantile": Case("sum(sigmoid(k * (t * ones(n) - x))) = 2", "t: ", "x: n, k: positive"),
     "doubly stochastic": Case(["u * (K @ v) = ones(n)", "v * (K.T @ u) = ones(n)", "u[0] = 1"],
                               "u: n positive, v: n positive", "K: n n positive", general=True),
+    "a complex phase": Case(["z = r * u", "u * conj(u) = 1"], "r: , u: complex", "z: complex", general=True),
+    "both parts": Case(["real(z) = a", "imag(z) = b"], "z: n complex", "a: n, b: n", general=True),
+    "real and complex inputs": Case(["H @ x + t * x = real(b)", "t = norm(b)"], "x: n, t: ",
+                                    "H: n n spd, b: n complex"),
+    "a real matrix of a complex vector": Case("S @ x + x = b", "x: n complex", "S: n n symmetric, b: n complex"),
     "balance": Case("diag(y) @ A @ y = ones(n)", "y: n positive", "A: n n spd", start=lambda A: np.ones(len(A))),
 }  # fmt: skip
 CASES = {**ISOLATED, **EQUATIONS, **FACTORS, **IMPLICIT}
@@ -239,6 +275,43 @@ def test_each_of_two_matrix_equations_is_told_with_its_own_operands() -> None:
     derived = gw.derive(gw.parse("gramians(A, B, C).Q", A="n n", B="n m", C="k n"), wrt="C")
     assert "Aᵀ dQ + dQ A = −dCᵀ C − Cᵀ dC" in str(derived)
     assert all(step.check.passed for step in derived.steps)
+
+
+def test_the_gain_of_a_regulator_is_told_by_one_lyapunov_equation() -> None:
+    case = CASES["regulator"]
+    gw.define("lqr", case.identity, unknown=case.unknown, given=case.given, forward=case.forward)
+    shapes = {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}
+    derived = gw.derive(gw.parse("lqr(A, B, Q, R).K", **shapes), wrt="A")
+    assert "dK = −R⁻¹ Bᵀ lyapunov(Aᵀ − Kᵀ Bᵀ, dAᵀ P + P dA)" in str(derived)
+    assert all(step.check.passed for step in derived.steps)
+
+
+def test_an_equation_is_told_once_and_a_frame_only_where_it_is_used() -> None:
+    chain = gw.define("chain", ["u = A @ x", "v = tanh(u)"], unknown="u: n, v: n", given="A: n n, x: n")
+    found = chain(gw.matrix("A", "n", "n"), gw.vector("x", "n"))
+    assert str(gw.derive(found.u, wrt="x")).count("du = A dx") == 1
+    assert "[substitute: put in what is known]" in str(gw.derive(found.v, wrt="x"))
+    part = gw.define("part", ["Q.T @ M = M.T @ Q", "M = W @ A"], unknown="Q: n n orthogonal, M: n n",
+                     given="W: n n, A: n n", start=lambda W, A: (nearest_orthogonal(W @ A), W @ A))  # fmt: skip
+    found = part(gw.matrix("W", "n", "n"), gw.matrix("A", "n", "n"))
+    assert "Ω" in str(gw.derive(found.Q, wrt="A")) and "Ω" not in str(gw.derive(found.M, wrt="A"))
+
+
+def test_two_numbers_are_solved_for_by_cramer_s_rule() -> None:
+    pair = gw.define("pair", ["a * u + b * v = c", "2 * u * v = d"], unknown="u: , v: ", given="a: , b: , c: , d: ",
+                     start=lambda a, b, c, d: (c / a, d / c))  # fmt: skip
+    found = pair(*map(gw.scalar, "abcd"))
+    assert (
+        str(gw.derive(found.u, wrt="c").jvp) == "pair(a, b, c, d).u dc / (a pair(a, b, c, d).u − b pair(a, b, c, d).v)"
+    )
+
+
+def test_an_equation_is_solved_by_an_inverse_in_whatever_set_the_unknown_lives() -> None:
+    turned = gw.define("turned", "(eye(n) + K) @ U = eye(n) - K", unknown="U: n n orthogonal", given="K: n n skew")
+    derived = gw.derive(turned(gw.parse("K", K="n n skew")))
+    assert str(derived.differential) == "turned(K) (I − K)⁻¹ (−dK turned(K) − dK)"
+    inverse = gw.define("lower_inverse", "L @ X = eye(n)", unknown="L: n n lower", given="X: n n lower")
+    assert str(gw.derive(inverse(gw.parse("X", X="n n lower"))).differential) == "−lower_inverse(X) dX lower_inverse(X)"
 
 
 THIRD = (

@@ -34,6 +34,8 @@ gw.define(
     unknown={"X": "n n", "Y": "n n"},
     given={name: "n n" for name in "ABCD"},
 )
+gw.define("regression_line", ["sum(y - b * ones(n) - w * x) = 0", "dot(x, y - b * ones(n) - w * x) = t * w"],
+          unknown="b: , w: ", given="x: n, y: n, t: positive")  # fmt: skip
 gw.define("three_sided", "A @ Y @ B + Y + C @ Y @ D = E", unknown="Y: n n", given={name: "n n" for name in "ABCDE"})
 
 EXPRESSIONS = {
@@ -55,6 +57,7 @@ EXPRESSIONS = {
     "trace": ("trace(A @ S)", {"A": "n n", "S": "n n symmetric"}, "S"),
     "optimum": ("stationary_point(P, A, q, b).x", {"P": "n n spd", "A": "m n", "q": "n", "b": "m"}, "A"),
     "pair of equations": ("coupled_pair(A, B, C, D).X", {name: "n n" for name in "ABCD"}, "A"),
+    "two numbers": ("regression_line(x, y, t).w", {"x": "n", "y": "n", "t": "positive"}, "x"),
     "three terms": ("three_sided(A, B, C, D, E)", {name: "n n" for name in "ABCDE"}, "A"),
     "covariance": ("logdet(t * A @ V @ A.T + Q)", {"t": "", "A": "n m", "V": "m m spd", "Q": "n n spd"}, "A"),
 }

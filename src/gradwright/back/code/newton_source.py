@@ -2,12 +2,13 @@
 
 The unknowns' entries are all free, and what their sets demand (triangular, symmetric, orthonormal columns) is
 added to the equations; the steps are those of Gauss and Newton, of least norm, with the derivative of the
-equations written out. So the code does what `define` does without a forward function.
+equations written out. So the code does what `define` does without a forward function. A complex unknown is solved
+for as its real and its imaginary part, and a complex equation is two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gradwright.back.code.library import Library
 from gradwright.back.code.lower import lower
@@ -15,16 +16,18 @@ from gradwright.back.code.names import unused
 from gradwright.back.code.numpy_library import NUMPY
 from gradwright.back.code.program import Foreign, Program, statement_lines
 from gradwright.back.code.size_checks import size_text
-from gradwright.core.build import diagonal, masked, ones, transpose
+from gradwright.core.build import constant, diagonal, identity, masked, matmul, multiply, ones, transpose
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.sums import add, subtract
 from gradwright.core.walks import substitute
 from gradwright.diff.differential import differential, direction
-from gradwright.diff.identities.problem import Problem, orthonormality
+from gradwright.diff.identities.problem import Problem
 from gradwright.errors import EmissionError
 from gradwright.front.define import BUILT_IN, NewtonSolver
+from gradwright.linear.chains import adjoint
 from gradwright.linear.forms import jacobian
 from gradwright.optimise import optimise
+from gradwright.prims.complex import real
 from gradwright.simplify.pipeline import simplify
 
 NEWTON = '''
@@ -72,46 +75,58 @@ def newton_texts(solver: NewtonSolver, name: str, foreign_texts: Callable[[Forei
         foreign_texts: the texts of a function of a library, or again of one like this, that the equations call.
 
     Raises:
-        EmissionError: the unknowns are complex, or the starting point is a Python object.
+        EmissionError: the starting point is a Python object.
     """
     problem = solver.problem
-    if not all(s.real for s in (*problem.unknowns, *problem.givens)):
-        raise EmissionError(
-            f"{problem.name} is solved by Newton's method for complex numbers, which no file contains: give forward= a "
-            f'dotted name such as "scipy.linalg.sqrtm", or use function(…) in this process'
-        )
     if solver.start is not None and not solver.start_name:
         raise EmissionError(
-            f"{problem.name} is solved by Newton's method from a starting point that is a Python object, which no "
-            f'file can contain: give start= a dotted name such as "numpy.copy", or use function(…) in this process'
+            f"{problem.name} is solved by Newton's method from a starting point that is a Python object, which no file "
+            f'can contain: give start= a dotted name such as "numpy.copy", or use function("torch") in this process'
         )
-    gaps = _gaps(problem)
-    program = _program(problem, gaps)
+    parts = _parts(problem)
+    gaps = _gaps(problem, parts)
+    program = _program(problem, parts, gaps)
     foreign = [text for function in program.foreign for text in foreign_texts(function, NUMPY)]
-    equations = _equations(problem, program, len(gaps), name)
-    functions = [equations, _inside(problem, program, name), _solver(solver, name)]
+    equations = _equations(parts, program, len(gaps), name)
+    functions = [equations, _inside(parts, program, name), _solver(solver, parts, name)]
     texts = [*foreign, *program.helpers.values(), NEWTON, *([] if solver.start_name else [STARTS]), *functions]
     module = solver.start_name.rpartition(".")[0]
     imports = [f"import {module}"] if module not in ("", "numpy") else []
     return [*dict.fromkeys([*NUMPY.import_lines("\n".join(texts)), *imports]), *texts]
 
 
-def _free(unknown: Symbol) -> Symbol:
-    return Symbol(unknown.name, unknown.shape)
+Parts = Mapping[Symbol, tuple[Symbol, ...]]
 
 
-def _gaps(problem: Problem) -> list[Node]:
-    """What is zero at a solution: the equations, and what the unknowns' sets demand."""
-    opaque: dict[Node, Node] = {u: _free(u) for u in problem.unknowns}
+def _parts(problem: Problem) -> Parts:
+    """What each unknown is solved for as: itself, its entries all free; of a complex one both parts."""
+    taken = [s.name for s in (*problem.unknowns, *problem.givens)]
+    found: dict[Symbol, tuple[Symbol, ...]] = {}
+    for unknown in problem.unknowns:
+        names = [unknown.name] if unknown.real else [unused(f"{unknown.name}_{part}", taken) for part in ("re", "im")]
+        taken += names
+        found[unknown] = tuple(Symbol(name, unknown.shape) for name in names)
+    return found
+
+
+def _whole(unknown: Symbol, parts: Parts) -> Node:
+    """The unknown, from what it is solved for as."""
+    first, *second = parts[unknown]
+    return add([first, *(multiply(constant("i"), part) for part in second)])
+
+
+def _gaps(problem: Problem, parts: Parts) -> list[Node]:
+    """What is zero at a solution: the equations, and what the unknowns' sets demand; real numbers."""
+    opaque: dict[Node, Node] = {u: _whole(u, parts) for u in problem.unknowns}
     found = [substitute(subtract(e.left, e.right), opaque) for e in problem.equations]
-    return found + [gap for unknown in problem.unknowns for gap in _demands(unknown)]
+    found += [gap for unknown in problem.unknowns for gap in _demands(unknown, opaque[unknown])]
+    return [part for gap in found for part in ([gap] if gap.real else [real(gap), real(multiply(constant("i"), gap))])]
 
 
-def _demands(unknown: Symbol) -> Iterator[Node]:
-    facts, free = unknown.facts, _free(unknown)
+def _demands(unknown: Symbol, free: Node) -> Iterator[Node]:
+    facts = unknown.facts
     if "stiefel" in facts:
-        demand = orthonormality(free)
-        yield subtract(demand.left, demand.right)
+        yield subtract(matmul(adjoint(free), free), identity(free.shape[1]))
     if "lower" in facts:
         yield masked(free, 0, 0, 1)
     if "upper" in facts:
@@ -120,13 +135,15 @@ def _demands(unknown: Symbol) -> Iterator[Node]:
         yield subtract(diagonal(free), ones(free.shape[:1]))
     if "symmetric" in facts and "diagonal" not in facts:
         yield subtract(free, transpose(free))
+    if "hermitian" in facts and not unknown.real:
+        yield subtract(free, adjoint(free))
     if "skew" in facts:
         yield add([free, transpose(free)])
 
 
-def _program(problem: Problem, gaps: Sequence[Node]) -> Program:
-    """The gaps, and the derivative of each in every unknown."""
-    unknowns = list(map(_free, problem.unknowns))
+def _program(problem: Problem, parts: Parts, gaps: Sequence[Node]) -> Program:
+    """The gaps, and the derivative of each in all that is solved for."""
+    unknowns = _solved_for(parts)
     roots = {f"gap{k}": gap for k, gap in enumerate(gaps)}
     for k, gap in enumerate(gaps):
         for unknown in unknowns:
@@ -137,18 +154,22 @@ def _program(problem: Problem, gaps: Sequence[Node]) -> Program:
     return lower(optimise(roots), NUMPY, inputs=[*unknowns, *problem.givens], names=("np", *sorted(BUILT_IN)))
 
 
-def _equations(problem: Problem, program: Program, count: int, name: str) -> str:
+def _solved_for(parts: Parts) -> list[Symbol]:
+    return [part for own in parts.values() for part in own]
+
+
+def _equations(parts: Parts, program: Program, count: int, name: str) -> str:
     """A function of all symbols to the gaps, end to end, and the matrix of their derivatives."""
     results = list(program.results.values())
     gaps, slopes = results[:count], results[count:]
-    unknowns = [program.parameters[u.name] for u in problem.unknowns]
+    unknowns = [program.parameters[part.name] for part in _solved_for(parts)]
     lines = statement_lines(program.statements)
     lines.append(f"gaps = [np.ravel(gap) for gap in ({', '.join(gaps)},)]")
     rows: list[str] = []
     for k in range(count):
         own = slopes[k * len(unknowns) : (k + 1) * len(unknowns)]
-        parts = [f"np.reshape({text}, (len(gaps[{k}]), {x}.size))" for text, x in zip(own, unknowns, strict=True)]
-        rows.append(f"np.hstack(({', '.join(parts)},))")
+        blocks = [f"np.reshape({text}, (len(gaps[{k}]), {x}.size))" for text, x in zip(own, unknowns, strict=True)]
+        rows.append(f"np.hstack(({', '.join(blocks)},))")
     lines.append(f"return np.concatenate(gaps), np.vstack(({', '.join(rows)},))")
     parameters = ", ".join(f"{x}: np.ndarray" for x in program.parameters.values())
     head = f"def {name}_equations({parameters}) -> tuple[np.ndarray, np.ndarray]:"
@@ -156,21 +177,23 @@ def _equations(problem: Problem, program: Program, count: int, name: str) -> str
     return "\n".join([head, told, *(f"    {line}" for line in lines)])
 
 
-def _inside(problem: Problem, program: Program, name: str) -> str:
+def _inside(parts: Parts, program: Program, name: str) -> str:
     """A function that says whether the unknowns are positive, or positive definite, where they are declared so."""
-    names = [program.parameters[u.name] for u in problem.unknowns]
+    names = [program.parameters[part.name] for part in _solved_for(parts)]
     tests: list[str] = []
-    for unknown, x in zip(problem.unknowns, names, strict=True):
+    for unknown, own in parts.items():
+        x, *y = (program.parameters[part.name] for part in own)
         if "positive" in unknown.facts:
             tests.append(f"bool(np.all({x} > 0))")
         if "spd" in unknown.facts:
-            tests.append(f"bool(np.linalg.eigvalsh({x} + {x}.T)[0] > 0)")
+            turned = f" + 1j * ({y[0]} - {y[0]}.T)" if y else ""
+            tests.append(f"bool(np.linalg.eigvalsh({x} + {x}.T{turned})[0] > 0)")
     head = f"def {name}_inside({', '.join(f'{x}: np.ndarray' for x in names)}) -> bool:"
     told = '    """Whether the unknowns are positive, or positive definite, where they are declared so."""'
     return "\n".join([head, told, f"    return {' and '.join(tests) or 'True'}"])
 
 
-def _solver(solver: NewtonSolver, name: str) -> str:
+def _solver(solver: NewtonSolver, parts: Parts, name: str) -> str:
     """A function of the givens to the unknowns."""
     problem = solver.problem
     givens = [g.name for g in problem.givens]
@@ -180,9 +203,8 @@ def _solver(solver: NewtonSolver, name: str) -> str:
         for place, dim in reversed(list(enumerate(g.shape)))
         if dim.name
     }
-    shapes = [f"({''.join(f'{size_text(dim, sizes)}, ' for dim in u.shape).rstrip()})" for u in problem.unknowns]
+    shapes = [f"({''.join(f'{size_text(dim, sizes)}, ' for dim in s.shape).rstrip()})" for s in _solved_for(parts)]
     local = unused("found", givens)
-    several = len(problem.unknowns) > 1
     usual = f"_starts([{', '.join(shapes)}])"
     lines = [
         f"def {name}({', '.join(f'{g}: np.ndarray' for g in givens)}) -> Any:",
@@ -193,7 +215,7 @@ def _solver(solver: NewtonSolver, name: str) -> str:
         f"    for _start in {_started(solver, givens) or usual}:",
         f"        {local}, _size = _newton(_at, {name}_inside, _start)",
         f"        if _size < 1e-9 and {name}_inside(*{local}):",
-        f"            return {f'tuple({local})' if several else f'{local}[0]'}",
+        f"            return {_put_together(parts, local)}",
         f'    raise ValueError("{problem.name}: Newton\'s method found no solution of the equations at this input")',
     ]
     return "\n".join(lines)
@@ -207,4 +229,20 @@ def _started(solver: NewtonSolver, givens: Sequence[str]) -> str:
     called = f"np.{name.removeprefix('numpy.')}" if name.startswith("numpy.") else name
     call = f"{called}({', '.join(givens)})"
     guesses = call if len(solver.problem.unknowns) > 1 else f"({call},)"
-    return f"[[np.asarray(_x, dtype=float) for _x in {guesses}]]"
+    if all(unknown.real for unknown in solver.problem.unknowns):
+        return f"[[np.asarray(_x, dtype=float) for _x in {guesses}]]"
+    names = [f"_{place}" for place in range(len(solver.problem.unknowns))]
+    both = [f"{part}({x})" for x, u in zip(names, solver.problem.unknowns, strict=True)
+            for part in (("np.real",) if u.real else ("np.real", "np.imag"))]  # fmt: skip
+    values = f"[np.asarray(_x, dtype=float) for _x in ({', '.join(both)},)]"
+    return f"[{values} for {', '.join(names)}, in [{guesses}]]"
+
+
+def _put_together(parts: Parts, local: str) -> str:
+    """The unknowns from the list of what was solved for."""
+    texts: list[str] = []
+    start = 0
+    for own in parts.values():
+        texts.append(" + 1j * ".join(f"{local}[{start + place}]" for place in range(len(own))))
+        start += len(own)
+    return f"({', '.join(texts)})" if len(texts) > 1 else texts[0]

@@ -28,7 +28,7 @@ def numpy_function(primitive: Primitive, implementation: str | Callable[..., Any
     if not is_written(implementation):
         raise EmissionError(
             f"the forward function of {primitive.name} is a Python object, which no file can contain: give forward= "
-            f'a dotted name such as "scipy.linalg.sqrtm" to write a module, or use function(…) in this process'
+            f'a dotted name such as "scipy.linalg.sqrtm" to write a module, or use function("torch") in this process'
         )
     return list(dict.fromkeys(_pasted(implementation))), implementation.__name__
 

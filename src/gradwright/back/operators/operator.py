@@ -265,8 +265,8 @@ class StructuredOperator(_Base):
         return KrylovInverse(a.forward, self.shape[0], a.symmetric, scale, tolerance, most_steps)
 
     def _require_finite(self) -> None:
-        parts = [part.array for term in self._action.terms or () for part in term.parts]
-        if not all(bool(np.all(np.isfinite(array))) for array in parts):
+        arrays = {id(part.array): part.array for term in self._action.terms or () for part in term.parts}
+        if not all(bool(np.all(np.isfinite(array))) for array in arrays.values()):
             raise ConditionError("the operator is made of numbers that are not finite, so that it has no inverse")
 
     def _require_square(self, what: str) -> None:

@@ -235,10 +235,10 @@ def _diagonal(terms: Sequence[Term]) -> Array:
 
 def _woodbury(diagonal: Sequence[Term], others: Sequence[Term], size: int) -> Inverse | None:
     """Low rank plus diagonal, where the rank is small enough to gain by it."""
-    cuts = [low_rank_factors(term) for term in others]
+    cuts = [low_rank_factors(term, size // 4) for term in others] if diagonal else []
     found = [cut for cut in cuts if cut is not None]
     rank = sum(left.shape[1] for left, _ in found)
-    if not diagonal or len(found) < len(cuts) or 4 * rank > size:
+    if not found or len(found) < len(cuts) or 4 * rank > size:
         return None
     entries = DiagonalInverse(_diagonal(diagonal))
     if not entries.reciprocal > SINGULAR:
@@ -246,8 +246,8 @@ def _woodbury(diagonal: Sequence[Term], others: Sequence[Term], size: int) -> In
     return WoodburyInverse(entries, *(np.concatenate([cut[side] for cut in found], axis=1) for side in (0, 1)))
 
 
-def low_rank_factors(term: Term) -> tuple[Array, Array] | None:
-    """U and V with few columns such that the term is U Vᵀ: rows and columns held together by one or two labels."""
+def low_rank_factors(term: Term, largest: int) -> tuple[Array, Array] | None:
+    """U and V, of so many columns at most, with U Vᵀ for the term: one or two labels hold rows and columns together."""
     rows, columns = set(term.row_labels), set(term.column_labels)
     if rows & columns or any(axis.size != term.sizes[axis.label] for axis in (*term.rows, *term.columns)):
         return None
@@ -256,7 +256,7 @@ def low_rank_factors(term: Term) -> tuple[Array, Array] | None:
     size = prod(term.sizes[x] for x in term.row_labels)
     for cut in sorted(cuts, key=lambda cut: prod(term.sizes[x] for x in cut)):
         rank = prod(term.sizes[x] for x in cut)
-        sides = _sides(term, set(cut)) if rank * size <= ENTRIES_LIMIT else None
+        sides = _sides(term, set(cut)) if rank <= largest and rank * size <= ENTRIES_LIMIT else None
         if sides is not None:
             left = contracted(term.coefficient, sides[0], term.sizes, (*term.row_labels, *cut))
             right = contracted(1.0, sides[1], term.sizes, (*term.column_labels, *cut))

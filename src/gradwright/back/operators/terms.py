@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gradwright.back.operators.gram import Part, gram_of
 from gradwright.back.operators.joining import Joined
 from gradwright.core.arithmetic import Array, as_float
 from gradwright.core.nodes import Contract, Factor, Node, Selection
@@ -20,14 +21,6 @@ from gradwright.frozen import frozen, replace
 
 Labels = tuple[int, ...]
 PICKED = 1 << 22  # numbers that are looked at together when entries are picked one by one
-
-
-@frozen
-class Part:
-    """An array with a label on each axis."""
-
-    array: Array
-    labels: Labels
 
 
 @frozen
@@ -80,10 +73,14 @@ class Term:
         """The map applied to a matrix with the columns' entries in each column."""
         trailing, count = max(self.sizes, default=-1) + 1, matrix.shape[1]
         inside = window(matrix.reshape(*(axis.size for axis in self.columns), count), self.columns, self.sizes)
-        operands = [*self.parts, Part(inside, (*self.column_labels, trailing))]
         sizes = {**self.sizes, trailing: count}
         rows = (*self.rows, Axis(trailing, count))
-        value = contracted(self.coefficient, operands, sizes, [a.label for a in rows])
+        gram = gram_of(self.parts, (*self.row_labels, *self.column_labels))
+        if gram is not None and gram.is_large:
+            value = _real_if_real(self.coefficient) * gram.times(inside)
+        else:
+            operands = [*self.parts, Part(inside, (*self.column_labels, trailing))]
+            value = contracted(self.coefficient, operands, sizes, [a.label for a in rows])
         return _embedded(value, rows, sizes).reshape(prod(axis.size for axis in self.rows), count)
 
     def entries(self) -> Array:
@@ -164,42 +161,14 @@ def contracted(coefficient: complex, parts: Sequence[Part], sizes: Mapping[int, 
 
 
 def _einsum(parts: Sequence[Part], output: Sequence[int]) -> Array:
-    gram = _gram(parts, output)
-    if gram is not None:
-        return gram
+    gram = gram_of(parts, output)
+    if gram is not None and gram.is_half_a_product:
+        return gram.entries()
     numbers = {label: n for n, label in enumerate(dict.fromkeys(x for p in parts for x in p.labels))}
     operands: list[Any] = []
     for part in parts:
         operands += [part.array, [numbers[x] for x in part.labels]]
     return np.einsum(*operands, [numbers[x] for x in output], optimize=len(parts) > 1)
-
-
-def _gram(parts: Sequence[Part], output: Sequence[int]) -> Array | None:
-    """`Xᵀ D X` with D ≥ 0 as Rᵀ R for R = √D X, of which BLAS computes one half; None for other products."""
-    matrices = [part for part in parts if part.array.ndim == 2]
-    weights = [part for part in parts if part.array.ndim != 2]
-    if len(output) != 2 or len(matrices) != 2 or not _is_view_of(matrices[0].array, matrices[1].array):
-        return None
-    left, right = (part.labels for part in matrices)
-    place = 0 if left[0] == right[0] else 1
-    if left[place] != right[place] or {left[1 - place], right[1 - place]} != set(output):
-        return None
-    if any(set(part.labels) - {left[place]} for part in weights) or not _are_nonnegative(parts, weights):
-        return None
-    scaled = matrices[0].array
-    if weights:
-        root = np.sqrt(prod(part.array for part in weights))
-        scaled = scaled * (root[..., None] if place == 0 else root)
-    return scaled.T @ scaled if place == 0 else scaled @ scaled.T
-
-
-def _is_view_of(array: Array, other: Array) -> bool:
-    """Whether two arrays are the same entries in the same order, by where they stand."""
-    return array.shape == other.shape and array.__array_interface__ == other.__array_interface__
-
-
-def _are_nonnegative(parts: Sequence[Part], weights: Sequence[Part]) -> bool:
-    return all(np.isrealobj(part.array) for part in parts) and all(bool(np.all(part.array >= 0)) for part in weights)
 
 
 def _reduced(place: int, parts: Sequence[Part], output: Sequence[int]) -> Part:

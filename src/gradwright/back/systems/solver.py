@@ -111,7 +111,7 @@ class _System:
     def __init__(self, node: Solve, evaluate: Evaluate, sizes: Mapping[str, int]) -> None:
         self.node = node
         self.evaluate = evaluate
-        self.complex_entries = not all(child.real for child in node.children)
+        self.complex_entries = not node.in_real_numbers
         self.shapes = [tuple(dim.evaluate(sizes) for dim in u.shape) for u in node.unknowns]
         self.counts = [
             coordinate_count(u.space, shape, self._is_complex(u.real))

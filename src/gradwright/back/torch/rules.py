@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from gradwright.back.code.names import unused
 from gradwright.core.facts import tangent
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Direction, Node, Symbol, field_of
-from gradwright.core.walks import free_leaves, substitute
+from gradwright.core.nodes import Apply, Direction, Node, Symbol, field_of
+from gradwright.core.walks import free_leaves, postorder, substitute
 from gradwright.diff.derivatives import vjps
 from gradwright.diff.differential import differentials
 from gradwright.frozen import frozen
 from gradwright.linear.projection import project_tangent
+from gradwright.prims.piecewise import equal
 from gradwright.simplify.pipeline import simplify_all
 
 
@@ -74,9 +75,19 @@ def derive_rules(inputs: Sequence[Symbol], values: Mapping[str, Node]) -> Rules:
         outputs,
         cotangents,
         directions,
-        {s: substitute(slopes[s], named) for s in moving},
-        tuple(substitute(node, named) for node in simplify_all(tuple(pushed[node] for node in nodes))),
+        {s: _with_outputs(slopes[s], named) for s in moving},
+        tuple(_with_outputs(node, named) for node in simplify_all(tuple(pushed[node] for node in nodes))),
     )
+
+
+def _with_outputs(node: Node, named: Mapping[Node, Node]) -> Node:
+    """The outputs by name, but not where entries are compared: `forward` may have computed `max(x)` from another x.
+
+    The largest entry of what a rule computes is one of its entries; that of what `forward` computed, by a solve
+    instead of an inverse, may differ from all of them in the last digit.
+    """
+    comparisons = [n for n in postorder(node) if isinstance(n, Apply) and n.primitive is equal]
+    return substitute(node, {**named, **dict(zip(comparisons, comparisons, strict=True))})
 
 
 def _free_direction(symbol: Symbol) -> Direction:

@@ -13,7 +13,7 @@ from gradwright.check.diagnosis.library import Library, library_of
 from gradwright.check.diagnosis.notation import Printer
 from gradwright.check.diagnosis.recording import recorded, recorded_forward
 from gradwright.check.diagnosis.scene import Scene, close, largest
-from gradwright.check.diagnosis.search import Explanation, explanations, repaired
+from gradwright.check.diagnosis.search import Explanation, candidates, explanations, repaired, single_explanations
 from gradwright.check.diagnosis.side_by_side import side_by_side
 from gradwright.check.diagnosis.traced import traced_gradient
 from gradwright.check.labels import LABELS
@@ -61,16 +61,17 @@ def _explained(truth: Truth, name: str, scenes: list[Scene]) -> tuple[list[Scene
     mistakes to explain, or if nothing does, one of the two may be what should have been computed otherwise. Or one
     mistake explains it at the sizes of the first point, as where a formula for tall matrices is meant.
     """
-    found = explanations(truth, name, scenes)
+    single = candidates(truth, name, scenes[0])
+    found = explanations(single, scenes)
     if not _is_single(found):
         usual = [scene for scene in scenes if scene.point.sizes == scenes[0].point.sizes]
-        there = explanations(truth, name, usual) if 1 < len(usual) < len(scenes) else []
-        if _is_single(there):
+        there = single_explanations(single, usual) if 1 < len(usual) < len(scenes) else []
+        if there:
             return usual, there
     apart = [scene.apart for scene in scenes]
     if _is_single(found) or apart[0] is scenes[0]:
         return scenes, found
-    other = explanations(truth, name, apart)
+    other = explanations(single.of(apart[0]), apart)
     better = other and other[0].labels and (not found or not found[0].labels or other[0].cost < found[0].cost)
     return (apart, other) if better else (scenes, found)
 
@@ -98,7 +99,7 @@ def _telling(scenes: Sequence[Scene]) -> list[Scene]:
 
 def _written(subject: Subject, name: str, found: Sequence[Explanation], point: Point) -> Node | None:
     """The formula that the user's code computes: the mutant that it equals, else what it is traced to."""
-    alone = [e.mutant for e in found if e.mutant is not None and not e.repairs and e.labels == found[0].labels]
+    alone = [e.mutant for e in found if e.mutant is not None and len(e.parts) == 1 and e.labels == found[0].labels]
     if alone:
         return alone[0].node
     return traced_gradient(subject, name, point)

@@ -124,6 +124,9 @@ class _Fitting(TorchFunctionMode):
         left, right = (arguments[place] for place in places)
         if left.shape == right.shape:
             return
+        if left.dim() == right.dim() == 1:
+            yield from _outer(name_of(function), left, right, shapes)
+            return
         if name_of(function) in MATRIX_PRODUCTS:
             yield Fit(function, (right, left), ("swapped_factors",), f"two factors have to change places ({shapes})")
         if name_of(function) in ENTRYWISE_PRODUCTS:
@@ -150,6 +153,17 @@ class _Fitting(TorchFunctionMode):
     def _shapes(self, arguments: Sequence[Any], places: Sequence[int]) -> str:
         shown = ((self._known(arguments[p]) or f"the {ORDINALS[p]} operand", _size(arguments[p])) for p in places)
         return ", ".join(f"{name} is {size}" for name, size in shown)
+
+
+def _outer(name: str, left: torch.Tensor, right: torch.Tensor, shapes: str) -> Iterator[Fit]:
+    """The outer product of two vectors, where their entries, or they themselves, are multiplied."""
+    of_entries = name in ENTRYWISE_PRODUCTS
+    if not of_entries and name not in MATRIX_PRODUCTS:
+        return
+    label = "elementwise_instead_of_matrix_product" if of_entries else "missing_transpose"
+    written = "one of the entries" if of_entries else "their inner product"
+    for vectors in ((left, right), (right, left)):
+        yield Fit(torch.outer, vectors, (label,), f"the outer product is due, not {written} ({shapes})")
 
 
 def _is_oblong(value: torch.Tensor) -> bool:

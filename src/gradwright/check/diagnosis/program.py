@@ -58,6 +58,11 @@ class Instruction:
         name = getattr(self.function, "__name__", "")
         return name == "__setitem__" or "out" in self.keywords or (name.endswith("_") and not name.endswith("__"))
 
+    @property
+    def changed(self) -> Any:
+        """What an operation in place changes."""
+        return self.keywords.get("out", self.arguments[0] if self.arguments else None)
+
     @cached_property
     def operands(self) -> tuple[tuple[Place, int], ...]:
         """The places of the tensors among the arguments, and which values stand there."""
@@ -162,19 +167,27 @@ def record(function: Callable[[Mapping[str, torch.Tensor]], Any], inputs: Mappin
         return None
     recorder.note(torch.Tensor.view_as, (result, result), {}, result.view_as(result))
     last = recorder.instructions[-1]
-    return _shared(_needed(Program(tuple(inputs), recorder.constants, tuple(recorder.instructions), last.slot)))
+    program = Program(tuple(inputs), recorder.constants, tuple(recorder.instructions), last.slot)
+    return _shared(_needed(program, recorder.memory))
 
 
-def _needed(program: Program) -> Program:
-    """Without the instructions that neither reach the result nor change anything in place."""
-    if not program.pure:
-        return program
+def _needed(program: Program, memory: Mapping[int, int]) -> Program:
+    """Without the instructions that do not reach the result, by a value or by what they change in place.
+
+    Args:
+        program: what was recorded.
+        memory: where each value is kept; views of one tensor share their place.
+    """
     wanted = {program.result}
+    places = {memory.get(program.result)}
     kept: list[Instruction] = []
     for instruction in reversed(program.instructions):
-        if instruction.slot in wanted:
+        changed = instruction.changed
+        apart = isinstance(changed, Slot) and memory.get(changed.index) not in places
+        if instruction.slot in wanted or (instruction.in_place and not apart):
             kept.append(instruction)
             wanted |= {slot for _, slot in instruction.operands}
+            places |= {memory.get(slot) for _, slot in instruction.operands}
     return Program(program.inputs, program.constants, tuple(reversed(kept)), program.result)
 
 
@@ -242,6 +255,12 @@ class _Recorder(TorchFunctionMode):
                 if isinstance(item, torch.Tensor):
                     inner = self._place(item)
                     self.instructions.append(Instruction(inner, _item, (Slot(slot), place), {}, _user_line()))
+
+    @property
+    def memory(self) -> dict[int, int]:
+        """Where the tensors are kept, by number."""
+        tensors = {slot: value for slot, value in enumerate(self.alive) if isinstance(value, torch.Tensor)}
+        return {slot: value.untyped_storage().data_ptr() for slot, value in tensors.items()}
 
     def _place(self, value: Any) -> int:
         slot, self.count = self.count, self.count + 1

@@ -69,10 +69,21 @@ def _gradient(subject: Subject, name: str, cotangent: str) -> Gradient | None:
         def of_node(inputs: Mapping[str, torch.Tensor]) -> Any:
             arguments = [inputs[key] for key in subject.names]
             found = _run_node(node, arguments, inputs[cotangent])
-            return found[position] if isinstance(found, tuple) else found if not place else None
+            gradient = found[position] if isinstance(found, tuple) else found if not place else None
+            return _summed_down(gradient, inputs[name].shape)
 
         return of_node
     return None
+
+
+def _summed_down(gradient: Any, shape: torch.Size) -> Any:
+    """A gradient as PyTorch takes it: summed down to the shape of the input, where it is one that this is spread to."""
+    if not isinstance(gradient, torch.Tensor) or gradient.shape == shape:
+        return gradient
+    try:
+        return gradient.sum_to_size(shape)
+    except RuntimeError:  # it is not; PyTorch refuses it
+        return gradient
 
 
 def returned_by_node(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
 
 import numpy as np
@@ -15,6 +15,7 @@ from gradwright.check.diagnosis.mutants.chains import chains
 from gradwright.check.diagnosis.mutants.detached import detached
 from gradwright.check.diagnosis.mutants.entrywise import entrywise
 from gradwright.check.diagnosis.mutants.factors import factors
+from gradwright.check.diagnosis.mutants.layouts import layouts
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.mutants.order import order as commuted
 from gradwright.check.diagnosis.mutants.outputs import outputs
@@ -30,6 +31,7 @@ from gradwright.check.diagnosis.repairs.products import products
 from gradwright.check.diagnosis.repairs.quantities import multiplied, projected, replaced
 from gradwright.check.diagnosis.repairs.structure import structure
 from gradwright.check.diagnosis.repairs.transposes import transposes
+from gradwright.check.diagnosis.repairs.uses import uses
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest, multiple_of
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
@@ -92,31 +94,87 @@ class Explanation:
         return sum(part.cost for part in self.parts) + PAIR * (len(self.parts) - 1)
 
 
-def explanations(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanation]:
-    """What explains the user's gradient at every scene, the simplest first."""
-    right = truth.gradients[name]
-    formulas = list(_formulas(truth, name, scenes[0]))
-    singles = [Explanation(m) for m, value in formulas if close(value, scenes[0].returned)]
-    found = _confirmed(singles, scenes)
-    every = list(_computations(scenes[0]))
-    computations = [(repair, value) for repair, value in every if repair.label]
-    found += _confirmed(_singly_repaired(computations, scenes[0]), scenes)
+@frozen
+class Candidates:
+    """The single mistakes of which explanations are made, with what they give at one point.
+
+    Attributes:
+        right: the right gradient.
+        formulas: the mutants, with their values.
+        repairs: the repairs of the user's computation, with its values.
+    """
+
+    right: Node
+    formulas: list[tuple[Mutant, torch.Tensor]]
+    repairs: list[tuple[Repair, torch.Tensor]]
+
+    @cached_property
+    def computations(self) -> list[tuple[Repair, torch.Tensor]]:
+        """The repairs of mistakes that have a name."""
+        return [(repair, value) for repair, value in self.repairs if repair.label]
+
+    @cached_property
+    def keyed(self) -> tuple[list[float], list[int]]:
+        """The keys of the mutants' values in order, and whose they are."""
+        pairs = sorted((_key(value), place) for place, (_, value) in enumerate(self.formulas))
+        return [key for key, _ in pairs], [place for _, place in pairs]
+
+    @cached_property
+    def keys(self) -> list[float]:
+        """The keys of the repaired values."""
+        return [_key(value) for _, value in self.computations]
+
+    def of(self, scene: Scene) -> Candidates:
+        """The candidates at the same point, for another recording of the computation there."""
+        return Candidates(self.right, self.formulas, list(_computations(scene)))
+
+
+def candidates(truth: Truth, name: str, scene: Scene) -> Candidates:
+    """The single mistakes, with what they give at a scene."""
+    return Candidates(truth.gradients[name], list(_formulas(truth, name, scene)), list(_computations(scene)))
+
+
+def single_explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanation]:
+    """The single mistakes that explain the user's gradient at every scene, the simplest first."""
+    formulas = [Explanation(m) for m, value in single.formulas if close(value, scenes[0].returned)]
+    found = _confirmed([*formulas, *_singly_repaired(single.computations, scenes[0])], scenes)
+    return sorted(found, key=lambda e: e.cost)
+
+
+def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanation]:
+    """What explains the user's gradient at every scene, the simplest first.
+
+    Args:
+        single: the mistakes that are known, at the first of the scenes.
+        scenes: the points.
+    """
+    found = single_explanations(single, scenes)
     if not found:
-        found = _confirmed(_together(computations, scenes[0]), scenes)
+        found = _confirmed(_together(single.computations, scenes[0]), scenes)
     if not found:
-        found = _confirmed(_meeting(formulas, computations, scenes[0], right), scenes)
-        found += _confirmed(_scaled(right, formulas, computations, scenes[0]), scenes)
+        found = _confirmed(_meeting(single, scenes[0]), scenes) + _confirmed(_scaled(single, scenes[0]), scenes)
     for scale in () if found else SCALES:
-        found += _confirmed(_meeting(formulas, computations, scenes[0], right, scale), scenes)
-    multiples = _multiple(truth, name, scenes)
+        found += _confirmed(_meeting(single, scenes[0], scale), scenes)
+    multiples = _multiple(single.right, scenes)
     if multiples and multiples[0].multiples[0].cost < VAGUE:
-        # What is off by a number is that, also where an argument is a multiple of its function, as of `x ↦ 2 x`.
-        found = [e for e in found if not CONFUSIONS.intersection(e.labels)]
+        found = [e for e in found if _says_more(e, scenes[0])]
     found += multiples
+    if not found and scenes[0].program is not None:
+        found = _confirmed(_used_otherwise(scenes[0]), scenes)
     if not found:
-        nameless = [(repair, value) for repair, value in every if not repair.label]
+        nameless = [(repair, value) for repair, value in single.repairs if not repair.label]
         found = _confirmed(_singly_repaired(nameless, scenes[0]), scenes)
     return sorted(found, key=lambda e: e.cost)
+
+
+def _says_more(explanation: Explanation, scene: Scene) -> bool:
+    """Whether a mistake says more of a gradient that is off by a number than this number.
+
+    An argument may be a multiple of its function, as of `x ↦ 2 x`; and no input is what is off by a number.
+    """
+    inputs = len(scene.program.inputs) if scene.program is not None else 0
+    of_input = any(repair.slot < inputs for repair in explanation.repairs)
+    return len(explanation.parts) == 1 and not of_input and not CONFUSIONS.intersection(explanation.labels)
 
 
 def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
@@ -127,6 +185,14 @@ def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
 
 def _singly_repaired(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene) -> list[Explanation]:
     return [Explanation(None, (repair,)) for repair, value in computations if close(value, scene.wanted)]
+
+
+def _used_otherwise(scene: Scene) -> Iterator[Explanation]:
+    """One quantity for another at some of its places."""
+    for repairs in uses(scene):
+        value = attempt(scene, *repairs)
+        if value is not None and close(value, scene.wanted):
+            yield Explanation(None, repairs)
 
 
 def _together(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene) -> Iterator[Explanation]:
@@ -140,30 +206,24 @@ def _together(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene)
                 yield Explanation(None, chosen)
 
 
-def _scaled(
-    right: Node,
-    formulas: Sequence[tuple[Mutant, torch.Tensor]],
-    computations: Sequence[tuple[Repair, torch.Tensor]],
-    scene: Scene,
-) -> Iterator[Explanation]:
+def _scaled(single: Candidates, scene: Scene) -> Iterator[Explanation]:
     """One mistake, and a sign and a number by which the whole is off."""
-    for mutant, value in formulas:
+    for mutant, value in single.formulas:
         scale = multiple_of(scene.returned, value)
         if scale is not None and abs(scale) > NEGLIGIBLE:
-            yield Explanation(mutant, (), _multiples(right, scale), scale)
-    for repair, value in computations:
+            yield Explanation(mutant, (), _multiples(single.right, scale), scale)
+    for repair, value in single.computations:
         scale = multiple_of(value, scene.wanted)
         if scale is not None and abs(scale) > NEGLIGIBLE:
-            yield Explanation(None, (repair,), _multiples(right, scale), scale)
+            yield Explanation(None, (repair,), _multiples(single.right, scale), scale)
 
 
-def _multiple(truth: Truth, name: str, scenes: Sequence[Scene]) -> list[Explanation]:
+def _multiple(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
     """A gradient that is a multiple of the right one: by a number, or by a scalar that depends on the inputs."""
     ratios = [_ratio(scene) for scene in scenes]
     first = ratios[0]
     if first is None or any(ratio is None for ratio in ratios):
         return []
-    right = truth.gradients[name]
     alike = [r for r, s in zip(ratios, scenes, strict=True) if s.point.sizes == scenes[0].point.sizes and r is not None]
     if any(abs(ratio - first) > CLOSE * abs(first) for ratio in alike):
         words = "a scalar factor that depends on the inputs is missing or wrong"
@@ -194,7 +254,7 @@ def _ratio(scene: Scene) -> float | None:
 
 
 def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, torch.Tensor]]:
-    for mutant in mutants_of(truth, name):
+    for mutant in (*mutants_of(truth, name), *(layouts(truth, name) if scene.misshapen else ())):
         value = _value(mutant, scene)
         if value is not None and not close(value, scene.wanted):
             yield mutant, value
@@ -224,31 +284,24 @@ def _computations(scene: Scene) -> Iterator[tuple[Repair, torch.Tensor]]:
                 yield repair, value
 
 
-def _meeting(
-    formulas: Sequence[tuple[Mutant, torch.Tensor]],
-    computations: Sequence[tuple[Repair, torch.Tensor]],
-    scene: Scene,
-    right: Node,
-    scale: float = 1.0,
-) -> list[Explanation]:
+def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Explanation]:
     """The pairs of a mutant and a repair that have the same value, or whose values are off by a given number.
 
     A computation whose repair leaves next to nothing would meet every mutant that is zero.
     """
     least = NEGLIGIBLE * largest(scene.wanted)
-    keyed = sorted(((_key(value), place) for place, (_, value) in enumerate(formulas)), key=lambda pair: pair[0])
-    keys = [key for key, _ in keyed]
+    keys, places = single.keyed
     found: list[Explanation] = []
-    for repair, value in computations:
-        if largest(value) <= least:
-            continue
-        key = _key(value) / scale
+    for (repair, value), own in zip(single.computations, single.keys, strict=True):
+        key = own / scale
         margin = CLOSE * max(abs(key), 1e-6)
         place = bisect_left(keys, key - margin)
+        if place == len(keys) or keys[place] > key + margin or largest(value) <= least:
+            continue
         while place < len(keys) and keys[place] <= key + margin:
-            mutant, other = formulas[keyed[place][1]]
+            mutant, other = single.formulas[places[place]]
             if {mutant.label, repair.label} not in INSTEAD and close(value, scale * other):
-                found.append(Explanation(mutant, (repair,), _multiples(right, scale), scale))
+                found.append(Explanation(mutant, (repair,), _multiples(single.right, scale), scale))
             place += 1
     return found
 
@@ -256,8 +309,12 @@ def _meeting(
 def _key(value: torch.Tensor) -> float:
     """A number that equal tensors share."""
     flat = torch.view_as_real(value.resolve_conj()).reshape(-1) if value.is_complex() else value.reshape(-1)
-    weights = np.random.default_rng(7).normal(size=flat.numel())
-    return float(flat.double() @ torch.from_numpy(weights)) if flat.numel() else 0.0
+    return float(flat.double() @ _weights(flat.numel())) if flat.numel() else 0.0
+
+
+@cache
+def _weights(count: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(7).normal(size=count))
 
 
 def _confirmed(candidates: Iterable[Explanation], scenes: Sequence[Scene]) -> list[Explanation]:

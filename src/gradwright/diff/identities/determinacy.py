@@ -38,6 +38,7 @@ from gradwright.diff.identities.solution_points import (
     problem_sizes,
     residuals,
     size_of_given_side,
+    size_of_terms,
 )
 from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify
@@ -173,7 +174,8 @@ def _solution(
         raise IdentityError(
             f"{problem.name}: {_listed(texts)} {'holds' if len(texts) == 1 else 'hold'} at generic inputs only in a "
             f"limit, where {_names(problem)} {'grows' if len(problem.unknowns) == 1 else 'grow'} without bound or "
-            f"vanishes to more than first order, so that there is no derivative; is a term missing?"
+            f"vanishes to more than first order, so that there is no derivative; is a term missing? If not, give "
+            f"forward= or {'another' if start is not None else 'a'} starting point start="
         )
     raise IdentityError(
         f"{problem.name}: no solution of '{text}' was found at a generic point (its sides differ by "
@@ -258,7 +260,7 @@ def _require_nonzero(problem: Problem, texts: tuple[str, ...], point: SolutionPo
 
 
 def _require_rank(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem) -> None:
-    free = free_directions(system)
+    free = free_directions(system, size_of_terms(problem, system, point))
     if not len(free):
         return
     words = free_words(problem, point, system, free)

@@ -35,6 +35,7 @@ from gradwright.diff.identities.linear_systems import (
     eliminate_explicit,
     solve_generally,
     solve_sylvester,
+    solve_two_numbers,
 )
 from gradwright.diff.identities.problem import (
     Equation,
@@ -47,7 +48,7 @@ from gradwright.diff.identities.problem import (
 )
 from gradwright.diff.identities.solution_points import agrees, point_of
 from gradwright.diff.identities.spectral import invert_spectral
-from gradwright.diff.identities.split import eliminate_alone, split_by_entries
+from gradwright.diff.identities.split import eliminate_alone, eliminate_and_substitute, split_by_entries
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, tidy
 from gradwright.errors import IdentityError
@@ -70,7 +71,9 @@ RULES: tuple[Rule, ...] = (
     split_by_entries,
     solve_sylvester,
     eliminate_explicit,
+    solve_two_numbers,
     border,
+    eliminate_and_substitute,
     eliminate,
 )
 MOST_STEPS = 24

@@ -70,6 +70,9 @@ def _joint_families(problem: Problem, point: SolutionPoint) -> Iterator[tuple[st
                 letter = kind[-1]
                 family = _beside(problem, point, {first: a @ inner, second: -inner @ b})
                 yield f"{pair} {first.name} {letter} and {letter}⁻¹ {second.name} with any invertible {kind}", family
+            phases = 1j * units[:: len(b) + 1]
+            family = _beside(problem, point, {first: a @ phases, second: -phases @ b})
+            yield f"{pair} {first.name} D and D⁻¹ {second.name} with any diagonal matrix D of phases", family
 
 
 def _beside(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]) -> Array:
@@ -103,6 +106,7 @@ def _families(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Arra
     diagonal_left = left[:: rows + 1]
     if np.iscomplexobj(value):
         yield f"the columns of '{name}' may be turned by phases", value @ (1j * diagonal_right)
+        yield f"the rows of '{name}' may be turned by phases", (1j * diagonal_left) @ value
     yield f"the columns of '{name}' may be scaled", value @ diagonal_right
     yield f"the rows of '{name}' may be scaled", diagonal_left @ value
     for given in [s for s in point.values if isinstance(s, Symbol) and s is not unknown]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from gradwright.core.build import identity, matmul, multiply, transpose
+from gradwright.core.build import identity, matmul, multiply, ones, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.core.sums import add, coefficient_of, like_key, scaled, subtract, terms_of
 from gradwright.diff.identities.state import State, hidden_pivots, inverse_of
 from gradwright.diff.identities.terms import (
     LinearEquation,
@@ -199,14 +199,20 @@ def grouped(terms: Sequence[Term], rows: Node) -> list[Pair]:
         )
         for t in terms
     ]
-    return _merge_left(_merge_right(pairs))
+    while len(pairs) > len(fewer := _merge_left(_merge_right(pairs))):
+        pairs = fewer
+    return fewer
 
 
 def _merge_right(pairs: list[Pair]) -> list[Pair]:
-    """Pairs with one right side: their left sides add up."""
+    """Pairs with one right side, or with opposite ones: their left sides add up."""
     found: dict[Node | None, Node] = {}
     for pair in pairs:
-        found[pair.right] = add([found[pair.right], pair.left]) if pair.right in found else pair.left
+        right, left = pair.right, pair.left
+        opposite = next((r for r in found if r is not None and right is not None and _ratio(right, r) == -1), None)
+        if opposite is not None:
+            right, left = opposite, scaled(-1, left)
+        found[right] = add([found[right], left]) if right in found else left
     return [Pair(simplify(left), right) for right, left in found.items()]
 
 
@@ -235,14 +241,18 @@ def _right(pair: Pair, like: Pair) -> Node:
 def _ratio(left: Node, right: Node) -> Fraction | None:
     if left == right:
         return Fraction(1)
-    return Fraction(-1) if left == scaled(-1, right) else None
+    opposite = {like_key(term): -coefficient_of(term) for term in terms_of(right)}
+    return Fraction(-1) if opposite == {like_key(term): coefficient_of(term) for term in terms_of(left)} else None
 
 
 def isolate(state: State) -> State | None:
-    """`A H B = C` for an unknown without structure: `H = A⁻¹ C B⁻¹`."""
+    """`A H B = C` gives `H = A⁻¹ C B⁻¹`.
+
+    Whatever the unknown's space: the value is the only one that satisfies the equation, so that it lies there.
+    """
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
-        if len(holes) != 1 or state.specs[holes[0]].space is not Space.FREE or equation.projected:
+        if len(holes) != 1 or equation.projected:
             continue
         hole = holes[0]
         terms = state.terms(equation)
@@ -271,6 +281,8 @@ def divide(state: State) -> State | None:
         total = simplify(add(weight for weight in weights if weight is not None))
         value = reduce_terms(multiply(equation.right, raise_to(total, Fraction(-1))), state.relations)
         changed = state.with_solution(holes[0], value, place)
+        if total == ones(total.shape):
+            return changed.with_step("substitute", holes[0], value, "put in what is known")
         return changed.with_step(
             "divide", holes[0], value, "divide entry by entry" if value.rank else "divide by its factor"
         )

@@ -11,20 +11,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import matmul, permute, product_of, slice_axis
-from gradwright.core.contraction import conjugate, split_coefficient
+from gradwright.core.build import matmul, multiply, permute, product_of, slice_axis
+from gradwright.core.contraction import conjugate, is_zero, split_coefficient
 from gradwright.core.dims import Dim, product
 from gradwright.core.nodes import Apply, Equation, Hole, Node, Selection, Solve, Unknown
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.core.sums import add, coefficient_of, scaled, subtract, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of
+from gradwright.diff.identities.regions import determinant_of, with_column
 from gradwright.diff.identities.state import State, hidden_pivots
 from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms
 from gradwright.frozen import replace
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
 from gradwright.prims.inv import inv
+from gradwright.prims.power import raise_to
+from gradwright.simplify.equations import COMPLEX_MIRRORED, REAL_MIRRORED, is_its_own_mirror_image, is_mirrored
+from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
 ONE = Dim.of(1)
@@ -68,7 +72,8 @@ def _sylvester_inverse(state: State, equation: LinearEquation, hole: Hole) -> Ca
     operator = simplify(scaled(sign, form))
 
     def inverse(right: Node) -> Node:
-        side = project_space(scaled(sign, right), space)
+        side = scaled(sign, right)
+        side = side if is_mirrored(expand(side, lambda _: True), space) else project_space(side, space)
         found = Solve((unknown,), (Equation(operator, space),), (side,), 0)
         return _turned_back(found, terms[0])
 
@@ -99,14 +104,23 @@ def eliminate_explicit(state: State) -> State | None:
 
 
 def eliminate(state: State) -> State | None:
-    """Solve one equation for one of its unknowns, in terms of the others, and substitute."""
+    """Solve one equation for one of its unknowns, in terms of the others, and substitute.
+
+    By the inverse of a matrix if there is such an equation, so that a Sylvester equation is solved last.
+    """
+    return _eliminated(state, _isolated_map) or _eliminated(state, _inverse_map)
+
+
+def _eliminated(
+    state: State, inverse_of: Callable[[State, LinearEquation, Hole], Callable[[Node], Node] | None]
+) -> State | None:
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
         if len(holes) < 2 or equation.projected:
             continue
         for hole in holes:
             own, rest = _parted(equation.form, hole)
-            inverse = _inverse_map(state, replace(equation, form=own), hole)
+            inverse = inverse_of(state, replace(equation, form=own), hole)
             if inverse is None:
                 continue
             value = subtract(inverse(equation.right), inverse(rest))
@@ -130,14 +144,19 @@ def _pivots(state: State, equation: LinearEquation) -> list[Node]:
 
 
 def _inverse_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
+    if state.specs[hole].normal_to is not None:
+        return None
+    return _isolated_map(state, equation, hole) or _sylvester_inverse(state, equation, hole)
+
+
+def _isolated_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
+    """What solves `A H B = R` for an unknown without structure, given R; None if the equation is no such."""
     terms = state.terms(equation)
-    if not terms or state.specs[hole].normal_to is not None:
+    if not terms or state.specs[hole].normal_to is not None or state.specs[hole].space is not Space.FREE:
         return None
     pairs = grouped(terms, equation.form)
     same = len({(t.transposed, t.conj, t.diagonal) for t in terms}) == 1 and not terms[0].diagonal
-    if len(pairs) != 1 or not same:
-        return _sylvester_inverse(state, equation, hole)
-    if state.specs[hole].space is not Space.FREE or isolated(state, equation, pairs[0], terms[0]) is None:
+    if len(pairs) != 1 or not same or isolated(state, equation, pairs[0], terms[0]) is None:
         return None
     return lambda right: _isolate_from(state, equation, pairs[0], terms[0], right)
 
@@ -149,11 +168,44 @@ def _isolate_from(state: State, equation: LinearEquation, pair: Pair, term: Term
 
 
 def _matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space | None:
-    """The space on which the equation is as large as its unknown."""
+    """The space on which the equation is as large as its unknown.
+
+    One between all matrices whose left side is symmetric for a symmetric unknown is an equation between symmetric
+    ones, since its right side is then symmetric wherever there is a solution; the same holds of skew ones.
+    """
     space = state.specs[hole].space
     if space is equation.space:
         return space
-    return None
+    mirrored = REAL_MIRRORED if hole.real else COMPLEX_MIRRORED
+    if equation.space is not Space.FREE or space not in mirrored.values() or equation.form.shape != hole.shape:
+        return None
+    numbered = substitute(equation.form, {hole: Hole(0, hole.shape, hole.real)})
+    expanded = expand(numbered, lambda _: True)
+    return space if is_its_own_mirror_image(expanded, Unknown(hole.shape, space, hole.real)) else None
+
+
+def solve_two_numbers(state: State) -> State | None:
+    """Two numbers in two equations between numbers: Cramer's rule."""
+    holes, equations = state.open_holes, state.equations
+    if not len(holes) == len(equations) == 2 or any(node.rank for node in (*holes, *(e.form for e in equations))):
+        return None
+    rows = [[matrix_of(push(e.form, {hole: hole}), hole) for hole in holes] for e in equations]
+    known = [[entry for entry in row if entry is not None] for row in rows]
+    if any(len(row) < len(holes) for row in known):
+        return None
+    determinant = simplify(determinant_of(known))
+    if is_zero(determinant):
+        return None
+    numbers = {abs(coefficient_of(term)) for term in terms_of(determinant)}
+    number = numbers.pop() if len(numbers) == 1 else Fraction(1)
+    inverse = raise_to(add(scaled(1 / number, term) for term in terms_of(determinant)), Fraction(-1))
+    changed, sides = replace(state, equations=()), [e.right for e in equations]
+    for column, hole in enumerate(holes):
+        above = determinant_of(with_column(known, sides, column))
+        value = reduce_terms(scaled(1 / number, multiply(above, inverse)), state.relations)
+        changed = replace(changed, solved=(*changed.solved, (hole, value)))
+        changed = changed.with_step("eliminate", hole, value, "Cramer's rule, for two equations in two numbers")
+    return changed
 
 
 def border(state: State) -> State | None:
@@ -227,7 +279,8 @@ def solve_generally(state: State) -> State:
     unknowns = tuple(Unknown(h.shape, state.specs[h].space, h.real) for h in holes)
     equations = tuple(Equation(form, e.space) for form, e in zip(forms, state.equations, strict=True))
     sides = tuple(project_space(e.right, e.space) for e in state.equations)
-    if _count(tuple(u[:2] for u in unknowns)) != _count(tuple((e.operator.shape, e.space) for e in equations)):
+    sought = [(u.shape, u.space, u.real) for u in unknowns]
+    if _count(sought) != _count([(e.operator.shape, e.space, e.operator.real) for e in equations]):
         equations, sides = _normal_equations(
             unknowns, equations, sides, [Hole(place, hole.shape, hole.real) for place, hole in enumerate(holes)]
         )
@@ -256,8 +309,15 @@ def _normal_equations(
     return made, tuple(project_space(add(r), u.space) for r, u in zip(rights, unknowns, strict=True))
 
 
-def _count(parts: Sequence[tuple[tuple[Dim, ...], Space]]) -> Dim:
-    return sum((space_dimension(shape, space) for shape, space in parts), Dim.of(0))
+def _count(parts: Sequence[tuple[tuple[Dim, ...], Space, bool]]) -> Dim:
+    """How many real numbers there are in all."""
+    return sum((_real_dimension(*part) for part in parts), Dim.of(0))
+
+
+def _real_dimension(shape: tuple[Dim, ...], space: Space, real: bool) -> Dim:
+    if real or space in (Space.HERMITIAN, Space.SKEW_HERMITIAN):  # which are real spaces of dimension n²
+        return space_dimension(shape, space)
+    return space_dimension(shape, space) * 2
 
 
 def space_dimension(shape: tuple[Dim, ...], space: Space) -> Dim:

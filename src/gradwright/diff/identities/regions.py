@@ -48,25 +48,29 @@ def _cramer(system: Sequence[tuple[list[Node], Node]], count: int, region: int) 
     for chosen in combinations(system, count):
         rows = [row for row, _ in chosen]
         right = [side for _, side in chosen]
-        determinant = simplify(_determinant(rows))
+        determinant = simplify(determinant_of(rows))
         if is_zero(determinant) or not _nonzero(determinant, region):
             continue
         inverse = reciprocal(determinant)
-        return [simplify(multiply(_determinant(_with_column(rows, right, column)), inverse)) for column in range(count)]
+        return [
+            simplify(multiply(determinant_of(with_column(rows, right, column)), inverse)) for column in range(count)
+        ]
     return None
 
 
-def _with_column(rows: Sequence[list[Node]], right: Sequence[Node], column: int) -> list[list[Node]]:
+def with_column(rows: Sequence[list[Node]], right: Sequence[Node], column: int) -> list[list[Node]]:
+    """The rows with the right sides in the place of a column."""
     return [[*row[:column], side, *row[column + 1 :]] for row, side in zip(rows, right, strict=True)]
 
 
-def _determinant(rows: Sequence[Sequence[Node]]) -> Node:
+def determinant_of(rows: Sequence[Sequence[Node]]) -> Node:
+    """The determinant of a few rows, entry by entry where these are matrices."""
     if len(rows) == 1:
         return rows[0][0]
     terms: list[Node] = []
     for column, head in enumerate(rows[0]):
         minor = [[*row[:column], *row[column + 1 :]] for row in rows[1:]]
-        terms.append(scaled((-1) ** column, multiply(head, _determinant(minor))))
+        terms.append(scaled((-1) ** column, multiply(head, determinant_of(minor))))
     return add(terms)
 
 

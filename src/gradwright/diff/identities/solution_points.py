@@ -49,6 +49,7 @@ CONVERGED = 1e-11
 SETTLED = 1e-3
 NOTHING = 1e-6
 RANK_TOLERANCE = 1e-9
+CANCELLED = 1e-12
 MOST_ORDERS = 6
 
 
@@ -147,10 +148,23 @@ def is_settled(problem: Problem, point: SolutionPoint) -> bool:
     """Whether another step of Newton's method would stay near: not where equations hold in a limit only.
 
     At `1 / x = 0` or `x³ = 0` the sides come as near to each other as one likes, and every step changes x by a fraction
-    of itself.
+    of itself. What is declared positive, or positive definite, is measured by itself: `S → 0` in one direction is such
+    a limit, too, where S has an inverse in the equations.
     """
     step = _newton_step(problem.without_gauge, point.values, point.sizes, RANK_TOLERANCE)
-    return all(_largest(move) <= SETTLED * _largest(point.values[u]) + NOTHING for u, move in step.items())
+    return all(_is_small(step[u], point.values[u], u.facts) for u in problem.unknowns)
+
+
+def _is_small(move: Array, value: Array, facts: Facts) -> bool:
+    """Whether a step is small beside a value: entry by entry if these are positive, in the metric of an spd matrix."""
+    if not is_in_open_set(value, facts):
+        return _largest(move) <= SETTLED * _largest(value) + NOTHING
+    if "spd" in facts:
+        inverse = np.linalg.inv(np.linalg.cholesky((value + value.conj().T) / 2))
+        return _largest(inverse @ move @ inverse.conj().T) <= SETTLED
+    if "positive" in facts:
+        return bool(np.all(np.abs(move) <= SETTLED * value))
+    return _largest(move) <= SETTLED * _largest(value) + NOTHING
 
 
 def _largest(value: Array) -> float:
@@ -265,12 +279,29 @@ def directions_at(
     return tensors_of(system, coordinates), left_over
 
 
-def free_directions(system: LinearSystem) -> Array:
-    """A basis of the coordinates along which the equations leave the unknowns free."""
+def free_directions(system: LinearSystem, size: float = 0.0) -> Array:
+    """A basis of the coordinates along which the equations leave the unknowns free.
+
+    Args:
+        system: the equations.
+        size: how large their terms are; where these cancel, as in `inv(Y) @ Y`, what is left are rounding errors.
+    """
     _, singular_values, vectors = np.linalg.svd(system.matrix)
     largest = float(singular_values[0]) if len(singular_values) else 0.0
-    rank = int(np.sum(singular_values > RANK_TOLERANCE * max(largest, 1e-300)))
+    rank = int(np.sum(singular_values > max(RANK_TOLERANCE * largest, CANCELLED * size, 1e-300)))
     return vectors[rank:]
+
+
+def size_of_terms(problem: Problem, system: LinearSystem, point: SolutionPoint) -> float:
+    """How large the terms of the equations are at a random direction of unit length of the unknowns."""
+    generator = np.random.default_rng(17)
+    coordinates = draw((system.matrix.shape[1],), NO_FACTS, generator)
+    tensors = tensors_of(system, coordinates / max(1e-300, float(np.linalg.norm(coordinates))))
+    moves: dict[Node, Array] = dict(zip(problem.unknown_directions, tensors, strict=True))
+    moves |= {d: np.zeros_like(point.values[g]) for g, d in zip(problem.givens, problem.given_directions, strict=True)}
+    terms = [term for form in problem.forms for term in terms_of(form)]
+    parts = evaluate_all(terms, {**point.values, **moves}, point.sizes)
+    return max((float(np.linalg.norm(part)) for part in parts), default=0.0)
 
 
 def rate_along_free_directions(

@@ -44,17 +44,27 @@ MIRROR_SIGN = {Space.SYMMETRIC: 1, Space.HERMITIAN: 1, Space.SKEW: -1, Space.SKE
 
 def eliminate_alone(state: State) -> State | None:
     """Solve for an unknown that stands alone, and project its equation on the complement."""
+    return next((_eliminated(state, *found) for found in _alone(state) if not _occurs_elsewhere(state, *found)), None)
+
+
+def eliminate_and_substitute(state: State) -> State | None:
+    """The same for an unknown that other equations contain as well."""
+    return next((_eliminated(state, *found) for found in _alone(state)), None)
+
+
+def _alone(state: State) -> Iterator[tuple[int, Hole, Fraction, Space]]:
+    """The unknowns that stand alone: in which equation, with which number in front, and in which space."""
     for place, equation in enumerate(state.equations):
         if equation.projected or len(holes_in(equation.form)) < 2:
             continue
         for hole in holes_in(equation.form):
             alone = _stands_alone(equation, hole, state.specs[hole])
-            if alone is None:
-                continue
-            if any(hole in holes_in(e.form) for p, e in enumerate(state.equations) if p != place):
-                continue
-            return _eliminated(state, place, hole, *alone)
-    return None
+            if alone is not None:
+                yield (place, hole, *alone)
+
+
+def _occurs_elsewhere(state: State, place: int, hole: Hole, *_: object) -> bool:
+    return any(hole in holes_in(e.form) for p, e in enumerate(state.equations) if p != place)
 
 
 def _takes_phases(hole: Hole, state: State) -> bool:
@@ -90,12 +100,11 @@ def _eliminated(state: State, place: int, hole: Hole, coefficient: Fraction, spa
     projected = _on_complement(others, equation.right, COMPLEMENT[space], state)
     if _takes_phases(hole, state) and _phases_occur(state, equation):
         projected = replace(projected, phases=True)
-    changed = state.replace_equation(place, projected)
-    solved = (*changed.solved, (hole, value))
+    changed = state.replace_equation(place, projected).with_solution(hole, value)
     rest = COMPLEMENT[space]
     words = f"{_article(rest)} part; {_article(space)} part gives the other unknown"
     sides = project_space(others, rest), project_space(equation.right, rest)
-    split = replace(changed, solved=solved).with_step("split into parts", *sides, words)
+    split = changed.with_step("split into parts", *sides, words)
     return split.with_step("compare entries", hole, simplify(value), f"{_article(space)} part")
 
 

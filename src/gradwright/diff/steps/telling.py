@@ -10,10 +10,11 @@ from gradwright.core.dims import Dim
 from gradwright.core.nodes import Apply, Direction, Hole, Node, Solve, Symbol
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals, gauge_equations, identities, instantiate
+from gradwright.core.tensor_forms import lower
 from gradwright.core.walks import free_leaves, postorder, substitute
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.problem import FramePart, RuleStep, Solution
-from gradwright.diff.steps.step import Draft
+from gradwright.diff.steps.step import Draft, as_form
 from gradwright.frozen import replace
 from gradwright.linear.collect import collect
 from gradwright.linear.forms import push
@@ -112,12 +113,15 @@ class Telling:
         drafts += [collected for equation in differentiated for collected in self._collected(equation)]
         words = "of the directions that are free, these are taken"
         drafts += [Draft("gauge", self.put(left), self.put(right), words) for left, right in gauge_equations(primitive)]
-        drafts += self._frames()
-        drafts += self._rules()
+        rules = self._rules()
+        drafts += self._frames(rules)
+        drafts += rules
         result = self.put(self.solution.differentials[self.root.index])
         letter = self.letters[self.root.index]
         by_equation = drafts[-1].rule == "linear matrix equation"
         drafts = without_repeats(drafts)
+        if any((d.left, d.right, d.part) == (direction(letter), collect(result), _SHOWN[0]) for d in drafts[:-1]):
+            return drafts if drafts[-1].left != direction(letter) else drafts[:-1]
         last = drafts[-1]
         if last.left == direction(letter):
             return [*drafts[:-1], Draft(last.rule, direction(letter), collect(result), last.reason)]
@@ -135,11 +139,13 @@ class Telling:
         sides = [self.put(differential(side, moves)) for side in (left, right)]
         return Draft("differentiate both sides", sides[0], sides[1], "product rule")
 
-    def _frames(self) -> list[Draft]:
+    def _frames(self, rules: Sequence[Draft]) -> list[Draft]:
+        """The frames of the asked output, and those in whose terms the rules speak."""
         drafts: list[Draft] = []
-        for use in self.solution.frames:
+        spoken = {leaf for d in rules for side in (d.left, d.right) for leaf in free_leaves(lower(as_form(side)))}
+        for place, use in enumerate(self.solution.frames):
             names = [part for part in use.parts if not part.name.startswith("d")]
-            if names:
+            if names and (place == self.root.index or any(self.put(part.hole) in spoken for part in names)):
                 words = ", ".join(map(self._where_it_lives, names))
                 drafts.append(Draft("frame", self.put(use.direction), self.put(use.value), words))
         return drafts
@@ -220,9 +226,14 @@ def _holes(node: Node) -> frozenset[Node]:
 
 
 def without_repeats(drafts: list[Draft]) -> list[Draft]:
-    """A rule that only restates the equation before it takes its place, but for what says how the equation came."""
+    """A rule that only restates the equation before it takes its place, but for what says how the equation came.
+
+    One that restates an equation further above is left out.
+    """
     kept: list[Draft] = []
     for draft in drafts:
+        if any((d.left, d.right, d.part) == (draft.left, draft.right, _SHOWN[0]) for d in kept[:-1]):
+            continue
         if kept and (draft.left, draft.right) == (kept[-1].left, kept[-1].right):
             before = kept.pop()
             told = before if before.rule == "differentiate both sides" else draft

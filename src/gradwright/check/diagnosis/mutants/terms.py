@@ -50,8 +50,8 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
         return
     for count in range(1, len(parts) - 1):
         for kept in combinations(parts, count):
-            words = f"only the {'term' if count == 1 else 'terms'} {unicode_of(add(kept))} of the gradient is there"
-            yield Mutant(add(kept), "missing_term", words, 1.1)
+            words = f"{unicode_of(add(kept))} is all that is there of the gradient"
+            yield Mutant(add(kept), "missing_term", words, 1.12)
     if len({rough_key(part) for part in parts}) > 1:
         return
     label = "missing_transpose" if _in_one_order(parts) else "swapped_factors"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from gradwright.check.diagnosis.program import Instruction, Values
+from gradwright.check.diagnosis.repairs.sites import is_number
 from gradwright.check.diagnosis.scene import Repair, Scene
 
 Binary = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -40,7 +41,7 @@ def products(scene: Scene) -> Iterator[Repair]:
         name = SAME.get(instruction.name, instruction.name)
         for words, operation in BINARY.get(name, ()):
             if len(instruction.operands) == 2:
-                yield _binary(instruction, operation, words)
+                yield _binary(instruction, operation, words, 0.85 if _is_applied(scene, instruction) else 1.0)
         if name == "mul":
             yield from _regrouped(scene, instruction)
         if name in ("rdiv", "__rtruediv__", "__rdiv__"):
@@ -55,14 +56,27 @@ def products(scene: Scene) -> Iterator[Repair]:
             yield _unary(instruction, lambda v, k=power: torch.linalg.matrix_power(v, k), "the power of the matrix")
 
 
-def _binary(instruction: Instruction, operation: Binary, words: str) -> Repair:
+def _is_applied(scene: Scene, instruction: Instruction) -> bool:
+    """Whether it multiplies a matrix by a vector that alone depends on the cotangent: a matrix is applied to it.
+
+    A sum that is left out looks the same, but then it is the matrix that depends on the cotangent.
+    """
+    program = scene.program
+    assert program is not None
+    cotangent = program.inputs.index(scene.point.truth.cotangent.name)
+    moving = {cotangent, *(user.slot for user in program.dependents[cotangent])}
+    ranks = {value.dim(): slot in moving for _, slot in instruction.operands if is_number(value := scene.values[slot])}
+    return ranks == {1: True, 2: False}
+
+
+def _binary(instruction: Instruction, operation: Binary, words: str, cost: float) -> Repair:
     (_, left), (_, right) = instruction.operands
 
     def run(values: Values, scene: Scene) -> object:
         return operation(values[left], values[right])
 
     text = f"{instruction.name} works entry by entry, where {words} is due"
-    return Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", text, 1.0)
+    return Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", text, cost)
 
 
 def _regrouped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:

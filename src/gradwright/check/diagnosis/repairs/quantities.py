@@ -8,6 +8,7 @@ import torch
 
 from gradwright.check.diagnosis.library import Quantity
 from gradwright.check.diagnosis.operations import SUMS
+from gradwright.check.diagnosis.program import Values
 from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_beside
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
@@ -15,6 +16,7 @@ from gradwright.core.nodes import Contract, Node, Symbol
 from gradwright.frozen import frozen
 
 NAMELESS = 4.0  # what was computed is no quantity of the formula: no name tells what the mistake was
+TURNED = 0.6  # as well as being another quantity: Aᵀ for A⁻¹, as if A were orthogonal
 EXPONENTS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, -3.0, -1.5)
 
 
@@ -26,8 +28,11 @@ def replaced(scene: Scene) -> Iterator[Repair]:
         for number, quantity in enumerate(scene.library.quantities):
             value = scene.quantities[number]
             for swapped in (False, True) if value.dim() == 2 else (False,):
-                if _is_other(site, known, value, swapped, scene.misshapen) and not _is_multiple(known, quantity):
-                    yield _replacement(site, known, number, quantity, swapped, scene, extra)
+                more = _turning(known, quantity, swapped)
+                turned = value.mT if swapped else value
+                if more is None or _is_multiple(known, quantity) or not _is_other(site, turned, scene.misshapen):
+                    continue
+                yield _replacement(site, known, number, quantity, swapped, scene, extra + more)
 
 
 def _is_inside(site: Site, scene: Scene) -> bool:
@@ -54,19 +59,25 @@ def _recognised(value: torch.Tensor, scene: Scene) -> _Known | None:
     return None if found is None else _Known(found[0], scene.library.quantities[found[0]], found[1])
 
 
-def _is_other(site: Site, known: _Known | None, value: torch.Tensor, swapped: bool, misshapen: bool) -> bool:
-    """Whether the quantity, turned or not, is another than the value and of its shape.
+def _turning(known: _Known | None, quantity: Quantity, swapped: bool) -> float | None:
+    """What it adds to the cost that one of two quantities is transposed; None where that alone is the mistake."""
+    if known is None or known.swapped == swapped:
+        return 0.0
+    return TURNED if known.quantity.node in quantity.below else None
+
+
+def _is_other(site: Site, turned: torch.Tensor, misshapen: bool) -> bool:
+    """Whether a quantity, turned or not, is another than the value and of its shape.
 
     Where the shape of the whole is wrong, that of a value may be what is wrong.
     """
-    turned = value.mT if swapped else value
     fits = turned.dim() == site.value.dim() if misshapen else turned.shape == site.value.shape
-    if not fits or (known is not None and known.swapped != swapped):
+    if not fits:
         return False
     if any(close(site.value, sign * turned) for sign in (1, -1)):
         return False
     # A multiple of the quantity, or of its transpose, is a mistake of another kind, or two.
-    forms = (site.value, site.value.mT) if value.dim() == 2 else (site.value,)
+    forms = (site.value, site.value.mT) if turned.dim() == 2 else (site.value,)
     return all(multiple_of(v, turned) is None for v in forms) and not is_power(
         turned, site.value, (2.0, -1.0, 0.5, -0.5)
     )
@@ -147,18 +158,29 @@ def _others(known: _Known, quantity: Quantity) -> list[Node]:
 
 
 def multiplied(scene: Scene) -> Iterator[Repair]:
-    """Every value multiplied by a power of each quantity, entry by entry or as a matrix."""
+    """Every value multiplied by a power of each quantity, entry by entry or as a matrix.
+
+    A summand that is used elsewhere, too, may lack a matrix there alone.
+    """
     beside = powers_beside(scene)
     for site in sites(scene):
-        if site.user is not None or largest(site.value) == 0:
+        if largest(site.value) == 0:
             continue
-        present = beside(site.slot)
-        summed = site.summed(scene) if site.value.dim() == 0 else set[torch.Size]()
-        for number, quantity in enumerate(scene.library.quantities):
-            value = scene.quantities[number]
-            for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
-                yield from _factors(site, number, quantity, value, words, combine, cost, number in present)
-            yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
+        if site.user is None:
+            yield from _of_value(site, scene, beside(site.slot))
+        elif site.user.name in SUMS:
+            for number, quantity in enumerate(scene.library.quantities):
+                yield from _matrix_factors(site, number, quantity, scene.quantities[number], scene.misshapen)
+
+
+def _of_value(site: Site, scene: Scene, present: set[int]) -> Iterator[Repair]:
+    summed = site.summed(scene) if site.value.dim() == 0 else set[torch.Size]()
+    for number, quantity in enumerate(scene.library.quantities):
+        value = scene.quantities[number]
+        for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
+            yield from _factors(site, number, quantity, value, words, combine, cost, number in present)
+        yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
+    yield from _without_cotangent(site, scene)
 
 
 Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -215,7 +237,9 @@ def _factor_words(site: Site, quantity: Quantity, exponent: float, how: str, use
 def _matrix_factors(
     site: Site, number: int, quantity: Quantity, value: torch.Tensor, misshapen: bool
 ) -> Iterator[Repair]:
-    """A matrix multiplied in; one that is not square changes the shape, where that has to be changed."""
+    """A matrix multiplied in; one that is not square, or a vector, where the shape has to be changed."""
+    if value.dim() == 1 and misshapen:
+        yield from _vector_factors(site, number, quantity, value)
     if value.dim() != 2 or site.value.dim() not in (1, 2) or not (misshapen or value.shape[0] == value.shape[1]):
         return
     on_left: tuple[tuple[str, torch.Tensor, Combine], ...] = (
@@ -234,6 +258,40 @@ def _matrix_factors(
         if site.value.dim() == 2 and factor.shape[0] == site.value.shape[1]:
             text = f"the factor {words} is missing on the right of {site.words}"
             yield site.combined(number, combine, "missing_chain_factor", text, 1.3)
+
+
+def _vector_factors(site: Site, number: int, quantity: Quantity, value: torch.Tensor) -> Iterator[Repair]:
+    """A vector multiplied into a matrix, or by a vector to a matrix, which changes the shape."""
+    for words, combine in _by_vector(site.value, len(value), quantity.name).items():
+        yield site.combined(number, combine, "missing_chain_factor", f"{words} {site.words}", 1.3)
+
+
+def _by_vector(value: torch.Tensor, count: int, name: str) -> dict[str, Combine]:
+    """The products of a matrix or a vector with another vector, by what is missing where."""
+    row = f"{name}ᵀ" if name.isidentifier() else f"({name})ᵀ"
+    ways: dict[str, Combine] = {}
+    if value.dim() == 2 and value.shape[1] == count:
+        ways[f"the factor {name} is missing on the right of"] = lambda v, q: v @ q
+    if value.dim() == 2 and value.shape[0] == count:
+        ways[f"the factor {row} is missing on the left of"] = lambda v, q: q @ v
+    if value.dim() == 1:
+        ways[f"the factor {row} is missing on the right of"] = torch.outer
+        ways[f"the factor {name} is missing on the left of"] = lambda v, q: torch.outer(q, v)
+    return ways
+
+
+def _without_cotangent(site: Site, scene: Scene) -> Iterator[Repair]:
+    """The cotangent multiplied in, where it is a vector that changes the shape."""
+    name = scene.point.truth.cotangent.name
+    cotangent = scene.inputs[name]
+    if not scene.misshapen or cotangent.dim() != 1:
+        return
+    for words, combine in _by_vector(site.value, len(cotangent), name).items():
+
+        def make(values: Values, scene: Scene, combine: Combine = combine) -> object:
+            return site.made(lambda value: combine(value, scene.inputs[name]), values, scene)
+
+        yield Repair(site.slot, make, "missing_chain_factor", f"{words} {site.words}", 1.3, site.place, portable=True)
 
 
 def projected(scene: Scene) -> Iterator[Repair]:

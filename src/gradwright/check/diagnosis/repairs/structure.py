@@ -30,7 +30,7 @@ def structure(scene: Scene) -> Iterator[Repair]:
         if site.value.dim() == 0 and site.user is None:
             yield from _on_diagonal(site, scene)
     for site in sites(scene):
-        if bool(((site.value == 0) | (site.value == 1)).all()) and site.value.dim():
+        if site.value.dim() and {0.0, 1.0} == set(site.value.abs().flatten().tolist()):
             words = f"the mask {site.words} selects the opposite entries"
             yield site.repair(lambda v: 1 - v, "wrong_mask", words, 0.9)
     for instruction in scene.program.instructions:

@@ -1,0 +1,66 @@
+"""Functions of JAX under check: pairs, and functions with a rule of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import gradwright as gw
+from gradwright.errors import CheckError
+
+jax = pytest.importorskip("jax")
+jnp = jax.numpy
+
+
+def _inverse(last: Callable[[Any], Any]) -> Any:
+    """The inverse with the rule `−Yᵀ G last(Y)`."""
+    inverse = jax.custom_vjp(jnp.linalg.inv)
+
+    def forward(X: Any) -> tuple[Any, Any]:
+        Y = jnp.linalg.inv(X)
+        return Y, Y
+
+    inverse.defvjp(forward, lambda Y, G: (-Y.T @ G @ last(Y),))
+    return inverse
+
+
+def test_a_right_rule_is_right() -> None:
+    report = gw.check(_inverse(lambda Y: Y.T), "inv(X)")
+    assert report.right, str(report)
+
+
+def test_a_wrong_rule_is_named_in_the_precision_that_jax_has_by_default() -> None:
+    assert gw.check(_inverse(lambda Y: Y), "inv(X)").labels == {"missing_transpose"}
+
+
+def test_a_backward_written_in_jax() -> None:
+    def backward(G: Any, A: Any, B: Any) -> tuple[Any, Any]:
+        return G @ B.T, A.T @ jnp.abs(G)
+
+    report = gw.check((jnp.matmul, backward), "A @ B", variables={"A": "n m", "B": "m p"})
+    assert [finding.verdict for finding in report.findings] == ["held", "held", "wrong"], str(report)
+
+
+def test_what_jax_differentiates_by_itself_is_taken_in_the_tangent_space() -> None:
+    report = gw.check(lambda S: jnp.linalg.slogdet(S)[1], "logdet(S)", variables={"S": "n n spd"})
+    assert report.right, str(report)
+
+
+def test_a_wrong_forward_is_all_that_is_said_of_a_function_without_a_rule() -> None:
+    report = gw.check(lambda A, B: jnp.tanh(A @ B), "A @ B", variables={"A": "n m", "B": "m p"})
+    assert not report.right and not report.labels
+    assert [finding.question for finding in report.findings] == ["forward", "backward"]
+
+
+def test_one_of_several_variables() -> None:
+    report = gw.check(jax.jit(lambda A, B: A @ B), "A @ B", wrt="B", variables={"A": "n m", "B": "m p"})
+    assert report.right, str(report)
+
+
+def test_a_function_of_numpy_alone_has_no_gradient_beside_jax() -> None:
+    import numpy as np
+
+    with pytest.raises(CheckError, match="has no gradient to check"):
+        gw.check(np.linalg.inv, "inv(X)")
