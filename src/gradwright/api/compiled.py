@@ -201,6 +201,12 @@ class CompiledFunction:
         return blocks if blocks is not None and blocks.fits(arrays) else self._alone[1]
 
     @cached_property
+    def _row_blocks(self) -> RowBlocks | None:
+        """The function of a large matrix that reads some rows after the others; None if it has no sums over rows."""
+        sums = row_sums(self._optimised["value"]) if self._library.name != "jax" else None
+        return None if sums is None else RowBlocks(sums, [self._leaves[name] for name in self._needed], self._library)
+
+    @cached_property
     def _alone(self) -> tuple[Program, Callable[..., Any]]:
         """The code that calls kernels of the library, if there are any for it, and its function."""
         kernels = [kernel for kernel in KERNELS if self._library.implementation(kernel) is not None]
