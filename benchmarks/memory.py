@@ -1,8 +1,8 @@
 """Peak memory of every contestant, each in a process of its own.
 
-A process makes the inputs, rehearses at a small size so that libraries have loaded what they load once,
-forks, and runs a contestant in the child: by what the child's largest resident set exceeds the one it
-was born with is the contestant's. For JAX the compiler's own account is taken: its runtime does not survive a fork.
+A process makes the inputs, rehearses so that libraries have loaded and compiled what they do once, forks, and runs a
+contestant in the child: by what the child's largest resident set exceeds the one it was born with is the contestant's.
+For JAX the compiler's own account is taken: its runtime does not survive a fork.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def measured(case: Case) -> dict[str, float]:
     from benchmarks.contestants import IN_NUMPY, contestants
 
     plain = _without_jax(case)
-    for run in contestants(plain, plain.inputs(divide=8)).values():
-        run()
-    found = contestants(plain, plain.inputs())
     skipped = {IN_NUMPY, *SKIPPED.get(case.name, ())}
-    return {name: _in_a_child(run) for name, run in found.items() if name not in skipped}
+    found = {name: run for name, run in contestants(plain, plain.inputs()).items() if name not in skipped}
+    for run in found.values():
+        run()
+    return {name: _in_a_child(run) for name, run in found.items()}
 
 
 SKIPPED: dict[str, tuple[str, ...]] = {"trace(A x xᵀ), n = 512": ("torch",)}  # half a minute
