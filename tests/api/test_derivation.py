@@ -295,3 +295,10 @@ def test_a_hessian_whose_condition_no_point_of_the_set_fulfils_is_not_called_wro
     assert any(
         remark.startswith("the Hessian in K is not checked: the derivative divides by") for remark in found.remarks
     )
+
+
+def test_whole_numbers_that_no_float_holds_are_read_and_told() -> None:
+    expression = gw.parse("x * 910**9**3", x="")
+    assert gw.parse(f"x * {910**729}", x="") == expression
+    derivation = gw.derive(expression)
+    assert derivation.text() and derivation.source("torch")

@@ -168,7 +168,7 @@ class _Translator:
         return self._number(value)
 
     def _number(self, value: float) -> Node:
-        if not isfinite(value):
+        if isinstance(value, float) and not isfinite(value):
             raise LanguageError("the number is too large to be read")
         return build.number(Fraction(repr(value)) if isinstance(value, float) else Fraction(value))
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, as_float
 from gradwright.core.build import outer, permute, product_of
 from gradwright.core.contraction import conjugate
 from gradwright.core.nodes import Node
@@ -154,7 +154,7 @@ def value_of(form: Form, evaluate: Callable[[Node], Array]) -> Array:
             values = [value_of(term, evaluate) for term in terms]
             return sum(values[1:], values[0])
         case Times(coefficient=coefficient, inner=inner):
-            return float(coefficient) * value_of(inner, evaluate)
+            return as_float(coefficient) * value_of(inner, evaluate)
         case Inner(left=left, right=right):
             return np.real(np.sum(np.conj(value_of(left, evaluate)) * value_of(right, evaluate)))
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, as_float
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.facts import MATRIX_FACTS
@@ -144,7 +144,7 @@ class Trial:
     def _size_of_term(self, term: Node) -> float:
         number, inside = split_coefficient(term)
         if isinstance(inside, Add):  # ½ (A + B): its terms may cancel as well
-            return abs(float(number)) * self._size(inside)
+            return abs(as_float(number)) * self._size(inside)
         # Factors that cancel leave their errors: those of a measured direction, if they are more than rounding.
         cancelled = max(CANCELLED, self.error / TOLERANCE)
         return max(_largest(self.value(term)), cancelled * self._factors(term))
@@ -153,7 +153,7 @@ class Trial:
         if not isinstance(term, Contract):
             return 0.0
         sizes = [self._size(f.node) for f in term.factors]
-        return float(np.prod(sizes)) * abs(float(term.coefficient))
+        return float(np.prod(sizes)) * abs(as_float(term.coefficient))
 
     def _take_witnesses(self, root: Node) -> None:
         """Give variables that defined functions are applied to the values at which these are known to exist."""
