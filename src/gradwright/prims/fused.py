@@ -1,4 +1,4 @@
-"""Derivatives that PyTorch computes in one pass over the memory, for code that is emitted.
+"""Derivatives that PyTorch computes in one pass over the memory, for code that is emitted, and what they are found by.
 
 None of these is a function of the language; `gradwright.optimise.kernels` puts them where an expression equals one.
 """
@@ -49,6 +49,7 @@ def _layer_norm_vjp(epsilon: Parameter) -> tuple[str, ...]:
     return (f"(g - sum(g) / n) * {v}**(-1/2) - {_CENTRED} * sum({_CENTRED} * g) / n * {v}**(-3/2)",)
 
 
+# By which a normalisation is recognised; no code calls it.
 variance = Primitive(
     name="variance",
     signature="x: ... n -> v: ...",

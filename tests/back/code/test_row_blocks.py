@@ -92,3 +92,12 @@ def test_where_pytorch_records_nothing_is_cut() -> None:
     (slope,) = torch.autograd.grad(compiled(**{**point, "w": w}).sum(), w)
     hessian = torch.func.jacrev(lambda w: compiled(**{**point, "w": w}))(point["w"])
     assert torch.allclose(hessian.sum(0), slope)
+
+
+def test_an_entry_that_is_not_finite_is_no_number_of_rows() -> None:
+    gradient = gw.derive(gw.parse("sum(exp(-X @ w / m))", X="m n", w="n"), wrt="w").gradient
+    X, w = np.abs(point_of(gradient)["X"]), np.ones(SIZES["n"])
+    X[0, 0] = np.inf
+    with np.errstate(invalid="ignore"):
+        found = gradient.compile("numpy")(X=X, w=w)
+    assert np.isnan(found[0]) and np.all(np.isfinite(found[1:]))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from math import prod
 from typing import Any
-
-import numpy as np
 
 from gradwright.back.code.bindings import bound
 from gradwright.back.code.library import Library
@@ -43,9 +42,10 @@ class RowBlocks:
 
     def __call__(self, *arrays: Any) -> Any:
         """The value."""
-        count = len(arrays[self._place])
-        step = max(1, BLOCK * count // int(np.prod(arrays[self._place].shape)))
-        number = arrays[self._place][(0,) * arrays[self._place].ndim] * 0 + count  # of the same type, on the device
+        matrix = arrays[self._place]
+        count = len(matrix)
+        step = max(1, BLOCK * count // prod(matrix.shape))
+        number = matrix.new_tensor(count) if self._library.name == "torch" else matrix.dtype.type(count)
         totals: list[Any] = []
         for start in range(0, count, step):
             parts = [a[start : start + step] if cut else a for a, cut in zip(arrays, self._sliced, strict=True)]

@@ -18,7 +18,6 @@ from gradwright.back.operators.factorised import (
     Factored,
     by_parts,
     factored,
-    lapack,
     ratio,
     require_regular,
     unwrapped,
@@ -28,6 +27,7 @@ from gradwright.back.systems import two_sided
 from gradwright.back.systems.two_sided import TwoSided
 from gradwright.core.arithmetic import Array
 from gradwright.frozen import frozen
+from gradwright.prims.schur import solve_plain
 
 
 @frozen
@@ -191,9 +191,7 @@ def _triangular_sylvester(m: Array, n: Array, side: Array) -> Array:
     """`m X + X n = side` for Schur forms; two diagonal ones divide."""
     if not (np.any(m - np.diag(np.diag(m))) or np.any(n - np.diag(np.diag(n)))):
         return side / (np.diag(m)[:, None] + np.diag(n)[None, :])
-    (solver,) = lapack(("trsyl",), (m, n, side))
-    solved, scale, _ = solver(m, n, side)
-    return solved / scale  # LAPACK solves for the right side times `scale`, so that nothing overflows
+    return solve_plain(m, n, side)
 
 
 def _parity(order: Sequence[int], sizes: Sequence[int]) -> int:
