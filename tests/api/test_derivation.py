@@ -302,3 +302,9 @@ def test_whole_numbers_that_no_float_holds_are_read_and_told() -> None:
     assert gw.parse(f"x * {910**729}", x="") == expression
     derivation = gw.derive(expression)
     assert derivation.text() and derivation.source("torch")
+
+
+def test_the_inverse_of_a_stack_of_matrices_is_told_by_its_differential() -> None:
+    D = gw.derive(gw.parse("inv(X)", X="k n n"), wrt="X")
+    assert D.steps[0].rule == "differential of inv"
+    assert D.verify().right

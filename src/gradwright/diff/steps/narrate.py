@@ -92,8 +92,14 @@ def _only_factor(root: Node) -> Node:
 
 
 def _is_defined(root: Node) -> bool:
-    """Whether the expression is one function of bare variables that an identity defines."""
+    """Whether the expression is one function of bare variables that an identity defines.
+
+    The identity speaks of matrices: of a stack of them, the differential is told.
+    """
     if not isinstance(root, Apply) or not root.primitive.identity:
+        return False
+    batch, _ = root.primitive.bind(tuple(argument.shape for argument in root.arguments))
+    if batch:
         return False
     plain = all(isinstance(argument, Symbol) for argument in root.arguments)
     if not plain or len(set(root.arguments)) < len(root.arguments):
