@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 import re
+import unicodedata
 from collections.abc import Iterable
 from fractions import Fraction
 from keyword import iskeyword
 
 from gradwright.core.dims import Dim, minimum
 from gradwright.core.facts import FACTS, MATRIX_FACTS, Facts, closure
+from gradwright.core.syntax import raised_sign
 from gradwright.errors import DeclarationError
 from gradwright.frozen import frozen
 
@@ -93,6 +95,8 @@ def parse_declaration(name: str, text: str) -> Declaration:
     shape = tuple(parse_dim(word, name) for word in dims)
     _check_facts(name, text, shape, facts)
     known = tuple(fact for fact in facts if fact not in _OUTPUT_FACTS)
+    # In the form in which Python reads the names of a text: `ϵ` is `ε`.
+    name = unicodedata.normalize("NFKC", name)
     return Declaration(name, shape, closure(known), batched, known)
 
 
@@ -113,8 +117,10 @@ def parse_declarations(text: str) -> tuple[Declaration, ...]:
 
 def check_name(name: str) -> None:
     """Refuse what cannot be a variable's name."""
-    if not name.isidentifier():
-        raise DeclarationError(f"'{name}' cannot be the name of a variable: it is not an identifier")
+    if not name.isidentifier() or raised_sign(name):
+        raise DeclarationError(
+            f"'{name}' cannot be the name of a variable: a name has letters, digits and _, and no digit first"
+        )
     if iskeyword(name):
         raise DeclarationError(
             f"'{name}' cannot be the name of a variable: it is a keyword of Python; "
@@ -228,7 +234,7 @@ def _check_not_a_slip(name: str, text: str, word: str) -> None:
             f"'{word}' in '{name}: {text.strip()}' is not a fact that can be declared, and would be the name of a "
             f"dimension: {remedy}"
         )
-    near = _nearest_fact(word, 0.8)
+    near = _nearest_fact(word.lower(), 0.8)
     if near:
         raise DeclarationError(
             f"'{word}' in '{name}: {text.strip()}' would be the name of a dimension; did you mean the fact '{near}'? "

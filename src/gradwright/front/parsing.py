@@ -16,11 +16,12 @@ from itertools import product
 from gradwright.core.declarations import Declaration, check_name, parse_declaration
 from gradwright.core.dims import Dim
 from gradwright.core.facts import closure
-from gradwright.core.language import parse_text, translate
+from gradwright.core.language import translate
 from gradwright.core.nodes import Node
 from gradwright.core.registry import FUNCTIONS, Outputs
 from gradwright.core.signature import Signature
 from gradwright.core.solutions import bound_dims, bound_names
+from gradwright.core.syntax import parse_text
 from gradwright.errors import (
     AmbiguousShapeError,
     DeclarationError,
@@ -33,6 +34,13 @@ from gradwright.frozen import frozen
 MOST_UNDECLARED = 6
 NAMES = ("n", "m", "k", "p", "q", "r", "l", "j", "h", "g")
 DIMENSION_CALLS = {"eye": 0, "ones": 0, "zeros": 0, "size": 0, "elimination": 0, "reshape": 1}
+# What an undeclared name is usually meant as, and how the language writes that.
+_MEANT = {
+    "I": "the identity matrix is eye(n)",
+    "π": "the number is pi",
+    "inf": "there is no infinity in the language",
+    "nan": "every number has a value in the language",
+}
 RANK_WORDS = {0: "a scalar", 1: "a vector", 2: "a matrix"}
 
 
@@ -51,7 +59,7 @@ def parse_expression(text: str, declarations: Mapping[str, str]) -> Parsed:
         text: the expression.
         declarations: what stands after the colon of each declaration, by name.
     """
-    tree = parse_text(text)
+    tree = parse_text(text, FUNCTIONS)
     declared = Signature(tuple(read_declaration(name, d) for name, d in declarations.items()))
     _check_dims(declared)
     names = _variable_names(tree, declared)
@@ -63,6 +71,7 @@ def parse_expression(text: str, declarations: Mapping[str, str]) -> Parsed:
             f"for instance {names[0]}='n n'"
         ).suggest((names[0], "n n"))
     _check_not_a_slip(tree, names, declared)
+    _check_not_a_constant(names)
     return _inferred(text, tree, declared, names)
 
 
@@ -120,6 +129,15 @@ def _check_not_a_slip(tree: ast.expr, names: Sequence[str], declared: Signature)
                 f"'{name}' is not declared, and '{near[0]}', which is, does not occur: did you mean '{near[0]}'? "
                 f"(declare '{name}' too if not)"
             )
+
+
+def _check_not_a_constant(names: Sequence[str]) -> None:
+    """Refuse an undeclared name that a reader takes for a constant, rather than make it a variable."""
+    for name in names:
+        if name in _MEANT:
+            raise UnknownNameError(
+                f"'{name}' is not declared: {_MEANT[name]} (a variable of that name is declared, as in {name}='n n')"
+            ).suggest((name, "n n"))
 
 
 def _dims(tree: ast.expr, declared: Signature) -> dict[str, Dim]:
@@ -185,7 +203,8 @@ def _ambiguity(names: Sequence[str], candidates: Sequence[tuple[int, ...]]) -> A
             choices = " or ".join(RANK_WORDS[rank] for rank in ranks)
             forms = [(name, " ".join(NAMES[:rank])) for rank in ranks]
             listed = " or ".join(f"{name}='{words}'" for name, words in forms)
-            message = f"the text does not say whether '{name}' is {choices}: declare it, {listed}"
+            hint = " (the exponential function is exp(x))" if name == "e" else ""
+            message = f"the text does not say whether '{name}' is {choices}: declare it, {listed}{hint}"
             return AmbiguousShapeError(message).suggest(*forms)
     return AmbiguousShapeError(f"the shapes of {', '.join(names)} are not forced by the text: declare them")
 
