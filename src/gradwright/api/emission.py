@@ -65,7 +65,7 @@ def _live(asked: Asked) -> Callable[..., Any]:
 
 def _require_no_name(name: str | None, target: str) -> None:
     if name is not None:
-        raise EmissionError(f"the functions of a module for {target} are called value, jvp, …: leave name= away")
+        raise EmissionError(f"the functions of a module for {target} are called value, jvp, …, and take no other name")
 
 
 def _asked(derivation: Derivation, name: str | None) -> Asked:
