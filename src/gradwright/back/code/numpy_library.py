@@ -79,6 +79,7 @@ NUMPY = Library(
     broadcast="np.broadcast_to({x}, {shape})",
     imaginary_unit="1j",
     complex_of="",
+    batch_dot="",
     sum_with_product="",
     shapes_are_tuples=True,
     helpers={

@@ -62,6 +62,11 @@ def einsum(pattern: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     order = [found.index(x) - len(found) for x in result]
     return product.movedim(order, list(range(-len(result), 0)))
 '''
+_MATVEC = '''
+def matvec(A: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """A x, for a matrix and a vector or for batches of them."""
+    return A @ x if x.dim() == 1 else (A @ x[..., None])[..., 0]
+'''
 
 TORCH = Library(
     name="torch",
@@ -97,6 +102,7 @@ TORCH = Library(
     broadcast="{x}.expand({shape})",
     imaginary_unit="1j",
     complex_of="{x} + 0j",
+    batch_dot="torch.linalg.vecdot({x}, {y})",
     sum_with_product="torch.addmm({rest}, {left}, {right}{scales})",
     shapes_are_tuples=False,
     helpers={
@@ -107,5 +113,6 @@ TORCH = Library(
         "to_triangle": _TO_TRIANGLE,
         "with_last_axes": _WITH_LAST_AXES,
         "einsum": _EINSUM,
+        "matvec": _MATVEC,
     },
 )

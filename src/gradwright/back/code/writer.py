@@ -155,12 +155,20 @@ class Writer:
 
     def matvec(self, matrix: Code, vector: Code) -> Code:
         """A matrix times a vector, both with the same leading axes."""
+        if MATVEC in self.library.helpers:
+            return self.helper(MATVEC, matrix.text, vector.text)
         product = Code(f"{matrix.inside()} @ {self.indexed(vector, [':', 'None']).text}", Kind.MATMUL)
         return self.indexed(product, [":", "0"])
+
+    def dot(self, left: Code, right: Code) -> Code | None:
+        """The inner products of real vectors with the same leading axes; None where the library has no function."""
+        template = self.library.batch_dot
+        return Code(template.format(x=left.text, y=right.text)) if template else None
 
 
 SCALE_DIAGONAL = "scale_diagonal"
 EINSUM = "einsum"
+MATVEC = "matvec"
 _TRIANGLES: dict[tuple[Fraction | int, ...], tuple[bool, int]] = {
     (1, 1, 0): (False, 0),
     (1, 0, 0): (False, -1),

@@ -3,10 +3,15 @@
 The shape, and what each part is for:
 
 * `allow_in_graph` on the class: without it `torch.compile` looks into `forward` and differentiates that.
+* `apply` takes the inputs as they are. PyTorch's, of a Function with `setup_context`, inspects the signature of
+  `forward` and binds them to it each time, which takes as long as several small products.
 * `forward` is static and keeps batch axes. What backward reuses and is no output (a factorisation) is a
   further output, marked as not differentiable; `setup_context` saves inputs and outputs, nothing else.
 * `backward` has two ways to one derivative. While nothing differentiates it again, it uses the saved factors.
   Otherwise it is written in inputs and outputs, by operations whose own derivatives are right.
+* Inputs with a declared linear structure are projected on it inside of each method, so that derivatives of all orders
+  are those of the function of free entries, and a matrix that has the structure stays as it is. The first
+  derivatives are in the tangent space as they are; PyTorch need not project them once more.
 * `jvp` strips one level of dual numbers from what was saved (`level=0`: inside compiled forward mode there is
   only one), and lets tangents through, so that forward mode nests.
 * `vmap` makes the mapped axis one more batch axis.
@@ -18,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gradwright.back.code.program import statement_lines
+from gradwright.back.code.program import Statement, statement_lines
 from gradwright.back.code.wrapping import INDENT, in_block
 from gradwright.back.torch.programs import Piece, Programs
 from gradwright.back.torch.statements import needed
@@ -30,7 +35,20 @@ RULE = ("@staticmethod", "@_in_given_precision")
 FIRST_ORDER = '''
 def _is_first_order(*tensors: Tensor) -> bool:
     """Whether nothing differentiates the derivative that is being computed."""
-    return not torch.is_grad_enabled() and all(forward_ad.unpack_dual(t).tangent is None for t in tensors)
+    if torch.is_grad_enabled():
+        return False
+    return forward_ad._current_level < 0 or all(forward_ad.unpack_dual(t).tangent is None for t in tensors)
+'''
+BY_POSITION = '''
+class _ByPosition(torch.autograd.Function):
+    """A Function of tensors, given by position: PyTorch's own `apply` looks up and binds their names at every call."""
+
+    @classmethod
+    def apply(cls, *inputs: Tensor) -> Any:
+        """Apply the function, and record it."""
+        if torch._C._are_functorch_transforms_active():
+            return super().apply(*inputs)
+        return super(torch.autograd.Function, cls).apply(*torch._functorch.utils.unwrap_dead_wrappers(inputs))
 '''
 GIVEN_PRECISION = '''
 def _in_given_precision(rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,19 +56,18 @@ def _in_given_precision(rule: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(rule)
     def computed(*given: Any) -> Any:
-        device = given[-1].device.type
-        if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
-            return rule(*given)
-        with torch.autocast(device, enabled=False):
-            return rule(*given)
+        if torch._C._is_any_autocast_enabled():
+            device = given[-1].device.type
+            if torch.amp.is_autocast_available(device):
+                with torch.autocast(device, enabled=False):
+                    return rule(*given)
+        return rule(*given)
 
-    # PyTorch looks it up at every call; following the wrapper would take longer.
-    computed.__dict__["__signature__"] = inspect.signature(rule)
     return computed
 '''
 VALUE_ONLY = '''
 @torch.compiler.allow_in_graph
-class {name}(torch.autograd.Function):
+class {name}(_ByPosition):
     """A value without a derivative."""
 
     @staticmethod
@@ -94,7 +111,7 @@ def class_lines(name: str, summary: str, programs: Programs) -> list[str]:
         "",
         *_vmap(name, programs),
     ]
-    return ["@torch.compiler.allow_in_graph", f"class {name}(torch.autograd.Function):", *indented(body)]
+    return ["@torch.compiler.allow_in_graph", f"class {name}(_ByPosition):", *indented(body)]
 
 
 def indented(lines: Sequence[str]) -> list[str]:
@@ -124,7 +141,13 @@ def _forward(programs: Programs) -> Iterator[str]:
     count = len(programs.outputs) + len(programs.carried)
     yield from RULE
     yield f"def forward({parameters}) -> {_returns(count)}:"
-    yield from indented(_returning(programs.forward, IN_METHOD, programs.carried))
+    yield from indented(_returning(_projecting(programs, programs.forward), IN_METHOD, programs.carried))
+
+
+def _projecting(programs: Programs, piece: Piece) -> Piece:
+    """A piece that first projects what it reads on the sets that are declared."""
+    first = [Statement(name, text) for name, text in programs.projections.items() if name in piece.reads]
+    return Piece((*first, *piece.statements), piece.results)
 
 
 def _saved_for_backward(programs: Programs) -> list[str]:
@@ -193,6 +216,7 @@ def _gradients_type(programs: Programs) -> str:
 
 def _gradients(programs: Programs, piece: Piece, indent: int) -> list[str]:
     """The statements of a backward; what one input alone needs is left out where it is not asked for."""
+    piece = _projecting(programs, piece)
     if len(programs.inputs) == 1:
         return _returning(piece, indent) if programs.moving else [f"return {_zeros(programs, programs.inputs[0])}"]
     shares = [needed(piece.statements, [text]) for text in piece.results]
@@ -230,7 +254,7 @@ def _jvp(programs: Programs) -> Iterator[str]:
     if saved:
         primal = "forward_ad.unpack_dual(saved, level=0).primal for saved in ctx.saved_tensors"
         lines.append(f"{INDENT}{_unpacked(saved)} = ({primal})")
-    lines += indented(_returning(programs.jvp, IN_BLOCK, nothing))
+    lines += indented(_returning(_projecting(programs, programs.jvp), IN_BLOCK, nothing))
     yield from indented(lines)
 
 

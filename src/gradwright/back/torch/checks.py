@@ -14,6 +14,8 @@ from gradwright.core.primitive import shape_text
 CHECK_TYPES = '''
 def _check_types(function: str, may_be_complex: tuple[str, ...], /, **inputs: Tensor) -> None:
     """Refuse what is not a tensor of numbers that the function takes, and inputs of different types."""
+    if {getattr(x, "dtype", None) for x in inputs.values()} in ({torch.float64}, {torch.float32}):
+        return
     for name, x in inputs.items():
         if not isinstance(x, Tensor):
             raise TypeError(f"Input {name} to {function} is a {type(x).__name__}, expected a tensor")
@@ -90,10 +92,11 @@ def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound:
         return
     if not all(atom in bound for d in symbol.shape for atom in d.names):
         return
-    wanted = [size_text(d, bound) for d in symbol.shape]
     known = dict.fromkeys(n for d in symbol.shape for n in d.names if n not in fresh)
     told = ", ".join(f"{dim} = {{{bound[dim]}}}" for dim in known)
-    yield f"if {name}.shape[-{symbol.rank}:] != ({', '.join(wanted)}{',' if len(wanted) == 1 else ''}):"
+    found = [f"{name}.shape[{place - symbol.rank}]" for place in range(symbol.rank)]
+    pairs = zip(found, (size_text(d, bound) for d in symbol.shape), strict=True)
+    yield f"if {' or '.join(f'{size} != {wanted}' for size, wanted in pairs if size != wanted)}:"
     told = f" with {told}" if told else ""
     yield (
         f'    raise ValueError(f"Input {symbol.name} to {function} is not {shape_text(symbol.shape)}{told}, '
@@ -101,27 +104,22 @@ def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound:
     )
 
 
-def structure_lines(inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:
-    """The lines that project inputs on their declared linear sets, by operations that PyTorch differentiates.
+def projected(name: str, symbol: Symbol, moved: bool = False) -> str:
+    """The code of the projection on a declared linear set; empty for a free variable, or a curved set.
 
-    So gradients of all orders are projected on the tangent space, and a matrix that is in the set stays as it is.
+    Args:
+        name: what the code calls the tensor.
+        symbol: the variable.
+        moved: whether the tensor is a direction, in the tangent space of the set.
     """
-    for symbol in inputs:
-        text = projected(identifiers[symbol.name], symbol)
-        if text:
-            yield f"{identifiers[symbol.name]} = {text}"
-
-
-def projected(name: str, symbol: Symbol) -> str:
-    """The code of the projection on a declared linear set; empty for a free variable, or a curved set."""
     facts = symbol.facts
-    eye = f"torch.eye({name}.shape[-1], dtype={name}.dtype, device={name}.device)"
+    ones = "" if moved else f" + torch.eye({name}.shape[-1], dtype={name}.dtype, device={name}.device)"
     if "diagonal" in facts:
         return f"torch.diag_embed({name}.diagonal(dim1=-2, dim2=-1))"
     if "unit_lower" in facts:
-        return f"{name}.tril(-1) + {eye}"
+        return f"{name}.tril(-1){ones}"
     if "unit_upper" in facts:
-        return f"{name}.triu(1) + {eye}"
+        return f"{name}.triu(1){ones}"
     if "lower" in facts or "upper" in facts:
         return f"{name}.tril()" if "lower" in facts else f"{name}.triu()"
     if "skew" in facts:

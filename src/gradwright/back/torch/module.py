@@ -20,14 +20,13 @@ from gradwright.back.code.names import unused
 from gradwright.back.code.numpy_source import is_import
 from gradwright.back.code.wrapping import wrapped
 from gradwright.back.render import unicode_of
-from gradwright.back.torch.autograd import FIRST_ORDER, GIVEN_PRECISION, VALUE_ONLY, class_lines, indented
+from gradwright.back.torch.autograd import BY_POSITION, FIRST_ORDER, GIVEN_PRECISION, VALUE_ONLY, class_lines, indented
 from gradwright.back.torch.checks import (
     BROADCAST,
     CHECK_TYPES,
     broadcast_lines,
     names_text,
     shape_checks,
-    structure_lines,
 )
 from gradwright.back.torch.field import rules_in_both_fields
 from gradwright.back.torch.kernels import NAMESPACE, Bound, kernel_text
@@ -78,7 +77,7 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
     plan = _plan(asked)
     functions, programs = plan.functions, plan.programs
     texts = [_outputs_class(asked)] if len(asked.outputs) > 1 else []
-    texts += ["\n".join(_public(asked, plan)), GIVEN_PRECISION, _class_text(asked.name, programs)]
+    texts += ["\n".join(_public(asked, plan)), GIVEN_PRECISION, BY_POSITION, _class_text(asked.name, programs)]
     helpers = dict(programs.helpers)
     done = {key_of(plan.own)} if plan.own is not None else set[Key]()
     while len(done) < len(functions.called):
@@ -241,7 +240,7 @@ def _head(asked: Asked, body: str, imports: Iterable[str]) -> str:
     """The docstring and the imports, in the order of the import sorters."""
     docstring = f'"""{escaped(asked.title)}\n\n{escaped(asked.derivation)}\n"""'
     typing = [name for name in ("Any", "NamedTuple") if re.search(rf"\b{name}\b", body)]
-    imports = {*imports, *(f"import {name}" for name in ("inspect", "math") if re.search(rf"\b{name}\.", body))}
+    imports = {*imports, *(f"import {name}" for name in ("math",) if re.search(rf"\b{name}\.", body))}
     standard = sorted(line for line in imports if line.split()[1].split(".")[0] in sys.stdlib_module_names)
     collections = [name for name in ("Callable", "Iterator") if re.search(rf"\b{name}\b", body)]
     standard += [f"from collections.abc import {', '.join(collections)}"] if collections else []
@@ -263,7 +262,6 @@ def _public(asked: Asked, plan: _Plan) -> list[str]:
             name = ids[symbol.name]
             lines.append(f"{name} = {name}.to(torch.promote_types({name}.dtype, torch.complex64))")
     lines += shape_checks(asked.name, rules.inputs, [node for _, node in asked.outputs], ids)
-    lines += structure_lines(rules.inputs, ids)
     lines += broadcast_lines(asked.name, rules.inputs, ids)
     applied = f"{class_name(asked.name)}.apply({', '.join(programs.inputs)})"
     if several:

@@ -15,6 +15,7 @@ from types import EllipsisType
 from gradwright.back.code import Program, Statement, lower
 from gradwright.back.code.library import Library
 from gradwright.back.code.sizes import unreadable_size
+from gradwright.back.torch.checks import projected
 from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
 from gradwright.back.torch.safety import RULES, VALUES, in_either_field, in_safe_functions
@@ -56,6 +57,7 @@ class Programs:
         moving: those of the inputs that occur.
         outputs: the identifiers of the outputs.
         cotangents, directions: the identifiers of what the derivatives are applied to.
+        projections: for inputs and directions in a declared linear set, the code of the projection on it.
         forward: the outputs.
         carried: what else the fast backward takes from the forward.
         fast: the backward that uses it, or None if it is the exact one.
@@ -70,6 +72,7 @@ class Programs:
     outputs: tuple[str, ...]
     cotangents: tuple[str, ...]
     directions: Mapping[str, str]
+    projections: Mapping[str, str]
     forward: Piece
     carried: tuple[str, ...]
     fast: Piece | None
@@ -122,6 +125,7 @@ def write_programs(
         outputs=tuple(ids[s.name] for s in rules.outputs),
         cotangents=tuple(ids[s.name] for s in rules.cotangents),
         directions={ids[s.name]: pushed.parameters[d.name] for s, d in rules.directions.items()},
+        projections=_projections(rules, ids, pushed.parameters),
         forward=forward,
         carried=carried,
         fast=None if same else fast,
@@ -130,6 +134,12 @@ def write_programs(
         jvp=Piece(pushed.statements, tuple(pushed.results.values())),
         helpers={name: text for program in programs for name, text in program.helpers.items()},
     )
+
+
+def _projections(rules: Rules, inputs: Mapping[str, str], directions: Mapping[str, str]) -> dict[str, str]:
+    points = {inputs[s.name]: projected(inputs[s.name], s) for s in rules.inputs}
+    moves = {directions[d.name]: projected(directions[d.name], s, moved=True) for s, d in rules.directions.items()}
+    return {name: text for name, text in {**points, **moves}.items() if text}
 
 
 def _require_sizes(rules: Rules) -> None:
