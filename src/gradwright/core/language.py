@@ -41,6 +41,24 @@ COMPARISONS: dict[type[ast.cmpop], str] = {
 }
 
 
+# What an undeclared name is usually meant as, and how the language writes that.
+MEANT = {
+    "I": "the identity matrix is eye(n)",
+    "π": "the number is pi",
+    "inf": "there is no infinity in the language",
+    "nan": "every number has a value in the language",
+}
+
+
+def undeclared(name: str) -> UnknownNameError:
+    """What to say of a name that nobody declared."""
+    if name in MEANT:
+        words = f"{MEANT[name]} (a variable of that name is declared, as in {name}='n n')"
+    else:
+        words = f"give its dimensions, for instance {name}='n n' for a square matrix"
+    return UnknownNameError(f"'{name}' is not declared: {words}").suggest((name, "n n"))
+
+
 def translate(text: str, variables: Mapping[str, Node], dims: Mapping[str, Dim]) -> Node | Outputs:
     """The node that a text stands for.
 
@@ -139,9 +157,7 @@ class _Translator:
             return build.constant("pi")
         if name in FUNCTIONS:
             raise LanguageError(f"'{name}' is a function: write {lookup(name).usage}")
-        raise UnknownNameError(
-            f"'{name}' is not declared: give its dimensions, for instance {name}='n n' for a square matrix"
-        ).suggest((name, "n n"))
+        raise undeclared(name)
 
     def _tensor(self, value: Value, tree: ast.expr) -> Node:
         return Call("the expression", (value,), {}, (written(tree),)).node(0)

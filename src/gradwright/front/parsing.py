@@ -16,7 +16,7 @@ from itertools import product
 from gradwright.core.declarations import Declaration, check_name, parse_declaration
 from gradwright.core.dims import Dim
 from gradwright.core.facts import closure
-from gradwright.core.language import translate
+from gradwright.core.language import MEANT, translate, undeclared
 from gradwright.core.nodes import Node
 from gradwright.core.registry import FUNCTIONS, Outputs
 from gradwright.core.signature import Signature
@@ -34,13 +34,6 @@ from gradwright.frozen import frozen
 MOST_UNDECLARED = 6
 NAMES = ("n", "m", "k", "p", "q", "r", "l", "j", "h", "g")
 DIMENSION_CALLS = {"eye": 0, "ones": 0, "zeros": 0, "size": 0, "elimination": 0, "reshape": 1}
-# What an undeclared name is usually meant as, and how the language writes that.
-_MEANT = {
-    "I": "the identity matrix is eye(n)",
-    "π": "the number is pi",
-    "inf": "there is no infinity in the language",
-    "nan": "every number has a value in the language",
-}
 RANK_WORDS = {0: "a scalar", 1: "a vector", 2: "a matrix"}
 
 
@@ -134,10 +127,8 @@ def _check_not_a_slip(tree: ast.expr, names: Sequence[str], declared: Signature)
 def _check_not_a_constant(names: Sequence[str]) -> None:
     """Refuse an undeclared name that a reader takes for a constant, rather than make it a variable."""
     for name in names:
-        if name in _MEANT:
-            raise UnknownNameError(
-                f"'{name}' is not declared: {_MEANT[name]} (a variable of that name is declared, as in {name}='n n')"
-            ).suggest((name, "n n"))
+        if name in MEANT:
+            raise undeclared(name)
 
 
 def _dims(tree: ast.expr, declared: Signature) -> dict[str, Dim]:
