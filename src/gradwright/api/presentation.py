@@ -21,7 +21,7 @@ HEADINGS = {
     "differential": "Differential",
     "algebra": "Differential",
     "jacobian": "Jacobian",
-    "chain rule": "Chain rule, for f with J_g = ∂f/∂g",
+    "chain rule": "Chain rule, for a function f of this result g: J_g = ∂f/∂g",
     "pairing": "Result",
     "gradient": "Result",
     "projection": "Result",
