@@ -212,7 +212,8 @@ def _output_letters(root: Apply, taken: set[str]) -> list[Symbol]:
     for k, name in enumerate(names):
         output = Apply(root.primitive, root.parameters, root.arguments, k)
         free = name if name not in taken else output_name(output.rank, taken)
-        facts = formals(root.primitive).outputs[k].facts
+        # What is known here beyond the record: the square root of a symmetric matrix is symmetric.
+        facts = formals(root.primitive).outputs[k].facts | (facts_of(output) & {"symmetric", "hermitian"})
         real = frozenset(facts - {"complex"}) if output.real else facts
         found.append(Symbol(free, output.shape, real))
     return found
