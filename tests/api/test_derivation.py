@@ -98,6 +98,9 @@ def test_the_page_for_notebooks_has_every_formula_and_no_raw_markup() -> None:
     assert html.count("<tr>") == html.count("</tr>") == 5
     assert r"2 \, X^{\mathsf{T}} r" in html
     assert "where" in html
+    assert html.startswith("<p>Derivative of norm(X @ w - y)**2 with respect to w<br>X: n × m<br>w: m<br>y: n</p>")
+    inverse = gw.derive(gw.parse("inv(X)"), wrt="X")._repr_html_()
+    assert inverse.endswith("<p>Needs: $X$ is invertible.</p>")
 
 
 @pytest.mark.parametrize("text", ["inv(X)", "logdet(X) + trace(A @ X)", "qr(X).R", "softmax(x)"])
