@@ -49,7 +49,7 @@ class _ByPosition(torch.autograd.Function):
         """Apply the function, and record it."""
         if torch._C._are_functorch_transforms_active():
             return super().apply(*inputs)
-        return super(torch.autograd.Function, cls).apply(*torch._functorch.utils.unwrap_dead_wrappers(inputs))
+        return super(torch.autograd.Function, cls).apply(*unwrap_dead_wrappers(inputs))  # type: ignore[misc]
 '''
 OR_ZEROS = '''
 def _or_zeros(directions: tuple[Tensor | None, ...], *points: Tensor) -> tuple[Tensor, ...]:

@@ -256,7 +256,8 @@ def _head(asked: Asked, body: str, imports: Iterable[str]) -> str:
     standard += ["from functools import wraps", f"from typing import {', '.join(typing)}"]
     further = ["import numpy as np"] if re.search(r"\bnp\.", body) else []
     further += sorted(line for line in imports if line not in standard)
-    further += ["import torch", "from torch import Tensor", "from torch.autograd import forward_ad"]
+    further += ["import torch", "from torch import Tensor"]
+    further += ["from torch._functorch.utils import unwrap_dead_wrappers", "from torch.autograd import forward_ad"]
     return "\n".join([docstring, "", *standard, "", *dict.fromkeys(further), "", f'__all__ = ["{asked.name}"]'])
 
 

@@ -11,7 +11,8 @@ from gradwright.back.render import text_of
 from gradwright.core.nodes import Node
 
 IMPORTED = (
-    "torch", "Tensor", "Any", "NamedTuple", "Callable", "Iterator", "forward_ad", "inspect", "np", "math", "wraps",
+    "torch", "Tensor", "Any", "NamedTuple", "Callable", "Iterator", "forward_ad", "np", "math", "wraps",
+    "unwrap_dead_wrappers",
 )  # fmt: skip
 OUTPUTS = "Outputs"
 
