@@ -68,10 +68,14 @@ class Case:
     free_signs: bool = False
 
     @cached_property
+    def derivation(self) -> gw.Derivation:
+        """What is derived."""
+        return gw.derive(gw.parse(self.text, **self.declarations), wrt=self.wrt)
+
+    @cached_property
     def derived(self) -> gw.Expression:
         """The derivative, as an expression."""
-        derivation = gw.derive(gw.parse(self.text, **self.declarations), wrt=self.wrt)
-        return getattr(derivation, self.kind)
+        return getattr(self.derivation, self.kind)
 
     def inputs(self, divide: int = 1, seed: int = 0) -> Arrays:
         """NumPy arrays for the variables, and for the cotangent or the direction.

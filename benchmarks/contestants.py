@@ -15,6 +15,7 @@ from benchmarks.case import Arrays, Case
 
 Contestant = Callable[[], Any]
 IN_NUMPY = "in NumPy"  # gradwright's function for NumPy arrays
+MODULE = "module"  # gradwright's autograd.Function, forward and backward
 
 
 def contestants(case: Case, arrays: Arrays, compiled: bool = False) -> dict[str, Contestant]:
@@ -31,6 +32,8 @@ def contestants(case: Case, arrays: Arrays, compiled: bool = False) -> dict[str,
     }
     if case.plain is not None:
         found["torch"] = torch_autodiff(case, tensors)
+        if case.kind in ("gradient", "vjp"):
+            found[MODULE] = torch_module(case, tensors)
         if compiled:
             found["torch.compile"] = torch_compiled(case, tensors)
     for name, function in case.others.items():
@@ -62,6 +65,17 @@ def torch_autodiff(case: Case, tensors: dict[str, Any]) -> Contestant:
         "jacobian": lambda: torch.func.jacrev(value)(point),
     }
     return made[case.kind]
+
+
+def torch_module(case: Case, tensors: dict[str, Any]) -> Contestant:
+    """The emitted module in place of the plain function: its forward, and its backward in the variable."""
+    import dataclasses
+    import inspect
+
+    function = case.derivation.function("torch")
+    taken = inspect.signature(function).parameters
+    plain = lambda **given: function(**{name: x for name, x in given.items() if name in taken})  # noqa: E731
+    return torch_autodiff(dataclasses.replace(case, plain=plain), tensors)
 
 
 def torch_compiled(case: Case, tensors: dict[str, Any]) -> Contestant:

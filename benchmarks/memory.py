@@ -31,10 +31,10 @@ def peaks(names: Sequence[str]) -> dict[str, dict[str, float]]:
 
 def measured(case: Case) -> dict[str, float]:
     """The same, in this process."""
-    from benchmarks.contestants import IN_NUMPY, contestants
+    from benchmarks.contestants import IN_NUMPY, MODULE, contestants
 
     plain = _without_jax(case)
-    skipped = {IN_NUMPY, *SKIPPED.get(case.name, ())}
+    skipped = {IN_NUMPY, MODULE, *SKIPPED.get(case.name, ())}
     found = {name: run for name, run in contestants(plain, plain.inputs()).items() if name not in skipped}
     for run in found.values():
         run()

@@ -8,8 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 from benchmarks import settings
 from benchmarks.case import Case
-from benchmarks.contestants import contestants, disagreements
-from benchmarks.table import Row, limits_of
+from benchmarks.contestants import MODULE, contestants, disagreements
+from benchmarks.table import AGAINST_MODULE, Row, limits_of
 from benchmarks.timing import Timing, side_by_side, together
 
 PROCESSES = 3
@@ -46,6 +46,8 @@ def _row(name: str, runs: Sequence[tuple[Timing, dict[str, float]]]) -> Row:
     case, timing = _case(name), together([timing for timing, _ in runs])
     wrong = {contestant: error for _, found in runs for contestant, error in found.items()}
     ratios = {name: timing.ratio(name, "gradwright") for name in timing.turns if name != "gradwright"}
+    if MODULE in ratios and "torch" in ratios:
+        ratios[AGAINST_MODULE] = timing.ratio("torch", MODULE)
     return Row(
         case.name,
         case.group,

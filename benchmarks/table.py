@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from benchmarks.case import Case
 
-CONTESTANTS = ("in NumPy", "hand-written", "torch", "torch.compile", "torch's kernel", "jax.jit", "memory fill")
+AGAINST_MODULE = "torch / module"
+CONTESTANTS = (
+    "in NumPy", "hand-written", "torch", "torch.compile", "torch's kernel", "jax.jit", "module", AGAINST_MODULE,
+    "memory fill",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,10 @@ class Row:
 
 def limits_of(case: Case) -> dict[str, float]:
     """How many times as long as gradwright each contestant has to take, at least."""
-    goals = {"hand-written": case.goal.hand, "torch": case.goal.autodiff, "jax.jit": case.goal.jax}
+    goals = {
+        "hand-written": case.goal.hand, "torch": case.goal.autodiff, "jax.jit": case.goal.jax,
+        AGAINST_MODULE: case.goal.autodiff,
+    }  # fmt: skip
     return {name: 1 / limit for name, limit in goals.items() if limit is not None}
 
 

@@ -1,7 +1,7 @@
-"""Derivatives that a library computes in one pass over the memory, put where an expression equals one.
+"""Functions that a library computes in one pass over the memory, put where an expression equals one.
 
-The cotangent of a softmax, `y ∘ (g − (y · g) 1)`, and that of a normalisation to mean 0 and variance 1 are chains of
-entrywise operations and sums, each of which reads whole arrays from memory. PyTorch has a kernel for either. What such
+A normalisation to mean 0 and variance 1, its cotangent, and that of a softmax, `y ∘ (g − (y · g) 1)`, are chains of
+entrywise operations and sums, each of which reads whole arrays from memory. PyTorch has a kernel for each. What such
 an expression looks like depends on the passes before, on weights, and on how the variance was written; so none is
 looked for by its form. Candidates for y or x, and for g, are read off the functions and the products that occur, other
 tensors become variables, and it is proved modulo a prime that the expression is the kernel's function of them.
@@ -22,13 +22,13 @@ from gradwright.core.walks import postorder, substitute
 from gradwright.frozen import frozen
 from gradwright.optimise.association import with_children
 from gradwright.optimise.roots import Roots
-from gradwright.prims.fused import layer_norm_vjp, softmax_vjp, variance
+from gradwright.prims.fused import layer_norm, layer_norm_vjp, softmax_vjp, variance
 from gradwright.prims.power import power
 from gradwright.prims.softmax import softmax
 from gradwright.simplify.definitions import expand_definitions
 from gradwright.simplify.equality import proved_equal
 
-KERNELS = (softmax_vjp, layer_norm_vjp)
+KERNELS = (softmax_vjp, layer_norm, layer_norm_vjp)
 DEPTH = 5  # operations at most between a derivative and a product with its cotangent
 # Of the variance, in the derivative of what was divided by its root.
 EXPONENTS = ((Fraction(-1, 2),), (Fraction(-3, 2),))
@@ -39,15 +39,31 @@ class _Start:
     """What a kernel's function may be taken of.
 
     Attributes:
-        kernel, parameters: the function.
-        argument: its first argument, y or x.
+        argument: the first argument of the cotangent's kernel, y or x.
         mark: what every term of the function contains: y, or the variance of x.
+        epsilon: what the variance was given in addition; None for a softmax.
     """
 
-    kernel: Primitive
-    parameters: tuple[Fraction, ...]
     argument: Node
     mark: Node
+    epsilon: Fraction | None = None
+
+    @property
+    def normalised(self) -> tuple[Apply, ...]:
+        """Of x: what has mean 0 and variance 1, the mean, and the factor; nothing for a softmax."""
+        if self.epsilon is None:
+            return ()
+        return tuple(Apply(layer_norm, (self.epsilon,), (self.argument,), place) for place in range(3))
+
+    def pulled(self, cotangent: Node) -> Apply:
+        """A cotangent pulled back."""
+        if self.epsilon is None:
+            return Apply(softmax_vjp, (), (self.argument, cotangent))
+        return Apply(layer_norm_vjp, (), (self.argument, cotangent, *self.normalised[1:]))
+
+    def is_in(self, near: Collection[Node]) -> bool:
+        """Whether an expression with such parts may be the function, or a term of it."""
+        return self.mark in near or any(node in near for node in self.normalised)
 
 
 def use_kernels(roots: Roots, kernels: Collection[Primitive]) -> Roots:
@@ -61,23 +77,23 @@ def use_kernels(roots: Roots, kernels: Collection[Primitive]) -> Roots:
     done: dict[Node, Node] = {}
     for node in postorder(*roots):
         new = with_children(node, tuple(done[child] for child in node.children))
-        starts.update(dict.fromkeys(start for start in _starts(new) if start.kernel in kernels))
+        starts.update(dict.fromkeys(_starts(new, kernels)))
         done[node] = _with_kernel(new, starts) if isinstance(new, Add | Contract) else new
     return tuple(done[root] for root in roots)
 
 
-def _starts(node: Node) -> Iterator[_Start]:
+def _starts(node: Node, kernels: Collection[Primitive]) -> Iterator[_Start]:
     """A softmax, and a power of the variance of something."""
     if not isinstance(node, Apply):
         return
-    if node.primitive is softmax:
-        yield _Start(softmax_vjp, (), node, node)
-    if node.primitive is power and node.parameters in EXPONENTS:
+    if node.primitive is softmax and softmax_vjp in kernels:
+        yield _Start(node, node)
+    if node.primitive is power and node.parameters in EXPONENTS and layer_norm in kernels:
         mark = node.arguments[0]
         epsilon = sum((coefficient_of(term) for term in terms_of(mark) if _is_number(term)), Fraction(0))
         for x in postorder(mark):
             if x.real and x.rank == mark.rank + 1 and x.shape[:-1] == mark.shape and _is_variance(mark, x, epsilon):
-                yield _Start(layer_norm_vjp, (epsilon,), x, mark)
+                yield _Start(x, mark, epsilon)
                 return
 
 
@@ -89,7 +105,7 @@ def _is_variance(node: Node, x: Node, epsilon: Fraction) -> bool:
     """Whether a node is the variance of x along the last axis, and a number more."""
     plain = _variable("x", x)
     found = _in_variables(node, {x: plain})
-    return found is not None and _is_function(found, Apply(variance, (epsilon,), (plain,)))
+    return found is not None and proved_equal(found, expand_definitions(Apply(variance, (epsilon,), (plain,))))
 
 
 def _with_kernel(node: Node, starts: Collection[_Start]) -> Node:
@@ -98,12 +114,23 @@ def _with_kernel(node: Node, starts: Collection[_Start]) -> Node:
         return node
     near = _near(node)
     for start in fitting:
-        own = [term for term in terms_of(node) if start.mark in _near(term)]
-        for cotangent in _cotangents(near, start.argument) if own else ():
-            found = _multiple(add(own), start, cotangent)
-            if found is not None:
-                return add([found, *(term for term in terms_of(node) if term not in own)])
+        own = [term for term in terms_of(node) if start.is_in(_near(term))]
+        found = _found(add(own), start, near) if own else None
+        if found is not None:
+            return add([found, *(term for term in terms_of(node) if term not in own)])
     return node
+
+
+def _found(node: Node, start: _Start, near: Collection[Node]) -> Node | None:
+    """The node as a multiple of what was normalised, or of a cotangent pulled back."""
+    own = {start.argument: _variable("x", start.argument)}
+    found = _multiple(node, start, own, start.normalised[0]) if start.normalised else None
+    for cotangent in _cotangents(near, start.argument):
+        if found is not None:
+            break
+        given = {f.node: _variable(f"g{k}", f.node) for k, f in enumerate(cotangent.factors)}
+        found = _multiple(node, start, {**given, **own}, start.pulled(cotangent.node))
+    return found
 
 
 def _near(node: Node) -> dict[Node, None]:
@@ -129,10 +156,10 @@ class _Cotangent:
     axes: tuple[int, ...]
     dims: tuple[Dim, ...]
 
-    def node(self, given: Mapping[Node, Node]) -> Node:
-        """The product, with nodes put for some of the tensors."""
-        factors = [Factor(given.get(f.node, f.node), f.groups, f.conj) for f in self.factors]
-        return contract(1, factors, simple(self.axes), dict(enumerate(self.dims)))
+    @property
+    def node(self) -> Node:
+        """The product."""
+        return contract(1, self.factors, simple(self.axes), dict(enumerate(self.dims)))
 
 
 def _cotangents(nodes: Iterable[Node], argument: Node) -> dict[_Cotangent, None]:
@@ -168,19 +195,16 @@ def _linked(factors: Sequence[Factor], axes: Sequence[int]) -> tuple[Factor, ...
     return tuple(factors[k] for k in sorted(found))
 
 
-def _multiple(node: Node, start: _Start, cotangent: _Cotangent) -> Node | None:
-    """The node as a multiple of the kernel's function, or of its transpose, if it is one."""
-    plain = _variable("x", start.argument)
-    given = {f.node: _variable(f"g{k}", f.node) for k, f in enumerate(cotangent.factors)}
-    found = _in_variables(node, {**given, start.argument: plain})
-    if found is None:
+def _multiple(node: Node, start: _Start, given: Mapping[Node, Symbol], kernel: Apply) -> Node | None:
+    """The node as a multiple of the kernel's function, or of its transpose, if it is one of some tensors alone."""
+    found = _in_variables(node, given)
+    wanted = _in_variables(kernel, given)
+    if found is None or wanted is None:
         return None
     numbers = {sign * coefficient_of(term): None for term in terms_of(node) for sign in (1, -1)}
-    wanted = Apply(start.kernel, start.parameters, (plain, cotangent.node(given)))
     for turn in _turns(node, start):
         for number in numbers:
-            if _is_function(scale(1 / number, turn(found)), wanted):
-                kernel = Apply(start.kernel, start.parameters, (start.argument, cotangent.node({})))
+            if proved_equal(scale(1 / number, turn(found)), expand_definitions(wanted)):
                 return scale(number, turn(kernel))
     return None
 
@@ -192,10 +216,6 @@ def _turns(node: Node, start: _Start) -> Iterator[Callable[[Node], Node]]:
         yield lambda found: found
     if node.rank == 2 and node.shape == shape[::-1]:
         yield transpose
-
-
-def _is_function(node: Node, wanted: Apply) -> bool:
-    return proved_equal(node, expand_definitions(wanted))
 
 
 def _in_variables(node: Node, given: Mapping[Node, Symbol]) -> Node | None:

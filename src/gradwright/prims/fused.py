@@ -23,12 +23,16 @@ softmax_vjp = Primitive(
 
 # PyTorch takes the mean and the deviation for constants where it differentiates this once more and then again.
 _LAYER_NORM = '''
-def layer_norm_vjp(x: torch.Tensor, g: torch.Tensor, epsilon: float) -> torch.Tensor:
-    """The cotangent g of (x - mean) / sqrt(variance + epsilon) along the last axis, pulled back to x."""
-    shape = x.shape[-1:]
-    _, mean, deviation = torch.native_layer_norm(x, shape, None, None, epsilon)
+def layer_norm(x: torch.Tensor, epsilon: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(x - mean) scale along the last axis, the mean, and scale = 1 / sqrt(variance + epsilon)."""
+    y, centre, scale = torch.native_layer_norm(x, x.shape[-1:], None, None, epsilon)
+    return y, centre[..., 0], scale[..., 0]
+'''
+_LAYER_NORM_VJP = '''
+def layer_norm_vjp(x: torch.Tensor, g: torch.Tensor, centre: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """The cotangent g of y = (x - mean) scale along the last axis, pulled back to x."""
     kernel = torch.ops.aten.native_layer_norm_backward
-    return kernel(g, x, shape, mean, deviation, None, None, (True, False, False))[0]
+    return kernel(g, x, x.shape[-1:], centre[..., None], scale[..., None], None, None, (True, False, False))[0]
 '''
 
 
@@ -39,14 +43,9 @@ def _variance(epsilon: Parameter) -> tuple[str]:
     return (f"(sum({_CENTRED}**2) / n + {epsilon})",)
 
 
-def _layer_norm_vjp(epsilon: Parameter) -> tuple[str, ...]:
-    """With c = x − mean(x), v = mean(c²) + ε and y = c / √v, `dy = dc / √v − c mean(c dc) / v^(3/2)`.
-
-    The projection on the vectors without a mean, `dc = dx − mean(dx)`, and this derivative in c are symmetric; they
-    commute.
-    """
+def _layer_norm(epsilon: Parameter) -> tuple[str, ...]:
     (v,) = _variance(epsilon)
-    return (f"(g - sum(g) / n) * {v}**(-1/2) - {_CENTRED} * sum({_CENTRED} * g) / n * {v}**(-3/2)",)
+    return f"{_CENTRED} * {v}**(-1/2)", "sum(x) / n", f"{v}**(-1/2)"
 
 
 # By which a normalisation is recognised; no code calls it.
@@ -58,12 +57,23 @@ variance = Primitive(
     definition=_variance,
 )
 
+layer_norm = Primitive(
+    name="layer_norm",
+    signature="x: ... n -> y: ... n, centre: ..., scale: ...",
+    summary="x without its mean along the last axis and with variance 1, the mean, and 1 / sqrt(variance + ε)",
+    real_only=True,
+    definition=_layer_norm,
+    torch=_LAYER_NORM,
+    samples=(Sample("x: m n", (Fraction(1, 100),)), Sample("x: n", (Fraction(1, 100),))),
+)
+
+# With c = x − m and y = c s, dy = s dc − s³ c mean(c dc). The projection on the vectors without a mean,
+# dc = dx − mean(dx), and this derivative in c are symmetric; they commute.
 layer_norm_vjp = Primitive(
     name="layer_norm_vjp",
-    signature="x: ... n, g: ... n -> z: ... n",
-    summary="the cotangent g of (x - mean) / sqrt(variance + ε), pulled back to x",
+    signature="x: ... n, g: ... n, centre: ..., scale: ... -> z: ... n",
+    summary="the cotangent g of what layer_norm returns first, pulled back to x",
     real_only=True,
-    definition=_layer_norm_vjp,
-    torch=_LAYER_NORM,
-    samples=(Sample("x: m n, g: m n", (Fraction(1, 100),)), Sample("x: n, g: n", (Fraction(1, 100),))),
+    definition=("(g - sum(g) / n) * scale - (x - centre) * dot(x - centre, g) / n * scale**3",),
+    torch=_LAYER_NORM_VJP,
 )

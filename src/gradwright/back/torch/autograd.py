@@ -6,7 +6,8 @@ The shape, and what each part is for:
 * `apply` takes the inputs as they are. PyTorch's, of a Function with `setup_context`, inspects the signature of
   `forward` and binds them to it each time, which takes as long as several small products.
 * `forward` is static and keeps batch axes. What backward reuses and is no output (a factorisation) is a
-  further output, marked as not differentiable; `setup_context` saves inputs and outputs, nothing else.
+  further output, marked as not differentiable; `setup_context` saves inputs and outputs, nothing else. Cotangents
+  that nobody has are then not filled with zeros: those of what is handed over may be large.
 * `backward` has two ways to one derivative. While nothing differentiates it again, it uses the saved factors.
   Otherwise it is written in inputs and outputs, by operations whose own derivatives are right.
 * Inputs with a declared linear structure are projected on it inside of each method, so that derivatives of all orders
@@ -48,7 +49,12 @@ class _ByPosition(torch.autograd.Function):
         """Apply the function, and record it."""
         if torch._C._are_functorch_transforms_active():
             return super().apply(*inputs)
-        return super(torch.autograd.Function, cls).apply(*torch._functorch.utils.unwrap_dead_wrappers(inputs))
+        return super(torch.autograd.Function, cls).apply(*unwrap_dead_wrappers(inputs))  # type: ignore[misc]
+'''
+OR_ZEROS = '''
+def _or_zeros(directions: tuple[Tensor | None, ...], *points: Tensor) -> tuple[Tensor, ...]:
+    """The directions in which points move, with zeros for points that do not."""
+    return tuple(torch.zeros_like(x) if dx is None else dx for x, dx in zip(points, directions, strict=True))
 '''
 GIVEN_PRECISION = '''
 def _in_given_precision(rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,7 +63,7 @@ def _in_given_precision(rule: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(rule)
     def computed(*given: Any) -> Any:
         if torch._C._is_any_autocast_enabled():
-            device = given[-1].device.type
+            device = next(x for x in given if isinstance(x, Tensor)).device.type
             if torch.amp.is_autocast_available(device):
                 with torch.autocast(device, enabled=False):
                     return rule(*given)
@@ -156,6 +162,11 @@ def _saved_for_backward(programs: Programs) -> list[str]:
     return [name for name in everything if name in reads]
 
 
+def _leaves_none(programs: Programs) -> bool:
+    """Whether cotangents and directions that do not exist come as None instead of zeros."""
+    return bool(programs.carried) and len(programs.outputs) == 1
+
+
 def _still(programs: Programs) -> list[str]:
     """The inputs that nothing depends on: their gradients are zeros of their shapes, and depend on G as others do."""
     return [name for name in programs.inputs if name not in programs.moving]
@@ -166,7 +177,8 @@ def _zeros(programs: Programs, name: str) -> str:
 
 
 def _saved_for_forward(programs: Programs) -> list[str]:
-    return [name for name in (*programs.inputs, *programs.outputs) if name in programs.jvp.reads]
+    reads = programs.jvp.reads | ({*programs.directions} if _leaves_none(programs) else set[str]())
+    return [name for name in (*programs.inputs, *programs.outputs) if name in reads]
 
 
 def _setup_context(programs: Programs) -> Iterator[str]:
@@ -184,6 +196,8 @@ def _setup_context(programs: Programs) -> Iterator[str]:
         lines.append(f"{_unpacked([n if n in {*saved, *programs.carried} else '_' for n in outputs])} = output")
     if programs.carried:
         lines.append(f"ctx.mark_non_differentiable({', '.join(programs.carried)})")
+    if _leaves_none(programs):
+        lines.append("ctx.set_materialize_grads(False)")
     if backward:
         lines.append(f"ctx.save_for_backward({', '.join(backward)})")
     if forward:
@@ -193,11 +207,16 @@ def _setup_context(programs: Programs) -> Iterator[str]:
 
 def _backward(programs: Programs) -> Iterator[str]:
     saved = _saved_for_backward(programs)
-    ignored = [f"_{k}" for k in range(len(programs.carried))]
-    cotangents = ", ".join(f"{name}: Tensor" for name in (*programs.cotangents, *ignored))
+    given = "Tensor | None" if _leaves_none(programs) else "Tensor"
+    ignored = [f"*_: {given}"] if programs.carried else []
+    cotangents = ", ".join([*(f"{name}: {given}" for name in programs.cotangents), *ignored])
     yield from RULE
     yield f"def backward(ctx: Any, {cotangents}) -> {_gradients_type(programs)}:"
-    lines = [f"{_unpacked(saved)} = ctx.saved_tensors"] if saved else []
+    lines: list[str] = []
+    if _leaves_none(programs):
+        nothing = ", ".join(["None"] * len(programs.inputs))
+        lines += [f"if {programs.cotangents[0]} is None:", f"{INDENT}return {nothing}"]
+    lines += [f"{_unpacked(saved)} = ctx.saved_tensors"] if saved else []
     if programs.fast is None:
         lines += _gradients(programs, programs.exact, IN_METHOD)
     else:
@@ -211,7 +230,8 @@ def _backward(programs: Programs) -> Iterator[str]:
 
 
 def _gradients_type(programs: Programs) -> str:
-    return "Tensor" if len(programs.inputs) == 1 else "tuple[Tensor | None, ...]"
+    single = "Tensor | None" if _leaves_none(programs) else "Tensor"
+    return single if len(programs.inputs) == 1 else "tuple[Tensor | None, ...]"
 
 
 def _gradients(programs: Programs, piece: Piece, indent: int) -> list[str]:
@@ -244,7 +264,8 @@ def _gradient(name: str) -> str:
 def _jvp(programs: Programs) -> Iterator[str]:
     saved = _saved_for_forward(programs)
     directions = [programs.directions.get(name, f"_d{name}") for name in programs.inputs]
-    parameters = ", ".join(f"{name}: Tensor" for name in directions)
+    given = "Tensor | None" if _leaves_none(programs) else "Tensor"
+    parameters = ", ".join(f"{name}: {given}" for name in directions)
     nothing = ["None"] * len(programs.carried)
     count = len(programs.outputs)
     returned = "Tensor" if count == 1 and not nothing else "tuple[Tensor | None, ...]"
@@ -254,6 +275,10 @@ def _jvp(programs: Programs) -> Iterator[str]:
     if saved:
         primal = "forward_ad.unpack_dual(saved, level=0).primal for saved in ctx.saved_tensors"
         lines.append(f"{INDENT}{_unpacked(saved)} = ({primal})")
+    if _leaves_none(programs) and programs.directions:
+        moves = _unpacked([*programs.directions.values()])
+        given = moves if moves.startswith("(") else f"({moves})"
+        lines.append(f"{INDENT}{moves} = _or_zeros({given}, {', '.join(programs.directions)})")
     lines += indented(_returning(_projecting(programs, programs.jvp), IN_BLOCK, nothing))
     yield from indented(lines)
 

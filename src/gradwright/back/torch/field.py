@@ -3,8 +3,8 @@
 On a real tensor `.mH` is `.mT` and `.conj()` is nothing, so a function of real variables is emitted with the
 conjugates that complex ones need, where this makes no formula longer. What it computes is then the formula as
 it is written, for complex numbers. A function that takes a symmetric matrix for granted, or numbers in order,
-stays real; so does one whose algorithm does: Cholesky's for `I + X Xᵀ`, Lyapunov's for `A Y + Y Aᵀ`; and one
-that is simplified by what holds for real numbers alone: `‖x‖² = xᵀ x`.
+stays real; so does one whose algorithm does: Cholesky's for `I + X Xᵀ`, Lyapunov's for `A Y + Y Aᵀ`, a kernel of
+PyTorch; and one that is simplified by what holds for real numbers alone: `‖x‖² = xᵀ x`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from gradwright.core.walks import postorder, rebuild, transform
 from gradwright.errors import GradwrightError
 from gradwright.linear.projection import is_structured
 from gradwright.linear.recognise import sylvester_operands
+from gradwright.optimise import DIFFERENTIABLE, optimise
+from gradwright.optimise.kernels import KERNELS, use_kernels
 
 
 def rules_in_both_fields(rules: Rules, values: Mapping[str, Node]) -> Rules | None:
@@ -40,7 +42,13 @@ def rules_in_both_fields(rules: Rules, values: Mapping[str, Node]) -> Rules | No
         return None
     if wider.values != tuple(transform(value, _complex) for value in rules.values):
         return None
-    return wider if _length(wider) <= _length(rules) else None
+    return wider if _length(wider) <= _length(rules) and not _has_kernel(rules.values) else None
+
+
+def _has_kernel(values: tuple[Node, ...]) -> bool:
+    """Whether PyTorch computes values in one pass, which it does for real numbers."""
+    nodes = tuple(optimise({str(k): value for k, value in enumerate(values)}, passes=DIFFERENTIABLE).values())
+    return use_kernels(nodes, KERNELS) != nodes
 
 
 def _is_free(symbol: Symbol) -> bool:

@@ -20,7 +20,15 @@ from gradwright.back.code.names import unused
 from gradwright.back.code.numpy_source import is_import
 from gradwright.back.code.wrapping import wrapped
 from gradwright.back.render import unicode_of
-from gradwright.back.torch.autograd import BY_POSITION, FIRST_ORDER, GIVEN_PRECISION, VALUE_ONLY, class_lines, indented
+from gradwright.back.torch.autograd import (
+    BY_POSITION,
+    FIRST_ORDER,
+    GIVEN_PRECISION,
+    OR_ZEROS,
+    VALUE_ONLY,
+    class_lines,
+    indented,
+)
 from gradwright.back.torch.checks import (
     BROADCAST,
     CHECK_TYPES,
@@ -96,6 +104,7 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
     texts += kernels
     texts += [*helpers.values(), CHECK_TYPES]
     texts += [BROADCAST] if any("_broadcast(" in text for text in texts) else []
+    texts += [OR_ZEROS] if any("_or_zeros(" in text for text in texts) else []
     texts += [FIRST_ORDER] if any("_is_first_order(" in text for text in texts) else []
     imports = [text for text in texts if is_import(text)]
     body = "\n\n\n".join(dict.fromkeys(text.strip("\n") for text in texts if not is_import(text)))
@@ -247,7 +256,8 @@ def _head(asked: Asked, body: str, imports: Iterable[str]) -> str:
     standard += ["from functools import wraps", f"from typing import {', '.join(typing)}"]
     further = ["import numpy as np"] if re.search(r"\bnp\.", body) else []
     further += sorted(line for line in imports if line not in standard)
-    further += ["import torch", "from torch import Tensor", "from torch.autograd import forward_ad"]
+    further += ["import torch", "from torch import Tensor"]
+    further += ["from torch._functorch.utils import unwrap_dead_wrappers", "from torch.autograd import forward_ad"]
     return "\n".join([docstring, "", *standard, "", *dict.fromkeys(further), "", f'__all__ = ["{asked.name}"]'])
 
 

@@ -13,7 +13,8 @@ from gradwright.core.nodes import Node
 from gradwright.errors import EmissionError
 
 IMPORTED = (
-    "torch", "Tensor", "Any", "NamedTuple", "Callable", "Iterator", "forward_ad", "inspect", "np", "math", "wraps",
+    "torch", "Tensor", "Any", "NamedTuple", "Callable", "Iterator", "forward_ad", "np", "math", "wraps",
+    "unwrap_dead_wrappers",
 )  # fmt: skip
 OUTPUTS = "Outputs"
 
