@@ -19,7 +19,7 @@ from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, unicode
 from gradwright.back.translate import Translator, unflattened
 from gradwright.core.build import number
-from gradwright.core.declarations import Declaration, declared_facts
+from gradwright.core.declarations import Declaration, as_read, declared_facts
 from gradwright.core.nodes import Contract, Direction, Node, Symbol, field_of
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature
@@ -462,7 +462,7 @@ def _variable_name(variable: Any) -> str:
         raise DerivationError(f"wrt takes a variable, or several, and {variable.text()} is none: give it a name")
     if not isinstance(variable, str):
         raise DerivationError(f"wrt takes the name of a variable, or several, and this is {type(variable).__name__}")
-    return variable
+    return as_read(variable)
 
 
 def _check_names(signature: Signature, names: Sequence[str]) -> None:

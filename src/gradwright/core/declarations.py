@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from keyword import iskeyword
 
@@ -95,9 +95,7 @@ def parse_declaration(name: str, text: str) -> Declaration:
     shape = tuple(parse_dim(word, name) for word in dims)
     _check_facts(name, text, shape, facts)
     known = tuple(fact for fact in facts if fact not in _OUTPUT_FACTS)
-    # In the form in which Python reads the names of a text: `ϵ` is `ε`.
-    name = unicodedata.normalize("NFKC", name)
-    return Declaration(name, shape, closure(known), batched, known)
+    return Declaration(as_read(name), shape, closure(known), batched, known)
 
 
 def parse_declarations(text: str) -> tuple[Declaration, ...]:
@@ -111,8 +109,13 @@ def parse_declarations(text: str) -> tuple[Declaration, ...]:
                 f"as in 'X: n n symmetric' (a scalar has nothing after the colon)"
             )
         found.append(parse_declaration(name.strip(), rest))
-    _check_distinct(found)
+    check_distinct(found)
     return tuple(found)
+
+
+def as_read(name: str) -> str:
+    """A name in the form in which Python reads those of a text: `ϵ` is `ε`."""
+    return unicodedata.normalize("NFKC", name)
 
 
 def check_name(name: str) -> None:
@@ -215,7 +218,8 @@ _NARROWER: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _check_distinct(found: list[Declaration]) -> None:
+def check_distinct(found: Sequence[Declaration]) -> None:
+    """Refuse a name that is declared twice."""
     names = [declaration.name for declaration in found]
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import product
 
-from gradwright.core.declarations import Declaration, check_name, parse_declaration
+from gradwright.core.declarations import Declaration, check_distinct, check_name, parse_declaration
 from gradwright.core.dims import Dim
 from gradwright.core.facts import closure
 from gradwright.core.language import MEANT, translate, undeclared
@@ -54,6 +54,7 @@ def parse_expression(text: str, declarations: Mapping[str, str]) -> Parsed:
     """
     tree = parse_text(text, FUNCTIONS)
     declared = Signature(tuple(read_declaration(name, d) for name, d in declarations.items()))
+    check_distinct(declared.declarations)
     _check_dims(declared)
     names = _variable_names(tree, declared)
     if not names:
