@@ -164,13 +164,13 @@ def _equations(parts: Parts, program: Program, count: int, name: str) -> str:
     gaps, slopes = results[:count], results[count:]
     unknowns = [program.parameters[part.name] for part in _solved_for(parts)]
     lines = statement_lines(program.statements)
-    lines.append(f"gaps = [np.ravel(gap) for gap in ({', '.join(gaps)},)]")
+    lines.append(f"gaps = [{', '.join(f'np.ravel({gap})' for gap in gaps)}]")
     rows: list[str] = []
     for k in range(count):
         own = slopes[k * len(unknowns) : (k + 1) * len(unknowns)]
         blocks = [f"np.reshape({text}, (len(gaps[{k}]), {x}.size))" for text, x in zip(own, unknowns, strict=True)]
-        rows.append(f"np.hstack(({', '.join(blocks)},))")
-    lines.append(f"return np.concatenate(gaps), np.vstack(({', '.join(rows)},))")
+        rows.append(f"[{', '.join(blocks)}]")
+    lines.append(f"return np.concatenate(gaps), np.block([{', '.join(rows)}])")
     parameters = ", ".join(f"{x}: np.ndarray" for x in program.parameters.values())
     head = f"def {name}_equations({parameters}) -> tuple[np.ndarray, np.ndarray]:"
     told = '    """What the equations miss, and the derivative of that in the unknowns."""'
@@ -203,12 +203,13 @@ def _solver(solver: NewtonSolver, parts: Parts, name: str) -> str:
         for place, dim in reversed(list(enumerate(g.shape)))
         if dim.name
     }
-    shapes = [f"({''.join(f'{size_text(dim, sizes)}, ' for dim in s.shape).rstrip()})" for s in _solved_for(parts)]
+    shapes = [_tuple([size_text(dim, sizes) for dim in s.shape]) for s in _solved_for(parts)]
     local = unused("found", givens)
     usual = f"_starts([{', '.join(shapes)}])"
     lines = [
         f"def {name}({', '.join(f'{g}: np.ndarray' for g in givens)}) -> Any:",
         '    """The solution of the equations by Newton\'s method."""',
+        "",
         "    def _at(*_unknowns: np.ndarray) -> Any:",
         f"        return {name}_equations(*_unknowns, {', '.join(givens)})",
         "",
@@ -219,6 +220,10 @@ def _solver(solver: NewtonSolver, parts: Parts, name: str) -> str:
         f'    raise ValueError("{problem.name}: Newton\'s method found no solution of the equations at this input")',
     ]
     return "\n".join(lines)
+
+
+def _tuple(items: Sequence[str]) -> str:
+    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
 
 
 def _started(solver: NewtonSolver, givens: Sequence[str]) -> str:
