@@ -17,7 +17,7 @@ from gradwright.back.code.spectral_source import spectral_texts
 from gradwright.back.code.wrapping import wrapped
 from gradwright.core.declarations import declared_facts
 from gradwright.core.nodes import Node, Symbol
-from gradwright.core.primitive import shape_text
+from gradwright.core.primitive import Primitive, shape_text
 from gradwright.core.walks import free_leaves
 from gradwright.errors import EmissionError
 from gradwright.front.define import NewtonSolver
@@ -174,8 +174,13 @@ def foreign_texts(foreign: Foreign, library: Library) -> list[str]:
     if library.name == "numpy":
         if called == foreign.name:
             return texts
-        return [*texts, f"def {foreign.name}({arguments}):\n    return {called}({arguments}{constants})"]
+        told = f'    """{_summary(foreign.primitive)}."""'
+        return [*texts, f"def {foreign.name}({arguments}):\n{told}\n    return {called}({arguments}{constants})"]
     return ["import jax", "import jax.numpy as jnp", "import numpy as np", *texts, on_host, _callback(foreign)]
+
+
+def _summary(primitive: Primitive) -> str:
+    return escaped(primitive.summary[:1].upper() + primitive.summary[1:])
 
 
 def _callback(foreign: Foreign) -> str:
@@ -195,7 +200,7 @@ def _callback(foreign: Foreign) -> str:
     computed = f"_{foreign.name}_on_host(*map(np.asarray, arrays))"
     lines = [
         f"def {foreign.name}({arguments}):",
-        f'    """{primitive.summary[:1].upper()}{escaped(primitive.summary[1:])}, computed by SciPy or NumPy."""',
+        f'    """{_summary(primitive)}, computed by SciPy or NumPy."""',
         f"    kind = jnp.result_type({arguments})",
         f"    shapes = {listed}",
         "",
