@@ -15,10 +15,12 @@ from gradwright.core.dims import Dim
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node
 from gradwright.core.sums import value_key
+from gradwright.frozen import replace
 from gradwright.prims.complex import real
 from gradwright.prims.piecewise import absolute, modulus, sign
 from gradwright.prims.power import power, raise_to
 from gradwright.prims.reductions import norm
+from gradwright.simplify.relations import Relation, is_plain, matches
 
 TWO = Fraction(2)
 Exponents = dict[tuple[Node, Groups, bool], Fraction]
@@ -95,7 +97,7 @@ def _product(coefficient: Fraction, factors: Sequence[Factor], like: Contract) -
 def _merged(node: Contract) -> list[Factor]:
     exponents: Exponents = {}
     raised = {base_and_exponent(f.node)[0] for f in node.factors if f.node.rank == 1}
-    for factor in _with_closed_numbers(node):
+    for factor in _with_raised_products(node, _with_closed_numbers(node)):
         diagonal = _diagonal(factor)
         if diagonal in raised:
             factor = Factor(diagonal, factor.groups[:1], factor.conj)
@@ -148,6 +150,28 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
         found += [factor] if factor not in merged else merged[factor] if factor not in done else []
         done.add(factor)
     return found
+
+
+def _with_raised_products(node: Contract, factors: Sequence[Factor]) -> Sequence[Factor]:
+    """The factors; those that make up a product of which a power stands on the same axes as one.
+
+    `(W H) ∘ (W H)⁻² = (W H)⁻¹`, entry by entry, where `W H` is two of the factors.
+    """
+    for factor in factors:
+        base = base_and_exponent(factor.node)[0]
+        if base == factor.node or not base.rank or not isinstance(base, Contract) or not is_plain(base):
+            continue
+        for labels, used, conj in matches(node, Relation(base, base)):
+            whole = Factor(base, simple([labels[label] for group in base.output for label in group]), conj)
+            parts = [node.factors[place] for place in used]
+            if whole.groups == factor.groups and conj == factor.conj and all(part in factors for part in parts):
+                rest = list(factors)
+                for part in parts:
+                    rest.remove(part)
+                left = replace(node, factors=tuple(rest))
+                rest.insert(min(map(factors.index, parts)), whole)
+                return _with_raised_products(left, rest)
+    return factors
 
 
 def _join_norms(exponents: Exponents) -> None:
