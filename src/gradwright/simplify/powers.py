@@ -1,6 +1,7 @@
 """Powers in products: equal bases on equal axes merge, and squares of norms become inner products.
 
 x ∘ x⁻¹ = 1   u^a ∘ u^b = u^(a+b)   Σ u² = u · u   ‖x‖² = x · x   |x|² = x²   z z* / |z|² = 1   √2 √π = √(2 π)
+(W H) ∘ (W H)⁻² = (W H)⁻¹   [x > 0] ∘ relu(x) = relu(x)
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import product_of
-from gradwright.core.contraction import conjugate, contract, scale, simple, split_coefficient
+from gradwright.core.build import number, product_of
+from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node
-from gradwright.core.sums import value_key
+from gradwright.core.sums import terms_of, value_key
 from gradwright.frozen import replace
 from gradwright.prims.complex import real
-from gradwright.prims.piecewise import absolute, modulus, sign
+from gradwright.prims.piecewise import COMPARISONS, absolute, equal, maximum, modulus, relu, sign
 from gradwright.prims.power import power, raise_to
 from gradwright.prims.reductions import norm
 from gradwright.simplify.relations import Relation, is_plain, matches
@@ -80,8 +81,8 @@ def _connected(factors: Iterable[Factor], through: Collection[int]) -> list[list
 
 def _without_number(inner: Contract, exponent: Fraction) -> Node:
     """A power of a multiple: the number's power stands in front, `1 / (−tr A) = −1 / tr A`."""
-    number, rest = split_coefficient(inner)
-    return scale(number ** int(exponent), raise_to(rest, exponent))
+    multiple, rest = split_coefficient(inner)
+    return scale(multiple ** int(exponent), raise_to(rest, exponent))
 
 
 def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
@@ -107,6 +108,7 @@ def _merged(node: Contract) -> list[Factor]:
             exponents[key] = exponents.get(key, Fraction(0)) + exponent
     _join_norms(exponents)
     _cancel_sizes(exponents)
+    _settle_indicators(exponents)
     _join_constant_roots(exponents)
     merged: list[Factor] = []
     for (base, groups, conj), exponent in exponents.items():
@@ -130,7 +132,7 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
         return node.factors
     numbers = [contract(1, part, (), {x: node.dims[x] for f in part for x in f.labels}) for part in closed]
     keys = list(map(value_key, numbers))
-    known: dict[Hashable, tuple[Node, int]] = {key: (number, 1) for number, key in zip(numbers, keys, strict=True)}
+    known: dict[Hashable, tuple[Node, int]] = {key: (value, 1) for value, key in zip(numbers, keys, strict=True)}
     repeated = {key for key, count in Counter(keys).items() if count > 1}
     for base in bases:
         squared = _power_of_size(Apply(power, (TWO,), (base,)))
@@ -139,8 +141,8 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
                 known[value_key(whole)] = base, count
                 repeated.add(value_key(whole))
     merged: dict[Factor, list[Factor]] = {}
-    for part, number, key in zip(closed, numbers, keys, strict=True):
-        if number.real and key in repeated:
+    for part, value, key in zip(closed, numbers, keys, strict=True):
+        if value.real and key in repeated:
             base, count = known[key]
             merged.update({part[0]: [Factor(base, ())] * count, **{f: [] for f in part[1:] if f != part[0]}})
     # An entry may stand in a part twice: `x · x`.
@@ -201,6 +203,31 @@ def _cancel_sizes(exponents: Exponents) -> None:
         if exponents.get(signed) == 1:
             del exponents[base, groups, conj], exponents[signed]
             exponents[inner, groups, conj] = exponents.get((inner, groups, conj), Fraction(0)) + exponent
+
+
+def _settle_indicators(exponents: Exponents) -> None:
+    """`[u > v]² = [u > v]`, `[u > 0] relu(u) = relu(u)` and `([u > 0] + [u ≥ 0]) max(u, 0) = 2 max(u, 0)`."""
+    for (base, groups, conj), exponent in list(exponents.items()):
+        indicators = [f for f in terms_of(base) if isinstance(f, Apply) and f.primitive in COMPARISONS]
+        if exponent <= 0 or exponent.denominator > 1 or len(indicators) < len(terms_of(base)):
+            continue
+        if len(indicators) == 1:
+            exponents[base, groups, conj] = exponent = Fraction(1)
+        compared = {() if f.primitive is equal else f.arguments for f in indicators}
+        rectified = _rectified(*compared.pop()) if len(compared) == 1 else ()
+        if any(exponents.get((node, groups, conj), 0) > 0 for node in rectified):
+            del exponents[base, groups, conj]
+            value = number(len(indicators) ** int(exponent)), (), False
+            exponents[value] = exponents.get(value, Fraction(0)) + 1
+
+
+def _rectified(*compared: Node) -> tuple[Node, ...]:
+    """What is zero where a number is not larger than zero: its positive part."""
+    if not compared or not is_zero(compared[1]):
+        return ()
+    larger, smaller = compared
+    both = (larger, smaller), (smaller, larger)
+    return Apply(relu, (), (larger,)), *(Apply(maximum, (), arguments) for arguments in both)
 
 
 def _join_constant_roots(exponents: Exponents) -> None:
