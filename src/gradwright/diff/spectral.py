@@ -197,12 +197,11 @@ def _named_function(body: Node, A: Node) -> Node | None:
 def _named_power(body: Apply, A: Node, definite: bool) -> Node | None:
     exponent = body.parameters[0]
     assert isinstance(exponent, Fraction)
-    if exponent.denominator == 2 and definite:
-        A, exponent = Apply(sqrtm, (), (A,)), 2 * exponent
-    if exponent.denominator > 1 or abs(exponent) > HIGHEST_ORDER:
+    root = exponent.denominator == 2 and definite
+    base, times = (Apply(sqrtm, (), (A,)), 2 * exponent) if root else (A, exponent)
+    if times.denominator > 1 or abs(times) > HIGHEST_ORDER:
         return None
-    base = A if exponent > 0 else Apply(inv, (), (A,))
-    return reduce(matmul, [base] * abs(int(exponent)))
+    return reduce(matmul, [base if times > 0 else Apply(inv, (), (base,))] * abs(int(times)))
 
 
 def _differential(function: ScalarFunction, node: Apply, moved: tuple[Node, ...]) -> Node:

@@ -12,16 +12,17 @@ from fractions import Fraction
 from itertools import combinations
 from math import gcd, lcm, prod
 
-from gradwright.core.build import ones
+from gradwright.core.build import ones, product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, split_coefficient
 from gradwright.core.nodes import Add, Factor, Node
 from gradwright.core.scalars import shared_number
-from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of
+from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of, value_key
 from gradwright.core.walks import transform, transform_all
 from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
 from gradwright.simplify.pipeline import simplify
+from gradwright.simplify.powers import connected
 
 
 @frozen
@@ -53,7 +54,7 @@ def _collect_sum(node: Node) -> Node:
     while items:
         first, *items = items
         for place, other in enumerate(items):
-            joined = _joined(first, other)
+            joined = _joined(first, other) or _joined_outer(first, other)
             if joined is not None:
                 items[place] = joined
                 break
@@ -164,6 +165,43 @@ def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
     parts = [scaled(item.coefficient / number, product_of_chain(m, m[0])) for item, m in factors]
     chain = Chain(left.chain.scalar, (*before, collect(_positive_first(parts)), *behind))
     return _Item(number, chain, scaled(number, join(chain, left.node)))
+
+
+def _joined_outer(left: _Item | Node, right: _Item | Node) -> Node | None:
+    """`A x yᵀ + B x yᵀ = (A + B) x yᵀ`: outer products that share a vector, where the others are one product then."""
+    first, second = _vectors(left), _vectors(right)
+    if first is None or second is None:
+        return None
+    for shared, other in ((1, 0), (0, 1)):
+        if value_key(first[shared]) == value_key(second[shared]):
+            total = _collect_sum(add([first[other], second[other]]))
+            if not isinstance(total, Add):
+                both = (total, first[1]) if shared else (first[0], total)
+                return product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1))
+    return None
+
+
+def _vectors(term: _Item | Node) -> tuple[Node, Node] | None:
+    """The vectors x and y of an outer product x yᵀ, the numbers in front with x."""
+    if isinstance(term, _Item) or term.rank != 2:
+        return None
+    product = as_product(term)
+    if any(len(group) != 1 for group in product.output) or product.output[0] == product.output[1]:
+        return None
+    (row,), (column,) = product.output
+    parts = connected(product.factors, range(len(product.dims)))
+    behind = [part for part in parts if any(column in f.labels for f in part)]
+    if len(behind) != 1 or any(row in f.labels for f in behind[0]):
+        return None
+    before = [f for part in parts if part is not behind[0] for f in part]
+    if not any(row in f.labels for f in before):
+        return None
+    sides = ((product.coefficient, before, row), (1, behind[0], column))
+    first, second = (
+        contract(number, factors, ((end,),), {x: product.dims[x] for f in factors for x in f.labels})
+        for number, factors, end in sides
+    )
+    return first, second
 
 
 def _common(a: tuple[Node, ...], b: tuple[Node, ...]) -> int:

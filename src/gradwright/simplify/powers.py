@@ -1,7 +1,7 @@
 """Powers in products: equal bases on equal axes merge, and squares of norms become inner products.
 
 x ∘ x⁻¹ = 1   u^a ∘ u^b = u^(a+b)   Σ u² = u · u   ‖x‖² = x · x   |x|² = x²   z z* / |z|² = 1   √2 √π = √(2 π)
-(W H) ∘ (W H)⁻² = (W H)⁻¹   [x > 0] ∘ relu(x) = relu(x)
+(W H) ∘ (W H)⁻² = (W H)⁻¹   [x > 0] ∘ relu(x) = relu(x)   u^(a − 1) u = u^a
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import number, product_of
+from gradwright.core.build import number, product_of, spread
 from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node
-from gradwright.core.sums import terms_of, value_key
+from gradwright.core.sums import add, terms_of, value_key
 from gradwright.frozen import replace
 from gradwright.prims.complex import real
 from gradwright.prims.piecewise import COMPARISONS, absolute, equal, maximum, modulus, relu, sign
-from gradwright.prims.power import power, raise_to
+from gradwright.prims.power import power, raise_to, variable_power
 from gradwright.prims.reductions import norm
+from gradwright.simplify.broadcasts import repeated_number
 from gradwright.simplify.relations import Relation, is_plain, matches
 
 TWO = Fraction(2)
@@ -51,7 +52,7 @@ def _power_of_product(node: Node) -> Node:
     if not isinstance(inner, Contract) or exponent.denominator != 1 or not inner.coefficient:
         return node
     carried = [label for group in inner.output for label in group]
-    parts = _connected(inner.factors, {label for f in inner.factors for label in f.labels} - set(carried))
+    parts = connected(inner.factors, {label for f in inner.factors for label in f.labels} - set(carried))
     if len(set(carried)) != len(carried) or [len(part) for part in parts] == [len(inner.factors)] != [1]:
         return _without_number(inner, exponent)
     factors = [_raised(part, exponent, carried, inner.dims) for part in parts]
@@ -67,7 +68,7 @@ def _raised(part: Sequence[Factor], exponent: Fraction, carried: Sequence[int], 
     return Factor(raise_to(contract(1, part, kept, {label: dims[label] for label in labels}), exponent), kept)
 
 
-def _connected(factors: Iterable[Factor], through: Collection[int]) -> list[list[Factor]]:
+def connected(factors: Iterable[Factor], through: Collection[int]) -> list[list[Factor]]:
     """The factors in parts that share none of the given labels."""
     parts: list[tuple[list[Factor], set[int]]] = []
     for factor in factors:
@@ -109,6 +110,7 @@ def _merged(node: Contract) -> list[Factor]:
     _join_norms(exponents)
     _cancel_sizes(exponents)
     _settle_indicators(exponents)
+    _join_variable_powers(exponents)
     _join_constant_roots(exponents)
     merged: list[Factor] = []
     for (base, groups, conj), exponent in exponents.items():
@@ -125,7 +127,7 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
     `Σx / (Σx)² = 1 / Σx`, `(xᵀ A x) (xᵀ A x) = (xᵀ A x)²` and `(x · x) / ‖x‖ = ‖x‖`.
     """
     outside = {label for group in node.output for label in group}
-    parts = _connected(node.factors, range(len(node.dims)))
+    parts = connected(node.factors, range(len(node.dims)))
     closed = [part for part in parts if part[0].node.rank and outside.isdisjoint(x for f in part for x in f.labels)]
     bases = dict.fromkeys(base_and_exponent(f.node)[0] for f in node.factors if not f.node.rank)
     if len(closed) + len(bases) < 2:
@@ -219,6 +221,23 @@ def _settle_indicators(exponents: Exponents) -> None:
             del exponents[base, groups, conj]
             value = number(len(indicators) ** int(exponent)), (), False
             exponents[value] = exponents.get(value, Fraction(0)) + 1
+
+
+def _join_variable_powers(exponents: Exponents) -> None:
+    """`u^(a − 1) u = u^a` and `u^a / u = u^(a − 1)`."""
+    for (base, groups, conj), exponent in list(exponents.items()):
+        if not isinstance(base, Apply) or base.primitive is not variable_power or exponent != 1:
+            continue
+        raised, given = base.arguments
+        same = repeated_number(given)
+        times = given if same is None else same
+        whole = exponents.get((raised, groups, conj), Fraction(0))
+        joined = add([times, spread(number(whole), times.shape)])
+        shorter = whole < 0 or len(terms_of(joined)) < len(terms_of(times))
+        if whole and whole.denominator == 1 and shorter:
+            del exponents[base, groups, conj], exponents[raised, groups, conj]
+            power_of = Apply(variable_power, (), (raised, spread(joined, given.shape)))
+            exponents[power_of, groups, conj] = Fraction(1)
 
 
 def _rectified(*compared: Node) -> tuple[Node, ...]:
