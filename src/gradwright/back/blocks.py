@@ -54,8 +54,9 @@ def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
 
 
 def _is_proper(placed: Placed) -> bool:
-    """Whether more than an entry is placed: a vector of single numbers is no block matrix, one of rows is."""
-    if placed.part.rank == 2 and None in (placed.row, placed.column):
+    """Whether more than an entry is placed, or an entry of a matrix with so many rows and columns; no entry of a vector."""
+    places = [place for place in (placed.row, placed.column) if place is not None]
+    if placed.part.rank == 2 and (len(places) == 1 or all(place.whole.value is not None for place in places)):
         return True
     return any(place is not None and place.length != ONE for place in (placed.row, placed.column))
 
