@@ -286,6 +286,16 @@ def test_the_gain_of_a_regulator_is_told_by_one_lyapunov_equation() -> None:
     assert all(step.check.passed for step in derived.steps)
 
 
+def test_a_riccati_equation_with_a_cross_term_is_told_by_lyapunov_equations() -> None:
+    given = {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd", "S": "n m"}
+    gw.define("crossed", "A.T @ X + X @ A - (X @ B + S) @ inv(R) @ (B.T @ X + S.T) + Q = zeros(n, n)",
+              unknown="X: n n symmetric", given=given,
+              forward=lambda A, B, Q, R, S: scipy.linalg.solve_continuous_are(A, B, Q, R, s=S))  # fmt: skip
+    derived = gw.derive(gw.parse("crossed(A, B, Q, R, S)", **given), wrt="R")
+    assert "−½ R⁻¹ P lyapunov(A − B R⁻¹ P, G + Gᵀ) Pᵀ R⁻¹" in str(derived)
+    assert all(step.check.passed for step in derived.steps)
+
+
 def test_an_equation_is_told_once_and_a_frame_only_where_it_is_used() -> None:
     chain = gw.define("chain", ["u = A @ x", "v = tanh(u)"], unknown="u: n, v: n", given="A: n n, x: n")
     found = chain(gw.matrix("A", "n", "n"), gw.vector("x", "n"))
