@@ -115,6 +115,14 @@ def test_points_are_found_where_only_small_inputs_have_a_solution() -> None:
     assert all(step.check.passed for step in derived.steps)
 
 
+def test_steps_are_checked_where_the_forward_function_gives_a_solution() -> None:
+    def for_small(A: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(A, b) if np.linalg.norm(b) < 1 else np.zeros_like(b)
+
+    bounded = gw.define("bounded", "A @ x = b", unknown="x: n", given="A: n n, b: n", forward=for_small)
+    assert "✗" not in str(gw.derive(bounded(gw.matrix("A", "n", "n"), gw.vector("b", "n")), wrt="b"))
+
+
 def test_the_point_of_the_definition_serves_where_no_random_one_does() -> None:
     root = gw.define("far_root", "x**2 + 4 + exp(a) = b", unknown="x: ", given="a: , b: ")
     assert gw.derive(root(gw.scalar("a"), gw.scalar("b")), wrt="b").verify().right
