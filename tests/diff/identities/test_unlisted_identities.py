@@ -296,6 +296,15 @@ def test_a_riccati_equation_with_a_cross_term_is_told_by_lyapunov_equations() ->
     assert all(step.check.passed for step in derived.steps)
 
 
+def test_an_unknown_that_an_equation_states_in_terms_of_others_has_that_value_at_a_generic_point() -> None:
+    """Few moments b are those of a distribution over the columns of A, so that random ones have no solution."""
+    given = {"A": "m n", "b": "m"}
+    gw.define("weights_of", ["p = softmax(A.T @ l)", "A @ p = b"], unknown="p: n positive, l: m", given=given)
+    derived = gw.derive(gw.parse("weights_of(A, b).l", **given), wrt="b")
+    assert "dl = (A diag(p) Aᵀ − b bᵀ)⁻¹ db" in str(derived)
+    assert all(step.check.passed for step in derived.steps)
+
+
 def test_an_equation_is_told_once_and_a_frame_only_where_it_is_used() -> None:
     chain = gw.define("chain", ["u = A @ x", "v = tanh(u)"], unknown="u: n, v: n", given="A: n n, x: n")
     found = chain(gw.matrix("A", "n", "n"), gw.vector("x", "n"))

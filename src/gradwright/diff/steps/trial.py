@@ -36,6 +36,7 @@ TOLERANCE = 1e-6
 STEP = 1e-3
 SEEDS = 8
 WITNESSED = 2 * SEEDS
+RANDOM_ONES = 4  # how many points are drawn before that at which an equation is known to have a solution
 CANCELLED = 1e-5
 MEASURED = 1e-3
 ACCURATE = 1e-8
@@ -332,14 +333,15 @@ def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named,
     """The first of several generic points at which values are finite, differences accurate and not all zero.
 
     Where an equation that defines a function has no solution, or its forward function gives none, smaller inputs are
-    tried next, for which many have one, and last those at which the equation was found to hold.
+    tried next, for which many have one, and soon those at which the equation was found to hold: a search for a
+    solution that is not there takes long.
     """
     failure: GradwrightError | None = None
     found: list[Trial] = []
     unsolved: list[Trial] = []
     defined = any(_is_defined(node) for node in postorder(root))
     seeds = [s for k in range(SEEDS) for s in ((k, SEEDS + k) if defined else (k,))]
-    for seed in [*seeds, WITNESSED] if defined else seeds:
+    for seed in [*seeds[:RANDOM_ONES], WITNESSED, *seeds[RANDOM_ONES:]] if defined else seeds:
         if seed >= SEEDS and found:
             continue
         try:
