@@ -70,6 +70,16 @@ def test_a_wrong_forward_is_shown_at_a_point() -> None:
         gw.define("f", "Y @ Y = A", unknown="Y: n n", given="A: n n", forward=lambda A: A / 2)
 
 
+def test_of_several_orders_of_the_sizes_that_is_told_at_which_the_forward_function_runs() -> None:
+    def for_tall_ones(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(X.T @ X, X.T @ y) if len(X) > len(X.T) else 1 / 0
+
+    with pytest.raises(
+        GradwrightError, match=r"does not satisfy 'X.T @ X @ w = 2 \* X.T @ y': at a generic point with"
+    ):
+        gw.define("f", "X.T @ X @ w = 2 * X.T @ y", unknown="w: m", given="X: n m, y: n", forward=for_tall_ones)
+
+
 def test_pairs_of_expressions_names_and_json() -> None:
     n = gw.dim("n")
     A, Y = gw.matrix("A", n, n), gw.matrix("Y", n, n)

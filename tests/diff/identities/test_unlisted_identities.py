@@ -107,6 +107,12 @@ def spectral(S: Array) -> tuple[Array, Array]:
     return vectors, values
 
 
+def deflated(A: Array) -> tuple[Array, Array, Array]:
+    vectors, values = spectral(A)
+    v, w = vectors[:, -1], values[-1]
+    return v, w, A - w * np.outer(v, v)
+
+
 def both_vectors(A: Array) -> tuple[Array, Array, Array]:
     n = len(A)
     return np.ones(n) / np.sqrt(n), np.ones(n) / np.sqrt(n), np.array(A.sum() / n)
@@ -277,6 +283,8 @@ IMPLICIT = {
     "potentials": Case(["exp(u) * (exp(-C) @ exp(v)) = a", "exp(v) * (exp(-C.T) @ exp(u)) = b * sum(a) / sum(b)",
                         "v[0] = 0"], "u: n, v: m", "C: n m, a: n positive, b: m positive",
                        start=lambda C, a, b: (np.zeros(len(a)), np.zeros(len(b)))),
+    "deflation": Case(["A @ v = w * v", "dot(v, v) = 1", "B = A - w * outer(v, v)"], "v: n, w: , B: n n symmetric",
+                      "A: n n symmetric", deflated),
     "balance": Case("diag(y) @ A @ y = ones(n)", "y: n positive", "A: n n spd", start=lambda A: np.ones(len(A))),
 }  # fmt: skip
 CASES = {**ISOLATED, **EQUATIONS, **FACTORS, **IMPLICIT}

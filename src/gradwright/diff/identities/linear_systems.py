@@ -91,13 +91,13 @@ def eliminate_explicit(state: State) -> State | None:
     """An unknown that one equation gives in terms of the others, as `u = V z + b` does: substitute it."""
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
-        if len(holes) < 2 or equation.projected or equation.space is not Space.FREE:
+        if len(holes) < 2 or equation.projected:
             continue
         for hole in holes:
             own, rest = _parted(equation.form, hole)
             coefficient, alone = split_coefficient(own)
             spec = state.specs[hole]
-            if alone != hole or spec.space is not Space.FREE or spec.normal_to is not None:
+            if alone != hole or spec.space is not equation.space or spec.normal_to is not None:
                 continue
             value = scaled(1 / coefficient, subtract(equation.right, rest))
             return state.with_step("eliminate", hole, value, "substitute one unknown").with_solution(hole, value, place)
