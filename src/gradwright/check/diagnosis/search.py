@@ -50,8 +50,12 @@ SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
 VAGUE = 3.35  # more than two mistakes that are said exactly
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
-# One that is missing and another that is there instead explain whatever is wrong with a term, or with a factor.
-INSTEAD = ({"missing_term", "extra_term"}, {"missing_chain_factor", "wrong_power"})
+# One that is missing and another that is there instead explain whatever is wrong with a term, or with a factor; and so
+# do two signs, or two powers, that make up for one another.
+INSTEAD = (
+    {"missing_term", "extra_term"}, {"detached_dependency", "extra_term"}, {"missing_chain_factor", "extra_term"},
+    {"missing_chain_factor", "wrong_power"}, {"wrong_sign"}, {"wrong_power"},
+)  # fmt: skip
 CONFUSIONS = {"uses_input_instead_of_output", "stale_saved_value"}
 MOST_ALIKE = 40
 FEW_ALIKE = 12

@@ -30,6 +30,7 @@ class Site:
         whole: whether it is the gradient that is returned.
         viewed: whether nothing but its transpose is used.
         compared: whether it is used in comparisons alone.
+        repeated: whether it is used more than once.
     """
 
     slot: int
@@ -42,6 +43,7 @@ class Site:
     whole: bool = False
     viewed: bool = False
     compared: bool = False
+    repeated: bool = False
 
     def summed(self, scene: Scene) -> set[torch.Size]:
         """The shapes of the sums of which it is a summand."""
@@ -103,7 +105,8 @@ def _values(program: Program, scene: Scene) -> Iterator[Site]:
         viewed = bool(users) and all(i.name in VIEWS for i in users)
         whole = slot == program.result or [i.slot for i in users] == [program.result]
         compared = bool(users) and all(i.name in COMPARISONS for i in users)
-        yield Site(slot, value, slot, maker, None, (), scene.called(slot), whole, viewed, compared)
+        words = scene.called(slot)
+        yield Site(slot, value, slot, maker, None, (), words, whole, viewed, compared, repeated=len(users) > 1)
 
 
 def _operands(program: Program, scene: Scene) -> Iterator[Site]:
