@@ -297,3 +297,24 @@ def test_the_name_of_a_mistake(text: str, variables: dict[str, str], backward: A
 def _unweighted(G: Tensor, scores: Tensor) -> Tensor:
     """The pullback of softmax along the rows, without the weights inside of the sum."""
     return torch.softmax(scores, 1) * (G - G.sum(1, keepdim=True))
+
+
+class _Rectified(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, W: Tensor) -> Tensor:
+        h = W @ x
+        h.clamp_(min=0)
+        ctx.save_for_backward(x, W, h)
+        return h
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:  # type: ignore[override]
+        x, W, h = ctx.saved_tensors
+        g = G.clone()
+        g[h <= 0] = 0
+        return W.mT @ g, torch.outer(g, h)
+
+
+def test_what_a_repaired_computation_writes_in_place_spoils_no_quantity() -> None:
+    report = gw.check(_Rectified, variables={"x": "n", "W": "n n"})
+    assert report.labels == {"stale_saved_value"}, str(report)

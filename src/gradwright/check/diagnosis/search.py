@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache, cached_property
-from itertools import combinations
+from itertools import accumulate, combinations
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from gradwright.check.diagnosis.repairs.uses import uses
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest, multiple_of
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
+from gradwright.core.walks import postorder
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen
 
@@ -57,6 +58,9 @@ INSTEAD = (
     {"missing_chain_factor", "wrong_power"}, {"wrong_sign"}, {"wrong_power"},
 )  # fmt: skip
 CONFUSIONS = {"uses_input_instead_of_output", "stale_saved_value"}
+# How much is tried of a long computation, and of a long gradient, counted so that the answer is the same everywhere.
+MOST_CALLS = 150_000
+MOST_NODES = 2_500  # of the mutants of one family
 MOST_ALIKE = 40
 FEW_ALIKE = 12
 
@@ -114,8 +118,13 @@ class Candidates:
 
     @cached_property
     def repairs(self) -> list[Repair]:
-        """The repairs of the user's computation, the simplest first."""
-        return sorted(_repairs(self.scene), key=lambda repair: repair.cost)
+        """The repairs of the user's computation, the simplest first; of a long computation the simplest alone."""
+        program = self.scene.program
+        if program is None:
+            return []
+        ordered = sorted(_repairs(self.scene), key=lambda repair: repair.cost)
+        calls = accumulate(program.calls_after(repair.slot) for repair in ordered)
+        return [repair for repair, count in zip(ordered, calls, strict=True) if count <= MOST_CALLS]
 
     @cached_property
     def _repaired(self) -> dict[int, torch.Tensor | None]:
@@ -314,9 +323,14 @@ def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, t
 
 
 def mutants_of(truth: Truth, name: str) -> Iterator[Mutant]:
-    """The right gradient with one mistake in it, in every way that is known."""
+    """The right gradient with one mistake in it, in every way that is known; of a long gradient in the first ways."""
     for family in MUTANTS:
-        yield from family(truth, name)
+        nodes = 0
+        for mutant in family(truth, name):
+            yield mutant
+            nodes += sum(1 for _ in postorder(mutant.node))
+            if nodes > MOST_NODES:
+                break
 
 
 def _value(mutant: Mutant, scene: Scene) -> torch.Tensor | None:

@@ -105,6 +105,8 @@ def _replacement(
     due = scene.quantities[number].mT if swapped else scene.quantities[number]
     named = _derived(site.value, due)
     label, cost = named or (_confused(known, quantity) if known is not None else _unknown(site, scene))
+    # What has a mean removed already has the wrong one removed.
+    cost += 0.2 if label == "missing_projection" and site.maker is not None and site.maker.name in SUMS else 0.0
     cost += extra
     derived = site.maker is not None and not is_view(site)
     if known is not None and isinstance(known.quantity.node, Symbol) and (derived or quantity.backward):
@@ -208,8 +210,8 @@ def _products(value: torch.Tensor, factor: torch.Tensor, spread: bool) -> Iterat
 
 def _spreads(value: torch.Tensor, factor: torch.Tensor) -> bool:
     """Whether a number, or a value with axes of size 1, is spread to the shape of a factor."""
-    fits = all(a in (1, b) for a, b in zip(value.shape, factor.shape, strict=False))
-    return value.dim() in (0, factor.dim()) and fits
+    fits = all(a in (1, b) for a, b in zip(value.shape[::-1], factor.shape[::-1], strict=False))
+    return value.dim() <= factor.dim() and fits
 
 
 def _factors(

@@ -60,7 +60,7 @@ class Site:
         """The computation with a quantity of the library in the place of this value."""
 
         def make(values: Values, scene: Scene) -> object:
-            quantity = scene.quantities[number]
+            quantity = scene.quantities[number].clone()  # the computation may write into it
             return self.made(lambda _: quantity.mT if swapped else quantity, values, scene)
 
         return self._repair(make, label, words, cost)
@@ -76,7 +76,7 @@ class Site:
         return self._repair(make, label, words, cost)
 
     def _repair(self, make: Make, label: str, words: str, cost: float) -> Repair:
-        extra = 0.0 if self.user is None else 0.1
+        extra = 0.1 if self.user is not None else 0.3 if self.maker is None and self.repeated else 0.0
         return Repair(self.slot, make, label, words, cost + extra, self.place, portable=True)
 
     def made(self, change: Change, values: Values, scene: Scene) -> object:
