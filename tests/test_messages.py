@@ -88,11 +88,37 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("(y := X)", {"X": "n n"}, "'(y := X)' is an assignment that the language does not have"),
     ("X if X else X", {"X": "n n"}, "'X if X else X' is a conditional that the language does not have"),
     ("X = 3", {"X": "n n"},
-     "the text is not an expression (invalid syntax) near 'X = 3': products are written with * or @, transposes X.T, "
-     "and an equation has no place here"),
-    ("(\n\n(", {},
-     "the text is not an expression ('(' was never closed) near '( (': products are written with * or @, transposes "
-     "X.T, and an equation has no place here"),
+     "the text is not an expression near 'X = 3': an equation has no place here; write one of its sides, or their "
+     "difference (`define` takes equations)"),
+    ("(\n\n(", {}, "the text is not an expression near '( (': '(' was never closed"),
+    ("X'", {}, "the text is not an expression near 'X'': a text that begins with ' does not end; the transpose is X.T"),
+    ("X^T", {"X": "n n"},
+     "in 'X ^ T': '^' is not a power here: write ** for the power of every entry, or matrix_power(X, k) for the power "
+     "of a matrix; the transpose is X.T"),
+    ("2X", {"X": "n n"},
+     "the text is not an expression near '2X': an operator is missing between '2' and 'X'; write * for the product "
+     "entry by entry, @ for that of matrices"),
+    ("sin(x)cos(x)", {"x": "n"},
+     "the text is not an expression near 'sin(x)cos(x)': an operator is missing between ')' and 'cos'; write * for "
+     "the product entry by entry, @ for that of matrices"),
+    ("sin x", {"x": "n"},
+     "the text is not an expression near 'sin x': the argument of sin stands in parentheses, as in sin(x)"),
+    ("Xᵀ @ X", {"X": "n n"},
+     "the text is not an expression near 'Xᵀ @ X': 'ᵀ' is not read; write ** for a power, inv(X), X.T and X.H for the "
+     "inverse and the transposes, and x[0] for an entry"),
+    ("x − y", {"x": "n", "y": "n"}, "the text is not an expression near 'x − y': '−' is not in the language; write -"),
+    ("||x||", {"x": "n"},
+     "the text is not an expression near '||x||': '|' is not in the language; write norm(x), abs(x) or det(X)"),
+    ("x +", {"x": "n"}, "the text is not an expression near 'x +': something is missing after '+'"),
+    ("(x + y)(x - y)", {"x": "n", "y": "n"},
+     "'(x + y)(…)' calls something that is not a function of the language; write * or @ to multiply"),
+    ("torch.inverse(X)", {"X": "n n"},
+     "'torch.inverse(…)' calls something that is not a function of the language: write inv(X)"),
+    ("I + X @ X", {"X": "n n"},
+     "'I' is not declared: the identity matrix is eye(n) (a variable of that name is declared, as in I='n n')"),
+    ("X", {"X": "n n SPD"},
+     "'SPD' in 'X: n n SPD' would be the name of a dimension; did you mean the fact 'spd'? (give the dimension a "
+     "shorter name if not)"),
     ("x == y", {"x": "n", "y": "n"},
      "in 'x == y': where compares with >, >=, < or <=; no other comparison is in the language"),
     ("qr(A)", {"A": "n m"}, "qr has several outputs: write qr(A).Q or .R"),

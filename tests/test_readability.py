@@ -147,6 +147,8 @@ STATEMENTS = [
     ("diagonal(A @ X)", {"A": "n m", "X": "m n"}, "dy = diagonal(dA X) + diagonal(A dX)"),
     ("sum(A * X, axis=0)", {"A": "n m", "X": "n m"}, "dy = sum(dA ∘ X, axis=0) + sum(A ∘ dX, axis=0)"),
     ("relu(A @ x)", {"A": "m n", "x": "n"}, "dy = [r > 0] ∘ dr"),
+    ("sqrtm(A)", {"A": "n n spd"}, "d(A^½) = lyapunov(A^½, dA)"),
+    ("cholesky(K) @ z", {"K": "n n spd", "z": "n"}, "dy = S Φ(S⁻¹ dK S⁻ᵀ) z + S dz"),
 ]
 
 
@@ -252,3 +254,8 @@ def test_what_the_notation_means_is_told_in_latex_too(text: str, declarations: d
 
 def test_a_sum_above_a_line_has_no_parentheses() -> None:
     assert gw.parse("(A @ B + B @ A) / sqrt(d)", A="d d", B="d d").latex() == r"\frac{A B + B A}{\sqrt{d}}"
+
+
+def test_variables_of_one_set_are_projected_on_it_once() -> None:
+    D = gw.derive(gw.parse("trace(A @ P) * trace(B @ R)", A="n n", B="n n", P="n n spd", R="n n spd"), wrt=["P", "R"])
+    assert D.steps[-1].reason == "onto the symmetric matrices"

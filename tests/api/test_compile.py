@@ -210,6 +210,24 @@ def test_what_pytorch_cannot_differentiate_is_refused_and_not_wrong() -> None:
         function(tensor).backward()
 
 
+def test_what_is_computed_outside_pytorch_has_values_under_vmap_and_no_derivative_under_transforms() -> None:
+    root = gw.parse("sqrtm(X) @ B", X="n n", B="n m").compile("torch")
+    stack, beside = torch.tensor(np.stack([X, X @ X])), torch.tensor(B)
+    found = torch.vmap(lambda x: root(X=x, B=beside))(stack)
+    assert np.allclose(found[1], X @ B)
+    with pytest.raises(UnsupportedError, match="sqrtm is computed outside PyTorch"):
+        torch.func.grad(lambda x: root(X=x, B=beside).sum())(stack[0])
+    with pytest.raises(UnsupportedError, match="sqrtm is computed outside PyTorch"):
+        torch.func.jvp(lambda x: root(X=x, B=beside), (stack[0],), (stack[1],))
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("text", ["sqrtm(X)", "trace(logm(X))"])
+def test_a_function_of_a_real_matrix_is_real_or_refused(library: str, text: str) -> None:
+    with pytest.raises(ConditionError, match="a real matrix has an eigenvalue at which its function is not real"):
+        gw.parse(text, X="n n").compile(library)(X=np.diag([-1.0, 2.0, 3.0]))
+
+
 def test_sizes_are_read_off_sums_and_products_of_dimensions() -> None:
     expression = gw.parse("sum(x) / n", x="2*n")
     assert np.isclose(expression.compile()(np.ones(6)), 2.0)

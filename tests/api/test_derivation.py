@@ -98,6 +98,9 @@ def test_the_page_for_notebooks_has_every_formula_and_no_raw_markup() -> None:
     assert html.count("<tr>") == html.count("</tr>") == 5
     assert r"2 \, X^{\mathsf{T}} r" in html
     assert "where" in html
+    assert html.startswith("<p>Derivative of norm(X @ w - y)**2 with respect to w<br>X: n × m<br>w: m<br>y: n</p>")
+    inverse = gw.derive(gw.parse("inv(X)"), wrt="X")._repr_html_()
+    assert inverse.endswith("<p>Needs: $X$ is invertible.</p>")
 
 
 @pytest.mark.parametrize("text", ["inv(X)", "logdet(X) + trace(A @ X)", "qr(X).R", "softmax(x)"])
@@ -302,3 +305,9 @@ def test_whole_numbers_that_no_float_holds_are_read_and_told() -> None:
     assert gw.parse(f"x * {910**729}", x="") == expression
     derivation = gw.derive(expression)
     assert derivation.text() and derivation.source("torch")
+
+
+def test_the_inverse_of_a_stack_of_matrices_is_told_by_its_differential() -> None:
+    D = gw.derive(gw.parse("inv(X)", X="k n n"), wrt="X")
+    assert D.steps[0].rule == "differential of inv"
+    assert D.verify().right

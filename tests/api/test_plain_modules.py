@@ -159,6 +159,19 @@ def test_other_shapes_than_declared_are_refused(library: str, x: np.ndarray, y: 
             function(x, y, 2.0)
 
 
+@pytest.mark.parametrize("library", ["numpy", "jax"])
+def test_sizes_that_are_made_of_others_are_held_to_them(library: str) -> None:
+    value = gw.derive(gw.parse("kron(P, Q) @ A", A="n*m k", P="n n", Q="m m"), wrt="A").function(library)
+    assert value(np.ones((6, 4)), np.ones((2, 2)), np.ones((3, 3))).shape == (6, 4)
+    with pytest.raises(
+        ValueError, match=r"Input A to value is not m\*n × k with m = 3, n = 2, got dimensions \(5, 4\)"
+    ):
+        value(np.ones((5, 4)), np.ones((2, 2)), np.ones((3, 3)))
+    value = gw.derive(gw.parse("sum(x) * sum(y)", x="2*n+1", y="n+1")).function(library)
+    with pytest.raises(ValueError, match=r"Input y to value is not n \+ 1 with n = 3, got dimensions \(5,\)"):
+        value(np.ones(7), np.ones(5))
+
+
 @pytest.mark.parametrize("text", ["real(trace(sqrtm(Z) @ A))", "real(trace(inv(Z) @ A))"])
 def test_jax_gradients_of_complex_variables_are_conjugates_of_the_derived_ones(text: str) -> None:
     """As `jax.grad` has them of its own functions, whether JAX differentiates or the derived rule does."""

@@ -82,6 +82,20 @@ def test_a_changed_record_is_not_replayed() -> None:
         gw.Derivation.from_json(text.replace("d(X⁻¹) = −X⁻¹ dX X⁻¹", "d(X⁻¹) = X⁻¹ dX X⁻¹", 1))
 
 
+def test_all_shows_the_hessian_of_a_scalar_by_pairs_of_variables() -> None:
+    lines = run("derive", "x @ A @ y", "--var", "A: n m, x: n, y: m", "--wrt", "x,y", "--show", "all").splitlines()
+    hessians = ["Hessian in x, x   0", "Hessian in x, y   A", "Hessian in y, x   Aᵀ", "Hessian in y, y   0"]
+    assert lines[-5:] == ["differential      yᵀ Aᵀ dx + xᵀ A dy", *hessians]
+    shown = run("derive", "x @ A @ y", "--var", "A: n m, x: n, y: m", "--wrt", "x,y", "--show", "hessian")
+    assert shown.splitlines() == ["x, x: 0", "x, y: A", "y, x: Aᵀ", "y, y: 0"]
+
+
+def test_all_says_why_there_is_no_jacobian() -> None:
+    assert "\nJacobian in z   none: the differential contains both" in run(
+        "derive", "abs(z)", "--var", "z: n complex", "--show", "all"
+    )
+
+
 @pytest.mark.parametrize("command", ["derive", "emit", "rules"])
 def test_help_ends_with_examples(command: str) -> None:
     printed = run(command, "--help")

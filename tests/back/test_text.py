@@ -168,6 +168,10 @@ def test_the_smaller_of_two_dimensions_reads_back() -> None:
     assert gw.parse(hessian.text(), A="n m") == hessian
 
 
+def test_a_triangle_of_a_product_stays_one_before_a_vector() -> None:
+    assert str(gw.parse("tril(A @ B) @ x", A="n m", B="m n", x="n")) == "tril(A B) x"
+
+
 @pytest.mark.parametrize("rows", ["m", "n"])
 def test_only_a_square_triangle_gives_running_sums(rows: str) -> None:
     expression = gw.parse(f"tril(ones({rows}, m)) @ x", x="m")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gradwright as gw
-from gradwright.errors import DerivationError, GradwrightError
+from gradwright.errors import DerivationError, GradwrightError, ShapeError
 
 RNG = np.random.default_rng(3)
 A0, B0, C0 = (RNG.normal(size=(3, 3)) for _ in range(3))
@@ -53,14 +53,27 @@ def test_one_of_several_unknowns_is_picked_by_its_name() -> None:
 
 
 def test_within_names_the_spaces_of_the_equations() -> None:
-    text = (
-        'solution("H: n n lower, K: n n upper", H + K == C, tril(H, -1) + diag(diagonal(K)) == A, within="free, lower")'
-    )
+    text = 'solution("H: n n lower, K: n n upper", H + K == C, diag(diagonal(H)) == A, within="free, diagonal")'
     expression = gw.parse(f"{text}.H", A="n n", C="n n")
-    with pytest.raises(GradwrightError):  # the sum of the triangles tells the diagonals together only
-        expression.evaluate(A=A0, C=C0)
-    assert 'within="free, lower"' in expression.text()
+    assert np.allclose(expression.evaluate(A=A0, C=C0), np.tril(C0, -1) + np.diag(np.diag(A0)))
+    assert 'within="free, diagonal"' in expression.text()
     assert gw.parse(expression.text(), A="n n", C="n n") == expression
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ('solution("h: n", A @ h == c)', "m equations for n unknown entries"),
+        (
+            'solution("H: n n lower", S @ H == S, within="free")',
+            r"n\*\*2 equations for n\*\*2/2 \+ n/2 unknown entries",
+        ),
+        ('solution("H: n n, h: n", S @ H == S).h', r"n\*\*2 equations for n\*\*2 \+ n unknown entries"),
+    ],
+)
+def test_as_many_equations_as_unknown_entries_are_needed(text: str, counts: str) -> None:
+    with pytest.raises(ShapeError, match=counts):
+        gw.parse(text, A="m n", S="n n", c="m")
 
 
 def test_the_unknown_is_named_apart_from_the_variables() -> None:

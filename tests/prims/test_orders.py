@@ -76,8 +76,8 @@ EXPRESSIONS: dict[str, tuple[str, Mapping[str, str]]] = {
     "stein complex": ("stein(A / 5, Q)", {"A": "n n complex", "Q": "n n complex"}),
     "care": ("care(A, B, Q, R)", {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}),
     "dare": ("dare(A / 3, B, Q, R)", {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}),
-    "qp": ("qp(P, q, G, h).x", {"P": "n n spd", "q": "n", "G": "m n", "h": "m"}),
-    "qp multipliers": ("qp(P, q, G, h).l", {"P": "n n spd", "q": "n", "G": "m n", "h": "m"}),
+    "qp": ("qp(P, q, A, b).x", {"P": "n n spd", "q": "n", "A": "m n", "b": "m"}),
+    "qp multipliers": ("qp(P, q, A, b).l", {"P": "n n spd", "q": "n", "A": "m n", "b": "m"}),
     "sinkhorn": ("diag(sinkhorn(K, a, b).u) @ K @ diag(sinkhorn(K, a, b).v)",
                  {"K": "n m positive", "a": "n positive", "b": "m positive"}),
 }  # fmt: skip

@@ -281,9 +281,10 @@ class CompiledFunction:
         except np.linalg.LinAlgError as error:
             raise ConditionError(f"the value does not exist at these inputs: {error}") from error
         except RuntimeError as error:
-            if type(error).__name__ not in ("LinAlgError", "_LinAlgError"):
+            told = _linear_algebra_error(error)
+            if told is None:
                 raise
-            raise ConditionError(f"the value does not exist at these inputs: {error}") from error
+            raise ConditionError(f"the value does not exist at these inputs: {told}") from error
         return np.asarray(result) if self._library.name == "numpy" else result
 
     def _by_position(self, positional: Sequence[Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -339,6 +340,14 @@ def _with_derivative(
     wrapped = jax.custom_vjp(function)
     wrapped.defvjp(forward, backward)
     return wrapped
+
+
+def _linear_algebra_error(error: RuntimeError) -> str | None:
+    """What PyTorch's own class for such errors says, or JAX's report of one in a callback; None of other errors."""
+    if type(error).__name__ in ("LinAlgError", "_LinAlgError"):
+        return str(error)
+    _, found, told = str(error).rpartition("LinAlgError: ")
+    return told.strip() if found else None
 
 
 def _shaped(name: str, value: Any) -> Any:

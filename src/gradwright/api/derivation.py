@@ -19,7 +19,7 @@ from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, unicode
 from gradwright.back.translate import Translator, unflattened
 from gradwright.core.build import number
-from gradwright.core.declarations import Declaration, declared_facts
+from gradwright.core.declarations import Declaration, as_read, declared_facts
 from gradwright.core.nodes import Contract, Direction, Node, Symbol, field_of
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature
@@ -211,35 +211,43 @@ class Derivation:
         ]
         return verify(written, simplify(written), self._symbols, found)
 
-    def source(self, target: str = "torch") -> str:
+    def source(self, target: str = "torch", *, name: str | None = None) -> str:
         """The text of a module with the function and its derivatives.
 
         Args:
             target: the library: `torch`, or `numpy` or `jax` for plain functions.
+            name: what a PyTorch function is called; without it `inv` for `inv(X)`, and `function` for an expression.
 
         Raises:
-            EmissionError: the function cannot be written in that library.
+            EmissionError: the function cannot be written in that library, or have that name.
         """
         from gradwright.api import emission
 
-        return emission.source(self, target)
+        return emission.source(self, target, name)
 
-    def tests(self, target: str = "torch", *, module: str) -> str:
-        """The text of a pytest file for the module, which is imported under the given name."""
+    def tests(self, target: str = "torch", *, module: str, name: str | None = None) -> str:
+        """The text of a pytest file for the module, which is imported under the given name.
+
+        Args:
+            target: the library of the module: `torch`.
+            module: the name under which it is imported.
+            name: what its function is called, as for `source`.
+        """
         from gradwright.api import emission
 
-        return emission.tests(self, target, module)
+        return emission.tests(self, target, module, name)
 
-    def function(self, target: str = "torch") -> Callable[..., Any]:
+    def function(self, target: str = "torch", *, name: str | None = None) -> Callable[..., Any]:
         """The function of the module that `source` writes, live.
 
         It takes the inputs by position, in the declared order, or by keyword; is differentiable in all of
         them; and takes batch axes before the declared ones. For `numpy` and `jax` it is the plain function
-        `value`, which has the others of its module, such as `gradient`, as attributes.
+        `value`, which has the others of its module, such as `gradient`, as attributes. `name` is what messages call
+        a PyTorch function, as for `source`.
         """
         from gradwright.api import emission
 
-        return emission.function(self, target)
+        return emission.function(self, target, name)
 
     def page(self, detail: str = "normal", parts: Sequence[str] | None = None) -> Page:
         """What is shown of the derivation.
@@ -454,7 +462,7 @@ def _variable_name(variable: Any) -> str:
         raise DerivationError(f"wrt takes a variable, or several, and {variable.text()} is none: give it a name")
     if not isinstance(variable, str):
         raise DerivationError(f"wrt takes the name of a variable, or several, and this is {type(variable).__name__}")
-    return variable
+    return as_read(variable)
 
 
 def _check_names(signature: Signature, names: Sequence[str]) -> None:

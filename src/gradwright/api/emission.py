@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 PLAIN = ("numpy", "jax")
 
 
-def source(derivation: Derivation, target: str) -> str:
+def source(derivation: Derivation, target: str, name: str | None = None) -> str:
     """The text of a module."""
     if target in PLAIN:
+        _require_no_name(name, target)
         from gradwright.api.compiled import library_of
         from gradwright.api.plain_modules import plain_source
 
@@ -27,28 +28,29 @@ def source(derivation: Derivation, target: str) -> str:
     from gradwright.back.torch import module_text
 
     _require_torch(target)
-    return module_text(_asked(derivation))
+    return module_text(_asked(derivation, name))
 
 
-def tests(derivation: Derivation, target: str, module: str) -> str:
+def tests(derivation: Derivation, target: str, module: str, name: str | None = None) -> str:
     """The text of the pytest file of a module of that name."""
     from gradwright.back.torch import tests_text
 
     _require_torch(target)
     if not module.isidentifier() or iskeyword(module):
         raise EmissionError(f"'{module}' cannot be imported: a module is called by an identifier")
-    return tests_text(_asked(derivation), module)
+    return tests_text(_asked(derivation, name), module)
 
 
-def function(derivation: Derivation, target: str) -> Callable[..., Any]:
+def function(derivation: Derivation, target: str, name: str | None = None) -> Callable[..., Any]:
     """The function of the module, live: the same one whenever the same is asked."""
     if target in PLAIN:
+        _require_no_name(name, target)
         from gradwright.api.compiled import library_of
         from gradwright.api.plain_modules import plain_function
 
         return plain_function(derivation, library_of(target))
     _require_torch(target)
-    return _live(_asked(derivation))
+    return _live(_asked(derivation, name))
 
 
 @lru_cache(maxsize=128)
@@ -61,14 +63,22 @@ def _live(asked: Asked) -> Callable[..., Any]:
     return load_source(text, asked.name, bound)[asked.name]
 
 
-def _asked(derivation: Derivation) -> Asked:
-    from gradwright.back.torch import Asked, function_name
+def _require_no_name(name: str | None, target: str) -> None:
+    if name is not None:
+        raise EmissionError(f"the functions of a module for {target} are called value, jvp, …, and take no other name")
+
+
+def _asked(derivation: Derivation, name: str | None) -> Asked:
+    from gradwright.back.torch import Asked, function_name, require_free
 
     outputs, signature = derivation.outputs, derivation.signature
     if all(e.is_constant for e in outputs.values()):
         written = ", ".join(e.written for e in outputs.values())
         raise EmissionError(f"the variables of '{written}' cancel: what is left is a constant, and no function of them")
-    name = function_name({key: e.node for key, e in outputs.items()}, signature.names)
+    if name is None:
+        name = function_name({key: e.node for key, e in outputs.items()}, signature.names)
+    else:
+        require_free(name, signature.names)
     title = f"{', '.join(e.written for e in outputs.values())}, with its derivatives."
     nodes = tuple((key, e.node) for key, e in outputs.items())
     return Asked(name, signature.symbols, nodes, title, _told(derivation))

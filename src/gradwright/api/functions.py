@@ -7,7 +7,7 @@ from typing import Any
 
 import gradwright.prims  # noqa: F401  (registers the functions)
 from gradwright.api.expression import call
-from gradwright.core.registry import FUNCTIONS
+from gradwright.core.registry import FUNCTIONS, Function
 
 
 def names() -> list[str]:
@@ -29,5 +29,20 @@ def language_function(name: str) -> Callable[..., Any]:
         return call(name, *arguments, **keywords)
 
     apply.__name__ = apply.__qualname__ = name
-    apply.__doc__ = f"{function.usage}: {function.summary}."
+    apply.__doc__ = _docstring(function)
     return apply
+
+
+def _docstring(function: Function) -> str:
+    """What the record says: the summary, the shapes, what defines the function, what it needs, and the source."""
+    paragraphs = [f"{function.usage}: {function.summary}."]
+    for primitive in function.primitives:
+        lines = [f"{primitive.signature}"]
+        lines += [f"Defined by {' and '.join(primitive.identity)}."] if primitive.identity else []
+        lines += [f"Needs: {'; '.join(primitive.conditions)}.".translate(_NO_BRACES)] if primitive.conditions else []
+        lines += [f"Source: {primitive.source}."] if primitive.source else []
+        paragraphs.append("\n".join(lines))
+    return "\n\n".join(paragraphs)
+
+
+_NO_BRACES = str.maketrans("", "", "{}")

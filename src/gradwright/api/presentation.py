@@ -21,7 +21,7 @@ HEADINGS = {
     "differential": "Differential",
     "algebra": "Differential",
     "jacobian": "Jacobian",
-    "chain rule": "Chain rule, for f with J_g = ∂f/∂g",
+    "chain rule": "Chain rule, for a function f of this result g: J_g = ∂f/∂g",
     "pairing": "Result",
     "gradient": "Result",
     "projection": "Result",
@@ -230,9 +230,14 @@ def as_latex(page: Page) -> str:
     rows = [row for step in page.steps for row in _latex_rows(step)]
     parts = [_aligned(rows)] if rows else []
     parts.append(_aligned([row for result in page.results for row in _latex_result(result)]))
-    words = [f"Needs: {'; '.join(map(_condition_in_latex, page.needs))}."] if page.needs else []
-    words += map(_note_in_latex, page.notes)
+    words = _words_in_latex(page)
     return "\n".join([*parts, *(["\n\n".join(words)] if words else [])])
+
+
+def _words_in_latex(page: Page) -> list[str]:
+    """What the derivatives need, and the notes, with formulas between dollar signs."""
+    needs = [f"Needs: {'; '.join(map(_condition_in_latex, page.needs))}."] if page.needs else []
+    return [*needs, *map(_note_in_latex, page.notes)]
 
 
 def _aligned(rows: Sequence[str]) -> str:
@@ -296,7 +301,7 @@ def _plain(text: str) -> str:
 
 
 def as_html(page: Page) -> str:
-    """A table for notebooks; the formulas are LaTeX between dollar signs."""
+    """The declarations, a table and the words for notebooks; the formulas are LaTeX between dollar signs."""
     rows = "".join(
         _html_row(
             str(number),
@@ -308,8 +313,9 @@ def as_html(page: Page) -> str:
         for number, step in enumerate(page.steps, 1)
     )
     results = "".join(_html_row("", r.latex, _latex_where(r.letters), r.name, "") for r in page.results)
-    remarks = "".join(f"<p>{escape(remark)}</p>" for remark in page.remarks)
-    return f"<p>{escape(page.title)}</p><table>{rows}{results}</table>{remarks}"
+    declared = "".join(f"<br>{escape(declaration)}" for declaration in page.declarations)
+    remarks = "".join(f"<p>{escape(words)}</p>" for words in _words_in_latex(page))
+    return f"<p>{escape(page.title)}{declared}</p><table>{rows}{results}</table>{remarks}"
 
 
 def _html_row(number: str, formula: str, where: str, words: str, mark: str) -> str:

@@ -9,7 +9,7 @@ from gradwright.api.derivation import derive as derive_expression
 from gradwright.api.expression import Expression, parse
 from gradwright.api.presentation import ASCII, UNICODE, as_latex, as_text
 from gradwright.core.declarations import split_commas
-from gradwright.errors import DeclarationError
+from gradwright.errors import DeclarationError, DerivationError
 
 
 def declarations_of(var: Sequence[str]) -> dict[str, str]:
@@ -55,14 +55,39 @@ def shown(derivation: Derivation, show: str, form: str, detail: str) -> str:
 
 
 def _results(derivation: Derivation, show: str, form: str) -> list[str]:
+    if show == "hessian" and len(derivation.wrt) > 1:
+        return [f"{row}, {column}: {_written(part, form)}" for (row, column), part in derivation.hessian.items()]
     found = {name: _written(getattr(derivation[name], show), form) for name in derivation.wrt}
     return list(found.values()) if len(found) == 1 else [f"{name}: {text}" for name, text in found.items()]
 
 
 def _tensors(derivation: Derivation, form: str) -> list[str]:
-    """The differential, and the Jacobian in every variable."""
-    lines = [f"differential   {_written(derivation.differential, form)}"]
-    return lines + [f"Jacobian in {name}   {_written(derivation[name].jacobian, form)}" for name in derivation.wrt]
+    """The differential, and the Jacobian in every variable; of a scalar, which has a gradient, the Hessian."""
+    rows = [("differential", _written(derivation.differential, form))]
+    if derivation.expression.ndim:
+        rows += [(f"Jacobian in {name}", _jacobian(derivation[name], form)) for name in derivation.wrt]
+    else:
+        rows += _hessians(derivation, form)
+    width = max(len(title) for title, _ in rows)
+    return [f"{title:{width}}   {text}" for title, text in rows]
+
+
+def _jacobian(derivation: Derivation, form: str) -> str:
+    """The Jacobian, or why there is none, which takes nothing from the rest."""
+    try:
+        return _written(derivation.jacobian, form)
+    except DerivationError as error:
+        return f"none: {error}"
+
+
+def _hessians(derivation: Derivation, form: str) -> list[tuple[str, str]]:
+    try:
+        found = derivation.hessian
+    except DerivationError as error:
+        return [("Hessian", f"none: {error}")]
+    if len(derivation.wrt) == 1:
+        return [("Hessian", _written(found, form))]
+    return [(f"Hessian in {row}, {column}", _written(part, form)) for (row, column), part in found.items()]
 
 
 def _written(expression: Expression, form: str) -> str:

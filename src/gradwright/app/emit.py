@@ -15,7 +15,13 @@ LIBRARIES = ("jax", "numpy", "pytest", "scipy", "torch")
 
 
 def write_module(
-    text: str, output: str, wrt: Sequence[str], var: Sequence[str], target: str, force: bool = False
+    text: str,
+    output: str,
+    wrt: Sequence[str],
+    var: Sequence[str],
+    target: str,
+    name: str | None = None,
+    force: bool = False,
 ) -> list[str]:
     """Write the module, and for PyTorch its tests beside it; return what was written, in words.
 
@@ -24,11 +30,11 @@ def write_module(
     path = Path(output)
     _require_importable(path)
     derivation = derivation_of(text, wrt, var)
-    texts = {path: derivation.source(target)}
+    texts = {path: derivation.source(target, name=name)}
     lines = [f"wrote {path}"]
     if target == "torch":
         tests = path.with_name(f"test_{path.name}")
-        texts[tests] = derivation.tests(target, module=path.stem)
+        texts[tests] = derivation.tests(target, module=path.stem, name=name)
         lines.append(f"wrote {tests}; run it with: python -m pytest {tests}")
     try:
         _write(texts, force)

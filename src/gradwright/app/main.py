@@ -84,18 +84,28 @@ def derive(
     epilog=examples(
         'gradwright emit "inv(X)" -o inverse.py',
         'gradwright emit "solve(A, B)" --var "A: n n, B: n m" -o my_solve.py',
+        'gradwright emit "norm(X @ w)**2" --var "X: n m, w: m" -o my_losses.py --name my_loss',
     )
 )
 @click.argument("expression")
 @click.option("-o", "--output", required=True, help="The file to write; its tests go to test_<file> beside it.")
 @with_variables
 @click.option("--target", type=click.Choice(["torch", "numpy", "jax"]), default="torch", help="The library.")
+@click.option("--name", help="What a PyTorch function is called. Default: inv for inv(X), function for an expression.")
 @click.option("--force", is_flag=True, help="Write over files that exist.")
-def emit(expression: str, output: str, wrt: tuple[str, ...], var: tuple[str, ...], target: str, force: bool) -> None:
+def emit(
+    expression: str,
+    output: str,
+    wrt: tuple[str, ...],
+    var: tuple[str, ...],
+    target: str,
+    name: str | None,
+    force: bool,
+) -> None:
     """Write a function with its derivatives as a module, and for PyTorch its tests beside it."""
     from gradwright.app.emit import write_module
 
-    for line in write_module(expression, output, wrt, var, target, force):
+    for line in write_module(expression, output, wrt, var, target, name, force):
         click.echo(line)
 
 

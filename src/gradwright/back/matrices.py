@@ -126,12 +126,20 @@ class Reduction:
             pending = [label for label in pending if self._touches(label)]
             if not pending:
                 break
-            # Of several, the last: products then begin with the factor that was written first.
-            label = min(pending, key=lambda x: (len(self._neighbours(x)), -x))
+            label = min(pending, key=self._order)
             self._remove(label)
             pending.remove(label)
         self._merge_parallel(set(range(len(self.dims))), apart=set())
         return self._finish(list(output))
+
+    def _order(self, label: int) -> tuple[int, bool, int]:
+        """The order in which labels are removed: the fewest neighbours first.
+
+        Of several, products before those with a diagonal matrix between, which parallel edges may still make a product
+        with a vector; then the last, so that products begin with the factor that was written first.
+        """
+        neighbours = len(self._neighbours(label))
+        return neighbours, neighbours == 2 and bool(self._weights_at(label)), -label
 
     def _touches(self, label: int) -> bool:
         return any(label in (e.row, e.column) for e in self.edges) or any(w.label == label for w in self.weights)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from keyword import iskeyword
 
 from gradwright.core.dims import Dim, minimum
 from gradwright.core.facts import FACTS, MATRIX_FACTS, Facts, closure
+from gradwright.core.syntax import raised_sign
 from gradwright.errors import DeclarationError
 from gradwright.frozen import frozen, replace
 
@@ -93,7 +95,7 @@ def parse_declaration(name: str, text: str) -> Declaration:
     shape = tuple(parse_dim(word, name) for word in dims)
     _check_facts(name, text, shape, facts)
     known = tuple(fact for fact in facts if fact not in _OUTPUT_FACTS)
-    return Declaration(name, shape, closure(known), batched, known)
+    return Declaration(as_read(name), shape, closure(known), batched, known)
 
 
 def in_its_field(declared: Declaration) -> Declaration:
@@ -119,14 +121,21 @@ def parse_declarations(text: str) -> tuple[Declaration, ...]:
                 f"as in 'X: n n symmetric' (a scalar has nothing after the colon)"
             )
         found.append(parse_declaration(name.strip(), rest))
-    _check_distinct(found)
+    check_distinct(found)
     return tuple(found)
+
+
+def as_read(name: str) -> str:
+    """A name in the form in which Python reads those of a text: `ϵ` is `ε`."""
+    return unicodedata.normalize("NFKC", name)
 
 
 def check_name(name: str) -> None:
     """Refuse what cannot be a variable's name."""
-    if not name.isidentifier():
-        raise DeclarationError(f"'{name}' cannot be the name of a variable: it is not an identifier")
+    if not name.isidentifier() or raised_sign(name):
+        raise DeclarationError(
+            f"'{name}' cannot be the name of a variable: a name has letters, digits and _, and no digit first"
+        )
     if iskeyword(name):
         raise DeclarationError(
             f"'{name}' cannot be the name of a variable: it is a keyword of Python; "
@@ -141,6 +150,8 @@ def parse_dim(text: str, owner: str) -> Dim:
     except (SyntaxError, ValueError) as error:
         near = _nearest_fact(text, 0.6)
         hint = f"; did you mean '{near}'?" if near else ""
+        if any(sign in text for sign in ",;()[]"):
+            hint = ": separate dimensions by spaces, and declarations by commas"
         raise DeclarationError(
             f"'{text}' in the declaration of '{owner}' is neither a dimension (a name, a positive number, "
             f"or a sum or product of these such as n*m) nor a fact ({', '.join(FACTS)}){hint}"
@@ -219,7 +230,8 @@ _NARROWER: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _check_distinct(found: list[Declaration]) -> None:
+def check_distinct(found: Sequence[Declaration]) -> None:
+    """Refuse a name that is declared twice."""
     names = [declaration.name for declaration in found]
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
@@ -240,7 +252,7 @@ def _check_not_a_slip(name: str, text: str, word: str) -> None:
             f"'{word}' in '{name}: {text.strip()}' is not a fact that can be declared, and would be the name of a "
             f"dimension: {remedy}"
         )
-    near = _nearest_fact(word, 0.8)
+    near = _nearest_fact(word.lower(), 0.8)
     if near:
         raise DeclarationError(
             f"'{word}' in '{name}: {text.strip()}' would be the name of a dimension; did you mean the fact '{near}'? "

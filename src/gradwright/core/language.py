@@ -9,11 +9,8 @@ so that only the depth that `ast` itself accepts is a limit.
 from __future__ import annotations
 
 import ast
-import re
-import warnings
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from keyword import iskeyword
 from math import isfinite
 
 from gradwright.core import build
@@ -21,7 +18,7 @@ from gradwright.core.contraction import conjugate
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.primitive import shape_text
-from gradwright.core.registry import Call, Outputs, Value, lookup
+from gradwright.core.registry import ELSEWHERE, FUNCTIONS, Call, Outputs, Value, lookup
 from gradwright.core.solutions import NAME as SOLUTION
 from gradwright.core.solutions import USAGE as SOLUTION_USAGE
 from gradwright.core.solutions import (
@@ -32,6 +29,7 @@ from gradwright.core.solutions import (
     is_solution,
     solution,
 )
+from gradwright.core.syntax import parse_text
 from gradwright.errors import GradwrightError, LanguageError, ShapeError, UnknownNameError
 
 Plan = tuple[list[ast.expr], Callable[[list[Value]], Value]]
@@ -41,9 +39,24 @@ COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Lt: "less",
     ast.LtE: "less_equal",
 }
-LONGEST_TEXT = 100_000
-# Keywords that expressions of Python contain: where one stands in the wrong place it was hardly meant as a name.
-EXPRESSION_WORDS = {"and", "or", "not", "in", "is", "if", "else", "for", "await", "async", "None", "True", "False"}
+
+
+# What an undeclared name is usually meant as, and how the language writes that.
+MEANT = {
+    "I": "the identity matrix is eye(n)",
+    "π": "the number is pi",
+    "inf": "there is no infinity in the language",
+    "nan": "every number has a value in the language",
+}
+
+
+def undeclared(name: str) -> UnknownNameError:
+    """What to say of a name that nobody declared."""
+    if name in MEANT:
+        words = f"{MEANT[name]} (a variable of that name is declared, as in {name}='n n')"
+    else:
+        words = f"give its dimensions, for instance {name}='n n' for a square matrix"
+    return UnknownNameError(f"'{name}' is not declared: {words}").suggest((name, "n n"))
 
 
 def translate(text: str, variables: Mapping[str, Node], dims: Mapping[str, Dim]) -> Node | Outputs:
@@ -54,46 +67,7 @@ def translate(text: str, variables: Mapping[str, Node], dims: Mapping[str, Dim])
         variables: the nodes that names stand for.
         dims: the dimension names that may be used as numbers, and inside `eye(n)`.
     """
-    return _Translator(text, variables, dims).run(parse_text(text))
-
-
-def parse_text(text: str) -> ast.expr:
-    """The syntax tree of an expression, or an error that says where the text stops making sense."""
-    stripped = text.strip()
-    if not stripped:
-        raise LanguageError("the expression is empty: write something such as inv(X) @ A")
-    if len(stripped) > LONGEST_TEXT:
-        raise LanguageError(f"the text has {len(stripped)} characters; at most {LONGEST_TEXT} are read")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            return ast.parse(stripped.replace("\n", " "), mode="eval").body
-    except SyntaxError as error:
-        raise LanguageError(_syntax_message(stripped, error)) from None
-    except (RecursionError, MemoryError):
-        raise LanguageError(
-            "the expression is nested too deeply to be read: name its parts and write it in pieces"
-        ) from None
-    except ValueError as error:
-        raise LanguageError(f"the text cannot be read: {error}") from None
-
-
-def _syntax_message(text: str, error: SyntaxError) -> str:
-    reason = (error.msg or "invalid syntax").split(". Perhaps")[0]
-    if "too many nested parentheses" in reason:
-        return "the expression has more than 200 nested parentheses: write it in pieces"
-    place = max((error.offset or 1) - 1, 0)
-    near = " ".join(text[max(place - 12, 0) : place + 12].split())
-    keywords = [word for word in re.findall(r"\w+", text) if iskeyword(word) and word not in EXPRESSION_WORDS]
-    if keywords:
-        return (
-            f"the text is not an expression near '{near}': '{keywords[0]}' is a keyword of Python and cannot be the "
-            f"name of a variable; choose another name, such as '{keywords[0]}_'"
-        )
-    return (
-        f"the text is not an expression ({reason}) near '{near}': products are written with * or @, "
-        f"transposes X.T, and an equation has no place here"
-    )
+    return _Translator(text, variables, dims).run(parse_text(text, FUNCTIONS))
 
 
 class _Translator:
@@ -141,6 +115,8 @@ class _Translator:
                 return [], lambda _: self._name(name)
             case ast.UnaryOp(op=op, operand=operand):
                 return [operand], lambda values: self._unary(op, self._tensor(values[0], operand))
+            case ast.BinOp(op=ast.BitXor(), right=exponent):
+                raise LanguageError(f"in '{written(tree)}': {_no_power(exponent)}")
             case ast.BinOp(left=left, op=op, right=right):
                 return [left, right], lambda values: self._binary(op, *self._tensors(values, left, right))
             case ast.Compare(left=left, ops=[op], comparators=[right]):
@@ -179,11 +155,9 @@ class _Translator:
             return build.size(self.dims[name])
         if name == "pi":
             return build.constant("pi")
-        if name in _known_functions():
+        if name in FUNCTIONS:
             raise LanguageError(f"'{name}' is a function: write {lookup(name).usage}")
-        raise UnknownNameError(
-            f"'{name}' is not declared: give its dimensions, for instance {name}='n n' for a square matrix"
-        ).suggest((name, "n n"))
+        raise undeclared(name)
 
     def _tensor(self, value: Value, tree: ast.expr) -> Node:
         return Call("the expression", (value,), {}, (written(tree),)).node(0)
@@ -212,11 +186,6 @@ class _Translator:
                 return divide(left, right)
             case ast.Pow():
                 return power(left, right)
-            case ast.BitXor():
-                raise LanguageError(
-                    "'^' is not a power here: write ** for the power of every entry, or "
-                    "matrix_power(X, k) for the power of a matrix"
-                )
             case _:
                 raise LanguageError(f"the operator '{_OPERATORS.get(type(op), '?')}' is not in the language")
 
@@ -246,14 +215,15 @@ class _Translator:
             case ast.Name(id=name):
                 pass
             case _:
+                called = f"({written(tree.func)})" if isinstance(tree.func, ast.BinOp) else written(tree.func)
                 raise LanguageError(
-                    f"'{written(tree.func)}(…)' calls something that is not a function of the language{_instead(tree)}"
+                    f"'{called}(…)' calls something that is not a function of the language{_instead(tree)}"
                 )
         if is_solution(tree):
             return self._solution(tree)
         if name == SOLUTION and name not in self.variables:
             raise LanguageError(f"solution declares its unknowns in a text, and then lists equations: {SOLUTION_USAGE}")
-        if name in self.variables and name not in _known_functions():
+        if name in self.variables and name not in FUNCTIONS:
             raise LanguageError(f"'{name}' is a variable and cannot be called; write * or @ to multiply")
         function = lookup(name)
         for argument in tree.args:
@@ -293,9 +263,8 @@ class _Translator:
     def _subscript(self, node: Node, place: ast.expr) -> Value:
         places = place.elts if isinstance(place, ast.Tuple) else [place]
         if len(places) > node.rank:
-            raise ShapeError(
-                f"there are indices for {len(places)} axes, and the tensor has {node.rank}: {shape_text(node.shape)}"
-            )
+            many = "there is an index" if len(places) == 1 else f"there are indices for {len(places)} axes"
+            raise ShapeError(f"{many}, and the tensor has {node.rank} axes: {shape_text(node.shape)}")
         axis = 0
         for item in places:
             if isinstance(item, ast.Slice):
@@ -381,21 +350,28 @@ def written(tree: ast.expr) -> str:
     return text if len(text) <= 60 else f"{text[:28]} … {text[-28:]}"
 
 
+def _no_power(exponent: ast.expr) -> str:
+    """What to write for `X ^ k`, in LaTeX with braces around the k."""
+    paper = {"T": "; the transpose is X.T", "H": "; the conjugate transpose is X.H", "-1": "; the inverse is inv(X)"}
+    return (
+        "'^' is not a power here: write ** for the power of every entry, or "
+        f"matrix_power(X, k) for the power of a matrix{paper.get(written(exponent).strip('{}'), '')}"
+    )
+
+
 def _instead(tree: ast.Call) -> str:
-    """What to write for the call of a method, or of a function in a module: `X.sum()`, `np.linalg.inv(X)`."""
+    """What to write for the call of a method or of a function in a module: `X.sum()`, `np.linalg.inv(X)`."""
     if not isinstance(tree.func, ast.Attribute):
-        return ""
-    if tree.func.attr in ("T", "mT", "H", "mH"):
+        return "; write * or @ to multiply"
+    name = tree.func.attr
+    if name in ("T", "mT", "H", "mH"):
         return f": write {written(tree.func)}"
-    if tree.func.attr in ("t", "transpose"):
+    if name in ("t", "transpose"):
         return f": write {written(tree.func.value)}.T"
-    return f": write {lookup(tree.func.attr).usage}" if tree.func.attr in _known_functions() else ""
-
-
-def _known_functions() -> Mapping[str, object]:
-    from gradwright.core.registry import FUNCTIONS
-
-    return FUNCTIONS
+    name = ELSEWHERE.get(name, name)
+    if name in FUNCTIONS:
+        return f": write {lookup(name).usage}"
+    return f": write {name}" if name != tree.func.attr else ""
 
 
 _OPERATORS: dict[type, str] = {

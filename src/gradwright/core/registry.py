@@ -254,7 +254,7 @@ def lookup(name: str) -> Function:
     """
     if name in FUNCTIONS:
         return FUNCTIONS[name]
-    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name.lower(), FUNCTIONS, n=3, cutoff=0.6)
+    near = [ELSEWHERE[name]] if name in ELSEWHERE else get_close_matches(name.lower(), FUNCTIONS, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else ": write it with others, or define it by its equation"
     raise UnknownNameError(f"there is no function '{name}' in the language{hint}")
 
@@ -282,7 +282,7 @@ def _reduce(primitive: Primitive) -> tuple[Any, ...]:
 copyreg.pickle(Primitive, _reduce)
 
 # What other libraries and textbooks call a function of the language, where the name is not alike.
-_ELSEWHERE = {
+ELSEWHERE = {
     "tr": "trace", "ln": "log", "expm": "matrix_exp", "atan": "arctan", "chol": "cholesky", "matmul": "@",
     "multiply": "*", "hadamard": "*", "pow": "**", "eigvals": "eig", "frobenius": "norm", "inverse": "inv",
     "determinant": "det", "amax": "max", "identity": "eye", "hstack": "concatenate", "vstack": "concatenate",

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container, Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import reduce
+from operator import mul
 
 from gradwright.core import build
 from gradwright.core.declarations import check_name, parse_dim, split_commas
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Add, Apply, Contract, Equation, Hole, Node, Solve, Unknown
+from gradwright.core.nodes import Add, Apply, Contract, Equation, Hole, Node, Shape, Solve, Unknown
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Outputs
 from gradwright.core.spaces import Space
@@ -145,8 +148,40 @@ def solution(
     made = [_right_side(operator, side) for operator, side in zip(operators, sides, strict=True)]
     equations = tuple(Equation(o, space) for o, space in zip(operators, spaces, strict=True))
     known = tuple(unknowns.values())
+    _require_as_many(equations, known)
     found = {name: Solve(known, equations, tuple(made), number) for number, name in enumerate(unknowns)}
     return next(iter(found.values())) if len(found) == 1 else Outputs(NAME, found)
+
+
+def _require_as_many(equations: Sequence[Equation], unknowns: Sequence[Unknown]) -> None:
+    """Refuse another number of equations than of unknown entries, which then differ at almost all sizes."""
+    rows, columns = Dim.of(0), Dim.of(0)
+    for equation in equations:
+        rows = rows + _degrees_of_freedom(equation.operator.shape, equation.space, equation.operator.real)
+    for unknown in unknowns:
+        columns = columns + _degrees_of_freedom(unknown.shape, unknown.space, unknown.real)
+    smaller = any(atom not in dim.names for dim in (rows, columns) for monomial, _ in dim.terms for atom in monomial)
+    if rows != columns and not smaller:  # min(m, n) is m or n, which sizes decide
+        raise ShapeError(
+            f"solution has {rows} equations for {columns} unknown entries, and needs as many: declare in which space "
+            "the unknown lives, name the space of an equation with within=, or write lstsq(A, B) for least squares"
+        )
+
+
+def _degrees_of_freedom(shape: Shape, space: Space, real: bool) -> Dim:
+    """The dimension of a space of tensors over the real numbers."""
+    free = reduce(mul, shape, Dim.of(1))
+    if space in (Space.HERMITIAN, Space.SKEW_HERMITIAN):
+        return free
+    if space.weights is None:
+        sign = 1 if space is Space.SYMMETRIC else -1
+        entries = (free + shape[0] * Fraction(sign)) * Fraction(1, 2)
+    elif space is Space.FREE:
+        entries = free
+    else:
+        below, on, above = space.weights
+        entries = (free - shape[0]) * Fraction(below + above, 2) + shape[0] * Fraction(on)
+    return entries if real else entries * 2
 
 
 def _right_side(operator: Node, side: Node) -> Node:

@@ -13,14 +13,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import product
 
-from gradwright.core.declarations import Declaration, check_name, in_its_field, parse_declaration
+from gradwright.core.declarations import (
+    Declaration,
+    check_distinct,
+    check_name,
+    in_its_field,
+    parse_declaration,
+)
 from gradwright.core.dims import Dim
 from gradwright.core.facts import closure
-from gradwright.core.language import parse_text, translate
+from gradwright.core.language import MEANT, translate, undeclared
 from gradwright.core.nodes import Node
 from gradwright.core.registry import FUNCTIONS, Outputs
 from gradwright.core.signature import Signature
 from gradwright.core.solutions import bound_dims, bound_names
+from gradwright.core.syntax import parse_text
 from gradwright.errors import (
     AmbiguousShapeError,
     DeclarationError,
@@ -51,8 +58,9 @@ def parse_expression(text: str, declarations: Mapping[str, str]) -> Parsed:
         text: the expression.
         declarations: what stands after the colon of each declaration, by name.
     """
-    tree = parse_text(text)
+    tree = parse_text(text, FUNCTIONS)
     declared = Signature(tuple(read_declaration(name, d) for name, d in declarations.items()))
+    check_distinct(declared.declarations)
     _check_dims(declared)
     names = _variable_names(tree, declared)
     if not names:
@@ -63,6 +71,7 @@ def parse_expression(text: str, declarations: Mapping[str, str]) -> Parsed:
             f"for instance {names[0]}='n n'"
         ).suggest((names[0], "n n"))
     _check_not_a_slip(tree, names, declared)
+    _check_not_a_constant(names)
     return _inferred(text, tree, declared, names)
 
 
@@ -117,6 +126,13 @@ def _check_not_a_slip(tree: ast.expr, names: Sequence[str], declared: Signature)
                 f"'{name}' is not declared, and '{near[0]}', which is, does not occur: did you mean '{near[0]}'? "
                 f"(declare '{name}' too if not)"
             )
+
+
+def _check_not_a_constant(names: Sequence[str]) -> None:
+    """Refuse an undeclared name that a reader takes for a constant, rather than make it a variable."""
+    for name in names:
+        if name in MEANT:
+            raise undeclared(name)
 
 
 def _dims(tree: ast.expr, declared: Signature) -> dict[str, Dim]:
@@ -182,7 +198,8 @@ def _ambiguity(names: Sequence[str], candidates: Sequence[tuple[int, ...]]) -> A
             choices = " or ".join(RANK_WORDS[rank] for rank in ranks)
             forms = [(name, " ".join(NAMES[:rank])) for rank in ranks]
             listed = " or ".join(f"{name}='{words}'" for name, words in forms)
-            message = f"the text does not say whether '{name}' is {choices}: declare it, {listed}"
+            hint = " (the exponential function is exp(x))" if name == "e" else ""
+            message = f"the text does not say whether '{name}' is {choices}: declare it, {listed}{hint}"
             return AmbiguousShapeError(message).suggest(*forms)
     return AmbiguousShapeError(f"the shapes of {', '.join(names)} are not forced by the text: declare them")
 

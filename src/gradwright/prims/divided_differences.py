@@ -184,20 +184,21 @@ def function_of(difference: Primitive) -> Primitive | None:
 
 
 def principal(function: Callable[[Matrix], Matrix], X: Matrix) -> Matrix:
-    """A function of matrices that SciPy computes in double precision: real where the result is, one at a time."""
+    """A function of matrices that SciPy computes in double precision, one at a time; real for a real matrix.
+
+    SciPy has a complex result where a real matrix has no real one, as at an eigenvalue on the negative real axis.
+    """
     if X.ndim > 2:
         return np.stack([principal(function, part) for part in X])
     with warnings.catch_warnings():
-        # SciPy warns of rounding errors from a thousandth of a billionth on, and of what `regular` refuses.
+        # SciPy warns of rounding errors from a thousandth of a billionth on, and of matrices that are refused below.
         warnings.simplefilter("ignore")
         result = np.asarray(function(X.astype(np.result_type(X, float))))
-    real = not np.iscomplexobj(X) and np.allclose(np.imag(result), 0, atol=1e-9 * max(1.0, np.abs(result).max()))
-    return in_precision_of(np.real(result) if real else result, X)
-
-
-def is_principal(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
-    """Whether the function of a real matrix is real, which it is where it is defined."""
-    return not np.iscomplexobj(outputs[0]) or np.iscomplexobj(inputs[0])
+    if np.iscomplexobj(X):
+        return in_precision_of(result, X)
+    if not np.allclose(np.imag(result), 0, atol=1e-9 * max(1.0, np.abs(result).max())):
+        raise np.linalg.LinAlgError("a real matrix has an eigenvalue at which its function is not real")
+    return in_precision_of(np.real(result), X)
 
 
 # What a function of a matrix keeps of its argument.

@@ -1,4 +1,4 @@
-"""A quadratic programme: the minimiser of ½ xᵀ P x + qᵀ x subject to G x ≤ h, with its multipliers l ≥ 0.
+"""A quadratic programme: the minimiser of ½ xᵀ P x + qᵀ x subject to A x ≤ b, with its multipliers l ≥ 0.
 
 It is defined by stationarity and complementary slackness (Amos & Kolter 2017, OptNet, arXiv:1703.00443).
 """
@@ -14,7 +14,7 @@ from gradwright.errors import ConditionError
 ACTIVE = 1e-9
 
 
-def quadratic_programme(P: np.ndarray, q: np.ndarray, G: np.ndarray, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def quadratic_programme(P: np.ndarray, q: np.ndarray, A: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The minimiser and the multipliers, as a least-distance problem (Lawson & Hanson 1974, ch. 23).
 
     With P = L Lᵀ and u = Lᵀ x + L⁻¹ q the objective is ½‖u‖²; the constraints become E u ≥ f, and the
@@ -26,41 +26,41 @@ def quadratic_programme(P: np.ndarray, q: np.ndarray, G: np.ndarray, h: np.ndarr
 
     L = np.linalg.cholesky(P)
     shift = solve_triangular(L, q, lower=True)
-    E = -solve_triangular(L, G.T, lower=True).T
-    f = -h + E @ shift
+    E = -solve_triangular(L, A.T, lower=True).T
+    f = -b + E @ shift
     n = len(q)
     target = np.zeros(n + 1)
     target[n] = 1.0
     weights, distance = nnls(np.vstack([E.T, f]), target)
     if distance < ACTIVE:
-        raise ConditionError("qp: the constraints G x ≤ h contradict each other")
+        raise ConditionError("qp: the constraints A x ≤ b contradict each other")
     active = weights > ACTIVE * max(1.0, float(weights.max(initial=0.0)))
-    return _on_active_set(P, q, G, h, active)
+    return _on_active_set(P, q, A, b, active)
 
 
 def _on_active_set(
-    P: np.ndarray, q: np.ndarray, G: np.ndarray, h: np.ndarray, active: np.ndarray
+    P: np.ndarray, q: np.ndarray, A: np.ndarray, b: np.ndarray, active: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    rows = G[active]
+    rows = A[active]
     count = len(rows)
     system = np.block([[P, rows.T], [rows, np.zeros((count, count), dtype=P.dtype)]])
-    solution = np.linalg.solve(system, np.concatenate([-q, h[active]]))
-    multipliers = np.zeros(len(h), dtype=solution.dtype)
+    solution = np.linalg.solve(system, np.concatenate([-q, b[active]]))
+    multipliers = np.zeros(len(b), dtype=solution.dtype)
     multipliers[active] = solution[len(q) :]
     return solution[: len(q)], multipliers
 
 
 qp = Primitive(
     name="qp",
-    signature="P: n n spd, q: n, G: m n, h: m -> x: n, l: m",
-    summary="the minimiser x of ½ xᵀ P x + qᵀ x subject to G x ≤ h, and its multipliers l",
-    identity=("P @ x + q + G.T @ l = zeros(n)", "l * (G @ x - h) = zeros(m)"),
+    signature="P: n n spd, q: n, A: m n, b: m -> x: n, l: m",
+    summary="the minimiser x of ½ xᵀ P x + qᵀ x subject to A x ≤ b, and its multipliers l",
+    identity=("P @ x + q + A.T @ l = zeros(n)", "l * (A @ x - b) = zeros(m)"),
     conditions=("{P} is positive definite", "no active constraint has a zero multiplier"),
     argument_facts=("spd", "", "", ""),
     real_only=True,
     numpy=quadratic_programme,
     notation=Notation(name="qp"),
-    samples=(Sample("P: n n spd, q: n, G: m n, h: m"),),
+    samples=(Sample("P: n n spd, q: n, A: m n, b: m"),),
     source="Amos & Kolter 2017, OptNet, arXiv:1703.00443, eq. 6",
 )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
-from gradwright.prims.divided_differences import KEPT, is_principal, principal
+from gradwright.prims.divided_differences import KEPT, principal
 
 
 def square_root(X: np.ndarray) -> np.ndarray:
@@ -22,7 +22,6 @@ sqrtm = Primitive(
     summary="the principal square root of a square matrix",
     identity=("Y @ Y = X",),
     conditions=("{X} has no eigenvalue on the closed negative real axis",),
-    regular=is_principal,
     preserves=(*KEPT, "lower", "upper", "spd", "psd"),
     numpy=square_root,
     notation=Notation(name="sqrtm", text="{X}^½", latex="{X}^{1/2}"),

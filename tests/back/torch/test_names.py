@@ -78,6 +78,29 @@ def test_a_function_may_be_called_like_what_the_tests_call_their_own(tmp_path: P
     assert "test_gradients" in run_tests(gw.derive(normal(gw.matrix("X", "n", "n"))), tmp_path, "any_function")
 
 
+@pytest.mark.parametrize("name", ["my_loss", "point", "batch"])
+def test_a_function_has_the_name_that_is_asked_for(name: str, tmp_path: Path) -> None:
+    D = gw.derive(gw.parse("sum(softplus(X @ w))", X="n m", w="m"))
+    module = loaded(tmp_path / f"named_{name}.py", D.source(name=name))
+    assert module.__all__ == [name]
+    assert f"import {name}" in D.tests(module=f"named_{name}", name=name)
+    with pytest.raises(ValueError, match=f"Input w to {name} is not m"):
+        D.function(name=name)(normal(4, 3), normal(4))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("X", "which is something else in its module"),
+        ("torch", "which is something else"),
+        ("a b", "such as my_function"),
+    ],
+)
+def test_a_name_that_a_function_cannot_have_is_refused(name: str, message: str) -> None:
+    with pytest.raises(gw.GradwrightError, match=message):
+        gw.derive(gw.parse("inv(X)")).source(name=name)
+
+
 def test_a_function_called_like_one_that_its_rules_need_is_refused() -> None:
     principal = gw.define("principal", "X @ Y = eye(n)", unknown="Y: n n", given="X: n n")
     X = gw.matrix("X", "n", "n")

@@ -57,27 +57,36 @@ def _core_shapes(foreign: Foreign) -> str:
 
 
 def in_torch(foreign: Foreign) -> Function:
-    """The implementation on detached values; differentiating through it is refused."""
+    """The implementation on detached values, also under `vmap`; differentiating through it is refused."""
     import torch
 
     function = over_batches(foreign)
 
     def values(*tensors: Any) -> Any:
         like = tensors[0]
-        found = function(*(t.detach().resolve_conj().cpu().numpy() for t in tensors))
+        found = function(*(t.detach().resolve_conj().resolve_neg().cpu().numpy() for t in tensors))
         return _each(found, partial(_to_torch, like=like))
 
+    def refused(ctx: Any, *_: Any) -> Any:
+        raise UnsupportedError(
+            f"{foreign.primitive.name} is computed outside PyTorch, which cannot differentiate it: "
+            f'use derive(…).function("torch"), whose derivatives are the derived ones'
+        )
+
     class Opaque(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, *tensors: Any) -> Any:
-            return values(*tensors)
+        forward = staticmethod(values)
+        setup_context = staticmethod(lambda ctx, inputs, output: None)
+        backward = staticmethod(refused)
+        jvp = staticmethod(refused)
 
         @staticmethod
-        def backward(ctx: Any, *cotangents: Any) -> Any:
-            raise UnsupportedError(
-                f"{foreign.primitive.name} is computed outside PyTorch, which cannot differentiate it: "
-                f'use derive(…).function("torch"), whose derivatives are the derived ones'
+        def vmap(info: Any, in_dims: tuple[int | None, ...], *tensors: Any) -> tuple[Any, Any]:
+            stacked = (
+                t.expand(info.batch_size, *t.shape) if d is None else t.movedim(d, 0)
+                for t, d in zip(tensors, in_dims, strict=True)
             )
+            found = Opaque.apply(*stacked)
+            return found, (0,) * len(found) if isinstance(found, tuple) else 0
 
     return Opaque.apply
 

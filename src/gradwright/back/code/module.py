@@ -12,7 +12,7 @@ from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.newton_source import newton_texts
 from gradwright.back.code.numpy_source import is_import, numpy_function
 from gradwright.back.code.program import Foreign, Program
-from gradwright.back.code.size_checks import order_checks
+from gradwright.back.code.size_checks import composed_checks, named_sizes, order_checks
 from gradwright.back.code.spectral_source import spectral_texts
 from gradwright.back.code.wrapping import wrapped
 from gradwright.core.declarations import declared_facts
@@ -140,13 +140,11 @@ def _function(function: Plain, program: Program, values: Sequence[Node]) -> Iter
         words = [shape_text(leaf.shape), *declared_facts(leaf.facts)]
         yield f"        {program.parameters[leaf.name]}: {', '.join(words)}"
     yield '    """'
-    sizes = {
-        dim.name: f"{program.parameters[leaf.name]}.shape[{axis}]"
-        for leaf in function.inputs
-        for axis, dim in enumerate(leaf.shape)
-        if dim.name
-    }
+    shapes = {leaf.name: (program.parameters[leaf.name], leaf.shape) for leaf in function.inputs}
+    axes = [(dim, f"{name}.shape[{axis}]") for name, shape in shapes.values() for axis, dim in enumerate(shape)]
+    sizes = named_sizes(axes)
     yield f'    _check_shapes("{function.name}", {", ".join(_with_dims(leaf, program) for leaf in function.inputs)})'
+    yield from (f"    {line}" for line in composed_checks(function.name, shapes, sizes))
     symbols = [leaf for leaf in function.inputs if isinstance(leaf, Symbol)]
     yield from (f"    {line}" for line in order_checks(function.name, [*symbols, *values], sizes))
     yield from (f"    {line}" for line in program.body())
@@ -193,13 +191,13 @@ def _callback(foreign: Foreign) -> str:
         axes = [sizes.get(dim.name or "", str(dim)) for dim in declared.shape]
         shape = f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
         shapes.append(f"jax.ShapeDtypeStruct({shape}, {types[kind]})")
-    single = len(shapes) == 1
+    listed = ", ".join(shapes) if len(shapes) == 1 else f"({', '.join(shapes)})"
     computed = f"_{foreign.name}_on_host(*map(np.asarray, arrays))"
     lines = [
         f"def {foreign.name}({arguments}):",
         f'    """{primitive.summary[:1].upper()}{escaped(primitive.summary[1:])}, computed by SciPy or NumPy."""',
         f"    kind = jnp.result_type({arguments})",
-        f"    shapes = {shapes[0] if single else f'({chr(44).join(shapes)})'}",
+        f"    shapes = {listed}",
         "",
         "    def compute(*arrays):",
         f"        return jax.tree.map(lambda x, s: np.asarray(x, s.dtype), {computed}, shapes)",

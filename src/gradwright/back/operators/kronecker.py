@@ -80,12 +80,17 @@ class KroneckerInverse:
         return sign, logarithm
 
 
+# Condition numbers above this cost half of the digits where a matrix is inverted on the way.
+INVERTIBLE = 1e8
+
+
 @frozen
 class KroneckerSumInverse:
     """`A₁ ⊗ B₁ + A₂ ⊗ B₂`, as a map of matrices X with the columns' axes: A₁ X B₁ᵀ + A₂ X B₂ᵀ.
 
-    With A₂ and B₁ invertible it is the Sylvester equation M X + X N = A₂⁻¹ C B₁⁻ᵀ with
-    M = A₂⁻¹ A₁ and N = (B₁⁻¹ B₂)ᵀ.
+    Attributes:
+        left: A₁ and A₂.
+        right: B₁ and B₂.
     """
 
     left: tuple[Array, Array]
@@ -97,10 +102,40 @@ class KroneckerSumInverse:
         return "Kronecker sum"
 
     def solve(self, right: Array) -> Array:
-        """Bartels and Stewart's algorithm, from Schur forms that are computed once."""
+        """All right sides from the same Schur forms."""
+        if not right.shape[1]:
+            return right
+        sides = right.T.reshape(right.shape[1], len(self.left[0]), len(self.right[0]))
+        return self._equation.solve(sides).reshape(right.T.shape).T
+
+    def slogdet(self) -> Determinant:
+        """The product of the numbers that the solution divides by."""
+        sign, logarithm = self._equation.slogdet()
+        return unwrapped(sign), logarithm
+
+    @cached_property
+    def _equation(self) -> _Sylvester | TwoSided:
+        """Sylvester's equation, by the inverses that are better conditioned; without inverses where none is."""
+        (a, c), (b, d) = self.left, self.right
+        lost, other = np.linalg.cond(c) * np.linalg.cond(b), np.linalg.cond(a) * np.linalg.cond(d)
+        if min(lost, other) < INVERTIBLE:
+            return _Sylvester((a, c), (b, d)) if lost <= other else _Sylvester((c, a), (d, b))
+        equation = two_sided.factored(a, b.T, c, d.T)
+        require_regular(equation.reciprocal)
+        return equation
+
+
+@frozen
+class _Sylvester:
+    """`A₁ X B₁ᵀ + A₂ X B₂ᵀ = C` with A₂ and B₁ invertible: M X + X N = A₂⁻¹ C B₁⁻ᵀ, M = A₂⁻¹ A₁, N = (B₁⁻¹ B₂)ᵀ."""
+
+    left: tuple[Array, Array]
+    right: tuple[Array, Array]
+
+    def solve(self, sides: Array) -> Array:
+        """The solutions for several C along the first axis, by Bartels and Stewart's algorithm."""
         solve = by_parts(self._solve_one, self._is_real)
-        columns = [solve(column) for column in right.T]
-        return np.stack(columns, axis=1) if columns else right
+        return np.stack([solve(side) for side in sides])
 
     def slogdet(self) -> Determinant:
         """det(A₂ ⊗ B₁) Π (λᵢ(M) + λⱼ(N))."""
@@ -110,15 +145,15 @@ class KroneckerSumInverse:
         count_m, count_n = pairs.shape
         phase = np.prod(pairs / size)
         phase = float(np.sign(np.real(phase))) if self._is_real else phase
-        sign = sign_a**count_n * sign_b**count_m * phase
-        return unwrapped(sign), count_n * log_a + count_m * log_b + float(np.sum(np.log(size)))
+        return sign_a**count_n * sign_b**count_m * phase, count_n * log_a + count_m * log_b + float(
+            np.sum(np.log(size))
+        )
 
-    def _solve_one(self, column: Array) -> Array:
+    def _solve_one(self, side: Array) -> Array:
         (m, u), (n, w) = self._schur
         (solve_a, _), (solve_b, _) = self._outer
-        side = solve_b(solve_a(column.reshape(len(m), len(n))).T).T
-        solved = _triangular_sylvester(m, n, u.conj().T @ side @ w)
-        return (u @ solved @ w.conj().T).reshape(-1)
+        scaled = solve_b(solve_a(side).T).T
+        return u @ _triangular_sylvester(m, n, u.conj().T @ scaled @ w) @ w.conj().T
 
     @cached_property
     def _outer(self) -> tuple[Factored, Factored]:
@@ -140,36 +175,6 @@ class KroneckerSumInverse:
     @property
     def _is_real(self) -> bool:
         return all(np.isrealobj(a) for a in (*self.left, *self.right))
-
-
-@frozen
-class PencilSumInverse:
-    """`A₁ ⊗ B₁ + A₂ ⊗ B₂` where neither A₂ and B₁ nor A₁ and B₂ can be inverted, from generalised Schur forms."""
-
-    left: tuple[Array, Array]
-    right: tuple[Array, Array]
-
-    @property
-    def structure(self) -> str:
-        """`Kronecker sum`."""
-        return "Kronecker sum"
-
-    def solve(self, right: Array) -> Array:
-        """All right sides from the same forms."""
-        sides = right.T.reshape(right.shape[1], len(self.left[0]), len(self.right[0]))
-        return self._equation.solve(sides).reshape(right.T.shape).T
-
-    def slogdet(self) -> Determinant:
-        """The product of the numbers that the solution divides by."""
-        sign, logarithm = self._equation.slogdet()
-        return unwrapped(sign), logarithm
-
-    @cached_property
-    def _equation(self) -> TwoSided:
-        (a, c), (b, d) = self.left, self.right
-        equation = two_sided.factored(a, b.T, c, d.T)
-        require_regular(equation.reciprocal)
-        return equation
 
 
 def _schur(matrix: Array, is_real: bool) -> tuple[Array, Array]:

@@ -24,7 +24,7 @@ from gradwright.back.operators.inverses import (
     WoodburyInverse,
 )
 from gradwright.back.operators.joining import Joined
-from gradwright.back.operators.kronecker import Group, KroneckerInverse, KroneckerSumInverse, PencilSumInverse
+from gradwright.back.operators.kronecker import Group, KroneckerInverse, KroneckerSumInverse
 from gradwright.back.operators.terms import Axis, Part, Term, contracted
 from gradwright.core.arithmetic import Array
 from gradwright.frozen import frozen, replace
@@ -32,7 +32,6 @@ from gradwright.frozen import frozen, replace
 DENSE_LIMIT = 4096  # rows of a matrix that is factored as a whole: 134 megabytes
 ENTRIES_LIMIT = DENSE_LIMIT**2
 SAME = 1e-12
-INVERTIBLE = 1e8  # condition numbers above this cost half of the digits where a matrix is inverted on the way
 
 Places = tuple[tuple[int, ...], tuple[int, ...]]  # the places of a group's row axes and column axes
 
@@ -197,12 +196,9 @@ def _kronecker(terms: Sequence[Term], places: Sequence[Places]) -> Inverse | Non
 
 
 def _kronecker_sum(first: Sequence[Sequence[Term]], second: Sequence[Sequence[Term]]) -> Inverse:
-    """Two products, in the order in which the matrices that have to be inverted are better conditioned."""
+    """The sum of two products of two factors."""
     (a, b), (c, d) = (tuple(map(dense, factors)) for factors in (first, second))
-    lost, other = np.linalg.cond(c) * np.linalg.cond(b), np.linalg.cond(a) * np.linalg.cond(d)
-    if not min(lost, other) < INVERTIBLE:
-        return PencilSumInverse((a, c), (b, d))
-    return KroneckerSumInverse((a, c), (b, d)) if lost <= other else KroneckerSumInverse((c, a), (d, b))
+    return KroneckerSumInverse((a, c), (b, d))
 
 
 def _matrix(terms: Sequence[Term]) -> Inverse | None:

@@ -6,7 +6,7 @@ function of the emitted module: `kernels`, `spectral_kernels`.
 """
 
 from gradwright.back.torch.module import Asked, module_text
-from gradwright.back.torch.names import function_name
+from gradwright.back.torch.names import function_name, require_free
 from gradwright.back.torch.pytest_file import tests_text
 
-__all__ = ["Asked", "function_name", "module_text", "tests_text"]
+__all__ = ["Asked", "function_name", "module_text", "require_free", "tests_text"]

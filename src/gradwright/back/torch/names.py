@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterable, Mapping
+from keyword import iskeyword
 
 from gradwright.back.code.names import unused
 from gradwright.back.render import text_of
 from gradwright.core.nodes import Node
+from gradwright.errors import EmissionError
 
 IMPORTED = (
     "torch", "Tensor", "Any", "NamedTuple", "Callable", "Iterator", "forward_ad", "np", "math", "wraps",
@@ -22,6 +24,18 @@ def function_name(outputs: Mapping[str, Node], variables: Iterable[str]) -> str:
     found = _of_call(text_of(next(iter(outputs.values())))) if len(outputs) == 1 else ""
     taken = {*variables, *vars(builtins), *IMPORTED, OUTPUTS}
     return found if found and found not in taken else unused("function", taken)
+
+
+def require_free(name: str, variables: Iterable[str]) -> None:
+    """Refuse a name that a module cannot give its function.
+
+    Raises:
+        EmissionError: it is no identifier, or means something else in the module already.
+    """
+    if not name.isidentifier() or iskeyword(name) or name.startswith("_"):
+        raise EmissionError(f"'{name}' cannot be the name of a public function: choose one such as my_function")
+    if name in {*variables, *vars(builtins), *IMPORTED, OUTPUTS}:
+        raise EmissionError(f"the function cannot be called '{name}', which is something else in its module")
 
 
 def _of_call(text: str) -> str:

@@ -47,7 +47,8 @@ def endings(
     multiplies = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     drafts.append(Draft(kind, left, _paired(free), f"read off what multiplies {multiplies}", part="gradient"))
     if free != tangent:
-        words = "onto " + " and ".join(_set_words(v) for v in variables if free[v] != tangent[v])
+        sets = dict.fromkeys(_set_words(v) for v in variables if free[v] != tangent[v])
+        words = f"onto {' and '.join(sets)}"
         drafts.append(Draft("projection", left, _paired(tangent), words, part="projection"))
     return drafts
 

@@ -92,8 +92,14 @@ def _only_factor(root: Node) -> Node:
 
 
 def _is_defined(root: Node) -> bool:
-    """Whether the expression is one function of bare variables that an identity defines."""
+    """Whether the expression is one function of bare variables that an identity defines.
+
+    The identity speaks of matrices: of a stack of them, the differential is told.
+    """
     if not isinstance(root, Apply) or not root.primitive.identity:
+        return False
+    batch, _ = root.primitive.bind(tuple(argument.shape for argument in root.arguments))
+    if batch:
         return False
     plain = all(isinstance(argument, Symbol) for argument in root.arguments)
     if not plain or len(set(root.arguments)) < len(root.arguments):
@@ -206,7 +212,8 @@ def _output_letters(root: Apply, taken: set[str]) -> list[Symbol]:
     for k, name in enumerate(names):
         output = Apply(root.primitive, root.parameters, root.arguments, k)
         free = name if name not in taken else output_name(output.rank, taken)
-        facts = formals(root.primitive).outputs[k].facts
+        # What is known here beyond the record: the square root of a symmetric matrix is symmetric.
+        facts = formals(root.primitive).outputs[k].facts | (facts_of(output) & {"symmetric", "hermitian"})
         real = frozenset(facts - {"complex"}) if output.real else facts
         found.append(Symbol(free, output.shape, real))
     return found
