@@ -94,6 +94,36 @@ RESULTS = [
     ("logdet(kron(A, B))", {"A": "n n", "B": "m m"}, "A", "m A⁻ᵀ"),
     ("inv(kron(A, B)) @ vec(X)", {"A": "m m", "B": "n n", "X": "n m"}, "A", "−A⁻ᵀ reshape(G, m, n) B⁻¹ X A⁻ᵀ"),
     ("solve(kron(A, B), vec(X))", {"A": "m m", "B": "n n", "X": "n m"}, "X", "B⁻ᵀ reshape(G, m, n)ᵀ A⁻¹"),
+    # A product meets the powers of it entry by entry: Lee & Seung's divergence, Poisson regression.
+    ("sum(A * log(A / (W @ H)) - A + W @ H)", {"A": "n m positive", "W": "n k positive", "H": "k m positive"}, "H",
+     "Wᵀ (1 − A / (W H))"),
+    ("sum(y * log(X @ w) - X @ w)", {"y": "n", "X": "n m positive", "w": "m positive"}, "w", "Xᵀ (y / (X w) − 1)"),
+    # Common factors: of sums over an axis, beside numbers that differ, of outer products.
+    ("sum(log(cosh(X @ w - y)))", {"X": "n m", "w": "m", "y": "n"}, "w", "−Xᵀ tanh(y − X w)"),
+    ("2 * y @ X @ w - z @ X @ w", {"y": "n", "z": "n", "X": "n m", "w": "m"}, "w", "Xᵀ (2 y − z)"),
+    ("(x - A @ s) @ W @ (x - A @ s)", {"x": "n", "A": "n m", "s": "m", "W": "n n"}, "A", "−(Wᵀ + W) (x − A s) sᵀ"),
+    # Sums in two products are opened where terms cancel, as in the triplet loss.
+    ("a * norm(x - y)**2 - a * norm(x - z)**2", {"a": "", "x": "n", "y": "n", "z": "n"}, "x", "2 a (z − y)"),
+    # Cross entropy, written with two logarithms.
+    ("y @ log(sigmoid(X @ b)) + (1 - y) @ log(1 - sigmoid(X @ b))", {"X": "n m", "y": "n", "b": "m"}, "b",
+     "Xᵀ (y − σ(X b))"),
+    # An indicator says nothing beside what is zero where it is: hinge losses.
+    ("sum(relu(A @ x - b)**2)", {"A": "n m", "x": "m", "b": "n"}, "x", "2 Aᵀ relu(A x − b)"),
+    ("sum(maximum(0, 1 - y * (X @ w))**2)", {"X": "n m", "y": "n", "w": "m"}, "w",
+     "−2 Xᵀ (y ∘ max(0, 1 − y ∘ (X w)))"),
+    # Variable powers merge with their bases.
+    ("det(X)**(1/n)", {"X": "n n spd"}, "X", "det(X)^(1 / n) X⁻¹ / n"),
+    ("x**(a - 1) * x * y", {"x": "n positive", "a": "", "y": "n"}, "y", "G ∘ x∘^a"),
+    # Functions of eigenvalues that have a name.
+    ("sum(eigvalsh(X)**2)", {"X": "n n symmetric"}, "X", "2 X"),
+    ("sum(exp(eigvalsh(X)))", {"X": "n n symmetric"}, "X", "e^X"),
+    ("-sum(eigvalsh(X) * log(eigvalsh(X)))", {"X": "n n spd"}, "X", "−logm(X) − I"),
+    ("sum(svdvals(X)**4)", {"X": "n m"}, "X", "4 X Xᵀ X"),
+    # What commutes solves Sylvester's equation; the distance of Bures, and roots beside what they are roots of.
+    ("trace(sqrtm(X))", {"X": "n n"}, "X", "½ (X^½)⁻ᵀ"),
+    ("trace(B) - 2 * trace(sqrtm(sqrtm(A) @ B @ sqrtm(A)))", {"A": "n n spd", "B": "n n spd"}, "B",
+     "I − A^½ ((A^½ B A^½)^½)⁻¹ A^½"),
+    ("norm(inv(sqrtm(K)) @ x)**2", {"K": "n n spd", "x": "n"}, "K", "−K⁻¹ x xᵀ K⁻¹"),
 ]  # fmt: skip
 
 

@@ -8,8 +8,8 @@ import pytest
 import gradwright as gw
 
 SHOWN = {
-    "sum(x[:2]**2) + sum(x[4:]**3)": "concatenate(2 x[:2], 0, 3 x[4:]∘²)",
-    "sum(x[1:]**2) + sum(x[2:]**3)": "3 I[:, 2:] x[2:]∘² + 2 I[:, 1:] x[1:]",
+    "sum(x[:2]**2) + sum(x[4:]**3)": "[2 x[:2]; 0; 3 x[4:]∘²]",
+    "sum(x[1:]**2) + sum(x[2:]**3)": "[0; 3 x[2:]∘²] + [0; 2 x[1:]]",
     "sum(x[:n - 1] * x[1:])": "(I[:, 1:] I[:, :n - 1]ᵀ + I[:, :n - 1] I[:, 1:]ᵀ) x",
 }
 
@@ -32,6 +32,18 @@ def test_a_matrix_bordered_by_vectors() -> None:
     vjp = derived.vjp
     again = gw.parse(vjp.text(), A="n n symmetric", c="n", G="n")
     assert gw.equal(again, vjp)
+
+
+def test_a_system_of_blocks_is_written_with_columns_of_blocks() -> None:
+    given = {"P": "n n spd", "q": "n", "A": "m n", "b": "m"}
+    gw.optimum("programmed", "x @ P @ x / 2 + q @ x", over="x: n", given=given, subject_to="A @ x = b")
+    inputs = {wrt: str(gw.derive(gw.parse("programmed(P, q, A, b).x", **given), wrt=wrt)) for wrt in ("P", "A", "b")}
+    assert "[P, Aᵀ; A, 0] [dx; dl1] = [−dP x; 0] " in inputs["P"]
+    assert "[P, Aᵀ; A, 0] [dx; dl1] = [−dAᵀ l1; −dA x] " in inputs["A"]
+    assert "[P, Aᵀ; A, 0] [dx; dl1] = [0; db] " in inputs["b"]
+    longer = gw.parse("concatenate(-A @ x, zeros(n))", A="m n", x="n")
+    assert (str(longer), longer.text()) == ("[−A x; 0]", "concatenate(-A @ x, zeros(n))")
+    assert gw.parse(longer.text(), A="m n", x="n") == longer
 
 
 def test_a_matrix_of_rows() -> None:

@@ -219,3 +219,102 @@ class _Exponential(torch.autograd.Function):
 def test_what_pytorch_sums_down_without_a_word_is_recorded() -> None:
     report = gw.check(_Exponential, "matrix_exp(X) @ v", wrt="v", variables={"X": "n n", "v": "n"})
     assert report.labels == {"elementwise_instead_of_matrix_product"}, str(report)
+
+
+class _Affine(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, shift: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return x * weight + bias + torch.sin(shift)
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:  # type: ignore[override]
+        x, weight = ctx.saved_tensors
+        return G * weight, G.sum(0), (G * x).sum(0), G.sum(0)
+
+
+def test_gradients_that_are_exchanged_are_no_missing_factors() -> None:
+    report = gw.check(_Affine, variables={"x": "n d", "weight": "d", "bias": "d", "shift": "d"})
+    labels = {finding.question: finding.labels for finding in report.findings if finding.labels}
+    swapped = ("wrong_argument_gradient_swapped",)
+    assert labels.pop("backward of shift") == ("missing_chain_factor",), str(report)
+    assert labels == {"backward of weight": swapped, "backward of bias": swapped}, str(report)
+
+
+def normalised(written: str) -> set[str]:
+    """The labels of a backward of a norm along the rows, as it is written."""
+    names: dict[str, Any] = {"torch": torch}
+    source = f"""
+def backward(G, x, w):
+    mean = x.mean(-1, keepdim=True)
+    std = ((x - mean).square().mean(-1, keepdim=True) + 1).sqrt()
+    y, g = (x - mean) / std, G * w
+    along = (g * y).mean(-1, keepdim=True)
+    return {written}
+"""
+    exec(source, names)
+    variables = {"x": "n d", "w": "d"}
+    return gw.check((_normalise, names["backward"]), wrt="x", variables=variables).labels
+
+
+def _normalise(x: Tensor, w: Tensor) -> Tensor:
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / (centred.square().mean(-1, keepdim=True) + 1).sqrt() * w
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("(g - g.mean(-1, keepdim=True) - y * along) / std", None),
+        ("(g - g.mean(-1, keepdim=True) - along) / std", "missing_chain_factor"),
+        ("(g - g.mean(-1, keepdim=True)) / std + std ** -1.5 * (mean - x) * along", "wrong_power"),
+    ],
+    ids=["nothing", "a factor that spreads a number of each row", "the power of a variance for that of a deviation"],
+)
+def test_a_norm_along_the_rows(written: str, label: str | None) -> None:
+    assert normalised(written) == ({label} if label else set())
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "backward", "label"),
+    [
+        ("inv(X)", {"X": "n n"}, lambda G, X: -X.inverse().mT @ G.mT @ X.inverse().mT, "extra_transpose"),
+        ("a * tanh(x)", {"x": "n", "a": ""}, lambda G, x, a: a * G * (1 - torch.tanh(x)), "wrong_power"),
+        ("sum(matrix_exp(S) * A)", {"S": "n n symmetric", "A": "n n"}, lambda G, S, A: G * (A + A.mT) / 2,
+         "missing_chain_factor"),
+        ("logdet(K) + trace(K @ A)", {"K": "n n spd", "A": "n n symmetric"}, lambda G, K, A: G * (K + A),
+         "uses_input_instead_of_output"),
+        ("softmax(Q @ K.T, axis=1)", {"Q": "n d", "K": "m d"}, lambda G, Q, K: _unweighted(G, Q @ K.mT) @ K,
+         "wrong_power"),
+    ],
+    ids=["a transposed cotangent", "a square", "the tangent part", "the inverse", "a factor at one of its places"],
+)  # fmt: skip
+def test_the_name_of_a_mistake(text: str, variables: dict[str, str], backward: Any, label: str) -> None:
+    report = gw.check((None, backward), text, wrt=next(iter(variables)), variables=variables)
+    assert report.labels == {label}, str(report)
+
+
+def _unweighted(G: Tensor, scores: Tensor) -> Tensor:
+    """The pullback of softmax along the rows, without the weights inside of the sum."""
+    return torch.softmax(scores, 1) * (G - G.sum(1, keepdim=True))
+
+
+class _Rectified(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, W: Tensor) -> Tensor:
+        h = W @ x
+        h.clamp_(min=0)
+        ctx.save_for_backward(x, W, h)
+        return h
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:  # type: ignore[override]
+        x, W, h = ctx.saved_tensors
+        g = G.clone()
+        g[h <= 0] = 0
+        return W.mT @ g, torch.outer(g, h)
+
+
+def test_what_a_repaired_computation_writes_in_place_spoils_no_quantity() -> None:
+    report = gw.check(_Rectified, variables={"x": "n", "W": "n n"})
+    assert report.labels == {"stale_saved_value"}, str(report)

@@ -70,6 +70,22 @@ def test_a_sum_in_which_nothing_cancels_stays_closed(text: str) -> None:
     assert simplify(given) == given
 
 
+@pytest.mark.parametrize(
+    ("text", "simpler"),
+    [
+        ("(S @ A + B) @ (A.T @ S + B.T)", "(S @ A + B) @ (S @ A + B).T"),
+        ("(S @ A + B) @ E - (A.T @ S + B.T).T @ E", "zeros(n, k)"),
+        ("(H @ Z + U) @ (Z.H @ H + U.H)", "(H @ Z + U) @ (H @ Z + U).H"),
+        ("(A - B) @ (A.T + B.T)", "(A - B) @ (A.T + B.T)"),
+    ],
+)
+def test_a_sum_beside_its_transpose_is_written_as_one(text: str, simpler: str) -> None:
+    declared = {"S": "n n symmetric", "A": "n m", "B": "n m", "E": "m k", "H": "n n hermitian", "Z": "n n complex",
+                "U": "n n complex"}  # fmt: skip
+    found = simplify(gw.parse(text, **declared).node)
+    assert gw.Expression(found, gw.parse(text, **declared).signature).text() == simpler
+
+
 RIEMANNIAN = [
     ("trace(Q.T @ X @ Q @ E)", "Q", {"Q": "n k stiefel", "X": "n n", "E": "k k"}),
     ("trace(E @ Q) * norm(X @ Q)**2", "Q", {"Q": "n k stiefel", "X": "n n", "E": "k n"}),

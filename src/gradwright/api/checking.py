@@ -83,13 +83,14 @@ def _traced(
 ) -> tuple[Expression, tuple[Finding, ...]]:
     """The expression that the forward is traced into, and a finding that says so."""
     from gradwright.check.report import note
-    from gradwright.check.subject import forward_of
+    from gradwright.check.subject import forward_of, in_order
     from gradwright.check.tracing import trace_forward
 
     if not variables and not inputs:
         raise CheckError("without an expression, say what the inputs are, for instance X='n n'").suggest(("X", "n n"))
     given = {name: value for name, value in inputs.items() if not variables or name in variables}
-    found = trace_forward(forward_of(function), given, variables)
+    forward = in_order(forward_of(function), tuple(variables or given))
+    found = trace_forward(forward, given, variables)
     if found.node is None:
         raise CheckError(
             f"the forward cannot be traced into an expression ({'; '.join(found.reasons)}): "

@@ -38,24 +38,23 @@ class Placed:
 
 
 def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
-    """`concatenate(x, y)` or `block([[A, B], [C, D]])` for a sum of parts that fill a whole; else None."""
+    """`[x; y]` or `[A, B; C, D]` for a sum of parts that fill a whole; else None. One vector may stand beside zeros."""
     each = [placed_parts(term) for term in terms]
     placed = [part for parts in each for part in parts]
-    if len(terms) < 2 or not all(each) or not any(map(_is_proper, placed)):
+    if (len(terms) < 2 and terms[0].rank != 1) or not all(each) or not any(map(_is_proper, placed)):
         return None
     rows, columns = _side_by_side(p.row for p in placed), _side_by_side(p.column for p in placed)
     at = {(p.row, p.column): p.part for p in placed}
     if rows is None or columns is None or len(at) != len(placed):
         return None
     grid = [at.get((row, column)) or _zero_block(row, column) for row in rows for column in columns]
-    if terms[0].rank == 1:
-        return Call(1, True, "concatenate", tuple(grid))
-    return Block(2, symmetric, tuple(grid), tuple(rows), tuple(columns))
+    return Block(terms[0].rank, symmetric, tuple(grid), tuple(rows), tuple(columns))
 
 
 def _is_proper(placed: Placed) -> bool:
-    """Whether more than an entry is placed: a vector of single numbers is no block matrix, one of rows is."""
-    if placed.part.rank == 2 and None in (placed.row, placed.column):
+    """Whether more than an entry is placed, or an entry of a matrix with so many rows and columns; no entry of a vector."""
+    places = [place for place in (placed.row, placed.column) if place is not None]
+    if placed.part.rank == 2 and (len(places) == 1 or all(place.whole.value is not None for place in places)):
         return True
     return any(place is not None and place.length != ONE for place in (placed.row, placed.column))
 
@@ -94,6 +93,10 @@ def _zero_block(row: Place | None, column: Place | None) -> Formula:
     return Name(len(lengths), len(set(lengths)) == 1, "0", f"zeros({', '.join(lengths)})", "0")
 
 
+def _is_zero(block: Formula) -> bool:
+    return isinstance(block, Name) and block.language.startswith("zeros(")
+
+
 def placed_parts(term: Formula) -> list[Placed]:
     """`S M Tᵀ` with selections S and T: where M is placed, and M; several for a row of blocks.
 
@@ -108,6 +111,9 @@ def placed_parts(term: Formula) -> list[Placed]:
 
     if isinstance(inside, OuterProduct):
         return _bordering(inside, weighted)
+    if isinstance(inside, Block) and inside.rank == 1:
+        pieces = zip(inside.row_places, inside.entries, strict=True)
+        return [Placed(place, None, weighted(entry)) for place, entry in pieces if not _is_zero(entry)]
     if isinstance(inside, BasisVector):
         return [Placed(inside.place, None, _entry(weighted(_ONE), 1))] if inside.place is not None else []
     if isinstance(inside, Call) and inside.name == "sum" and isinstance(inside.arguments[0], Part):

@@ -293,7 +293,7 @@ class Place:
 
 @frozen(eq=False)
 class Block(Formula):
-    """A matrix of blocks, row by row.
+    """A matrix of blocks, row by row, or a vector of parts.
 
     Attributes:
         entries: the blocks.

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from gradwright.back.algebra import negated, opened, scaled, sign_in_front, split_number, transposed
 from gradwright.back.formula import (
+    Block,
     Call,
     Formula,
     MatrixProduct,
@@ -300,7 +301,7 @@ def _is_worth_a_letter(part: Formula) -> bool:
         return False
     # A product or sum that contains a direction is what a differential is about: it stays in sight.
     return isinstance(part, Call) or (
-        isinstance(part, Sum | MatrixProduct | Scaled | OuterProduct | Power) and not part.has_direction
+        isinstance(part, Sum | MatrixProduct | Scaled | OuterProduct | Power | Block) and not part.has_direction
     )
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from gradwright.back.algebra import multiplied, negated, opened, scaled, split_number
 from gradwright.back.blocks import blocks
-from gradwright.back.formula import Call, Formula, Name, Scaled, Sum
+from gradwright.back.formula import Call, Formula, MatrixProduct, Name, Scaled, Sum
 from gradwright.back.notation import diagonal_matrix
 from gradwright.frozen import replace
 
@@ -15,7 +15,7 @@ from gradwright.frozen import replace
 def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
     """A sum; sums inside are opened, and parts placed side by side are a block matrix."""
     flat = opened(map(_minus_inside, terms))
-    if any(_has_identity(term) for term in flat):
+    if any(_has_identity(term) or _is_product_of_matrices(term) for term in flat):
         flat = tuple(map(_with_spelled_ones, flat))
     if all(_diagonal_of(term) is not None for term in flat):
         return diagonal_matrix(sum_formula([d for d in map(_diagonal_of, flat) if d is not None], True))
@@ -28,8 +28,13 @@ def _has_identity(term: Formula) -> bool:
     return any(isinstance(f, Name) and f.language.startswith("eye(") for f in factors)
 
 
+def _is_product_of_matrices(term: Formula) -> bool:
+    _, inside = split_number(term)
+    return inside.rank == 2 and isinstance(inside, MatrixProduct)
+
+
 def _with_spelled_ones(term: Formula) -> Formula:
-    """A multiple of a matrix of ones as one of `1 1ᵀ`: beside an identity, `1` would be read as that."""
+    """A multiple of a matrix of ones as one of `1 1ᵀ`: beside a product, or an identity, `1` would be read as that."""
     if isinstance(term, Scaled):
         return replace(term, factors=tuple(map(_with_spelled_ones, term.factors)))
     if isinstance(term, Name) and term.rank == 2 and term.language.startswith("ones("):

@@ -10,6 +10,7 @@ from string import ascii_letters
 from typing import TypeGuard
 
 from gradwright.back.algebra import conjugated, multiplied, reshaped, scaled, to_the, transposed
+from gradwright.back.blocks import blocks
 from gradwright.back.formula import (
     Call,
     Einsum,
@@ -190,6 +191,8 @@ class Translator:
             found = self._matrix_notation(node)
         if found is None:
             found = self._einsum(node)
+        if node.rank == 1:
+            found = blocks((found,), symmetric) or found
         return replace(found, symmetric=symmetric) if node.rank == 2 and symmetric else found
 
     def _matrix_notation(self, node: Contract) -> Formula | None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gradwright.check.arrays import in_tensors
-from gradwright.check.diagnosis.diagnose import diagnosed, forward_diagnosed
+from gradwright.check.diagnosis.diagnose import confused, diagnosed, forward_diagnosed
 from gradwright.check.diagnosis.misfits import misfit
 from gradwright.check.diagnosis.recording import returned_by_node
 from gradwright.check.diagnosis.side_by_side import side_by_side
@@ -109,7 +109,8 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
         )
         return
     progress("comparing the gradients")
-    backward = [_backward(subject, name, tried, progress) for name in truth.wrt]
+    exchanged = _exchanged(truth, tried)
+    backward = [_backward(subject, name, tried, exchanged.get(name), progress) for name in truth.wrt]
     yield from backward
     if worst(backward) or tried.single or (forward is not None and worst([forward])):
         return
@@ -332,7 +333,24 @@ def _forward(subject: Subject, tried: Tried) -> Finding:
     return held(question, f"it is {tried.points[0].truth.text}", evidence)
 
 
-def _backward(subject: Subject, name: str, tried: Tried, progress: Progress) -> Finding:
+def _exchanged(truth: Truth, tried: Tried) -> dict[str, str]:
+    """The variables that got each other's gradients, with whose each got: a permutation of those that are wrong."""
+    points = list(zip(tried.gradients, tried.points, strict=True))
+
+    def got(name: str, other: str) -> bool:
+        errors = (_error(g[name], p.gradients[other], 1e-9) for g, p in points)
+        return all(error <= tried.tolerance for error in errors)
+
+    shapes = {name: truth.signature.symbol(name).shape for name in truth.wrt}
+    wrong = [name for name in truth.wrt if not got(name, name)]
+    alike = {a: [b for b in wrong if b != a and shapes[a] == shapes[b] and got(a, b)] for a in wrong}
+    images = {name: others[0] for name, others in alike.items() if len(others) == 1}
+    while (kept := {a: b for a, b in images.items() if a in images.values() and b in images}) != images:
+        images = kept
+    return images
+
+
+def _backward(subject: Subject, name: str, tried: Tried, exchanged: str | None, progress: Progress) -> Finding:
     """Whether the gradient of one variable is right; if not, what is wrong."""
     projected = _is_projected(subject, name, tried)
     returned = [_taken(g[name], p, name, projected) for g, p in zip(tried.gradients, tried.points, strict=True)]
@@ -343,6 +361,8 @@ def _backward(subject: Subject, name: str, tried: Tried, progress: Progress) -> 
     evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
     question = f"backward of {name}"
     if max(errors) > tried.tolerance:
+        if exchanged is not None:
+            return confused(tried.points[0].truth, name, exchanged, evidence)
         progress(f"looking for what is wrong with the gradient of {name}")
         found = diagnosed(subject, name, tried.points, returned, evidence)
         fits = [error <= tried.tolerance for error in errors]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import torch
@@ -101,16 +102,28 @@ class Subject:
             return False
         if self.backward is not None or self.node is not None:
             return True
-        pending, seen = [self.value(self.leaves(inputs)).grad_fn], set[Any]()
+        return bool(self._custom_steps(inputs))
+
+    def custom_function(self, inputs: Tensors) -> type[torch.autograd.Function] | None:
+        """The `autograd.Function` that gives the gradients: its own, or the only one that is called, and once."""
+        if self.node is not None or self.backward is not None:
+            return self.node
+        steps = self._custom_steps(inputs)
+        return steps[0]._forward_cls if len(steps) == 1 else None
+
+    def _custom_steps(self, inputs: Tensors) -> list[Any]:
+        """The calls of `autograd.Function`s in the graph of the value."""
+        with torch.enable_grad():
+            value = self.value(self.leaves(inputs))
+        pending, seen, found = [value.grad_fn], set[Any](), list[Any]()
         while pending:
             step = pending.pop()
             if step is None or step in seen:
                 continue
             seen.add(step)
-            if isinstance(step, BackwardCFunction):
-                return True
+            found += [step] if isinstance(step, BackwardCFunction) else []
             pending += [earlier for earlier, _ in step.next_functions]
-        return False
+        return found
 
     def leaves(self, inputs: Tensors, all_inputs: bool = False) -> dict[str, torch.Tensor]:
         """The inputs as leaves, those of `wrt` (or all) requiring a gradient."""
@@ -222,6 +235,18 @@ def arguments_of(function: Callable[..., Any], skip: int, names: Sequence[str]) 
     if set(required) <= set(names) and plain and set(plain) & set(names):
         return [], [name for name in names if name in plain]
     return list(names), []
+
+
+def in_order(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
+    """A function with its inputs by position, in the order of their names and not of its parameters."""
+    positional, named = arguments_of(function, 0, names)
+
+    @wraps(function)
+    def ordered(*values: Any) -> Any:
+        given = dict(zip(names, values, strict=True))
+        return function(*(given[name] for name in positional), **{name: given[name] for name in named})
+
+    return ordered if named else function
 
 
 def _single_output(value: Any) -> torch.Tensor:

@@ -290,6 +290,59 @@ def concatenate(nodes: Sequence[Node], axis: int) -> Node:
     return add(terms)
 
 
+def block_matrix(rows: Sequence[Sequence[Node]]) -> Node:
+    """Matrices, vectors and numbers side by side in rows; a vector is a row of its own, a number an entry."""
+    shapes = [[_as_matrix(cell) for cell in row] for row in rows]
+    whole = [_row_shape(row) for row in shapes]
+    for shape in whole:
+        _require_same(whole[0][1], shape[1], "block joins rows", whole[0], shape)
+    height = sum((row for row, _ in whole), Dim.of(0))
+    terms, down = list[Node](), Dim.of(0)
+    for row, row_shapes in zip(rows, shapes, strict=True):
+        along = Dim.of(0)
+        for cell, (high, wide) in zip(row, row_shapes, strict=True):
+            terms.append(_placed_cell(cell, (height, high, down), (whole[0][1], wide, along)))
+            along = along + wide
+        down = down + row_shapes[0][0]
+    return add(terms)
+
+
+def entries_and_vectors(parts: Sequence[Node]) -> Node:
+    """Vectors and numbers one after the other."""
+    lengths = [part.shape[0] if part.rank else Dim.of(1) for part in parts]
+    whole, offset, terms = sum(lengths, Dim.of(0)), Dim.of(0), list[Node]()
+    for part, length in zip(parts, lengths, strict=True):
+        terms.append(_placed_cell(part, (whole, length, offset)))
+        offset = offset + length
+    return add(terms)
+
+
+def _as_matrix(cell: Node) -> Shape:
+    if cell.rank > 2:
+        raise ShapeError(f"block takes numbers, vectors and matrices, and one of these is {shape_text(cell.shape)}")
+    return (*[Dim.of(1)] * (2 - cell.rank), *cell.shape)
+
+
+def _row_shape(row: Sequence[Shape]) -> Shape:
+    for shape in row:
+        _require_same(row[0][0], shape[0], "block joins in one row", row[0], shape)
+    return row[0][0], sum((wide for _, wide in row), Dim.of(0))
+
+
+def _placed_cell(cell: Node, *axes: tuple[Dim, Dim, Dim]) -> Node:
+    """A cell in its place: `S M Tᵀ` for a matrix, with a basis vector for an axis that the cell has not."""
+    rank = len(axes)
+    held = range(rank - cell.rank, rank)
+    factors, output, dims = [plain(cell, held)], list(range(rank)), dict(zip(held, cell.shape, strict=True))
+    for axis, (whole, part, offset) in enumerate(axes):
+        output[axis] = axis if whole == part else axis + rank
+        dims[output[axis]] = whole
+        if whole != part:
+            length, inner = (part, (axis,)) if axis in held else (None, ())
+            factors.insert(axis, plain(Selection(whole, length, offset), (axis + rank, *inner)))
+    return contract(1, factors, simple(output), dims)
+
+
 def half_vectorise(node: Node) -> Node:
     """The lower triangle with its diagonal, column by column."""
     require_square(node, "vech")

@@ -18,7 +18,7 @@ from gradwright.core.dims import Dim, minimum
 from gradwright.core.facts import FACTS, MATRIX_FACTS, Facts, closure
 from gradwright.core.syntax import raised_sign
 from gradwright.errors import DeclarationError
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
 
 _OUTPUT_FACTS = ("real",)
 _NOT_OPEN = "declare 'symmetric' (a derivative needs a neighbourhood, which a semidefinite matrix has within these)"
@@ -96,6 +96,18 @@ def parse_declaration(name: str, text: str) -> Declaration:
     _check_facts(name, text, shape, facts)
     known = tuple(fact for fact in facts if fact not in _OUTPUT_FACTS)
     return Declaration(as_read(name), shape, closure(known), batched, known)
+
+
+def in_its_field(declared: Declaration) -> Declaration:
+    """A variable as it was declared: Hermitian or unitary ones are complex.
+
+    Of a real matrix it is said that it is symmetric or orthogonal. In the record of a function both are one.
+    """
+    words = set(declared.words)
+    if not words & {"hermitian", "unitary"} or words & {"complex", "symmetric", "orthogonal"}:
+        return declared
+    known = (*declared.words, "complex")
+    return replace(declared, facts=closure(known), words=known)
 
 
 def parse_declarations(text: str) -> tuple[Declaration, ...]:

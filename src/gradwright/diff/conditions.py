@@ -23,6 +23,7 @@ from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.piecewise import absolute, equal, modulus
 from gradwright.prims.power import power
 from gradwright.prims.reductions import maximum_entry, minimum_entry, norm
+from gradwright.prims.sqrtm import sqrtm
 from gradwright.simplify.broadcasts import without_repetition
 from gradwright.simplify.equality import has_complex_values
 from gradwright.simplify.inverse_products import square_parts
@@ -225,7 +226,7 @@ def _size_of(node: Node) -> Node | None:
 
 
 def _invertible_parts(node: Apply, written: Callable[[Node], str]) -> list[str]:
-    """What is said already where a product of square matrices has an inverse: that each of them has one."""
+    """What is said already where a product of square matrices has an inverse: that each of them has one; and roots."""
     named = {
         f"{{{d.name}}}": _core("{} is invertible", a)
         for d, a in zip(node.primitive.inputs, node.arguments, strict=True)
@@ -236,6 +237,8 @@ def _invertible_parts(node: Apply, written: Callable[[Node], str]) -> list[str]:
         if {f"{name} is invertible", f"det({name}) > 0"}.intersection(node.primitive.conditions)
     ]
     parts = [part for argument in whole for part in square_parts(argument)]
+    # No eigenvalue of a matrix with a principal root is zero, nor is one of the root.
+    parts += [node] if node.primitive is sqrtm else []
     return [f"{_subject('{} is invertible', part, 2, written)} is invertible" for part in parts]
 
 

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.build import identity, matmul, multiply, number, permute, size, trace
+from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate
@@ -32,7 +33,7 @@ from gradwright.core.language import translate
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.registry import Call, Function, register
-from gradwright.core.sums import add, scaled
+from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.templates import instantiate
 from gradwright.core.walks import free_leaves, postorder, substitute, transform
 from gradwright.errors import LanguageError, UnsupportedError
@@ -40,7 +41,12 @@ from gradwright.frozen import frozen
 from gradwright.linear.chains import adjoint
 from gradwright.prims.divided_differences import upright_transpose
 from gradwright.prims.eigh import eigh
+from gradwright.prims.exponential import exp, log
+from gradwright.prims.inv import inv
+from gradwright.prims.logm import logm
+from gradwright.prims.matrix_exp import matrix_exp
 from gradwright.prims.power import power
+from gradwright.prims.sqrtm import sqrtm
 from gradwright.prims.svd import svd
 from gradwright.simplify.pipeline import simplify
 
@@ -149,14 +155,53 @@ def spectral_primitive(function: ScalarFunction, order: int) -> Primitive:
 
 
 def spectral_map(function: ScalarFunction, A: Node, *directions: Node) -> Node:
-    """`g(A)`, or `g[A; E₁, …]`; in a multiple of the identity the difference is a derivative."""
+    """`g(A)`, or `g[A; E₁, …]`; in a multiple of the identity the difference is a derivative, a power a product."""
     if len(directions) == 1:
         number, direction = split_coefficient(directions[0])
         if direction == identity(A.shape[-1]):
             return scaled(number, spectral_map(function.derivative(), A))
-    if function.body == ARGUMENT and not directions:
+    named = None if directions else _named(function.body, A)
+    return named if named is not None else Apply(spectral_primitive(function, len(directions)), (), (A, *directions))
+
+
+def _named(body: Node, A: Node) -> Node | None:
+    """A function of a matrix that has a name: sums of multiples of powers and of `e^A`.
+
+    Of a positive definite matrix `log A` and roots are such, too. High powers have many terms in their derivatives,
+    divided differences one.
+    """
+    parts = [_named_term(as_product(term), A) for term in terms_of(body)]
+    return None if any(part is None for part in parts) else add(part for part in parts if part is not None)
+
+
+def _named_term(term: Contract, A: Node) -> Node | None:
+    constants = [f for f in term.factors if not free_leaves(f.node)]
+    varying = [f.node for f in term.factors if free_leaves(f.node)]
+    matrix = identity(A.shape[-1]) if not varying else _named_function(varying[0], A) if len(varying) == 1 else None
+    return None if matrix is None else multiply(contract(term.coefficient, constants, (), {}), matrix)
+
+
+def _named_function(body: Node, A: Node) -> Node | None:
+    if body == ARGUMENT:
         return A
-    return Apply(spectral_primitive(function, len(directions)), (), (A, *directions))
+    if not isinstance(body, Apply) or body.arguments != (ARGUMENT,):
+        return None
+    if body.primitive is exp:
+        return Apply(matrix_exp, (), (A,))
+    definite = "spd" in facts_of(A)
+    if body.primitive is log:
+        return Apply(logm, (), (A,)) if definite else None
+    return _named_power(body, A, definite) if body.primitive is power else None
+
+
+def _named_power(body: Apply, A: Node, definite: bool) -> Node | None:
+    exponent = body.parameters[0]
+    assert isinstance(exponent, Fraction)
+    root = exponent.denominator == 2 and definite
+    base, times = (Apply(sqrtm, (), (A,)), 2 * exponent) if root else (A, exponent)
+    if times.denominator > 1 or abs(times) > HIGHEST_ORDER:
+        return None
+    return reduce(matmul, [base if times > 0 else Apply(inv, (), (base,))] * abs(int(times)))
 
 
 def _differential(function: ScalarFunction, node: Apply, moved: tuple[Node, ...]) -> Node:

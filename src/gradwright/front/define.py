@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 
 from gradwright.core.arithmetic import Array, resolve
-from gradwright.core.declarations import Declaration, declared_facts, parse_declaration, parse_declarations
+from gradwright.core.declarations import (
+    Declaration,
+    declared_facts,
+    in_its_field,
+    parse_declaration,
+    parse_declarations,
+)
 from gradwright.core.membership import LINEAR, departure
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.points import draw
@@ -79,6 +85,7 @@ def read_declared(declared: Any, role: str) -> tuple[Declaration, ...]:
         raise DeclarationError(
             f"{role}={declared!r}: declarations are a text such as 'Y: n n, z: n', or a mapping such as {{'Y': 'n n'}}"
         )
+    found = tuple(map(in_its_field, found))
     if not found:
         raise DeclarationError(f"define needs at least one {role}: write {role}='Y: n n'")
     return found

@@ -13,7 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import product
 
-from gradwright.core.declarations import Declaration, check_distinct, check_name, parse_declaration
+from gradwright.core.declarations import (
+    Declaration,
+    check_distinct,
+    check_name,
+    in_its_field,
+    parse_declaration,
+)
 from gradwright.core.dims import Dim
 from gradwright.core.facts import closure
 from gradwright.core.language import MEANT, translate, undeclared
@@ -85,10 +91,7 @@ def read_declaration(name: str, text: object) -> Declaration:
             f"'{name}: {text}' begins with '...', but a variable has no batch axes: name every axis (what is "
             f"emitted takes batches of it)"
         )
-    # Only a complex matrix is called Hermitian or unitary; of a real one it is said that it is symmetric or orthogonal.
-    words = set(text.split())
-    implied = words & {"hermitian", "unitary"} and not words & {"complex", "symmetric", "orthogonal"}
-    return parse_declaration(name, f"{text} complex" if implied else text)
+    return in_its_field(parse_declaration(name, text))
 
 
 def _check_dims(signature: Signature) -> None:

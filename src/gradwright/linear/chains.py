@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradwright.core.build import identity, matmul, multiply
+from gradwright.core.build import identity, matmul, multiply, ones
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.inference import is_symmetric
@@ -26,14 +26,19 @@ class Chain:
     elements: tuple[Node, ...]
 
 
-def chain_of(node: Node) -> Chain | None:
-    """The chain of a tensor with one or two axes, or None."""
+def chain_of(node: Node, with_ones: bool = False) -> Chain | None:
+    """The chain of a tensor with one or two axes, or None.
+
+    Args:
+        node: the tensor.
+        with_ones: whether a sum over an axis is a product with ones, `sum(X, axis=0) = Xᵀ 1`.
+    """
     product = as_product(node)
     if not 1 <= len(product.output) <= 2 or any(len(group) != 1 for group in product.output):
         return None
     if any(len(group) != 1 for f in product.factors for group in f.groups):
         return None
-    return _Walk(product).chain()
+    return _Walk(product, with_ones).chain()
 
 
 def product_of_chain(elements: Sequence[Node], node: Node) -> Node:
@@ -54,8 +59,9 @@ def join(chain: Chain, shape_like: Node) -> Node:
 class _Walk:
     """Follows the factors from the row label to the column label."""
 
-    def __init__(self, product: Contract) -> None:
+    def __init__(self, product: Contract, with_ones: bool) -> None:
         self.product = product
+        self.with_ones = with_ones
         self.remaining = [f for f in product.factors if f.node.rank]
         self.scalars = [f for f in product.factors if not f.node.rank]
 
@@ -72,6 +78,9 @@ class _Walk:
             elements += [self._diagonal(f) for f in vectors]
             self._use(vectors)
             if not matrices:
+                if end is not None and end != current and elements and self._is_spread_along(end):
+                    elements.append(self._ones(current, end))
+                    current = end
                 break
             step = self._single(matrices, current) or self._parallel(matrices, current)
             if step is None:
@@ -127,7 +136,7 @@ class _Walk:
 
     def _with_vector(self, elements: list[Node], vectors: list[Factor], label: int) -> Chain | None:
         if not vectors:
-            return None
+            return self._closed((*elements, self._ones(label))) if elements and self.with_ones else None
         self._use(vectors)
         elements += [self._diagonal(f) for f in vectors[:-1]]
         last = vectors[-1]
@@ -143,6 +152,14 @@ class _Walk:
         dims = {label: self.product.dims[label] for label in inside}
         scalar = contract(self.product.coefficient, [*self.scalars, *self.remaining], (), dims)
         return Chain(scalar, elements)
+
+    def _is_spread_along(self, label: int) -> bool:
+        """Whether a label stands in the output alone, so that the tensor is the same all along it."""
+        return self.with_ones and all(label not in f.labels for f in self.product.factors)
+
+    def _ones(self, *labels: int) -> Node:
+        """What a sum over an axis is a product with: `sum(X, axis=0) = Xᵀ 1`."""
+        return ones([self.product.dims[label] for label in labels])
 
     def _diagonal(self, factor: Factor) -> Node:
         label = factor.labels[0]

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from fractions import Fraction
-from math import prod
+from itertools import combinations
+from math import gcd, lcm, prod
 
+from gradwright.core.build import ones, product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, split_coefficient
 from gradwright.core.nodes import Add, Factor, Node
 from gradwright.core.scalars import shared_number
-from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of
+from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of, value_key
 from gradwright.core.walks import transform, transform_all
 from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
+from gradwright.simplify.pipeline import simplify
+from gradwright.simplify.powers import connected
 
 
 @frozen
@@ -50,7 +54,7 @@ def _collect_sum(node: Node) -> Node:
     while items:
         first, *items = items
         for place, other in enumerate(items):
-            joined = _joined(first, other)
+            joined = _joined(first, other) or _joined_outer(first, other)
             if joined is not None:
                 items[place] = joined
                 break
@@ -71,13 +75,20 @@ def _with_like_terms_joined(node: Add) -> Node:
         total = add([*node.terms[:place], *parts, *node.terms[place + 1 :]])
         if len(terms_of(total)) <= len(node.terms):
             return _with_like_terms_joined(total) if isinstance(total, Add) else total
+    for first, second in combinations(products, 2):
+        total = add([*opened[first], *opened[second]])
+        if len(terms_of(total)) <= 2:
+            others = [term for place, term in enumerate(node.terms) if place not in (first, second)]
+            joined = add([*node.terms[:first], total, *others[first:]])
+            return _with_like_terms_joined(joined) if isinstance(joined, Add) else joined
     return node
 
 
 def _opened(term: Node) -> Sequence[Node]:
-    """The terms of a product with one sum in it; else the term."""
+    """The terms of a product with one sum in it, numbers aside; else the term."""
     product = as_product(term)
-    places = [place for place, factor in enumerate(product.factors) if isinstance(factor.node, Add)]
+    sums = [place for place, factor in enumerate(product.factors) if isinstance(factor.node, Add)]
+    places = [place for place in sums if product.factors[place].node.rank]
     if len(places) != 1 or len(product.factors) == 1:
         return (term,)
     (place,), dims = places, dict(enumerate(product.dims))
@@ -91,7 +102,7 @@ def _opened(term: Node) -> Sequence[Node]:
 
 def _read(term: Node) -> _Item | Node:
     coefficient, rest = split_coefficient(term)
-    chain = chain_of(rest)
+    chain = chain_of(rest, with_ones=True)
     if chain is None or len(chain.elements) < 2:
         return term
     numbers, elements = zip(*map(shared_number, chain.elements), strict=True)
@@ -104,12 +115,12 @@ def _common_to_all(items: Sequence[_Item | Node]) -> Node | None:
     first = read[0] if read else None
     if first is None or len(read) < max(len(items), 2):
         return None
-    if any(i.chain.scalar != first.chain.scalar or abs(i.coefficient) != abs(first.coefficient) for i in read):
+    if any(i.chain.scalar != first.chain.scalar for i in read):
         return None
     chains = [item.chain.elements for item in read]
     shortest = min(map(len, chains))
     start = min(_common(chains[0], chain) for chain in chains)
-    end = min(_common(chains[0][start:][::-1], chain[start:][::-1]) for chain in chains)
+    end = min(_common_end(chains[0][start:], chain[start:]) for chain in chains)
     # What is left of a term that is shared as a whole is the identity, at an end: `(I − U Uᵀ) A U`.
     if start and end and start + end == shortest:
         end -= 1
@@ -118,14 +129,17 @@ def _common_to_all(items: Sequence[_Item | Node]) -> Node | None:
     longest = max(chains, key=len)
     middles = [product_of_chain(c[start : len(c) - end], longest[start]) for c in chains]
     number = _number_in_front(read)
-    middle = collect(_positive_first([scaled(i.coefficient / number, m) for i, m in zip(read, middles, strict=True)]))
+    parts = [scaled(i.coefficient / number, m) for i, m in zip(read, middles, strict=True)]
+    middle = collect(simplify(_positive_first(parts)))
     chain = Chain(first.chain.scalar, (*chains[0][:start], middle, *chains[0][len(chains[0]) - end :]))
     return scaled(number, join(chain, first.node))
 
 
 def _number_in_front(items: Sequence[_Item]) -> Fraction:
-    """What stands before the sum of terms with one number but for the sign, which is negative if all terms are."""
-    return max(item.coefficient for item in items)
+    """What stands before the sum of terms: the number that all share, which is negative if all terms are."""
+    numbers = [item.coefficient for item in items]
+    shared = Fraction(gcd(*(n.numerator for n in numbers)), lcm(*(n.denominator for n in numbers)))
+    return -shared if max(numbers) < 0 else shared
 
 
 def _positive_first(terms: Sequence[Node]) -> Node:
@@ -141,7 +155,7 @@ def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
     if left.chain.scalar != right.chain.scalar or abs(left.coefficient) != abs(right.coefficient):
         return None
     start = _common(a, b)
-    end = _common(a[start:][::-1], b[start:][::-1])
+    end = _common_end(a[start:], b[start:])
     before, behind = a[:start], a[len(a) - end :]
     middles = a[start : len(a) - end], b[start : len(b) - end]
     if (not before and not behind) or any(len(middle) != 1 for middle in middles):
@@ -153,9 +167,52 @@ def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
     return _Item(number, chain, scaled(number, join(chain, left.node)))
 
 
+def _joined_outer(left: _Item | Node, right: _Item | Node) -> Node | None:
+    """`A x yᵀ + B x yᵀ = (A + B) x yᵀ`: outer products that share a vector, where the others are one product then."""
+    first, second = _vectors(left), _vectors(right)
+    if first is None or second is None:
+        return None
+    for shared, other in ((1, 0), (0, 1)):
+        if value_key(first[shared]) == value_key(second[shared]):
+            total = _collect_sum(add([first[other], second[other]]))
+            if not isinstance(total, Add):
+                both = (total, first[1]) if shared else (first[0], total)
+                return product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1))
+    return None
+
+
+def _vectors(term: _Item | Node) -> tuple[Node, Node] | None:
+    """The vectors x and y of an outer product x yᵀ, the numbers in front with x."""
+    if isinstance(term, _Item) or term.rank != 2:
+        return None
+    product = as_product(term)
+    if any(len(group) != 1 for group in product.output) or product.output[0] == product.output[1]:
+        return None
+    (row,), (column,) = product.output
+    parts = connected(product.factors, range(len(product.dims)))
+    behind = [part for part in parts if any(column in f.labels for f in part)]
+    if len(behind) != 1 or any(row in f.labels for f in behind[0]):
+        return None
+    before = [f for part in parts if part is not behind[0] for f in part]
+    if not any(row in f.labels for f in before):
+        return None
+    sides = ((product.coefficient, before, row), (1, behind[0], column))
+    first, second = (
+        contract(number, factors, ((end,),), {x: product.dims[x] for f in factors for x in f.labels})
+        for number, factors, end in sides
+    )
+    return first, second
+
+
 def _common(a: tuple[Node, ...], b: tuple[Node, ...]) -> int:
     """How many elements two chains share at the beginning."""
     count = 0
     while count < min(len(a), len(b)) and a[count] == b[count]:
         count += 1
     return count
+
+
+def _common_end(a: tuple[Node, ...], b: tuple[Node, ...]) -> int:
+    """How many elements two chains share at the end; sums over an axis, which end in ones, share none."""
+    summed = bool(a) and a[-1] == ones(a[-1].shape)
+    return 0 if summed else _common(a[::-1], b[::-1])

@@ -7,10 +7,11 @@ from fractions import Fraction
 from math import isqrt
 
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, split_coefficient
+from gradwright.core.contraction import contract, is_zero, split_coefficient
 from gradwright.core.nodes import Add, Factor, Hole, Node, Solve
-from gradwright.core.sums import add, like_key, scaled, terms_of
+from gradwright.core.sums import add, like_key, scaled, subtract, terms_of
 from gradwright.linear.chains import adjoint, chain_of, product_of_chain
+from gradwright.simplify.sums import turn_sums
 
 
 def sylvester_operands(node: Solve, many: bool = False) -> tuple[str, tuple[Node, ...]] | None:
@@ -43,9 +44,10 @@ def _sylvester(left: Node, right: Node, side: Node) -> tuple[str, tuple[Node, ..
 
 
 def _same(left: Node, right: Node) -> bool:
-    """Equal up to the order of terms and factors and the orientation of symmetric matrices."""
-    first, second = ({like_key(t): as_product(t).coefficient for t in _open_terms(side)} for side in (left, right))
-    return first == second
+    """Equal up to the order of terms and factors, and the orientation of symmetric matrices and of sums."""
+    terms = [_open_terms(side) for side in (left, right)]
+    first, second = ({like_key(t): as_product(t).coefficient for t in side} for side in terms)
+    return first == second or is_zero(turn_sums(subtract(*map(add, terms))))
 
 
 def _open_terms(node: Node) -> Sequence[Node]:

@@ -91,26 +91,30 @@ def concatenate(call: Call) -> Node:
 
 @formula("block", "block([[A, B], [C, D]])", "a matrix of blocks")
 def block(call: Call) -> Node:
-    """Blocks joined row by row; a flat list is one row."""
+    """Blocks joined row by row; a flat list is one row.
+
+    As in NumPy, a number is a vector of one entry in a flat list; in a list of rows it is a 1 × 1 matrix, and a vector
+    is a row.
+    """
     call.expect(1, 1, usage="block([[A, B], [C, D]])")
     rows = call.positional[0]
     if not isinstance(rows, list) or not rows:
         raise LanguageError("block takes a list of rows: block([[A, B], [C, D]])")
-    lists = [row if isinstance(row, list) else None for row in rows]
-    if all(row is None for row in lists):
-        return _row(call, rows)
-    if any(row is None for row in lists):
+    lists = [row for row in rows if isinstance(row, list)]
+    if lists and len(lists) < len(rows):
         raise LanguageError("block takes rows that are all lists: block([[A, B], [C, D]])")
-    return build.concatenate([_row(call, row) for row in lists if row is not None], 0)
+    if lists:
+        return build.block_matrix([_row(call, row) for row in lists])
+    nodes = _row(call, rows)
+    if any(node.rank > 1 for node in nodes):
+        return build.block_matrix([nodes])
+    return build.entries_and_vectors(nodes)
 
 
-def _row(call: Call, entries: list[Value]) -> Node:
-    nodes = Call(call.function, tuple(entries), {}).nodes()
-    if not nodes:
+def _row(call: Call, entries: list[Value]) -> list[Node]:
+    if not entries:
         raise LanguageError("block takes rows that are not empty: block([[A, B], [C, D]])")
-    if any(not node.rank for node in nodes):
-        raise ShapeError("block joins vectors or matrices, and one of these is a scalar")
-    return build.concatenate(nodes, nodes[0].rank - 1)
+    return Call(call.function, tuple(entries), {}).nodes()
 
 
 @formula("size", "size(n)", "a dimension as a number")

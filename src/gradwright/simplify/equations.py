@@ -1,5 +1,7 @@
 """Solutions of linear equations: zero where the right sides are, symmetric where the equation is its own mirror image.
 
+`A H + H A = C` has the solution `½ A⁻¹ C` if A and C commute.
+
 If `E[Hᵀ]ᵀ = E[H]` for every H and C is symmetric, then the transpose of the solution of `E[H] = C` solves it
 too; the solution is the only one, so it is symmetric. For a skew C it is skew. With complex entries the same holds
 of adjoints.
@@ -10,14 +12,17 @@ from __future__ import annotations
 from collections.abc import Hashable
 from fractions import Fraction
 
-from gradwright.core.build import multiply, transpose
-from gradwright.core.contraction import conjugate, is_zero, zero
+from gradwright.core.build import matmul, multiply, transpose
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Hole, Node, Solve, Unknown
+from gradwright.core.nodes import Apply, Hole, Node, Solve, Unknown
 from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space
-from gradwright.core.sums import coefficient_of, like_key, terms_of
+from gradwright.core.sums import coefficient_of, like_key, terms_of, value_key
 from gradwright.core.walks import substitute
+from gradwright.prims.inv import inv
+from gradwright.simplify.relations import collapse
 
 REAL_MIRRORED = {"symmetric": Space.SYMMETRIC, "skew": Space.SKEW}
 COMPLEX_MIRRORED = {"hermitian": Space.HERMITIAN, "skew_hermitian": Space.SKEW_HERMITIAN}
@@ -38,6 +43,9 @@ def settle_equation(node: Node) -> Node:
     if node.unknowns[0].real and not all(child.real for child in node.children):
         return node
     (unknown,), (equation,), (right,) = node.unknowns, node.equations, node.right_sides
+    commuting = _of_commuting(unknown, equation.operator, right)
+    if commuting is not None:
+        return commuting
     mirrored = REAL_MIRRORED if unknown.real else COMPLEX_MIRRORED
     found = [space for fact, space in mirrored.items() if fact in facts_of(right)]
     if unknown.space is not Space.FREE or equation.space is not Space.FREE or not found:
@@ -47,6 +55,41 @@ def settle_equation(node: Node) -> Node:
     (space,) = found
     found_in = unknown._replace(space=space), equation._replace(space=space)
     return Solve((found_in[0],), (found_in[1],), (right,), 0)
+
+
+def _of_commuting(unknown: Unknown, operator: Node, right: Node) -> Node | None:
+    """`½ A⁻¹ C`, which solves `A H + H A = C` if A and C commute: for a power of A, the identity included."""
+    if unknown.space not in (Space.FREE, Space.SYMMETRIC, Space.HERMITIAN) or len(terms_of(operator)) != 2:
+        return None
+    hole = Hole(0, unknown.shape, unknown.real)
+    beside = [_beside(term, hole) for term in terms_of(operator)]
+    (left, _), (_, behind) = beside if beside[0][0] is not None else beside[::-1]
+    if left is None or behind is None or like_key(left) != like_key(behind):
+        return None
+    if value_key(collapse(matmul(left, right))) != value_key(collapse(matmul(right, left))):
+        return None
+    return scale(Fraction(1, 2), matmul(Apply(inv, (), (left,)), right))
+
+
+def _beside(term: Node, hole: Hole) -> tuple[Node | None, Node | None]:
+    """The matrix before, and the one behind, an unknown of which a term is the product with one matrix."""
+    product = as_product(term)
+    holes = [f for f in product.factors if f.node == hole]
+    others = [f for f in product.factors if f.node != hole]
+    simple_ends = all(len(group) == 1 for group in product.output)
+    if product.coefficient != 1 or len(holes) != 1 or holes[0].conj or len(others) != 1 or not simple_ends:
+        return None, None
+    (row,), (column,) = product.output
+    (unknown,), (matrix,) = holes, others
+    if matrix.node.rank != 2 or len(set(matrix.labels)) != 2 or len(set(unknown.labels)) != 2:
+        return None, None
+    dims = {label: product.dims[label] for label in matrix.labels}
+    first, last = unknown.labels
+    if last == column and set(matrix.labels) == {row, first}:
+        return contract(1, [matrix], simple((row, first)), dims), None
+    if first == row and set(matrix.labels) == {last, column}:
+        return None, contract(1, [matrix], simple((last, column)), dims)
+    return None, None
 
 
 def is_its_own_mirror_image(operator: Node, unknown: Unknown) -> bool:

@@ -24,6 +24,7 @@ from gradwright.prims.exponential import exp, log
 from gradwright.prims.power import power, raise_to
 from gradwright.prims.sigmoid import sigmoid, softplus
 from gradwright.prims.trigonometric import cosh, sinh, tanh
+from gradwright.simplify.expansion import expand
 
 Exponential = tuple[Fraction, Node]
 HALF = Fraction(1, 2)
@@ -198,7 +199,13 @@ def _power(base: Node, exponent: Fraction) -> list[Node]:
 
 
 def fold_complements(node: Add) -> Node:
-    """`1 − σ(u) = σ(−u)`, `1 − 2 σ(u) = −tanh(u/2)`, `u − softplus(u) = −softplus(−u)`."""
+    """`1 − σ(u) = σ(−u)`, `1 − 2 σ(u) = −tanh(u/2)`, `u − softplus(u) = −softplus(−u)`.
+
+    Of two opposite arguments: `y σ(−u) − (1 − y) σ(u) = y − σ(u)`.
+    """
+    joined = _with_opposites_joined(node)
+    if joined != node:
+        return joined
     for term in node.terms:
         product = as_product(term)
         if len(product.factors) != 1 or not isinstance(product.factors[0].node, Apply):
@@ -251,3 +258,31 @@ def _whole_argument(product: Contract) -> Node | None:
     if len(set(carried)) != len(carried) or any(x not in carried for x in product.factors[0].labels):
         return None
     return _placed(product.factors[0], product)
+
+
+def _with_opposites_joined(node: Add) -> Node:
+    """σ(−u) as 1 − σ(u), or the other way round, where both stand in a sum that is shorter then."""
+    factors = [factor.node for term in node.terms for factor in as_product(term).factors]
+    logistic = dict.fromkeys(factor for factor in factors if is_of(factor, sigmoid))
+    forms: list[Node] = [node]
+    for function in logistic:
+        assert isinstance(function, Apply)
+        opposite = Apply(sigmoid, (), (scaled(-1, function.arguments[0]),))
+        if opposite in logistic:
+            complement = subtract(ones(function.shape), function)
+            forms.append(expand(add(_with_factor(term, opposite, complement) for term in node.terms), lambda _: True))
+    return min(forms, key=_length)
+
+
+def _with_factor(term: Node, old: Node, new: Node) -> Node:
+    """A term with one factor in the place of another."""
+    product = as_product(term)
+    factors = [Factor(new, f.groups, f.conj) if f.node == old else f for f in product.factors]
+    return contract(product.coefficient, factors, product.output, dict(enumerate(product.dims)))
+
+
+def _length(node: Node) -> int:
+    """How many factors a reader sees in a sum of products, those of sums inside included."""
+    if isinstance(node, Add):
+        return sum(map(_length, node.terms))
+    return sum(_length(f.node) for f in node.factors) or 1 if isinstance(node, Contract) else 1

@@ -1,5 +1,7 @@
 """Inverses of products of square matrices beside those matrices: `(A X B)⁻¹ A = (X B)⁻¹`, and `B (A B)⁻¹ = A⁻¹`.
 
+Those of roots beside what they are roots of: `(X^½)⁻¹ (X^½)⁻¹ = X⁻¹`, and `X (X^½)⁻¹ = X^½`.
+
 A product of square matrices has an inverse exactly if each of them has one, so that nothing more is asked for. An
 inverse is only taken apart where it disappears and one takes its place: `(A X)⁻¹ (A X)⁻¹ A` takes one, and not two.
 """
@@ -9,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from gradwright.core.build import matmul
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, simple
 from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.prims.inv import inv
 from gradwright.simplify.inverses import is_inverse, simplify_inverse
-from gradwright.simplify.relations import Relation, collapse
+from gradwright.simplify.relations import Relation, collapse, is_plain, relations_of
 
 
 def cancel_in_inverses(node: Node) -> Node:
@@ -39,14 +43,48 @@ def _inverses_in(product: Node) -> set[Node]:
 @lru_cache(maxsize=4096)
 def inverse_relations(inverse: Apply) -> tuple[Relation, ...]:
     """`(L R)⁻¹ L = R⁻¹` and `R (L R)⁻¹ = L⁻¹` for every way to cut a product into two square ones; longest first."""
+    if not is_inverse(inverse.primitive):
+        return tuple(_of_root(inverse))
     product = inverse.arguments[0]
-    if not is_inverse(inverse.primitive) or not isinstance(product, Contract) or product.rank != 2:
+    if isinstance(product, Apply):
+        return tuple(_of_inverse_root(inverse, product))
+    if not isinstance(product, Contract) or product.rank != 2:
         return ()
     chain = _chain(product)
     if chain is None:
         return ()
     relations = [r for cut in range(1, len(chain)) for r in _cut(inverse, product, chain, cut)]
     return tuple(sorted(relations, key=lambda relation: -len(relation.pattern.factors)))
+
+
+def _of_root(root: Apply) -> Iterator[Relation]:
+    """`X⁻¹ Y = Y⁻¹` and `Y X⁻¹ = Y⁻¹` for a root, `Y Y = X`."""
+    for square in _square_of(root):
+        inverse, whole = Apply(inv, (), (root,)), simplify_inverse(Apply(inv, (), (square,)))
+        yield from _product_relation(whole, root, inverse)
+        yield from _product_relation(root, whole, inverse)
+
+
+def _of_inverse_root(inverse: Apply, root: Apply) -> Iterator[Relation]:
+    """`Y⁻¹ Y⁻¹ = X⁻¹`, `Y⁻¹ X = Y` and `X Y⁻¹ = Y` for a root, `Y Y = X`."""
+    for square in _square_of(root):
+        yield from _product_relation(inverse, inverse, simplify_inverse(Apply(inverse.primitive, (), (square,))))
+        yield from _product_relation(inverse, square, root)
+        yield from _product_relation(square, inverse, root)
+
+
+def _square_of(root: Apply) -> list[Node]:
+    """What a matrix is defined to be the root of."""
+    if root.rank != 2 or root.shape[0] != root.shape[1]:
+        return []
+    squared = as_product(matmul(root, root))
+    return [relation.replacement for relation in relations_of(root) if relation.pattern == squared]
+
+
+def _product_relation(left: Node, right: Node, value: Node) -> Iterator[Relation]:
+    pattern = as_product(matmul(left, right))
+    if is_plain(pattern):
+        yield Relation(pattern, value)
 
 
 def square_parts(product: Node) -> tuple[Node, ...]:

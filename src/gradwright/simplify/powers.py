@@ -1,6 +1,7 @@
 """Powers in products: equal bases on equal axes merge, and squares of norms become inner products.
 
 x ∘ x⁻¹ = 1   u^a ∘ u^b = u^(a+b)   Σ u² = u · u   ‖x‖² = x · x   |x|² = x²   z z* / |z|² = 1   √2 √π = √(2 π)
+(W H) ∘ (W H)⁻² = (W H)⁻¹   [x > 0] ∘ relu(x) = relu(x)   u^(a − 1) u = u^a
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import product_of
-from gradwright.core.contraction import conjugate, contract, scale, simple, split_coefficient
+from gradwright.core.build import number, product_of, spread
+from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node
-from gradwright.core.sums import value_key
+from gradwright.core.sums import add, terms_of, value_key
+from gradwright.frozen import replace
 from gradwright.prims.complex import real
-from gradwright.prims.piecewise import absolute, modulus, sign
-from gradwright.prims.power import power, raise_to
+from gradwright.prims.piecewise import COMPARISONS, absolute, equal, maximum, modulus, relu, sign
+from gradwright.prims.power import power, raise_to, variable_power
 from gradwright.prims.reductions import norm
+from gradwright.simplify.broadcasts import repeated_number
+from gradwright.simplify.relations import Relation, is_plain, matches
 
 TWO = Fraction(2)
 Exponents = dict[tuple[Node, Groups, bool], Fraction]
@@ -48,7 +52,7 @@ def _power_of_product(node: Node) -> Node:
     if not isinstance(inner, Contract) or exponent.denominator != 1 or not inner.coefficient:
         return node
     carried = [label for group in inner.output for label in group]
-    parts = _connected(inner.factors, {label for f in inner.factors for label in f.labels} - set(carried))
+    parts = connected(inner.factors, {label for f in inner.factors for label in f.labels} - set(carried))
     if len(set(carried)) != len(carried) or [len(part) for part in parts] == [len(inner.factors)] != [1]:
         return _without_number(inner, exponent)
     factors = [_raised(part, exponent, carried, inner.dims) for part in parts]
@@ -64,7 +68,7 @@ def _raised(part: Sequence[Factor], exponent: Fraction, carried: Sequence[int], 
     return Factor(raise_to(contract(1, part, kept, {label: dims[label] for label in labels}), exponent), kept)
 
 
-def _connected(factors: Iterable[Factor], through: Collection[int]) -> list[list[Factor]]:
+def connected(factors: Iterable[Factor], through: Collection[int]) -> list[list[Factor]]:
     """The factors in parts that share none of the given labels."""
     parts: list[tuple[list[Factor], set[int]]] = []
     for factor in factors:
@@ -78,8 +82,8 @@ def _connected(factors: Iterable[Factor], through: Collection[int]) -> list[list
 
 def _without_number(inner: Contract, exponent: Fraction) -> Node:
     """A power of a multiple: the number's power stands in front, `1 / (−tr A) = −1 / tr A`."""
-    number, rest = split_coefficient(inner)
-    return scale(number ** int(exponent), raise_to(rest, exponent))
+    multiple, rest = split_coefficient(inner)
+    return scale(multiple ** int(exponent), raise_to(rest, exponent))
 
 
 def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
@@ -95,7 +99,7 @@ def _product(coefficient: Fraction, factors: Sequence[Factor], like: Contract) -
 def _merged(node: Contract) -> list[Factor]:
     exponents: Exponents = {}
     raised = {base_and_exponent(f.node)[0] for f in node.factors if f.node.rank == 1}
-    for factor in _with_closed_numbers(node):
+    for factor in _with_raised_products(node, _with_closed_numbers(node)):
         diagonal = _diagonal(factor)
         if diagonal in raised:
             factor = Factor(diagonal, factor.groups[:1], factor.conj)
@@ -105,6 +109,8 @@ def _merged(node: Contract) -> list[Factor]:
             exponents[key] = exponents.get(key, Fraction(0)) + exponent
     _join_norms(exponents)
     _cancel_sizes(exponents)
+    _settle_indicators(exponents)
+    _join_variable_powers(exponents)
     _join_constant_roots(exponents)
     merged: list[Factor] = []
     for (base, groups, conj), exponent in exponents.items():
@@ -121,14 +127,14 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
     `Σx / (Σx)² = 1 / Σx`, `(xᵀ A x) (xᵀ A x) = (xᵀ A x)²` and `(x · x) / ‖x‖ = ‖x‖`.
     """
     outside = {label for group in node.output for label in group}
-    parts = _connected(node.factors, range(len(node.dims)))
+    parts = connected(node.factors, range(len(node.dims)))
     closed = [part for part in parts if part[0].node.rank and outside.isdisjoint(x for f in part for x in f.labels)]
     bases = dict.fromkeys(base_and_exponent(f.node)[0] for f in node.factors if not f.node.rank)
     if len(closed) + len(bases) < 2:
         return node.factors
     numbers = [contract(1, part, (), {x: node.dims[x] for f in part for x in f.labels}) for part in closed]
     keys = list(map(value_key, numbers))
-    known: dict[Hashable, tuple[Node, int]] = {key: (number, 1) for number, key in zip(numbers, keys, strict=True)}
+    known: dict[Hashable, tuple[Node, int]] = {key: (value, 1) for value, key in zip(numbers, keys, strict=True)}
     repeated = {key for key, count in Counter(keys).items() if count > 1}
     for base in bases:
         squared = _power_of_size(Apply(power, (TWO,), (base,)))
@@ -137,8 +143,8 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
                 known[value_key(whole)] = base, count
                 repeated.add(value_key(whole))
     merged: dict[Factor, list[Factor]] = {}
-    for part, number, key in zip(closed, numbers, keys, strict=True):
-        if number.real and key in repeated:
+    for part, value, key in zip(closed, numbers, keys, strict=True):
+        if value.real and key in repeated:
             base, count = known[key]
             merged.update({part[0]: [Factor(base, ())] * count, **{f: [] for f in part[1:] if f != part[0]}})
     # An entry may stand in a part twice: `x · x`.
@@ -148,6 +154,28 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
         found += [factor] if factor not in merged else merged[factor] if factor not in done else []
         done.add(factor)
     return found
+
+
+def _with_raised_products(node: Contract, factors: Sequence[Factor]) -> Sequence[Factor]:
+    """The factors; those that make up a product of which a power stands on the same axes as one.
+
+    `(W H) ∘ (W H)⁻² = (W H)⁻¹`, entry by entry, where `W H` is two of the factors.
+    """
+    for factor in factors:
+        base = base_and_exponent(factor.node)[0]
+        if base == factor.node or not base.rank or not isinstance(base, Contract) or not is_plain(base):
+            continue
+        for labels, used, conj in matches(node, Relation(base, base)):
+            whole = Factor(base, simple([labels[label] for group in base.output for label in group]), conj)
+            parts = [node.factors[place] for place in used]
+            if whole.groups == factor.groups and conj == factor.conj and all(part in factors for part in parts):
+                rest = list(factors)
+                for part in parts:
+                    rest.remove(part)
+                left = replace(node, factors=tuple(rest))
+                rest.insert(min(map(factors.index, parts)), whole)
+                return _with_raised_products(left, rest)
+    return factors
 
 
 def _join_norms(exponents: Exponents) -> None:
@@ -177,6 +205,48 @@ def _cancel_sizes(exponents: Exponents) -> None:
         if exponents.get(signed) == 1:
             del exponents[base, groups, conj], exponents[signed]
             exponents[inner, groups, conj] = exponents.get((inner, groups, conj), Fraction(0)) + exponent
+
+
+def _settle_indicators(exponents: Exponents) -> None:
+    """`[u > v]² = [u > v]`, `[u > 0] relu(u) = relu(u)` and `([u > 0] + [u ≥ 0]) max(u, 0) = 2 max(u, 0)`."""
+    for (base, groups, conj), exponent in list(exponents.items()):
+        indicators = [f for f in terms_of(base) if isinstance(f, Apply) and f.primitive in COMPARISONS]
+        if exponent <= 0 or exponent.denominator > 1 or len(indicators) < len(terms_of(base)):
+            continue
+        if len(indicators) == 1:
+            exponents[base, groups, conj] = exponent = Fraction(1)
+        compared = {() if f.primitive is equal else f.arguments for f in indicators}
+        rectified = _rectified(*compared.pop()) if len(compared) == 1 else ()
+        if any(exponents.get((node, groups, conj), 0) > 0 for node in rectified):
+            del exponents[base, groups, conj]
+            value = number(len(indicators) ** int(exponent)), (), False
+            exponents[value] = exponents.get(value, Fraction(0)) + 1
+
+
+def _join_variable_powers(exponents: Exponents) -> None:
+    """`u^(a − 1) u = u^a` and `u^a / u = u^(a − 1)`."""
+    for (base, groups, conj), exponent in list(exponents.items()):
+        if not isinstance(base, Apply) or base.primitive is not variable_power or exponent != 1:
+            continue
+        raised, given = base.arguments
+        same = repeated_number(given)
+        times = given if same is None else same
+        whole = exponents.get((raised, groups, conj), Fraction(0))
+        joined = add([times, spread(number(whole), times.shape)])
+        shorter = whole < 0 or len(terms_of(joined)) < len(terms_of(times))
+        if whole and whole.denominator == 1 and shorter:
+            del exponents[base, groups, conj], exponents[raised, groups, conj]
+            power_of = Apply(variable_power, (), (raised, spread(joined, given.shape)))
+            exponents[power_of, groups, conj] = Fraction(1)
+
+
+def _rectified(*compared: Node) -> tuple[Node, ...]:
+    """What is zero where a number is not larger than zero: its positive part."""
+    if not compared or not is_zero(compared[1]):
+        return ()
+    larger, smaller = compared
+    both = (larger, smaller), (smaller, larger)
+    return Apply(relu, (), (larger,)), *(Apply(maximum, (), arguments) for arguments in both)
 
 
 def _join_constant_roots(exponents: Exponents) -> None:

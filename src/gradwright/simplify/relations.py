@@ -48,7 +48,7 @@ def collapse(node: Node, further: Iterable[Relation] = ()) -> Node:
 
 def _collapse_once(node: Contract, further: Iterable[Relation]) -> Node | None:
     for relation in (*further, *_relations_in(node)):
-        match = next(_matches(node, relation), None)
+        match = next(matches(node, relation), None)
         if match is not None:
             return _replace(node, relation, *match)
     return None
@@ -95,7 +95,7 @@ def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
         exact = node.primitive in SYSTEMS
         if (exact or node.primitive in lstsq) and (node.arguments[0], exact) in inverses:
             pattern = as_product(matmul(inverses[node.arguments[0], exact], node.arguments[1]))
-            if _is_plain(pattern):
+            if is_plain(pattern):
                 found.append(Relation(pattern, node))
     return tuple(found)
 
@@ -119,7 +119,7 @@ def shortening(left: Node, right: Node) -> list[Relation]:
     pattern, replacement = as_product(left), as_product(right)
     if len(pattern.factors) < 2 or len(pattern.factors) <= len(replacement.factors):
         return []
-    if not _is_plain(pattern):
+    if not is_plain(pattern):
         return []
     relations = [Relation(pattern, right)]
     if len(pattern.factors) == 2 and not replacement.factors and pattern.rank == 2:
@@ -129,7 +129,7 @@ def shortening(left: Node, right: Node) -> list[Relation]:
     return relations
 
 
-def _is_plain(pattern: Contract) -> bool:
+def is_plain(pattern: Contract) -> bool:
     """Whether a product can be looked for in others: every axis of it is one axis of a factor, and not repeated."""
     labels = [label for group in pattern.output for label in group]
     single = all(len(group) == 1 for group in pattern.output)
@@ -164,7 +164,7 @@ def _orthonormal_relations(node: Node) -> Iterator[Relation]:
         yield Relation(Contract(ONE, outer, (columns, rows, rows), ((1,), (2,))), identity(rows))
 
 
-def _matches(node: Contract, relation: Relation) -> Iterator[tuple[dict[int, int], list[int], bool]]:
+def matches(node: Contract, relation: Relation) -> Iterator[tuple[dict[int, int], list[int], bool]]:
     """Every way to find the pattern: its labels' images, the factors used, and whether conjugated."""
     for flip in (False,) if node.real else (False, True):
         for labels, used in _extend(node, relation.pattern, 0, {}, [], flip):

@@ -1,12 +1,17 @@
-"""Sums that are opened because terms cancel: `S + (S + A)ᵀ = 2 S + Aᵀ` for symmetric S, `1ᵀ (x − mean(x) 1) = 0`."""
+"""Sums within products and sums: opened where terms cancel, and one of two that are each other's transposes turned.
+
+`S + (S + A)ᵀ = 2 S + Aᵀ` for symmetric S, `1ᵀ (x − mean(x) 1) = 0`, and `Bᵀ X + Sᵀ` beside `X B + S` is its transpose.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from fractions import Fraction
 
-from gradwright.core.canonical import as_product
+from gradwright.core.canonical import as_product, canonical_key
 from gradwright.core.contraction import contract, is_zero
-from gradwright.core.inference import facts_of
+from gradwright.core.inference import facts_of, is_hermitian, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import add, terms_of
 from gradwright.simplify.linear import upright_if_symmetric
@@ -38,6 +43,75 @@ def _opened(term: Node) -> Sequence[Node]:
         contract(product.coefficient, [Factor(inner, factor.groups, factor.conj)], product.output, dims)
         for inner in terms_of(factor.node)
     ]
+
+
+def turn_sums(node: Node) -> Node:
+    """Write a sum as the transpose of another one that stands beside it: `(X B + S) (X B + S)ᵀ`, not `… (Bᵀ X + Sᵀ)`.
+
+    So both are one matrix, and their product is seen to be symmetric.
+    """
+    if not isinstance(node, Add | Contract):
+        return node
+    products = [as_product(term) for term in terms_of(node)]
+    sums = list(dict.fromkeys(f.node for product in products for f in product.factors if _is_matrix_sum(f.node)))
+    turned = _turned_sums(sums) if len(sums) > 1 else {}
+    if not turned:
+        return node
+    return add(
+        [
+            contract(p.coefficient, [_turned_factor(f, turned) for f in p.factors], p.output, dict(enumerate(p.dims)))
+            for p in products
+        ]
+    )
+
+
+def _is_matrix_sum(node: Node) -> bool:
+    return isinstance(node, Add) and node.rank == 2
+
+
+Turn = tuple[Node, bool, bool]
+"""A matrix, whether it is transposed, and whether it is conjugated."""
+
+
+def _turned_sums(sums: Sequence[Node]) -> dict[Node, Turn]:
+    """Those of the sums that an earlier one is, perhaps turned or conjugated."""
+    found: dict[Node, Turn] = {}
+    for place, later in enumerate(sums):
+        for earlier in sums[:place]:
+            turn = None if earlier in found else _turn_between(earlier, later)
+            if turn is not None:
+                found[later] = (earlier, *turn)
+                break
+    return found
+
+
+def _turn_between(first: Node, second: Node) -> tuple[bool, bool] | None:
+    """How the first sum is turned and conjugated into the second."""
+    if len(terms_of(first)) != len(terms_of(second)):
+        return None
+    wanted = _terms_in_order(second, turned=False, conj=False)
+    for turned in (False, True):
+        if (first.shape[::-1] if turned else first.shape) != second.shape:
+            continue
+        for conj in (False,) if first.real else (False, True):
+            if _terms_in_order(first, turned, conj) == wanted:
+                return turned, conj
+    return None
+
+
+def _terms_in_order(node: Node, turned: bool, conj: bool) -> Counter[tuple[Hashable, Fraction]]:
+    """The terms of a sum, or of its transpose or conjugate, by what tells them apart."""
+    axes = (1, 0) if turned else None
+    products = map(as_product, terms_of(node))
+    return Counter((canonical_key(p, is_symmetric, is_hermitian, axes, conj), p.coefficient) for p in products)
+
+
+def _turned_factor(factor: Factor, turned: dict[Node, Turn]) -> Factor:
+    """The factor with another matrix for its sum."""
+    if factor.node not in turned:
+        return factor
+    node, transposed, conj = turned[factor.node]
+    return Factor(node, factor.groups[::-1] if transposed else factor.groups, factor.conj != conj)
 
 
 def cancel_terms(node: Node) -> Node:

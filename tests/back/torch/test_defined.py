@@ -156,6 +156,18 @@ def test_newton_steps_with_functions_of_scipy() -> None:
     torch.testing.assert_close(2 * w, X.T @ (t * torch.sigmoid(-t * (X @ w))))
 
 
+def test_newton_steps_with_a_function_that_another_one_makes() -> None:
+    """The derivative of the logarithm is its divided difference, which is made from the logarithm."""
+    given = {"A": "n n spd", "B": "n n spd"}
+    gw.define("log_mean", "logm(Y) = (logm(A) + logm(B)) / 2", unknown="Y: n n spd", given=given)
+    derivation = gw.derive(gw.parse("log_mean(A, B)", **given))
+    A, B = (square().detach() for _ in range(2))
+    A, B = A @ A.mT, B @ B.mT
+    wanted = gw.parse("matrix_exp((logm(A) + logm(B)) / 2)", **given).evaluate(A=A.numpy(), B=B.numpy())
+    found = load_source(derivation.source("torch"), "log_mean")["log_mean"](A, B)
+    torch.testing.assert_close(found, torch.tensor(wanted))
+
+
 @pytest.mark.parametrize("target", ["torch", "numpy", "jax"])
 def test_a_starting_point_with_a_name_is_part_of_the_file(target: str) -> None:
     import jax

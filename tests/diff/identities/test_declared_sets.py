@@ -73,6 +73,18 @@ def test_an_unknown_is_complex_exactly_where_it_is_declared_so() -> None:
         gw.define("f", "x**2 = a", unknown="x: ", given="a: positive", start=lambda a: 1j * a)
 
 
+def test_hermitian_and_unitary_matrices_are_complex() -> None:
+    series = gw.define(
+        "series", "X - A @ X @ A.H = Q", unknown="X: n n hermitian", given="A: n n complex, Q: n n hermitian"
+    )
+    derived = gw.derive(series(gw.parse("A", A="n n complex"), gw.parse("Q", Q="n n hermitian")), wrt="A")
+    assert str(derived.vjp) == "stein(Aᴴ, G + Gᴴ) A series(A, Q)"
+    assert derived.verify().right
+    part = gw.define("part", "U.H @ A = A.H @ U", unknown="U: n n unitary", given="A: n n complex",
+                     forward=lambda A: (lambda U, S, V: U @ V)(*np.linalg.svd(A)))  # fmt: skip
+    assert gw.derive(part(gw.parse("A", A="n n complex"))).verify().right
+
+
 def test_a_first_guess_lies_in_the_space_of_its_unknown() -> None:
     declared: dict[str, str] = {"unknown": "Y: n n lower", "given": "A: n n spd"}
     told = "start= gives for 'Y', which is declared lower, a matrix that has entries above its diagonal, by"

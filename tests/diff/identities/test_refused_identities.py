@@ -70,6 +70,16 @@ def test_a_wrong_forward_is_shown_at_a_point() -> None:
         gw.define("f", "Y @ Y = A", unknown="Y: n n", given="A: n n", forward=lambda A: A / 2)
 
 
+def test_of_several_orders_of_the_sizes_that_is_told_at_which_the_forward_function_runs() -> None:
+    def for_tall_ones(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(X.T @ X, X.T @ y) if len(X) > len(X.T) else 1 / 0
+
+    with pytest.raises(
+        GradwrightError, match=r"does not satisfy 'X.T @ X @ w = 2 \* X.T @ y': at a generic point with"
+    ):
+        gw.define("f", "X.T @ X @ w = 2 * X.T @ y", unknown="w: m", given="X: n m, y: n", forward=for_tall_ones)
+
+
 def test_pairs_of_expressions_names_and_json() -> None:
     n = gw.dim("n")
     A, Y = gw.matrix("A", n, n), gw.matrix("Y", n, n)
@@ -113,6 +123,14 @@ def test_points_are_found_where_only_small_inputs_have_a_solution() -> None:
     derived = gw.derive(series(gw.matrix("A", "n", "n"), gw.parse("Q", Q="n n spd")), wrt="A")
     assert derived.verify().right
     assert all(step.check.passed for step in derived.steps)
+
+
+def test_steps_are_checked_where_the_forward_function_gives_a_solution() -> None:
+    def for_small(A: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(A, b) if np.linalg.norm(b) < 1 else np.zeros_like(b)
+
+    bounded = gw.define("bounded", "A @ x = b", unknown="x: n", given="A: n n, b: n", forward=for_small)
+    assert "✗" not in str(gw.derive(bounded(gw.matrix("A", "n", "n"), gw.vector("b", "n")), wrt="b"))
 
 
 def test_the_point_of_the_definition_serves_where_no_random_one_does() -> None:

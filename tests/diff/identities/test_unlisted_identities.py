@@ -107,6 +107,23 @@ def spectral(S: Array) -> tuple[Array, Array]:
     return vectors, values
 
 
+def deflated(A: Array) -> tuple[Array, Array, Array]:
+    vectors, values = spectral(A)
+    v, w = vectors[:, -1], values[-1]
+    return v, w, A - w * np.outer(v, v)
+
+
+def both_vectors(A: Array) -> tuple[Array, Array, Array]:
+    n = len(A)
+    return np.ones(n) / np.sqrt(n), np.ones(n) / np.sqrt(n), np.array(A.sum() / n)
+
+
+def correlated(A: Array, B: Array, C: Array) -> tuple[Array, Array, float]:
+    left, right = (np.linalg.inv(np.linalg.cholesky(M)) for M in (B, C))
+    U, S, Vh = np.linalg.svd(left @ A @ right.T)
+    return np.sign(U[0, 0]) * left.T @ U[:, 0], np.sign(U[0, 0]) * right.T @ Vh[0], S[0]
+
+
 def programme(P: Array, q: Array, G: Array, h: Array) -> tuple[Array, Array]:
     from gradwright.prims.qp import quadratic_programme
 
@@ -251,12 +268,23 @@ IMPLICIT = {
                                   scale={"a": 0.1, "b": 0.1, "c": 0.1}),
     "quantile": Case("sum(sigmoid(k * (t * ones(n) - x))) = 2", "t: ", "x: n, k: positive"),
     "doubly stochastic": Case(["u * (K @ v) = ones(n)", "v * (K.T @ u) = ones(n)", "u[0] = 1"],
-                              "u: n positive, v: n positive", "K: n n positive", general=True),
+                              "u: n positive, v: n positive", "K: n n positive"),
     "a complex phase": Case(["z = r * u", "u * conj(u) = 1"], "r: , u: complex", "z: complex", general=True),
     "both parts": Case(["real(z) = a", "imag(z) = b"], "z: n complex", "a: n, b: n", general=True),
     "real and complex inputs": Case(["H @ x + t * x = real(b)", "t = norm(b)"], "x: n, t: ",
                                     "H: n n spd, b: n complex"),
     "a real matrix of a complex vector": Case("S @ x + x = b", "x: n complex", "S: n n symmetric, b: n complex"),
+    "stationary distribution": Case(["W.T @ (p / sum(W, axis=1)) = p", "sum(p) = 1"], "p: n positive",
+                                    "W: n n positive"),
+    "eigenvalue with both vectors": Case(["A @ v = r * v", "A.T @ u = r * u", "dot(u, v) = 1", "dot(v, v) = 1"],
+                                         "v: n, u: n, r: ", "A: n n positive", start=both_vectors),
+    "canonical correlation": Case(["A @ v = s * B @ u", "A.T @ u = s * C @ v", "u @ B @ u = 1", "v @ C @ v = 1"],
+                                  "u: n, v: m, s: ", "A: n m, B: n n spd, C: m m spd", correlated),
+    "potentials": Case(["exp(u) * (exp(-C) @ exp(v)) = a", "exp(v) * (exp(-C.T) @ exp(u)) = b * sum(a) / sum(b)",
+                        "v[0] = 0"], "u: n, v: m", "C: n m, a: n positive, b: m positive",
+                       start=lambda C, a, b: (np.zeros(len(a)), np.zeros(len(b)))),
+    "deflation": Case(["A @ v = w * v", "dot(v, v) = 1", "B = A - w * outer(v, v)"], "v: n, w: , B: n n symmetric",
+                      "A: n n symmetric", deflated),
     "balance": Case("diag(y) @ A @ y = ones(n)", "y: n positive", "A: n n spd", start=lambda A: np.ones(len(A))),
 }  # fmt: skip
 CASES = {**ISOLATED, **EQUATIONS, **FACTORS, **IMPLICIT}
@@ -284,6 +312,51 @@ def test_the_gain_of_a_regulator_is_told_by_one_lyapunov_equation() -> None:
     derived = gw.derive(gw.parse("lqr(A, B, Q, R).K", **shapes), wrt="A")
     assert "dK = −R⁻¹ Bᵀ lyapunov(Aᵀ − Kᵀ Bᵀ, dAᵀ P + P dA)" in str(derived)
     assert all(step.check.passed for step in derived.steps)
+
+
+def test_a_riccati_equation_with_a_cross_term_is_told_by_lyapunov_equations() -> None:
+    given = {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd", "S": "n m"}
+    gw.define("crossed", "A.T @ X + X @ A - (X @ B + S) @ inv(R) @ (B.T @ X + S.T) + Q = zeros(n, n)",
+              unknown="X: n n symmetric", given=given,
+              forward=lambda A, B, Q, R, S: scipy.linalg.solve_continuous_are(A, B, Q, R, s=S))  # fmt: skip
+    derived = gw.derive(gw.parse("crossed(A, B, Q, R, S)", **given), wrt="R")
+    assert "−½ R⁻¹ P lyapunov(A − B R⁻¹ P, G + Gᵀ) Pᵀ R⁻¹" in str(derived)
+    assert all(step.check.passed for step in derived.steps)
+
+
+def test_an_unknown_that_an_equation_states_in_terms_of_others_has_that_value_at_a_generic_point() -> None:
+    """Few moments b are those of a distribution over the columns of A, so that random ones have no solution."""
+    given = {"A": "m n", "b": "m"}
+    gw.define("weights_of", ["p = softmax(A.T @ l)", "A @ p = b"], unknown="p: n positive, l: m", given=given)
+    derived = gw.derive(gw.parse("weights_of(A, b).l", **given), wrt="b")
+    assert "dl = (A diag(p) Aᵀ − b bᵀ)⁻¹ db" in str(derived)
+    assert all(step.check.passed for step in derived.steps)
+
+
+def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
+    gw.define("stationary", ["W.T @ (p / sum(W, axis=1)) = p", "sum(p) = 1"], unknown="p: n positive",
+              given="W: n n positive")  # fmt: skip
+    text = str(gw.derive(gw.parse("stationary(W)", W="n n positive"), wrt="W"))
+    assert "[Wᵀ diag(1 / r) − I; 1ᵀ] dp = [" in text and "(Pᵀ P + 1 1ᵀ) dp = Pᵀ (" in text
+    assert "✗" not in text
+
+
+def test_where_equations_leave_directions_free_normal_equations_are_refused() -> None:
+    pair = gw.define("pair", ["A @ v = r * v", "A.T @ u = r * u", "dot(u, v) = 1", "dot(v, v) = 1"],
+                     unknown="v: n, u: n, r: ", given="A: n n",
+                     forward=lambda A: (np.eye(len(A))[0], np.eye(len(A))[0], A[0, 0])
+                     if np.all(A == np.diag(np.diag(A))) else _dominant(A))  # fmt: skip
+    slope = gw.derive(pair(gw.matrix("A", "n", "n")).v, wrt="A").vjp
+    assert np.all(np.isfinite(slope.evaluate(A=np.diag([1.0, 2.0, 3.0]), G=np.ones(3))))
+    with pytest.raises(gw.ConditionError, match="invertible"):
+        slope.evaluate(A=np.diag([1.0, 1.0, 3.0]), G=np.ones(3))
+
+
+def _dominant(A: Array) -> tuple[Array, Array, Array]:
+    values, left, right = scipy.linalg.eig(A, left=True, right=True)
+    place = np.argmin(np.abs(values.imag) - 1e-3 * np.abs(values.real))
+    v, u = np.real(right[:, place]), np.real(left[:, place])
+    return v, u / (u @ v), np.real(values[place])
 
 
 def test_an_equation_is_told_once_and_a_frame_only_where_it_is_used() -> None:

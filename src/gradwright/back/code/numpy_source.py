@@ -30,7 +30,7 @@ def numpy_function(primitive: Primitive, implementation: str | Callable[..., Any
             f"the forward function of {primitive.name} is a Python object, which no file can contain: give forward= "
             f'a dotted name such as "scipy.linalg.sqrtm" to write a module, or use function("torch") in this process'
         )
-    return list(dict.fromkeys(_pasted(implementation))), implementation.__name__
+    return list(dict.fromkeys(_pasted(implementation))), _called(implementation)
 
 
 def _imports(template: str) -> list[str]:
@@ -55,7 +55,15 @@ _INNER_IMPORT = re.compile(r"^ +(import [\w.]+)\n\n?", re.MULTILINE)
 
 
 def _pasted(function: Any) -> Iterator[str]:
-    """The source of a function and of everything in its module that it uses, dependencies first."""
+    """The source of a function and of everything in its module that it uses, dependencies first.
+
+    Of a function that another one makes, such as the divided difference of the logarithm, it is the source of what it
+    is made of and of its maker.
+    """
+    if "<locals>" in function.__qualname__:
+        for part in (*_enclosed(function).values(), _maker(function)):
+            yield from _pasted(part)
+        return
     code = function.__code__
     for name in code.co_names:
         value = function.__globals__.get(name)
@@ -70,6 +78,25 @@ def _pasted(function: Any) -> Iterator[str]:
     text = _plain_source(function)
     yield from _INNER_IMPORT.findall(text)
     yield _INNER_IMPORT.sub("", text)
+
+
+def _called(function: Any) -> str:
+    """The expression by which the pasted text has the function: its name, or the call that makes it."""
+    if "<locals>" not in function.__qualname__:
+        return function.__name__
+    made_of = ", ".join(f"{name}={_called(part)}" for name, part in _enclosed(function).items())
+    return f"{_maker(function).__name__}({made_of})"
+
+
+def _maker(function: Any) -> Any:
+    """The function in whose body one is defined; its arguments are what the inner one speaks of."""
+    return function.__globals__[function.__qualname__.partition(".")[0]]
+
+
+def _enclosed(function: Any) -> dict[str, Any]:
+    """The functions that an inner function takes from the one around it, by their names there."""
+    cells = function.__closure__ or ()
+    return {name: cell.cell_contents for name, cell in zip(function.__code__.co_freevars, cells, strict=True)}
 
 
 def _plain_source(function: Any) -> str:

@@ -54,6 +54,14 @@ def diagnosed(
     return wrong(question, f"it is wrong, and {words}", evidence, code=code, **formulas)
 
 
+def confused(truth: Truth, name: str, other: str, evidence: str) -> Finding:
+    """The finding for a variable that got the gradient of another, which got its own or a third one's."""
+    words = f"this is the gradient of {other}, and another variable got that of {name}: their order is wrong"
+    formulas = side_by_side(truth, truth.gradients[name], truth.gradients[other])
+    label = "wrong_argument_gradient_swapped"
+    return wrong(f"backward of {name}", words, evidence, labels=(label,), **formulas)
+
+
 def _explained(truth: Truth, name: str, scenes: list[Scene]) -> tuple[list[Scene], list[Explanation]]:
     """What explains the gradient, and the scenes that it was found in.
 

@@ -68,8 +68,15 @@ class Instruction:
         """The places of the tensors among the arguments, and which values stand there."""
         return (*_operands(self.arguments, ()), *_operands(dict(self.keywords), ()))
 
+    @cached_property
+    def _flat(self) -> bool:
+        """Whether no operand stands inside of another, as in a list: then they are looked up at once."""
+        return not self.keywords and not any(type(given) in (tuple, list, dict, slice) for given in self.arguments)
+
     def run(self, values: Values, instead: Mapping[Place, Any] | None = None) -> Any:
         """Call it on the values; `instead` has values for some places."""
+        if self._flat and not instead:
+            return self.function(*[values[a.index] if type(a) is Slot else a for a in self.arguments])
         arguments = _filled(self.arguments, values, instead or {}, ())
         keywords = _filled(dict(self.keywords), values, instead or {}, ())
         return self.function(*arguments, **keywords)
@@ -113,6 +120,10 @@ class Program:
         slots = (*range(len(self.inputs)), *self.constants, *self.by_slot)
         return {s: tuple(i for i in self.instructions if s in reached[i.slot]) for s in slots}
 
+    def calls_after(self, slot: int) -> int:
+        """How many instructions have to be run again where one value is another."""
+        return len(self.dependents[slot] if self.pure else self.instructions) + 1
+
     @cached_property
     def masks(self) -> frozenset[int]:
         """The results of comparisons, and the values that nothing but comparisons use."""
@@ -148,6 +159,17 @@ class Program:
         for instruction in self.instructions:
             values[instruction.slot] = instruction.run(values)
         return values
+
+    def as_made(self, inputs: Mapping[str, torch.Tensor]) -> Values:
+        """All values as they were when they were made, whatever was written into them later."""
+        if self.pure:
+            return self.run(inputs)
+        values = self.start(inputs)
+        made = {slot: _copied(value) for slot, value in values.items()}
+        for instruction in self.instructions:
+            values[instruction.slot] = instruction.run(values)
+            made[instruction.slot] = _copied(values[instruction.slot])
+        return made
 
 
 def name_of(function: Any) -> str:
@@ -280,6 +302,10 @@ class _Recorder(TorchFunctionMode):
         if type(value) in (tuple, list):
             return type(value)(map(self._encode, value))
         return value
+
+
+def _copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, torch.Tensor) else value
 
 
 def _item(values: Sequence[Any], place: int) -> Any:

@@ -2,40 +2,41 @@
 
 The backward of a pair is called as it is. That of an `autograd.Function` runs where PyTorch calls no
 Python hooks, so the class's own `forward`, `setup_context` and `backward` are called on a context that
-behaves like PyTorch's.
+behaves like PyTorch's. Where a wrapper gives the class more than the inputs (a number, a mask), what it
+gives is noted while it runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from gradwright.check.diagnosis.program import Program, record
 from gradwright.check.diagnosis.scene import close
-from gradwright.check.subject import Subject
+from gradwright.check.subject import Subject, in_order
+from gradwright.frozen import frozen
 
 Gradient = Callable[[Mapping[str, torch.Tensor]], Any]
+Node = type[torch.autograd.Function]
 
 
 def recorded(
     subject: Subject, name: str, inputs: Mapping[str, torch.Tensor], returned: torch.Tensor, cotangent: str
 ) -> Program | None:
     """The computation of one variable's gradient; None where it cannot be recorded, or runs otherwise."""
-    function = _gradient(subject, name, cotangent)
+    function = _gradient(subject, name, inputs, cotangent)
     return None if function is None else _recorded(function, inputs, returned)
 
 
 def recorded_forward(subject: Subject, inputs: Mapping[str, torch.Tensor], value: torch.Tensor) -> Program | None:
     """The computation of the forward; None where it cannot be recorded, or runs otherwise."""
+    node = subject.custom_function(inputs)
 
     def forward(given: Mapping[str, torch.Tensor]) -> Any:
-        arguments = [given[name] for name in subject.names]
-        if subject.node is None:
-            assert subject.forward is not None
-            return subject.forward(*arguments)
-        return _run_forward(subject.node, _Context(len(arguments)), arguments)
+        return _value(subject, given) if node is None else _called(subject, node, given).value
 
     return _recorded(forward, inputs, value)
 
@@ -54,8 +55,7 @@ def _recorded(function: Gradient, inputs: Mapping[str, torch.Tensor], returned: 
     return program if close(again.to(returned.dtype), returned, 1e-12) else None
 
 
-def _gradient(subject: Subject, name: str, cotangent: str) -> Gradient | None:
-    place = subject.wrt.index(name)
+def _gradient(subject: Subject, name: str, inputs: Mapping[str, torch.Tensor], cotangent: str) -> Gradient | None:
     if subject.backward is not None:
 
         def of_pair(inputs: Mapping[str, torch.Tensor]) -> Any:
@@ -63,17 +63,15 @@ def _gradient(subject: Subject, name: str, cotangent: str) -> Gradient | None:
             return subject.unchecked(inputs[cotangent], given)[name]
 
         return of_pair
-    if subject.node is not None:
-        node, position = subject.node, subject.names.index(name)
+    node = subject.custom_function(inputs)
+    if node is None:
+        return None
 
-        def of_node(inputs: Mapping[str, torch.Tensor]) -> Any:
-            arguments = [inputs[key] for key in subject.names]
-            found = _run_node(node, arguments, inputs[cotangent])
-            gradient = found[position] if isinstance(found, tuple) else found if not place else None
-            return _summed_down(gradient, inputs[name].shape)
+    def of_node(inputs: Mapping[str, torch.Tensor]) -> Any:
+        found = _called(subject, node, inputs).gradients(inputs[cotangent])
+        return _summed_down(found.get(name), inputs[name].shape)
 
-        return of_node
-    return None
+    return of_node
 
 
 def _summed_down(gradient: Any, shape: torch.Size) -> Any:
@@ -90,41 +88,107 @@ def returned_by_node(
     subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor] | None:
     """What the backward of an `autograd.Function` returns, of whatever shape; None where it runs on PyTorch's alone."""
-    if subject.node is None:
+    node = subject.custom_function(inputs)
+    if node is None:
         return None
     try:
         with torch.no_grad():
-            found = _run_node(subject.node, [inputs[name].clone() for name in subject.names], cotangent.clone())
+            given = {name: value.clone() for name, value in inputs.items()}
+            gradients = _called(subject, node, given).gradients(cotangent.clone())
     except Exception:  # the user's code, run in an unusual way
         return None
-    several = found if isinstance(found, tuple) else (found,)
-    gradients = dict(zip(subject.names, several, strict=False))
     wanted = {name: gradients.get(name) for name in subject.wrt}
     known = {name: value for name, value in wanted.items() if isinstance(value, torch.Tensor)}
     return known if len(known) == len(wanted) else None
 
 
-def _run_node(node: Any, arguments: list[torch.Tensor], cotangent: torch.Tensor) -> Any:
-    """The forward and then the backward of an `autograd.Function`, with a context of our own."""
-    context = _Context(len(arguments))
-    _run_forward(node, context, arguments)
-    return node.backward(context, cotangent)
+@frozen
+class _Call:
+    """A call of an `autograd.Function`.
+
+    Attributes:
+        node: the class.
+        context: what its forward left for its backward.
+        names: the inputs that its arguments are, in their order; None for an argument that is none of them.
+        outputs: what its forward returned.
+        value: what of that is the value of the function under check.
+    """
+
+    node: Node
+    context: _Context
+    names: tuple[str | None, ...]
+    outputs: Any
+    value: Any
+
+    def gradients(self, cotangent: torch.Tensor) -> dict[str, Any]:
+        """What the backward returns, by the names of the inputs."""
+        several = self.outputs if isinstance(self.outputs, tuple) else (self.outputs,)
+        given = [cotangent if output is self.value else self.context.cotangent(output) for output in several]
+        found = self.node.backward(self.context, *given)
+        gradients = found if isinstance(found, tuple) else (found,)
+        return {name: g for name, g in zip(self.names, gradients, strict=False) if name is not None}
 
 
-def _run_forward(node: Any, context: _Context, arguments: list[torch.Tensor]) -> Any:
-    if node.setup_context is torch.autograd.Function.setup_context:
-        return node.forward(context, *arguments)
-    output = node.forward(*arguments)
+def _value(subject: Subject, inputs: Mapping[str, torch.Tensor]) -> Any:
+    """The value of the forward, called as it is."""
+    assert subject.forward is not None
+    return in_order(subject.forward, subject.names)(*(inputs[name] for name in subject.names))
+
+
+def _called(subject: Subject, node: Node, inputs: Mapping[str, torch.Tensor]) -> _Call:
+    """The call of an `autograd.Function`, with a context of our own."""
+    if subject.node is not None:
+        context, output = _run_forward(node, node.forward, [inputs[name] for name in subject.names])
+        return _Call(node, context, subject.names, output, output)
+    with _noted(node) as calls:
+        value = _value(subject, inputs)
+    ((arguments, context, outputs),) = calls
+    names = tuple(next((name for name in subject.names if inputs[name] is given), None) for given in arguments)
+    return _Call(node, context, names, outputs, value)
+
+
+@contextmanager
+def _noted(node: Any) -> Iterator[list[tuple[Sequence[Any], _Context, Any]]]:
+    """Note every call of a class's forward: its arguments, a context, and its outputs."""
+    calls: list[tuple[Sequence[Any], _Context, Any]] = []
+    own, forward = vars(node).get("forward"), node.forward
+    skipped = 1 if _takes_context(node) else 0
+
+    def noted(*given: Any) -> Any:
+        context, outputs = _run_forward(node, forward, given[skipped:])
+        calls.append((given[skipped:], context, outputs))
+        return outputs
+
+    node.forward = staticmethod(noted)
+    try:
+        yield calls
+    finally:
+        if own is None:
+            del node.forward
+        else:
+            node.forward = own
+
+
+def _takes_context(node: Node) -> bool:
+    return node.setup_context is torch.autograd.Function.setup_context
+
+
+def _run_forward(node: Any, forward: Callable[..., Any], arguments: Sequence[Any]) -> tuple[_Context, Any]:
+    context = _Context(arguments)
+    if _takes_context(node):
+        return context, forward(context, *arguments)
+    output = forward(*arguments)
     node.setup_context(context, tuple(arguments), output)
-    return output
+    return context, output
 
 
 class _Context:
     """What a backward reads of PyTorch's context."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, arguments: Sequence[Any]) -> None:
         self.saved_tensors: tuple[Any, ...] = ()
-        self.needs_input_grad = (True,) * count
+        self.needs_input_grad = tuple(isinstance(given, torch.Tensor) for given in arguments)
+        self._fills_in = True
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors for the backward."""
@@ -140,4 +204,9 @@ class _Context:
         """A change in place shows in the recording by itself."""
 
     def set_materialize_grads(self, value: bool) -> None:
-        """No cotangent is missing here."""
+        """Whether the cotangents of outputs that are not used are zeros, and not None."""
+        self._fills_in = value
+
+    def cotangent(self, output: Any) -> torch.Tensor | None:
+        """The cotangent of an output that is not used."""
+        return torch.zeros_like(output) if self._fills_in and isinstance(output, torch.Tensor) else None

@@ -50,7 +50,7 @@ class Scene:
     def values(self) -> Values:
         """The values of the user's program."""
         assert self.program is not None
-        return self.program.run(self.inputs)
+        return self.program.as_made(self.inputs)
 
     @cached_property
     def apart(self) -> Scene:

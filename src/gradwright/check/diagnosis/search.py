@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache, cached_property
-from itertools import combinations
+from itertools import accumulate, combinations
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from gradwright.check.diagnosis.repairs.uses import uses
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest, multiple_of
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
+from gradwright.core.walks import postorder
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen
 
@@ -50,9 +51,16 @@ SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
 VAGUE = 3.35  # more than two mistakes that are said exactly
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
-# One that is missing and another that is there instead explain whatever is wrong with a term, or with a factor.
-INSTEAD = ({"missing_term", "extra_term"}, {"missing_chain_factor", "wrong_power"})
+# One that is missing and another that is there instead explain whatever is wrong with a term, or with a factor; and so
+# do two signs, or two powers, that make up for one another.
+INSTEAD = (
+    {"missing_term", "extra_term"}, {"detached_dependency", "extra_term"}, {"missing_chain_factor", "extra_term"},
+    {"missing_chain_factor", "wrong_power"}, {"wrong_sign"}, {"wrong_power"},
+)  # fmt: skip
 CONFUSIONS = {"uses_input_instead_of_output", "stale_saved_value"}
+# How much is tried of a long computation, and of a long gradient, counted so that the answer is the same everywhere.
+MOST_CALLS = 150_000
+MOST_NODES = 2_500  # of the mutants of one family
 MOST_ALIKE = 40
 FEW_ALIKE = 12
 
@@ -101,17 +109,46 @@ class Candidates:
     Attributes:
         right: the right gradient.
         formulas: the mutants, with their values.
-        repairs: the repairs of the user's computation, with its values.
+        scene: the point, with the user's computation, which is repaired there.
     """
 
     right: Node
     formulas: list[tuple[Mutant, torch.Tensor]]
-    repairs: list[tuple[Repair, torch.Tensor]]
+    scene: Scene
+
+    @cached_property
+    def repairs(self) -> list[Repair]:
+        """The repairs of the user's computation, the simplest first; of a long computation the simplest alone."""
+        program = self.scene.program
+        if program is None:
+            return []
+        ordered = sorted(_repairs(self.scene), key=lambda repair: repair.cost)
+        calls = accumulate(program.calls_after(repair.slot) for repair in ordered)
+        return [repair for repair, count in zip(ordered, calls, strict=True) if count <= MOST_CALLS]
+
+    @cached_property
+    def _repaired(self) -> dict[int, torch.Tensor | None]:
+        return {}
+
+    def value(self, repair: Repair) -> torch.Tensor | None:
+        """What a repair gives; None where it cannot be computed."""
+        if id(repair) not in self._repaired:
+            self._repaired[id(repair)] = attempt(self.scene, repair)
+        return self._repaired[id(repair)]
+
+    def _valued(self, named: bool) -> list[tuple[Repair, torch.Tensor]]:
+        pairs = ((repair, self.value(repair)) for repair in self.repairs if bool(repair.label) == named)
+        return [(repair, value) for repair, value in pairs if value is not None]
 
     @cached_property
     def computations(self) -> list[tuple[Repair, torch.Tensor]]:
-        """The repairs of mistakes that have a name."""
-        return [(repair, value) for repair, value in self.repairs if repair.label]
+        """The repairs of mistakes that have a name, with what they give."""
+        return self._valued(named=True)
+
+    @cached_property
+    def nameless(self) -> list[tuple[Repair, torch.Tensor]]:
+        """The repairs of mistakes that have none."""
+        return self._valued(named=False)
 
     @cached_property
     def keyed(self) -> tuple[list[float], list[int]]:
@@ -126,18 +163,38 @@ class Candidates:
 
     def of(self, scene: Scene) -> Candidates:
         """The candidates at the same point, for another recording of the computation there."""
-        return Candidates(self.right, self.formulas, list(_computations(scene)))
+        return Candidates(self.right, self.formulas, scene)
 
 
 def candidates(truth: Truth, name: str, scene: Scene) -> Candidates:
     """The single mistakes, with what they give at a scene."""
-    return Candidates(truth.gradients[name], list(_formulas(truth, name, scene)), list(_computations(scene)))
+    return Candidates(truth.gradients[name], list(_formulas(truth, name, scene)), scene)
 
 
-def single_explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanation]:
-    """The single mistakes that explain the user's gradient at every scene, the simplest first."""
-    formulas = [Explanation(m) for m, value in single.formulas if close(value, scenes[0].returned)]
-    found = _confirmed([*formulas, *_singly_repaired(single.computations, scenes[0])], scenes)
+def single_explanations(
+    single: Candidates, scenes: Sequence[Scene], tells: Callable[[Explanation], bool] = lambda explanation: True
+) -> list[Explanation]:
+    """The single mistakes that explain the user's gradient at every scene, the simplest first.
+
+    A repair that is less simple than an explanation with another name is not tried.
+
+    Args:
+        single: the mistakes that are known, at the first of the scenes.
+        scenes: the points.
+        tells: whether an explanation says what is to be said.
+    """
+    formulas = (Explanation(m) for m, value in single.formulas if close(value, scenes[0].returned))
+    found = [e for e in formulas if tells(e) and _holds_at(e, scenes)]
+    best = min(found, key=lambda e: e.cost, default=None)
+    for repair in single.repairs:
+        surpassed = best is not None and repair.cost > best.cost and repair.label not in best.labels
+        value = None if surpassed or not repair.label else single.value(repair)
+        if value is None or not close(value, scenes[0].wanted):
+            continue
+        explanation = Explanation(None, (repair,))
+        if tells(explanation) and _holds_at(explanation, scenes):
+            found.append(explanation)
+            best = min(found, key=lambda e: e.cost)
     return sorted(found, key=lambda e: e.cost)
 
 
@@ -148,22 +205,26 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
         single: the mistakes that are known, at the first of the scenes.
         scenes: the points.
     """
-    found = single_explanations(single, scenes)
+    multiples = _multiple(single.right, scenes)
+    off_by_a_number = bool(multiples) and multiples[0].multiples[0].cost < VAGUE
+
+    def tells(explanation: Explanation) -> bool:
+        return not off_by_a_number or _says_more(explanation, scenes[0])
+
+    found = single_explanations(single, scenes, tells)
+    if off_by_a_number:
+        return sorted([*found, *multiples], key=lambda e: e.cost)
     if not found:
         found = _confirmed(_together(single.computations, scenes[0]), scenes)
     if not found:
         found = _confirmed(_meeting(single, scenes[0]), scenes) + _confirmed(_scaled(single, scenes[0]), scenes)
     for scale in () if found else SCALES:
         found += _confirmed(_meeting(single, scenes[0], scale), scenes)
-    multiples = _multiple(single.right, scenes)
-    if multiples and multiples[0].multiples[0].cost < VAGUE:
-        found = [e for e in found if _says_more(e, scenes[0])]
     found += multiples
     if not found and scenes[0].program is not None:
         found = _confirmed(_used_otherwise(scenes[0]), scenes)
     if not found:
-        nameless = [(repair, value) for repair, value in single.repairs if not repair.label]
-        found = _confirmed(_singly_repaired(nameless, scenes[0]), scenes)
+        found = _confirmed(_singly_repaired(single.nameless, scenes[0]), scenes)
     return sorted(found, key=lambda e: e.cost)
 
 
@@ -179,8 +240,9 @@ def _says_more(explanation: Explanation, scene: Scene) -> bool:
 
 def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
     """What in the user's computation has to be put right, the simplest first."""
-    found = _confirmed(_singly_repaired(list(_computations(scenes[0])), scenes[0]), scenes)
-    return sorted(found, key=lambda e: e.cost)
+    computations = ((repair, attempt(scenes[0], repair)) for repair in _repairs(scenes[0]))
+    tried = [(repair, value) for repair, value in computations if value is not None]
+    return sorted(_confirmed(_singly_repaired(tried, scenes[0]), scenes), key=lambda e: e.cost)
 
 
 def _singly_repaired(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene) -> list[Explanation]:
@@ -261,9 +323,14 @@ def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, t
 
 
 def mutants_of(truth: Truth, name: str) -> Iterator[Mutant]:
-    """The right gradient with one mistake in it, in every way that is known."""
+    """The right gradient with one mistake in it, in every way that is known; of a long gradient in the first ways."""
     for family in MUTANTS:
-        yield from family(truth, name)
+        nodes = 0
+        for mutant in family(truth, name):
+            yield mutant
+            nodes += sum(1 for _ in postorder(mutant.node))
+            if nodes > MOST_NODES:
+                break
 
 
 def _value(mutant: Mutant, scene: Scene) -> torch.Tensor | None:
@@ -274,14 +341,9 @@ def _value(mutant: Mutant, scene: Scene) -> torch.Tensor | None:
     return torch.from_numpy(np.array(array, copy=True))
 
 
-def _computations(scene: Scene) -> Iterator[tuple[Repair, torch.Tensor]]:
-    if scene.program is None:
-        return
-    for family in REPAIRS:
-        for repair in map(scene.as_mask, family(scene)):
-            value = attempt(scene, repair)
-            if value is not None:
-                yield repair, value
+def _repairs(scene: Scene) -> Iterator[Repair]:
+    for family in REPAIRS if scene.program is not None else ():
+        yield from map(scene.as_mask, family(scene))
 
 
 def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Explanation]:

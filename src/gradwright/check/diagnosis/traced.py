@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gradwright.check.subject import Subject
+from gradwright.check.subject import Subject, in_order
 from gradwright.check.tracing import trace_backward, trace_gradient
 from gradwright.check.truth import Point
 from gradwright.core.nodes import Node
@@ -21,8 +21,9 @@ def traced_gradient(subject: Subject, name: str, point: Point) -> Node | None:
                 return subject.unchecked(cotangent, dict(zip(subject.names, given, strict=True)))[name]
 
             return trace_backward(backward, truth.cotangent, point.inputs, declarations).node
-        if subject.forward is None or subject.node is None:
+        if subject.forward is None:
             return None
-        return trace_gradient(subject.forward, name, point.inputs, declarations, truth.cotangent).node
+        forward = in_order(subject.forward, subject.names)
+        return trace_gradient(forward, name, point.inputs, declarations, truth.cotangent).node
     except Exception:  # the formula is an extra: whatever goes wrong in tracing user code, the diagnosis stands
         return None

@@ -74,7 +74,12 @@ def require_determined(
         others = all_sizes[place + 1 :]
         free = [other for other in others if _leaves_free(problem, other, forward, start)]
         return _orders(sizes, [other for other in others if other not in free], [*failed, *free]), point
-    raise next((error for error in failures if isinstance(error, UnderdeterminedError)), failures[0])
+    raise max(failures, key=_said_first)
+
+
+def _said_first(error: IdentityError) -> int:
+    """Of what is wrong at several orders of the sizes, directions left free say most, and an input not taken least."""
+    return 2 if isinstance(error, UnderdeterminedError) else 0 if isinstance(error, ForwardFailedError) else 1
 
 
 def _leaves_free(problem: Problem, sizes: Mapping[str, int], forward: Forward | None, start: Forward | None) -> bool:
@@ -102,6 +107,10 @@ def _orders(
 
 class UnderdeterminedError(IdentityError):
     """An identity that leaves directions free."""
+
+
+class ForwardFailedError(IdentityError):
+    """A forward function that fails at generic inputs of some sizes, as one for tall matrices does at wide ones."""
 
 
 def _determined_at(
@@ -238,7 +247,7 @@ def _candidates(
             continue
         yield point
     if forward is not None and failure is not None:
-        raise IdentityError(
+        raise ForwardFailedError(
             f"{problem.name}: the forward function fails at generic points ({failure}); "
             f"declare the facts that its inputs need"
         ) from failure

@@ -31,6 +31,7 @@ from gradwright.diff.identities.frames import (
 from gradwright.diff.identities.isolate import divide, isolate, isolate_vector, split_normal_parts, strip_common_factors
 from gradwright.diff.identities.linear_systems import (
     border,
+    border_surplus,
     eliminate,
     eliminate_explicit,
     solve_generally,
@@ -108,6 +109,9 @@ def solve(problem: Problem, accepts: Callable[[Solution], bool] = lambda solutio
                 return found
     frames = direct_frames(problem.unknowns)
     state = _linearised(problem, frames, problem.relations(), constraints=True)
+    bordered = border_surplus(state)
+    if bordered is not None and accepts(found := _finish(problem, frames, bordered)):
+        return found
     return replace(_finish(problem, frames, solve_generally(state)), general=True)
 
 

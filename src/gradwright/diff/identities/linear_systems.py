@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import matmul, multiply, permute, product_of, slice_axis
+from gradwright.core.build import matmul, multiply, ones, outer, permute, product_of, slice_axis
 from gradwright.core.contraction import conjugate, is_zero, split_coefficient
 from gradwright.core.dims import Dim, product
 from gradwright.core.nodes import Apply, Equation, Hole, Node, Selection, Solve, Unknown
@@ -23,6 +23,7 @@ from gradwright.diff.identities.regions import determinant_of, with_column
 from gradwright.diff.identities.state import State, hidden_pivots
 from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms
 from gradwright.frozen import replace
+from gradwright.linear.chains import adjoint
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
 from gradwright.prims.inv import inv
@@ -90,13 +91,13 @@ def eliminate_explicit(state: State) -> State | None:
     """An unknown that one equation gives in terms of the others, as `u = V z + b` does: substitute it."""
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
-        if len(holes) < 2 or equation.projected or equation.space is not Space.FREE:
+        if len(holes) < 2 or equation.projected:
             continue
         for hole in holes:
             own, rest = _parted(equation.form, hole)
             coefficient, alone = split_coefficient(own)
             spec = state.specs[hole]
-            if alone != hole or spec.space is not Space.FREE or spec.normal_to is not None:
+            if alone != hole or spec.space is not equation.space or spec.normal_to is not None:
                 continue
             value = scaled(1 / coefficient, subtract(equation.right, rest))
             return state.with_step("eliminate", hole, value, "substitute one unknown").with_solution(hole, value, place)
@@ -210,12 +211,33 @@ def solve_two_numbers(state: State) -> State | None:
 
 def border(state: State) -> State | None:
     """Vector and scalar unknowns in vector and scalar equations: one linear system of blocks."""
+    if not _are_vectors(state) or _length(e.form for e in state.equations) != _length(state.open_holes):
+        return None
+    return _as_one_system(state, lambda M, c: (M, c))
+
+
+def border_surplus(state: State) -> State | None:
+    """The same with more equations than unknowns, which agree: `M h = c` gives `h = (Mᵀ M)⁻¹ Mᵀ c`.
+
+    That is `M⁺ c`, but M⁺ has a value where M has not full rank, so that the equations leave h free.
+    """
+    if not _are_vectors(state):
+        return None
+    surplus = _length(e.form for e in state.equations) - _length(state.open_holes)
+    if surplus == Dim.of(0) or not surplus.is_at_least(Dim.of(0)):
+        return None
+    return _as_one_system(state, _normal(state))
+
+
+def _are_vectors(state: State) -> bool:
+    holes, equations = state.open_holes, state.equations
+    several = len(holes) > 1 or len(equations) > 1
+    return several and bool(holes) and all(part.rank < 2 for part in (*holes, *(e.form for e in equations)))
+
+
+def _as_one_system(state: State, squared: Callable[[Node, Node], tuple[Node, Node]]) -> State | None:
+    """The blocks in one matrix M, the right sides in one vector c, and `M h = c` as a square system solved."""
     holes = state.open_holes
-    alone = len(holes) == len(state.equations) == 1
-    if not holes or alone or any(h.rank > 1 for h in holes) or any(e.form.rank > 1 for e in state.equations):
-        return None
-    if _length(e.form for e in state.equations) != _length(holes):
-        return None
     rows = _places([equation.form for equation in state.equations])
     columns = _places(holes)
     blocks: list[Node] = []
@@ -227,15 +249,38 @@ def border(state: State) -> State | None:
             blocks.append(_placed(block, [row, column]))
     matrix = add(blocks)
     side = add(_placed(e.right, [row]) for e, row in zip(state.equations, rows, strict=True))
-    whole = reduce_terms(matmul(Apply(inv, (), (matrix,)), side), ())
-    changed, start = replace(state, equations=()), Dim.of(0)
+    unknowns = add(_placed(hole, [place]) for hole, place in zip(holes, columns, strict=True))
+    changed = replace(state, equations=())
+    changed = changed.with_step("border", matmul(matrix, unknowns), side, "write the equations as one system of blocks")
+    square, right = squared(matrix, side)
+    if square != matrix:
+        words = "multiply by the adjoint, as there are more equations than unknowns"
+        changed = changed.with_step("normal equations", matmul(square, unknowns), right, words)
+    whole, start = reduce_terms(matmul(Apply(inv, (), (square,)), right), ()), Dim.of(0)
     for hole in holes:
         stop = start + _length([hole])
         part = slice_axis(whole, 0, start, stop) if hole.rank else _entry(whole, start)
         changed = replace(changed, solved=(*changed.solved, (hole, part)))
         start = stop
-    stated = matmul(matrix, add(_placed(hole, [place]) for hole, place in zip(holes, columns, strict=True)))
-    return changed.with_step("border", stated, side, "write the equations as one system of blocks")
+    return changed
+
+
+def _normal(state: State) -> Callable[[Node, Node], tuple[Node, Node]]:
+    """`Mᵀ M` and `Mᵀ c` for M and c; for one unknown vector they are sums over the blocks."""
+    if len(state.open_holes) > 1 or not state.open_holes[0].rank:
+        return lambda M, c: (matmul(adjoint(M), M), matmul(adjoint(M), c))
+    (hole,) = state.open_holes
+    squares: list[Node] = []
+    sides: list[Node] = []
+    for equation in state.equations:
+        block = matrix_of(push(equation.form, {hole: hole}), hole)
+        if block is None:
+            break  # which is found again where the blocks are put together
+        matrix = block if block.rank == 2 else outer(ones((ONE,)), block)
+        right = equation.right if block.rank == 2 else multiply(equation.right, ones((ONE,)))
+        squares.append(matmul(adjoint(matrix), matrix))
+        sides.append(matmul(adjoint(matrix), right))
+    return lambda M, c: (simplify(add(squares)), simplify(add(sides)))
 
 
 def _length(nodes: Iterable[Node]) -> Dim:

@@ -7,10 +7,11 @@ from functools import cached_property
 
 from gradwright.core.build import identity, matmul
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.nodes import Constant, Direction, Node, Solve, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals, gauge_equations, identities
+from gradwright.core.walks import depends_on, postorder
 from gradwright.diff.differential import differential
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import is_orthonormal
@@ -75,6 +76,14 @@ class Problem:
         """The gaps differentiated, and what fixes the gauge: linear in the directions."""
         fixing = [subtract(e.left, e.right) for e in self.gauge]
         return (*(differential(gap, self.directions) for gap in self.gaps), *fixing)
+
+    @cached_property
+    def held(self) -> tuple[Node, ...]:
+        """The parts of `forms` in which no direction is, as large as they come: the same for every direction."""
+        moving = depends_on(self.forms, self.directions.values())
+        inside = {node for node in moving if not isinstance(node, Solve)}
+        parts = dict.fromkeys(child for node in postorder(*self.forms) if node in inside for child in node.children)
+        return tuple(part for part in parts if part not in moving and not isinstance(part, Symbol | Constant))
 
     def relations(self, besides: Equation | None = None) -> tuple[Relation, ...]:
         """The equations, except one, as far as they shorten a product."""

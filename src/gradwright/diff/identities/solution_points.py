@@ -1,7 +1,8 @@
 """Points that satisfy an identity, in numbers, and what the identity determines there.
 
 A point is found by the forward function if there is one, else by giving the inputs that are a term of one
-equation and occur nowhere else the value that makes it true, and by Gauss-Newton steps for the rest. Many
+equation and occur nowhere else the value that makes it true, unknowns that an equation states in terms of others that
+value, and by Gauss-Newton steps for the rest. Many
 identities have solutions only where some inputs are small, so later attempts draw them smaller. At a point
 the linear equations for the unknowns' directions are assembled entry by entry; their rank says whether
 the unknowns are determined.
@@ -36,7 +37,7 @@ from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import free_leaves
 from gradwright.diff.identities.frames import direct_space, is_orthonormal
-from gradwright.diff.identities.problem import Problem
+from gradwright.diff.identities.problem import Equation, Problem
 from gradwright.errors import ConditionError, EvaluationError, GradwrightError
 from gradwright.frozen import frozen
 
@@ -121,6 +122,7 @@ def find_point(
         values.update(zip(problem.unknowns, outputs, strict=True))
         return SolutionPoint(sizes, values, relative_residual(problem, values, sizes))
     values.update(_drawn_unknowns(problem, sizes, generator))
+    values.update(_explicit_unknowns(problem, values, sizes))
     explicit = _explicit_givens(problem, values, sizes)
     if start is not None and not explicit:
         guesses = start(*(values[g] for g in problem.givens))
@@ -232,6 +234,7 @@ def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping
     forms = problem.forms
     columns: list[Array] = []
     zeros: dict[Node, Array] = {d: np.zeros_like(values[s]) for s, d in problem.directions.items()}
+    values = {**values, **dict(zip(problem.held, evaluate_all(problem.held, values, sizes), strict=True))}
     for direction, basis in zip(problem.unknown_directions, bases, strict=True):
         for tensor in basis:
             moved = {**values, **zeros, direction: tensor}
@@ -428,26 +431,61 @@ def _drawn_unknowns(problem: Problem, sizes: Mapping[str, int], generator: np.ra
     return {u: draw(shapes[u], u.facts, generator) for u in problem.unknowns}
 
 
+def _explicit_unknowns(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
+    """Unknowns as equations such as `p = softmax(Aᵀ l)` state them in terms of others, where no input is free for that.
+
+    One equation states one unknown, and none of those that are used before speaks of it.
+    """
+    found: dict[Node, Array] = {}
+    spoken: set[Node] = set()
+    for equation in problem.equations:
+        terms = [*terms_of(equation.left), *(scaled(-1, term) for term in terms_of(equation.right))]
+        if any(_is_alone(split_coefficient(term)[1], problem, _others(problem, equation)) for term in terms):
+            continue
+        for place, term in enumerate(terms):
+            alone = split_coefficient(term)[1]
+            rest = [t for p, t in enumerate(terms) if p != place]
+            if alone not in problem.unknowns or alone in spoken or any(alone in free_leaves(t) for t in rest):
+                continue
+            value = _stated(term, rest, {**values, **found}, sizes)
+            if value is not None:
+                found[alone] = value
+                spoken |= {leaf for t in terms for leaf in free_leaves(t)}
+                break
+    return found
+
+
 def _explicit_givens(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
     """Inputs that are a term of one equation and occur nowhere else, with the values that make it true."""
     found: dict[Node, Array] = {}
     for equation in problem.equations:
-        others = [side for e in problem.equations if e is not equation for side in (e.left, e.right)]
         terms = [*terms_of(equation.left), *(scaled(-1, term) for term in terms_of(equation.right))]
         for place, term in enumerate(terms):
-            number, alone = split_coefficient(term)
+            alone = split_coefficient(term)[1]
             rest = [t for p, t in enumerate(terms) if p != place]
-            if not _is_alone(alone, problem, [*rest, *others]) or alone in found or not rest:
+            if alone in found or not rest or not _is_alone(alone, problem, [*rest, *_others(problem, equation)]):
                 continue
-            assert isinstance(alone, Symbol)
-            try:
-                (value,) = evaluate_all((scaled(-1 / number, add(rest)),), {**values, **found}, sizes)
-            except (GradwrightError, np.linalg.LinAlgError):
-                continue
-            if bool(np.all(np.isfinite(value))) and _has_facts(value, alone):
+            value = _stated(term, rest, {**values, **found}, sizes)
+            if value is not None:
                 found[alone] = value
                 break
     return found
+
+
+def _others(problem: Problem, equation: Equation) -> list[Node]:
+    """The sides of the other equations."""
+    return [side for e in problem.equations if e is not equation for side in (e.left, e.right)]
+
+
+def _stated(term: Node, rest: Sequence[Node], values: Mapping[Node, Array], sizes: Mapping[str, int]) -> Array | None:
+    """The value that a multiple of a symbol needs for `term + rest = 0`; None if it is not in the symbol's set."""
+    number, alone = split_coefficient(term)
+    assert isinstance(alone, Symbol)
+    try:
+        (value,) = evaluate_all((scaled(-1 / number, add(list(rest))),), values, sizes)
+    except (GradwrightError, np.linalg.LinAlgError):
+        return None
+    return value if bool(np.all(np.isfinite(value))) and _has_facts(value, alone) else None
 
 
 def _is_alone(term: Node, problem: Problem, rest: Sequence[Node]) -> bool:

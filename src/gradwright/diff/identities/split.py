@@ -96,6 +96,8 @@ def _eliminated(state: State, place: int, hole: Hole, coefficient: Fraction, spa
     equation = state.equations[place]
     others = add(term for term in terms_of(equation.form) if hole not in holes_in(term))
     left = scaled(1 / coefficient, subtract(equation.right, others))
+    if equation.space is space:  # of which nothing is left on the complement
+        return state.with_step("eliminate", hole, left, "substitute one unknown").with_solution(hole, left, place)
     value = _on_diagonal(left, hole) if hole.rank == 1 else project_space(left, space)
     projected = _on_complement(others, equation.right, COMPLEMENT[space], state)
     if _takes_phases(hole, state) and _phases_occur(state, equation):

@@ -10,6 +10,7 @@ that no rule of differentiation has touched.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 import numpy as np
 
@@ -35,6 +36,7 @@ TOLERANCE = 1e-6
 STEP = 1e-3
 SEEDS = 8
 WITNESSED = 2 * SEEDS
+RANDOM_ONES = 4  # how many points are drawn before that at which an equation is known to have a solution
 CANCELLED = 1e-5
 MEASURED = 1e-3
 ACCURATE = 1e-8
@@ -82,6 +84,18 @@ class Trial:
             return False
         last = self.measured[-1]
         return _largest(self.values[direction(last)]) <= STILL * _largest(self.values[last])
+
+    def solves(self, root: Node) -> bool:
+        """Whether the functions that are defined by equations satisfy these here: a forward function may fail to."""
+        for first in dict.fromkeys(
+            Apply(node.primitive, node.parameters, node.arguments, 0) for node in postorder(root) if _is_defined(node)
+        ):
+            outputs, problem = _all_outputs(first), problem_of(first.primitive)
+            values = evaluate_all((*outputs, *first.arguments), self.values, self.sizes)
+            names = [symbol.name for symbol in (*problem.unknowns, *problem.givens)]
+            if not point_of(problem, dict(zip(names, values, strict=True))).residual < TOLERANCE:
+                return False
+        return True
 
     def noise(self, symbol: Symbol) -> float:
         """The size below which the measured direction of a named expression is rounding."""
@@ -227,6 +241,16 @@ def _largest(value: Array) -> float:
     return float(np.max(np.abs(value), initial=0))
 
 
+def _is_defined(node: Node) -> TypeGuard[Apply]:
+    """Whether a node is a function that was defined by its equations."""
+    return isinstance(node, Apply) and node.primitive.witness is not None
+
+
+def _all_outputs(node: Apply) -> tuple[Apply, ...]:
+    """Every output of the function that a node is one of."""
+    return tuple(Apply(node.primitive, node.parameters, node.arguments, k) for k in range(len(node.primitive.outputs)))
+
+
 def _free_factors(node: Node) -> list[Apply]:
     """The first output of every factorisation in an expression that leaves a freedom, inner ones first."""
     free = [n for n in postorder(node) if isinstance(n, Apply) and n.primitive.gauge]
@@ -237,8 +261,7 @@ class _Factor:
     """A factorisation that leaves a freedom: at other inputs it is chosen such that it moves as its derivative does."""
 
     def __init__(self, first: Apply, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> None:
-        count = len(first.primitive.outputs)
-        self.outputs = tuple(Apply(first.primitive, first.parameters, first.arguments, k) for k in range(count))
+        self.outputs = _all_outputs(first)
         self.arguments = first.arguments
         self.sizes = sizes
         self.centre = evaluate_all((*self.outputs, *self.arguments), values, sizes)
@@ -309,14 +332,16 @@ def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
 def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Trial:
     """The first of several generic points at which values are finite, differences accurate and not all zero.
 
-    Where an equation that defines a function has no solution, smaller inputs are tried next, for which many have one,
-    and last those at which the equation was found to hold.
+    Where an equation that defines a function has no solution, or its forward function gives none, smaller inputs are
+    tried next, for which many have one, and soon those at which the equation was found to hold: a search for a
+    solution that is not there takes long.
     """
     failure: GradwrightError | None = None
     found: list[Trial] = []
-    defined = any(isinstance(node, Apply) and node.primitive.witness is not None for node in postorder(root))
+    unsolved: list[Trial] = []
+    defined = any(_is_defined(node) for node in postorder(root))
     seeds = [s for k in range(SEEDS) for s in ((k, SEEDS + k) if defined else (k,))]
-    for seed in [*seeds, WITNESSED] if defined else seeds:
+    for seed in [*seeds[:RANDOM_ONES], WITNESSED, *seeds[RANDOM_ONES:]] if defined else seeds:
         if seed >= SEEDS and found:
             continue
         try:
@@ -324,9 +349,13 @@ def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named,
         except GradwrightError as error:
             failure = error
             continue
+        if defined and not trial.solves(root):
+            unsolved.append(trial)
+            continue
         if trial.finite and trial.error < ACCURATE and not trial.still:
             return trial
         found.append(trial)
+    found = found or unsolved
     if not found:
         assert failure is not None
         raise failure

@@ -104,7 +104,8 @@ def _turned(node: Contract, place: int, factor: Factor, moving: set[Node]) -> It
     if factor.node.shape[0] != factor.node.shape[1] or {"symmetric", "diagonal"} & facts:
         return
     turned = _with(node, place, Factor(factor.node, factor.groups[::-1], factor.conj))
-    missing = _transposes(turned, moving) < _transposes(node, moving)
+    beside = set[Node]() if factor.node in moving else moving
+    missing = _transposes(turned, beside) < _transposes(node, beside)
     label = "missing_transpose" if missing else "extra_transpose"
     seen = conjugate(factor.node) if factor.conj else factor.node
     plain, swapped = unicode_of(seen), unicode_of(transpose(seen))
@@ -126,7 +127,10 @@ def _side(node: Contract, factor: Factor, moving: set[Node]) -> str:
 
 
 def _transposes(node: Node, moving: set[Node]) -> int:
-    """How many factors are transposed where the cotangent is not: `triu(L⁻¹ B Gᵀ)ᵀ` counts as `tril(G Bᵀ L⁻ᵀ)`."""
+    """How many factors are transposed where the cotangent is not: `triu(L⁻¹ B Gᵀ)ᵀ` counts as `tril(G Bᵀ L⁻ᵀ)`.
+
+    Where none is said to hold the cotangent, as it stands.
+    """
     if isinstance(node, Contract) and node.rank == 2:
         bare = contraction(node, [f for f in node.factors if not isinstance(f.node, Mask)])
         links = (matrix_chain(bare) if isinstance(bare, Contract) and bare.factors else None) or []
@@ -187,7 +191,8 @@ def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         return
     applied = factor.node
     name = unicode_of(applied)
-    for argument in applied.arguments:
+    raised = applied.primitive is power and isinstance(applied.parameters[0], Fraction) and applied.parameters[0] > 1
+    for argument in () if raised else applied.arguments:
         if argument.shape == applied.shape and argument.real == applied.real:
             changed = _with(node, place, Factor(argument, factor.groups, factor.conj))
             words = f"{unicode_of(argument)} stands where {name} is due"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from gradwright.core.contraction import contract
 from gradwright.core.inference import is_symmetric
@@ -13,6 +14,8 @@ from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen
 from gradwright.simplify.pipeline import simplify
+
+MOST_KEPT = 512
 
 
 @frozen
@@ -37,8 +40,12 @@ def contraction(node: Contract, factors: Iterable[Factor]) -> Node:
     return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def pulled_back(node: Node, variable: Symbol, cotangent: Node) -> Node | None:
-    """The vector-Jacobian product of a part of an expression; None where there is none."""
+    """The vector-Jacobian product of a part of an expression; None where there is none.
+
+    It is kept, since several mutants, and those of several variables, are made of the same parts.
+    """
     try:
         return vjps((simplify(node),), (variable,), (cotangent,))[variable]
     except GradwrightError:

@@ -14,6 +14,7 @@ from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.nodes import Add, Apply, Contract, Node, Solve, Symbol, field_of
 from gradwright.core.sums import add
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
+from gradwright.linear.projection import is_structured
 from gradwright.prims.piecewise import maximum, minimum, relu, where
 from gradwright.prims.reductions import maximum_entry, minimum_entry
 
@@ -32,10 +33,23 @@ def stages(truth: Truth, name: str) -> Iterator[Mutant]:
         for argument in (n for n in postorder(stage) if n != stage and n not in out):
             if argument.shape == stage.shape and argument in moving and argument.real == stage.real:
                 several = argument not in stage.children
-                skipped = past(truth, variable, stage, argument)
-                if skipped is not None:
-                    words = f"the derivative of {unicode_of(stage)} by {unicode_of(argument)} is not multiplied in"
+                words = f"the derivative of {unicode_of(stage)} by {unicode_of(argument)} is not multiplied in"
+                for skipped in _skipped(truth, variable, stage, argument):
                     yield Mutant(skipped, _label(stage, argument), words, 1.12 if several else 1.1)
+
+
+def _skipped(truth: Truth, variable: Symbol, stage: Node, argument: Node) -> Iterator[Node]:
+    """The gradient past one stage; where nothing but the variable is left, also its part in the tangent space."""
+
+    def tangent(cotangent: Node) -> Node:
+        return pulled_back(variable, variable, cotangent) or cotangent
+
+    pulls = [lambda cotangent: cotangent]
+    pulls += [tangent] if argument == variable and is_structured(variable.facts) else []
+    for pull in pulls:
+        found = past(truth, variable, stage, argument, pull)
+        if found is not None:
+            yield found
 
 
 def _label(stage: Node, argument: Node) -> str:

@@ -12,7 +12,7 @@ from functools import cache
 import torch
 
 from gradwright.check.diagnosis.operations import SUMS
-from gradwright.check.diagnosis.program import Program
+from gradwright.check.diagnosis.program import Instruction, Program
 from gradwright.check.diagnosis.repairs.sites import is_number
 from gradwright.check.diagnosis.scene import Scene, close
 
@@ -39,16 +39,28 @@ def powers_beside(scene: Scene) -> Callable[[int], set[int]]:
             return frozenset()
         return frozenset(number for number, quantity in enumerate(scene.quantities) if is_power(value, quantity))
 
-    def scalar(slot: int) -> bool:
-        value = scene.values.get(slot)
-        return isinstance(value, torch.Tensor) and value.dim() == 0
+    def passes(slot: int, reduction: Instruction) -> bool:
+        return _varies_not(scene.values.get(slot), reduction, scene)
 
-    inside = _factors(program, scalar)
+    inside = _factors(program, passes)
     outside = _beside(program, inside)
     return lambda slot: {number for factor in inside[slot] | outside[slot] for number in known(factor)}
 
 
-def _factors(program: Program, is_scalar: Callable[[int], bool]) -> dict[int, Slots]:
+def _varies_not(value: object, reduction: Instruction, scene: Scene) -> bool:
+    """Whether a factor is the same along the axes that are summed over, so that it is one of the sum, too."""
+    if not isinstance(value, torch.Tensor):
+        return False
+    axes = reduction.arguments[1] if len(reduction.arguments) > 1 else reduction.keywords.get("dim")
+    summed = scene.values.get(reduction.operands[0][1])
+    if value.dim() == 0 or axes is None or not isinstance(summed, torch.Tensor):
+        return value.dim() == 0
+    several = axes if isinstance(axes, tuple | list) else (axes,)
+    places = [axis % summed.dim() - summed.dim() for axis in several]  # from the right, as shapes are broadcast
+    return all(-place > value.dim() or value.shape[place] == 1 for place in places)
+
+
+def _factors(program: Program, passes: Callable[[int, Instruction], bool]) -> dict[int, Slots]:
     """For every value the values whose product it is; for a sum, those that all summands have."""
     found = {slot: frozenset({slot}) for slot in (*range(len(program.inputs)), *program.constants)}
     for instruction in program.instructions:
@@ -57,7 +69,7 @@ def _factors(program: Program, is_scalar: Callable[[int], bool]) -> dict[int, Sl
         if instruction.name in SUMS and len(operands) > 1:  # a number that is added has no factors
             parts = operands[0].intersection(*operands[1:])
         elif instruction.name in REDUCTIONS:
-            parts = frozenset(filter(is_scalar, operands[0]))
+            parts = frozenset(slot for slot in operands[0] if passes(slot, instruction))
         elif instruction.name in MULTIPLICATIVE:
             parts = parts.union(*operands)
         found[instruction.slot] = parts | {instruction.slot}
@@ -78,6 +90,13 @@ def _beside(program: Program, inside: Mapping[int, Slots]) -> dict[int, Slots]:
     return {slot: found.get(slot, frozenset()) for slot in inside}
 
 
+def _exponent(value: torch.Tensor, quantity: torch.Tensor) -> float:
+    """The exponent that gives a positive value from another where that is farthest from 1, a multiple of a quarter."""
+    place = int(quantity.log().abs().argmax())
+    base = float(quantity.reshape(-1)[place].log())
+    return round(4 * float(value.reshape(-1)[place].log()) / base) / 4 if base else 0.0
+
+
 def _spread(value: torch.Tensor, quantity: torch.Tensor) -> torch.Tensor:
     """A row, a column or a number in the shape of what it is spread to; else as it is."""
     smaller = value.dim() in (0, quantity.dim()) and value.numel() < quantity.numel()
@@ -91,4 +110,6 @@ def is_power(value: torch.Tensor, quantity: torch.Tensor, exponents: tuple[float
     if value.shape != quantity.shape or value.is_complex() or quantity.is_complex():
         return 1.0 in exponents and close(value, quantity)
     positive = bool((quantity > 0).all())
+    if exponents is POWERS and positive and bool((value > 0).all()) and value.numel():
+        return close(value, quantity ** _exponent(value, quantity))
     return any(close(value, quantity**k) for k in exponents if positive or k == int(k))

@@ -54,6 +54,8 @@ def _exponents(instruction: Instruction) -> Iterator[Repair]:
     for change in (1, -1, 2, -2, 0.5, -0.5):
         yield _with_exponent(instruction, base, rest[0] + change, 1.0 + 0.05 * abs(change))
     yield _with_exponent(instruction, base, -rest[0], 1.1)
+    for factor in (2, 0.5):  # a standard deviation where a variance is meant, or the other way round
+        yield _with_exponent(instruction, base, factor * rest[0], 1.1)
 
 
 def _with_exponent(instruction: Instruction, base: object, exponent: float, cost: float) -> Repair:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
@@ -18,6 +18,8 @@ from gradwright.frozen import frozen
 NAMELESS = 4.0  # what was computed is no quantity of the formula: no name tells what the mistake was
 TURNED = 0.6  # as well as being another quantity: Aᵀ for A⁻¹, as if A were orthogonal
 EXPONENTS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, -3.0, -1.5)
+SIMPLE_EXPONENTS = (1.0, -1.0)
+REPEATED = 0.3  # a value with several uses is one that lacks a matrix less often than one of them
 
 
 def replaced(scene: Scene) -> Iterator[Repair]:
@@ -103,6 +105,8 @@ def _replacement(
     due = scene.quantities[number].mT if swapped else scene.quantities[number]
     named = _derived(site.value, due)
     label, cost = named or (_confused(known, quantity) if known is not None else _unknown(site, scene))
+    # What has a mean removed already has the wrong one removed.
+    cost += 0.2 if label == "missing_projection" and site.maker is not None and site.maker.name in SUMS else 0.0
     cost += extra
     derived = site.maker is not None and not is_view(site)
     if known is not None and isinstance(known.quantity.node, Symbol) and (derived or quantity.backward):
@@ -160,7 +164,7 @@ def _others(known: _Known, quantity: Quantity) -> list[Node]:
 def multiplied(scene: Scene) -> Iterator[Repair]:
     """Every value multiplied by a power of each quantity, entry by entry or as a matrix.
 
-    A summand that is used elsewhere, too, may lack a matrix there alone.
+    A value that is used elsewhere, too, may lack a factor at one place alone: a summand a matrix, any the quantity itself.
     """
     beside = powers_beside(scene)
     for site in sites(scene):
@@ -168,13 +172,18 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
             continue
         if site.user is None:
             yield from _of_value(site, scene, beside(site.slot))
-        elif site.user.name in SUMS:
-            for number, quantity in enumerate(scene.library.quantities):
-                yield from _matrix_factors(site, number, quantity, scene.quantities[number], scene.misshapen)
+            continue
+        for number, quantity in enumerate(scene.library.quantities):
+            value = scene.quantities[number]
+            if site.user.name in SUMS:
+                yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
+            for words, combine, cost in _products(site.value, value, False):
+                used = number in beside(site.slot) or is_power(site.value, value)
+                yield from _factors(site, number, quantity, value, words, combine, cost, used, SIMPLE_EXPONENTS)
 
 
 def _of_value(site: Site, scene: Scene, present: set[int]) -> Iterator[Repair]:
-    summed = site.summed(scene) if site.value.dim() == 0 else set[torch.Size]()
+    summed = site.summed(scene) if site.value.dim() == 0 or 1 in site.value.shape else set[torch.Size]()
     for number, quantity in enumerate(scene.library.quantities):
         value = scene.quantities[number]
         for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
@@ -188,7 +197,7 @@ Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 def _products(value: torch.Tensor, factor: torch.Tensor, spread: bool) -> Iterator[tuple[str, Combine, float]]:
     """The ways in which a factor can be multiplied in without a change of shape, unless a number is to be spread."""
-    if factor.dim() == 0 or factor.shape == value.shape or (spread and value.dim() == 0):
+    if factor.dim() == 0 or factor.shape == value.shape or (spread and _spreads(value, factor)):
         yield "", torch.mul, 0.0
     if factor.dim() == 1 and value.dim() == 2:
         if factor.shape[0] == value.shape[0]:
@@ -197,6 +206,12 @@ def _products(value: torch.Tensor, factor: torch.Tensor, spread: bool) -> Iterat
             yield " along the columns", lambda v, q: v * q, 0.1
     if factor.dim() == 2 and factor.shape == value.shape[::-1] and value.shape[0] != 1:
         yield ", transposed", lambda v, q: v * q.mT, 0.3
+
+
+def _spreads(value: torch.Tensor, factor: torch.Tensor) -> bool:
+    """Whether a number, or a value with axes of size 1, is spread to the shape of a factor."""
+    fits = all(a in (1, b) for a, b in zip(value.shape[::-1], factor.shape[::-1], strict=False))
+    return value.dim() <= factor.dim() and fits
 
 
 def _factors(
@@ -208,13 +223,14 @@ def _factors(
     combine: Combine,
     cost: float,
     used: bool,
+    exponents: Sequence[float] = EXPONENTS,
 ) -> Iterator[Repair]:
     binary = bool(((value == 0) | (value == 1)).all()) and (value.dim() > 0 or quantity.switches)
     if binary:
         words = f"{site.words} has to be masked by {quantity.name}{how}"
         yield site.combined(number, combine, "missing_mask", words, 1.0 + cost)
         return
-    for exponent in EXPONENTS:
+    for exponent in exponents:
         if exponent != int(exponent) and (value.is_complex() or bool((value < 0).any())):
             continue
         label = "wrong_power" if used else "missing_chain_factor"
@@ -242,6 +258,7 @@ def _matrix_factors(
         yield from _vector_factors(site, number, quantity, value)
     if value.dim() != 2 or site.value.dim() not in (1, 2) or not (misshapen or value.shape[0] == value.shape[1]):
         return
+    cost = 1.3 + (REPEATED if site.repeated else 0.0)
     on_left: tuple[tuple[str, torch.Tensor, Combine], ...] = (
         (quantity.name, value, lambda v, q: q @ v),
         (quantity.transposed_name, value.mH, lambda v, q: q.mH @ v),
@@ -249,7 +266,7 @@ def _matrix_factors(
     for words, factor, combine in on_left:
         if factor.shape[1] == site.value.shape[0]:
             text = f"the factor {words} is missing on the left of {site.words}"
-            yield site.combined(number, combine, "missing_chain_factor", text, 1.3)
+            yield site.combined(number, combine, "missing_chain_factor", text, cost)
     on_right: tuple[tuple[str, torch.Tensor, Combine], ...] = (
         (quantity.name, value, lambda v, q: v @ q),
         (quantity.transposed_name, value.mH, lambda v, q: v @ q.mH),
@@ -257,7 +274,7 @@ def _matrix_factors(
     for words, factor, combine in on_right:
         if site.value.dim() == 2 and factor.shape[0] == site.value.shape[1]:
             text = f"the factor {words} is missing on the right of {site.words}"
-            yield site.combined(number, combine, "missing_chain_factor", text, 1.3)
+            yield site.combined(number, combine, "missing_chain_factor", text, cost)
 
 
 def _vector_factors(site: Site, number: int, quantity: Quantity, value: torch.Tensor) -> Iterator[Repair]:

@@ -30,6 +30,7 @@ class Site:
         whole: whether it is the gradient that is returned.
         viewed: whether nothing but its transpose is used.
         compared: whether it is used in comparisons alone.
+        repeated: whether it is used more than once.
     """
 
     slot: int
@@ -42,6 +43,7 @@ class Site:
     whole: bool = False
     viewed: bool = False
     compared: bool = False
+    repeated: bool = False
 
     def summed(self, scene: Scene) -> set[torch.Size]:
         """The shapes of the sums of which it is a summand."""
@@ -58,7 +60,7 @@ class Site:
         """The computation with a quantity of the library in the place of this value."""
 
         def make(values: Values, scene: Scene) -> object:
-            quantity = scene.quantities[number]
+            quantity = scene.quantities[number].clone()  # the computation may write into it
             return self.made(lambda _: quantity.mT if swapped else quantity, values, scene)
 
         return self._repair(make, label, words, cost)
@@ -74,7 +76,7 @@ class Site:
         return self._repair(make, label, words, cost)
 
     def _repair(self, make: Make, label: str, words: str, cost: float) -> Repair:
-        extra = 0.0 if self.user is None else 0.1
+        extra = 0.1 if self.user is not None else 0.3 if self.maker is None and self.repeated else 0.0
         return Repair(self.slot, make, label, words, cost + extra, self.place, portable=True)
 
     def made(self, change: Change, values: Values, scene: Scene) -> object:
@@ -103,7 +105,8 @@ def _values(program: Program, scene: Scene) -> Iterator[Site]:
         viewed = bool(users) and all(i.name in VIEWS for i in users)
         whole = slot == program.result or [i.slot for i in users] == [program.result]
         compared = bool(users) and all(i.name in COMPARISONS for i in users)
-        yield Site(slot, value, slot, maker, None, (), scene.called(slot), whole, viewed, compared)
+        words = scene.called(slot)
+        yield Site(slot, value, slot, maker, None, (), words, whole, viewed, compared, repeated=len(users) > 1)
 
 
 def _operands(program: Program, scene: Scene) -> Iterator[Site]:

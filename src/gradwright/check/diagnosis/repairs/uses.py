@@ -42,6 +42,6 @@ def _replaced(chosen: Sequence[Use], number: int, words: str) -> Iterator[Repair
 
         def make(values: Values, scene: Scene, slot: int = slot, places: Sequence[Place] = places) -> object:
             assert scene.program is not None
-            return scene.program.by_slot[slot].run(values, dict.fromkeys(places, scene.quantities[number]))
+            return scene.program.by_slot[slot].run(values, dict.fromkeys(places, scene.quantities[number].clone()))
 
         yield Repair(slot, make, "uses_input_instead_of_output", words, 1.0, places[0], portable=True)
