@@ -148,7 +148,7 @@ STATEMENTS = [
     ("sum(A * X, axis=0)", {"A": "n m", "X": "n m"}, "dy = sum(dA ∘ X, axis=0) + sum(A ∘ dX, axis=0)"),
     ("relu(A @ x)", {"A": "m n", "x": "n"}, "dy = [r > 0] ∘ dr"),
     ("sqrtm(A)", {"A": "n n spd"}, "d(A^½) = lyapunov(A^½, dA)"),
-    ("cholesky(K) @ z", {"K": "n n spd", "z": "n"}, "dy = S Φ(S⁻¹ dK S⁻ᵀ) z + S dz"),
+    ("cholesky(K) @ z", {"K": "n n spd", "z": "n"}, "dy = S (Φ(S⁻¹ dK S⁻ᵀ) z + dz)"),
 ]
 
 
