@@ -114,7 +114,7 @@ def block(call: Call) -> Node:
 def _row(call: Call, entries: list[Value]) -> list[Node]:
     if not entries:
         raise LanguageError("block takes rows that are not empty: block([[A, B], [C, D]])")
-    return Call(call.function, tuple(entries), {}).nodes()
+    return list(Call(call.function, tuple(entries), {}).nodes())
 
 
 @formula("size", "size(n)", "a dimension as a number")

@@ -267,9 +267,9 @@ def _as_one_system(state: State, squared: Callable[[Node, Node], tuple[Node, Nod
 
 def _normal(state: State) -> Callable[[Node, Node], tuple[Node, Node]]:
     """`Mᵀ M` and `Mᵀ c` for M and c; for one unknown vector they are sums over the blocks."""
-    if len(state.open_holes) > 1 or not state.open_holes[0].rank:
+    hole, *others = state.open_holes
+    if others or not hole.rank:
         return lambda M, c: (matmul(adjoint(M), M), matmul(adjoint(M), c))
-    (hole,) = state.open_holes
     squares: list[Node] = []
     sides: list[Node] = []
     for equation in state.equations:
