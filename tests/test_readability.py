@@ -123,6 +123,11 @@ RESULTS = [
     ("trace(sqrtm(X))", {"X": "n n"}, "X", "½ (X^½)⁻ᵀ"),
     ("trace(B) - 2 * trace(sqrtm(sqrtm(A) @ B @ sqrtm(A)))", {"A": "n n spd", "B": "n n spd"}, "B",
      "I − A^½ ((A^½ B A^½)^½)⁻¹ A^½"),
+    # One inverse for two: the matrix-t distribution. Not where a definite matrix would become any.
+    ("logdet(eye(n) + inv(K) @ (X - M) @ inv(W) @ (X - M).T)",
+     {"K": "n n spd", "X": "n m", "M": "n m", "W": "m m spd"}, "M", "−2 (K + (X − M) W⁻¹ (X − M)ᵀ)⁻¹ (X − M) W⁻¹"),
+    ("logdet(eye(n) + inv(K) @ S)", {"K": "n n spd", "S": "n n spd"}, "S", "(K + S)⁻¹"),
+    ("inv(inv(A) + inv(B)) @ inv(A) @ x", {"A": "n n spd", "B": "n n spd", "x": "n"}, "x", "A⁻¹ (A⁻¹ + B⁻¹)⁻¹ G"),
     # An entry of a sum is one term of it: rows, columns and entries, and not diag(e_0).
     ("eigh(S).eigenvalues[0]", {"S": "n n symmetric"}, "S",
      "V[:, 0] V[:, 0]ᵀ, where V = eigh(S).eigenvectors"),

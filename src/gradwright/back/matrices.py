@@ -150,7 +150,7 @@ class Reduction:
             self.weights.append(Weight(loop.row, diagonal_of(loop.formula), place=loop.place, whole=whole))
 
     def _pick_entries(self, visible: set[int]) -> None:
-        """A summed label at which a basis vector stands is one entry: `V diag(e_0) Vᵀ` is the outer product of a column."""
+        """A summed label at which a basis vector stands is one entry: `V diag(e_0) Vᵀ` is `V[:, 0] V[:, 0]ᵀ`."""
         for pick in [w for w in self.weights if w.entry is not None and w.label not in visible]:
             around = [e for e in self.edges if pick.label in (e.row, e.column)]
             beside = [w for w in self.weights if w.label == pick.label and w is not pick]
