@@ -125,7 +125,7 @@ RESULTS = [
      "I − A^½ ((A^½ B A^½)^½)⁻¹ A^½"),
     # One inverse for two: the matrix-t distribution. Not where a definite matrix would become any.
     ("logdet(eye(n) + inv(K) @ (X - M) @ inv(W) @ (X - M).T)",
-     {"K": "n n spd", "X": "n m", "M": "n m", "W": "m m spd"}, "M", "−2 (K + (X − M) W⁻¹ (X − M)ᵀ)⁻¹ (X − M) W⁻¹"),
+     {"K": "n n spd", "X": "n m", "M": "n m", "W": "m m spd"}, "M", "−2 (K + S W⁻¹ Sᵀ)⁻¹ S W⁻¹, where S = X − M"),
     ("logdet(eye(n) + inv(K) @ S)", {"K": "n n spd", "S": "n n spd"}, "S", "(K + S)⁻¹"),
     ("inv(inv(A) + inv(B)) @ inv(A) @ x", {"A": "n n spd", "B": "n n spd", "x": "n"}, "x", "A⁻¹ (A⁻¹ + B⁻¹)⁻¹ G"),
     # An entry of a sum is one term of it: rows, columns and entries, and not diag(e_0).

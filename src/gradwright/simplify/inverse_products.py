@@ -64,13 +64,16 @@ def _joining(inverse: Apply, other: Apply) -> tuple[Relation, ...]:
     (matrix,), (total,) = inverse.arguments, other.arguments
     upright = terms_of(total)
     for beside, terms in ((other, upright), (transpose(other), tuple(map(transpose, upright)))):
-        for order in (1, -1):
-            whole = add(collapse(matmul(*(term, matrix)[::order])) for term in terms)
+        for left, right, products in (
+            (inverse, beside, [matmul(term, matrix) for term in terms]),
+            (beside, inverse, [matmul(matrix, term) for term in terms]),
+        ):
+            whole = add(map(collapse, products))
             # The inverse of a positive definite matrix needs no condition, and stays.
             weaker = "spd" in facts_of(total) and "spd" not in facts_of(whole)
             if not weaker and inverse not in _factors_of_terms(whole):
                 joined = simplify_inverse(Apply(other.primitive, (), (whole,)))
-                found += _product_relation(*(inverse, beside)[::order], joined)
+                found += _product_relation(left, right, joined)
     return tuple(found)
 
 
