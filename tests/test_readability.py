@@ -123,6 +123,16 @@ RESULTS = [
     ("trace(sqrtm(X))", {"X": "n n"}, "X", "½ (X^½)⁻ᵀ"),
     ("trace(B) - 2 * trace(sqrtm(sqrtm(A) @ B @ sqrtm(A)))", {"A": "n n spd", "B": "n n spd"}, "B",
      "I − A^½ ((A^½ B A^½)^½)⁻¹ A^½"),
+    # One inverse for two: the matrix-t distribution. Not where a definite matrix would become any.
+    ("logdet(eye(n) + inv(K) @ (X - M) @ inv(W) @ (X - M).T)",
+     {"K": "n n spd", "X": "n m", "M": "n m", "W": "m m spd"}, "M", "−2 (K + S W⁻¹ Sᵀ)⁻¹ S W⁻¹, where S = X − M"),
+    ("logdet(eye(n) + inv(K) @ S)", {"K": "n n spd", "S": "n n spd"}, "S", "(K + S)⁻¹"),
+    ("inv(inv(A) + inv(B)) @ inv(A) @ x", {"A": "n n spd", "B": "n n spd", "x": "n"}, "x", "A⁻¹ (A⁻¹ + B⁻¹)⁻¹ G"),
+    # An entry of a sum is one term of it: rows, columns and entries, and not diag(e_0).
+    ("eigh(S).eigenvalues[0]", {"S": "n n symmetric"}, "S",
+     "V[:, 0] V[:, 0]ᵀ, where V = eigh(S).eigenvectors"),
+    ("inv(X)[0, 1]", {"X": "n n"}, "X", "−(X⁻¹)[0, :] (X⁻¹)[:, 1]ᵀ"),
+    ("X[0, :] @ A @ X[1, :]", {"X": "n m", "A": "m m"}, "X", "e_1 X[0, :]ᵀ A + e_0 X[1, :]ᵀ Aᵀ"),
     ("norm(inv(sqrtm(K)) @ x)**2", {"K": "n n spd", "x": "n"}, "K", "−K⁻¹ x xᵀ K⁻¹"),
 ]  # fmt: skip
 

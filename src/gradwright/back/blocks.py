@@ -44,15 +44,22 @@ def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
     if (len(terms) < 2 and terms[0].rank != 1) or not all(each) or not any(map(_is_proper, placed)):
         return None
     rows, columns = _side_by_side(p.row for p in placed), _side_by_side(p.column for p in placed)
+    if rows is None or columns is None or (terms[0].rank == 2 and _is_wider_than_known(rows, columns, len(placed))):
+        return None
     at = {(p.row, p.column): p.part for p in placed}
-    if rows is None or columns is None or len(at) != len(placed):
+    if len(at) != len(placed):
         return None
     grid = [at.get((row, column)) or _zero_block(row, column) for row in rows for column in columns]
     return Block(terms[0].rank, symmetric, tuple(grid), tuple(rows), tuple(columns))
 
 
+def _is_wider_than_known(rows: Sequence[Place | None], columns: Sequence[Place | None], count: int) -> bool:
+    """Whether zeros stand beside rows or columns that are whole, whose length is not said."""
+    return count < len(rows) * len(columns) and [None] in (list(rows), list(columns))
+
+
 def _is_proper(placed: Placed) -> bool:
-    """Whether more than an entry is placed, or an entry of a matrix of known size; no entry of a vector."""
+    """Whether more than an entry is placed, or an entry of a matrix whose size is a number; no entry of a vector."""
     places = [place for place in (placed.row, placed.column) if place is not None]
     if placed.part.rank == 2 and (len(places) == 1 or all(place.whole.value is not None for place in places)):
         return True

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import reduce
 
 from gradwright.back.algebra import linear, multiplied, transposed
 from gradwright.back.formula import (
@@ -118,6 +119,7 @@ class Reduction:
     def run(self, output: Sequence[int]) -> Formula:
         """The formula with the given labels, at most two, as its axes."""
         self._open_loops()
+        self._pick_entries(set(output))
         pending = [label for label in range(len(self.dims)) if label not in output]
         while pending:
             self._close_traces(pending)
@@ -154,6 +156,27 @@ class Reduction:
         for loop in loops:
             whole = loop.formula if loop.diagonal else None
             self.weights.append(Weight(loop.row, diagonal_of(loop.formula), place=loop.place, whole=whole))
+
+    def _pick_entries(self, visible: set[int]) -> None:
+        """A summed label at which a basis vector stands is one entry: `V diag(e_0) Vᵀ` is `V[:, 0] V[:, 0]ᵀ`."""
+        for pick in [w for w in self.weights if w.entry is not None and w.label not in visible]:
+            around = [e for e in self.edges if pick.label in (e.row, e.column)]
+            beside = [w for w in self.weights if w.label == pick.label and w is not pick]
+            if pick.divides or any(w.entry is not None for w in beside):
+                continue
+            self._remove_all(around)
+            self.weights = [w for w in self.weights if w.label != pick.label]
+            for other in dict.fromkeys(edge.other(pick.label) for edge in around):
+                parallel = [edge for edge in around if edge.other(pick.label) == other]
+                joined = reduce(hadamard, (edge.seen_from(parallel[0].row) for edge in parallel))
+                column = column_of(replace(parallel[0], formula=joined), other, pick.entry or "")
+                self.weights.append(Weight(other, column, place=first_place(parallel)))
+            for weight in beside:
+                entry = entry_of_vector(weight.formula, pick.entry or "")
+                if weight.divides:
+                    self.divisors.append(entry)
+                else:
+                    self.scalars.append((weight.place, entry))
 
     def _close_traces(self, pending: Sequence[int]) -> None:
         """Two summed labels joined by two edges and nothing else: the trace of their product."""
@@ -360,7 +383,7 @@ def _scalar(weights: Sequence[Weight], real: bool) -> Formula | None:
         rest = [w for w in weights if w is not picks[0]]
         if not rest:
             return Number(0, True, Fraction(1))
-        return Indexed(0, True, elementwise(rest), (picks[0].entry or "",))
+        return entry_of_vector(elementwise(rest), picks[0].entry or "")
     above = [w.formula for w in weights if not w.divides]
     under = [w.formula for w in weights if w.divides]
     if real and len(above) == 2 and above[0] == above[1] and not under:
@@ -396,6 +419,14 @@ def column_of(edge: Edge, kept: int, entry: str) -> Formula:
     """A row or column of a matrix."""
     places = (":", entry) if kept == edge.row else (entry, ":")
     return Indexed(1, True, edge.formula, places)
+
+
+def entry_of_vector(vector: Formula, entry: str) -> Formula:
+    """An entry; of a row or column of a matrix, that of the matrix."""
+    if isinstance(vector, Indexed) and ":" in vector.places:
+        places = [entry if place == ":" else place for place in vector.places]
+        return Indexed(0, True, vector.inner, tuple(places))
+    return Indexed(0, True, vector, (entry,))
 
 
 def _as_basis(weight: Weight, dims: Sequence[Dim]) -> Weight:

@@ -15,7 +15,7 @@ from math import gcd, lcm, prod
 from gradwright.core.build import ones, product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, split_coefficient
-from gradwright.core.nodes import Add, Factor, Node
+from gradwright.core.nodes import Add, Factor, Node, Selection
 from gradwright.core.scalars import shared_number
 from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of, value_key
 from gradwright.core.walks import transform, transform_all
@@ -124,7 +124,7 @@ def _common_to_all(items: Sequence[_Item | Node]) -> Node | None:
     # What is left of a term that is shared as a whole is the identity, at an end: `(I − U Uᵀ) A U`.
     if start and end and start + end == shortest:
         end -= 1
-    if not start and not end:
+    if _only_places(chains[0][:start], chains[0][len(chains[0]) - end :]):
         return None
     longest = max(chains, key=len)
     middles = [product_of_chain(c[start : len(c) - end], longest[start]) for c in chains]
@@ -158,7 +158,7 @@ def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
     end = _common_end(a[start:], b[start:])
     before, behind = a[:start], a[len(a) - end :]
     middles = a[start : len(a) - end], b[start : len(b) - end]
-    if (not before and not behind) or any(len(middle) != 1 for middle in middles):
+    if _only_places(before, behind) or any(len(middle) != 1 for middle in middles):
         return None
     number = _number_in_front((left, right))
     factors = zip((left, right), middles, strict=True)
@@ -202,6 +202,12 @@ def _vectors(term: _Item | Node) -> tuple[Node, Node] | None:
         for number, factors, end in sides
     )
     return first, second
+
+
+def _only_places(before: tuple[Node, ...], behind: tuple[Node, ...]) -> bool:
+    """Whether what terms share is nothing, or only that it is placed in the same rows or columns of blocks."""
+    factors = [factor.node for element in (*before, *behind) for factor in as_product(element).factors]
+    return all(isinstance(factor, Selection) for factor in factors)
 
 
 def _common(a: tuple[Node, ...], b: tuple[Node, ...]) -> int:

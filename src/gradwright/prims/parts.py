@@ -111,7 +111,7 @@ def block(call: Call) -> Node:
     return build.entries_and_vectors(nodes)
 
 
-def _row(call: Call, entries: list[Value]) -> list[Node]:
+def _row(call: Call, entries: list[Value]) -> Sequence[Node]:
     if not entries:
         raise LanguageError("block takes rows that are not empty: block([[A, B], [C, D]])")
     return list(Call(call.function, tuple(entries), {}).nodes())

@@ -1,5 +1,7 @@
 """Inverses of products of square matrices beside those matrices: `(A X B)⁻¹ A = (X B)⁻¹`, and `B (A B)⁻¹ = A⁻¹`.
 
+Of sums beside an inverse in them: `K⁻¹ (I + S K⁻¹)⁻¹ = (K + S)⁻¹`.
+
 Those of roots beside what they are roots of: `(X^½)⁻¹ (X^½)⁻¹ = X⁻¹`, and `X (X^½)⁻¹ = X^½`.
 
 A product of square matrices has an inverse exactly if each of them has one, so that nothing more is asked for. An
@@ -10,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import permutations
 
-from gradwright.core.build import matmul
+from gradwright.core.build import matmul, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, simple
+from gradwright.core.inference import facts_of
 from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.sums import add, terms_of
 from gradwright.prims.inv import inv
 from gradwright.simplify.inverses import is_inverse, simplify_inverse
 from gradwright.simplify.relations import Relation, collapse, is_plain, relations_of
@@ -32,7 +37,44 @@ def cancel_in_inverses(node: Node) -> Node:
             left = _inverses_in(found)
             if found != node and inverse not in left and len(left) <= len(_inverses_in(node)):
                 return found
+    return _with_joined_inverses(node)
+
+
+def _with_joined_inverses(node: Contract) -> Node:
+    """`K⁻¹ (I + S K⁻¹)⁻¹ = (K + S)⁻¹`: one inverse for two, where it takes the one out of the other."""
+    inverses = list(_inverses_in(node))
+    for inverse, other in permutations(inverses, 2) if len(inverses) > 1 else ():
+        assert isinstance(inverse, Apply) and isinstance(other, Apply)
+        within = _factors_of_terms(other.arguments[0])
+        if inverse in within and inverse.shape == other.shape and inverse.rank == 2:
+            found = collapse(node, _joining(inverse, other))
+            if found != node:
+                return found
     return node
+
+
+def _factors_of_terms(total: Node) -> set[Node]:
+    return {f.node for term in terms_of(total) for f in as_product(term).factors}
+
+
+@lru_cache(maxsize=1024)
+def _joining(inverse: Apply, other: Apply) -> tuple[Relation, ...]:
+    """`A⁻¹ B⁻¹ = (B A)⁻¹` and its like, for sums B of which A takes an inverse of A out of each term that has one."""
+    found = list[Relation]()
+    (matrix,), (total,) = inverse.arguments, other.arguments
+    upright = terms_of(total)
+    for beside, terms in ((other, upright), (transpose(other), tuple(map(transpose, upright)))):
+        for left, right, products in (
+            (inverse, beside, [matmul(term, matrix) for term in terms]),
+            (beside, inverse, [matmul(matrix, term) for term in terms]),
+        ):
+            whole = add(map(collapse, products))
+            # The inverse of a positive definite matrix needs no condition, and stays.
+            weaker = "spd" in facts_of(total) and "spd" not in facts_of(whole)
+            if not weaker and inverse not in _factors_of_terms(whole):
+                joined = simplify_inverse(Apply(other.primitive, (), (whole,)))
+                found += _product_relation(left, right, joined)
+    return tuple(found)
 
 
 def _inverses_in(product: Node) -> set[Node]:
