@@ -52,7 +52,7 @@ def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
 
 
 def _is_proper(placed: Placed) -> bool:
-    """Whether more than an entry is placed, or an entry of a matrix with so many rows and columns; no entry of a vector."""
+    """Whether more than an entry is placed, or an entry of a matrix with so many rows and columns; not of a vector."""
     places = [place for place in (placed.row, placed.column) if place is not None]
     if placed.part.rank == 2 and (len(places) == 1 or all(place.whole.value is not None for place in places)):
         return True
