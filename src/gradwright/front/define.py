@@ -141,7 +141,7 @@ def _primitive(
         raise IdentityError(f"{name}: an identity is needed, such as 'Y @ X = eye(n)'")
     for text in (*identity, *gauge):
         if not isinstance(text, str) or len(sides_of(text)) != 2:
-            raise IdentityError(f"{name}: '{text}' is not an equation: write two sides with one '=' between them")
+            raise IdentityError(f"{name}: '{text}' is not an equation: {how_to_write_it(text)}")
     signature = f"{', '.join(map(str, inputs))} -> {', '.join(map(str, outputs))}"
     fields = tuple("complex" if "complex" in d.words else "real" for d in outputs)
     takes_complex = any("complex" in d.words for d in inputs)
@@ -159,6 +159,15 @@ def _primitive(
         samples=(Sample(", ".join(map(str, inputs))),),
         source="the definition",
     )
+
+
+def how_to_write_it(text: object) -> str:
+    """What to write in place of what is no equation."""
+    if isinstance(text, str) and re.search(r"[^<>=!]==[^=]", text):
+        return "write '=' for '=='"
+    if isinstance(text, str) and re.search(r"=.*[,;].*=", text):
+        return "write several equations as a list of texts"
+    return "write two sides with one '=' between them"
 
 
 def _recorded(

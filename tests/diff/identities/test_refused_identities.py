@@ -54,6 +54,8 @@ REFUSED = {
         "replaced by Q D and D⁻¹ R with any diagonal matrix D of phases",
     ),
     "no equation": ("Y @ X", "Y: n n", "X: n n", "is not an equation"),
+    "an equation of Python": ("Y @ X == eye(n)", "Y: n n", "X: n n", "is not an equation: write '=' for '=='"),
+    "two in one text": ("Y @ X = Z, Z = eye(n)", "Y: n n, Z: n n", "X: n n", "several equations as a list of texts"),
     "shapes": ("Y @ X = b", "Y: n n", "X: n n, b: n", "the shapes are n × n and n"),
 }
 

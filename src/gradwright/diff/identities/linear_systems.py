@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import matmul, multiply, ones, outer, permute, product_of, slice_axis
+from gradwright.core.build import identity, matmul, multiply, ones, outer, permute, product_of, slice_axis
 from gradwright.core.contraction import conjugate, is_zero, split_coefficient
 from gradwright.core.dims import Dim, product
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Equation, Hole, Node, Selection, Solve, Unknown
+from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, coefficient_of, scaled, subtract, terms_of
 from gradwright.core.walks import substitute
@@ -219,12 +221,13 @@ def border(state: State) -> State | None:
 def border_surplus(state: State) -> State | None:
     """The same with more equations than unknowns, which agree: `M h = c` gives `h = (Mᵀ M)⁻¹ Mᵀ c`.
 
-    That is `M⁺ c`, but M⁺ has a value where M has not full rank, so that the equations leave h free.
+    That is `M⁺ c`, but M⁺ has a value where M has not full rank, so that the equations leave h free. Systems with
+    diagonal blocks, as that of Sinkhorn's scalings, are left as they are: to apply them is cheaper than to form M.
     """
     if not _are_vectors(state):
         return None
     surplus = _length(e.form for e in state.equations) - _length(state.open_holes)
-    if surplus == Dim.of(0) or not surplus.is_at_least(Dim.of(0)):
+    if surplus == Dim.of(0) or not surplus.is_at_least(Dim.of(0)) or _has_diagonal_block(state):
         return None
     return _as_one_system(state, _normal(state))
 
@@ -233,6 +236,17 @@ def _are_vectors(state: State) -> bool:
     holes, equations = state.open_holes, state.equations
     several = len(holes) > 1 or len(equations) > 1
     return several and bool(holes) and all(part.rank < 2 for part in (*holes, *(e.form for e in equations)))
+
+
+def _has_diagonal_block(state: State) -> bool:
+    blocks = (matrix_of(push(e.form, {h: h}), h) for e in state.equations for h in holes_in(e.form) if h.rank)
+    return any(
+        block is not None
+        and block.rank == 2
+        and "diagonal" in facts_of(block)
+        and scalars_of(block)[1] != identity(block.shape[0])
+        for block in blocks
+    )
 
 
 def _as_one_system(state: State, squared: Callable[[Node, Node], tuple[Node, Node]]) -> State | None:
