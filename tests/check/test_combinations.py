@@ -309,7 +309,7 @@ class _Rectified(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, G: Tensor) -> Any:  # type: ignore[override]
-        x, W, h = ctx.saved_tensors
+        _, W, h = ctx.saved_tensors
         g = G.clone()
         g[h <= 0] = 0
         return W.mT @ g, torch.outer(g, h)

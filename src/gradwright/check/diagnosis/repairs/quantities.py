@@ -164,7 +164,7 @@ def _others(known: _Known, quantity: Quantity) -> list[Node]:
 def multiplied(scene: Scene) -> Iterator[Repair]:
     """Every value multiplied by a power of each quantity, entry by entry or as a matrix.
 
-    A value that is used elsewhere, too, may lack a factor at one place alone: a summand a matrix, any the quantity itself.
+    What is used elsewhere, too, may lack a factor at one place alone: a summand a matrix, any the quantity itself.
     """
     beside = powers_beside(scene)
     for site in sites(scene):
