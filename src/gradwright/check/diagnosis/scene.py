@@ -55,7 +55,8 @@ class Scene:
     @cached_property
     def at_hand(self) -> frozenset[int]:
         """The quantities that the user's program has as values, by number."""
-        known = (self.recognised(value) for value in self.values.values() if isinstance(value, torch.Tensor))
+        tensors = (value for value in self.values.values() if isinstance(value, torch.Tensor))
+        known = (self.recognised(value) for value in tensors if value.is_floating_point() or value.is_complex())
         return frozenset(found[0] for found in known if found is not None)
 
     @cached_property
