@@ -105,3 +105,11 @@ def test_a_vector_that_is_left_out_so_that_the_shape_is_another(name: str) -> No
     report = gw.check((None, backward), text, wrt=wrt, variables=variables)
     assert report.labels == {"missing_chain_factor"}, str(report)
     assert words in str(report)
+
+
+def test_what_is_no_number_at_some_points_is_diagnosed_at_the_others() -> None:
+    def backward(G: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return G * x / torch.sqrt(0.5 + x)
+
+    report = gw.check((None, backward), "sum(sqrt(1/2 + x ** 2))", variables={"x": "n"})
+    assert report.labels == {"wrong_power"}, str(report)

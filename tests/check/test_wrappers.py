@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 import gradwright as gw
 
@@ -95,3 +96,24 @@ class _Misfit(torch.autograd.Function):
 def test_shapes_that_do_not_fit_behind_a_wrapper() -> None:
     report = gw.check(lambda A, B: _Misfit.apply(A, B, 0.5), variables={"A": "n m", "B": "m p"})
     assert report.labels == {"missing_transpose"}, str(report)
+
+
+class _Once(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, S: Tensor) -> Tensor:
+        L = torch.linalg.cholesky(S)
+        ctx.save_for_backward(L)
+        return 2 * L.diagonal().log().sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, G: Tensor) -> Any:  # type: ignore[override]
+        (L,) = ctx.saved_tensors
+        return G * torch.cholesky_inverse(L)
+
+
+def test_who_says_that_there_is_no_second_derivative_is_not_blamed() -> None:
+    report = gw.check(_Once, "logdet(S)", variables={"S": "n n spd"})
+    assert report.right, str(report)
+    assert not report.labels
+    assert "marked with once_differentiable" in str(report)

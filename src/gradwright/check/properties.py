@@ -87,6 +87,8 @@ def _sizes_of_one(subject: Subject, point: Point) -> Iterator[Finding]:
     for largest in sorted(set(point.sizes.values())):
         # The order of the sizes stays: what is meant for tall matrices is tried at no wide ones.
         sizes = {name: 1 if size <= largest else size for name, size in point.sizes.items()}
+        if any(length < 1 for length in point.truth.lengths(sizes)):
+            continue  # a part such as x[2:] is not there
         small = point.truth.point(1, sizes)
         if not small.usable:
             continue

@@ -7,11 +7,12 @@ central differences of the right gradient along random directions of the declare
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 
-from gradwright.check.report import Finding, held, wrong
+from gradwright.check.report import Finding, held, note, wrong
 from gradwright.check.subject import Subject, Unusable, first_line
 from gradwright.check.truth import Point
 from gradwright.core.arithmetic import Array
@@ -20,6 +21,11 @@ from gradwright.core.points import tangent_direction
 # A wrong derivative is wrong at every step. A right one may need a short step, where the gradient bends sharply.
 STEPS = (1e-3, 1e-4, 1e-5)
 TOLERANCE = 1e-5
+ONCE = "torch::autograd::Error"  # the step with which PyTorch refuses what is marked with once_differentiable
+
+
+class _Marked(Unusable):
+    """The backward is marked as one that is not differentiated."""
 
 
 def second_order(subject: Subject, name: str, point: Point) -> Finding:
@@ -29,6 +35,8 @@ def second_order(subject: Subject, name: str, point: Point) -> Finding:
     weights = _like(point.gradients[name], generator)
     try:
         slopes = _slopes(subject, name, point, weights)
+    except _Marked:
+        return note(question, "the backward is marked with once_differentiable: none was tried")
     except Unusable as problem:
         return _broken(question, str(problem))
     except RuntimeError as error:
@@ -49,7 +57,8 @@ def second_order(subject: Subject, name: str, point: Point) -> Finding:
 def _broken(question: str, words: str, error: float | None = None) -> Finding:
     text = (
         f"the numbers of the gradient are right, but it cannot be differentiated again: {words}; a value that it "
-        f"uses is detached, or was computed where PyTorch does not look"
+        f"uses is detached, or was computed where PyTorch does not look, as what a forward saves beside its inputs and "
+        f"outputs: compute it in the backward, or mark that with once_differentiable"
     )
     evidence = "" if error is None else f"against central differences, relative error {error:.1e}"
     return wrong(question, text, evidence, labels=("second_order_only",))
@@ -67,6 +76,8 @@ def _slopes(subject: Subject, name: str, point: Point, weights: Array) -> dict[s
         (gradient,) = torch.autograd.grad(value, [leaves[name]], cotangent, create_graph=True, allow_unused=True)
     if gradient is None or not gradient.requires_grad:
         raise Unusable("PyTorch sees no dependence of it on anything")
+    if _refuses(gradient):
+        raise _Marked("it is marked")
     gradient = gradient.sum_to_size(weights.shape)
     tensors = {key: cotangent, **leaves}
     loss = (torch.as_tensor(np.conj(weights)).reshape(gradient.shape) * gradient).real.sum()
@@ -75,6 +86,20 @@ def _slopes(subject: Subject, name: str, point: Point, weights: Array) -> dict[s
         given: np.zeros(value.shape) if slope is None else slope.detach().resolve_conj().numpy()
         for (given, value), slope in zip(tensors.items(), found, strict=True)
     }
+
+
+def _refuses(gradient: torch.Tensor) -> bool:
+    """Whether the graph of a gradient has the step that refuses; it is silent where no way to an input is left."""
+    pending, seen = [gradient.grad_fn], set[Any]()
+    while pending:
+        step = pending.pop()
+        if step is None or step in seen:
+            continue
+        if step.name() == ONCE:
+            return True
+        seen.add(step)
+        pending += [earlier for earlier, _ in step.next_functions]
+    return False
 
 
 def _direction(name: str, point: Point, generator: np.random.Generator) -> Array:

@@ -125,6 +125,11 @@ class Truth:
             if found is not None:
                 yield f"where {names} {size}", found
 
+    def lengths(self, sizes: Mapping[str, int]) -> list[int]:
+        """How long every axis of the variables and of the output is."""
+        tensors = (self.cotangent, *self.signature.symbols)
+        return [dim.evaluate(sizes) for tensor in tensors for dim in tensor.shape]
+
     def sizes(self, smallest: int, variant: int) -> dict[str, int]:
         """Sizes for the dimensions."""
         roots = [self.node, *self.signature.symbols]

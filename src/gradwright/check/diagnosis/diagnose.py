@@ -98,10 +98,13 @@ def _in_words(explanation: Explanation) -> str:
 def _telling(scenes: Sequence[Scene]) -> list[Scene]:
     """Those at which the gradient is wrong first: a mistake cannot be looked for where it makes no difference.
 
-    Without those at which the terms of the right one cancel, so that nothing is left but their rounding.
+    Without those at which the terms of the right one cancel, so that nothing is left but their rounding; and without
+    those at which no number comes out, if it is wrong at others, too.
     """
     least = NOISE * max(largest(scene.wanted) for scene in scenes)
     kept = [scene for scene in scenes if not 0 < largest(scene.wanted) < least] or scenes
+    defined = [scene for scene in kept if bool(scene.returned.isfinite().all())]
+    kept = defined if any(not close(scene.returned, scene.wanted) for scene in defined) else kept
     return sorted(kept, key=lambda scene: close(scene.returned, scene.wanted))
 
 

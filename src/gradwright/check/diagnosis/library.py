@@ -122,7 +122,7 @@ def _parts(root: Node, truth: Truth) -> Iterable[Node]:
 
 
 def _partial_products(root: Node, truth: Truth) -> Iterator[Node]:
-    """The sums of a factor, and the products of two neighbours, that a product with other factors contains."""
+    """The sums of a factor, the products of two, and of the entries of more, that a product contains."""
     for node in postorder(root):
         if not isinstance(node, Contract) or len(node.factors) < 2:
             continue
@@ -132,6 +132,10 @@ def _partial_products(root: Node, truth: Truth) -> Iterator[Node]:
         for left, right in combinations(still, 2) if len(node.factors) > 2 else ():
             if set(left.labels) & set(right.labels):
                 yield from _product(node, (left, right))
+        for alone in still if len(still) > 3 else ():
+            rest = tuple(factor for factor in still if factor is not alone)
+            labels = {label for factor in rest for label in factor.labels}
+            yield from (product for product in _product(node, rest) if product.rank == len(labels))
 
 
 def _product(node: Contract, chosen: tuple[Factor, ...]) -> Iterator[Node]:

@@ -53,6 +53,13 @@ class Scene:
         return self.program.as_made(self.inputs)
 
     @cached_property
+    def at_hand(self) -> frozenset[int]:
+        """The quantities that the user's program has as values, by number."""
+        tensors = (value for value in self.values.values() if isinstance(value, torch.Tensor))
+        known = (self.recognised(value) for value in tensors if value.is_floating_point() or value.is_complex())
+        return frozenset(found[0] for found in known if found is not None)
+
+    @cached_property
     def apart(self) -> Scene:
         """The scene with the user's program as it runs, where that computes a value twice."""
         longer = self.program.apart if self.program is not None else None

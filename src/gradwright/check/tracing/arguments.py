@@ -51,7 +51,15 @@ class Slices:
     axis: int
 
 
-Result = Value | Slices | Constant | Untraceable | tuple["Result", ...]
+@frozen
+class Hidden:
+    """A tensor with −∞ in some entries, as scores that a softmax passes over: a tensor, and 1 where it is kept."""
+
+    value: Value
+    kept: Value
+
+
+Result = Value | Slices | Constant | Hidden | Untraceable | tuple["Result", ...]
 Rule = Callable[["Arguments"], Result]
 
 
@@ -111,6 +119,20 @@ class Arguments:
     def tensors(self, name: str) -> list[Value]:
         """A list of tensors."""
         return [self._value(item) for item in self.operation.arguments[name]]
+
+    def hides(self, name: str) -> bool:
+        """Whether an argument is −∞ throughout."""
+        given, result = self.operation.arguments[name], self.result(name)
+        if isinstance(result, Constant):
+            return all(bool(np.all(np.isneginf(array))) for array in result.arrays)
+        return isinstance(given, Numbers) and all(value == -np.inf for value in given.values)
+
+    def kept(self, name: str) -> Value | None:
+        """For a constant with entries 0 and −∞, 1 where it is 0; None for any other."""
+        result = self.result(name)
+        if not isinstance(result, Constant) or not all(_is_hiding(array) for array in result.arrays):
+            return None
+        return recognise([np.isfinite(array) for array in result.arrays], self.sizes)
 
     def constants(self, name: str) -> list[Constant | None]:
         """A list of constant tensors, some of them missing."""
@@ -210,6 +232,11 @@ class Arguments:
         return self.named(self._values(given))
 
 
+def _is_hiding(array: Array) -> bool:
+    hidden = np.isneginf(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
+    return bool(hidden.any()) and bool(np.all(array[~hidden] == 0))
+
+
 def as_value(result: Result, sizes: Sizes) -> Value:
     """The result of an operation as a tensor; a constant is recognised.
 
@@ -221,6 +248,8 @@ def as_value(result: Result, sizes: Sizes) -> Value:
             return result
         case Constant(arrays=arrays):
             return recognise(arrays, sizes)
+        case Hidden():
+            raise Untraceable("an infinite number, where it does not go into a softmax")
         case Untraceable():
             raise Untraceable(*result.args)  # a new one: an error keeps the frames through which it was raised
         case _:

@@ -104,7 +104,7 @@ def _replacement(
         return site.replaced(number, swapped, "wrong_mask", f"the mask has to be taken from {name}", cost)
     due = scene.quantities[number].mT if swapped else scene.quantities[number]
     named = _derived(site.value, due)
-    label, cost = named or (_confused(known, quantity) if known is not None else _unknown(site, scene))
+    label, cost = named or (_confused(known, quantity) if known is not None else _unknown(site, number, scene))
     # What has a mean removed already has the wrong one removed.
     cost += 0.2 if label == "missing_projection" and site.maker is not None and site.maker.name in SUMS else 0.0
     cost += extra
@@ -143,8 +143,13 @@ def _confused(known: _Known, quantity: Quantity) -> tuple[str, float]:
     return "stale_saved_value", 1.0 if quantity.node in known.quantity.below else 1.3
 
 
-def _unknown(site: Site, scene: Scene) -> tuple[str, float]:
-    """The name of the mistake where the value is no quantity: another function of one, or nothing that has a name."""
+def _unknown(site: Site, number: int, scene: Scene) -> tuple[str, float]:
+    """The name of the mistake where the value is no quantity: another function of one, or nothing that has a name.
+
+    What is right at its other places stands at one where another value at hand is due.
+    """
+    if site.user is not None and number in scene.at_hand:
+        return "stale_saved_value", 1.8
     sources = [source for _, source in site.maker.operands] if site.maker is not None else []
     operand = scene.values.get(sources[0]) if len(sources) == 1 else None
     if is_number(operand) and scene.recognised(operand) is not None:

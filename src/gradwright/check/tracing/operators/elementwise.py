@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from gradwright.check.tracing.arguments import Arguments, Constant, Result, Slices
+from gradwright.check.tracing.arguments import Arguments, Constant, Hidden, Result, Slices
 from gradwright.check.tracing.operators.table import operator
 from gradwright.check.tracing.sizes import function, power
 from gradwright.check.tracing.values import Untraceable, Value, aligned, full, product
@@ -147,7 +147,10 @@ def _never(given: Arguments) -> Value:
 
 
 @operator("add", "sub", "rsub")
-def _add(given: Arguments) -> Value:
+def _add(given: Arguments) -> Result:
+    kept = given.kept("other") if given.operation.name == "aten.add" else None
+    if kept is not None:
+        return Hidden(given.tensor("self"), kept)
     left, right = given.tensor("self"), given.tensor("other")
     alpha = given.number("alpha") if "alpha" in given else build.number(1)
     if given.operation.name == "aten.rsub":
@@ -282,12 +285,19 @@ def _is_logical(node: Node) -> bool:
 
 
 def _complement(value: Value) -> Value:
+    if isinstance(value.node, Mask):
+        below, on, above = (1 - weight for weight in value.node.weights)
+        return _with(value, Mask(below, on, above, value.node.shape))
     return _with(value, subtract(build.ones(value.node.shape), value.node))
 
 
 @operator("where")
-def _where(given: Arguments) -> Value:
+def _where(given: Arguments) -> Result:
     condition = given.tensor("condition")
+    if given.hides("other"):
+        return Hidden(given.tensor("self"), condition)
+    if given.hides("self"):
+        return Hidden(given.tensor("other"), _complement(condition))
     for name, other in (("self", "other"), ("other", "self")):
         if _is_nan(given, name):
             return _guarded(condition, given.tensor(other))
@@ -295,7 +305,9 @@ def _where(given: Arguments) -> Value:
 
 
 @operator("masked_fill")
-def _masked_fill(given: Arguments) -> Value:
+def _masked_fill(given: Arguments) -> Result:
+    if given.hides("value"):
+        return Hidden(given.tensor("self"), _complement(given.tensor("mask")))
     return choose(given.tensor("mask"), given.tensor("value"), given.tensor("self"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from gradwright.check.tracing.arguments import Arguments, Result
+from gradwright.check.tracing.arguments import Arguments, Hidden, Result
 from gradwright.check.tracing.operators.elementwise import multiply
 from gradwright.check.tracing.operators.table import operator
 from gradwright.check.tracing.sizes import function, power
@@ -147,12 +147,25 @@ def _reduced(value: Value, node: Node, axes: Sequence[int], keep: bool) -> Value
 
 @operator("_softmax", "_log_softmax", "_safe_softmax")
 def _softmax(given: Arguments) -> Value:
+    scores = given.result("self")
+    if isinstance(scores, Hidden):
+        return _passing_over(scores, given)
     value = given.tensor("self")
     axis = given.axis("dim", value.rank)
     if value.unit[axis]:
         raise Untraceable("softmax along an axis of length 1")
     primitive = log_softmax if "log" in given.operation.name else softmax
     return Value(along_axis(primitive, value.node, value.place(axis)), value.unit, value.flipped)
+
+
+def _passing_over(scores: Hidden, given: Arguments) -> Value:
+    """Softmax of the scores that are kept: `m ∘ exp(x) / Σ m ∘ exp(x)`."""
+    if "log" in given.operation.name:
+        raise Untraceable("the logarithm of a softmax that passes over entries")
+    value = scores.value
+    weights = multiply(scores.kept, Value(function("exp", value.node), value.unit, value.flipped))
+    sums = total(weights, [given.axis("dim", weights.rank)], keep=True)
+    return multiply(weights, Value(power(sums.node, Fraction(-1)), sums.unit, sums.flipped))
 
 
 @operator("_softmax_backward_data")

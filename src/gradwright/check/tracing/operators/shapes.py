@@ -194,6 +194,17 @@ def cut(value: Value, axis: int, start: Dim, part: Dim) -> Value:
     return Value(build.slice_axis(value.node, value.place(axis), start, start + part), value.unit, value.flipped)
 
 
+@operator("unfold")
+def _unfold(given: Arguments) -> Value:
+    """Windows along an axis, as a convolution sees them: their entries of one place are a run of the axis."""
+    value, shape = given.tensor("self"), given.shape()
+    axis = given.axis("dimension", value.rank)
+    if given.integer("step") != 1:
+        raise Untraceable("windows (unfold) that are more than one step apart")
+    runs = [cut(value, axis, Dim.of(place), shape[axis]) for place in range(given.integer("size"))]
+    return joined([_unsqueezed(run, value.rank) for run in runs], value.rank, shape)
+
+
 @operator("unbind")
 def _unbind(given: Arguments) -> Slices:
     value = given.tensor("self")
