@@ -74,7 +74,10 @@ def torch_module(case: Case, tensors: dict[str, Any]) -> Contestant:
 
     function = case.derivation.function("torch")
     taken = inspect.signature(function).parameters
-    plain = lambda **given: function(**{name: x for name, x in given.items() if name in taken})  # noqa: E731
+
+    def plain(**given: Any) -> Any:
+        return function(**{name: x for name, x in given.items() if name in taken})
+
     return torch_autodiff(dataclasses.replace(case, plain=plain), tensors)
 
 

@@ -10,6 +10,7 @@ import ast
 import re
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Container
 from keyword import iskeyword
 
@@ -115,19 +116,11 @@ def _paper_sign(text: str) -> tuple[int, str] | None:
 
 def _equation(text: str) -> tuple[int, str] | None:
     """An equals sign outside of all parentheses."""
-    depth = 0
-    for place, sign in enumerate(text):
-        depth += (sign in "([") - (sign in ")]")
-        if (
-            sign == "="
-            and depth == 0
-            and text[place - 1 : place] not in (*"=<>!:",)
-            and text[place + 1 : place + 2] != "="
-        ):
-            words = (
-                "an equation has no place here; write one of its sides, or their difference (`define` takes equations)"
-            )
-            return place, words
+    words = "an equation has no place here; write one of its sides, or their difference (`define` takes equations)"
+    for found in re.finditer(r"(?<![=<>!:])=(?!=)", text):
+        before = Counter(text[: found.start()])
+        if before["("] + before["["] == before[")"] + before["]"]:
+            return found.start(), words
     return None
 
 

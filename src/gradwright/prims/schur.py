@@ -28,11 +28,6 @@ def schur_form(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return scipy.linalg.schur(A, check_finite=False)
 
 
-def root_of_triangle(T: np.ndarray) -> np.ndarray:
-    """The principal square root of the triangle of a Schur form, a triangle with blocks in the same places."""
-    return square_root(T)
-
-
 def solve_between_triangles(S: np.ndarray, T: np.ndarray, C: np.ndarray, left: int, right: int) -> np.ndarray:
     """The X with `S X + X T = C` for triangles of Schur forms; Sᴴ in place of S where `left` is 1, Tᴴ where `right` is.
 
@@ -129,8 +124,8 @@ schur = Primitive(
 schur_root = Primitive(
     name="schur_root",
     signature="T: n n -> R: n n",
-    summary="the principal square root of the triangle of a Schur form",
-    numpy=root_of_triangle,
+    summary="the principal square root of the triangle of a Schur form, a triangle with blocks in the same places",
+    numpy=square_root,
 )
 
 

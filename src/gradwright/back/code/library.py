@@ -36,7 +36,7 @@ class Library:
         imaginary_unit: the number i.
         complex_of: a real array made complex, where products want arguments of one type; it may look at the first
             input, `{like}`; else empty.
-        batch_dot: the inner products of two batches of real vectors; empty where there is no function for it.
+        batch_dot: the inner products of two batches of real vectors; empty where no code takes batches.
         sum_with_product: `{rest}` plus a product of two real matrices, as one call; empty where there is none.
         shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
         helpers: functions of several lines that emitted code may call.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from gradwright.back.code.library import Library
-from gradwright.back.code.text import Code, Kind
+from gradwright.back.code.text import Code
 
 LETTERS = "ijklmnopqrstuvwxyzabcdefghIJKLMNOPQRSTUVWXYZABCDEFGH"
 
@@ -155,15 +155,11 @@ class Writer:
 
     def matvec(self, matrix: Code, vector: Code) -> Code:
         """A matrix times a vector, both with the same leading axes."""
-        if MATVEC in self.library.helpers:
-            return self.helper(MATVEC, matrix.text, vector.text)
-        product = Code(f"{matrix.inside()} @ {self.indexed(vector, [':', 'None']).text}", Kind.MATMUL)
-        return self.indexed(product, [":", "0"])
+        return self.helper(MATVEC, matrix.text, vector.text)
 
-    def dot(self, left: Code, right: Code) -> Code | None:
-        """The inner products of real vectors with the same leading axes; None where the library has no function."""
-        template = self.library.batch_dot
-        return Code(template.format(x=left.text, y=right.text)) if template else None
+    def dot(self, left: Code, right: Code) -> Code:
+        """The inner products of real vectors with the same leading axes."""
+        return Code(self.library.batch_dot.format(x=left.text, y=right.text))
 
 
 SCALE_DIAGONAL = "scale_diagonal"

@@ -145,9 +145,8 @@ class _Sylvester:
         count_m, count_n = pairs.shape
         phase = np.prod(pairs / size)
         phase = float(np.sign(np.real(phase))) if self._is_real else phase
-        return sign_a**count_n * sign_b**count_m * phase, count_n * log_a + count_m * log_b + float(
-            np.sum(np.log(size))
-        )
+        logarithm = count_n * log_a + count_m * log_b + float(np.sum(np.log(size)))
+        return sign_a**count_n * sign_b**count_m * phase, logarithm
 
     def _solve_one(self, side: Array) -> Array:
         (m, u), (n, w) = self._schur

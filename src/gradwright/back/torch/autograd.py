@@ -277,8 +277,8 @@ def _jvp(programs: Programs) -> Iterator[str]:
         lines.append(f"{INDENT}{_unpacked(saved)} = ({primal})")
     if _leaves_none(programs) and programs.directions:
         moves = _unpacked([*programs.directions.values()])
-        given = moves if moves.startswith("(") else f"({moves})"
-        lines.append(f"{INDENT}{moves} = _or_zeros({given}, {', '.join(programs.directions)})")
+        listed = moves if moves.startswith("(") else f"({moves})"
+        lines.append(f"{INDENT}{moves} = _or_zeros({listed}, {', '.join(programs.directions)})")
     lines += indented(_returning(_projecting(programs, programs.jvp), IN_BLOCK, nothing))
     yield from indented(lines)
 

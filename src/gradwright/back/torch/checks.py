@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gradwright.back.code.size_checks import order_checks, size_text
+from gradwright.back.code.size_checks import named_sizes, order_checks, size_text
+from gradwright.core.dims import Dim
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import shape_text
 
@@ -57,19 +58,26 @@ def shape_checks(
         values: the outputs, which may demand that one size is no less than another.
         identifiers: what the code calls the variables.
     """
-    bound: dict[str, str] = {}
+    axes: list[tuple[Dim, str]] = []
     for symbol in inputs:
         name = identifiers[symbol.name]
+        axes += zip(symbol.shape, _lengths(name, symbol), strict=True)
         if symbol.rank:
             yield f"if {name}.dim() < {symbol.rank}:"
             yield (
                 f'    raise ValueError(f"Input {symbol.name} to {function} has {{{name}.dim()}} dimension(s), '
                 f'expected {symbol.rank}")'
             )
+    bound = named_sizes(axes)
     # First what sizes are read from: in `A: n*m n*m, B: n n, C: m m` those of A follow from B and C.
     for symbol in sorted(inputs, key=_is_composed):
-        yield from _sizes(function, symbol, identifiers, bound)
+        yield from _sizes(function, symbol, identifiers[symbol.name], bound)
     yield from order_checks(function, [*inputs, *values], bound)
+
+
+def _lengths(name: str, symbol: Symbol) -> list[str]:
+    """The lengths of a variable's axes as Python; batch axes stand before them."""
+    return [f"{name}.shape[{place - symbol.rank}]" for place in range(symbol.rank)]
 
 
 def _is_composed(symbol: Symbol) -> bool:
@@ -77,58 +85,27 @@ def _is_composed(symbol: Symbol) -> bool:
     return any(dim.name is None and dim.names for dim in symbol.shape)
 
 
-def _sizes(function: str, symbol: Symbol, identifiers: Mapping[str, str], bound: dict[str, str]) -> Iterator[str]:
-    name = identifiers[symbol.name]
-    plain = [d.name for d in symbol.shape]
+def _sizes(function: str, symbol: Symbol, name: str, bound: Mapping[str, str]) -> Iterator[str]:
     square = symbol.rank == 2 and symbol.shape[0] == symbol.shape[1]
     if square:
         yield f"if {name}.shape[-1] != {name}.shape[-2]:"
         got = f"got dimensions {{tuple({name}.shape)}}"
         yield f'    raise ValueError(f"Input {symbol.name} to {function} is not square, {got}")'
-    new = {d.name: f"{name}.shape[{place - symbol.rank}]" for place, d in enumerate(symbol.shape) if d.name}
-    fresh = {dim: text for dim, text in new.items() if dim not in bound}
-    bound.update(fresh)
-    if all(d.name in fresh for d in symbol.shape) and (square or len(set(plain)) == len(plain)):
+    names = list(dict.fromkeys(n for dim in symbol.shape for n in dim.names))
+    if not all(n in bound for n in names):
         return
-    if not all(atom in bound for d in symbol.shape for atom in d.names):
+    found = _lengths(name, symbol)
+    pairs = list(zip(found, (size_text(dim, bound) for dim in symbol.shape), strict=True))
+    wrong = [f"{length} != {wanted}" for length, wanted in (pairs[:1] if square else pairs) if length != wanted]
+    if not wrong:
         return
-    known = dict.fromkeys(n for d in symbol.shape for n in d.names if n not in fresh)
-    told = ", ".join(f"{dim} = {{{bound[dim]}}}" for dim in known)
-    found = [f"{name}.shape[{place - symbol.rank}]" for place in range(symbol.rank)]
-    pairs = zip(found, (size_text(d, bound) for d in symbol.shape), strict=True)
-    yield f"if {' or '.join(f'{size} != {wanted}' for size, wanted in pairs if size != wanted)}:"
+    told = ", ".join(f"{n} = {{{bound[n]}}}" for n in names if bound[n] not in found)
     told = f" with {told}" if told else ""
+    yield f"if {' or '.join(wrong)}:"
     yield (
         f'    raise ValueError(f"Input {symbol.name} to {function} is not {shape_text(symbol.shape)}{told}, '
         f'got dimensions {{tuple({name}.shape)}}")'
     )
-
-
-def projected(name: str, symbol: Symbol, moved: bool = False) -> str:
-    """The code of the projection on a declared linear set; empty for a free variable, or a curved set.
-
-    Args:
-        name: what the code calls the tensor.
-        symbol: the variable.
-        moved: whether the tensor is a direction, in the tangent space of the set.
-    """
-    facts = symbol.facts
-    ones = "" if moved else f" + torch.eye({name}.shape[-1], dtype={name}.dtype, device={name}.device)"
-    if "diagonal" in facts:
-        return f"torch.diag_embed({name}.diagonal(dim1=-2, dim2=-1))"
-    if "unit_lower" in facts:
-        return f"{name}.tril(-1){ones}"
-    if "unit_upper" in facts:
-        return f"{name}.triu(1){ones}"
-    if "lower" in facts or "upper" in facts:
-        return f"{name}.tril()" if "lower" in facts else f"{name}.triu()"
-    if "skew" in facts:
-        return f"({name} - {name}.mT) / 2"
-    if "symmetric" in facts or "hermitian" in facts:
-        # Not .mH: in forward mode under vmap, PyTorch 2.13 cannot make a view of a conjugate.
-        mirror = "mT" if "symmetric" in facts else "mT.conj_physical()"
-        return f"({name} + {name}.{mirror}) / 2"
-    return ""
 
 
 def broadcast_lines(function: str, inputs: Sequence[Symbol], identifiers: Mapping[str, str]) -> Iterator[str]:

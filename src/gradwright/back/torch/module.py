@@ -249,7 +249,7 @@ def _head(asked: Asked, body: str, imports: Iterable[str]) -> str:
     """The docstring and the imports, in the order of the import sorters."""
     docstring = f'"""{escaped(asked.title)}\n\n{escaped(asked.derivation)}\n"""'
     typing = [name for name in ("Any", "NamedTuple") if re.search(rf"\b{name}\b", body)]
-    imports = {*imports, *(f"import {name}" for name in ("math",) if re.search(rf"\b{name}\.", body))}
+    imports = {*imports, *(["import math"] if re.search(r"\bmath\.", body) else [])}
     standard = sorted(line for line in imports if line.split()[1].split(".")[0] in sys.stdlib_module_names)
     collections = [name for name in ("Callable", "Iterator") if re.search(rf"\b{name}\b", body)]
     standard += [f"from collections.abc import {', '.join(collections)}"] if collections else []

@@ -15,11 +15,11 @@ from types import EllipsisType
 from gradwright.back.code import Program, Statement, lower
 from gradwright.back.code.library import Library
 from gradwright.back.code.sizes import unreadable_size
-from gradwright.back.torch.checks import projected
 from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
 from gradwright.back.torch.safety import RULES, VALUES, in_either_field, in_safe_functions
 from gradwright.back.torch.statements import cut, names_in
+from gradwright.back.torch.structures import projected
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
 from gradwright.frozen import frozen, replace

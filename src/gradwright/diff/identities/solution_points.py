@@ -1,11 +1,10 @@
 """Points that satisfy an identity, in numbers, and what the identity determines there.
 
 A point is found by the forward function if there is one, else by giving the inputs that are a term of one
-equation and occur nowhere else the value that makes it true, unknowns that an equation states in terms of others that
-value, and by Gauss-Newton steps for the rest. Many
-identities have solutions only where some inputs are small, so later attempts draw them smaller. At a point
-the linear equations for the unknowns' directions are assembled entry by entry; their rank says whether
-the unknowns are determined.
+equation and occur nowhere else the value that makes it true, unknowns that an equation states in terms of
+others that value, and by Gauss-Newton steps for the rest. Many identities have solutions only where some inputs
+are small, so later attempts draw them smaller. At a point the linear equations for the unknowns' directions are
+assembled entry by entry; their rank says whether the unknowns are determined.
 """
 
 from __future__ import annotations

@@ -57,10 +57,8 @@ def _inner_product(draft: Draft, left: Term, right: Term, together: list[int], s
     order = [*together, *summed]
     if not together and len(summed) == 1 and not draft.writer.batched:
         return Term((), matmul(draft.code(left), draft.code(right)))
-    if draft.writer.batched and not together and len(summed) == 1 and left.real and right.real:
-        found = draft.writer.dot(draft.code(left), draft.code(right))
-        if found is not None:
-            return Term((), found)
+    if not together and len(summed) == 1 and left.real and right.real:
+        return Term((), draft.writer.dot(draft.code(left), draft.code(right)))
     base = [x for x in left.labels if x in order]
     entries = product_of([draft.code(left, base), draft.code(right, base)])
     axes = [base.index(x) for x in summed]
