@@ -466,8 +466,7 @@ def call(function: str, /, *arguments: Any, **keywords: Any) -> Any:
     signature = Signature()
     for value in _expressions([*arguments, *keywords.values()]):
         signature = signature.merged(value.signature)
-    texts = tuple(_short_text(value) for value in arguments)
-    result = lookup(function).build(Call(function, tuple(converted), named, texts))
+    result = lookup(function).build(Call(function, tuple(converted), named, lambda place: _short_text(arguments[place])))
     return NamedOutputs(result, signature) if isinstance(result, Outputs) else Expression(result, signature)
 
 

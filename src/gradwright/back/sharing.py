@@ -36,6 +36,8 @@ SHORTEST_KNOWN = 5
 SHORT_VALUE = 12
 LONG_VALUE = 20
 MOST_LETTERS = 4
+LONGEST = 1500  # written parts of what is shown together; past that, it gets more letters
+MEASURED = 500  # written parts of what is written out to know how long it is
 LARGEST = 2000
 WIDEST = 64
 ALPHABETS = {0: "stcab", 1: "rzuvhpq", 2: "PSMCEKBN"}
@@ -76,8 +78,12 @@ def share(
     current = [put_all(_gathered(formula), nested(known)) for formula in formulas]
     taken |= bound_names(current)
     new: list[Letter] = []
-    while len(new) < MOST_LETTERS:
-        found = _most_repeated([*current, *(letter.value for letter in new)], hidden)
+    while True:
+        shown = [*current, *(letter.value for letter in new)]
+        # Of what is nested and occurs twice at every level, the text doubles with every level.
+        if len(new) >= MOST_LETTERS and sum(_sizes(shown)[formula.key] for formula in shown) <= LONGEST:
+            break
+        found = _most_repeated(shown, hidden)
         if found is None:
             break
         letter = Letter(_fresh_name(found, taken), found)
@@ -248,7 +254,7 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
     unique, uses = _uses(formulas)
     if len(unique) > LARGEST:
         return None
-    bound = bound_names(formulas)
+    bound, sizes = bound_names(formulas), _sizes(formulas)
     best, saving = None, LEAST_SAVING - 1
     counted: set[bytes] = set()
     for key, part in unique.items():
@@ -260,7 +266,7 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
         told_anyway = part.rank == 2 and _is_reciprocal(part)
         if count < 2 and not told_anyway:
             continue
-        length = len(unicode(part))
+        length = max(sizes[key], len(unicode(part)) if sizes[key] <= MEASURED else 0)
         saved = (count - 1) * length if length >= SHORTEST else 0
         if count > 1 and _is_output(part):
             saved += 10 * LEAST_SAVING
@@ -318,6 +324,15 @@ def _uses(formulas: Sequence[Formula]) -> tuple[dict[bytes, Formula], Counter[by
     for formula in formulas:
         uses[formula.key] -= 1
     return unique, uses
+
+
+def _sizes(formulas: Sequence[Formula]) -> dict[bytes, int]:
+    """How many parts each part is written with, itself included: at most the number of its characters."""
+    sizes: dict[bytes, int] = {}
+    for formula in formulas:
+        for part in postorder(formula):
+            sizes[part.key] = 1 + sum(sizes[child.key] for child in part.parts())
+    return sizes
 
 
 def used_letters(formulas: Sequence[Formula], letters: Sequence[Letter]) -> list[Letter]:

@@ -160,7 +160,7 @@ class _Translator:
         raise undeclared(name)
 
     def _tensor(self, value: Value, tree: ast.expr) -> Node:
-        return Call("the expression", (value,), {}, (written(tree),)).node(0)
+        return Call("the expression", (value,), {}, lambda _: written(tree)).node(0)
 
     def _tensors(self, values: list[Value], left: ast.expr, right: ast.expr) -> tuple[Node, Node]:
         return self._tensor(values[0], left), self._tensor(values[1], right)
@@ -232,12 +232,11 @@ class _Translator:
         keywords = [keyword.arg for keyword in tree.keywords]
         if None in keywords:
             raise LanguageError("'**' unpacks, which the language does not have")
-        texts = tuple(map(written, tree.args))
 
         def combine(values: list[Value]) -> Value:
             given = tuple(values[: len(tree.args)])
             named = dict(zip(map(str, keywords), values[len(tree.args) :], strict=True))
-            return function.build(Call(name, given, named, texts))
+            return function.build(Call(name, given, named, lambda place: written(tree.args[place])))
 
         return [*tree.args, *(keyword.value for keyword in tree.keywords)], combine
 

@@ -47,23 +47,27 @@ Value = Node | Outputs | str | bool | None | list["Value"]
 
 @frozen
 class Call:
-    """A call in a text: what is called, with what, and how the arguments were written."""
+    """A call in a text: what is called, with what, and how its arguments were written, for messages."""
 
     function: str
     positional: tuple[Value, ...]
     keywords: Mapping[str, Value]
-    texts: tuple[str, ...] = ()
+    written: Callable[[int], str] | None = None
 
     def node(self, place: int) -> Node:
         """The positional argument, which has to be a tensor."""
         value = self.positional[place]
         if isinstance(value, Node):
             return value
-        text = self.texts[place] if place < len(self.texts) else str(value)
+        text = self.text(place)
         if isinstance(value, Outputs):
             names = " or ".join(f".{name}" for name in value.by_name)
             raise ShapeError(f"{value.function} has several outputs: write {text}{names}")
         raise ShapeError(f"{self.function} takes tensors, and {text} is not one")
+
+    def text(self, place: int) -> str:
+        """A positional argument as it was written."""
+        return str(self.positional[place]) if self.written is None else self.written(place)
 
     def nodes(self) -> tuple[Node, ...]:
         """All positional arguments as tensors."""

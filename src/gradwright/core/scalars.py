@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 
 from gradwright.core.contraction import ONE, contract
@@ -34,6 +36,29 @@ def scalars_of(argument: Node) -> tuple[Node, Node]:
 
 def shared_number(node: Node) -> tuple[Fraction, Node]:
     """The rational number in front of a term, or of all terms of a sum, and the rest; of sums within products, too."""
+    # From the inside out, so that the sums that stand in one another are each looked at once, and no stack grows.
+    for inner in _sums_within(node):
+        _shared_number(inner)
+    return _shared_number(node)
+
+
+def _sums_within(node: Node) -> Iterator[Node]:
+    """The sums in the products that a node is, or is a sum of, and those within them; the innermost first."""
+    seen: set[Node] = set()
+    stack = [(node, False)]
+    while stack:
+        current, opened = stack.pop()
+        if opened:
+            yield current
+        elif current not in seen:
+            seen.add(current)
+            stack.append((current, True))
+            factors = [f.node for term in terms_of(current) if isinstance(term, Contract) for f in term.factors]
+            stack.extend((factor, False) for factor in factors if isinstance(factor, Add))
+
+
+@lru_cache(maxsize=4096)
+def _shared_number(node: Node) -> tuple[Fraction, Node]:
     split = [_split(term) for term in terms_of(node)]
     numbers = [number for number, _ in split]
     if not isinstance(node, Add):
@@ -48,7 +73,7 @@ def _split(term: Node) -> tuple[Fraction, Node]:
     """`P (½ A + ½ B)` as ½ and `P (A + B)`."""
     if not isinstance(term, Contract):
         return ONE, term
-    shared = [shared_number(f.node) if isinstance(f.node, Add) else (ONE, f.node) for f in term.factors]
+    shared = [_shared_number(f.node) if isinstance(f.node, Add) else (ONE, f.node) for f in term.factors]
     factors = [Factor(node, f.groups, f.conj) for f, (_, node) in zip(term.factors, shared, strict=True)]
     number = prod((own for own, _ in shared), start=term.coefficient)
     return number, contract(1, factors, term.output, dict(enumerate(term.dims)))

@@ -122,6 +122,14 @@ def free_leaves_of(*roots: Node) -> dict[Node, dict[Node, None]]:
     return found
 
 
+def written_size(root: Node) -> int:
+    """How many nodes an expression is written with: one that occurs twice counts twice."""
+    sizes: dict[Node, int] = {}
+    for node in postorder(root):
+        sizes[node] = 1 + sum(sizes[child] for child in node.children)
+    return sizes[root]
+
+
 def symbols(root: Node) -> tuple[Symbol, ...]:
     """The symbols below a node, in source order."""
     return tuple(node for node in postorder(root) if isinstance(node, Symbol))

@@ -27,9 +27,23 @@ from gradwright.simplify.powers import connected
 
 @frozen
 class _Item:
+    """A term that is a chain of matrices."""
+
     coefficient: Fraction
     chain: Chain
     node: Node
+
+
+@frozen
+class _Outer:
+    """A term that is an outer product of two vectors, the number in front with the first; `keys` say what they are."""
+
+    vectors: tuple[Node, Node]
+    keys: tuple[Hashable, Hashable]
+    node: Node
+
+
+_Term = _Item | _Outer | Node
 
 
 def collect(root: Node) -> Node:
@@ -59,7 +73,7 @@ def _collect_sum(node: Node) -> Node:
                 items[place] = joined
                 break
         else:
-            done.append(first if isinstance(first, Node) else first.node)
+            done.append(_node(first))
     return add(done)
 
 
@@ -100,16 +114,20 @@ def _opened(term: Node) -> Sequence[Node]:
     ]
 
 
-def _read(term: Node) -> _Item | Node:
+def _node(term: _Term) -> Node:
+    return term if isinstance(term, Node) else term.node
+
+
+def _read(term: Node) -> _Term:
     coefficient, rest = split_coefficient(term)
     chain = chain_of(rest, with_ones=True)
     if chain is None or len(chain.elements) < 2:
-        return term
+        return _outer(term)
     numbers, elements = zip(*map(shared_number, chain.elements), strict=True)
     return _Item(coefficient * prod(numbers), Chain(chain.scalar, elements), term)
 
 
-def _common_to_all(items: Sequence[_Item | Node]) -> Node | None:
+def _common_to_all(items: Sequence[_Term]) -> Node | None:
     """The sum with what all its terms share before and behind it; None if they share nothing."""
     read = [item for item in items if isinstance(item, _Item)]
     first = read[0] if read else None
@@ -147,7 +165,7 @@ def _positive_first(terms: Sequence[Node]) -> Node:
     return add(sorted(terms, key=lambda term: coefficient_of(term) < 0) if coefficient_of(terms[0]) < 0 else terms)
 
 
-def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
+def _joined(left: _Term, right: _Term) -> _Item | None:
     """Two chains that differ in one matrix: one chain around the sum of the two."""
     if not isinstance(left, _Item) or not isinstance(right, _Item):
         return None
@@ -167,41 +185,40 @@ def _joined(left: _Item | Node, right: _Item | Node) -> _Item | None:
     return _Item(number, chain, scaled(number, join(chain, left.node)))
 
 
-def _joined_outer(left: _Item | Node, right: _Item | Node) -> Node | None:
+def _joined_outer(left: _Term, right: _Term) -> _Term | None:
     """`A x yᵀ + B x yᵀ = (A + B) x yᵀ`: outer products that share a vector, where the others are one product then."""
-    first, second = _vectors(left), _vectors(right)
-    if first is None or second is None:
+    if not isinstance(left, _Outer) or not isinstance(right, _Outer):
         return None
     for shared, other in ((1, 0), (0, 1)):
-        if value_key(first[shared]) == value_key(second[shared]):
-            total = _collect_sum(add([first[other], second[other]]))
+        if left.keys[shared] == right.keys[shared]:
+            total = _collect_sum(add([left.vectors[other], right.vectors[other]]))
             if not isinstance(total, Add):
-                both = (total, first[1]) if shared else (first[0], total)
-                return product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1))
+                both = (total, left.vectors[1]) if shared else (left.vectors[0], total)
+                return _outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
     return None
 
 
-def _vectors(term: _Item | Node) -> tuple[Node, Node] | None:
-    """The vectors x and y of an outer product x yᵀ, the numbers in front with x."""
-    if isinstance(term, _Item) or term.rank != 2:
-        return None
+def _outer(term: Node) -> _Outer | Node:
+    """A term as an outer product x yᵀ; any other as it is."""
+    if term.rank != 2:
+        return term
     product = as_product(term)
     if any(len(group) != 1 for group in product.output) or product.output[0] == product.output[1]:
-        return None
+        return term
     (row,), (column,) = product.output
     parts = connected(product.factors, range(len(product.dims)))
     behind = [part for part in parts if any(column in f.labels for f in part)]
     if len(behind) != 1 or any(row in f.labels for f in behind[0]):
-        return None
+        return term
     before = [f for part in parts if part is not behind[0] for f in part]
     if not any(row in f.labels for f in before):
-        return None
+        return term
     sides = ((product.coefficient, before, row), (1, behind[0], column))
     first, second = (
         contract(number, factors, ((end,),), {x: product.dims[x] for f in factors for x in f.labels})
         for number, factors, end in sides
     )
-    return first, second
+    return _Outer((first, second), (value_key(first), value_key(second)), term)
 
 
 def _only_places(before: tuple[Node, ...], behind: tuple[Node, ...]) -> bool:

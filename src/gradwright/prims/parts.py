@@ -22,7 +22,7 @@ def dimension(call: Call, place: int) -> Dim:
     found = _as_dim(call.node(place))
     if found is None or (found.value is not None and found.value < 1):
         raise ShapeError(
-            f"{call.function} takes dimensions, and '{call.texts[place]}' is none: "
+            f"{call.function} takes dimensions, and '{call.text(place)}' is none: "
             f"use a dimension's name or a positive whole number"
         )
     return found

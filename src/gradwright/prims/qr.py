@@ -78,7 +78,7 @@ thin = Primitive(
 def _build(call: Call) -> Outputs:
     call.expect(1, 1, ("mode",), USAGE)
     complete = call.choice("mode", ("reduced", "complete")) == "complete"
-    found = apply_overload((thin,), Call(call.function, call.positional, {}, call.texts), USAGE)
+    found = apply_overload((thin,), Call(call.function, call.positional, {}, call.written), USAGE)
     assert isinstance(found, Outputs)
     (A,) = call.nodes()
     rows, columns = A.shape

@@ -97,7 +97,7 @@ thin = Primitive(
 def _build(call: Call) -> Outputs:
     call.expect(1, 1, ("full_matrices",), USAGE)
     full = call.choice("full_matrices", (False, True))
-    found = apply_overload((thin,), Call(call.function, call.positional, {}, call.texts), USAGE)
+    found = apply_overload((thin,), Call(call.function, call.positional, {}, call.written), USAGE)
     assert isinstance(found, Outputs)
     left, right = (_completed(found[x]) if full else found[x] for x in "UV")
     return Outputs("svd", {"U": left, "S": found["S"], "Vh": conjugate(transpose(right)), "V": right})

@@ -271,7 +271,7 @@ def _with_opposites_joined(node: Add) -> Node:
         if opposite in logistic:
             complement = subtract(ones(function.shape), function)
             forms.append(expand(add(_with_factor(term, opposite, complement) for term in node.terms), lambda _: True))
-    return min(forms, key=_length)
+    return min(forms, key=_length) if len(forms) > 1 else node
 
 
 def _with_factor(term: Node, old: Node, new: Node) -> Node:

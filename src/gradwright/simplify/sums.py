@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 
-from gradwright.core.canonical import as_product, canonical_key
+from gradwright.core.canonical import as_product, canonical_key, rough_key
 from gradwright.core.contraction import contract, is_zero
 from gradwright.core.inference import facts_of, is_hermitian, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
@@ -76,19 +76,25 @@ Turn = tuple[Node, bool, bool]
 def _turned_sums(sums: Sequence[Node]) -> dict[Node, Turn]:
     """Those of the sums that an earlier one is, perhaps turned or conjugated."""
     found: dict[Node, Turn] = {}
-    for place, later in enumerate(sums):
-        for earlier in sums[:place]:
-            turn = None if earlier in found else _turn_between(earlier, later)
-            if turn is not None:
-                found[later] = (earlier, *turn)
-                break
+    alike: dict[Hashable, list[Node]] = {}
+    for later in sums:
+        others = alike.setdefault(_what_turning_keeps(later), [])
+        turns = ((earlier, _turn_between(earlier, later)) for earlier in others)
+        first = next(((earlier, *turn) for earlier, turn in turns if turn is not None), None)
+        if first is None:
+            others.append(later)
+        else:
+            found[later] = first
     return found
+
+
+def _what_turning_keeps(node: Node) -> Hashable:
+    """Equal for sums of which one may be the other, turned or conjugated: a cheap test before the exact one."""
+    return frozenset(Counter(map(rough_key, terms_of(node))).items())
 
 
 def _turn_between(first: Node, second: Node) -> tuple[bool, bool] | None:
     """How the first sum is turned and conjugated into the second."""
-    if len(terms_of(first)) != len(terms_of(second)):
-        return None
     wanted = _terms_in_order(second, turned=False, conj=False)
     for turned in (False, True):
         if (first.shape[::-1] if turned else first.shape) != second.shape:

@@ -19,6 +19,7 @@ from gradwright.diff.identities.engine import solved
 from gradwright.prims.complex import real_part
 
 MOST_LETTERS = 4
+MOVING_TO_A_LETTER = 3  # in long expressions, the parts that depend on the variables for one letter
 ALPHABETS = {0: "stcabe", 1: "rzuvhp", 2: "SPMCEFKBHN"}
 OUTPUT_LETTERS = {"eigenvalues": "λ", "eigenvectors": "V"}
 OUTPUTS = {0: "fgh", 1: "yzu", 2: "YZW"}
@@ -81,7 +82,8 @@ def _parts(root: Node, variables: tuple[Symbol, ...]) -> list[Node]:
         if node in moving and count > 1 and (is_compound(node) or isinstance(node, Apply)):
             wanted[node] = wanted.get(node, 0) + count
     candidates = [node for node in order if node in wanted and node is not root]
-    kept = sorted(candidates, key=lambda node: -wanted[node])[:MOST_LETTERS]
+    most = max(MOST_LETTERS, len(order) // MOVING_TO_A_LETTER)
+    kept = sorted(candidates, key=lambda node: -wanted[node])[:most]
     return [node for node in order if node in kept]
 
 

@@ -15,7 +15,7 @@ from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, S
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals
 from gradwright.core.tensor_forms import Leaf, leaves_of, map_leaves
-from gradwright.core.walks import depends_on, postorder, substitute
+from gradwright.core.walks import depends_on, postorder, substitute, written_size
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.engine import solved
 from gradwright.diff.steps.endings import endings, tensor_endings
@@ -30,6 +30,8 @@ from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.complex import real_part
 from gradwright.prims.power import power
 from gradwright.simplify.pipeline import simplify
+
+LONGEST_SUBSTITUTION = 300  # parts of a differential that is written in the directions of the variables alone
 
 
 @frozen
@@ -231,8 +233,11 @@ def _from_parts(root: Node, variables: tuple[Symbol, ...], taken: set[str], cota
     drafts.append(_differentiated_part(body, whole, variables, parts))
     if parts:
         total = simplify(differential(root, {v: direction(v) for v in variables}))
-        shown = collect(substitute(total, dict(parts)))
-        drafts.append(Draft("substitute", direction(whole), shown, "put in the differentials of the parts"))
+        in_letters = substitute(total, dict(parts))
+        # Every part of a deep composition doubles what is put into it: its differential is told part by part alone.
+        if written_size(in_letters) <= LONGEST_SUBSTITUTION:
+            words = "put in the differentials of the parts"
+            drafts.append(Draft("substitute", direction(whole), collect(in_letters), words))
     drafts += endings(root, direction(whole), variables, cotangent, dict(parts))
     named = (*(Named(s, n) for n, s in parts.items()), Named(whole, root))
     return Narration(tuple(drafts), named, {}, {}, cotangent, direction(whole), parts)

@@ -28,7 +28,7 @@ from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.differential import direction
 from gradwright.diff.identities.problem import Problem, problem_of
 from gradwright.diff.identities.solution_points import nearby_solution, point_of
-from gradwright.diff.steps.step import Check, Draft, Side, as_form
+from gradwright.diff.steps.step import Check, Draft, as_form
 from gradwright.errors import ConditionError, GradwrightError
 from gradwright.frozen import frozen
 
@@ -131,7 +131,9 @@ class Trial:
             return Check(False, float("inf"), f"{self.description}: {error}")
         if np.shape(left) != np.shape(right):
             return Check(False, float("inf"), f"{self.description}: shapes {np.shape(left)} and {np.shape(right)}")
-        scale = max(self._size(draft.left), self._size(draft.right), self._noise(draft), 1e-12)
+        known: dict[Node, float] = {}
+        sizes = (self._size(side if isinstance(side, Node) else lower(side), known) for side in (draft.left, draft.right))
+        scale = max(*sizes, self._noise(draft), 1e-12)
         residual = float(np.max(np.abs(left - right), initial=0)) / scale
         return Check(bool(residual < TOLERANCE), residual, self.description)
 
@@ -146,27 +148,28 @@ class Trial:
             sources += [_largest(self.values[direction(s)]) for s in self.measured]
         return MEASURED * max(sources, default=0.0)
 
-    def _size(self, side: Side) -> float:
-        """The size of the largest term.
+    def _size(self, node: Node, known: dict[Node, float]) -> float:
+        """The size of the largest term; `known` keeps those of the sums that occur more than once.
 
         Two terms that cancel do not make a side small, and neither does a product of large factors: `2 (a − b)`
         is as large as `a`, although it is one term.
         """
-        terms = terms_of(side) if isinstance(side, Node) else [lower(side)]
-        return max(self._size_of_term(term) for term in terms)
+        if node not in known:
+            known[node] = max(self._size_of_term(term, known) for term in terms_of(node))
+        return known[node]
 
-    def _size_of_term(self, term: Node) -> float:
+    def _size_of_term(self, term: Node, known: dict[Node, float]) -> float:
         number, inside = split_coefficient(term)
         if isinstance(inside, Add):  # ½ (A + B): its terms may cancel as well
-            return abs(as_float(number)) * self._size(inside)
+            return abs(as_float(number)) * self._size(inside, known)
         # Factors that cancel leave their errors: those of a measured direction, if they are more than rounding.
         cancelled = max(CANCELLED, self.error / TOLERANCE)
-        return max(_largest(self.value(term)), cancelled * self._factors(term))
+        return max(_largest(self.value(term)), cancelled * self._factors(term, known))
 
-    def _factors(self, term: Node) -> float:
+    def _factors(self, term: Node, known: dict[Node, float]) -> float:
         if not isinstance(term, Contract):
             return 0.0
-        sizes = [self._size(f.node) for f in term.factors]
+        sizes = [self._size(f.node, known) for f in term.factors]
         return float(np.prod(sizes)) * abs(as_float(term.coefficient))
 
     def _take_witnesses(self, root: Node) -> None:
@@ -199,7 +202,8 @@ class Trial:
         moves = {v: self.values[direction(v)] for v in variables}
         value, moved, error = measured(item.node, self.values, moves, self.sizes)
         self.values[item.symbol] = value
-        sizes = [_largest(value), *(self._factors(term) for term in terms_of(item.node))]
+        known: dict[Node, float] = {}
+        sizes = [_largest(value), *(self._factors(term, known) for term in terms_of(item.node))]
         self._terms_of[item.symbol] = max((size for size in sizes if np.isfinite(size)), default=0.0)
         self.values[direction(item.symbol)] = moved
         self.error = max(self.error, error)
