@@ -51,6 +51,47 @@ def test_the_gradient_of_a_chain_grows_in_proportion() -> None:
     assert size(derive[1]()) < 5 * size(derive[0]())
 
 
+def layers(name: str, depth: int) -> gw.Expression:
+    """One step after the other with the same weights, so that every derivative has a term for each."""
+    x, W, b = gw.vector("x", "n"), gw.matrix("W", "n", "n"), gw.vector("b", "n")
+    value = x
+    for _ in range(depth):
+        value = STEPS[name](W, b, value)
+    return gw.dot(x, value)
+
+
+STEPS = {
+    "recurrent": lambda W, b, x: gw.tanh(W @ x + b),
+    # Its differential has its value twice, which doubles what is written at every level.
+    "softmax": lambda W, b, x: gw.softmax(W @ x + b),
+    "gated": lambda W, b, x: gw.sigmoid(b) * x + gw.sigmoid(-(W @ x)) * gw.tanh(W @ x),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("kind", ["gradient", "hvp"])
+def test_derivatives_by_shared_weights_grow_in_proportion(name: str, kind: str) -> None:
+    small, large = (layers(name, depth) for depth in (4, 12))
+    least, most = (calls(lambda e=e: getattr(gw.derive(e, wrt="W"), kind)) for e in (small, large))
+    assert most < 8 * least
+
+
+def test_pages_of_deep_compositions_grow_in_proportion() -> None:
+    small, large = (gw.derive(layers("softmax", depth), wrt="W") for depth in (5, 15))
+    assert calls(large.text) < 12 * calls(small.text)
+    assert len(str(large)) < 6 * len(str(small))
+    assert all(step.check.passed for step in large.steps)
+
+
+def test_a_text_that_would_not_end_has_letters() -> None:
+    gradient = gw.derive(layers("softmax", 20), wrt="W").gradient
+    assert len(str(gradient)) < 5000 and ", where " in str(gradient)
+    assert len(repr(gradient)) < 5000
+    for write in (gradient.text, gradient.ascii, gradient.latex):
+        with pytest.raises(gw.GradwrightError, match="characters"):
+            write()
+
+
 @pytest.mark.slow
 def test_long_sums_and_deep_nests_do_not_exhaust_the_stack() -> None:
     x = gw.vector("x", "n")

@@ -9,7 +9,7 @@ from math import isfinite
 from numbers import Complex, Real
 from typing import TYPE_CHECKING, Any
 
-from gradwright.back.render import ascii_of, in_letters, latex_of, text_of, unicode_of
+from gradwright.back.render import ascii_of, is_writable, latex_of, readable, text_of
 from gradwright.core import build
 from gradwright.core.contraction import conjugate, is_zero
 from gradwright.core.declarations import Declaration, parse_dim
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from gradwright.diff.gauge import GaugeTest
 
 # A longer expression prints with letters for the parts that are repeated in it.
-LONGEST_LINE = 80
 
 
 class Expression:
@@ -292,11 +291,10 @@ class Expression:
         return hash(self.node)
 
     def __str__(self) -> str:
-        text = unicode_of(self.node)
-        return text if len(text) <= LONGEST_LINE else in_letters(self.node, {*self.variables, *self.signature.dims})
+        return readable(self.node, {*self.variables, *self.signature.dims})
 
     def __repr__(self) -> str:
-        return f"<{self.text()} : {shape_text(self.shape)}>"
+        return f"<{self.text() if is_writable(self.node) else self} : {shape_text(self.shape)}>"
 
     def _repr_latex_(self) -> str:
         return f"${self.latex()}$"
@@ -466,7 +464,8 @@ def call(function: str, /, *arguments: Any, **keywords: Any) -> Any:
     signature = Signature()
     for value in _expressions([*arguments, *keywords.values()]):
         signature = signature.merged(value.signature)
-    result = lookup(function).build(Call(function, tuple(converted), named, lambda place: _short_text(arguments[place])))
+    built = Call(function, tuple(converted), named, lambda place: _short_text(arguments[place]))
+    result = lookup(function).build(built)
     return NamedOutputs(result, signature) if isinstance(result, Outputs) else Expression(result, signature)
 
 

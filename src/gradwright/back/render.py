@@ -6,12 +6,36 @@ from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, language, unicode
 from gradwright.back.translate import Translator
 from gradwright.core.nodes import Direction, Node, Symbol
-from gradwright.core.walks import free_leaves
+from gradwright.core.walks import free_leaves, written_size
+from gradwright.errors import UnsupportedError
+
+LONGEST_LINE = 80
+LARGEST = 200_000  # nodes that are written out; each takes about two characters
+
+
+def is_writable(node: Node) -> bool:
+    """Whether a text without letters for repeated parts is of any use: of nested ones, it doubles at every level."""
+    return written_size(node) <= LARGEST
+
+
+def _writable(node: Node) -> Node:
+    if not is_writable(node):
+        raise UnsupportedError(
+            f"the text of this expression would have some {2 * written_size(node):,} characters, because its parts "
+            "occur many times; str(…) gives them letters, and it can be evaluated, compiled and emitted"
+        )
+    return node
 
 
 def unicode_of(node: Node) -> str:
     """Mathematical notation: matrices where they reach, else `⊗` and `roll`, else letters."""
-    return unicode(tensor_formula(node, Translator()))
+    return unicode(tensor_formula(_writable(node), Translator()))
+
+
+def readable(node: Node, taken: set[str]) -> str:
+    """Mathematical notation, with letters for repeated parts if it is long."""
+    text = unicode_of(node) if is_writable(node) else ""
+    return text if 0 < len(text) <= LONGEST_LINE else in_letters(node, taken)
 
 
 def in_letters(node: Node, taken: set[str]) -> str:
@@ -26,16 +50,16 @@ def in_letters(node: Node, taken: set[str]) -> str:
 
 def ascii_of(node: Node) -> str:
     """The same in the signs of a keyboard: the text language, and calls for `⊗` and `roll`."""
-    return ascii_text(tensor_formula(node, Translator()))
+    return ascii_text(tensor_formula(_writable(node), Translator()))
 
 
 def text_of(node: Node) -> str:
     """The text language."""
-    return language(Translator(language=True).formula(node))
+    return language(Translator(language=True).formula(_writable(node)))
 
 
 def latex_of(node: Node) -> str:
     """LaTeX."""
     from gradwright.back.latex import latex  # here, because most uses never write LaTeX
 
-    return latex(tensor_formula(node, Translator()))
+    return latex(tensor_formula(_writable(node), Translator()))

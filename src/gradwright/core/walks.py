@@ -63,12 +63,13 @@ def transform(root: Node, step: Callable[[Node], Node]) -> Node:
     return transform_all((root,), step)[0]
 
 
-def transform_all(roots: tuple[Node, ...], step: Callable[[Node], Node]) -> tuple[Node, ...]:
-    """Rebuild several nodes bottom-up, their common parts once."""
+def transform_all(
+    roots: tuple[Node, ...], step: Callable[[Node], Node], given: Container[Node] = frozenset()
+) -> tuple[Node, ...]:
+    """Rebuild several nodes bottom-up, their common parts once; a given node stays as it is."""
     done: dict[Node, Node] = {}
-    for node in postorder(*roots):
-        children = tuple(done[child] for child in node.children)
-        done[node] = step(rebuild(node, children))
+    for node in postorder(*roots, given=given):
+        done[node] = node if node in given else step(rebuild(node, tuple(done[child] for child in node.children)))
     return tuple(done[root] for root in roots)
 
 

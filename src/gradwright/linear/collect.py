@@ -18,7 +18,7 @@ from gradwright.core.contraction import contract, split_coefficient
 from gradwright.core.nodes import Add, Factor, Node, Selection
 from gradwright.core.scalars import shared_number
 from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of, value_key
-from gradwright.core.walks import transform, transform_all
+from gradwright.core.walks import postorder, rebuild
 from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
 from gradwright.simplify.pipeline import simplify
@@ -48,33 +48,105 @@ _Term = _Item | _Outer | Node
 
 def collect(root: Node) -> Node:
     """Take common factors out of every sum."""
-    return transform(root, _collect_sum)
+    return _Collector().collect(root)
 
 
 def collect_all(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """Take common factors out of every sum of several expressions."""
-    return transform_all(roots, _collect_sum)
+    return tuple(map(_Collector().collect, roots))
 
 
-def _collect_sum(node: Node) -> Node:
-    if not isinstance(node, Add) or not 1 <= node.rank <= 2:
-        return node
-    node = _with_like_terms_joined(node)
-    items = [_read(term) for term in terms_of(node)]
-    whole = _common_to_all(items)
-    if whole is not None:
-        return whole
-    done: list[Node] = []
-    while items:
-        first, *items = items
-        for place, other in enumerate(items):
-            joined = _joined(first, other) or _joined_outer(first, other)
-            if joined is not None:
-                items[place] = joined
-                break
-        else:
-            done.append(_node(first))
-    return add(done)
+class _Collector:
+    """Sums with their common factors taken out, each once.
+
+    What is left between common factors is a new sum of parts that are done, of which only the top is looked at.
+    """
+
+    def __init__(self) -> None:
+        self._done: dict[Node, Node] = {}
+
+    def collect(self, root: Node) -> Node:
+        for node in postorder(root, given=self._done):
+            if node not in self._done:
+                found = self._collect_sum(rebuild(node, tuple(self._done[child] for child in node.children)))
+                self._done[node] = self._done[found] = found
+        return self._done[root]
+
+    def _collect_sum(self, node: Node) -> Node:
+        if not isinstance(node, Add) or not 1 <= node.rank <= 2:
+            return node
+        node = _with_like_terms_joined(node)
+        items = [_read(term) for term in terms_of(node)]
+        whole = self._common_to_all(items)
+        if whole is not None:
+            return whole
+        done: list[Node] = []
+        while items:
+            first, *items = items
+            for place, other in enumerate(items):
+                joined = self._joined(first, other) or self._joined_outer(first, other)
+                if joined is not None:
+                    items[place] = joined
+                    break
+            else:
+                done.append(_node(first))
+        return add(done)
+
+    def _common_to_all(self, items: Sequence[_Term]) -> Node | None:
+        """The sum with what all its terms share before and behind it; None if they share nothing."""
+        read = [item for item in items if isinstance(item, _Item)]
+        first = read[0] if read else None
+        if first is None or len(read) < max(len(items), 2):
+            return None
+        if any(i.chain.scalar != first.chain.scalar for i in read):
+            return None
+        chains = [item.chain.elements for item in read]
+        shortest = min(map(len, chains))
+        start = min(_common(chains[0], chain) for chain in chains)
+        end = min(_common_end(chains[0][start:], chain[start:]) for chain in chains)
+        # What is left of a term that is shared as a whole is the identity, at an end: `(I − U Uᵀ) A U`.
+        if start and end and start + end == shortest:
+            end -= 1
+        if _only_places(chains[0][:start], chains[0][len(chains[0]) - end :]):
+            return None
+        longest = max(chains, key=len)
+        middles = [product_of_chain(c[start : len(c) - end], longest[start]) for c in chains]
+        number = _number_in_front(read)
+        parts = [scaled(i.coefficient / number, m) for i, m in zip(read, middles, strict=True)]
+        middle = self.collect(simplify(_positive_first(parts), self._done))
+        chain = Chain(first.chain.scalar, (*chains[0][:start], middle, *chains[0][len(chains[0]) - end :]))
+        return scaled(number, join(chain, first.node))
+
+    def _joined(self, left: _Term, right: _Term) -> _Item | None:
+        """Two chains that differ in one matrix: one chain around the sum of the two."""
+        if not isinstance(left, _Item) or not isinstance(right, _Item):
+            return None
+        a, b = left.chain.elements, right.chain.elements
+        if left.chain.scalar != right.chain.scalar or abs(left.coefficient) != abs(right.coefficient):
+            return None
+        start = _common(a, b)
+        end = _common_end(a[start:], b[start:])
+        before, behind = a[:start], a[len(a) - end :]
+        middles = a[start : len(a) - end], b[start : len(b) - end]
+        if _only_places(before, behind) or any(len(middle) != 1 for middle in middles):
+            return None
+        number = _number_in_front((left, right))
+        factors = zip((left, right), middles, strict=True)
+        parts = [scaled(item.coefficient / number, product_of_chain(m, m[0])) for item, m in factors]
+        chain = Chain(left.chain.scalar, (*before, self.collect(_positive_first(parts)), *behind))
+        return _Item(number, chain, scaled(number, join(chain, left.node)))
+
+    def _joined_outer(self, left: _Term, right: _Term) -> _Term | None:
+        """`A x yᵀ + B x yᵀ = (A + B) x yᵀ`: outer products that share a vector, the others together one product."""
+        if not isinstance(left, _Outer) or not isinstance(right, _Outer):
+            return None
+        for shared, other in ((1, 0), (0, 1)):
+            if left.keys[shared] == right.keys[shared]:
+                total = self.collect(add([left.vectors[other], right.vectors[other]]))
+                if not isinstance(total, Add):
+                    both = (total, left.vectors[1]) if shared else (left.vectors[0], total)
+                    return _outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
+        return None
 
 
 def _with_like_terms_joined(node: Add) -> Node:
@@ -127,32 +199,6 @@ def _read(term: Node) -> _Term:
     return _Item(coefficient * prod(numbers), Chain(chain.scalar, elements), term)
 
 
-def _common_to_all(items: Sequence[_Term]) -> Node | None:
-    """The sum with what all its terms share before and behind it; None if they share nothing."""
-    read = [item for item in items if isinstance(item, _Item)]
-    first = read[0] if read else None
-    if first is None or len(read) < max(len(items), 2):
-        return None
-    if any(i.chain.scalar != first.chain.scalar for i in read):
-        return None
-    chains = [item.chain.elements for item in read]
-    shortest = min(map(len, chains))
-    start = min(_common(chains[0], chain) for chain in chains)
-    end = min(_common_end(chains[0][start:], chain[start:]) for chain in chains)
-    # What is left of a term that is shared as a whole is the identity, at an end: `(I − U Uᵀ) A U`.
-    if start and end and start + end == shortest:
-        end -= 1
-    if _only_places(chains[0][:start], chains[0][len(chains[0]) - end :]):
-        return None
-    longest = max(chains, key=len)
-    middles = [product_of_chain(c[start : len(c) - end], longest[start]) for c in chains]
-    number = _number_in_front(read)
-    parts = [scaled(i.coefficient / number, m) for i, m in zip(read, middles, strict=True)]
-    middle = collect(simplify(_positive_first(parts)))
-    chain = Chain(first.chain.scalar, (*chains[0][:start], middle, *chains[0][len(chains[0]) - end :]))
-    return scaled(number, join(chain, first.node))
-
-
 def _number_in_front(items: Sequence[_Item]) -> Fraction:
     """What stands before the sum of terms: the number that all share, which is negative if all terms are."""
     numbers = [item.coefficient for item in items]
@@ -163,39 +209,6 @@ def _number_in_front(items: Sequence[_Item]) -> Fraction:
 def _positive_first(terms: Sequence[Node]) -> Node:
     """A sum that begins with a positive term, if there is one: `(I − A) B` for `B − A B`, whichever comes first."""
     return add(sorted(terms, key=lambda term: coefficient_of(term) < 0) if coefficient_of(terms[0]) < 0 else terms)
-
-
-def _joined(left: _Term, right: _Term) -> _Item | None:
-    """Two chains that differ in one matrix: one chain around the sum of the two."""
-    if not isinstance(left, _Item) or not isinstance(right, _Item):
-        return None
-    a, b = left.chain.elements, right.chain.elements
-    if left.chain.scalar != right.chain.scalar or abs(left.coefficient) != abs(right.coefficient):
-        return None
-    start = _common(a, b)
-    end = _common_end(a[start:], b[start:])
-    before, behind = a[:start], a[len(a) - end :]
-    middles = a[start : len(a) - end], b[start : len(b) - end]
-    if _only_places(before, behind) or any(len(middle) != 1 for middle in middles):
-        return None
-    number = _number_in_front((left, right))
-    factors = zip((left, right), middles, strict=True)
-    parts = [scaled(item.coefficient / number, product_of_chain(m, m[0])) for item, m in factors]
-    chain = Chain(left.chain.scalar, (*before, collect(_positive_first(parts)), *behind))
-    return _Item(number, chain, scaled(number, join(chain, left.node)))
-
-
-def _joined_outer(left: _Term, right: _Term) -> _Term | None:
-    """`A x yᵀ + B x yᵀ = (A + B) x yᵀ`: outer products that share a vector, where the others are one product then."""
-    if not isinstance(left, _Outer) or not isinstance(right, _Outer):
-        return None
-    for shared, other in ((1, 0), (0, 1)):
-        if left.keys[shared] == right.keys[shared]:
-            total = _collect_sum(add([left.vectors[other], right.vectors[other]]))
-            if not isinstance(total, Add):
-                both = (total, left.vectors[1]) if shared else (left.vectors[0], total)
-                return _outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
-    return None
 
 
 def _outer(term: Node) -> _Outer | Node:

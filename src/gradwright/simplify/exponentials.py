@@ -20,6 +20,7 @@ from gradwright.core.contraction import contract, is_zero, scale, split_coeffici
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.core.walks import written_size
 from gradwright.prims.exponential import exp, log
 from gradwright.prims.power import power, raise_to
 from gradwright.prims.sigmoid import sigmoid, softplus
@@ -29,6 +30,7 @@ from gradwright.simplify.expansion import expand
 Exponential = tuple[Fraction, Node]
 HALF = Fraction(1, 2)
 LONGEST_DISTRIBUTED = 4
+LONGEST_SUM = 300  # nodes of a sum that is multiplied out to see whether it gets shorter
 
 
 def is_of(node: Node, primitive: Primitive) -> bool:
@@ -264,6 +266,8 @@ def _with_opposites_joined(node: Add) -> Node:
     """σ(−u) as 1 − σ(u), or the other way round, where both stand in a sum that is shorter then."""
     factors = [factor.node for term in node.terms for factor in as_product(term).factors]
     logistic = dict.fromkeys(factor for factor in factors if is_of(factor, sigmoid))
+    if len(logistic) < 2 or written_size(node) > LONGEST_SUM:
+        return node
     forms: list[Node] = [node]
     for function in logistic:
         assert isinstance(function, Apply)
@@ -271,7 +275,7 @@ def _with_opposites_joined(node: Add) -> Node:
         if opposite in logistic:
             complement = subtract(ones(function.shape), function)
             forms.append(expand(add(_with_factor(term, opposite, complement) for term in node.terms), lambda _: True))
-    return min(forms, key=_length) if len(forms) > 1 else node
+    return min(forms, key=_length)
 
 
 def _with_factor(term: Node, old: Node, new: Node) -> Node:

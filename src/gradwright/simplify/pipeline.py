@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from gradwright.core.contraction import is_zero, zero
 from gradwright.core.nodes import Apply, Node
@@ -55,19 +55,20 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
 ROUNDS = 8
 
 
-def simplify(root: Node) -> Node:
+def simplify(root: Node, given: Container[Node] = frozenset()) -> Node:
     """The expression in simpler form: the same value, shape and facts.
 
-    The passes see every node after its parts; a node is revisited until no pass changes it.
+    The passes see every node after its parts; a node is revisited until no pass changes it. What is known to be in
+    simpler form may be given, so that it is not looked through again.
     """
-    return simplify_all((root,))[0]
+    return simplify_all((root,), given)[0]
 
 
-def simplify_all(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+def simplify_all(roots: tuple[Node, ...], given: Container[Node] = frozenset()) -> tuple[Node, ...]:
     """Several expressions in simpler form, their common parts simplified once."""
     for _ in range(ROUNDS):
         solved = solved_systems(roots)
-        changed = transform_all(roots, lambda node, solved=solved: _settle(node, solved))
+        changed = transform_all(roots, lambda node, solved=solved: _settle(node, solved), given)
         if changed == roots:
             return roots
         roots = changed

@@ -19,7 +19,7 @@ from gradwright.back.code.module import escaped
 from gradwright.back.code.names import unused
 from gradwright.back.code.numpy_source import is_import
 from gradwright.back.code.wrapping import wrapped
-from gradwright.back.render import unicode_of
+from gradwright.back.render import readable
 from gradwright.back.torch.autograd import (
     BY_POSITION,
     FIRST_ORDER,
@@ -298,7 +298,8 @@ def _public(asked: Asked, plan: _Plan) -> list[str]:
 
 
 def _docstring(asked: Asked, rules: Rules) -> list[str]:
-    first = unicode_of(asked.outputs[0][1]) if len(asked.outputs) == 1 else ", ".join(name for name, _ in asked.outputs)
+    names = ", ".join(name for name, _ in asked.outputs)
+    first = readable(asked.outputs[0][1], set()) if len(asked.outputs) == 1 else names
     lines = [f'"""{escaped(first)}.', "", "Args:"]
     lines += [f"    {s.name}: {escaped(_described(s))}" for s in asked.inputs]
     batch = "Batch dimensions may stand before these"

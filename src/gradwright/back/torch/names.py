@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from keyword import iskeyword
 
 from gradwright.back.code.names import unused
-from gradwright.back.render import text_of
+from gradwright.back.render import is_writable, text_of
 from gradwright.core.nodes import Node
 from gradwright.errors import EmissionError
 
@@ -21,7 +21,8 @@ OUTPUTS = "Outputs"
 
 def function_name(outputs: Mapping[str, Node], variables: Iterable[str]) -> str:
     """The function's own name for `inv(X)`, `qr_Q` for `qr(A).Q`, and `function` for an expression."""
-    found = _of_call(text_of(next(iter(outputs.values())))) if len(outputs) == 1 else ""
+    first = next(iter(outputs.values()))
+    found = _of_call(text_of(first)) if len(outputs) == 1 and is_writable(first) else ""
     taken = {*variables, *vars(builtins), *IMPORTED, OUTPUTS}
     return found if found and found not in taken else unused("function", taken)
 

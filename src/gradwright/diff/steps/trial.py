@@ -132,8 +132,8 @@ class Trial:
         if np.shape(left) != np.shape(right):
             return Check(False, float("inf"), f"{self.description}: shapes {np.shape(left)} and {np.shape(right)}")
         known: dict[Node, float] = {}
-        sizes = (self._size(side if isinstance(side, Node) else lower(side), known) for side in (draft.left, draft.right))
-        scale = max(*sizes, self._noise(draft), 1e-12)
+        sides = (side if isinstance(side, Node) else lower(side) for side in (draft.left, draft.right))
+        scale = max(*(self._size(side, known) for side in sides), self._noise(draft), 1e-12)
         residual = float(np.max(np.abs(left - right), initial=0)) / scale
         return Check(bool(residual < TOLERANCE), residual, self.description)
 
