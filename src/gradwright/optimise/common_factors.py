@@ -18,7 +18,7 @@ from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import postorder, rebuild
 from gradwright.frozen import frozen
-from gradwright.optimise.paths import MODERATE, WRITING, Sizes, product_cost
+from gradwright.optimise.paths import MODERATE, Sizes, Work
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 
 # So many chains of candidates are followed to their ends for a sum.
@@ -65,7 +65,7 @@ class _Factoring:
     def __init__(self, sizes: Sizes) -> None:
         self._sizes = sizes
         self._done: dict[tuple[Add, int], Node] = {}
-        self._costs: dict[Node, float] = {}
+        self._work = Work(sizes)
         self._splits: dict[Node, list[tuple[Key, Node]]] = {}
 
     def of(self, node: Add, patience: int = PATIENCE) -> Node:
@@ -79,8 +79,9 @@ class _Factoring:
             rest = add([_without(term, scalars) for term in node.terms])
             rest = self.of(rest, patience) if isinstance(rest, Add) else rest
             return _times(rest, scalars)
-        groups, largest = self._groups(node), self._largest(node)
-        found = {key: s for key, s in groups.items() if len(s) > 1 and self._entries(s[0].rest) <= largest}
+        largest = self._largest(node)
+        groups = dict(_narrow(key, splits) for key, splits in self._groups(node).items() if len(splits) > 1)
+        found = {key: s for key, s in groups.items() if self._entries(s[0].rest) <= largest}
         best: tuple[float, Key] | None = None
         each = patience // max(1, len(found))
         for key, splits in found.items():
@@ -126,45 +127,26 @@ class _Factoring:
 
     def _saving(self, node: Add, key: Key, splits: Sequence[_Split], patience: int) -> float:
         """What is saved: products for each term, against sums of the rests and one product."""
-        before = sum(self._cost(node.terms[split.place]) for split in splits)
+        before = sum(self._work.of(node.terms[split.place]) for split in splits)
         rest = splits[0].rest
-        after = sum(self._cost(split.rest) for split in splits) + self._written(rest) * (len(splits) - 1)
+        after = sum(self._work.of(split.rest) for split in splits) + self._work.written(rest) * (len(splits) - 1)
         saved = before - after - self._final_cost(node, key)
         if not patience or saved < -before:
             return saved
-        followed = self._cost(self._joined(node, key, splits, patience))
-        return max(saved, before + self._written(node) * (len(splits) - 1) - followed)
+        followed = self._work.of(self._joined(node, key, splits, patience))
+        return max(saved, before + self._work.written(node) * (len(splits) - 1) - followed)
 
     def _final_cost(self, node: Add, key: Key) -> float:
         summed = [dim for dim, axis in zip(key[0].shape, key[2], strict=True) if axis < 0]
-        return self._sizes.entries((*node.shape, *summed)) + self._written(node)
+        return self._sizes.entries((*node.shape, *summed)) + self._work.written(node)
 
     def _largest(self, node: Add) -> float:
         """The entries of the largest tensor in a sum of products: no sum of rests may have more."""
         products = [term for term in node.terms if isinstance(term, Contract)]
         return max(map(self._entries, (node, *(f.node for term in products for f in term.factors))))
 
-    def _written(self, node: Node) -> float:
-        return WRITING * self._entries(node)
-
     def _entries(self, node: Node) -> float:
         return self._sizes.entries(node.shape)
-
-    def _cost(self, node: Node) -> float:
-        """What products and the sums in them cost."""
-        if node not in self._costs:
-            self._costs[node] = self._new_cost(node)
-        return self._costs[node]
-
-    def _new_cost(self, node: Node) -> float:
-        match node:
-            case Contract():
-                inside = sum(self._cost(f.node) for f in node.factors if isinstance(f.node, Add))
-                return product_cost(node, self._sizes) + inside
-            case Add():
-                return sum(map(self._cost, node.terms)) + self._written(node) * (len(node.terms) - 1)
-            case _:
-                return 0
 
 
 def _common_scalars(node: Add) -> list[Factor]:
@@ -225,6 +207,32 @@ def _split(term: Contract, place: int, flat: Sequence[int]) -> tuple[Key, Node] 
     rest = contract(term.coefficient, others, simple(output), dims)
     pattern = tuple(flat.index(x) if x in flat else -1 for x in labels)
     return (factor.node, factor.conj, pattern, tuple(kept)), rest
+
+
+def _narrow(key: Key, splits: list[_Split]) -> tuple[Key, list[_Split]]:
+    """Without the axes along which all rests are constant: of `a xᵀ` and `b xᵀ` the vectors a and b are added."""
+    factor, conj, pattern, kept = key
+    if -1 in pattern:
+        return key, splits
+    products = [as_product(split.rest) for split in splits]
+    carried = [{x for f in product.factors for x in f.labels} for product in products]
+    varying = [
+        place
+        for place in range(len(kept))
+        if any(product.output[place][0] in labels for product, labels in zip(products, carried, strict=True))
+    ]
+    if len(varying) == len(kept):
+        return key, splits
+    rests = [_along(product, varying) for product in products]
+    narrower = factor, conj, pattern, tuple(kept[place] for place in varying)
+    return narrower, [_Split(split.place, rest) for split, rest in zip(splits, rests, strict=True)]
+
+
+def _along(product: Contract, axes: Sequence[int]) -> Node:
+    """A product that is constant along all other axes, as a tensor with these axes only."""
+    output = tuple(product.output[axis] for axis in axes)
+    labels = {x for f in product.factors for x in f.labels} | {x for group in output for x in group}
+    return contract(product.coefficient, product.factors, output, {x: product.dims[x] for x in labels})
 
 
 def _axes_of_rest(kept: Collection[int], summed: Sequence[int], whole: Iterable[int]) -> list[int]:

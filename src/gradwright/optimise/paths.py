@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import prod
 
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Contract
+from gradwright.core.nodes import Add, Contract, Node
 
 USUAL_SIZE = 100
 # What it costs to write an entry, in multiplications of a matrix product.
@@ -46,6 +46,34 @@ class Sizes:
     def entries(self, dims: Sequence[Dim]) -> int:
         """How many entries a tensor has."""
         return prod(map(self.length, dims))
+
+
+class Work:
+    """What products and the sums in them cost; every other tensor is there already."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        self.sizes = sizes
+        self._known: dict[Node, float] = {}
+
+    def of(self, node: Node) -> float:
+        """The cost of a node."""
+        if node not in self._known:
+            self._known[node] = self._of_new(node)
+        return self._known[node]
+
+    def written(self, node: Node) -> float:
+        """The cost of writing its entries once."""
+        return WRITING * self.sizes.entries(node.shape)
+
+    def _of_new(self, node: Node) -> float:
+        match node:
+            case Contract():
+                inside = sum(self.of(f.node) for f in node.factors if isinstance(f.node, Add))
+                return product_cost(node, self.sizes) + inside
+            case Add():
+                return sum(map(self.of, node.terms)) + self.written(node) * (len(node.terms) - 1)
+            case _:
+                return 0
 
 
 def product_cost(node: Contract, sizes: Sizes) -> int:

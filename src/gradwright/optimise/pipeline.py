@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from gradwright.core.nodes import Node
+from gradwright.optimise.applied_sums import apply_sums
 from gradwright.optimise.association import associate
 from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
@@ -27,6 +28,7 @@ Pass = Callable[[Roots, Hints], Roots]
 # What only rearranges sums and products.
 ARRANGING: tuple[Pass, ...] = (
     multiply_out_identities,
+    apply_sums,
     collect_places,
     share_mirrored_entries,
     share_mirror_images,

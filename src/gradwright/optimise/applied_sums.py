@@ -1,0 +1,65 @@
+"""Sums applied to what is smaller than they are: `(A B + C D) v = A (B v) + C (D v)`, where that is less work.
+
+A derivative is read, and therefore written, with its common factors in front and behind. A common vector behind a sum
+of products would make products of matrices out of products with the vector. Only where that is most of the work the
+sum is opened: its terms may cancel, and `x · (x − y)` is exact where `x · x − x · y` is not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from gradwright.core.nodes import Add, Contract, Node
+from gradwright.core.sums import add, terms_of
+from gradwright.core.walks import postorder, rebuild
+from gradwright.optimise.paths import Sizes, Work
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
+from gradwright.simplify.expansion import expand
+
+MOST_TERMS = 8
+SAVED = 0.5  # the share of the work that opening a sum has to save
+
+
+def apply_sums(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
+    """Every product with a sum that is used only there as a sum of products, if that is less work."""
+    work = Work(Sizes(hints))
+    uses = Counter(child for node in postorder(*roots) for child in dict.fromkeys(node.children))
+    once = {node for node, count in uses.items() if count == 1 and _has_products(node)}
+    done: dict[Node, Node] = {}
+    for node in postorder(*roots):
+        if isinstance(node, Contract):
+            once |= {done[f.node] for f in node.factors if f.node in once}
+        new = _over(node, tuple(done[child] for child in node.children))
+        done[node] = _applied(new, once, work) if isinstance(new, Contract) else new
+    return tuple(done[root] for root in roots)
+
+
+def _over(node: Node, children: tuple[Node, ...]) -> Node:
+    """The same node over other children. A sum in a sum stays: the outer one may be it and its mirror image."""
+    if not isinstance(node, Add):
+        return rebuild(node, children)
+    return node if children == node.children else Add(children)
+
+
+def _applied(node: Contract, once: set[Node], work: Work) -> Node:
+    """A product with the sums opened that are dear by themselves."""
+    for inner in dict.fromkeys(f.node for f in node.factors):
+        if inner not in once:
+            continue
+        opened = expand(node, lambda other, inner=inner: other == inner, MOST_TERMS)
+        if work.of(opened) < (1 - SAVED) * work.of(node):
+            return add(_applied(t, once, work) if isinstance(t, Contract) else t for t in terms_of(opened))
+    return node
+
+
+def _has_products(node: Node) -> bool:
+    """Whether it is a sum of matrices, some of which are products of matrices or of vectors."""
+    return isinstance(node, Add) and node.rank >= 2 and any(map(_is_product, node.terms))
+
+
+def _is_product(term: Node) -> bool:
+    """Whether no factor has all axes of a term, as in `A B` and `x yᵀ`, and unlike `A ∘ B`."""
+    if not isinstance(term, Contract) or not term.factors:
+        return False
+    output = {x for group in term.output for x in group}
+    return all(not output.issubset(f.labels) for f in term.factors)
