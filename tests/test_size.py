@@ -68,14 +68,16 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("name", STEPS)
-@pytest.mark.parametrize("kind", ["gradient", "hvp"])
+@pytest.mark.parametrize(
+    ("name", "kind"), [*((name, "gradient") for name in STEPS), ("softmax", "hvp"), ("gated", "hvp")]
+)
 def test_derivatives_by_shared_weights_grow_in_proportion(name: str, kind: str) -> None:
     small, large = (layers(name, depth) for depth in (4, 12))
     least, most = (calls(lambda e=e: getattr(gw.derive(e, wrt="W"), kind)) for e in (small, large))
     assert most < 8 * least
 
 
+@pytest.mark.slow
 def test_pages_of_deep_compositions_grow_in_proportion() -> None:
     small, large = (gw.derive(layers("softmax", depth), wrt="W") for depth in (5, 15))
     assert calls(large.text) < 12 * calls(small.text)

@@ -64,6 +64,7 @@ class _Collector:
 
     def __init__(self) -> None:
         self._done: dict[Node, Node] = {}
+        self._terms: dict[Node, _Term] = {}
 
     def collect(self, root: Node) -> Node:
         for node in postorder(root, given=self._done):
@@ -76,7 +77,7 @@ class _Collector:
         if not isinstance(node, Add) or not 1 <= node.rank <= 2:
             return node
         node = _with_like_terms_joined(node)
-        items = [_read(term) for term in terms_of(node)]
+        items = list(map(self._read, terms_of(node)))
         whole = self._common_to_all(items)
         if whole is not None:
             return whole
@@ -91,6 +92,11 @@ class _Collector:
             else:
                 done.append(_node(first))
         return add(done)
+
+    def _read(self, term: Node) -> _Term:
+        if term not in self._terms:
+            self._terms[term] = _read(term)
+        return self._terms[term]
 
     def _common_to_all(self, items: Sequence[_Term]) -> Node | None:
         """The sum with what all its terms share before and behind it; None if they share nothing."""
@@ -107,6 +113,8 @@ class _Collector:
         # What is left of a term that is shared as a whole is the identity, at an end: `(I − U Uᵀ) A U`.
         if start and end and start + end == shortest:
             end -= 1
+        if end and chains[0][-1].rank == 1 and any(len(chain) - start - end > 1 for chain in chains):
+            end = 0  # `A B x + C x`: no product of matrices is written for one with a vector
         if _only_places(chains[0][:start], chains[0][len(chains[0]) - end :]):
             return None
         longest = max(chains, key=len)
