@@ -27,9 +27,7 @@ def project_space(node: Node, space: Space) -> Node:
         return node
     if space.weights is not None:
         return _masked(node, space.weights)
-    sign = -1 if space in (Space.SKEW, Space.SKEW_HERMITIAN) else 1
-    conj = space in (Space.HERMITIAN, Space.SKEW_HERMITIAN)
-    return mirrored(node, sign, conj)
+    return mirrored(node, space.mirror_sign, space.conjugated)
 
 
 def mirrored(node: Node, sign: int, conj: bool = False) -> Node:

@@ -40,8 +40,6 @@ from gradwright.prims.stein import stein_solver
 from gradwright.prims.sylvester import sylvester_solver
 
 SOLVERS = {"sylvester": sylvester_solver, "lyapunov": lyapunov_solver, "stein": stein_solver}
-# The spaces that these equations map to themselves whenever their right side is in them.
-_KEPT = (Space.FREE, Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW, Space.SKEW_HERMITIAN)
 
 
 def without_systems(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
@@ -73,7 +71,8 @@ def _rewritten(root: Node, done: dict[Node, Node]) -> Node:
 
 
 def _solved(node: Solve) -> Node:
-    known = sylvester_operands(node) if node.unknowns[0].space in _KEPT else None
+    # Their solutions are symmetric, or skew, where their right sides are, but have no zeros where these have.
+    known = None if node.unknowns[0].space.has_zeros else sylvester_operands(node)
     if known is not None:
         name, operands = known
         return Apply(SOLVERS[name], (), operands)
