@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from gradwright.core.contraction import contract, plain, scale, simple, zero
+from gradwright.core.contraction import conjugate, contract, plain, scale, simple, zero
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import (
     Constant,
@@ -95,6 +95,11 @@ def transpose(node: Node) -> Node:
         }.get(node.rank, ": einsum gives the axes of a tensor another order")
         raise ShapeError(f"only a matrix has a transpose; this is {shape_text(node.shape)}{instead}")
     return permute(node, (1, 0))
+
+
+def adjoint(node: Node) -> Node:
+    """The conjugate transpose of a matrix."""
+    return conjugate(transpose(node))
 
 
 def group_axes(node: Node, groups: Sequence[Sequence[int]]) -> Node:

@@ -14,7 +14,6 @@ from fractions import Fraction
 from math import isfinite
 
 from gradwright.core import build
-from gradwright.core.contraction import conjugate
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.primitive import shape_text
@@ -204,7 +203,7 @@ class _Translator:
         if name in ("T", "mT"):
             return build.transpose(node)
         if name in ("H", "mH"):
-            return conjugate(build.transpose(node))
+            return build.adjoint(node)
         raise LanguageError(
             f"'.{name}' is not in the language: a tensor has .T and .H, and a function with several "
             f"outputs has one name for each, as in qr(A).Q"

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.core.build import masked, matmul, product_of, transpose
-from gradwright.core.contraction import conjugate, contract, plain, simple
+from gradwright.core.build import adjoint, masked, matmul, product_of
+from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Mask, Node, Symbol
@@ -65,7 +65,7 @@ def turns(facts: Facts) -> bool:
 
 def normal_coordinates(node: Node, variable: Symbol) -> Node:
     """`½(XᴴA + AᴴX)`: the Hermitian S for which X S is what the projection takes away from A."""
-    return mirrored(matmul(conjugate(transpose(variable)), node), 1, conj=not variable.real)
+    return mirrored(matmul(adjoint(variable), node), 1, conj=not variable.real)
 
 
 def is_structured(facts: Facts) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import isqrt
 
+from gradwright.core.build import adjoint
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_zero, split_coefficient
 from gradwright.core.nodes import Add, Factor, Hole, Node, Solve
 from gradwright.core.sums import add, like_key, scaled, subtract, terms_of
-from gradwright.linear.chains import adjoint, chain_of, product_of_chain
+from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.simplify.sums import turn_sums
 
 

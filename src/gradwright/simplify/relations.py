@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from gradwright.core.build import identity, matmul, transpose
+from gradwright.core.build import adjoint, identity, matmul
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, conjugate, contract
+from gradwright.core.contraction import ONE, contract
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
@@ -109,7 +109,7 @@ def _without_last_factor(left: Node, right: Node) -> tuple[Node, Node]:
     first = product.factors[0]
     if product.output != (first.groups[0], last.groups[1]) or first.groups[1] != last.groups[0]:
         return left, right
-    return scaled(product.coefficient, first.node), matmul(right, conjugate(transpose(last.node)))
+    return scaled(product.coefficient, first.node), matmul(right, adjoint(last.node))
 
 
 def shortening(left: Node, right: Node) -> list[Relation]:

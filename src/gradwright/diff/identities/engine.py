@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from gradwright.core.build import matmul, multiply, transpose
+from gradwright.core.build import adjoint, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, zero
 from gradwright.core.inference import facts_of
@@ -54,7 +54,7 @@ from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, tidy
 from gradwright.errors import IdentityError
 from gradwright.frozen import replace
-from gradwright.linear.chains import adjoint, chain_of, product_of_chain
+from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import push
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify

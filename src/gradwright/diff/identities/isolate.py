@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from gradwright.core.build import identity, matmul, multiply, ones, transpose
+from gradwright.core.build import adjoint, identity, matmul, multiply, ones, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract
 from gradwright.core.inference import facts_of
@@ -27,7 +27,7 @@ from gradwright.diff.identities.terms import (
 )
 from gradwright.errors import DerivationError
 from gradwright.frozen import frozen, replace
-from gradwright.linear.chains import adjoint, product_of_chain
+from gradwright.linear.chains import product_of_chain
 from gradwright.linear.forms import jacobian, push
 from gradwright.prims.power import raise_to
 from gradwright.simplify.pipeline import simplify

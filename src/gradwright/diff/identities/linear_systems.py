@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import identity, matmul, multiply, ones, outer, permute, product_of, slice_axis
+from gradwright.core.build import adjoint, identity, matmul, multiply, ones, outer, permute, product_of, slice_axis
 from gradwright.core.contraction import conjugate, is_zero, split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of
@@ -25,7 +25,6 @@ from gradwright.diff.identities.regions import determinant_of, with_column
 from gradwright.diff.identities.state import State, hidden_pivots
 from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms
 from gradwright.frozen import replace
-from gradwright.linear.chains import adjoint
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
 from gradwright.prims.inv import inv

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from gradwright.core.build import identity, matmul
+from gradwright.core.build import adjoint, identity, matmul
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Constant, Direction, Node, Solve, Symbol
 from gradwright.core.primitive import Primitive
@@ -16,7 +16,6 @@ from gradwright.diff.differential import differential
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.frozen import frozen, replace
-from gradwright.linear.chains import adjoint
 from gradwright.simplify.relations import Relation, shortening
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import diagonal, multiply, permute
+from gradwright.core.build import adjoint, diagonal, multiply, permute
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
 from gradwright.core.nodes import Hole, Node
@@ -24,7 +24,6 @@ from gradwright.diff.identities.regions import ABOVE, BELOW, ON, guarded, recipr
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy
 from gradwright.frozen import frozen, replace
-from gradwright.linear.chains import adjoint
 from gradwright.linear.projection import project_space
 from gradwright.prims.complex import real
 from gradwright.simplify.pipeline import simplify

@@ -12,12 +12,13 @@ from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.mutants.stages import past
 from gradwright.check.truth import Truth, bound_nodes
+from gradwright.core.build import adjoint
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Symbol
 from gradwright.core.templates import formals, identities, instantiate
 from gradwright.core.walks import depends_on, postorder
 from gradwright.frozen import frozen
-from gradwright.linear.chains import adjoint, chain_of, product_of_chain
+from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.prims.inv import inv
 
 Elements = Sequence[Node]
