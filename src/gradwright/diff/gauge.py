@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.contraction import is_zero, zero
 from gradwright.core.nodes import Apply, Direction, Node, Symbol, field_of
 from gradwright.core.primitive import Primitive
@@ -60,7 +60,7 @@ class GaugeTest:
         """The largest rate at which what is differentiated changes along the freedom; 0 if it is a rounding error."""
         found = self.measure([values[n] for n in self.needed], sizes)
         pairs = zip(self.cotangents, self.outputs, strict=True)
-        scale = sum(np.max(np.abs(values[g]), initial=0.0) * np.max(np.abs(values[y]), initial=0.0) for g, y in pairs)
+        scale = sum(largest(values[g]) * largest(values[y]) for g, y in pairs)
         return found if found > DEPENDENT * scale else 0.0
 
     def remark(self, rate: float) -> str:

@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.contraction import is_zero
 from gradwright.core.declarations import declared_facts
 from gradwright.core.evaluate import evaluate_all
@@ -196,7 +196,7 @@ def _solution(
 
 def _vanish(problem: Problem, point: SolutionPoint) -> bool:
     """Whether an unknown is zero there, so that another solution says more: `v = 0` for `A v = w v`."""
-    return any(float(np.max(np.abs(point.values[u]), initial=0)) < 1e-6 for u in problem.unknowns)
+    return any(largest(point.values[u]) < 1e-6 for u in problem.unknowns)
 
 
 def _outside(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, forward: Forward | None) -> str:
@@ -260,7 +260,7 @@ def _with_sizes(point: SolutionPoint) -> str:
 
 
 def _require_nonzero(problem: Problem, texts: tuple[str, ...], point: SolutionPoint) -> None:
-    if all(float(np.max(np.abs(point.values[u]), initial=0)) < 1e-6 for u in problem.unknowns):
+    if all(largest(point.values[u]) < 1e-6 for u in problem.unknowns):
         names = ", ".join(u.name for u in problem.unknowns)
         raise IdentityError(
             f"{problem.name}: only {names} = 0 solves {_listed(texts)} at generic inputs, so that it defines "
@@ -300,7 +300,7 @@ def _require_gauge(problem: Problem, point: SolutionPoint) -> None:
     for equation in problem.gauge:
         gap = subtract(equation.left, equation.right)
         first, second, total = (evaluate_all((gap,), {**point.values, **m}, point.sizes)[0] for m in (*moves, both))
-        scale = max(float(np.max(np.abs(v), initial=0)) for v in (first, second, total))
+        scale = max(largest(v) for v in (first, second, total))
         if not np.allclose(total, first - 2 * second, atol=1e-9 * scale) or not scale:
             raise IdentityError(
                 f"{problem.name}: what fixes the gauge is an equation that is linear in directions such as "

@@ -14,7 +14,7 @@ from itertools import islice, pairwise, permutations
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate_all, space_basis
@@ -159,17 +159,13 @@ def is_settled(problem: Problem, point: SolutionPoint) -> bool:
 def _is_small(move: Array, value: Array, facts: Facts) -> bool:
     """Whether a step is small beside a value: entry by entry if these are positive, in the metric of an spd matrix."""
     if not is_in_open_set(value, facts):
-        return _largest(move) <= SETTLED * _largest(value) + NOTHING
+        return largest(move) <= SETTLED * largest(value) + NOTHING
     if "spd" in facts:
         inverse = np.linalg.inv(np.linalg.cholesky((value + value.conj().T) / 2))
-        return _largest(inverse @ move @ inverse.conj().T) <= SETTLED
+        return largest(inverse @ move @ inverse.conj().T) <= SETTLED
     if "positive" in facts:
         return bool(np.all(np.abs(move) <= SETTLED * value))
-    return _largest(move) <= SETTLED * _largest(value) + NOTHING
-
-
-def _largest(value: Array) -> float:
-    return float(np.max(np.abs(value), initial=0))
+    return largest(move) <= SETTLED * largest(value) + NOTHING
 
 
 def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
@@ -289,8 +285,8 @@ def free_directions(system: LinearSystem, size: float = 0.0) -> Array:
         size: how large their terms are; where these cancel, as in `inv(Y) @ Y`, what is left are rounding errors.
     """
     _, singular_values, vectors = np.linalg.svd(system.matrix)
-    largest = float(singular_values[0]) if len(singular_values) else 0.0
-    rank = int(np.sum(singular_values > max(RANK_TOLERANCE * largest, CANCELLED * size, 1e-300)))
+    smallest = max(RANK_TOLERANCE * largest(singular_values), CANCELLED * size, 1e-300)
+    rank = int(np.sum(singular_values > smallest))
     return vectors[rank:]
 
 
@@ -336,8 +332,8 @@ def agrees(problem: Problem, differentials: Sequence[Node], point: SolutionPoint
 
 
 def _close(found: Array, wanted: Array) -> bool:
-    scale = max(float(np.max(np.abs(wanted), initial=0)), 1e-9)
-    return bool(np.max(np.abs(found - wanted), initial=0) <= AGREES * scale)
+    scale = max(largest(wanted), 1e-9)
+    return bool(largest(found - wanted) <= AGREES * scale)
 
 
 def tensors_of(system: LinearSystem, coordinates: Array) -> tuple[Array, ...]:
@@ -362,13 +358,13 @@ def residuals(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str
     for equation in problem.equations:
         parts = (equation.left, equation.right, *terms_of(equation.left), *terms_of(equation.right))
         left, right, *terms = evaluate_all(parts, values, sizes)
-        scale = max(1e-3, *(float(np.max(np.abs(term), initial=0)) for term in terms))
-        difference = float(np.max(np.abs(left - right), initial=0)) / scale
+        scale = max(1e-3, *(largest(term) for term in terms))
+        difference = largest(left - right) / scale
         found.append(difference if np.isfinite(difference) else np.inf)
     for unknown in problem.unknowns:
         if is_orthonormal(unknown):
             value = values[unknown]
-            found.append(float(np.max(np.abs(value.conj().T @ value - np.eye(value.shape[1])))))
+            found.append(largest(value.conj().T @ value - np.eye(value.shape[1])))
     return found
 
 

@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array, as_float
+from gradwright.core.arithmetic import Array, as_float, largest
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.facts import MATRIX_FACTS
@@ -83,7 +83,7 @@ class Trial:
         if not self.measured:
             return False
         last = self.measured[-1]
-        return _largest(self.values[direction(last)]) <= STILL * _largest(self.values[last])
+        return largest(self.values[direction(last)]) <= STILL * largest(self.values[last])
 
     def solves(self, root: Node) -> bool:
         """Whether the functions that are defined by equations satisfy these here: a forward function may fail to."""
@@ -132,7 +132,7 @@ class Trial:
         if np.shape(left) != np.shape(right):
             return Check(False, float("inf"), f"{self.description}: shapes {np.shape(left)} and {np.shape(right)}")
         scale = max(self._size(draft.left), self._size(draft.right), self._noise(draft), 1e-12)
-        residual = float(np.max(np.abs(left - right), initial=0)) / scale
+        residual = largest(left - right) / scale
         return Check(bool(residual < TOLERANCE), residual, self.description)
 
     def _noise(self, draft: Draft) -> float:
@@ -143,7 +143,7 @@ class Trial:
         leaves = set(free_leaves(lower(as_form(draft.left))))
         sources = [self._terms_of[s] for s in self.measured if direction(s) in leaves]
         if not leaves.isdisjoint(self.found):
-            sources += [_largest(self.values[direction(s)]) for s in self.measured]
+            sources += [largest(self.values[direction(s)]) for s in self.measured]
         return MEASURED * max(sources, default=0.0)
 
     def _size(self, side: Side) -> float:
@@ -161,7 +161,7 @@ class Trial:
             return abs(as_float(number)) * self._size(inside)
         # Factors that cancel leave their errors: those of a measured direction, if they are more than rounding.
         cancelled = max(CANCELLED, self.error / TOLERANCE)
-        return max(_largest(self.value(term)), cancelled * self._factors(term))
+        return max(largest(self.value(term)), cancelled * self._factors(term))
 
     def _factors(self, term: Node) -> float:
         if not isinstance(term, Contract):
@@ -199,7 +199,7 @@ class Trial:
         moves = {v: self.values[direction(v)] for v in variables}
         value, moved, error = measured(item.node, self.values, moves, self.sizes)
         self.values[item.symbol] = value
-        sizes = [_largest(value), *(self._factors(term) for term in terms_of(item.node))]
+        sizes = [largest(value), *(self._factors(term) for term in terms_of(item.node))]
         self._terms_of[item.symbol] = max((size for size in sizes if np.isfinite(size)), default=0.0)
         self.values[direction(item.symbol)] = moved
         self.error = max(self.error, error)
@@ -220,7 +220,7 @@ def measured(
     """The value of a node, its difference along a direction, and how far two steps of it disagree."""
     centre = evaluate(node, values, sizes)
     factors = [_Factor(first, values, sizes) for first in _free_factors(node)]
-    size = max((float(np.max(np.abs(m), initial=0)) for m in moves.values()), default=1.0)
+    size = max((largest(m) for m in moves.values()), default=1.0)
     h = STEP / max(size, 1e-12)
     shifted: dict[float, Array] = {}
     for k in (1, -1, 2, -2, 0.5, -0.5):
@@ -229,16 +229,12 @@ def measured(
             at |= factor.moved(at)
         shifted[k] = evaluate(node, at, sizes)
     coarse, fine = (_fourth_order(shifted, k, k * h) for k in (1, 0.5))
-    return centre, fine, _largest(coarse - fine) / max(_largest(fine), 1e-3 * _largest(centre), 1e-12)
+    return centre, fine, largest(coarse - fine) / max(largest(fine), 1e-3 * largest(centre), 1e-12)
 
 
 def _fourth_order(shifted: Mapping[float, Array], k: float, h: float) -> Array:
     """`(8 (f(h) − f(−h)) − (f(2h) − f(−2h))) / 12 h`."""
     return (8 * (shifted[k] - shifted[-k]) - (shifted[2 * k] - shifted[-2 * k])) / (12 * h)
-
-
-def _largest(value: Array) -> float:
-    return float(np.max(np.abs(value), initial=0))
 
 
 def _is_defined(node: Node) -> TypeGuard[Apply]:
