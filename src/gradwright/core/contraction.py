@@ -93,6 +93,18 @@ def conjugate(node: Node) -> Node:
     return contract(1, [factor], simple(labels), dict(enumerate(node.shape)))
 
 
+def with_factors(product: Contract, factors: Iterable[Factor]) -> Node:
+    """A product of other factors in the labels of one: the same number in front, sums and axes."""
+    return contract(product.coefficient, factors, product.output, dict(enumerate(product.dims)))
+
+
+def with_factor(product: Contract, place: int, node: Node) -> Node:
+    """The product with another tensor in the place of one of its factors."""
+    old = product.factors[place]
+    new = Factor(node, old.groups, old.conj)
+    return with_factors(product, (*product.factors[:place], new, *product.factors[place + 1 :]))
+
+
 def split_coefficient(node: Node) -> tuple[Fraction, Node]:
     """The rational number in front, and the rest."""
     if not isinstance(node, Contract) or node.coefficient == 1 or not node.coefficient:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gradwright.core.contraction import contract, is_zero, zero
+from gradwright.core.contraction import is_zero, with_factor, zero
 from gradwright.core.facts import tangent
-from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole, Node, Parameter, Solve, Symbol
+from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Parameter, Solve, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, negate
 from gradwright.core.templates import definition, formals, instantiate, stated_differential
@@ -68,15 +68,8 @@ def _of_node(node: Node, done: Mapping[Node, Node]) -> Node:
 
 def _of_contract(node: Contract, done: Mapping[Node, Node]) -> Node:
     """The product rule."""
-    dims = dict(enumerate(node.dims))
-    terms: list[Node] = [zero(node.shape)]
-    for place, factor in enumerate(node.factors):
-        if factor.node not in done:
-            continue
-        factors = list(node.factors)
-        factors[place] = Factor(done[factor.node], factor.groups, factor.conj)
-        terms.append(contract(node.coefficient, factors, node.output, dims))
-    return add(terms)
+    moving = [(place, done[f.node]) for place, f in enumerate(node.factors) if f.node in done]
+    return add([zero(node.shape), *(with_factor(node, place, moved) for place, moved in moving)])
 
 
 def _of_apply(node: Apply, done: Mapping[Node, Node]) -> Node:

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from gradwright.core.build import adjoint, identity, matmul, multiply, ones, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract
+from gradwright.core.contraction import conjugate, contract, with_factors
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.spaces import Space
@@ -299,7 +299,7 @@ def _weight(term: Node) -> Node | None:
     rest = [f for f in product.factors if f is not own[0]]
     if any(holes_in(f.node) for f in rest):
         return None
-    return contract(product.coefficient, rest, product.output, dict(enumerate(product.dims)))
+    return with_factors(product, rest)
 
 
 def isolate_vector(state: State) -> State | None:

@@ -11,10 +11,10 @@ from fractions import Fraction
 from itertools import combinations
 
 from gradwright.back.render import unicode_of
-from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction, placed
+from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import ones, transpose
-from gradwright.core.contraction import conjugate, contract
+from gradwright.core.contraction import conjugate, contract, with_factors
 from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
@@ -94,7 +94,7 @@ def replace_conj(factor: Factor) -> Factor:
 
 def _with(node: Contract, place: int, *factors: Factor) -> Node:
     """The product with other factors in the place of one."""
-    return contraction(node, [*node.factors[:place], *factors, *node.factors[place + 1 :]])
+    return with_factors(node, [*node.factors[:place], *factors, *node.factors[place + 1 :]])
 
 
 def _turned(node: Contract, place: int, factor: Factor, moving: set[Node]) -> Iterator[Local]:
@@ -132,7 +132,7 @@ def _transposes(node: Node, moving: set[Node]) -> int:
     Where none is said to hold the cotangent, as it stands.
     """
     if isinstance(node, Contract) and node.rank == 2:
-        bare = contraction(node, [f for f in node.factors if not isinstance(f.node, Mask)])
+        bare = with_factors(node, [f for f in node.factors if not isinstance(f.node, Mask)])
         links = (matrix_chain(bare) if isinstance(bare, Contract) and bare.factors else None) or []
         held = [transposed for factor, transposed in links if factor.node in moving]
         if len(held) == 1:
@@ -159,7 +159,7 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     else:
         carried = {label for f in rest for label in f.labels}
         spread = [Factor(ones([node.dims[x]]), ((x,),)) for x in dict.fromkeys(factor.labels) if x not in carried]
-        yield contraction(node, [*rest, *spread]), label, words, 1.1
+        yield with_factors(node, [*rest, *spread]), label, words, 1.1
     again = "wrong_factor" if constant else "wrong_power"
     yield _with(node, place, factor, factor), again, f"the factor {unicode_of(factor.node)} is there twice", 1.3
 
@@ -226,7 +226,7 @@ def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     assert isinstance(mask, Mask)
     rest = [f for p, f in enumerate(node.factors) if p != place]
     if set(factor.labels) <= {label for f in rest for label in f.labels}:
-        yield contraction(node, rest), "missing_mask", "the mask is missing", 1.0
+        yield with_factors(node, rest), "missing_mask", "the mask is missing", 1.0
     below, on, above = mask.weights
     whole = Mask(below, Fraction(bool(below or above)), above, mask.shape)
     if on and on != whole.on:
@@ -277,4 +277,4 @@ def _exchanged(node: Contract, moving: set[Node]) -> Iterator[Local]:
             Factor(left.node, right.groups, left.conj),
         )
         words = f"{unicode_of(left.node)} and {unicode_of(right.node)} stand in each other's places"
-        yield contraction(node, changed), "swapped_factors", words, 1.3 if {left.node, right.node} & moving else 1.1
+        yield with_factors(node, changed), "swapped_factors", words, 1.3 if {left.node, right.node} & moving else 1.1
