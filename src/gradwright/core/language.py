@@ -279,8 +279,6 @@ class _Translator:
         whole = node.shape[axis]
         start = Dim.of(0) if item.lower is None else self._bound(item.lower, whole)
         stop = whole if item.upper is None else self._bound(item.upper, whole)
-        if start == Dim.of(0) and stop == whole:
-            return node
         return build.slice_axis(node, axis, start, stop)
 
     def _bound(self, tree: ast.expr, whole: Dim) -> Dim:

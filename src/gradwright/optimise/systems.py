@@ -12,7 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradwright.core.build import concatenate, constant, group_axes, multiply, slice_axis
-from gradwright.core.contraction import conjugate, contract, plain, simple
+from gradwright.core.contraction import conjugate, contract, plain, simple, zero
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import (
     Apply,
@@ -114,8 +114,7 @@ class _Assembly:
             if tensors:
                 image = push(equation.operator, tensors, own.shape[-1:])
             else:
-                shape = (*equation.operator.shape, own.shape[-1])
-                image = contract(0, [], simple(range(len(shape))), dict(enumerate(shape)))
+                image = zero((*equation.operator.shape, own.shape[-1]))
             blocks.append(self._tested(test, image))
         return concatenate(blocks, 1)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from gradwright.core.contraction import zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Solve, Symbol, field_of
+from gradwright.core.nodes import Add, Apply, Contract, Hole, Node, Solve, Symbol, field_of
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals
 from gradwright.core.tensor_forms import Leaf, leaves_of, map_leaves
@@ -121,7 +121,7 @@ def _from_identity(
     moved: dict[Node, Node] = {}
     for symbol, argument in zip(formal.input_directions, core.arguments, strict=True):
         assert isinstance(argument, Symbol)
-        moved[symbol] = direction(argument) if argument in variables else _still(symbol)
+        moved[symbol] = direction(argument) if argument in variables else zero(symbol.shape)
     for symbol, letter in zip(formal.outputs, letters, strict=True):
         leaves[symbol] = letter
     for symbol, letter in zip(formal.output_directions, letters, strict=True):
@@ -192,10 +192,6 @@ def _from_equation(root: Solve, variables: tuple[Symbol, ...], taken: set[str], 
     drafts = without_repeats(drafts)
     drafts += endings(root, direction(letter), variables, cotangent, {root: letter})
     return Narration(tuple(drafts), (Named(letter, root),), {}, {}, cotangent, direction(letter), {root: letter})
-
-
-def _still(direction_: Direction) -> Node:
-    return zero(direction_.shape)
 
 
 def _has_suffix(root: Apply) -> bool:
