@@ -280,6 +280,12 @@ class Apply(Node):
         """The arguments."""
         return self.arguments
 
+    @property
+    def outputs(self) -> tuple[Apply, ...]:
+        """All outputs of the function at these arguments, this one among them."""
+        count = len(self.primitive.outputs)
+        return tuple(Apply(self.primitive, self.parameters, self.arguments, place) for place in range(count))
+
 
 class Unknown(NamedTuple):
     """A hole of a `Solve`: its number is its place; the space is a constant linear one."""

@@ -194,6 +194,12 @@ def _template(primitive: Primitive, texts: Texts, index: int, parameters: Parame
     return found
 
 
+def leaves_at(node: Apply) -> dict[Node, Node]:
+    """What the formal inputs and outputs of a function stand for in an application."""
+    formal = formals(node.primitive)
+    return dict(zip((*formal.inputs, *formal.outputs), (*node.arguments, *node.outputs), strict=True))
+
+
 def instantiate(template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, Dim], batch: Shape = ()) -> Node:
     """A template with nodes put for its leaves and dimensions for its dimension names.
 

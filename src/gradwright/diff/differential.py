@@ -18,7 +18,7 @@ from gradwright.core.facts import tangent
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Parameter, Solve, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, negate
-from gradwright.core.templates import definition, formals, instantiate, stated_differential
+from gradwright.core.templates import definition, formals, instantiate, leaves_at, stated_differential
 from gradwright.core.walks import depends_on, postorder
 from gradwright.diff.spectral import recognise_spectral
 from gradwright.errors import DerivationError
@@ -91,12 +91,8 @@ def from_template(node: Apply, template: Node, moved: Mapping[Node, Node]) -> No
     """
     formal = formals(node.primitive)
     batch, dims = node.primitive.bind(tuple(argument.shape for argument in node.arguments))
-    leaves: dict[Node, Node] = dict(zip(formal.inputs, node.arguments, strict=True))
-    for place, output in enumerate(formal.outputs):
-        leaves[output] = Apply(node.primitive, node.parameters, node.arguments, place)
-    for symbol, argument in zip(formal.input_directions, node.arguments, strict=True):
-        leaves[symbol] = moved[argument]
-    return instantiate(template, leaves, dims, batch)
+    moves = dict(zip(formal.input_directions, (moved[argument] for argument in node.arguments), strict=True))
+    return instantiate(template, {**leaves_at(node), **moves}, dims, batch)
 
 
 def rule(primitive: Primitive, index: int, parameters: tuple[Parameter, ...]) -> Node:

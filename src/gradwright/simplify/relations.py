@@ -19,7 +19,7 @@ from gradwright.core.contraction import ONE, contract
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
-from gradwright.core.templates import formals, instantiate, laws
+from gradwright.core.templates import instantiate, laws, leaves_at
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.prims.lstsq import lstsq
@@ -70,14 +70,10 @@ def relations_of(node: Apply) -> tuple[Relation, ...]:
     primitive = node.primitive
     if not primitive.identity and not primitive.laws:
         return ()
-    formal = formals(primitive)
     batch, dims = primitive.bind(tuple(argument.shape for argument in node.arguments))
     if batch:
         return ()
-    leaves: dict[Node, Node] = dict(zip(formal.inputs, node.arguments, strict=True))
-    for place, output in enumerate(formal.outputs):
-        leaves[output] = Apply(primitive, node.parameters, node.arguments, place)
-    found: list[Relation] = []
+    leaves, found = leaves_at(node), list[Relation]()
     for left, right in laws(primitive):
         sides = instantiate(left, leaves, dims), instantiate(right, leaves, dims)
         found += shortening(*sides)

@@ -115,7 +115,7 @@ def _from_identity(
     assert isinstance(core, Apply)
     primitive, solution = core.primitive, solved(core.primitive)
     formal = formals(primitive)
-    outputs = [Apply(primitive, core.parameters, core.arguments, k) for k in range(len(primitive.outputs))]
+    outputs = core.outputs
     letters = _output_letters(core, taken)
     leaves: dict[Node, Node] = dict(zip(formal.inputs, core.arguments, strict=True))
     moved: dict[Node, Node] = {}
@@ -205,8 +205,7 @@ def _output_letters(root: Apply, taken: set[str]) -> list[Symbol]:
     if len(names) == 1 and root.rank == 1 and not root.primitive.of_user:
         names = [names[0].lower()]
     found: list[Symbol] = []
-    for k, name in enumerate(names):
-        output = Apply(root.primitive, root.parameters, root.arguments, k)
+    for k, (name, output) in enumerate(zip(names, root.outputs, strict=True)):
         free = name if name not in taken else output_name(output.rank, taken)
         # What is known here beyond the record: the square root of a symmetric matrix is symmetric.
         facts = formals(root.primitive).outputs[k].facts | (facts_of(output) & {"symmetric", "hermitian"})

@@ -87,11 +87,9 @@ class Trial:
 
     def solves(self, root: Node) -> bool:
         """Whether the functions that are defined by equations satisfy these here: a forward function may fail to."""
-        for first in dict.fromkeys(
-            Apply(node.primitive, node.parameters, node.arguments, 0) for node in postorder(root) if _is_defined(node)
-        ):
-            outputs, problem = _all_outputs(first), problem_of(first.primitive)
-            values = evaluate_all((*outputs, *first.arguments), self.values, self.sizes)
+        for first in dict.fromkeys(node.outputs[0] for node in postorder(root) if _is_defined(node)):
+            problem = problem_of(first.primitive)
+            values = evaluate_all((*first.outputs, *first.arguments), self.values, self.sizes)
             names = [symbol.name for symbol in (*problem.unknowns, *problem.givens)]
             if not point_of(problem, dict(zip(names, values, strict=True))).residual < TOLERANCE:
                 return False
@@ -242,22 +240,17 @@ def _is_defined(node: Node) -> TypeGuard[Apply]:
     return isinstance(node, Apply) and node.primitive.witness is not None
 
 
-def _all_outputs(node: Apply) -> tuple[Apply, ...]:
-    """Every output of the function that a node is one of."""
-    return tuple(Apply(node.primitive, node.parameters, node.arguments, k) for k in range(len(node.primitive.outputs)))
-
-
 def _free_factors(node: Node) -> list[Apply]:
     """The first output of every factorisation in an expression that leaves a freedom, inner ones first."""
     free = [n for n in postorder(node) if isinstance(n, Apply) and n.primitive.gauge]
-    return list(dict.fromkeys(Apply(n.primitive, n.parameters, n.arguments, 0) for n in free))
+    return list(dict.fromkeys(n.outputs[0] for n in free))
 
 
 class _Factor:
     """A factorisation that leaves a freedom: at other inputs it is chosen such that it moves as its derivative does."""
 
     def __init__(self, first: Apply, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> None:
-        self.outputs = _all_outputs(first)
+        self.outputs = first.outputs
         self.arguments = first.arguments
         self.sizes = sizes
         self.centre = evaluate_all((*self.outputs, *self.arguments), values, sizes)
