@@ -170,6 +170,15 @@ def spread(node: Node, shape: Shape) -> Node:
     return contract(1, [plain(node, ())], simple(range(len(shape))), dict(enumerate(shape)))
 
 
+def repeated(node: Node, batch: Shape) -> Node:
+    """A tensor repeated along new axes in front of its own."""
+    if not batch:
+        return node
+    labels = range(len(batch) + node.rank)
+    dims = dict(enumerate((*batch, *node.shape)))
+    return contract(1, [plain(node, labels[len(batch) :])], simple(labels), dims)
+
+
 def common_shape(left: Node, right: Node, operator: str) -> Shape:
     """The shape of an elementwise operation: scalars spread, all else must be equal."""
     if not left.rank or not right.rank:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from gradwright.core.build import common_shape, size, spread
-from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.build import common_shape, repeated, size, spread
+from gradwright.core.contraction import contract
 from gradwright.core.declarations import Declaration, parse_declarations
 from gradwright.core.dims import Dim
 from gradwright.core.facts import closure, tangent
@@ -224,7 +224,7 @@ def instantiate(template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, 
         if any(child in lifted for child in node.children):
             lifted.add(node)
         done[node] = _instance(node, done, lifted, dims, batch, real)
-    return done[template] if template in lifted else _spread(done[template], batch)
+    return done[template] if template in lifted else repeated(done[template], batch)
 
 
 def _instance(
@@ -285,15 +285,7 @@ def _space(space: Space, real: bool) -> Space:
 
 
 def _lift(child: Node, done: Mapping[Node, Node], lifted: set[Node], batch: Shape) -> Node:
-    return done[child] if child in lifted else _spread(done[child], batch)
-
-
-def _spread(node: Node, batch: Shape) -> Node:
-    if not batch:
-        return node
-    labels = list(range(len(batch) + node.rank))
-    dims = dict(enumerate((*batch, *node.shape)))
-    return contract(1, [plain(node, labels[len(batch) :])], simple(labels), dims)
+    return done[child] if child in lifted else repeated(done[child], batch)
 
 
 def _leaf_instance(node: Node, dims: Mapping[str, Dim]) -> Node:

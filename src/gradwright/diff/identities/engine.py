@@ -273,7 +273,7 @@ def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Soluti
 def _frame_use(frame: Frame, direction: Node, state: State) -> FrameUse:
     values = recovered(frame, direction)
     parts = [
-        FramePart(spec.hole, spec.name, state.specs[spec.hole].space.value, value)
+        FramePart(spec.hole, spec.name, state.specs[spec.hole].space, value)
         for spec, value in zip(frame.parts, values, strict=True)
     ]
     return FrameUse(direction, frame.direction, tuple(parts))

@@ -9,6 +9,7 @@ from gradwright.core.build import adjoint, identity, matmul
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Constant, Direction, Node, Solve, Symbol
 from gradwright.core.primitive import Primitive
+from gradwright.core.spaces import Space
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals, gauge_equations, identities
 from gradwright.core.walks import depends_on, postorder
@@ -149,7 +150,7 @@ class FramePart:
 
     hole: Node
     name: str
-    space: str
+    space: Space
     recovered: Node
 
 
