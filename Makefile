@@ -46,7 +46,7 @@ lint: $(INSTALLED) ## ruff, pyright and the layers
 	@$(BIN)/lint-imports
 
 clean: ## remove what the targets made
-	rm -rf .venv .pytest_cache .hypothesis .ruff_cache .import_linter_cache .benchmarks build dist src/*.egg-info
+	rm -rf .venv .pytest_cache .hypothesis .ruff_cache .import_linter_cache build dist src/*.egg-info tests/katex/node_modules
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "gradwright needs Python 3.11 or newer, and no python3 is on the path"; exit 2; }
