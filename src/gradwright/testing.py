@@ -1,9 +1,9 @@
 """Assertions for the tests of hand-written gradients.
 
-    from gradwright.testing import assert_gradient
+from gradwright.testing import assert_gradient
 
-    def test_my_inverse():
-        assert_gradient(MyInverse.apply, "inv(X)")
+def test_my_inverse():
+assert_gradient(MyInverse.apply, "inv(X)")
 """
 
 from __future__ import annotations

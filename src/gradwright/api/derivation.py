@@ -30,6 +30,7 @@ from gradwright.diff.derivatives import (
     gradients,
     hessian,
     hessian_product,
+    require_scalar,
     total_differential,
     vjps,
 )
@@ -339,11 +340,7 @@ class Derivation:
     def _scalar(self, kind: str) -> Node:
         if not self._has_one_output:
             raise DerivationError(f"a {kind} is asked of several outputs: derive one of them")
-        if self._only.node.rank:
-            raise DerivationError(
-                f"only a scalar has a {kind}, and this expression is {shape_text(self._only.shape)}: ask for its "
-                f"vjp, its jvp or its jacobian, or take a sum or a norm first"
-            )
+        require_scalar(self._only.node, kind)
         return simplify(self._only.node)
 
     @cached_property

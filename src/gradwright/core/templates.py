@@ -34,9 +34,8 @@ from gradwright.core.nodes import (
     Solve,
     Symbol,
     Unknown,
-    field_of,
 )
-from gradwright.core.primitive import KnownRule, Primitive, Texts
+from gradwright.core.primitive import Primitive, Texts
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder
@@ -117,23 +116,6 @@ def laws(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
 def gauge_equations(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
     """Both sides of each equation that fixes the gauge, in formal names and directions."""
     return tuple(read_equation(text, formals(primitive)) for text in primitive.gauge_fixing)
-
-
-@lru_cache(maxsize=4096)
-def formal_cotangents(primitive: Primitive) -> tuple[Symbol, ...]:
-    """The cotangents of the outputs in the formulas of known rules: `G`, or `G_Q`, … for several."""
-    several = len(primitive.outputs) > 1
-    return tuple(Symbol(f"G_{s.name}" if several else "G", s.shape, field_of(s)) for s in formals(primitive).outputs)
-
-
-def known_rule(primitive: Primitive, rule: KnownRule) -> Node:
-    """The formula of a rule of the literature, in formal names."""
-    scope = formals(primitive)
-    names: dict[str, Node] = {**scope.scope, **{s.name: s for s in formal_cotangents(primitive)}}
-    for text in rule.where:
-        name, _, formula = text.partition("=")
-        names[name.strip()] = _one_tensor(formula, names, scope.dims)
-    return _one_tensor(rule.formula, names, scope.dims)
 
 
 @lru_cache(maxsize=4096)
