@@ -21,7 +21,7 @@ from gradwright.back.translate import Translator, unflattened
 from gradwright.core.build import number
 from gradwright.core.declarations import Declaration, as_read, declared_facts
 from gradwright.core.nodes import Contract, Direction, Node, Symbol, field_of
-from gradwright.core.primitive import shape_text
+from gradwright.core.primitive import variable_text
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
 from gradwright.diff.conditions import conditions_of, gauges_of, notes_of
@@ -483,5 +483,4 @@ def _as_matrix(node: Node) -> Node:
 
 def _declared(declaration: Declaration) -> str:
     """`X: n × n, symmetric`."""
-    words = [shape_text(declaration.shape), *declared_facts(declaration.facts)]
-    return f"{declaration.name}: {', '.join(words)}"
+    return f"{declaration.name}: {variable_text(declaration.shape, declaration.facts)}"

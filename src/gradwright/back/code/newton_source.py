@@ -23,7 +23,8 @@ from gradwright.core.walks import substitute
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.problem import Problem
 from gradwright.errors import EmissionError
-from gradwright.front.define import BUILT_IN, NewtonSolver
+from gradwright.front.define import BUILT_IN
+from gradwright.front.newton import NewtonSolver
 from gradwright.linear.forms import jacobian
 from gradwright.optimise import optimise
 from gradwright.prims.complex import real

@@ -247,10 +247,7 @@ def given_side(
     problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], moves: Mapping[Node, Array]
 ) -> Array:
     """Minus the differentiated equations for given directions of the inputs, the unknowns held."""
-    still: dict[Node, Array] = {
-        d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)
-    }
-    parts = evaluate_all(problem.forms, {**values, **still, **moves}, sizes)
+    parts = evaluate_all(problem.forms, {**values, **_still(problem, values), **moves}, sizes)
     return -np.concatenate([_real_entries(part) for part in parts])
 
 
@@ -258,12 +255,14 @@ def size_of_given_side(
     problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], moves: Mapping[Node, Array]
 ) -> float:
     """How large the terms of `given_side` are, which may cancel."""
-    still: dict[Node, Array] = {
-        d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)
-    }
     terms = [term for form in problem.forms for term in terms_of(form)]
-    parts = evaluate_all(terms, {**values, **still, **moves}, sizes)
+    parts = evaluate_all(terms, {**values, **_still(problem, values), **moves}, sizes)
     return float(np.sqrt(sum(np.linalg.norm(part) ** 2 for part in parts)))
+
+
+def _still(problem: Problem, values: Mapping[Node, Array]) -> dict[Node, Array]:
+    """The unknowns do not move."""
+    return {d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)}
 
 
 def directions_at(
