@@ -24,8 +24,8 @@ from gradwright.core.sums import add
 from gradwright.core.templates import formals, free_moves, instantiate
 from gradwright.core.walks import postorder, substitute
 from gradwright.diff.differential import differential, direction
+from gradwright.diff.identities.linearised import rate_along_free_directions
 from gradwright.diff.identities.problem import problem_of
-from gradwright.diff.identities.solution_points import rate_along_free_directions
 from gradwright.diff.spectral import recognise_spectral
 from gradwright.linear.forms import transpose
 from gradwright.simplify.pipeline import simplify, simplify_all

@@ -22,23 +22,25 @@ from gradwright.core.sums import subtract
 from gradwright.core.walks import free_leaves
 from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.diff.identities.freedoms import free_words
+from gradwright.diff.identities.linearised import (
+    LinearSystem,
+    free_directions,
+    given_side,
+    linear_system,
+    size_of_given_side,
+    size_of_terms,
+)
 from gradwright.diff.identities.problem import Equation, Problem
 from gradwright.diff.identities.solution_points import (
     Forward,
-    LinearSystem,
     SolutionPoint,
     find_point,
     first_outside,
-    free_directions,
-    given_side,
     is_in_open_set,
     is_settled,
     is_stable,
-    linear_system,
     problem_sizes,
     residuals,
-    size_of_given_side,
-    size_of_terms,
 )
 from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify

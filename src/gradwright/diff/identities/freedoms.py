@@ -9,8 +9,9 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.nodes import Node, Symbol
+from gradwright.diff.identities.linearised import LinearSystem, tensors_of
 from gradwright.diff.identities.problem import Problem
-from gradwright.diff.identities.solution_points import LinearSystem, SolutionPoint, tensors_of
+from gradwright.diff.identities.solution_points import SolutionPoint
 
 
 def free_words(problem: Problem, point: SolutionPoint, system: LinearSystem, free: Array) -> str:
