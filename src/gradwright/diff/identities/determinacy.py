@@ -169,30 +169,40 @@ def _solution(
         return vanishing
     if outside is not None:
         raise IdentityError(_outside(problem, texts, outside, forward))
+    raise IdentityError(f"{problem.name}: {_without_solution(problem, texts, best, forward, start)}")
+
+
+def _without_solution(
+    problem: Problem,
+    texts: tuple[str, ...],
+    best: SolutionPoint | None,
+    forward: Forward | None,
+    start: Forward | None,
+) -> str:
+    """What is said where the equations hold at no point that was tried, or only in a limit."""
     if best is None:
-        raise IdentityError(
-            f"{problem.name}: no generic point serves to test {_listed(texts)}; declare the facts that the "
-            f"inputs need, or give a forward function"
+        return (
+            f"no generic point serves to test {_listed(texts)}; declare the facts that the inputs need, or give a "
+            f"forward function"
         )
     worst = int(np.argmax(residuals(problem, best.values, best.sizes)))
     text = texts[worst] if worst < len(texts) else "the declared orthonormality"
     if forward is not None:
-        raise IdentityError(
-            f"{problem.name}: the forward function does not satisfy '{text}': at a generic point"
-            f"{_with_sizes(best)} the two sides differ by {best.residual:.1g} of their size"
+        return (
+            f"the forward function does not satisfy '{text}': at a generic point{_with_sizes(best)} the two sides "
+            f"differ by {best.residual:.1g} of their size"
         )
     if best.residual < HOLDS:
-        raise IdentityError(
-            f"{problem.name}: {_listed(texts)} {'holds' if len(texts) == 1 else 'hold'} at generic inputs only in a "
-            f"limit, where {_names(problem)} {'grows' if len(problem.unknowns) == 1 else 'grow'} without bound or "
-            f"vanishes to more than first order, so that there is no derivative; is a term missing? If not, give "
-            f"forward= or {'another' if start is not None else 'a'} starting point start="
+        return (
+            f"{_listed(texts)} {'holds' if len(texts) == 1 else 'hold'} at generic inputs only in a limit, where "
+            f"{_names(problem)} {'grows' if len(problem.unknowns) == 1 else 'grow'} without bound or vanishes to more "
+            f"than first order, so that there is no derivative; is a term missing? If not, give forward= or "
+            f"{'another' if start is not None else 'a'} starting point start="
         )
-    raise IdentityError(
-        f"{problem.name}: no solution of '{text}' was found at a generic point (its sides differ by "
-        f"{best.residual:.1g} of their size there): {_counted(problem, best)}the equations may "
-        f"contradict each other, or the inputs need a fact such as symmetric or spd; else give forward= or a starting "
-        f"point start="
+    return (
+        f"no solution of '{text}' was found at a generic point (its sides differ by {best.residual:.1g} of their size "
+        f"there): {_counted(problem, best)}the equations may contradict each other, or the inputs need a fact such as "
+        f"symmetric or spd; else give forward= or a starting point start="
     )
 
 

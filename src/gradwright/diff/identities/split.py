@@ -146,8 +146,9 @@ def split_by_entries(state: State) -> State | None:
         return None
     values: dict[Hole, list[Node]] = {hole: [] for hole in holes}
     for region in (BELOW, ON, ABOVE):
-        solve = _solve_complex_diagonal if region == ON and _is_mirrored(state, holes) else _solve_region
-        found = solve(region, list(read.values()), [e.space for e in read], state, holes)
+        known = list(read.values()), [e.space for e in read], state, holes
+        phases = region == ON and _is_mirrored(state, holes)
+        found = _solve_complex_diagonal(*known) if phases else _solve_region(region, *known)
         if found is None:
             return None
         for hole in holes:
@@ -325,7 +326,7 @@ def _target(entry: Entry, region: int, state: State) -> tuple[Entry, int] | None
 
 
 def _solve_complex_diagonal(
-    region: int, equations: Sequence[EntryEquation], spaces: Sequence[Space], state: State, holes: Sequence[Hole]
+    equations: Sequence[EntryEquation], spaces: Sequence[Space], state: State, holes: Sequence[Hole]
 ) -> dict[Hole, Node] | None:
     """The diagonal, where some unknowns are real and skew-Hermitian ones imaginary: part by part.
 
