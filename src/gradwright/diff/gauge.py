@@ -91,7 +91,7 @@ def gauge_tests(roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> tuple[
 
 def _test(first: Apply, roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> GaugeTest | None:
     stated = first.primitive.freedom is not None
-    moves = _moves(first) if stated else dict[Node, Node | None].fromkeys(first.outputs)
+    moves: dict[Node, Node | None] = _moves(first) if stated else {output: None for output in first.outputs}
     if not moves:
         return None
     arriving = _arriving(tuple(moves), roots, cotangents)
