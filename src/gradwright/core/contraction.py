@@ -271,7 +271,7 @@ def _masks_by_pair(factors: Iterable[Factor]) -> dict[tuple[Group, Group], Mask]
             continue
         row, column = groups
         if (column, row) in found and row != column:
-            row, column, node = column, row, Mask(node.above, node.on, node.below, node.shape[::-1])
+            row, column, node = column, row, node.transposed
         other = found.get((row, column))
         if other is not None:
             node = Mask(other.below * node.below, other.on * node.on, other.above * node.above, node.shape)

@@ -174,6 +174,11 @@ class Mask(Node):
         """The three weights, in the order below, on, above."""
         return self.below, self.on, self.above
 
+    @property
+    def transposed(self) -> Mask:
+        """The mask of the transpose."""
+        return Mask(self.above, self.on, self.below, self.declared[::-1])
+
 
 @frozen(slots=True, eq=False)
 class Selection(Node):
