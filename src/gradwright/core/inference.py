@@ -210,16 +210,12 @@ def _may_be_its_conjugate(term: Contract) -> bool:
 def _entry_facts(node: Contract) -> set[str]:
     """Signs of the entries: positive factors, and factors that come as squares, of the absolute value if complex."""
     counts = Counter(node.factors)
-    unpaired = [f for f in counts if (counts[f] % 2 if f.node.real else counts[f] != counts[_conjugated(f)])]
+    unpaired = [f for f in counts if (counts[f] % 2 if f.node.real else counts[f] != counts[f.conjugated])]
     if node.coefficient < 0 or any("nonnegative" not in facts_of(f.node) for f in unpaired):
         return set()
     spread = all(len(set(g)) == len(g) for g in node.output) and _distinct_output(node)
     positive = all("positive" in facts_of(f.node) for f in node.factors)
     return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
-
-
-def _conjugated(factor: Factor) -> Factor:
-    return Factor(factor.node, factor.groups, not factor.conj)
 
 
 def _distinct_output(node: Contract) -> bool:

@@ -324,15 +324,16 @@ def divide(left: Node, right: Node) -> Node:
             raise LanguageError("division by zero")
         return build.scale(1 / value, left)
     build.common_shape(left, right, "'/'")
-    return build.multiply(left, _call_function("reciprocal", right))
+    return build.multiply(left, function("reciprocal", right))
 
 
 def power(base: Node, exponent: Node) -> Node:
     """`a ** k`, entry by entry; the exponent may be a variable."""
-    return _call_function("power", base, exponent)
+    return function("power", base, exponent)
 
 
-def _call_function(name: str, *arguments: Node) -> Node:
+def function(name: str, *arguments: Node) -> Node:
+    """A function of the language, with one output, of nodes."""
     result = lookup(name).build(Call(name, arguments, {}))
     assert isinstance(result, Node)
     return result

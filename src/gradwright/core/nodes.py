@@ -224,6 +224,11 @@ class Factor(NamedTuple):
         """The labels of all axes, groups flattened."""
         return tuple(label for group in self.groups for label in group)
 
+    @property
+    def conjugated(self) -> Factor:
+        """The conjugate of the factor."""
+        return Factor(self.node, self.groups, not self.conj)
+
 
 @frozen(slots=True, eq=False)
 class Contract(Node):

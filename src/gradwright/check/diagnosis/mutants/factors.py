@@ -19,7 +19,7 @@ from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.frozen import replace
-from gradwright.prims.piecewise import COMPARISONS
+from gradwright.prims.piecewise import is_comparison
 from gradwright.prims.power import power
 
 Weights = tuple[Fraction | int, Fraction | int, Fraction | int]
@@ -73,7 +73,7 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
         if isinstance(factor.node, Mask):
             yield from _masks(node, place, factor)
             continue
-        if _compares(factor.node):
+        if is_comparison(factor.node):
             yield from _moved(node, place, factor)
         yield from _turned(node, place, factor, moving)
         if factor.node not in moving:
@@ -82,14 +82,9 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
         else:
             yield from _without_cotangent(node, place, factor)
         if not factor.node.real:
-            flipped = _with(node, place, replace_conj(factor))
+            flipped = _with(node, place, factor.conjugated)
             yield flipped, "missing_conj", f"the factor {unicode_of(factor.node)} is conjugated the other way", 1.0
     yield from _exchanged(node, moving)
-
-
-def replace_conj(factor: Factor) -> Factor:
-    """The factor conjugated."""
-    return Factor(factor.node, factor.groups, not factor.conj)
 
 
 def _with(node: Contract, place: int, *factors: Factor) -> Node:
@@ -140,13 +135,8 @@ def _transposes(node: Node, moving: set[Node]) -> int:
     return unicode_of(node).count("ᵀ")
 
 
-def _compares(node: Node) -> bool:
-    """Whether it is the outcome of a comparison: a mask that depends on the variables."""
-    return isinstance(node, Apply) and node.primitive in COMPARISONS
-
-
 def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
-    binary = _compares(factor.node)
+    binary = is_comparison(factor.node)
     constant = not any(isinstance(leaf, Symbol) for leaf in free_leaves(factor.node))
     mask = binary or isinstance(factor.node, Selection)
     label = "missing_mask" if mask else "wrong_factor" if constant else "missing_chain_factor"
