@@ -20,10 +20,10 @@ help: ## list the targets
 demo: $(INSTALLED) ## the derivation of the inverse's gradient, the function it emits, and its tests
 	@$(BIN)/python examples/demo.py
 
-test: lint ## lint, types, layers and the tests: minutes
+test: lint ## lint, types, layers and the tests
 	@$(PARALLEL) -m "not full"
 
-test-fast: $(INSTALLED) ## the quick tests alone, without lint: about a minute
+test-fast: $(INSTALLED) ## the quick tests alone, without lint: a few minutes on two cores (WORKERS=8 on more)
 	@$(PARALLEL) -m "not full and not slow"
 
 test-all: lint ## everything: the full matrices of back ends and properties, and the long fuzz too
@@ -46,7 +46,7 @@ lint: $(INSTALLED) ## ruff, pyright and the layers
 	@$(BIN)/lint-imports
 
 clean: ## remove what the targets made
-	rm -rf .venv .pytest_cache .hypothesis .ruff_cache .import_linter_cache .benchmarks build dist src/*.egg-info
+	rm -rf .venv .pytest_cache .hypothesis .ruff_cache .import_linter_cache build dist src/*.egg-info tests/katex/node_modules
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "gradwright needs Python 3.11 or newer, and no python3 is on the path"; exit 2; }

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from gradwright.core.registry import FUNCTIONS, Function
 
 # The same examples every time: a failure on one machine is a failure on all. `make fuzz` draws new ones.
 settings.register_profile(
@@ -17,3 +21,18 @@ settings.register_profile(
 )
 settings.register_profile("fuzz", parent=settings.get_profile("suite"), derandomize=False, phases=list(Phase))
 settings.load_profile("fuzz" if os.environ.get("GRADWRIGHT_FUZZ") else "suite")
+
+
+@pytest.fixture(autouse=True)
+def _functions_of_its_own() -> Iterator[None]:
+    """What a test defines is no function of the language to the tests after it."""
+    before = defined_functions()
+    yield
+    for name in defined_functions():
+        del FUNCTIONS[name]
+    FUNCTIONS.update(before)
+
+
+def defined_functions() -> dict[str, Function]:
+    """The functions that users, or tests, have defined."""
+    return {name: f for name, f in FUNCTIONS.items() if any(p.of_user for p in f.primitives)}

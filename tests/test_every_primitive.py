@@ -100,7 +100,11 @@ def per_instance(instances: list[Instance]) -> pytest.MarkDecorator:
 
 
 def test_every_primitive_has_samples() -> None:
-    assert [p.name for p in PRIMITIVES if not p.samples and not p.origin.startswith(" #")] == []
+    assert [p.name for p in PRIMITIVES if not p.samples and not p.of_user] == []
+
+
+def test_what_equations_define_has_a_source() -> None:
+    assert [p.name for p in PRIMITIVES if p.identity and not p.source] == []
 
 
 @per_instance(INSTANCES)

@@ -184,6 +184,7 @@ def test_jax_gradients_of_complex_variables_are_conjugates_of_the_derived_ones(t
     assert close(found, derivation.gradient.evaluate(**inputs).conj())
 
 
+@pytest.mark.slow
 def test_a_local_name_of_one_function_is_no_function_of_the_module() -> None:
     text = "sum(eigvalsh(S) ** 3) * logsumexp(eigvalsh(S + A))"
     derivation = gw.derive(gw.parse(text, S="n n symmetric", A="n n symmetric"), wrt="S")

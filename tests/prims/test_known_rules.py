@@ -8,11 +8,12 @@ import pytest
 from numerics import Point, close, generic_point, random_direction, random_like
 
 from gradwright.core.declarations import parse_declarations
-from gradwright.core.nodes import Apply, Node, Symbol
+from gradwright.core.language import translate
+from gradwright.core.nodes import Apply, Node, Symbol, field_of
 from gradwright.core.primitive import KnownRule, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS
 from gradwright.core.signature import symbol_of
-from gradwright.core.templates import formal_cotangents, formals, instantiate, known_rule
+from gradwright.core.templates import formals, instantiate
 from gradwright.diff.derivatives import total_differential, vjps
 from gradwright.diff.differential import direction
 from gradwright.linear.projection import project_tangent
@@ -24,6 +25,22 @@ RECORDS = list({p.token: p for f in FUNCTIONS.values() for p in (*f.primitives, 
 STATED = [(p, s, rule) for p in RECORDS for s in p.samples for rule in p.known_rules]
 # The exponential has no value modulo a prime, and P² = Aᴴ A uses more of P than its identity.
 IN_NUMBERS = {"matrix_exp(X: n n): dY", "matrix_exp(X: n n complex): dY", "polar(A: n m): dP", "polar(A: n n): dP"}
+
+
+def formal_cotangents(primitive: Primitive) -> tuple[Symbol, ...]:
+    """The cotangents of the outputs in the formulas: `G`, or `G_Q`, … for several."""
+    several = len(primitive.outputs) > 1
+    return tuple(Symbol(f"G_{s.name}" if several else "G", s.shape, field_of(s)) for s in formals(primitive).outputs)
+
+
+def formula_of(primitive: Primitive, rule: KnownRule) -> Node:
+    """The formula of a rule, in formal names."""
+    scope = formals(primitive)
+    names: dict[str, Node] = {**scope.scope, **{s.name: s for s in formal_cotangents(primitive)}}
+    for text in rule.where:
+        name, _, formula = text.partition("=")
+        names[name.strip()] = translate(formula.strip(), names, scope.dims)
+    return translate(rule.formula, names, scope.dims)
 
 
 @dataclass(frozen=True)
@@ -40,7 +57,7 @@ class Sides:
 
     @property
     def outputs(self) -> tuple[Apply, ...]:
-        return tuple(Apply(self.primitive, (), self.symbols, k) for k in range(len(self.primitive.outputs)))
+        return Apply(self.primitive, (), self.symbols).outputs
 
     @property
     def cotangents(self) -> tuple[Symbol, ...]:
@@ -55,7 +72,7 @@ class Sides:
         leaves |= zip(formal.input_directions, map(direction, self.symbols), strict=True)
         leaves |= zip(formal.outputs, self.outputs, strict=True)
         leaves |= zip(formal_cotangents(self.primitive), self.cotangents, strict=True)
-        found = instantiate(known_rule(self.primitive, self.rule), leaves, dims)
+        found = instantiate(formula_of(self.primitive, self.rule), leaves, dims)
         found = real(found) if self.derived().real else found
         return simplify(found if self.pulled is None else project_tangent(found, self.pulled))
 

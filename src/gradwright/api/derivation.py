@@ -21,7 +21,7 @@ from gradwright.back.translate import Translator, unflattened
 from gradwright.core.build import number
 from gradwright.core.declarations import Declaration, as_read, declared_facts
 from gradwright.core.nodes import Contract, Direction, Node, Symbol, field_of
-from gradwright.core.primitive import shape_text
+from gradwright.core.primitive import variable_text
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
 from gradwright.diff.conditions import conditions_of, gauges_of, notes_of
@@ -30,6 +30,7 @@ from gradwright.diff.derivatives import (
     gradients,
     hessian,
     hessian_product,
+    require_scalar,
     total_differential,
     vjps,
 )
@@ -339,11 +340,7 @@ class Derivation:
     def _scalar(self, kind: str) -> Node:
         if not self._has_one_output:
             raise DerivationError(f"a {kind} is asked of several outputs: derive one of them")
-        if self._only.node.rank:
-            raise DerivationError(
-                f"only a scalar has a {kind}, and this expression is {shape_text(self._only.shape)}: ask for its "
-                f"vjp, its jvp or its jacobian, or take a sum or a norm first"
-            )
+        require_scalar(self._only.node, kind)
         return simplify(self._only.node)
 
     @cached_property
@@ -486,5 +483,4 @@ def _as_matrix(node: Node) -> Node:
 
 def _declared(declaration: Declaration) -> str:
     """`X: n × n, symmetric`."""
-    words = [shape_text(declaration.shape), *declared_facts(declaration.facts)]
-    return f"{declaration.name}: {', '.join(words)}"
+    return f"{declaration.name}: {variable_text(declaration.shape, declaration.facts)}"

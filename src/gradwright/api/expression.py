@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradwright.back.render import ascii_of, is_writable, latex_of, readable, text_of
 from gradwright.core import build
-from gradwright.core.contraction import conjugate, is_zero
+from gradwright.core.contraction import is_zero
 from gradwright.core.declarations import Declaration, parse_dim
 from gradwright.core.dims import Dim
 from gradwright.core.facts import FACTS
@@ -123,7 +123,7 @@ class Expression:
     @property
     def H(self) -> Expression:
         """The conjugate transpose of a matrix."""
-        return self._with(conjugate(build.transpose(self.node)))
+        return self._with(build.adjoint(self.node))
 
     def text(self) -> str:
         """The expression in the text language, which `parse` reads back."""

@@ -39,10 +39,7 @@ def _docstring(function: Function) -> str:
     for primitive in function.primitives:
         lines = [f"{primitive.signature}"]
         lines += [f"Defined by {' and '.join(primitive.identity)}."] if primitive.identity else []
-        lines += [f"Needs: {'; '.join(primitive.conditions)}.".translate(_NO_BRACES)] if primitive.conditions else []
+        lines += [f"Needs: {'; '.join(primitive.needs)}."] if primitive.needs else []
         lines += [f"Source: {primitive.source}."] if primitive.source else []
         paragraphs.append("\n".join(lines))
     return "\n\n".join(paragraphs)
-
-
-_NO_BRACES = str.maketrans("", "", "{}")

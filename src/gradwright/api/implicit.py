@@ -126,8 +126,8 @@ def optimum(
         identity.append(f"{Expression(stationary, whole).text()} = {zero}")
     identity += [" ".join(text.split()) for text in constraints]
     return define(
-        name, identity, unknown={d.name: _words(d) for d in (*variables, *multipliers)},
-        given={d.name: _words(d) for d in givens}, forward=forward, start=start,
+        name, identity, unknown={d.name: d.after_colon for d in (*variables, *multipliers)},
+        given={d.name: d.after_colon for d in givens}, forward=forward, start=start,
     )  # fmt: skip
 
 
@@ -144,12 +144,8 @@ def _multipliers(gaps: Sequence[Node], taken: set[str]) -> list[Declaration]:
     return [Declaration(next(free), gap.shape, facts_of(gap) & {"symmetric", "skew"}) for gap in gaps]
 
 
-def _words(declaration: Declaration) -> str:
-    return str(declaration).partition(":")[2].strip()
-
-
 def _node(text: str, signature: Signature) -> Node:
-    parsed = parse_expression(text, {d.name: _words(d) for d in signature})
+    parsed = parse_expression(text, {d.name: d.after_colon for d in signature})
     if isinstance(parsed.value, Outputs):
         raise IdentityError(f"'{text}' has several outputs: pick one by its name")
     return parsed.value

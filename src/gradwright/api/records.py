@@ -26,7 +26,7 @@ def derivation_to_json(derivation: Derivation) -> str:
         "format": FORMAT,
         "expression": expression.text(),
         "written": expression.written,
-        "variables": {d.name: str(d).partition(":")[2].strip() for d in expression.signature},
+        "variables": {d.name: d.after_colon for d in expression.signature},
         "wrt": list(derivation.wrt),
         "defined": [_definition(p) for p in _defined(expression)],
         "steps": [
@@ -61,8 +61,8 @@ def _definition(primitive: Primitive) -> dict[str, Any]:
     return {
         "name": primitive.name,
         "identity": list(primitive.identity),
-        "unknown": {d.name: str(d).partition(":")[2].strip() for d in primitive.outputs},
-        "given": {d.name: str(d).partition(":")[2].strip() for d in primitive.inputs},
+        "unknown": {d.name: d.after_colon for d in primitive.outputs},
+        "given": {d.name: d.after_colon for d in primitive.inputs},
     }
 
 

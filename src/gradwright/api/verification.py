@@ -8,6 +8,7 @@ from math import isnan
 import numpy as np
 
 from gradwright.api.evaluation import require_gaps, spectral_gaps
+from gradwright.core.arithmetic import largest
 from gradwright.core.build import number
 from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_differential, vjps
@@ -92,8 +93,8 @@ def _choices(root: Node, cotangent: Symbol, trial: Trial) -> Iterable[str]:
 
 
 def _finding(name: str, got: np.ndarray, want: np.ndarray, noise: float) -> Finding:
-    scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), noise, 1e-9)
-    residual = float(np.max(np.abs(got - want), initial=0)) / scale
+    scale = max(largest(want), largest(got), noise, 1e-9)
+    residual = largest(got - want) / scale
     return Finding(name, bool(residual < TOLERANCE), residual)
 
 
@@ -132,5 +133,5 @@ def _hessian(root: Node, variable: Symbol, whole: Symbol, trial: Trial) -> Itera
     if "stiefel" not in variable.facts:
         got = np.tensordot(trial.value(tensor), move, axes=variable.rank)
         # A gradient that vanishes is computed from terms that do not, of the size of the value.
-        noise = max(MEASURED * float(np.max(np.abs(value), initial=0)), trial.noise(whole))
+        noise = max(MEASURED * largest(value), trial.noise(whole))
         yield _finding(f"Hessian in {variable.name} against differences", got, want, noise)

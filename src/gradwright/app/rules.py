@@ -33,7 +33,7 @@ def _details(primitive: Primitive) -> list[str]:
         lines += [f"  definition    {formula}" for formula in primitive.definition]
     if primitive.differential and not callable(primitive.differential):
         lines += [f"  differential  {formula}" for formula in primitive.differential]
-    lines += [f"  needs         {_plain(condition)}" for condition in primitive.conditions]
+    lines += [f"  needs         {condition}" for condition in primitive.needs]
     lines += [f"  gauge         {primitive.gauge}"] if primitive.gauge else []
     lines += [f"  note          {primitive.note}"] if primitive.note else []
     lines += [f"  source        {primitive.source}"] if primitive.source else []
@@ -46,7 +46,3 @@ def _stated(rule: KnownRule) -> list[str]:
     """A rule of the literature, its abbreviations, and where it is stated."""
     where = [f"where {text}" for text in rule.where]
     return [f"  known rule    {rule.result} = {rule.formula}", *(f"    {t}" for t in (*where, f"[{rule.source}]"))]
-
-
-def _plain(condition: str) -> str:
-    return condition.replace("{", "").replace("}", "")

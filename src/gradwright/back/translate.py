@@ -32,7 +32,7 @@ from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
 from gradwright.back.sums import sum_formula
 from gradwright.back.text import language, unicode
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import contract, with_factors
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of, is_real_valued
 from gradwright.core.nodes import (
@@ -326,7 +326,7 @@ class Translator:
             inner = self._done[given.node]
             self._done[symbol] = reshaped(conjugated(inner) if given.conj else inner, tuple(map(str, shape)))
             factors.append(Factor(symbol, tuple((label,) for label in factor.labels)))
-        return self.formula(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims))))
+        return self.formula(with_factors(node, factors))
 
     def _sum_of_entries(self, node: Contract) -> Formula | None:
         """`sum(S ∘ T)` and `‖T‖²` of tensors with the same axes."""

@@ -12,7 +12,7 @@ import torch
 from gradwright.check.report import Finding, held, note, wrong
 from gradwright.check.subject import Subject, Unusable, first_line
 from gradwright.check.truth import Point, difference, received
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.frozen import replace
 
 CALLS = 10
@@ -84,9 +84,9 @@ def _precision(subject: Subject, point: Point) -> Finding:
 
 def _sizes_of_one(subject: Subject, point: Point) -> Iterator[Finding]:
     """What goes wrong where dimensions have the size 1, which `squeeze` takes away and broadcasting spreads."""
-    for largest in sorted(set(point.sizes.values())):
+    for bound in sorted(set(point.sizes.values())):
         # The order of the sizes stays: what is meant for tall matrices is tried at no wide ones.
-        sizes = {name: 1 if size <= largest else size for name, size in point.sizes.items()}
+        sizes = {name: 1 if size <= bound else size for name, size in point.sizes.items()}
         if any(length < 1 for length in point.truth.lengths(sizes)):
             continue  # a part such as x[2:] is not there
         small = point.truth.point(1, sizes)
@@ -99,7 +99,7 @@ def _sizes_of_one(subject: Subject, point: Point) -> Iterator[Finding]:
             yield note("sizes of one", f"where {where} it fails: {problem}")
             return
         # Much is zero there, as a derivative of x / |x| is: then what is left is rounding, beside the usual gradient.
-        usual = max(float(np.max(np.abs(value), initial=0)) for value in point.gradients.values())
+        usual = max(largest(value) for value in point.gradients.values())
         if not _agree(found, small.gradients, least=usual):
             yield wrong("sizes of one", f"where {where} the gradient is silently wrong")
             return

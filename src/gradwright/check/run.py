@@ -18,7 +18,7 @@ from gradwright.check.report import Finding, Report, held, note, worst, wrong
 from gradwright.check.second_order import second_order
 from gradwright.check.subject import Subject, Unusable
 from gradwright.check.truth import NOISE, Point, Truth, difference, received, usable_points
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
 from gradwright.frozen import frozen, replace
@@ -356,7 +356,7 @@ def _backward(subject: Subject, name: str, tried: Tried, exchanged: str | None, 
     returned = [_taken(g[name], p, name, projected) for g, p in zip(tried.gradients, tried.points, strict=True)]
     wanted = [point.gradients[name] for point in tried.points]
     # Where the terms of a branch cancel, what is left of them is rounding, and no measure of it.
-    usual = max(float(np.max(np.abs(want), initial=0)) for want in wanted)
+    usual = max(largest(want) for want in wanted)
     errors = [_error(got, want, max(NOISE * usual, 1e-9)) for got, want in zip(returned, wanted, strict=True)]
     evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
     question = f"backward of {name}"

@@ -84,7 +84,7 @@ class Subject:
                 f"computed outside of PyTorch"
             )
         if value.shape != cotangent.shape:
-            raise Unusable(f"the output has the shape {_shape(value)}, and it should be {_shape(cotangent)}")
+            raise Unusable(f"the output has the shape {shape_of(value)}, and it should be {shape_of(cotangent)}")
         wanted = [leaves[name] for name in self.wrt]
         given = cotangent.to(value.dtype)
         before = given.detach().clone()
@@ -267,5 +267,6 @@ def first_line(error: Exception) -> str:
     return text if len(text) <= 200 else text[:197] + "…"
 
 
-def _shape(value: torch.Tensor) -> str:
+def shape_of(value: torch.Tensor) -> str:
+    """The shape of a tensor for a message."""
     return " × ".join(map(str, value.shape)) or "a scalar"

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import closure
 from gradwright.core.nodes import Apply, Node, Solve, Symbol, field_of
@@ -276,14 +276,14 @@ def _symmetric(noise: Array) -> Array:
 
 def _steady(value: Array, nearby: Array) -> bool:
     """Whether a value hardly changes under rounding; one that happens to be zero may change as rounding does."""
-    scale = max(float(np.max(np.abs(value), initial=0)), 1e-2)
-    return float(np.max(np.abs(value - nearby), initial=0)) < STABLE * scale
+    scale = max(largest(value), 1e-2)
+    return largest(value - nearby) < STABLE * scale
 
 
 def difference(got: Array, want: Array, least: float = 1e-9) -> float:
     """How much two arrays of one shape differ, relative to their size; a smaller size than `least` does not count."""
-    scale = max(float(np.max(np.abs(want), initial=0)), float(np.max(np.abs(got), initial=0)), least)
-    gap = float(np.max(np.abs(got - want), initial=0))
+    scale = max(largest(want), largest(got), least)
+    gap = largest(got - want)
     return gap / scale if np.isfinite(gap) else float("inf")
 
 

@@ -132,6 +132,11 @@ def _without_private_labels(place: int, operands: Sequence[Operand], output: lis
     return np.einsum(pattern, array), kept
 
 
+def largest(value: Array) -> float:
+    """The absolute value of the largest entry; 0 if there is none."""
+    return float(np.max(np.abs(value), initial=0.0))
+
+
 def as_float(value: Fraction) -> float:
     """The nearest floating-point number; infinity where there is none that large."""
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from gradwright.core.contraction import contract, plain, scale, simple, zero
+from gradwright.core.contraction import conjugate, contract, plain, scale, simple, zero
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import (
     Constant,
@@ -97,6 +97,11 @@ def transpose(node: Node) -> Node:
     return permute(node, (1, 0))
 
 
+def adjoint(node: Node) -> Node:
+    """The conjugate transpose of a matrix."""
+    return conjugate(transpose(node))
+
+
 def group_axes(node: Node, groups: Sequence[Sequence[int]]) -> Node:
     """Several axes made one, first axis slowest: `((0, 1),)` flattens a matrix row by row."""
     dims = dict(enumerate(node.shape))
@@ -163,6 +168,15 @@ def spread(node: Node, shape: Shape) -> Node:
     if node.shape == tuple(shape):
         return node
     return contract(1, [plain(node, ())], simple(range(len(shape))), dict(enumerate(shape)))
+
+
+def repeated(node: Node, batch: Shape) -> Node:
+    """A tensor repeated along new axes in front of its own."""
+    if not batch:
+        return node
+    labels = range(len(batch) + node.rank)
+    dims = dict(enumerate((*batch, *node.shape)))
+    return contract(1, [plain(node, labels[len(batch) :])], simple(labels), dims)
 
 
 def common_shape(left: Node, right: Node, operator: str) -> Shape:

@@ -37,7 +37,7 @@ def rough_key(node: Node) -> Hashable:
 
 def _lower(mask: Mask) -> Mask:
     """Of a mask and its transpose the one that weighs more below the diagonal."""
-    return mask if mask.below >= mask.above else Mask(mask.above, mask.on, mask.below, mask.shape[::-1])
+    return mask if mask.below >= mask.above else mask.transposed
 
 
 def canonical_key(

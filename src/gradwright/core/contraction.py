@@ -93,6 +93,18 @@ def conjugate(node: Node) -> Node:
     return contract(1, [factor], simple(labels), dict(enumerate(node.shape)))
 
 
+def with_factors(product: Contract, factors: Iterable[Factor]) -> Node:
+    """A product of other factors in the labels of one: the same number in front, sums and axes."""
+    return contract(product.coefficient, factors, product.output, dict(enumerate(product.dims)))
+
+
+def with_factor(product: Contract, place: int, node: Node) -> Node:
+    """The product with another tensor in the place of one of its factors."""
+    old = product.factors[place]
+    new = Factor(node, old.groups, old.conj)
+    return with_factors(product, (*product.factors[:place], new, *product.factors[place + 1 :]))
+
+
 def split_coefficient(node: Node) -> tuple[Fraction, Node]:
     """The rational number in front, and the rest."""
     if not isinstance(node, Contract) or node.coefficient == 1 or not node.coefficient:
@@ -259,7 +271,7 @@ def _masks_by_pair(factors: Iterable[Factor]) -> dict[tuple[Group, Group], Mask]
             continue
         row, column = groups
         if (column, row) in found and row != column:
-            row, column, node = column, row, Mask(node.above, node.on, node.below, node.shape[::-1])
+            row, column, node = column, row, node.transposed
         other = found.get((row, column))
         if other is not None:
             node = Mask(other.below * node.below, other.on * node.on, other.above * node.above, node.shape)

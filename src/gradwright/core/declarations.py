@@ -63,9 +63,13 @@ class Declaration:
     batched: bool = False
     words: tuple[str, ...] = ()
 
+    @property
+    def after_colon(self) -> str:
+        """What is declared: the dimensions, and the fewest facts that imply the others."""
+        return " ".join([*(str(dim).replace(" ", "") for dim in self.shape), *declared_facts(self.facts)])
+
     def __str__(self) -> str:
-        words = [*(str(dim).replace(" ", "") for dim in self.shape), *declared_facts(self.facts)]
-        return f"{self.name}: {' '.join(words)}".rstrip()
+        return f"{self.name}: {self.after_colon}".rstrip()
 
 
 def declared_facts(facts: Facts) -> list[str]:

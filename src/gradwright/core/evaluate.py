@@ -301,7 +301,7 @@ def _real_basis(space: Space, shape: tuple[int, ...]) -> Array:
         rows, columns = np.indices(shape)
         kept = np.where(rows > columns, below, np.where(rows == columns, on, above)).astype(bool)
         return units[kept.reshape(-1)]
-    sign = -1 if space in (Space.SKEW, Space.SKEW_HERMITIAN) else 1
+    sign = space.mirror_sign
     rows, columns = np.indices(shape)
     half = units[(rows > columns if sign < 0 else rows >= columns).reshape(-1)]
     mirrored = half + sign * np.swapaxes(half, -1, -2)

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import with_factor
 from gradwright.core.facts import NO_FACTS, Facts, closure
 from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import (
@@ -174,14 +174,11 @@ def _has_no_negative_part(term: Node) -> bool:
 
 def _blocks_of(term: Contract) -> list[Contract]:
     """The blocks of a row of blocks, each in its place; the term itself if it is no such row."""
-    rows = [f for f in term.factors if isinstance(f.node, Add)]
+    rows = [(place, f.node) for place, f in enumerate(term.factors) if isinstance(f.node, Add)]
     if len(rows) != 1 or any(not isinstance(f.node, Add | Selection) for f in term.factors):
         return [term]
-    (row,), dims = rows, dict(enumerate(term.dims))
-    assert isinstance(row.node, Add)
-    factors = [[Factor(b, f.groups, f.conj) if f is row else f for f in term.factors] for b in row.node.terms]
-    placed = [as_product(contract(term.coefficient, block, term.output, dims)) for block in factors]
-    return [block for part in placed for block in _blocks_of(part)]
+    ((place, row),) = rows
+    return [part for block in row.terms for part in _blocks_of(as_product(with_factor(term, place, block)))]
 
 
 def _product_facts(node: Contract) -> set[str]:
@@ -213,16 +210,12 @@ def _may_be_its_conjugate(term: Contract) -> bool:
 def _entry_facts(node: Contract) -> set[str]:
     """Signs of the entries: positive factors, and factors that come as squares, of the absolute value if complex."""
     counts = Counter(node.factors)
-    unpaired = [f for f in counts if (counts[f] % 2 if f.node.real else counts[f] != counts[_conjugated(f)])]
+    unpaired = [f for f in counts if (counts[f] % 2 if f.node.real else counts[f] != counts[f.conjugated])]
     if node.coefficient < 0 or any("nonnegative" not in facts_of(f.node) for f in unpaired):
         return set()
     spread = all(len(set(g)) == len(g) for g in node.output) and _distinct_output(node)
     positive = all("positive" in facts_of(f.node) for f in node.factors)
     return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
-
-
-def _conjugated(factor: Factor) -> Factor:
-    return Factor(factor.node, factor.groups, not factor.conj)
 
 
 def _distinct_output(node: Contract) -> bool:

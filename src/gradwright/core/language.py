@@ -14,7 +14,6 @@ from fractions import Fraction
 from math import isfinite
 
 from gradwright.core import build
-from gradwright.core.contraction import conjugate
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.primitive import shape_text
@@ -204,7 +203,7 @@ class _Translator:
         if name in ("T", "mT"):
             return build.transpose(node)
         if name in ("H", "mH"):
-            return conjugate(build.transpose(node))
+            return build.adjoint(node)
         raise LanguageError(
             f"'.{name}' is not in the language: a tensor has .T and .H, and a function with several "
             f"outputs has one name for each, as in qr(A).Q"
@@ -279,8 +278,6 @@ class _Translator:
         whole = node.shape[axis]
         start = Dim.of(0) if item.lower is None else self._bound(item.lower, whole)
         stop = whole if item.upper is None else self._bound(item.upper, whole)
-        if start == Dim.of(0) and stop == whole:
-            return node
         return build.slice_axis(node, axis, start, stop)
 
     def _bound(self, tree: ast.expr, whole: Dim) -> Dim:
@@ -326,15 +323,16 @@ def divide(left: Node, right: Node) -> Node:
             raise LanguageError("division by zero")
         return build.scale(1 / value, left)
     build.common_shape(left, right, "'/'")
-    return build.multiply(left, _call_function("reciprocal", right))
+    return build.multiply(left, function("reciprocal", right))
 
 
 def power(base: Node, exponent: Node) -> Node:
     """`a ** k`, entry by entry; the exponent may be a variable."""
-    return _call_function("power", base, exponent)
+    return function("power", base, exponent)
 
 
-def _call_function(name: str, *arguments: Node) -> Node:
+def function(name: str, *arguments: Node) -> Node:
+    """A function of the language, with one output, of nodes."""
     result = lookup(name).build(Call(name, arguments, {}))
     assert isinstance(result, Node)
     return result

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.facts import Facts
 
 TOLERANCE = 1e-4
@@ -40,11 +40,11 @@ def departure(value: Array, facts: Facts) -> str:
     stated = [test for fact, test in _DEVIATIONS.items() if fact in facts]
     if not stated:  # as most variables are, and some are large
         return ""
-    scale = _largest(value)
+    scale = largest(value)
     for deviation, words in stated:
-        largest = _largest(deviation(value))
-        if largest > TOLERANCE * scale:
-            return f"{words}, by {largest:.2g}"
+        distance = largest(deviation(value))
+        if distance > TOLERANCE * scale:
+            return f"{words}, by {distance:.2g}"
     if "spd" in facts and _is_indefinite(value, TOLERANCE * scale):
         return f"has eigenvalues that are not positive, by {abs(np.linalg.eigvalsh(value)[0]):.2g}"
     return ""
@@ -57,7 +57,3 @@ def _is_indefinite(value: Array, tolerance: float) -> bool:
     except np.linalg.LinAlgError:
         return bool(np.all(np.isfinite(value)))
     return False
-
-
-def _largest(value: Array) -> float:
-    return float(np.max(np.abs(value), initial=0.0))

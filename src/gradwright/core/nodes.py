@@ -174,6 +174,11 @@ class Mask(Node):
         """The three weights, in the order below, on, above."""
         return self.below, self.on, self.above
 
+    @property
+    def transposed(self) -> Mask:
+        """The mask of the transpose."""
+        return Mask(self.above, self.on, self.below, self.declared[::-1])
+
 
 @frozen(slots=True, eq=False)
 class Selection(Node):
@@ -218,6 +223,11 @@ class Factor(NamedTuple):
     def labels(self) -> tuple[int, ...]:
         """The labels of all axes, groups flattened."""
         return tuple(label for group in self.groups for label in group)
+
+    @property
+    def conjugated(self) -> Factor:
+        """The conjugate of the factor."""
+        return Factor(self.node, self.groups, not self.conj)
 
 
 @frozen(slots=True, eq=False)
@@ -279,6 +289,12 @@ class Apply(Node):
     def children(self) -> tuple[Node, ...]:
         """The arguments."""
         return self.arguments
+
+    @property
+    def outputs(self) -> tuple[Apply, ...]:
+        """All outputs of the function at these arguments, this one among them."""
+        count = len(self.primitive.outputs)
+        return tuple(Apply(self.primitive, self.parameters, self.arguments, place) for place in range(count))
 
 
 class Unknown(NamedTuple):

@@ -22,7 +22,7 @@ from typing import Self
 
 import numpy as np
 
-from gradwright.core.declarations import Declaration, parse_declarations
+from gradwright.core.declarations import Declaration, declared_facts, parse_declarations
 from gradwright.core.dims import Dim
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter, Shape
@@ -242,6 +242,11 @@ class Primitive:
         return f"{self.name}({self.signature}){self.origin}"
 
     @property
+    def needs(self) -> tuple[str, ...]:
+        """The conditions, with the names that the inputs have in the signature."""
+        return tuple(condition.translate(_NO_BRACES) for condition in self.conditions)
+
+    @property
     def of_user(self) -> bool:
         """Whether a user defined it, by an identity: the origin then tells which definition it was."""
         return self.origin.startswith(" #")
@@ -351,10 +356,18 @@ class Primitive:
         return f"{form} takes {kind} as argument {names.index(formal.name) + 1}, but this one"
 
 
+_NO_BRACES = str.maketrans("", "", "{}")
+
+
 def shape_text(shape: Shape) -> str:
     """A shape for a message: `n × m`, `n × (n + 1)`, or `a scalar`."""
     sizes = [f"({dim})" if len(shape) > 1 and len(dim.terms) > 1 else str(dim) for dim in shape]
     return " × ".join(sizes) or "a scalar"
+
+
+def variable_text(shape: Shape, facts: Facts) -> str:
+    """A variable's dimensions and facts for a list of variables: `n × n, symmetric`."""
+    return ", ".join([shape_text(shape), *declared_facts(facts)])
 
 
 def kind_of(rank: int) -> str:

@@ -13,8 +13,7 @@ from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
-from gradwright.core.build import as_number, identity, masked, transpose
-from gradwright.core.contraction import conjugate
+from gradwright.core.build import adjoint, as_number, identity, masked, transpose
 from gradwright.core.declarations import Declaration
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Parameter
@@ -210,10 +209,6 @@ def _half(sign: int, mirrored: Callable[[Node], Node]) -> Callable[[Node], Node]
     return lambda matrix: add([scaled(half, matrix), scaled(sign * half, mirrored(matrix))])
 
 
-def _adjoint(matrix: Node) -> Node:
-    return conjugate(transpose(matrix))
-
-
 # The narrowest set first: for a real matrix hermitian is symmetric, and a diagonal one is both, and triangular.
 _PARTS: tuple[tuple[str, Callable[[Node], Node]], ...] = (
     ("diagonal", lambda matrix: masked(matrix, 0, 1, 0)),
@@ -221,7 +216,7 @@ _PARTS: tuple[tuple[str, Callable[[Node], Node]], ...] = (
     ("unit_upper", lambda matrix: add([masked(matrix, 0, 0, 1), identity(matrix.shape[0])])),
     ("lower", lambda matrix: masked(matrix, 1, 1, 0)),
     ("upper", lambda matrix: masked(matrix, 0, 1, 1)),
-    ("hermitian", _half(1, _adjoint)),
+    ("hermitian", _half(1, adjoint)),
     ("symmetric", _half(1, transpose)),
     ("skew", _half(-1, transpose)),
 )

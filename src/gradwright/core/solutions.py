@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container, Iterator, Mapping, Sequence
-from fractions import Fraction
-from functools import reduce
-from operator import mul
 
 from gradwright.core import build
 from gradwright.core.declarations import check_name, parse_dim, split_commas
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Add, Apply, Contract, Equation, Hole, Node, Shape, Solve, Unknown
+from gradwright.core.nodes import Add, Apply, Contract, Equation, Hole, Node, Solve, Unknown
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Outputs
 from gradwright.core.spaces import Space
@@ -71,7 +68,7 @@ def _unknown(name: str, text: str) -> Unknown:
     if space is not Space.FREE and (len(shape) != 2 or shape[0] != shape[1]):
         raise DeclarationError(f"the unknown '{name}' is {shape_text(shape)}, and '{space}' is said of square matrices")
     # Only a complex matrix is called Hermitian; of a real one it is said that it is symmetric.
-    is_complex = "complex" in words or space in (Space.HERMITIAN, Space.SKEW_HERMITIAN)
+    is_complex = "complex" in words or space.conjugated
     return Unknown(shape, space, not is_complex)
 
 
@@ -157,31 +154,15 @@ def _require_as_many(equations: Sequence[Equation], unknowns: Sequence[Unknown])
     """Refuse another number of equations than of unknown entries, which then differ at almost all sizes."""
     rows, columns = Dim.of(0), Dim.of(0)
     for equation in equations:
-        rows = rows + _degrees_of_freedom(equation.operator.shape, equation.space, equation.operator.real)
+        rows = rows + equation.space.dimension(equation.operator.shape, equation.operator.real)
     for unknown in unknowns:
-        columns = columns + _degrees_of_freedom(unknown.shape, unknown.space, unknown.real)
+        columns = columns + unknown.space.dimension(unknown.shape, unknown.real)
     smaller = any(atom not in dim.names for dim in (rows, columns) for monomial, _ in dim.terms for atom in monomial)
     if rows != columns and not smaller:  # min(m, n) is m or n, which sizes decide
         raise ShapeError(
             f"solution has {rows} equations for {columns} unknown entries, and needs as many: declare in which space "
             "the unknown lives, name the space of an equation with within=, or write lstsq(A, B) for least squares"
         )
-
-
-def _degrees_of_freedom(shape: Shape, space: Space, real: bool) -> Dim:
-    """The dimension of a space of tensors over the real numbers."""
-    free = reduce(mul, shape, Dim.of(1))
-    if space in (Space.HERMITIAN, Space.SKEW_HERMITIAN):
-        return free
-    if space.weights is None:
-        sign = 1 if space is Space.SYMMETRIC else -1
-        entries = (free + shape[0] * Fraction(sign)) * Fraction(1, 2)
-    elif space is Space.FREE:
-        entries = free
-    else:
-        below, on, above = space.weights
-        entries = (free - shape[0]) * Fraction(below + above, 2) + shape[0] * Fraction(on)
-    return entries if real else entries * 2
 
 
 def _right_side(operator: Node, side: Node) -> Node:

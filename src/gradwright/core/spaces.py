@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from fractions import Fraction
+
+from gradwright.core.dims import Dim, product
 
 
 class Space(StrEnum):
@@ -30,9 +33,33 @@ class Space(StrEnum):
         return _PATTERNS.get(self)
 
     @property
-    def transposed(self) -> Space:
-        """The space of the transposes."""
-        return _TRANSPOSED.get(self, self)
+    def has_zeros(self) -> bool:
+        """Whether some entries of all its matrices are zero."""
+        return 0 in _PATTERNS.get(self, ())
+
+    @property
+    def mirror_sign(self) -> int:
+        """For a space of matrices that are their mirror images, perhaps with the sign changed, 1 or −1; else 0."""
+        return _MIRROR_SIGNS.get(self, 0)
+
+    @property
+    def conjugated(self) -> bool:
+        """Whether these mirror images are adjoints, and no mere transposes."""
+        return self in (Space.HERMITIAN, Space.SKEW_HERMITIAN)
+
+    def dimension(self, shape: tuple[Dim, ...], real: bool) -> Dim:
+        """How many real numbers determine a tensor of the space, whose entries are real or not."""
+        free = product(shape)
+        if self.conjugated:
+            return free
+        if self.mirror_sign:
+            entries = (free + shape[0] * self.mirror_sign) * Fraction(1, 2)
+        elif self is Space.FREE:
+            entries = free
+        else:
+            below, on, above = _PATTERNS[self]
+            entries = (free - shape[0]) * Fraction(below + above, 2) + shape[0] * on
+        return entries if real else entries * 2
 
 
 _PATTERNS = {
@@ -44,9 +71,4 @@ _PATTERNS = {
     Space.DIAGONAL: (0, 1, 0),
     Space.HOLLOW: (1, 0, 1),
 }
-_TRANSPOSED = {
-    Space.LOWER: Space.UPPER,
-    Space.UPPER: Space.LOWER,
-    Space.STRICTLY_LOWER: Space.STRICTLY_UPPER,
-    Space.STRICTLY_UPPER: Space.STRICTLY_LOWER,
-}
+_MIRROR_SIGNS = {Space.SYMMETRIC: 1, Space.HERMITIAN: 1, Space.SKEW: -1, Space.SKEW_HERMITIAN: -1}

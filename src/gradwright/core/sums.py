@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key, rough_key, signed_key
-from gradwright.core.contraction import ONE, contract, is_zero, scale, zero
+from gradwright.core.contraction import ONE, contract, is_zero, scale, with_factor, zero
 from gradwright.core.inference import is_hermitian, is_skew, is_symmetric
 from gradwright.core.nodes import Add, Contract, Node
 
@@ -46,6 +46,11 @@ def subtract(left: Node, right: Node) -> Node:
 def terms_of(node: Node) -> tuple[Node, ...]:
     """The terms of a sum; the node alone if it is none."""
     return node.terms if isinstance(node, Add) else (node,)
+
+
+def distributed(product: Contract, place: int) -> tuple[Node, ...]:
+    """The terms of a product over those of the sum that is one of its factors."""
+    return tuple(with_factor(product, place, term) for term in terms_of(product.factors[place].node))
 
 
 def like_key(node: Node) -> Hashable:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from gradwright.core.build import common_shape, size, spread
-from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.build import common_shape, repeated, size, spread
+from gradwright.core.contraction import contract
 from gradwright.core.declarations import Declaration, parse_declarations
 from gradwright.core.dims import Dim
 from gradwright.core.facts import closure, tangent
@@ -34,9 +34,8 @@ from gradwright.core.nodes import (
     Solve,
     Symbol,
     Unknown,
-    field_of,
 )
-from gradwright.core.primitive import KnownRule, Primitive, Texts
+from gradwright.core.primitive import Primitive, Texts
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder
@@ -120,23 +119,6 @@ def gauge_equations(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
 
 
 @lru_cache(maxsize=4096)
-def formal_cotangents(primitive: Primitive) -> tuple[Symbol, ...]:
-    """The cotangents of the outputs in the formulas of known rules: `G`, or `G_Q`, … for several."""
-    several = len(primitive.outputs) > 1
-    return tuple(Symbol(f"G_{s.name}" if several else "G", s.shape, field_of(s)) for s in formals(primitive).outputs)
-
-
-def known_rule(primitive: Primitive, rule: KnownRule) -> Node:
-    """The formula of a rule of the literature, in formal names."""
-    scope = formals(primitive)
-    names: dict[str, Node] = {**scope.scope, **{s.name: s for s in formal_cotangents(primitive)}}
-    for text in rule.where:
-        name, _, formula = text.partition("=")
-        names[name.strip()] = _one_tensor(formula, names, scope.dims)
-    return _one_tensor(rule.formula, names, scope.dims)
-
-
-@lru_cache(maxsize=4096)
 def free_moves(primitive: Primitive) -> tuple[Direction, tuple[Node | None, ...]] | None:
     """The generator of the freedom, and each output's direction in it, in formal names."""
     if primitive.freedom is None:
@@ -194,6 +176,12 @@ def _template(primitive: Primitive, texts: Texts, index: int, parameters: Parame
     return found
 
 
+def leaves_at(node: Apply) -> dict[Node, Node]:
+    """What the formal inputs and outputs of a function stand for in an application."""
+    formal = formals(node.primitive)
+    return dict(zip((*formal.inputs, *formal.outputs), (*node.arguments, *node.outputs), strict=True))
+
+
 def instantiate(template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, Dim], batch: Shape = ()) -> Node:
     """A template with nodes put for its leaves and dimensions for its dimension names.
 
@@ -218,7 +206,7 @@ def instantiate(template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, 
         if any(child in lifted for child in node.children):
             lifted.add(node)
         done[node] = _instance(node, done, lifted, dims, batch, real)
-    return done[template] if template in lifted else _spread(done[template], batch)
+    return done[template] if template in lifted else repeated(done[template], batch)
 
 
 def _instance(
@@ -279,15 +267,7 @@ def _space(space: Space, real: bool) -> Space:
 
 
 def _lift(child: Node, done: Mapping[Node, Node], lifted: set[Node], batch: Shape) -> Node:
-    return done[child] if child in lifted else _spread(done[child], batch)
-
-
-def _spread(node: Node, batch: Shape) -> Node:
-    if not batch:
-        return node
-    labels = list(range(len(batch) + node.rank))
-    dims = dict(enumerate((*batch, *node.shape)))
-    return contract(1, [plain(node, labels[len(batch) :])], simple(labels), dims)
+    return done[child] if child in lifted else repeated(done[child], batch)
 
 
 def _leaf_instance(node: Node, dims: Mapping[str, Dim]) -> Node:

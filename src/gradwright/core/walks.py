@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import with_factors
 from gradwright.core.nodes import (
     Add,
     Apply,
@@ -44,7 +44,7 @@ def rebuild(node: Node, children: tuple[Node, ...]) -> Node:
         case Contract():
             pairs = zip(node.factors, children, strict=True)
             factors = [Factor(child, f.groups, f.conj) for f, child in pairs]
-            return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+            return with_factors(node, factors)
         case Add():
             return add(children)
         case Apply():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import number, transpose
+from gradwright.core.build import adjoint, number, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, zero
 from gradwright.core.inference import facts_of, is_positive
@@ -17,7 +17,7 @@ from gradwright.core.sums import scaled
 from gradwright.core.walks import postorder
 from gradwright.diff.differential import from_template
 from gradwright.diff.identities.engine import solved
-from gradwright.linear.chains import adjoint, chain_of
+from gradwright.linear.chains import chain_of
 from gradwright.linear.forms import adjoint_solve
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.piecewise import absolute, equal, modulus

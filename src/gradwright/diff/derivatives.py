@@ -11,6 +11,7 @@ from __future__ import annotations
 from gradwright.core.build import constant, matmul, multiply, number, permute
 from gradwright.core.contraction import zero
 from gradwright.core.nodes import Node, Symbol, field_of
+from gradwright.core.primitive import shape_text
 from gradwright.core.sums import add, subtract
 from gradwright.core.walks import free_leaves
 from gradwright.diff.differential import differential, direction
@@ -69,20 +70,23 @@ def gradient(node: Node, variable: Symbol) -> Node:
     Raises:
         DerivationError: the expression is no scalar.
     """
-    if node.rank:
-        shape = " × ".join(map(str, node.shape))
-        raise DerivationError(
-            f"only a scalar has a gradient, and this expression is {shape}: ask for its vjp, its jvp or "
-            f"its jacobian, or take a sum or a norm first"
-        )
+    require_scalar(node, "gradient")
     return vjp(node, variable, number(1))
 
 
 def gradients(node: Node, variables: tuple[Symbol, ...]) -> dict[Node, Node]:
     """The gradients of a scalar in several variables, in one backward walk."""
-    if node.rank:
-        gradient(node, variables[0])
+    require_scalar(node, "gradient")
     return vjps((node,), variables, (number(1),))
+
+
+def require_scalar(node: Node, kind: str) -> None:
+    """Refuse to take a gradient, or a Hessian, of what is no scalar."""
+    if node.rank:
+        raise DerivationError(
+            f"only a scalar has a {kind}, and this expression is {shape_text(node.shape)}: ask for its vjp, its jvp or "
+            f"its jacobian, or take a sum or a norm first"
+        )
 
 
 def full_jacobian(node: Node, variable: Symbol) -> Node:

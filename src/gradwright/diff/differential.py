@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gradwright.core.contraction import contract, is_zero, zero
+from gradwright.core.contraction import is_zero, with_factor, zero
 from gradwright.core.facts import tangent
-from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole, Node, Parameter, Solve, Symbol
+from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Parameter, Solve, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, negate
-from gradwright.core.templates import definition, formals, instantiate, stated_differential
+from gradwright.core.templates import definition, formals, instantiate, leaves_at, stated_differential
 from gradwright.core.walks import depends_on, postorder
 from gradwright.diff.spectral import recognise_spectral
 from gradwright.errors import DerivationError
@@ -68,15 +68,8 @@ def _of_node(node: Node, done: Mapping[Node, Node]) -> Node:
 
 def _of_contract(node: Contract, done: Mapping[Node, Node]) -> Node:
     """The product rule."""
-    dims = dict(enumerate(node.dims))
-    terms: list[Node] = [zero(node.shape)]
-    for place, factor in enumerate(node.factors):
-        if factor.node not in done:
-            continue
-        factors = list(node.factors)
-        factors[place] = Factor(done[factor.node], factor.groups, factor.conj)
-        terms.append(contract(node.coefficient, factors, node.output, dims))
-    return add(terms)
+    moving = [(place, done[f.node]) for place, f in enumerate(node.factors) if f.node in done]
+    return add([zero(node.shape), *(with_factor(node, place, moved) for place, moved in moving)])
 
 
 def _of_apply(node: Apply, done: Mapping[Node, Node]) -> Node:
@@ -98,12 +91,8 @@ def from_template(node: Apply, template: Node, moved: Mapping[Node, Node]) -> No
     """
     formal = formals(node.primitive)
     batch, dims = node.primitive.bind(tuple(argument.shape for argument in node.arguments))
-    leaves: dict[Node, Node] = dict(zip(formal.inputs, node.arguments, strict=True))
-    for place, output in enumerate(formal.outputs):
-        leaves[output] = Apply(node.primitive, node.parameters, node.arguments, place)
-    for symbol, argument in zip(formal.input_directions, node.arguments, strict=True):
-        leaves[symbol] = moved[argument]
-    return instantiate(template, leaves, dims, batch)
+    moves = dict(zip(formal.input_directions, (moved[argument] for argument in node.arguments), strict=True))
+    return instantiate(template, {**leaves_at(node), **moves}, dims, batch)
 
 
 def rule(primitive: Primitive, index: int, parameters: tuple[Parameter, ...]) -> Node:

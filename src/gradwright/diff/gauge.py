@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.contraction import is_zero, zero
 from gradwright.core.nodes import Apply, Direction, Node, Symbol, field_of
 from gradwright.core.primitive import Primitive
@@ -24,8 +24,8 @@ from gradwright.core.sums import add
 from gradwright.core.templates import formals, free_moves, instantiate
 from gradwright.core.walks import postorder, substitute
 from gradwright.diff.differential import differential, direction
+from gradwright.diff.identities.linearised import rate_along_free_directions
 from gradwright.diff.identities.problem import problem_of
-from gradwright.diff.identities.solution_points import rate_along_free_directions
 from gradwright.diff.spectral import recognise_spectral
 from gradwright.linear.forms import transpose
 from gradwright.simplify.pipeline import simplify, simplify_all
@@ -60,7 +60,7 @@ class GaugeTest:
         """The largest rate at which what is differentiated changes along the freedom; 0 if it is a rounding error."""
         found = self.measure([values[n] for n in self.needed], sizes)
         pairs = zip(self.cotangents, self.outputs, strict=True)
-        scale = sum(np.max(np.abs(values[g]), initial=0.0) * np.max(np.abs(values[y]), initial=0.0) for g, y in pairs)
+        scale = sum(largest(values[g]) * largest(values[y]) for g, y in pairs)
         return found if found > DEPENDENT * scale else 0.0
 
     def remark(self, rate: float) -> str:
@@ -82,7 +82,7 @@ def gauge_tests(roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> tuple[
     smooth = tuple(map(recognise_spectral, roots))  # in which no phases cancel in `V f(Λ) Vᴴ`
     for node in postorder(*smooth):
         if isinstance(node, Apply) and (node.primitive.freedom is not None or node.primitive.gauge_fixing):
-            first = Apply(node.primitive, node.parameters, node.arguments, 0)
+            first = node.outputs[0]
             test = None if first in found else _test(first, smooth, cotangents)
             if test is not None:
                 found[first] = test
@@ -91,7 +91,7 @@ def gauge_tests(roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> tuple[
 
 def _test(first: Apply, roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> GaugeTest | None:
     stated = first.primitive.freedom is not None
-    moves = _moves(first) if stated else dict.fromkeys(_outputs(first))
+    moves: dict[Node, Node | None] = _moves(first) if stated else {output: None for output in first.outputs}
     if not moves:
         return None
     arriving = _arriving(tuple(moves), roots, cotangents)
@@ -136,11 +136,6 @@ def _free_rate(primitive: Primitive, values: Sequence[Array], sizes: Mapping[str
     return rate_along_free_directions(problem.without_gauge, point, {**sizes, **own}, values[:count])
 
 
-def _outputs(first: Apply) -> list[Node]:
-    count = len(first.primitive.outputs)
-    return [Apply(first.primitive, first.parameters, first.arguments, k) for k in range(count)]
-
-
 def _arriving(outputs: tuple[Node, ...], roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> dict[Node, Node]:
     """The cotangents that arrive at outputs of a factorisation, which are taken as variables of their own."""
     variables = {node: Symbol(f"__output_{k}", node.shape, field_of(node)) for k, node in enumerate(outputs)}
@@ -171,10 +166,9 @@ def _moves(first: Apply) -> dict[Node, Node | None]:
     assert stated is not None and freedom is not None
     formal = formals(first.primitive)
     batch, dims = first.primitive.bind(tuple(argument.shape for argument in first.arguments))
-    outputs = _outputs(first)
-    leaves: dict[Node, Node] = {stated[0]: _generator(first), **dict(zip(formal.outputs, outputs, strict=True))}
+    leaves: dict[Node, Node] = {stated[0]: _generator(first), **dict(zip(formal.outputs, first.outputs, strict=True))}
     return {
         output: instantiate(move, leaves, dims, batch)
-        for output, move in zip(outputs, stated[1], strict=True)
+        for output, move in zip(first.outputs, stated[1], strict=True)
         if move is not None and (freedom.rotation or not output.real)
     }

@@ -22,9 +22,9 @@ from functools import lru_cache, reduce
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.build import identity, matmul, multiply, number, permute, size, trace
+from gradwright.core.build import adjoint, identity, matmul, multiply, number, size, trace
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
+from gradwright.core.contraction import contract, is_zero, split_coefficient, zero
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate
 from gradwright.core.facts import Facts
@@ -38,8 +38,7 @@ from gradwright.core.templates import instantiate
 from gradwright.core.walks import free_leaves, postorder, substitute, transform
 from gradwright.errors import LanguageError, UnsupportedError
 from gradwright.frozen import frozen
-from gradwright.linear.chains import adjoint
-from gradwright.prims.divided_differences import upright_transpose
+from gradwright.prims.divided_differences import adjoint_of_each, upright_transpose
 from gradwright.prims.eigh import eigh
 from gradwright.prims.exponential import exp, log
 from gradwright.prims.inv import inv
@@ -227,8 +226,8 @@ def _differential(function: ScalarFunction, node: Apply, moved: tuple[Node, ...]
 def _adjoint_in_direction(node: Apply, place: int, cotangent: Node) -> Node:
     """The factors on either side, adjoined, around the cotangent."""
     A, *directions = node.arguments
-    before = [_adjoint(e) for e in reversed(directions[: place - 1])]
-    behind = [_adjoint(e) for e in reversed(directions[place:])]
+    before = [adjoint_of_each(e) for e in reversed(directions[: place - 1])]
+    behind = [adjoint_of_each(e) for e in reversed(directions[place:])]
     assert node.primitive.scalar is not None
     return spectral_map(ScalarFunction(node.primitive.scalar), A, *before, cotangent, *behind)
 
@@ -236,11 +235,6 @@ def _adjoint_in_direction(node: Apply, place: int, cotangent: Node) -> Node:
 def _turned(node: Apply) -> Apply:
     A, *directions = map(upright_transpose, node.arguments)
     return Apply(node.primitive, (), (A, *reversed(directions)))
-
-
-def _adjoint(node: Node) -> Node:
-    order = [*range(node.rank - 2), node.rank - 1, node.rank - 2]
-    return conjugate(permute(node, order))
 
 
 def _facts(function: ScalarFunction, facts: tuple[Facts, ...]) -> set[str]:

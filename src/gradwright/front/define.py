@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from _blake2 import blake2b
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
@@ -23,16 +23,15 @@ from gradwright.core.declarations import (
     parse_declarations,
 )
 from gradwright.core.membership import LINEAR, departure
-from gradwright.core.nodes import Node, Symbol
-from gradwright.core.points import draw
+from gradwright.core.nodes import Symbol
 from gradwright.core.primitive import Notation, Primitive, Sample, shape_text
 from gradwright.core.registry import FUNCTIONS, Function, primitive_function, register
 from gradwright.core.templates import sides_of
 from gradwright.diff.identities.determinacy import require_determined
 from gradwright.diff.identities.problem import Problem, problem_of
-from gradwright.diff.identities.solution_points import SolutionPoint, first_outside, newton, relative_residual
-from gradwright.errors import ConditionError, DeclarationError, GradwrightError, IdentityError
-from gradwright.frozen import frozen, replace
+from gradwright.errors import DeclarationError, GradwrightError, IdentityError
+from gradwright.front.newton import NewtonSolver, sizes_of
+from gradwright.frozen import replace
 
 Declared = str | Mapping[str, str]
 BUILT_IN = frozenset(FUNCTIONS)
@@ -261,7 +260,7 @@ def _tried(forward: Callable[..., tuple[Array, ...]], problem: Problem) -> Calla
             raise IdentityError(
                 f"{problem.name}: the forward function fails when called with {names} ({error})"
             ) from error
-        sizes = _sizes_of(problem, arrays)
+        sizes = sizes_of(problem, arrays)
         for unknown, value in zip(problem.unknowns, found, strict=True):
             _require_shape(problem, "forward=", unknown, value, sizes)
         return found
@@ -281,7 +280,7 @@ def _started(start: Callable[..., Any], problem: Problem) -> Callable[..., tuple
             raise
         except Exception as error:
             raise IdentityError(f"{name}: the starting point start= fails ({error})") from error
-        sizes = _sizes_of(problem, arrays)
+        sizes = sizes_of(problem, arrays)
         for unknown, guess in zip(unknowns, guesses, strict=True):
             _require_shape(problem, "start=", unknown, guess, sizes)
             _require_space(name, unknown, guess)
@@ -291,16 +290,6 @@ def _started(start: Callable[..., Any], problem: Problem) -> Callable[..., tuple
         )
 
     return apply
-
-
-def _sizes_of(problem: Problem, arrays: Sequence[Array]) -> dict[str, int]:
-    """The sizes of the dimension names that givens have."""
-    return {
-        dim.name: size
-        for symbol, array in zip(problem.givens, arrays, strict=True)
-        for dim, size in zip(symbol.shape, np.shape(array), strict=True)
-        if dim.name is not None
-    }
 
 
 def _require_shape(problem: Problem, role: str, unknown: Symbol, value: Array, sizes: Mapping[str, int]) -> None:
@@ -340,72 +329,3 @@ def _implementation(forward: Callable[..., tuple[Array, ...]], count: int) -> Ca
         return parts if count > 1 else parts[0]
 
     return evaluate
-
-
-@frozen(eq=False)
-class NewtonSolver:
-    """A forward function that solves the identity by Newton's method.
-
-    Attributes:
-        problem: the identity.
-        start: a function of the givens to the first guess; None for the usual starting points.
-        known: a solution, from which the last attempt starts where there is no first guess.
-        start_name: the dotted name of that function in NumPy or SciPy, by which a file can call it, if it has one.
-    """
-
-    problem: Problem
-    start: Callable[..., tuple[Array, ...]] | None
-    known: SolutionPoint
-    start_name: str = ""
-
-    def __call__(self, *arrays: Array) -> Any:
-        """The unknowns; the unknown itself if there is only one."""
-        parts = self.solve(*arrays)
-        return parts[0] if len(parts) == 1 else parts
-
-    def solve(self, *arrays: Array) -> tuple[Array, ...]:
-        """The unknowns, in order."""
-        problem = self.problem
-        sizes = _sizes_of(problem, arrays)
-        givens: dict[Node, Array] = dict(zip(problem.givens, map(np.asarray, arrays), strict=True))
-        outside = ""
-        for guess in _guesses(problem, sizes, arrays, self.start, self.known):
-            try:
-                values = newton(problem, {**givens, **guess}, sizes)
-                if relative_residual(problem, values, sizes) >= 1e-9:
-                    continue
-            except (ConditionError, np.linalg.LinAlgError):  # no value there, such as the inverse of 0
-                continue
-            if first_outside(problem, values) is None:
-                return tuple(values[u] for u in problem.unknowns)
-            outside = " in the declared sets, only others"
-        raise ConditionError(
-            f"{problem.name}: Newton's method found no solution of its identity{outside} at these inputs; "
-            f"give forward=, or a starting point start="
-        )
-
-
-def _guesses(
-    problem: Problem,
-    sizes: Mapping[str, int],
-    arrays: Sequence[Array],
-    start: Callable[..., tuple[Array, ...]] | None,
-    known: SolutionPoint,
-) -> Iterator[Mapping[Node, Array]]:
-    """The starting point that was given; else the identity, zeros, and a few random ones; last a known solution."""
-    if start is not None:  # which chooses among solutions
-        yield dict(zip(problem.unknowns, start(*arrays), strict=True))
-        return
-    yield from _usual_guesses(problem, sizes)
-    if all(sizes.get(name, size) == size for name, size in known.sizes.items()):
-        yield {u: known.values[u] for u in problem.unknowns}
-
-
-def _usual_guesses(problem: Problem, sizes: Mapping[str, int]) -> Iterator[Mapping[Node, Array]]:
-    shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}
-    kinds = {u: float if u.real else complex for u in problem.unknowns}
-    yield {u: np.eye(*s, dtype=kinds[u]) if len(s) == 2 else np.ones(s, dtype=kinds[u]) for u, s in shapes.items()}
-    yield {u: np.zeros(s, dtype=kinds[u]) for u, s in shapes.items()}
-    for seed in range(5):
-        generator = np.random.default_rng(seed)
-        yield {u: draw(s, u.facts, generator).astype(kinds[u]) for u, s in shapes.items()}

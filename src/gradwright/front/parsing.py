@@ -24,6 +24,7 @@ from gradwright.core.dims import Dim
 from gradwright.core.facts import closure
 from gradwright.core.language import MEANT, translate, undeclared
 from gradwright.core.nodes import Node
+from gradwright.core.primitive import kind_of
 from gradwright.core.registry import FUNCTIONS, Outputs
 from gradwright.core.signature import Signature
 from gradwright.core.solutions import bound_dims, bound_names
@@ -40,7 +41,6 @@ from gradwright.frozen import frozen
 MOST_UNDECLARED = 6
 NAMES = ("n", "m", "k", "p", "q", "r", "l", "j", "h", "g")
 DIMENSION_CALLS = {"eye": 0, "ones": 0, "zeros": 0, "size": 0, "elimination": 0, "reshape": 1}
-RANK_WORDS = {0: "a scalar", 1: "a vector", 2: "a matrix"}
 
 
 @frozen
@@ -180,7 +180,7 @@ def _no_shape_fits(names: Sequence[str], failures: Mapping[tuple[int, ...], Shap
     """What goes wrong for each shape of a variable; for several, what goes wrong if they are matrices."""
     if len(names) > 1:
         return ShapeError(_with_usual_names(str(failures[(2,) * len(names)]), taken))
-    told = "; ".join(f"as {RANK_WORDS[rank]}, {failures[(rank,)]}" for rank in (2, 1, 0))
+    told = "; ".join(f"as {kind_of(rank)}, {failures[(rank,)]}" for rank in (2, 1, 0))
     return ShapeError(f"no shape of '{names[0]}' fits the whole text: {_with_usual_names(told, taken)}")
 
 
@@ -195,7 +195,7 @@ def _ambiguity(names: Sequence[str], candidates: Sequence[tuple[int, ...]]) -> A
     for place, name in enumerate(names):
         ranks = sorted({ranks[place] for ranks in candidates})
         if len(ranks) > 1:
-            choices = " or ".join(RANK_WORDS[rank] for rank in ranks)
+            choices = " or ".join(kind_of(rank) for rank in ranks)
             forms = [(name, " ".join(NAMES[:rank])) for rank in ranks]
             listed = " or ".join(f"{name}='{words}'" for name, words in forms)
             hint = " (the exponential function is exp(x))" if name == "e" else ""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from gradwright.core.build import identity, matmul, multiply, ones
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.contraction import contract
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Contract, Factor, Node
 from gradwright.frozen import frozen
@@ -177,9 +177,3 @@ class _Walk:
 def _other(factor: Factor, label: int) -> int:
     a, b = factor.labels
     return b if a == label else a
-
-
-def adjoint(node: Node) -> Node:
-    """The conjugate transpose of a matrix."""
-    dims = dict(enumerate(node.shape))
-    return contract(1, [plain(node, (0, 1), not node.real)], simple((1, 0)), dims)

@@ -15,9 +15,9 @@ from math import gcd, lcm, prod
 from gradwright.core.build import ones, product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, split_coefficient
-from gradwright.core.nodes import Add, Factor, Node, Selection
+from gradwright.core.nodes import Add, Node, Selection
 from gradwright.core.scalars import shared_number
-from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of, value_key
+from gradwright.core.sums import add, coefficient_of, distributed, like_key, scaled, terms_of, value_key
 from gradwright.core.walks import postorder, rebuild
 from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
@@ -185,13 +185,7 @@ def _opened(term: Node) -> Sequence[Node]:
     places = [place for place in sums if product.factors[place].node.rank]
     if len(places) != 1 or len(product.factors) == 1:
         return (term,)
-    (place,), dims = places, dict(enumerate(product.dims))
-    whole = product.factors[place]
-    before, behind = product.factors[:place], product.factors[place + 1 :]
-    return [
-        contract(product.coefficient, [*before, Factor(part, whole.groups, whole.conj), *behind], product.output, dims)
-        for part in terms_of(whole.node)
-    ]
+    return distributed(product, places[0])
 
 
 def _node(term: _Term) -> Node:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gradwright.core.nodes import Apply, Factor, Hole, Node, Solve
-from gradwright.core.spaces import Space
 from gradwright.core.walks import depends_on, free_leaves
 from gradwright.prims.complex import real_part
 
@@ -23,7 +22,7 @@ def is_complex_linear(form: Node, leaves: Iterable[Node]) -> bool:
 def has_complex_linear_equations(node: Solve) -> bool:
     """Whether the solution is linear in its right sides over the complex numbers."""
     spaces = [*(u.space for u in node.unknowns), *(e.space for e in node.equations)]
-    if any(space in (Space.HERMITIAN, Space.SKEW_HERMITIAN) for space in spaces):
+    if any(space.conjugated for space in spaces):
         return False
     if any(unknown.real for unknown in node.unknowns):
         return False

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gradwright.core.build import permute
-from gradwright.core.contraction import contract, plain, simple, zero
+from gradwright.core.build import permute, repeated
+from gradwright.core.contraction import contract, simple, zero
 from gradwright.core.nodes import (
     Add,
     Apply,
@@ -129,7 +129,7 @@ def _push_apply(node: Apply, done: Mapping[Node, Node], trailing: Shape) -> Node
     if not trailing:
         return Apply(node.primitive, node.parameters, tuple(arguments), node.index)
     batched = tuple(
-        _trailing_first(a, len(trailing)) if p == places[0] else _repeated(a, trailing) for p, a in enumerate(arguments)
+        _trailing_first(a, len(trailing)) if p == places[0] else repeated(a, trailing) for p, a in enumerate(arguments)
     )
     return _trailing_last(Apply(node.primitive, node.parameters, batched, node.index), len(trailing))
 
@@ -141,12 +141,6 @@ def _trailing_first(node: Node, count: int) -> Node:
 
 def _trailing_last(node: Node, count: int) -> Node:
     return permute(node, [*range(count, node.rank), *range(count)])
-
-
-def _repeated(node: Node, batch: Shape) -> Node:
-    labels = range(len(batch) + node.rank)
-    dims = dict(enumerate((*batch, *node.shape)))
-    return contract(1, [plain(node, labels[len(batch) :])], simple(labels), dims)
 
 
 def _passed(node: Node, cotangent: Node, touched: set[Node]) -> list[tuple[Node, Node]]:

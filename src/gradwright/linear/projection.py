@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.core.build import masked, matmul, product_of, transpose
-from gradwright.core.contraction import conjugate, contract, plain, simple
+from gradwright.core.build import adjoint, masked, matmul, product_of
+from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Mask, Node, Symbol
@@ -27,9 +27,7 @@ def project_space(node: Node, space: Space) -> Node:
         return node
     if space.weights is not None:
         return _masked(node, space.weights)
-    sign = -1 if space in (Space.SKEW, Space.SKEW_HERMITIAN) else 1
-    conj = space in (Space.HERMITIAN, Space.SKEW_HERMITIAN)
-    return mirrored(node, sign, conj)
+    return mirrored(node, space.mirror_sign, space.conjugated)
 
 
 def mirrored(node: Node, sign: int, conj: bool = False) -> Node:
@@ -67,7 +65,7 @@ def turns(facts: Facts) -> bool:
 
 def normal_coordinates(node: Node, variable: Symbol) -> Node:
     """`½(XᴴA + AᴴX)`: the Hermitian S for which X S is what the projection takes away from A."""
-    return mirrored(matmul(conjugate(transpose(variable)), node), 1, conj=not variable.real)
+    return mirrored(matmul(adjoint(variable), node), 1, conj=not variable.real)
 
 
 def is_structured(facts: Facts) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import isqrt
 
+from gradwright.core.build import adjoint
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero, split_coefficient
-from gradwright.core.nodes import Add, Factor, Hole, Node, Solve
-from gradwright.core.sums import add, like_key, scaled, subtract, terms_of
-from gradwright.linear.chains import adjoint, chain_of, product_of_chain
+from gradwright.core.contraction import is_zero, split_coefficient
+from gradwright.core.nodes import Add, Hole, Node, Solve
+from gradwright.core.sums import add, distributed, like_key, scaled, subtract, terms_of
+from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.simplify.sums import turn_sums
 
 
@@ -57,12 +58,7 @@ def _open_terms(node: Node) -> Sequence[Node]:
     product = as_product(node)
     if len(product.factors) != 1 or not isinstance(product.factors[0].node, Add):
         return [node]
-    (factor,), dims = product.factors, dict(enumerate(product.dims))
-    inside = [
-        contract(product.coefficient, [Factor(t, factor.groups, factor.conj)], product.output, dims)
-        for t in terms_of(factor.node)
-    ]
-    return [part for term in inside for part in _open_terms(term)]
+    return [part for term in distributed(product, 0) for part in _open_terms(term)]
 
 
 Pair = tuple[Node | None, Node | None]

@@ -13,7 +13,7 @@ from functools import reduce
 from operator import and_
 
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract, simple
+from gradwright.core.contraction import ONE, contract, simple, with_factors
 from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import postorder, rebuild
@@ -167,7 +167,7 @@ def _without(term: Node, scalars: Sequence[Factor]) -> Node:
             left[factor] -= 1
         else:
             kept.append(factor)
-    return contract(term.coefficient, kept, term.output, dict(enumerate(term.dims)))
+    return with_factors(term, kept)
 
 
 def _times(node: Node, scalars: Sequence[Factor]) -> Node:

@@ -11,10 +11,10 @@ from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key
-from gradwright.core.contraction import ONE, contract, plain, scale, simple
+from gradwright.core.contraction import ONE, plain, scale, simple
 from gradwright.core.inference import is_hermitian, is_symmetric
-from gradwright.core.nodes import Add, Contract, Factor, Mask, Node
-from gradwright.core.sums import add
+from gradwright.core.nodes import Add, Contract, Node
+from gradwright.core.sums import add, coefficient_of, distributed
 from gradwright.core.walks import transform_all
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 
@@ -54,10 +54,8 @@ def _in_parentheses(term: Node) -> Iterator[Node]:
     if isinstance(term, Contract) and len(term.factors) == 1:
         factor = term.factors[0]
         if isinstance(factor.node, Add) and set(factor.groups) == set(term.output):
-            dims = dict(enumerate(term.dims))
-            for part in factor.node.terms:
-                opened = contract(term.coefficient, [Factor(part, factor.groups, factor.conj)], term.output, dims)
-                yield from _in_parentheses(opened)
+            for part in distributed(term, 0):
+                yield from _in_parentheses(part)
             return
     yield term
 
@@ -81,23 +79,7 @@ def _paired(terms: Sequence[Node]) -> tuple[list[Node], list[Node]]:
 
 
 def _key(term: Node, axes: Sequence[int]) -> Hashable:
-    product = _with_masks_turned(as_product(term))
-    return product.coefficient, canonical_key(product, is_symmetric, is_hermitian, axes)
-
-
-def _with_masks_turned(term: Contract) -> Contract:
-    """Masks with the larger weight below: the transpose of a mask is another node with the same meaning."""
-    factors = tuple(_turned(f) for f in term.factors)
-    if factors == term.factors:
-        return term
-    return as_product(contract(term.coefficient, factors, term.output, dict(enumerate(term.dims))))
-
-
-def _turned(factor: Factor) -> Factor:
-    mask = factor.node
-    if not isinstance(mask, Mask) or mask.below >= mask.above:
-        return factor
-    return Factor(Mask(mask.above, mask.on, mask.below, mask.shape[::-1]), factor.groups[::-1])
+    return coefficient_of(term), canonical_key(term, is_symmetric, is_hermitian, axes)
 
 
 def _is_product(term: Node) -> bool:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from gradwright.core.build import matmul, transpose
+from gradwright.core.build import adjoint, matmul
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
@@ -97,7 +96,7 @@ def _adjoint_of(matrix: Node) -> Node | None:
     """The matrix whose adjoint a node is, if it is written as one."""
     product = as_product(matrix)
     inner = product.factors[0].node if len(product.factors) == 1 else matrix
-    written = inner != matrix and inner.rank == 2 and matrix == conjugate(transpose(inner))
+    written = inner != matrix and inner.rank == 2 and matrix == adjoint(inner)
     return inner if written else None
 
 
@@ -107,9 +106,9 @@ def _from_forms(node: Node, uses: Sequence[_Use], done: dict[Node, Node]) -> Nod
     Z, W = left.vectors(done), right.vectors(done)
     if node.primitive is sqrtm:
         triangle = left.triangle(done)
-        middle = conjugate(transpose(triangle)) if left.adjoint else triangle
+        middle = adjoint(triangle) if left.adjoint else triangle
     else:
-        side = matmul(matmul(conjugate(transpose(Z)), node.arguments[-1]), W)
+        side = matmul(matmul(adjoint(Z), node.arguments[-1]), W)
         solver = BETWEEN_TRIANGLES[left.adjoint, right.adjoint]
         middle = Apply(solver, (), (left.triangle(done), right.triangle(done), side))
-    return matmul(matmul(Z, middle), conjugate(transpose(W)))
+    return matmul(matmul(Z, middle), adjoint(W))

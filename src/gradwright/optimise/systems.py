@@ -12,7 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradwright.core.build import concatenate, constant, group_axes, multiply, slice_axis
-from gradwright.core.contraction import conjugate, contract, plain, simple
+from gradwright.core.contraction import conjugate, contract, plain, simple, zero
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import (
     Apply,
@@ -40,8 +40,6 @@ from gradwright.prims.stein import stein_solver
 from gradwright.prims.sylvester import sylvester_solver
 
 SOLVERS = {"sylvester": sylvester_solver, "lyapunov": lyapunov_solver, "stein": stein_solver}
-# The spaces that these equations map to themselves whenever their right side is in them.
-_KEPT = (Space.FREE, Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW, Space.SKEW_HERMITIAN)
 
 
 def without_systems(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
@@ -73,7 +71,8 @@ def _rewritten(root: Node, done: dict[Node, Node]) -> Node:
 
 
 def _solved(node: Solve) -> Node:
-    known = sylvester_operands(node) if node.unknowns[0].space in _KEPT else None
+    # Their solutions are symmetric, or skew, where their right sides are, but have no zeros where these have.
+    known = None if node.unknowns[0].space.has_zeros else sylvester_operands(node)
     if known is not None:
         name, operands = known
         return Apply(SOLVERS[name], (), operands)
@@ -115,8 +114,7 @@ class _Assembly:
             if tensors:
                 image = push(equation.operator, tensors, own.shape[-1:])
             else:
-                shape = (*equation.operator.shape, own.shape[-1])
-                image = contract(0, [], simple(range(len(shape))), dict(enumerate(shape)))
+                image = zero((*equation.operator.shape, own.shape[-1]))
             blocks.append(self._tested(test, image))
         return concatenate(blocks, 1)
 

@@ -33,6 +33,7 @@ cholesky_solve = Primitive(
     modular=Modular(modulo_prime),
     notation=Notation(name="cholesky_solve"),
     samples=(Sample("B: n m, L: n n lower"),),
+    source="the definition",
 )
 
 cholesky_solve_vector = with_vector(cholesky_solve)

@@ -141,6 +141,7 @@ slogdet = Primitive(
         )
     ),
     samples=(Sample("X: n n"),),
+    source="Jacobi's formula; Magnus & Neudecker, Matrix Differential Calculus (3rd ed.), 8.3",
 )
 
 ADJUGATE_IN_TORCH = '''
@@ -165,6 +166,7 @@ adjugate = Primitive(
     jax=ADJUGATE_IN_JAX,
     notation=Notation(name="adj"),
     samples=(Sample("X: n n"),),
+    source="Horn & Johnson, Matrix Analysis (2nd ed.), 0.8.2",
 )
 
 for _primitive in (det, logdet, slogdet, adjugate):

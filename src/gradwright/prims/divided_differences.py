@@ -59,18 +59,15 @@ def block_function(function: Callable[[Matrix], Matrix]) -> Callable[..., Matrix
     return difference
 
 
-def _adjoint(node: Node) -> Node:
-    return conjugate(transpose(node)) if node.rank == 2 else conjugate(_swap_last(node))
-
-
-def _swap_last(node: Node) -> Node:
-    return permute(node, [*range(node.rank - 2), node.rank - 1, node.rank - 2])
+def adjoint_of_each(node: Node) -> Node:
+    """The conjugate transpose of a matrix, or of each in a stack of matrices."""
+    return conjugate(permute(node, [*range(node.rank - 2), node.rank - 1, node.rank - 2]))
 
 
 def difference_adjoint(node: Apply, place: int, cotangent: Node) -> Node:
     """The cotangent of `E_j`: the factors on either side, adjoined, around the cotangent."""
-    left = [_adjoint(a) for a in reversed(node.arguments[:place])]
-    right = [_adjoint(a) for a in reversed(node.arguments[place + 1 :])]
+    left = [adjoint_of_each(a) for a in reversed(node.arguments[:place])]
+    right = [adjoint_of_each(a) for a in reversed(node.arguments[place + 1 :])]
     return Apply(node.primitive, (), (*left, cotangent, *right))
 
 

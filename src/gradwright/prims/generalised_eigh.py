@@ -52,4 +52,5 @@ generalised_eigh = Primitive(
     jax=IN_JAX,
     notation=Notation(name="eigh"),
     samples=(Sample("A: n n symmetric, B: n n spd"),),
+    source="the definition; Golub & Van Loan, Matrix Computations (4th ed.), 8.7",
 )

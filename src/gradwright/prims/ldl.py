@@ -44,6 +44,7 @@ ldl = Primitive(
     modular=Modular(modulo_prime),
     notation=Notation(name="ldl"),
     samples=(Sample("A: n n spd"),),
+    source="the definition; Golub & Van Loan, Matrix Computations (4th ed.), 4.1",
 )
 
 register_primitive(ldl)

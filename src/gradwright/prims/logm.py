@@ -45,6 +45,7 @@ logm = Primitive(
     numpy=logarithm,
     notation=Notation(name="logm"),
     samples=(Sample("X: n n"), Sample("X: n n spd")),
+    source="the definition; Higham 2008, Functions of Matrices, ch. 11",
 )
 
 

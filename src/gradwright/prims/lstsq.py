@@ -47,6 +47,7 @@ lstsq = [
         jax="jax.numpy.linalg.pinv({0}) @ {1}",
         notation=Notation(name="lstsq"),
         samples=(Sample(f"A: n m, B: {rows}"),),
+        source="Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413-432",
     )
     for rows, columns in (("n k", "m k"), ("n", "m"))
 ]

@@ -113,6 +113,7 @@ lu = Primitive(
         ),
     ),
     samples=(Sample("A: n n"),),
+    source="the definition; the result is Walter & Lehmann 2010, arXiv:1001.1654",
 )
 
 register_primitive(lu)

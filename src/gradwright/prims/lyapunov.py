@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.build import require_equal, require_square, transpose
-from gradwright.core.contraction import conjugate
+from gradwright.core.build import adjoint, require_equal, require_square
 from gradwright.core.nodes import Node
 from gradwright.core.primitive import KnownRule, Primitive, Sample
 from gradwright.core.registry import Call, formula
@@ -50,7 +49,7 @@ lyapunov_solver = Primitive(
 def lyapunov(call: Call) -> Node:
     """The solution of Lyapunov's equation; unique if no two eigenvalues of A add up to zero."""
     A, Q = square_pair(call, "lyapunov")
-    return sylvester_solution(A, conjugate(transpose(A)), Q)
+    return sylvester_solution(A, adjoint(A), Q)
 
 
 def square_pair(call: Call, name: str) -> tuple[Node, Node]:

@@ -121,6 +121,12 @@ greater_equal = _comparison("greater_equal", "≥", r"\ge", ">=", ("(1 + sign(a 
 equal = _comparison("equal", "=", "=", "==")
 COMPARISONS = (greater, greater_equal, equal)
 
+
+def is_comparison(node: Node) -> bool:
+    """Whether a node is the outcome of a comparison, 1 or 0 in every entry."""
+    return isinstance(node, Apply) and node.primitive in COMPARISONS
+
+
 maximum = Primitive(
     name="maximum",
     signature=PAIR,

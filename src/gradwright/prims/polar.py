@@ -58,6 +58,7 @@ polar = Primitive(
         ),
     ),
     samples=(Sample("A: n m"), Sample("A: n n")),
+    source="the definition; the result is Higham 2008, Functions of Matrices, ch. 8",
 )
 
 register_primitive(polar)

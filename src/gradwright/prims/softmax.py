@@ -22,6 +22,7 @@ logsumexp = Primitive(
     jax="jax.scipy.special.logsumexp({0}, axis=-1)",
     notation=Notation(name="logsumexp"),
     samples=(Sample("x: n"), Sample("x: m n")),
+    source="Blanchard, Higham & Higham 2021, IMA J. Numer. Anal. 41, 2311-2330",
 )
 
 softmax = Primitive(
@@ -39,6 +40,7 @@ softmax = Primitive(
     notation=Notation(name="softmax"),
     samples=(Sample("x: n"), Sample("x: m n")),
     error_samples=(ErrorSample("softmax(X)", "X: n m", "axis"),),
+    source="Blanchard, Higham & Higham 2021, IMA J. Numer. Anal. 41, 2311-2330",
 )
 
 log_softmax = Primitive(
@@ -54,6 +56,7 @@ log_softmax = Primitive(
     jax="jax.nn.log_softmax({0}, axis=-1)",
     notation=Notation(name="log_softmax"),
     samples=(Sample("x: n"), Sample("x: m n")),
+    source="Blanchard, Higham & Higham 2021, IMA J. Numer. Anal. 41, 2311-2330",
 )
 
 

@@ -60,6 +60,7 @@ solve = Primitive(
         ),
     ),
     error_samples=(ErrorSample("solve(A, B)", "A: n n, B: m n", "dimension"),),
+    source="the definition; the result is Giles 2008, An extended collection of matrix derivative results, 2.3.1",
 )
 
 

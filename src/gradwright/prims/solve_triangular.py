@@ -33,6 +33,7 @@ solve_triangular = Primitive(
     modular=Modular(modulo_prime),
     notation=Notation(name="solve_triangular"),
     samples=(Sample("L: n n lower, B: n m"),),
+    source="the definition",
 )
 
 solve_triangular_vector = with_vector(solve_triangular)

@@ -38,6 +38,7 @@ sqrtm = Primitive(
         ),
     ),
     samples=(Sample("X: n n"), Sample("X: n n spd"), Sample("X: n n complex")),
+    source="the definition; the result is Higham 2008, Functions of Matrices, 6.1",
 )
 
 register_primitive(sqrtm)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.build import matmul, transpose
-from gradwright.core.contraction import conjugate
+from gradwright.core.build import adjoint, matmul
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.primitive import KnownRule, Primitive, Sample
 from gradwright.core.registry import Call, formula
@@ -18,7 +17,7 @@ from gradwright.prims.sylvester import equation_solution, mirror_space
 def stein_solution(A: Node, Q: Node) -> Node:
     """The X with `X − A X Aᴴ = Q`; Hermitian where Q is."""
     hole = Hole(0, Q.shape[:2], Q.real and A.real)
-    image = matmul(matmul(A, hole), conjugate(transpose(A)))
+    image = matmul(matmul(A, hole), adjoint(A))
     return equation_solution(add([hole, negate(image)]), hole, Q, mirror_space(Q, hole.real))
 
 

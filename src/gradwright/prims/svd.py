@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.build import concatenate, transpose
-from gradwright.core.contraction import conjugate
+from gradwright.core.build import adjoint, concatenate
 from gradwright.core.nodes import Node
 from gradwright.core.primitive import Freedom, KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, Outputs, apply_overload, apply_primitive, register
@@ -100,7 +99,7 @@ def _build(call: Call) -> Outputs:
     found = apply_overload((thin,), Call(call.function, call.positional, {}, call.written), USAGE)
     assert isinstance(found, Outputs)
     left, right = (_completed(found[x]) if full else found[x] for x in "UV")
-    return Outputs("svd", {"U": left, "S": found["S"], "Vh": conjugate(transpose(right)), "V": right})
+    return Outputs("svd", {"U": left, "S": found["S"], "Vh": adjoint(right), "V": right})
 
 
 def _completed(vectors: Node) -> Node:

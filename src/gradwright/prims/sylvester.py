@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.build import matmul, require_equal, require_square, transpose
-from gradwright.core.contraction import conjugate
+from gradwright.core.build import adjoint, matmul, require_equal, require_square
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Unknown
 from gradwright.core.primitive import KnownRule, Primitive, Sample, shape_text
@@ -20,7 +19,7 @@ def sylvester_solution(A: Node, B: Node, C: Node) -> Node:
     """The X with `A X + X B = C`; symmetric where B is Aᴴ and C is. Further axes of C are further equations."""
     hole = Hole(0, C.shape[:2], C.real and A.real and B.real)
     operator = add([matmul(A, hole), matmul(hole, B)])
-    space = mirror_space(C, hole.real) if B == conjugate(transpose(A)) else Space.FREE
+    space = mirror_space(C, hole.real) if B == adjoint(A) else Space.FREE
     return equation_solution(operator, hole, C, space)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradwright.core.build import product_of
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.contraction import contract, plain, simple, with_factors
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import add
 
@@ -29,7 +29,7 @@ def apply_on_diagonals(node: Node) -> Node:
     factors = tuple(map(_on_own_labels, node.factors))
     if factors == node.factors:
         return node
-    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+    return with_factors(node, factors)
 
 
 def without_repetition(node: Node) -> Node:

@@ -9,7 +9,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract
 from gradwright.core.nodes import Apply, Factor, Node
 from gradwright.core.sums import add, terms_of
-from gradwright.core.templates import definition, formals, instantiate
+from gradwright.core.templates import definition, instantiate, leaves_at
 from gradwright.core.walks import transform
 from gradwright.prims.exponential import exp, log
 from gradwright.prims.power import raise_to
@@ -29,8 +29,7 @@ def _expand(node: Node) -> Node:
     if template is None:
         return node
     batch, dims = node.primitive.bind(tuple(argument.shape for argument in node.arguments))
-    leaves: dict[Node, Node] = dict(zip(formals(node.primitive).inputs, node.arguments, strict=True))
-    return expand_definitions(instantiate(template, leaves, dims, batch))
+    return expand_definitions(instantiate(template, leaves_at(node), dims, batch))
 
 
 def exponential(exponent: Node) -> Node:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, zero
 from gradwright.core.evaluate import evaluate_all
@@ -286,10 +286,6 @@ def _difference(
         return None
     if not all(bool(np.all(np.isfinite(array))) for array in (a, b, c, d)):
         return None
-    scale = max(_largest(a), _largest(b), 1e-300)
-    difference, noise = _largest(a - b) / scale, max(_largest(a - c), _largest(b - d)) / scale
+    scale = max(largest(a), largest(b), 1e-300)
+    difference, noise = largest(a - b) / scale, max(largest(a - c), largest(b - d)) / scale
     return None if bounds.tolerance < difference < bounds.margin * noise else difference
-
-
-def _largest(array: Array) -> float:
-    return float(np.max(np.abs(array), initial=0))

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from fractions import Fraction
 
-from gradwright.core.build import matmul, multiply, transpose
+from gradwright.core.build import adjoint, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, zero
+from gradwright.core.contraction import contract, is_zero, scale, simple, zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Solve, Unknown
 from gradwright.core.scalars import scalars_of
@@ -95,7 +95,7 @@ def _beside(term: Node, hole: Hole) -> tuple[Node | None, Node | None]:
 def is_its_own_mirror_image(operator: Node, unknown: Unknown) -> bool:
     """Whether the operator takes the adjoint of a matrix to the adjoint of its image."""
     hole = Hole(0, unknown.shape, unknown.real)
-    mirrored = (_adjoint(substitute(term, {hole: _adjoint(hole)})) for term in terms_of(operator))
+    mirrored = (adjoint(substitute(term, {hole: adjoint(hole)})) for term in terms_of(operator))
     return _summed(tuple(mirrored)) == _summed(terms_of(operator))
 
 
@@ -103,11 +103,7 @@ def is_mirrored(node: Node, space: Space) -> bool:
     """Whether a sum, multiplied out, is seen to be symmetric, or Hermitian, where the space demands that."""
     if space is Space.SYMMETRIC:
         return _summed(tuple(map(transpose, terms_of(node)))) == _summed(terms_of(node))
-    return space is Space.HERMITIAN and _summed(tuple(map(_adjoint, terms_of(node)))) == _summed(terms_of(node))
-
-
-def _adjoint(node: Node) -> Node:
-    return conjugate(transpose(node))
+    return space is Space.HERMITIAN and _summed(tuple(map(adjoint, terms_of(node)))) == _summed(terms_of(node))
 
 
 def _summed(terms: tuple[Node, ...]) -> dict[Hashable, Fraction]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gradwright.core.contraction import contract
-from gradwright.core.nodes import Add, Contract, Factor, Node
-from gradwright.core.sums import add, terms_of
+from gradwright.core.nodes import Add, Contract, Node
+from gradwright.core.sums import add, distributed, terms_of
 
 LIMIT = 64
 
@@ -44,22 +43,12 @@ def _leaves_out(term: Node) -> bool:
     return len(set(labels)) < len(labels) or not carried.issuperset(labels)
 
 
-def _opened(term: Node, wanted: Callable[[Node], bool]) -> list[Node] | None:
+def _opened(term: Node, wanted: Callable[[Node], bool]) -> tuple[Node, ...] | None:
     if isinstance(term, Add):
-        return list(term.terms)
+        return term.terms
     if not isinstance(term, Contract):
         return None
     for place, factor in enumerate(term.factors):
         if isinstance(factor.node, Add) and wanted(factor.node):
-            dims = dict(enumerate(term.dims))
-            others = term.factors
-            return [
-                contract(
-                    term.coefficient,
-                    [*others[:place], Factor(part, factor.groups, factor.conj), *others[place + 1 :]],
-                    term.output,
-                    dims,
-                )
-                for part in factor.node.terms
-            ]
+            return distributed(term, place)
     return None

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from gradwright.core.build import number, ones, spread
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero, scale, split_coefficient, zero
+from gradwright.core.contraction import contract, is_zero, scale, split_coefficient, with_factors, zero
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, scaled, subtract, terms_of
@@ -145,7 +145,7 @@ def merge_exponentials(node: Contract) -> Node:
                 rest = [f for p, f in enumerate(node.factors) if p not in (place, other_place)]
                 new = [Factor(part, factor.groups) for part in merged]
                 factors = [*rest[:place], *new, *rest[place:]]
-                rebuilt = contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+                rebuilt = with_factors(node, factors)
                 return merge_exponentials(rebuilt) if isinstance(rebuilt, Contract) else rebuilt
     return node
 
@@ -282,7 +282,7 @@ def _with_factor(term: Node, old: Node, new: Node) -> Node:
     """A term with one factor in the place of another."""
     product = as_product(term)
     factors = [Factor(new, f.groups, f.conj) if f.node == old else f for f in product.factors]
-    return contract(product.coefficient, factors, product.output, dict(enumerate(product.dims)))
+    return with_factors(product, factors)
 
 
 def _length(node: Node) -> int:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from gradwright.core.build import identity, matmul
+from gradwright.core.build import adjoint, identity, matmul
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract, plain, simple
+from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.inference import facts_of
 from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import Apply, Contract, Factor, Node
@@ -59,7 +59,7 @@ def simplify_inverse(node: Node) -> Node:
     if isinstance(matrix, Apply) and is_inverse(matrix.primitive):
         return matrix.arguments[0]
     if "unitary" in facts_of(matrix):
-        return _adjoint(matrix)
+        return adjoint(matrix)
     if matrix.rank == 2 and isinstance(matrix, Contract):
         return _of_product(node, matrix)
     return node
@@ -70,12 +70,7 @@ def _of_pseudo_inverse(node: Apply) -> Node:
     (matrix,) = node.arguments
     if isinstance(matrix, Apply) and matrix.primitive is pinv:
         return matrix.arguments[0]
-    return _adjoint(matrix) if "stiefel" in facts_of(matrix) else node
-
-
-def _adjoint(matrix: Node) -> Node:
-    dims = dict(enumerate(matrix.shape))
-    return conjugate(contract(1, [plain(matrix, (0, 1))], simple((1, 0)), dims))
+    return adjoint(matrix) if "stiefel" in facts_of(matrix) else node
 
 
 def _of_product(node: Apply, matrix: Contract) -> Node:

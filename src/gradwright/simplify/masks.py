@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.core.contraction import contract, is_zero, zero
+from gradwright.core.contraction import contract, is_zero, with_factor, with_factors, zero
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of, transposed_fact
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
@@ -23,7 +23,7 @@ def drop_masks(node: Node) -> Node:
         if weights != factor.node.weights and weights[0] == weights[2] == 0:
             diagonal = Factor(Mask(*weights, factor.node.shape), factor.groups)
             factors = [*node.factors[:place], diagonal, *node.factors[place + 1 :]]
-            return drop_masks(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims))))
+            return drop_masks(with_factors(node, factors))
         weight = _constant_weight(factor, node.factors)
         if weight is not None:
             rest = [f for p, f in enumerate(node.factors) if p != place]
@@ -65,9 +65,7 @@ def _is_restricted(factor: Factor, factors: tuple[Factor, ...]) -> bool:
 
 
 def _with_factor(node: Contract, place: int, replacement: Node) -> Node:
-    old = node.factors[place]
-    factors = [*node.factors[:place], Factor(replacement, old.groups, old.conj), *node.factors[place + 1 :]]
-    return merge_selections(drop_masks(contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))))
+    return merge_selections(drop_masks(with_factor(node, place, replacement)))
 
 
 def _kept_weights(factor: Factor, factors: tuple[Factor, ...]) -> tuple[Fraction, Fraction, Fraction]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
-from gradwright.core.contraction import is_zero, zero
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
@@ -24,8 +23,6 @@ from gradwright.simplify.sums import cancel_terms, open_turned_sums, turn_sums
 
 def simplify_application(node: Node) -> Node:
     """What the record of a function makes of arguments for which there is a simpler form."""
-    if isinstance(node, Apply) and any(is_zero(node.arguments[place]) for place in node.primitive.linear_in):
-        return zero(node.shape)
     if isinstance(node, Apply) and node.primitive.simpler is not None:
         return node.primitive.simpler(node)
     return node

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract, zero
+from gradwright.core.contraction import conjugate, with_factors, zero
 from gradwright.core.inference import is_real_valued
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole, Node
 from gradwright.core.scalars import shared_number
-from gradwright.core.sums import add, like_key, scaled, terms_of
+from gradwright.core.sums import add, distributed, like_key, scaled, terms_of
 from gradwright.core.walks import free_leaves
 from gradwright.prims.complex import IMAGINARY_UNIT, real, real_part
 from gradwright.simplify.orientation import orient
@@ -43,7 +43,7 @@ def _within_complex(node: Contract) -> Node:
     bare = [_bare(f) for f in node.factors]
     if bare == list(node.factors):
         return node
-    return contract(node.coefficient, bare, node.output, dict(enumerate(node.dims)))
+    return with_factors(node, bare)
 
 
 def _bare(factor: Factor) -> Factor:
@@ -70,10 +70,7 @@ def _distributed(term: Node) -> tuple[Node, ...]:
     sums = [place for place, f in enumerate(inner.factors) if isinstance(f.node, Add)]
     if len(sums) != 1 or not all(f.node.real for place, f in enumerate(inner.factors) if place not in sums):
         return (term,)
-    place, dims = sums[0], dict(enumerate(inner.dims))
-    before, base, behind = inner.factors[:place], inner.factors[place], inner.factors[place + 1 :]
-    parts = [Factor(part, base.groups, base.conj) for part in terms_of(base.node)]
-    return tuple(contract(inner.coefficient, (*before, part, *behind), inner.output, dims) for part in parts)
+    return distributed(inner, sums[0])
 
 
 def _added(given: tuple[Node, ...]) -> Node:

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from gradwright.core.build import identity, matmul, transpose
+from gradwright.core.build import adjoint, identity, matmul
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, conjugate, contract
+from gradwright.core.contraction import ONE, contract
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
-from gradwright.core.templates import formals, instantiate, laws
+from gradwright.core.templates import instantiate, laws, leaves_at
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.prims.lstsq import lstsq
@@ -70,14 +70,10 @@ def relations_of(node: Apply) -> tuple[Relation, ...]:
     primitive = node.primitive
     if not primitive.identity and not primitive.laws:
         return ()
-    formal = formals(primitive)
     batch, dims = primitive.bind(tuple(argument.shape for argument in node.arguments))
     if batch:
         return ()
-    leaves: dict[Node, Node] = dict(zip(formal.inputs, node.arguments, strict=True))
-    for place, output in enumerate(formal.outputs):
-        leaves[output] = Apply(primitive, node.parameters, node.arguments, place)
-    found: list[Relation] = []
+    leaves, found = leaves_at(node), list[Relation]()
     for left, right in laws(primitive):
         sides = instantiate(left, leaves, dims), instantiate(right, leaves, dims)
         found += shortening(*sides)
@@ -109,7 +105,7 @@ def _without_last_factor(left: Node, right: Node) -> tuple[Node, Node]:
     first = product.factors[0]
     if product.output != (first.groups[0], last.groups[1]) or first.groups[1] != last.groups[0]:
         return left, right
-    return scaled(product.coefficient, first.node), matmul(right, conjugate(transpose(last.node)))
+    return scaled(product.coefficient, first.node), matmul(right, adjoint(last.node))
 
 
 def shortening(left: Node, right: Node) -> list[Relation]:

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from gradwright.core.build import ones
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, scale, simple
+from gradwright.core.contraction import contract, scale, simple, with_factors
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
 from gradwright.core.primitive import Primitive
@@ -198,7 +198,7 @@ def _quotient(node: Contract) -> Node:
 
 
 def _quotient_again(node: Contract, factors: list[Factor]) -> Node:
-    rebuilt = contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+    rebuilt = with_factors(node, factors)
     return _quotient(rebuilt) if isinstance(rebuilt, Contract) else rebuilt
 
 

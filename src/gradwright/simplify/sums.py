@@ -10,10 +10,10 @@ from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key, rough_key
-from gradwright.core.contraction import contract, is_zero
+from gradwright.core.contraction import contract, is_zero, with_factors
 from gradwright.core.inference import facts_of, is_hermitian, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
-from gradwright.core.sums import add, terms_of
+from gradwright.core.sums import add, distributed, terms_of
 from gradwright.simplify.linear import upright_if_symmetric
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.relations import collapse
@@ -36,13 +36,9 @@ def _opened(term: Node) -> Sequence[Node]:
     product = as_product(term)
     if len(product.factors) != 1 or not isinstance(product.factors[0].node, Add):
         return (term,)
-    (factor,), dims = product.factors, dict(enumerate(product.dims))
-    if sorted(factor.groups) != sorted(product.output):
+    if sorted(product.factors[0].groups) != sorted(product.output):
         return (term,)
-    return [
-        contract(product.coefficient, [Factor(inner, factor.groups, factor.conj)], product.output, dims)
-        for inner in terms_of(factor.node)
-    ]
+    return distributed(product, 0)
 
 
 def turn_sums(node: Node) -> Node:
@@ -57,12 +53,7 @@ def turn_sums(node: Node) -> Node:
     turned = _turned_sums(sums) if len(sums) > 1 else {}
     if not turned:
         return node
-    return add(
-        [
-            contract(p.coefficient, [_turned_factor(f, turned) for f in p.factors], p.output, dict(enumerate(p.dims)))
-            for p in products
-        ]
-    )
+    return add([with_factors(p, [_turned_factor(f, turned) for f in p.factors]) for p in products])
 
 
 def _is_matrix_sum(node: Node) -> bool:

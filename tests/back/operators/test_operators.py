@@ -13,7 +13,6 @@ import gradwright as gw
 from gradwright.core.arithmetic import Array
 
 SIZES = {"n": 4, "m": 3, "k": 5, "p": 2, "r": 40}
-STRUCTURED = ("symmetric", "spd", "lower", "upper", "skew", "diagonal")
 
 SQUARE = [
     ("inv(X)", "X", "jacobian", {"X": "n n"}, "dense ⊗ dense"),

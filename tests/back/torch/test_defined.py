@@ -95,6 +95,7 @@ def test_a_fixed_point() -> None:
     right(derivation, W.requires_grad_(), b.requires_grad_())
 
 
+@pytest.mark.slow
 def test_the_exponential_of_an_unknown() -> None:
     product_log = gw.define("product_log", "Y @ matrix_exp(Y) = A", unknown="Y: n n", given="A: n n")
     derivation = gw.derive(product_log(gw.matrix("A", "n", "n")))
@@ -156,6 +157,7 @@ def test_newton_steps_with_functions_of_scipy() -> None:
     torch.testing.assert_close(2 * w, X.T @ (t * torch.sigmoid(-t * (X @ w))))
 
 
+@pytest.mark.slow
 def test_newton_steps_with_a_function_that_another_one_makes() -> None:
     """The derivative of the logarithm is its divided difference, which is made from the logarithm."""
     given = {"A": "n n spd", "B": "n n spd"}

@@ -60,7 +60,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n == "at the boundary" else ()) for n in REFUSED]
+)
 def test_the_message_says_what_is_wrong(name: str) -> None:
     identity, unknown, given, words = REFUSED[name]
     with pytest.raises(GradwrightError, match=words):

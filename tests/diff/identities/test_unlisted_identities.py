@@ -324,6 +324,7 @@ def test_a_riccati_equation_with_a_cross_term_is_told_by_lyapunov_equations() ->
     assert all(step.check.passed for step in derived.steps)
 
 
+@pytest.mark.slow
 def test_an_unknown_that_an_equation_states_in_terms_of_others_has_that_value_at_a_generic_point() -> None:
     """Few moments b are those of a distribution over the columns of A, so that random ones have no solution."""
     given = {"A": "m n", "b": "m"}

@@ -189,11 +189,8 @@ class Lowering:
     def _assign_outputs(self, node: Apply) -> Code:
         """All outputs of a primitive that are used, from one call."""
         call = self._application(node)
-        siblings = [
-            Apply(node.primitive, node.parameters, node.arguments, k) for k in range(len(node.primitive.outputs))
-        ]
         targets: list[str] = []
-        for sibling, declared in zip(siblings, node.primitive.outputs, strict=True):
+        for sibling, declared in zip(node.outputs, node.primitive.outputs, strict=True):
             used = sibling in self.uses or sibling == node
             targets.append(self.names.fresh(declared.name) if used else "_")
             if used:

@@ -15,12 +15,11 @@ from gradwright.back.code.program import Foreign, Program
 from gradwright.back.code.size_checks import composed_checks, named_sizes, order_checks
 from gradwright.back.code.spectral_source import spectral_texts
 from gradwright.back.code.wrapping import wrapped
-from gradwright.core.declarations import declared_facts
 from gradwright.core.nodes import Node, Symbol
-from gradwright.core.primitive import Primitive, shape_text
+from gradwright.core.primitive import Primitive, variable_text
 from gradwright.core.walks import free_leaves
 from gradwright.errors import EmissionError
-from gradwright.front.define import NewtonSolver
+from gradwright.front.newton import NewtonSolver
 from gradwright.frozen import frozen, replace
 from gradwright.optimise import optimise
 
@@ -137,8 +136,7 @@ def _function(function: Plain, program: Program, values: Sequence[Node]) -> Iter
     yield ""
     yield "    Args:"
     for leaf in function.inputs:
-        words = [shape_text(leaf.shape), *declared_facts(leaf.facts)]
-        yield f"        {program.parameters[leaf.name]}: {', '.join(words)}"
+        yield f"        {program.parameters[leaf.name]}: {variable_text(leaf.shape, leaf.facts)}"
     yield '    """'
     shapes = {leaf.name: (program.parameters[leaf.name], leaf.shape) for leaf in function.inputs}
     axes = [(dim, f"{name}.shape[{axis}]") for name, shape in shapes.values() for axis, dim in enumerate(shape)]

@@ -16,15 +16,15 @@ from gradwright.back.code.names import unused
 from gradwright.back.code.numpy_library import NUMPY
 from gradwright.back.code.program import Foreign, Program, statement_lines
 from gradwright.back.code.size_checks import size_text
-from gradwright.core.build import constant, diagonal, identity, masked, matmul, multiply, ones, transpose
+from gradwright.core.build import adjoint, constant, diagonal, identity, masked, matmul, multiply, ones, transpose
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.sums import add, subtract
 from gradwright.core.walks import substitute
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.problem import Problem
 from gradwright.errors import EmissionError
-from gradwright.front.define import BUILT_IN, NewtonSolver
-from gradwright.linear.chains import adjoint
+from gradwright.front.define import BUILT_IN
+from gradwright.front.newton import NewtonSolver
 from gradwright.linear.forms import jacobian
 from gradwright.optimise import optimise
 from gradwright.prims.complex import real

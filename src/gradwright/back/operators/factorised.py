@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.errors import ConditionError
 
 SINGULAR = 1e-14  # reciprocal condition numbers below this leave no correct digit
@@ -69,7 +69,7 @@ def _from_lu(matrix: Array, norm: float) -> Factored:
 
 
 def _is_hermitian(matrix: Array) -> bool:
-    scale = float(np.max(np.abs(matrix), initial=0.0))
+    scale = largest(matrix)
     return bool(
         np.all(np.real(np.diag(matrix)) > 0) and np.allclose(matrix, matrix.conj().T, rtol=0, atol=1e-13 * scale)
     )
@@ -94,5 +94,5 @@ def unwrapped(value: Any) -> complex:
 
 def ratio(size: Array) -> float:
     """The smallest absolute value over the largest."""
-    largest = float(np.max(size, initial=0.0))
-    return float(np.min(size, initial=largest)) / largest if largest else float(not size.size)
+    whole = largest(size)
+    return float(np.min(size, initial=whole)) / whole if whole else float(not size.size)

@@ -15,7 +15,7 @@ import numpy as np
 
 from gradwright.back.operators.factorised import Determinant, factored, ratio, require_regular, unwrapped
 from gradwright.back.systems.krylov import KrylovInverse
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.errors import ConditionError
 from gradwright.frozen import frozen
 
@@ -178,7 +178,7 @@ class WoodburyInverse:
     @cached_property
     def _capacitance(self) -> tuple[Callable[[Array], Array], Determinant]:
         inner = self.right.T @ self.diagonal.solve(self.left)
-        scale = 1 + np.max(np.abs(inner), initial=0.0)
+        scale = 1 + largest(inner)
         matrix = np.eye(len(inner)) + inner
         require_regular(float(np.min(np.linalg.svd(matrix, compute_uv=False))) / scale)
         return factored(matrix)

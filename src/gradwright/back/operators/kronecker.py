@@ -25,7 +25,7 @@ from gradwright.back.operators.factorised import (
 from gradwright.back.operators.inverses import Inverse
 from gradwright.back.systems import two_sided
 from gradwright.back.systems.two_sided import TwoSided
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.frozen import frozen
 from gradwright.prims.schur import solve_plain
 
@@ -178,7 +178,7 @@ class _Sylvester:
 
 def _schur(matrix: Array, is_real: bool) -> tuple[Array, Array]:
     """A Schur form; diagonal for a symmetric matrix."""
-    scale = float(np.max(np.abs(matrix), initial=0.0))
+    scale = largest(matrix)
     if np.allclose(matrix, matrix.conj().T, rtol=0, atol=1e-13 * scale):
         values, vectors = np.linalg.eigh(matrix)
         return np.diag(values), vectors

@@ -26,7 +26,7 @@ from gradwright.back.operators.inverses import (
 from gradwright.back.operators.joining import Joined
 from gradwright.back.operators.kronecker import Group, KroneckerInverse, KroneckerSumInverse
 from gradwright.back.operators.terms import Axis, Part, Term, contracted
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.frozen import frozen, replace
 
 DENSE_LIMIT = 4096  # rows of a matrix that is factored as a whole: 134 megabytes
@@ -144,7 +144,7 @@ def _ratio(left: Sequence[Term], right: Sequence[Term]) -> complex | None:
     a, b = dense(left), dense(right)
     square = np.vdot(a, a)
     ratio = (np.vdot(a, b) / square).item() if square else 0.0
-    close = np.max(np.abs(b - ratio * a), initial=0.0) <= SAME * np.max(np.abs(b), initial=0.0)
+    close = largest(b - ratio * a) <= SAME * largest(b)
     return ratio if close else None
 
 
@@ -242,7 +242,7 @@ def _woodbury(diagonal: Sequence[Term], others: Sequence[Term], size: int) -> In
     return WoodburyInverse(entries, *(np.concatenate([cut[side] for cut in found], axis=1) for side in (0, 1)))
 
 
-def low_rank_factors(term: Term, largest: int) -> tuple[Array, Array] | None:
+def low_rank_factors(term: Term, most: int) -> tuple[Array, Array] | None:
     """U and V, of so many columns at most, with U Vᵀ for the term: one or two labels hold rows and columns together."""
     rows, columns = set(term.row_labels), set(term.column_labels)
     if rows & columns or any(axis.size != term.sizes[axis.label] for axis in (*term.rows, *term.columns)):
@@ -252,7 +252,7 @@ def low_rank_factors(term: Term, largest: int) -> tuple[Array, Array] | None:
     size = prod(term.sizes[x] for x in term.row_labels)
     for cut in sorted(cuts, key=lambda cut: prod(term.sizes[x] for x in cut)):
         rank = prod(term.sizes[x] for x in cut)
-        sides = _sides(term, set(cut)) if rank <= largest and rank * size <= ENTRIES_LIMIT else None
+        sides = _sides(term, set(cut)) if rank <= most and rank * size <= ENTRIES_LIMIT else None
         if sides is not None:
             left = contracted(term.coefficient, sides[0], term.sizes, (*term.row_labels, *cut))
             right = contracted(1.0, sides[1], term.sizes, (*term.column_labels, *cut))

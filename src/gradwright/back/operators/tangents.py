@@ -15,11 +15,11 @@ from math import prod
 import numpy as np
 import scipy.linalg
 
-from gradwright.back.operators.factorised import Determinant, require_regular
+from gradwright.back.operators.factorised import Determinant, ratio, require_regular
 from gradwright.back.operators.inverses import Inverse
 from gradwright.back.operators.recognition import partition, recognised
 from gradwright.back.operators.terms import Term
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
 from gradwright.errors import ConditionError, EvaluationError, UnsupportedError
@@ -43,8 +43,8 @@ class Tangent:
     def contains(self, columns: Array) -> bool:
         """Whether every column is a tangent direction, up to rounding."""
         tensors = columns.T.reshape(-1, *self.value.shape)
-        distance = max((np.max(np.abs(t - self.project(t)), initial=0.0) for t in tensors), default=0.0)
-        return bool(distance <= INSIDE * np.max(np.abs(columns), initial=0.0))
+        distance = max((largest(t - self.project(t)) for t in tensors), default=0.0)
+        return bool(distance <= INSIDE * largest(columns))
 
     @cached_property
     def basis(self) -> Array:
@@ -79,8 +79,8 @@ class TangentInverse:
         coordinates = np.empty((len(order), right.shape[1]), dtype=np.result_type(self.images, right))
         inner = unitary.conj().T @ right
         coordinates[order] = scipy.linalg.solve_triangular(triangle, inner)
-        outside = np.max(np.abs(right - unitary @ inner), initial=0.0)
-        if outside > INSIDE * np.max(np.abs(right), initial=0.0):
+        outside = largest(right - unitary @ inner)
+        if outside > INSIDE * largest(right):
             raise not_in_the_range()
         return self.basis @ coordinates
 
@@ -95,9 +95,8 @@ class TangentInverse:
     @property
     def _regular_factors(self) -> tuple[Array, Array, Array]:
         triangle = self._factors[1]
-        size = np.abs(np.diag(triangle))
-        injective, largest = triangle.shape[0] == triangle.shape[1], float(np.max(size, initial=0.0))
-        require_regular(float(np.min(size)) / largest if injective and largest else 0.0)
+        injective = triangle.shape[0] == triangle.shape[1]
+        require_regular(ratio(np.abs(np.diag(triangle))) if injective else 0.0)
         return self._factors
 
     @cached_property

@@ -28,7 +28,6 @@ Evaluate = Callable[[Sequence[Node], Mapping[Node, Array]], tuple[Array, ...]]
 LARGEST_DENSE = 3000
 CHUNK = 256  # columns of the dense system that are computed at once
 SINGULAR = 1e-15  # reciprocal condition numbers below this leave no correct digit
-MIRRORED = (Space.FREE, Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW, Space.SKEW_HERMITIAN)
 
 
 @dataclass
@@ -84,7 +83,7 @@ def two_sided(node: Solve) -> list[Pair] | None:
     unknown, equation = node.unknowns[0], node.equations[0]
     if len(node.unknowns) != 1 or len(node.equations) != 1 or len(unknown.shape) != 2:
         return None
-    if unknown.space is not equation.space or unknown.space not in MIRRORED:
+    if unknown.space is not equation.space or unknown.space.has_zeros:
         return None
     if unknown.real and not all(child.real for child in node.children):
         return None

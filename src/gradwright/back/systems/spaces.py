@@ -11,8 +11,6 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.spaces import Space
 
-_MIRRORED = (Space.SYMMETRIC, Space.SKEW, Space.HERMITIAN, Space.SKEW_HERMITIAN)
-
 
 def coordinate_count(space: Space, shape: tuple[int, ...], complex_entries: bool) -> int:
     """How many real numbers determine a tensor of the space."""
@@ -41,10 +39,9 @@ def from_coordinates(space: Space, coordinates: Array, shape: tuple[int, ...], c
 
 def projected(space: Space, tensor: Array) -> Array:
     """The orthogonal projection on the space."""
-    if space in _MIRRORED:
-        sign = -1 if space in (Space.SKEW, Space.SKEW_HERMITIAN) else 1
-        other = tensor.conj() if space in (Space.HERMITIAN, Space.SKEW_HERMITIAN) else tensor
-        return (tensor + sign * other.T) / 2
+    if space.mirror_sign:
+        other = tensor.conj() if space.conjugated else tensor
+        return (tensor + space.mirror_sign * other.T) / 2
     return tensor * _kept(space, tensor.shape)[0]
 
 
@@ -71,9 +68,8 @@ def _kept(space: Space, shape: tuple[int, ...]) -> tuple[Array, Array]:
 
 def _mirrored(space: Space, lower: Array) -> Array:
     """The whole matrix from its lower triangle."""
-    if space not in _MIRRORED:
+    if not space.mirror_sign:
         return lower
-    sign = -1 if space in (Space.SKEW, Space.SKEW_HERMITIAN) else 1
     strict = np.tril(lower, -1)
-    other = strict.conj() if space in (Space.HERMITIAN, Space.SKEW_HERMITIAN) else strict
-    return lower + sign * other.T
+    other = strict.conj() if space.conjugated else strict
+    return lower + space.mirror_sign * other.T

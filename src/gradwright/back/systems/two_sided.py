@@ -16,7 +16,7 @@ import numpy as np
 import scipy.linalg
 from scipy.linalg import lapack
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.errors import ConditionError
 from gradwright.frozen import frozen
 
@@ -123,7 +123,7 @@ class TwoSided:
     @property
     def _largest(self) -> float:
         pairs = zip(*self._diagonals, strict=True)
-        return float(sum(np.max(np.abs(r)) * np.max(np.abs(c)) for r, c in pairs))
+        return float(sum(largest(r) * largest(c) for r, c in pairs))
 
 
 def factored(A: Array | None, B: Array | None, C: Array | None, D: Array | None) -> TwoSided:

@@ -18,7 +18,7 @@ from gradwright.back.code.size_checks import size_text
 from gradwright.back.torch.spectral_kernels import spectral_kernel
 from gradwright.core.primitive import Primitive
 from gradwright.errors import EmissionError
-from gradwright.front.define import NewtonSolver
+from gradwright.front.newton import NewtonSolver
 
 ON_ARRAYS = '''
 def _on_arrays(function: Callable[..., Any], inputs: tuple[Tensor, ...], ranks: tuple[int, ...], outputs: Any) -> Any:

@@ -42,9 +42,8 @@ from gradwright.back.torch.names import IMPORTED, OUTPUTS
 from gradwright.back.torch.programs import Programs, write_programs
 from gradwright.back.torch.registry import Functions, Key, class_name, kernel_name, key_of
 from gradwright.back.torch.rules import Rules, derive_rules
-from gradwright.core.declarations import declared_facts
 from gradwright.core.nodes import Apply, Node, Symbol
-from gradwright.core.primitive import shape_text
+from gradwright.core.primitive import variable_text
 from gradwright.core.registry import FUNCTIONS
 from gradwright.core.templates import formals
 from gradwright.errors import EmissionError, UnsupportedError
@@ -301,7 +300,7 @@ def _docstring(asked: Asked, rules: Rules) -> list[str]:
     names = ", ".join(name for name, _ in asked.outputs)
     first = readable(asked.outputs[0][1], set()) if len(asked.outputs) == 1 else names
     lines = [f'"""{escaped(first)}.', "", "Args:"]
-    lines += [f"    {s.name}: {escaped(_described(s))}" for s in asked.inputs]
+    lines += [f"    {s.name}: {escaped(variable_text(s.shape, s.facts))}" for s in asked.inputs]
     batch = "Batch dimensions may stand before these"
     return [*lines, "", f"{batch}; those of the inputs are broadcast." if len(rules.inputs) > 1 else f"{batch}.", '"""']
 
@@ -312,7 +311,3 @@ def _output_names(asked: Asked) -> list[str]:
     for name, node in asked.outputs:
         names.append(unused(name or ("Y" if node.rank > 1 else "y"), {*taken, *names}))
     return names
-
-
-def _described(symbol: Symbol) -> str:
-    return ", ".join([shape_text(symbol.shape), *declared_facts(symbol.facts)])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from gradwright.check.diagnosis.scene import Scene, close, largest
+from gradwright.check.subject import shape_of
 
 
 def described(scene: Scene) -> str:
@@ -15,7 +16,7 @@ def described(scene: Scene) -> str:
     if got.shape != want.shape:
         right = got.numel() == want.numel() and close(got.reshape(want.shape), want)
         alone = "; its entries are right, row by row" if right else ""
-        return f"it has the shape {_shape(got)}, and the variable has {_shape(want)}{alone}"
+        return f"it has the shape {shape_of(got)}, and the variable has {shape_of(want)}{alone}"
     undefined = int((~got.isfinite()).sum())
     if undefined:
         return f"{undefined} of {got.numel()} entries are no finite numbers, and all of the right ones are"
@@ -75,7 +76,3 @@ def _listed(flags: torch.Tensor) -> str:
 
 def _number(value: torch.Tensor) -> str:
     return f"{value.item():.6g}"
-
-
-def _shape(value: torch.Tensor) -> str:
-    return " × ".join(map(str, value.shape)) or "a scalar"

@@ -34,7 +34,7 @@ from gradwright.core.walks import free_leaves, postorder, substitute
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen
-from gradwright.prims.piecewise import COMPARISONS
+from gradwright.prims.piecewise import is_comparison
 from gradwright.simplify.pipeline import simplify
 
 MOST = 60
@@ -103,7 +103,7 @@ def library_of(truth: Truth) -> Library:
 
 
 def _switches(node: Node) -> bool:
-    if isinstance(node, Apply) and node.primitive in COMPARISONS:
+    if is_comparison(node):
         return True
     moving = [child for child in node.children if any(isinstance(leaf, Symbol) for leaf in free_leaves(child))]
     return bool(moving) and all(map(_switches, moving))

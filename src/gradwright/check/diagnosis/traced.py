@@ -13,7 +13,7 @@ from gradwright.core.nodes import Node
 def traced_gradient(subject: Subject, name: str, point: Point) -> Node | None:
     """The gradient of one variable that a function's backward computes; None where it cannot be traced."""
     truth = point.truth
-    declarations = {d.name: str(d).partition(":")[2].strip() for d in truth.signature}
+    declarations = {d.name: d.after_colon for d in truth.signature}
     try:
         if subject.backward is not None:
 

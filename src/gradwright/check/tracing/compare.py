@@ -23,14 +23,14 @@ from gradwright.check.tracing.substitutions import (
     split_masks,
     turned,
 )
-from gradwright.core.build import matmul, product_of, sum_axes, transpose
+from gradwright.core.build import adjoint, matmul, product_of, sum_axes, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, scale
 from gradwright.core.nodes import Add, Apply, Node
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import substitute, transform
 from gradwright.frozen import frozen
-from gradwright.linear.chains import adjoint, chain_of
+from gradwright.linear.chains import chain_of
 from gradwright.prims.cholesky_solve import cholesky_solve, cholesky_solve_vector
 from gradwright.prims.inv import inv
 from gradwright.prims.solve import SYSTEMS, with_inverse
@@ -175,7 +175,7 @@ def _is_spread(node: Node) -> bool:
 
 
 def _symmetric(node: Node) -> Node:
-    return scaled(Fraction(1, 2), add([node, conjugate(transpose(node))]))
+    return scaled(Fraction(1, 2), add([node, adjoint(node)]))
 
 
 def _not_symmetrised(right: Node, written: Node, measure: Measure) -> tuple[Difference, ...]:

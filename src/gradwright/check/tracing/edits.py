@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 from gradwright.back.render import unicode_of
 from gradwright.core.build import multiply, number, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import contract, with_factors
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Selection, Size
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
@@ -71,10 +71,6 @@ def omissions_of(wanted: Node) -> Iterator[Edit]:
     yield from _without_two(product)
 
 
-def _rebuilt(product: Contract, factors: Sequence[Factor]) -> Node:
-    return contract(product.coefficient, factors, product.output, dict(enumerate(product.dims)))
-
-
 def _transposes(product: Contract, count: int) -> Iterator[Edit]:
     """Some square factors transposed."""
     square = [place for place, factor in enumerate(product.factors) if _is_square(factor)]
@@ -82,11 +78,11 @@ def _transposes(product: Contract, count: int) -> Iterator[Edit]:
         factors = [f._replace(groups=f.groups[::-1]) if k in places else f for k, f in enumerate(product.factors)]
         chosen = [product.factors[place] for place in places]
         if _share_a_sum(chosen, product):
-            yield Edit(_rebuilt(product, factors), "wrong_axis", "a sum is along the wrong axis")
+            yield Edit(with_factors(product, factors), "wrong_axis", "a sum is along the wrong axis")
         elif all(isinstance(f.node, Mask) and set(f.groups) <= set(product.output) for f in chosen):
-            yield Edit(_rebuilt(product, factors), "wrong_mask", "the other triangle is due")
+            yield Edit(with_factors(product, factors), "wrong_mask", "the other triangle is due")
         else:
-            yield Edit(_rebuilt(product, factors), "")
+            yield Edit(with_factors(product, factors), "")
 
 
 def _share_a_sum(chosen: Sequence[Factor], product: Contract) -> bool:
@@ -108,11 +104,11 @@ def _conjugates(product: Contract) -> Iterator[Edit]:
     for count in (1, 2):
         for places in combinations(complex_ones, count):
             factors = [f._replace(conj=not f.conj) if k in places else f for k, f in enumerate(product.factors)]
-            yield Edit(_rebuilt(product, factors), "missing_conj")
+            yield Edit(with_factors(product, factors), "missing_conj")
             (place, *others), last = places, factors[places[0]]
             if not others and _is_square(last):
                 factors[place] = last._replace(groups=last.groups[::-1])
-                yield Edit(_rebuilt(product, factors), "")
+                yield Edit(with_factors(product, factors), "")
 
 
 def _moved_weights(product: Contract) -> Iterator[Edit]:
@@ -124,7 +120,7 @@ def _moved_weights(product: Contract) -> Iterator[Edit]:
                 factors = list(product.factors)
                 factors[place] = factor._replace(groups=((label,),))
                 yield Edit(
-                    _rebuilt(product, factors), "wrong_axis", f"{unicode_of(factor.node)} is along the wrong axis"
+                    with_factors(product, factors), "wrong_axis", f"{unicode_of(factor.node)} is along the wrong axis"
                 )
 
 
@@ -150,10 +146,10 @@ def _exchanges(product: Contract) -> Iterator[Edit]:
             factors = list(product.factors)
             factors[a] = one._replace(node=other.node, conj=other.conj)
             factors[b] = other._replace(node=one.node, conj=one.conj)
-            yield Edit(_rebuilt(product, factors), "swapped_factors")
+            yield Edit(with_factors(product, factors), "swapped_factors")
             factors[a] = factors[a]._replace(groups=factors[a].groups[::-1])
             factors[b] = factors[b]._replace(groups=factors[b].groups[::-1])
-            yield Edit(_rebuilt(product, factors), "swapped_factors")
+            yield Edit(with_factors(product, factors), "swapped_factors")
 
 
 def _replacements(product: Contract, wanted: Contract) -> Iterator[Edit]:
@@ -168,7 +164,7 @@ def _replacements(product: Contract, wanted: Contract) -> Iterator[Edit]:
             for groups in turned:
                 factors = list(product.factors)
                 factors[place] = Factor(node, groups, factor.conj)
-                yield Edit(_rebuilt(product, factors), label, words, (node, factor.node))
+                yield Edit(with_factors(product, factors), label, words, (node, factor.node))
 
 
 def _mixed(due: Node, given: Node) -> bool:
@@ -275,7 +271,7 @@ def _without(product: Contract, place: int) -> Iterator[Node]:
     rest = [factor for k, factor in enumerate(product.factors) if k != place]
     carried = {label for f in rest for label in f.labels} | {label for group in product.output for label in group}
     if carried.issuperset(removed.labels):
-        yield _rebuilt(product, rest)
+        yield with_factors(product, rest)
     if _is_square(removed) and all(len(group) == 1 for group in removed.groups):
         yield _merged(product, rest, *removed.labels)
 
@@ -367,7 +363,7 @@ def _without_two(product: Contract) -> Iterator[Edit]:
         removed = [product.factors[a], product.factors[b]]
         if all(carried.issuperset(factor.labels) for factor in removed):
             words = f"the factors {' and '.join(unicode_of(factor.node) for factor in removed)} are missing"
-            yield Edit(_rebuilt(product, rest), "missing_chain_factor", words)
+            yield Edit(with_factors(product, rest), "missing_chain_factor", words)
 
 
 def _is_inner(product: Contract, label: int) -> bool:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.evaluate import evaluate
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
@@ -43,16 +43,16 @@ class Measure:
         a, b = self.values(left), self.values(right)
         if left.shape != right.shape or a is None or b is None:
             return False
-        return bool(np.max(np.abs(a - b), initial=0) <= TOLERANCE * max(_largest(a), _largest(b)))
+        return bool(largest(a - b) <= TOLERANCE * max(largest(a), largest(b)))
 
     def ratio(self, left: Node, right: Node) -> Fraction | None:
         """The simple number c with `left = c · right`, if there is one."""
         a, b = self.values(left), self.values(right)
-        if left.shape != right.shape or a is None or b is None or not _largest(a) or not _largest(b):
+        if left.shape != right.shape or a is None or b is None or not largest(a) or not largest(b):
             return None
         factor = complex(np.vdot(b, a) / np.vdot(b, b))
         found = Fraction(factor.real).limit_denominator(LARGEST_DENOMINATOR)
-        fits = bool(np.max(np.abs(a - float(found) * b)) <= TOLERANCE * _largest(a))
+        fits = bool(largest(a - float(found) * b) <= TOLERANCE * largest(a))
         return found if found and fits else None
 
     def _evaluated(self, node: Node) -> Array | None:
@@ -87,10 +87,6 @@ def _is_stable(nodes: Sequence[Node], values: Mapping[Node, Array], sizes: Mappi
     here, there = Measure([(values, sizes)]), Measure([(nearby, sizes)])
     for node in nodes:
         a, b = here.values(node), there.values(node)
-        if a is None or b is None or np.max(np.abs(a - b), initial=0) > 1e-5 * _largest(a):
+        if a is None or b is None or largest(a - b) > 1e-5 * largest(a):
             return False
     return True
-
-
-def _largest(values: Array) -> float:
-    return float(np.max(np.abs(values), initial=0))

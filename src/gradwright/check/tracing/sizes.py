@@ -18,8 +18,8 @@ from itertools import product as product_of_choices
 from gradwright.core import build
 from gradwright.core.contraction import scale
 from gradwright.core.dims import Dim, product
+from gradwright.core.language import function
 from gradwright.core.nodes import Node
-from gradwright.core.registry import Call, lookup
 from gradwright.frozen import frozen
 
 Number = int | float | complex
@@ -90,13 +90,6 @@ class Sizes:
 def power(base: Node, exponent: Fraction) -> Node:
     """A constant power of every entry."""
     return function("power", base, build.number(exponent))
-
-
-def function(name: str, *arguments: Node) -> Node:
-    """A function of the language."""
-    result = lookup(name).build(Call(name, arguments, {}))
-    assert isinstance(result, Node)
-    return result
 
 
 def exact_number(value: Number) -> Node:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import permutations
 
 from gradwright.core.build import transpose
-from gradwright.core.contraction import conjugate, contract, scale
+from gradwright.core.contraction import conjugate, contract, scale, with_factors
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol
 from gradwright.core.sums import add
@@ -98,7 +98,7 @@ def _split(node: Node) -> Node:
     if not isinstance(node, Contract):
         return node
     factors = [Factor(_parts(f.node), f.groups) if isinstance(f.node, Mask) else f for f in node.factors]
-    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+    return with_factors(node, factors)
 
 
 def _parts(mask: Mask) -> Node:

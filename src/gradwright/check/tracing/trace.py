@@ -25,6 +25,7 @@ from gradwright.check.tracing.recording import called, record
 from gradwright.check.tracing.sizes import Sizes
 from gradwright.check.tracing.subjects import ATTEMPTS, Subject, subject_of
 from gradwright.check.tracing.values import Untraceable
+from gradwright.core.arithmetic import largest
 from gradwright.core.evaluate import evaluate
 from gradwright.core.facts import closure
 from gradwright.core.nodes import Node, Symbol
@@ -328,6 +329,6 @@ def _require_same_values(node: Node, found: Interpretation, subject: Subject, ru
                 value = evaluate(node, leaves, found.sizes.points[place])
         except GradwrightError as error:
             raise Untraceable(f"the traced expression cannot be evaluated: {error}") from error
-        scale = max(float(np.max(np.abs(expected), initial=0)), 1e-300)
+        scale = max(largest(expected), 1e-300)
         if value.shape != expected.shape or not np.allclose(value, expected, rtol=0, atol=tolerance * scale):
             raise Untraceable(MISSED)

@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.contraction import is_zero
 from gradwright.core.declarations import declared_facts
 from gradwright.core.evaluate import evaluate_all
@@ -22,23 +22,25 @@ from gradwright.core.sums import subtract
 from gradwright.core.walks import free_leaves
 from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.diff.identities.freedoms import free_words
+from gradwright.diff.identities.linearised import (
+    LinearSystem,
+    free_directions,
+    given_side,
+    linear_system,
+    size_of_given_side,
+    size_of_terms,
+)
 from gradwright.diff.identities.problem import Equation, Problem
 from gradwright.diff.identities.solution_points import (
     Forward,
-    LinearSystem,
     SolutionPoint,
     find_point,
     first_outside,
-    free_directions,
-    given_side,
     is_in_open_set,
     is_settled,
     is_stable,
-    linear_system,
     problem_sizes,
     residuals,
-    size_of_given_side,
-    size_of_terms,
 )
 from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify
@@ -167,36 +169,46 @@ def _solution(
         return vanishing
     if outside is not None:
         raise IdentityError(_outside(problem, texts, outside, forward))
+    raise IdentityError(f"{problem.name}: {_without_solution(problem, texts, best, forward, start)}")
+
+
+def _without_solution(
+    problem: Problem,
+    texts: tuple[str, ...],
+    best: SolutionPoint | None,
+    forward: Forward | None,
+    start: Forward | None,
+) -> str:
+    """What is said where the equations hold at no point that was tried, or only in a limit."""
     if best is None:
-        raise IdentityError(
-            f"{problem.name}: no generic point serves to test {_listed(texts)}; declare the facts that the "
-            f"inputs need, or give a forward function"
+        return (
+            f"no generic point serves to test {_listed(texts)}; declare the facts that the inputs need, or give a "
+            f"forward function"
         )
     worst = int(np.argmax(residuals(problem, best.values, best.sizes)))
     text = texts[worst] if worst < len(texts) else "the declared orthonormality"
     if forward is not None:
-        raise IdentityError(
-            f"{problem.name}: the forward function does not satisfy '{text}': at a generic point"
-            f"{_with_sizes(best)} the two sides differ by {best.residual:.1g} of their size"
+        return (
+            f"the forward function does not satisfy '{text}': at a generic point{_with_sizes(best)} the two sides "
+            f"differ by {best.residual:.1g} of their size"
         )
     if best.residual < HOLDS:
-        raise IdentityError(
-            f"{problem.name}: {_listed(texts)} {'holds' if len(texts) == 1 else 'hold'} at generic inputs only in a "
-            f"limit, where {_names(problem)} {'grows' if len(problem.unknowns) == 1 else 'grow'} without bound or "
-            f"vanishes to more than first order, so that there is no derivative; is a term missing? If not, give "
-            f"forward= or {'another' if start is not None else 'a'} starting point start="
+        return (
+            f"{_listed(texts)} {'holds' if len(texts) == 1 else 'hold'} at generic inputs only in a limit, where "
+            f"{_names(problem)} {'grows' if len(problem.unknowns) == 1 else 'grow'} without bound or vanishes to more "
+            f"than first order, so that there is no derivative; is a term missing? If not, give forward= or "
+            f"{'another' if start is not None else 'a'} starting point start="
         )
-    raise IdentityError(
-        f"{problem.name}: no solution of '{text}' was found at a generic point (its sides differ by "
-        f"{best.residual:.1g} of their size there): {_counted(problem, best)}the equations may "
-        f"contradict each other, or the inputs need a fact such as symmetric or spd; else give forward= or a starting "
-        f"point start="
+    return (
+        f"no solution of '{text}' was found at a generic point (its sides differ by {best.residual:.1g} of their size "
+        f"there): {_counted(problem, best)}the equations may contradict each other, or the inputs need a fact such as "
+        f"symmetric or spd; else give forward= or a starting point start="
     )
 
 
 def _vanish(problem: Problem, point: SolutionPoint) -> bool:
     """Whether an unknown is zero there, so that another solution says more: `v = 0` for `A v = w v`."""
-    return any(float(np.max(np.abs(point.values[u]), initial=0)) < 1e-6 for u in problem.unknowns)
+    return any(largest(point.values[u]) < 1e-6 for u in problem.unknowns)
 
 
 def _outside(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, forward: Forward | None) -> str:
@@ -260,7 +272,7 @@ def _with_sizes(point: SolutionPoint) -> str:
 
 
 def _require_nonzero(problem: Problem, texts: tuple[str, ...], point: SolutionPoint) -> None:
-    if all(float(np.max(np.abs(point.values[u]), initial=0)) < 1e-6 for u in problem.unknowns):
+    if all(largest(point.values[u]) < 1e-6 for u in problem.unknowns):
         names = ", ".join(u.name for u in problem.unknowns)
         raise IdentityError(
             f"{problem.name}: only {names} = 0 solves {_listed(texts)} at generic inputs, so that it defines "
@@ -300,7 +312,7 @@ def _require_gauge(problem: Problem, point: SolutionPoint) -> None:
     for equation in problem.gauge:
         gap = subtract(equation.left, equation.right)
         first, second, total = (evaluate_all((gap,), {**point.values, **m}, point.sizes)[0] for m in (*moves, both))
-        scale = max(float(np.max(np.abs(v), initial=0)) for v in (first, second, total))
+        scale = max(largest(v) for v in (first, second, total))
         if not np.allclose(total, first - 2 * second, atol=1e-9 * scale) or not scale:
             raise IdentityError(
                 f"{problem.name}: what fixes the gauge is an equation that is linear in directions such as "

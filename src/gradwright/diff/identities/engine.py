@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from gradwright.core.build import matmul, multiply, transpose
+from gradwright.core.build import adjoint, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, zero
 from gradwright.core.inference import facts_of
@@ -52,9 +52,8 @@ from gradwright.diff.identities.spectral import invert_spectral
 from gradwright.diff.identities.split import eliminate_alone, eliminate_and_substitute, split_by_entries
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, tidy
-from gradwright.errors import IdentityError
 from gradwright.frozen import replace
-from gradwright.linear.chains import adjoint, chain_of, product_of_chain
+from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import push
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
@@ -98,7 +97,6 @@ def solve(problem: Problem, accepts: Callable[[Solution], bool] = lambda solutio
         accepts: whether a solution in closed form is right; if not, the next way is tried.
     """
     problem = cancel_outer_factors(problem)
-    _check_unknowns_occur(problem)
     for identities in _rewritings(problem):
         for frames in frame_choices(problem.unknowns):
             state = _run(_linearised(problem, frames, identities))
@@ -273,7 +271,7 @@ def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Soluti
 def _frame_use(frame: Frame, direction: Node, state: State) -> FrameUse:
     values = recovered(frame, direction)
     parts = [
-        FramePart(spec.hole, spec.name, state.specs[spec.hole].space.value, value)
+        FramePart(spec.hole, spec.name, state.specs[spec.hole].space, value)
         for spec, value in zip(frame.parts, values, strict=True)
     ]
     return FrameUse(direction, frame.direction, tuple(parts))
@@ -281,15 +279,3 @@ def _frame_use(frame: Frame, direction: Node, state: State) -> FrameUse:
 
 def _in_directions(frame: Frame, values: dict[Node, Node]) -> Node:
     return simplify(substitute(frame.direction, values))
-
-
-def _check_unknowns_occur(problem: Problem) -> None:
-    for unknown in problem.unknowns:
-        if not any(unknown in (_leaves(e.left) | _leaves(e.right)) for e in problem.equations):
-            raise IdentityError(
-                f"the unknown '{unknown.name}' does not occur in the identity of {problem.name}: nothing determines it"
-            )
-
-
-def _leaves(node: Node) -> set[Node]:
-    return set(free_leaves(node))

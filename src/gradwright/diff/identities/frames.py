@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count, product
 
-from gradwright.core.build import diag, diagonal, masked, matmul
+from gradwright.core.build import adjoint, diag, diagonal, masked, matmul
 from gradwright.core.nodes import Apply, Hole, Node, Symbol
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, subtract
 from gradwright.frozen import frozen
-from gradwright.linear.chains import adjoint
 from gradwright.prims.complex import real
 from gradwright.prims.inv import inv
 

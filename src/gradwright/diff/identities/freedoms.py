@@ -7,10 +7,11 @@ from itertools import permutations
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.nodes import Node, Symbol
+from gradwright.diff.identities.linearised import LinearSystem, tensors_of
 from gradwright.diff.identities.problem import Problem
-from gradwright.diff.identities.solution_points import LinearSystem, SolutionPoint, tensors_of
+from gradwright.diff.identities.solution_points import SolutionPoint
 
 
 def free_words(problem: Problem, point: SolutionPoint, system: LinearSystem, free: Array) -> str:
@@ -20,7 +21,7 @@ def free_words(problem: Problem, point: SolutionPoint, system: LinearSystem, fre
     for unknown, basis in zip(problem.unknowns, system.bases, strict=True):
         part = free[:, start : start + len(basis)]
         start += len(basis)
-        if float(np.max(np.abs(part), initial=0)) > 1e-8:
+        if largest(part) > 1e-8:
             involved.append(unknown.name)
     if len(problem.unknowns) != 1:
         flat = np.stack([np.concatenate([np.ravel(part) for part in tensors_of(system, row)]) for row in free])

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from gradwright.core.build import identity, matmul, multiply, ones, transpose
+from gradwright.core.build import adjoint, identity, matmul, multiply, ones, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract
+from gradwright.core.contraction import conjugate, contract, with_factors
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.spaces import Space
@@ -27,7 +27,7 @@ from gradwright.diff.identities.terms import (
 )
 from gradwright.errors import DerivationError
 from gradwright.frozen import frozen, replace
-from gradwright.linear.chains import adjoint, product_of_chain
+from gradwright.linear.chains import product_of_chain
 from gradwright.linear.forms import jacobian, push
 from gradwright.prims.power import raise_to
 from gradwright.simplify.pipeline import simplify
@@ -299,7 +299,7 @@ def _weight(term: Node) -> Node | None:
     rest = [f for f in product.factors if f is not own[0]]
     if any(holes_in(f.node) for f in rest):
         return None
-    return contract(product.coefficient, rest, product.output, dict(enumerate(product.dims)))
+    return with_factors(product, rest)
 
 
 def isolate_vector(state: State) -> State | None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import identity, matmul, multiply, ones, outer, permute, product_of, slice_axis
+from gradwright.core.build import adjoint, identity, matmul, multiply, ones, outer, permute, product_of, slice_axis
 from gradwright.core.contraction import conjugate, is_zero, split_coefficient
-from gradwright.core.dims import Dim, product
+from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Equation, Hole, Node, Selection, Solve, Unknown
 from gradwright.core.scalars import scalars_of
@@ -25,7 +25,6 @@ from gradwright.diff.identities.regions import determinant_of, with_column
 from gradwright.diff.identities.state import State, hidden_pivots
 from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms
 from gradwright.frozen import replace
-from gradwright.linear.chains import adjoint
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
 from gradwright.prims.inv import inv
@@ -338,8 +337,9 @@ def solve_generally(state: State) -> State:
     unknowns = tuple(Unknown(h.shape, state.specs[h].space, h.real) for h in holes)
     equations = tuple(Equation(form, e.space) for form, e in zip(forms, state.equations, strict=True))
     sides = tuple(project_space(e.right, e.space) for e in state.equations)
-    sought = [(u.shape, u.space, u.real) for u in unknowns]
-    if _count(sought) != _count([(e.operator.shape, e.space, e.operator.real) for e in equations]):
+    sought = sum((u.space.dimension(u.shape, u.real) for u in unknowns), Dim.of(0))
+    stated = sum((e.space.dimension(e.operator.shape, e.operator.real) for e in equations), Dim.of(0))
+    if sought != stated:
         equations, sides = _normal_equations(
             unknowns, equations, sides, [Hole(place, hole.shape, hole.real) for place, hole in enumerate(holes)]
         )
@@ -366,29 +366,3 @@ def _normal_equations(
             rights[place].append(push(adjoint[hole], {multiplier: side}))
     made = tuple(Equation(add(o), u.space) for o, u in zip(operators, unknowns, strict=True))
     return made, tuple(project_space(add(r), u.space) for r, u in zip(rights, unknowns, strict=True))
-
-
-def _count(parts: Sequence[tuple[tuple[Dim, ...], Space, bool]]) -> Dim:
-    """How many real numbers there are in all."""
-    return sum((_real_dimension(*part) for part in parts), Dim.of(0))
-
-
-def _real_dimension(shape: tuple[Dim, ...], space: Space, real: bool) -> Dim:
-    if real or space in (Space.HERMITIAN, Space.SKEW_HERMITIAN):  # which are real spaces of dimension n²
-        return space_dimension(shape, space)
-    return space_dimension(shape, space) * 2
-
-
-def space_dimension(shape: tuple[Dim, ...], space: Space) -> Dim:
-    """How many numbers determine an element of a space."""
-    if space is Space.FREE:
-        return product(shape)
-    n = shape[0]
-    strict = n * (n - 1) * Fraction(1, 2)
-    if space is Space.DIAGONAL:
-        return n
-    if space is Space.HOLLOW:
-        return strict * 2
-    if space in (Space.SKEW, Space.STRICTLY_LOWER, Space.STRICTLY_UPPER):
-        return strict
-    return n * n if space in (Space.HERMITIAN, Space.SKEW_HERMITIAN) else strict + n

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from gradwright.core.build import identity, matmul
+from gradwright.core.build import adjoint, identity, matmul
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Constant, Direction, Node, Solve, Symbol
 from gradwright.core.primitive import Primitive
+from gradwright.core.spaces import Space
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals, gauge_equations, identities
 from gradwright.core.walks import depends_on, postorder
@@ -16,7 +17,6 @@ from gradwright.diff.differential import differential
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.frozen import frozen, replace
-from gradwright.linear.chains import adjoint
 from gradwright.simplify.relations import Relation, shortening
 
 
@@ -150,7 +150,7 @@ class FramePart:
 
     hole: Node
     name: str
-    space: str
+    space: Space
     recovered: Node
 
 

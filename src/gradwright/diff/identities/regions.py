@@ -14,7 +14,7 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.build import masked, multiply, ones
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero
+from gradwright.core.contraction import is_zero, with_factors
 from gradwright.core.evaluate import evaluate
 from gradwright.core.nodes import Apply, Contract, Direction, Factor, Groups, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
@@ -108,7 +108,7 @@ def guarded(node: Node, weights: Sequence[Fraction]) -> Node:
         return masked(node, *weights)
     whole = as_product(node)
     factors = [_guarded_factor(factor, whole.output, kept) for factor in whole.factors]
-    return masked(contract(whole.coefficient, factors, whole.output, dict(enumerate(whole.dims))), *weights)
+    return masked(with_factors(whole, factors), *weights)
 
 
 def _guarded_factor(factor: Factor, output: Groups, kept: Sequence[Fraction]) -> Factor:

@@ -1,10 +1,9 @@
-"""Points that satisfy an identity, in numbers, and what the identity determines there.
+"""Points that satisfy an identity, in numbers.
 
 A point is found by the forward function if there is one, else by giving the inputs that are a term of one
 equation and occur nowhere else the value that makes it true, unknowns that an equation states in terms of
 others that value, and by Gauss-Newton steps for the rest. Many identities have solutions only where some inputs
-are small, so later attempts draw them smaller. At a point the linear equations for the unknowns' directions are
-assembled entry by entry; their rank says whether the unknowns are determined.
+are small, so later attempts draw them smaller. The steps are those of the linear equations of `linearised`.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from itertools import islice, pairwise, permutations
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.dims import Dim
-from gradwright.core.evaluate import evaluate_all, space_basis
+from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.membership import departure
 from gradwright.core.nodes import Node, Symbol
@@ -32,10 +31,16 @@ from gradwright.core.points import (
     shrunk,
     tangent_direction,
 )
-from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import free_leaves
-from gradwright.diff.identities.frames import direct_space, is_orthonormal
+from gradwright.diff.identities.frames import is_orthonormal
+from gradwright.diff.identities.linearised import (
+    RANK_TOLERANCE,
+    given_side,
+    linear_system,
+    real_entries,
+    tensors_of,
+)
 from gradwright.diff.identities.problem import Equation, Problem
 from gradwright.errors import ConditionError, EvaluationError, GradwrightError
 from gradwright.frozen import frozen
@@ -48,8 +53,6 @@ SMALLER_FROM = 2
 CONVERGED = 1e-11
 SETTLED = 1e-3
 NOTHING = 1e-6
-RANK_TOLERANCE = 1e-9
-CANCELLED = 1e-12
 MOST_ORDERS = 6
 
 
@@ -66,21 +69,6 @@ class SolutionPoint:
     sizes: Mapping[str, int]
     values: Mapping[Node, Array]
     residual: float
-
-
-@frozen
-class LinearSystem:
-    """The equations for the unknowns' directions at a point.
-
-    Attributes:
-        matrix: one column for each coordinate of the unknowns' directions.
-        bases: the directions that the coordinates stand for, by unknown.
-        blocks: the rows that belong to each equation.
-    """
-
-    matrix: Array
-    bases: tuple[Array, ...]
-    blocks: tuple[slice, ...]
 
 
 def point_of(problem: Problem, values: Mapping[str, Array]) -> SolutionPoint:
@@ -159,17 +147,13 @@ def is_settled(problem: Problem, point: SolutionPoint) -> bool:
 def _is_small(move: Array, value: Array, facts: Facts) -> bool:
     """Whether a step is small beside a value: entry by entry if these are positive, in the metric of an spd matrix."""
     if not is_in_open_set(value, facts):
-        return _largest(move) <= SETTLED * _largest(value) + NOTHING
+        return largest(move) <= SETTLED * largest(value) + NOTHING
     if "spd" in facts:
         inverse = np.linalg.inv(np.linalg.cholesky((value + value.conj().T) / 2))
-        return _largest(inverse @ move @ inverse.conj().T) <= SETTLED
+        return largest(inverse @ move @ inverse.conj().T) <= SETTLED
     if "positive" in facts:
         return bool(np.all(np.abs(move) <= SETTLED * value))
-    return _largest(move) <= SETTLED * _largest(value) + NOTHING
-
-
-def _largest(value: Array) -> float:
-    return float(np.max(np.abs(value), initial=0))
+    return largest(move) <= SETTLED * largest(value) + NOTHING
 
 
 def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
@@ -227,97 +211,12 @@ def is_in_open_set(value: Array, facts: Facts) -> bool:
     return "spd" not in facts or bool(np.linalg.eigvalsh(value + value.conj().T)[0] > 0)
 
 
-def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> LinearSystem:
-    """The differentiated equations at a point, as a matrix on the unknowns' directions."""
-    bases = tuple(_direction_basis(u, values[u]) for u in problem.unknowns)
-    forms = problem.forms
-    columns: list[Array] = []
-    zeros: dict[Node, Array] = {d: np.zeros_like(values[s]) for s, d in problem.directions.items()}
-    values = {**values, **dict(zip(problem.held, evaluate_all(problem.held, values, sizes), strict=True))}
-    for direction, basis in zip(problem.unknown_directions, bases, strict=True):
-        for tensor in basis:
-            moved = {**values, **zeros, direction: tensor}
-            parts = evaluate_all(forms, moved, sizes)
-            columns.append(np.concatenate([_real_entries(part) for part in parts]))
-    lengths = [len(_real_entries(part)) for part in evaluate_all(forms, {**values, **zeros}, sizes)]
-    stops = np.cumsum(lengths)
-    blocks = tuple(slice(stop - length, stop) for stop, length in zip(stops, lengths, strict=True))
-    height = int(stops[-1]) if len(stops) else 0
-    matrix = np.stack(columns, axis=1) if columns else np.zeros((height, 0))
-    return LinearSystem(matrix, bases, blocks)
-
-
-def given_side(
-    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], moves: Mapping[Node, Array]
-) -> Array:
-    """Minus the differentiated equations for given directions of the inputs, the unknowns held."""
-    still: dict[Node, Array] = {
-        d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)
-    }
-    parts = evaluate_all(problem.forms, {**values, **still, **moves}, sizes)
-    return -np.concatenate([_real_entries(part) for part in parts])
-
-
-def size_of_given_side(
-    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], moves: Mapping[Node, Array]
-) -> float:
-    """How large the terms of `given_side` are, which may cancel."""
-    still: dict[Node, Array] = {
-        d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)
-    }
-    terms = [term for form in problem.forms for term in terms_of(form)]
-    parts = evaluate_all(terms, {**values, **still, **moves}, sizes)
-    return float(np.sqrt(sum(np.linalg.norm(part) ** 2 for part in parts)))
-
-
-def directions_at(
-    problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]
-) -> tuple[tuple[Array, ...], float]:
-    """The unknowns' directions by least squares, and the relative residual that remains."""
+def directions_at(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]) -> tuple[Array, ...]:
+    """The unknowns' directions for given ones of the inputs, by least squares."""
     system = linear_system(problem, point.values, point.sizes)
     side = given_side(problem, point.values, point.sizes, moves)
     coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=None)
-    left_over = float(np.linalg.norm(system.matrix @ coordinates - side) / max(1e-300, np.linalg.norm(side)))
-    return tensors_of(system, coordinates), left_over
-
-
-def free_directions(system: LinearSystem, size: float = 0.0) -> Array:
-    """A basis of the coordinates along which the equations leave the unknowns free.
-
-    Args:
-        system: the equations.
-        size: how large their terms are; where these cancel, as in `inv(Y) @ Y`, what is left are rounding errors.
-    """
-    _, singular_values, vectors = np.linalg.svd(system.matrix)
-    largest = float(singular_values[0]) if len(singular_values) else 0.0
-    rank = int(np.sum(singular_values > max(RANK_TOLERANCE * largest, CANCELLED * size, 1e-300)))
-    return vectors[rank:]
-
-
-def size_of_terms(problem: Problem, system: LinearSystem, point: SolutionPoint) -> float:
-    """How large the terms of the equations are at a random direction of unit length of the unknowns."""
-    generator = np.random.default_rng(17)
-    coordinates = draw((system.matrix.shape[1],), NO_FACTS, generator)
-    tensors = tensors_of(system, coordinates / max(1e-300, float(np.linalg.norm(coordinates))))
-    moves: dict[Node, Array] = dict(zip(problem.unknown_directions, tensors, strict=True))
-    moves |= {d: np.zeros_like(point.values[g]) for g, d in zip(problem.givens, problem.given_directions, strict=True)}
-    terms = [term for form in problem.forms for term in terms_of(form)]
-    parts = evaluate_all(terms, {**point.values, **moves}, point.sizes)
-    return max((float(np.linalg.norm(part)) for part in parts), default=0.0)
-
-
-def rate_along_free_directions(
-    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], cotangents: Sequence[Array]
-) -> float:
-    """The largest rate at which `Re⟨G, Y⟩` changes along directions of unit length that the equations leave free."""
-    system = linear_system(problem, values, sizes)
-    moved = [tensors_of(system, free) for free in free_directions(system)]
-    if not moved:
-        return 0.0
-    flat = np.stack([np.concatenate([np.ravel(part) for part in parts]) for parts in moved])
-    arrived = np.concatenate([np.ravel(cotangent) for cotangent in cotangents])
-    frame, _ = np.linalg.qr(np.concatenate([np.real(flat), np.imag(flat)], axis=1).T)
-    return float(np.linalg.norm(frame.T @ np.concatenate([np.real(arrived), np.imag(arrived)])))
+    return tensors_of(system, coordinates)
 
 
 def agrees(problem: Problem, differentials: Sequence[Node], point: SolutionPoint) -> bool:
@@ -327,7 +226,7 @@ def agrees(problem: Problem, differentials: Sequence[Node], point: SolutionPoint
         d: tangent_direction(g, point.values[g], generator)
         for g, d in zip(problem.givens, problem.given_directions, strict=True)
     }
-    wanted, _ = directions_at(problem, point, moves)
+    wanted = directions_at(problem, point, moves)
     try:
         found = evaluate_all(tuple(differentials), {**point.values, **moves}, point.sizes)
     except (ConditionError, np.linalg.LinAlgError):
@@ -336,19 +235,8 @@ def agrees(problem: Problem, differentials: Sequence[Node], point: SolutionPoint
 
 
 def _close(found: Array, wanted: Array) -> bool:
-    scale = max(float(np.max(np.abs(wanted), initial=0)), 1e-9)
-    return bool(np.max(np.abs(found - wanted), initial=0) <= AGREES * scale)
-
-
-def tensors_of(system: LinearSystem, coordinates: Array) -> tuple[Array, ...]:
-    """The unknowns' directions that coordinates stand for."""
-    found: list[Array] = []
-    start = 0
-    for basis in system.bases:
-        part = coordinates[start : start + len(basis)]
-        found.append(np.tensordot(part, basis, axes=(0, 0)))
-        start += len(basis)
-    return tuple(found)
+    scale = max(largest(wanted), 1e-9)
+    return bool(largest(found - wanted) <= AGREES * scale)
 
 
 def relative_residual(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float:
@@ -362,13 +250,13 @@ def residuals(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str
     for equation in problem.equations:
         parts = (equation.left, equation.right, *terms_of(equation.left), *terms_of(equation.right))
         left, right, *terms = evaluate_all(parts, values, sizes)
-        scale = max(1e-3, *(float(np.max(np.abs(term), initial=0)) for term in terms))
-        difference = float(np.max(np.abs(left - right), initial=0)) / scale
+        scale = max(1e-3, *(largest(term) for term in terms))
+        difference = largest(left - right) / scale
         found.append(difference if np.isfinite(difference) else np.inf)
     for unknown in problem.unknowns:
         if is_orthonormal(unknown):
             value = values[unknown]
-            found.append(float(np.max(np.abs(value.conj().T @ value - np.eye(value.shape[1])))))
+            found.append(largest(value.conj().T @ value - np.eye(value.shape[1])))
     return found
 
 
@@ -394,7 +282,7 @@ def nearby_solution(
         gone = {problem.directions[s]: current[s] - centre[s] for s in problem.directions}
         system = linear_system(problem.without_gauge, current, sizes)
         gaps = (*evaluate_all(problem.gaps, current, sizes), *evaluate_all(fixing, {**centre, **gone}, sizes))
-        side = -np.concatenate([_real_entries(gap) for gap in gaps])
+        side = -np.concatenate([real_entries(gap) for gap in gaps])
         if float(np.linalg.norm(side)) < CONVERGED * 1e-2:
             break
         coordinates, *_ = np.linalg.lstsq(np.concatenate([system.matrix, rows]), side, rcond=None)
@@ -409,20 +297,9 @@ def _newton_step(
     """The step of least norm; singular values below the smallest, relative to the largest, count as zero."""
     system = linear_system(problem, values, sizes)
     gaps = evaluate_all(problem.gaps, values, sizes)
-    side = -np.concatenate([_real_entries(gap) for gap in gaps])
+    side = -np.concatenate([real_entries(gap) for gap in gaps])
     coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=smallest)
     return dict(zip(problem.unknowns, tensors_of(system, coordinates), strict=True))
-
-
-def _direction_basis(unknown: Symbol, value: Array) -> Array:
-    """The directions of an unknown: its linear space; all of them where a constraint restricts it."""
-    space = Space.FREE if is_orthonormal(unknown) else direct_space(unknown)
-    return space_basis(space, value.shape, not unknown.real)
-
-
-def _real_entries(value: Array) -> Array:
-    flat: Array = np.ravel(value)
-    return np.concatenate([np.real(flat), np.imag(flat)]) if np.iscomplexobj(flat) else flat
 
 
 def _drawn_unknowns(problem: Problem, sizes: Mapping[str, int], generator: np.random.Generator) -> dict[Node, Array]:

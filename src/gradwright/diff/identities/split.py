@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import diagonal, multiply, permute
+from gradwright.core.build import adjoint, diagonal, multiply, permute
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
 from gradwright.core.nodes import Hole, Node
@@ -24,7 +24,6 @@ from gradwright.diff.identities.regions import ABOVE, BELOW, ON, guarded, recipr
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy
 from gradwright.frozen import frozen, replace
-from gradwright.linear.chains import adjoint
 from gradwright.linear.projection import project_space
 from gradwright.prims.complex import real
 from gradwright.simplify.pipeline import simplify
@@ -38,8 +37,6 @@ COMPLEMENT = {
     Space.SYMMETRIC: Space.SKEW,
     Space.HERMITIAN: Space.SKEW_HERMITIAN,
 }
-CONJUGATED = (Space.HERMITIAN, Space.SKEW_HERMITIAN)
-MIRROR_SIGN = {Space.SYMMETRIC: 1, Space.HERMITIAN: 1, Space.SKEW: -1, Space.SKEW_HERMITIAN: -1}
 
 
 def eliminate_alone(state: State) -> State | None:
@@ -69,7 +66,7 @@ def _occurs_elsewhere(state: State, place: int, hole: Hole, *_: object) -> bool:
 
 def _takes_phases(hole: Hole, state: State) -> bool:
     """Whether the unknown's diagonal is real, so that it leaves the imaginary parts to another one."""
-    return state.specs[hole].space not in MIRROR_SIGN and _occurs(Entry(hole, False), ON, state)
+    return not state.specs[hole].space.mirror_sign and _occurs(Entry(hole, False), ON, state)
 
 
 def _phases_occur(state: State, equation: LinearEquation) -> bool:
@@ -149,8 +146,9 @@ def split_by_entries(state: State) -> State | None:
         return None
     values: dict[Hole, list[Node]] = {hole: [] for hole in holes}
     for region in (BELOW, ON, ABOVE):
-        solve = _solve_complex_diagonal if region == ON and _is_mirrored(state, holes) else _solve_region
-        found = solve(region, list(read.values()), [e.space for e in read], state, holes)
+        known = list(read.values()), [e.space for e in read], state, holes
+        phases = region == ON and _is_mirrored(state, holes)
+        found = _solve_complex_diagonal(*known) if phases else _solve_region(region, *known)
         if found is None:
             return None
         for hole in holes:
@@ -202,10 +200,9 @@ def _read_entry(term: Node) -> tuple[Entry, Node] | None:
 def _oriented(entry: Entry, weight: Node, state: State) -> tuple[Entry, Node]:
     """Use the symmetry of the unknown: the entry (j, i) of a skew matrix is minus that at (i, j)."""
     space = state.specs[entry.hole].space
-    conj = space in (Space.HERMITIAN, Space.SKEW_HERMITIAN)
-    if space not in MIRROR_SIGN or not entry.mirrored or entry.conj != conj:
+    if not space.mirror_sign or not entry.mirrored or entry.conj != space.conjugated:
         return entry, weight
-    return Entry(entry.hole, False), scaled(MIRROR_SIGN[space], weight)
+    return Entry(entry.hole, False), scaled(space.mirror_sign, weight)
 
 
 def _mirror(region: int) -> int:
@@ -214,7 +211,7 @@ def _mirror(region: int) -> int:
 
 def _is_mirrored(state: State, holes: Sequence[Hole]) -> bool:
     """Whether an unknown is Hermitian or skew-Hermitian: then equations are read with their adjoints."""
-    return any(state.specs[hole].space in CONJUGATED for hole in holes)
+    return any(state.specs[hole].space.conjugated for hole in holes)
 
 
 def _on_diagonal(value: Node, hole: Hole) -> Node:
@@ -245,8 +242,8 @@ def _independent(region: int, state: State, holes: Sequence[Hole]) -> list[Entry
         space = state.specs[hole].space
         if hole.rank == 1:
             found += [Entry(hole, False)] if region == ON else []
-        elif space in MIRROR_SIGN:
-            found += [Entry(hole, False)] if region != ON or MIRROR_SIGN[space] > 0 else []
+        elif space.mirror_sign:
+            found += [Entry(hole, False)] if region != ON or space.mirror_sign > 0 else []
         else:
             weights = space.weights
             assert weights is not None
@@ -302,8 +299,9 @@ def _row(region: int, equation: EntryEquation, state: State, unknowns: Sequence[
 
 
 def _available(space: Space, region: int) -> bool:
-    if space in MIRROR_SIGN:
-        return region != ON or MIRROR_SIGN[space] > 0
+    """Whether entries of a region are free in a space, or given by those of the mirror image."""
+    if space.mirror_sign:
+        return region != ON or space.mirror_sign > 0
     assert space.weights is not None
     return bool(space.weights[region])
 
@@ -313,10 +311,7 @@ def _occurs(entry: Entry, region: int, state: State) -> bool:
     space = state.specs[entry.hole].space
     if entry.hole.rank < 2:
         return region == ON
-    if space in MIRROR_SIGN:
-        return region != ON or MIRROR_SIGN[space] > 0
-    assert space.weights is not None
-    return bool(space.weights[_mirror(region) if entry.mirrored else region])
+    return _available(space, _mirror(region) if entry.mirrored else region)
 
 
 def _target(entry: Entry, region: int, state: State) -> tuple[Entry, int] | None:
@@ -324,14 +319,14 @@ def _target(entry: Entry, region: int, state: State) -> tuple[Entry, int] | None
     if region == ON:
         return Entry(entry.hole, False), 1
     space = state.specs[entry.hole].space
-    if space not in MIRROR_SIGN or not (entry.mirrored or entry.conj):
+    if not space.mirror_sign or not (entry.mirrored or entry.conj):
         return entry, 1
-    images = entry.conj == (space in CONJUGATED) and entry.mirrored
-    return (Entry(entry.hole, False), MIRROR_SIGN[space]) if images else None
+    images = entry.conj == space.conjugated and entry.mirrored
+    return (Entry(entry.hole, False), space.mirror_sign) if images else None
 
 
 def _solve_complex_diagonal(
-    region: int, equations: Sequence[EntryEquation], spaces: Sequence[Space], state: State, holes: Sequence[Hole]
+    equations: Sequence[EntryEquation], spaces: Sequence[Space], state: State, holes: Sequence[Hole]
 ) -> dict[Hole, Node] | None:
     """The diagonal, where some unknowns are real and skew-Hermitian ones imaginary: part by part.
 
@@ -379,7 +374,7 @@ def _diagonal_rows(
 
 def _has_part(equation: EntryEquation, space: Space, kind: Space) -> bool:
     """Whether the real (or the imaginary) parts on the diagonal are part of the equation."""
-    if space in MIRROR_SIGN:
+    if space.mirror_sign:
         return space is kind
     return _available(space, ON) or (kind is Space.SKEW_HERMITIAN and equation.phases)
 

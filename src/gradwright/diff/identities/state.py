@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gradwright.core.build import identity, matmul, transpose
+from gradwright.core.build import adjoint, identity, matmul, transpose
 from gradwright.core.contraction import zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Symbol
@@ -14,7 +14,6 @@ from gradwright.diff.identities.frames import HoleSpec
 from gradwright.diff.identities.problem import RuleStep
 from gradwright.diff.identities.terms import LinearEquation, Term, expand_unknowns, holes_in, orient, read_terms, tidy
 from gradwright.frozen import frozen, replace
-from gradwright.linear.chains import adjoint
 from gradwright.prims.inv import inv
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, collapse

@@ -129,7 +129,7 @@ def orient(term: Term, space: Space) -> Term:
     }.get(space)
     if mirrored is None or (term.transposed, term.conj) != mirrored[:2]:
         return term
-    kept = term.conj if space in (Space.SYMMETRIC, Space.SKEW) else False
+    kept = term.conj and not space.conjugated
     return replace(term, transposed=False, conj=kept, scalar=scaled(mirrored[2], term.scalar))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from gradwright.core.contraction import zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Apply, Contract, Direction, Hole, Node, Solve, Symbol, field_of
+from gradwright.core.nodes import Add, Apply, Contract, Hole, Node, Solve, Symbol, field_of
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals
 from gradwright.core.tensor_forms import Leaf, leaves_of, map_leaves
@@ -117,13 +117,13 @@ def _from_identity(
     assert isinstance(core, Apply)
     primitive, solution = core.primitive, solved(core.primitive)
     formal = formals(primitive)
-    outputs = [Apply(primitive, core.parameters, core.arguments, k) for k in range(len(primitive.outputs))]
+    outputs = core.outputs
     letters = _output_letters(core, taken)
     leaves: dict[Node, Node] = dict(zip(formal.inputs, core.arguments, strict=True))
     moved: dict[Node, Node] = {}
     for symbol, argument in zip(formal.input_directions, core.arguments, strict=True):
         assert isinstance(argument, Symbol)
-        moved[symbol] = direction(argument) if argument in variables else _still(symbol)
+        moved[symbol] = direction(argument) if argument in variables else zero(symbol.shape)
     for symbol, letter in zip(formal.outputs, letters, strict=True):
         leaves[symbol] = letter
     for symbol, letter in zip(formal.output_directions, letters, strict=True):
@@ -196,10 +196,6 @@ def _from_equation(root: Solve, variables: tuple[Symbol, ...], taken: set[str], 
     return Narration(tuple(drafts), (Named(letter, root),), {}, {}, cotangent, direction(letter), {root: letter})
 
 
-def _still(direction_: Direction) -> Node:
-    return zero(direction_.shape)
-
-
 def _has_suffix(root: Apply) -> bool:
     notation = root.primitive.notation.text
     return len(root.primitive.outputs) == 1 and notation.startswith("{") and len(root.arguments) == 1
@@ -211,8 +207,7 @@ def _output_letters(root: Apply, taken: set[str]) -> list[Symbol]:
     if len(names) == 1 and root.rank == 1 and not root.primitive.of_user:
         names = [names[0].lower()]
     found: list[Symbol] = []
-    for k, name in enumerate(names):
-        output = Apply(root.primitive, root.parameters, root.arguments, k)
+    for k, (name, output) in enumerate(zip(names, root.outputs, strict=True)):
         free = name if name not in taken else output_name(output.rank, taken)
         # What is known here beyond the record: the square root of a symmetric matrix is symmetric.
         facts = formals(root.primitive).outputs[k].facts | (facts_of(output) & {"symmetric", "hermitian"})

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from gradwright.core.dims import Dim
+from gradwright.core.inference import space_facts
 from gradwright.core.nodes import Apply, Direction, Hole, Node, Solve, Symbol
+from gradwright.core.spaces import Space
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals, gauge_equations, identities, instantiate
 from gradwright.core.tensor_forms import lower
@@ -40,21 +42,13 @@ def frame_symbols(solution: Solution, taken: set[str], leaves: Mapping[Node, Nod
             own = f"{base}_{use.direction.of}" if kinds[part.name] > 1 else base
             name = next(n for n in (own, *(f"{own}{k}" for k in range(1, 99))) if n not in used)
             used.add(name)
-            facts = _PART_FACTS.get(part.space, frozenset[str]())
+            facts = space_facts(part.space)
             found[part.hole] = Symbol(name, part.hole.shape, facts if real else facts | {"complex"})
     return found
 
 
 # Φ is the name of a mask, which a reader would confuse with the triangular unknown.
 _FRAME_LETTERS = {"Φ": "M"}
-_PART_FACTS = {
-    "lower": frozenset({"lower"}),
-    "upper": frozenset({"upper"}),
-    "strictly lower": frozenset({"strictly_lower"}),
-    "strictly upper": frozenset({"strictly_upper"}),
-    "skew": frozenset({"skew"}),
-    "skew-hermitian": frozenset({"skew_hermitian"}),
-}
 
 
 class Telling:
@@ -253,7 +247,8 @@ def _resized(symbol: Node, dims: Mapping[str, Dim]) -> Node:
     return Symbol(symbol.name, shape, symbol.facts)
 
 
-def _lives(space: str, name: str, real: bool) -> str:
+def _lives(space: Space, name: str, real: bool) -> str:
     if name.startswith("K"):
         return "orthogonal to the columns"
-    return {"free": "any matrix", "skew-hermitian": "skew"}.get(space, space) if real else space
+    words = {Space.FREE: "any matrix", Space.SKEW_HERMITIAN: "skew"} if real else {}
+    return words.get(space, space.value)

@@ -73,14 +73,10 @@ def _sandwich(term: Node, direction: Direction) -> Sandwich | None:
         return None
     before, behind = chain.elements[: places[0]], chain.elements[places[0] + 1 :]
     left = product_of_chain(before, term)
-    right = product_of_chain(behind, behind[0]) if behind else _identity_of(term)
+    right = product_of_chain(behind, behind[0]) if behind else identity(term.shape[1])
     turned = element != direction
     number = as_number(chain.scalar) or Fraction(1)
     return Sandwich(coefficient * number, left, right, turned)
-
-
-def _identity_of(term: Node) -> Node:
-    return identity(term.shape[1])
 
 
 def jacobian_steps(output: Direction, variable: Direction, terms: Sequence[Sandwich], tensor: Node) -> list[Draft]:

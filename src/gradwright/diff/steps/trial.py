@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array, as_float
+from gradwright.core.arithmetic import Array, as_float, largest
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.facts import MATRIX_FACTS
@@ -83,15 +83,13 @@ class Trial:
         if not self.measured:
             return False
         last = self.measured[-1]
-        return _largest(self.values[direction(last)]) <= STILL * _largest(self.values[last])
+        return largest(self.values[direction(last)]) <= STILL * largest(self.values[last])
 
     def solves(self, root: Node) -> bool:
         """Whether the functions that are defined by equations satisfy these here: a forward function may fail to."""
-        for first in dict.fromkeys(
-            Apply(node.primitive, node.parameters, node.arguments, 0) for node in postorder(root) if _is_defined(node)
-        ):
-            outputs, problem = _all_outputs(first), problem_of(first.primitive)
-            values = evaluate_all((*outputs, *first.arguments), self.values, self.sizes)
+        for first in dict.fromkeys(node.outputs[0] for node in postorder(root) if _is_defined(node)):
+            problem = problem_of(first.primitive)
+            values = evaluate_all((*first.outputs, *first.arguments), self.values, self.sizes)
             names = [symbol.name for symbol in (*problem.unknowns, *problem.givens)]
             if not point_of(problem, dict(zip(names, values, strict=True))).residual < TOLERANCE:
                 return False
@@ -134,7 +132,7 @@ class Trial:
         known: dict[Node, float] = {}
         sides = (side if isinstance(side, Node) else lower(side) for side in (draft.left, draft.right))
         scale = max(*(self._size(side, known) for side in sides), self._noise(draft), 1e-12)
-        residual = float(np.max(np.abs(left - right), initial=0)) / scale
+        residual = largest(left - right) / scale
         return Check(bool(residual < TOLERANCE), residual, self.description)
 
     def _noise(self, draft: Draft) -> float:
@@ -145,7 +143,7 @@ class Trial:
         leaves = set(free_leaves(lower(as_form(draft.left))))
         sources = [self._terms_of[s] for s in self.measured if direction(s) in leaves]
         if not leaves.isdisjoint(self.found):
-            sources += [_largest(self.values[direction(s)]) for s in self.measured]
+            sources += [largest(self.values[direction(s)]) for s in self.measured]
         return MEASURED * max(sources, default=0.0)
 
     def _size(self, node: Node, known: dict[Node, float]) -> float:
@@ -164,7 +162,7 @@ class Trial:
             return abs(as_float(number)) * self._size(inside, known)
         # Factors that cancel leave their errors: those of a measured direction, if they are more than rounding.
         cancelled = max(CANCELLED, self.error / TOLERANCE)
-        return max(_largest(self.value(term)), cancelled * self._factors(term, known))
+        return max(largest(self.value(term)), cancelled * self._factors(term, known))
 
     def _factors(self, term: Node, known: dict[Node, float]) -> float:
         if not isinstance(term, Contract):
@@ -203,7 +201,7 @@ class Trial:
         value, moved, error = measured(item.node, self.values, moves, self.sizes)
         self.values[item.symbol] = value
         known: dict[Node, float] = {}
-        sizes = [_largest(value), *(self._factors(term, known) for term in terms_of(item.node))]
+        sizes = [largest(value), *(self._factors(term, known) for term in terms_of(item.node))]
         self._terms_of[item.symbol] = max((size for size in sizes if np.isfinite(size)), default=0.0)
         self.values[direction(item.symbol)] = moved
         self.error = max(self.error, error)
@@ -224,7 +222,7 @@ def measured(
     """The value of a node, its difference along a direction, and how far two steps of it disagree."""
     centre = evaluate(node, values, sizes)
     factors = [_Factor(first, values, sizes) for first in _free_factors(node)]
-    size = max((float(np.max(np.abs(m), initial=0)) for m in moves.values()), default=1.0)
+    size = max((largest(m) for m in moves.values()), default=1.0)
     h = STEP / max(size, 1e-12)
     shifted: dict[float, Array] = {}
     for k in (1, -1, 2, -2, 0.5, -0.5):
@@ -233,7 +231,7 @@ def measured(
             at |= factor.moved(at)
         shifted[k] = evaluate(node, at, sizes)
     coarse, fine = (_fourth_order(shifted, k, k * h) for k in (1, 0.5))
-    return centre, fine, _largest(coarse - fine) / max(_largest(fine), 1e-3 * _largest(centre), 1e-12)
+    return centre, fine, largest(coarse - fine) / max(largest(fine), 1e-3 * largest(centre), 1e-12)
 
 
 def _fourth_order(shifted: Mapping[float, Array], k: float, h: float) -> Array:
@@ -241,31 +239,22 @@ def _fourth_order(shifted: Mapping[float, Array], k: float, h: float) -> Array:
     return (8 * (shifted[k] - shifted[-k]) - (shifted[2 * k] - shifted[-2 * k])) / (12 * h)
 
 
-def _largest(value: Array) -> float:
-    return float(np.max(np.abs(value), initial=0))
-
-
 def _is_defined(node: Node) -> TypeGuard[Apply]:
     """Whether a node is a function that was defined by its equations."""
     return isinstance(node, Apply) and node.primitive.witness is not None
 
 
-def _all_outputs(node: Apply) -> tuple[Apply, ...]:
-    """Every output of the function that a node is one of."""
-    return tuple(Apply(node.primitive, node.parameters, node.arguments, k) for k in range(len(node.primitive.outputs)))
-
-
 def _free_factors(node: Node) -> list[Apply]:
     """The first output of every factorisation in an expression that leaves a freedom, inner ones first."""
     free = [n for n in postorder(node) if isinstance(n, Apply) and n.primitive.gauge]
-    return list(dict.fromkeys(Apply(n.primitive, n.parameters, n.arguments, 0) for n in free))
+    return list(dict.fromkeys(n.outputs[0] for n in free))
 
 
 class _Factor:
     """A factorisation that leaves a freedom: at other inputs it is chosen such that it moves as its derivative does."""
 
     def __init__(self, first: Apply, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> None:
-        self.outputs = _all_outputs(first)
+        self.outputs = first.outputs
         self.arguments = first.arguments
         self.sizes = sizes
         self.centre = evaluate_all((*self.outputs, *self.arguments), values, sizes)

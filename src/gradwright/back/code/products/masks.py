@@ -23,7 +23,7 @@ def _apply_mask(draft: Draft, factor: Factor, mask: Mask) -> None:
         if row in term.labels and column in term.labels and not term.divides:
             draft.replace(term, masked(draft, term, row, column, mask))
             return
-    if _running_sum(draft, row, column, mask) or _running_sum(draft, column, row, _turned(mask)):
+    if _running_sum(draft, row, column, mask) or _running_sum(draft, column, row, mask.transposed):
         return
     flat = draft.flat()
     carried = all(any(x in term.labels for term in draft.terms) for x in (row, column))
@@ -38,7 +38,7 @@ def masked(draft: Draft, term: Term, row: int, column: int, mask: Mask) -> Term:
     rest = [x for x in term.labels if x not in (row, column)]
     natural = term.labels.index(row) > term.labels.index(column)
     last = [column, row] if natural else [row, column]
-    weights = _turned(mask).weights if natural else mask.weights
+    weights = mask.transposed.weights if natural else mask.weights
     code = draft.writer.triangle(draft.code(term, [*rest, *last]), weights, [number(w).text for w in weights])
     return written(term, (*rest, *last), code)
 
@@ -81,8 +81,3 @@ def _mask_matrix(draft: Draft, factor: Factor, mask: Mask) -> Term:
     """A mask as an array."""
     code = draft.writer.triangle(draft.filled("ones", mask.shape), mask.weights, [number(w).text for w in mask.weights])
     return draft.split(Term(factor.labels, code), factor)
-
-
-def _turned(mask: Mask) -> Mask:
-    """The transpose of a mask."""
-    return Mask(mask.above, mask.on, mask.below, mask.shape[::-1])

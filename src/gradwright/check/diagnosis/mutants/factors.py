@@ -11,15 +11,15 @@ from fractions import Fraction
 from itertools import combinations
 
 from gradwright.back.render import unicode_of
-from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction, placed
+from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import ones, transpose
-from gradwright.core.contraction import conjugate, contract
+from gradwright.core.contraction import conjugate, contract, with_factors
 from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.frozen import replace
-from gradwright.prims.piecewise import COMPARISONS
+from gradwright.prims.piecewise import is_comparison
 from gradwright.prims.power import power
 
 Weights = tuple[Fraction | int, Fraction | int, Fraction | int]
@@ -73,7 +73,7 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
         if isinstance(factor.node, Mask):
             yield from _masks(node, place, factor)
             continue
-        if _compares(factor.node):
+        if is_comparison(factor.node):
             yield from _moved(node, place, factor)
         yield from _turned(node, place, factor, moving)
         if factor.node not in moving:
@@ -82,19 +82,14 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
         else:
             yield from _without_cotangent(node, place, factor)
         if not factor.node.real:
-            flipped = _with(node, place, replace_conj(factor))
+            flipped = _with(node, place, factor.conjugated)
             yield flipped, "missing_conj", f"the factor {unicode_of(factor.node)} is conjugated the other way", 1.0
     yield from _exchanged(node, moving)
 
 
-def replace_conj(factor: Factor) -> Factor:
-    """The factor conjugated."""
-    return Factor(factor.node, factor.groups, not factor.conj)
-
-
 def _with(node: Contract, place: int, *factors: Factor) -> Node:
     """The product with other factors in the place of one."""
-    return contraction(node, [*node.factors[:place], *factors, *node.factors[place + 1 :]])
+    return with_factors(node, [*node.factors[:place], *factors, *node.factors[place + 1 :]])
 
 
 def _turned(node: Contract, place: int, factor: Factor, moving: set[Node]) -> Iterator[Local]:
@@ -132,7 +127,7 @@ def _transposes(node: Node, moving: set[Node]) -> int:
     Where none is said to hold the cotangent, as it stands.
     """
     if isinstance(node, Contract) and node.rank == 2:
-        bare = contraction(node, [f for f in node.factors if not isinstance(f.node, Mask)])
+        bare = with_factors(node, [f for f in node.factors if not isinstance(f.node, Mask)])
         links = (matrix_chain(bare) if isinstance(bare, Contract) and bare.factors else None) or []
         held = [transposed for factor, transposed in links if factor.node in moving]
         if len(held) == 1:
@@ -140,13 +135,8 @@ def _transposes(node: Node, moving: set[Node]) -> int:
     return unicode_of(node).count("ᵀ")
 
 
-def _compares(node: Node) -> bool:
-    """Whether it is the outcome of a comparison: a mask that depends on the variables."""
-    return isinstance(node, Apply) and node.primitive in COMPARISONS
-
-
 def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
-    binary = _compares(factor.node)
+    binary = is_comparison(factor.node)
     constant = not any(isinstance(leaf, Symbol) for leaf in free_leaves(factor.node))
     mask = binary or isinstance(factor.node, Selection)
     label = "missing_mask" if mask else "wrong_factor" if constant else "missing_chain_factor"
@@ -159,7 +149,7 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     else:
         carried = {label for f in rest for label in f.labels}
         spread = [Factor(ones([node.dims[x]]), ((x,),)) for x in dict.fromkeys(factor.labels) if x not in carried]
-        yield contraction(node, [*rest, *spread]), label, words, 1.1
+        yield with_factors(node, [*rest, *spread]), label, words, 1.1
     again = "wrong_factor" if constant else "wrong_power"
     yield _with(node, place, factor, factor), again, f"the factor {unicode_of(factor.node)} is there twice", 1.3
 
@@ -226,7 +216,7 @@ def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     assert isinstance(mask, Mask)
     rest = [f for p, f in enumerate(node.factors) if p != place]
     if set(factor.labels) <= {label for f in rest for label in f.labels}:
-        yield contraction(node, rest), "missing_mask", "the mask is missing", 1.0
+        yield with_factors(node, rest), "missing_mask", "the mask is missing", 1.0
     below, on, above = mask.weights
     whole = Mask(below, Fraction(bool(below or above)), above, mask.shape)
     if on and on != whole.on:
@@ -277,4 +267,4 @@ def _exchanged(node: Contract, moving: set[Node]) -> Iterator[Local]:
             Factor(left.node, right.groups, left.conj),
         )
         words = f"{unicode_of(left.node)} and {unicode_of(right.node)} stand in each other's places"
-        yield contraction(node, changed), "swapped_factors", words, 1.3 if {left.node, right.node} & moving else 1.1
+        yield with_factors(node, changed), "swapped_factors", words, 1.3 if {left.node, right.node} & moving else 1.1

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 
-from gradwright.core.contraction import contract
 from gradwright.core.inference import is_symmetric
-from gradwright.core.nodes import Contract, Factor, Node, Solve, Symbol
+from gradwright.core.nodes import Node, Solve, Symbol
 from gradwright.core.spaces import Space
 from gradwright.core.walks import postorder, substitute, transform
 from gradwright.diff.derivatives import vjps
@@ -33,11 +31,6 @@ class Mutant:
     label: str
     words: str
     cost: float = 1.0
-
-
-def contraction(node: Contract, factors: Iterable[Factor]) -> Node:
-    """The same product with other factors: the same labels, number in front and output."""
-    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
 
 
 @lru_cache(maxsize=MOST_KEPT)

@@ -12,12 +12,13 @@ from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.mutants.stages import past
 from gradwright.check.truth import Truth, bound_nodes
+from gradwright.core.build import adjoint
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Symbol
-from gradwright.core.templates import formals, identities, instantiate
+from gradwright.core.templates import formals, identities, instantiate, leaves_at
 from gradwright.core.walks import depends_on, postorder
 from gradwright.frozen import frozen
-from gradwright.linear.chains import adjoint, chain_of, product_of_chain
+from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.prims.inv import inv
 
 Elements = Sequence[Node]
@@ -67,10 +68,7 @@ def _alone(stage: Apply) -> Iterator[_Alone]:
     if batch or stage.rank != 2:
         return
     unknown = Symbol("__output", stage.shape, facts_of(stage))
-    count = len(primitive.outputs)
-    every = [Apply(primitive, stage.parameters, stage.arguments, place) for place in range(count)]
-    actual = [*stage.arguments, *(unknown if output == stage else output for output in every)]
-    leaves: dict[Node, Node] = dict(zip((*scope.inputs, *scope.outputs), actual, strict=True))
+    leaves = {**leaves_at(stage), scope.outputs[stage.index]: unknown}
     for left, right in identities(primitive):
         chain = chain_of(instantiate(left, leaves, dims)) if right in scope.inputs else None
         elements = chain.elements if chain is not None else ()
@@ -79,7 +77,7 @@ def _alone(stage: Apply) -> Iterator[_Alone]:
             continue
         before, after = _inverted(elements[: places[0]]), _inverted(elements[places[0] + 1 :])
         if before is not None and after is not None:
-            others = tuple(output for output in every if output in postorder(*elements))
+            others = tuple(output for output in stage.outputs if output in postorder(*elements))
             yield _Alone(leaves[right], before, after, elements[places[0]] != unknown, others)
 
 

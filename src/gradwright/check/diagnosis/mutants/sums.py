@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradwright.check.diagnosis.mutants.mutant import Mutant, contraction, placed
+from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import contract, with_factors
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Contract, Factor, Group, Groups, Node, Selection
 from gradwright.core.walks import depends_on, postorder
@@ -42,7 +42,7 @@ def _picked(node: Contract, label: int) -> Iterator[tuple[Node, str, str, float]
     for offset, which in ((Dim.of(0), "first"), (dim - 1, "last")):
         chosen = Factor(Selection(dim, None, offset), ((label,),))
         words = f"only the {which} of {dim} contributions is used"
-        yield contraction(node, [*node.factors, chosen]), "missing_trace_or_sum_over_batch", words, 1.0
+        yield with_factors(node, [*node.factors, chosen]), "missing_trace_or_sum_over_batch", words, 1.0
 
 
 def _renamed(groups: Groups, names: dict[int, int]) -> Groups:

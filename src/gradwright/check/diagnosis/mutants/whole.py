@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.truth import Truth
-from gradwright.core.build import masked, number, ones, product_of, size, transpose
+from gradwright.core.build import adjoint, masked, number, ones, product_of, size, transpose
 from gradwright.core.contraction import conjugate, zero
 from gradwright.core.dims import Dim
 from gradwright.core.language import divide
@@ -73,7 +73,7 @@ def _structured(truth: Truth, name: str, right: Node) -> Iterator[Mutant]:
     else:
         is_skew = "skew" in facts
         kind = "skew-symmetric" if is_skew else "symmetric" if truth.signature.symbol(name).real else "Hermitian"
-        mirrored = scaled(-1 if is_skew else 1, conjugate(transpose(free)))
+        mirrored = scaled(-1 if is_skew else 1, adjoint(free))
         yield Mutant(free, "not_symmetrised", f"{name} is {kind}, and the gradient is not", 0.9)
         yield Mutant(add([free, mirrored]), "wrong_factor", f"the {kind} part has to be halved", 1.1)
 

@@ -9,15 +9,16 @@ import numpy as np
 
 from gradwright.check.tracing.arguments import Arguments, Constant, Hidden, Result, Slices
 from gradwright.check.tracing.operators.table import operator
-from gradwright.check.tracing.sizes import function, power
+from gradwright.check.tracing.sizes import power
 from gradwright.check.tracing.values import Untraceable, Value, aligned, full, product
 from gradwright.core import build
 from gradwright.core.contraction import conjugate, is_zero, scale
+from gradwright.core.language import function
 from gradwright.core.nodes import Add, Apply, Contract, Mask, Node, Selection
 from gradwright.core.sums import subtract
 from gradwright.core.walks import postorder, symbols
 from gradwright.prims.determinant import slogdet
-from gradwright.prims.piecewise import COMPARISONS, equal, has_kink
+from gradwright.prims.piecewise import equal, has_kink, is_comparison
 
 # The function of the language for an operator of one tensor.
 FUNCTIONS = {
@@ -43,15 +44,11 @@ def _converted(given: Arguments) -> Value:
     """Another dtype or device: the same tensor, unless it is rounded to whole numbers or loses its imaginary part."""
     value = given.tensor("self" if "self" in given else "a")
     dtype = given.operation.results[0].dtype
-    if not (dtype.is_floating_point or dtype.is_complex) and not _is_indicator(value.node):
+    if not (dtype.is_floating_point or dtype.is_complex) and not is_comparison(value.node):
         raise Untraceable(f"a conversion to {str(dtype).removeprefix('torch.')}, which rounds or compares")
     if not dtype.is_complex and not value.node.real:
         return _with(value, function("real", value.node))
     return value
-
-
-def _is_indicator(node: Node) -> bool:
-    return isinstance(node, Apply) and node.primitive in COMPARISONS
 
 
 def _one(name: str) -> Callable[[Arguments], Value]:
@@ -281,7 +278,7 @@ def _is_logical(node: Node) -> bool:
     """Whether a tensor is made of conditions alone, and so has the entries 0 and 1."""
     if isinstance(node, Add | Contract):
         return all(map(_is_logical, node.children))
-    return _is_indicator(node) or isinstance(node, Mask | Selection)
+    return is_comparison(node) or isinstance(node, Mask | Selection)
 
 
 def _complement(value: Value) -> Value:

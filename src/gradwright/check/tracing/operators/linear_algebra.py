@@ -7,10 +7,10 @@ import torch
 from gradwright.check.tracing.arguments import Arguments, Result
 from gradwright.check.tracing.operators.shapes import masked, permuted
 from gradwright.check.tracing.operators.table import operator
-from gradwright.check.tracing.sizes import function
 from gradwright.check.tracing.values import Untraceable, Value, product
 from gradwright.core import build
 from gradwright.core.contraction import conjugate
+from gradwright.core.language import function
 from gradwright.core.nodes import Node
 from gradwright.core.registry import Call, Outputs, lookup
 from gradwright.core.sums import add

@@ -8,10 +8,11 @@ from fractions import Fraction
 from gradwright.check.tracing.arguments import Arguments, Hidden, Result
 from gradwright.check.tracing.operators.elementwise import multiply
 from gradwright.check.tracing.operators.table import operator
-from gradwright.check.tracing.sizes import function, power
+from gradwright.check.tracing.sizes import power
 from gradwright.check.tracing.values import Untraceable, Value, aligned, expand
 from gradwright.core import build
 from gradwright.core.dims import product as product_of_dims
+from gradwright.core.language import function
 from gradwright.core.nodes import Apply, Contract, Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.walks import substitute

@@ -1,0 +1,147 @@
+"""The linear equations for the unknowns' directions at a point that satisfies an identity, in numbers.
+
+They are the differentiated identity, assembled entry by entry; their rank says whether the unknowns are determined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradwright.core.arithmetic import Array, largest
+from gradwright.core.evaluate import evaluate_all, space_basis
+from gradwright.core.facts import NO_FACTS
+from gradwright.core.nodes import Node, Symbol
+from gradwright.core.points import draw
+from gradwright.core.spaces import Space
+from gradwright.core.sums import terms_of
+from gradwright.diff.identities.frames import direct_space, is_orthonormal
+from gradwright.diff.identities.problem import Problem
+from gradwright.frozen import frozen
+
+if TYPE_CHECKING:
+    from gradwright.diff.identities.solution_points import SolutionPoint
+
+RANK_TOLERANCE = 1e-9
+CANCELLED = 1e-12
+
+
+@frozen
+class LinearSystem:
+    """The equations for the unknowns' directions at a point.
+
+    Attributes:
+        matrix: one column for each coordinate of the unknowns' directions.
+        bases: the directions that the coordinates stand for, by unknown.
+        blocks: the rows that belong to each equation.
+    """
+
+    matrix: Array
+    bases: tuple[Array, ...]
+    blocks: tuple[slice, ...]
+
+
+def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> LinearSystem:
+    """The differentiated equations at a point, as a matrix on the unknowns' directions."""
+    bases = tuple(_direction_basis(u, values[u]) for u in problem.unknowns)
+    forms = problem.forms
+    columns: list[Array] = []
+    zeros: dict[Node, Array] = {d: np.zeros_like(values[s]) for s, d in problem.directions.items()}
+    values = {**values, **dict(zip(problem.held, evaluate_all(problem.held, values, sizes), strict=True))}
+    for direction, basis in zip(problem.unknown_directions, bases, strict=True):
+        for tensor in basis:
+            moved = {**values, **zeros, direction: tensor}
+            parts = evaluate_all(forms, moved, sizes)
+            columns.append(np.concatenate([real_entries(part) for part in parts]))
+    lengths = [len(real_entries(part)) for part in evaluate_all(forms, {**values, **zeros}, sizes)]
+    stops = np.cumsum(lengths)
+    blocks = tuple(slice(stop - length, stop) for stop, length in zip(stops, lengths, strict=True))
+    height = int(stops[-1]) if len(stops) else 0
+    matrix = np.stack(columns, axis=1) if columns else np.zeros((height, 0))
+    return LinearSystem(matrix, bases, blocks)
+
+
+def given_side(
+    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], moves: Mapping[Node, Array]
+) -> Array:
+    """Minus the differentiated equations for given directions of the inputs, the unknowns held."""
+    parts = evaluate_all(problem.forms, {**values, **_still(problem, values), **moves}, sizes)
+    return -np.concatenate([real_entries(part) for part in parts])
+
+
+def size_of_given_side(
+    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], moves: Mapping[Node, Array]
+) -> float:
+    """How large the terms of `given_side` are, which may cancel."""
+    terms = [term for form in problem.forms for term in terms_of(form)]
+    parts = evaluate_all(terms, {**values, **_still(problem, values), **moves}, sizes)
+    return float(np.sqrt(sum(np.linalg.norm(part) ** 2 for part in parts)))
+
+
+def _still(problem: Problem, values: Mapping[Node, Array]) -> dict[Node, Array]:
+    """The unknowns do not move."""
+    return {d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)}
+
+
+def free_directions(system: LinearSystem, size: float = 0.0) -> Array:
+    """A basis of the coordinates along which the equations leave the unknowns free.
+
+    Args:
+        system: the equations.
+        size: how large their terms are; where these cancel, as in `inv(Y) @ Y`, what is left are rounding errors.
+    """
+    _, singular_values, vectors = np.linalg.svd(system.matrix)
+    smallest = max(RANK_TOLERANCE * largest(singular_values), CANCELLED * size, 1e-300)
+    rank = int(np.sum(singular_values > smallest))
+    return vectors[rank:]
+
+
+def size_of_terms(problem: Problem, system: LinearSystem, point: SolutionPoint) -> float:
+    """How large the terms of the equations are at a random direction of unit length of the unknowns."""
+    generator = np.random.default_rng(17)
+    coordinates = draw((system.matrix.shape[1],), NO_FACTS, generator)
+    tensors = tensors_of(system, coordinates / max(1e-300, float(np.linalg.norm(coordinates))))
+    moves: dict[Node, Array] = dict(zip(problem.unknown_directions, tensors, strict=True))
+    moves |= {d: np.zeros_like(point.values[g]) for g, d in zip(problem.givens, problem.given_directions, strict=True)}
+    terms = [term for form in problem.forms for term in terms_of(form)]
+    parts = evaluate_all(terms, {**point.values, **moves}, point.sizes)
+    return max((float(np.linalg.norm(part)) for part in parts), default=0.0)
+
+
+def rate_along_free_directions(
+    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], cotangents: Sequence[Array]
+) -> float:
+    """The largest rate at which `Re⟨G, Y⟩` changes along directions of unit length that the equations leave free."""
+    system = linear_system(problem, values, sizes)
+    moved = [tensors_of(system, free) for free in free_directions(system)]
+    if not moved:
+        return 0.0
+    flat = np.stack([np.concatenate([np.ravel(part) for part in parts]) for parts in moved])
+    arrived = np.concatenate([np.ravel(cotangent) for cotangent in cotangents])
+    frame, _ = np.linalg.qr(np.concatenate([np.real(flat), np.imag(flat)], axis=1).T)
+    return float(np.linalg.norm(frame.T @ np.concatenate([np.real(arrived), np.imag(arrived)])))
+
+
+def tensors_of(system: LinearSystem, coordinates: Array) -> tuple[Array, ...]:
+    """The unknowns' directions that coordinates stand for."""
+    found: list[Array] = []
+    start = 0
+    for basis in system.bases:
+        part = coordinates[start : start + len(basis)]
+        found.append(np.tensordot(part, basis, axes=(0, 0)))
+        start += len(basis)
+    return tuple(found)
+
+
+def _direction_basis(unknown: Symbol, value: Array) -> Array:
+    """The directions of an unknown: its linear space; all of them where a constraint restricts it."""
+    space = Space.FREE if is_orthonormal(unknown) else direct_space(unknown)
+    return space_basis(space, value.shape, not unknown.real)
+
+
+def real_entries(value: Array) -> Array:
+    """The entries as real numbers, the imaginary parts of complex ones behind the real ones."""
+    flat: Array = np.ravel(value)
+    return np.concatenate([np.real(flat), np.imag(flat)]) if np.iscomplexobj(flat) else flat
