@@ -54,7 +54,7 @@ def define_primitive(
     _check_sizes(name, outputs, inputs, [text for text in identity if isinstance(text, str)])
     primitive = _primitive(name, tuple(identity), outputs, inputs, tuple(gauge))
     problem = problem_of(primitive)
-    given_forward = None if forward is None else _tupled(_function_named(forward, "forward"), len(outputs), name)
+    given_forward = None if forward is None else _solving(_function_named(forward, "forward"), problem)
     first_guess = None if start is None else _started(_function_named(start, "start"), problem)
     tried = None if given_forward is None else _tried(given_forward, problem)
     orders, point = require_determined(problem, primitive.identity, tried, first_guess)
@@ -250,6 +250,19 @@ def _tupled(
     return apply
 
 
+def _solving(forward: Callable[..., Any], problem: Problem) -> Callable[..., tuple[Array, ...]]:
+    """The forward function as a tuple of arrays; complex unknowns are complex where their values happen to be real."""
+    tupled = _tupled(forward, len(problem.unknowns), problem.name)
+
+    def apply(*arrays: Array) -> tuple[Array, ...]:
+        return tuple(
+            value if unknown.real else value.astype(np.result_type(value, np.complex64))
+            for unknown, value in zip(problem.unknowns, tupled(*arrays), strict=True)
+        )
+
+    return apply
+
+
 def _tried(forward: Callable[..., tuple[Array, ...]], problem: Problem) -> Callable[..., tuple[Array, ...]]:
     """The forward function as it is tried at generic points: what it does not take or does not give is said."""
 
@@ -404,7 +417,8 @@ def _guesses(
 def _usual_guesses(problem: Problem, sizes: Mapping[str, int]) -> Iterator[Mapping[Node, Array]]:
     shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}
     kinds = {u: float if u.real else complex for u in problem.unknowns}
-    yield {u: np.eye(*s, dtype=kinds[u]) if len(s) == 2 else np.ones(s, dtype=kinds[u]) for u, s in shapes.items()}
+    plain = {u for u, s in shapes.items() if len(s) == 2 and "positive" not in u.facts}
+    yield {u: (np.eye(s[0], s[1]) if u in plain else np.ones(s)).astype(kinds[u]) for u, s in shapes.items()}
     yield {u: np.zeros(s, dtype=kinds[u]) for u, s in shapes.items()}
     for seed in range(5):
         generator = np.random.default_rng(seed)

@@ -124,6 +124,21 @@ def correlated(A: Array, B: Array, C: Array) -> tuple[Array, Array, float]:
     return np.sign(U[0, 0]) * left.T @ U[:, 0], np.sign(U[0, 0]) * right.T @ Vh[0], S[0]
 
 
+def eigenvectors(A: Array) -> tuple[Array, Array]:
+    values, vectors = np.linalg.eig(A)
+    return vectors / np.diag(vectors), values
+
+
+def both_eigenvectors(A: Array) -> tuple[Array, Array, Array]:
+    vectors, values = eigenvectors(A)
+    return vectors, values, np.linalg.inv(vectors)
+
+
+def by_rows(A: Array) -> tuple[Array, Array]:
+    values, vectors = np.linalg.eig(A)
+    return vectors / vectors[0], values
+
+
 def programme(P: Array, q: Array, G: Array, h: Array) -> tuple[Array, Array]:
     from gradwright.prims.qp import quadratic_programme
 
@@ -168,6 +183,8 @@ EQUATIONS = {
                              "A: n n, Q: n n symmetric"),
     "two unknown matrices": Case(["A @ X + Y @ B = C", "X + D @ Y = E"], "X: n n, Y: n n",
                                  "A: n n, B: n n, C: n n, D: n n, E: n n", scale={"D": 0.1}),
+    "three halves": Case("sqrtm(Y) @ Y = A", "Y: n n spd", "A: n n spd", general=True),
+    "a tensor": Case("T + einsum('ijk,kl->ijl', T, A) = B", "T: n m k", "A: k k, B: n m k", general=True),
     "cube root": Case("Y @ Y @ Y = A", "Y: n n", "A: n n", general=True),
     "solvent": Case("A @ Y @ Y + B @ Y + C = zeros(n, n)", "Y: n n", "A: n n, B: n n, C: n n",
                     start=lambda A, B, C: -np.linalg.solve(B, C), scale={"C": 0.1}),
@@ -229,6 +246,16 @@ FACTORS = {
                           lambda A: (spectral(A)[0][:, -1], spectral(A)[1][-1])),
     "Takagi": Case("U @ diag(s) @ U.T = A", "U: n n unitary complex, s: n positive", "A: n n symmetric complex", takagi,
                    general=True),
+    "eigenvectors with a diagonal of ones": Case(["A @ V = V @ diag(w)", "diagonal(V) = ones(n)"],
+                                                 "V: n n complex, w: n complex", "A: n n", eigenvectors),
+    "eigenvectors on both sides": Case(["W @ A @ V = diag(w)", "W @ V = eye(n)", "diagonal(V) = ones(n)"],
+                                       "V: n n complex, w: n complex, W: n n complex", "A: n n complex",
+                                       both_eigenvectors),
+    "eigenvectors with a row of ones": Case(["inv(V) @ A @ V = diag(w)", "V[0, :] = ones(n)"],
+                                            "V: n n complex, w: n complex", "A: n n complex", by_rows),
+    "polar by a square root": Case(["P @ P = A.T @ A", "U @ P = A"], "U: n m, P: m m spd", "A: n m",
+                                   lambda A: scipy.linalg.polar(A)),
+    "orthonormal columns": Case("Y = X @ inv(sqrtm(X.T @ X))", "Y: n m", "X: n m", lambda X: scipy.linalg.polar(X)[0]),
     "complex polar": Case("U @ P = A", "U: n n unitary complex, P: n n hermitian complex", "A: n n complex",
                           lambda A: scipy.linalg.polar(A)),
 }  # fmt: skip
@@ -331,6 +358,34 @@ def test_an_unknown_that_an_equation_states_in_terms_of_others_has_that_value_at
     derived = gw.derive(gw.parse("weights_of(A, b).l", **given), wrt="b")
     assert "dl = (A diag(p) Aᵀ − b bᵀ)⁻¹ db" in str(derived)
     assert all(step.check.passed for step in derived.steps)
+
+
+@pytest.mark.parametrize("scale", ["diagonal(V) = ones(n)", "diagonal(V.T @ V) = ones(n)", "V[0, :] = ones(n)"])
+def test_complex_eigenvectors_grow_by_complex_numbers(scale: str) -> None:
+    def forward(A: Array) -> tuple[Array, Array]:
+        values, vectors = np.linalg.eig(A)
+        sizes = {"V[": vectors[0], "diagonal(V)": np.diag(vectors), "diagonal(V.": np.sqrt(np.sum(vectors**2, axis=0))}
+        return vectors / next(size for start, size in sizes.items() if scale.startswith(start)), values
+
+    eig = gw.define("vectors", ["A @ V = V @ diag(w)", scale], unknown="V: n n complex, w: n complex",
+                    given="A: n n complex", forward=forward)  # fmt: skip
+    derived = gw.derive(eig(gw.matrix("A", "n", "n", field="complex")).V)
+    assert all(step.check.passed for step in derived.steps)
+
+
+def test_an_equation_that_says_zero_is_confirmed_where_both_sides_are_rounding() -> None:
+    def forward(z: Array) -> tuple[Array, Array]:
+        return np.abs(z), z / np.abs(z)
+
+    phase = gw.define("phase", ["z = r * u", "u * conj(u) = 1", "imag(r * u * conj(z)) = 0"],
+                      unknown="r: , u: complex", given="z: complex", forward=forward)  # fmt: skip
+    assert "✗" not in str(gw.derive(phase(gw.scalar("z", field="complex")).u))
+
+
+def test_an_identity_without_a_value_at_a_point_is_tried_at_others() -> None:
+    gram = gw.define("gram", "Y = sqrtm(X.T @ X) @ sqrtm(X.T @ X)", unknown="Y: m m", given="X: n m",
+                     forward=lambda X: X.T @ X)  # fmt: skip
+    assert "✗" not in str(gw.derive(gram(gw.matrix("X", "n", "m"))))
 
 
 def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:

@@ -86,11 +86,10 @@ def _leaves_free(problem: Problem, sizes: Mapping[str, int], forward: Forward | 
     """Whether directions are seen to be free at other sizes; where no point is found, nothing is seen."""
     try:
         point = find_point(problem, sizes, 0, forward, start)
+        system = linear_system(problem, point.values, sizes)
     except (GradwrightError, np.linalg.LinAlgError, ArithmeticError, ValueError):
         return False
-    if not point.residual < HOLDS:
-        return False
-    return bool(len(free_directions(linear_system(problem, point.values, sizes))))
+    return point.residual < HOLDS and bool(len(free_directions(system)))
 
 
 def _orders(

@@ -330,6 +330,8 @@ def matrix_of(form: Node, hole: Hole) -> Node | None:
 
 def isolated(state: State, equation: LinearEquation, pair: Pair, term: Term) -> Node | None:
     """The unknown of `left · H · right = C`."""
+    if equation.form.rank != term.hole.rank:  # such as a row of a matrix
+        return None
     value = equation.right
     scalar = _scalar_multiple(pair.left)
     if scalar is not None:

@@ -95,7 +95,7 @@ def eliminate_explicit(state: State) -> State | None:
         holes = holes_in(equation.form)
         if len(holes) < 2 or equation.projected:
             continue
-        for hole in holes:
+        for hole in holes if _is_apart(equation.form) else ():
             own, rest = _parted(equation.form, hole)
             coefficient, alone = split_coefficient(own)
             spec = state.specs[hole]
@@ -121,7 +121,7 @@ def _eliminated(
         holes = holes_in(equation.form)
         if len(holes) < 2 or equation.projected:
             continue
-        for hole in holes:
+        for hole in holes if _is_apart(equation.form) else ():
             own, rest = _parted(equation.form, hole)
             inverse = inverse_of(state, replace(equation, form=own), hole)
             if inverse is None:
@@ -131,6 +131,11 @@ def _eliminated(
             changed = state.with_solution(hole, value, place).with_pivots(pivots)
             return changed.with_step("eliminate", own, subtract(equation.right, rest), "solve for one unknown")
     return None
+
+
+def _is_apart(form: Node) -> bool:
+    """Whether every term has one unknown, so that those in one can be told from the others."""
+    return all(len(holes_in(term)) == 1 for term in terms_of(form))
 
 
 def _parted(form: Node, hole: Hole) -> tuple[Node, Node]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise, permutations
+from math import prod
 
 import numpy as np
 
@@ -36,7 +37,7 @@ from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import free_leaves
 from gradwright.diff.identities.frames import direct_space, is_orthonormal
-from gradwright.diff.identities.problem import Equation, Problem
+from gradwright.diff.identities.problem import STACK, Equation, Problem
 from gradwright.errors import ConditionError, EvaluationError, GradwrightError
 from gradwright.frozen import frozen
 
@@ -44,6 +45,8 @@ Forward = Callable[..., tuple[Array, ...]]
 STEPS = 60
 WINDOW = 12
 AGREES = 1e-5
+STABLE = 1e-4
+LARGE = 1e6
 SMALLER_FROM = 2
 CONVERGED = 1e-11
 SETTLED = 1e-3
@@ -137,12 +140,32 @@ def _sampled(given: Symbol, sizes: Mapping[str, int], generator: np.random.Gener
 
 
 def is_stable(problem: Problem, point: SolutionPoint) -> bool:
-    """Whether the equations still nearly hold when everything is rounded differently."""
+    """Whether the equations still nearly hold, and hardly move otherwise, when everything is rounded differently.
+
+    A matrix that is singular at these sizes has a square root, and no derivative of it.
+    """
     generator = np.random.default_rng(5)
     nudged: dict[Node, Array] = {}
     for node, value in point.values.items():
         nudged[node] = value + 1e-10 * value * draw(value.shape, NO_FACTS, generator)
-    return relative_residual(problem, nudged, point.sizes) < 1e-6
+    moves: dict[Node, Array] = {
+        d: tangent_direction(g, point.values[g], generator)
+        for g, d in zip(problem.givens, problem.given_directions, strict=True)
+    }
+    problem = problem.without_gauge
+    try:
+        if not relative_residual(problem, nudged, point.sizes) < 1e-6:
+            return False
+        systems = [linear_system(problem, at, point.sizes) for at in (point.values, nudged)]
+        sides = [given_side(problem, at, point.sizes, moves) for at in (point.values, nudged)]
+        terms = size_of_given_side(problem, point.values, point.sizes, moves)
+        terms += size_of_terms(problem, systems[0], point)
+    except (ConditionError, np.linalg.LinAlgError):  # no value there
+        return False
+    if terms <= LARGE * max(map(_largest, point.values.values())):  # what changes then is left of terms that cancel
+        return True
+    pairs = (sides, [system.matrix for system in systems])
+    return all(_largest(after - before) <= STABLE * _largest(before) for before, after in pairs)
 
 
 def is_settled(problem: Problem, point: SolutionPoint) -> bool:
@@ -224,27 +247,25 @@ def is_in_open_set(value: Array, facts: Facts) -> bool:
         return False
     if "positive" in facts and not np.all(value > 0):
         return False
-    return "spd" not in facts or bool(np.linalg.eigvalsh(value + value.conj().T)[0] > 0)
+    if "spd" not in facts:
+        return True
+    eigenvalues = np.linalg.eigvalsh(value + value.conj().T)
+    return bool(eigenvalues[0] > len(value) * np.finfo(float).eps * eigenvalues[-1])
 
 
 def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> LinearSystem:
     """The differentiated equations at a point, as a matrix on the unknowns' directions."""
     bases = tuple(_direction_basis(u, values[u]) for u in problem.unknowns)
-    forms = problem.forms
     columns: list[Array] = []
-    zeros: dict[Node, Array] = {d: np.zeros_like(values[s]) for s, d in problem.directions.items()}
-    values = {**values, **dict(zip(problem.held, evaluate_all(problem.held, values, sizes), strict=True))}
-    for direction, basis in zip(problem.unknown_directions, bases, strict=True):
-        for tensor in basis:
-            moved = {**values, **zeros, direction: tensor}
-            parts = evaluate_all(forms, moved, sizes)
-            columns.append(np.concatenate([_real_entries(part) for part in parts]))
-    lengths = [len(_real_entries(part)) for part in evaluate_all(forms, {**values, **zeros}, sizes)]
-    stops = np.cumsum(lengths)
-    blocks = tuple(slice(stop - length, stop) for stop, length in zip(stops, lengths, strict=True))
-    height = int(stops[-1]) if len(stops) else 0
-    matrix = np.stack(columns, axis=1) if columns else np.zeros((height, 0))
-    return LinearSystem(matrix, bases, blocks)
+    for basis, (stack, forms) in zip(bases, problem.stacked_forms, strict=True):
+        at = {**values, stack: np.moveaxis(basis, 0, -1)}
+        parts = evaluate_all(forms, at, {**sizes, str(STACK): len(basis)})
+        columns.append(np.concatenate(_real_rows(problem, [p.reshape(-1, len(basis)) for p in parts])))
+    counts = [prod(d.evaluate(sizes) for d in form.shape) for form in problem.forms]
+    stops = np.cumsum([c if real else 2 * c for c, real in zip(counts, problem.real_equations, strict=True)])
+    starts = np.concatenate([[0], stops[:-1]])
+    blocks = tuple(slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
+    return LinearSystem(np.concatenate(columns, axis=1), bases, blocks)
 
 
 def given_side(
@@ -255,7 +276,7 @@ def given_side(
         d: np.zeros_like(values[u]) for u, d in zip(problem.unknowns, problem.unknown_directions, strict=True)
     }
     parts = evaluate_all(problem.forms, {**values, **still, **moves}, sizes)
-    return -np.concatenate([_real_entries(part) for part in parts])
+    return -np.concatenate(_real_rows(problem, [np.ravel(part) for part in parts]))
 
 
 def size_of_given_side(
@@ -394,7 +415,7 @@ def nearby_solution(
         gone = {problem.directions[s]: current[s] - centre[s] for s in problem.directions}
         system = linear_system(problem.without_gauge, current, sizes)
         gaps = (*evaluate_all(problem.gaps, current, sizes), *evaluate_all(fixing, {**centre, **gone}, sizes))
-        side = -np.concatenate([_real_entries(gap) for gap in gaps])
+        side = -np.concatenate(_real_rows(problem, [np.ravel(gap) for gap in gaps]))
         if float(np.linalg.norm(side)) < CONVERGED * 1e-2:
             break
         coordinates, *_ = np.linalg.lstsq(np.concatenate([system.matrix, rows]), side, rcond=None)
@@ -409,7 +430,9 @@ def _newton_step(
     """The step of least norm; singular values below the smallest, relative to the largest, count as zero."""
     system = linear_system(problem, values, sizes)
     gaps = evaluate_all(problem.gaps, values, sizes)
-    side = -np.concatenate([_real_entries(gap) for gap in gaps])
+    side = -np.concatenate(_real_rows(problem, [np.ravel(gap) for gap in gaps]))
+    if not (np.all(np.isfinite(system.matrix)) and np.all(np.isfinite(side))):
+        raise np.linalg.LinAlgError("the equations have no derivative there")
     coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=smallest)
     return dict(zip(problem.unknowns, tensors_of(system, coordinates), strict=True))
 
@@ -420,9 +443,10 @@ def _direction_basis(unknown: Symbol, value: Array) -> Array:
     return space_basis(space, value.shape, not unknown.real)
 
 
-def _real_entries(value: Array) -> Array:
-    flat: Array = np.ravel(value)
-    return np.concatenate([np.real(flat), np.imag(flat)]) if np.iscomplexobj(flat) else flat
+def _real_rows(problem: Problem, parts: Sequence[Array]) -> list[Array]:
+    """The sides of the equations along their first axis, real and imaginary parts one after the other."""
+    kinds = zip(parts, problem.real_equations, strict=False)  # the equations of a gauge are last, and may be left out
+    return [np.real(p) if real else np.concatenate([np.real(p), np.imag(p)]) for p, real in kinds]
 
 
 def _drawn_unknowns(problem: Problem, sizes: Mapping[str, int], generator: np.random.Generator) -> dict[Node, Array]:

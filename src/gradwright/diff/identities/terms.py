@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from gradwright.core.build import diag, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, is_zero, split_coefficient
-from gradwright.core.nodes import Hole, Node
+from gradwright.core.nodes import Apply, Hole, Node
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
-from gradwright.core.walks import free_leaves
+from gradwright.core.walks import free_leaves, postorder, transform
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import chain_of
+from gradwright.prims.complex import real, real_part
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, collapse
@@ -64,8 +65,16 @@ def holes_in(node: Node) -> tuple[Hole, ...]:
 
 
 def expand_unknowns(form: Node) -> Node:
-    """Multiply out the sums that contain an unknown."""
+    """Multiply out the sums that contain an unknown, those in real parts too."""
+    if any(isinstance(node, Apply) and node.primitive is real_part for node in postorder(form)):
+        form = transform(form, _real_parts_apart)
     return expand(form, lambda node: bool(holes_in(node)), EXPANSION_LIMIT)
+
+
+def _real_parts_apart(node: Node) -> Node:
+    if not isinstance(node, Apply) or node.primitive is not real_part or not holes_in(node):
+        return node
+    return add(map(real, terms_of(expand_unknowns(node.arguments[0]))))
 
 
 def tidy(equation: LinearEquation, relations: Iterable[Relation] = ()) -> LinearEquation:

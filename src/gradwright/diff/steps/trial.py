@@ -93,7 +93,11 @@ class Trial:
             outputs, problem = _all_outputs(first), problem_of(first.primitive)
             values = evaluate_all((*outputs, *first.arguments), self.values, self.sizes)
             names = [symbol.name for symbol in (*problem.unknowns, *problem.givens)]
-            if not point_of(problem, dict(zip(names, values, strict=True))).residual < TOLERANCE:
+            try:
+                residual = point_of(problem, dict(zip(names, values, strict=True))).residual
+            except ConditionError:  # a part of an equation has no value here
+                return False
+            if not residual < TOLERANCE:
                 return False
         return True
 
@@ -164,6 +168,8 @@ class Trial:
         return max(_largest(self.value(term)), cancelled * self._factors(term))
 
     def _factors(self, term: Node) -> float:
+        if isinstance(term, Apply) and len(term.primitive.linear_in) == len(term.arguments) == 1:  # a real part
+            return self._size(term.arguments[0])
         if not isinstance(term, Contract):
             return 0.0
         sizes = [self._size(f.node) for f in term.factors]
