@@ -21,7 +21,7 @@ from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate_all, space_basis
 from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.membership import departure
-from gradwright.core.nodes import Node, Symbol
+from gradwright.core.nodes import Hole, Node, Symbol
 from gradwright.core.points import (
     OF_FIXED_SIZE,
     choose_sizes,
@@ -39,7 +39,7 @@ from gradwright.core.walks import free_leaves
 from gradwright.diff.identities.frames import direct_space, is_orthonormal
 from gradwright.diff.identities.problem import STACK, Equation, Problem
 from gradwright.errors import ConditionError, EvaluationError, GradwrightError
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
 
 Forward = Callable[..., tuple[Array, ...]]
 STEPS = 60
@@ -53,6 +53,7 @@ SETTLED = 1e-3
 NOTHING = 1e-6
 RANK_TOLERANCE = 1e-9
 CANCELLED = 1e-12
+CANCELS = 1e-8
 MOST_ORDERS = 6
 
 
@@ -315,6 +316,18 @@ def free_directions(system: LinearSystem, size: float = 0.0) -> Array:
     return vectors[rank:]
 
 
+def needed_equations(problem: Problem, point: SolutionPoint) -> tuple[Equation, ...]:
+    """The equations without such as follow from the others where they are differentiated, the last of them first."""
+    system = linear_system(problem, point.values, point.sizes)
+    blocks = [system.matrix[block] for block in system.blocks]
+    kept = list(range(len(blocks)))
+    for place in reversed(range(len(problem.equations))):
+        rest = [blocks[k] for k in kept if k != place]
+        if rest and not len(free_directions(replace(system, matrix=np.concatenate(rest)))):
+            kept.remove(place)
+    return tuple(equation for place, equation in enumerate(problem.equations) if place in kept)
+
+
 def size_of_terms(problem: Problem, system: LinearSystem, point: SolutionPoint) -> float:
     """How large the terms of the equations are at a random direction of unit length of the unknowns."""
     generator = np.random.default_rng(17)
@@ -354,6 +367,15 @@ def agrees(problem: Problem, differentials: Sequence[Node], point: SolutionPoint
     except (ConditionError, np.linalg.LinAlgError):
         return False
     return all(_close(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def cancel(terms: Sequence[Node], hole: Hole, point: SolutionPoint) -> bool:
+    """Whether some terms in one unknown add up to zero at a point, whatever the unknown is."""
+    generator = np.random.default_rng(19)
+    shape = tuple(dim.evaluate(point.sizes) for dim in hole.shape)
+    value = draw(shape, NO_FACTS, generator) + (0 if hole.real else 1j * draw(shape, NO_FACTS, generator))
+    parts = evaluate_all(tuple(terms), {**point.values, hole: value}, point.sizes)
+    return _largest(np.sum(parts, axis=0)) <= CANCELS * max(map(_largest, parts))
 
 
 def _close(found: Array, wanted: Array) -> bool:
