@@ -323,8 +323,14 @@ def _require_shape(problem: Problem, role: str, unknown: Symbol, value: Array, s
         return
     raise IdentityError(
         f"{problem.name}: {role} gives an array of shape {value.shape} for '{unknown.name}', which is "
-        f"{shape_text(unknown.shape)} and here has the shape {expected}"
+        f"{shape_text(unknown.shape)} and here has the shape {expected}{_in_order(problem)}"
     )
+
+
+def _in_order(problem: Problem) -> str:
+    """In which order several unknowns are expected."""
+    several = len(problem.unknowns) > 1
+    return f"; the order is {', '.join(u.name for u in problem.unknowns)}" if several else ""
 
 
 def _require_space(name: str, unknown: Symbol, guess: Array) -> None:

@@ -7,7 +7,7 @@ free), so the rank of the linear equations is tested at generic solution points.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, permutations, product
 
 import numpy as np
 
@@ -45,6 +45,7 @@ from gradwright.simplify.pipeline import simplify
 
 HOLDS = 1e-7
 ATTEMPTS = 8
+MOST_REORDERED = 4
 
 
 def require_determined(
@@ -172,11 +173,12 @@ def _solution(
             f"inputs need, or give a forward function"
         )
     worst = int(np.argmax(residuals(problem, best.values, best.sizes)))
-    text = texts[worst] if worst < len(texts) else "the declared orthonormality"
+    orthonormal = [f"the declared orthonormality of '{u.name}'" for u in problem.unknowns if is_orthonormal(u)]
+    text = [*(f"'{text}'" for text in texts), *orthonormal][worst]
     if forward is not None:
         raise IdentityError(
-            f"{problem.name}: the forward function does not satisfy '{text}': at a generic point"
-            f"{_with_sizes(best)} the two sides differ by {best.residual:.1g} of their size"
+            f"{problem.name}: the forward function does not satisfy {text}: at a generic point"
+            f"{_with_sizes(best)} the two sides differ by {best.residual:.1g} of their size{_repair(problem, best)}"
         )
     if best.residual < HOLDS:
         raise IdentityError(
@@ -186,11 +188,36 @@ def _solution(
             f"forward= or {'another' if start is not None else 'a'} starting point start="
         )
     raise IdentityError(
-        f"{problem.name}: no solution of '{text}' was found at a generic point (its sides differ by "
+        f"{problem.name}: no solution of {text} was found at a generic point (its sides differ by "
         f"{best.residual:.1g} of their size there): {_counted(problem, best)}the equations may "
         f"contradict each other, or the inputs need a fact such as symmetric or spd; else give forward= or a starting "
         f"point start="
     )
+
+
+def _repair(problem: Problem, point: SolutionPoint) -> str:
+    """In which order, or with which of them transposed, the values of a forward function would be a solution."""
+    unknowns = problem.unknowns
+    if len(unknowns) > MOST_REORDERED:
+        return ""
+    values = [point.values[u] for u in unknowns]
+    for order in permutations(range(len(unknowns))):
+        for turned in product((False, True), repeat=len(unknowns)):
+            tried = [values[k].T if turn else values[k] for k, turn in zip(order, turned, strict=True)]
+            if [v.shape for v in tried] != [v.shape for v in values]:
+                continue
+            at = {**point.values, **dict(zip(unknowns, tried, strict=True))}
+            try:
+                residual = max(residuals(problem, at, point.sizes), default=0.0)
+            except (GradwrightError, np.linalg.LinAlgError):
+                continue
+            if residual < HOLDS and first_outside(problem, at) is None:
+                names = [f"'{unknowns[k].name}'" for k, turn in enumerate(turned) if turn]
+                wrong = [] if order == tuple(range(len(unknowns))) else ["in another order"]
+                wrong += [f"with {' and '.join(names)} transposed"] if names else []
+                declared = f" (the order is {', '.join(u.name for u in unknowns)})" if wrong[0].startswith("in") else ""
+                return f"; {' and '.join(wrong)} its values would be a solution{declared}"
+    return ""
 
 
 def _vanish(problem: Problem, point: SolutionPoint) -> bool:
