@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from gradwright.core.build import identity, matmul
 from gradwright.core.dims import Dim
@@ -62,7 +62,7 @@ class Problem:
         given = zip(self.givens, self.given_directions, strict=True)
         return {**dict(unknown), **dict(given)}
 
-    @property
+    @cached_property
     def without_gauge(self) -> Problem:
         """The identity alone."""
         return replace(self, gauge=()) if self.gauge else self
@@ -164,6 +164,7 @@ class FramePart:
     recovered: Node
 
 
+@lru_cache(maxsize=4096)
 def problem_of(primitive: Primitive) -> Problem:
     """The problem that a primitive's identity states."""
     formal = formals(primitive)

@@ -438,11 +438,11 @@ def nearby_solution(
         system = linear_system(problem.without_gauge, current, sizes)
         gaps = (*evaluate_all(problem.gaps, current, sizes), *evaluate_all(fixing, {**centre, **gone}, sizes))
         side = -np.concatenate(_real_rows(problem, [np.ravel(gap) for gap in gaps]))
-        if float(np.linalg.norm(side)) < CONVERGED * 1e-2:
-            break
         coordinates, *_ = np.linalg.lstsq(np.concatenate([system.matrix, rows]), side, rcond=None)
         steps = zip(problem.unknowns, tensors_of(system, coordinates), strict=True)
         current = {**current, **{u: current[u] + step for u, step in steps}}
+        if float(np.linalg.norm(coordinates)) < CONVERGED * 1e-1:  # what is missed need not vanish: a fixed length, say
+            break
     return tuple(current[u] for u in problem.unknowns)
 
 
