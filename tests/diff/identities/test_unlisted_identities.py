@@ -477,6 +477,15 @@ def test_terms_that_the_identity_cancels_are_told() -> None:
     assert "vjp in A   X (A − B K) stein(A − B K, G + Gᵀ)" in derived
 
 
+def test_an_optimal_value_moves_as_its_objective_does_at_the_optimum() -> None:
+    best = gw.define("best", ["P @ x + q = zeros(n)", "v = x @ P @ x / 2 + q @ x"], unknown="x: n, v: ",
+                     given="P: n n spd, q: n")  # fmt: skip
+    value = best(gw.parse("P", P="n n spd"), gw.vector("q", "n")).v
+    assert str(gw.derive(value, wrt="q").gradient) == "best(P, q).x"
+    assert str(gw.derive(value, wrt="P").gradient) == "½ best(P, q).x best(P, q).xᵀ"
+    assert gw.derive(value, wrt="P").verify().right
+
+
 def test_what_equals_the_identity_matrix_is_not_inverted() -> None:
     covariance = defined(CASES["covariance"])
     assert str(gw.derive(covariance(gw.parse("S", S="n n spd"))).differential) == "dS"

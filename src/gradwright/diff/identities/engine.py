@@ -122,7 +122,7 @@ def _solve_by_rules(
         for stated in _stated_givens(problem) if relaxed else (NOTHING,):
             for frames in frame_choices(problem.unknowns):
                 start = _linearised(problem, used, frames, identities, stated, relaxed)
-                state = _run(_without_cancelled(start, point) if relaxed and point is not None else start)
+                state = _run(start if point is None else _without_cancelled(start, point))
                 if state.open_holes or (state.equations and point is None):
                     continue
                 found = _finish(problem, frames, state)

@@ -374,7 +374,10 @@ def cancel(terms: Sequence[Node], hole: Hole, point: SolutionPoint) -> bool:
     generator = np.random.default_rng(19)
     shape = tuple(dim.evaluate(point.sizes) for dim in hole.shape)
     value = draw(shape, NO_FACTS, generator) + (0 if hole.real else 1j * draw(shape, NO_FACTS, generator))
-    parts = evaluate_all(tuple(terms), {**point.values, hole: value}, point.sizes)
+    try:
+        parts = evaluate_all(tuple(terms), {**point.values, hole: value}, point.sizes)
+    except (ConditionError, np.linalg.LinAlgError):  # an inverse that does not exist there
+        return False
     return _largest(np.sum(parts, axis=0)) <= CANCELS * max(map(_largest, parts))
 
 
