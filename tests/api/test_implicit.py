@@ -67,6 +67,15 @@ def test_a_function_without_a_forward_is_solved_by_newton_s_method_in_plain_modu
         assert np.allclose(function.vjp(A, G), derivation.vjp.evaluate(A=A, G=G))
 
 
+def test_modules_start_from_ones_where_an_unknown_is_positive() -> None:
+    plan = gw.optimum("plan", "sum(C * P) + sum(P * log(P))", over="P: n m positive", given="C: n m, a: n positive",
+                      subject_to="sum(P, axis=1) = a")  # fmt: skip
+    derived = gw.derive(plan(gw.matrix("C", "n", "m"), gw.parse("a", a="n positive")).P, wrt="C")
+    C, a = np.arange(6.0).reshape(2, 3), np.array([1.0, 2.0])
+    P = derived.function("numpy")(C, a)
+    assert np.allclose(P, a[:, None] * np.exp(-C) / np.exp(-C).sum(axis=1, keepdims=True))
+
+
 def test_the_name_of_a_function_of_the_language_is_not_given_to_another() -> None:
     with pytest.raises(gw.DeclarationError, match="'trace' is a function of the language already"):
         gw.define("trace", "y = 2 * sum(X)", unknown="y: ", given="X: n n")

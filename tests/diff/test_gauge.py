@@ -157,3 +157,11 @@ def test_a_user_may_choose_among_free_directions() -> None:
 def test_a_gauge_that_does_not_fix_what_is_free_is_refused(gauge: str, unknown: str, words: str) -> None:
     with pytest.raises(gw.GradwrightError, match=words):
         gw.define("factor", "Y @ Y.T = A", unknown=unknown, given="A: n n spd", gauge=gauge)
+
+
+def test_hermitian_eigenvectors_with_a_chosen_phase_are_told_by_their_frame() -> None:
+    vectors = gw.define("vectors", "A @ V = V @ diag(w)", unknown="V: n n unitary, w: n", given="A: n n hermitian",
+                        forward=lambda A: np.linalg.eigh(A)[::-1], gauge="diagonal(V.H @ dV) = zeros(n)")  # fmt: skip
+    derived = gw.derive(vectors(gw.parse("A", A="n n hermitian")).V)
+    text = str(derived)
+    assert "dV = −V ((Vᴴ dA V) ∘ off(F))" in text and "✗" not in text

@@ -242,20 +242,18 @@ def _violated(node: Apply, error: Exception) -> str:
 
 def _unbound_postorder(roots: Sequence[Node], values: Values) -> Iterator[Node]:
     """Children first; stops at what has a value, and leaves out what a `Solve` binds."""
-    bound = {
-        inside
-        for node in postorder(*roots)
-        if isinstance(node, Solve)
-        for inside, leaves in free_leaves_of(*(e.operator for e in node.equations)).items()
-        if any(isinstance(leaf, Hole) for leaf in leaves)
-    }
-    if not bound:
-        yield from postorder(*roots, given=values)
-        return
-    free = {node for node in roots} | values.keys()
-    for node in postorder(*roots, given=values):
-        if node not in bound or node in free:
-            yield node
+    return postorder(*roots, given=values, children=_unbound_children)
+
+
+def _unbound_children(node: Node) -> tuple[Node, ...]:
+    """The children; of what a `Solve` binds, only the parts in which no hole is.
+
+    The same part may stand inside of one `Solve` and outside of another, and is a value for the latter alone.
+    """
+    if not isinstance(node, Solve):
+        return node.children
+    inside = free_leaves_of(*(equation.operator for equation in node.equations))
+    return (*(part for part, leaves in inside.items() if not _has_holes(leaves)), *node.right_sides)
 
 
 def _place(value: Array, carried: list[int], labels: list[int], sizes: list[int]) -> Array:

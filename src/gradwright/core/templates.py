@@ -137,7 +137,21 @@ def read_equation(text: str, scope: Formals) -> tuple[Node, Node]:
         raise IdentityError(f"'{text}' is not an equation: write two sides with one '=' between them")
     left, right = (_tensor(side, scope) for side in sides)
     shape = common_shape(left, right, "'='")
+    _refuse_number_for_matrix(text, left, right)
     return spread(left, shape), spread(right, shape)
+
+
+def _refuse_number_for_matrix(text: str, left: Node, right: Node) -> None:
+    """`Y X = 1` would say that every entry is 1, and hardly ever means that."""
+    for matrix, number in ((left, right), (right, left)):
+        if not isinstance(number, Contract) or number.factors or number.rank or not number.coefficient:
+            continue
+        if matrix.rank == 2 and matrix.shape[0] == matrix.shape[1]:
+            n, times = matrix.shape[0], "" if number.coefficient == 1 else f"{number.coefficient} * "
+            raise IdentityError(
+                f"'{text}' says that a matrix is a number: write {times}eye({n}) for the identity matrix, or "
+                f"{times}ones({n}, {n}) if every entry is {number.coefficient}"
+            )
 
 
 def sides_of(text: str) -> list[str]:

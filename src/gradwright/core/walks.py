@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from operator import attrgetter
 
 from gradwright.core.contraction import with_factors
 from gradwright.core.nodes import (
@@ -20,7 +21,11 @@ from gradwright.core.nodes import (
 from gradwright.core.sums import add
 
 
-def postorder(*roots: Node, given: Container[Node] = frozenset()) -> Iterator[Node]:
+def postorder(
+    *roots: Node,
+    given: Container[Node] = frozenset(),
+    children: Callable[[Node], tuple[Node, ...]] = attrgetter("children"),
+) -> Iterator[Node]:
     """Every distinct node below the roots, children before parents, in source order; nothing below a given one."""
     seen: set[Node] = set()
     for root in roots:
@@ -33,7 +38,7 @@ def postorder(*roots: Node, given: Container[Node] = frozenset()) -> Iterator[No
                 seen.add(node)
                 stack.append((node, True))
                 if node not in given:
-                    stack.extend((child, False) for child in reversed(node.children) if child not in seen)
+                    stack.extend((child, False) for child in reversed(children(node)) if child not in seen)
 
 
 def rebuild(node: Node, children: tuple[Node, ...]) -> Node:

@@ -53,7 +53,7 @@ def define_primitive(
     _check_sizes(name, outputs, inputs, [text for text in identity if isinstance(text, str)])
     primitive = _primitive(name, tuple(identity), outputs, inputs, tuple(gauge))
     problem = problem_of(primitive)
-    given_forward = None if forward is None else _tupled(_function_named(forward, "forward"), len(outputs), name)
+    given_forward = None if forward is None else _solving(_function_named(forward, "forward"), problem)
     first_guess = None if start is None else _started(_function_named(start, "start"), problem)
     tried = None if given_forward is None else _tried(given_forward, problem)
     orders, point = require_determined(problem, primitive.identity, tried, first_guess)
@@ -249,6 +249,19 @@ def _tupled(
     return apply
 
 
+def _solving(forward: Callable[..., Any], problem: Problem) -> Callable[..., tuple[Array, ...]]:
+    """The forward function as a tuple of arrays; complex unknowns are complex where their values happen to be real."""
+    tupled = _tupled(forward, len(problem.unknowns), problem.name)
+
+    def apply(*arrays: Array) -> tuple[Array, ...]:
+        return tuple(
+            value if unknown.real else value.astype(np.result_type(value, np.complex64))
+            for unknown, value in zip(problem.unknowns, tupled(*arrays), strict=True)
+        )
+
+    return apply
+
+
 def _tried(forward: Callable[..., tuple[Array, ...]], problem: Problem) -> Callable[..., tuple[Array, ...]]:
     """The forward function as it is tried at generic points: what it does not take or does not give is said."""
 
@@ -299,8 +312,14 @@ def _require_shape(problem: Problem, role: str, unknown: Symbol, value: Array, s
         return
     raise IdentityError(
         f"{problem.name}: {role} gives an array of shape {value.shape} for '{unknown.name}', which is "
-        f"{shape_text(unknown.shape)} and here has the shape {expected}"
+        f"{shape_text(unknown.shape)} and here has the shape {expected}{_in_order(problem)}"
     )
+
+
+def _in_order(problem: Problem) -> str:
+    """In which order several unknowns are expected."""
+    several = len(problem.unknowns) > 1
+    return f"; the order is {', '.join(u.name for u in problem.unknowns)}" if several else ""
 
 
 def _require_space(name: str, unknown: Symbol, guess: Array) -> None:

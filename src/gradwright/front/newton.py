@@ -78,7 +78,8 @@ def _guesses(
 def _usual_guesses(problem: Problem, sizes: Mapping[str, int]) -> Iterator[Mapping[Node, Array]]:
     shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}
     kinds = {u: float if u.real else complex for u in problem.unknowns}
-    yield {u: np.eye(*s, dtype=kinds[u]) if len(s) == 2 else np.ones(s, dtype=kinds[u]) for u, s in shapes.items()}
+    plain = {u for u, s in shapes.items() if len(s) == 2 and "positive" not in u.facts}
+    yield {u: (np.eye(s[0], s[1]) if u in plain else np.ones(s)).astype(kinds[u]) for u, s in shapes.items()}
     yield {u: np.zeros(s, dtype=kinds[u]) for u, s in shapes.items()}
     for seed in range(5):
         generator = np.random.default_rng(seed)

@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from gradwright.core.build import adjoint, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero, scale, simple, zero
+from gradwright.core.contraction import contract, is_zero, scale, simple, split_coefficient, zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Solve, Unknown
 from gradwright.core.scalars import scalars_of
@@ -43,6 +43,9 @@ def settle_equation(node: Node) -> Node:
     if node.unknowns[0].real and not all(child.real for child in node.children):
         return node
     (unknown,), (equation,), (right,) = node.unknowns, node.equations, node.right_sides
+    number, alone = split_coefficient(equation.operator)
+    if alone == Hole(0, unknown.shape, unknown.real) and unknown.space is equation.space:
+        return scale(1 / number, right)
     commuting = _of_commuting(unknown, equation.operator, right)
     if commuting is not None:
         return commuting
@@ -60,6 +63,8 @@ def settle_equation(node: Node) -> Node:
 def _of_commuting(unknown: Unknown, operator: Node, right: Node) -> Node | None:
     """`½ A⁻¹ C`, which solves `A H + H A = C` if A and C commute: for a power of A, the identity included."""
     if unknown.space not in (Space.FREE, Space.SYMMETRIC, Space.HERMITIAN) or len(terms_of(operator)) != 2:
+        return None
+    if len(unknown.shape) != 2 or operator.rank != 2:
         return None
     hole = Hole(0, unknown.shape, unknown.real)
     beside = [_beside(term, hole) for term in terms_of(operator)]

@@ -134,17 +134,21 @@ def is_plain(pattern: Contract) -> bool:
 
 
 def _swap(pattern: Contract) -> Contract | None:
-    """`X Y` from `Y X`, which is the identity too when both are square."""
+    """`X Y` from `Y X`, which is the identity too when both are square; of `Yᵀ Xᵀ` likewise."""
     first, second = pattern.factors
     square = first.node.rank == 2 and first.node.shape[0] == first.node.shape[1]
-    if not square or first.node.shape != second.node.shape:
+    if not square or first.node.shape != second.node.shape or any(len(g) != 1 for g in (*first.groups, *second.groups)):
         return None
-    a, b = first.labels
-    c, d = second.labels
-    if b == c and pattern.output == ((a,), (d,)):
-        factors = (Factor(second.node, ((0,), (1,)), second.conj), Factor(first.node, ((1,), (2,)), first.conj))
-        return Contract(ONE, factors, pattern.dims, ((0,), (2,)))
-    return None
+    (row,), (column,) = pattern.output
+    (inner,) = set(first.labels) & set(second.labels) or {None}
+    if inner is None or row not in first.labels or column not in second.labels or row == column:
+        return None
+    before, after = ({row: (1,), inner: (2,)}, {inner: (0,), column: (1,)})
+    factors = (
+        Factor(second.node, tuple(after[label] for label in second.labels), second.conj),
+        Factor(first.node, tuple(before[label] for label in first.labels), first.conj),
+    )
+    return Contract(ONE, factors, pattern.dims, ((0,), (2,)))
 
 
 def _orthonormal_relations(node: Node) -> Iterator[Relation]:

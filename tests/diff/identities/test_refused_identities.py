@@ -56,6 +56,12 @@ REFUSED = {
     "no equation": ("Y @ X", "Y: n n", "X: n n", "is not an equation"),
     "an equation of Python": ("Y @ X == eye(n)", "Y: n n", "X: n n", "is not an equation: write '=' for '=='"),
     "two in one text": ("Y @ X = Z, Z = eye(n)", "Y: n n, Z: n n", "X: n n", "several equations as a list of texts"),
+    "a number for the identity": (
+        "Y @ X = 2",
+        "Y: n n",
+        "X: n n",
+        r"write 2 \* eye\(n\) for the identity matrix, or 2",
+    ),
     "shapes": ("Y @ X = b", "Y: n n", "X: n n, b: n", "the shapes are n × n and n"),
 }
 
@@ -72,6 +78,35 @@ def test_the_message_says_what_is_wrong(name: str) -> None:
 def test_a_wrong_forward_is_shown_at_a_point() -> None:
     with pytest.raises(GradwrightError, match=r"does not satisfy 'Y @ Y = A': .* with n = 3 the two sides differ"):
         gw.define("f", "Y @ Y = A", unknown="Y: n n", given="A: n n", forward=lambda A: A / 2)
+
+
+def _in_wrong_order(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    U, S, Vh = np.linalg.svd(A)
+    return (Vh.T * S) @ Vh, U @ Vh
+
+
+def _as_numpy_has_it(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    U, S, Vh = np.linalg.svd(A)
+    return U, S, Vh
+
+
+MISTAKEN = {
+    "upper for lower": ("L @ L.T = A", "L: n n lower", "A: n n spd", lambda A: np.linalg.cholesky(A).T,
+                        r"does not satisfy 'L @ L.T = A'.*; with 'L' transposed its values would be a solution"),
+    "Vh for V": ("U @ diag(s) @ V.T = A", "U: n n orthogonal, s: n, V: n n orthogonal", "A: n n", _as_numpy_has_it,
+                 "with 'V' transposed its values"),
+    "order": ("U @ P = A", "U: n n orthogonal, P: n n spd", "A: n n", _in_wrong_order,
+              r"the declared orthonormality of 'U': .*in another order .* .the order is U, P."),
+    "order of shapes": ("A @ V = V @ diag(w)", "V: n n orthogonal, w: n", "A: n n symmetric", np.linalg.eigh,
+                        r"an array of shape .3,. for 'V', .*; the order is V, w"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKEN)
+def test_what_would_make_a_forward_function_right_is_said(name: str) -> None:
+    identity, unknown, given, forward, words = MISTAKEN[name]
+    with pytest.raises(GradwrightError, match=words):
+        gw.define("f", identity, unknown=unknown, given=given, forward=forward)
 
 
 def test_of_several_orders_of_the_sizes_that_is_told_at_which_the_forward_function_runs() -> None:

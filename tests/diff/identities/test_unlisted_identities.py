@@ -124,6 +124,54 @@ def correlated(A: Array, B: Array, C: Array) -> tuple[Array, Array, float]:
     return np.sign(U[0, 0]) * left.T @ U[:, 0], np.sign(U[0, 0]) * right.T @ Vh[0], S[0]
 
 
+def eigenvectors(A: Array) -> tuple[Array, Array]:
+    values, vectors = np.linalg.eig(A)
+    return vectors / np.diag(vectors), values
+
+
+def both_eigenvectors(A: Array) -> tuple[Array, Array, Array]:
+    vectors, values = eigenvectors(A)
+    return vectors, values, np.linalg.inv(vectors)
+
+
+def by_rows(A: Array) -> tuple[Array, Array]:
+    values, vectors = np.linalg.eig(A)
+    return vectors / vectors[0], values
+
+
+def thin(A: Array) -> tuple[Array, Array, Array]:
+    U, S, Vh = np.linalg.svd(A, full_matrices=False)
+    return U, S, Vh.T
+
+
+def polar_by_inverse(A: Array) -> tuple[Array, Array]:
+    U, S, V = thin(A)
+    return U @ V.T, (V / S) @ V.T
+
+
+def singular_triplet(A: Array) -> tuple[Array, Array, Array]:
+    U, S, V = thin(A)
+    return U[:, 0], V[:, 0], S[0]
+
+
+def closed_loop(A: Array, B: Array, Q: Array, R: Array) -> tuple[Array, Array]:
+    P, K = regulator(A, B, Q, R)
+    return A - B @ K, P
+
+
+def correlation(A: Array) -> tuple[Array, Array]:
+    scale = np.sqrt(np.diag(A))
+    return A / np.outer(scale, scale), scale
+
+
+def root_between(A: Array, B: Array) -> Array:
+    return np.linalg.matrix_power(scipy.linalg.solve_sylvester(A, A, B), 2)
+
+
+def logarithm_between(S: Array, A: Array) -> Array:
+    return np.real(scipy.linalg.logm(np.linalg.solve(S, A) @ np.linalg.inv(S.T)))
+
+
 def programme(P: Array, q: Array, G: Array, h: Array) -> tuple[Array, Array]:
     from gradwright.prims.qp import quadratic_programme
 
@@ -148,6 +196,10 @@ ISOLATED = {
     "diagonal unknown": Case("diagonal(Y @ A @ Y) = ones(n)", "Y: n n diagonal", "A: n n spd",
                              lambda A: np.diag(np.diag(A) ** -0.5)),
     "unit vector": Case("y * norm(x) = x", "y: n", "x: n"),
+    "both sides of an inverse": Case(["X @ Y = eye(n)", "Y @ X = eye(n)"], "Y: n n", "X: n n"),
+    "vec": Case("vec(A @ X @ B) = b", "X: n m", "A: n n, B: m m, b: n*m"),
+    "projector": Case(["P @ A = A", "P = A @ Z @ A.T"], "P: n n symmetric, Z: m m symmetric", "A: n m"),
+    "a column space": Case("A @ Y = A @ B @ A", "Y: m m", "A: n m, B: m n"),
     "einsum": Case("einsum('ij,jk->ik', A, Y) = B", "Y: n m", "A: n n, B: n m"),
 }  # fmt: skip
 EQUATIONS = {
@@ -168,6 +220,26 @@ EQUATIONS = {
                              "A: n n, Q: n n symmetric"),
     "two unknown matrices": Case(["A @ X + Y @ B = C", "X + D @ Y = E"], "X: n n, Y: n n",
                                  "A: n n, B: n n, C: n n, D: n n, E: n n", scale={"D": 0.1}),
+    "vec of Sylvester": Case("vec(A @ X + X @ B) = vec(C)", "X: n m", "A: n n, B: m m, C: n m"),
+    "root and its inverse": Case(["Y = A @ Z", "Z @ Y = eye(n)"], "Y: n n spd, Z: n n spd", "A: n n spd"),
+    "Heron": Case("Y = (Y + inv(Y) @ A) / 2", "Y: n n spd", "A: n n spd"),
+    "closed loop": Case(["F = A - B @ inv(R) @ B.T @ X", "F.T @ X + X @ A + Q = zeros(n, n)"], "F: n n, X: n n spd",
+                        "A: n n, B: n m, Q: n n spd, R: m m spd", closed_loop),
+    "Riccati without inverses of X": Case("X = Q + A.T @ X @ inv(eye(n) + B @ inv(R) @ B.T @ X) @ A", "X: n n spd",
+                                          "A: n n, B: n m, Q: n n spd, R: m m spd", scipy.linalg.solve_discrete_are),
+    "Joseph": Case(["K = inv(R + B.T @ X @ B) @ B.T @ X @ A",
+                    "X = (A - B @ K).T @ X @ (A - B @ K) + K.T @ R @ K + Q"], "K: m n, X: n n spd",
+                   "A: n n, B: n m, Q: n n spd, R: m m spd", discrete_regulator),
+    "square": Case("sqrtm(Y) = A", "Y: n n spd", "A: n n spd", lambda A: A @ A),
+    "square of a Sylvester solution": Case("sqrtm(Y) @ A + A @ sqrtm(Y) = B", "Y: n n spd", "A: n n spd, B: n n spd",
+                                           root_between),
+    "half a logarithm": Case("matrix_exp(Y / 2) @ matrix_exp(Y / 2) = A", "Y: n n symmetric", "A: n n spd",
+                             lambda A: np.real(scipy.linalg.logm(A))),
+    "logarithm between factors": Case("S @ matrix_exp(Y) @ S.T = A", "Y: n n symmetric", "S: n n, A: n n spd",
+                                      logarithm_between),
+    "covariance": Case("inv(K) - inv(K) @ S @ inv(K) = zeros(n, n)", "K: n n spd", "S: n n spd"),
+    "three halves": Case("sqrtm(Y) @ Y = A", "Y: n n spd", "A: n n spd", general=True),
+    "a tensor": Case("T + einsum('ijk,kl->ijl', T, A) = B", "T: n m k", "A: k k, B: n m k", general=True),
     "cube root": Case("Y @ Y @ Y = A", "Y: n n", "A: n n", general=True),
     "solvent": Case("A @ Y @ Y + B @ Y + C = zeros(n, n)", "Y: n n", "A: n n, B: n n, C: n n",
                     start=lambda A, B, C: -np.linalg.solve(B, C), scale={"C": 0.1}),
@@ -229,6 +301,27 @@ FACTORS = {
                           lambda A: (spectral(A)[0][:, -1], spectral(A)[1][-1])),
     "Takagi": Case("U @ diag(s) @ U.T = A", "U: n n unitary complex, s: n positive", "A: n n symmetric complex", takagi,
                    general=True),
+    "complex Cholesky": Case(["L @ L.H = A", "imag(diagonal(L)) = zeros(n)"], "L: n n lower complex",
+                             "A: n n hermitian", np.linalg.cholesky),
+    "complex Q R": Case(["Q @ R = A", "imag(diagonal(R)) = zeros(m)"], "Q: n m stiefel complex, R: m m upper complex",
+                        "A: n m complex", np.linalg.qr),
+    "singular vectors on both sides": Case(["A @ V = U @ diag(s)", "A.T @ U = V @ diag(s)"],
+                                           "U: n m stiefel, s: m positive, V: m m orthogonal", "A: n m", thin),
+    "singular triplet": Case(["A @ v = s * u", "A.T @ u = s * v", "dot(v, v) = 1", "dot(u, u) = 1"],
+                             "u: n, v: m, s: positive", "A: n m", singular_triplet),
+    "polar by an inverse": Case("A @ W = U", "U: n m stiefel, W: m m spd", "A: n m", polar_by_inverse),
+    "correlations": Case(["diag(s) @ R @ diag(s) = A", "diagonal(R) = ones(n)"], "R: n n symmetric, s: n positive",
+                         "A: n n spd", correlation),
+    "eigenvectors with a diagonal of ones": Case(["A @ V = V @ diag(w)", "diagonal(V) = ones(n)"],
+                                                 "V: n n complex, w: n complex", "A: n n", eigenvectors),
+    "eigenvectors on both sides": Case(["W @ A @ V = diag(w)", "W @ V = eye(n)", "diagonal(V) = ones(n)"],
+                                       "V: n n complex, w: n complex, W: n n complex", "A: n n complex",
+                                       both_eigenvectors),
+    "eigenvectors with a row of ones": Case(["inv(V) @ A @ V = diag(w)", "V[0, :] = ones(n)"],
+                                            "V: n n complex, w: n complex", "A: n n complex", by_rows),
+    "polar by a square root": Case(["P @ P = A.T @ A", "U @ P = A"], "U: n m, P: m m spd", "A: n m",
+                                   lambda A: scipy.linalg.polar(A)),
+    "orthonormal columns": Case("Y = X @ inv(sqrtm(X.T @ X))", "Y: n m", "X: n m", lambda X: scipy.linalg.polar(X)[0]),
     "complex polar": Case("U @ P = A", "U: n n unitary complex, P: n n hermitian complex", "A: n n complex",
                           lambda A: scipy.linalg.polar(A)),
 }  # fmt: skip
@@ -285,6 +378,8 @@ IMPLICIT = {
                        start=lambda C, a, b: (np.zeros(len(a)), np.zeros(len(b))), general=True),
     "deflation": Case(["A @ v = w * v", "dot(v, v) = 1", "B = A - w * outer(v, v)"], "v: n, w: , B: n n symmetric",
                       "A: n n symmetric", deflated),
+    "transport with one marginal": Case(["e * log(P) + C + outer(l, ones(m)) = zeros(n, m)", "sum(P, axis=1) = a"],
+                                        "P: n m positive, l: n", "C: n m, a: n positive, e: positive"),
     "balance": Case("diag(y) @ A @ y = ones(n)", "y: n positive", "A: n n spd", start=lambda A: np.ones(len(A))),
 }  # fmt: skip
 CASES = {**ISOLATED, **EQUATIONS, **FACTORS, **IMPLICIT}
@@ -332,6 +427,77 @@ def test_an_unknown_that_an_equation_states_in_terms_of_others_has_that_value_at
     derived = gw.derive(gw.parse("weights_of(A, b).l", **given), wrt="b")
     assert "dl = (A diag(p) Aᵀ − b bᵀ)⁻¹ db" in str(derived)
     assert all(step.check.passed for step in derived.steps)
+
+
+@pytest.mark.parametrize("scale", ["diagonal(V) = ones(n)", "diagonal(V.T @ V) = ones(n)", "V[0, :] = ones(n)"])
+def test_complex_eigenvectors_grow_by_complex_numbers(scale: str) -> None:
+    def forward(A: Array) -> tuple[Array, Array]:
+        values, vectors = np.linalg.eig(A)
+        sizes = {"V[": vectors[0], "diagonal(V)": np.diag(vectors), "diagonal(V.": np.sqrt(np.sum(vectors**2, axis=0))}
+        return vectors / next(size for start, size in sizes.items() if scale.startswith(start)), values
+
+    eig = gw.define("vectors", ["A @ V = V @ diag(w)", scale], unknown="V: n n complex, w: n complex",
+                    given="A: n n complex", forward=forward)  # fmt: skip
+    derived = gw.derive(eig(gw.matrix("A", "n", "n", field="complex")).V)
+    assert all(step.check.passed for step in derived.steps)
+
+
+def test_an_equation_that_says_zero_is_confirmed_where_both_sides_are_rounding() -> None:
+    def forward(z: Array) -> tuple[Array, Array]:
+        return np.abs(z), z / np.abs(z)
+
+    phase = gw.define("phase", ["z = r * u", "u * conj(u) = 1", "imag(r * u * conj(z)) = 0"],
+                      unknown="r: , u: complex", given="z: complex", forward=forward)  # fmt: skip
+    assert "✗" not in str(gw.derive(phase(gw.scalar("z", field="complex")).u))
+
+
+def test_an_identity_without_a_value_at_a_point_is_tried_at_others() -> None:
+    gram = gw.define("gram", "Y = sqrtm(X.T @ X) @ sqrtm(X.T @ X)", unknown="Y: m m", given="X: n m",
+                     forward=lambda X: X.T @ X)  # fmt: skip
+    assert "✗" not in str(gw.derive(gram(gw.matrix("X", "n", "m"))))
+
+
+def test_every_step_of_the_closed_forms_is_confirmed() -> None:
+    for name in (
+        "half a logarithm",
+        "square of a Sylvester solution",
+        "Sylvester for the transpose",
+        "vec of Sylvester",
+    ):
+        function, declared = defined(CASES[name]), parse_declarations(CASES[name].given)
+        call = function(*(gw.parse(d.name, **{d.name: str(d).partition(":")[2]}) for d in declared))
+        assert "✗" not in str(gw.derive(call, wrt=declared[0].name)), name
+
+
+def test_terms_that_the_identity_cancels_are_told() -> None:
+    joseph = defined(CASES["Joseph"])
+    shapes = {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}
+    derived = str(gw.derive(joseph(*(gw.parse(name, **{name: shape}) for name, shape in shapes.items())).X, wrt="A"))
+    assert "dKᵀ Bᵀ X (A − B K) + (A − B K)ᵀ X B dK − dKᵀ R K − Kᵀ R dK = 0 " in derived
+    assert "[cancel: by the identity] ✓" in derived
+    assert "vjp in A   X (A − B K) stein(A − B K, G + Gᵀ)" in derived
+
+
+def test_an_optimal_value_moves_as_its_objective_does_at_the_optimum() -> None:
+    best = gw.define("best", ["P @ x + q = zeros(n)", "v = x @ P @ x / 2 + q @ x"], unknown="x: n, v: ",
+                     given="P: n n spd, q: n")  # fmt: skip
+    value = best(gw.parse("P", P="n n spd"), gw.vector("q", "n")).v
+    assert str(gw.derive(value, wrt="q").gradient) == "best(P, q).x"
+    assert str(gw.derive(value, wrt="P").gradient) == "½ best(P, q).x best(P, q).xᵀ"
+    assert gw.derive(value, wrt="P").verify().right
+
+
+def test_what_equals_the_identity_matrix_is_not_inverted() -> None:
+    covariance = defined(CASES["covariance"])
+    assert str(gw.derive(covariance(gw.parse("S", S="n n spd"))).differential) == "dS"
+
+
+def test_a_rotation_as_an_optimum_is_told_by_a_linear_matrix_equation() -> None:
+    nearest = gw.optimum("rotated", "norm(A @ Q - B)**2", over="Q: n n orthogonal", given="A: m n, B: m n",
+                         forward=lambda A, B: nearest_orthogonal(A.T @ B))  # fmt: skip
+    assert not solved(nearest.primitive).general
+    derived = gw.derive(nearest(gw.matrix("A", "m", "n"), gw.matrix("B", "m", "n")), wrt="B")
+    assert derived.verify().right
 
 
 def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
@@ -395,7 +561,8 @@ THIRD = (
 
 
 # Third derivatives of large systems of blocks take minutes.
-LARGE = ("deflation", "canonical correlation", "eigenvalue with both vectors")
+LARGE = ("deflation", "canonical correlation", "eigenvalue with both vectors", "Riccati without inverses of X",
+         "eigenvectors on both sides", "singular vectors on both sides", "singular triplet")  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,11 @@ def _newton(
 ) -> tuple[list[np.ndarray], float]:
     """Gauss-Newton steps of least norm, halved where they do not help, or leave the set in which they began."""
     values, guarded = start, inside(*start)
-    gaps, slopes = equations(*values)
+    with np.errstate(all="ignore"):
+        gaps, slopes = equations(*values)
     for _ in range(100):
+        if not (np.isfinite(gaps).all() and np.isfinite(slopes).all()):  # no value there
+            return values, float("inf")
         size = np.abs(gaps).max(initial=0)
         step = np.linalg.lstsq(slopes, -gaps, rcond=None)[0]
         ends = np.cumsum([x.size for x in values])[:-1]
@@ -56,9 +59,10 @@ def _newton(
     return values, float(np.abs(gaps).max(initial=0)) / (1 + max(np.abs(x).max(initial=0) for x in values))
 '''
 STARTS = '''
-def _starts(shapes: list[tuple[int, ...]]) -> Iterator[list[np.ndarray]]:
-    """Starting points: the identity, zeros, and a few random ones."""
-    yield [np.eye(*shape) if len(shape) == 2 else np.ones(shape) for shape in shapes]
+def _starts(shapes: list[tuple[int, ...]], positive: list[bool]) -> Iterator[list[np.ndarray]]:
+    """Starting points: the identity (ones for what is positive), zeros, and a few random ones."""
+    kinds = zip(shapes, positive, strict=True)
+    yield [np.eye(*shape) if len(shape) == 2 and not above else np.ones(shape) for shape, above in kinds]
     yield [np.zeros(shape) for shape in shapes]
     for seed in range(5):
         generator = np.random.default_rng(seed)
@@ -205,7 +209,8 @@ def _solver(solver: NewtonSolver, parts: Parts, name: str) -> str:
     }
     shapes = [_tuple([size_text(dim, sizes) for dim in s.shape]) for s in _solved_for(parts)]
     local = unused("found", givens)
-    usual = f"_starts([{', '.join(shapes)}])"
+    positive = [str("positive" in unknown.facts) for unknown, own in parts.items() for _ in own]
+    usual = f"_starts([{', '.join(shapes)}], [{', '.join(positive)}])"
     lines = [
         f"def {name}({', '.join(f'{g}: np.ndarray' for g in givens)}) -> Any:",
         '    """The solution of the equations by Newton\'s method."""',
@@ -214,7 +219,10 @@ def _solver(solver: NewtonSolver, parts: Parts, name: str) -> str:
         f"        return {name}_equations(*_unknowns, {', '.join(givens)})",
         "",
         f"    for _start in {_started(solver, givens) or usual}:",
-        f"        {local}, _size = _newton(_at, {name}_inside, _start)",
+        "        try:",
+        f"            {local}, _size = _newton(_at, {name}_inside, _start)",
+        "        except np.linalg.LinAlgError:  # no value there, such as the inverse of zero",
+        "            continue",
         f"        if _size < 1e-9 and {name}_inside(*{local}):",
         f"            return {_put_together(parts, local)}",
         f'    raise ValueError("{problem.name}: Newton\'s method found no solution of the equations at this input")',

@@ -7,7 +7,7 @@ free), so the rank of the linear equations is tested at generic solution points.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, permutations, product
 
 import numpy as np
 
@@ -47,6 +47,7 @@ from gradwright.simplify.pipeline import simplify
 
 HOLDS = 1e-7
 ATTEMPTS = 8
+MOST_REORDERED = 4
 
 
 def require_determined(
@@ -88,11 +89,10 @@ def _leaves_free(problem: Problem, sizes: Mapping[str, int], forward: Forward | 
     """Whether directions are seen to be free at other sizes; where no point is found, nothing is seen."""
     try:
         point = find_point(problem, sizes, 0, forward, start)
+        system = linear_system(problem, point.values, sizes)
     except (GradwrightError, np.linalg.LinAlgError, ArithmeticError, ValueError):
         return False
-    if not point.residual < HOLDS:
-        return False
-    return bool(len(free_directions(linear_system(problem, point.values, sizes))))
+    return point.residual < HOLDS and bool(len(free_directions(system)))
 
 
 def _orders(
@@ -186,11 +186,12 @@ def _without_solution(
             f"forward function"
         )
     worst = int(np.argmax(residuals(problem, best.values, best.sizes)))
-    text = texts[worst] if worst < len(texts) else "the declared orthonormality"
+    orthonormal = [f"the declared orthonormality of '{u.name}'" for u in problem.unknowns if is_orthonormal(u)]
+    text = [*(f"'{text}'" for text in texts), *orthonormal][worst]
     if forward is not None:
         return (
-            f"the forward function does not satisfy '{text}': at a generic point{_with_sizes(best)} the two sides "
-            f"differ by {best.residual:.1g} of their size"
+            f"the forward function does not satisfy {text}: at a generic point{_with_sizes(best)} the two sides "
+            f"differ by {best.residual:.1g} of their size{_repair(problem, best)}"
         )
     if best.residual < HOLDS:
         return (
@@ -200,10 +201,35 @@ def _without_solution(
             f"{'another' if start is not None else 'a'} starting point start="
         )
     return (
-        f"no solution of '{text}' was found at a generic point (its sides differ by {best.residual:.1g} of their size "
+        f"no solution of {text} was found at a generic point (its sides differ by {best.residual:.1g} of their size "
         f"there): {_counted(problem, best)}the equations may contradict each other, or the inputs need a fact such as "
         f"symmetric or spd; else give forward= or a starting point start="
     )
+
+
+def _repair(problem: Problem, point: SolutionPoint) -> str:
+    """In which order, or with which of them transposed, the values of a forward function would be a solution."""
+    unknowns = problem.unknowns
+    if len(unknowns) > MOST_REORDERED:
+        return ""
+    values = [point.values[u] for u in unknowns]
+    for order in permutations(range(len(unknowns))):
+        for turned in product((False, True), repeat=len(unknowns)):
+            tried = [values[k].T if turn else values[k] for k, turn in zip(order, turned, strict=True)]
+            if [v.shape for v in tried] != [v.shape for v in values]:
+                continue
+            at = {**point.values, **dict(zip(unknowns, tried, strict=True))}
+            try:
+                residual = max(residuals(problem, at, point.sizes), default=0.0)
+            except (GradwrightError, np.linalg.LinAlgError):
+                continue
+            if residual < HOLDS and first_outside(problem, at) is None:
+                names = [f"'{unknowns[k].name}'" for k, turn in enumerate(turned) if turn]
+                wrong = [] if order == tuple(range(len(unknowns))) else ["in another order"]
+                wrong += [f"with {' and '.join(names)} transposed"] if names else []
+                declared = f" (the order is {', '.join(u.name for u in unknowns)})" if wrong[0].startswith("in") else ""
+                return f"; {' and '.join(wrong)} its values would be a solution{declared}"
+    return ""
 
 
 def _vanish(problem: Problem, point: SolutionPoint) -> bool:

@@ -7,17 +7,18 @@ are left to a general linear solve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 
 from gradwright.core.build import adjoint, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import is_zero, zero
+from gradwright.core.contraction import is_zero, split_coefficient, zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.spaces import Space
-from gradwright.core.sums import subtract
+from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import free_leaves, substitute
 from gradwright.diff.differential import differential
 from gradwright.diff.identities.diagonals import merge_diagonals
@@ -38,6 +39,7 @@ from gradwright.diff.identities.linear_systems import (
     solve_sylvester,
     solve_two_numbers,
 )
+from gradwright.diff.identities.linearised import needed_equations
 from gradwright.diff.identities.problem import (
     Equation,
     FramePart,
@@ -47,14 +49,16 @@ from gradwright.diff.identities.problem import (
     orthonormality,
     problem_of,
 )
-from gradwright.diff.identities.solution_points import agrees, point_of
-from gradwright.diff.identities.spectral import invert_spectral
+from gradwright.diff.identities.solution_points import SolutionPoint, agrees, cancel, point_of
+from gradwright.diff.identities.spectral import image_of, invert_spectral, inverted
 from gradwright.diff.identities.split import eliminate_alone, eliminate_and_substitute, split_by_entries
 from gradwright.diff.identities.state import State
-from gradwright.diff.identities.terms import LinearEquation, tidy
+from gradwright.diff.identities.terms import LinearEquation, holes_in, tidy, unfolded
 from gradwright.frozen import replace
 from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import push
+from gradwright.prims.inv import inv
+from gradwright.prims.power import raise_to
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation
@@ -77,40 +81,99 @@ RULES: tuple[Rule, ...] = (
     eliminate,
 )
 MOST_STEPS = 24
+NOTHING: Mapping[Node, Node] = {}
 
 
 @lru_cache(maxsize=4096)
 def solved(primitive: Primitive) -> Solution:
     """The differentials that a primitive's identity determines."""
     problem = problem_of(primitive)
-    if primitive.witness is None:
-        return solve(problem)
-    point = point_of(problem, primitive.witness)
-    return solve(problem, lambda solution: agrees(problem, solution.differentials, point))
+    return solve(problem, None if primitive.witness is None else point_of(problem, primitive.witness))
 
 
-def solve(problem: Problem, accepts: Callable[[Solution], bool] = lambda solution: True) -> Solution:
+def solve(problem: Problem, point: SolutionPoint | None = None) -> Solution:
     """Solve the equations of a problem for the directions of its unknowns.
 
     Args:
         problem: the equations.
-        accepts: whether a solution in closed form is right; if not, the next way is tried.
+        point: where they hold, if that is known: what is found in closed form has to agree with them there, and
+            then equations that follow from the others need not be used.
     """
     problem = cancel_outer_factors(problem)
-    for identities in _rewritings(problem):
-        for frames in frame_choices(problem.unknowns):
-            state = _run(_linearised(problem, frames, identities))
-            if state.open_holes or state.equations:
-                continue
-            found = _finish(problem, frames, state)
-            if accepts(found):
+    for relaxed in (False, True) if point is not None else (False,):
+        for used in _sufficient(problem, point):
+            found = _solve_by_rules(problem, used, point, relaxed)
+            if found is not None:
                 return found
     frames = direct_frames(problem.unknowns)
-    state = _linearised(problem, frames, problem.relations(), constraints=True)
+    state = _linearised(problem, problem.equations, frames, problem.relations(), constraints=True)
     bordered = border_surplus(state)
-    if bordered is not None and accepts(found := _finish(problem, frames, bordered)):
+    if bordered is not None and _is_right(problem, found := _finish(problem, frames, bordered), point):
         return found
     return replace(_finish(problem, frames, solve_generally(state)), general=True)
+
+
+def _solve_by_rules(
+    problem: Problem, used: tuple[Equation, ...], point: SolutionPoint | None, relaxed: bool
+) -> Solution | None:
+    """The first way to use the identities and to choose frames by which the rules find every direction."""
+    for identities in _rewritings(problem):
+        for stated in _stated_givens(problem) if relaxed else (NOTHING,):
+            for frames in frame_choices(problem.unknowns):
+                start = _linearised(problem, used, frames, identities, stated, relaxed)
+                state = _run(start if point is None else _without_cancelled(start, point))
+                if state.open_holes or (state.equations and point is None):
+                    continue
+                found = _finish(problem, frames, state)
+                if _is_right(problem, found, point):
+                    return found
+    return None
+
+
+def _without_cancelled(state: State, point: SolutionPoint) -> State:
+    """The equations without an unknown whose terms cancel by the identity, as those of a minimiser in a minimum do."""
+    for place, equation in enumerate(state.equations):
+        for hole in holes_in(equation.form):
+            own, rest = (
+                [t for t in terms_of(equation.form) if (hole in holes_in(t)) is inside] for inside in (True, False)
+            )
+            if len(own) > 1 and rest and cancel(own, hole, point):
+                state = state.replace_equation(place, replace(equation, form=add(rest)))
+                state = state.with_step("cancel", add(own), zero(equation.form.shape), "by the identity")
+                return _without_cancelled(state, point)
+    return state
+
+
+def _stated_givens(problem: Problem) -> Iterator[Mapping[Node, Node]]:
+    """Nothing; then an input as an equation states it in terms of unknowns: A is `U W⁻¹` where `A W = U`."""
+    yield NOTHING
+    for equation in problem.equations:
+        for side, other in ((equation.left, equation.right), (equation.right, equation.left)):
+            chain = chain_of(side) if side.rank == 2 else None
+            elements = () if chain is None else chain.elements
+            places = [place for place, element in enumerate(elements) if element in problem.givens]
+            if chain is None or chain.scalar.rank or len(places) != 1 or elements[places[0]] in free_leaves(other):
+                continue
+            before, after = elements[: places[0]], elements[places[0] + 1 :]
+            if (before or after) and all(e.shape[0] == e.shape[1] for e in (*before, *after)):
+                value = multiply(raise_to(chain.scalar, Fraction(-1)), other)
+                for element in before:
+                    value = matmul(Apply(inv, (), (element,)), value)
+                for element in reversed(after):
+                    value = matmul(value, Apply(inv, (), (element,)))
+                yield {elements[places[0]]: simplify(value)}
+
+
+def _is_right(problem: Problem, solution: Solution, point: SolutionPoint | None) -> bool:
+    return point is None or agrees(problem, solution.differentials, point)
+
+
+def _sufficient(problem: Problem, point: SolutionPoint | None) -> Iterator[tuple[Equation, ...]]:
+    """The equations; then without those that follow from the others, as `Y X = I` does from `X Y = I`."""
+    yield problem.equations
+    kept = problem.equations if point is None else needed_equations(problem, point)
+    if len(kept) < len(problem.equations):
+        yield kept
 
 
 def cancel_outer_factors(problem: Problem) -> Problem:
@@ -119,19 +182,40 @@ def cancel_outer_factors(problem: Problem) -> Problem:
 
 
 def _cancelled(equation: Equation) -> Equation:
-    left, right = chain_of(equation.left), chain_of(equation.right)
-    if left is None or right is None or equation.left.rank != 2:
+    if equation.left.rank != 2:
         return equation
-    a, b = list(left.elements), list(right.elements)
+    if is_zero(equation.left) or is_zero(equation.right):
+        terms = [*terms_of(equation.left), *(scaled(-1, term) for term in terms_of(equation.right))]
+        return _shortened([term for term in terms if not is_zero(term)], equation)
+    return _shortened([equation.left, equation.right], equation)
+
+
+def _shortened(sides: Sequence[Node], equation: Equation) -> Equation:
+    """The sides of an equation, or its terms where one side is zero, without invertible factors that all share."""
+    chains = [chain_of(side) for side in sides]
+    known = [chain for chain in chains if chain is not None]
+    if len(known) < max(2, len(chains)):
+        return equation
+    elements = [list(chain.elements) for chain in known]
     changed = False
-    while a and b and a[0] == b[0] and "invertible" in facts_of(a[0]) and len(a) + len(b) > 2:
-        a, b, changed = a[1:], b[1:], True
-    while a and b and a[-1] == b[-1] and "invertible" in facts_of(a[-1]) and len(a) + len(b) > 2:
-        a, b, changed = a[:-1], b[:-1], True
+    while _share_an_end(elements, 0):
+        elements, changed = [e[1:] for e in elements], True
+    while _share_an_end(elements, -1):
+        elements, changed = [e[:-1] for e in elements], True
     if not changed:
         return equation
-    sides = [multiply(chain.scalar, product_of_chain(rest, equation.left)) for chain, rest in ((left, a), (right, b))]
-    return Equation(sides[0], sides[1])
+    short = [multiply(c.scalar, product_of_chain(e, equation.left)) for c, e in zip(known, elements, strict=True)]
+    if not is_zero(equation.left) and not is_zero(equation.right):
+        return Equation(short[0], short[1])
+    number, first = split_coefficient(short[0])
+    return Equation(first, scaled(-1 / number, add(short[1:])))
+
+
+def _share_an_end(chains: Sequence[Sequence[Node]], end: int) -> bool:
+    """Whether all chains begin (or end) with one invertible matrix, and something is left of one of them without it."""
+    if not all(chains) or any(chain[end] != chains[0][end] for chain in chains):
+        return False
+    return "invertible" in facts_of(chains[0][end]) and sum(map(len, chains)) > len(chains)
 
 
 def _rewritings(problem: Problem) -> Iterator[tuple[Relation, ...]]:
@@ -158,19 +242,29 @@ def _exchange(left: Node, right: Node) -> Relation | None:
 
 
 def _linearised(
-    problem: Problem, frames: tuple[Frame, ...], identities: tuple[Relation, ...], constraints: bool = False
+    problem: Problem,
+    used: tuple[Equation, ...],
+    frames: tuple[Frame, ...],
+    identities: tuple[Relation, ...],
+    stated: Mapping[Node, Node] = NOTHING,
+    relaxed: bool = False,
+    constraints: bool = False,
 ) -> State:
-    """The differentiated equations, the unknowns' directions written in their frames."""
+    """The differentiated equations, the unknowns' directions written in their frames.
+
+    Inputs that are stated in terms of the unknowns are written so beside the unknowns' directions.
+    """
     specs = {spec.hole: spec for frame in frames for spec in frame.parts}
     relations = (*identities, *_normal_relations(frames))
-    equations = list(problem.equations)
+    equations = list(used)
     if constraints:
         equations += [orthonormality(unknown) for unknown in problem.unknowns if is_orthonormal(unknown)]
     linear = [_linear_equation(problem, frames, equation) for equation in equations]
     linear += [_gauge_equation(problem, frames, equation) for equation in problem.gauge]
-    kept = tuple(tidy(equation, relations) for equation in linear if not is_zero(equation.form))
+    linear = [replace(e, form=substitute(e.form, stated)) for e in linear] if stated else linear
+    kept = tuple(tidy(unfolded(equation), relations) for equation in linear if not is_zero(equation.form))
     statements = [pair for e in problem.equations for pair in ((e.left, e.right), (e.right, e.left))]
-    return State(kept, specs, problem.unknowns, relations, tuple(statements))
+    return State(kept, specs, problem.unknowns, relations, tuple(statements), relaxed=relaxed)
 
 
 def _linear_equation(problem: Problem, frames: tuple[Frame, ...], equation: Equation) -> LinearEquation:
@@ -246,11 +340,35 @@ def _normal_relations(frames: tuple[Frame, ...]) -> list[Relation]:
     return found
 
 
+def invert_inside(state: State) -> State | None:
+    """`A f[Y, Y](H) B = C`: solve for the image `f[Y, Y](H)` of the unknown, by all the rules, and then for H."""
+    for place, equation in enumerate(state.equations):
+        found = image_of(equation, state)
+        if found is None:
+            continue
+        image, spec = found
+        alone = replace(equation, form=substitute(equation.form, {image: spec.hole}))
+        inner = _run(
+            replace(state, equations=(tidy(alone, state.relations),), specs={spec.hole: spec}, solved=(), steps=())
+        )
+        if inner.open_holes or inner.equations:
+            continue
+        value = dict(inner.solved)[spec.hole]
+        solved = inverted(image, value, state)
+        assert solved is not None
+        shown: dict[Node, Node] = {spec.hole: image}
+        steps = [replace(s, left=substitute(s.left, shown), right=substitute(s.right, shown)) for s in inner.steps]
+        changed = replace(state, steps=(*state.steps, *steps)).with_pivots(inner.pivots)
+        reason = "by the derivative of its inverse function" if isinstance(image, Apply) else "by its equation"
+        return changed.with_solution(*solved, place).with_step("invert a matrix function", *solved, reason)
+    return None
+
+
 def _run(state: State) -> State:
     for _ in range(MOST_STEPS):
         if not state.open_holes:
             return state
-        following = next((new for rule in RULES if (new := rule(state)) is not None), None)
+        following = next((new for rule in (*RULES, invert_inside) if (new := rule(state)) is not None), None)
         if following is None:
             return state
         state = following

@@ -3,9 +3,9 @@
 The tangent space of a set of matrices moves with the point; written in the unknown's own frame it
 stands still. `dD = diag(δ)` for a diagonal matrix; `dL = L Φ` with Φ lower triangular; `dQ = Q Ω + K` with Ω
 skew and `Qᴴ K = 0`;
-`dV = V M` with any M, or `dV = V (M + diag(m))` with M zero on the diagonal and m real, where the lengths
-of the columns are fixed and their phases are free. The choices for every unknown are tried in order,
-those without a frame first.
+`dV = V M` with any M, or `dV = V (M + diag(m))` with M zero on the diagonal, where the columns turn into one
+another and their lengths are fixed: m is real if their phases are free. The choices for every unknown are
+tried in order, those without a frame first.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Frame:
         unknown: the symbol.
         parts: the holes it introduces.
         direction: the unknown's direction in terms of them.
-        kind: `direct`, `diagonal`, `right`, `left`, `stiefel` or `columns`.
+        kind: `direct`, `diagonal`, `right`, `left`, `stiefel`, `columns` or `phases`.
     """
 
     unknown: Symbol
@@ -110,7 +110,7 @@ def _kinds(unknown: Symbol) -> list[str]:
     if not square or direct_space(unknown) in (Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW):
         return ["direct"]
     if direct_space(unknown) is Space.FREE and not unknown.real:
-        return ["direct", "right", "left", "columns"]
+        return ["direct", "right", "left", "columns", "phases"]
     return ["direct", "right", "left"]
 
 
@@ -122,8 +122,8 @@ def _build(unknown: Symbol, kind: str, numbers: Iterator[int]) -> Frame:
     if kind == "diagonal":
         entries = Hole(next(numbers), unknown.shape[:1], unknown.real)
         return Frame(unknown, (HoleSpec(entries, Space.FREE, name="δ"),), diag(entries), kind)
-    if kind == "columns":
-        return _column_frame(unknown, numbers)
+    if kind in ("columns", "phases"):
+        return _column_frame(unknown, kind, numbers)
     order = unknown.shape[1]
     space, letter = _frame_space(unknown)
     inner = Hole(next(numbers), (order, order), unknown.real)
@@ -145,14 +145,14 @@ def _frame_space(unknown: Symbol) -> tuple[Space, str]:
     return space, "Φ" if space is not Space.FREE else "M"
 
 
-def _column_frame(unknown: Symbol, numbers: Iterator[int]) -> Frame:
-    """`V (M + diag(m))`: the columns turn into one another, and change their lengths."""
+def _column_frame(unknown: Symbol, kind: str, numbers: Iterator[int]) -> Frame:
+    """`V (M + diag(m))`: the columns turn into one another, and change their lengths; real ones, if phases are free."""
     order = unknown.shape[1]
     mixing = Hole(next(numbers), (order, order), unknown.real)
-    growth = Hole(next(numbers), (order,), True)
+    growth = Hole(next(numbers), (order,), unknown.real or kind == "phases")
     parts = (HoleSpec(mixing, Space.HOLLOW, name="M"), HoleSpec(growth, Space.FREE, name="m"))
     along = add([matmul(unknown, mixing), matmul(unknown, diag(growth))])
-    return Frame(unknown, parts, along, "columns")
+    return Frame(unknown, parts, along, kind)
 
 
 def recovered(frame: Frame, moved: Node) -> tuple[Node, ...]:
@@ -173,4 +173,5 @@ def recovered(frame: Frame, moved: Node) -> tuple[Node, ...]:
     mixing = matmul(inverse, moved)
     if frame.kind == "right":
         return (mixing,)
-    return masked(mixing, 1, 0, 1), real(diagonal(mixing))
+    growth = diagonal(mixing)
+    return masked(mixing, 1, 0, 1), real(growth) if frame.kind == "phases" else growth

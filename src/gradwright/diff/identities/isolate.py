@@ -275,10 +275,9 @@ def divide(state: State) -> State | None:
         holes = holes_in(equation.form)
         if len(holes) != 1 or state.specs[holes[0]].space is not Space.FREE or equation.projected:
             continue
-        weights = [_weight(term) for term in terms_of(equation.form)]
-        if any(weight is None for weight in weights):
+        total = weight_of(equation)
+        if total is None:
             continue
-        total = simplify(add(weight for weight in weights if weight is not None))
         value = reduce_terms(multiply(equation.right, raise_to(total, Fraction(-1))), state.relations)
         changed = state.with_solution(holes[0], value, place)
         if total == ones(total.shape):
@@ -287,6 +286,13 @@ def divide(state: State) -> State | None:
             "divide", holes[0], value, "divide entry by entry" if value.rank else "divide by its factor"
         )
     return None
+
+
+def weight_of(equation: LinearEquation) -> Node | None:
+    """W of an equation `W ∘ H = C` in one unknown."""
+    weights = [_weight(term) for term in terms_of(equation.form)]
+    known = [weight for weight in weights if weight is not None]
+    return simplify(add(known)) if len(known) == len(weights) else None
 
 
 def _weight(term: Node) -> Node | None:
@@ -330,12 +336,17 @@ def matrix_of(form: Node, hole: Hole) -> Node | None:
 
 def isolated(state: State, equation: LinearEquation, pair: Pair, term: Term) -> Node | None:
     """The unknown of `left · H · right = C`."""
+    if equation.form.rank != term.hole.rank:  # such as a row of a matrix
+        return None
     value = equation.right
     scalar = _scalar_multiple(pair.left)
     if scalar is not None:
         value = multiply(raise_to(scalar, Fraction(-1)), value)
     elif pair.left.shape[0] == pair.left.shape[1]:
         value = matmul(inverse_of(pair.left, state), value)
+    elif state.relaxed and pair.left.rank == 2:  # (Aᴴ A)⁻¹ Aᴴ, which is right where A has full column rank
+        square = simplify(matmul(adjoint(pair.left), pair.left))
+        value = matmul(inverse_of(square, state), matmul(adjoint(pair.left), value))
     else:
         return None
     if pair.right is not None:

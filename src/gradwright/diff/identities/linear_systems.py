@@ -13,14 +13,14 @@ from fractions import Fraction
 
 from gradwright.core.build import adjoint, identity, matmul, multiply, ones, outer, permute, product_of, slice_axis
 from gradwright.core.contraction import conjugate, is_zero, split_coefficient
-from gradwright.core.dims import Dim
+from gradwright.core.dims import Dim, product
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Equation, Hole, Node, Selection, Solve, Unknown
 from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, coefficient_of, scaled, subtract, terms_of
 from gradwright.core.walks import substitute
-from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of
+from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of, weight_of
 from gradwright.diff.identities.regions import determinant_of, with_column
 from gradwright.diff.identities.state import State, hidden_pivots
 from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms
@@ -94,11 +94,11 @@ def eliminate_explicit(state: State) -> State | None:
         holes = holes_in(equation.form)
         if len(holes) < 2 or equation.projected:
             continue
-        for hole in holes:
+        for hole in holes if _is_apart(equation.form) else ():
             own, rest = _parted(equation.form, hole)
             coefficient, alone = split_coefficient(own)
             spec = state.specs[hole]
-            if alone != hole or spec.space is not equation.space or spec.normal_to is not None:
+            if alone != hole or not state.fits(hole, equation) or spec.normal_to is not None:
                 continue
             value = scaled(1 / coefficient, subtract(equation.right, rest))
             return state.with_step("eliminate", hole, value, "substitute one unknown").with_solution(hole, value, place)
@@ -110,7 +110,7 @@ def eliminate(state: State) -> State | None:
 
     By the inverse of a matrix if there is such an equation, so that a Sylvester equation is solved last.
     """
-    return _eliminated(state, _isolated_map) or _eliminated(state, _inverse_map)
+    return _eliminated(state, _isolated_map) or _eliminated(state, _divided_map) or _eliminated(state, _inverse_map)
 
 
 def _eliminated(
@@ -120,7 +120,7 @@ def _eliminated(
         holes = holes_in(equation.form)
         if len(holes) < 2 or equation.projected:
             continue
-        for hole in holes:
+        for hole in holes if _is_apart(equation.form) else ():
             own, rest = _parted(equation.form, hole)
             inverse = inverse_of(state, replace(equation, form=own), hole)
             if inverse is None:
@@ -130,6 +130,11 @@ def _eliminated(
             changed = state.with_solution(hole, value, place).with_pivots(pivots)
             return changed.with_step("eliminate", own, subtract(equation.right, rest), "solve for one unknown")
     return None
+
+
+def _is_apart(form: Node) -> bool:
+    """Whether every term has one unknown, so that those in one can be told from the others."""
+    return all(len(holes_in(term)) == 1 for term in terms_of(form))
 
 
 def _parted(form: Node, hole: Hole) -> tuple[Node, Node]:
@@ -152,15 +157,21 @@ def _inverse_map(state: State, equation: LinearEquation, hole: Hole) -> Callable
 
 
 def _isolated_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
-    """What solves `A H B = R` for an unknown without structure, given R; None if the equation is no such."""
+    """What solves `A H B = R` for an unknown in the equation's space, given R; None if the equation is no such."""
     terms = state.terms(equation)
-    if not terms or state.specs[hole].normal_to is not None or state.specs[hole].space is not Space.FREE:
+    if not terms or state.specs[hole].normal_to is not None or not state.fits(hole, equation):
         return None
     pairs = grouped(terms, equation.form)
     same = len({(t.transposed, t.conj, t.diagonal) for t in terms}) == 1 and not terms[0].diagonal
     if len(pairs) != 1 or not same or isolated(state, equation, pairs[0], terms[0]) is None:
         return None
     return lambda right: _isolate_from(state, equation, pairs[0], terms[0], right)
+
+
+def _divided_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
+    """What solves `W ∘ H = R`, given R; None if the equation is no such."""
+    total = None if state.specs[hole].normal_to is not None or not state.fits(hole, equation) else weight_of(equation)
+    return None if total is None else lambda right: multiply(right, raise_to(total, Fraction(-1)))
 
 
 def _isolate_from(state: State, equation: LinearEquation, pair: Pair, term: Term, right: Node) -> Node:
@@ -176,6 +187,8 @@ def _matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space
     ones, since its right side is then symmetric wherever there is a solution; the same holds of skew ones.
     """
     space = state.specs[hole].space
+    if product(equation.form.shape) != product(hole.shape):
+        return None
     if space is equation.space:
         return space
     mirrored = REAL_MIRRORED if hole.real else COMPLEX_MIRRORED
@@ -183,7 +196,9 @@ def _matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space
         return None
     numbered = substitute(equation.form, {hole: Hole(0, hole.shape, hole.real)})
     expanded = expand(numbered, lambda _: True)
-    return space if is_its_own_mirror_image(expanded, Unknown(hole.shape, space, hole.real)) else None
+    if is_its_own_mirror_image(expanded, Unknown(hole.shape, space, hole.real)):
+        return space
+    return Space.FREE if state.fits(hole, equation) else None
 
 
 def solve_two_numbers(state: State) -> State | None:

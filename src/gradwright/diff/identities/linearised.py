@@ -6,6 +6,7 @@ They are the differentiated identity, assembled entry by entry; their rank says 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +19,8 @@ from gradwright.core.points import draw
 from gradwright.core.spaces import Space
 from gradwright.core.sums import terms_of
 from gradwright.diff.identities.frames import direct_space, is_orthonormal
-from gradwright.diff.identities.problem import Problem
-from gradwright.frozen import frozen
+from gradwright.diff.identities.problem import STACK, Equation, Problem
+from gradwright.frozen import frozen, replace
 
 if TYPE_CHECKING:
     from gradwright.diff.identities.solution_points import SolutionPoint
@@ -46,21 +47,16 @@ class LinearSystem:
 def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> LinearSystem:
     """The differentiated equations at a point, as a matrix on the unknowns' directions."""
     bases = tuple(_direction_basis(u, values[u]) for u in problem.unknowns)
-    forms = problem.forms
     columns: list[Array] = []
-    zeros: dict[Node, Array] = {d: np.zeros_like(values[s]) for s, d in problem.directions.items()}
-    values = {**values, **dict(zip(problem.held, evaluate_all(problem.held, values, sizes), strict=True))}
-    for direction, basis in zip(problem.unknown_directions, bases, strict=True):
-        for tensor in basis:
-            moved = {**values, **zeros, direction: tensor}
-            parts = evaluate_all(forms, moved, sizes)
-            columns.append(np.concatenate([real_entries(part) for part in parts]))
-    lengths = [len(real_entries(part)) for part in evaluate_all(forms, {**values, **zeros}, sizes)]
-    stops = np.cumsum(lengths)
-    blocks = tuple(slice(stop - length, stop) for stop, length in zip(stops, lengths, strict=True))
-    height = int(stops[-1]) if len(stops) else 0
-    matrix = np.stack(columns, axis=1) if columns else np.zeros((height, 0))
-    return LinearSystem(matrix, bases, blocks)
+    for basis, (stack, forms) in zip(bases, problem.stacked_forms, strict=True):
+        at = {**values, stack: np.moveaxis(basis, 0, -1)}
+        parts = evaluate_all(forms, at, {**sizes, str(STACK): len(basis)})
+        columns.append(np.concatenate(real_rows(problem, parts, len(basis))))
+    counts = [prod(d.evaluate(sizes) for d in form.shape) for form in problem.forms]
+    stops = np.cumsum([c if real else 2 * c for c, real in zip(counts, problem.real_equations, strict=True)])
+    starts = np.concatenate([[0], stops[:-1]])
+    blocks = tuple(slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
+    return LinearSystem(np.concatenate(columns, axis=1), bases, blocks)
 
 
 def given_side(
@@ -68,7 +64,7 @@ def given_side(
 ) -> Array:
     """Minus the differentiated equations for given directions of the inputs, the unknowns held."""
     parts = evaluate_all(problem.forms, {**values, **_still(problem, values), **moves}, sizes)
-    return -np.concatenate([real_entries(part) for part in parts])
+    return -np.concatenate(real_rows(problem, parts))
 
 
 def size_of_given_side(
@@ -96,6 +92,18 @@ def free_directions(system: LinearSystem, size: float = 0.0) -> Array:
     smallest = max(RANK_TOLERANCE * largest(singular_values), CANCELLED * size, 1e-300)
     rank = int(np.sum(singular_values > smallest))
     return vectors[rank:]
+
+
+def needed_equations(problem: Problem, point: SolutionPoint) -> tuple[Equation, ...]:
+    """The equations without such as follow from the others where they are differentiated, the last of them first."""
+    system = linear_system(problem, point.values, point.sizes)
+    blocks = [system.matrix[block] for block in system.blocks]
+    kept = list(range(len(blocks)))
+    for place in reversed(range(len(problem.equations))):
+        rest = [blocks[k] for k in kept if k != place]
+        if rest and not len(free_directions(replace(system, matrix=np.concatenate(rest)))):
+            kept.remove(place)
+    return tuple(equation for place, equation in enumerate(problem.equations) if place in kept)
 
 
 def size_of_terms(problem: Problem, system: LinearSystem, point: SolutionPoint) -> float:
@@ -141,7 +149,14 @@ def _direction_basis(unknown: Symbol, value: Array) -> Array:
     return space_basis(space, value.shape, not unknown.real)
 
 
-def real_entries(value: Array) -> Array:
-    """The entries as real numbers, the imaginary parts of complex ones behind the real ones."""
-    flat: Array = np.ravel(value)
-    return np.concatenate([np.real(flat), np.imag(flat)]) if np.iscomplexobj(flat) else flat
+def real_rows(problem: Problem, parts: Sequence[Array], columns: int | None = None) -> list[Array]:
+    """The sides of the equations as rows of real numbers, real and imaginary parts one after the other.
+
+    Args:
+        problem: the equations; those of a gauge are last, and may be left out.
+        parts: their sides, or stacks of them along a last axis.
+        columns: the number of sides in a stack.
+    """
+    rows = [np.ravel(part) if columns is None else part.reshape(-1, columns) for part in parts]
+    kinds = zip(rows, problem.real_equations, strict=False)
+    return [np.real(r) if real else np.concatenate([np.real(r), np.imag(r)]) for r, real in kinds]

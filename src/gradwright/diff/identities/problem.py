@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from gradwright.core.build import adjoint, identity, matmul
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Constant, Direction, Node, Solve, Symbol
+from gradwright.core.facts import NO_FACTS
+from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.spaces import Space
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals, gauge_equations, identities
-from gradwright.core.walks import depends_on, postorder
 from gradwright.diff.differential import differential
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.frozen import frozen, replace
+from gradwright.linear.forms import push
 from gradwright.simplify.relations import Relation, shortening
+
+STACK = Dim.of("directions …")
 
 
 @frozen
@@ -59,7 +62,7 @@ class Problem:
         given = zip(self.givens, self.given_directions, strict=True)
         return {**dict(unknown), **dict(given)}
 
-    @property
+    @cached_property
     def without_gauge(self) -> Problem:
         """The identity alone."""
         return replace(self, gauge=()) if self.gauge else self
@@ -78,12 +81,19 @@ class Problem:
         return (*(differential(gap, self.directions) for gap in self.gaps), *fixing)
 
     @cached_property
-    def held(self) -> tuple[Node, ...]:
-        """The parts of `forms` in which no direction is, as large as they come: the same for every direction."""
-        moving = depends_on(self.forms, self.directions.values())
-        inside = {node for node in moving if not isinstance(node, Solve)}
-        parts = dict.fromkeys(child for node in postorder(*self.forms) if node in inside for child in node.children)
-        return tuple(part for part in parts if part not in moving and not isinstance(part, Symbol | Constant))
+    def stacked_forms(self) -> tuple[tuple[Symbol, tuple[Node, ...]], ...]:
+        """For each unknown a stack of directions of it, along a last axis, and the forms of all of these at once."""
+        found: list[tuple[Symbol, tuple[Node, ...]]] = []
+        for unknown, direction in zip(self.unknowns, self.unknown_directions, strict=True):
+            facts = NO_FACTS if unknown.real else frozenset({"complex"})
+            stack = Symbol(f"{direction.name} …", (*unknown.shape, STACK), facts)
+            found.append((stack, tuple(push(form, {direction: stack}, (STACK,)) for form in self.forms)))
+        return tuple(found)
+
+    @cached_property
+    def real_equations(self) -> tuple[bool, ...]:
+        """Of each form, whether it is an equation between real numbers."""
+        return (*(gap.real for gap in self.gaps), *(form.real for form in self.forms[len(self.gaps) :]))
 
     def relations(self, besides: Equation | None = None) -> tuple[Relation, ...]:
         """The equations, except one, as far as they shorten a product."""
@@ -154,6 +164,7 @@ class FramePart:
     recovered: Node
 
 
+@lru_cache(maxsize=4096)
 def problem_of(primitive: Primitive) -> Problem:
     """The problem that a primitive's identity states."""
     formal = formals(primitive)

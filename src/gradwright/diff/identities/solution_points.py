@@ -19,7 +19,7 @@ from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.membership import departure
-from gradwright.core.nodes import Node, Symbol
+from gradwright.core.nodes import Hole, Node, Symbol
 from gradwright.core.points import (
     OF_FIXED_SIZE,
     choose_sizes,
@@ -38,7 +38,9 @@ from gradwright.diff.identities.linearised import (
     RANK_TOLERANCE,
     given_side,
     linear_system,
-    real_entries,
+    real_rows,
+    size_of_given_side,
+    size_of_terms,
     tensors_of,
 )
 from gradwright.diff.identities.problem import Equation, Problem
@@ -49,10 +51,13 @@ Forward = Callable[..., tuple[Array, ...]]
 STEPS = 60
 WINDOW = 12
 AGREES = 1e-5
+STABLE = 1e-4
+LARGE = 1e6
 SMALLER_FROM = 2
 CONVERGED = 1e-11
 SETTLED = 1e-3
 NOTHING = 1e-6
+CANCELS = 1e-8
 MOST_ORDERS = 6
 
 
@@ -125,12 +130,32 @@ def _sampled(given: Symbol, sizes: Mapping[str, int], generator: np.random.Gener
 
 
 def is_stable(problem: Problem, point: SolutionPoint) -> bool:
-    """Whether the equations still nearly hold when everything is rounded differently."""
+    """Whether the equations still nearly hold, and hardly move otherwise, when everything is rounded differently.
+
+    A matrix that is singular at these sizes has a square root, and no derivative of it.
+    """
     generator = np.random.default_rng(5)
     nudged: dict[Node, Array] = {}
     for node, value in point.values.items():
         nudged[node] = value + 1e-10 * value * draw(value.shape, NO_FACTS, generator)
-    return relative_residual(problem, nudged, point.sizes) < 1e-6
+    moves: dict[Node, Array] = {
+        d: tangent_direction(g, point.values[g], generator)
+        for g, d in zip(problem.givens, problem.given_directions, strict=True)
+    }
+    problem = problem.without_gauge
+    try:
+        if not relative_residual(problem, nudged, point.sizes) < 1e-6:
+            return False
+        systems = [linear_system(problem, at, point.sizes) for at in (point.values, nudged)]
+        sides = [given_side(problem, at, point.sizes, moves) for at in (point.values, nudged)]
+        terms = size_of_given_side(problem, point.values, point.sizes, moves)
+        terms += size_of_terms(problem, systems[0], point)
+    except (ConditionError, np.linalg.LinAlgError):  # no value there
+        return False
+    if terms <= LARGE * max(map(largest, point.values.values())):  # what changes then is left of terms that cancel
+        return True
+    pairs = (sides, [system.matrix for system in systems])
+    return all(largest(after - before) <= STABLE * largest(before) for before, after in pairs)
 
 
 def is_settled(problem: Problem, point: SolutionPoint) -> bool:
@@ -208,7 +233,10 @@ def is_in_open_set(value: Array, facts: Facts) -> bool:
         return False
     if "positive" in facts and not np.all(value > 0):
         return False
-    return "spd" not in facts or bool(np.linalg.eigvalsh(value + value.conj().T)[0] > 0)
+    if "spd" not in facts:
+        return True
+    eigenvalues = np.linalg.eigvalsh(value + value.conj().T)
+    return bool(eigenvalues[0] > len(value) * np.finfo(float).eps * eigenvalues[-1])
 
 
 def directions_at(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]) -> tuple[Array, ...]:
@@ -232,6 +260,18 @@ def agrees(problem: Problem, differentials: Sequence[Node], point: SolutionPoint
     except (ConditionError, np.linalg.LinAlgError):
         return False
     return all(_close(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def cancel(terms: Sequence[Node], hole: Hole, point: SolutionPoint) -> bool:
+    """Whether some terms in one unknown add up to zero at a point, whatever the unknown is."""
+    generator = np.random.default_rng(19)
+    shape = tuple(dim.evaluate(point.sizes) for dim in hole.shape)
+    value = draw(shape, NO_FACTS, generator) + (0 if hole.real else 1j * draw(shape, NO_FACTS, generator))
+    try:
+        parts = evaluate_all(tuple(terms), {**point.values, hole: value}, point.sizes)
+    except (ConditionError, np.linalg.LinAlgError):  # an inverse that does not exist there
+        return False
+    return largest(np.sum(parts, axis=0)) <= CANCELS * max(map(largest, parts))
 
 
 def _close(found: Array, wanted: Array) -> bool:
@@ -282,12 +322,12 @@ def nearby_solution(
         gone = {problem.directions[s]: current[s] - centre[s] for s in problem.directions}
         system = linear_system(problem.without_gauge, current, sizes)
         gaps = (*evaluate_all(problem.gaps, current, sizes), *evaluate_all(fixing, {**centre, **gone}, sizes))
-        side = -np.concatenate([real_entries(gap) for gap in gaps])
-        if float(np.linalg.norm(side)) < CONVERGED * 1e-2:
-            break
+        side = -np.concatenate(real_rows(problem, gaps))
         coordinates, *_ = np.linalg.lstsq(np.concatenate([system.matrix, rows]), side, rcond=None)
         steps = zip(problem.unknowns, tensors_of(system, coordinates), strict=True)
         current = {**current, **{u: current[u] + step for u, step in steps}}
+        if float(np.linalg.norm(coordinates)) < CONVERGED * 1e-1:  # what is missed need not vanish: a fixed length, say
+            break
     return tuple(current[u] for u in problem.unknowns)
 
 
@@ -297,7 +337,9 @@ def _newton_step(
     """The step of least norm; singular values below the smallest, relative to the largest, count as zero."""
     system = linear_system(problem, values, sizes)
     gaps = evaluate_all(problem.gaps, values, sizes)
-    side = -np.concatenate([real_entries(gap) for gap in gaps])
+    side = -np.concatenate(real_rows(problem, gaps))
+    if not (np.all(np.isfinite(system.matrix)) and np.all(np.isfinite(side))):
+        raise np.linalg.LinAlgError("the equations have no derivative there")
     coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=smallest)
     return dict(zip(problem.unknowns, tensors_of(system, coordinates), strict=True))
 

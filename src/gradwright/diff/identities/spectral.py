@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from gradwright.core.nodes import Apply, Hole, Node
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Apply, Hole, Node, Solve
+from gradwright.core.spaces import Space
+from gradwright.core.walks import postorder, substitute
+from gradwright.diff.identities.frames import HoleSpec
 from gradwright.diff.identities.state import State
-from gradwright.diff.identities.terms import holes_in, reduce_terms
+from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms
+from gradwright.linear.forms import push
 from gradwright.prims.divided_differences import first_difference, function_of
+from gradwright.simplify.equations import COMPLEX_MIRRORED, REAL_MIRRORED, is_its_own_mirror_image
 
 
 def invert_spectral(state: State) -> State | None:
@@ -19,6 +25,52 @@ def invert_spectral(state: State) -> State | None:
                 "invert a matrix function", hole, value, "by the derivative of its inverse function"
             )
     return None
+
+
+def image_of(equation: LinearEquation, state: State) -> tuple[Node, HoleSpec] | None:
+    """A linear function of the one unknown of an equation, if it occurs in no other way, and what stands for it.
+
+    In `f[Y, Y](H) A = C` that is `f[Y, Y](H)`, which can be inverted once it is found; so can the solution of an
+    equation with right side H, by its left side.
+    """
+    holes = holes_in(equation.form)
+    if len(holes) != 1 or equation.form in holes or equation.projected:
+        return None
+    (hole,) = holes
+    images = [node for node in postorder(equation.form) if inverted(node, node, state) is not None]
+    if len(images) != 1 or images[0].shape != hole.shape or images[0].real is not hole.real:
+        return None
+    fresh = Hole(1 + max(h.number for h in state.specs), hole.shape, hole.real)
+    if hole in holes_in(substitute(equation.form, {images[0]: fresh})):
+        return None
+    return images[0], HoleSpec(fresh, _space_of(images[0], state.specs[hole].space))
+
+
+def _space_of(image: Node, space: Space) -> Space:
+    """Where an image lives: a function of a symmetric matrix has symmetric derivatives in symmetric directions."""
+    if isinstance(image, Solve):
+        (unknown,), (equation,) = image.unknowns, image.equations
+        mirrored = space in (REAL_MIRRORED if unknown.real else COMPLEX_MIRRORED).values()
+        kept = mirrored and is_its_own_mirror_image(equation.operator, unknown._replace(space=space))
+        return space if kept else unknown.space
+    assert isinstance(image, Apply)
+    facts = facts_of(image.arguments[0])
+    kept = (space is Space.SYMMETRIC and "symmetric" in facts) or (space is Space.HERMITIAN and "hermitian" in facts)
+    return space if kept else Space.FREE
+
+
+def inverted(image: Node, value: Node, state: State) -> tuple[Hole, Node] | None:
+    """The unknown of which an image, with a value that is known, is the image, and its value."""
+    if not isinstance(image, Solve):
+        return _inverted(image, value, state)
+    if len(image.unknowns) != 1 or len(image.equations) != 1 or image.trailing:
+        return None
+    (right,), (equation,), (unknown,) = image.right_sides, image.equations, image.unknowns
+    if not isinstance(right, Hole) or holes_in(image) != (right,):
+        return None
+    pushed = push(equation.operator, {Hole(0, unknown.shape, unknown.real): value})
+    stated: dict[Node, Node] = {left: known for left, known in state.statements if isinstance(left, Apply)}
+    return right, reduce_terms(substitute(pushed, stated), state.relations)
 
 
 def _inverted(form: Node, right: Node, state: State) -> tuple[Hole, Node] | None:

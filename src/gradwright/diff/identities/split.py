@@ -37,6 +37,7 @@ COMPLEMENT = {
     Space.SYMMETRIC: Space.SKEW,
     Space.HERMITIAN: Space.SKEW_HERMITIAN,
 }
+RELAXED = {Space.SKEW: Space.SYMMETRIC, Space.SKEW_HERMITIAN: Space.HERMITIAN}
 
 
 def eliminate_alone(state: State) -> State | None:
@@ -55,7 +56,7 @@ def _alone(state: State) -> Iterator[tuple[int, Hole, Fraction, Space]]:
         if equation.projected or len(holes_in(equation.form)) < 2:
             continue
         for hole in holes_in(equation.form):
-            alone = _stands_alone(equation, hole, state.specs[hole])
+            alone = _stands_alone(equation, hole, state.specs[hole], state.relaxed)
             if alone is not None:
                 yield (place, hole, *alone)
 
@@ -74,13 +75,13 @@ def _phases_occur(state: State, equation: LinearEquation) -> bool:
     return any(state.specs[hole].space is Space.SKEW_HERMITIAN for hole in holes_in(equation.form))
 
 
-def _stands_alone(equation: LinearEquation, hole: Hole, spec: HoleSpec) -> tuple[Fraction, Space] | None:
+def _stands_alone(equation: LinearEquation, hole: Hole, spec: HoleSpec, relaxed: bool) -> tuple[Fraction, Space] | None:
     """The number in front of an unknown that occurs in one term by itself, and its space."""
     own = [term for term in terms_of(equation.form) if hole in holes_in(term)]
     if len(own) != 1:
         return None
     coefficient, rest = split_coefficient(own[0])
-    if rest == hole and spec.space in COMPLEMENT:
+    if rest == hole and (spec.space in COMPLEMENT or (relaxed and spec.space in RELAXED)):
         return coefficient, spec.space
     product = as_product(rest)
     is_diagonal = len(product.factors) == 1 and len(product.output) == 2 and product.output[0] == product.output[1]
@@ -96,11 +97,11 @@ def _eliminated(state: State, place: int, hole: Hole, coefficient: Fraction, spa
     if equation.space is space:  # of which nothing is left on the complement
         return state.with_step("eliminate", hole, left, "substitute one unknown").with_solution(hole, left, place)
     value = _on_diagonal(left, hole) if hole.rank == 1 else project_space(left, space)
-    projected = _on_complement(others, equation.right, COMPLEMENT[space], state)
+    rest = RELAXED[space] if space in RELAXED else COMPLEMENT[space]
+    projected = _on_complement(others, equation.right, rest, state)
     if _takes_phases(hole, state) and _phases_occur(state, equation):
         projected = replace(projected, phases=True)
     changed = state.replace_equation(place, projected).with_solution(hole, value)
-    rest = COMPLEMENT[space]
     words = f"{_article(rest)} part; {_article(space)} part gives the other unknown"
     sides = project_space(others, rest), project_space(equation.right, rest)
     split = changed.with_step("split into parts", *sides, words)
@@ -109,11 +110,11 @@ def _eliminated(state: State, place: int, hole: Hole, coefficient: Fraction, spa
 
 def _on_complement(form: Node, right: Node, space: Space, state: State) -> LinearEquation:
     """The projection of an equation; written out where it mixes an entry with its mirror image."""
-    if space not in (Space.SKEW, Space.SKEW_HERMITIAN):
+    if not space.mirror_sign:
         return LinearEquation(form, right, space, projected=True)
-    skew = [add([side, scaled(-1, adjoint(side) if space is Space.SKEW_HERMITIAN else permute(side, (1, 0)))])
-            for side in (form, right)]  # fmt: skip
-    return tidy(LinearEquation(skew[0], skew[1], space), state.relations)
+    mirrored = [adjoint(side) if space.conjugated else permute(side, (1, 0)) for side in (form, right)]
+    both = [add([side, scaled(space.mirror_sign, image)]) for side, image in zip((form, right), mirrored, strict=True)]
+    return tidy(LinearEquation(both[0], both[1], space), state.relations)
 
 
 def _article(space: Space) -> str:

@@ -8,6 +8,7 @@ from gradwright.core.build import adjoint, identity, matmul, transpose
 from gradwright.core.contraction import zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Symbol
+from gradwright.core.spaces import Space
 from gradwright.core.sums import add, subtract, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.frames import HoleSpec
@@ -17,6 +18,8 @@ from gradwright.frozen import frozen, replace
 from gradwright.prims.inv import inv
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, collapse
+
+MIRRORED = (Space.SYMMETRIC, Space.SKEW, Space.HERMITIAN, Space.SKEW_HERMITIAN)
 
 
 @frozen
@@ -32,6 +35,8 @@ class State:
         statements: the identities, both ways round.
         steps: how it went so far.
         pivots: matrices whose inverse is an unknown, and which the solution therefore does not show inverted.
+        relaxed: whether more is tried, which is right only if it agrees with the equations at a point: a symmetric
+            unknown is looked for among all matrices, and a matrix taken off by its adjoint.
     """
 
     equations: tuple[LinearEquation, ...]
@@ -42,6 +47,7 @@ class State:
     solved: tuple[tuple[Hole, Node], ...] = ()
     steps: tuple[RuleStep, ...] = ()
     pivots: tuple[Node, ...] = ()
+    relaxed: bool = False
 
     @property
     def open_holes(self) -> tuple[Hole, ...]:
@@ -53,6 +59,11 @@ class State:
         """The terms of an equation as chains, each unknown the right way round."""
         found = read_terms(equation.form)
         return None if found is None else [orient(t, self.specs[t.hole].space) for t in found]
+
+    def fits(self, hole: Hole, equation: LinearEquation) -> bool:
+        """Whether an equation is as large as its unknown: from `H = C` follows H, and nothing else."""
+        space = self.specs[hole].space
+        return space is equation.space or (self.relaxed and equation.space is Space.FREE and space in MIRRORED)
 
     def replace_equation(self, place: int, *new: LinearEquation) -> State:
         """Put equations in the place of one."""
@@ -92,6 +103,7 @@ def separated(form: Node, equation: LinearEquation) -> LinearEquation:
 
 def inverse_of(matrix: Node, state: State) -> Node:
     """The inverse of a square matrix: an unknown that the identities say it is, or `inv` of it."""
+    matrix = collapse(matrix, state.relations)
     if matrix == identity(matrix.shape[0]):
         return matrix
     known = _known_inverse(matrix, state)
@@ -103,7 +115,8 @@ def inverse_of(matrix: Node, state: State) -> Node:
 def hidden_pivots(matrices: Iterable[Node], state: State) -> list[Node]:
     """Those of some square matrices whose inverse is an unknown, so that their own inverse is nowhere written."""
     square = [m for m in matrices if m.rank == 2 and m.shape[0] == m.shape[1] and m != identity(m.shape[0])]
-    return [m for m in square if "invertible" not in facts_of(m) and _known_inverse(m, state) is not None]
+    pivots = [m for m in square if "invertible" not in facts_of(m) and _known_inverse(m, state) is not None]
+    return [transpose(m) if isinstance(transpose(m), Symbol) else m for m in pivots]
 
 
 def _known_inverse(matrix: Node, state: State) -> Node | None:

@@ -11,14 +11,15 @@ from collections.abc import Iterable
 
 from gradwright.core.build import diag, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, is_zero, split_coefficient
-from gradwright.core.nodes import Hole, Node
+from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient
+from gradwright.core.nodes import Apply, Factor, Hole, Node
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
-from gradwright.core.walks import free_leaves
+from gradwright.core.walks import free_leaves, postorder, transform
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import chain_of
+from gradwright.prims.complex import real, real_part
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, collapse
@@ -64,8 +65,16 @@ def holes_in(node: Node) -> tuple[Hole, ...]:
 
 
 def expand_unknowns(form: Node) -> Node:
-    """Multiply out the sums that contain an unknown."""
+    """Multiply out the sums that contain an unknown, those in real parts too."""
+    if any(isinstance(node, Apply) and node.primitive is real_part for node in postorder(form)):
+        form = transform(form, _real_parts_apart)
     return expand(form, lambda node: bool(holes_in(node)), EXPANSION_LIMIT)
+
+
+def _real_parts_apart(node: Node) -> Node:
+    if not isinstance(node, Apply) or node.primitive is not real_part or not holes_in(node):
+        return node
+    return add(map(real, terms_of(expand_unknowns(node.arguments[0]))))
 
 
 def tidy(equation: LinearEquation, relations: Iterable[Relation] = ()) -> LinearEquation:
@@ -76,6 +85,25 @@ def tidy(equation: LinearEquation, relations: Iterable[Relation] = ()) -> Linear
     if all(split_coefficient(term)[0] < 0 for term in terms_of(form)):
         form, equation = scaled(-1, form), replace(equation, right=scaled(-1, equation.right))
     return replace(equation, form=form, right=reduce_terms(equation.right, known))
+
+
+def unfolded(equation: LinearEquation) -> LinearEquation:
+    """`M = C` for an equation `vec(M) = c` between vectors in unknown matrices."""
+    if equation.form.rank != 1 or not any(hole.rank == 2 for hole in holes_in(equation.form)):
+        return equation
+    terms = [as_product(term) for term in terms_of(expand_unknowns(equation.form))]
+    shapes = {tuple(term.dims[label] for label in term.output[0]) for term in terms}
+    if len(shapes) != 1 or any(len(set(term.output[0])) != 2 for term in terms):
+        return equation
+    (shape,) = shapes
+    groups = [tuple((label,) for label in term.output[0]) for term in terms]
+    pairs = zip(terms, groups, strict=True)
+    form = add(contract(term.coefficient, term.factors, apart, dict(enumerate(term.dims))) for term, apart in pairs)
+    right = contract(1, [Factor(equation.right, ((0, 1),))], ((0,), (1,)), dict(enumerate(shape)))
+    first = read_term(terms_of(form)[0])
+    if first is not None and first.transposed:  # vec goes column by column
+        form, right = transpose(form), transpose(right)
+    return replace(equation, form=form, right=right)
 
 
 def reduce_terms(node: Node, relations: Iterable[Relation]) -> Node:

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
+from gradwright.core.build import transpose
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import conjugate
 from gradwright.core.dims import Dim
 from gradwright.core.inference import space_facts
 from gradwright.core.nodes import Apply, Direction, Hole, Node, Solve, Symbol
@@ -16,6 +19,7 @@ from gradwright.core.tensor_forms import lower
 from gradwright.core.walks import free_leaves, postorder, substitute
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.problem import FramePart, RuleStep, Solution
+from gradwright.diff.identities.terms import read_terms
 from gradwright.diff.steps.step import Draft, as_form
 from gradwright.frozen import replace
 from gradwright.linear.collect import collect
@@ -172,7 +176,7 @@ class Telling:
     def _is_needed(self, step: RuleStep) -> bool:
         """Whether an equation is about an unknown that the asked differential is made of."""
         about = _holes(step.left)
-        return not about or not self.solution.solved or not about.isdisjoint(self._needed)
+        return step.rule == "cancel" or not about or not self.solution.solved or not about.isdisjoint(self._needed)
 
     @cached_property
     def _unknowns(self) -> dict[Node, Node]:
@@ -196,10 +200,10 @@ class Telling:
         (hole,) = _holes(form)
         value = dict(self.solution.solved)[hole]
         outermost = next(node for node in reversed(list(postorder(value))) if isinstance(node, Solve))
-        if sylvester_operands(outermost) is None:
+        if sylvester_operands(outermost) is None or read_terms(form) is None:  # or it is solved for a function of H
             return form
         unknown = outermost.unknowns[0]
-        return push(outermost.equations[0].operator, {Hole(0, unknown.shape, unknown.real): hole})
+        return push(outermost.equations[0].operator, {Hole(0, unknown.shape, unknown.real): _as_in(value, hole)})
 
     def _collected(self, equation: Draft) -> list[Draft]:
         """A differentiated equation with what is known on the right, where no frame is needed."""
@@ -213,6 +217,16 @@ class Telling:
         if (own, rest) == (equation.left, equation.right):
             return []
         return [Draft("collect", own, rest, "bring the known terms to the right", part="algebra")]
+
+
+def _as_in(value: Node, hole: Node) -> Node:
+    """What is solved for where an unknown has a value: its transpose, or its conjugate, if the value is one."""
+    product = as_product(value)
+    if len(product.factors) != 1:
+        return hole
+    ((_, groups, conj),) = product.factors
+    turned = hole if groups == product.output else transpose(hole)
+    return conjugate(turned) if conj else turned
 
 
 def _holes(node: Node) -> frozenset[Node]:

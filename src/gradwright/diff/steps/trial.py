@@ -91,7 +91,11 @@ class Trial:
             problem = problem_of(first.primitive)
             values = evaluate_all((*first.outputs, *first.arguments), self.values, self.sizes)
             names = [symbol.name for symbol in (*problem.unknowns, *problem.givens)]
-            if not point_of(problem, dict(zip(names, values, strict=True))).residual < TOLERANCE:
+            try:
+                residual = point_of(problem, dict(zip(names, values, strict=True))).residual
+            except ConditionError:  # a part of an equation has no value here
+                return False
+            if not residual < TOLERANCE:
                 return False
         return True
 
@@ -165,6 +169,8 @@ class Trial:
         return max(largest(self.value(term)), cancelled * self._factors(term, known))
 
     def _factors(self, term: Node, known: dict[Node, float]) -> float:
+        if isinstance(term, Apply) and len(term.primitive.linear_in) == len(term.arguments) == 1:  # a real part
+            return self._size(term.arguments[0], known)
         if not isinstance(term, Contract):
             return 0.0
         sizes = [self._size(f.node, known) for f in term.factors]
