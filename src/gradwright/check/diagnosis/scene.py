@@ -53,6 +53,29 @@ class Scene:
         return self.program.as_made(self.inputs)
 
     @cached_property
+    def idle(self) -> Values:
+        """The values of the user's program that do not reach the result; none where something is changed in place."""
+        assert self.program is not None
+        values: Values = dict(self.values)
+        for instruction in self.program.idle if self.program.pure else ():
+            if not instruction.in_place:
+                values[instruction.slot] = instruction.run(values)
+        return {i.slot: values[i.slot] for i in self.program.idle if i.slot in values}
+
+    def value_of(self, slot: int) -> torch.Tensor:
+        """A value of the user's program, whether it reaches the result or not."""
+        return self.idle[slot] if slot in self.idle else self.values[slot]
+
+    def after(self, slot: int) -> frozenset[int]:
+        """The values that are computed from one, whether they reach the result or not."""
+        assert self.program is not None
+        found = {slot}
+        for instruction in sorted((*self.program.instructions, *self.program.idle), key=lambda i: i.slot):
+            if found.intersection(source for _, source in instruction.operands):
+                found.add(instruction.slot)
+        return frozenset(found)
+
+    @cached_property
     def at_hand(self) -> frozenset[int]:
         """The quantities that the user's program has as values, by number."""
         tensors = (value for value in self.values.values() if isinstance(value, torch.Tensor))
@@ -86,7 +109,7 @@ class Scene:
         assert self.program is not None
         if slot == self.program.result:
             return "the whole gradient"
-        value = self.values[slot]
+        value = self.value_of(slot)
         known = self.recognised(value) if slot not in range(len(self.program.inputs)) else None
         if known is not None:
             quantity = self.library.quantities[known[0]]

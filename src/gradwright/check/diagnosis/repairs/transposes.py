@@ -8,7 +8,8 @@ from itertools import permutations
 import torch
 
 from gradwright.check.diagnosis.program import Instruction
-from gradwright.check.diagnosis.repairs.sites import Site, is_view, sites
+from gradwright.check.diagnosis.repairs.order import chain
+from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close
 
 MOST_AXES = 4
@@ -40,11 +41,26 @@ def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
             words = f"{site.words} stands where {_adjoint(due)} is due: it must not be transposed"
             yield site.repair(lambda v: v.mH, "extra_transpose", words, 1.3 + extra)
         return
+    if _reversed_by_transposing(site, scene):
+        words = f"the factors of {site.words} stand in the wrong order"
+        yield site.repair(lambda v: v.mT, "swapped_factors", words, 1.0 + extra)
+        return
     words = f"{site.words} stands where {due} is due: a transpose is missing"
     if site.value.is_complex():
         told = f"{site.words} stands where {_adjoint(due)} is due: a conjugate transpose is missing"
         yield site.repair(lambda v: v.mH, "missing_transpose", told, 1.1 + extra)
     yield site.repair(lambda v: v.mT, "missing_transpose", words, 1.0 + extra)
+
+
+def _reversed_by_transposing(site: Site, scene: Scene) -> bool:
+    """Whether it is a product of symmetric matrices, of which the transpose is the one in the other order."""
+    assert scene.program is not None
+    factors = chain(scene.program, site.source)
+    return len(factors) > 1 and all(_is_symmetric(scene.values.get(slot)) for slot in factors)
+
+
+def _is_symmetric(value: object) -> bool:
+    return is_number(value) and value.dim() == 2 and close(value, value.mT, 1e-12)
 
 
 def _conjugated(site: Site) -> Iterator[Repair]:
