@@ -196,6 +196,19 @@ def attempt(scene: Scene, *repairs: Repair) -> torch.Tensor | None:
     return taken(found, scene.real)
 
 
+def drops(scene: Scene, repair: Repair) -> bool:
+    """Whether a repair leaves nothing of a value, so that all it does is to drop a term or a factor."""
+    assert scene.program is not None
+    with torch.no_grad():
+        values = _rerun(scene.program, scene, {repair.slot: repair})
+    for slot, value in scene.values.items():
+        changed = values.get(slot)
+        if isinstance(value, torch.Tensor) and isinstance(changed, torch.Tensor) and value.is_floating_point():
+            if largest(value) and largest(changed) <= CLOSE * largest(value):
+                return True
+    return False
+
+
 def taken(found: torch.Tensor, real: bool) -> torch.Tensor:
     """What is returned as a gradient: numbers, which are real for a real variable."""
     if found.is_complex():

@@ -33,7 +33,7 @@ from gradwright.check.diagnosis.repairs.quantities import multiplied, projected,
 from gradwright.check.diagnosis.repairs.structure import structure
 from gradwright.check.diagnosis.repairs.transposes import transposes
 from gradwright.check.diagnosis.repairs.uses import uses
-from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest, multiple_of
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, drops, largest, multiple_of
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
 from gradwright.core.walks import postorder
@@ -58,6 +58,7 @@ INSTEAD = (
     {"missing_term", "extra_term"}, {"detached_dependency", "extra_term"}, {"missing_chain_factor", "extra_term"},
     {"missing_chain_factor", "wrong_power"}, {"wrong_sign"}, {"wrong_power"},
 )  # fmt: skip
+ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
 CONFUSIONS = {"uses_input_instead_of_output", "stale_saved_value"}
 # How much is tried of a long computation, and of a long gradient, counted so that the answer is the same everywhere.
 MOST_CALLS = 150_000
@@ -373,11 +374,20 @@ def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Expla
             continue
         while place < len(keys) and keys[place] <= key + margin:
             mutant, other = single.formulas[places[place]]
-            label = "missing_term" if mutant.partial or (scale != 1 and repair.label == "extra_term") else mutant.label
-            if {label, repair.label} not in INSTEAD and close(value, scale * other):
+            if close(value, scale * other) and not _instead(mutant, repair, scale, scene):
                 found.append(Explanation(mutant, (repair,), _multiples(single.right, scale), scale))
             place += 1
     return found
+
+
+def _instead(mutant: Mutant, repair: Repair, scale: float, scene: Scene) -> bool:
+    """Whether a mutant and a repair together say no more than that one thing stands in the place of another.
+
+    So it is with a term that is missing and another that does not belong, or that the repair leaves nothing of.
+    """
+    absent = mutant.partial or (scale != 1 and repair.label == "extra_term")
+    label = "missing_term" if absent else mutant.label
+    return {label, repair.label} in INSTEAD or (label in ABSENT and drops(scene, repair))
 
 
 def _key(value: torch.Tensor) -> float:

@@ -33,6 +33,7 @@ def at_hand(scene: Scene) -> Iterator[Repair]:
 def _every(scene: Scene) -> Iterator[Repair]:
     for site in sites(scene):
         yield from _constants_added(site)
+        yield from _kronecker_added(site, scene)
         for slot in _others(site, scene):
             if scene.value_of(slot).shape == site.value.shape:
                 yield from _added_or_instead(site, slot, scene)
@@ -98,3 +99,22 @@ def _constants_added(site: Site) -> Iterator[Repair]:
         if square:
             words = f"the identity is not {verb} {site.words}"
             yield site.repair(lambda v, s=sign: v + s * torch.eye(len(v), dtype=v.dtype), "missing_term", words, 1.5)
+
+
+def _kronecker_added(site: Site, scene: Scene) -> Iterator[Repair]:
+    """The other half of a Kronecker sum A ⊗ I + I ⊗ B, of which one half alone is there."""
+    rows = site.value.shape[0] if site.value.dim() == 2 and site.value.shape[0] == site.value.shape[1] else 0
+    for number, quantity in enumerate(scene.library.quantities):
+        value = scene.quantities[number]
+        square = value.dim() == 2 and value.shape[0] == value.shape[1] and 1 < value.shape[0] < rows
+        if not square or rows % value.shape[0]:
+            continue
+        for name, turned in ((quantity.name, False), (quantity.transposed_name, True)):
+            for words, left in ((f"{name} ⊗ I", True), (f"I ⊗ {name}", False)):
+
+                def add(v: torch.Tensor, q: torch.Tensor, turned: bool = turned, left: bool = left) -> torch.Tensor:
+                    factor = (q.mT if turned else q).contiguous()
+                    unit = torch.eye(len(v) // len(q), dtype=q.dtype)
+                    return v + (torch.kron(factor, unit) if left else torch.kron(unit, factor))
+
+                yield site.combined(number, add, "missing_term", f"{words} is not added to {site.words}", 1.5)

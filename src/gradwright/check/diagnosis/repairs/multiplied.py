@@ -131,5 +131,6 @@ def is_power(value: torch.Tensor, quantity: torch.Tensor, exponents: tuple[float
         return 1.0 in exponents and close(value, quantity)
     positive = bool((quantity > 0).all())
     if exponents is POWERS and positive and bool((value > 0).all()) and value.numel():
-        return close(value, quantity ** _exponent(value, quantity))
+        exponent = _exponent(value, quantity)
+        return bool(exponent) and close(value, quantity**exponent)
     return any(close(value, quantity**k) for k in exponents if positive or k == int(k))

@@ -142,8 +142,10 @@ def _confused(known: _Known, quantity: Quantity) -> tuple[str, float]:
         return "wrong_power" if again else "missing_chain_factor", 1.0
     if _is_power_of(quantity.node, known.quantity.node):
         return "wrong_power", 1.0
-    if known.quantity.node in quantity.below or _is_part(known.quantity.node, quantity.node):
+    if known.quantity.node in quantity.below:
         return "uses_input_instead_of_output", 1.0
+    if _is_part(known.quantity.node, quantity.node):
+        return "uses_input_instead_of_output", 1.3
     return "stale_saved_value", 1.0 if quantity.node in known.quantity.below else 1.3
 
 
@@ -203,21 +205,28 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
         if site.user is None:
             yield from _of_value(site, scene, beside(site.slot))
             continue
-        for number, quantity in enumerate(scene.library.quantities):
-            value = scene.quantities[number]
+        summed = scene.values[site.slot].shape if site.user.name in SUMS and site.value.dim() == 0 else None
+        for number, quantity, value in _factors_of(scene):
             if site.user.name in SUMS:
                 yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
             elif value.dim() == 1:
                 yield from _inner_products(site, number, quantity, value)
-            for words, combine, cost in _products(site.value, value, False):
+            for words, combine, cost in _products(site.value, value, value.shape == summed):
                 used = number in beside(site.slot) or is_power(site.value, value)
                 yield from _factors(site, number, quantity, value, words, combine, cost, used, SIMPLE_EXPONENTS)
 
 
-def _of_value(site: Site, scene: Scene, present: set[int]) -> Iterator[Repair]:
-    summed = site.summed(scene) if site.value.dim() == 0 or 1 in site.value.shape else set[torch.Size]()
+def _factors_of(scene: Scene) -> Iterator[tuple[int, Quantity, torch.Tensor]]:
+    """The quantities by number, with their values; none that vanishes, as a sum of what has no mean."""
     for number, quantity in enumerate(scene.library.quantities):
         value = scene.quantities[number]
+        if largest(value) > CLOSE:
+            yield number, quantity, value
+
+
+def _of_value(site: Site, scene: Scene, present: set[int]) -> Iterator[Repair]:
+    summed = site.summed(scene) if site.value.dim() == 0 or 1 in site.value.shape else set[torch.Size]()
+    for number, quantity, value in _factors_of(scene):
         for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
             yield from _factors(site, number, quantity, value, words, combine, cost, number in present)
         yield from _matrix_factors(site, number, quantity, value, scene.misshapen)

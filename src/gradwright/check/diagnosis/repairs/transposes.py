@@ -7,7 +7,7 @@ from itertools import permutations
 
 import torch
 
-from gradwright.check.diagnosis.program import Instruction
+from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.order import chain
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close
@@ -83,12 +83,28 @@ def _adjoint_operator(instruction: Instruction) -> Iterator[Repair]:
 
         words = f"{instruction.name} has to run from the other end: its adjoint is due"
         yield Repair(instruction.slot, reverse, "missing_transpose", words)
+        yield from _half_reversed(instruction, axis)
     if instruction.name == "permute":
         yield from _permuted(instruction)
     if instruction.name in ("roll",):
         yield from _rolled_back(instruction)
     if instruction.name == "solve_triangular":
         yield from _other_triangle(instruction)
+
+
+def _half_reversed(instruction: Instruction, axis: int) -> Iterator[Repair]:
+    """A running sum of which one of the two, what is summed or the sums, is not reversed."""
+    place, source = instruction.operands[0]
+
+    def before(values: Values, scene: Scene) -> object:
+        return instruction.run(values, {place: values[source].flip(axis)})
+
+    def after(values: Values, scene: Scene) -> object:
+        return instruction.run(values).flip(axis)
+
+    for reverse, what in ((before, "what it sums"), (after, "its result")):
+        words = f"{instruction.name} has to run from the other end: {what} is not reversed"
+        yield Repair(instruction.slot, reverse, "missing_transpose", words, 1.1)
 
 
 def _permuted(instruction: Instruction) -> Iterator[Repair]:
