@@ -10,7 +10,7 @@ import torch
 
 from gradwright.check.diagnosis.library import Library
 from gradwright.check.diagnosis.notation import Printer
-from gradwright.check.diagnosis.operations import COMPARISONS
+from gradwright.check.diagnosis.operations import COMPARISONS, TRANSPOSES
 from gradwright.check.diagnosis.program import Place, Program, Values
 from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
@@ -110,6 +110,9 @@ class Scene:
         if slot == self.program.result:
             return "the whole gradient"
         value = self.value_of(slot)
+        maker = self.program.by_slot.get(slot)
+        if swapped and maker is not None and maker.name in TRANSPOSES and not value.is_complex():
+            return self.called(maker.operands[0][1])
         known = self.recognised(value) if slot not in range(len(self.program.inputs)) else None
         if known is not None:
             quantity = self.library.quantities[known[0]]

@@ -7,6 +7,7 @@ from itertools import permutations
 
 import torch
 
+from gradwright.check.diagnosis.operations import MATRIX_PRODUCTS
 from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.order import chain
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
@@ -20,7 +21,7 @@ def transposes(scene: Scene) -> Iterator[Repair]:
     """Every matrix transposed, every complex value conjugated, every running sum reversed."""
     assert scene.program is not None
     for site in sites(scene):
-        yield from _turned(site, scene, 0.6 if site.whole else 0.0)
+        yield from _turned(site, scene, 0.6 if site.whole else 0.25 if _is_part_of_product(site, scene) else 0.0)
         yield from _conjugated(site)
     for instruction in scene.program.instructions:
         yield from _adjoint_operator(instruction)
@@ -50,6 +51,14 @@ def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
         told = f"{site.words} stands where {_adjoint(due)} is due: a conjugate transpose is missing"
         yield site.repair(lambda v: v.mH, "missing_transpose", told, 1.1 + extra)
     yield site.repair(lambda v: v.mT, "missing_transpose", words, 1.0 + extra)
+
+
+def _is_part_of_product(site: Site, scene: Scene) -> bool:
+    """Whether it is a product that is a factor of another: rather one of its factors has to be transposed."""
+    assert scene.program is not None
+    users = [i for i in scene.program.instructions if site.source in [source for _, source in i.operands]]
+    made = site.maker is not None and site.maker.name in MATRIX_PRODUCTS
+    return made and bool(users) and all(user.name in MATRIX_PRODUCTS for user in users)
 
 
 def _reversed_by_transposing(site: Site, scene: Scene) -> bool:
