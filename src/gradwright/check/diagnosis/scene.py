@@ -96,13 +96,32 @@ class Scene:
 
     def recognised(self, value: torch.Tensor) -> tuple[int, bool] | None:
         """The quantity that a value equals, and whether it equals its transpose."""
-        for number, quantity in enumerate(self.quantities):
-            if close(value, quantity):
+        first, size = _corner(value), max(largest(value), LEAST)
+        alike = [
+            n for n, (corner, scale) in enumerate(self._corners) if abs(corner - first) <= CLOSE * max(size, scale)
+        ]
+        for number in alike:
+            if close(value, self.quantities[number]):
                 return number, False
-        for number, quantity in enumerate(self.quantities):
-            if value.dim() == quantity.dim() == 2 and close(value, quantity.mT):
+        for number in alike if value.dim() == 2 else ():
+            if self.quantities[number].dim() == 2 and close(value, self.quantities[number].mT):
                 return number, True
         return None
+
+    @cached_property
+    def _corners(self) -> list[tuple[complex, float]]:
+        """The first entry of every quantity, which its transpose shares, and the largest magnitude."""
+        return [(_corner(quantity), largest(quantity)) for quantity in self.quantities]
+
+    @cached_property
+    def _known(self) -> dict[int, tuple[int, bool] | None]:
+        return {}
+
+    def known(self, slot: int) -> tuple[int, bool] | None:
+        """The quantity that a value of the user's program equals, as `recognised` says."""
+        if slot not in self._known:
+            self._known[slot] = self.recognised(self.value_of(slot))
+        return self._known[slot]
 
     def called(self, slot: int, swapped: bool = False) -> str:
         """What a value, or its transpose, is called: the quantity that it equals, else as it was computed."""
@@ -113,7 +132,7 @@ class Scene:
         maker = self.program.by_slot.get(slot)
         if swapped and maker is not None and maker.name in TRANSPOSES and not value.is_complex():
             return self.called(maker.operands[0][1])
-        known = self.recognised(value) if slot not in range(len(self.program.inputs)) else None
+        known = self.known(slot) if slot not in range(len(self.program.inputs)) else None
         if known is not None:
             quantity = self.library.quantities[known[0]]
             return quantity.transposed_name if known[1] != swapped else quantity.name
@@ -174,6 +193,11 @@ def close(left: torch.Tensor, right: torch.Tensor, tolerance: float = CLOSE) -> 
         return False
     scale = max(largest(left), largest(right), LEAST)
     return isfinite(scale) and largest(left - right) <= tolerance * scale
+
+
+def _corner(value: torch.Tensor) -> complex:
+    """The first entry."""
+    return complex(value.reshape(-1)[0]) if value.numel() else 0j
 
 
 def largest(value: torch.Tensor) -> float:

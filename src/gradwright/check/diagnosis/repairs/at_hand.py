@@ -12,16 +12,17 @@ from itertools import islice
 import torch
 
 from gradwright.check.diagnosis.program import Values
+from gradwright.check.diagnosis.repairs.quantities import row
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close, multiple_of
 
 MOST = 4_000
 Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 PRODUCTS: tuple[tuple[str, Combine, bool], ...] = (
-    ("the factor {} is missing on the right of {}", lambda v, u: v @ u, False),
-    ("the factor {}ᵀ is missing on the right of {}", lambda v, u: v @ u.mH, False),
-    ("the factor {} is missing on the left of {}", lambda v, u: u @ v, True),
-    ("the factor {}ᵀ is missing on the left of {}", lambda v, u: u.mH @ v, True),
+    ("the factor {0} is missing on the right of {2}", lambda v, u: v @ u, False),
+    ("the factor {1} is missing on the right of {2}", lambda v, u: v @ u.mH, False),
+    ("the factor {0} is missing on the left of {2}", lambda v, u: u @ v, True),
+    ("the factor {1} is missing on the left of {2}", lambda v, u: u.mH @ v, True),
 )
 
 
@@ -58,26 +59,40 @@ def _added_or_instead(site: Site, slot: int, scene: Scene) -> Iterator[Repair]:
         (-1.0, f"{name} is not taken from {site.words}"),
     ):
         yield _repair(site, slot, lambda v, u, s=sign: v + s * u, "missing_term", words, 1.6)
-    if scene.recognised(value) is not None:
+    if scene.known(slot) is not None:
         return
     label = "uses_input_instead_of_output" if slot in scene.after(site.source) else "stale_saved_value"
     yield _repair(site, slot, lambda v, u: u, label, f"{site.words} stands where {name} is due", 1.5)
     if value.dim() == 2 and value.shape[0] == value.shape[1]:
-        yield _repair(site, slot, lambda v, u: u.mT, label, f"{site.words} stands where {name}ᵀ is due", 1.8)
+        yield _repair(
+            site,
+            slot,
+            lambda v, u: u.mT,
+            label,
+            f"{site.words} stands where {scene.called(slot, swapped=True)} is due",
+            1.8,
+        )
 
 
 def _multiplied(site: Site, slot: int, scene: Scene) -> Iterator[Repair]:
-    """One value multiplied into another, entry by entry or as a square matrix."""
+    """One value multiplied into another, entry by entry or as a square matrix, or the inner product of two vectors.
+
+    Of what the formula knows too, matrices alone: eigenvectors have other signs in the user's computation.
+    """
     value, given = scene.value_of(slot), site.value
-    known = scene.recognised(value) is not None
-    if value.shape == given.shape or (given.dim() == 0 and value.shape in site.summed(scene)):
-        words = f"{scene.called(slot)} is not multiplied into {site.words}"
-        yield from () if known else (_repair(site, slot, torch.mul, "missing_chain_factor", words, 1.7),)
-    if known or value.dim() != 2 or value.shape[0] != value.shape[1] or given.dim() not in (1, 2):
+    name, known = scene.called(slot), scene.known(slot) is not None
+    turned = scene.called(slot, swapped=True) if value.dim() == 2 else row(name)
+    if not known and (value.shape == given.shape or (given.dim() == 0 and value.shape in site.summed(scene))):
+        words = f"{name} is not multiplied into {site.words}"
+        yield _repair(site, slot, torch.mul, "missing_chain_factor", words, 1.7)
+    if not known and value.dim() == 1 and value.shape == given.shape:
+        words = f"the factor {turned} is missing on the left of {site.words}"
+        yield _repair(site, slot, lambda v, u: (u.conj() * v).sum(), "missing_chain_factor", words, 1.7)
+    if value.dim() != 2 or value.shape[0] != value.shape[1] or given.dim() not in (1, 2):
         return
     for words, combine, on_left in PRODUCTS:
         if value.shape[0] == given.shape[0 if on_left else -1] and (on_left or given.dim() == 2):
-            words = words.format(scene.called(slot), site.words)
+            words = words.format(name, turned, site.words)
             yield _repair(site, slot, combine, "missing_chain_factor", words, 1.7)
 
 

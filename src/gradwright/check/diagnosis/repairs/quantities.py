@@ -331,7 +331,7 @@ def _matrix_factors(
 def _inner_products(site: Site, number: int, quantity: Quantity, value: torch.Tensor) -> Iterator[Repair]:
     """The inner product with a vector, where a vector stands: the number that is due is spread to its shape."""
     if value.shape == site.value.shape:
-        words = f"the factor {_row(quantity.name)} is missing on the left of {site.words}"
+        words = f"the factor {row(quantity.name)} is missing on the left of {site.words}"
         yield site.combined(number, lambda v, q: (q.conj() * v).sum(), "missing_chain_factor", words, 1.3)
 
 
@@ -343,20 +343,20 @@ def _vector_factors(site: Site, number: int, quantity: Quantity, value: torch.Te
 
 def _by_vector(value: torch.Tensor, count: int, name: str) -> dict[str, Combine]:
     """The products of a matrix or a vector with another vector, by what is missing where."""
-    row = _row(name)
+    turned = row(name)
     ways: dict[str, Combine] = {}
     if value.dim() == 2 and value.shape[1] == count:
         ways[f"the factor {name} is missing on the right of"] = lambda v, q: v @ q
     if value.dim() == 2 and value.shape[0] == count:
-        ways[f"the factor {row} is missing on the left of"] = lambda v, q: q @ v
+        ways[f"the factor {turned} is missing on the left of"] = lambda v, q: q @ v
     if value.dim() == 1:
-        ways[f"the factor {row} is missing on the right of"] = torch.outer
+        ways[f"the factor {turned} is missing on the right of"] = torch.outer
         ways[f"the factor {name} is missing on the left of"] = lambda v, q: torch.outer(q, v)
     return ways
 
 
-def _row(name: str) -> str:
-    """The transpose of a vector in matrix notation."""
+def row(name: str) -> str:
+    """The transpose of a vector, in matrix notation."""
     return f"{name}ᵀ" if name.isidentifier() else f"({name})ᵀ"
 
 
