@@ -54,13 +54,18 @@ class Scene:
 
     @cached_property
     def idle(self) -> Values:
-        """The values of the user's program that do not reach the result; none where something is changed in place."""
+        """The values of the user's program that do not reach the result; none where these cannot be computed again."""
         assert self.program is not None
+        calls = self.program.idle
+        if not self.program.pure or any(instruction.in_place for instruction in calls):
+            return {}
         values: Values = dict(self.values)
-        for instruction in self.program.idle if self.program.pure else ():
-            if not instruction.in_place:
+        try:
+            for instruction in calls:
                 values[instruction.slot] = instruction.run(values)
-        return {i.slot: values[i.slot] for i in self.program.idle if i.slot in values}
+        except Exception:  # the user's code, run in an unusual way: nothing is known of what it does not use
+            return {}
+        return {instruction.slot: values[instruction.slot] for instruction in calls}
 
     def value_of(self, slot: int) -> torch.Tensor:
         """A value of the user's program, whether it reaches the result or not."""
