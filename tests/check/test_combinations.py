@@ -318,3 +318,15 @@ class _Rectified(torch.autograd.Function):
 def test_what_a_repaired_computation_writes_in_place_spoils_no_quantity() -> None:
     report = gw.check(_Rectified, variables={"x": "n", "W": "n n"})
     assert report.labels == {"stale_saved_value"}, str(report)
+
+
+def test_what_is_computed_and_not_used_may_be_written_in_place() -> None:
+    def backward(G: Tensor, T: Tensor, B: Tensor) -> Tensor:
+        Y = torch.linalg.solve(T, B)
+        unused = torch.zeros_like(B)
+        unused.add_(torch.linalg.solve(T.mT, G))
+        unused = 2 * unused
+        return -Y @ Y.mT
+
+    report = gw.check((None, backward), "inv(T) @ B", wrt="T", variables={"T": "n n", "B": "n m"})
+    assert not report.right and "no small mistake" in str(report)

@@ -23,6 +23,11 @@ def right(X):
 
 
 wrong = (None, lambda G, X: torch.linalg.inv(X).T @ G @ torch.linalg.inv(X).T)
+
+
+def backward(G, X, A):
+    Y = torch.linalg.inv(X)
+    return -Y @ G @ (Y @ A).T
 """
 
 
@@ -47,6 +52,13 @@ def test_exit_code_1_for_what_is_wrong(file: Path) -> None:
     result = run(f"{file}:wrong", "inv(X)")
     assert result.exit_code == 1
     assert "wrong_sign" in result.stdout
+
+
+def test_a_function_of_the_cotangent_is_a_backward(file: Path) -> None:
+    result = run(f"{file}:backward", "inv(X) @ A", "--var", "A: n m", "--wrt", "X")
+    assert result.exit_code == 1 and "[missing_transpose]" in result.stdout
+    result = run(f"{file}:backward", "--var", "X: n n", "--var", "A: n m")
+    assert "a backward alone is no forward to be traced" in str(result.exception)
 
 
 def test_json_is_all_that_is_printed(file: Path) -> None:

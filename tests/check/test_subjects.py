@@ -464,3 +464,23 @@ def test_what_is_zero_at_the_size_one_is_right_to_rounding_there() -> None:
 
     report = gw.check((None, backward), "x / norm(x)", variables={"x": "n"})
     assert report.right and "sizes of one" not in str(report)
+
+
+class _Quotient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, X: torch.Tensor, A: torch.Tensor) -> torch.Tensor:
+        Y = torch.linalg.solve(X, A)
+        ctx.save_for_backward(X, Y)
+        return Y
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
+        X, Y = ctx.saved_tensors
+        W = torch.linalg.solve(X.mT, G)
+        return -W @ Y.mT, W
+
+
+def test_the_inputs_of_a_function_go_by_their_names_whatever_the_order_of_their_declarations() -> None:
+    variables = {"A": "n m", "X": "n n"}
+    assert gw.check(_Quotient.apply, "inv(X) @ A", variables=variables).right
+    assert gw.check(_Quotient, variables=variables).right

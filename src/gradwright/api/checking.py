@@ -32,7 +32,8 @@ def check(
     Args:
         function: an `autograd.Function`'s `apply`, any callable that PyTorch differentiates, a function of JAX, or a
             pair `(forward, backward)`, the forward possibly None. `backward(G, *inputs)` returns the gradient of
-            `wrt`, or of all variables as a tuple.
+            `wrt`, or of all variables as a tuple. A function whose first parameter is called as the cotangent, `G`,
+            is a backward alone.
         expression: what the function is meant to compute, as a text of the language or an `Expression`.
             Without one, the forward is traced into one.
         wrt: the variable, or the variables, by which it is differentiated; all of them by default.
@@ -72,8 +73,9 @@ def checked(
     else:
         stated = expression if isinstance(expression, Expression) else parse(expression, **(variables or {}))
     names = _differentiated(stated, wrt)
-    subject = subject_of(function, stated.variables, names, single=isinstance(wrt, str) or len(names) == 1)
     truth = Truth(stated.node, stated.signature, names, stated.written)
+    single = isinstance(wrt, str) or len(names) == 1
+    subject = subject_of(function, stated.variables, names, single, truth.cotangent.name)
     report = examine(subject, truth, _example(stated, example_inputs), progress)
     return Report(report.subject, (*traced, *report.findings))
 
@@ -83,13 +85,16 @@ def _traced(
 ) -> tuple[Expression, tuple[Finding, ...]]:
     """The expression that the forward is traced into, and a finding that says so."""
     from gradwright.check.report import note
-    from gradwright.check.subject import forward_of, in_order
+    from gradwright.check.subject import forward_of, in_order, is_backward
     from gradwright.check.tracing import trace_forward
 
     if not variables and not inputs:
         raise CheckError("without an expression, say what the inputs are, for instance X='n n'").suggest(("X", "n n"))
     given = {name: value for name, value in inputs.items() if not variables or name in variables}
-    forward = in_order(forward_of(function), tuple(variables or given))
+    names = tuple(variables or given)
+    forward = in_order(forward_of(function), names)
+    if is_backward(forward, "G", names):
+        raise CheckError("a backward alone is no forward to be traced: give the expression that it belongs to")
     found = trace_forward(forward, given, variables)
     if found.node is None:
         raise CheckError(

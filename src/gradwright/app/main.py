@@ -123,7 +123,8 @@ def emit(
 def check(target: str, expression: str | None, wrt: tuple[str, ...], var: tuple[str, ...], as_json: bool) -> None:
     """Check the function TARGET (file.py:Name) and its gradient against an EXPRESSION.
 
-    TARGET is an autograd.Function, a function that PyTorch differentiates, or a pair (forward, backward).
+    TARGET is an autograd.Function, a function that PyTorch differentiates, a pair (forward, backward), or a backward
+    alone, whose first parameter is G.
     Exit codes: 0 right, 1 wrong, 2 if it cannot be checked.
     """
     from gradwright.app.check import report_of

@@ -1,7 +1,8 @@
 """Whether a right gradient can be differentiated again, by every input and by the cotangent.
 
 ⟨H, backward(G, X, …)⟩ is differentiated by PyTorch and compared, input by input, with fourth-order
-central differences of the right gradient along random directions of the declared sets.
+central differences of the right gradient along random directions of the declared sets, without leaving these: outside
+of them a right backward need not be right.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from gradwright.check.report import Finding, held, note, wrong
 from gradwright.check.subject import Subject, Unusable, first_line
 from gradwright.check.truth import Point
 from gradwright.core.arithmetic import Array
+from gradwright.core.facts import Facts
 from gradwright.core.points import tangent_direction
 
 # A wrong derivative is wrong at every step. A right one may need a short step, where the gradient bends sharply.
@@ -43,8 +45,6 @@ def second_order(subject: Subject, name: str, point: Point) -> Finding:
         return _broken(question, f"differentiating it raises {type(error).__name__}: {first_line(error)}")
     missed: dict[str, float] = {}
     for symbol in (point.truth.cotangent, *point.truth.signature.symbols):
-        if {"stiefel", "unitary"} & symbol.facts:
-            continue
         move = _direction(symbol.name, point, generator)
         missed[symbol.name] = _missed(_inner(slopes[symbol.name], move), name, point, symbol.name, move, weights)
     bad = {key: value for key, value in missed.items() if value > TOLERANCE}
@@ -137,7 +137,16 @@ def _shifted(point: Point, name: str, change: Array) -> Point:
     values: Mapping[str, Array] = point.values
     if name == point.truth.cotangent.name:
         return Point(point.truth, point.sizes, values, point.cotangent + change)
-    return Point(point.truth, point.sizes, {**values, name: values[name] + change}, point.cotangent)
+    facts = point.truth.signature.symbol(name).facts
+    return Point(point.truth, point.sizes, {**values, name: _in_set(values[name] + change, facts)}, point.cotangent)
+
+
+def _in_set(value: Array, facts: Facts) -> Array:
+    """A value that moved along a tangent, back in its set: for orthonormal columns its polar factor."""
+    if not {"stiefel", "unitary"} & facts:
+        return value
+    left, _, right = np.linalg.svd(value, full_matrices=False)
+    return left @ right
 
 
 def _inner(left: Array, right: Array) -> float:

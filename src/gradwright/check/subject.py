@@ -38,7 +38,7 @@ class Subject:
         forward: the function of the inputs, if there is one.
         backward: the backward of a pair: the cotangent and the inputs to the gradients.
         node: the `autograd.Function` class behind an `apply`.
-        names: the inputs in their declared order.
+        names: the inputs in their declared order; those of an `autograd.Function` in that of its forward.
         wrt: the inputs by which it is differentiated.
         single: whether the backward of a pair returns the gradient of one input alone.
         outside: whether the backward of a pair computes outside of PyTorch, in NumPy or JAX.
@@ -149,8 +149,8 @@ class Subject:
         return got
 
 
-def subject_of(function: Any, names: Sequence[str], wrt: Sequence[str], single: bool) -> Subject:
-    """The subject that a user's function is.
+def subject_of(function: Any, names: Sequence[str], wrt: Sequence[str], single: bool, cotangent: str = "") -> Subject:
+    """The subject that a user's function is; one whose first parameter is the cotangent is a backward alone.
 
     Raises:
         CheckError: it is neither a function nor a pair.
@@ -165,8 +165,32 @@ def subject_of(function: Any, names: Sequence[str], wrt: Sequence[str], single: 
             f"check takes an autograd.Function's apply, a callable, or a pair (forward, backward), and this is "
             f"{type(function).__name__}"
         )
-    title = node.__name__ if node is not None else getattr(function, "__name__", type(function).__name__)
-    return Subject(title, function, None, node, tuple(names), tuple(wrt), single)
+    if node is not None:
+        return Subject(node.__name__, function, None, node, _inputs_of(node, names), tuple(wrt), single)
+    if is_backward(function, cotangent, names):
+        return _pair((None, function), tuple(names), tuple(wrt), single)
+    title = getattr(function, "__name__", type(function).__name__)
+    return Subject(title, function, None, None, tuple(names), tuple(wrt), single)
+
+
+def is_backward(function: Callable[..., Any], cotangent: str, names: Sequence[str]) -> bool:
+    """Whether a function has to be given the cotangent, by this name, before the inputs."""
+    first = next(iter(_parameters(function)), None)
+    return first is not None and first.name == cotangent and cotangent not in names and first.default is first.empty
+
+
+def _inputs_of(node: type[torch.autograd.Function], names: Sequence[str]) -> tuple[str, ...]:
+    """The inputs in the order of the forward's parameters, if these have their names; else in the declared order."""
+    takes_context = node.setup_context is torch.autograd.Function.setup_context
+    own = tuple(parameter.name for parameter in _parameters(node.forward)[1 if takes_context else 0 :])
+    return own if sorted(own) == sorted(names) else tuple(names)
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
 
 
 def forward_of(function: Any) -> Callable[..., Any]:
@@ -239,14 +263,15 @@ def arguments_of(function: Callable[..., Any], skip: int, names: Sequence[str]) 
 
 def in_order(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
     """A function with its inputs by position, in the order of their names and not of its parameters."""
-    positional, named = arguments_of(function, 0, names)
+    node = _node_class(function)
+    positional, named = (_inputs_of(node, names), []) if node is not None else arguments_of(function, 0, names)
 
     @wraps(function)
     def ordered(*values: Any) -> Any:
         given = dict(zip(names, values, strict=True))
         return function(*(given[name] for name in positional), **{name: given[name] for name in named})
 
-    return ordered if named else function
+    return ordered if named or tuple(positional) != tuple(names) else function
 
 
 def _single_output(value: Any) -> torch.Tensor:

@@ -77,11 +77,19 @@ def _explained(truth: Truth, name: str, scenes: list[Scene]) -> tuple[list[Scene
         if there:
             return usual, there
     apart = [scene.apart for scene in scenes]
-    if _is_single(found) or apart[0] is scenes[0]:
+    if apart[0] is scenes[0] or (_is_single(found) and not _is_multiple_of_a_term(found[0])):
         return scenes, found
+    if _is_single(found):
+        written = single_explanations(single.of(apart[0]), apart, lambda e: "transpose" in e.labels[0] and not e.mutant)
+        return (apart, written) if written else (scenes, found)
     other = explanations(single.of(apart[0]), apart)
     better = other and other[0].labels and (not found or not found[0].labels or other[0].cost < found[0].cost)
     return (apart, other) if better else (scenes, found)
+
+
+def _is_multiple_of_a_term(explanation: Explanation) -> bool:
+    """Whether one term stands for all: if it is written several times, one of them is not what it should be."""
+    return explanation.mutant is not None and explanation.mutant.partial
 
 
 def _is_single(found: Sequence[Explanation]) -> bool:

@@ -42,7 +42,7 @@ class Printer:
         self.texts.update({slot: (_constant(value), 9) for slot, value in program.constants.items()})
         for slot in list(self.texts):
             self._mark(slot)
-        for instruction in program.instructions:
+        for instruction in sorted((*program.instructions, *program.idle), key=lambda i: i.slot):
             self.texts[instruction.slot] = self._written(instruction)
             self._mark(instruction.slot)
 

@@ -92,6 +92,7 @@ class Program:
         instructions: the calls, in order.
         result: the number of the result.
         apart: the same as it ran, if some value is computed twice there, and once here.
+        idle: the calls that do not reach the result, in order.
     """
 
     inputs: tuple[str, ...]
@@ -99,6 +100,7 @@ class Program:
     instructions: tuple[Instruction, ...]
     result: int
     apart: Program | None = None
+    idle: tuple[Instruction, ...] = ()
 
     @cached_property
     def by_slot(self) -> dict[int, Instruction]:
@@ -210,7 +212,9 @@ def _needed(program: Program, memory: Mapping[int, int]) -> Program:
             kept.append(instruction)
             wanted |= {slot for _, slot in instruction.operands}
             places |= {memory.get(slot) for _, slot in instruction.operands}
-    return Program(program.inputs, program.constants, tuple(reversed(kept)), program.result)
+    needed = tuple(reversed(kept))
+    idle = tuple(i for i in program.instructions if i not in needed) if len(kept) < len(program.instructions) else ()
+    return Program(program.inputs, program.constants, needed, program.result, idle=idle)
 
 
 def _shared(program: Program) -> Program:
@@ -228,7 +232,11 @@ def _shared(program: Program) -> Program:
         if same[instruction.slot] == instruction.slot:
             kept.append(replace(instruction, arguments=arguments, keywords=keywords))
     apart = program if len(kept) < len(program.instructions) else None
-    return Program(program.inputs, program.constants, tuple(kept), same[program.result], apart)
+    idle = tuple(
+        replace(i, arguments=_renamed(i.arguments, same), keywords=_renamed(dict(i.keywords), same))
+        for i in program.idle
+    )
+    return Program(program.inputs, program.constants, tuple(kept), same[program.result], apart, idle)
 
 
 def _renamed(value: Any, same: Mapping[int, int]) -> Any:

@@ -10,7 +10,7 @@ import torch
 
 from gradwright.check.diagnosis.library import Library
 from gradwright.check.diagnosis.notation import Printer
-from gradwright.check.diagnosis.operations import COMPARISONS
+from gradwright.check.diagnosis.operations import COMPARISONS, TRANSPOSES
 from gradwright.check.diagnosis.program import Place, Program, Values
 from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
@@ -53,6 +53,34 @@ class Scene:
         return self.program.as_made(self.inputs)
 
     @cached_property
+    def idle(self) -> Values:
+        """The values of the user's program that do not reach the result; none where these cannot be computed again."""
+        assert self.program is not None
+        calls = self.program.idle
+        if not self.program.pure or any(instruction.in_place for instruction in calls):
+            return {}
+        values: Values = dict(self.values)
+        try:
+            for instruction in calls:
+                values[instruction.slot] = instruction.run(values)
+        except Exception:  # the user's code, run in an unusual way: nothing is known of what it does not use
+            return {}
+        return {instruction.slot: values[instruction.slot] for instruction in calls}
+
+    def value_of(self, slot: int) -> torch.Tensor:
+        """A value of the user's program, whether it reaches the result or not."""
+        return self.idle[slot] if slot in self.idle else self.values[slot]
+
+    def after(self, slot: int) -> frozenset[int]:
+        """The values that are computed from one, whether they reach the result or not."""
+        assert self.program is not None
+        found = {slot}
+        for instruction in sorted((*self.program.instructions, *self.program.idle), key=lambda i: i.slot):
+            if found.intersection(source for _, source in instruction.operands):
+                found.add(instruction.slot)
+        return frozenset(found)
+
+    @cached_property
     def at_hand(self) -> frozenset[int]:
         """The quantities that the user's program has as values, by number."""
         tensors = (value for value in self.values.values() if isinstance(value, torch.Tensor))
@@ -73,21 +101,43 @@ class Scene:
 
     def recognised(self, value: torch.Tensor) -> tuple[int, bool] | None:
         """The quantity that a value equals, and whether it equals its transpose."""
-        for number, quantity in enumerate(self.quantities):
-            if close(value, quantity):
+        first, size = _corner(value), max(largest(value), LEAST)
+        alike = [
+            n for n, (corner, scale) in enumerate(self._corners) if abs(corner - first) <= CLOSE * max(size, scale)
+        ]
+        for number in alike:
+            if close(value, self.quantities[number]):
                 return number, False
-        for number, quantity in enumerate(self.quantities):
-            if value.dim() == quantity.dim() == 2 and close(value, quantity.mT):
+        for number in alike if value.dim() == 2 else ():
+            if self.quantities[number].dim() == 2 and close(value, self.quantities[number].mT):
                 return number, True
         return None
+
+    @cached_property
+    def _corners(self) -> list[tuple[complex, float]]:
+        """The first entry of every quantity, which its transpose shares, and the largest magnitude."""
+        return [(_corner(quantity), largest(quantity)) for quantity in self.quantities]
+
+    @cached_property
+    def _known(self) -> dict[int, tuple[int, bool] | None]:
+        return {}
+
+    def known(self, slot: int) -> tuple[int, bool] | None:
+        """The quantity that a value of the user's program equals, as `recognised` says."""
+        if slot not in self._known:
+            self._known[slot] = self.recognised(self.value_of(slot))
+        return self._known[slot]
 
     def called(self, slot: int, swapped: bool = False) -> str:
         """What a value, or its transpose, is called: the quantity that it equals, else as it was computed."""
         assert self.program is not None
         if slot == self.program.result:
             return "the whole gradient"
-        value = self.values[slot]
-        known = self.recognised(value) if slot not in range(len(self.program.inputs)) else None
+        value = self.value_of(slot)
+        maker = self.program.by_slot.get(slot)
+        if swapped and maker is not None and maker.name in TRANSPOSES and not value.is_complex():
+            return self.called(maker.operands[0][1])
+        known = self.known(slot) if slot not in range(len(self.program.inputs)) else None
         if known is not None:
             quantity = self.library.quantities[known[0]]
             return quantity.transposed_name if known[1] != swapped else quantity.name
@@ -150,6 +200,11 @@ def close(left: torch.Tensor, right: torch.Tensor, tolerance: float = CLOSE) -> 
     return isfinite(scale) and largest(left - right) <= tolerance * scale
 
 
+def _corner(value: torch.Tensor) -> complex:
+    """The first entry."""
+    return complex(value.reshape(-1)[0]) if value.numel() else 0j
+
+
 def largest(value: torch.Tensor) -> float:
     """The largest magnitude; NaN counts as infinite."""
     if not value.numel():
@@ -171,6 +226,19 @@ def attempt(scene: Scene, *repairs: Repair) -> torch.Tensor | None:
     if not isinstance(found, torch.Tensor):
         return None
     return taken(found, scene.real)
+
+
+def drops(scene: Scene, repair: Repair) -> bool:
+    """Whether a repair leaves nothing of a value, so that all it does is to drop a term or a factor."""
+    assert scene.program is not None
+    with torch.no_grad():
+        values = _rerun(scene.program, scene, {repair.slot: repair})
+    for slot, value in scene.values.items():
+        changed = values.get(slot)
+        if isinstance(value, torch.Tensor) and isinstance(changed, torch.Tensor) and value.is_floating_point():
+            if largest(value) and largest(changed) <= CLOSE * largest(value):
+                return True
+    return False
 
 
 def taken(found: torch.Tensor, real: bool) -> torch.Tensor:

@@ -23,6 +23,7 @@ from gradwright.check.diagnosis.mutants.stages import stages
 from gradwright.check.diagnosis.mutants.sums import sums
 from gradwright.check.diagnosis.mutants.terms import other_arguments, terms
 from gradwright.check.diagnosis.mutants.whole import whole
+from gradwright.check.diagnosis.repairs.at_hand import at_hand
 from gradwright.check.diagnosis.repairs.axes import axes
 from gradwright.check.diagnosis.repairs.multiples import multiples
 from gradwright.check.diagnosis.repairs.order import order
@@ -32,7 +33,7 @@ from gradwright.check.diagnosis.repairs.quantities import multiplied, projected,
 from gradwright.check.diagnosis.repairs.structure import structure
 from gradwright.check.diagnosis.repairs.transposes import transposes
 from gradwright.check.diagnosis.repairs.uses import uses
-from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest, multiple_of
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, drops, largest, multiple_of
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
 from gradwright.core.walks import postorder
@@ -57,6 +58,7 @@ INSTEAD = (
     {"missing_term", "extra_term"}, {"detached_dependency", "extra_term"}, {"missing_chain_factor", "extra_term"},
     {"missing_chain_factor", "wrong_power"}, {"wrong_sign"}, {"wrong_power"},
 )  # fmt: skip
+ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
 CONFUSIONS = {"uses_input_instead_of_output", "stale_saved_value"}
 # How much is tried of a long computation, and of a long gradient, counted so that the answer is the same everywhere.
 MOST_CALLS = 150_000
@@ -98,8 +100,9 @@ class Explanation:
 
     @cached_property
     def cost(self) -> float:
-        """How unlikely it is: the sum of its mistakes' costs, and more where there are two."""
-        return sum(part.cost for part in self.parts) + PAIR * (len(self.parts) - 1)
+        """How unlikely it is: the sum of its mistakes' costs, each counted once, and more where there are two."""
+        costs = {part.words: part.cost for part in self.parts}
+        return sum(costs.values()) + PAIR * (len(costs) - 1)
 
 
 @frozen
@@ -214,6 +217,8 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     found = single_explanations(single, scenes, tells)
     if off_by_a_number:
         return sorted([*found, *multiples], key=lambda e: e.cost)
+    if not found and scenes[0].program is not None:
+        found = _confirmed(_singly_repaired(_attempted(at_hand(scenes[0]), scenes[0]), scenes[0]), scenes)
     if not found:
         found = _confirmed(_together(single.computations, scenes[0]), scenes)
     if not found:
@@ -221,8 +226,8 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     for scale in () if found else SCALES:
         found += _confirmed(_meeting(single, scenes[0], scale), scenes)
     found += multiples
-    if not found and scenes[0].program is not None:
-        found = _confirmed(_used_otherwise(scenes[0]), scenes)
+    if scenes[0].program is not None and all(len(explanation.labels) > 1 for explanation in found):
+        found += _confirmed(_used_otherwise(scenes[0]), scenes)
     if not found:
         found = _confirmed(_singly_repaired(single.nameless, scenes[0]), scenes)
     return sorted(found, key=lambda e: e.cost)
@@ -240,12 +245,19 @@ def _says_more(explanation: Explanation, scene: Scene) -> bool:
 
 def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
     """What in the user's computation has to be put right, the simplest first."""
-    computations = ((repair, attempt(scenes[0], repair)) for repair in _repairs(scenes[0]))
-    tried = [(repair, value) for repair, value in computations if value is not None]
+    tried = _attempted(_repairs(scenes[0]), scenes[0])
     return sorted(_confirmed(_singly_repaired(tried, scenes[0]), scenes), key=lambda e: e.cost)
 
 
-def _singly_repaired(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene) -> list[Explanation]:
+def _attempted(repairs: Iterable[Repair], scene: Scene) -> Iterator[tuple[Repair, torch.Tensor]]:
+    """The repairs that can be computed, with what they give."""
+    for repair in repairs:
+        value = attempt(scene, repair)
+        if value is not None:
+            yield repair, value
+
+
+def _singly_repaired(computations: Iterable[tuple[Repair, torch.Tensor]], scene: Scene) -> list[Explanation]:
     return [Explanation(None, (repair,)) for repair, value in computations if close(value, scene.wanted)]
 
 
@@ -362,10 +374,20 @@ def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Expla
             continue
         while place < len(keys) and keys[place] <= key + margin:
             mutant, other = single.formulas[places[place]]
-            if {mutant.label, repair.label} not in INSTEAD and close(value, scale * other):
+            if close(value, scale * other) and not _instead(mutant, repair, scale, scene):
                 found.append(Explanation(mutant, (repair,), _multiples(single.right, scale), scale))
             place += 1
     return found
+
+
+def _instead(mutant: Mutant, repair: Repair, scale: float, scene: Scene) -> bool:
+    """Whether a mutant and a repair together say no more than that one thing stands in the place of another.
+
+    So it is with a term that is missing and another that does not belong, or that the repair leaves nothing of.
+    """
+    absent = mutant.partial or (scale != 1 and repair.label == "extra_term")
+    label = "missing_term" if absent else mutant.label
+    return {label, repair.label} in INSTEAD or (label in ABSENT and drops(scene, repair))
 
 
 def _key(value: torch.Tensor) -> float:

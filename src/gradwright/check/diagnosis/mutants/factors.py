@@ -19,6 +19,7 @@ from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.frozen import replace
+from gradwright.prims.exponential import exp
 from gradwright.prims.piecewise import is_comparison
 from gradwright.prims.power import power
 
@@ -81,9 +82,11 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
             yield from _replaced(node, place, factor)
         else:
             yield from _without_cotangent(node, place, factor)
+            yield from _without_function(node, place, factor, moving)
         if not factor.node.real:
             flipped = _with(node, place, factor.conjugated)
             yield flipped, "missing_conj", f"the factor {unicode_of(factor.node)} is conjugated the other way", 1.0
+    yield from _without_numbers(node)
     yield from _exchanged(node, moving)
 
 
@@ -151,7 +154,8 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         spread = [Factor(ones([node.dims[x]]), ((x,),)) for x in dict.fromkeys(factor.labels) if x not in carried]
         yield with_factors(node, [*rest, *spread]), label, words, 1.1
     again = "wrong_factor" if constant else "wrong_power"
-    yield _with(node, place, factor, factor), again, f"the factor {unicode_of(factor.node)} is there twice", 1.3
+    cost = 1.65 if isinstance(factor.node, Apply) and factor.node.primitive is exp else 1.3  # twice in the exponent
+    yield _with(node, place, factor, factor), again, f"the factor {unicode_of(factor.node)} is there twice", cost
 
 
 def _without_cotangent(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
@@ -163,6 +167,41 @@ def _without_cotangent(node: Contract, place: int, factor: Factor) -> Iterator[L
         dims = {label: dim for label, dim in enumerate(node.dims) if label in kept}
         words = f"the sum over {unicode_of(factor.node)} is not multiplied in"
         yield contract(node.coefficient, rest, node.output, dims), "missing_chain_factor", words, 1.1
+
+
+def _without_function(node: Contract, place: int, factor: Factor, moving: set[Node]) -> Iterator[Local]:
+    """What the cotangent arrives as, without the function that takes it further, as the solution of an equation."""
+    applied = factor.node
+    given = applied.arguments if isinstance(applied, Apply) else getattr(applied, "right_sides", ())
+    for argument in given:
+        if argument in moving and argument.shape == applied.shape and argument.real == applied.real:
+            words = f"{unicode_of(argument)} stands where {unicode_of(applied)} is due"
+            yield _with(node, place, Factor(argument, factor.groups, factor.conj)), "missing_chain_factor", words, 1.0
+
+
+def _without_numbers(node: Contract) -> Iterator[Local]:
+    """A product without a number that several of its factors make together, as `xᵀ y` or a trace."""
+    outer = {label for group in node.output for label in group}
+    for part in _connected(node.factors):
+        if len(part) < 2 or outer.intersection(label for factor in part for label in factor.labels):
+            continue
+        rest = [factor for factor in node.factors if factor not in part]
+        number = contract(1, part, (), {label: node.dims[label] for factor in part for label in factor.labels})
+        if rest:
+            kept = outer | {label for factor in rest for label in factor.labels}
+            dims = {label: dim for label, dim in enumerate(node.dims) if label in kept}
+            words = f"the factor {unicode_of(number)} is missing"
+            yield contract(node.coefficient, rest, node.output, dims), "missing_chain_factor", words, 1.1
+
+
+def _connected(factors: Sequence[Factor]) -> list[list[Factor]]:
+    """The factors in groups that share no labels."""
+    groups: list[list[Factor]] = []
+    for factor in factors:
+        touching = [g for g in groups if any(set(factor.labels) & set(other.labels) for other in g)]
+        merged = [*(other for g in touching for other in g), factor]
+        groups = [g for g in groups if g not in touching] + [merged]
+    return groups
 
 
 def _unified(node: Contract, factors: Sequence[Factor], old: int, new: int) -> Node:
@@ -186,7 +225,8 @@ def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         if argument.shape == applied.shape and argument.real == applied.real:
             changed = _with(node, place, Factor(argument, factor.groups, factor.conj))
             words = f"{unicode_of(argument)} stands where {name} is due"
-            yield changed, "uses_input_instead_of_output", words, 1.05
+            label = "wrong_power" if applied.primitive is power else "uses_input_instead_of_output"
+            yield changed, label, words, 1.05
     if applied.primitive is power and isinstance(applied.parameters[0], Fraction):
         for step in (1, -1, Fraction(1, 2), Fraction(-1, 2)):
             other = _raised(applied, applied.parameters[0] + step)

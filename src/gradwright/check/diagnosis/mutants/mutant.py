@@ -25,12 +25,14 @@ class Mutant:
         label: the mistake.
         words: what is wrong, in words.
         cost: how unlikely the mistake is, beside others that would explain the same.
+        partial: whether terms of the right formula are left out of it.
     """
 
     node: Node
     label: str
     words: str
     cost: float = 1.0
+    partial: bool = False
 
 
 @lru_cache(maxsize=MOST_KEPT)

@@ -18,10 +18,11 @@ def sums(truth: Truth, name: str) -> Iterator[Mutant]:
     bound = bound_nodes(root)
     moving = depends_on((root,), (truth.cotangent,))
     for node in postorder(root):
-        if isinstance(node, Contract) and node in moving and node not in bound:
+        if isinstance(node, Contract) and node not in bound:
+            extra = 0.0 if node in moving else 0.1
             for changed, label, words, cost in _changed(node):
                 if changed.shape == node.shape:
-                    yield Mutant(placed(root, node, changed), label, words, cost)
+                    yield Mutant(placed(root, node, changed), label, words, cost + extra)
 
 
 def _changed(node: Contract) -> Iterator[tuple[Node, str, str, float]]:
@@ -32,8 +33,20 @@ def _changed(node: Contract) -> Iterator[tuple[Node, str, str, float]]:
         yield from _picked(node, label)
         for other in sorted(outer):
             if node.dims[other] == node.dims[label]:
-                yield _unsummed(node, label, other), "unsummed_axis", "an inner sum is left out", 1.1
-                yield _swapped(node, label, other), "wrong_axis", "a sum runs over another axis", 1.2
+                cost = 1.4 if _holders(node, label) & _holders(node, other) else 1.1  # that takes a diagonal
+                yield _unsummed(node, label, other), "unsummed_axis", "an inner sum is left out", cost
+                if _is_sum(node, label, other):
+                    yield _swapped(node, label, other), "wrong_axis", "a sum runs over another axis", 1.2
+
+
+def _holders(node: Contract, label: int) -> set[int]:
+    """The factors, by place, that have an axis of this label."""
+    return {place for place, factor in enumerate(node.factors) if label in factor.labels}
+
+
+def _is_sum(node: Contract, summed: int, kept: int) -> bool:
+    """Whether what is summed over the other axis is again a sum of what was summed, and no product is taken apart."""
+    return len(_holders(node, kept)) >= min(2, len(_holders(node, summed))) and bool(_holders(node, kept))
 
 
 def _picked(node: Contract, label: int) -> Iterator[tuple[Node, str, str, float]]:

@@ -51,7 +51,7 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
     for count in range(1, len(parts) - 1):
         for kept in combinations(parts, count):
             words = f"{unicode_of(add(kept))} is all that is there of the gradient"
-            yield Mutant(add(kept), "missing_term", words, 1.12)
+            yield Mutant(add(kept), "missing_term", words, 1.12, partial=True)
     if len({rough_key(part) for part in parts}) > 1:
         return
     label = "missing_transpose" if _in_one_order(parts) else "swapped_factors"
@@ -59,7 +59,7 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
         label = "not_symmetrised"
     for part in parts:
         words = f"{len(parts)} times the term {unicode_of(part)} stands where its other forms are due, too"
-        yield Mutant(scaled(len(parts), part), label, words, 0.98)
+        yield Mutant(scaled(len(parts), part), label, words, 0.98, partial=True)
 
 
 def _in_one_order(parts: Sequence[Node]) -> bool:

@@ -235,11 +235,13 @@ def _all_samples(program: Program, instruction: Instruction, scene: Scene) -> It
     if not isinstance(scene.values.get(operand), torch.Tensor):
         return
 
-    def total(values: Values, scene: Scene) -> object:
-        return values[operand].sum(axis or 0)
+    for reduction, due, cost in ((torch.sum, "added", 0.9), (torch.mean, "averaged", 0.95)):
 
-    words = "only one of the contributions is used; they have to be added"
-    yield Repair(instruction.slot, total, "missing_trace_or_sum_over_batch", words, 0.9)
+        def total(values: Values, scene: Scene, reduction: Callable = reduction) -> object:
+            return reduction(values[operand], axis or 0)
+
+        words = f"only one of the contributions is used; they have to be {due}"
+        yield Repair(instruction.slot, total, "missing_trace_or_sum_over_batch", words, cost)
 
 
 def _picked_axis(instruction: Instruction) -> int | None:

@@ -11,12 +11,13 @@ from functools import cache
 
 import torch
 
-from gradwright.check.diagnosis.operations import SUMS
+from gradwright.check.diagnosis.operations import MATRIX_PRODUCTS, SUMS
 from gradwright.check.diagnosis.program import Instruction, Program
 from gradwright.check.diagnosis.repairs.sites import is_number
 from gradwright.check.diagnosis.scene import Scene, close
 
 REDUCTIONS = ("sum", "mean", "trace")
+CONTRACTING = (*MATRIX_PRODUCTS, "einsum")
 # A number that multiplies an operand comes out of these, to some power.
 MULTIPLICATIVE = (
     "mul", "multiply", "div", "rdiv", "true_divide", "__rtruediv__", "reciprocal", "neg", "pow", "sqrt", "square",
@@ -42,7 +43,19 @@ def powers_beside(scene: Scene) -> Callable[[int], set[int]]:
     def passes(slot: int, reduction: Instruction) -> bool:
         return _varies_not(scene.values.get(slot), reduction, scene)
 
-    inside = _factors(program, passes)
+    def scalars(slots: Slots) -> Slots:
+        values = {slot: scene.values.get(slot) for slot in slots}
+        return frozenset(slot for slot, value in values.items() if isinstance(value, torch.Tensor) and not value.dim())
+
+    def kept(instruction: Instruction) -> Callable[[int, Slots], Slots]:
+        """What is left of the factors of an operand: of a vector that is summed over, the numbers."""
+        summed = instruction.name in CONTRACTING
+        ranks = {s: v.dim() for _, s in instruction.operands if isinstance(v := scene.values.get(s), torch.Tensor)}
+        inner = scene.values.get(instruction.slot)
+        whole = isinstance(inner, torch.Tensor) and inner.dim() == 0
+        return lambda slot, slots: scalars(slots) if summed and (whole or ranks.get(slot) == 1) else slots
+
+    inside = _factors(program, passes, kept)
     outside = _beside(program, inside)
     return lambda slot: {number for factor in inside[slot] | outside[slot] for number in known(factor)}
 
@@ -60,7 +73,11 @@ def _varies_not(value: object, reduction: Instruction, scene: Scene) -> bool:
     return all(-place > value.dim() or value.shape[place] == 1 for place in places)
 
 
-def _factors(program: Program, passes: Callable[[int, Instruction], bool]) -> dict[int, Slots]:
+def _factors(
+    program: Program,
+    passes: Callable[[int, Instruction], bool],
+    kept: Callable[[Instruction], Callable[[int, Slots], Slots]],
+) -> dict[int, Slots]:
     """For every value the values whose product it is; for a sum, those that all summands have."""
     found = {slot: frozenset({slot}) for slot in (*range(len(program.inputs)), *program.constants)}
     for instruction in program.instructions:
@@ -71,7 +88,8 @@ def _factors(program: Program, passes: Callable[[int, Instruction], bool]) -> di
         elif instruction.name in REDUCTIONS:
             parts = frozenset(slot for slot in operands[0] if passes(slot, instruction))
         elif instruction.name in MULTIPLICATIVE:
-            parts = parts.union(*operands)
+            left = kept(instruction)
+            parts = parts.union(*(left(source, found[source]) for _, source in instruction.operands))
         found[instruction.slot] = parts | {instruction.slot}
     return found
 
@@ -99,17 +117,20 @@ def _exponent(value: torch.Tensor, quantity: torch.Tensor) -> float:
 
 def _spread(value: torch.Tensor, quantity: torch.Tensor) -> torch.Tensor:
     """A row, a column or a number in the shape of what it is spread to; else as it is."""
-    smaller = value.dim() in (0, quantity.dim()) and value.numel() < quantity.numel()
-    fits = all(a in (1, b) for a, b in zip(value.shape, quantity.shape, strict=False))
+    smaller = value.dim() <= quantity.dim() and value.numel() < quantity.numel()
+    fits = all(a in (1, b) for a, b in zip(value.shape[::-1], quantity.shape[::-1], strict=False))
     return value.expand(quantity.shape) if smaller and fits else value
 
 
 def is_power(value: torch.Tensor, quantity: torch.Tensor, exponents: tuple[float, ...] = POWERS) -> bool:
-    """Whether a value is a quantity to one of some powers, entry by entry."""
+    """Whether a value is a quantity to one of some powers, entry by entry; where all is negative, but for the signs."""
     value = _spread(value, quantity)
+    if not quantity.is_complex() and not value.is_complex() and quantity.numel() and bool((quantity < 0).all()):
+        value, quantity = value.abs(), -quantity
     if value.shape != quantity.shape or value.is_complex() or quantity.is_complex():
         return 1.0 in exponents and close(value, quantity)
     positive = bool((quantity > 0).all())
     if exponents is POWERS and positive and bool((value > 0).all()) and value.numel():
-        return close(value, quantity ** _exponent(value, quantity))
+        exponent = _exponent(value, quantity)
+        return bool(exponent) and close(value, quantity**exponent)
     return any(close(value, quantity**k) for k in exponents if positive or k == int(k))

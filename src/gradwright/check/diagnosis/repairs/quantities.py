@@ -12,8 +12,10 @@ from gradwright.check.diagnosis.program import Values
 from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_beside
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
-from gradwright.core.nodes import Contract, Node, Symbol
+from gradwright.core.nodes import Apply, Contract, Node, Symbol
 from gradwright.frozen import frozen
+from gradwright.prims.exponential import exp
+from gradwright.prims.power import power
 
 NAMELESS = 4.0  # what was computed is no quantity of the formula: no name tells what the mistake was
 TURNED = 0.6  # as well as being another quantity: Aᵀ for A⁻¹, as if A were orthogonal
@@ -127,7 +129,7 @@ def _derived(value: torch.Tensor, due: torch.Tensor) -> tuple[str, float] | None
     for axis in range(value.dim()) if value.dim() > 1 else ():
         weights = (value.conj() * due).sum(axis, keepdim=True) / (value.conj() * value).sum(axis, keepdim=True)
         if close(weights * value, due):
-            return "missing_chain_factor", 1.0
+            return "missing_chain_factor", 1.25  # it may be there to another power
     return None
 
 
@@ -138,9 +140,33 @@ def _confused(known: _Known, quantity: Quantity) -> tuple[str, float]:
     if rest and (quantity.backward or all(isinstance(node, Symbol) for node in rest)):
         again = all(node == known.quantity.node for node in rest)
         return "wrong_power" if again else "missing_chain_factor", 1.0
+    if _is_power_of(quantity.node, known.quantity.node):
+        return "wrong_power", 1.0
     if known.quantity.node in quantity.below:
         return "uses_input_instead_of_output", 1.0
+    if _is_part(known.quantity.node, quantity.node):
+        return "uses_input_instead_of_output", 1.3
     return "stale_saved_value", 1.0 if quantity.node in known.quantity.below else 1.3
+
+
+def _is_power_of(node: Node, base: Node) -> bool:
+    """Whether it is a power of another quantity, entry by entry or of a matrix; not its inverse."""
+    if isinstance(node, Apply) and node.primitive is power:
+        return node.arguments[0] == base
+    several = isinstance(node, Contract) and len(node.factors) > 1
+    return several and isinstance(node, Contract) and all(factor.node == base for factor in node.factors)
+
+
+def _is_part(part: Node, whole: Node) -> bool:
+    """Whether all factors of a product are among those of another, which is then computed from it."""
+    if not isinstance(part, Contract) or not isinstance(whole, Contract):
+        return False
+    rest = [factor.node for factor in whole.factors]
+    for factor in part.factors:
+        if factor.node not in rest:
+            return False
+        rest.remove(factor.node)
+    return bool(rest)
 
 
 def _unknown(site: Site, number: int, scene: Scene) -> tuple[str, float]:
@@ -179,19 +205,28 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
         if site.user is None:
             yield from _of_value(site, scene, beside(site.slot))
             continue
-        for number, quantity in enumerate(scene.library.quantities):
-            value = scene.quantities[number]
+        summed = scene.values[site.slot].shape if site.user.name in SUMS and site.value.dim() == 0 else None
+        for number, quantity, value in _factors_of(scene):
             if site.user.name in SUMS:
                 yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
-            for words, combine, cost in _products(site.value, value, False):
+            elif value.dim() == 1:
+                yield from _inner_products(site, number, quantity, value)
+            for words, combine, cost in _products(site.value, value, value.shape == summed):
                 used = number in beside(site.slot) or is_power(site.value, value)
                 yield from _factors(site, number, quantity, value, words, combine, cost, used, SIMPLE_EXPONENTS)
 
 
-def _of_value(site: Site, scene: Scene, present: set[int]) -> Iterator[Repair]:
-    summed = site.summed(scene) if site.value.dim() == 0 or 1 in site.value.shape else set[torch.Size]()
+def _factors_of(scene: Scene) -> Iterator[tuple[int, Quantity, torch.Tensor]]:
+    """The quantities by number, with their values; none that vanishes, as a sum of what has no mean."""
     for number, quantity in enumerate(scene.library.quantities):
         value = scene.quantities[number]
+        if largest(value) > CLOSE:
+            yield number, quantity, value
+
+
+def _of_value(site: Site, scene: Scene, present: set[int]) -> Iterator[Repair]:
+    summed = site.summed(scene) if site.value.dim() == 0 or 1 in site.value.shape else set[torch.Size]()
+    for number, quantity, value in _factors_of(scene):
         for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
             yield from _factors(site, number, quantity, value, words, combine, cost, number in present)
         yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
@@ -205,6 +240,8 @@ def _products(value: torch.Tensor, factor: torch.Tensor, spread: bool) -> Iterat
     """The ways in which a factor can be multiplied in without a change of shape, unless a number is to be spread."""
     if factor.dim() == 0 or factor.shape == value.shape or (spread and _spreads(value, factor)):
         yield "", torch.mul, 0.0
+    if spread and value.dim() == 0 and factor.dim() == 2:
+        yield ", transposed", lambda v, q: v * q.mT, 0.1
     if factor.dim() == 1 and value.dim() == 2:
         if factor.shape[0] == value.shape[0]:
             yield " along the rows", lambda v, q: v * q[:, None], 0.1
@@ -241,8 +278,14 @@ def _factors(
             continue
         label = "wrong_power" if used else "missing_chain_factor"
         words = _factor_words(site, quantity, exponent, how, used)
-        power = 1.0 + 0.15 * abs(exponent - 1) + cost + (0.4 if not quantity.stage and used else 0.0)
-        yield site.combined(number, lambda v, q, k=exponent: combine(v, q if k == 1 else q**k), label, words, power)
+        price = 1.0 + 0.15 * abs(exponent - 1) + cost + (0.4 if not quantity.stage and used else 0.0)
+        price += 0.35 if used and _is_exponential(quantity) else 0.0
+        yield site.combined(number, lambda v, q, k=exponent: combine(v, q if k == 1 else q**k), label, words, price)
+
+
+def _is_exponential(quantity: Quantity) -> bool:
+    """Whether it is exp(…), of which a power is a number in front of the exponent."""
+    return isinstance(quantity.node, Apply) and quantity.node.primitive is exp
 
 
 def _factor_words(site: Site, quantity: Quantity, exponent: float, how: str, used: bool) -> str:
@@ -262,6 +305,8 @@ def _matrix_factors(
     """A matrix multiplied in; one that is not square, or a vector, where the shape has to be changed."""
     if value.dim() == 1 and misshapen:
         yield from _vector_factors(site, number, quantity, value)
+    if value.dim() == 1 and not misshapen:
+        yield from _inner_products(site, number, quantity, value)
     if value.dim() != 2 or site.value.dim() not in (1, 2) or not (misshapen or value.shape[0] == value.shape[1]):
         return
     cost = 1.3 + (REPEATED if site.repeated else 0.0)
@@ -283,6 +328,13 @@ def _matrix_factors(
             yield site.combined(number, combine, "missing_chain_factor", text, cost)
 
 
+def _inner_products(site: Site, number: int, quantity: Quantity, value: torch.Tensor) -> Iterator[Repair]:
+    """The inner product with a vector, where a vector stands: the number that is due is spread to its shape."""
+    if value.shape == site.value.shape:
+        words = f"the factor {row(quantity.name)} is missing on the left of {site.words}"
+        yield site.combined(number, lambda v, q: (q.conj() * v).sum(), "missing_chain_factor", words, 1.3)
+
+
 def _vector_factors(site: Site, number: int, quantity: Quantity, value: torch.Tensor) -> Iterator[Repair]:
     """A vector multiplied into a matrix, or by a vector to a matrix, which changes the shape."""
     for words, combine in _by_vector(site.value, len(value), quantity.name).items():
@@ -291,30 +343,53 @@ def _vector_factors(site: Site, number: int, quantity: Quantity, value: torch.Te
 
 def _by_vector(value: torch.Tensor, count: int, name: str) -> dict[str, Combine]:
     """The products of a matrix or a vector with another vector, by what is missing where."""
-    row = f"{name}ᵀ" if name.isidentifier() else f"({name})ᵀ"
+    turned = row(name)
     ways: dict[str, Combine] = {}
     if value.dim() == 2 and value.shape[1] == count:
         ways[f"the factor {name} is missing on the right of"] = lambda v, q: v @ q
     if value.dim() == 2 and value.shape[0] == count:
-        ways[f"the factor {row} is missing on the left of"] = lambda v, q: q @ v
+        ways[f"the factor {turned} is missing on the left of"] = lambda v, q: q @ v
     if value.dim() == 1:
-        ways[f"the factor {row} is missing on the right of"] = torch.outer
+        ways[f"the factor {turned} is missing on the right of"] = torch.outer
         ways[f"the factor {name} is missing on the left of"] = lambda v, q: torch.outer(q, v)
     return ways
 
 
+def row(name: str) -> str:
+    """The transpose of a vector, in matrix notation."""
+    return f"{name}ᵀ" if name.isidentifier() else f"({name})ᵀ"
+
+
 def _without_cotangent(site: Site, scene: Scene) -> Iterator[Repair]:
-    """The cotangent multiplied in, where it is a vector that changes the shape."""
+    """The cotangent multiplied in, where it does not enter yet."""
     name = scene.point.truth.cotangent.name
-    cotangent = scene.inputs[name]
-    if not scene.misshapen or cotangent.dim() != 1:
-        return
-    for words, combine in _by_vector(site.value, len(cotangent), name).items():
+    for words, combine in _by_cotangent(site, scene, name).items():
 
         def make(values: Values, scene: Scene, combine: Combine = combine) -> object:
             return site.made(lambda value: combine(value, scene.inputs[name]), values, scene)
 
         yield Repair(site.slot, make, "missing_chain_factor", f"{words} {site.words}", 1.3, site.place, portable=True)
+
+
+def _by_cotangent(site: Site, scene: Scene, name: str) -> dict[str, Combine]:
+    """The products of a value with the cotangent, by what is missing where."""
+    assert scene.program is not None
+    value, cotangent = site.value, scene.inputs[name]
+    ways: dict[str, Combine] = {}
+    if scene.misshapen and cotangent.dim() == 1:
+        ways |= _by_vector(value, len(cotangent), name)
+    if site.source in (0, *(user.slot for user in scene.program.dependents[0])) or cotangent.dim() == 0:
+        return ways
+    if value.shape == cotangent.shape:
+        ways[f"{name} is not multiplied into"] = torch.mul
+    if cotangent.dim() == value.dim() == 2:
+        for text, factor in ((name, lambda q: q), (f"{name}ᵀ", lambda q: q.mH)):
+            rows, columns = factor(cotangent).shape
+            if columns == value.shape[0] and (rows == columns or scene.misshapen):
+                ways[f"the factor {text} is missing on the left of"] = lambda v, q, f=factor: f(q) @ v
+            if rows == value.shape[1] and (rows == columns or scene.misshapen):
+                ways[f"the factor {text} is missing on the right of"] = lambda v, q, f=factor: v @ f(q)
+    return ways
 
 
 def projected(scene: Scene) -> Iterator[Repair]:

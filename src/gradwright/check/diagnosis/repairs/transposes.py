@@ -7,8 +7,10 @@ from itertools import permutations
 
 import torch
 
-from gradwright.check.diagnosis.program import Instruction
-from gradwright.check.diagnosis.repairs.sites import Site, is_view, sites
+from gradwright.check.diagnosis.operations import MATRIX_PRODUCTS
+from gradwright.check.diagnosis.program import Instruction, Values
+from gradwright.check.diagnosis.repairs.order import chain
+from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close
 
 MOST_AXES = 4
@@ -19,7 +21,7 @@ def transposes(scene: Scene) -> Iterator[Repair]:
     """Every matrix transposed, every complex value conjugated, every running sum reversed."""
     assert scene.program is not None
     for site in sites(scene):
-        yield from _turned(site, scene, 0.6 if site.whole else 0.0)
+        yield from _turned(site, scene, 0.6 if site.whole else 0.25 if _is_part_of_product(site, scene) else 0.0)
         yield from _conjugated(site)
     for instruction in scene.program.instructions:
         yield from _adjoint_operator(instruction)
@@ -40,11 +42,34 @@ def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
             words = f"{site.words} stands where {_adjoint(due)} is due: it must not be transposed"
             yield site.repair(lambda v: v.mH, "extra_transpose", words, 1.3 + extra)
         return
+    if _reversed_by_transposing(site, scene):
+        words = f"the factors of {site.words} stand in the wrong order"
+        yield site.repair(lambda v: v.mT, "swapped_factors", words, 1.0 + extra)
+        return
     words = f"{site.words} stands where {due} is due: a transpose is missing"
     if site.value.is_complex():
         told = f"{site.words} stands where {_adjoint(due)} is due: a conjugate transpose is missing"
         yield site.repair(lambda v: v.mH, "missing_transpose", told, 1.1 + extra)
     yield site.repair(lambda v: v.mT, "missing_transpose", words, 1.0 + extra)
+
+
+def _is_part_of_product(site: Site, scene: Scene) -> bool:
+    """Whether it is a product that is a factor of another: rather one of its factors has to be transposed."""
+    assert scene.program is not None
+    users = [i for i in scene.program.instructions if site.source in [source for _, source in i.operands]]
+    made = site.maker is not None and site.maker.name in MATRIX_PRODUCTS
+    return made and bool(users) and all(user.name in MATRIX_PRODUCTS for user in users)
+
+
+def _reversed_by_transposing(site: Site, scene: Scene) -> bool:
+    """Whether it is a product of symmetric matrices, of which the transpose is the one in the other order."""
+    assert scene.program is not None
+    factors = chain(scene.program, site.source)
+    return len(factors) > 1 and all(_is_symmetric(scene.values.get(slot)) for slot in factors)
+
+
+def _is_symmetric(value: object) -> bool:
+    return is_number(value) and value.dim() == 2 and close(value, value.mT, 1e-12)
 
 
 def _conjugated(site: Site) -> Iterator[Repair]:
@@ -67,12 +92,28 @@ def _adjoint_operator(instruction: Instruction) -> Iterator[Repair]:
 
         words = f"{instruction.name} has to run from the other end: its adjoint is due"
         yield Repair(instruction.slot, reverse, "missing_transpose", words)
+        yield from _half_reversed(instruction, axis)
     if instruction.name == "permute":
         yield from _permuted(instruction)
     if instruction.name in ("roll",):
         yield from _rolled_back(instruction)
     if instruction.name == "solve_triangular":
         yield from _other_triangle(instruction)
+
+
+def _half_reversed(instruction: Instruction, axis: int) -> Iterator[Repair]:
+    """A running sum of which one of the two, what is summed or the sums, is not reversed."""
+    place, source = instruction.operands[0]
+
+    def before(values: Values, scene: Scene) -> object:
+        return instruction.run(values, {place: values[source].flip(axis)})
+
+    def after(values: Values, scene: Scene) -> object:
+        return instruction.run(values).flip(axis)
+
+    for reverse, what in ((before, "what it sums"), (after, "its result")):
+        words = f"{instruction.name} has to run from the other end: {what} is not reversed"
+        yield Repair(instruction.slot, reverse, "missing_transpose", words, 1.1)
 
 
 def _permuted(instruction: Instruction) -> Iterator[Repair]:

@@ -8,6 +8,7 @@ from itertools import combinations
 from gradwright.check.diagnosis.program import Instruction, Place, Values
 from gradwright.check.diagnosis.repairs.sites import is_number
 from gradwright.check.diagnosis.scene import Repair, Scene
+from gradwright.core.nodes import Contract, Node
 
 FEWEST = 3  # of fewer places, one or all are changed, which other repairs do
 MOST = 5
@@ -32,10 +33,17 @@ def uses(scene: Scene) -> Iterator[tuple[Repair, ...]]:
             words = f"{scene.called(slot)} stands where {quantity.name} is due"
             for count in range(2, len(places)):
                 for chosen in combinations(places, count):
-                    yield tuple(_replaced(chosen, number, f"{words}, at {count} of {len(places)} places"))
+                    where = f"{words}, at {count} of {len(places)} places"
+                    yield tuple(_replaced(chosen, number, _label(quantities[known[0]].node, quantity.node), where))
 
 
-def _replaced(chosen: Sequence[Use], number: int, words: str) -> Iterator[Repair]:
+def _label(given: Node, due: Node) -> str:
+    """The name of the mistake: what is due is a sum of what is given, or another function of it."""
+    is_sum = isinstance(due, Contract) and [factor.node for factor in due.factors] == [given] and due.rank < given.rank
+    return "unsummed_axis" if is_sum else "uses_input_instead_of_output"
+
+
+def _replaced(chosen: Sequence[Use], number: int, label: str, words: str) -> Iterator[Repair]:
     """One repair for each of the operations."""
     for slot in dict.fromkeys(user.slot for user, _ in chosen):
         places = [place for user, place in chosen if user.slot == slot]
@@ -44,4 +52,4 @@ def _replaced(chosen: Sequence[Use], number: int, words: str) -> Iterator[Repair
             assert scene.program is not None
             return scene.program.by_slot[slot].run(values, dict.fromkeys(places, scene.quantities[number].clone()))
 
-        yield Repair(slot, make, "uses_input_instead_of_output", words, 1.0, places[0], portable=True)
+        yield Repair(slot, make, label, words, 1.0, places[0], portable=True)
