@@ -2,7 +2,7 @@
 
 The conjugate of a Hermitian matrix is its transpose, `Hᴴ = H`, that of a skew-Hermitian one minus it, and the transpose
 of a skew one is minus the matrix, `Wᵀ = −W`. What has no imaginary part, such as `det(H)`, has no conjugate either,
-and that of i is −i.
+and that of i is −i. So it is with products that are Hermitian, `(A⁺)ᴴ Aᴴ = A A⁺`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract
-from gradwright.core.inference import facts_of, is_hermitian, is_real_valued
-from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.core.inference import facts_of, is_hermitian, is_real_valued, is_symmetric
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.sums import scaled
 from gradwright.prims.complex import IMAGINARY_UNIT
+from gradwright.simplify.relations import Relation, hermitian_products, matches
 
 
 def orient(node: Node) -> Node:
@@ -40,6 +43,55 @@ def orient(node: Node) -> Node:
     if tuple(factors) == node.factors:
         return node
     return contract(sign * node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def orient_products(node: Node) -> Node:
+    """Products that are Hermitian by a law of one of their factors without a transpose or conjugate: `A A⁺`."""
+    if not isinstance(node, Contract) or len(node.factors) < 2:
+        return node
+    for function in dict.fromkeys(f.node for f in node.factors if isinstance(f.node, Apply)):
+        for product in hermitian_products(function):
+            for labels, used, conj in matches(node, Relation(product, function)):
+                ends = Factor(function, ((labels[0],), (labels[2],)))
+                if conj or (node.real and _is_turned(ends, node)):
+                    return _turned_over(node, product, {**labels, 0: labels[2], 2: labels[0]}, used)
+    return _with_sums_upright(node)
+
+
+def _with_sums_upright(node: Contract) -> Node:
+    """The product with its sums of Hermitian matrices and products, as `I − A A⁺`, without a transpose or conjugate."""
+    factors = list(node.factors)
+    for place, factor in enumerate(factors):
+        turned = factor.conj or (node.real and len(factor.groups) == 2 and _is_turned(factor, node))
+        if turned and isinstance(factor.node, Add) and all(map(_is_hermitian_term, factor.node.terms)):
+            factors[place] = Factor(factor.node, factor.groups[::-1])
+    if tuple(factors) == node.factors:
+        return node
+    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def _is_hermitian_term(term: Node) -> bool:
+    """Whether a term is Hermitian, by what is known of it or by a law of one of its factors."""
+    if term.rank != 2:
+        return False
+    if is_hermitian(term) or (term.real and is_symmetric(term)):
+        return True
+    product = as_product(term)
+    applied = [f.node for f in product.factors if isinstance(f.node, Apply)]
+    return any(
+        scaled(product.coefficient, hermitian) == term for node in applied for hermitian in hermitian_products(node)
+    )
+
+
+
+
+def _turned_over(node: Contract, product: Contract, labels: dict[int, int], used: list[int]) -> Node:
+    """A product within another, its factors at other labels."""
+    factors = list(node.factors)
+    for place, factor in zip(sorted(used), product.factors, strict=True):
+        groups = tuple(tuple(labels[label] for label in group) for group in factor.groups)
+        factors[place] = Factor(factor.node, groups, factor.conj)
+    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
 
 
 def _is_turned(factor: Factor, node: Contract) -> bool:

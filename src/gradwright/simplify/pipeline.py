@@ -13,7 +13,7 @@ from gradwright.simplify.inverse_products import cancel_in_inverses
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.linear import join_linear, settle_linear
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
-from gradwright.simplify.orientation import orient
+from gradwright.simplify.orientation import orient, orient_products
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
@@ -40,6 +40,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     merge_powers,
     collapse,
     cancel_in_inverses,
+    orient_products,
     drop_masks,
     merge_selections,
     drop_vanishing_terms,
