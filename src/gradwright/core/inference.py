@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 from fractions import Fraction
 
-from gradwright.core.canonical import as_product, canonical_key
+from gradwright.core.canonical import as_product, signed_key
 from gradwright.core.contraction import contract
 from gradwright.core.facts import NO_FACTS, Facts, closure
 from gradwright.core.kronecker import kronecker_parts
@@ -285,10 +285,10 @@ def _mirror_facts(terms: list[Contract]) -> set[str]:
     conjugated: Counter[tuple[Hashable, Fraction]] = Counter()
     real = all(term.real for term in terms)
     for term in terms:
-        own[_key(term), term.coefficient] += 1
-        mirrored[_key(term, (1, 0)), term.coefficient] += 1
+        own[_key(term)] += 1
+        mirrored[_key(term, (1, 0))] += 1
         if not real:
-            conjugated[_key(term, (1, 0), conj=True), term.coefficient] += 1
+            conjugated[_key(term, (1, 0), conj=True)] += 1
     found: set[str] = set()
     if own == mirrored:
         found.add("symmetric")
@@ -301,8 +301,12 @@ def _mirror_facts(terms: list[Contract]) -> set[str]:
     return found
 
 
-def _key(term: Contract, axes: tuple[int, int] | None = None, conj: bool = False) -> Hashable:
-    return canonical_key(term, is_symmetric, is_hermitian, axes, conj)
+def _key(
+    term: Contract, axes: tuple[int, int] | None = None, conj: bool = False
+) -> tuple[Hashable, Fraction]:
+    """What tells a term, or its transpose or adjoint, apart from others, and the number in front of that."""
+    key, sign = signed_key(term, is_symmetric, is_skew, is_hermitian, axes, conj)
+    return key, sign * term.coefficient
 
 
 def matrix_chain(node: Contract) -> list[tuple[Factor, bool]] | None:

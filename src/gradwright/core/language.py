@@ -290,7 +290,7 @@ class _Translator:
             bound = self._dim(tree)
         except ValueError:
             raise LanguageError(
-                f"'{written(tree)}' cannot bound a slice: whole numbers, dimension names, and sums and products of them can"
+                f"'{written(tree)}' cannot bound a slice: numbers, dimension names, and their sums and products can"
             ) from None
         value = bound.value
         return whole + value if value is not None and value < 0 else bound

@@ -19,7 +19,7 @@ from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections
 from gradwright.simplify.stable import stabilise
-from gradwright.simplify.sums import cancel_terms, open_turned_sums, turn_sums
+from gradwright.simplify.sums import bring_out_signs, cancel_terms, open_turned_sums, turn_sums
 
 
 def simplify_application(node: Node) -> Node:
@@ -45,6 +45,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     merge_selections,
     drop_vanishing_terms,
     turn_sums,
+    bring_out_signs,
     cancel_terms,
     settle_equation,
     settle_linear,
