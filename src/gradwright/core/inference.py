@@ -187,7 +187,7 @@ def _blocks_of(term: Contract) -> list[Contract]:
 def _product_facts(node: Contract) -> set[str]:
     if not node.coefficient:
         return {"symmetric", "skew", "diagonal", "psd", "nonnegative"} if _is_square(node) else {"nonnegative"}
-    found = _entry_facts(node)
+    found = _entry_facts(node) | (_form_facts(node) if not node.rank else set())
     if _is_square(node):
         found |= _matrix_facts(node)
     if not node.real and (all(is_real_valued(f.node) for f in node.factors) or _are_their_conjugates([node])):
@@ -199,8 +199,7 @@ def _are_their_conjugates(terms: list[Contract]) -> bool:
     """Whether the conjugates of the terms are the terms, in some order."""
     if not all(_may_be_its_conjugate(term) for term in terms) and len(terms) == 1:
         return False
-    own = Counter((_key(term), term.coefficient) for term in terms)
-    return own == Counter((_key(term, conj=True), term.coefficient) for term in terms)
+    return Counter(map(_key, terms)) == Counter(_key(term, conj=True) for term in terms)
 
 
 def _may_be_its_conjugate(term: Contract) -> bool:
@@ -219,6 +218,27 @@ def _entry_facts(node: Contract) -> set[str]:
     spread = all(len(set(g)) == len(g) for g in node.output) and _distinct_output(node)
     positive = all("positive" in facts_of(f.node) for f in node.factors)
     return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
+
+
+def _form_facts(node: Contract) -> set[str]:
+    """`tr K` is positive and `xᴴ K x` not negative for a positive definite K, times what is positive."""
+    matrices = [f for f in node.factors if f.node.rank == 2]
+    vectors = [f for f in node.factors if f.node.rank == 1]
+    scalars = [facts_of(f.node) for f in node.factors if not f.node.rank]
+    if node.coefficient < 0 or len(matrices) != 1 or len(matrices) + len(vectors) + len(scalars) < len(node.factors):
+        return set()
+    (matrix,), positive = matrices, all("positive" in facts for facts in scalars)
+    if "psd" not in facts_of(matrix.node) or any("nonnegative" not in facts for facts in scalars):
+        return set()
+    if not vectors:
+        closed = matrix.groups[0] == matrix.groups[1]
+        definite = positive and "spd" in facts_of(matrix.node)
+        return ({"nonnegative", "positive"} if definite else {"nonnegative"}) if closed else set()
+    ends = {f.groups[0]: f for f in vectors}
+    left, right = ends.get(matrix.groups[0]), ends.get(matrix.groups[1])
+    if len(vectors) != 2 or left is None or right is None or left is right or left.node != right.node:
+        return set()
+    return {"nonnegative"} if left.node.real or left.conj != right.conj else set()
 
 
 def _conjugated(factor: Factor) -> Factor:

@@ -41,7 +41,7 @@ from gradwright.frozen import frozen
 from gradwright.linear.chains import adjoint
 from gradwright.prims.divided_differences import upright_transpose
 from gradwright.prims.eigh import eigh
-from gradwright.prims.exponential import exp, log
+from gradwright.prims.exponential import exp, log, log1p
 from gradwright.prims.inv import inv
 from gradwright.prims.logm import logm
 from gradwright.prims.matrix_exp import matrix_exp
@@ -63,6 +63,14 @@ class ScalarFunction:
     """A function of one number, as a node in the symbol x."""
 
     body: Node
+
+    def parameters(self) -> tuple[Node, ...]:
+        """What else it depends on."""
+        return tuple(leaf for leaf in free_leaves(self.body) if leaf != ARGUMENT)
+
+    def with_numbers(self) -> ScalarFunction:
+        """The function with a number for each parameter."""
+        return ScalarFunction(substitute(self.body, {leaf: number(Fraction(7, 10)) for leaf in self.parameters()}))
 
     def derivative(self) -> ScalarFunction:
         """The derivative, as a function."""
@@ -165,40 +173,58 @@ def spectral_map(function: ScalarFunction, A: Node, *directions: Node) -> Node:
 
 
 def _named(body: Node, A: Node) -> Node | None:
-    """A function of a matrix that has a name: sums of multiples of powers and of `e^A`.
+    """A function of a matrix that has a name: sums of multiples of powers, and of inverses and exponentials of such.
 
-    Of a positive definite matrix `log A` and roots are such, too. High powers have many terms in their derivatives,
-    divided differences one.
+    Of a positive definite matrix logarithms and roots are such, too. What has no x in it is a number. High powers have
+    many terms in their derivatives, divided differences one.
     """
-    parts = [_named_term(as_product(term), A) for term in terms_of(body)]
-    return None if any(part is None for part in parts) else add(part for part in parts if part is not None)
-
-
-def _named_term(term: Contract, A: Node) -> Node | None:
-    constants = [f for f in term.factors if not free_leaves(f.node)]
-    varying = [f.node for f in term.factors if free_leaves(f.node)]
-    matrix = identity(A.shape[-1]) if not varying else _named_function(varying[0], A) if len(varying) == 1 else None
-    return None if matrix is None else multiply(contract(term.coefficient, constants, (), {}), matrix)
-
-
-def _named_function(body: Node, A: Node) -> Node | None:
     if body == ARGUMENT:
         return A
-    if not isinstance(body, Apply) or body.arguments != (ARGUMENT,):
+    if ARGUMENT not in free_leaves(body):
+        return multiply(body, identity(A.shape[-1]))
+    if isinstance(body, Add):
+        parts = [_named(term, A) for term in body.terms]
+        return None if any(part is None for part in parts) else add(part for part in parts if part is not None)
+    if isinstance(body, Contract):
+        return _named_product(body, A)
+    if isinstance(body, Apply) and body.primitive is log1p and ScalarFunction(body).parameters():
+        body = Apply(log, (), (add([number(1), *body.arguments]),))
+    return _named_application(body, A) if isinstance(body, Apply) and body.primitive in (exp, log, power) else None
+
+
+def _named_application(body: Apply, A: Node) -> Node | None:
+    (inside,) = body.arguments
+    matrix = _named(inside, A)
+    if matrix is None:
         return None
+    if body.primitive is power:
+        return _named_power(body, matrix)
     if body.primitive is exp:
-        return Apply(matrix_exp, (), (A,))
-    definite = "spd" in facts_of(A)
-    if body.primitive is log:
-        return Apply(logm, (), (A,)) if definite else None
-    return _named_power(body, A, definite) if body.primitive is power else None
+        return Apply(matrix_exp, (), (matrix,))
+    return Apply(logm, (), (matrix,)) if "spd" in facts_of(matrix) else None
 
 
-def _named_power(body: Apply, A: Node, definite: bool) -> Node | None:
+def _named_product(body: Contract, A: Node) -> Node | None:
+    """Numbers times functions of the matrix, which commute.
+
+    Times one function, unless they are needed for want of a record: of that product it is seen that it is symmetric.
+    """
+    numbers = [f for f in body.factors if ARGUMENT not in free_leaves(f.node)]
+    varying = [f.node for f in body.factors if ARGUMENT in free_leaves(f.node)]
+    if len(varying) > (2 if ScalarFunction(body).parameters() else 1):
+        return None
+    parts = [_named(part, A) for part in varying]
+    if any(part is None for part in parts):
+        return None
+    matrix = reduce(matmul, [part for part in parts if part is not None])
+    return multiply(contract(body.coefficient, numbers, (), {}), matrix)
+
+
+def _named_power(body: Apply, matrix: Node) -> Node | None:
     exponent = body.parameters[0]
     assert isinstance(exponent, Fraction)
-    root = exponent.denominator == 2 and definite
-    base, times = (Apply(sqrtm, (), (A,)), 2 * exponent) if root else (A, exponent)
+    root = exponent.denominator == 2 and "spd" in facts_of(matrix)
+    base, times = (Apply(sqrtm, (), (matrix,)), 2 * exponent) if root else (matrix, exponent)
     if times.denominator > 1 or abs(times) > HIGHEST_ORDER:
         return None
     return reduce(matmul, [base if times > 0 else Apply(inv, (), (base,))] * abs(int(times)))
@@ -291,9 +317,11 @@ def _function_of_matrix(node: Contract, label: int) -> Node | None:
     function = _scalar_function([f.node for f in weights], values)
     if function is None:
         return None
+    matrix = _function_at(function, A)
+    if matrix is None:
+        return None
     row, column = (second, first) if first.conj else (first, second)
-    mapped = Factor(spectral_map(function, A), (row.groups[0], column.groups[0]))
-    return _without(node, around, [mapped], label)
+    return _without(node, around, [Factor(matrix, (row.groups[0], column.groups[0]))], label)
 
 
 def _sum_over_spectrum(node: Contract, label: int) -> Node | None:
@@ -315,7 +343,13 @@ def _sum_over_spectrum(node: Contract, label: int) -> Node | None:
 
 def _eigenvalue_sum(around: Sequence[Factor], values: Apply) -> Node | None:
     function = _scalar_function([f.node for f in around], values)
-    return None if function is None else trace(spectral_map(function, values.arguments[0]))
+    matrix = None if function is None else _function_at(function, values.arguments[0])
+    return None if matrix is None else trace(matrix)
+
+
+def _function_at(function: ScalarFunction, A: Node) -> Node | None:
+    """The function of a matrix; one with parameters if it has a name, since the record of another has numbers alone."""
+    return _named(function.body, A) if function.parameters() else spectral_map(function, A)
 
 
 def _singular_value_sum(around: Sequence[Factor], values: Apply) -> Node | None:
@@ -326,12 +360,14 @@ def _singular_value_sum(around: Sequence[Factor], values: Apply) -> Node | None:
         return None
     A = values.arguments[0]
     gram = matmul(adjoint(A), A)
-    total = trace(spectral_map(function, gram))
-    if not np.isfinite(function(np.zeros(1)))[0]:
+    matrix = _function_at(function, gram)
+    if matrix is None or any(not isinstance(p, Symbol) or p.rank for p in function.parameters()):
+        return None
+    if not np.isfinite(function.with_numbers()(np.zeros(1)))[0]:
         return None
     at_zero = substitute(function.body, {ARGUMENT: number(0)})
     surplus = size(A.shape[1] - values.shape[0])
-    return add([total, scaled(-1, multiply(at_zero, surplus))])
+    return add([trace(matrix), scaled(-1, multiply(at_zero, surplus))])
 
 
 def _in_squares(node: Node, values: Node, squared: Node) -> Node:
@@ -389,7 +425,8 @@ def _scalarised_product(node: Contract, values: Node) -> Node | None:
     label = node.output[0]
     factors: list[Factor] = []
     for f in node.factors:
-        if f.conj or (f.groups not in ((label,), ())) or (not f.groups and free_leaves(f.node)):
+        # A variable of the name that the argument has would be taken for it.
+        if f.conj or f.groups not in ((label,), ()) or (not f.groups and ARGUMENT in free_leaves(f.node)):
             return None
         body = _scalarised(f.node, values) if f.groups else f.node
         if body is None:
