@@ -263,10 +263,13 @@ def _matrix_facts(node: Contract) -> set[str]:
     for factor in node.factors:
         if isinstance(factor.node, Mask):
             found |= _mask_over_output(factor, node)
+    matrices = tuple(f for f in node.factors if f.node.rank)
+    bare = matrix_chain(Contract(node.coefficient, matrices, node.dims, node.output))
+    if bare is not None and len(bare) > 1:
+        found |= _commuting_facts(bare) - (set() if _are_real(node.factors) else {"hermitian"})
     chain = matrix_chain(node)
     if chain is not None:
-        scalars = any(not f.node.rank for f in node.factors)
-        found |= _chain_facts(node.coefficient, scalars, chain)
+        found |= _chain_facts(node.coefficient, len(matrices) < len(node.factors), chain)
     elif node.coefficient > 0 and all(f.node.rank for f in node.factors):
         each = [facts_of(part) for part in kronecker_parts(node)]
         found |= {fact for fact in ("spd", "psd") if each and all(fact in facts for facts in each)}
@@ -321,9 +324,7 @@ def _mirror_facts(terms: list[Contract]) -> set[str]:
     return found
 
 
-def _key(
-    term: Contract, axes: tuple[int, int] | None = None, conj: bool = False
-) -> tuple[Hashable, Fraction]:
+def _key(term: Contract, axes: tuple[int, int] | None = None, conj: bool = False) -> tuple[Hashable, Fraction]:
     """What tells a term, or its transpose or adjoint, apart from others, and the number in front of that."""
     key, sign = signed_key(term, is_symmetric, is_skew, is_hermitian, axes, conj)
     return key, sign * term.coefficient
@@ -364,6 +365,22 @@ def _chain_facts(coefficient: Fraction, scalars: bool, chain: list[tuple[Factor,
     if coefficient > 0:
         found |= _congruence_facts(chain)
     return found
+
+
+def _commuting_facts(chain: list[tuple[Factor, bool]]) -> set[str]:
+    """A product of symmetric matrices that commute is symmetric, and so with Hermitian ones."""
+    from gradwright.core.commuting import commute  # here, because it asks for facts
+
+    facts = [facts_of(f.node) for f, _ in chain]
+    mirrored = {fact for fact in ("symmetric", "hermitian") if all(fact in known for known in facts)}
+    if not mirrored or any(f.conj for f, _ in chain):
+        return set()
+    matrices = list(dict.fromkeys(f.node for f, _ in chain))
+    return mirrored if all(commute(matrices[0], other) for other in matrices[1:]) else set()
+
+
+def _are_real(factors: Iterable[Factor]) -> bool:
+    return all(f.node.rank or is_real_valued(f.node) for f in factors)
 
 
 def _seen_facts(factor: Factor, transposed: bool) -> Facts:

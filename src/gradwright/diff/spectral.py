@@ -23,7 +23,6 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.build import identity, matmul, multiply, number, permute, size, trace
-from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate
@@ -33,7 +32,7 @@ from gradwright.core.language import translate
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.registry import Call, Function, register
-from gradwright.core.sums import add, scaled, terms_of
+from gradwright.core.sums import add, scaled
 from gradwright.core.templates import instantiate
 from gradwright.core.walks import free_leaves, postorder, substitute, transform
 from gradwright.errors import LanguageError, UnsupportedError
@@ -151,6 +150,7 @@ def spectral_primitive(function: ScalarFunction, order: int) -> Primitive:
         summary="a function of a Hermitian matrix through its eigenvalues, or its divided difference",
         differential_of=lambda node, moved: _differential(function, node, moved),
         scalar=function.body,
+        commutes=order == 0,
         linear_in=tuple(range(1, order + 1)),
         adjoint=_adjoint_in_direction,
         turned=_turned if order else None,

@@ -160,6 +160,7 @@ adjugate = Primitive(
     definition=("det(X) * inv(X)",),
     conditions=("{X} is invertible",),
     preserves=("symmetric", "hermitian", "lower", "upper", "diagonal"),
+    commutes=True,
     numpy=adjugate_matrix,
     torch=ADJUGATE_IN_TORCH,
     jax=ADJUGATE_IN_JAX,

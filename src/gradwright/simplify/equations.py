@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from gradwright.core.build import matmul, multiply, transpose
 from gradwright.core.canonical import as_product
+from gradwright.core.commuting import commute
 from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Solve, Unknown
@@ -58,7 +59,7 @@ def settle_equation(node: Node) -> Node:
 
 
 def _of_commuting(unknown: Unknown, operator: Node, right: Node) -> Node | None:
-    """`½ A⁻¹ C`, which solves `A H + H A = C` if A and C commute: for a power of A, the identity included."""
+    """`½ A⁻¹ C`, which solves `A H + H A = C` if A and C commute."""
     if unknown.space not in (Space.FREE, Space.SYMMETRIC, Space.HERMITIAN) or len(terms_of(operator)) != 2:
         return None
     hole = Hole(0, unknown.shape, unknown.real)
@@ -66,7 +67,8 @@ def _of_commuting(unknown: Unknown, operator: Node, right: Node) -> Node | None:
     (left, _), (_, behind) = beside if beside[0][0] is not None else beside[::-1]
     if left is None or behind is None or like_key(left) != like_key(behind):
         return None
-    if value_key(collapse(matmul(left, right))) != value_key(collapse(matmul(right, left))):
+    powers = value_key(collapse(matmul(left, right))) == value_key(collapse(matmul(right, left)))
+    if not powers and not commute(left, right):
         return None
     return scale(Fraction(1, 2), matmul(Apply(inv, (), (left,)), right))
 

@@ -101,7 +101,7 @@ def inverse_relations(inverse: Apply) -> tuple[Relation, ...]:
 
 
 def _of_root(root: Apply) -> Iterator[Relation]:
-    """`X⁻¹ Y = Y⁻¹` and `Y X⁻¹ = Y⁻¹` for a root, `Y Y = X`; `X⁻¹ L = L⁻ᴴ` and `Lᴴ X⁻¹ = L⁻¹` for a factor, `L Lᴴ = X`."""
+    """`X⁻¹ Y = Y⁻¹` and `Y X⁻¹ = Y⁻¹` if `Y Y = X`, and `X⁻¹ L = L⁻ᴴ` and `Lᴴ X⁻¹ = L⁻¹` if `L Lᴴ = X`."""
     if root.rank != 2 or root.shape[0] != root.shape[1]:
         return
     inverse = Apply(inv, (), (root,))
@@ -116,7 +116,7 @@ def _of_root(root: Apply) -> Iterator[Relation]:
 
 
 def _of_inverse_root(inverse: Apply, root: Apply) -> Iterator[Relation]:
-    """`Y⁻¹ Y⁻¹ = X⁻¹` and `Y⁻¹ X = Y` for a root, `Y Y = X`; `L⁻ᴴ L⁻¹ = X⁻¹` and `L⁻¹ X = Lᴴ` for a factor, `L Lᴴ = X`."""
+    """`Y⁻¹ Y⁻¹ = X⁻¹` and `Y⁻¹ X = Y` if `Y Y = X`, and `L⁻ᴴ L⁻¹ = X⁻¹` and `L⁻¹ X = Lᴴ` if `L Lᴴ = X`."""
     for square in _square_of(root, root):
         yield from _product_relation(inverse, inverse, simplify_inverse(Apply(inverse.primitive, (), (square,))))
         yield from _product_relation(inverse, square, root)

@@ -7,22 +7,28 @@ and that of i is −i. So it is with products that are Hermitian, `(A⁺)ᴴ A�
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract
+from gradwright.core.commuting import commute
+from gradwright.core.contraction import contract, simple
 from gradwright.core.inference import facts_of, is_hermitian, is_real_valued, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
+from gradwright.core.walks import postorder
 from gradwright.prims.complex import IMAGINARY_UNIT
+from gradwright.simplify.inverses import is_inverse
 from gradwright.simplify.relations import Relation, hermitian_products, matches
 
 
 def orient(node: Node) -> Node:
-    """Hermitian matrices and real values without a conjugate, and skew matrices without a transpose."""
+    """Hermitian matrices and real values without a conjugate, symmetric and skew matrices without a transpose."""
     if not isinstance(node, Contract) or not node.coefficient:
         return node
+    if len(node.factors) == 1 and node.output == node.factors[0].groups[::-1] and is_symmetric(node.factors[0].node):
+        ((symmetric, groups, conj),) = node.factors
+        return contract(node.coefficient, [Factor(symmetric, groups, conj)], groups, dict(enumerate(node.dims)))
     sign, factors = Fraction(1), list[Factor]()
     for factor in node.factors:
         if factor.conj and is_real_valued(factor.node):
@@ -43,6 +49,72 @@ def orient(node: Node) -> Node:
     if tuple(factors) == node.factors:
         return node
     return contract(sign * node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def orient_functions(node: Node) -> Node:
+    """`f(Xᵀ) = f(X)ᵀ` and `f(X*) = f(X)*` for functions of matrices, which are polynomials in them."""
+    if not isinstance(node, Apply) or not node.primitive.commutes or node.rank != 2:
+        return node
+    product = as_product(node.arguments[0])
+    if len(product.factors) != 1 or product.coefficient != 1:
+        return node
+    ((upright, groups, conj),) = product.factors
+    if product.output != groups[::-1] and not (conj and product.output == groups):
+        return node
+    function = Apply(node.primitive, node.parameters, (upright,), node.index)
+    return contract(1, [Factor(function, groups, conj)], product.output, dict(enumerate(product.dims)))
+
+
+def order_commuting(node: Node) -> Node:
+    """Functions of one matrix that stand side by side in one order, the shorter first: `X e^X`, and not `e^X X`."""
+    if not isinstance(node, Contract) or not any(_is_function(f.node) for f in node.factors):
+        return node
+    outside = {label for group in node.output for label in group}
+    for label in range(len(node.dims)):
+        meeting = [place for place, f in enumerate(node.factors) if label in f.labels]
+        if label not in outside and len(meeting) == 2:
+            exchanged = _exchanged(node, label, *meeting)
+            if exchanged is not None:
+                return order_commuting(exchanged)
+    return node
+
+
+def _is_function(node: Node) -> bool:
+    return isinstance(node, Apply) and node.primitive.commutes
+
+
+def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | None:
+    """The product with two matrices that meet at a label exchanged, if they commute and the longer stands first."""
+    pair = node.factors[before], node.factors[behind]
+    plain = all(f.node.rank == 2 and len(f.groups) == 2 and len(set(f.labels)) == len(f.labels) == 2 for f in pair)
+    if not plain or not any(_is_function(f.node) for f in pair):
+        return None
+    row, column = (sum(f.labels) - label for f in pair)
+    if row != column and _is_turned(Factor(pair[0].node, ((row,), (column,))), node):
+        before, behind, row, column = behind, before, column, row
+    left, right = node.factors[before], node.factors[behind]
+    if row == column or _length(left.node) <= _length(right.node):
+        return None
+    if not commute(_read(left, row, label), _read(right, label, column)):
+        return None
+    factors = list(node.factors)
+    factors[before] = _relabelled(right, {label: row, column: label})
+    factors[behind] = _relabelled(left, {row: label, label: column})
+    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def _length(node: Node) -> tuple[int, bool, str]:
+    inverse = isinstance(node, Apply) and is_inverse(node.primitive)
+    return len(tuple(postorder(node))), not inverse, node.digest.hex()
+
+
+def _read(factor: Factor, row: int, column: int) -> Node:
+    """A factor as the matrix that leads from one label to another."""
+    return contract(1, [factor], simple((row, column)), dict(zip(factor.labels, factor.node.shape, strict=True)))
+
+
+def _relabelled(factor: Factor, labels: Mapping[int, int]) -> Factor:
+    return Factor(factor.node, tuple(tuple(labels[label] for label in group) for group in factor.groups), factor.conj)
 
 
 def orient_products(node: Node) -> Node:
@@ -83,14 +155,11 @@ def _is_hermitian_term(term: Node) -> bool:
     )
 
 
-
-
 def _turned_over(node: Contract, product: Contract, labels: dict[int, int], used: list[int]) -> Node:
     """A product within another, its factors at other labels."""
     factors = list(node.factors)
     for place, factor in zip(sorted(used), product.factors, strict=True):
-        groups = tuple(tuple(labels[label] for label in group) for group in factor.groups)
-        factors[place] = Factor(factor.node, groups, factor.conj)
+        factors[place] = _relabelled(factor, labels)
     return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
 
 

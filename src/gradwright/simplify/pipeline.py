@@ -13,7 +13,7 @@ from gradwright.simplify.inverse_products import cancel_in_inverses
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.linear import join_linear, settle_linear
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
-from gradwright.simplify.orientation import orient, orient_products
+from gradwright.simplify.orientation import order_commuting, orient, orient_functions, orient_products
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
@@ -41,6 +41,8 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     collapse,
     cancel_in_inverses,
     orient_products,
+    orient_functions,
+    order_commuting,
     drop_masks,
     merge_selections,
     drop_vanishing_terms,

@@ -118,13 +118,19 @@ def bring_out_signs(node: Node) -> Node:
     """`A (−B − C) D` as `−A (B + C) D`."""
     if not isinstance(node, Contract):
         return node
-    negative = [isinstance(f.node, Add) and all(as_product(t).coefficient < 0 for t in f.node.terms) for f in node.factors]
+    negative = [
+        isinstance(f.node, Add) and all(as_product(t).coefficient < 0 for t in f.node.terms) for f in node.factors
+    ]
     if not any(negative):
         return node
     pairs = zip(node.factors, negative, strict=True)
     factors = [Factor(scaled(-1, f.node), f.groups, f.conj) if turn else f for f, turn in pairs]
     sign = (-1) ** sum(negative)
     return contract(sign * node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def _is_negative(total: Add) -> bool:
+    return all(as_product(term).coefficient < 0 for term in total.terms)
 
 
 def cancel_terms(node: Node) -> Node:
