@@ -39,6 +39,7 @@ from gradwright.errors import LanguageError, UnsupportedError
 from gradwright.frozen import frozen
 from gradwright.linear.chains import adjoint
 from gradwright.prims.divided_differences import upright_transpose
+from gradwright.prims.eig import eig
 from gradwright.prims.eigh import eigh
 from gradwright.prims.exponential import exp, log, log1p
 from gradwright.prims.inv import inv
@@ -284,7 +285,7 @@ def recognise_spectral(root: Node) -> Node:
 
 
 def _is_decomposition(node: Apply) -> bool:
-    return node.primitive in (eigh.primitives[0], svd.primitives[0])
+    return node.primitive in (eigh.primitives[0], svd.primitives[0], eig)
 
 
 def _recognise(node: Node) -> Node:
@@ -332,6 +333,8 @@ def _sum_over_spectrum(node: Contract, label: int) -> Node | None:
     for leaf in dict.fromkeys(n for f in around for n in postorder(f.node) if isinstance(n, Apply)):
         if _is_output(leaf, eigh, 0):
             total = _eigenvalue_sum(around, leaf)
+        elif leaf.primitive is eig and leaf.index == 0:
+            total = _general_eigenvalue_sum(around, leaf)
         elif _is_output(leaf, svd, 1):
             total = _singular_value_sum(around, leaf)
         else:
@@ -344,6 +347,13 @@ def _sum_over_spectrum(node: Contract, label: int) -> Node | None:
 def _eigenvalue_sum(around: Sequence[Factor], values: Apply) -> Node | None:
     function = _scalar_function([f.node for f in around], values)
     matrix = None if function is None else _function_at(function, values.arguments[0])
+    return None if matrix is None else trace(matrix)
+
+
+def _general_eigenvalue_sum(around: Sequence[Factor], values: Apply) -> Node | None:
+    """`Σ g(λᵢ) = tr g(A)` for any square A, and functions that have a name."""
+    function = _scalar_function([f.node for f in around], values)
+    matrix = None if function is None or any(f.conj for f in around) else _named(function.body, values.arguments[0])
     return None if matrix is None else trace(matrix)
 
 
