@@ -135,7 +135,8 @@ def _with_sums_upright(node: Contract) -> Node:
     factors = list(node.factors)
     for place, factor in enumerate(factors):
         turned = factor.conj or (node.real and len(factor.groups) == 2 and _is_turned(factor, node))
-        if turned and isinstance(factor.node, Add) and all(map(_is_hermitian_term, factor.node.terms)):
+        known = is_hermitian(factor.node) or is_symmetric(factor.node)
+        if turned and not known and isinstance(factor.node, Add) and all(map(_is_hermitian_term, factor.node.terms)):
             factors[place] = Factor(factor.node, factor.groups[::-1])
     if tuple(factors) == node.factors:
         return node
