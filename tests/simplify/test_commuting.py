@@ -26,7 +26,8 @@ def expression(text: str) -> gw.Expression:
     [
         ("X", "inv(X)"), ("X @ X", "matrix_exp(X)"), ("X", "eye(n)"), ("K", "sqrtm(K) @ inv(K)"),
         ("X.T", "matrix_exp(X).T"), ("A @ A.T", "logm(eye(n) + A @ A.T)"), ("a * S", "matrix_exp(S.T)"),
-        ("Z.H", "inv(Z).H"), ("H", "conj(H).T"), ("2 * X - X @ X", "signm(X)"), ("adjugate(X)", "X"), ("A @ B", "inv(eye(n) + A @ B)"),
+        ("Z.H", "inv(Z).H"), ("H", "conj(H).T"), ("2 * X - X @ X", "signm(X)"), ("adjugate(X)", "X"),
+        ("A @ B", "inv(eye(n) + A @ B)"),
     ],
 )  # fmt: skip
 def test_functions_of_one_matrix_commute(left: str, right: str) -> None:
