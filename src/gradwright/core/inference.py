@@ -2,6 +2,9 @@
 
 Facts are inferred bottom-up from those of the leaves and kept on the node. What cannot be inferred
 is simply not known: no rule here guesses.
+
+Matrices are seen to commute if they are functions of one matrix, as X, `X⁻¹`, `e^X` and `2 X² + I` are: polynomials in
+it (Higham, Functions of Matrices (2008), ch. 1).
 """
 
 from __future__ import annotations
@@ -9,9 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from fractions import Fraction
+from functools import lru_cache
 
-from gradwright.core.canonical import as_product, signed_key
-from gradwright.core.contraction import contract
+from gradwright.core.canonical import as_product, canonical_key, signed_key
+from gradwright.core.contraction import contract, split_coefficient
 from gradwright.core.facts import NO_FACTS, Facts, closure
 from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import (
@@ -187,7 +191,9 @@ def _blocks_of(term: Contract) -> list[Contract]:
 def _product_facts(node: Contract) -> set[str]:
     if not node.coefficient:
         return {"symmetric", "skew", "diagonal", "psd", "nonnegative"} if _is_square(node) else {"nonnegative"}
-    found = _entry_facts(node) | (_form_facts(node) if not node.rank else set())
+    found = _entry_facts(node)
+    if not node.rank:
+        found |= _form_facts(node)
     if _is_square(node):
         found |= _matrix_facts(node)
     if not node.real and (all(is_real_valued(f.node) for f in node.factors) or _are_their_conjugates([node])):
@@ -369,8 +375,6 @@ def _chain_facts(coefficient: Fraction, scalars: bool, chain: list[tuple[Factor,
 
 def _commuting_facts(chain: list[tuple[Factor, bool]]) -> set[str]:
     """A product of symmetric matrices that commute is symmetric, and so with Hermitian ones."""
-    from gradwright.core.commuting import commute  # here, because it asks for facts
-
     facts = [facts_of(f.node) for f, _ in chain]
     mirrored = {fact for fact in ("symmetric", "hermitian") if all(fact in known for known in facts)}
     if not mirrored or any(f.conj for f, _ in chain):
@@ -408,3 +412,56 @@ def _is_adjoint(left: tuple[Factor, bool], right: tuple[Factor, bool]) -> bool:
     if f_transposed == g_transposed and f.conj == g.conj:
         return "hermitian" in facts_of(f.node)
     return f_transposed != g_transposed and (f.node.real or f.conj != g.conj)
+
+
+Root = tuple[Hashable, bool, bool]
+"""The key of a matrix, and whether it is transposed and conjugated."""
+
+
+def commute(left: Node, right: Node) -> bool:
+    """Whether two square matrices are seen to commute, since they are functions of one matrix."""
+    return left.rank == right.rank == 2 and left.shape == right.shape and len(_roots([left, right])) <= 1
+
+
+def _roots(matrices: Iterable[Node]) -> set[Root]:
+    """The matrices that some matrices are functions of; none for multiples of the identity."""
+    return {root for matrix in matrices for root in _roots_of(matrix)}
+
+
+@lru_cache(maxsize=4096)
+def _roots_of(matrix: Node) -> frozenset[Root]:
+    if isinstance(matrix, Apply) and matrix.primitive.commutes and matrix.arguments[0].rank == 2:
+        return _roots_of(matrix.arguments[0])
+    if isinstance(matrix, Add):
+        return _one_or(matrix, _roots(matrix.terms))
+    product = as_product(split_coefficient(matrix)[1])
+    factors = [f for f in product.factors if f.node.rank]
+    if not factors and product.rank == 2 and product.output[0] == product.output[1]:
+        return frozenset()
+    bare = Contract(product.coefficient, tuple(factors), product.dims, product.output)
+    chain = matrix_chain(bare)
+    if chain is None:
+        return frozenset({_atom(matrix)})
+    if chain[0][0].node == matrix:
+        return frozenset({_atom(matrix)})
+    return _one_or(bare, {_turned(root, f, transposed) for f, transposed in chain for root in _roots_of(f.node)})
+
+
+def _one_or(matrix: Node, roots: Iterable[Root]) -> frozenset[Root]:
+    """What several parts are functions of, if that is one matrix; else the whole."""
+    found = frozenset(roots)
+    return found if len(found) <= 1 else frozenset({_atom(matrix)})
+
+
+def _atom(matrix: Node) -> Root:
+    return canonical_key(matrix, is_symmetric, is_hermitian), False, False
+
+
+def _turned(root: Root, factor: Factor, transposed: bool) -> Root:
+    """The root of a transpose or conjugate; a symmetric matrix is its transpose, a Hermitian one that conjugated."""
+    key, turned, conj = root
+    if is_symmetric(factor.node):
+        return key, turned, conj != factor.conj
+    if is_hermitian(factor.node):
+        return key, turned != (transposed != factor.conj), conj
+    return key, turned != transposed, conj != factor.conj

@@ -23,10 +23,9 @@ from functools import reduce
 import numpy as np
 
 from gradwright.core.build import matmul, permute, transpose
-from gradwright.core.commuting import commute
 from gradwright.core.contraction import conjugate
 from gradwright.core.facts import Facts
-from gradwright.core.inference import is_symmetric
+from gradwright.core.inference import commute, is_symmetric
 from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS, register_primitive

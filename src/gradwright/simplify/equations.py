@@ -14,9 +14,8 @@ from fractions import Fraction
 
 from gradwright.core.build import matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.commuting import commute
 from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, zero
-from gradwright.core.inference import facts_of
+from gradwright.core.inference import commute, facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Solve, Unknown
 from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product
-from gradwright.core.commuting import commute
 from gradwright.core.contraction import contract, simple
-from gradwright.core.inference import facts_of, is_hermitian, is_real_valued, is_symmetric
+from gradwright.core.inference import commute, facts_of, is_hermitian, is_real_valued, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
 from gradwright.core.walks import postorder
@@ -90,10 +89,13 @@ def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | N
     if not plain or not any(_is_function(f.node) for f in pair):
         return None
     row, column = (sum(f.labels) - label for f in pair)
-    if row != column and _is_turned(Factor(pair[0].node, ((row,), (column,))), node):
+    backwards = None if row == column else _reads_backwards(node, pair, row, column)
+    if backwards is None:
+        return None
+    if backwards:
         before, behind, row, column = behind, before, column, row
     left, right = node.factors[before], node.factors[behind]
-    if row == column or _length(left.node) <= _length(right.node):
+    if _length(left.node) <= _length(right.node):
         return None
     if not commute(_read(left, row, label), _read(right, label, column)):
         return None
@@ -101,6 +103,28 @@ def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | N
     factors[before] = _relabelled(right, {label: row, column: label})
     factors[behind] = _relabelled(left, {row: label, label: column})
     return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def _reads_backwards(node: Contract, pair: tuple[Factor, Factor], row: int, column: int) -> bool | None:
+    """Whether two matrices between two labels are read from the second to the first; None if nothing says.
+
+    As they are, and not as their transposes; symmetric ones from what stands beside them, so that the transpose of a
+    product has the same order, or else from the first axis of the result.
+    """
+    first, second = pair
+    upright = {f.labels[0] == row or f.labels[1] == column for f in pair if not _is_mirrored(f.node)}
+    if len(upright) == 1:
+        return not upright.pop()
+    before = sorted(f.node.digest for f in node.factors if row in f.labels and f != first)
+    behind = sorted(f.node.digest for f in node.factors if column in f.labels and f != second)
+    if before != behind:
+        return before > behind
+    ends = [label for group in node.output for label in group if label in (row, column)]
+    return ends[0] == column if ends else None
+
+
+def _is_mirrored(node: Node) -> bool:
+    return is_symmetric(node) or is_hermitian(node)
 
 
 def _length(node: Node) -> tuple[int, bool, str]:

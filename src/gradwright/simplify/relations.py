@@ -71,7 +71,9 @@ def relations_of(node: Apply) -> tuple[Relation, ...]:
     for sides in _laws_at(node):
         found += shortening(*sides)
         found += shortening(*_without_last_factor(*sides))
-    return tuple(found)
+    # A product without the result is not written as a function of it: `A B` as `exp(log(A B))`.
+    own = [Apply(node.primitive, node.parameters, node.arguments, k) for k in range(len(node.primitive.outputs))]
+    return tuple(r for r in found if any(f.node in own for f in r.pattern.factors))
 
 
 @lru_cache(maxsize=4096)

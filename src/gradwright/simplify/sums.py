@@ -129,8 +129,8 @@ def bring_out_signs(node: Node) -> Node:
     return contract(sign * node.coefficient, factors, node.output, dict(enumerate(node.dims)))
 
 
-def _is_negative(total: Add) -> bool:
-    return all(as_product(term).coefficient < 0 for term in total.terms)
+def _is_negative(term: Node) -> bool:
+    return as_product(term).coefficient < 0
 
 
 def cancel_terms(node: Node) -> Node:
