@@ -59,6 +59,8 @@ def test_others_are_not_taken_to_commute(left: str, right: str) -> None:
         ("trace(matrix_exp(H) @ H)", "H", "e^H + H e^H"),
         ("logdet(matrix_exp(X))", "X", "I"),
         ("det(matrix_exp(X))", "X", "exp(tr(X)) I"),
+        ("norm(matrix_exp(W) - eye(n))**2", "W", "e^W − (e^W)ᵀ"),
+        ("logdet(eye(n) - W @ W)", "W", "2 W (I − W²)⁻¹"),
         ("trace(matrix_exp(-a * S) @ S)", "S", "e^(−a S) − a S e^(−a S)"),
     ],
 )
@@ -66,6 +68,12 @@ def test_the_derivative_along_a_function_of_the_matrix_is_a_product(text: str, v
     derived = gw.derive(expression(text), wrt=variable)
     assert str(derived.gradient) == gradient
     assert derived.verify().right
+
+
+def test_round_a_cycle_no_order_is_looked_for() -> None:
+    """It was, for ever: every function has a neighbour to be exchanged with."""
+    assert gw.derive(expression("trace(W @ matrix_exp(a * W) @ W)"), wrt="W").verify().right
+    assert gw.derive(expression("trace(K @ logm(K) @ K @ sqrtm(K))"), wrt="K").verify().right
 
 
 @pytest.mark.parametrize(

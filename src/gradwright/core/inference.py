@@ -458,9 +458,12 @@ def _atom(matrix: Node) -> Root:
 
 
 def _turned(root: Root, factor: Factor, transposed: bool) -> Root:
-    """The root of a transpose or conjugate; a symmetric matrix is its transpose, a Hermitian one that conjugated."""
+    """The root of a transpose or conjugate.
+
+    A symmetric matrix is its transpose, a skew one minus that, a Hermitian one that conjugated.
+    """
     key, turned, conj = root
-    if is_symmetric(factor.node):
+    if is_symmetric(factor.node) or is_skew(factor.node):
         return key, turned, conj != factor.conj
     if is_hermitian(factor.node):
         return key, turned != (transposed != factor.conj), conj

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from gradwright.core.build import transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, simple
-from gradwright.core.inference import commute, facts_of, is_hermitian, is_real_valued, is_symmetric
+from gradwright.core.inference import commute, facts_of, is_hermitian, is_real_valued, is_skew, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
 from gradwright.core.walks import postorder
@@ -54,7 +55,10 @@ def orient_functions(node: Node) -> Node:
     """`f(Xᵀ) = f(X)ᵀ` and `f(X*) = f(X)*` for functions of matrices, which are polynomials in them."""
     if not isinstance(node, Apply) or not node.primitive.commutes or node.rank != 2:
         return node
-    product = as_product(node.arguments[0])
+    argument = node.arguments[0]
+    product = as_product(argument)
+    if product.coefficient < 0 and node.real and is_skew(argument):  # f(−W) = f(Wᵀ) = f(W)ᵀ
+        return transpose(Apply(node.primitive, node.parameters, (scaled(-1, argument),), node.index))
     if len(product.factors) != 1 or product.coefficient != 1:
         return node
     ((upright, groups, conj),) = product.factors
@@ -89,7 +93,8 @@ def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | N
     if not plain or not any(_is_function(f.node) for f in pair):
         return None
     row, column = (sum(f.labels) - label for f in pair)
-    backwards = None if row == column else _reads_backwards(node, pair, row, column)
+    closed = _leads_to(node, pair[1], column, row)
+    backwards = None if closed else _reads_backwards(node, pair, row, column)
     if backwards is None:
         return None
     if backwards:
@@ -103,6 +108,19 @@ def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | N
     factors[before] = _relabelled(right, {label: row, column: label})
     factors[behind] = _relabelled(left, {row: label, label: column})
     return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def _leads_to(node: Contract, factor: Factor, label: int, end: int) -> bool:
+    """Whether a chain of matrices leads from a label of a factor to another one: round a cycle nothing stands first."""
+    for _ in node.factors:
+        if label == end:
+            return True
+        following = [f for f in node.factors if label in f.labels and f is not factor]
+        if len(following) != 1 or len(set(following[0].labels)) != 2 or len(following[0].labels) != 2:
+            return False
+        (factor,) = following
+        label = sum(factor.labels) - label
+    return label == end
 
 
 def _reads_backwards(node: Contract, pair: tuple[Factor, Factor], row: int, column: int) -> bool | None:
@@ -124,7 +142,7 @@ def _reads_backwards(node: Contract, pair: tuple[Factor, Factor], row: int, colu
 
 
 def _is_mirrored(node: Node) -> bool:
-    return is_symmetric(node) or is_hermitian(node)
+    return is_symmetric(node) or is_skew(node) or is_hermitian(node)
 
 
 def _length(node: Node) -> tuple[int, bool, str]:

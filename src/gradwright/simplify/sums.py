@@ -15,6 +15,7 @@ from gradwright.core.inference import facts_of, is_hermitian, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.simplify.linear import upright_if_symmetric
+from gradwright.simplify.orientation import order_commuting, orient
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.relations import collapse
 
@@ -39,10 +40,11 @@ def _opened(term: Node) -> Sequence[Node]:
     (factor,), dims = product.factors, dict(enumerate(product.dims))
     if sorted(factor.groups) != sorted(product.output):
         return (term,)
-    return [
+    parts = [
         contract(product.coefficient, [Factor(inner, factor.groups, factor.conj)], product.output, dims)
         for inner in terms_of(factor.node)
     ]
+    return [order_commuting(orient(part)) for part in parts]
 
 
 def turn_sums(node: Node) -> Node:
