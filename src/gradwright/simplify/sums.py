@@ -120,9 +120,7 @@ def bring_out_signs(node: Node) -> Node:
     """`A (−B − C) D` as `−A (B + C) D`."""
     if not isinstance(node, Contract):
         return node
-    negative = [
-        isinstance(f.node, Add) and all(as_product(t).coefficient < 0 for t in f.node.terms) for f in node.factors
-    ]
+    negative = [isinstance(f.node, Add) and all(map(_is_negative, f.node.terms)) for f in node.factors]
     if not any(negative):
         return node
     pairs = zip(node.factors, negative, strict=True)
