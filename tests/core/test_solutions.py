@@ -134,3 +134,22 @@ def test_the_equation_of_an_unlisted_identity_is_read_again() -> None:
 
 def test_a_square_in_front_belongs_to_both_sides_of_steins_equation() -> None:
     assert gw.parse("stein(A / 6, C)", A="n n", C="n n").text() == "stein(A / 6, C)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'solution("H: n n", A @ H + H.T == A @ solution("H: n n", A @ H + H.T == C))',
+        'solution("H: n n", solution("H: n n", A @ H + H.T == B) @ H + H @ A == C)',
+    ],
+)
+def test_a_solution_in_another_has_unknowns_of_its_own(text: str) -> None:
+    H = gw.parse(text, **{name: d for name, d in SQUARE.items() if name in text})
+    other = gw.parse(text.replace("H", "K", text.count("H")), **{n: d for n, d in SQUARE.items() if n in text})
+    assert H == other
+    assert gw.parse(H.text(), **{d.name: "n n" for d in H.signature}) == H
+
+
+def test_an_unknown_stays_on_the_left() -> None:
+    with pytest.raises(GradwrightError, match="stands on the right"):
+        gw.parse('solution("H: n n", A @ H == solution("K: n n", A @ K == H))', A="n n")

@@ -18,3 +18,24 @@ def test_a_letter_is_the_same_in_a_text_and_in_a_declaration() -> None:
     assert gw.derive(gw.parse("ϵ * sum(x)", **{"ϵ": "", "x": "n"}), wrt="ϵ").gradient == gw.parse("sum(x)", x="n")
     with pytest.raises(DeclarationError, match="'ε' is declared twice"):
         gw.parse("ϵ * sum(x)", **{"ϵ": "", "ε": "", "x": "n"})
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "length"),
+    [
+        ("x[2 * m:]", "3*m", "m"),
+        ("x[m + 1:2 * m]", "3*m", "m - 1"),
+        ("x[n * m:]", "n*m + 2", "2"),
+        ("x[:n**2]", "n**2 + n", "n**2"),
+    ],
+)
+def test_a_slice_is_bounded_by_sums_and_products_of_dimensions(text: str, declared: str, length: str) -> None:
+    """As derivatives of blocks print it."""
+    part = gw.parse(text, x=declared.replace(" ", ""))
+    assert str(part.shape[0]) == length
+    assert gw.parse(part.text(), x=declared.replace(" ", "")) == part
+
+
+def test_a_slice_is_not_bounded_by_a_variable() -> None:
+    with pytest.raises(gw.GradwrightError, match="cannot bound a slice"):
+        gw.parse("x[y:]", x="n", y="")

@@ -62,3 +62,23 @@ def test_a_shared_eigenvalue_is_refused() -> None:
 def test_of_nothing() -> None:
     empty = np.zeros((0, 0))
     assert solve_by_schur_forms(empty, empty, empty).shape == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("lyapunov(a * A, C)", "lyapunov(a A, C)"), ("sylvester(a * A, -A, C)", "sylvester(a A, −A, C)"),
+        ("stein(a * A, C)", "stein(a A, C)"), ("stein(-a * A / 2, C)", "stein(½ a A, C)"),
+        ("stein(sqrt(c) * A, C)", "stein(√c A, C)"), ("stein(z * A, C)", "stein(z A, C)"),
+        ("stein(a * (A - B), C)", "stein(a (A − B), C)"),
+    ],
+)  # fmt: skip
+def test_scalars_in_front_of_a_matrix_belong_to_it(text: str, shown: str) -> None:
+    """They were equations without a name: `solve(H: H − a a A H Aᵀ = Q)`, solved densely."""
+    kinds = {"a": "", "c": "positive", "z": "complex"}
+    given = {name: kind for name, kind in kinds.items() if f"{name} " in text or f"({name})" in text}
+    expression = gw.parse(text, A="n n", C="n n", **given, **({"B": "n n"} if "B" in text else {}))
+    derived = gw.derive(expression, wrt="A")
+    assert str(expression) == shown
+    assert "solve" not in str(derived.vjp)
+    assert derived.verify().right

@@ -37,3 +37,25 @@ def test_a_system_with_equal_columns_is_no_pattern_for_products() -> None:
     D = gw.derive(gw.parse("solve(K, ones(n, m))", K="n n spd"), wrt="K")
     assert D.verify().right
     assert gw.parse(D.vjp.text(), K="n n spd", G="n m").shape == D.vjp.shape
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("pinv(B.T)", "(B⁺)ᵀ"), ("pinv(2 * B)", "½ B⁺"), ("pinv(B).T @ B.T @ x", "B B⁺ x"),
+        ("inv(cholesky(S)).T @ inv(cholesky(S))", "S⁻¹"), ("cholesky(S).T @ inv(S)", "chol(S)⁻¹"),
+        ("solve(A.T, x) - inv(A).T @ x", "0"),
+    ],
+)  # fmt: skip
+def test_the_shorter_of_two_forms_is_written(text: str, shown: str) -> None:
+    expression = gw.parse(text, **{name: facts for name, facts in VARIABLES.items() if name in text})
+    assert str(gw.Expression(simplify(expression.node), expression.signature)) == shown
+
+
+def test_the_likelihood_of_a_gaussian_process_has_its_short_gradient() -> None:
+    """As it is coded, with triangular solves: it held the derivative of the Cholesky factor."""
+    for half in ("norm(solve_triangular(cholesky(K), y))**2", "y @ cholesky_solve(y, cholesky(K))"):
+        text = f"sum(log(diagonal(cholesky(K)))) + {half} / 2"
+        derived = gw.derive(gw.parse(text, K="n n spd", y="n"), wrt="K")
+        assert str(derived.gradient) == "½ (K⁻¹ − K⁻¹ y yᵀ K⁻¹)"
+        assert derived.verify().right

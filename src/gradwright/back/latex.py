@@ -32,6 +32,7 @@ class _Latex(MathematicalWriter):
 
     transpose = r"\mathsf{T}"
     adjoint = r"\mathsf{H}"
+    bars = True
 
     def in_parentheses(self, text: str) -> str:
         return rf"\left({text}\right)"

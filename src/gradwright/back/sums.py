@@ -73,6 +73,8 @@ def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
         factors, divisors = _without(part.factors, above), _without(part.divisors, under)
         term = multiplied(part.coefficient / number, factors, divisors, rank)
         inside += opened([_minus_inside(term)])
+    if number != 1 and all(split_number(term)[0] < 0 for term in inside):  # a transposed skew matrix brings a sign
+        number, inside = -number, [scaled(Fraction(-1), term) for term in inside]
     return multiplied(number, (*above, Sum(rank, symmetric, tuple(inside))), tuple(under), rank)
 
 

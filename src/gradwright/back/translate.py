@@ -132,12 +132,16 @@ class Translator:
             return Call(node.rank, symmetric, node.primitive.name, tuple(arguments), text="{0}∘^{1}", latex=latex)
         if node.primitive.notation.left_division and not self.language:
             matrix = Apply(inv, (), node.arguments[:1], 0)
-            inverse = call_formula(matrix, arguments[:1], "", "symmetric" in facts_of(matrix))
-            return product((inverse, arguments[1]))
+            turn = _is_transposed(arguments[0])
+            inverse = call_formula(
+                matrix, [transposed(arguments[0]) if turn else arguments[0]], "", "symmetric" in facts_of(matrix)
+            )
+            return product((transposed(inverse) if turn else inverse, arguments[1]))
         keywords = self._axis_keyword(node)
         turned = arguments[0] if arguments else None
-        if keywords == "axis=1" and not node.primitive.outputs[node.index].shape and _is_transposed(turned):
-            arguments, keywords = [transposed(turned), *arguments[1:]], "axis=0"
+        if keywords == "axis=1" and _is_transposed(turned):
+            call = call_formula(node, [transposed(turned), *arguments[1:]], "axis=0", symmetric)
+            return transposed(call) if call.rank == 2 else call
         return call_formula(node, arguments, keywords, symmetric)
 
     def _spectral(self, node: Apply, arguments: Sequence[Formula], symmetric: bool) -> Formula:

@@ -171,10 +171,12 @@ class MathematicalWriter(Writer):
 
     Attributes:
         transpose, adjoint: the superscripts.
+        bars: whether quotients have bars, which show where they end.
     """
 
     transpose = "ᵀ"
     adjoint = "ᴴ"
+    bars = False
 
     def ordered(self, parts: list[str]) -> list[str]:
         """The first term without a minus sign brought to the front: `b − a` rather than `−a + b`."""
@@ -216,7 +218,8 @@ class MathematicalWriter(Writer):
 
     def outer(self, left: Formula, right: Formula) -> Written:
         """A column times a row."""
-        entrywise = isinstance(left, Scaled) and sum(f.rank > 0 for f in left.factors) > 1
+        divided = isinstance(left, Scaled) and bool(left.divisors) and not self.bars
+        entrywise = divided or (isinstance(left, Scaled) and sum(f.rank > 0 for f in left.factors) > 1)
         return f"{self.inside(left, PRODUCT + entrywise)} {self.row(right)}", PRODUCT
 
     def raised(self, base: Formula, mark: str) -> str:

@@ -53,21 +53,23 @@ def canonical_key(
     broken by trying every member of the first tied class (at most `BRANCH_LIMIT` times; past that
     two like terms may stay apart, which costs a merged term and never makes a wrong one).
     """
+    return signed_key(node, is_symmetric, lambda node: False, is_hermitian, axes, conj)[0]
+
+
+def signed_key(
+    node: Node,
+    is_symmetric: Predicate,
+    is_skew: Predicate,
+    is_hermitian: Predicate,
+    axes: Sequence[int] | None = None,
+    conj: bool = False,
+) -> tuple[Hashable, int]:
+    """The key of a term up to the orientation of skew matrices as well, and the sign that goes with it."""
     term = as_product(node)
     output = term.output if axes is None else tuple(term.output[axis] for axis in axes)
     factors = tuple(_oriented(f, is_hermitian, conj) for f in term.factors)
     term = Contract(term.coefficient, factors, term.dims, term.output)
-    return _Colouring(term, output, is_symmetric, lambda node: False).key()[0]
-
-
-def signed_key(
-    node: Node, is_symmetric: Predicate, is_skew: Predicate, is_hermitian: Predicate
-) -> tuple[Hashable, int]:
-    """The key of a term up to the orientation of skew matrices as well, and the sign that goes with it."""
-    term = as_product(node)
-    factors = tuple(_oriented(f, is_hermitian, False) for f in term.factors)
-    term = Contract(term.coefficient, factors, term.dims, term.output)
-    return _Colouring(term, term.output, is_symmetric, is_skew).key()
+    return _Colouring(term, output, is_symmetric, is_skew).key()
 
 
 def _oriented(factor: Factor, is_hermitian: Predicate, conj: bool) -> Factor:

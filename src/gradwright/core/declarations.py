@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from keyword import iskeyword
 
@@ -150,7 +150,7 @@ def check_name(name: str) -> None:
 def parse_dim(text: str, owner: str) -> Dim:
     """Read one dimension."""
     try:
-        return _dim(ast.parse(text, mode="eval").body)
+        return dim_of(ast.parse(text, mode="eval").body, Dim.of)
     except (SyntaxError, ValueError) as error:
         near = _nearest_fact(text, 0.6)
         hint = f"; did you mean '{near}'?" if near else ""
@@ -162,27 +162,32 @@ def parse_dim(text: str, owner: str) -> Dim:
         ) from error
 
 
-def _dim(tree: ast.expr) -> Dim:
+def dim_of(tree: ast.expr, named: Callable[[str], Dim]) -> Dim:
+    """The dimension that a syntax tree is.
+
+    Raises:
+        ValueError: it is no sum or product of names and positive numbers.
+    """
     match tree:
         case ast.Name(id=name) if not iskeyword(name):
-            return Dim.of(name)
+            return named(name)
         case ast.Constant(value=int(value)) if value > 0 and not isinstance(value, bool):
             return Dim.of(value)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _dim(left) + _dim(right)
+            return dim_of(left, named) + dim_of(right, named)
         case ast.BinOp(left=left, op=ast.Sub(), right=right):
-            return _dim(left) - _dim(right)
+            return dim_of(left, named) - dim_of(right, named)
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            return _dim(left) * _dim(right)
+            return dim_of(left, named) * dim_of(right, named)
         case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))) if 0 < power <= 8:
-            base = result = _dim(left)
+            base = result = dim_of(left, named)
             for _ in range(power - 1):
                 result = result * base
             return result
         case ast.BinOp(left=left, op=ast.Div(), right=ast.Constant(value=int(value))) if value > 0:
-            return _dim(left) * Fraction(1, value)
+            return dim_of(left, named) * Fraction(1, value)
         case ast.Call(func=ast.Name(id="min"), args=[left, right], keywords=[]):
-            return minimum(_dim(left), _dim(right))
+            return minimum(dim_of(left, named), dim_of(right, named))
         case _:
             raise ValueError("not a dimension")
 

@@ -2,6 +2,9 @@
 
 Facts are inferred bottom-up from those of the leaves and kept on the node. What cannot be inferred
 is simply not known: no rule here guesses.
+
+Matrices are seen to commute if they are functions of one matrix, as X, `X⁻¹`, `e^X` and `2 X² + I` are: polynomials in
+it (Higham, Functions of Matrices (2008), ch. 1).
 """
 
 from __future__ import annotations
@@ -9,9 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from fractions import Fraction
+from functools import lru_cache
 
-from gradwright.core.canonical import as_product, canonical_key
-from gradwright.core.contraction import with_factor
+from gradwright.core.canonical import as_product, canonical_key, signed_key
+from gradwright.core.contraction import split_coefficient, with_factor
 from gradwright.core.facts import NO_FACTS, Facts, closure
 from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import (
@@ -185,6 +189,8 @@ def _product_facts(node: Contract) -> set[str]:
     if not node.coefficient:
         return {"symmetric", "skew", "diagonal", "psd", "nonnegative"} if _is_square(node) else {"nonnegative"}
     found = _entry_facts(node)
+    if not node.rank:
+        found |= _form_facts(node)
     if _is_square(node):
         found |= _matrix_facts(node)
     if not node.real and (all(is_real_valued(f.node) for f in node.factors) or _are_their_conjugates([node])):
@@ -196,8 +202,7 @@ def _are_their_conjugates(terms: list[Contract]) -> bool:
     """Whether the conjugates of the terms are the terms, in some order."""
     if not all(_may_be_its_conjugate(term) for term in terms) and len(terms) == 1:
         return False
-    own = Counter((_key(term), term.coefficient) for term in terms)
-    return own == Counter((_key(term, conj=True), term.coefficient) for term in terms)
+    return Counter(map(_key, terms)) == Counter(_key(term, conj=True) for term in terms)
 
 
 def _may_be_its_conjugate(term: Contract) -> bool:
@@ -218,6 +223,27 @@ def _entry_facts(node: Contract) -> set[str]:
     return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
 
 
+def _form_facts(node: Contract) -> set[str]:
+    """`tr K` is positive and `xᴴ K x` not negative for a positive definite K, times what is positive."""
+    matrices = [f for f in node.factors if f.node.rank == 2]
+    vectors = [f for f in node.factors if f.node.rank == 1]
+    scalars = [facts_of(f.node) for f in node.factors if not f.node.rank]
+    if node.coefficient < 0 or len(matrices) != 1 or len(matrices) + len(vectors) + len(scalars) < len(node.factors):
+        return set()
+    (matrix,), positive = matrices, all("positive" in facts for facts in scalars)
+    if "psd" not in facts_of(matrix.node) or any("nonnegative" not in facts for facts in scalars):
+        return set()
+    if not vectors:
+        closed = matrix.groups[0] == matrix.groups[1]
+        definite = positive and "spd" in facts_of(matrix.node)
+        return ({"nonnegative", "positive"} if definite else {"nonnegative"}) if closed else set()
+    ends = {f.groups[0]: f for f in vectors}
+    left, right = ends.get(matrix.groups[0]), ends.get(matrix.groups[1])
+    if len(vectors) != 2 or left is None or right is None or left is right or left.node != right.node:
+        return set()
+    return {"nonnegative"} if left.node.real or left.conj != right.conj else set()
+
+
 def _distinct_output(node: Contract) -> bool:
     labels = [label for group in node.output for label in group]
     return len(set(labels)) == len(labels)
@@ -236,10 +262,13 @@ def _matrix_facts(node: Contract) -> set[str]:
     for factor in node.factors:
         if isinstance(factor.node, Mask):
             found |= _mask_over_output(factor, node)
+    matrices = tuple(f for f in node.factors if f.node.rank)
+    bare = matrix_chain(Contract(node.coefficient, matrices, node.dims, node.output))
+    if bare is not None and len(bare) > 1:
+        found |= _commuting_facts(bare) - (set() if _are_real(node.factors) else {"hermitian"})
     chain = matrix_chain(node)
     if chain is not None:
-        scalars = any(not f.node.rank for f in node.factors)
-        found |= _chain_facts(node.coefficient, scalars, chain)
+        found |= _chain_facts(node.coefficient, len(matrices) < len(node.factors), chain)
     elif node.coefficient > 0 and all(f.node.rank for f in node.factors):
         each = [facts_of(part) for part in kronecker_parts(node)]
         found |= {fact for fact in ("spd", "psd") if each and all(fact in facts for facts in each)}
@@ -278,10 +307,10 @@ def _mirror_facts(terms: list[Contract]) -> set[str]:
     conjugated: Counter[tuple[Hashable, Fraction]] = Counter()
     real = all(term.real for term in terms)
     for term in terms:
-        own[_key(term), term.coefficient] += 1
-        mirrored[_key(term, (1, 0)), term.coefficient] += 1
+        own[_key(term)] += 1
+        mirrored[_key(term, (1, 0))] += 1
         if not real:
-            conjugated[_key(term, (1, 0), conj=True), term.coefficient] += 1
+            conjugated[_key(term, (1, 0), conj=True)] += 1
     found: set[str] = set()
     if own == mirrored:
         found.add("symmetric")
@@ -294,8 +323,10 @@ def _mirror_facts(terms: list[Contract]) -> set[str]:
     return found
 
 
-def _key(term: Contract, axes: tuple[int, int] | None = None, conj: bool = False) -> Hashable:
-    return canonical_key(term, is_symmetric, is_hermitian, axes, conj)
+def _key(term: Contract, axes: tuple[int, int] | None = None, conj: bool = False) -> tuple[Hashable, Fraction]:
+    """What tells a term, or its transpose or adjoint, apart from others, and the number in front of that."""
+    key, sign = signed_key(term, is_symmetric, is_skew, is_hermitian, axes, conj)
+    return key, sign * term.coefficient
 
 
 def matrix_chain(node: Contract) -> list[tuple[Factor, bool]] | None:
@@ -335,6 +366,20 @@ def _chain_facts(coefficient: Fraction, scalars: bool, chain: list[tuple[Factor,
     return found
 
 
+def _commuting_facts(chain: list[tuple[Factor, bool]]) -> set[str]:
+    """A product of symmetric matrices that commute is symmetric, and so with Hermitian ones."""
+    facts = [facts_of(f.node) for f, _ in chain]
+    mirrored = {fact for fact in ("symmetric", "hermitian") if all(fact in known for known in facts)}
+    if not mirrored or any(f.conj for f, _ in chain):
+        return set()
+    matrices = list(dict.fromkeys(f.node for f, _ in chain))
+    return mirrored if all(commute(matrices[0], other) for other in matrices[1:]) else set()
+
+
+def _are_real(factors: Iterable[Factor]) -> bool:
+    return all(f.node.rank or is_real_valued(f.node) for f in factors)
+
+
 def _seen_facts(factor: Factor, transposed: bool) -> Facts:
     facts = facts_of(factor.node)
     return closure({transposed_fact(fact) for fact in facts}) if transposed else facts
@@ -360,3 +405,59 @@ def _is_adjoint(left: tuple[Factor, bool], right: tuple[Factor, bool]) -> bool:
     if f_transposed == g_transposed and f.conj == g.conj:
         return "hermitian" in facts_of(f.node)
     return f_transposed != g_transposed and (f.node.real or f.conj != g.conj)
+
+
+Root = tuple[Hashable, bool, bool]
+"""The key of a matrix, and whether it is transposed and conjugated."""
+
+
+def commute(left: Node, right: Node) -> bool:
+    """Whether two square matrices are seen to commute, since they are functions of one matrix."""
+    return left.rank == right.rank == 2 and left.shape == right.shape and len(_roots([left, right])) <= 1
+
+
+def _roots(matrices: Iterable[Node]) -> set[Root]:
+    """The matrices that some matrices are functions of; none for multiples of the identity."""
+    return {root for matrix in matrices for root in _roots_of(matrix)}
+
+
+@lru_cache(maxsize=4096)
+def _roots_of(matrix: Node) -> frozenset[Root]:
+    if isinstance(matrix, Apply) and matrix.primitive.commutes and matrix.arguments[0].rank == 2:
+        return _roots_of(matrix.arguments[0])
+    if isinstance(matrix, Add):
+        return _one_or(matrix, _roots(matrix.terms))
+    product = as_product(split_coefficient(matrix)[1])
+    factors = [f for f in product.factors if f.node.rank]
+    if not factors and product.rank == 2 and product.output[0] == product.output[1]:
+        return frozenset()
+    bare = Contract(product.coefficient, tuple(factors), product.dims, product.output)
+    chain = matrix_chain(bare)
+    if chain is None:
+        return frozenset({_atom(matrix)})
+    if chain[0][0].node == matrix:
+        return frozenset({_atom(matrix)})
+    return _one_or(bare, {_turned(root, f, transposed) for f, transposed in chain for root in _roots_of(f.node)})
+
+
+def _one_or(matrix: Node, roots: Iterable[Root]) -> frozenset[Root]:
+    """What several parts are functions of, if that is one matrix; else the whole."""
+    found = frozenset(roots)
+    return found if len(found) <= 1 else frozenset({_atom(matrix)})
+
+
+def _atom(matrix: Node) -> Root:
+    return canonical_key(matrix, is_symmetric, is_hermitian), False, False
+
+
+def _turned(root: Root, factor: Factor, transposed: bool) -> Root:
+    """The root of a transpose or conjugate.
+
+    A symmetric matrix is its transpose, a skew one minus that, a Hermitian one that conjugated.
+    """
+    key, turned, conj = root
+    if is_symmetric(factor.node) or is_skew(factor.node):
+        return key, turned, conj != factor.conj
+    if is_hermitian(factor.node):
+        return key, turned != (transposed != factor.conj), conj
+    return key, turned != transposed, conj != factor.conj

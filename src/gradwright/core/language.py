@@ -14,6 +14,7 @@ from fractions import Fraction
 from math import isfinite
 
 from gradwright.core import build
+from gradwright.core.declarations import dim_of
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.primitive import shape_text
@@ -246,7 +247,7 @@ class _Translator:
         spaces = equation_spaces(tree, tuple(unknowns.values()))
         # An operator has no unknown of an equation around it: that would make a product of two unknowns.
         around = {name: node for name, node in self.variables.items() if not isinstance(node, Hole)}
-        scope = {**around, **holes_of(unknowns, {*self.variables, *self.dims})}
+        scope = {**around, **holes_of(unknowns, {*around, *self.dims})}
 
         def combine(values: list[Value]) -> Value:
             sides = [self._tensor(value, right) for value, right in zip(values, rights, strict=True)]
@@ -285,7 +286,7 @@ class _Translator:
             bound = self._dim(tree)
         except ValueError:
             raise LanguageError(
-                f"'{written(tree)}' cannot bound a slice: whole numbers and dimension names can"
+                f"'{written(tree)}' cannot bound a slice: numbers, dimension names, and their sums and products can"
             ) from None
         value = bound.value
         return whole + value if value is not None and value < 0 else bound
@@ -294,8 +295,6 @@ class _Translator:
         match tree:
             case ast.Constant(value=int(value)) if not isinstance(value, bool):
                 return Dim.of(value)
-            case ast.Name(id=name) if name in self.dims:
-                return self.dims[name]
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return Dim.of(0) - self._dim(operand)
             case ast.BinOp(left=left, op=ast.Add(), right=right):
@@ -303,7 +302,12 @@ class _Translator:
             case ast.BinOp(left=left, op=ast.Sub(), right=right):
                 return self._dim(left) - self._dim(right)
             case _:
-                raise ValueError
+                return dim_of(tree, self._named_dim)
+
+    def _named_dim(self, name: str) -> Dim:
+        if name not in self.dims:
+            raise ValueError(f"{name} is no dimension")
+        return self.dims[name]
 
     def _whole(self, tree: ast.expr) -> int:
         match tree:

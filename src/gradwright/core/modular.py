@@ -14,7 +14,8 @@ Functions that are not rational are evaluated consistently instead:
   one is asked of a non-square is given up and another is tried.
 - Linear systems, inverses, triangular factors and identities that are linear in their unknown are
   solved by elimination. A function that nothing else defines is opaque: random values that depend on
-  the arguments' values only, and have the facts of the output; odd or even where the function is.
+  the arguments' values only, and have the facts of the output; odd or even where the function is. That of a
+  matrix, as exp, is a random polynomial in it, so that it commutes with all others.
 
 A complex number is a pair, in the field with p² elements: −1 is no square modulo these primes.
 """
@@ -36,6 +37,9 @@ from gradwright.core.modular_numbers import PRIMES, Complex, Number, PointError,
 from gradwright.core.nodes import Node, Parameter
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, identities
+
+DEGREE = 8
+"""Of the polynomials that functions of matrices are, unless the matrices are larger."""
 
 
 class ModularArithmetic:
@@ -233,12 +237,33 @@ class ModularArithmetic:
             is_real = primitive.real(place, reals) or self._has_reals(primitive, place, arguments)
             parts: list[Array] = []
             for b in np.ndindex(*batch):
+                if primitive.commutes:
+                    parts.append(self._polynomial((primitive.token, parameters), arguments[0][b]))
+                    continue
                 seed = (primitive.token, place, parameters, *(np.asarray(a[b]).tolist() for a in arguments))
                 entries = [self._random(*seed, entry) for entry in range(prod(shape) * (1 if is_real else 2))]
                 facts = declared.facts | self._kept(primitive, arguments[0][b], shape)
                 parts.append(self.value(entries, shape, facts, is_real))
             outputs.append(shaped([x for part in parts for x in part.ravel()], batch + shape))
         return tuple(outputs)
+
+    def _polynomial(self, seed: tuple[object, ...], X: Array) -> Array:
+        """A function of a matrix: a polynomial in it, of which the coefficients depend on the eigenvalues alone.
+
+        On those that are not zero, and so does the degree: then `f(A B) A = A f(B A)` for A that is not square, too.
+        """
+        powers = [objects(np.eye(len(X), dtype=int))]
+        for _ in range(max(DEGREE, len(X))):
+            powers.append(objects(powers[-1] @ X % self.prime))
+        traces = [np.trace(power) % self.prime for power in powers[1:]]  # which say what the eigenvalues are
+        pairs = [(x.re, x.im) if isinstance(x, Complex) else (x, 0) for x in traces]
+        mirrored = [(re, -im % self.prime) for re, im in pairs]
+        is_real, least = mirrored == pairs, min(pairs, mirrored)
+        entries = [self._random(*seed, least, k) for k in range(len(powers) * (1 if is_real else 2))]
+        coefficients = self.value(entries, (len(powers),), NO_FACTS, is_real)
+        if least != pairs:  # the function of the conjugate is the conjugate
+            coefficients = self.conjugate(coefficients)
+        return self.add([objects(power * shaped([c], ())) for c, power in zip(coefficients, powers, strict=True)])
 
     def _has_reals(self, primitive: Primitive, place: int, arguments: Sequence[Array]) -> bool:
         """Whether a function of Hermitian matrices has a value without an imaginary part, as a determinant has."""

@@ -154,6 +154,7 @@ class Primitive:
         turned: an application that is the transpose of another, for a function that is linear in some matrices.
         simpler: an application in a simpler form, where its arguments allow one.
         inverse: for a function of matrices, the name of the inverse function.
+        commutes: whether the output commutes with all that the first input does, as a polynomial in a matrix does.
         of_matrix: for a function of entries, the name of the same function of a matrix, which may have been meant.
         size_orders: pairs of dimension names, the first of which has to be the larger one.
         argument_facts: facts that an undeclared argument is taken to have, by position.
@@ -200,6 +201,7 @@ class Primitive:
     turned: Callable[[Apply], Apply] | None = None
     simpler: Callable[[Apply], Node] | None = None
     inverse: str = ""
+    commutes: bool = False
     of_matrix: str = ""
     size_orders: tuple[tuple[str, str], ...] = ()
     argument_facts: tuple[str, ...] = ()

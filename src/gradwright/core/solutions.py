@@ -100,12 +100,24 @@ def equation_sides(tree: ast.Call, unknowns: Container[str]) -> tuple[list[ast.e
     if not lefts:
         raise LanguageError(f"solution takes at least one equation: {USAGE}")
     for right in rights:
-        for node in ast.walk(right):
-            if isinstance(node, ast.Name) and node.id in unknowns:
+        for name in _names_around(right):
+            if name in unknowns:
                 raise LanguageError(
-                    f"the unknown '{node.id}' of solution stands on the right of ==: bring its terms to the left"
+                    f"the unknown '{name}' of solution stands on the right of ==: bring its terms to the left"
                 )
     return lefts, rights
+
+
+def _names_around(tree: ast.AST) -> Iterator[str]:
+    """The names in a text that are not the unknowns of a solution within it."""
+    stack: list[tuple[ast.AST, frozenset[str]]] = [(tree, frozenset())]
+    while stack:
+        node, bound = stack.pop()
+        if isinstance(node, ast.Name) and node.id not in bound:
+            yield node.id
+        if isinstance(node, ast.Call) and is_solution(node):
+            bound = bound.union(declared_unknowns(node))
+        stack += [(child, bound) for child in ast.iter_child_nodes(node)]
 
 
 def equation_spaces(tree: ast.Call, unknowns: Sequence[Unknown]) -> list[Space]:

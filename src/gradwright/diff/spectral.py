@@ -23,7 +23,6 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.build import adjoint, identity, matmul, multiply, number, size, trace
-from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_zero, split_coefficient, zero
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate
@@ -33,14 +32,15 @@ from gradwright.core.language import translate
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.registry import Call, Function, register
-from gradwright.core.sums import add, scaled, terms_of
+from gradwright.core.sums import add, scaled
 from gradwright.core.templates import instantiate
 from gradwright.core.walks import free_leaves, postorder, substitute, transform
 from gradwright.errors import LanguageError, UnsupportedError
 from gradwright.frozen import frozen
 from gradwright.prims.divided_differences import adjoint_of_each, upright_transpose
+from gradwright.prims.eig import eig
 from gradwright.prims.eigh import eigh
-from gradwright.prims.exponential import exp, log
+from gradwright.prims.exponential import exp, log, log1p
 from gradwright.prims.inv import inv
 from gradwright.prims.logm import logm
 from gradwright.prims.matrix_exp import matrix_exp
@@ -62,6 +62,14 @@ class ScalarFunction:
     """A function of one number, as a node in the symbol x."""
 
     body: Node
+
+    def parameters(self) -> tuple[Node, ...]:
+        """What else it depends on."""
+        return tuple(leaf for leaf in free_leaves(self.body) if leaf != ARGUMENT)
+
+    def with_numbers(self) -> ScalarFunction:
+        """The function with a number for each parameter."""
+        return ScalarFunction(substitute(self.body, {leaf: number(Fraction(7, 10)) for leaf in self.parameters()}))
 
     def derivative(self) -> ScalarFunction:
         """The derivative, as a function."""
@@ -142,6 +150,7 @@ def spectral_primitive(function: ScalarFunction, order: int) -> Primitive:
         summary="a function of a Hermitian matrix through its eigenvalues, or its divided difference",
         differential_of=lambda node, moved: _differential(function, node, moved),
         scalar=function.body,
+        commutes=order == 0,
         linear_in=tuple(range(1, order + 1)),
         adjoint=_adjoint_in_direction,
         turned=_turned if order else None,
@@ -164,40 +173,58 @@ def spectral_map(function: ScalarFunction, A: Node, *directions: Node) -> Node:
 
 
 def _named(body: Node, A: Node) -> Node | None:
-    """A function of a matrix that has a name: sums of multiples of powers and of `e^A`.
+    """A function of a matrix that has a name: sums of multiples of powers, and of inverses and exponentials of such.
 
-    Of a positive definite matrix `log A` and roots are such, too. High powers have many terms in their derivatives,
-    divided differences one.
+    Of a positive definite matrix logarithms and roots are such, too. What has no x in it is a number. High powers have
+    many terms in their derivatives, divided differences one.
     """
-    parts = [_named_term(as_product(term), A) for term in terms_of(body)]
-    return None if any(part is None for part in parts) else add(part for part in parts if part is not None)
-
-
-def _named_term(term: Contract, A: Node) -> Node | None:
-    constants = [f for f in term.factors if not free_leaves(f.node)]
-    varying = [f.node for f in term.factors if free_leaves(f.node)]
-    matrix = identity(A.shape[-1]) if not varying else _named_function(varying[0], A) if len(varying) == 1 else None
-    return None if matrix is None else multiply(contract(term.coefficient, constants, (), {}), matrix)
-
-
-def _named_function(body: Node, A: Node) -> Node | None:
     if body == ARGUMENT:
         return A
-    if not isinstance(body, Apply) or body.arguments != (ARGUMENT,):
+    if ARGUMENT not in free_leaves(body):
+        return multiply(body, identity(A.shape[-1]))
+    if isinstance(body, Add):
+        parts = [_named(term, A) for term in body.terms]
+        return None if any(part is None for part in parts) else add(part for part in parts if part is not None)
+    if isinstance(body, Contract):
+        return _named_product(body, A)
+    if isinstance(body, Apply) and body.primitive is log1p and ScalarFunction(body).parameters():
+        body = Apply(log, (), (add([number(1), *body.arguments]),))
+    return _named_application(body, A) if isinstance(body, Apply) and body.primitive in (exp, log, power) else None
+
+
+def _named_application(body: Apply, A: Node) -> Node | None:
+    (inside,) = body.arguments
+    matrix = _named(inside, A)
+    if matrix is None:
         return None
+    if body.primitive is power:
+        return _named_power(body, matrix)
     if body.primitive is exp:
-        return Apply(matrix_exp, (), (A,))
-    definite = "spd" in facts_of(A)
-    if body.primitive is log:
-        return Apply(logm, (), (A,)) if definite else None
-    return _named_power(body, A, definite) if body.primitive is power else None
+        return Apply(matrix_exp, (), (matrix,))
+    return Apply(logm, (), (matrix,)) if "spd" in facts_of(matrix) else None
 
 
-def _named_power(body: Apply, A: Node, definite: bool) -> Node | None:
+def _named_product(body: Contract, A: Node) -> Node | None:
+    """Numbers times functions of the matrix, which commute.
+
+    Times one function, unless they are needed for want of a record: of that product it is seen that it is symmetric.
+    """
+    numbers = [f for f in body.factors if ARGUMENT not in free_leaves(f.node)]
+    varying = [f.node for f in body.factors if ARGUMENT in free_leaves(f.node)]
+    if len(varying) > (2 if ScalarFunction(body).parameters() else 1):
+        return None
+    parts = [_named(part, A) for part in varying]
+    if any(part is None for part in parts):
+        return None
+    matrix = reduce(matmul, [part for part in parts if part is not None])
+    return multiply(contract(body.coefficient, numbers, (), {}), matrix)
+
+
+def _named_power(body: Apply, matrix: Node) -> Node | None:
     exponent = body.parameters[0]
     assert isinstance(exponent, Fraction)
-    root = exponent.denominator == 2 and definite
-    base, times = (Apply(sqrtm, (), (A,)), 2 * exponent) if root else (A, exponent)
+    root = exponent.denominator == 2 and "spd" in facts_of(matrix)
+    base, times = (Apply(sqrtm, (), (matrix,)), 2 * exponent) if root else (matrix, exponent)
     if times.denominator > 1 or abs(times) > HIGHEST_ORDER:
         return None
     return reduce(matmul, [base if times > 0 else Apply(inv, (), (base,))] * abs(int(times)))
@@ -252,7 +279,7 @@ def recognise_spectral(root: Node) -> Node:
 
 
 def _is_decomposition(node: Apply) -> bool:
-    return node.primitive in (eigh.primitives[0], svd.primitives[0])
+    return node.primitive in (eigh.primitives[0], svd.primitives[0], eig)
 
 
 def _recognise(node: Node) -> Node:
@@ -285,9 +312,11 @@ def _function_of_matrix(node: Contract, label: int) -> Node | None:
     function = _scalar_function([f.node for f in weights], values)
     if function is None:
         return None
+    matrix = _function_at(function, A)
+    if matrix is None:
+        return None
     row, column = (second, first) if first.conj else (first, second)
-    mapped = Factor(spectral_map(function, A), (row.groups[0], column.groups[0]))
-    return _without(node, around, [mapped], label)
+    return _without(node, around, [Factor(matrix, (row.groups[0], column.groups[0]))], label)
 
 
 def _sum_over_spectrum(node: Contract, label: int) -> Node | None:
@@ -298,6 +327,8 @@ def _sum_over_spectrum(node: Contract, label: int) -> Node | None:
     for leaf in dict.fromkeys(n for f in around for n in postorder(f.node) if isinstance(n, Apply)):
         if _is_output(leaf, eigh, 0):
             total = _eigenvalue_sum(around, leaf)
+        elif leaf.primitive is eig and leaf.index == 0:
+            total = _general_eigenvalue_sum(around, leaf)
         elif _is_output(leaf, svd, 1):
             total = _singular_value_sum(around, leaf)
         else:
@@ -309,7 +340,20 @@ def _sum_over_spectrum(node: Contract, label: int) -> Node | None:
 
 def _eigenvalue_sum(around: Sequence[Factor], values: Apply) -> Node | None:
     function = _scalar_function([f.node for f in around], values)
-    return None if function is None else trace(spectral_map(function, values.arguments[0]))
+    matrix = None if function is None else _function_at(function, values.arguments[0])
+    return None if matrix is None else trace(matrix)
+
+
+def _general_eigenvalue_sum(around: Sequence[Factor], values: Apply) -> Node | None:
+    """`Σ g(λᵢ) = tr g(A)` for any square A, and functions that have a name."""
+    function = _scalar_function([f.node for f in around], values)
+    matrix = None if function is None or any(f.conj for f in around) else _named(function.body, values.arguments[0])
+    return None if matrix is None else trace(matrix)
+
+
+def _function_at(function: ScalarFunction, A: Node) -> Node | None:
+    """The function of a matrix; one with parameters if it has a name, since the record of another has numbers alone."""
+    return _named(function.body, A) if function.parameters() else spectral_map(function, A)
 
 
 def _singular_value_sum(around: Sequence[Factor], values: Apply) -> Node | None:
@@ -320,12 +364,14 @@ def _singular_value_sum(around: Sequence[Factor], values: Apply) -> Node | None:
         return None
     A = values.arguments[0]
     gram = matmul(adjoint(A), A)
-    total = trace(spectral_map(function, gram))
-    if not np.isfinite(function(np.zeros(1)))[0]:
+    matrix = _function_at(function, gram)
+    if matrix is None or any(not isinstance(p, Symbol) or p.rank for p in function.parameters()):
+        return None
+    if not np.isfinite(function.with_numbers()(np.zeros(1)))[0]:
         return None
     at_zero = substitute(function.body, {ARGUMENT: number(0)})
     surplus = size(A.shape[1] - values.shape[0])
-    return add([total, scaled(-1, multiply(at_zero, surplus))])
+    return add([trace(matrix), scaled(-1, multiply(at_zero, surplus))])
 
 
 def _in_squares(node: Node, values: Node, squared: Node) -> Node:
@@ -383,7 +429,8 @@ def _scalarised_product(node: Contract, values: Node) -> Node | None:
     label = node.output[0]
     factors: list[Factor] = []
     for f in node.factors:
-        if f.conj or (f.groups not in ((label,), ())) or (not f.groups and free_leaves(f.node)):
+        # A variable of the name that the argument has would be taken for it.
+        if f.conj or f.groups not in ((label,), ()) or (not f.groups and ARGUMENT in free_leaves(f.node)):
             return None
         body = _scalarised(f.node, values) if f.groups else f.node
         if body is None:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import isqrt
 
-from gradwright.core.build import adjoint
+from gradwright.core.build import adjoint, multiply
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import is_zero, split_coefficient
-from gradwright.core.nodes import Add, Hole, Node, Solve
-from gradwright.core.sums import add, distributed, like_key, scaled, subtract, terms_of
+from gradwright.core.contraction import contract, is_zero, split_coefficient
+from gradwright.core.inference import is_nonnegative
+from gradwright.core.nodes import Add, Apply, Factor, Hole, Node, Solve
+from gradwright.core.sums import add, distributed, like_key, scaled, subtract
 from gradwright.linear.chains import chain_of, product_of_chain
+from gradwright.prims.power import power, raise_to
 from gradwright.simplify.sums import turn_sums
 
 
@@ -56,9 +58,11 @@ def _open_terms(node: Node) -> Sequence[Node]:
     if isinstance(node, Add):
         return [part for term in node.terms for part in _open_terms(term)]
     product = as_product(node)
-    if len(product.factors) != 1 or not isinstance(product.factors[0].node, Add):
+    matrices = [f for f in product.factors if f.node.rank]
+    if len(matrices) != 1 or not isinstance(matrices[0].node, Add):
         return [node]
-    return [part for term in distributed(product, 0) for part in _open_terms(term)]
+    place = product.factors.index(matrices[0])
+    return [part for term in distributed(product, place) for part in _open_terms(term)]
 
 
 Pair = tuple[Node | None, Node | None]
@@ -73,26 +77,58 @@ def _stein(pairs: Sequence[Pair], side: Node) -> tuple[str, tuple[Node, ...]] | 
     left, right = others[0]
     if left is None or right is None:
         return None
-    # What multiplies `A H Aᴴ`, if it is a square, belongs to A: `H − A H Aᴴ / 4` has ½ A on both sides.
-    (number, left), (other, right) = split_coefficient(left), split_coefficient(right)
+    # What multiplies `A H Aᴴ`, if it is a square, belongs to A: `H − a² A H Aᴴ / 4` has ½ a A on both sides.
+    (number, scalars, left), (other, _, right) = _parts(left), _parts(right)
     for sign in (1, -1):  # a sum carries its sign in its terms
-        root = _square_root(-sign * number * other)
+        root = _square_root(-sign * number * other, scalars)
         if root is not None and _same(right, adjoint(scaled(sign, left))):
-            return "stein", (add(_open_terms(scaled(sign * root, left))) if sign < 0 else scaled(root, left), side)
+            return "stein", (multiply(root, add(_open_terms(scaled(sign, left))) if sign < 0 else left), side)
     return None
 
 
-def _square_root(number: Fraction) -> Fraction | None:
-    """The rational square root; None if there is none."""
+def _parts(matrix: Node) -> tuple[Fraction, Sequence[Factor], Node]:
+    """The number and the scalars in front of a matrix, and the rest."""
+    product = as_product(matrix)
+    rest = [f for f in product.factors if f.node.rank]
+    bare = contract(1, rest, product.output, dict(enumerate(product.dims)))
+    number, rest = split_coefficient(bare)
+    return number * product.coefficient, [f for f in product.factors if not f.node.rank], rest
+
+
+def _square_root(number: Fraction, scalars: Sequence[Factor]) -> Node | None:
+    """An r with `r r*` the product of a number and scalars; None if none is seen."""
     if number < 0:
         return None
     root = Fraction(isqrt(number.numerator), isqrt(number.denominator))
-    return root if root * root == number else None
+    if root * root != number:
+        return None
+    found, left = list[Factor](), list(scalars)
+    while left:
+        scalar = left.pop(0)
+        partner = Factor(scalar.node, (), scalar.conj != (not scalar.node.real))
+        if partner in left:
+            left.remove(partner)
+            found.append(Factor(scalar.node, ()))
+        elif is_nonnegative(scalar.node):
+            found.append(Factor(_root_of(scalar.node), ()))
+        else:
+            return None
+    return contract(root, found, (), {})
+
+
+def _root_of(scalar: Node) -> Node:
+    """The root of a number that is not negative; of an even power of a real one the half of it, whatever its sign."""
+    if isinstance(scalar, Apply) and scalar.primitive is power and scalar.arguments[0].real:
+        (exponent,) = scalar.parameters
+        assert isinstance(exponent, Fraction)
+        if (exponent / 2).denominator == 1:
+            return raise_to(scalar.arguments[0], exponent / 2)
+    return raise_to(scalar, Fraction(1, 2))
 
 
 def _pairs(operator: Node) -> list[Pair] | None:
     """The factors before and behind the unknown, in two terms; None for the identity."""
-    terms = terms_of(operator)
+    terms = _open_terms(operator)
     if len(terms) != 2:
         return None
     found = [_around(term) for term in terms]
@@ -102,7 +138,7 @@ def _pairs(operator: Node) -> list[Pair] | None:
 def _around(term: Node) -> Pair | None:
     coefficient, rest = split_coefficient(term)
     chain = chain_of(rest)
-    if chain is None or as_product(chain.scalar).factors:
+    if chain is None:
         return None
     places = [p for p, element in enumerate(chain.elements) if isinstance(element, Hole)]
     if len(places) != 1:
@@ -110,12 +146,12 @@ def _around(term: Node) -> Pair | None:
     before, behind = chain.elements[: places[0]], chain.elements[places[0] + 1 :]
     left = product_of_chain(before, before[0]) if before else None
     right = product_of_chain(behind, behind[0]) if behind else None
-    number = coefficient * as_product(chain.scalar).coefficient
-    if number != 1:
+    number = scaled(coefficient, chain.scalar)
+    if number != contract(1, (), (), {}):
         if left is not None:
-            left = scaled(number, left)
+            left = multiply(number, left)
         elif right is not None:
-            right = scaled(number, right)
+            right = multiply(number, right)
         else:
             return None
     return left, right

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradwright.core.build import matmul
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+from gradwright.prims.cholesky import cholesky
+from gradwright.prims.inv import inv
 from gradwright.prims.solve import modulo_prime as solved_modulo_prime
 from gradwright.prims.solve import with_vector
 
@@ -21,6 +26,14 @@ def modulo_prime(field: ModularArithmetic, B: np.ndarray, L: np.ndarray) -> np.n
     return solved_modulo_prime(field, (lower @ field.conjugate(lower).T) % field.prime, B)
 
 
+def with_the_matrix(node: Apply) -> Node:
+    """`K⁻¹ B` for the Cholesky factor of a positive definite K."""
+    B, L = node.arguments
+    if not isinstance(L, Apply) or L.primitive is not cholesky or "spd" not in facts_of(L.arguments[0]):
+        return node
+    return matmul(Apply(inv, (), L.arguments), B)
+
+
 cholesky_solve = Primitive(
     name="cholesky_solve",
     signature="B: n m, L: n n lower -> Y: n m",
@@ -31,6 +44,7 @@ cholesky_solve = Primitive(
     torch="torch.cholesky_solve({0}, {1})",
     jax="jax.scipy.linalg.cho_solve(({1}, True), {0})",
     modular=Modular(modulo_prime),
+    simpler=with_the_matrix,
     notation=Notation(name="cholesky_solve"),
     samples=(Sample("B: n m, L: n n lower"),),
     source="the definition",

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradwright.core.build import trace
 from gradwright.core.facts import Facts
 from gradwright.core.modular_numbers import shaped
-from gradwright.core.nodes import Parameter
+from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import ErrorSample, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+from gradwright.prims.exponential import exp
+from gradwright.prims.matrix_exp import matrix_exp
 
 if TYPE_CHECKING:
     from gradwright.core.modular import ModularArithmetic
@@ -58,6 +61,17 @@ def _cofactor_expansion(X: np.ndarray) -> Any:
     return total
 
 
+def of_exponential(node: Apply) -> Node:
+    """`det(e^X) = e^(tr X)`, and the logarithm of it for a real X: that of a complex one is told but for 2 π i."""
+    (X,) = node.arguments
+    if X.rank != 2 or not isinstance(X, Apply) or X.primitive is not matrix_exp:
+        return node
+    exponent = trace(X.arguments[0])
+    if node.primitive is det:
+        return Apply(exp, (), (exponent,))
+    return exponent if X.real else node
+
+
 LOGDET_IN_JAX = '''
 def logdet(X):
     """The logarithm of a positive determinant; NaN for a negative one."""
@@ -83,6 +97,7 @@ det = Primitive(
     differential=("y * trace(inv(X) @ dX)",),
     conditions=("{X} is invertible",),
     fact_rule=_determinant_facts,
+    simpler=of_exponential,
     numpy="numpy.linalg.det",
     torch="torch.linalg.det",
     jax="jax.numpy.linalg.det",
@@ -108,6 +123,7 @@ logdet = Primitive(
     differential=("trace(inv(X) @ dX)",),
     conditions=("det({X}) > 0",),
     fact_rule=lambda index, parameters, facts: {"real_valued"} if "hermitian" in facts[0] else set(),
+    simpler=of_exponential,
     numpy=log_determinant,
     torch="torch.logdet",
     jax=LOGDET_IN_JAX,
@@ -161,6 +177,7 @@ adjugate = Primitive(
     definition=("det(X) * inv(X)",),
     conditions=("{X} is invertible",),
     preserves=("symmetric", "hermitian", "lower", "upper", "diagonal"),
+    commutes=True,
     numpy=adjugate_matrix,
     torch=ADJUGATE_IN_TORCH,
     jax=ADJUGATE_IN_JAX,

@@ -22,14 +22,13 @@ from functools import reduce
 
 import numpy as np
 
-from gradwright.core.build import identity, matmul, permute, transpose
+from gradwright.core.build import matmul, permute, transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.facts import Facts
-from gradwright.core.inference import is_symmetric
+from gradwright.core.inference import commute, is_symmetric
 from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS, register_primitive
-from gradwright.core.scalars import scalars_of
 from gradwright.errors import UnsupportedError
 from gradwright.prims.precision import in_precision_of
 
@@ -159,12 +158,11 @@ def register_differences(
 
 
 def _along_its_node(node: Apply, taylor: Callable[[Node, int], Node]) -> Node:
-    """`f[X, …, X](E₁, …, E_k) = E₁ … E_k f⁽ᵏ⁾(X) / k!` for multiples E of I and of what X is a multiple of."""
+    """`f[X, …, X](E₁, …, E_k) = E₁ … E_k f⁽ᵏ⁾(X) / k!` for matrices E that commute with X."""
     (X, *others), directions = node.arguments[::2], node.arguments[1::2]
     if X.rank != 2 or any(other != X for other in others):
         return node
-    commuting = (scalars_of(X)[1], identity(X.shape[0]))
-    if any(scalars_of(E)[1] not in commuting for E in directions):
+    if not all(commute(X, E) for E in directions):
         return node
     return reduce(matmul, (*directions, taylor(X, len(directions))))
 

@@ -22,6 +22,9 @@ standard_eigh = Primitive(
     freedom=Freedom("K: n n", ("", "eigenvectors @ K")),
     argument_facts=("symmetric",),
     field=("real", "same"),
+    fact_rule=lambda index, parameters, facts: (
+        set() if index else {"positive"} if "spd" in facts[0] else {"nonnegative"} if "psd" in facts[0] else set()
+    ),
     numpy="numpy.linalg.eigh",
     torch="torch.linalg.eigh",
     jax="jax.numpy.linalg.eigh",

@@ -40,6 +40,7 @@ inv = Primitive(
     identity=("Y @ X = eye(n)",),
     conditions=("{X} is invertible",),
     preserves=_KEPT,
+    commutes=True,
     numpy="numpy.linalg.inv",
     regular=is_regular,
     torch="torch.linalg.inv",

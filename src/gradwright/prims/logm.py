@@ -41,6 +41,7 @@ logm = Primitive(
     conditions=("{X} has no eigenvalue on the closed negative real axis",),
     regular=is_regular,
     preserves=KEPT,
+    commutes=True,
     inverse="matrix_exp",
     numpy=logarithm,
     notation=Notation(name="logm"),

@@ -47,6 +47,7 @@ matrix_exp = Primitive(
     summary="the exponential of a square matrix",
     differential=("matrix_exp_difference(X, dX, X)",),
     preserves=(*KEPT, "lower", "upper"),
+    commutes=True,
     fact_rule=lambda index, parameters, facts: (
         {"spd"}
         if "hermitian" in facts[0]

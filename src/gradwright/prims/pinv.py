@@ -54,10 +54,12 @@ pinv = Primitive(
     summary="the Moore–Penrose inverse",
     differential=("-Y @ dX @ Y + Y @ Y.H @ dX.H @ (eye(n) - X @ Y) + (eye(m) - Y @ X) @ dX.H @ Y.H @ Y",),
     conditions=("{X} has constant rank",),
-    # Penrose's equations; `(X Y)ᴴ = X Y` and `(Y X)ᴴ = Y X` in products where they make them shorter.
+    # Penrose's equations, the last two of them also in products that they make shorter.
     laws=(
         "X @ Y @ X = X",
         "Y @ X @ Y = Y",
+        "(X @ Y).H = X @ Y",
+        "(Y @ X).H = Y @ X",
         "X.H @ X @ Y = X.H",
         "Y @ X @ X.H = X.H",
         "Y @ Y.H @ X.H = Y",

@@ -32,6 +32,7 @@ signm = Primitive(
     conditions=("{X} has no eigenvalue on the imaginary axis",),
     regular=is_involution,
     preserves=(*KEPT, "lower", "upper"),
+    commutes=True,
     numpy=matrix_sign,
     notation=Notation(name="signm"),
     samples=(Sample("X: n n"),),

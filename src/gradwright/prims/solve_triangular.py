@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+from gradwright.prims.cholesky import cholesky
 from gradwright.prims.solve import modulo_prime as solved_modulo_prime
-from gradwright.prims.solve import with_vector
+from gradwright.prims.solve import with_inverse, with_vector
 
 if TYPE_CHECKING:
     from gradwright.core.modular import ModularArithmetic
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 def modulo_prime(field: ModularArithmetic, L: np.ndarray, B: np.ndarray) -> np.ndarray:
     """By elimination in the lower triangle."""
     return solved_modulo_prime(field, np.tril(L), B)
+
+
+def with_the_inverse(node: Apply) -> Node:
+    """`L⁻¹ B` for a Cholesky factor, whose inverses meet in `L⁻ᴴ L⁻¹ = K⁻¹`."""
+    L = node.arguments[0]
+    return with_inverse(node) if isinstance(L, Apply) and L.primitive is cholesky else node
 
 
 solve_triangular = Primitive(
@@ -31,6 +39,7 @@ solve_triangular = Primitive(
     torch_differentiates=True,
     jax="jax.scipy.linalg.solve_triangular({0}, {1}, lower=True)",
     modular=Modular(modulo_prime),
+    simpler=with_the_inverse,
     notation=Notation(name="solve_triangular"),
     samples=(Sample("L: n n lower, B: n m"),),
     source="the definition",

@@ -23,6 +23,7 @@ sqrtm = Primitive(
     identity=("Y @ Y = X",),
     conditions=("{X} has no eigenvalue on the closed negative real axis",),
     preserves=(*KEPT, "lower", "upper", "spd", "psd"),
+    commutes=True,
     numpy=square_root,
     notation=Notation(name="sqrtm", text="{X}^½", latex="{X}^{1/2}"),
     known_rules=(

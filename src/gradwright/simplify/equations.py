@@ -15,7 +15,7 @@ from fractions import Fraction
 from gradwright.core.build import adjoint, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_zero, scale, simple, split_coefficient, zero
-from gradwright.core.inference import facts_of
+from gradwright.core.inference import commute, facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Solve, Unknown
 from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space
@@ -61,7 +61,7 @@ def settle_equation(node: Node) -> Node:
 
 
 def _of_commuting(unknown: Unknown, operator: Node, right: Node) -> Node | None:
-    """`½ A⁻¹ C`, which solves `A H + H A = C` if A and C commute: for a power of A, the identity included."""
+    """`½ A⁻¹ C`, which solves `A H + H A = C` if A and C commute."""
     if unknown.space not in (Space.FREE, Space.SYMMETRIC, Space.HERMITIAN) or len(terms_of(operator)) != 2:
         return None
     if len(unknown.shape) != 2 or operator.rank != 2:
@@ -71,7 +71,8 @@ def _of_commuting(unknown: Unknown, operator: Node, right: Node) -> Node | None:
     (left, _), (_, behind) = beside if beside[0][0] is not None else beside[::-1]
     if left is None or behind is None or like_key(left) != like_key(behind):
         return None
-    if value_key(collapse(matmul(left, right))) != value_key(collapse(matmul(right, left))):
+    powers = value_key(collapse(matmul(left, right))) == value_key(collapse(matmul(right, left)))
+    if not powers and not commute(left, right):
         return None
     return scale(Fraction(1, 2), matmul(Apply(inv, (), (left,)), right))
 

@@ -2,7 +2,8 @@
 
 Of sums beside an inverse in them: `K⁻¹ (I + S K⁻¹)⁻¹ = (K + S)⁻¹`.
 
-Those of roots beside what they are roots of: `(X^½)⁻¹ (X^½)⁻¹ = X⁻¹`, and `X (X^½)⁻¹ = X^½`.
+Those of roots beside what they are roots of: `(X^½)⁻¹ (X^½)⁻¹ = X⁻¹`, and `X (X^½)⁻¹ = X^½`; those of factors of a
+matrix, `L Lᴴ = K`: `L⁻ᴴ L⁻¹ = K⁻¹`, and `K L⁻ᴴ = L`.
 
 A product of square matrices has an inverse exactly if each of them has one, so that nothing more is asked for. An
 inverse is only taken apart where it disappears and one takes its place: `(A X)⁻¹ (A X)⁻¹ A` takes one, and not two.
@@ -16,7 +17,7 @@ from itertools import permutations
 
 from gradwright.core.build import matmul, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract, simple
+from gradwright.core.contraction import ONE, conjugate, contract, simple
 from gradwright.core.inference import facts_of
 from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import Apply, Contract, Factor, Node
@@ -100,26 +101,40 @@ def inverse_relations(inverse: Apply) -> tuple[Relation, ...]:
 
 
 def _of_root(root: Apply) -> Iterator[Relation]:
-    """`X⁻¹ Y = Y⁻¹` and `Y X⁻¹ = Y⁻¹` for a root, `Y Y = X`."""
-    for square in _square_of(root):
-        inverse, whole = Apply(inv, (), (root,)), simplify_inverse(Apply(inv, (), (square,)))
+    """`X⁻¹ Y = Y⁻¹` and `Y X⁻¹ = Y⁻¹` if `Y Y = X`, and `X⁻¹ L = L⁻ᴴ` and `Lᴴ X⁻¹ = L⁻¹` if `L Lᴴ = X`."""
+    if root.rank != 2 or root.shape[0] != root.shape[1]:
+        return
+    inverse = Apply(inv, (), (root,))
+    for square in _square_of(root, root):
+        whole = simplify_inverse(Apply(inv, (), (square,)))
         yield from _product_relation(whole, root, inverse)
         yield from _product_relation(root, whole, inverse)
+    for square in _square_of(root, _adjoint(root)):
+        whole = simplify_inverse(Apply(inv, (), (square,)))
+        yield from _product_relation(whole, root, _adjoint(inverse))
+        yield from _product_relation(_adjoint(root), whole, inverse)
 
 
 def _of_inverse_root(inverse: Apply, root: Apply) -> Iterator[Relation]:
-    """`Y⁻¹ Y⁻¹ = X⁻¹`, `Y⁻¹ X = Y` and `X Y⁻¹ = Y` for a root, `Y Y = X`."""
-    for square in _square_of(root):
+    """`Y⁻¹ Y⁻¹ = X⁻¹` and `Y⁻¹ X = Y` if `Y Y = X`, and `L⁻ᴴ L⁻¹ = X⁻¹` and `L⁻¹ X = Lᴴ` if `L Lᴴ = X`."""
+    for square in _square_of(root, root):
         yield from _product_relation(inverse, inverse, simplify_inverse(Apply(inverse.primitive, (), (square,))))
         yield from _product_relation(inverse, square, root)
         yield from _product_relation(square, inverse, root)
+    for square in _square_of(root, _adjoint(root)):
+        whole = simplify_inverse(Apply(inverse.primitive, (), (square,)))
+        yield from _product_relation(_adjoint(inverse), inverse, whole)
+        yield from _product_relation(inverse, square, _adjoint(root))
+        yield from _product_relation(square, _adjoint(inverse), root)
 
 
-def _square_of(root: Apply) -> list[Node]:
-    """What a matrix is defined to be the root of."""
-    if root.rank != 2 or root.shape[0] != root.shape[1]:
-        return []
-    squared = as_product(matmul(root, root))
+def _adjoint(matrix: Node) -> Node:
+    return conjugate(transpose(matrix))
+
+
+def _square_of(root: Apply, other: Node) -> list[Node]:
+    """What the product of a square matrix with itself, or with its adjoint, is defined to be."""
+    squared = as_product(matmul(root, other))
     return [relation.replacement for relation in relations_of(root) if relation.pattern == squared]
 
 

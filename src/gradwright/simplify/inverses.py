@@ -1,7 +1,7 @@
 """Inverses, found by what they satisfy: any primitive with `Y X = I` is one.
 
 (X⁻¹)⁻¹ = X     (Xᵀ)⁻¹ = (X⁻¹)ᵀ     (c X)⁻¹ = c⁻¹ X⁻¹     diag(v)⁻¹ = diag(1/v)     Q⁻¹ = Qᴴ = Q⁺
-(A ⊗ B)⁻¹ = A⁻¹ ⊗ B⁻¹
+(A ⊗ B)⁻¹ = A⁻¹ ⊗ B⁻¹     (c Xᵀ)⁺ = c⁻¹ (X⁺)ᵀ
 """
 
 from __future__ import annotations
@@ -66,11 +66,20 @@ def simplify_inverse(node: Node) -> Node:
 
 
 def _of_pseudo_inverse(node: Apply) -> Node:
-    """`Q⁺ = Qᴴ` for orthonormal columns, and `(X⁺)⁺ = X`."""
+    """`Q⁺ = Qᴴ` for orthonormal columns, `(X⁺)⁺ = X`, and that of a multiple of a matrix or of its transpose."""
     (matrix,) = node.arguments
     if isinstance(matrix, Apply) and matrix.primitive is pinv:
         return matrix.arguments[0]
-    return adjoint(matrix) if "stiefel" in facts_of(matrix) else node
+    if "stiefel" in facts_of(matrix):
+        return adjoint(matrix)
+    if not isinstance(matrix, Contract) or len(matrix.factors) != 1:
+        return node
+    ((upright, groups, conj),) = matrix.factors
+    if upright.rank != 2 or matrix.output not in (groups, groups[::-1]) or not matrix.coefficient:
+        return node
+    inverse = _of_pseudo_inverse(Apply(node.primitive, (), (upright,)))
+    dims = dict(enumerate(matrix.dims))
+    return contract(1 / matrix.coefficient, [Factor(inverse, groups[::-1], conj)], matrix.output[::-1], dims)
 
 
 def _of_product(node: Apply, matrix: Contract) -> Node:

@@ -2,24 +2,33 @@
 
 The conjugate of a Hermitian matrix is its transpose, `Hᴴ = H`, that of a skew-Hermitian one minus it, and the transpose
 of a skew one is minus the matrix, `Wᵀ = −W`. What has no imaginary part, such as `det(H)`, has no conjugate either,
-and that of i is −i.
+and that of i is −i. So it is with products that are Hermitian, `(A⁺)ᴴ Aᴴ = A A⁺`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.core.contraction import contract
-from gradwright.core.inference import facts_of, is_hermitian, is_real_valued
-from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.core.build import transpose
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import contract, simple
+from gradwright.core.inference import commute, facts_of, is_hermitian, is_real_valued, is_skew, is_symmetric
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.sums import scaled
+from gradwright.core.walks import postorder
 from gradwright.prims.complex import IMAGINARY_UNIT
+from gradwright.simplify.inverses import is_inverse
+from gradwright.simplify.relations import Relation, hermitian_products, matches
 
 
 def orient(node: Node) -> Node:
-    """Hermitian matrices and real values without a conjugate, and skew matrices without a transpose."""
+    """Hermitian matrices and real values without a conjugate, symmetric and skew matrices without a transpose."""
     if not isinstance(node, Contract) or not node.coefficient:
         return node
+    if len(node.factors) == 1 and node.output == node.factors[0].groups[::-1] and is_symmetric(node.factors[0].node):
+        ((symmetric, groups, conj),) = node.factors
+        return contract(node.coefficient, [Factor(symmetric, groups, conj)], groups, dict(enumerate(node.dims)))
     sign, factors = Fraction(1), list[Factor]()
     for factor in node.factors:
         if factor.conj and is_real_valued(factor.node):
@@ -40,6 +49,161 @@ def orient(node: Node) -> Node:
     if tuple(factors) == node.factors:
         return node
     return contract(sign * node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def orient_functions(node: Node) -> Node:
+    """`f(Xᵀ) = f(X)ᵀ` and `f(X*) = f(X)*` for functions of matrices, which are polynomials in them."""
+    if not isinstance(node, Apply) or not node.primitive.commutes or node.rank != 2:
+        return node
+    argument = node.arguments[0]
+    product = as_product(argument)
+    if product.coefficient < 0 and node.real and is_skew(argument):  # f(−W) = f(Wᵀ) = f(W)ᵀ
+        return transpose(Apply(node.primitive, node.parameters, (scaled(-1, argument),), node.index))
+    if len(product.factors) != 1 or product.coefficient != 1:
+        return node
+    ((upright, groups, conj),) = product.factors
+    if product.output != groups[::-1] and not (conj and product.output == groups):
+        return node
+    function = Apply(node.primitive, node.parameters, (upright,), node.index)
+    return contract(1, [Factor(function, groups, conj)], product.output, dict(enumerate(product.dims)))
+
+
+def order_commuting(node: Node) -> Node:
+    """Functions of one matrix that stand side by side in one order, the shorter first: `X e^X`, and not `e^X X`."""
+    if not isinstance(node, Contract) or not any(_is_function(f.node) for f in node.factors):
+        return node
+    outside = {label for group in node.output for label in group}
+    for label in range(len(node.dims)):
+        meeting = [place for place, f in enumerate(node.factors) if label in f.labels]
+        if label not in outside and len(meeting) == 2:
+            exchanged = _exchanged(node, label, *meeting)
+            if exchanged is not None:
+                return order_commuting(exchanged)
+    return node
+
+
+def _is_function(node: Node) -> bool:
+    return isinstance(node, Apply) and node.primitive.commutes
+
+
+def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | None:
+    """The product with two matrices that meet at a label exchanged, if they commute and the longer stands first."""
+    pair = node.factors[before], node.factors[behind]
+    plain = all(f.node.rank == 2 and len(f.groups) == 2 and len(set(f.labels)) == len(f.labels) == 2 for f in pair)
+    if not plain or not any(_is_function(f.node) for f in pair):
+        return None
+    row, column = (sum(f.labels) - label for f in pair)
+    closed = _leads_to(node, pair[1], column, row)
+    backwards = None if closed else _reads_backwards(node, pair, row, column)
+    if backwards is None:
+        return None
+    if backwards:
+        before, behind, row, column = behind, before, column, row
+    left, right = node.factors[before], node.factors[behind]
+    if _length(left.node) <= _length(right.node):
+        return None
+    if not commute(_read(left, row, label), _read(right, label, column)):
+        return None
+    factors = list(node.factors)
+    factors[before] = _relabelled(right, {label: row, column: label})
+    factors[behind] = _relabelled(left, {row: label, label: column})
+    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def _leads_to(node: Contract, factor: Factor, label: int, end: int) -> bool:
+    """Whether a chain of matrices leads from a label of a factor to another one: round a cycle nothing stands first."""
+    for _ in node.factors:
+        if label == end:
+            return True
+        following = [f for f in node.factors if label in f.labels and f is not factor]
+        if len(following) != 1 or len(set(following[0].labels)) != 2 or len(following[0].labels) != 2:
+            return False
+        (factor,) = following
+        label = sum(factor.labels) - label
+    return label == end
+
+
+def _reads_backwards(node: Contract, pair: tuple[Factor, Factor], row: int, column: int) -> bool | None:
+    """Whether two matrices between two labels are read from the second to the first; None if nothing says.
+
+    As they are, and not as their transposes; symmetric ones from what stands beside them, so that the transpose of a
+    product has the same order, or else from the first axis of the result.
+    """
+    first, second = pair
+    upright = {f.labels[0] == row or f.labels[1] == column for f in pair if not _is_mirrored(f.node)}
+    if len(upright) == 1:
+        return not upright.pop()
+    before = sorted(f.node.digest for f in node.factors if row in f.labels and f != first)
+    behind = sorted(f.node.digest for f in node.factors if column in f.labels and f != second)
+    if before != behind:
+        return before > behind
+    ends = [label for group in node.output for label in group if label in (row, column)]
+    return ends[0] == column if ends else None
+
+
+def _is_mirrored(node: Node) -> bool:
+    return is_symmetric(node) or is_skew(node) or is_hermitian(node)
+
+
+def _length(node: Node) -> tuple[int, bool, str]:
+    inverse = isinstance(node, Apply) and is_inverse(node.primitive)
+    return len(tuple(postorder(node))), not inverse, node.digest.hex()
+
+
+def _read(factor: Factor, row: int, column: int) -> Node:
+    """A factor as the matrix that leads from one label to another."""
+    return contract(1, [factor], simple((row, column)), dict(zip(factor.labels, factor.node.shape, strict=True)))
+
+
+def _relabelled(factor: Factor, labels: Mapping[int, int]) -> Factor:
+    return Factor(factor.node, tuple(tuple(labels[label] for label in group) for group in factor.groups), factor.conj)
+
+
+def orient_products(node: Node) -> Node:
+    """Products that are Hermitian by a law of one of their factors without a transpose or conjugate: `A A⁺`."""
+    if not isinstance(node, Contract) or len(node.factors) < 2:
+        return node
+    for function in dict.fromkeys(f.node for f in node.factors if isinstance(f.node, Apply)):
+        for product in hermitian_products(function):
+            for labels, used, conj in matches(node, Relation(product, function)):
+                ends = Factor(function, ((labels[0],), (labels[2],)))
+                if conj or (node.real and _is_turned(ends, node)):
+                    return _turned_over(node, product, {**labels, 0: labels[2], 2: labels[0]}, used)
+    return _with_sums_upright(node)
+
+
+def _with_sums_upright(node: Contract) -> Node:
+    """The product with its sums of Hermitian matrices and products, as `I − A A⁺`, without a transpose or conjugate."""
+    factors = list(node.factors)
+    for place, factor in enumerate(factors):
+        turned = factor.conj or (node.real and len(factor.groups) == 2 and _is_turned(factor, node))
+        known = is_hermitian(factor.node) or is_symmetric(factor.node)
+        if turned and not known and isinstance(factor.node, Add) and all(map(_is_hermitian_term, factor.node.terms)):
+            factors[place] = Factor(factor.node, factor.groups[::-1])
+    if tuple(factors) == node.factors:
+        return node
+    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def _is_hermitian_term(term: Node) -> bool:
+    """Whether a term is Hermitian, by what is known of it or by a law of one of its factors."""
+    if term.rank != 2:
+        return False
+    if is_hermitian(term) or (term.real and is_symmetric(term)):
+        return True
+    product = as_product(term)
+    applied = [f.node for f in product.factors if isinstance(f.node, Apply)]
+    return any(
+        scaled(product.coefficient, hermitian) == term for node in applied for hermitian in hermitian_products(node)
+    )
+
+
+def _turned_over(node: Contract, product: Contract, labels: dict[int, int], used: list[int]) -> Node:
+    """A product within another, its factors at other labels."""
+    factors = list(node.factors)
+    for place, factor in zip(sorted(used), product.factors, strict=True):
+        factors[place] = _relabelled(factor, labels)
+    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
 
 
 def _is_turned(factor: Factor, node: Contract) -> bool:

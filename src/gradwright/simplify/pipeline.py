@@ -12,13 +12,13 @@ from gradwright.simplify.inverse_products import cancel_in_inverses
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.linear import join_linear, settle_linear
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
-from gradwright.simplify.orientation import orient
+from gradwright.simplify.orientation import order_commuting, orient, orient_functions, orient_products
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections
 from gradwright.simplify.stable import stabilise
-from gradwright.simplify.sums import cancel_terms, open_turned_sums, turn_sums
+from gradwright.simplify.sums import bring_out_signs, cancel_terms, open_turned_sums, turn_sums
 
 
 def simplify_application(node: Node) -> Node:
@@ -37,10 +37,14 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     merge_powers,
     collapse,
     cancel_in_inverses,
+    orient_products,
+    orient_functions,
+    order_commuting,
     drop_masks,
     merge_selections,
     drop_vanishing_terms,
     turn_sums,
+    bring_out_signs,
     cancel_terms,
     settle_equation,
     settle_linear,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from fractions import Fraction
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, with_factors, zero
@@ -15,6 +16,7 @@ from gradwright.core.scalars import shared_number
 from gradwright.core.sums import add, distributed, like_key, scaled, terms_of
 from gradwright.core.walks import free_leaves
 from gradwright.prims.complex import IMAGINARY_UNIT, real, real_part
+from gradwright.prims.power import power, raise_to
 from gradwright.simplify.orientation import orient
 
 
@@ -37,7 +39,7 @@ def settle_real_part(node: Node) -> Node:
 
 
 def _within_complex(node: Contract) -> Node:
-    """`Re(x) A` is `x A` if x has no imaginary part and A is complex: then nothing is said by it."""
+    """`Re(x) A` is `x A`, and `A / Re(x)` is `A / x`, if x has no imaginary part and A is complex."""
     if all(f.node.real for f in node.factors):
         return node
     bare = [_bare(f) for f in node.factors]
@@ -50,6 +52,10 @@ def _bare(factor: Factor) -> Factor:
     inner = factor.node
     if isinstance(inner, Apply) and inner.primitive is real_part and is_real_valued(inner.arguments[0]):
         return Factor(inner.arguments[0], factor.groups)
+    if isinstance(inner, Apply) and inner.primitive is power:
+        (exponent,), base = inner.parameters, _bare(Factor(inner.arguments[0], factor.groups)).node
+        if base != inner.arguments[0] and isinstance(exponent, Fraction) and exponent.denominator == 1:
+            return Factor(raise_to(base, exponent), factor.groups)
     return factor
 
 

@@ -10,12 +10,12 @@ matrix with orthonormal columns follow from that fact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from gradwright.core.build import adjoint, identity, matmul
+from gradwright.core.build import adjoint, identity, matmul, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract
+from gradwright.core.contraction import ONE, conjugate, contract
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
@@ -67,18 +67,33 @@ def _relations_in(node: Contract) -> Iterator[Relation]:
 @lru_cache(maxsize=4096)
 def relations_of(node: Apply) -> tuple[Relation, ...]:
     """The equations that hold for an application, as far as they shorten a product."""
-    primitive = node.primitive
-    if not primitive.identity and not primitive.laws:
-        return ()
-    batch, dims = primitive.bind(tuple(argument.shape for argument in node.arguments))
-    if batch:
-        return ()
-    leaves, found = leaves_at(node), list[Relation]()
-    for left, right in laws(primitive):
-        sides = instantiate(left, leaves, dims), instantiate(right, leaves, dims)
+    found: list[Relation] = []
+    for sides in _laws_at(node):
         found += shortening(*sides)
         found += shortening(*_without_last_factor(*sides))
-    return tuple(found)
+    # A product without the result is not written as a function of it: `A B` as `exp(log(A B))`.
+    return tuple(r for r in found if any(f.node in node.outputs for f in r.pattern.factors))
+
+
+@lru_cache(maxsize=4096)
+def hermitian_products(node: Apply) -> tuple[Contract, ...]:
+    """The products of two matrices that are Hermitian by a law of the application, as `A A⁺` is."""
+    matrices = [(left, right) for left, right in _laws_at(node) if left.rank == 2]
+    sides = [as_product(right) for left, right in matrices if left == adjoint(right)]
+    return tuple(product for product in sides if len(product.factors) == 2 and is_plain(product))
+
+
+def _laws_at(node: Apply) -> Iterator[tuple[Node, Node]]:
+    """Both sides of the equations that hold for an application."""
+    primitive = node.primitive
+    if not primitive.identity and not primitive.laws:
+        return
+    batch, dims = primitive.bind(tuple(argument.shape for argument in node.arguments))
+    if batch:
+        return
+    leaves = leaves_at(node)
+    for left, right in laws(primitive):
+        yield instantiate(left, leaves, dims), instantiate(right, leaves, dims)
 
 
 def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
@@ -89,11 +104,24 @@ def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
     found: list[Relation] = []
     for node in nodes:
         exact = node.primitive in SYSTEMS
-        if (exact or node.primitive in lstsq) and (node.arguments[0], exact) in inverses:
-            pattern = as_product(matmul(inverses[node.arguments[0], exact], node.arguments[1]))
-            if is_plain(pattern):
-                found.append(Relation(pattern, node))
+        inverse = _known_inverse(node.arguments[0], exact, inverses) if exact or node.primitive in lstsq else None
+        pattern = None if inverse is None else as_product(matmul(inverse, node.arguments[1]))
+        if pattern is not None and is_plain(pattern):
+            found.append(Relation(pattern, node))
     return tuple(found)
+
+
+def _known_inverse(matrix: Node, exact: bool, inverses: Mapping[tuple[Node, bool], Node]) -> Node | None:
+    """The inverse of a matrix, if it is among those that are known, or the transpose, conjugate or adjoint of one."""
+    product = as_product(matrix)
+    if len(product.factors) != 1 or product.coefficient != 1:
+        return inverses.get((matrix, exact))
+    ((upright, groups, conj),) = product.factors
+    inverse = inverses.get((upright, exact))
+    if inverse is None or product.output not in (groups, groups[::-1]):
+        return None
+    turned = inverse if product.output == groups else transpose(inverse)
+    return conjugate(turned) if conj else turned
 
 
 def _without_last_factor(left: Node, right: Node) -> tuple[Node, Node]:

@@ -13,8 +13,9 @@ from gradwright.core.canonical import as_product, canonical_key, rough_key
 from gradwright.core.contraction import contract, is_zero, with_factors
 from gradwright.core.inference import facts_of, is_hermitian, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
-from gradwright.core.sums import add, distributed, terms_of
+from gradwright.core.sums import add, distributed, scaled, terms_of
 from gradwright.simplify.linear import upright_if_symmetric
+from gradwright.simplify.orientation import order_commuting, orient
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.relations import collapse
 
@@ -38,7 +39,7 @@ def _opened(term: Node) -> Sequence[Node]:
         return (term,)
     if sorted(product.factors[0].groups) != sorted(product.output):
         return (term,)
-    return distributed(product, 0)
+    return [order_commuting(orient(part)) for part in distributed(product, 0)]
 
 
 def turn_sums(node: Node) -> Node:
@@ -109,6 +110,23 @@ def _turned_factor(factor: Factor, turned: dict[Node, Turn]) -> Factor:
         return factor
     node, transposed, conj = turned[factor.node]
     return Factor(node, factor.groups[::-1] if transposed else factor.groups, factor.conj != conj)
+
+
+def bring_out_signs(node: Node) -> Node:
+    """`A (−B − C) D` as `−A (B + C) D`."""
+    if not isinstance(node, Contract):
+        return node
+    negative = [isinstance(f.node, Add) and all(map(_is_negative, f.node.terms)) for f in node.factors]
+    if not any(negative):
+        return node
+    pairs = zip(node.factors, negative, strict=True)
+    factors = [Factor(scaled(-1, f.node), f.groups, f.conj) if turn else f for f, turn in pairs]
+    sign = (-1) ** sum(negative)
+    return contract(sign * node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+
+
+def _is_negative(term: Node) -> bool:
+    return as_product(term).coefficient < 0
 
 
 def cancel_terms(node: Node) -> Node:

@@ -1,0 +1,133 @@
+"""Functions of one matrix commute: derivatives along them are products, and products of them have one order."""
+
+from __future__ import annotations
+
+import pytest
+from facts_in_numbers import FACTS_HOLD
+from numerics import close, generic_point
+
+import gradwright as gw
+from gradwright.core.inference import commute, facts_of
+from gradwright.simplify.pipeline import simplify
+
+VARIABLES = {
+    "X": "n n", "S": "n n symmetric", "K": "n n spd", "H": "n n hermitian", "Z": "n n complex", "A": "n m", "B": "m n",
+    "W": "n n skew", "a": "",
+}  # fmt: skip
+
+
+def expression(text: str) -> gw.Expression:
+    return gw.parse(text, **{name: facts for name, facts in VARIABLES.items() if name in text})
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("X", "inv(X)"), ("X @ X", "matrix_exp(X)"), ("X", "eye(n)"), ("K", "sqrtm(K) @ inv(K)"),
+        ("X.T", "matrix_exp(X).T"), ("A @ A.T", "logm(eye(n) + A @ A.T)"), ("a * S", "matrix_exp(S.T)"),
+        ("Z.H", "inv(Z).H"), ("H", "conj(H).T"), ("2 * X - X @ X", "signm(X)"), ("adjugate(X)", "X"),
+        ("A @ B", "inv(eye(n) + A @ B)"),
+    ],
+)  # fmt: skip
+def test_functions_of_one_matrix_commute(left: str, right: str) -> None:
+    nodes = expression(left).node, expression(right).node
+    assert commute(*nodes)
+    given = {name: facts for name, facts in VARIABLES.items() if name in left + right}
+    both, other = gw.parse(f"({left}) @ ({right})", **given).node, gw.parse(f"({right}) @ ({left})", **given).node
+    assert close(*generic_point(both, other, side=1).at(both, other))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("X", "X.T"), ("Z", "conj(Z)"), ("X", "S"), ("A @ A.T", "A @ B"), ("X", "inv(X).T"), ("X", "X + S"),
+        ("X", "pinv(X)"), ("X", "exp(X)"), ("X", "tril(X)"), ("H", "conj(H)"),
+    ],
+)  # fmt: skip
+def test_others_are_not_taken_to_commute(left: str, right: str) -> None:
+    assert not commute(expression(left).node, expression(right).node)
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "gradient"),
+    [
+        ("norm(logm(K))**2", "K", "2 K⁻¹ logm(K)"),
+        ("norm(logm(K))", "K", "K⁻¹ logm(K) / ‖logm(K)‖"),
+        ("trace(inv(sqrtm(K)))", "K", "−½ K⁻¹ (K^½)⁻¹"),
+        ("trace(X @ matrix_exp(X))", "X", "(e^X)ᵀ Xᵀ + (e^X)ᵀ"),
+        ("norm(matrix_exp(S))**2", "S", "2 (e^S)²"),
+        ("trace(matrix_exp(H) @ H)", "H", "e^H + H e^H"),
+        ("logdet(matrix_exp(X))", "X", "I"),
+        ("det(matrix_exp(X))", "X", "exp(tr(X)) I"),
+        ("norm(matrix_exp(W) - eye(n))**2", "W", "e^W − (e^W)ᵀ"),
+        ("logdet(eye(n) - W @ W)", "W", "2 W (I − W²)⁻¹"),
+        ("trace(matrix_exp(-a * S) @ S)", "S", "e^(−a S) − a S e^(−a S)"),
+    ],
+)
+def test_the_derivative_along_a_function_of_the_matrix_is_a_product(text: str, variable: str, gradient: str) -> None:
+    derived = gw.derive(expression(text), wrt=variable)
+    assert str(derived.gradient) == gradient
+    assert derived.verify().right
+
+
+def test_round_a_cycle_no_order_is_looked_for() -> None:
+    """It was, for ever: every function has a neighbour to be exchanged with."""
+    assert gw.derive(expression("trace(W @ matrix_exp(a * W) @ W)"), wrt="W").verify().right
+    assert gw.derive(expression("trace(K @ logm(K) @ K @ sqrtm(K))"), wrt="K").verify().right
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("matrix_exp(X) @ X", "X @ matrix_exp(X)"), ("(logm(K) @ inv(K)).T", "inv(K) @ logm(K)"),
+        ("matrix_exp(X.T)", "matrix_exp(X).T"), ("logm(Z.H)", "logm(Z).H"), ("signm(conj(Z))", "conj(signm(Z))"),
+        ("matrix_exp(S.T)", "matrix_exp(S)"),
+    ],
+)  # fmt: skip
+def test_a_product_of_functions_has_one_form(left: str, right: str) -> None:
+    forms = [gw.Expression(simplify(side.node), side.signature) for side in map(expression, (left, right))]
+    assert str(forms[0]) == str(forms[1])
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("(matrix_exp(X) + X @ matrix_exp(X)).T", "matrix_exp(X).T + (matrix_exp(X) @ X).T"),
+        ("matrix_exp(inv(K) @ X @ K)", "inv(K) @ matrix_exp(X) @ K"),
+        ("matrix_exp(A @ B) @ A", "A @ matrix_exp(B @ A)"),
+        ("A @ sqrtm(A.T @ A)", "sqrtm(A @ A.T) @ A"),
+        ("logm(Z) @ inv(Z)", "inv(Z) @ logm(Z)"),
+    ],
+)
+def test_equality_knows_what_holds_for_all_functions_of_matrices(left: str, right: str) -> None:
+    given = {name: facts for name, facts in VARIABLES.items() if name in left}
+    assert gw.equal(gw.parse(left, **given), gw.parse(right, **given)).status == "proved"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [("matrix_exp(X) @ S", "S @ matrix_exp(X)"), ("matrix_exp(X)", "matrix_exp(X).T"), ("logm(K)", "sqrtm(K)")],
+)
+def test_and_no_more(left: str, right: str) -> None:
+    given = {name: facts for name, facts in VARIABLES.items() if name in left}
+    assert gw.equal(gw.parse(left, **given), gw.parse(right, **given)).status == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("a * W", "skew"), ("W @ W", "symmetric"), ("W @ W @ W", "skew"), ("S @ W + W @ S", "skew"),
+        ("W @ S - S @ W", "symmetric"), ("K @ logm(K)", "symmetric"), ("a * S @ matrix_exp(S)", "symmetric"),
+        ("H @ matrix_exp(H)", "hermitian"), ("trace(K)", "positive"),
+    ],
+)  # fmt: skip
+def test_what_is_seen_of_such_products(text: str, fact: str) -> None:
+    node = expression(text).node
+    assert fact in facts_of(node)
+    (value,) = generic_point(node, side=1).at(node)
+    assert {known for known in facts_of(node) if not FACTS_HOLD[known](value)} == set()
+
+
+@pytest.mark.parametrize("text", ["W @ S", "S @ matrix_exp(K)", "a * H @ inv(K)", "W @ X @ W"])
+def test_and_of_others_nothing(text: str) -> None:
+    assert not facts_of(expression(text).node) & {"symmetric", "hermitian", "skew"}
