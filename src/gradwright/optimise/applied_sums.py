@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gradwright.core.nodes import Add, Contract, Node
+from gradwright.core.nodes import Add, Contract, Node, Selection
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import postorder, rebuild
 from gradwright.optimise.paths import Sizes, Work
@@ -53,8 +53,15 @@ def _applied(node: Contract, once: set[Node], work: Work) -> Node:
 
 
 def _has_products(node: Node) -> bool:
-    """Whether it is a sum of matrices, some of which are products of matrices or of vectors."""
-    return isinstance(node, Add) and node.rank >= 2 and any(map(_is_product, node.terms))
+    """Whether it is a sum of matrices, some of which are products of matrices or of vectors; not a matrix in blocks."""
+    if not isinstance(node, Add) or node.rank < 2 or any(map(_is_placed, node.terms)):
+        return False
+    return any(map(_is_product, node.terms))
+
+
+def _is_placed(term: Node) -> bool:
+    """Whether a term is a part of a larger tensor, which takes no work to put together."""
+    return isinstance(term, Contract) and any(isinstance(f.node, Selection) for f in term.factors)
 
 
 def _is_product(term: Node) -> bool:

@@ -165,10 +165,12 @@ def orient_products(node: Node) -> Node:
         return node
     for function in dict.fromkeys(f.node for f in node.factors if isinstance(f.node, Apply)):
         for product in hermitian_products(function):
+            (row,), (column,) = product.output
             for labels, used, conj in matches(node, Relation(product, function)):
-                ends = Factor(function, ((labels[0],), (labels[2],)))
+                ends = Factor(function, ((labels[row],), (labels[column],)))
                 if conj or (node.real and _is_turned(ends, node)):
-                    return _turned_over(node, product, {**labels, 0: labels[2], 2: labels[0]}, used)
+                    turned = {**labels, row: labels[column], column: labels[row]}
+                    return _turned_over(node, product, turned, used)
     return _with_sums_upright(node)
 
 
