@@ -1,4 +1,7 @@
-"""Parts of wholes: `Sᵀ S = I` for one part, `Sᵀ T = 0` for two that do not overlap; `S 1 = e` for one entry."""
+"""Parts of wholes: `Sᵀ S = I` for one part, `Sᵀ T = 0` for two that do not overlap; `S 1 = e` for one entry.
+
+Of a part within a part, `Sᵀ T` places the smaller one in the larger.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,23 @@ def _merged(node: Contract, first: Factor, second: Factor) -> Node | None:
     rest = [f for f in node.factors if f is not first and f is not second]
     if a == b:
         return _joined(node, rest, first, second, label)
+    for outer, inner in ((first, second), (second, first)):
+        placed = _within(outer.node, inner.node)
+        if placed is not None:
+            factor = Factor(placed, (outer.groups[1], *inner.groups[1:]))
+            dims = {x: dim for x, dim in enumerate(node.dims) if x != label}
+            return contract(node.coefficient, [*rest, factor], node.output, dims)
     return None
+
+
+def _within(outer: Node, inner: Node) -> Selection | None:
+    """A part as a part of a larger part; None if it is not known to lie in that."""
+    assert isinstance(outer, Selection) and isinstance(inner, Selection)
+    if outer.part is None or not _at_most(outer.offset, inner.offset):
+        return None
+    if not _at_most(_end(inner), _end(outer)):
+        return None
+    return Selection(outer.part, inner.part, inner.offset - outer.offset)
 
 
 def _joined(node: Contract, rest: Sequence[Factor], first: Factor, second: Factor, label: int) -> Node:
@@ -74,9 +93,13 @@ def _joined(node: Contract, rest: Sequence[Factor], first: Factor, second: Facto
 
 def disjoint(a: Selection, b: Selection) -> bool:
     """Whether two parts are known not to overlap."""
-    return _ends_before(a, b) or _ends_before(b, a)
+    return _at_most(_end(a), b.offset) or _at_most(_end(b), a.offset)
 
 
-def _ends_before(a: Selection, b: Selection) -> bool:
-    part = Dim.of(1) if a.part is None else a.part
-    return b.offset.is_at_least(a.offset + part)
+def _end(part: Selection) -> Dim:
+    return part.offset + (Dim.of(1) if part.part is None else part.part)
+
+
+def _at_most(first: Dim, second: Dim) -> bool:
+    """Whether a place is known not to be behind another one, whatever the sizes, of which none is less than 1."""
+    return first.is_smaller_than(second + Dim.of(1))
