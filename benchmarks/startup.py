@@ -40,7 +40,7 @@ def _medians(codes: Sequence[str]) -> list[float]:
 
 
 def _seconds(code: str) -> float:
-    """Processor time, which other processes on the machine do not lengthen; bytecode is kept, as Python does by default."""
+    """Processor time, which other processes on the machine do not lengthen. Bytecode is kept, as it is for users."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, env=kept)
