@@ -113,13 +113,15 @@ def test_the_same_source_prints_the_same_in_every_process() -> None:
         "for t, d in [('logdet(A @ K @ A.T + S)', dict(A='m n', K='n n spd', S='m m spd')),"
         " ('x @ inv(X + Y) @ (Y @ x * x)', dict(X='n n', Y='n n', x='n')),"
         " ('norm(softmax(X @ A @ X.T, axis=1) @ X)**2', dict(X='n m', A='m m')),"
+        " ('trace(inv(X + inv(X + inv(X))) @ inv(X) @ Y)', dict(X='n n', Y='n n')),"
         " ('qr(A).Q @ qr(A).R.T', dict(A='n n'))]:\n"
         "    D = gw.derive(gw.parse(t, **d))\n"
         "    print(D.conditions, {k: str(v) for k, v in D.jvp.items()} if isinstance(D.jvp, dict) else D.jvp)\n"
-        "    print({k: v.text() for k, v in D.vjp.items()}, {k: v.latex() for k, v in D.jacobian.items()})"
+        "    print({k: v.text() for k, v in D.vjp.items()}, {k: v.latex() for k, v in D.jacobian.items()})\n"
+        "    print({k: str(v) for k, v in D.hessian.items()} if not D.expression.shape else '')"
     )
     printed = set()
-    for seed in ("0", "4711"):
+    for seed in ("0", "1", "2", "4711"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
         assert not done.stderr, done.stderr

@@ -43,7 +43,7 @@ def cancel_in_inverses(node: Node) -> Node:
 
 def _with_joined_inverses(node: Contract) -> Node:
     """`K⁻¹ (I + S K⁻¹)⁻¹ = (K + S)⁻¹`: one inverse for two, where it takes the one out of the other."""
-    inverses = list(_inverses_in(node))
+    inverses = _inverses_in(node)
     for inverse, other in permutations(inverses, 2) if len(inverses) > 1 else ():
         assert isinstance(inverse, Apply) and isinstance(other, Apply)
         within = _factors_of_terms(other.arguments[0])
@@ -78,9 +78,10 @@ def _joining(inverse: Apply, other: Apply) -> tuple[Relation, ...]:
     return tuple(found)
 
 
-def _inverses_in(product: Node) -> set[Node]:
-    factors = as_product(product).factors
-    return {f.node for f in factors if isinstance(f.node, Apply) and is_inverse(f.node.primitive)}
+def _inverses_in(product: Node) -> tuple[Node, ...]:
+    """The inverses among the factors, in source order: which of them is joined first must not depend on a set."""
+    factors = (f.node for f in as_product(product).factors)
+    return tuple(dict.fromkeys(f for f in factors if isinstance(f, Apply) and is_inverse(f.primitive)))
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from gradwright.core.build import transpose
 from gradwright.core.canonical import as_product
@@ -145,6 +146,7 @@ def _is_mirrored(node: Node) -> bool:
     return is_symmetric(node) or is_skew(node) or is_hermitian(node)
 
 
+@lru_cache(maxsize=4096)
 def _length(node: Node) -> tuple[int, bool, str]:
     inverse = isinstance(node, Apply) and is_inverse(node.primitive)
     return len(tuple(postorder(node))), not inverse, node.digest.hex()
