@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import gradwright as gw
+from gradwright.back.code import LIBRARIES
+from gradwright.back.code.lower import lower
 
 DECLARED = {"A": "n n", "B": "n m", "C": "m n", "D": "m m", "z": "n+m"}
 BLOCKS = "block([[A, B], [C, D]])"
@@ -23,3 +26,30 @@ def test_an_entry_or_a_part_of_a_block(text: str, wrt: str, shown: str) -> None:
     derivation = gw.derive(gw.parse(text, **DECLARED), wrt=wrt)
     assert str(derivation.gradient) == shown
     assert derivation.verify().right
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("sum((s * ones(m))[1:])", 8.0),
+        ("s * sum(eye(m)[:, 1:])", 8.0),
+        ("sum(eye(m)[:, 1:], axis=0) + s * ones(m - 1)", [3.0, 3.0, 3.0, 3.0]),
+        ("s * sum(eye(m)[1:, :], axis=0)", [0.0, 2.0, 2.0, 2.0, 2.0]),
+    ],
+)
+def test_a_part_of_which_every_entry_is_one(text: str, value: object) -> None:
+    """The sum over a selection was left out, in code and modules, and with it the size of the part."""
+    expression = gw.parse(text, s="", y="m")
+    arrays = {"s": np.array(2.0), "y": np.ones(5)}
+    found = expression.compile("numpy")(**arrays)
+    assert np.shape(found) == np.shape(value) and np.allclose(found, value)
+    assert np.allclose(expression.evaluate(**arrays), value)
+
+
+def test_code_of_a_selection_that_nothing_else_carries() -> None:
+    expression = gw.parse("s * sum(eye(m)[:, 1:])", s="", y="m")
+    body = lower({"value": expression.node}, LIBRARIES["numpy"], inputs=expression.signature.symbols).body()
+    program = "\n".join(["def value(s, y):", *(f"    {line}" for line in body)])
+    space: dict = {"np": np}
+    exec(program, space)
+    assert space["value"](np.array(2.0), np.ones(5)) == 8.0

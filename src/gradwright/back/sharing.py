@@ -81,7 +81,8 @@ def share(
     while True:
         shown = [*current, *(letter.value for letter in new)]
         # Of what is nested and occurs twice at every level, the text doubles with every level.
-        if len(new) >= MOST_LETTERS and sum(_sizes(shown)[formula.key] for formula in shown) <= LONGEST:
+        sizes = _sizes(shown)
+        if len(new) >= MOST_LETTERS and sum(sizes[formula.key] for formula in shown) <= LONGEST:
             break
         found = _most_repeated(shown, hidden)
         if found is None:

@@ -1,4 +1,4 @@
-"""Parts of wholes: `Sᵀ S = I` for one part, `Sᵀ T = 0` for two that do not overlap; `S 1 = e` for one entry.
+"""Parts of wholes: `Sᵀ S = I` for one, `Sᵀ T = 0` for two that do not overlap; `S 1 = e` for one entry, `Sᵀ 1 = 1`.
 
 Of a part within a part, `Sᵀ T` places the smaller one in the larger.
 """
@@ -17,6 +17,9 @@ def merge_selections(node: Node) -> Node:
     if not isinstance(node, Contract):
         return node
     node = _with_basis_vectors(node)
+    if not isinstance(node, Contract):
+        return node
+    node = _without_sums(node)
     if not isinstance(node, Contract):
         return node
     picks = [f for f in node.factors if isinstance(f.node, Selection)]
@@ -43,6 +46,21 @@ def _with_basis_vectors(node: Contract) -> Node:
     if not alone:
         return node
     return contract(node.coefficient, factors, node.output, {x: d for x, d in enumerate(node.dims) if x not in alone})
+
+
+def _without_sums(node: Contract) -> Node:
+    """Every entry of a part stands in one place: summed over the places, a selection is one along its part."""
+    labels = [label for factor in node.factors for label in factor.labels]
+    labels += [label for group in node.output for label in group]
+    summed = [
+        f for f in node.factors
+        if isinstance(f.node, Selection) and all(len(g) == 1 for g in f.groups) and labels.count(f.labels[0]) == 1
+    ]  # fmt: skip
+    if not summed:
+        return node
+    gone = {f.labels[0] for f in summed}
+    factors = [f for f in node.factors if all(f is not s for s in summed)]
+    return contract(node.coefficient, factors, node.output, {x: d for x, d in enumerate(node.dims) if x not in gone})
 
 
 def _merged(node: Contract, first: Factor, second: Factor) -> Node | None:

@@ -30,12 +30,13 @@ def _select(draft: Draft, factor: Factor, selection: Selection) -> None:
 
 
 def _must_be_array(draft: Draft, factor: Factor, whole: int, part: int | None) -> bool:
-    """Whether another constant tensor, a group, or the output more than once carries the axis selected from."""
+    """Whether another constant tensor, a group, the output more than once, or nothing has the axis selected from."""
     constants = [f for f in draft.node.factors if isinstance(f.node, CONSTANT) and f is not factor]
     grouped = any(len(group) != 1 for group in factor.groups)
     flat = draft.flat()
     twice = whole in flat and (part in flat or flat.count(whole) > 1)
-    return grouped or any(whole in f.labels for f in constants) or twice
+    alone = whole not in flat and all(whole not in term.labels for term in draft.terms)
+    return grouped or any(whole in f.labels for f in constants) or twice or alone
 
 
 def _new_label(draft: Draft) -> int:
