@@ -1,4 +1,4 @@
-"""Parts of parts: one selection in the place of two."""
+"""Selections: one in the place of two for a part of a part, and none where the places are summed over."""
 
 from __future__ import annotations
 

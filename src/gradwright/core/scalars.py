@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 from math import prod
@@ -10,6 +9,7 @@ from math import prod
 from gradwright.core.contraction import ONE, contract
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import add, scaled, terms_of
+from gradwright.core.walks import postorder
 
 
 def scalars_of(argument: Node) -> tuple[Node, Node]:
@@ -37,24 +37,15 @@ def scalars_of(argument: Node) -> tuple[Node, Node]:
 def shared_number(node: Node) -> tuple[Fraction, Node]:
     """The rational number in front of a term, or of all terms of a sum, and the rest; of sums within products, too."""
     # From the inside out, so that the sums that stand in one another are each looked at once, and no stack grows.
-    for inner in _sums_within(node):
+    for inner in postorder(node, children=_sums_within):
         _shared_number(inner)
     return _shared_number(node)
 
 
-def _sums_within(node: Node) -> Iterator[Node]:
-    """The sums in the products that a node is, or is a sum of, and those within them; the innermost first."""
-    seen: set[Node] = set()
-    stack = [(node, False)]
-    while stack:
-        current, opened = stack.pop()
-        if opened:
-            yield current
-        elif current not in seen:
-            seen.add(current)
-            stack.append((current, True))
-            factors = [f.node for term in terms_of(current) if isinstance(term, Contract) for f in term.factors]
-            stack.extend((factor, False) for factor in factors if isinstance(factor, Add))
+def _sums_within(node: Node) -> tuple[Node, ...]:
+    """The sums in the products that a node is, or is a sum of."""
+    factors = [f.node for term in terms_of(node) if isinstance(term, Contract) for f in term.factors]
+    return tuple(factor for factor in factors if isinstance(factor, Add))
 
 
 @lru_cache(maxsize=4096)

@@ -11,9 +11,9 @@ from collections import Counter
 
 from gradwright.core.nodes import Add, Contract, Node, Selection
 from gradwright.core.sums import add, terms_of
-from gradwright.core.walks import postorder, rebuild
+from gradwright.core.walks import postorder
 from gradwright.optimise.paths import Sizes, Work
-from gradwright.optimise.roots import NO_HINTS, Hints, Roots
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots, over
 from gradwright.simplify.expansion import expand
 
 MOST_TERMS = 8
@@ -29,16 +29,9 @@ def apply_sums(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     for node in postorder(*roots):
         if isinstance(node, Contract):
             once |= {done[f.node] for f in node.factors if f.node in once}
-        new = _over(node, tuple(done[child] for child in node.children))
+        new = over(node, tuple(done[child] for child in node.children))
         done[node] = _applied(new, once, work) if isinstance(new, Contract) else new
     return tuple(done[root] for root in roots)
-
-
-def _over(node: Node, children: tuple[Node, ...]) -> Node:
-    """The same node over other children. A sum in a sum stays: the outer one may be it and its mirror image."""
-    if not isinstance(node, Add):
-        return rebuild(node, children)
-    return node if children == node.children else Add(children)
 
 
 def _applied(node: Contract, once: set[Node], work: Work) -> Node:

@@ -16,10 +16,10 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, simple, with_factors
 from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.sums import add, scaled, terms_of
-from gradwright.core.walks import postorder, rebuild
+from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.optimise.paths import MODERATE, Sizes, Work
-from gradwright.optimise.roots import NO_HINTS, Hints, Roots
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots, over
 
 # So many chains of candidates are followed to their ends for a sum.
 PATIENCE = 24
@@ -42,16 +42,9 @@ def factor_out(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     factoring = _Factoring(Sizes(hints))
     done: dict[Node, Node] = {}
     for node in postorder(*roots):
-        new = _over(node, tuple(done[child] for child in node.children))
+        new = over(node, tuple(done[child] for child in node.children))
         done[node] = factoring.of(new) if isinstance(new, Add) else new
     return tuple(done[root] for root in roots)
-
-
-def _over(node: Node, children: tuple[Node, ...]) -> Node:
-    """The same node over other children. A sum in a sum stays: the outer one may be it and its mirror image."""
-    if isinstance(node, Add):
-        return node if children == node.children else Add(children)
-    return rebuild(node, children)
 
 
 class _Factoring:
