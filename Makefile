@@ -23,7 +23,7 @@ demo: $(INSTALLED) ## the derivation of the inverse's gradient, the function it 
 test: lint ## lint, types, layers and the tests
 	@$(PARALLEL) -m "not full"
 
-test-fast: $(INSTALLED) ## the quick tests alone, without lint: a few minutes on two cores (WORKERS=8 on more)
+test-fast: $(INSTALLED) ## the quick tests alone, without lint: a minute on two cores (WORKERS=8 on more)
 	@$(PARALLEL) -m "not full and not slow"
 
 test-all: lint ## everything: the full matrices of back ends and properties, and the long fuzz too

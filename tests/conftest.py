@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,21 @@ settings.register_profile(
 )
 settings.register_profile("fuzz", parent=settings.get_profile("suite"), derandomize=False, phases=list(Phase))
 settings.load_profile("fuzz" if os.environ.get("GRADWRIGHT_FUZZ") else "suite")
+
+
+QUICK = 8
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a function whose rows are `sampled`, the rows between every eighth are slow."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        if item.get_closest_marker("sampled"):
+            name = item.nodeid.partition("[")[0]
+            if seen[name] % QUICK:
+                item.add_marker("slow")
+            seen[name] += 1
 
 
 @pytest.fixture(autouse=True)

@@ -81,6 +81,7 @@ def test_what_a_package_says_of_its_modules_names_modules_that_it_has(package: s
     assert [name for name in named if not hasattr(loaded, name) and find_spec(f"{package}.{name}") is None] == []
 
 
+@pytest.mark.slow
 def test_the_primitive_of_the_contributors_guide_works(tmp_path: Path) -> None:
     guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     module, session = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[:2]

@@ -129,6 +129,7 @@ def test_the_function_of_a_diagonal_matrix_is_that_of_its_entries(primitive: Pri
     np.testing.assert_allclose(matrix.evaluate(x=x), entries.evaluate(x=x), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_no_derivative_is_tested_where_it_vanishes() -> None:
     still = {i.primitive.name for i in INSTANCES if not i.moves_at(i.point())}
     assert still == {"slogdet", "sign", "greater", "greater_equal", "equal"}
@@ -143,6 +144,7 @@ def test_value_is_that_of_the_definition(instance: Instance) -> None:
     assert equal(instance.node, defined).status in ("proved", "undecided")
 
 
+@pytest.mark.sampled
 @per_instance([i for i in INSTANCES if (i.primitive.identity or i.primitive.laws) and i.index == 0])
 def test_values_and_differentials_satisfy_the_identity_and_the_laws(instance: Instance) -> None:
     for left, right in laws(instance.primitive):

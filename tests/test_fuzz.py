@@ -56,6 +56,7 @@ def garbage(draw: st.DrawFn) -> Case:
     return Case(text, {name: draw(DECLARATIONS) for name in names})
 
 
+@pytest.mark.slow
 @given(st.one_of(mutated(), garbage()))
 @settings(max_examples=EXPRESSIONS // 2)
 def test_any_text_is_read_or_refused_in_a_paragraph(case: Case) -> None:
@@ -86,6 +87,7 @@ def test_any_expression_is_derived_printed_and_evaluated(case: Case, random) -> 
         evaluated_or_refused(derived)
 
 
+@pytest.mark.slow
 @given(mutated())
 @settings(max_examples=EXPRESSIONS // 8)
 def test_whatever_parses_derives_or_is_refused(case: Case) -> None:
@@ -96,6 +98,7 @@ def test_whatever_parses_derives_or_is_refused(case: Case) -> None:
     only_our_errors(derive)
 
 
+@pytest.mark.slow
 @given(cases(depth=2))
 @settings(max_examples=EXPRESSIONS // 100)
 def test_a_derivation_prints_whole(case: Case) -> None:

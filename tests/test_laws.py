@@ -57,6 +57,7 @@ def test_printed_text_parses_to_the_same_expression_and_prints_the_same(case: Ca
     assert close(before, after, 1e-6)
 
 
+@pytest.mark.slow
 @given(cases())
 @settings(max_examples=200)
 def test_inferred_facts_hold(case: Case) -> None:
@@ -113,6 +114,7 @@ def test_the_hessian_of_a_scalar_is_symmetric_and_the_derivative_of_the_gradient
     assert close(moved, difference, 1e-4), gradient_value
 
 
+@pytest.mark.slow
 @given(cases())
 @settings(max_examples=150)
 def test_equality_proves_an_expression_equal_to_its_simplification_and_refutes_a_change(case: Case) -> None:

@@ -404,6 +404,7 @@ def test_a_mistake_in_python_is_told_with_what_to_write(mistake, message: str) -
     assert str(caught.value) == message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "told"),
     [

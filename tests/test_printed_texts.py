@@ -78,6 +78,7 @@ def means_the_same(node: Node, printed: Node) -> None:
     assert close(before, after, 1e-8) or not np.all(np.isfinite(before))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("line", QUICK)
 def test_the_text_of_a_derivative_is_read_and_printed_the_same(line: str) -> None:
     check_line(line)
@@ -92,6 +93,7 @@ def test_the_text_of_every_derivative_is_read_and_printed_the_same(line: str) ->
 SAMPLES = [(p, s) for p in primitives() for s in p.samples if not s.parameters]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("primitive", "sample"), SAMPLES, ids=lambda item: getattr(item, "name", str(item)))
 def test_the_derivatives_of_a_function_are_read_and_printed_the_same(primitive, sample) -> None:
     given = {d.partition(":")[0].strip(): d.partition(":")[2].strip() for d in sample.declarations.split(",")}

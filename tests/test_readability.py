@@ -137,6 +137,7 @@ RESULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "declarations", "name", "written"), RESULTS)
 def test_a_result_reads_well(text: str, declarations: dict[str, str], name: str, written: str) -> None:
     D = gw.derive(gw.parse(text, **declarations), wrt=name)
@@ -162,6 +163,7 @@ STATEMENTS = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "declarations", "statement"), STATEMENTS)
 def test_a_step_reads_well(text: str, declarations: dict[str, str], statement: str) -> None:
     D = gw.derive(gw.parse(text, **declarations))

@@ -37,6 +37,7 @@ LARGE = [
 ]  # fmt: skip
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "declarations", "wrt", "kind"), LARGE, ids=[row[0][:40] for row in LARGE])
 def test_large_derivations_stay_small(text: str, declarations: dict, wrt: str, kind: str) -> None:
     expression = gw.parse(text, **declarations)
@@ -44,6 +45,7 @@ def test_large_derivations_stay_small(text: str, declarations: dict, wrt: str, k
     assert size(getattr(gw.derive(expression, wrt=wrt), kind)) < 2500
 
 
+@pytest.mark.slow
 def test_the_gradient_of_a_chain_grows_in_proportion() -> None:
     short, long = chain(25), chain(100)
     derive = [lambda value=value: gw.derive(value, wrt="W0").gradient for value in (short, long)]
@@ -68,6 +70,7 @@ STEPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind"), [*((name, "gradient") for name in STEPS), ("softmax", "hvp"), ("gated", "hvp")]
 )
@@ -85,6 +88,7 @@ def test_pages_of_deep_compositions_grow_in_proportion() -> None:
     assert all(step.check.passed for step in large.steps)
 
 
+@pytest.mark.slow
 def test_a_text_that_would_not_end_has_letters() -> None:
     gradient = gw.derive(layers("softmax", 20), wrt="W").gradient
     assert len(str(gradient)) < 5000 and ", where " in str(gradient)

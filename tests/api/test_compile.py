@@ -26,6 +26,7 @@ def test_inputs_go_by_name_or_by_place_in_the_declared_order() -> None:
     assert gw.parse("inv(X) @ B", X="n n", B="n m").compile() is function
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "declared"),
     [

@@ -29,6 +29,7 @@ TEXTBOOK = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", TEXTBOOK)
 def test_a_derivation_is_confirmed_and_fits_on_a_blackboard(name: str) -> None:
     text, declarations, wrt = TEXTBOOK[name]
@@ -103,6 +104,7 @@ def test_the_page_for_notebooks_has_every_formula_and_no_raw_markup() -> None:
     assert inverse.endswith("<p>Needs: $X$ is invertible.</p>")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("text", ["inv(X)", "logdet(X) + trace(A @ X)", "qr(X).R", "softmax(x)"])
 def test_a_record_is_replayed(text: str) -> None:
     declarations = {
@@ -160,12 +162,14 @@ def test_the_dimension_of_a_variable_that_does_not_occur_is_a_number() -> None:
         D.gradient.evaluate(x=[1.0, 2.0, 3.0])
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("text", ["qr(Z).Q", "qr(Z).R", "qr(Z).Q @ qr(Z).Q.H"])
 @pytest.mark.parametrize("shape", ["k m", "n n"])
 def test_a_complex_qr_is_confirmed_with_the_real_diagonal_that_it_has(text: str, shape: str) -> None:
     assert gw.derive(gw.parse(text, Z=f"{shape} complex"), wrt="Z").verify().right
 
 
+@pytest.mark.slow
 def test_the_matrix_of_reciprocals_of_a_complex_spectrum_is_complex() -> None:
     D = gw.derive(gw.parse("eig(Z).eigenvectors", Z="n n complex"), wrt="Z")
     assert D.verify().right
@@ -268,6 +272,7 @@ def test_a_variable_is_named_by_its_expression_too() -> None:
         gw.derive(product, wrt=X @ A)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "declared", "solved"),
     [

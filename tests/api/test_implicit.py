@@ -42,6 +42,7 @@ def test_constraints_keep_the_numbers_that_multipliers_are_measured_by() -> None
     assert gw.derive(gw.parse("nearest(z, A, b).x", **shapes), wrt="z").verify().right
 
 
+@pytest.mark.slow
 def test_a_fixed_point_solves_its_update() -> None:
     gw.fixed_point("equilibrium", "tanh(W @ y + b)", unknown="y: n", given="W: n n, b: n")
     shapes = {"W": "n n", "b": "n"}
@@ -53,6 +54,7 @@ def test_a_fixed_point_solves_its_update() -> None:
     assert gw.derive(value, wrt="W").verify().right
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["numpy", "jax"])
 def test_a_function_without_a_forward_is_solved_by_newton_s_method_in_plain_modules(library: str) -> None:
     root = gw.define("cube_root", "Y @ Y @ Y = A", unknown="Y: n n spd", given="A: n n spd")
@@ -67,6 +69,7 @@ def test_a_function_without_a_forward_is_solved_by_newton_s_method_in_plain_modu
         assert np.allclose(function.vjp(A, G), derivation.vjp.evaluate(A=A, G=G))
 
 
+@pytest.mark.slow
 def test_modules_start_from_ones_where_an_unknown_is_positive() -> None:
     plan = gw.optimum("plan", "sum(C * P) + sum(P * log(P))", over="P: n m positive", given="C: n m, a: n positive",
                       subject_to="sum(P, axis=1) = a")  # fmt: skip
@@ -81,6 +84,7 @@ def test_the_name_of_a_function_of_the_language_is_not_given_to_another() -> Non
         gw.define("trace", "y = 2 * sum(X)", unknown="y: ", given="X: n n")
 
 
+@pytest.mark.slow
 def test_an_intercept_is_a_variable_of_its_own() -> None:
     line = gw.optimum("line", "norm(X @ w + b * ones(n) - y)**2 + norm(w)**2", over="w: m, b: ", given="X: n m, y: n")
     found = line(gw.matrix("X", "n", "m"), gw.vector("y", "n"))
@@ -106,6 +110,7 @@ def _nearest_orthogonal(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return U @ Vh, (Vh.T * S) @ Vh / 2
 
 
+@pytest.mark.slow
 def test_coupled_fixed_points() -> None:
     pair = gw.fixed_point("pair", ["tanh(W @ v)", "V @ u + b"], unknown="u: n, v: n", given="W: n n, V: n n, b: n")
     found = pair(gw.matrix("W", "n", "n"), gw.matrix("V", "n", "n"), gw.vector("b", "n"))

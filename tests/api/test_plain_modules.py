@@ -40,6 +40,7 @@ def inputs_of(expression: gw.Expression) -> dict[str, np.ndarray]:
     return {s.name: point.values[s] for s in symbols if isinstance(s, Symbol)}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "wrt", "variables"), SCALARS + SPECTRAL, ids=[r[0] for r in SCALARS + SPECTRAL])
 def test_scalar_functions_of_the_numpy_module_have_their_values(text: str, wrt: str, variables: dict) -> None:
     derivation = gw.derive(gw.parse(text, **variables), wrt=wrt)
@@ -54,6 +55,7 @@ def test_scalar_functions_of_the_numpy_module_have_their_values(text: str, wrt: 
     assert close(value.jvp(**inputs, **move), derivation.jvp.evaluate(**inputs, **move))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "wrt", "variables"), TENSORS, ids=[row[0] for row in TENSORS])
 def test_tensor_functions_of_the_numpy_module_have_their_values(text: str, wrt: str, variables: dict) -> None:
     derivation = gw.derive(gw.parse(text, **variables), wrt=wrt)
@@ -65,6 +67,7 @@ def test_tensor_functions_of_the_numpy_module_have_their_values(text: str, wrt: 
     assert close(value.vjp(**inputs, G=G), derivation.vjp.evaluate(**inputs, G=G))
 
 
+@pytest.mark.slow
 def test_the_module_runs_without_gradwright(tmp_path) -> None:
     text = gw.derive(gw.parse("trace(sqrtm(X) @ inv(X))", X="n n"), wrt="X").source("numpy")
     (tmp_path / "emitted.py").write_text(text, encoding="utf-8")
@@ -125,6 +128,7 @@ def test_a_scalar_function_may_have_a_variable_called_like_a_cotangent() -> None
     assert close(derivation.function("numpy").gradient(K=2 * np.eye(3), G=G)[1], np.log(8) * G / 5)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "variables"),
     [
@@ -172,6 +176,7 @@ def test_sizes_that_are_made_of_others_are_held_to_them(library: str) -> None:
         value(np.ones(7), np.ones(5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["real(trace(sqrtm(Z) @ A))", "real(trace(inv(Z) @ A))"])
 def test_jax_gradients_of_complex_variables_are_conjugates_of_the_derived_ones(text: str) -> None:
     """As `jax.grad` has them of its own functions, whether JAX differentiates or the derived rule does."""

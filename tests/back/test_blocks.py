@@ -34,6 +34,7 @@ def test_a_matrix_bordered_by_vectors() -> None:
     assert gw.equal(again, vjp)
 
 
+@pytest.mark.slow
 def test_a_system_of_blocks_is_written_with_columns_of_blocks() -> None:
     given = {"P": "n n spd", "q": "n", "A": "m n", "b": "m"}
     gw.optimum("programmed", "x @ P @ x / 2 + q @ x", over="x: n", given=given, subject_to="A @ x = b")

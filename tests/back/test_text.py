@@ -146,6 +146,7 @@ def is_of_matrices(text: str) -> bool:
     return not any(word in text for word in ("einsum", "reshape", "roll", "permute"))
 
 
+@pytest.mark.slow
 def test_a_product_with_more_indices_than_small_letters_is_written_with_capitals() -> None:
     power = "matrix_power(matrix_power(matrix_power(S, 3), 3), 3)"
     jacobian = gw.derive(gw.parse(power, S="n n symmetric"), wrt="S").jacobian

@@ -44,6 +44,7 @@ RIGHT: dict[str, tuple[tuple[str, dict[str, str], str], Function]] = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mask_that_is_missing_is_seen(name: str) -> None:
     (text, variables, wrt), backward = WRONG[name]
@@ -51,6 +52,7 @@ def test_a_mask_that_is_missing_is_seen(name: str) -> None:
     assert not report.right and report.labels == {"missing_mask"}, str(report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "declared", "backward"),
     [

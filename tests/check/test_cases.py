@@ -55,6 +55,7 @@ def test_of_the_second_collection_nine_in_ten_are_named() -> None:
     assert len(missed) <= (1 - WANTED) * len(wrong), missed
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("row", rows("named_wrong_gradients.jsonl"), ids=lambda r: r["id"])
 def test_a_mistake_has_the_name_that_a_person_would_give_it(row: dict[str, Any]) -> None:
     report = report_of(row)

@@ -147,6 +147,7 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", CASES)
 def test_the_labels_of_a_backward(name: str) -> None:
     forward, backward, text, variables, labels = CASES[name]
@@ -196,6 +197,7 @@ class _Ridge(torch.autograd.Function):
         return None, A @ torch.linalg.solve(A.mT @ A - a, G), None
 
 
+@pytest.mark.slow
 def test_what_a_forward_does_in_place_hides_no_mistakes_of_the_backward() -> None:
     variables = {"A": "m n", "b": "m", "a": ""}
     report = gw.check(_Ridge, "solve(A.T @ A + a * eye(n), A.T @ b)", wrt="b", variables=variables)
@@ -262,6 +264,7 @@ def _normalise(x: Tensor, w: Tensor) -> Tensor:
     return centred / (centred.square().mean(-1, keepdim=True) + 1).sqrt() * w
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("written", "label"),
     [
@@ -275,6 +278,7 @@ def test_a_norm_along_the_rows(written: str, label: str | None) -> None:
     assert normalised(written) == ({label} if label else set())
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "variables", "backward", "label"),
     [
@@ -315,11 +319,13 @@ class _Rectified(torch.autograd.Function):
         return W.mT @ g, torch.outer(g, h)
 
 
+@pytest.mark.slow
 def test_what_a_repaired_computation_writes_in_place_spoils_no_quantity() -> None:
     report = gw.check(_Rectified, variables={"x": "n", "W": "n n"})
     assert report.labels == {"stale_saved_value"}, str(report)
 
 
+@pytest.mark.slow
 def test_what_is_computed_and_not_used_may_be_written_in_place() -> None:
     def backward(G: Tensor, T: Tensor, B: Tensor) -> Tensor:
         Y = torch.linalg.solve(T, B)

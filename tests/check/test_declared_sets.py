@@ -25,6 +25,7 @@ def doubled(sign: int) -> object:
     return backward
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("declared", "kind"),
     [("n n symmetric", "symmetric"), ("n n hermitian", "Hermitian"), ("n n skew", "skew-symmetric")],
@@ -36,6 +37,7 @@ def test_a_missing_part_is_named_by_the_set(declared: str, kind: str) -> None:
     assert f"K is {kind}, and the gradient is not" in str(report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("declared", "sign"), [("n n symmetric", 1), ("n n hermitian", 1), ("n n skew", -1)])
 def test_a_sum_that_is_not_halved_is_a_factor(declared: str, sign: int) -> None:
     of = "n n complex" if "hermitian" in declared else "n n"

@@ -26,6 +26,7 @@ def _inverse(last: Callable[[Any], Any]) -> Any:
     return inverse
 
 
+@pytest.mark.slow
 def test_a_right_rule_is_right() -> None:
     report = gw.check(_inverse(lambda Y: Y.T), "inv(X)")
     assert report.right, str(report)
@@ -35,6 +36,7 @@ def test_a_wrong_rule_is_named_in_the_precision_that_jax_has_by_default() -> Non
     assert gw.check(_inverse(lambda Y: Y), "inv(X)").labels == {"missing_transpose"}
 
 
+@pytest.mark.slow
 def test_a_backward_written_in_jax() -> None:
     def backward(G: Any, A: Any, B: Any) -> tuple[Any, Any]:
         return G @ B.T, A.T @ jnp.abs(G)
@@ -43,17 +45,20 @@ def test_a_backward_written_in_jax() -> None:
     assert [finding.verdict for finding in report.findings] == ["held", "held", "wrong"], str(report)
 
 
+@pytest.mark.slow
 def test_what_jax_differentiates_by_itself_is_taken_in_the_tangent_space() -> None:
     report = gw.check(lambda S: jnp.linalg.slogdet(S)[1], "logdet(S)", variables={"S": "n n spd"})
     assert report.right, str(report)
 
 
+@pytest.mark.slow
 def test_a_wrong_forward_is_all_that_is_said_of_a_function_without_a_rule() -> None:
     report = gw.check(lambda A, B: jnp.tanh(A @ B), "A @ B", variables={"A": "n m", "B": "m p"})
     assert not report.right and not report.labels
     assert [finding.question for finding in report.findings] == ["forward", "backward"]
 
 
+@pytest.mark.slow
 def test_one_of_several_variables() -> None:
     report = gw.check(jax.jit(lambda A, B: A @ B), "A @ B", wrt="B", variables={"A": "n m", "B": "m p"})
     assert report.right, str(report)

@@ -54,6 +54,7 @@ def words_of(function: Any, expression: str, **more: Any) -> str:
 SQUARE = {"variables": {"X": "n n"}}
 
 
+@pytest.mark.slow
 def test_a_right_function_is_right_in_every_respect() -> None:
     report = gw.check(Inverse.apply, "inv(X)")
     assert report.right and not report.labels
@@ -61,6 +62,7 @@ def test_a_right_function_is_right_in_every_respect() -> None:
     assert len(report.findings) == 9
 
 
+@pytest.mark.slow
 def test_a_class_may_stand_for_its_apply() -> None:
     assert gw.check(Inverse, "inv(X)").right
 
@@ -74,6 +76,7 @@ def test_the_missing_transpose_of_a_function_is_named_and_marked() -> None:
     assert "«inv(X)»" in finding.code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backward", "told"),
     [
@@ -91,6 +94,7 @@ def test_transposes_and_conjugates_of_complex_matrices_are_told_apart(backward: 
     assert told in str(report)
 
 
+@pytest.mark.slow
 def test_a_view_of_the_output_on_the_context_leaks_and_loses_the_second_derivative() -> None:
     report = gw.check(KeepsAView.apply, "inv(X)")
     assert report.labels == {"second_order_only"}
@@ -227,6 +231,7 @@ def test_an_imaginary_part_that_pytorch_drops_is_no_mistake_anywhere() -> None:
     assert report.right, str(report)
 
 
+@pytest.mark.slow
 def test_a_view_that_needs_contiguous_tensors_is_seen() -> None:
     class Square(torch.autograd.Function):
         @staticmethod
@@ -305,6 +310,7 @@ def test_a_function_of_numpy_alone_is_tried_without_a_warning() -> None:
         assert gw.check((None, lambda G, X: G * np.exp(X)), "exp(X)", **SQUARE).right
 
 
+@pytest.mark.slow
 def test_generic_points_of_a_function_that_insists_on_symmetric_arguments() -> None:
     def backward(G: torch.Tensor, A: torch.Tensor, B: torch.Tensor, Q: torch.Tensor, R: torch.Tensor) -> torch.Tensor:
         P = torch.from_numpy(scipy.linalg.solve_continuous_are(A.numpy(), B.numpy(), Q.numpy(), R.numpy()))
@@ -357,6 +363,7 @@ def _least_squares(G: torch.Tensor, A: torch.Tensor, b: torch.Tensor, sign: floa
     return -torch.outer(P.mT @ G, P @ b) + sign * torch.outer(b - A @ (P @ b), P @ P.mT @ G)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sign", "label"), [(1.0, "missing_term"), (-1.0, "wrong_sign")])
 def test_a_formula_for_tall_matrices(sign: float, label: str) -> None:
     """It lacks a term for wide ones, which is said; a mistake that is there for tall ones comes first."""
@@ -424,6 +431,7 @@ class ChangesWhatItKeeps(Inverse):
         return -Y.mT @ G @ Y.mT
 
 
+@pytest.mark.slow
 def test_a_second_backward_through_one_graph() -> None:
     assert "a second backward through the same graph gives other gradients" in words_of(ChangesWhatItKeeps, "inv(X)")
 
@@ -441,6 +449,7 @@ class NeedsBoth(torch.autograd.Function):
         return G @ B.mT, scale * A.mT @ G
 
 
+@pytest.mark.slow
 def test_every_input_alone() -> None:
     words = words_of(NeedsBoth, "A @ B", variables={"A": "n m", "B": "m p"})
     assert "where B alone requires a gradient, that of B is silently wrong" in words
@@ -480,6 +489,7 @@ class _Quotient(torch.autograd.Function):
         return -W @ Y.mT, W
 
 
+@pytest.mark.slow
 def test_the_inputs_of_a_function_go_by_their_names_whatever_the_order_of_their_declarations() -> None:
     variables = {"A": "n m", "X": "n n"}
     assert gw.check(_Quotient.apply, "inv(X) @ A", variables=variables).right

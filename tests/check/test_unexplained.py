@@ -23,6 +23,7 @@ UNLIKE: dict[str, tuple[Callable[..., Tensor], str, dict[str, str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNLIKE)
 def test_what_no_small_mistake_explains_gets_no_name_and_the_right_gradient_is_shown(name: str) -> None:
     backward, text, variables = UNLIKE[name]
@@ -62,6 +63,7 @@ JACOBIANS: dict[str, Callable[..., Tensor]] = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("layout", JACOBIANS)
 def test_a_jacobian_in_any_layout_is_told_from_its_product_with_the_cotangent(layout: str) -> None:
     report = gw.check((None, JACOBIANS[layout]), "inv(X)")
@@ -99,6 +101,7 @@ LEFT_OUT: dict[str, tuple[Callable[..., Tensor], str, dict[str, str], str, str]]
 }  # fmt: skip
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", LEFT_OUT)
 def test_a_vector_that_is_left_out_so_that_the_shape_is_another(name: str) -> None:
     backward, text, variables, wrt, words = LEFT_OUT[name]
@@ -107,6 +110,7 @@ def test_a_vector_that_is_left_out_so_that_the_shape_is_another(name: str) -> No
     assert words in str(report)
 
 
+@pytest.mark.slow
 def test_what_is_no_number_at_some_points_is_diagnosed_at_the_others() -> None:
     def backward(G: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         return G * x / torch.sqrt(0.5 + x)

@@ -49,6 +49,7 @@ class _Split(torch.autograd.Function):
 rms_norm = _RMSNorm.apply
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrapper",
     [
@@ -66,6 +67,7 @@ def test_the_backward_behind_a_wrapper_is_diagnosed(wrapper: Callable[..., Tenso
     assert finding.written_formula
 
 
+@pytest.mark.slow
 def test_the_class_is_as_it_was_afterwards() -> None:
     before = vars(_RMSNorm)["forward"]
     gw.check(lambda x, w: _RMSNorm.apply(x, w, 1e-6, 2), variables={"x": "n d", "w": "d"})
@@ -112,6 +114,7 @@ class _Once(torch.autograd.Function):
         return G * torch.cholesky_inverse(L)
 
 
+@pytest.mark.slow
 def test_who_says_that_there_is_no_second_derivative_is_not_blamed() -> None:
     report = gw.check(_Once, "logdet(S)", variables={"S": "n n spd"})
     assert report.right, str(report)

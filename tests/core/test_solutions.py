@@ -34,6 +34,7 @@ def test_a_hermitian_unknown_is_complex() -> None:
     assert gw.derive(H).verify().right
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("equation", ["A @ X + conj(X)", "A @ X @ A + X.H", "A @ X + real(X)"])
 def test_a_solution_with_conjugates_has_no_one_jacobian(equation: str) -> None:
     expression = gw.parse(f'solution("X: n n complex", {equation} == B)', A="n n complex", B="n n complex")

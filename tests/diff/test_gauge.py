@@ -67,6 +67,7 @@ def test_general_eigenvectors_are_complex_for_real_matrices_too(text: str) -> No
     assert len(reported(text, text[4], G)) == 1
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "variable"),
     [
@@ -109,6 +110,7 @@ def test_verify_reports_the_size() -> None:
     assert not gw.derive(gw.parse("sum(abs(eigh(H).eigenvectors)**4)", H=DECLARED["H"]), wrt="H").verify().remarks
 
 
+@pytest.mark.slow
 def test_complex_singular_vectors_are_differentiated_with_the_same_phases_that_they_are_measured_with() -> None:
     assert gw.derive(gw.parse("svd(A).U", A=DECLARED["A"]), wrt="A").verify().right
 
@@ -159,6 +161,7 @@ def test_a_gauge_that_does_not_fix_what_is_free_is_refused(gauge: str, unknown: 
         gw.define("factor", "Y @ Y.T = A", unknown=unknown, given="A: n n spd", gauge=gauge)
 
 
+@pytest.mark.slow
 def test_hermitian_eigenvectors_with_a_chosen_phase_are_told_by_their_frame() -> None:
     vectors = gw.define("vectors", "A @ V = V @ diag(w)", unknown="V: n n unitary, w: n", given="A: n n hermitian",
                         forward=lambda A: np.linalg.eigh(A)[::-1], gauge="diagonal(V.H @ dV) = zeros(n)")  # fmt: skip

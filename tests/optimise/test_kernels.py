@@ -80,6 +80,7 @@ def test_the_cotangent_of_a_softmax_is_found_in_any_form(case: tuple[str, str, d
     assert kernels_in(vjp(*case)) == ["softmax_vjp"]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("case", NORMALISED)
 def test_the_cotangent_of_a_normalisation_is_found_in_any_form(case: tuple[str, str, dict[str, str]]) -> None:
     assert kernels_in(vjp(*case)) == [*["layer_norm"] * 2, "layer_norm_vjp"]  # the mean, the factor
@@ -117,6 +118,7 @@ def test_no_variable_is_taken_for_another(case: tuple[str, dict[str, str]]) -> N
     assert close(found.numpy(), expression.evaluate(**point))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("case", [*NORMALISED, *WEIGHTED, *OTHERS])
 def test_values(case: tuple[str, str, dict[str, str]]) -> None:
     expression = vjp(*case)

@@ -71,6 +71,7 @@ def code_of(fixture: Fixture, omitted: str) -> str:
     return "\n".join(lower({"value": roots[0]}, library, inputs=expression.signature.symbols).body())
 
 
+@pytest.mark.slow
 def test_the_code_before_and_after_each_pass() -> None:
     fixtures = read()
     found = [

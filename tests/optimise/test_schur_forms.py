@@ -65,6 +65,7 @@ def test_a_matrix_has_one_form(text: str, declared: dict[str, str], count: int) 
     assert len(forms) == count and not {"sqrtm", "sylvester", "lyapunov"} & {n.primitive.name for n in applied}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "declared", "count"), CASES)
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
 def test_values(text: str, declared: dict[str, str], count: int, library: str) -> None:
@@ -93,6 +94,7 @@ def test_a_matrix_of_the_entries_of_a_vector_is_no_adjoint() -> None:
     assert close(expression.compile("numpy")(v=v, B=B), expression.evaluate(v=v, B=B))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
 @pytest.mark.parametrize("real", [("A",), ("B",), ("A", "B"), ("C",), ("A", "B", "C")])
 @pytest.mark.parametrize("text", ["sylvester(A, B, C) + sylvester(A.H, B.H, C)", "sylvester(sqrtm(A).H, B.H, C)"])

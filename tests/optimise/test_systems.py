@@ -38,6 +38,7 @@ def derivatives(text: str, variables: dict[str, str]) -> tuple[dict[str, Node], 
     return {"value": node, **{s.name: pulled[s] for s in symbols}}, cotangent
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "variables"), EQUATIONS, ids=[text for text, _ in EQUATIONS])
 def test_systems_are_solved_in_every_library(text: str, variables: dict[str, str]) -> None:
     roots, cotangent = derivatives(text, variables)

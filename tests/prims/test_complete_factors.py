@@ -51,6 +51,7 @@ FREE_OF_THE_CHOICE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FREE_OF_THE_CHOICE)
 def test_derivatives_of_two_orders_of_what_does_not_depend_on_the_choice(name: str) -> None:
     expression = gw.parse(FREE_OF_THE_CHOICE[name], A="n m", B="n n")
@@ -70,6 +71,7 @@ def test_a_cotangent_that_depends_on_the_rotation_is_reported_with_its_size() ->
             evaluate(A=TALL, G=B)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["qr(A, mode='complete').Q", "svd(A, full_matrices=True).U"])
 def test_emitted_functions_are_differentiable_twice(text: str) -> None:
     emitted = gw.derive(gw.parse(text, A="n m"), wrt="A").function("torch")

@@ -100,6 +100,7 @@ def named(stated: tuple[Primitive, Sample, KnownRule]) -> str:
     return f"{primitive.name}({sample.declarations}): {rule.result}"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("stated", STATED, ids=named)
 def test_the_known_rule_is_what_the_record_leads_to(stated: tuple[Primitive, Sample, KnownRule]) -> None:
     sides = Sides(*stated)

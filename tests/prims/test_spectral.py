@@ -8,6 +8,7 @@ import gradwright as gw
 VARIABLES = {"K": "n n spd", "S": "n n symmetric", "X": "n n", "A": "n m", "a": "positive", "x": "positive"}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "variable", "gradient"),
     [
@@ -32,6 +33,7 @@ def test_a_sum_of_functions_of_eigenvalues_is_a_trace(text: str, variable: str, 
     assert derived.verify().right
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "variable"),
     [

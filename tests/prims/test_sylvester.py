@@ -34,6 +34,7 @@ def test_complex_and_different_matrices_have_two() -> None:
 TURNING = np.array([[1.0, 2.0, 0.5], [-2.0, 1.0, 0.3], [0.2, 0.1, 3.0]])
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
 @pytest.mark.parametrize("text", ["sylvester(A, B, C)", "sylvester(A, A.T, C)", "lyapunov(A, C)", "stein(A, C)"])
 def test_real_and_complex_matrices_meet_in_one_equation(text: str, backend: str) -> None:
@@ -64,6 +65,7 @@ def test_of_nothing() -> None:
     assert solve_by_schur_forms(empty, empty, empty).shape == (0, 0)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

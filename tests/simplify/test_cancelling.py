@@ -94,6 +94,7 @@ RIEMANNIAN = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "name", "variables"), RIEMANNIAN)
 def test_a_hessian_on_a_curved_set_is_the_projected_derivative_of_the_gradient(
     text: str, name: str, variables: dict[str, str]

@@ -48,6 +48,7 @@ def test_others_are_not_taken_to_commute(left: str, right: str) -> None:
     assert not commute(expression(left).node, expression(right).node)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "variable", "gradient"),
     [
@@ -70,6 +71,7 @@ def test_the_derivative_along_a_function_of_the_matrix_is_a_product(text: str, v
     assert derived.verify().right
 
 
+@pytest.mark.slow
 def test_round_a_cycle_no_order_is_looked_for() -> None:
     """It was, for ever: every function has a neighbour to be exchanged with."""
     assert gw.derive(expression("trace(W @ matrix_exp(a * W) @ W)"), wrt="W").verify().right

@@ -40,6 +40,7 @@ OF_MATRICES = [
 ]  # fmt: skip
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("text", [*OF_VECTORS, *OF_SCALARS, *OF_MATRICES])
 def test_value_and_two_derivatives_do_not_overflow(text: str) -> None:
     names = {name: d for name, d in DECLARED.items() if name in text.replace("exp", "").replace("max", "")}
@@ -63,6 +64,7 @@ def inputs(expression: gw.Expression, kind: type) -> Mapping[str, np.ndarray]:
     return {name: VALUES[name].astype(kind) for name in expression.variables}
 
 
+@pytest.mark.slow
 def test_a_large_determinant_of_a_positive_definite_matrix_does_not_overflow() -> None:
     D = gw.derive(gw.parse("log(det(K))", K="n n spd"), wrt="K")
     K = np.diag(np.full(60, 1e10)).astype(np.float32)

@@ -65,6 +65,7 @@ def test_torch_code_has_the_value_of_the_expression_and_of_its_derivatives(case:
     compare(case, "torch")
 
 
+@pytest.mark.slow
 @given(cases())
 @settings(max_examples=50)
 def test_torch_code_keeps_leading_batch_axes(case: Case) -> None:

@@ -81,6 +81,7 @@ def compiled(text: str, declared: dict[str, str], kind: str, library: str) -> tu
     return function, given
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize(("text", "declared", "kind"), EXPRESSIONS, ids=[e[0] for e in EXPRESSIONS])
 def test_values_and_inputs_stay(text: str, declared: dict[str, str], kind: str, library: str) -> None:
@@ -134,6 +135,7 @@ def test_what_leaves_a_graph_is_not_written_over(transform: str) -> None:
     torch.testing.assert_close(runs[transform](), wanted)
 
 
+@pytest.mark.slow
 def test_a_live_function_is_traced_in_one_graph() -> None:
     torch = pytest.importorskip("torch")
     function = gw.derive(gw.parse("sum(exp(X) * X)", X="n m"), wrt="X").gradient.compile("torch")
@@ -163,6 +165,7 @@ def test_results_of_low_precision_are_compared(dtype: str) -> None:
     assert function._forms and all(torch.equal(result, results[0]) for result in results)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", ["meta", "fake", "subclass", "dual", "dispatch mode", "jit", "proxy", "symbolic"])
 def test_what_is_not_plain_numbers_runs_as_printed(kind: str) -> None:
     torch = pytest.importorskip("torch")

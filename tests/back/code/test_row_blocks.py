@@ -67,6 +67,7 @@ def test_what_is_no_sum_of_independent_rows(text: str) -> None:
     assert row_sums(optimise({"value": gw.parse(text, **declared).node})["value"]) is None
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("text", [*SUMS, *NO_SUMS])
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 def test_values(text: str, library: str) -> None:

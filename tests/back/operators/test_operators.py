@@ -113,6 +113,7 @@ def operator_and_matrix(text: str, wrt: str, kind: str, declared: dict[str, str]
     return operator, derived.evaluate(**given).reshape(operator.shape)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "wrt", "kind", "declared"), [case[:4] for case in SQUARE] + OTHERS + TANGENT)
 def test_products_and_entries_are_those_of_the_matrix(text: str, wrt: str, kind: str, declared: dict[str, str]) -> None:
     operator, matrix = operator_and_matrix(text, wrt, kind, declared)
@@ -131,6 +132,7 @@ def test_products_and_entries_are_those_of_the_matrix(text: str, wrt: str, kind:
         np.testing.assert_allclose(operator.trace(), np.trace(matrix), atol=1e-9)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "wrt", "kind", "declared", "structure"), SQUARE)
 def test_systems_and_determinants(text: str, wrt: str, kind: str, declared: dict[str, str], structure: str) -> None:
     operator, matrix = operator_and_matrix(text, wrt, kind, declared)
@@ -292,6 +294,7 @@ LARGE = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize(("text", "wrt", "declared", "n"), LARGE)
 def test_large_buffers_are_written_by_either_library(

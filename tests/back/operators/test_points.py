@@ -166,6 +166,7 @@ def test_large_transposes_and_rotations_stay_small() -> None:
     assert operator.trace() == 0
 
 
+@pytest.mark.slow
 def test_an_operator_known_by_products_alone_has_all_methods() -> None:
     generator = np.random.default_rng(3)
     given = {"A": generator.normal(size=(18, 18)), "B": generator.normal(size=(15, 15))}

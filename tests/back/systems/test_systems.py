@@ -48,6 +48,7 @@ def test_equations_with_two_terms(name: str) -> None:
         assert close(fast, evaluate(node, point.values, point.sizes), 1e-9)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", GENERAL)
 @pytest.mark.parametrize("largest", [3000, 0])
 def test_other_systems_densely_and_by_iteration(name: str, largest: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,7 @@ def point() -> Tensor:
     return torch.randn(3, 3, dtype=torch.float64, generator=generator) / 2 + torch.diag(torch.arange(1.5, 4.0).double())
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("transform", TRANSFORMS)
 def test_the_rule_runs(name: str, transform: str) -> None:

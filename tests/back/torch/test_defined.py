@@ -60,6 +60,7 @@ COMPLEX = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMPLEX)
 def test_complex_unknowns_are_solved_by_newton_s_method_in_a_file(name: str) -> None:
     identity, unknown, given, gap = COMPLEX[name]
@@ -75,6 +76,7 @@ def test_complex_unknowns_are_solved_by_newton_s_method_in_a_file(name: str) -> 
     assert gradcheck(function, inputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forward", ["scipy.linalg.sqrtm", scipy.linalg.sqrtm])
 def test_a_forward_function_by_name_or_as_an_object(forward: object) -> None:
     root = gw.define("root", "Y @ Y = A", unknown="Y: n n", given="A: n n", forward=forward)
@@ -88,6 +90,7 @@ def test_a_forward_function_by_name_or_as_an_object(forward: object) -> None:
             derivation.source("torch")
 
 
+@pytest.mark.slow
 def test_a_fixed_point() -> None:
     equilibrium = gw.fixed_point("equilibrium", "tanh(W @ y + b)", unknown="y: n", given="W: n n, b: n")
     derivation = gw.derive(equilibrium(gw.matrix("W", "n", "n"), gw.vector("b", "n")))
@@ -112,6 +115,7 @@ def test_a_number_from_its_equation_alone() -> None:
     torch.testing.assert_close(E - e * torch.sin(E), M)
 
 
+@pytest.mark.slow
 def test_several_outputs_have_names_and_a_missing_cotangent_is_zero() -> None:
     A = gw.matrix("A", "n", "m")
     function = gw.derive({"Q": gw.qr(A).Q, "R": gw.qr(A).R}).function("torch")
@@ -132,6 +136,7 @@ def test_gradients_lie_in_the_declared_set() -> None:
     torch.testing.assert_close(slope, slope.T)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("names", [("torch", "Tensor"), ("ctx", "inputs"), ("self", "info"), ("np", "Y"), ("t", "G_")])
 def test_a_variable_may_have_the_name_of_anything_in_the_module(names: tuple[str, str]) -> None:
     matrix, right_side = names
@@ -142,12 +147,14 @@ def test_a_variable_may_have_the_name_of_anything_in_the_module(names: tuple[str
     assert torch.autograd.grad(value.sum(), A)[0].shape == A.shape
 
 
+@pytest.mark.slow
 def test_a_number_from_its_identity() -> None:
     kepler = gw.define("kepler", "M = E - e * sin(E)", unknown="E: ", given="M: , e: ")
     derivation = gw.derive(kepler(gw.parse("M", M=""), gw.parse("e", e="")))
     right(derivation, torch.tensor(0.7).double().requires_grad_(), torch.tensor(0.3).double().requires_grad_())
 
 
+@pytest.mark.slow
 def test_newton_steps_with_functions_of_scipy() -> None:
     fitted = gw.optimum("fitted", "sum(log(1 + exp(-t * (X @ w)))) + norm(w)**2", over="w: m", given="X: n m, t: n")
     derivation = gw.derive(fitted(gw.matrix("X", "n", "m"), gw.vector("t", "n")))
@@ -170,6 +177,7 @@ def test_newton_steps_with_a_function_that_another_one_makes() -> None:
     torch.testing.assert_close(found, torch.tensor(wanted))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["torch", "numpy", "jax"])
 def test_a_starting_point_with_a_name_is_part_of_the_file(target: str) -> None:
     import jax
@@ -186,6 +194,7 @@ def test_a_starting_point_with_a_name_is_part_of_the_file(target: str) -> None:
         right(derivation, A)
 
 
+@pytest.mark.slow
 def test_several_unknowns_start_from_a_name() -> None:
     factors = gw.define(
         "factors_of", "Q @ R = A", unknown="Q: n n orthogonal, R: n n upper", given="A: n n", start="scipy.linalg.qr"

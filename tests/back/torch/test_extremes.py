@@ -14,6 +14,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "declarations"), CASES)
 def test_the_entry_that_is_largest_is_found_again_by_every_derivative(text: str, declarations: dict[str, str]) -> None:
     function = gw.derive(gw.parse(text, **declarations)).function("torch")

@@ -44,6 +44,7 @@ def run_tests(derivation: gw.Derivation, folder: Path, name: str) -> list[str]:
     return ran
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "name", ["function", "_Function", "_check_types", "_broadcast", "_is_first_order", "_function", "_", "Outputs"]
 )
@@ -55,6 +56,7 @@ def test_a_variable_may_be_called_like_what_is_private_to_the_module(name: str) 
     assert gradgradcheck(function, inputs, nondet_tol=ROUNDING)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "variables"),
     [

@@ -29,6 +29,7 @@ def check(name: str, property_name: str) -> None:
     PROPERTIES[property_name](case_of(name))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("property_name", [p for p in PROPERTIES if p not in COMPILED | SLOW])
 @pytest.mark.parametrize("name", QUICK)
 def test_a_selection(name: str, property_name: str) -> None:

@@ -34,6 +34,7 @@ def check(row: dict) -> None:
     assert (slope - wanted).abs().max() <= 1e-8 * wanted.abs().max()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("row", ROWS[::12], ids=[row["id"] for row in ROWS[::12]])
 def test_a_sample_of_recorded_gradients(row: dict) -> None:
     check(row)

@@ -54,6 +54,7 @@ def pair(text: str, structure: str) -> tuple[Function, Function]:
     return (lambda S, x: emitted(S, x) if "x" in text else emitted(S)), wanted
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("structure", STRUCTURES)
 @pytest.mark.parametrize("text", TEXTS)
 def test_all_orders(text: str, structure: str) -> None:

@@ -64,6 +64,7 @@ def test_a_new_array_has_the_type_of_an_input_not_of_a_result_to_come() -> None:
     assert gradcheck(function, [Z], check_forward_ad=True, nondet_tol=ROUNDING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["lyapunov(A, B)", "stein(A, B)", "trace(inv(eye(n) + A @ A.T) @ B)"])
 def test_an_algorithm_for_real_matrices_refuses_complex_ones(text: str) -> None:
     function = gw.derive(gw.parse(text, A="n n", B="n n")).function("torch")
@@ -93,6 +94,7 @@ def test_the_tests_bring_the_functions_that_the_definition_calls() -> None:
     torch.testing.assert_close(plain(A), torch.linalg.svdvals(A))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "variables", "shape", "words"),
     [
@@ -141,6 +143,7 @@ def test_composed_and_fixed_sizes_are_checked(
     assert words in str(caught.value)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "variables"),
     [
@@ -174,12 +177,14 @@ def test_a_rule_for_either_field_keeps_real_matrices_real() -> None:
     assert gradgradcheck(function, (A,), nondet_tol=ROUNDING)
 
 
+@pytest.mark.slow
 def test_an_identity_matrix_is_written_as_one() -> None:
     for target in ("torch", "numpy", "jax"):
         text = gw.derive(gw.parse("eigh(S).eigenvectors", S="n n symmetric")).source(target)
         assert ".eye(n, " in text and "diag(jnp.ones" not in text and "diag_embed(torch.ones" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["torch", "numpy"])
 def test_a_module_imports_at_its_head_and_says_what_its_solvers_solve(target: str) -> None:
     text = gw.derive(gw.parse("trace(sqrtm(S) @ B)", S="n n spd", B="n n")).source(target)
@@ -189,6 +194,7 @@ def test_a_module_imports_at_its_head_and_says_what_its_solvers_solve(target: st
         assert "grad_S = 0.5 * lyapunov(S_sqrtm, " in text
 
 
+@pytest.mark.slow
 def test_a_minus_sign_before_a_minus_sign_is_left_out() -> None:
     text = gw.derive(gw.parse("dare(A, B, Q, R)", A="n n", B="n m", Q="n n spd", R="m m spd")).source("numpy")
     assert "-(-" not in text and "--" not in text

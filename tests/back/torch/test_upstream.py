@@ -137,6 +137,7 @@ def test_complex_pseudoinverses_keep_their_conjugates_when_compiled_198118_19708
     torch.testing.assert_close(found, wanted)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "text",
     [

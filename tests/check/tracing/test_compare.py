@@ -69,6 +69,7 @@ ROWS = [
 ]  # fmt: skip
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("right", "written", "allowed"), ROWS)
 def test_the_difference_of_two_formulas_is_named(right, written, allowed):
     found = compare(node(right), node(written))

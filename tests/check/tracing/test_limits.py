@@ -74,6 +74,7 @@ def reversed_product(X):
     return X.flip(0) @ X
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("function", "words"),
     [
@@ -205,6 +206,7 @@ def test_the_backward_of_a_custom_function_is_what_its_gradient_shows():
     assert trace_forward(Inverse.apply, {}, SQUARE).text == "X⁻¹"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("function", "text", "declarations"),
     [
@@ -253,6 +255,7 @@ def attached(G, X):
     return -Y.T @ G @ Y.T
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("backward", "expected"),
     [(detached, ("X",)), (under_no_grad, ("X⁻¹",)), (data, ("X⁻¹",)), (attached, ())],

@@ -25,6 +25,7 @@ def causal_by_a_sum(Q: Tensor, K: Tensor, V: Tensor) -> Tensor:
 SCORES = {"Q": "n d", "K": "n d", "V": "n p"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forward", [causal, causal_by_where, causal_by_a_sum])
 def test_scores_that_a_softmax_passes_over(forward: object) -> None:
     report = gw.check(forward, variables=SCORES)
@@ -32,6 +33,7 @@ def test_scores_that_a_softmax_passes_over(forward: object) -> None:
     assert "tril(exp(½ Q Kᵀ)) V" in report.findings[0].words
 
 
+@pytest.mark.slow
 def test_the_weights_of_a_masked_softmax_are_a_quantity() -> None:
     def backward(G: Tensor, Q: Tensor, K: Tensor, V: Tensor) -> Tensor:
         later = torch.ones(len(Q), len(Q), dtype=torch.bool).triu(1)

@@ -10,6 +10,7 @@ import gradwright as gw
 from gradwright.errors import GradwrightError
 
 
+@pytest.mark.slow
 def test_of_several_solutions_the_positive_definite_one_is_found() -> None:
     proximal = gw.define("proximal", "X - t * inv(X) = A", unknown="X: n n spd", given="A: n n symmetric, t: positive")
     found = proximal(gw.parse("A", A="n n symmetric"), gw.parse("t", t="positive"))
@@ -59,6 +60,7 @@ def test_newton_s_method_does_not_leave_a_declared_space() -> None:
     assert np.allclose(part(gw.parse("K", K="n n skew")).evaluate(K=K), K)
 
 
+@pytest.mark.slow
 def test_an_unknown_is_complex_exactly_where_it_is_declared_so() -> None:
     root = gw.define("root", "z**2 = a", unknown="z: complex", given="a: ")
     found = root(gw.scalar("a"))
@@ -73,6 +75,7 @@ def test_an_unknown_is_complex_exactly_where_it_is_declared_so() -> None:
         gw.define("f", "x**2 = a", unknown="x: ", given="a: positive", start=lambda a: 1j * a)
 
 
+@pytest.mark.slow
 def test_hermitian_and_unitary_matrices_are_complex() -> None:
     series = gw.define(
         "series", "X - A @ X @ A.H = Q", unknown="X: n n hermitian", given="A: n n complex, Q: n n hermitian"
@@ -97,6 +100,7 @@ def test_a_first_guess_lies_in_the_space_of_its_unknown() -> None:
     assert np.allclose(solution @ value @ solution.T, value @ value)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("fact", ["symmetric", "skew", "lower", "upper", "unit_lower", "unit_upper", "diagonal"])
 def test_of_an_argument_only_what_was_declared_is_read(fact: str) -> None:
     folded = gw.define("folded", "Y = S.T @ S @ S", unknown="Y: n n", given=f"S: n n {fact}")
@@ -147,6 +151,7 @@ def test_what_is_ill_typed_is_said(name: str) -> None:
         gw.define(**{"name": "cube", **CUBE, **changed})
 
 
+@pytest.mark.slow
 def test_a_start_by_its_dotted_name() -> None:
     cube = gw.define("cube", **CUBE, start="numpy.copy")
     derived = gw.derive(cube(gw.parse("A", A="n n spd")))

@@ -56,6 +56,7 @@ SMOOTH = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", SMOOTH)
 @pytest.mark.parametrize("value", [I, REPEATED], ids=["identity", "repeated"])
 def test_smooth_functions_have_their_derivatives_at_equal_eigenvalues(name: str, value: np.ndarray) -> None:

@@ -400,6 +400,7 @@ def test_each_of_two_matrix_equations_is_told_with_its_own_operands() -> None:
     assert all(step.check.passed for step in derived.steps)
 
 
+@pytest.mark.slow
 def test_the_gain_of_a_regulator_is_told_by_one_lyapunov_equation() -> None:
     case = CASES["regulator"]
     gw.define("lqr", case.identity, unknown=case.unknown, given=case.given, forward=case.forward)
@@ -409,6 +410,7 @@ def test_the_gain_of_a_regulator_is_told_by_one_lyapunov_equation() -> None:
     assert all(step.check.passed for step in derived.steps)
 
 
+@pytest.mark.slow
 def test_a_riccati_equation_with_a_cross_term_is_told_by_lyapunov_equations() -> None:
     given = {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd", "S": "n m"}
     gw.define("crossed", "A.T @ X + X @ A - (X @ B + S) @ inv(R) @ (B.T @ X + S.T) + Q = zeros(n, n)",
@@ -429,6 +431,7 @@ def test_an_unknown_that_an_equation_states_in_terms_of_others_has_that_value_at
     assert all(step.check.passed for step in derived.steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["diagonal(V) = ones(n)", "diagonal(V.T @ V) = ones(n)", "V[0, :] = ones(n)"])
 def test_complex_eigenvectors_grow_by_complex_numbers(scale: str) -> None:
     def forward(A: Array) -> tuple[Array, Array]:
@@ -457,6 +460,7 @@ def test_an_identity_without_a_value_at_a_point_is_tried_at_others() -> None:
     assert "✗" not in str(gw.derive(gram(gw.matrix("X", "n", "m"))))
 
 
+@pytest.mark.slow
 def test_every_step_of_the_closed_forms_is_confirmed() -> None:
     for name in (
         "half a logarithm",
@@ -469,6 +473,7 @@ def test_every_step_of_the_closed_forms_is_confirmed() -> None:
         assert "✗" not in str(gw.derive(call, wrt=declared[0].name)), name
 
 
+@pytest.mark.slow
 def test_terms_that_the_identity_cancels_are_told() -> None:
     joseph = defined(CASES["Joseph"])
     shapes = {"A": "n n", "B": "n m", "Q": "n n spd", "R": "m m spd"}
@@ -492,6 +497,7 @@ def test_what_equals_the_identity_matrix_is_not_inverted() -> None:
     assert str(gw.derive(covariance(gw.parse("S", S="n n spd"))).differential) == "dS"
 
 
+@pytest.mark.slow
 def test_a_rotation_as_an_optimum_is_told_by_a_linear_matrix_equation() -> None:
     nearest = gw.optimum("rotated", "norm(A @ Q - B)**2", over="Q: n n orthogonal", given="A: m n, B: m n",
                          forward=lambda A, B: nearest_orthogonal(A.T @ B))  # fmt: skip
@@ -508,6 +514,7 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
     assert "✗" not in text
 
 
+@pytest.mark.slow
 def test_where_equations_leave_directions_free_normal_equations_are_refused() -> None:
     pair = gw.define("pair", ["A @ v = r * v", "A.T @ u = r * u", "dot(u, v) = 1", "dot(v, v) = 1"],
                      unknown="v: n, u: n, r: ", given="A: n n",
@@ -574,6 +581,7 @@ def test_third_order(name: str) -> None:
     assert max(errors) < 1e-5, errors
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", CASES)
 def test_a_rule_gives_a_closed_form_where_one_is_known(name: str) -> None:
     assert solved(defined(CASES[name]).primitive).general is CASES[name].general

@@ -82,6 +82,7 @@ def point_of(name: str) -> Trial:
 CASES = [(name, place) for name in EXPRESSIONS for place in range(len(narrated(name)[2].drafts))]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("name", "place"), CASES)
 def test_a_step_is_confirmed_and_its_corruptions_are_not(name: str, place: int) -> None:
     trial = point_of(name)
