@@ -12,7 +12,7 @@ import gradwright as gw
 VARIABLES = {
     "A": "n n", "B": "n n", "X": "n n", "U": "n m", "V": "m n", "C": "m m", "K": "n n spd", "S": "n n symmetric",
     "L": "n n lower", "Q": "n n orthogonal", "P": "n m stiefel", "M": "n m", "x": "n", "y": "n", "p": "n positive",
-    "q": "n positive", "a": "", "z": "n complex", "Z": "n n complex", "N": "m n", "W": "m m",
+    "q": "n positive", "a": "", "b": "", "z": "n complex", "Z": "n n complex", "N": "m n", "W": "m m",
 }  # fmt: skip
 PROVED = [
     ("inv(A + U @ C @ V)", "inv(A) - inv(A) @ U @ inv(inv(C) + V @ inv(A) @ U) @ V @ inv(A)"),
@@ -33,6 +33,8 @@ PROVED = [
     ("maximum(x, y) + minimum(x, y)", "x + y"), ("inv(Z.H)", "inv(Z).H"), ("S.T", "S"),
     ("cumsum(x)", "tril(ones(n, n)) @ x"),
     ("slogdet(X).sign * exp(slogdet(X).logabsdet)", "det(X)"),
+    ("abs(67 * x)", "67 * abs(x)"), ("norm(a * x)", "abs(a) * norm(x)"), ("sqrt(61 * p)", "sqrt(61) * sqrt(p)"),
+    ("det(2 * A)", "2**n * det(A)"), ("logdet(a * K)", "n * log(a) + logdet(K)"), ("det(Q)**2", "1"),
 ]  # fmt: skip
 REFUTED = [
     ("inv(eye(n) + U @ V) @ U", "U @ inv(eye(m) + U.T @ V.T)"), ("trace(A @ B @ X)", "trace(A @ X @ B)"),
@@ -80,6 +82,27 @@ def test_differences_are_refuted_with_a_point(left: str, right: str) -> None:
 )
 def test_what_holds_for_positive_eigenvalues_only_is_refuted(left: str, right: str, declared: str) -> None:
     assert gw.equal(gw.parse(left, S=declared), gw.parse(right, S=declared)).status == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("abs(a)", "a"),
+        ("norm(a * x)", "a * norm(x)"),
+        ("relu(a * x)", "a * relu(x)"),
+        ("where(a > 0, a, b)", "a"),
+        ("abs(67 * x)", "-67 * abs(x)"),
+        ("abs(0.044715 * x)", "-0.044715 * abs(x)"),
+        ("svdvals(a * X)", "a * svdvals(X)"),
+        ("det(Q)", "1"),
+        ("det(-A)", "-det(A)"),
+        ("(n - 2) * (n - 3) * (n - 5) * x", "0 * x"),
+        ("(n - m - 1) * (m - n - 1) * sum(U)", "0"),
+        ("trace(A)**3 - 3 * trace(A) * trace(A @ A) + 2 * trace(A @ A @ A)", "6 * det(A)"),
+    ],
+)
+def test_what_holds_for_one_sign_or_for_some_sizes_only_is_refuted(left: str, right: str) -> None:
+    assert gw.equal(parsed(left), parsed(right)).status == "refuted"
 
 
 def test_what_is_not_known_is_undecided_and_says_why() -> None:

@@ -11,7 +11,7 @@ Functions that are not rational are evaluated consistently instead:
   `exp(a + b) = exp(a) exp(b)` holds.
 - The squares are the "positive" numbers: positive variables are drawn from them, sign is the
   Legendre symbol, |u| = sign(u) u, and a fractional power exists for a square only. A point at which
-  one is asked of a non-square is given up and another is tried.
+  one is asked of a non-square is given up and another is tried. Whole numbers are squares (see `chain`), −1 is none.
 - Linear systems, inverses, triangular factors and identities that are linear in their unknown are
   solved by elimination. A function that nothing else defines is opaque: random values that depend on
   the arguments' values only, and have the facts of the output; odd or even where the function is. That of a
@@ -33,7 +33,7 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS, Facts
-from gradwright.core.modular_numbers import PRIMES, Complex, Number, PointError, UndecidableError, each, objects, shaped
+from gradwright.core.modular_numbers import Complex, Number, PointError, UndecidableError, chain, each, objects, shaped
 from gradwright.core.nodes import Node, Parameter
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, identities
@@ -43,19 +43,26 @@ DEGREE = 8
 
 
 class ModularArithmetic:
-    """Numbers modulo one prime of the chain."""
+    """Numbers modulo one prime of the chain.
 
-    def __init__(self, level: int = 0) -> None:
+    Attributes:
+        level: of the prime in the chain.
+        prime: the modulus.
+        has_signs: whether a result depended on the sign of a number: of such a number one point shows one sign only.
+    """
+
+    def __init__(self, primes: Sequence[int] = (), level: int = 0) -> None:
         self.level = level
-        self.prime = PRIMES[level]
+        self.prime = (primes or chain())[level]
+        self.has_signs = False
 
     def number(self, value: Fraction) -> int:
         """A rational number modulo the prime."""
         return value.numerator * pow(value.denominator, -1, self.prime) % self.prime
 
     def constant(self, name: str) -> Array:
-        """The imaginary unit is one; π is an opaque number."""
-        value = Complex(0, 1, self.prime) if name == "i" else self._random("constant", name)
+        """The imaginary unit is one; π is an opaque positive number."""
+        value = Complex(0, 1, self.prime) if name == "i" else pow(self._random("constant", name), 2, self.prime)
         return shaped([value], ())
 
     def array(self, entries: Array) -> Array:
@@ -160,6 +167,7 @@ class ModularArithmetic:
 
     def is_square(self, value: int) -> bool:
         """Whether a number counts as positive."""
+        self.has_signs = True
         return pow(value, (self.prime - 1) // 2, self.prime) == 1
 
     def exponential(self, exponents: Array) -> Array:
@@ -193,7 +201,7 @@ class ModularArithmetic:
         """A tensor with the given facts, of numbers that are taken at random; a complex one takes two for an entry."""
         if "positive" in facts:
             return shaped([x * x % self.prime for x in entries], shape)
-        numbers: list[Number] = list(entries)
+        numbers: list[Number] = [x % self.prime for x in entries]
         if not real:
             numbers = [Complex(a, b, self.prime) for a, b in zip(entries[::2], entries[1::2], strict=True)]
         value = shaped(numbers, shape)
@@ -217,13 +225,20 @@ class ModularArithmetic:
         return value
 
     def _cayley(self, value: Array) -> Array:
-        """`(I − S)⁻¹ (I + S)` is orthogonal for a skew S; its first columns are orthonormal."""
+        """`(I − S)⁻¹ (I + S)` is orthogonal for a skew S; its first columns are orthonormal.
+
+        These are rotations: for reflections, which are orthogonal too, the first column changes its sign at half of the
+        points.
+        """
+        self.has_signs = True
         n, m = value.shape
         square = objects(np.zeros((n, n), dtype=int))
         square[:, :m] = value[:, : min(m, n)]
         skew = square - self.conjugate(square).T
         unit = objects(np.eye(n, dtype=int))
-        return self.solve((unit - skew) % self.prime, (unit + skew) % self.prime)[:, :m]
+        found = self.solve((unit - skew) % self.prime, (unit + skew) % self.prime)[:, :m]
+        mirrored = objects(-found[:, :1] % self.prime)
+        return np.concatenate([mirrored, found[:, 1:]], axis=1) if _is_odd(value[0, 0]) else found
 
     def _opaque(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
@@ -308,6 +323,10 @@ def _bound_sizes(primitive: Primitive, arguments: Sequence[Array]) -> dict[str, 
         own = value.shape[value.ndim - len(declared.shape) :]
         sizes.update({n: s for n, s in zip(names, own, strict=True) if n is not None})
     return sizes
+
+
+def _is_odd(value: Number) -> bool:
+    return bool((value.re if isinstance(value, Complex) else value) % 2)
 
 
 def _triangular(kept: Array, side: str, facts: Facts) -> Array:

@@ -2,15 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from math import lcm, prod
 from typing import Any
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array
 
-# A chain of primes, each twice the next plus one (a Cunningham chain of the second kind reversed).
-PRIMES = (1960390279070504159, 980195139535252079, 490097569767626039, 245048784883813019)
+LEVELS = 4
+SMALL_PRIMES = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
+LARGEST_MULTIPLE = 2**80
+
+
+@lru_cache(maxsize=64)
+def chain(multiple: int = 1) -> tuple[int, ...]:
+    """Primes, the largest of 61 bits or more, of which each is twice the next plus one.
+
+    They are −1 modulo 8, modulo small primes and modulo a given odd number. So −1 is no square, and 2, the small primes
+    and all divisors of the number are squares, by quadratic reciprocity (Gauss 1801, art. 131): they count as positive.
+    """
+    step = 8 * prod(SMALL_PRIMES) * multiple
+    last = 6000 * step - 1
+    while not _is_last_of_chain(last):
+        last += step
+    return tuple(((last + 1) << k) - 1 for k in reversed(range(LEVELS)))
+
+
+def _is_last_of_chain(last: int) -> bool:
+    """Whether a number and its successors 2 p + 1 are primes.
+
+    If p > 3 is one, so is q = 2 p + 1 where 2^(q − 1) = 1 modulo q (Pocklington 1914, with p as the factor of q − 1).
+    """
+    members = [((last + 1) << k) - 1 for k in range(LEVELS)]
+    return all(pow(2, q - 1, q) == 1 for q in members) and _is_prime(last)
+
+
+def _is_prime(number: int) -> bool:
+    """The test of Miller and Rabin, which with these bases is a proof below 3.3 · 10²⁴ (Sorenson and Webster 2017)."""
+    odd, twos = number - 1, 0
+    while odd % 2 == 0:
+        odd, twos = odd // 2, twos + 1
+    for base in (2, *SMALL_PRIMES, 41):
+        powers = [pow(base, odd * 2**k, number) for k in range(twos)]
+        if powers[0] != 1 and number - 1 not in powers:
+            return False
+    return True
+
+
+def multiple_for(numbers: Iterable[int]) -> int:
+    """An odd multiple of all given numbers but for their small prime factors; 1 if it would be too large."""
+    multiple = lcm(*(abs(number) or 1 for number in numbers))
+    for prime in (2, *SMALL_PRIMES):
+        while multiple % prime == 0:
+            multiple //= prime
+    return multiple if multiple <= LARGEST_MULTIPLE else 1
 
 
 class PointError(Exception):

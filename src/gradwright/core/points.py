@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 
 def choose_sizes(
-    names: Iterable[str], at_least: Sequence[tuple[Dim, Dim]] = (), smallest: int = 3, variant: int = 0
+    names: Iterable[str],
+    at_least: Sequence[tuple[Dim, Dim]] = (),
+    smallest: int = 3,
+    variant: int = 0,
+    step: int = 1,
 ) -> dict[str, int]:
     """Distinct sizes for dimension names.
 
@@ -34,10 +38,11 @@ def choose_sizes(
         at_least: in each pair the first has to be no smaller.
         smallest: the smallest size.
         variant: which of the possible orders of the sizes; what holds for tall matrices may fail for wide ones.
+        step: from one size to the next.
     """
     ordered = list(dict.fromkeys(names))
     for start in range(smallest, smallest + 40):
-        candidates = range(start + len(ordered) - 1, start - 1, -1)
+        candidates = range(start + step * (len(ordered) - 1), start - 1, -step)
         orders = (dict(zip(ordered, order, strict=True)) for order in islice(permutations(candidates), 200))
         allowed = [s for s in orders if all(a.evaluate(s) >= b.evaluate(s) for a, b in at_least)]
         if allowed:
@@ -122,11 +127,14 @@ def draw(shape: tuple[int, ...], facts: Facts, generator: Generator, side: int |
 
     The eigenvalues of a square matrix lie to the right of zero at side 0, where roots and logarithms exist. There a
     function such as the matrix sign is a constant; at side 1 all but one lie to the left, and at side 2 one does, so
-    that traces and determinants take either sign. Further sides repeat these; None leaves the eigenvalues to chance.
+    that traces and determinants take either sign. A number is negative at side 1 and positive at side 2. Further sides
+    repeat these; None leaves the eigenvalues and the sign to chance.
     """
     values = _normal(shape, facts, generator)
     if "positive" in facts:
         return np.asarray(0.5 + 1.5 * generator.random(size=shape))
+    if not shape and side and side % SIDES and "complex" not in facts:
+        return np.asarray(-abs(values) if side % SIDES == 1 else abs(values))
     if len(shape) != 2 or shape[0] != shape[1]:
         return _orthonormal(values) if "stiefel" in facts else np.asarray(values)
     return _square(values, facts, side)

@@ -1,0 +1,224 @@
+"""Whether two expressions agree modulo primes, at random points of several sizes.
+
+What holds at a few points holds everywhere (see `core.modular`), with exceptions, for which points and primes are
+chosen:
+
+- What depends on the sign of a number is seen at many points, since |a| = a holds at half of them.
+- The numbers that stand in the expressions count as positive: the primes are chosen for them.
+- Where a dimension is used as a number there are more sizes, since (n − 2) (n − 3) x vanishes at two of them, and not
+  consecutive ones alone. Some are large, since a matrix of n rows satisfies an equation of degree n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import prod
+
+import numpy as np
+
+from gradwright.core.arithmetic import Array
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import zero
+from gradwright.core.evaluate import evaluate_all
+from gradwright.core.facts import NO_FACTS
+from gradwright.core.modular import ModularArithmetic
+from gradwright.core.modular_numbers import LEVELS, PointError, UndecidableError, chain, multiple_for, objects
+from gradwright.core.nodes import Apply, Contract, Direction, Factor, Node, Size, Symbol
+from gradwright.core.points import choose_sizes, demanded_orders, dimension_names
+from gradwright.core.sums import add, terms_of
+from gradwright.core.walks import free_leaves, postorder
+from gradwright.frozen import frozen
+from gradwright.prims.exponential import exp, log
+from gradwright.simplify.definitions import expand_definitions
+
+# The smallest size and the step to the next, point by point; small ones after two rounds.
+SIZES = ((3, 1), (2, 1), (5, 1), (4, 2), (6, 1), (2, 3), (3, 2), (7, 1))
+POINTS = 4
+POINTS_OF_ORDERS = 6  # where there are three dimensions and more, of which any may be the largest
+POINTS_OF_SIGNS = 48
+FEWEST_POINTS_OF_SIGNS = 12
+TRIALS = 400
+
+
+@frozen
+class Agreement:
+    """What a comparison at points shows.
+
+    Attributes:
+        holds: whether the two sides agree at all points.
+        has_signs: whether the values depend on the signs of numbers.
+    """
+
+    holds: bool
+    has_signs: bool
+
+    def __bool__(self) -> bool:
+        return self.holds
+
+
+def agreement(left: Node, right: Node) -> Agreement:
+    """Whether the sides have equal values; with logarithms, whether their exponentials have.
+
+    Raises:
+        UndecidableError: if a part has no value modulo a prime, or none at enough points.
+    """
+    roots = expand_definitions(left), expand_definitions(right)
+    found = _at_points(roots, _Point.evaluate)
+    logarithms = any(isinstance(node, Apply) and node.primitive is log for node in postorder(*roots))
+    if found or not (logarithms and all(root.real for root in roots)):
+        return found
+    return _at_points(roots, _Point.exponentials)
+
+
+View = Callable[["_Point", tuple[Node, ...]], tuple[Array, ...]]
+
+
+def _at_points(roots: tuple[Node, Node], view: View) -> Agreement:
+    found = _compare(roots, view, chain())
+    multiple = multiple_for(_numbers(roots)) if found.has_signs else 1
+    return found if multiple == 1 else _compare(roots, view, chain(multiple))
+
+
+def _compare(roots: tuple[Node, Node], view: View, primes: Sequence[int]) -> Agreement:
+    leaves = list(dict.fromkeys((*free_leaves(roots[0]), *free_leaves(roots[1]))))
+    names = sorted(dimension_names((*roots, *leaves)))
+    orders = demanded_orders(roots)
+    found, has_signs = 0, False
+    wanted = len(SIZES) if _uses_sizes(roots) else POINTS if len(names) < 3 else POINTS_OF_ORDERS
+    for trial in range(TRIALS):
+        smallest, step = SIZES[trial % (len(SIZES) if trial < 2 * len(SIZES) else 2)]
+        point = _Point(leaves, choose_sizes(names, orders, smallest, trial, step), trial, primes)
+        try:
+            a, b = view(point, roots)
+        except PointError:
+            has_signs |= point.has_signs
+            continue
+        has_signs |= point.has_signs
+        if not bool(np.all(np.asarray(a) == np.asarray(b))):
+            return Agreement(False, has_signs)
+        found += 1
+        if found == (POINTS_OF_SIGNS if has_signs else wanted):
+            return Agreement(True, has_signs)
+    if found >= (FEWEST_POINTS_OF_SIGNS if has_signs else 1):
+        return Agreement(True, has_signs)
+    raise UndecidableError("a root")
+
+
+def _uses_sizes(roots: tuple[Node, Node]) -> bool:
+    return any(isinstance(node, Size) for node in postorder(*roots))
+
+
+def _numbers(roots: tuple[Node, Node]) -> Iterator[int]:
+    """The numerators and denominators of all numbers in two expressions."""
+    for node in postorder(*roots):
+        fractions = [node.coefficient] if isinstance(node, Contract) else []
+        if isinstance(node, Apply):
+            fractions += [Fraction(p) for p in node.parameters if isinstance(p, int | Fraction)]
+        for fraction in fractions:
+            yield from (fraction.numerator, fraction.denominator)
+
+
+class _Point:
+    """One random point, seen modulo each prime of the chain."""
+
+    def __init__(self, leaves: Iterable[Node], sizes: Mapping[str, int], seed: int, primes: Sequence[int]) -> None:
+        self.leaves = list(leaves)
+        self.sizes = sizes
+        self.seed = seed
+        self.primes = primes
+        self._used: list[ModularArithmetic] = []
+
+    @property
+    def has_signs(self) -> bool:
+        """Whether the values depended on the signs of numbers."""
+        return any(arithmetic.has_signs for arithmetic in self._used)
+
+    def _arithmetic(self, level: int) -> ModularArithmetic:
+        self._used.append(ModularArithmetic(self.primes, level))
+        return self._used[-1]
+
+    def evaluate(self, roots: tuple[Node, ...], level: int = 0) -> tuple[Array, ...]:
+        arithmetic = self._arithmetic(level)
+        values = {leaf: self._sample(leaf, arithmetic) for leaf in self.leaves}
+        raised = [node for node in postorder(*roots) if isinstance(node, Apply) and node.primitive is exp]
+        if raised and level + 1 < LEVELS:
+            exponents = tuple(node.arguments[0] for node in raised)
+            values.update(zip(raised, self.exponentials(exponents, level), strict=True))
+        return evaluate_all(roots, values, self.sizes, arithmetic)
+
+    def exponentials(self, exponents: tuple[Node, ...], level: int = 0) -> tuple[Array, ...]:
+        """`exp` of each: powers for the terms `c Σ log(u)`, and a homomorphism for the rest."""
+        arithmetic = self._arithmetic(level)
+        split = [_split_logarithms(exponent) for exponent in exponents]
+        others = self.evaluate(tuple(rest for _, rest in split), level + 1)
+        found: list[Array] = []
+        for (logarithms, rest), value in zip(split, others, strict=True):
+            if not rest.real:
+                raise UndecidableError("exp of a complex number")
+            result = arithmetic.exponential(value)
+            for term in logarithms:
+                result = np.asarray(result * self._power(term, level, arithmetic) % arithmetic.prime, dtype=object)
+            found.append(result)
+        return tuple(found)
+
+    def _power(self, term: Contract, level: int, arithmetic: ModularArithmetic) -> Array:
+        """`exp(c Σ log(u)) = Π uᶜ`, the product over the labels that are summed; a size in front belongs to c."""
+        factor, exponent = _logarithm_of(term), term.coefficient
+        assert factor is not None and isinstance(factor.node, Apply)
+        for node in (other.node for other in term.factors):
+            exponent *= node.dim.evaluate(self.sizes) if isinstance(node, Size) else 1
+        (base,) = self.evaluate(factor.node.arguments, level)
+        kept = [group for group in term.output if group[0] in factor.labels]
+        summed = tuple(axis for axis, group in enumerate(factor.groups) if group not in kept)
+        powers = arithmetic.power(base, exponent)
+        reduced = np.asarray(np.multiply.reduce(powers, axis=summed) if summed else powers, dtype=object)
+        held = [group for group in factor.groups if group in kept]
+        reduced = np.transpose(reduced, [held.index(group) for group in kept])
+        shape = tuple(
+            dim.evaluate(self.sizes) if g in kept else 1 for g, dim in zip(term.output, term.shape, strict=True)
+        )
+        whole = tuple(dim.evaluate(self.sizes) for dim in term.shape)
+        return np.broadcast_to(reduced.reshape(shape), whole) % arithmetic.prime
+
+    def _sample(self, leaf: Node, arithmetic: ModularArithmetic) -> Array:
+        """A random value with the leaf's facts; the same whole numbers modulo every prime.
+
+        Of a tensor of which nothing is known the entries are all positive, all negative or of either sign, by chance.
+        At a quarter of the points all tensors are positive, so that there are roots, and at another all are negative.
+        """
+        generator = np.random.default_rng([self.seed, *leaf.digest])
+        shape = tuple(dim.evaluate(self.sizes) for dim in leaf.shape)
+        facts = leaf.facts if isinstance(leaf, Symbol | Direction) else NO_FACTS
+        size = prod(shape) * (1 if leaf.real else 2)
+        entries = generator.integers(1, 2**62, size=size).tolist()
+        sign = (int(generator.integers(-1, 2)), 1, 0, -1)[self.seed // 2 % 4]
+        if facts or not leaf.real or not sign:
+            return arithmetic.value(entries, shape, facts, leaf.real)
+        positive = arithmetic.value(entries, shape, frozenset({"positive"}), leaf.real)
+        return positive if sign > 0 else objects(-positive % arithmetic.prime)
+
+
+def _split_logarithms(exponent: Node) -> tuple[list[Contract], Node]:
+    """The terms that are multiples of one logarithm, summed or spread, and the sum of the others."""
+    logarithms: list[Contract] = []
+    others = [zero(exponent.shape)]
+    for term in terms_of(exponent):
+        product = as_product(term)
+        if _logarithm_of(product) is not None:
+            logarithms.append(product)
+        else:
+            others.append(term)
+    return logarithms, add(others)
+
+
+def _logarithm_of(product: Contract) -> Factor | None:
+    """The one logarithm of which a term is a multiple, by numbers and sizes; None if it is something else."""
+    factors = [factor for factor in product.factors if not isinstance(factor.node, Size)]
+    if len(factors) != 1 or not product.real:
+        return None
+    node, groups, _ = factors[0]
+    labels = [label for group in (*groups, *product.output) for label in group]
+    single = len(labels) == len(groups) + len(product.output)
+    distinct = len(set(groups)) == len(groups) and len(set(product.output)) == len(product.output)
+    return factors[0] if isinstance(node, Apply) and node.primitive is log and single and distinct else None
