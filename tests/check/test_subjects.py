@@ -494,3 +494,10 @@ def test_the_inputs_of_a_function_go_by_their_names_whatever_the_order_of_their_
     variables = {"A": "n m", "X": "n n"}
     assert gw.check(_Quotient.apply, "inv(X) @ A", variables=variables).right
     assert gw.check(_Quotient, variables=variables).right
+
+
+def test_a_gradient_that_is_zero_everywhere() -> None:
+    """The determinant of an orthogonal matrix is constant along the set of such matrices."""
+    for number, right in ((0, True), (1, False)):
+        report = gw.check((None, lambda G, Q, k=number: k * G * Q), "det(Q)", variables={"Q": "n n orthogonal"})
+        assert report.right == right

@@ -284,6 +284,8 @@ def difference(got: Array, want: Array, least: float = 1e-9) -> float:
     """How much two arrays of one shape differ, relative to their size; a smaller size than `least` does not count."""
     scale = max(largest(want), largest(got), least)
     gap = largest(got - want)
+    if gap == 0:
+        return 0.0  # of two zeros, which have no size
     return gap / scale if np.isfinite(gap) else float("inf")
 
 
