@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from gradwright.core.evaluate import evaluate_all
 from gradwright.core.inference import is_real_valued
 from gradwright.core.modular_numbers import UndecidableError
 from gradwright.core.nodes import Apply, Direction, Node, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
+from gradwright.core.points import SIDES, choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.primitive import Primitive, shape_text
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import GradwrightError, ShapeError
@@ -28,9 +29,13 @@ from gradwright.prims.exponential import exp
 from gradwright.simplify.agreement import SIZES, Agreement, agreement
 from gradwright.simplify.pipeline import simplify_all
 
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
 FLOAT_POINTS = 6
 FLOAT_TRIALS = 18
 NUDGE = 1e-10
+LARGE = 4
 GENERIC_SIZES = tuple((smallest, step) for smallest, step in SIZES if smallest > 2)
 
 
@@ -156,7 +161,7 @@ def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equal
         smallest, step = GENERIC_SIZES[seed % len(GENERIC_SIZES)]
         sizes = choose_sizes(names, demanded_orders((left, right)), smallest, seed, step)
         generator = np.random.default_rng(seed)
-        values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator, side=seed) for leaf in named}
+        values: dict[Node, Array] = {leaf: _value(leaf, sizes, generator, seed) for leaf in named}
         difference = _difference(left, right, values, sizes, bounds)
         if difference is None:
             continue
@@ -167,6 +172,19 @@ def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equal
         if len(differences) == FLOAT_POINTS:
             return Equality("undecided", f"{suspicion}; at {FLOAT_POINTS} points they agree to {max(differences):.1g}")
     return Equality("undecided", f"{suspicion}, and too few generic points serve to compare them in numbers")
+
+
+def _value(leaf: Symbol | Direction, sizes: Mapping[str, int], generator: Generator, seed: int) -> Array:
+    """A value of a variable: without facts negative at a third of the points and positive at another, and often larger.
+
+    So there are logarithms, and what depends on signs and kinks, as `maximum(a, 3)` does, shows at some of the points.
+    """
+    value = sample(leaf, sizes, generator, side=seed)
+    if leaf.facts or not leaf.real:
+        return value
+    if len(set(leaf.shape)) == len(leaf.shape):
+        value = (value, -abs(value), abs(value))[seed % SIDES]
+    return value * (LARGE if seed // SIDES % 2 else 1)
 
 
 def _difference(
