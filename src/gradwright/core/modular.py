@@ -157,6 +157,22 @@ class ModularArithmetic:
                     rows[r] = [(x - factor * y) % self.prime for x, y in zip(rows[r], rows[column], strict=True)]
         return shaped([x for row in rows for x in row[count:]], (count, right.shape[1]))
 
+    def determinant(self, matrix: Array) -> Number:
+        """The product of the pivots of an elimination; 0 where a column has none."""
+        rows: list[list[Number]] = matrix.tolist()
+        found: Number = 1
+        while rows:
+            place = next((r for r, row in enumerate(rows) if row[0] % self.prime), None)
+            if place is None:
+                return 0
+            pivot = rows.pop(place)
+            found = found * pivot[0] * (-1) ** place % self.prime
+            scale = self.inverse(pivot[0])
+            rows = [
+                [(x - row[0] * scale * y) % self.prime for x, y in zip(row[1:], pivot[1:], strict=True)] for row in rows
+            ]
+        return found
+
     def inverse(self, value: Number) -> Number:
         """The reciprocal."""
         if isinstance(value, Complex):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -45,20 +45,9 @@ def _determinant_facts(index: int, parameters: tuple[Parameter, ...], facts: tup
 
 
 def modulo_prime(field: ModularArithmetic, X: np.ndarray) -> np.ndarray:
-    """By cofactors, matrix by matrix: no division, which could fail."""
+    """By elimination, matrix by matrix."""
     n = X.shape[-1]
-    return shaped([_cofactor_expansion(part) % field.prime for part in X.reshape(-1, n, n)], X.shape[:-2])
-
-
-def _cofactor_expansion(X: np.ndarray) -> Any:
-    if len(X) == 1:
-        return X[0, 0]
-    rest = X[1:]
-    total: Any = 0
-    for column in range(len(X)):
-        minor = np.delete(rest, column, axis=1)
-        total = total + (-1) ** column * X[0, column] * _cofactor_expansion(minor)
-    return total
+    return shaped([field.determinant(part) for part in X.reshape(-1, n, n)], X.shape[:-2])
 
 
 def of_exponential(node: Apply) -> Node:

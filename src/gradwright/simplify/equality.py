@@ -8,18 +8,18 @@ floating-point value, so that "refuted" always comes with a point at which the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array, largest
+from gradwright.core.arithmetic import Array, FloatArithmetic, largest
 from gradwright.core.contraction import conjugate
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.inference import is_real_valued
 from gradwright.core.modular_numbers import UndecidableError
-from gradwright.core.nodes import Apply, Direction, Node, Symbol
+from gradwright.core.nodes import Apply, Direction, Node, Parameter, Symbol
 from gradwright.core.points import SIDES, choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.primitive import Primitive, shape_text
 from gradwright.core.walks import free_leaves, postorder
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 FLOAT_POINTS = 6
 FLOAT_TRIALS = 18
-NUDGE = 1e-10
+NUDGE = 1e-12
 LARGE = 4
 GENERIC_SIZES = tuple((smallest, step) for smallest, step in SIZES if smallest > 2)
 
@@ -190,12 +190,16 @@ def _value(leaf: Symbol | Direction, sizes: Mapping[str, int], generator: Genera
 def _difference(
     left: Node, right: Node, values: Mapping[Node, Array], sizes: Mapping[str, int], bounds: Bounds
 ) -> float | None:
-    """How much two expressions differ at a point, relative to their size; None if rounding decides it."""
-    nearby = {leaf: (1 + NUDGE) * value for leaf, value in values.items()}
+    """How much two expressions differ at a point, relative to their size; None if rounding decides it.
+
+    What rounding does is measured with larger errors, of the variables and of what functions of matrices return.
+    """
+    rounded = _Rounded()
+    nearby = {leaf: rounded.changed(value) for leaf, value in values.items()}
     try:
         with np.errstate(all="ignore"):
             a, b = evaluate_all((left, right), values, sizes)
-            c, d = evaluate_all((left, right), nearby, sizes)
+            c, d = evaluate_all((left, right), nearby, sizes, rounded)
     except GradwrightError:
         return None
     if not all(bool(np.all(np.isfinite(array))) for array in (a, b, c, d)):
@@ -203,3 +207,32 @@ def _difference(
     scale = max(largest(a), largest(b), 1e-300)
     difference, noise = largest(a - b) / scale, max(largest(a - c), largest(b - d)) / scale
     return None if bounds.tolerance < difference < bounds.margin * noise else difference
+
+
+class _Rounded(FloatArithmetic):
+    """Numbers of fewer digits: so a determinant of e^X shows that it is not known where its factors cancel.
+
+    Functions of numbers and of vectors are exact to rounding, and comparisons of their values are to stay as they are.
+    """
+
+    def __init__(self) -> None:
+        self._generator = np.random.default_rng(0)
+
+    def changed(self, value: Array) -> Array:
+        """The value with every entry a little off; symmetrically so in square matrices, which may be symmetric."""
+        noise: Array = np.asarray(self._generator.uniform(-1, 1, size=value.shape))
+        if value.ndim == 2 and value.shape[0] == value.shape[1]:
+            noise = (noise + noise.T) / 2
+        return value * (1 + NUDGE * noise)
+
+    def apply(
+        self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
+    ) -> tuple[Array, ...]:
+        """The outputs, with errors if the function is one of matrices."""
+        outputs = super().apply(primitive, parameters, arguments)
+        of_matrices = any(len(declared.shape) > 1 for declared in primitive.inputs)
+        return tuple(map(self.changed, outputs)) if of_matrices else outputs
+
+    def solve(self, matrix: Array, right: Array) -> Array:
+        """The solution, with errors."""
+        return self.changed(super().solve(matrix, right))
