@@ -216,11 +216,11 @@ class _Rounded(FloatArithmetic):
     """
 
     def __init__(self) -> None:
-        self._generator = np.random.default_rng(0)
+        self._generator: Generator = np.random.default_rng(0)
 
     def changed(self, value: Array) -> Array:
         """The value with every entry a little off; symmetrically so in square matrices, which may be symmetric."""
-        noise: Array = np.asarray(self._generator.uniform(-1, 1, size=value.shape))
+        noise: Array = np.asarray(2 * self._generator.random(size=value.shape) - 1)
         if value.ndim == 2 and value.shape[0] == value.shape[1]:
             noise = (noise + noise.T) / 2
         return value * (1 + NUDGE * noise)
