@@ -220,7 +220,8 @@ class _Rounded(FloatArithmetic):
 
     def changed(self, value: Array) -> Array:
         """The value with every entry a little off; symmetrically so in square matrices, which may be symmetric."""
-        noise: Array = np.asarray(2 * self._generator.random(size=value.shape) - 1)
+        shape: tuple[int, ...] = value.shape
+        noise: Array = np.asarray(2 * self._generator.random(size=shape) - 1)
         if value.ndim == 2 and value.shape[0] == value.shape[1]:
             noise = (noise + noise.T) / 2
         return value * (1 + NUDGE * noise)
