@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradwright.core.build import common_shape, spread
+from gradwright.core.build import common_shape, ones, spread
+from gradwright.core.inference import is_nonnegative, is_positive
 from gradwright.core.modular_numbers import each
 from gradwright.core.nodes import Apply, Contract, Node
 from gradwright.core.primitive import ErrorSample, Modular, Notation, Primitive, Sample
@@ -26,6 +27,16 @@ def _legendre_symbol(field: ModularArithmetic, x: np.ndarray) -> np.ndarray:
     return each(lambda v: 0 if not v else (1 if field.is_square(v) else field.prime - 1), x)
 
 
+def _of_nonnegative(node: Apply) -> Node:
+    """`|u| = relu(u) = u` where no entry can be negative."""
+    return node.arguments[0] if is_nonnegative(node.arguments[0]) else node
+
+
+def _of_positive(node: Apply) -> Node:
+    """`sign(u) = 1` where every entry is positive."""
+    return ones(node.shape) if is_positive(node.arguments[0]) else node
+
+
 sign = Primitive(
     name="sign",
     signature="x: ... -> y: ...",
@@ -38,6 +49,7 @@ sign = Primitive(
     torch="torch.sign",
     jax="jax.numpy.sign",
     of_matrix="signm",
+    simpler=_of_positive,
     modular=Modular(_legendre_symbol),
     notation=Notation(name="sign"),
     samples=(Sample("x: n"),),
@@ -49,6 +61,7 @@ absolute = Primitive(
     summary="the absolute value of every entry",
     definition=("x * sign(x)",),
     differential=("sign(x) * dx",),
+    simpler=_of_nonnegative,
     field="real",
     real_only=True,
     note="abs has a kink at 0; there the subgradient 0 is taken",
@@ -82,6 +95,7 @@ relu = Primitive(
     signature="x: ... -> y: ...",
     summary="the positive part of every entry",
     definition=("(x + abs(x)) / 2",),
+    simpler=_of_nonnegative,
     differential=("greater(x, 0) * dx",),
     real_only=True,
     note="relu has a kink at 0; there the subgradient 0 is taken",
