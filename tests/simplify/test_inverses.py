@@ -20,7 +20,7 @@ VARIABLES = {
         "inv(diag(x))", "inv(c * diag(x))", "inv(diag(diagonal(A)))", "inv(diag(x) * A)",
         "inv(a * diag(diagonal(A) * x))", "inv(diag(diagonal(Z)))", "inv(diag(diagonal(A @ A)))",
         "inv(diag(B @ (B.T @ x)))", "inv(diag(z))", "inv(diag(T[:, 0, 1]))", "inv(a * Z.H)", "inv((c * Q).T)",
-        "inv(sum(x) * A)", "inv(kron(A, a * S))", "inv(inv(Z).T)", "pinv(c * Q)",
+        "inv(sum(x) * A)", "inv(kron(A, a * S))", "inv(inv(Z).T)", "pinv(c * Q)", "pinv(diag(diagonal(A)))",
         "inv(kron(a * A, kron(S, Z)))", "inv(kron(eye(m), A))", "solve(kron(A, S), kron(x, x))",
         "inv(A @ S) @ A", "B.T @ inv(A @ S @ Z) @ A @ S", "Z.H @ inv(S @ Z.H) @ B",
         "inv(A @ A.T).T @ A", "inv(conj(Z) @ A) @ conj(Z)", "inv(Z @ A @ Z) @ Z @ inv(Z @ A @ Z)",

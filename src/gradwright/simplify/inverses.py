@@ -77,6 +77,8 @@ def _of_pseudo_inverse(node: Apply) -> Node:
     ((upright, groups, conj),) = matrix.factors
     if upright.rank != 2 or matrix.output not in (groups, groups[::-1]) or not matrix.coefficient:
         return node
+    if groups[0] == groups[1]:  # the diagonal of a matrix, as a matrix
+        return node
     inverse = _of_pseudo_inverse(Apply(node.primitive, (), (upright,)))
     dims = dict(enumerate(matrix.dims))
     return contract(1 / matrix.coefficient, [Factor(inverse, groups[::-1], conj)], matrix.output[::-1], dims)
