@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from facts_in_numbers import FACTS_HOLD
 from numerics import close, generic_point
@@ -133,3 +134,14 @@ def test_what_is_seen_of_such_products(text: str, fact: str) -> None:
 @pytest.mark.parametrize("text", ["W @ S", "S @ matrix_exp(K)", "a * H @ inv(K)", "W @ X @ W"])
 def test_and_of_others_nothing(text: str) -> None:
     assert not facts_of(expression(text).node) & {"symmetric", "hermitian", "skew"}
+
+
+@pytest.mark.parametrize("function", ["matrix_exp", "sqrtm", "logm", "adjugate", "pinv", "inv"])
+def test_a_function_of_the_diagonal_of_a_matrix_is_not_the_diagonal_of_the_function(function: str) -> None:
+    """The diagonal, as a matrix, has one factor as a transpose has."""
+    K = np.array([[2.0, 0.7, 0.3], [0.7, 3.0, 0.4], [0.3, 0.4, 4.0]])
+    for inner, shown in (("diag(diagonal(K))", np.diag(np.diag(K))), ("diag(diagonal(K)).T", np.diag(np.diag(K)))):
+        derived = gw.derive(gw.parse(f"{function}({inner})", K="n n"))
+        value = gw.parse(f"{function}(B)", B="n n").evaluate(B=shown)
+        assert np.allclose(derived.expression.evaluate(K=K), value)
+        assert derived.verify().right

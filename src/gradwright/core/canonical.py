@@ -27,6 +27,18 @@ def as_product(node: Node) -> Contract:
     return Contract(Fraction(1), (plain(node, labels),), node.shape, simple(labels))
 
 
+def only_matrix(product: Contract) -> Factor | None:
+    """The one factor of a multiple of a matrix, of its transpose or of its conjugate; None of any other product.
+
+    The diagonal of a matrix, as a matrix, has that one factor too, and is none of these: there both axes are one.
+    """
+    if len(product.factors) != 1:
+        return None
+    factor = product.factors[0]
+    is_matrix = factor.node.rank == 2 and len(factor.groups) == 2 and factor.groups[0] != factor.groups[1]
+    return factor if is_matrix and product.output in (factor.groups, factor.groups[::-1]) else None
+
+
 def rough_key(node: Node) -> Hashable:
     """A cheap key: equal for like terms, and sometimes for others."""
     if not isinstance(node, Contract):

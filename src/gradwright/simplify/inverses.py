@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from gradwright.core.build import adjoint, identity, matmul
-from gradwright.core.canonical import as_product
+from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.inference import facts_of
 from gradwright.core.kronecker import kronecker_parts
@@ -72,13 +72,10 @@ def _of_pseudo_inverse(node: Apply) -> Node:
         return matrix.arguments[0]
     if "stiefel" in facts_of(matrix):
         return adjoint(matrix)
-    if not isinstance(matrix, Contract) or len(matrix.factors) != 1:
+    factor = only_matrix(matrix) if isinstance(matrix, Contract) else None
+    if factor is None or not isinstance(matrix, Contract) or not matrix.coefficient:
         return node
-    ((upright, groups, conj),) = matrix.factors
-    if upright.rank != 2 or matrix.output not in (groups, groups[::-1]) or not matrix.coefficient:
-        return node
-    if groups[0] == groups[1]:  # the diagonal of a matrix, as a matrix
-        return node
+    upright, groups, conj = factor
     inverse = _of_pseudo_inverse(Apply(node.primitive, (), (upright,)))
     dims = dict(enumerate(matrix.dims))
     return contract(1 / matrix.coefficient, [Factor(inverse, groups[::-1], conj)], matrix.output[::-1], dims)

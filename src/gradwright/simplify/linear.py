@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from fractions import Fraction
 
 from gradwright.core.build import multiply, transpose
-from gradwright.core.canonical import as_product
+from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import conjugate, is_zero, scale, split_coefficient, zero
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Add, Apply, Node
@@ -70,15 +70,14 @@ def upright_if_symmetric(term: Node) -> Node:
 def _upright(node: Node) -> Apply | None:
     """The application that a matrix is, or is the transpose or the adjoint of, if its function can be turned."""
     product = as_product(node)
-    if len(product.factors) != 1 or product.rank != 2:
+    factor = only_matrix(product)
+    if factor is None:
         return None
-    ((function, groups, conj),) = product.factors
+    function, groups, conj = factor
     if not isinstance(function, Apply) or function.primitive.turned is None:
         return None
     if groups == product.output:
         return None if conj else function
-    if groups != product.output[::-1]:
-        return None
     turned = function.primitive.turned(function)
     return replace(turned, arguments=tuple(map(_conjugate, turned.arguments))) if conj else turned
 

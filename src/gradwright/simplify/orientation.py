@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from gradwright.core.build import transpose
-from gradwright.core.canonical import as_product
+from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import contract, simple
 from gradwright.core.inference import commute, facts_of, is_hermitian, is_real_valued, is_skew, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
@@ -60,9 +60,10 @@ def orient_functions(node: Node) -> Node:
     product = as_product(argument)
     if product.coefficient < 0 and node.real and is_skew(argument):  # f(−W) = f(Wᵀ) = f(W)ᵀ
         return transpose(Apply(node.primitive, node.parameters, (scaled(-1, argument),), node.index))
-    if len(product.factors) != 1 or product.coefficient != 1:
+    factor = only_matrix(product)
+    if factor is None or product.coefficient != 1:
         return node
-    ((upright, groups, conj),) = product.factors
+    upright, groups, conj = factor
     if product.output != groups[::-1] and not (conj and product.output == groups):
         return node
     function = Apply(node.primitive, node.parameters, (upright,), node.index)

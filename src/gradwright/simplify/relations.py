@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from gradwright.core.build import adjoint, identity, matmul, transpose
-from gradwright.core.canonical import as_product
+from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import ONE, conjugate, contract
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
@@ -114,11 +114,12 @@ def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
 def _known_inverse(matrix: Node, exact: bool, inverses: Mapping[tuple[Node, bool], Node]) -> Node | None:
     """The inverse of a matrix, if it is among those that are known, or the transpose, conjugate or adjoint of one."""
     product = as_product(matrix)
-    if len(product.factors) != 1 or product.coefficient != 1:
+    factor = only_matrix(product)
+    if factor is None or product.coefficient != 1:
         return inverses.get((matrix, exact))
-    ((upright, groups, conj),) = product.factors
+    upright, groups, conj = factor
     inverse = inverses.get((upright, exact))
-    if inverse is None or product.output not in (groups, groups[::-1]):
+    if inverse is None:
         return None
     turned = inverse if product.output == groups else transpose(inverse)
     return conjugate(turned) if conj else turned

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core.build import adjoint, identity, matmul, multiply, ones, transpose
-from gradwright.core.canonical import as_product
+from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import conjugate, contract, with_factors
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Hole, Node
@@ -81,8 +81,9 @@ def _has_left_inverse(element: Node, from_right: bool) -> bool:
 def _seen(element: Node, from_right: bool) -> frozenset[str]:
     """Facts of the matrix whose orthonormal columns face the unknown."""
     product = as_product(adjoint(element) if from_right else element)
-    if len(product.factors) == 1 and product.factors[0].groups == product.output and not product.factors[0].conj:
-        return facts_of(product.factors[0].node)
+    factor = only_matrix(product)
+    if factor is not None and factor.groups == product.output and not factor.conj:
+        return facts_of(factor.node)
     return frozenset()
 
 
