@@ -319,6 +319,7 @@ FACTORS = {
                                        both_eigenvectors),
     "eigenvectors with a row of ones": Case(["inv(V) @ A @ V = diag(w)", "V[0, :] = ones(n)"],
                                             "V: n n complex, w: n complex", "A: n n complex", by_rows),
+    "sign": Case(["S @ S = eye(n)", "A @ S = S @ A"], "S: n n", "A: n n", lambda A: scipy.linalg.signm(A)),
     "polar by a square root": Case(["P @ P = A.T @ A", "U @ P = A"], "U: n m, P: m m spd", "A: n m",
                                    lambda A: scipy.linalg.polar(A)),
     "orthonormal columns": Case("Y = X @ inv(sqrtm(X.T @ X))", "Y: n m", "X: n m", lambda X: scipy.linalg.polar(X)[0]),
@@ -506,6 +507,18 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
     text = str(gw.derive(gw.parse("stationary(W)", W="n n positive"), wrt="W"))
     assert "[Wᵀ diag(1 / r) − I; 1ᵀ] dp = [" in text and "(Pᵀ P + 1 1ᵀ) dp = Pᵀ (" in text
     assert "✗" not in text
+
+
+def test_the_sign_is_differentiated_where_it_is_not_constant() -> None:
+    sign = gw.define("sign_of", ["S @ S = eye(n)", "A @ S = S @ A"], unknown="S: n n", given="A: n n",
+                     forward=scipy.linalg.signm)  # fmt: skip
+    derived = gw.derive(sign(gw.matrix("A", "n", "n")))
+    assert str(derived.steps[-2].statement) == "dS = sylvester(S A, S A, dA − S dA S)"
+    assert all(step.check.passed for step in derived.steps)
+    A = np.array([[2.0, 0.5, 0.3], [0.1, -3.0, 0.2], [0.4, -0.6, 1.0]])
+    G, move, h = np.arange(9.0).reshape(3, 3) - 2, np.cos(np.arange(9.0)).reshape(3, 3), 1e-5
+    slope = (scipy.linalg.signm(A + h * move) - scipy.linalg.signm(A - h * move)) / (2 * h)
+    assert np.isclose(np.sum(derived.vjp.evaluate(A=A, G=G) * move), np.sum(G * slope), atol=1e-7)
 
 
 def test_where_equations_leave_directions_free_normal_equations_are_refused() -> None:

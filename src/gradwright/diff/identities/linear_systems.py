@@ -22,8 +22,8 @@ from gradwright.core.sums import add, coefficient_of, scaled, subtract, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of, weight_of
 from gradwright.diff.identities.regions import determinant_of, with_column
-from gradwright.diff.identities.state import State, hidden_pivots
-from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms
+from gradwright.diff.identities.state import State, hidden_pivots, is_known_invertible
+from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms, tidy
 from gradwright.frozen import replace
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
@@ -50,6 +50,47 @@ def solve_sylvester(state: State) -> State | None:
         shown = state.with_step("linear matrix equation", *sides, "solve for it")
         return shown.with_solution(holes[0], inverse(equation.right), place)
     return None
+
+
+def commute(state: State) -> State | None:
+    """`S H = −H S` from an equation without a right side, used in another: `A H + H B = C` is `S A H − H S B = S C`.
+
+    S has to be invertible, by the identities, so that nothing is lost where the other equation is multiplied by it.
+    """
+    for place, equation in enumerate(state.equations):
+        turned = _sides_of_two_terms(state, equation) if is_zero(equation.right) else None
+        if turned is None or not is_known_invertible(turned[0], state):
+            continue
+        for other, following in enumerate(state.equations):
+            sides = _sides_of_two_terms(state, following) if other != place else None
+            if sides is None or holes_in(following.form) != holes_in(equation.form):
+                continue
+            (hole,) = holes_in(equation.form)
+            (S, behind), (A, B) = turned, sides
+            form = subtract(matmul(matmul(S, A), hole), matmul(matmul(hole, behind), B))
+            right = add(matmul(S, term) for term in terms_of(following.right))
+            kept = [e for p, e in enumerate(state.equations) if p not in (place, other)]
+            new = tidy(LinearEquation(form, right), state.relations)
+            words = "put into the other equation, multiplied from the left by the same matrix"
+            changed = replace(state, equations=(new, *kept))
+            return changed.with_step("commute", matmul(S, hole), scaled(-1, matmul(hole, behind)), words)
+    return None
+
+
+def _sides_of_two_terms(state: State, equation: LinearEquation) -> tuple[Node, Node] | None:
+    """A and B of an equation `A H + H B = C` between square matrices."""
+    terms = state.terms(equation)
+    if len(holes_in(equation.form)) != 1 or not terms or any(t.transposed or t.conj or t.diagonal for t in terms):
+        return None
+    if equation.form.rank != 2 or equation.projected or equation.form.shape[0] != equation.form.shape[1]:
+        return None
+    pairs = grouped(terms, equation.form)
+    before = [pair.left for pair in pairs if pair.right is None]
+    behind = [(pair.left, pair.right) for pair in pairs if pair.right is not None]
+    if len(before) != 1 or len(behind) != 1:
+        return None
+    number, left = split_coefficient(behind[0][0])
+    return (before[0], scaled(number, behind[0][1])) if left == identity(left.shape[0]) else None
 
 
 def _sign(state: State, equation: LinearEquation) -> int:
