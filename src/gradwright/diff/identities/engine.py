@@ -21,6 +21,7 @@ from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import free_leaves, substitute
 from gradwright.diff.differential import differential
+from gradwright.diff.identities.complements import solve_normal_part, split_normal_parts
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import (
     Frame,
@@ -29,7 +30,7 @@ from gradwright.diff.identities.frames import (
     is_orthonormal,
     recovered,
 )
-from gradwright.diff.identities.isolate import divide, isolate, isolate_vector, split_normal_parts, strip_common_factors
+from gradwright.diff.identities.isolate import divide, isolate, isolate_vector, strip_common_factors
 from gradwright.diff.identities.linear_systems import (
     border,
     border_surplus,
@@ -76,6 +77,7 @@ RULES: tuple[Rule, ...] = (
     split_by_entries,
     commute,
     solve_sylvester,
+    solve_normal_part,
     eliminate_explicit,
     solve_two_numbers,
     border,
@@ -121,7 +123,7 @@ def _solve_by_rules(
     """The first way to use the identities and to choose frames by which the rules find every direction."""
     for identities in _rewritings(problem):
         for stated in _stated_givens(problem) if relaxed else (NOTHING,):
-            for frames in frame_choices(problem.unknowns):
+            for frames in frame_choices(problem.unknowns, problem.duals):
                 start = _linearised(problem, used, frames, identities, stated, relaxed)
                 state = _run(_without_cancelled(start, points) if points else start)
                 if state.open_holes or (state.equations and not points):
@@ -223,11 +225,35 @@ def _share_an_end(chains: Sequence[Sequence[Node]], end: int) -> bool:
 def _rewritings(problem: Problem) -> Iterator[tuple[Relation, ...]]:
     """Ways to use the identities: where they shorten a product, or `A V = V Λ` from either side."""
     yield problem.relations()
+    together = _exchanges_of_givens(problem)
+    if len(together) > 1:
+        yield (*problem.relations(besides=together), *together.values())
     for equation in problem.equations:
         for left, right in ((equation.left, equation.right), (equation.right, equation.left)):
             exchange = _exchange(merge_diagonals(left), merge_diagonals(right))
             if exchange is not None:
-                yield (*problem.relations(besides=equation), exchange)
+                yield (*problem.relations(besides=(equation,)), exchange)
+
+
+def _exchanges_of_givens(problem: Problem) -> dict[Equation, Relation]:
+    """`A V → U S` and `Aᵀ U → V S` together: of each equation the way that leaves fewer inputs, else as it is written.
+
+    None of them undoes another.
+    """
+    found: dict[Equation, Relation] = {}
+    for equation in problem.equations:
+        sides = merge_diagonals(equation.left), merge_diagonals(equation.right)
+        counts = [sum(leaf in problem.givens for leaf in free_leaves(side)) for side in sides]
+        exchange = _exchange(*(sides if counts[0] >= counts[1] else sides[::-1]))
+        others = found.values()
+        if exchange is not None and not any(_undoes(exchange, o) or _undoes(o, exchange) for o in others):
+            found[equation] = exchange
+    return found
+
+
+def _undoes(one: Relation, other: Relation) -> bool:
+    """Whether a relation applies to what another one leads to."""
+    return {f.node for f in one.pattern.factors} <= {f.node for f in as_product(other.replacement).factors}
 
 
 def _exchange(left: Node, right: Node) -> Relation | None:
@@ -390,8 +416,9 @@ def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Soluti
 
 def _frame_use(frame: Frame, direction: Node, state: State) -> FrameUse:
     values = recovered(frame, direction)
+    stated = frame.unknown.name if frame.kind == "tall" else ""
     parts = [
-        FramePart(spec.hole, spec.name, state.specs[spec.hole].space, value)
+        FramePart(spec.hole, spec.name, state.specs[spec.hole].space, value, stated if spec.normal_to else "")
         for spec, value in zip(frame.parts, values, strict=True)
     ]
     return FrameUse(direction, frame.direction, tuple(parts))

@@ -101,7 +101,7 @@ def _sign(state: State, equation: LinearEquation) -> int:
 
 def _sylvester_inverse(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
     """What solves `A H B + C H D = R` for the unknown, given R; None if the equation is no such."""
-    space = _matching_space(state, equation, hole)
+    space = None if state.specs[hole].normal_to is not None else _matching_space(state, equation, hole)
     terms = state.terms(equation)
     if hole.rank != 2 or space is None or not terms or terms[0].diagonal:
         return None
@@ -192,21 +192,31 @@ def _pivots(state: State, equation: LinearEquation) -> list[Node]:
 
 
 def _inverse_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
-    if state.specs[hole].normal_to is not None:
-        return None
     return _isolated_map(state, equation, hole) or _sylvester_inverse(state, equation, hole)
 
 
 def _isolated_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
     """What solves `A H B = R` for an unknown in the equation's space, given R; None if the equation is no such."""
     terms = state.terms(equation)
-    if not terms or state.specs[hole].normal_to is not None or not state.fits(hole, equation):
+    if not terms or not state.fits(hole, equation):
         return None
     pairs = grouped(terms, equation.form)
+    if not _stays_normal(state, equation, hole, pairs):
+        return None
     same = len({(t.transposed, t.conj, t.diagonal) for t in terms}) == 1 and not terms[0].diagonal
     if len(pairs) != 1 or not same or isolated(state, equation, pairs[0], terms[0]) is None:
         return None
     return lambda right: _isolate_from(state, equation, pairs[0], terms[0], right)
+
+
+def _stays_normal(state: State, equation: LinearEquation, hole: Hole, pairs: Sequence[Pair]) -> bool:
+    """Whether the solution of `A H B = C` is orthogonal to Z, as its unknown has to be: C is to W, and `Z = Aᴴ W`."""
+    normal_to = state.specs[hole].normal_to
+    if normal_to is None:
+        return True
+    if equation.beside is None or len(pairs) != 1:
+        return False
+    return simplify(matmul(adjoint(scalars_of(pairs[0].left)[1]), equation.beside.dual)) == normal_to
 
 
 def _divided_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
