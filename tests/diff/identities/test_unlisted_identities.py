@@ -563,6 +563,18 @@ def test_some_eigenvectors_are_told_by_a_bordered_system_for_what_is_orthogonal_
     assert all(step.check.passed for step in derived.steps)
 
 
+def test_a_vector_that_is_divided_by_positive_numbers_is_eliminated_before_the_multipliers() -> None:
+    given = {"mu": "positive", "A": "m n", "b": "m", "c": "n"}
+    barrier = gw.optimum("barrier", "c @ x - mu * sum(log(x))", over="x: n positive", given=given,
+                         subject_to=["A @ x = A @ ones(n) + b / 100"])  # fmt: skip
+    derived = gw.derive(barrier(*(gw.parse(name, **{name: facts}) for name, facts in given.items())).x, wrt="b")
+    assert "(A diag(x∘²) Aᵀ)⁻¹" in str(derived) and "[" not in str(derived.steps[-1].statement)
+    assert derived.verify().right
+    shares = gw.optimum("shares", "sum(x * log(x)) - c @ x", over="x: n positive", given="c: n",
+                        subject_to=["sum(x) = 1"])  # fmt: skip
+    assert "dx = dc ∘ x − (xᵀ dc) x / sum(x)" in str(gw.derive(shares(gw.vector("c", "n")).x, wrt="c"))
+
+
 def test_where_equations_leave_directions_free_normal_equations_are_refused() -> None:
     pair = gw.define("pair", ["A @ v = r * v", "A.T @ u = r * u", "dot(u, v) = 1", "dot(v, v) = 1"],
                      unknown="v: n, u: n, r: ", given="A: n n",

@@ -146,6 +146,14 @@ def eliminate_explicit(state: State) -> State | None:
     return None
 
 
+def eliminate_divided(state: State) -> State | None:
+    """A vector that one equation divides by positive numbers, as `dx / x + Aᵀ dl = c` does: substitute it.
+
+    The rest is as large as the other unknowns, where one system of blocks would hold them all.
+    """
+    return _eliminated(state, _positively_divided_map) if _are_vectors(state) else None
+
+
 def eliminate(state: State) -> State | None:
     """Solve one equation for one of its unknowns, in terms of the others, and substitute.
 
@@ -223,6 +231,13 @@ def _divided_map(state: State, equation: LinearEquation, hole: Hole) -> Callable
     """What solves `W ∘ H = R`, given R; None if the equation is no such."""
     total = None if state.specs[hole].normal_to is not None or not state.fits(hole, equation) else weight_of(equation)
     return None if total is None else lambda right: multiply(right, raise_to(total, Fraction(-1)))
+
+
+def _positively_divided_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
+    weight = weight_of(equation) if hole.rank else None
+    if weight is None or not {"positive"} & (facts_of(weight) | facts_of(scaled(-1, weight))):
+        return None
+    return _divided_map(state, equation, hole)
 
 
 def _isolate_from(state: State, equation: LinearEquation, pair: Pair, term: Term, right: Node) -> Node:
