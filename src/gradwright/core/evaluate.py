@@ -237,7 +237,7 @@ def _violated(node: Apply, error: Exception) -> str:
             for declared, argument in zip(node.primitive.inputs, node.arguments, strict=True)
         }
     )
-    return f"{node.primitive.name} fails at this point ({error}): it needs that {needs}"
+    return f"{node.primitive.name} fails at this point ({error}){': it needs that ' if needs else ''}{needs}"
 
 
 def _unbound_postorder(roots: Sequence[Node], values: Values) -> Iterator[Node]:

@@ -166,7 +166,7 @@ class Primitive:
         operator: how an application is written with Python's operators, from the parameters; `{sqrt}`
             stands for the library's square root.
         regular: whether outputs in numbers are more than rounding errors, from the inputs and the outputs: the
-            test of the conditions at a point.
+            test of the conditions at a point, which may also be an error that says what is violated.
         odd: whether it is an odd function of entries, where neither a definition nor `modular` shows it.
         modular: how it is computed modulo a prime, for proofs; by its identity or its definition otherwise.
         notation: how it is written.
@@ -174,8 +174,8 @@ class Primitive:
         source: where the mathematics comes from.
         known_rules: derivatives as the literature states them.
         origin: distinguishes primitives of one name that were defined differently.
-        witness: values of inputs and outputs, by name, for which the identity holds: what a differential
-            that is derived from it is held to.
+        witnesses: values of inputs and outputs, by name, for which the identity holds, at some generic points: what a
+            differential that is derived from it is held to.
     """
 
     name: str
@@ -219,7 +219,7 @@ class Primitive:
     source: str = ""
     known_rules: tuple[KnownRule, ...] = ()
     origin: str = ""
-    witness: Mapping[str, np.ndarray] | None = None
+    witnesses: tuple[Mapping[str, np.ndarray], ...] = ()
 
     @cached_property
     def inputs(self) -> tuple[Declaration, ...]:

@@ -30,6 +30,7 @@ from gradwright.core.templates import sides_of
 from gradwright.diff.identities.determinacy import require_determined
 from gradwright.diff.identities.problem import Problem, problem_of
 from gradwright.errors import DeclarationError, GradwrightError, IdentityError
+from gradwright.front.forwards import HeldToIdentity
 from gradwright.front.newton import NewtonSolver, sizes_of
 from gradwright.frozen import replace
 
@@ -56,19 +57,20 @@ def define_primitive(
     given_forward = None if forward is None else _solving(_function_named(forward, "forward"), problem)
     first_guess = None if start is None else _started(_function_named(start, "start"), problem)
     tried = None if given_forward is None else _tried(given_forward, problem)
-    orders, point = require_determined(problem, primitive.identity, tried, first_guess)
+    orders, points = require_determined(problem, primitive.identity, tried, first_guess)
     _check_sizes(name, outputs, inputs)
     if first_guess is not None:  # which a point that needs no steps has not tried
-        first_guess(*(point.values[given] for given in problem.givens))
+        first_guess(*(points[0].values[given] for given in problem.givens))
     origin = _origin(primitive, forward, start)
     finished = replace(
         primitive,
         numpy=_recorded(forward, given_forward, len(outputs))
-        or NewtonSolver(problem, first_guess, point, _numpy_name(start)),
+        or NewtonSolver(problem, first_guess, points[0], _numpy_name(start)),
         torch=forward if isinstance(forward, str) and forward.startswith("torch.") else None,
         origin=origin,
         size_orders=orders,
-        witness={symbol.name: point.values[symbol] for symbol in (*problem.unknowns, *problem.givens)},
+        witnesses=tuple({s.name: p.values[s] for s in (*problem.unknowns, *problem.givens)} for p in points),
+        regular=None if forward is None else HeldToIdentity(problem, primitive.identity),
     )
     function = primitive_function(finished)
     return register(function)

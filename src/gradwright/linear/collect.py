@@ -13,7 +13,7 @@ from itertools import combinations
 from math import gcd, lcm, prod
 
 from gradwright.core.build import ones, product_of
-from gradwright.core.canonical import as_product
+from gradwright.core.canonical import as_product, rough_key
 from gradwright.core.contraction import contract, split_coefficient
 from gradwright.core.nodes import Add, Node, Selection
 from gradwright.core.scalars import shared_number
@@ -161,15 +161,18 @@ def _with_like_terms_joined(node: Add) -> Node:
     """`U (A + ½ B) + ½ U B = U A + U B`: a product is opened where that makes no more terms."""
     opened = [_opened(term) for term in node.terms]
     products = [place for place, parts in enumerate(opened) if len(parts) > 1]
-    keys = set(map(like_key, node.terms)) if products else set[Hashable]()
+    kinds = {place: frozenset(map(rough_key, opened[place])) for place in products}
+    whole = set(map(rough_key, node.terms)) if products else set[Hashable]()
     for place in products:
         parts = opened[place]
-        if keys.isdisjoint(map(like_key, parts)):
+        if whole.isdisjoint(kinds[place]) or set(map(like_key, node.terms)).isdisjoint(map(like_key, parts)):
             continue
         total = add([*node.terms[:place], *parts, *node.terms[place + 1 :]])
         if len(terms_of(total)) <= len(node.terms):
             return _with_like_terms_joined(total) if isinstance(total, Add) else total
     for first, second in combinations(products, 2):
+        if len(kinds[first] ^ kinds[second]) > 2:  # what one of them has alone, no term of the other is like
+            continue
         total = add([*opened[first], *opened[second]])
         if len(terms_of(total)) <= 2:
             others = [term for place, term in enumerate(node.terms) if place not in (first, second)]

@@ -148,7 +148,7 @@ def has_complex_values(node: Node) -> bool:
 
 
 def _is_declared_complex(node: Node) -> bool:
-    return isinstance(node, Apply) and node.primitive.witness is not None and not node.real
+    return isinstance(node, Apply) and bool(node.primitive.witnesses) and not node.real
 
 
 def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equality:

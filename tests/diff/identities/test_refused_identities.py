@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import gradwright as gw
 from gradwright.errors import GradwrightError
@@ -107,6 +108,48 @@ def test_what_would_make_a_forward_function_right_is_said(name: str) -> None:
     identity, unknown, given, forward, words = MISTAKEN[name]
     with pytest.raises(GradwrightError, match=words):
         gw.define("f", identity, unknown=unknown, given=given, forward=forward)
+
+
+def _real_schur(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return scipy.linalg.schur(A)[::-1]
+
+
+SCHUR = {"unknown": "Q: n n orthogonal, T: n n upper", "given": "A: n n"}
+
+
+def test_a_forward_function_that_serves_at_some_points_only_is_refused_with_their_share() -> None:
+    words = r"at 4 of 5 generic points only: .* 'T' is not upper, .*: it has entries below .* raise numpy.linalg.LinAlg"
+    with pytest.raises(GradwrightError, match=words):
+        gw.define("f", "Q @ T @ Q.T = A", **SCHUR, forward=_real_schur)
+    words = r"'S @ S = eye\(n\)' does not determine 'S': .* 4 of 9 directions are left free"
+    with pytest.raises(GradwrightError, match=words):
+        gw.define("f", "S @ S = eye(n)", unknown="S: n n", given="A: n n", forward=scipy.linalg.signm)
+
+
+def test_a_forward_function_may_say_where_it_has_no_solution() -> None:
+    def triangular(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        Q, T = _real_schur(A)
+        if np.any(np.tril(T, -1)):
+            raise np.linalg.LinAlgError("some eigenvalues are not real")
+        return Q, T
+
+    found = gw.define("f", "Q @ T @ Q.T = A", **SCHUR, forward=triangular)(gw.matrix("A", "n", "n"))
+    with pytest.raises(GradwrightError, match=r"f fails at this point .some eigenvalues are not real.$"):
+        found.T.evaluate(A=np.array([[0.0, 1.0], [-1.0, 0.0]]))
+
+
+def test_a_forward_function_is_held_to_the_identity_where_it_is_evaluated() -> None:
+    root = gw.define("root", "Y @ Y = A", unknown="Y: n n", given="A: n n", forward="scipy.linalg.sqrtm")
+    found = root(gw.matrix("A", "n", "n"))
+    assert np.allclose(found.evaluate(A=np.diag([1.0, 4.0])), np.diag([1.0, 2.0]))
+    assert np.allclose(found.evaluate(A=np.diag([1.0, 4.0]).astype(np.float32)), np.diag([1.0, 2.0]))
+    with pytest.raises(GradwrightError, match="gives no solution at these inputs: 'Y' is not real, as it is"):
+        found.evaluate(A=-np.eye(2))
+    cubic = gw.define("cubic", "y**3 = a", unknown="y: ", given="a: ",
+                      forward=lambda a: np.where(np.abs(a) < 100, np.cbrt(a), 1.0))  # fmt: skip
+    assert np.isclose(cubic(gw.scalar("a")).evaluate(a=8.0), 2)
+    with pytest.raises(GradwrightError, match=r"at these inputs: the two sides of 'y\*\*3 = a' differ by 1"):
+        cubic(gw.scalar("a")).evaluate(a=1000.0)
 
 
 def test_of_several_orders_of_the_sizes_that_is_told_at_which_the_forward_function_runs() -> None:

@@ -102,6 +102,21 @@ def lq(A: Array) -> tuple[Array, Array]:
     return R.T, Q
 
 
+def leading(A: Array, B: Array | None = None) -> tuple[Array, Array]:
+    values, vectors = scipy.linalg.eigh(A, B)
+    return vectors[:, :-3:-1], values[:-3:-1]
+
+
+def truncated(A: Array) -> tuple[Array, Array, Array]:
+    U, S, Vh = np.linalg.svd(A)
+    return U[:, :2], S[:2], Vh[:2].T
+
+
+def invariant(A: Array) -> tuple[Array, Array]:
+    V, w = leading(A)
+    return V @ np.linalg.inv(V[:2]), V[:2] @ np.diag(w) @ np.linalg.inv(V[:2])
+
+
 def spectral(S: Array) -> tuple[Array, Array]:
     values, vectors = np.linalg.eigh(S)
     return vectors, values
@@ -122,6 +137,12 @@ def correlated(A: Array, B: Array, C: Array) -> tuple[Array, Array, float]:
     left, right = (np.linalg.inv(np.linalg.cholesky(M)) for M in (B, C))
     U, S, Vh = np.linalg.svd(left @ A @ right.T)
     return np.sign(U[0, 0]) * left.T @ U[:, 0], np.sign(U[0, 0]) * right.T @ Vh[0], S[0]
+
+
+def all_correlated(A: Array, B: Array, C: Array) -> tuple[Array, Array, Array]:
+    left, right = (np.linalg.inv(np.linalg.cholesky(M)) for M in (B, C))
+    U, S, Vh = np.linalg.svd(left @ A @ right.T)
+    return left.T @ U[:, :2], S[:2], right.T @ Vh[:2].T
 
 
 def eigenvectors(A: Array) -> tuple[Array, Array]:
@@ -319,6 +340,16 @@ FACTORS = {
                                        both_eigenvectors),
     "eigenvectors with a row of ones": Case(["inv(V) @ A @ V = diag(w)", "V[0, :] = ones(n)"],
                                             "V: n n complex, w: n complex", "A: n n complex", by_rows),
+    "leading eigenvectors": Case("A @ V = V @ L", "V: n 2 stiefel, L: 2 2 diagonal", "A: n n symmetric",
+                                 lambda A: (leading(A)[0], np.diag(leading(A)[1]))),
+    "leading columns of a pencil": Case(["A @ V = B @ V @ diag(w)", "V.T @ B @ V = eye(2)"], "V: n 2, w: 2",
+                                        "A: n n symmetric, B: n n spd", leading),
+    "canonical correlations": Case(["A @ V = B @ U @ diag(s)", "A.T @ U = C @ V @ diag(s)", "U.T @ B @ U = eye(2)",
+                                    "V.T @ C @ V = eye(2)"], "U: n 2, s: 2 positive, V: m 2",
+                                   "A: n m, B: n n spd, C: m m spd", all_correlated),
+    "leading singular vectors": Case(["A @ V = U @ diag(s)", "A.T @ U = V @ diag(s)"],
+                                     "U: n 2 stiefel, s: 2 positive, V: m 2 stiefel", "A: n m", truncated),
+    "invariant subspace": Case(["A @ X = X @ S", "X[:2, :] = eye(2)"], "X: n 2, S: 2 2", "A: n n symmetric", invariant),
     "polar by a square root": Case(["P @ P = A.T @ A", "U @ P = A"], "U: n m, P: m m spd", "A: n m",
                                    lambda A: scipy.linalg.polar(A)),
     "orthonormal columns": Case("Y = X @ inv(sqrtm(X.T @ X))", "Y: n m", "X: n m", lambda X: scipy.linalg.polar(X)[0]),
@@ -514,6 +545,42 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
     assert "✗" not in text
 
 
+def test_the_sign_is_differentiated_where_it_is_not_constant() -> None:
+    sign = gw.define("sign_of", ["S @ S = eye(n)", "A @ S = S @ A"], unknown="S: n n", given="A: n n",
+                     forward=scipy.linalg.signm)  # fmt: skip
+    derived = gw.derive(sign(gw.matrix("A", "n", "n")), wrt="A")
+    assert "dS = sylvester(S A, S A, dA − S dA S)" in str(derived)
+    assert all(step.check.passed for step in derived.steps)
+    A = np.array([[2.0, 0.5, 0.3], [0.1, -3.0, 0.2], [0.4, -0.6, 1.0]])
+    G, move, h = np.arange(9.0).reshape(3, 3) - 2, np.cos(np.arange(9.0)).reshape(3, 3), 1e-5
+    slope = (scipy.linalg.signm(A + h * move) - scipy.linalg.signm(A - h * move)) / (2 * h)
+    assert np.isclose(np.sum(derived.vjp.evaluate(A=A, G=G) * move), np.sum(G * slope), atol=1e-7)
+
+
+def test_some_eigenvectors_are_told_by_a_bordered_system_for_what_is_orthogonal_to_them() -> None:
+    case = CASES["leading eigenvectors"]
+    gw.define("lead", case.identity, unknown=case.unknown, given=case.given, forward=case.forward)
+    derived = gw.derive(gw.parse("lead(A).V", A="n n symmetric"), wrt="A")
+    assert "K_V = solve(H: A H − H L + V H1 = −dA V, Vᵀ H = 0)" in str(derived)
+    assert (
+        str(gw.derive(gw.parse("lead(A).L", A="n n symmetric"), wrt="A").vjp)
+        == "lead(A).V diag(diagonal(G)) lead(A).Vᵀ"
+    )
+    assert all(step.check.passed for step in derived.steps)
+
+
+def test_a_vector_that_is_divided_by_positive_numbers_is_eliminated_before_the_multipliers() -> None:
+    given = {"mu": "positive", "A": "m n", "b": "m", "c": "n"}
+    barrier = gw.optimum("barrier", "c @ x - mu * sum(log(x))", over="x: n positive", given=given,
+                         subject_to=["A @ x = A @ ones(n) + b / 100"])  # fmt: skip
+    derived = gw.derive(barrier(*(gw.parse(name, **{name: facts}) for name, facts in given.items())).x, wrt="b")
+    assert "(A diag(x∘²) Aᵀ)⁻¹" in str(derived) and "[" not in str(derived.steps[-1].statement)
+    assert derived.verify().right
+    shares = gw.optimum("shares", "sum(x * log(x)) - c @ x", over="x: n positive", given="c: n",
+                        subject_to=["sum(x) = 1"])  # fmt: skip
+    assert "dx = dc ∘ x − (xᵀ dc) x / sum(x)" in str(gw.derive(shares(gw.vector("c", "n")).x, wrt="c"))
+
+
 @pytest.mark.slow
 def test_where_equations_leave_directions_free_normal_equations_are_refused() -> None:
     pair = gw.define("pair", ["A @ v = r * v", "A.T @ u = r * u", "dot(u, v) = 1", "dot(v, v) = 1"],
@@ -569,7 +636,8 @@ THIRD = (
 
 # Third derivatives of large systems of blocks take minutes.
 LARGE = ("deflation", "canonical correlation", "eigenvalue with both vectors", "Riccati without inverses of X",
-         "eigenvectors on both sides", "singular vectors on both sides", "singular triplet")  # fmt: skip
+         "eigenvectors on both sides", "singular vectors on both sides", "singular triplet", "leading singular vectors",
+         "canonical correlations")  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,12 @@ from gradwright.diff.identities.linearised import (
 )
 from gradwright.diff.identities.problem import Equation, Problem
 from gradwright.diff.identities.solution_points import (
+    LARGE,
     Forward,
     SolutionPoint,
     find_point,
     first_outside,
+    forward_point,
     is_in_open_set,
     is_settled,
     is_stable,
@@ -47,17 +49,19 @@ from gradwright.simplify.pipeline import simplify
 
 HOLDS = 1e-7
 ATTEMPTS = 8
+# The sides of zero on which further points lie, at which a forward function is tried.
+FURTHER_SIDES = (0, 1, 0, 2, 0, 0)
 MOST_REORDERED = 4
 
 
 def require_determined(
     problem: Problem, texts: tuple[str, ...], forward: Forward | None, start: Forward | None
-) -> tuple[tuple[tuple[str, str], ...], SolutionPoint]:
+) -> tuple[tuple[tuple[str, str], ...], tuple[SolutionPoint, ...]]:
     """Check that the identity determines its unknowns.
 
     Returns:
         The order of the sizes at which it does, as pairs of names of which the first is no smaller (empty if any order
-        serves), and a generic point at which it holds.
+        serves), and generic points at which it holds.
 
     Raises:
         IdentityError: the identity is trivial, has no solution, leaves directions free, contradicts
@@ -69,14 +73,14 @@ def require_determined(
     all_sizes = list(problem_sizes(problem))
     for place, sizes in enumerate(all_sizes):
         try:
-            point = _determined_at(problem, texts, sizes, forward, start)
+            points = _determined_at(problem, texts, sizes, forward, start)
         except IdentityError as error:
             failures.append(error)
             failed.append(sizes)
             continue
         others = all_sizes[place + 1 :]
         free = [other for other in others if _leaves_free(problem, other, forward, start)]
-        return _orders(sizes, [other for other in others if other not in free], [*failed, *free]), point
+        return _orders(sizes, [other for other in others if other not in free], [*failed, *free]), points
     raise max(failures, key=_said_first)
 
 
@@ -117,14 +121,61 @@ class ForwardFailedError(IdentityError):
 
 def _determined_at(
     problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
-) -> SolutionPoint:
-    point = _solution(problem, texts, sizes, forward, start)
-    _require_nonzero(problem, texts, point)
-    _require_gauge(problem, point)
-    system = linear_system(problem, point.values, point.sizes)
-    _require_rank(problem, texts, point, system)
-    _require_consistency(problem, texts, point, system)
-    return point
+) -> tuple[SolutionPoint, ...]:
+    first = _solution(problem, texts, sizes, forward, start)
+    _require_nonzero(problem, texts, first)
+    _require_gauge(problem, first)
+    further = () if forward is None else _further_points(problem, texts, sizes, forward)
+    points = (first, *further)
+    for point in points:
+        system = linear_system(problem, point.values, point.sizes)
+        _require_rank(problem, texts, point, system)
+        _require_consistency(problem, texts, point, system)
+    return points
+
+
+def _further_points(
+    problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward
+) -> Iterator[SolutionPoint]:
+    """Other points at which a forward function satisfies the identity, on all sides of zero.
+
+    That it may serve for small inputs only, or fail with an error, is no fault; that it returns something else is one.
+    """
+    failed: list[SolutionPoint] = []
+    held = 1
+    for place, side in enumerate(FURTHER_SIDES):
+        point = _forward_point(problem, sizes, ATTEMPTS + place, forward, side)
+        if point is None:
+            continue
+        if _serves(problem, point):
+            held += not side
+            if is_stable(problem, point) and is_settled(problem, point):
+                yield point
+        elif not side and not _serves(problem, _forward_point(problem, sizes, ATTEMPTS + place, forward, smaller=True)):
+            failed.append(point)
+    if failed:
+        raise IdentityError(
+            f"{problem.name}: the forward function satisfies {_listed(texts)} at {held} of {held + len(failed)} "
+            f"generic points only: at another{_with_sizes(failed[0])} {failure(problem, texts, failed[0])}; declare "
+            f"the facts that the inputs need, or let it raise numpy.linalg.LinAlgError where it has no solution"
+        )
+
+
+def _forward_point(
+    problem: Problem, sizes: Mapping[str, int], seed: int, forward: Forward, side: int = 0, smaller: bool = False
+) -> SolutionPoint | None:
+    """What a forward function gives at generic inputs; None where it fails, or nearly does."""
+    try:
+        point = forward_point(problem, sizes, seed, forward, smaller=smaller, side=side)
+    except (GradwrightError, np.linalg.LinAlgError, ArithmeticError, ValueError):
+        return None
+    inputs = max(1.0, *(largest(point.values[given]) for given in problem.givens))
+    return point if all(largest(point.values[u]) < LARGE * inputs for u in problem.unknowns) else None
+
+
+def _serves(problem: Problem, point: SolutionPoint | None) -> bool:
+    """Whether the equations hold at a point, and the unknowns lie in their declared sets."""
+    return point is not None and point.residual < HOLDS and first_outside(problem, point.values) is None
 
 
 def _require_content(problem: Problem, texts: tuple[str, ...]) -> None:
@@ -185,9 +236,7 @@ def _without_solution(
             f"no generic point serves to test {_listed(texts)}; declare the facts that the inputs need, or give a "
             f"forward function"
         )
-    worst = int(np.argmax(residuals(problem, best.values, best.sizes)))
-    orthonormal = [f"the declared orthonormality of '{u.name}'" for u in problem.unknowns if is_orthonormal(u)]
-    text = [*(f"'{text}'" for text in texts), *orthonormal][worst]
+    text = _worst(problem, texts, best)
     if forward is not None:
         return (
             f"the forward function does not satisfy {text}: at a generic point{_with_sizes(best)} the two sides "
@@ -205,6 +254,22 @@ def _without_solution(
         f"there): {_counted(problem, best)}the equations may contradict each other, or the inputs need a fact such as "
         f"symmetric or spd; else give forward= or a starting point start="
     )
+
+
+def _worst(problem: Problem, texts: tuple[str, ...], point: SolutionPoint) -> str:
+    """The equation, or the orthonormality, that is violated most."""
+    worst = int(np.argmax(residuals(problem, point.values, point.sizes)))
+    orthonormal = [f"the declared orthonormality of '{u.name}'" for u in problem.unknowns if is_orthonormal(u)]
+    return [*(f"'{text}'" for text in texts), *orthonormal][worst]
+
+
+def failure(problem: Problem, texts: tuple[str, ...], point: SolutionPoint) -> str:
+    """What is wrong with the values of a forward function at a point."""
+    unknown = first_outside(problem, point.values)
+    if unknown is None:
+        return f"the two sides of {_worst(problem, texts, point)} differ by {point.residual:.1g} of their size"
+    wanted, found = _departure(unknown, point.values[unknown])
+    return f"'{unknown.name}' is not {wanted}, as it is declared{': it ' if found else ''}{found}"
 
 
 def _repair(problem: Problem, point: SolutionPoint) -> str:
@@ -241,11 +306,7 @@ def _outside(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, for
     """What is said of solutions that do not lie where they were declared to lie."""
     unknown = first_outside(problem, point.values)
     assert unknown is not None
-    value = point.values[unknown]
-    if is_in_open_set(value, unknown.facts):
-        wanted, found = _declared(unknown), departure(value, unknown.facts) or "is complex"
-    else:
-        wanted, found = "positive definite" if "spd" in unknown.facts else "positive", ""
+    wanted, found = _departure(unknown, point.values[unknown])
     if forward is not None:
         return (
             f"{problem.name}: the forward function's '{unknown.name}' is not {wanted}, as it is declared, "
@@ -255,6 +316,13 @@ def _outside(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, for
         f"{problem.name}: no solution of {_listed(texts)} was found at which '{unknown.name}' is {wanted}, as it is "
         f"declared; the inputs may need a fact such as spd or positive; else give forward= or a starting point start="
     )
+
+
+def _departure(unknown: Symbol, value: Array) -> tuple[str, str]:
+    """The declared set that a value is outside of, and how it departs from it, in words."""
+    if is_in_open_set(value, unknown.facts):
+        return _declared(unknown), departure(value, unknown.facts) or "is complex"
+    return "positive definite" if "spd" in unknown.facts else "positive", ""
 
 
 def _declared(unknown: Symbol) -> str:

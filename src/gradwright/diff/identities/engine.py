@@ -21,6 +21,7 @@ from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import free_leaves, substitute
 from gradwright.diff.differential import differential
+from gradwright.diff.identities.complements import solve_normal_part, split_normal_parts
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import (
     Frame,
@@ -29,11 +30,13 @@ from gradwright.diff.identities.frames import (
     is_orthonormal,
     recovered,
 )
-from gradwright.diff.identities.isolate import divide, isolate, isolate_vector, split_normal_parts, strip_common_factors
+from gradwright.diff.identities.isolate import divide, isolate, isolate_vector, strip_common_factors
 from gradwright.diff.identities.linear_systems import (
     border,
     border_surplus,
+    commute,
     eliminate,
+    eliminate_divided,
     eliminate_explicit,
     solve_generally,
     solve_sylvester,
@@ -73,9 +76,12 @@ RULES: tuple[Rule, ...] = (
     strip_common_factors,
     eliminate_alone,
     split_by_entries,
+    commute,
     solve_sylvester,
+    solve_normal_part,
     eliminate_explicit,
     solve_two_numbers,
+    eliminate_divided,
     border,
     eliminate_and_substitute,
     eliminate,
@@ -88,59 +94,59 @@ NOTHING: Mapping[Node, Node] = {}
 def solved(primitive: Primitive) -> Solution:
     """The differentials that a primitive's identity determines."""
     problem = problem_of(primitive)
-    return solve(problem, None if primitive.witness is None else point_of(problem, primitive.witness))
+    return solve(problem, tuple(point_of(problem, witness) for witness in primitive.witnesses))
 
 
-def solve(problem: Problem, point: SolutionPoint | None = None) -> Solution:
+def solve(problem: Problem, points: Sequence[SolutionPoint] = ()) -> Solution:
     """Solve the equations of a problem for the directions of its unknowns.
 
     Args:
         problem: the equations.
-        point: where they hold, if that is known: what is found in closed form has to agree with them there, and
-            then equations that follow from the others need not be used.
+        points: where they hold, as far as that is known: what is found in closed form has to agree with them there,
+            and then equations that follow from the others need not be used.
     """
     problem = cancel_outer_factors(problem)
-    for relaxed in (False, True) if point is not None else (False,):
-        for used in _sufficient(problem, point):
-            found = _solve_by_rules(problem, used, point, relaxed)
+    for relaxed in (False, True) if points else (False,):
+        for used in _sufficient(problem, points):
+            found = _solve_by_rules(problem, used, points, relaxed)
             if found is not None:
                 return found
     frames = direct_frames(problem.unknowns)
     state = _linearised(problem, problem.equations, frames, problem.relations(), constraints=True)
     bordered = border_surplus(state)
-    if bordered is not None and _is_right(problem, found := _finish(problem, frames, bordered), point):
+    if bordered is not None and _is_right(problem, found := _finish(problem, frames, bordered), points):
         return found
     return replace(_finish(problem, frames, solve_generally(state)), general=True)
 
 
 def _solve_by_rules(
-    problem: Problem, used: tuple[Equation, ...], point: SolutionPoint | None, relaxed: bool
+    problem: Problem, used: tuple[Equation, ...], points: Sequence[SolutionPoint], relaxed: bool
 ) -> Solution | None:
     """The first way to use the identities and to choose frames by which the rules find every direction."""
     for identities in _rewritings(problem):
         for stated in _stated_givens(problem) if relaxed else (NOTHING,):
-            for frames in frame_choices(problem.unknowns):
+            for frames in frame_choices(problem.unknowns, problem.duals):
                 start = _linearised(problem, used, frames, identities, stated, relaxed)
-                state = _run(start if point is None else _without_cancelled(start, point))
-                if state.open_holes or (state.equations and point is None):
+                state = _run(_without_cancelled(start, points) if points else start)
+                if state.open_holes or (state.equations and not points):
                     continue
                 found = _finish(problem, frames, state)
-                if _is_right(problem, found, point):
+                if _is_right(problem, found, points):
                     return found
     return None
 
 
-def _without_cancelled(state: State, point: SolutionPoint) -> State:
+def _without_cancelled(state: State, points: Sequence[SolutionPoint]) -> State:
     """The equations without an unknown whose terms cancel by the identity, as those of a minimiser in a minimum do."""
     for place, equation in enumerate(state.equations):
         for hole in holes_in(equation.form):
             own, rest = (
                 [t for t in terms_of(equation.form) if (hole in holes_in(t)) is inside] for inside in (True, False)
             )
-            if len(own) > 1 and rest and cancel(own, hole, point):
+            if len(own) > 1 and rest and all(cancel(own, hole, point) for point in points):
                 state = state.replace_equation(place, replace(equation, form=add(rest)))
                 state = state.with_step("cancel", add(own), zero(equation.form.shape), "by the identity")
-                return _without_cancelled(state, point)
+                return _without_cancelled(state, points)
     return state
 
 
@@ -164,14 +170,14 @@ def _stated_givens(problem: Problem) -> Iterator[Mapping[Node, Node]]:
                 yield {elements[places[0]]: simplify(value)}
 
 
-def _is_right(problem: Problem, solution: Solution, point: SolutionPoint | None) -> bool:
-    return point is None or agrees(problem, solution.differentials, point)
+def _is_right(problem: Problem, solution: Solution, points: Sequence[SolutionPoint]) -> bool:
+    return all(agrees(problem, solution.differentials, point) for point in points)
 
 
-def _sufficient(problem: Problem, point: SolutionPoint | None) -> Iterator[tuple[Equation, ...]]:
+def _sufficient(problem: Problem, points: Sequence[SolutionPoint]) -> Iterator[tuple[Equation, ...]]:
     """The equations; then without those that follow from the others, as `Y X = I` does from `X Y = I`."""
     yield problem.equations
-    kept = problem.equations if point is None else needed_equations(problem, point)
+    kept = needed_equations(problem, points) if points else problem.equations
     if len(kept) < len(problem.equations):
         yield kept
 
@@ -221,11 +227,35 @@ def _share_an_end(chains: Sequence[Sequence[Node]], end: int) -> bool:
 def _rewritings(problem: Problem) -> Iterator[tuple[Relation, ...]]:
     """Ways to use the identities: where they shorten a product, or `A V = V Λ` from either side."""
     yield problem.relations()
+    together = _exchanges_of_givens(problem)
+    if len(together) > 1:
+        yield (*problem.relations(besides=together), *together.values())
     for equation in problem.equations:
         for left, right in ((equation.left, equation.right), (equation.right, equation.left)):
             exchange = _exchange(merge_diagonals(left), merge_diagonals(right))
             if exchange is not None:
-                yield (*problem.relations(besides=equation), exchange)
+                yield (*problem.relations(besides=(equation,)), exchange)
+
+
+def _exchanges_of_givens(problem: Problem) -> dict[Equation, Relation]:
+    """`A V → U S` and `Aᵀ U → V S` together: of each equation the way that leaves fewer inputs, else as it is written.
+
+    None of them undoes another.
+    """
+    found: dict[Equation, Relation] = {}
+    for equation in problem.equations:
+        sides = merge_diagonals(equation.left), merge_diagonals(equation.right)
+        counts = [sum(leaf in problem.givens for leaf in free_leaves(side)) for side in sides]
+        exchange = _exchange(*(sides if counts[0] >= counts[1] else sides[::-1]))
+        others = found.values()
+        if exchange is not None and not any(_undoes(exchange, o) or _undoes(o, exchange) for o in others):
+            found[equation] = exchange
+    return found
+
+
+def _undoes(one: Relation, other: Relation) -> bool:
+    """Whether a relation applies to what another one leads to."""
+    return {f.node for f in one.pattern.factors} <= {f.node for f in as_product(other.replacement).factors}
 
 
 def _exchange(left: Node, right: Node) -> Relation | None:
@@ -388,8 +418,9 @@ def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Soluti
 
 def _frame_use(frame: Frame, direction: Node, state: State) -> FrameUse:
     values = recovered(frame, direction)
+    stated = frame.unknown.name if frame.kind == "tall" else ""
     parts = [
-        FramePart(spec.hole, spec.name, state.specs[spec.hole].space, value)
+        FramePart(spec.hole, spec.name, state.specs[spec.hole].space, value, stated if spec.normal_to else "")
         for spec, value in zip(frame.parts, values, strict=True)
     ]
     return FrameUse(direction, frame.direction, tuple(parts))

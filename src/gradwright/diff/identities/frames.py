@@ -2,7 +2,7 @@
 
 The tangent space of a set of matrices moves with the point; written in the unknown's own frame it
 stands still. `dD = diag(δ)` for a diagonal matrix; `dL = L Φ` with Φ lower triangular; `dQ = Q Ω + K` with Ω
-skew and `Qᴴ K = 0`;
+skew and `Qᴴ K = 0`; `dV = V M + K` with `Zᴴ K = 0` for a V of which an equation says that `Zᴴ V = I`;
 `dV = V M` with any M, or `dV = V (M + diag(m))` with M zero on the diagonal, where the columns turn into one
 another and their lengths are fixed: m is real if their phases are free. The choices for every unknown are
 tried in order, those without a frame first.
@@ -10,7 +10,7 @@ tried in order, those without a frame first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count, product
 
 from gradwright.core.build import adjoint, diag, diagonal, masked, matmul
@@ -43,7 +43,7 @@ class Frame:
         unknown: the symbol.
         parts: the holes it introduces.
         direction: the unknown's direction in terms of them.
-        kind: `direct`, `diagonal`, `right`, `left`, `stiefel`, `columns` or `phases`.
+        kind: `direct`, `diagonal`, `right`, `left`, `stiefel`, `tall`, `columns` or `phases`.
     """
 
     unknown: Symbol
@@ -55,19 +55,24 @@ class Frame:
 DIRECT = ("direct", "diagonal")
 
 
-def frame_choices(unknowns: tuple[Symbol, ...]) -> Iterator[tuple[Frame, ...]]:
-    """Every combination of frames, those with fewer frames first."""
-    choices = [_kinds(unknown) for unknown in unknowns]
+def frame_choices(unknowns: tuple[Symbol, ...], duals: Mapping[Node, Node]) -> Iterator[tuple[Frame, ...]]:
+    """Every combination of frames, those with fewer frames first.
+
+    Args:
+        unknowns: the symbols.
+        duals: of some tall unknowns V a matrix Z such that `Zᴴ V = I`.
+    """
+    choices = [_kinds(unknown, unknown in duals) for unknown in unknowns]
     combinations = sorted(product(*choices), key=lambda kinds: sum(kind not in DIRECT for kind in kinds))
     for kinds in combinations:
         numbers = count()
-        yield tuple(_build(u, kind, numbers) for u, kind in zip(unknowns, kinds, strict=True))
+        yield tuple(_build(u, kind, numbers, duals.get(u, u)) for u, kind in zip(unknowns, kinds, strict=True))
 
 
 def direct_frames(unknowns: tuple[Symbol, ...]) -> tuple[Frame, ...]:
     """The directions themselves as holes."""
     numbers = count()
-    return tuple(_build(unknown, _direct_kind(unknown), numbers) for unknown in unknowns)
+    return tuple(_build(unknown, _direct_kind(unknown), numbers, unknown) for unknown in unknowns)
 
 
 def _direct_kind(unknown: Symbol) -> str:
@@ -99,7 +104,7 @@ def is_orthonormal(unknown: Symbol) -> bool:
     return "stiefel" in unknown.facts
 
 
-def _kinds(unknown: Symbol) -> list[str]:
+def _kinds(unknown: Symbol, has_dual: bool) -> list[str]:
     if unknown.rank != 2:
         return ["direct"]
     square = unknown.shape[0] == unknown.shape[1]
@@ -107,6 +112,8 @@ def _kinds(unknown: Symbol) -> list[str]:
         return ["right", "left"] if square else ["stiefel"]
     if direct_space(unknown) is Space.DIAGONAL:
         return ["diagonal"]
+    if not square and has_dual:
+        return ["direct", "tall"]
     if not square or direct_space(unknown) in (Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW):
         return ["direct"]
     if direct_space(unknown) is Space.FREE and not unknown.real:
@@ -114,7 +121,7 @@ def _kinds(unknown: Symbol) -> list[str]:
     return ["direct", "right", "left"]
 
 
-def _build(unknown: Symbol, kind: str, numbers: Iterator[int]) -> Frame:
+def _build(unknown: Symbol, kind: str, numbers: Iterator[int], dual: Node) -> Frame:
     if kind == "direct":
         hole = Hole(next(numbers), unknown.shape, unknown.real)
         spec = HoleSpec(hole, direct_space(unknown), name=f"d{unknown.name}")
@@ -134,7 +141,7 @@ def _build(unknown: Symbol, kind: str, numbers: Iterator[int]) -> Frame:
     if kind == "right":
         return Frame(unknown, (spec,), along, kind)
     normal = Hole(next(numbers), unknown.shape, unknown.real)
-    outside = HoleSpec(normal, Space.FREE, normal_to=unknown, name=f"K_{unknown.name}")
+    outside = HoleSpec(normal, Space.FREE, normal_to=dual, name=f"K_{unknown.name}")
     return Frame(unknown, (spec, outside), add([along, normal]), kind)
 
 
@@ -167,6 +174,11 @@ def recovered(frame: Frame, moved: Node) -> tuple[Node, ...]:
         if frame.kind == "left":
             return (matmul(moved, adjoint(value)),)
         return (inner, subtract(moved, matmul(value, inner))) if frame.kind == "stiefel" else (inner,)
+    if frame.kind == "tall":
+        dual = frame.parts[1].normal_to
+        assert dual is not None
+        inner = matmul(adjoint(dual), moved)
+        return inner, subtract(moved, matmul(value, inner))
     inverse = Apply(inv, (), (value,))
     if frame.kind == "left":
         return (matmul(moved, inverse),)

@@ -2,7 +2,7 @@
 
 A factor that begins (or ends) every term of a form is taken off by multiplying both sides with its
 inverse; a matrix with orthonormal columns by multiplying with its adjoint, which is a consequence of
-the equation. What is orthogonal to such a matrix satisfies the complementary equation.
+the equation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gradwright.core.contraction import conjugate, contract, with_factors
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add, coefficient_of, like_key, scaled, subtract, terms_of
+from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of
 from gradwright.diff.identities.state import State, hidden_pivots, inverse_of
 from gradwright.diff.identities.terms import (
     LinearEquation,
@@ -91,7 +91,7 @@ def _stripped(
     state: State, equation: LinearEquation, terms: list[Term], prefix: tuple[Node, ...], suffix: tuple[Node, ...]
 ) -> tuple[LinearEquation, list[Node]] | None:
     """The equation without common factors, and these factors."""
-    if not prefix and not suffix:
+    if not (prefix or suffix) or (prefix and equation.beside is not None):
         return None
     right, taken_off = equation.right, list[Node]()
     left_inverse = right_inverse = None
@@ -110,7 +110,7 @@ def _stripped(
         return None
     space = equation.space if mirrored else Space.FREE
     right = reduce_terms(right, state.relations)
-    return LinearEquation(form, right, space, equation.projected, equation.phases), taken_off
+    return replace(equation, form=form, right=right, space=space), taken_off
 
 
 def _one_sided_inverse(matrix: Node, state: State) -> Node:
@@ -118,64 +118,6 @@ def _one_sided_inverse(matrix: Node, state: State) -> Node:
     if matrix.shape[0] == matrix.shape[1]:
         return inverse_of(matrix, state)
     return adjoint(matrix)
-
-
-def split_normal_parts(state: State) -> State | None:
-    """Split an equation by Q and its orthogonal complement, for a direction `Q Ω + K`, `Qᴴ K = 0`."""
-    for place, equation in enumerate(state.equations):
-        for hole in holes_in(equation.form):
-            normal_to = state.specs[hole].normal_to
-            if normal_to is None:
-                continue
-            for mirrored in (False, True):
-                split = _split_by(state, equation, hole, normal_to, mirrored)
-                if split is not None:
-                    along, across = split
-                    changed = state.replace_equation(place, along, across)
-                    name = state.specs[hole].name
-                    words = f"multiply by the adjoint of the frame; the rest gives {name}"
-                    return changed.with_step("split by the frame", along.form, along.right, words)
-    return None
-
-
-def _split_by(
-    state: State, equation: LinearEquation, hole: Hole, frame: Node, mirrored: bool
-) -> tuple[LinearEquation, LinearEquation] | None:
-    """Both halves of an equation; None unless all other terms begin (or end) with the frame."""
-    terms = state.terms(equation)
-    if terms is None or equation.projected:
-        return None
-    own = [t for t in terms if t.hole == hole]
-    rest = [t for t in terms if t.hole != hole]
-    side = adjoint(frame) if mirrored else frame
-    if not rest or not all(_stands_outside(t, mirrored) for t in own):
-        return None
-    if not all(_begins_with(t, side, mirrored) for t in rest):
-        return None
-    form = add(with_tensor(_without_first(t, mirrored), t.hole) for t in rest)
-    complement = subtract(identity(frame.shape[0]), matmul(frame, adjoint(frame)))
-    if mirrored:
-        along_right, across_right = matmul(equation.right, frame), matmul(equation.right, complement)
-    else:
-        along_right, across_right = matmul(adjoint(frame), equation.right), matmul(complement, equation.right)
-    along = LinearEquation(form, reduce_terms(along_right, state.relations))
-    own_form = add(with_tensor(t, t.hole) for t in own)
-    return along, LinearEquation(own_form, reduce_terms(across_right, state.relations))
-
-
-def _stands_outside(term: Term, mirrored: bool) -> bool:
-    if mirrored:
-        return not term.right and term.transposed
-    return not term.left and not term.transposed
-
-
-def _begins_with(term: Term, side: Node, mirrored: bool) -> bool:
-    chain = term.right[::-1] if mirrored else term.left
-    return bool(chain) and chain[0] == side
-
-
-def _without_first(term: Term, mirrored: bool) -> Term:
-    return replace(term, right=term.right[:-1]) if mirrored else replace(term, left=term.left[1:])
 
 
 @frozen

@@ -22,8 +22,8 @@ from gradwright.core.sums import add, coefficient_of, scaled, subtract, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of, weight_of
 from gradwright.diff.identities.regions import determinant_of, with_column
-from gradwright.diff.identities.state import State, hidden_pivots
-from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms
+from gradwright.diff.identities.state import State, hidden_pivots, is_known_invertible
+from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms, tidy
 from gradwright.frozen import replace
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
@@ -52,6 +52,47 @@ def solve_sylvester(state: State) -> State | None:
     return None
 
 
+def commute(state: State) -> State | None:
+    """`S H = −H S` from an equation without a right side, used in another: `A H + H B = C` is `S A H − H S B = S C`.
+
+    S has to be invertible, by the identities, so that nothing is lost where the other equation is multiplied by it.
+    """
+    for place, equation in enumerate(state.equations):
+        turned = _sides_of_two_terms(state, equation) if is_zero(equation.right) else None
+        if turned is None or not is_known_invertible(turned[0], state):
+            continue
+        for other, following in enumerate(state.equations):
+            sides = _sides_of_two_terms(state, following) if other != place else None
+            if sides is None or holes_in(following.form) != holes_in(equation.form):
+                continue
+            (hole,) = holes_in(equation.form)
+            (S, behind), (A, B) = turned, sides
+            form = subtract(matmul(matmul(S, A), hole), matmul(matmul(hole, behind), B))
+            right = add(matmul(S, term) for term in terms_of(following.right))
+            kept = [e for p, e in enumerate(state.equations) if p not in (place, other)]
+            new = tidy(LinearEquation(form, right), state.relations)
+            words = "put into the other equation, multiplied from the left by the same matrix"
+            changed = replace(state, equations=(new, *kept))
+            return changed.with_step("commute", matmul(S, hole), scaled(-1, matmul(hole, behind)), words)
+    return None
+
+
+def _sides_of_two_terms(state: State, equation: LinearEquation) -> tuple[Node, Node] | None:
+    """A and B of an equation `A H + H B = C` between square matrices."""
+    terms = state.terms(equation)
+    if len(holes_in(equation.form)) != 1 or not terms or any(t.transposed or t.conj or t.diagonal for t in terms):
+        return None
+    if equation.form.rank != 2 or equation.projected or equation.form.shape[0] != equation.form.shape[1]:
+        return None
+    pairs = grouped(terms, equation.form)
+    before = [pair.left for pair in pairs if pair.right is None]
+    behind = [(pair.left, pair.right) for pair in pairs if pair.right is not None]
+    if len(before) != 1 or len(behind) != 1:
+        return None
+    number, left = split_coefficient(behind[0][0])
+    return (before[0], scaled(number, behind[0][1])) if left == identity(left.shape[0]) else None
+
+
 def _sign(state: State, equation: LinearEquation) -> int:
     """−1 if every term is negative when the symmetry of the unknown is used, so that both sides are turned."""
     terms = state.terms(equation)
@@ -60,7 +101,7 @@ def _sign(state: State, equation: LinearEquation) -> int:
 
 def _sylvester_inverse(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
     """What solves `A H B + C H D = R` for the unknown, given R; None if the equation is no such."""
-    space = _matching_space(state, equation, hole)
+    space = None if state.specs[hole].normal_to is not None else _matching_space(state, equation, hole)
     terms = state.terms(equation)
     if hole.rank != 2 or space is None or not terms or terms[0].diagonal:
         return None
@@ -103,6 +144,14 @@ def eliminate_explicit(state: State) -> State | None:
             value = scaled(1 / coefficient, subtract(equation.right, rest))
             return state.with_step("eliminate", hole, value, "substitute one unknown").with_solution(hole, value, place)
     return None
+
+
+def eliminate_divided(state: State) -> State | None:
+    """A vector that one equation divides by positive numbers, as `dx / x + Aᵀ dl = c` does: substitute it.
+
+    The rest is as large as the other unknowns, where one system of blocks would hold them all.
+    """
+    return _eliminated(state, _positively_divided_map) if _are_vectors(state) else None
 
 
 def eliminate(state: State) -> State | None:
@@ -151,27 +200,44 @@ def _pivots(state: State, equation: LinearEquation) -> list[Node]:
 
 
 def _inverse_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
-    if state.specs[hole].normal_to is not None:
-        return None
     return _isolated_map(state, equation, hole) or _sylvester_inverse(state, equation, hole)
 
 
 def _isolated_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
     """What solves `A H B = R` for an unknown in the equation's space, given R; None if the equation is no such."""
     terms = state.terms(equation)
-    if not terms or state.specs[hole].normal_to is not None or not state.fits(hole, equation):
+    if not terms or not state.fits(hole, equation):
         return None
     pairs = grouped(terms, equation.form)
+    if not _stays_normal(state, equation, hole, pairs):
+        return None
     same = len({(t.transposed, t.conj, t.diagonal) for t in terms}) == 1 and not terms[0].diagonal
     if len(pairs) != 1 or not same or isolated(state, equation, pairs[0], terms[0]) is None:
         return None
     return lambda right: _isolate_from(state, equation, pairs[0], terms[0], right)
 
 
+def _stays_normal(state: State, equation: LinearEquation, hole: Hole, pairs: Sequence[Pair]) -> bool:
+    """Whether the solution of `A H B = C` is orthogonal to Z, as its unknown has to be: C is to W, and `Z = Aᴴ W`."""
+    normal_to = state.specs[hole].normal_to
+    if normal_to is None:
+        return True
+    if equation.beside is None or len(pairs) != 1:
+        return False
+    return simplify(matmul(adjoint(scalars_of(pairs[0].left)[1]), equation.beside.dual)) == normal_to
+
+
 def _divided_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
     """What solves `W ∘ H = R`, given R; None if the equation is no such."""
     total = None if state.specs[hole].normal_to is not None or not state.fits(hole, equation) else weight_of(equation)
     return None if total is None else lambda right: multiply(right, raise_to(total, Fraction(-1)))
+
+
+def _positively_divided_map(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
+    weight = weight_of(equation) if hole.rank else None
+    if weight is None or not {"positive"} & (facts_of(weight) | facts_of(scaled(-1, weight))):
+        return None
+    return _divided_map(state, equation, hole)
 
 
 def _isolate_from(state: State, equation: LinearEquation, pair: Pair, term: Term, right: Node) -> Node:

@@ -94,16 +94,24 @@ def free_directions(system: LinearSystem, size: float = 0.0) -> Array:
     return vectors[rank:]
 
 
-def needed_equations(problem: Problem, point: SolutionPoint) -> tuple[Equation, ...]:
-    """The equations without such as follow from the others where they are differentiated, the last of them first."""
-    system = linear_system(problem, point.values, point.sizes)
-    blocks = [system.matrix[block] for block in system.blocks]
-    kept = list(range(len(blocks)))
+def needed_equations(problem: Problem, points: Sequence[SolutionPoint]) -> tuple[Equation, ...]:
+    """The equations without such as follow from the others where they are differentiated, the last of them first.
+
+    From `S² = I` follows `A S = S A` near `S = I`, and at no other S: so they have to follow at several points.
+    """
+    systems = [linear_system(problem, point.values, point.sizes) for point in points]
+    kept = list(range(len(systems[0].blocks)))
     for place in reversed(range(len(problem.equations))):
-        rest = [blocks[k] for k in kept if k != place]
-        if rest and not len(free_directions(replace(system, matrix=np.concatenate(rest)))):
-            kept.remove(place)
+        rest = [k for k in kept if k != place]
+        if rest and all(_determines(system, rest) for system in systems):
+            kept = rest
     return tuple(equation for place, equation in enumerate(problem.equations) if place in kept)
+
+
+def _determines(system: LinearSystem, blocks: Sequence[int]) -> bool:
+    """Whether some of the equations leave no direction free."""
+    rows = np.concatenate([system.matrix[system.blocks[block]] for block in blocks])
+    return not len(free_directions(replace(system, matrix=rows)))
 
 
 def size_of_terms(problem: Problem, system: LinearSystem, point: SolutionPoint) -> float:

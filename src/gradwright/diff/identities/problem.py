@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property, lru_cache
 
-from gradwright.core.build import adjoint, identity, matmul
+from gradwright.core.build import adjoint, identity, matmul, multiply
 from gradwright.core.dims import Dim
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.nodes import Direction, Node, Symbol
@@ -17,6 +17,7 @@ from gradwright.diff.differential import differential
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.frozen import frozen, replace
+from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import push
 from gradwright.simplify.relations import Relation, shortening
 
@@ -81,6 +82,19 @@ class Problem:
         return (*(differential(gap, self.directions) for gap in self.gaps), *fixing)
 
     @cached_property
+    def duals(self) -> dict[Node, Node]:
+        """Of some unknowns V a matrix Z with `Zᴴ V = I`, as an equation says."""
+        found: dict[Node, Node] = {}
+        for equation in self.equations:
+            for side, other in ((equation.left, equation.right), (equation.right, equation.left)):
+                chain = chain_of(side) if side.rank == 2 and other == identity(other.shape[0]) else None
+                if chain is not None and not chain.scalar.rank and len(chain.elements) > 1:
+                    *before, last = chain.elements
+                    if last in self.unknowns and last not in found:
+                        found[last] = adjoint(multiply(chain.scalar, product_of_chain(before, before[0])))
+        return found
+
+    @cached_property
     def stacked_forms(self) -> tuple[tuple[Symbol, tuple[Node, ...]], ...]:
         """For each unknown a stack of directions of it, along a last axis, and the forms of all of these at once."""
         found: list[tuple[Symbol, tuple[Node, ...]]] = []
@@ -95,9 +109,9 @@ class Problem:
         """Of each form, whether it is an equation between real numbers."""
         return (*(gap.real for gap in self.gaps), *(form.real for form in self.forms[len(self.gaps) :]))
 
-    def relations(self, besides: Equation | None = None) -> tuple[Relation, ...]:
-        """The equations, except one, as far as they shorten a product."""
-        kept = [e for e in self.equations if e is not besides]
+    def relations(self, besides: Collection[Equation] = ()) -> tuple[Relation, ...]:
+        """The equations, except some, as far as they shorten a product."""
+        kept = [e for e in self.equations if e not in besides]
         return tuple(r for e in kept for r in shortening(merge_diagonals(e.left), merge_diagonals(e.right)))
 
 
@@ -156,12 +170,13 @@ class FrameUse:
 
 @frozen
 class FramePart:
-    """An unknown of a frame."""
+    """An unknown of a frame; for what is orthogonal to the Z of an equation `Zᴴ V = I`, by V's name."""
 
     hole: Node
     name: str
     space: Space
     recovered: Node
+    by_equation: str = ""
 
 
 @lru_cache(maxsize=4096)

@@ -107,12 +107,10 @@ def find_point(
     problem: Problem, sizes: Mapping[str, int], seed: int, forward: Forward | None, start: Forward | None = None
 ) -> SolutionPoint:
     """A generic point on which the identity holds, as nearly as one can be found."""
-    generator = np.random.default_rng(seed)
-    values: dict[Node, Array] = {g: _sampled(g, sizes, generator, seed >= SMALLER_FROM) for g in problem.givens}
     if forward is not None:
-        outputs = forward(*(values[g] for g in problem.givens))
-        values.update(zip(problem.unknowns, outputs, strict=True))
-        return SolutionPoint(sizes, values, relative_residual(problem, values, sizes))
+        return forward_point(problem, sizes, seed, forward, smaller=seed >= SMALLER_FROM)
+    generator = np.random.default_rng(seed)
+    values = _sampled(problem, sizes, generator, seed >= SMALLER_FROM)
     values.update(_drawn_unknowns(problem, sizes, generator))
     values.update(_explicit_unknowns(problem, values, sizes))
     explicit = _explicit_givens(problem, values, sizes)
@@ -124,9 +122,25 @@ def find_point(
     return SolutionPoint(sizes, values, relative_residual(problem, values, sizes))
 
 
-def _sampled(given: Symbol, sizes: Mapping[str, int], generator: np.random.Generator, smaller: bool) -> Array:
-    value = sample(given, sizes, generator)
-    return shrunk(value, given.facts, generator) if smaller else value
+def forward_point(
+    problem: Problem, sizes: Mapping[str, int], seed: int, forward: Forward, *, smaller: bool, side: int = 0
+) -> SolutionPoint:
+    """Generic inputs, smaller ones or on another side of zero if so wanted, and what a forward function gives."""
+    values = _sampled(problem, sizes, np.random.default_rng(seed), smaller, side)
+    outputs = forward(*(values[g] for g in problem.givens))
+    values.update(zip(problem.unknowns, outputs, strict=True))
+    return SolutionPoint(sizes, values, relative_residual(problem, values, sizes))
+
+
+def _sampled(
+    problem: Problem, sizes: Mapping[str, int], generator: np.random.Generator, smaller: bool, side: int = 0
+) -> dict[Node, Array]:
+    """Values of the inputs."""
+    values: dict[Node, Array] = {}
+    for given in problem.givens:
+        value = sample(given, sizes, generator, side)
+        values[given] = shrunk(value, given.facts, generator) if smaller else value
+    return values
 
 
 def is_stable(problem: Problem, point: SolutionPoint) -> bool:

@@ -119,6 +119,11 @@ def hidden_pivots(matrices: Iterable[Node], state: State) -> list[Node]:
     return [transpose(m) if isinstance(transpose(m), Symbol) else m for m in pivots]
 
 
+def is_known_invertible(matrix: Node, state: State) -> bool:
+    """Whether a square matrix has an inverse by its facts, or by the identities."""
+    return "invertible" in facts_of(matrix) or _known_inverse(matrix, state) is not None
+
+
 def _known_inverse(matrix: Node, state: State) -> Node | None:
     for unknown in state.unknowns:
         if unknown.rank != 2:

@@ -28,11 +28,20 @@ EXPANSION_LIMIT = 200
 
 
 @frozen
+class Beside:
+    """A frame F that was split off an equation, and its dual W, `Wᴴ F = I`."""
+
+    frame: Node
+    dual: Node
+
+
+@frozen
 class LinearEquation:
     """`form = right`: a form linear in holes, and a side that does not contain them.
 
     Both sides lie in `space`; if the equation is `projected`, only their projections on it agree, and with
-    `phases` the imaginary parts of their diagonals.
+    `phases` the imaginary parts of their diagonals. Where it is an equation `beside` a frame, it is orthogonal to the
+    dual of that frame; a projected one is so only when a multiple of the frame is added.
     """
 
     form: Node
@@ -40,6 +49,7 @@ class LinearEquation:
     space: Space = Space.FREE
     projected: bool = False
     phases: bool = False
+    beside: Beside | None = None
 
 
 @frozen

@@ -153,7 +153,11 @@ class Telling:
         assert isinstance(symbol, Symbol)
         if symbol.rank == 1:
             return f"{symbol.name} any vector"
-        return f"{symbol.name} {_lives(part.space, part.name, all(child.real for child in self.root.children))}"
+        real = all(child.real for child in self.root.children)
+        if part.by_equation:
+            adjoint_of = "Zᵀ" if real else "Zᴴ"
+            return f"{adjoint_of} {symbol.name} = 0 for the Z of the equation {adjoint_of} {part.by_equation} = I"
+        return f"{symbol.name} {_lives(part.space, part.name, real)}"
 
     def _rules(self) -> list[Draft]:
         """The rules that were applied; those that only a full account needs are algebra."""
@@ -164,7 +168,7 @@ class Telling:
             right = self.put(step.right)
             # In terms of an unknown that is solved for later, a part of an equation is a remark.
             remark = isinstance(step.left, Hole) and not self._unknowns.keys().isdisjoint(free_leaves(right))
-            hidden = step.rule in _HIDDEN_RULES or step.left in complements or remark
+            hidden = step.rule in _HIDDEN_RULES or (step.left in complements and step.rule != "border") or remark
             following = next((s.rule for s in steps[place + 1 :] if s.left not in complements), "")
             if step.rule == "split by the frame" and following in ("split into parts", "compare entries"):
                 hidden = False

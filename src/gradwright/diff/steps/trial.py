@@ -179,11 +179,11 @@ class Trial:
     def _take_witnesses(self, root: Node) -> None:
         """Give variables that defined functions are applied to the values at which these are known to exist."""
         for node in postorder(root):
-            if not isinstance(node, Apply) or node.primitive.witness is None:
+            if not isinstance(node, Apply) or not node.primitive.witnesses:
                 continue
             for formal, argument in zip(node.primitive.inputs, node.arguments, strict=True):
                 if isinstance(argument, Symbol) and argument not in self.values:
-                    value = node.primitive.witness[formal.name]
+                    value = node.primitive.witnesses[0][formal.name]
                     self.values[argument] = value
                     self.sizes |= {d.name: n for d, n in zip(argument.shape, value.shape, strict=True) if d.name}
 
@@ -247,7 +247,7 @@ def _fourth_order(shifted: Mapping[float, Array], k: float, h: float) -> Array:
 
 def _is_defined(node: Node) -> TypeGuard[Apply]:
     """Whether a node is a function that was defined by its equations."""
-    return isinstance(node, Apply) and node.primitive.witness is not None
+    return isinstance(node, Apply) and bool(node.primitive.witnesses)
 
 
 def _free_factors(node: Node) -> list[Apply]:
