@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 from typing import Any
 
 import torch
@@ -145,10 +145,10 @@ def _kept_axis(instruction: Instruction, rank: int) -> Iterator[Repair]:
     if named or rank < 2:
         return
     source = instruction.operands[0][1]
-    for axis in range(rank):
+    for axis, keeps in product(range(rank), (True, False)):
 
-        def reduce(values: Values, scene: Scene, axis: int = axis) -> object:
-            return getattr(values[source], instruction.name)(axis, keepdim=True)
+        def reduce(values: Values, scene: Scene, axis: int = axis, keeps: bool = keeps) -> object:
+            return getattr(values[source], instruction.name)(axis, keepdim=keeps)
 
         words = f"{instruction.name} runs over all entries; it should run over axis {axis} alone"
         yield Repair(instruction.slot, reduce, "wrong_axis", words, 1.1)

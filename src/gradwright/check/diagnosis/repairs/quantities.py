@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 
 import torch
 
@@ -203,7 +204,7 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
         if largest(site.value) == 0:
             continue
         if site.user is None:
-            yield from _of_value(site, scene, beside(site.slot))
+            yield from _of_value(site, scene, beside(site))
             continue
         summed = scene.values[site.slot].shape if site.user.name in SUMS and site.value.dim() == 0 else None
         for number, quantity, value in _factors_of(scene):
@@ -212,8 +213,8 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
             elif value.dim() == 1:
                 yield from _inner_products(site, number, quantity, value)
             for words, combine, cost in _products(site.value, value, value.shape == summed):
-                used = number in beside(site.slot) or is_power(site.value, value)
-                yield from _factors(site, number, quantity, value, words, combine, cost, used, SIMPLE_EXPONENTS)
+                used = number in beside(site) or is_power(site.value, value)
+                yield from _factors(site, scene, number, quantity, value, words, combine, cost, used, SIMPLE_EXPONENTS)
 
 
 def _factors_of(scene: Scene) -> Iterator[tuple[int, Quantity, torch.Tensor]]:
@@ -225,10 +226,10 @@ def _factors_of(scene: Scene) -> Iterator[tuple[int, Quantity, torch.Tensor]]:
 
 
 def _of_value(site: Site, scene: Scene, present: set[int]) -> Iterator[Repair]:
-    summed = site.summed(scene) if site.value.dim() == 0 or 1 in site.value.shape else set[torch.Size]()
+    summed = site.summed(scene)
     for number, quantity, value in _factors_of(scene):
         for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
-            yield from _factors(site, number, quantity, value, words, combine, cost, number in present)
+            yield from _factors(site, scene, number, quantity, value, words, combine, cost, number in present)
         yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
     yield from _without_cotangent(site, scene)
 
@@ -249,6 +250,16 @@ def _products(value: torch.Tensor, factor: torch.Tensor, spread: bool) -> Iterat
             yield " along the columns", lambda v, q: v * q, 0.1
     if factor.dim() == 2 and factor.shape == value.shape[::-1] and value.shape[0] != 1:
         yield ", transposed", lambda v, q: v * q.mT, 0.3
+    if 0 < factor.dim() < value.dim() and value.dim() > 2:
+        for axes in combinations(range(value.dim()), factor.dim()):
+            if factor.shape == tuple(value.shape[axis] for axis in axes):
+                words = f" along axis {axes[0]}" if len(axes) == 1 else f" along the axes {', '.join(map(str, axes))}"
+                yield words, lambda v, q, a=axes: v * _laid_along(q, a, v.dim()), 0.1
+
+
+def _laid_along(factor: torch.Tensor, axes: Sequence[int], rank: int) -> torch.Tensor:
+    """A tensor along some of the axes of one of higher rank."""
+    return factor.reshape([factor.shape[axes.index(axis)] if axis in axes else 1 for axis in range(rank)])
 
 
 def _spreads(value: torch.Tensor, factor: torch.Tensor) -> bool:
@@ -259,6 +270,7 @@ def _spreads(value: torch.Tensor, factor: torch.Tensor) -> bool:
 
 def _factors(
     site: Site,
+    scene: Scene,
     number: int,
     quantity: Quantity,
     value: torch.Tensor,
@@ -280,6 +292,7 @@ def _factors(
         words = _factor_words(site, quantity, exponent, how, used)
         price = 1.0 + 0.15 * abs(exponent - 1) + cost + (0.4 if not quantity.stage and used else 0.0)
         price += 0.35 if used and _is_exponential(quantity) else 0.0
+        price += 0.35 if not used and abs(exponent) == 1 and number in scene.conjugate_sums else 0.0
         yield site.combined(number, lambda v, q, k=exponent: combine(v, q if k == 1 else q**k), label, words, price)
 
 
@@ -407,7 +420,19 @@ def projected(scene: Scene) -> Iterator[Repair]:
             # Of what lies along the quantity nothing would be left.
             if along.shape == site.value.shape and not _is_nothing(_without(site.value, along), site.value):
                 words = f"the component of {site.words} along {quantity.name} has to be removed"
-                yield site.combined(number, _without, "missing_projection", words, 1.32)
+                cost = 1.32 + (0.3 if _has_summand_along(site, along, scene) else 0.0)
+                yield site.combined(number, _without, "missing_projection", words, cost)
+
+
+def _has_summand_along(site: Site, along: torch.Tensor, scene: Scene) -> bool:
+    """Whether a multiple of a quantity is taken on the way to the value already: then it is a wrong one."""
+    assert scene.program is not None
+    for instruction in scene.program.instructions:
+        if instruction.name in SUMS and site.source in scene.after(instruction.slot):
+            summands = (scene.values.get(source) for _, source in instruction.operands)
+            if any(is_number(value) and multiple_of(value, along) is not None for value in summands):
+                return True
+    return False
 
 
 def _is_nothing(rest: torch.Tensor, value: torch.Tensor) -> bool:
