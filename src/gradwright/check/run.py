@@ -282,7 +282,12 @@ def _gradients(subject: Subject, point: Point, single: bool) -> dict[str, torch.
     for name, value in first.items():
         if value.shape != again[name].shape or not _repeats(value, again[name]):
             raise Unusable(f"the gradient of {name} is another at every call with the same inputs: it is random")
-    return {name: value.detach().resolve_conj() for name, value in first.items()}
+    return {name: _settled(value) for name, value in first.items()}
+
+
+def _settled(value: torch.Tensor) -> torch.Tensor:
+    """The numbers of a tensor; PyTorch may have put off a conjugate or a sign, and zeros may take no memory."""
+    return value.detach().resolve_conj().resolve_neg().clone()
 
 
 def _once(subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
@@ -321,7 +326,7 @@ def _forward(subject: Subject, tried: Tried) -> Finding:
             return wrong(question, str(problem))
         if value.shape != again.shape or not _repeats(value, again):
             return wrong(question, "it gives another value at every call with the same inputs: it is random")
-        got = _wide(value).numpy()
+        got = _wide(value).numpy(force=True)
         if got.shape != np.shape(point.value):
             return wrong(question, f"it has the shape {got.shape}, and {point.truth.text} has {np.shape(point.value)}")
         errors.append(difference(got, point.value))
@@ -411,10 +416,10 @@ def _is_projected(subject: Subject, name: str, tried: Tried) -> bool:
 
 
 def _tangent(gradient: torch.Tensor, facts: Facts, value: Array) -> torch.Tensor:
-    return torch.from_numpy(np.array(project_array(gradient.numpy(), facts, value), copy=True))
+    return torch.from_numpy(np.array(project_array(gradient.numpy(force=True), facts, value), copy=True))
 
 
 def _error(got: torch.Tensor, want: Array, least: float) -> float:
     """The relative error, of the gradient as PyTorch takes it."""
     taken = received(got, want)
-    return float("inf") if taken is None else difference(taken.numpy(), want, least)
+    return float("inf") if taken is None else difference(taken.numpy(force=True), want, least)

@@ -75,7 +75,7 @@ def _is_right(found: Mapping[str, torch.Tensor] | None, point: Point) -> bool:
         return False
     taken = {name: received(value, point.gradients[name]) for name, value in found.items()}
     return all(
-        value is not None and difference(value.resolve_conj().numpy(), point.gradients[name]) <= TOLERANCE
+        value is not None and difference(value.numpy(force=True), point.gradients[name]) <= TOLERANCE
         for name, value in taken.items()
     )
 

@@ -207,5 +207,5 @@ def _projected(scene: Scene) -> Iterator[Repair]:
 
 def _tangent(value: torch.Tensor, scene: Scene) -> torch.Tensor:
     facts = scene.point.truth.signature.symbol(scene.name).facts
-    projected = project_array(value.numpy(), facts, scene.point.values[scene.name])
+    projected = project_array(value.numpy(force=True), facts, scene.point.values[scene.name])
     return torch.from_numpy(np.array(projected, copy=True))
