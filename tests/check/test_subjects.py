@@ -484,3 +484,50 @@ def test_the_inputs_of_a_function_go_by_their_names_whatever_the_order_of_their_
     variables = {"A": "n m", "X": "n n"}
     assert gw.check(_Quotient.apply, "inv(X) @ A", variables=variables).right
     assert gw.check(_Quotient, variables=variables).right
+
+
+def test_zeros_that_take_no_memory_are_zeros() -> None:
+    """PyTorch gives the derivative of a sign as such zeros, which NumPy refuses."""
+    assert gw.check(torch.abs, "abs(x)", variables={"x": "n"}).right
+    signs = (None, lambda G, x, y: G * torch.sgn(x - y))
+    assert gw.check(signs, "sum(abs(x - y))", wrt="x", variables={"x": "n", "y": "n"}).right
+
+
+def test_a_sign_that_pytorch_has_put_off() -> None:
+    conjugated = (None, lambda G, x, Z: (G * Z).conj().imag)
+    declared = {"x": "n", "Z": "n complex"}
+    assert gw.check(conjugated, "-x * imag(Z)", wrt="x", variables=declared).right
+    assert gw.check(conjugated, "x * imag(Z)", wrt="x", variables=declared).labels == {"wrong_sign"}
+
+
+def test_a_sparse_gradient() -> None:
+    sparse = (None, lambda G, A, x: (A.mT @ G).to_sparse())
+    assert gw.check(sparse, "A @ x", wrt="x", variables={"A": "m n", "x": "n"}).right
+
+
+class Tanh:
+    """A layer that keeps its output."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.y = torch.tanh(x)
+        return self.y
+
+    def backward(self, G: torch.Tensor) -> torch.Tensor:
+        return G * (1 - self.y**2)
+
+    def wrong(self, G: torch.Tensor) -> torch.Tensor:
+        return G * (1 - self.y)
+
+
+def test_the_methods_of_an_object_that_keeps_what_its_backward_needs() -> None:
+    layer = Tanh()
+    assert gw.check((layer.forward, layer.backward), "tanh(x)", variables={"x": "n"}).right
+    assert gw.check((layer.forward, layer.wrong), "tanh(x)", variables={"x": "n"}).labels == {"wrong_power"}
+
+
+def test_a_gradient_that_pytorch_has_to_eight_digits_is_right_in_every_call() -> None:
+    text = "where(x > 3, 1, where(x > -3, x / 6 + 1/2, 0))"  # PyTorch's sixth is one of single precision
+    report = gw.check(torch.nn.functional.hardsigmoid, text, variables={"x": "n"})
+    assert [finding.question for finding in report.findings if finding.verdict == "wrong"] == [
+        "second derivative, of the gradient of x"  # PyTorch has none
+    ]
