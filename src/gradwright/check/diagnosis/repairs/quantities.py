@@ -14,6 +14,7 @@ from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_besid
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
 from gradwright.core.nodes import Apply, Contract, Node, Symbol
+from gradwright.core.walks import free_leaves
 from gradwright.frozen import frozen
 from gradwright.prims.exponential import exp
 from gradwright.prims.power import power
@@ -35,9 +36,12 @@ def replaced(scene: Scene) -> Iterator[Repair]:
             for swapped in (False, True) if value.dim() == 2 else (False,):
                 more = _turning(known, quantity, swapped)
                 turned = value.mT if swapped else value
-                if more is None or _is_multiple(known, quantity) or not _is_other(site, turned, scene.misshapen):
+                at_hand = number in scene.at_hand and _is_rescaled(known, quantity)
+                if more is None or (_is_multiple(known, quantity) and not at_hand):
                     continue
-                yield _replacement(site, known, number, quantity, swapped, scene, extra + more)
+                if _is_other(site, turned, scene.misshapen):
+                    make = _rescaled if at_hand else _replacement
+                    yield make(site, known, number, quantity, swapped, scene, extra + more)
 
 
 def _is_inside(site: Site, scene: Scene) -> bool:
@@ -95,6 +99,23 @@ def _is_multiple(known: _Known | None, quantity: Quantity) -> bool:
         return False
     kept = {label for group in product.output for label in group}
     return any(f.node == known.quantity.node and set(f.labels) <= kept for f in product.factors)
+
+
+def _is_rescaled(known: _Known | None, quantity: Quantity) -> bool:
+    """Whether the quantity is an input times weights that are computed from it, as x / ‖x‖ is."""
+    product = quantity.node
+    if known is None or not isinstance(known.quantity.node, Symbol) or not _is_multiple(known, quantity):
+        return False
+    assert isinstance(product, Contract)
+    return any(known.quantity.node in free_leaves(f.node) for f in product.factors if f.node != known.quantity.node)
+
+
+def _rescaled(
+    site: Site, known: _Known | None, number: int, quantity: Quantity, swapped: bool, scene: Scene, extra: float
+) -> Repair:
+    """An input where the computation has, as a value, what it is rescaled to: that is what is due."""
+    words = f"{site.words} stands where {quantity.transposed_name if swapped else quantity.name} is due"
+    return site.replaced(number, swapped, "uses_input_instead_of_output", words, 0.95 + extra)
 
 
 def _replacement(
