@@ -531,3 +531,8 @@ def test_a_gradient_that_pytorch_has_to_eight_digits_is_right_in_every_call() ->
     assert [finding.question for finding in report.findings if finding.verdict == "wrong"] == [
         "second derivative, of the gradient of x"  # PyTorch has none
     ]
+
+
+def test_a_variable_that_is_declared_and_does_not_occur_is_given_to_the_function() -> None:
+    report = gw.check(torch.linalg.inv, "inv(X)", variables={"X": "n n", "Y": "n"})
+    assert "Y is declared and does not occur in inv(X)" in report.findings[0].words

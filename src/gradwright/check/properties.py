@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 
-from gradwright.check.report import Finding, held, note, wrong
-from gradwright.check.subject import Subject, Unusable, first_line
+from gradwright.check.report import Finding, first_line, held, note, wrong
+from gradwright.check.subject import Subject, Unusable
 from gradwright.check.truth import Point, difference, received
 from gradwright.core.arithmetic import Array, largest
 from gradwright.frozen import replace

@@ -21,6 +21,7 @@ from gradwright.check.truth import NOISE, Point, Truth, difference, received, us
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
+from gradwright.core.walks import free_leaves
 from gradwright.frozen import frozen, replace
 from gradwright.linear.projection import is_structured
 
@@ -183,13 +184,22 @@ def _sized(point: Point) -> str:
 
 def _failed(subject: Subject, truth: Truth, problem: Unusable) -> Finding:
     """What fails everywhere; and why, where the shapes in a backward do not fit."""
-    question, words = "a first call", f"{problem}, at every point that was tried"
+    question, words = "a first call", f"{problem}, at every point that was tried{_unused(truth, problem)}"
     points = usable_points(truth, POINTS)
     found = misfit(subject, points) if points and _has_value(subject, points[0]) else None
     if found is None:
         return wrong(question, words)
     formulas = side_by_side(truth, truth.gradients[truth.wrt[0]], None) if len(truth.wrt) == 1 else {}
     return wrong(question, f"{words}; {found[0]}, and with that the gradient is right", labels=found[1], **formulas)
+
+
+def _unused(truth: Truth, problem: Unusable) -> str:
+    """Variables that are declared alone: a function that takes as many as the expression has is given too many."""
+    leaves = free_leaves(truth.node)
+    names = [symbol.name for symbol in truth.signature.symbols if symbol not in leaves]
+    if not names or not isinstance(problem.cause, TypeError):
+        return ""
+    return f"; {' and '.join(names)} is declared and does not occur in {truth.text}, and was given to it, too"
 
 
 def _domains(truth: Truth) -> Iterator[Domain]:

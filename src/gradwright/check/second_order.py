@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from gradwright.check.report import Finding, held, note, wrong
-from gradwright.check.subject import Subject, Unusable, first_line
+from gradwright.check.report import Finding, first_line, held, note, wrong
+from gradwright.check.subject import Subject, Unusable
 from gradwright.check.truth import Point
 from gradwright.core.arithmetic import Array
 from gradwright.core.facts import Facts

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch.autograd.function import BackwardCFunction
 
+from gradwright.check.report import first_line
 from gradwright.errors import CheckError
 from gradwright.frozen import frozen
 
@@ -303,12 +304,6 @@ def _single_output(value: Any) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):
         raise Unusable(f"the function returns a {type(value).__name__}, not a tensor")
     return value
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's message, shortened."""
-    text = next(iter(str(error).strip().splitlines()), "") or "no message"
-    return text if len(text) <= 200 else text[:197] + "…"
 
 
 def shape_of(value: torch.Tensor) -> str:

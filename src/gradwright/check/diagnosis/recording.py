@@ -83,7 +83,7 @@ def _gradient(subject: Subject, name: str, inputs: Mapping[str, torch.Tensor], c
 def _through_wrapper(
     subject: Subject, node: Node, name: str, inputs: Mapping[str, torch.Tensor], cotangent: str
 ) -> torch.Tensor | None:
-    """The gradient where a wrapper computes what the class is given, or with what it returns: that PyTorch pulls back."""
+    """The gradient where a wrapper computes what the class is given, or with its outputs: that PyTorch pulls back."""
     with _noted(node) as calls, torch.enable_grad():
         value = _value(subject, inputs)
     ((arguments, context, outputs),) = calls
