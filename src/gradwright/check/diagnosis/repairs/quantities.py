@@ -13,7 +13,7 @@ from gradwright.check.diagnosis.program import Values
 from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_beside
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
-from gradwright.core.nodes import Apply, Contract, Node, Symbol
+from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
 from gradwright.core.walks import free_leaves
 from gradwright.frozen import frozen
 from gradwright.prims.exponential import exp
@@ -104,7 +104,7 @@ def _is_multiple(known: _Known | None, quantity: Quantity) -> bool:
 def _is_rescaled(known: _Known | None, quantity: Quantity) -> bool:
     """Whether the quantity is an input times weights that are computed from it, as x / ‖x‖ is."""
     product = quantity.node
-    if known is None or not isinstance(known.quantity.node, Symbol) or not _is_multiple(known, quantity):
+    if known is None or not _is_input(known) or not _is_multiple(known, quantity):
         return False
     assert isinstance(product, Contract)
     return any(known.quantity.node in free_leaves(f.node) for f in product.factors if f.node != known.quantity.node)
@@ -133,7 +133,7 @@ def _replacement(
     cost += 0.2 if label == "missing_projection" and site.maker is not None and site.maker.name in SUMS else 0.0
     cost += extra
     derived = site.maker is not None and not is_view(site)
-    if known is not None and isinstance(known.quantity.node, Symbol) and (derived or quantity.backward):
+    if known is not None and _is_input(known) and (derived or quantity.backward):
         cost += 0.4  # what happens to be an input, or to give the same as one, was not mistaken for one
     if scene.quantities[number].shape not in (site.value.shape, site.value.shape[::-1]):
         cost += 0.4  # what is wrong with the shape is more likely a factor
@@ -164,11 +164,17 @@ def _confused(known: _Known, quantity: Quantity) -> tuple[str, float]:
         return "wrong_power" if again else "missing_chain_factor", 1.0
     if _is_power_of(quantity.node, known.quantity.node):
         return "wrong_power", 1.0
+    if isinstance(quantity.node, Add) and known.quantity.node in quantity.node.terms and not _is_input(known):
+        return "missing_term", 1.0  # as a prediction where what is off is due
     if known.quantity.node in quantity.below:
         return "uses_input_instead_of_output", 1.0
     if _is_part(known.quantity.node, quantity.node):
         return "uses_input_instead_of_output", 1.3
     return "stale_saved_value", 1.0 if quantity.node in known.quantity.below else 1.3
+
+
+def _is_input(known: _Known) -> bool:
+    return isinstance(known.quantity.node, Symbol)
 
 
 def _is_power_of(node: Node, base: Node) -> bool:
@@ -252,7 +258,18 @@ def _of_value(site: Site, scene: Scene, present: set[int]) -> Iterator[Repair]:
         for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
             yield from _factors(site, scene, number, quantity, value, words, combine, cost, number in present)
         yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
+    yield from _normalised(site)
     yield from _without_cotangent(site, scene)
+
+
+def _normalised(site: Site) -> Iterator[Repair]:
+    """Positive entries that are not divided by their sum, as those of a softmax are."""
+    if not site.value.dim() or site.value.is_complex() or not bool((site.value > 0).all()):
+        return
+    axes = range(site.value.dim()) if site.value.dim() > 1 else ()
+    for axis, along in ((None, ""), *((axis, f" along axis {axis}") for axis in axes)):
+        words = f"{site.words} has to be divided by its sum{along}"
+        yield site.repair(lambda v, a=axis: v / v.sum(dim=a, keepdim=True), "missing_chain_factor", words, 1.3)
 
 
 Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
