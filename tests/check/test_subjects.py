@@ -536,3 +536,23 @@ def test_a_gradient_that_pytorch_has_to_eight_digits_is_right_in_every_call() ->
 def test_a_variable_that_is_declared_and_does_not_occur_is_given_to_the_function() -> None:
     report = gw.check(torch.linalg.inv, "inv(X)", variables={"X": "n n", "Y": "n"})
     assert "Y is declared and does not occur in inv(X)" in report.findings[0].words
+
+
+@pytest.mark.parametrize(
+    "backward",
+    [
+        lambda G, **given: given["A"].mT @ G,
+        lambda G, A, **others: A.mT @ G,
+        lambda G, *given: given[0].mT @ G,
+        lambda G, A, *others, scale=1.0: scale * A.mT @ G,
+    ],
+)
+def test_inputs_are_given_by_any_name_or_in_order(backward: Any) -> None:
+    assert gw.check((None, backward), "A @ x", wrt="x", variables={"A": "m n", "x": "n"}).right
+
+
+def test_a_constant_of_single_precision() -> None:
+    """It is told as what it is: no small mistake in the formula explains a difference in the eighth digit."""
+    pi = torch.tensor(3.141592653589793)  # which PyTorch rounds to float32
+    report = gw.check((None, lambda G, x: G * pi * torch.cos(pi * x)), "sin(pi * x)", variables={"x": "n"})
+    assert "single precision alone" in report.findings[0].words and not report.labels

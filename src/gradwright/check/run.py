@@ -30,6 +30,11 @@ TOLERANCE = 1e-7
 FAR_TOLERANCE = 1e-3  # large numbers cancel, and what is clipped is off by more
 FAR_NOISE = 1e-3  # of the usual gradient: what is smaller may be what large numbers leave
 SINGLE_TOLERANCE = 2e-4
+SINGLE_DIGITS = 1e-5
+OF_SINGLE_PRECISION = (
+    "it is right to the digits of single precision alone: where a constant is of float32, as torch.tensor(0.1) is, "
+    "give it the dtype of the inputs"
+)
 ALONE = "if sizes like these alone are meant, give example inputs, or declare the sizes as numbers"
 REFUSED = "returned an invalid gradient"
 Progress = Callable[[str], None]
@@ -380,6 +385,8 @@ def _backward(subject: Subject, name: str, tried: Tried, exchanged: str | None, 
             return confused(tried.points[0].truth, name, exchanged, evidence)
         progress(f"looking for what is wrong with the gradient of {name}")
         found = diagnosed(subject, name, tried.points, returned, evidence)
+        if not found.labels and max(errors) <= SINGLE_DIGITS:
+            return wrong(question, OF_SINGLE_PRECISION, evidence)
         fits = [error <= tried.tolerance for error in errors]
         return replace(found, words=f"{_right_at_some_sizes(tried.points, fits)}{found.words}")
     for words, point, gradients in tried.far:

@@ -275,9 +275,12 @@ def arguments_of(function: Callable[..., Any], skip: int, names: Sequence[str]) 
     if skip and not parameters:
         return [], []  # the backward of what is linear, or of an object that has kept its inputs
     plain = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    required = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
-    if set(required) <= set(names) and plain and set(plain) & set(names):
-        return [], [name for name in names if name in plain]
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    required = [p.name for p in parameters if p.default is p.empty and p.kind not in several]
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    by_name = [name for name in names if anything or name in plain]
+    if set(required) <= set(names) and by_name and (plain or parameters[0].kind is parameters[0].VAR_KEYWORD):
+        return [], by_name
     return list(names), []
 
 
