@@ -289,7 +289,7 @@ def test_a_norm_along_the_rows(written: str, label: str | None) -> None:
         ("logdet(K) + trace(K @ A)", {"K": "n n spd", "A": "n n symmetric"}, lambda G, K, A: G * (K + A),
          "uses_input_instead_of_output"),
         ("softmax(Q @ K.T, axis=1)", {"Q": "n d", "K": "m d"}, lambda G, Q, K: _unweighted(G, Q @ K.mT) @ K,
-         "wrong_power"),
+         "missing_chain_factor"),
     ],
     ids=["a transposed cotangent", "a square", "the tangent part", "the inverse", "a factor at one of its places"],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """`gradwright check` from the command line, and the assertion for tests."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -98,3 +99,22 @@ def test_the_assertion_returns_the_report_or_raises_it() -> None:
     assert assert_gradient(torch.linalg.inv, "inv(X)").right
     with pytest.raises(AssertionError, match="wrong_sign"):
         assert_gradient((None, lambda G, X, W: X.mT @ G), "-X @ W", wrt="W", variables={"X": "n n", "W": "n n"})
+
+
+WITHOUT_TORCH = """
+import sys
+from gradwright.app.main import run
+
+sys.argv = ["gradwright", "check", *sys.argv[1:]]
+try:
+    run()
+finally:
+    print("torch" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("arguments", [("missing.py:f", "inv(X)"), ("missing.py:f", "inv(X"), ("missing", "inv(X)")])
+def test_what_is_asked_wrongly_is_said_without_waiting_for_pytorch(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", WITHOUT_TORCH, *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2 and result.stdout == "False\n", result.stderr

@@ -94,3 +94,13 @@ def test_strides_that_do_not_fit_are_no_transpose() -> None:
     report = gw.check((None, backward), PRODUCT[0], variables=PRODUCT[1], wrt="A")
     assert not report.right and not report.labels
     assert "view size is not compatible" in str(report)
+
+
+def test_a_function_of_pytorch_that_takes_contiguous_tensors_alone() -> None:
+    def backward(G, A, Q):
+        n = len(A)
+        one = torch.eye(n, dtype=A.dtype)
+        return torch.linalg.solve(torch.kron(A.T, one) + torch.kron(one, A.T), G.reshape(-1)).reshape(n, n)
+
+    report = gw.check((None, backward), "lyapunov(A, Q)", wrt="Q", variables={"A": "n n", "Q": "n n"})
+    assert not report.labels and "write .contiguous()" in report.findings[0].words

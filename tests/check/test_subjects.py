@@ -501,3 +501,75 @@ def test_a_gradient_that_is_zero_everywhere() -> None:
     for number, right in ((0, True), (1, False)):
         report = gw.check((None, lambda G, Q, k=number: k * G * Q), "det(Q)", variables={"Q": "n n orthogonal"})
         assert report.right == right
+
+
+def test_zeros_that_take_no_memory_are_zeros() -> None:
+    """PyTorch gives the derivative of a sign as such zeros, which NumPy refuses."""
+    assert gw.check(torch.abs, "abs(x)", variables={"x": "n"}).right
+    signs = (None, lambda G, x, y: G * torch.sgn(x - y))
+    assert gw.check(signs, "sum(abs(x - y))", wrt="x", variables={"x": "n", "y": "n"}).right
+
+
+def test_a_sign_that_pytorch_has_put_off() -> None:
+    conjugated = (None, lambda G, x, Z: (G * Z).conj().imag)
+    declared = {"x": "n", "Z": "n complex"}
+    assert gw.check(conjugated, "-x * imag(Z)", wrt="x", variables=declared).right
+    assert gw.check(conjugated, "x * imag(Z)", wrt="x", variables=declared).labels == {"wrong_sign"}
+
+
+def test_a_sparse_gradient() -> None:
+    sparse = (None, lambda G, A, x: (A.mT @ G).to_sparse())
+    assert gw.check(sparse, "A @ x", wrt="x", variables={"A": "m n", "x": "n"}).right
+
+
+class Tanh:
+    """A layer that keeps its output."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.y = torch.tanh(x)
+        return self.y
+
+    def backward(self, G: torch.Tensor) -> torch.Tensor:
+        return G * (1 - self.y**2)
+
+    def wrong(self, G: torch.Tensor) -> torch.Tensor:
+        return G * (1 - self.y)
+
+
+def test_the_methods_of_an_object_that_keeps_what_its_backward_needs() -> None:
+    layer = Tanh()
+    assert gw.check((layer.forward, layer.backward), "tanh(x)", variables={"x": "n"}).right
+    assert gw.check((layer.forward, layer.wrong), "tanh(x)", variables={"x": "n"}).labels == {"wrong_power"}
+
+
+def test_a_gradient_that_pytorch_has_to_eight_digits_is_right_in_every_call() -> None:
+    text = "where(x > 3, 1, where(x > -3, x / 6 + 1/2, 0))"  # PyTorch's sixth is one of single precision
+    report = gw.check(torch.nn.functional.hardsigmoid, text, variables={"x": "n"})
+    assert [finding.question for finding in report.findings if finding.verdict == "wrong"] == [
+        "second derivative, of the gradient of x"  # PyTorch has none
+    ]
+
+
+def test_a_variable_that_is_declared_and_does_not_occur_is_given_to_the_function() -> None:
+    report = gw.check(torch.linalg.inv, "inv(X)", variables={"X": "n n", "Y": "n"})
+    assert "Y is declared and does not occur in inv(X)" in report.findings[0].words
+
+
+@pytest.mark.parametrize(
+    "backward",
+    [
+        lambda G, **given: given["A"].mT @ G,
+        lambda G, A, **others: A.mT @ G,
+        lambda G, *given: given[0].mT @ G,
+        lambda G, A, *others, scale=1.0: scale * A.mT @ G,
+    ],
+)
+def test_inputs_are_given_by_any_name_or_in_order(backward: Any) -> None:
+    assert gw.check((None, backward), "A @ x", wrt="x", variables={"A": "m n", "x": "n"}).right
+
+
+def test_a_constant_of_single_precision() -> None:
+    """It is told as what it is: no small mistake in the formula explains a difference in the eighth digit."""
+    pi = torch.tensor(3.141592653589793)  # which PyTorch rounds to float32
+    report = gw.check((None, lambda G, x: G * pi * torch.cos(pi * x)), "sin(pi * x)", variables={"x": "n"})
+    assert "single precision alone" in report.findings[0].words and not report.labels

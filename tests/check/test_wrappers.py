@@ -120,3 +120,31 @@ def test_who_says_that_there_is_no_second_derivative_is_not_blamed() -> None:
     assert report.right, str(report)
     assert not report.labels
     assert "marked with once_differentiable" in str(report)
+
+
+class _Unit(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, power: int) -> Tensor:
+        ctx.save_for_backward(X)
+        ctx.power = power
+        return X / X.norm(dim=1, keepdim=True)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, G: Tensor) -> Any:  # type: ignore[override]
+        (X,) = ctx.saved_tensors
+        norm = X.norm(dim=1, keepdim=True)
+        return G / norm - X * (X * G).sum(dim=1, keepdim=True) / norm**ctx.power, None
+
+
+@pytest.mark.parametrize(("power", "labels"), [(3, set()), (2, {"wrong_power"})])
+def test_a_wrapper_that_computes_on_what_goes_in_and_comes_out(power: int, labels: set[str]) -> None:
+    def direction(A: Tensor, x: Tensor) -> Tensor:
+        return A @ _Unit.apply((A.mT @ x).unsqueeze(0), power).squeeze(0)
+
+    declared = {"A": "n m", "x": "n"}
+    report = gw.check(direction, "A @ (A.T @ x) / norm(A.T @ x)", wrt="x", variables=declared)
+    assert report.labels == labels and report.right == (not labels)
+    if labels:
+        (finding,) = (finding for finding in report.findings if finding.verdict == "wrong")
+        assert "to the wrong power" in finding.words and "unsqueeze(A.T @ x, 0)" in finding.code

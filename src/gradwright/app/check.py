@@ -16,13 +16,16 @@ SILENCE = 1.5
 def report_of(target: str, text: str | None, wrt: Sequence[str], var: Sequence[str]) -> Report:
     """The report on the function that a target names; what that function prints goes to the error stream."""
     from gradwright.api.checking import checked
+    from gradwright.api.expression import parse
     from gradwright.check.loading import load
 
     names = [name.strip() for entry in wrt for name in entry.split(",")]
+    declarations = declarations_of(var)
+    expression = None if text is None else parse(text, **declarations)  # before PyTorch is imported
     with redirect_stdout(sys.stderr):
         function = load(target)
         chosen = names[0] if len(names) == 1 else names or None
-        return checked(function, text, chosen, declarations_of(var), {}, progress_after(SILENCE))
+        return checked(function, expression, chosen, declarations, {}, progress_after(SILENCE))
 
 
 def progress_after(seconds: float) -> Callable[[str], None]:

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
-from gradwright.check.subject import Subject, arguments_of, first_line
+from gradwright.check.report import first_line
+from gradwright.check.subject import Subject, arguments_of
 from gradwright.errors import CheckError
 from gradwright.frozen import replace
 

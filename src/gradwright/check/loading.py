@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gradwright.check.subject import first_line
+from gradwright.check.report import first_line
 from gradwright.errors import CheckError
 
 _LOADED_AS = "__gradwright_checked__"

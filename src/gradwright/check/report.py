@@ -114,3 +114,9 @@ def note(question: str, words: str, evidence: str = "", **more: Any) -> Finding:
 def worst(findings: Iterable[Finding]) -> bool:
     """Whether any finding is a wrong one."""
     return any(finding.verdict == WRONG for finding in findings)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, shortened."""
+    text = next(iter(str(error).strip().splitlines()), "") or "no message"
+    return text if len(text) <= 200 else text[:197] + "…"

@@ -21,6 +21,7 @@ from gradwright.check.truth import NOISE, Point, Truth, difference, received, us
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
+from gradwright.core.walks import free_leaves
 from gradwright.frozen import frozen, replace
 from gradwright.linear.projection import is_structured
 
@@ -29,6 +30,11 @@ TOLERANCE = 1e-7
 FAR_TOLERANCE = 1e-3  # large numbers cancel, and what is clipped is off by more
 FAR_NOISE = 1e-3  # of the usual gradient: what is smaller may be what large numbers leave
 SINGLE_TOLERANCE = 2e-4
+SINGLE_DIGITS = 1e-5
+OF_SINGLE_PRECISION = (
+    "it is right to the digits of single precision alone: where a constant is of float32, as torch.tensor(0.1) is, "
+    "give it the dtype of the inputs"
+)
 ALONE = "if sizes like these alone are meant, give example inputs, or declare the sizes as numbers"
 REFUSED = "returned an invalid gradient"
 Progress = Callable[[str], None]
@@ -183,13 +189,22 @@ def _sized(point: Point) -> str:
 
 def _failed(subject: Subject, truth: Truth, problem: Unusable) -> Finding:
     """What fails everywhere; and why, where the shapes in a backward do not fit."""
-    question, words = "a first call", f"{problem}, at every point that was tried"
+    question, words = "a first call", f"{problem}, at every point that was tried{_unused(truth, problem)}"
     points = usable_points(truth, POINTS)
     found = misfit(subject, points) if points and _has_value(subject, points[0]) else None
     if found is None:
         return wrong(question, words)
     formulas = side_by_side(truth, truth.gradients[truth.wrt[0]], None) if len(truth.wrt) == 1 else {}
     return wrong(question, f"{words}; {found[0]}, and with that the gradient is right", labels=found[1], **formulas)
+
+
+def _unused(truth: Truth, problem: Unusable) -> str:
+    """Variables that are declared alone: a function that takes as many as the expression has is given too many."""
+    leaves = free_leaves(truth.node)
+    names = [symbol.name for symbol in truth.signature.symbols if symbol not in leaves]
+    if not names or not isinstance(problem.cause, TypeError):
+        return ""
+    return f"; {' and '.join(names)} is declared and does not occur in {truth.text}, and was given to it, too"
 
 
 def _domains(truth: Truth) -> Iterator[Domain]:
@@ -282,7 +297,12 @@ def _gradients(subject: Subject, point: Point, single: bool) -> dict[str, torch.
     for name, value in first.items():
         if value.shape != again[name].shape or not _repeats(value, again[name]):
             raise Unusable(f"the gradient of {name} is another at every call with the same inputs: it is random")
-    return {name: value.detach().resolve_conj() for name, value in first.items()}
+    return {name: _settled(value) for name, value in first.items()}
+
+
+def _settled(value: torch.Tensor) -> torch.Tensor:
+    """The numbers of a tensor; PyTorch may have put off a conjugate or a sign, and zeros may take no memory."""
+    return value.detach().resolve_conj().resolve_neg().clone()
 
 
 def _once(subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
@@ -321,7 +341,7 @@ def _forward(subject: Subject, tried: Tried) -> Finding:
             return wrong(question, str(problem))
         if value.shape != again.shape or not _repeats(value, again):
             return wrong(question, "it gives another value at every call with the same inputs: it is random")
-        got = _wide(value).numpy()
+        got = _wide(value).numpy(force=True)
         if got.shape != np.shape(point.value):
             return wrong(question, f"it has the shape {got.shape}, and {point.truth.text} has {np.shape(point.value)}")
         errors.append(difference(got, point.value))
@@ -365,6 +385,8 @@ def _backward(subject: Subject, name: str, tried: Tried, exchanged: str | None, 
             return confused(tried.points[0].truth, name, exchanged, evidence)
         progress(f"looking for what is wrong with the gradient of {name}")
         found = diagnosed(subject, name, tried.points, returned, evidence)
+        if not found.labels and max(errors) <= SINGLE_DIGITS:
+            return wrong(question, OF_SINGLE_PRECISION, evidence)
         fits = [error <= tried.tolerance for error in errors]
         return replace(found, words=f"{_right_at_some_sizes(tried.points, fits)}{found.words}")
     for words, point, gradients in tried.far:
@@ -411,10 +433,10 @@ def _is_projected(subject: Subject, name: str, tried: Tried) -> bool:
 
 
 def _tangent(gradient: torch.Tensor, facts: Facts, value: Array) -> torch.Tensor:
-    return torch.from_numpy(np.array(project_array(gradient.numpy(), facts, value), copy=True))
+    return torch.from_numpy(np.array(project_array(gradient.numpy(force=True), facts, value), copy=True))
 
 
 def _error(got: torch.Tensor, want: Array, least: float) -> float:
     """The relative error, of the gradient as PyTorch takes it."""
     taken = received(got, want)
-    return float("inf") if taken is None else difference(taken.numpy(), want, least)
+    return float("inf") if taken is None else difference(taken.numpy(force=True), want, least)

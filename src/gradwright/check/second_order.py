@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from gradwright.check.report import Finding, held, note, wrong
-from gradwright.check.subject import Subject, Unusable, first_line
+from gradwright.check.report import Finding, first_line, held, note, wrong
+from gradwright.check.subject import Subject, Unusable
 from gradwright.check.truth import Point
 from gradwright.core.arithmetic import Array
 from gradwright.core.facts import Facts
@@ -83,7 +83,7 @@ def _slopes(subject: Subject, name: str, point: Point, weights: Array) -> dict[s
     loss = (torch.as_tensor(np.conj(weights)).reshape(gradient.shape) * gradient).real.sum()
     found = torch.autograd.grad(loss, list(tensors.values()), allow_unused=True)
     return {
-        given: np.zeros(value.shape) if slope is None else slope.detach().resolve_conj().numpy()
+        given: np.zeros(value.shape) if slope is None else slope.numpy(force=True)
         for (given, value), slope in zip(tensors.items(), found, strict=True)
     }
 

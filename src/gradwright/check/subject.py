@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch.autograd.function import BackwardCFunction
 
+from gradwright.check.report import first_line
 from gradwright.errors import CheckError
 from gradwright.frozen import frozen
 
@@ -72,9 +73,7 @@ class Subject:
     def unchecked(self, cotangent: torch.Tensor, inputs: Tensors) -> dict[str, torch.Tensor]:
         """The gradients of a pair's backward, called without a look at what it does to its inputs."""
         assert self.backward is not None
-        positional, named = arguments_of(self.backward, 1, self.names)
-        returned = self.backward(cotangent, *(inputs[n] for n in positional), **{n: inputs[n] for n in named})
-        return self._by_name(returned)
+        return self._by_name(_applied(self.backward, (cotangent,), inputs, self.names))
 
     def differentiated(self, value: torch.Tensor, cotangent: torch.Tensor, leaves: Tensors) -> dict[str, torch.Tensor]:
         """PyTorch's gradients of a value that was computed from leaves."""
@@ -146,7 +145,7 @@ class Subject:
             raise Unusable(f"the gradient of {name} is None, though the output depends on {name}")
         if not isinstance(got, torch.Tensor):
             raise Unusable(f"the gradient of {name} is of type {type(got).__name__}, not a tensor")
-        return got
+        return got if got.layout is torch.strided else got.to_dense()
 
 
 def subject_of(function: Any, names: Sequence[str], wrt: Sequence[str], single: bool, cotangent: str = "") -> Subject:
@@ -211,8 +210,23 @@ def forward_of(function: Any) -> Callable[..., Any]:
 def _pair(function: Sequence[Any], names: tuple[str, ...], wrt: tuple[str, ...], single: bool) -> Subject:
     if len(function) != 2 or not callable(function[1]) or not (function[0] is None or callable(function[0])):
         raise CheckError("a pair is (forward, backward) of two callables; the forward may be None")
-    title = getattr(function[1], "__name__", "backward")
-    return Subject(title, function[0], function[1], None, names, wrt, single)
+    forward, backward = function
+    title = getattr(backward, "__name__", "backward")
+    keeper = getattr(backward, "__self__", None)
+    if forward is not None and keeper is not None and keeper is getattr(forward, "__self__", None):
+        backward = _after(forward, backward, names)
+    return Subject(title, forward, backward, None, names, wrt, single)
+
+
+def _after(forward: Callable[..., Any], backward: Callable[..., Any], names: tuple[str, ...]) -> Callable[..., Any]:
+    """The backward of an object, which may read what its forward has kept there: that is called first."""
+
+    def both(cotangent: torch.Tensor, *values: torch.Tensor) -> Any:
+        inputs = dict(zip(names, values, strict=True))
+        _applied(forward, (), inputs, names)
+        return _applied(backward, (cotangent,), inputs, names)
+
+    return both
 
 
 def _node_class(function: Any) -> type[torch.autograd.Function] | None:
@@ -230,15 +244,19 @@ def _call(
     watched = {f"input {name}": value for name, value in inputs.items()}
     watched |= {"cotangent": first[0]} if first else {}
     before = {name: value.detach().clone() for name, value in watched.items()}
-    positional, named = arguments_of(function, len(first), names)
     try:
-        result = function(*first, *(inputs[n] for n in positional), **{n: inputs[n] for n in named})
+        result = _applied(function, first, inputs, names)
     except Exception as error:
         raise Unusable(f"{what} raises {type(error).__name__}: {first_line(error)}", error) from error
     changed = [name for name, value in watched.items() if not torch.equal(value.detach(), before[name])]
     if changed:
         raise Unusable(f"{what} changes its {changed[0]} in place: whoever called it still needs that")
     return result
+
+
+def _applied(function: Callable[..., Any], first: tuple[Any, ...], inputs: Tensors, names: Sequence[str]) -> Any:
+    positional, named = arguments_of(function, len(first), names)
+    return function(*first, *(inputs[n] for n in positional), **{n: inputs[n] for n in named})
 
 
 def _takes_nothing(function: Callable[..., Any]) -> bool:
@@ -254,10 +272,15 @@ def arguments_of(function: Callable[..., Any], skip: int, names: Sequence[str]) 
         parameters = list(inspect.signature(function).parameters.values())[skip:]
     except (TypeError, ValueError):
         return list(names), []
+    if skip and not parameters:
+        return [], []  # the backward of what is linear, or of an object that has kept its inputs
     plain = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    required = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
-    if set(required) <= set(names) and plain and set(plain) & set(names):
-        return [], [name for name in names if name in plain]
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    required = [p.name for p in parameters if p.default is p.empty and p.kind not in several]
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    by_name = [name for name in names if anything or name in plain]
+    if set(required) <= set(names) and by_name and (plain or parameters[0].kind is parameters[0].VAR_KEYWORD):
+        return [], by_name
     return list(names), []
 
 
@@ -284,12 +307,6 @@ def _single_output(value: Any) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):
         raise Unusable(f"the function returns a {type(value).__name__}, not a tensor")
     return value
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's message, shortened."""
-    text = next(iter(str(error).strip().splitlines()), "") or "no message"
-    return text if len(text) <= 200 else text[:197] + "…"
 
 
 def shape_of(value: torch.Tensor) -> str:

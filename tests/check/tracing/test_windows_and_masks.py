@@ -1,10 +1,13 @@
-"""Convolutions by windows, and softmax that passes over entries."""
+"""Convolutions by windows, softmax that passes over entries, and entries that are gathered."""
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 import gradwright as gw
+from gradwright.check.tracing import trace_forward
 
 
 def causal(Q: Tensor, K: Tensor, V: Tensor) -> Tensor:
@@ -56,3 +59,20 @@ def test_windows_of_a_vector_and_of_a_batch() -> None:
         lambda x, w: torch.einsum("bclk,ock->bol", x.unfold(2, 2, 1), w), variables={"x": "b c l", "w": "o c 2"}
     )
     assert report.right, str(report)
+
+
+def test_entries_that_are_gathered_at_constant_places() -> None:
+    places = torch.tensor([[2, 0], [1, 1], [0, 3]])
+    gathered = trace_forward(lambda X: X.gather(1, places), {}, {"X": "3 4"})
+    assert gathered.node is not None
+    X = np.arange(12.0).reshape(3, 4)
+    found = gw.Expression(gathered.node, gathered.signature).evaluate(X=X)
+    np.testing.assert_array_equal(found, np.take_along_axis(X, places.numpy(), 1))
+
+
+def test_a_cross_entropy_of_classes_is_traced() -> None:
+    loss = trace_forward(lambda X: F.cross_entropy(X, torch.tensor([2, 1, 0])), {}, {"X": "3 4"})
+    assert loss.node is not None
+    same = gw.parse("mean(logsumexp(X, axis=1)) - (X[0, 2] + X[1, 1] + X[2, 0]) / 3", X="3 4")
+    X = np.random.default_rng(0).normal(size=(3, 4))
+    np.testing.assert_allclose(gw.Expression(loss.node, loss.signature).evaluate(X=X), same.evaluate(X=X))

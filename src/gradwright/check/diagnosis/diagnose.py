@@ -153,7 +153,7 @@ def forward_diagnosed(subject: Subject, points: Sequence[Point]) -> str:
     library = library_of(points[0].truth)
     scenes: list[Scene] = []
     for point in points:
-        value = subject.value(point.inputs).detach().resolve_conj()
+        value = subject.value(point.inputs).detach().resolve_conj().resolve_neg()
         program = recorded_forward(subject, point.tensors, value)
         scenes.append(Scene(point, "", point.tensors, value, _tensor(point.value), program, library))
     with warnings.catch_warnings():

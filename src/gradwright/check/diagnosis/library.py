@@ -144,7 +144,8 @@ def _product(node: Contract, chosen: tuple[Factor, ...]) -> Iterator[Node]:
     outside = {label for f in node.factors if f not in chosen for label in f.labels}
     outside |= {label for group in node.output for label in group}
     kept = sorted(inside & outside)
-    if len(kept) <= 2 and all(isinstance(leaf, Symbol) for f in chosen for leaf in free_leaves(f.node)):
+    small = len(kept) <= max(2, *(f.node.rank for f in chosen))
+    if small and all(isinstance(leaf, Symbol) for f in chosen for leaf in free_leaves(f.node)):
         yield contract(1, chosen, tuple((x,) for x in kept), {x: node.dims[x] for x in inside})
 
 

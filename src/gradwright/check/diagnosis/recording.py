@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.overrides import handle_torch_function, has_torch_function
 
 from gradwright.check.diagnosis.program import Program, record
 from gradwright.check.diagnosis.scene import close
@@ -28,7 +29,12 @@ def recorded(
 ) -> Program | None:
     """The computation of one variable's gradient; None where it cannot be recorded, or runs otherwise."""
     function = _gradient(subject, name, inputs, cotangent)
-    return None if function is None else _recorded(function, inputs, returned)
+    found = None if function is None else _recorded(function, inputs, returned)
+    node = subject.custom_function(inputs) if found is None else None
+    if node is None:
+        return found
+    tracked = {key: value.detach().clone().requires_grad_(key != cotangent) for key, value in inputs.items()}
+    return _recorded(lambda given: _through_wrapper(subject, node, name, given, cotangent), tracked, returned)
 
 
 def recorded_forward(subject: Subject, inputs: Mapping[str, torch.Tensor], value: torch.Tensor) -> Program | None:
@@ -72,6 +78,38 @@ def _gradient(subject: Subject, name: str, inputs: Mapping[str, torch.Tensor], c
         return _summed_down(found.get(name), inputs[name].shape)
 
     return of_node
+
+
+def _through_wrapper(
+    subject: Subject, node: Node, name: str, inputs: Mapping[str, torch.Tensor], cotangent: str
+) -> torch.Tensor | None:
+    """The gradient where a wrapper computes what the class is given, or with its outputs: that PyTorch pulls back."""
+    with _noted(node) as calls, torch.enable_grad():
+        value = _value(subject, inputs)
+    ((arguments, context, outputs),) = calls
+    several = outputs if isinstance(outputs, tuple) else (outputs,)
+    found = node.backward(context, *(_pulled_back(value, output, inputs[cotangent]) for output in several))
+    gradients = found if isinstance(found, tuple) else (found,)
+    parts = [
+        _pulled_back(given, inputs[name], gradient)
+        for given, gradient in zip(arguments, gradients, strict=False)
+        if isinstance(given, torch.Tensor) and given.requires_grad and isinstance(gradient, torch.Tensor)
+    ]
+    return sum(parts[1:], start=parts[0]) if parts else None
+
+
+def _pulled_back(value: torch.Tensor, source: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """The gradient of a value taken to what it was computed from, noted as one operation."""
+    if value is source:
+        return gradient
+
+    def pulled_back(cotangent: torch.Tensor) -> torch.Tensor:
+        (found,) = torch.autograd.grad(value, [source], cotangent, retain_graph=True, allow_unused=True)
+        return torch.zeros_like(source) if found is None else found
+
+    if has_torch_function((gradient,)):  # a recorder is there
+        return handle_torch_function(pulled_back, (gradient,), gradient)
+    return pulled_back(gradient)
 
 
 def _summed_down(gradient: Any, shape: torch.Size) -> Any:

@@ -88,6 +88,21 @@ class Scene:
         return frozenset(found[0] for found in known if found is not None)
 
     @cached_property
+    def conjugate_sums(self) -> frozenset[int]:
+        """The quantities 1 + q, or their reciprocals, of which the user's program has 1 − q, by number.
+
+        As a factor that is missing, one means that q stands where q² is due: (1 − q) (1 + q) = 1 − q².
+        """
+        tensors = [v for v in self.values.values() if isinstance(v, torch.Tensor) and v.is_floating_point()]
+
+        def has_other_half(quantity: torch.Tensor) -> bool:
+            two = torch.full_like(quantity, 2.0)
+            return any(v.shape == two.shape and close(v + quantity, two) and not close(v, quantity) for v in tensors)
+
+        real = {n: q for n, q in enumerate(self.quantities) if q.is_floating_point()}
+        return frozenset(n for n, q in real.items() if has_other_half(q) or has_other_half(1 / q))
+
+    @cached_property
     def apart(self) -> Scene:
         """The scene with the user's program as it runs, where that computes a value twice."""
         longer = self.program.apart if self.program is not None else None

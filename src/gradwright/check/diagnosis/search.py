@@ -38,7 +38,7 @@ from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
 from gradwright.core.walks import postorder
 from gradwright.errors import GradwrightError
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
 
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, order, structure, replaced, multiplied, projected, powers, axes, products,
@@ -57,7 +57,11 @@ REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask",
 INSTEAD = (
     {"missing_term", "extra_term"}, {"detached_dependency", "extra_term"}, {"missing_chain_factor", "extra_term"},
     {"missing_chain_factor", "wrong_power"}, {"wrong_sign"}, {"wrong_power"},
+    {"wrong_argument_gradient_swapped", "stale_saved_value"},
+    {"wrong_argument_gradient_swapped", "uses_input_instead_of_output"},
 )  # fmt: skip
+TRANSPOSES = {"missing_transpose", "extra_transpose"}
+LITERAL = 0.15  # what stands in the code says more of a transpose than the formula does
 ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
 CONFUSIONS = {"uses_input_instead_of_output", "stale_saved_value"}
 # How much is tried of a long computation, and of a long gradient, counted so that the answer is the same everywhere.
@@ -190,15 +194,26 @@ def single_explanations(
     found = [e for e in formulas if tells(e) and _holds_at(e, scenes)]
     best = min(found, key=lambda e: e.cost, default=None)
     for repair in single.repairs:
-        surpassed = best is not None and repair.cost > best.cost and repair.label not in best.labels
+        literal = best if best is not None and _turns_the_other_way(best, repair) else None
+        surpassed = best is not None and repair.cost > best.cost and repair.label not in best.labels and literal is None
         value = None if surpassed or not repair.label else single.value(repair)
         if value is None or not close(value, scenes[0].wanted):
             continue
-        explanation = Explanation(None, (repair,))
+        chosen = repair if literal is None else replace(repair, cost=literal.cost - 0.01)
+        explanation = Explanation(None, (chosen,))
         if tells(explanation) and _holds_at(explanation, scenes):
             found.append(explanation)
             best = min(found, key=lambda e: e.cost)
     return sorted(found, key=lambda e: e.cost)
+
+
+def _turns_the_other_way(explanation: Explanation, repair: Repair) -> bool:
+    """Whether a transpose that the formula lacks is one that the code has too many, or the other way round.
+
+    Then what the code has counts: `Aᵀ Bᵀ` may be `(B A)ᵀ` in the formula.
+    """
+    labels = {*explanation.labels, repair.label}
+    return explanation.mutant is not None and labels == TRANSPOSES and repair.cost <= explanation.cost + LITERAL
 
 
 def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanation]:

@@ -258,4 +258,4 @@ def as_value(result: Result, sizes: Sizes) -> Value:
 
 def arrays_of(results: tuple[Any, ...]) -> Constant:
     """The tensors that an operation gave, as arrays."""
-    return Constant(tuple(torch.as_tensor(result).resolve_conj().detach().numpy() for result in results))
+    return Constant(tuple(torch.as_tensor(result).numpy(force=True) for result in results))

@@ -144,7 +144,7 @@ def _double(tensor: torch.Tensor) -> torch.Tensor:
 
 def _resemblance(example: torch.Tensor) -> set[str]:
     """Facts that an example has, to draw others like it."""
-    value = example.detach().resolve_conj().numpy()
+    value = example.numpy(force=True)
     if value.ndim == 2 and value.shape[0] == value.shape[1]:
         if np.allclose(value, value.conj().T):
             definite = bool(np.all(np.linalg.eigvalsh(value) > 0))

@@ -318,11 +318,11 @@ def _name(operator: Any) -> str:
 def _require_same_values(node: Node, found: Interpretation, subject: Subject, runs: Sequence[_Run]) -> None:
     """Hold the expression against the function's own values at every point of the trace."""
     for place, run in enumerate(runs):
-        leaves: dict[Node, Any] = {s: t.numpy() for s, t in zip(subject.symbols, run.inputs, strict=True)}
+        leaves: dict[Node, Any] = {s: t.numpy(force=True) for s, t in zip(subject.symbols, run.inputs, strict=True)}
         leaves |= {known: values[place] for known, values in found.notes.known.items()}
         result = found.operations[-1].results[place]
         returned = result[0] if isinstance(result, list | tuple) else result
-        expected = returned.to(torch.complex128 if returned.is_complex() else torch.float64).resolve_conj().numpy()
+        expected = returned.to(torch.complex128 if returned.is_complex() else torch.float64).numpy(force=True)
         tolerance = TOLERANCE if returned.dtype in (torch.float64, torch.complex128) else SINGLE_TOLERANCE
         try:
             with np.errstate(all="ignore"):

@@ -20,7 +20,7 @@ from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.frozen import replace
 from gradwright.prims.exponential import exp
-from gradwright.prims.piecewise import is_comparison
+from gradwright.prims.piecewise import is_comparison, sign
 from gradwright.prims.power import power
 
 Weights = tuple[Fraction | int, Fraction | int, Fraction | int]
@@ -226,12 +226,14 @@ def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
             changed = _with(node, place, Factor(argument, factor.groups, factor.conj))
             words = f"{unicode_of(argument)} stands where {name} is due"
             label = "wrong_power" if applied.primitive is power else "uses_input_instead_of_output"
-            yield changed, label, words, 1.05
+            yield changed, label, words, 1.25 if applied.primitive is sign else 1.05  # rather a branch is left out
     if applied.primitive is power and isinstance(applied.parameters[0], Fraction):
+        constant = not any(isinstance(leaf, Symbol) for leaf in free_leaves(applied))
+        label = "wrong_factor" if constant else "wrong_power"
         for step in (1, -1, Fraction(1, 2), Fraction(-1, 2)):
             other = _raised(applied, applied.parameters[0] + step)
             changed = _with(node, place, Factor(other, factor.groups, factor.conj))
-            yield changed, "wrong_power", f"{name} stands to the wrong power", 1.1
+            yield changed, label, f"{name} stands to the wrong power", 1.1
 
 
 def _raised(applied: Apply, exponent: Fraction) -> Node:

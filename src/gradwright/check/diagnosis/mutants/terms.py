@@ -21,6 +21,7 @@ from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
 MOST_TERMS = 5
+TRANSPOSED = str.maketrans("", "", "ᵀᴴ")
 
 
 def terms(truth: Truth, name: str) -> Iterator[Mutant]:
@@ -64,7 +65,7 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
 
 def _in_one_order(parts: Sequence[Node]) -> bool:
     """Whether the factors stand in the same order in all of the terms, so that they differ by transposes alone."""
-    return len({unicode_of(part).replace("⁻ᵀ", "⁻¹").replace("ᵀ", "") for part in parts}) == 1
+    return len({unicode_of(part).replace("⁻ᵀ", "⁻¹").translate(TRANSPOSED) for part in parts}) == 1
 
 
 def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:

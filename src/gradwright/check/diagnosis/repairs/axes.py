@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 from typing import Any
 
 import torch
@@ -30,6 +30,7 @@ def axes(scene: Scene) -> Iterator[Repair]:
         yield from _summed(site, scene)
     for instruction in scene.program.instructions:
         yield from _other_axis(instruction, scene)
+        yield from _other_axis_kept(instruction, scene)
         yield from _other_broadcast(instruction, scene)
         yield from _other_reshape(instruction, scene)
         yield from _all_samples(scene.program, instruction, scene)
@@ -73,6 +74,25 @@ def _other_axis(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
         yield from _kept_axis(instruction, rank)
         yield from _not_summed(instruction)
         yield _mean_or_sum(instruction)
+
+
+def _other_axis_kept(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
+    """A reduction along an axis that is put back by indexing, as in `X.mean(1)[:, None]`, along another axis."""
+    assert scene.program is not None
+    inner = scene.program.by_slot.get(instruction.operands[0][1]) if instruction.operands else None
+    whole = scene.values.get(inner.operands[0][1]) if inner is not None and inner.name in REDUCTIONS else None
+    made = scene.values.get(instruction.slot)
+    put_back = instruction.name in ("__getitem__", "unsqueeze")
+    if not put_back or not isinstance(whole, torch.Tensor) or not isinstance(made, torch.Tensor):
+        return
+    assert inner is not None
+    for axis in range(whole.dim()) if made.dim() == whole.dim() else ():
+        words = f"{inner.name} runs along the wrong axis"
+
+        def along(values: Values, scene: Scene, axis: int = axis) -> object:
+            return getattr(values[inner.operands[0][1]], inner.name)(axis, keepdim=True)
+
+        yield Repair(instruction.slot, along, "wrong_axis", words, 0.95)
 
 
 def _not_summed(instruction: Instruction) -> Iterator[Repair]:
@@ -145,10 +165,10 @@ def _kept_axis(instruction: Instruction, rank: int) -> Iterator[Repair]:
     if named or rank < 2:
         return
     source = instruction.operands[0][1]
-    for axis in range(rank):
+    for axis, keeps in product(range(rank), (True, False)):
 
-        def reduce(values: Values, scene: Scene, axis: int = axis) -> object:
-            return getattr(values[source], instruction.name)(axis, keepdim=True)
+        def reduce(values: Values, scene: Scene, axis: int = axis, keeps: bool = keeps) -> object:
+            return getattr(values[source], instruction.name)(axis, keepdim=keeps)
 
         words = f"{instruction.name} runs over all entries; it should run over axis {axis} alone"
         yield Repair(instruction.slot, reduce, "wrong_axis", words, 1.1)

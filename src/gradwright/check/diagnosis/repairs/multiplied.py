@@ -13,7 +13,7 @@ import torch
 
 from gradwright.check.diagnosis.operations import MATRIX_PRODUCTS, SUMS
 from gradwright.check.diagnosis.program import Instruction, Program
-from gradwright.check.diagnosis.repairs.sites import is_number
+from gradwright.check.diagnosis.repairs.sites import Site, is_number
 from gradwright.check.diagnosis.scene import Scene, close
 
 REDUCTIONS = ("sum", "mean", "trace")
@@ -28,8 +28,8 @@ POWERS = (1.0, 2.0, -1.0, 0.5, -0.5, 3.0, -2.0)
 Slots = frozenset[int]
 
 
-def powers_beside(scene: Scene) -> Callable[[int], set[int]]:
-    """For a value, by number, the quantities of which a power is among the factors of its product."""
+def powers_beside(scene: Scene) -> Callable[[Site], set[int]]:
+    """For a site, by number, the quantities of which a power is among the factors of its product."""
     assert scene.program is not None
     program = scene.program
 
@@ -56,8 +56,16 @@ def powers_beside(scene: Scene) -> Callable[[int], set[int]]:
         return lambda slot, slots: scalars(slots) if summed and (whole or ranks.get(slot) == 1) else slots
 
     inside = _factors(program, passes, kept)
-    outside = _beside(program, inside)
-    return lambda slot: {number for factor in inside[slot] | outside[slot] for number in known(factor)}
+    outside = _beside(program, inside, passes)
+
+    def present(site: Site) -> set[int]:
+        """What the value is multiplied by; an operand that is summed, by what is the same for all summands."""
+        factors = inside[site.slot] | outside[site.slot]
+        if site.user is not None and site.user.name in REDUCTIONS:
+            factors = frozenset(factor for factor in factors if passes(factor, site.user))
+        return {number for factor in factors for number in known(factor)}
+
+    return present
 
 
 def _varies_not(value: object, reduction: Instruction, scene: Scene) -> bool:
@@ -94,14 +102,21 @@ def _factors(
     return found
 
 
-def _beside(program: Program, inside: Mapping[int, Slots]) -> dict[int, Slots]:
-    """For every value what it is multiplied by on all its ways to the result, whatever is added to it there."""
+def _beside(
+    program: Program, inside: Mapping[int, Slots], passes: Callable[[int, Instruction], bool]
+) -> dict[int, Slots]:
+    """For every value what it is multiplied by on all its ways to the result, whatever is added to it there.
+
+    What a sum is multiplied by entry by entry, as in `s ∘ (G − Σ s ∘ G)`, is no factor of what is summed.
+    """
     found: dict[int, Slots] = {program.result: frozenset()}
     for user in reversed(program.instructions):
         sources = [source for _, source in user.operands]
-        passes = user.name in (*SUMS, *REDUCTIONS, *MULTIPLICATIVE)
+        goes_on = user.name in (*SUMS, *REDUCTIONS, *MULTIPLICATIVE)
         for slot in sources:
-            factors = found.get(user.slot, frozenset()) if passes else frozenset[int]()
+            factors = found.get(user.slot, frozenset()) if goes_on else frozenset[int]()
+            if user.name in REDUCTIONS:
+                factors = frozenset(factor for factor in factors if passes(factor, user))
             if user.name in MULTIPLICATIVE:
                 factors = factors.union(*(inside[other] for other in sources if other != slot))
             found[slot] = found.get(slot, factors) & factors
@@ -116,7 +131,10 @@ def _exponent(value: torch.Tensor, quantity: torch.Tensor) -> float:
 
 
 def _spread(value: torch.Tensor, quantity: torch.Tensor) -> torch.Tensor:
-    """A row, a column or a number in the shape of what it is spread to; else as it is."""
+    """A row, a column or a number in the shape of what it is spread to; a vector that keeps axes of size 1 without."""
+    if value.dim() > quantity.dim() and value.numel() == quantity.numel():
+        bare = [size for size in value.shape if size != 1]
+        return value.reshape(quantity.shape) if bare == [size for size in quantity.shape if size != 1] else value
     smaller = value.dim() <= quantity.dim() and value.numel() < quantity.numel()
     fits = all(a in (1, b) for a, b in zip(value.shape[::-1], quantity.shape[::-1], strict=False))
     return value.expand(quantity.shape) if smaller and fits else value

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import reduce
+from typing import Any
 
 import torch
 
-from gradwright.check.diagnosis.program import Instruction, Values
+from gradwright.check.diagnosis.operations import SUMS
+from gradwright.check.diagnosis.program import Instruction, Place, Slot, Values
 from gradwright.check.diagnosis.repairs.order import chain
 from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import Repair, Scene
@@ -22,6 +24,9 @@ def powers(scene: Scene) -> Iterator[Repair]:
     for instruction in scene.program.instructions:
         if instruction.name in ("pow", "__pow__", "matrix_power", "float_power"):
             yield from _exponents(instruction)
+            yield from _taken_of_a_summand(instruction, scene)
+        if instruction.name in SUMS:
+            yield from _taken_of_the_sum(instruction, scene)
         yield from _once_less(scene, instruction)
     for site in sites(scene):
         if site.source not in moving:
@@ -52,10 +57,45 @@ def _exponents(instruction: Instruction) -> Iterator[Repair]:
     if not rest or not isinstance(rest[0], int | float):
         return
     for change in (1, -1, 2, -2, 0.5, -0.5):
+        if rest[0] + change == 0:
+            continue  # then it does not belong, whatever its power
         yield _with_exponent(instruction, base, rest[0] + change, 1.0 + 0.05 * abs(change))
     yield _with_exponent(instruction, base, -rest[0], 1.1)
     for factor in (2, 0.5):  # a standard deviation where a variance is meant, or the other way round
         yield _with_exponent(instruction, base, factor * rest[0], 1.1)
+
+
+def _taken_of_a_summand(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
+    """The power of a sum, `(1 − q)²`, where that of one summand is due, `1 − q²`."""
+    base, *rest = instruction.arguments
+    inner = scene.program.by_slot.get(base.index) if scene.program is not None and isinstance(base, Slot) else None
+    if inner is None or inner.name not in SUMS or not rest or not isinstance(rest[0], int | float):
+        return
+    for place, source in inner.operands:
+
+        def of_summand(values: Values, scene: Scene, place: Place = place, source: int = source) -> object:
+            return inner.run(values, {place: values[source] ** rest[0]})
+
+        words = f"the power is taken of {scene.called(base.index)}; that of {scene.called(source)} alone is due"
+        yield Repair(instruction.slot, of_summand, "wrong_power", words, 1.1)
+
+
+def _taken_of_the_sum(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
+    """A sum with the power of one summand, `1 + q²`, where that of the sum is due, `(1 + q)²`."""
+    assert scene.program is not None
+    for place, source in instruction.operands:
+        maker = scene.program.by_slot.get(source)
+        raised = maker is not None and maker.name in ("pow", "__pow__", "square")
+        if maker is None or not raised or not isinstance(maker.arguments[0], Slot):
+            continue
+        base, exponent = maker.arguments[0].index, maker.arguments[1] if len(maker.arguments) > 1 else 2
+
+        def of_sum(values: Values, scene: Scene, place: Place = place, base: int = base, k: Any = exponent) -> object:
+            return instruction.run(values, {place: values[base]}) ** k
+
+        if isinstance(exponent, int | float):
+            words = f"the power is taken of {scene.called(base)} alone; that of the sum is due"
+            yield Repair(instruction.slot, of_sum, "wrong_power", words, 1.15)
 
 
 def _with_exponent(instruction: Instruction, base: object, exponent: float, cost: float) -> Repair:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 
 import torch
 
@@ -12,7 +13,8 @@ from gradwright.check.diagnosis.program import Values
 from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_beside
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
-from gradwright.core.nodes import Apply, Contract, Node, Symbol
+from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
+from gradwright.core.walks import free_leaves
 from gradwright.frozen import frozen
 from gradwright.prims.exponential import exp
 from gradwright.prims.power import power
@@ -34,9 +36,12 @@ def replaced(scene: Scene) -> Iterator[Repair]:
             for swapped in (False, True) if value.dim() == 2 else (False,):
                 more = _turning(known, quantity, swapped)
                 turned = value.mT if swapped else value
-                if more is None or _is_multiple(known, quantity) or not _is_other(site, turned, scene.misshapen):
+                at_hand = number in scene.at_hand and _is_rescaled(known, quantity)
+                if more is None or (_is_multiple(known, quantity) and not at_hand):
                     continue
-                yield _replacement(site, known, number, quantity, swapped, scene, extra + more)
+                if _is_other(site, turned, scene.misshapen):
+                    make = _rescaled if at_hand else _replacement
+                    yield make(site, known, number, quantity, swapped, scene, extra + more)
 
 
 def _is_inside(site: Site, scene: Scene) -> bool:
@@ -96,6 +101,23 @@ def _is_multiple(known: _Known | None, quantity: Quantity) -> bool:
     return any(f.node == known.quantity.node and set(f.labels) <= kept for f in product.factors)
 
 
+def _is_rescaled(known: _Known | None, quantity: Quantity) -> bool:
+    """Whether the quantity is an input times weights that are computed from it, as x / ‖x‖ is."""
+    product = quantity.node
+    if known is None or not _is_input(known) or not _is_multiple(known, quantity):
+        return False
+    assert isinstance(product, Contract)
+    return any(known.quantity.node in free_leaves(f.node) for f in product.factors if f.node != known.quantity.node)
+
+
+def _rescaled(
+    site: Site, known: _Known | None, number: int, quantity: Quantity, swapped: bool, scene: Scene, extra: float
+) -> Repair:
+    """An input where the computation has, as a value, what it is rescaled to: that is what is due."""
+    words = f"{site.words} stands where {quantity.transposed_name if swapped else quantity.name} is due"
+    return site.replaced(number, swapped, "uses_input_instead_of_output", words, 0.95 + extra)
+
+
 def _replacement(
     site: Site, known: _Known | None, number: int, quantity: Quantity, swapped: bool, scene: Scene, extra: float
 ) -> Repair:
@@ -111,7 +133,7 @@ def _replacement(
     cost += 0.2 if label == "missing_projection" and site.maker is not None and site.maker.name in SUMS else 0.0
     cost += extra
     derived = site.maker is not None and not is_view(site)
-    if known is not None and isinstance(known.quantity.node, Symbol) and (derived or quantity.backward):
+    if known is not None and _is_input(known) and (derived or quantity.backward):
         cost += 0.4  # what happens to be an input, or to give the same as one, was not mistaken for one
     if scene.quantities[number].shape not in (site.value.shape, site.value.shape[::-1]):
         cost += 0.4  # what is wrong with the shape is more likely a factor
@@ -142,11 +164,17 @@ def _confused(known: _Known, quantity: Quantity) -> tuple[str, float]:
         return "wrong_power" if again else "missing_chain_factor", 1.0
     if _is_power_of(quantity.node, known.quantity.node):
         return "wrong_power", 1.0
+    if isinstance(quantity.node, Add) and known.quantity.node in quantity.node.terms and not _is_input(known):
+        return "missing_term", 1.0  # as a prediction where what is off is due
     if known.quantity.node in quantity.below:
         return "uses_input_instead_of_output", 1.0
     if _is_part(known.quantity.node, quantity.node):
         return "uses_input_instead_of_output", 1.3
     return "stale_saved_value", 1.0 if quantity.node in known.quantity.below else 1.3
+
+
+def _is_input(known: _Known) -> bool:
+    return isinstance(known.quantity.node, Symbol)
 
 
 def _is_power_of(node: Node, base: Node) -> bool:
@@ -203,7 +231,7 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
         if largest(site.value) == 0:
             continue
         if site.user is None:
-            yield from _of_value(site, scene, beside(site.slot))
+            yield from _of_value(site, scene, beside(site))
             continue
         summed = scene.values[site.slot].shape if site.user.name in SUMS and site.value.dim() == 0 else None
         for number, quantity, value in _factors_of(scene):
@@ -212,8 +240,8 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
             elif value.dim() == 1:
                 yield from _inner_products(site, number, quantity, value)
             for words, combine, cost in _products(site.value, value, value.shape == summed):
-                used = number in beside(site.slot) or is_power(site.value, value)
-                yield from _factors(site, number, quantity, value, words, combine, cost, used, SIMPLE_EXPONENTS)
+                used = number in beside(site) or is_power(site.value, value)
+                yield from _factors(site, scene, number, quantity, value, words, combine, cost, used, SIMPLE_EXPONENTS)
 
 
 def _factors_of(scene: Scene) -> Iterator[tuple[int, Quantity, torch.Tensor]]:
@@ -225,12 +253,23 @@ def _factors_of(scene: Scene) -> Iterator[tuple[int, Quantity, torch.Tensor]]:
 
 
 def _of_value(site: Site, scene: Scene, present: set[int]) -> Iterator[Repair]:
-    summed = site.summed(scene) if site.value.dim() == 0 or 1 in site.value.shape else set[torch.Size]()
+    summed = site.summed(scene)
     for number, quantity, value in _factors_of(scene):
         for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
-            yield from _factors(site, number, quantity, value, words, combine, cost, number in present)
+            yield from _factors(site, scene, number, quantity, value, words, combine, cost, number in present)
         yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
+    yield from _normalised(site)
     yield from _without_cotangent(site, scene)
+
+
+def _normalised(site: Site) -> Iterator[Repair]:
+    """Positive entries that are not divided by their sum, as those of a softmax are."""
+    if not site.value.dim() or site.value.is_complex() or not bool((site.value > 0).all()):
+        return
+    axes = range(site.value.dim()) if site.value.dim() > 1 else ()
+    for axis, along in ((None, ""), *((axis, f" along axis {axis}") for axis in axes)):
+        words = f"{site.words} has to be divided by its sum{along}"
+        yield site.repair(lambda v, a=axis: v / v.sum(dim=a, keepdim=True), "missing_chain_factor", words, 1.3)
 
 
 Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -249,6 +288,16 @@ def _products(value: torch.Tensor, factor: torch.Tensor, spread: bool) -> Iterat
             yield " along the columns", lambda v, q: v * q, 0.1
     if factor.dim() == 2 and factor.shape == value.shape[::-1] and value.shape[0] != 1:
         yield ", transposed", lambda v, q: v * q.mT, 0.3
+    if 0 < factor.dim() < value.dim() and value.dim() > 2:
+        for axes in combinations(range(value.dim()), factor.dim()):
+            if factor.shape == tuple(value.shape[axis] for axis in axes):
+                words = f" along axis {axes[0]}" if len(axes) == 1 else f" along the axes {', '.join(map(str, axes))}"
+                yield words, lambda v, q, a=axes: v * _laid_along(q, a, v.dim()), 0.1
+
+
+def _laid_along(factor: torch.Tensor, axes: Sequence[int], rank: int) -> torch.Tensor:
+    """A tensor along some of the axes of one of higher rank."""
+    return factor.reshape([factor.shape[axes.index(axis)] if axis in axes else 1 for axis in range(rank)])
 
 
 def _spreads(value: torch.Tensor, factor: torch.Tensor) -> bool:
@@ -259,6 +308,7 @@ def _spreads(value: torch.Tensor, factor: torch.Tensor) -> bool:
 
 def _factors(
     site: Site,
+    scene: Scene,
     number: int,
     quantity: Quantity,
     value: torch.Tensor,
@@ -280,6 +330,7 @@ def _factors(
         words = _factor_words(site, quantity, exponent, how, used)
         price = 1.0 + 0.15 * abs(exponent - 1) + cost + (0.4 if not quantity.stage and used else 0.0)
         price += 0.35 if used and _is_exponential(quantity) else 0.0
+        price += 0.35 if not used and abs(exponent) == 1 and number in scene.conjugate_sums else 0.0
         yield site.combined(number, lambda v, q, k=exponent: combine(v, q if k == 1 else q**k), label, words, price)
 
 
@@ -407,7 +458,19 @@ def projected(scene: Scene) -> Iterator[Repair]:
             # Of what lies along the quantity nothing would be left.
             if along.shape == site.value.shape and not _is_nothing(_without(site.value, along), site.value):
                 words = f"the component of {site.words} along {quantity.name} has to be removed"
-                yield site.combined(number, _without, "missing_projection", words, 1.32)
+                cost = 1.32 + (0.3 if _has_summand_along(site, along, scene) else 0.0)
+                yield site.combined(number, _without, "missing_projection", words, cost)
+
+
+def _has_summand_along(site: Site, along: torch.Tensor, scene: Scene) -> bool:
+    """Whether a multiple of a quantity is taken on the way to the value already: then it is a wrong one."""
+    assert scene.program is not None
+    for instruction in scene.program.instructions:
+        if instruction.name in SUMS and site.source in scene.after(instruction.slot):
+            summands = (scene.values.get(source) for _, source in instruction.operands)
+            if any(is_number(value) and multiple_of(value, along) is not None for value in summands):
+                return True
+    return False
 
 
 def _is_nothing(rest: torch.Tensor, value: torch.Tensor) -> bool:

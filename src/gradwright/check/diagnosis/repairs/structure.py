@@ -9,10 +9,11 @@ from itertools import combinations
 import numpy as np
 import torch
 
+from gradwright.check.diagnosis.operations import SUMS
 from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.order import LONGEST, chain
-from gradwright.check.diagnosis.repairs.sites import Site, sites
-from gradwright.check.diagnosis.scene import Repair, Scene, close
+from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest
 from gradwright.core.points import project_array
 
 TRIANGLES = ("tril", "triu")
@@ -201,11 +202,24 @@ def _projected(scene: Scene) -> Iterator[Repair]:
     last = scene.program.by_slot[scene.program.result]
     for names, label, words in _OF_FACT:
         if set(names) & facts:
-            yield Repair(last.slot, lambda values, s: _tangent(last.run(values), s), label, words, 0.9)
+            cost = 0.9 + (0.3 if _takes_normal_part(scene) else 0.0)
+            yield Repair(last.slot, lambda values, s: _tangent(last.run(values), s), label, words, cost)
             return
+
+
+def _takes_normal_part(scene: Scene) -> bool:
+    """Whether something that is normal to the set is taken away already: then it is a wrong one."""
+    assert scene.program is not None
+    summands = [s for i in scene.program.instructions if i.name in SUMS for _, s in i.operands]
+    values = [value for slot in summands if is_number(value := scene.values.get(slot))]
+    return any(v.shape == scene.wanted.shape and _is_normal(v, scene) for v in values)
+
+
+def _is_normal(value: torch.Tensor, scene: Scene) -> bool:
+    return largest(value) > 0 and largest(_tangent(value, scene)) <= CLOSE * largest(value)
 
 
 def _tangent(value: torch.Tensor, scene: Scene) -> torch.Tensor:
     facts = scene.point.truth.signature.symbol(scene.name).facts
-    projected = project_array(value.numpy(), facts, scene.point.values[scene.name])
+    projected = project_array(value.numpy(force=True), facts, scene.point.values[scene.name])
     return torch.from_numpy(np.array(projected, copy=True))

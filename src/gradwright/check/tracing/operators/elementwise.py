@@ -112,6 +112,30 @@ def _erfc(given: Arguments) -> Value:
     return _with(value, subtract(build.ones(value.node.shape), function("erf", value.node)))
 
 
+@operator("asin", "acos")
+def _arc(given: Arguments) -> Value:
+    """`asin(x) = arctan(x / √(1 − x²))`, and `acos(x) = π/2 − asin(x)`."""
+    value = given.tensor("self")
+    ones = build.ones(value.node.shape)
+    cosine = power(subtract(ones, build.multiply(value.node, value.node)), Fraction(-1, 2))
+    sine = function("arctan", build.multiply(value.node, cosine))
+    if given.operation.name == "aten.asin":
+        return _with(value, sine)
+    quarter = build.spread(scale(Fraction(1, 2), build.constant("pi")), value.node.shape)
+    return _with(value, subtract(quarter, sine))
+
+
+@operator("atanh", "acosh")
+def _area(given: Arguments) -> Value:
+    """`atanh(x) = (log1p(x) − log1p(−x)) / 2` and `acosh(x) = log(x + √(x² − 1))`."""
+    value = given.tensor("self")
+    if given.operation.name == "aten.atanh":
+        halves = subtract(function("log1p", value.node), function("log1p", scale(-1, value.node)))
+        return _with(value, scale(Fraction(1, 2), halves))
+    rest = power(subtract(build.multiply(value.node, value.node), build.ones(value.node.shape)), Fraction(1, 2))
+    return _with(value, function("log", build.plus(value.node, rest)))
+
+
 @operator("softplus")
 def _softplus(given: Arguments) -> Value:
     """`log(1 + exp(βx)) / β`; beyond its threshold PyTorch returns x, which is the same to rounding."""

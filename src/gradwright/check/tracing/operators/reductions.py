@@ -74,6 +74,12 @@ def _var(given: Arguments) -> Value:
     return Value(node, squared.unit, squared.flipped)
 
 
+@operator("var_mean")
+def _var_mean(given: Arguments) -> Result:
+    value = given.tensor("self")
+    return _var(given), mean(value, given.axes("dim", value.rank), given.flag("keepdim"))
+
+
 def _minus(left: Value, right: Value) -> Value:
     (a, b), frame = aligned([left, right])
     return Value(build.minus(a, b), frame.unit, frame.flipped)

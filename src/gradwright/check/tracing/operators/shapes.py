@@ -522,6 +522,26 @@ def _gathered(value: Value, axis: int, arrays: Sequence[Array], given: Arguments
     return joined(parts, axis, given.shape())
 
 
+@operator("gather")
+def _gather(given: Arguments) -> Value:
+    """Entries of a tensor of a fixed shape, each at a constant place along one axis."""
+    value, index = given.tensor("self"), given.result("index")
+    if not isinstance(index, Constant):
+        raise Untraceable("an index that depends on the values of a tensor")
+    table = np.asarray(index.arrays[0])
+    if table.size > MOST_PLACES or not all(np.array_equal(table, array) for array in index.arrays):
+        raise Untraceable("an index whose places follow no pattern at all sizes")
+    axis, dims = given.axis("dim", value.rank), given.shape()
+    terms: list[Node] = []
+    for place, chosen in np.ndenumerate(table):
+        entry = _entry(value, [int(chosen) if at == axis else p for at, p in enumerate(place)])
+        spots = [(Selection(dim, None, Dim.of(p)), (at,)) for at, (p, dim) in enumerate(zip(place, dims, strict=True))]
+        kept = [(spot, axes) for spot, axes in spots if dims[axes[0]].value != 1]
+        output = [axes[0] for _, axes in kept]
+        terms.append(build.product_of([*kept, (entry.straight(), ())], output))
+    return Value(add(terms), _units(dims))
+
+
 def _lengths(value: Value, axis: int, given: Arguments) -> tuple[int, ...]:
     return tuple(value.dims[axis].evaluate(point) for point in given.sizes.points)
 
