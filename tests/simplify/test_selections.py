@@ -53,3 +53,10 @@ def test_code_of_a_selection_that_nothing_else_carries() -> None:
     space: dict = {"np": np}
     exec(program, space)
     assert space["value"](np.array(2.0), np.ones(5)) == 8.0
+
+
+def test_a_part_of_one_entry_meets_itself() -> None:
+    """Only one of the two has a label for the entry, which an outer product does not need."""
+    corner = gw.parse("block([[A, kron(x, y)], [C, eye(m)]])[:n, :n]", A="n n", x="1 m", y="n 1", C="m n")
+    assert str(gw.derive(corner, wrt="A").vjp) == "G"
+    assert str(gw.derive(corner, wrt="x").vjp) == "0"

@@ -96,14 +96,16 @@ def _within(outer: Node, inner: Node) -> Selection | None:
 
 
 def _joined(node: Contract, rest: Sequence[Factor], first: Factor, second: Factor, label: int) -> Node:
-    """One part with itself: the labels of the two parts become one; a basis vector has length 1."""
-    old = second.labels[1:]
-    new = first.labels[1:]
-    renamed = dict(zip(old, new, strict=True))
+    """One part with itself: the labels of the two parts become one; a basis vector has length 1.
+
+    A part of one entry need not have a label for it; that of the other one then goes, too.
+    """
+    new, old = sorted((first.labels[1:], second.labels[1:]), key=len)
+    renamed = {x: new for x in old}
     dims = {x: dim for x, dim in enumerate(node.dims) if x != label and x not in renamed}
 
     def rename(groups: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
-        return tuple(tuple(renamed.get(x, x) for x in group) for group in groups)
+        return tuple(tuple(y for x in group for y in renamed.get(x, (x,))) for group in groups)
 
     factors = [Factor(f.node, rename(f.groups), f.conj) for f in rest]
     return contract(node.coefficient, factors, rename(node.output), dims)

@@ -52,6 +52,7 @@ def lower(
     given: Mapping[Node, str] | None = None,
     names: Iterable[str] = (),
     batched: bool = False,
+    sized: Sequence[Leaf] | None = None,
 ) -> Program:
     """Write expressions as code.
 
@@ -62,12 +63,13 @@ def lower(
         given: further nodes whose values the code finds under a name, such as saved outputs.
         names: identifiers that the code must not use.
         batched: whether every input may have further leading axes, the same for all.
+        sized: the inputs of which sizes are read, those before others that come first; all of them if None.
 
     Raises:
         EmissionError: a part of an expression cannot be written in this library.
     """
     found = without_systems(tuple(roots.values()))
-    lowering = Lowering(library, inputs, given or {}, names, batched)
+    lowering = Lowering(library, inputs, given or {}, names, batched, sized)
     return lowering.run(dict(zip(roots, found, strict=True)))
 
 
@@ -75,7 +77,13 @@ class Lowering:
     """One program being written."""
 
     def __init__(
-        self, library: Library, inputs: Sequence[Leaf], given: Mapping[Node, str], names: Iterable[str], batched: bool
+        self,
+        library: Library,
+        inputs: Sequence[Leaf],
+        given: Mapping[Node, str],
+        names: Iterable[str],
+        batched: bool,
+        sized: Sequence[Leaf] | None,
     ) -> None:
         self.library = library
         self.writer = Writer(library, batched)
@@ -86,7 +94,7 @@ class Lowering:
         self.values: dict[Node, Code] = {leaf: Code(self.parameters[leaf.name]) for leaf in inputs}
         self.values.update({node: Code(name) for node, name in given.items()})
         self.leaves = {node: code.text for node, code in self.values.items()}
-        self.sizes = Sizes(self.leaves, self.names)
+        self.sizes = Sizes(self.leaves if sized is None else {x: self.leaves[x] for x in sized}, self.names)
         self.statements: list[Statement] = []
         self.foreign: dict[tuple[str, tuple[Parameter, ...]], Foreign] = {}
         self._defined: dict[str, str] = {}
