@@ -4,10 +4,11 @@ from collections import Counter
 from itertools import combinations
 from typing import Any
 
-import gradwright as gw
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+
+import gradwright as gw
 
 
 def function(text: str, **declarations: str) -> Any:
@@ -67,7 +68,8 @@ def test_backward_computes_what_is_asked(asked: set[str]) -> None:
     """The softmax is in the gradients of A, x, B, y alone, and 1 − tanh² in those of B and y."""
     declared = {"A": "n m", "x": "m", "B": "n k", "y": "k", "o": ""}
     sizes = {"n": 4, "m": 3, "k": 5}
-    inputs = [random(*(sizes[d] for d in dims.split())).requires_grad_(name in asked) for name, dims in declared.items()]
+    shapes = {name: [sizes[d] for d in dims.split()] for name, dims in declared.items()}
+    inputs = [random(*shape).requires_grad_(name in asked) for name, shape in shapes.items()]
     value = function("o * logsumexp(A @ x + tanh(B @ y))", **declared)(*inputs)
     with Counted() as counted:
         value.backward()

@@ -1,4 +1,4 @@
-"""How the sizes of dimension names are read off the axes of arrays: off an axis that is the name, or solved from one."""
+"""How the sizes of dimension names are read off the axes of arrays: off one that is the name, or solved from one."""
 
 from __future__ import annotations
 
