@@ -60,3 +60,13 @@ def test_a_part_of_one_entry_meets_itself() -> None:
     corner = gw.parse("block([[A, kron(x, y)], [C, eye(m)]])[:n, :n]", A="n n", x="1 m", y="n 1", C="m n")
     assert str(gw.derive(corner, wrt="A").vjp) == "G"
     assert str(gw.derive(corner, wrt="x").vjp) == "0"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("trace({})", 3.0), ("s * sum(diagonal({}))", 6.0), ("sum({} * {})", 3.0), ("sum({})", 3.0)]
+)
+def test_a_part_that_meets_itself_in_both_axes_has_its_size(text: str, value: float) -> None:
+    part = "block([[A, zeros(n, n)], [eye(n), A]])[n:, :n]"
+    e = gw.parse(text.replace("{}", part), A="n n", s="")
+    assert e.evaluate(A=np.zeros((3, 3)), s=2.0) == value
+    assert e.compile("numpy")(A=np.zeros((3, 3)), s=2.0) == value

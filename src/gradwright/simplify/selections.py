@@ -101,7 +101,7 @@ def _joined(node: Contract, rest: Sequence[Factor], first: Factor, second: Facto
     A part of one entry need not have a label for it; that of the other one then goes, too.
     """
     new, old = sorted((first.labels[1:], second.labels[1:]), key=len)
-    renamed = {x: new for x in old}
+    renamed = {x: new for x in old if x not in new}
     dims = {x: dim for x, dim in enumerate(node.dims) if x != label and x not in renamed}
 
     def rename(groups: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
