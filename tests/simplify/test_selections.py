@@ -55,11 +55,16 @@ def test_code_of_a_selection_that_nothing_else_carries() -> None:
     assert space["value"](np.array(2.0), np.ones(5)) == 8.0
 
 
-def test_a_part_of_one_entry_meets_itself() -> None:
-    """Only one of the two has a label for the entry, which an outer product does not need."""
-    corner = gw.parse("block([[A, kron(x, y)], [C, eye(m)]])[:n, :n]", A="n n", x="1 m", y="n 1", C="m n")
-    assert str(gw.derive(corner, wrt="A").vjp) == "G"
-    assert str(gw.derive(corner, wrt="x").vjp) == "0"
+@pytest.mark.parametrize("corner", ["kron(x, y)", "kron(y, x)", "kron(x, y) + B", "outer(u, v)"])
+def test_a_block_that_is_a_kronecker_product(corner: str) -> None:
+    """An axis of it has two labels, one of the whole has one."""
+    declared = {"x": "1 m", "y": "n 1", "A": "n n", "B": "n m", "C": "m n", "D": "m m", "u": "n", "v": "m"}
+    whole = gw.parse(f"block([[A, {corner}], [C, D]])[:n, n:]", **declared)
+    assert str(gw.derive(whole, wrt="A").vjp) == "0"
+    assert gw.equal(whole, gw.parse(corner, **declared))
+    for part, wrt in (("[:n, :n]", "A"), ("[n:, :n]", "C")):
+        other = gw.derive(gw.parse(f"block([[A, {corner}], [C, D]]){part}", **declared))
+        assert str(other.vjp[wrt]) == "G"
 
 
 @pytest.mark.parametrize(

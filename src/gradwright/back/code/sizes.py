@@ -60,6 +60,7 @@ class Sizes:
 
     def _read(self, reading: Reading) -> str:
         text = reading.axis if reading.scale == 1 else f"{reading.scale} * {reading.axis}"
+        above = Code(text)
         if reading.rest.terms:
-            text = f"({sum_of([(1, Code(text)), (-1, self.code(reading.rest))]).text})"
-        return text if reading.slope == Dim.of(1) else f"{text} // {self.code(reading.slope).atom}"
+            above = sum_of([(1, above), (-1, self.code(reading.rest))])
+        return above.text if reading.slope == Dim.of(1) else f"{above.inside()} // {self.code(reading.slope).atom}"
