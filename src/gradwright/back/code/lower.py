@@ -168,17 +168,22 @@ class Lowering:
 
     def _over_batch(self, code: Code, node: Node) -> Code:
         """A constant spread over the leading axes of the inputs."""
-        for leaf, text in self.leaves.items():
-            behind = f"[:-{leaf.rank}]" if leaf.rank else ""
-            shape = ", ".join([f"*{text}.shape{behind}", *self.size_texts(node.shape)])
-            # `expand` and `reshape` take sizes one by one, but not none at all.
-            shape = f"({shape},)" if self.library.shapes_are_tuples or not node.rank else shape
-            return Code(self.library.broadcast.format(x=code.atom, shape=shape))
-        return code
+        return self.over_batch_of(next(iter(self.leaves)), code, node.shape) if self.leaves else code
+
+    def over_batch_of(self, leaf: Node, code: Code, dims: Sequence[Dim]) -> Code:
+        """A constant with these axes spread over the leading axes of an input."""
+        behind = f"[:-{leaf.rank}]" if leaf.rank else ""
+        shape = ", ".join([f"*{self.leaves[leaf]}.shape{behind}", *self.size_texts(dims)])
+        # `expand` and `reshape` take sizes one by one, but not none at all.
+        shape = f"({shape},)" if self.library.shapes_are_tuples or not dims else shape
+        return Code(self.library.broadcast.format(x=code.atom, shape=shape))
 
     def varies(self, node: Node) -> bool:
         """Whether a value depends on an input, and so has the inputs' leading axes."""
-        return self._varying.get(node, False)
+        for part in postorder(node, given=self._varying):  # a part of a sum that is written may be a node of its own
+            if part not in self._varying:
+                self._varying[part] = any(self._varying.get(child, False) for child in part.children)
+        return self._varying[node]
 
     def size_texts(self, dims: Iterable[Dim]) -> list[str]:
         """Sizes as texts."""
