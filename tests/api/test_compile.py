@@ -246,3 +246,11 @@ def test_jax_code_works_under_jit_grad_and_vmap(text: str) -> None:
         assert np.allclose(jax.jit(jax.grad(function))(jnp.asarray(X)), wanted)
         both = jax.vmap(jax.grad(function))(jnp.stack([X, X]))
         assert np.allclose(both[1], wanted)
+
+
+def test_the_logarithm_of_a_determinant_keeps_its_precision() -> None:
+    logdet = gw.parse("logdet(A)", A="n n").compile("numpy")
+    for A, value in ((2 * np.eye(2), np.log(4)), (np.diag([1, -1]), np.nan), (np.zeros((2, 2)), -np.inf)):
+        found = logdet(A=A.astype(np.float32))
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, value, rtol=1e-6)

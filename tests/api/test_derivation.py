@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 
 import gradwright as gw
+from gradwright.core.nodes import Node
 from gradwright.core.sums import scaled
 from gradwright.errors import ConditionError, DerivationError, GradwrightError
 from gradwright.simplify.pipeline import simplify
@@ -316,3 +318,28 @@ def test_the_inverse_of_a_stack_of_matrices_is_told_by_its_differential() -> Non
     D = gw.derive(gw.parse("inv(X)", X="k n n"), wrt="X")
     assert D.steps[0].rule == "differential of inv"
     assert D.verify().right
+
+
+def test_verify_holds_code_to_the_expression(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What optimising or lowering gets wrong consistently, in a value and its gradients, is seen."""
+    derivation = gw.derive(gw.parse("sin(t) * sum((s * ones(m))[1:])", s="", t="", A="m"))
+    report = derivation.verify("torch")
+    assert report.right
+    names = [finding.name for finding in report.findings if finding.name.startswith("code")]
+    kinds = ("value", "gradients against differences")
+    assert names == [f"code for {library}, {kind}" for library in ("NumPy", "PyTorch") for kind in kinds]
+
+    def halved(roots: Any, *_: Any, **__: Any) -> dict[str, Node]:
+        return {name: scaled(Fraction(1, 2), node) for name, node in roots.items()}
+
+    monkeypatch.setattr("gradwright.api.compiled._CACHE", {})
+    monkeypatch.setattr("gradwright.api.compiled.optimise", halved)
+    wrong = [finding.name for finding in derivation.verify().findings if not finding.passed]
+    assert wrong == names[:2]
+
+
+def test_verify_knows_the_code_that_it_can_try() -> None:
+    with pytest.raises(gw.errors.EmissionError, match="'fortran' is neither"):
+        gw.derive(gw.parse("inv(X)")).verify("fortran")
+    choice = gw.derive(gw.parse("eigh(S).eigenvectors", S="n n symmetric")).verify()
+    assert choice.right and "other signs" in choice.remarks[-1]

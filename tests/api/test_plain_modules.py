@@ -206,3 +206,10 @@ def test_a_derivative_that_is_zero_takes_its_direction_and_its_cotangent() -> No
     steps = gw.derive(gw.parse("a * sign(x)", a="n", x="n"), wrt="x").function("numpy")
     assert close(steps.vjp(a, x, G=dx), np.zeros(3))
     assert close(steps.jvp(a, x, dx=dx), np.zeros(3))
+
+
+def test_a_constant_of_complex_variables_has_a_module() -> None:
+    derivation = gw.derive(gw.parse("sin(Z) @ triu(s * eye(n), 1)", Z="n n complex", s=""))
+    value = derivation.function("numpy")
+    assert not value(np.eye(3) + 1j, 2.0).any()
+    assert [slope.shape for slope in value.vjp(np.eye(3) + 1j, 2.0, np.ones((3, 3)))] == [(3, 3), ()]

@@ -53,3 +53,25 @@ def test_code_of_a_selection_that_nothing_else_carries() -> None:
     space: dict = {"np": np}
     exec(program, space)
     assert space["value"](np.array(2.0), np.ones(5)) == 8.0
+
+
+@pytest.mark.parametrize("corner", ["kron(x, y)", "kron(y, x)", "kron(x, y) + B", "outer(u, v)"])
+def test_a_block_that_is_a_kronecker_product(corner: str) -> None:
+    """An axis of it has two labels, one of the whole has one."""
+    declared = {"x": "1 m", "y": "n 1", "A": "n n", "B": "n m", "C": "m n", "D": "m m", "u": "n", "v": "m"}
+    whole = gw.parse(f"block([[A, {corner}], [C, D]])[:n, n:]", **declared)
+    assert str(gw.derive(whole, wrt="A").vjp) == "0"
+    assert gw.equal(whole, gw.parse(corner, **declared))
+    for part, wrt in (("[:n, :n]", "A"), ("[n:, :n]", "C")):
+        other = gw.derive(gw.parse(f"block([[A, {corner}], [C, D]]){part}", **declared))
+        assert str(other.vjp[wrt]) == "G"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("trace({})", 3.0), ("s * sum(diagonal({}))", 6.0), ("sum({} * {})", 3.0), ("sum({})", 3.0)]
+)
+def test_a_part_that_meets_itself_in_both_axes_has_its_size(text: str, value: float) -> None:
+    part = "block([[A, zeros(n, n)], [eye(n), A]])[n:, :n]"
+    e = gw.parse(text.replace("{}", part), A="n n", s="")
+    assert e.evaluate(A=np.zeros((3, 3)), s=2.0) == value
+    assert e.compile("numpy")(A=np.zeros((3, 3)), s=2.0) == value

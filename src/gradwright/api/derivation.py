@@ -202,15 +202,26 @@ class Derivation:
             {s.name: collect(simplify(arranged(full_jacobian(node, s), node.rank, name, s))) for s in self._symbols}
         )
 
-    def verify(self) -> Verification:
-        """Check every step, and every derivative against central differences, at generic points."""
+    def verify(self, *targets: str) -> Verification:
+        """Check every step, every derivative against central differences, and the code, at a generic point.
+
+        The code is that of the functions compiled for NumPy; its value is held to the expression as it was written,
+        evaluated node by node, and its gradients to differences of that.
+
+        Args:
+            targets: `torch`, to check the PyTorch module in the same way.
+
+        Raises:
+            EmissionError: the code for such a library cannot be verified.
+        """
+        from gradwright.api.code_checks import runs
         from gradwright.api.verification import Finding, verify
 
         written = self._require_one("verification").node
         found = [
             Finding(f"step {step.number}, {step.rule}", step.check.passed, step.check.residual) for step in self.steps
         ]
-        return verify(written, simplify(written), self._symbols, found)
+        return verify(written, simplify(written), self._symbols, found, runs(self, targets))
 
     def source(self, target: str = "torch", *, name: str | None = None) -> str:
         """The text of a module with the function and its derivatives.

@@ -9,6 +9,7 @@ from gradwright.back.code.library import Library
 from gradwright.back.code.live import load_source
 from gradwright.back.code.module import Plain, inputs_of, plain_module
 from gradwright.back.code.names import Names
+from gradwright.core.contraction import zero
 from gradwright.core.nodes import Direction, Node, Symbol, field_of
 from gradwright.core.walks import free_leaves
 from gradwright.diff.derivatives import vjps
@@ -82,7 +83,7 @@ def _pullback(derivation: Derivation) -> Plain | None:
     cotangents = tuple(Symbol(names.fresh("G"), e.node.shape, field_of(e.node)) for e in derivation.outputs.values())
     occurring = {leaf for node in nodes for leaf in free_leaves(node)}
     try:
-        found = vjps(nodes, symbols, cotangents) if occurring else {}
+        found = vjps(nodes, symbols, cotangents) if occurring else {s: zero(s.shape) for s in symbols}
     except (DerivationError, UnsupportedError):
         return None
     results = {s.name: found[s] for s in symbols}

@@ -1,24 +1,27 @@
-"""Checking a whole derivation: every step, and every derivative against central differences."""
+"""Checking a whole derivation: every step, every derivative against central differences, and the code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import isnan
 
 import numpy as np
 
+from gradwright.api.code_checks import Ran
 from gradwright.api.evaluation import require_gaps, spectral_gaps
-from gradwright.core.arithmetic import largest
+from gradwright.core.arithmetic import Array, largest
 from gradwright.core.build import number
-from gradwright.core.nodes import Node, Symbol, field_of
+from gradwright.core.nodes import Apply, Node, Symbol, field_of
+from gradwright.core.walks import postorder
 from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_differential, vjps
 from gradwright.diff.differential import direction
 from gradwright.diff.gauge import gauge_tests
 from gradwright.diff.steps.trial import MEASURED, Named, Trial, difference, generic_trial
-from gradwright.errors import ConditionError, DerivationError, UnsupportedError
+from gradwright.errors import ConditionError, DerivationError, EmissionError, UnsupportedError
 from gradwright.frozen import frozen
 
 TOLERANCE = 1e-6
+Run = Callable[[Trial, Symbol], Ran]
 
 
 @frozen
@@ -60,20 +63,28 @@ class Verification:
         return "\n".join([f"{verdict}, at {self.point}", *map(str, self.findings), *self.remarks])
 
 
-def verify(written: Node, root: Node, variables: tuple[Symbol, ...], steps: Iterable[Finding]) -> Verification:
-    """Check the steps and the derivatives of one expression.
+def verify(
+    written: Node, root: Node, variables: tuple[Symbol, ...], steps: Iterable[Finding], run: Mapping[str, Run]
+) -> Verification:
+    """Check the steps and the derivatives of one expression, and its code.
 
     Args:
-        written: the expression as it was given, whose differences the derivatives are held to.
+        written: the expression as it was given, whose value and differences everything is held to.
         root: the same, simplified: what is differentiated.
         variables: what it is differentiated by.
         steps: the findings of the steps.
+        run: for the name of each library, what gives value and gradients of the code at a point, for a cotangent.
     """
     whole = Symbol("__whole", root.shape, field_of(root))
     trial = generic_trial(root, variables, (Named(whole, written),))
     cotangent = Symbol("__cotangent", root.shape, field_of(root))
     trial.cotangent(cotangent)
-    findings = [*steps, _jvp(root, variables, whole, trial), _vjp(root, variables, whole, cotangent, trial)]
+    findings = [
+        *steps,
+        _value(root, whole, trial),
+        _jvp(root, variables, whole, trial),
+        _vjp(root, variables, whole, cotangent, trial),
+    ]
     findings += [f for v in variables for f in _jacobian(root, v, Named(whole, written), trial)]
     remarks = [*_choices(root, cotangent, trial)]
     for variable in variables if not root.rank else ():
@@ -81,7 +92,32 @@ def verify(written: Node, root: Node, variables: tuple[Symbol, ...], steps: Iter
             findings += _hessian(root, variable, whole, trial)
         except ConditionError as error:  # all points of a declared set may violate it: singular values in pairs
             remarks.append(f"the Hessian in {variable.name} is not checked: {error}")
+    for library, code in run.items():
+        if _is_chosen(root):
+            remarks.append(f"the code for {library} is not checked: it may choose other signs of the factors")
+            continue
+        try:
+            findings += _code(library, code(trial, cotangent), (whole, cotangent), variables, trial)
+        except (EmissionError, ConditionError) as error:
+            remarks.append(f"the code for {library} is not checked: {error}")
     return Verification(tuple(findings), trial.description, tuple(remarks))
+
+
+def _is_chosen(root: Node) -> bool:
+    """Whether a factor is taken that is unique up to signs only, which libraries choose differently."""
+    return any(isinstance(n, Apply) and n.primitive.gauge and n.rank > 1 for n in postorder(root))
+
+
+def _code(
+    library: str, ran: Ran, symbols: tuple[Symbol, Symbol], variables: tuple[Symbol, ...], trial: Trial
+) -> Iterable[Finding]:
+    """The value of the code, and its gradients along the directions of the variables."""
+    whole, cotangent = symbols
+    value, slopes = ran
+    yield _finding(f"code for {library}, value", value, trial.values[whole], trial.noise(whole))
+    moves = {v.name: trial.values[direction(v)] for v in variables}
+    pulled = sum(np.real(np.sum(np.conj(slopes[name]) * move)) for name, move in moves.items())
+    yield _pulled(f"code for {library}, gradients against differences", np.asarray(pulled), whole, cotangent, trial)
 
 
 def _choices(root: Node, cotangent: Symbol, trial: Trial) -> Iterable[str]:
@@ -94,8 +130,13 @@ def _choices(root: Node, cotangent: Symbol, trial: Trial) -> Iterable[str]:
 
 def _finding(name: str, got: np.ndarray, want: np.ndarray, noise: float) -> Finding:
     scale = max(largest(want), largest(got), noise, 1e-9)
-    residual = largest(got - want) / scale
+    with np.errstate(invalid="ignore"):  # ∞ − ∞, where there is no value
+        residual = largest(got - want) / scale
     return Finding(name, bool(residual < TOLERANCE), residual)
+
+
+def _value(root: Node, whole: Symbol, trial: Trial) -> Finding:
+    return _finding("value, simplified", trial.value(root), trial.values[whole], trial.noise(whole))
 
 
 def _jvp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, trial: Trial) -> Finding:
@@ -106,9 +147,14 @@ def _jvp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, trial: Trial)
 def _vjp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, cotangent: Symbol, trial: Trial) -> Finding:
     found = vjps((root,), variables, (cotangent,))
     pulled = sum(np.real(np.sum(np.conj(trial.value(found[v])) * trial.values[direction(v)])) for v in variables)
+    return _pulled("vjp against differences", np.asarray(pulled), whole, cotangent, trial)
+
+
+def _pulled(name: str, pulled: Array, whole: Symbol, cotangent: Symbol, trial: Trial) -> Finding:
+    """`⟨vjp, dX⟩` against ⟨G, dY⟩ with a measured dY."""
     pushed = np.real(np.sum(np.conj(trial.values[cotangent]) * trial.values[direction(whole)]))
     noise = trial.noise(whole) * float(np.sum(np.abs(trial.values[cotangent])))
-    return _finding("vjp against differences", np.asarray(pulled), np.asarray(pushed), noise)
+    return _finding(name, pulled, np.asarray(pushed), noise)
 
 
 def _jacobian(root: Node, variable: Symbol, whole: Named, trial: Trial) -> Iterable[Finding]:

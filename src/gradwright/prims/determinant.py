@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 def log_determinant(X: np.ndarray) -> np.ndarray:
     """The logarithm of a positive determinant; NaN for a negative one."""
     sign, logabs = np.linalg.slogdet(X)
-    if np.iscomplexobj(sign):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(sign) + logabs
-    return np.where(sign > 0, logabs, np.where(sign == 0, -np.inf, np.nan))
 
 
 def adjugate_matrix(X: np.ndarray) -> np.ndarray:

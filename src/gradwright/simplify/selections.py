@@ -22,7 +22,7 @@ def merge_selections(node: Node) -> Node:
     node = _without_sums(node)
     if not isinstance(node, Contract):
         return node
-    picks = [f for f in node.factors if isinstance(f.node, Selection)]
+    picks = [f for f in node.factors if isinstance(f.node, Selection) and len(f.groups[0]) == 1]
     for place, first in enumerate(picks):
         for second in picks[place + 1 :]:
             merged = _merged(node, first, second)
@@ -38,8 +38,9 @@ def _with_basis_vectors(node: Contract) -> Node:
     factors, alone = list[Factor](), set[int]()
     for factor in node.factors:
         pick = factor.node
-        if isinstance(pick, Selection) and pick.part == Dim.of(1) and labels.count(factor.labels[1]) == 1:
-            alone.add(factor.labels[1])
+        part = factor.groups[1] if isinstance(pick, Selection) and pick.part == Dim.of(1) else ()
+        if isinstance(pick, Selection) and len(part) == 1 and labels.count(part[0]) == 1:
+            alone.add(part[0])
             factors.append(Factor(Selection(pick.whole, None, pick.offset), factor.groups[:1], factor.conj))
         else:
             factors.append(factor)
@@ -95,18 +96,28 @@ def _within(outer: Node, inner: Node) -> Selection | None:
     return Selection(outer.part, inner.part, inner.offset - outer.offset)
 
 
-def _joined(node: Contract, rest: Sequence[Factor], first: Factor, second: Factor, label: int) -> Node:
+def _joined(node: Contract, rest: Sequence[Factor], first: Factor, second: Factor, label: int) -> Node | None:
     """One part with itself: the labels of the two parts become one; a basis vector has length 1."""
-    old = second.labels[1:]
-    new = first.labels[1:]
-    renamed = dict(zip(old, new, strict=True))
+    renamed = _matched(node, *(factor.groups[1] if len(factor.groups) > 1 else () for factor in (first, second)))
+    if renamed is None:
+        return None
     dims = {x: dim for x, dim in enumerate(node.dims) if x != label and x not in renamed}
 
     def rename(groups: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
-        return tuple(tuple(renamed.get(x, x) for x in group) for group in groups)
+        return tuple(tuple(y for x in group for y in renamed.get(x, (x,))) for group in groups)
 
     factors = [Factor(f.node, rename(f.groups), f.conj) for f in rest]
     return contract(node.coefficient, factors, rename(node.output), dims)
+
+
+def _matched(node: Contract, first: tuple[int, ...], second: tuple[int, ...]) -> dict[int, tuple[int, ...]] | None:
+    """The labels of one axis as those of an equal one, which may be a group of several, as Kronecker products have."""
+    new, old = (first, second) if len(first) >= len(second) else (second, first)
+    if len(old) == 1:
+        return {} if new == old else {old[0]: new}
+    if [node.dims[x] for x in old] != [node.dims[x] for x in new]:
+        return None
+    return {x: (y,) for x, y in zip(old, new, strict=True) if x != y}
 
 
 def disjoint(a: Selection, b: Selection) -> bool:

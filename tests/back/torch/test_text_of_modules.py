@@ -203,3 +203,29 @@ def test_a_minus_sign_before_a_minus_sign_is_left_out() -> None:
 def test_a_long_value_is_wrapped_before_its_comment() -> None:
     text = gw.derive(gw.parse("D @ x", D="n n diagonal", x="n")).tests("torch", module="m")
     assert "        ),  # D" in text and max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("concatenate(x, A @ x, ones(1))", {"x": "m", "A": "n m"}),
+        ("concatenate(ones(n), 2 * x, s * ones(1))", {"x": "n", "s": ""}),
+        ("block([[cos(t), -sin(t)], [sin(t), cos(t)]]) @ x", {"t": "", "x": "2"}),
+        ("block([[A, x], [zeros(1, n), eye(1)]])", {"A": "n n", "x": "n 1"}),
+    ],
+)
+def test_parts_that_fill_a_whole_are_joined(text: str, variables: dict[str, str]) -> None:
+    """Nothing is padded and added, and constants are spread over the batch."""
+    derivation = gw.derive(gw.parse(text, **variables))
+    forward = derivation.source("torch").partition("def forward(")[2].partition("def setup_context")[0]
+    assert "pad(" not in forward and ("torch.cat(" in forward or "torch.stack(" in forward)
+    sizes = {"n": 3, "m": 4}
+    function = derivation.function("torch")
+    shapes = [tuple(sizes.get(d) or int(d) for d in dims.split()) for dims in variables.values()]
+    points = [[normal(1, *shape)[0] for shape in shapes] for _ in range(2)]
+    batch = function(*(torch.stack(parts) for parts in zip(*points, strict=True)))
+    value = gw.parse(text, **variables)
+    for found, point in zip(batch, points, strict=True):
+        inputs = {name: x.numpy() for name, x in zip(variables, point, strict=True)}
+        torch.testing.assert_close(found, torch.as_tensor(value.evaluate(**inputs)))
+    assert gradcheck(function, [x.requires_grad_() for x in points[0]], nondet_tol=ROUNDING)

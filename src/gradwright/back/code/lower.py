@@ -52,6 +52,7 @@ def lower(
     given: Mapping[Node, str] | None = None,
     names: Iterable[str] = (),
     batched: bool = False,
+    sized: Sequence[Leaf] | None = None,
 ) -> Program:
     """Write expressions as code.
 
@@ -62,12 +63,13 @@ def lower(
         given: further nodes whose values the code finds under a name, such as saved outputs.
         names: identifiers that the code must not use.
         batched: whether every input may have further leading axes, the same for all.
+        sized: the inputs of which sizes are read, those before others that come first; all of them if None.
 
     Raises:
         EmissionError: a part of an expression cannot be written in this library.
     """
     found = without_systems(tuple(roots.values()))
-    lowering = Lowering(library, inputs, given or {}, names, batched)
+    lowering = Lowering(library, inputs, given or {}, names, batched, sized)
     return lowering.run(dict(zip(roots, found, strict=True)))
 
 
@@ -75,7 +77,13 @@ class Lowering:
     """One program being written."""
 
     def __init__(
-        self, library: Library, inputs: Sequence[Leaf], given: Mapping[Node, str], names: Iterable[str], batched: bool
+        self,
+        library: Library,
+        inputs: Sequence[Leaf],
+        given: Mapping[Node, str],
+        names: Iterable[str],
+        batched: bool,
+        sized: Sequence[Leaf] | None,
     ) -> None:
         self.library = library
         self.writer = Writer(library, batched)
@@ -86,7 +94,7 @@ class Lowering:
         self.values: dict[Node, Code] = {leaf: Code(self.parameters[leaf.name]) for leaf in inputs}
         self.values.update({node: Code(name) for node, name in given.items()})
         self.leaves = {node: code.text for node, code in self.values.items()}
-        self.sizes = Sizes(self.leaves, self.names)
+        self.sizes = Sizes(self.leaves if sized is None else {x: self.leaves[x] for x in sized}, self.names)
         self.statements: list[Statement] = []
         self.foreign: dict[tuple[str, tuple[Parameter, ...]], Foreign] = {}
         self._defined: dict[str, str] = {}
@@ -160,17 +168,22 @@ class Lowering:
 
     def _over_batch(self, code: Code, node: Node) -> Code:
         """A constant spread over the leading axes of the inputs."""
-        for leaf, text in self.leaves.items():
-            behind = f"[:-{leaf.rank}]" if leaf.rank else ""
-            shape = ", ".join([f"*{text}.shape{behind}", *self.size_texts(node.shape)])
-            # `expand` and `reshape` take sizes one by one, but not none at all.
-            shape = f"({shape},)" if self.library.shapes_are_tuples or not node.rank else shape
-            return Code(self.library.broadcast.format(x=code.atom, shape=shape))
-        return code
+        return self.over_batch_of(next(iter(self.leaves)), code, node.shape) if self.leaves else code
+
+    def over_batch_of(self, leaf: Node, code: Code, dims: Sequence[Dim]) -> Code:
+        """A constant with these axes spread over the leading axes of an input."""
+        behind = f"[:-{leaf.rank}]" if leaf.rank else ""
+        shape = ", ".join([f"*{self.leaves[leaf]}.shape{behind}", *self.size_texts(dims)])
+        # `expand` and `reshape` take sizes one by one, but not none at all.
+        shape = f"({shape},)" if self.library.shapes_are_tuples or not dims else shape
+        return Code(self.library.broadcast.format(x=code.atom, shape=shape))
 
     def varies(self, node: Node) -> bool:
         """Whether a value depends on an input, and so has the inputs' leading axes."""
-        return self._varying.get(node, False)
+        for part in postorder(node, given=self._varying):  # a part of a sum that is written may be a node of its own
+            if part not in self._varying:
+                self._varying[part] = any(self._varying.get(child, False) for child in part.children)
+        return self._varying[node]
 
     def size_texts(self, dims: Iterable[Dim]) -> list[str]:
         """Sizes as texts."""

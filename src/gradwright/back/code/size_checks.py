@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from gradwright.back.code.size_readings import readings
 from gradwright.core.dims import Dim, atom_names
 from gradwright.core.nodes import Node, Shape
 from gradwright.core.points import needed_orders
@@ -23,39 +24,15 @@ def order_checks(function: str, nodes: Sequence[Node], bound: Mapping[str, str])
 
 
 def named_sizes(axes: Sequence[tuple[Dim, str]]) -> dict[str, str]:
-    """The sizes of names as Python: of axes that are the name itself, then of axes in which nothing else is unknown.
-
-    Args:
-        axes: each axis with the code of its length.
-    """
+    """The sizes of names as Python, from the axes of which each is given with the code of its length."""
     found: dict[str, str] = {}
-    for dim, text in axes:
-        if dim.name is not None:
-            found.setdefault(dim.name, text)
-    before = -1
-    while before < len(found):
-        before = len(found)
-        for dim, text in axes:
-            found |= _solved(dim, text, found)
+    for name, reading in readings(axes).items():
+        text = reading.axis if reading.scale == 1 else f"{reading.scale} * {reading.axis}"
+        if reading.rest.terms:
+            text = f"({text} - {_grouped(size_text(reading.rest, found))})"
+        one = reading.slope == Dim.of(1)
+        found[name] = text if one else f"({text} // {_grouped(size_text(reading.slope, found))})"
     return found
-
-
-def _solved(dim: Dim, text: str, known: Mapping[str, str]) -> dict[str, str]:
-    """The size of the one name that is not known, in a dimension that is linear in it: `n` in `2*n + m`."""
-    unknown = [name for name in dim.names if name not in known]
-    if len(unknown) != 1:
-        return {}
-    (name,) = unknown
-    inside = [(m, c) for m, c in dim.terms if any(name in atom_names(atom) for atom in m)]
-    if len(inside) != 1 or inside[0][0].count(name) != 1:
-        return {}
-    monomial, coefficient = inside[0]
-    slope = Dim({tuple(atom for atom in monomial if atom != name): coefficient})
-    rest = Dim({m: c for m, c in dim.terms if m != monomial})
-    if any(part not in known for part in slope.names):
-        return {}
-    above = f"({text} - {_grouped(size_text(rest, known))})" if rest.terms else text
-    return {name: above if slope == Dim.of(1) else f"({above} // {_grouped(size_text(slope, known))})"}
 
 
 def _grouped(text: str) -> str:

@@ -1,13 +1,14 @@
-"""Sizes of axes as code: every dimension name from the shape of an input that has it."""
+"""Sizes of axes as code: every dimension name from the shape of an input."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from math import lcm
 
 from gradwright.back.code.names import Names
 from gradwright.back.code.program import Statement
+from gradwright.back.code.size_readings import Reading, axes_of, readings
 from gradwright.back.code.text import Code, Kind, number, product_of, sum_of
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Node
@@ -23,7 +24,7 @@ class Sizes:
     """The sizes that a program uses; each name is read off a shape when it is first asked for."""
 
     def __init__(self, inputs: Mapping[Node, str], names: Names) -> None:
-        self._inputs = inputs
+        self._readings = readings(axes_of((text, node.shape) for node, text in inputs.items()))
         self._names = names
         self._known: dict[str, str] = {}
         self.statements: list[Statement] = []
@@ -50,36 +51,16 @@ class Sizes:
 
     def _name(self, name: str) -> str:
         if name not in self._known:
-            source = next(self._sources(name), None)
-            if source is None:
+            if name not in self._readings:
                 raise unreadable_size(name)
+            source = self._read(self._readings[name])
             self._known[name] = target = self._names.fresh(name)
             self.statements.append(Statement(target, source))
         return self._known[name]
 
-    def _sources(self, name: str) -> Iterator[str]:
-        """Axes that are the name itself, and then axes in which nothing else is unknown."""
-        axes = [
-            (f"{text}.shape[{axis - node.rank}]", dim)
-            for node, text in self._inputs.items()
-            for axis, dim in enumerate(node.shape)
-        ]
-        yield from (text for text, dim in axes if dim.name == name)
-        for text, dim in axes:
-            found = self._solved(name, text, dim)
-            if found is not None:
-                yield found
-
-    def _solved(self, name: str, text: str, dim: Dim) -> str | None:
-        """`n` from an axis of length `2*n + 1`, or `n*m` with m known."""
-        with_name = [(m, c) for m, c in dim.terms if name in m]
-        rest = Dim({m: c for m, c in dim.terms if name not in m})
-        if len(with_name) != 1 or with_name[0][0].count(name) != 1:
-            return None
-        others = Dim({tuple(a for a in with_name[0][0] if a != name): with_name[0][1]})
-        known = {n for node in self._inputs for d in node.shape if d.name for n in (d.name,)}
-        if not {*rest.names, *others.names} <= known - {name}:
-            return None
-        if rest.terms:
-            text = f"({sum_of([(1, Code(text)), (-1, self.code(rest))]).text})"
-        return text if others == Dim.of(1) else f"{text} // {self.code(others).atom}"
+    def _read(self, reading: Reading) -> str:
+        text = reading.axis if reading.scale == 1 else f"{reading.scale} * {reading.axis}"
+        above = Code(text)
+        if reading.rest.terms:
+            above = sum_of([(1, above), (-1, self.code(reading.rest))])
+        return above.text if reading.slope == Dim.of(1) else f"{above.inside()} // {self.code(reading.slope).atom}"

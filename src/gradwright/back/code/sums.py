@@ -11,6 +11,7 @@ from gradwright.back.code.products.draft import CONSTANT
 from gradwright.back.code.text import Code, Kind, number, sum_of
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
+from gradwright.core.walks import free_leaves
 from gradwright.frozen import replace
 
 if TYPE_CHECKING:
@@ -161,35 +162,50 @@ def _stack(lowering: Lowering, node: Add, order: Sequence[int]) -> Code | None:
         ordered = [slices[Dim.of(k)] for k in range(len(slices))]
         if ordered[0][0].whole != Dim.of(len(ordered)):
             continue
-        if _some_lack_the_batch(lowering, [inner for _, inner in ordered]):
-            continue
         axes = [other - (other > axis) for other in order if other != axis]
-        codes = [lowering.demand(inner, axes) for _, inner in ordered]
-        texts = ", ".join(lowering.as_array(code).text if code.number else code.text for code in codes)
+        texts = ", ".join(code.text for code in _beside_one_another(lowering, [x for _, x in ordered], axes))
         return Code(lowering.library.stack.format(parts=texts, axis=place - len(order)))
     return None
 
 
-def _some_lack_the_batch(lowering: Lowering, parts: Sequence[Node]) -> bool:
-    """Whether a part is a constant, without the leading axes of the inputs that it would stand beside."""
-    return lowering.batched and not all(map(lowering.varies, parts))
+def _beside_one_another(lowering: Lowering, parts: Sequence[Node], order: Sequence[int]) -> list[Code]:
+    """Arrays that are joined; a constant is spread over the leading axes that the others have."""
+    codes = [lowering.demand(part, order) for part in parts]
+    codes = [lowering.as_array(code) if code.number else code for code in codes]
+    varying = [part for part in parts if lowering.varies(part)]
+    leaf = next((x for part in varying for x in free_leaves(part) if x in lowering.leaves), None)
+    if not lowering.batched or leaf is None or len(varying) == len(parts):
+        return codes
+    return [
+        code if lowering.varies(part) else lowering.over_batch_of(leaf, code, [part.shape[axis] for axis in order])
+        for code, part in zip(codes, parts, strict=True)
+    ]
+
+
+def _as_product(term: Node) -> Contract | None:
+    """A product, or a selection as a product with one factor."""
+    if not isinstance(term, Selection):
+        return term if isinstance(term, Contract) else None
+    groups = tuple((axis,) for axis in range(term.rank))
+    return Contract(Fraction(1), (Factor(term, groups),), term.shape, groups)
 
 
 def _slice(term: Node, axis: int) -> tuple[Selection, Node] | None:
     """The basis vector along an axis of a term, and the term without that axis."""
-    if not isinstance(term, Contract) or len(term.output[axis]) != 1:
+    product = _as_product(term)
+    if product is None or len(product.output[axis]) != 1:
         return None
-    (label,) = term.output[axis]
-    around = [f for f in term.factors if label in f.labels]
-    flat = [x for group in term.output for x in group]
+    (label,) = product.output[axis]
+    around = [f for f in product.factors if label in f.labels]
+    flat = [x for group in product.output for x in group]
     if len(around) != 1 or flat.count(label) != 1:
         return None
     selection = around[0].node
     if not isinstance(selection, Selection) or selection.part is not None:
         return None
-    rest = tuple(f for f in term.factors if f is not around[0])
-    output = tuple(group for place, group in enumerate(term.output) if place != axis)
-    return selection, _numbered(term.coefficient, rest, term.dims, output)
+    rest = tuple(f for f in product.factors if f is not around[0])
+    output = tuple(group for place, group in enumerate(product.output) if place != axis)
+    return selection, _numbered(product.coefficient, rest, product.dims, output)
 
 
 def _concatenation(lowering: Lowering, node: Add, order: Sequence[int]) -> Code | None:
@@ -201,11 +217,9 @@ def _concatenation(lowering: Lowering, node: Add, order: Sequence[int]) -> Code 
             continue
         found.sort(key=lambda part: str(part[0].offset))
         ordered = _in_order([(s, inner) for s, inner in found])
-        if ordered is None or _some_lack_the_batch(lowering, ordered):
+        if ordered is None:
             continue
-        codes = [lowering.demand(inner, order) for inner in ordered]
-        codes = [lowering.as_array(code) if code.number else code for code in codes]
-        texts = ", ".join(code.text for code in codes)
+        texts = ", ".join(code.text for code in _beside_one_another(lowering, ordered, order))
         return Code(lowering.library.concatenate.format(parts=texts, axis=place - len(order)))
     return None
 
@@ -225,23 +239,28 @@ def _in_order(parts: Sequence[tuple[Selection, Node]]) -> list[Node] | None:
 
 def _part(term: Node, axis: int) -> tuple[Selection, Node] | None:
     """The selection that places a term along an axis, and what it places."""
-    if not isinstance(term, Contract) or len(term.output[axis]) != 1:
+    product = _as_product(term)
+    if product is None or len(product.output[axis]) != 1:
         return None
-    label = term.output[axis][0]
-    flat = [x for group in term.output for x in group]
-    around = [f for f in term.factors if label in f.labels]
-    if len(around) != 1 or not isinstance(around[0].node, Selection) or flat.count(label) != 1:
+    label = product.output[axis][0]
+    flat = [x for group in product.output for x in group]
+    around = [f for f in product.factors if label in f.labels]
+    if len(around) != 1 or flat.count(label) != 1:
         return None
-    selection = around[0]
-    if len(selection.groups) != 2 or selection.groups[0] != (label,) or len(selection.groups[1]) != 1:
+    selection, pick = around[0], around[0].node
+    if not isinstance(pick, Selection):
         return None
-    part = selection.groups[1][0]
-    if part in flat:
+    rest = tuple(f for f in product.factors if f is not selection)
+    if selection.groups[0] != (label,):
         return None
-    rest = tuple(f for f in term.factors if f is not selection)
-    output = tuple((part,) if place == axis else group for place, group in enumerate(term.output))
-    assert isinstance(selection.node, Selection)
-    return selection.node, _numbered(term.coefficient, rest, term.dims, output)
+    if pick.part is None:  # a basis vector is a part of one entry
+        part, dims, pick = len(product.dims), (*product.dims, Dim.of(1)), Selection(pick.whole, Dim.of(1), pick.offset)
+    elif len(selection.groups[1]) == 1 and selection.groups[1][0] not in flat:
+        part, dims = selection.groups[1][0], product.dims
+    else:
+        return None
+    output = tuple((part,) if place == axis else group for place, group in enumerate(product.output))
+    return pick, _numbered(product.coefficient, rest, dims, output)
 
 
 def _numbered(

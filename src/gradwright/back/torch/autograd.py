@@ -22,12 +22,12 @@ The shape, and what each part is for:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gradwright.back.code.program import Statement, statement_lines
-from gradwright.back.code.wrapping import INDENT, in_block
+from gradwright.back.code.wrapping import INDENT, WIDTH, in_block
 from gradwright.back.torch.programs import Piece, Programs
-from gradwright.back.torch.statements import needed
+from gradwright.back.torch.statements import is_size, needed
 
 # How far from the left the statements of a method stand, and those of a block in it.
 IN_METHOD = 2 * len(INDENT)
@@ -157,7 +157,7 @@ def _projecting(programs: Programs, piece: Piece) -> Piece:
 
 
 def _saved_for_backward(programs: Programs) -> list[str]:
-    reads = set(programs.exact.reads) | (programs.fast.reads if programs.fast else set()) | set(_still(programs))
+    reads = set(programs.exact.reads) | (programs.fast.reads if programs.fast else set()) | set(programs.still)
     everything = (*programs.inputs, *programs.outputs, *programs.carried)
     return [name for name in everything if name in reads]
 
@@ -165,15 +165,6 @@ def _saved_for_backward(programs: Programs) -> list[str]:
 def _leaves_none(programs: Programs) -> bool:
     """Whether cotangents and directions that do not exist come as None instead of zeros."""
     return bool(programs.carried) and len(programs.outputs) == 1
-
-
-def _still(programs: Programs) -> list[str]:
-    """The inputs that nothing depends on: their gradients are zeros of their shapes, and depend on G as others do."""
-    return [name for name in programs.inputs if name not in programs.moving]
-
-
-def _zeros(programs: Programs, name: str) -> str:
-    return f"{programs.cotangents[0]}.sum() * torch.zeros_like({name})"
 
 
 def _saved_for_forward(programs: Programs) -> list[str]:
@@ -235,14 +226,16 @@ def _gradients_type(programs: Programs) -> str:
 
 
 def _gradients(programs: Programs, piece: Piece, indent: int) -> list[str]:
-    """The statements of a backward; what one input alone needs is left out where it is not asked for."""
+    """The statements of a backward; what the inputs that are asked for do not need is left out."""
     piece = _projecting(programs, piece)
     if len(programs.inputs) == 1:
-        return _returning(piece, indent) if programs.moving else [f"return {_zeros(programs, programs.inputs[0])}"]
+        return _returning(piece, indent) if programs.moving else [f"return {programs.still[programs.inputs[0]]}"]
     shares = [needed(piece.statements, [text]) for text in piece.results]
-    common = [s for s in piece.statements if sum(s in share for share in shares) > 1]
-    lines = statement_lines(common, indent)
-    lines += [f"{' = '.join(_gradient(name) for name in programs.inputs)} = None"]
+    owners = {s: tuple(n for n, share in zip(programs.moving, shares, strict=True) if s in share)
+              for s in piece.statements}  # fmt: skip
+    common = [s for s in piece.statements if len(owners[s]) > 1]
+    lines = _common(programs, common, owners, indent)
+    lines += _nothing_yet(programs, indent)
     for name, share, text in zip(programs.moving, shares, piece.results, strict=True):
         own = [s for s in share if s not in common]
         if own and own[-1].target == text:
@@ -250,11 +243,41 @@ def _gradients(programs: Programs, piece: Piece, indent: int) -> list[str]:
         lines.append(f"if ctx.needs_input_grad[{programs.inputs.index(name)}]:")
         inside = indent + len(INDENT)
         lines += indented([*statement_lines(own, inside), *in_block(f"{_gradient(name)} = {text}", inside)])
-    for name in _still(programs):
+    for name, zeros in programs.still.items():
         lines.append(f"if ctx.needs_input_grad[{programs.inputs.index(name)}]:")
-        lines.append(f"{INDENT}{_gradient(name)} = {_zeros(programs, name)}")
+        lines.append(f"{INDENT}{_gradient(name)} = {zeros}")
     lines += in_block(f"return {', '.join(map(_gradient, programs.inputs))}", indent)
     return lines
+
+
+def _common(
+    programs: Programs, common: Sequence[Statement], owners: Mapping[Statement, tuple[str, ...]], indent: int
+) -> list[str]:
+    """What several gradients share; what not all of them need is computed if one that does is asked for."""
+    everywhere = [s for s in common if owners[s] == programs.moving or is_size(s)]
+    lines = statement_lines(everywhere, indent)
+    groups = dict.fromkeys(owners[s] for s in common if s not in everywhere)
+    for group in sorted(groups, key=len, reverse=True):  # what more gradients need is used by what fewer do
+        asked = " or ".join(f"ctx.needs_input_grad[{programs.inputs.index(name)}]" for name in group)
+        lines += in_block(f"if {asked}:", indent)
+        own = [s for s in common if owners[s] == group and s not in everywhere]
+        lines += indented(statement_lines(own, indent + len(INDENT)))
+    return lines
+
+
+def _nothing_yet(programs: Programs, indent: int) -> list[str]:
+    """Every gradient is None until it is asked for; what stands before the last `=` cannot be put in brackets."""
+    names = [_gradient(name) for name in programs.inputs]
+    lines: list[str] = []
+    while names:
+        count = next(k for k in range(len(names), 0, -1) if k == 1 or indent + len(_none(names[:k])) <= WIDTH)
+        lines.append(_none(names[:count]))
+        names = names[count:]
+    return lines
+
+
+def _none(names: Sequence[str]) -> str:
+    return f"{' = '.join(names)} = None"
 
 
 def _gradient(name: str) -> str:

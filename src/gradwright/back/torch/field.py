@@ -31,7 +31,7 @@ def rules_in_both_fields(rules: Rules, values: Mapping[str, Node]) -> Rules | No
         rules: the function.
         values: its outputs as they were written, before anything was simplified for real numbers.
     """
-    if not rules.inputs or not all(map(_is_free, rules.inputs)):
+    if not rules.inputs or not all(symbol.real and _is_free(symbol) for symbol in rules.inputs):
         return None
     if not all(node.real and _means_the_same(node) for node in postorder(*rules.values)):
         return None

@@ -55,6 +55,7 @@ class Programs:
     Attributes:
         inputs: the identifiers of all inputs.
         moving: those of the inputs that occur.
+        still: for the others, the code of their gradient: zeros of their shape, which depend on G as gradients do.
         outputs: the identifiers of the outputs.
         cotangents, directions: the identifiers of what the derivatives are applied to.
         projections: for inputs and directions in a declared linear set, the code of the projection on it.
@@ -69,6 +70,7 @@ class Programs:
 
     inputs: tuple[str, ...]
     moving: tuple[str, ...]
+    still: Mapping[str, str]
     outputs: tuple[str, ...]
     cotangents: tuple[str, ...]
     directions: Mapping[str, str]
@@ -122,6 +124,7 @@ def write_programs(
     return Programs(
         inputs=tuple(ids[s.name] for s in rules.inputs),
         moving=tuple(ids[s.name] for s in rules.vjp),
+        still={ids[s.name]: _zeros(s, rules, ids) for s in rules.inputs if s not in rules.vjp},
         outputs=tuple(ids[s.name] for s in rules.outputs),
         cotangents=tuple(ids[s.name] for s in rules.cotangents),
         directions={ids[s.name]: pushed.parameters[d.name] for s, d in rules.directions.items()},
@@ -134,6 +137,13 @@ def write_programs(
         jvp=Piece(pushed.statements, tuple(pushed.results.values())),
         helpers={name: text for program in programs for name, text in program.helpers.items()},
     )
+
+
+def _zeros(symbol: Symbol, rules: Rules, ids: Mapping[str, str]) -> str:
+    """The gradient of an input that nothing depends on; that of a real one is real."""
+    cotangent = rules.cotangents[0]
+    part = ".real" if symbol.real and not cotangent.real else ""
+    return f"{ids[cotangent.name]}{part}.sum() * torch.zeros_like({ids[symbol.name]})"
 
 
 def _projections(rules: Rules, inputs: Mapping[str, str], directions: Mapping[str, str]) -> dict[str, str]:
@@ -158,7 +168,9 @@ def _joint(rules: Rules, library: Library, names: Sequence[str]) -> Program:
     leaves = (*rules.inputs, *rules.outputs, *rules.cotangents)
     nodes = optimise(dict(zip(roots, in_blocks(tuple(roots.values())), strict=True)), passes=DIFFERENTIABLE)
     found = use_kernels(tuple(nodes.values()), KERNELS)
-    return lower(dict(zip(nodes, found, strict=True)), library, inputs=leaves, names=names, batched=True)
+    shown = dict(zip(nodes, found, strict=True))
+    # The forward has no outputs yet.
+    return lower(shown, library, inputs=leaves, names=names, batched=True, sized=rules.inputs)
 
 
 def _exact(rules: Rules, library: Library, names: Sequence[str]) -> Program:
@@ -175,8 +187,9 @@ def _lowered(
     roots: Mapping[str, Node], rules: Rules, library: Library, more: Sequence[Symbol | Direction], names: Sequence[str]
 ) -> Program:
     nodes = arrange(in_safe_functions(tuple(roots.values())))
-    leaves = (*rules.inputs, *rules.outputs, *more)
-    return lower(dict(zip(roots, nodes, strict=True)), library, inputs=leaves, names=names, batched=True)
+    leaves, shown = (*rules.inputs, *rules.outputs, *more), dict(zip(roots, nodes, strict=True))
+    # An output that only gives a size would be kept for it.
+    return lower(shown, library, inputs=leaves, names=names, batched=True, sized=(*rules.inputs, *more))
 
 
 def _gradient(symbol: Symbol) -> str:

@@ -1,21 +1,27 @@
 """The text of the pytest file of an emitted module.
 
-The tests know nothing of gradwright: values are held to the plain definition, or to numbers that the reference
-evaluator gave; derivatives to differences, at generic points of the declared set; batches and `vmap` to loops.
+The tests know nothing of gradwright. Values are held to numbers that the reference evaluator gave, to the plain
+definition, and to the equations that define a function; derivatives to differences, at generic points of the declared
+set; batches and `vmap` to loops. The numbers matter most: the plain definition is written as the module is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from gradwright.back.code import TORCH, lower
+import numpy as np
+
+from gradwright.back.code import TORCH, Program, lower
 from gradwright.back.code.names import Names
 from gradwright.back.code.size_checks import size_text
-from gradwright.back.code.wrapping import wrapped
+from gradwright.back.code.wrapping import INDENT, WIDTH, wrapped
 from gradwright.back.torch.module import Asked
 from gradwright.back.torch.points import HELPERS, NORMAL, into_set, value_code
-from gradwright.core.nodes import Apply, Symbol
+from gradwright.back.torch.reference import Reference, array_lines, reference
+from gradwright.core.arithmetic import Array
+from gradwright.core.nodes import Apply, Node, Symbol, field_of
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names
+from gradwright.core.templates import formals, identities, instantiate
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.linear.projection import is_structured
@@ -26,7 +32,7 @@ from gradwright.simplify.pipeline import simplify_all
 # What the file calls its own: dimensions, variables and the function have other names there.
 OWN_NAMES = frozenset(
     {"pytest", "torch", "Tensor", "gradcheck", "gradgradcheck", "math", "GENERATOR", "ORIGIN", "normal", "point",
-     "leaves", "free", "plain", *(call.strip("(") for call in HELPERS)}
+     "leaves", "free", "plain", "numbers", "sides", *(call.strip("(") for call in HELPERS)}
 )  # fmt: skip
 
 
@@ -44,8 +50,10 @@ class Tested:
         dimensions: what the file calls each.
         plain: the body of the plain definition, as lines; empty where PyTorch lacks a function.
         helpers: the functions that the plain definition calls.
+        identity: both sides of the equations that define the function, as lines; empty where none do.
         singular: whether a zero matrix for the only input is singular.
         outputs: how many outputs there are.
+        reference: numbers at a point, if they are determined.
     """
 
     module: str
@@ -57,8 +65,10 @@ class Tested:
     dimensions: Mapping[str, str]
     plain: tuple[str, ...]
     helpers: tuple[str, ...]
+    identity: tuple[str, ...]
     singular: bool
     outputs: int
+    reference: Reference | None
 
 
 def tests_text(asked: Asked, module: str) -> str:
@@ -81,13 +91,56 @@ def _tested(asked: Asked, module: str) -> Tested:
     roots_by_name = optimise({str(k): v for k, v in enumerate(values)})
     program = lower(roots_by_name, TORCH, inputs=asked.inputs, batched=True, names=names)
     plain = () if program.foreign else tuple(program.body())
-    helpers = tuple(text.strip("\n") for text in program.helpers.values()) if plain else ()
+    equations = _equations(asked, names)
+    shown = [p for p in (program if plain else None, equations) if p is not None]
+    helpers = tuple(dict.fromkeys(text.strip("\n") for p in shown for text in p.helpers.values()))
+    identity = () if equations is None else (_sides_head(equations), *equations.body())
     inverted = {n.arguments[0] for v in values for n in postorder(v) if isinstance(n, Apply) and n.primitive is inv}
     singular = len(asked.inputs) == 1 and inverted == {asked.inputs[0]} and not is_structured(asked.inputs[0].facts)
     identifiers = tuple(program.parameters[s.name] for s in asked.inputs)
     return Tested(
-        module, asked.name, function, asked.inputs, identifiers, sizes, dimensions, plain, helpers, singular, len(nodes)
+        module=module,
+        exported=asked.name,
+        function=function,
+        inputs=asked.inputs,
+        identifiers=identifiers,
+        sizes=sizes,
+        dimensions=dimensions,
+        plain=plain,
+        helpers=helpers,
+        identity=identity,
+        singular=singular,
+        outputs=len(nodes),
+        reference=reference(asked.inputs, nodes),
     )
+
+
+def _equations(asked: Asked, names: Sequence[str]) -> Program | None:
+    """Both sides of the equations that define a function of the inputs, in these and all of its outputs."""
+    nodes = [node for _, node in asked.outputs]
+    first = nodes[0]
+    if not isinstance(first, Apply) or first.arguments != asked.inputs or tuple(nodes) != first.outputs:
+        return None
+    formal = formals(first.primitive)
+    taken = Names((*names, *(s.name for s in asked.inputs)))
+    pairs = zip(formal.outputs, nodes, strict=True)
+    outputs = tuple(Symbol(taken.fresh(o.name), node.shape, field_of(node)) for o, node in pairs)
+    known: dict[Node, Node] = {
+        **dict(zip(formal.inputs, asked.inputs, strict=True)),
+        **dict(zip(formal.outputs, outputs, strict=True)),
+    }
+    _, dims = first.primitive.bind(tuple(s.shape for s in asked.inputs))
+    equations = [instantiate(side, known, dims) for sides in identities(first.primitive) for side in sides]
+    if not equations:
+        return None
+    roots = {str(k): side for k, side in enumerate(equations)}
+    program = lower(roots, TORCH, inputs=(*outputs, *asked.inputs), batched=True, names=names)
+    return None if program.foreign else program
+
+
+def _sides_head(program: Program) -> str:
+    parameters = ", ".join(f"{name}: Tensor" for name in program.parameters.values())
+    return f"def sides({parameters}) -> tuple[Tensor, ...]:"
 
 
 def _dimensions(sizes: Mapping[str, int], function: str) -> dict[str, str]:
@@ -171,7 +224,10 @@ def _in_set(name: str, symbol: Symbol, place: int) -> str:
 
 def _tests(tested: Tested) -> list[str]:
     called = "free" if any("stiefel" in s.facts for s in tested.inputs) else tested.function
-    tests = [*tested.helpers, _plain_test(tested)] if tested.plain else []
+    tests = [*tested.helpers]
+    tests += [_reference_test(tested, tested.reference)] if tested.reference is not None else []
+    tests += [_plain_test(tested)] if tested.plain else []
+    tests += [_identity_test(tested)] if tested.identity else []
     tests += [
         _test("gradients", f"assert gradcheck({called}, leaves(), nondet_tol=1e-10)"),
         _test(
@@ -200,6 +256,69 @@ def _plain_test(tested: Tested) -> str:
     )
 
 
+def _reference_test(tested: Tested, found: Reference) -> str:
+    """The numbers at a point, and what they were computed from."""
+    lines = [
+        "def test_numbers() -> None:",
+        '    """Held to the expression as it was written, evaluated by itself, and to its derivative."""',
+        "    inputs = (",
+    ]
+    for symbol, array in zip(tested.inputs, found.inputs, strict=True):
+        lines += _numbers(array, f",  # {symbol.name}", 2)
+    lines += ["    )", f"    value = {tested.function}(*inputs)"]
+    lines += _compared("value", found.values, tested.outputs > 1)
+    lines += ["    slopes = torch.autograd.grad(", "        value,", "        inputs,"]
+    lines += [*_listed(found.cotangents, 2, tested.outputs > 1), "    )"]
+    lines += _compared("slopes", found.gradients, several=True)
+    return "\n".join([NUMBERS.strip("\n"), "", "", *lines])
+
+
+def _compared(name: str, arrays: Sequence[Array], several: bool) -> list[str]:
+    call = ["    torch.testing.assert_close(", f"        {'tuple(' + name + ')' if several else name},"]
+    return [*call, *_listed(arrays, 2, several), "        rtol=1e-6,", "        atol=1e-8,", "    )"]
+
+
+def _listed(arrays: Sequence[Array], depth: int, several: bool) -> list[str]:
+    """Arrays as an argument on lines of its own: a tuple, if there are several."""
+    if not several:
+        return _numbers(arrays[0], ",", depth)
+    indent = INDENT * depth
+    return [f"{indent}(", *(line for array in arrays for line in _numbers(array, ",", depth + 1)), f"{indent}),"]
+
+
+def _numbers(array: Array, after: str, depth: int) -> list[str]:
+    """A call of `numbers`, laid out as the formatter does."""
+    indent, kind = INDENT * depth, "torch.complex128" if np.iscomplexobj(array) else ""
+    whole = array_lines(array, f"{indent}numbers(", f"{', ' if kind else ''}{kind}){after}", WIDTH)
+    if len(whole) == 1:
+        return whole
+    inside = array_lines(array, indent + INDENT, "," if kind else "", WIDTH)
+    return [f"{indent}numbers(", *inside, *([f"{indent}{INDENT}{kind},"] if kind else []), f"{indent}){after}"]
+
+
+def _identity_test(tested: Tested) -> str:
+    head, *body = tested.identity
+    return "\n".join(
+        [
+            head,
+            '    """Left and right sides of the equations that define the function."""',
+            *(f"    {line}" for line in body),
+            "",
+            "",
+            "def test_defining_equations() -> None:",
+            "    inputs = point()",
+            f"    outputs = {tested.function}(*inputs)",
+            "    both = sides(*outputs, *inputs)" if tested.outputs > 1 else "    both = sides(outputs, *inputs)",
+            "    torch.testing.assert_close(both[::2], both[1::2])",
+        ]
+    )
+
+
+NUMBERS = '''
+def numbers(entries: object, dtype: torch.dtype = torch.float64) -> Tensor:
+    """A tensor that asks for gradients."""
+    return torch.tensor(entries, dtype=dtype, requires_grad=True)
+'''
 _VALUE = """def test_value() -> None:
     inputs = point()
     torch.testing.assert_close({function}(*inputs), plain(*inputs))"""

@@ -51,6 +51,12 @@ def _values_in(expression: str) -> set[str]:
     return names
 
 
+def is_size(statement: Statement) -> bool:
+    """Whether a statement reads a size off a shape: every size has one of its own."""
+    calls = (node for node in ast.walk(ast.parse(statement.expression)) if isinstance(node, ast.Call))
+    return ".shape[" in statement.expression and next(calls, None) is None
+
+
 def needed(statements: Sequence[Statement], expressions: Iterable[str]) -> list[Statement]:
     """The statements that some expressions need, in order."""
     wanted = {name for text in expressions for name in names_in(text)}

@@ -29,11 +29,12 @@ def _read_scalar(draft: Draft, factor: Factor) -> None:
 
 
 def _reciprocal(draft: Draft, node: Node) -> Node | None:
-    """`u` for `1 / u`, where that has not been computed already."""
+    """`u` for `1 / u`, where that is not computed anyway for several places; sizes are numbers, which cost nothing."""
     if node in draft.lowering.values or not isinstance(node, Apply) or node.primitive is not power:
         return None
     exponent = node.parameters[0]
-    if not isinstance(exponent, Fraction) or exponent >= 0 or draft.lowering.uses.get(node, 1) > 1:
+    shared = draft.lowering.uses.get(node, 1) > 1 and draft.lowering.varies(node)
+    if not isinstance(exponent, Fraction) or exponent >= 0 or shared:
         return None
     if exponent == -1:
         return node.arguments[0]
