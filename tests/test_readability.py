@@ -43,8 +43,12 @@ RESULTS = [
     ("P @ C.T @ inv(C @ P @ C.T + R)", {"P": "n n", "C": "m n", "R": "m m"}, "P",
      "(I − Cᵀ S⁻ᵀ C Pᵀ) G S⁻ᵀ C, where S = C P Cᵀ + R"),
     # A sum beside its transpose has a letter.
+    ("A @ P @ B.T @ P + P @ C @ P", {"A": "n n", "P": "n n spd", "B": "n n", "C": "n n"}, "P",
+     "½ (S + Sᵀ), where S = Cᵀ P G + G P Cᵀ + B P Aᵀ G + Aᵀ G P B"),
+    # Terms with which others begin or end.
+    ("trace(A @ pinv(A) @ B)", {"A": "n m", "B": "n n"}, "A", "(I − A A⁺) (B + Bᵀ) (A⁺)ᵀ"),
     ("P - P @ C.T @ inv(C @ P @ C.T + R) @ C @ P", {"P": "n n spd", "C": "m n", "R": "m m spd"}, "P",
-     "½ (M + Mᵀ), where S = C P Cᵀ + R, M = G − Cᵀ S⁻¹ C P G + Cᵀ S⁻¹ C P G P Cᵀ S⁻¹ C − G P Cᵀ S⁻¹ C"),
+     "½ M (G + Gᵀ) Mᵀ, where M = I − Cᵀ (C P Cᵀ + R)⁻¹ C P"),
     # A product is opened where like terms meet.
     ("polar(A).P", {"A": "n m"}, "A",
      "½ U (lyapunov(P, P (Gᵀ + G) − (Gᵀ + G) P) + Gᵀ + G), where U = polar(A).U, P = polar(A).P"),

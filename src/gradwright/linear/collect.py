@@ -2,7 +2,9 @@
 
 This is for reading, and is applied once to a result. What all terms share, chains of matrices with a common
 beginning or end, stands before or behind the whole sum. Of some of the terms it is taken out only where single
-matrices are left, as in `(B + Bᵀ) x + b`: `dX X² + X dX X + X² dX` reads better than `(dX X + X dX) X + X² dX`.
+matrices are left, as in `(B + Bᵀ) x + b`: `dX X² + X dX X + X² dX` reads better than `(dX X + X dX) X + X² dX`. A term
+that another one begins or ends with leaves the identity, if that makes the sum shorter: `A − A B − C A + C A B` is
+`(I − C) A (I − B)`.
 """
 
 from __future__ import annotations
@@ -12,10 +14,10 @@ from fractions import Fraction
 from itertools import combinations
 from math import gcd, lcm, prod
 
-from gradwright.core.build import ones, product_of
+from gradwright.core.build import identity, ones, product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, split_coefficient
-from gradwright.core.nodes import Add, Node, Selection
+from gradwright.core.nodes import Add, Contract, Node, Selection
 from gradwright.core.scalars import shared_number
 from gradwright.core.sums import add, coefficient_of, distributed, like_key, scaled, terms_of, value_key
 from gradwright.core.walks import postorder, rebuild
@@ -23,6 +25,7 @@ from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.powers import connected
+from gradwright.simplify.sums import turn_sums
 
 
 @frozen
@@ -69,7 +72,8 @@ class _Collector:
     def collect(self, root: Node) -> Node:
         for node in postorder(root, given=self._done):
             if node not in self._done:
-                found = self._collect_sum(rebuild(node, tuple(self._done[child] for child in node.children)))
+                new = turn_sums(rebuild(node, tuple(self._done[child] for child in node.children)))
+                found = turn_sums(self._collect_sum(new))
                 self._done[node] = self._done[found] = found
         return self._done[root]
 
@@ -91,7 +95,49 @@ class _Collector:
                     break
             else:
                 done.append(_node(first))
-        return add(done)
+        return self._nested(add(done))
+
+    def _nested(self, node: Node) -> Node:
+        """The sum with terms taken out of those that begin or end with them, if that makes it shorter."""
+        if not isinstance(node, Add):
+            return node
+        items: list[_Term] = [_read(term, shortest=1) for term in node.terms]
+        while (found := self._nested_once(items)) is not None:
+            items = found
+        joined = turn_sums(add(list(map(_node, items))))
+        return self._collect_sum(joined) if _length(joined) < _length(node) else node
+
+    def _nested_once(self, items: list[_Term]) -> list[_Term] | None:
+        for place, other in combinations(range(len(items)), 2):
+            joined = self._around(items[place], items[other]) or self._joined(items[place], items[other])
+            if joined is not None:
+                return [*items[:place], joined, *items[place + 1 : other], *items[other + 1 :]]
+        return None
+
+    def _around(self, left: _Term, right: _Term) -> _Item | None:
+        """`B A − C B A = (I − C) B A`: two chains of which one is the beginning or the end of the other."""
+        if not isinstance(left, _Item) or not isinstance(right, _Item) or not _same_number(left, right):
+            return None
+        inner, outer = sorted((left, right), key=lambda item: len(item.chain.elements))
+        shared, longer = inner.chain.elements, outer.chain.elements
+        count = len(longer) - len(shared)
+        if not count or _only_places(shared, ()):
+            return None
+        if longer[count:] == shared:
+            before, rest, behind = (), longer[:count], shared
+        elif longer[: len(shared)] == shared:
+            before, rest, behind = shared, longer[len(shared) :], ()
+        else:
+            return None
+        if shared[-1].rank == 1 and count > 1:
+            return None  # `A B x + x`: no product of matrices is written for one with a vector
+        factor = product_of_chain(rest, rest[0])
+        if factor.rank != 2:
+            return None
+        number = inner.coefficient
+        total = add([identity(factor.shape[0]), scaled(outer.coefficient / number, factor)])
+        chain = Chain(left.chain.scalar, (*before, self.collect(simplify(total, self._done)), *behind))
+        return _Item(number, chain, scaled(number, join(chain, left.node)))
 
     def _read(self, term: Node) -> _Term:
         if term not in self._terms:
@@ -130,7 +176,7 @@ class _Collector:
         if not isinstance(left, _Item) or not isinstance(right, _Item):
             return None
         a, b = left.chain.elements, right.chain.elements
-        if left.chain.scalar != right.chain.scalar or abs(left.coefficient) != abs(right.coefficient):
+        if not _same_number(left, right):
             return None
         start = _common(a, b)
         end = _common_end(a[start:], b[start:])
@@ -192,10 +238,22 @@ def _node(term: _Term) -> Node:
     return term if isinstance(term, Node) else term.node
 
 
-def _read(term: Node) -> _Term:
+def _same_number(left: _Item, right: _Item) -> bool:
+    """Whether the same stands in front of two terms, signs aside."""
+    return left.chain.scalar == right.chain.scalar and abs(left.coefficient) == abs(right.coefficient)
+
+
+def _length(node: Node) -> int:
+    """How many tensors are written for a sum of products."""
+    if isinstance(node, Add):
+        return sum(map(_length, node.terms))
+    return sum(_length(f.node) for f in node.factors) or 1 if isinstance(node, Contract) else 1
+
+
+def _read(term: Node, shortest: int = 2) -> _Term:
     coefficient, rest = split_coefficient(term)
     chain = chain_of(rest, with_ones=True)
-    if chain is None or len(chain.elements) < 2:
+    if chain is None or len(chain.elements) < shortest:
         return _outer(term)
     numbers, elements = zip(*map(shared_number, chain.elements), strict=True)
     return _Item(coefficient * prod(numbers), Chain(chain.scalar, elements), term)
