@@ -4,7 +4,7 @@ This is for reading, and is applied once to a result. What all terms share, chai
 beginning or end, stands before or behind the whole sum. Of some of the terms it is taken out only where single
 matrices are left, as in `(B + Bᵀ) x + b`: `dX X² + X dX X + X² dX` reads better than `(dX X + X dX) X + X² dX`. A term
 that another one begins or ends with leaves the identity, if that makes the sum shorter: `A − A B − C A + C A B` is
-`(I − C) A (I − B)`.
+`(I − C) A (I − B)`. Tensors with more axes are sums of outer products, of which those that share a part are joined.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from gradwright.core.sums import add, coefficient_of, distributed, like_key, sca
 from gradwright.core.walks import postorder, rebuild
 from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
+from gradwright.linear.separated import join_outer_products
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.powers import connected
 from gradwright.simplify.sums import turn_sums
@@ -78,8 +79,10 @@ class _Collector:
         return self._done[root]
 
     def _collect_sum(self, node: Node) -> Node:
-        if not isinstance(node, Add) or not 1 <= node.rank <= 2:
+        if not isinstance(node, Add) or not node.rank:
             return node
+        if node.rank > 2:
+            return join_outer_products(node, self._total)
         node = _with_like_terms_joined(node)
         items = list(map(self._read, terms_of(node)))
         whole = self._common_to_all(items)
@@ -165,9 +168,8 @@ class _Collector:
             return None
         longest = max(chains, key=len)
         middles = [product_of_chain(c[start : len(c) - end], longest[start]) for c in chains]
-        number = _number_in_front(read)
-        parts = [scaled(i.coefficient / number, m) for i, m in zip(read, middles, strict=True)]
-        middle = self.collect(simplify(_positive_first(parts), self._done))
+        number, parts = _shared([(item.coefficient, middle) for item, middle in zip(read, middles, strict=True)])
+        middle = self.collect(simplify(parts, self._done))
         chain = Chain(first.chain.scalar, (*chains[0][:start], middle, *chains[0][len(chains[0]) - end :]))
         return scaled(number, join(chain, first.node))
 
@@ -184,11 +186,15 @@ class _Collector:
         middles = a[start : len(a) - end], b[start : len(b) - end]
         if _only_places(before, behind) or any(len(middle) != 1 for middle in middles):
             return None
-        number = _number_in_front((left, right))
         factors = zip((left, right), middles, strict=True)
-        parts = [scaled(item.coefficient / number, product_of_chain(m, m[0])) for item, m in factors]
-        chain = Chain(left.chain.scalar, (*before, self.collect(_positive_first(parts)), *behind))
+        number, middle = self._total([(item.coefficient, product_of_chain(m, m[0])) for item, m in factors])
+        chain = Chain(left.chain.scalar, (*before, middle, *behind))
         return _Item(number, chain, scaled(number, join(chain, left.node)))
+
+    def _total(self, multiples: Sequence[tuple[Fraction, Node]]) -> tuple[Fraction, Node]:
+        """The number that some multiples of matrices share, and the sum behind it."""
+        number, total = _shared(multiples)
+        return number, self.collect(total)
 
     def _joined_outer(self, left: _Term, right: _Term) -> _Term | None:
         """`A x yᵀ + B x yᵀ = (A + B) x yᵀ`: outer products that share a vector, the others together one product."""
@@ -259,16 +265,24 @@ def _read(term: Node, shortest: int = 2) -> _Term:
     return _Item(coefficient * prod(numbers), Chain(chain.scalar, elements), term)
 
 
-def _number_in_front(items: Sequence[_Item]) -> Fraction:
-    """What stands before the sum of terms: the number that all share, which is negative if all terms are."""
-    numbers = [item.coefficient for item in items]
+def _shared(multiples: Sequence[tuple[Fraction, Node]]) -> tuple[Fraction, Node]:
+    """The number that some multiples share, and the sum behind it.
+
+    The number is negative if all are, or that of the identity is: `−(I − A A⁺)`. The sum begins with a positive term,
+    if there is one: `(I − A) B` for `B − A B`, whichever comes first.
+    """
+    numbers = [number for number, _ in multiples]
     shared = Fraction(gcd(*(n.numerator for n in numbers)), lcm(*(n.denominator for n in numbers)))
-    return -shared if max(numbers) < 0 else shared
+    if max(numbers) < 0 or any(number < 0 and _is_identity(matrix) for number, matrix in multiples):
+        shared = -shared
+    parts = [scaled(number / shared, tensor) for number, tensor in multiples]
+    return shared, add(
+        sorted(parts, key=lambda part: coefficient_of(part) < 0) if coefficient_of(parts[0]) < 0 else parts
+    )
 
 
-def _positive_first(terms: Sequence[Node]) -> Node:
-    """A sum that begins with a positive term, if there is one: `(I − A) B` for `B − A B`, whichever comes first."""
-    return add(sorted(terms, key=lambda term: coefficient_of(term) < 0) if coefficient_of(terms[0]) < 0 else terms)
+def _is_identity(matrix: Node) -> bool:
+    return matrix.rank == 2 and matrix == identity(matrix.shape[0])
 
 
 def _outer(term: Node) -> _Outer | Node:
