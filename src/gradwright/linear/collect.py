@@ -88,11 +88,12 @@ class _Collector:
         whole = self._common_to_all(items)
         if whole is not None:
             return whole
+        items = self._with_outers_joined(items)
         done: list[Node] = []
         while items:
             first, *items = items
             for place, other in enumerate(items):
-                joined = self._joined(first, other) or self._joined_outer(first, other)
+                joined = self._joined(first, other)
                 if joined is not None:
                     items[place] = joined
                     break
@@ -104,7 +105,7 @@ class _Collector:
         """The sum with terms taken out of those that begin or end with them, if that makes it shorter."""
         if not isinstance(node, Add):
             return node
-        items: list[_Term] = [_read(term, shortest=1) for term in node.terms]
+        items = [self._read_any(term) for term in node.terms]
         while (found := self._nested_once(items)) is not None:
             items = found
         joined = turn_sums(add(list(map(_node, items))))
@@ -146,6 +147,12 @@ class _Collector:
         if term not in self._terms:
             self._terms[term] = _read(term)
         return self._terms[term]
+
+    def _read_any(self, term: Node) -> _Term:
+        """A term with a single matrix as a chain, too."""
+        found = self._read(term)
+        single = isinstance(found, Node) and sum(1 for f in as_product(found).factors if f.node.rank) == 1
+        return _read(term, shortest=1) if single else found
 
     def _common_to_all(self, items: Sequence[_Term]) -> Node | None:
         """The sum with what all its terms share before and behind it; None if they share nothing."""
@@ -196,17 +203,34 @@ class _Collector:
         number, total = _shared(multiples)
         return number, self.collect(total)
 
-    def _joined_outer(self, left: _Term, right: _Term) -> _Term | None:
-        """`A x yᵀ + B x yᵀ = (A + B) x yᵀ`: outer products that share a vector, the others together one product."""
-        if not isinstance(left, _Outer) or not isinstance(right, _Outer):
-            return None
-        for shared, other in ((1, 0), (0, 1)):
-            if left.keys[shared] == right.keys[shared]:
-                total = self.collect(add([left.vectors[other], right.vectors[other]]))
-                if not isinstance(total, Add):
-                    both = (total, left.vectors[1]) if shared else (left.vectors[0], total)
-                    return _outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
-        return None
+    def _with_outers_joined(self, items: list[_Term]) -> list[_Term]:
+        """`A x yᵀ + A z yᵀ = A (x + z) yᵀ`: outer products that share a vector, the others together one product."""
+        while True:
+            before = items
+            for shared, end in ((1, 0), (1, -1), (0, 0), (0, -1)):
+                for group in self._alike(items, shared, end):
+                    items = self._with_group_joined(items, group, shared)
+            if items == before:
+                return items
+
+    def _alike(self, items: Sequence[_Term], shared: int, end: int) -> list[list[_Outer]]:
+        """The outer products that share a vector, the others of which begin, or end, with the same matrix."""
+        groups: dict[Hashable, list[_Outer]] = {}
+        for outer in items:
+            other = self._read(outer.vectors[1 - shared]) if isinstance(outer, _Outer) else None
+            if isinstance(outer, _Outer) and isinstance(other, _Item):
+                key = outer.keys[shared], other.chain.scalar, other.chain.elements[end]
+                groups.setdefault(key, []).append(outer)
+        return [group for group in groups.values() if len(group) > 1]
+
+    def _with_group_joined(self, items: list[_Term], group: Sequence[_Outer], shared: int) -> list[_Term]:
+        """The terms with a group of outer products as one, in the place of the last, if the sum of vectors is one."""
+        total = self.collect(add([outer.vectors[1 - shared] for outer in group]))
+        if isinstance(total, Add):
+            return items
+        both = (total, group[0].vectors[1]) if shared else (group[0].vectors[0], total)
+        joined = _outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
+        return [joined if item is group[-1] else item for item in items if item is group[-1] or item not in group]
 
 
 def _with_like_terms_joined(node: Add) -> Node:
