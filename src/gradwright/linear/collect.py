@@ -14,11 +14,11 @@ from fractions import Fraction
 from itertools import combinations
 from math import gcd, lcm, prod
 
-from gradwright.core.build import identity, ones, product_of
+from gradwright.core.build import identity, multiply, ones, product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, split_coefficient
 from gradwright.core.nodes import Add, Contract, Node, Selection
-from gradwright.core.scalars import shared_number
+from gradwright.core.scalars import scalars_of, shared_number
 from gradwright.core.sums import add, coefficient_of, distributed, like_key, scaled, terms_of, value_key
 from gradwright.core.walks import postorder, rebuild
 from gradwright.frozen import frozen
@@ -40,8 +40,9 @@ class _Item:
 
 @frozen
 class _Outer:
-    """A term that is an outer product of two vectors, the number in front with the first; `keys` say what they are."""
+    """A term that is a number times an outer product of two vectors; `keys` say what they are."""
 
+    number: Fraction
     vectors: tuple[Node, Node]
     keys: tuple[Hashable, Hashable]
     node: Node
@@ -74,12 +75,17 @@ class _Collector:
         for node in postorder(root, given=self._done):
             if node not in self._done:
                 new = turn_sums(rebuild(node, tuple(self._done[child] for child in node.children)))
-                found = turn_sums(self._collect_sum(new))
+                found = self._collect_sum(new)
+                while (turned := turn_sums(found)) != found:  # what is the same now may be common to more terms
+                    found = self._collect_sum(turned)
                 self._done[node] = self._done[found] = found
         return self._done[root]
 
     def _collect_sum(self, node: Node) -> Node:
         if not isinstance(node, Add) or not node.rank:
+            return node
+        node = _with_scalars_joined(node)
+        if not isinstance(node, Add):
             return node
         if node.rank > 2:
             return join_outer_products(node, self._total)
@@ -166,14 +172,15 @@ class _Collector:
         shortest = min(map(len, chains))
         start = min(_common(chains[0], chain) for chain in chains)
         end = min(_common_end(chains[0][start:], chain[start:]) for chain in chains)
-        # What is left of a term that is shared as a whole is the identity, at an end: `(I − U Uᵀ) A U`.
-        if start and end and start + end == shortest:
+        # What is left of a term that is shared as a whole is the identity, at an end: `(I − U Uᵀ) A U`. Between two
+        # matrices it reads well beside single ones: `Xᵀ (I − P) Y`, but `X (A − B K) S` and `A (x − P x)`.
+        longest = max(chains, key=len)
+        if start and end and start + end == shortest and (chains[0][-1].rank == 1 or len(longest) > shortest + 1):
             end -= 1
         if end and chains[0][-1].rank == 1 and any(len(chain) - start - end > 1 for chain in chains):
             end = 0  # `A B x + C x`: no product of matrices is written for one with a vector
         if _only_places(chains[0][:start], chains[0][len(chains[0]) - end :]):
             return None
-        longest = max(chains, key=len)
         middles = [product_of_chain(c[start : len(c) - end], longest[start]) for c in chains]
         number, parts = _shared([(item.coefficient, middle) for item, middle in zip(read, middles, strict=True)])
         middle = self.collect(simplify(parts, self._done))
@@ -225,12 +232,27 @@ class _Collector:
 
     def _with_group_joined(self, items: list[_Term], group: Sequence[_Outer], shared: int) -> list[_Term]:
         """The terms with a group of outer products as one, in the place of the last, if the sum of vectors is one."""
-        total = self.collect(add([outer.vectors[1 - shared] for outer in group]))
+        total = self.collect(add([scaled(outer.number, outer.vectors[1 - shared]) for outer in group]))
         if isinstance(total, Add):
             return items
         both = (total, group[0].vectors[1]) if shared else (group[0].vectors[0], total)
         joined = _outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
         return [joined if item is group[-1] else item for item in items if item is group[-1] or item not in group]
+
+
+def _with_scalars_joined(node: Add) -> Node:
+    """`2 x + a x = (2 + a) x`: terms that differ in the scalars in front."""
+    groups: dict[Hashable, list[tuple[Node, Node]]] = {}
+    for term in node.terms:
+        scalar, rest = scalars_of(term)
+        groups.setdefault(value_key(rest), []).append((scalar, rest))
+    if len(groups) == len(node.terms):
+        return node
+    joined: list[Node] = []
+    for group in groups.values():
+        number, total = _shared([split_coefficient(scalar) for scalar, _ in group])
+        joined.append(scaled(number, multiply(total, group[0][1])))
+    return add(joined)
 
 
 def _with_like_terms_joined(node: Add) -> Node:
@@ -324,12 +346,11 @@ def _outer(term: Node) -> _Outer | Node:
     before = [f for part in parts if part is not behind[0] for f in part]
     if not any(row in f.labels for f in before):
         return term
-    sides = ((product.coefficient, before, row), (1, behind[0], column))
     first, second = (
-        contract(number, factors, ((end,),), {x: product.dims[x] for f in factors for x in f.labels})
-        for number, factors, end in sides
+        contract(1, factors, ((end,),), {x: product.dims[x] for f in factors for x in f.labels})
+        for factors, end in ((before, row), (behind[0], column))
     )
-    return _Outer((first, second), (value_key(first), value_key(second)), term)
+    return _Outer(product.coefficient, (first, second), (value_key(first), value_key(second)), term)
 
 
 def _only_places(before: tuple[Node, ...], behind: tuple[Node, ...]) -> bool:
