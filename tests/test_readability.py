@@ -45,7 +45,8 @@ RESULTS = [
     # Scalars in front of one tensor are added, and sums that are each other's negatives are one.
     ("norm(X @ w - y)**2 + norm(X @ w - y)**4", {"X": "n m", "w": "m", "y": "n"}, "X",
      "2 (2 ‖r‖² + 1) r wᵀ, where r = X w − y"),
-    ("y @ (inv(V) - inv(V) @ X @ inv(X.T @ inv(V) @ X) @ X.T @ inv(V)) @ y", {"X": "n m", "V": "n n spd", "y": "n"}, "V",
+    ("y @ (inv(V) - inv(V) @ X @ inv(X.T @ inv(V) @ X) @ X.T @ inv(V)) @ y",
+     {"X": "n m", "V": "n n spd", "y": "n"}, "V",
      "−z zᵀ, where z = V⁻¹ (y − X (Xᵀ V⁻¹ X)⁻¹ Xᵀ V⁻¹ y)"),
     # Between shared factors the identity is left, and weights are diagonal matrices: attention, by its keys.
     ("sum(diagonal(X @ W @ Y.T)) - sum(logsumexp(X @ W @ Y.T, axis=1))", {"X": "n m", "W": "m k", "Y": "n k"}, "W",
