@@ -40,6 +40,9 @@ CANCELLING = [
     ("(eye(n) - A @ pinv(A)) @ A", "zeros(n, m)"),
     ("A @ pinv(A) @ pinv(A).T", "pinv(A).T"),
     ("pinv(pinv(A))", "A"),
+    # What is left of a matrix without its orthonormal columns.
+    ("polar(A).U.T @ A", "polar(A).P"),
+    ("A.T @ polar(A).U - polar(A).U.T @ A", "zeros(m, m)"),
     # Probabilities add up to one.
     ("sum(softmax(x) * 2)", "2"),
     ("softmax(A, axis=1) @ ones(m)", "ones(n)"),

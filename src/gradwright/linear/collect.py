@@ -16,7 +16,7 @@ from math import gcd, lcm, prod
 
 from gradwright.core.build import identity, multiply, ones, product_of
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, split_coefficient
+from gradwright.core.contraction import contract, is_zero, split_coefficient
 from gradwright.core.nodes import Add, Contract, Node, Selection
 from gradwright.core.scalars import scalars_of, shared_number
 from gradwright.core.sums import add, coefficient_of, distributed, like_key, scaled, terms_of, value_key
@@ -26,6 +26,7 @@ from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
 from gradwright.linear.separated import join_outer_products
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.powers import connected
+from gradwright.simplify.relations import collapse
 from gradwright.simplify.sums import turn_sums
 
 
@@ -75,6 +76,8 @@ class _Collector:
         for node in postorder(root, given=self._done):
             if node not in self._done:
                 new = turn_sums(rebuild(node, tuple(self._done[child] for child in node.children)))
+                if any(map(is_zero, new.children)):  # terms that have cancelled within it
+                    new = simplify(new, self._done)
                 found = self._collect_sum(new)
                 while (turned := turn_sums(found)) != found:  # what is the same now may be common to more terms
                     found = self._collect_sum(turned)
@@ -283,7 +286,7 @@ def _opened(term: Node) -> Sequence[Node]:
     places = [place for place in sums if product.factors[place].node.rank]
     if len(places) != 1 or len(product.factors) == 1:
         return (term,)
-    return distributed(product, places[0])
+    return [collapse(part) for part in distributed(product, places[0])]
 
 
 def _node(term: _Term) -> Node:

@@ -195,6 +195,12 @@ def _related(node: Contract, place: int) -> set[Node]:
     return {part for n in stated for part in (n, *n.arguments) if part in beside}
 
 
+def _are_shorter(products: Sequence[Node], terms: Sequence[Node], within: Sequence[Factor]) -> bool:
+    """Whether what stands beside a sum goes into every term of it: `Uᵀ (U − A) = I − P` for `A = U P`."""
+    pairs = zip(products, terms, strict=True)
+    return len(within) > 1 and all(len(as_product(p).factors) <= len(as_product(term).factors) for p, term in pairs)
+
+
 def _distributed(node: Contract, within: Sequence[Factor], base: Factor) -> Node | None:
     """The product with some factors multiplied out over the terms of one of them, if that makes terms cancel."""
     others = [f for f in node.factors if all(f is not w for w in within)]
@@ -203,8 +209,9 @@ def _distributed(node: Contract, within: Sequence[Factor], base: Factor) -> Node
     kept = tuple((label,) for label in held if label in needed)
     inside = {label: node.dims[label] for label in held}
     parts = [[Factor(term, base.groups, base.conj) if f is base else f for f in within] for term in terms_of(base.node)]
-    total = add([cancel_terms(merge_powers(collapse(contract(1, factors, kept, inside)))) for factors in parts])
-    if not is_zero(total) and len(terms_of(total)) >= len(parts):
+    found = [cancel_terms(merge_powers(collapse(contract(1, factors, kept, inside)))) for factors in parts]
+    total = add(found)
+    if not is_zero(total) and len(terms_of(total)) >= len(parts) and not _are_shorter(found, terms_of(base.node), within):
         return None
     outside = {label: node.dims[label] for label in needed}
     return contract(node.coefficient, [*others, Factor(total, kept)], node.output, outside)
