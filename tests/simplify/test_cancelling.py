@@ -43,6 +43,9 @@ CANCELLING = [
     # What is left of a matrix without its orthonormal columns.
     ("polar(A).U.T @ A", "polar(A).P"),
     ("A.T @ polar(A).U - polar(A).U.T @ A", "zeros(m, m)"),
+    ("(eye(n) - Q @ Q.T) @ (x - Q @ Q.T @ x)", "x - Q @ Q.T @ x"),
+    ("(eye(n) - A @ pinv(A)) @ (eye(n) - A @ pinv(A))", "eye(n) - A @ pinv(A)"),
+    ("(eye(n) - polar(A).U @ polar(A).U.T) @ (polar(A).U - A)", "zeros(n, m)"),
     # Probabilities add up to one.
     ("sum(softmax(x) * 2)", "2"),
     ("softmax(A, axis=1) @ ones(m)", "ones(n)"),

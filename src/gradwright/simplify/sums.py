@@ -195,9 +195,9 @@ def _related(node: Contract, place: int) -> set[Node]:
     return {part for n in stated for part in (n, *n.arguments) if part in beside}
 
 
-def _are_shorter(products: Sequence[Node], terms: Sequence[Node], within: Sequence[Factor]) -> bool:
+def _go_into(products: Sequence[Node], base: Factor, within: Sequence[Factor]) -> bool:
     """Whether what stands beside a sum goes into every term of it: `Uᵀ (U − A) = I − P` for `A = U P`."""
-    pairs = zip(products, terms, strict=True)
+    pairs = zip(products, terms_of(base.node), strict=True)
     return len(within) > 1 and all(len(as_product(p).factors) <= len(as_product(term).factors) for p, term in pairs)
 
 
@@ -211,7 +211,7 @@ def _distributed(node: Contract, within: Sequence[Factor], base: Factor) -> Node
     parts = [[Factor(term, base.groups, base.conj) if f is base else f for f in within] for term in terms_of(base.node)]
     found = [cancel_terms(merge_powers(collapse(contract(1, factors, kept, inside)))) for factors in parts]
     total = add(found)
-    if not is_zero(total) and len(terms_of(total)) >= len(parts) and not _are_shorter(found, terms_of(base.node), within):
+    if len(terms_of(total)) >= len(parts) and not is_zero(total) and not _go_into(found, base, within):
         return None
     outside = {label: node.dims[label] for label in needed}
     return contract(node.coefficient, [*others, Factor(total, kept)], node.output, outside)
