@@ -15,7 +15,7 @@ from itertools import combinations
 from math import gcd, lcm, prod
 
 from gradwright.core.build import identity, multiply, ones, product_of
-from gradwright.core.canonical import as_product
+from gradwright.core.canonical import as_product, rough_key
 from gradwright.core.contraction import contract, is_zero, split_coefficient
 from gradwright.core.nodes import Add, Contract, Node, Selection
 from gradwright.core.scalars import scalars_of, shared_number
@@ -245,10 +245,14 @@ class _Collector:
 
 def _with_scalars_joined(node: Add) -> Node:
     """`2 x + a x = (2 + a) x`: terms that differ in the scalars in front."""
+    split = list(map(scalars_of, node.terms))
+    rough = [rough_key(rest) for _, rest in split]
+    if len(set(rough)) == len(rough):
+        return node
     groups: dict[Hashable, list[tuple[Node, Node]]] = {}
-    for term in node.terms:
-        scalar, rest = scalars_of(term)
-        groups.setdefault(value_key(rest), []).append((scalar, rest))
+    for key, (scalar, rest) in zip(rough, split, strict=True):
+        exact = key if rough.count(key) == 1 else value_key(rest)
+        groups.setdefault(exact, []).append((scalar, rest))
     if len(groups) == len(node.terms):
         return node
     joined: list[Node] = []
