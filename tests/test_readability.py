@@ -42,9 +42,27 @@ RESULTS = [
     # A sum begins with what is added.
     ("P @ C.T @ inv(C @ P @ C.T + R)", {"P": "n n", "C": "m n", "R": "m m"}, "P",
      "(I − Cᵀ S⁻ᵀ C Pᵀ) G S⁻ᵀ C, where S = C P Cᵀ + R"),
+    # Scalars in front of one tensor are added, and sums that are each other's negatives are one.
+    ("norm(X @ w - y)**2 + norm(X @ w - y)**4", {"X": "n m", "w": "m", "y": "n"}, "X",
+     "2 (2 ‖r‖² + 1) r wᵀ, where r = X w − y"),
+    ("y @ (inv(V) - inv(V) @ X @ inv(X.T @ inv(V) @ X) @ X.T @ inv(V)) @ y",
+     {"X": "n m", "V": "n n spd", "y": "n"}, "V",
+     "−z zᵀ, where z = V⁻¹ (y − X (Xᵀ V⁻¹ X)⁻¹ Xᵀ V⁻¹ y)"),
+    # Between shared factors the identity is left, and weights are diagonal matrices: attention, by its keys.
+    ("sum(diagonal(X @ W @ Y.T)) - sum(logsumexp(X @ W @ Y.T, axis=1))", {"X": "n m", "W": "m k", "Y": "n k"}, "W",
+     "Xᵀ (I − softmax(X W Yᵀ, axis=1)) Y"),
+    ("softmax(A @ B.T, axis=1) @ V", {"A": "n m", "B": "k m", "V": "k p"}, "A",
+     "(M ∘ (G Vᵀ) − diag(sum(M ∘ (G Vᵀ), axis=1)) M) B, where M = softmax(A Bᵀ, axis=1)"),
+    # Powers of a positive number join, whatever the root: the isochoric part of a strain energy.
+    ("trace(F.T @ F) / det(F)**(2/3)", {"F": "3 3"}, "F", "(2 F − ⅔ ‖F‖² F⁻ᵀ) / det(F)^(2/3)"),
+    ("sqrt(1 + norm(x)**2)", {"x": "n"}, "x", "x / √(1 + ‖x‖²)"),
     # A sum beside its transpose has a letter.
+    ("A @ P @ B.T @ P + P @ C @ P", {"A": "n n", "P": "n n spd", "B": "n n", "C": "n n"}, "P",
+     "½ (S + Sᵀ), where S = Cᵀ P G + G P Cᵀ + B P Aᵀ G + Aᵀ G P B"),
+    # Terms with which others begin or end.
+    ("trace(A @ pinv(A) @ B)", {"A": "n m", "B": "n n"}, "A", "(I − A A⁺) (B + Bᵀ) (A⁺)ᵀ"),
     ("P - P @ C.T @ inv(C @ P @ C.T + R) @ C @ P", {"P": "n n spd", "C": "m n", "R": "m m spd"}, "P",
-     "½ (M + Mᵀ), where S = C P Cᵀ + R, M = G − Cᵀ S⁻¹ C P G + Cᵀ S⁻¹ C P G P Cᵀ S⁻¹ C − G P Cᵀ S⁻¹ C"),
+     "½ M (G + Gᵀ) Mᵀ, where M = I − Cᵀ (C P Cᵀ + R)⁻¹ C P"),
     # A product is opened where like terms meet.
     ("polar(A).P", {"A": "n m"}, "A",
      "½ U (lyapunov(P, P (Gᵀ + G) − (Gᵀ + G) P) + Gᵀ + G), where U = polar(A).U, P = polar(A).P"),

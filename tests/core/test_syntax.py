@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import gradwright as gw
@@ -10,6 +11,14 @@ from gradwright.errors import DeclarationError
 
 def test_a_comment_ends_with_its_line() -> None:
     assert gw.parse("x  # the first\n + y", x="n", y="n") == gw.parse("x + y", x="n", y="n")
+
+
+def test_inputs_by_name_are_read_like_declarations() -> None:
+    two_epsilons = gw.parse("ϵ * x", **{"ϵ": "", "x": "n"})
+    assert two_epsilons.evaluate(**{"ϵ": 2, "x": [1, 3]}).tolist() == [2, 6]
+    assert two_epsilons.compile("numpy")(**{"ϵ": np.array(2.0), "x": np.ones(2)}).tolist() == [2, 2]
+    with pytest.raises(gw.GradwrightError, match="given twice"):
+        two_epsilons.evaluate(**{"ϵ": 2, "ε": 3, "x": [1, 3]})
 
 
 def test_a_letter_is_the_same_in_a_text_and_in_a_declaration() -> None:

@@ -129,3 +129,18 @@ def test_what_always_holds_is_no_condition(text, wanted):
         text, **{name: words for name, words in declarations.items() if name in text.replace("eye", "")}
     )
     assert gw.derive(expression, wrt=expression.variables[0]).conditions == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "declarations", "wrt", "wanted"),
+    [
+        ("log(1 - norm(x)**2)", {"x": "n"}, "x", ("1 − ‖x‖² > 0",)),
+        ("sum(log1p(x))", {"x": "n"}, "x", ("1 + x > 0",)),
+        ("log(1 + x @ K @ x)", {"x": "n", "K": "n n spd"}, "x", ()),
+        ("a**(2/3)", {"a": ""}, "a", ("a > 0",)),
+        ("a**(3/2) / sqrt(a + 1)", {"a": ""}, "a", ("a + 1 > 0", "a > 0")),
+        ("det(F)**(-2/3)", {"F": "3 3"}, "F", ("det(F) > 0",)),
+    ],
+)
+def test_roots_and_logarithms_need_what_is_positive(text, declarations, wrt, wanted):
+    assert gw.derive(gw.parse(text, **declarations), wrt=wrt).conditions == wanted

@@ -11,7 +11,7 @@ from gradwright.simplify.pipeline import simplify
 
 VARIABLES = {
     "x": "n", "X": "n n", "Y": "n n", "E": "n n", "A": "n m", "Q": "n k stiefel", "U": "n n complex unitary", "t": "",
-    "Z": "n n complex",
+    "T": "k n n", "Z": "n n complex",
 }  # fmt: skip
 
 
@@ -40,6 +40,19 @@ CANCELLING = [
     ("(eye(n) - A @ pinv(A)) @ A", "zeros(n, m)"),
     ("A @ pinv(A) @ pinv(A).T", "pinv(A).T"),
     ("pinv(pinv(A))", "A"),
+    # What is left of a matrix without its orthonormal columns.
+    ("polar(A).U.T @ A", "polar(A).P"),
+    ("A.T @ polar(A).U - polar(A).U.T @ A", "zeros(m, m)"),
+    ("(eye(n) - Q @ Q.T) @ (x - Q @ Q.T @ x)", "x - Q @ Q.T @ x"),
+    ("(eye(n) - A @ pinv(A)) @ (eye(n) - A @ pinv(A))", "eye(n) - A @ pinv(A)"),
+    ("(eye(n) - polar(A).U @ polar(A).U.T) @ (polar(A).U - A)", "zeros(n, m)"),
+    # Probabilities add up to one.
+    ("sum(softmax(x) * 2)", "2"),
+    ("softmax(A, axis=1) @ ones(m)", "ones(n)"),
+    ("ones(n) @ softmax(A, axis=0)", "ones(m)"),
+    ("(eye(n) - outer(ones(n), softmax(x))) @ ones(n)", "zeros(n)"),
+    # Inverses of several matrices at once.
+    ("einsum('bij,bjk->bik', inv(T), T)", "einsum('b,ij->bij', ones(k), eye(n))"),
 ]
 
 

@@ -47,6 +47,7 @@ def test_what_may_have_an_imaginary_part_is_not_called_real(text: str) -> None:
         ("real(conj(x) @ y + conj(y) @ x)", "2 * real(conj(x) @ y)"),
         ("real(diagonal(A - conj(A)) / 2)", "0 * r"),
         ("imag(conj(a))", "-imag(a)"),
+        ("real(1j * conj(x) @ x + a)", "real(a)"),
         ("imag(2 * a)", "2 * imag(a)"),
         ("conj(1j * a)", "-1j * conj(a)"),
         ("1j * (1j * a)", "-a"),

@@ -10,7 +10,15 @@ import numpy as np
 
 from gradwright.api.calls import leave_no_graph, likeness
 from gradwright.api.evaluation import warn_of_gauge
-from gradwright.api.inputs import as_array, bind_sizes, check_fields, check_orders, check_places, named_leaves
+from gradwright.api.inputs import (
+    as_array,
+    bind_sizes,
+    check_fields,
+    check_orders,
+    check_places,
+    inputs_as_read,
+    named_leaves,
+)
 from gradwright.back.code.bindings import bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
@@ -160,6 +168,7 @@ class CompiledFunction:
     def _first_call(self, key: Any, positional: Sequence[Any], inputs: dict[str, Any]) -> Any:
         """The value after everything has been checked; inputs like these need no look the next time."""
         out = inputs.pop("out") if "out" in inputs and "out" not in self._leaves else None
+        inputs = inputs_as_read(inputs)
         inputs = {**self._by_position(positional, inputs), **inputs}
         self._check(inputs)
         arrays = self._converted(inputs)

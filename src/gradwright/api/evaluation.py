@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.api.inputs import as_array, bind_sizes, check_known, check_names, check_sets, check_sizes, named_leaves
+from gradwright.api.inputs import (
+    as_array,
+    bind_sizes,
+    check_known,
+    check_names,
+    check_sets,
+    check_sizes,
+    inputs_as_read,
+    named_leaves,
+)
 from gradwright.back.render import unicode_of
 from gradwright.back.systems.solver import SystemSolver
 from gradwright.core.evaluate import evaluate_all
@@ -49,7 +58,7 @@ def evaluate_expression(
     """
     leaves = named_leaves(node, signature, optional)
     node = evaluated_form(node)
-    arrays = {name: as_array(name, value) for name, value in inputs.items()}
+    arrays = {name: as_array(name, value) for name, value in inputs_as_read(inputs).items()}
     check_known(leaves, arrays)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
     if zero_if_absent:

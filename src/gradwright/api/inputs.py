@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradwright.back.arrays import numbers_of
-from gradwright.core.declarations import declared_facts
+from gradwright.core.declarations import as_read, declared_facts
 from gradwright.core.dims import Dim
 from gradwright.core.membership import departure
 from gradwright.core.nodes import Direction, Node, Selection, Symbol
@@ -26,6 +26,15 @@ def named_leaves(
     occurring = [leaf for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)]
     declared = {d.name: symbol_of(d) for d in signature}
     return {**declared, **{leaf.name: leaf for leaf in (*optional, *occurring)}}
+
+
+def inputs_as_read(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs by their names in the form in which declarations are read: `evaluate(**{"ϵ": 1})` is `evaluate(ϵ=1)`."""
+    found = {as_read(name): value for name, value in inputs.items()}
+    if len(found) < len(inputs):
+        twice = next(name for name in inputs if as_read(name) != name)
+        raise EvaluationError(f"the input '{as_read(twice)}' is given twice: '{twice}' is the same name")
+    return found
 
 
 def as_array(name: str, value: Any) -> np.ndarray:

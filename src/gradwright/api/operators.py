@@ -15,7 +15,15 @@ from gradwright.api.evaluation import (
     require_gaps,
     warn_of_gauge,
 )
-from gradwright.api.inputs import as_array, bind_sizes, check_names, check_sets, check_sizes, named_leaves
+from gradwright.api.inputs import (
+    as_array,
+    bind_sizes,
+    check_names,
+    check_sets,
+    check_sizes,
+    inputs_as_read,
+    named_leaves,
+)
 from gradwright.back.arrays import in_double
 from gradwright.back.operators.build import operator_at
 from gradwright.back.operators.operator import StructuredOperator
@@ -46,7 +54,7 @@ def operator_of(
     leaves = named_leaves(node, signature, optional)
     node = evaluated_form(node)
     # Copies: the operator is that of this point, whatever becomes of the arrays.
-    arrays = {name: np.array(in_double(as_array(name, value))) for name, value in inputs.items()}
+    arrays = {name: np.array(in_double(as_array(name, value))) for name, value in inputs_as_read(inputs).items()}
     check_names(leaves, arrays, node)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
     check_sizes(node, sizes)

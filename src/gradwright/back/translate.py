@@ -115,8 +115,8 @@ class Translator:
         if node.primitive is power:
             exponent = node.parameters[0]
             assert isinstance(exponent, Fraction)
-            if exponent == -1 and node.rank:
-                return Scaled(node.rank, symmetric, Fraction(1), (), (arguments[0],))
+            if exponent < 0 and (not node.rank or exponent == -1 or exponent.denominator > 1):
+                return Scaled(node.rank, symmetric, Fraction(1), (), (to_the(arguments[0], -exponent, symmetric),))
             return to_the(arguments[0], exponent, symmetric)
         if node.primitive is real_part:
             # To a reader, `Re` of what has no imaginary part says nothing; the language needs it for the field.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import adjoint, number, transpose
+from gradwright.core.build import adjoint, number, ones, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, zero
 from gradwright.core.inference import facts_of, is_positive
@@ -13,7 +13,7 @@ from gradwright.core.nodes import Apply, Contract, Factor, Hole, Node, Solve, Sy
 from gradwright.core.primitive import Primitive
 from gradwright.core.scalars import shared_number
 from gradwright.core.spaces import Space
-from gradwright.core.sums import scaled
+from gradwright.core.sums import add, scaled
 from gradwright.core.walks import postorder
 from gradwright.diff.differential import from_template
 from gradwright.diff.identities.engine import solved
@@ -43,7 +43,6 @@ _GRANTED: dict[str, frozenset[str]] = {
     "{} has constant rank": frozenset({"invertible", "stiefel"}),
     "{} has positive entries": frozenset({"positive"}),
     "{} > 0": frozenset({"positive"}),
-    "1 + {} > 0": frozenset({"nonnegative"}),
     "{} ≠ 0": frozenset({"positive"}),
 }
 _EQUATIONS = {
@@ -126,6 +125,7 @@ _STRONGER = (
     ("det({}) ≠ 0", "{} is invertible"),
     ("{} ≠ 0", f"{{}}{_OFF_THE_CUT}"),
     ("{} ≠ 0", "{} > 0"),
+    ("{} ≥ 0", "{} > 0"),
     ("{} has constant rank", "{} has full rank"),
     ("{} has constant rank", "{} has full column rank"),
 )
@@ -164,8 +164,9 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
         if name is None:
             kept.append(_stated(condition, primitive, arguments, written))
             continue
+        condition, subject = _with_sum(condition, name, arguments[name])
         sentence = condition.replace(f"{{{name}}}", "{}")
-        about = {**arguments, name: _core(sentence, arguments[name])}
+        about = {**arguments, name: _core(sentence, subject)}
         if _is_granted(sentence, about[name]):
             continue
         size = _size_of(about[name])
@@ -179,6 +180,12 @@ def _of_application(node: Apply, written: Callable[[Node], str]) -> list[str]:
     if primitive.identity and not primitive.conditions:
         kept += [f"{written(p)} is invertible" for p in _pivots(node) if not _is_granted("{} is invertible", p)]
     return kept
+
+
+def _with_sum(condition: str, name: str, argument: Node) -> tuple[str, Node]:
+    """A condition of 1 and an argument as one of their sum: `1 − ‖x‖² > 0` where log1p needs that of −‖x‖²."""
+    sentence = condition.replace(f"1 + {{{name}}}", f"{{{name}}}")
+    return sentence, argument if sentence == condition else add([ones(argument.shape), argument])
 
 
 def _stated(condition: str, primitive: Primitive, arguments: Mapping[str, Node], written: Callable[[Node], str]) -> str:
@@ -274,10 +281,10 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
         return []
     size = _size_of(base)
     if size is not None and exponent < 1:
-        return [f"{written(size)} ≠ 0"] if exponent.denominator % 2 == 0 or exponent < 0 else []
+        return [f"{written(size)} ≠ 0"] if exponent.denominator > 1 or exponent < 0 else []
     if exponent.denominator > 1 and not base.real:
         return [f"{written(base)}{_OFF_THE_CUT}"]
-    if exponent.denominator % 2 == 0:
+    if exponent.denominator > 1:
         return [f"{written(base)} {'>' if exponent < 1 else '≥'} 0"]
     return [f"{written(base)} ≠ 0"] if exponent < 0 else []
 

@@ -16,6 +16,7 @@ from gradwright.core.contraction import contract
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Contract, Factor, Node
 from gradwright.frozen import frozen
+from gradwright.simplify.powers import connected
 
 
 @frozen
@@ -77,6 +78,9 @@ class _Walk:
                 return self._with_vector(elements, vectors, current)
             elements += [self._diagonal(f) for f in vectors]
             self._use(vectors)
+            if len(matrices) > 1 and end is not None and end != current:
+                elements += self._weights(current, end)
+                matrices = self._at(current)
             if not matrices:
                 if end is not None and end != current and elements and self._is_spread_along(end):
                     elements.append(self._ones(current, end))
@@ -130,6 +134,20 @@ class _Walk:
 
     def _at(self, label: int) -> list[Factor]:
         return [f for f in self.remaining if label in f.labels]
+
+    def _weights(self, current: int, end: int) -> list[Node]:
+        """The products that hang on a label alone, `diag(sum(A ∘ B, axis=1))`, as diagonal matrices."""
+        labels = {label for f in self.remaining for label in f.labels} - {current}
+        parts = [part for part in connected(self.remaining, labels) if any(current in f.labels for f in part)]
+        outputs = {label for group in self.product.output for label in group} - {current}
+        weights: list[Node] = []
+        for part in parts:
+            inside = {label for f in part for label in f.labels}
+            if end not in inside and inside.isdisjoint(outputs):
+                dims = {label: self.product.dims[label] for label in inside}
+                weights.append(contract(1, part, ((current,), (current,)), dims))
+                self._use(part)
+        return weights
 
     def _use(self, factors: list[Factor]) -> None:
         self.remaining = [f for f in self.remaining if f not in factors]

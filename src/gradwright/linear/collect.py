@@ -2,7 +2,9 @@
 
 This is for reading, and is applied once to a result. What all terms share, chains of matrices with a common
 beginning or end, stands before or behind the whole sum. Of some of the terms it is taken out only where single
-matrices are left, as in `(B + Bᵀ) x + b`: `dX X² + X dX X + X² dX` reads better than `(dX X + X dX) X + X² dX`.
+matrices are left, as in `(B + Bᵀ) x + b`: `dX X² + X dX X + X² dX` reads better than `(dX X + X dX) X + X² dX`. A term
+that another one begins or ends with leaves the identity, if that makes the sum shorter: `A − A B − C A + C A B` is
+`(I − C) A (I − B)`. Tensors with more axes are sums of outer products, of which those that share a part are joined.
 """
 
 from __future__ import annotations
@@ -12,17 +14,20 @@ from fractions import Fraction
 from itertools import combinations
 from math import gcd, lcm, prod
 
-from gradwright.core.build import ones, product_of
+from gradwright.core.build import identity, multiply, ones, product_of
 from gradwright.core.canonical import as_product, rough_key
-from gradwright.core.contraction import contract, split_coefficient
-from gradwright.core.nodes import Add, Node, Selection
-from gradwright.core.scalars import shared_number
+from gradwright.core.contraction import contract, is_zero, split_coefficient
+from gradwright.core.nodes import Add, Contract, Node, Selection
+from gradwright.core.scalars import scalars_of, shared_number
 from gradwright.core.sums import add, coefficient_of, distributed, like_key, scaled, terms_of, value_key
 from gradwright.core.walks import postorder, rebuild
 from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
+from gradwright.linear.separated import join_outer_products
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.powers import connected
+from gradwright.simplify.relations import collapse
+from gradwright.simplify.sums import turn_sums
 
 
 @frozen
@@ -36,8 +41,9 @@ class _Item:
 
 @frozen
 class _Outer:
-    """A term that is an outer product of two vectors, the number in front with the first; `keys` say what they are."""
+    """A term that is a number times an outer product of two vectors; `keys` say what they are."""
 
+    number: Fraction
     vectors: tuple[Node, Node]
     keys: tuple[Hashable, Hashable]
     node: Node
@@ -69,34 +75,93 @@ class _Collector:
     def collect(self, root: Node) -> Node:
         for node in postorder(root, given=self._done):
             if node not in self._done:
-                found = self._collect_sum(rebuild(node, tuple(self._done[child] for child in node.children)))
+                new = turn_sums(rebuild(node, tuple(self._done[child] for child in node.children)))
+                if any(map(is_zero, new.children)):  # terms that have cancelled within it
+                    new = simplify(new, self._done)
+                found = self._collect_sum(new)
+                while (turned := turn_sums(found)) != found:  # what is the same now may be common to more terms
+                    found = self._collect_sum(turned)
                 self._done[node] = self._done[found] = found
         return self._done[root]
 
     def _collect_sum(self, node: Node) -> Node:
-        if not isinstance(node, Add) or not 1 <= node.rank <= 2:
+        if not isinstance(node, Add) or not node.rank:
             return node
+        node = _with_scalars_joined(node)
+        if not isinstance(node, Add):
+            return node
+        if node.rank > 2:
+            return join_outer_products(node, self._total)
         node = _with_like_terms_joined(node)
         items = list(map(self._read, terms_of(node)))
         whole = self._common_to_all(items)
         if whole is not None:
             return whole
+        items = self._with_outers_joined(items)
         done: list[Node] = []
         while items:
             first, *items = items
             for place, other in enumerate(items):
-                joined = self._joined(first, other) or self._joined_outer(first, other)
+                joined = self._joined(first, other)
                 if joined is not None:
                     items[place] = joined
                     break
             else:
                 done.append(_node(first))
-        return add(done)
+        return self._nested(add(done))
+
+    def _nested(self, node: Node) -> Node:
+        """The sum with terms taken out of those that begin or end with them, if that makes it shorter."""
+        if not isinstance(node, Add):
+            return node
+        items = [self._read_any(term) for term in node.terms]
+        while (found := self._nested_once(items)) is not None:
+            items = found
+        joined = turn_sums(add(list(map(_node, items))))
+        return self._collect_sum(joined) if _length(joined) < _length(node) else node
+
+    def _nested_once(self, items: list[_Term]) -> list[_Term] | None:
+        for place, other in combinations(range(len(items)), 2):
+            joined = self._around(items[place], items[other]) or self._joined(items[place], items[other])
+            if joined is not None:
+                return [*items[:place], joined, *items[place + 1 : other], *items[other + 1 :]]
+        return None
+
+    def _around(self, left: _Term, right: _Term) -> _Item | None:
+        """`B A − C B A = (I − C) B A`: two chains of which one is the beginning or the end of the other."""
+        if not isinstance(left, _Item) or not isinstance(right, _Item) or not _same_number(left, right):
+            return None
+        inner, outer = sorted((left, right), key=lambda item: len(item.chain.elements))
+        shared, longer = inner.chain.elements, outer.chain.elements
+        count = len(longer) - len(shared)
+        if not count or _only_places(shared, ()):
+            return None
+        if longer[count:] == shared:
+            before, rest, behind = (), longer[:count], shared
+        elif longer[: len(shared)] == shared:
+            before, rest, behind = shared, longer[len(shared) :], ()
+        else:
+            return None
+        if shared[-1].rank == 1 and count > 1:
+            return None  # `A B x + x`: no product of matrices is written for one with a vector
+        factor = product_of_chain(rest, rest[0])
+        if factor.rank != 2:
+            return None
+        number = inner.coefficient
+        total = add([identity(factor.shape[0]), scaled(outer.coefficient / number, factor)])
+        chain = Chain(left.chain.scalar, (*before, self.collect(simplify(total, self._done)), *behind))
+        return _Item(number, chain, scaled(number, join(chain, left.node)))
 
     def _read(self, term: Node) -> _Term:
         if term not in self._terms:
             self._terms[term] = _read(term)
         return self._terms[term]
+
+    def _read_any(self, term: Node) -> _Term:
+        """A term with a single matrix as a chain, too."""
+        found = self._read(term)
+        single = isinstance(found, Node) and sum(1 for f in as_product(found).factors if f.node.rank) == 1
+        return _read(term, shortest=1) if single else found
 
     def _common_to_all(self, items: Sequence[_Term]) -> Node | None:
         """The sum with what all its terms share before and behind it; None if they share nothing."""
@@ -110,18 +175,18 @@ class _Collector:
         shortest = min(map(len, chains))
         start = min(_common(chains[0], chain) for chain in chains)
         end = min(_common_end(chains[0][start:], chain[start:]) for chain in chains)
-        # What is left of a term that is shared as a whole is the identity, at an end: `(I − U Uᵀ) A U`.
-        if start and end and start + end == shortest:
+        # What is left of a term that is shared as a whole is the identity, at an end: `(I − U Uᵀ) A U`. Between two
+        # matrices it reads well beside single ones: `Xᵀ (I − P) Y`, but `X (A − B K) S` and `A (x − P x)`.
+        longest = max(chains, key=len)
+        if start and end and start + end == shortest and (chains[0][-1].rank == 1 or len(longest) > shortest + 1):
             end -= 1
         if end and chains[0][-1].rank == 1 and any(len(chain) - start - end > 1 for chain in chains):
             end = 0  # `A B x + C x`: no product of matrices is written for one with a vector
         if _only_places(chains[0][:start], chains[0][len(chains[0]) - end :]):
             return None
-        longest = max(chains, key=len)
         middles = [product_of_chain(c[start : len(c) - end], longest[start]) for c in chains]
-        number = _number_in_front(read)
-        parts = [scaled(i.coefficient / number, m) for i, m in zip(read, middles, strict=True)]
-        middle = self.collect(simplify(_positive_first(parts), self._done))
+        number, parts = _shared([(item.coefficient, middle) for item, middle in zip(read, middles, strict=True)])
+        middle = self.collect(simplify(parts, self._done))
         chain = Chain(first.chain.scalar, (*chains[0][:start], middle, *chains[0][len(chains[0]) - end :]))
         return scaled(number, join(chain, first.node))
 
@@ -130,7 +195,7 @@ class _Collector:
         if not isinstance(left, _Item) or not isinstance(right, _Item):
             return None
         a, b = left.chain.elements, right.chain.elements
-        if left.chain.scalar != right.chain.scalar or abs(left.coefficient) != abs(right.coefficient):
+        if not _same_number(left, right):
             return None
         start = _common(a, b)
         end = _common_end(a[start:], b[start:])
@@ -138,23 +203,63 @@ class _Collector:
         middles = a[start : len(a) - end], b[start : len(b) - end]
         if _only_places(before, behind) or any(len(middle) != 1 for middle in middles):
             return None
-        number = _number_in_front((left, right))
         factors = zip((left, right), middles, strict=True)
-        parts = [scaled(item.coefficient / number, product_of_chain(m, m[0])) for item, m in factors]
-        chain = Chain(left.chain.scalar, (*before, self.collect(_positive_first(parts)), *behind))
+        number, middle = self._total([(item.coefficient, product_of_chain(m, m[0])) for item, m in factors])
+        chain = Chain(left.chain.scalar, (*before, middle, *behind))
         return _Item(number, chain, scaled(number, join(chain, left.node)))
 
-    def _joined_outer(self, left: _Term, right: _Term) -> _Term | None:
-        """`A x yᵀ + B x yᵀ = (A + B) x yᵀ`: outer products that share a vector, the others together one product."""
-        if not isinstance(left, _Outer) or not isinstance(right, _Outer):
-            return None
-        for shared, other in ((1, 0), (0, 1)):
-            if left.keys[shared] == right.keys[shared]:
-                total = self.collect(add([left.vectors[other], right.vectors[other]]))
-                if not isinstance(total, Add):
-                    both = (total, left.vectors[1]) if shared else (left.vectors[0], total)
-                    return _outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
-        return None
+    def _total(self, multiples: Sequence[tuple[Fraction, Node]]) -> tuple[Fraction, Node]:
+        """The number that some multiples of matrices share, and the sum behind it."""
+        number, total = _shared(multiples)
+        return number, self.collect(total)
+
+    def _with_outers_joined(self, items: list[_Term]) -> list[_Term]:
+        """`A x yᵀ + A z yᵀ = A (x + z) yᵀ`: outer products that share a vector, the others together one product."""
+        while True:
+            before = items
+            for shared, end in ((1, 0), (1, -1), (0, 0), (0, -1)):
+                for group in self._alike(items, shared, end):
+                    items = self._with_group_joined(items, group, shared)
+            if items == before:
+                return items
+
+    def _alike(self, items: Sequence[_Term], shared: int, end: int) -> list[list[_Outer]]:
+        """The outer products that share a vector, the others of which begin, or end, with the same matrix."""
+        groups: dict[Hashable, list[_Outer]] = {}
+        for outer in items:
+            other = self._read(outer.vectors[1 - shared]) if isinstance(outer, _Outer) else None
+            if isinstance(outer, _Outer) and isinstance(other, _Item):
+                key = outer.keys[shared], other.chain.scalar, other.chain.elements[end]
+                groups.setdefault(key, []).append(outer)
+        return [group for group in groups.values() if len(group) > 1]
+
+    def _with_group_joined(self, items: list[_Term], group: Sequence[_Outer], shared: int) -> list[_Term]:
+        """The terms with a group of outer products as one, in the place of the last, if the sum of vectors is one."""
+        total = self.collect(add([scaled(outer.number, outer.vectors[1 - shared]) for outer in group]))
+        if isinstance(total, Add):
+            return items
+        both = (total, group[0].vectors[1]) if shared else (group[0].vectors[0], total)
+        joined = _outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
+        return [joined if item is group[-1] else item for item in items if item is group[-1] or item not in group]
+
+
+def _with_scalars_joined(node: Add) -> Node:
+    """`2 x + a x = (2 + a) x`: terms that differ in the scalars in front."""
+    split = list(map(scalars_of, node.terms))
+    rough = [rough_key(rest) for _, rest in split]
+    if len(set(rough)) == len(rough):
+        return node
+    groups: dict[Hashable, list[tuple[Node, Node]]] = {}
+    for key, (scalar, rest) in zip(rough, split, strict=True):
+        exact = key if rough.count(key) == 1 else value_key(rest)
+        groups.setdefault(exact, []).append((scalar, rest))
+    if len(groups) == len(node.terms):
+        return node
+    joined: list[Node] = []
+    for group in groups.values():
+        number, total = _shared([split_coefficient(scalar) for scalar, _ in group])
+        joined.append(scaled(number, multiply(total, group[0][1])))
+    return add(joined)
 
 
 def _with_like_terms_joined(node: Add) -> Node:
@@ -188,32 +293,52 @@ def _opened(term: Node) -> Sequence[Node]:
     places = [place for place in sums if product.factors[place].node.rank]
     if len(places) != 1 or len(product.factors) == 1:
         return (term,)
-    return distributed(product, places[0])
+    return [collapse(part) for part in distributed(product, places[0])]
 
 
 def _node(term: _Term) -> Node:
     return term if isinstance(term, Node) else term.node
 
 
-def _read(term: Node) -> _Term:
+def _same_number(left: _Item, right: _Item) -> bool:
+    """Whether the same stands in front of two terms, signs aside."""
+    return left.chain.scalar == right.chain.scalar and abs(left.coefficient) == abs(right.coefficient)
+
+
+def _length(node: Node) -> int:
+    """How many tensors are written for a sum of products."""
+    if isinstance(node, Add):
+        return sum(map(_length, node.terms))
+    return sum(_length(f.node) for f in node.factors) or 1 if isinstance(node, Contract) else 1
+
+
+def _read(term: Node, shortest: int = 2) -> _Term:
     coefficient, rest = split_coefficient(term)
     chain = chain_of(rest, with_ones=True)
-    if chain is None or len(chain.elements) < 2:
+    if chain is None or len(chain.elements) < shortest:
         return _outer(term)
     numbers, elements = zip(*map(shared_number, chain.elements), strict=True)
     return _Item(coefficient * prod(numbers), Chain(chain.scalar, elements), term)
 
 
-def _number_in_front(items: Sequence[_Item]) -> Fraction:
-    """What stands before the sum of terms: the number that all share, which is negative if all terms are."""
-    numbers = [item.coefficient for item in items]
+def _shared(multiples: Sequence[tuple[Fraction, Node]]) -> tuple[Fraction, Node]:
+    """The number that some multiples share, and the sum behind it.
+
+    The number is negative if all are, or that of the identity is: `−(I − A A⁺)`. The sum begins with a positive term,
+    if there is one: `(I − A) B` for `B − A B`, whichever comes first.
+    """
+    numbers = [number for number, _ in multiples]
     shared = Fraction(gcd(*(n.numerator for n in numbers)), lcm(*(n.denominator for n in numbers)))
-    return -shared if max(numbers) < 0 else shared
+    if max(numbers) < 0 or any(number < 0 and _is_identity(matrix) for number, matrix in multiples):
+        shared = -shared
+    parts = [scaled(number / shared, tensor) for number, tensor in multiples]
+    return shared, add(
+        sorted(parts, key=lambda part: coefficient_of(part) < 0) if coefficient_of(parts[0]) < 0 else parts
+    )
 
 
-def _positive_first(terms: Sequence[Node]) -> Node:
-    """A sum that begins with a positive term, if there is one: `(I − A) B` for `B − A B`, whichever comes first."""
-    return add(sorted(terms, key=lambda term: coefficient_of(term) < 0) if coefficient_of(terms[0]) < 0 else terms)
+def _is_identity(matrix: Node) -> bool:
+    return matrix.rank == 2 and matrix == identity(matrix.shape[0])
 
 
 def _outer(term: Node) -> _Outer | Node:
@@ -231,12 +356,11 @@ def _outer(term: Node) -> _Outer | Node:
     before = [f for part in parts if part is not behind[0] for f in part]
     if not any(row in f.labels for f in before):
         return term
-    sides = ((product.coefficient, before, row), (1, behind[0], column))
     first, second = (
-        contract(number, factors, ((end,),), {x: product.dims[x] for f in factors for x in f.labels})
-        for number, factors, end in sides
+        contract(1, factors, ((end,),), {x: product.dims[x] for f in factors for x in f.labels})
+        for factors, end in ((before, row), (behind[0], column))
     )
-    return _Outer((first, second), (value_key(first), value_key(second)), term)
+    return _Outer(product.coefficient, (first, second), (value_key(first), value_key(second)), term)
 
 
 def _only_places(before: tuple[Node, ...], behind: tuple[Node, ...]) -> bool:

@@ -131,10 +131,11 @@ slogdet = Primitive(
     name="slogdet",
     signature="X: ... n n -> sign: ..., logabsdet: ...",
     summary="the sign, and the logarithm of the absolute value, of the determinant",
-    definition=("sign(det(X))", "log(abs(det(X)))"),
-    differential=("0 * trace(dX)", "trace(inv(X) @ dX)"),
+    definition=("det(X) / abs(det(X))", "log(abs(det(X)))"),
+    # The imaginary part of d log det X turns the sign, which stands still where X is real.
+    differential=("1j * sign * imag(trace(inv(X) @ dX))", "real(trace(inv(X) @ dX))"),
     conditions=("{X} is invertible",),
-    real_only=True,
+    field=("same", "real"),
     numpy="numpy.linalg.slogdet",
     torch="torch.linalg.slogdet",
     jax="jax.numpy.linalg.slogdet",
@@ -144,7 +145,7 @@ slogdet = Primitive(
             ("log |det {X}|", r"\log |\det {X}|"),
         )
     ),
-    samples=(Sample("X: n n"),),
+    samples=(Sample("X: n n"), Sample("X: n n complex")),
     source="Jacobi's formula; Magnus & Neudecker, Matrix Differential Calculus (3rd ed.), 8.3",
 )
 

@@ -39,6 +39,7 @@ polar = Primitive(
     signature="A: n m -> U: n m stiefel, P: m m hermitian invertible",
     summary="A = U P with orthonormal columns in U and P positive semidefinite",
     identity=("U @ P = A",),
+    laws=("U.H @ A = P", "A.H @ U = P"),
     conditions=("{A} has full column rank",),
     fact_rule=lambda index, parameters, facts: {"psd"} if index == 1 else set(),
     numpy=polar_factors,

@@ -56,7 +56,7 @@ def _power_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Fac
     if "complex" in facts[0] and ("nonnegative" if not whole else "real_valued") not in facts[0]:
         return set()
     even = exponent.denominator == 1 and exponent.numerator % 2 == 0
-    found = {"nonnegative"} if even or exponent.denominator % 2 == 0 else set[str]()
+    found = {"nonnegative"} if even or exponent.denominator > 1 else set[str]()
     found |= {fact for fact in ("positive", "nonnegative", "real_valued") if fact in facts[0]}
     return found
 
@@ -117,8 +117,8 @@ def raise_to(base: Node, exponent: Fraction) -> Node:
 
 
 def _root_of_square(base: Node, inner: Fraction) -> bool:
-    """Whether `base ** inner` only makes sense for entries that are not negative."""
-    return base.real and (inner.denominator % 2 == 0 or is_nonnegative(base))
+    """Whether `base ** inner` has a value for entries that are not negative only, as in NumPy `x ** (1/3)` has."""
+    return base.real and (inner.denominator > 1 or is_nonnegative(base))
 
 
 def _constant_power(base: Node, exponent: Fraction) -> Node | None:

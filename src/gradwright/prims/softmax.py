@@ -32,6 +32,7 @@ softmax = Primitive(
     real_only=True,
     definition=("exp(x) / sum(exp(x))",),
     differential=("y * (dx - dot(y, dx))",),
+    laws=("sum(y) = 1",),
     fact_rule=lambda index, parameters, facts: {"positive"},
     numpy="scipy.special.softmax({0}, axis=-1)",
     torch="torch.softmax({0}, dim=-1)",

@@ -14,6 +14,7 @@ from gradwright.simplify.linear import join_linear, settle_linear
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
 from gradwright.simplify.orientation import order_commuting, orient, orient_functions, orient_products
 from gradwright.simplify.powers import merge_powers
+from gradwright.simplify.projections import apply_projections
 from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections
@@ -46,6 +47,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     turn_sums,
     bring_out_signs,
     cancel_terms,
+    apply_projections,
     settle_equation,
     settle_linear,
     join_linear,

@@ -13,7 +13,6 @@ from fractions import Fraction
 from gradwright.core.build import number, product_of, spread
 from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient
 from gradwright.core.dims import Dim
-from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node
 from gradwright.core.sums import add, terms_of, value_key
 from gradwright.frozen import replace
@@ -290,13 +289,11 @@ def _diagonal(factor: Factor) -> Node:
 
 
 def base_and_exponent(node: Node) -> tuple[Node, Fraction]:
-    """`(u, k)` for `u ** k`; only powers that merge: whole ones, or of positive u, or roots of u."""
+    """`(u, k)` for `u ** k`, and `(u, 1)` for any other u."""
     if isinstance(node, Apply) and node.primitive is power:
         exponent = node.parameters[0]
         assert isinstance(exponent, Fraction)
-        base = node.arguments[0]
-        if exponent.denominator == 1 or is_positive(base) or exponent.denominator == 2:
-            return base, exponent
+        return node.arguments[0], exponent
     return node, Fraction(1)
 
 

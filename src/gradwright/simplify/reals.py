@@ -1,6 +1,7 @@
 """The real part: of what is real, and of sums in which a term meets its conjugate.
 
-`Re(z)` and `Re(z*)` are the same. So `Re(rᵀ dr* + rᴴ dr)` is `2 Re(rᴴ dr)`, and `Re(z − z*)` is zero.
+`Re(z)` and `Re(z*)` are the same. So `Re(rᵀ dr* + rᴴ dr)` is `2 Re(rᴴ dr)`, and `Re(z − z*)` is zero,
+as `Re(i x)` is for a real x.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole,
 from gradwright.core.scalars import shared_number
 from gradwright.core.sums import add, distributed, like_key, scaled, terms_of
 from gradwright.core.walks import free_leaves
-from gradwright.prims.complex import IMAGINARY_UNIT, real, real_part
+from gradwright.prims.complex import IMAGINARY_UNIT, real, real_part, without_unit
 from gradwright.prims.power import power, raise_to
 from gradwright.simplify.orientation import orient
 
@@ -29,6 +30,9 @@ def settle_real_part(node: Node) -> Node:
     argument = node.arguments[0]
     if argument.real:
         return argument
+    terms = [term for term in terms_of(argument) if not _is_imaginary(term)]
+    if len(terms) < len(terms_of(argument)):
+        return real(add(terms)) if terms else zero(node.shape)
     coefficient, inside = shared_number(_with_few_conjugates(argument))
     if inside.real:
         return scaled(coefficient, inside)
@@ -36,6 +40,12 @@ def settle_real_part(node: Node) -> Node:
     if any(f.node == IMAGINARY_UNIT.node for f in as_product(inside).factors):
         coefficient, inside = -coefficient, scaled(-1, inside)
     return scaled(coefficient, real(inside))
+
+
+def _is_imaginary(term: Node) -> bool:
+    """Whether a term is i times what has no imaginary part."""
+    rest = without_unit(term)
+    return rest is not None and is_real_valued(rest)
 
 
 def _within_complex(node: Contract) -> Node:

@@ -55,8 +55,6 @@ def _collapse_once(node: Contract, further: Iterable[Relation]) -> Node | None:
 
 
 def _relations_in(node: Contract) -> Iterator[Relation]:
-    if len(node.factors) < 2:
-        return
     for factor in dict.fromkeys(f.node for f in node.factors):
         if isinstance(factor, Apply):
             yield from relations_of(factor)
@@ -89,11 +87,9 @@ def _laws_at(node: Apply) -> Iterator[tuple[Node, Node]]:
     if not primitive.identity and not primitive.laws:
         return
     batch, dims = primitive.bind(tuple(argument.shape for argument in node.arguments))
-    if batch:
-        return
     leaves = leaves_at(node)
     for left, right in laws(primitive):
-        yield instantiate(left, leaves, dims), instantiate(right, leaves, dims)
+        yield instantiate(left, leaves, dims, batch), instantiate(right, leaves, dims, batch)
 
 
 def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
@@ -142,7 +138,7 @@ def shortening(left: Node, right: Node) -> list[Relation]:
     if len(as_product(left).factors) < len(as_product(right).factors):
         left, right = right, left
     pattern, replacement = as_product(left), as_product(right)
-    if len(pattern.factors) < 2 or len(pattern.factors) <= len(replacement.factors):
+    if len(pattern.factors) <= len(replacement.factors):
         return []
     if not is_plain(pattern):
         return []

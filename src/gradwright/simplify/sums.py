@@ -1,6 +1,7 @@
 """Sums within products and sums: opened where terms cancel, and one of two that are each other's transposes turned.
 
-`S + (S + A)ᵀ = 2 S + Aᵀ` for symmetric S, `1ᵀ (x − mean(x) 1) = 0`, and `Bᵀ X + Sᵀ` beside `X B + S` is its transpose.
+`S + (S + A)ᵀ = 2 S + Aᵀ` for symmetric S, `1ᵀ (x − mean(x) 1) = 0`, and `Bᵀ X + Sᵀ` beside `X B + S` is its transpose,
+as `y − x` beside `x − y` is its negative.
 """
 
 from __future__ import annotations
@@ -45,24 +46,24 @@ def _opened(term: Node) -> Sequence[Node]:
 def turn_sums(node: Node) -> Node:
     """Write a sum as the transpose of another one that stands beside it: `(X B + S) (X B + S)ᵀ`, not `… (Bᵀ X + Sᵀ)`.
 
-    So both are one matrix, and their product is seen to be symmetric.
+    So both are one matrix, and their product is seen to be symmetric. Likewise `−(x − y) (x − y)ᵀ`, not `… (y − x)ᵀ`.
     """
     if not isinstance(node, Add | Contract):
         return node
     products = [as_product(term) for term in terms_of(node)]
-    sums = list(dict.fromkeys(f.node for product in products for f in product.factors if _is_matrix_sum(f.node)))
+    sums = list(dict.fromkeys(f.node for product in products for f in product.factors if _is_sum(f.node)))
     turned = _turned_sums(sums) if len(sums) > 1 else {}
     if not turned:
         return node
-    return add([with_factors(p, [_turned_factor(f, turned) for f in p.factors]) for p in products])
+    return add([_with_turned_factors(product, turned) for product in products])
 
 
-def _is_matrix_sum(node: Node) -> bool:
-    return isinstance(node, Add) and node.rank == 2
+def _is_sum(node: Node) -> bool:
+    return isinstance(node, Add) and node.rank > 0
 
 
-Turn = tuple[Node, bool, bool]
-"""A matrix, whether it is transposed, and whether it is conjugated."""
+Turn = tuple[Node, int, bool, bool]
+"""A tensor, the sign in front of it, whether it is transposed, and whether it is conjugated."""
 
 
 def _turned_sums(sums: Sequence[Node]) -> dict[Node, Turn]:
@@ -77,7 +78,23 @@ def _turned_sums(sums: Sequence[Node]) -> dict[Node, Turn]:
             others.append(later)
         else:
             found[later] = first
-    return found
+    return _with_signs_chosen(found)
+
+
+def _with_signs_chosen(turned: dict[Node, Turn]) -> dict[Node, Turn]:
+    """The same with the negative of a sum for it, where both occur and its shortest term is negative: `A − B K`."""
+    both = dict.fromkeys(node for node, sign, _, _ in turned.values() if sign < 0)
+    negated = {node: scaled(-1, node) for node in both if _begins_negative(node)}
+    chosen = {
+        later: (negated.get(node, node), -sign if node in negated else sign, transposed, conj)
+        for later, (node, sign, transposed, conj) in turned.items()
+    }
+    return chosen | {node: (negative, -1, False, False) for node, negative in negated.items()}
+
+
+def _begins_negative(total: Node) -> bool:
+    """Whether the shortest term of a sum has a number below zero in front."""
+    return as_product(min(terms_of(total), key=lambda term: len(as_product(term).factors))).coefficient < 0
 
 
 def _what_turning_keeps(node: Node) -> Hashable:
@@ -85,15 +102,17 @@ def _what_turning_keeps(node: Node) -> Hashable:
     return frozenset(Counter(map(rough_key, terms_of(node))).items())
 
 
-def _turn_between(first: Node, second: Node) -> tuple[bool, bool] | None:
-    """How the first sum is turned and conjugated into the second."""
+def _turn_between(first: Node, second: Node) -> tuple[int, bool, bool] | None:
+    """How the first sum is turned and conjugated into the second, and with which sign."""
     wanted = _terms_in_order(second, turned=False, conj=False)
-    for turned in (False, True):
+    negated = Counter({(key, -number): count for (key, number), count in wanted.items()})
+    for turned in (False, True) if first.rank == 2 else (False,):
         if (first.shape[::-1] if turned else first.shape) != second.shape:
             continue
         for conj in (False,) if first.real else (False, True):
-            if _terms_in_order(first, turned, conj) == wanted:
-                return turned, conj
+            found = _terms_in_order(first, turned, conj)
+            if found in (wanted, negated):
+                return 1 if found == wanted else -1, turned, conj
     return None
 
 
@@ -104,12 +123,14 @@ def _terms_in_order(node: Node, turned: bool, conj: bool) -> Counter[tuple[Hasha
     return Counter((canonical_key(p, is_symmetric, is_hermitian, axes, conj), p.coefficient) for p in products)
 
 
-def _turned_factor(factor: Factor, turned: dict[Node, Turn]) -> Factor:
-    """The factor with another matrix for its sum."""
-    if factor.node not in turned:
-        return factor
-    node, transposed, conj = turned[factor.node]
-    return Factor(node, factor.groups[::-1] if transposed else factor.groups, factor.conj != conj)
+def _with_turned_factors(product: Contract, turned: dict[Node, Turn]) -> Node:
+    """The product with other tensors for its sums."""
+    sign, factors = 1, list[Factor]()
+    for factor in product.factors:
+        node, own, transposed, conj = turned.get(factor.node, (factor.node, 1, False, False))
+        sign *= own
+        factors.append(Factor(node, factor.groups[::-1] if transposed else factor.groups, factor.conj != conj))
+    return scaled(sign, with_factors(product, factors))
 
 
 def bring_out_signs(node: Node) -> Node:
@@ -174,6 +195,12 @@ def _related(node: Contract, place: int) -> set[Node]:
     return {part for n in stated for part in (n, *n.arguments) if part in beside}
 
 
+def _go_into(products: Sequence[Node], base: Factor, within: Sequence[Factor]) -> bool:
+    """Whether what stands beside a sum goes into every term of it: `Uᵀ (U − A) = I − P` for `A = U P`."""
+    pairs = zip(products, terms_of(base.node), strict=True)
+    return len(within) > 1 and all(len(as_product(p).factors) <= len(as_product(term).factors) for p, term in pairs)
+
+
 def _distributed(node: Contract, within: Sequence[Factor], base: Factor) -> Node | None:
     """The product with some factors multiplied out over the terms of one of them, if that makes terms cancel."""
     others = [f for f in node.factors if all(f is not w for w in within)]
@@ -182,8 +209,9 @@ def _distributed(node: Contract, within: Sequence[Factor], base: Factor) -> Node
     kept = tuple((label,) for label in held if label in needed)
     inside = {label: node.dims[label] for label in held}
     parts = [[Factor(term, base.groups, base.conj) if f is base else f for f in within] for term in terms_of(base.node)]
-    total = add([cancel_terms(merge_powers(collapse(contract(1, factors, kept, inside)))) for factors in parts])
-    if not is_zero(total) and len(terms_of(total)) >= len(parts):
+    found = [cancel_terms(merge_powers(collapse(contract(1, factors, kept, inside)))) for factors in parts]
+    total = add(found)
+    if len(terms_of(total)) >= len(parts) and not is_zero(total) and not _go_into(found, base, within):
         return None
     outside = {label: node.dims[label] for label in needed}
     return contract(node.coefficient, [*others, Factor(total, kept)], node.output, outside)

@@ -1,0 +1,113 @@
+"""Sums of outer products that share all parts but one: `A ⊗ C + B ⊗ C = (A + B) ⊗ C`.
+
+The parts of a product are what no summed label joins: the Jacobian of `A X B` has two, A and B, whatever the order
+of its axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from fractions import Fraction
+
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import contract, simple, split_coefficient
+from gradwright.core.nodes import Add, Contract, Factor, Node
+from gradwright.core.sums import add, value_key
+from gradwright.frozen import frozen
+from gradwright.simplify.powers import connected
+
+LARGEST = 2
+"""Axes of parts that are added: a sum of matrices is read with ease, one of larger tensors is not."""
+
+Total = Callable[[Sequence[tuple[Fraction, Node]]], tuple[Fraction, Node]]
+"""How parts are added: from tensors with numbers to a number and the sum behind it."""
+
+
+@frozen
+class _Part:
+    """The factors of a product that stand on some of its axes, as a tensor with these axes.
+
+    `within` is the tensor with one axis for all those that carry the same index, as the vector of a diagonal matrix,
+    and `places` says which of its axes each of them is.
+    """
+
+    axes: tuple[int, ...]
+    tensor: Node
+    key: Hashable
+    within: Node
+    places: tuple[int, ...]
+
+
+@frozen
+class _Separated:
+    """A term as a number times its parts, in the order of their axes; no parts where it is not taken apart."""
+
+    number: Fraction
+    parts: tuple[_Part, ...]
+    node: Node
+
+
+def join_outer_products(node: Add, total: Total) -> Node:
+    """The sum with products joined that differ in one part alone.
+
+    A term that could be joined to others in two ways is left, as the last one of `A ⊗ B + B ⊗ A − B ⊗ B`.
+    """
+    items, place = list(map(_separate, node.terms)), 0
+    ways = {item.node: {_differing(item, other) for other in items if other is not item} - {None} for item in items}
+    free = [len(ways[item.node]) == 1 for item in items]
+    while place < len(items):
+        others = range(place + 1, len(items)) if free[place] else range(0)
+        other = next((o for o in others if free[o] and _differing(items[place], items[o]) is not None), None)
+        if other is None:
+            place += 1
+        else:
+            items[place] = _joined(items[place], items[other], total)
+            del items[other], free[other]
+    return add([item.node for item in items])
+
+
+def _differing(left: _Separated, right: _Separated) -> int | None:
+    """The place of the part in which two products differ, if it is one that is no larger than a matrix."""
+    if len(left.parts) < 2 or [part.axes for part in left.parts] != [part.axes for part in right.parts]:
+        return None
+    differing = [place for place, (a, b) in enumerate(zip(left.parts, right.parts, strict=True)) if a.key != b.key]
+    return differing[0] if len(differing) == 1 and 1 <= len(left.parts[differing[0]].axes) <= LARGEST else None
+
+
+def _joined(left: _Separated, right: _Separated, total: Total) -> _Separated:
+    """Two products that differ in one part as one."""
+    place = _differing(left, right)
+    assert place is not None
+    first, second = left.parts[place], right.parts[place]
+    alike = first.places == second.places
+    tensors = [(item.number, part.within if alike else part.tensor) for item, part in ((left, first), (right, second))]
+    number, tensor = total(tensors)
+    if alike:
+        tensor = contract(
+            1, [Factor(tensor, simple(range(tensor.rank)))], simple(first.places), dict(enumerate(tensor.shape))
+        )
+    further, tensor = split_coefficient(tensor)
+    factors = [Factor(p.tensor, simple(p.axes)) for p in left.parts]
+    factors[place] = Factor(tensor, simple(first.axes))
+    shape = left.node.shape
+    return _separate(contract(number * further, factors, simple(range(len(shape))), dict(enumerate(shape))))
+
+
+def _separate(term: Node) -> _Separated:
+    product = as_product(term)
+    if any(len(group) != 1 for group in product.output):
+        return _Separated(product.coefficient, (), term)
+    parts = connected(product.factors, range(len(product.dims)))
+    carried = {label for f in product.factors for label in f.labels}
+    repeated = [label for (label,) in dict.fromkeys(product.output) if label not in carried]
+    found = [_part(product, factors, {x for f in factors for x in f.labels}) for factors in parts]
+    found += [_part(product, [], {label}) for label in repeated]
+    return _Separated(product.coefficient, tuple(sorted(found, key=lambda part: part.axes)), term)
+
+
+def _part(product: Contract, factors: Sequence[Factor], labels: set[int]) -> _Part:
+    axes = tuple(axis for axis, (label,) in enumerate(product.output) if label in labels)
+    held = [product.output[axis][0] for axis in axes]
+    order, dims = list(dict.fromkeys(held)), {label: product.dims[label] for label in labels}
+    tensor, within = (contract(1, factors, simple(output), dims) for output in (held, order))
+    return _Part(axes, tensor, value_key(tensor), within, tuple(map(order.index, held)))

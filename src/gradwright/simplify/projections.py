@@ -1,0 +1,54 @@
+"""Projections beside sums that they leave as they are, or take away: `(I − Q Qᵀ) (b − Q Qᵀ b) = b − Q Qᵀ b`.
+
+The same for `I − A A⁺`, and `(I − U Uᵀ) (U − A) = 0` for the polar factor U of A.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from gradwright.core.build import identity
+from gradwright.core.contraction import contract, is_zero
+from gradwright.core.nodes import Add, Contract, Factor, Node
+from gradwright.core.sums import add, terms_of
+from gradwright.simplify.powers import merge_powers
+from gradwright.simplify.relations import collapse
+
+
+def apply_projections(node: Node) -> Node:
+    """Multiply the identity less a product into a sum beside it, if that has no more terms than the sum."""
+    if not isinstance(node, Contract):
+        return node
+    for factor in node.factors:
+        if _is_from_identity(factor.node):
+            for beside in node.factors:
+                closed = _multiplied(node, factor, beside) if beside is not factor else None
+                if closed is not None:
+                    return closed
+    return node
+
+
+def _is_from_identity(node: Node) -> bool:
+    """Whether a matrix is a sum with the identity: `I − P`."""
+    return isinstance(node, Add) and node.rank == 2 and identity(node.shape[0]) in node.terms
+
+
+def _multiplied(node: Contract, factor: Factor, beside: Factor) -> Node | None:
+    """The product with one of its sums multiplied into another one."""
+    pair = (factor, beside)
+    if not isinstance(beside.node, Add) or any(len(group) != 1 for f in pair for group in f.groups):
+        return None
+    others = [f for f in node.factors if f is not factor and f is not beside]
+    needed = {label for f in others for label in f.labels} | {label for group in node.output for label in group}
+    if not (set(factor.labels) & set(beside.labels)) - needed:
+        return None
+    held = list(dict.fromkeys((*factor.labels, *beside.labels)))
+    kept = tuple((label,) for label in held if label in needed)
+    dims = dict(enumerate(node.dims))
+    inside = {label: dims[label] for label in held}
+    sides = [[Factor(term, f.groups, f.conj) for term in terms_of(f.node)] for f in pair]
+    total = add([merge_powers(collapse(contract(1, terms, kept, inside))) for terms in product(*sides)])
+    if not is_zero(total) and len(terms_of(total)) > len(beside.node.terms):
+        return None
+    outside = {label: dims[label] for label in needed}
+    return contract(node.coefficient, [*others, Factor(total, kept)], node.output, outside)

@@ -1,0 +1,29 @@
+"""Sums of outer products: the parts in which they differ are added."""
+
+from __future__ import annotations
+
+import pytest
+
+import gradwright as gw
+
+HESSIANS = [
+    ("logdet(X.T @ X)", {"X": "n m"}, "X",
+     "roll₂→₃(2 (I − X (Xᵀ X)⁻¹ Xᵀ) ⊗ (Xᵀ X)⁻¹) + roll₂→₄(−2 X (Xᵀ X)⁻¹ ⊗ (Xᵀ X)⁻¹ Xᵀ)"),
+    ("logdet(U @ U.T + diag(d))", {"U": "n m", "d": "n"}, "U",
+     "roll₂→₃(2 P ⊗ (I − Uᵀ P U)) + roll₂→₄(−2 P U ⊗ Uᵀ P), where P = (U Uᵀ + diag(d))⁻¹"),
+    # What could be joined in two ways is left as it is.
+    ("logdet(K) + trace(inv(K) @ A)", {"K": "n n", "A": "n n"}, "K",
+     "roll₁→₄(K⁻¹ ⊗ K⁻¹ A K⁻¹) + roll₁→₄(K⁻¹ A K⁻¹ ⊗ K⁻¹) + roll₁→₄(−K⁻¹ ⊗ K⁻¹)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "declarations", "name", "written"), HESSIANS)
+def test_parts_are_added(text: str, declarations: dict[str, str], name: str, written: str) -> None:
+    D = gw.derive(gw.parse(text, **declarations), wrt=name)
+    assert str(D.hessian) == written
+    assert D.verify().right
+
+
+def test_parts_on_a_diagonal_are_added_there() -> None:
+    D = gw.derive(gw.parse("diag(x) @ B + diag(y) @ B @ diag(z)", x="n", y="n", z="n", B="n n diagonal"), wrt="B")
+    assert D.verify().right
