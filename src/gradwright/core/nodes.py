@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from _blake2 import blake2b  # the C module itself: `hashlib` would load OpenSSL, ten milliseconds
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gradwright.core.dims import Dim, product
@@ -222,7 +223,7 @@ class Factor(NamedTuple):
     @property
     def labels(self) -> tuple[int, ...]:
         """The labels of all axes, groups flattened."""
-        return tuple(label for group in self.groups for label in group)
+        return tuple(chain.from_iterable(self.groups))
 
     @property
     def conjugated(self) -> Factor:

@@ -26,7 +26,6 @@ from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
 from gradwright.linear.separated import join_outer_products
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.powers import connected
-from gradwright.simplify.relations import collapse
 from gradwright.simplify.sums import turn_sums
 
 
@@ -114,9 +113,11 @@ class _Collector:
         """The sum with terms taken out of those that begin or end with them, if that makes it shorter."""
         if not isinstance(node, Add):
             return node
-        items = [self._read_any(term) for term in node.terms]
+        before = items = [self._read_any(term) for term in node.terms]
         while (found := self._nested_once(items)) is not None:
             items = found
+        if items is before:
+            return node
         joined = turn_sums(add(list(map(_node, items))))
         return self._collect_sum(joined) if _length(joined) < _length(node) else node
 
@@ -293,7 +294,7 @@ def _opened(term: Node) -> Sequence[Node]:
     places = [place for place in sums if product.factors[place].node.rank]
     if len(places) != 1 or len(product.factors) == 1:
         return (term,)
-    return [collapse(part) for part in distributed(product, places[0])]
+    return distributed(product, places[0])
 
 
 def _node(term: _Term) -> Node:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from itertools import product
 
-from gradwright.core.build import identity
 from gradwright.core.contraction import contract, is_zero
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import add, terms_of
@@ -19,9 +18,10 @@ def apply_projections(node: Node) -> Node:
     """Multiply the identity less a product into a sum beside it, if that has no more terms than the sum."""
     if not isinstance(node, Contract):
         return node
-    for factor in node.factors:
+    sums = [factor for factor in node.factors if isinstance(factor.node, Add)]
+    for factor in sums if len(sums) > 1 else ():
         if _is_from_identity(factor.node):
-            for beside in node.factors:
+            for beside in sums:
                 closed = _multiplied(node, factor, beside) if beside is not factor else None
                 if closed is not None:
                     return closed
@@ -30,13 +30,17 @@ def apply_projections(node: Node) -> Node:
 
 def _is_from_identity(node: Node) -> bool:
     """Whether a matrix is a sum with the identity: `I − P`."""
-    return isinstance(node, Add) and node.rank == 2 and identity(node.shape[0]) in node.terms
+    return isinstance(node, Add) and node.rank == 2 and any(map(_is_identity, node.terms))
+
+
+def _is_identity(term: Node) -> bool:
+    return isinstance(term, Contract) and term.coefficient == 1 and not term.factors and term.output == ((0,), (0,))
 
 
 def _multiplied(node: Contract, factor: Factor, beside: Factor) -> Node | None:
     """The product with one of its sums multiplied into another one."""
     pair = (factor, beside)
-    if not isinstance(beside.node, Add) or any(len(group) != 1 for f in pair for group in f.groups):
+    if any(len(group) != 1 for f in pair for group in f.groups):
         return None
     others = [f for f in node.factors if f is not factor and f is not beside]
     needed = {label for f in others for label in f.labels} | {label for group in node.output for label in group}

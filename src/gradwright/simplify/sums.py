@@ -18,7 +18,7 @@ from gradwright.core.sums import add, distributed, scaled, terms_of
 from gradwright.simplify.linear import upright_if_symmetric
 from gradwright.simplify.orientation import order_commuting, orient
 from gradwright.simplify.powers import merge_powers
-from gradwright.simplify.relations import collapse
+from gradwright.simplify.relations import collapse, relations_of
 
 
 def open_turned_sums(node: Node) -> Node:
@@ -191,8 +191,13 @@ def _related(node: Contract, place: int) -> set[Node]:
     """What stands in a law with a matrix in a sum or beside it: X and X⁺, as `Xᵀ (b − X X⁺ b) = 0`."""
     inside = {f.node for term in terms_of(node.factors[place].node) for f in as_product(term).factors}
     beside = {f.node for f in node.factors}
-    stated = [n for n in (*inside, *beside) if isinstance(n, Apply) and n.primitive.laws]
+    stated = [n for n in (*inside, *beside) if isinstance(n, Apply) and n.primitive.laws and _has_product_laws(n)]
     return {part for n in stated for part in (n, *n.arguments) if part in beside}
+
+
+def _has_product_laws(node: Apply) -> bool:
+    """Whether a law shortens products of a function with others, and not its sum alone, as that of a softmax."""
+    return any(len(relation.pattern.factors) > 1 for relation in relations_of(node))
 
 
 def _go_into(products: Sequence[Node], base: Factor, within: Sequence[Factor]) -> bool:
