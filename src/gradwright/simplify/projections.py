@@ -52,7 +52,7 @@ def _multiplied(node: Contract, factor: Factor, beside: Factor) -> Node | None:
     inside = {label: dims[label] for label in held}
     sides = [[Factor(term, f.groups, f.conj) for term in terms_of(f.node)] for f in pair]
     total = add([merge_powers(collapse(contract(1, terms, kept, inside))) for terms in product(*sides)])
-    if not is_zero(total) and len(terms_of(total)) > len(beside.node.terms):
+    if not is_zero(total) and len(terms_of(total)) > len(terms_of(beside.node)):
         return None
     outside = {label: dims[label] for label in needed}
     return contract(node.coefficient, [*others, Factor(total, kept)], node.output, outside)
