@@ -32,7 +32,7 @@ from gradwright.prims.factorised import (
     lu_solve_transposed,
     solve_upper,
 )
-from gradwright.prims.piecewise import absolute
+from gradwright.prims.piecewise import absolute_value
 from gradwright.prims.solve import SYSTEMS, solve
 from gradwright.prims.solve_triangular import solve_triangular
 from gradwright.simplify.inverses import is_inverse
@@ -225,6 +225,6 @@ def _log_of_diagonal(factor: Node, weight: Fraction, signed: bool = False) -> No
     n = factor.shape[0]
     entries: Node = renumbered(Fraction(1), [Factor(factor, ((0,), (0,)))], ((0,),), (n,))
     if signed:
-        entries = Apply(absolute, (), (entries,))
+        entries = absolute_value(entries)
     logarithms = Apply(log, (), (entries,))
     return renumbered(weight, [Factor(logarithms, ((0,),))], (), (n,))

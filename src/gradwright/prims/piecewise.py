@@ -193,10 +193,14 @@ def has_kink(primitive: Primitive) -> bool:
     return bool(primitive.note) or primitive in COMPARISONS
 
 
+def absolute_value(x: Node) -> Node:
+    """`|x|` of every entry, the modulus of complex ones."""
+    return Apply(absolute if x.real else modulus, (), (x,))
+
+
 def _build_abs(call: Call) -> Node:
     call.expect(1, 1, usage="abs(x)")
-    argument = call.node(0)
-    return Apply(absolute if argument.real else modulus, (), (argument,))
+    return absolute_value(call.node(0))
 
 
 def _spreading(primitive: Primitive) -> Function:

@@ -26,6 +26,7 @@ from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import GradwrightError, ShapeError
 from gradwright.frozen import frozen
 from gradwright.prims.exponential import exp
+from gradwright.prims.piecewise import has_kink
 from gradwright.simplify.agreement import SIZES, Agreement, agreement
 from gradwright.simplify.pipeline import simplify_all
 
@@ -212,7 +213,7 @@ def _difference(
 class _Rounded(FloatArithmetic):
     """Numbers of fewer digits: so a determinant of e^X shows that it is not known where its factors cancel.
 
-    Functions of numbers and of vectors are exact to rounding, and comparisons of their values are to stay as they are.
+    What has a kink, as a maximum, is one of its arguments, and comparisons with it are to stay as they are.
     """
 
     def __init__(self) -> None:
@@ -229,10 +230,9 @@ class _Rounded(FloatArithmetic):
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
-        """The outputs, with errors if the function is one of matrices."""
+        """The outputs, with errors if the function is smooth."""
         outputs = super().apply(primitive, parameters, arguments)
-        of_matrices = any(len(declared.shape) > 1 for declared in primitive.inputs)
-        return tuple(map(self.changed, outputs)) if of_matrices else outputs
+        return outputs if has_kink(primitive) else tuple(map(self.changed, outputs))
 
     def solve(self, matrix: Array, right: Array) -> Array:
         """The solution, with errors."""
