@@ -52,6 +52,7 @@ def _names(text: str) -> set[str]:
     return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("left", "right"), PROVED)
 def test_identities_are_proved(left: str, right: str) -> None:
     found = gw.equal(parsed(left), parsed(right))

@@ -207,6 +207,7 @@ HESSIANS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "declarations", "name", "written"), HESSIANS)
 def test_the_product_with_a_hessian_reads_well(
     text: str, declarations: dict[str, str], name: str, written: str

@@ -299,6 +299,7 @@ def test_a_diagonal_is_compared_where_that_gives_the_result() -> None:
     assert "dS = diagonal(Uᵀ dA V)" in text and "[compare entries: the diagonal part]" in text
 
 
+@pytest.mark.slow
 def test_a_hessian_whose_condition_no_point_of_the_set_fulfils_is_not_called_wrong() -> None:
     found = gw.derive(gw.parse("sum(svdvals(K - eye(n)))", K="n n skew"), wrt="K").verify()
     assert found.right

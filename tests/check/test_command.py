@@ -113,6 +113,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("missing.py:f", "inv(X)"), ("missing.py:f", "inv(X"), ("missing", "inv(X)")])
 def test_what_is_asked_wrongly_is_said_without_waiting_for_pytorch(arguments: tuple[str, ...]) -> None:
     command = [sys.executable, "-c", WITHOUT_TORCH, *arguments]

@@ -32,6 +32,7 @@ def test_a_right_rule_is_right() -> None:
     assert report.right, str(report)
 
 
+@pytest.mark.slow
 def test_a_wrong_rule_is_named_in_the_precision_that_jax_has_by_default() -> None:
     assert gw.check(_inverse(lambda Y: Y), "inv(X)").labels == {"missing_transpose"}
 

@@ -137,6 +137,7 @@ class _Unit(torch.autograd.Function):
         return G / norm - X * (X * G).sum(dim=1, keepdim=True) / norm**ctx.power, None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("power", "labels"), [(3, set()), (2, {"wrong_power"})])
 def test_a_wrapper_that_computes_on_what_goes_in_and_comes_out(power: int, labels: set[str]) -> None:
     def direction(A: Tensor, x: Tensor) -> Tensor:

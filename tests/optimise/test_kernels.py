@@ -142,6 +142,7 @@ def test_tensors_of_two_types_which_no_kernel_takes(case: tuple[str, str, dict[s
         assert np.allclose(found.numpy(), expression.evaluate(**point), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [False, True])
 def test_autocast_chooses_other_types_than_a_kernel_takes(before: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradwright.api.compiled._CACHE", {})

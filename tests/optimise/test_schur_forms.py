@@ -56,6 +56,7 @@ CASES = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "declared", "count"), CASES)
 def test_a_matrix_has_one_form(text: str, declared: dict[str, str], count: int) -> None:
     expression = gw.derive(gw.parse(text, **declared), wrt="A").vjp

@@ -56,6 +56,7 @@ CANCELLING = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("text", "simpler"), CANCELLING)
 def test_what_cancels_is_left_out(text: str, simpler: str) -> None:
     found = simplify(expression(text).node)

@@ -136,6 +136,7 @@ def test_and_of_others_nothing(text: str) -> None:
     assert not facts_of(expression(text).node) & {"symmetric", "hermitian", "skew"}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("function", ["matrix_exp", "sqrtm", "logm", "adjugate", "pinv", "inv"])
 def test_a_function_of_the_diagonal_of_a_matrix_is_not_the_diagonal_of_the_function(function: str) -> None:
     """The diagonal, as a matrix, has one factor as a transpose has."""

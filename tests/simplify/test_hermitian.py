@@ -9,6 +9,7 @@ import gradwright as gw
 H = "n n hermitian"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("text", "declared", "wrt", "printed"),
     [

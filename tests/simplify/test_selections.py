@@ -13,6 +13,7 @@ DECLARED = {"A": "n n", "B": "n m", "C": "m n", "D": "m m", "z": "n+m"}
 BLOCKS = "block([[A, B], [C, D]])"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "wrt", "shown"),
     [

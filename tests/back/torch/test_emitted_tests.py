@@ -53,6 +53,7 @@ def test_a_wrong_gradient_of_one_output_fails(monkeypatch: pytest.MonkeyPatch) -
         tests["test_numbers"]()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_modules_give_the_numbers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tests = emitted(EXPRESSIONS[name], monkeypatch)

@@ -35,6 +35,7 @@ def test_real_inputs_beside_a_complex_one_that_does_not_occur_are_real() -> None
         scale(t + 0j, s, z)
 
 
+@pytest.mark.slow
 def test_a_module_of_many_inputs_can_be_run() -> None:
     names = [f"a_long_name_of_a_vector_{k}" for k in range(12)]
     inputs = [random(3) for _ in names]
@@ -63,6 +64,7 @@ class Counted(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("asked", [set(c) for k in range(1, 6) for c in combinations("AxByo", k)])
 def test_backward_computes_what_is_asked(asked: set[str]) -> None:
     """The softmax is in the gradients of A, x, B, y alone, and 1 − tanh² in those of B and y."""

@@ -90,6 +90,7 @@ def _or_zero(slopes: Callable[[Function, bool], Tensor], function: Function, aga
         return torch.zeros(())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", ["spd", "unit_lower", "skew"])
 def test_batches(structure: str) -> None:
     emitted, wanted = pair("inv(eye(n) + S @ S) @ x", structure)

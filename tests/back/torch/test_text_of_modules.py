@@ -205,6 +205,7 @@ def test_a_long_value_is_wrapped_before_its_comment() -> None:
     assert "        ),  # D" in text and max(map(len, text.splitlines())) <= 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "variables"),
     [

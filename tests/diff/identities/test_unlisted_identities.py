@@ -476,6 +476,7 @@ def test_complex_eigenvectors_grow_by_complex_numbers(scale: str) -> None:
     assert all(step.check.passed for step in derived.steps)
 
 
+@pytest.mark.slow
 def test_an_equation_that_says_zero_is_confirmed_where_both_sides_are_rounding() -> None:
     def forward(z: Array) -> tuple[Array, Array]:
         return np.abs(z), z / np.abs(z)
@@ -557,6 +558,7 @@ def test_the_sign_is_differentiated_where_it_is_not_constant() -> None:
     assert np.isclose(np.sum(derived.vjp.evaluate(A=A, G=G) * move), np.sum(G * slope), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_some_eigenvectors_are_told_by_a_bordered_system_for_what_is_orthogonal_to_them() -> None:
     case = CASES["leading eigenvectors"]
     gw.define("lead", case.identity, unknown=case.unknown, given=case.given, forward=case.forward)
@@ -569,6 +571,7 @@ def test_some_eigenvectors_are_told_by_a_bordered_system_for_what_is_orthogonal_
     assert all(step.check.passed for step in derived.steps)
 
 
+@pytest.mark.slow
 def test_a_vector_that_is_divided_by_positive_numbers_is_eliminated_before_the_multipliers() -> None:
     given = {"mu": "positive", "A": "m n", "b": "m", "c": "n"}
     barrier = gw.optimum("barrier", "c @ x - mu * sum(log(x))", over="x: n positive", given=given,
