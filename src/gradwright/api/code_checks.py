@@ -71,4 +71,6 @@ def _run_torch(derivation: Derivation, inputs: Mapping[str, Array], cotangent: A
     return value.detach().numpy(), found
 
 
+# Libraries that may choose other signs of factors than the evaluator does; it calls NumPy's routines.
+CHOOSING = frozenset({"PyTorch"})
 _RUN: Mapping[str, tuple[str, Function]] = {"numpy": ("NumPy", _run_numpy), "torch": ("PyTorch", _run_torch)}

@@ -8,15 +8,14 @@ from math import isnan
 
 import numpy as np
 
-from gradwright.api.code_checks import Ran
+from gradwright.api.code_checks import CHOOSING, Ran
 from gradwright.api.evaluation import require_gaps, spectral_gaps
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.build import number
-from gradwright.core.nodes import Apply, Node, Symbol, field_of
-from gradwright.core.walks import postorder
+from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_differential, vjps
 from gradwright.diff.differential import direction
-from gradwright.diff.gauge import gauge_tests
+from gradwright.diff.gauge import gauge_tests, has_free_factors
 from gradwright.diff.steps.trial import MEASURED, Named, Trial, difference, generic_trial
 from gradwright.errors import ConditionError, DerivationError, EmissionError, GaugeWarning, UnsupportedError
 from gradwright.frozen import frozen
@@ -102,16 +101,12 @@ def verify(
         except (EmissionError, ConditionError) as error:
             remarks.append(f"the code for {library} is not checked: {error}")
             continue
-        if _is_chosen(root) and not all(finding.passed for finding in found):
-            remarks.append(f"the code for {library} is not checked: it chooses other signs of the factors")
+        free = library in CHOOSING and has_free_factors(root)
+        if free and not all(finding.passed for finding in found):
+            remarks.append(f"the code for {library} is not checked: it differs, as with other signs of the factors")
         else:
             findings += found
     return Verification(tuple(findings), trial.description, tuple(remarks))
-
-
-def _is_chosen(root: Node) -> bool:
-    """Whether a factor is taken that is unique up to signs only, which libraries choose differently."""
-    return any(isinstance(n, Apply) and n.primitive.gauge and n.rank > 1 for n in postorder(root))
 
 
 def _code(

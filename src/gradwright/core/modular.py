@@ -11,7 +11,8 @@ Functions that are not rational are evaluated consistently instead:
   `exp(a + b) = exp(a) exp(b)` holds.
 - The squares are the "positive" numbers: positive variables are drawn from them, sign is the
   Legendre symbol, |u| = sign(u) u, and a fractional power exists for a square only. A point at which
-  one is asked of a non-square is given up and another is tried. Whole numbers are squares (see `chain`), −1 is none.
+  one is asked of a non-square is given up and another is tried. The numbers that occur are squares (see
+  `chain`), −1 is none.
 - Linear systems, inverses, triangular factors and identities that are linear in their unknown are
   solved by elimination. A function that nothing else defines is opaque: random values that depend on
   the arguments' values only, and have the facts of the output; odd or even where the function is. That of a

@@ -71,6 +71,11 @@ class GaugeTest:
         )
 
 
+def has_free_factors(*roots: Node) -> bool:
+    """Whether a factor is taken that is unique up to signs or phases only, which libraries choose differently."""
+    return any(isinstance(node, Apply) and node.primitive.gauge and node.rank > 1 for node in postorder(*roots))
+
+
 def gauge_tests(roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> tuple[GaugeTest, ...]:
     """A test for each factorisation in some expressions that has a continuous freedom.
 

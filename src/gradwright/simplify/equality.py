@@ -193,7 +193,7 @@ def _difference(
 ) -> float | None:
     """How much two expressions differ at a point, relative to their size; None if rounding decides it.
 
-    What rounding does is measured with larger errors, of the variables and of what functions of matrices return.
+    What rounding does is measured with larger errors, of the variables and of what smooth functions return.
     """
     rounded = _Rounded()
     nearby = {leaf: rounded.changed(value) for leaf, value in values.items()}

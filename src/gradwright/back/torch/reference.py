@@ -13,10 +13,11 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
-from gradwright.core.nodes import Apply, Node, Symbol, field_of
+from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.core.points import choose_sizes, dimension_names, sample
-from gradwright.core.walks import free_leaves, postorder
+from gradwright.core.walks import free_leaves
 from gradwright.diff.derivatives import vjps
+from gradwright.diff.gauge import has_free_factors
 from gradwright.diff.steps.trial import Named, generic_trial
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen
@@ -53,7 +54,7 @@ def reference(inputs: Sequence[Symbol], nodes: Sequence[Node]) -> Reference | No
         nodes: the outputs as they were written.
     """
     simple = simplify_all(tuple(nodes))
-    if _is_a_choice(simple):
+    if has_free_factors(*simple):
         return None
     moving = tuple(s for s in inputs if s in {leaf for node in simple for leaf in free_leaves(node)})
     cotangents = tuple(Symbol(f"__cotangent{k}", n.shape, field_of(n)) for k, n in enumerate(nodes))
@@ -80,12 +81,6 @@ def _numbers(
     found = dict(zip(moving, evaluate_all([slopes[s] for s in moving], {**point, **given}, sizes), strict=True))
     gradients = tuple(found.get(s, np.zeros_like(point[s])) for s in inputs)
     return Reference(tuple(point[s] for s in inputs), values, tuple(given.values()), gradients)
-
-
-def _is_a_choice(nodes: Sequence[Node]) -> bool:
-    """Whether a factor is taken that is unique up to signs only, and that libraries choose differently."""
-    applied = (node for node in postorder(*nodes) if isinstance(node, Apply) and node.primitive.gauge)
-    return any(node.rank > 1 for node in applied)
 
 
 def _point(
