@@ -82,6 +82,15 @@ def test_a_condition_is_left_out_where_what_is_declared_makes_just_it_true(text,
     assert gw.derive(gw.parse(text, A=declared), wrt="A").conditions == wanted
 
 
+def test_what_a_record_states_covers_the_systems_of_its_derivative():
+    transport = gw.parse("sinkhorn(K, a, b).u", K="n m positive", a="n positive", b="m positive")
+    programme = gw.parse("qp(P, q, A, b).x", P="n n spd", q="n", A="m n", b="m")
+    assert gw.derive(transport, wrt="K").conditions == ()
+    assert gw.derive(programme, wrt="q").conditions == (
+        "no active constraint has a zero multiplier", "the active rows of A are linearly independent",
+    )  # fmt: skip
+
+
 def test_every_sentence_that_facts_make_true_is_one_that_a_record_states():
     records = [primitive for function in FUNCTIONS.values() for primitive in function.primitives]
     names = {declared.name for primitive in records for declared in primitive.inputs}

@@ -20,6 +20,7 @@ from gradwright.diff.identities.engine import solved
 from gradwright.linear.chains import chain_of
 from gradwright.linear.forms import adjoint_solve
 from gradwright.linear.recognise import sylvester_operands
+from gradwright.prims.inv import inv
 from gradwright.prims.piecewise import absolute, equal, modulus
 from gradwright.prims.power import power
 from gradwright.prims.reductions import maximum_entry, minimum_entry, norm
@@ -72,8 +73,11 @@ def conditions_of(
     own = set(postorder(*expressions))
     implied: set[str] = set()
     decomposed = {_decomposition(n) for n in postorder(*(derivatives or expressions)) if _is_free_in_gauge(n)}
+    systems = {matrix for n in own if isinstance(n, Apply) for matrix in _inverted_by_derivative(n)}
     for node in postorder(*expressions, *derivatives):
         if isinstance(node, Apply):
+            if node not in own and node.primitive is inv and _and_adjoint(node.arguments[0]) in systems:
+                continue
             smooth = bool(node.primitive.gauge) and _decomposition(node) not in decomposed
             texts = _of_application(node, written)
             implied.update(_invertible_parts(node, written))
@@ -148,6 +152,18 @@ def _is_covered(node: Solve) -> bool:
         isinstance(n, Apply) and bool(n.primitive.conditions) and _solves_equations(n.primitive)
         for n in postorder(*operators)
     )
+
+
+def _inverted_by_derivative(node: Apply) -> list[frozenset[Node]]:
+    """The matrices of linear systems in the derivative of a function whose record states conditions."""
+    if not node.primitive.conditions or not node.primitive.identity:
+        return []
+    inside = [n for n in postorder(*solved(node.primitive).differentials) if isinstance(n, Apply)]
+    return [_and_adjoint(_in_arguments(node, n.arguments[0])) for n in inside if n.primitive is inv]
+
+
+def _and_adjoint(matrix: Node) -> frozenset[Node]:
+    return frozenset({matrix, simplify(adjoint(matrix))})
 
 
 def _solves_equations(primitive: Primitive) -> bool:
@@ -269,8 +285,13 @@ def _subject(condition: str, argument: Node, rank: int, written: Callable[[Node]
 
 def _pivots(node: Apply) -> tuple[Node, ...]:
     """What a function that is defined by an identity is, or contains, the inverse of."""
+    return tuple(_in_arguments(node, pivot) for pivot in solved(node.primitive).pivots)
+
+
+def _in_arguments(node: Apply, formula: Node) -> Node:
+    """A formula without directions in the names of a function, for an application of it."""
     still = {argument: zero(argument.shape) for argument in node.arguments}
-    return tuple(simplify(from_template(node, pivot, still)) for pivot in solved(node.primitive).pivots)
+    return simplify(from_template(node, formula, still))
 
 
 def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:

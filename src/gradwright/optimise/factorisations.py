@@ -119,7 +119,8 @@ class _Sharing:
             matrix = transpose(matrix)
         if inverse.conj:
             matrix = conjugate(matrix)
-        free = [x for x in other.labels if x != inner]
+        kept = {x for group in node.output for x in group} | {outer}
+        free = [x for x in other.labels if x in kept]  # what is summed alone is summed before
         right = _arranged(other, [inner, *free], new)
         solution = self._system(matrix, right)
         factor = Factor(solution, tuple((x,) for x in (outer, *free)))

@@ -15,7 +15,7 @@ from gradwright.optimise.diagonals import divide_by_diagonals
 from gradwright.optimise.entries import share_mirrored_entries
 from gradwright.optimise.factorisations import share_factorisations
 from gradwright.optimise.identities import multiply_out_identities
-from gradwright.optimise.inverses import products_of_inverses
+from gradwright.optimise.inverses import products_of_inverses, solve_for_sums
 from gradwright.optimise.low_rank import invert_low_rank
 from gradwright.optimise.mirrors import share_mirror_images
 from gradwright.optimise.partial_sums import share_partial_sums
@@ -42,6 +42,7 @@ PASSES: tuple[Pass, ...] = (
     products_of_inverses,
     divide_by_diagonals,
     invert_low_rank,
+    solve_for_sums,
     *ARRANGING,
     share_factorisations,
 )

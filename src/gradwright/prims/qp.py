@@ -55,7 +55,11 @@ qp = Primitive(
     signature="P: n n spd, q: n, A: m n, b: m -> x: n, l: m",
     summary="the minimiser x of ½ xᵀ P x + qᵀ x subject to A x ≤ b, and its multipliers l",
     identity=("P @ x + q + A.T @ l = zeros(n)", "l * (A @ x - b) = zeros(m)"),
-    conditions=("{P} is positive definite", "no active constraint has a zero multiplier"),
+    conditions=(
+        "{P} is positive definite",
+        "no active constraint has a zero multiplier",
+        "the active rows of {A} are linearly independent",
+    ),
     argument_facts=("spd", "", "", ""),
     real_only=True,
     numpy=quadratic_programme,

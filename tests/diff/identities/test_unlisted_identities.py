@@ -392,7 +392,7 @@ IMPLICIT = {
                                   scale={"a": 0.1, "b": 0.1, "c": 0.1}),
     "quantile": Case("sum(sigmoid(k * (t * ones(n) - x))) = 2", "t: ", "x: n, k: positive"),
     "doubly stochastic": Case(["u * (K @ v) = ones(n)", "v * (K.T @ u) = ones(n)", "u[0] = 1"],
-                              "u: n positive, v: n positive", "K: n n positive", general=True),
+                              "u: n positive, v: n positive", "K: n n positive"),
     "a complex phase": Case(["z = r * u", "u * conj(u) = 1"], "r: , u: complex", "z: complex", general=True),
     "both parts": Case(["real(z) = a", "imag(z) = b"], "z: n complex", "a: n, b: n", general=True),
     "real and complex inputs": Case(["H @ x + t * x = real(b)", "t = norm(b)"], "x: n, t: ",
@@ -406,7 +406,7 @@ IMPLICIT = {
                                   "u: n, v: m, s: ", "A: n m, B: n n spd, C: m m spd", correlated),
     "potentials": Case(["exp(u) * (exp(-C) @ exp(v)) = a", "exp(v) * (exp(-C.T) @ exp(u)) = b * sum(a) / sum(b)",
                         "v[0] = 0"], "u: n, v: m", "C: n m, a: n positive, b: m positive",
-                       start=lambda C, a, b: (np.zeros(len(a)), np.zeros(len(b))), general=True),
+                       start=lambda C, a, b: (np.zeros(len(a)), np.zeros(len(b)))),
     "deflation": Case(["A @ v = w * v", "dot(v, v) = 1", "B = A - w * outer(v, v)"], "v: n, w: , B: n n symmetric",
                       "A: n n symmetric", deflated),
     "transport with one marginal": Case(["e * log(P) + C + outer(l, ones(m)) = zeros(n, m)", "sum(P, axis=1) = a"],
@@ -538,11 +538,22 @@ def test_a_rotation_as_an_optimum_is_told_by_a_linear_matrix_equation() -> None:
     assert derived.verify().right
 
 
-def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
+def test_an_equation_in_numbers_that_is_too_many_is_added_to_another() -> None:
+    """Kemeny and Snell 1960: `(P − I + 1 1ᵀ)⁻¹` is the fundamental matrix of a Markov chain, up to its sign."""
     gw.define("stationary", ["W.T @ (p / sum(W, axis=1)) = p", "sum(p) = 1"], unknown="p: n positive",
               given="W: n n positive")  # fmt: skip
     text = str(gw.derive(gw.parse("stationary(W)", W="n n positive"), wrt="W"))
-    assert "[Wᵀ diag(1 / r) − I; 1ᵀ] dp = [" in text and "(Pᵀ P + 1 1ᵀ) dp = Pᵀ (" in text
+    assert "dp = (Wᵀ diag(1 / r) − I + 1 1ᵀ)⁻¹ (" in text
+    assert "✗" not in text
+
+
+def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
+    """Ones are a value of `I − u uᵀ / ‖u‖²` where they are orthogonal to u: added to it, they leave it singular."""
+    u = "(a - mean(a))"
+    projected = [f"{x} - {u}*dot({u}, {x})/norm({u})**2" for x in "xy"]
+    gw.define("lifted", [" = ".join(projected), "dot(w, x) = c"], unknown="x: n", given="y: n, a: n, w: n, c: ")
+    text = str(gw.derive(gw.parse("lifted(y, a, w, c)", y="n", a="n", w="n", c=""), wrt="y"))
+    assert "[I − r rᵀ / ‖r‖²; wᵀ] dx = [" in text and "(I − r rᵀ / ‖r‖² + w wᵀ) dx = " in text
     assert "✗" not in text
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
+from gradwright.core.arithmetic import Array, FloatArithmetic
 from gradwright.core.build import adjoint, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, split_coefficient, zero
@@ -41,6 +42,7 @@ from gradwright.diff.identities.linear_systems import (
     solve_generally,
     solve_sylvester,
     solve_two_numbers,
+    with_numbers_joined,
 )
 from gradwright.diff.identities.linearised import needed_equations
 from gradwright.diff.identities.problem import (
@@ -52,7 +54,14 @@ from gradwright.diff.identities.problem import (
     orthonormality,
     problem_of,
 )
-from gradwright.diff.identities.solution_points import SolutionPoint, agrees, cancel, point_of
+from gradwright.diff.identities.solution_points import (
+    SolutionPoint,
+    agrees,
+    cancel,
+    find_point,
+    point_of,
+    problem_sizes,
+)
 from gradwright.diff.identities.spectral import image_of, invert_spectral, inverted
 from gradwright.diff.identities.split import eliminate_alone, eliminate_and_substitute, split_by_entries
 from gradwright.diff.identities.state import State
@@ -94,7 +103,20 @@ NOTHING: Mapping[Node, Node] = {}
 def solved(primitive: Primitive) -> Solution:
     """The differentials that a primitive's identity determines."""
     problem = problem_of(primitive)
-    return solve(problem, tuple(point_of(problem, witness) for witness in primitive.witnesses))
+    found = solve(problem, tuple(point_of(problem, witness) for witness in primitive.witnesses))
+    if found.general and not primitive.witnesses and primitive.numpy is not None:
+        return solve(problem, _computed_points(problem, primitive))
+    return found
+
+
+def _computed_points(problem: Problem, primitive: Primitive) -> tuple[SolutionPoint, ...]:
+    """Points at which a function of the language gives the unknowns."""
+
+    def forward(*givens: Array) -> tuple[Array, ...]:
+        return FloatArithmetic().apply(primitive, (), givens)
+
+    sizes = next(problem_sizes(problem))
+    return tuple(find_point(problem, sizes, seed, forward) for seed in range(2))
 
 
 def solve(problem: Problem, points: Sequence[SolutionPoint] = ()) -> Solution:
@@ -113,6 +135,10 @@ def solve(problem: Problem, points: Sequence[SolutionPoint] = ()) -> Solution:
                 return found
     frames = direct_frames(problem.unknowns)
     state = _linearised(problem, problem.equations, frames, problem.relations(), constraints=True)
+    for joined in with_numbers_joined(state) if points else ():
+        closed = _run(joined)
+        if not closed.open_holes and _is_right(problem, found := _finish(problem, frames, closed), points):
+            return found
     bordered = border_surplus(state)
     if bordered is not None and _is_right(problem, found := _finish(problem, frames, bordered), points):
         return found

@@ -2,13 +2,13 @@
 
 A single matrix unknown between two pairs of factors, `A H + H B = C` or `H − A H B = C`, becomes a
 `Solve` node, which has a standard algorithm. Several vector unknowns become one bordered linear
-system. The general case is a `Solve` with whatever operator there is: with the normal equations if
-there are more equations than unknowns.
+system, equations in numbers that are too many added to another one. The general case is a `Solve` with
+whatever operator there is: with the normal equations if there are more equations than unknowns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from gradwright.core.build import adjoint, identity, matmul, multiply, ones, outer, permute, product_of, slice_axis
@@ -298,16 +298,40 @@ def border(state: State) -> State | None:
     return _as_one_system(state, lambda M, c: (M, c))
 
 
+def with_numbers_joined(state: State) -> Iterator[State]:
+    """Equations in numbers that are too many, such as `sum(h) = sum(k)`, added to every entry of another equation.
+
+    They choose one of the solutions that a singular system `M h = c` has: with `gᵀ h = γ` it says the same as
+    `(M + 1 gᵀ) h = c + γ 1`, if that is regular. Whether it is has to be tried; the sums go to one of the equations.
+    """
+    numbers = [e for e in state.equations if not e.form.rank]
+    others = [e for e in state.equations if e.form.rank]
+    if not numbers or not _are_vectors(state) or _length(e.form for e in others) != _length(state.open_holes):
+        return
+    form, right = add(e.form for e in numbers), add(e.right for e in numbers)
+    if coefficient_of(terms_of(form)[-1]) < 0:
+        form, right = scaled(-1, form), scaled(-1, right)
+    for place in reversed(range(len(others))):
+        spread = ones(others[place].form.shape)
+        joined = replace(
+            others[place],
+            form=add([others[place].form, multiply(form, spread)]),
+            right=add([others[place].right, multiply(right, spread)]),
+        )
+        changed = replace(state, equations=(*others[:place], joined, *others[place + 1 :]))
+        words = "add the equation in numbers to every entry, which makes the system regular"
+        yield changed.with_step("join", joined.form, joined.right, words)
+
+
 def border_surplus(state: State) -> State | None:
     """The same with more equations than unknowns, which agree: `M h = c` gives `h = (Mᵀ M)⁻¹ Mᵀ c`.
 
-    That is `M⁺ c`, but M⁺ has a value where M has not full rank, so that the equations leave h free. Systems with
-    diagonal blocks, as that of Sinkhorn's scalings, are left as they are: to apply them is cheaper than to form M.
+    That is `M⁺ c`, but M⁺ has a value where M has not full rank, so that the equations leave h free.
     """
     if not _are_vectors(state):
         return None
     surplus = _length(e.form for e in state.equations) - _length(state.open_holes)
-    if surplus == Dim.of(0) or not surplus.is_at_least(Dim.of(0)) or _has_diagonal_block(state):
+    if surplus == Dim.of(0) or not surplus.is_at_least(Dim.of(0)):
         return None
     return _as_one_system(state, _normal(state))
 
@@ -316,17 +340,6 @@ def _are_vectors(state: State) -> bool:
     holes, equations = state.open_holes, state.equations
     several = len(holes) > 1 or len(equations) > 1
     return several and bool(holes) and all(part.rank < 2 for part in (*holes, *(e.form for e in equations)))
-
-
-def _has_diagonal_block(state: State) -> bool:
-    blocks = (matrix_of(push(e.form, {h: h}), h) for e in state.equations for h in holes_in(e.form) if h.rank)
-    return any(
-        block is not None
-        and block.rank == 2
-        and "diagonal" in facts_of(block)
-        and scalars_of(block)[1] != identity(block.shape[0])
-        for block in blocks
-    )
 
 
 def _as_one_system(state: State, squared: Callable[[Node, Node], tuple[Node, Node]]) -> State | None:
