@@ -22,6 +22,7 @@ from gradwright.optimise.partial_sums import share_partial_sums
 from gradwright.optimise.places import collect_places
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.optimise.schur_forms import share_schur_forms
+from gradwright.optimise.sums_of_products import share_summed_products
 from gradwright.optimise.systems import without_systems
 
 Pass = Callable[[Roots, Hints], Roots]
@@ -34,6 +35,7 @@ ARRANGING: tuple[Pass, ...] = (
     share_mirror_images,
     factor_out,
     associate,
+    share_summed_products,
     share_partial_sums,
 )
 PASSES: tuple[Pass, ...] = (

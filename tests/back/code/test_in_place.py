@@ -135,6 +135,20 @@ def test_what_leaves_a_graph_is_not_written_over(transform: str) -> None:
     torch.testing.assert_close(runs[transform](), wanted)
 
 
+@pytest.mark.parametrize("text", ["logdet(U @ U.T + s * eye(n))", "logdet(A + s * eye(n))", "logdet(s * eye(n) + A.T)"])
+def test_a_diagonal_that_vmap_maps_over_is_added(text: str) -> None:
+    """A batch of numbers cannot be added in place to a matrix that is no batch."""
+    torch = pytest.importorskip("torch")
+    generator = np.random.default_rng(0)
+    given = {"U": torch.tensor(generator.normal(size=(3, 2))), "A": torch.eye(3, dtype=torch.float64)}
+    function = gw.parse(text, **{name: words for name, words in {"U": "n k", "A": "n n"}.items() if name in text}, s="")
+    function, given = function.compile("torch"), {name: value for name, value in given.items() if name in text}
+    numbers = torch.tensor([0.5, 2.0], dtype=torch.float64)
+    mapped = torch.vmap(lambda s: function(**given, s=s))(numbers)
+    torch.testing.assert_close(mapped, torch.stack([function(**given, s=s) for s in numbers]))
+    assert torch.equal(given.get("A", torch.eye(3)), torch.eye(3, dtype=given.get("A", torch.eye(3)).dtype))
+
+
 @pytest.mark.slow
 def test_a_live_function_is_traced_in_one_graph() -> None:
     torch = pytest.importorskip("torch")

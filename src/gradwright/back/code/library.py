@@ -37,6 +37,7 @@ class Library:
         complex_of: a real array made complex, where products want arguments of one type; it may look at the first
             input, `{like}`; else empty.
         batch_dot: the inner products of two batches of real vectors; empty where no code takes batches.
+        copy: a new array; empty where no code writes into arrays.
         sum_with_product: `{rest}` plus a product of two real matrices, as one call; empty where there is none.
         shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
         helpers: functions of several lines that emitted code may call.
@@ -76,6 +77,7 @@ class Library:
     imaginary_unit: str
     complex_of: str
     batch_dot: str
+    copy: str
     sum_with_product: str
     shapes_are_tuples: bool
     helpers: Mapping[str, str]

@@ -80,6 +80,7 @@ NUMPY = Library(
     imaginary_unit="1j",
     complex_of="",
     batch_dot="",
+    copy="{x}.copy()",
     sum_with_product="",
     shapes_are_tuples=True,
     helpers={

@@ -10,7 +10,7 @@ from gradwright.back.code.contractions import write_contraction
 from gradwright.back.code.products.draft import CONSTANT
 from gradwright.back.code.text import Code, Kind, number, sum_of
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, Selection
 from gradwright.core.walks import free_leaves
 from gradwright.frozen import replace
 
@@ -40,27 +40,42 @@ def write_sum(lowering: Lowering, node: Add, order: Sequence[int], spread: bool)
 
 
 def _with_diagonal(lowering: Lowering, node: Add, order: Sequence[int]) -> Code | None:
-    """A diagonal matrix added to the diagonal of the other terms alone, where their sum is a new array."""
+    """Diagonal matrices added to the diagonal of the other terms alone, in a new array."""
     diagonal = [term for term in node.terms if _is_diagonal(term) and term not in lowering.values]
     others = [term for term in node.terms if term not in diagonal]
-    if len(diagonal) != 1 or not others or lowering.writer.batched or not node.real:
+    if not diagonal or not others or lowering.writer.batched or not node.real:
         return None
-    if IN_PLACE not in lowering.library.helpers or any(lowering.spread_axes(term) for term in others):
+    if IN_PLACE not in lowering.library.helpers or _is_spread(lowering, others):
         return None
-    if len(others) == 1:
-        if not _is_new(others[0], lowering):
-            return None
+    added = sum_of([_signed(lowering, entries, [0], full=False) for entries in _entries(diagonal)])
+    return lowering.writer.helper(IN_PLACE, _as_new(lowering, others, order).text, added.text)
+
+
+def _entries(diagonal: Sequence[Node]) -> list[Node]:
+    """The diagonals of some diagonal matrices."""
+    products = [term for term in diagonal if isinstance(term, Contract)]
+    return [Contract(term.coefficient, term.factors, term.dims, term.output[:1]) for term in products]
+
+
+def _is_spread(lowering: Lowering, terms: Sequence[Node]) -> bool:
+    """Whether a sum is the same along one of its axes, so that its code may have no such axis."""
+    return bool(set(range(terms[0].rank)).intersection(*(lowering.spread_axes(term) for term in terms)))
+
+
+def _as_new(lowering: Lowering, terms: Sequence[Node], order: Sequence[int]) -> Code:
+    """A sum as an array of its own, which may be written into."""
+    if len(terms) > 1:
+        return sum_of([_signed(lowering, term, order, full=False) for term in terms])
+    if _is_new(terms[0], lowering):
         # With its sign, which goes to the smallest factor of the product.
-        rest = write_contraction(lowering, others[0], order)
-    else:
-        rest = sum_of([_signed(lowering, term, order, full=False) for term in others])
-    if rest.kind is Kind.ATOM:
-        return None
-    (term,) = diagonal
-    assert isinstance(term, Contract)
-    entries = Contract(term.coefficient, term.factors, term.dims, term.output[:1])
-    added = write_contraction(lowering, entries, [0], spread=False)
-    return lowering.writer.helper(IN_PLACE, rest.text, added.text)
+        code = write_contraction(lowering, terms[0], order)
+        if code.kind is not Kind.ATOM:
+            return code
+    code = lowering.demand(terms[0], order)
+    inline = terms[0] not in lowering.values and (isinstance(terms[0], Add) or _is_map(terms[0]))
+    if inline or code.kind is Kind.NEGATIVE:
+        return code
+    return Code(lowering.library.copy.format(x=code.inside()))
 
 
 def _with_product(lowering: Lowering, node: Add, order: Sequence[int]) -> Code | None:
@@ -134,6 +149,11 @@ def _is_new(term: Node, lowering: Lowering) -> bool:
     if len(arrays) > 1 or len(arrays) < len(term.factors) or abs(term.coefficient) != 1:
         return bool(arrays)
     return bool(arrays) and _is_new(arrays[0].node, lowering)
+
+
+def _is_map(term: Node) -> bool:
+    """Whether a term is a function of real entries; of complex ones, a part may be a view."""
+    return isinstance(term, Apply) and term.primitive.elementwise and all(argument.real for argument in term.arguments)
 
 
 def _is_diagonal(term: Node) -> bool:

@@ -15,7 +15,9 @@ def scale_diagonal(M: torch.Tensor, factor: float) -> torch.Tensor:
 '''
 _ADD_TO_DIAGONAL = '''
 def add_to_diagonal(M: torch.Tensor, d: torch.Tensor | float) -> torch.Tensor:
-    """M, a new matrix, with d added to its diagonal in place."""
+    """M, a new matrix, with d added to its diagonal, in place unless one of them may be a batch (torch.func.vmap)."""
+    if torch._C._are_functorch_transforms_active():
+        return M + torch.as_tensor(d)[..., None] * torch.eye(M.shape[-1], dtype=M.dtype, device=M.device)
     M.diagonal(dim1=-2, dim2=-1).add_(d)
     return M
 '''
@@ -103,6 +105,7 @@ TORCH = Library(
     imaginary_unit="1j",
     complex_of="{x} + 0j",
     batch_dot="torch.linalg.vecdot({x}, {y})",
+    copy="{x}.clone()",
     sum_with_product="torch.addmm({rest}, {left}, {right}{scales})",
     shapes_are_tuples=False,
     helpers={
