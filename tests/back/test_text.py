@@ -75,6 +75,7 @@ SUMS = [
     ("sum(X ** 2, axis=1) / m", "mean(X∘², axis=1)"),
     ("sum(X, axis=1) / n", "sum(X, axis=1) / n"),
     ("trace(K @ (eye(n) - ones(n, n) / n))", "tr(K (I − 1 1ᵀ / n))"),
+    ("inv(diag(x) - K + 1) @ x", "(diag(x) − K + 1 1ᵀ)⁻¹ x"),
     ("1 - K ** 2", "1 − K∘²"),
     ("sum((T - S) ** 2)", "‖T − S‖²"),
     ("a * sum(T * S * S)", "a sum(T ∘ S∘²)"),

@@ -15,26 +15,27 @@ from gradwright.frozen import replace
 def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
     """A sum; sums inside are opened, and parts placed side by side are a block matrix."""
     flat = opened(map(_minus_inside, terms))
-    if any(_has_identity(term) or _is_product_of_matrices(term) for term in flat):
-        flat = tuple(map(_with_spelled_ones, flat))
     if all(_diagonal_of(term) is not None for term in flat):
         return diagonal_matrix(sum_formula([d for d in map(_diagonal_of, flat) if d is not None], True))
+    if any(_is_of_matrices(term) for term in flat):
+        flat = tuple(map(_with_spelled_ones, flat))
     joined = blocks(flat, symmetric)
     return joined if joined is not None else _with_common_number(flat, symmetric)
 
 
-def _has_identity(term: Formula) -> bool:
-    factors = term.factors if isinstance(term, Scaled) else (term,)
-    return any(isinstance(f, Name) and f.language.startswith("eye(") for f in factors)
-
-
-def _is_product_of_matrices(term: Formula) -> bool:
-    _, inside = split_number(term)
-    return inside.rank == 2 and isinstance(inside, MatrixProduct)
+def _is_of_matrices(term: Formula) -> bool:
+    """Whether a term is an identity, a diagonal matrix or a product of matrices, numbers and scalars aside."""
+    tensors = [f for f in term.factors if f.rank] if isinstance(term, Scaled) else [term]
+    if len(tensors) != 1 or tensors[0].rank != 2:
+        return False
+    (inside,) = tensors
+    if isinstance(inside, Name):
+        return inside.language.startswith("eye(")
+    return isinstance(inside, MatrixProduct) or _diagonal_of(inside) is not None
 
 
 def _with_spelled_ones(term: Formula) -> Formula:
-    """A multiple of a matrix of ones as one of `1 1ᵀ`: beside a product, or an identity, `1` would be read as that."""
+    """A multiple of a matrix of ones as one of `1 1ᵀ`: `1` would be read as the identity beside it."""
     if isinstance(term, Scaled):
         return replace(term, factors=tuple(map(_with_spelled_ones, term.factors)))
     if isinstance(term, Name) and term.rank == 2 and term.language.startswith("ones("):

@@ -547,6 +547,12 @@ def test_an_equation_in_numbers_that_is_too_many_is_added_to_another() -> None:
     assert "✗" not in text
 
 
+def test_the_scalings_of_sinkhorn_have_one_regular_system() -> None:
+    derived = gw.derive(gw.parse("sinkhorn(K, a, b).v", K="n m positive", a="n positive", b="m positive"), wrt="K")
+    assert {"join", "isolate"} <= {step.rule for step in derived.steps}
+    assert all(step.check.passed for step in derived.steps)
+
+
 def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
     """Ones are a value of `I − u uᵀ / ‖u‖²` where they are orthogonal to u: added to it, they leave it singular."""
     u = "(a - mean(a))"

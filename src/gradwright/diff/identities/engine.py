@@ -103,14 +103,14 @@ NOTHING: Mapping[Node, Node] = {}
 def solved(primitive: Primitive) -> Solution:
     """The differentials that a primitive's identity determines."""
     problem = problem_of(primitive)
-    found = solve(problem, tuple(point_of(problem, witness) for witness in primitive.witnesses))
-    if found.general and not primitive.witnesses and primitive.numpy is not None:
-        return solve(problem, _computed_points(problem, primitive))
-    return found
+    points = tuple(point_of(problem, witness) for witness in primitive.witnesses)
+    return solve(problem, points, lambda: _computed_points(problem, primitive))
 
 
 def _computed_points(problem: Problem, primitive: Primitive) -> tuple[SolutionPoint, ...]:
     """Points at which a function of the language gives the unknowns."""
+    if primitive.numpy is None:
+        return ()
 
     def forward(*givens: Array) -> tuple[Array, ...]:
         return FloatArithmetic().apply(primitive, (), givens)
@@ -119,13 +119,18 @@ def _computed_points(problem: Problem, primitive: Primitive) -> tuple[SolutionPo
     return tuple(find_point(problem, sizes, seed, forward) for seed in range(2))
 
 
-def solve(problem: Problem, points: Sequence[SolutionPoint] = ()) -> Solution:
+def solve(
+    problem: Problem,
+    points: Sequence[SolutionPoint] = (),
+    further: Callable[[], Sequence[SolutionPoint]] = tuple,
+) -> Solution:
     """Solve the equations of a problem for the directions of its unknowns.
 
     Args:
         problem: the equations.
         points: where they hold, as far as that is known: what is found in closed form has to agree with them there,
             and then equations that follow from the others need not be used.
+        further: gives points where none are known, once the rules have found nothing.
     """
     problem = cancel_outer_factors(problem)
     for relaxed in (False, True) if points else (False,):
@@ -133,6 +138,7 @@ def solve(problem: Problem, points: Sequence[SolutionPoint] = ()) -> Solution:
             found = _solve_by_rules(problem, used, points, relaxed)
             if found is not None:
                 return found
+    points = points or further()
     frames = direct_frames(problem.unknowns)
     state = _linearised(problem, problem.equations, frames, problem.relations(), constraints=True)
     for joined in with_numbers_joined(state) if points else ():
