@@ -12,7 +12,7 @@ chosen:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, simple, zero
+from gradwright.core.contraction import ONE, contract, simple, zero
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.modular import ModularArithmetic, Setting
@@ -185,10 +185,9 @@ class _Point:
         logarithm, others = _parted(term)
         ends = [label for (label,) in term.output]
         labels = list(dict.fromkeys([*ends, *logarithm.labels]))
-        dims = dict(enumerate(term.dims))
         argument = Factor(logarithm.node.children[0], logarithm.groups)
-        (base,) = self.evaluate((contract(1, [argument], simple(labels), dims),), level)
-        exponent = contract(term.coefficient, others, simple(labels), dims)
+        exponent = _spread(term, labels, term.coefficient, others)
+        (base,) = self.evaluate((_spread(term, labels, ONE, [argument]),), level)
         number = self._number(exponent)
         if number is None:
             (exponents,) = self.evaluate((exponent,), level + 1)
@@ -256,3 +255,9 @@ def _parted(term: Contract) -> tuple[Factor, list[Factor]]:
     """The logarithm of a term, and its other factors."""
     (place,) = (k for k, factor in enumerate(term.factors) if _is_logarithm(factor))
     return term.factors[place], [factor for k, factor in enumerate(term.factors) if k != place]
+
+
+def _spread(term: Contract, labels: Sequence[int], coefficient: Fraction, factors: Sequence[Factor]) -> Node:
+    """Some factors of a term as a tensor with the given labels for axes, summed over their others."""
+    dims = {label: term.dims[label] for label in (*labels, *(x for f in factors for x in f.labels))}
+    return contract(coefficient, factors, simple(labels), dims)
