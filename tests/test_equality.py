@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import gradwright as gw
+from gradwright.simplify.agreement import agreement
 
 VARIABLES = {
     "A": "n n", "B": "n n", "X": "n n", "U": "n m", "V": "m n", "C": "m m", "K": "n n spd", "S": "n n symmetric",
@@ -127,6 +128,12 @@ def test_what_holds_for_most_patterns_of_signs_is_not_proved() -> None:
     left = gw.parse("relu(a - b) * relu(b - c) * relu(c - d) * relu(d - e)", **dict.fromkeys("abcde", ""))
     assert gw.equal(left, 0 * left).status != "proved"
     assert gw.equal(abs(left), left).status == "proved"
+
+
+def test_primes_do_not_know_which_eigenvalue_is_larger() -> None:
+    first, second = (gw.parse(f"eigvalsh(S)[{place}]", S="2 2 symmetric") for place in (0, 1))
+    for gap in (first - second, second - first):
+        assert not agreement(abs(gap).node, gap.node)
 
 
 def test_roots_of_matrices_with_complex_eigenvalues_are_not_those_of_symmetric_ones() -> None:

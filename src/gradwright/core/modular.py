@@ -66,11 +66,13 @@ class ModularArithmetic:
     Attributes:
         level: of the prime in the chain.
         prime: the modulus.
+        seed: of the point, for choices that differ from point to point.
         has_signs: whether a result depended on the sign of a number: of such a number one point shows one sign only.
     """
 
-    def __init__(self, setting: Setting, level: int = 0) -> None:
+    def __init__(self, setting: Setting, level: int, seed: int) -> None:
         self.level = level
+        self.seed = seed
         self.prime = setting.primes[level]
         self.has_signs = False
         self._setting = setting

@@ -58,6 +58,8 @@ def eigen_system(field: ModularArithmetic, A: Array, name: str = "eigh") -> tupl
 def _in_order(field: ModularArithmetic, parts: list[tuple[int, Array]], name: str) -> list[tuple[int, Array]]:
     """In an order that a positive factor and a summand do not change, as they do not change which one is largest.
 
+    It is another one at every point: of two eigenvalues either may come first.
+
     Raises:
         PointError: if the variance, which is positive, is no square.
     """
@@ -66,7 +68,8 @@ def _in_order(field: ModularArithmetic, parts: list[tuple[int, Array]], name: st
     variance = sum((value - mean) ** 2 for value in values) % field.prime
     scale = pow(field.root(variance), -1, field.prime) if variance else 1
     relative = {value: (value - mean) * scale % field.prime for value in values}
-    return sorted(parts, key=lambda part: field.random(name, sorted(relative.values()), relative[part[0]]))
+    seed = (name, field.seed, sorted(relative.values()))
+    return sorted(parts, key=lambda part: field.random(seed, relative[part[0]]))
 
 
 def singular_system(field: ModularArithmetic, A: Array) -> tuple[Array, Array, Array] | None:

@@ -149,7 +149,7 @@ class _Point:
         return any(arithmetic.has_signs for arithmetic in self._used)
 
     def _arithmetic(self, level: int) -> ModularArithmetic:
-        self._used.append(ModularArithmetic(self.setting, level))
+        self._used.append(ModularArithmetic(self.setting, level, self.seed))
         return self._used[-1]
 
     def evaluate(self, roots: tuple[Node, ...], level: int = 0) -> tuple[Array, ...]:
