@@ -42,7 +42,7 @@ def cancel_in_inverses(node: Node) -> Node:
 
 
 def open_inverse(node: Node) -> Node:
-    """`(A B⁻¹)⁻¹ = B A⁻¹`, where that takes fewer inverses."""
+    """`(A B⁻¹)⁻¹ = B A⁻¹`, where that takes fewer inverses, and is known to be invertible without them."""
     if not isinstance(node, Apply) or not is_inverse(node.primitive) or not isinstance(node.arguments[0], Contract):
         return node
     product = node.arguments[0]
@@ -62,7 +62,8 @@ def open_inverse(node: Node) -> Node:
         else:
             inverse = simplify_inverse(Apply(node.primitive, (), (_product(factors, ends, product),)))
             opened.append(Factor(inverse, simple(ends[::-1])))
-    return contract(ONE, opened, product.output[::-1], {x: product.dims[x] for f in opened for x in f.labels})
+    found = contract(ONE, opened, product.output[::-1], {x: product.dims[x] for f in opened for x in f.labels})
+    return found if facts_of(node) <= facts_of(found) else node
 
 
 def _is_inverse(factor: Factor) -> bool:
