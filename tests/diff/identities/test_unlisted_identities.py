@@ -547,6 +547,7 @@ def test_an_optimal_value_moves_as_its_objective_does_at_the_optimum() -> None:
     assert gw.derive(value, wrt="P").verify().right
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "output", "shown"),
     [
