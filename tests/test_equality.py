@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import gradwright as gw
+from gradwright.simplify.agreement import agreement
 
 VARIABLES = {
     "A": "n n", "B": "n n", "X": "n n", "U": "n m", "V": "m n", "C": "m m", "K": "n n spd", "S": "n n symmetric",
@@ -35,6 +36,16 @@ PROVED = [
     ("slogdet(X).sign * exp(slogdet(X).logabsdet)", "det(X)"),
     ("abs(67 * x)", "67 * abs(x)"), ("norm(a * x)", "abs(a) * norm(x)"), ("sqrt(61 * p)", "sqrt(61) * sqrt(p)"),
     ("det(2 * A)", "2**n * det(A)"), ("logdet(a * K)", "n * log(a) + logdet(K)"), ("det(Q)**2", "1"),
+    ("(p * q)**a", "p**a * q**a"), ("p**(a * b)", "(p**a)**b"), ("det(adjugate(A))", "det(A)**(n - 1)"),
+    ("sum(p * log(p / q))", "sum(p * (log(p) - log(q)))"), ("exp(sum(log(p)))", "det(diag(p))"),
+    ("sum(softmax(x) * log(softmax(x)))", "softmax(x) @ x - logsumexp(x)"),
+    ("sum(eigvalsh(S)**2)", "norm(S)**2"), ("sum(log(eigvalsh(K)))", "logdet(K)"),
+    ("eigvalsh(A @ A.T)", "eigvalsh(A.T @ A)"),
+    ("eigvalsh(2 * S + a * eye(n))", "2 * eigvalsh(S) + a"), ("sum(svdvals(M)**4)", "norm(M.T @ M)**2"),
+    ("sum(eigvalsh(M @ M.T))", "norm(M)**2"), ("sqrtm(K @ K)", "K"), ("sqrtm(inv(K))", "inv(sqrtm(K))"),
+    ("signm(S)", "polar(S).U"), ("polar(A).P", "sqrtm(A.T @ A)"), ("svd(A).U @ svd(A).Vh", "polar(A).U"),
+    ("svd(Z).U @ diag(svd(Z).S**2) @ svd(Z).U.H", "Z @ Z.H"),
+    ("pinv(M)", "svd(M).Vh.T @ diag(1 / svd(M).S) @ svd(M).U.T"),
 ]  # fmt: skip
 REFUTED = [
     ("inv(eye(n) + U @ V) @ U", "U @ inv(eye(m) + U.T @ V.T)"), ("trace(A @ B @ X)", "trace(A @ X @ B)"),
@@ -77,6 +88,8 @@ def test_differences_are_refuted_with_a_point(left: str, right: str) -> None:
         ("polar(S).P", "S", "n n symmetric"),
         ("signm(S)", "eye(n)", "n n"),
         ("sqrtm(S @ S)", "S", "n n"),
+        ("sqrtm(S @ S)", "S", "n n symmetric"),
+        ("svdvals(S)", "eigvalsh(S)", "n n symmetric"),
         ("abs(det(S))", "det(S)", "n n"),
         ("sqrt(trace(S)**2)", "trace(S)", "n n"),
     ],
@@ -92,6 +105,11 @@ def test_what_holds_for_positive_eigenvalues_only_is_refuted(left: str, right: s
         ("norm(a * x)", "a * norm(x)"),
         ("relu(a * x)", "a * relu(x)"),
         ("where(a > 0, a, b)", "a"),
+        ("relu(a) * relu(-b)", "0 * a"),
+        ("exp(sum(log(p)))", "sum(p)"),
+        ("eigvalsh(a * S)", "a * eigvalsh(S)"),
+        ("svdvals(K)", "eigvalsh(K)"),
+        ("eigh(S).eigenvectors", "eigh(S @ S).eigenvectors"),
         ("abs(67 * x)", "-67 * abs(x)"),
         ("abs(0.044715 * x)", "-0.044715 * abs(x)"),
         ("svdvals(a * X)", "a * svdvals(X)"),
@@ -104,6 +122,24 @@ def test_what_holds_for_positive_eigenvalues_only_is_refuted(left: str, right: s
 )
 def test_what_holds_for_one_sign_or_for_some_sizes_only_is_refuted(left: str, right: str) -> None:
     assert gw.equal(parsed(left), parsed(right)).status == "refuted"
+
+
+@pytest.mark.slow
+def test_what_holds_for_most_patterns_of_signs_is_not_proved() -> None:
+    left = gw.parse("relu(a - b) * relu(b - c) * relu(c - d) * relu(d - e)", **dict.fromkeys("abcde", ""))
+    assert gw.equal(left, 0 * left).status != "proved"
+    assert gw.equal(abs(left), left).status == "proved"
+
+
+def test_primes_do_not_know_which_eigenvalue_is_larger() -> None:
+    first, second = (gw.parse(f"eigvalsh(S)[{place}]", S="2 2 symmetric") for place in (0, 1))
+    for gap in (first - second, second - first):
+        assert not agreement(abs(gap).node, gap.node)
+
+
+def test_roots_of_matrices_with_complex_eigenvalues_are_not_those_of_symmetric_ones() -> None:
+    assert gw.equal(parsed("sqrtm(matrix_power(S, 4))"), parsed("S @ S")).status == "proved"
+    assert gw.equal(parsed("sqrtm(matrix_power(A, 4))"), parsed("A @ A")).status != "proved"
 
 
 def test_what_is_not_known_is_undecided_and_says_why() -> None:

@@ -6,6 +6,7 @@ import pytest
 from numerics import close, generic_point
 
 import gradwright as gw
+from gradwright.simplify.inverses import is_inverse
 from gradwright.simplify.pipeline import simplify
 
 VARIABLES = {
@@ -33,6 +34,16 @@ def test_an_inverse_keeps_its_value(text: str) -> None:
     assert close(written, found, 1e-9)
 
 
+def test_the_transpose_of_an_inverse_is_not_taken_for_the_inverse() -> None:
+    """`X Yᵀ = I` was: of an orthogonal matrix the transpose was returned, and NumPy code had wrong gradients."""
+    contragredient = gw.define("contragredient", "X @ Y.T = eye(n)", unknown="Y: n n", given="X: n n")
+    assert not is_inverse(contragredient.primitive)
+    Q = gw.matrix("Q", "n", "n", facts="orthogonal")
+    node = contragredient(Q).node
+    written, found = generic_point(node).at(node, simplify(node))
+    assert close(written, found, 1e-9)
+
+
 def test_a_system_with_equal_columns_is_no_pattern_for_products() -> None:
     D = gw.derive(gw.parse("solve(K, ones(n, m))", K="n n spd"), wrt="K")
     assert D.verify().right
@@ -44,7 +55,8 @@ def test_a_system_with_equal_columns_is_no_pattern_for_products() -> None:
     [
         ("pinv(B.T)", "(B⁺)ᵀ"), ("pinv(2 * B)", "½ B⁺"), ("pinv(B).T @ B.T @ x", "B B⁺ x"),
         ("inv(cholesky(S)).T @ inv(cholesky(S))", "S⁻¹"), ("cholesky(S).T @ inv(S)", "chol(S)⁻¹"),
-        ("solve(A.T, x) - inv(A).T @ x", "0"),
+        ("solve(A.T, x) - inv(A).T @ x", "0"), ("inv(A @ inv(S))", "S A⁻¹"), ("inv(inv(S) @ A @ Z)", "(A Z)⁻¹ S"),
+        ("inv(A @ inv(S) @ Z)", "(A S⁻¹ Z)⁻¹"), ("inv(inv(A) @ S)", "(A⁻¹ S)⁻¹"),
     ],
 )  # fmt: skip
 def test_the_shorter_of_two_forms_is_written(text: str, shown: str) -> None:

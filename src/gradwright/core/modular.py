@@ -14,9 +14,10 @@ Functions that are not rational are evaluated consistently instead:
   one is asked of a non-square is given up and another is tried. The numbers that occur are squares (see
   `chain`), −1 is none.
 - Linear systems, inverses, triangular factors and identities that are linear in their unknown are
-  solved by elimination. A function that nothing else defines is opaque: random values that depend on
-  the arguments' values only, and have the facts of the output; odd or even where the function is. That of a
-  matrix, as exp, is a random polynomial in it, so that it commutes with all others.
+  solved by elimination. Eigenvalues are those modulo the prime, where there are any (see `modular_spectra`).
+- A function that nothing else defines is opaque: random values that depend on the arguments' values only,
+  and have the facts of the output; odd or even where the function is. That of a matrix, as exp, is a random
+  polynomial in it, so that it commutes with all others.
 
 A complex number is a pair, in the field with p² elements: −1 is no square modulo these primes.
 """
@@ -34,13 +35,29 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS, Facts
-from gradwright.core.modular_numbers import Complex, Number, PointError, UndecidableError, chain, each, objects, shaped
+from gradwright.core.modular_numbers import Complex, Number, PointError, UndecidableError, each, objects, shaped
 from gradwright.core.nodes import Node, Parameter
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, identities
+from gradwright.frozen import frozen
 
 DEGREE = 8
 """Of the polynomials that functions of matrices are, unless the matrices are larger."""
+
+
+@frozen
+class Setting:
+    """How numbers are seen modulo primes.
+
+    Attributes:
+        primes: the chain.
+        any_signs: whether any odd function stands for the sign, so that what holds with it holds for all signs.
+        spectra: whether matrices are taken whose eigenvalues, or singular values, are numbers modulo the prime.
+    """
+
+    primes: tuple[int, ...]
+    any_signs: bool = False
+    spectra: bool = False
 
 
 class ModularArithmetic:
@@ -49,13 +66,16 @@ class ModularArithmetic:
     Attributes:
         level: of the prime in the chain.
         prime: the modulus.
+        seed: of the point, for choices that differ from point to point.
         has_signs: whether a result depended on the sign of a number: of such a number one point shows one sign only.
     """
 
-    def __init__(self, primes: Sequence[int] = (), level: int = 0) -> None:
+    def __init__(self, setting: Setting, level: int, seed: int) -> None:
         self.level = level
-        self.prime = (primes or chain())[level]
+        self.seed = seed
+        self.prime = setting.primes[level]
         self.has_signs = False
+        self._setting = setting
 
     def number(self, value: Fraction) -> int:
         """A rational number modulo the prime."""
@@ -63,7 +83,7 @@ class ModularArithmetic:
 
     def constant(self, name: str) -> Array:
         """The imaginary unit is one; π is an opaque positive number."""
-        value = Complex(0, 1, self.prime) if name == "i" else pow(self._random("constant", name), 2, self.prime)
+        value = Complex(0, 1, self.prime) if name == "i" else pow(self.random("constant", name), 2, self.prime)
         return shaped([value], ())
 
     def array(self, entries: Array) -> Array:
@@ -108,7 +128,8 @@ class ModularArithmetic:
         """As the record says, by elimination where its identity is linear, else opaquely."""
         if primitive.modular is not None:
             result = primitive.modular.compute(self, *arguments, *parameters)
-            return result if isinstance(result, tuple) else (result,)
+            if result is not None:
+                return result if isinstance(result, tuple) else (result,)
         if primitive.odd:
             return (self.odd(primitive.name, arguments[0]),)
         solved = self._by_linear_identity(primitive, arguments)
@@ -131,7 +152,7 @@ class ModularArithmetic:
         count = prod(shape)
         start = residual(objects(np.zeros(count, dtype=int)))
         columns = [objects((residual(objects(unit)) - start) % self.prime) for unit in np.eye(count, dtype=int)]
-        trial = shaped([self._random("trial", k) for k in range(count)], (count,))
+        trial = shaped([self.random("trial", k) for k in range(count)], (count,))
         image = sum((c * t for c, t in zip(columns, trial, strict=True)), start) % self.prime
         if len(start) != count or not bool(np.all(residual(trial) == image)):
             return None
@@ -187,6 +208,20 @@ class ModularArithmetic:
         self.has_signs = True
         return pow(value, (self.prime - 1) // 2, self.prime) == 1
 
+    def root(self, square: int) -> int:
+        """The square root that counts as positive."""
+        found = self.raised(square, Fraction(1, 2))
+        assert isinstance(found, int)
+        return found
+
+    def sign(self, value: Number) -> int:
+        """The Legendre symbol; any odd function, where that is enough."""
+        if not value:
+            return 0
+        if self._setting.any_signs or isinstance(value, Complex):
+            return self._odd("sign", value)
+        return 1 if self.is_square(value) else self.prime - 1
+
     def exponential(self, exponents: Array) -> Array:
         """`exp`, given the argument modulo the next prime: a homomorphism into the squares."""
         return each(lambda x: pow(4, int(x), self.prime), exponents)
@@ -194,6 +229,13 @@ class ModularArithmetic:
     def power(self, values: Array, exponent: Fraction) -> Array:
         """Every entry to a rational power; a fractional one exists for what counts as positive."""
         return each(lambda entry: self.raised(entry, exponent), values)
+
+    def power_of_squares(self, values: Array, exponents: Array) -> Array:
+        """Every entry, which counts as positive, to a power that is given modulo the next prime."""
+        if not all(isinstance(value, int) and value and self.is_square(value) for value in values.ravel()):
+            raise PointError
+        pairs = zip(values.ravel().tolist(), exponents.ravel().tolist(), strict=True)
+        return shaped([pow(value, int(exponent), self.prime) for value, exponent in pairs], values.shape)
 
     def raised(self, value: Number, exponent: Fraction) -> Number:
         """A number to a rational power."""
@@ -227,6 +269,8 @@ class ModularArithmetic:
     def _structured(self, value: Array, facts: Facts) -> Array:
         if "diagonal" in facts:
             return objects(np.where(np.eye(len(value), dtype=bool), value**2 if "spd" in facts else value, 0))
+        if self._setting.spectra and "hermitian" in facts:
+            return self._with_eigenvalues(value, facts)
         if "spd" in facts or "psd" in facts:
             # A product of triangles, whose pivots are squares: so its Cholesky factor exists here too.
             lower = objects(np.tril(value, -1) + np.diag(self.real(np.diagonal(value))))
@@ -239,7 +283,23 @@ class ModularArithmetic:
         for fact, mirrored in (("skew", -value.T), ("symmetric", value.T), ("hermitian", self.conjugate(value).T)):
             if fact in facts:
                 return objects((value + mirrored) % self.prime)
-        return value
+        return self._with_singular_values(value) if self._setting.spectra else value
+
+    def _with_eigenvalues(self, value: Array, facts: Facts) -> Array:
+        """`Q Λ Qᴴ`, Λ of squares if it is positive definite."""
+        Q, eigenvalues = self._cayley(value), self.real(np.diagonal(value))
+        if "spd" in facts or "psd" in facts:
+            eigenvalues = eigenvalues**2
+        return objects(Q * eigenvalues % self.prime @ self.conjugate(Q).T % self.prime)
+
+    def _with_singular_values(self, value: Array) -> Array:
+        """`U Σ Vᴴ`, with V and Σ drawn anew."""
+        if value.shape[0] < value.shape[1]:
+            return self._with_singular_values(value.T).T
+        entries = value.tolist()
+        others = each(lambda x: x * self.random("V", entries, repr(x)) % self.prime, value[: value.shape[1]])
+        singular = shaped([self.random("Σ", entries, k) for k in range(value.shape[1])], (value.shape[1],))
+        return objects(self._cayley(value) * singular % self.prime @ self._cayley(others).T % self.prime)
 
     def _cayley(self, value: Array) -> Array:
         """`(I − S)⁻¹ (I + S)` is orthogonal for a skew S; its first columns are orthonormal.
@@ -273,7 +333,7 @@ class ModularArithmetic:
                     parts.append(self._polynomial((primitive.token, parameters), arguments[0][b]))
                     continue
                 seed = (primitive.token, place, parameters, *(np.asarray(a[b]).tolist() for a in arguments))
-                entries = [self._random(*seed, entry) for entry in range(prod(shape) * (1 if is_real else 2))]
+                entries = [self.random(*seed, entry) for entry in range(prod(shape) * (1 if is_real else 2))]
                 facts = declared.facts | self._kept(primitive, arguments[0][b], shape)
                 parts.append(self.value(entries, shape, facts, is_real))
             outputs.append(shaped([x for part in parts for x in part.ravel()], batch + shape))
@@ -291,7 +351,7 @@ class ModularArithmetic:
         pairs = [(x.re, x.im) if isinstance(x, Complex) else (x, 0) for x in traces]
         mirrored = [(re, -im % self.prime) for re, im in pairs]
         is_real, least = mirrored == pairs, min(pairs, mirrored)
-        entries = [self._random(*seed, least, k) for k in range(len(powers) * (1 if is_real else 2))]
+        entries = [self.random(*seed, least, k) for k in range(len(powers) * (1 if is_real else 2))]
         coefficients = self.value(entries, (len(powers),), NO_FACTS, is_real)
         if least != pairs:  # the function of the conjugate is the conjugate
             coefficients = self.conjugate(coefficients)
@@ -321,13 +381,14 @@ class ModularArithmetic:
         """An opaque odd function, entry by entry."""
         return each(lambda value: self._odd(name, value) if value else 0, values)
 
-    def _odd(self, name: str, value: Number) -> Number:
+    def _odd(self, name: str, value: Number) -> int:
         if isinstance(value, Complex):
             raise UndecidableError(f"{name} of a complex number")
         mirrored = self.prime - value
-        return self._random(name, value) if value < mirrored else -self._random(name, mirrored) % self.prime
+        return self.random(name, value) if value < mirrored else -self.random(name, mirrored) % self.prime
 
-    def _random(self, *seed: object) -> int:
+    def random(self, *seed: object) -> int:
+        """A number that depends on the values given."""
         text = repr((self.level, seed)).encode()
         return int.from_bytes(blake2b(text, digest_size=16).digest(), "big") % self.prime
 

@@ -111,13 +111,16 @@ class Modular:
     """How a function is computed modulo a prime (`gradwright.core.modular`), where the record does not define it.
 
     Attributes:
-        compute: the output, or the tuple of outputs, from the field, the arguments and the parameters.
+        compute: the output, or the tuple of outputs, from the field, the arguments and the parameters; None where they
+            are not known, and may be anything.
         exact: whether it has every property of the function that equations between polynomials express. Where it has
             not, two sides that differ modulo a prime may be equal nevertheless.
+        spectral: whether the outputs are known where eigenvalues, or singular values, are numbers modulo the prime.
     """
 
-    compute: Callable[..., np.ndarray | tuple[np.ndarray, ...]]
+    compute: Callable[..., np.ndarray | tuple[np.ndarray, ...] | None]
     exact: bool = True
+    spectral: bool = False
 
 
 @frozen(eq=False, kw_only=True)

@@ -7,8 +7,9 @@ With a second matrix it is the generalised problem of `generalised_eigh`.
 
 from __future__ import annotations
 
+from gradwright.core.modular_spectra import eigen_system
 from gradwright.core.nodes import Node
-from gradwright.core.primitive import Freedom, KnownRule, Notation, Primitive, Sample
+from gradwright.core.primitive import Freedom, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, Outputs, apply_overload, register
 from gradwright.prims.generalised_eigh import generalised_eigh
 
@@ -28,6 +29,7 @@ standard_eigh = Primitive(
     numpy="numpy.linalg.eigh",
     torch="torch.linalg.eigh",
     jax="jax.numpy.linalg.eigh",
+    modular=Modular(eigen_system, exact=False, spectral=True),
     notation=Notation(name="eigh"),
     samples=(Sample("A: n n symmetric"), Sample("A: n n hermitian complex")),
     known_rules=(

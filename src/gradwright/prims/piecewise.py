@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from gradwright.core.modular import ModularArithmetic
 
 
-def _legendre_symbol(field: ModularArithmetic, x: np.ndarray) -> np.ndarray:
+def _sign_modulo_prime(field: ModularArithmetic, x: np.ndarray) -> np.ndarray:
     """The sign modulo a prime, where the squares are the positive numbers."""
-    return each(lambda v: 0 if not v else (1 if field.is_square(v) else field.prime - 1), x)
+    return each(field.sign, x)
 
 
 def _of_nonnegative(node: Apply) -> Node:
@@ -50,7 +50,7 @@ sign = Primitive(
     jax="jax.numpy.sign",
     of_matrix="signm",
     simpler=_of_positive,
-    modular=Modular(_legendre_symbol),
+    modular=Modular(_sign_modulo_prime),
     notation=Notation(name="sign"),
     samples=(Sample("x: n"),),
 )

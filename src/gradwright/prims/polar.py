@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
+from gradwright.core import modular_spectra
+from gradwright.core.primitive import KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.svd import thin_svd
 
@@ -45,6 +46,7 @@ polar = Primitive(
     numpy=polar_factors,
     torch=IN_TORCH,
     jax=IN_JAX,
+    modular=Modular(modular_spectra.polar_factors, exact=False, spectral=True),
     notation=Notation(name="polar"),
     known_rules=(
         KnownRule(

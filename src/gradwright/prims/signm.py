@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.modular_spectra import function_of_matrix
+from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.divided_differences import KEPT, principal
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
 
 
 def matrix_sign(X: np.ndarray) -> np.ndarray:
@@ -22,6 +28,11 @@ def is_involution(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...
     return bool(np.allclose(S @ S, np.eye(S.shape[-1]), atol=1e-6))
 
 
+def modulo_prime(field: ModularArithmetic, X: np.ndarray) -> np.ndarray | None:
+    """The signs of the eigenvalues, if there are any modulo the prime."""
+    return function_of_matrix(field, X, field.sign)
+
+
 signm = Primitive(
     name="signm",
     signature="X: n n -> S: n n invertible",
@@ -34,6 +45,7 @@ signm = Primitive(
     preserves=(*KEPT, "lower", "upper"),
     commutes=True,
     numpy=matrix_sign,
+    modular=Modular(modulo_prime, exact=False, spectral=True),
     notation=Notation(name="signm"),
     samples=(Sample("X: n n"),),
     source="Kenney & Laub 1991, SIAM J. Matrix Anal. Appl. 12, 488-504; Higham 2008, thm 5.3",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
+from gradwright.core.modular_spectra import square_root as square_root_modulo_prime
+from gradwright.core.primitive import KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.divided_differences import KEPT, principal
 
@@ -25,6 +26,7 @@ sqrtm = Primitive(
     preserves=(*KEPT, "lower", "upper", "spd", "psd"),
     commutes=True,
     numpy=square_root,
+    modular=Modular(square_root_modulo_prime, exact=False, spectral=True),
     notation=Notation(name="sqrtm", text="{X}^½", latex="{X}^{1/2}"),
     known_rules=(
         KnownRule(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from gradwright.core.build import adjoint, concatenate
+from gradwright.core.modular_spectra import singular_system
 from gradwright.core.nodes import Node
-from gradwright.core.primitive import Freedom, KnownRule, Notation, Primitive, Sample
+from gradwright.core.primitive import Freedom, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, Outputs, apply_overload, apply_primitive, register
 from gradwright.prims.complement import complement
 
@@ -48,6 +49,7 @@ thin = Primitive(
     numpy=thin_svd,
     torch=IN_TORCH,
     jax=IN_JAX,
+    modular=Modular(singular_system, exact=False, spectral=True),
     notation=Notation(name="svd"),
     samples=(Sample("A: n m"), Sample("A: m n"), Sample("A: n n")),
     known_rules=(

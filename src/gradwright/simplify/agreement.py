@@ -3,7 +3,8 @@
 What holds at a few points holds everywhere (see `core.modular`), with exceptions, for which points and primes are
 chosen:
 
-- What depends on the sign of a number is seen at many points, since |a| = a holds at half of them.
+- What depends on the sign of a number is seen at many points, since |a| = a holds at half of them; the more, the more
+  signs there are. What holds for any odd function instead of the sign holds for the sign, and is tried first.
 - The numbers that stand in the expressions count as positive: the primes are chosen for them.
 - Where a dimension is used as a number there are more sizes, since (n − 2) (n − 3) x vanishes at two of them, and not
   consecutive ones alone. Some are large, since a matrix of n rows satisfies an equation of degree n.
@@ -19,10 +20,10 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import zero
+from gradwright.core.contraction import ONE, contract, simple, zero
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
-from gradwright.core.modular import ModularArithmetic
+from gradwright.core.modular import ModularArithmetic, Setting
 from gradwright.core.modular_numbers import LEVELS, PointError, UndecidableError, chain, multiple_for, objects
 from gradwright.core.nodes import Apply, Contract, Direction, Factor, Node, Size, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names
@@ -30,14 +31,17 @@ from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.frozen import frozen
 from gradwright.prims.exponential import exp, log
+from gradwright.prims.piecewise import sign
 from gradwright.simplify.definitions import expand_definitions
+from gradwright.simplify.expansion import expand
 
 # The smallest size and the step to the next, point by point; small ones after two rounds.
 SIZES = ((3, 1), (2, 1), (5, 1), (4, 2), (6, 1), (2, 3), (3, 2), (7, 1))
 POINTS = 4
 POINTS_OF_ORDERS = 6  # where there are three dimensions and more, of which any may be the largest
 POINTS_OF_SIGNS = 48
-FEWEST_POINTS_OF_SIGNS = 12
+POINTS_OF_A_PATTERN = 16  # for one of the patterns of several signs, which are 2ᵏ for k of them
+MOST_SIGNS = 6
 TRIALS = 400
 
 
@@ -75,20 +79,28 @@ View = Callable[["_Point", tuple[Node, ...]], tuple[Array, ...]]
 
 
 def _at_points(roots: tuple[Node, Node], view: View) -> Agreement:
-    found = _compare(roots, view, chain())
+    applied = [node.primitive for node in postorder(*roots) if isinstance(node, Apply)]
+    spectra = any(primitive.modular is not None and primitive.modular.spectral for primitive in applied)
+    signs = applied.count(sign)
+    if signs:
+        for_any_odd_function = _compare(roots, view, Setting(chain(), True, spectra))
+        if for_any_odd_function:
+            return for_any_odd_function
+    found = _compare(roots, view, Setting(chain(), False, spectra), signs)
     multiple = multiple_for(_numbers(roots)) if found.has_signs else 1
-    return found if multiple == 1 else _compare(roots, view, chain(multiple))
+    return found if multiple == 1 else _compare(roots, view, Setting(chain(multiple), False, spectra), signs)
 
 
-def _compare(roots: tuple[Node, Node], view: View, primes: Sequence[int]) -> Agreement:
+def _compare(roots: tuple[Node, Node], view: View, setting: Setting, signs: int = 0) -> Agreement:
     leaves = list(dict.fromkeys((*free_leaves(roots[0]), *free_leaves(roots[1]))))
     names = sorted(dimension_names((*roots, *leaves)))
     orders = demanded_orders(roots)
     found, has_signs = 0, False
     wanted = len(SIZES) if _uses_sizes(roots) else POINTS if len(names) < 3 else POINTS_OF_ORDERS
-    for trial in range(TRIALS):
+    wanted_of_signs = max(POINTS_OF_SIGNS, POINTS_OF_A_PATTERN << min(signs, MOST_SIGNS))
+    for trial in range(max(TRIALS, 2 * wanted_of_signs)):
         smallest, step = SIZES[trial % (len(SIZES) if trial < 2 * len(SIZES) else 2)]
-        point = _Point(leaves, choose_sizes(names, orders, smallest, trial, step), trial, primes)
+        point = _Point(leaves, choose_sizes(names, orders, smallest, trial, step), trial, setting)
         try:
             a, b = view(point, roots)
         except PointError:
@@ -98,9 +110,11 @@ def _compare(roots: tuple[Node, Node], view: View, primes: Sequence[int]) -> Agr
         if not bool(np.all(np.asarray(a) == np.asarray(b))):
             return Agreement(False, has_signs)
         found += 1
-        if found == (POINTS_OF_SIGNS if has_signs else wanted):
-            return Agreement(True, has_signs)
-    if found >= (FEWEST_POINTS_OF_SIGNS if has_signs else 1):
+        if found == (wanted_of_signs if has_signs else wanted):
+            break
+    if signs > MOST_SIGNS:
+        raise UndecidableError("one of so many patterns of signs")
+    if found >= (wanted_of_signs // 4 if has_signs else 1):
         return Agreement(True, has_signs)
     raise UndecidableError("a root")
 
@@ -122,11 +136,11 @@ def _numbers(roots: tuple[Node, Node]) -> Iterator[int]:
 class _Point:
     """One random point, seen modulo each prime of the chain."""
 
-    def __init__(self, leaves: Iterable[Node], sizes: Mapping[str, int], seed: int, primes: Sequence[int]) -> None:
+    def __init__(self, leaves: Iterable[Node], sizes: Mapping[str, int], seed: int, setting: Setting) -> None:
         self.leaves = list(leaves)
         self.sizes = sizes
         self.seed = seed
-        self.primes = primes
+        self.setting = setting
         self._used: list[ModularArithmetic] = []
 
     @property
@@ -135,7 +149,7 @@ class _Point:
         return any(arithmetic.has_signs for arithmetic in self._used)
 
     def _arithmetic(self, level: int) -> ModularArithmetic:
-        self._used.append(ModularArithmetic(self.primes, level))
+        self._used.append(ModularArithmetic(self.setting, level, self.seed))
         return self._used[-1]
 
     def evaluate(self, roots: tuple[Node, ...], level: int = 0) -> tuple[Array, ...]:
@@ -163,23 +177,31 @@ class _Point:
         return tuple(found)
 
     def _power(self, term: Contract, level: int, arithmetic: ModularArithmetic) -> Array:
-        """`exp(c Σ log(u)) = Π uᶜ`, the product over the labels that are summed; a size in front belongs to c."""
-        factor, exponent = _logarithm_of(term), term.coefficient
-        assert factor is not None and isinstance(factor.node, Apply)
-        for node in (other.node for other in term.factors):
-            exponent *= node.dim.evaluate(self.sizes) if isinstance(node, Size) else 1
-        (base,) = self.evaluate(factor.node.arguments, level)
-        kept = [group for group in term.output if group[0] in factor.labels]
-        summed = tuple(axis for axis, group in enumerate(factor.groups) if group not in kept)
-        powers = arithmetic.power(base, exponent)
-        reduced = np.asarray(np.multiply.reduce(powers, axis=summed) if summed else powers, dtype=object)
-        held = [group for group in factor.groups if group in kept]
-        reduced = np.transpose(reduced, [held.index(group) for group in kept])
-        shape = tuple(
-            dim.evaluate(self.sizes) if g in kept else 1 for g, dim in zip(term.output, term.shape, strict=True)
-        )
-        whole = tuple(dim.evaluate(self.sizes) for dim in term.shape)
-        return np.broadcast_to(reduced.reshape(shape), whole) % arithmetic.prime
+        """`exp(Σ c log(u)) = Π uᶜ`, the product over the labels that are summed.
+
+        A number c, also one with sizes, is taken as it is; another is an exponent of squares, whose group has the order
+        of the next prime.
+        """
+        logarithm, others = _parted(term)
+        ends = [label for (label,) in term.output]
+        labels = list(dict.fromkeys([*ends, *logarithm.labels]))
+        argument = Factor(logarithm.node.children[0], logarithm.groups)
+        exponent = _spread(term, labels, term.coefficient, others)
+        (base,) = self.evaluate((_spread(term, labels, ONE, [argument]),), level)
+        number = self._number(exponent)
+        if number is None:
+            (exponents,) = self.evaluate((exponent,), level + 1)
+            powers = arithmetic.power_of_squares(base, exponents)
+        else:
+            powers = arithmetic.power(base, number)
+        summed = tuple(range(len(ends), len(labels)))
+        return objects(np.multiply.reduce(powers, axis=summed) if summed else powers) % arithmetic.prime
+
+    def _number(self, exponent: Node) -> Fraction | None:
+        """The number that every entry of an exponent is, if it consists of numbers and sizes."""
+        product = as_product(exponent)
+        sizes = [f.node.dim.evaluate(self.sizes) for f in product.factors if isinstance(f.node, Size)]
+        return product.coefficient * prod(sizes) if len(sizes) == len(product.factors) else None
 
     def _sample(self, leaf: Node, arithmetic: ModularArithmetic) -> Array:
         """A random value with the leaf's facts; the same whole numbers modulo every prime.
@@ -193,32 +215,49 @@ class _Point:
         size = prod(shape) * (1 if leaf.real else 2)
         entries = generator.integers(1, 2**62, size=size).tolist()
         sign = (int(generator.integers(-1, 2)), 1, 0, -1)[self.seed // 2 % 4]
-        if facts or not leaf.real or not sign:
+        if facts or not leaf.real or not sign or (self.setting.spectra and leaf.rank == 2):
             return arithmetic.value(entries, shape, facts, leaf.real)
         positive = arithmetic.value(entries, shape, frozenset({"positive"}), leaf.real)
         return positive if sign > 0 else objects(-positive % arithmetic.prime)
 
 
 def _split_logarithms(exponent: Node) -> tuple[list[Contract], Node]:
-    """The terms that are multiples of one logarithm, summed or spread, and the sum of the others."""
+    """The terms with one logarithm as a factor, and the sum of the others; sums of logarithms are multiplied out."""
     logarithms: list[Contract] = []
     others = [zero(exponent.shape)]
-    for term in terms_of(exponent):
+    for term in terms_of(expand(exponent, _has_logarithms)):
         product = as_product(term)
-        if _logarithm_of(product) is not None:
+        if _is_multiple_of_logarithm(product):
             logarithms.append(product)
         else:
             others.append(term)
     return logarithms, add(others)
 
 
-def _logarithm_of(product: Contract) -> Factor | None:
-    """The one logarithm of which a term is a multiple, by numbers and sizes; None if it is something else."""
-    factors = [factor for factor in product.factors if not isinstance(factor.node, Size)]
-    if len(factors) != 1 or not product.real:
-        return None
-    node, groups, _ = factors[0]
-    labels = [label for group in (*groups, *product.output) for label in group]
-    single = len(labels) == len(groups) + len(product.output)
-    distinct = len(set(groups)) == len(groups) and len(set(product.output)) == len(product.output)
-    return factors[0] if isinstance(node, Apply) and node.primitive is log and single and distinct else None
+def _has_logarithms(node: Node) -> bool:
+    return any(_is_logarithm(factor) for term in terms_of(node) for factor in as_product(term).factors)
+
+
+def _is_logarithm(factor: Factor) -> bool:
+    return isinstance(factor.node, Apply) and factor.node.primitive is log
+
+
+def _is_multiple_of_logarithm(product: Contract) -> bool:
+    """Whether a term is a real multiple of one logarithm, of which the product has no diagonal."""
+    logarithms = [factor for factor in product.factors if _is_logarithm(factor)]
+    if len(logarithms) != 1 or not product.real:
+        return False
+    ends = (product.output, logarithms[0].groups)
+    return all(len(set(groups)) == len(groups) and all(len(group) == 1 for group in groups) for groups in ends)
+
+
+def _parted(term: Contract) -> tuple[Factor, list[Factor]]:
+    """The logarithm of a term, and its other factors."""
+    (place,) = (k for k, factor in enumerate(term.factors) if _is_logarithm(factor))
+    return term.factors[place], [factor for k, factor in enumerate(term.factors) if k != place]
+
+
+def _spread(term: Contract, labels: Sequence[int], coefficient: Fraction, factors: Sequence[Factor]) -> Node:
+    """Some factors of a term as a tensor with the given labels for axes, summed over their others."""
+    dims = {label: term.dims[label] for label in (*labels, *(x for f in factors for x in f.labels))}
+    return contract(coefficient, factors, simple(labels), dims)

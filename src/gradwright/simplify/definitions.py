@@ -45,12 +45,12 @@ def exponential(exponent: Node) -> Node:
 
 
 def _power_of_logarithm(term: Node) -> Node | None:
-    """`u ** c` for a term `c log(u)`, spread or not."""
+    """`u ** c` for a term `c log(u)`, spread or not; of a sum of logarithms it would be a product."""
     product = as_product(term)
     if len(product.factors) != 1 or not term.real:
         return None
     (inner, groups, conj), c = product.factors[0], product.coefficient
-    if not isinstance(inner, Apply) or inner.primitive is not log:
+    if not isinstance(inner, Apply) or inner.primitive is not log or not set(groups) <= set(product.output):
         return None
     power = raise_to(inner.arguments[0], Fraction(c))
     return contract(1, [Factor(power, groups, conj)], product.output, dict(enumerate(product.dims)))

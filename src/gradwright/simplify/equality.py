@@ -33,8 +33,7 @@ from gradwright.simplify.pipeline import simplify_all
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-FLOAT_POINTS = 6
-FLOAT_TRIALS = 18
+TRIALS_A_POINT = 3
 NUDGE = 1e-12
 LARGE = 4
 GENERIC_SIZES = tuple((smallest, step) for smallest, step in SIZES if smallest > 2)
@@ -42,14 +41,15 @@ GENERIC_SIZES = tuple((smallest, step) for smallest, step in SIZES if smallest >
 
 @frozen
 class Bounds:
-    """When a difference in numbers refutes: above the tolerance, and above so many times the noise."""
+    """When a difference in numbers refutes: above the tolerance, and so many times the noise; and how many points."""
 
     tolerance: float
     margin: float
+    points: int
 
 
-CAUTIOUS = Bounds(1e-7, 100)
-SURE = Bounds(1e-11, 1)  # where the sides are known to differ, and only a point that shows it is looked for
+CAUTIOUS = Bounds(1e-7, 100, 6)
+SURE = Bounds(1e-11, 1, 24)  # where the sides are known to differ, and only a point that shows it is looked for
 
 
 @frozen
@@ -158,7 +158,7 @@ def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equal
     named = [leaf for leaf in leaves if isinstance(leaf, Symbol | Direction)]
     names = sorted(dimension_names((left, right)))
     differences: list[float] = []
-    for seed in range(FLOAT_TRIALS):
+    for seed in range(TRIALS_A_POINT * bounds.points):
         smallest, step = GENERIC_SIZES[seed % len(GENERIC_SIZES)]
         sizes = choose_sizes(names, demanded_orders((left, right)), smallest, seed, step)
         generator = np.random.default_rng(seed)
@@ -170,8 +170,8 @@ def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equal
             point = {leaf.name: values[leaf] for leaf in named}
             return Equality("refuted", f"the sides differ by {difference:.1g} at a point", point, difference)
         differences.append(difference)
-        if len(differences) == FLOAT_POINTS:
-            return Equality("undecided", f"{suspicion}; at {FLOAT_POINTS} points they agree to {max(differences):.1g}")
+        if len(differences) == bounds.points:
+            return Equality("undecided", f"{suspicion}; at {bounds.points} points they agree to {max(differences):.1g}")
     return Equality("undecided", f"{suspicion}, and too few generic points serve to compare them in numbers")
 
 

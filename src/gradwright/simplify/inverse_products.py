@@ -1,6 +1,6 @@
 """Inverses of products of square matrices beside those matrices: `(A X B)⁻¹ A = (X B)⁻¹`, and `B (A B)⁻¹ = A⁻¹`.
 
-Of sums beside an inverse in them: `K⁻¹ (I + S K⁻¹)⁻¹ = (K + S)⁻¹`.
+Those with inverses in them: `(A B⁻¹)⁻¹ = B A⁻¹`. Of sums beside an inverse in them: `K⁻¹ (I + S K⁻¹)⁻¹ = (K + S)⁻¹`.
 
 Those of roots beside what they are roots of: `(X^½)⁻¹ (X^½)⁻¹ = X⁻¹`, and `X (X^½)⁻¹ = X^½`; those of factors of a
 matrix, `L Lᴴ = K`: `L⁻ᴴ L⁻¹ = K⁻¹`, and `K L⁻ᴴ = L`.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import permutations
+from itertools import groupby, permutations
 
 from gradwright.core.build import matmul, transpose
 from gradwright.core.canonical import as_product
@@ -39,6 +39,35 @@ def cancel_in_inverses(node: Node) -> Node:
             if found != node and inverse not in left and len(left) <= len(_inverses_in(node)):
                 return found
     return _with_joined_inverses(node)
+
+
+def open_inverse(node: Node) -> Node:
+    """`(A B⁻¹)⁻¹ = B A⁻¹`, where that takes fewer inverses, and is known to be invertible without them."""
+    if not isinstance(node, Apply) or not is_inverse(node.primitive) or not isinstance(node.arguments[0], Contract):
+        return node
+    product = node.arguments[0]
+    chain = _chain(product) or []
+    if len({product.dims[label] for f, _ in chain for label in f.labels}) != 1:
+        return node
+    starts = [product.output[0][0], *(end for _, end in chain)]
+    runs = [(is_within, list(run)) for is_within, run in groupby(range(len(chain)), lambda k: _is_inverse(chain[k][0]))]
+    within = sum(len(places) for is_within, places in runs if is_within)
+    if sum(not is_within for is_within, _ in runs) > within:
+        return node
+    opened: list[Factor] = []
+    for is_within, places in reversed(runs):
+        factors, ends = [chain[k][0] for k in places], (starts[places[0]], starts[places[-1] + 1])
+        if is_within:
+            opened += [Factor(f.node.children[0], f.groups[::-1], f.conj) for f in reversed(factors)]
+        else:
+            inverse = simplify_inverse(Apply(node.primitive, (), (_product(factors, ends, product),)))
+            opened.append(Factor(inverse, simple(ends[::-1])))
+    found = contract(ONE, opened, product.output[::-1], {x: product.dims[x] for f in opened for x in f.labels})
+    return found if facts_of(node) <= facts_of(found) else node
+
+
+def _is_inverse(factor: Factor) -> bool:
+    return isinstance(factor.node, Apply) and is_inverse(factor.node.primitive)
 
 
 def _with_joined_inverses(node: Contract) -> Node:

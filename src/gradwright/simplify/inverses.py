@@ -37,9 +37,9 @@ def is_inverse(primitive: Primitive) -> bool:
         left, right = right, left
     product = as_product(left)
     nodes = [f.node for f in product.factors]
-    chain = len(nodes) == 2 and product.output == ((0,), (2,)) and product.factors[0].labels == (0, 1)
     return (
-        chain
+        [f.labels for f in product.factors] == [(0, 1), (1, 2)]
+        and product.output == ((0,), (2,))
         and right == identity(formal.inputs[0].shape[0])
         and set(nodes) == {formal.inputs[0], formal.outputs[0]}
         and product.coefficient == 1

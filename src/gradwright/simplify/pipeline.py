@@ -8,7 +8,7 @@ from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
 from gradwright.simplify.equations import settle_equation
-from gradwright.simplify.inverse_products import cancel_in_inverses
+from gradwright.simplify.inverse_products import cancel_in_inverses, open_inverse
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.linear import join_linear, settle_linear
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
@@ -35,6 +35,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     lift_broadcasts,
     apply_on_diagonals,
     simplify_inverse,
+    open_inverse,
     merge_powers,
     collapse,
     cancel_in_inverses,

@@ -92,6 +92,16 @@ def filtered(F: Array, H: Array, Q: Array, R: Array) -> tuple[Array, Array]:
     return P @ H.T @ np.linalg.inv(H @ P @ H.T + R), P
 
 
+def crossed_regulator(A: Array, B: Array, Q: Array, R: Array, S: Array) -> tuple[Array, Array]:
+    X = scipy.linalg.solve_discrete_are(A, B, Q, R, s=S.T)
+    return np.linalg.solve(R + B.T @ X @ B, B.T @ X @ A + S), X
+
+
+def inverse_cube_root(A: Array) -> Array:
+    values, vectors = np.linalg.eigh(A)
+    return vectors / np.cbrt(values) @ vectors.T
+
+
 def ql(A: Array) -> tuple[Array, Array]:
     Q, R = np.linalg.qr(A[:, ::-1])
     return Q[:, ::-1], flipped(R)
@@ -260,7 +270,20 @@ EQUATIONS = {
                                       logarithm_between),
     "covariance": Case("inv(K) - inv(K) @ S @ inv(K) = zeros(n, n)", "K: n n spd", "S: n n spd"),
     "three halves": Case("sqrtm(Y) @ Y = A", "Y: n n spd", "A: n n spd", general=True),
-    "a tensor": Case("T + einsum('ijk,kl->ijl', T, A) = B", "T: n m k", "A: k k, B: n m k", general=True),
+    "a tensor": Case("T + einsum('ijk,kl->ijl', T, A) = B", "T: n m k", "A: k k, B: n m k"),
+    "a tensor in another order": Case("einsum('ijk,jl->kil', T, A) = B", "T: n m k", "A: m m, B: k n m"),
+    "inverse of a square": Case("inv(Y @ Y) = A", "Y: n n", "A: n n", lambda A: np.linalg.inv(scipy.linalg.sqrtm(A))),
+    "geometric mean by two quotients": Case("inv(A) @ Y = inv(Y) @ B", "Y: n n spd", "A: n n spd, B: n n spd",
+                                            geometric_mean),
+    "inverse cube root": Case("Y @ Y @ Y @ A = eye(n)", "Y: n n spd", "A: n n spd", inverse_cube_root, general=True),
+    "discrete regulator with cross terms": Case(
+        ["(R + B.T @ X @ B) @ K = B.T @ X @ A + S", "X = A.T @ X @ A - (A.T @ X @ B + S.T) @ K + Q"],
+        "K: m n, X: n n symmetric", "A: n n, B: n m, Q: n n spd, R: m m spd, S: m n", crossed_regulator,
+        scale={"S": 0.2}),
+    "Kalman by its innovations": Case(
+        ["S = H @ P @ H.T + R", "K @ S = P @ H.T", "P = F @ (eye(n) - K @ H) @ P @ F.T + Q"],
+        "S: m m spd, K: n m, P: n n spd", "F: n n, H: m n, Q: n n spd, R: m m spd",
+        lambda F, H, Q, R: (H @ filtered(F, H, Q, R)[1] @ H.T + R, *filtered(F, H, Q, R))),
     "cube root": Case("Y @ Y @ Y = A", "Y: n n", "A: n n", general=True),
     "solvent": Case("A @ Y @ Y + B @ Y + C = zeros(n, n)", "Y: n n", "A: n n, B: n n, C: n n",
                     start=lambda A, B, C: -np.linalg.solve(B, C), scale={"C": 0.1}),
@@ -522,6 +545,24 @@ def test_an_optimal_value_moves_as_its_objective_does_at_the_optimum() -> None:
     assert str(gw.derive(value, wrt="q").gradient) == "best(P, q).x"
     assert str(gw.derive(value, wrt="P").gradient) == "½ best(P, q).x best(P, q).xᵀ"
     assert gw.derive(value, wrt="P").verify().right
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "output", "shown"),
+    [
+        ("inverse of a square", "", "−sylvester(f(A), f(A), f(A)² dA f(A)²)"),
+        ("discrete regulator with cross terms", ".X", "stein(Aᵀ − Kᵀ Bᵀ, "),
+        ("Kalman by its innovations", ".P", "stein(F − F K H, "),
+        ("inverse cube root", "", "H f(A)² + f(A) H f(A) + f(A)² H = f(A)³ dA A⁻¹ + A⁻¹ dA f(A)³; H symmetric"),
+    ],
+)
+def test_what_surrounds_the_unknown_is_cancelled_by_the_identity(name: str, output: str, shown: str) -> None:
+    case = CASES[name]
+    defined(case)
+    given = dict(part.strip().split(": ") for part in case.given.split(","))
+    D = gw.derive(gw.parse(f"f({', '.join(given)}){output}", **given), wrt=next(iter(given)))
+    assert shown in str(D.differential)
 
 
 def test_what_equals_the_identity_matrix_is_not_inverted() -> None:

@@ -31,10 +31,17 @@ from gradwright.diff.identities.frames import (
     is_orthonormal,
     recovered,
 )
-from gradwright.diff.identities.isolate import divide, isolate, isolate_vector, strip_common_factors
+from gradwright.diff.identities.isolate import (
+    divide,
+    isolate,
+    isolate_along_axis,
+    isolate_vector,
+    strip_common_factors,
+)
 from gradwright.diff.identities.linear_systems import (
     border,
     border_surplus,
+    bring_to_two_sides,
     commute,
     eliminate,
     eliminate_divided,
@@ -80,12 +87,14 @@ RULES: tuple[Rule, ...] = (
     isolate,
     divide,
     isolate_vector,
+    isolate_along_axis,
     invert_spectral,
     split_normal_parts,
     strip_common_factors,
     eliminate_alone,
     split_by_entries,
     commute,
+    bring_to_two_sides,
     solve_sylvester,
     solve_normal_part,
     eliminate_explicit,
@@ -148,6 +157,8 @@ def solve(
     bordered = border_surplus(state)
     if bordered is not None and _is_right(problem, found := _finish(problem, frames, bordered), points):
         return found
+    while (stripped := strip_common_factors(state)) is not None:
+        state = stripped
     return replace(_finish(problem, frames, solve_generally(state)), general=True)
 
 

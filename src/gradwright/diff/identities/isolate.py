@@ -7,14 +7,15 @@ the equation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import adjoint, identity, matmul, multiply, ones, transpose
+from gradwright.core.build import adjoint, identity, matmul, multiply, number, ones, permute, product_of, transpose
 from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import conjugate, contract, with_factors
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Hole, Node
+from gradwright.core.nodes import Contract, Hole, Node
+from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of
 from gradwright.diff.identities.state import State, hidden_pivots, inverse_of
@@ -30,6 +31,7 @@ from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import product_of_chain
 from gradwright.linear.forms import jacobian, push
 from gradwright.prims.power import raise_to
+from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
 
@@ -182,10 +184,17 @@ def _right(pair: Pair, like: Pair) -> Node:
 
 
 def _ratio(left: Node, right: Node) -> Fraction | None:
+    """1 or −1 if the sides are equal or each other's negatives, multiplied out."""
     if left == right:
         return Fraction(1)
-    opposite = {like_key(term): -coefficient_of(term) for term in terms_of(right)}
-    return Fraction(-1) if opposite == {like_key(term): coefficient_of(term) for term in terms_of(left)} else None
+    one, other = (_coefficients(expand(side, lambda _: True)) for side in (left, right))
+    if one == other:
+        return Fraction(1)
+    return Fraction(-1) if one == {key: -number for key, number in other.items()} else None
+
+
+def _coefficients(total: Node) -> dict[Hashable, Fraction]:
+    return {like_key(term): coefficient_of(term) for term in terms_of(total)}
 
 
 def isolate(state: State) -> State | None:
@@ -221,14 +230,23 @@ def divide(state: State) -> State | None:
         total = weight_of(equation)
         if total is None:
             continue
-        value = reduce_terms(multiply(equation.right, raise_to(total, Fraction(-1))), state.relations)
-        changed = state.with_solution(holes[0], value, place)
+        scalar, weights = _scalar_and_weights(total)
+        quotient = multiply(raise_to(scalar, Fraction(-1)), multiply(equation.right, raise_to(weights, Fraction(-1))))
+        changed = state.with_solution(holes[0], value := reduce_terms(quotient, state.relations), place)
         if total == ones(total.shape):
             return changed.with_step("substitute", holes[0], value, "put in what is known")
         return changed.with_step(
             "divide", holes[0], value, "divide entry by entry" if value.rank else "divide by its factor"
         )
     return None
+
+
+def _scalar_and_weights(total: Node) -> tuple[Node, Node]:
+    """The number by which an equation is divided, and entries by which it is; one of them is 1 as a rule."""
+    parts = [scalars_of(term) for term in terms_of(total)]
+    if len({rest for _, rest in parts}) > 1:
+        return number(1), total
+    return add(scalar for scalar, _ in parts), parts[0][1]
 
 
 def weight_of(equation: LinearEquation) -> Node | None:
@@ -267,6 +285,57 @@ def isolate_vector(state: State) -> State | None:
         changed = state.with_solution(holes[0], value, place).with_pivots(pivots)
         return changed.with_step("isolate", holes[0], value, "multiply by the inverse of the matrix of the map")
     return None
+
+
+def isolate_along_axis(state: State) -> State | None:
+    """`Σ M[j, l] H[i, l, k] = C[i, j, k]`, whatever the order of the axes: `M⁻¹` along the axis of a tensor."""
+    for place, equation in enumerate(state.equations):
+        holes = holes_in(equation.form)
+        if len(holes) != 1 or holes[0].rank < 3 or equation.form.rank != holes[0].rank:
+            continue
+        products = [as_product(term) for term in terms_of(equation.form)]
+        for axis in range(holes[0].rank):
+            found = [_along_axis(product, holes[0], axis) for product in products]
+            places = {None if one is None else one[0] for one in found}
+            if len(places) != 1 or None in places:
+                continue
+            matrix = simplify(add(one[1] for one in found if one is not None))
+            (order,) = (one for one in places if one is not None)
+            value = reduce_terms(_multiplied_along(equation.right, matrix, order, axis, state), state.relations)
+            changed = state.with_solution(holes[0], value, place).with_pivots(hidden_pivots([matrix], state))
+            words = "collect" if _scalar_multiple(matrix) is not None else "multiply by the inverse along its axis"
+            return changed.with_step("isolate", holes[0], value, words)
+    return None
+
+
+def _along_axis(product: Contract, hole: Hole, axis: int) -> tuple[tuple[int, ...], Node] | None:
+    """Where the axes of H are in a product of H and a square matrix along one axis of it, and that matrix."""
+    own = [f for f in product.factors if f.node == hole]
+    others = [f for f in product.factors if f.node != hole]
+    output = [group[0] for group in product.output]
+    if len(own) != 1 or own[0].conj or any(len(g) != 1 for g in (*product.output, *own[0].groups)):
+        return None
+    labels = list(own[0].labels)
+    kept = [label for place, label in enumerate(labels) if place != axis]
+    outside = {label for f in others for label in f.labels}
+    left = [label for label in output if label not in kept]
+    if len({*labels, *output}) > len(labels) + 1 or len(left) != 1 or not outside.isdisjoint(kept):
+        return None
+    if len(set(output)) < len(output) or product.dims[left[0]] != product.dims[labels[axis]]:
+        return None
+    order = tuple(output.index(left[0] if place == axis else label) for place, label in enumerate(labels))
+    dims = {label: product.dims[label] for label in (left[0], labels[axis], *outside)}
+    return order, contract(product.coefficient, others, ((left[0],), (labels[axis],)), dims)
+
+
+def _multiplied_along(right: Node, matrix: Node, order: tuple[int, ...], axis: int, state: State) -> Node:
+    """The axes of a tensor in another order, and the inverse of a matrix along one of them."""
+    scalar = _scalar_multiple(matrix)
+    if scalar is not None:
+        return multiply(raise_to(scalar, Fraction(-1)), permute(right, order))
+    labels = list(order)
+    labels[axis] = len(order)
+    return product_of([(inverse_of(matrix, state), (len(order), order[axis])), (right, range(len(order)))], labels)
 
 
 def matrix_of(form: Node, hole: Hole) -> Node | None:

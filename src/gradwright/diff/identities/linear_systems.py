@@ -22,7 +22,7 @@ from gradwright.core.sums import add, coefficient_of, scaled, subtract, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.isolate import Pair, grouped, isolated, matrix_of, weight_of
 from gradwright.diff.identities.regions import determinant_of, with_column
-from gradwright.diff.identities.state import State, hidden_pivots, is_known_invertible
+from gradwright.diff.identities.state import State, hidden_pivots, inverse_of, is_known_invertible
 from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, reduce_terms, tidy
 from gradwright.frozen import replace
 from gradwright.linear.forms import push, transpose
@@ -34,6 +34,44 @@ from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
 ONE = Dim.of(1)
+
+
+def bring_to_two_sides(state: State) -> State | None:
+    """`C⁻¹ A H + H D` for `A H + C H D`, and `A H + H D B⁻¹` for `A H B + H D`, which have Sylvester's algorithm.
+
+    C or B is known to be invertible, so that nothing more is asked for.
+    """
+    for place, equation in enumerate(state.equations):
+        holes, terms = holes_in(equation.form), state.terms(equation)
+        if len(holes) != 1 or not terms or _matching_space(state, equation, holes[0]) is not Space.FREE:
+            continue
+        pairs = grouped(terms, equation.form)
+        outer = _outer_factor(state, pairs) if len(pairs) == 2 and equation.beside is None else None
+        if outer is not None:
+            factor, is_behind = outer
+            inverse = inverse_of(factor, state)
+            parts = [*terms_of(equation.form), equation.right]
+            *form, right = (matmul(part, inverse) if is_behind else matmul(inverse, part) for part in parts)
+            new = tidy(replace(equation, form=add(form), right=right, space=Space.FREE), state.relations)
+            changed = state.replace_equation(place, new).with_pivots(hidden_pivots([factor], state))
+            return changed.with_step("multiply by inverses", new.form, new.right, "so that two factors are left")
+    return None
+
+
+def _outer_factor(state: State, pairs: Sequence[Pair]) -> tuple[Node, bool] | None:
+    """C of `A H + C H D`, or B of `A H B + H D`, and whether it stands behind H."""
+    for alone, other in (pairs, pairs[::-1]):
+        if other.right is None or _is_multiple_of_identity(other.left):
+            continue
+        if alone.right is None and is_known_invertible(other.left, state):
+            return other.left, False
+        if alone.right is not None and _is_multiple_of_identity(alone.left) and is_known_invertible(other.right, state):
+            return other.right, True
+    return None
+
+
+def _is_multiple_of_identity(matrix: Node) -> bool:
+    return scalars_of(matrix)[1] == identity(matrix.shape[0])
 
 
 def solve_sylvester(state: State) -> State | None:
@@ -246,6 +284,13 @@ def _isolate_from(state: State, equation: LinearEquation, pair: Pair, term: Term
     return found
 
 
+def _in_matching_space(state: State, equation: LinearEquation) -> LinearEquation:
+    """An equation in one unknown between symmetric matrices, where that is all it says."""
+    holes = holes_in(equation.form)
+    space = _matching_space(state, equation, holes[0]) if len(holes) == 1 and not equation.projected else None
+    return equation if space is None else replace(equation, space=space)
+
+
 def _matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space | None:
     """The space on which the equation is as large as its unknown.
 
@@ -425,6 +470,7 @@ def _entry(vector: Node, place: Dim) -> Node:
 
 def solve_generally(state: State) -> State:
     """All unknowns at once, by a `Solve` with the operators as they stand."""
+    state = replace(state, equations=tuple(_in_matching_space(state, equation) for equation in state.equations))
     holes = state.open_holes
     renumbered: dict[Node, Node] = {hole: Hole(place, hole.shape, hole.real) for place, hole in enumerate(holes)}
     forms = [substitute(e.form, renumbered) for e in state.equations]

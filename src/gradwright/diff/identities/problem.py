@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from functools import cached_property, lru_cache
 
-from gradwright.core.build import adjoint, identity, matmul, multiply
+from gradwright.core.build import adjoint, identity, matmul, multiply, number
+from gradwright.core.canonical import as_product
+from gradwright.core.contraction import is_zero
 from gradwright.core.dims import Dim
 from gradwright.core.facts import NO_FACTS
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.nodes import Add, Apply, Direction, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.spaces import Space
-from gradwright.core.sums import subtract
+from gradwright.core.sums import add, subtract, terms_of, value_key
 from gradwright.core.templates import formals, gauge_equations, identities
+from gradwright.core.walks import postorder
 from gradwright.diff.differential import differential
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import push
-from gradwright.simplify.relations import Relation, shortening
+from gradwright.prims.inv import inv
+from gradwright.simplify.pipeline import simplify
+from gradwright.simplify.relations import Relation, is_plain, shortening
 
 STACK = Dim.of("directions …")
 
@@ -110,9 +115,42 @@ class Problem:
         return (*(gap.real for gap in self.gaps), *(form.real for form in self.forms[len(self.gaps) :]))
 
     def relations(self, besides: Collection[Equation] = ()) -> tuple[Relation, ...]:
-        """The equations, except some, as far as they shorten a product."""
-        kept = [e for e in self.equations if e not in besides]
-        return tuple(r for e in kept for r in shortening(merge_diagonals(e.left), merge_diagonals(e.right)))
+        """The equations, except some, as far as they shorten a product, also one with an inverse."""
+        kept = [Equation(merge_diagonals(e.left), merge_diagonals(e.right)) for e in self.equations if e not in besides]
+        return tuple(r for e in kept for r in (*shortening(e.left, e.right), *self._quotients(e)))
+
+    def _as_written(self, total: Node) -> Node:
+        """The sum with its terms as they stand in the equations, if it occurs there."""
+        sides = (side for e in self.equations for side in (e.left, e.right))
+        sums = (node for node in postorder(*sides) if isinstance(node, Add) and node.shape == total.shape)
+        return next((node for node in sums if _terms_key(node) == _terms_key(total)), total)
+
+    def _quotients(self, equation: Equation) -> Iterator[Relation]:
+        """`M⁻¹ N = K` and `Nᴴ M⁻ᴴ = Kᴴ` for an equation `M K = N`, and the like for `K M = N`."""
+        for side, other in ((equation.left, equation.right), (equation.right, equation.left)):
+            chain = chain_of(side) if side.rank == 2 and not is_zero(other) else None
+            if chain is None or len(chain.elements) != 2 or chain.scalar != number(1):
+                continue
+            first, last = chain.elements
+            for value, matrix, is_behind in ((last, first, False), (first, last, True)):
+                if value not in self.unknowns or matrix.shape[0] != matrix.shape[1]:
+                    continue
+                inverse = simplify(Apply(inv, (), (matrix,)))
+                mirrored = self._as_written(add(simplify(adjoint(term)) for term in terms_of(other)))
+                before, behind = (other, inverse) if is_behind else (inverse, other)
+                yield from _product_is(before, behind, value)
+                before, behind = (adjoint(inverse), mirrored) if is_behind else (mirrored, adjoint(inverse))
+                yield from _product_is(before, behind, adjoint(value))
+
+
+def _terms_key(total: Node) -> Hashable:
+    return frozenset(map(value_key, terms_of(total)))
+
+
+def _product_is(left: Node, right: Node, value: Node) -> Iterator[Relation]:
+    pattern = as_product(simplify(matmul(left, right)))
+    if len(pattern.factors) > 1 and is_plain(pattern):
+        yield Relation(pattern, value)
 
 
 @frozen
