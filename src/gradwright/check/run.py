@@ -32,8 +32,8 @@ FAR_NOISE = 1e-3  # of the usual gradient: what is smaller may be what large num
 SINGLE_TOLERANCE = 2e-4
 SINGLE_DIGITS = 1e-5
 OF_SINGLE_PRECISION = (
-    "it is right to the digits of single precision alone: where a constant is of float32, as torch.tensor(0.1) is, "
-    "give it the dtype of the inputs"
+    "it is right to the digits of single precision alone: a constant has too few digits, as 3.14159 for pi, or is of "
+    "float32, as torch.tensor(0.1) is, and needs the dtype of the inputs"
 )
 ALONE = "if sizes like these alone are meant, give example inputs, or declare the sizes as numbers"
 REFUSED = "returned an invalid gradient"

@@ -16,6 +16,7 @@ from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
 
 CLOSE = 1e-8
+VAGUE = 3.35  # the cost of more than two mistakes that are said exactly
 LEAST = 1e-6  # what is smaller is compared as if it had this size: the rest of what cancels is zero
 
 

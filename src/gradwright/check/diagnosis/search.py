@@ -26,6 +26,7 @@ from gradwright.check.diagnosis.mutants.whole import whole
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
 from gradwright.check.diagnosis.repairs.axes import axes
 from gradwright.check.diagnosis.repairs.multiples import multiples
+from gradwright.check.diagnosis.repairs.numbers import multiples_of_values, numbers
 from gradwright.check.diagnosis.repairs.order import order
 from gradwright.check.diagnosis.repairs.powers import powers
 from gradwright.check.diagnosis.repairs.products import products
@@ -33,7 +34,7 @@ from gradwright.check.diagnosis.repairs.quantities import multiplied, projected,
 from gradwright.check.diagnosis.repairs.structure import structure
 from gradwright.check.diagnosis.repairs.transposes import transposes
 from gradwright.check.diagnosis.repairs.uses import uses
-from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, drops, largest, multiple_of
+from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, attempt, close, drops, largest, multiple_of
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
 from gradwright.core.walks import postorder
@@ -41,7 +42,7 @@ from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen, replace
 
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
-    transposes, multiples, order, structure, replaced, multiplied, projected, powers, axes, products,
+    transposes, multiples, numbers, order, structure, replaced, multiplied, projected, powers, axes, products,
 )  # fmt: skip
 MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
     whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,
@@ -49,7 +50,6 @@ MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
 )  # fmt: skip
 PAIR = 1.0
 SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
-VAGUE = 3.35  # more than two mistakes that are said exactly
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
 # One that is missing and another that is there instead explain whatever is wrong with a term, or with a factor; and so
@@ -63,7 +63,7 @@ INSTEAD = (
 TRANSPOSES = {"missing_transpose", "extra_transpose"}
 LITERAL = 0.15  # what stands in the code says more of a transpose than the formula does
 ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
-CONFUSIONS = {"uses_input_instead_of_output", "stale_saved_value"}
+NO_MORE = {"uses_input_instead_of_output", "stale_saved_value", "detached_dependency"}  # than a number does
 # How much is tried of a long computation, and of a long gradient, counted so that the answer is the same everywhere.
 MOST_CALLS = 150_000
 MOST_NODES = 2_500  # of the mutants of one family
@@ -207,6 +207,11 @@ def single_explanations(
     return sorted(found, key=lambda e: e.cost)
 
 
+def _hides(repair: Repair, scene: Scene) -> bool:
+    """Whether a component is removed of which something else is taken: then that is wrong, and it vanishes unseen."""
+    return repair.label == "missing_projection" and drops(scene, repair)
+
+
 def _turns_the_other_way(explanation: Explanation, repair: Repair) -> bool:
     """Whether a transpose that the formula lacks is one that the code has too many, or the other way round.
 
@@ -232,13 +237,14 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     found = single_explanations(single, scenes, tells)
     if off_by_a_number:
         return sorted([*found, *multiples], key=lambda e: e.cost)
-    if not found and scenes[0].program is not None:
-        found = _confirmed(_singly_repaired(_attempted(at_hand(scenes[0]), scenes[0]), scenes[0]), scenes)
-    if not found:
-        found = _confirmed(_together(single.computations, scenes[0]), scenes)
-    if not found:
-        found = _confirmed(_meeting(single, scenes[0]), scenes) + _confirmed(_scaled(single, scenes[0]), scenes)
-    for scale in () if found else SCALES:
+    if not _is_exact(found) and scenes[0].program is not None:
+        rarer = (*multiples_of_values(scenes[0]), *at_hand(scenes[0]))
+        found += _confirmed(_singly_repaired(_attempted(rarer, scenes[0]), scenes[0]), scenes)
+    if not _is_exact(found):
+        found += _confirmed(_together(single.computations, scenes[0]), scenes)
+    if not _is_exact(found):
+        found += _confirmed(_meeting(single, scenes[0]), scenes) + _confirmed(_scaled(single, scenes[0]), scenes)
+    for scale in () if _is_exact(found) else SCALES:
         found += _confirmed(_meeting(single, scenes[0], scale), scenes)
     found += multiples
     if scenes[0].program is not None and all(len(explanation.labels) > 1 for explanation in found):
@@ -248,14 +254,20 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     return sorted(found, key=lambda e: e.cost)
 
 
+def _is_exact(found: Sequence[Explanation]) -> bool:
+    """Whether some explanation is more than a vague one, so that none with more mistakes is looked for."""
+    return any(explanation.cost < VAGUE for explanation in found)
+
+
 def _says_more(explanation: Explanation, scene: Scene) -> bool:
     """Whether a mistake says more of a gradient that is off by a number than this number.
 
-    An argument may be a multiple of its function, as of `x ↦ 2 x`; and no input is what is off by a number.
+    An argument may be a multiple of its function, as of `x ↦ 2 x`; no input is what is off by a number; and one of
+    two equal terms, which is left where a quantity is treated as a constant, is a factor 2.
     """
     inputs = len(scene.program.inputs) if scene.program is not None else 0
     of_input = any(repair.slot < inputs for repair in explanation.repairs)
-    return len(explanation.parts) == 1 and not of_input and not CONFUSIONS.intersection(explanation.labels)
+    return len(explanation.parts) == 1 and not of_input and not NO_MORE.intersection(explanation.labels)
 
 
 def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
@@ -424,6 +436,8 @@ def _holds_at(explanation: Explanation, scenes: Sequence[Scene]) -> bool:
     """Whether it holds at all scenes; a repair, at those at which the code ran the same operations."""
     if not explanation.repairs:
         return all(_holds(explanation, scene) for scene in scenes[1:])
+    if any(_hides(repair, scenes[0]) for repair in explanation.repairs):
+        return False
     portable = all(repair.portable for repair in explanation.repairs)
     alike = [scene for scene in scenes[1:] if _alike(scene, scenes[0], portable)]
     return bool(alike) and all(_holds(explanation, scene) for scene in alike)

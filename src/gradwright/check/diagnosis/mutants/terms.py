@@ -64,8 +64,11 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
 
 
 def _in_one_order(parts: Sequence[Node]) -> bool:
-    """Whether the factors stand in the same order in all of the terms, so that they differ by transposes alone."""
-    return len({unicode_of(part).replace("⁻ᵀ", "⁻¹").translate(TRANSPOSED) for part in parts}) == 1
+    """Whether the factors stand in the same order in all of the terms, so that they differ by transposes alone.
+
+    In products that no matrix notation has, factors have no order.
+    """
+    return any("einsum" in unicode_of(part) for part in parts) or 1 == len({unicode_of(part).replace("⁻ᵀ", "⁻¹").translate(TRANSPOSED) for part in parts})
 
 
 def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:

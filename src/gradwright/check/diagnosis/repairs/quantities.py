@@ -12,7 +12,7 @@ from gradwright.check.diagnosis.operations import SUMS
 from gradwright.check.diagnosis.program import Values
 from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_beside
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
-from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
+from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, close, largest, multiple_of
 from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
 from gradwright.core.walks import free_leaves
 from gradwright.frozen import frozen
@@ -458,7 +458,7 @@ def projected(scene: Scene) -> Iterator[Repair]:
             # Of what lies along the quantity nothing would be left.
             if along.shape == site.value.shape and not _is_nothing(_without(site.value, along), site.value):
                 words = f"the component of {site.words} along {quantity.name} has to be removed"
-                cost = 1.32 + (0.3 if _has_summand_along(site, along, scene) else 0.0)
+                cost = VAGUE if _has_summand_along(site, along, scene) else 1.32
                 yield site.combined(number, _without, "missing_projection", words, cost)
 
 
