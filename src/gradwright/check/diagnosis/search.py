@@ -25,6 +25,7 @@ from gradwright.check.diagnosis.mutants.terms import other_arguments, terms
 from gradwright.check.diagnosis.mutants.whole import whole
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
 from gradwright.check.diagnosis.repairs.axes import axes
+from gradwright.check.diagnosis.repairs.indices import indices
 from gradwright.check.diagnosis.repairs.multiples import multiples
 from gradwright.check.diagnosis.repairs.numbers import multiples_of_values, numbers
 from gradwright.check.diagnosis.repairs.order import order
@@ -42,7 +43,8 @@ from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen, replace
 
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
-    transposes, multiples, numbers, order, structure, replaced, multiplied, projected, powers, axes, products,
+    transposes, multiples, numbers, order, structure, replaced, multiplied, projected, powers, axes, indices,
+    products,
 )  # fmt: skip
 MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
     whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,
@@ -209,7 +211,7 @@ def single_explanations(
 
 def _hides(repair: Repair, scene: Scene) -> bool:
     """Whether a component is removed of which something else is taken: then that is wrong, and it vanishes unseen."""
-    return repair.label == "missing_projection" and drops(scene, repair)
+    return repair.label == "missing_projection" and bool(scene.wanted.any()) and drops(scene, repair)
 
 
 def _turns_the_other_way(explanation: Explanation, repair: Repair) -> bool:
