@@ -384,7 +384,7 @@ def _value(mutant: Mutant, scene: Scene) -> torch.Tensor | None:
 
 def _repairs(scene: Scene) -> Iterator[Repair]:
     for family in REPAIRS if scene.program is not None else ():
-        yield from map(scene.as_mask, family(scene))
+        yield from map(scene.by_use, family(scene))
 
 
 def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Explanation]:
