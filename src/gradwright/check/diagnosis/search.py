@@ -68,6 +68,7 @@ ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
 NO_MORE = {"uses_input_instead_of_output", "stale_saved_value", "detached_dependency"}  # than a number does
 # How much is tried of a long computation, and of a long gradient, counted so that the answer is the same everywhere.
 MOST_CALLS = 150_000
+EARLY = 0.5  # what it adds to a cost that everything has to be computed again
 MOST_NODES = 2_500  # of the mutants of one family
 MOST_ALIKE = 40
 FEW_ALIKE = 12
@@ -127,13 +128,22 @@ class Candidates:
 
     @cached_property
     def repairs(self) -> list[Repair]:
-        """The repairs of the user's computation, the simplest first; of a long computation the simplest alone."""
+        """The repairs of the user's computation, the simplest first.
+
+        Of a long computation the simplest alone; and rather those after which little has to be computed again.
+        """
         program = self.scene.program
         if program is None:
             return []
-        ordered = sorted(_repairs(self.scene), key=lambda repair: repair.cost)
-        calls = accumulate(program.calls_after(repair.slot) for repair in ordered)
-        return [repair for repair, count in zip(ordered, calls, strict=True) if count <= MOST_CALLS]
+        calls = {slot: program.calls_after(slot) for slot in program.dependents}
+
+        def price(repair: Repair) -> float:
+            return repair.cost + EARLY * calls[repair.slot] / len(calls)
+
+        ordered = sorted(_repairs(self.scene), key=price)
+        total = accumulate(calls[repair.slot] for repair in ordered)
+        tried = [repair for repair, count in zip(ordered, total, strict=True) if count <= MOST_CALLS]
+        return sorted(tried, key=lambda repair: repair.cost)
 
     @cached_property
     def _repaired(self) -> dict[int, torch.Tensor | None]:

@@ -6,6 +6,7 @@ others, as inside of a tanh, a few steps do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
@@ -17,12 +18,15 @@ from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest, multiple_of
 
 ARITHMETIC = (*ENTRYWISE, "rsub", "rdiv", "__rsub__", "__rdiv__", "__rtruediv__")
-MOST_STEPS = 8
+MOST_STEPS = 12
+NEARER = 0.8  # times what was missing before
+MOST_DOWN = -3.0  # where a step would change the sign, the logarithm takes it
 STEP = 1e-3  # of the number, to difference by
 LARGEST = 1e6  # times what was written: nothing that a person mistakes for the number
 DIGITS = 1e-5  # of the number: with a smaller difference, several numbers explain the same
 WRITTEN = 0.98
 SIMPLE = 1000  # a number whose denominator is smaller is written as it is
+MOST_DIGITS = 8
 At = Callable[[float], Repair]
 
 
@@ -75,8 +79,8 @@ def _solved(at: At, written: float, scene: Scene) -> float | None:
             return None
         if close(here, scene.wanted):
             return _written(number, at, scene)
-        step = _least_squares((beside - here) / (STEP * number), scene.wanted - here)
-        number += step
+        step = _least_squares((beside - here) / (STEP * number), scene.wanted - here) / number
+        number *= 1 + step if step > -1 else math.exp(max(step, MOST_DOWN))
         if not 1 / LARGEST < number / written < LARGEST or not _is_nearer(attempt(scene, at(number)), missing, scene):
             return None
         missing = largest(scene.wanted - here)
@@ -84,7 +88,7 @@ def _solved(at: At, written: float, scene: Scene) -> float | None:
 
 
 def _is_nearer(found: torch.Tensor | None, missing: float, scene: Scene) -> bool:
-    return found is not None and largest(scene.wanted - found) <= 0.5 * missing
+    return found is not None and largest(scene.wanted - found) <= NEARER * missing
 
 
 def _least_squares(slope: torch.Tensor, due: torch.Tensor) -> float:
@@ -96,8 +100,11 @@ def _least_squares(slope: torch.Tensor, due: torch.Tensor) -> float:
 def _written(number: float, at: At, scene: Scene) -> float:
     """The number as a person would write it, if that is as good."""
     simple = float(Fraction(number).limit_denominator(SIMPLE))
-    found = attempt(scene, at(simple))
-    return simple if found is not None and close(found, scene.wanted) else number
+    for shorter in (simple, *(float(f"{number:.{digits}g}") for digits in range(1, MOST_DIGITS))):
+        found = attempt(scene, at(shorter))
+        if found is not None and close(found, scene.wanted):
+            return shorter
+    return number
 
 
 def _text(number: float) -> str:
