@@ -344,7 +344,8 @@ def _forward(subject: Subject, tried: Tried) -> Finding:
             return wrong(question, "it gives another value at every call with the same inputs: it is random")
         got = _wide(value).numpy(force=True)
         if got.shape != np.shape(point.value):
-            return wrong(question, f"it has the shape {got.shape}, and {point.truth.stated} has {np.shape(point.value)}")
+            wanted = f"{point.truth.stated} has {np.shape(point.value)}"
+            return wrong(question, f"it has the shape {got.shape}, and {wanted}")
         errors.append(difference(got, point.value))
     evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
     if max(errors) > tried.tolerance:

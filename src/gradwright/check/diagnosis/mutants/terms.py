@@ -73,7 +73,9 @@ def _in_one_order(parts: Sequence[Node]) -> bool:
 
     In products that no matrix notation has, factors have no order.
     """
-    return any("einsum" in unicode_of(part) for part in parts) or 1 == len({unicode_of(part).replace("⁻ᵀ", "⁻¹").translate(TRANSPOSED) for part in parts})
+    texts = [unicode_of(part) for part in parts]
+    alike = len({text.replace("⁻ᵀ", "⁻¹").translate(TRANSPOSED) for text in texts}) == 1
+    return alike or any("einsum" in text for text in texts)
 
 
 def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:

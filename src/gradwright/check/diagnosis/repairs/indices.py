@@ -28,9 +28,7 @@ def _other_places(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     for axis, written in enumerate(places):
         for other in _others(written, value.shape[axis]) if isinstance(written, int) else ():
             chosen = (*places[:axis], other, *places[axis + 1 :])
-            turned = Instruction(
-                instruction.slot, instruction.function, (indexed, chosen, *rest), instruction.keywords
-            )
+            turned = Instruction(instruction.slot, instruction.function, (indexed, chosen, *rest), instruction.keywords)
             where = "of what is written to" if instruction.in_place else f"in {scene.names.text(instruction.slot)}"
             words = f"the index {written} {where} should be {other}"
             yield Repair(instruction.slot, lambda values, scene, t=turned: t.run(values), "wrong_mask", words, 0.97)

@@ -50,7 +50,8 @@ def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
     if site.value.is_complex():
         told = f"{site.words} stands where {_adjoint(due)} is due: a conjugate transpose is missing"
         yield site.repair(lambda v: v.mH, "missing_transpose", told, 1.1 + extra)
-    yield site.repair(lambda v: v.mT, "missing_transpose", words, 1.0 + extra)
+    of_product = 0.02 if site.maker is not None and site.maker.name in MATRIX_PRODUCTS else 0.0
+    yield site.repair(lambda v: v.mT, "missing_transpose", words, 1.0 + extra + of_product)
 
 
 def _is_skew(site: Site) -> bool:
