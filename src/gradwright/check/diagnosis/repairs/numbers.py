@@ -15,7 +15,7 @@ import torch
 from gradwright.check.diagnosis.operations import ENTRYWISE
 from gradwright.check.diagnosis.program import Instruction
 from gradwright.check.diagnosis.repairs.sites import Site, sites
-from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest, multiple_of
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest
 
 ARITHMETIC = (*ENTRYWISE, "rsub", "rdiv", "__rsub__", "__rdiv__", "__rtruediv__")
 MOST_STEPS = 12
@@ -31,14 +31,9 @@ At = Callable[[float], Repair]
 
 
 def numbers(scene: Scene) -> Iterator[Repair]:
-    """Every number that stands in the code, made the one that gives the right gradient.
-
-    Not where the whole gradient is off by a number: that says more.
-    """
+    """Every number that stands in the code, made the one that gives the right gradient."""
     assert scene.program is not None
-    if scene.misshapen or multiple_of(scene.returned, scene.wanted) is not None:
-        return
-    for instruction in scene.program.instructions:
+    for instruction in scene.program.instructions if not scene.misshapen else ():
         for place, written in enumerate(instruction.arguments) if instruction.name in ARITHMETIC else ():
             if isinstance(written, int | float) and not isinstance(written, bool) and written:
                 found = _solved(lambda number, i=instruction, p=place: _with(i, p, number), float(written), scene)
