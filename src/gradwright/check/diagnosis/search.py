@@ -11,7 +11,9 @@ from itertools import accumulate, combinations
 import numpy as np
 import torch
 
+from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.chains import chains
+from gradwright.check.diagnosis.mutants.confusions import confusions
 from gradwright.check.diagnosis.mutants.detached import detached
 from gradwright.check.diagnosis.mutants.entrywise import entrywise
 from gradwright.check.diagnosis.mutants.factors import factors
@@ -38,9 +40,11 @@ from gradwright.check.diagnosis.repairs.uses import uses
 from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, attempt, close, drops, largest, multiple_of
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
+from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import postorder
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen, replace
+from gradwright.simplify.expansion import expand
 
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, numbers, order, structure, replaced, multiplied, projected, powers, axes, indices,
@@ -48,7 +52,7 @@ REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
 )  # fmt: skip
 MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
     whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,
-    entrywise,
+    entrywise, confusions,
 )  # fmt: skip
 PAIR = 1.0
 SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
@@ -71,6 +75,8 @@ MOST_CALLS = 150_000
 EARLY = 0.5  # what it adds to a cost that everything has to be computed again
 MOST_NODES = 2_500  # of the mutants of one family
 MOST_ALIKE = 40
+MOST_TERMS = 6
+SIMPLE = 1000  # the largest denominator of a number that is written as a fraction
 FEW_ALIKE = 12
 
 
@@ -249,6 +255,8 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     found = single_explanations(single, scenes, tells)
     if off_by_a_number:
         return sorted([*found, *multiples], key=lambda e: e.cost)
+    if not _is_exact(found):
+        found += _confirmed(_multiples_of_terms(single.right, scenes[0]), scenes)
     if not _is_exact(found) and scenes[0].program is not None:
         rarer = (*multiples_of_values(scenes[0]), *at_hand(scenes[0]))
         found += _confirmed(_singly_repaired(_attempted(rarer, scenes[0]), scenes[0]), scenes)
@@ -332,6 +340,19 @@ def _scaled(single: Candidates, scene: Scene) -> Iterator[Explanation]:
         scale = multiple_of(value, scene.wanted)
         if scale is not None and abs(scale) > NEGLIGIBLE:
             yield Explanation(None, (repair,), _multiples(single.right, scale), scale)
+
+
+def _multiples_of_terms(right: Node, scene: Scene) -> Iterator[Explanation]:
+    """One term of the gradient times a number, which what is off by is a multiple of."""
+    parts = terms_of(expand(right, lambda node: True))
+    for place, part in enumerate(parts) if 2 <= len(parts) <= MOST_TERMS else ():
+        value = _value(Mutant(part, "", ""), scene)
+        ratio = multiple_of(scene.returned - scene.wanted, value) if value is not None and not scene.misshapen else None
+        number = Fraction(1 + (ratio or 0)).limit_denominator(SIMPLE)
+        if number > 0 and number != 1:
+            changed = add([*parts[:place], scaled(number, part), *parts[place + 1 :]])
+            words = f"the term {unicode_of(part)} is multiplied by {number}"
+            yield Explanation(Mutant(changed, "wrong_factor", words, 1.2))
 
 
 def _multiple(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
