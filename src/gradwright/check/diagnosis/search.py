@@ -65,6 +65,7 @@ INSTEAD = (
     {"missing_chain_factor", "wrong_power"}, {"wrong_sign"}, {"wrong_power"},
     {"wrong_argument_gradient_swapped", "stale_saved_value"},
     {"wrong_argument_gradient_swapped", "uses_input_instead_of_output"},
+    {"uses_input_instead_of_output", "stale_saved_value"}, {"uses_input_instead_of_output"}, {"stale_saved_value"},
 )  # fmt: skip
 TRANSPOSES = {"missing_transpose", "extra_transpose"}
 LITERAL = 0.15  # what stands in the code says more of a transpose than the formula does
@@ -146,10 +147,11 @@ class Candidates:
         def price(repair: Repair) -> float:
             return repair.cost + EARLY * calls[repair.slot] / len(calls)
 
-        ordered = sorted(_repairs(self.scene), key=price)
-        total = accumulate(calls[repair.slot] for repair in ordered)
-        tried = [repair for repair, count in zip(ordered, total, strict=True) if count <= MOST_CALLS]
-        return sorted(tried, key=lambda repair: repair.cost)
+        ordered = sorted(_repairs(self.scene), key=lambda repair: repair.cost)
+        soonest = sorted(ordered, key=price)
+        total = accumulate(calls[repair.slot] for repair in soonest)
+        tried = {id(repair) for repair, count in zip(soonest, total, strict=True) if count <= MOST_CALLS}
+        return [repair for repair in ordered if id(repair) in tried]
 
     @cached_property
     def _repaired(self) -> dict[int, torch.Tensor | None]:
