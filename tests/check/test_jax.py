@@ -70,3 +70,27 @@ def test_a_function_of_numpy_alone_has_no_gradient_beside_jax() -> None:
 
     with pytest.raises(CheckError, match="has no gradient to check"):
         gw.check(np.linalg.inv, "inv(X)")
+
+
+RULES: dict[str, tuple[Callable[..., Any], Callable[..., Any], str, dict[str, str], set[str]]] = {
+    "of operators alone, which take tensors, too": (
+        lambda A, B: A @ B, lambda r, G: (G @ r[1].T, -r[0].T @ G), "A @ B", {"A": "n m", "B": "m p"}, {"wrong_sign"},
+    ),
+    "a number in one term": (
+        lambda x: 3 * x**2 + 5 * x, lambda r, G: (G * (6 * r[0] + 4),), "3 * x ** 2 + 5 * x", {"x": "n"},
+        {"wrong_factor"},
+    ),
+    "the input for the inverse": (
+        jnp.linalg.inv, lambda r, G: (-r[0].T @ G @ r[0].T,), "inv(X)", {"X": "n n"}, {"uses_input_instead_of_output"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RULES)
+def test_what_is_wrong_with_a_rule_is_named(name: str) -> None:
+    function, backward, text, variables, labels = RULES[name]
+    ruled = jax.custom_vjp(function)
+    ruled.defvjp(lambda *inputs: (function(*inputs), inputs), backward)
+    report = gw.check(ruled, text, variables=variables)
+    assert report.labels == labels, str(report)

@@ -54,14 +54,18 @@ def _of_jax(subject: Subject, inputs: Mapping[str, torch.Tensor]) -> Subject | N
     """A function of JAX's, with its vector-Jacobian product as the backward; None if it is none."""
     jax: Any = sys.modules.get("jax")  # where it is not imported, no function is written in it
     forward = subject.forward
-    if jax is None or forward is None or not _takes_arrays(forward, (), inputs, subject.names):
+    if jax is None or forward is None:
         return None
     arrays = {name: value.clone().numpy() for name, value in inputs.items()}
-    if not isinstance(_called(forward, (), arrays, subject.names), jax.Array):
-        return None
 
     def value(varied: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
         return _called(forward, (), {**given, **varied}, subject.names)
+
+    custom = _has_rule(jax, lambda varied: value(varied, arrays), arrays)
+    if not custom and not _takes_arrays(forward, (), inputs, subject.names):
+        return None
+    if not custom and not isinstance(value({}, arrays), jax.Array):
+        return None
 
     def backward(cotangent: Any, *inputs: Any) -> tuple[Any, ...]:
         given = dict(zip(subject.names, inputs, strict=True))
@@ -69,10 +73,17 @@ def _of_jax(subject: Subject, inputs: Mapping[str, torch.Tensor]) -> Subject | N
         (gradients,) = pull(jax.numpy.asarray(cotangent, found.dtype))
         return tuple(gradients[name] for name in subject.wrt)
 
-    automatic = "custom_vjp" not in str(jax.make_jaxpr(lambda varied: value(varied, arrays))(arrays))
     return replace(
-        subject, forward=_of_tensors(forward), backward=_of_tensors(backward), outside=True, automatic=automatic
+        subject, forward=_of_tensors(forward), backward=_of_tensors(backward), outside=True, automatic=not custom
     )
+
+
+def _has_rule(jax: Any, function: Function, arrays: Mapping[str, Any]) -> bool:
+    """Whether a function is one of JAX's with a rule from `custom_vjp`, even if it takes tensors, too."""
+    try:
+        return "custom_vjp" in str(jax.make_jaxpr(function)(arrays))
+    except Exception:  # whatever the user's function raises: then it is none of JAX's
+        return False
 
 
 def _require_gradient(subject: Subject, inputs: Mapping[str, torch.Tensor]) -> None:

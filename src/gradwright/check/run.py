@@ -32,8 +32,8 @@ FAR_NOISE = 1e-3  # of the usual gradient: what is smaller may be what large num
 SINGLE_TOLERANCE = 2e-4
 SINGLE_DIGITS = 1e-5
 OF_SINGLE_PRECISION = (
-    "it is right to the digits of single precision alone: where a constant is of float32, as torch.tensor(0.1) is, "
-    "give it the dtype of the inputs"
+    "it is right to the digits of single precision alone: a constant has too few digits, as 3.14159 for pi, or is of "
+    "float32, as torch.tensor(0.1) is, and needs the dtype of the inputs"
 )
 ALONE = "if sizes like these alone are meant, give example inputs, or declare the sizes as numbers"
 REFUSED = "returned an invalid gradient"
@@ -88,7 +88,8 @@ def examine(
         example: the user's own test point; it is judged, and its sizes serve where other sizes do not work.
         progress: told what is being done.
     """
-    title = f"{subject.title} as {truth.text}, by {', '.join(truth.wrt)}"
+    meant = f" as {truth.text}" if truth.stated == truth.text else ""
+    title = f"{subject.title}{meant}, by {', '.join(truth.wrt)}"
     findings = list(_findings(subject, truth, example.sizes if example else None, progress))
     if example is not None:
         progress("judging the test point")
@@ -204,7 +205,7 @@ def _unused(truth: Truth, problem: Unusable) -> str:
     names = [symbol.name for symbol in truth.signature.symbols if symbol not in leaves]
     if not names or not isinstance(problem.cause, TypeError):
         return ""
-    return f"; {' and '.join(names)} is declared and does not occur in {truth.text}, and was given to it, too"
+    return f"; {' and '.join(names)} is declared and does not occur in {truth.stated}, and was given to it, too"
 
 
 def _domains(truth: Truth) -> Iterator[Domain]:
@@ -343,14 +344,15 @@ def _forward(subject: Subject, tried: Tried) -> Finding:
             return wrong(question, "it gives another value at every call with the same inputs: it is random")
         got = _wide(value).numpy(force=True)
         if got.shape != np.shape(point.value):
-            return wrong(question, f"it has the shape {got.shape}, and {point.truth.text} has {np.shape(point.value)}")
+            wanted = f"{point.truth.stated} has {np.shape(point.value)}"
+            return wrong(question, f"it has the shape {got.shape}, and {wanted}")
         errors.append(difference(got, point.value))
     evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
     if max(errors) > tried.tolerance:
         found = None if tried.single else forward_diagnosed(subject, tried.points)
         why = f": {found}" if found else ""
-        return wrong(question, f"it is not {tried.points[0].truth.text}{why}", evidence)
-    return held(question, f"it is {tried.points[0].truth.text}", evidence)
+        return wrong(question, f"it is not {tried.points[0].truth.stated}{why}", evidence)
+    return held(question, f"it is {tried.points[0].truth.stated}", evidence)
 
 
 def _exchanged(truth: Truth, tried: Tried) -> dict[str, str]:

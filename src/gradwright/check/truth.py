@@ -27,6 +27,7 @@ from gradwright.prims.piecewise import has_kink
 from gradwright.simplify.pipeline import simplify
 
 ATTEMPTS = 6
+LONGEST = 160
 NUDGE = 1e-9
 STABLE = 1e-6
 NOISE = 1e-6  # of the largest gradient: what is smaller at another point may be rounding alone
@@ -57,6 +58,11 @@ class Truth:
     signature: Signature
     wrt: tuple[str, ...]
     text: str
+
+    @property
+    def stated(self) -> str:
+        """The expression as it was written, in a sentence: one that is long is not said again."""
+        return self.text if len(self.text) <= LONGEST else "the expression"
 
     @cached_property
     def cotangent(self) -> Symbol:

@@ -74,7 +74,7 @@ def _explained(truth: Truth, name: str, scenes: list[Scene]) -> tuple[list[Scene
     if not _is_single(found):
         usual = [scene for scene in scenes if scene.point.sizes == scenes[0].point.sizes]
         there = single_explanations(single, usual) if 1 < len(usual) < len(scenes) else []
-        if there:
+        if there and (not found or there[0].cost < found[0].cost):
             return usual, there
     apart = [scene.apart for scene in scenes]
     if apart[0] is scenes[0] or (_is_single(found) and not _is_multiple_of_a_term(found[0])):
@@ -143,6 +143,8 @@ def _code(scene: Scene, found: Sequence[Explanation]) -> str:
     if scene.program is None or not scene.program.pure:
         return ""  # what is written in place stands in no single line
     repairs = [e.repairs[0] for e in found if e.repairs and e.labels == found[0].labels]
+    if any(e.multiples and not e.repairs for e in found):
+        repairs = [*found[0].repairs]  # where the whole is off by a number, no part is more wrong than another
     marked = next((r for r in repairs if r.slot != scene.program.result), None)
     printer = Printer(scene.program, marked.slot, marked.place) if marked else Printer(scene.program)
     return printer.text(scene.program.result)

@@ -122,13 +122,19 @@ def _parts(root: Node, truth: Truth) -> Iterable[Node]:
 
 
 def _partial_products(root: Node, truth: Truth) -> Iterator[Node]:
-    """The sums of a factor, the products of two, and of the entries of more, that a product contains."""
+    """The sums of a factor, the products of two, and of the entries of more, that a product contains.
+
+    A factor also with the numbers that it is multiplied by, as what is divided by its standard deviation.
+    """
     for node in postorder(root):
         if not isinstance(node, Contract) or len(node.factors) < 2:
             continue
         still = [f for f in node.factors if truth.cotangent not in free_leaves(f.node) and f.node.rank]
         for alone in still:
             yield from (p for p in _product(node, (alone,)) if p.rank < alone.node.rank)
+        scalars = [f for f in node.factors if not f.node.rank and truth.cotangent not in free_leaves(f.node)]
+        for alone in still if scalars and len(still) > 1 else ():
+            yield from _product(node, (*scalars, alone))
         for left, right in combinations(still, 2) if len(node.factors) > 2 else ():
             if set(left.labels) & set(right.labels):
                 yield from _product(node, (left, right))

@@ -15,6 +15,7 @@ from gradwright.check.diagnosis.program import Instruction, Place, Program, Slot
 from gradwright.frozen import frozen
 
 LONGEST = 240
+KEPT = 2_000  # of a value that others are made of: what an iteration computes is otherwise twice as long in every step
 INFIX = {
     "add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2), "matmul": ("@", 2), "mm": ("@", 2),
     "mv": ("@", 2), "dot": ("@", 2), "pow": ("**", 4), "multiply": ("*", 2), "true_divide": ("/", 2),
@@ -43,13 +44,13 @@ class Printer:
         for slot in list(self.texts):
             self._mark(slot)
         for instruction in sorted((*program.instructions, *program.idle), key=lambda i: i.slot):
-            self.texts[instruction.slot] = self._written(instruction)
+            text, level = self._written(instruction)
+            self.texts[instruction.slot] = _shortened(text, KEPT), level
             self._mark(instruction.slot)
 
     def text(self, slot: int) -> str:
-        """One value, shortened in the middle where it is long."""
-        found = self.texts[slot][0]
-        return found if len(found) <= LONGEST else f"{found[: LONGEST // 2]} … {found[-LONGEST // 2 :]}"
+        """One value, shortened in the middle where it is long, or around what is marked."""
+        return _shortened(self.texts[slot][0], LONGEST)
 
     def _mark(self, slot: int) -> None:
         if slot == self.marked and not self.place:
@@ -102,6 +103,22 @@ class Printer:
         if isinstance(value, torch.dtype):
             return str(value).removeprefix("torch.")
         return repr(value)
+
+
+def _shortened(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    start, half = text.find("«"), longest // 2
+    stop = text.find("»", start) + 1
+    if start < 0 or stop == 0:
+        return f"{text[:half]} … {text[-half:]}"
+    if stop - start > longest:
+        text = f"{text[:start]}«{_shortened(text[start + 1 : stop - 1], longest)}»{text[stop:]}"
+        stop = text.index("»", start) + 1
+    room = max(0, longest - (stop - start)) // 2
+    before, after = text[max(0, start - room) : start], text[stop : stop + room]
+    cut = "… " if len(before) < start else "", " …" if stop + len(after) < len(text) else ""
+    return f"{cut[0]}{before}{text[start:stop]}{after}{cut[1]}"
 
 
 def _stated(instruction: Instruction) -> dict[str, object]:

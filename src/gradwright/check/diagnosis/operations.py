@@ -9,6 +9,11 @@ COMPARISONS = (
 SUMS = ("add", "sub", "rsub", "__rsub__")
 ENTRYWISE_PRODUCTS = ("mul", "multiply")
 ENTRYWISE = (*SUMS, *ENTRYWISE_PRODUCTS, "div", "true_divide")
+POWERS = ("pow", "__pow__", "float_power")
 MATRIX_PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot", "__matmul__", "__rmatmul__")
+FUNCTIONS = (
+    "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "arctan", "sigmoid",
+    "softplus", "erf", "logsigmoid", "softmax", "log_softmax", "logsumexp", "matrix_exp",
+)  # fmt: skip
 TRANSPOSES = ("T", "mT", "H", "mH", "t", "transpose", "adjoint")
 VIEWS = (*TRANSPOSES, "swapaxes", "permute")

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.overrides import TorchFunctionMode
 
-from gradwright.check.diagnosis.operations import COMPARISONS
+from gradwright.check.diagnosis.operations import COMPARISONS, POWERS
 from gradwright.frozen import frozen, replace
 
 Values = dict[int, Any]
@@ -129,13 +129,21 @@ class Program:
     @cached_property
     def masks(self) -> frozenset[int]:
         """The results of comparisons, and the values that nothing but comparisons use."""
-        users: dict[int, list[int]] = {}
+        return self._used_for(lambda user, place: False, {i.slot for i in self.instructions if i.name in COMPARISONS})
+
+    @cached_property
+    def exponents(self) -> frozenset[int]:
+        """The values that are used in exponents alone."""
+        return self._used_for(lambda user, place: user.name in POWERS and place == (1,), set())
+
+    def _used_for(self, is_such: Callable[[Instruction, Place], bool], found: set[int]) -> frozenset[int]:
+        """Some values, and those that nothing but such places, and the values found, use."""
+        users: dict[int, list[tuple[Instruction, Place]]] = {}
         for instruction in self.instructions:
-            for _, slot in instruction.operands:
-                users.setdefault(slot, []).append(instruction.slot)
-        found = {i.slot for i in self.instructions if i.name in COMPARISONS}
+            for place, slot in instruction.operands:
+                users.setdefault(slot, []).append((instruction, place))
         for slot in sorted(users, reverse=True):
-            if slot != self.result and found.issuperset(users[slot]):
+            if slot != self.result and all(is_such(u, place) or u.slot in found for u, place in users[slot]):
                 found.add(slot)
         return frozenset(found)
 

@@ -16,6 +16,7 @@ from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
 
 CLOSE = 1e-8
+VAGUE = 3.35  # the cost of more than two mistakes that are said exactly
 LEAST = 1e-6  # what is smaller is compared as if it had this size: the rest of what cancels is zero
 
 
@@ -160,9 +161,11 @@ class Scene:
         simple = text.isidentifier() or (text.endswith(")") and text.count("(") == 1 and " " not in text)
         return (f"{text}ᵀ" if simple else f"({text})ᵀ") if swapped else text
 
-    def as_mask(self, repair: Repair) -> Repair:
-        """The repair; one of what is compared changes which entries pass, and is that of a mask."""
+    def by_use(self, repair: Repair) -> Repair:
+        """The repair; one of an exponent is that of a power, and one of what is compared, of a mask."""
         assert self.program is not None
+        if repair.slot in self.program.exponents and repair.label not in ("", "wrong_power"):
+            return replace(repair, label="wrong_power", words=f"in an exponent, {repair.words}")
         if repair.slot not in self.program.masks or repair.label in ("wrong_mask", "missing_mask"):
             return repair
         maker = self.program.by_slot.get(repair.slot)

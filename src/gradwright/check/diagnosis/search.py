@@ -11,7 +11,9 @@ from itertools import accumulate, combinations
 import numpy as np
 import torch
 
+from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.chains import chains
+from gradwright.check.diagnosis.mutants.confusions import confusions
 from gradwright.check.diagnosis.mutants.detached import detached
 from gradwright.check.diagnosis.mutants.entrywise import entrywise
 from gradwright.check.diagnosis.mutants.factors import factors
@@ -25,7 +27,9 @@ from gradwright.check.diagnosis.mutants.terms import other_arguments, terms
 from gradwright.check.diagnosis.mutants.whole import whole
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
 from gradwright.check.diagnosis.repairs.axes import axes
+from gradwright.check.diagnosis.repairs.indices import indices
 from gradwright.check.diagnosis.repairs.multiples import multiples
+from gradwright.check.diagnosis.repairs.numbers import multiples_of_values, numbers
 from gradwright.check.diagnosis.repairs.order import order
 from gradwright.check.diagnosis.repairs.powers import powers
 from gradwright.check.diagnosis.repairs.products import products
@@ -33,23 +37,25 @@ from gradwright.check.diagnosis.repairs.quantities import multiplied, projected,
 from gradwright.check.diagnosis.repairs.structure import structure
 from gradwright.check.diagnosis.repairs.transposes import transposes
 from gradwright.check.diagnosis.repairs.uses import uses
-from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, drops, largest, multiple_of
+from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, attempt, close, drops, largest, multiple_of
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
+from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import postorder
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen, replace
+from gradwright.simplify.expansion import expand
 
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
-    transposes, multiples, order, structure, replaced, multiplied, projected, powers, axes, products,
+    transposes, multiples, numbers, order, structure, replaced, multiplied, projected, powers, axes, indices,
+    products,
 )  # fmt: skip
 MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
     whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,
-    entrywise,
+    entrywise, confusions,
 )  # fmt: skip
 PAIR = 1.0
 SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
-VAGUE = 3.35  # more than two mistakes that are said exactly
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
 # One that is missing and another that is there instead explain whatever is wrong with a term, or with a factor; and so
@@ -59,15 +65,19 @@ INSTEAD = (
     {"missing_chain_factor", "wrong_power"}, {"wrong_sign"}, {"wrong_power"},
     {"wrong_argument_gradient_swapped", "stale_saved_value"},
     {"wrong_argument_gradient_swapped", "uses_input_instead_of_output"},
+    {"uses_input_instead_of_output", "stale_saved_value"}, {"uses_input_instead_of_output"}, {"stale_saved_value"},
 )  # fmt: skip
 TRANSPOSES = {"missing_transpose", "extra_transpose"}
 LITERAL = 0.15  # what stands in the code says more of a transpose than the formula does
 ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
-CONFUSIONS = {"uses_input_instead_of_output", "stale_saved_value"}
+NO_MORE = {"uses_input_instead_of_output", "stale_saved_value", "detached_dependency"}  # than a number does
 # How much is tried of a long computation, and of a long gradient, counted so that the answer is the same everywhere.
 MOST_CALLS = 150_000
+EARLY = 0.5  # what it adds to a cost that everything has to be computed again
 MOST_NODES = 2_500  # of the mutants of one family
 MOST_ALIKE = 40
+MOST_TERMS = 6
+SIMPLE = 1000  # the largest denominator of a number that is written as a fraction
 FEW_ALIKE = 12
 
 
@@ -125,13 +135,23 @@ class Candidates:
 
     @cached_property
     def repairs(self) -> list[Repair]:
-        """The repairs of the user's computation, the simplest first; of a long computation the simplest alone."""
+        """The repairs of the user's computation, the simplest first.
+
+        Of a long computation the simplest alone; and rather those after which little has to be computed again.
+        """
         program = self.scene.program
         if program is None:
             return []
+        calls = {slot: program.calls_after(slot) for slot in program.dependents}
+
+        def price(repair: Repair) -> float:
+            return repair.cost + EARLY * calls[repair.slot] / len(calls)
+
         ordered = sorted(_repairs(self.scene), key=lambda repair: repair.cost)
-        calls = accumulate(program.calls_after(repair.slot) for repair in ordered)
-        return [repair for repair, count in zip(ordered, calls, strict=True) if count <= MOST_CALLS]
+        soonest = sorted(ordered, key=price)
+        total = accumulate(calls[repair.slot] for repair in soonest)
+        tried = {id(repair) for repair, count in zip(soonest, total, strict=True) if count <= MOST_CALLS}
+        return [repair for repair in ordered if id(repair) in tried]
 
     @cached_property
     def _repaired(self) -> dict[int, torch.Tensor | None]:
@@ -207,6 +227,11 @@ def single_explanations(
     return sorted(found, key=lambda e: e.cost)
 
 
+def _hides(repair: Repair, scene: Scene) -> bool:
+    """Whether a component is removed of which something else is taken: then that is wrong, and it vanishes unseen."""
+    return repair.label == "missing_projection" and bool(scene.wanted.any()) and drops(scene, repair)
+
+
 def _turns_the_other_way(explanation: Explanation, repair: Repair) -> bool:
     """Whether a transpose that the formula lacks is one that the code has too many, or the other way round.
 
@@ -232,13 +257,16 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     found = single_explanations(single, scenes, tells)
     if off_by_a_number:
         return sorted([*found, *multiples], key=lambda e: e.cost)
-    if not found and scenes[0].program is not None:
-        found = _confirmed(_singly_repaired(_attempted(at_hand(scenes[0]), scenes[0]), scenes[0]), scenes)
-    if not found:
-        found = _confirmed(_together(single.computations, scenes[0]), scenes)
-    if not found:
-        found = _confirmed(_meeting(single, scenes[0]), scenes) + _confirmed(_scaled(single, scenes[0]), scenes)
-    for scale in () if found else SCALES:
+    if not _is_exact(found):
+        found += _confirmed(_multiples_of_terms(single.right, scenes[0]), scenes)
+    if not _is_exact(found) and scenes[0].program is not None:
+        rarer = (*multiples_of_values(scenes[0]), *at_hand(scenes[0]))
+        found += _confirmed(_singly_repaired(_attempted(rarer, scenes[0]), scenes[0]), scenes)
+    if not _is_exact(found):
+        found += _confirmed(_together(single.computations, scenes[0]), scenes)
+    if not _is_exact(found):
+        found += _confirmed(_meeting(single, scenes[0]), scenes) + _confirmed(_scaled(single, scenes[0]), scenes)
+    for scale in () if _is_exact(found) else SCALES:
         found += _confirmed(_meeting(single, scenes[0], scale), scenes)
     found += multiples
     if scenes[0].program is not None and all(len(explanation.labels) > 1 for explanation in found):
@@ -248,14 +276,23 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     return sorted(found, key=lambda e: e.cost)
 
 
+def _is_exact(found: Sequence[Explanation]) -> bool:
+    """Whether some explanation is more than a vague one, so that none with more mistakes is looked for."""
+    return any(explanation.cost < VAGUE for explanation in found)
+
+
 def _says_more(explanation: Explanation, scene: Scene) -> bool:
     """Whether a mistake says more of a gradient that is off by a number than this number.
 
-    An argument may be a multiple of its function, as of `x ↦ 2 x`; and no input is what is off by a number.
+    An argument may be a multiple of its function, as of `x ↦ 2 x`; no input is what is off by a number; one of two
+    equal terms, which is left where a quantity is treated as a constant, is a factor 2; and so is a number of the code.
     """
     inputs = len(scene.program.inputs) if scene.program is not None else 0
     of_input = any(repair.slot < inputs for repair in explanation.repairs)
-    return len(explanation.parts) == 1 and not of_input and not CONFUSIONS.intersection(explanation.labels)
+    of_number = any(repair.label == "wrong_factor" and not repair.portable for repair in explanation.repairs)
+    return (
+        len(explanation.parts) == 1 and not of_input and not of_number and not NO_MORE.intersection(explanation.labels)
+    )
 
 
 def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
@@ -305,6 +342,19 @@ def _scaled(single: Candidates, scene: Scene) -> Iterator[Explanation]:
         scale = multiple_of(value, scene.wanted)
         if scale is not None and abs(scale) > NEGLIGIBLE:
             yield Explanation(None, (repair,), _multiples(single.right, scale), scale)
+
+
+def _multiples_of_terms(right: Node, scene: Scene) -> Iterator[Explanation]:
+    """One term of the gradient times a number, which what is off by is a multiple of."""
+    parts = terms_of(expand(right, lambda node: True))
+    for place, part in enumerate(parts) if 2 <= len(parts) <= MOST_TERMS else ():
+        value = _value(Mutant(part, "", ""), scene)
+        ratio = multiple_of(scene.returned - scene.wanted, value) if value is not None and not scene.misshapen else None
+        number = Fraction(1 + (ratio or 0)).limit_denominator(SIMPLE)
+        if number > 0 and number != 1:
+            changed = add([*parts[:place], scaled(number, part), *parts[place + 1 :]])
+            words = f"the term {unicode_of(part)} is multiplied by {number}"
+            yield Explanation(Mutant(changed, "wrong_factor", words, 1.2))
 
 
 def _multiple(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
@@ -370,7 +420,7 @@ def _value(mutant: Mutant, scene: Scene) -> torch.Tensor | None:
 
 def _repairs(scene: Scene) -> Iterator[Repair]:
     for family in REPAIRS if scene.program is not None else ():
-        yield from map(scene.as_mask, family(scene))
+        yield from map(scene.by_use, family(scene))
 
 
 def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Explanation]:
@@ -424,6 +474,8 @@ def _holds_at(explanation: Explanation, scenes: Sequence[Scene]) -> bool:
     """Whether it holds at all scenes; a repair, at those at which the code ran the same operations."""
     if not explanation.repairs:
         return all(_holds(explanation, scene) for scene in scenes[1:])
+    if any(_hides(repair, scenes[0]) for repair in explanation.repairs):
+        return False
     portable = all(repair.portable for repair in explanation.repairs)
     alike = [scene for scene in scenes[1:] if _alike(scene, scenes[0], portable)]
     return bool(alike) and all(_holds(explanation, scene) for scene in alike)

@@ -9,14 +9,16 @@ from itertools import combinations
 from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
-from gradwright.core.build import transpose
+from gradwright.core.build import identity, transpose
 from gradwright.core.canonical import rough_key
 from gradwright.core.contraction import is_zero
 from gradwright.core.nodes import Add, Apply, Node, Symbol
 from gradwright.core.sums import add, negate, scaled, subtract, terms_of
 from gradwright.core.walks import depends_on, postorder, substitute
 from gradwright.errors import GradwrightError
+from gradwright.prims.inv import inv
 from gradwright.prims.power import variable_power
+from gradwright.prims.solve import solve
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
@@ -35,11 +37,14 @@ def terms(truth: Truth, name: str) -> Iterator[Mutant]:
         if isinstance(p, Apply) and p.primitive is variable_power
         for n in postorder(p.arguments[1])
     }
+    inverted = {n.arguments[0] for n in postorder(root) if isinstance(n, Apply) and n.primitive in (inv, solve)}
     yield from _of_whole(expand(root, lambda node: True), truth.cotangent)
     for node in postorder(root):
         if isinstance(node, Add) and node not in bound:
             cost = 0.0 if node in holding else 0.15
             for changed, label, words, more in _changed(node):
+                if node in inverted and changed == identity(node.shape[0]):
+                    continue  # then the inverse is missing, and no term in it
                 label = "wrong_power" if node in exponents else label
                 yield Mutant(placed(root, node, changed), label, words, cost + more)
 
@@ -64,8 +69,13 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
 
 
 def _in_one_order(parts: Sequence[Node]) -> bool:
-    """Whether the factors stand in the same order in all of the terms, so that they differ by transposes alone."""
-    return len({unicode_of(part).replace("⁻ᵀ", "⁻¹").translate(TRANSPOSED) for part in parts}) == 1
+    """Whether the factors stand in the same order in all of the terms, so that they differ by transposes alone.
+
+    In products that no matrix notation has, factors have no order.
+    """
+    texts = [unicode_of(part) for part in parts]
+    alike = len({text.replace("⁻ᵀ", "⁻¹").translate(TRANSPOSED) for text in texts}) == 1
+    return alike or any("einsum" in text for text in texts)
 
 
 def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:

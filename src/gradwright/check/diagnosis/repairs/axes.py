@@ -135,7 +135,7 @@ def _mean_or_sum(instruction: Instruction) -> Repair:
     due = "sum" if instruction.name == "mean" else "mean"
     turned = replace(instruction, function=getattr(torch.Tensor, due))
     words = f"{instruction.name} is taken where the {due} is due"
-    return Repair(instruction.slot, lambda values, scene: turned.run(values), "wrong_factor", words, 0.9)
+    return Repair(instruction.slot, lambda values, scene: turned.run(values), "wrong_factor", words, 0.9, portable=True)
 
 
 def _with_axes(instruction: Instruction, rank: int) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:

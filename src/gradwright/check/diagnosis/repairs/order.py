@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import permutations
+from itertools import combinations, permutations
 
 from gradwright.check.diagnosis.operations import MATRIX_PRODUCTS
 from gradwright.check.diagnosis.program import Instruction, Program, Values
@@ -11,6 +11,7 @@ from gradwright.check.diagnosis.scene import Repair, Scene
 
 ORDERED = (*MATRIX_PRODUCTS, "outer", "ger", "kron", "solve")
 LONGEST = 5
+EVERY_ORDER = 4  # of more factors, two are exchanged or one is moved
 
 
 def order(scene: Scene) -> Iterator[Repair]:
@@ -36,10 +37,7 @@ def _reordered(program: Program, instruction: Instruction) -> Iterator[Repair]:
     factors = chain(program, instruction.slot)
     if not 3 <= len(factors) <= LONGEST:
         return
-    for arrangement in permutations(range(len(factors))):
-        moved = sum(a != b for a, b in enumerate(arrangement))
-        if moved in (0, len(factors) + 1) or (len(factors) > 4 and moved > 2):
-            continue
+    for arrangement, cost in _arrangements(len(factors)).items():
 
         def product(values: Values, scene: Scene, arrangement: tuple[int, ...] = arrangement) -> object:
             result = values[factors[arrangement[0]]]
@@ -48,7 +46,28 @@ def _reordered(program: Program, instruction: Instruction) -> Iterator[Repair]:
             return result
 
         words = "the factors of the product stand in the wrong order"
-        yield Repair(instruction.slot, product, "swapped_factors", words, 1.0 + 0.1 * moved)
+        yield Repair(instruction.slot, product, "swapped_factors", words, cost)
+
+
+def _arrangements(count: int) -> dict[tuple[int, ...], float]:
+    """The other orders of some factors, with how unlikely they are: the more, the more factors are elsewhere."""
+    usual = tuple(range(count))
+    if count <= EVERY_ORDER:
+        found = {order: 1.0 + 0.1 * sum(a != b for a, b in enumerate(order)) for order in permutations(usual)}
+    else:
+        found = {_moved(usual, here, there): 1.3 for here in usual for there in usual}
+        found |= {_exchanged(usual, left, right): 1.2 for left, right in combinations(usual, 2)}
+    del found[usual]
+    return found
+
+
+def _moved(order: tuple[int, ...], here: int, there: int) -> tuple[int, ...]:
+    rest = (*order[:here], *order[here + 1 :])
+    return (*rest[:there], order[here], *rest[there:])
+
+
+def _exchanged(order: tuple[int, ...], left: int, right: int) -> tuple[int, ...]:
+    return tuple(right if place == left else left if place == right else place for place in order)
 
 
 def chain(program: Program, slot: int) -> list[int]:

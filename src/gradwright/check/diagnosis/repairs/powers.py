@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import reduce
 from typing import Any
 
 import torch
 
-from gradwright.check.diagnosis.operations import SUMS
+from gradwright.check.diagnosis.operations import POWERS, SUMS
 from gradwright.check.diagnosis.program import Instruction, Place, Slot, Values
 from gradwright.check.diagnosis.repairs.order import chain
 from gradwright.check.diagnosis.repairs.sites import Site, sites
-from gradwright.check.diagnosis.scene import Repair, Scene
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene
 
-POWERS = (2.0, 0.5, -1.0, 3.0, -2.0, 1.5, -0.5)
+SIMPLE = 64  # a number whose denominator is smaller is a fraction
+EXPONENTS = (2.0, 0.5, -1.0, 3.0, -2.0, 1.5, -0.5)
 
 
 def powers(scene: Scene) -> Iterator[Repair]:
@@ -22,7 +24,7 @@ def powers(scene: Scene) -> Iterator[Repair]:
     assert scene.program is not None
     moving = {0, *(i.slot for i in scene.program.dependents[0])}
     for instruction in scene.program.instructions:
-        if instruction.name in ("pow", "__pow__", "matrix_power", "float_power"):
+        if instruction.name in (*POWERS, "matrix_power"):
             yield from _exponents(instruction)
             yield from _taken_of_a_summand(instruction, scene)
         if instruction.name in SUMS:
@@ -59,10 +61,10 @@ def _exponents(instruction: Instruction) -> Iterator[Repair]:
     for change in (1, -1, 2, -2, 0.5, -0.5):
         if rest[0] + change == 0:
             continue  # then it does not belong, whatever its power
-        yield _with_exponent(instruction, base, rest[0] + change, 1.0 + 0.05 * abs(change))
-    yield _with_exponent(instruction, base, -rest[0], 1.1)
+        yield _with_exponent(instruction, base, rest[0] + change, 0.9 + 0.05 * abs(change))
+    yield _with_exponent(instruction, base, -rest[0], 0.98)
     for factor in (2, 0.5):  # a standard deviation where a variance is meant, or the other way round
-        yield _with_exponent(instruction, base, factor * rest[0], 1.1)
+        yield _with_exponent(instruction, base, factor * rest[0], 0.97)
 
 
 def _taken_of_a_summand(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
@@ -104,15 +106,21 @@ def _with_exponent(instruction: Instruction, base: object, exponent: float, cost
     def raise_(values: Values, scene: Scene) -> object:
         return turned.run(values)
 
-    words = f"the exponent {instruction.arguments[1]} should be {exponent:g}"
+    words = f"the exponent {_text(instruction.arguments[1])} should be {_text(exponent)}"
     return Repair(instruction.slot, raise_, "wrong_power", words, cost)
+
+
+def _text(exponent: float) -> str:
+    """An exponent, as a fraction where it is one."""
+    fraction = Fraction(exponent).limit_denominator(SIMPLE)
+    return str(fraction) if abs(float(fraction) - exponent) <= CLOSE else f"{exponent:g}"
 
 
 def _raised(site: Site) -> Iterator[Repair]:
     if site.value.is_complex() or not site.value.is_floating_point():
         return
     positive = bool((site.value > 0).all())
-    for exponent in POWERS:
+    for exponent in EXPONENTS:
         if not positive and exponent != int(exponent):
             continue
         words = f"{site.words} stands to the wrong power: it should be raised to {exponent:g}"

@@ -92,6 +92,10 @@ def _regrouped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
     def run(values: Values, scene: Scene) -> object:
         return values[outer] * (values[left] @ values[right])
 
+    if all(is_number(value) and value.dim() == 1 for value in (scene.values[left], scene.values[right])):
+        words = "of the product of the last two factors, the sum is due"
+        yield Repair(instruction.slot, run, "unsummed_axis", words, 1.0)
+        return
     words = f"{instruction.name} works entry by entry, where the matrix product of the last two factors is due"
     yield Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", words, 1.0)
 

@@ -8,11 +8,11 @@ from itertools import combinations
 import torch
 
 from gradwright.check.diagnosis.library import Quantity
-from gradwright.check.diagnosis.operations import SUMS
+from gradwright.check.diagnosis.operations import FUNCTIONS, SUMS
 from gradwright.check.diagnosis.program import Values
 from gradwright.check.diagnosis.repairs.multiplied import is_power, powers_beside
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
-from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest, multiple_of
+from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, close, largest, multiple_of
 from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
 from gradwright.core.walks import free_leaves
 from gradwright.frozen import frozen
@@ -31,6 +31,7 @@ def replaced(scene: Scene) -> Iterator[Repair]:
     for site in sites(scene):
         known = _recognised(site.value, scene)
         extra = 0.3 if _is_inside(site, scene) else 0.0
+        argument = known is not None and _is_input(known) and _is_argument(site, scene)
         for number, quantity in enumerate(scene.library.quantities):
             value = scene.quantities[number]
             for swapped in (False, True) if value.dim() == 2 else (False,):
@@ -39,7 +40,7 @@ def replaced(scene: Scene) -> Iterator[Repair]:
                 at_hand = number in scene.at_hand and _is_rescaled(known, quantity)
                 if more is None or (_is_multiple(known, quantity) and not at_hand):
                     continue
-                if _is_other(site, turned, scene.misshapen):
+                if _is_other(site, turned, scene.misshapen, argument and quantity.stage):
                     make = _rescaled if at_hand else _replacement
                     yield make(site, known, number, quantity, swapped, scene, extra + more)
 
@@ -75,10 +76,11 @@ def _turning(known: _Known | None, quantity: Quantity, swapped: bool) -> float |
     return TURNED if known.quantity.node in quantity.below else None
 
 
-def _is_other(site: Site, turned: torch.Tensor, misshapen: bool) -> bool:
+def _is_other(site: Site, turned: torch.Tensor, misshapen: bool, argument: bool) -> bool:
     """Whether a quantity, turned or not, is another than the value and of its shape.
 
-    Where the shape of the whole is wrong, that of a value may be what is wrong.
+    Where the shape of the whole is wrong, that of a value may be what is wrong. An input of which a function is taken,
+    such as a cosine, may stand for its own power.
     """
     fits = turned.dim() == site.value.dim() if misshapen else turned.shape == site.value.shape
     if not fits:
@@ -87,9 +89,9 @@ def _is_other(site: Site, turned: torch.Tensor, misshapen: bool) -> bool:
         return False
     # A multiple of the quantity, or of its transpose, is a mistake of another kind, or two.
     forms = (site.value, site.value.mT) if turned.dim() == 2 else (site.value,)
-    return all(multiple_of(v, turned) is None for v in forms) and not is_power(
-        turned, site.value, (2.0, -1.0, 0.5, -0.5)
-    )
+    if any(multiple_of(v, turned) is not None for v in forms):
+        return False
+    return argument or not is_power(turned, site.value, (2.0, -1.0, 0.5, -0.5))
 
 
 def _is_multiple(known: _Known | None, quantity: Quantity) -> bool:
@@ -129,6 +131,8 @@ def _replacement(
     due = scene.quantities[number].mT if swapped else scene.quantities[number]
     named = _derived(site.value, due)
     label, cost = named or (_confused(known, quantity) if known is not None else _unknown(site, number, scene))
+    if label == "wrong_power" and known is not None and _is_input(known) and _is_argument(site, scene):
+        label, cost = "uses_input_instead_of_output", 0.95  # a function is taken of the input itself
     # What has a mean removed already has the wrong one removed.
     cost += 0.2 if label == "missing_projection" and site.maker is not None and site.maker.name in SUMS else 0.0
     cost += extra
@@ -139,6 +143,16 @@ def _replacement(
         cost += 0.4  # what is wrong with the shape is more likely a factor
     words = f"{site.words} stands where {name} is due"
     return site.replaced(number, swapped, label, words, cost + (0.1 if not quantity.stage else 0.0))
+
+
+def _is_argument(site: Site, scene: Scene) -> bool:
+    """Whether nothing is done with a value but to take a function of it, such as a cosine."""
+    assert scene.program is not None
+    if site.user is not None:
+        users = [site.user]
+    else:
+        users = [i for i in scene.program.instructions if site.slot in [source for _, source in i.operands]]
+    return bool(users) and all(user.name in FUNCTIONS for user in users)
 
 
 def _derived(value: torch.Tensor, due: torch.Tensor) -> tuple[str, float] | None:
@@ -458,7 +472,7 @@ def projected(scene: Scene) -> Iterator[Repair]:
             # Of what lies along the quantity nothing would be left.
             if along.shape == site.value.shape and not _is_nothing(_without(site.value, along), site.value):
                 words = f"the component of {site.words} along {quantity.name} has to be removed"
-                cost = 1.32 + (0.3 if _has_summand_along(site, along, scene) else 0.0)
+                cost = VAGUE if _has_summand_along(site, along, scene) else 1.32
                 yield site.combined(number, _without, "missing_projection", words, cost)
 
 

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import torch
 
-from gradwright.check.diagnosis.operations import MATRIX_PRODUCTS
+from gradwright.check.diagnosis.operations import MATRIX_PRODUCTS, SUMS
 from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.order import chain
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
@@ -28,7 +28,7 @@ def transposes(scene: Scene) -> Iterator[Repair]:
 
 
 def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
-    if site.value.dim() < 2 or site.viewed or close(site.value, site.value.mT, 1e-12):
+    if site.value.dim() < 2 or site.viewed or close(site.value, site.value.mT, 1e-12) or _is_skew(site):
         return
     if 1 in site.value.shape or 0 in site.value.stride():
         words = f"{site.words} is spread along the wrong axis"
@@ -50,7 +50,14 @@ def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
     if site.value.is_complex():
         told = f"{site.words} stands where {_adjoint(due)} is due: a conjugate transpose is missing"
         yield site.repair(lambda v: v.mH, "missing_transpose", told, 1.1 + extra)
-    yield site.repair(lambda v: v.mT, "missing_transpose", words, 1.0 + extra)
+    of_product = 0.02 if site.maker is not None and site.maker.name in MATRIX_PRODUCTS else 0.0
+    yield site.repair(lambda v: v.mT, "missing_transpose", words, 1.0 + extra + of_product)
+
+
+def _is_skew(site: Site) -> bool:
+    """Whether it is a difference whose transpose is its negative, as λ 1ᵀ − 1 λᵀ: then it is the sign that is wrong."""
+    made = site.maker is not None and site.maker.name in SUMS
+    return made and close(site.value, -site.value.mT, 1e-12)
 
 
 def _is_part_of_product(site: Site, scene: Scene) -> bool:

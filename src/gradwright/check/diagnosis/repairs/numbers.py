@@ -1,0 +1,108 @@
+"""Numbers that should be other ones: what they should be is solved for, and then has to hold at every point.
+
+A gradient depends on most of its constants affinely, so that one step of Newton's method finds the right one; of
+others, as inside of a tanh, a few steps do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import torch
+
+from gradwright.check.diagnosis.operations import ENTRYWISE
+from gradwright.check.diagnosis.program import Instruction
+from gradwright.check.diagnosis.repairs.sites import Site, sites
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest
+
+ARITHMETIC = (*ENTRYWISE, "rsub", "rdiv", "__rsub__", "__rdiv__", "__rtruediv__")
+MOST_STEPS = 12
+NEARER = 0.8  # times what was missing before
+MOST_DOWN = -3.0  # where a step would change the sign, the logarithm takes it
+STEP = 1e-3  # of the number, to difference by
+LARGEST = 1e6  # times what was written: nothing that a person mistakes for the number
+DIGITS = 1e-5  # of the number: with a smaller difference, several numbers explain the same
+WRITTEN = 0.98
+SIMPLE = 1000  # a number whose denominator is smaller is written as it is
+MOST_DIGITS = 8
+At = Callable[[float], Repair]
+
+
+def numbers(scene: Scene) -> Iterator[Repair]:
+    """Every number that stands in the code, made the one that gives the right gradient."""
+    assert scene.program is not None
+    for instruction in scene.program.instructions if not scene.misshapen else ():
+        for place, written in enumerate(instruction.arguments) if instruction.name in ARITHMETIC else ():
+            if isinstance(written, int | float) and not isinstance(written, bool) and written:
+                found = _solved(lambda number, i=instruction, p=place: _with(i, p, number), float(written), scene)
+                if found is not None and abs(found / written - 1) > DIGITS:
+                    words = f"the number {written:.12g} should be {_text(found)}"
+                    yield _with(instruction, place, found, words)
+
+
+def multiples_of_values(scene: Scene) -> Iterator[Repair]:
+    """Every value times the number that gives the right gradient."""
+    for site in sites(scene) if not scene.misshapen else ():
+        if site.whole or largest(site.value) == 0:
+            continue
+        found = _solved(lambda number, s=site: _times(s, number), 1.0, scene)
+        if found is not None and abs(found - 1) > DIGITS:
+            yield _times(site, found, f"{site.words} has to be multiplied by {_text(found)}")
+
+
+def _with(instruction: Instruction, place: int, number: float, words: str = "") -> Repair:
+    arguments = tuple(number if p == place else given for p, given in enumerate(instruction.arguments))
+    turned = Instruction(instruction.slot, instruction.function, arguments, instruction.keywords)
+    return Repair(instruction.slot, lambda values, scene: turned.run(values), "wrong_factor", words, WRITTEN)
+
+
+def _times(site: Site, number: float, words: str = "") -> Repair:
+    return Repair(
+        site.slot, lambda values, scene: site.made(lambda v: v * number, values, scene), "wrong_factor", words, 1.6,
+        site.place,
+    )  # fmt: skip
+
+
+def _solved(at: At, written: float, scene: Scene) -> float | None:
+    """The number of the same sign that gives the right gradient, by Newton's method; None if there is none."""
+    number, missing = written, largest(scene.wanted - scene.returned)
+    for _ in range(MOST_STEPS):
+        here, beside = attempt(scene, at(number)), attempt(scene, at(number * (1 + STEP)))
+        if here is None or beside is None or here.shape != scene.wanted.shape:
+            return None
+        if close(here, scene.wanted):
+            return _written(number, at, scene)
+        step = _least_squares((beside - here) / (STEP * number), scene.wanted - here) / number
+        number *= 1 + step if step > -1 else math.exp(max(step, MOST_DOWN))
+        if not 1 / LARGEST < number / written < LARGEST or not _is_nearer(attempt(scene, at(number)), missing, scene):
+            return None
+        missing = largest(scene.wanted - here)
+    return None
+
+
+def _is_nearer(found: torch.Tensor | None, missing: float, scene: Scene) -> bool:
+    return found is not None and largest(scene.wanted - found) <= NEARER * missing
+
+
+def _least_squares(slope: torch.Tensor, due: torch.Tensor) -> float:
+    """How far to go along a slope to what is due."""
+    square = float((slope.conj() * slope).sum().real)
+    return float((slope.conj() * due).sum().real) / square if square else float("nan")
+
+
+def _written(number: float, at: At, scene: Scene) -> float:
+    """The number as a person would write it, if that is as good."""
+    simple = float(Fraction(number).limit_denominator(SIMPLE))
+    for shorter in (simple, *(float(f"{number:.{digits}g}") for digits in range(1, MOST_DIGITS))):
+        found = attempt(scene, at(shorter))
+        if found is not None and close(found, scene.wanted):
+            return shorter
+    return number
+
+
+def _text(number: float) -> str:
+    fraction = Fraction(number).limit_denominator(SIMPLE)
+    short = f"{number:.10g}"
+    return str(fraction) if abs(float(fraction) - number) <= CLOSE * abs(number) and len(short) > 6 else short
