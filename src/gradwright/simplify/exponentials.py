@@ -201,7 +201,7 @@ def _power(base: Node, exponent: Fraction) -> list[Node]:
 
 
 def fold_complements(node: Add) -> Node:
-    """`1 − σ(u) = σ(−u)`, `1 − 2 σ(u) = −tanh(u/2)`, `u − softplus(u) = −softplus(−u)`.
+    """`y − y σ(u) = y σ(−u)`, `1 − 2 σ(u) = −tanh(u/2)`, `u − softplus(u) = −softplus(−u)`.
 
     Of two opposite arguments: `y σ(−u) − (1 − y) σ(u) = y − σ(u)`.
     """
@@ -210,6 +210,10 @@ def fold_complements(node: Add) -> Node:
         return joined
     for term in node.terms:
         product = as_product(term)
+        for factor in product.factors:
+            folded = _fold_complement(node, term, factor) if is_of(factor.node, sigmoid) else None
+            if folded is not None:
+                return folded
         if len(product.factors) != 1 or not isinstance(product.factors[0].node, Apply):
             continue
         inner = product.factors[0].node
@@ -224,22 +228,29 @@ def fold_complements(node: Add) -> Node:
     return node
 
 
+def _fold_complement(node: Add, term: Node, factor: Factor) -> Node | None:
+    """A term with a factor σ(u), and minus what it is without that factor, as one term with σ(−u)."""
+    product = as_product(term)
+    rest = scaled(-1, with_factors(product, [f for f in product.factors if f is not factor]))
+    if rest not in node.terms:
+        return None
+    assert isinstance(factor.node, Apply)
+    opposite = Apply(sigmoid, (), (scaled(-1, factor.node.arguments[0]),))
+    others = [t for t in node.terms if t not in (term, rest)]
+    return add([*others, scaled(-1, _with_factor(term, factor.node, opposite))])
+
+
 def _fold_sigmoid(node: Add, term: Node, product: Contract) -> Node | None:
     argument = _whole_argument(product)
     unit = ones(node.shape)
     constant = next((t for t in node.terms if split_coefficient(t)[1] == unit), None)
     if argument is None or constant is None:
         return None
-    ratio = product.coefficient / split_coefficient(constant)[0]
-    rest = [t for t in node.terms if t not in (term, constant)]
-    if ratio == -1:
-        folded = scaled(-product.coefficient, Apply(sigmoid, (), (scaled(-1, argument),)))
-    elif ratio == -2:
-        sign = -1 if split_coefficient(argument)[0] < 0 else 1
-        folded = scaled(sign * HALF * product.coefficient, Apply(tanh, (), (scaled(sign * HALF, argument),)))
-    else:
+    if product.coefficient / split_coefficient(constant)[0] != -2:
         return None
-    return add([*rest, folded])
+    rest = [t for t in node.terms if t not in (term, constant)]
+    sign = -1 if split_coefficient(argument)[0] < 0 else 1
+    return add([*rest, scaled(sign * HALF * product.coefficient, Apply(tanh, (), (scaled(sign * HALF, argument),)))])
 
 
 def _fold_softplus(node: Add, term: Node, product: Contract) -> Node | None:
