@@ -51,6 +51,9 @@ def transposed(formula: Formula) -> Formula:
             turned = opened(tuple(transposed(term) for term in terms))
             inside = replace(formula, terms=turned)
             return inside if transposes(inside) <= transposes(formula) else Transposed(2, False, formula)
+        case Call(name="kron", arguments=factors):
+            turned = replace(formula, arguments=tuple(transposed(f) for f in factors))
+            return turned if transposes(turned) < transposes(formula) else Transposed(2, False, formula)
         case MaskMatrix(weights=weights, rows=rows, columns=columns):
             return replace(formula, weights=weights[::-1], rows=columns, columns=rows)
         case Indexed(inner=inner, places=places) if len(places) == 2:

@@ -30,6 +30,7 @@ from gradwright.back.names import direction_formula, latex_of_name, name_formula
 from gradwright.back.notation import basis_vector, identity, norm_of, ones
 from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
+from gradwright.back.split_axes import Opened, flattened, reshaped_result
 from gradwright.back.sums import sum_formula
 from gradwright.back.text import language, unicode
 from gradwright.core.contraction import contract, with_factors
@@ -249,7 +250,7 @@ class Translator:
     def _layout(self, node: Contract) -> Formula | None:
         """Kronecker products, vectorisations and reshapes, where the labels are grouped."""
         if any(len(group) != 1 for factor in node.factors for group in factor.groups):
-            return self._reshaped_factor(node)
+            return self._opened(flattened(node) or reshaped_result(node)) or self._reshaped_factor(node)
         if all(len(group) == 1 for group in node.output):
             return self._half_vectorised(node)
         return self._kronecker(node) or self._vectorised(node)
@@ -316,6 +317,14 @@ class Translator:
         dims = dict(enumerate(node.dims))
         matrix = self.formula(contract(1, node.factors, ((second,), (first,)), dims))
         return scaled(node.coefficient, Call(1, True, "vec", (matrix,)))
+
+    def _opened(self, opened: Opened | None) -> Formula | None:
+        if opened is None:
+            return None
+        part = self.formula(opened.part)
+        shape = opened.symbol.shape
+        self._done[opened.symbol] = part if shape == opened.part.shape else reshaped(part, tuple(map(str, shape)))
+        return self.formula(opened.whole)
 
     def _reshaped_factor(self, node: Contract) -> Formula | None:
         """Tensors whose axes are split: each is named once, reshaped."""

@@ -5,7 +5,7 @@ Of a part within a part, `Sᵀ T` places the smaller one in the larger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gradwright.core.contraction import contract, zero
 from gradwright.core.dims import Dim
@@ -117,7 +117,19 @@ def _matched(node: Contract, first: tuple[int, ...], second: tuple[int, ...]) ->
         return {} if new == old else {old[0]: new}
     if [node.dims[x] for x in old] != [node.dims[x] for x in new]:
         return None
-    return {x: (y,) for x, y in zip(old, new, strict=True) if x != y}
+    same = dict[int, int]()
+    for x, y in zip(old, new, strict=True):
+        x, y = _found(same, x), _found(same, y)
+        if x != y:  # a label may stand at several places: a trace over the group
+            same[x] = y
+    return {x: (_found(same, x),) for x in same}
+
+
+def _found(same: Mapping[int, int], label: int) -> int:
+    """The one label that stands for all that are the same."""
+    while label in same:
+        label = same[label]
+    return label
 
 
 def disjoint(a: Selection, b: Selection) -> bool:
