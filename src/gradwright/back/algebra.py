@@ -88,12 +88,14 @@ def opened(terms: Iterable[Formula]) -> tuple[Formula, ...]:
 
 
 def transposes(formula: Formula) -> int:
-    """How many transposes are written in a sum of products."""
+    """How many transposes are written in a sum of products, Kronecker products among them."""
     match formula:
         case Transposed(inner=inner):
             return 1 + transposes(inner)
         case Sum(terms=parts) | MatrixProduct(factors=parts) | Scaled(factors=parts):
             return sum(transposes(part) for part in parts if part.rank == 2)
+        case Call(name="kron", arguments=parts):
+            return sum(map(transposes, parts))
         case _:
             return 0
 

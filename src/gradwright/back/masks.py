@@ -59,7 +59,14 @@ def turns(formula: Formula) -> int:
     """
     factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
     row = not formula.rank and factors[0].rank == 1
-    return sum(isinstance(f, Transposed | Conjugated) for f in (factors[1:] if row else factors))
+    return sum(map(_is_turned, factors[1:] if row else factors))
+
+
+def _is_turned(factor: Formula) -> bool:
+    """Whether a factor is a transpose or conjugate, or a Kronecker product of such."""
+    if isinstance(factor, Call) and factor.name == "kron":
+        return any(map(_is_turned, factor.arguments))
+    return isinstance(factor, Transposed | Conjugated)
 
 
 def alone(mask: MaskMatrix) -> Formula:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
+from math import prod
 
 from gradwright.core.contraction import contract
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import field_of
-from gradwright.core.nodes import Contract, Factor, Node, Symbol
+from gradwright.core.nodes import Contract, Factor, Node, Symbol, field_of
 from gradwright.frozen import frozen
 
 Group = tuple[int, ...]
@@ -103,39 +103,34 @@ def _meets(own: Sequence[Factor], groups: Sequence[Group], node: Contract) -> bo
 
 
 def _opened(node: Contract, own: Sequence[Factor], groups: Sequence[Group], *, reshape: bool) -> Opened | None:
-    split = {label for group in groups for label in group}
-    if len(split) < sum(map(len, groups)):
-        return None
+    """A part of a contraction apart; its groups of labels are one axis of the part, or, reshaped, of what stays."""
     leaving = _leaving(node, own)
-    rest = [x for x in dict.fromkeys(x for f in own for x in f.labels) if x in leaving and x not in split]
-    if len(groups) + len(rest) > MOST_AXES:
+    split = [label for group in groups for label in group]
+    rest = [(x,) for x in dict.fromkeys(x for f in own for x in f.labels) if x in leaving and x not in split]
+    if len(set(split)) < len(split) or len(groups) + len(rest) > MOST_AXES:
         return None
     flat = {group: len(node.dims) + place for place, group in enumerate(groups)}
-    lengths = {flat[g]: _product(node.dims[x] for x in g) for g in groups}
-    dims: Mapping[int, Dim] = {**dict(enumerate(node.dims)), **lengths}
-    inside = _with_plain_axes(own, flat) if reshape else own
-    axes = [(flat[g],) if reshape else g for g in groups] + [(x,) for x in rest]
-    part = contract(1, inside, axes, _used(dims, inside, axes))
-    outside = [(x,) for g in groups for x in g] if reshape else [(flat[g],) for g in groups]
-    outside += [(x,) for x in rest]
-    symbol = Symbol(f"__part_{part.digest.hex()}", tuple(dims[x] for (x,) in outside), field_of(part))
+    dims = dict(enumerate(node.dims))
+    dims |= {label: prod((node.dims[x] for x in group), start=Dim.of(1)) for group, label in flat.items()}
     others = [f for f in node.factors if all(f is not o for o in own)]
-    factors = [*(others if reshape else _with_plain_axes(others, flat)), Factor(symbol, tuple(outside))]
-    whole = contract(Fraction(node.coefficient), factors, node.output, _used(dims, factors, node.output))
+    in_labels, as_one = [(x,) for x in split], [(flat[group],) for group in groups]
+    inside, inner, outer = (own, [*groups], as_one) if not reshape else (_plain(own, flat), as_one, in_labels)
+    part = _contracted(Fraction(1), inside, (*inner, *rest), dims)
+    axes = (*outer, *rest)
+    symbol = Symbol(f"__part_{part.digest.hex()}", tuple(dims[x] for (x,) in axes), field_of(part))
+    kept = others if reshape else _plain(others, flat)
+    whole = _contracted(node.coefficient, [*kept, Factor(symbol, axes)], node.output, dims)
     return Opened(whole, symbol, part)
 
 
-def _with_plain_axes(factors: Sequence[Factor], flat: Mapping[Group, int]) -> list[Factor]:
+def _plain(factors: Sequence[Factor], flat: Mapping[Group, int]) -> list[Factor]:
+    """The factors with one label in the place of each group."""
     return [Factor(f.node, tuple((flat[g],) if g in flat else g for g in f.groups), f.conj) for f in factors]
 
 
-def _used(dims: Mapping[int, Dim], factors: Sequence[Factor], output: Sequence[Group]) -> dict[int, Dim]:
+def _contracted(
+    coefficient: Fraction, factors: Sequence[Factor], output: tuple[Group, ...], dims: Mapping[int, Dim]
+) -> Node:
+    """A contraction of the labels that occur; the others were summed in the part."""
     labels = {x for f in factors for x in f.labels} | {x for group in output for x in group}
-    return {x: dim for x, dim in dims.items() if x in labels}
-
-
-def _product(lengths: Iterator[Dim]) -> Dim:
-    found = Dim.of(1)
-    for length in lengths:
-        found = found * length
-    return found
+    return contract(coefficient, factors, output, {x: dim for x, dim in dims.items() if x in labels})

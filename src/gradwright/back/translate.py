@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
@@ -68,10 +68,12 @@ class Translator:
     Attributes:
         letters: names for subexpressions, which are written instead of them.
         language: whether the text is to be read again: `⊗` and `roll` are no part of the language.
+        declared: the names of variables, which no unknown of an equation may have.
     """
 
     letters: Mapping[Node, Formula] = field(default_factory=dict[Node, Formula])
     language: bool = False
+    declared: Collection[str] = ()
     _done: dict[Node, Formula] = field(default_factory=dict[Node, Formula])
 
     def formula(self, root: Node) -> Formula:
@@ -105,7 +107,7 @@ class Translator:
             case Apply():
                 return self._apply(node, symmetric)
             case Solve():
-                return solution_formula(node, self.formula, symmetric, language=self.language)
+                return solution_formula(node, self.formula, symmetric, language=self.language, declared=self.declared)
             case Contract():
                 return self._contract(node, symmetric)
             case _:
