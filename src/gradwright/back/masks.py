@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradwright.back.algebra import conjugated, conjugated_inside, transposed
-from gradwright.back.formula import Call, Conjugated, Formula, MaskMatrix, MatrixProduct, Name, Transposed
+from gradwright.back.formula import Call, Conjugated, Formula, Indexed, MaskMatrix, MatrixProduct, Name, Transposed
 from gradwright.frozen import replace
 
 Weights = tuple[Fraction | int, ...]
@@ -63,7 +63,9 @@ def turns(formula: Formula) -> int:
 
 
 def _is_turned(factor: Formula) -> bool:
-    """Whether a factor is a transpose or conjugate, or a Kronecker product of such."""
+    """Whether a factor is a transpose or conjugate, a part of one, or a Kronecker product of such."""
+    if isinstance(factor, Indexed):
+        return _is_turned(factor.inner)
     if isinstance(factor, Call) and factor.name == "kron":
         return any(map(_is_turned, factor.arguments))
     return isinstance(factor, Transposed | Conjugated)

@@ -35,24 +35,34 @@ class Opened:
     part: Node
 
 
-def flattened(node: Contract) -> Opened | None:
-    """What carries all labels of split axes as one tensor with such axes: `vec(X)` in `A vec(X)`."""
+def with_one_axis(node: Contract) -> Opened | None:
+    """The contraction with one label for the split axis of some factor; None if that does not make matrices."""
+    return _flattened(node) or _reshaped_result(node) or _flattened(node, ones=True)
+
+
+def _flattened(node: Contract, *, ones: bool = False) -> Opened | None:
+    """What carries all labels of split axes as one tensor with such axes: `vec(X)` in `A vec(X)`.
+
+    Args:
+        node: the contraction.
+        ones: whether some of the labels may be carried by nothing: `A (1 ⊗ y)`.
+    """
     for factor, group in _split_axes(node):
         own = [f for f in node.factors if f is not factor and group not in f.groups and set(group) & set(f.labels)]
         groups = _whole_groups(node, group, own)
-        found = _opened(node, own, groups, reshape=False) if own and _meets(own, groups, node) else None
+        found = _opened(node, own, groups, reshape=False) if own and _meets(own, groups, node, ones) else None
         if found is not None:
             return found
     return None
 
 
-def reshaped_result(node: Contract) -> Opened | None:
+def _reshaped_result(node: Contract) -> Opened | None:
     """What a factor with a split axis makes of the factors at its other axes: `Aᵀ y` in `reshape(Aᵀ y, m, n)`."""
     output = {label for group in node.output for label in group}
     for factor, group in _split_axes(node):
         own = _behind(node, factor, output | set(group))
         groups = _whole_groups(node, group, own, output)
-        found = _opened(node, own, groups, reshape=True) if len(own) > 1 else None
+        found = _opened(node, own, groups, reshape=True) if len(own) > 1 and not _apart(own, groups) else None
         if found is not None:
             return found
     return None
@@ -66,16 +76,18 @@ def _split_axes(node: Contract) -> Iterator[tuple[Factor, Group]]:
 
 
 def _behind(node: Contract, factor: Factor, stops: Collection[int]) -> list[Factor]:
-    """A factor, and what is joined to it without the labels at which to stop, if it carries none of its group's."""
+    """A factor, and what is joined to it by axes that are not split, without the labels at which to stop."""
     own = [factor]
-    reached = set(factor.labels) - set(stops)
-    blocked = [f for f in node.factors if f is not factor and set(f.labels) & (set(factor.labels) - reached)]
     while True:
-        more = [f for f in node.factors if f not in own and f not in blocked and reached & set(f.labels)]
+        reached = {label for f in own for label in _single_labels(f)} - set(stops)
+        more = [f for f in node.factors if all(f is not o for o in own) and reached & _single_labels(f)]
         if not more:
             return own
         own += more
-        reached |= {x for f in more for x in f.labels} - set(stops)
+
+
+def _single_labels(factor: Factor) -> set[int]:
+    return {group[0] for group in factor.groups if len(group) == 1}
 
 
 def _whole_groups(
@@ -93,13 +105,20 @@ def _leaving(node: Contract, own: Sequence[Factor]) -> set[int]:
     return others | {x for group in node.output for x in group}
 
 
-def _meets(own: Sequence[Factor], groups: Sequence[Group], node: Contract) -> bool:
+def _meets(own: Sequence[Factor], groups: Sequence[Group], node: Contract, ones: bool) -> bool:
     """Whether the labels of the groups are summed, and everything that carries them apart is in the part."""
     labels = {label for group in groups for label in group}
     if labels & {x for group in node.output for x in group}:
         return False
-    others = [f for f in node.factors if all(f is not o for o in own)]
-    return not any(labels & set(g) for f in others for g in f.groups if g not in groups)
+    if not ones and not labels <= {x for f in own for x in f.labels}:
+        return False
+    return not _apart([f for f in node.factors if all(f is not o for o in own)], groups)
+
+
+def _apart(factors: Sequence[Factor], groups: Sequence[Group]) -> bool:
+    """Whether some factor carries labels of the groups without having the whole group on one axis."""
+    labels = {label for group in groups for label in group}
+    return any(labels & set(g) for f in factors for g in f.groups if g not in groups)
 
 
 def _opened(node: Contract, own: Sequence[Factor], groups: Sequence[Group], *, reshape: bool) -> Opened | None:

@@ -30,7 +30,7 @@ from gradwright.back.names import direction_formula, latex_of_name, name_formula
 from gradwright.back.notation import basis_vector, identity, norm_of, ones
 from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
-from gradwright.back.split_axes import Opened, flattened, reshaped_result
+from gradwright.back.split_axes import Opened, with_one_axis
 from gradwright.back.sums import sum_formula
 from gradwright.back.text import language, unicode
 from gradwright.core.contraction import contract, with_factors
@@ -252,7 +252,7 @@ class Translator:
     def _layout(self, node: Contract) -> Formula | None:
         """Kronecker products, vectorisations and reshapes, where the labels are grouped."""
         if any(len(group) != 1 for factor in node.factors for group in factor.groups):
-            return self._opened(flattened(node) or reshaped_result(node)) or self._reshaped_factor(node)
+            return self._opened(with_one_axis(node)) or self._reshaped_factor(node)
         if all(len(group) == 1 for group in node.output):
             return self._half_vectorised(node)
         return self._kronecker(node) or self._vectorised(node)
