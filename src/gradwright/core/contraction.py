@@ -148,15 +148,25 @@ class _Labels:
         return tuple(map(self.resolve, groups))
 
     def unify(self, left: Group, right: Group) -> bool:
-        """Make two groups one, splitting labels where one side is finer; False if they cross."""
+        """Make two groups one, splitting labels where one side is finer; False, and no change, if they cross."""
+        saved = self.state()
         matches = self._align(self.resolve(left), self.resolve(right))
-        if matches is None:
-            return False
-        for one, many in matches:
-            if len(many) == 1:
-                self._join(one, many[0])
-            else:
-                self._parts[self._root(one)] = many
+        if matches is not None and all(self._match(one, many) for one, many in matches):
+            return True
+        self.restore(saved)
+        return False
+
+    def _match(self, one: int, many: Group) -> bool:
+        """Make a label and a group one; a label that stands at several places may have been split before."""
+        left, right = self.resolve((one,)), self.resolve(many)
+        if left == right:
+            return True
+        if len(left) > 1:
+            return self.unify(left, right)
+        if len(right) > 1:
+            self._parts[left[0]] = right
+            return left[0] not in right
+        self._join(left[0], right[0])
         return True
 
     def _align(self, left: Group, right: Group) -> list[tuple[int, Group]] | None:
