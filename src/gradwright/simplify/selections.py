@@ -106,7 +106,7 @@ def _without_sums(node: Contract) -> Node:
 
 def _merged(node: Contract, first: Factor, second: Factor) -> Node | None:
     label = first.labels[0]
-    if second.labels[0] != label or (label,) in node.output:
+    if second.labels[0] != label or any(label in group for group in node.output):
         return None
     if sum(label in f.labels for f in node.factors) != 2:
         return None
