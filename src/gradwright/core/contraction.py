@@ -158,16 +158,17 @@ class _Labels:
 
     def _match(self, one: int, many: Group) -> bool:
         """Make a label and a group one; a label that stands at several places may have been split before."""
-        left, right = self.resolve((one,)), self.resolve(many)
-        if left == right:
-            return True
-        if len(left) > 1:
-            return self.unify(left, right)
-        if len(right) > 1:
-            self._parts[left[0]] = right
-            return left[0] not in right
-        self._join(left[0], right[0])
-        return True
+        match self.resolve((one,)), self.resolve(many):
+            case left, right if left == right:
+                return True
+            case (label,), (other,):
+                self._join(label, other)
+                return True
+            case (label,), parts:
+                self._parts[label] = parts
+                return label not in parts
+            case left, right:
+                return self.unify(left, right)
 
     def _align(self, left: Group, right: Group) -> list[tuple[int, Group]] | None:
         matches: list[tuple[int, Group]] = []
