@@ -8,6 +8,12 @@ import pytest
 import gradwright as gw
 
 
+def test_a_part_of_half_a_symmetric_matrix() -> None:
+    """Of what its length has to be, n² / 2 was no whole number for odd n, and code refused such inputs."""
+    C = np.arange(9.0).reshape(3, 3)
+    assert gw.parse("vech(C)[1:n+1]", C="n n").compile("numpy")(C=C).tolist() == [3.0, 6.0, 4.0]
+
+
 @pytest.mark.parametrize("shape", ["n, m, n, m", "n, m, m, n", "m*n, n, m", "n, m*n, m"])
 def test_a_diagonal_matrix_in_other_axes(shape: str) -> None:
     """Both of its axes are one label; where it was split a second time, the first parts were forgotten."""
