@@ -65,6 +65,7 @@ GRAMMAR: dict[str, list[str]] = {
         "solve(<d d spd>, <d>)", "ones(d)", "zeros(d)", "<d e> @ <e d> @ <d>", 'einsum("ij,j->i", <d e>, <e>)',
         "outer(<d>, <e>) @ <e>", "diag(<d>) @ <d>", "reshape(kron(<e>, <d>), e, d)[0, :]",
         "kron(<e e>, <d d>) @ vec(<d e>) @ kron(ones(e, 1), eye(d))", "lstsq(<d d spd>, <d>)",
+        "concatenate(<d>[1:], <d>[:1])", "concatenate(<e>, <d>)[e:]", "vec(<d e>)[:d]", "kron(<d>, <e>)[:d]",
     ],
     "d e": [
         "<d e> @ <e e>", "<d d> @ <d e>", "<e d>.T", "outer(<d>, <e>)", "diag(<d>) @ <d e>",
@@ -72,6 +73,9 @@ GRAMMAR: dict[str, list[str]] = {
         "cumsum(<d e>, axis=0)", "softmax(<d e>, axis=1)", "log_softmax(<d e>, axis=0)", "ones(d, e)",
         'einsum("ij,kj->ik", <d n>, <e n>)', "transpose(<e d>)", "<d d spd> @ <d e>", "tril(<d e>)", "triu(<d e>)",
         "inv(<d d spd>) @ <d e>", "reshape(vec(<e d>), d, e)", "reshape(<e d>, d, e)", "zeros(d, e) + <d e>",
+        "block([[<e d>, <e e>], [<d d>, <d e>]])[e:, d:]", "kron(<d e>, <e e>)[:d, :e]",
+        "reshape(concatenate(<d>, vec(<d e>))[d:], e, d).T", "concatenate(<d e>[1:, :], <d e>[:1, :])",
+        "reshape(kron(<d d>, <e e>) @ vec(<e d>), d, e)",
     ],
     "d d": [
         "<d d> @ <d d>", "inv(<d d>)", "inv(<d d> @ <d d>)", "<d d spd>", "<d d symmetric>", "eye(d)", "diag(<d>)",

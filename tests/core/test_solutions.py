@@ -154,3 +154,12 @@ def test_a_solution_in_another_has_unknowns_of_its_own(text: str) -> None:
 def test_an_unknown_stays_on_the_left() -> None:
     with pytest.raises(GradwrightError, match="stands on the right"):
         gw.parse('solution("H: n n", A @ H == solution("K: n n", A @ K == H))', A="n n")
+
+
+def test_an_unknown_has_no_name_that_is_declared() -> None:
+    """One of the two equations does not contain H, which is declared where the text is read again."""
+    declared = {"x": "n", "H": "n n complex hermitian"}
+    found = gw.derive(gw.parse("x @ stein(outer(x, x) / 9, abs(H) ** 2) @ x", **declared), wrt="x").gradient
+    assert 'solution("' in found.text()
+    x, H = np.array([0.3, -0.2, 0.5]), np.diag([1.0 + 0j, 2, 3]) + 0.5
+    np.testing.assert_allclose(gw.parse(found.text(), **declared).evaluate(x=x, H=H), found.evaluate(x=x, H=H))

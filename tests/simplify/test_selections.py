@@ -68,6 +68,20 @@ def test_a_block_that_is_a_kronecker_product(corner: str) -> None:
         assert str(other.vjp[wrt]) == "G"
 
 
+def test_two_parts_of_an_axis_that_is_one_of_several_in_the_result() -> None:
+    e = gw.parse('reshape(einsum("ca,c,b->abc", eye(m*n)[:, :n], eye(m*n)[0], y), m, n, m*n)', y="m", x="n")
+    wanted = np.einsum("ca,c,b->abc", np.eye(12)[:, :4], np.eye(12)[0], np.ones(3)).reshape(3, 4, 12)
+    assert np.array_equal(e.evaluate(y=np.ones(3), x=np.ones(4)), wanted)
+
+
+def test_the_trace_of_a_matrix_that_is_unpacked() -> None:
+    """Two labels of the part were one label of the whole, which was joined with one of them alone."""
+    e = gw.parse("trace(reshape(concatenate(y, vec(E))[m:], m, m))", y="m", E="m m")
+    E = np.arange(9.0).reshape(3, 3) ** 2
+    assert e.evaluate(y=np.ones(3), E=E) == np.trace(E)
+    assert str(gw.derive(e, wrt="E").gradient) == "I"
+
+
 @pytest.mark.parametrize(
     ("text", "value"), [("trace({})", 3.0), ("s * sum(diagonal({}))", 6.0), ("sum({} * {})", 3.0), ("sum({})", 3.0)]
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.nodes import Symbol
+from gradwright.core.nodes import Symbol, field_of
 from gradwright.core.points import choose_sizes, dimension_names, sample
 from gradwright.diff.steps.trial import Trial
 from gradwright.errors import EmissionError
@@ -49,7 +49,12 @@ def _inputs(derivation: Derivation, trial: Trial) -> dict[str, Array]:
     symbols = derivation.signature.symbols
     sizes = {**choose_sizes(dimension_names(symbols)), **trial.sizes}
     generator = np.random.default_rng(trial.seed)
-    return {s.name: trial.values[s] if s in trial.values else sample(s, sizes, generator) for s in symbols}
+    return {s.name: trial.values[s] if s in trial.values else sample(_free(s), sizes, generator) for s in symbols}
+
+
+def _free(symbol: Symbol) -> Symbol:
+    """Without its facts, which may demand other sizes than those of what occurs."""
+    return Symbol(symbol.name, symbol.shape, field_of(symbol))
 
 
 def _run_numpy(derivation: Derivation, inputs: Mapping[str, Array], cotangent: Array) -> Ran:

@@ -127,7 +127,7 @@ class Expression:
 
     def text(self) -> str:
         """The expression in the text language, which `parse` reads back."""
-        return text_of(self.node)
+        return text_of(self.node, {declared.name for declared in self.signature})
 
     def ascii(self) -> str:
         """Mathematical notation in the signs of a keyboard: `roll(outer(-inv(X), inv(X)), 4, 2)`."""

@@ -51,6 +51,9 @@ def transposed(formula: Formula) -> Formula:
             turned = opened(tuple(transposed(term) for term in terms))
             inside = replace(formula, terms=turned)
             return inside if transposes(inside) <= transposes(formula) else Transposed(2, False, formula)
+        case Call(name="kron", arguments=factors):
+            turned = replace(formula, arguments=tuple(transposed(f) for f in factors))
+            return turned if transposes(turned) < transposes(formula) else Transposed(2, False, formula)
         case MaskMatrix(weights=weights, rows=rows, columns=columns):
             return replace(formula, weights=weights[::-1], rows=columns, columns=rows)
         case Indexed(inner=inner, places=places) if len(places) == 2:
@@ -85,12 +88,14 @@ def opened(terms: Iterable[Formula]) -> tuple[Formula, ...]:
 
 
 def transposes(formula: Formula) -> int:
-    """How many transposes are written in a sum of products."""
+    """How many transposes are written in a sum of products, Kronecker products among them."""
     match formula:
         case Transposed(inner=inner):
             return 1 + transposes(inner)
         case Sum(terms=parts) | MatrixProduct(factors=parts) | Scaled(factors=parts):
             return sum(transposes(part) for part in parts if part.rank == 2)
+        case Call(name="kron", arguments=parts):
+            return sum(map(transposes, parts))
         case _:
             return 0
 

@@ -100,6 +100,11 @@ def _zero_block(row: Place | None, column: Place | None) -> Formula:
     return Name(len(lengths), len(set(lengths)) == 1, "0", f"zeros({', '.join(lengths)})", "0")
 
 
+def is_full(block: Block) -> bool:
+    """Whether no place of a block matrix was left to zeros."""
+    return not any(map(_is_zero, block.entries))
+
+
 def _is_zero(block: Formula) -> bool:
     return isinstance(block, Name) and block.language.startswith("zeros(")
 

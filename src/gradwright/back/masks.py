@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradwright.back.algebra import conjugated, conjugated_inside, transposed
-from gradwright.back.formula import Call, Conjugated, Formula, MaskMatrix, MatrixProduct, Name, Transposed
+from gradwright.back.formula import Call, Conjugated, Formula, Indexed, MaskMatrix, MatrixProduct, Name, Transposed
 from gradwright.frozen import replace
 
 Weights = tuple[Fraction | int, ...]
@@ -59,7 +59,16 @@ def turns(formula: Formula) -> int:
     """
     factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
     row = not formula.rank and factors[0].rank == 1
-    return sum(isinstance(f, Transposed | Conjugated) for f in (factors[1:] if row else factors))
+    return sum(map(_is_turned, factors[1:] if row else factors))
+
+
+def _is_turned(factor: Formula) -> bool:
+    """Whether a factor is a transpose or conjugate, a part of one, or a Kronecker product of such."""
+    if isinstance(factor, Indexed):
+        return _is_turned(factor.inner)
+    if isinstance(factor, Call) and factor.name == "kron":
+        return any(map(_is_turned, factor.arguments))
+    return isinstance(factor, Transposed | Conjugated)
 
 
 def alone(mask: MaskMatrix) -> Formula:

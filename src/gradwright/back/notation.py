@@ -18,6 +18,7 @@ from gradwright.back.formula import (
     MaskMatrix,
     MatrixProduct,
     Name,
+    Part,
     Place,
     Transposed,
 )
@@ -66,20 +67,24 @@ def _trace(matrix: Formula) -> Formula:
 
 
 def _rotations(matrix: MatrixProduct) -> list[Formula]:
-    """The cyclic orders of a product; without a direction in it, only the one as it stands."""
-    count = len(matrix.factors) if matrix.has_direction else 1
+    """The cyclic orders of a product; without a direction or a part in it, only the one as it stands."""
+    count = len(matrix.factors) if matrix.has_direction or any(map(_is_part, matrix.factors)) else 1
     return [product((*matrix.factors[k:], *matrix.factors[:k])) for k in range(count)]
 
 
-def _reading_cost(formula: Formula) -> tuple[int, int]:
-    """A plain direction stands last, a conjugate transposed one first; then few transposes."""
+def _is_part(formula: Formula) -> bool:
+    return isinstance(formula.inner if isinstance(formula, Transposed) else formula, Part)
+
+
+def _reading_cost(formula: Formula) -> tuple[int, int, int]:
+    """A plain direction stands last, a conjugate transposed one first; then few selections, and few transposes."""
     factors: tuple[Formula, ...] = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
     first, last = factors[0], factors[-1]
     if not last.has_direction and last.rank == 1 and len(factors) > 1:
         last = factors[-2]
     adjoint = first.has_direction and isinstance(first, Transposed) and first.conj
     badly = formula.has_direction and not adjoint and (not last.has_direction or isinstance(last, Transposed))
-    return int(badly or isinstance(last, Conjugated)), turns(formula)
+    return int(badly or isinstance(last, Conjugated)), sum(map(_is_part, factors)), turns(formula)
 
 
 def sum_of(vector: Formula) -> Formula:

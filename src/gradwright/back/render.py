@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, language, unicode
 from gradwright.back.translate import Translator
@@ -53,9 +55,9 @@ def ascii_of(node: Node) -> str:
     return ascii_text(tensor_formula(_writable(node), Translator()))
 
 
-def text_of(node: Node) -> str:
-    """The text language."""
-    return language(Translator(language=True).formula(_writable(node)))
+def text_of(node: Node, declared: Collection[str] = ()) -> str:
+    """The text language, in which no unknown of an equation has the name of a declared variable."""
+    return language(Translator(language=True, declared=declared).formula(_writable(node)))
 
 
 def latex_of(node: Node) -> str:

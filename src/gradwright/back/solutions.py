@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fractions import Fraction
 
 from gradwright.back.algebra import scaled, split_number
@@ -18,7 +18,12 @@ from gradwright.simplify.pipeline import simplify
 
 
 def solution_formula(
-    node: Solve, formula: Callable[[Node], Formula], symmetric: bool, *, language: bool = False
+    node: Solve,
+    formula: Callable[[Node], Formula],
+    symmetric: bool,
+    *,
+    language: bool = False,
+    declared: Collection[str] = (),
 ) -> Formula:
     """`sylvester(A, B, C)` where the equation has a name, else `solve(H: A H B + H = C)`.
 
@@ -27,6 +32,7 @@ def solution_formula(
         formula: what is written for a node.
         symmetric: whether the solution is its own transpose.
         language: whether the text is to be read again: then a number stays in the equation's right side.
+        declared: names that the unknowns must not have.
     """
     known = sylvester_operands(node, many=True)
     if known is not None:
@@ -34,7 +40,7 @@ def solution_formula(
         *coefficients, side = map(formula, operands)
         number, inside = (Fraction(1), side) if language else split_number(side)
         return scaled(number, Call(node.rank, symmetric, name, (*coefficients, inside)))
-    symbols = named_unknowns(node)
+    symbols = named_unknowns(node, declared)
     spaces = [equation.space for equation in node.equations]
     shown = [_in_space(o, space) for o, space in zip(named_operators(node, symbols), spaces, strict=True)]
     operators = map(formula, shown)

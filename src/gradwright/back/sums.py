@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import groupby
 
 from gradwright.back.algebra import multiplied, negated, opened, scaled, split_number
-from gradwright.back.blocks import blocks
-from gradwright.back.formula import Call, Formula, MatrixProduct, Name, Scaled, Sum
+from gradwright.back.blocks import blocks, is_full, placed_parts
+from gradwright.back.formula import Block, Call, Formula, MatrixProduct, Name, Scaled, Sum
 from gradwright.back.notation import diagonal_matrix
 from gradwright.frozen import replace
 
@@ -20,7 +21,17 @@ def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
     if any(_is_of_matrices(term) for term in flat):
         flat = tuple(map(_with_spelled_ones, flat))
     joined = blocks(flat, symmetric)
-    return joined if joined is not None else _with_common_number(flat, symmetric)
+    return joined if joined is not None else _with_common_number(_with_blocks(flat), symmetric)
+
+
+def _with_blocks(terms: Sequence[Formula]) -> tuple[Formula, ...]:
+    """Neighbours that fill a whole as one block beside other terms: `[x; y] − t`."""
+    found: list[Formula] = []
+    for are_placed, run in groupby(terms, key=lambda term: bool(placed_parts(term))):
+        own = tuple(run)
+        block = blocks(own, False) if are_placed and len(own) > 1 else None
+        found += [block] if isinstance(block, Block) and is_full(block) else own
+    return tuple(found)
 
 
 def _is_of_matrices(term: Formula) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
@@ -30,6 +30,7 @@ from gradwright.back.names import direction_formula, latex_of_name, name_formula
 from gradwright.back.notation import basis_vector, identity, norm_of, ones
 from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
+from gradwright.back.split_axes import Opened, with_one_axis
 from gradwright.back.sums import sum_formula
 from gradwright.back.text import language, unicode
 from gradwright.core.contraction import contract, with_factors
@@ -67,10 +68,12 @@ class Translator:
     Attributes:
         letters: names for subexpressions, which are written instead of them.
         language: whether the text is to be read again: `⊗` and `roll` are no part of the language.
+        declared: the names of variables, which no unknown of an equation may have.
     """
 
     letters: Mapping[Node, Formula] = field(default_factory=dict[Node, Formula])
     language: bool = False
+    declared: Collection[str] = ()
     _done: dict[Node, Formula] = field(default_factory=dict[Node, Formula])
 
     def formula(self, root: Node) -> Formula:
@@ -104,7 +107,7 @@ class Translator:
             case Apply():
                 return self._apply(node, symmetric)
             case Solve():
-                return solution_formula(node, self.formula, symmetric, language=self.language)
+                return solution_formula(node, self.formula, symmetric, language=self.language, declared=self.declared)
             case Contract():
                 return self._contract(node, symmetric)
             case _:
@@ -249,7 +252,7 @@ class Translator:
     def _layout(self, node: Contract) -> Formula | None:
         """Kronecker products, vectorisations and reshapes, where the labels are grouped."""
         if any(len(group) != 1 for factor in node.factors for group in factor.groups):
-            return self._reshaped_factor(node)
+            return self._opened(with_one_axis(node)) or self._reshaped_factor(node)
         if all(len(group) == 1 for group in node.output):
             return self._half_vectorised(node)
         return self._kronecker(node) or self._vectorised(node)
@@ -316,6 +319,14 @@ class Translator:
         dims = dict(enumerate(node.dims))
         matrix = self.formula(contract(1, node.factors, ((second,), (first,)), dims))
         return scaled(node.coefficient, Call(1, True, "vec", (matrix,)))
+
+    def _opened(self, opened: Opened | None) -> Formula | None:
+        if opened is None:
+            return None
+        part = self.formula(opened.part)
+        shape = opened.symbol.shape
+        self._done[opened.symbol] = part if shape == opened.part.shape else reshaped(part, tuple(map(str, shape)))
+        return self.formula(opened.whole)
 
     def _reshaped_factor(self, node: Contract) -> Formula | None:
         """Tensors whose axes are split: each is named once, reshaped."""

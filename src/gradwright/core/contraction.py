@@ -148,16 +148,27 @@ class _Labels:
         return tuple(map(self.resolve, groups))
 
     def unify(self, left: Group, right: Group) -> bool:
-        """Make two groups one, splitting labels where one side is finer; False if they cross."""
+        """Make two groups one, splitting labels where one side is finer; False, and no change, if they cross."""
+        saved = self.state()
         matches = self._align(self.resolve(left), self.resolve(right))
-        if matches is None:
-            return False
-        for one, many in matches:
-            if len(many) == 1:
-                self._join(one, many[0])
-            else:
-                self._parts[self._root(one)] = many
-        return True
+        if matches is not None and all(self._match(one, many) for one, many in matches):
+            return True
+        self.restore(saved)
+        return False
+
+    def _match(self, one: int, many: Group) -> bool:
+        """Make a label and a group one; a label that stands at several places may have been split before."""
+        match self.resolve((one,)), self.resolve(many):
+            case left, right if left == right:
+                return True
+            case (label,), (other,):
+                self._join(label, other)
+                return True
+            case (label,), parts:
+                self._parts[label] = parts
+                return label not in parts
+            case left, right:
+                return self.unify(left, right)
 
     def _align(self, left: Group, right: Group) -> list[tuple[int, Group]] | None:
         matches: list[tuple[int, Group]] = []

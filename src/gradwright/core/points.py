@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, permutations
+from math import lcm
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,7 +92,10 @@ def needed_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:
     sharpest: dict[Dim, dict[Dim, None]] = {}
     for larger, smaller in demanded_orders(roots, shortest=0):
         terms = (larger - smaller).terms
-        left, right = Dim({m: c for m, c in terms if c > 0}), Dim({m: -c for m, c in terms if c < 0})
+        # Of n (n + 1) / 2 ≥ n + 1, half of n² need not be a whole number.
+        whole = lcm(*(c.denominator for _, c in terms))
+        left = Dim({m: whole * c for m, c in terms if c > 0})
+        right = Dim({m: -whole * c for m, c in terms if c < 0})
         if not (left.names or right.names) or not right.terms:
             continue
         rivals = sharpest.setdefault(left, {})

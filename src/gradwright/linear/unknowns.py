@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import count
 
 from gradwright.core.facts import closure
@@ -14,14 +14,15 @@ from gradwright.core.walks import free_leaves, postorder, substitute
 _LETTERS = ("H", "K", "M", "N", "E")
 
 
-def named_unknowns(node: Solve) -> tuple[Symbol, ...]:
-    """A symbol for each unknown, with what is known of its space; its name is none that the equations contain.
+def named_unknowns(node: Solve, declared: Collection[str] = ()) -> tuple[Symbol, ...]:
+    """A symbol for each unknown, with what is known of its space; its name is none that is declared or that occurs.
 
     An equation that is solved inside an operator has its own unknowns, with other names.
     """
     taken = {name for leaf in free_leaves(node) if not isinstance(leaf, Hole) for name in _names_of(leaf)}
+    taken |= set(declared)
     taken |= {name for unknown in node.unknowns for dim in unknown.shape for name in dim.names}
-    taken |= {s.name for e in node.equations for inner in postorder(e.operator) for s in _inner(inner)}
+    taken |= {s.name for e in node.equations for inner in postorder(e.operator) for s in _inner(inner, declared)}
     names = next(names for names in _candidates(node) if taken.isdisjoint(names))
     return tuple(
         Symbol(name, u.shape, closure({*space_facts(u.space), *(() if u.real else ("complex",))}))
@@ -37,8 +38,8 @@ def named_operators(node: Solve, symbols: tuple[Symbol, ...]) -> tuple[Node, ...
     return tuple(substitute(operator, named) for operator in operators)
 
 
-def _inner(node: Node) -> tuple[Symbol, ...]:
-    return named_unknowns(node) if isinstance(node, Solve) else ()
+def _inner(node: Node, declared: Collection[str]) -> tuple[Symbol, ...]:
+    return named_unknowns(node, declared) if isinstance(node, Solve) else ()
 
 
 def _names_of(leaf: Node) -> set[str]:

@@ -174,7 +174,7 @@ def _stays_outside(factor: Factor, node: Contract) -> bool:
     """Selections that place a result in a larger one, and masks of the output."""
     flat = {x for group in node.output for x in group}
     if isinstance(factor.node, Selection):
-        return True
+        return set(factor.groups[0]) <= flat
     return isinstance(factor.node, Mask) and set(factor.labels) <= flat
 
 

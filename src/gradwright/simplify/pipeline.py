@@ -17,7 +17,7 @@ from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.projections import apply_projections
 from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
-from gradwright.simplify.selections import merge_selections
+from gradwright.simplify.selections import merge_selections, open_placed_sums
 from gradwright.simplify.stable import stabilise
 from gradwright.simplify.sums import bring_out_signs, cancel_terms, open_turned_sums, turn_sums
 
@@ -45,6 +45,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     drop_masks,
     merge_selections,
     drop_vanishing_terms,
+    open_placed_sums,
     turn_sums,
     bring_out_signs,
     cancel_terms,

@@ -5,11 +5,12 @@ Of a part within a part, `Sᵀ T` places the smaller one in the larger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gradwright.core.contraction import contract, zero
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Contract, Factor, Node, Selection
+from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
+from gradwright.core.sums import add
 
 
 def merge_selections(node: Node) -> Node:
@@ -29,6 +30,45 @@ def merge_selections(node: Node) -> Node:
             if merged is not None:
                 return merge_selections(merged)
     return node
+
+
+def open_placed_sums(node: Node) -> Node:
+    """`Sᵀ (S x + y) = x + Sᵀ y`: a part of a sum that has a term placed in that part."""
+    if not isinstance(node, Contract):
+        return node
+    for pick in node.factors:
+        if not isinstance(pick.node, Selection) or len(pick.groups[0]) != 1:
+            continue
+        owners = [f for f in node.factors if f is not pick and pick.labels[0] in f.labels]
+        if len(owners) == 1 and isinstance(owners[0].node, Add):
+            opened = _cut_term_by_term(node, pick, owners[0], owners[0].node.terms)
+            if opened is not None:
+                return opened
+    return node
+
+
+def _cut_term_by_term(node: Contract, pick: Factor, owner: Factor, terms: Sequence[Node]) -> Node | None:
+    label = pick.labels[0]
+    if any(label in group for group in node.output) or owner.groups.count((label,)) != 1:
+        return None
+    others = (*(group for group in owner.groups if group != (label,)), *pick.groups[1:])
+    axes = tuple((x,) for group in others for x in group)
+    labels = [x for (x,) in axes]
+    if len(set(labels)) < len(labels) or label in labels:
+        return None
+    dims = {x: node.dims[x] for x in (label, *labels)}
+    parts = [
+        merge_selections(contract(1, [pick, Factor(term, owner.groups, owner.conj)], axes, dims)) for term in terms
+    ]
+    if all(_selections(part) > _selections(term) - 1 for term, part in zip(terms, parts, strict=True)):
+        return None
+    rest = [f for f in node.factors if f is not pick and f is not owner]
+    kept = {x: dim for x, dim in enumerate(node.dims) if x != label}
+    return contract(node.coefficient, [*rest, Factor(add(parts), axes)], node.output, kept)
+
+
+def _selections(node: Node) -> int:
+    return sum(isinstance(f.node, Selection) for f in node.factors) if isinstance(node, Contract) else 0
 
 
 def _with_basis_vectors(node: Contract) -> Node:
@@ -66,7 +106,7 @@ def _without_sums(node: Contract) -> Node:
 
 def _merged(node: Contract, first: Factor, second: Factor) -> Node | None:
     label = first.labels[0]
-    if second.labels[0] != label or (label,) in node.output:
+    if second.labels[0] != label or any(label in group for group in node.output):
         return None
     if sum(label in f.labels for f in node.factors) != 2:
         return None
@@ -117,7 +157,19 @@ def _matched(node: Contract, first: tuple[int, ...], second: tuple[int, ...]) ->
         return {} if new == old else {old[0]: new}
     if [node.dims[x] for x in old] != [node.dims[x] for x in new]:
         return None
-    return {x: (y,) for x, y in zip(old, new, strict=True) if x != y}
+    same = dict[int, int]()
+    for x, y in zip(old, new, strict=True):
+        x, y = _found(same, x), _found(same, y)
+        if x != y:  # a label may stand at several places: a trace over the group
+            same[x] = y
+    return {x: (_found(same, x),) for x in same}
+
+
+def _found(same: Mapping[int, int], label: int) -> int:
+    """The one label that stands for all that are the same."""
+    while label in same:
+        label = same[label]
+    return label
 
 
 def disjoint(a: Selection, b: Selection) -> bool:
