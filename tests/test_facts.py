@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from facts_in_numbers import FACTS_HOLD
 from numerics import generic_point
@@ -33,3 +34,17 @@ def test_a_multiple_of_an_orthogonal_matrix_is_inverted_with_its_factor() -> Non
     derivation = gw.derive(gw.parse("inv(c * Q) @ b", **given), wrt="b")
     assert str(derivation.vjp) == "Q G / c"
     assert derivation.verify().right
+
+
+@pytest.mark.parametrize("text", ["trace(inv(W))", "dot(x, inv(W) @ x)", "dot(x, solve(W, x))"])
+def test_no_value_vanishes_with_the_inverse_of_a_skew_matrix_of_odd_size(text: str) -> None:
+    """A skew matrix of order 3 is singular; at order 4 these are zero."""
+    expression = gw.parse(text, W="n n skew", **({"x": "n"} if "x" in text else {}))
+    for n, exists in ((3, False), (4, True)):
+        A = np.random.default_rng(0).normal(size=(n, n))
+        given = {"W": A - A.T, **({"x": np.arange(1.0, n + 1)} if "x" in text else {})}
+        if exists:
+            assert abs(expression.evaluate(**given)) < 1e-12
+        else:
+            with pytest.raises(gw.GradwrightError, match="W is invertible"):
+                expression.evaluate(**given)

@@ -83,6 +83,14 @@ def is_skew(node: Node) -> bool:
     return "skew" in facts_of(node)
 
 
+def is_skew_at_all_sizes(node: Node) -> bool:
+    """Whether a matrix is skew and exists whatever its size: the inverse of a skew matrix does at even sizes only.
+
+    Where a product vanishes because a matrix is skew, nothing is left that could say that there is no such matrix.
+    """
+    return is_skew(node) and not (isinstance(node, Apply) and node.primitive.conditions)
+
+
 def is_hermitian(node: Node) -> bool:
     """Whether a matrix is known to be its own conjugate transpose."""
     return "hermitian" in facts_of(node)

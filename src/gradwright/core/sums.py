@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key, rough_key, signed_key
 from gradwright.core.contraction import ONE, contract, is_zero, scale, with_factor, zero
-from gradwright.core.inference import is_hermitian, is_skew, is_symmetric
+from gradwright.core.inference import is_hermitian, is_skew_at_all_sizes, is_symmetric
 from gradwright.core.nodes import Add, Contract, Node
 
 
@@ -77,13 +77,17 @@ def _collect(terms: list[Node]) -> list[Node]:
     totals: dict[Hashable, Fraction] = {}
     first: dict[Hashable, tuple[Node, int]] = {}
     for place, term in enumerate(terms):
-        key, sign = (place, 1) if counts[rough[place]] == 1 else signed_key(term, is_symmetric, is_skew, is_hermitian)
+        key, sign = (place, 1) if counts[rough[place]] == 1 else _signed_key(term)
         totals[key] = totals.get(key, Fraction(0)) + sign * coefficient_of(term)
         known, its_sign = first.setdefault(key, (term, sign))
         if sign != its_sign and _turned(term) < _turned(known):
             first[key] = term, sign
     found = [(*first[key], total) for key, total in totals.items() if total]
     return [_with_coefficient(term, sign * total) for term, sign, total in found]
+
+
+def _signed_key(term: Node) -> tuple[Hashable, int]:
+    return signed_key(term, is_symmetric, is_skew_at_all_sizes, is_hermitian)
 
 
 def _turned(term: Node) -> int:

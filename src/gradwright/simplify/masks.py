@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from gradwright.core.contraction import contract, is_zero, with_factor, with_factors, zero
 from gradwright.core.facts import Facts
-from gradwright.core.inference import facts_of, transposed_fact
+from gradwright.core.inference import facts_of, is_skew, is_skew_at_all_sizes, transposed_fact
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
 from gradwright.core.sums import add
 from gradwright.simplify.selections import merge_selections
@@ -53,7 +53,7 @@ def _is_empty_diagonal(factor: Factor) -> bool:
     if factor.node.rank != 2 or factor.groups[0] != factor.groups[1]:
         return False
     _, on_diagonal, _ = _support(facts_of(factor.node), transposed=False)
-    return not on_diagonal
+    return not on_diagonal and (not is_skew(factor.node) or is_skew_at_all_sizes(factor.node))
 
 
 def _is_restricted(factor: Factor, factors: tuple[Factor, ...]) -> bool:
