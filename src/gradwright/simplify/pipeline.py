@@ -20,6 +20,7 @@ from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections, open_placed_sums
 from gradwright.simplify.stable import stabilise
 from gradwright.simplify.sums import bring_out_signs, cancel_terms, open_turned_sums, turn_sums
+from gradwright.simplify.systems import open_symmetric_systems, solve_where_known
 
 
 def simplify_application(node: Node) -> Node:
@@ -37,6 +38,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     simplify_inverse,
     open_inverse,
     merge_powers,
+    open_symmetric_systems,
     collapse,
     cancel_in_inverses,
     orient_products,
@@ -84,7 +86,7 @@ def _settle(node: Node, solved: tuple[Relation, ...]) -> Node:
     for _ in range(ROUNDS):
         before = node
         for apply_pass in PASSES:
-            node = collapse(node, solved) if apply_pass is collapse else apply_pass(node)
+            node = solve_where_known(node, solved) if apply_pass is collapse else apply_pass(node)
         if node == before:
             return node
     return node
