@@ -162,6 +162,10 @@ RESULTS = [
     ("A * B - A * C", {"A": "n m", "B": "n m", "C": "n m"}, "A", "G ∘ (B − C)"),
     ("c @ (tanh(A @ x) * b) - sum(exp(A @ x))", {"A": "n m", "b": "n", "c": "n", "x": "m"}, "A",
      "(c ∘ (1 − tanh(A x)∘²) ∘ b − exp(A x)) xᵀ"),
+    # A selection is written as a part of what stands beside it, whichever side that is.
+    ("x[:2] / x[2]", {"x": "3"}, "x", "[G / x[2]; −x[:2]ᵀ G / x[2]²]"),
+    ("(K @ x)[:2] / (K @ x)[2]", {"K": "3 3", "x": "3"}, "x",
+     "K[:2, :]ᵀ G / s − (Gᵀ K[:2, :] x) K[2, :] / s², where s = K[2, :]ᵀ x"),
     # Equal factors are a power, and what cancels is left out.
     ("b @ solve(B @ diag(w) @ B.T, b)", {"B": "n k", "w": "k positive", "b": "n"}, "w", "−(Bᵀ (B diag(w) Bᵀ)⁻¹ b)∘²"),
 ]  # fmt: skip

@@ -56,8 +56,8 @@ def transposed(formula: Formula) -> Formula:
             return turned if transposes(turned) < transposes(formula) else Transposed(2, False, formula)
         case MaskMatrix(weights=weights, rows=rows, columns=columns):
             return replace(formula, weights=weights[::-1], rows=columns, columns=rows)
-        case Indexed(inner=inner, places=places) if len(places) == 2:
-            return replace(formula, inner=transposed(inner), places=places[::-1])
+        case Indexed(inner=inner, places=places) if len(places) == 2 and inner.symmetric:
+            return replace(formula, places=places[::-1])
         case _:
             return Transposed(2, False, formula)
 
