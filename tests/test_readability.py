@@ -166,6 +166,8 @@ RESULTS = [
     ("x[:2] / x[2]", {"x": "3"}, "x", "[G / x[2]; −x[:2]ᵀ G / x[2]²]"),
     ("(K @ x)[:2] / (K @ x)[2]", {"K": "3 3", "x": "3"}, "x",
      "K[:2, :]ᵀ G / s − (Gᵀ K[:2, :] x) K[2, :] / s², where s = K[2, :]ᵀ x"),
+    # A power of a masked matrix is masked once.
+    ("sum(tril(A @ B)**3)", {"A": "n m", "B": "m n"}, "A", "3 tril((A B)∘²) Bᵀ"),
     # Equal factors are a power, and what cancels is left out.
     ("b @ solve(B @ diag(w) @ B.T, b)", {"B": "n k", "w": "k positive", "b": "n"}, "w", "−(Bᵀ (B diag(w) Bᵀ)⁻¹ b)∘²"),
 ]  # fmt: skip

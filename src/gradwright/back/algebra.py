@@ -220,7 +220,7 @@ def _with_joined_powers(factors: list[Formula], divisors: list[Formula]) -> tupl
     if len(totals) == len(powers):
         return factors, divisors
     kept, under = list[Formula](), list[Formula]()
-    for base, exponent, factor, above in powers:
+    for base, exponent, factor, _ in powers:
         total = totals.pop(base, Fraction(0))
         if total:
             joined = factor if abs(total) == exponent else to_the(base, abs(total), base.symmetric)

@@ -9,11 +9,9 @@ that another one begins or ends with leaves the identity, if that makes the sum 
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from fractions import Fraction
-from functools import reduce
 from itertools import combinations
 from math import gcd, lcm, prod
 
@@ -78,7 +76,9 @@ class _Collector:
     def collect(self, root: Node) -> Node:
         for node in postorder(root, given=self._done):
             if node not in self._done:
-                new = turn_sums(_with_numbers_in_front(rebuild(node, tuple(map(self._done.__getitem__, node.children)))))
+                new = turn_sums(
+                    _with_numbers_in_front(rebuild(node, tuple(map(self._done.__getitem__, node.children))))
+                )
                 if any(map(is_zero, new.children)):  # terms that have cancelled within it
                     new = simplify(new, self._done)
                 found = self._collect_sum(new)
@@ -198,7 +198,9 @@ class _Collector:
     def _common_entries(self, node: Node) -> Node | None:
         """`A ∘ (B − C)` for `A ∘ B − C ∘ A`: what all terms are multiplied by entry by entry."""
         products = list(map(as_product, terms_of(node)))
-        shared = reduce(operator.and_, map(_entrywise, products))
+        shared = _entrywise(products[0])
+        for product in products[1:]:
+            shared &= _entrywise(product)
         if not shared or len(products) < 2:
             return None
         rest = [_without(product, shared) for product in products]
