@@ -166,6 +166,9 @@ RESULTS = [
     ("x[:2] / x[2]", {"x": "3"}, "x", "[G / x[2]; −x[:2]ᵀ G / x[2]²]"),
     ("(K @ x)[:2] / (K @ x)[2]", {"K": "3 3", "x": "3"}, "x",
      "K[:2, :]ᵀ G / s − (Gᵀ K[:2, :] x) K[2, :] / s², where s = K[2, :]ᵀ x"),
+    # What is packed and unpacked again is a triangle.
+    ("vech(L @ S @ L.T) @ vech(S)", {"L": "n n lower", "S": "n n symmetric"}, "L", "tril((tril(S)ᵀ + tril(S)) L S)"),
+    ("norm(vech(inv(K)))**2", {"K": "n n spd"}, "K", "−K⁻¹ (tril(K⁻¹) + tril(K⁻¹)ᵀ) K⁻¹"),
     # A power of a masked matrix is masked once.
     ("sum(tril(A @ B)**3)", {"A": "n m", "B": "m n"}, "A", "3 tril((A B)∘²) Bᵀ"),
     # Equal factors are a power, and what cancels is left out.

@@ -204,7 +204,7 @@ class _Collector:
         if not shared or len(products) < 2:
             return None
         rest = [_without(product, shared) for product in products]
-        if node.rank > 1 and any(tensor == ones(node.shape) for _, tensor in rest):
+        if any(map(_is_pattern, rest)):
             return None
         number, total = ONE, self.collect(add([scale(own, tensor) for own, tensor in rest]))
         if len({own.denominator for own, _ in rest}) == 1:
@@ -407,6 +407,11 @@ def _kind(factor: Factor, product: Contract) -> Entrywise | None:
         return None
     order = tuple(product.output.index(group) for group in factor.groups)
     return factor.node, tuple(sorted(order)) if is_symmetric(factor.node) else order, factor.conj
+
+
+def _is_pattern(multiple: tuple[Fraction, Node]) -> bool:
+    """Whether a tensor is ones or a mask: `A + tril(A)` reads better than A times ones and twos, entry by entry."""
+    return all(isinstance(factor.node, Mask) for factor in as_product(multiple[1]).factors)
 
 
 def _without(product: Contract, shared: Counter[Entrywise]) -> tuple[Fraction, Node]:

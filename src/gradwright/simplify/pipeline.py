@@ -8,6 +8,7 @@ from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
 from gradwright.simplify.equations import settle_equation
+from gradwright.simplify.half_vectorisations import merge_half_vectorisations
 from gradwright.simplify.inverse_products import cancel_in_inverses, open_inverse
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.linear import join_linear, settle_linear
@@ -46,6 +47,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     order_commuting,
     drop_masks,
     merge_selections,
+    merge_half_vectorisations,
     drop_vanishing_terms,
     open_placed_sums,
     turn_sums,
