@@ -52,7 +52,7 @@ RESULTS = [
     ("sum(diagonal(X @ W @ Y.T)) - sum(logsumexp(X @ W @ Y.T, axis=1))", {"X": "n m", "W": "m k", "Y": "n k"}, "W",
      "Xᵀ (I − softmax(X W Yᵀ, axis=1)) Y"),
     ("softmax(A @ B.T, axis=1) @ V", {"A": "n m", "B": "k m", "V": "k p"}, "A",
-     "(M ∘ (G Vᵀ) − diag(sum(M ∘ (G Vᵀ), axis=1)) M) B, where M = softmax(A Bᵀ, axis=1)"),
+     "(M ∘ (G Vᵀ − sum(M ∘ (G Vᵀ), axis=1) 1ᵀ)) B, where M = softmax(A Bᵀ, axis=1)"),
     # Powers of a positive number join, whatever the root: the isochoric part of a strain energy.
     ("trace(F.T @ F) / det(F)**(2/3)", {"F": "3 3"}, "F", "(2 F − ⅔ ‖F‖² F⁻ᵀ) / det(F)^(2/3)"),
     ("sqrt(1 + norm(x)**2)", {"x": "n"}, "x", "x / √(1 + ‖x‖²)"),
@@ -84,7 +84,7 @@ RESULTS = [
     ("norm(a * X / n)", {"X": "n m", "a": "positive"}, "X", "a X / (n ‖X‖)"),
     ("norm(2 * X - 2 * Y)", {"X": "n m", "Y": "n m"}, "X", "2 (X − Y) / ‖X − Y‖"),
     # Constants under roots are one root.
-    ("x * (1 + erf(x / sqrt(2))) / 2", {"x": "n"}, "x", "x ∘ exp(−½ x∘²) ∘ G / √(2 π) + ½ G ∘ (1 + erf(x / √2))"),
+    ("x * (1 + erf(x / sqrt(2))) / 2", {"x": "n"}, "x", "G ∘ (x ∘ exp(−½ x∘²) / √(2 π) + ½ (1 + erf(x / √2)))"),
     ("x * sqrt(2 / pi) * (2 * pi)**(3/2)", {"x": "n"}, "x", "4 π G"),
     ("sum(abs(z)**3)", {"z": "n complex"}, "z", "3 z ∘ |z|"),
     ("sum(p / sum(p) * log(p / sum(p)))", {"p": "n positive"}, "p",
@@ -152,6 +152,27 @@ RESULTS = [
     ("inv(X)[0, 1]", {"X": "n n"}, "X", "−(X⁻¹)[0, :] (X⁻¹)[:, 1]ᵀ"),
     ("X[0, :] @ A @ X[1, :]", {"X": "n m", "A": "m m"}, "X", "e_1 X[0, :]ᵀ A + e_0 X[1, :]ᵀ Aᵀ"),
     ("norm(inv(sqrtm(K)) @ x)**2", {"K": "n n spd", "x": "n"}, "K", "−K⁻¹ x xᵀ K⁻¹"),
+    # A system in a product is an inverse where the product is symmetric, or beside that inverse.
+    ("trace(solve(K, C @ solve(S, C.T)))", {"K": "n n spd", "C": "n m", "S": "m m spd"}, "K", "−K⁻¹ C S⁻¹ Cᵀ K⁻¹"),
+    ("y @ solve(Q @ solve(K, Q.T) + R, y)", {"K": "m m spd", "Q": "n m", "R": "n n spd", "y": "n"}, "y",
+     "2 (Q K⁻¹ Qᵀ + R)⁻¹ y"),
+    ("logdet(eye(m) - solve(S, C.T @ solve(K, C)))", {"K": "n n spd", "C": "n m", "S": "m m spd"}, "C",
+     "−2 K⁻¹ C (S − Cᵀ K⁻¹ C)⁻¹"),
+    # What all terms are multiplied by entry by entry, and the vector that all outer products have.
+    ("A * B - A * C", {"A": "n m", "B": "n m", "C": "n m"}, "A", "G ∘ (B − C)"),
+    ("c @ (tanh(A @ x) * b) - sum(exp(A @ x))", {"A": "n m", "b": "n", "c": "n", "x": "m"}, "A",
+     "(c ∘ (1 − tanh(A x)∘²) ∘ b − exp(A x)) xᵀ"),
+    # A selection is written as a part of what stands beside it, whichever side that is.
+    ("x[:2] / x[2]", {"x": "3"}, "x", "[G / x[2]; −x[:2]ᵀ G / x[2]²]"),
+    ("(K @ x)[:2] / (K @ x)[2]", {"K": "3 3", "x": "3"}, "x",
+     "K[:2, :]ᵀ G / s − (Gᵀ K[:2, :] x) K[2, :] / s², where s = K[2, :]ᵀ x"),
+    # What is packed and unpacked again is a triangle.
+    ("vech(L @ S @ L.T) @ vech(S)", {"L": "n n lower", "S": "n n symmetric"}, "L", "tril((tril(S)ᵀ + tril(S)) L S)"),
+    ("norm(vech(inv(K)))**2", {"K": "n n spd"}, "K", "−K⁻¹ (tril(K⁻¹) + tril(K⁻¹)ᵀ) K⁻¹"),
+    # A power of a masked matrix is masked once.
+    ("sum(tril(A @ B)**3)", {"A": "n m", "B": "m n"}, "A", "3 tril((A B)∘²) Bᵀ"),
+    # Equal factors are a power, and what cancels is left out.
+    ("b @ solve(B @ diag(w) @ B.T, b)", {"B": "n k", "w": "k positive", "b": "n"}, "w", "−(Bᵀ (B diag(w) Bᵀ)⁻¹ b)∘²"),
 ]  # fmt: skip
 
 
@@ -204,6 +225,8 @@ HESSIANS = [
     ("trace(matrix_exp(t * A) @ B)", {"t": "", "A": "n n", "B": "n n"}, "t", "tr(A² e^(t A) B) dt"),
     ("trace(P @ lyapunov(A, Q))", {"A": "n n", "P": "n n symmetric", "Q": "n n symmetric"}, "A",
      "2 (S lyapunov(A, dA M + M dAᵀ) + lyapunov(Aᵀ, S dA + dAᵀ S) M), where S = lyapunov(Aᵀ, P), M = lyapunov(A, Q)"),
+    ("sum((Q @ x)**4)", {"Q": "n n orthogonal", "x": "n"}, "Q",
+     "6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (Pᵀ + P) − Q (6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (Pᵀ + P))ᵀ Q, where P = x ((Q x)∘³)ᵀ Q"),
 ]  # fmt: skip
 
 

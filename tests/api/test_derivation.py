@@ -265,6 +265,12 @@ def test_what_has_no_value_anywhere_is_not_called_wrong() -> None:
     assert str(verification).startswith("NOT CHECKED, for want of a value")
 
 
+def test_what_cancels_within_a_norm_is_not_called_wrong() -> None:
+    """With more columns than rows nothing is left of the residual, and its gradient is rounding."""
+    derived = gw.derive(gw.parse("norm(b - A @ lstsq(A, b))**2", A="n m", b="n"), wrt="b")
+    assert derived.verify().right
+
+
 def test_a_variable_is_named_by_its_expression_too() -> None:
     X, A = gw.matrix("X", "n", "n"), gw.matrix("A", "n", "m")
     product = gw.inv(X) @ A

@@ -25,7 +25,7 @@ DECLARED = {
         ("sum(reshape(p[:n*m], n, m) @ y)", "p", "yᵀ sum(reshape(p[:m*n], n, m), axis=0)", "[1 ⊗ y; 0]"),
         ("norm(concatenate(vec(X), vec(Y)) - t)**2", "X", "‖[vec(X); vec(Y)] − t‖²", "2 (X − reshape(t[:m*n], m, n)ᵀ)"),
         ("trace(K @ kron(B, C))", "K", "tr((B ⊗ C) K)", "Bᵀ ⊗ Cᵀ"),
-        ("kron(B, C)[n:, :m] @ y", "y", "(B ⊗ C)[n:, :m] y", "((B ⊗ C)ᵀ)[:m, n:] G"),
+        ("kron(B, C)[n:, :m] @ y", "y", "(B ⊗ C)[n:, :m] y", "(B ⊗ C)[n:, :m]ᵀ G"),
         ("vec(X)[n:]", "X", "vec(X)[n:]", "reshape([0; G], m, n)ᵀ"),
         ("Z @ vec(V)", "V", "Z vec(V)", "reshape(Zᴴ G, m, n)ᵀ"),
         ("norm(Z @ vec(V))**2", "V", "‖Z vec(V)‖²", "2 reshape(Zᴴ Z vec(V), m, n)ᵀ"),

@@ -56,8 +56,8 @@ def transposed(formula: Formula) -> Formula:
             return turned if transposes(turned) < transposes(formula) else Transposed(2, False, formula)
         case MaskMatrix(weights=weights, rows=rows, columns=columns):
             return replace(formula, weights=weights[::-1], rows=columns, columns=rows)
-        case Indexed(inner=inner, places=places) if len(places) == 2:
-            return replace(formula, inner=transposed(inner), places=places[::-1])
+        case Indexed(inner=inner, places=places) if len(places) == 2 and inner.symmetric:
+            return replace(formula, places=places[::-1])
         case _:
             return Transposed(2, False, formula)
 
@@ -202,12 +202,35 @@ def multiplied(
             under += factor.divisors
         else:
             kept.append(factor)
+    kept, under = _with_joined_powers(kept, under)
     if not kept and not under:
         return Number(rank, True, coefficient)
     if len(kept) == 1 and not under and kept[0].rank == rank:
         return scaled(coefficient, kept[0])
     symmetric = all(f.symmetric or f.rank < 2 for f in (*kept, *under))
     return Scaled(rank, symmetric, coefficient, tuple(kept), tuple(under))
+
+
+def _with_joined_powers(factors: list[Formula], divisors: list[Formula]) -> tuple[list[Formula], list[Formula]]:
+    """`x∘³ / t` for `x ∘ x∘² t / t²`: each base once."""
+    powers = [(*_base(f), f, True) for f in factors] + [(*_base(f), f, False) for f in divisors]
+    totals: dict[Formula, Fraction] = {}
+    for base, exponent, _, above in powers:
+        totals[base] = totals.get(base, Fraction(0)) + (exponent if above else -exponent)
+    if len(totals) == len(powers):
+        return factors, divisors
+    kept, under = list[Formula](), list[Formula]()
+    for base, exponent, factor, _ in powers:
+        total = totals.pop(base, Fraction(0))
+        if total:
+            joined = factor if abs(total) == exponent else to_the(base, abs(total), base.symmetric)
+            (kept if total > 0 else under).append(joined)
+    return kept, under
+
+
+def _base(factor: Formula) -> tuple[Formula, Fraction]:
+    """The tensor of which a factor is an elementwise power, and the exponent."""
+    return (factor.base, factor.exponent) if isinstance(factor, Power) and not factor.matrix else (factor, Fraction(1))
 
 
 def without_scalars(formula: Formula) -> tuple[Fraction, tuple[Formula, ...], tuple[Formula, ...], Formula]:

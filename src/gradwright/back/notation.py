@@ -23,7 +23,7 @@ from gradwright.back.formula import (
     Transposed,
 )
 from gradwright.back.masks import masked_product, turns
-from gradwright.back.products import product
+from gradwright.back.products import product, sliced
 from gradwright.core.dims import Dim
 
 
@@ -117,6 +117,7 @@ def _inner(left: Formula, right: Formula) -> Formula:
     else:
         parts.append(left)
     parts += right.factors if isinstance(right, MatrixProduct) else (right,)
+    parts = sliced(parts)
     forward = sign_in_front(MatrixProduct(0, True, tuple(parts)))
     turned = (transposed(f) if f.rank == 2 else f for f in reversed(parts))
     return min(forward, sign_in_front(MatrixProduct(0, True, tuple(turned))), key=_inner_cost)

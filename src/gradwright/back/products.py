@@ -22,7 +22,7 @@ def product(factors: tuple[Formula, ...]) -> Formula:
             above += scalars
             under += divisors
         flat += inside.factors if isinstance(inside, MatrixProduct) else (inside,)
-    flat = _with_one_diagonal(_sliced(flat))
+    flat = _with_one_diagonal(sliced(flat))
     rank = (flat[0].rank == 2) + (flat[-1].rank == 2)
     whole = flat[0] if len(flat) == 1 else MatrixProduct(rank, _is_palindrome(flat), tuple(flat))
     return multiplied(coefficient, (*above, whole), tuple(under), whole.rank)
@@ -51,13 +51,13 @@ def _is_diagonal(formula: Formula) -> bool:
     return isinstance(formula, Call) and formula.name == "diag"
 
 
-def _sliced(factors: list[Formula]) -> list[Formula]:
-    """`Sᵀ M` and `M S` for a selection S: the rows, or columns, that it picks."""
+def sliced(factors: list[Formula]) -> list[Formula]:
+    """`Sᵀ M`, `M S` and `xᵀ S` for a selection S: the rows, columns or entries that it picks."""
     kept: list[Formula] = []
     for factor in factors:
         last = kept[-1] if kept else None
         if isinstance(factor, Part) and last is not None and not _is_part(last):
-            kept[-1] = _slice(last, (":", factor.slice))
+            kept[-1] = _slice(last, (":", factor.slice)[-last.rank :])
         elif isinstance(last, Transposed) and isinstance(last.inner, Part) and not _is_part(factor):
             kept[-1] = _slice(factor, (last.inner.slice, ":")[: factor.rank])
         else:
@@ -70,6 +70,8 @@ def _is_part(formula: Formula) -> bool:
 
 
 def _slice(formula: Formula, places: tuple[str, ...]) -> Formula:
+    if isinstance(formula, Transposed):
+        return replace(formula, inner=_slice(formula.inner, places[::-1]))
     if isinstance(formula, Indexed) and len(formula.places) == len(places):
         joined = [a if b == ":" else b if a == ":" else "" for a, b in zip(formula.places, places, strict=True)]
         if all(joined):

@@ -412,6 +412,8 @@ def _scalarised(node: Node, values: Node) -> Node | None:
         return ARGUMENT
     match node:
         case Apply() if node.primitive.elementwise:
+            if node.real and not all(argument.real for argument in node.arguments):
+                return None  # a real part or an absolute value is no function of λ alone, but of its conjugate too
             parts = [_scalarised(argument, values) for argument in node.arguments]
             if any(part is None for part in parts):
                 return None

@@ -104,24 +104,24 @@ class _Walk:
         return self._matrix(matrices[0], current)
 
     def _parallel(self, matrices: list[Factor], current: int) -> tuple[Node, int] | None:
-        """Matrices between the same two labels, one of them perhaps a chain, as one element."""
+        """Matrices and chains between the same two labels as one element."""
         if len(matrices) < 2 or any(f.node.rank != 2 for f in matrices):
             return None
         for end in dict.fromkeys(_other(f, current) for f in matrices):
             direct = [f for f in matrices if _other(f, current) == end]
             rest = [f for f in matrices if f not in direct]
-            inside = self._path(rest, current, end) if len(rest) == 1 else [] if not rest else None
-            if inside is None:
+            paths = [self._path(first, current, end) for first in rest]
+            if None in paths:
                 continue
-            factors = [*direct, *inside]
+            factors = [*direct, *(f for path in paths if path for f in path)]
             self._use(factors)
             dims = {x: self.product.dims[x] for f in factors for x in f.labels}
             return contract(1, factors, ((current,), (end,)), dims), end
         return None
 
-    def _path(self, first: list[Factor], start: int, end: int) -> list[Factor] | None:
+    def _path(self, first: Factor, start: int, end: int) -> list[Factor] | None:
         """The factors of a chain between two labels, the weights between them included."""
-        inside, label = [first[0]], _other(first[0], start)
+        inside, label = [first], _other(first, start)
         while label != end:
             around = [f for f in self._at(label) if f not in inside]
             weights = [f for f in around if set(f.labels) == {label}]

@@ -9,6 +9,7 @@ that another one begins or ends with leaves the identity, if that makes the sum 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from fractions import Fraction
 from itertools import combinations
@@ -16,8 +17,9 @@ from math import gcd, lcm, prod
 
 from gradwright.core.build import identity, multiply, ones, product_of
 from gradwright.core.canonical import as_product, rough_key
-from gradwright.core.contraction import contract, is_zero, split_coefficient
-from gradwright.core.nodes import Add, Contract, Node, Selection
+from gradwright.core.contraction import ONE, contract, is_zero, scale, simple, split_coefficient, with_factors
+from gradwright.core.inference import is_symmetric
+from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
 from gradwright.core.scalars import scalars_of, shared_number
 from gradwright.core.sums import add, coefficient_of, distributed, like_key, scaled, terms_of, value_key
 from gradwright.core.walks import postorder, rebuild
@@ -74,7 +76,9 @@ class _Collector:
     def collect(self, root: Node) -> Node:
         for node in postorder(root, given=self._done):
             if node not in self._done:
-                new = turn_sums(rebuild(node, tuple(self._done[child] for child in node.children)))
+                new = turn_sums(
+                    _with_numbers_in_front(rebuild(node, tuple(map(self._done.__getitem__, node.children))))
+                )
                 if any(map(is_zero, new.children)):  # terms that have cancelled within it
                     new = simplify(new, self._done)
                 found = self._collect_sum(new)
@@ -93,7 +97,7 @@ class _Collector:
             return join_outer_products(node, self._total)
         node = _with_like_terms_joined(node)
         items = list(map(self._read, terms_of(node)))
-        whole = self._common_to_all(items)
+        whole = self._common_entries(node) or self._common_vector(items) or self._common_to_all(items)
         if whole is not None:
             return whole
         items = self._with_outers_joined(items)
@@ -191,6 +195,36 @@ class _Collector:
         chain = Chain(first.chain.scalar, (*chains[0][:start], middle, *chains[0][len(chains[0]) - end :]))
         return scaled(number, join(chain, first.node))
 
+    def _common_entries(self, node: Node) -> Node | None:
+        """`A ∘ (B − C)` for `A ∘ B − C ∘ A`: what all terms are multiplied by entry by entry."""
+        products = list(map(as_product, terms_of(node)))
+        shared = _entrywise(products[0])
+        for product in products[1:]:
+            shared &= _entrywise(product)
+        if not shared or len(products) < 2:
+            return None
+        rest = [_without(product, shared) for product in products]
+        if any(map(_is_pattern, rest)):
+            return None
+        number, total = ONE, self.collect(add([scale(own, tensor) for own, tensor in rest]))
+        if len({own.denominator for own, _ in rest}) == 1:
+            number, total = self._total(rest)
+        axes = simple(range(node.rank))
+        beside = [Factor(tensor, simple(order), conj) for tensor, order, conj in shared.elements()]
+        return contract(number, [*beside, Factor(total, axes)], axes, dict(enumerate(node.shape)))
+
+    def _common_vector(self, items: Sequence[_Term]) -> Node | None:
+        """`(x + y) zᵀ` for `x zᵀ + y zᵀ`: the vector that all of several outer products end or begin with."""
+        outers = [item for item in items if isinstance(item, _Outer)]
+        if len(outers) < max(len(items), 2):
+            return None
+        shared = next((end for end in (1, 0) if len({outer.keys[end] for outer in outers}) == 1), None)
+        if shared is None:
+            return None
+        number, total = self._total([(outer.number, outer.vectors[1 - shared]) for outer in outers])
+        vectors = [total, outers[0].vectors[1]] if shared else [outers[0].vectors[0], total]
+        return scaled(number, product_of([(vector, (place,)) for place, vector in enumerate(vectors)], (0, 1)))
+
     def _joined(self, left: _Term, right: _Term) -> _Item | None:
         """Two chains that differ in one matrix: one chain around the sum of the two."""
         if not isinstance(left, _Item) or not isinstance(right, _Item):
@@ -242,6 +276,27 @@ class _Collector:
         both = (total, group[0].vectors[1]) if shared else (group[0].vectors[0], total)
         joined = _outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
         return [joined if item is group[-1] else item for item in items if item is group[-1] or item not in group]
+
+
+def _with_numbers_in_front(node: Node) -> Node:
+    """`U (A + 2 B)` for `½ U (2 A + 4 B)`: the number that the terms of a sum within a product share."""
+    if not isinstance(node, Contract) or not any(isinstance(f.node, Add) for f in node.factors):
+        return node
+    numbers, factors = zip(*map(_without_number, node.factors), strict=True)
+    if set(numbers) == {1}:
+        return node
+    return scaled(prod(numbers), with_factors(node, factors))
+
+
+def _without_number(factor: Factor) -> tuple[Fraction, Factor]:
+    numbers = [coefficient_of(term) for term in terms_of(factor.node)] if isinstance(factor.node, Add) else [ONE]
+    shared = _common_number(numbers) if len({number.denominator for number in numbers}) == 1 else ONE
+    return shared, factor if shared == 1 else Factor(scaled(1 / shared, factor.node), factor.groups, factor.conj)
+
+
+def _common_number(numbers: Sequence[Fraction]) -> Fraction:
+    """The largest number of which all are whole multiples."""
+    return Fraction(gcd(*(n.numerator for n in numbers)), lcm(*(n.denominator for n in numbers)))
 
 
 def _with_scalars_joined(node: Add) -> Node:
@@ -329,13 +384,47 @@ def _shared(multiples: Sequence[tuple[Fraction, Node]]) -> tuple[Fraction, Node]
     if there is one: `(I − A) B` for `B − A B`, whichever comes first.
     """
     numbers = [number for number, _ in multiples]
-    shared = Fraction(gcd(*(n.numerator for n in numbers)), lcm(*(n.denominator for n in numbers)))
+    shared = _common_number(numbers)
     if max(numbers) < 0 or any(number < 0 and _is_identity(matrix) for number, matrix in multiples):
         shared = -shared
     parts = [scaled(number / shared, tensor) for number, tensor in multiples]
     return shared, add(
         sorted(parts, key=lambda part: coefficient_of(part) < 0) if coefficient_of(parts[0]) < 0 else parts
     )
+
+
+Entrywise = tuple[Node, tuple[int, ...], bool]
+"""A tensor that a product is multiplied by entry by entry, the order of its axes, and whether it is conjugated."""
+
+
+def _entrywise(product: Contract) -> Counter[Entrywise]:
+    """What a product is multiplied by entry by entry; masks, which are written around it, left out."""
+    return Counter(kind for f in product.factors if (kind := _kind(f, product)) is not None)
+
+
+def _kind(factor: Factor, product: Contract) -> Entrywise | None:
+    if isinstance(factor.node, Mask) or sorted(factor.groups) != sorted(product.output):
+        return None
+    order = tuple(product.output.index(group) for group in factor.groups)
+    return factor.node, tuple(sorted(order)) if is_symmetric(factor.node) else order, factor.conj
+
+
+def _is_pattern(multiple: tuple[Fraction, Node]) -> bool:
+    """Whether a tensor is ones or a mask: `A + tril(A)` reads better than A times ones and twos, entry by entry."""
+    return all(isinstance(factor.node, Mask) for factor in as_product(multiple[1]).factors)
+
+
+def _without(product: Contract, shared: Counter[Entrywise]) -> tuple[Fraction, Node]:
+    """The number in front of a product, and what is left of it without some factors."""
+    rest = list[Factor]()
+    left = Counter(shared)
+    for factor in product.factors:
+        kind = _kind(factor, product)
+        if kind is not None and left[kind]:
+            left[kind] -= 1
+        else:
+            rest.append(factor)
+    return product.coefficient, contract(1, rest, product.output, dict(enumerate(product.dims)))
 
 
 def _is_identity(matrix: Node) -> bool:

@@ -23,6 +23,7 @@ from gradwright.optimise.roots import NO_HINTS, Hints, Roots, over
 
 # So many chains of candidates are followed to their ends for a sum.
 PATIENCE = 24
+STRUCTURES = (Mask, Selection, HalfVectorisation)
 Key = tuple[Node, bool, tuple[int, ...], tuple[int, ...]]
 
 
@@ -178,7 +179,7 @@ def _splits(term: Node) -> list[tuple[Key, Node]]:
     found: dict[Key, Node] = {}
     for place, factor in enumerate(term.factors):
         split = _split(term, place, flat)
-        if split is not None and not isinstance(factor.node, Mask | Selection | HalfVectorisation):
+        if split is not None and not isinstance(factor.node, STRUCTURES):
             found.setdefault(*split)
     return list(found.items())
 
@@ -191,7 +192,8 @@ def _split(term: Contract, place: int, flat: Sequence[int]) -> tuple[Key, Node] 
     summed = [x for x in labels if x not in flat]
     if not factor.node.rank or len(set(labels)) != len(labels) or not set(summed) <= elsewhere:
         return None
-    if not summed and not any(f.node.rank for f in others):
+    # Of what is only placed, spread or masked nothing is left to be added, but a matrix to be filled in.
+    if not any(f.node.rank and not isinstance(f.node, STRUCTURES) for f in others):
         return None
     # What is multiplied entry by entry leaves a rest with all axes, constant along some of them.
     kept = [axis for axis, x in enumerate(flat) if x in elsewhere or x not in labels or not summed]

@@ -17,7 +17,7 @@ from gradwright.core.build import as_number, common_shape, ones, spread
 from gradwright.core.contraction import LONGEST_NUMBER, contract
 from gradwright.core.facts import Facts
 from gradwright.core.inference import is_nonnegative, is_positive
-from gradwright.core.nodes import Apply, Contract, Node, Parameter
+from gradwright.core.nodes import Apply, Contract, Mask, Node, Parameter
 from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, register
 from gradwright.errors import ConditionError, UnsupportedError
@@ -122,6 +122,8 @@ def _root_of_square(base: Node, inner: Fraction) -> bool:
 
 
 def _constant_power(base: Node, exponent: Fraction) -> Node | None:
+    if isinstance(base, Mask) and exponent > 0 and {0, 1}.issuperset(base.weights):
+        return base
     if not isinstance(base, Contract) or base.factors:
         return None
     labels = [label for group in base.output for label in group]

@@ -25,6 +25,7 @@ from gradwright.core.sums import add, terms_of
 from gradwright.prims.inv import inv
 from gradwright.simplify.inverses import is_inverse, simplify_inverse
 from gradwright.simplify.relations import Relation, collapse, is_plain, relations_of
+from gradwright.simplify.systems import with_inverses
 
 
 def cancel_in_inverses(node: Node) -> Node:
@@ -84,7 +85,7 @@ def _with_joined_inverses(node: Contract) -> Node:
 
 
 def _factors_of_terms(total: Node) -> set[Node]:
-    return {f.node for term in terms_of(total) for f in as_product(term).factors}
+    return {f.node for term in map(with_inverses, terms_of(total)) for f in as_product(term).factors}
 
 
 @lru_cache(maxsize=1024)
@@ -92,7 +93,7 @@ def _joining(inverse: Apply, other: Apply) -> tuple[Relation, ...]:
     """`A⁻¹ B⁻¹ = (B A)⁻¹` and its like, for sums B of which A takes an inverse of A out of each term that has one."""
     found = list[Relation]()
     (matrix,), (total,) = inverse.arguments, other.arguments
-    upright = terms_of(total)
+    upright = tuple(map(with_inverses, terms_of(total)))
     for beside, terms in ((other, upright), (transpose(other), tuple(map(transpose, upright)))):
         for left, right, products in (
             (inverse, beside, [matmul(term, matrix) for term in terms]),

@@ -8,6 +8,7 @@ from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
 from gradwright.simplify.equations import settle_equation
+from gradwright.simplify.half_vectorisations import merge_half_vectorisations
 from gradwright.simplify.inverse_products import cancel_in_inverses, open_inverse
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.linear import join_linear, settle_linear
@@ -20,6 +21,7 @@ from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections, open_placed_sums
 from gradwright.simplify.stable import stabilise
 from gradwright.simplify.sums import bring_out_signs, cancel_terms, open_turned_sums, turn_sums
+from gradwright.simplify.systems import open_symmetric_systems, solve_where_known
 
 
 def simplify_application(node: Node) -> Node:
@@ -37,6 +39,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     simplify_inverse,
     open_inverse,
     merge_powers,
+    open_symmetric_systems,
     collapse,
     cancel_in_inverses,
     orient_products,
@@ -44,6 +47,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     order_commuting,
     drop_masks,
     merge_selections,
+    merge_half_vectorisations,
     drop_vanishing_terms,
     open_placed_sums,
     turn_sums,
@@ -84,7 +88,7 @@ def _settle(node: Node, solved: tuple[Relation, ...]) -> Node:
     for _ in range(ROUNDS):
         before = node
         for apply_pass in PASSES:
-            node = collapse(node, solved) if apply_pass is collapse else apply_pass(node)
+            node = solve_where_known(node, solved) if apply_pass is collapse else apply_pass(node)
         if node == before:
             return node
     return node

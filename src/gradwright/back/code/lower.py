@@ -35,6 +35,7 @@ from gradwright.core.nodes import (
 from gradwright.core.walks import postorder
 from gradwright.errors import EmissionError
 from gradwright.optimise.systems import without_systems
+from gradwright.prims.power import power
 
 LONGEST = 56
 DEEPEST = 24
@@ -215,7 +216,7 @@ class Lowering:
     def _name_for(self, node: Node) -> str:
         if isinstance(node, Apply):
             argument = self.values.get(node.arguments[0])
-            short = _SHORT.get(node.primitive.name, node.primitive.name)
+            short = _short_name(node)
             return joined([argument.text, short], short) if argument is not None else short
         if isinstance(node, Contract):
             parts = [self.values[f.node].text for f in node.factors if f.node in self.values]
@@ -405,3 +406,19 @@ _SHORT = {
     "stein": "solved",
     "sylvester": "solved",
 }
+
+
+# What powers are called; others are powers.
+_POWERS = {
+    Fraction(-1): "reciprocal",
+    Fraction(-1, 2): "rsqrt",
+    Fraction(1, 2): "sqrt",
+    Fraction(2): "square",
+    Fraction(3): "cube",
+}
+
+
+def _short_name(node: Apply) -> str:
+    if node.primitive is power and isinstance(exponent := node.parameters[0], Fraction):
+        return _POWERS.get(exponent, node.primitive.name)
+    return _SHORT.get(node.primitive.name, node.primitive.name)

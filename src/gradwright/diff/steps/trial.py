@@ -31,6 +31,7 @@ from gradwright.diff.identities.solution_points import nearby_solution, point_of
 from gradwright.diff.steps.step import Check, Draft, as_form
 from gradwright.errors import ConditionError, GradwrightError
 from gradwright.frozen import frozen
+from gradwright.simplify.pipeline import simplify
 
 TOLERANCE = 1e-6
 STEP = 1e-3
@@ -207,7 +208,8 @@ class Trial:
         value, moved, error = measured(item.node, self.values, moves, self.sizes)
         self.values[item.symbol] = value
         known: dict[Node, float] = {}
-        sizes = [largest(value), *(self._factors(term, known) for term in terms_of(item.node))]
+        # A norm hides what cancels within it; its square, simplified, is the product of sums that it is.
+        sizes = [largest(value), *(self._factors(term, known) for term in terms_of(simplify(item.node)))]
         self._terms_of[item.symbol] = max((size for size in sizes if np.isfinite(size)), default=0.0)
         self.values[direction(item.symbol)] = moved
         self.error = max(self.error, error)
