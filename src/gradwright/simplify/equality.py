@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 TRIALS_A_POINT = 3
 NUDGE = 1e-12
 LARGE = 4
+TOO_FEW = "too few generic points serve to compare them in numbers"
 GENERIC_SIZES = tuple((smallest, step) for smallest, step in SIZES if smallest > 2)
 
 
@@ -49,6 +50,7 @@ class Bounds:
 
 
 CAUTIOUS = Bounds(1e-7, 100, 6)
+OF_SIGNS = Bounds(1e-7, 100, 24)  # where the sides agree for the signs that were seen
 SURE = Bounds(1e-11, 1, 24)  # where the sides are known to differ, and only a point that shows it is looked for
 
 
@@ -98,11 +100,13 @@ def equal(left: Node, right: Node) -> Equality:
 
 
 def _proved(left: Node, right: Node, found: Agreement) -> Equality:
-    """What holds modulo primes; numbers are asked too where signs matter, which the primes see in another way."""
+    """What holds modulo primes; numbers are asked too where signs matter, of which the primes see some patterns."""
     if found.has_signs:
-        in_numbers = _by_floats(left, right, "", CAUTIOUS)
-        if in_numbers.status == "refuted":
-            return in_numbers
+        differences, refuted = _in_numbers(left, right, OF_SIGNS)
+        if refuted is not None:
+            return refuted
+        if not differences:
+            return Equality("undecided", f"the two sides agree modulo a prime for many signs, and {TOO_FEW}")
     return Equality("proved", "equal modulo a 61-bit prime at several generic points and sizes")
 
 
@@ -153,7 +157,17 @@ def _is_declared_complex(node: Node) -> bool:
 
 
 def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equality:
-    """Refute at a generic point, or say that the sides agree; points without a stable value are passed over."""
+    """Refute at a generic point, or say that the sides agree."""
+    differences, refuted = _in_numbers(left, right, bounds)
+    if refuted is not None:
+        return refuted
+    if len(differences) < bounds.points:
+        return Equality("undecided", f"{suspicion}, and {TOO_FEW}")
+    return Equality("undecided", f"{suspicion}; at {bounds.points} points they agree to {max(differences):.1g}")
+
+
+def _in_numbers(left: Node, right: Node, bounds: Bounds) -> tuple[list[float], Equality | None]:
+    """The differences at generic points, and what refutes; points without a stable value are passed over."""
     leaves = dict.fromkeys((*free_leaves(left), *free_leaves(right)))
     named = [leaf for leaf in leaves if isinstance(leaf, Symbol | Direction)]
     names = sorted(dimension_names((left, right)))
@@ -162,29 +176,35 @@ def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equal
         smallest, step = GENERIC_SIZES[seed % len(GENERIC_SIZES)]
         sizes = choose_sizes(names, demanded_orders((left, right)), smallest, seed, step)
         generator = np.random.default_rng(seed)
-        values: dict[Node, Array] = {leaf: _value(leaf, sizes, generator, seed) for leaf in named}
+        values: dict[Node, Array] = {
+            leaf: _value(leaf, sizes, generator, seed, place) for place, leaf in enumerate(named)
+        }
         difference = _difference(left, right, values, sizes, bounds)
         if difference is None:
             continue
         if difference > bounds.tolerance:
             point = {leaf.name: values[leaf] for leaf in named}
-            return Equality("refuted", f"the sides differ by {difference:.1g} at a point", point, difference)
+            return differences, Equality("refuted", f"the sides differ by {difference:.1g} at a point", point, difference)
         differences.append(difference)
         if len(differences) == bounds.points:
-            return Equality("undecided", f"{suspicion}; at {bounds.points} points they agree to {max(differences):.1g}")
-    return Equality("undecided", f"{suspicion}, and too few generic points serve to compare them in numbers")
+            break
+    return differences, None
 
 
-def _value(leaf: Symbol | Direction, sizes: Mapping[str, int], generator: Generator, seed: int) -> Array:
+def _value(
+    leaf: Symbol | Direction, sizes: Mapping[str, int], generator: Generator, seed: int, place: int
+) -> Array:
     """A value of a variable: without facts negative at a third of the points and positive at another, and often larger.
 
     So there are logarithms, and what depends on signs and kinks, as `maximum(a, 3)` does, shows at some of the points.
+    After two rounds, each variable is at a side of its own, as `relu(x - y)` needs to be positive throughout.
     """
-    value = sample(leaf, sizes, generator, side=seed)
+    side = seed + place * (seed // (2 * SIDES))
+    value = sample(leaf, sizes, generator, side=side)
     if leaf.facts or not leaf.real:
         return value
     if len(set(leaf.shape)) == len(leaf.shape):
-        value = (value, -abs(value), abs(value))[seed % SIDES]
+        value = (value, -abs(value), abs(value))[side % SIDES]
     return value * (LARGE if seed // SIDES % 2 else 1)
 
 
