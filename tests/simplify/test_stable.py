@@ -84,6 +84,7 @@ def test_a_large_determinant_of_a_positive_definite_matrix_does_not_overflow() -
         ("log(sum(exp(x)))", "logsumexp(x)"),
         ("exp(x) / (1 + exp(x))", "sigmoid(x)"),
         ("1 - sigmoid(x)", "sigmoid(-x)"),
+        ("outer(ones(n), sigmoid(x)) - outer(sigmoid(x), sigmoid(x))", "outer(sigmoid(-x), sigmoid(x))"),
         ("1 - 2 * sigmoid(-2 * x)", "tanh(x)"),
         ("sinh(x) / cosh(x)", "tanh(x)"),
         ("x - softplus(x)", "-softplus(-x)"),

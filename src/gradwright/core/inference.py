@@ -89,7 +89,9 @@ def is_skew_at_all_sizes(node: Node) -> bool:
     Where a product vanishes because a matrix is skew, nothing is left that could say that there is no such matrix, or
     no skew one that it is made of.
     """
-    return is_skew(node) and not any(isinstance(part, Apply) and part.primitive.conditions for part in _skew_parts(node))
+    return is_skew(node) and not any(
+        isinstance(part, Apply) and part.primitive.conditions for part in _skew_parts(node)
+    )
 
 
 def _skew_parts(node: Node) -> Iterator[Node]:

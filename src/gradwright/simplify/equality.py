@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 TRIALS_A_POINT = 3
 NUDGE = 1e-12
 LARGE = 4
-TOO_FEW = "too few generic points serve to compare them in numbers"
 GENERIC_SIZES = tuple((smallest, step) for smallest, step in SIZES if smallest > 2)
 
 
@@ -102,11 +101,9 @@ def equal(left: Node, right: Node) -> Equality:
 def _proved(left: Node, right: Node, found: Agreement) -> Equality:
     """What holds modulo primes; numbers are asked too where signs matter, of which the primes see some patterns."""
     if found.has_signs:
-        differences, refuted = _in_numbers(left, right, OF_SIGNS)
-        if refuted is not None:
-            return refuted
-        if not differences:
-            return Equality("undecided", f"the two sides agree modulo a prime for many signs, and {TOO_FEW}")
+        in_numbers = _by_floats(left, right, "", OF_SIGNS)
+        if in_numbers.status == "refuted":
+            return in_numbers
     return Equality("proved", "equal modulo a 61-bit prime at several generic points and sizes")
 
 
@@ -157,17 +154,7 @@ def _is_declared_complex(node: Node) -> bool:
 
 
 def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equality:
-    """Refute at a generic point, or say that the sides agree."""
-    differences, refuted = _in_numbers(left, right, bounds)
-    if refuted is not None:
-        return refuted
-    if len(differences) < bounds.points:
-        return Equality("undecided", f"{suspicion}, and {TOO_FEW}")
-    return Equality("undecided", f"{suspicion}; at {bounds.points} points they agree to {max(differences):.1g}")
-
-
-def _in_numbers(left: Node, right: Node, bounds: Bounds) -> tuple[list[float], Equality | None]:
-    """The differences at generic points, and what refutes; points without a stable value are passed over."""
+    """Refute at a generic point, or say that the sides agree; points without a stable value are passed over."""
     leaves = dict.fromkeys((*free_leaves(left), *free_leaves(right)))
     named = [leaf for leaf in leaves if isinstance(leaf, Symbol | Direction)]
     names = sorted(dimension_names((left, right)))
@@ -184,16 +171,14 @@ def _in_numbers(left: Node, right: Node, bounds: Bounds) -> tuple[list[float], E
             continue
         if difference > bounds.tolerance:
             point = {leaf.name: values[leaf] for leaf in named}
-            return differences, Equality("refuted", f"the sides differ by {difference:.1g} at a point", point, difference)
+            return Equality("refuted", f"the sides differ by {difference:.1g} at a point", point, difference)
         differences.append(difference)
         if len(differences) == bounds.points:
-            break
-    return differences, None
+            return Equality("undecided", f"{suspicion}; at {bounds.points} points they agree to {max(differences):.1g}")
+    return Equality("undecided", f"{suspicion}, and too few generic points serve to compare them in numbers")
 
 
-def _value(
-    leaf: Symbol | Direction, sizes: Mapping[str, int], generator: Generator, seed: int, place: int
-) -> Array:
+def _value(leaf: Symbol | Direction, sizes: Mapping[str, int], generator: Generator, seed: int, place: int) -> Array:
     """A value of a variable: without facts negative at a third of the points and positive at another, and often larger.
 
     So there are logarithms, and what depends on signs and kinks, as `maximum(a, 3)` does, shows at some of the points.
