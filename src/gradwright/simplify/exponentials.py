@@ -125,10 +125,10 @@ def exponential_of(node: Apply) -> Node:
     if not node.real:
         return node
     product = as_product(node.arguments[0])
-    if product.coefficient == -1 and len(product.factors) == 1 and is_of(product.factors[0].node, softplus):
-        opposite = scaled(-1, _placed(product.factors[0], product))
-        return Apply(sigmoid, (), (opposite,))
-    return node
+    if product.coefficient != -1 or len(product.factors) != 1 or not is_of(product.factors[0].node, softplus):
+        return node
+    argument = _whole_argument(product)
+    return node if argument is None else Apply(sigmoid, (), (scaled(-1, argument),))
 
 
 def merge_exponentials(node: Contract) -> Node:
@@ -267,7 +267,7 @@ def _fold_softplus(node: Add, term: Node, product: Contract) -> Node | None:
 
 
 def _whole_argument(product: Contract) -> Node | None:
-    """The argument of the only factor, placed in the shape of the term."""
+    """The argument of the only factor, placed in the shape of the term; None if that is a sum or a diagonal of it."""
     carried = [label for group in product.output for label in group]
     if len(set(carried)) != len(carried) or any(x not in carried for x in product.factors[0].labels):
         return None
