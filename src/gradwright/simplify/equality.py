@@ -224,20 +224,28 @@ class _Rounded(FloatArithmetic):
     def __init__(self) -> None:
         self._generator: Generator = np.random.default_rng(0)
 
-    def changed(self, value: Array) -> Array:
-        """The value with every entry a little off; symmetrically so in square matrices, which may be symmetric."""
+    def changed(self, value: Array, *, together: bool = False) -> Array:
+        """The value with every entry a little off; symmetrically so in square matrices, which may be symmetric.
+
+        Args:
+            value: the value.
+            together: whether the error of an entry is that of the largest one, as of eigenvalues, of which one may be
+                zero but for rounding.
+        """
         shape: tuple[int, ...] = value.shape
         noise: Array = np.asarray(2 * self._generator.random(size=shape) - 1)
         if value.ndim == 2 and value.shape[0] == value.shape[1]:
             noise = (noise + noise.T) / 2
-        return value * (1 + NUDGE * noise)
+        return value + NUDGE * noise * (largest(value) * (value != 0) if together else value)
 
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
         """The outputs, with errors if the function is smooth."""
         outputs = super().apply(primitive, parameters, arguments)
-        return outputs if has_kink(primitive) else tuple(map(self.changed, outputs))
+        if has_kink(primitive):
+            return outputs
+        return tuple(self.changed(output, together=not primitive.elementwise) for output in outputs)
 
     def solve(self, matrix: Array, right: Array) -> Array:
         """The solution, with errors."""
