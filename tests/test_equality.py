@@ -14,6 +14,7 @@ VARIABLES = {
     "A": "n n", "B": "n n", "X": "n n", "U": "n m", "V": "m n", "C": "m m", "K": "n n spd", "S": "n n symmetric",
     "L": "n n lower", "Q": "n n orthogonal", "P": "n m stiefel", "M": "n m", "x": "n", "y": "n", "p": "n positive",
     "q": "n positive", "a": "", "b": "", "z": "n complex", "Z": "n n complex", "N": "m n", "W": "m m",
+    "D": "n n diagonal spd",
 }  # fmt: skip
 PROVED = [
     ("inv(A + U @ C @ V)", "inv(A) - inv(A) @ U @ inv(inv(C) + V @ inv(A) @ U) @ V @ inv(A)"),
@@ -43,6 +44,7 @@ PROVED = [
     ("eigvalsh(A @ A.T)", "eigvalsh(A.T @ A)"),
     ("eigvalsh(2 * S + a * eye(n))", "2 * eigvalsh(S) + a"), ("sum(svdvals(M)**4)", "norm(M.T @ M)**2"),
     ("sum(eigvalsh(M @ M.T))", "norm(M)**2"), ("sqrtm(K @ K)", "K"), ("sqrtm(inv(K))", "inv(sqrtm(K))"),
+    ("sqrtm(D @ D)", "D"),
     ("signm(S)", "polar(S).U"), ("polar(A).P", "sqrtm(A.T @ A)"), ("svd(A).U @ svd(A).Vh", "polar(A).U"),
     ("svd(Z).U @ diag(svd(Z).S**2) @ svd(Z).U.H", "Z @ Z.H"),
     ("pinv(M)", "svd(M).Vh.T @ diag(1 / svd(M).S) @ svd(M).U.T"),
@@ -131,6 +133,19 @@ def test_what_holds_for_most_patterns_of_signs_is_not_proved() -> None:
     assert gw.equal(abs(left), left).status == "proved"
 
 
+@pytest.mark.parametrize(
+    ("text", "declared"),
+    [
+        ("det(diag(relu(x - y)))", {"x": "12", "y": "12"}),
+        ("det(diag(vec(relu(A - B))))", {"A": "n m", "B": "n m"}),
+        ("det(diag(relu(A @ x)))", {"A": "9 9", "x": "9"}),
+        pytest.param("det(sqrtm(S @ S) + S)", {"S": "14 14 symmetric"}, marks=pytest.mark.slow),
+    ],
+)
+def test_what_one_pattern_of_many_signs_refutes(text: str, declared: dict[str, str]) -> None:
+    assert gw.equal(gw.parse(text, **declared), gw.parse("0")).status == "refuted"
+
+
 def test_primes_do_not_know_which_eigenvalue_is_larger() -> None:
     first, second = (gw.parse(f"eigvalsh(S)[{place}]", S="2 2 symmetric") for place in (0, 1))
     for gap in (first - second, second - first):
@@ -190,8 +205,16 @@ def test_sums_of_three_complex_numbers_are_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "right"), [("matrix_exp(-A)", "inv(matrix_exp(A))"), ("logdet(kron(K, K))", "2 * n * logdet(K)")]
+    ("left", "right"),
+    [
+        ("matrix_exp(-A)", "inv(matrix_exp(A))"),
+        ("logdet(kron(K, K))", "2 * n * logdet(K)"),
+        ("eigvalsh(outer(x, x))[0]", "0 * a"),
+    ],
 )
 def test_what_is_true_and_lost_in_rounding_is_not_refuted(left: str, right: str) -> None:
-    """Of e^A large numbers cancel in the inverse; the determinant of a Kronecker product is one of a large matrix."""
+    """Of e^A large numbers cancel in the inverse; the determinant of a Kronecker product is one of a large matrix.
+
+    An eigenvalue that is zero is as small as the rounding errors of the others.
+    """
     assert gw.equal(parsed(left), parsed(right)).status != "refuted"

@@ -36,7 +36,13 @@ def test_a_multiple_of_an_orthogonal_matrix_is_inverted_with_its_factor() -> Non
     assert derivation.verify().right
 
 
-@pytest.mark.parametrize("text", ["trace(inv(W))", "dot(x, inv(W) @ x)", "dot(x, solve(W, x))"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "trace(inv(W))", "dot(x, inv(W) @ x)", "dot(x, solve(W, x))", "trace(W + inv(W))", "trace(tanh(inv(W)))",
+        "trace(matrix_power(inv(W), 3))", "trace(lyapunov(eye(n), inv(W)))",
+    ],
+)  # fmt: skip
 def test_no_value_vanishes_with_the_inverse_of_a_skew_matrix_of_odd_size(text: str) -> None:
     """A skew matrix of order 3 is singular; at order 4 these are zero."""
     expression = gw.parse(text, W="n n skew", **({"x": "n"} if "x" in text else {}))

@@ -84,7 +84,9 @@ def test_a_large_determinant_of_a_positive_definite_matrix_does_not_overflow() -
         ("log(sum(exp(x)))", "logsumexp(x)"),
         ("exp(x) / (1 + exp(x))", "sigmoid(x)"),
         ("1 - sigmoid(x)", "sigmoid(-x)"),
+        ("outer(ones(n), sigmoid(x)) - outer(sigmoid(x), sigmoid(x))", "outer(sigmoid(-x), sigmoid(x))"),
         ("1 - 2 * sigmoid(-2 * x)", "tanh(x)"),
+        ("exp(-softplus(x))", "sigmoid(-x)"),
         ("sinh(x) / cosh(x)", "tanh(x)"),
         ("x - softplus(x)", "-softplus(-x)"),
         ("log(exp(x) + exp(y))", "x + softplus(y - x)"),
@@ -98,3 +100,10 @@ def test_the_form_is_the_usual_one(text: str, form: str) -> None:
     simple = [str(gw.Expression(simplify(e.node), e.signature)) for e in (left, right)]
     assert simple[0] == simple[1]
     assert gw.equal(left, right).status == "proved"
+
+
+def test_the_exponential_of_a_sum_is_a_product() -> None:
+    """The likelihood of independent outcomes, `Π σ(xᵢ)`, was their sum."""
+    x = np.array([0.5, -1.0, 2.0])
+    for text in ("exp(sum(log(sigmoid(x))))", "exp(-sum(softplus(-x)))", "1 / exp(sum(softplus(-x)))"):
+        assert np.isclose(gw.parse(text, x="n").evaluate(x=x), np.prod(1 / (1 + np.exp(-x))))

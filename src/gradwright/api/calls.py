@@ -46,7 +46,7 @@ def leave_no_graph(tensors: Sequence[Any]) -> bool:
     # operation, and autocast may be on for any device; nothing public tells it.
     if getattr(torch.autograd.forward_ad, "_current_level", 0) >= 0:
         return False
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if is_traced():
         return False
     stack = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", None)
     modes = getattr(torch._C, "_len_torch_dispatch_stack", None)
@@ -54,6 +54,12 @@ def leave_no_graph(tensors: Sequence[Any]) -> bool:
     if stack is None or modes is None or casts is None:
         return False
     return stack() is None and modes() == 0 and not casts()
+
+
+def is_traced() -> bool:
+    """Whether PyTorch traces operations: for `torch.compile`, `torch.export` or `torch.jit`."""
+    torch = sys.modules["torch"]
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 def _is_plain(tensor: Any, torch: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.api.calls import leave_no_graph, likeness
+from gradwright.api.calls import is_traced, leave_no_graph, likeness
 from gradwright.api.evaluation import warn_of_gauge
 from gradwright.api.inputs import (
     as_array,
@@ -172,6 +172,8 @@ class CompiledFunction:
         inputs = {**self._by_position(positional, inputs), **inputs}
         self._check(inputs)
         arrays = self._converted(inputs)
+        if self._library.name == "torch" and out is None and is_traced():
+            return self._run(self._function, arrays)
         if self._gauge:
             self._look_at_gauge(inputs)
         elif key and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):

@@ -131,7 +131,7 @@ def parse_declarations(text: str) -> tuple[Declaration, ...]:
 
 def as_read(name: str) -> str:
     """A name in the form in which Python reads those of a text: `ϵ` is `ε`."""
-    return unicodedata.normalize("NFKC", name)
+    return name if name.isascii() else unicodedata.normalize("NFKC", name)  # the latter is not traced by torch.compile
 
 
 def check_name(name: str) -> None:

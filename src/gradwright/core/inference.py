@@ -10,7 +10,7 @@ it (Higham, Functions of Matrices (2008), ch. 1).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 
@@ -86,9 +86,20 @@ def is_skew(node: Node) -> bool:
 def is_skew_at_all_sizes(node: Node) -> bool:
     """Whether a matrix is skew and exists whatever its size: the inverse of a skew matrix does at even sizes only.
 
-    Where a product vanishes because a matrix is skew, nothing is left that could say that there is no such matrix.
+    Where a product vanishes because a matrix is skew, nothing is left that could say that there is no such matrix, or
+    no skew one that it is made of.
     """
-    return is_skew(node) and not (isinstance(node, Apply) and node.primitive.conditions)
+    return is_skew(node) and not any(
+        isinstance(part, Apply) and part.primitive.conditions for part in _skew_parts(node)
+    )
+
+
+def _skew_parts(node: Node) -> Iterator[Node]:
+    """A skew matrix and those that it is made of."""
+    found = [node]
+    while found:
+        yield (part := found.pop())
+        found += filter(is_skew, part.children)
 
 
 def is_hermitian(node: Node) -> bool:

@@ -268,7 +268,9 @@ class ModularArithmetic:
 
     def _structured(self, value: Array, facts: Facts) -> Array:
         if "diagonal" in facts:
-            return objects(np.where(np.eye(len(value), dtype=bool), value**2 if "spd" in facts else value, 0))
+            return objects(
+                np.where(np.eye(len(value), dtype=bool), value**2 % self.prime if "spd" in facts else value, 0)
+            )
         if self._setting.spectra and "hermitian" in facts:
             return self._with_eigenvalues(value, facts)
         if "spd" in facts or "psd" in facts:

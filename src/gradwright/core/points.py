@@ -208,7 +208,9 @@ _TRIANGLES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 
 def _square(values: Array, facts: Facts, side: int | None) -> Array:
     n = len(values)
-    shifted = values if side is None else 0.5 * values + np.diag(_placed_eigenvalues(n, side))
+    # Of noise that is added to n eigenvalues, those lie within a circle whose radius grows as √n.
+    spread = 0.5 * min(1.0, np.sqrt(6 / n)) if n else 0.5
+    shifted = values if side is None else spread * values + np.diag(_placed_eigenvalues(n, side))
     if "spd" in facts or "psd" in facts:
         # Scaled so that the eigenvalues stay within a decade, whatever the size.
         return np.asarray(values @ values.conj().T / n + np.diag(np.linspace(0.5, 1.5, n)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from operator import attrgetter
 
 from gradwright.core.contraction import with_factors
 from gradwright.core.nodes import (
@@ -21,10 +20,14 @@ from gradwright.core.nodes import (
 from gradwright.core.sums import add
 
 
+def _children(node: Node) -> tuple[Node, ...]:
+    return node.children
+
+
 def postorder(
     *roots: Node,
     given: Container[Node] = frozenset(),
-    children: Callable[[Node], tuple[Node, ...]] = attrgetter("children"),
+    children: Callable[[Node], tuple[Node, ...]] = _children,  # no attrgetter: torch.compile does not trace it
 ) -> Iterator[Node]:
     """Every distinct node below the roots, children before parents, in source order; nothing below a given one."""
     seen: set[Node] = set()

@@ -81,7 +81,8 @@ def _lonely(node: Contract, factor: Factor) -> list[int]:
     """The labels over which a factor is summed alone."""
     others = {label for group in node.output for label in group}
     others |= {label for f in node.factors if f is not factor for label in f.labels}
-    return [label for label in factor.labels if label not in others] if len(set(factor.labels)) == 2 else []
+    is_matrix = len(set(factor.labels)) == len(factor.labels) == 2  # no diagonal of axes that are split
+    return [label for label in factor.labels if label not in others] if is_matrix else []
 
 
 def _summed(node: Contract, factor: Factor) -> Factor:

@@ -49,6 +49,7 @@ class Bounds:
 
 
 CAUTIOUS = Bounds(1e-7, 100, 6)
+OF_SIGNS = Bounds(1e-7, 100, 24)  # where the sides agree for the signs that were seen
 SURE = Bounds(1e-11, 1, 24)  # where the sides are known to differ, and only a point that shows it is looked for
 
 
@@ -98,9 +99,9 @@ def equal(left: Node, right: Node) -> Equality:
 
 
 def _proved(left: Node, right: Node, found: Agreement) -> Equality:
-    """What holds modulo primes; numbers are asked too where signs matter, which the primes see in another way."""
+    """What holds modulo primes; numbers are asked too where signs matter, of which the primes see some patterns."""
     if found.has_signs:
-        in_numbers = _by_floats(left, right, "", CAUTIOUS)
+        in_numbers = _by_floats(left, right, "", OF_SIGNS)
         if in_numbers.status == "refuted":
             return in_numbers
     return Equality("proved", "equal modulo a 61-bit prime at several generic points and sizes")
@@ -162,7 +163,9 @@ def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equal
         smallest, step = GENERIC_SIZES[seed % len(GENERIC_SIZES)]
         sizes = choose_sizes(names, demanded_orders((left, right)), smallest, seed, step)
         generator = np.random.default_rng(seed)
-        values: dict[Node, Array] = {leaf: _value(leaf, sizes, generator, seed) for leaf in named}
+        values: dict[Node, Array] = {
+            leaf: _value(leaf, sizes, generator, seed, place) for place, leaf in enumerate(named)
+        }
         difference = _difference(left, right, values, sizes, bounds)
         if difference is None:
             continue
@@ -175,16 +178,18 @@ def _by_floats(left: Node, right: Node, suspicion: str, bounds: Bounds) -> Equal
     return Equality("undecided", f"{suspicion}, and too few generic points serve to compare them in numbers")
 
 
-def _value(leaf: Symbol | Direction, sizes: Mapping[str, int], generator: Generator, seed: int) -> Array:
+def _value(leaf: Symbol | Direction, sizes: Mapping[str, int], generator: Generator, seed: int, place: int) -> Array:
     """A value of a variable: without facts negative at a third of the points and positive at another, and often larger.
 
     So there are logarithms, and what depends on signs and kinks, as `maximum(a, 3)` does, shows at some of the points.
+    After two rounds, each variable is at a side of its own, as `relu(x - y)` needs to be positive throughout.
     """
-    value = sample(leaf, sizes, generator, side=seed)
+    side = seed + place * (seed // (2 * SIDES))
+    value = sample(leaf, sizes, generator, side=side)
     if leaf.facts or not leaf.real:
         return value
     if len(set(leaf.shape)) == len(leaf.shape):
-        value = (value, -abs(value), abs(value))[seed % SIDES]
+        value = (value, -abs(value), abs(value))[side % SIDES]
     return value * (LARGE if seed // SIDES % 2 else 1)
 
 
@@ -219,20 +224,28 @@ class _Rounded(FloatArithmetic):
     def __init__(self) -> None:
         self._generator: Generator = np.random.default_rng(0)
 
-    def changed(self, value: Array) -> Array:
-        """The value with every entry a little off; symmetrically so in square matrices, which may be symmetric."""
+    def changed(self, value: Array, *, together: bool = False) -> Array:
+        """The value with every entry a little off; symmetrically so in square matrices, which may be symmetric.
+
+        Args:
+            value: the value.
+            together: whether the error of an entry is that of the largest one, as of eigenvalues, of which one may be
+                zero but for rounding.
+        """
         shape: tuple[int, ...] = value.shape
         noise: Array = np.asarray(2 * self._generator.random(size=shape) - 1)
         if value.ndim == 2 and value.shape[0] == value.shape[1]:
             noise = (noise + noise.T) / 2
-        return value * (1 + NUDGE * noise)
+        return value + NUDGE * noise * (largest(value) * (value != 0) if together else value)
 
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
         """The outputs, with errors if the function is smooth."""
         outputs = super().apply(primitive, parameters, arguments)
-        return outputs if has_kink(primitive) else tuple(map(self.changed, outputs))
+        if has_kink(primitive):
+            return outputs
+        return tuple(self.changed(output, together=not primitive.elementwise) for output in outputs)
 
     def solve(self, matrix: Array, right: Array) -> Array:
         """The solution, with errors."""

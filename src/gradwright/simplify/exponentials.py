@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from gradwright.core.build import number, ones, spread
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero, scale, split_coefficient, with_factors, zero
+from gradwright.core.contraction import contract, is_zero, scale, split_coefficient, with_factor, with_factors, zero
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, scaled, subtract, terms_of
@@ -125,10 +125,10 @@ def exponential_of(node: Apply) -> Node:
     if not node.real:
         return node
     product = as_product(node.arguments[0])
-    if product.coefficient == -1 and len(product.factors) == 1 and is_of(product.factors[0].node, softplus):
-        opposite = scaled(-1, _placed(product.factors[0], product))
-        return Apply(sigmoid, (), (opposite,))
-    return node
+    if product.coefficient != -1 or len(product.factors) != 1 or not is_of(product.factors[0].node, softplus):
+        return node
+    argument = _whole_argument(product)
+    return node if argument is None else Apply(sigmoid, (), (scaled(-1, argument),))
 
 
 def merge_exponentials(node: Contract) -> Node:
@@ -210,8 +210,8 @@ def fold_complements(node: Add) -> Node:
         return joined
     for term in node.terms:
         product = as_product(term)
-        for factor in product.factors:
-            folded = _fold_complement(node, term, factor) if is_of(factor.node, sigmoid) else None
+        for place, factor in enumerate(product.factors):
+            folded = _fold_complement(node, term, place) if is_of(factor.node, sigmoid) else None
             if folded is not None:
                 return folded
         if len(product.factors) != 1 or not isinstance(product.factors[0].node, Apply):
@@ -228,16 +228,17 @@ def fold_complements(node: Add) -> Node:
     return node
 
 
-def _fold_complement(node: Add, term: Node, factor: Factor) -> Node | None:
+def _fold_complement(node: Add, term: Node, place: int) -> Node | None:
     """A term with a factor σ(u), and minus what it is without that factor, as one term with σ(−u)."""
     product = as_product(term)
-    rest = scaled(-1, with_factors(product, [f for f in product.factors if f is not factor]))
+    rest = scaled(-1, with_factors(product, (*product.factors[:place], *product.factors[place + 1 :])))
     if rest not in node.terms:
         return None
-    assert isinstance(factor.node, Apply)
-    opposite = Apply(sigmoid, (), (scaled(-1, factor.node.arguments[0]),))
+    found = product.factors[place].node
+    assert isinstance(found, Apply)
+    opposite = Apply(sigmoid, (), (scaled(-1, found.arguments[0]),))
     others = [t for t in node.terms if t not in (term, rest)]
-    return add([*others, scaled(-1, _with_factor(term, factor.node, opposite))])
+    return add([*others, scaled(-1, with_factor(product, place, opposite))])
 
 
 def _fold_sigmoid(node: Add, term: Node, product: Contract) -> Node | None:
@@ -266,7 +267,7 @@ def _fold_softplus(node: Add, term: Node, product: Contract) -> Node | None:
 
 
 def _whole_argument(product: Contract) -> Node | None:
-    """The argument of the only factor, placed in the shape of the term."""
+    """The argument of the only factor, placed in the shape of the term; None if that is a sum or a diagonal of it."""
     carried = [label for group in product.output for label in group]
     if len(set(carried)) != len(carried) or any(x not in carried for x in product.factors[0].labels):
         return None

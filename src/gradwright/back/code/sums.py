@@ -10,7 +10,7 @@ from gradwright.back.code.contractions import write_contraction
 from gradwright.back.code.products.draft import CONSTANT
 from gradwright.back.code.text import Code, Kind, number, sum_of
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, Selection
+from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 from gradwright.core.walks import free_leaves
 from gradwright.frozen import replace
 
@@ -72,9 +72,9 @@ def _as_new(lowering: Lowering, terms: Sequence[Node], order: Sequence[int]) -> 
         if code.kind is not Kind.ATOM:
             return code
     code = lowering.demand(terms[0], order)
-    inline = terms[0] not in lowering.values and (isinstance(terms[0], Add) or _is_map(terms[0]))
-    if inline or code.kind is Kind.NEGATIVE:
+    if (isinstance(terms[0], Add) and terms[0] not in lowering.values) or code.kind is Kind.NEGATIVE:
         return code
+    # What a function returns is copied, too: its derivative may be computed from that, as exp's is.
     return Code(lowering.library.copy.format(x=code.inside()))
 
 
@@ -149,11 +149,6 @@ def _is_new(term: Node, lowering: Lowering) -> bool:
     if len(arrays) > 1 or len(arrays) < len(term.factors) or abs(term.coefficient) != 1:
         return bool(arrays)
     return bool(arrays) and _is_new(arrays[0].node, lowering)
-
-
-def _is_map(term: Node) -> bool:
-    """Whether a term is a function of real entries; of complex ones, a part may be a view."""
-    return isinstance(term, Apply) and term.primitive.elementwise and all(argument.real for argument in term.arguments)
 
 
 def _is_diagonal(term: Node) -> bool:

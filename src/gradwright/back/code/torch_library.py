@@ -17,7 +17,8 @@ _ADD_TO_DIAGONAL = '''
 def add_to_diagonal(M: torch.Tensor, d: torch.Tensor | float) -> torch.Tensor:
     """M, a new matrix, with d added to its diagonal, in place unless one of them may be a batch (torch.func.vmap)."""
     if torch._C._are_functorch_transforms_active():
-        return M + torch.as_tensor(d)[..., None] * torch.eye(M.shape[-1], dtype=M.dtype, device=M.device)
+        entries = torch.as_tensor(d, dtype=M.dtype, device=M.device)
+        return M + entries[..., None] * torch.eye(M.shape[-1], dtype=M.dtype, device=M.device)
     M.diagonal(dim1=-2, dim2=-1).add_(d)
     return M
 '''
