@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -230,3 +231,10 @@ def test_parts_that_fill_a_whole_are_joined(text: str, variables: dict[str, str]
         inputs = {name: x.numpy() for name, x in zip(variables, point, strict=True)}
         torch.testing.assert_close(found, torch.as_tensor(value.evaluate(**inputs)))
     assert gradcheck(function, [x.requires_grad_() for x in points[0]], nondet_tol=ROUNDING)
+
+
+def test_emitted_tests_choose_sizes_at_which_there_is_a_value() -> None:
+    """B diag(w) Bᵀ has an inverse where B has no more rows than columns."""
+    quadratic = gw.parse("b @ solve(B @ diag(w) @ B.T, b)", B="n k", w="k positive", b="n")
+    sizes = dict(re.findall(r"^([nk]) = (\d+)", gw.derive(quadratic).tests("torch", module="m"), flags=re.MULTILINE))
+    assert int(sizes["n"]) < int(sizes["k"])

@@ -83,7 +83,9 @@ def tests_text(asked: Asked, module: str) -> str:
 def _tested(asked: Asked, module: str) -> Tested:
     nodes = [node for _, node in asked.outputs]
     roots = [*asked.inputs, *nodes]
+    numbers = reference(asked.inputs, nodes)
     sizes = choose_sizes(dimension_names(roots), demanded_orders(roots))
+    sizes |= {} if numbers is None else numbers.sizes  # at which there are values: B Bᵀ has no inverse for a tall B
     values = simplify_all(tuple(nodes))
     function = f"{asked.name}_" if asked.name in OWN_NAMES else asked.name
     dimensions = _dimensions(sizes, function)
@@ -111,7 +113,7 @@ def _tested(asked: Asked, module: str) -> Tested:
         identity=identity,
         singular=singular,
         outputs=len(nodes),
-        reference=reference(asked.inputs, nodes),
+        reference=numbers,
     )
 
 

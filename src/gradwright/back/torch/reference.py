@@ -38,12 +38,14 @@ class Reference:
         values: those of the outputs.
         cotangents: one for every output.
         gradients: one for every input.
+        sizes: those of the dimensions.
     """
 
     inputs: tuple[Array, ...]
     values: tuple[Array, ...]
     cotangents: tuple[Array, ...]
     gradients: tuple[Array, ...]
+    sizes: Mapping[str, int]
 
 
 def reference(inputs: Sequence[Symbol], nodes: Sequence[Node]) -> Reference | None:
@@ -80,7 +82,7 @@ def _numbers(
     given = dict(zip(cotangents, _cotangents(cotangents, sizes), strict=True))
     found = dict(zip(moving, evaluate_all([slopes[s] for s in moving], {**point, **given}, sizes), strict=True))
     gradients = tuple(found.get(s, np.zeros_like(point[s])) for s in inputs)
-    return Reference(tuple(point[s] for s in inputs), values, tuple(given.values()), gradients)
+    return Reference(tuple(point[s] for s in inputs), values, tuple(given.values()), gradients, sizes)
 
 
 def _point(
