@@ -5,7 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradwright.back.algebra import multiplied, transposed, without_scalars
-from gradwright.back.formula import Call, Formula, Indexed, MaskMatrix, MatrixProduct, OuterProduct, Part, Transposed
+from gradwright.back.formula import (
+    Call,
+    Conjugated,
+    Formula,
+    Indexed,
+    MaskMatrix,
+    MatrixProduct,
+    OuterProduct,
+    Part,
+    Transposed,
+)
 from gradwright.back.masks import masked_product
 from gradwright.frozen import replace
 
@@ -72,6 +82,9 @@ def _is_part(formula: Formula) -> bool:
 def _slice(formula: Formula, places: tuple[str, ...]) -> Formula:
     if isinstance(formula, Transposed):
         return replace(formula, inner=_slice(formula.inner, places[::-1]))
+    if isinstance(formula, Conjugated):
+        inner = _slice(formula.inner, places)
+        return replace(formula, inner=inner, symmetric=inner.symmetric)
     if isinstance(formula, Indexed) and len(formula.places) == len(places):
         joined = [a if b == ":" else b if a == ":" else "" for a, b in zip(formula.places, places, strict=True)]
         if all(joined):
