@@ -76,15 +76,14 @@ class _Language(Writer):
         c = formula.coefficient
         numerator = [*([str(abs(c.numerator))] if abs(c.numerator) != 1 else [])]
         tensors = sum(f.rank > 0 for f in formula.factors)
-        for place, factor in enumerate(formula.factors):
+        ordered = [*formula.scalars(), *(f for f in formula.factors if f.rank)]
+        for place, factor in enumerate(ordered):
             alone = not numerator and place == 0
             needs = PRODUCT if alone and not isinstance(factor, MatrixProduct) else POWER
-            if isinstance(factor, MatrixProduct) and tensors <= 1 and place == len(formula.factors) - 1:
+            if isinstance(factor, MatrixProduct) and tensors <= 1 and place == len(ordered) - 1:
                 needs = PRODUCT
             numerator.append(self.inside(factor, needs))
         text = " * ".join(numerator) or "1"
-        if formula.rank and not tensors and not formula.factors:
-            text = text
         for divisor in formula.divisors:
             text += f" / {self.inside(divisor, POWER)}"
         if c.denominator != 1:
