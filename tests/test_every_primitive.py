@@ -119,6 +119,22 @@ def test_value_is_finite_has_the_shape_and_the_facts(instance: Instance) -> None
         assert FACTS_HOLD[fact](value), fact
 
 
+@pytest.mark.parametrize(
+    "instance",
+    [i for i in INSTANCES if i.primitive.elementwise and len(i.symbols) == 1 and not i.sample.parameters],
+    ids=str,
+)
+def test_an_even_or_odd_function_of_entries_is_recorded_as_one(instance: Instance) -> None:
+    (x,) = instance.symbols
+    point = instance.point()
+    if "positive" in x.facts:
+        assert not instance.primitive.parity
+        return
+    here, there = (Point({x: sign * point.values[x]}, point.sizes).at(instance.node)[0] for sign in (1, -1))
+    parity = "odd" if close(there, -here) else "even" if close(there, here) else ""
+    assert instance.primitive.parity == parity
+
+
 @pytest.mark.parametrize("primitive", [p for p in PRIMITIVES if p.of_matrix], ids=lambda p: p.name)
 def test_the_function_of_a_diagonal_matrix_is_that_of_its_entries(primitive: Primitive) -> None:
     matrix, entries = (

@@ -12,7 +12,7 @@ from gradwright.core.inference import facts_of
 
 VARIABLES = {
     "c": "positive", "Q": "n n orthogonal", "U": "n n unitary complex", "L": "n n unit_lower", "R": "n n unit_upper",
-    "S": "n n spd", "T": "n k stiefel", "z": "n complex", "x": "n",
+    "W": "n n skew", "S": "n n spd", "T": "n k stiefel", "z": "n complex", "x": "n",
 }  # fmt: skip
 
 
@@ -20,7 +20,9 @@ VARIABLES = {
     "text",
     [
         "c * Q", "n * Q", "c * U", "c * Q @ Q", "c * L", "c * R @ R", "c * T", "-Q", "2 * Q", "c * S", "Q / c",
-        "(c * Q) @ (c * Q).T", "z * z * conj(z)", "z * z * conj(z) * conj(z)", "z * conj(z) * x", "z * conj(z) * x * x",
+        "(c * Q) @ (c * Q).T",
+        "W**2", "W**3", "-W**4 / 2", "abs(W)", "sign(W)", "tanh(W)", "cosh(W)", "exp(W)", "exp(-W**2) * sin(W)",
+        "z * z * conj(z)", "z * z * conj(z) * conj(z)", "z * conj(z) * x", "z * conj(z) * x * x",
     ],
 )  # fmt: skip
 def test_the_facts_of_a_product_hold(text: str) -> None:

@@ -20,8 +20,11 @@ from gradwright.errors import ConditionError, GradwrightError
 COLLECTION = Path(__file__).with_name("data") / "expressions.txt"
 LINES = [line for line in COLLECTION.read_text().splitlines() if line and not line.startswith("#")]
 QUICK = LINES[::12]
-# Row sums of a triangle come in another order when they are read, and the transpose of a triangle as the other one.
-REORDERED = {"x @ inv(cholesky(K)) @ inv(cholesky(K)).T @ y", "ldl(K).L @ x"}
+# Row sums of a triangle come in another order when they are read, the transpose of a triangle as the other one, a
+# Kronecker product that is reshaped as an einsum.
+REORDERED = {
+    "x @ inv(cholesky(K)) @ inv(cholesky(K)).T @ y", "ldl(K).L @ x", "reshape(reshape(X, m, n) @ X, m * m)",
+}  # fmt: skip
 
 
 def declared(line: str) -> tuple[str, dict[str, str]]:

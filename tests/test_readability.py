@@ -14,7 +14,7 @@ RESULTS = [
     ("matrix_power(X, 4) @ x", {"X": "n n", "x": "n"}, "X",
      "(Xᵀ)³ G xᵀ + (Xᵀ)² G xᵀ Xᵀ + Xᵀ G xᵀ (Xᵀ)² + G xᵀ (Xᵀ)³"),
     # What multiplies single matrices is taken out.
-    ("x @ A @ x", {"A": "n n", "x": "n"}, "x", "(Aᵀ + A) x"),
+    ("x @ A @ x", {"A": "n n", "x": "n"}, "x", "(A + Aᵀ) x"),
     # Skew matrices have no transpose: U (S − Sᵀ) is 2 U S.
     ("polar(A).U", {"A": "n m"}, "A",
      "(I − U Uᵀ) G P⁻¹ + U lyapunov(P, Uᵀ G − Gᵀ U), where U = polar(A).U, P = polar(A).P"),
@@ -62,10 +62,10 @@ RESULTS = [
     # Terms with which others begin or end.
     ("trace(A @ pinv(A) @ B)", {"A": "n m", "B": "n n"}, "A", "(I − A A⁺) (B + Bᵀ) (A⁺)ᵀ"),
     ("P - P @ C.T @ inv(C @ P @ C.T + R) @ C @ P", {"P": "n n spd", "C": "m n", "R": "m m spd"}, "P",
-     "½ M (G + Gᵀ) Mᵀ, where M = I − Cᵀ (C P Cᵀ + R)⁻¹ C P"),
+     "½ Mᵀ (G + Gᵀ) M, where M = I − P Cᵀ (C P Cᵀ + R)⁻¹ C"),
     # A product is opened where like terms meet.
     ("polar(A).P", {"A": "n m"}, "A",
-     "½ U (lyapunov(P, P (Gᵀ + G) − (Gᵀ + G) P) + Gᵀ + G), where U = polar(A).U, P = polar(A).P"),
+     "½ U (lyapunov(P, P (G + Gᵀ) − (G + Gᵀ) P) + G + Gᵀ), where U = polar(A).U, P = polar(A).P"),
     # The size of a number cancels against its sign, and against the number and its conjugate.
     ("sum(log(abs(A @ x)))", {"A": "n m", "x": "m"}, "x", "Aᵀ (1 / (A x))"),
     ("log(abs(det(Z)))", {"Z": "n n complex"}, "Z", "Z⁻ᴴ"),
@@ -97,7 +97,7 @@ RESULTS = [
     ("trace(logm(X))", {"X": "n n"}, "X", "X⁻ᵀ"),
     ("-trace(K @ logm(K))", {"K": "n n spd"}, "K", "−I − logm(K)"),
     # A difference of symmetric matrices is turned by turning what it is linear in.
-    ("trace(logm(K) @ A)", {"K": "n n spd", "A": "n n"}, "K", "½ log[K, K](Aᵀ + A)"),
+    ("trace(logm(K) @ A)", {"K": "n n spd", "A": "n n"}, "K", "½ log[K, K](A + Aᵀ)"),
     # Blocks may make up a symmetric matrix.
     ("logdet(block([[K, B], [B.T, R]]))", {"K": "n n spd", "B": "n m", "R": "m m spd"}, "K",
      "([K, B; Bᵀ, R]⁻¹)[:n, :n]"),
@@ -119,7 +119,7 @@ RESULTS = [
     # Common factors: of sums over an axis, beside numbers that differ, of outer products.
     ("sum(log(cosh(X @ w - y)))", {"X": "n m", "w": "m", "y": "n"}, "w", "−Xᵀ tanh(y − X w)"),
     ("2 * y @ X @ w - z @ X @ w", {"y": "n", "z": "n", "X": "n m", "w": "m"}, "w", "Xᵀ (2 y − z)"),
-    ("(x - A @ s) @ W @ (x - A @ s)", {"x": "n", "A": "n m", "s": "m", "W": "n n"}, "A", "−(Wᵀ + W) (x − A s) sᵀ"),
+    ("(x - A @ s) @ W @ (x - A @ s)", {"x": "n", "A": "n m", "s": "m", "W": "n n"}, "A", "−(W + Wᵀ) (x − A s) sᵀ"),
     # Sums in two products are opened where terms cancel, as in the triplet loss.
     ("a * norm(x - y)**2 - a * norm(x - z)**2", {"a": "", "x": "n", "y": "n", "z": "n"}, "x", "2 a (z − y)"),
     # Cross entropy, written with two logarithms.
@@ -167,7 +167,7 @@ RESULTS = [
     ("(K @ x)[:2] / (K @ x)[2]", {"K": "3 3", "x": "3"}, "x",
      "K[:2, :]ᵀ G / s − (Gᵀ K[:2, :] x) K[2, :] / s², where s = K[2, :]ᵀ x"),
     # What is packed and unpacked again is a triangle.
-    ("vech(L @ S @ L.T) @ vech(S)", {"L": "n n lower", "S": "n n symmetric"}, "L", "tril((tril(S)ᵀ + tril(S)) L S)"),
+    ("vech(L @ S @ L.T) @ vech(S)", {"L": "n n lower", "S": "n n symmetric"}, "L", "tril((tril(S) + tril(S)ᵀ) L S)"),
     ("norm(vech(inv(K)))**2", {"K": "n n spd"}, "K", "−K⁻¹ (tril(K⁻¹) + tril(K⁻¹)ᵀ) K⁻¹"),
     # A power of a masked matrix is masked once.
     ("sum(tril(A @ B)**3)", {"A": "n m", "B": "m n"}, "A", "3 tril((A B)∘²) Bᵀ"),
@@ -189,7 +189,7 @@ STATEMENTS = [
     ("solve(A, b)", {"A": "n n", "b": "n"}, "dy = A⁻¹ (db − dA y)"),
     ("a * x @ x", {"a": "", "x": "n"}, "df = ‖x‖² da + 2 a xᵀ dx"),
     ("norm(A @ x - b)", {"A": "m n", "x": "n", "b": "m"}, "df = rᵀ dr / ‖r‖"),
-    ("ldl(A).D", {"A": "n n spd"}, "M D + diag(δ) + D Mᵀ = L⁻¹ dA L⁻ᵀ"),
+    ("ldl(A).D", {"A": "n n spd"}, "M D + D Mᵀ + diag(δ) = L⁻¹ dA L⁻ᵀ"),
     # A diagonal is written as one where that needs no more transposes, and of what is turned into a frame.
     ("eigh(S).eigenvalues", {"S": "n n symmetric"}, "dλ = diagonal(Vᵀ dS V)"),
     ("eig(A).eigenvalues", {"A": "n n"}, "dλ = diagonal(V⁻¹ dA V)"),
@@ -219,25 +219,61 @@ def test_a_scalar_and_a_sign_stand_in_front_of_the_solution_of_an_equation() -> 
     assert statement == "dY = P − tr(P) S / tr(S)"
 
 
-HESSIANS = [
+PRODUCTS = [
     ("trace(Q.T @ A @ Q)", {"A": "n n symmetric", "Q": "n m stiefel"}, "Q",
      "2 A dQ − 2 dQ Qᵀ A Q − Q Qᵀ (A dQ − dQ Qᵀ A Q) − Q (A dQ − dQ Qᵀ A Q)ᵀ Q"),
     ("trace(matrix_exp(t * A) @ B)", {"t": "", "A": "n n", "B": "n n"}, "t", "tr(A² e^(t A) B) dt"),
     ("trace(P @ lyapunov(A, Q))", {"A": "n n", "P": "n n symmetric", "Q": "n n symmetric"}, "A",
      "2 (S lyapunov(A, dA M + M dAᵀ) + lyapunov(Aᵀ, S dA + dAᵀ S) M), where S = lyapunov(Aᵀ, P), M = lyapunov(A, Q)"),
     ("sum((Q @ x)**4)", {"Q": "n n orthogonal", "x": "n"}, "Q",
-     "6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (Pᵀ + P) − Q (6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (Pᵀ + P))ᵀ Q, where P = x ((Q x)∘³)ᵀ Q"),
+     "6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (P + Pᵀ) − Q (6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (P + Pᵀ))ᵀ Q, where P = Qᵀ (Q x)∘³ xᵀ"),
 ]  # fmt: skip
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("text", "declarations", "name", "written"), HESSIANS)
+@pytest.mark.parametrize(("text", "declarations", "name", "written"), PRODUCTS)
 def test_the_product_with_a_hessian_reads_well(
     text: str, declarations: dict[str, str], name: str, written: str
 ) -> None:
     D = gw.derive(gw.parse(text, **declarations), wrt=name)
     assert str(D.hvp) == written
     assert D.verify().right
+
+
+# Each term beside its transpose, the shorter of the two first.
+HESSIANS = [
+    ("x @ A @ x", {"x": "n", "A": "n n"}, "x", "A + Aᵀ"),
+    ("(x @ A @ x) / (x @ x)", {"x": "n", "A": "n n symmetric"}, "x",
+     "8 (xᵀ A x) x xᵀ / ‖x‖⁶ − 4 (A x xᵀ + x xᵀ A) / ‖x‖⁴ − 2 (xᵀ A x) I / ‖x‖⁴ + 2 A / ‖x‖²"),
+    ("(x @ y) / norm(x)", {"x": "n", "y": "n"}, "x",
+     "3 (xᵀ y) x xᵀ / ‖x‖⁵ − (x yᵀ + y xᵀ) / ‖x‖³ − (xᵀ y) I / ‖x‖³"),
+    ("norm(A @ x) * norm(B @ x)", {"x": "n", "A": "m n", "B": "k n"}, "x",
+     "(P + Pᵀ) / (‖A x‖ ‖B x‖) + ‖A x‖ Bᵀ B / ‖B x‖ − ‖A x‖ Bᵀ B x xᵀ Bᵀ B / ‖B x‖³ + ‖B x‖ Aᵀ A / ‖A x‖"
+     " − ‖B x‖ Aᵀ A x xᵀ Aᵀ A / ‖A x‖³, where P = Aᵀ A x xᵀ Bᵀ B"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "declarations", "name", "written"), HESSIANS)
+def test_a_hessian_reads_well(text: str, declarations: dict[str, str], name: str, written: str) -> None:
+    D = gw.derive(gw.parse(text, **declarations), wrt=name)
+    assert str(D.hessian) == written
+    assert gw.parse(D.hessian.text(), **declarations).node.shape == D.hessian.node.shape
+
+
+@pytest.mark.parametrize(
+    ("text", "declarations", "name"),
+    [
+        ("softmax(x) @ y", {"x": "n", "y": "n"}, "x"),
+        ("trace(C @ lyapunov(A, Q))", {"A": "n n", "C": "n n symmetric", "Q": "n n symmetric"}, "A"),
+        ("trace(matrix_exp(X))", {"X": "n n"}, "X"),
+        ("logdet(K)", {"K": "n n spd"}, "K"),
+    ],
+)
+def test_the_jacobian_of_a_scalar_is_written_as_its_gradient(
+    text: str, declarations: dict[str, str], name: str
+) -> None:
+    D = gw.derive(gw.parse(text, **declarations), wrt=name)
+    assert str(D.jacobian) == str(D.gradient)
 
 
 CONDITIONS = [

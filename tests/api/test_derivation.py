@@ -72,7 +72,7 @@ def test_a_diagonal_of_the_direction_is_not_the_direction() -> None:
 def test_the_projection_of_a_structured_gradient_is_a_step_of_its_own() -> None:
     derivation = gw.derive(gw.parse("trace(A @ S)", S="n n symmetric", A="n n"), wrt="S")
     assert [step.rule for step in derivation.page().steps][-2:] == ["gradient", "projection"]
-    assert str(derivation.steps[-1].statement) == "df = ⟨½ (Aᵀ + A), dS⟩"
+    assert str(derivation.steps[-1].statement) == "df = ⟨½ (A + Aᵀ), dS⟩"
 
 
 def test_several_variables_share_one_line() -> None:

@@ -344,4 +344,4 @@ def postorder(root: Formula) -> Iterator[Formula]:
         elif id(current) not in seen:
             seen.add(id(current))
             stack.append((current, True))
-            stack.extend((part, False) for part in current.parts())
+            stack.extend((part, False) for part in reversed([*current.parts()]))

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
-from gradwright.back.algebra import negated, opened, scaled, sign_in_front, split_number, transposed
+from gradwright.back.algebra import negated, opened, scaled, sign_in_front, split_number, transposed, transposes
 from gradwright.back.formula import (
     Block,
     Call,
@@ -87,6 +88,7 @@ def share(
         found = _most_repeated(shown, hidden)
         if found is None:
             break
+        found = _upright(found)
         letter = Letter(_fresh_name(found, taken), found)
         current = [put(formula, letter) for formula in current]
         new = [Letter(other.name, put(other.value, letter)) for other in new] + [letter]
@@ -101,7 +103,16 @@ def _gathered(formula: Formula) -> Formula:
 
 def _scattered(formula: Formula) -> Formula:
     """The formula without sums as terms of sums."""
-    return _in_every_sum(formula, opened)
+    return _in_every_sum(formula, lambda terms: _letters_upright_first(opened(terms)))
+
+
+def _letters_upright_first(terms: tuple[Formula, ...]) -> tuple[Formula, ...]:
+    """`P + Pᵀ` for `Pᵀ + P`, where P stands for a product."""
+    found = list(terms)
+    for k, (left, right) in enumerate(pairwise(terms)):
+        if isinstance(split_number(left)[1], Transposed) and transposed(left) == right:
+            found[k], found[k + 1] = right, left
+    return tuple(found)
 
 
 def _in_every_sum(formula: Formula, change: Callable[[tuple[Formula, ...]], tuple[Formula, ...]]) -> Formula:
@@ -223,6 +234,12 @@ def _rebuilt(formula: Formula, done: Mapping[bytes, Formula]) -> Formula:
         assert isinstance(inner, Formula)
         return transposed(inner)
     return sign_in_front(replace(formula, **changed))
+
+
+def _upright(value: Formula) -> Formula:
+    """The value or its transpose, whichever is written with fewer transposes."""
+    mirror = _mirror(value)
+    return mirror if mirror is not None and transposes(mirror) < transposes(value) else value
 
 
 def _guises(value: Formula, name: Formula) -> Iterator[tuple[Formula, Formula]]:

@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby
 
-from gradwright.back.algebra import multiplied, negated, opened, scaled, split_number
+from gradwright.back.algebra import (
+    conjugated,
+    multiplied,
+    negated,
+    opened,
+    scaled,
+    split_number,
+    transposed,
+    without_scalars,
+)
 from gradwright.back.blocks import blocks, is_full, placed_parts
-from gradwright.back.formula import Block, Call, Formula, MatrixProduct, Name, Scaled, Sum
+from gradwright.back.formula import Block, Call, Formula, MatrixProduct, Name, OuterProduct, Scaled, Sum, Transposed
 from gradwright.back.notation import diagonal_matrix
+from gradwright.back.text import unicode
 from gradwright.frozen import replace
 
 
@@ -22,6 +32,35 @@ def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
         flat = tuple(map(_with_spelled_ones, flat))
     joined = blocks(flat, symmetric)
     return joined if joined is not None else _with_common_number(_with_blocks(flat), symmetric)
+
+
+def _with_pairs(terms: Sequence[Formula]) -> tuple[Formula, ...]:
+    """Each term beside its transpose: `2 B + a (x yᵀ + y xᵀ)`. The terms of a differential stay as they came."""
+    rest, found = list(terms), list[Formula]()
+    while rest:
+        term = rest.pop(0)
+        mirror = _partner(term, rest)
+        if mirror is None:
+            found.append(term)
+            continue
+        rest.remove(mirror)
+        pair = sorted([term, mirror], key=_place_in_pair)
+        found += pair if len(terms) == 2 else opened([_with_common_number(pair, True)])
+    return tuple(found)
+
+
+def _partner(term: Formula, others: Sequence[Formula]) -> Formula | None:
+    """The transpose, or the conjugate transpose, of a term among others."""
+    if term.rank != 2 or term.symmetric or term.has_direction:
+        return None
+    turned = transposed(term)
+    return next((other for other in others if other in (turned, conjugated(turned))), None)
+
+
+def _place_in_pair(term: Formula) -> tuple[bool, str]:
+    """`A` before `Aᵀ`, and `A x xᵀ` before `x xᵀ A`; products stay in the order they came in."""
+    *_, inside = without_scalars(term)
+    return isinstance(inside, Transposed), unicode(inside) if isinstance(inside, OuterProduct) else ""
 
 
 def _with_blocks(terms: Sequence[Formula]) -> tuple[Formula, ...]:
@@ -74,12 +113,12 @@ def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
     parts = [term if isinstance(term, Scaled) else Scaled(rank, term.symmetric, Fraction(1), (term,)) for term in terms]
     numbers = {abs(part.coefficient) for part in parts}
     number = numbers.pop() if len(numbers) == 1 else Fraction(1)
-    if number != 1 and all(part.coefficient < 0 for part in parts):
-        number = -number
     above = _shared([[f for f in part.factors if not f.rank] for part in parts]) if len(parts) > 1 else []
     under = _shared([[d for d in part.divisors if not d.rank] for part in parts]) if len(parts) > 1 else []
+    if (number != 1 or above or under) and all(part.coefficient < 0 for part in parts):
+        number = -number
     if rank > 2 or (number == 1 and not above and not under):
-        return Sum(rank, symmetric, tuple(terms))
+        return Sum(rank, symmetric, _with_pairs(terms))
     inside: list[Formula] = []
     for part in parts:
         factors, divisors = _without(part.factors, above), _without(part.divisors, under)
@@ -87,7 +126,7 @@ def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
         inside += opened([_minus_inside(term)])
     if number != 1 and all(split_number(term)[0] < 0 for term in inside):  # a transposed skew matrix brings a sign
         number, inside = -number, [scaled(Fraction(-1), term) for term in inside]
-    return multiplied(number, (*above, Sum(rank, symmetric, tuple(inside))), tuple(under), rank)
+    return multiplied(number, (*above, Sum(rank, symmetric, _with_pairs(inside))), tuple(under), rank)
 
 
 def _shared(lists: Sequence[Sequence[Formula]]) -> list[Formula]:

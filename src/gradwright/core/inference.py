@@ -141,8 +141,8 @@ def _infer(node: Node) -> Facts:
         case Apply():
             known = tuple(map(facts_of, node.arguments))
             found = node.primitive.facts(node.index, node.parameters, known)
-            if node.primitive.elementwise and all("symmetric" in facts for facts in known):
-                found = {*found, "symmetric"}
+            if node.primitive.elementwise:
+                found = {*found, *_entrywise_facts(node.primitive.parity, known)}
             if _keeps_reals(node):
                 found = {*found, "real_valued"}
         case Solve() if not node.trailing:
@@ -151,6 +151,15 @@ def _infer(node: Node) -> Facts:
             found = NO_FACTS
     extra = {"unitary"} if "stiefel" in found and _is_square(node) else set[str]()
     return closure({*found, *extra, "real_valued" if node.real else "complex"})
+
+
+def _entrywise_facts(parity: str, known: tuple[Facts, ...]) -> set[str]:
+    """Symmetric arguments give a symmetric matrix; a skew one does if the function is even, and a skew one if odd."""
+    if all("symmetric" in facts for facts in known):
+        return {"symmetric"}
+    if len(known) == 1 and "skew" in known[0]:
+        return {"even": {"symmetric"}, "odd": {"skew"}}.get(parity, set())
+    return set()
 
 
 def _keeps_reals(node: Apply) -> bool:

@@ -130,7 +130,7 @@ class ModularArithmetic:
             result = primitive.modular.compute(self, *arguments, *parameters)
             if result is not None:
                 return result if isinstance(result, tuple) else (result,)
-        if primitive.odd:
+        if primitive.parity == "odd" and not primitive.definition:
             return (self.odd(primitive.name, arguments[0]),)
         solved = self._by_linear_identity(primitive, arguments)
         return self._opaque(primitive, parameters, arguments) if solved is None else solved

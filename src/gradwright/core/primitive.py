@@ -170,7 +170,7 @@ class Primitive:
             stands for the library's square root.
         regular: whether outputs in numbers are more than rounding errors, from the inputs and the outputs: the
             test of the conditions at a point, which may also be an error that says what is violated.
-        odd: whether it is an odd function of entries, where neither a definition nor `modular` shows it.
+        parity: "odd" or "even" for such a function of entries: of a skew matrix it is skew, or symmetric.
         modular: how it is computed modulo a prime, for proofs; by its identity or its definition otherwise.
         notation: how it is written.
         samples, error_samples: arguments to test it at, and texts that must be refused.
@@ -214,7 +214,7 @@ class Primitive:
     torch_differentiates: bool = False
     operator: Callable[..., str] | None = None
     regular: Callable[[tuple[np.ndarray, ...], tuple[np.ndarray, ...]], bool] | None = None
-    odd: bool = False
+    parity: str = ""
     modular: Modular | None = None
     notation: Notation = Notation()
     samples: tuple[Sample, ...] = ()

@@ -90,9 +90,11 @@ def require_scalar(node: Node, kind: str) -> None:
 
 
 def full_jacobian(node: Node, variable: Symbol) -> Node:
-    """The tensor of all partial derivatives: the output's axes, then the variable's."""
+    """The tensor of all partial derivatives: the output's axes, then the variable's; of a real scalar the gradient."""
+    if not node.rank and node.real and variable.real:
+        return gradient(node, variable)
     moved = direction(variable)
-    if not is_structured(variable.facts):
+    if not is_structured(variable.facts) and not (node.rank < variable.rank and variable.real and node.real):
         free = jacobian(simplify(differential(node, {variable: moved})), moved)
         return _readable(free)
     cotangent = Symbol("__cotangent", node.shape, field_of(node))

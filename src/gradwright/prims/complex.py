@@ -34,6 +34,7 @@ real_part = Primitive(
     summary="the real part of every entry",
     differential=("real(dx)",),
     field="real",
+    parity="odd",
     linear_in=(0,),
     adjoint=lambda node, place, cotangent: cotangent,
     numpy="numpy.real",

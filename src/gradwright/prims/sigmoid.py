@@ -50,7 +50,7 @@ erf = Primitive(
     numpy="scipy.special.erf",
     torch="torch.special.erf",
     jax="jax.scipy.special.erf",
-    odd=True,
+    parity="odd",
     notation=Notation(name="erf"),
     samples=(Sample("x: n"),),
     source="Abramowitz & Stegun, Handbook of Mathematical Functions (1964), 7.1.19",

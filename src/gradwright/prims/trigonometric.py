@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _elementwise(
-    name: str, differential: str, definition: str = "", modular: Modular | None = None, odd: bool = False
+    name: str, differential: str, parity: str, definition: str = "", modular: Modular | None = None
 ) -> Primitive:
     return Primitive(
         name=name,
@@ -27,7 +27,7 @@ def _elementwise(
         numpy=f"numpy.{name}",
         torch=f"torch.{name}",
         jax=f"jax.numpy.{name}",
-        odd=odd,
+        parity=parity,
         modular=modular,
         notation=Notation(name=name),
         samples=(Sample("x: n"),),
@@ -43,13 +43,13 @@ def _by_half_tangent(entry: Callable[[int], int]) -> Modular:
     return Modular(compute, exact=False)
 
 
-sin = _elementwise("sin", "cos(x) * dx", modular=_by_half_tangent(lambda t: 2 * t))
-cos = _elementwise("cos", "-sin(x) * dx", modular=_by_half_tangent(lambda t: 1 - t * t))
-tan = _elementwise("tan", "(1 + y ** 2) * dx", "sin(x) / cos(x)")
-tanh = _elementwise("tanh", "(1 - y ** 2) * dx", "1 - 2 / (1 + exp(2 * x))")
-sinh = _elementwise("sinh", "cosh(x) * dx", "(exp(x) - exp(-x)) / 2")
-cosh = _elementwise("cosh", "sinh(x) * dx", "(exp(x) + exp(-x)) / 2")
-arctan = _elementwise("arctan", "dx / (1 + x ** 2)", odd=True)
+sin = _elementwise("sin", "cos(x) * dx", "odd", modular=_by_half_tangent(lambda t: 2 * t))
+cos = _elementwise("cos", "-sin(x) * dx", "even", modular=_by_half_tangent(lambda t: 1 - t * t))
+tan = _elementwise("tan", "(1 + y ** 2) * dx", "odd", "sin(x) / cos(x)")
+tanh = _elementwise("tanh", "(1 - y ** 2) * dx", "odd", "1 - 2 / (1 + exp(2 * x))")
+sinh = _elementwise("sinh", "cosh(x) * dx", "odd", "(exp(x) - exp(-x)) / 2")
+cosh = _elementwise("cosh", "sinh(x) * dx", "even", "(exp(x) + exp(-x)) / 2")
+arctan = _elementwise("arctan", "dx / (1 + x ** 2)", "odd")
 
 for _primitive in (sin, cos, tan, tanh, sinh, cosh, arctan):
     register_primitive(_primitive)
