@@ -140,7 +140,7 @@ RESULTS = [
     # What commutes solves Sylvester's equation; the distance of Bures, and roots beside what they are roots of.
     ("trace(sqrtm(X))", {"X": "n n"}, "X", "½ (X^½)⁻ᵀ"),
     ("trace(B) - 2 * trace(sqrtm(sqrtm(A) @ B @ sqrtm(A)))", {"A": "n n spd", "B": "n n spd"}, "B",
-     "I − A^½ ((A^½ B A^½)^½)⁻¹ A^½"),
+     "I − A^½ (A^½ B A^½)^(−½) A^½"),
     # One inverse for two: the matrix-t distribution. Not where a definite matrix would become any.
     ("logdet(eye(n) + inv(K) @ (X - M) @ inv(W) @ (X - M).T)",
      {"K": "n n spd", "X": "n m", "M": "n m", "W": "m m spd"}, "M", "−2 (K + S W⁻¹ Sᵀ)⁻¹ S W⁻¹, where S = X − M"),
@@ -250,7 +250,24 @@ HESSIANS = [
     ("norm(A @ x) * norm(B @ x)", {"x": "n", "A": "m n", "B": "k n"}, "x",
      "(P + Pᵀ) / (‖A x‖ ‖B x‖) + ‖A x‖ Bᵀ B / ‖B x‖ − ‖A x‖ Bᵀ B x xᵀ Bᵀ B / ‖B x‖³ + ‖B x‖ Aᵀ A / ‖A x‖"
      " − ‖B x‖ Aᵀ A x xᵀ Aᵀ A / ‖A x‖³, where P = Aᵀ A x xᵀ Bᵀ B"),
+    ("sum(X * sin(X))", {"X": "n m"}, "X", 'einsum("ab,ac,bd->abcd", 2 cos(X) − sin(X) ∘ X, I, I)'),
 ]  # fmt: skip
+
+
+# What has a matrix notation within a product of tensors is one operand.
+TENSORS = [
+    ("exp(T) * T", {"T": "n m k"}, "exp(T) ∘ T"),
+    ('einsum("ij,ikl,jm->klm", A, T, B)', {"A": "n p", "B": "p m", "T": "n k l"}, 'einsum("dc,dab->abc", A B, T)'),
+    ('einsum("ij,ijk,ij->ik", A, T, B)', {"A": "n p", "B": "n p", "T": "n p k"}, 'einsum("ac,acb->ab", A ∘ B, T)'),
+    ('einsum("i,ij,jka->ka", x, A, T)', {"A": "n n", "x": "n", "T": "n n k"}, 'einsum("c,cab->ab", Aᵀ x, T)'),
+]
+
+
+@pytest.mark.parametrize(("text", "declarations", "written"), TENSORS)
+def test_a_tensor_reads_well(text: str, declarations: dict[str, str], written: str) -> None:
+    expression = gw.parse(text, **declarations)
+    assert str(expression) == written
+    assert gw.parse(expression.text(), **declarations).node == expression.node
 
 
 @pytest.mark.parametrize(("text", "declarations", "name", "written"), HESSIANS)

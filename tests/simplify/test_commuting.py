@@ -55,7 +55,7 @@ def test_others_are_not_taken_to_commute(left: str, right: str) -> None:
     [
         ("norm(logm(K))**2", "K", "2 K⁻¹ logm(K)"),
         ("norm(logm(K))", "K", "K⁻¹ logm(K) / ‖logm(K)‖"),
-        ("trace(inv(sqrtm(K)))", "K", "−½ K⁻¹ (K^½)⁻¹"),
+        ("trace(inv(sqrtm(K)))", "K", "−½ K⁻¹ K^(−½)"),
         ("trace(X @ matrix_exp(X))", "X", "(e^X)ᵀ Xᵀ + (e^X)ᵀ"),
         ("norm(matrix_exp(S))**2", "S", "2 (e^S)²"),
         ("trace(matrix_exp(H) @ H)", "H", "e^H + H e^H"),

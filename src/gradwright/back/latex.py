@@ -95,6 +95,10 @@ class _Latex(MathematicalWriter):
             return f"{text[:-5]}^{{-{mark}}}"
         if mark.isdigit() and text.endswith("^{-1}") and precedence == POWER:
             return f"{text[:-5]}^{{-{mark}}}"
+        if mark == "-1" and text.endswith("^{1/2}") and precedence == POWER:
+            return f"{text[:-5]}{{-1/2}}"
+        if mark.startswith(r"\mathsf") and text.endswith("^{-1/2}") and precedence == POWER:
+            return rf"\left({text[:-6]}{{1/2}}\right)^{{-{mark}}}"
         for turn in (self.transpose, self.adjoint):
             if mark == "-1" and text.endswith(f"^{{{turn}}}") and precedence == POWER:
                 return f"{text.removesuffix(f'^{{{turn}}}')}^{{-{turn}}}"

@@ -198,7 +198,7 @@ class _Unicode(MathematicalWriter):
         return (f"−{text}", SUM + 1) if c < 0 else (text, PRODUCT)
 
     def raised(self, base: Formula, mark: str) -> str:
-        """A base with a superscript, which joins one that is there already: `X⁻ᵀ`."""
+        """A base with a superscript, which joins one that is there already: `X⁻ᵀ`, `X^(−½)`."""
         text, precedence = self.write(base)
         if mark in ("ᵀ", "ᴴ") and text.endswith("⁻¹") and precedence == POWER:
             return text[:-1] + mark
@@ -206,6 +206,10 @@ class _Unicode(MathematicalWriter):
             return text[:-1] + mark
         if mark == "⁻¹" and text.endswith(("ᵀ", "ᴴ")) and not text.endswith(("⁻ᵀ", "⁻ᴴ")) and precedence == POWER:
             return f"{text[:-1]}⁻{text[-1]}"
+        if mark == "⁻¹" and text.endswith("^½") and precedence == POWER:
+            return f"{text[:-1]}(−½)"
+        if mark in ("ᵀ", "ᴴ") and text.endswith("^(−½)") and precedence == POWER:
+            return f"({text[:-4]}½)⁻{mark}"
         return f"{text}{mark}" if precedence >= ATOM else f"({text}){mark}"
 
     def power(self, formula: Power) -> Written:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import count
-from string import ascii_letters
 from typing import TypeGuard
 
 from gradwright.back.algebra import conjugated, multiplied, reshaped, scaled, to_the, transposed
 from gradwright.back.blocks import blocks
+from gradwright.back.einsum import einsum_formula
 from gradwright.back.formula import (
     Call,
-    Einsum,
     Formula,
     Indexed,
     MaskMatrix,
@@ -21,13 +19,12 @@ from gradwright.back.formula import (
     Number,
     Part,
     Place,
-    Power,
     Scaled,
     Transposed,
 )
 from gradwright.back.matrices import Edge, Irreducible, Reduction, Weight
 from gradwright.back.names import direction_formula, latex_of_name, name_formula
-from gradwright.back.notation import basis_vector, identity, norm_of, ones
+from gradwright.back.notation import basis_vector, identity
 from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
 from gradwright.back.split_axes import Opened, with_one_axis
@@ -53,7 +50,6 @@ from gradwright.core.nodes import (
     Symbol,
 )
 from gradwright.core.walks import postorder
-from gradwright.errors import UnsupportedError
 from gradwright.frozen import replace
 from gradwright.prims.complex import imaginary_part, real_part, without_unit
 from gradwright.prims.inv import inv
@@ -197,7 +193,7 @@ class Translator:
         if found is None and node.rank <= 2:
             found = self._matrix_notation(node)
         if found is None:
-            found = self._einsum(node)
+            found = einsum_formula(node, self.factor, self.formula)
         if node.rank == 1:
             found = blocks((found,), symmetric) or found
         return replace(found, symmetric=symmetric) if node.rank == 2 and symmetric else found
@@ -343,65 +339,6 @@ class Translator:
             factors.append(Factor(symbol, tuple((label,) for label in factor.labels)))
         return self.formula(with_factors(node, factors))
 
-    def _sum_of_entries(self, node: Contract) -> Formula | None:
-        """`sum(S ∘ T)` and `‖T‖²` of tensors with the same axes."""
-        tensors = [factor for factor in node.factors if factor.labels]
-        labels = {factor.labels for factor in tensors}
-        if node.output or len(labels) != 1 or len(set(tensors[0].labels)) < len(tensors[0].labels):
-            return None
-        rank = tensors[0].node.rank
-        sides: dict[bool, list[Formula]] = {True: [], False: []}
-        scalars: dict[bool, list[Formula]] = {True: [], False: []}
-        for factor in node.factors:
-            formula, divides = self.factor(factor)
-            (sides if factor.labels else scalars)[divides].append(formula)
-        above, under = sides[False], sides[True]
-        if len(above) == 2 and above[0] == above[1] and not under and is_real_valued(tensors[0].node):
-            total: Formula = Power(0, True, norm_of(above[0]), Fraction(2))
-        else:
-            total = Call(0, True, "sum", (multiplied(Fraction(1), tuple(above), tuple(under), rank),))
-        return multiplied(node.coefficient, (*scalars[False], total), tuple(scalars[True]), 0)
-
-    def _einsum(self, node: Contract) -> Formula:
-        """Letters for labels: what has no matrix notation."""
-        entries = self._sum_of_entries(node)
-        if entries is not None:
-            return entries
-        labels = [label for group in node.output for label in group]
-        names = {label: _letter(place) for place, label in enumerate(letter_order(node))}
-        operands: list[Formula] = []
-        inputs: list[str] = []
-        scalars: list[Formula] = []
-        divisors: list[Formula] = []
-        for factor in node.factors:
-            formula, divides = self.factor(factor)
-            if factor.labels:
-                operands.append(Scaled(formula.rank, False, Fraction(1), (), (formula,)) if divides else formula)
-                inputs.append("".join(names[label] for label in factor.labels))
-            else:
-                (divisors if divides else scalars).append(formula)
-        output, seen = "", set[int]()
-        fresh = map(_letter, count(len(names)))
-        carried = {label for factor in node.factors for label in factor.labels}
-        for label in labels:
-            letter = names[label]
-            if label in seen:
-                letter = next(fresh)
-                operands.append(identity(node.dims[label]))
-                inputs.append(names[label] + letter)
-            elif label not in carried and labels.count(label) == 1:
-                operands.append(ones([node.dims[label]]))
-                inputs.append(letter)
-            seen.add(label)
-            output += letter
-        pattern = f"{','.join(inputs)}->{output}"
-        tensor: Formula = Einsum(len(labels), False, pattern, tuple(operands))
-        if pattern.count(",") == 0 and inputs == [output]:
-            tensor = operands[0]
-        if any(len(group) != 1 for group in node.output):
-            tensor = reshaped(tensor, tuple(map(str, node.shape)))
-        return multiplied(node.coefficient, (*scalars, tensor), tuple(divisors), node.rank)
-
 
 def _is_transposed(formula: Formula | None) -> TypeGuard[Transposed]:
     return isinstance(formula, Transposed) and not formula.conj
@@ -416,21 +353,6 @@ def _before_flattening(factor: Factor) -> Factor:
     if inner.labels != node.output[0] or len(set(inner.labels)) < len(inner.labels):
         return factor
     return Factor(inner.node, inner.groups, inner.conj != factor.conj)
-
-
-def _letter(place: int) -> str:
-    """The letter of a label: a to z, then A to Z, as many as `einsum` has."""
-    if place >= len(ascii_letters):
-        raise UnsupportedError(
-            f"a tensor product with more than {len(ascii_letters)} indices has no notation; give its factors names"
-        )
-    return ascii_letters[place]
-
-
-def letter_order(node: Contract) -> list[int]:
-    """Output labels first, so that the result reads i, j, k, …."""
-    output = [label for group in node.output for label in group]
-    return list(dict.fromkeys([*output, *range(len(node.dims))]))
 
 
 def connected(factors: Sequence[Factor], labels: set[int]) -> tuple[list[Factor], list[Factor]]:

@@ -67,11 +67,19 @@ def join_outer_products(node: Add, total: Total) -> Node:
 
 
 def _differing(left: _Separated, right: _Separated) -> int | None:
-    """The place of the part in which two products differ, if it is one that is no larger than a matrix."""
-    if len(left.parts) < 2 or [part.axes for part in left.parts] != [part.axes for part in right.parts]:
+    """The place of the part in which two products differ, if it is one that is no larger than a matrix.
+
+    A product of one part is held as a smaller tensor, too, where axes carry the same index.
+    """
+    if [part.axes for part in left.parts] != [part.axes for part in right.parts]:
         return None
-    differing = [place for place, (a, b) in enumerate(zip(left.parts, right.parts, strict=True)) if a.key != b.key]
-    return differing[0] if len(differing) == 1 and 1 <= len(left.parts[differing[0]].axes) <= LARGEST else None
+    pairs = list(enumerate(zip(left.parts, right.parts, strict=True)))
+    differing = [(place, a, b) for place, (a, b) in pairs if a.key != b.key]
+    if len(differing) != 1:
+        return None
+    ((place, first, second),) = differing
+    rank = first.within.rank if first.places == second.places else len(first.axes)
+    return place if 1 <= rank <= LARGEST and (len(pairs) > 1 or rank < len(first.axes)) else None
 
 
 def _joined(left: _Separated, right: _Separated, total: Total) -> _Separated:

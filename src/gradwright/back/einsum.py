@@ -1,0 +1,139 @@
+"""Products that have no matrix notation: `einsum("abd,dc->abc", T, X)`; entry by entry `exp(T) ∘ T`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from itertools import count
+from string import ascii_letters
+
+from gradwright.back.algebra import multiplied, reshaped, transposes
+from gradwright.back.formula import Call, Einsum, Formula, Power
+from gradwright.back.notation import identity, norm_of, ones
+from gradwright.core.contraction import contract, simple
+from gradwright.core.inference import is_real_valued
+from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.errors import UnsupportedError
+from gradwright.frozen import frozen
+
+Written = Callable[[Factor], tuple[Formula, bool]]
+"""A factor's formula, and whether it stands below the line."""
+
+
+@frozen
+class _Operand:
+    """Factors of a product as one tensor with some of its labels."""
+
+    labels: tuple[int, ...]
+    factors: tuple[Factor, ...]
+
+    @property
+    def is_matrix_or_vector(self) -> bool:
+        return len(self.labels) <= 2 and len(set(self.labels)) == len(self.labels)
+
+
+def einsum_formula(node: Contract, written: Written, formula: Callable[[Node], Formula]) -> Formula:
+    """Letters for labels; what has a matrix notation within the product is one operand: `A B` for `"ab,bc"`."""
+    entries = _sum_of_entries(node, written)
+    if entries is not None:
+        return entries
+    output = [label for group in node.output for label in group]
+    operands = _joined([_Operand(f.labels, (f,)) for f in node.factors if f.labels], output)
+    if [operand.labels for operand in operands] == [tuple(output)]:
+        tensor = _entrywise(operands[0].factors, len(output), written)
+    else:
+        tensor = _einsum(node, output, [_written(operand, node, written, formula) for operand in operands])
+    if any(len(group) != 1 for group in node.output):
+        tensor = reshaped(tensor, tuple(map(str, node.shape)))
+    scalars = _entrywise([factor for factor in node.factors if not factor.labels], 0, written)
+    return multiplied(node.coefficient, (scalars, tensor), (), node.rank)
+
+
+def _joined(operands: Sequence[_Operand], output: Sequence[int]) -> list[_Operand]:
+    """Products entry by entry, of what has the same labels, and those of matrices over labels that only they have."""
+    current = _with_products_of_entries(operands)
+    for label in dict.fromkeys(label for operand in operands for label in operand.labels):
+        around = [operand for operand in current if label in operand.labels]
+        ends = tuple(dict.fromkeys(x for operand in around for x in operand.labels if x != label))
+        is_inside = label not in output and all(operand.is_matrix_or_vector for operand in around)
+        if is_inside and len(around) > 1 and 1 <= len(ends) <= 2:
+            whole = _Operand(ends, tuple(factor for operand in around for factor in operand.factors))
+            rest = [whole if x is around[0] else x for x in current if x not in around[1:]]
+            current = _with_products_of_entries(rest)
+    return current
+
+
+def _with_products_of_entries(operands: Sequence[_Operand]) -> list[_Operand]:
+    """Operands with the same labels as one, matrices and their transposes as well."""
+    groups: dict[tuple[int, ...], list[_Operand]] = {}
+    for operand in operands:
+        key = tuple(sorted(operand.labels)) if operand.is_matrix_or_vector else operand.labels
+        groups.setdefault(key, []).append(operand)
+    return [_Operand(own[0].labels, tuple(f for x in own for f in x.factors)) for own in groups.values()]
+
+
+def _entrywise(factors: Sequence[Factor], rank: int, written: Written) -> Formula:
+    sides: dict[bool, list[Formula]] = {False: [], True: []}
+    for factor in factors:
+        formula, divides = written(factor)
+        sides[divides].append(formula)
+    return multiplied(Fraction(1), tuple(sides[False]), tuple(sides[True]), rank)
+
+
+def _written(
+    operand: _Operand, node: Contract, written: Written, formula: Callable[[Node], Formula]
+) -> tuple[tuple[int, ...], Formula]:
+    """The labels of an operand, in the order that needs fewer transposes, and its formula."""
+    labels, factors = operand.labels, operand.factors
+    if len(factors) == 1 or len(labels) > 2:
+        return labels, _entrywise(factors, len(labels), written)
+    dims = {label: node.dims[label] for factor in factors for label in factor.labels}
+    orders = [labels, labels[::-1]] if len(labels) == 2 else [labels]
+    found = [(order, formula(contract(1, factors, simple(order), dims))) for order in orders]
+    return min(found, key=lambda each: transposes(each[1]))
+
+
+def _einsum(node: Contract, output: Sequence[int], operands: Sequence[tuple[tuple[int, ...], Formula]]) -> Formula:
+    """The operands with their letters; axes that share an index are joined by an identity, new ones are ones."""
+    used = dict.fromkeys([*output, *sorted({label for own, _ in operands for label in own})])
+    names = {label: _letter(place) for place, label in enumerate(used)}
+    inputs = ["".join(names[label] for label in own) for own, _ in operands]
+    tensors, result, seen = [formula for _, formula in operands], "", set[int]()
+    fresh = map(_letter, count(len(names)))
+    carried = {label for own, _ in operands for label in own}
+    for label in output:
+        letter = names[label]
+        if label in seen:
+            letter = next(fresh)
+            tensors.append(identity(node.dims[label]))
+            inputs.append(names[label] + letter)
+        elif label not in carried and output.count(label) == 1:
+            tensors.append(ones([node.dims[label]]))
+            inputs.append(letter)
+        seen.add(label)
+        result += letter
+    return Einsum(len(output), False, f"{','.join(inputs)}->{result}", tuple(tensors))
+
+
+def _letter(place: int) -> str:
+    """The letter of a label: a to z, then A to Z, as many as `einsum` has."""
+    if place >= len(ascii_letters):
+        raise UnsupportedError(
+            f"a tensor product with more than {len(ascii_letters)} indices has no notation; give its factors names"
+        )
+    return ascii_letters[place]
+
+
+def _sum_of_entries(node: Contract, written: Written) -> Formula | None:
+    """`sum(S ∘ T)` and `‖T‖²` of tensors with the same axes."""
+    tensors = [factor for factor in node.factors if factor.labels]
+    labels = {factor.labels for factor in tensors}
+    if node.output or len(labels) != 1 or len(set(tensors[0].labels)) < len(tensors[0].labels):
+        return None
+    scalars = _entrywise([factor for factor in node.factors if not factor.labels], 0, written)
+    (first, divides), *others = map(written, tensors)
+    if others == [(first, divides)] and not divides and is_real_valued(tensors[0].node):
+        total: Formula = Power(0, True, norm_of(first), Fraction(2))
+    else:
+        total = Call(0, True, "sum", (_entrywise(tensors, tensors[0].node.rank, written),))
+    return multiplied(node.coefficient, (scalars, total), (), 0)
