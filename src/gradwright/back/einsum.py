@@ -7,12 +7,12 @@ from fractions import Fraction
 from itertools import count
 from string import ascii_letters
 
-from gradwright.back.algebra import multiplied, reshaped, transposes
+from gradwright.back.algebra import multiplied, reshaped, transposes, without_scalars
 from gradwright.back.formula import Call, Einsum, Formula, Power
 from gradwright.back.notation import identity, norm_of, ones
 from gradwright.core.contraction import contract, simple
 from gradwright.core.inference import is_real_valued
-from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.core.nodes import Contract, Factor, Node, Selection
 from gradwright.errors import UnsupportedError
 from gradwright.frozen import frozen
 
@@ -31,6 +31,11 @@ class _Operand:
     def is_matrix_or_vector(self) -> bool:
         return len(self.labels) <= 2 and len(set(self.labels)) == len(self.labels)
 
+    @property
+    def picks_one_entry(self) -> bool:
+        nodes = [factor.node for factor in self.factors if factor.labels == self.labels]
+        return any(isinstance(node, Selection) and node.part is None for node in nodes)
+
 
 def einsum_formula(node: Contract, written: Written, formula: Callable[[Node], Formula]) -> Formula:
     """Letters for labels; what has a matrix notation within the product is one operand: `A B` for `"ab,bc"`."""
@@ -38,29 +43,43 @@ def einsum_formula(node: Contract, written: Written, formula: Callable[[Node], F
     if entries is not None:
         return entries
     output = [label for group in node.output for label in group]
-    operands = _joined([_Operand(f.labels, (f,)) for f in node.factors if f.labels], output)
+    joined = _joined([_Operand(f.labels, (f,)) for f in node.factors], output)
+    operands = [operand for operand in joined if operand.labels]
+    scalars = [_written(operand, node, written, formula)[1] for operand in joined if not operand.labels]
     if [operand.labels for operand in operands] == [tuple(output)]:
         tensor = _entrywise(operands[0].factors, len(output), written)
     else:
-        tensor = _einsum(node, output, [_written(operand, node, written, formula) for operand in operands])
+        inputs = list[tuple[tuple[int, ...], Formula]]()
+        for operand in operands:
+            labels, whole = _written(operand, node, written, formula)
+            number, above, under, bare = without_scalars(whole)
+            scalars.append(multiplied(number, above, under, 0))
+            inputs.append((labels, bare))
+        tensor = _einsum(node, output, inputs)
     if any(len(group) != 1 for group in node.output):
         tensor = reshaped(tensor, tuple(map(str, node.shape)))
-    scalars = _entrywise([factor for factor in node.factors if not factor.labels], 0, written)
-    return multiplied(node.coefficient, (scalars, tensor), (), node.rank)
+    return multiplied(node.coefficient, (*scalars, tensor), (), node.rank)
 
 
 def _joined(operands: Sequence[_Operand], output: Sequence[int]) -> list[_Operand]:
     """Products entry by entry, of what has the same labels, and those of matrices over labels that only they have."""
     current = _with_products_of_entries(operands)
-    for label in dict.fromkeys(label for operand in operands for label in operand.labels):
+    for label in dict.fromkeys(label for operand in current for label in operand.labels):
         around = [operand for operand in current if label in operand.labels]
         ends = tuple(dict.fromkeys(x for operand in around for x in operand.labels if x != label))
-        is_inside = label not in output and all(operand.is_matrix_or_vector for operand in around)
-        if is_inside and len(around) > 1 and 1 <= len(ends) <= 2:
+        if label not in output and _is_product_of_matrices(around, ends) and (ends or output):
             whole = _Operand(ends, tuple(factor for operand in around for factor in operand.factors))
-            rest = [whole if x is around[0] else x for x in current if x not in around[1:]]
-            current = _with_products_of_entries(rest)
+            return _joined([whole if x is around[0] else x for x in current if x not in around[1:]], output)
     return current
+
+
+def _is_product_of_matrices(around: Sequence[_Operand], ends: Sequence[int]) -> bool:
+    """Whether what has a label is a matrix, vector or number in the others; an entry of each is no product."""
+    if not all(operand.is_matrix_or_vector for operand in around) or len(ends) > 2:
+        return False
+    if any(operand.picks_one_entry for operand in around):
+        return len(around) == 2 or not ends
+    return len(around) > 1 or not ends
 
 
 def _with_products_of_entries(operands: Sequence[_Operand]) -> list[_Operand]:
