@@ -13,6 +13,7 @@ from gradwright.api.evaluation import require_gaps, warn_of_gauge
 from gradwright.api.inputs import (
     as_array,
     bind_sizes,
+    check_even,
     check_fields,
     check_orders,
     check_places,
@@ -86,13 +87,14 @@ def compiled(
     hints: Mapping[str, int] | None = None,
     gauge: tuple[GaugeTest, ...] = (),
     optional: tuple[Leaf, ...] = (),
+    origins: tuple[Node, ...] = (),
 ) -> CompiledFunction:
     """The compiled function of an expression; the same one whenever the same is asked."""
-    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge, optional)
+    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge, optional, origins)
     if key not in _CACHE:
         while len(_CACHE) >= LARGEST_CACHE:
             _CACHE.pop(next(iter(_CACHE)))
-        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge, optional)
+        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge, optional, origins)
     return _CACHE[key]
 
 
@@ -123,8 +125,9 @@ class CompiledFunction:
         hints: Mapping[str, int] | None,
         gauge: tuple[GaugeTest, ...] = (),
         optional: tuple[Leaf, ...] = (),
+        origins: tuple[Node, ...] = (),
     ) -> None:
-        self._made_from = (node, signature, library.name, dict(hints or {}), gauge, optional)
+        self._made_from = (node, signature, library.name, dict(hints or {}), gauge, optional, origins)
         self._optimised = optimise({"value": node}, hints or {})
         self._program = program = _lowered(self._optimised, signature, library)
         self._node = node
@@ -138,6 +141,7 @@ class CompiledFunction:
             self._function = _with_derivative(self._function, node, symbols, library)
         self._gauge = gauge if library.name == "numpy" else ()
         self._signature = signature
+        self._origins = origins
         self._likeness = likeness(tuple(self._leaves), self._needed)
         self._forms: dict[Any, Callable[..., Any]] = {}  # what runs for inputs like these
         self._constants: dict[str, Callable[..., Any]] = {}
@@ -351,6 +355,7 @@ class CompiledFunction:
         sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
         check_places(self._node, sizes)
         check_orders(self._node, sizes)
+        check_even(self._origins, sizes)
 
 
 def _with_derivative(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from gradwright.core.declarations import as_read, declared_facts
 from gradwright.core.dims import Dim
 from gradwright.core.membership import departure
 from gradwright.core.nodes import Direction, Node, Selection, Symbol
-from gradwright.core.points import dimension_names, needed_orders
+from gradwright.core.points import dimension_names, even_sizes, needed_orders
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature, symbol_of
 from gradwright.core.walks import free_leaves, postorder
-from gradwright.errors import EvaluationError
+from gradwright.errors import ConditionError, EvaluationError
 
 
 def named_leaves(
@@ -122,6 +122,16 @@ def check_orders(node: Node, sizes: Mapping[str, int]) -> None:
         if larger.evaluate(sizes) < smaller.evaluate(sizes):
             got = ", ".join(f"{name} = {sizes[name]}" for name in dict.fromkeys((*larger.names, *smaller.names)))
             raise EvaluationError(f"the expression needs {larger} ≥ {smaller}, and in these inputs {got}")
+
+
+def check_even(origins: Sequence[Node], sizes: Mapping[str, int]) -> None:
+    """Refuse a derivative by way of the inverse of a skew matrix, which has none at odd sizes."""
+    for dim in even_sizes(origins):
+        if all(name in sizes for name in dim.names) and dim.evaluate(sizes) % 2:
+            raise ConditionError(
+                f"the derivative needs the inverse of a skew matrix, which has none at the odd size {dim} = "
+                f"{dim.evaluate(sizes)}"
+            )
 
 
 def check_places(node: Node, sizes: Mapping[str, int]) -> None:
