@@ -11,12 +11,10 @@ import numpy as np
 from gradwright.api.calls import are_traced_by_jax, is_traced, leave_no_graph, likeness
 from gradwright.api.evaluation import require_gaps, warn_of_gauge
 from gradwright.api.inputs import (
+    Demands,
     as_array,
     bind_sizes,
-    check_even,
     check_fields,
-    check_orders,
-    check_places,
     inputs_as_read,
     named_leaves,
 )
@@ -141,7 +139,7 @@ class CompiledFunction:
             self._function = _with_derivative(self._function, node, symbols, library)
         self._gauge = gauge if library.name == "numpy" else ()
         self._signature = signature
-        self._origins = origins
+        self._demands = Demands.of(node, origins)
         self._likeness = likeness(tuple(self._leaves), self._needed)
         self._forms: dict[Any, Callable[..., Any]] = {}  # what runs for inputs like these
         self._constants: dict[str, Callable[..., Any]] = {}
@@ -353,9 +351,7 @@ class CompiledFunction:
                 raise EvaluationError(f"the input '{name}' is missing; give {', '.join(self._needed)}")
         check_fields(self._leaves, {name: _is_complex(value) for name, value in inputs.items()})
         sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
-        check_places(self._node, sizes)
-        check_orders(self._node, sizes)
-        check_even(self._origins, sizes)
+        self._demands.check(sizes)
 
 
 def _with_derivative(

@@ -13,7 +13,6 @@ import numpy as np
 from gradwright.api.inputs import (
     as_array,
     bind_sizes,
-    check_even,
     check_known,
     check_names,
     check_sets,
@@ -65,8 +64,7 @@ def evaluate_expression(
         absent = [leaf for leaf in optional if leaf.name not in arrays]
         arrays |= {leaf.name: _zeros(leaf, sizes) for leaf in absent if _is_sized(leaf, sizes)}
     check_names(leaves, arrays, node)
-    check_sizes(node, sizes)
-    check_even(origins, sizes)
+    check_sizes(node, sizes, origins)
     check_sets({leaves[name]: array for name, array in arrays.items()})
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
     kinds = [arrays[name].dtype for name, value in inputs.items() if hasattr(value, "dtype")]

@@ -18,7 +18,6 @@ from gradwright.api.evaluation import (
 from gradwright.api.inputs import (
     as_array,
     bind_sizes,
-    check_even,
     check_names,
     check_sets,
     check_sizes,
@@ -58,8 +57,7 @@ def operator_of(
     arrays = {name: np.array(in_double(as_array(name, value))) for name, value in inputs_as_read(inputs).items()}
     check_names(leaves, arrays, node)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
-    check_sizes(node, sizes)
-    check_even(origins, sizes)
+    check_sizes(node, sizes, origins)
     check_sets({leaves[name]: array for name, array in arrays.items()})
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
     regular, beside = Beside.of(node, values, gauge, origins)
