@@ -57,7 +57,8 @@ def evaluate_expression(
     """
     leaves = named_leaves(node, signature, optional)
     node = evaluated_form(node)
-    arrays = {name: as_array(name, value) for name, value in inputs_as_read(inputs).items()}
+    inputs = inputs_as_read(inputs)
+    arrays = {name: as_array(name, value) for name, value in inputs.items()}
     check_known(leaves, arrays)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
     if zero_if_absent:
