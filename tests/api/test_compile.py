@@ -194,14 +194,16 @@ def test_variables_may_be_called_like_modules_and_builtins() -> None:
         "2 * X.T @ Y - 3 * trace(X @ Y) * Y",
         "trace(1 / X) * Y",
         "trace(X**(-2)) * diagonal(Y)",
+        "outer(X * Y, ones(4))",
     ],
 )
 @pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_a_trace_times_a_matrix_is_that_of_the_matrix_meant(library: str, text: str) -> None:
+def test_a_product_is_that_of_the_matrices_meant(library: str, text: str) -> None:
     expression = gw.parse(text, X="n n", Y="n n")
     Y = RNG.normal(size=(4, 4))
     names = {"X": X, "Y": Y}
-    value = eval(text, {"trace": np.trace, "diag": np.diag, "diagonal": np.diagonal}, names)
+    functions = {"trace": np.trace, "diag": np.diag, "diagonal": np.diagonal, "outer": np.multiply.outer, "ones": np.ones}
+    value = eval(text, functions, names)
     inputs = {name: torch.from_numpy(array) if library == "torch" else array for name, array in names.items()}
     assert np.allclose(np.asarray(expression.compile(library)(**inputs)), value)
 
