@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradwright.api.calls import are_traced_by_jax, is_traced, leave_no_graph, likeness
-from gradwright.api.evaluation import require_gaps, warn_of_gauge
+from gradwright.api.evaluation import evaluated_form, require_gaps, warn_of_gauge
 from gradwright.api.inputs import (
     Demands,
     as_array,
@@ -126,6 +126,7 @@ class CompiledFunction:
         origins: tuple[Node, ...] = (),
     ) -> None:
         self._made_from = (node, signature, library.name, dict(hints or {}), gauge, optional, origins)
+        node = evaluated_form(node)
         self._optimised = optimise({"value": node}, hints or {})
         self._program = program = _lowered(self._optimised, signature, library)
         self._node = node

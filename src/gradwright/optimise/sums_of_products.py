@@ -49,7 +49,9 @@ def _is_entrywise(node: Contract, factors: Sequence[Factor]) -> bool:
         return False
     first, second = (set(f.labels) for f in factors)
     shared = first == second and len(held) == 2 * len(first) > 2
-    return shared and len(set(node.output)) == len(node.output) and all(first.issuperset(group) for group in node.output)
+    return (
+        shared and len(set(node.output)) == len(node.output) and all(first.issuperset(group) for group in node.output)
+    )
 
 
 def _summed(node: Contract) -> set[int]:
