@@ -192,14 +192,24 @@ def test_variables_may_be_called_like_modules_and_builtins() -> None:
         "X @ Y + trace(Y) * X.T",
         "diag(diagonal(X)) @ Y + X @ Y",
         "2 * X.T @ Y - 3 * trace(X @ Y) * Y",
+        "trace(1 / X) * Y",
+        "trace(X**(-2)) * diagonal(Y)",
+        "outer(X * Y, ones(4))",
     ],
 )
 @pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_a_trace_times_a_matrix_in_a_sum_is_not_a_product_of_matrices(library: str, text: str) -> None:
+def test_a_product_is_that_of_the_matrices_meant(library: str, text: str) -> None:
     expression = gw.parse(text, X="n n", Y="n n")
     Y = RNG.normal(size=(4, 4))
     names = {"X": X, "Y": Y}
-    value = eval(text, {"trace": np.trace, "diag": np.diag, "diagonal": np.diagonal}, names)
+    functions = {
+        "trace": np.trace,
+        "diag": np.diag,
+        "diagonal": np.diagonal,
+        "outer": np.multiply.outer,
+        "ones": np.ones,
+    }
+    value = eval(text, functions, names)
     inputs = {name: torch.from_numpy(array) if library == "torch" else array for name, array in names.items()}
     assert np.allclose(np.asarray(expression.compile(library)(**inputs)), value)
 
@@ -254,3 +264,15 @@ def test_the_logarithm_of_a_determinant_keeps_its_precision() -> None:
         found = logdet(A=A.astype(np.float32))
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, value, rtol=1e-6)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("log(sigmoid(x))", [-1e4, 0]), ("log(1 + exp(x))", [0, 1e4]), ("exp(x) / sum(exp(x))", [0, 1]),
+     ("log(sum(exp(x)))", 1e4), ("sinh(x) / cosh(x)", [-1, 1])],
+)  # fmt: skip
+def test_compiled_code_does_not_overflow_where_the_value_does_not(text: str, wanted: object, library: str) -> None:
+    x = np.array([-1e4, 1e4])
+    value = gw.parse(text, x="n").compile(library)
+    assert np.allclose(value(x=torch.tensor(x) if library == "torch" else x), wanted)

@@ -117,6 +117,19 @@ def test_a_record_is_replayed(text: str) -> None:
     assert replayed.to_json() == derivation.to_json()
 
 
+@pytest.mark.parametrize("text", ["x * x[0]", "outer(x, x) @ A"])
+def test_a_record_is_replayed_whatever_the_order_of_factors(text: str) -> None:
+    written = gw.parse(text, x="n", A="n n")
+    for expression in (written, gw.Expression(written.node, written.signature)):
+        record = gw.derive(expression, wrt="x").to_json()
+        assert gw.Derivation.from_json(record).to_json() == record
+
+
+def test_a_record_is_that_of_one_output() -> None:
+    with pytest.raises(GradwrightError, match="a record is of one expression"):
+        gw.derive({"a": gw.parse("sum(x)", x="n"), "b": gw.parse("norm(x)", x="n")}).to_json()
+
+
 @pytest.mark.parametrize("record", ["", "{}", "[]", '{"format": "something"}'])
 def test_what_is_no_record_is_refused(record: str) -> None:
     with pytest.raises(GradwrightError):

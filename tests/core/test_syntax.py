@@ -15,7 +15,7 @@ def test_a_comment_ends_with_its_line() -> None:
 
 def test_inputs_by_name_are_read_like_declarations() -> None:
     two_epsilons = gw.parse("ϵ * x", **{"ϵ": "", "x": "n"})
-    assert two_epsilons.evaluate(**{"ϵ": 2, "x": [1, 3]}).tolist() == [2, 6]
+    assert two_epsilons.evaluate(**{"ϵ": np.array(2.0), "x": [1, 3]}).tolist() == [2, 6]
     assert two_epsilons.compile("numpy")(**{"ϵ": np.array(2.0), "x": np.ones(2)}).tolist() == [2, 2]
     with pytest.raises(gw.GradwrightError, match="given twice"):
         two_epsilons.evaluate(**{"ϵ": 2, "ε": 3, "x": [1, 3]})

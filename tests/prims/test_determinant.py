@@ -27,3 +27,21 @@ def test_the_sign_of_a_complex_determinant_turns() -> None:
     assert D.verify().right
     Z = np.array([[1 + 2j, 0.5], [0.3j, 2 - 1j]])
     assert D.expression.evaluate(Z=Z) == pytest.approx(np.linalg.slogdet(Z)[0])
+
+
+@pytest.mark.slow
+def test_the_adjugate_of_a_skew_matrix_of_odd_size_has_no_derivative_by_way_of_its_inverse() -> None:
+    """The gradient is zero at even sizes; at odd ones, where there is no inverse, it is not, and was zero, too."""
+    torch = pytest.importorskip("torch")
+    D = gw.derive(gw.parse("trace(adjugate(W))", W="n n skew"), wrt="W")
+    odd, even = (np.subtract(A, A.T) for A in map(np.triu, (np.ones((3, 3)), np.ones((4, 4)))))
+    assert D.verify().right
+    assert D.expression.evaluate(W=odd) == pytest.approx(3)
+    for gradient in (D.gradient.evaluate, D.gradient.compile()):
+        assert not np.any(gradient(W=even))
+        with pytest.raises(gw.ConditionError, match="skew matrix, which has none at the odd size n = 3"):
+            gradient(W=odd)
+    assert float(D.function("torch")(torch.tensor(even))) == pytest.approx(0)
+    for function in (D.function("numpy").gradient, lambda W: D.function("torch")(torch.tensor(W))):
+        with pytest.raises(ValueError, match="need an even n: a skew matrix of odd size has no inverse, got n = 3"):
+            function(odd)

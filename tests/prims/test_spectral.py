@@ -60,3 +60,8 @@ def test_a_constant_sum_inside_the_function_stays_a_number():
     values, vectors = np.linalg.eigh(K)
     expected = (vectors * np.cos(values) / 2) @ vectors.T
     assert np.allclose(gw.derive(sines, wrt="K").gradient.evaluate(K=K), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_eigenvectors_of_a_diagonal_matrix_are_in_products() -> None:
+    D = gw.derive(gw.parse("a * eigvalsh(diag(w))", w="n", a=""), wrt="w")
+    assert D.vjp.evaluate(w=np.array([3.0, 1.0, 2.0]), a=2.0, G=np.arange(3.0)).tolist() == [4, 0, 2]

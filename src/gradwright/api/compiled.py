@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.api.calls import is_traced, leave_no_graph, likeness
-from gradwright.api.evaluation import warn_of_gauge
+from gradwright.api.calls import are_traced_by_jax, is_traced, leave_no_graph, likeness
+from gradwright.api.evaluation import evaluated_form, require_gaps, warn_of_gauge
 from gradwright.api.inputs import (
+    Demands,
     as_array,
     bind_sizes,
     check_fields,
-    check_orders,
-    check_places,
     inputs_as_read,
     named_leaves,
 )
@@ -31,6 +30,7 @@ from gradwright.core.nodes import Direction, Node, Symbol, field_of
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
 from gradwright.diff.derivatives import vjps
+from gradwright.diff.gaps import divided_gaps
 from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, EmissionError, EvaluationError
 from gradwright.optimise import optimise
@@ -85,13 +85,14 @@ def compiled(
     hints: Mapping[str, int] | None = None,
     gauge: tuple[GaugeTest, ...] = (),
     optional: tuple[Leaf, ...] = (),
+    origins: tuple[Node, ...] = (),
 ) -> CompiledFunction:
     """The compiled function of an expression; the same one whenever the same is asked."""
-    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge, optional)
+    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge, optional, origins)
     if key not in _CACHE:
         while len(_CACHE) >= LARGEST_CACHE:
             _CACHE.pop(next(iter(_CACHE)))
-        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge, optional)
+        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge, optional, origins)
     return _CACHE[key]
 
 
@@ -122,11 +123,14 @@ class CompiledFunction:
         hints: Mapping[str, int] | None,
         gauge: tuple[GaugeTest, ...] = (),
         optional: tuple[Leaf, ...] = (),
+        origins: tuple[Node, ...] = (),
     ) -> None:
-        self._made_from = (node, signature, library.name, dict(hints or {}), gauge, optional)
+        self._made_from = (node, signature, library.name, dict(hints or {}), gauge, optional, origins)
+        node = evaluated_form(node)
         self._optimised = optimise({"value": node}, hints or {})
         self._program = program = _lowered(self._optimised, signature, library)
         self._node = node
+        self._gaps = divided_gaps(node)[1]
         self._leaves = named_leaves(node, signature, optional)
         self._needed = tuple(program.parameters)
         self._library = library
@@ -136,6 +140,7 @@ class CompiledFunction:
             self._function = _with_derivative(self._function, node, symbols, library)
         self._gauge = gauge if library.name == "numpy" else ()
         self._signature = signature
+        self._demands = Demands.of(node, origins)
         self._likeness = likeness(tuple(self._leaves), self._needed)
         self._forms: dict[Any, Callable[..., Any]] = {}  # what runs for inputs like these
         self._constants: dict[str, Callable[..., Any]] = {}
@@ -181,7 +186,7 @@ class CompiledFunction:
                 self._forms.clear()
             self._forms[key] = self._form_for(key, self._form_alone(arrays))
         if out is not None:
-            return self._run(self._into, [*arrays, self._checked_out(out, inputs)])
+            return self._written_into(self._checked_out(out, inputs), arrays)
         if not self._needed and inputs:
             name, value = next(iter(inputs.items()))
             return self._run(self._constant(name), [_CONVERT[self._library.name](name, value)])
@@ -200,16 +205,40 @@ class CompiledFunction:
         return list(arrays.values())
 
     def _recorded_or(self, form: Callable[..., Any], arrays: Sequence[Any]) -> Callable[..., Any]:
-        """A form of the function, or the generated code itself where PyTorch does more than compute."""
-        alone = form is self._function or self._library.name != "torch" or leave_no_graph(arrays)
-        return form if alone else self._function
+        """A form of the function, or the generated code itself where PyTorch or JAX does more than compute.
+
+        What looks at gaps may be recorded, but not transformed.
+        """
+        if form is self._function or self._library.name == "numpy":
+            return form
+        if self._library.name == "jax":
+            return self._function if self._gaps and are_traced_by_jax(arrays) else form
+        return form if leave_no_graph([a.detach() for a in arrays] if self._gaps else arrays) else self._function
 
     def _form_alone(self, arrays: Sequence[Any]) -> Callable[..., Any]:
         """The function for such arrays where PyTorch just computes; kernels and blocks take arrays of one type."""
+        if self._gaps:
+            return self._watched
         if len({a.dtype for a in arrays}) != 1:
             return self._function
         blocks = self._row_blocks
         return blocks if blocks is not None and blocks.fits(arrays) else self._alone[1]
+
+    @cached_property
+    def _watched(self) -> Callable[..., Any]:
+        """The function that refuses gaps lost in rounding errors, which its code computes beside the value."""
+        nodes = tuple(dict.fromkeys(n for gap in self._gaps for n in gap.nodes))
+        roots = optimise({"value": self._node} | {f"gap{k}": n for k, n in enumerate(nodes)}, self._made_from[3])
+        program = lower(roots, self._library, inputs=[self._leaves[name] for name in self._needed])
+        function = compile_program(program, self._library, "value", bound(program, self._library))
+
+        def watched(*arrays: Any) -> Any:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                value, *found = function(*arrays)
+            require_gaps(self._gaps, dict(zip(nodes, (as_array("gap", g) for g in found), strict=True)), self._node)
+            return value
+
+        return watched
 
     @cached_property
     def _row_blocks(self) -> RowBlocks | None:
@@ -279,6 +308,12 @@ class CompiledFunction:
         foreign = bound(self._program, self._library)
         return compile_program(self._program, self._library, "value", foreign, out="out")
 
+    def _written_into(self, out: Any, arrays: Sequence[Any]) -> Any:
+        if not self._gaps:
+            return self._run(self._into, [*arrays, out])
+        out[...] = self._run(self._watched, arrays)
+        return out
+
     def _checked_out(self, out: Any, inputs: Mapping[str, Any]) -> Any:
         sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
         wanted = tuple(dim.evaluate(sizes) for dim in self._node.shape)
@@ -317,8 +352,7 @@ class CompiledFunction:
                 raise EvaluationError(f"the input '{name}' is missing; give {', '.join(self._needed)}")
         check_fields(self._leaves, {name: _is_complex(value) for name, value in inputs.items()})
         sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
-        check_places(self._node, sizes)
-        check_orders(self._node, sizes)
+        self._demands.check(sizes)
 
 
 def _with_derivative(

@@ -290,10 +290,18 @@ class Derivation:
         return as_latex(self.page(detail))
 
     def to_json(self) -> str:
-        """The derivation as JSON: what it is of, and its steps; `from_json` replays and compares it."""
-        from gradwright.api.records import derivation_to_json
+        """The derivation as JSON: what it is of, and its steps; `from_json` replays and compares it.
 
-        return derivation_to_json(self)
+        Raises:
+            DerivationError: there are several outputs.
+        """
+        from gradwright.api.records import derivation_to_json, readable
+
+        if not self._has_one_output:
+            raise DerivationError("a record is of one expression: derive one of the outputs")
+        text, expression = readable(self._only)
+        same = expression == self._only
+        return derivation_to_json(self if same else derive(expression, self._wrt), text)
 
     @staticmethod
     def from_json(text: str) -> Derivation:

@@ -23,17 +23,16 @@ from gradwright.api.inputs import (
 from gradwright.back.render import unicode_of
 from gradwright.back.systems.solver import SystemSolver
 from gradwright.core.evaluate import evaluate_all
-from gradwright.core.nodes import Apply, Direction, Node, Solve, Symbol
+from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.conditions import conditions_of
+from gradwright.diff.gaps import Gap, divided_gaps
 from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, GaugeWarning
 from gradwright.frozen import frozen
 from gradwright.prims.power import power
 from gradwright.simplify.pipeline import simplify
-
-CLOSE = 1e-12  # gaps smaller than this, relative to the largest, leave a derivative few correct digits
 
 
 def evaluate_expression(
@@ -58,22 +57,23 @@ def evaluate_expression(
     """
     leaves = named_leaves(node, signature, optional)
     node = evaluated_form(node)
-    arrays = {name: as_array(name, value) for name, value in inputs_as_read(inputs).items()}
+    inputs = inputs_as_read(inputs)
+    arrays = {name: as_array(name, value) for name, value in inputs.items()}
     check_known(leaves, arrays)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
     if zero_if_absent:
         absent = [leaf for leaf in optional if leaf.name not in arrays]
         arrays |= {leaf.name: _zeros(leaf, sizes) for leaf in absent if _is_sized(leaf, sizes)}
     check_names(leaves, arrays, node)
-    check_sizes(node, sizes)
+    check_sizes(node, sizes, origins)
     check_sets({leaves[name]: array for name, array in arrays.items()})
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
     kinds = [arrays[name].dtype for name, value in inputs.items() if hasattr(value, "dtype")]
-    beside = Beside.of(node, values, gauge, origins)
+    regular, beside = Beside.of(node, values, gauge, origins)
     with np.errstate(all="ignore"):
-        result, *found = evaluate_all((node, *beside.nodes), values, sizes, systems=SystemSolver())
+        result, *found = evaluate_all((regular, *beside.nodes), values, sizes, systems=SystemSolver())
     others = dict(zip(beside.nodes, found, strict=True))
-    require_gaps([others[gap] for gap in beside.gaps], node)
+    require_gaps(beside.gaps, others, node)
     require_finite(result, node, arrays)
     require_domain(beside.limited, others)
     warn_of_gauge(beside.tests, others, sizes)
@@ -85,30 +85,35 @@ class Beside:
     """What is looked at beside a value, to refuse a point where the value means nothing, or to warn.
 
     Attributes:
-        gaps: differences that a derivative divides by.
+        gaps: what a derivative divides by.
         limited: functions without a value everywhere, in what the node is a derivative of.
         tests: what tells whether the value depends on a choice.
     """
 
-    gaps: tuple[Node, ...]
+    gaps: tuple[Gap, ...]
     limited: tuple[Apply, ...]
     tests: tuple[GaugeTest, ...]
 
     @classmethod
     def of(
         cls, node: Node, leaves: Mapping[Node, np.ndarray], gauge: Sequence[GaugeTest], origins: Sequence[Node]
-    ) -> Beside:
-        """What there is to look at beside a node, as far as the given leaves determine it."""
+    ) -> tuple[Node, Beside]:
+        """A node that divides by no gap that does not count, and what there is to look at beside it.
+
+        That is what the given leaves determine.
+        """
         tests = [test for test in gauge if all(leaf in leaves for n in test.nodes for leaf in free_leaves(n))]
         limited = [n for o in origins for n in limited_applications(o) if all(x in leaves for x in free_leaves(n))]
-        return cls(spectral_gaps(node), tuple(limited), tuple(tests))
+        regular, gaps = divided_gaps(node)
+        return regular, cls(gaps, tuple(limited), tuple(tests))
 
     @property
     def nodes(self) -> tuple[Node, ...]:
         """All that has to be evaluated for it."""
         tested = (n for test in self.tests for n in test.nodes)
         applied = (n for application in self.limited for n in (application, *application.arguments))
-        return tuple(dict.fromkeys((*self.gaps, *tested, *applied)))
+        divided = (n for gap in self.gaps for n in gap.nodes)
+        return tuple(dict.fromkeys((*divided, *tested, *applied)))
 
 
 @lru_cache(maxsize=512)
@@ -144,33 +149,15 @@ def require_domain(applications: Sequence[Apply], values: Mapping[Node, np.ndarr
             )
 
 
-@lru_cache(maxsize=512)
-def spectral_gaps(node: Node) -> tuple[Node, ...]:
-    """What a derivative divides by: differences of eigenvalues, singular values."""
-    divisors = [divisor for n in postorder(node) if (divisor := _divisor(n)) is not None]
-    bound = {n for s in postorder(node) if isinstance(s, Solve) for e in s.equations for n in postorder(e.operator)}
-    free = [d for d in dict.fromkeys(divisors) if d.rank and d not in bound]
-    return tuple(d for d in free if any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(d)))
-
-
-def _divisor(node: Node) -> Node | None:
-    """What a negative power is taken of."""
-    if not isinstance(node, Apply) or node.primitive is not power:
-        return None
-    exponent = node.parameters[0]
-    return node.arguments[0] if isinstance(exponent, Fraction) and exponent < 0 else None
-
-
-def require_gaps(values: Sequence[np.ndarray], node: Node) -> None:
+def require_gaps(gaps: Sequence[Gap], values: Mapping[Node, np.ndarray], node: Node) -> None:
     """Refuse a derivative that divides by a difference that is lost in rounding errors."""
-    for value in values:
-        sizes = np.abs(value)
-        largest, smallest = float(np.max(sizes, initial=0.0)), float(np.min(sizes, initial=np.inf))
-        if not smallest > CLOSE * largest:
+    for gap in gaps:
+        lost = gap.lost([values[n] for n in gap.nodes])
+        if lost:
             needs = conditions_of((node,), (), unicode_of)
             raise ConditionError(
-                f"the derivative divides by {smallest:.1e}, a gap that is lost in rounding errors beside "
-                f"{largest:.1e}; it needs that {', that '.join(needs)}"
+                f"the derivative divides by {lost[0]:.1e}, a gap that is lost in rounding errors beside "
+                f"{lost[1]:.1e}; it needs that {', that '.join(needs)}"
             )
 
 

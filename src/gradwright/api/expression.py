@@ -176,7 +176,7 @@ class Expression:
         """
         from gradwright.api.compiled import compiled
 
-        return compiled(self.node, self.signature, library, hints, self.gauge, self.optional)
+        return compiled(self.node, self.signature, library, hints, self.gauge, self.optional, self.origins)
 
     def operator(self, /, **inputs: Any) -> StructuredOperator:
         """The expression as a linear operator at given arrays: products and systems without the matrix.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from gradwright.core.declarations import as_read, declared_facts
 from gradwright.core.dims import Dim
 from gradwright.core.membership import departure
 from gradwright.core.nodes import Direction, Node, Selection, Symbol
-from gradwright.core.points import dimension_names, needed_orders
+from gradwright.core.points import dimension_names, even_sizes, needed_orders
 from gradwright.core.primitive import shape_text
 from gradwright.core.signature import Signature, symbol_of
 from gradwright.core.walks import free_leaves, postorder
-from gradwright.errors import EvaluationError
+from gradwright.errors import ConditionError, EvaluationError
+from gradwright.frozen import frozen
 
 
 def named_leaves(
@@ -105,37 +107,71 @@ def _clash(leaf: Symbol | Direction, array: np.ndarray, dim: Dim, known: int) ->
     return f"'{leaf.name}' is declared as {shape_text(leaf.shape)}{size}, but the input has shape {array.shape}"
 
 
-def check_sizes(node: Node, sizes: Mapping[str, int]) -> None:
-    """Refuse to evaluate where a dimension is not known."""
+def check_sizes(node: Node, sizes: Mapping[str, int], origins: Sequence[Node] = ()) -> None:
+    """Refuse to evaluate where a dimension is not known, or has a size that an expression cannot have.
+
+    Args:
+        node: the expression.
+        sizes: of dimension names.
+        origins: what it is a derivative of.
+    """
     for name in dimension_names([node]):
         if name not in sizes:
             raise EvaluationError(f"the size of the dimension '{name}' is not known: give a variable that has it")
-    check_places(node, sizes)
-    check_orders(node, sizes)
+    Demands.of(node, tuple(origins)).check(sizes)
 
 
-def check_orders(node: Node, sizes: Mapping[str, int]) -> None:
-    """Refuse sizes of which one has to be larger: `qr(A)` has no orthonormal columns where A is wide."""
-    for larger, smaller in needed_orders([node]):
-        if any(name not in sizes for name in (*larger.names, *smaller.names)):
-            continue
-        if larger.evaluate(sizes) < smaller.evaluate(sizes):
-            got = ", ".join(f"{name} = {sizes[name]}" for name in dict.fromkeys((*larger.names, *smaller.names)))
-            raise EvaluationError(f"the expression needs {larger} ≥ {smaller}, and in these inputs {got}")
+@frozen
+class Demands:
+    """What an expression demands of sizes, found once: where PyTorch traces a call, little more than comparisons is.
+
+    Attributes:
+        places: the entries that are picked of axes.
+        orders: pairs of sizes, of which the first is no smaller.
+        even: sizes of skew matrices that have to be invertible, because a derivative needs it.
+    """
+
+    places: tuple[Selection, ...]
+    orders: tuple[tuple[Dim, Dim], ...]
+    even: tuple[Dim, ...]
+
+    @classmethod
+    @lru_cache(maxsize=512)
+    def of(cls, node: Node, origins: tuple[Node, ...]) -> Demands:
+        """What an expression, a derivative of some origins, demands."""
+        places = tuple(selection for selection in postorder(node) if isinstance(selection, Selection))
+        return cls(places, tuple(needed_orders([node])), tuple(even_sizes(origins)))
+
+    def check(self, sizes: Mapping[str, int]) -> None:
+        """Refuse sizes that the expression cannot have; a dimension without a size is passed over."""
+        for selection in self.places:
+            if _are_known(sizes, selection.whole, selection.offset, *selection.shape):
+                _check_place(selection, sizes)
+        for larger, smaller in self.orders:
+            if _are_known(sizes, larger, smaller) and larger.evaluate(sizes) < smaller.evaluate(sizes):
+                got = ", ".join(f"{name} = {sizes[name]}" for name in dict.fromkeys((*larger.names, *smaller.names)))
+                raise EvaluationError(f"the expression needs {larger} ≥ {smaller}, and in these inputs {got}")
+        for dim in self.even:
+            if _are_known(sizes, dim) and dim.evaluate(sizes) % 2:
+                raise ConditionError(
+                    f"the derivative needs the inverse of a skew matrix, which has none at the odd size {dim} = "
+                    f"{dim.evaluate(sizes)}"
+                )
 
 
-def check_places(node: Node, sizes: Mapping[str, int]) -> None:
+def _are_known(sizes: Mapping[str, int], *dims: Dim) -> bool:
+    return all(name in sizes for dim in dims for name in dim.names)
+
+
+def _check_place(selection: Selection, sizes: Mapping[str, int]) -> None:
     """Refuse an index that an axis of a named dimension turns out to be too short for."""
-    for selection in postorder(node):
-        if not isinstance(selection, Selection) or any(name not in sizes for name in dimension_names([selection])):
-            continue
-        place, length = selection.offset.evaluate(sizes), selection.whole.evaluate(sizes)
-        last = place + (selection.part.evaluate(sizes) - 1 if selection.part is not None else 0)
-        if place < 0 or last >= length:
-            raise EvaluationError(
-                f"place {last if last >= length else place} is outside an axis of length {length}, which is what "
-                f"{selection.whole} is in these inputs: places are counted from 0, so give a longer input"
-            )
+    place, length = selection.offset.evaluate(sizes), selection.whole.evaluate(sizes)
+    last = place + (selection.part.evaluate(sizes) - 1 if selection.part is not None else 0)
+    if place < 0 or last >= length:
+        raise EvaluationError(
+            f"place {last if last >= length else place} is outside an axis of length {length}, which is what "
+            f"{selection.whole} is in these inputs: places are counted from 0, so give a longer input"
+        )
 
 
 def check_sets(arrays: Mapping[Symbol | Direction, np.ndarray]) -> None:

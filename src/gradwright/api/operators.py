@@ -57,15 +57,17 @@ def operator_of(
     arrays = {name: np.array(in_double(as_array(name, value))) for name, value in inputs_as_read(inputs).items()}
     check_names(leaves, arrays, node)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
-    check_sizes(node, sizes)
+    check_sizes(node, sizes, origins)
     check_sets({leaves[name]: array for name, array in arrays.items()})
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
-    beside = Beside.of(node, values, gauge, origins)
+    regular, beside = Beside.of(node, values, gauge, origins)
     with np.errstate(all="ignore"):
         found = evaluate_all(beside.nodes, values, sizes, systems=SystemSolver())
         others = dict(zip(beside.nodes, found, strict=True))
-        require_gaps([others[gap] for gap in beside.gaps], node)
-        operator = operator_at(node, split, values | others, sizes, lambda array: require_finite(array, node, arrays))
+        require_gaps(beside.gaps, others, node)
+        operator = operator_at(
+            regular, split, values | others, sizes, lambda array: require_finite(array, node, arrays)
+        )
     require_domain(beside.limited, others)
     warn_of_gauge(beside.tests, others, sizes)
     return operator

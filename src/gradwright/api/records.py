@@ -11,7 +11,7 @@ from gradwright.core.nodes import Apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.registry import FUNCTIONS
 from gradwright.core.walks import postorder
-from gradwright.errors import DerivationError
+from gradwright.errors import DerivationError, GradwrightError
 
 if TYPE_CHECKING:
     from gradwright.api.derivation import Derivation
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 FORMAT = "gradwright derivation 1"
 
 
-def derivation_to_json(derivation: Derivation) -> str:
-    """What was derived, with the declarations, the identities of defined functions, and the steps."""
+def derivation_to_json(derivation: Derivation, text: str) -> str:
+    """What was derived, as a text, with the declarations, the identities of defined functions, and the steps."""
     expression: Expression = derivation.expression
     record = {
         "format": FORMAT,
-        "expression": expression.text(),
-        "written": expression.written,
-        "variables": {d.name: d.after_colon for d in expression.signature},
+        "expression": text,
+        "variables": _declarations(expression),
         "wrt": list(derivation.wrt),
         "defined": [_definition(p) for p in _defined(expression)],
         "steps": [
@@ -49,6 +48,26 @@ def derivation_to_json(derivation: Derivation) -> str:
         "results": {result.name: result.told for result in derivation.page().results},
     }
     return json.dumps(record, indent=2, ensure_ascii=False)
+
+
+def _declarations(expression: Expression) -> dict[str, str]:
+    return {d.name: d.after_colon for d in expression.signature}
+
+
+def readable(expression: Expression) -> tuple[str, Expression]:
+    """A text, and the expression that it is read as: as it was written, if that can be.
+
+    The text of an expression that was made by operators may be read with its factors in another order, by which the
+    product rule goes.
+    """
+    for text in (expression.written, expression.text()):
+        try:
+            found = parse(text, **_declarations(expression))
+        except GradwrightError:  # what is written may be more than one expression
+            continue
+        if found == expression or text == expression.text():
+            return text, found
+    return expression.text(), expression
 
 
 def _defined(expression: Expression) -> list[Primitive]:
@@ -75,9 +94,8 @@ def read_json(text: str) -> tuple[Expression, str | Sequence[str], list[dict[str
         for definition in record["defined"]:
             _require_defined(definition)
         expression = parse(record["expression"], **record["variables"])
-        written = Expression(expression.node, expression.signature, record["written"])
         wrt = record["wrt"]
-        return written, wrt[0] if len(wrt) == 1 else wrt, record["steps"]
+        return expression, wrt[0] if len(wrt) == 1 else wrt, record["steps"]
     except (ValueError, KeyError, TypeError) as error:
         raise DerivationError(f"the text is not the JSON of a derivation: {error}") from error
 

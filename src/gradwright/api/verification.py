@@ -9,12 +9,13 @@ from math import isnan
 import numpy as np
 
 from gradwright.api.code_checks import CHOOSING, Ran
-from gradwright.api.evaluation import require_gaps, spectral_gaps
+from gradwright.api.evaluation import require_gaps
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.build import number
 from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_differential, vjps
 from gradwright.diff.differential import direction
+from gradwright.diff.gaps import divided_gaps
 from gradwright.diff.gauge import gauge_tests, has_free_factors
 from gradwright.diff.steps.trial import MEASURED, Named, Trial, difference, generic_trial
 from gradwright.errors import ConditionError, DerivationError, EmissionError, GaugeWarning, UnsupportedError
@@ -174,7 +175,8 @@ def _hessian(root: Node, variable: Symbol, whole: Symbol, trial: Trial) -> Itera
         slope, tensor = gradient(root, variable), hessian(root, variable, variable)
     except (DerivationError, UnsupportedError):  # there is none to check: asked for, it is refused with the reason
         return
-    require_gaps([trial.value(gap) for gap in spectral_gaps(tensor)], tensor)
+    _, gaps = divided_gaps(tensor)
+    require_gaps(gaps, {n: trial.value(n) for gap in gaps for n in gap.nodes}, tensor)
     move = trial.values[direction(variable)]
     value, want = difference(slope, trial.values, {variable: move}, trial.sizes)
     if "stiefel" not in variable.facts:

@@ -7,7 +7,7 @@ between ½ and 2. The same seed gives the same point.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, permutations
 from math import lcm
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.dims import Dim
 from gradwright.core.facts import Facts
+from gradwright.core.inference import is_skew
 from gradwright.core.nodes import Apply, Direction, Node, Selection, Size, Symbol
 from gradwright.core.walks import postorder
 from gradwright.errors import EvaluationError
@@ -31,6 +32,7 @@ def choose_sizes(
     smallest: int = 3,
     variant: int = 0,
     step: int = 1,
+    even: Sequence[Dim] = (),
 ) -> dict[str, int]:
     """Distinct sizes for dimension names.
 
@@ -40,12 +42,14 @@ def choose_sizes(
         smallest: the smallest size.
         variant: which of the possible orders of the sizes; what holds for tall matrices may fail for wide ones.
         step: from one size to the next.
+        even: what has to be even.
     """
     ordered = list(dict.fromkeys(names))
     for start in range(smallest, smallest + 40):
         candidates = range(start + step * (len(ordered) - 1), start - 1, -step)
         orders = (dict(zip(ordered, order, strict=True)) for order in islice(permutations(candidates), 200))
         allowed = [s for s in orders if all(a.evaluate(s) >= b.evaluate(s) for a, b in at_least)]
+        allowed = [s for s in allowed if not any(dim.evaluate(s) % 2 for dim in even)]
         if allowed:
             return allowed[variant % len(allowed)]
     raise EvaluationError("no sizes satisfy the orders that the facts demand of the dimensions")
@@ -85,6 +89,22 @@ def demanded_orders(roots: Iterable[Node], shortest: int = 1) -> list[tuple[Dim,
             part = Dim.of(1) if node.part is None else node.part
             found += [(node.whole, node.offset + part), (part, Dim.of(shortest))]
     return found
+
+
+def even_sizes(roots: Iterable[Node]) -> list[Dim]:
+    """The sizes that have to be even, because a skew matrix has to be invertible, in value or in a derivative.
+
+    Of the derivative nothing may be left that says so: that of `trace(adjugate(W))` is zero at even sizes.
+    """
+    applied = [node for node in postorder(*roots) if isinstance(node, Apply)]
+    return list(dict.fromkeys(matrix.shape[-1] for node in applied for matrix in _inverted(node) if is_skew(matrix)))
+
+
+def _inverted(node: Apply) -> Iterator[Node]:
+    """The arguments of a function that it, or its derivative, takes the inverse of."""
+    for declared, argument in zip(node.primitive.inputs, node.arguments, strict=True):
+        if f"{{{declared.name}}} is invertible" in node.primitive.conditions:
+            yield argument
 
 
 def needed_orders(roots: Iterable[Node]) -> list[tuple[Dim, Dim]]:

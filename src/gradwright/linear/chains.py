@@ -63,7 +63,8 @@ class _Walk:
     def __init__(self, product: Contract, with_ones: bool) -> None:
         self.product = product
         self.with_ones = with_ones
-        self.remaining = [f for f in product.factors if f.node.rank]
+        # Copies: a factor may occur twice, as in P ∘ P, and each is used once.
+        self.remaining = [f._replace() for f in product.factors if f.node.rank]
         self.scalars = [f for f in product.factors if not f.node.rank]
 
     def chain(self) -> Chain | None:
@@ -120,10 +121,12 @@ class _Walk:
         return None
 
     def _path(self, first: Factor, start: int, end: int) -> list[Factor] | None:
-        """The factors of a chain between two labels, the weights between them included."""
+        """The factors of a chain between two labels, the weights between them included; it does not come back."""
         inside, label = [first], _other(first, start)
         while label != end:
-            around = [f for f in self._at(label) if f not in inside]
+            if label == start:
+                return None
+            around = _others(self._at(label), inside)
             weights = [f for f in around if set(f.labels) == {label}]
             steps = [f for f in around if f not in weights]
             if len(steps) != 1 or steps[0].node.rank != 2:
@@ -150,7 +153,7 @@ class _Walk:
         return weights
 
     def _use(self, factors: list[Factor]) -> None:
-        self.remaining = [f for f in self.remaining if f not in factors]
+        self.remaining = _others(self.remaining, factors)
 
     def _with_vector(self, elements: list[Node], vectors: list[Factor], label: int) -> Chain | None:
         if not vectors:
@@ -190,6 +193,11 @@ class _Walk:
         if current == b and not factor.conj and is_symmetric(factor.node):
             return factor.node, other
         return contract(1, [factor], ((current,), (other,)), dims), other
+
+
+def _others(factors: Sequence[Factor], used: Sequence[Factor]) -> list[Factor]:
+    """The factors that are not among the used ones; an equal one is another one."""
+    return [f for f in factors if not any(f is u for u in used)]
 
 
 def _other(factor: Factor, label: int) -> int:

@@ -14,6 +14,7 @@ from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
 from gradwright.optimise.entries import share_mirrored_entries
 from gradwright.optimise.factorisations import share_factorisations
+from gradwright.optimise.gaps import divide_by_what_counts
 from gradwright.optimise.identities import multiply_out_identities
 from gradwright.optimise.inverses import products_of_inverses, solve_for_sums
 from gradwright.optimise.low_rank import invert_low_rank
@@ -39,6 +40,7 @@ ARRANGING: tuple[Pass, ...] = (
     share_partial_sums,
 )
 PASSES: tuple[Pass, ...] = (
+    divide_by_what_counts,
     without_systems,
     share_schur_forms,
     products_of_inverses,

@@ -40,12 +40,18 @@ def _is_whole(node: Contract) -> bool:
 
 
 def _is_entrywise(node: Contract, factors: Sequence[Factor]) -> bool:
-    """Whether there are two factors with the same axes, more than one, of which the output has some, each once."""
+    """Whether there are two factors with the same axes, more than one, of which the output has some, each once.
+
+    The output has no other axes: a product is not repeated along a new one.
+    """
     held = [group for f in factors for group in f.groups]
     if len(factors) != 2 or any(len(group) != 1 for group in (*held, *node.output)):
         return False
     first, second = (set(f.labels) for f in factors)
-    return first == second and len(held) == 2 * len(first) > 2 and len(set(node.output)) == len(node.output)
+    shared = first == second and len(held) == 2 * len(first) > 2
+    return (
+        shared and len(set(node.output)) == len(node.output) and all(first.issuperset(group) for group in node.output)
+    )
 
 
 def _summed(node: Contract) -> set[int]:

@@ -229,7 +229,7 @@ def _swapped(name: str, other: Primitive, summary: str) -> Function:
     return register(Function(name, build, f"{name}(a, b)", summary, (other,)))
 
 
-def _is_indicator(node: Node) -> bool:
+def is_indicator(node: Node) -> bool:
     """Whether the entries are 0 or 1: comparisons, spread or multiplied."""
     if isinstance(node, Apply):
         return node.primitive in COMPARISONS
@@ -238,13 +238,13 @@ def _is_indicator(node: Node) -> bool:
         isinstance(node, Contract)
         and node.coefficient == 1
         and bool(node.factors)
-        and all(_is_indicator(f.node) and set(f.labels) <= carried for f in node.factors)
+        and all(is_indicator(f.node) and set(f.labels) <= carried for f in node.factors)
     )
 
 
 def _build_where(call: Call) -> Node:
     found = _spread_where.build(call)
-    if not _is_indicator(call.node(0)):
+    if not is_indicator(call.node(0)):
         raise LanguageError("where takes a comparison as its condition, as in where(x > 0, a, b)")
     assert isinstance(found, Node)
     return found

@@ -128,8 +128,8 @@ def _without_last_factor(left: Node, right: Node) -> tuple[Node, Node]:
     if last is None or left.rank != 2 or len(product.factors) != 2 or "unitary" not in facts_of(last.node):
         return left, right
     first = product.factors[0]
-    if product.output != (first.groups[0], last.groups[1]) or first.groups[1] != last.groups[0]:
-        return left, right
+    if (*first.groups, *last.groups) != (product.output[0], last.groups[0], last.groups[0], product.output[1]):
+        return left, right  # so it is where a vector weighs the rows of V
     return scaled(product.coefficient, first.node), matmul(right, adjoint(last.node))
 
 

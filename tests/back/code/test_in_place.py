@@ -163,9 +163,10 @@ def test_what_a_derivative_is_computed_from_is_not_written_over(function: str) -
 
 
 @pytest.mark.slow
-def test_a_live_function_is_traced_in_one_graph() -> None:
+@pytest.mark.parametrize("text", ["sum(exp(X) * X)", "sum(X[2:, 0]) * X[3, 1]"])
+def test_a_live_function_is_traced_in_one_graph(text: str) -> None:
     torch = pytest.importorskip("torch")
-    function = gw.derive(gw.parse("sum(exp(X) * X)", X="n m"), wrt="X").gradient.compile("torch")
+    function = gw.derive(gw.parse(text, X="n m"), wrt="X").gradient.compile("torch")
     X = torch.linspace(-1, 1, 32768, dtype=torch.float64).reshape(128, 256)
     for _ in range(3):
         torch._dynamo.reset()

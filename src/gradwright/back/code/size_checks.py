@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from gradwright.back.code.size_readings import readings
 from gradwright.core.dims import Dim, atom_names
 from gradwright.core.nodes import Node, Shape
-from gradwright.core.points import needed_orders
+from gradwright.core.points import even_sizes, needed_orders
 from gradwright.core.primitive import shape_text
 
 
 def order_checks(function: str, nodes: Sequence[Node], bound: Mapping[str, str]) -> Iterator[str]:
-    """The lines that refuse a size below what an expression needs: the rows of `qr(A)`, the length of x in `x[2]`."""
+    """The lines that refuse sizes: below what an expression needs, as x in `x[2]` may be; odd, of a skew inverse."""
     for larger, smaller in needed_orders(nodes):
         names = dict.fromkeys((*larger.names, *smaller.names))
         if not all(name in bound for name in names):
@@ -21,6 +21,11 @@ def order_checks(function: str, nodes: Sequence[Node], bound: Mapping[str, str])
         yield f"if {size_text(larger, bound)} < {size_text(smaller, bound)}:"
         got = ", ".join(f"{name} = {{{bound[name]}}}" for name in names)
         yield f'    raise ValueError(f"Inputs to {function} need {larger} ≥ {smaller}, got {got}")'
+    for dim in even_sizes(nodes):
+        if all(name in bound for name in dim.names):
+            yield f"if {_grouped(size_text(dim, bound))} % 2:"
+            told = f"a skew matrix of odd size has no inverse, got {dim} = {{{size_text(dim, bound)}}}"
+            yield f'    raise ValueError(f"Inputs to {function} need an even {dim}: {told}")'
 
 
 def named_sizes(axes: Sequence[tuple[Dim, str]]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from gradwright.back.torch.points import HELPERS, NORMAL, into_set, value_code
 from gradwright.back.torch.reference import Reference, array_lines, reference
 from gradwright.core.arithmetic import Array
 from gradwright.core.nodes import Apply, Node, Symbol, field_of
-from gradwright.core.points import choose_sizes, demanded_orders, dimension_names
+from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, even_sizes
 from gradwright.core.templates import formals, identities, instantiate
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
@@ -84,7 +84,7 @@ def _tested(asked: Asked, module: str) -> Tested:
     nodes = [node for _, node in asked.outputs]
     roots = [*asked.inputs, *nodes]
     numbers = reference(asked.inputs, nodes)
-    sizes = choose_sizes(dimension_names(roots), demanded_orders(roots))
+    sizes = choose_sizes(dimension_names(roots), demanded_orders(roots), even=even_sizes(roots))
     sizes |= {} if numbers is None else numbers.sizes  # at which there are values: B Bᵀ has no inverse for a tall B
     values = simplify_all(tuple(nodes))
     function = f"{asked.name}_" if asked.name in OWN_NAMES else asked.name

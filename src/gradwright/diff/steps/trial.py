@@ -20,7 +20,15 @@ from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.facts import MATRIX_FACTS
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Node, Symbol
-from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample, shrunk, tangent_direction
+from gradwright.core.points import (
+    choose_sizes,
+    demanded_orders,
+    dimension_names,
+    even_sizes,
+    sample,
+    shrunk,
+    tangent_direction,
+)
 from gradwright.core.primitive import Freedom
 from gradwright.core.sums import terms_of
 from gradwright.core.tensor_forms import lower, value_of
@@ -57,7 +65,8 @@ class Trial:
 
     def __init__(self, root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...], seed: int = 0) -> None:
         nodes = [root, *(n.node for n in named), *variables]
-        self.sizes = choose_sizes(sorted(dimension_names(nodes)), demanded_orders(nodes), variant=seed)
+        names, orders = sorted(dimension_names(nodes)), demanded_orders(nodes)
+        self.sizes = choose_sizes(names, orders, variant=seed, even=even_sizes(nodes))
         self.seed = seed
         self.values: dict[Node, Array] = {}
         if seed == WITNESSED:

@@ -131,7 +131,8 @@ class Draft:
             repeated = next(label for label in labels if labels.count(label) > 1)
             a = labels.index(repeated)
             b = labels.index(repeated, a + 1)
-            if len(labels) == 2 and not self._elsewhere(repeated) and not self.writer.batched:
+            traced = not (term.divides or self._elsewhere(repeated) or self.writer.batched)
+            if len(labels) == 2 and traced:
                 return replace(term, labels=(), code=Code(self.lowering.library.trace.format(x=code.text)))
             code = self.writer.diagonal(code, a, b, len(labels))
             labels = [label for place, label in enumerate(labels) if place not in (a, b)] + [repeated]
