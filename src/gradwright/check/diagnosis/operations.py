@@ -8,7 +8,8 @@ COMPARISONS = (
 )  # fmt: skip
 SUMS = ("add", "sub", "rsub", "__rsub__")
 ENTRYWISE_PRODUCTS = ("mul", "multiply")
-ENTRYWISE = (*SUMS, *ENTRYWISE_PRODUCTS, "div", "true_divide")
+QUOTIENTS = ("div", "true_divide")
+ENTRYWISE = (*SUMS, *ENTRYWISE_PRODUCTS, *QUOTIENTS)
 POWERS = ("pow", "__pow__", "float_power")
 MATRIX_PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot", "__matmul__", "__rmatmul__")
 FUNCTIONS = (

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from gradwright.back.render import unicode_of
+from gradwright.check.diagnosis.difference import by_entry, entry_weights
 from gradwright.check.diagnosis.mutants.chains import chains
 from gradwright.check.diagnosis.mutants.confusions import confusions
 from gradwright.check.diagnosis.mutants.detached import detached
@@ -55,6 +56,7 @@ MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
     entrywise, confusions,
 )  # fmt: skip
 PAIR = 1.0
+BY_ENTRY = 1.7  # what the same numbers in every entry cost, which are no accident
 SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
@@ -362,13 +364,26 @@ def _multiple(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
     ratios = [_ratio(scene) for scene in scenes]
     first = ratios[0]
     if first is None or any(ratio is None for ratio in ratios):
-        return []
+        return _multiple_by_entry(right, scenes)
     alike = [r for r, s in zip(ratios, scenes, strict=True) if s.point.sizes == scenes[0].point.sizes and r is not None]
     if any(abs(ratio - first) > CLOSE * abs(first) for ratio in alike):
         words = "a scalar factor that depends on the inputs is missing or wrong"
         return [Explanation(None, (), (Mutant(right, "missing_chain_factor", words, VAGUE),))]
     parts = _multiples(right, first)
     return [Explanation(None, (), parts, first)] if parts else []
+
+
+def _multiple_by_entry(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
+    """A gradient of which every entry is off by a number of its own, the same at all points of the same sizes."""
+    alike = [scene for scene in scenes if scene.point.sizes == scenes[0].point.sizes]
+    if len(alike) < 2 or scenes[0].misshapen or largest(scenes[0].returned) == 0:
+        return []
+    weights = entry_weights(scenes[0].returned, scenes[0].wanted)
+    if not all(close(scene.returned, weights * scene.wanted) for scene in alike):
+        return []
+    label = "wrong_factor" if bool(weights.all()) else "wrong_mask"
+    label = "wrong_sign" if close(weights.abs(), torch.ones_like(weights)) else label
+    return [Explanation(None, (), (Mutant(right, label, by_entry(weights), BY_ENTRY),))]
 
 
 def _multiples(right: Node, scale: float) -> tuple[Mutant, ...]:
