@@ -9,7 +9,7 @@ import torch
 
 from gradwright.check.diagnosis.operations import ENTRYWISE_PRODUCTS, MATRIX_PRODUCTS, QUOTIENTS, SUMS
 from gradwright.check.diagnosis.program import Instruction, Values
-from gradwright.check.diagnosis.repairs.sites import Site, sites
+from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close, largest
 
 PRODUCTS = (*ENTRYWISE_PRODUCTS, *QUOTIENTS, *MATRIX_PRODUCTS)
@@ -96,7 +96,7 @@ def _without_factor(scene: Scene) -> Iterator[Repair]:
             continue
         for kept, other in (instruction.operands, instruction.operands[::-1]):
             divided = instruction.name in QUOTIENTS and kept[0] != (0,)
-            if other[1] not in moving and not divided:
+            if is_number(scene.values[other[1]]) and other[1] not in moving and not divided:
                 words = f"the factor {scene.called(other[1])} does not belong"
 
                 def alone(values: Values, scene: Scene, source: int = kept[1]) -> object:
