@@ -59,7 +59,8 @@ PROVED = [
     ("matrix_exp(X @ diag(x) @ inv(X))", "X @ diag(exp(x)) @ inv(X)"), ("matrix_exp(logm(K) + K)", "K @ matrix_exp(K)"),
     ("matrix_exp(kron(A, eye(m)) + kron(eye(n), C))", "kron(matrix_exp(A), matrix_exp(C))"),
     ("logm(3 / 2 * inv(K @ K))", "(log(3) - log(2)) * eye(n) - 2 * logm(K)"), ("logm(matrix_exp(S))", "S"),
-    ("sqrtm(kron(K, D))", "kron(sqrtm(K), sqrtm(D))"), ("matrix_exp(logm(K) / 2)", "sqrtm(K)"), ("sqrtm(matrix_exp(S))", "matrix_exp(S / 2)"),
+    ("sqrtm(kron(K, D))", "kron(sqrtm(K), sqrtm(D))"), ("matrix_exp(logm(K) / 2)", "sqrtm(K)"),
+    ("sqrtm(matrix_exp(S))", "matrix_exp(S / 2)"),
 ]  # fmt: skip
 REFUTED = [
     ("inv(eye(n) + U @ V) @ U", "U @ inv(eye(m) + U.T @ V.T)"), ("trace(A @ B @ X)", "trace(A @ X @ B)"),
