@@ -51,10 +51,12 @@ REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, numbers, order, structure, replaced, multiplied, projected, powers, axes, indices,
     products,
 )  # fmt: skip
-MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
+Family = Callable[[Truth, str], Iterator[Mutant]]
+MUTANTS: tuple[Family, ...] = (
     whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,
     entrywise, confusions,
 )  # fmt: skip
+DERIVED = (detached, outputs, stages, chains, entrywise, confusions)  # with derivations of their own, which take longer
 PAIR = 1.0
 BY_ENTRY = 1.7  # what the same numbers in every entry cost, which are no accident
 SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
@@ -408,7 +410,19 @@ def _ratio(scene: Scene) -> float | None:
 
 
 def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, torch.Tensor]]:
-    for mutant in (*mutants_of(truth, name), *(layouts(truth, name) if scene.misshapen else ())):
+    """The mutants that can be computed; where a sign explains the gradient, none that takes a derivation of its own."""
+    found: dict[Family, list[tuple[Mutant, torch.Tensor]]] = {}
+    sign = False
+    for family in sorted((*MUTANTS, *((layouts,) if scene.misshapen else ())), key=DERIVED.__contains__):
+        found[family] = [] if sign and family in DERIVED else list(_valued(family, truth, name, scene))
+        values = (value for mutant, value in found[family] if mutant.label == "wrong_sign")
+        sign = sign or any(close(value, scene.returned) for value in values)
+    for family in (*MUTANTS, layouts):
+        yield from found.get(family, ())
+
+
+def _valued(family: Family, truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, torch.Tensor]]:
+    for mutant in _within_budget(family, truth, name):
         value = _value(mutant, scene)
         if value is not None and not close(value, scene.wanted):
             yield mutant, value
@@ -417,12 +431,16 @@ def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, t
 def mutants_of(truth: Truth, name: str) -> Iterator[Mutant]:
     """The right gradient with one mistake in it, in every way that is known; of a long gradient in the first ways."""
     for family in MUTANTS:
-        nodes = 0
-        for mutant in family(truth, name):
-            yield mutant
-            nodes += sum(1 for _ in postorder(mutant.node))
-            if nodes > MOST_NODES:
-                break
+        yield from _within_budget(family, truth, name)
+
+
+def _within_budget(family: Family, truth: Truth, name: str) -> Iterator[Mutant]:
+    nodes = 0
+    for mutant in family(truth, name):
+        yield mutant
+        nodes += sum(1 for _ in postorder(mutant.node))
+        if nodes > MOST_NODES and family is not layouts:
+            return
 
 
 def _value(mutant: Mutant, scene: Scene) -> torch.Tensor | None:

@@ -34,7 +34,7 @@ def _other_places(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     if instruction.name == "narrow":
         yield from _other_starts(instruction, value, scene)
         return
-    places = index if isinstance(index, tuple) else (index,)
+    places = index if type(index) is tuple else (index,)
     if not all(isinstance(place, int | slice) for place in places):
         return
     for axis, written in enumerate(places):
