@@ -11,7 +11,7 @@ import torch
 from gradwright.check.diagnosis.library import Library
 from gradwright.check.diagnosis.notation import Printer
 from gradwright.check.diagnosis.operations import COMPARISONS, TRANSPOSES
-from gradwright.check.diagnosis.program import Place, Program, Values
+from gradwright.check.diagnosis.program import Instruction, Place, Program, Values
 from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
 
@@ -254,6 +254,9 @@ def drops(scene: Scene, repair: Repair) -> bool:
     assert scene.program is not None
     with torch.no_grad():
         values = _rerun(scene.program, scene, {repair.slot: repair})
+    maker = scene.program.by_slot.get(repair.slot)
+    if maker is not None and len(maker.operands) == 2 and _is_an_operand(values[repair.slot], maker, values):
+        return True
     for slot, value in scene.values.items():
         changed = values.get(slot)
         if isinstance(value, torch.Tensor) and isinstance(changed, torch.Tensor) and value.is_floating_point():
@@ -262,6 +265,10 @@ def drops(scene: Scene, repair: Repair) -> bool:
             if slot != repair.slot and not value.dim() and _is_one(changed) and not _is_one(value):
                 return True
     return False
+
+
+def _is_an_operand(value: object, instruction: Instruction, values: Values) -> bool:
+    return any(value is values.get(source) for _, source in instruction.operands)
 
 
 def _is_one(value: torch.Tensor) -> bool:
