@@ -19,6 +19,7 @@ from gradwright.back.formula import (
     Transposed,
     filled,
 )
+from gradwright.back.numbers import decimal
 from gradwright.back.writing import ATOM, POWER, PRODUCT, SUM, MathematicalWriter, Written
 
 
@@ -62,12 +63,18 @@ class _Latex(MathematicalWriter):
         return (f"-{text}", SUM + 1) if value < 0 else (text, ATOM)
 
     def digits(self, value: Fraction) -> str:
+        found = decimal(value)
+        if found is not None:
+            digits, exponent = found
+            power = f"10^{{{exponent}}}" if exponent else ""
+            return power if digits == "1" and power else rf"{digits} \cdot {power}" if power else digits
         return str(value) if value.denominator == 1 else rf"\tfrac{{{value.numerator}}}{{{value.denominator}}}"
 
     def scaled(self, formula: Scaled) -> Written:
         c = formula.coefficient
         divided = bool(formula.divisors)
-        front = Fraction(abs(c.numerator)) if divided else abs(c)
+        split = divided and decimal(abs(c)) is None
+        front = Fraction(abs(c.numerator)) if split else abs(c)
         parts = [] if front == 1 and formula.factors else [self.digits(front)]
         scalars = formula.scalars()
         tensors = [f for f in formula.factors if f.rank]
@@ -80,7 +87,7 @@ class _Latex(MathematicalWriter):
             parts.append(r" \odot ".join(self.inside(f, needs) for f in tensors))
         text = r" \, ".join(parts)
         if divided:
-            below = [str(c.denominator)] if c.denominator != 1 else []
+            below = [str(c.denominator)] if split and c.denominator != 1 else []
             needs = PRODUCT + 1 if len(formula.divisors) > 1 else PRODUCT if below else 0
             below += [self.inside(d, needs) for d in formula.divisors if not d.rank]
             entrywise = [self.inside(d, needs) for d in formula.divisors if d.rank]

@@ -24,6 +24,7 @@ from gradwright.back.formula import (
     Transposed,
     filled,
 )
+from gradwright.back.numbers import decimal, number_text
 from gradwright.back.writing import ATOM, POWER, PRODUCT, SUM, UNARY, MathematicalWriter, Writer, Written
 
 SUPERSCRIPTS = str.maketrans("0123456789-+/,()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᐟ˒⁽⁾")
@@ -68,13 +69,14 @@ class _Language(Writer):
         return text, ATOM
 
     def number(self, value: Fraction) -> Written:
-        if value.denominator != 1:
-            return str(value), PRODUCT
-        return str(value), ATOM if value >= 0 else UNARY
+        text = number_text(value)
+        return text, PRODUCT if "/" in text else ATOM if value >= 0 else UNARY
 
     def scaled(self, formula: Scaled) -> Written:
         c = formula.coefficient
-        numerator = [*([str(abs(c.numerator))] if abs(c.numerator) != 1 else [])]
+        split = decimal(abs(c)) is None
+        front = Fraction(abs(c.numerator)) if split else abs(c)
+        numerator = [] if front == 1 else [number_text(front)]
         tensors = sum(f.rank > 0 for f in formula.factors)
         ordered = [*formula.scalars(), *(f for f in formula.factors if f.rank)]
         for place, factor in enumerate(ordered):
@@ -86,7 +88,7 @@ class _Language(Writer):
         text = " * ".join(numerator) or "1"
         for divisor in formula.divisors:
             text += f" / {self.inside(divisor, POWER)}"
-        if c.denominator != 1:
+        if split and c.denominator != 1:
             text += f" / {c.denominator}"
         return (f"-{text}", UNARY - 1) if c < 0 else (text, PRODUCT)
 
@@ -166,16 +168,16 @@ class _Unicode(MathematicalWriter):
 
     def number(self, value: Fraction) -> Written:
         text = self.digits(abs(value))
-        precedence = ATOM if value.denominator == 1 or abs(value) in FRACTIONS else PRODUCT
+        precedence = PRODUCT if "/" in text else ATOM
         return (f"−{text}", SUM + 1) if value < 0 else (text, precedence)
 
     def digits(self, value: Fraction) -> str:
-        return FRACTIONS.get(value) or str(value)
+        return FRACTIONS.get(value) or number_text(value)
 
     def scaled(self, formula: Scaled) -> Written:
         c = formula.coefficient
         number = abs(c)
-        split = bool(formula.divisors) or number.denominator > 8
+        split = decimal(number) is None and (bool(formula.divisors) or number.denominator > 8)
         front = Fraction(number.numerator) if split else number
         texts = [] if front == 1 and formula.factors else [self.digits(front)]
         tensors = [f for f in formula.factors if f.rank]

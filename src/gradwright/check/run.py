@@ -12,6 +12,7 @@ from gradwright.check.diagnosis.diagnose import confused, diagnosed, forward_dia
 from gradwright.check.diagnosis.misfits import misfit
 from gradwright.check.diagnosis.recording import returned_by_node
 from gradwright.check.diagnosis.side_by_side import side_by_side
+from gradwright.check.diagnosis.strides import packed
 from gradwright.check.judging import judged
 from gradwright.check.properties import properties
 from gradwright.check.report import Finding, Report, held, note, worst, wrong
@@ -103,6 +104,11 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
     if first is not None:
         subject = in_tensors(subject, first.tensors[truth.cotangent.name], first.inputs)
     tried, findings = _tried(subject, truth, sizes)
+    packing = packed(subject, first) if tried is None and first is not None else None
+    if packing is not None:
+        subject = packing.subject
+        yield wrong("a first call", packing.words)
+        tried, findings = _tried(subject, truth, sizes)
     yield from findings
     if tried is None:
         return
@@ -409,10 +415,12 @@ def _taken(gradient: torch.Tensor, point: Point, name: str, projected: bool) -> 
 
 
 def _right_at_some_sizes(points: list[Point], fits: list[bool]) -> str:
-    """The sizes at which the gradient is right at all points, if there are any, beside those at which it is not."""
+    """The sizes at which the gradient is right at all points, if there are any, beside those at which it never is."""
     other = next((point for point in points if point.sizes != points[0].sizes), None)
     for works, fails in ((points[0], other), (other, points[0])) if other is not None else ():
-        if all(fit for point, fit in zip(points, fits, strict=True) if point.sizes == works.sizes):
+        right = [fit for point, fit in zip(points, fits, strict=True) if point.sizes == works.sizes]
+        others = [fit for point, fit in zip(points, fits, strict=True) if point.sizes == fails.sizes]
+        if all(right) and not any(others):
             return f"only where {_sized(fails)} (where {_sized(works)} it is right; {ALONE}): "
     return ""
 

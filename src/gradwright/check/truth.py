@@ -27,6 +27,7 @@ from gradwright.prims.piecewise import has_kink
 from gradwright.simplify.pipeline import simplify
 
 ATTEMPTS = 6
+SMALLER = 0.45  # makes positive entries, which are smaller than 2, probabilities
 LONGEST = 160
 NUDGE = 1e-9
 STABLE = 1e-6
@@ -36,6 +37,8 @@ CROSSINGS = 12
 FEW_CROSSINGS = 4
 TURNS = (0.0, 0.0, 1.0)  # how probably a variable is negated at the first of them
 _ONE_SIDED = {"positive", "psd", "unit_diagonal", "unit_lower", "unit_upper"}  # sets without the negative of a member
+ROLLED = 3  # the one at which square matrices have their large entries off the diagonal, so that a pivot is another row
+_OF_ANY_ENTRIES = {"complex", "invertible"}
 LARGE_COTANGENT = 1e4
 SCALES = (("large", (30.0, 5.0)), ("small", (1 / 30,)))  # 5 where 30 overflows
 _OF_FIXED_SCALE = {"unitary", "stiefel", "unit_diagonal", "unit_lower", "unit_upper"}
@@ -115,7 +118,15 @@ class Truth:
         free = [s.name for s in self.signature.symbols if not _ONE_SIDED & s.facts and s.name not in domain]
         turned = {name for name in free if generator.random() < turn}
         values = {name: -value if name in turned else value for name, value in drawn.values.items()}
+        if number == ROLLED:
+            values |= {name: np.roll(values[name], 1, axis=0) for name in self._free_squares}
         return replace(drawn, values=values)
+
+    @cached_property
+    def _free_squares(self) -> list[str]:
+        """The square matrices of which nothing is declared."""
+        squares = (s for s in self.signature.symbols if s.rank == 2 and s.shape[0] == s.shape[1])
+        return [symbol.name for symbol in squares if symbol.facts <= _OF_ANY_ENTRIES]
 
     def far(self, point: Point) -> Iterator[tuple[str, Point]]:
         """The point with a large cotangent, with large and with small inputs, in words and as points: clipping shows.
@@ -265,14 +276,20 @@ def usable_points(
 
 
 def _points(truth: Truth, count: int, sizes: Mapping[str, int], domain: Mapping[str, str] | None) -> list[Point]:
-    found: list[Point] = []
-    for seed in range(count * ATTEMPTS):
-        point = truth.point(100 + seed, sizes, domain)
-        if point.usable:
-            found.append(point)
-        if len(found) == count or (seed == ATTEMPTS and not found):
-            break
-    return found if len(found) == count else []
+    """So many points of the same sizes; where there are none, points of smaller numbers, as log(1 − p) asks for."""
+    scalable = [s.name for s in truth.signature.symbols if not _OF_FIXED_SCALE & s.facts]
+    for factor in (1.0, SMALLER) if scalable else (1.0,):
+        found: list[Point] = []
+        for seed in range(count * ATTEMPTS):
+            point = truth.point(100 + seed, sizes, domain)
+            point = point if factor == 1 else point.scaled(scalable, factor)
+            if point.usable:
+                found.append(point)
+            if len(found) == count:
+                return found
+            if seed == ATTEMPTS and not found:
+                break
+    return []
 
 
 def _symmetric(noise: Array) -> Array:

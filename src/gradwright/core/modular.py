@@ -53,11 +53,13 @@ class Setting:
         primes: the chain.
         any_signs: whether any odd function stands for the sign, so that what holds with it holds for all signs.
         spectra: whether matrices are taken whose eigenvalues, or singular values, are numbers modulo the prime.
+        groups: whether sines, cosines and exponentials of matrices are elements of groups (see `simplify.groups`).
     """
 
     primes: tuple[int, ...]
     any_signs: bool = False
     spectra: bool = False
+    groups: bool = False
 
 
 class ModularArithmetic:
@@ -244,10 +246,7 @@ class ModularArithmetic:
         if isinstance(value, Complex):
             if exponent.denominator != 1:
                 raise UndecidableError("a root of a complex number")
-            result: Number = 1
-            for _ in range(exponent.numerator):
-                result = value * result
-            return result
+            return value.power(exponent.numerator)
         if exponent.denominator == 1:
             return pow(value, exponent.numerator, self.prime)
         # The squares are a group of odd prime order, in which every root exists and is unique.
@@ -332,7 +331,7 @@ class ModularArithmetic:
             parts: list[Array] = []
             for b in np.ndindex(*batch):
                 if primitive.commutes:
-                    parts.append(self._polynomial((primitive.token, parameters), arguments[0][b]))
+                    parts.append(self.polynomial((primitive.token, parameters), arguments[0][b]))
                     continue
                 seed = (primitive.token, place, parameters, *(np.asarray(a[b]).tolist() for a in arguments))
                 entries = [self.random(*seed, entry) for entry in range(prod(shape) * (1 if is_real else 2))]
@@ -341,7 +340,7 @@ class ModularArithmetic:
             outputs.append(shaped([x for part in parts for x in part.ravel()], batch + shape))
         return tuple(outputs)
 
-    def _polynomial(self, seed: tuple[object, ...], X: Array) -> Array:
+    def polynomial(self, seed: tuple[object, ...], X: Array) -> Array:
         """A function of a matrix: a polynomial in it, of which the coefficients depend on the eigenvalues alone.
 
         On those that are not zero, and so does the degree: then `f(A B) A = A f(B A)` for A that is not square, too.

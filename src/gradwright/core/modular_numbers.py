@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from math import lcm, prod
 from typing import Any
@@ -126,12 +127,53 @@ class Complex:
         scale = pow(size, -1, self.prime)
         return Complex(self.re * scale, -self.im * scale, self.prime)
 
+    def power(self, exponent: int) -> Complex:
+        """The power, not a negative one."""
+        result = Complex(1, 0, self.prime)
+        for bit in bin(exponent)[2:]:
+            result = result * result * (self if bit == "1" else 1)
+        return result
+
     def conjugate(self) -> Complex:
         """`a − b i`."""
         return Complex(self.re, -self.im, self.prime)
 
 
 Number = int | Complex
+
+
+def turned(half_turns: Fraction, prime: int) -> Complex | None:
+    """`exp(i π c)`; None where the prime has no such number.
+
+    The numbers `a + b i` of modulus 1 are a cyclic group of order p + 1, of which a generator stands for the rotation
+    by 2 π / (p + 1).
+    """
+    exponent = half_turns * (prime + 1) / 2
+    return _generator(prime).power(int(exponent) % (prime + 1)) if exponent.denominator == 1 else None
+
+
+@lru_cache(maxsize=64)
+def _generator(prime: int) -> Complex:
+    """A number of modulus 1 whose powers are the roots of unity of small orders, and have the parts that these have.
+
+    Of all generators one with 2 cos(π / 4) = √2, 2 cos(π / 6) = √3, 4 cos(π / 5) = 1 + √5 and sin(π / 2) = 1.
+    """
+    roots = {n: pow(n, (prime + 1) // 4, prime) for n in (2, 3, 5)}
+    for tangent in range(2, 10**6):
+        start = Complex(1, tangent, prime)
+        found = start * start * pow(1 + tangent * tangent, -1, prime)
+
+        def part(order: int, found: Complex = found) -> Complex:
+            return found.power((prime + 1) // order)
+
+        if part(4) == Complex(0, 1, prime) and (
+            2 * part(8).re % prime == roots[2]
+            and 2 * part(12).re % prime == roots[3]
+            and 4 * part(10).re % prime == (1 + roots[5]) % prime
+            and all(part(order) != 1 for order in SMALL_PRIMES)
+        ):
+            return found
+    raise UndecidableError("π")
 
 
 def objects(value: Any) -> Array:

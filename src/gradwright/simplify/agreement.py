@@ -24,16 +24,21 @@ from gradwright.core.contraction import ONE, contract, simple, zero
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.modular import ModularArithmetic, Setting
-from gradwright.core.modular_numbers import LEVELS, PointError, UndecidableError, chain, multiple_for, objects
+from gradwright.core.modular_numbers import LEVELS, PointError, UndecidableError, chain, each, multiple_for, objects
 from gradwright.core.nodes import Apply, Contract, Direction, Factor, Node, Size, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import free_leaves, postorder
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
 from gradwright.prims.exponential import exp, log
+from gradwright.prims.logm import logm
+from gradwright.prims.matrix_exp import matrix_exp
 from gradwright.prims.piecewise import sign
+from gradwright.prims.sqrtm import sqrtm
+from gradwright.prims.trigonometric import cos, sin
 from gradwright.simplify.definitions import expand_definitions
 from gradwright.simplify.expansion import expand
+from gradwright.simplify.groups import matrix_exponentials, multiples, rotations, spread
 
 # The smallest size and the step to the next, point by point; small ones after two rounds.
 SIZES = ((3, 1), (2, 1), (5, 1), (4, 2), (6, 1), (2, 3), (3, 2), (7, 1))
@@ -43,6 +48,7 @@ POINTS_OF_SIGNS = 48
 POINTS_OF_A_PATTERN = 16  # for one of the patterns of several signs, which are 2ᵏ for k of them
 MOST_SIGNS = 6
 TRIALS = 400
+GROUPED = (sin, cos, matrix_exp, logm, sqrtm)
 
 
 @frozen
@@ -69,6 +75,8 @@ def agreement(left: Node, right: Node) -> Agreement:
     """
     roots = expand_definitions(left), expand_definitions(right)
     found = _at_points(roots, _Point.evaluate)
+    if not found and any(isinstance(node, Apply) and node.primitive in GROUPED for node in postorder(*roots)):
+        found = replace(_at_points((spread(roots[0]), spread(roots[1])), _Point.evaluate, groups=True), has_signs=True)
     logarithms = any(isinstance(node, Apply) and node.primitive is log for node in postorder(*roots))
     if found or not (logarithms and all(root.real for root in roots)):
         return found
@@ -78,17 +86,17 @@ def agreement(left: Node, right: Node) -> Agreement:
 View = Callable[["_Point", tuple[Node, ...]], tuple[Array, ...]]
 
 
-def _at_points(roots: tuple[Node, Node], view: View) -> Agreement:
+def _at_points(roots: tuple[Node, Node], view: View, groups: bool = False) -> Agreement:
     applied = [node.primitive for node in postorder(*roots) if isinstance(node, Apply)]
     spectra = any(primitive.modular is not None and primitive.modular.spectral for primitive in applied)
     signs = applied.count(sign)
     if signs:
-        for_any_odd_function = _compare(roots, view, Setting(chain(), True, spectra))
+        for_any_odd_function = _compare(roots, view, Setting(chain(), True, spectra, groups))
         if for_any_odd_function:
             return for_any_odd_function
-    found = _compare(roots, view, Setting(chain(), False, spectra), signs)
+    found = _compare(roots, view, Setting(chain(), False, spectra, groups), signs)
     multiple = multiple_for(_numbers(roots)) if found.has_signs else 1
-    return found if multiple == 1 else _compare(roots, view, Setting(chain(multiple), False, spectra), signs)
+    return found if multiple == 1 else _compare(roots, view, Setting(chain(multiple), False, spectra, groups), signs)
 
 
 def _compare(roots: tuple[Node, Node], view: View, setting: Setting, signs: int = 0) -> Agreement:
@@ -159,6 +167,8 @@ class _Point:
         if raised and level + 1 < LEVELS:
             exponents = tuple(node.arguments[0] for node in raised)
             values.update(zip(raised, self.exponentials(exponents, level), strict=True))
+        if self.setting.groups:
+            values.update(self._group_elements(roots, raised, level))
         return evaluate_all(roots, values, self.sizes, arithmetic)
 
     def exponentials(self, exponents: tuple[Node, ...], level: int = 0) -> tuple[Array, ...]:
@@ -168,13 +178,44 @@ class _Point:
         others = self.evaluate(tuple(rest for _, rest in split), level + 1)
         found: list[Array] = []
         for (logarithms, rest), value in zip(split, others, strict=True):
+            result = arithmetic.exponential(arithmetic.real(value))
             if not rest.real:
-                raise UndecidableError("exp of a complex number")
-            result = arithmetic.exponential(value)
+                (turns,) = rotations(arithmetic, (rest,), lambda nodes: self.evaluate(nodes, level))
+                result = objects(result * turns % arithmetic.prime)
             for term in logarithms:
                 result = np.asarray(result * self._power(term, level, arithmetic) % arithmetic.prime, dtype=object)
             found.append(result)
         return tuple(found)
+
+    def _group_elements(self, roots: tuple[Node, ...], raised: Sequence[Apply], level: int) -> dict[Node, Array]:
+        """The sines, cosines and exponentials of matrices in some expressions."""
+        arithmetic = self._arithmetic(level)
+
+        def evaluate(nodes: tuple[Node, ...]) -> tuple[Array, ...]:
+            return self.evaluate(nodes, level)
+
+        applied = [node for node in postorder(*roots) if isinstance(node, Apply) and node.arguments[0].real]
+        found: dict[Node, Array] = {}
+        turned = [node for node in applied if node.primitive in (sin, cos)]
+        if turned:
+            angles = [node.arguments[0] for node in turned]
+            for node, z in zip(turned, rotations(arithmetic, angles, evaluate), strict=True):
+                found[node] = each(lambda x: x.im, z) if node.primitive is sin else arithmetic.real(z)
+        matrices = [node for node in applied if node.primitive is matrix_exp and node.rank == 2]
+        if matrices:
+            exponents = [node.arguments[0] for node in matrices]
+            known = self._known_exponentials(raised, level)
+            found |= zip(matrices, matrix_exponentials(arithmetic, exponents, evaluate, known), strict=True)
+        return found
+
+    def _known_exponentials(self, raised: Sequence[Apply], level: int) -> dict[int, int]:
+        """The exponentials of numbers, and of what these are multiples of."""
+        split = (multiples(node.arguments[0]) for node in raised if node.arguments[0].real)
+        nodes = tuple(dict.fromkeys(term.node for terms in split for term in terms))
+        if not nodes or level + 1 >= LEVELS:
+            return {}
+        pairs = zip(self.evaluate(nodes, level), self.exponentials(nodes, level), strict=True)
+        return {x: y for values, images in pairs for x, y in zip(values.ravel(), images.ravel(), strict=True)}
 
     def _power(self, term: Contract, level: int, arithmetic: ModularArithmetic) -> Array:
         """`exp(Σ c log(u)) = Π uᶜ`, the product over the labels that are summed.

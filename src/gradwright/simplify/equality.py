@@ -9,6 +9,7 @@ floating-point value, so that "refuted" always comes with a point at which the t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -237,6 +238,17 @@ class _Rounded(FloatArithmetic):
         if value.ndim == 2 and value.shape[0] == value.shape[1]:
             noise = (noise + noise.T) / 2
         return value + NUDGE * noise * (largest(value) * (value != 0) if together else value)
+
+    def constant(self, name: str) -> Array:
+        """π with an error, which sin(π) shows."""
+        value = super().constant(name)
+        return self.changed(value) if name == "pi" else value
+
+    def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
+        """A product of tensors, with errors if something is summed, so that terms may cancel."""
+        product = super().einsum(coefficient, operands, output)
+        is_sum = len(operands) > 1 and not set(output).issuperset(label for _, labels in operands for label in labels)
+        return self.changed(product) if is_sum else product
 
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]

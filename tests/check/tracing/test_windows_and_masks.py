@@ -70,6 +70,26 @@ def test_entries_that_are_gathered_at_constant_places() -> None:
     np.testing.assert_array_equal(found, np.take_along_axis(X, places.numpy(), 1))
 
 
+def test_entries_and_rows_that_are_added_at_constant_places() -> None:
+    places, rows = torch.tensor([[2, 0], [1, 1], [2, 3]]), torch.tensor([1, 1, 0])
+
+    def added(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
+        return X.scatter_add(1, places, Y).index_add(0, rows, 2 * X, alpha=3)
+
+    found = trace_forward(added, {}, {"X": "3 4", "Y": "3 2"})
+    assert found.node is not None
+    X, Y = np.arange(12.0).reshape(3, 4), np.arange(6.0).reshape(3, 2)
+    value = gw.Expression(found.node, found.signature).evaluate(X=X, Y=Y)
+    np.testing.assert_array_equal(value, added(torch.from_numpy(X), torch.from_numpy(Y)).numpy())
+
+
+def test_a_norm_of_groups_is_traced() -> None:
+    def normed(X: torch.Tensor, w: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return F.group_norm(X, 3, w, b, eps=0.1)
+
+    assert gw.check(normed, variables={"X": "b 6 l", "w": "6", "b": "6"}).right
+
+
 def test_a_cross_entropy_of_classes_is_traced() -> None:
     loss = trace_forward(lambda X: F.cross_entropy(X, torch.tensor([2, 1, 0])), {}, {"X": "3 4"})
     assert loss.node is not None

@@ -27,12 +27,41 @@ def described(scene: Scene) -> str:
     return "; ".join(parts)
 
 
+def entry_weights(got: torch.Tensor, want: torch.Tensor) -> torch.Tensor:
+    """The numbers by which the entries have to be multiplied to give another tensor; 1 for those that are zero."""
+    return torch.where(want == 0, torch.ones_like(got), got / want)
+
+
+def by_entry(weights: torch.Tensor) -> str:
+    """Which entries are multiplied by numbers, and by what, in words."""
+    wrong = (weights - 1).abs() > 1e-8
+    numbers = sorted({round(weight, 6) for weight in weights.real[wrong].tolist()})
+    several = f"{numbers[0]:g}" if len(numbers) == 1 else f"numbers from {numbers[0]:g} to {numbers[-1]:g}"
+    off = {(-1.0,): "have the wrong sign", (0.0,): "are zero"}.get(tuple(numbers), f"are multiplied by {several}")
+    return "; ".join([f"{int(wrong.sum())} of {wrong.numel()} entries {off}", *(_checkered(wrong) or _blocks(wrong))])
+
+
+def _checkered(wrong: torch.Tensor) -> list[str]:
+    """Whether the wrong entries are those of one colour of a chessboard."""
+    if wrong.dim() == 2:
+        colours = torch.arange(wrong.shape[0])[:, None] + torch.arange(wrong.shape[1])
+        for words, remainder in (("odd", 1), ("even", 0)):
+            if torch.equal(wrong, colours % 2 == remainder):
+                return [f"those whose row and column have an {words} sum"]
+    return []
+
+
 def _blocks(wrong: torch.Tensor) -> Iterator[str]:
     """Which rows, columns or triangles are wrong, if not all."""
     if wrong.dim() == 1 and not bool(wrong.all()):
         yield f"the wrong entries are {_listed(wrong)}"
     if wrong.dim() != 2 or bool(wrong.all()):
         return
+    rows, columns = wrong.any(1), wrong.any(0)
+    for words, lines, along in (("rows", rows, 1), ("columns", columns, 0)):
+        if torch.equal(wrong, lines.unsqueeze(along).expand_as(wrong)):
+            yield f"all of the {words} {_listed(lines)}"
+            return
     masks = {
         "below the diagonal": torch.ones_like(wrong).tril(-1),
         "on the diagonal": torch.eye(*wrong.shape, dtype=torch.bool),
@@ -42,7 +71,6 @@ def _blocks(wrong: torch.Tensor) -> Iterator[str]:
     if len(places) < 3:
         yield f"all of them {' and '.join(places)}"
         return
-    rows, columns = wrong.any(1), wrong.any(0)
     if not bool(rows.all()):
         yield f"all of them in the rows {_listed(rows)}"
     if not bool(columns.all()):

@@ -112,10 +112,6 @@ class _Fitting(TorchFunctionMode):
         # What does not change its shape cannot be what is wrong with it: then it is the strides that do not fit.
         matrices = [place for place in places if arguments[place].dim() > 1 and _is_oblong(arguments[place])]
         turned = {place: self._turned(place, arguments[place]) for place in matrices}
-        if any(not arguments[place].is_contiguous() for place in places):
-            packed = tuple(value.contiguous() if isinstance(value, torch.Tensor) else value for value in arguments)
-            words = f"PyTorch's {name_of(function)} takes contiguous tensors alone here: write .contiguous()"
-            yield Fit(function, packed, (), f"{words} ({self._shapes(arguments, places)})")
         for count in (1, 2):
             for chosen in combinations(matrices, count):
                 changed = tuple(arguments[p].mH if p in chosen else value for p, value in enumerate(arguments))

@@ -135,7 +135,7 @@ def _constant(value: torch.Tensor) -> str:
 
 
 def _index(places: object, printer: Printer) -> str:
-    listed = places if isinstance(places, tuple) else (places,)
+    listed = places if type(places) is tuple else (places,)  # a slot is a tuple, too
     return ", ".join(_one_index(place, printer) for place in listed)
 
 

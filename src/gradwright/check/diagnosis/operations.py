@@ -4,11 +4,12 @@ from __future__ import annotations
 
 COMPARISONS = (
     "gt", "lt", "ge", "le", "eq", "ne", "__eq__", "__ne__", "__gt__", "__lt__", "__ge__", "__le__", "greater", "less",
-    "greater_equal", "less_equal", "sign", "heaviside",
+    "greater_equal", "less_equal", "sign", "heaviside", "argmax", "argmin",
 )  # fmt: skip
 SUMS = ("add", "sub", "rsub", "__rsub__")
 ENTRYWISE_PRODUCTS = ("mul", "multiply")
-ENTRYWISE = (*SUMS, *ENTRYWISE_PRODUCTS, "div", "true_divide")
+QUOTIENTS = ("div", "true_divide")
+ENTRYWISE = (*SUMS, *ENTRYWISE_PRODUCTS, *QUOTIENTS)
 POWERS = ("pow", "__pow__", "float_power")
 MATRIX_PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot", "__matmul__", "__rmatmul__")
 FUNCTIONS = (

@@ -11,7 +11,7 @@ import torch
 from gradwright.check.diagnosis.library import Library
 from gradwright.check.diagnosis.notation import Printer
 from gradwright.check.diagnosis.operations import COMPARISONS, TRANSPOSES
-from gradwright.check.diagnosis.program import Place, Program, Values
+from gradwright.check.diagnosis.program import Instruction, Place, Program, Values
 from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
 
@@ -214,6 +214,9 @@ def close(left: torch.Tensor, right: torch.Tensor, tolerance: float = CLOSE) -> 
     """Whether two tensors have one shape and agree to rounding, relative to their size."""
     if left.shape != right.shape:
         return False
+    if left.numel() == 1:  # which need no tensor for their difference
+        a, b = left.item(), right.item()
+        return abs(a - b) <= tolerance * max(abs(a), abs(b), LEAST) < float("inf")
     scale = max(largest(left), largest(right), LEAST)
     return isfinite(scale) and largest(left - right) <= tolerance * scale
 
@@ -227,7 +230,7 @@ def largest(value: torch.Tensor) -> float:
     """The largest magnitude; NaN counts as infinite."""
     if not value.numel():
         return 0.0
-    found = float(value.abs().max())
+    found = abs(value.item()) if value.numel() == 1 else float(value.abs().max())
     return found if found == found else float("inf")
 
 
@@ -247,16 +250,29 @@ def attempt(scene: Scene, *repairs: Repair) -> torch.Tensor | None:
 
 
 def drops(scene: Scene, repair: Repair) -> bool:
-    """Whether a repair leaves nothing of a value, so that all it does is to drop a term or a factor."""
+    """Whether a repair leaves nothing of a value, or 1 of a number, so that all it does is to drop a term or factor."""
     assert scene.program is not None
     with torch.no_grad():
         values = _rerun(scene.program, scene, {repair.slot: repair})
+    maker = scene.program.by_slot.get(repair.slot)
+    if maker is not None and len(maker.operands) == 2 and _is_an_operand(values[repair.slot], maker, values):
+        return True
     for slot, value in scene.values.items():
         changed = values.get(slot)
         if isinstance(value, torch.Tensor) and isinstance(changed, torch.Tensor) and value.is_floating_point():
             if largest(value) and largest(changed) <= CLOSE * largest(value):
                 return True
+            if slot != repair.slot and not value.dim() and _is_one(changed) and not _is_one(value):
+                return True
     return False
+
+
+def _is_an_operand(value: object, instruction: Instruction, values: Values) -> bool:
+    return any(value is values.get(source) for _, source in instruction.operands)
+
+
+def _is_one(value: torch.Tensor) -> bool:
+    return value.numel() == 1 and abs(value.item() - 1) <= CLOSE
 
 
 def taken(found: torch.Tensor, real: bool) -> torch.Tensor:

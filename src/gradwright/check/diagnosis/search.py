@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from gradwright.back.render import unicode_of
+from gradwright.check.diagnosis.difference import by_entry, entry_weights
 from gradwright.check.diagnosis.mutants.chains import chains
 from gradwright.check.diagnosis.mutants.confusions import confusions
 from gradwright.check.diagnosis.mutants.detached import detached
@@ -50,11 +51,14 @@ REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, numbers, order, structure, replaced, multiplied, projected, powers, axes, indices,
     products,
 )  # fmt: skip
-MUTANTS: tuple[Callable[[Truth, str], Iterator[Mutant]], ...] = (
+Family = Callable[[Truth, str], Iterator[Mutant]]
+MUTANTS: tuple[Family, ...] = (
     whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,
     entrywise, confusions,
 )  # fmt: skip
+DERIVED = (detached, outputs, stages, chains, entrywise, confusions)  # with derivations of their own, which take longer
 PAIR = 1.0
+BY_ENTRY = 1.7  # what the same numbers in every entry cost, which are no accident
 SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 REPEATED = ("elementwise_instead_of_matrix_product", "wrong_axis", "wrong_mask", "missing_mask")
@@ -362,13 +366,26 @@ def _multiple(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
     ratios = [_ratio(scene) for scene in scenes]
     first = ratios[0]
     if first is None or any(ratio is None for ratio in ratios):
-        return []
+        return _multiple_by_entry(right, scenes)
     alike = [r for r, s in zip(ratios, scenes, strict=True) if s.point.sizes == scenes[0].point.sizes and r is not None]
     if any(abs(ratio - first) > CLOSE * abs(first) for ratio in alike):
         words = "a scalar factor that depends on the inputs is missing or wrong"
         return [Explanation(None, (), (Mutant(right, "missing_chain_factor", words, VAGUE),))]
     parts = _multiples(right, first)
     return [Explanation(None, (), parts, first)] if parts else []
+
+
+def _multiple_by_entry(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
+    """A gradient of which every entry is off by a number of its own, the same at all points of the same sizes."""
+    alike = [scene for scene in scenes if scene.point.sizes == scenes[0].point.sizes]
+    if len(alike) < 2 or scenes[0].misshapen or largest(scenes[0].returned) == 0:
+        return []
+    weights = entry_weights(scenes[0].returned, scenes[0].wanted)
+    if not all(close(scene.returned, weights * scene.wanted) for scene in alike):
+        return []
+    label = "wrong_factor" if bool(weights.all()) else "wrong_mask"
+    label = "wrong_sign" if close(weights.abs(), torch.ones_like(weights)) else label
+    return [Explanation(None, (), (Mutant(right, label, by_entry(weights), BY_ENTRY),))]
 
 
 def _multiples(right: Node, scale: float) -> tuple[Mutant, ...]:
@@ -393,7 +410,19 @@ def _ratio(scene: Scene) -> float | None:
 
 
 def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, torch.Tensor]]:
-    for mutant in (*mutants_of(truth, name), *(layouts(truth, name) if scene.misshapen else ())):
+    """The mutants that can be computed; where a sign explains the gradient, none that takes a derivation of its own."""
+    found: dict[Family, list[tuple[Mutant, torch.Tensor]]] = {}
+    sign = False
+    for family in sorted((*MUTANTS, *((layouts,) if scene.misshapen else ())), key=DERIVED.__contains__):
+        found[family] = [] if sign and family in DERIVED else list(_valued(family, truth, name, scene))
+        values = (value for mutant, value in found[family] if mutant.label == "wrong_sign")
+        sign = sign or any(close(value, scene.returned) for value in values)
+    for family in (*MUTANTS, layouts):
+        yield from found.get(family, ())
+
+
+def _valued(family: Family, truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, torch.Tensor]]:
+    for mutant in _within_budget(family, truth, name):
         value = _value(mutant, scene)
         if value is not None and not close(value, scene.wanted):
             yield mutant, value
@@ -402,12 +431,16 @@ def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, t
 def mutants_of(truth: Truth, name: str) -> Iterator[Mutant]:
     """The right gradient with one mistake in it, in every way that is known; of a long gradient in the first ways."""
     for family in MUTANTS:
-        nodes = 0
-        for mutant in family(truth, name):
-            yield mutant
-            nodes += sum(1 for _ in postorder(mutant.node))
-            if nodes > MOST_NODES:
-                break
+        yield from _within_budget(family, truth, name)
+
+
+def _within_budget(family: Family, truth: Truth, name: str) -> Iterator[Mutant]:
+    nodes = 0
+    for mutant in family(truth, name):
+        yield mutant
+        nodes += sum(1 for _ in postorder(mutant.node))
+        if nodes > MOST_NODES and family is not layouts:
+            return
 
 
 def _value(mutant: Mutant, scene: Scene) -> torch.Tensor | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from gradwright.back.formula import Formula
-from gradwright.back.sharing import share
+from collections.abc import Sequence
+
+from gradwright.back.formula import Formula, postorder
+from gradwright.back.sharing import Letter, share
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import unicode
 from gradwright.back.translate import Translator
@@ -26,6 +28,19 @@ def side_by_side(truth: Truth, right: Node, written: Node | None) -> dict[str, s
 def _in_letters(truth: Truth, formulas: list[Formula]) -> list[str]:
     taken = {*truth.signature.names, *truth.signature.dims, truth.cotangent.name, "f"}
     shared = share(formulas, (), taken)
-    meanings = ", ".join(f"{unicode(letter.name)} = {unicode(letter.value)}" for letter in shared.letters)
-    texts = [unicode(formula) for formula in shared.formulas]
-    return [f"{texts[0]}, where {meanings}" if meanings else texts[0], *texts[1:]]
+    texts, told = list[str](), list[Letter]()
+    for formula in shared.formulas:
+        needed = [letter for letter in _letters_in(formula, shared.letters) if letter not in told]
+        meanings = ", ".join(f"{unicode(letter.name)} = {unicode(letter.value)}" for letter in needed)
+        texts.append(f"{unicode(formula)}, where {meanings}" if meanings else unicode(formula))
+        told += needed
+    return texts
+
+
+def _letters_in(formula: Formula, letters: Sequence[Letter]) -> list[Letter]:
+    """The letters that a formula needs, those in the meanings of others included."""
+    parts, found = {part.key for part in postorder(formula)}, list[Letter]()
+    while further := [letter for letter in letters if letter not in found and letter.name.key in parts]:
+        found += further
+        parts |= {part.key for letter in further for part in postorder(letter.value)}
+    return [letter for letter in letters if letter in found]

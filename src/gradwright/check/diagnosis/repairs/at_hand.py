@@ -61,6 +61,10 @@ def _added_or_instead(site: Site, slot: int, scene: Scene) -> Iterator[Repair]:
         yield _repair(site, slot, lambda v, u, s=sign: v + s * u, "missing_term", words, 1.6)
     if scene.known(slot) is not None:
         return
+    if _are_opposite(site.value, value):
+        words = f"{site.words} has the entries that {name} has not, which is due"
+        yield _repair(site, slot, lambda v, u: u, "wrong_mask", words, 1.2)
+        return
     label = "uses_input_instead_of_output" if slot in scene.after(site.source) else "stale_saved_value"
     yield _repair(site, slot, lambda v, u: u, label, f"{site.words} stands where {name} is due", 1.5)
     if value.dim() == 2 and value.shape[0] == value.shape[1]:
@@ -72,6 +76,11 @@ def _added_or_instead(site: Site, slot: int, scene: Scene) -> Iterator[Repair]:
             f"{site.words} stands where {scene.called(slot, swapped=True)} is due",
             1.8,
         )
+
+
+def _are_opposite(value: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether one has numbers where the other has zeros, and the other way round, as two opposite masks leave."""
+    return bool(((value != 0) ^ (other != 0)).all()) and bool(value.any()) and bool(other.any())
 
 
 def _multiplied(site: Site, slot: int, scene: Scene) -> Iterator[Repair]:

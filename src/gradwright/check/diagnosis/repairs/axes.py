@@ -269,7 +269,7 @@ def _picked_axis(instruction: Instruction) -> int | None:
         return instruction.keywords.get("dim", (*instruction.arguments, 0)[1])
     if instruction.name == "__getitem__":
         index = instruction.arguments[1]
-        places = index if isinstance(index, tuple) else (index,)
+        places = index if type(index) is tuple else (index,)
         whole = [p for p, i in enumerate(places) if isinstance(i, int) and not isinstance(i, bool)]
         return whole[0] if len(whole) == 1 and None not in places and Ellipsis not in places else None
     return None

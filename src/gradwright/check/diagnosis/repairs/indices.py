@@ -1,41 +1,97 @@
-"""An entry, a row or a column that is another than the one that is meant."""
+"""An entry, a row, a column or a range of them that is another than the one that is meant."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+
+import torch
 
 from gradwright.check.diagnosis.program import Instruction, Slot
 from gradwright.check.diagnosis.repairs.sites import is_number
 from gradwright.check.diagnosis.scene import Repair, Scene
 
 MOST = 8  # of a long axis the first entries, and the last
+INDEXED = ("__getitem__", "__setitem__", "narrow")
+PARTS = ("split", "chunk", "unbind", "tensor_split")  # what they give is a list, of which one is taken
+Index = int | slice
 
 
 def indices(scene: Scene) -> Iterator[Repair]:
-    """Every number in an index, counted from the start or from the end, replaced by another."""
+    """Every number in an index, counted from the start or from the end, and every range, replaced by another."""
     assert scene.program is not None
     for instruction in scene.program.instructions:
-        if instruction.name in ("__getitem__", "__setitem__"):
+        if instruction.name in INDEXED:
             yield from _other_places(instruction, scene)
+        if instruction.name == "_item":
+            yield from _other_parts(instruction, scene)
 
 
 def _other_places(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     indexed, index, *rest = instruction.arguments
     value = scene.values.get(indexed.index) if isinstance(indexed, Slot) else None
-    places = index if isinstance(index, tuple) else (index,)
-    if not is_number(value) or not all(isinstance(place, int | slice) for place in places):
+    if not is_number(value):
+        return
+    if instruction.name == "narrow":
+        yield from _other_starts(instruction, value, scene)
+        return
+    places = index if type(index) is tuple else (index,)
+    if not all(isinstance(place, int | slice) for place in places):
         return
     for axis, written in enumerate(places):
-        for other in _others(written, value.shape[axis]) if isinstance(written, int) else ():
+        for other in _others(written, value.shape[axis]):
             chosen = (*places[:axis], other, *places[axis + 1 :])
-            turned = Instruction(instruction.slot, instruction.function, (indexed, chosen, *rest), instruction.keywords)
+            kind = "index" if isinstance(written, int) else "range"
             where = "of what is written to" if instruction.in_place else f"in {scene.names.text(instruction.slot)}"
-            words = f"the index {written} {where} should be {other}"
-            yield Repair(instruction.slot, lambda values, scene, t=turned: t.run(values), "wrong_mask", words, 0.97)
+            words = f"the {kind} {_text(written)} {where} should be {_text(other)}"
+            yield _repair(instruction, (indexed, chosen, *rest), words)
 
 
-def _others(written: int, count: int) -> Iterator[int]:
-    """The other places, the last one counted from the end, as are all where the written one is."""
+def _other_starts(instruction: Instruction, value: torch.Tensor, scene: Scene) -> Iterator[Repair]:
+    indexed, axis, start, length = instruction.arguments
+    for other in _shifted(start, start + length, value.shape[axis]):
+        words = f"the start {start} in {scene.names.text(instruction.slot)} should be {other.start}"
+        yield _repair(instruction, (indexed, axis, other.start, length), words)
+
+
+def _other_parts(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
+    """Another of several parts that a tensor was cut into."""
+    assert scene.program is not None
+    several, written = instruction.arguments
+    cut = scene.program.by_slot.get(several.index)
+    parts = scene.values.get(several.index)
+    if cut is None or cut.name not in PARTS or not isinstance(parts, tuple | list):
+        return
+    for other in range(min(len(parts), MOST)):
+        if other != written:
+            words = f"the part {written} in {scene.names.text(instruction.slot)} should be {other}"
+            yield _repair(instruction, (several, other), words)
+
+
+def _repair(instruction: Instruction, arguments: tuple[object, ...], words: str) -> Repair:
+    turned = Instruction(instruction.slot, instruction.function, arguments, instruction.keywords)
+    return Repair(instruction.slot, lambda values, scene: turned.run(values), "wrong_mask", words, 0.97)
+
+
+def _others(written: Index, count: int) -> Iterator[Index]:
+    """The other places, the last one counted from the end, as are all where the written one is; or ranges."""
+    if isinstance(written, slice):
+        start, stop, step = written.indices(count)
+        yield from _shifted(start, stop, count) if step == 1 else ()
+        return
     last = -1 if written >= 0 else 0
     near = range(min(count - 1, MOST)) if written >= 0 else range(-1, -min(count, MOST), -1)
     yield from (place for place in (*near, last) if place % count != written % count)
+
+
+def _shifted(start: int, stop: int, count: int) -> Iterator[slice]:
+    """The other ranges that are as long: those at the ends first, of which one is likely meant."""
+    last = count - (stop - start)
+    for other in dict.fromkeys((0, last, *range(min(last, MOST)))):
+        if other != start and 0 <= other:
+            yield slice(other or None, other + stop - start if other < last else None)
+
+
+def _text(index: Index) -> str:
+    if isinstance(index, int):
+        return str(index)
+    return ":".join("" if bound is None else str(bound) for bound in (index.start, index.stop))

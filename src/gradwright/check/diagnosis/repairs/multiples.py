@@ -7,11 +7,12 @@ from fractions import Fraction
 
 import torch
 
-from gradwright.check.diagnosis.operations import SUMS
+from gradwright.check.diagnosis.operations import ENTRYWISE_PRODUCTS, MATRIX_PRODUCTS, QUOTIENTS, SUMS
 from gradwright.check.diagnosis.program import Instruction, Values
-from gradwright.check.diagnosis.repairs.sites import Site, sites
+from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close, largest
 
+PRODUCTS = (*ENTRYWISE_PRODUCTS, *QUOTIENTS, *MATRIX_PRODUCTS)
 MAGNITUDES = ("abs", "absolute", "__abs__")
 FACTORS = tuple(map(Fraction, ("2", "1/2", "4", "1/4", "3", "1/3", "3/2", "2/3", "8", "1/8", "6", "1/6")))
 
@@ -25,6 +26,7 @@ def multiples(scene: Scene) -> Iterator[Repair]:
         yield from _scaled(site)
         yield from _sized(site, scene)
     yield from _dropped(scene)
+    yield from _without_factor(scene)
     for instruction in scene.program.instructions if scene.program is not None else ():
         if instruction.name in MAGNITUDES:
             source = instruction.operands[0][1]
@@ -83,6 +85,24 @@ def _dropped(scene: Scene) -> Iterator[Repair]:
 
                 words = f"the summand {scene.called(source)} does not belong"
                 yield Repair(instruction.slot, drop, "extra_term", words, 1.0, place)
+
+
+def _without_factor(scene: Scene) -> Iterator[Repair]:
+    """A factor left out that the cotangent does not enter, and that is no number of the code."""
+    assert scene.program is not None
+    moving = {0, *(i.slot for i in scene.program.dependents[0])}
+    for instruction in scene.program.instructions:
+        if instruction.name not in PRODUCTS or len(instruction.operands) != 2:
+            continue
+        for kept, other in (instruction.operands, instruction.operands[::-1]):
+            divided = instruction.name in QUOTIENTS and kept[0] != (0,)
+            if is_number(scene.values[other[1]]) and other[1] not in moving and not divided:
+                words = f"the factor {scene.called(other[1])} does not belong"
+
+                def alone(values: Values, scene: Scene, source: int = kept[1]) -> object:
+                    return values[source]
+
+                yield Repair(instruction.slot, alone, "wrong_power", words, 1.2, portable=True)
 
 
 def _doubled(instruction: Instruction, scene: Scene) -> bool:

@@ -342,7 +342,13 @@ def _factors(
             continue
         label = "wrong_power" if used else "missing_chain_factor"
         words = _factor_words(site, quantity, exponent, how, used)
-        price = 1.0 + 0.15 * abs(exponent - 1) + cost + (0.4 if not quantity.stage and used else 0.0)
+        price = (
+            1.0
+            + 0.15 * abs(exponent - 1)
+            + (0.0 if exponent == int(exponent) else 0.3)
+            + cost
+            + (0.4 if not quantity.stage and used else 0.0)
+        )
         price += 0.35 if used and _is_exponential(quantity) else 0.0
         price += 0.35 if not used and abs(exponent) == 1 and number in scene.conjugate_sums else 0.0
         yield site.combined(number, lambda v, q, k=exponent: combine(v, q if k == 1 else q**k), label, words, price)

@@ -17,6 +17,7 @@ from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, larges
 from gradwright.core.points import project_array
 
 TRIANGLES = ("tril", "triu")
+EXTREMES = {"argmax": "argmin", "argmin": "argmax", "amax": "amin", "amin": "amax"}
 OPPOSITES = {"gt": torch.le, "lt": torch.ge, "ge": torch.lt, "le": torch.gt}
 
 
@@ -124,6 +125,11 @@ def _other_mask(instruction: Instruction) -> Iterator[Repair]:
         turned = Instruction(instruction.slot, opposite, instruction.arguments, instruction.keywords)
         words = "the comparison selects the opposite entries"
         yield Repair(instruction.slot, lambda values, scene: turned.run(values), "wrong_mask", words)
+    if instruction.name in EXTREMES:
+        other = EXTREMES[instruction.name]
+        turned = Instruction(instruction.slot, getattr(torch, other), instruction.arguments, instruction.keywords)
+        words = f"{instruction.name} stands where {other} is due"
+        yield Repair(instruction.slot, lambda values, scene: turned.run(values), "wrong_mask", words, 0.9)
     if instruction.name == "where" and len(instruction.arguments) == 3:
         condition, yes, no = instruction.arguments
         swapped = Instruction(instruction.slot, instruction.function, (condition, no, yes), instruction.keywords)

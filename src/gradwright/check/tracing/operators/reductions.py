@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from gradwright.check.tracing.arguments import Arguments, Hidden, Result
 from gradwright.check.tracing.operators.elementwise import multiply
+from gradwright.check.tracing.operators.shapes import reshaped
 from gradwright.check.tracing.operators.table import operator
 from gradwright.check.tracing.sizes import power
 from gradwright.check.tracing.values import Untraceable, Value, aligned, expand
@@ -94,17 +95,42 @@ def _layer_norm(given: Arguments) -> Result:
     """`(x − mean(x)) / √(var(x) + ε)` along the last axes, scaled and shifted; the mean and the root too."""
     value = given.tensor("input")
     axes = list(range(value.rank - len(given.operation.arguments["normalized_shape"]), value.rank))
+    found, middle, root = _normalised(value, axes, given.number("eps"))
+    for name, combine in (("weight", multiply), ("bias", _plus)):
+        found = combine(found, given.tensor(name)) if name in given else found
+    return found, middle, root
+
+
+@operator("native_group_norm")
+def _group_norm(given: Arguments) -> Result:
+    """The same along the axes and the channels of a group, of which the weights have one entry each."""
+    value = given.tensor("input")
+    lengths = [tuple(axis) for axis in zip(*(tuple(r[0].shape) for r in given.operation.results), strict=True)]
+    groups = given.integer("group")
+    inner = [tuple(channels // groups for channels in lengths[1]), *lengths[2:]]
+    split = reshaped(value, [lengths[0], (groups,) * len(lengths[0]), *inner], given.sizes)
+    found, middle, root = _normalised(split, list(range(2, split.rank)), given.number("eps"))
+    found = reshaped(found, lengths, given.sizes)
+    for name, combine in (("weight", multiply), ("bias", _plus)):
+        if name in given:
+            weights = given.tensor(name)
+            along = Value(weights.node, (*weights.unit, *[True] * (value.rank - 2)), weights.flipped)
+            found = combine(found, along)
+    return found, middle, root
+
+
+def _normalised(value: Value, axes: Sequence[int], epsilon: Node) -> tuple[Value, Value, Value]:
+    """`(x − mean(x)) / √(var(x) + ε)`, the mean, and the reciprocal of the root."""
     middle = mean(value, axes, keep=True)
     centred = _minus(value, middle)
     variance = mean(multiply(centred, centred), axes, keep=True)
-    root = Value(power(build.plus(variance.node, given.number("eps")), Fraction(-1, 2)), variance.unit)
-    found = multiply(centred, root)
-    if "weight" in given:
-        found = multiply(found, given.tensor("weight"))
-    if "bias" in given:
-        (a, b), frame = aligned([found, given.tensor("bias")])
-        found = Value(build.plus(a, b), frame.unit, frame.flipped)
-    return found, middle, root
+    root = Value(power(build.plus(variance.node, epsilon), Fraction(-1, 2)), variance.unit)
+    return multiply(centred, root), middle, root
+
+
+def _plus(left: Value, right: Value) -> Value:
+    (a, b), frame = aligned([left, right])
+    return Value(build.plus(a, b), frame.unit, frame.flipped)
 
 
 @operator("amax", "amin", "max", "min")

@@ -525,21 +525,57 @@ def _gathered(value: Value, axis: int, arrays: Sequence[Array], given: Arguments
 @operator("gather")
 def _gather(given: Arguments) -> Value:
     """Entries of a tensor of a fixed shape, each at a constant place along one axis."""
-    value, index = given.tensor("self"), given.result("index")
+    value = given.tensor("self")
+    axis, dims = given.axis("dim", value.rank), given.shape()
+    entries = np.ndenumerate(_table(given))
+    return Value(
+        add([_alone(_entry(value, _moved(place, axis, chosen)), place, dims) for place, chosen in entries]),
+        _units(dims),
+    )
+
+
+@operator("scatter_add")
+def _scatter_add(given: Arguments) -> Value:
+    """Entries of a tensor of a fixed shape, each added at a constant place along one axis."""
+    base, source = given.tensor("self"), given.tensor("src")
+    axis, dims = given.axis("dim", base.rank), given.shape()
+    entries = np.ndenumerate(_table(given))
+    added = (_alone(_entry(source, place), _moved(place, axis, chosen), dims) for place, chosen in entries)
+    return Value(add([base.straight(), *added]), base.unit)
+
+
+@operator("index_add")
+def _index_add(given: Arguments) -> Value:
+    """Slices of a tensor, each added at a constant place along one axis."""
+    base, source = given.tensor("self"), given.tensor("source")
+    axis, dims = given.axis("dim", base.rank), given.shape()
+    slices = (_unsqueezed(picked(source, axis, Dim.of(k)), axis) for k in range(len(_table(given))))
+    added = [_placed(part, axis, dims, Dim.of(int(p))) for part, p in zip(slices, _table(given), strict=True)]
+    factor = given.number("alpha") if "alpha" in given else build.number(1)
+    return Value(add([base.straight(), build.multiply(factor, add(added))]), base.unit)
+
+
+def _table(given: Arguments) -> Array:
+    """The few places of a constant index, the same at every size."""
+    index = given.result("index")
     if not isinstance(index, Constant):
         raise Untraceable("an index that depends on the values of a tensor")
     table = np.asarray(index.arrays[0])
     if table.size > MOST_PLACES or not all(np.array_equal(table, array) for array in index.arrays):
         raise Untraceable("an index whose places follow no pattern at all sizes")
-    axis, dims = given.axis("dim", value.rank), given.shape()
-    terms: list[Node] = []
-    for place, chosen in np.ndenumerate(table):
-        entry = _entry(value, [int(chosen) if at == axis else p for at, p in enumerate(place)])
-        spots = [(Selection(dim, None, Dim.of(p)), (at,)) for at, (p, dim) in enumerate(zip(place, dims, strict=True))]
-        kept = [(spot, axes) for spot, axes in spots if dims[axes[0]].value != 1]
-        output = [axes[0] for _, axes in kept]
-        terms.append(build.product_of([*kept, (entry.straight(), ())], output))
-    return Value(add(terms), _units(dims))
+    return table
+
+
+def _moved(place: Sequence[int], axis: int, chosen: int) -> list[int]:
+    """A place with another index along an axis."""
+    return [int(chosen) if at == axis else index for at, index in enumerate(place)]
+
+
+def _alone(entry: Value, place: Sequence[int], dims: Sequence[Dim]) -> Node:
+    """A tensor that is zero but for one entry."""
+    spots = [(Selection(dim, None, Dim.of(p)), (at,)) for at, (p, dim) in enumerate(zip(place, dims, strict=True))]
+    kept = [(spot, axes) for spot, axes in spots if dims[axes[0]].value != 1]
+    return build.product_of([*kept, (entry.straight(), ())], [axes[0] for _, axes in kept])
 
 
 def _lengths(value: Value, axis: int, given: Arguments) -> tuple[int, ...]:
