@@ -143,7 +143,7 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
                 repeated.add(value_key(whole))
     merged: dict[Factor, list[Factor]] = {}
     for part, value, key in zip(closed, numbers, keys, strict=True):
-        if value.real and key in repeated:
+        if key in repeated:
             base, count = known[key]
             merged.update({part[0]: [Factor(base, ())] * count, **{f: [] for f in part[1:] if f != part[0]}})
     # An entry may stand in a part twice: `x · x`.
