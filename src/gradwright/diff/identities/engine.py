@@ -36,7 +36,7 @@ from gradwright.diff.identities.functionals import hold_functionals
 from gradwright.diff.identities.isolate import (
     divide,
     isolate,
-    isolate_along_axis,
+    isolate_along_axes,
     isolate_vector,
     strip_common_factors,
 )
@@ -89,7 +89,7 @@ RULES: tuple[Rule, ...] = (
     isolate,
     divide,
     isolate_vector,
-    isolate_along_axis,
+    isolate_along_axes,
     invert_spectral,
     split_normal_parts,
     strip_common_factors,
@@ -444,11 +444,11 @@ def border_functionals(state: State) -> State | None:
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
         first = 1 + max(hole.number for hole in state.specs)
-        found = hold_functionals(equation, first) if len(holes) == 1 and not equation.projected else None
-        solved_for = None if found is None else _with_functionals_held(state, equation, holes[0], *found)
-        if solved_for is not None:
-            value, inner, outer = solved_for
-            shown: dict[Node, Node] = dict(found[1]) if found else {}
+        held = hold_functionals(equation, first) if len(holes) == 1 and not equation.projected else None
+        found = None if held is None else _solved_with_held(state, equation, holes[0], *held)
+        if held is not None and found is not None:
+            value, inner, outer = found
+            shown: dict[Node, Node] = {**held[1]}
             words = "solve for it, what the right side has of it held"
             changed = state.with_step("border", holes[0], substitute(value, shown), words)
             for step in outer.steps:
@@ -460,7 +460,7 @@ def border_functionals(state: State) -> State | None:
     return None
 
 
-def _with_functionals_held(
+def _solved_with_held(
     state: State, equation: LinearEquation, hole: Hole, form: Node, functionals: Mapping[Hole, Node]
 ) -> tuple[Node, State, State] | None:
     """The unknown in terms of what is held of it, and how both were solved for; None if they were not."""
