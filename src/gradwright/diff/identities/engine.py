@@ -52,6 +52,7 @@ from gradwright.diff.identities.linear_systems import (
     solve_sylvester,
     solve_two_numbers,
     with_numbers_joined,
+    without_explicit_matrices,
 )
 from gradwright.diff.identities.linearised import needed_equations
 from gradwright.diff.identities.problem import (
@@ -152,11 +153,12 @@ def solve(
     points = points or further()
     frames = direct_frames(problem.unknowns)
     state = _linearised(problem, problem.equations, frames, problem.relations(), constraints=True)
-    for joined in with_numbers_joined(state) if points else ():
+    vectors = without_explicit_matrices(state)
+    for joined in with_numbers_joined(vectors) if points else ():
         closed = _run(joined)
         if not closed.open_holes and _is_right(problem, found := _finish(problem, frames, closed), points):
             return found
-    bordered = border_surplus(state)
+    bordered = border_surplus(vectors)
     if bordered is not None and _is_right(problem, found := _finish(problem, frames, bordered), points):
         return found
     while (stripped := strip_common_factors(state)) is not None:

@@ -47,7 +47,8 @@ def hold_functionals(equation: LinearEquation, first: int) -> tuple[Node, dict[H
 def _read(product: Contract) -> tuple[Node, Node] | None:
     """The functional of a term `s U`, and the term with a blank for s; None of a term with the unknown itself.
 
-    What is summed with the unknown's axes alone belongs to the functional: `V` of `⟨V, H⟩ U`, not `A` of `A H`.
+    What is summed with the unknown's axes, and has no others that stay, belongs to the functional: `V` of `⟨V, H⟩ U`
+    and of `sum(V ∘ H, axis=1)`, not `A` of `A H`.
     """
     own = [f for f in product.factors if holes_in(f.node)]
     if len(own) != 1:
@@ -58,7 +59,7 @@ def _read(product: Contract) -> tuple[Node, Node] | None:
     inside = [own[0]]
     for part in connected(others, inner):
         labels = {label for f in part for label in f.labels}
-        if labels.isdisjoint(output) and not labels.isdisjoint(own[0].labels):
+        if labels & output <= set(own[0].labels) and not (labels & inner).isdisjoint(own[0].labels):
             inside += part
     outside = [f for f in others if f not in inside]
     reached = output.union(*(f.labels for f in outside))

@@ -189,7 +189,14 @@ def _turned_back(value: Node, term: Term) -> Node:
     return conjugate(value) if term.conj else value
 
 
-def eliminate_explicit(state: State) -> State | None:
+def without_explicit_matrices(state: State) -> State:
+    """The equations with the matrices put in that one of them gives in terms of the rest."""
+    while (found := eliminate_explicit(state, least_rank=2)) is not None:
+        state = found
+    return state
+
+
+def eliminate_explicit(state: State, least_rank: int = 0) -> State | None:
     """An unknown that one equation gives in terms of the others, as `u = V z + b` does: substitute it."""
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
@@ -199,7 +206,7 @@ def eliminate_explicit(state: State) -> State | None:
             own, rest = _parted(equation.form, hole)
             coefficient, alone = split_coefficient(own)
             spec = state.specs[hole]
-            if alone != hole or not state.fits(hole, equation) or spec.normal_to is not None:
+            if alone != hole or not state.fits(hole, equation) or spec.normal_to is not None or hole.rank < least_rank:
                 continue
             value = scaled(1 / coefficient, subtract(equation.right, rest))
             return state.with_step("eliminate", hole, value, "substitute one unknown").with_solution(hole, value, place)
