@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.optimize
 from numerics import Point
 from orders import residuals
 
@@ -193,6 +194,13 @@ def overdamped(M: Array, D: Array, K: Array) -> tuple[Array, Array]:
     return v / np.linalg.norm(v) * np.sign(v[0]), np.min(values.real)
 
 
+def beside_its_trace(A: Array) -> Array:
+    """D² + tr(D) D = A."""
+    a = np.diag(A)
+    t = scipy.optimize.brentq(lambda t: np.sum(np.sqrt(t * t + 4 * a) - t) - 2 * t, 0, 2 + np.sum(a), xtol=1e-15)
+    return np.diag(np.sqrt(t * t + 4 * a) - t) / 2
+
+
 def closed_loop(A: Array, B: Array, Q: Array, R: Array) -> tuple[Array, Array]:
     P, K = regulator(A, B, Q, R)
     return A - B @ K, P
@@ -254,6 +262,10 @@ OWN_NUMBERS = {
                              lambda A: A / np.sqrt(np.linalg.norm(A))),
     "its trace in Lyapunov": Case("A @ Y + Y @ A.T + trace(Y) * C = Q", "Y: n n symmetric",
                                   "A: n n, C: n n symmetric, Q: n n symmetric"),
+    "its Hermitian trace": Case("A @ Y + Y @ A.H + trace(Y) * K = Q", "Y: n n hermitian",
+                                "A: n n complex, K: n n hermitian, Q: n n hermitian"),
+    "its trace where it is diagonal": Case("D @ D + trace(D) * D = A", "D: n n diagonal", "A: n n spd diagonal",
+                                           beside_its_trace),
     "its trace and sum": Case("Y + trace(Y) * B + sum(Y) * C = A", "Y: n n", "A: n n, B: n n, C: n n"),
     "its trace beside a square": Case("Y @ Y.T - trace(Y) * eye(n) = A", "Y: n n lower", "A: n n spd",
                                       start=lambda A: 4 * np.linalg.cholesky(A)),

@@ -446,7 +446,8 @@ def border_functionals(state: State) -> State | None:
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
         first = 1 + max(hole.number for hole in state.specs)
-        held = hold_functionals(equation, first) if len(holes) == 1 and not equation.projected else None
+        alone = len(holes) == 1 and not equation.projected
+        held = hold_functionals(equation, state.specs[holes[0]].space, first) if alone else None
         found = None if held is None else _solved_with_held(state, equation, holes[0], *held)
         if held is not None and found is not None:
             value, inner, outer = found

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, simple, split_coefficient
-from gradwright.core.nodes import Contract, Factor, Hole, Node
+from gradwright.core.inference import is_real_valued, space_facts
+from gradwright.core.nodes import Contract, Factor, Hole, Node, Symbol
+from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.terms import LinearEquation, holes_in
+from gradwright.prims.complex import real
 from gradwright.simplify.powers import connected
 
 
-def hold_functionals(equation: LinearEquation, first: int) -> tuple[Node, dict[Hole, Node]] | None:
+def hold_functionals(equation: LinearEquation, space: Space, first: int) -> tuple[Node, dict[Hole, Node]] | None:
     """The form of an equation with an unknown in the place of each functional of its one unknown, and what these are.
 
     Args:
         equation: the equation.
+        space: where the unknown lives: what is real of all Hermitian matrices, as a trace is, is a real number.
         first: the number of the first new unknown.
 
     Returns:
@@ -28,7 +32,7 @@ def hold_functionals(equation: LinearEquation, first: int) -> tuple[Node, dict[H
     rest: list[Node] = []
     held: dict[Node, list[Node]] = {}
     for term in terms_of(equation.form):
-        found = _read(as_product(term))
+        found = _read(as_product(term), space)
         if found is None:
             rest.append(term)
         else:
@@ -44,7 +48,7 @@ def hold_functionals(equation: LinearEquation, first: int) -> tuple[Node, dict[H
     return add(rest), made
 
 
-def _read(product: Contract) -> tuple[Node, Node] | None:
+def _read(product: Contract, space: Space) -> tuple[Node, Node] | None:
     """The functional of a term `s U`, and the term with a blank for s; None of a term with the unknown itself.
 
     What is summed with the unknown's axes, and has no others that stay, belongs to the functional: `V` of `⟨V, H⟩ U`
@@ -67,8 +71,15 @@ def _read(product: Contract) -> tuple[Node, Node] | None:
     if any(len(kept) >= hole.rank for hole in holes_in(own[0].node)):
         return None
     value = contract(1, inside, kept, {label: product.dims[label] for f in inside for label in f.labels})
+    value = real(value) if _is_real(value, space) else value
     held = {label: product.dims[label] for label in reached}
     return value, contract(product.coefficient, [Factor(_blank(value), kept), *outside], product.output, held)
+
+
+def _is_real(value: Node, space: Space) -> bool:
+    """Whether a function of an unknown has real values on its space."""
+    known: dict[Node, Node] = {h: Symbol(f"{h.number}", h.shape, space_facts(space)) for h in holes_in(value)}
+    return space.conjugated and is_real_valued(substitute(value, known))
 
 
 def _blank(value: Node) -> Hole:

@@ -27,6 +27,7 @@ from gradwright.frozen import frozen, replace
 from gradwright.linear.projection import project_space
 from gradwright.prims.complex import real
 from gradwright.simplify.pipeline import simplify
+from gradwright.simplify.powers import connected
 
 COMPLEMENT = {
     Space.LOWER: Space.STRICTLY_UPPER,
@@ -200,9 +201,12 @@ def _read_entry(term: Node) -> tuple[Entry, Node] | None:
     if factor.labels not in expected:
         return None
     rest = [f for p, f in enumerate(product.factors) if p != places[0]]
-    if any(set(f.labels) - {row, column} for f in rest):
-        return None
-    weight = contract(product.coefficient, rest, product.output, {row: product.dims[row], column: product.dims[column]})
+    for part in connected(rest, range(len(product.dims))):
+        inside = {label for f in part for label in f.labels}
+        if inside - {row, column} and not inside.isdisjoint({row, column}):  # neither entries nor a number
+            return None
+    dims = {label: product.dims[label] for label in {row, column}.union(*(f.labels for f in rest))}
+    weight = contract(product.coefficient, rest, product.output, dims)
     return Entry(hole, row != column and factor.labels == (column, row), factor.conj), weight
 
 
