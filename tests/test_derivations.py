@@ -126,3 +126,11 @@ def test_the_result_is_an_array_of_the_library_that_the_inputs_come_from() -> No
     assert D.gradient.evaluate(K=K).dtype == torch.float32
     assert D.expression.evaluate(K=K.requires_grad_()).shape == ()
     assert isinstance(D.gradient.evaluate(K=K.detach().numpy()), np.ndarray)
+
+
+def test_a_derivation_with_square_arguments_where_the_record_has_two_sizes_is_told() -> None:
+    """The zero differential of what is held had the sizes by the names that the record gives them."""
+    for size in ("n", "k"):
+        derived = gw.derive(gw.parse("solve(A, B)", A=f"{size} {size}", B=f"{size} {size}"), wrt="A")
+        assert "dA Y + A dY = 0 " in str(derived)
+        assert derived.verify().right

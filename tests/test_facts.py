@@ -31,6 +31,18 @@ def test_the_facts_of_a_product_hold(text: str) -> None:
     assert {fact for fact in facts_of(node) if not FACTS_HOLD[fact](value)} == set()
 
 
+@pytest.mark.parametrize(
+    ("declared", "text"),
+    [("n n spd diagonal", "trace(inv(D) @ A)"), ("n n positive spd", "logdet(D) + sum(A * log(D))"),
+     ("n n positive symmetric", "sum(A @ log(D))")],
+)  # fmt: skip
+def test_generic_points_have_all_the_facts_that_are_declared_together(declared: str, text: str) -> None:
+    matrix = gw.parse("D", D=declared).node
+    (value,) = generic_point(matrix).at(matrix)
+    assert {fact for fact in facts_of(matrix) if not FACTS_HOLD[fact](value)} == set()
+    assert gw.derive(gw.parse(text, D=declared, A="n n"), wrt="D").verify().right
+
+
 def test_a_multiple_of_an_orthogonal_matrix_is_inverted_with_its_factor() -> None:
     given = {name: VARIABLES[name] for name in ("c", "Q")} | {"b": "n"}
     derivation = gw.derive(gw.parse("inv(c * Q) @ b", **given), wrt="b")

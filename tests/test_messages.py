@@ -144,6 +144,9 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("X", {"X": "n n symetric"},
      "'symetric' in 'X: n n symetric' would be the name of a dimension; did you mean the fact 'symmetric'? (give the "
      "dimension a shorter name if not)"),
+    ("D", {"D": "n n diagonal positive"},
+     "'D: n n diagonal positive' contradicts itself: 'diagonal' matrices have entries that are not positive; declare a "
+     "vector p as positive and write diag(p) for a diagonal matrix, or say spd of eigenvalues"),
     ("X", {"X": "n n spd lower"},
      "'X: n n spd lower' declares two structures, 'spd' and 'lower': a variable moves in one set; declare one of them, "
      "and build the other from it in the expression"),

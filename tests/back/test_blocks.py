@@ -12,6 +12,11 @@ SHOWN = {
     "sum(x[1:]**2) + sum(x[2:]**3)": "[0; 3 x[2:]∘²] + [0; 2 x[1:]]",
     "sum(x[:n - 1] * x[1:])": "[0; x[:n - 1]] + [x[1:]; 0]",
 }
+ENTRIES = {
+    "x[0] * x[1] + x[2]**2": ("x", "[x[1]; x[0]; 2 x[2]]"),
+    "x @ inv(block([[s * eye(n), outer(u, v)], [outer(v, u), eye(n)]])) @ concatenate(u, v)":
+        ("x", "[s I, u vᵀ; v uᵀ, I]⁻¹ [u; v]"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("text", SHOWN)
@@ -21,6 +26,15 @@ def test_parts_with_a_gap_or_an_overlap_do_not_stand_side_by_side(text: str) -> 
     again = gw.parse(gradient.text(), x="n")
     x = np.arange(1.0, 8.0)
     assert np.allclose(again.evaluate(x=x), gradient.evaluate(x=x))
+
+
+@pytest.mark.parametrize("text", ENTRIES)
+def test_all_entries_and_outer_products_stand_side_by_side(text: str) -> None:
+    wrt, shown = ENTRIES[text]
+    declared = {"x": "2*n", "u": "n", "v": "n", "s": ""} if "block" in text else {"x": "3"}
+    gradient = gw.derive(gw.parse(text, **declared), wrt=wrt).gradient
+    assert str(gradient) == shown
+    assert gw.equal(gw.parse(gradient.text(), **declared), gradient)
 
 
 def test_a_matrix_bordered_by_vectors() -> None:

@@ -46,6 +46,9 @@ CANCELLING = [
     ("(eye(n) - Q @ Q.T) @ (x - Q @ Q.T @ x)", "x - Q @ Q.T @ x"),
     ("(eye(n) - A @ pinv(A)) @ (eye(n) - A @ pinv(A))", "eye(n) - A @ pinv(A)"),
     ("(eye(n) - polar(A).U @ polar(A).U.T) @ (polar(A).U - A)", "zeros(n, m)"),
+    # A complex number by itself.
+    ("trace(U @ Z) / trace(Z @ U)", "1"),
+    ("1 + real(trace(Z.H @ Z) / trace(Z.H @ Z))", "2"),
     # Probabilities add up to one.
     ("sum(softmax(x) * 2)", "2"),
     ("softmax(A, axis=1) @ ones(m)", "ones(n)"),

@@ -24,6 +24,7 @@ VARIABLES = {
         "inv(sum(x) * A)", "inv(kron(A, a * S))", "inv(inv(Z).T)", "pinv(c * Q)", "pinv(diag(diagonal(A)))",
         "inv(kron(a * A, kron(S, Z)))", "inv(kron(eye(m), A))", "solve(kron(A, S), kron(x, x))",
         "inv(A @ S) @ A", "B.T @ inv(A @ S @ Z) @ A @ S", "Z.H @ inv(S @ Z.H) @ B",
+        "inv(a * eye(n) + c * eye(n))", "inv(diag(z) + c * eye(n))", "inv(diag(x) @ diag(x) + diag(z))",
         "inv(A @ A.T).T @ A", "inv(conj(Z) @ A) @ conj(Z)", "inv(Z @ A @ Z) @ Z @ inv(Z @ A @ Z)",
     ],
 )  # fmt: skip
@@ -56,6 +57,7 @@ def test_a_system_with_equal_columns_is_no_pattern_for_products() -> None:
         ("pinv(B.T)", "(B⁺)ᵀ"), ("pinv(2 * B)", "½ B⁺"), ("pinv(B).T @ B.T @ x", "B B⁺ x"),
         ("inv(cholesky(S)).T @ inv(cholesky(S))", "S⁻¹"), ("cholesky(S).T @ inv(S)", "chol(S)⁻¹"),
         ("solve(A.T, x) - inv(A).T @ x", "0"), ("inv(A @ inv(S))", "S A⁻¹"), ("inv(inv(S) @ A @ Z)", "(A Z)⁻¹ S"),
+        ("inv(a * eye(n) + diag(x))", "diag(1 / (a 1 + x))"), ("inv(a * eye(n) + c * eye(n))", "I / (a + c)"),
         ("inv(A @ inv(S) @ Z)", "(A S⁻¹ Z)⁻¹"), ("inv(inv(A) @ S)", "(A⁻¹ S)⁻¹"),
     ],
 )  # fmt: skip

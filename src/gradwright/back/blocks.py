@@ -23,7 +23,7 @@ from gradwright.back.formula import (
 from gradwright.back.notation import ones
 from gradwright.back.products import product
 from gradwright.core.dims import Dim
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
 
 ZERO, ONE = Dim.of(0), Dim.of(1)
 
@@ -41,7 +41,9 @@ def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
     """`[x; y]` or `[A, B; C, D]` for a sum of parts that fill a whole; else None. One vector may stand beside zeros."""
     each = [placed_parts(term) for term in terms]
     placed = [part for parts in each for part in parts]
-    if (len(terms) < 2 and terms[0].rank != 1) or not all(each) or not any(map(_is_proper, placed)):
+    if (len(terms) < 2 and terms[0].rank != 1) or not all(each):
+        return None
+    if not any(map(_is_proper, placed)) and not _are_all_entries(placed):
         return None
     rows, columns = _side_by_side(p.row for p in placed), _side_by_side(p.column for p in placed)
     if rows is None or columns is None or (terms[0].rank == 2 and _is_wider_than_known(rows, columns, len(placed))):
@@ -59,11 +61,17 @@ def _is_wider_than_known(rows: Sequence[Place | None], columns: Sequence[Place |
 
 
 def _is_proper(placed: Placed) -> bool:
-    """Whether more than an entry is placed, or an entry of a matrix whose size is a number; no entry of a vector."""
+    """Whether more than an entry is placed, or an entry of a matrix whose size is a number; not one of a vector."""
     places = [place for place in (placed.row, placed.column) if place is not None]
     if placed.part.rank == 2 and (len(places) == 1 or all(place.whole.value is not None for place in places)):
         return True
     return any(place is not None and place.length != ONE for place in (placed.row, placed.column))
+
+
+def _are_all_entries(placed: Sequence[Placed]) -> bool:
+    """Whether these are the entries of a vector whose length is a number, each of them once."""
+    places = [part.row for part in placed if part.part.rank == 1 and part.row is not None]
+    return len(placed) > 1 and len(set(places)) == len(placed) and places[0].whole == Dim.of(len(placed))
 
 
 def _side_by_side(places: Iterable[Place | None]) -> list[Place | None] | None:
@@ -154,20 +162,34 @@ _ONE = Number(0, True, Fraction(1))
 
 
 def _bordering(outer: OuterProduct, weighted: Callable[[Formula], Formula]) -> list[Placed]:
-    """`S v eᵀ`, `e (S v)ᵀ` and `e eᵀ`: a column, a row and an entry beside a block."""
+    """`S v eᵀ`, `e (S v)ᵀ` and `e eᵀ`: a column, a row and an entry beside a block; `S u (T v)ᵀ`: a block."""
     row, column = (side.place if isinstance(side, BasisVector) else None for side in (outer.left, outer.right))
     if row is not None and column is not None:
         return [Placed(row, column, _entry(weighted(_ONE), 2))]
     if row is None and column is None:
-        return []
+        return _placed_product(outer, weighted)
     side = outer.right if column is None else outer.left
-    found = placed_parts(side) or [Placed(None, None, side)]
-    if len(found) != 1 or found[0].part.rank != 1:
+    placed = _placed_vector(side)
+    if placed.part.rank != 1:
         return []
-    place, vector = found[0].row, found[0].part
+    place, vector = placed.row, placed.part
     if column is None:
         return [Placed(row, place, weighted(_as_row(vector)))]
     return [Placed(place, column, weighted(_as_column(vector)))]
+
+
+def _placed_product(outer: OuterProduct, weighted: Callable[[Formula], Formula]) -> list[Placed]:
+    """`S u (T v)ᵀ`: the outer product of u and v as a block."""
+    left, right = map(_placed_vector, (outer.left, outer.right))
+    if left.row is None and right.row is None:
+        return []
+    return [Placed(left.row, right.row, weighted(replace(outer, left=left.part, right=right.part)))]
+
+
+def _placed_vector(vector: Formula) -> Placed:
+    """A vector that is placed as a whole; one that is not, in its own place."""
+    found = placed_parts(vector)
+    return found[0] if len(found) == 1 else Placed(None, None, vector)
 
 
 def _entry(number: Formula, rank: int) -> Formula:

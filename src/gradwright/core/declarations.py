@@ -209,6 +209,12 @@ def _check_facts(name: str, text: str, shape: tuple[Dim, ...], facts: Iterable[s
         raise DeclarationError(f"'{name}: {text.strip()}' contradicts itself: only 0 is both")
     if {"positive", "complex"} <= set(facts):
         raise DeclarationError(f"'{name}: {text.strip()}' contradicts itself: positive entries are real")
+    sparse = [fact for fact in facts if fact in _WITH_OTHER_ENTRIES]
+    if "positive" in facts and sparse:
+        raise DeclarationError(
+            f"'{name}: {text.strip()}' contradicts itself: '{sparse[0]}' matrices have entries that are not positive; "
+            f"declare a vector p as positive and write diag(p) for a diagonal matrix, or say spd of eigenvalues"
+        )
     _check_one_structure(f"{name}: {text.strip()}", facts)
     if "stiefel" in facts and shape[0].is_smaller_than(shape[1]):
         raise DeclarationError(
@@ -228,6 +234,9 @@ def _check_one_structure(written: str, facts: Iterable[str]) -> None:
                 )
 
 
+_WITH_OTHER_ENTRIES = frozenset(
+    {"diagonal", "lower", "upper", "unit_lower", "unit_upper", "orthogonal", "unitary", "stiefel"}
+)
 _SYMMETRIC = ("symmetric", "hermitian", "spd")
 _UNITARY = ("orthogonal", "unitary", "stiefel")
 # For each structure, those that it may be declared with: sets that contain it, or the same under another name.

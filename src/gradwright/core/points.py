@@ -156,7 +156,8 @@ def draw(shape: tuple[int, ...], facts: Facts, generator: Generator, side: int |
     """
     values = _normal(shape, facts, generator)
     if "positive" in facts:
-        return np.asarray(0.5 + 1.5 * generator.random(size=shape))
+        values = np.asarray(0.5 + 1.5 * generator.random(size=shape))
+        return _square(values, facts, None) if "symmetric" in facts else values
     if not shape and side and side % SIDES and "complex" not in facts:
         return np.asarray(-abs(values) if side % SIDES == 1 else abs(values))
     if len(shape) != 2 or shape[0] != shape[1]:
@@ -233,7 +234,8 @@ def _square(values: Array, facts: Facts, side: int | None) -> Array:
     shifted = values if side is None else spread * values + np.diag(_placed_eigenvalues(n, side))
     if "spd" in facts or "psd" in facts:
         # Scaled so that the eigenvalues stay within a decade, whatever the size.
-        return np.asarray(values @ values.conj().T / n + np.diag(np.linspace(0.5, 1.5, n)))
+        definite = np.asarray(values @ values.conj().T / n + np.diag(np.linspace(0.5, 1.5, n)))
+        return project_array(definite, facts, definite)
     if "unitary" in facts:
         return _orthonormal(values)
     if "unit_lower" in facts:

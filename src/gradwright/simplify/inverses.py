@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from gradwright.core.build import adjoint, identity, matmul
+from gradwright.core.build import adjoint, diag, identity, matmul, multiply
 from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.inference import facts_of
 from gradwright.core.kronecker import kronecker_parts
-from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
 from gradwright.core.primitive import Primitive
+from gradwright.core.sums import add
 from gradwright.core.templates import formals, identities
 from gradwright.prims.inv import inv
 from gradwright.prims.pinv import pinv
@@ -62,7 +63,27 @@ def simplify_inverse(node: Node) -> Node:
         return adjoint(matrix)
     if matrix.rank == 2 and isinstance(matrix, Contract):
         return _of_product(node, matrix)
+    if matrix.rank == 2 and isinstance(matrix, Add):
+        return _of_diagonal_sum(node, matrix)
     return node
+
+
+def _of_diagonal_sum(node: Apply, matrix: Add) -> Node:
+    """`(a I + b I)⁻¹ = (a + b)⁻¹ I` and `(diag(u) + a I)⁻¹ = diag(1 / (u + a))`."""
+    terms = [as_product(term) for term in matrix.terms]
+    if any(term.output[0] != term.output[1] for term in terms):
+        return node
+    (n, _), labels = matrix.shape, [term.output[0] for term in terms]
+    if all(set(label).isdisjoint(f.labels) for term, label in zip(terms, labels, strict=True) for f in term.factors):
+        numbers = [_within(term, ()) for term in terms]
+        return multiply(raise_to(add(numbers), MINUS_ONE), identity(n))
+    return diag(raise_to(add(_within(term, (label,)) for term, label in zip(terms, labels, strict=True)), MINUS_ONE))
+
+
+def _within(term: Contract, output: Groups) -> Node:
+    """What stands on the diagonal of a diagonal matrix: a vector, or a number times the identity."""
+    labels = {label for groups in (output, *(f.groups for f in term.factors)) for group in groups for label in group}
+    return contract(term.coefficient, term.factors, output, {label: term.dims[label] for label in labels})
 
 
 def _of_pseudo_inverse(node: Apply) -> Node:

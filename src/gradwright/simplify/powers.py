@@ -142,8 +142,8 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
                 known[value_key(whole)] = base, count
                 repeated.add(value_key(whole))
     merged: dict[Factor, list[Factor]] = {}
-    for part, value, key in zip(closed, numbers, keys, strict=True):
-        if value.real and key in repeated:
+    for part, key in zip(closed, keys, strict=True):
+        if key in repeated:
             base, count = known[key]
             merged.update({part[0]: [Factor(base, ())] * count, **{f: [] for f in part[1:] if f != part[0]}})
     # An entry may stand in a part twice: `x · x`.

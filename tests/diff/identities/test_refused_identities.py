@@ -100,6 +100,7 @@ MISTAKEN = {
               r"the declared orthonormality of 'U': .*in another order .* .the order is U, P."),
     "order of shapes": ("A @ V = V @ diag(w)", "V: n n orthogonal, w: n", "A: n n symmetric", np.linalg.eigh,
                         r"an array of shape .3,. for 'V', .*; the order is V, w"),
+    "a steep equation": ("sin(10**9 * (y - a)) = 0", "y: ", "a: ", lambda a: a, "rounding errors decide"),
 }  # fmt: skip
 
 

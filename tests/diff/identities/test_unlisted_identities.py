@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.optimize
 from numerics import Point
 from orders import residuals
 
@@ -185,6 +186,21 @@ def singular_triplet(A: Array) -> tuple[Array, Array, Array]:
     return U[:, 0], V[:, 0], S[0]
 
 
+def overdamped(M: Array, D: Array, K: Array) -> tuple[Array, Array]:
+    n = len(M)
+    below = -np.linalg.solve(M, np.block([K, D + 6 * np.eye(n)]))
+    values, vectors = np.linalg.eig(np.block([[np.zeros((n, n)), np.eye(n)], [below]]))
+    v = np.real(vectors[:n, np.argmin(values.real)])
+    return v / np.linalg.norm(v) * np.sign(v[0]), np.min(values.real)
+
+
+def beside_its_trace(A: Array) -> Array:
+    """D² + tr(D) D = A."""
+    a = np.diag(A)
+    t = scipy.optimize.brentq(lambda t: np.sum(np.sqrt(t * t + 4 * a) - t) - 2 * t, 0, 2 + np.sum(a), xtol=1e-15)
+    return np.diag(np.sqrt(t * t + 4 * a) - t) / 2
+
+
 def closed_loop(A: Array, B: Array, Q: Array, R: Array) -> tuple[Array, Array]:
     P, K = regulator(A, B, Q, R)
     return A - B @ K, P
@@ -232,17 +248,49 @@ ISOLATED = {
     "projector": Case(["P @ A = A", "P = A @ Z @ A.T"], "P: n n symmetric, Z: m m symmetric", "A: n m"),
     "a column space": Case("A @ Y = A @ B @ A", "Y: m m", "A: n m, B: m n"),
     "einsum": Case("einsum('ij,jk->ik', A, Y) = B", "Y: n m", "A: n n, B: n m"),
+    "two axes of a tensor": Case("einsum('ia,jb,abc->jic', A, B, Y) + einsum('ia,ajc->jic', A, Y) = T", "Y: n m k",
+                                 "A: n n, B: m m, T: m n k"),
+    "correlation matrix next to another": Case(["X = Z + diag(l)", "diagonal(X) = ones(n)"], "X: n n symmetric, l: n",
+                                               "Z: n n symmetric"),
+    "sums of rows and columns": Case(["X = Z + outer(u, ones(m)) + outer(ones(n), v)", "X @ ones(m) = a",
+                                      "X.T @ ones(n) = b * sum(a) / sum(b)", "v[0] = 0"], "X: n m, u: n, v: m",
+                                     "Z: n m, a: n, b: m positive"),
+}  # fmt: skip
+OWN_NUMBERS = {
+    "its norm": Case("Y * norm(Y) = A", "Y: n m", "A: n m", lambda A: A / np.sqrt(np.linalg.norm(A))),
+    "its complex norm": Case("Y * norm(Y) = A", "Y: n m complex", "A: n m complex",
+                             lambda A: A / np.sqrt(np.linalg.norm(A))),
+    "its trace in Lyapunov": Case("A @ Y + Y @ A.T + trace(Y) * C = Q", "Y: n n symmetric",
+                                  "A: n n, C: n n symmetric, Q: n n symmetric"),
+    "its Hermitian trace": Case("A @ Y + Y @ A.H + trace(Y) * K = Q", "Y: n n hermitian",
+                                "A: n n complex, K: n n hermitian, Q: n n hermitian"),
+    "its trace where it is diagonal": Case("D @ D + trace(D) * D = A", "D: n n diagonal", "A: n n spd diagonal",
+                                           beside_its_trace),
+    "its trace and sum": Case("Y + trace(Y) * B + sum(Y) * C = A", "Y: n n", "A: n n, B: n n, C: n n"),
+    "its trace beside a square": Case("Y @ Y.T - trace(Y) * eye(n) = A", "Y: n n lower", "A: n n spd",
+                                      start=lambda A: 4 * np.linalg.cholesky(A)),
+    "its diagonal": Case("T = inv(A + diag(B @ diagonal(T)))", "T: n n spd", "A: n n spd, B: n n positive",
+                         start=lambda A, B: np.linalg.inv(A)),
+    "its rows": Case("Y + softmax(Y, axis=1) = A", "Y: n m", "A: n m"),
+    "three of its numbers": Case("Y + trace(Y) * B + sum(Y) * B.T + Y[0, 1] * eye(n) = A", "Y: n n",
+                                 "A: n n, B: n n"),
 }  # fmt: skip
 EQUATIONS = {
     "Sylvester": Case("A @ Y + Y @ B = C", "Y: n m", "A: n n, B: m m, C: n m"),
     "Sylvester for the transpose": Case("A @ Y.T + Y.T @ B = C", "Y: m n", "A: n n, B: m m, C: n m"),
     "generalised Sylvester": Case("A @ Y @ B + C @ Y @ D = E", "Y: n m", "A: n n, B: m m, C: n n, D: m m, E: n m"),
+    "generalised Sylvester with inverses": Case("A @ Y @ B + C @ Y @ D = E", "Y: n m",
+                                                "A: n n, B: m m invertible, C: n n invertible, D: m m, E: n m"),
     "three terms": Case("A @ Y + Y @ B + C @ Y @ D = E", "Y: n m", "A: n n, B: m m, C: n n, D: m m, E: n m",
                         scale={"C": 0.2}, general=True),
     "transpose and itself": Case("Y + A @ Y.T @ B = C", "Y: n n", "A: n n, B: n n, C: n n", scale={"A": 0.05},
                                  general=True),
     "generalised Lyapunov": Case("A @ Y @ E.T + E @ Y @ A.T = Q", "Y: n n symmetric",
                                  "A: n n, E: n n, Q: n n symmetric"),
+    "descriptor Lyapunov": Case("A @ Y @ E.H + E @ Y @ A.H = Q", "Y: n n hermitian",
+                                "A: n n complex, E: n n invertible complex, Q: n n hermitian"),
+    "descriptor Stein": Case("E @ Y @ E.T - A @ Y @ A.T = Q", "Y: n n symmetric",
+                             "A: n n, E: n n invertible, Q: n n symmetric", scale={"A": 0.3}),
     "skew Lyapunov": Case("A @ Y + Y @ A.T = W", "Y: n n skew", "A: n n, W: n n skew"),
     "discrete Gramian": Case("G - A.T @ G @ A = C.T @ C", "G: n n symmetric", "A: n n, C: m n", scale={"A": 0.2}),
     "coupled Sylvester": Case(["A @ X + Y @ B = C", "D @ X + Y @ E = F"], "X: n m, Y: n m",
@@ -343,6 +391,8 @@ FACTORS = {
                    "A: n n symmetric, B: n n spd", lambda A, B: scipy.linalg.eigh(A, B)[::-1]),
     "one eigenpair": Case(["A @ v = w * v", "dot(v, v) = 1"], "v: n, w: ", "A: n n symmetric",
                           lambda A: (spectral(A)[0][:, -1], spectral(A)[1][-1])),
+    "overdamped": Case(["(w**2 * M + w * (D + 6 * eye(n)) + K) @ v = zeros(n)", "dot(v, v) = 1"], "v: n, w: ",
+                       "M: n n spd, D: n n spd, K: n n spd", overdamped),
     "Takagi": Case("U @ diag(s) @ U.T = A", "U: n n unitary complex, s: n positive", "A: n n symmetric complex", takagi,
                    general=True),
     "complex Cholesky": Case(["L @ L.H = A", "imag(diagonal(L)) = zeros(n)"], "L: n n lower complex",
@@ -436,7 +486,7 @@ IMPLICIT = {
                                         "P: n m positive, l: n", "C: n m, a: n positive, e: positive"),
     "balance": Case("diag(y) @ A @ y = ones(n)", "y: n positive", "A: n n spd", start=lambda A: np.ones(len(A))),
 }  # fmt: skip
-CASES = {**ISOLATED, **EQUATIONS, **FACTORS, **IMPLICIT}
+CASES = {**ISOLATED, **OWN_NUMBERS, **EQUATIONS, **FACTORS, **IMPLICIT}
 
 
 @pytest.mark.slow
@@ -602,6 +652,29 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
     text = str(gw.derive(gw.parse("lifted(y, a, w, c)", y="n", a="n", w="n", c=""), wrt="y"))
     assert "[I − r rᵀ / ‖r‖²; wᵀ] dx = [" in text and "(I − r rᵀ / ‖r‖² + w wᵀ) dx = " in text
     assert "✗" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("its trace in Lyapunov", "dY = −lyapunov(A, dA Y + Y dAᵀ) − tr(dY) lyapunov(A, C)   [border: "),
+        ("its norm", "tr(Yᵀ dY) = tr(Yᵀ dA) / (2 ‖Y‖)  "),
+        ("its complex norm", "Re(tr(Yᴴ dY)) = ½ Re(tr(Yᴴ dA) / ‖Y‖)  "),
+        ("its rows", "sum(dY ∘ P, axis=1) = sum(dA ∘ F ∘ P, axis=1) / (1 − sum(E ∘ F, axis=1))"),
+        ("generalised Sylvester with inverses", "dY = −sylvester(C⁻¹ A, D B⁻¹, C⁻¹ dA Y)"),
+        ("descriptor Lyapunov", "vjp in A   −E⁻ᴴ lyapunov(Aᴴ E⁻ᴴ, G + Gᴴ) f(A, E, Q)"),
+        ("descriptor Stein", "dY = stein(E⁻¹ A, E⁻¹ (dA Y Aᵀ + A Y dAᵀ) E⁻ᵀ)"),
+        ("two axes of a tensor", "[isolate: multiply by the inverses along its axes]"),
+        ("correlation matrix next to another", "dX = off(dZ)"),
+        ("sums of rows and columns", "dv = (n I − n 1 1ᵀ / m + 1 e_0ᵀ)⁻¹ ("),
+    ],
+)
+def test_numbers_of_an_unknown_and_factors_around_it_are_told(name: str, shown: str) -> None:
+    function = defined(CASES[name])
+    given = dict(part.strip().split(": ") for part in CASES[name].given.split(","))
+    found = function(*(gw.parse(key, **{key: facts}) for key, facts in given.items()))
+    text = str(gw.derive(found.X if "X" in CASES[name].unknown else found, wrt=next(iter(given))))
+    assert shown in text and "✗" not in text
 
 
 def test_the_sign_is_differentiated_where_it_is_not_constant() -> None:

@@ -24,15 +24,16 @@ def value_code(symbol: Symbol, shape: Sequence[str]) -> str:
     facts, sizes = symbol.facts, ", ".join(shape)
     draw = f"{'normal' if symbol.real else 'complex_normal'}({sizes})"
     if "positive" in facts:
-        return f"0.5 + 1.5 * torch.rand({sizes or '()'}, dtype=torch.float64, generator=GENERATOR)"
+        draw = f"0.5 + 1.5 * torch.rand({sizes or '()'}, dtype=torch.float64, generator=GENERATOR)"
     if symbol.rank != 2 or shape[0] != shape[1]:
         return f"torch.linalg.qr({draw})[0]" if "stiefel" in facts else draw
     if "unitary" in facts:
         return f"torch.linalg.qr({draw})[0]"
-    shifted = f"0.5 * {draw} + torch.diag(torch.linspace(1.5, 3, {shape[0]}, dtype=torch.float64))"
     if "spd" in facts or "psd" in facts:
-        return f"positive_definite({draw})"
-    return into_set(shifted, facts)
+        definite = f"positive_definite({draw})"
+        return into_set(definite, facts) if "diagonal" in facts else definite
+    spread = f"0.5 * {draw} + torch.diag(torch.linspace(1.5, 3, {shape[0]}, dtype=torch.float64))"
+    return into_set(draw if "positive" in facts else spread, facts)
 
 
 POSITIVE_DEFINITE = '''

@@ -237,6 +237,11 @@ def _without_solution(
             f"forward function"
         )
     text = _worst(problem, texts, best)
+    if forward is not None and best.residual < HOLDS:
+        return (
+            f"the values of the forward function satisfy {_listed(texts)} in a limit only, or so that rounding errors "
+            f"decide about the derivative{_with_sizes(best)}; are there terms of very different size?"
+        )
     if forward is not None:
         return (
             f"the forward function does not satisfy {text}: at a generic point{_with_sizes(best)} the two sides "

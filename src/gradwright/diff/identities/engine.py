@@ -7,7 +7,7 @@ are left to a general linear solve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ from gradwright.core.build import adjoint, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, split_coefficient, zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Apply, Node, Symbol
+from gradwright.core.nodes import Apply, Hole, Node, Symbol, field_of
 from gradwright.core.primitive import Primitive
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
@@ -26,15 +26,17 @@ from gradwright.diff.identities.complements import solve_normal_part, split_norm
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import (
     Frame,
+    HoleSpec,
     direct_frames,
     frame_choices,
     is_orthonormal,
     recovered,
 )
+from gradwright.diff.identities.functionals import hold_functionals
 from gradwright.diff.identities.isolate import (
     divide,
     isolate,
-    isolate_along_axis,
+    isolate_along_axes,
     isolate_vector,
     strip_common_factors,
 )
@@ -50,6 +52,7 @@ from gradwright.diff.identities.linear_systems import (
     solve_sylvester,
     solve_two_numbers,
     with_numbers_joined,
+    without_explicit_matrices,
 )
 from gradwright.diff.identities.linearised import needed_equations
 from gradwright.diff.identities.problem import (
@@ -71,8 +74,8 @@ from gradwright.diff.identities.solution_points import (
 )
 from gradwright.diff.identities.spectral import image_of, invert_spectral, inverted
 from gradwright.diff.identities.split import eliminate_alone, eliminate_and_substitute, split_by_entries
-from gradwright.diff.identities.state import State
-from gradwright.diff.identities.terms import LinearEquation, holes_in, tidy, unfolded
+from gradwright.diff.identities.state import State, separated
+from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy, unfolded
 from gradwright.frozen import replace
 from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import push
@@ -87,7 +90,7 @@ RULES: tuple[Rule, ...] = (
     isolate,
     divide,
     isolate_vector,
-    isolate_along_axis,
+    isolate_along_axes,
     invert_spectral,
     split_normal_parts,
     strip_common_factors,
@@ -150,11 +153,12 @@ def solve(
     points = points or further()
     frames = direct_frames(problem.unknowns)
     state = _linearised(problem, problem.equations, frames, problem.relations(), constraints=True)
-    for joined in with_numbers_joined(state) if points else ():
+    vectors = without_explicit_matrices(state)
+    for joined in with_numbers_joined(vectors) if points else ():
         closed = _run(joined)
         if not closed.open_holes and _is_right(problem, found := _finish(problem, frames, closed), points):
             return found
-    bordered = border_surplus(state)
+    bordered = border_surplus(vectors)
     if bordered is not None and _is_right(problem, found := _finish(problem, frames, bordered), points):
         return found
     while (stripped := strip_common_factors(state)) is not None:
@@ -437,11 +441,60 @@ def invert_inside(state: State) -> State | None:
     return None
 
 
+def border_functionals(state: State) -> State | None:
+    """`L(H) + s U = C` with a number `s = ⟨V, H⟩`: solve for H with s held, and then for s, by all the rules."""
+    for place, equation in enumerate(state.equations):
+        holes = holes_in(equation.form)
+        first = 1 + max(hole.number for hole in state.specs)
+        alone = len(holes) == 1 and not equation.projected
+        held = hold_functionals(equation, state.specs[holes[0]].space, first) if alone else None
+        found = None if held is None else _solved_with_held(state, equation, holes[0], *held)
+        if held is not None and found is not None:
+            value, inner, outer = found
+            shown: dict[Node, Node] = {**held[1]}
+            words = "solve for it, what the right side has of it held"
+            changed = state.with_step("border", holes[0], substitute(value, shown), words)
+            for step in outer.steps:
+                sides = substitute(step.left, shown), substitute(step.right, shown)
+                changed = changed.with_step(step.rule, *sides, f"put it in there, {step.reason}")
+            value = reduce_terms(substitute(value, _values(outer)), state.relations)
+            changed = changed.with_pivots((*inner.pivots, *outer.pivots)).with_solution(holes[0], value, place)
+            return changed.with_step("substitute", holes[0], value, "put in what is known")
+    return None
+
+
+def _solved_with_held(
+    state: State, equation: LinearEquation, hole: Hole, form: Node, functionals: Mapping[Hole, Node]
+) -> tuple[Node, State, State] | None:
+    """The unknown in terms of what is held of it, and how both were solved for; None if they were not."""
+    known: dict[Node, Node] = {s: Symbol(f"{s.number} held", s.shape, field_of(s)) for s in functionals}
+    alone = separated(substitute(form, known), replace(equation, form=zero(form.shape)))
+    inner = _solved_apart(state, [alone], [state.specs[hole]])
+    if inner is None:
+        return None
+    value = substitute(dict(inner.solved)[hole], {symbol: s for s, symbol in known.items()})
+    nothing: dict[Node, Node] = {s: zero(s.shape) for s in functionals}
+    value = add([simplify(substitute(value, nothing)), *(push(value, {s: s}) for s in functionals)])
+    gaps = [subtract(s, push(own, {hole: value})) for s, own in functionals.items()]
+    equations = [separated(gap, LinearEquation(gap, zero(gap.shape))) for gap in gaps]
+    outer = _solved_apart(state, equations, [HoleSpec(s, Space.FREE) for s in functionals])
+    return None if outer is None else (value, inner, outer)
+
+
+def _solved_apart(state: State, equations: Iterable[LinearEquation], specs: Iterable[HoleSpec]) -> State | None:
+    """Equations of their own, solved by all the rules; None if they are not."""
+    own = {spec.hole: spec for spec in specs}
+    tidied = tuple(tidy(equation, state.relations) for equation in equations)
+    found = _run(replace(state, equations=tidied, specs=own, solved=(), steps=(), pivots=()))
+    return None if found.open_holes or found.equations else found
+
+
 def _run(state: State) -> State:
     for _ in range(MOST_STEPS):
         if not state.open_holes:
             return state
-        following = next((new for rule in (*RULES, invert_inside) if (new := rule(state)) is not None), None)
+        rules = (*RULES, invert_inside, border_functionals)
+        following = next((new for rule in rules if (new := rule(state)) is not None), None)
         if following is None:
             return state
         state = following
@@ -449,14 +502,20 @@ def _run(state: State) -> State:
 
 
 def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Solution:
-    values: dict[Node, Node] = {}
-    for hole, value in reversed(state.solved):
-        values[hole] = substitute(value, values)
+    values = _values(state)
     differentials = tuple(_in_directions(frame, values) for frame in frames)
     uses = [
         _frame_use(frame, direction, state) for frame, direction in zip(frames, problem.unknown_directions, strict=True)
     ]
     return Solution(differentials, state.steps, state.pivots, frames=tuple(uses), solved=state.solved)
+
+
+def _values(state: State) -> dict[Node, Node]:
+    """What every unknown is, those that are solved for later put in."""
+    values: dict[Node, Node] = {}
+    for hole, value in reversed(state.solved):
+        values[hole] = substitute(value, values)
+    return values
 
 
 def _frame_use(frame: Frame, direction: Node, state: State) -> FrameUse:

@@ -33,6 +33,7 @@ from gradwright.linear.forms import jacobian, push
 from gradwright.prims.power import raise_to
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
+from gradwright.simplify.powers import connected
 
 
 def strip_common_factors(state: State) -> State | None:
@@ -287,55 +288,96 @@ def isolate_vector(state: State) -> State | None:
     return None
 
 
-def isolate_along_axis(state: State) -> State | None:
-    """`Σ M[j, l] H[i, l, k] = C[i, j, k]`, whatever the order of the axes: `M⁻¹` along the axis of a tensor."""
+def isolate_along_axes(state: State) -> State | None:
+    """`Σ M[j, l] N[i, h] H[h, l, k] = C[i, j, k]`, whatever the order of the axes: inverses along the axes of a tensor.
+
+    The terms differ in the matrix along one axis at most, where these add up.
+    """
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
         if len(holes) != 1 or holes[0].rank < 3 or equation.form.rank != holes[0].rank:
             continue
-        products = [as_product(term) for term in terms_of(equation.form)]
-        for axis in range(holes[0].rank):
-            found = [_along_axis(product, holes[0], axis) for product in products]
-            places = {None if one is None else one[0] for one in found}
-            if len(places) != 1 or None in places:
-                continue
-            matrix = simplify(add(one[1] for one in found if one is not None))
-            (order,) = (one for one in places if one is not None)
-            value = reduce_terms(_multiplied_along(equation.right, matrix, order, axis, state), state.relations)
-            changed = state.with_solution(holes[0], value, place).with_pivots(hidden_pivots([matrix], state))
-            words = "collect" if _scalar_multiple(matrix) is not None else "multiply by the inverse along its axis"
-            return changed.with_step("isolate", holes[0], value, words)
+        read = [_along_axes(as_product(term), holes[0]) for term in terms_of(equation.form)]
+        found = [one for one in read if one is not None]
+        axes = range(holes[0].rank)
+        differing = [axis for axis in axes if len({one.matrices[axis] for one in found}) > 1]
+        if len(found) < len(read) or len({one.order for one in found}) > 1 or len(differing) > 1:
+            continue
+        along = {axis: matrix for axis, matrix in enumerate(found[0].matrices) if matrix is not None}
+        if differing:
+            terms = (
+                multiply(one.scalar, one.matrices[differing[0]] or identity(holes[0].shape[differing[0]]))
+                for one in found
+            )
+            along[differing[0]] = simplify(add(terms))
+        scalar = number(1) if differing else simplify(add(one.scalar for one in found))
+        value = multiply(raise_to(scalar, Fraction(-1)), permute(equation.right, found[0].order))
+        for axis, matrix in along.items():
+            value = _multiplied_along(value, matrix, axis, state)
+        value = reduce_terms(value, state.relations)
+        changed = state.with_solution(holes[0], value, place).with_pivots(hidden_pivots(along.values(), state))
+        inverted = [matrix for matrix in along.values() if _scalar_multiple(matrix) is None]
+        ending = ("s along its axes" if len(inverted) > 1 else " along its axis") if inverted else ""
+        words = f"multiply by the inverse{ending}" if inverted else "collect"
+        return changed.with_step("isolate", holes[0], value, words)
     return None
 
 
-def _along_axis(product: Contract, hole: Hole, axis: int) -> tuple[tuple[int, ...], Node] | None:
-    """Where the axes of H are in a product of H and a square matrix along one axis of it, and that matrix."""
+@frozen
+class AlongAxes:
+    """A product of a number, a tensor H and square matrices along some of its axes.
+
+    Attributes:
+        order: for every axis of H its place in the product.
+        scalar: the number.
+        matrices: for every axis the matrix along it, or None.
+    """
+
+    order: tuple[int, ...]
+    scalar: Node
+    matrices: tuple[Node | None, ...]
+
+
+def _along_axes(product: Contract, hole: Hole) -> AlongAxes | None:
     own = [f for f in product.factors if f.node == hole]
     others = [f for f in product.factors if f.node != hole]
     output = [group[0] for group in product.output]
     if len(own) != 1 or own[0].conj or any(len(g) != 1 for g in (*product.output, *own[0].groups)):
         return None
     labels = list(own[0].labels)
-    kept = [label for place, label in enumerate(labels) if place != axis]
-    outside = {label for f in others for label in f.labels}
-    left = [label for label in output if label not in kept]
-    if len({*labels, *output}) > len(labels) + 1 or len(left) != 1 or not outside.isdisjoint(kept):
+    if len(set(labels)) < len(labels) or len(set(output)) < len(output):
         return None
-    if len(set(output)) < len(output) or product.dims[left[0]] != product.dims[labels[axis]]:
+    matrices: dict[int, tuple[int, Node]] = {}
+    scalar = number(product.coefficient)
+    for part in connected(others, range(len(product.dims))):
+        inside = {label: product.dims[label] for f in part for label in f.labels}
+        ends = [[label for label in side if label in inside] for side in (output, labels)]
+        if any(len(side) > 1 for side in ends) or len(ends[0]) != len(ends[1]):
+            return None
+        if not ends[0]:
+            scalar = multiply(scalar, contract(1, part, (), inside))
+            continue
+        ((row,), (column,)) = ends
+        if row == column or product.dims[row] != product.dims[column]:
+            return None
+        matrices[column] = row, contract(1, part, ((row,), (column,)), inside)
+    order = [matrices[label][0] if label in matrices else label for label in labels]
+    if sorted(order) != sorted(output):
         return None
-    order = tuple(output.index(left[0] if place == axis else label) for place, label in enumerate(labels))
-    dims = {label: product.dims[label] for label in (left[0], labels[axis], *outside)}
-    return order, contract(product.coefficient, others, ((left[0],), (labels[axis],)), dims)
+    along = tuple(matrices[label][1] if label in matrices else None for label in labels)
+    return AlongAxes(tuple(output.index(label) for label in order), scalar, along)
 
 
-def _multiplied_along(right: Node, matrix: Node, order: tuple[int, ...], axis: int, state: State) -> Node:
-    """The axes of a tensor in another order, and the inverse of a matrix along one of them."""
+def _multiplied_along(value: Node, matrix: Node, axis: int, state: State) -> Node:
+    """A tensor with the inverse of a matrix along one of its axes."""
     scalar = _scalar_multiple(matrix)
     if scalar is not None:
-        return multiply(raise_to(scalar, Fraction(-1)), permute(right, order))
-    labels = list(order)
-    labels[axis] = len(order)
-    return product_of([(inverse_of(matrix, state), (len(order), order[axis])), (right, range(len(order)))], labels)
+        return multiply(raise_to(scalar, Fraction(-1)), value)
+    axes = range(value.rank)
+    return product_of(
+        [(inverse_of(matrix, state), (value.rank, axis)), (value, axes)],
+        [value.rank if other == axis else other for other in axes],
+    )
 
 
 def matrix_of(form: Node, hole: Hole) -> Node | None:

@@ -27,6 +27,7 @@ from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, red
 from gradwright.frozen import replace
 from gradwright.linear.forms import push, transpose
 from gradwright.linear.projection import project_space
+from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.inv import inv
 from gradwright.prims.power import raise_to
 from gradwright.simplify.equations import COMPLEX_MIRRORED, REAL_MIRRORED, is_its_own_mirror_image, is_mirrored
@@ -37,37 +38,58 @@ ONE = Dim.of(1)
 
 
 def bring_to_two_sides(state: State) -> State | None:
-    """`C⁻¹ A H + H D` for `A H + C H D`, and `A H + H D B⁻¹` for `A H B + H D`, which have Sylvester's algorithm.
+    """`C⁻¹ A H + H D B⁻¹` for `A H B + C H D`, and `C⁻¹ A H (C⁻¹ A)ᴴ + H` for `A H Aᴴ + C H Cᴴ`.
 
-    C or B is known to be invertible, so that nothing more is asked for.
+    These have the algorithms of Sylvester and Stein. C and B are known to be invertible, or nothing, so that nothing
+    more is asked for. An equation between symmetric matrices stays one where B is Cᴴ.
     """
     for place, equation in enumerate(state.equations):
         holes, terms = holes_in(equation.form), state.terms(equation)
-        if len(holes) != 1 or not terms or _matching_space(state, equation, holes[0]) is not Space.FREE:
+        space = _matching_space(state, equation, holes[0]) if len(holes) == 1 and terms else None
+        if space is None or equation.beside is not None:
             continue
-        pairs = grouped(terms, equation.form)
-        outer = _outer_factor(state, pairs) if len(pairs) == 2 and equation.beside is None else None
+        pairs = grouped(terms or [], equation.form)
+        named = len(pairs) != 2 or _has_a_name(state, equation, holes[0])
+        outer = None if named else _outer_factors(state, pairs, space)
         if outer is not None:
-            factor, is_behind = outer
-            inverse = inverse_of(factor, state)
+            before, behind = ([] if factor is None else [factor] for factor in outer)
             parts = [*terms_of(equation.form), equation.right]
-            *form, right = (matmul(part, inverse) if is_behind else matmul(inverse, part) for part in parts)
-            new = tidy(replace(equation, form=add(form), right=right, space=Space.FREE), state.relations)
-            changed = state.replace_equation(place, new).with_pivots(hidden_pivots([factor], state))
+            for factor in before:
+                parts = [matmul(inverse_of(factor, state), part) for part in parts]
+            for factor in behind:
+                parts = [matmul(part, inverse_of(factor, state)) for part in parts]
+            *form, right = parts
+            new = tidy(replace(equation, form=add(form), right=right, space=space), state.relations)
+            changed = state.replace_equation(place, new).with_pivots(hidden_pivots([*before, *behind], state))
             return changed.with_step("multiply by inverses", new.form, new.right, "so that two factors are left")
     return None
 
 
-def _outer_factor(state: State, pairs: Sequence[Pair]) -> tuple[Node, bool] | None:
-    """C of `A H + C H D`, or B of `A H B + H D`, and whether it stands behind H."""
-    for alone, other in (pairs, pairs[::-1]):
-        if other.right is None or _is_multiple_of_identity(other.left):
-            continue
-        if alone.right is None and is_known_invertible(other.left, state):
-            return other.left, False
-        if alone.right is not None and _is_multiple_of_identity(alone.left) and is_known_invertible(other.right, state):
-            return other.right, True
-    return None
+def _has_a_name(state: State, equation: LinearEquation, hole: Hole) -> bool:
+    """Whether an equation is Stein's, or Sylvester's, as it stands."""
+    inverse = _sylvester_inverse(state, equation, hole)
+    found = None if inverse is None else inverse(equation.right)
+    return isinstance(found, Solve) and sylvester_operands(found) is not None
+
+
+def _outer_factors(state: State, pairs: Sequence[Pair], space: Space) -> tuple[Node | None, Node | None] | None:
+    """What to take off before and behind the unknown, as little as there can be of what is known to be invertible."""
+    found: list[tuple[Node | None, Node | None]] = []
+    for one, other in (pairs, pairs[::-1]):
+        before = None if _is_multiple_of_identity(other.left) else other.left
+        ends = [other.right] if _is_mirrored(one) and _is_mirrored(other) else []
+        ends += [one.right] if space is Space.FREE or _is_mirrored(Pair(other.left, one.right)) else []
+        for behind in ends:
+            factors = [factor for factor in (before, behind) if factor is not None]
+            if factors and all(is_known_invertible(factor, state) for factor in factors):
+                found.append((before, behind))
+    return min(found, key=lambda factors: 2 - factors.count(None), default=None)
+
+
+def _is_mirrored(pair: Pair) -> bool:
+    """Whether the two sides are `A H Aᴴ`."""
+    left = split_coefficient(pair.left)[1]
+    return pair.right is not None and simplify(adjoint(left)) == simplify(pair.right)
 
 
 def _is_multiple_of_identity(matrix: Node) -> bool:
@@ -167,7 +189,14 @@ def _turned_back(value: Node, term: Term) -> Node:
     return conjugate(value) if term.conj else value
 
 
-def eliminate_explicit(state: State) -> State | None:
+def without_explicit_matrices(state: State) -> State:
+    """The equations with the matrices put in that one of them gives in terms of the rest."""
+    while (found := eliminate_explicit(state, least_rank=2)) is not None:
+        state = found
+    return state
+
+
+def eliminate_explicit(state: State, least_rank: int = 0) -> State | None:
     """An unknown that one equation gives in terms of the others, as `u = V z + b` does: substitute it."""
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
@@ -177,7 +206,7 @@ def eliminate_explicit(state: State) -> State | None:
             own, rest = _parted(equation.form, hole)
             coefficient, alone = split_coefficient(own)
             spec = state.specs[hole]
-            if alone != hole or not state.fits(hole, equation) or spec.normal_to is not None:
+            if alone != hole or not state.fits(hole, equation) or spec.normal_to is not None or hole.rank < least_rank:
                 continue
             value = scaled(1 / coefficient, subtract(equation.right, rest))
             return state.with_step("eliminate", hole, value, "substitute one unknown").with_solution(hole, value, place)

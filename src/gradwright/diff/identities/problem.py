@@ -23,6 +23,7 @@ from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import push
 from gradwright.prims.inv import inv
+from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, is_plain, shortening
 
@@ -79,6 +80,12 @@ class Problem:
         equations = [*self.equations]
         equations += [orthonormality(u) for u in self.unknowns if is_orthonormal(u)]
         return tuple(subtract(e.left, e.right) for e in equations)
+
+    @cached_property
+    def terms(self) -> tuple[tuple[Node, ...], ...]:
+        """The terms of both sides of each equation, products of sums multiplied out: what may cancel in it."""
+        sides = [[expand(side, lambda _: True) for side in (e.left, e.right)] for e in self.equations]
+        return tuple((*terms_of(left), *terms_of(right)) for left, right in sides)
 
     @cached_property
     def forms(self) -> tuple[Node, ...]:

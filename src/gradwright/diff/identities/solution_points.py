@@ -301,9 +301,8 @@ def relative_residual(problem: Problem, values: Mapping[Node, Array], sizes: Map
 def residuals(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> list[float]:
     """For each equation, and each orthonormal unknown, how far it is from holding."""
     found: list[float] = []
-    for equation in problem.equations:
-        parts = (equation.left, equation.right, *terms_of(equation.left), *terms_of(equation.right))
-        left, right, *terms = evaluate_all(parts, values, sizes)
+    for equation, parts in zip(problem.equations, problem.terms, strict=True):
+        left, right, *terms = evaluate_all((equation.left, equation.right, *parts), values, sizes)
         scale = max(1e-3, *(largest(term) for term in terms))
         difference = largest(left - right) / scale
         found.append(difference if np.isfinite(difference) else np.inf)

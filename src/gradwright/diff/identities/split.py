@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import adjoint, diagonal, multiply, permute
+from gradwright.core.build import adjoint, diag, diagonal, multiply, permute
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
 from gradwright.core.nodes import Hole, Node
@@ -27,6 +27,7 @@ from gradwright.frozen import frozen, replace
 from gradwright.linear.projection import project_space
 from gradwright.prims.complex import real
 from gradwright.simplify.pipeline import simplify
+from gradwright.simplify.powers import connected
 
 COMPLEMENT = {
     Space.LOWER: Space.STRICTLY_UPPER,
@@ -146,8 +147,9 @@ def split_by_entries(state: State) -> State | None:
     if not read or not holes:
         return None
     values: dict[Hole, list[Node]] = {hole: [] for hole in holes}
+    spaces = [e.space if e.form.rank == 2 else Space.DIAGONAL for e in read]
     for region in (BELOW, ON, ABOVE):
-        known = list(read.values()), [e.space for e in read], state, holes
+        known = list(read.values()), spaces, state, holes
         phases = region == ON and _is_mirrored(state, holes)
         found = _solve_complex_diagonal(*known) if phases else _solve_region(region, *known)
         if found is None:
@@ -164,6 +166,8 @@ def split_by_entries(state: State) -> State | None:
 
 def _read(equation: LinearEquation, state: State) -> EntryEquation | None:
     coefficients: dict[Entry, Node] = {}
+    if equation.form.rank == 1 and any(hole.rank == 2 for hole in holes_in(equation.form)):
+        equation = replace(equation, form=_on_a_diagonal(equation.form), right=diag(equation.right))
     if equation.form.rank != 2 or equation.form.shape[0] != equation.form.shape[1]:
         return None
     for term in terms_of(equation.form):
@@ -177,6 +181,11 @@ def _read(equation: LinearEquation, state: State) -> EntryEquation | None:
     return EntryEquation(coefficients, equation.right, equation.phases)
 
 
+def _on_a_diagonal(form: Node) -> Node:
+    """A vector, such as the diagonal of an unknown, on the diagonal of a matrix; its terms stay apart."""
+    return add(diag(term) for term in terms_of(form))
+
+
 def _read_entry(term: Node) -> tuple[Entry, Node] | None:
     product = as_product(term)
     if len(product.output) != 2 or any(len(group) != 1 for group in product.output):
@@ -188,13 +197,16 @@ def _read_entry(term: Node) -> tuple[Entry, Node] | None:
     factor = product.factors[places[0]]
     hole = factor.node
     assert isinstance(hole, Hole)
-    expected = ((row,),) if row == column else ((row, column), (column, row))
+    expected = ((row,), (row, row)) if row == column else ((row, column), (column, row))
     if factor.labels not in expected:
         return None
     rest = [f for p, f in enumerate(product.factors) if p != places[0]]
-    if any(set(f.labels) - {row, column} for f in rest):
-        return None
-    weight = contract(product.coefficient, rest, product.output, {row: product.dims[row], column: product.dims[column]})
+    for part in connected(rest, range(len(product.dims))):
+        inside = {label for f in part for label in f.labels}
+        if inside - {row, column} and not inside.isdisjoint({row, column}):  # neither entries nor a number
+            return None
+    dims = {label: product.dims[label] for label in {row, column}.union(*(f.labels for f in rest))}
+    weight = contract(product.coefficient, rest, product.output, dims)
     return Entry(hole, row != column and factor.labels == (column, row), factor.conj), weight
 
 

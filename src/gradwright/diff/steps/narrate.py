@@ -123,7 +123,7 @@ def _from_identity(
     moved: dict[Node, Node] = {}
     for symbol, argument in zip(formal.input_directions, core.arguments, strict=True):
         assert isinstance(argument, Symbol)
-        moved[symbol] = direction(argument) if argument in variables else zero(symbol.shape)
+        moved[symbol] = direction(argument) if argument in variables else zero(argument.shape)
     for symbol, letter in zip(formal.outputs, letters, strict=True):
         leaves[symbol] = letter
     for symbol, letter in zip(formal.output_directions, letters, strict=True):

@@ -166,8 +166,9 @@ class Telling:
         steps = [step for step in self.solution.steps if self._is_needed(step)]
         for place, step in enumerate(steps):
             right = self.put(step.right)
-            # In terms of an unknown that is solved for later, a part of an equation is a remark.
-            remark = isinstance(step.left, Hole) and not self._unknowns.keys().isdisjoint(free_leaves(right))
+            # In terms of another unknown, which is solved for later, a part of an equation is a remark.
+            others = self._unknowns.keys() - {self.put(step.left)} if isinstance(step.left, Hole) else ()
+            remark = not set(others).isdisjoint(free_leaves(right))
             hidden = step.rule in _HIDDEN_RULES or (step.left in complements and step.rule != "border") or remark
             following = next((s.rule for s in steps[place + 1 :] if s.left not in complements), "")
             if step.rule == "split by the frame" and following in ("split into parts", "compare entries"):
