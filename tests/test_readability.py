@@ -171,6 +171,11 @@ RESULTS = [
     ("norm(vech(inv(K)))**2", {"K": "n n spd"}, "K", "−K⁻¹ (tril(K⁻¹) + tril(K⁻¹)ᵀ) K⁻¹"),
     # A power of a masked matrix is masked once.
     ("sum(tril(A @ B)**3)", {"A": "n m", "B": "m n"}, "A", "3 tril((A B)∘²) Bᵀ"),
+    # Of the gradient of a constraint's multiple nothing is left: ‖R p‖ is constant.
+    ("norm(R @ p + t - q)**2", {"R": "n n orthogonal", "p": "n", "q": "n", "t": "n"}, "R",
+     "(t − q) pᵀ − R p (t − q)ᵀ R"),
+    ("norm(A @ R - B)**2", {"R": "n n orthogonal", "A": "m n", "B": "m n"}, "R", "R Bᵀ A R − Aᵀ B"),
+    ("norm(A - Q @ Q.T @ A)**2", {"Q": "n k stiefel", "A": "n m"}, "Q", "−2 (I − Q Qᵀ) A Aᵀ Q"),
     # Equal factors are a power, and what cancels is left out.
     ("b @ solve(B @ diag(w) @ B.T, b)", {"B": "n k", "w": "k positive", "b": "n"}, "w", "−(Bᵀ (B diag(w) Bᵀ)⁻¹ b)∘²"),
 ]  # fmt: skip
@@ -225,6 +230,8 @@ PRODUCTS = [
     ("trace(matrix_exp(t * A) @ B)", {"t": "", "A": "n n", "B": "n n"}, "t", "tr(A² e^(t A) B) dt"),
     ("trace(P @ lyapunov(A, Q))", {"A": "n n", "P": "n n symmetric", "Q": "n n symmetric"}, "A",
      "2 (S lyapunov(A, dA M + M dAᵀ) + lyapunov(Aᵀ, S dA + dAᵀ S) M), where S = lyapunov(Aᵀ, P), M = lyapunov(A, Q)"),
+    ("norm(R @ p - q)**2", {"R": "n n orthogonal", "p": "n", "q": "n"}, "R",
+     "½ (dR (Rᵀ q pᵀ + p qᵀ R) − R (Rᵀ q pᵀ + p qᵀ R) dRᵀ R)"),
     ("sum((Q @ x)**4)", {"Q": "n n orthogonal", "x": "n"}, "Q",
      "6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (P + Pᵀ) − Q (6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (P + Pᵀ))ᵀ Q, where P = Qᵀ (Q x)∘³ xᵀ"),
 ]  # fmt: skip

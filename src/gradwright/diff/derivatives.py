@@ -18,7 +18,13 @@ from gradwright.diff.differential import differential, direction
 from gradwright.errors import DerivationError
 from gradwright.linear.collect import collect, collect_all
 from gradwright.linear.forms import identity_tensor, jacobian, push, transpose
-from gradwright.linear.projection import is_structured, normal_coordinates, project_tangent, turns
+from gradwright.linear.projection import (
+    is_structured,
+    normal_coordinates,
+    project_tangent,
+    turns,
+    without_normal_terms,
+)
 from gradwright.simplify.expansion import expand_tensors
 from gradwright.simplify.pipeline import simplify, simplify_all
 
@@ -157,7 +163,7 @@ def _moved_gradient(node: Node, row: Symbol, column: Symbol) -> Node:
     if not turns(row.facts):
         moved = differential(gradient(node, row), moves)
     else:
-        slope = free_vjps(node, (row,), number(1))[row]
+        slope = without_normal_terms(free_vjps(node, (row,), number(1))[row], row)
         moved = differential(slope, moves)
         if column == row:
             moved = subtract(moved, matmul(moves[row], normal_coordinates(slope, row)))

@@ -11,14 +11,18 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradwright.core.build import adjoint, masked, matmul, product_of
-from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.contraction import contract, plain, simple, zero
 from gradwright.core.facts import Facts
-from gradwright.core.inference import facts_of
+from gradwright.core.inference import facts_of, is_hermitian, is_symmetric
 from gradwright.core.nodes import Mask, Node, Symbol
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add, scaled, subtract
+from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.linear.collect import collect
+from gradwright.simplify.expansion import expand
+from gradwright.simplify.pipeline import simplify
 
 HALF = Fraction(1, 2)
+MOST_TERMS = 16
 
 
 def project_space(node: Node, space: Space) -> Node:
@@ -63,6 +67,18 @@ def turns(facts: Facts) -> bool:
     return bool({"unitary", "stiefel"} & facts)
 
 
+def without_normal_terms(node: Node, variable: Symbol) -> Node:
+    """What is left without terms `X S`, S Hermitian, which have no tangent part: −2 q pᵀ of 2 (X p − q) pᵀ."""
+    if node.rank != 2:
+        return node
+    left: list[Node] = []
+    for term in terms_of(node):
+        parts = terms_of(expand(term, lambda factor: factor.rank > 0, MOST_TERMS))
+        kept = [part for part in parts if not _is_normal(part, variable)]
+        left += [term] if len(kept) == len(parts) else [collect(add(kept))] if kept else []
+    return add(left or [zero(node.shape)])
+
+
 def normal_coordinates(node: Node, variable: Symbol) -> Node:
     """`½(XᴴA + AᴴX)`: the Hermitian S for which X S is what the projection takes away from A."""
     return mirrored(matmul(adjoint(variable), node), 1, conj=not variable.real)
@@ -102,10 +118,18 @@ def _orthonormal(node: Node, variable: Symbol) -> Node:
 
     For a square X this is `½(A − X Aᴴ X)`.
     """
+    node = without_normal_terms(node, variable)
     adjoint = _adjoint_products(node, variable)
     if "unitary" in variable.facts:
         return scaled(HALF, subtract(node, adjoint[1]))
     return subtract(node, scaled(HALF, add(adjoint)))
+
+
+def _is_normal(term: Node, variable: Symbol) -> bool:
+    inner = simplify(matmul(adjoint(variable), term))
+    if not is_hermitian(inner) and not (variable.real and is_symmetric(inner)):
+        return False
+    return "unitary" in variable.facts or simplify(matmul(variable, inner)) == simplify(term)
 
 
 def _adjoint_products(node: Node, variable: Symbol) -> tuple[Node, Node]:
