@@ -8,6 +8,7 @@ from facts_in_numbers import FACTS_HOLD
 from numerics import close, generic_point
 
 import gradwright as gw
+from gradwright.core.contraction import is_zero
 from gradwright.core.inference import commute, facts_of
 from gradwright.simplify.pipeline import simplify
 
@@ -70,6 +71,44 @@ def test_the_derivative_along_a_function_of_the_matrix_is_a_product(text: str, v
     derived = gw.derive(expression(text), wrt=variable)
     assert str(derived.gradient) == gradient
     assert derived.verify().right
+
+
+RESOLVENT = "inv(a * K + eye(n))"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"y @ K @ {RESOLVENT} @ K @ y - y @ {RESOLVENT} @ K @ K @ y",
+        f"y @ {RESOLVENT} @ K @ K @ {RESOLVENT} @ y - y @ K @ {RESOLVENT} @ {RESOLVENT} @ K @ y",
+        f"trace(K @ {RESOLVENT} @ K @ {RESOLVENT}) - trace(K @ K @ {RESOLVENT} @ {RESOLVENT})",
+        "trace(X @ inv(eye(n) + X) @ X) - trace(X @ X @ inv(eye(n) + X))",
+    ],
+)
+def test_between_equal_vectors_and_in_a_trace_every_order_is_the_same(text: str) -> None:
+    given = {"K": "n n spd", "X": "n n", "y": "n", "a": "positive"}
+    node = gw.parse(text, **{name: facts for name, facts in given.items() if name in text}).node
+    assert is_zero(simplify(node))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["z @ K @ inv(K + S) @ K @ y", "y @ X @ inv(X + eye(n)) @ X @ X @ y", "trace(K @ S @ inv(K + S) @ K @ sqrtm(K))"],
+)
+def test_the_order_of_others_changes_no_value(text: str) -> None:
+    given = {"K": "n n spd", "S": "n n spd", "X": "n n", "y": "n", "z": "n"}
+    node = gw.parse(text, **{name: facts for name, facts in given.items() if name in text}).node
+    assert close(*generic_point(node, simplify(node)).at(node, simplify(node)))
+
+
+def test_a_second_derivative_along_a_matrix_has_its_powers() -> None:
+    D = gw.derive(
+        gw.parse(
+            "y @ inv(a*K + b*eye(n)) @ y + logdet(a*K + b*eye(n))", K="n n spd", y="n", a="positive", b="positive"
+        ),
+        wrt="a",
+    )
+    assert str(D.hessian) == "2 yᵀ K² (a K + b I)⁻³ y − tr(K² (a K + b I)⁻²)"
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ H = "n n hermitian"
         ("trace(inv(H) @ A)", {"H": H, "A": H}, "H", "−H⁻¹ A H⁻¹"),
         ("logdet(K)", {"K": "n n spd complex"}, "K", "K⁻¹"),
         ("matrix_exp(H)", {"H": H}, "H", "½ exp[H, H](G + Gᴴ)"),
-        ("real(trace(logm(K) @ A))", {"K": "n n spd complex", "A": "n n complex"}, "K", "½ log[K, K](Aᴴ + A)"),
+        ("real(trace(logm(K) @ A))", {"K": "n n spd complex", "A": "n n complex"}, "K", "½ log[K, K](A + Aᴴ)"),
         ("trace(Z.H @ H @ Z)", {"H": H, "Z": "n m complex"}, "Z", "2 H Z"),
     ],
 )

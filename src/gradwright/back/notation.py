@@ -67,24 +67,30 @@ def _trace(matrix: Formula) -> Formula:
 
 
 def _rotations(matrix: MatrixProduct) -> list[Formula]:
-    """The cyclic orders of a product; without a direction or a part in it, only the one as it stands."""
-    count = len(matrix.factors) if matrix.has_direction or any(map(_is_part, matrix.factors)) else 1
+    """The cyclic orders of a product; without a direction, a part or a power across its ends only the one it has."""
+    turned = matrix.has_direction or any(map(_is_part, matrix.factors)) or _ends_alike(matrix)
+    count = len(matrix.factors) if turned else 1
     return [product((*matrix.factors[k:], *matrix.factors[:k])) for k in range(count)]
+
+
+def _ends_alike(formula: Formula) -> bool:
+    """Whether a product begins and ends with the same matrix, the trace of `A B A`: that of `A² B`."""
+    return isinstance(formula, MatrixProduct) and len(formula.factors) > 2 and formula.factors[0] == formula.factors[-1]
 
 
 def _is_part(formula: Formula) -> bool:
     return isinstance(formula.inner if isinstance(formula, Transposed) else formula, Part)
 
 
-def _reading_cost(formula: Formula) -> tuple[int, int, int]:
-    """A plain direction stands last, a conjugate transposed one first; then few selections, and few transposes."""
+def _reading_cost(formula: Formula) -> tuple[int, int, int, int]:
+    """A plain direction stands last, a conjugate transposed one first; then few selections, powers, few transposes."""
     factors: tuple[Formula, ...] = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
     first, last = factors[0], factors[-1]
     if not last.has_direction and last.rank == 1 and len(factors) > 1:
         last = factors[-2]
     adjoint = first.has_direction and isinstance(first, Transposed) and first.conj
     badly = formula.has_direction and not adjoint and (not last.has_direction or isinstance(last, Transposed))
-    return int(badly or isinstance(last, Conjugated)), sum(map(_is_part, factors)), turns(formula)
+    return int(badly or isinstance(last, Conjugated)), sum(map(_is_part, factors)), _ends_alike(formula), turns(formula)
 
 
 def sum_of(vector: Formula) -> Formula:

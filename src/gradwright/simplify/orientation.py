@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
 
 from gradwright.core.build import transpose
 from gradwright.core.canonical import as_product, only_matrix
-from gradwright.core.contraction import contract, simple
-from gradwright.core.inference import commute, facts_of, is_hermitian, is_real_valued, is_skew, is_symmetric
+from gradwright.core.contraction import contract
+from gradwright.core.inference import facts_of, is_hermitian, is_real_valued, is_skew, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
-from gradwright.core.walks import postorder
 from gradwright.prims.complex import IMAGINARY_UNIT
-from gradwright.simplify.inverses import is_inverse
 from gradwright.simplify.relations import Relation, hermitian_products, matches
 
 
@@ -70,98 +67,6 @@ def orient_functions(node: Node) -> Node:
     return contract(1, [Factor(function, groups, conj)], product.output, dict(enumerate(product.dims)))
 
 
-def order_commuting(node: Node) -> Node:
-    """Functions of one matrix that stand side by side in one order, the shorter first: `X e^X`, and not `e^X X`."""
-    if not isinstance(node, Contract) or not any(_is_function(f.node) for f in node.factors):
-        return node
-    outside = {label for group in node.output for label in group}
-    for label in range(len(node.dims)):
-        meeting = [place for place, f in enumerate(node.factors) if label in f.labels]
-        if label not in outside and len(meeting) == 2:
-            exchanged = _exchanged(node, label, *meeting)
-            if exchanged is not None:
-                return order_commuting(exchanged)
-    return node
-
-
-def _is_function(node: Node) -> bool:
-    return isinstance(node, Apply) and node.primitive.commutes
-
-
-def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | None:
-    """The product with two matrices that meet at a label exchanged, if they commute and the longer stands first."""
-    pair = node.factors[before], node.factors[behind]
-    plain = all(f.node.rank == 2 and len(f.groups) == 2 and len(set(f.labels)) == len(f.labels) == 2 for f in pair)
-    if not plain or not any(_is_function(f.node) for f in pair):
-        return None
-    row, column = (sum(f.labels) - label for f in pair)
-    closed = _leads_to(node, pair[1], column, row)
-    backwards = None if closed else _reads_backwards(node, pair, row, column)
-    if backwards is None:
-        return None
-    if backwards:
-        before, behind, row, column = behind, before, column, row
-    left, right = node.factors[before], node.factors[behind]
-    if _length(left.node) <= _length(right.node):
-        return None
-    if not commute(_read(left, row, label), _read(right, label, column)):
-        return None
-    factors = list(node.factors)
-    factors[before] = _relabelled(right, {label: row, column: label})
-    factors[behind] = _relabelled(left, {row: label, label: column})
-    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
-
-
-def _leads_to(node: Contract, factor: Factor, label: int, end: int) -> bool:
-    """Whether a chain of matrices leads from a label of a factor to another one: round a cycle nothing stands first."""
-    for _ in node.factors:
-        if label == end:
-            return True
-        following = [f for f in node.factors if label in f.labels and f is not factor]
-        if len(following) != 1 or len(set(following[0].labels)) != 2 or len(following[0].labels) != 2:
-            return False
-        (factor,) = following
-        label = sum(factor.labels) - label
-    return label == end
-
-
-def _reads_backwards(node: Contract, pair: tuple[Factor, Factor], row: int, column: int) -> bool | None:
-    """Whether two matrices between two labels are read from the second to the first; None if nothing says.
-
-    As they are, and not as their transposes; symmetric ones from what stands beside them, so that the transpose of a
-    product has the same order, or else from the first axis of the result.
-    """
-    first, second = pair
-    upright = {f.labels[0] == row or f.labels[1] == column for f in pair if not _is_mirrored(f.node)}
-    if len(upright) == 1:
-        return not upright.pop()
-    before = sorted(f.node.digest for f in node.factors if row in f.labels and f != first)
-    behind = sorted(f.node.digest for f in node.factors if column in f.labels and f != second)
-    if before != behind:
-        return before > behind
-    ends = [label for group in node.output for label in group if label in (row, column)]
-    return ends[0] == column if ends else None
-
-
-def _is_mirrored(node: Node) -> bool:
-    return is_symmetric(node) or is_skew(node) or is_hermitian(node)
-
-
-@lru_cache(maxsize=4096)
-def _length(node: Node) -> tuple[int, bool, str]:
-    inverse = isinstance(node, Apply) and is_inverse(node.primitive)
-    return len(tuple(postorder(node))), not inverse, node.digest.hex()
-
-
-def _read(factor: Factor, row: int, column: int) -> Node:
-    """A factor as the matrix that leads from one label to another."""
-    return contract(1, [factor], simple((row, column)), dict(zip(factor.labels, factor.node.shape, strict=True)))
-
-
-def _relabelled(factor: Factor, labels: Mapping[int, int]) -> Factor:
-    return Factor(factor.node, tuple(tuple(labels[label] for label in group) for group in factor.groups), factor.conj)
-
-
 def orient_products(node: Node) -> Node:
     """Products that are Hermitian by a law of one of their factors without a transpose or conjugate: `A A⁺`."""
     if not isinstance(node, Contract) or len(node.factors) < 2:
@@ -207,7 +112,7 @@ def _turned_over(node: Contract, product: Contract, labels: dict[int, int], used
     """A product within another, its factors at other labels."""
     factors = list(node.factors)
     for place, factor in zip(sorted(used), product.factors, strict=True):
-        factors[place] = _relabelled(factor, labels)
+        factors[place] = relabelled(factor, labels)
     return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
 
 
@@ -236,3 +141,8 @@ def _steps_from(start: tuple[int, ...], factors: Sequence[Factor]) -> dict[tuple
                         steps[other] = steps[axis] + 1
                         reached.append(other)
     return steps
+
+
+def relabelled(factor: Factor, labels: Mapping[int, int]) -> Factor:
+    """A factor with other labels."""
+    return Factor(factor.node, tuple(tuple(labels[label] for label in group) for group in factor.groups), factor.conj)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Container
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
+from gradwright.simplify.commuting import order_commuting
 from gradwright.simplify.equations import settle_equation
 from gradwright.simplify.half_vectorisations import merge_half_vectorisations
 from gradwright.simplify.inverse_products import cancel_in_inverses, open_inverse
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.linear import join_linear, settle_linear
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
-from gradwright.simplify.orientation import order_commuting, orient, orient_functions, orient_products
+from gradwright.simplify.orientation import orient, orient_functions, orient_products
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.projections import apply_projections
 from gradwright.simplify.reals import settle_real_part

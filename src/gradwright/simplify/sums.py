@@ -15,8 +15,9 @@ from gradwright.core.contraction import contract, is_zero, with_factors
 from gradwright.core.inference import facts_of, is_hermitian, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import add, distributed, scaled, terms_of
+from gradwright.simplify.commuting import order_commuting
 from gradwright.simplify.linear import upright_if_symmetric
-from gradwright.simplify.orientation import order_commuting, orient
+from gradwright.simplify.orientation import orient
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.relations import collapse, relations_of
 

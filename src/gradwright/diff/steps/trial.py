@@ -217,8 +217,10 @@ class Trial:
         value, moved, error = measured(item.node, self.values, moves, self.sizes)
         self.values[item.symbol] = value
         known: dict[Node, float] = {}
-        # A norm hides what cancels within it; its square, simplified, is the product of sums that it is.
-        sizes = [largest(value), *(self._factors(term, known) for term in terms_of(simplify(item.node)))]
+        # Terms cancel, even to nothing. A norm hides what cancels within it; its square, simplified, is the product of
+        # sums that it is.
+        sizes = [largest(value), self._size(item.node, known)]
+        sizes += [self._factors(term, known) for term in terms_of(simplify(item.node))]
         self._terms_of[item.symbol] = max((size for size in sizes if np.isfinite(size)), default=0.0)
         self.values[direction(item.symbol)] = moved
         self.error = max(self.error, error)
