@@ -171,6 +171,17 @@ RESULTS = [
     ("norm(vech(inv(K)))**2", {"K": "n n spd"}, "K", "−K⁻¹ (tril(K⁻¹) + tril(K⁻¹)ᵀ) K⁻¹"),
     # A power of a masked matrix is masked once.
     ("sum(tril(A @ B)**3)", {"A": "n m", "B": "m n"}, "A", "3 tril((A B)∘²) Bᵀ"),
+    # Quotients below the line are cleared where that leaves less.
+    ("-(v + n)/2 * log(1 + (x - u) @ inv(S) @ (x - u) / v)", {"S": "n n spd", "x": "n", "u": "n", "v": "positive"}, "u",
+     "(v + n) S⁻¹ (x − u) / (v + (x − u)ᵀ S⁻¹ (x − u))"),
+    ("arctan(b @ x / (a @ x))", {"a": "n", "b": "n", "x": "n"}, "x",
+     "((aᵀ x) b − (bᵀ x) a) / ((aᵀ x)² + (bᵀ x)²)"),
+    ("sum(log(1 + square(X @ w - y) / c**2))", {"X": "m n", "w": "n", "y": "m", "c": "positive"}, "w",
+     "2 Xᵀ ((X w − y) / (c² 1 + (X w − y)∘²))"),
+    # What an index with one value joins are entries, each by itself.
+    ("-log(softmax(Z @ z)[0])", {"Z": "m n", "z": "n"}, "z", "Zᵀ (softmax(Z z) − e_0)"),
+    ("(eye(n) - K @ C) @ P @ (eye(n) - K @ C).T + K @ R @ K.T",
+     {"K": "n k", "C": "k n", "P": "n n spd", "R": "k k spd"}, "K", "(G + Gᵀ) (K R − (I − K C) P Cᵀ)"),
     # Of the gradient of a constraint's multiple nothing is left: ‖R p‖ is constant.
     ("norm(R @ p + t - q)**2", {"R": "n n orthogonal", "p": "n", "q": "n", "t": "n"}, "R",
      "(t − q) pᵀ − R p (t − q)ᵀ R"),
@@ -257,6 +268,7 @@ HESSIANS = [
     ("norm(A @ x) * norm(B @ x)", {"x": "n", "A": "m n", "B": "k n"}, "x",
      "(P + Pᵀ) / (‖A x‖ ‖B x‖) + ‖A x‖ Bᵀ B / ‖B x‖ − ‖A x‖ Bᵀ B x xᵀ Bᵀ B / ‖B x‖³ + ‖B x‖ Aᵀ A / ‖A x‖"
      " − ‖B x‖ Aᵀ A x xᵀ Aᵀ A / ‖A x‖³, where P = Aᵀ A x xᵀ Bᵀ B"),
+    ("-log(softmax(Z @ z)[0])", {"Z": "m n", "z": "n"}, "z", "Zᵀ diag(softmax(Z z)) (Z − 1 softmax(Z z)ᵀ Z)"),
     ("sum(X * sin(X))", {"X": "n m"}, "X", 'einsum("ab,ac,bd->abcd", 2 cos(X) − X ∘ sin(X), I, I)'),
 ]  # fmt: skip
 
@@ -267,6 +279,7 @@ TENSORS = [
     ('einsum("ij,ikl,jm->klm", A, T, B)', {"A": "n p", "B": "p m", "T": "n k l"}, 'einsum("dc,dab->abc", A B, T)'),
     ('einsum("ij,ijk,ij->ik", A, T, B)', {"A": "n p", "B": "n p", "T": "n p k"}, 'einsum("ac,acb->ab", A ∘ B, T)'),
     ('einsum("i,ij,jka->ka", x, A, T)', {"A": "n n", "x": "n", "T": "n n k"}, 'einsum("c,cab->ab", Aᵀ x, T)'),
+    ("T - outer(x, outer(y, z))", {"T": "n m k", "x": "n", "y": "m", "z": "k"}, "T − x ⊗ y ⊗ z"),
     ("outer(X, (x @ A @ x) * X)", {"A": "n n", "X": "n m", "x": "n"}, "(xᵀ A x) (X ⊗ X)"),
 ]
 

@@ -73,7 +73,7 @@ def test_an_unknown_layout_is_refused_with_those_that_exist() -> None:
     ("text", "declarations", "jacobian"),
     [
         ("a * inv(X)", {"X": "n n", "a": ""}, "−a roll₄→₂(X⁻¹ ⊗ X⁻¹)"),
-        ("trace(X) * inv(X)", {"X": "n n"}, "(X⁻¹ ⊗ I) − tr(X) roll₄→₂(X⁻¹ ⊗ X⁻¹)"),
+        ("trace(X) * inv(X)", {"X": "n n"}, "X⁻¹ ⊗ I − tr(X) roll₄→₂(X⁻¹ ⊗ X⁻¹)"),
         ("X / norm(X)", {"X": "n m"}, "roll₂→₃(I ⊗ I) / ‖X‖ − (X ⊗ X) / ‖X‖³"),
         ("X / (3 * a)", {"X": "n m", "a": ""}, "roll₂→₃(I ⊗ I) / (3 a)"),
     ],

@@ -20,7 +20,7 @@ from gradwright.back.formula import (
     filled,
 )
 from gradwright.back.numbers import decimal
-from gradwright.back.writing import ATOM, POWER, PRODUCT, SUM, MathematicalWriter, Written
+from gradwright.back.writing import ATOM, POWER, PRODUCT, SUM, TENSOR_PRODUCT, MathematicalWriter, Written
 
 
 def latex(formula: Formula) -> str:
@@ -153,7 +153,7 @@ class _Latex(MathematicalWriter):
     def tensor(self, formula: Formula) -> Written:
         match formula:
             case TensorProduct(factors=factors):
-                return r" \otimes ".join(self.inside(f, SUM + 1) for f in factors), PRODUCT - 1
+                return r" \otimes ".join(self.inside(f, SUM + 1) for f in factors), TENSOR_PRODUCT
             case Roll(inner=inner, start=start, end=end):
                 inside = self.write(inner)[0]
                 return rf"\operatorname{{roll}}_{{{start} \to {end}}}\left({inside}\right)", ATOM
@@ -162,7 +162,7 @@ class _Latex(MathematicalWriter):
                 return rf"\operatorname{{permute}}_{{{listed}}}\left({self.write(inner)[0]}\right)", ATOM
             case TensorDot(left=left, right=right, shown=shown):
                 mark = f"^{{{','.join(map(str, shown))}}}" if shown else ""
-                return rf"{self.inside(left, POWER)} \cdot_T{mark} {self.inside(right, POWER)}", PRODUCT - 1
+                return rf"{self.inside(left, POWER)} \cdot_T{mark} {self.inside(right, POWER)}", TENSOR_PRODUCT
             case _:
                 raise AssertionError(type(formula).__name__)
 

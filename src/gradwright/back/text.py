@@ -25,7 +25,17 @@ from gradwright.back.formula import (
     filled,
 )
 from gradwright.back.numbers import decimal, number_text
-from gradwright.back.writing import ATOM, POWER, PRODUCT, SUM, UNARY, MathematicalWriter, Writer, Written
+from gradwright.back.writing import (
+    ATOM,
+    POWER,
+    PRODUCT,
+    SUM,
+    TENSOR_PRODUCT,
+    UNARY,
+    MathematicalWriter,
+    Writer,
+    Written,
+)
 
 SUPERSCRIPTS = str.maketrans("0123456789-+/,()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᐟ˒⁽⁾")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -259,7 +269,7 @@ class _Unicode(MathematicalWriter):
     def tensor(self, formula: Formula) -> Written:
         match formula:
             case TensorProduct(factors=factors):
-                return " ⊗ ".join(self.inside(f, SUM + 1) for f in factors), PRODUCT - 1
+                return " ⊗ ".join(self.inside(f, SUM + 1) for f in factors), TENSOR_PRODUCT
             case Roll(inner=inner, start=start, end=end):
                 places = f"{start}→{end}".translate(SUBSCRIPTS)
                 return f"roll{places}({self.write(inner)[0]})", ATOM
@@ -268,6 +278,6 @@ class _Unicode(MathematicalWriter):
                 return f"permute₍{places}₎({self.write(inner)[0]})", ATOM
             case TensorDot(left=left, right=right, shown=shown):
                 mark = ",".join(map(str, shown)).translate(SUPERSCRIPTS)
-                return f"{self.inside(left, POWER)} ·_T{mark} {self.inside(right, POWER)}", PRODUCT - 1
+                return f"{self.inside(left, POWER)} ·_T{mark} {self.inside(right, POWER)}", TENSOR_PRODUCT
             case _:
                 raise AssertionError(type(formula).__name__)

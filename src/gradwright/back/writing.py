@@ -31,7 +31,7 @@ from gradwright.back.formula import (
 )
 from gradwright.back.masks import alone
 
-SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 6)
+SUM, TENSOR_PRODUCT, PRODUCT, UNARY, POWER, ATOM = range(1, 7)
 Written = tuple[str, int]
 
 

@@ -111,7 +111,9 @@ class _Collector:
                     break
             else:
                 done.append(_node(first))
-        return self._nested(add(done))
+        joined = add(done)
+        whole = self._common_to_all(list(map(self._read, terms_of(joined)))) if len(done) > 1 else None
+        return self._nested(joined) if whole is None else whole
 
     def _nested(self, node: Node) -> Node:
         """The sum with terms taken out of those that begin or end with them, if that makes it shorter."""

@@ -23,6 +23,9 @@ def merge_selections(node: Node) -> Node:
     node = _without_sums(node)
     if not isinstance(node, Contract):
         return node
+    node = _with_entries_apart(node)
+    if not isinstance(node, Contract):
+        return node
     picks = [f for f in node.factors if isinstance(f.node, Selection) and len(f.groups[0]) == 1]
     for place, first in enumerate(picks):
         for second in picks[place + 1 :]:
@@ -102,6 +105,29 @@ def _without_sums(node: Contract) -> Node:
     gone = {f.labels[0] for f in summed}
     factors = [f for f in node.factors if all(f is not s for s in summed)]
     return contract(node.coefficient, factors, node.output, {x: d for x, d in enumerate(node.dims) if x not in gone})
+
+
+def _with_entries_apart(node: Contract) -> Node:
+    """`Σᵢ eᵢ xᵢ Aᵢⱼ = x₀ A₀ⱼ`: what an index with one value joins are entries, each by itself."""
+    outside = {label for group in node.output for label in group}
+    for pick in node.factors:
+        label = pick.labels[0] if isinstance(pick.node, Selection) and pick.node.part is None else -1
+        owners = [f for f in node.factors if f is not pick and (label,) in f.groups]
+        apart = all(f.labels.count(label) == 1 and not isinstance(f.node, Selection) for f in owners)
+        if label < 0 or label in outside or len(owners) < 2 or not apart or len(owners) < _uses(node, label) - 1:
+            continue
+        factors, dims = [f for f in node.factors if f not in owners[1:]], dict(enumerate(node.dims))
+        for owner in owners[1:]:
+            new = len(dims)
+            dims[new] = node.dims[label]
+            groups = tuple((new,) if group == (label,) else group for group in owner.groups)
+            factors += [Factor(owner.node, groups, owner.conj), Factor(pick.node, ((new,),))]
+        return merge_selections(contract(node.coefficient, factors, node.output, dims))
+    return node
+
+
+def _uses(node: Contract, label: int) -> int:
+    return sum(factor.labels.count(label) for factor in node.factors)
 
 
 def _merged(node: Contract, first: Factor, second: Factor) -> Node | None:
