@@ -171,13 +171,16 @@ RESULTS = [
     ("norm(vech(inv(K)))**2", {"K": "n n spd"}, "K", "−K⁻¹ (tril(K⁻¹) + tril(K⁻¹)ᵀ) K⁻¹"),
     # A power of a masked matrix is masked once.
     ("sum(tril(A @ B)**3)", {"A": "n m", "B": "m n"}, "A", "3 tril((A B)∘²) Bᵀ"),
+    # Each term of a sum is split for itself.
+    ("norm(vec(A @ X @ B) - c)**2", {"A": "p m", "X": "m n", "B": "n q", "c": "p*q"}, "X",
+     "2 Aᵀ (A X B − reshape(c, q, p)ᵀ) Bᵀ"),
     # Quotients below the line are cleared where that leaves less.
     ("-(v + n)/2 * log(1 + (x - u) @ inv(S) @ (x - u) / v)", {"S": "n n spd", "x": "n", "u": "n", "v": "positive"}, "u",
-     "(v + n) S⁻¹ (x − u) / (v + (x − u)ᵀ S⁻¹ (x − u))"),
+     "(v + n) S⁻¹ r / (v + rᵀ S⁻¹ r), where r = x − u"),
     ("arctan(b @ x / (a @ x))", {"a": "n", "b": "n", "x": "n"}, "x",
      "((aᵀ x) b − (bᵀ x) a) / ((aᵀ x)² + (bᵀ x)²)"),
     ("sum(log(1 + square(X @ w - y) / c**2))", {"X": "m n", "w": "n", "y": "m", "c": "positive"}, "w",
-     "2 Xᵀ ((X w − y) / (c² 1 + (X w − y)∘²))"),
+     "2 Xᵀ (r / (c² 1 + r∘²)), where r = X w − y"),
     # What an index with one value joins are entries, each by itself.
     ("-log(softmax(Z @ z)[0])", {"Z": "m n", "z": "n"}, "z", "Zᵀ (softmax(Z z) − e_0)"),
     ("(eye(n) - K @ C) @ P @ (eye(n) - K @ C).T + K @ R @ K.T",

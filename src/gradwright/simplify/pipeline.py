@@ -21,6 +21,7 @@ from gradwright.simplify.quotients import clear_quotients
 from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections, open_placed_sums
+from gradwright.simplify.split_sums import split_sums
 from gradwright.simplify.stable import stabilise
 from gradwright.simplify.sums import bring_out_signs, cancel_terms, open_turned_sums, turn_sums
 from gradwright.simplify.systems import open_symmetric_systems, solve_where_known
@@ -51,6 +52,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     drop_masks,
     merge_selections,
     merge_half_vectorisations,
+    split_sums,
     drop_vanishing_terms,
     open_placed_sums,
     turn_sums,
