@@ -24,6 +24,10 @@ RESULTS = [
      "−½ (Aᵀ W x xᵀ + x xᵀ W Aᵀ + x xᵀ W A + A W x xᵀ)"),
     # Hermitian ones have no conjugate transpose.
     ("trace(H @ Z @ Z.H)", {"H": "n n hermitian", "Z": "n m complex"}, "Z", "2 H Z"),
+    # The adjoint of a half-vectorisation, of each of several vectors, conjugated or not.
+    ("dot(vech(X @ A), a) * dot(vech(X @ A), b)", {"X": "n n", "A": "n n", "a": "n*(n+1)/2", "b": "n*(n+1)/2"}, "X",
+     "tr(X A Pᵀ) S Aᵀ + tr(X A Sᵀ) P Aᵀ, where P = unvech(a), S = unvech(b)"),
+    ("real(dot(a, vech(Z)))", {"Z": "n n complex", "a": "n*(n+1)/2 complex"}, "Z", "unvech(a)*"),
     # An indicator is a bracket.
     ("relu(x)", {"x": "n"}, "x", "[x > 0] ∘ G"),
     ("maximum(x, y)", {"x": "n", "y": "n"}, "x", "½ ([x > y] + [x ≥ y]) ∘ G"),

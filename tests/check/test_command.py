@@ -73,6 +73,7 @@ def test_json_is_all_that_is_printed(file: Path) -> None:
     ("target", "message"),
     [
         ("{file}:wrongg", "did you mean 'wrong'"),
+        ("{file}:other", "it has right, wrong, backward"),
         ("{file}", "names no function"),
         ("{file}x:wrong", "does not import|no file"),
         ("no.such.module:f", "does not import"),

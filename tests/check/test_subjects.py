@@ -135,6 +135,7 @@ def test_several_outputs() -> None:
 
 def test_no_output() -> None:
     assert "returns None" in words_of(lambda X: None, "inv(X)")
+    assert "the function does not use b" in words_of(lambda a: a * a, "a * b", variables={"a": "n", "b": "n"})
 
 
 def test_no_gradient() -> None:

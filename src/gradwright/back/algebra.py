@@ -202,7 +202,9 @@ def multiplied(
             under += factor.divisors
         else:
             kept.append(factor)
-    kept, under = _with_joined_powers(kept, under)
+    joined = _with_joined_powers(kept, under)
+    if not rank or any(f.rank for side in joined for f in side):  # or else p / p, which is no number
+        kept, under = joined
     if not kept and not under:
         return Number(rank, True, coefficient)
     if len(kept) == 1 and not under and kept[0].rank == rank:

@@ -104,7 +104,7 @@ def _written(
 ) -> tuple[tuple[int, ...], Formula]:
     """The labels of an operand, in the order that needs fewer transposes, and its formula."""
     labels, factors = operand.labels, operand.factors
-    if len(factors) == 1 or len(labels) > 2:
+    if len(labels) > 2 or (len(factors) == 1 and factors[0].labels == labels):
         return labels, _entrywise(factors, len(labels), written)
     dims = {label: node.dims[label] for factor in factors for label in factor.labels}
     orders = [labels, labels[::-1]] if len(labels) == 2 else [labels]

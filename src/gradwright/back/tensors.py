@@ -17,7 +17,8 @@ from gradwright.back.algebra import multiplied, scaled, split_number, transposed
 from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct
 from gradwright.back.masks import turns
 from gradwright.back.sums import sum_formula
-from gradwright.back.translate import Translator, connected
+from gradwright.back.translate import Translator
+from gradwright.core.connected import joined_to
 from gradwright.core.contraction import contract
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.frozen import frozen
@@ -86,7 +87,7 @@ def _pieces(node: Contract, translator: Translator) -> tuple[list[Piece], list[F
     for label in output:
         if label in seen:
             continue
-        own, remaining = connected(remaining, {label})
+        own, remaining = joined_to(remaining, {label})
         reached = {x for f in own for x in f.labels} | {label}
         axes = tuple(axis for axis, other in enumerate(output) if other in reached)
         seen |= reached

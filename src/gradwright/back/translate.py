@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeGuard
 
-from gradwright.back.algebra import conjugated, multiplied, reshaped, scaled, to_the, transposed
+from gradwright.back.algebra import conjugated, multiplied, to_the, transposed
 from gradwright.back.blocks import blocks
 from gradwright.back.einsum import einsum_formula
 from gradwright.back.formula import (
@@ -22,15 +22,14 @@ from gradwright.back.formula import (
     Scaled,
     Transposed,
 )
+from gradwright.back.layouts import layout_formula, unflattened
 from gradwright.back.matrices import Edge, Irreducible, Reduction, Weight
 from gradwright.back.names import direction_formula, latex_of_name, name_formula
 from gradwright.back.notation import basis_vector, identity
 from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
-from gradwright.back.split_axes import Opened, with_one_axis
 from gradwright.back.sums import sum_formula
 from gradwright.back.text import language, unicode
-from gradwright.core.contraction import contract, with_factors
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of, is_real_valued
 from gradwright.core.nodes import (
@@ -79,6 +78,10 @@ class Translator:
                 found = self.letters.get(node)
                 self._done[node] = found if found is not None else self._translate(node)
         return self._done[root]
+
+    def name(self, symbol: Symbol, formula: Formula) -> None:
+        """Write a formula where a symbol stands."""
+        self._done[symbol] = formula
 
     def _translate(self, node: Node) -> Formula:
         symmetric = node.rank < 2 or (node.rank == 2 and "symmetric" in facts_of(node))
@@ -185,7 +188,7 @@ class Translator:
             return Number(node.rank, symmetric, Fraction(0)) if not node.rank else zeros(node.shape)
         if not node.output and not node.factors:
             return Number(0, True, node.coefficient)
-        found = self._layout(node)
+        found = layout_formula(node, self.formula, self.name)
         if found is None and node.rank > 2 and not self.language:
             from gradwright.back.tensors import outer_formula  # here, because it translates the pieces
 
@@ -245,135 +248,9 @@ class Translator:
         formula = self._done[node]
         return (conjugated(formula) if factor.conj else formula), False
 
-    def _layout(self, node: Contract) -> Formula | None:
-        """Kronecker products, vectorisations and reshapes, where the labels are grouped."""
-        if any(len(group) != 1 for factor in node.factors for group in factor.groups):
-            return self._opened(with_one_axis(node)) or self._reshaped_factor(node)
-        if all(len(group) == 1 for group in node.output):
-            return self._half_vectorised(node)
-        return self._kronecker(node) or self._vectorised(node)
-
-    def _half_vectorised(self, node: Contract) -> Formula | None:
-        """`vech(M)`, and its adjoint."""
-        places = [p for p, f in enumerate(node.factors) if isinstance(f.node, HalfVectorisation)]
-        if len(places) != 1:
-            return None
-        where, row, column = node.factors[places[0]].labels
-        rest = [f for p, f in enumerate(node.factors) if p != places[0]]
-        used = {label for f in rest for label in f.labels}
-        dims = {label: dim for label, dim in enumerate(node.dims) if label in used}
-        if node.output == ((where,),) and where not in used and {row, column} <= used | {row, column}:
-            dims.update({row: node.dims[row], column: node.dims[column]})
-            inside = contract(node.coefficient, rest, ((row,), (column,)), dims)
-            return Call(1, True, "vech", (self.formula(inside),))
-        vectors = [f for f in rest if f.labels == (where,)]
-        if len(vectors) == 1 and sum(where in f.labels for f in rest) == 1 and (where,) not in node.output:
-            symbol = Symbol(f"__unvech_{places[0]}", (node.dims[row], node.dims[column]), frozenset({"lower"}))
-            self._done[symbol] = Call(2, False, "unvech", (self._done[vectors[0].node],))
-            factors = [f for f in rest if f is not vectors[0]]
-            factors.append(Factor(symbol, ((row,), (column,))))
-            inner = {label: dim for label, dim in enumerate(node.dims) if label != where}
-            return self.formula(contract(node.coefficient, factors, node.output, inner))
-        return None
-
-    def _kronecker(self, node: Contract) -> Formula | None:
-        """`kron(A, B, …)`: every output group takes one label from each of several products."""
-        counts = {len(group) for group in node.output}
-        if len(counts) != 1 or not 1 <= node.rank <= 2:
-            return None
-        places = list(zip(*node.output, strict=True))
-        if sum(len(set(labels)) for labels in places) > len({label for labels in places for label in labels}):
-            return None  # a label at two places is a diagonal, and no product
-        parts: list[Formula] = []
-        remaining = list(node.factors)
-        for output in places:
-            own, remaining = connected(remaining, set(output))
-            others = {x for group in node.output for x in group} - set(output)
-            if others & {x for f in own for x in f.labels}:
-                return None
-            dims = {x: node.dims[x] for f in own for x in f.labels} | {x: node.dims[x] for x in output}
-            part = contract(1, own, tuple((x,) for x in output), dims)
-            parts.append(self.formula(part))
-        result = parts[0]
-        for part in parts[1:]:
-            result = Call(
-                node.rank,
-                result.symmetric and part.symmetric,
-                "kron",
-                (result, part),
-                text="{0} ⊗ {1}",
-                latex=r"{0} \otimes {1}",
-            )
-        inside = {x for f in remaining for x in f.labels}
-        scalar = contract(node.coefficient, remaining, (), {x: node.dims[x] for x in inside})
-        return multiplied(Fraction(1), (self.formula(scalar), result), (), node.rank)
-
-    def _vectorised(self, node: Contract) -> Formula | None:
-        if node.rank != 1 or len(node.output[0]) != 2:
-            return None
-        first, second = node.output[0]
-        dims = dict(enumerate(node.dims))
-        matrix = self.formula(contract(1, node.factors, ((second,), (first,)), dims))
-        return scaled(node.coefficient, Call(1, True, "vec", (matrix,)))
-
-    def _opened(self, opened: Opened | None) -> Formula | None:
-        if opened is None:
-            return None
-        part = self.formula(opened.part)
-        shape = opened.symbol.shape
-        self._done[opened.symbol] = part if shape == opened.part.shape else reshaped(part, tuple(map(str, shape)))
-        return self.formula(opened.whole)
-
-    def _reshaped_factor(self, node: Contract) -> Formula | None:
-        """Tensors whose axes are split: each is named once, reshaped."""
-        factors: list[Factor] = []
-        for place, factor in enumerate(node.factors):
-            if all(len(group) == 1 for group in factor.groups):
-                factors.append(factor)
-                continue
-            shape = tuple(node.dims[label] for label in factor.labels)
-            symbol = Symbol(f"__reshaped_{place}_{factor.node.digest.hex()}", shape)
-            given = _before_flattening(factor)
-            inner = self._done[given.node]
-            self._done[symbol] = reshaped(conjugated(inner) if given.conj else inner, tuple(map(str, shape)))
-            factors.append(Factor(symbol, tuple((label,) for label in factor.labels)))
-        return self.formula(with_factors(node, factors))
-
 
 def _is_transposed(formula: Formula | None) -> TypeGuard[Transposed]:
     return isinstance(formula, Transposed) and not formula.conj
-
-
-def _before_flattening(factor: Factor) -> Factor:
-    """What a vector lists entry by entry, last axis fastest: reshaping either gives the same."""
-    node = factor.node
-    if not isinstance(node, Contract) or node.rank != 1 or node.coefficient != 1 or len(node.factors) != 1:
-        return factor
-    (inner,) = node.factors
-    if inner.labels != node.output[0] or len(set(inner.labels)) < len(inner.labels):
-        return factor
-    return Factor(inner.node, inner.groups, inner.conj != factor.conj)
-
-
-def connected(factors: Sequence[Factor], labels: set[int]) -> tuple[list[Factor], list[Factor]]:
-    """The factors that are joined to some labels, directly or through others, and the rest."""
-    reached, own = set(labels), list[Factor]()
-    rest = list(factors)
-    while True:
-        found = [f for f in rest if reached.intersection(f.labels)]
-        if not found:
-            return [f for f in factors if f in own], rest
-        own += found
-        rest = [f for f in rest if f not in found]
-        reached.update(label for f in found for label in f.labels)
-
-
-def unflattened(node: Contract) -> Node | None:
-    """The tensor of which a node is all entries as one vector; None if it is not that."""
-    if not node.output or len(node.output[-1]) < 2 or any(len(g) != 1 for g in node.output[:-1]):
-        return None
-    output = (*node.output[:-1], *((label,) for label in node.output[-1]))
-    return contract(node.coefficient, node.factors, output, dict(enumerate(node.dims)))
 
 
 def entry_of(node: Node) -> str | None:

@@ -66,7 +66,8 @@ def _from_file(path: Path) -> ModuleType:
 
 
 def _missing(place: str, name: str, owner: Any) -> str:
-    public = [known for known in vars(owner) if not known.startswith("_")] if hasattr(owner, "__dict__") else []
+    known = vars(owner) if hasattr(owner, "__dict__") else {}
+    public = [own for own, value in known.items() if not own.startswith("_") and not isinstance(value, ModuleType)]
     near = get_close_matches(name, public, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else f"; it has {', '.join(public[:12]) or 'no names'}"
     return f"{place} has no '{name}'{hint}"

@@ -142,7 +142,10 @@ class Subject:
 
     def _tensor(self, name: str, got: Any) -> torch.Tensor:
         if got is None:
-            raise Unusable(f"the gradient of {name} is None, though the output depends on {name}")
+            raise Unusable(
+                f"the gradient of {name} is None, and there is one: the function does not use {name}, or its backward "
+                f"returns None"
+            )
         if not isinstance(got, torch.Tensor):
             raise Unusable(f"the gradient of {name} is of type {type(got).__name__}, not a tensor")
         return got if got.layout is torch.strided else got.to_dense()

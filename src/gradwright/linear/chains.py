@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 from gradwright.core.build import identity, matmul, multiply, ones
 from gradwright.core.canonical import as_product
+from gradwright.core.connected import connected
 from gradwright.core.contraction import contract
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Contract, Factor, Node
 from gradwright.frozen import frozen
-from gradwright.simplify.powers import connected
 
 
 @frozen

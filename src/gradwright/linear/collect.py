@@ -17,6 +17,7 @@ from math import gcd, lcm, prod
 
 from gradwright.core.build import identity, multiply, ones, product_of
 from gradwright.core.canonical import as_product, rough_key
+from gradwright.core.connected import connected
 from gradwright.core.contraction import ONE, contract, is_zero, scale, simple, split_coefficient, with_factors
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
@@ -27,7 +28,6 @@ from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
 from gradwright.linear.separated import join_outer_products
 from gradwright.simplify.pipeline import simplify
-from gradwright.simplify.powers import connected
 from gradwright.simplify.sums import turn_sums
 
 
@@ -441,7 +441,7 @@ def _outer(term: Node) -> _Outer | Node:
     if any(len(group) != 1 for group in product.output) or product.output[0] == product.output[1]:
         return term
     (row,), (column,) = product.output
-    parts = connected(product.factors, range(len(product.dims)))
+    parts = connected(product.factors)
     behind = [part for part in parts if any(column in f.labels for f in part)]
     if len(behind) != 1 or any(row in f.labels for f in behind[0]):
         return term

@@ -10,11 +10,11 @@ from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product
+from gradwright.core.connected import connected
 from gradwright.core.contraction import contract, simple, split_coefficient
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import add, value_key
 from gradwright.frozen import frozen
-from gradwright.simplify.powers import connected
 
 LARGEST = 2
 """Axes of parts that are added: a sum of matrices is read with ease, one of larger tensors is not."""
@@ -105,7 +105,7 @@ def _separate(term: Node) -> _Separated:
     product = as_product(term)
     if any(len(group) != 1 for group in product.output):
         return _Separated(product.coefficient, (), term)
-    parts = connected(product.factors, range(len(product.dims)))
+    parts = connected(product.factors)
     carried = {label for f in product.factors for label in f.labels}
     repeated = [label for (label,) in dict.fromkeys(product.output) if label not in carried]
     found = [_part(product, factors, {x for f in factors for x in f.labels}) for factors in parts]

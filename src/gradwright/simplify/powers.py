@@ -7,10 +7,11 @@ x ∘ x⁻¹ = 1   u^a ∘ u^b = u^(a+b)   Σ u² = u · u   ‖x‖² = x · x 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from fractions import Fraction
 
 from gradwright.core.build import number, product_of, spread
+from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node
@@ -67,18 +68,6 @@ def _raised(part: Sequence[Factor], exponent: Fraction, carried: Sequence[int], 
     return Factor(raise_to(contract(1, part, kept, {label: dims[label] for label in labels}), exponent), kept)
 
 
-def connected(factors: Iterable[Factor], through: Collection[int]) -> list[list[Factor]]:
-    """The factors in parts that share none of the given labels."""
-    parts: list[tuple[list[Factor], set[int]]] = []
-    for factor in factors:
-        labels = {label for label in factor.labels if label in through}
-        touched = [part for part in parts if part[1] & labels]
-        parts = [part for part in parts if not part[1] & labels]
-        joined = [f for part, _ in touched for f in part]
-        parts.append(([*joined, factor], labels.union(*(part for _, part in touched))))
-    return [part for part, _ in parts]
-
-
 def _without_number(inner: Contract, exponent: Fraction) -> Node:
     """A power of a multiple: the number's power stands in front, `1 / (−tr A) = −1 / tr A`."""
     multiple, rest = split_coefficient(inner)
@@ -126,7 +115,7 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
     `Σx / (Σx)² = 1 / Σx`, `(xᵀ A x) (xᵀ A x) = (xᵀ A x)²` and `(x · x) / ‖x‖ = ‖x‖`.
     """
     outside = {label for group in node.output for label in group}
-    parts = connected(node.factors, range(len(node.dims)))
+    parts = connected(node.factors)
     closed = [part for part in parts if part[0].node.rank and outside.isdisjoint(x for f in part for x in f.labels)]
     bases = dict.fromkeys(base_and_exponent(f.node)[0] for f in node.factors if not f.node.rank)
     if len(closed) + len(bases) < 2:

@@ -112,6 +112,7 @@ PROVED = [
     ("X", lambda X: X[tuple(torch.triu_indices(len(X), len(X)).flip(0))], "vech(X)"),
     ("X", lambda X: X.clone().fill_diagonal_(0), "X - diag(diagonal(X))"),
     ("x", lambda x: _on_the_diagonal(x), "diag(x)"),
+    ("X x", lambda X, x: X[None].diagonal_scatter(x[None], dim1=1, dim2=2)[0], "X - diag(diagonal(X)) + diag(x)"),
     ("A", lambda A: torch.exp(-torch.cdist(A, A) ** 2),
      'exp(-einsum("ijk->ij", einsum("ik,j->ijk", A, ones(n)) ** 2 + einsum("jk,i->ijk", A, ones(n)) ** 2'
      ' - 2 * einsum("ik,jk->ijk", A, A)))'),

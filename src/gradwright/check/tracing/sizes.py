@@ -40,7 +40,7 @@ class Sizes:
         """The dimension that has these sizes, the simplest one; None if there is none."""
         if len(set(values)) == 1:
             return Dim.of(values[0])
-        return next((dim for dim in self._candidates(values) if self._sizes(dim) == tuple(values)), None)
+        return next((dim for dim in self._candidates(values) if self.of(dim) == tuple(values)), None)
 
     def scalar(self, values: Sequence[Number]) -> Node | None:
         """The number that has these values: an exact constant, or one made of dimensions."""
@@ -56,14 +56,15 @@ class Sizes:
         if any(isinstance(value, complex) for value in values):
             return None
         for dim in (*self._monomials, *(m + shift for m in self._monomials for shift in (-1, 1, -2))):
-            sizes = self._sizes(dim)
+            sizes = self.of(dim)
             for exponent in EXPONENTS:
                 ratios = [value / size ** float(exponent) for value, size in zip(values, sizes, strict=True)]
                 if all(math.isclose(ratio, ratios[0], rel_tol=8 * TOLERANCE) for ratio in ratios):
                     return build.multiply(exact_number(_rounded(ratios[0])), power(build.size(dim), exponent))
         return None
 
-    def _sizes(self, dim: Dim) -> tuple[int, ...]:
+    def of(self, dim: Dim) -> tuple[int, ...]:
+        """The sizes of a dimension."""
         return tuple(dim.evaluate(point) for point in self.points)
 
     @cached_property
@@ -75,13 +76,13 @@ class Sizes:
         """Dimensions that might have the given sizes, in order of simplicity."""
         yield from self._monomials
         for dim in self._monomials:
-            size = self._sizes(dim)
+            size = self.of(dim)
             yield dim + (values[0] - size[0])
             if values[0] % size[0] == 0 or size[0] % values[0] == 0:
                 yield dim * Fraction(values[0], size[0])
         for one, other in combinations(self._monomials, 2):
             for dim in (one + other, one - other, other - one):
-                yield dim + (values[0] - self._sizes(dim)[0])
+                yield dim + (values[0] - self.of(dim)[0])
         for dim in self._monomials:
             yield dim * (dim + 1) * Fraction(1, 2)
             yield dim * (dim - 1) * Fraction(1, 2)

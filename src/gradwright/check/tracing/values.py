@@ -65,10 +65,15 @@ class Value:
 
 def value_of(node: Node) -> Value:
     """A node as a tensor; axes of length 1 are taken out of it."""
-    unit = tuple(dim.value == 1 for dim in node.shape)
+    unit = unit_axes(node.shape)
     if any(unit):
         node = build.sum_axes(node, [axis for axis, one in enumerate(unit) if one])
     return Value(node, unit)
+
+
+def unit_axes(dims: Iterable[Dim]) -> tuple[bool, ...]:
+    """For every axis, whether it has length 1."""
+    return tuple(dim.value == 1 for dim in dims)
 
 
 def node_of(value: Value) -> Node:

@@ -7,6 +7,7 @@ Such an s is an unknown of its own. With it held, `H = L⁻¹(C) − s L⁻¹(U)
 from __future__ import annotations
 
 from gradwright.core.canonical import as_product
+from gradwright.core.connected import connected
 from gradwright.core.contraction import contract, simple, split_coefficient
 from gradwright.core.inference import is_real_valued, space_facts
 from gradwright.core.nodes import Contract, Factor, Hole, Node, Symbol
@@ -15,7 +16,6 @@ from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.terms import LinearEquation, holes_in
 from gradwright.prims.complex import real
-from gradwright.simplify.powers import connected
 
 
 def hold_functionals(equation: LinearEquation, space: Space, first: int) -> tuple[Node, dict[Hole, Node]] | None:

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from gradwright.core.build import adjoint, identity, matmul, multiply, number, ones, permute, product_of, transpose
 from gradwright.core.canonical import as_product, only_matrix
+from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, with_factors
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Contract, Hole, Node
@@ -33,7 +34,6 @@ from gradwright.linear.forms import jacobian, push
 from gradwright.prims.power import raise_to
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
-from gradwright.simplify.powers import connected
 
 
 def strip_common_factors(state: State) -> State | None:
@@ -349,7 +349,7 @@ def _along_axes(product: Contract, hole: Hole) -> AlongAxes | None:
         return None
     matrices: dict[int, tuple[int, Node]] = {}
     scalar = number(product.coefficient)
-    for part in connected(others, range(len(product.dims))):
+    for part in connected(others):
         inside = {label: product.dims[label] for f in part for label in f.labels}
         ends = [[label for label in side if label in inside] for side in (output, labels)]
         if any(len(side) > 1 for side in ends) or len(ends[0]) != len(ends[1]):

@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from gradwright.core.build import adjoint, diag, diagonal, multiply, permute
 from gradwright.core.canonical import as_product
+from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.spaces import Space
@@ -27,7 +28,6 @@ from gradwright.frozen import frozen, replace
 from gradwright.linear.projection import project_space
 from gradwright.prims.complex import real
 from gradwright.simplify.pipeline import simplify
-from gradwright.simplify.powers import connected
 
 COMPLEMENT = {
     Space.LOWER: Space.STRICTLY_UPPER,
@@ -201,7 +201,7 @@ def _read_entry(term: Node) -> tuple[Entry, Node] | None:
     if factor.labels not in expected:
         return None
     rest = [f for p, f in enumerate(product.factors) if p != places[0]]
-    for part in connected(rest, range(len(product.dims))):
+    for part in connected(rest):
         inside = {label for f in part for label in f.labels}
         if inside - {row, column} and not inside.isdisjoint({row, column}):  # neither entries nor a number
             return None

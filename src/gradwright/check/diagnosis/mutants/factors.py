@@ -14,6 +14,7 @@ from gradwright.back.render import unicode_of
 from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import ones, transpose
+from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, with_factors
 from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol
@@ -182,7 +183,7 @@ def _without_function(node: Contract, place: int, factor: Factor, moving: set[No
 def _without_numbers(node: Contract) -> Iterator[Local]:
     """A product without a number that several of its factors make together, as `xᵀ y` or a trace."""
     outer = {label for group in node.output for label in group}
-    for part in _connected(node.factors):
+    for part in connected(node.factors):
         if len(part) < 2 or outer.intersection(label for factor in part for label in factor.labels):
             continue
         rest = [factor for factor in node.factors if factor not in part]
@@ -192,16 +193,6 @@ def _without_numbers(node: Contract) -> Iterator[Local]:
             dims = {label: dim for label, dim in enumerate(node.dims) if label in kept}
             words = f"the factor {unicode_of(number)} is missing"
             yield contract(node.coefficient, rest, node.output, dims), "missing_chain_factor", words, 1.1
-
-
-def _connected(factors: Sequence[Factor]) -> list[list[Factor]]:
-    """The factors in groups that share no labels."""
-    groups: list[list[Factor]] = []
-    for factor in factors:
-        touching = [g for g in groups if any(set(factor.labels) & set(other.labels) for other in g)]
-        merged = [*(other for g in touching for other in g), factor]
-        groups = [g for g in groups if g not in touching] + [merged]
-    return groups
 
 
 def _unified(node: Contract, factors: Sequence[Factor], old: int, new: int) -> Node:

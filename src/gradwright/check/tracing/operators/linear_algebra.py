@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 
 from gradwright.check.tracing.arguments import Arguments, Result
-from gradwright.check.tracing.operators.shapes import masked, permuted
+from gradwright.check.tracing.operators.axes import permuted
 from gradwright.check.tracing.operators.table import operator
+from gradwright.check.tracing.operators.triangles import masked
 from gradwright.check.tracing.values import Untraceable, Value, product
 from gradwright.core import build
 from gradwright.core.contraction import conjugate

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.check.tracing.arguments import Arguments, Hidden, Result
+from gradwright.check.tracing.operators.axes import reshaped
 from gradwright.check.tracing.operators.elementwise import multiply
-from gradwright.check.tracing.operators.shapes import reshaped
 from gradwright.check.tracing.operators.table import operator
 from gradwright.check.tracing.sizes import power
 from gradwright.check.tracing.values import Untraceable, Value, aligned, expand

@@ -1,0 +1,134 @@
+"""Grouped labels: Kronecker products, `vec` and `vech`, and reshapes.
+
+An axis that carries several labels is a layout of a tensor with more axes. What is laid out is written as it
+is, with the layout as a call around it or beside it: `A vec(X)`, `kron(A, B)`, `reshape(Aᵀ y, m, n)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import reduce
+
+from gradwright.back.algebra import conjugated, multiplied, reshaped, scaled
+from gradwright.back.formula import Call, Formula
+from gradwright.back.split_axes import Opened, with_one_axis
+from gradwright.core.connected import joined_to
+from gradwright.core.contraction import contract, plain, simple, with_factors
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Node, Symbol, field_of
+
+Translated = Callable[[Node], Formula]
+"""The formula of a node."""
+Named = Callable[[Symbol, Formula], None]
+"""Lets a symbol be written as a formula."""
+
+
+def layout_formula(node: Contract, formula: Translated, name: Named) -> Formula | None:
+    """Kronecker products, vectorisations and reshapes, where the labels are grouped; None where nothing is laid out."""
+    if any(len(group) != 1 for factor in node.factors for group in factor.groups):
+        opened = with_one_axis(node)
+        return _reshaped_factors(node, formula, name) if opened is None else _opened(opened, formula, name)
+    if all(len(group) == 1 for group in node.output):
+        return _half_vectorised(node, formula, name)
+    return _kronecker(node, formula) or _vectorised(node, formula)
+
+
+def _half_vectorised(node: Contract, formula: Translated, name: Named) -> Formula | None:
+    """`vech(M)`, and its adjoint, of what is multiplied by nothing else along its axis."""
+    for layout in (f for f in node.factors if isinstance(f.node, HalfVectorisation)):
+        where, row, column = layout.labels
+        rest = [f for f in node.factors if f is not layout]
+        along = [f for f in rest if where in f.labels]
+        if node.output == ((where,),) and not along:
+            inside = contract(node.coefficient, rest, simple((row, column)), _dims(node, where))
+            return Call(1, True, "vech", (formula(inside),))
+        if len(along) == 1 and along[0].labels == (where,) and (where,) not in node.output:
+            (vector,) = along
+            facts = frozenset({"lower"}) | field_of(vector.node)
+            matrix = Symbol(f"__unvech_{vector.node.digest.hex()}", (node.dims[row], node.dims[column]), facts)
+            name(matrix, Call(2, False, "unvech", (formula(vector.node),)))
+            factors = [*(f for f in rest if f is not vector), plain(matrix, (row, column), vector.conj)]
+            return formula(contract(node.coefficient, factors, node.output, _dims(node, where)))
+    return None
+
+
+def _dims(node: Contract, without: int) -> dict[int, Dim]:
+    return {label: dim for label, dim in enumerate(node.dims) if label != without}
+
+
+def _kronecker(node: Contract, formula: Translated) -> Formula | None:
+    """`kron(A, B, …)`: every output group takes one label from each of several products."""
+    counts = {len(group) for group in node.output}
+    if len(counts) != 1 or not 1 <= node.rank <= 2:
+        return None
+    places = list(zip(*node.output, strict=True))
+    if sum(len(set(labels)) for labels in places) > len({label for labels in places for label in labels}):
+        return None  # a label at two places is a diagonal, and no product
+    parts: list[Formula] = []
+    remaining = list(node.factors)
+    for output in places:
+        own, remaining = joined_to(remaining, output)
+        others = {x for group in node.output for x in group} - set(output)
+        if others & {x for f in own for x in f.labels}:
+            return None
+        dims = {x: node.dims[x] for f in own for x in f.labels} | {x: node.dims[x] for x in output}
+        parts.append(formula(contract(1, own, simple(output), dims)))
+    inside = {x for f in remaining for x in f.labels}
+    scalar = contract(node.coefficient, remaining, (), {x: node.dims[x] for x in inside})
+    return multiplied(Fraction(1), (formula(scalar), reduce(_kron, parts)), (), node.rank)
+
+
+def _kron(left: Formula, right: Formula) -> Formula:
+    symmetric = left.symmetric and right.symmetric
+    return Call(left.rank, symmetric, "kron", (left, right), text="{0} ⊗ {1}", latex=r"{0} \otimes {1}")
+
+
+def _vectorised(node: Contract, formula: Translated) -> Formula | None:
+    if node.rank != 1 or len(node.output[0]) != 2:
+        return None
+    first, second = node.output[0]
+    matrix = formula(contract(1, node.factors, ((second,), (first,)), dict(enumerate(node.dims))))
+    return scaled(node.coefficient, Call(1, True, "vec", (matrix,)))
+
+
+def _opened(opened: Opened, formula: Translated, name: Named) -> Formula:
+    part = formula(opened.part)
+    shape = opened.symbol.shape
+    name(opened.symbol, part if shape == opened.part.shape else reshaped(part, tuple(map(str, shape))))
+    return formula(opened.whole)
+
+
+def _reshaped_factors(node: Contract, formula: Translated, name: Named) -> Formula:
+    """Tensors whose axes are split: each is named once, reshaped."""
+    factors: list[Factor] = []
+    for place, factor in enumerate(node.factors):
+        if all(len(group) == 1 for group in factor.groups):
+            factors.append(factor)
+            continue
+        shape = tuple(node.dims[label] for label in factor.labels)
+        symbol = Symbol(f"__reshaped_{place}_{factor.node.digest.hex()}", shape, field_of(factor.node))
+        given = _before_flattening(factor)
+        inner = formula(given.node)
+        name(symbol, reshaped(conjugated(inner) if given.conj else inner, tuple(map(str, shape))))
+        factors.append(Factor(symbol, simple(factor.labels)))
+    return formula(with_factors(node, factors))
+
+
+def _before_flattening(factor: Factor) -> Factor:
+    """What a vector lists entry by entry, last axis fastest: reshaping either gives the same."""
+    node = factor.node
+    if not isinstance(node, Contract) or node.rank != 1 or node.coefficient != 1 or len(node.factors) != 1:
+        return factor
+    (inner,) = node.factors
+    if inner.labels != node.output[0] or len(set(inner.labels)) < len(inner.labels):
+        return factor
+    return Factor(inner.node, inner.groups, inner.conj != factor.conj)
+
+
+def unflattened(node: Contract) -> Node | None:
+    """The tensor of which a node is all entries as one vector; None if it is not that."""
+    if not node.output or len(node.output[-1]) < 2 or any(len(g) != 1 for g in node.output[:-1]):
+        return None
+    output = (*node.output[:-1], *((label,) for label in node.output[-1]))
+    return contract(node.coefficient, node.factors, output, dict(enumerate(node.dims)))
