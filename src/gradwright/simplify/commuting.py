@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
 
+from gradwright.core.connected import connected
 from gradwright.core.contraction import contract, simple
 from gradwright.core.inference import commute, is_hermitian, is_skew, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
@@ -14,7 +15,6 @@ from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.simplify.inverses import is_inverse
 from gradwright.simplify.orientation import relabelled
-from gradwright.simplify.powers import connected
 
 
 def order_commuting(node: Node) -> Node:
