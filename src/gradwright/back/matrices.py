@@ -26,6 +26,7 @@ from gradwright.back.formula import (
     MatrixProduct,
     Name,
     Number,
+    Part,
     Power,
     Scaled,
     Transposed,
@@ -134,14 +135,17 @@ class Reduction:
         self._merge_parallel(set(range(len(self.dims))), apart=set())
         return self._finish(list(output))
 
-    def _order(self, label: int) -> tuple[int, bool, int]:
+    def _order(self, label: int) -> tuple[int, bool, bool, int]:
         """The order in which labels are removed: the fewest neighbours first.
 
-        Of several, products before those with a diagonal matrix between, which parallel edges may still make a product
-        with a vector; then the last, so that products begin with the factor that was written first.
+        Of several, sums over a part after what the part is taken of, `sum(x[:2])`; products before those with a
+        diagonal matrix between, which parallel edges may still make a product with a vector; then the last, so that
+        products begin with the factor that was written first.
         """
-        neighbours = len(self._neighbours(label))
-        return neighbours, neighbours == 2 and bool(self._weights_at(label)), -label
+        neighbours, weighed = len(self._neighbours(label)), bool(self._weights_at(label))
+        around = [e for e in self.edges if label in (e.row, e.column)]
+        is_part = not weighed and len(around) == 1 and isinstance(around[0].formula, Part)
+        return neighbours, is_part, neighbours == 2 and weighed, -label
 
     def _touches(self, label: int) -> bool:
         return any(label in (e.row, e.column) for e in self.edges) or any(w.label == label for w in self.weights)
