@@ -260,6 +260,8 @@ TENSORS = [
     ('einsum("ij,ikl,jm->klm", A, T, B)', {"A": "n p", "B": "p m", "T": "n k l"}, 'einsum("dc,dab->abc", A B, T)'),
     ('einsum("ij,ijk,ij->ik", A, T, B)', {"A": "n p", "B": "n p", "T": "n p k"}, 'einsum("ac,acb->ab", A ∘ B, T)'),
     ('einsum("i,ij,jka->ka", x, A, T)', {"A": "n n", "x": "n", "T": "n n k"}, 'einsum("c,cab->ab", Aᵀ x, T)'),
+    ('einsum("ij,jlm->jlm", A, T)', {"A": "n p", "T": "p k l"}, 'einsum("a,abc->abc", sum(A, axis=0), T)'),
+    ('einsum("a,bc,ijk->ijk", x**3, X, T)', {"x": "n", "X": "n m", "T": "n m k"}, "sum(x∘³) sum(X) T"),
     ("outer(X, (x @ A @ x) * X)", {"A": "n n", "X": "n m", "x": "n"}, "(xᵀ A x) (X ⊗ X)"),
 ]
 
