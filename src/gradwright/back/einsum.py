@@ -49,7 +49,7 @@ def einsum_formula(node: Contract, written: Written, formula: Callable[[Node], F
     output = [label for group in node.output for label in group]
     operands = _joined([_Operand(f.labels, (f,)) for f in node.factors], output)
     scalars = list[Formula]()
-    if [operand.labels for operand in operands] == [tuple(output)]:
+    if [operand.labels for operand in operands] == [tuple(output)] and len(set(output)) == len(output):
         tensor = _entrywise(operands[0].factors, len(output), written)
     else:
         inputs = list[tuple[tuple[int, ...], Formula]]()
