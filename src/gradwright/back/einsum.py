@@ -67,12 +67,17 @@ def einsum_formula(node: Contract, written: Written, formula: Callable[[Node], F
 def _independent(node: Contract) -> list[Node]:
     """The factors that share no label with the others or the output: numbers, as `sum(x∘³)`; and the rest."""
     output = {label for group in node.output for label in group}
-    parts = [(part, {label for f in part for label in f.labels}) for part in connected(node.factors, range(len(node.dims)))]
-    found = [(part, (), labels) for part, labels in parts if not labels & output]
+    joined, found = set(output), list[Node]()
+    for part in connected(node.factors, range(len(node.dims))):
+        labels = {label for factor in part for label in factor.labels}
+        if labels & output:
+            joined |= labels
+        else:
+            found.append(contract(1, part, (), {label: node.dims[label] for label in labels}))
     if output:
-        joined = output.union(*(labels for _, labels in parts if labels & output))
-        found.append(([f for f in node.factors if joined.intersection(f.labels)], node.output, joined))
-    return [contract(1, part, groups, {x: node.dims[x] for x in labels}) for part, groups, labels in found]
+        rest = [factor for factor in node.factors if joined.intersection(factor.labels)]
+        found.append(contract(1, rest, node.output, {label: node.dims[label] for label in joined}))
+    return found
 
 
 def _joined(operands: Sequence[_Operand], output: Sequence[int]) -> list[_Operand]:
