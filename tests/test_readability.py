@@ -287,6 +287,9 @@ TENSORS = [
     ('einsum("ij,ijk,ij->ik", A, T, B)', {"A": "n p", "B": "n p", "T": "n p k"}, 'einsum("ac,acb->ab", A ∘ B, T)'),
     ('einsum("i,ij,jka->ka", x, A, T)', {"A": "n n", "x": "n", "T": "n n k"}, 'einsum("c,cab->ab", Aᵀ x, T)'),
     ("T - outer(x, outer(y, z))", {"T": "n m k", "x": "n", "y": "m", "z": "k"}, "T − x ⊗ y ⊗ z"),
+    ('einsum("ij,jlm->jlm", A, T)', {"A": "n p", "T": "p k l"}, 'einsum("a,abc->abc", sum(A, axis=0), T)'),
+    ('einsum("a,bc,ijk->ijk", x**3, X, T)', {"x": "n", "X": "n m", "T": "n m k"}, "sum(x∘³) sum(X) T"),
+    ('einsum("abb,bc->abc", T, eye(n))', {"T": "m n n"}, 'einsum("abb,bc->abc", T, I)'),
     ("outer(X, (x @ A @ x) * X)", {"A": "n n", "X": "n m", "x": "n"}, "(xᵀ A x) (X ⊗ X)"),
 ]
 

@@ -29,6 +29,12 @@ def test_the_sign_of_a_complex_determinant_turns() -> None:
     assert D.expression.evaluate(Z=Z) == pytest.approx(np.linalg.slogdet(Z)[0])
 
 
+def test_a_module_has_second_derivatives_of_the_logarithm_inside_an_expression() -> None:
+    torch = pytest.importorskip("torch")
+    function = gw.derive(gw.parse("slogdet(X).logabsdet * trace(X)", X="n n")).function("torch")
+    assert torch.autograd.gradgradcheck(function, torch.tensor(np.vander([1.2, -0.7, 2.1]), requires_grad=True))
+
+
 @pytest.mark.slow
 def test_the_adjugate_of_a_skew_matrix_of_odd_size_has_no_derivative_by_way_of_its_inverse() -> None:
     """The gradient is zero at even sizes; at odd ones, where there is no inverse, it is not, and was zero, too."""

@@ -15,6 +15,7 @@ from gradwright.core.inference import is_real_valued
 from gradwright.core.nodes import Contract, Factor, Node, Selection
 from gradwright.errors import UnsupportedError
 from gradwright.frozen import frozen
+from gradwright.simplify.powers import connected
 
 Written = Callable[[Factor], tuple[Formula, bool]]
 """A factor's formula, and whether it stands below the line."""
@@ -39,14 +40,16 @@ class _Operand:
 
 def einsum_formula(node: Contract, written: Written, formula: Callable[[Node], Formula]) -> Formula:
     """Letters for labels; what has a matrix notation within the product is one operand: `A B` for `"ab,bc"`."""
+    independent = _independent(node)
+    if len(independent) > 1:
+        return multiplied(node.coefficient, tuple(map(formula, independent)), (), node.rank)
     entries = _sum_of_entries(node, written)
     if entries is not None:
         return entries
     output = [label for group in node.output for label in group]
-    joined = _joined([_Operand(f.labels, (f,)) for f in node.factors], output)
-    operands = [operand for operand in joined if operand.labels]
-    scalars = [_written(operand, node, written, formula)[1] for operand in joined if not operand.labels]
-    if [operand.labels for operand in operands] == [tuple(output)]:
+    operands = _joined([_Operand(f.labels, (f,)) for f in node.factors], output)
+    scalars = list[Formula]()
+    if [operand.labels for operand in operands] == [tuple(output)] and len(set(output)) == len(output):
         tensor = _entrywise(operands[0].factors, len(output), written)
     else:
         inputs = list[tuple[tuple[int, ...], Formula]]()
@@ -61,13 +64,29 @@ def einsum_formula(node: Contract, written: Written, formula: Callable[[Node], F
     return multiplied(node.coefficient, (*scalars, tensor), (), node.rank)
 
 
+def _independent(node: Contract) -> list[Node]:
+    """The factors that share no label with the others or the output: numbers, as `sum(x∘³)`; and the rest."""
+    output = {label for group in node.output for label in group}
+    joined, found = set(output), list[Node]()
+    for part in connected(node.factors, range(len(node.dims))):
+        labels = {label for factor in part for label in factor.labels}
+        if labels & output:
+            joined |= labels
+        else:
+            found.append(contract(1, part, (), {label: node.dims[label] for label in labels}))
+    if output:
+        rest = [factor for factor in node.factors if joined.intersection(factor.labels)]
+        found.append(contract(1, rest, node.output, {label: node.dims[label] for label in joined}))
+    return found
+
+
 def _joined(operands: Sequence[_Operand], output: Sequence[int]) -> list[_Operand]:
     """Products entry by entry, of what has the same labels, and those of matrices over labels that only they have."""
     current = _with_products_of_entries(operands)
     for label in dict.fromkeys(label for operand in current for label in operand.labels):
         around = [operand for operand in current if label in operand.labels]
         ends = tuple(dict.fromkeys(x for operand in around for x in operand.labels if x != label))
-        if label not in output and _is_product_of_matrices(around, ends) and (ends or output):
+        if label not in output and ends and _is_product_of_matrices(around, ends):
             whole = _Operand(ends, tuple(factor for operand in around for factor in operand.factors))
             return _joined([whole if x is around[0] else x for x in current if x not in around[1:]], output)
     return current
@@ -77,9 +96,7 @@ def _is_product_of_matrices(around: Sequence[_Operand], ends: Sequence[int]) -> 
     """Whether what has a label is a matrix, vector or number in the others; an entry of each is no product."""
     if not all(operand.is_matrix_or_vector for operand in around) or len(ends) > 2:
         return False
-    if any(operand.picks_one_entry for operand in around):
-        return len(around) == 2 or not ends
-    return len(around) > 1 or not ends
+    return len(around) == 2 or not any(operand.picks_one_entry for operand in around)
 
 
 def _with_products_of_entries(operands: Sequence[_Operand]) -> list[_Operand]:
@@ -104,7 +121,7 @@ def _written(
 ) -> tuple[tuple[int, ...], Formula]:
     """The labels of an operand, in the order that needs fewer transposes, and its formula."""
     labels, factors = operand.labels, operand.factors
-    if len(labels) > 2 or (len(factors) == 1 and factors[0].labels == labels):
+    if len(labels) > 2 or [factor.labels for factor in factors] == [labels]:
         return labels, _entrywise(factors, len(labels), written)
     dims = {label: node.dims[label] for factor in factors for label in factor.labels}
     orders = [labels, labels[::-1]] if len(labels) == 2 else [labels]
@@ -145,14 +162,12 @@ def _letter(place: int) -> str:
 
 def _sum_of_entries(node: Contract, written: Written) -> Formula | None:
     """`sum(S ∘ T)` and `‖T‖²` of tensors with the same axes."""
-    tensors = [factor for factor in node.factors if factor.labels]
-    labels = {factor.labels for factor in tensors}
-    if node.output or len(labels) != 1 or len(set(tensors[0].labels)) < len(tensors[0].labels):
+    alike = {factor.labels for factor in node.factors}
+    if node.output or len(alike) != 1 or any(len(set(labels)) < len(labels) for labels in alike):
         return None
-    scalars = _entrywise([factor for factor in node.factors if not factor.labels], 0, written)
-    (first, divides), *others = map(written, tensors)
-    if others == [(first, divides)] and not divides and is_real_valued(tensors[0].node):
+    (first, divides), *others = map(written, node.factors)
+    if others == [(first, divides)] and not divides and is_real_valued(node.factors[0].node):
         total: Formula = Power(0, True, norm_of(first), Fraction(2))
     else:
-        total = Call(0, True, "sum", (_entrywise(tensors, tensors[0].node.rank, written),))
-    return multiplied(node.coefficient, (scalars, total), (), 0)
+        total = Call(0, True, "sum", (_entrywise(node.factors, node.factors[0].node.rank, written),))
+    return multiplied(node.coefficient, (total,), (), 0)

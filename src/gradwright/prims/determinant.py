@@ -132,8 +132,11 @@ slogdet = Primitive(
     signature="X: ... n n -> sign: ..., logabsdet: ...",
     summary="the sign, and the logarithm of the absolute value, of the determinant",
     definition=("det(X) / abs(det(X))", "log(abs(det(X)))"),
-    # The imaginary part of d log det X turns the sign, which stands still where X is real.
-    differential=("1j * sign * imag(trace(inv(X) @ dX))", "real(trace(inv(X) @ dX))"),
+    # The imaginary part of d log det X turns the sign. Written without the unit it is 0, and real, where X is real.
+    differential=(
+        "sign * (trace(inv(X) @ dX) - real(trace(inv(X) @ dX)))",
+        "real(trace(inv(X) @ dX))",
+    ),
     conditions=("{X} is invertible",),
     field=("same", "real"),
     numpy="numpy.linalg.slogdet",

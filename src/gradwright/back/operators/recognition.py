@@ -276,16 +276,15 @@ def _sides(term: Term, cut: set[int]) -> tuple[list[Part], list[Part]] | None:
 def _block_diagonal(terms: Sequence[Term]) -> Inverse | None:
     """A stack of matrices: axes that have the same label among the rows and the columns of every term."""
     first = terms[0]
-    pairs = [
-        (r, c)
-        for r in range(len(first.rows))
-        for c in range(len(first.columns))
-        if all(t.row_labels[r] == t.column_labels[c] and _full(t.rows[r], t) for t in terms)
-    ]
-    rows = [r for r, _ in pairs] + [r for r in range(len(first.rows)) if r not in dict(pairs)]
-    columns = [c for _, c in pairs]
-    columns += [c for c in range(len(first.columns)) if c not in columns]
-    count = prod(first.rows[r].size for r, _ in pairs)
+    pairs: dict[int, int] = {}
+    for r in range(len(first.rows)):
+        for c in range(len(first.columns)):  # a label may stand at several axes: each is in one pair
+            shared = all(t.row_labels[r] == t.column_labels[c] and _full(t.rows[r], t) for t in terms)
+            if shared and r not in pairs and c not in pairs.values():
+                pairs[r] = c
+    rows = [*pairs, *(r for r in range(len(first.rows)) if r not in pairs)]
+    columns = [*pairs.values(), *(c for c in range(len(first.columns)) if c not in pairs.values())]
+    count = prod(first.rows[r].size for r in pairs)
     size = _size(first.rows, range(len(first.rows))) // max(count, 1)
     if count <= 1 or count * size**2 > ENTRIES_LIMIT:
         return None
