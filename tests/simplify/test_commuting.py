@@ -93,10 +93,13 @@ def test_between_equal_vectors_and_in_a_trace_every_order_is_the_same(text: str)
 
 @pytest.mark.parametrize(
     "text",
-    ["z @ K @ inv(K + S) @ K @ y", "y @ X @ inv(X + eye(n)) @ X @ X @ y", "trace(K @ S @ inv(K + S) @ K @ sqrtm(K))"],
-)
+    [
+        "z @ K @ inv(K + S) @ K @ y", "y @ X @ inv(X + eye(n)) @ X @ X @ y", "trace(K @ S @ inv(K + S) @ K @ sqrtm(K))",
+        "u @ kron(inv(K), K) @ u",
+    ],
+)  # fmt: skip
 def test_the_order_of_others_changes_no_value(text: str) -> None:
-    given = {"K": "n n spd", "S": "n n spd", "X": "n n", "y": "n", "z": "n"}
+    given = {"K": "n n spd", "S": "n n spd", "X": "n n", "y": "n", "z": "n", "u": "n*n"}
     node = gw.parse(text, **{name: facts for name, facts in given.items() if name in text}).node
     assert close(*generic_point(node, simplify(node)).at(node, simplify(node)))
 
@@ -109,6 +112,7 @@ def test_a_second_derivative_along_a_matrix_has_its_powers() -> None:
         wrt="a",
     )
     assert str(D.hessian) == "2 yᵀ K² (a K + b I)⁻³ y − tr(K² (a K + b I)⁻²)"
+    assert D.verify().right
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,19 @@ def test_an_entry_or_a_part_of_a_block(text: str, wrt: str, shown: str) -> None:
     derivation = gw.derive(gw.parse(text, **DECLARED), wrt=wrt)
     assert str(derivation.gradient) == shown
     assert derivation.verify().right
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(x * y)[0] * (A @ x)[1]", "kron(A * C, B)[5, :] @ z", "(kron(A, B) * kron(C, B))[0, :] @ z", "vec(A * C)[5]",
+        "dot(A[0, :], C[:, 1] * x)", "softmax(kron(x, w))[1]",
+    ],
+)  # fmt: skip
+def test_picked_entries_of_products_and_of_axes_in_groups(text: str) -> None:
+    given = {"A": "m m", "B": "n n", "C": "m m", "x": "m", "y": "m", "w": "n", "z": "m*n"}
+    names = {name for name in given if re.search(rf"\b{name}\b", text)}
+    assert gw.derive(gw.parse(text, **{name: given[name] for name in names})).verify().right
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from gradwright.back.algebra import (
     conjugated,
+    linear,
     multiplied,
     negated,
     opened,
@@ -45,7 +46,7 @@ def _with_pairs(terms: Sequence[Formula]) -> tuple[Formula, ...]:
             continue
         rest.remove(mirror)
         pair = sorted([term, mirror], key=_place_in_pair)
-        found += pair if len(terms) == 2 else opened([_with_common_number(pair, True)])
+        found += pair if len(terms) == 2 else opened([_with_common_number(pair, mirror == transposed(term))])
     return tuple(found)
 
 
@@ -54,7 +55,7 @@ def _partner(term: Formula, others: Sequence[Formula]) -> Formula | None:
     if term.rank != 2 or term.symmetric or term.has_direction:
         return None
     turned = transposed(term)
-    return next((other for other in others if other in (turned, conjugated(turned))), None)
+    return next((other for other in others if other in (turned, linear(conjugated, turned))), None)
 
 
 def _place_in_pair(term: Formula) -> tuple[bool, str]:

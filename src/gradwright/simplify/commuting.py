@@ -73,7 +73,7 @@ class _FreeChain:
 def _free_chains(node: Contract) -> list[_FreeChain]:
     outside = {label for group in node.output for label in group}
     found = list[_FreeChain]()
-    for factors in connected([f for f in node.factors if f.labels], range(len(node.dims))):
+    for factors in connected([f for f in node.factors if f.labels]):
         inside = {label for f in factors for label in f.labels}
         if outside.isdisjoint(inside) and any(_is_function(f.node) for f in factors):
             chain = _free_chain(factors)
@@ -82,7 +82,7 @@ def _free_chains(node: Contract) -> list[_FreeChain]:
 
 
 def _free_chain(factors: Sequence[Factor]) -> _FreeChain | None:
-    ends = [f for f in factors if f.node.rank == 1]
+    ends = [f for f in factors if f.node.rank == len(f.labels) == 1]
     matrices = [f for f in factors if f.node.rank == 2 and len(set(f.labels)) == len(f.labels) == 2]
     uses = Counter(label for f in factors for label in f.labels)
     if len(ends) + len(matrices) < len(factors) or set(uses.values()) != {2} or len(ends) not in (0, 2):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from gradwright.core.build import multiply
@@ -63,6 +64,6 @@ def _times_below(term: Node, scalar: Node) -> Fraction:
     return max((-exponent for exponent in exponents), default=NONE)
 
 
-def _length(terms: tuple[Node, ...] | list[Node]) -> int:
+def _length(terms: Iterable[Node]) -> int:
     """How many factors the terms have, a power as many as its exponent says."""
     return sum(int(abs(_exponent(f))) or 1 for term in terms for f in as_product(term).factors)

@@ -111,23 +111,24 @@ def _with_entries_apart(node: Contract) -> Node:
     """`Σᵢ eᵢ xᵢ Aᵢⱼ = x₀ A₀ⱼ`: what an index with one value joins are entries, each by itself."""
     outside = {label for group in node.output for label in group}
     for pick in node.factors:
-        label = pick.labels[0] if isinstance(pick.node, Selection) and pick.node.part is None else -1
-        owners = [f for f in node.factors if f is not pick and (label,) in f.groups]
-        apart = all(f.labels.count(label) == 1 and not isinstance(f.node, Selection) for f in owners)
-        if label < 0 or label in outside or len(owners) < 2 or not apart or len(owners) < _uses(node, label) - 1:
+        if not isinstance(pick.node, Selection) or pick.node.part is not None or not outside.isdisjoint(pick.labels):
+            continue
+        owners = [f for f in node.factors if f is not pick and not set(pick.labels).isdisjoint(f.labels)]
+        if len(owners) < 2 or len(pick.labels) > 1 or not all(_has_one_axis(f, pick.labels[0]) for f in owners):
             continue
         factors, dims = [f for f in node.factors if f not in owners[1:]], dict(enumerate(node.dims))
         for owner in owners[1:]:
             new = len(dims)
-            dims[new] = node.dims[label]
-            groups = tuple((new,) if group == (label,) else group for group in owner.groups)
+            dims[new] = pick.node.whole
+            groups = tuple((new,) if group == pick.groups[0] else group for group in owner.groups)
             factors += [Factor(owner.node, groups, owner.conj), Factor(pick.node, ((new,),))]
         return merge_selections(contract(node.coefficient, factors, node.output, dims))
     return node
 
 
-def _uses(node: Contract, label: int) -> int:
-    return sum(factor.labels.count(label) for factor in node.factors)
+def _has_one_axis(factor: Factor, label: int) -> bool:
+    """Whether a tensor, which is no selection, has the label on one axis that has no other."""
+    return not isinstance(factor.node, Selection) and (label,) in factor.groups and factor.labels.count(label) == 1
 
 
 def _merged(node: Contract, first: Factor, second: Factor) -> Node | None:

@@ -1,0 +1,30 @@
+"""Quotients below the line: what is cleared, what is not, and that the value stays."""
+
+from __future__ import annotations
+
+import pytest
+from numerics import close, generic_point
+
+import gradwright as gw
+from gradwright.simplify.pipeline import simplify
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("1 / (v * (1 + q / v))", "1 / (v + q)"),
+        ("1 / (v**2 * (1 + q / v)**2)", "1 / (v + q)²"),
+        ("b / (v * (1 + q**2 / v**2))", "b v / (v² + q²)"),
+        ("x / (v**2 * (1 + x**2 / v**2))", "x / (v² 1 + x∘²)"),
+        # There would be no fewer factors, or nothing is divided by what stands below the line.
+        ("1 / (1 + q / v)", "1 / (1 + q / v)"),
+        ("1 / (v * (1 + b + b**2 + q / v))", "1 / (v (1 + b + b² + q / v))"),
+        ("1 / (v * (1 + q / b))", "1 / (v (1 + q / b))"),
+    ],
+)
+def test_a_quotient_is_cleared_where_that_leaves_less(text: str, shown: str) -> None:
+    given = {name: "n" if name == "x" else "positive" for name in "vqbx" if name in text}
+    expression = gw.parse(text, **given)
+    cleared = simplify(expression.node)
+    assert close(*generic_point(expression.node, cleared).at(expression.node, cleared))
+    assert str(gw.Expression(cleared, expression.signature)) == shown
