@@ -113,8 +113,9 @@ def _with_entries_apart(node: Contract) -> Node:
     for pick in node.factors:
         if not isinstance(pick.node, Selection) or pick.node.part is not None or not outside.isdisjoint(pick.labels):
             continue
-        owners = [f for f in node.factors if f is not pick and not set(pick.labels).isdisjoint(f.labels)]
-        if len(owners) < 2 or len(pick.labels) > 1 or not all(_has_one_axis(f, pick.labels[0]) for f in owners):
+        label, *grouped = pick.labels
+        owners = [f for f in node.factors if f is not pick and label in f.labels]
+        if grouped or len(owners) < 2 or not all(_has_one_axis(f, label) for f in owners):
             continue
         factors, dims = [f for f in node.factors if f not in owners[1:]], dict(enumerate(node.dims))
         for owner in owners[1:]:
