@@ -262,6 +262,11 @@ class Primitive:
         return all(d.batched and not d.shape for d in (*self.inputs, *self.outputs))
 
     @property
+    def differentiable(self) -> bool:
+        """Whether the record leads to a derivative; what only emitted code calls is never differentiated."""
+        return bool(self.identity or self.differential or self.definition or self.differential_of or self.linear_in)
+
+    @property
     def batched(self) -> bool:
         """Whether leading batch axes are allowed."""
         return self.inputs[0].batched

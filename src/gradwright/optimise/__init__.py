@@ -3,6 +3,6 @@
 `pipeline` has the passes in their order, one a file; `paths` finds the cheapest order of a product.
 """
 
-from gradwright.optimise.pipeline import DIFFERENTIABLE, PASSES, arrange, optimise
+from gradwright.optimise.pipeline import MODULE_PASSES, PASSES, arrange, optimise
 
-__all__ = ["DIFFERENTIABLE", "PASSES", "arrange", "optimise"]
+__all__ = ["MODULE_PASSES", "PASSES", "arrange", "optimise"]

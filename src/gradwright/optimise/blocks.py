@@ -11,17 +11,18 @@ from gradwright.core.contraction import zero
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import transform_all
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.optimise.systems import without_systems
 from gradwright.prims.divided_differences import function_of
 
 
-def in_blocks(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+def in_blocks(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Divided differences of a matrix function as what they are: a block of the function of a block matrix.
 
     So the function is all that has to be defined, whatever the order of the derivative. Linear systems are written out
     before: their operators are linear in the direction of a difference, and the function of a block matrix is not.
     """
-    return transform_all(without_systems(nodes), _in_blocks)
+    return transform_all(without_systems(roots), _in_blocks)
 
 
 def _in_blocks(node: Node) -> Node:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from gradwright.core.nodes import Node
 from gradwright.optimise.applied_sums import apply_sums
 from gradwright.optimise.association import associate
+from gradwright.optimise.blocks import in_blocks
 from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
+from gradwright.optimise.eigenvectors import use_eigenvectors
 from gradwright.optimise.entries import share_mirrored_entries
 from gradwright.optimise.factorisations import share_factorisations
 from gradwright.optimise.gaps import divide_by_what_counts
@@ -42,6 +44,7 @@ ARRANGING: tuple[Pass, ...] = (
 PASSES: tuple[Pass, ...] = (
     divide_by_what_counts,
     without_systems,
+    use_eigenvectors,
     share_schur_forms,
     products_of_inverses,
     divide_by_diagonals,
@@ -50,8 +53,8 @@ PASSES: tuple[Pass, ...] = (
     *ARRANGING,
     share_factorisations,
 )
-# Without functions that SciPy has and no library differentiates.
-DIFFERENTIABLE = tuple(apply_pass for apply_pass in PASSES if apply_pass is not share_schur_forms)
+# For modules, which define functions of matrices and not their divided differences.
+MODULE_PASSES = tuple(chosen for own in PASSES for chosen in ((own, in_blocks) if own is use_eigenvectors else (own,)))
 
 
 def optimise(roots: Mapping[str, Node], hints: Hints = NO_HINTS, passes: Sequence[Pass] = PASSES) -> dict[str, Node]:

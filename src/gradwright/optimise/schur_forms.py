@@ -8,14 +8,14 @@ equation with the adjoint, `Z Tᴴ Zᴴ`. So the form of A serves a function and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gradwright.core.build import adjoint, matmul
 from gradwright.core.canonical import as_product
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
-from gradwright.optimise.association import with_children
+from gradwright.optimise.replacements import replaced
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.lyapunov import lyapunov_solver
 from gradwright.prims.schur import BETWEEN_TRIANGLES, schur, schur_root
@@ -39,11 +39,11 @@ class _Use:
     rooted: bool
     adjoint: bool
 
-    def vectors(self, done: dict[Node, Node]) -> Node:
+    def vectors(self, done: Mapping[Node, Node]) -> Node:
         """Z."""
         return Apply(schur, (), (done[self.base],), 1)
 
-    def triangle(self, done: dict[Node, Node]) -> Node:
+    def triangle(self, done: Mapping[Node, Node]) -> Node:
         """The triangle, whose adjoint is meant where the matrix is an adjoint."""
         T = Apply(schur, (), (done[self.base],), 0)
         return Apply(schur_root, (), (T,)) if self.rooted else T
@@ -56,12 +56,12 @@ def share_schur_forms(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     shared = {base for base, count in counted.items() if count > 1}
     if not shared:
         return roots
-    done: dict[Node, Node] = {}
-    for node in postorder(*roots):
-        new = with_children(node, tuple(done[child] for child in node.children))
+
+    def replacement(node: Node, done: Mapping[Node, Node]) -> Node | None:
         uses = _uses(node) if isinstance(node, Apply) and node.primitive in USERS else ()
-        done[node] = _from_forms(new, uses, done) if any(use.base in shared for use in uses) else new
-    return tuple(done[root] for root in roots)
+        return _from_forms(node, uses, done) if any(use.base in shared for use in uses) else None
+
+    return replaced(roots, replacement)
 
 
 def _computed(uses: Sequence[_Use]) -> dict[_Use, None]:
@@ -100,7 +100,7 @@ def _adjoint_of(matrix: Node) -> Node | None:
     return inner if written else None
 
 
-def _from_forms(node: Node, uses: Sequence[_Use], done: dict[Node, Node]) -> Node:
+def _from_forms(node: Node, uses: Sequence[_Use], done: Mapping[Node, Node]) -> Node:
     assert isinstance(node, Apply)
     left, right = uses[0], uses[-1]
     Z, W = left.vectors(done), right.vectors(done)
@@ -108,7 +108,7 @@ def _from_forms(node: Node, uses: Sequence[_Use], done: dict[Node, Node]) -> Nod
         triangle = left.triangle(done)
         middle = adjoint(triangle) if left.adjoint else triangle
     else:
-        side = matmul(matmul(adjoint(Z), node.arguments[-1]), W)
+        side = matmul(matmul(adjoint(Z), done[node.arguments[-1]]), W)
         solver = BETWEEN_TRIANGLES[left.adjoint, right.adjoint]
         middle = Apply(solver, (), (left.triangle(done), right.triangle(done), side))
     return matmul(matmul(Z, middle), adjoint(W))

@@ -20,7 +20,7 @@ from gradwright.core.walks import postorder, rebuild, transform
 from gradwright.errors import GradwrightError
 from gradwright.linear.projection import is_structured
 from gradwright.linear.recognise import sylvester_operands
-from gradwright.optimise import DIFFERENTIABLE, optimise
+from gradwright.optimise import optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
 
 
@@ -47,7 +47,7 @@ def rules_in_both_fields(rules: Rules, values: Mapping[str, Node]) -> Rules | No
 
 def _has_kernel(values: tuple[Node, ...]) -> bool:
     """Whether PyTorch computes values in one pass, which it does for real numbers."""
-    nodes = tuple(optimise({str(k): value for k, value in enumerate(values)}, passes=DIFFERENTIABLE).values())
+    nodes = tuple(optimise({str(k): value for k, value in enumerate(values)}).values())
     return use_kernels(nodes, KERNELS) != nodes
 
 

@@ -75,7 +75,7 @@ def kernel_text(foreign: Foreign, name: str, class_name: str, bound: Bound | Non
         texts, function = [], f"{name}_in_numpy"
         bound[function] = implementation
     return [*texts, ON_ARRAYS, _like(primitive, name), _operator(foreign, name, function),
-            _registered(name, class_name)]  # fmt: skip
+            _registered(primitive, name, class_name)]  # fmt: skip
 
 
 def _like(primitive: Primitive, name: str) -> str:
@@ -134,10 +134,9 @@ def _operator(foreign: Foreign, name: str, function: str) -> str:
     )
 
 
-def _registered(name: str, class_name: str) -> str:
-    return "\n".join(
-        [
-            f"{name}.register_fake({name}_outputs)",
-            f"{name}.register_autograd({class_name}.backward, setup_context={class_name}.setup_context)",
-        ]
-    )
+def _registered(primitive: Primitive, name: str, class_name: str) -> str:
+    registered = f"{name}.register_fake({name}_outputs)"
+    if not primitive.differentiable:
+        return registered
+    rules = f"{class_name}.backward, setup_context={class_name}.setup_context"
+    return f"{registered}\n{name}.register_autograd({rules})"

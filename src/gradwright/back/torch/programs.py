@@ -23,8 +23,7 @@ from gradwright.back.torch.structures import projected
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
 from gradwright.frozen import frozen, replace
-from gradwright.optimise import DIFFERENTIABLE, arrange, optimise
-from gradwright.optimise.blocks import in_blocks
+from gradwright.optimise import MODULE_PASSES, arrange, optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.prims.complex import real_part
 
@@ -166,7 +165,7 @@ def _joint(rules: Rules, library: Library, names: Sequence[str]) -> Program:
     roots = {o.name: value for o, value in zip(rules.outputs, rules.values, strict=True)}
     roots |= {_gradient(s): substitute(slope, known) for s, slope in rules.vjp.items()}
     leaves = (*rules.inputs, *rules.outputs, *rules.cotangents)
-    nodes = optimise(dict(zip(roots, in_blocks(tuple(roots.values())), strict=True)), passes=DIFFERENTIABLE)
+    nodes = optimise(roots, passes=MODULE_PASSES)
     found = use_kernels(tuple(nodes.values()), KERNELS)
     shown = dict(zip(nodes, found, strict=True))
     # The forward has no outputs yet.

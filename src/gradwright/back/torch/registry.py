@@ -56,7 +56,8 @@ class Functions:
     def calling_kernels(self, program: Program) -> Program:
         """The program with its foreign calls by the names of bare computations."""
         for foreign in program.foreign:
-            self.called.setdefault(key_of(foreign), foreign)
+            if foreign.primitive.differentiable:
+                self.called.setdefault(key_of(foreign), foreign)
             self.kernels.setdefault(key_of(foreign), foreign)
         return _renamed(program, {f.name: kernel_name(self.name(f)) for f in program.foreign})
 

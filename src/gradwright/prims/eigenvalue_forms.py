@@ -1,0 +1,203 @@
+"""What functions of Hermitian matrices, and equations with them, are in eigenvectors.
+
+With `A = V diag(λ) Vᴴ` and `B = W diag(μ) Wᴴ`
+
+    f(A) = V diag(f(λ)) Vᴴ
+    f[A, B](E) = V (f[λᵢ, μⱼ] ∘ Vᴴ E W) Wᴴ
+    A X + X B = C   has the solution   X = V (Vᴴ C W / (λᵢ + μⱼ)) Wᴴ
+
+with the divided differences of f (Daleckii & Krein 1965; Higham 2008, Functions of Matrices, ch. 3), here without
+cancellation: for a ≥ b
+
+    exp[a, b] = eᵃ (1 − e⁻⁽ᵃ⁻ᵇ⁾) / (a − b)
+    log[a, b] = log(1 + x) / (b x)   with   x = (a − b) / b.
+
+The primitives are for code that is emitted, no functions of the language: `gradwright.optimise.eigenvectors` puts
+them. What eigenvalues must not be is refused where there are numbers, which is not while PyTorch or JAX traces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradwright.core.primitive import Primitive, Sample
+
+Array = np.ndarray
+
+
+def root_of_eigenvalues(eigenvalues: Array) -> Array:
+    """The square roots of eigenvalues; a negative rounding error counts as zero."""
+    if np.any(eigenvalues < -np.finfo(eigenvalues.dtype).eps * np.abs(eigenvalues).sum()):
+        raise np.linalg.LinAlgError("a matrix with a negative eigenvalue has no Hermitian square root")
+    return np.sqrt(np.maximum(eigenvalues, 0))
+
+
+def log_of_eigenvalues(eigenvalues: Array) -> Array:
+    """The logarithms of eigenvalues."""
+    if np.any(eigenvalues <= np.finfo(eigenvalues.dtype).eps * np.abs(eigenvalues).max(initial=0)):
+        raise np.linalg.LinAlgError("a matrix with an eigenvalue that is not positive has no Hermitian logarithm")
+    return np.log(eigenvalues)
+
+
+def reciprocals_of_eigenvalues(eigenvalues: Array) -> Array:
+    """The reciprocals of eigenvalues."""
+    if np.any(eigenvalues == 0):
+        raise np.linalg.LinAlgError("Singular matrix")
+    return 1 / eigenvalues
+
+
+def over_sums(C: Array, a: Array, b: Array) -> Array:
+    """The entries `C[i, j] / (a[i] + b[j])`."""
+    sums = a[:, None] + b
+    if np.any(np.abs(sums) <= np.finfo(sums.dtype).eps * np.maximum(np.abs(a)[:, None], np.abs(b))):
+        raise np.linalg.LinAlgError("an equation has no unique solution: two eigenvalues add up to zero")
+    return C / sums
+
+
+def exp_differences(a: Array, b: Array) -> Array:
+    """The divided differences `(exp(a[i]) - exp(b[j])) / (a[i] - b[j])`."""
+    gaps = np.abs(a[:, None] - b)
+    apart = np.where(gaps == 0, 1, gaps)
+    return np.exp(np.maximum(a[:, None], b)) * np.where(gaps == 0, 1, -np.expm1(-apart) / apart)
+
+
+def log_differences(a: Array, b: Array) -> Array:
+    """The divided differences `(log(a[i]) - log(b[j])) / (a[i] - b[j])`."""
+    high, low = np.maximum(a[:, None], b), np.minimum(a[:, None], b)
+    if np.any(low <= np.finfo(low.dtype).eps * high.max(initial=0)):
+        raise np.linalg.LinAlgError("a matrix with an eigenvalue that is not positive has no Hermitian logarithm")
+    gaps = (high - low) / low
+    apart = np.where(gaps == 0, 1, gaps)
+    return np.where(gaps == 0, 1, np.log1p(apart) / apart) / low
+
+
+_ROOT_IN_TORCH = '''
+def root_of_eigenvalues(eigenvalues: torch.Tensor) -> torch.Tensor:
+    """The square roots of eigenvalues; a negative rounding error counts as zero."""
+    error = torch.finfo(eigenvalues.dtype).eps * eigenvalues.abs().sum(-1, keepdim=True)
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if not traced and (eigenvalues < -error).any():
+        raise torch.linalg.LinAlgError("a matrix with a negative eigenvalue has no Hermitian square root")
+    return eigenvalues.clamp_min(0).sqrt()
+'''
+_LOG_IN_TORCH = '''
+def log_of_eigenvalues(eigenvalues: torch.Tensor) -> torch.Tensor:
+    """The logarithms of eigenvalues."""
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if not traced and (eigenvalues <= torch.finfo(eigenvalues.dtype).eps * eigenvalues[..., -1:].abs()).any():
+        raise torch.linalg.LinAlgError("a matrix with an eigenvalue that is not positive has no Hermitian logarithm")
+    return eigenvalues.log()
+'''
+_RECIPROCALS_IN_TORCH = '''
+def reciprocals_of_eigenvalues(eigenvalues: torch.Tensor) -> torch.Tensor:
+    """The reciprocals of eigenvalues."""
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if not traced and (eigenvalues == 0).any():
+        raise torch.linalg.LinAlgError("The input matrix is singular")
+    return 1 / eigenvalues
+'''
+_OVER_SUMS_IN_TORCH = '''
+def over_sums(C: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The entries C[i, j] / (a[i] + b[j])."""
+    a, b = a[..., :, None], b[..., None, :]
+    sums, error = a + b, torch.finfo(a.dtype).eps * torch.maximum(a.abs(), b.abs())
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if not traced and (sums.abs() <= error).any():
+        raise torch.linalg.LinAlgError("an equation has no unique solution: two eigenvalues add up to zero")
+    return C / sums
+'''
+_EXP_DIFFERENCES_IN_TORCH = '''
+def exp_differences(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The divided differences (exp(a[i]) - exp(b[j])) / (a[i] - b[j])."""
+    a, b = a[..., :, None], b[..., None, :]
+    gaps = (a - b).abs()
+    return torch.maximum(a, b).exp() * torch.where(gaps == 0, 1, -torch.expm1(-gaps) / gaps)
+'''
+_LOG_DIFFERENCES_IN_TORCH = '''
+def log_differences(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The divided differences (log(a[i]) - log(b[j])) / (a[i] - b[j])."""
+    a, b = a[..., :, None], b[..., None, :]
+    high, low = torch.maximum(a, b), torch.minimum(a, b)
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if not traced and (low <= torch.finfo(low.dtype).eps * high.abs()).any():
+        raise torch.linalg.LinAlgError("a matrix with an eigenvalue that is not positive has no Hermitian logarithm")
+    gaps = (high - low) / low
+    return torch.where(gaps == 0, 1, torch.log1p(gaps) / gaps) / low
+'''
+_ROOT_IN_JAX = '''
+def root_of_eigenvalues(eigenvalues):
+    """The square roots of eigenvalues; a negative rounding error counts as zero."""
+    error = jnp.finfo(eigenvalues.dtype).eps * jnp.abs(eigenvalues).sum()
+    return jnp.sqrt(jnp.where(eigenvalues < -error, jnp.nan, jnp.maximum(eigenvalues, 0)))
+'''
+_EXP_DIFFERENCES_IN_JAX = '''
+def exp_differences(a, b):
+    """The divided differences (exp(a[i]) - exp(b[j])) / (a[i] - b[j])."""
+    gaps = jnp.abs(a[:, None] - b)
+    apart = jnp.where(gaps == 0, 1, gaps)
+    return jnp.exp(jnp.maximum(a[:, None], b)) * jnp.where(gaps == 0, 1, -jnp.expm1(-apart) / apart)
+'''
+_LOG_DIFFERENCES_IN_JAX = '''
+def log_differences(a, b):
+    """The divided differences (log(a[i]) - log(b[j])) / (a[i] - b[j])."""
+    high, low = jnp.maximum(a[:, None], b), jnp.minimum(a[:, None], b)
+    gaps = (high - low) / low
+    apart = jnp.where(gaps == 0, 1, gaps)
+    return jnp.where(gaps == 0, 1, jnp.log1p(apart) / apart) / low
+'''
+
+
+def _of_eigenvalues(name: str, function: Callable[[Array], Array], torch: str, jax: str) -> Primitive:
+    return Primitive(
+        name=name,
+        signature="eigenvalues: n real -> y: n real",
+        summary=f"{name.partition('_')[0]} of the eigenvalues of a Hermitian matrix",
+        numpy=function,
+        torch=torch,
+        jax=jax,
+        samples=(Sample("eigenvalues: n positive"),),
+    )
+
+
+def _of_pairs(name: str, summary: str, function: Callable[[Array, Array], Array], torch: str, jax: str) -> Primitive:
+    return Primitive(
+        name=name,
+        signature="a: n real, b: m real -> D: n m real",
+        summary=summary,
+        numpy=function,
+        torch=torch,
+        jax=jax,
+        samples=(Sample("a: n positive, b: m positive"),),
+    )
+
+
+spectral_root = _of_eigenvalues("root_of_eigenvalues", root_of_eigenvalues, _ROOT_IN_TORCH, _ROOT_IN_JAX)
+spectral_log = _of_eigenvalues("log_of_eigenvalues", log_of_eigenvalues, _LOG_IN_TORCH, "jax.numpy.log({0})")
+spectral_reciprocals = _of_eigenvalues(
+    "reciprocals_of_eigenvalues", reciprocals_of_eigenvalues, _RECIPROCALS_IN_TORCH, "(1 / {0})"
+)
+spectral_exp_differences = _of_pairs(
+    "exp_differences",
+    "the divided differences of the exponential",
+    exp_differences,
+    _EXP_DIFFERENCES_IN_TORCH,
+    _EXP_DIFFERENCES_IN_JAX,
+)
+spectral_log_differences = _of_pairs(
+    "log_differences",
+    "the divided differences of the logarithm",
+    log_differences,
+    _LOG_DIFFERENCES_IN_TORCH,
+    _LOG_DIFFERENCES_IN_JAX,
+)
+spectral_quotient = Primitive(
+    name="over_sums",
+    signature="C: n m, a: n real, b: m real -> X: n m",
+    summary="the solution X of diag(a) X + X diag(b) = C",
+    numpy=over_sums,
+    torch=_OVER_SUMS_IN_TORCH,
+    jax="({0} / ({1}[:, None] + {2}))",
+    samples=(Sample("C: n m, a: n positive, b: m positive"),),
+)
