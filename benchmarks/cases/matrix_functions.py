@@ -90,6 +90,50 @@ def lyapunov(A: Any, Q: Any, G: Any) -> Any:
     return torch.from_numpy(scipy.linalg.solve_continuous_lyapunov(A.numpy().T, G.numpy()))
 
 
+def covariance_root(S: Any, G: Any) -> Any:
+    """In eigenvectors the equation Y X + X Y = G divides by sums of roots."""
+    import torch
+
+    eigenvalues, V = torch.linalg.eigh(S)
+    roots = eigenvalues.sqrt_()
+    inside = (V.T @ G @ V).div_(roots[:, None] + roots)
+    inside = (inside + inside.T).mul_(0.5)
+    return V @ inside @ V.T
+
+
+def covariance_logarithm(S: Any, G: Any) -> Any:
+    """In eigenvectors the derivative multiplies by divided differences (Daleckii & Krein 1965)."""
+    import torch
+
+    eigenvalues, V = torch.linalg.eigh(S)
+    logarithms = eigenvalues.log()
+    gaps = eigenvalues[:, None] - eigenvalues
+    gaps.diagonal().fill_(1)
+    differences = (logarithms[:, None] - logarithms).div_(gaps)
+    differences.diagonal().copy_(1 / eigenvalues)
+    inside = (V.T @ G @ V).mul_(differences)
+    inside = (inside + inside.T).mul_(0.5)
+    return V @ inside @ V.T
+
+
+def through_eigenvectors(function: str) -> dict[str, Any]:
+    """A function of a symmetric matrix as it is written where autograd is to differentiate it."""
+
+    def torch_value(S: Any) -> Any:
+        import torch
+
+        eigenvalues, V = torch.linalg.eigh((S + S.T) / 2)
+        return (V * getattr(torch, function)(eigenvalues)) @ V.T
+
+    def jax_value(S: Any) -> Any:
+        import jax.numpy as jnp
+
+        eigenvalues, V = jnp.linalg.eigh((S + S.T) / 2)
+        return (V * getattr(jnp, function)(eigenvalues)) @ V.T
+
+    return {"plain": torch_value, "plain_jax": jax_value}
+
+
 def newton_schulz(A: Any) -> Any:
     """The coupled Newton–Schulz iteration for the square root, as it is used in deep learning."""
     import torch
@@ -169,6 +213,14 @@ CASES = (
         name="square root, n = 300", group=GROUP, text="sqrtm(A)", declarations={"A": "n n"}, wrt="A", kind="vjp",
         sizes={"n": 300}, hand=sqrtm, goal=ITERATION, prepare=stable, plain=newton_schulz,
         note="torch: autograd through 22 steps of Newton–Schulz",
+    ),
+    Case(
+        name="square root of a covariance, n = 300", group=GROUP, text="sqrtm(S)", declarations={"S": "n n spd"},
+        wrt="S", kind="vjp", sizes={"n": 300}, hand=covariance_root, goal=NO_SLOWER, **through_eigenvectors("sqrt"),
+    ),
+    Case(
+        name="logarithm of a covariance, n = 300", group=GROUP, text="logm(S)", declarations={"S": "n n spd"},
+        wrt="S", kind="vjp", sizes={"n": 300}, hand=covariance_logarithm, goal=NO_SLOWER, **through_eigenvectors("log"),
     ),
     Case(
         name="Lyapunov equation, n = 300", group=GROUP, text="lyapunov(A, Q)", declarations={"A": "n n", "Q": "n n"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numerics import close, generic_point
 
 import gradwright as gw
@@ -126,3 +127,12 @@ def test_a_root_that_does_not_exist_is_refused() -> None:
     A = np.diag([1.0, -2, 3])
     with pytest.raises(ConditionError, match="an eigenvalue at which its function is not real"):
         gradient(A=A, B=np.arange(9.0).reshape(3, 3))
+
+
+@pytest.mark.parametrize("text", ["lyapunov(A, Q)", "sqrtm(A) @ Q"])
+def test_a_module_keeps_the_form(text: str) -> None:
+    module = gw.derive(gw.parse(text, A="n n", Q="n n")).function("torch")
+    A = torch.tensor(4 * np.eye(3) + RANDOM.normal(size=(3, 3)), requires_grad=True)
+    with torch.profiler.profile() as profile:
+        torch.autograd.grad(module(A, torch.ones(3, 3, dtype=torch.float64)).sum(), A)
+    assert sum(event.count for event in profile.key_averages() if event.key.endswith("::schur_kernel")) == 1

@@ -36,7 +36,7 @@ def root_of_eigenvalues(eigenvalues: Array) -> Array:
 
 def log_of_eigenvalues(eigenvalues: Array) -> Array:
     """The logarithms of eigenvalues."""
-    if np.any(eigenvalues <= np.finfo(eigenvalues.dtype).eps * np.abs(eigenvalues).max(initial=0)):
+    if np.any(eigenvalues <= np.finfo(eigenvalues.dtype).eps * np.abs(eigenvalues).sum()):
         raise np.linalg.LinAlgError("a matrix with an eigenvalue that is not positive has no Hermitian logarithm")
     return np.log(eigenvalues)
 
@@ -77,24 +77,22 @@ _ROOT_IN_TORCH = '''
 def root_of_eigenvalues(eigenvalues: torch.Tensor) -> torch.Tensor:
     """The square roots of eigenvalues; a negative rounding error counts as zero."""
     error = torch.finfo(eigenvalues.dtype).eps * eigenvalues.abs().sum(-1, keepdim=True)
-    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    if not traced and (eigenvalues < -error).any():
+    if has_numbers(eigenvalues) and (eigenvalues < -error).any():
         raise torch.linalg.LinAlgError("a matrix with a negative eigenvalue has no Hermitian square root")
     return eigenvalues.clamp_min(0).sqrt()
 '''
 _LOG_IN_TORCH = '''
 def log_of_eigenvalues(eigenvalues: torch.Tensor) -> torch.Tensor:
     """The logarithms of eigenvalues."""
-    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    if not traced and (eigenvalues <= torch.finfo(eigenvalues.dtype).eps * eigenvalues[..., -1:].abs()).any():
+    error = torch.finfo(eigenvalues.dtype).eps * eigenvalues.abs().sum(-1, keepdim=True)
+    if has_numbers(eigenvalues) and (eigenvalues <= error).any():
         raise torch.linalg.LinAlgError("a matrix with an eigenvalue that is not positive has no Hermitian logarithm")
     return eigenvalues.log()
 '''
 _RECIPROCALS_IN_TORCH = '''
 def reciprocals_of_eigenvalues(eigenvalues: torch.Tensor) -> torch.Tensor:
     """The reciprocals of eigenvalues."""
-    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    if not traced and (eigenvalues == 0).any():
+    if has_numbers(eigenvalues) and (eigenvalues == 0).any():
         raise torch.linalg.LinAlgError("The input matrix is singular")
     return 1 / eigenvalues
 '''
@@ -103,8 +101,7 @@ def over_sums(C: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor
     """The entries C[i, j] / (a[i] + b[j])."""
     a, b = a[..., :, None], b[..., None, :]
     sums, error = a + b, torch.finfo(a.dtype).eps * torch.maximum(a.abs(), b.abs())
-    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    if not traced and (sums.abs() <= error).any():
+    if has_numbers(sums) and (sums.abs() <= error).any():
         raise torch.linalg.LinAlgError("an equation has no unique solution: two eigenvalues add up to zero")
     return C / sums
 '''
@@ -120,8 +117,7 @@ def log_differences(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """The divided differences (log(a[i]) - log(b[j])) / (a[i] - b[j])."""
     a, b = a[..., :, None], b[..., None, :]
     high, low = torch.maximum(a, b), torch.minimum(a, b)
-    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    if not traced and (low <= torch.finfo(low.dtype).eps * high.abs()).any():
+    if has_numbers(low) and (low <= torch.finfo(low.dtype).eps * high.abs()).any():
         raise torch.linalg.LinAlgError("a matrix with an eigenvalue that is not positive has no Hermitian logarithm")
     gaps = (high - low) / low
     return torch.where(gaps == 0, 1, torch.log1p(gaps) / gaps) / low

@@ -27,6 +27,8 @@ def orient(node: Node) -> Node:
     if len(node.factors) == 1 and node.output == node.factors[0].groups[::-1] and is_symmetric(node.factors[0].node):
         ((symmetric, groups, conj),) = node.factors
         return contract(node.coefficient, [Factor(symmetric, groups, conj)], groups, dict(enumerate(node.dims)))
+    if node.rank == 2 and node.real and node.output[0] > node.output[1] and is_symmetric(node):
+        return transpose(node)
     sign, factors = Fraction(1), list[Factor]()
     for factor in node.factors:
         if factor.conj and is_real_valued(factor.node):

@@ -132,8 +132,8 @@ class Lowering:
 
     def _count_uses(self, order: Sequence[Node], roots: Iterable[Node]) -> None:
         """How often a value is needed; what only looks at a value counts as many times as it is used."""
-        uses = dict.fromkeys(order, 0)
-        for root in roots:
+        uses, results = dict.fromkeys(order, 0), list(roots)
+        for root in results:
             uses[root] += 1
         for node in reversed(order):
             times = uses[node] if is_view(node) else 1
@@ -144,7 +144,7 @@ class Lowering:
         for node in order:
             inside = [self.depths[child] for child in node.children if child in self.depths]
             self.depths[node] = 1 + max(inside, default=0)
-            if self.depths[node] > DEEPEST:
+            if self.depths[node] > DEEPEST and node not in results:
                 self.depths[node] = 0
             self._varying.setdefault(node, any(self._varying.get(child, False) for child in node.children))
 
@@ -370,7 +370,8 @@ class Lowering:
         if name is None:
             name = self.names.fresh(own)
             self._defined[name] = text
-            self.writer.helpers[name] = re.sub(rf"\b{own}\(", f"{name}(", text)
+            called = {h: code for h, code in self.library.helpers.items() if f" {h}(" in text}
+            self.writer.helpers.update({**called, name: re.sub(rf"\b{own}\(", f"{name}(", text)})
         numbers = (str(float(p) if isinstance(p, Fraction) else p) for p in parameters)
         return Code(f"{name}({', '.join([*(code.text for code in arguments), *numbers])})")
 

@@ -22,6 +22,13 @@ def add_to_diagonal(M: torch.Tensor, d: torch.Tensor | float) -> torch.Tensor:
     M.diagonal(dim1=-2, dim2=-1).add_(d)
     return M
 '''
+_HAS_NUMBERS = '''
+def has_numbers(x: torch.Tensor) -> bool:
+    """Whether the entries of a tensor can be looked at: not where PyTorch traces, and not in its transforms."""
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return False
+    return type(x) is torch.Tensor and not x.is_meta
+'''
 _FROM_TRIANGLE = '''
 def from_triangle(v: torch.Tensor, n: int) -> torch.Tensor:
     """The lower triangular matrix with the entries v, column by column."""
@@ -113,6 +120,7 @@ TORCH = Library(
         "weighted": _WEIGHTED,
         "scale_diagonal": _SCALE_DIAGONAL,
         "add_to_diagonal": _ADD_TO_DIAGONAL,
+        "has_numbers": _HAS_NUMBERS,
         "from_triangle": _FROM_TRIANGLE,
         "to_triangle": _TO_TRIANGLE,
         "with_last_axes": _WITH_LAST_AXES,

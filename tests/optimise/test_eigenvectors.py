@@ -1,0 +1,114 @@
+"""Functions of Hermitian matrices in eigenvectors: values, one decomposition for each matrix, and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numerics import close, generic_point
+
+import gradwright as gw
+from gradwright.core.nodes import Apply
+from gradwright.core.walks import postorder
+from gradwright.errors import ConditionError
+from gradwright.optimise import optimise
+from gradwright.prims.eigenvalue_forms import exp_differences, log_differences
+from gradwright.prims.eigh import standard_eigh
+
+CASES = [
+    ("sqrtm(S)", {"S": "n n spd"}, 1),
+    ("sqrtm(S)", {"S": "n n spd complex"}, 1),
+    ("logm(S)", {"S": "n n spd complex"}, 1),
+    ("matrix_exp(S)", {"S": "n n symmetric"}, 1),
+    ("matrix_exp(S)", {"S": "n n hermitian complex"}, 1),
+    ("lyapunov(S, Q)", {"S": "n n spd", "Q": "n n"}, 1),
+    ("lyapunov(S, Q)", {"S": "n n spd complex", "Q": "n n complex"}, 1),
+    ("sylvester(S, R, Q)", {"S": "n n spd", "R": "m m spd", "Q": "n m"}, 2),
+    ("sylvester(sqrtm(S), inv(S), Q)", {"S": "n n spd", "Q": "n n"}, 1),
+    ("sqrtm(inv(S)) @ A", {"S": "n n spd", "A": "n m"}, 1),
+    ("sqrtm(S.T @ S + eye(n))", {"S": "n n"}, 1),
+    ("logm(inv(sqrtm(S)) @ R @ inv(sqrtm(S)))", {"S": "n n spd", "R": "n n spd"}, 2),
+    ("sqrtm(S) @ x", {"S": "n n diagonal", "x": "n"}, 0),
+]
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(("text", "declared", "count"), CASES)
+def test_a_matrix_is_decomposed_once(text: str, declared: dict[str, str], count: int) -> None:
+    function = gw.parse(text, **declared)
+    slope = gw.derive(function, wrt="S").vjp
+    nodes = optimise({"value": function.node, "slope": slope.node}).values()
+    applied = [node for node in postorder(*nodes) if isinstance(node, Apply)]
+    assert len({node.arguments for node in applied if node.primitive is standard_eigh}) == count
+    assert not [n for n in applied if n.primitive.name in ("sqrtm", "logm", "lyapunov", "logm_difference", "inv")]
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(("text", "declared", "count"), CASES)
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_values(text: str, declared: dict[str, str], count: int, library: str) -> None:
+    derived = gw.derive(gw.parse(text, **declared), wrt="S")
+    for expression in (derived.vjp, derived.jvp):
+        point = {leaf.name: value for leaf, value in generic_point(expression.node, side=1).values.items()}
+        if declared["S"] == "n n diagonal":
+            point["S"] = np.abs(point["S"])
+        found, wanted = np.asarray(expression.compile(library)(**point)), expression.evaluate(**point)
+        assert close(found, wanted) if library != "jax" else np.allclose(found, wanted, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("differences", "function", "slope"),
+    [(exp_differences, np.exp, np.exp), (log_differences, np.log, np.reciprocal)],
+    ids=["exp", "log"],
+)
+@pytest.mark.parametrize("gap", [0, 1e-15, 1e-9, 1e-4, 1.0, 30.0])
+def test_close_eigenvalues(
+    differences: Callable[..., Any], function: Callable[..., Any], slope: Callable[..., Any], gap: float
+) -> None:
+    """Of nearby points the series of g[a, a + h] = g′(a + h/2) + h² g‴/24 + …, of others the quotient itself."""
+    a = np.array([1.5])
+    b = a + gap
+    wanted = slope(a + gap / 2) if gap < 1e-6 else (function(b) - function(a)) / gap
+    for x, y in ((a, b), (b, a)):
+        assert np.allclose(differences(x, y), wanted, rtol=1e-11 if gap != 1e-4 else 1e-10, atol=0)
+
+
+def test_a_module_keeps_the_eigenvectors() -> None:
+    module = gw.derive(gw.parse("logm(S)", S="n n spd"), wrt="S").function("torch")
+    S = torch.diag(torch.tensor([1.0, 1.0, 2.0, 3.0], dtype=torch.float64)).requires_grad_()
+    with torch.profiler.profile() as profile:
+        (slope,) = torch.autograd.grad(module(S).sum(), S)
+    counted = {event.key: event.count for event in profile.key_averages()}
+    assert counted["aten::linalg_eigh"] == 1
+    values = np.log([1.0, 1, 2, 3])
+    wanted = [[1 / a if a == b else (x - y) / (a - b) for a, x in zip((1, 1, 2, 3), values, strict=True)]
+              for b, y in zip((1, 1, 2, 3), values, strict=True)]  # fmt: skip
+    assert np.allclose(slope.numpy(), wanted)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize(
+    ("text", "eigenvalues", "message"),
+    [
+        ("sqrtm(S)", (1, -2, 3), "negative eigenvalue"),
+        ("logm(S)", (1, 0, 3), "not positive"),
+        ("inv(sqrtm(S))", (1, 0, 3), "ingular"),
+        ("lyapunov(S, ones(n, n))", (1, -1, 3), "no unique solution"),
+    ],
+)
+def test_what_eigenvalues_must_not_be(text: str, eigenvalues: tuple[float, ...], message: str, library: str) -> None:
+    function = gw.parse(text, S="n n symmetric").compile(library)
+    with pytest.raises(ConditionError, match=message):
+        function(S=np.diag(np.array(eigenvalues, dtype=float)))
+
+
+def test_where_pytorch_traces_nothing_is_looked_at() -> None:
+    function = gw.derive(gw.parse("trace(sqrtm(S) @ A)", S="n n spd", A="n n"), wrt="S").gradient.compile("torch")
+    S = torch.diag(torch.tensor([4.0, 1.0, 9.0], dtype=torch.float64)).expand(2, 3, 3)
+    A = torch.arange(9, dtype=torch.float64).reshape(3, 3)
+    found = torch.func.vmap(lambda s: function(S=s, A=A))(S)
+    roots = torch.tensor([2.0, 1, 3], dtype=torch.float64)
+    assert torch.allclose(found[1], (A + A.T) / 2 / (roots[:, None] + roots))
