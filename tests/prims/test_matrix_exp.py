@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+import gradwright as gw
 from gradwright.prims.divided_differences import block_function
 from gradwright.prims.matrix_exp import SMALL, exponential, exponential_difference
 
@@ -31,6 +33,30 @@ def test_different_nodes_are_kept_apart() -> None:
     # The blocks of [X, E; 0, Y] times its exponential, in either order: X D + E exp(Y) = exp(X) E + D Y.
     D = exponential_difference(X, E, Y)
     np.testing.assert_allclose(X @ D - D @ Y, exponential(X) @ E - E @ exponential(Y), atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 9.0])
+@pytest.mark.parametrize("kind", ["real", "complex"])
+@pytest.mark.parametrize("nodes", ["X, E, X", "X, E, Y"])
+def test_in_pytorch(scale: float, kind: str, nodes: str) -> None:
+    generator = np.random.default_rng(1)
+    X, E, Y = (scale / N**0.5 * _random(generator, (N, N), kind) for _ in range(3))
+    declared = {name: "n n" if kind == "real" else "n n complex" for name in "XEY" if name in nodes}
+    compiled = gw.parse(f"matrix_exp_difference({nodes})", **declared).compile("torch")
+    found = np.asarray(
+        compiled(**{name: array for name, array in zip("XEY", (X, E, Y), strict=True) if name in declared})
+    )
+    wanted = block_function(exponential)(X, E, X if nodes == "X, E, X" else Y)
+    np.testing.assert_allclose(found, wanted, atol=1e-12 * np.abs(wanted).max())
+
+
+def test_a_module_takes_every_matrix_of_a_batch() -> None:
+    module = gw.derive(gw.parse("matrix_exp(X)", X="n n"), wrt="X").function("torch")
+    X = np.random.default_rng(2).normal(size=(2, N, N)) / [[[3]], [[30]]]
+    point = torch.tensor(X, requires_grad=True)
+    (found,) = torch.autograd.grad(module(point).sum(), point)
+    wanted = [exponential_difference(x.T, np.ones((N, N)), x.T) for x in X]
+    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-11)
 
 
 def _random(generator: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.ndarray:

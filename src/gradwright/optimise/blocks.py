@@ -25,6 +25,15 @@ def in_blocks(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     return transform_all(without_systems(roots), _in_blocks)
 
 
+def in_blocks_beside_torch(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
+    """The same, but for differences that PyTorch computes: for code that is not differentiated."""
+    return transform_all(without_systems(roots), lambda node: node if _in_torch(node) else _in_blocks(node))
+
+
+def _in_torch(node: Node) -> bool:
+    return isinstance(node, Apply) and node.primitive.torch is not None
+
+
 def _in_blocks(node: Node) -> Node:
     if not isinstance(node, Apply):
         return node

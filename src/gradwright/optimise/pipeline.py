@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from gradwright.core.nodes import Node
 from gradwright.optimise.applied_sums import apply_sums
 from gradwright.optimise.association import associate
-from gradwright.optimise.blocks import in_blocks
+from gradwright.optimise.blocks import in_blocks_beside_torch
 from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
 from gradwright.optimise.eigenvectors import use_eigenvectors
@@ -53,8 +53,10 @@ PASSES: tuple[Pass, ...] = (
     *ARRANGING,
     share_factorisations,
 )
-# For modules, which define functions of matrices and not their divided differences.
-MODULE_PASSES = tuple(chosen for own in PASSES for chosen in ((own, in_blocks) if own is use_eigenvectors else (own,)))
+# For modules of PyTorch, which define functions of matrices and not all of their divided differences.
+MODULE_PASSES = tuple(
+    chosen for own in PASSES for chosen in ((own, in_blocks_beside_torch) if own is use_eigenvectors else (own,))
+)
 
 
 def optimise(roots: Mapping[str, Node], hints: Hints = NO_HINTS, passes: Sequence[Pass] = PASSES) -> dict[str, Node]:

@@ -128,11 +128,13 @@ def register_differences(
     regular: Regular | None = None,
     conditions: tuple[str, ...] = (),
     first: Callable[[Matrix, Matrix, Matrix], Matrix] | None = None,
+    first_in_torch: str | None = None,
     taylor: Callable[[Node, int], Node] | None = None,
 ) -> None:
     """Register the divided differences of a matrix function, `shown` and in LaTeX `latex` in formulas.
 
-    `first` evaluates the one of first order, where that can be done faster than by the block matrix; `taylor` is the
+    `first` evaluates the one of first order, where that can be done faster than by the block matrix, and
+    `first_in_torch` is the text of a function of PyTorch's tensors that does; `taylor` is the
     function's Taylor coefficient f⁽ᵏ⁾(X) / k!, where that is a function of the language.
     """
     for order in range(1, HIGHEST_ORDER + 1):
@@ -147,6 +149,7 @@ def register_differences(
             fact_rule=_difference_facts,
             simpler=None if taylor is None else lambda node, f=taylor: _along_its_node(node, f),
             numpy=first if first is not None and order == 1 else block_function(evaluate),
+            torch=first_in_torch if order == 1 else None,
             regular=regular,
             conditions=conditions,
             notation=_notation(shown, latex, order),
