@@ -49,7 +49,6 @@ def exponential_difference(X: torch.Tensor, E: torch.Tensor, Y: torch.Tensor) ->
     That is scaling and squaring with the derivative carried along (Al-Mohy & Higham 2009, SIAM J. Matrix Anal. Appl.
     30, 1639-1657), else a block of the exponential of [X, E; 0, Y].
     """
-    X, E, Y = torch.broadcast_tensors(X, E, Y)
     n = X.shape[-1]
     if n <= 24 or not has_numbers(X) or not torch.equal(X, Y):
         upper, lower = torch.cat((X, E), -1), torch.nn.functional.pad(Y, (n, 0))
