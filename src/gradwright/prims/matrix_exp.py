@@ -43,7 +43,7 @@ def exponential_difference(X: np.ndarray, E: np.ndarray, Y: np.ndarray) -> np.nd
 
 # A pair (P, dP) is multiplied as the matrix [P, dP; 0, P] is, with three products in place of eight.
 _DIFFERENCE_IN_TORCH = '''
-def exponential_difference(X: torch.Tensor, E: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
+def derivative_of_exponential(X: torch.Tensor, E: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
     """The divided difference of the matrix exponential; where Y is X, its derivative along E.
 
     That is scaling and squaring with the derivative carried along (Al-Mohy & Higham 2009, SIAM J. Matrix Anal. Appl.
