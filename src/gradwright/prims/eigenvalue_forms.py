@@ -148,8 +148,9 @@ def log_differences(a, b):
 def _of_eigenvalues(name: str, function: Callable[[Array], Array], torch: str, jax: str) -> Primitive:
     return Primitive(
         name=name,
-        signature="eigenvalues: n real -> y: n real",
+        signature="eigenvalues: n -> y: n",
         summary=f"{name.partition('_')[0]} of the eigenvalues of a Hermitian matrix",
+        real_only=True,
         numpy=function,
         torch=torch,
         jax=jax,
@@ -160,8 +161,9 @@ def _of_eigenvalues(name: str, function: Callable[[Array], Array], torch: str, j
 def _of_pairs(name: str, summary: str, function: Callable[[Array, Array], Array], torch: str, jax: str) -> Primitive:
     return Primitive(
         name=name,
-        signature="a: n real, b: m real -> D: n m real",
+        signature="a: n, b: m -> D: n m",
         summary=summary,
+        real_only=True,
         numpy=function,
         torch=torch,
         jax=jax,
@@ -190,7 +192,7 @@ spectral_log_differences = _of_pairs(
 )
 spectral_quotient = Primitive(
     name="over_sums",
-    signature="C: n m, a: n real, b: m real -> X: n m",
+    signature="C: n m complex, a: n, b: m -> X: n m",
     summary="the solution X of diag(a) X + X diag(b) = C",
     numpy=over_sums,
     torch=_OVER_SUMS_IN_TORCH,

@@ -188,11 +188,11 @@ def test_an_identity_matrix_is_written_as_one() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["torch", "numpy"])
 def test_a_module_imports_at_its_head_and_says_what_its_solvers_solve(target: str) -> None:
-    text = gw.derive(gw.parse("trace(sqrtm(S) @ B)", S="n n spd", B="n n")).source(target)
+    text = gw.derive(gw.parse("trace(sqrtm(A) @ B)", A="n n", B="n n")).source(target)
     assert text.count("import scipy.linalg") == 1 and "\nimport scipy.linalg" in text
     if target == "torch":
-        assert '"""The solution X of A X + X Aᴴ = Q."""' in text
-        assert "grad_S = 0.5 * lyapunov(S_sqrtm, " in text
+        assert '"""The solution X of A X + X B = C."""' in text
+        assert "grad_A = sylvester(" in text
 
 
 @pytest.mark.slow

@@ -322,12 +322,13 @@ class Lowering:
         return self._call(node, self._one_type(node, arrays))
 
     def _one_type(self, node: Apply, codes: Sequence[Code]) -> list[Code]:
-        """Real arguments beside complex ones, made complex where the library wants one type."""
+        """Real arguments beside complex ones, made complex where they may be and the library wants one type."""
         if not self.library.complex_of or len({argument.real for argument in node.arguments}) < 2:
             return list(codes)
+        given = zip(node.arguments, node.primitive.inputs, codes, strict=True)
         return [
-            self.made_complex(code) if argument.real else code
-            for argument, code in zip(node.arguments, codes, strict=True)
+            self.made_complex(code) if argument.real and node.primitive.takes_complex(declared) else code
+            for argument, declared, code in given
         ]
 
     def made_complex(self, code: Code) -> Code:

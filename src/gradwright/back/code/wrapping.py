@@ -91,8 +91,11 @@ def _broken(indent: str, head: str, text: str, tail: str) -> list[str]:
 
 
 def _can_stay_open(text: str, pair: tuple[int, int], pieces: list[str]) -> bool:
-    """Whether what stands in these brackets is worth lines of its own, and they belong to the last operand."""
-    if len(pieces) == 2 and (pair[0] < len(pieces[0]) or not (text.endswith(")") or text.startswith("("))):
+    """Whether what stands in these brackets is worth lines of its own, and they belong to the last operand.
+
+    Where that one ends in no bracket, and the first begins with one, they may belong to either.
+    """
+    if len(pieces) == 2 and (pair[0] < len(pieces[0]) if text.endswith(")") else not text.startswith("(")):
         return False
     return pair[1] - pair[0] > 1
 

@@ -97,6 +97,7 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
     for key, foreign in functions.kernels.items():
         name = functions.names[key]
         kernels += kernel_text(foreign, kernel_name(name), class_name(name), bound)
+    kernels = _in_names_of_their_own(kernels, helpers)
     if any("custom_op(" in text for text in kernels):
         digest = blake2b(repr([*texts, *kernels]).encode(), digest_size=4).hexdigest()
         kernels = ["import re", NAMESPACE.replace("{digest}", digest), *kernels]
@@ -109,6 +110,13 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
     body = "\n\n\n".join(dict.fromkeys(text.strip("\n") for text in texts if not is_import(text)))
     _require_one_of_each_name(asked.name, body)
     return wrapped(f"{_head(asked, body, imports)}\n\n\n{body}\n")
+
+
+def _in_names_of_their_own(kernels: Sequence[str], helpers: Iterable[str]) -> list[str]:
+    """Texts of NumPy functions that are not called as a helper of PyTorch's is, which does the same to tensors."""
+    defined = {name for text in kernels for name in re.findall(r"^def (\w+)", text, re.MULTILINE)}
+    twice = "|".join(defined.intersection(helpers))
+    return [re.sub(rf"(?<![\w.])({twice})\(", r"\1_in_numpy(", text) if twice else text for text in kernels]
 
 
 def _require_one_of_each_name(function: str, body: str) -> None:
