@@ -28,7 +28,7 @@ WALKS = 3
 
 def associate(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Every contraction as a tree of contractions of two tensors."""
-    sizes, shared = Sizes(hints), frozenset[Node]()
+    sizes, shared = Sizes(hints, roots), frozenset[Node]()
     for _ in range(WALKS - 1):
         products = _Products(sizes, shared)
         _associated(roots, products)

@@ -40,7 +40,7 @@ class _Split:
 
 def factor_out(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Common factors taken out of every sum that becomes cheaper by it."""
-    factoring = _Factoring(Sizes(hints))
+    factoring = _Factoring(Sizes(hints, roots))
     done: dict[Node, Node] = {}
     for node in postorder(*roots):
         new = over(node, tuple(done[child] for child in node.children))
