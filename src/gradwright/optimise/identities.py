@@ -5,7 +5,7 @@ repeated vector contributes to a product is cheap by itself, and dear once it ha
 that saves nothing, as in `X (Xᵀ X − I)`, the sum stays: it may be needed itself.
 
 Of several such sums in a product, one is multiplied out at a time, with what it is applied to. The terms of
-`‖Xᵀ X − I‖²` cancel where X is nearly orthonormal: a square would become a difference of large numbers. So it stays, and
+`‖Xᵀ X − I‖²` cancel where X is nearly orthonormal: a square would become a difference of large numbers. It stays, and
 `‖(I − Q Qᵀ) B‖²` is the square of `B − Q (Qᵀ B)`.
 """
 

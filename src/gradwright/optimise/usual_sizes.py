@@ -1,8 +1,8 @@
-"""How long the axes of expressions are taken to be where nobody says it: matrices are taken to be tall.
+"""How long the axes of expressions are taken to be where nobody says it: matrices of data are taken to be tall.
 
-A matrix of data has more rows than columns, and so has one that is a low-rank factor, a basis or a set of weights of
-few outputs. So where `X : n × d` occurs, n counts as three times d, and `X Xᵀ X` is `X (Xᵀ X)`. Names of which this cannot
-be said consistently, since `A : n × m` occurs beside `B : m × n`, count alike.
+Data have more rows than columns, and so do low-rank factors and bases: where `X : n × d` occurs, n counts as three
+times d, and `X Xᵀ X` is `X (Xᵀ X)`. A dimension that is also one of columns, of a matrix that is not square, counts as
+any other: the weights `W : d × k` behind X need not be tall.
 """
 
 from __future__ import annotations
@@ -17,22 +17,8 @@ TALL = 3  # how many times more rows than columns
 
 
 def usual_sizes(roots: Iterable[Node]) -> dict[str, int]:
-    """A size for every name of a dimension on an axis of a variable."""
+    """Sizes of the dimensions that are not of the usual size: those of rows and of no columns."""
     leaves = [leaf for root in roots for leaf in free_leaves(root) if isinstance(leaf, Symbol | Direction)]
-    longer: dict[str, set[str]] = {dim.name: set() for leaf in leaves for dim in leaf.shape if dim.name is not None}
-    for leaf in leaves:
-        rows, *columns = (dim.name for dim in leaf.shape) if leaf.rank == 2 else (None,)
-        if rows is not None and columns[0] is not None and columns[0] != rows:
-            longer[rows].add(columns[0])
-    return {name: USUAL_SIZE * TALL**level for name, level in _levels(longer).items()}
-
-
-def _levels(longer: dict[str, set[str]]) -> dict[str, int]:
-    """How many names stand below each one at most; 0 for all if they stand in a circle."""
-    levels = dict.fromkeys(longer, 0)
-    for _ in longer:
-        new = {name: max((levels[other] + 1 for other in below), default=0) for name, below in longer.items()}
-        if new == levels:
-            return levels
-        levels = new
-    return dict.fromkeys(longer, 0)
+    matrices = [leaf.shape for leaf in leaves if leaf.rank == 2 and leaf.shape[0] != leaf.shape[1]]
+    columns = {name for _, dim in matrices for name in dim.names}
+    return {dim.name: TALL * USUAL_SIZE for dim, _ in matrices if dim.name is not None and dim.name not in columns}

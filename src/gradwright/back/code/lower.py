@@ -220,6 +220,8 @@ class Lowering:
             return joined([argument.text, short], short) if argument is not None else short
         if isinstance(node, Contract):
             parts = [self.values[f.node].text for f in node.factors if f.node in self.values]
+            if len(node.factors) == 1 and set(node.factors[0].labels).difference(*node.output):
+                return joined([*parts, "sum"], "sums") if parts else "sums"
             return joined(parts, "product") if 1 < len(parts) == len(node.factors) else "product"
         return "total"
 
