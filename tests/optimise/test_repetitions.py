@@ -18,7 +18,7 @@ EXPRESSIONS = {
     "norm(X @ w - y)**2 / 2 + a * norm(w)**2 / 2": {"X": "n d", "w": "d", "y": "n", "a": ""},
     "-sum(Y * log_softmax(X @ W, axis=1))": {"X": "n d", "W": "d k", "Y": "n k"},
     "dot(y, solve(K, y)) / 2 + logdet(K) / 2": {"K": "n n spd", "y": "n"},
-    "logdet(exp(X @ X.T - outer(sum(X**2, axis=1), ones(n)) / 2 - outer(ones(n), sum(X**2, axis=1)) / 2) + eye(n))": {
+    "logdet(exp(2 * X @ X.T - outer(sum(X**2, axis=1), ones(n)) - outer(ones(n), sum(X**2, axis=1))) + eye(n))": {
         "X": "n d",
     },
     "norm(cholesky(A) @ x)**2": {"A": "n n spd", "x": "n"},
