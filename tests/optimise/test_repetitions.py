@@ -21,6 +21,7 @@ EXPRESSIONS = {
     "logdet(exp(2 * X @ X.T - outer(sum(X**2, axis=1), ones(n)) - outer(ones(n), sum(X**2, axis=1))) + eye(n))": {
         "X": "n d",
     },
+    "logdet(A.T @ A)": {"A": "n m"},
     "norm(cholesky(A) @ x)**2": {"A": "n n spd", "x": "n"},
     "mean(X**2) - mean(X)**2": {"X": "n m"},
     "trace(A) * sum(A) + trace(A)**2": {"A": "n n"},
