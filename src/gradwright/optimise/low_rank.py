@@ -3,8 +3,9 @@
     (D + U V)⁻¹ = D⁻¹ − D⁻¹ U (I + V D⁻¹ U)⁻¹ V D⁻¹        det(D + U V) = det(D) det(I + V D⁻¹ U)
     (D + U V)⁻¹ U = D⁻¹ U (I + V D⁻¹ U)⁻¹
 
-The last, where it applies, is no difference of terms that nearly cancel for a large U. It is used where D is positive and U V positive semidefinite, so that nothing cancels, and where the sizes
-are hinted at and say that it pays. Woodbury 1950; Golub & Van Loan, Matrix Computations (4th ed.), 2.1.4.
+The last, where it applies, is no difference of terms that nearly cancel for a large U. All are used where D is positive
+and U V positive semidefinite, so that nothing cancels in the core, and where the sizes are hinted at and say that it
+pays. Woodbury 1950; Golub & Van Loan, Matrix Computations (4th ed.), 2.1.4.
 """
 
 from __future__ import annotations

@@ -340,7 +340,8 @@ class Lowering:
         """A call of the library's function, an operator, or a call of a function that the library lacks."""
         primitive = node.primitive
         if primitive.operator is not None:
-            template = primitive.operator(*node.parameters)
+            template = (node.rank and self._quick_power(node)) or primitive.operator(*node.parameters)
+            arguments = [self._named_if_repeated(template, *pair) for pair in enumerate(arguments)]
             filled = fill(self._with_module(template, arguments), arguments)
             return Code(filled.text, filled.kind, all(code.number for code in arguments))
         template = self.library.implementation(primitive)
@@ -350,6 +351,14 @@ class Lowering:
             return self._defined_call(template.strip(), arguments, node.parameters)
         text = self.library.shortened(call_template(template, len(arguments)))
         return fill(text, [self._named_if_repeated(text, *pair) for pair in enumerate(arguments)])
+
+    def _quick_power(self, node: Apply) -> str | None:
+        """Operations for a power of an array, where the library's own function takes longer."""
+        exponent = node.parameters[0] if node.primitive is power else None
+        if not isinstance(exponent, Fraction):
+            return None
+        found = self.library.powers.get(abs(exponent))
+        return found if found is None or exponent > 0 else f"1 / ({found})"
 
     def _named_if_repeated(self, template: str, place: int, argument: Code) -> Code:
         """An argument that a template has twice is computed once."""
