@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from numerics import close, generic_point
 
@@ -43,3 +44,17 @@ def test_only_the_low_order_is_factorised(text: str) -> None:
         assert close(before, after), name
     assert factorised_orders(found["value"]) == {"k"}
     assert factorised_orders(*optimise(roots).values()) == {"n"}
+
+
+def test_what_is_pushed_through_keeps_its_digits() -> None:
+    """The gradient was `2 U − 2 U (I + Uᵀ U)⁻¹ Uᵀ U`, whose terms nearly cancel where U is large."""
+    U = 1e4 * np.random.default_rng(0).normal(size=(50, 3))
+    gradient_of = gw.derive(gw.parse("logdet(eye(n) + U @ U.T)", U="n k"), wrt="U").gradient
+    found = gradient_of.compile("numpy", hints={"n": 50, "k": 3})(U=U)
+    exact = np.linalg.solve(np.eye(3) + U.T @ U, 2 * U.T).T
+    np.testing.assert_allclose(found, exact, rtol=1e-9)
+
+
+def test_the_determinant_of_the_identity_is_left_out() -> None:
+    source = gw.parse("logdet(eye(n) + U @ U.T)", U="n k").compile("numpy", hints={"n": 50, "k": 3}).source
+    assert "ones" not in source

@@ -22,8 +22,9 @@ SAVED = 0.5  # the share of the work that opening a sum has to save
 
 def apply_sums(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Every product with a sum that is used only there as a sum of products, if that is less work."""
-    work = Work(Sizes(hints))
-    uses = Counter(child for node in postorder(*roots) for child in dict.fromkeys(node.children))
+    work = Work(Sizes(hints, roots))
+    # What is a factor twice is used twice: the square of a sum would be a difference of what cancels.
+    uses = Counter(child for node in postorder(*roots) for child in node.children)
     once = {node for node, count in uses.items() if count == 1 and _has_products(node)}
     done: dict[Node, Node] = {}
     for node in postorder(*roots):

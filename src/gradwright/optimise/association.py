@@ -15,7 +15,7 @@ from math import prod
 
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
+from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.walks import postorder, rebuild
 from gradwright.optimise.pairs import key_of, pair_of, renumbered
 from gradwright.optimise.paths import Path, Sizes, cheapest
@@ -28,7 +28,7 @@ WALKS = 3
 
 def associate(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Every contraction as a tree of contractions of two tensors."""
-    sizes, shared = Sizes(hints), frozenset[Node]()
+    sizes, shared = Sizes(hints, roots), frozenset[Node]()
     for _ in range(WALKS - 1):
         products = _Products(sizes, shared)
         _associated(roots, products)
@@ -82,7 +82,7 @@ class _Products:
         self.formed: dict[Node, tuple[Node, tuple[int, ...]]] = {}
 
     def tree(self, node: Contract) -> Node:
-        node = _with_parts_cut(node)
+        node = _with_sums_formed(_with_parts_cut(node))
         scalars = [f for f in node.factors if not f.node.rank]
         around = [f for f in node.factors if f.node.rank and _stays_outside(f, node)]
         operands = [f for f in node.factors if f.node.rank and f not in around]
@@ -187,6 +187,23 @@ def _with_parts_cut(node: Contract) -> Contract:
     if len(factors) == len(node.factors):
         return node
     return renumbered(node.coefficient, factors, node.output, node.dims)
+
+
+def _with_sums_formed(node: Contract) -> Contract:
+    """A factor summed over labels that nothing else has is a sum of its own, which other products may have, too."""
+    factors = [_summed(factor, node) for factor in node.factors]
+    return node if factors == list(node.factors) else Contract(node.coefficient, tuple(factors), node.dims, node.output)
+
+
+def _summed(factor: Factor, node: Contract) -> Factor:
+    if isinstance(factor.node, Selection | Mask | HalfVectorisation) or any(len(group) != 1 for group in factor.groups):
+        return factor
+    outside = {x for f in node.factors if f is not factor for x in f.labels}.union(*node.output)
+    kept = tuple((x,) for x in dict.fromkeys(factor.labels) if x in outside)
+    alone = len(node.factors) == 1 and node.coefficient == 1 and set(kept) == set(node.output)
+    if alone or set(factor.labels) <= outside:
+        return factor
+    return Factor(renumbered(Fraction(1), [factor], kept, node.dims), kept)
 
 
 def _attached(special: Factor, factors: list[Factor], node: Contract) -> list[Factor]:

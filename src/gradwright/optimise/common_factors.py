@@ -13,7 +13,7 @@ from functools import reduce
 from operator import and_
 
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract, simple, with_factors
+from gradwright.core.contraction import ONE, contract, simple
 from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import postorder
@@ -40,7 +40,7 @@ class _Split:
 
 def factor_out(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Common factors taken out of every sum that becomes cheaper by it."""
-    factoring = _Factoring(Sizes(hints))
+    factoring = _Factoring(Sizes(hints, roots))
     done: dict[Node, Node] = {}
     for node in postorder(*roots):
         new = over(node, tuple(done[child] for child in node.children))
@@ -68,11 +68,11 @@ class _Factoring:
         return self._done[node, patience]
 
     def _factored(self, node: Add, patience: int) -> Node:
-        scalars = _common_scalars(node)
-        if scalars:
-            rest = add([_without(term, scalars) for term in node.terms])
+        outside = _common_outside(node)
+        if outside:
+            rest = add([_without(term, outside) for term in node.terms])
             rest = self.of(rest, patience) if isinstance(rest, Add) else rest
-            return _times(rest, scalars)
+            return _times(rest, outside)
         largest = self._largest(node)
         groups = dict(_narrow(key, splits) for key, splits in self._groups(node).items() if len(splits) > 1)
         found = {key: s for key, s in groups.items() if self._entries(s[0].rest) <= largest}
@@ -143,30 +143,41 @@ class _Factoring:
         return self._sizes.entries(node.shape)
 
 
-def _common_scalars(node: Add) -> list[Factor]:
-    """The scalar factors that all terms have: they wait until there is less to multiply them with."""
+def _common_outside(node: Add) -> list[Factor]:
+    """The scalars and the masks that all terms have: they wait until there is less to multiply them with."""
     if not all(isinstance(term, Contract) for term in node.terms):
         return []
-    counted = [Counter(f for f in term.factors if not f.node.rank) for term in node.terms if isinstance(term, Contract)]
+    counted = [Counter(filter(None, _outside(term))) for term in node.terms if isinstance(term, Contract)]
     return list(reduce(and_, counted).elements())
 
 
-def _without(term: Node, scalars: Sequence[Factor]) -> Node:
-    """A product without some of its scalar factors."""
+def _outside(term: Contract) -> list[Factor | None]:
+    """For every factor, if it is a scalar or a mask of the output, the same with the output's axes for labels."""
+    axes = {group[0]: axis for axis, group in enumerate(term.output) if len(group) == 1}
+    found: list[Factor | None] = []
+    for f in term.factors:
+        wanted = not f.node.rank or (isinstance(f.node, Mask) and axes.keys() >= set(f.labels))
+        found.append(Factor(f.node, tuple(tuple(axes[x] for x in g) for g in f.groups), f.conj) if wanted else None)
+    return found
+
+
+def _without(term: Node, outside: Sequence[Factor]) -> Node:
+    """A product without some of its factors."""
     assert isinstance(term, Contract)
-    left = Counter(scalars)
+    left = Counter(outside)
     kept: list[Factor] = []
-    for factor in term.factors:
-        if left[factor]:
-            left[factor] -= 1
+    for factor, seen in zip(term.factors, _outside(term), strict=True):
+        if seen is not None and left[seen]:
+            left[seen] -= 1
         else:
             kept.append(factor)
-    return with_factors(term, kept)
+    dims = {x: term.dims[x] for x in {x for f in kept for x in f.labels}.union(*term.output)}
+    return contract(term.coefficient, kept, term.output, dims)
 
 
-def _times(node: Node, scalars: Sequence[Factor]) -> Node:
+def _times(node: Node, outside: Sequence[Factor]) -> Node:
     axes = simple(range(node.rank))
-    return contract(ONE, [*scalars, Factor(node, axes)], axes, dict(enumerate(node.shape)))
+    return contract(ONE, [*outside, Factor(node, axes)], axes, dict(enumerate(node.shape)))
 
 
 def _splits(term: Node) -> list[tuple[Key, Node]]:

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from gradwright.core.build import identity, transpose
 from gradwright.core.contraction import conjugate
-from gradwright.core.inference import facts_of
+from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.primitive import Primitive
 from gradwright.core.walks import postorder
@@ -115,7 +115,7 @@ class _Sharing:
         row, column = inverse.labels
         inner = column if column in other.labels else row
         outer = row if inner == column else column
-        if inner == row:
+        if inner == row and not is_symmetric(matrix):
             matrix = transpose(matrix)
         if inverse.conj:
             matrix = conjugate(matrix)

@@ -1,14 +1,22 @@
 """Products over sums that contain an identity, multiplied out: no identity is ever filled in.
 
 `(I − Q Qᵀ) G` is `G − Q (Qᵀ G)`, and `diag(s) (I − 1 sᵀ)` is `diag(s) − s sᵀ`: what an identity, a diagonal or a
-repeated vector contributes to a product is cheap by itself, and dear once it has been added to a full matrix.
+repeated vector contributes to a product is cheap by itself, and dear once it has been added to a full matrix. Where
+that saves nothing, as in `X (Xᵀ X − I)`, the sum stays: it may be needed itself.
+
+Of several such sums in a product, one is multiplied out at a time, with what it is applied to. The terms of
+`‖Xᵀ X − I‖²` cancel where X is nearly orthonormal: a square would become a difference of large numbers. It stays, and
+`‖(I − Q Qᵀ) B‖²` is the square of `B − Q (Qᵀ B)`.
 """
 
 from __future__ import annotations
 
-from gradwright.core.nodes import Contract, Node
+from gradwright.core.contraction import ONE, contract, plain, simple
+from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import terms_of
 from gradwright.core.walks import transform_all
+from gradwright.frozen import frozen
+from gradwright.optimise.paths import Sizes, Work
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.simplify.expansion import expand
 
@@ -17,14 +25,64 @@ FEW_TERMS = 3
 
 
 def multiply_out_identities(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
-    """Every product with a patterned sum as a sum of products, where few terms come of it."""
-    return transform_all(roots, _opened)
+    """Every product with a patterned sum as a sum of products, where few terms come of it and less work."""
+    work = Work(Sizes(hints, roots))
+    return transform_all(roots, lambda node: _opened(node, work))
 
 
-def _opened(node: Node) -> Node:
+def _opened(node: Node, work: Work) -> Node:
     if not isinstance(node, Contract) or len([f for f in node.factors if f.node.rank]) < 2:
         return node
-    return expand(node, _has_identity, MOST_TERMS)
+    if len([f for f in node.factors if _has_identity(f.node)]) > 1:
+        return _opened_one_by_one(node, work)
+    opened = expand(node, _has_identity, MOST_TERMS)
+    return opened if work.of(opened) <= work.of(node) else node
+
+
+def _opened_one_by_one(node: Contract, work: Work) -> Node:
+    """A product in which the sum that is applied to the smallest tensor is opened there, and then the next."""
+    applied = sorted(_applied_sums(node), key=lambda one: work.sizes.entries(one.value.shape))
+    for one in applied:
+        opened = _opened(one.value, work)
+        if isinstance(opened, Add):
+            taken, joined = set[int](), list[Factor]()
+            for same in applied:
+                if same.value == one.value and taken.isdisjoint(same.places):
+                    taken.update(same.places)
+                    joined.append(plain(opened, same.labels))
+            rest = [f for place, f in enumerate(node.factors) if place not in taken]
+            factors = [*rest, *joined]
+            dims = {x: node.dims[x] for x in {x for f in factors for x in f.labels}.union(*node.output)}
+            return _opened(contract(node.coefficient, factors, node.output, dims), work)
+    return node
+
+
+@frozen
+class _AppliedSum:
+    """Two factors of a product, a sum with an identity and a tensor; what they give, and the labels of its axes."""
+
+    places: tuple[int, int]
+    value: Node
+    labels: tuple[int, ...]
+
+
+def _applied_sums(node: Contract) -> list[_AppliedSum]:
+    sums = [place for place, f in enumerate(node.factors) if _has_identity(f.node)]
+    others = [place for place in range(len(node.factors)) if place not in sums]
+    pairs = ((first, second) for first in sums for second in others)
+    return [found for pair in pairs if (found := _applied_sum(node, pair)) is not None]
+
+
+def _applied_sum(node: Contract, places: tuple[int, int]) -> _AppliedSum | None:
+    """The product of two factors, if it sums over what they share."""
+    first, second = (node.factors[place] for place in places)
+    rest = [f for place, f in enumerate(node.factors) if place not in places]
+    outside = {x for f in rest for x in f.labels}.union(*node.output)
+    if not set(first.labels) & set(second.labels) - outside:
+        return None
+    both = dict.fromkeys((*first.labels, *second.labels))
+    kept = tuple(x for x in both if x in outside)
+    return _AppliedSum(places, contract(ONE, (first, second), simple(kept), {x: node.dims[x] for x in both}), kept)
 
 
 def _has_identity(node: Node) -> bool:

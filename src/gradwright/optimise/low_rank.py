@@ -1,9 +1,11 @@
 """Inverses of a diagonal matrix plus one of low rank, by an inverse of the low order (Woodbury).
 
     (D + U V)⁻¹ = D⁻¹ − D⁻¹ U (I + V D⁻¹ U)⁻¹ V D⁻¹        det(D + U V) = det(D) det(I + V D⁻¹ U)
+    (D + U V)⁻¹ U = D⁻¹ U (I + V D⁻¹ U)⁻¹
 
-It is used where D is positive and U V positive semidefinite, so that nothing cancels, and where the sizes
-are hinted at and say that it pays. Woodbury 1950; Golub & Van Loan, Matrix Computations (4th ed.), 2.1.4.
+The last, where it applies, is no difference of terms that nearly cancel for a large U. All are used where D is positive
+and U V positive semidefinite, so that nothing cancels in the core, and where the sizes are hinted at and say that it
+pays. Woodbury 1950; Golub & Van Loan, Matrix Computations (4th ed.), 2.1.4.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from gradwright.prims.inv import inv
 from gradwright.prims.power import raise_to
 from gradwright.prims.solve import SYSTEMS, with_inverse
 from gradwright.simplify.inverses import is_inverse
+from gradwright.simplify.pipeline import simplify
 
 # How many times smaller the rank has to be than the order.
 LOW = 2
@@ -64,7 +67,7 @@ def _rewritten(node: Node, hints: Mapping[str, int]) -> Node:
     if isinstance(node, Apply) and node.primitive in (logdet, *SYSTEMS):
         parts = _parts(node.arguments[0], hints)
         if parts is not None and node.primitive is logdet:
-            return add([sum_axes(Apply(log, (), (parts.d,))), Apply(logdet, (), (parts.core,))])
+            return simplify(add([sum_axes(Apply(log, (), (parts.d,))), Apply(logdet, (), (parts.core,))]))
         if parts is not None:
             return _rewritten(with_inverse(node), hints)
     return node
@@ -76,8 +79,28 @@ def _product(node: Contract, hints: Mapping[str, int]) -> Node:
         if isinstance(factor.node, Apply) and is_inverse(factor.node.primitive) and len(node.factors) > 1:
             parts = _parts(factor.node.arguments[0], hints)
             if parts is not None:
-                return _distributed(node, place, factor, parts, hints)
+                pushed = _pushed_through(node, place, parts)
+                return _distributed(node, place, factor, parts, hints) if pushed is None else _rewritten(pushed, hints)
     return node
+
+
+def _pushed_through(node: Contract, place: int, parts: _Parts) -> Node | None:
+    """A product that contains `(D + U V)⁻¹ U`, or its transpose, with `D⁻¹ U (I + V D⁻¹ U)⁻¹` for it."""
+    ends = node.factors[place].labels
+    for p, factor in enumerate(node.factors):
+        shared = set(factor.labels) & set(ends)
+        if len(set(factor.labels)) != 2 or factor.node.rank != 2 or len(shared) != 1 or len(set(ends)) != 2:
+            continue
+        (row,), (column,) = shared, set(factor.labels) - shared
+        elsewhere = {x for q, f in enumerate(node.factors) if q not in (p, place) for x in f.labels}
+        if _arranged([factor], (row, column), node) == parts.U and row not in elsewhere.union(*node.output):
+            (end,), inner = set(ends) - shared, len(node.dims)
+            inverse = Apply(inv, (), (parts.core,))
+            new = [plain(parts.reciprocal, (end,)), plain(parts.U, (end, inner)), plain(inverse, (inner, column))]
+            rest = [f for q, f in enumerate(node.factors) if q not in (p, place)]
+            dims = {x: dim for x, dim in enumerate(node.dims) if x != row} | {inner: node.dims[column]}
+            return contract(node.coefficient, [*rest, *new], node.output, dims)
+    return None
 
 
 def _distributed(node: Contract, place: int, factor: Factor, parts: _Parts, hints: Mapping[str, int]) -> Node:

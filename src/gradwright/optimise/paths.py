@@ -6,14 +6,14 @@ more of them `opt_einsum` searches. What was found once is remembered: the passe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import prod
 
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Add, Contract, Node
+from gradwright.optimise.usual_sizes import USUAL_SIZE, usual_sizes
 
-USUAL_SIZE = 100
 # What it costs to write an entry, in multiplications of a matrix product.
 WRITING = 8
 FEW = 5
@@ -26,16 +26,16 @@ Path = tuple[tuple[int, int], ...]
 
 
 class Sizes:
-    """The lengths of axes: by the sizes that are hinted at, and the usual size for the other names."""
+    """The lengths of axes in some expressions: by the sizes that are hinted at, and usual ones for the other names."""
 
-    def __init__(self, hints: Mapping[str, int]) -> None:
-        self._hints = dict(hints)
+    def __init__(self, hints: Mapping[str, int], roots: Iterable[Node]) -> None:
+        self._names = {**usual_sizes(roots), **hints}
         self._known: dict[Dim, int] = {}
 
     def length(self, dim: Dim) -> int:
         """The length of an axis; a difference of usual sizes is a usual size, too."""
         if dim not in self._known:
-            size = dim.evaluate({name: self._hints.get(name, USUAL_SIZE) for name in dim.names})
+            size = dim.evaluate({name: self._names.get(name, USUAL_SIZE) for name in dim.names})
             self._known[dim] = size if size > 0 else USUAL_SIZE
         return self._known[dim]
 

@@ -64,7 +64,7 @@ def optimise(roots: Mapping[str, Node], hints: Hints = NO_HINTS, passes: Sequenc
 
     Args:
         roots: expressions by name; what they share is found.
-        hints: sizes of dimension names, for choosing the order of products; 100 where there is none.
+        hints: sizes of dimension names, for choosing the order of products; usual ones where there is none.
         passes: what is done, in order.
     """
     nodes = tuple(roots.values())

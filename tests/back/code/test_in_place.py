@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tracemalloc
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -107,6 +108,20 @@ def test_a_live_function_changes_over_at_its_second_call() -> None:
     assert form is not function._function
     assert all(torch.equal(result, results[0]) for result in results)
     assert len({result.data_ptr() for result in results}) == 4
+
+
+def test_variables_are_computed_late_and_given_back() -> None:
+    X, dX = np.random.default_rng(0).normal(size=(2, 150, 3))
+    squares = "outer(sum(X**2, axis=1), ones(n))"
+    kernel = gw.parse(f"logdet(exp(X @ X.T - ({squares} + {squares}.T) / 2) + eye(n))", X="n d")
+    function = gw.derive(kernel, wrt="X").hvp.compile("numpy")
+    peaks = list[float]()
+    for _ in range(4):
+        tracemalloc.start()
+        function(X=X, dX=dX)
+        peaks.append(tracemalloc.get_traced_memory()[1] / (X.shape[0] ** 2 * X.itemsize))
+        tracemalloc.stop()
+    assert peaks[-1] < peaks[0] - 0.9
 
 
 @pytest.mark.parametrize("transform", ["autograd", "vmap", "grad", "jvp", "grad of vmap"])

@@ -9,7 +9,8 @@ cost, so that an operation is written over an operand
 
 The first two are read off the source. The last depends on the inputs: it is watched in one run for each
 combination of shapes and types, and the run after it has to return the same numbers, up to rounding errors,
-before the rewritten function is used.
+before the rewritten function is used. There a variable is computed as late, and deleted as early, as takes least
+memory.
 """
 
 from __future__ import annotations
@@ -71,8 +72,12 @@ class InPlace:
     """
 
     def __init__(self, source: str, name: str, namespace: Mapping[str, Any], least: int = LEAST) -> None:
-        self._source, self._name, self._namespace, self._least = source, name, namespace, least
-        self.sites = sites_of(_function(ast.parse(source), name))
+        tree = ast.parse(source)
+        function = _function(tree, name)
+        if _is_straight(function):
+            function.body = _computed_late(function.body)
+        self._source, self._name, self._namespace, self._least = ast.unparse(tree), name, namespace, least
+        self.sites = sites_of(_function(ast.parse(self._source), name))
         self._forms: dict[frozenset[Site], Function] = {}
 
     def fitted(self, arrays: Sequence[Any], plain: Function) -> tuple[Function, Any]:
@@ -93,7 +98,8 @@ class InPlace:
         """The function with calls for the operations at some places."""
         tree = ast.parse(self._source)
         rewriting = _Rewriting(sites)
-        rewriting.visit(_function(tree, self._name))
+        function = rewriting.visit(_function(tree, self._name))
+        function.body = _deleted_early(function.body)
         called = {name: meaning(kind, site) for name, (kind, site) in rewriting.calls.items()}
         text = ast.unparse(ast.fix_missing_locations(tree))
         return load_source(text, self._name, {**self._namespace, **called})[self._name]
@@ -101,9 +107,7 @@ class InPlace:
 
 def sites_of(function: ast.FunctionDef) -> tuple[Site, ...]:
     """The operations of a function that may be written over an operand; none in one with branches or functions."""
-    if not all(isinstance(statement, ast.Assign | ast.Return) for statement in function.body):
-        return ()
-    if any(isinstance(node, _RUN_LATER) for node in ast.walk(function)):
+    if not _is_straight(function):
         return ()
     reads = _Reads(function)
     found: list[Site] = []
@@ -117,6 +121,13 @@ def sites_of(function: ast.FunctionDef) -> tuple[Site, ...]:
                 if chosen is not None:
                     found.append(_site(node, chosen))
     return tuple(found)
+
+
+def _is_straight(function: ast.FunctionDef) -> bool:
+    """Whether every statement runs once, in order, and none later."""
+    if not all(isinstance(statement, ast.Assign | ast.Return) for statement in function.body):
+        return False
+    return not any(isinstance(node, _RUN_LATER) for node in ast.walk(function))
 
 
 class _Reads:
@@ -192,6 +203,49 @@ class _Rewriting(ast.NodeTransformer):
         self.calls[name] = (type(node.op), site)
         operands = [node.left, node.right] if site.place == 0 else [node.right, node.left]
         return ast.Call(ast.Name(name, ast.Load()), operands, [])
+
+
+def _computed_late(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Single operations after the statements that read all of their variables, too, and keep these in any case."""
+    assigned = {name for statement in body for name in _variables(statement)[0]}
+    late: list[tuple[ast.stmt, set[str], set[str]]] = []
+    for statement in reversed(body):
+        own, read = _variables(statement)
+        wanted, needed, last = read & assigned, set[str](), 0
+        needed_from = [needed := needed | other for _, _, other in reversed(late)][::-1]
+        for place, (_, theirs, other) in enumerate(late if _is_one_operation(statement) else ()):
+            if own & other or theirs & (own | wanted) or not wanted <= needed_from[place]:
+                break
+            last = place + 1
+        late.insert(last, (statement, own, read))
+    return [statement for statement, _, _ in late]
+
+
+def _is_one_operation(statement: ast.stmt) -> bool:
+    """Whether a statement needs no memory but that of its result."""
+    return sum(isinstance(node, ast.BinOp | ast.UnaryOp | ast.Call) for node in ast.walk(statement)) == 1
+
+
+def _variables(statement: ast.stmt) -> tuple[set[str], set[str]]:
+    """The variables that a statement assigns, and those that it reads."""
+    names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    own = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    return own, {name.id for name in names} - own
+
+
+def _deleted_early(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Statements, each followed by the deletion of the variables that no later one reads."""
+    assigned = {name for statement in body for name in _variables(statement)[0]}
+    found: list[ast.stmt] = []
+    needed: set[str] = set()
+    for statement in reversed(body):
+        own, read = _variables(statement)
+        done = sorted((read & assigned) - needed)
+        if done and not isinstance(statement, ast.Return):
+            found.append(ast.Delete([ast.Name(name, ast.Del()) for name in done]))
+        found.append(statement)
+        needed = (needed | read) - own
+    return found[::-1]
 
 
 def _site(node: ast.BinOp, place: int) -> Site:

@@ -8,6 +8,7 @@ broadcasting, `.sum`, `.reshape`) is written where it is needed. A template name
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 
 from gradwright.core.primitive import Implementation, Primitive
 from gradwright.frozen import fields, frozen, replace
@@ -39,6 +40,7 @@ class Library:
         batch_dot: the inner products of two batches of real vectors; empty where no code takes batches.
         copy: a new array; empty where no code writes into arrays.
         sum_with_product: `{rest}` plus a product of two real matrices, as one call; empty where there is none.
+        powers: by the exponent, powers of arrays in operations that take less time than the library's power.
         shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
         helpers: functions of several lines that emitted code may call.
     """
@@ -79,6 +81,7 @@ class Library:
     batch_dot: str
     copy: str
     sum_with_product: str
+    powers: Mapping[Fraction, str]
     shapes_are_tuples: bool
     helpers: Mapping[str, str]
 

@@ -220,6 +220,8 @@ class Lowering:
             return joined([argument.text, short], short) if argument is not None else short
         if isinstance(node, Contract):
             parts = [self.values[f.node].text for f in node.factors if f.node in self.values]
+            if len(node.factors) == 1 and set(node.factors[0].labels).difference(*node.output):
+                return joined([*parts, "sum"], "sums") if parts else "sums"
             return joined(parts, "product") if 1 < len(parts) == len(node.factors) else "product"
         return "total"
 
@@ -339,7 +341,8 @@ class Lowering:
         """A call of the library's function, an operator, or a call of a function that the library lacks."""
         primitive = node.primitive
         if primitive.operator is not None:
-            template = primitive.operator(*node.parameters)
+            template = (node.rank and self._quick_power(node)) or primitive.operator(*node.parameters)
+            arguments = [self._named_if_repeated(template, *pair) for pair in enumerate(arguments)]
             filled = fill(self._with_module(template, arguments), arguments)
             return Code(filled.text, filled.kind, all(code.number for code in arguments))
         template = self.library.implementation(primitive)
@@ -349,6 +352,14 @@ class Lowering:
             return self._defined_call(template.strip(), arguments, node.parameters)
         text = self.library.shortened(call_template(template, len(arguments)))
         return fill(text, [self._named_if_repeated(text, *pair) for pair in enumerate(arguments)])
+
+    def _quick_power(self, node: Apply) -> str | None:
+        """Operations for a power of an array, where the library's own function takes longer."""
+        exponent = node.parameters[0] if node.primitive is power else None
+        if not isinstance(exponent, Fraction):
+            return None
+        found = self.library.powers.get(abs(exponent))
+        return found if found is None or exponent > 0 else f"1 / ({found})"
 
     def _named_if_repeated(self, template: str, place: int, argument: Code) -> Code:
         """An argument that a template has twice is computed once."""

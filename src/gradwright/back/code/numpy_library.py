@@ -1,5 +1,7 @@
 """How NumPy is written, and with another module's name whatever has its interface."""
 
+from fractions import Fraction
+
 from gradwright.back.code.library import Library
 
 _WEIGHTED = '''
@@ -82,6 +84,12 @@ NUMPY = Library(
     batch_dot="",
     copy="{x}.copy()",
     sum_with_product="",
+    powers={
+        Fraction(3): "{0} ** 2 * {0}",
+        Fraction(4): "({0} ** 2) ** 2",
+        Fraction(3, 2): "{0} * {sqrt}({0})",
+        Fraction(5, 2): "{0} ** 2 * {sqrt}({0})",
+    },
     shapes_are_tuples=True,
     helpers={
         "weighted": _WEIGHTED,

@@ -90,15 +90,20 @@ def _with_product(lowering: Lowering, node: Add, order: Sequence[int]) -> Code |
     if any(lowering.spread_axes(term) for term in others):
         return None
     assert isinstance(chosen, Contract)
-    beta, rest = Fraction(1), sum_of([_signed(lowering, term, order, full=False) for term in others])
-    if len(others) == 1 and others[0] not in lowering.values and isinstance(others[0], Contract):
-        beta = others[0].coefficient
-        rest = write_contraction(lowering, replace(others[0], coefficient=Fraction(1)), order, spread=True)
+    beta, rest = _beside_product(lowering, others, order)
     left, right = _operands(lowering, chosen, order)
     scales = [f", {name}={number(value).text}" for name, value in (("beta", beta), ("alpha", chosen.coefficient))]
     kept = "".join(scale for scale in scales if not scale.endswith("=1"))
     call = lowering.library.sum_with_product
     return Code(call.format(rest=rest.text, left=left.text, right=right.text, scales=kept))
+
+
+def _beside_product(lowering: Lowering, others: Sequence[Node], order: Sequence[int]) -> tuple[Fraction, Code]:
+    """The terms that a product is accumulated onto: a number times an array."""
+    if len(others) == 1 and others[0] not in lowering.values and isinstance(others[0], Contract):
+        unit = replace(others[0], coefficient=Fraction(1))
+        return others[0].coefficient, write_contraction(lowering, unit, order, spread=True)
+    return Fraction(1), sum_of([_signed(lowering, term, order, full=False) for term in others])
 
 
 def _opened(term: Node, lowering: Lowering) -> Node:

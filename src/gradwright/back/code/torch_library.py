@@ -115,6 +115,7 @@ TORCH = Library(
     batch_dot="torch.linalg.vecdot({x}, {y})",
     copy="{x}.clone()",
     sum_with_product="torch.addmm({rest}, {left}, {right}{scales})",
+    powers={},
     shapes_are_tuples=False,
     helpers={
         "weighted": _WEIGHTED,
