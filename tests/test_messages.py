@@ -86,7 +86,8 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("lambda x: x", {}, "'lambda x: x' is a lambda that the language does not have"),
     ("f'{X}'", {"X": "n n"}, "'f'{X}'' is a formatted string that the language does not have"),
     ("(y := X)", {"X": "n n"}, "'(y := X)' is an assignment that the language does not have"),
-    ("X if X else X", {"X": "n n"}, "'X if X else X' is a conditional that the language does not have: write where(x > 0, a, b)"),
+    ("X if X else X", {"X": "n n"},
+     "'X if X else X' is a conditional that the language does not have: write where(x > 0, a, b)"),
     ("X = 3", {"X": "n n"},
      "the text is not an expression near 'X = 3': an equation has no place here; write one of its sides, or their "
      "difference (`define` takes equations)"),
@@ -99,12 +100,14 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
      "in 'X ^ T @ X + X': '^' is not a power here: write ** for the power of every entry, or matrix_power(X, k) for "
      "the power of a matrix; the transpose is X.T"),
     ("A .* B - 2.*A", {"A": "n n", "B": "n n"},
-     "the text is not an expression near 'A .* B - 2.*A': '.*' is not in the language; *, / and ** work entry by entry"),
+     "the text is not an expression near 'A .* B - 2.*A': '.*' is not in the language; *, / and ** work entry by "
+     "entry"),
     ("A \\ x", {"A": "n n", "x": "n"},
      "the text is not an expression near 'A \\ x': '\\' is not in the language; the text is not LaTeX: write log(x), "
      "A @ B, and solve(A, b) for MATLAB's division"),
-    ("x·y", {}, "the text is not an expression near 'x·y': '·' is not in the language; write * for the product entry by "
-     "entry, @ for that of matrices"),
+    ("x·y", {},
+     "the text is not an expression near 'x·y': '·' is not in the language; write * for the product entry by entry, "
+     "@ for that of matrices"),
     ("A * x", {"A": "n m", "x": "m"},
      "in 'A * x': '*' works entry by entry, but the shapes are n × m and m; only scalars are spread: write @ for the "
      "product of matrices and vectors, or the repetition out, for instance outer(ones(n), b)"),

@@ -86,7 +86,8 @@ def concatenate(call: Call) -> Node:
     nodes = call.nodes()
     if any(not node.rank for node in nodes):
         raise ShapeError(
-            "concatenate joins vectors, matrices or tensors, and one of these is a scalar; a * ones(1) is a vector of one entry"
+            "concatenate joins vectors, matrices or tensors, and one of these is a scalar; "
+            "a * ones(1) is a vector of one entry"
         )
     return build.concatenate(nodes, call.axis(nodes[0].rank) or 0)
 

@@ -95,7 +95,7 @@ def _is_rare(inputs: Sequence[Symbol], nodes: Sequence[Node], sizes: Mapping[str
     if any(isinstance(n, Apply) and n.primitive.witnesses for n in postorder(*nodes)):
         return False
     generator = np.random.default_rng(9)
-    points = ({s: sample(s, sizes, generator) for s in inputs} for _ in range(DRAWS))
+    points: list[dict[Node, Array]] = [{s: sample(s, sizes, generator) for s in inputs} for _ in range(DRAWS)]
     return not all(_has_values(nodes, point, sizes) for point in points)
 
 

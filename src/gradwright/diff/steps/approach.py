@@ -9,9 +9,9 @@ taken with their neighbours, at which differences have to exist too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.random import Generator
 
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.evaluate import evaluate_all
@@ -20,6 +20,9 @@ from gradwright.core.nodes import Apply, Hole, Node, Symbol
 from gradwright.core.points import OF_FIXED_SIZE, SIDES, sample, tangent_direction
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import GradwrightError
+
+if TYPE_CHECKING:
+    from numpy.random import Generator  # on first use only: it takes as long to load as all of gradwright
 
 TRIES = 300
 NEIGHBOURHOOD = 0.02
@@ -59,7 +62,8 @@ def _changed(leaf: Symbol, value: Array, sizes: Mapping[str, int], generator: Ge
     if generator.random() < 0.3 and not OF_FIXED_SIZE & leaf.facts:
         return value * 10.0 ** generator.uniform(-1, 0.5)
     fresh = sample(leaf, sizes, generator, side=int(generator.integers(SIDES)))
-    again = np.asarray(generator.random(value.shape)) < generator.random()
+    shape: tuple[int, ...] = value.shape
+    again = np.asarray(generator.random(size=shape) < generator.random())
     return np.where(again, fresh, value) if _is_free(leaf.facts) else fresh
 
 
