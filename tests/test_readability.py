@@ -237,6 +237,12 @@ def test_a_step_reads_well(text: str, declarations: dict[str, str], statement: s
     assert statement in {step.statement.text for step in D.steps}
 
 
+def test_a_number_below_the_line_leaves_a_trace_one() -> None:
+    rate = gw.parse("real(logdet(eye(n) + H @ Q @ H.H / s))", H="n m complex", Q="m m hermitian", s="positive")
+    written = "tr((I + H Q Hᴴ / s)⁻¹ (dH Q Hᴴ + H Q dHᴴ)) / s"
+    assert str(gw.derive(rate, wrt="H").differential) == written
+
+
 def test_a_scalar_and_a_sign_stand_in_front_of_the_solution_of_an_equation() -> None:
     centred = gw.define(
         "centred", ["A @ Y + Y @ A.T + c * eye(n) = Q", "trace(Y) = 1"],
