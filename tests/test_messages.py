@@ -86,7 +86,8 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("lambda x: x", {}, "'lambda x: x' is a lambda that the language does not have"),
     ("f'{X}'", {"X": "n n"}, "'f'{X}'' is a formatted string that the language does not have"),
     ("(y := X)", {"X": "n n"}, "'(y := X)' is an assignment that the language does not have"),
-    ("X if X else X", {"X": "n n"}, "'X if X else X' is a conditional that the language does not have"),
+    ("X if X else X", {"X": "n n"},
+     "'X if X else X' is a conditional that the language does not have: write where(x > 0, a, b)"),
     ("X = 3", {"X": "n n"},
      "the text is not an expression near 'X = 3': an equation has no place here; write one of its sides, or their "
      "difference (`define` takes equations)"),
@@ -95,6 +96,38 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("X^T", {"X": "n n"},
      "in 'X ^ T': '^' is not a power here: write ** for the power of every entry, or matrix_power(X, k) for the power "
      "of a matrix; the transpose is X.T"),
+    ("X^T @ X + X", {"X": "n n"},
+     "in 'X ^ T @ X + X': '^' is not a power here: write ** for the power of every entry, or matrix_power(X, k) for "
+     "the power of a matrix; the transpose is X.T"),
+    ("A .* B - 2.*A", {"A": "n n", "B": "n n"},
+     "the text is not an expression near 'A .* B - 2.*A': '.*' is not in the language; *, / and ** work entry by "
+     "entry"),
+    ("A \\ x", {"A": "n n", "x": "n"},
+     "the text is not an expression near 'A \\ x': '\\' is not in the language; the text is not LaTeX: write log(x), "
+     "A @ B, and solve(A, b) for MATLAB's division"),
+    ("x·y", {},
+     "the text is not an expression near 'x·y': '·' is not in the language; write * for the product entry by entry, "
+     "@ for that of matrices"),
+    ("A * x", {"A": "n m", "x": "m"},
+     "in 'A * x': '*' works entry by entry, but the shapes are n × m and m; only scalars are spread: write @ for the "
+     "product of matrices and vectors, or the repetition out, for instance outer(ones(n), b)"),
+    ("norm(X, 'fro')", {},
+     "in 'norm(X, 'fro')': norm is the Euclidean norm, of a matrix that of Frobenius: write axis= by name, and for "
+     "other norms sum(abs(x)), max(abs(x)), max(svdvals(X)) or sum(svdvals(X))"),
+    ("Tr(X)", {"X": "n n"}, "there is no function 'Tr' in the language; did you mean trace?"),
+    ("lgamma(x)", {"x": "n"},
+     "there is no function 'lgamma' in the language: write it with others, or define it by its equation"),
+    ("z.real", {"z": "n complex"}, "in 'z.real': '.real' is not in the language: write real(z)"),
+    ("X.adjoint()", {"X": "n n"}, "'X.adjoint(…)' calls something that is not a function of the language: write X.H"),
+    ("A(1, 2)", {"A": "n n"},
+     "'A' is a variable and cannot be called; write * or @ to multiply, A[0] for an entry, the first of which is that "
+     "at 0"),
+    ("[[0, -a], [a, 0]] @ x", {"a": "", "x": "2"},
+     "in '[[0, -a], [a, 0]] @ x': the expression takes tensors, and [[0, -a], [a, 0]] is not one; a matrix of numbers "
+     "or blocks is block([[a, b], [c, d]])"),
+    ("concatenate(a, b)", {"a": "", "b": ""},
+     "in 'concatenate(a, b)': concatenate joins vectors, matrices or tensors, and one of these is a scalar; "
+     "a * ones(1) is a vector of one entry"),
     ("2X", {"X": "n n"},
      "the text is not an expression near '2X': an operator is missing between '2' and 'X'; write * for the product "
      "entry by entry, @ for that of matrices"),

@@ -31,6 +31,11 @@ RESULTS = [
     # An indicator is a bracket.
     ("relu(x)", {"x": "n"}, "x", "[x > 0] ∘ G"),
     ("maximum(x, y)", {"x": "n", "y": "n"}, "x", "½ ([x > y] + [x ≥ y]) ∘ G"),
+    # What is compared with a number stands before it; where a condition fails the opposite one holds.
+    ("sum(where(abs(r) <= 1, r**2 / 2, abs(r) - 1/2))", {"r": "n"}, "r", "[|r| > 1] ∘ sign(r) + [|r| ≤ 1] ∘ r"),
+    # Halves of a symmetric matrix are the whole.
+    ("eigvalsh(inv(cholesky(B)) @ A @ inv(cholesky(B)).T)", {"A": "n n symmetric", "B": "n n spd"}, "B",
+     "−Pᵀ V diag(y ∘ G) Vᵀ P"),
     # A triangle of an outer product.
     ("solve_triangular(L, b)", {"L": "n n lower", "b": "n"}, "L",
      "−tril(L⁻ᵀ G yᵀ), where y = solve_triangular(L, b)"),
@@ -232,6 +237,12 @@ def test_a_step_reads_well(text: str, declarations: dict[str, str], statement: s
     assert statement in {step.statement.text for step in D.steps}
 
 
+def test_a_number_below_the_line_leaves_a_trace_one() -> None:
+    rate = gw.parse("real(logdet(eye(n) + H @ Q @ H.H / s))", H="n m complex", Q="m m hermitian", s="positive")
+    written = "tr((I + H Q Hᴴ / s)⁻¹ (dH Q Hᴴ + H Q dHᴴ)) / s"
+    assert str(gw.derive(rate, wrt="H").differential) == written
+
+
 def test_a_scalar_and_a_sign_stand_in_front_of_the_solution_of_an_equation() -> None:
     centred = gw.define(
         "centred", ["A @ Y + Y @ A.T + c * eye(n) = Q", "trace(Y) = 1"],
@@ -277,6 +288,9 @@ HESSIANS = [
      " − ‖B x‖ Aᵀ A x xᵀ Aᵀ A / ‖A x‖³, where P = Aᵀ A x xᵀ Bᵀ B"),
     ("-log(softmax(Z @ z)[0])", {"Z": "m n", "z": "n"}, "z", "Zᵀ diag(softmax(Z z)) (Z − 1 softmax(Z z)ᵀ Z)"),
     ("sum(X * sin(X))", {"X": "n m"}, "X", 'einsum("ab,ac,bd->abcd", 2 cos(X) − X ∘ sin(X), I, I)'),
+    # What is the same along an axis is a vector.
+    ("sum((y + r) * log(r + exp(A @ w)))", {"A": "n d", "w": "d", "y": "n", "r": ""}, "w",
+     "Aᵀ diag((y + r 1) ∘ (z / (r 1 + z) − exp(2 A w) / (r 1 + z)∘²)) A, where z = exp(A w)"),
 ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def declarations_of(var: Sequence[str]) -> dict[str, str]:
             name, colon, rest = part.partition(":")
             if not colon:
                 raise DeclarationError(
-                    f"--var '{part.strip()}' is not a declaration: write a name, a colon and the "
+                    f"--var '{part.strip()}' is not a declaration: write a name, a colon and, with spaces between, the "
                     f"dimensions, as in --var 'A: n m' (nothing after the colon for a scalar)"
                 )
             if name.strip() in found:

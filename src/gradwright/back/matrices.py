@@ -200,7 +200,7 @@ class Reduction:
         first, second = pair
         if self.real and first.formula == second.formula and (first.row, first.column) == (second.row, second.column):
             return Power(0, True, norm_of(first.formula), Fraction(2))
-        if any(isinstance(edge.formula, Scaled) and edge.formula.divisors for edge in pair):
+        if any(isinstance(edge.formula, Scaled) and any(d.rank for d in edge.formula.divisors) for edge in pair):
             return sum_of(hadamard(first.formula, second.seen_from(first.row)))
         if first.column == second.row or first.row == second.column:
             start = first.row

@@ -285,6 +285,8 @@ def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symme
     output = primitive.outputs[node.index].name if len(primitive.outputs) > 1 else ""
     positions = {declared.name: f"{{{k}}}" for k, declared in enumerate(primitive.inputs)}
     text, latex = notation.outputs[node.index] if notation.outputs else (notation.text, notation.latex)
+    if notation.from_number[0] and [repeated_number(a) is None for a in node.arguments] == [False, True]:
+        text, latex = notation.from_number
     for name, position in positions.items():
         text = text.replace(f"{{{name}}}", position)
         latex = latex.replace(f"{{{name}}}", position)

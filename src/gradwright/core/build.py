@@ -184,9 +184,10 @@ def common_shape(left: Node, right: Node, operator: str) -> Shape:
     if not left.rank or not right.rank:
         return left.shape or right.shape
     if left.rank != right.rank:
+        product = "@ for the product of matrices and vectors, or " if operator == "'*'" else ""
         raise ShapeError(
             f"{operator} works entry by entry, but the shapes are {shape_text(left.shape)} and "
-            f"{shape_text(right.shape)}; only scalars are spread: write the repetition out, "
+            f"{shape_text(right.shape)}; only scalars are spread: write {product}the repetition out, "
             f"for instance outer(ones(n), b)"
         )
     for a, b in zip(left.shape, right.shape, strict=True):

@@ -32,6 +32,7 @@ from gradwright.core.nodes import (
     Solve,
     Symbol,
 )
+from gradwright.core.quadratic_forms import is_quadratic_form
 from gradwright.core.spaces import Space
 
 # Facts that a sum has when every term has them.
@@ -217,8 +218,8 @@ def _product_facts(node: Contract) -> set[str]:
     if not node.coefficient:
         return {"symmetric", "skew", "diagonal", "psd", "nonnegative"} if _is_square(node) else {"nonnegative"}
     found = _entry_facts(node)
-    if not node.rank:
-        found |= _form_facts(node)
+    if "nonnegative" not in found and is_quadratic_form(node, _is_semidefinite, is_nonnegative):
+        found.add("nonnegative")
     if _is_square(node):
         found |= _matrix_facts(node)
     if not node.real and (all(is_real_valued(f.node) for f in node.factors) or _are_their_conjugates([node])):
@@ -244,32 +245,31 @@ def _entry_facts(node: Contract) -> set[str]:
     """Signs of the entries: positive factors, and factors that come as squares, of the absolute value if complex."""
     counts = Counter(node.factors)
     unpaired = [f for f in counts if (counts[f] % 2 if f.node.real else counts[f] != counts[f.conjugated])]
-    if node.coefficient < 0 or any("nonnegative" not in facts_of(f.node) for f in unpaired):
+    if node.coefficient < 0 or any("nonnegative" not in _sign_facts(f) for f in unpaired):
         return set()
     spread = all(len(set(g)) == len(g) for g in node.output) and _distinct_output(node)
-    positive = all("positive" in facts_of(f.node) for f in node.factors)
+    held = {label for group in node.output for label in group}
+    weights = [f for f in node.factors if _weighs_diagonal(f) and not held.issuperset(f.labels)][:1]
+    positive = all("positive" in _sign_facts(f) for f in node.factors if f not in weights)
     return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
 
 
-def _form_facts(node: Contract) -> set[str]:
-    """`tr K` is positive and `xᴴ K x` not negative for a positive definite K, times what is positive."""
-    matrices = [f for f in node.factors if f.node.rank == 2]
-    vectors = [f for f in node.factors if f.node.rank == 1]
-    scalars = [facts_of(f.node) for f in node.factors if not f.node.rank]
-    if node.coefficient < 0 or len(matrices) != 1 or len(matrices) + len(vectors) + len(scalars) < len(node.factors):
-        return set()
-    (matrix,), positive = matrices, all("positive" in facts for facts in scalars)
-    if "psd" not in facts_of(matrix.node) or any("nonnegative" not in facts for facts in scalars):
-        return set()
-    if not vectors:
-        closed = matrix.groups[0] == matrix.groups[1]
-        definite = positive and "spd" in facts_of(matrix.node)
-        return ({"nonnegative", "positive"} if definite else {"nonnegative"}) if closed else set()
-    ends = {f.groups[0]: f for f in vectors}
-    left, right = ends.get(matrix.groups[0]), ends.get(matrix.groups[1])
-    if len(vectors) != 2 or left is None or right is None or left is right or left.node != right.node:
-        return set()
-    return {"nonnegative"} if left.node.real or left.conj != right.conj else set()
+def _sign_facts(factor: Factor) -> Facts:
+    """Facts of the signs of what a factor contributes: the diagonal of a definite matrix is positive."""
+    facts = facts_of(factor.node)
+    if factor.node.rank == 2 and factor.groups[0] == factor.groups[1] and "psd" in facts:
+        return facts | ({"nonnegative", "positive"} if "spd" in facts else {"nonnegative"})
+    return facts
+
+
+def _weighs_diagonal(factor: Factor) -> bool:
+    """Whether a factor is a mask that leaves the diagonal, where a sum over one of its axes finds a positive entry."""
+    mask = factor.node
+    return isinstance(mask, Mask) and min(mask.weights) >= 0 < mask.on and mask.shape[0] == mask.shape[1]
+
+
+def _is_semidefinite(node: Node) -> bool:
+    return "psd" in facts_of(node)
 
 
 def _distinct_output(node: Contract) -> bool:

@@ -130,9 +130,8 @@ class _Translator:
             case ast.List(elts=items):
                 return items, list
             case _:
-                raise LanguageError(
-                    f"'{written(tree)}' is {_CONSTRUCTS.get(type(tree), 'a construct')} that the language does not have"
-                )
+                kind, instead = _CONSTRUCTS.get(type(tree), "a construct"), _CONSTRUCTS_INSTEAD.get(type(tree), "")
+                raise LanguageError(f"'{written(tree)}' is {kind} that the language does not have{instead}")
 
     def _constant(self, value: object) -> Value:
         if value is None or isinstance(value, str | bool):
@@ -205,6 +204,8 @@ class _Translator:
             return build.transpose(node)
         if name in ("H", "mH"):
             return build.adjoint(node)
+        if name in FUNCTIONS:
+            raise LanguageError(f"'.{name}' is not in the language: write {lookup(name).usage}")
         raise LanguageError(
             f"'.{name}' is not in the language: a tensor has .T and .H, and a function with several "
             f"outputs has one name for each, as in qr(A).Q"
@@ -224,7 +225,9 @@ class _Translator:
         if name == SOLUTION and name not in self.variables:
             raise LanguageError(f"solution declares its unknowns in a text, and then lists equations: {SOLUTION_USAGE}")
         if name in self.variables and name not in FUNCTIONS:
-            raise LanguageError(f"'{name}' is a variable and cannot be called; write * or @ to multiply")
+            entry = all(isinstance(argument, ast.Constant) for argument in tree.args) and bool(tree.args)
+            instead = f", {name}[0] for an entry, the first of which is that at 0" if entry else ""
+            raise LanguageError(f"'{name}' is a variable and cannot be called; write * or @ to multiply{instead}")
         function = lookup(name)
         for argument in tree.args:
             if isinstance(argument, ast.Starred):
@@ -352,7 +355,9 @@ def written(tree: ast.expr) -> str:
 
 
 def _no_power(exponent: ast.expr) -> str:
-    """What to write for `X ^ k`, in LaTeX with braces around the k."""
+    """What to write for `X ^ k`, in LaTeX with braces around the k; of `X ^ T @ X` the exponent is read as `T @ X`."""
+    while isinstance(exponent, ast.BinOp):
+        exponent = exponent.left
     paper = {"T": "; the transpose is X.T", "H": "; the conjugate transpose is X.H", "-1": "; the inverse is inv(X)"}
     return (
         "'^' is not a power here: write ** for the power of every entry, or "
@@ -369,6 +374,8 @@ def _instead(tree: ast.Call) -> str:
         return f": write {written(tree.func)}"
     if name in ("t", "transpose"):
         return f": write {written(tree.func.value)}.T"
+    if name == "adjoint":
+        return f": write {written(tree.func.value)}.H"
     name = ELSEWHERE.get(name, name)
     if name in FUNCTIONS:
         return f": write {lookup(name).usage}"
@@ -379,6 +386,10 @@ _OPERATORS: dict[type, str] = {
     ast.Mod: "%", ast.FloorDiv: "//", ast.LShift: "<<", ast.RShift: ">>", ast.BitOr: "|",
     ast.BitAnd: "&", ast.Not: "not", ast.Invert: "~",
 }  # fmt: skip
+_CONSTRUCTS_INSTEAD: dict[type, str] = {
+    ast.IfExp: ": write where(x > 0, a, b)",
+    ast.BoolOp: ": the product of two conditions is both of them, their maximum is either",
+}
 _CONSTRUCTS: dict[type, str] = {
     ast.Lambda: "a lambda", ast.ListComp: "a comprehension", ast.GeneratorExp: "a comprehension",
     ast.SetComp: "a comprehension", ast.DictComp: "a comprehension", ast.IfExp: "a conditional",

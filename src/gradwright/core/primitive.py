@@ -44,6 +44,7 @@ class Notation:
         name: the name in front of the arguments in mathematical text, such as `chol`.
         left_division: whether the function is A⁻¹ B of its two arguments, and written as that product.
         outputs: of a function with several outputs, the two templates of each that is not written `name(…).output`.
+        from_number: the two templates where the first of two arguments is a number and the second is not: `|x| ≤ 1`.
     """
 
     text: str = ""
@@ -51,6 +52,7 @@ class Notation:
     name: str = ""
     left_division: bool = False
     outputs: tuple[tuple[str, str], ...] = ()
+    from_number: tuple[str, str] = ("", "")
 
 
 @frozen

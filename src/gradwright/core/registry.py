@@ -62,7 +62,8 @@ class Call:
         if isinstance(value, Outputs):
             names = " or ".join(f".{name}" for name in value.by_name)
             raise ShapeError(f"{value.function} has several outputs: write {text}{names}")
-        raise ShapeError(f"{self.function} takes tensors, and {text} is not one")
+        instead = "; a matrix of numbers or blocks is block([[a, b], [c, d]])" if isinstance(value, list) else ""
+        raise ShapeError(f"{self.function} takes tensors, and {text} is not one{instead}")
 
     def text(self, place: int) -> str:
         """A positional argument as it was written."""
@@ -253,7 +254,9 @@ def lookup(name: str) -> Function:
     """
     if name in FUNCTIONS:
         return FUNCTIONS[name]
-    near = [ELSEWHERE[name]] if name in ELSEWHERE else get_close_matches(name.lower(), FUNCTIONS, n=3, cutoff=0.6)
+    plain = name.lower()
+    listed = [ELSEWHERE[plain]] if plain in ELSEWHERE else get_close_matches(plain, FUNCTIONS, n=3, cutoff=0.6)
+    near = [text for text in listed if text]
     hint = f"; did you mean {' or '.join(near)}?" if near else ": write it with others, or define it by its equation"
     raise UnknownNameError(f"there is no function '{name}' in the language{hint}")
 
@@ -280,7 +283,8 @@ def _reduce(primitive: Primitive) -> tuple[Any, ...]:
 
 copyreg.pickle(Primitive, _reduce)
 
-# What other libraries and textbooks call a function of the language, where the name is not alike.
+# What other libraries and textbooks call a function of the language, where the name is not alike; what the language
+# has nothing for, although a name is alike, stands with an empty text.
 ELSEWHERE = {
     "tr": "trace", "ln": "log", "expm": "matrix_exp", "atan": "arctan", "chol": "cholesky", "matmul": "@",
     "multiply": "*", "hadamard": "*", "pow": "**", "eigvals": "eig", "frobenius": "norm", "inverse": "inv",
@@ -288,7 +292,15 @@ ELSEWHERE = {
     "cat": "concatenate", "concat": "concatenate", "stack": "block", "adj": "adjugate", "logsigmoid": "log(sigmoid(x))",
     "silu": "x * sigmoid(x)", "gelu": "x * (1 + erf(x / sqrt(2))) / 2", "clip": "minimum(maximum(x, a), b)",
     "clamp": "minimum(maximum(x, a), b)", "var": "mean((x - mean(x))**2)", "std": "sqrt(mean((x - mean(x))**2))",
-    "log2": "log(x) / log(2)", "log10": "log(x) / log(10)", "bmm": "@", "pinverse": "pinv",
+    "log2": "log(x) / log(2)", "log10": "log(x) / log(10)", "bmm": "@", "pinverse": "pinv", "mm": "@", "mv": "@",
+    "mul": "*", "inner": "dot", "tensordot": "einsum", "prod": "det(diag(x))", "erfc": "1 - erf(x)",
+    "leaky_relu": "maximum(x, a * x)", "elu": "where(x > 0, x, exp(x) - 1)", "arctan2": "arctan(y / x)",
+    "atan2": "arctan(y / x)", "arcsin": "arctan(x / sqrt(1 - x**2))", "asin": "arctan(x / sqrt(1 - x**2))",
+    "arccos": "pi / 2 - arctan(x / sqrt(1 - x**2))", "acos": "pi / 2 - arctan(x / sqrt(1 - x**2))",
+    "arcsinh": "log(x + sqrt(1 + x**2))", "asinh": "log(x + sqrt(1 + x**2))", "hypot": "sqrt(x**2 + y**2)",
+    "cross": "block([[0, -x[2], x[1]], [x[2], 0, -x[0]], [-x[1], x[0], 0]]) @ y",
+    "mse_loss": "mean((x - y)**2)", "cross_entropy": "-sum(Y * log_softmax(X, axis=1))",
+    **dict.fromkeys(("lgamma", "gammaln", "cov", "sort", "median", "mod", "print"), ""),
 }  # fmt: skip
 
 

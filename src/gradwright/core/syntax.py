@@ -32,10 +32,13 @@ _SIGNS = {
     **dict.fromkeys("½⅓¼¾⅔", "write a fraction such as 1/2"),
     "⊗": "write outer(A, B) for the tensor product, kron(A, B) for Kronecker's",
     "√": "write sqrt(x)", "∑": "write sum(x)", "÷": "write /", "≤": "write <=", "≥": "write >=",
-    "{": "write parentheses", "!": "write the product out", "\\": "the text is not LaTeX: write log(x), A @ B",
-    "$": "the text is not LaTeX: write log(x), A @ B", ";": "write one expression",
+    "{": "write parentheses", "!": "write the product out", "$": "the text is not LaTeX: write log(x), A @ B",
+    "\\": "the text is not LaTeX: write log(x), A @ B, and solve(A, b) for MATLAB's division",
+    ";": "write one expression, and block([[A, B], [C, D]]) for a matrix of blocks",
 }  # fmt: skip
 _RAISED = "write ** for a power, inv(X), X.T and X.H for the inverse and the transposes, and x[0] for an entry"
+# What MATLAB writes for entries; 2.*x is a product of Python.
+_DOTTED = re.compile(r"(?<=[^\W\d]|[)\]])\s?\.[*/^]")
 _TOKEN = re.compile(r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?j?)|(?P<name>[^\W\d]\w*)|(?P<sign>\S))")
 
 
@@ -52,6 +55,7 @@ def parse_text(text: str, functions: Container[str] = ()) -> ast.expr:
     if len(stripped) > LONGEST_TEXT:
         raise LanguageError(f"the text has {len(stripped)} characters; at most {LONGEST_TEXT} are read")
     _refuse_raised(stripped)
+    _refuse_in_names(stripped)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
@@ -82,6 +86,16 @@ def _refuse_raised(text: str) -> None:
         raise LanguageError(f"the text is not an expression near '{near}': '{found.group()}' is not read; {_RAISED}")
 
 
+def _refuse_in_names(text: str) -> None:
+    """Refuse a sign that is not of the language, and that Python reads as a letter: `x·y` is a name there."""
+    for place, sign in enumerate(text):
+        if sign in _SIGNS and f"x{sign}".isidentifier():
+            near = _near(text, place)
+            raise LanguageError(
+                f"the text is not an expression near '{near}': '{sign}' is not in the language; {_SIGNS[sign]}"
+            )
+
+
 def _near(text: str, place: int) -> str:
     return " ".join(text[max(place - 12, 0) : place + 12].split())
 
@@ -106,6 +120,9 @@ def _syntax_message(text: str, error: SyntaxError, functions: Container[str]) ->
 
 def _paper_sign(text: str) -> tuple[int, str] | None:
     """A sign that is not of the language."""
+    dotted = _DOTTED.search(text)
+    if dotted:
+        return dotted.start(), f"'{dotted.group().strip()}' is not in the language; *, / and ** work entry by entry"
     for place, sign in enumerate(text):
         if sign in _SIGNS:
             return place, f"'{sign}' is not in the language; {_SIGNS[sign]}"

@@ -180,7 +180,10 @@ def _no_shape_fits(names: Sequence[str], failures: Mapping[tuple[int, ...], Shap
     """What goes wrong for each shape of a variable; for several, what goes wrong if they are matrices."""
     if len(names) > 1:
         return ShapeError(_with_usual_names(str(failures[(2,) * len(names)]), taken))
-    told = "; ".join(f"as {kind_of(rank)}, {failures[(rank,)]}" for rank in (2, 1, 0))
+    causes = {rank: str(failures[(rank,)]) for rank in (2, 1, 0)}
+    if len(set(causes.values())) == 1:
+        return ShapeError(causes[2])
+    told = "; ".join(f"as {kind_of(rank)}, {cause}" for rank, cause in causes.items())
     return ShapeError(f"no shape of '{names[0]}' fits the whole text: {_with_usual_names(told, taken)}")
 
 

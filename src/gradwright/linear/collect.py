@@ -23,10 +23,12 @@ from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
 from gradwright.core.scalars import scalars_of, shared_number
 from gradwright.core.sums import add, coefficient_of, distributed, like_key, scaled, terms_of, value_key
-from gradwright.core.walks import postorder, rebuild
+from gradwright.core.walks import postorder, rebuild, transform_all
 from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
 from gradwright.linear.separated import join_outer_products
+from gradwright.prims.piecewise import opposite
+from gradwright.simplify.broadcasts import narrowed
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.sums import turn_sums
 
@@ -55,12 +57,12 @@ _Term = _Item | _Outer | Node
 
 def collect(root: Node) -> Node:
     """Take common factors out of every sum."""
-    return _Collector().collect(root)
+    return collect_all((root,))[0]
 
 
 def collect_all(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """Take common factors out of every sum of several expressions."""
-    return tuple(map(_Collector().collect, roots))
+    return transform_all(tuple(map(_Collector().collect, roots)), _with_opposite)
 
 
 class _Collector:
@@ -90,6 +92,11 @@ class _Collector:
     def _collect_sum(self, node: Node) -> Node:
         if not isinstance(node, Add) or not node.rank:
             return node
+        axes = simple(range(node.rank))
+        narrow = narrowed(Factor(node, axes))
+        if narrow.node.rank < node.rank:  # (u − v) 1ᵀ for u 1ᵀ − v 1ᵀ
+            total = Factor(self.collect(narrow.node), narrow.groups)
+            return contract(1, [total], axes, dict(enumerate(node.shape)))
         node = _with_scalars_joined(node)
         if not isinstance(node, Add):
             return node
@@ -278,6 +285,16 @@ class _Collector:
         both = (total, group[0].vectors[1]) if shared else (group[0].vectors[0], total)
         joined = _outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
         return [joined if item is group[-1] else item for item in items if item is group[-1] or item not in group]
+
+
+def _with_opposite(node: Node) -> Node:
+    """`[x ≤ 1]` for `1 − [x > 1]`."""
+    terms = terms_of(node)
+    if len(terms) != 2 or not any(term == ones(node.shape) for term in terms):
+        return node
+    compared = next((term for term in terms if coefficient_of(term) == -1), node)
+    found = opposite(scaled(-1, compared))
+    return node if found is None else found
 
 
 def _with_numbers_in_front(node: Node) -> Node:

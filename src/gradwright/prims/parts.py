@@ -85,7 +85,10 @@ def concatenate(call: Call) -> Node:
         call.expect(1, 99, ("axis",), "concatenate([x, y], axis=0)")
     nodes = call.nodes()
     if any(not node.rank for node in nodes):
-        raise ShapeError("concatenate joins vectors, matrices or tensors, and one of these is a scalar")
+        raise ShapeError(
+            "concatenate joins vectors, matrices or tensors, and one of these is a scalar; "
+            "a * ones(1) is a vector of one entry"
+        )
     return build.concatenate(nodes, call.axis(nodes[0].rank) or 0)
 
 

@@ -114,8 +114,13 @@ relu = Primitive(
 PAIR = "a: ..., b: ... -> y: ..."
 
 
-def _comparison(name: str, sign: str, latex: str, operator: str, definition: tuple[str, ...] = ()) -> Primitive:
-    """1 where two entries compare so, else 0, in the type that both have together."""
+Signs = tuple[str, str]
+"""How a comparison is written in Unicode and in LaTeX."""
+
+
+def _comparison(name: str, written: Signs, turned: Signs, operator: str, definition: tuple[str, ...] = ()) -> Primitive:
+    """1 where two entries compare so, else 0, in the type that both have together; `turned` compares b with a."""
+    sign, latex = written
     return Primitive(
         name=name,
         signature=PAIR,
@@ -128,14 +133,18 @@ def _comparison(name: str, sign: str, latex: str, operator: str, definition: tup
         numpy=f"({{0}} {operator} {{1}}).astype(numpy.result_type({{0}}, {{1}}, numpy.float32))",
         torch=f"({{0}} {operator} {{1}}).to(({{0}} + {{1}}).dtype)",
         jax=f"({{0}} {operator} {{1}}).astype(({{0}} + {{1}}).dtype)",
-        notation=Notation(text=f"[{{a}} {sign} {{b}}]", latex=rf"\left[{{a}} {latex} {{b}}\right]"),
+        notation=Notation(
+            text=f"[{{a}} {sign} {{b}}]",
+            latex=rf"\left[{{a}} {latex} {{b}}\right]",
+            from_number=(f"[{{b}} {turned[0]} {{a}}]", rf"\left[{{b}} {turned[1]} {{a}}\right]"),
+        ),
         samples=(Sample("a: n, b: n"),),
     )
 
 
-greater = _comparison("greater", ">", ">", ">", ("(1 + sign(a - b)) / 2",))
-greater_equal = _comparison("greater_equal", "≥", r"\ge", ">=", ("(1 + sign(a - b)) / 2",))
-equal = _comparison("equal", "=", "=", "==")
+greater = _comparison("greater", (">", ">"), ("<", "<"), ">", ("(1 + sign(a - b)) / 2",))
+greater_equal = _comparison("greater_equal", ("≥", r"\ge"), ("≤", r"\le"), ">=", ("(1 + sign(a - b)) / 2",))
+equal = _comparison("equal", ("=", "="), ("=", "="), "==")
 COMPARISONS = (greater, greater_equal, equal)
 
 
@@ -227,6 +236,14 @@ def _swapped(name: str, other: Primitive, summary: str) -> Function:
         return Apply(other, (), (right, left))
 
     return register(Function(name, build, f"{name}(a, b)", summary, (other,)))
+
+
+def opposite(node: Node) -> Node | None:
+    """`[b ≥ a]`, which is 1 where the comparison `[a > b]` is 0; None of what is no such comparison."""
+    if not isinstance(node, Apply) or node.primitive not in (greater, greater_equal):
+        return None
+    other = greater_equal if node.primitive is greater else greater
+    return Apply(other, (), node.arguments[::-1])
 
 
 def is_indicator(node: Node) -> bool:

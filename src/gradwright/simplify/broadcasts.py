@@ -6,7 +6,7 @@ from gradwright.core.build import product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, plain, simple, with_factors
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
-from gradwright.core.sums import add
+from gradwright.core.sums import add, terms_of
 
 
 def lift_broadcasts(node: Node) -> Node:
@@ -36,6 +36,15 @@ def without_repetition(node: Node) -> Node:
     """A tensor without the axes along which it repeats its values: the scalar in `a 1`."""
     kept = [axis for axis in range(node.rank) if not _is_constant(node, axis)]
     return node if len(kept) == node.rank else _without_axes(node, kept)
+
+
+def narrowed(factor: Factor) -> Factor:
+    """A factor without the axes along which all terms of it repeat their values: `u − v` for `u 1ᵀ − v 1ᵀ`."""
+    terms, axes = terms_of(factor.node), range(factor.node.rank)
+    kept = [axis for axis in axes if not all(_is_constant(term, axis) for term in terms)]
+    if len(kept) == len(axes):
+        return factor
+    return Factor(add(_without_axes(t, kept) for t in terms), tuple(factor.groups[a] for a in kept), factor.conj)
 
 
 def repeated_number(node: Node) -> Node | None:

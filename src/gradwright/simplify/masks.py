@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from fractions import Fraction
 
+from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_zero, with_factor, with_factors, zero
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of, is_skew, is_skew_at_all_sizes, transposed_fact
-from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
-from gradwright.core.sums import add
+from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection, Symbol
+from gradwright.core.sums import add, like_key, scaled
 from gradwright.simplify.selections import merge_selections
+
+Weights = tuple[Fraction, Fraction, Fraction]
 
 
 def drop_masks(node: Node) -> Node:
@@ -68,7 +72,7 @@ def _with_factor(node: Contract, place: int, replacement: Node) -> Node:
     return merge_selections(drop_masks(with_factor(node, place, replacement)))
 
 
-def _kept_weights(factor: Factor, factors: tuple[Factor, ...]) -> tuple[Fraction, Fraction, Fraction]:
+def _kept_weights(factor: Factor, factors: tuple[Factor, ...]) -> Weights:
     """The weights of a mask where the matrices beside it may differ from zero, and zero elsewhere."""
     assert isinstance(factor.node, Mask)
     below, on, above = (
@@ -104,3 +108,45 @@ def _support(facts: Facts, transposed: bool) -> tuple[bool, bool, bool]:
     seen = {transposed_fact(fact) for fact in facts} if transposed else facts
     strict = "strictly_lower" in seen or "strictly_upper" in seen or "skew" in seen
     return "upper" not in seen, not strict, "lower" not in seen
+
+
+def join_masks(node: Node) -> Node:
+    """Add terms that are one product under masks that add up to a number: `Φ(S) + Φ(S)ᵀ = S` for symmetric S."""
+    if not isinstance(node, Add):
+        return node
+    found: dict[Hashable, list[tuple[int, Weights]]] = {}
+    for place, term in enumerate(node.terms):
+        ways = _masked(as_product(term))
+        if ways:
+            key, weights = next((way for way in ways if way[0] in found), ways[0])
+            found.setdefault(key, []).append((place, weights))
+    terms: dict[int, Node] = dict(enumerate(node.terms))
+    for members in found.values():
+        total = {sum(parts) for parts in zip(*(weights for _, weights in members), strict=True)}
+        if len(members) > 1 and len(total) == 1:
+            first = members[0][0]
+            whole = _without_mask(as_product(node.terms[first]))
+            terms |= {place: zero(node.shape) for place, _ in members}
+            terms[first] = scaled(Fraction(total.pop()), whole)
+    return add(terms.values())
+
+
+def _masked(product: Contract) -> list[tuple[Hashable, Weights]]:
+    """What is under the one mask of a product, up to what orders it, and the weights: the mask as it is, and turned."""
+    places = [place for place, f in enumerate(product.factors) if isinstance(f.node, Mask)]
+    if len(places) != 1:
+        return []
+    factor = product.factors[places[0]]
+    assert isinstance(factor.node, Mask)
+    ways: list[tuple[Hashable, Weights]] = []
+    for groups, mask in ((factor.groups, factor.node), (factor.groups[::-1], factor.node.transposed)):
+        marked = Factor(Symbol("__mask", mask.shape), groups)
+        factors = [marked if place == places[0] else f for place, f in enumerate(product.factors)]
+        below, on, above = (product.coefficient * weight for weight in mask.weights)
+        ways.append((like_key(with_factors(product, factors)), (below, on, above)))
+    return ways
+
+
+def _without_mask(product: Contract) -> Node:
+    rest = [f for f in product.factors if not isinstance(f.node, Mask)]
+    return contract(1, rest, product.output, dict(enumerate(product.dims)))

@@ -13,7 +13,7 @@ from gradwright.simplify.half_vectorisations import merge_half_vectorisations
 from gradwright.simplify.inverse_products import cancel_in_inverses, open_inverse
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.linear import join_linear, settle_linear
-from gradwright.simplify.masks import drop_masks, drop_vanishing_terms
+from gradwright.simplify.masks import drop_masks, drop_vanishing_terms, join_masks
 from gradwright.simplify.orientation import orient, orient_functions, orient_products
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.projections import apply_projections
@@ -54,6 +54,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     merge_half_vectorisations,
     split_sums,
     drop_vanishing_terms,
+    join_masks,
     open_placed_sums,
     turn_sums,
     bring_out_signs,

@@ -72,3 +72,19 @@ def test_no_numbers_are_told_of_signs_that_libraries_choose(monkeypatch: pytest.
     assert "test_numbers" not in emitted(vectors, monkeypatch)
     values = gw.parse("sum(exp(eigh(S).eigenvalues))", S="n n symmetric")
     emitted(values, monkeypatch)["test_numbers"]()
+
+
+@pytest.mark.parametrize(
+    ("text", "declarations"),
+    [
+        ("sum(log(y - x)) + logdet(K - S)", {"x": "n", "y": "n", "K": "m m spd", "S": "m m symmetric"}),
+        ("trace(Q.T @ S @ Q) * sum(sqrt(diagonal(D @ L)))",
+         {"Q": "n m stiefel", "S": "n n symmetric", "D": "n n diagonal", "L": "n n lower"}),
+    ],
+)  # fmt: skip
+def test_tests_stay_where_a_function_has_values(
+    text: str, declarations: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests = emitted(gw.parse(text, **declarations), monkeypatch)
+    for name in ("test_numbers", "test_value", "test_gradients", "test_batches_and_vmap"):
+        tests[name]()

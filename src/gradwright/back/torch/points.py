@@ -36,6 +36,14 @@ def value_code(symbol: Symbol, shape: Sequence[str]) -> str:
     return into_set(draw if "positive" in facts else spread, facts)
 
 
+def nearby_code(symbol: Symbol, place: str, shape: Sequence[str]) -> str:
+    """A value near one that is given."""
+    if {"stiefel", "unitary"} & symbol.facts:
+        draw = f"{'normal' if symbol.real else 'complex_normal'}({', '.join(shape)})"
+        return f"turned({place}.detach(), 0.01 * {draw})"
+    return into_set(f"near({place})", symbol.facts)
+
+
 POSITIVE_DEFINITE = '''
 def positive_definite(X: Tensor) -> Tensor:
     """A positive definite matrix whose eigenvalues stay within a decade."""
@@ -77,10 +85,16 @@ def turned(X: Tensor, move: Tensor) -> Tensor:
     skew = move @ X.mH - X @ move.mH
     return torch.linalg.matrix_exp(skew) @ X
 '''
+NEAR = '''
+def near(X: Tensor) -> Tensor:
+    """Random numbers near X, with its zeros: the function has no value everywhere."""
+    return X.detach() * (1 + 0.01 * normal(*X.shape))
+'''
 HELPERS = {
     "complex_normal(": COMPLEX_NORMAL,
     "positive_definite(": POSITIVE_DEFINITE,
     "half(": HALF,
     "unit_diagonal(": UNIT_DIAGONAL,
     "turned(": ORTHONORMAL,
+    "near(": NEAR,
 }

@@ -16,7 +16,7 @@ from gradwright.back.code.names import Names
 from gradwright.back.code.size_checks import size_text
 from gradwright.back.code.wrapping import INDENT, WIDTH, wrapped
 from gradwright.back.torch.module import Asked
-from gradwright.back.torch.points import HELPERS, NORMAL, into_set, value_code
+from gradwright.back.torch.points import HELPERS, NORMAL, into_set, nearby_code, value_code
 from gradwright.back.torch.reference import Reference, array_lines, reference
 from gradwright.core.arithmetic import Array
 from gradwright.core.nodes import Apply, Node, Symbol, field_of
@@ -31,8 +31,8 @@ from gradwright.simplify.pipeline import simplify_all
 
 # What the file calls its own: dimensions, variables and the function have other names there.
 OWN_NAMES = frozenset(
-    {"pytest", "torch", "Tensor", "gradcheck", "gradgradcheck", "math", "GENERATOR", "ORIGIN", "normal", "point",
-     "leaves", "free", "plain", "numbers", "sides", *(call.strip("(") for call in HELPERS)}
+    {"pytest", "torch", "Tensor", "gradcheck", "gradgradcheck", "math", "GENERATOR", "ORIGIN", "VALUED", "normal",
+     "point", "leaves", "free", "plain", "numbers", "sides", *(call.strip("(") for call in HELPERS)}
 )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ class Tested:
 def tests_text(asked: Asked, module: str) -> str:
     """The whole file, for a module of the given name."""
     tested = _tested(asked, module)
-    body = [_point(tested), _free(tested), *_tests(tested)]
+    body = [*_valued(tested), _point(tested), _free(tested), *_tests(tested)]
     text = "\n\n\n".join(part.strip("\n") for part in body)
     helpers = [helper.strip("\n") for call, helper in HELPERS.items() if call in text]
     return wrapped("\n\n\n".join([_head(tested, text), NORMAL.strip("\n"), *helpers, text]) + "\n")
@@ -173,6 +173,18 @@ def _head(tested: Tested, text: str) -> str:
     )
 
 
+def _valued(tested: Tested) -> list[str]:
+    """The numbers of the reference, where tests have to stay near them."""
+    if tested.reference is None or not tested.reference.rare:
+        return []
+    return [NUMBERS, "\n".join(["VALUED = (", *_input_lines(tested, tested.reference, 1), ")"])]
+
+
+def _input_lines(tested: Tested, found: Reference, depth: int) -> list[str]:
+    pairs = zip(tested.inputs, found.inputs, strict=True)
+    return [line for symbol, array in pairs for line in _numbers(array, f",  # {symbol.name}", depth)]
+
+
 def _point(tested: Tested) -> str:
     lines = [
         "def point(seed: int = 0) -> tuple[Tensor, ...]:",
@@ -180,8 +192,11 @@ def _point(tested: Tested) -> str:
         "    GENERATOR.manual_seed(seed)",
         "    return (",
     ]
-    for symbol in tested.inputs:
-        lines.append(f"        {value_code(symbol, _shape(symbol, tested.dimensions))},  # {symbol.name}")
+    rare = bool(_valued(tested))
+    for place, symbol in enumerate(tested.inputs):
+        shape = _shape(symbol, tested.dimensions)
+        code = nearby_code(symbol, f"VALUED[{place}]", shape) if rare else value_code(symbol, shape)
+        lines.append(f"        {code},  # {symbol.name}")
     return "\n".join([*lines, "    )"])
 
 
@@ -263,16 +278,15 @@ def _reference_test(tested: Tested, found: Reference) -> str:
     lines = [
         "def test_numbers() -> None:",
         '    """Held to the expression as it was written, evaluated by itself, and to its derivative."""',
-        "    inputs = (",
     ]
-    for symbol, array in zip(tested.inputs, found.inputs, strict=True):
-        lines += _numbers(array, f",  # {symbol.name}", 2)
-    lines += ["    )", f"    value = {tested.function}(*inputs)"]
+    inputs = ["    inputs = (", *_input_lines(tested, found, 2), "    )"]
+    lines += ["    inputs = VALUED"] if found.rare else inputs
+    lines += [f"    value = {tested.function}(*inputs)"]
     lines += _compared("value", found.values, tested.outputs > 1)
     lines += ["    slopes = torch.autograd.grad(", "        value,", "        inputs,"]
     lines += [*_listed(found.cotangents, 2, tested.outputs > 1), "    )"]
     lines += _compared("slopes", found.gradients, several=True)
-    return "\n".join([NUMBERS.strip("\n"), "", "", *lines])
+    return "\n".join([*([] if found.rare else [NUMBERS.strip("\n"), "", ""]), *lines])
 
 
 def _compared(name: str, arrays: Sequence[Array], several: bool) -> list[str]:

@@ -13,9 +13,9 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
-from gradwright.core.nodes import Node, Symbol, field_of
+from gradwright.core.nodes import Apply, Node, Symbol, field_of
 from gradwright.core.points import choose_sizes, dimension_names, sample
-from gradwright.core.walks import free_leaves
+from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.derivatives import vjps
 from gradwright.diff.gauge import has_free_factors
 from gradwright.diff.steps.trial import Named, generic_trial
@@ -27,6 +27,8 @@ from gradwright.simplify.pipeline import simplify_all
 DECIMALS = 2
 # Entries of larger arrays are too many to be read.
 MOST_ENTRIES = 400
+# How many generic points have to have values before all are thought to.
+DRAWS = 8
 
 
 @frozen
@@ -39,6 +41,7 @@ class Reference:
         cotangents: one for every output.
         gradients: one for every input.
         sizes: those of the dimensions.
+        rare: whether the outputs have no value at some generic points, so that tests stay near this one.
     """
 
     inputs: tuple[Array, ...]
@@ -46,6 +49,7 @@ class Reference:
     cotangents: tuple[Array, ...]
     gradients: tuple[Array, ...]
     sizes: Mapping[str, int]
+    rare: bool
 
 
 def reference(inputs: Sequence[Symbol], nodes: Sequence[Node]) -> Reference | None:
@@ -82,7 +86,24 @@ def _numbers(
     given = dict(zip(cotangents, _cotangents(cotangents, sizes), strict=True))
     found = dict(zip(moving, evaluate_all([slopes[s] for s in moving], {**point, **given}, sizes), strict=True))
     gradients = tuple(found.get(s, np.zeros_like(point[s])) for s in inputs)
-    return Reference(tuple(point[s] for s in inputs), values, tuple(given.values()), gradients, sizes)
+    rare = _is_rare(inputs, nodes, sizes)
+    return Reference(tuple(point[s] for s in inputs), values, tuple(given.values()), gradients, sizes, rare)
+
+
+def _is_rare(inputs: Sequence[Symbol], nodes: Sequence[Node], sizes: Mapping[str, int]) -> bool:
+    """Whether some of a few generic points give no value; it is not asked of functions that a search has to solve."""
+    if any(isinstance(n, Apply) and n.primitive.witnesses for n in postorder(*nodes)):
+        return False
+    generator = np.random.default_rng(9)
+    points: list[dict[Node, Array]] = [{s: sample(s, sizes, generator) for s in inputs} for _ in range(DRAWS)]
+    return not all(_has_values(nodes, point, sizes) for point in points)
+
+
+def _has_values(nodes: Sequence[Node], point: dict[Node, Array], sizes: Mapping[str, int]) -> bool:
+    try:
+        return all(bool(np.all(np.isfinite(value))) for value in evaluate_all(nodes, point, sizes))
+    except GradwrightError:
+        return False
 
 
 def _point(

@@ -9,7 +9,7 @@ that no rule of differentiation has touched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeGuard
 
 import numpy as np
@@ -36,6 +36,7 @@ from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.differential import direction
 from gradwright.diff.identities.problem import Problem, problem_of
 from gradwright.diff.identities.solution_points import nearby_solution, point_of
+from gradwright.diff.steps.approach import approached
 from gradwright.diff.steps.step import Check, Draft, as_form
 from gradwright.errors import ConditionError, GradwrightError
 from gradwright.frozen import frozen
@@ -45,6 +46,8 @@ TOLERANCE = 1e-6
 STEP = 1e-3
 SEEDS = 8
 WITNESSED = 2 * SEEDS
+APPROACHED = 3 * SEEDS  # from here on inputs are looked for at which there is a value
+APPROACHES = 3
 RANDOM_ONES = 4  # how many points are drawn before that at which an equation is known to have a solution
 CANCELLED = 1e-5
 MEASURED = 1e-3
@@ -202,7 +205,10 @@ class Trial:
             if isinstance(leaf, Symbol | Direction) and leaf not in self.values:
                 value = sample(leaf, self.sizes, self._generator, side=self.seed)
                 value = np.abs(value) + 0.3 if self._is_to_be_positive(leaf) else value
-                self.values[leaf] = shrunk(value, leaf.facts, self._generator) if self.seed >= SEEDS else value
+                small = SEEDS <= self.seed < APPROACHED
+                self.values[leaf] = shrunk(value, leaf.facts, self._generator) if small else value
+        if self.seed >= APPROACHED:
+            self.values = approached(nodes, self.values, self.sizes, self._generator)
         for variable in variables:
             move = tangent_direction(variable, self.values[variable], self._generator)
             self.values[direction(variable)] = move
@@ -368,8 +374,22 @@ def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named,
             return trial
         found.append(trial)
     found = found or unsolved
+    if not defined and not any(trial.finite for trial in found):
+        found += _approached_trials(root, variables, named)
     if not found:
         assert failure is not None
         raise failure
     # A point where nothing moves says more than one whose differences run over a jump.
     return min(found, key=lambda trial: (not trial.finite, trial.error >= ACCURATE, trial.still, trial.error))
+
+
+def _approached_trials(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Iterator[Trial]:
+    """Points that are looked for, as a barrier or the logarithm of a difference needs, until one has a value."""
+    for seed in range(APPROACHED, APPROACHED + APPROACHES):
+        try:
+            trial = Trial(root, variables, named, seed)
+        except GradwrightError:
+            continue
+        yield trial
+        if trial.finite and trial.error < ACCURATE:
+            return

@@ -1,0 +1,101 @@
+"""Products whose entries are quadratic forms, and so not negative: `xᴴ K x`, `‖A x‖²`, the diagonal of `X K Xᵀ`.
+
+Such a product is its own mirror image: beside a positive semidefinite matrix, or beside nothing, stands the same on
+either side, and what the sides have in common, an axis of the result or a summed one, is mirrored to itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from gradwright.core.nodes import Apply, Contract, Factor, Node
+
+Predicate = Callable[[Node], bool]
+
+
+def is_quadratic_form(product: Contract, is_semidefinite: Predicate, is_nonnegative: Predicate) -> bool:
+    """Whether every entry is a sum of `Lᴴ M L` with a positive semidefinite M, times what is not negative."""
+    if product.coefficient < 0:
+        return False
+    factors = list(_opened(product, is_semidefinite))
+    kept = {label for group in product.output for label in group}
+    for start, image, left in _beginnings(factors, is_semidefinite):
+        rest = _mirrored(_without(factors, start), image, left)
+        if rest is None or any(image.get(label, label) != label for label in kept):
+            continue
+        if all(is_nonnegative(f.node) and all(image.get(x, x) == x for x in f.labels) for f in rest):
+            return True
+    return False
+
+
+def _opened(product: Contract, is_semidefinite: Predicate) -> Iterator[Factor]:
+    """The factors, with K and b, the sides of a system, for `K⁻¹ b`: the inverse of K is definite if K is."""
+    fresh = len(product.dims)
+    for factor in product.factors:
+        node = factor.node
+        if isinstance(node, Apply) and node.primitive.notation.left_division and is_semidefinite(node.arguments[0]):
+            matrix, right = node.arguments
+            yield Factor(matrix, (factor.groups[0], (fresh,)), factor.conj)
+            yield Factor(right, ((fresh,), *factor.groups[1:]), factor.conj)
+            fresh += 1
+        else:
+            yield factor
+
+
+def _beginnings(
+    factors: Sequence[Factor], is_semidefinite: Predicate
+) -> Iterator[tuple[tuple[Factor, ...], dict[int, int], set[int]]]:
+    """What may stand in the middle, which label is the image of which, and the labels on the left.
+
+    In the middle is a semidefinite matrix, or nothing between two equal tensors.
+    """
+    for factor in factors:
+        if factor.node.rank == len(factor.labels) == len(set(factor.labels)) == 2 and is_semidefinite(factor.node):
+            left, right = factor.labels
+            yield (factor,), {left: right, right: left}, {left}
+    for place, first in enumerate(factors):
+        for second in factors[place + 1 :]:
+            image: dict[int, int] = {}
+            if _pair(first, second, image):
+                yield (first, second), image, {label for label in first.labels if image[label] != label}
+
+
+def _mirrored(factors: Sequence[Factor], image: dict[int, int], left: set[int]) -> list[Factor] | None:
+    """What is left of the factors without those that have a mirror image; None where one lacks it.
+
+    What stands on the left has no label of the right: nothing but the middle joins the sides.
+    """
+    rest, reached = list(factors), list(left)
+    while reached:
+        label = reached.pop()
+        while (first := next((f for f in rest if label in f.labels), None)) is not None:
+            rest.remove(first)
+            second = next((f for f in rest if image[label] in f.labels and _pair(first, f, image)), None)
+            if second is None:
+                return None
+            rest.remove(second)
+            new = {own for own in first.labels if image[own] != own} - left
+            left |= new
+            reached += new
+    return None if any(image[own] in left for own in left) else rest
+
+
+def _pair(first: Factor, second: Factor, image: dict[int, int]) -> bool:
+    """Whether two factors may be each other's images; their labels are then."""
+    if first.node != second.node or (not first.node.real and first.conj == second.conj):
+        return False
+    if list(map(len, first.groups)) != list(map(len, second.groups)):  # axes in groups, and as one
+        return False
+    found = dict(image)
+    for one, other in zip(first.labels, second.labels, strict=True):
+        if found.setdefault(one, other) != other or found.setdefault(other, one) != one:
+            return False
+    image.update(found)
+    return True
+
+
+def _without(factors: Sequence[Factor], taken: Sequence[Factor]) -> list[Factor]:
+    rest = list(factors)
+    for factor in taken:
+        rest.remove(factor)
+    return rest

@@ -1,0 +1,50 @@
+"""What is known not to be negative, because it is a quadratic form."""
+
+from __future__ import annotations
+
+import pytest
+
+import gradwright as gw
+from gradwright.core.inference import is_nonnegative, is_positive
+
+DECLARED = {
+    "K": "n n spd", "S": "n n symmetric", "X": "m n", "Y": "n n", "Z": "m n complex", "x": "n", "y": "n",
+    "z": "n complex",
+}  # fmt: skip
+
+
+def declared(text: str) -> dict[str, str]:
+    return {name: kind for name, kind in DECLARED.items() if name in text}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x @ solve(K, x)", "diagonal(X @ K @ X.T)", "diagonal(X @ inv(K) @ X.T)", "trace(Y @ K @ Y.T)",
+        "x @ Y.T @ Y @ x", "conj(z) @ K @ z", "diagonal(Z @ K @ Z.H)",
+        "x @ Y @ K @ Y.T @ x", "trace(X @ X.T @ X @ X.T)",
+    ],
+)  # fmt: skip
+def test_a_quadratic_form_is_not_negative(text: str) -> None:
+    assert is_nonnegative(gw.parse(text, **declared(text)).node)
+
+
+@pytest.mark.parametrize("text", ["diagonal(inv(K))", "cumsum(exp(x))", "1 + x @ solve(K, x)", "trace(K)"])
+def test_what_is_positive(text: str) -> None:
+    assert is_positive(gw.parse(text, **declared(text)).node)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "trace(Y @ Y)", "x @ S @ x", "x @ K @ y", "x @ Y @ K @ Y @ x", "z @ K @ z", "diagonal(X @ K @ Z.H)",
+        "trace(conj(Z) @ X.T @ Z @ X.T)", "X @ K @ X.T", "cumsum(x)", "trace(X @ Y @ X.T)",
+    ],
+)  # fmt: skip
+def test_what_may_be_negative(text: str) -> None:
+    assert not is_nonnegative(gw.parse(text, **declared(text)).node)
+
+
+def test_conditions_that_hold_are_left_out() -> None:
+    student = gw.parse("log(1 + x @ solve(K, x) / v)", x="n", K="n n spd", v="positive")
+    assert gw.derive(student, wrt="x").conditions == ()
