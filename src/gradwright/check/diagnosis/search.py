@@ -58,6 +58,7 @@ MUTANTS: tuple[Family, ...] = (
 )  # fmt: skip
 DERIVED = (detached, outputs, stages, chains, entrywise, confusions)  # with derivations of their own, which take longer
 PAIR = 1.0
+SAID_BETTER = 1.1  # by one value that stands at several places for another than by a mistake that is less likely
 BY_ENTRY = 1.7  # what the same numbers in every entry cost, which are no accident
 SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
@@ -273,7 +274,7 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     for scale in () if _is_exact(found) else SCALES:
         found += _confirmed(_meeting(single, scenes[0], scale), scenes)
     found += multiples
-    if scenes[0].program is not None and all(len(explanation.labels) > 1 for explanation in found):
+    if scenes[0].program is not None and all(len(e.labels) > 1 or e.cost > SAID_BETTER for e in found):
         found += _confirmed(_used_otherwise(scenes[0]), scenes)
     if not found:
         found = _confirmed(_singly_repaired(single.nameless, scenes[0]), scenes)

@@ -129,7 +129,7 @@ def _replacement(
         cost = 1.3 if quantity.switches else 1.0
         return site.replaced(number, swapped, "wrong_mask", f"the mask has to be taken from {name}", cost)
     due = scene.quantities[number].mT if swapped else scene.quantities[number]
-    named = _derived(site.value, due)
+    named = _derived(site.value, due, quantity, scene)
     label, cost = named or (_confused(known, quantity) if known is not None else _unknown(site, number, scene))
     if label == "wrong_power" and known is not None and _is_input(known) and _is_argument(site, scene):
         label, cost = "uses_input_instead_of_output", 0.95  # a function is taken of the input itself
@@ -155,10 +155,18 @@ def _is_argument(site: Site, scene: Scene) -> bool:
     return bool(users) and all(user.name in FUNCTIONS for user in users)
 
 
-def _derived(value: torch.Tensor, due: torch.Tensor) -> tuple[str, float] | None:
-    """The name of the mistake where what is due is the value without its mean, or each line of it times a number."""
+def _derived(
+    value: torch.Tensor, due: torch.Tensor, quantity: Quantity, scene: Scene
+) -> tuple[str, float] | None:
+    """The name of the mistake where what is due is the value without some entries, or its mean, or with lines scaled.
+
+    What blocks entries on the way from the variable blocks the cotangent there, too.
+    """
     if value.shape != due.shape or value.dim() == 0 or largest(value) == 0:
         return None
+    blocks = any(leaf.name == scene.name for leaf in free_leaves(quantity.node) if isinstance(leaf, Symbol))
+    if blocks and close(torch.where(due == 0, 0, value), due):
+        return "missing_mask", 1.0
     for axis in (None, *range(value.dim())):
         if close(value - value.mean(dim=axis, keepdim=True), due):
             return "missing_projection", 1.0
