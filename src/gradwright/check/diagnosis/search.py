@@ -11,7 +11,7 @@ from itertools import accumulate, combinations
 import numpy as np
 import torch
 
-from gradwright.back.render import unicode_of
+from gradwright.back.render import brief
 from gradwright.check.diagnosis.difference import by_entry, entry_weights
 from gradwright.check.diagnosis.mutants.chains import chains
 from gradwright.check.diagnosis.mutants.confusions import confusions
@@ -358,7 +358,7 @@ def _multiples_of_terms(right: Node, scene: Scene) -> Iterator[Explanation]:
         number = Fraction(1 + (ratio or 0)).limit_denominator(SIMPLE)
         if number > 0 and number != 1:
             changed = add([*parts[:place], scaled(number, part), *parts[place + 1 :]])
-            words = f"the term {unicode_of(part)} is multiplied by {number}"
+            words = f"the term {brief(part)} is multiplied by {number}"
             yield Explanation(Mutant(changed, "wrong_factor", words, 1.2))
 
 

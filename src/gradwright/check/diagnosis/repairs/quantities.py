@@ -481,24 +481,22 @@ def projected(scene: Scene) -> Iterator[Repair]:
                 continue  # of what does not vary nothing would be left
             words = f"the mean of {site.words} has to be removed"
             yield site.repair(lambda v, a=axis: v - v.mean(dim=a, keepdim=True), "missing_projection", words, 1.35)
+        summands = _summands_before(site, scene)
         for number, quantity in enumerate(scene.library.quantities):
             along = scene.quantities[number]
             # Of what lies along the quantity nothing would be left.
             if along.shape == site.value.shape and not _is_nothing(_without(site.value, along), site.value):
                 words = f"the component of {site.words} along {quantity.name} has to be removed"
-                cost = VAGUE if _has_summand_along(site, along, scene) else 1.32
+                cost = VAGUE if any(multiple_of(value, along) is not None for value in summands) else 1.32
                 yield site.combined(number, _without, "missing_projection", words, cost)
 
 
-def _has_summand_along(site: Site, along: torch.Tensor, scene: Scene) -> bool:
-    """Whether a multiple of a quantity is taken on the way to the value already: then it is a wrong one."""
+def _summands_before(site: Site, scene: Scene) -> list[torch.Tensor]:
+    """What is added or taken on the way to a value: a multiple of a quantity, where its component is due, is wrong."""
     assert scene.program is not None
-    for instruction in scene.program.instructions:
-        if instruction.name in SUMS and site.source in scene.after(instruction.slot):
-            summands = (scene.values.get(source) for _, source in instruction.operands)
-            if any(is_number(value) and multiple_of(value, along) is not None for value in summands):
-                return True
-    return False
+    before = [i for i in scene.program.instructions if i.name in SUMS and site.source in scene.after(i.slot)]
+    values = (scene.values.get(source) for source in dict.fromkeys(s for i in before for _, s in i.operands))
+    return [value for value in values if is_number(value)]
 
 
 def _is_nothing(rest: torch.Tensor, value: torch.Tensor) -> bool:
