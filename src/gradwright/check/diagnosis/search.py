@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache, cached_property
-from itertools import accumulate, combinations
+from itertools import accumulate, combinations, islice
 
 import numpy as np
 import torch
@@ -78,6 +78,7 @@ ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
 NO_MORE = {"uses_input_instead_of_output", "stale_saved_value", "detached_dependency"}  # than a number does
 # How much is tried of a long computation, and of a long gradient, counted so that the answer is the same everywhere.
 MOST_CALLS = 150_000
+MOST_CALLS_OF_USES = 30_000  # where a value stands at several places for another
 EARLY = 0.5  # what it adds to a cost that everything has to be computed again
 MOST_NODES = 2_500  # of the mutants of one family
 MOST_ALIKE = 40
@@ -320,7 +321,9 @@ def _singly_repaired(computations: Iterable[tuple[Repair, torch.Tensor]], scene:
 
 def _used_otherwise(scene: Scene) -> Iterator[Explanation]:
     """One quantity for another at some of its places."""
-    for repairs in uses(scene):
+    assert scene.program is not None
+    most = MOST_CALLS_OF_USES // len(scene.program.instructions)
+    for repairs in islice(uses(scene), most):
         value = attempt(scene, *repairs)
         if value is not None and close(value, scene.wanted):
             yield Explanation(None, repairs)

@@ -145,6 +145,10 @@ def _replacement(
     return site.replaced(number, swapped, label, words, cost + (0.1 if not quantity.stage else 0.0))
 
 
+def _depends(quantity: Quantity, name: str) -> bool:
+    return any(isinstance(leaf, Symbol) and leaf.name == name for leaf in free_leaves(quantity.node))
+
+
 def _is_argument(site: Site, scene: Scene) -> bool:
     """Whether nothing is done with a value but to take a function of it, such as a cosine."""
     assert scene.program is not None
@@ -164,8 +168,7 @@ def _derived(
     """
     if value.shape != due.shape or value.dim() == 0 or largest(value) == 0:
         return None
-    blocks = any(leaf.name == scene.name for leaf in free_leaves(quantity.node) if isinstance(leaf, Symbol))
-    if blocks and close(torch.where(due == 0, 0, value), due):
+    if bool((due == 0).any()) and close(torch.where(due == 0, 0, value), due) and _depends(quantity, scene.name):
         return "missing_mask", 1.0
     for axis in (None, *range(value.dim())):
         if close(value - value.mean(dim=axis, keepdim=True), due):
@@ -472,7 +475,11 @@ def _by_cotangent(site: Site, scene: Scene, name: str) -> dict[str, Combine]:
 
 
 def projected(scene: Scene) -> Iterator[Repair]:
-    """The component along a vector, or the mean, removed from a value."""
+    """The component along a vector, or the mean, removed from a value.
+
+    Where a multiple of the vector is taken on the way to the value already, that is a wrong one.
+    """
+    parallel = set(_parallel(scene))
     for site in sites(scene):
         if site.value.dim() == 0 or site.user is not None:
             continue
@@ -481,22 +488,25 @@ def projected(scene: Scene) -> Iterator[Repair]:
                 continue  # of what does not vary nothing would be left
             words = f"the mean of {site.words} has to be removed"
             yield site.repair(lambda v, a=axis: v - v.mean(dim=a, keepdim=True), "missing_projection", words, 1.35)
-        summands = _summands_before(site, scene)
+        before = [slot for slot in {slot for slot, _ in parallel} if site.source in scene.after(slot)]
         for number, quantity in enumerate(scene.library.quantities):
             along = scene.quantities[number]
             # Of what lies along the quantity nothing would be left.
             if along.shape == site.value.shape and not _is_nothing(_without(site.value, along), site.value):
                 words = f"the component of {site.words} along {quantity.name} has to be removed"
-                cost = VAGUE if any(multiple_of(value, along) is not None for value in summands) else 1.32
+                cost = VAGUE if any((slot, number) in parallel for slot in before) else 1.32
                 yield site.combined(number, _without, "missing_projection", words, cost)
 
 
-def _summands_before(site: Site, scene: Scene) -> list[torch.Tensor]:
-    """What is added or taken on the way to a value: a multiple of a quantity, where its component is due, is wrong."""
+def _parallel(scene: Scene) -> Iterator[tuple[int, int]]:
+    """The sums with a summand that is a multiple of a quantity, each with the number of that."""
     assert scene.program is not None
-    before = [i for i in scene.program.instructions if i.name in SUMS and site.source in scene.after(i.slot)]
-    values = (scene.values.get(source) for source in dict.fromkeys(s for i in before for _, s in i.operands))
-    return [value for value in values if is_number(value)]
+    for instruction in scene.program.instructions:
+        values = [scene.values.get(source) for _, source in instruction.operands if instruction.name in SUMS]
+        summands = [value for value in values if is_number(value)]
+        for number, quantity in enumerate(scene.quantities):
+            if any(multiple_of(value, quantity) is not None for value in summands):
+                yield instruction.slot, number
 
 
 def _is_nothing(rest: torch.Tensor, value: torch.Tensor) -> bool:
