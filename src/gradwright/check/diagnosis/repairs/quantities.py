@@ -159,9 +159,7 @@ def _is_argument(site: Site, scene: Scene) -> bool:
     return bool(users) and all(user.name in FUNCTIONS for user in users)
 
 
-def _derived(
-    value: torch.Tensor, due: torch.Tensor, quantity: Quantity, scene: Scene
-) -> tuple[str, float] | None:
+def _derived(value: torch.Tensor, due: torch.Tensor, quantity: Quantity, scene: Scene) -> tuple[str, float] | None:
     """The name of the mistake where what is due is the value without some entries, or its mean, or with lines scaled.
 
     What blocks entries on the way from the variable blocks the cotangent there, too.
