@@ -117,3 +117,27 @@ def test_what_is_no_number_at_some_points_is_diagnosed_at_the_others() -> None:
 
     report = gw.check((None, backward), "sum(sqrt(1/2 + x ** 2))", variables={"x": "n"})
     assert report.labels == {"wrong_power"}, str(report)
+
+
+def _iterated(G: Tensor, a: Tensor) -> Tensor:
+    slope = torch.ones_like(a)
+    for _ in range(16):
+        slope, a = slope * (torch.cos(a) + 0.1 * a), torch.sin(a) + 0.05 * a**2
+    return G * slope
+
+
+@pytest.mark.slow
+def test_a_formula_that_doubles_with_every_step_of_a_loop_is_written_in_letters() -> None:
+    report = gw.check((None, _iterated), "sin(sin(a))", variables={"a": ""})
+    assert not report.right
+    assert len(str(report)) < 20_000 and "where" in report.findings[0].written_formula
+
+
+def test_a_loop_that_uses_a_value_twice_in_every_step_is_checked_without_an_expression() -> None:
+    def forward(x: Tensor) -> Tensor:
+        for _ in range(18):
+            x = torch.sin(x) + 0.05 * x**2
+        return x
+
+    report = gw.check(forward, variables={"x": "n"})
+    assert report.right and len(str(report)) < 20_000, str(report)[:1000]

@@ -107,8 +107,8 @@ class Expression:
 
     @property
     def written(self) -> str:
-        """The text that the expression was parsed from; else its text in the language."""
-        return self._written or self.text()
+        """The text that it was parsed from; else its text in the language, or with letters where that takes pages."""
+        return self._written or (self.text() if is_writable(self.node) else str(self))
 
     def mentions(self, name: str) -> bool:
         """Whether a variable occurs in the expression, or in the text that it was parsed from: it may cancel."""

@@ -12,6 +12,7 @@ from gradwright.core.walks import free_leaves, written_size
 from gradwright.errors import UnsupportedError
 
 LONGEST_LINE = 80
+MOST_SAID = 500  # nodes that are written out within a sentence
 LARGEST = 200_000  # nodes that are written out; each takes about two characters
 
 
@@ -32,6 +33,11 @@ def _writable(node: Node) -> Node:
 def unicode_of(node: Node) -> str:
     """Mathematical notation: matrices where they reach, else `⊗` and `roll`, else letters."""
     return unicode(tensor_formula(_writable(node), Translator()))
+
+
+def brief(node: Node) -> str:
+    """Mathematical notation for within a sentence, where it fits into one."""
+    return unicode_of(node) if written_size(node) <= MOST_SAID else "a long expression"
 
 
 def readable(node: Node, taken: set[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from gradwright.back.render import is_writable
 from gradwright.check.diagnosis.difference import described
 from gradwright.check.diagnosis.library import Library, library_of
 from gradwright.check.diagnosis.notation import Printer
@@ -126,7 +127,7 @@ def _written(subject: Subject, name: str, found: Sequence[Explanation], point: P
 
 def _by_formula(truth: Truth, name: str, written: Node | None) -> tuple[str, tuple[str, ...]] | None:
     """What the right and the written formula, compared term by term, show; None if that is no known mistake."""
-    if written is None:
+    if written is None or not is_writable(written):
         return None
     others = {n: node for n, node in truth.gradients.items() if n != name}
     differences = compare(truth.gradients[name], written, others)

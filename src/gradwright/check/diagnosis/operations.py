@@ -11,6 +11,7 @@ ENTRYWISE_PRODUCTS = ("mul", "multiply")
 QUOTIENTS = ("div", "true_divide")
 ENTRYWISE = (*SUMS, *ENTRYWISE_PRODUCTS, *QUOTIENTS)
 POWERS = ("pow", "__pow__", "float_power")
+INVERSES = ("inv", "inverse", "pinv")
 MATRIX_PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot", "__matmul__", "__rmatmul__")
 FUNCTIONS = (
     "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "arctan", "sigmoid",

@@ -74,10 +74,19 @@ class Scene:
 
     def after(self, slot: int) -> frozenset[int]:
         """The values that are computed from one, whether they reach the result or not."""
+        if slot not in self._after:
+            self._after[slot] = self._computed_from(slot)
+        return self._after[slot]
+
+    @cached_property
+    def _after(self) -> dict[int, frozenset[int]]:
+        return {}
+
+    def _computed_from(self, slot: int) -> frozenset[int]:
         assert self.program is not None
         found = {slot}
         for instruction in sorted((*self.program.instructions, *self.program.idle), key=lambda i: i.slot):
-            if found.intersection(source for _, source in instruction.operands):
+            if any(source in found for _, source in instruction.operands):
                 found.add(instruction.slot)
         return frozenset(found)
 

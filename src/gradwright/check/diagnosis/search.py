@@ -6,12 +6,12 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache, cached_property
-from itertools import accumulate, combinations
+from itertools import accumulate, combinations, islice
 
 import numpy as np
 import torch
 
-from gradwright.back.render import unicode_of
+from gradwright.back.render import brief
 from gradwright.check.diagnosis.difference import by_entry, entry_weights
 from gradwright.check.diagnosis.mutants.chains import chains
 from gradwright.check.diagnosis.mutants.confusions import confusions
@@ -58,6 +58,7 @@ MUTANTS: tuple[Family, ...] = (
 )  # fmt: skip
 DERIVED = (detached, outputs, stages, chains, entrywise, confusions)  # with derivations of their own, which take longer
 PAIR = 1.0
+SAID_BETTER = 1.1  # by one value that stands at several places for another than by a mistake that is less likely
 BY_ENTRY = 1.7  # what the same numbers in every entry cost, which are no accident
 SCALES = (-1.0, 2.0, 0.5, -2.0, -0.5)
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
@@ -77,6 +78,7 @@ ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
 NO_MORE = {"uses_input_instead_of_output", "stale_saved_value", "detached_dependency"}  # than a number does
 # How much is tried of a long computation, and of a long gradient, counted so that the answer is the same everywhere.
 MOST_CALLS = 150_000
+MOST_CALLS_OF_USES = 30_000  # where a value stands at several places for another
 EARLY = 0.5  # what it adds to a cost that everything has to be computed again
 MOST_NODES = 2_500  # of the mutants of one family
 MOST_ALIKE = 40
@@ -273,7 +275,7 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     for scale in () if _is_exact(found) else SCALES:
         found += _confirmed(_meeting(single, scenes[0], scale), scenes)
     found += multiples
-    if scenes[0].program is not None and all(len(explanation.labels) > 1 for explanation in found):
+    if scenes[0].program is not None and all(len(e.labels) > 1 or e.cost > SAID_BETTER for e in found):
         found += _confirmed(_used_otherwise(scenes[0]), scenes)
     if not found:
         found = _confirmed(_singly_repaired(single.nameless, scenes[0]), scenes)
@@ -319,7 +321,9 @@ def _singly_repaired(computations: Iterable[tuple[Repair, torch.Tensor]], scene:
 
 def _used_otherwise(scene: Scene) -> Iterator[Explanation]:
     """One quantity for another at some of its places."""
-    for repairs in uses(scene):
+    assert scene.program is not None
+    most = MOST_CALLS_OF_USES // len(scene.program.instructions)
+    for repairs in islice(uses(scene), most):
         value = attempt(scene, *repairs)
         if value is not None and close(value, scene.wanted):
             yield Explanation(None, repairs)
@@ -357,7 +361,7 @@ def _multiples_of_terms(right: Node, scene: Scene) -> Iterator[Explanation]:
         number = Fraction(1 + (ratio or 0)).limit_denominator(SIMPLE)
         if number > 0 and number != 1:
             changed = add([*parts[:place], scaled(number, part), *parts[place + 1 :]])
-            words = f"the term {unicode_of(part)} is multiplied by {number}"
+            words = f"the term {brief(part)} is multiplied by {number}"
             yield Explanation(Mutant(changed, "wrong_factor", words, 1.2))
 
 

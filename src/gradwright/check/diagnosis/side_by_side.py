@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwright.back.formula import Formula, postorder
+from gradwright.back.render import is_writable
 from gradwright.back.sharing import Letter, share
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import unicode
@@ -18,9 +19,10 @@ WIDEST = 72
 def side_by_side(truth: Truth, right: Node, written: Node | None) -> dict[str, str]:
     """Both formulas as text; the written one is empty where it is not known."""
     translator = Translator()
-    formulas = [tensor_formula(node, translator) for node in (right, written) if node is not None]
-    texts = [unicode(formula) for formula in formulas]
-    if any(len(text) > WIDEST for text in texts):
+    nodes = [node for node in (right, written) if node is not None]
+    formulas = [tensor_formula(node, translator) for node in nodes]
+    texts = [unicode(formula) for formula in formulas] if all(map(is_writable, nodes)) else []
+    if not texts or any(len(text) > WIDEST for text in texts):
         texts = _in_letters(truth, formulas)
     return {"right_formula": texts[0], "written_formula": texts[1] if len(texts) > 1 else ""}
 

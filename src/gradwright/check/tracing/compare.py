@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations, product
 
-from gradwright.back.render import unicode_of
+from gradwright.back.render import brief
 from gradwright.check.tracing.edits import Edit, edits_of, omissions_of
 from gradwright.check.tracing.measure import Measure, measure_of
 from gradwright.check.tracing.substitutions import (
@@ -127,7 +127,7 @@ def _summed_by_autograd(right: Node, written: Node) -> Node | None:
 def _of_shapes(right: Node, written: Node) -> Difference:
     kept = written.rank > right.rank
     words = "the result keeps axes that have to be summed over" if kept else "the result has the wrong shape"
-    return Difference("broadcast_not_reduced" if kept else "", words, unicode_of(right), unicode_of(written))
+    return Difference("broadcast_not_reduced" if kept else "", words, brief(right), brief(written))
 
 
 def comparable(node: Node) -> Node:
@@ -148,7 +148,7 @@ def _without_system(node: Node) -> Node:
 
 def _of_the_whole(right: Node, written: Node, measure: Measure) -> tuple[Difference, ...]:
     """A change of the whole that makes it right: a number, a transpose, a conjugate, a symmetric part."""
-    shown = unicode_of(right), unicode_of(written)
+    shown = brief(right), brief(written)
     factor = measure.ratio(written, right)
     if factor is not None:
         return _of_numbers(factor, "it", shown)
@@ -185,7 +185,7 @@ def _not_symmetrised(right: Node, written: Node, measure: Measure) -> tuple[Diff
         return ()
     others = compare(right, _symmetric(written))
     words = "the symmetric part has to be taken"
-    return (Difference("not_symmetrised", words, unicode_of(right), unicode_of(written)), *others)
+    return (Difference("not_symmetrised", words, brief(right), brief(written)), *others)
 
 
 def _of_another(right: Node, written: Node, others: Mapping[str, Node], measure: Measure) -> tuple[Difference, ...]:
@@ -193,7 +193,7 @@ def _of_another(right: Node, written: Node, others: Mapping[str, Node], measure:
     for name, other in others.items():
         if measure.close(comparable(other), written):
             words = f"this is the gradient of {name}"
-            return (Difference("wrong_argument_gradient_swapped", words, unicode_of(right), unicode_of(written)),)
+            return (Difference("wrong_argument_gradient_swapped", words, brief(right), brief(written)),)
     return ()
 
 
@@ -204,9 +204,9 @@ def _everywhere(
     for label, given, due in substitutions:
         factor = _ratio_after(written, given, due, right, measure) or _ratio_after(right, due, given, written, measure)
         if factor is not None:
-            shown = unicode_of(right), unicode_of(written)
-            words = f"{unicode_of(given)} stands where {unicode_of(due)} is due"
-            found = Difference(label or _transposition(unicode_of(due), unicode_of(given)), words, *shown)
+            shown = brief(right), brief(written)
+            words = f"{brief(given)} stands where {brief(due)} is due"
+            found = Difference(label or _transposition(brief(due), brief(given)), words, *shown)
             return (found,) if factor == 1 else (found, Difference("wrong_sign", "the sign is wrong", *shown))
     return ()
 
@@ -272,7 +272,7 @@ def _removed(terms: Sequence[Node], some: Sequence[Node]) -> list[Node]:
 
 def _of_terms(wanted: Node, term: Node, measure: Measure) -> tuple[Difference, ...]:
     """The smallest change that makes one term another."""
-    shown = unicode_of(wanted), unicode_of(term)
+    shown = brief(wanted), brief(term)
     factor = measure.ratio(term, wanted)
     if factor is not None:
         return _of_numbers(factor, f"the term {shown[1]}", shown)
@@ -295,7 +295,7 @@ def _of_numbers(factor: Fraction, what: str, shown: tuple[str, str]) -> tuple[Di
 
 
 def _described(edit: Edit, wanted: Node, term: Node, factor: Fraction) -> tuple[Difference, ...]:
-    shown = unicode_of(wanted), unicode_of(term)
+    shown = brief(wanted), brief(term)
     beside = _of_numbers(factor, f"the term {shown[1]}, apart from that,", shown)
     inside = _inside(*edit.pair) if edit.pair and not edit.label else None
     if inside is not None:
@@ -331,18 +331,18 @@ def _place(wanted: Node, term: Node) -> str:
 
 def _of_factors(place: int, count: int, due: Node, given: Node) -> str:
     ordinal = "last" if place == count - 1 > 0 else ORDINALS[place]
-    return f"the {ordinal} factor is {unicode_of(given)}; it should be {unicode_of(due)}"
+    return f"the {ordinal} factor is {brief(given)}; it should be {brief(due)}"
 
 
 def _unpaired(due: Sequence[Node], given: Sequence[Node]) -> Iterator[Difference]:
     for wanted, term in zip(due, given, strict=False):
-        shown = unicode_of(wanted), unicode_of(term)
+        shown = brief(wanted), brief(term)
         yield Difference("", f"{shown[1]} stands where {shown[0]} is due", *shown)
     for wanted in due[len(given) :]:
-        shown = unicode_of(wanted)
+        shown = brief(wanted)
         yield Difference("missing_term", f"the term {shown} is missing", shown, "")
     for term in given[len(due) :]:
-        shown = unicode_of(term)
+        shown = brief(term)
         yield Difference("extra_term", f"the term {shown} does not belong", "", shown)
 
 

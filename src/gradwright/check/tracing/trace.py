@@ -17,7 +17,7 @@ import torch
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing
 
-from gradwright.back.render import unicode_of
+from gradwright.back.render import brief
 from gradwright.check.tracing.interpret import Interpretation, interpret, output_node, reasons_of
 from gradwright.check.tracing.lockstep import DifferentOperations, Operation, in_lockstep
 from gradwright.check.tracing.operators import IGNORING, RANDOM, RULES
@@ -71,7 +71,7 @@ class Traced:
         if self.node is None:
             return f"not traced: {'; '.join(self.reasons)}"
         held = ", ".join(f"{name} = {size}" for name, size in self.fixed.items())
-        return unicode_of(self.node) + (f"   (at {held})" if held else "")
+        return brief(self.node) + (f"   (at {held})" if held else "")
 
 
 @frozen
@@ -179,7 +179,7 @@ def _traced(function: Function, subject: Subject, runs_of: Callable[..., _Runs])
 
 
 def _finished(found: Interpretation, subject: Subject, runs: Sequence[_Run], fixed: Mapping[str, int]) -> Traced:
-    detached = tuple(unicode_of(simplify(node)) for node in found.notes.detached)
+    detached = tuple(brief(simplify(node)) for node in found.notes.detached)
     try:
         node = output_node(found)
         _require_same_values(node, found, subject, runs)

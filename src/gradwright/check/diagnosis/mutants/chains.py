@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from gradwright.back.render import unicode_of
+from gradwright.back.render import brief
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.truth import Truth
 from gradwright.core.build import multiply, transpose
@@ -48,7 +48,7 @@ def _turned(root: Node, parts: Sequence[Chain], moving: set[Node]) -> Iterator[M
             if len(products) < len(parts):
                 continue
             node = add(products)
-            missing = unicode_of(node).count("ᵀ") <= unicode_of(root).count("ᵀ")
+            missing = brief(node).count("ᵀ") <= brief(root).count("ᵀ")
             label, state = ("missing_transpose", "not ") if missing else ("extra_transpose", "")
             words = f"the factors {where} are {state}transposed, {how}"
             yield Mutant(node, label, words, 1.1)
@@ -94,4 +94,4 @@ def _entrywise(root: Node, parts: Sequence[Chain]) -> Iterator[Mutant]:
 def _plain(elements: Elements) -> list[Node]:
     """The factors without their transposes."""
     turned = [(element, transpose(element)) for element in elements]
-    return [min(pair, key=lambda node: unicode_of(node).count("ᵀ")) for pair in turned]
+    return [min(pair, key=lambda node: brief(node).count("ᵀ")) for pair in turned]

@@ -9,6 +9,7 @@ from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.contraction import contract, with_factors
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Contract, Factor, Group, Groups, Node, Selection
+from gradwright.core.sums import subtract
 from gradwright.core.walks import depends_on, postorder
 
 
@@ -50,12 +51,15 @@ def _is_sum(node: Contract, summed: int, kept: int) -> bool:
 
 
 def _picked(node: Contract, label: int) -> Iterator[tuple[Node, str, str, float]]:
-    """The first or the last summand alone."""
+    """The first or the last summand alone, or all but that one."""
     dim = node.dims[label]
     for offset, which in ((Dim.of(0), "first"), (dim - 1, "last")):
         chosen = Factor(Selection(dim, None, offset), ((label,),))
         words = f"only the {which} of {dim} contributions is used"
-        yield with_factors(node, [*node.factors, chosen]), "missing_trace_or_sum_over_batch", words, 1.0
+        alone = with_factors(node, [*node.factors, chosen])
+        yield alone, "missing_trace_or_sum_over_batch", words, 1.0
+        words = f"the {which} of {dim} contributions is left out"
+        yield subtract(node, alone), "missing_trace_or_sum_over_batch", words, 1.05
 
 
 def _renamed(groups: Groups, names: dict[int, int]) -> Groups:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
-from gradwright.back.render import unicode_of
+from gradwright.back.render import brief
 from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import identity, transpose
@@ -56,7 +56,7 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
         return
     for count in range(1, len(parts) - 1):
         for kept in combinations(parts, count):
-            words = f"{unicode_of(add(kept))} is all that is there of the gradient"
+            words = f"{brief(add(kept))} is all that is there of the gradient"
             yield Mutant(add(kept), "missing_term", words, 1.12, partial=True)
     if len({rough_key(part) for part in parts}) > 1:
         return
@@ -64,7 +64,7 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
     if _agree_where_symmetric(parts, cotangent):
         label = "not_symmetrised"
     for part in parts:
-        words = f"{len(parts)} times the term {unicode_of(part)} stands where its other forms are due, too"
+        words = f"{len(parts)} times the term {brief(part)} stands where its other forms are due, too"
         yield Mutant(scaled(len(parts), part), label, words, 0.98, partial=True)
 
 
@@ -73,7 +73,7 @@ def _in_one_order(parts: Sequence[Node]) -> bool:
 
     In products that no matrix notation has, factors have no order.
     """
-    texts = [unicode_of(part) for part in parts]
+    texts = [brief(part) for part in parts]
     alike = len({text.replace("⁻ᵀ", "⁻¹").translate(TRANSPOSED) for text in texts}) == 1
     return alike or any("einsum" in text for text in texts)
 
@@ -90,7 +90,7 @@ def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:
 def _changed(node: Add) -> Iterator[tuple[Node, str, str, float]]:
     for place, term in enumerate(node.terms):
         others = [t for p, t in enumerate(node.terms) if p != place]
-        text = unicode_of(term)
+        text = brief(term)
         yield add(others), "missing_term", f"the term {text} is missing", 1.0
         yield add([*others, negate(term)]), "wrong_sign", f"the term {text} has the wrong sign", 1.05
         for factor in map(Fraction, ("1/2", "2")):

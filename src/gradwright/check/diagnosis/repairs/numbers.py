@@ -48,7 +48,7 @@ def multiples_of_values(scene: Scene) -> Iterator[Repair]:
         if site.whole or largest(site.value) == 0:
             continue
         found = _solved(lambda number, s=site: _times(s, number), 1.0, scene)
-        if found is not None and abs(found - 1) > DIGITS:
+        if found is not None and min(abs(found - 1), abs(found)) > DIGITS:
             yield _times(site, found, f"{site.words} has to be multiplied by {_text(found)}")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gradwright.check.diagnosis.operations import POWERS, SUMS
+from gradwright.check.diagnosis.operations import INVERSES, POWERS, SUMS
 from gradwright.check.diagnosis.program import Instruction, Place, Slot, Values
 from gradwright.check.diagnosis.repairs.order import chain
 from gradwright.check.diagnosis.repairs.sites import Site, sites
@@ -128,5 +128,6 @@ def _raised(site: Site) -> Iterator[Repair]:
     if site.value.dim() == 2 and site.value.shape[0] == site.value.shape[1]:
         words = f"{site.words} stands to the wrong power: it should be multiplied by itself"
         yield site.repair(lambda v: v @ v, "wrong_power", words, 1.2)
-        words = f"{site.words} is due inverted"
-        yield site.repair(torch.linalg.inv, "wrong_power", words, 1.5)
+        twice = site.maker is not None and site.maker.name in INVERSES
+        label = "wrong_power" if twice else "uses_input_instead_of_output"
+        yield site.repair(torch.linalg.inv, label, f"{site.words} is due inverted", 1.5)

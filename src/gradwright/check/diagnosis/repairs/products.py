@@ -31,6 +31,7 @@ UNARY: dict[str, tuple[str, Callable[[torch.Tensor], torch.Tensor]]] = {
     "exp": ("the exponential of the matrix", torch.linalg.matrix_exp),
     "reciprocal": ("the inverse of the matrix", torch.linalg.inv),
 }
+DIAGONALS = ("diag", "diag_embed")
 SAME = {"multiply": "mul", "true_divide": "div", "divide": "div", "__mul__": "mul", "__truediv__": "div"}
 
 
@@ -44,6 +45,8 @@ def products(scene: Scene) -> Iterator[Repair]:
                 yield _binary(instruction, operation, words, 0.85 if _is_applied(scene, instruction) else 1.0)
         if name == "mul":
             yield from _regrouped(scene, instruction)
+        if name in DIAGONALS:
+            yield from _crossed(scene, instruction)
         if name in ("rdiv", "__rtruediv__", "__rdiv__"):
             yield _unary(instruction, torch.linalg.inv, "the inverse of the matrix")
         if name in ("matmul", "mm") and len(instruction.operands) == 2:
@@ -98,6 +101,22 @@ def _regrouped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
         return
     words = f"{instruction.name} works entry by entry, where the matrix product of the last two factors is due"
     yield Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", words, 1.0)
+
+
+def _crossed(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
+    """A diagonal matrix of the products of the entries of two vectors, where the products of all pairs are due."""
+    assert scene.program is not None
+    maker = scene.program.by_slot.get(instruction.operands[0][1])
+    if maker is None or SAME.get(maker.name, maker.name) != "mul" or len(maker.operands) != 2:
+        return
+    (_, left), (_, right) = maker.operands
+    for first, second in dict.fromkeys(((left, right), (right, left))):
+
+        def run(values: Values, scene: Scene, first: int = first, second: int = second) -> object:
+            return torch.outer(values[first], values[second])
+
+        words = "mul works entry by entry, where the outer product is due, and no diagonal matrix"
+        yield Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", words, 1.0, portable=True)
 
 
 def _entrywise(instruction: Instruction) -> Repair:

@@ -129,7 +129,7 @@ def _replacement(
         cost = 1.3 if quantity.switches else 1.0
         return site.replaced(number, swapped, "wrong_mask", f"the mask has to be taken from {name}", cost)
     due = scene.quantities[number].mT if swapped else scene.quantities[number]
-    named = _derived(site.value, due)
+    named = _derived(site.value, due, quantity, scene)
     label, cost = named or (_confused(known, quantity) if known is not None else _unknown(site, number, scene))
     if label == "wrong_power" and known is not None and _is_input(known) and _is_argument(site, scene):
         label, cost = "uses_input_instead_of_output", 0.95  # a function is taken of the input itself
@@ -145,6 +145,10 @@ def _replacement(
     return site.replaced(number, swapped, label, words, cost + (0.1 if not quantity.stage else 0.0))
 
 
+def _depends(quantity: Quantity, name: str) -> bool:
+    return any(isinstance(leaf, Symbol) and leaf.name == name for leaf in free_leaves(quantity.node))
+
+
 def _is_argument(site: Site, scene: Scene) -> bool:
     """Whether nothing is done with a value but to take a function of it, such as a cosine."""
     assert scene.program is not None
@@ -155,10 +159,15 @@ def _is_argument(site: Site, scene: Scene) -> bool:
     return bool(users) and all(user.name in FUNCTIONS for user in users)
 
 
-def _derived(value: torch.Tensor, due: torch.Tensor) -> tuple[str, float] | None:
-    """The name of the mistake where what is due is the value without its mean, or each line of it times a number."""
+def _derived(value: torch.Tensor, due: torch.Tensor, quantity: Quantity, scene: Scene) -> tuple[str, float] | None:
+    """The name of the mistake where what is due is the value without some entries, or its mean, or with lines scaled.
+
+    What blocks entries on the way from the variable blocks the cotangent there, too.
+    """
     if value.shape != due.shape or value.dim() == 0 or largest(value) == 0:
         return None
+    if bool((due == 0).any()) and close(torch.where(due == 0, 0, value), due) and _depends(quantity, scene.name):
+        return "missing_mask", 1.0
     for axis in (None, *range(value.dim())):
         if close(value - value.mean(dim=axis, keepdim=True), due):
             return "missing_projection", 1.0
@@ -464,7 +473,11 @@ def _by_cotangent(site: Site, scene: Scene, name: str) -> dict[str, Combine]:
 
 
 def projected(scene: Scene) -> Iterator[Repair]:
-    """The component along a vector, or the mean, removed from a value."""
+    """The component along a vector, or the mean, removed from a value.
+
+    Where a multiple of the vector is taken on the way to the value already, that is a wrong one.
+    """
+    parallel = set(_parallel(scene))
     for site in sites(scene):
         if site.value.dim() == 0 or site.user is not None:
             continue
@@ -473,24 +486,25 @@ def projected(scene: Scene) -> Iterator[Repair]:
                 continue  # of what does not vary nothing would be left
             words = f"the mean of {site.words} has to be removed"
             yield site.repair(lambda v, a=axis: v - v.mean(dim=a, keepdim=True), "missing_projection", words, 1.35)
+        before = [slot for slot in {slot for slot, _ in parallel} if site.source in scene.after(slot)]
         for number, quantity in enumerate(scene.library.quantities):
             along = scene.quantities[number]
             # Of what lies along the quantity nothing would be left.
             if along.shape == site.value.shape and not _is_nothing(_without(site.value, along), site.value):
                 words = f"the component of {site.words} along {quantity.name} has to be removed"
-                cost = VAGUE if _has_summand_along(site, along, scene) else 1.32
+                cost = VAGUE if any((slot, number) in parallel for slot in before) else 1.32
                 yield site.combined(number, _without, "missing_projection", words, cost)
 
 
-def _has_summand_along(site: Site, along: torch.Tensor, scene: Scene) -> bool:
-    """Whether a multiple of a quantity is taken on the way to the value already: then it is a wrong one."""
+def _parallel(scene: Scene) -> Iterator[tuple[int, int]]:
+    """The sums with a summand that is a multiple of a quantity, each with the number of that."""
     assert scene.program is not None
     for instruction in scene.program.instructions:
-        if instruction.name in SUMS and site.source in scene.after(instruction.slot):
-            summands = (scene.values.get(source) for _, source in instruction.operands)
-            if any(is_number(value) and multiple_of(value, along) is not None for value in summands):
-                return True
-    return False
+        values = [scene.values.get(source) for _, source in instruction.operands if instruction.name in SUMS]
+        summands = [value for value in values if is_number(value)]
+        for number, quantity in enumerate(scene.quantities):
+            if any(multiple_of(value, quantity) is not None for value in summands):
+                yield instruction.slot, number
 
 
 def _is_nothing(rest: torch.Tensor, value: torch.Tensor) -> bool:

@@ -186,6 +186,12 @@ def _other_triangle(instruction: Instruction) -> Iterator[Repair]:
             return getattr(torch, name)(value) - torch.diag(value.diagonal()) / 2
 
         yield Repair(instruction.slot, with_half, "wrong_mask", halved.format(instruction.name, name), 1.0)
+
+    def diagonal(values: Values, scene: Scene) -> object:
+        return torch.diag(values[source].diagonal())
+
+    words = f"the mask {instruction.name} selects the wrong entries: it should be the diagonal"
+    yield Repair(instruction.slot, diagonal, "wrong_mask", words, 1.0, portable=True)
     words = f"the mask {instruction.name} does not belong"
     yield Repair(instruction.slot, lambda values, scene: values[source], "wrong_mask", words, 1.2)
 

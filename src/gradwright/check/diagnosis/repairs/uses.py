@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from gradwright.check.diagnosis.library import Quantity
 from gradwright.check.diagnosis.program import Instruction, Place, Values
 from gradwright.check.diagnosis.repairs.sites import is_number
 from gradwright.check.diagnosis.scene import Repair, Scene
@@ -12,11 +13,12 @@ from gradwright.core.nodes import Contract, Node
 
 FEWEST = 3  # of fewer places, one or all are changed, which other repairs do
 MOST = 5
+INPUT = "uses_input_instead_of_output"
 Use = tuple[Instruction, Place]
 
 
 def uses(scene: Scene) -> Iterator[tuple[Repair, ...]]:
-    """The repairs that belong together: what is computed from a value, put in its place at two places or more."""
+    """The repairs that belong together: a quantity put in the place of another at two places or more."""
     program, quantities = scene.program, scene.library.quantities
     assert program is not None
     for slot in (*range(len(program.inputs)), *program.by_slot):
@@ -28,19 +30,29 @@ def uses(scene: Scene) -> Iterator[tuple[Repair, ...]]:
         if known is None or known[1]:
             continue
         for number, quantity in enumerate(quantities):
-            if quantity.backward or quantities[known[0]].node not in quantity.below:
+            label = _label(quantities[known[0]], quantity)
+            if quantity.backward or not label:
                 continue
             words = f"{scene.called(slot)} stands where {quantity.name} is due"
             for count in range(2, len(places)):
                 for chosen in combinations(places, count):
                     where = f"{words}, at {count} of {len(places)} places"
-                    yield tuple(_replaced(chosen, number, _label(quantities[known[0]].node, quantity.node), where))
+                    yield tuple(_replaced(chosen, number, label, where))
 
 
-def _label(given: Node, due: Node) -> str:
-    """The name of the mistake: what is due is a sum of what is given, or another function of it."""
-    is_sum = isinstance(due, Contract) and [factor.node for factor in due.factors] == [given] and due.rank < given.rank
-    return "unsummed_axis" if is_sum else "uses_input_instead_of_output"
+def _label(given: Quantity, due: Quantity) -> str:
+    """The name of the mistake: what is due is a sum of what is given, or another function of it, or the reverse.
+
+    Empty where neither is computed from the other.
+    """
+    if due.node in given.below:
+        return "stale_saved_value" if due.stage else ""
+    return "" if given.node not in due.below else "unsummed_axis" if _is_sum(due.node, given.node) else INPUT
+
+
+def _is_sum(node: Node, summand: Node) -> bool:
+    alone = isinstance(node, Contract) and [factor.node for factor in node.factors] == [summand]
+    return alone and node.rank < summand.rank
 
 
 def _replaced(chosen: Sequence[Use], number: int, label: str, words: str) -> Iterator[Repair]:
@@ -52,4 +64,4 @@ def _replaced(chosen: Sequence[Use], number: int, label: str, words: str) -> Ite
             assert scene.program is not None
             return scene.program.by_slot[slot].run(values, dict.fromkeys(places, scene.quantities[number].clone()))
 
-        yield Repair(slot, make, label, words, 1.0, places[0], portable=True)
+        yield Repair(slot, make, label, words, 1.1, places[0], portable=True)
