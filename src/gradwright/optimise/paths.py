@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from math import prod
+from math import fsum, prod
 
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Add, Contract, Node
@@ -49,31 +49,40 @@ class Sizes:
 
 
 class Work:
-    """What products and the sums in them cost; every other tensor is there already."""
+    """What products and the sums in them cost, each computed once; every other tensor is there already."""
 
     def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
-        self._known: dict[Node, float] = {}
+        self._parts: dict[Node, frozenset[Node]] = {}
+        self._costs: dict[Node, float] = {}
 
     def of(self, node: Node) -> float:
         """The cost of a node."""
-        if node not in self._known:
-            self._known[node] = self._of_new(node)
-        return self._known[node]
+        return fsum(map(self._cost, self._computed(node)))
 
     def written(self, node: Node) -> float:
         """The cost of writing its entries once."""
         return WRITING * self.sizes.entries(node.shape)
 
-    def _of_new(self, node: Node) -> float:
-        match node:
-            case Contract():
-                inside = sum(self.of(f.node) for f in node.factors if isinstance(f.node, Add))
-                return product_cost(node, self.sizes) + inside
-            case Add():
-                return sum(map(self.of, node.terms)) + self.written(node) * (len(node.terms) - 1)
-            case _:
-                return 0
+    def _computed(self, node: Node) -> frozenset[Node]:
+        """The products and sums of which a node is made, with the node."""
+        if node not in self._parts:
+            match node:
+                case Contract():
+                    inside = [self._computed(f.node) for f in node.factors if isinstance(f.node, Add)]
+                case Add():
+                    inside = [self._computed(term) for term in node.terms]
+                case _:
+                    return frozenset()
+            self._parts[node] = frozenset({node}).union(*inside)
+        return self._parts[node]
+
+    def _cost(self, node: Node) -> float:
+        """The cost of a product or a sum once its parts are there."""
+        if node not in self._costs:
+            own = self.written(node) * (len(node.terms) - 1) if isinstance(node, Add) else None
+            self._costs[node] = product_cost(node, self.sizes) if isinstance(node, Contract) else own or 0
+        return self._costs[node]
 
 
 def product_cost(node: Contract, sizes: Sizes) -> int:

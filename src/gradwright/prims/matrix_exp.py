@@ -71,11 +71,10 @@ def derivative_of_exponential(X: torch.Tensor, E: torch.Tensor, Y: torch.Tensor)
     A4 = times(A2, A2)
     A6 = times(A4, A2)
     powers = tuple(zip(A2, A4, A6, strict=True))
-    odd = plus(times(A6, combined(40840800, 16380, 1)), combined(1187353796428800, 10559470521600, 33522128640),
-               32382376266240000)
-    odd = times(A, odd)
-    even = plus(times(A6, combined(1323241920, 960960, 182)), combined(7771770303897600, 129060195264000, 670442572800),
-                64764752532480000)
+    low = combined(1187353796428800, 10559470521600, 33522128640)
+    odd = times(A, plus(times(A6, combined(40840800, 16380, 1)), low, 32382376266240000))
+    low = combined(7771770303897600, 129060195264000, 670442572800)
+    even = plus(times(A6, combined(1323241920, 960960, 182)), low, 64764752532480000)
     factors, pivots = torch.linalg.lu_factor(even[0] - odd[0])
     exponential = torch.linalg.lu_solve(factors, pivots, even[0] + odd[0])
     right = even[1] + odd[1] - (even[1] - odd[1]) @ exponential

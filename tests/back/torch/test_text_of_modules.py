@@ -30,6 +30,8 @@ EXPRESSIONS = {
                     {"S": "n n symmetric"}),
     "powers": ("det(A * B) * trace(A) ** c", {"A": "n n", "B": "n n", "c": ""}),
     "orthogonal_factor": ("polar(A).U", {"A": "n n"}),
+    "matrix_exponential": ("matrix_exp(A)", {"A": "n n"}),
+    "logarithm": ("logm(S)", {"S": "n n spd"}),
 }  # fmt: skip
 
 
