@@ -20,6 +20,7 @@ from gradwright.optimise.pairs import is_outer, key_of, pair_of
 from gradwright.optimise.paths import Sizes, cheapest
 
 MANY = 9  # operands beyond which pairs are not searched
+BEGINNINGS = 4  # products to begin with that are tried
 
 
 @frozen(eq=False)
@@ -65,20 +66,68 @@ class Product:
 
 
 def worth_sharing(products: Iterable[Product], sizes: Sizes) -> frozenset[Node]:
-    """The products of two that are worth forming, by what they save in all products together."""
-    chosen: set[Node] = set()
+    """The products of two that are worth forming, by what they save in all products together.
+
+    Of the dearest, what saves most at first may stand in the way of what would serve all: of symmetric matrices,
+    `tr(Y Y E)`, `tr(Y Y F)`, `tr(Y E E Y)` and `tr(Y F F Y)` all contain `Y Y`, and `Y E` and `Y F` make sums over
+    entries of all four. So several of these are tried to begin with.
+    """
     waiting = [_Waiting(product, sizes) for product in products if 1 < len(product.operands) <= MANY]
-    while True:
-        costs, saved = dict[Node, int](), Counter[Node]()
-        for one in waiting:
-            costs |= one.costs
+    way = _Way(tuple(waiting), (), 0)
+    while way.gaining:
+        best, dearest = way.gaining[0], way.gaining[-1]
+        if way.costs[best] == way.costs[dearest]:
+            way = min((way.with_pair(first).completed for first in way.gaining[:BEGINNINGS]), key=lambda way: way.total)
+        else:
+            way = way.with_pair(best)
+    return frozenset(way.formed)
+
+
+@frozen(eq=False)
+class _Way:
+    """Products of two that are formed, and the products in which they have been put.
+
+    Attributes:
+        waiting: the products.
+        formed: the products of two.
+        cost: what these cost.
+    """
+
+    waiting: tuple[_Waiting, ...]
+    formed: tuple[Node, ...]
+    cost: int
+
+    @property
+    def total(self) -> int:
+        """What everything costs."""
+        return self.cost + sum(one.cost for one in self.waiting)
+
+    @cached_property
+    def costs(self) -> dict[Node, int]:
+        """What each product of two costs that saves something."""
+        return {key: cost for one in self.waiting for key, cost in one.costs.items()}
+
+    @cached_property
+    def gaining(self) -> list[Node]:
+        """The products of two that save more than they cost: the cheapest first, and of those what saves most."""
+        saved = Counter[Node]()
+        for one in self.waiting:
             saved.update(one.gains)
-        gaining = [key for key in saved if saved[key] > costs[key]]
-        if not gaining:
-            return frozenset(chosen)
-        best = min(gaining, key=lambda key: (costs[key], costs[key] - saved[key]))
-        chosen.add(best)
-        waiting = [_Waiting(one.product.with_pair(best), sizes) if best in one.gains else one for one in waiting]
+        gaining = [key for key in saved if saved[key] > self.costs[key]]
+        return sorted(gaining, key=lambda key: (self.costs[key], self.costs[key] - saved[key]))
+
+    def with_pair(self, key: Node) -> _Way:
+        """The way on which one more is formed."""
+        waiting = tuple(one.with_pair(key) if key in one.gains else one for one in self.waiting)
+        return _Way(waiting, (*self.formed, key), self.cost + self.costs[key])
+
+    @property
+    def completed(self) -> _Way:
+        """The way to the end, by what saves most each time."""
+        way = self
+        while way.gaining:
+            way = way.with_pair(way.gaining[0])
+        return way
 
 
 @frozen(eq=False)
@@ -89,8 +138,15 @@ class _Waiting:
     sizes: Sizes
 
     @cached_property
+    def cost(self) -> int:
+        return self.product.cost(self.sizes)
+
+    def with_pair(self, key: Node) -> _Waiting:
+        return _Waiting(self.product.with_pair(key), self.sizes)
+
+    @cached_property
     def gains(self) -> dict[Node, int]:
-        before = self.product.cost(self.sizes)
+        before = self.cost
         found = {key: before - self.product.with_pair(key).cost(self.sizes) for key in self.product.pairs}
         return {key: gain for key, gain in found.items() if gain > 0}
 
