@@ -249,7 +249,7 @@ class Contract(Node):
     @property
     def children(self) -> tuple[Node, ...]:
         """The factors' tensors."""
-        return tuple(factor.node for factor in self.factors)
+        return tuple([factor.node for factor in self.factors])  # a list is faster than a generator: asked for often
 
 
 @frozen(slots=True, eq=False)

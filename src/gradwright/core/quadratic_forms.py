@@ -15,7 +15,7 @@ Predicate = Callable[[Node], bool]
 
 def is_quadratic_form(product: Contract, is_semidefinite: Predicate, is_nonnegative: Predicate) -> bool:
     """Whether every entry is a sum of `Lᴴ M L` with a positive semidefinite M, times what is not negative."""
-    if product.coefficient < 0:
+    if product.coefficient.numerator < 0 or not product.factors:
         return False
     factors = list(_opened(product, is_semidefinite))
     kept = {label for group in product.output for label in group}
@@ -53,6 +53,8 @@ def _beginnings(
         if factor.node.rank == len(factor.labels) == len(set(factor.labels)) == 2 and is_semidefinite(factor.node):
             left, right = factor.labels
             yield (factor,), {left: right, right: left}, {left}
+    if len({factor.node for factor in factors}) == len(factors):
+        return
     for place, first in enumerate(factors):
         for second in factors[place + 1 :]:
             image: dict[int, int] = {}

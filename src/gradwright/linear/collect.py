@@ -23,11 +23,11 @@ from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
 from gradwright.core.scalars import scalars_of, shared_number
 from gradwright.core.sums import add, coefficient_of, distributed, like_key, scaled, terms_of, value_key
-from gradwright.core.walks import postorder, rebuild, transform_all
+from gradwright.core.walks import postorder, rebuild
 from gradwright.frozen import frozen
 from gradwright.linear.chains import Chain, chain_of, join, product_of_chain
 from gradwright.linear.separated import join_outer_products
-from gradwright.prims.piecewise import opposite
+from gradwright.prims.piecewise import is_indicator, opposite
 from gradwright.simplify.broadcasts import narrowed
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.sums import turn_sums
@@ -62,7 +62,7 @@ def collect(root: Node) -> Node:
 
 def collect_all(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """Take common factors out of every sum of several expressions."""
-    return transform_all(tuple(map(_Collector().collect, roots)), _with_opposite)
+    return tuple(map(_Collector().collect, roots))
 
 
 class _Collector:
@@ -86,7 +86,7 @@ class _Collector:
                 found = self._collect_sum(new)
                 while (turned := turn_sums(found)) != found:  # what is the same now may be common to more terms
                     found = self._collect_sum(turned)
-                self._done[node] = self._done[found] = found
+                self._done[node] = self._done[found] = _with_opposite(found)
         return self._done[root]
 
     def _collect_sum(self, node: Node) -> Node:
@@ -289,10 +289,11 @@ class _Collector:
 
 def _with_opposite(node: Node) -> Node:
     """`[x ≤ 1]` for `1 − [x > 1]`."""
-    terms = terms_of(node)
-    if len(terms) != 2 or not any(term == ones(node.shape) for term in terms):
+    if not isinstance(node, Add) or len(node.terms) != 2:
         return node
-    compared = next((term for term in terms if coefficient_of(term) == -1), node)
+    compared = next((t for t in node.terms if any(map(is_indicator, t.children)) and coefficient_of(t) == -1), None)
+    if compared is None or ones(node.shape) not in node.terms:
+        return node
     found = opposite(scaled(-1, compared))
     return node if found is None else found
 

@@ -112,7 +112,7 @@ def _support(facts: Facts, transposed: bool) -> tuple[bool, bool, bool]:
 
 def join_masks(node: Node) -> Node:
     """Add terms that are one product under masks that add up to a number: `Φ(S) + Φ(S)ᵀ = S` for symmetric S."""
-    if not isinstance(node, Add):
+    if not isinstance(node, Add) or sum(map(_has_mask, node.terms)) < 2:
         return node
     found: dict[Hashable, list[tuple[int, Weights]]] = {}
     for place, term in enumerate(node.terms):
@@ -129,6 +129,10 @@ def join_masks(node: Node) -> Node:
             terms |= {place: zero(node.shape) for place, _ in members}
             terms[first] = scaled(Fraction(total.pop()), whole)
     return add(terms.values())
+
+
+def _has_mask(term: Node) -> bool:
+    return isinstance(term, Mask) or Mask in map(type, term.children)
 
 
 def _masked(product: Contract) -> list[tuple[Hashable, Weights]]:
