@@ -125,8 +125,12 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
     exchanged = _exchanged(truth, tried)
     backward = [_backward(subject, name, tried, exchanged.get(name), progress) for name in truth.wrt]
     yield from backward
-    if worst(backward) or tried.single or (forward is not None and worst([forward])):
-        return
+    if not (worst(backward) or tried.single or (forward is not None and worst([forward]))):
+        yield from _beyond_gradients(subject, truth, tried, progress)
+
+
+def _beyond_gradients(subject: Subject, truth: Truth, tried: Tried, progress: Progress) -> Iterator[Finding]:
+    """What else is asked of right gradients: how they are differentiated, and take batches, precisions and strides."""
     if any(_is_projected(subject, name, tried) for name in truth.wrt):
         yield note("the rest", "the function is differentiated automatically; no backward of yours takes part")
         return
