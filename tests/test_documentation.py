@@ -88,8 +88,8 @@ def test_the_primitive_of_the_contributors_guide_works(tmp_path: Path) -> None:
     assert module.startswith('"""')
     program = tmp_path / "guide.py"
     program.write_text(
-        f"import doctest\nimport gradwright.prims\n{module}\nimport gradwright as gw\n"
-        f"test = doctest.DocTestParser().get_doctest({session!r}, {{'gw': gw}}, 'CONTRIBUTING.md', None, 0)\n"
+        f"import doctest\nimport gradwright.prims\n{module}\n"
+        f"test = doctest.DocTestParser().get_doctest({session!r}, {{}}, 'CONTRIBUTING.md', None, 0)\n"
         "runner = doctest.DocTestRunner()\nrunner.run(test)\n"
         "raise SystemExit(runner.summarize().failed)\n",
         encoding="utf-8",

@@ -15,22 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradwright.api.derivation import Derivation, derive
-    from gradwright.api.expression import (
-        Expression,
-        dim,
-        dims,
-        matrix,
-        parse,
-        scalar,
-        tensor,
-        vector,
-    )
+    from gradwright.api.expression import Expression, parse
+    from gradwright.api.variables import dim, dims, matrix, scalar, tensor, vector
     from gradwright.errors import GradwrightError
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "gradwright.api.expression": ("Expression", "parse", "tensor", "matrix", "vector", "scalar", "dim", "dims"),
+    "gradwright.api.expression": ("Expression", "parse"),
+    "gradwright.api.variables": ("tensor", "matrix", "vector", "scalar", "dim", "dims"),
     "gradwright.api.derivation": ("Derivation", "derive"),
     "gradwright.api.definition": ("define", "DefinedFunction"),
     "gradwright.api.implicit": ("fixed_point", "optimum"),

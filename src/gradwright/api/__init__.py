@@ -1,6 +1,6 @@
 """The public classes: expressions, derivations, and the functions that make them.
 
-`expression` and `derivation` are what a user holds; the other modules are what their methods do, a concern each, on top
-of the layers below: inputs are checked in `inputs`, a page is set in `presentation`, a derivation is checked in
-`verification`.
+`expression`, made of `variables`, and `derivation` are what a user holds; the other modules are what their methods do,
+a concern each, on top of the layers below: inputs are checked in `inputs`, the `provenance` of a derivative says what
+else it asks for, a page is set in `presentation`, a derivation is checked in `verification`.
 """

@@ -18,6 +18,7 @@ from gradwright.api.inputs import (
     inputs_as_read,
     named_leaves,
 )
+from gradwright.api.provenance import NO_DERIVATIVE, Provenance
 from gradwright.back.code.bindings import bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
@@ -31,7 +32,6 @@ from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
 from gradwright.diff.derivatives import vjps
 from gradwright.diff.gaps import divided_gaps
-from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, EmissionError, EvaluationError
 from gradwright.optimise import optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
@@ -54,14 +54,8 @@ def library_of(name: str) -> Library:
     return LIBRARIES[name]
 
 
-def lower_all(
-    roots: Mapping[str, Node], signature: Signature, library: Library, hints: Mapping[str, int] | None = None
-) -> Program:
-    """The code of some expressions; a declared variable that none contains is an input only if a size needs it."""
-    return _lowered(optimise(roots, hints or {}), signature, library)
-
-
 def _lowered(nodes: Mapping[str, Node], signature: Signature, library: Library) -> Program:
+    """The code of some expressions; a declared variable that none contains is an input only if a size needs it."""
     leaves = _leaves(nodes.values(), signature)
     needed = {leaf for node in nodes.values() for leaf in free_leaves(node)}
     try:
@@ -82,17 +76,15 @@ def compiled(
     node: Node,
     signature: Signature,
     library: str,
-    hints: Mapping[str, int] | None = None,
-    gauge: tuple[GaugeTest, ...] = (),
-    optional: tuple[Leaf, ...] = (),
-    origins: tuple[Node, ...] = (),
+    hints: Mapping[str, int] | None,
+    provenance: Provenance,
 ) -> CompiledFunction:
     """The compiled function of an expression; the same one whenever the same is asked."""
-    key = (node, signature, library, tuple(sorted((hints or {}).items())), gauge, optional, origins)
+    key = (node, signature, library, tuple(sorted((hints or {}).items())), provenance)
     if key not in _CACHE:
         while len(_CACHE) >= LARGEST_CACHE:
             _CACHE.pop(next(iter(_CACHE)))
-        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, gauge, optional, origins)
+        _CACHE[key] = CompiledFunction(node, signature, library_of(library), hints, provenance)
     return _CACHE[key]
 
 
@@ -121,26 +113,24 @@ class CompiledFunction:
         signature: Signature,
         library: Library,
         hints: Mapping[str, int] | None,
-        gauge: tuple[GaugeTest, ...] = (),
-        optional: tuple[Leaf, ...] = (),
-        origins: tuple[Node, ...] = (),
+        provenance: Provenance = NO_DERIVATIVE,
     ) -> None:
-        self._made_from = (node, signature, library.name, dict(hints or {}), gauge, optional, origins)
+        self._made_from = (node, signature, library.name, dict(hints or {}), provenance)
         node = evaluated_form(node)
         self._optimised = optimise({"value": node}, hints or {})
         self._program = program = _lowered(self._optimised, signature, library)
         self._node = node
         self._gaps = divided_gaps(node)[1]
-        self._leaves = named_leaves(node, signature, optional)
+        self._leaves = named_leaves(node, signature, provenance.optional)
         self._needed = tuple(program.parameters)
         self._library = library
         self._function = compile_program(program, library, "value", bound(program, library))
         symbols = [leaf for name in self._needed if isinstance(leaf := self._leaves[name], Symbol)]
         if library.name == "jax" and program.foreign and len(symbols) == len(self._needed):
             self._function = _with_derivative(self._function, node, symbols, library)
-        self._gauge = gauge if library.name == "numpy" else ()
+        self._gauge = provenance.gauge if library.name == "numpy" else ()
         self._signature = signature
-        self._demands = Demands.of(node, origins)
+        self._demands = Demands.of(node, provenance.origins)
         self._likeness = likeness(tuple(self._leaves), self._needed)
         self._forms: dict[Any, Callable[..., Any]] = {}  # what runs for inputs like these
         self._constants: dict[str, Callable[..., Any]] = {}
@@ -296,7 +286,7 @@ class CompiledFunction:
     def _freedom(self) -> tuple[tuple[str, ...], Callable[..., tuple[Any, ...]], tuple[Node, ...]]:
         """What the tests of the gauge take: names of inputs, a function of these, and the nodes that it evaluates."""
         nodes = tuple(dict.fromkeys(n for test in self._gauge for n in test.nodes))
-        program = lower_all({f"part{k}": n for k, n in enumerate(nodes)}, self._signature, self._library)
+        program = _lowered(optimise({f"part{k}": n for k, n in enumerate(nodes)}), self._signature, self._library)
         function = compile_program(program, self._library, "parts", bound(program, self._library))
         return tuple(program.parameters), function, nodes
 

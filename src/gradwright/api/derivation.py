@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradwright.api.expression import Expression
 from gradwright.api.presentation import DETAILS, Page, Result, as_html, as_latex, as_text, chosen_steps, glossary
+from gradwright.api.provenance import Provenance
 from gradwright.api.steps import Step, Told, meanings, tell
 from gradwright.back.formula import Name
 from gradwright.back.latex import latex
@@ -394,7 +395,7 @@ class Derivation:
 
     def _expression(self, node: Node, optional: tuple[Symbol | Direction, ...] = (), **more: Any) -> Expression:
         origins = tuple(e.node for e in self._outputs.values())
-        return Expression(node, self._signature, optional=optional, origins=origins, **more)
+        return Expression(node, self._signature, provenance=Provenance(optional, origins=origins, **more))
 
     def _jacobians(self, node: Node) -> dict[str, Expression]:
         return {s.name: self._expression(full_jacobian(node, s), split=jacobian_split(node, s)) for s in self._symbols}

@@ -20,6 +20,7 @@ from gradwright.api.inputs import (
     inputs_as_read,
     named_leaves,
 )
+from gradwright.api.provenance import Provenance
 from gradwright.back.render import unicode_of
 from gradwright.back.systems.solver import SystemSolver
 from gradwright.core.evaluate import evaluate_all
@@ -39,10 +40,7 @@ def evaluate_expression(
     node: Node,
     signature: Signature,
     inputs: Mapping[str, Any],
-    optional: Sequence[Symbol | Direction] = (),
-    zero_if_absent: bool = False,
-    gauge: Sequence[GaugeTest] = (),
-    origins: Sequence[Node] = (),
+    provenance: Provenance,
 ) -> Any:
     """The value of a node at inputs by name.
 
@@ -50,26 +48,24 @@ def evaluate_expression(
         node: the node.
         signature: the declared variables.
         inputs: arrays by name.
-        optional: directions and cotangents that may be given though the node no longer contains them.
-        zero_if_absent: whether those that are not given are zero.
-        gauge: what tells whether the cotangents depend on a choice; a warning says so.
-        origins: what the node is a derivative of; it has to have a value at the inputs.
+        provenance: what the node is a derivative of. That has to have a value at the inputs; and where a cotangent
+            depends on a choice, a warning says so.
     """
-    leaves = named_leaves(node, signature, optional)
+    leaves = named_leaves(node, signature, provenance.optional)
     node = evaluated_form(node)
     inputs = inputs_as_read(inputs)
     arrays = {name: as_array(name, value) for name, value in inputs.items()}
     check_known(leaves, arrays)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
-    if zero_if_absent:
-        absent = [leaf for leaf in optional if leaf.name not in arrays]
+    if provenance.zero_if_absent:
+        absent = [leaf for leaf in provenance.optional if leaf.name not in arrays]
         arrays |= {leaf.name: _zeros(leaf, sizes) for leaf in absent if _is_sized(leaf, sizes)}
     check_names(leaves, arrays, node)
-    check_sizes(node, sizes, origins)
+    check_sizes(node, sizes, provenance.origins)
     check_sets({leaves[name]: array for name, array in arrays.items()})
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
     kinds = [arrays[name].dtype for name, value in inputs.items() if hasattr(value, "dtype")]
-    regular, beside = Beside.of(node, values, gauge, origins)
+    regular, beside = Beside.of(node, values, provenance)
     with np.errstate(all="ignore"):
         result, *found = evaluate_all((regular, *beside.nodes), values, sizes, systems=SystemSolver())
     others = dict(zip(beside.nodes, found, strict=True))
@@ -95,15 +91,14 @@ class Beside:
     tests: tuple[GaugeTest, ...]
 
     @classmethod
-    def of(
-        cls, node: Node, leaves: Mapping[Node, np.ndarray], gauge: Sequence[GaugeTest], origins: Sequence[Node]
-    ) -> tuple[Node, Beside]:
+    def of(cls, node: Node, leaves: Mapping[Node, np.ndarray], provenance: Provenance) -> tuple[Node, Beside]:
         """A node that divides by no gap that does not count, and what there is to look at beside it.
 
         That is what the given leaves determine.
         """
-        tests = [test for test in gauge if all(leaf in leaves for n in test.nodes for leaf in free_leaves(n))]
-        limited = [n for o in origins for n in limited_applications(o) if all(x in leaves for x in free_leaves(n))]
+        tests = [t for t in provenance.gauge if all(leaf in leaves for n in t.nodes for leaf in free_leaves(n))]
+        applied = (n for origin in provenance.origins for n in limited_applications(origin))
+        limited = [n for n in applied if all(leaf in leaves for leaf in free_leaves(n))]
         regular, gaps = divided_gaps(node)
         return regular, cls(gaps, tuple(limited), tuple(tests))
 

@@ -9,29 +9,24 @@ from math import isfinite
 from numbers import Complex, Real
 from typing import TYPE_CHECKING, Any
 
+from gradwright.api.provenance import NO_DERIVATIVE, Provenance
 from gradwright.back.render import ascii_of, is_writable, latex_of, readable, text_of
 from gradwright.core import build
 from gradwright.core.contraction import is_zero
-from gradwright.core.declarations import Declaration, parse_dim
 from gradwright.core.dims import Dim
-from gradwright.core.facts import FACTS
 from gradwright.core.language import divide, power
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.primitive import shape_text
 from gradwright.core.registry import Call, Outputs, lookup
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
-from gradwright.errors import DeclarationError, EvaluationError, LanguageError, ShapeError
-from gradwright.front.parsing import parse_expression, read_declaration
+from gradwright.errors import EvaluationError, LanguageError, ShapeError
+from gradwright.front.parsing import parse_expression
 
 # What needs SciPy is imported where it is used: the import of the package is light.
 if TYPE_CHECKING:
     from gradwright.api.compiled import CompiledFunction
     from gradwright.back.operators.operator import StructuredOperator
-    from gradwright.back.operators.split import Split
-    from gradwright.diff.gauge import GaugeTest
-
-# A longer expression prints with letters for the parts that are repeated in it.
 
 
 class Expression:
@@ -44,41 +39,22 @@ class Expression:
     Attributes:
         node: the expression tree.
         signature: the declared variables, in order.
-        optional: the directions and cotangents of a derivative, which may be given when it is evaluated
-            though it no longer contains them (the differential of a constant is 0 in every direction).
-        zero_if_absent: whether those of them that are not given are zero, as the cotangents of several outputs.
-        gauge: for a derivative, what tells whether it depends on a choice that nothing determines.
-        origins: the functions that a derivative is of; where one of them has no value, it has none either.
+        provenance: for a derivative, what it comes from.
     """
 
-    __slots__ = ("_split", "_written", "gauge", "node", "optional", "origins", "signature", "zero_if_absent")
+    __slots__ = ("_written", "node", "provenance", "signature")
     __array_ufunc__ = None
     node: Node
     signature: Signature
-    optional: tuple[Symbol | Direction, ...]
-    zero_if_absent: bool
-    gauge: tuple[GaugeTest, ...]
-    origins: tuple[Node, ...]
+    provenance: Provenance
 
     def __init__(
-        self,
-        node: Node,
-        signature: Signature,
-        written: str = "",
-        optional: tuple[Symbol | Direction, ...] = (),
-        split: Split | None = None,
-        zero_if_absent: bool = False,
-        gauge: tuple[GaugeTest, ...] = (),
-        origins: tuple[Node, ...] = (),
+        self, node: Node, signature: Signature, written: str = "", provenance: Provenance = NO_DERIVATIVE
     ) -> None:
         self.node = node
         self.signature = signature
         self._written = written
-        self.optional = optional
-        self._split = split
-        self.zero_if_absent = zero_if_absent
-        self.gauge = gauge
-        self.origins = origins
+        self.provenance = provenance
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -160,9 +136,7 @@ class Expression:
         if values:
             example = f"{self.variables[0]}=…" if self.variables else ""
             raise EvaluationError(f"evaluate takes its arrays by name: write evaluate({example})")
-        return evaluate_expression(
-            self.node, self.signature, inputs, self.optional, self.zero_if_absent, self.gauge, self.origins
-        )
+        return evaluate_expression(self.node, self.signature, inputs, self.provenance)
 
     def compile(self, library: str = "numpy", hints: Mapping[str, int] | None = None) -> CompiledFunction:
         """A plain fast function of arrays of a library.
@@ -176,7 +150,7 @@ class Expression:
         """
         from gradwright.api.compiled import compiled
 
-        return compiled(self.node, self.signature, library, hints, self.gauge, self.optional, self.origins)
+        return compiled(self.node, self.signature, library, hints, self.provenance)
 
     def operator(self, /, **inputs: Any) -> StructuredOperator:
         """The expression as a linear operator at given arrays: products and systems without the matrix.
@@ -196,7 +170,7 @@ class Expression:
         """
         from gradwright.api.operators import operator_of
 
-        return operator_of(self.node, self.signature, self._split, inputs, self.optional, self.gauge, self.origins)
+        return operator_of(self.node, self.signature, inputs, self.provenance)
 
     def __add__(self, other: Expression | complex | Fraction) -> Expression:
         return self._binary(other, build.plus)
@@ -352,90 +326,6 @@ def parse(text: str, /, **declarations: str) -> Expression:
         names = " or ".join(f".{name}" for name in parsed.value.by_name)
         raise ShapeError(f"{parsed.value.function} has several outputs: write {text.strip()}{names}")
     return Expression(parsed.value, parsed.signature, " ".join(text.split()))
-
-
-def tensor(name: str, /, *dims: Dim | str | int, facts: str = "", field: str = "real") -> Expression:
-    """A variable with the given dimensions.
-
-    Args:
-        name: an identifier.
-        *dims: dimension names, numbers, or dimensions made by `dim`.
-        facts: declared facts, such as `"spd"`.
-        field: `"real"` or `"complex"`.
-    """
-    if field not in ("real", "complex"):
-        raise DeclarationError(f"the field is 'real' or 'complex', not '{field}'")
-    if not isinstance(name, str):
-        raise DeclarationError(f"the name of a variable is a text, and this is {type(name).__name__}")
-    words = [str(_read_dim(d)).replace(" ", "") for d in dims]
-    for fact in facts.split():
-        if fact not in FACTS:
-            raise DeclarationError(f"'{fact}' is no fact about '{name}'; the facts are {', '.join(FACTS)}")
-    words += facts.split() + (["complex"] if field == "complex" else [])
-    declaration = read_declaration(name, " ".join(words))
-    return variable(declaration)
-
-
-def variable(declaration: Declaration) -> Expression:
-    """The expression of a declared variable."""
-    signature = Signature((declaration,))
-    return Expression(signature.symbols[0], signature)
-
-
-def matrix(name: str, /, *rows_and_columns: Dim | str | int, **options: str) -> Expression:
-    """A matrix variable, `matrix("A", "n", "m")`; `facts` and `field` as in `tensor`."""
-    return _with_rank("matrix", name, rows_and_columns, 2, options)
-
-
-def vector(name: str, /, *length: Dim | str | int, **options: str) -> Expression:
-    """A vector variable, `vector("x", "n")`; `facts` and `field` as in `tensor`."""
-    return _with_rank("vector", name, length, 1, options)
-
-
-def scalar(name: str, /, *nothing: Dim | str | int, **options: str) -> Expression:
-    """A scalar variable, `scalar("a")`; `facts` and `field` as in `tensor`."""
-    return _with_rank("scalar", name, nothing, 0, options)
-
-
-_USUAL_NAMES = {"matrix": "A", "vector": "x", "scalar": "a"}
-
-
-def _with_rank(
-    kind: str, name: str, dims: Sequence[Dim | str | int], rank: int, options: Mapping[str, str]
-) -> Expression:
-    """A variable of a kind, which has so many dimensions."""
-    if len(dims) != rank:
-        usual = name if isinstance(name, str) and name.isidentifier() else _USUAL_NAMES[kind]
-        example = ", ".join(f'"{word}"' for word in (usual, *("n", "n")[:rank]))
-        wanted = {0: "no dimension", 1: "one dimension", 2: "two dimensions, rows and columns"}[rank]
-        raise DeclarationError(f"a {kind} has {wanted}, and {len(dims)} are given: write {kind}({example})")
-    return tensor(name, *dims, **options)
-
-
-def dim(name: str | int) -> Dim:
-    """A dimension, by name or as a number."""
-    return _read_dim(name)
-
-
-def _read_dim(value: Dim | str | int) -> Dim:
-    """A dimension, its name or its size."""
-    if isinstance(value, Dim):
-        return value
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise DeclarationError(f"a dimension is a name or a positive whole number, and this is {type(value).__name__}")
-    try:
-        return parse_dim(str(value), "a dimension")
-    except DeclarationError:
-        raise DeclarationError(
-            f"'{value}' is no dimension: that is a name, a positive whole number, or a sum or product of these, as n*m"
-        ) from None
-
-
-def dims(names: str) -> tuple[Dim, ...]:
-    """Several dimensions by name, from a text such as `"n m"`."""
-    if not isinstance(names, str):
-        raise DeclarationError(f'dims takes a text such as "n m", and this is {type(names).__name__}')
-    return tuple(_read_dim(name) for name in names.replace(",", " ").split())
 
 
 class NamedOutputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -107,7 +107,7 @@ def _clash(leaf: Symbol | Direction, array: np.ndarray, dim: Dim, known: int) ->
     return f"'{leaf.name}' is declared as {shape_text(leaf.shape)}{size}, but the input has shape {array.shape}"
 
 
-def check_sizes(node: Node, sizes: Mapping[str, int], origins: Sequence[Node] = ()) -> None:
+def check_sizes(node: Node, sizes: Mapping[str, int], origins: tuple[Node, ...]) -> None:
     """Refuse to evaluate where a dimension is not known, or has a size that an expression cannot have.
 
     Args:
@@ -118,7 +118,7 @@ def check_sizes(node: Node, sizes: Mapping[str, int], origins: Sequence[Node] = 
     for name in dimension_names([node]):
         if name not in sizes:
             raise EvaluationError(f"the size of the dimension '{name}' is not known: give a variable that has it")
-    Demands.of(node, tuple(origins)).check(sizes)
+    Demands.of(node, origins).check(sizes)
 
 
 @frozen

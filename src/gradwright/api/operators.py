@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,43 +24,39 @@ from gradwright.api.inputs import (
     inputs_as_read,
     named_leaves,
 )
+from gradwright.api.provenance import Provenance
 from gradwright.back.arrays import in_double
 from gradwright.back.operators.build import operator_at
 from gradwright.back.operators.operator import StructuredOperator
 from gradwright.back.operators.split import Split
 from gradwright.back.systems.solver import SystemSolver
 from gradwright.core.evaluate import evaluate_all
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.nodes import Node
 from gradwright.core.signature import Signature
-from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ShapeError
 
 
 def operator_of(
     node: Node,
     signature: Signature,
-    split: Split | None,
     inputs: Mapping[str, Any],
-    optional: Sequence[Symbol | Direction] = (),
-    gauge: Sequence[GaugeTest] = (),
-    origins: Sequence[Node] = (),
+    provenance: Provenance,
 ) -> StructuredOperator:
     """The operator that a node is at inputs by name; without a split, its axes are halved.
 
     What `evaluate` refuses is refused here too, and for the same reason.
     """
-    if split is None:
-        split = _halved(node)
-    leaves = named_leaves(node, signature, optional)
+    split = _halved(node) if provenance.split is None else provenance.split
+    leaves = named_leaves(node, signature, provenance.optional)
     node = evaluated_form(node)
     # Copies: the operator is that of this point, whatever becomes of the arrays.
     arrays = {name: np.array(in_double(as_array(name, value))) for name, value in inputs_as_read(inputs).items()}
     check_names(leaves, arrays, node)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
-    check_sizes(node, sizes, origins)
+    check_sizes(node, sizes, provenance.origins)
     check_sets({leaves[name]: array for name, array in arrays.items()})
     values: dict[Node, np.ndarray] = {leaf: arrays[name] for name, leaf in leaves.items() if name in arrays}
-    regular, beside = Beside.of(node, values, gauge, origins)
+    regular, beside = Beside.of(node, values, provenance)
     with np.errstate(all="ignore"):
         found = evaluate_all(beside.nodes, values, sizes, systems=SystemSolver())
         others = dict(zip(beside.nodes, found, strict=True))

@@ -64,7 +64,7 @@ def _derivative(derivation: Derivation, name: str, told: str, value: Any) -> Pla
     """A derivative, one expression or several by name: it takes its direction or cotangent even where it is zero."""
     listed = value if isinstance(value, dict) else {"value": value}
     nodes = {"_".join(k) if isinstance(k, tuple) else str(k): e.node for k, e in listed.items()}
-    return _plain(derivation, name, told, nodes, [leaf for e in listed.values() for leaf in e.optional])
+    return _plain(derivation, name, told, nodes, [leaf for e in listed.values() for leaf in e.provenance.optional])
 
 
 def _plain(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from gradwright.check.diagnosis.search import mutants_of
+from gradwright.check.diagnosis.candidates import mutants_of
 from gradwright.check.labels import LABELS
 from gradwright.check.report import Finding, held, note
 from gradwright.check.truth import Point, Truth, difference, usable_points

@@ -125,8 +125,12 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
     exchanged = _exchanged(truth, tried)
     backward = [_backward(subject, name, tried, exchanged.get(name), progress) for name in truth.wrt]
     yield from backward
-    if worst(backward) or tried.single or (forward is not None and worst([forward])):
-        return
+    if not (worst(backward) or tried.single or (forward is not None and worst([forward]))):
+        yield from _beyond_gradients(subject, truth, tried, progress)
+
+
+def _beyond_gradients(subject: Subject, truth: Truth, tried: Tried, progress: Progress) -> Iterator[Finding]:
+    """What else is asked of right gradients: how they are differentiated, and take batches, precisions and strides."""
     if any(_is_projected(subject, name, tried) for name in truth.wrt):
         yield note("the rest", "the function is differentiated automatically; no backward of yours takes part")
         return
@@ -230,8 +234,8 @@ def _domains(truth: Truth) -> Iterator[Domain]:
 def _restricted(words: str, problem: Unusable | None, tried: Tried) -> list[Finding]:
     found: list[Finding] = []
     if tried.single:
-        words_of = "was given float64 and returns float32" if tried.narrowed else "takes float32 only"
-        found.append(note("precision", f"the function {words_of}, and was judged in that"))
+        how = "was given float64 and returns float32" if tried.narrowed else "takes float32 only"
+        found.append(note("precision", f"the function {how}, and was judged in that"))
     if words and problem is not None:
         text = f"{problem}, at generic points; {words} it works: declare that ('positive', 'spd'), or handle the rest"
         found.append(wrong("generic points", text))
@@ -370,8 +374,8 @@ def _exchanged(truth: Truth, tried: Tried) -> dict[str, str]:
         return all(error <= tried.tolerance for error in errors)
 
     shapes = {name: truth.signature.symbol(name).shape for name in truth.wrt}
-    wrong = [name for name in truth.wrt if not got(name, name)]
-    alike = {a: [b for b in wrong if b != a and shapes[a] == shapes[b] and got(a, b)] for a in wrong}
+    mistaken = [name for name in truth.wrt if not got(name, name)]
+    alike = {a: [b for b in mistaken if b != a and shapes[a] == shapes[b] and got(a, b)] for a in mistaken}
     images = {name: others[0] for name, others in alike.items() if len(others) == 1}
     while (kept := {a: b for a, b in images.items() if a in images.values() and b in images}) != images:
         images = kept

@@ -57,11 +57,9 @@ class _Sums:
     def _inside(self, terms: Terms) -> Iterator[_Found]:
         for (unit, axes), coefficient in terms.items():
             for part, held in self._containing.get(unit, ()):
-                for (other, there), number in held.items():
-                    if other == unit:
-                        found = _Found(part, held, coefficient / number, tuple(there.index(axis) for axis in axes))
-                        if _contains(terms, found):
-                            yield found
+                same = ((there, number) for (other, there), number in held.items() if other == unit)
+                found = (_Found(part, held, coefficient / n, tuple(map(there.index, axes))) for there, n in same)
+                yield from (whole for whole in found if _contains(terms, whole))
 
 
 def _with_part(node: Add, found: _Found) -> Node:

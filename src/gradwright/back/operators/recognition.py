@@ -39,7 +39,7 @@ Places = tuple[tuple[int, ...], tuple[int, ...]]  # the places of a group's row 
 def recognised(terms: Sequence[Term]) -> Inverse | None:
     """The inverse of a sum of terms; None where it has no structure and is too large to be written out."""
     if not _alike(terms):
-        return _whole(terms, _size(terms[0].rows, range(len(terms[0].rows))))
+        return _whole(terms, _row_count(terms[0]))
     blocks = _blocks(terms)
     if blocks is not None:
         return blocks
@@ -100,6 +100,11 @@ def _size(axes: Sequence[Axis], places: Iterable[int]) -> int:
     return prod(axes[place].size for place in places)
 
 
+def _row_count(term: Term) -> int:
+    """How many rows a term has as a matrix."""
+    return prod(axis.size for axis in term.rows)
+
+
 def _restricted(term: Term, own: Places) -> Term:
     """The factor of a term on one group of axes; the coefficient is left out."""
     rows, columns = tuple(term.rows[r] for r in own[0]), tuple(term.columns[c] for c in own[1])
@@ -139,7 +144,7 @@ def _scaled(terms: Iterable[Term], times: complex) -> tuple[Term, ...]:
 
 
 def _ratio(left: Sequence[Term], right: Sequence[Term]) -> complex | None:
-    if max(_size(t.rows, range(len(t.rows))) for t in (left[0], right[0])) > DENSE_LIMIT:
+    if max(_row_count(t) for t in (left[0], right[0])) > DENSE_LIMIT:
         return None
     a, b = dense(left), dense(right)
     square = np.vdot(a, a)
@@ -203,7 +208,7 @@ def _kronecker_sum(first: Sequence[Sequence[Term]], second: Sequence[Sequence[Te
 
 def _matrix(terms: Sequence[Term]) -> Inverse | None:
     """A sum of terms that is no Kronecker product."""
-    size = _size(terms[0].rows, range(len(terms[0].rows)))
+    size = _row_count(terms[0])
     return _diagonal_or_low_rank(terms) or _block_diagonal(terms) or _whole(terms, size)
 
 
@@ -212,7 +217,7 @@ def _diagonal_or_low_rank(terms: Sequence[Term]) -> Inverse | None:
     others = [term for term in terms if not _is_diagonal(term)]
     if not others:
         return DiagonalInverse(_diagonal(terms))
-    return _woodbury(diagonal, others, _size(terms[0].rows, range(len(terms[0].rows))))
+    return _woodbury(diagonal, others, _row_count(terms[0]))
 
 
 def _whole(terms: Sequence[Term], size: int) -> Inverse | None:
@@ -285,7 +290,7 @@ def _block_diagonal(terms: Sequence[Term]) -> Inverse | None:
     rows = [*pairs, *(r for r in range(len(first.rows)) if r not in pairs)]
     columns = [*pairs.values(), *(c for c in range(len(first.columns)) if c not in pairs.values())]
     count = prod(first.rows[r].size for r in pairs)
-    size = _size(first.rows, range(len(first.rows))) // max(count, 1)
+    size = _row_count(first) // max(count, 1)
     if count <= 1 or count * size**2 > ENTRIES_LIMIT:
         return None
 
@@ -321,7 +326,7 @@ def _blocks(terms: Sequence[Term]) -> Inverse | None:
         places = (tuple(_entries(term.rows, term)), tuple(_entries(term.columns, term)))
         found.setdefault(places, []).append(term)
     sides = [np.concatenate([np.array(places[side]) for places in found]) for side in (0, 1)]
-    count = _size(terms[0].rows, range(len(terms[0].rows)))
+    count = _row_count(terms[0])
     square = all(len(rows) == len(columns) for rows, columns in found)
     if not square or any(len(side) != count or len(np.unique(side)) != count for side in sides):
         return _whole(terms, count)

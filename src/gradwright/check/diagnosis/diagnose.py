@@ -9,12 +9,14 @@ import numpy as np
 import torch
 
 from gradwright.back.render import is_writable
+from gradwright.check.diagnosis.candidates import candidates
 from gradwright.check.diagnosis.difference import described
+from gradwright.check.diagnosis.explanation import Explanation
 from gradwright.check.diagnosis.library import Library, library_of
 from gradwright.check.diagnosis.notation import Printer
 from gradwright.check.diagnosis.recording import recorded, recorded_forward
 from gradwright.check.diagnosis.scene import Scene, close, largest
-from gradwright.check.diagnosis.search import Explanation, candidates, explanations, repaired, single_explanations
+from gradwright.check.diagnosis.search import explanations, repaired, single_explanations
 from gradwright.check.diagnosis.side_by_side import side_by_side
 from gradwright.check.diagnosis.traced import traced_gradient
 from gradwright.check.labels import LABELS

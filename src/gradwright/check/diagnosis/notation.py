@@ -71,7 +71,7 @@ class Printer:
         if name in INFIX and len(arguments) == 2 and not instruction.keywords:
             return self._infix(name, arguments)
         if name == "__getitem__":
-            return f"{self._within(arguments[0], 8)}[{_index(arguments[1], self)}]", 8
+            return f"{self._within(arguments[0], 8)}[{self._index(arguments[1])}]", 8
         if name == "_item":
             return f"{self._within(arguments[0], 8)}[{arguments[1]}]", 8
         return f"{name}({', '.join(self._arguments(arguments, _stated(instruction)))})", 9
@@ -104,6 +104,15 @@ class Printer:
             return str(value).removeprefix("torch.")
         return repr(value)
 
+    def _index(self, places: object) -> str:
+        listed = places if type(places) is tuple else (places,)  # a slot is a tuple, too
+        return ", ".join(map(self._one_index, listed))
+
+    def _one_index(self, place: object) -> str:
+        if isinstance(place, slice):
+            return ":".join("" if bound is None else self._piece(bound) for bound in (place.start, place.stop))
+        return "…" if place is Ellipsis else self._piece(place)
+
 
 def _shortened(text: str, longest: int) -> str:
     if len(text) <= longest:
@@ -132,15 +141,3 @@ def _stated(instruction: Instruction) -> dict[str, object]:
 
 def _constant(value: torch.Tensor) -> str:
     return f"{value.item():g}" if value.dim() == 0 and not value.is_complex() else "a constant"
-
-
-def _index(places: object, printer: Printer) -> str:
-    listed = places if type(places) is tuple else (places,)  # a slot is a tuple, too
-    return ", ".join(_one_index(place, printer) for place in listed)
-
-
-def _one_index(place: object, printer: Printer) -> str:
-    if isinstance(place, slice):
-        start, stop = ("" if bound is None else printer._piece(bound) for bound in (place.start, place.stop))
-        return f"{start}:{stop}"
-    return "…" if place is Ellipsis else printer._piece(place)

@@ -7,63 +7,33 @@ are left to a general linear solve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from gradwright.core.arithmetic import Array, FloatArithmetic
-from gradwright.core.build import adjoint, matmul, multiply, transpose
-from gradwright.core.canonical import as_product
-from gradwright.core.contraction import is_zero, split_coefficient, zero
-from gradwright.core.inference import facts_of
+from gradwright.core.contraction import zero
 from gradwright.core.nodes import Apply, Hole, Node, Symbol, field_of
 from gradwright.core.primitive import Primitive
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add, scaled, subtract, terms_of
-from gradwright.core.walks import free_leaves, substitute
-from gradwright.diff.differential import differential
+from gradwright.core.sums import add, subtract
+from gradwright.core.walks import substitute
+from gradwright.diff.identities.borders import border, border_surplus, with_numbers_joined
+from gradwright.diff.identities.choices import NOTHING, rewritings, stated_givens, sufficient_equations
 from gradwright.diff.identities.complements import solve_normal_part, split_normal_parts
-from gradwright.diff.identities.diagonals import merge_diagonals
-from gradwright.diff.identities.frames import (
-    Frame,
-    HoleSpec,
-    direct_frames,
-    frame_choices,
-    is_orthonormal,
-    recovered,
-)
-from gradwright.diff.identities.functionals import hold_functionals
-from gradwright.diff.identities.isolate import (
-    divide,
-    isolate,
-    isolate_along_axes,
-    isolate_vector,
-    strip_common_factors,
-)
-from gradwright.diff.identities.linear_systems import (
-    border,
-    border_surplus,
-    bring_to_two_sides,
-    commute,
+from gradwright.diff.identities.differentiated import differentiated
+from gradwright.diff.identities.elimination import (
     eliminate,
     eliminate_divided,
     eliminate_explicit,
-    solve_generally,
-    solve_sylvester,
     solve_two_numbers,
-    with_numbers_joined,
     without_explicit_matrices,
 )
-from gradwright.diff.identities.linearised import needed_equations
-from gradwright.diff.identities.problem import (
-    Equation,
-    FramePart,
-    FrameUse,
-    Problem,
-    Solution,
-    orthonormality,
-    problem_of,
-)
+from gradwright.diff.identities.frames import Frame, HoleSpec, direct_frames, frame_choices, recovered
+from gradwright.diff.identities.functionals import hold_functionals
+from gradwright.diff.identities.general import solve_generally
+from gradwright.diff.identities.isolate import divide, isolate, isolate_along_axes, isolate_vector, strip_common_factors
+from gradwright.diff.identities.outer_factors import cancel_outer_factors
+from gradwright.diff.identities.problem import Equation, FramePart, FrameUse, Problem, Solution, problem_of
 from gradwright.diff.identities.solution_points import (
     SolutionPoint,
     agrees,
@@ -75,15 +45,11 @@ from gradwright.diff.identities.solution_points import (
 from gradwright.diff.identities.spectral import image_of, invert_spectral, inverted
 from gradwright.diff.identities.split import eliminate_alone, eliminate_and_substitute, split_by_entries
 from gradwright.diff.identities.state import State, separated
-from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy, unfolded
+from gradwright.diff.identities.sylvester import bring_to_two_sides, commute, solve_sylvester
+from gradwright.diff.identities.terms import LinearEquation, holes_in, parted, reduce_terms, tidy
 from gradwright.frozen import replace
-from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import push
-from gradwright.prims.inv import inv
-from gradwright.prims.power import raise_to
-from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
-from gradwright.simplify.relations import Relation
 
 Rule = Callable[[State], State | None]
 RULES: tuple[Rule, ...] = (
@@ -108,7 +74,6 @@ RULES: tuple[Rule, ...] = (
     eliminate,
 )
 MOST_STEPS = 24
-NOTHING: Mapping[Node, Node] = {}
 
 
 @lru_cache(maxsize=4096)
@@ -146,13 +111,13 @@ def solve(
     """
     problem = cancel_outer_factors(problem)
     for relaxed in (False, True) if points else (False,):
-        for used in _sufficient(problem, points):
+        for used in sufficient_equations(problem, points):
             found = _solve_by_rules(problem, used, points, relaxed)
             if found is not None:
                 return found
     points = points or further()
     frames = direct_frames(problem.unknowns)
-    state = _linearised(problem, problem.equations, frames, problem.relations(), constraints=True)
+    state = differentiated(problem, problem.equations, frames, problem.relations(), constraints=True)
     vectors = without_explicit_matrices(state)
     for joined in with_numbers_joined(vectors) if points else ():
         closed = _run(joined)
@@ -170,10 +135,10 @@ def _solve_by_rules(
     problem: Problem, used: tuple[Equation, ...], points: Sequence[SolutionPoint], relaxed: bool
 ) -> Solution | None:
     """The first way to use the identities and to choose frames by which the rules find every direction."""
-    for identities in _rewritings(problem):
-        for stated in _stated_givens(problem) if relaxed else (NOTHING,):
+    for identities in rewritings(problem):
+        for stated in stated_givens(problem) if relaxed else (NOTHING,):
             for frames in frame_choices(problem.unknowns, problem.duals):
-                start = _linearised(problem, used, frames, identities, stated, relaxed)
+                start = differentiated(problem, used, frames, identities, stated, relaxed)
                 state = _run(_without_cancelled(start, points) if points else start)
                 if state.open_holes or (state.equations and not points):
                     continue
@@ -187,9 +152,7 @@ def _without_cancelled(state: State, points: Sequence[SolutionPoint]) -> State:
     """The equations without an unknown whose terms cancel by the identity, as those of a minimiser in a minimum do."""
     for place, equation in enumerate(state.equations):
         for hole in holes_in(equation.form):
-            own, rest = (
-                [t for t in terms_of(equation.form) if (hole in holes_in(t)) is inside] for inside in (True, False)
-            )
+            own, rest = parted(equation.form, hole)
             if len(own) > 1 and rest and all(cancel(own, hole, point) for point in points):
                 state = state.replace_equation(place, replace(equation, form=add(rest)))
                 state = state.with_step("cancel", add(own), zero(equation.form.shape), "by the identity")
@@ -197,224 +160,8 @@ def _without_cancelled(state: State, points: Sequence[SolutionPoint]) -> State:
     return state
 
 
-def _stated_givens(problem: Problem) -> Iterator[Mapping[Node, Node]]:
-    """Nothing; then an input as an equation states it in terms of unknowns: A is `U W⁻¹` where `A W = U`."""
-    yield NOTHING
-    for equation in problem.equations:
-        for side, other in ((equation.left, equation.right), (equation.right, equation.left)):
-            chain = chain_of(side) if side.rank == 2 else None
-            elements = () if chain is None else chain.elements
-            places = [place for place, element in enumerate(elements) if element in problem.givens]
-            if chain is None or chain.scalar.rank or len(places) != 1 or elements[places[0]] in free_leaves(other):
-                continue
-            before, after = elements[: places[0]], elements[places[0] + 1 :]
-            if (before or after) and all(e.shape[0] == e.shape[1] for e in (*before, *after)):
-                value = multiply(raise_to(chain.scalar, Fraction(-1)), other)
-                for element in before:
-                    value = matmul(Apply(inv, (), (element,)), value)
-                for element in reversed(after):
-                    value = matmul(value, Apply(inv, (), (element,)))
-                yield {elements[places[0]]: simplify(value)}
-
-
 def _is_right(problem: Problem, solution: Solution, points: Sequence[SolutionPoint]) -> bool:
     return all(agrees(problem, solution.differentials, point) for point in points)
-
-
-def _sufficient(problem: Problem, points: Sequence[SolutionPoint]) -> Iterator[tuple[Equation, ...]]:
-    """The equations; then without those that follow from the others, as `Y X = I` does from `X Y = I`."""
-    yield problem.equations
-    kept = needed_equations(problem, points) if points else problem.equations
-    if len(kept) < len(problem.equations):
-        yield kept
-
-
-def cancel_outer_factors(problem: Problem) -> Problem:
-    """Cancel an invertible unknown that begins or ends both sides of an equation."""
-    return replace(problem, equations=tuple(map(_cancelled, problem.equations)))
-
-
-def _cancelled(equation: Equation) -> Equation:
-    if equation.left.rank != 2:
-        return equation
-    if is_zero(equation.left) or is_zero(equation.right):
-        terms = [*terms_of(equation.left), *(scaled(-1, term) for term in terms_of(equation.right))]
-        return _shortened([term for term in terms if not is_zero(term)], equation)
-    return _shortened([equation.left, equation.right], equation)
-
-
-def _shortened(sides: Sequence[Node], equation: Equation) -> Equation:
-    """The sides of an equation, or its terms where one side is zero, without invertible factors that all share."""
-    chains = [chain_of(side) for side in sides]
-    known = [chain for chain in chains if chain is not None]
-    if len(known) < max(2, len(chains)):
-        return equation
-    elements = [list(chain.elements) for chain in known]
-    changed = False
-    while _share_an_end(elements, 0):
-        elements, changed = [e[1:] for e in elements], True
-    while _share_an_end(elements, -1):
-        elements, changed = [e[:-1] for e in elements], True
-    if not changed:
-        return equation
-    short = [multiply(c.scalar, product_of_chain(e, equation.left)) for c, e in zip(known, elements, strict=True)]
-    if not is_zero(equation.left) and not is_zero(equation.right):
-        return Equation(short[0], short[1])
-    number, first = split_coefficient(short[0])
-    return Equation(first, scaled(-1 / number, add(short[1:])))
-
-
-def _share_an_end(chains: Sequence[Sequence[Node]], end: int) -> bool:
-    """Whether all chains begin (or end) with one invertible matrix, and something is left of one of them without it."""
-    if not all(chains) or any(chain[end] != chains[0][end] for chain in chains):
-        return False
-    return "invertible" in facts_of(chains[0][end]) and sum(map(len, chains)) > len(chains)
-
-
-def _rewritings(problem: Problem) -> Iterator[tuple[Relation, ...]]:
-    """Ways to use the identities: where they shorten a product, or `A V = V Λ` from either side."""
-    yield problem.relations()
-    together = _exchanges_of_givens(problem)
-    if len(together) > 1:
-        yield (*problem.relations(besides=together), *together.values())
-    for equation in problem.equations:
-        for left, right in ((equation.left, equation.right), (equation.right, equation.left)):
-            exchange = _exchange(merge_diagonals(left), merge_diagonals(right))
-            if exchange is not None:
-                yield (*problem.relations(besides=(equation,)), exchange)
-
-
-def _exchanges_of_givens(problem: Problem) -> dict[Equation, Relation]:
-    """`A V → U S` and `Aᵀ U → V S` together: of each equation the way that leaves fewer inputs, else as it is written.
-
-    None of them undoes another.
-    """
-    found: dict[Equation, Relation] = {}
-    for equation in problem.equations:
-        sides = merge_diagonals(equation.left), merge_diagonals(equation.right)
-        counts = [sum(leaf in problem.givens for leaf in free_leaves(side)) for side in sides]
-        exchange = _exchange(*(sides if counts[0] >= counts[1] else sides[::-1]))
-        others = found.values()
-        if exchange is not None and not any(_undoes(exchange, o) or _undoes(o, exchange) for o in others):
-            found[equation] = exchange
-    return found
-
-
-def _undoes(one: Relation, other: Relation) -> bool:
-    """Whether a relation applies to what another one leads to."""
-    return {f.node for f in one.pattern.factors} <= {f.node for f in as_product(other.replacement).factors}
-
-
-def _exchange(left: Node, right: Node) -> Relation | None:
-    """`left → right` for products of which neither contains the other's factors."""
-    pattern, replacement = as_product(left), as_product(right)
-    if len(pattern.factors) < 2 or len(replacement.factors) < 2:
-        return None
-    labels = [label for group in pattern.output for label in group]
-    if any(len(g) != 1 for g in pattern.output) or len(set(labels)) != len(labels):
-        return None
-    if {f.node for f in pattern.factors} <= {f.node for f in replacement.factors}:
-        return None
-    return Relation(pattern, right)
-
-
-def _linearised(
-    problem: Problem,
-    used: tuple[Equation, ...],
-    frames: tuple[Frame, ...],
-    identities: tuple[Relation, ...],
-    stated: Mapping[Node, Node] = NOTHING,
-    relaxed: bool = False,
-    constraints: bool = False,
-) -> State:
-    """The differentiated equations, the unknowns' directions written in their frames.
-
-    Inputs that are stated in terms of the unknowns are written so beside the unknowns' directions.
-    """
-    specs = {spec.hole: spec for frame in frames for spec in frame.parts}
-    relations = (*identities, *_normal_relations(frames))
-    equations = list(used)
-    if constraints:
-        equations += [orthonormality(unknown) for unknown in problem.unknowns if is_orthonormal(unknown)]
-    linear = [_linear_equation(problem, frames, equation) for equation in equations]
-    linear += [_gauge_equation(problem, frames, equation) for equation in problem.gauge]
-    linear = [replace(e, form=substitute(e.form, stated)) for e in linear] if stated else linear
-    kept = tuple(tidy(unfolded(equation), relations) for equation in linear if not is_zero(equation.form))
-    statements = [pair for e in problem.equations for pair in ((e.left, e.right), (e.right, e.left))]
-    return State(kept, specs, problem.unknowns, relations, tuple(statements), relaxed=relaxed)
-
-
-def _linear_equation(problem: Problem, frames: tuple[Frame, ...], equation: Equation) -> LinearEquation:
-    total = differential(subtract(equation.left, equation.right), problem.directions)
-    return _in_frames(problem, frames, total, _equation_space(equation))
-
-
-def _gauge_equation(problem: Problem, frames: tuple[Frame, ...], equation: Equation) -> LinearEquation:
-    """An equation that is one of directions as it stands."""
-    return _in_frames(problem, frames, subtract(equation.left, equation.right), Space.FREE)
-
-
-def _in_frames(problem: Problem, frames: tuple[Frame, ...], total: Node, space: Space) -> LinearEquation:
-    """`total = 0`, the unknowns' directions written in their frames, and what is given on the right side."""
-    given: dict[Node, Node] = {direction: direction for direction in problem.given_directions}
-    known = push(total, given)
-    unknown_part: dict[Node, Node] = {
-        direction: frame.direction for direction, frame in zip(problem.unknown_directions, frames, strict=True)
-    }
-    form = push(total, unknown_part)
-    right = subtract(zero(known.shape), known)
-    named = _named_sides(problem)
-    return LinearEquation(substitute(form, named), substitute(right, named), space)
-
-
-def _named_sides(problem: Problem) -> dict[Node, Node]:
-    """What an equation says that an unknown is: `z = tanh(W z)`, so that a derivative speaks of z."""
-    found: dict[Node, Node] = {}
-    for equation in problem.equations:
-        for alone, other in ((equation.left, equation.right), (equation.right, equation.left)):
-            if alone in problem.unknowns and isinstance(other, Apply):
-                found[other] = alone
-    return found
-
-
-def _equation_space(equation: Equation) -> Space:
-    """A symmetric or a skew equation counts half."""
-    left, right = (_without_skew(side) for side in (equation.left, equation.right))
-    facts = (facts_of(left) & facts_of(right)) | facts_of(subtract(left, right))
-    if left.rank == 2:
-        for fact, space in _MIRRORED:
-            if fact in facts:
-                return space
-    return Space.FREE
-
-
-def _without_skew(node: Node) -> Node:
-    """Skew matrices written `Z − Zᵀ`, so that the mirror image of a product shows its sign."""
-    skew = [s for s in free_leaves(node) if isinstance(s, Symbol) and "skew" in s.facts and s.real]
-    free = {s: Symbol(f"{s.name}_free", s.shape) for s in skew}
-    opened: dict[Node, Node] = {s: subtract(z, transpose(z)) for s, z in free.items()}
-    inside = set(free.values())
-    return expand(substitute(node, opened), lambda n: not inside.isdisjoint(free_leaves(n))) if skew else node
-
-
-_MIRRORED = (
-    ("symmetric", Space.SYMMETRIC),
-    ("hermitian", Space.HERMITIAN),
-    ("skew", Space.SKEW),
-    ("skew_hermitian", Space.SKEW_HERMITIAN),
-)
-
-
-def _normal_relations(frames: tuple[Frame, ...]) -> list[Relation]:
-    """`Qᴴ K = 0` for a complement K."""
-    found: list[Relation] = []
-    for frame in frames:
-        for spec in frame.parts:
-            if spec.normal_to is None:
-                continue
-            product = matmul(adjoint(spec.normal_to), spec.hole)
-            found.append(Relation(as_product(product), zero(product.shape)))
-    return found
 
 
 def invert_inside(state: State) -> State | None:

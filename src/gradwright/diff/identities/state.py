@@ -19,8 +19,6 @@ from gradwright.prims.inv import inv
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, collapse
 
-MIRRORED = (Space.SYMMETRIC, Space.SKEW, Space.HERMITIAN, Space.SKEW_HERMITIAN)
-
 
 @frozen
 class State:
@@ -63,7 +61,7 @@ class State:
     def fits(self, hole: Hole, equation: LinearEquation) -> bool:
         """Whether an equation is as large as its unknown: from `H = C` follows H, and nothing else."""
         space = self.specs[hole].space
-        return space is equation.space or (self.relaxed and equation.space is Space.FREE and space in MIRRORED)
+        return space is equation.space or (self.relaxed and equation.space is Space.FREE and bool(space.mirror_sign))
 
     def replace_equation(self, place: int, *new: LinearEquation) -> State:
         """Put equations in the place of one."""

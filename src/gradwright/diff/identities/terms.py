@@ -74,6 +74,13 @@ def holes_in(node: Node) -> tuple[Hole, ...]:
     return tuple(leaf for leaf in free_leaves(node) if isinstance(leaf, Hole))
 
 
+def parted(form: Node, hole: Hole) -> tuple[list[Node], list[Node]]:
+    """The terms of a form with an unknown, and those without."""
+    terms = terms_of(form)
+    own, rest = ([term for term in terms if (hole in holes_in(term)) is inside] for inside in (True, False))
+    return own, rest
+
+
 def expand_unknowns(form: Node) -> Node:
     """Multiply out the sums that contain an unknown, those in real parts too."""
     if any(isinstance(node, Apply) and node.primitive is real_part for node in postorder(form)):

@@ -12,7 +12,7 @@ from itertools import islice
 import torch
 
 from gradwright.check.diagnosis.program import Values
-from gradwright.check.diagnosis.repairs.quantities import row
+from gradwright.check.diagnosis.repairs.multiplied import row
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close, multiple_of
 

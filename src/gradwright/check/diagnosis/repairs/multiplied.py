@@ -1,154 +1,250 @@
-"""Which quantities the user's computation multiplies a value by, to whatever power.
-
-A factor that is there to the wrong power is another mistake than one that is missing. It is there if the
-product that the value belongs to has it: not if it stands in another summand.
-"""
+"""A quantity of the expression that was not multiplied in, or to the wrong power."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 
 import torch
 
-from gradwright.check.diagnosis.operations import MATRIX_PRODUCTS, SUMS
-from gradwright.check.diagnosis.program import Instruction, Program
-from gradwright.check.diagnosis.repairs.sites import Site, is_number
-from gradwright.check.diagnosis.scene import Scene, close
+from gradwright.check.diagnosis.library import Quantity
+from gradwright.check.diagnosis.operations import SUMS
+from gradwright.check.diagnosis.program import Values
+from gradwright.check.diagnosis.repairs.present_factors import is_power, powers_beside
+from gradwright.check.diagnosis.repairs.sites import Site, sites
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, largest
+from gradwright.core.nodes import Apply
+from gradwright.prims.exponential import exp
 
-REDUCTIONS = ("sum", "mean", "trace")
-CONTRACTING = (*MATRIX_PRODUCTS, "einsum")
-# A number that multiplies an operand comes out of these, to some power.
-MULTIPLICATIVE = (
-    "mul", "multiply", "div", "rdiv", "true_divide", "__rtruediv__", "reciprocal", "neg", "pow", "sqrt", "square",
-    "matmul", "mm", "mv", "outer", "dot", "einsum", "T", "mT", "H", "mH", "t", "transpose", "view_as", "expand",
-    "expand_as", "reshape", "unsqueeze", "__getitem__", "diag", "tril", "triu", "clone",
-)  # fmt: skip
-POWERS = (1.0, 2.0, -1.0, 0.5, -0.5, 3.0, -2.0)
-Slots = frozenset[int]
+EXPONENTS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, -3.0, -1.5)
+SIMPLE_EXPONENTS = (1.0, -1.0)
+REPEATED = 0.3  # a value with several uses is one that lacks a matrix less often than one of them
 
 
-def powers_beside(scene: Scene) -> Callable[[Site], set[int]]:
-    """For a site, by number, the quantities of which a power is among the factors of its product."""
-    assert scene.program is not None
-    program = scene.program
+def multiplied(scene: Scene) -> Iterator[Repair]:
+    """Every value multiplied by a power of each quantity, entry by entry or as a matrix.
 
-    @cache
-    def known(slot: int) -> frozenset[int]:
-        value = scene.values.get(slot)
-        if not is_number(value):
-            return frozenset()
-        return frozenset(number for number, quantity in enumerate(scene.quantities) if is_power(value, quantity))
-
-    def passes(slot: int, reduction: Instruction) -> bool:
-        return _varies_not(scene.values.get(slot), reduction, scene)
-
-    def scalars(slots: Slots) -> Slots:
-        values = {slot: scene.values.get(slot) for slot in slots}
-        return frozenset(slot for slot, value in values.items() if isinstance(value, torch.Tensor) and not value.dim())
-
-    def kept(instruction: Instruction) -> Callable[[int, Slots], Slots]:
-        """What is left of the factors of an operand: of a vector that is summed over, the numbers."""
-        summed = instruction.name in CONTRACTING
-        ranks = {s: v.dim() for _, s in instruction.operands if isinstance(v := scene.values.get(s), torch.Tensor)}
-        inner = scene.values.get(instruction.slot)
-        whole = isinstance(inner, torch.Tensor) and inner.dim() == 0
-        return lambda slot, slots: scalars(slots) if summed and (whole or ranks.get(slot) == 1) else slots
-
-    inside = _factors(program, passes, kept)
-    outside = _beside(program, inside, passes)
-
-    def present(site: Site) -> set[int]:
-        """What the value is multiplied by; an operand that is summed, by what is the same for all summands."""
-        factors = inside[site.slot] | outside[site.slot]
-        if site.user is not None and site.user.name in REDUCTIONS:
-            factors = frozenset(factor for factor in factors if passes(factor, site.user))
-        return {number for factor in factors for number in known(factor)}
-
-    return present
+    A value that is used elsewhere, too, may lack a factor at one place alone: a summand a matrix, any value the
+    quantity itself.
+    """
+    beside = powers_beside(scene)
+    for site in sites(scene):
+        if largest(site.value) == 0:
+            continue
+        if site.user is None:
+            yield from _of_value(site, scene, beside(site))
+            continue
+        summed = scene.values[site.slot].shape if site.user.name in SUMS and site.value.dim() == 0 else None
+        for number, quantity, value in _factors_of(scene):
+            if site.user.name in SUMS:
+                yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
+            elif value.dim() == 1:
+                yield from _inner_products(site, number, quantity, value)
+            for words, combine, cost in _products(site.value, value, value.shape == summed):
+                used = number in beside(site) or is_power(site.value, value)
+                yield from _factors(site, scene, number, quantity, value, words, combine, cost, used, SIMPLE_EXPONENTS)
 
 
-def _varies_not(value: object, reduction: Instruction, scene: Scene) -> bool:
-    """Whether a factor is the same along the axes that are summed over, so that it is one of the sum, too."""
-    if not isinstance(value, torch.Tensor):
-        return False
-    axes = reduction.arguments[1] if len(reduction.arguments) > 1 else reduction.keywords.get("dim")
-    summed = scene.values.get(reduction.operands[0][1])
-    if value.dim() == 0 or axes is None or not isinstance(summed, torch.Tensor):
-        return value.dim() == 0
-    several = axes if isinstance(axes, tuple | list) else (axes,)
-    places = [axis % summed.dim() - summed.dim() for axis in several]  # from the right, as shapes are broadcast
-    return all(-place > value.dim() or value.shape[place] == 1 for place in places)
+def _factors_of(scene: Scene) -> Iterator[tuple[int, Quantity, torch.Tensor]]:
+    """The quantities by number, with their values; none that vanishes, as a sum of what has no mean."""
+    for number, quantity in enumerate(scene.library.quantities):
+        value = scene.quantities[number]
+        if largest(value) > CLOSE:
+            yield number, quantity, value
+
+
+def _of_value(site: Site, scene: Scene, present: set[int]) -> Iterator[Repair]:
+    summed = site.summed(scene)
+    for number, quantity, value in _factors_of(scene):
+        for words, combine, cost in _products(site.value, value, scene.misshapen or value.shape in summed):
+            yield from _factors(site, scene, number, quantity, value, words, combine, cost, number in present)
+        yield from _matrix_factors(site, number, quantity, value, scene.misshapen)
+    yield from _normalised(site)
+    yield from _without_cotangent(site, scene)
+
+
+def _normalised(site: Site) -> Iterator[Repair]:
+    """Positive entries that are not divided by their sum, as those of a softmax are."""
+    if not site.value.dim() or site.value.is_complex() or not bool((site.value > 0).all()):
+        return
+    axes = range(site.value.dim()) if site.value.dim() > 1 else ()
+    for axis, along in ((None, ""), *((axis, f" along axis {axis}") for axis in axes)):
+        words = f"{site.words} has to be divided by its sum{along}"
+        yield site.repair(lambda v, a=axis: v / v.sum(dim=a, keepdim=True), "missing_chain_factor", words, 1.3)
+
+
+Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def _products(value: torch.Tensor, factor: torch.Tensor, spread: bool) -> Iterator[tuple[str, Combine, float]]:
+    """The ways in which a factor can be multiplied in without a change of shape, unless a number is to be spread."""
+    if factor.dim() == 0 or factor.shape == value.shape or (spread and _spreads(value, factor)):
+        yield "", torch.mul, 0.0
+    if spread and value.dim() == 0 and factor.dim() == 2:
+        yield ", transposed", lambda v, q: v * q.mT, 0.1
+    if factor.dim() == 1 and value.dim() == 2:
+        if factor.shape[0] == value.shape[0]:
+            yield " along the rows", lambda v, q: v * q[:, None], 0.1
+        if factor.shape[0] == value.shape[1]:
+            yield " along the columns", lambda v, q: v * q, 0.1
+    if factor.dim() == 2 and factor.shape == value.shape[::-1] and value.shape[0] != 1:
+        yield ", transposed", lambda v, q: v * q.mT, 0.3
+    if 0 < factor.dim() < value.dim() and value.dim() > 2:
+        for axes in combinations(range(value.dim()), factor.dim()):
+            if factor.shape == tuple(value.shape[axis] for axis in axes):
+                words = f" along axis {axes[0]}" if len(axes) == 1 else f" along the axes {', '.join(map(str, axes))}"
+                yield words, lambda v, q, a=axes: v * _laid_along(q, a, v.dim()), 0.1
+
+
+def _laid_along(factor: torch.Tensor, axes: Sequence[int], rank: int) -> torch.Tensor:
+    """A tensor along some of the axes of one of higher rank."""
+    return factor.reshape([factor.shape[axes.index(axis)] if axis in axes else 1 for axis in range(rank)])
+
+
+def _spreads(value: torch.Tensor, factor: torch.Tensor) -> bool:
+    """Whether a number, or a value with axes of size 1, is spread to the shape of a factor."""
+    fits = all(a in (1, b) for a, b in zip(value.shape[::-1], factor.shape[::-1], strict=False))
+    return value.dim() <= factor.dim() and fits
 
 
 def _factors(
-    program: Program,
-    passes: Callable[[int, Instruction], bool],
-    kept: Callable[[Instruction], Callable[[int, Slots], Slots]],
-) -> dict[int, Slots]:
-    """For every value the values whose product it is; for a sum, those that all summands have."""
-    found = {slot: frozenset({slot}) for slot in (*range(len(program.inputs)), *program.constants)}
-    for instruction in program.instructions:
-        operands = [found[source] for _, source in instruction.operands]
-        parts: Slots = frozenset()
-        if instruction.name in SUMS and len(operands) > 1:  # a number that is added has no factors
-            parts = operands[0].intersection(*operands[1:])
-        elif instruction.name in REDUCTIONS:
-            parts = frozenset(slot for slot in operands[0] if passes(slot, instruction))
-        elif instruction.name in MULTIPLICATIVE:
-            left = kept(instruction)
-            parts = parts.union(*(left(source, found[source]) for _, source in instruction.operands))
-        found[instruction.slot] = parts | {instruction.slot}
-    return found
+    site: Site,
+    scene: Scene,
+    number: int,
+    quantity: Quantity,
+    value: torch.Tensor,
+    how: str,
+    combine: Combine,
+    cost: float,
+    used: bool,
+    exponents: Sequence[float] = EXPONENTS,
+) -> Iterator[Repair]:
+    binary = bool(((value == 0) | (value == 1)).all()) and (value.dim() > 0 or quantity.switches)
+    if binary:
+        words = f"{site.words} has to be masked by {quantity.name}{how}"
+        yield site.combined(number, combine, "missing_mask", words, 1.0 + cost)
+        return
+    for exponent in exponents:
+        if exponent != int(exponent) and (value.is_complex() or bool((value < 0).any())):
+            continue
+        label = "wrong_power" if used else "missing_chain_factor"
+        words = _factor_words(site, quantity, exponent, how, used)
+        price = (
+            1.0
+            + 0.15 * abs(exponent - 1)
+            + (0.0 if exponent == int(exponent) else 0.3)
+            + cost
+            + (0.4 if not quantity.stage and used else 0.0)
+        )
+        price += 0.35 if used and _is_exponential(quantity) else 0.0
+        price += 0.35 if not used and abs(exponent) == 1 and number in scene.conjugate_sums else 0.0
+        yield site.combined(number, lambda v, q, k=exponent: combine(v, q if k == 1 else q**k), label, words, price)
 
 
-def _beside(
-    program: Program, inside: Mapping[int, Slots], passes: Callable[[int, Instruction], bool]
-) -> dict[int, Slots]:
-    """For every value what it is multiplied by on all its ways to the result, whatever is added to it there.
-
-    What a sum is multiplied by entry by entry, as in `s ∘ (G − Σ s ∘ G)`, is no factor of what is summed.
-    """
-    found: dict[int, Slots] = {program.result: frozenset()}
-    for user in reversed(program.instructions):
-        sources = [source for _, source in user.operands]
-        goes_on = user.name in (*SUMS, *REDUCTIONS, *MULTIPLICATIVE)
-        for slot in sources:
-            factors = found.get(user.slot, frozenset()) if goes_on else frozenset[int]()
-            if user.name in REDUCTIONS:
-                factors = frozenset(factor for factor in factors if passes(factor, user))
-            if user.name in MULTIPLICATIVE:
-                factors = factors.union(*(inside[other] for other in sources if other != slot))
-            found[slot] = found.get(slot, factors) & factors
-    return {slot: found.get(slot, frozenset()) for slot in inside}
+def _is_exponential(quantity: Quantity) -> bool:
+    """Whether it is exp(…), of which a power is a number in front of the exponent."""
+    return isinstance(quantity.node, Apply) and quantity.node.primitive is exp
 
 
-def _exponent(value: torch.Tensor, quantity: torch.Tensor) -> float:
-    """The exponent that gives a positive value from another where that is farthest from 1, a multiple of a quarter."""
-    place = int(quantity.log().abs().argmax())
-    base = float(quantity.reshape(-1)[place].log())
-    return round(4 * float(value.reshape(-1)[place].log()) / base) / 4 if base else 0.0
+def _factor_words(site: Site, quantity: Quantity, exponent: float, how: str, used: bool) -> str:
+    if used:
+        size = abs(exponent)
+        factor = quantity.name if size == 1 else f"({quantity.name})^{size:g}"
+        state = "is missing" if exponent > 0 else "does not belong"
+        return f"{quantity.name} stands to the wrong power: a factor {factor}{how} {state}"
+    verb = "divided" if exponent < 0 else "multiplied"
+    factor = quantity.name if abs(exponent) == 1 else f"({quantity.name})^{abs(exponent):g}"
+    return f"{site.words} has to be {verb} by {factor}{how}"
 
 
-def _spread(value: torch.Tensor, quantity: torch.Tensor) -> torch.Tensor:
-    """A row, a column or a number in the shape of what it is spread to; a vector that keeps axes of size 1 without."""
-    if value.dim() > quantity.dim() and value.numel() == quantity.numel():
-        bare = [size for size in value.shape if size != 1]
-        return value.reshape(quantity.shape) if bare == [size for size in quantity.shape if size != 1] else value
-    smaller = value.dim() <= quantity.dim() and value.numel() < quantity.numel()
-    fits = all(a in (1, b) for a, b in zip(value.shape[::-1], quantity.shape[::-1], strict=False))
-    return value.expand(quantity.shape) if smaller and fits else value
+def _matrix_factors(
+    site: Site, number: int, quantity: Quantity, value: torch.Tensor, misshapen: bool
+) -> Iterator[Repair]:
+    """A matrix multiplied in; one that is not square, or a vector, where the shape has to be changed."""
+    if value.dim() == 1 and misshapen:
+        yield from _vector_factors(site, number, quantity, value)
+    if value.dim() == 1 and not misshapen:
+        yield from _inner_products(site, number, quantity, value)
+    if value.dim() != 2 or site.value.dim() not in (1, 2) or not (misshapen or value.shape[0] == value.shape[1]):
+        return
+    cost = 1.3 + (REPEATED if site.repeated else 0.0)
+    on_left: tuple[tuple[str, torch.Tensor, Combine], ...] = (
+        (quantity.name, value, lambda v, q: q @ v),
+        (quantity.transposed_name, value.mH, lambda v, q: q.mH @ v),
+    )
+    for words, factor, combine in on_left:
+        if factor.shape[1] == site.value.shape[0]:
+            text = f"the factor {words} is missing on the left of {site.words}"
+            yield site.combined(number, combine, "missing_chain_factor", text, cost)
+    on_right: tuple[tuple[str, torch.Tensor, Combine], ...] = (
+        (quantity.name, value, lambda v, q: v @ q),
+        (quantity.transposed_name, value.mH, lambda v, q: v @ q.mH),
+    )
+    for words, factor, combine in on_right:
+        if site.value.dim() == 2 and factor.shape[0] == site.value.shape[1]:
+            text = f"the factor {words} is missing on the right of {site.words}"
+            yield site.combined(number, combine, "missing_chain_factor", text, cost)
 
 
-def is_power(value: torch.Tensor, quantity: torch.Tensor, exponents: tuple[float, ...] = POWERS) -> bool:
-    """Whether a value is a quantity to one of some powers, entry by entry; where all is negative, but for the signs."""
-    value = _spread(value, quantity)
-    if not quantity.is_complex() and not value.is_complex() and quantity.numel() and bool((quantity < 0).all()):
-        value, quantity = value.abs(), -quantity
-    if value.shape != quantity.shape or value.is_complex() or quantity.is_complex():
-        return 1.0 in exponents and close(value, quantity)
-    positive = bool((quantity > 0).all())
-    if exponents is POWERS and positive and bool((value > 0).all()) and value.numel():
-        exponent = _exponent(value, quantity)
-        return bool(exponent) and close(value, quantity**exponent)
-    return any(close(value, quantity**k) for k in exponents if positive or k == int(k))
+def _inner_products(site: Site, number: int, quantity: Quantity, value: torch.Tensor) -> Iterator[Repair]:
+    """The inner product with a vector, where a vector stands: the number that is due is spread to its shape."""
+    if value.shape == site.value.shape:
+        words = f"the factor {row(quantity.name)} is missing on the left of {site.words}"
+        yield site.combined(number, lambda v, q: (q.conj() * v).sum(), "missing_chain_factor", words, 1.3)
+
+
+def _vector_factors(site: Site, number: int, quantity: Quantity, value: torch.Tensor) -> Iterator[Repair]:
+    """A vector multiplied into a matrix, or by a vector to a matrix, which changes the shape."""
+    for words, combine in _by_vector(site.value, len(value), quantity.name).items():
+        yield site.combined(number, combine, "missing_chain_factor", f"{words} {site.words}", 1.3)
+
+
+def _by_vector(value: torch.Tensor, count: int, name: str) -> dict[str, Combine]:
+    """The products of a matrix or a vector with another vector, by what is missing where."""
+    turned = row(name)
+    ways: dict[str, Combine] = {}
+    if value.dim() == 2 and value.shape[1] == count:
+        ways[f"the factor {name} is missing on the right of"] = lambda v, q: v @ q
+    if value.dim() == 2 and value.shape[0] == count:
+        ways[f"the factor {turned} is missing on the left of"] = lambda v, q: q @ v
+    if value.dim() == 1:
+        ways[f"the factor {turned} is missing on the right of"] = torch.outer
+        ways[f"the factor {name} is missing on the left of"] = lambda v, q: torch.outer(q, v)
+    return ways
+
+
+def row(name: str) -> str:
+    """The transpose of a vector, in matrix notation."""
+    return f"{name}ᵀ" if name.isidentifier() else f"({name})ᵀ"
+
+
+def _without_cotangent(site: Site, scene: Scene) -> Iterator[Repair]:
+    """The cotangent multiplied in, where it does not enter yet."""
+    name = scene.point.truth.cotangent.name
+    for words, combine in _by_cotangent(site, scene, name).items():
+
+        def make(values: Values, scene: Scene, combine: Combine = combine) -> object:
+            return site.made(lambda value: combine(value, scene.inputs[name]), values, scene)
+
+        yield Repair(site.slot, make, "missing_chain_factor", f"{words} {site.words}", 1.3, site.place, portable=True)
+
+
+def _by_cotangent(site: Site, scene: Scene, name: str) -> dict[str, Combine]:
+    """The products of a value with the cotangent, by what is missing where."""
+    assert scene.program is not None
+    value, cotangent = site.value, scene.inputs[name]
+    ways: dict[str, Combine] = {}
+    if scene.misshapen and cotangent.dim() == 1:
+        ways |= _by_vector(value, len(cotangent), name)
+    if site.source in (0, *(user.slot for user in scene.program.dependents[0])) or cotangent.dim() == 0:
+        return ways
+    if value.shape == cotangent.shape:
+        ways[f"{name} is not multiplied into"] = torch.mul
+    if cotangent.dim() == value.dim() == 2:
+        for text, factor in ((name, lambda q: q), (f"{name}ᵀ", lambda q: q.mH)):
+            rows, columns = factor(cotangent).shape
+            if columns == value.shape[0] and (rows == columns or scene.misshapen):
+                ways[f"the factor {text} is missing on the left of"] = lambda v, q, f=factor: f(q) @ v
+            if rows == value.shape[1] and (rows == columns or scene.misshapen):
+                ways[f"the factor {text} is missing on the right of"] = lambda v, q, f=factor: v @ f(q)
+    return ways

@@ -1,0 +1,96 @@
+"""A gradient that is off by a number: as a whole, in every entry by one of its own, or in one of its terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import torch
+
+from gradwright.back.render import brief
+from gradwright.check.diagnosis.candidates import Candidates, value_of
+from gradwright.check.diagnosis.difference import by_entry, entry_weights
+from gradwright.check.diagnosis.explanation import Explanation
+from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Scene, close, largest, multiple_of
+from gradwright.core.nodes import Node
+from gradwright.core.sums import add, scaled, terms_of
+from gradwright.simplify.expansion import expand
+
+BY_ENTRY = 1.7  # what the same numbers in every entry cost, which are no accident
+NEGLIGIBLE = 1e-6  # beside the gradient that is due
+MOST_TERMS = 6
+SIMPLE = 1000  # the largest denominator of a number that is written as a fraction
+
+
+def with_a_multiple(single: Candidates, scene: Scene) -> Iterator[Explanation]:
+    """One mistake, and a sign and a number by which the whole is off."""
+    for mutant, value in single.formulas:
+        scale = multiple_of(scene.returned, value)
+        if scale is not None and abs(scale) > NEGLIGIBLE:
+            yield Explanation(mutant, (), sign_and_number(single.right, scale), scale)
+    for repair, value in single.computations:
+        scale = multiple_of(value, scene.wanted)
+        if scale is not None and abs(scale) > NEGLIGIBLE:
+            yield Explanation(None, (repair,), sign_and_number(single.right, scale), scale)
+
+
+def multiples_of_terms(right: Node, scene: Scene) -> Iterator[Explanation]:
+    """One term of the gradient times a number, which what is off by is a multiple of."""
+    parts = terms_of(expand(right, lambda node: True))
+    for place, part in enumerate(parts) if 2 <= len(parts) <= MOST_TERMS else ():
+        value = value_of(Mutant(part, "", ""), scene)
+        ratio = multiple_of(scene.returned - scene.wanted, value) if value is not None and not scene.misshapen else None
+        number = Fraction(1 + (ratio or 0)).limit_denominator(SIMPLE)
+        if number > 0 and number != 1:
+            changed = add([*parts[:place], scaled(number, part), *parts[place + 1 :]])
+            words = f"the term {brief(part)} is multiplied by {number}"
+            yield Explanation(Mutant(changed, "wrong_factor", words, 1.2))
+
+
+def multiples_of_all(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
+    """A gradient that is a multiple of the right one: by a number, or by a scalar that depends on the inputs."""
+    ratios = [_ratio(scene) for scene in scenes]
+    first = ratios[0]
+    if first is None or any(ratio is None for ratio in ratios):
+        return _multiple_by_entry(right, scenes)
+    alike = [r for r, s in zip(ratios, scenes, strict=True) if s.point.sizes == scenes[0].point.sizes and r is not None]
+    if any(abs(ratio - first) > CLOSE * abs(first) for ratio in alike):
+        words = "a scalar factor that depends on the inputs is missing or wrong"
+        return [Explanation(None, (), (Mutant(right, "missing_chain_factor", words, VAGUE),))]
+    parts = sign_and_number(right, first)
+    return [Explanation(None, (), parts, first)] if parts else []
+
+
+def _multiple_by_entry(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
+    """A gradient of which every entry is off by a number of its own, the same at all points of the same sizes."""
+    alike = [scene for scene in scenes if scene.point.sizes == scenes[0].point.sizes]
+    if len(alike) < 2 or scenes[0].misshapen or largest(scenes[0].returned) == 0:
+        return []
+    weights = entry_weights(scenes[0].returned, scenes[0].wanted)
+    if not all(close(scene.returned, weights * scene.wanted) for scene in alike):
+        return []
+    label = "wrong_factor" if bool(weights.all()) else "wrong_mask"
+    label = "wrong_sign" if close(weights.abs(), torch.ones_like(weights)) else label
+    return [Explanation(None, (), (Mutant(right, label, by_entry(weights), BY_ENTRY),))]
+
+
+def sign_and_number(right: Node, scale: float) -> tuple[Mutant, ...]:
+    """A sign and a number in words."""
+    parts: list[Mutant] = []
+    if scale < 0:
+        parts.append(Mutant(right, "wrong_sign", "the whole gradient has the wrong sign", 1.0))
+    if abs(abs(scale) - 1) > CLOSE:
+        words = f"the whole gradient is {_number(abs(scale))} times what it should be"
+        parts.append(Mutant(right, "wrong_factor", words, 1.3))
+    return tuple(parts)
+
+
+def _number(value: float) -> str:
+    fraction = Fraction(value).limit_denominator(64)
+    return str(fraction) if abs(float(fraction) - value) <= CLOSE * value else f"{value:.6g}"
+
+
+def _ratio(scene: Scene) -> float | None:
+    """The real number by which the right gradient has to be multiplied to give the user's."""
+    return multiple_of(scene.returned, scene.wanted)
