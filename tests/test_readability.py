@@ -259,6 +259,8 @@ PRODUCTS = [
     ("trace(matrix_exp(t * A) @ B)", {"t": "", "A": "n n", "B": "n n"}, "t", "tr(A² e^(t A) B) dt"),
     ("trace(P @ lyapunov(A, Q))", {"A": "n n", "P": "n n symmetric", "Q": "n n symmetric"}, "A",
      "2 (S lyapunov(A, dA M + M dAᵀ) + lyapunov(Aᵀ, S dA + dAᵀ S) M), where S = lyapunov(Aᵀ, P), M = lyapunov(A, Q)"),
+    ("logdet(W @ W.T + diag(p)) + trace(solve(W @ W.T + diag(p), C))",
+     {"W": "n k", "p": "n positive", "C": "n n symmetric"}, "p", "(P ∘ (2 P C P − P)) dp, where P = (W Wᵀ + diag(p))⁻¹"),
     ("norm(R @ p - q)**2", {"R": "n n orthogonal", "p": "n", "q": "n"}, "R",
      "½ (dR (Rᵀ q pᵀ + p qᵀ R) − R (Rᵀ q pᵀ + p qᵀ R) dRᵀ R)"),
     ("sum((Q @ x)**4)", {"Q": "n n orthogonal", "x": "n"}, "Q",
