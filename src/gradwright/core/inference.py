@@ -419,9 +419,10 @@ def _chain_facts(coefficient: Fraction, scalars: bool, chain: list[tuple[Factor,
 
 def _multiple_facts(coefficient: Fraction, matrices: list[Node]) -> set[str]:
     """Facts of a multiple of a sum that depend on the signs of its terms."""
-    only = matrices[0] if len(matrices) == 1 else None
-    mirrored = isinstance(only, Add) and {"symmetric", "hermitian"} & facts_of(only)
-    return {"conditionally_psd"} if mirrored and _is_conditionally_psd(only, 1 if coefficient > 0 else -1) else set()
+    only = matrices[0]
+    if len(matrices) > 1 or not isinstance(only, Add) or not {"symmetric", "hermitian"} & facts_of(only):
+        return set()
+    return {"conditionally_psd"} if _is_conditionally_psd(only, 1 if coefficient > 0 else -1) else set()
 
 
 def _commuting_facts(chain: list[tuple[Factor, bool]]) -> set[str]:
