@@ -1,8 +1,8 @@
 """Products entry by entry of positive semidefinite matrices, which are positive semidefinite again (Schur 1911).
 
-`A ∘ B`, `diag(u) A diag(ū)` and `u uᴴ` are one kind of product: matrices with the axes of the result, and a vector that
-stands with its conjugate along either axis. The result is definite if one of the matrices is and nothing else vanishes on
-the diagonal (Oppenheim 1930; Horn & Johnson, Matrix Analysis (2nd ed.), 7.5 and 7.8).
+`A ∘ B`, `diag(u) A diag(ū)` and `u uᴴ` are one kind of product: matrices with the axes of the result, and a vector
+that stands with its conjugate along either axis. The result is definite if one of the matrices is and nothing else
+vanishes on the diagonal (Oppenheim 1930; Horn & Johnson, Matrix Analysis (2nd ed.), 7.5 and 7.8).
 """
 
 from __future__ import annotations

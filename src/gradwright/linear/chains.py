@@ -122,7 +122,7 @@ class _Walk:
         return None
 
     def _is_no_end(self, label: int) -> bool:
-        """Whether a product with a vector does not end at a label: `((P C P) ∘ P) x`, not `sum(P ∘ (P diag(x) P C))`."""
+        """Whether no vector is at a label, where a product ends: `(A ∘ B) x`, not the sums of `A ∘ (C diag(x) D)`."""
         return len(self.product.output) > 1 or all(set(f.labels) != {label} for f in self._at(label))
 
     def _path(self, first: Factor, start: int, end: int) -> list[Factor] | None:

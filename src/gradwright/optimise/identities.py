@@ -6,8 +6,8 @@ that saves nothing, as in `X (Xᵀ X − I)`, the sum stays: it may be needed it
 
 Of several such sums in a product, one is multiplied out at a time, with what it is applied to. The terms of
 `‖Xᵀ X − I‖²` cancel where X is nearly orthonormal: a square would become a difference of large numbers. It stays, and
-`‖(I − Q Qᵀ) B‖²` is the square of `B − Q (Qᵀ B)`. So is `Bᵀ P B` with a projection, as `P = I − 1 1ᵀ / n`, that of `P B`:
-the variance of large numbers.
+`‖(I − Q Qᵀ) B‖²` is the square of `B − Q (Qᵀ B)`. So is `Bᵀ P B` with a projection, as `P = I − 1 1ᵀ / n`, that of
+`P B`: the variance of large numbers.
 """
 
 from __future__ import annotations
