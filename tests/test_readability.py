@@ -202,7 +202,7 @@ RESULTS = [
     # Equal factors are a power, and what cancels is left out.
     ("b @ solve(B @ diag(w) @ B.T, b)", {"B": "n k", "w": "k positive", "b": "n"}, "w", "−(Bᵀ (B diag(w) Bᵀ)⁻¹ b)∘²"),
     ("trace(sqrtm(sqrtm(A) @ B @ sqrtm(A)))**2", {"A": "n n spd", "B": "n n spd"}, "A",
-     "tr((A^½ B A^½)^½) lyapunov(A^½, B A^½ (A^½ B A^½)^(−½) + (A^½ B A^½)^(−½) A^½ B)"),
+     "tr(M) lyapunov(A^½, B A^½ M⁻¹ + M⁻¹ A^½ B), where M = (A^½ B A^½)^½"),
 ]  # fmt: skip
 
 
