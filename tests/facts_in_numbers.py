@@ -14,6 +14,11 @@ def _eigenvalues(value: np.ndarray) -> np.ndarray:
     return np.linalg.eigvalsh((value + value.conj().T) / 2)
 
 
+def _centred(value: np.ndarray) -> np.ndarray:
+    P = np.eye(len(value)) - 1 / len(value)
+    return P @ value @ P
+
+
 def _unit_diagonal(value: np.ndarray) -> np.ndarray:
     return value - np.diag(np.diag(value)) + np.eye(len(value))
 
@@ -35,6 +40,7 @@ FACTS_HOLD = {
     "real_valued": lambda a: bool(np.allclose(np.imag(a), 0)),
     "nonnegative": lambda a: bool(np.all(a >= -1e-9)),
     "psd": lambda a: bool(np.min(_eigenvalues(a)) >= -1e-7 * max(1, np.abs(a).max())),
+    "conditionally_psd": lambda a: bool(np.min(_eigenvalues(_centred(a))) >= -1e-7 * max(1, np.abs(a).max())),
     "spd": lambda a: bool(np.min(_eigenvalues(a)) > 0),
     "invertible": lambda a: np.linalg.matrix_rank(a) == len(a),
     "stiefel": lambda a: close(a.conj().T @ a, np.eye(a.shape[1]), 1e-7),

@@ -32,6 +32,32 @@ def test_the_facts_of_a_product_hold(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "S * inv(S)", "c * S * exp(X @ X.T)", "diag(u) @ S @ diag(u)", "S + outer(x, x)", "(1 + X @ X.T)**3 + eye(n)",
+        "cosh(S) + sinh(X @ X.T)", "S * (Z @ Z.H + eye(n))", "outer(z, conj(z)) + S", "expm1(S)",
+        "exp(2 * X @ X.T - outer(sum(X**2, axis=1), ones(n)) - outer(ones(n), sum(X**2, axis=1))) + c * eye(n)",
+    ],
+)  # fmt: skip
+def test_products_entry_by_entry_of_definite_matrices_are_definite(text: str) -> None:
+    given = {**VARIABLES, "X": "n d", "Z": "n n complex", "u": "n positive"}
+    node = gw.parse(text, **{name: facts for name, facts in given.items() if name in text}).node
+    (value,) = generic_point(node).at(node)
+    assert "spd" in facts_of(node)
+    assert {fact for fact in facts_of(node) if not FACTS_HOLD[fact](value)} == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["S * sin(S)", "diag(x) @ S @ diag(x)", "S * outer(x, x)", "exp(-S)", "S**2 - x @ x * eye(n)",
+             "exp(outer(x, ones(n)) + outer(ones(n), x) - S)", "S * outer(u, x)", "exp(-eye(n))"]
+)  # fmt: skip
+def test_nothing_else_is_taken_for_definite(text: str) -> None:
+    given = {**VARIABLES, "u": "n positive"}
+    node = gw.parse(text, **{name: facts for name, facts in given.items() if name in text}).node
+    assert "spd" not in facts_of(node)
+
+
+@pytest.mark.parametrize(
     ("declared", "text"),
     [("n n spd diagonal", "trace(inv(D) @ A)"), ("n n positive spd", "logdet(D) + sum(A * log(D))"),
      ("n n positive symmetric", "sum(A @ log(D))")],

@@ -201,6 +201,8 @@ RESULTS = [
     ("norm(A - Q @ Q.T @ A)**2", {"Q": "n k stiefel", "A": "n m"}, "Q", "−2 (I − Q Qᵀ) A Aᵀ Q"),
     # Equal factors are a power, and what cancels is left out.
     ("b @ solve(B @ diag(w) @ B.T, b)", {"B": "n k", "w": "k positive", "b": "n"}, "w", "−(Bᵀ (B diag(w) Bᵀ)⁻¹ b)∘²"),
+    ("trace(sqrtm(sqrtm(A) @ B @ sqrtm(A)))**2", {"A": "n n spd", "B": "n n spd"}, "A",
+     "tr(M) lyapunov(A^½, B A^½ M⁻¹ + M⁻¹ A^½ B), where M = (A^½ B A^½)^½"),
 ]  # fmt: skip
 
 
@@ -259,6 +261,9 @@ PRODUCTS = [
     ("trace(matrix_exp(t * A) @ B)", {"t": "", "A": "n n", "B": "n n"}, "t", "tr(A² e^(t A) B) dt"),
     ("trace(P @ lyapunov(A, Q))", {"A": "n n", "P": "n n symmetric", "Q": "n n symmetric"}, "A",
      "2 (S lyapunov(A, dA M + M dAᵀ) + lyapunov(Aᵀ, S dA + dAᵀ S) M), where S = lyapunov(Aᵀ, P), M = lyapunov(A, Q)"),
+    ("logdet(W @ W.T + diag(p)) + trace(solve(W @ W.T + diag(p), C))",
+     {"W": "n k", "p": "n positive", "C": "n n symmetric"}, "p",
+     "(P ∘ (2 P C P − P)) dp, where P = (W Wᵀ + diag(p))⁻¹"),
     ("norm(R @ p - q)**2", {"R": "n n orthogonal", "p": "n", "q": "n"}, "R",
      "½ (dR (Rᵀ q pᵀ + p qᵀ R) − R (Rᵀ q pᵀ + p qᵀ R) dRᵀ R)"),
     ("sum((Q @ x)**4)", {"Q": "n n orthogonal", "x": "n"}, "Q",

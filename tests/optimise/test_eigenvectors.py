@@ -112,3 +112,33 @@ def test_where_pytorch_traces_nothing_is_looked_at() -> None:
     found = torch.func.vmap(lambda s: function(S=s, A=A))(S)
     roots = torch.tensor([2.0, 1, 3], dtype=torch.float64)
     assert torch.allclose(found[1], (A + A.T) / 2 / (roots[:, None] + roots))
+
+
+REPEATED = np.diag([2.0, 2.0, 2.0, 5.0])
+
+
+@pytest.mark.parametrize("text", ["trace(sqrtm(S) @ A)", "trace(lyapunov(S, A) @ A)"])
+def test_jax_differentiates_where_eigenvalues_are_equal(text: str) -> None:
+    """Eigenvectors have no derivative there, and the function has."""
+    import jax
+
+    derived = gw.derive(gw.parse(text, S="n n spd", A="n n"), wrt="S")
+    A = np.arange(16.0).reshape(4, 4) / 4
+    with jax.enable_x64(True):
+        A_there = jax.numpy.asarray(A)
+        for function in (derived.expression.compile("jax"), derived.function("jax")):
+            found = jax.grad(lambda S, function=function: function(S, A_there))(jax.numpy.asarray(REPEATED))
+            assert close(found, derived.gradient.evaluate(S=REPEATED, A=A))
+        pushed = derived.hvp.compile("jax")
+        found = jax.grad(lambda dS: pushed(S=REPEATED, A=A_there, dS=dS).sum())(jax.numpy.ones((4, 4)))
+        assert close(found, derived.hvp.evaluate(S=REPEATED, A=A, dS=np.ones((4, 4))))
+
+
+@pytest.mark.parametrize("kind", ["expression", "gradient", "hvp"])
+def test_pytorch_does_not_differentiate_eigenvectors(kind: str) -> None:
+    expression = getattr(gw.derive(gw.parse("trace(logm(S) @ A)", S="n n spd", A="n n"), wrt="S"), kind)
+    S, A, dS = (torch.tensor(REPEATED) + k for k in (0, 1, 1))
+    given = {"S": S.requires_grad_(), "A": A, **({"dS": dS} if kind == "hvp" else {})}
+    value = expression.compile("torch")(**given)
+    with pytest.raises(gw.UnsupportedError, match="cannot differentiate"):
+        value.sum().backward()

@@ -22,6 +22,7 @@ EXPRESSIONS = {
         "X": "n d",
     },
     "logdet(A.T @ A)": {"A": "n m"},
+    "sum((1 + exp(A))**(3/2) * A)": {"A": "n m"},
     "norm(cholesky(A) @ x)**2": {"A": "n n spd", "x": "n"},
     "mean(X**2) - mean(X)**2": {"X": "n m"},
     "trace(A) * sum(A) + trace(A)**2": {"A": "n n"},

@@ -16,6 +16,8 @@ SQUARES = {
     "norm(X.T @ X - eye(d))**2": ({"X": "n d"}, {"X": X}, X.T @ X - np.eye(4)),
     "trace((X.T @ X - eye(d)) @ (X.T @ X - eye(d)))": ({"X": "n d"}, {"X": X}, X.T @ X - np.eye(4)),
     "norm((eye(n) - Q @ Q.T) @ B)**2": ({"Q": "n m", "B": "n k"}, {"Q": Q, "B": B}, B - Q @ (Q.T @ B)),
+    "norm((eye(n) - ones(n, n) / n) @ x)**2": ({"x": "n"}, {"x": x}, x - np.mean(x)),
+    "trace(B.T @ (eye(n) - Q @ Q.T) @ B)": ({"Q": "n m stiefel", "B": "n k"}, {"Q": Q, "B": B}, B - Q @ (Q.T @ B)),
     "norm(K - diag(x))**2": ({"K": "n n", "x": "n"}, {"K": np.diag(x) + 1e-6, "x": x}, np.diag(x) + 1e-6 - np.diag(x)),
     "norm(A - a * eye(n))**2": ({"A": "n n", "a": ""}, {"A": 3e3 * np.eye(4) + 1e-6, "a": 3e3}, np.full((4, 4), 1e-6)),
 }

@@ -29,11 +29,11 @@ from gradwright.back.code.program import Program
 from gradwright.back.code.row_blocks import RowBlocks
 from gradwright.core.nodes import Direction, Node, Symbol, field_of
 from gradwright.core.signature import Signature
-from gradwright.core.walks import free_leaves
+from gradwright.core.walks import free_leaves, substitute
 from gradwright.diff.derivatives import vjps
 from gradwright.diff.gaps import divided_gaps
 from gradwright.errors import ConditionError, EmissionError, EvaluationError
-from gradwright.optimise import optimise
+from gradwright.optimise import DIFFERENTIABLE_PASSES, are_in_eigenvectors, optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.optimise.row_sums import row_sums
 from gradwright.simplify.pipeline import simplify
@@ -124,10 +124,15 @@ class CompiledFunction:
         self._leaves = named_leaves(node, signature, provenance.optional)
         self._needed = tuple(program.parameters)
         self._library = library
-        self._function = compile_program(program, library, "value", bound(program, library))
-        symbols = [leaf for name in self._needed if isinstance(leaf := self._leaves[name], Symbol)]
-        if library.name == "jax" and program.foreign and len(symbols) == len(self._needed):
-            self._function = _with_derivative(self._function, node, symbols, library)
+        inputs = [self._leaves[name] for name in self._needed]
+        if library.name == "jax":
+            self._function = _for_jax((node,), inputs, program, self._optimised)
+        else:
+            self._function = compile_program(program, library, "value", bound(program, library))
+        self._recorded = self._function  # what runs where PyTorch differentiates, and otherwise does more than compute
+        if library.name == "torch" and are_in_eigenvectors(self._optimised.values()):
+            recorded = lower(optimise({"value": node}, hints or {}, DIFFERENTIABLE_PASSES), library, inputs=inputs)
+            self._recorded = compile_program(recorded, library, "value", bound(recorded, library))
         self._gauge = provenance.gauge if library.name == "numpy" else ()
         self._signature = signature
         self._demands = Demands.of(node, provenance.origins)
@@ -168,7 +173,7 @@ class CompiledFunction:
         self._check(inputs)
         arrays = self._converted(inputs)
         if self._library.name == "torch" and out is None and is_traced():
-            return self._run(self._function, arrays)
+            return self._run(self._recorded, arrays)
         if self._gauge:
             self._look_at_gauge(inputs)
         elif key and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
@@ -195,15 +200,15 @@ class CompiledFunction:
         return list(arrays.values())
 
     def _recorded_or(self, form: Callable[..., Any], arrays: Sequence[Any]) -> Callable[..., Any]:
-        """A form of the function, or the generated code itself where PyTorch or JAX does more than compute.
+        """A form of the function, or the generated code where PyTorch or JAX does more than compute.
 
         What looks at gaps may be recorded, but not transformed.
         """
-        if form is self._function or self._library.name == "numpy":
+        if form is self._recorded or self._library.name == "numpy":
             return form
         if self._library.name == "jax":
             return self._function if self._gaps and are_traced_by_jax(arrays) else form
-        return form if leave_no_graph([a.detach() for a in arrays] if self._gaps else arrays) else self._function
+        return form if leave_no_graph([a.detach() for a in arrays] if self._gaps else arrays) else self._recorded
 
     def _form_alone(self, arrays: Sequence[Any]) -> Callable[..., Any]:
         """The function for such arrays where PyTorch just computes; kernels and blocks take arrays of one type."""
@@ -345,30 +350,38 @@ class CompiledFunction:
         self._demands.check(sizes)
 
 
-def _with_derivative(
-    function: Callable[..., Any], node: Node, symbols: Sequence[Symbol], library: Library
+def _for_jax(
+    nodes: Sequence[Node], leaves: Sequence[Leaf], program: Program, optimised: Mapping[str, Node]
 ) -> Callable[..., Any]:
-    """A JAX function with the derived vector-Jacobian product as its derivative, for what JAX cannot differentiate.
+    """A JAX function with the derived vector-Jacobian product as its derivative where JAX differentiates none of it.
 
-    JAX's cotangents are the conjugates of those written here.
+    That is what JAX does not compute itself, and functions of Hermitian matrices by eigenvectors. JAX's cotangents are
+    the conjugates of those written here.
     """
     import jax
     import jax.numpy as jnp
 
+    library = library_of("jax")
+    function = compile_program(program, library, "value", bound(program, library))
+    if not program.foreign and not are_in_eigenvectors(optimised.values()):
+        return function
+
     @cache
     def pullback() -> Callable[..., Any]:
-        simple = simplify(node)
-        cotangent = Symbol(Names(s.name for s in symbols).fresh("G"), simple.shape, field_of(simple))
-        pulled = vjps((simple,), tuple(symbols), (cotangent,))
+        symbols = [Symbol(leaf.name, leaf.shape, leaf.facts) for leaf in leaves]
+        simple = [simplify(substitute(node, dict(zip(leaves, symbols, strict=True)))) for node in nodes]
+        names = Names(s.name for s in symbols)
+        cotangents = tuple(Symbol(names.fresh("G"), node.shape, field_of(node)) for node in simple)
+        pulled = vjps(tuple(simple), tuple(symbols), cotangents)
         roots = optimise({s.name: pulled[s] for s in symbols})
-        program = lower(roots, library, inputs=[*symbols, cotangent])
-        return compile_program(program, library, "pullback", bound(program, library))
+        inputs = [*symbols, *cotangents]
+        return _for_jax([pulled[s] for s in symbols], inputs, lower(roots, library, inputs=inputs), roots)
 
     def forward(*arrays: Any) -> Any:
         return function(*arrays), arrays
 
     def backward(arrays: Any, G: Any) -> Any:
-        found = pullback()(*arrays, jnp.conj(G))
+        found = pullback()(*arrays, *map(jnp.conj, G if isinstance(G, tuple) else (G,)))
         listed = found if isinstance(found, tuple) else (found,)
         return tuple(jnp.conj(slope).astype(x.dtype) for slope, x in zip(listed, arrays, strict=True))
 

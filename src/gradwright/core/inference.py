@@ -33,7 +33,9 @@ from gradwright.core.nodes import (
     Symbol,
 )
 from gradwright.core.quadratic_forms import is_quadratic_form
+from gradwright.core.schur_products import schur_facts
 from gradwright.core.spaces import Space
+from gradwright.frozen import replace
 
 # Facts that a sum has when every term has them.
 _ADDITIVE = ("symmetric", "skew", "hermitian", "skew_hermitian", "lower", "upper", "strictly_lower", "strictly_upper",
@@ -194,9 +196,23 @@ def _sum_facts(node: Add) -> set[str]:
     terms = [as_product(term) for term in node.terms]
     if _is_square(node) and "hermitian" not in found:
         found |= _mirror_facts([block for term in terms for block in _blocks_of(term)])
+    if _is_square(node) and {"symmetric", "hermitian"} & found and _is_conditionally_psd(node):
+        found.add("conditionally_psd")
     if not node.real and "real_valued" not in found and _are_their_conjugates(terms):
         found.add("real_valued")
     return found
+
+
+def _is_conditionally_psd(node: Add, sign: int = 1) -> bool:
+    """Whether `xᴴ A x ≥ 0` for all x that sum to zero: terms are semidefinite, or repeat a vector along an axis."""
+    terms = (replace(term, coefficient=sign * term.coefficient) for term in map(as_product, node.terms))
+    return all(_repeats_a_vector(term) or "psd" in facts_of(term) for term in terms)
+
+
+def _repeats_a_vector(term: Contract) -> bool:
+    held = {label for f in term.factors for label in f.labels}
+    rows, columns = term.output
+    return set(rows).isdisjoint(columns) and (held.isdisjoint(rows) or held.isdisjoint(columns))
 
 
 def _has_no_negative_part(term: Node) -> bool:
@@ -297,10 +313,17 @@ def _matrix_facts(node: Contract) -> set[str]:
     chain = matrix_chain(node)
     if chain is not None:
         found |= _chain_facts(node.coefficient, len(matrices) < len(node.factors), chain)
+        found |= _multiple_facts(node.coefficient, [f.node for f, _ in chain])
     elif node.coefficient > 0 and all(f.node.rank for f in node.factors):
         each = [facts_of(part) for part in kronecker_parts(node)]
         found |= {fact for fact in ("spd", "psd") if each and all(fact in facts for facts in each)}
+    if {"symmetric", "hermitian"} & found and "spd" not in found:
+        found |= schur_facts(node, facts_of, _are_conjugates)
     return found
+
+
+def _are_conjugates(left: Node, right: Node) -> bool:
+    return _key(as_product(left)) == _key(as_product(right), conj=True)
 
 
 def _diagonal_facts(node: Contract) -> set[str]:
@@ -392,6 +415,14 @@ def _chain_facts(coefficient: Fraction, scalars: bool, chain: list[tuple[Factor,
     if coefficient > 0:
         found |= _congruence_facts(chain)
     return found
+
+
+def _multiple_facts(coefficient: Fraction, matrices: list[Node]) -> set[str]:
+    """Facts of a multiple of a sum that depend on the signs of its terms."""
+    only = matrices[0]
+    if len(matrices) > 1 or not isinstance(only, Add) or not {"symmetric", "hermitian"} & facts_of(only):
+        return set()
+    return {"conditionally_psd"} if _is_conditionally_psd(only, 1 if coefficient > 0 else -1) else set()
 
 
 def _commuting_facts(chain: list[tuple[Factor, bool]]) -> set[str]:

@@ -6,17 +6,17 @@ from fractions import Fraction
 from functools import lru_cache
 from math import prod
 
-from gradwright.core.contraction import ONE, contract
+from gradwright.core.build import as_number
+from gradwright.core.contraction import ONE, contract, scale, split_coefficient
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import postorder
 
 
 def scalars_of(argument: Node) -> tuple[Node, Node]:
-    """The number and the real scalars in front of a tensor, and the rest; of a sum, the number that its terms share."""
+    """The number and the real scalars in front of a tensor, and the rest; of a sum, what its terms share of them."""
     if isinstance(argument, Add):
-        number, rest = shared_number(argument)
-        return contract(number, (), (), {}), rest
+        return _shared_scalars(argument)
     if not isinstance(argument, Contract):
         return contract(ONE, (), (), {}), argument
     number, argument = _split(argument)
@@ -32,6 +32,15 @@ def scalars_of(argument: Node) -> tuple[Node, Node]:
     dims = dict(enumerate(argument.dims))
     own = contract(number, outside, (), {label: dims[label] for label in loose})
     return own, contract(1, inside, argument.output, {label: dim for label, dim in dims.items() if label not in loose})
+
+
+def _shared_scalars(node: Add) -> tuple[Node, Node]:
+    number, total = shared_number(node)
+    split = [scalars_of(term) for term in terms_of(total)]
+    scalars = {split_coefficient(scalar)[1] for scalar, _ in split}
+    if len(scalars) > 1 or as_number(shared := scalars.pop()) is not None:
+        return contract(number, (), (), {}), total
+    return scale(number, shared), add(scaled(split_coefficient(scalar)[0], rest) for scalar, rest in split)
 
 
 def shared_number(node: Node) -> tuple[Fraction, Node]:

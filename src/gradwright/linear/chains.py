@@ -108,7 +108,8 @@ class _Walk:
         """Matrices and chains between the same two labels as one element."""
         if len(matrices) < 2 or any(f.node.rank != 2 for f in matrices):
             return None
-        for end in dict.fromkeys(_other(f, current) for f in matrices):
+        ends = dict.fromkeys(_other(f, current) for f in matrices)
+        for end in sorted(ends, key=self._is_no_end):
             direct = [f for f in matrices if _other(f, current) == end]
             rest = [f for f in matrices if f not in direct]
             paths = [self._path(first, current, end) for first in rest]
@@ -119,6 +120,10 @@ class _Walk:
             dims = {x: self.product.dims[x] for f in factors for x in f.labels}
             return contract(1, factors, ((current,), (end,)), dims), end
         return None
+
+    def _is_no_end(self, label: int) -> bool:
+        """Whether no vector is at a label, where a product ends: `(A ∘ B) x`, not the sums of `A ∘ (C diag(x) D)`."""
+        return len(self.product.output) > 1 or all(set(f.labels) != {label} for f in self._at(label))
 
     def _path(self, first: Factor, start: int, end: int) -> list[Factor] | None:
         """The factors of a chain between two labels, the weights between them included; it does not come back."""

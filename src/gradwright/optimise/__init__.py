@@ -3,6 +3,7 @@
 `pipeline` has the passes in their order, one a file; `paths` finds the cheapest order of a product.
 """
 
-from gradwright.optimise.pipeline import MODULE_PASSES, PASSES, arrange, optimise
+from gradwright.optimise.eigenvectors import are_in_eigenvectors
+from gradwright.optimise.pipeline import DIFFERENTIABLE_PASSES, MODULE_PASSES, PASSES, arrange, optimise
 
-__all__ = ["MODULE_PASSES", "PASSES", "arrange", "optimise"]
+__all__ = ["DIFFERENTIABLE_PASSES", "MODULE_PASSES", "PASSES", "are_in_eigenvectors", "arrange", "optimise"]

@@ -7,7 +7,7 @@ accurate. A diagonal matrix needs no eigenvectors, and a function of a matrix ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gradwright.core.build import adjoint, diag, diagonal, matmul, multiply
 from gradwright.core.contraction import conjugate, contract, plain, simple
@@ -20,6 +20,7 @@ from gradwright.optimise.replacements import replaced
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.divided_differences import first_difference
 from gradwright.prims.eigenvalue_forms import (
+    EIGENVALUE_FORMS,
     spectral_exp_differences,
     spectral_log,
     spectral_log_differences,
@@ -76,6 +77,11 @@ def use_eigenvectors(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     decomposed = {_origin(matrix) for node in chosen for matrix in _matrices(node)}
     chosen |= {node for node in order if node.primitive in FUNCTIONS and _origin(node) in decomposed}
     return replaced(roots, lambda node, done: _in_eigenvectors(node, done) if node in chosen else None)
+
+
+def are_in_eigenvectors(roots: Iterable[Node]) -> bool:
+    """Whether this pass has been at work, so that nothing but values is to be had from code for the expressions."""
+    return any(isinstance(node, Apply) and node.primitive in EIGENVALUE_FORMS for node in postorder(*roots))
 
 
 def _is_chosen(node: Apply) -> bool:

@@ -6,12 +6,17 @@ that saves nothing, as in `X (Xᵀ X − I)`, the sum stays: it may be needed it
 
 Of several such sums in a product, one is multiplied out at a time, with what it is applied to. The terms of
 `‖Xᵀ X − I‖²` cancel where X is nearly orthonormal: a square would become a difference of large numbers. It stays, and
-`‖(I − Q Qᵀ) B‖²` is the square of `B − Q (Qᵀ B)`.
+`‖(I − Q Qᵀ) B‖²` is the square of `B − Q (Qᵀ B)`. So is `Bᵀ P B` with a projection, as `P = I − 1 1ᵀ / n`, that of
+`P B`: the variance of large numbers.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from gradwright.core.build import matmul
 from gradwright.core.contraction import ONE, contract, plain, simple
+from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import terms_of
 from gradwright.core.walks import transform_all
@@ -19,6 +24,7 @@ from gradwright.frozen import frozen
 from gradwright.optimise.paths import Sizes, Work
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.simplify.expansion import expand
+from gradwright.simplify.pipeline import simplify
 
 MOST_TERMS = 8
 FEW_TERMS = 3
@@ -35,8 +41,31 @@ def _opened(node: Node, work: Work) -> Node:
         return node
     if len([f for f in node.factors if _has_identity(f.node)]) > 1:
         return _opened_one_by_one(node, work)
+    squared = _with_projection_on_both_sides(node)
+    if squared is not None:
+        return _opened_one_by_one(squared, work)
     opened = expand(node, _has_identity, MOST_TERMS)
     return opened if work.of(opened) <= work.of(node) else node
+
+
+def _with_projection_on_both_sides(node: Contract) -> Contract | None:
+    """`(P B)ᵀ (P B)` for `Bᵀ P B` with a symmetric sum P for which `P P = P`."""
+    place = next((place for place, f in enumerate(node.factors) if _has_identity(f.node)), None)
+    if place is None or not _is_projection(node.factors[place].node):
+        return None
+    (left,), (right,), new = *node.factors[place].groups, len(node.dims)
+    halves = [plain(node.factors[place].node, (new, end)) for end in (left, right)]
+    factors = (*halves, *(f for p, f in enumerate(node.factors) if p != place))
+    whole = Contract(node.coefficient, factors, (*node.dims, node.dims[left]), node.output)
+    first, second = ([one for one in _applied_sums(whole) if one.places[0] == half] for half in (0, 1))
+    applied_alike = any(a.value == b.value and a.places[1] != b.places[1] for a in first for b in second)
+    return whole if applied_alike else None
+
+
+@lru_cache(maxsize=1024)
+def _is_projection(matrix: Node) -> bool:
+    """Whether a real matrix is seen to be symmetric and its own square."""
+    return matrix.rank == 2 and is_symmetric(matrix) and matrix.real and simplify(matmul(matrix, matrix)) == matrix
 
 
 def _opened_one_by_one(node: Contract, work: Work) -> Node:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
-from gradwright.core.contraction import ONE, plain, simple
+from gradwright.core.contraction import ONE, plain, simple, zero
 from gradwright.core.nodes import Add, Contract, Node
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen, replace
@@ -25,6 +25,7 @@ def share_partial_sums(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     sums = _Sums()
     for node in postorder(*roots):
         new = with_children(node, tuple(done[child] for child in node.children))
+        new = _with_like_terms_joined(new)
         done[node] = with_facts(sums.shared(new) if isinstance(new, Add) else new, node)
     return tuple(done[root] for root in roots)
 
@@ -62,14 +63,33 @@ class _Sums:
                 yield from (whole for whole in found if _contains(terms, whole))
 
 
+def _with_like_terms_joined(node: Node) -> Node:
+    """A sum with each term once: products that differed as they were written may have become one by now."""
+    if not isinstance(node, Add):
+        return node
+    terms = list(map(_split, node.terms))
+    totals = dict.fromkeys((term for term, _ in terms), Fraction(0))
+    for term, number in terms:
+        totals[term] += number
+    if len(totals) == len(terms):
+        return node
+    kept = [_multiple(number, unit, axes) for (unit, axes), number in totals.items() if number]
+    return zero(node.shape) if not kept else kept[0] if len(kept) == 1 else Add(tuple(kept))
+
+
+def _multiple(number: Fraction, unit: Node, axes: Axes) -> Node:
+    """A number times a tensor with its axes in an order."""
+    factor = plain(unit, range(unit.rank))
+    return Contract(number, (factor,), unit.shape, simple(axes))
+
+
 def _with_part(node: Add, found: _Found) -> Node:
     """A sum with another in the place of the terms that it has in common with it."""
     inside = {(unit, _composed(axes, found.axes)) for unit, axes in found.terms}
     rest = [term for term in node.terms if _split(term)[0] not in inside]
     if not rest and found.times == 1 and found.axes == tuple(range(node.rank)):
         return found.part
-    factor = plain(found.part, range(node.rank))
-    multiple = Contract(found.times, (factor,), found.part.shape, simple(found.axes))
+    multiple = _multiple(found.times, found.part, found.axes)
     return Add((multiple, *rest)) if rest else multiple
 
 

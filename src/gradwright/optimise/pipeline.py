@@ -57,6 +57,8 @@ PASSES: tuple[Pass, ...] = (
 MODULE_PASSES = tuple(
     chosen for own in PASSES for chosen in ((own, in_blocks_beside_torch) if own is use_eigenvectors else (own,))
 )
+# For code through which PyTorch differentiates: without functions that SciPy has, and without eigenvectors.
+DIFFERENTIABLE_PASSES = tuple(own for own in PASSES if own not in (use_eigenvectors, share_schur_forms))
 
 
 def optimise(roots: Mapping[str, Node], hints: Hints = NO_HINTS, passes: Sequence[Pass] = PASSES) -> dict[str, Node]:

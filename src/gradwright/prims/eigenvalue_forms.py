@@ -199,3 +199,12 @@ spectral_quotient = Primitive(
     jax="({0} / ({1}[:, None] + {2}))",
     samples=(Sample("C: n m, a: n positive, b: m positive"),),
 )
+# None of them is to be differentiated: `V f(λ) Vᴴ` has a derivative where eigenvalues are equal, and V has none.
+EIGENVALUE_FORMS = (
+    spectral_root,
+    spectral_log,
+    spectral_reciprocals,
+    spectral_exp_differences,
+    spectral_log_differences,
+    spectral_quotient,
+)

@@ -1,6 +1,11 @@
-"""Exponentials and logarithms, entry by entry."""
+"""Exponentials and logarithms, entry by entry.
+
+A power series with nonnegative numbers, taken entry by entry, keeps matrices positive semidefinite (Schur 1911), as in
+kernels `exp(X Xᵀ)`; and `exp(−‖xᵢ − xⱼ‖²)` is `exp(2 xᵢ · xⱼ)` with its rows and columns scaled (Schoenberg 1938).
+"""
 
 from gradwright.core.facts import Facts
+from gradwright.core.nodes import Parameter
 from gradwright.core.primitive import ErrorSample, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
@@ -9,12 +14,19 @@ def _is_real(facts: Facts) -> bool:
     return "complex" not in facts or "real_valued" in facts
 
 
+def _exponential_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Facts, ...]) -> set[str]:
+    """Of a matrix that is semidefinite but for `u 1ᵀ + 1 uᴴ`, it is that of what is, between exponentials of u."""
+    found = {"positive"} if _is_real(facts[0]) else set[str]()
+    return found | ({"psd"} if "conditionally_psd" in facts[0] else set[str]())
+
+
 exp = Primitive(
     name="exp",
     signature="x: ... -> y: ...",
     summary="the exponential of every entry",
     differential=("y * dx",),
-    fact_rule=lambda index, parameters, facts: {"positive"} if _is_real(facts[0]) else set(),
+    preserves=("psd", "spd"),
+    fact_rule=_exponential_facts,
     of_matrix="matrix_exp",
     numpy="numpy.exp",
     torch="torch.exp",
@@ -59,7 +71,7 @@ expm1 = Primitive(
     summary="exp(x) - 1, accurate for small x",
     definition=("exp(x) - 1",),
     differential=("exp(x) * dx",),
-    preserves=("positive", "nonnegative"),
+    preserves=("positive", "nonnegative", "psd", "spd"),
     numpy="numpy.expm1",
     torch="torch.expm1",
     jax="jax.numpy.expm1",

@@ -58,8 +58,9 @@ def _power_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Fac
     even = exponent.denominator == 1 and exponent.numerator % 2 == 0
     found = {"nonnegative"} if even or exponent.denominator > 1 else set[str]()
     found |= {fact for fact in ("positive", "nonnegative", "real_valued") if fact in facts[0]}
-    if whole and exponent > 0 and "skew" in facts[0]:
-        found.add("symmetric" if even else "skew")
+    if whole and exponent > 0:
+        found |= {"psd", "spd"} & facts[0]  # a product of semidefinite matrices, entry by entry
+        found |= {"symmetric" if even else "skew"} if "skew" in facts[0] else set()
     return found
 
 

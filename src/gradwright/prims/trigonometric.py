@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def _elementwise(
-    name: str, differential: str, parity: str, definition: str = "", modular: Modular | None = None
+    name: str,
+    differential: str,
+    parity: str,
+    definition: str = "",
+    modular: Modular | None = None,
+    preserves: tuple[str, ...] = (),
 ) -> Primitive:
     return Primitive(
         name=name,
@@ -24,6 +29,7 @@ def _elementwise(
         summary=f"the {name} of every entry",
         definition=(definition,) if definition else (),
         differential=(differential,),
+        preserves=preserves,
         numpy=f"numpy.{name}",
         torch=f"torch.{name}",
         jax=f"jax.numpy.{name}",
@@ -47,8 +53,8 @@ sin = _elementwise("sin", "cos(x) * dx", "odd", modular=_by_half_tangent(lambda 
 cos = _elementwise("cos", "-sin(x) * dx", "even", modular=_by_half_tangent(lambda t: 1 - t * t))
 tan = _elementwise("tan", "(1 + y ** 2) * dx", "odd", "sin(x) / cos(x)")
 tanh = _elementwise("tanh", "(1 - y ** 2) * dx", "odd", "1 - 2 / (1 + exp(2 * x))")
-sinh = _elementwise("sinh", "cosh(x) * dx", "odd", "(exp(x) - exp(-x)) / 2")
-cosh = _elementwise("cosh", "sinh(x) * dx", "even", "(exp(x) + exp(-x)) / 2")
+sinh = _elementwise("sinh", "cosh(x) * dx", "odd", "(exp(x) - exp(-x)) / 2", preserves=("psd", "spd"))
+cosh = _elementwise("cosh", "sinh(x) * dx", "even", "(exp(x) + exp(-x)) / 2", preserves=("psd", "spd"))
 arctan = _elementwise("arctan", "dx / (1 + x ** 2)", "odd")
 
 for _primitive in (sin, cos, tan, tanh, sinh, cosh, arctan):

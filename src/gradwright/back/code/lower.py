@@ -34,6 +34,7 @@ from gradwright.core.nodes import (
 )
 from gradwright.core.walks import postorder
 from gradwright.errors import EmissionError
+from gradwright.optimise.square_roots import HALF, share_square_roots
 from gradwright.optimise.systems import without_systems
 from gradwright.prims.power import power
 
@@ -70,6 +71,7 @@ def lower(
         EmissionError: a part of an expression cannot be written in this library.
     """
     found = without_systems(tuple(roots.values()))
+    found = share_square_roots(found, max(library.powers, default=HALF))
     lowering = Lowering(library, inputs, given or {}, names, batched, sized)
     return lowering.run(dict(zip(roots, found, strict=True)))
 

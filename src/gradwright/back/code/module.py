@@ -21,7 +21,7 @@ from gradwright.core.walks import free_leaves
 from gradwright.errors import EmissionError
 from gradwright.front.newton import NewtonSolver
 from gradwright.frozen import frozen, replace
-from gradwright.optimise import optimise
+from gradwright.optimise import are_in_eigenvectors, optimise
 
 
 @frozen
@@ -65,24 +65,25 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
         library: NumPy or JAX.
         docstring: the module's.
         pullback: for JAX, the vector-Jacobian products in all inputs; it becomes the derivative of the value
-            if the value calls what JAX cannot differentiate.
+            if the value calls what JAX cannot differentiate, or not where eigenvalues are equal.
 
     Raises:
         EmissionError: a part cannot be written in this library.
     """
     names = (*(f.name for f in functions), "_check_shapes")
     programs = [lowered(f, library, names) for f in functions]
-    custom = pullback is not None and library.name == "jax" and bool(programs[0].foreign)
+    custom = library.name == "jax" and (bool(programs[0].foreign) or _in_eigenvectors(functions[0]))
     if custom and pullback is not None:
         functions, programs = [*functions, pullback], [*programs, lowered(pullback, library, names)]
     programs = _one_name_each(programs)
     helpers = {text.strip("\n"): None for p in programs for text in p.helpers.values()}
     foreign = {f.name: f for p in programs for f in p.foreign}
     pasted = list(dict.fromkeys(text for f in foreign.values() for text in foreign_texts(f, library)))
+    pasted += ["import jax"] if custom else []
     texts = [*(t for t in pasted if not is_import(t)), *helpers]
     values = tuple(functions[0].results.values())
     texts += ["\n".join(_function(f, p, values)) for f, p in zip(functions, programs, strict=True)]
-    if custom:
+    if custom and pullback is not None:
         texts.append(_as_derivative(functions[0], functions[-1]))
     texts.append(_CHECK_SHAPES.strip("\n").replace("np.", "jnp." if library.name == "jax" else "np."))
     body = "\n\n\n".join(texts)
@@ -97,6 +98,10 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
 def lowered(function: Plain, library: Library, names: Sequence[str]) -> Program:
     """The code of a function; an input that it does not need is one all the same."""
     return lower(optimise(function.results), library, inputs=function.inputs, names=names)
+
+
+def _in_eigenvectors(function: Plain) -> bool:
+    return are_in_eigenvectors(optimise(function.results).values())
 
 
 def _one_name_each(programs: Sequence[Program]) -> list[Program]:
