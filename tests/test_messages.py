@@ -99,6 +99,8 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("X^T @ X + X", {"X": "n n"},
      "in 'X ^ T @ X + X': '^' is not a power here: write ** for the power of every entry, or matrix_power(X, k) for "
      "the power of a matrix; the transpose is X.T"),
+    ("X1.^2", {"X1": "n n"},
+     "the text is not an expression near 'X1.^2': '.^' is not in the language; *, / and ** work entry by entry"),
     ("A .* B - 2.*A", {"A": "n n", "B": "n n"},
      "the text is not an expression near 'A .* B - 2.*A': '.*' is not in the language; *, / and ** work entry by "
      "entry"),

@@ -199,6 +199,15 @@ def test_a_local_name_of_one_function_is_no_function_of_the_module() -> None:
         assert close(derivation.function("jax").hessian(**inputs), derivation.hessian.evaluate(**inputs))
 
 
+def test_functions_that_jax_lacks_take_batches_in_hessians() -> None:
+    import jax
+
+    derivation = gw.derive(gw.parse("trace(logm(S) @ A)", S="n n spd", A="n n"), wrt="S")
+    inputs = {"S": np.diag([1.0, 2, 3]) + 0.1, "A": np.arange(9.0).reshape(3, 3)}
+    with jax.enable_x64(True):
+        assert close(derivation.function("jax").hessian(**inputs), derivation.hessian.evaluate(**inputs))
+
+
 def test_a_derivative_that_is_zero_takes_its_direction_and_its_cotangent() -> None:
     linear = gw.derive(gw.parse("a @ x", a="n", x="n"), wrt="x").function("numpy")
     a, x, dx = np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])

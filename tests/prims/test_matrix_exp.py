@@ -59,6 +59,13 @@ def test_a_module_takes_every_matrix_of_a_batch() -> None:
     np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-11)
 
 
+def test_a_module_takes_an_empty_batch() -> None:
+    module = gw.derive(gw.parse("matrix_exp(X)", X="n n"), wrt="X").function("torch")
+    point = torch.zeros(0, N, N, requires_grad=True)
+    (found,) = torch.autograd.grad(module(point).sum(), point)
+    assert found.shape == (0, N, N)
+
+
 def _random(generator: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.ndarray:
     real = generator.normal(size=shape)
     return real + 1j * generator.normal(size=shape) if kind == "complex" else real

@@ -294,12 +294,13 @@ ELSEWHERE = {
     "clamp": "minimum(maximum(x, a), b)", "var": "mean((x - mean(x))**2)", "std": "sqrt(mean((x - mean(x))**2))",
     "log2": "log(x) / log(2)", "log10": "log(x) / log(10)", "bmm": "@", "pinverse": "pinv", "mm": "@", "mv": "@",
     "mul": "*", "inner": "dot", "tensordot": "einsum", "prod": "det(diag(x))", "erfc": "1 - erf(x)",
-    "leaky_relu": "maximum(x, a * x)", "elu": "where(x > 0, x, exp(x) - 1)", "arctan2": "arctan(y / x)",
-    "atan2": "arctan(y / x)", "arcsin": "arctan(x / sqrt(1 - x**2))", "asin": "arctan(x / sqrt(1 - x**2))",
+    "leaky_relu": "maximum(x, a * x)", "elu": "where(x > 0, x, exp(x) - 1)",
+    "arcsin": "arctan(x / sqrt(1 - x**2))", "asin": "arctan(x / sqrt(1 - x**2))",
     "arccos": "pi / 2 - arctan(x / sqrt(1 - x**2))", "acos": "pi / 2 - arctan(x / sqrt(1 - x**2))",
     "arcsinh": "log(x + sqrt(1 + x**2))", "asinh": "log(x + sqrt(1 + x**2))", "hypot": "sqrt(x**2 + y**2)",
     "cross": "block([[0, -x[2], x[1]], [x[2], 0, -x[0]], [-x[1], x[0], 0]]) @ y",
     "mse_loss": "mean((x - y)**2)", "cross_entropy": "-sum(Y * log_softmax(X, axis=1))",
+    **dict.fromkeys(("arctan2", "atan2"), "2 * arctan(y / (x + sqrt(x**2 + y**2)))"),
     **dict.fromkeys(("lgamma", "gammaln", "cov", "sort", "median", "mod", "print"), ""),
 }  # fmt: skip
 

@@ -38,7 +38,7 @@ _SIGNS = {
 }  # fmt: skip
 _RAISED = "write ** for a power, inv(X), X.T and X.H for the inverse and the transposes, and x[0] for an entry"
 # What MATLAB writes for entries; 2.*x is a product of Python.
-_DOTTED = re.compile(r"(?<=[^\W\d]|[)\]])\s?\.[*/^]")
+_DOTTED = re.compile(r"(?:\b[^\W\d]\w*|[)\]])(\s?\.[*/^])")
 _TOKEN = re.compile(r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?j?)|(?P<name>[^\W\d]\w*)|(?P<sign>\S))")
 
 
@@ -122,7 +122,7 @@ def _paper_sign(text: str) -> tuple[int, str] | None:
     """A sign that is not of the language."""
     dotted = _DOTTED.search(text)
     if dotted:
-        return dotted.start(), f"'{dotted.group().strip()}' is not in the language; *, / and ** work entry by entry"
+        return dotted.start(1), f"'{dotted.group(1).strip()}' is not in the language; *, / and ** work entry by entry"
     for place, sign in enumerate(text):
         if sign in _SIGNS:
             return place, f"'{sign}' is not in the language; {_SIGNS[sign]}"

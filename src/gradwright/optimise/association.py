@@ -191,14 +191,15 @@ def _with_parts_cut(node: Contract) -> Contract:
 
 def _with_sums_formed(node: Contract) -> Contract:
     """A factor summed over labels that nothing else has is a sum of its own, which other products may have, too."""
-    factors = [_summed(factor, node) for factor in node.factors]
+    factors = [_summed(place, node) for place in range(len(node.factors))]
     return node if factors == list(node.factors) else Contract(node.coefficient, tuple(factors), node.dims, node.output)
 
 
-def _summed(factor: Factor, node: Contract) -> Factor:
+def _summed(place: int, node: Contract) -> Factor:
+    factor = node.factors[place]
     if isinstance(factor.node, Selection | Mask | HalfVectorisation) or any(len(group) != 1 for group in factor.groups):
         return factor
-    outside = {x for f in node.factors if f is not factor for x in f.labels}.union(*node.output)
+    outside = {x for p, f in enumerate(node.factors) if p != place for x in f.labels}.union(*node.output)
     kept = tuple((x,) for x in dict.fromkeys(factor.labels) if x in outside)
     alone = len(node.factors) == 1 and node.coefficient == 1 and set(kept) == set(node.output)
     if alone or set(factor.labels) <= outside:

@@ -1,8 +1,9 @@
 """Functions of Hermitian matrices, and equations with them, in their eigenvectors.
 
 `sqrtm(S)`, `logm(S)`, `lyapunov(S, Q)` and the derivatives of these and of `matrix_exp(S)` all follow from one
-`S = V diag(λ) Vᴴ`, which takes a fraction of the time of a Schur form or of a Padé approximation and is never less
-accurate. A diagonal matrix needs no eigenvectors, and a function of a matrix has those of the matrix.
+`S = V diag(λ) Vᴴ`, which takes a fraction of the time of a Schur form or of a Padé approximation, with errors that are
+no larger beside the largest eigenvalue. A diagonal matrix needs no eigenvectors, and a function of a matrix has those
+of the matrix.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ def _spectrum(matrix: Node, done: Mapping[Node, Node]) -> _Spectrum:
     if isinstance(matrix, Apply) and _origin(matrix) is not matrix:
         inner = _spectrum(matrix.arguments[0], done)
         return _Spectrum(Apply(FUNCTIONS[matrix.primitive], (), (inner.values,)), inner.vectors)
-    if "diagonal" in facts_of(matrix):
+    # Eigenvalues are real numbers, and the diagonal of a matrix that is held as a complex one is not known to be.
+    if "diagonal" in facts_of(matrix) and matrix.real:
         return _Spectrum(diagonal(done[matrix]), None)
     own = done[matrix]
     return _Spectrum(Apply(standard_eigh, (), (own,), 0), Apply(standard_eigh, (), (own,), 1))

@@ -50,7 +50,7 @@ def derivative_of_exponential(X: torch.Tensor, E: torch.Tensor, Y: torch.Tensor)
     30, 1639-1657), else a block of the exponential of [X, E; 0, Y].
     """
     n = X.shape[-1]
-    if n <= 24 or not has_numbers(X) or not torch.equal(X, Y):
+    if not has_numbers(X) or n <= 24 or not X.numel() or not torch.equal(X, Y):
         upper, lower = torch.cat((X, E), -1), torch.nn.functional.pad(Y, (n, 0))
         return torch.linalg.matrix_exp(torch.cat((upper, lower), -2).contiguous())[..., :n, n:]
 

@@ -192,11 +192,14 @@ def _callback(foreign: Foreign) -> str:
     arguments = ", ".join(d.name for d in primitive.inputs)
     sizes = {dim.name: f"{d.name}.shape[{axis - len(d.shape)}]" for d in primitive.inputs
              for axis, dim in enumerate(d.shape) if dim.name}  # fmt: skip
+    batches = ", ".join(f"{d.name}.shape[:{-len(d.shape) or ''}]" for d in primitive.inputs if d.batched)
+    batch = [f"*jnp.broadcast_shapes({batches})"] if batches else []
     kinds = [primitive.field] * len(primitive.outputs) if isinstance(primitive.field, str) else primitive.field
     types = {"same": "kind", "real": "jnp.finfo(kind).dtype", "complex": "jnp.result_type(kind, jnp.complex64)"}
     shapes: list[str] = []
     for declared, kind in zip(primitive.outputs, kinds, strict=True):
-        axes = [sizes.get(dim.name or "", str(dim)) for dim in declared.shape]
+        axes = [*batch] if declared.batched else []
+        axes += [sizes.get(dim.name or "", str(dim)) for dim in declared.shape]
         shape = f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
         shapes.append(f"jax.ShapeDtypeStruct({shape}, {types[kind]})")
     listed = ", ".join(shapes) if len(shapes) == 1 else f"({', '.join(shapes)})"

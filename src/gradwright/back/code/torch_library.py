@@ -25,9 +25,9 @@ def add_to_diagonal(M: torch.Tensor, d: torch.Tensor | float) -> torch.Tensor:
 _HAS_NUMBERS = '''
 def has_numbers(x: torch.Tensor) -> bool:
     """Whether the entries of a tensor can be looked at: not where PyTorch traces, and not in its transforms."""
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack():
         return False
-    return type(x) is torch.Tensor and not x.is_meta
+    return type(x) is torch.Tensor and not x.is_meta and not torch._C._are_functorch_transforms_active()
 '''
 _FROM_TRIANGLE = '''
 def from_triangle(v: torch.Tensor, n: int) -> torch.Tensor:
