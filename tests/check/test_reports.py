@@ -86,7 +86,7 @@ def test_differences_the_other_way_round_have_the_wrong_sign() -> None:
 
 @pytest.mark.slow
 def test_of_a_long_computation_what_is_soon_tried_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("gradwright.check.diagnosis.search"), "MOST_CALLS", 3_000)
+    monkeypatch.setattr(import_module("gradwright.check.diagnosis.candidates"), "MOST_CALLS", 3_000)
 
     def backward(G: Tensor, q: Tensor) -> Tensor:
         g = torch.stack([G[0, 0] + G[1, 1], G[1, 0] - G[0, 1]])

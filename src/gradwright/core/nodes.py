@@ -241,15 +241,16 @@ class Contract(Node):
     output: Groups
 
     def __post_init__(self) -> None:
-        shape = tuple(product(self.dims[label] for label in group) for group in self.output)
-        factors = tuple((f.node.digest, f.groups, f.conj) for f in self.factors)
-        real = all(f.node.real for f in self.factors)
+        # Lists, here and below: generators take a third longer, and nodes are made and asked by the thousand.
+        shape = tuple([product([self.dims[label] for label in group]) for group in self.output])
+        factors = tuple([(f.node.digest, f.groups, f.conj) for f in self.factors])
+        real = all([f.node.real for f in self.factors])
         self._seal(shape, real, str(self.coefficient), factors, _key(self.dims), self.output)
 
     @property
     def children(self) -> tuple[Node, ...]:
         """The factors' tensors."""
-        return tuple([factor.node for factor in self.factors])  # a list is faster than a generator: asked for often
+        return tuple([factor.node for factor in self.factors])
 
 
 @frozen(slots=True, eq=False)
@@ -259,8 +260,8 @@ class Add(Node):
     terms: tuple[Node, ...]
 
     def __post_init__(self) -> None:
-        real = all(term.real for term in self.terms)
-        self._seal(self.terms[0].shape, real, tuple(term.digest for term in self.terms))
+        real = all([term.real for term in self.terms])
+        self._seal(self.terms[0].shape, real, tuple([term.digest for term in self.terms]))
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -282,8 +283,8 @@ class Apply(Node):
 
     def __post_init__(self) -> None:
         shape = self.primitive.output_shape(self.index, self.arguments)
-        digests = tuple(argument.digest for argument in self.arguments)
-        real = self.primitive.real(self.index, tuple(a.real for a in self.arguments))
+        digests = tuple([argument.digest for argument in self.arguments])
+        real = self.primitive.real(self.index, tuple([a.real for a in self.arguments]))
         self._seal(shape, real, self.primitive.token, str(self.parameters), digests, self.index)
 
     @property
