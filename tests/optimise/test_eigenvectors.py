@@ -27,7 +27,7 @@ CASES = [
     ("lyapunov(S, Q)", {"S": "n n spd", "Q": "n n"}, 1),
     ("lyapunov(S, Q)", {"S": "n n spd complex", "Q": "n n complex"}, 1),
     ("sylvester(S, R, Q)", {"S": "n n spd", "R": "m m spd", "Q": "n m"}, 2),
-    ("sylvester(sqrtm(S), inv(S), Q)", {"S": "n n spd", "Q": "n n"}, 1),
+    ("sylvester(sqrtm(S), inv(sqrtm(S)), Q)", {"S": "n n spd", "Q": "n n"}, 1),
     ("sqrtm(inv(S)) @ A", {"S": "n n spd", "A": "n m"}, 1),
     ("sqrtm(S.T @ S + eye(n))", {"S": "n n"}, 1),
     ("logm(inv(sqrtm(S)) @ R @ inv(sqrtm(S)))", {"S": "n n spd", "R": "n n spd"}, 2),
@@ -164,3 +164,15 @@ def test_a_module_is_traced() -> None:
     S = torch.diag(torch.tensor([4.0, 1.0, 9.0], dtype=torch.float64))
     traced = make_fx(torch.func.grad(lambda s: module(s).trace()))(S)
     assert torch.allclose(traced(4 * S), torch.diag(torch.tensor([1 / 8, 1 / 4, 1 / 12], dtype=torch.float64)))
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_an_inverse_beside_a_root_keeps_its_digits(library: str) -> None:
+    """Rows of sizes from 10⁴ to 10⁻⁶: the eigenvalues lose what Cholesky's factor keeps."""
+    sizes, K = np.array([1.0, 1e-6, 1e4, 1e-3]), np.eye(4) + 0.3
+    S = sizes[:, None] * K * sizes
+    value = gw.parse("trace(inv(S) @ A) + trace(sqrtm(S))", S="n n spd", A="n n").compile(library)
+    A = np.zeros((4, 4))
+    A[1, 1] = 1.0
+    wanted = np.linalg.inv(K)[1, 1] / sizes[1] ** 2
+    assert np.isclose(value(S=S, A=A), wanted + np.sqrt(S[2, 2]), rtol=1e-11)

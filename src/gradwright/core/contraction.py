@@ -240,7 +240,7 @@ def _unify_all(labels: _Labels, outer: Groups, inner: Groups) -> bool:
 
 
 def _rename_groups(groups: Groups, renamed: Mapping[int, int]) -> Groups:
-    return tuple(tuple(renamed[label] for label in group) for group in groups)
+    return tuple([tuple([renamed[label] for label in group]) for group in groups])
 
 
 def _conj(factor: Factor) -> bool:

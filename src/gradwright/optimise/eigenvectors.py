@@ -70,13 +70,18 @@ class _Spectrum:
 
 
 def use_eigenvectors(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
-    """Functions of Hermitian matrices by eigenvalues; exponentials and inverses only of matrices that have them."""
+    """Functions of Hermitian matrices by eigenvalues; exponentials and inverses only of matrices that have them.
+
+    Not the inverse of the matrix itself: its own factorisation keeps the digits of small eigenvalues where rows are of
+    different sizes.
+    """
     order = [node for node in postorder(*roots) if isinstance(node, Apply)]
     chosen = {node for node in order if _is_chosen(node)}
     if not chosen:
         return roots
     decomposed = {_origin(matrix) for node in chosen for matrix in _matrices(node)}
-    chosen |= {node for node in order if node.primitive in FUNCTIONS and _origin(node) in decomposed}
+    functions = (node for node in order if node.primitive in FUNCTIONS and _origin(node) in decomposed)
+    chosen |= {node for node in functions if node.primitive is not inv or node.arguments[0] not in decomposed}
     return replaced(roots, lambda node, done: _in_eigenvectors(node, done) if node in chosen else None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 from gradwright.core.build import adjoint, matmul, multiply
@@ -32,18 +32,14 @@ def without_explicit_matrices(state: State) -> State:
 
 def eliminate_explicit(state: State, least_rank: int = 0) -> State | None:
     """An unknown that one equation gives in terms of the others, as `u = V z + b` does: substitute it."""
-    for place, equation in enumerate(state.equations):
-        holes = holes_in(equation.form)
-        if len(holes) < 2 or equation.projected:
+    for place, hole, own, rest in _parts(state):
+        equation = state.equations[place]
+        coefficient, alone = split_coefficient(own)
+        spec = state.specs[hole]
+        if alone != hole or not state.fits(hole, equation) or spec.normal_to is not None or hole.rank < least_rank:
             continue
-        for hole in holes if _is_apart(equation.form) else ():
-            own, rest = map(add, parted(equation.form, hole))
-            coefficient, alone = split_coefficient(own)
-            spec = state.specs[hole]
-            if alone != hole or not state.fits(hole, equation) or spec.normal_to is not None or hole.rank < least_rank:
-                continue
-            value = scaled(1 / coefficient, subtract(equation.right, rest))
-            return state.with_step("eliminate", hole, value, "substitute one unknown").with_solution(hole, value, place)
+        value = scaled(1 / coefficient, subtract(equation.right, rest))
+        return state.with_step("eliminate", hole, value, "substitute one unknown").with_solution(hole, value, place)
     return None
 
 
@@ -66,20 +62,26 @@ def eliminate(state: State) -> State | None:
 def _eliminated(
     state: State, inverse_of: Callable[[State, LinearEquation, Hole], Callable[[Node], Node] | None]
 ) -> State | None:
+    for place, hole, own, rest in _parts(state):
+        equation = replace(state.equations[place], form=own)
+        inverse = inverse_of(state, equation, hole)
+        if inverse is None:
+            continue
+        value = subtract(inverse(equation.right), inverse(rest))
+        changed = state.with_solution(hole, value, place).with_pivots(_pivots(state, equation))
+        return changed.with_step("eliminate", own, subtract(equation.right, rest), "solve for one unknown")
+    return None
+
+
+def _parts(state: State) -> Iterator[tuple[int, Hole, Node, Node]]:
+    """The equations in several unknowns by place, and for each unknown what has it and the rest."""
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
-        if len(holes) < 2 or equation.projected:
+        if len(holes) < 2 or equation.projected or not _is_apart(equation.form):
             continue
-        for hole in holes if _is_apart(equation.form) else ():
+        for hole in holes:
             own, rest = map(add, parted(equation.form, hole))
-            inverse = inverse_of(state, replace(equation, form=own), hole)
-            if inverse is None:
-                continue
-            value = subtract(inverse(equation.right), inverse(rest))
-            pivots = _pivots(state, replace(equation, form=own))
-            changed = state.with_solution(hole, value, place).with_pivots(pivots)
-            return changed.with_step("eliminate", own, subtract(equation.right, rest), "solve for one unknown")
-    return None
+            yield place, hole, own, rest
 
 
 def _is_apart(form: Node) -> bool:
