@@ -70,18 +70,13 @@ class _Spectrum:
 
 
 def use_eigenvectors(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
-    """Functions of Hermitian matrices by eigenvalues; exponentials and inverses only of matrices that have them.
-
-    Not the inverse of the matrix itself: its own factorisation keeps the digits of small eigenvalues where rows are of
-    different sizes.
-    """
+    """Functions of Hermitian matrices by eigenvalues; exponentials and inverses of functions where these are there."""
     order = [node for node in postorder(*roots) if isinstance(node, Apply)]
     chosen = {node for node in order if _is_chosen(node)}
     if not chosen:
         return roots
     decomposed = {_origin(matrix) for node in chosen for matrix in _matrices(node)}
-    functions = (node for node in order if node.primitive in FUNCTIONS and _origin(node) in decomposed)
-    chosen |= {node for node in functions if node.primitive is not inv or node.arguments[0] not in decomposed}
+    chosen |= {node for node in order if _is_function(node) and _origin(node) in decomposed}
     return replaced(roots, lambda node, done: _in_eigenvectors(node, done) if node in chosen else None)
 
 
@@ -108,13 +103,24 @@ def _matrices(node: Apply) -> Sequence[Node]:
 
 def _origin(matrix: Node) -> Node:
     """What a Hermitian matrix is a function of."""
-    while isinstance(matrix, Apply) and matrix.primitive in FUNCTIONS and "hermitian" in facts_of(matrix.arguments[0]):
+    while isinstance(matrix, Apply) and _is_function(matrix):
         matrix = matrix.arguments[0]
     return matrix
 
 
+def _is_function(matrix: Apply) -> bool:
+    """Whether a matrix is to be a function of the eigenvalues of a Hermitian one.
+
+    `S⁻¹` is not: of an S with rows of different sizes a factorisation of its own keeps the digits that the small
+    eigenvalues have lost. What is the inverse of a function has lost them already.
+    """
+    if matrix.primitive not in FUNCTIONS or "hermitian" not in facts_of(argument := matrix.arguments[0]):
+        return False
+    return matrix.primitive is not inv or (isinstance(argument, Apply) and _is_function(argument))
+
+
 def _spectrum(matrix: Node, done: Mapping[Node, Node]) -> _Spectrum:
-    if isinstance(matrix, Apply) and _origin(matrix) is not matrix:
+    if isinstance(matrix, Apply) and _is_function(matrix):
         inner = _spectrum(matrix.arguments[0], done)
         return _Spectrum(Apply(FUNCTIONS[matrix.primitive], (), (inner.values,)), inner.vectors)
     # Eigenvalues are real numbers, and the diagonal of a matrix that is held as a complex one is not known to be.
