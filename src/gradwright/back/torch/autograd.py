@@ -9,7 +9,8 @@ The shape, and what each part is for:
   further output, marked as not differentiable; `setup_context` saves inputs and outputs, nothing else. Cotangents
   that nobody has are then not filled with zeros: those of what is handed over may be large.
 * `backward` has two ways to one derivative. While nothing differentiates it again, it uses the saved factors.
-  Otherwise it is written in inputs and outputs, by operations whose own derivatives are right.
+  Otherwise it is written in inputs and outputs, by operations whose own derivatives are right. Where that is the same
+  code once the factors are computed again, it stands there once.
 * Inputs with a declared linear structure are projected on it inside of each method, so that derivatives of all orders
   are those of the function of free entries, and a matrix that has the structure stays as it is. The first
   derivatives are in the tangent space as they are; PyTorch need not project them once more.
@@ -26,8 +27,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gradwright.back.code.program import Statement, statement_lines
 from gradwright.back.code.wrapping import INDENT, WIDTH, in_block
-from gradwright.back.torch.programs import Piece, Programs
-from gradwright.back.torch.statements import is_size, needed
+from gradwright.back.torch.programs import Programs
+from gradwright.back.torch.statements import Piece, is_size, needed
+from gradwright.frozen import replace
 
 # How far from the left the statements of a method stand, and those of a block in it.
 IN_METHOD = 2 * len(INDENT)
@@ -152,8 +154,11 @@ def _forward(programs: Programs) -> Iterator[str]:
 
 def _projecting(programs: Programs, piece: Piece) -> Piece:
     """A piece that first projects what it reads on the sets that are declared."""
-    first = [Statement(name, text) for name, text in programs.projections.items() if name in piece.reads]
-    return Piece((*first, *piece.statements), piece.results)
+    return Piece((*_projections(programs, piece.reads_entries_of), *piece.statements), piece.results)
+
+
+def _projections(programs: Programs, names: set[str]) -> list[Statement]:
+    return [Statement(name, text) for name, text in programs.projections.items() if name in names]
 
 
 def _saved_for_backward(programs: Programs) -> list[str]:
@@ -214,10 +219,25 @@ def _backward(programs: Programs) -> Iterator[str]:
         tracked = [*programs.cotangents, *(n for n in saved if n not in programs.carried)]
         kind = next((name for name in programs.moving if name in saved), programs.cotangents[0])
         real = f" and not {kind}.is_complex()" if programs.real_only else ""
-        lines.append(f"if _is_first_order({', '.join(tracked)}){real}:")
-        lines += indented(_gradients(programs, programs.fast, IN_BLOCK))
-        lines += _gradients(programs, programs.exact, IN_METHOD)
+        first_order = f"_is_first_order({', '.join(tracked)}){real}"
+        if programs.again is None:
+            lines += [f"if {first_order}:", *indented(_gradients(programs, programs.fast, IN_BLOCK))]
+            lines += _gradients(programs, programs.exact, IN_METHOD)
+        else:
+            lines += _resumed(programs, programs.again, programs.fast, f"if not {first_order}:")
     yield from indented(lines)
+
+
+def _resumed(programs: Programs, again: Sequence[Statement], fast: Piece, condition: str) -> list[str]:
+    """The fast backward, before which what is carried is computed again under a condition."""
+    both = _projections(programs, fast.reads_entries_of)
+    inside = _projections(programs, Piece(tuple(again), ()).reads_entries_of - fast.reads_entries_of)
+    return [
+        *statement_lines(both, IN_METHOD),
+        condition,
+        *indented(statement_lines([*inside, *again], IN_BLOCK)),
+        *_gradients(replace(programs, projections={}), fast, IN_METHOD),
+    ]
 
 
 def _gradients_type(programs: Programs) -> str:

@@ -8,43 +8,24 @@ correctly at every order. Where the two come out the same, one is kept.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import EllipsisType
 
 from gradwright.back.code import Program, Statement, lower
 from gradwright.back.code.library import Library
 from gradwright.back.code.sizes import unreadable_size
+from gradwright.back.torch.continuations import beginning
 from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
 from gradwright.back.torch.safety import RULES, VALUES, in_either_field, in_safe_functions
-from gradwright.back.torch.statements import cut, names_in
+from gradwright.back.torch.statements import Piece, cut, rename, renamed
 from gradwright.back.torch.structures import projected
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
-from gradwright.frozen import frozen, replace
+from gradwright.frozen import frozen
 from gradwright.optimise import MODULE_PASSES, arrange, optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.prims.complex import real_part
-
-
-@frozen
-class Piece:
-    """Statements, and the expressions of the results that they lead to."""
-
-    statements: tuple[Statement, ...]
-    results: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        """All the code as one text."""
-        return "\n".join([*map(str, self.statements), *self.results])
-
-    @property
-    def reads(self) -> set[str]:
-        """Every identifier that is read."""
-        texts = (*(s.expression for s in self.statements), *self.results)
-        return {name for text in texts for name in names_in(text)}
 
 
 @frozen
@@ -61,6 +42,7 @@ class Programs:
         forward: the outputs.
         carried: what else the fast backward takes from the forward.
         fast: the backward that uses it, or None if it is the exact one.
+        again: what computes once more what is carried, where the fast backward after it is the exact one.
         real_only: whether the fast backward is right for real tensors only.
         exact: the backward in inputs and outputs.
         jvp: forward mode.
@@ -77,6 +59,7 @@ class Programs:
     forward: Piece
     carried: tuple[str, ...]
     fast: Piece | None
+    again: tuple[Statement, ...] | None
     real_only: bool
     exact: Piece
     jvp: Piece
@@ -115,11 +98,12 @@ def write_programs(
     ids = exact.parameters
     forward, carried, fast = _cut(rules, joint, ids)
     backward = Piece(exact.statements, tuple(exact.results.values()))
-    same = not carried and fast == backward
+    same = not carried and beginning(backward, fast, ()) is not None
     if for_real is not None and not same:
         joint = functions.calling_kernels(_joint(for_real, VALUES, names))
         forward, carried, fast = _cut(for_real, joint, ids)
     programs = (joint, exact, pushed)
+    again = beginning(backward, fast, carried) if for_real is None else None
     return Programs(
         inputs=tuple(ids[s.name] for s in rules.inputs),
         moving=tuple(ids[s.name] for s in rules.vjp),
@@ -131,6 +115,7 @@ def write_programs(
         forward=forward,
         carried=carried,
         fast=None if same else fast,
+        again=again,
         real_only=for_real is not None,
         exact=backward,
         jvp=Piece(pushed.statements, tuple(pushed.results.values())),
@@ -204,13 +189,13 @@ def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> tuple[Piece, t
     count = len(rules.outputs)
     results = list(joint.results.values())
     values, slopes = results[:count], results[count:]
-    renamed: dict[str, str] = {}
+    new_names: dict[str, str] = {}
     for symbol, text in zip(rules.outputs, values, strict=True):
-        if text.isidentifier() and text not in joint.parameters.values() and text not in renamed:
-            renamed[text] = ids[symbol.name]
-    statements = [_renamed(s, renamed) for s in joint.statements]
-    values = [_rename(text, renamed) for text in values]
-    slopes = [_rename(text, renamed) for text in slopes]
+        if text.isidentifier() and text not in joint.parameters.values() and text not in new_names:
+            new_names[text] = ids[symbol.name]
+    statements = [renamed(s, new_names) for s in joint.statements]
+    values = [rename(text, new_names) for text in values]
+    slopes = [rename(text, new_names) for text in slopes]
     halves = cut(statements, values, slopes, ids.values())
     outputs = [ids[s.name] for s in rules.outputs]
     written = {s.target: s.expression for s in statements}
@@ -246,14 +231,3 @@ def _is_view(text: str) -> bool:
             return not isinstance(whole, ast.BinOp)
         case _:
             return False
-
-
-def _renamed(statement: Statement, names: Mapping[str, str]) -> Statement:
-    return replace(statement, target=_rename(statement.target, names), expression=_rename(statement.expression, names))
-
-
-def _rename(text: str, names: Mapping[str, str]) -> str:
-    if not names:
-        return text
-    pattern = r"(?<![\w.])(" + "|".join(map(re.escape, names)) + r")(?!\w)"
-    return re.sub(pattern, lambda match: names[match.group(1)], text)

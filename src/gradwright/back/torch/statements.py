@@ -3,10 +3,51 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from gradwright.back.code.program import Statement
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
+
+
+@frozen
+class Piece:
+    """Statements, and the expressions of the results that they lead to."""
+
+    statements: tuple[Statement, ...]
+    results: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """All the code as one text."""
+        return "\n".join([*map(str, self.statements), *self.results])
+
+    @property
+    def reads(self) -> set[str]:
+        """Every identifier that is read."""
+        return {name for text in self._expressions for name in names_in(text)}
+
+    @property
+    def reads_entries_of(self) -> set[str]:
+        """Every identifier of which more is read than the shape, the type or the device."""
+        return {name for text in self._expressions for name in entries_in(text)}
+
+    @property
+    def _expressions(self) -> tuple[str, ...]:
+        return (*(s.expression for s in self.statements), *self.results)
+
+
+def rename(text: str, names: Mapping[str, str]) -> str:
+    """Code with other identifiers."""
+    if not names:
+        return text
+    pattern = r"(?<![\w.])(" + "|".join(map(re.escape, names)) + r")(?!\w)"
+    return re.sub(pattern, lambda match: names[match.group(1)], text)
+
+
+def renamed(statement: Statement, names: Mapping[str, str]) -> Statement:
+    """A statement with other identifiers."""
+    return replace(statement, target=rename(statement.target, names), expression=rename(statement.expression, names))
 
 
 def names_in(expression: str) -> set[str]:
@@ -30,15 +71,15 @@ def constants(statements: Sequence[Statement], inputs: Iterable[str]) -> set[Sta
     varying = set(inputs)
     found: set[Statement] = set()
     for statement in statements:
-        if varying.isdisjoint(_values_in(statement.expression)):
+        if varying.isdisjoint(entries_in(statement.expression)):
             found.add(statement)
         else:
             varying.update(targets_of(statement))
     return found
 
 
-def _values_in(expression: str) -> set[str]:
-    """The identifiers of which an expression reads more than the shape, the type or the device."""
+def entries_in(expression: str) -> set[str]:
+    """The identifiers of which an expression reads entries, not only the shape, the type or the device."""
     names: set[str] = set()
     pending: list[ast.AST] = [ast.parse(expression, mode="eval").body]
     while pending:
