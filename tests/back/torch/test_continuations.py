@@ -22,6 +22,9 @@ def piece(text: str) -> Piece:
         ("n = len(x); t = f(x); s = t**2; s / n", "n = len(x); u = r**2; u / n", ["r"], "r = f(x)"),
         ("U, _, V = svd(A); U @ V", "P @ Q", ["P", "Q"], "P, _, Q = svd(A)"),
         ("a = 1 / x; a + G", "b = 1 / x; b + G", [], ""),
+        ("f(-y * x) * G", "f(r) * G", ["r"], "r = -y * x"),
+        ("s = x**2; s + f(s * y)", "x**2 + f(r)", ["r"], "s = x**2; r = s * y"),
+        ("f(1 / x) * G", "t = f(1 / x); t * G", [], ""),
     ],
 )
 def test_the_statements_before_the_rest_are_found(whole: str, rest: str, handed: list[str], expected: str) -> None:
@@ -36,7 +39,7 @@ def test_the_statements_before_the_rest_are_found(whole: str, rest: str, handed:
         ("r = X @ w; G * r", "r * G", ["r"]),  # another order
         ("r = X @ w; G * r", "G / r", ["r"]),
         ("r = X @ w; G * r", "G * s", ["s", "t"]),  # t is nowhere
-        ("G * x", "G * r", ["r"]),  # an input, not a value on the way
+        ("G * x + G * y", "G * r + G * r", ["r"]),
         ("U, _, V = svd(A); U @ V", "U, _, V = svd(A); V @ U", []),
         ("r = X @ w; s = r**2; r + s", "u + u", ["u"]),
         ("r = f(x); s = g(r); s * G", "r * G", ["r"]),  # its own r would be overwritten
