@@ -217,14 +217,15 @@ class Lowering:
 
     def _name_for(self, node: Node) -> str:
         if isinstance(node, Apply):
-            argument = self.values.get(node.arguments[0])
+            argument = self.values.get(_named_after(node))
             short = _short_name(node)
             return joined([argument.text, short], short) if argument is not None else short
         if isinstance(node, Contract):
             parts = [self.values[f.node].text for f in node.factors if f.node in self.values]
             if len(node.factors) == 1 and set(node.factors[0].labels).difference(*node.output):
                 return joined([*parts, "sum"], "sums") if parts else "sums"
-            return joined(parts, "product") if 1 < len(parts) == len(node.factors) else "product"
+            otherwise = "product" if node.factors else "number"
+            return joined(parts, otherwise) if 1 < len(parts) == len(node.factors) else otherwise
         return "total"
 
     def demand(self, node: Node, order: Sequence[int] | None = None, conj: bool = False) -> Code:
@@ -344,7 +345,7 @@ class Lowering:
         primitive = node.primitive
         if primitive.operator is not None:
             template = (node.rank and self._quick_power(node)) or primitive.operator(*node.parameters)
-            arguments = [self._named_if_repeated(template, *pair) for pair in enumerate(arguments)]
+            arguments = self._repeated_named(template, node, arguments)
             filled = fill(self._with_module(template, arguments), arguments)
             return Code(filled.text, filled.kind, all(code.number for code in arguments))
         template = self.library.implementation(primitive)
@@ -353,7 +354,7 @@ class Lowering:
         if template.lstrip().startswith("def "):
             return self._defined_call(template.strip(), arguments, node.parameters)
         text = self.library.shortened(call_template(template, len(arguments)))
-        return fill(text, [self._named_if_repeated(text, *pair) for pair in enumerate(arguments)])
+        return fill(text, self._repeated_named(text, node, arguments))
 
     def _quick_power(self, node: Apply) -> str | None:
         """Operations for a power of an array, where the library's own function takes longer."""
@@ -363,12 +364,17 @@ class Lowering:
         found = self.library.powers.get(abs(exponent))
         return found if found is None or exponent > 0 else f"1 / ({found})"
 
-    def _named_if_repeated(self, template: str, place: int, argument: Code) -> Code:
-        """An argument that a template has twice is computed once."""
-        if template.count(f"{{{place}}}") < 2 or argument.text.isidentifier() or argument.number:
-            return argument
-        target = self.names.fresh("argument")
-        self.statements.append(Statement(target, argument.text))
+    def _repeated_named(self, template: str, node: Apply, arguments: Sequence[Code]) -> list[Code]:
+        """The arguments of a call; one that the template has twice is computed once, under a name."""
+        repeated = [template.count(f"{{{place}}}") > 1 for place in range(len(arguments))]
+        triples = zip(repeated, arguments, node.arguments, strict=True)
+        return [self._named(code, inner) if twice else code for twice, code, inner in triples]
+
+    def _named(self, code: Code, node: Node) -> Code:
+        if code.text.isidentifier() or code.number:
+            return code
+        target = self.names.fresh(self._name_for(node))
+        self.statements.append(Statement(target, code.text))
         return Code(target)
 
     def _with_module(self, template: str, arguments: Sequence[Code]) -> str:
@@ -442,6 +448,12 @@ _POWERS = {
     Fraction(2): "square",
     Fraction(3): "cube",
 }
+
+
+def _named_after(node: Apply) -> Node:
+    """What a value is named after: the inverse by a Cholesky factor after the matrix."""
+    (first, *_) = node.arguments
+    return first.arguments[0] if node.primitive.name == "cholesky_inverse" and isinstance(first, Apply) else first
 
 
 def _short_name(node: Apply) -> str:
