@@ -20,7 +20,7 @@ def beginning(whole: Piece, rest: Piece, handed: Sequence[str]) -> tuple[Stateme
     Args:
         whole: the program.
         rest: what may be its end.
-        handed: the names that the rest takes over.
+        handed: the names that the rest may take over.
     """
     comparison = _Comparison(whole, rest, handed)
     pairs = zip(rest.results, whole.results, strict=True)
@@ -31,9 +31,9 @@ def beginning(whole: Piece, rest: Piece, handed: Sequence[str]) -> tuple[Stateme
     computed = {name for statement in statements for name in targets_of(statement)}
     names = {text: name for name, text in meaning.items() if text in computed}
     others = computed - names.keys()
-    if len(meaning) < len(handed) or len({*meaning.values()}) < len(meaning) or not others.isdisjoint(handed):
+    if len({*meaning.values()}) < len(meaning) or not others.isdisjoint(handed):
         return None
-    parts = [Statement(name, text) for name, text in meaning.items() if text not in computed]
+    parts = [Statement(name, text) for name, text in meaning.items() if text not in {name, *computed}]
     return (*(renamed(s, names) for s in statements), *(renamed(s, names) for s in parts))
 
 

@@ -8,6 +8,7 @@ correctly at every order. Where the two come out the same, one is kept.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import EllipsisType
 
@@ -26,6 +27,9 @@ from gradwright.frozen import frozen
 from gradwright.optimise import MODULE_PASSES, arrange, optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.prims.complex import real_part
+
+# The forward, what it hands over, and the backward that takes it.
+_Halves = tuple[Piece, tuple[str, ...], Piece]
 
 
 @frozen
@@ -99,16 +103,21 @@ def write_programs(
     forward, carried, fast = _cut(rules, joint, ids)
     backward = Piece(exact.statements, tuple(exact.results.values()))
     same = not carried and beginning(backward, fast, ()) is not None
+    real_only = False
     if for_real is not None and not same:
-        joint = functions.calling_kernels(_joint(for_real, VALUES, names))
-        forward, carried, fast = _cut(for_real, joint, ids)
+        of_real = functions.calling_kernels(_joint(for_real, VALUES, names))
+        halves = _cut(for_real, of_real, ids)
+        real_only = not _same_but_for_conjugates(halves, (forward, carried, fast))
+        if real_only:
+            joint, (forward, carried, fast) = of_real, halves
     programs = (joint, exact, pushed)
-    again = beginning(backward, fast, carried) if for_real is None else None
+    outputs = tuple(ids[s.name] for s in rules.outputs)
+    again = None if real_only else beginning(backward, fast, [*carried, *outputs])
     return Programs(
         inputs=tuple(ids[s.name] for s in rules.inputs),
         moving=tuple(ids[s.name] for s in rules.vjp),
         still={ids[s.name]: _zeros(s, rules, ids) for s in rules.inputs if s not in rules.vjp},
-        outputs=tuple(ids[s.name] for s in rules.outputs),
+        outputs=outputs,
         cotangents=tuple(ids[s.name] for s in rules.cotangents),
         directions={ids[s.name]: pushed.parameters[d.name] for s, d in rules.directions.items()},
         projections=_projections(rules, ids, pushed.parameters),
@@ -116,7 +125,7 @@ def write_programs(
         carried=carried,
         fast=None if same else fast,
         again=again,
-        real_only=for_real is not None,
+        real_only=real_only,
         exact=backward,
         jvp=Piece(pushed.statements, tuple(pushed.results.values())),
         helpers={name: text for program in programs for name, text in program.helpers.items()},
@@ -184,7 +193,7 @@ def _tangent(symbol: Symbol) -> str:
     return f"tangent_{symbol.name}"
 
 
-def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> tuple[Piece, tuple[str, ...], Piece]:
+def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> _Halves:
     """The forward, what it hands over, and the backward that takes it."""
     count = len(rules.outputs)
     results = list(joint.results.values())
@@ -202,6 +211,12 @@ def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> tuple[Piece, t
     returned = tuple(_fresh(text, node, written) for text, node in zip(values, rules.values, strict=True))
     carried = tuple(name for name in halves.carried if name not in outputs)
     return Piece(halves.first, returned), carried, Piece(halves.second, tuple(slopes))
+
+
+def _same_but_for_conjugates(one: _Halves, other: _Halves) -> bool:
+    texts = ("\n".join([forward.text, fast.text, *carried]) for forward, carried, fast in (one, other))
+    first, second = (re.sub(r"\.conj(_physical)?\(\)", "", text).replace(".mH", ".mT") for text in texts)
+    return first == second
 
 
 def _fresh(text: str, node: Node, written: Mapping[str, str]) -> str:
