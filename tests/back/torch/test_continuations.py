@@ -25,6 +25,7 @@ def piece(text: str) -> Piece:
         ("f(-y * x) * G", "f(r) * G", ["r"], "r = -y * x"),
         ("s = x**2; s + f(s * y)", "x**2 + f(r)", ["r"], "s = x**2; r = s * y"),
         ("r = f(x); r + y", "s + y", ["s", "y"], "s = f(x)"),  # y stands for itself
+        ("r = f(x); G * r * g(r)", "G * s * r", ["s", "r"], "s = f(x); r = g(s)"),  # another r
         ("f(1 / x) * G", "t = f(1 / x); t * G", [], ""),
     ],
 )

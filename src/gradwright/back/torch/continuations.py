@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from gradwright.back.code.program import Statement
-from gradwright.back.torch.statements import Piece, needed, renamed, targets_of
+from gradwright.back.torch.statements import Piece, needed, rename, renamed, targets_of
 
 
 def beginning(whole: Piece, rest: Piece, handed: Sequence[str]) -> tuple[Statement, ...] | None:
@@ -33,8 +33,8 @@ def beginning(whole: Piece, rest: Piece, handed: Sequence[str]) -> tuple[Stateme
     others = computed - names.keys()
     if len({*meaning.values()}) < len(meaning) or not others.isdisjoint(handed):
         return None
-    parts = [Statement(name, text) for name, text in meaning.items() if text not in {name, *computed}]
-    return (*(renamed(s, names) for s in statements), *(renamed(s, names) for s in parts))
+    own = [(name, text) for name, text in meaning.items() if text not in {name, *computed}]
+    return (*(renamed(s, names) for s in statements), *(Statement(name, rename(text, names)) for name, text in own))
 
 
 class _Comparison:
