@@ -1,6 +1,7 @@
 """Tensor expressions: nodes and their normal forms, the language, records of primitives, evaluation.
 
-`nodes` says what an expression is, `dims`, `facts` and `spaces` what its axes and values are. `contraction` and
+`nodes` says what an expression is, `dims`, `facts` and `spaces` what its axes and values are, `coordinates` how spaces
+look in numbers. `contraction` and
 `sums` bring nodes to normal form, in which `canonical` finds like terms; `build` makes them, `walks` goes through
 them, `inference` tells what is known of them, `scalars` and `kronecker` take them apart. `syntax`, `declarations`,
 `language`, `solutions` and `signature` read text; `primitive` is the record of a function, `registry` finds it by

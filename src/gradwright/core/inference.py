@@ -34,7 +34,6 @@ from gradwright.core.nodes import (
 )
 from gradwright.core.quadratic_forms import is_quadratic_form
 from gradwright.core.schur_products import schur_facts
-from gradwright.core.spaces import Space
 from gradwright.frozen import replace
 
 # Facts that a sum has when every term has them.
@@ -43,22 +42,6 @@ _ADDITIVE = ("symmetric", "skew", "hermitian", "skew_hermitian", "lower", "upper
 # Facts that a product of square matrices has when every factor has them.
 _MULTIPLICATIVE = ("lower", "upper", "diagonal", "orthogonal", "unitary", "unit_lower",
                    "unit_upper", "invertible")  # fmt: skip
-_SPACE_FACTS = {
-    Space.LOWER: "lower",
-    Space.STRICTLY_LOWER: "strictly_lower",
-    Space.UPPER: "upper",
-    Space.STRICTLY_UPPER: "strictly_upper",
-    Space.DIAGONAL: "diagonal",
-    Space.SYMMETRIC: "symmetric",
-    Space.SKEW: "skew",
-    Space.HERMITIAN: "hermitian",
-    Space.SKEW_HERMITIAN: "skew_hermitian",
-}
-
-
-def space_facts(space: Space) -> Facts:
-    """What is known of the matrices in a linear space, before it is said whether they are real."""
-    return frozenset({_SPACE_FACTS[space]}) if space in _SPACE_FACTS else NO_FACTS
 
 
 def facts_of(node: Node) -> Facts:
@@ -149,7 +132,7 @@ def _infer(node: Node) -> Facts:
             if _keeps_reals(node):
                 found = {*found, "real_valued"}
         case Solve() if not node.trailing:
-            found = space_facts(node.unknowns[node.index].space)
+            found = node.unknowns[node.index].space.facts
         case _:
             found = NO_FACTS
     extra = {"unitary"} if "stiefel" in found and _is_square(node) else set[str]()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
 from gradwright.core.contraction import contract, simple, split_coefficient
-from gradwright.core.inference import is_real_valued, space_facts
+from gradwright.core.inference import is_real_valued
 from gradwright.core.nodes import Contract, Factor, Hole, Node, Symbol
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
@@ -78,7 +78,7 @@ def _read(product: Contract, space: Space) -> tuple[Node, Node] | None:
 
 def _is_real(value: Node, space: Space) -> bool:
     """Whether a function of an unknown has real values on its space."""
-    known: dict[Node, Node] = {h: Symbol(f"{h.number}", h.shape, space_facts(space)) for h in holes_in(value)}
+    known: dict[Node, Node] = {h: Symbol(f"{h.number}", h.shape, space.facts) for h in holes_in(value)}
     return space.conjugated and is_real_valued(substitute(value, known))
 
 

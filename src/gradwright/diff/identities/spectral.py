@@ -11,7 +11,7 @@ from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms
 from gradwright.linear.forms import push
 from gradwright.prims.divided_differences import first_difference, function_of
-from gradwright.simplify.equations import COMPLEX_MIRRORED, REAL_MIRRORED, is_its_own_mirror_image
+from gradwright.simplify.equations import is_its_own_mirror_image
 
 
 def invert_spectral(state: State) -> State | None:
@@ -50,8 +50,7 @@ def _space_of(image: Node, space: Space) -> Space:
     """Where an image lives: a function of a symmetric matrix has symmetric derivatives in symmetric directions."""
     if isinstance(image, Solve):
         (unknown,), (equation,) = image.unknowns, image.equations
-        mirrored = space in (REAL_MIRRORED if unknown.real else COMPLEX_MIRRORED).values()
-        kept = mirrored and is_its_own_mirror_image(equation.operator, unknown._replace(space=space))
+        kept = space.mirrors(unknown.real) and is_its_own_mirror_image(equation.operator, unknown._replace(space=space))
         return space if kept else unknown.space
     assert isinstance(image, Apply)
     facts = facts_of(image.arguments[0])
