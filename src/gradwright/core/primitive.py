@@ -179,6 +179,8 @@ class Primitive:
         source: where the mathematics comes from.
         known_rules: derivatives as the literature states them.
         origin: distinguishes primitives of one name that were defined differently.
+        maker: of a function that is made on demand, as one for each scalar function is, what makes it and from what;
+            copies in other processes are made so.
         witnesses: values of inputs and outputs, by name, for which the identity holds, at some generic points: what a
             differential that is derived from it is held to.
     """
@@ -224,6 +226,7 @@ class Primitive:
     source: str = ""
     known_rules: tuple[KnownRule, ...] = ()
     origin: str = ""
+    maker: tuple[Callable[..., Primitive], tuple[object, ...]] | None = None
     witnesses: tuple[Mapping[str, np.ndarray], ...] = ()
 
     @cached_property

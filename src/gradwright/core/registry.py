@@ -273,9 +273,11 @@ def _called(token: str) -> Primitive:
 
 
 def _reduce(primitive: Primitive) -> tuple[Any, ...]:
-    """For copies and pickles: by name what every process has, by its record what a user defined."""
+    """For copies and pickles: by name what every process has, else by what makes it, or by what a user defined."""
     if _shipped().get(primitive.token) is primitive:
         return _called, (primitive.token,)
+    if primitive.maker is not None:
+        return primitive.maker
     made_again = primitive.__reduce__()
     assert not isinstance(made_again, str)
     return made_again
