@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 
@@ -153,8 +154,10 @@ class _Evaluator:
             except np.linalg.LinAlgError as error:
                 raise ConditionError(_violated(node, error)) from error
             self.applied[key] = outputs
-        value = self.applied[key][node.index]
-        return value.reshape(tuple(map(self.size, node.shape)))
+        value, shape = self.applied[key][node.index], tuple(map(self.size, node.shape))
+        if value.size != prod(shape):
+            raise EvaluationError(f"{node.primitive.name} returned an array of shape {value.shape}, and not of {shape}")
+        return value.reshape(shape)
 
     def _solve(self, node: Solve, values: Values) -> Array:
         """Assemble the operator on bases of the holes' spaces, test it, and solve.

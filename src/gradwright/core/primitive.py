@@ -26,7 +26,7 @@ from gradwright.core.declarations import Declaration, declared_facts, parse_decl
 from gradwright.core.dims import Dim
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter, Shape
-from gradwright.errors import DimensionMismatchError, ShapeError, UnsupportedError
+from gradwright.errors import DeclarationError, DimensionMismatchError, ShapeError, UnsupportedError
 from gradwright.frozen import frozen
 
 Implementation = str | Callable[..., object]
@@ -39,7 +39,7 @@ class Notation:
     """How a primitive is written: a suffix (`X⁻¹`), or a name before its arguments.
 
     Attributes:
-        text: a template in Unicode, such as `{X}⁻¹`; empty for the function call.
+        text: a template in Unicode, such as `{X}⁻¹`; empty for the function call. Parameters are `{0}`, `{1}`, ….
         latex: the same for LaTeX.
         name: the name in front of the arguments in mathematical text, such as `chol`.
         left_division: whether the function is A⁻¹ B of its two arguments, and written as that product.
@@ -57,7 +57,10 @@ class Notation:
 
 @frozen
 class Sample:
-    """Arguments at which a primitive is tried: declarations of the inputs, and parameters."""
+    """Arguments at which a primitive is tried: declarations of the inputs, and parameters.
+
+    Parameters are constants. They are written before the arguments, and implementations take them last.
+    """
 
     declarations: str
     parameters: tuple[Parameter, ...] = ()
@@ -237,7 +240,10 @@ class Primitive:
     @cached_property
     def outputs(self) -> tuple[Declaration, ...]:
         """The outputs by name."""
-        return parse_declarations(self.signature.partition("->")[2])
+        given, arrow, outputs = self.signature.partition("->")
+        if not arrow:
+            raise DeclarationError(f"the signature of {self.name} has no output: write '{given.strip()} -> Y: …'")
+        return parse_declarations(outputs)
 
     @cached_property
     def orders(self) -> tuple[tuple[Dim, Dim], ...]:

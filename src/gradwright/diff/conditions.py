@@ -45,6 +45,7 @@ GRANTED: dict[str, frozenset[str]] = {
     "{} has positive entries": frozenset({"positive"}),
     "{} > 0": frozenset({"positive"}),
     "{} ≠ 0": frozenset({"positive"}),
+    "{} is not a whole number ≤ 0": frozenset({"positive"}),
 }
 _EQUATIONS = {
     "sylvester": "{0} and {1} share no eigenvalue",
