@@ -29,6 +29,7 @@ from gradwright.core.nodes import Apply, Node, Parameter, Shape
 from gradwright.errors import DeclarationError, DimensionMismatchError, ShapeError, UnsupportedError
 from gradwright.frozen import frozen
 
+USERS = " #"  # how the origin begins of what a user defined
 Implementation = str | Callable[..., object]
 Texts = tuple[str, ...] | Callable[..., tuple[str, ...]]
 FactRule = Callable[[int, tuple[Parameter, ...], tuple[Facts, ...]], set[str]]
@@ -265,7 +266,7 @@ class Primitive:
     @property
     def of_user(self) -> bool:
         """Whether a user defined it, by an identity: the origin then tells which definition it was."""
-        return self.origin.startswith(" #")
+        return self.origin.startswith(USERS)
 
     @property
     def elementwise(self) -> bool:
