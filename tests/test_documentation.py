@@ -19,12 +19,18 @@ from click.testing import CliRunner
 
 import gradwright
 from gradwright.app.main import main
+from gradwright.core.facts import FACTS
+from gradwright.core.solutions import SPACES
 from gradwright.errors import GradwrightError
+from gradwright.front.functions import FUNCTIONS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 SESSION = re.compile(r"```console\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+SPAN = re.compile(r"`([^`\n]*)`")
+# A word of two letters or more, other than an output, a keyword or a text.
+NAME = re.compile(r"""(?<![.'"\w])[a-z]\w+(?![\w='"])""")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
@@ -72,6 +78,27 @@ def test_every_page_of_the_documentation_is_listed_in_its_index() -> None:
     listed = LINK.findall((ROOT / "docs" / "index.md").read_text(encoding="utf-8"))
     pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
     assert pages <= set(listed)
+
+
+class TestLanguage:
+    """The page on the language and what `parse` knows are the same."""
+
+    page = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+
+    def test_it_lists_every_function(self) -> None:
+        assert set(FUNCTIONS) - set(re.findall(r"\w+", " ".join(SPAN.findall(self.page)))) == set()
+
+    def test_every_name_in_its_table_of_functions_is_known(self) -> None:
+        table = re.findall(r"^\|.*", self.page.partition("## Functions")[2], re.MULTILINE)
+        outputs = {d.name for function in FUNCTIONS.values() for record in function.primitives for d in record.outputs}
+        names = NAME.findall(" ".join(SPAN.findall("\n".join(table))))
+        assert set(names) - set(FUNCTIONS) - outputs - {"pi"} == set()
+
+    def test_it_lists_every_fact_and_every_space(self) -> None:
+        declared = set(re.findall(r'="[^"]*?(\w+)"', self.page.partition("## Names")[0]))
+        assert set(FACTS) <= declared
+        spaces = self.page.partition("## Solutions")[2].partition("## Functions")[0]
+        assert set(SPACES) <= {*SPAN.findall(spaces), "free"}
 
 
 @pytest.mark.parametrize("package", [m.name for m in walk_packages(gradwright.__path__, "gradwright.") if m.ispkg])

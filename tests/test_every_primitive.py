@@ -99,12 +99,12 @@ def per_instance(instances: list[Instance]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("instance", instances, ids=str)
 
 
-def test_every_primitive_has_samples() -> None:
-    assert [p.name for p in PRIMITIVES if not p.samples and not p.of_user] == []
-
-
-def test_what_equations_define_has_a_source() -> None:
-    assert [p.name for p in PRIMITIVES if p.identity and not p.source] == []
+@pytest.mark.parametrize("primitive", PRIMITIVES, ids=lambda p: p.name)
+def test_a_record_is_complete(primitive: Primitive) -> None:
+    assert primitive.samples or primitive.of_user
+    assert primitive.source or not primitive.identity
+    inputs = {declared.name for declared in primitive.inputs}
+    assert set(re.findall(r"{(.*?)}", " ".join(primitive.conditions))) <= inputs
 
 
 @per_instance(INSTANCES)

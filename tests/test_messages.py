@@ -117,8 +117,8 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
      "in 'norm(X, 'fro')': norm is the Euclidean norm, of a matrix that of Frobenius: write axis= by name, and for "
      "other norms sum(abs(x)), max(abs(x)), max(svdvals(X)) or sum(svdvals(X))"),
     ("Tr(X)", {"X": "n n"}, "there is no function 'Tr' in the language; did you mean trace?"),
-    ("lgamma(x)", {"x": "n"},
-     "there is no function 'lgamma' in the language: write it with others, or define it by its equation"),
+    ("median(x)", {"x": "n"},
+     "there is no function 'median' in the language: write it with others, or define it by its equation"),
     ("z.real", {"z": "n complex"}, "in 'z.real': '.real' is not in the language: write real(z)"),
     ("X.adjoint()", {"X": "n n"}, "'X.adjoint(…)' calls something that is not a function of the language: write X.H"),
     ("A(1, 2)", {"A": "n n"},

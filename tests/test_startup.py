@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 
+import pytest
 from work import calls
 
 import gradwright as gw
@@ -44,3 +46,13 @@ def test_deriving_makes_few_calls() -> None:
         assert str(D.vjp) and str(D.jacobian)
 
     assert calls(derive) < 60_000
+
+
+@pytest.mark.slow
+def test_texts_and_pickles_of_derivatives_are_read_in_a_new_process() -> None:
+    gradient = gw.derive(gw.parse("sum(sin(eigvalsh(S)))", S="n n symmetric"), wrt="S").gradient
+    program = (
+        f"import pickle, gradwright as gw\nread = gw.parse({gradient.text()!r}, S='n n symmetric')\n"
+        f"assert read.node == pickle.loads({pickle.dumps(gradient)!r}).node"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -315,7 +315,8 @@ FUNCTIONS: dict[str, Callable] = {
     "relu": torch.relu, "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
     "maximum": _like(torch.maximum), "minimum": _like(torch.minimum),
     **{name: getattr(torch, name) for name in
-       "exp log log1p expm1 sqrt sin cos tan tanh sinh cosh arctan sigmoid abs sign square reciprocal erf".split()},
+       "exp log log1p expm1 sqrt sin cos tan tanh sinh cosh arctan sigmoid abs sign square reciprocal erf lgamma "
+       "digamma".split()},
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import torch
 from torch_properties import Case
 
 import gradwright as gw
+from gradwright.back.render import text_of
 from gradwright.core import build
 from gradwright.core.contraction import conjugate
 from gradwright.core.declarations import parse_declarations
@@ -87,8 +88,9 @@ def _sample(primitive: Primitive, number: int) -> Example:
     expressions = {name: gw.Expression(node, signature) for name, node in nodes.items()}
     several = len(expressions) > 1
     derivation = gw.derive(expressions if several else next(iter(expressions.values())))
-    parameters = "".join(f", {p}" for p in given.parameters)
-    name = f"{primitive.name}({', '.join(s.name for s in symbols)}{parameters}): {given.declarations}"
+    called = f"{primitive.name}({', '.join(s.name for s in symbols)})"
+    text = text_of(next(iter(nodes.values()))) if given.parameters else called
+    name = f"{text}: {given.declarations}"
     return Example(name, derivation, symbols, tuple(nodes.values()))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 import gradwright as gw
 from gradwright.core.registry import FUNCTIONS
-from gradwright.diff.conditions import _GRANTED
+from gradwright.diff.conditions import GRANTED
 
 USER_DEFINED = {
     "an inverse": (("Z @ M = eye(p)", "Z: p p", "M: p p"), "M", ("M is invertible",)),
@@ -96,7 +96,7 @@ def test_every_sentence_that_facts_make_true_is_one_that_a_record_states():
     names = {declared.name for primitive in records for declared in primitive.inputs}
     stated = {condition for primitive in records for condition in primitive.conditions}
     sentences = {condition.replace(f"{{{name}}}", "{}") for condition in stated for name in names}
-    assert _GRANTED.keys() - sentences == set()
+    assert GRANTED.keys() - sentences == set()
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def _free(symbol: Symbol) -> Symbol:
 def _run_numpy(derivation: Derivation, inputs: Mapping[str, Array], cotangent: Array) -> Ran:
     ((key, expression),) = derivation.outputs.items()
     value = expression.compile("numpy")(**inputs)
-    given = {**inputs, derivation.cotangent_name(key): cotangent}
+    given = {**inputs, derivation.question.cotangent(key).name: cotangent}
     pulled = {name: derivation[name].vjp.compile("numpy") for name in derivation.wrt}
     return value, {name: function(**given) for name, function in pulled.items()}
 

@@ -105,6 +105,7 @@ class CompiledFunction:
 
     Attributes:
         source: the generated code, without these.
+        in_place: the forms that write over temporaries.
     """
 
     def __init__(
@@ -260,7 +261,7 @@ class CompiledFunction:
 
     def _form_for(self, key: Any, plain: Callable[..., Any]) -> Callable[..., Any]:
         """What runs from the second call on: the function that writes over its temporaries, where that pays."""
-        in_place = self._in_place
+        in_place = self.in_place
         if in_place is None or plain is not self._alone[1]:
             return plain
 
@@ -271,7 +272,7 @@ class CompiledFunction:
         return fit
 
     @cached_property
-    def _in_place(self) -> InPlace | None:
+    def in_place(self) -> InPlace | None:
         """The forms of the function that write over temporaries; None if there are none."""
         program = self._alone[0]
         if self._library.name == "jax" or program.foreign:

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from keyword import iskeyword
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from gradwright.api.expression import Expression
-from gradwright.api.presentation import DETAILS, Page, Result, as_html, as_latex, as_text, chosen_steps, glossary
+from gradwright.api.presentation import Page, as_html, as_latex, as_text
 from gradwright.api.provenance import Provenance
-from gradwright.api.steps import Step, Told, meanings, tell
-from gradwright.back.formula import Name
-from gradwright.back.latex import latex
+from gradwright.api.question import Question, as_question
+from gradwright.api.steps import Step, Told, tell
 from gradwright.back.operators.split import hessian_split, jacobian_split
-from gradwright.back.render import latex_of, unicode_of
-from gradwright.back.sharing import Letter, share_result
-from gradwright.back.tensors import tensor_formula
-from gradwright.back.text import ascii_text, unicode
-from gradwright.back.translate import Translator, unflattened
+from gradwright.back.render import unicode_of
+from gradwright.back.translate import unflattened
 from gradwright.core.build import number
-from gradwright.core.declarations import Declaration, as_read, declared_facts
-from gradwright.core.nodes import Contract, Direction, Node, Symbol, field_of
-from gradwright.core.primitive import variable_text
+from gradwright.core.nodes import Contract, Direction, Node, Symbol
 from gradwright.core.signature import Signature
-from gradwright.core.walks import free_leaves
 from gradwright.diff.conditions import conditions_of, gauges_of, notes_of
 from gradwright.diff.derivatives import (
     full_jacobian,
-    gradients,
     hessian,
     hessian_product,
-    require_scalar,
     total_differential,
-    vjps,
 )
 from gradwright.diff.differential import direction
 from gradwright.diff.gauge import gauge_tests
-from gradwright.diff.steps.narrate import Narration, narrate, narrate_in_full
-from gradwright.errors import DerivationError, UnknownNameError
+from gradwright.diff.steps.narrate import narrate, narrate_in_full
 from gradwright.linear.collect import collect
 from gradwright.simplify.pipeline import simplify
 
@@ -47,63 +36,54 @@ if TYPE_CHECKING:
     from gradwright.api.verification import Verification
 
 
-Narrator = Callable[[Node, tuple[Symbol, ...], set[str], Symbol | None], Narration]
-
-
 class Derivation:
     """The derivatives of an expression, with the steps that lead to them.
 
     Made by `derive`. With one variable the properties are expressions; with several they are mappings
     by name, and `D["X"]` is the derivation for one of them.
+
+    Attributes:
+        question: what was asked, as nodes, for what else is made of a derivation.
     """
 
-    def __init__(
-        self, outputs: Mapping[str, Expression], signature: Signature, wrt: tuple[str, ...], single: bool
-    ) -> None:
-        self._outputs = dict(outputs)
-        self._signature = signature
-        self._wrt = wrt
-        self._single = single
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self._stories: dict[bool, Told] = {}
 
     @property
     def expression(self) -> Any:
         """What was asked, as it was written; a mapping if there are several outputs."""
-        return self._only if self._has_one_output else dict(self._outputs)
+        return self._of_each(lambda output: output)
 
     @property
     def wrt(self) -> tuple[str, ...]:
         """The variables of the derivation."""
-        return self._wrt
+        return self.question.wrt
 
     @property
     def outputs(self) -> Mapping[str, Expression]:
         """The expressions by name; the only one of a derivation with one output is called ""."""
-        return self._outputs
+        return self.question.outputs
 
     @property
     def signature(self) -> Signature:
         """The declared variables, in order."""
-        return self._signature
+        return self.question.signature
 
     @property
     def variables(self) -> tuple[str, ...]:
         """All declared variables."""
-        return self._signature.names
+        return self.question.signature.names
 
     def __getitem__(self, name: str) -> Derivation:
-        if name not in self._wrt:
-            raise UnknownNameError(f"'{name}' is no variable of this derivation: {', '.join(self._wrt)}")
-        return Derivation(self._outputs, self._signature, (name,), True)
+        return Derivation(self.question.by(name))
 
     @property
     def differential(self) -> Any:
         """The differential, linear in the directions `dX`, …."""
-        moves = tuple(map(direction, self._symbols))
-        values = {
-            name: self._expression(total_differential(simplify(e.node), self._symbols), moves)
-            for name, e in self._outputs.items()
-        }
-        return values[""] if self._has_one_output else values
+        symbols = self.question.symbols
+        moves = tuple(map(direction, symbols))
+        return self._of_each(lambda e: self._expression(total_differential(simplify(e.node), symbols), moves))
 
     @property
     def jvp(self) -> Any:
@@ -113,82 +93,70 @@ class Derivation:
     @cached_property
     def vjp(self) -> Any:
         """The vector-Jacobian product for the cotangent `G` (or `G_Q`, … for several outputs)."""
-        cotangents = tuple(self._cotangents.values())
-        several = not self._has_one_output
-        nodes = tuple(simplify(e.node) for e in self._outputs.values())
-        gauge = gauge_tests(nodes, cotangents)
-        return self._by_variable(self._vjps, optional=cotangents, zero_if_absent=several, gauge=gauge)
+        cotangents, several = self.question.cotangents, not self.question.has_one_output
+        gauge = gauge_tests(self.question.nodes, cotangents)
+        return self._by_variable(self.question.vjps, optional=cotangents, zero_if_absent=several, gauge=gauge)
 
     @cached_property
     def gradient(self) -> Any:
         """The gradient of a scalar."""
-        gauge = gauge_tests((self._scalar("gradient"),), (number(1),))
-        return self._by_variable(self._slopes, gauge=gauge)
+        gauge = gauge_tests((self.question.scalar("gradient"),), (number(1),))
+        return self._by_variable(self.question.slopes, gauge=gauge)
 
     @cached_property
     def jacobian(self) -> Any:
         """The tensor of partial derivatives: the output's axes, then the variable's."""
-        found = {name: self._named(self._jacobians(simplify(e.node))) for name, e in self._outputs.items()}
-        return found[""] if self._has_one_output else found
+        return self._of_each(lambda output: self._named(self._jacobians(simplify(output.node))))
 
     @cached_property
     def hessian(self) -> Any:
         """The Jacobian of the gradient; with several variables a mapping by pairs of names."""
-        node = self._scalar("Hessian")
+        node = self.question.scalar("Hessian")
         pairs = {
-            (row.name, column.name): self._expression(
-                hessian(node, row, column), split=hessian_split(node, row, column)
-            )
-            for row in self._symbols
-            for column in self._symbols
+            (x.name, y.name): self._expression(hessian(node, x, y), split=hessian_split(node, x, y))
+            for x, y in product(self.question.symbols, repeat=2)
         }
-        return next(iter(pairs.values())) if self._single else pairs
+        return self._named(pairs)
 
     @cached_property
     def hvp(self) -> Any:
         """The Hessian applied to the direction `dX`."""
-        node = self._scalar("Hessian")
-        moves = tuple(map(direction, self._symbols))
-        return self._by_variable({s.name: hessian_product(node, s) for s in self._symbols}, moves)
+        node, symbols = self.question.scalar("Hessian"), self.question.symbols
+        moves = tuple(map(direction, symbols))
+        return self._by_variable({s.name: hessian_product(node, s) for s in symbols}, moves)
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """The derivation, step by step, each with its numerical check."""
-        return self._told_in_full.steps
+        return self.told(in_full=True).steps
 
-    @cached_property
-    def _told_in_full(self) -> Told:
-        return self._tell(narrate_in_full)
-
-    @cached_property
-    def _told(self) -> Told:
-        return self._tell(narrate)
-
-    def _tell(self, narrator: Narrator) -> Told:
-        written = self._require_one("step").node
-        node = simplify(written)
-        cotangent = Symbol(self.cotangent_name(""), node.shape, field_of(node)) if node.rank else None
-        narration = narrator(node, self._symbols, self._taken, cotangent)
-        return tell(written, node, self._symbols, narration, self._signature, self._taken)
-
-    @property
-    def _taken(self) -> set[str]:
-        """The names that no letter may have."""
-        return {*self._signature.names, *self._signature.dims, *(("G",) if self._only.node.rank else ())}
+    def told(self, in_full: bool) -> Told:
+        """The checked steps, and the letters that they give to parts: all of them, or those that are shown."""
+        if in_full not in self._stories:
+            question = self.question
+            written, (node, *_) = question.only("step").node, question.nodes
+            cotangent = question.cotangent("") if node.rank else None
+            narrator = narrate_in_full if in_full else narrate
+            narration = narrator(node, question.symbols, question.taken, cotangent)
+            self._stories[in_full] = tell(
+                written, node, question.symbols, narration, question.signature, question.taken
+            )
+        return self._stories[in_full]
 
     @property
     def conditions(self) -> tuple[str, ...]:
         """What the expression and its derivatives need of the inputs, in words."""
-        return self._conditions(unicode_of)
+        return self.conditions_in(unicode_of)
 
-    def _conditions(self, written: Callable[[Node], str]) -> tuple[str, ...]:
-        nodes = tuple(simplify(e.node) for e in self._outputs.values())
-        return conditions_of(nodes, tuple(self._slopes.values()), lambda node: written(_as_matrix(node)))
+    def conditions_in(self, written: Callable[[Node], str]) -> tuple[str, ...]:
+        """The conditions, with a notation for what they speak of."""
+        slopes = tuple(self.question.slopes.values())
+        return conditions_of(self.question.nodes, slopes, lambda node: written(_as_matrix(node)))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Conventions that the derivatives rest on: subgradients at kinks, freedom of signs."""
-        roots = [e.node for e in self._outputs.values()]
+        roots = [e.node for e in self.outputs.values()]
         return tuple(dict.fromkeys(note for root in roots for note in (*notes_of(root), *gauges_of(root))))
 
     def layout(self, name: str) -> Any:
@@ -198,9 +166,10 @@ class Derivation:
         """
         from gradwright.api.layouts import arranged
 
-        node = simplify(self._require_one("layout").node)
+        self.question.only("layout")
+        (node,), symbols = self.question.nodes, self.question.symbols
         return self._by_variable(
-            {s.name: collect(simplify(arranged(full_jacobian(node, s), node.rank, name, s))) for s in self._symbols}
+            {s.name: collect(simplify(arranged(full_jacobian(node, s), node.rank, name, s))) for s in symbols}
         )
 
     def verify(self, *targets: str) -> Verification:
@@ -218,11 +187,11 @@ class Derivation:
         from gradwright.api.code_checks import runs
         from gradwright.api.verification import Finding, verify
 
-        written = self._require_one("verification").node
+        written = self.question.only("verification").node
         found = [
             Finding(f"step {step.number}, {step.rule}", step.check.passed, step.check.residual) for step in self.steps
         ]
-        return verify(written, simplify(written), self._symbols, found, runs(self, targets))
+        return verify(written, self.question.nodes[0], self.question.symbols, found, runs(self, targets))
 
     def source(self, target: str = "torch", *, name: str | None = None) -> str:
         """The text of a module with the function and its derivatives.
@@ -269,18 +238,9 @@ class Derivation:
             detail: `brief` (three lines), `normal`, or `full` (with the Jacobian and the chain rule).
             parts: the parts of the steps to show, instead of those of the level of detail.
         """
-        if detail not in DETAILS:
-            raise DerivationError(f"the detail is one of {', '.join(DETAILS)}, not '{detail}'")
-        expression = self._require_one("page")
-        title = f"Derivative of {expression.written} with respect to {', '.join(self._wrt)}"
-        told = self._told_in_full if detail == "full" or parts is not None else self._told
-        steps, results = chosen_steps(told.steps, detail, parts), tuple(self._results(told.letters))
-        real = all(symbol.real for symbol in self._signature.symbols)
-        notes = (*self.notes, *glossary(title, steps, results, real))
-        notes = tuple(f"Note: {note.removesuffix('.')}." for note in notes)
-        remarks = (*_needs(self.conditions), *(note.replace("$", "") for note in notes))
-        needs = self._conditions(lambda node: f"${latex_of(node)}$")
-        return Page(title, tuple(map(_declared, self._signature)), steps, results, remarks, needs, notes)
+        from gradwright.api.pages import page_of
+
+        return page_of(self, detail, parts)
 
     def text(self, detail: str = "normal") -> str:
         """The derivation as text."""
@@ -298,11 +258,9 @@ class Derivation:
         """
         from gradwright.api.records import derivation_to_json, readable
 
-        if not self._has_one_output:
-            raise DerivationError("a record is of one expression: derive one of the outputs")
-        text, expression = readable(self._only)
-        same = expression == self._only
-        return derivation_to_json(self if same else derive(expression, self._wrt), text)
+        written = self.question.only("record")
+        text, expression = readable(written)
+        return derivation_to_json(self if expression == written else derive(expression, self.wrt), text)
 
     @staticmethod
     def from_json(text: str) -> Derivation:
@@ -319,94 +277,37 @@ class Derivation:
         return found
 
     def __str__(self) -> str:
-        if not self._has_one_output:
-            return "\n\n".join(f"{name}:\n{derive(e, self._wrt)}" for name, e in self._outputs.items())
+        if not self.question.has_one_output:
+            return "\n\n".join(f"{name}:\n{derive(e, self.wrt)}" for name, e in self.outputs.items())
         return self.text()
 
     def __repr__(self) -> str:
-        names = ", ".join(self._wrt)
-        what = self._only.written if self._has_one_output else ", ".join(self._outputs)
-        return f"<derivation of {what} in {names}>"
+        what = self.outputs[""].written if self.question.has_one_output else ", ".join(self.outputs)
+        return f"<derivation of {what} in {', '.join(self.wrt)}>"
 
     def _repr_html_(self) -> str:
         return as_html(self.page())
 
-    def _require_one(self, kind: str) -> Expression:
-        if not self._has_one_output:
-            raise DerivationError(f"a {kind} is of one expression: derive one of the outputs")
-        return self._only
-
-    def _results(self, known: Sequence[Letter]) -> Iterator[Result]:
-        node = simplify(self._only.node)
-        taken = {*self._taken, *(letter.name.text for letter in known if isinstance(letter.name, Name))}
-        for symbol in self._symbols:
-            slope = tensor_formula(self._slopes[symbol.name], Translator())
-            written, letters = share_result(slope, known, set(taken))
-            kind = "vjp in " if node.rank else "∇_"
-            yield Result(kind, symbol.name, unicode(written), ascii_text(written), latex(written), meanings(letters))
-
-    @property
-    def _symbols(self) -> tuple[Symbol, ...]:
-        return tuple(self._signature.symbol(name) for name in self._wrt)
-
-    @property
-    def _has_one_output(self) -> bool:
-        return list(self._outputs) == [""]
-
-    @property
-    def _only(self) -> Expression:
-        return self._outputs[""]
-
-    def _scalar(self, kind: str) -> Node:
-        if not self._has_one_output:
-            raise DerivationError(f"a {kind} is asked of several outputs: derive one of them")
-        require_scalar(self._only.node, kind)
-        return simplify(self._only.node)
-
-    @cached_property
-    def _vjps(self) -> dict[str, Node]:
-        nodes = tuple(simplify(e.node) for e in self._outputs.values())
-        found = vjps(nodes, self._symbols, tuple(self._cotangents.values()))
-        return {s.name: found[s] for s in self._symbols}
-
-    @cached_property
-    def _slopes(self) -> dict[str, Node]:
-        """The gradients of a scalar, in which no cotangent occurs; else the vector-Jacobian products."""
-        if not self._has_one_output or self._only.node.rank:
-            return self._vjps
-        found = gradients(simplify(self._only.node), self._symbols)
-        return {s.name: found[s] for s in self._symbols}
-
-    @property
-    def _cotangents(self) -> dict[str, Symbol]:
-        return {
-            name: Symbol(self.cotangent_name(name), e.node.shape, field_of(e.node)) for name, e in self._outputs.items()
-        }
-
-    def cotangent_name(self, output: str) -> str:
-        """The name of an output's cotangent."""
-        name = f"G_{output}" if output else "G"
-        if name in self._signature:
-            raise DerivationError(
-                f"the cotangent of the output would be called '{name}', and so is a variable; "
-                f"give the variable another name"
-            )
-        return name
-
     def _expression(self, node: Node, optional: tuple[Symbol | Direction, ...] = (), **more: Any) -> Expression:
-        origins = tuple(e.node for e in self._outputs.values())
-        return Expression(node, self._signature, provenance=Provenance(optional, origins=origins, **more))
+        origins = tuple(e.node for e in self.outputs.values())
+        return Expression(node, self.signature, provenance=Provenance(optional, origins=origins, **more))
 
     def _jacobians(self, node: Node) -> dict[str, Expression]:
-        return {s.name: self._expression(full_jacobian(node, s), split=jacobian_split(node, s)) for s in self._symbols}
+        symbols = self.question.symbols
+        return {s.name: self._expression(full_jacobian(node, s), split=jacobian_split(node, s)) for s in symbols}
 
     def _by_variable(
         self, nodes: Mapping[str, Node], optional: tuple[Symbol | Direction, ...] = (), **more: Any
     ) -> Any:
         return self._named({name: self._expression(node, optional, **more) for name, node in nodes.items()})
 
-    def _named(self, found: Mapping[str, Expression]) -> Any:
-        return next(iter(found.values())) if self._single else dict(found)
+    def _named(self, found: Mapping[Any, Expression]) -> Any:
+        return next(iter(found.values())) if self.question.single else dict(found)
+
+    def _of_each(self, derived: Callable[[Expression], Any]) -> Any:
+        """What there is of the output; a mapping by name if there are several."""
+        found = {name: derived(output) for name, output in self.outputs.items()}
+        return found[""] if self.question.has_one_output else found
 
 
 def derive(
@@ -421,86 +322,10 @@ def derive(
     Raises:
         DerivationError: a variable does not occur, or a derived name would collide with a variable.
     """
-    outputs = dict(expression) if isinstance(expression, Mapping) else {"": expression}
-    signature = Signature()
-    for name, output in outputs.items():
-        if not isinstance(output, Expression):
-            remedy = f": write derive(parse({output!r}), …)" if isinstance(output, str) else ""
-            raise DerivationError(f"derive takes expressions, and {name or 'this'} is {type(output).__name__}{remedy}")
-        signature = signature.merged(output.signature).with_declarations(_further_variables(output))
-        if isinstance(expression, Mapping):
-            _check_output_name(name)
-    names = _variables(outputs, signature, wrt)
-    _check_names(signature, names)
-    return Derivation(outputs, signature, names, single=isinstance(wrt, str | Expression))
-
-
-def _check_output_name(name: object) -> None:
-    """An output's name is part of its cotangent's, and becomes a field of what an emitted function returns."""
-    if not isinstance(name, str) or not name.isidentifier() or iskeyword(name) or name.startswith("_"):
-        raise DerivationError(f"an output cannot be called {name!r}: its name has to be an identifier, such as 'Q'")
-
-
-def _further_variables(output: Expression) -> Iterator[Declaration]:
-    """The cotangents in a derivative: to differentiate it, they are variables as all others."""
-    for leaf in free_leaves(output.node):
-        if isinstance(leaf, Symbol) and leaf.name not in output.signature:
-            yield Declaration(leaf.name, leaf.shape, leaf.facts, words=tuple(declared_facts(leaf.facts)))
-
-
-def _variables(
-    outputs: Mapping[str, Expression],
-    signature: Signature,
-    wrt: str | Expression | Sequence[str | Expression] | None,
-) -> tuple[str, ...]:
-    occurring = {name for name in signature.names if any(e.mentions(name) for e in outputs.values())}
-    if wrt is None:
-        found = tuple(name for name in signature.names if name in occurring)
-        if not found:
-            raise DerivationError("the expression contains no variable to differentiate by")
-        return found
-    given = (wrt,) if isinstance(wrt, str) or not isinstance(wrt, Sequence) else wrt
-    names = tuple(map(_variable_name, given))
-    for name in names:
-        if name not in occurring:
-            known = ", ".join(n for n in signature.names if n in occurring) or "no variable"
-            raise DerivationError(f"'{name}' does not occur in the expression, which contains {known}")
-    if not names:
-        raise DerivationError("wrt names no variable")
-    if len(set(names)) < len(names):
-        raise DerivationError(f"wrt names a variable twice: {', '.join(names)}")
-    return names
-
-
-def _variable_name(variable: Any) -> str:
-    if isinstance(variable, Expression) and isinstance(variable.node, Symbol):
-        return variable.node.name
-    if isinstance(variable, Expression):
-        raise DerivationError(f"wrt takes a variable, or several, and {variable.text()} is none: give it a name")
-    if not isinstance(variable, str):
-        raise DerivationError(f"wrt takes the name of a variable, or several, and this is {type(variable).__name__}")
-    return as_read(variable)
-
-
-def _check_names(signature: Signature, names: Sequence[str]) -> None:
-    for name in names:
-        if f"d{name}" in signature:
-            raise DerivationError(
-                f"the direction of '{name}' would be called 'd{name}', and so is a variable; "
-                f"give one of them another name"
-            )
-
-
-def _needs(conditions: Sequence[str]) -> list[str]:
-    return [f"Needs: {'; '.join(conditions)}."] if conditions else []
+    return Derivation(as_question(expression, wrt))
 
 
 def _as_matrix(node: Node) -> Node:
     """A part as it is written in a condition: a matrix, where all of its entries are taken as one vector."""
     opened = unflattened(node) if isinstance(node, Contract) else None
     return node if opened is None else opened
-
-
-def _declared(declaration: Declaration) -> str:
-    """`X: n × n, symmetric`."""
-    return f"{declaration.name}: {variable_text(declaration.shape, declaration.facts)}"

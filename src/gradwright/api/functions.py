@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import gradwright.prims  # noqa: F401  (registers the functions)
 from gradwright.api.expression import call
-from gradwright.core.registry import FUNCTIONS, Function
+from gradwright.core.registry import Function
+from gradwright.front.functions import FUNCTIONS
 
 
 def names() -> list[str]:

@@ -17,7 +17,8 @@ from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_
 from gradwright.diff.differential import direction
 from gradwright.diff.gaps import divided_gaps
 from gradwright.diff.gauge import gauge_tests, has_free_factors
-from gradwright.diff.steps.trial import MEASURED, Named, Trial, difference, generic_trial
+from gradwright.diff.steps.differences import difference
+from gradwright.diff.steps.trial import MEASURED, Named, Trial, generic_trial
 from gradwright.errors import ConditionError, DerivationError, EmissionError, GaugeWarning, UnsupportedError
 from gradwright.frozen import frozen
 

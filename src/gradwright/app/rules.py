@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gradwright.prims  # noqa: F401  (registers the functions)
 from gradwright.core.primitive import KnownRule, Primitive
-from gradwright.core.registry import FUNCTIONS, Function, lookup
+from gradwright.core.registry import Function, lookup
+from gradwright.front.functions import FUNCTIONS
 
 
 def catalogue(name: str | None) -> str:

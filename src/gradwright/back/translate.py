@@ -279,11 +279,13 @@ def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
 
 
 def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symmetric: bool) -> Formula:
-    """A primitive applied."""
+    """A primitive applied: its parameters stand before the arguments."""
     primitive = node.primitive
+    numbers = [Number(0, True, Fraction(p)) for p in node.parameters if isinstance(p, int | Fraction)]
     notation = primitive.notation
     output = primitive.outputs[node.index].name if len(primitive.outputs) > 1 else ""
-    positions = {declared.name: f"{{{k}}}" for k, declared in enumerate(primitive.inputs)}
+    positions = {declared.name: f"{{{k}}}" for k, declared in enumerate(primitive.inputs, len(numbers))}
+    arguments = (*numbers, *arguments)
     text, latex = notation.outputs[node.index] if notation.outputs else (notation.text, notation.latex)
     if notation.from_number[0] and [repeated_number(a) is None for a in node.arguments] == [False, True]:
         text, latex = notation.from_number
@@ -295,7 +297,7 @@ def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symme
     if not text and notation.name:
         listed = ", ".join(f"{{{k}}}" for k in range(len(arguments)))
         text = f"{notation.name}({listed}{', ' + keywords if keywords else ''})"
-    return Call(node.rank, symmetric, primitive.name, tuple(arguments), keywords, text, latex, output)
+    return Call(node.rank, symmetric, primitive.name, arguments, keywords, text, latex, output)
 
 
 def zeros(shape: Sequence[Dim]) -> Formula:

@@ -20,7 +20,7 @@ import numpy as np
 
 from gradwright.core.nodes import Parameter
 from gradwright.core.primitive import Implementation, Primitive
-from gradwright.errors import EvaluationError
+from gradwright.errors import EvaluationError, UnsupportedError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -102,8 +102,7 @@ class FloatArithmetic:
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
         """The primitive's NumPy implementation; what is nothing but rounding errors is refused."""
-        assert primitive.numpy is not None
-        result: Array | tuple[Array, ...] = resolve(primitive.numpy)(*arguments, *parameters)
+        result: Array | tuple[Array, ...] = implementation(primitive)(*arguments, *parameters)
         outputs = tuple(map(np.asarray, result if isinstance(result, tuple) else (result,)))
         if primitive.regular is not None and not primitive.regular(tuple(arguments), outputs):
             finite = all(np.all(np.isfinite(argument)) for argument in arguments)
@@ -154,6 +153,17 @@ def _letters(groups: Sequence[Sequence[int]]) -> dict[int, str]:
             f"{len(ascii_letters)}): write it in pieces"
         )
     return dict(zip(found, ascii_letters, strict=False))
+
+
+def implementation(primitive: Primitive) -> Callable[..., Any]:
+    """The NumPy function of a primitive.
+
+    Raises:
+        UnsupportedError: its record has none.
+    """
+    if primitive.numpy is None:
+        raise UnsupportedError(f"{primitive.name} cannot be computed: its record has no function for 'numpy'")
+    return resolve(primitive.numpy)
 
 
 @lru_cache(maxsize=4096)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 
 from gradwright.core.arithmetic import Arithmetic, Array, FloatArithmetic
+from gradwright.core.coordinates import space_basis
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import (
     Add,
@@ -152,8 +154,10 @@ class _Evaluator:
             except np.linalg.LinAlgError as error:
                 raise ConditionError(_violated(node, error)) from error
             self.applied[key] = outputs
-        value = self.applied[key][node.index]
-        return value.reshape(tuple(map(self.size, node.shape)))
+        value, shape = self.applied[key][node.index], tuple(map(self.size, node.shape))
+        if value.size != prod(shape):
+            raise EvaluationError(f"{node.primitive.name} returned an array of shape {value.shape}, and not of {shape}")
+        return value.reshape(shape)
 
     def _solve(self, node: Solve, values: Values) -> Array:
         """Assemble the operator on bases of the holes' spaces, test it, and solve.
@@ -273,34 +277,3 @@ def _place(value: Array, carried: list[int], labels: list[int], sizes: list[int]
     where = {label: grid for label, grid in zip(distinct, grids, strict=True)}
     result[tuple(where[label] for label in labels)] = value
     return result
-
-
-def space_basis(space: Space, shape: tuple[int, ...], complex_entries: bool) -> Array:
-    """A basis over the real numbers of a space of tensors: one tensor along the first axis."""
-    real = _real_basis(space, shape)
-    if not complex_entries:
-        return real
-    if space is Space.HERMITIAN:
-        other = _real_basis(Space.SKEW, shape)
-    elif space is Space.SKEW_HERMITIAN:
-        other = _real_basis(Space.SYMMETRIC, shape)
-    else:
-        other = real
-    return np.concatenate([real.astype(complex), 1j * other])
-
-
-def _real_basis(space: Space, shape: tuple[int, ...]) -> Array:
-    count = int(np.prod(shape))
-    units = np.eye(count).reshape(count, *shape)
-    if space.weights is not None:
-        if space is Space.FREE:
-            return units
-        below, on, above = space.weights
-        rows, columns = np.indices(shape)
-        kept = np.where(rows > columns, below, np.where(rows == columns, on, above)).astype(bool)
-        return units[kept.reshape(-1)]
-    sign = space.mirror_sign
-    rows, columns = np.indices(shape)
-    half = units[(rows > columns if sign < 0 else rows >= columns).reshape(-1)]
-    mirrored = half + sign * np.swapaxes(half, -1, -2)
-    return np.clip(mirrored, -1, 1)

@@ -1,7 +1,7 @@
 """Facts: what is known about the value of a tensor, and with it about its perturbations.
 
 A set of facts is a `frozenset` of names, closed under implication (`diagonal` implies `symmetric`,
-`lower` and `upper`). `FACTS` lists the names that a user may declare, `TANGENT` the facts that a
+`lower` and `upper`). `FACTS` lists the names that a user may declare, `LINEAR` the facts that a
 direction inherits: a perturbation of a positive definite matrix is symmetric, not positive.
 """
 
@@ -33,16 +33,11 @@ MATRIX_FACTS = (
 )  # fmt: skip
 FACTS = (*MATRIX_FACTS, "positive", "complex")
 
-TANGENT: dict[str, tuple[str, ...]] = {
-    "symmetric": ("symmetric",),
-    "hermitian": ("hermitian",),
-    "skew": ("skew",),
-    "lower": ("lower",),
-    "upper": ("upper",),
-    "unit_diagonal": (),
-    "diagonal": ("diagonal",),
-    "complex": ("complex",),
-}
+# What holds of sums and multiples, where it holds of their terms.
+LINEAR: Facts = frozenset({
+    "symmetric", "hermitian", "skew", "skew_hermitian", "lower", "upper", "strictly_lower", "strictly_upper",
+    "diagonal", "complex",
+})  # fmt: skip
 
 
 def closure(names: Iterable[str]) -> Facts:
@@ -59,7 +54,7 @@ def closure(names: Iterable[str]) -> Facts:
 
 def tangent(facts: Facts) -> Facts:
     """The facts of a perturbation of a tensor that has the given ones."""
-    kept = {name for fact in facts for name in TANGENT.get(fact, ())}
+    kept = set(facts & LINEAR)
     if "unit_diagonal" in facts:
         kept |= {f"strictly_{side}" for side in ("lower", "upper") if side in facts}
     return closure(kept)

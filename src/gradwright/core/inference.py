@@ -9,15 +9,16 @@ it (Higham, Functions of Matrices (2008), ch. 1).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 
-from gradwright.core.canonical import as_product, canonical_key, signed_key
+from gradwright.core.canonical import as_product, canonical_key
 from gradwright.core.contraction import split_coefficient, with_factor
+from gradwright.core.entry_signs import entry_facts
 from gradwright.core.facts import NO_FACTS, Facts, closure
 from gradwright.core.kronecker import kronecker_parts
+from gradwright.core.mirror_images import are_their_conjugates, mirror_facts
 from gradwright.core.nodes import (
     Add,
     Apply,
@@ -34,7 +35,6 @@ from gradwright.core.nodes import (
 )
 from gradwright.core.quadratic_forms import is_quadratic_form
 from gradwright.core.schur_products import schur_facts
-from gradwright.core.spaces import Space
 from gradwright.frozen import replace
 
 # Facts that a sum has when every term has them.
@@ -43,22 +43,6 @@ _ADDITIVE = ("symmetric", "skew", "hermitian", "skew_hermitian", "lower", "upper
 # Facts that a product of square matrices has when every factor has them.
 _MULTIPLICATIVE = ("lower", "upper", "diagonal", "orthogonal", "unitary", "unit_lower",
                    "unit_upper", "invertible")  # fmt: skip
-_SPACE_FACTS = {
-    Space.LOWER: "lower",
-    Space.STRICTLY_LOWER: "strictly_lower",
-    Space.UPPER: "upper",
-    Space.STRICTLY_UPPER: "strictly_upper",
-    Space.DIAGONAL: "diagonal",
-    Space.SYMMETRIC: "symmetric",
-    Space.SKEW: "skew",
-    Space.HERMITIAN: "hermitian",
-    Space.SKEW_HERMITIAN: "skew_hermitian",
-}
-
-
-def space_facts(space: Space) -> Facts:
-    """What is known of the matrices in a linear space, before it is said whether they are real."""
-    return frozenset({_SPACE_FACTS[space]}) if space in _SPACE_FACTS else NO_FACTS
 
 
 def facts_of(node: Node) -> Facts:
@@ -149,7 +133,7 @@ def _infer(node: Node) -> Facts:
             if _keeps_reals(node):
                 found = {*found, "real_valued"}
         case Solve() if not node.trailing:
-            found = space_facts(node.unknowns[node.index].space)
+            found = node.unknowns[node.index].space.facts
         case _:
             found = NO_FACTS
     extra = {"unitary"} if "stiefel" in found and _is_square(node) else set[str]()
@@ -195,10 +179,10 @@ def _sum_facts(node: Add) -> set[str]:
         found.add("positive")
     terms = [as_product(term) for term in node.terms]
     if _is_square(node) and "hermitian" not in found:
-        found |= _mirror_facts([block for term in terms for block in _blocks_of(term)])
+        found |= mirror_facts([block for term in terms for block in _blocks_of(term)], facts_of)
     if _is_square(node) and {"symmetric", "hermitian"} & found and _is_conditionally_psd(node):
         found.add("conditionally_psd")
-    if not node.real and "real_valued" not in found and _are_their_conjugates(terms):
+    if not node.real and "real_valued" not in found and are_their_conjugates(terms, facts_of):
         found.add("real_valued")
     return found
 
@@ -233,64 +217,18 @@ def _blocks_of(term: Contract) -> list[Contract]:
 def _product_facts(node: Contract) -> set[str]:
     if not node.coefficient:
         return {"symmetric", "skew", "diagonal", "psd", "nonnegative"} if _is_square(node) else {"nonnegative"}
-    found = _entry_facts(node)
+    found = entry_facts(node, facts_of)
     if "nonnegative" not in found and is_quadratic_form(node, _is_semidefinite, is_nonnegative):
         found.add("nonnegative")
     if _is_square(node):
         found |= _matrix_facts(node)
-    if not node.real and (all(is_real_valued(f.node) for f in node.factors) or _are_their_conjugates([node])):
+    if not node.real and (all(is_real_valued(f.node) for f in node.factors) or are_their_conjugates([node], facts_of)):
         found.add("real_valued")
     return found
 
 
-def _are_their_conjugates(terms: list[Contract]) -> bool:
-    """Whether the conjugates of the terms are the terms, in some order."""
-    if not all(_may_be_its_conjugate(term) for term in terms) and len(terms) == 1:
-        return False
-    return Counter(map(_key, terms)) == Counter(_key(term, conj=True) for term in terms)
-
-
-def _may_be_its_conjugate(term: Contract) -> bool:
-    """A cheap test: what is not Hermitian, nor real, stands with its conjugate."""
-    counts = Counter[tuple[Node, bool]]()
-    counts.update((f.node, f.conj) for f in term.factors if not is_real_valued(f.node) and not is_hermitian(f.node))
-    return all(count == counts[node, not conj] for (node, conj), count in counts.items())
-
-
-def _entry_facts(node: Contract) -> set[str]:
-    """Signs of the entries: positive factors, and factors that come as squares, of the absolute value if complex."""
-    counts = Counter(node.factors)
-    unpaired = [f for f in counts if (counts[f] % 2 if f.node.real else counts[f] != counts[f.conjugated])]
-    if node.coefficient < 0 or any("nonnegative" not in _sign_facts(f) for f in unpaired):
-        return set()
-    spread = all(len(set(g)) == len(g) for g in node.output) and _distinct_output(node)
-    held = {label for group in node.output for label in group}
-    weights = [f for f in node.factors if _weighs_diagonal(f) and not held.issuperset(f.labels)][:1]
-    positive = all("positive" in _sign_facts(f) for f in node.factors if f not in weights)
-    return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
-
-
-def _sign_facts(factor: Factor) -> Facts:
-    """Facts of the signs of what a factor contributes: the diagonal of a definite matrix is positive."""
-    facts = facts_of(factor.node)
-    if factor.node.rank == 2 and factor.groups[0] == factor.groups[1] and "psd" in facts:
-        return facts | ({"nonnegative", "positive"} if "spd" in facts else {"nonnegative"})
-    return facts
-
-
-def _weighs_diagonal(factor: Factor) -> bool:
-    """Whether a factor is a mask that leaves the diagonal, where a sum over one of its axes finds a positive entry."""
-    mask = factor.node
-    return isinstance(mask, Mask) and min(mask.weights) >= 0 < mask.on and mask.shape[0] == mask.shape[1]
-
-
 def _is_semidefinite(node: Node) -> bool:
     return "psd" in facts_of(node)
-
-
-def _distinct_output(node: Contract) -> bool:
-    labels = [label for group in node.output for label in group]
-    return len(set(labels)) == len(labels)
 
 
 def _is_square(node: Node) -> bool:
@@ -298,7 +236,7 @@ def _is_square(node: Node) -> bool:
 
 
 def _matrix_facts(node: Contract) -> set[str]:
-    found = _mirror_facts([node])
+    found = mirror_facts([node], facts_of)
     if node.output[0] == node.output[1]:
         found.add("diagonal")
         found |= _diagonal_facts(node)
@@ -318,12 +256,8 @@ def _matrix_facts(node: Contract) -> set[str]:
         each = [facts_of(part) for part in kronecker_parts(node)]
         found |= {fact for fact in ("spd", "psd") if each and all(fact in facts for facts in each)}
     if {"symmetric", "hermitian"} & found and "spd" not in found:
-        found |= schur_facts(node, facts_of, _are_conjugates)
+        found |= schur_facts(node, facts_of)
     return found
-
-
-def _are_conjugates(left: Node, right: Node) -> bool:
-    return _key(as_product(left)) == _key(as_product(right), conj=True)
 
 
 def _diagonal_facts(node: Contract) -> set[str]:
@@ -349,35 +283,6 @@ def transposed_fact(fact: str) -> str:
     if "lower" in fact:
         return fact.replace("lower", "upper")
     return fact.replace("upper", "lower")
-
-
-def _mirror_facts(terms: list[Contract]) -> set[str]:
-    """Symmetric, skew or hermitian, by comparing with the transpose term by term."""
-    own: Counter[tuple[Hashable, Fraction]] = Counter()
-    mirrored: Counter[tuple[Hashable, Fraction]] = Counter()
-    conjugated: Counter[tuple[Hashable, Fraction]] = Counter()
-    real = all(term.real for term in terms)
-    for term in terms:
-        own[_key(term)] += 1
-        mirrored[_key(term, (1, 0))] += 1
-        if not real:
-            conjugated[_key(term, (1, 0), conj=True)] += 1
-    found: set[str] = set()
-    if own == mirrored:
-        found.add("symmetric")
-    if not real and own == conjugated:
-        found.add("hermitian")
-    if not real and own == Counter({(key, -c): count for (key, c), count in conjugated.items()}):
-        found.add("skew_hermitian")
-    if own == Counter({(key, -c): count for (key, c), count in mirrored.items()}):
-        found.add("skew")
-    return found
-
-
-def _key(term: Contract, axes: tuple[int, int] | None = None, conj: bool = False) -> tuple[Hashable, Fraction]:
-    """What tells a term, or its transpose or adjoint, apart from others, and the number in front of that."""
-    key, sign = signed_key(term, is_symmetric, is_skew, is_hermitian, axes, conj)
-    return key, sign * term.coefficient
 
 
 def matrix_chain(node: Contract) -> list[tuple[Factor, bool]] | None:

@@ -7,7 +7,7 @@ between ½ and 2. The same seed gives the same point.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, permutations
 from math import lcm
 from typing import TYPE_CHECKING
@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradwright.core.arithmetic import Array
+from gradwright.core.coordinates import projected
 from gradwright.core.dims import Dim
 from gradwright.core.facts import Facts
 from gradwright.core.inference import is_skew
 from gradwright.core.nodes import Apply, Direction, Node, Selection, Size, Symbol
+from gradwright.core.spaces import Space, tangent_space
 from gradwright.core.walks import postorder
 from gradwright.errors import EvaluationError
 
@@ -192,39 +194,11 @@ def _normal(shape: tuple[int, ...], facts: Facts, generator: Generator) -> Array
 
 def project_array(raw: Array, facts: Facts, value: Array) -> Array:
     """The projection on the tangent space of a structured set, in numbers."""
-    if "diagonal" in facts:
-        return np.diag(np.diag(raw))
-    for fact, keep in _TRIANGLES:
-        if fact in facts:
-            return keep(raw)
-    if "skew" in facts:
-        return (raw - raw.T) / 2
-    if "symmetric" in facts:
-        return (raw + raw.T) / 2
-    if "hermitian" in facts:
-        return (raw + raw.conj().T) / 2
-    if "stiefel" in facts or "unitary" in facts:
+    space = tangent_space(facts)
+    if space is Space.FREE and "stiefel" in facts:
         inner = value.conj().T @ raw
         return raw - value @ (inner + inner.conj().T) / 2
-    return raw
-
-
-def _strictly_lower(values: Array) -> Array:
-    return np.tril(values, -1)
-
-
-def _strictly_upper(values: Array) -> Array:
-    return np.triu(values, 1)
-
-
-_TRIANGLES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
-    ("unit_lower", _strictly_lower),
-    ("unit_upper", _strictly_upper),
-    ("strictly_lower", _strictly_lower),
-    ("strictly_upper", _strictly_upper),
-    ("lower", np.tril),
-    ("upper", np.triu),
-)
+    return projected(space, raw)
 
 
 def _square(values: Array, facts: Facts, side: int | None) -> Array:

@@ -26,9 +26,10 @@ from gradwright.core.declarations import Declaration, declared_facts, parse_decl
 from gradwright.core.dims import Dim
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter, Shape
-from gradwright.errors import DimensionMismatchError, ShapeError, UnsupportedError
+from gradwright.errors import DeclarationError, DimensionMismatchError, ShapeError, UnsupportedError
 from gradwright.frozen import frozen
 
+USERS = " #"  # how the origin begins of what a user defined
 Implementation = str | Callable[..., object]
 Texts = tuple[str, ...] | Callable[..., tuple[str, ...]]
 FactRule = Callable[[int, tuple[Parameter, ...], tuple[Facts, ...]], set[str]]
@@ -39,7 +40,7 @@ class Notation:
     """How a primitive is written: a suffix (`X⁻¹`), or a name before its arguments.
 
     Attributes:
-        text: a template in Unicode, such as `{X}⁻¹`; empty for the function call.
+        text: a template in Unicode, such as `{X}⁻¹`; empty for the function call. Parameters are `{0}`, `{1}`, ….
         latex: the same for LaTeX.
         name: the name in front of the arguments in mathematical text, such as `chol`.
         left_division: whether the function is A⁻¹ B of its two arguments, and written as that product.
@@ -57,7 +58,10 @@ class Notation:
 
 @frozen
 class Sample:
-    """Arguments at which a primitive is tried: declarations of the inputs, and parameters."""
+    """Arguments at which a primitive is tried: declarations of the inputs, and parameters.
+
+    Parameters are constants. They are written before the arguments, and implementations take them last.
+    """
 
     declarations: str
     parameters: tuple[Parameter, ...] = ()
@@ -179,6 +183,8 @@ class Primitive:
         source: where the mathematics comes from.
         known_rules: derivatives as the literature states them.
         origin: distinguishes primitives of one name that were defined differently.
+        maker: of a function that is made on demand, as one for each scalar function is, what makes it and from what;
+            copies in other processes are made so.
         witnesses: values of inputs and outputs, by name, for which the identity holds, at some generic points: what a
             differential that is derived from it is held to.
     """
@@ -224,6 +230,7 @@ class Primitive:
     source: str = ""
     known_rules: tuple[KnownRule, ...] = ()
     origin: str = ""
+    maker: tuple[Callable[..., Primitive], tuple[object, ...]] | None = None
     witnesses: tuple[Mapping[str, np.ndarray], ...] = ()
 
     @cached_property
@@ -234,7 +241,10 @@ class Primitive:
     @cached_property
     def outputs(self) -> tuple[Declaration, ...]:
         """The outputs by name."""
-        return parse_declarations(self.signature.partition("->")[2])
+        given, arrow, outputs = self.signature.partition("->")
+        if not arrow:
+            raise DeclarationError(f"the signature of {self.name} has no output: write '{given.strip()} -> Y: …'")
+        return parse_declarations(outputs)
 
     @cached_property
     def orders(self) -> tuple[tuple[Dim, Dim], ...]:
@@ -256,7 +266,7 @@ class Primitive:
     @property
     def of_user(self) -> bool:
         """Whether a user defined it, by an identity: the origin then tells which definition it was."""
-        return self.origin.startswith(" #")
+        return self.origin.startswith(USERS)
 
     @property
     def elementwise(self) -> bool:

@@ -273,9 +273,11 @@ def _called(token: str) -> Primitive:
 
 
 def _reduce(primitive: Primitive) -> tuple[Any, ...]:
-    """For copies and pickles: by name what every process has, by its record what a user defined."""
+    """For copies and pickles: by name what every process has, else by what makes it, or by what a user defined."""
     if _shipped().get(primitive.token) is primitive:
         return _called, (primitive.token,)
+    if primitive.maker is not None:
+        return primitive.maker
     made_again = primitive.__reduce__()
     assert not isinstance(made_again, str)
     return made_again
@@ -301,7 +303,8 @@ ELSEWHERE = {
     "cross": "block([[0, -x[2], x[1]], [x[2], 0, -x[0]], [-x[1], x[0], 0]]) @ y",
     "mse_loss": "mean((x - y)**2)", "cross_entropy": "-sum(Y * log_softmax(X, axis=1))",
     **dict.fromkeys(("arctan2", "atan2"), "2 * arctan(y / (x + sqrt(x**2 + y**2)))"),
-    **dict.fromkeys(("lgamma", "gammaln", "cov", "sort", "median", "mod", "print"), ""),
+    "gammaln": "lgamma", "psi": "digamma", "trigamma": "polygamma(1, x)",
+    **dict.fromkeys(("cov", "sort", "median", "mod", "print"), ""),
 }  # fmt: skip
 
 

@@ -7,17 +7,16 @@ vanishes on the diagonal (Oppenheim 1930; Horn & Johnson, Matrix Analysis (2nd e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gradwright.core.connected import connected
 from gradwright.core.contraction import ONE, contract
 from gradwright.core.facts import NO_FACTS, Facts
+from gradwright.core.mirror_images import FactsOf, are_conjugates
 from gradwright.core.nodes import Contract, Factor, Groups, Node
 
-FactsOf = Callable[[Node], Facts]
 
-
-def schur_facts(product: Contract, facts_of: FactsOf, are_conjugates: Callable[[Node, Node], bool]) -> Facts:
+def schur_facts(product: Contract, facts_of: FactsOf) -> Facts:
     """That a product of several matrices and vectors entry by entry is positive definite, or semidefinite."""
     row, column = product.output
     if len(row) != 1 or len(column) != 1 or row == column or product.coefficient < 0:
@@ -30,7 +29,7 @@ def schur_facts(product: Contract, facts_of: FactsOf, are_conjugates: Callable[[
         [part for part in parts if _ends(part, product.output) == ends] for ends in (_BOTH, _ROW, _COLUMN, _NONE)
     )
     u = _joined(before, (row,), product)
-    if not are_conjugates(u, _joined(behind, (column,), product)):
+    if not are_conjugates(u, _joined(behind, (column,), product), facts_of):
         return NO_FACTS
     weights = [facts_of(_joined(scalars, (), product)), *([facts_of(u)] if before else [])]
     each = [facts_of(_joined([part], product.output, product)) for part in matrices]

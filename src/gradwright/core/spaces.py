@@ -1,4 +1,4 @@
-"""The constant linear spaces in which the unknowns and the equations of a `Solve` live."""
+"""The constant linear spaces in which directions of variables, and the unknowns and equations of a `Solve`, live."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from gradwright.core.dims import Dim, product
+from gradwright.core.facts import NO_FACTS, Facts, tangent
 
 
 class Space(StrEnum):
@@ -33,6 +34,11 @@ class Space(StrEnum):
         return _PATTERNS.get(self)
 
     @property
+    def facts(self) -> Facts:
+        """What is known of its matrices, before it is said whether they are real."""
+        return frozenset({_FACTS[self]}) if self in _FACTS else NO_FACTS
+
+    @property
     def has_zeros(self) -> bool:
         """Whether some entries of all its matrices are zero."""
         return 0 in _PATTERNS.get(self, ())
@@ -46,6 +52,10 @@ class Space(StrEnum):
     def conjugated(self) -> bool:
         """Whether these mirror images are adjoints, and no mere transposes."""
         return self in (Space.HERMITIAN, Space.SKEW_HERMITIAN)
+
+    def mirrors(self, real: bool) -> bool:
+        """Whether these are the mirror images that matrices of a field have: transposes of real ones, or adjoints."""
+        return bool(self.mirror_sign) and self.conjugated is not real
 
     def dimension(self, shape: tuple[Dim, ...], real: bool) -> Dim:
         """How many real numbers determine a tensor of the space, whose entries are real or not."""
@@ -62,6 +72,20 @@ class Space(StrEnum):
         return entries if real else entries * 2
 
 
+def tangent_space(facts: Facts) -> Space:
+    """The narrowest space of the directions of a tensor that has these facts, as far as it is constant."""
+    moves = tangent(facts)
+    return next((space for space in _FACTS if space.facts <= moves), Space.FREE)
+
+
+def mirror_space(facts: Facts, real: bool) -> Space:
+    """The space of their own mirror images that matrices with these facts are in, up to sign; all matrices if in none.
+
+    Of a real symmetric right side and a complex operator the solution is Hermitian, and not symmetric.
+    """
+    return next((space for space in _FACTS if space.mirrors(real) and space.facts <= facts), Space.FREE)
+
+
 _PATTERNS = {
     Space.FREE: (1, 1, 1),
     Space.LOWER: (1, 1, 0),
@@ -70,5 +94,17 @@ _PATTERNS = {
     Space.STRICTLY_UPPER: (0, 0, 1),
     Space.DIAGONAL: (0, 1, 0),
     Space.HOLLOW: (1, 0, 1),
+}
+# The narrowest spaces first: a diagonal matrix is triangular and symmetric, and a real symmetric one is Hermitian.
+_FACTS = {
+    Space.DIAGONAL: "diagonal",
+    Space.STRICTLY_LOWER: "strictly_lower",
+    Space.STRICTLY_UPPER: "strictly_upper",
+    Space.LOWER: "lower",
+    Space.UPPER: "upper",
+    Space.SYMMETRIC: "symmetric",
+    Space.HERMITIAN: "hermitian",
+    Space.SKEW: "skew",
+    Space.SKEW_HERMITIAN: "skew_hermitian",
 }
 _MIRROR_SIGNS = {Space.SYMMETRIC: 1, Space.HERMITIAN: 1, Space.SKEW: -1, Space.SKEW_HERMITIAN: -1}

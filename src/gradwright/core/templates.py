@@ -7,7 +7,8 @@ an error if a formal is left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 
 from gradwright.core.build import common_shape, repeated, size, spread
@@ -35,11 +36,11 @@ from gradwright.core.nodes import (
     Symbol,
     Unknown,
 )
-from gradwright.core.primitive import Primitive, Texts
+from gradwright.core.primitive import Primitive, Texts, shape_text
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add
-from gradwright.core.walks import postorder
-from gradwright.errors import IdentityError, UnsupportedError
+from gradwright.core.walks import free_leaves, postorder
+from gradwright.errors import DeclarationError, GradwrightError, IdentityError, ShapeError, UnsupportedError
 from gradwright.frozen import frozen
 
 Parameters = tuple[Parameter, ...]
@@ -90,32 +91,36 @@ def _formal(declared: Declaration, complex_field: bool) -> Symbol:
 @lru_cache(maxsize=4096)
 def definition(primitive: Primitive, index: int, parameters: Parameters) -> Node | None:
     """The formula that an output is given by."""
-    return _template(primitive, primitive.definition, index, parameters)
+    return _template(primitive, "definition", primitive.definition, index, parameters)
 
 
 @lru_cache(maxsize=4096)
 def stated_differential(primitive: Primitive, index: int, parameters: Parameters) -> Node | None:
     """The differential of an output as the record states it."""
-    return _template(primitive, primitive.differential, index, parameters)
+    return _template(primitive, "differential", primitive.differential, index, parameters)
 
 
 @lru_cache(maxsize=4096)
 def identities(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
     """Both sides of each equation that defines a primitive."""
-    return tuple(read_equation(text, formals(primitive)) for text in primitive.identity)
+    found = tuple(_equation_of(primitive, "identity", text) for text in primitive.identity)
+    occurring = {leaf for sides in found for side in sides for leaf in free_leaves(side)}
+    if found and not primitive.of_user and not occurring.issuperset(formals(primitive).outputs):
+        raise IdentityError(f"'identity' of the record of {primitive.name} does not speak of all outputs")
+    return found
 
 
 @lru_cache(maxsize=4096)
 def laws(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
     """Both sides of each equation that defines a primitive, and of those that hold besides."""
-    further = tuple(read_equation(text, formals(primitive)) for text in primitive.laws)
+    further = tuple(_equation_of(primitive, "laws", text) for text in primitive.laws)
     return (*identities(primitive), *further)
 
 
 @lru_cache(maxsize=4096)
 def gauge_equations(primitive: Primitive) -> tuple[tuple[Node, Node], ...]:
     """Both sides of each equation that fixes the gauge, in formal names and directions."""
-    return tuple(read_equation(text, formals(primitive)) for text in primitive.gauge_fixing)
+    return tuple(_equation_of(primitive, "gauge_fixing", text) for text in primitive.gauge_fixing)
 
 
 @lru_cache(maxsize=4096)
@@ -128,6 +133,22 @@ def free_moves(primitive: Primitive) -> tuple[Direction, tuple[Node | None, ...]
     scope = formals(primitive)
     names: dict[str, Node] = {**scope.scope, declared.name: generator}
     return generator, tuple(_one_tensor(text, names, scope.dims) if text else None for text in primitive.freedom.moves)
+
+
+def _equation_of(primitive: Primitive, field: str, text: str) -> tuple[Node, Node]:
+    with _field(primitive, field):
+        return read_equation(text, formals(primitive))
+
+
+@contextmanager
+def _field(primitive: Primitive, field: str) -> Generator[None]:
+    """Errors of a record's texts say where they stand; a user's own equation is not called a record."""
+    try:
+        yield
+    except GradwrightError as error:
+        if not primitive.of_user:
+            error.args = (f"in '{field}' of the record of {primitive.name}: {error}",)
+        raise
 
 
 def read_equation(text: str, scope: Formals) -> tuple[Node, Node]:
@@ -180,14 +201,19 @@ def _one_tensor(text: str, names: Mapping[str, Node], dims: Mapping[str, Dim]) -
     raise IdentityError(f"'{text.strip()}' has several outputs: pick one by its name")
 
 
-def _template(primitive: Primitive, texts: Texts, index: int, parameters: Parameters) -> Node | None:
+def _template(primitive: Primitive, field: str, texts: Texts, index: int, parameters: Parameters) -> Node | None:
     written = texts(*parameters) if callable(texts) else texts
     if not written:
         return None
-    scope = formals(primitive)
-    found = translate(written[index], scope.scope, scope.dims)
-    assert isinstance(found, Node)
-    return found
+    scope, count = formals(primitive), len(primitive.outputs)
+    with _field(primitive, field):
+        if isinstance(written, str) or len(written) != count:
+            raise DeclarationError(f"it is a tuple with one text for each output, of which there are {count}")
+        found = _tensor(written[index], scope)
+        wanted = scope.outputs[index].shape
+        if found.shape != wanted:
+            raise ShapeError(f"'{written[index]}' is {shape_text(found.shape)}, and the output {shape_text(wanted)}")
+        return found
 
 
 def leaves_at(node: Apply) -> dict[Node, Node]:

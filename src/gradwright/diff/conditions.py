@@ -31,7 +31,7 @@ from gradwright.simplify.inverse_products import square_parts
 from gradwright.simplify.pipeline import simplify
 
 # The facts that make a condition true, by the sentence in which the records state it.
-_GRANTED: dict[str, frozenset[str]] = {
+GRANTED: dict[str, frozenset[str]] = {
     "{} is invertible": frozenset({"invertible"}),
     "{} has no zero on its diagonal": frozenset({"invertible"}),
     "{} is positive definite": frozenset({"spd"}),
@@ -45,6 +45,7 @@ _GRANTED: dict[str, frozenset[str]] = {
     "{} has positive entries": frozenset({"positive"}),
     "{} > 0": frozenset({"positive"}),
     "{} ≠ 0": frozenset({"positive"}),
+    "{} is not a whole number ≤ 0": frozenset({"positive"}),
 }
 _EQUATIONS = {
     "sylvester": "{0} and {1} share no eigenvalue",
@@ -333,7 +334,7 @@ def _counts_extremes(base: Node) -> bool:
 
 def _is_granted(sentence: str, argument: Node) -> bool:
     """Whether what is known of a node makes a sentence about it true, in which it is written `{}`."""
-    granted = _GRANTED.get(sentence, frozenset[str]())
+    granted = GRANTED.get(sentence, frozenset[str]())
     if sentence == "det({}) > 0" and _is_product_of(argument, granted):
         return True
     return not facts_of(argument).isdisjoint(granted)

@@ -159,6 +159,7 @@ def spectral_primitive(function: ScalarFunction, order: int) -> Primitive:
         numpy=_numeric(function, order),
         source="Daleckii & Krein 1965; Higham 2008, ch. 3",
         origin=f" of {function.body.digest.hex()}",
+        maker=(spectral_primitive, (function, order)),
     )
 
 
@@ -453,8 +454,22 @@ def _build(name: str, call: Call) -> Node:
     return spectral_map(ScalarFunction(simplify(body)), *nodes)
 
 
-register(Function("spectral_map", lambda call: _build("spectral_map", call), 'spectral_map("exp(x)", A)',
-                  "a function of a Hermitian matrix through its eigenvalues"))  # fmt: skip
-register(Function("spectral_difference", lambda call: _build("spectral_difference", call),
-                  'spectral_difference("exp(x)", A, E)',
-                  "the divided difference of a function of a Hermitian matrix, linear in E"))  # fmt: skip
+_OF_EXP = ScalarFunction(Apply(exp, (), (ARGUMENT,)))
+register(
+    Function(
+        "spectral_map",
+        lambda call: _build("spectral_map", call),
+        'spectral_map("exp(x)", A)',
+        "a function of a Hermitian matrix through its eigenvalues",
+        behind=spectral_primitive(_OF_EXP, 0),
+    )
+)
+register(
+    Function(
+        "spectral_difference",
+        lambda call: _build("spectral_difference", call),
+        'spectral_difference("exp(x)", A, E)',
+        "the divided difference of a function of a Hermitian matrix, linear in E",
+        behind=spectral_primitive(_OF_EXP, 1),
+    )
+)

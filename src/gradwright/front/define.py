@@ -24,7 +24,7 @@ from gradwright.core.declarations import (
 )
 from gradwright.core.membership import LINEAR, departure
 from gradwright.core.nodes import Symbol
-from gradwright.core.primitive import Notation, Primitive, Sample, shape_text
+from gradwright.core.primitive import USERS, Notation, Primitive, Sample, shape_text
 from gradwright.core.registry import FUNCTIONS, Function, primitive_function, register
 from gradwright.core.templates import sides_of
 from gradwright.diff.identities.determinacy import require_determined
@@ -156,6 +156,7 @@ def _primitive(
         real_only=not takes_complex,
         field=fields[0] if len(set(fields)) == 1 else fields,
         numpy=_not_yet,
+        origin=USERS,
         notation=Notation(name=name),
         samples=(Sample(", ".join(map(str, inputs))),),
         source="the definition",
@@ -188,7 +189,7 @@ def _origin(primitive: Primitive, forward: object, start: object) -> str:
     """What tells two primitives of one name apart."""
     stated = (primitive.identity, primitive.gauge_fixing, primitive.signature)
     described = repr((*stated, _identity_of(forward), _identity_of(start)))
-    return f" #{blake2b(described.encode(), digest_size=6).hexdigest()}"
+    return USERS + blake2b(described.encode(), digest_size=6).hexdigest()
 
 
 def _identity_of(function: object) -> str:

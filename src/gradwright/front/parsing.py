@@ -25,7 +25,7 @@ from gradwright.core.facts import closure
 from gradwright.core.language import MEANT, translate, undeclared
 from gradwright.core.nodes import Node
 from gradwright.core.primitive import kind_of
-from gradwright.core.registry import FUNCTIONS, Outputs
+from gradwright.core.registry import Outputs
 from gradwright.core.signature import Signature
 from gradwright.core.solutions import bound_dims, bound_names
 from gradwright.core.syntax import parse_text
@@ -36,6 +36,7 @@ from gradwright.errors import (
     ShapeError,
     UnknownNameError,
 )
+from gradwright.front.functions import FUNCTIONS
 from gradwright.frozen import frozen
 
 MOST_UNDECLARED = 6

@@ -15,7 +15,7 @@ from gradwright.core.contraction import contract, plain, simple, zero
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of, is_hermitian, is_symmetric
 from gradwright.core.nodes import Mask, Node, Symbol
-from gradwright.core.spaces import Space
+from gradwright.core.spaces import Space, tangent_space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.linear.collect import collect
 from gradwright.simplify.expansion import expand
@@ -47,19 +47,10 @@ def mirrored(node: Node, sign: int, conj: bool = False) -> Node:
 
 def project_tangent(node: Node, variable: Symbol) -> Node:
     """The projection on the tangent space at a structured variable; the node where it is free."""
-    facts = variable.facts
-    if "diagonal" in facts:
-        return _masked(node, (0, 1, 0))
-    for fact, weights in _TRIANGLES:
-        if fact in facts:
-            return _masked(node, weights)
-    if "skew" in facts:
-        return mirrored(node, -1)
-    if "symmetric" in facts or "hermitian" in facts:
-        return mirrored(node, 1, conj="symmetric" not in facts)
-    if turns(facts):
+    space = tangent_space(variable.facts)
+    if space is Space.FREE and turns(variable.facts):
         return _orthonormal(node, variable)
-    return node
+    return project_space(node, space)
 
 
 def turns(facts: Facts) -> bool:
@@ -86,8 +77,7 @@ def normal_coordinates(node: Node, variable: Symbol) -> Node:
 
 def is_structured(facts: Facts) -> bool:
     """Whether the set of such matrices is smaller than the whole space, to first order."""
-    names = {"diagonal", "lower", "upper", "skew", "symmetric", "hermitian", "unitary", "stiefel"}
-    return bool(names & facts)
+    return tangent_space(facts) is not Space.FREE or turns(facts)
 
 
 def _mirror_fact(node: Node, sign: int, conj: bool) -> str:
@@ -103,14 +93,6 @@ def _masked(node: Node, weights: tuple[int, int, int]) -> Node:
     mask = Mask(below, on, above, (node.shape[0], node.shape[1]))
     labels = range(node.rank)
     return product_of([(mask, (0, 1)), (node, labels)], labels)
-
-
-_TRIANGLES = (
-    ("unit_lower", (1, 0, 0)),
-    ("unit_upper", (0, 0, 1)),
-    ("lower", (1, 1, 0)),
-    ("upper", (0, 1, 1)),
-)
 
 
 def _orthonormal(node: Node, variable: Symbol) -> Node:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from itertools import count
 
-from gradwright.core.facts import closure
-from gradwright.core.inference import space_facts
+from gradwright.core.facts import NO_FACTS
 from gradwright.core.nodes import Direction, Hole, Node, Solve, Symbol
 from gradwright.core.walks import free_leaves, postorder, substitute
 
@@ -25,7 +24,7 @@ def named_unknowns(node: Solve, declared: Collection[str] = ()) -> tuple[Symbol,
     taken |= {s.name for e in node.equations for inner in postorder(e.operator) for s in _inner(inner, declared)}
     names = next(names for names in _candidates(node) if taken.isdisjoint(names))
     return tuple(
-        Symbol(name, u.shape, closure({*space_facts(u.space), *(() if u.real else ("complex",))}))
+        Symbol(name, u.shape, u.space.facts | (NO_FACTS if u.real else {"complex"}))
         for name, u in zip(names, node.unknowns, strict=True)
     )
 

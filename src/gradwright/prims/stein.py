@@ -5,20 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from gradwright.core.build import adjoint, matmul
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.primitive import KnownRule, Primitive, Sample
 from gradwright.core.registry import Call, formula
+from gradwright.core.spaces import mirror_space
 from gradwright.core.sums import add, negate
 from gradwright.prims.lyapunov import square_pair
 from gradwright.prims.precision import in_precision_of
-from gradwright.prims.sylvester import equation_solution, mirror_space
+from gradwright.prims.sylvester import equation_solution
 
 
 def stein_solution(A: Node, Q: Node) -> Node:
-    """The X with `X − A X Aᴴ = Q`; Hermitian where Q is."""
+    """The X with `X − A X Aᴴ = Q`; its own mirror image where Q is."""
     hole = Hole(0, Q.shape[:2], Q.real and A.real)
     image = matmul(matmul(A, hole), adjoint(A))
-    return equation_solution(add([hole, negate(image)]), hole, Q, mirror_space(Q, hole.real))
+    return equation_solution(add([hole, negate(image)]), hole, Q, mirror_space(facts_of(Q), hole.real))
 
 
 def discrete_lyapunov(A: np.ndarray, Q: np.ndarray) -> np.ndarray:

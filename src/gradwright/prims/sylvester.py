@@ -9,28 +9,21 @@ from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Unknown
 from gradwright.core.primitive import KnownRule, Primitive, Sample, shape_text
 from gradwright.core.registry import Call, formula
-from gradwright.core.spaces import Space
+from gradwright.core.spaces import Space, mirror_space
 from gradwright.core.sums import add
 from gradwright.errors import ShapeError
 from gradwright.prims.schur import schur_form, solve_between_triangles
 
 
 def sylvester_solution(A: Node, B: Node, C: Node) -> Node:
-    """The X with `A X + X B = C`; symmetric where B is Aᴴ and C is. Further axes of C are further equations."""
+    """The X with `A X + X B = C`; its own mirror image where B is Aᴴ and C is.
+
+    Further axes of C are further equations.
+    """
     hole = Hole(0, C.shape[:2], C.real and A.real and B.real)
     operator = add([matmul(A, hole), matmul(hole, B)])
-    space = mirror_space(C, hole.real) if B == adjoint(A) else Space.FREE
+    space = mirror_space(facts_of(C), hole.real) if B == adjoint(A) else Space.FREE
     return equation_solution(operator, hole, C, space)
-
-
-def mirror_space(right: Node, real: bool) -> Space:
-    """The Hermitian matrices if the right side is one, symmetric where the solution is real; else all.
-
-    Of a symmetric right side and a complex A the solution is Hermitian, and not symmetric.
-    """
-    if "hermitian" not in facts_of(right):
-        return Space.FREE
-    return Space.SYMMETRIC if real else Space.HERMITIAN
 
 
 def equation_solution(operator: Node, hole: Hole, right: Node, space: Space) -> Node:

@@ -18,14 +18,11 @@ from gradwright.core.contraction import contract, is_zero, scale, simple, split_
 from gradwright.core.inference import commute, facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Solve, Unknown
 from gradwright.core.scalars import scalars_of
-from gradwright.core.spaces import Space
+from gradwright.core.spaces import Space, mirror_space
 from gradwright.core.sums import coefficient_of, like_key, terms_of, value_key
 from gradwright.core.walks import substitute
 from gradwright.prims.inv import inv
 from gradwright.simplify.relations import collapse
-
-REAL_MIRRORED = {"symmetric": Space.SYMMETRIC, "skew": Space.SKEW}
-COMPLEX_MIRRORED = {"hermitian": Space.HERMITIAN, "skew_hermitian": Space.SKEW_HERMITIAN}
 
 
 def settle_equation(node: Node) -> Node:
@@ -49,15 +46,12 @@ def settle_equation(node: Node) -> Node:
     commuting = _of_commuting(unknown, equation.operator, right)
     if commuting is not None:
         return commuting
-    mirrored = REAL_MIRRORED if unknown.real else COMPLEX_MIRRORED
-    found = [space for fact, space in mirrored.items() if fact in facts_of(right)]
-    if unknown.space is not Space.FREE or equation.space is not Space.FREE or not found:
+    space = mirror_space(facts_of(right), unknown.real)
+    if unknown.space is not Space.FREE or equation.space is not Space.FREE or space is Space.FREE:
         return node
     if unknown.shape != right.shape or not is_its_own_mirror_image(equation.operator, unknown):
         return node
-    (space,) = found
-    found_in = unknown._replace(space=space), equation._replace(space=space)
-    return Solve((found_in[0],), (found_in[1],), (right,), 0)
+    return Solve((unknown._replace(space=space),), (equation._replace(space=space),), (right,), 0)
 
 
 def _of_commuting(unknown: Unknown, operator: Node, right: Node) -> Node | None:

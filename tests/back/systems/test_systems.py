@@ -11,7 +11,6 @@ from gradwright.back.systems import solver
 from gradwright.back.systems.solver import SystemSolver, two_sided
 from gradwright.core.evaluate import evaluate
 from gradwright.core.nodes import Node, Solve
-from gradwright.core.spaces import Space
 from gradwright.core.walks import postorder
 from gradwright.errors import ConditionError
 
@@ -73,20 +72,6 @@ def test_an_equation_and_its_adjoint_share_their_schur_forms() -> None:
     forms = list(systems.forms.values())
     assert len(forms) == 2
     assert forms[1].rows.left.base is forms[0].rows.right or forms[1].rows.left.base is forms[0].rows.right.base
-
-
-@pytest.mark.parametrize("space", list(Space))
-@pytest.mark.parametrize("complex_entries", [False, True])
-def test_coordinates_of_spaces(space: Space, complex_entries: bool) -> None:
-    from gradwright.back.systems.spaces import coordinate_count, from_coordinates, projected, to_coordinates
-    from gradwright.core.evaluate import space_basis
-
-    count = coordinate_count(space, (4, 4), complex_entries)
-    assert count == len(space_basis(space, (4, 4), complex_entries))
-    coordinates = np.random.default_rng(0).normal(size=count)
-    tensor = from_coordinates(space, coordinates, (4, 4), complex_entries)
-    assert close(to_coordinates(space, tensor), coordinates)
-    assert close(projected(space, tensor), tensor)
 
 
 @pytest.mark.parametrize("text", ["lyapunov(A, Q)", "sylvester(A, A, Q)"])

@@ -174,6 +174,7 @@ AGREEING = [
     ("x", torch.erf, "erf(x)"),
     ("x", torch.erfc, "1 - erf(x)"),
     ("x", F.gelu, "x * (1 + erf(x / sqrt(2))) / 2"),
+    ("p", lambda p: torch.lgamma(p) * torch.digamma(p), "lgamma(p) * digamma(p)"),
     ("x", torch.sin, "sin(x)"),
     ("x", torch.cos, "cos(x)"),
     ("x", torch.atan, "arctan(x)"),

@@ -11,9 +11,9 @@ import numpy as np
 
 from gradwright.back.code.library import Library
 from gradwright.back.code.program import Foreign, Program
-from gradwright.core.arithmetic import resolve
+from gradwright.core.arithmetic import implementation
 from gradwright.core.dims import Dim
-from gradwright.errors import EmissionError, UnsupportedError
+from gradwright.errors import UnsupportedError
 
 Function = Callable[..., Any]
 
@@ -26,9 +26,7 @@ def bound(program: Program, library: Library) -> dict[str, Function]:
 
 def in_numpy(foreign: Foreign) -> Function:
     """The implementation itself."""
-    if foreign.primitive.numpy is None:
-        raise EmissionError(f"{foreign.primitive.name} has no implementation")
-    function = resolve(foreign.primitive.numpy)
+    function = implementation(foreign.primitive)
     parameters = foreign.parameters
     return (lambda *arrays: function(*arrays, *parameters)) if parameters else function
 

@@ -69,6 +69,10 @@ class InPlace:
         name: the function's name.
         namespace: names that the source finds defined.
         least: entries of an array that is worth reusing.
+
+    Attributes:
+        sites: the operations that may be written over an operand, if its type and shape allow.
+        forms: what has been rewritten so far, by the operations that are.
     """
 
     def __init__(self, source: str, name: str, namespace: Mapping[str, Any], least: int = LEAST) -> None:
@@ -78,7 +82,7 @@ class InPlace:
             function.body = _computed_late(function.body)
         self._source, self._name, self._namespace, self._least = ast.unparse(tree), name, namespace, least
         self.sites = sites_of(_function(ast.parse(self._source), name))
-        self._forms: dict[frozenset[Site], Function] = {}
+        self.forms: dict[frozenset[Site], Function] = {}
 
     def fitted(self, arrays: Sequence[Any], plain: Function) -> tuple[Function, Any]:
         """The function for arrays of these shapes and types, and its value at these; `plain` if nothing is gained."""
@@ -89,9 +93,9 @@ class InPlace:
         usable = frozenset(site for site, fits in seen.items() if fits)
         if not usable:
             return plain, value
-        if usable not in self._forms:
-            self._forms[usable] = self._form(usable, _written_over)
-        form = self._forms[usable]
+        if usable not in self.forms:
+            self.forms[usable] = self._form(usable, _written_over)
+        form = self.forms[usable]
         return (form if _are_equal(form(*arrays), value) else plain), value
 
     def _form(self, sites: frozenset[Site], meaning: Callable[[type[ast.operator], Site], Function]) -> Function:

@@ -391,7 +391,7 @@ class Lowering:
             name = self.names.fresh(own)
             self._defined[name] = text
             called = {h: code for h, code in self.library.helpers.items() if f" {h}(" in text}
-            self.writer.helpers.update({**called, name: re.sub(rf"\b{own}\(", f"{name}(", text)})
+            self.writer.helpers.update({**called, name: re.sub(rf"(?<![\w.]){own}\(", f"{name}(", text)})
         numbers = (str(float(p) if isinstance(p, Fraction) else p) for p in parameters)
         return Code(f"{name}({', '.join([*(code.text for code in arguments), *numbers])})")
 

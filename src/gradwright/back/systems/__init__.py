@@ -1,5 +1,4 @@
 """Solving the linear equations of an expression in numbers: by structure, densely, or by iteration.
 
-`two_sided` is the algorithm for matrix equations with two terms, `spaces` counts the entries of constant
-spaces, `krylov` iterates, and `solver` chooses.
+`two_sided` is the algorithm for matrix equations with two terms, `krylov` iterates, and `solver` chooses.
 """

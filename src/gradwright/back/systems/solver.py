@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gradwright.back.systems.spaces import coordinate_count, from_coordinates, projected, to_coordinates
 from gradwright.core.arithmetic import Array
 from gradwright.core.build import identity
+from gradwright.core.coordinates import coordinate_count, from_coordinates, projected, to_coordinates
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Symbol
 from gradwright.core.spaces import Space

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradwright.core.nodes import Symbol
+from gradwright.core.spaces import Space, tangent_space
 
 
 def projected(name: str, symbol: Symbol, moved: bool = False) -> str:
@@ -13,20 +14,19 @@ def projected(name: str, symbol: Symbol, moved: bool = False) -> str:
         symbol: the variable.
         moved: whether the tensor is a direction, in the tangent space of the set.
     """
-    facts = symbol.facts
-    ones = "" if moved else f" + torch.eye({name}.shape[-1], dtype={name}.dtype, device={name}.device)"
-    if "diagonal" in facts:
-        return f"torch.diag_embed({name}.diagonal(dim1=-2, dim2=-1))"
-    if "unit_lower" in facts:
-        return f"{name}.tril(-1){ones}"
-    if "unit_upper" in facts:
-        return f"{name}.triu(1){ones}"
-    if "lower" in facts or "upper" in facts:
-        return f"{name}.tril()" if "lower" in facts else f"{name}.triu()"
-    if "skew" in facts:
-        return f"({name} - {name}.mT) / 2"
-    if "symmetric" in facts or "hermitian" in facts:
-        # Not .mH: in forward mode under vmap, PyTorch 2.13 cannot make a view of a conjugate.
-        mirror = "mT" if "symmetric" in facts else "mT.conj_physical()"
-        return f"({name} + {name}.{mirror}) / 2"
-    return ""
+    ones = f" + torch.eye({name}.shape[-1], dtype={name}.dtype, device={name}.device)"
+    fixed = ones if "unit_diagonal" in symbol.facts and not moved else ""
+    return _PROJECTIONS.get(tangent_space(symbol.facts), "").replace("X", name) + fixed
+
+
+_PROJECTIONS = {
+    Space.DIAGONAL: "torch.diag_embed(X.diagonal(dim1=-2, dim2=-1))",
+    Space.LOWER: "X.tril()",
+    Space.STRICTLY_LOWER: "X.tril(-1)",
+    Space.UPPER: "X.triu()",
+    Space.STRICTLY_UPPER: "X.triu(1)",
+    Space.SYMMETRIC: "(X + X.mT) / 2",
+    # Not .mH: in forward mode under vmap, PyTorch 2.13 cannot make a view of a conjugate.
+    Space.HERMITIAN: "(X + X.mT.conj_physical()) / 2",
+    Space.SKEW: "(X - X.mT) / 2",
+}

@@ -9,7 +9,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Symbol
-from gradwright.core.spaces import Space
+from gradwright.core.spaces import Space, mirror_space
 from gradwright.core.sums import subtract
 from gradwright.core.walks import free_leaves, substitute
 from gradwright.diff.differential import differential
@@ -87,11 +87,8 @@ def _equation_space(equation: Equation) -> Space:
     """A symmetric or a skew equation counts half."""
     left, right = (_without_skew(side) for side in (equation.left, equation.right))
     facts = (facts_of(left) & facts_of(right)) | facts_of(subtract(left, right))
-    if left.rank == 2:
-        for fact, space in _MIRRORED:
-            if fact in facts:
-                return space
-    return Space.FREE
+    mirrored = (mirror_space(facts, real) for real in (True, False)) if left.rank == 2 else ()
+    return next((space for space in mirrored if space is not Space.FREE), Space.FREE)
 
 
 def _without_skew(node: Node) -> Node:
@@ -101,14 +98,6 @@ def _without_skew(node: Node) -> Node:
     opened: dict[Node, Node] = {s: subtract(z, transpose(z)) for s, z in free.items()}
     inside = set(free.values())
     return expand(substitute(node, opened), lambda n: not inside.isdisjoint(free_leaves(n))) if skew else node
-
-
-_MIRRORED = (
-    ("symmetric", Space.SYMMETRIC),
-    ("hermitian", Space.HERMITIAN),
-    ("skew", Space.SKEW),
-    ("skew_hermitian", Space.SKEW_HERMITIAN),
-)
 
 
 def _normal_relations(frames: tuple[Frame, ...]) -> list[Relation]:

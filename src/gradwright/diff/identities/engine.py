@@ -7,15 +7,14 @@ are left to a general linear solve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from gradwright.core.arithmetic import Array, FloatArithmetic
 from gradwright.core.contraction import zero
-from gradwright.core.nodes import Apply, Hole, Node, Symbol, field_of
+from gradwright.core.nodes import Node
 from gradwright.core.primitive import Primitive
-from gradwright.core.spaces import Space
-from gradwright.core.sums import add, subtract
+from gradwright.core.sums import add
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.borders import border, border_surplus, with_numbers_joined
 from gradwright.diff.identities.choices import NOTHING, rewritings, stated_givens, sufficient_equations
@@ -28,8 +27,8 @@ from gradwright.diff.identities.elimination import (
     solve_two_numbers,
     without_explicit_matrices,
 )
-from gradwright.diff.identities.frames import Frame, HoleSpec, direct_frames, frame_choices, recovered
-from gradwright.diff.identities.functionals import hold_functionals
+from gradwright.diff.identities.frames import Frame, direct_frames, frame_choices, recovered
+from gradwright.diff.identities.functionals import border_functionals
 from gradwright.diff.identities.general import solve_generally
 from gradwright.diff.identities.isolate import divide, isolate, isolate_along_axes, isolate_vector, strip_common_factors
 from gradwright.diff.identities.outer_factors import cancel_outer_factors
@@ -42,13 +41,12 @@ from gradwright.diff.identities.solution_points import (
     point_of,
     problem_sizes,
 )
-from gradwright.diff.identities.spectral import image_of, invert_spectral, inverted
+from gradwright.diff.identities.spectral import invert_inside, invert_spectral
 from gradwright.diff.identities.split import eliminate_alone, eliminate_and_substitute, split_by_entries
-from gradwright.diff.identities.state import State, separated
+from gradwright.diff.identities.state import State
 from gradwright.diff.identities.sylvester import bring_to_two_sides, commute, solve_sylvester
-from gradwright.diff.identities.terms import LinearEquation, holes_in, parted, reduce_terms, tidy
+from gradwright.diff.identities.terms import holes_in, parted
 from gradwright.frozen import replace
-from gradwright.linear.forms import push
 from gradwright.simplify.pipeline import simplify
 
 Rule = Callable[[State], State | None]
@@ -72,6 +70,8 @@ RULES: tuple[Rule, ...] = (
     border,
     eliminate_and_substitute,
     eliminate,
+    lambda state: invert_inside(state, _by_rules),
+    lambda state: border_functionals(state, _by_rules),
 )
 MOST_STEPS = 24
 
@@ -120,7 +120,7 @@ def solve(
     state = differentiated(problem, problem.equations, frames, problem.relations(), constraints=True)
     vectors = without_explicit_matrices(state)
     for joined in with_numbers_joined(vectors) if points else ():
-        closed = _run(joined)
+        closed = _by_rules(joined)
         if not closed.open_holes and _is_right(problem, found := _finish(problem, frames, closed), points):
             return found
     bordered = border_surplus(vectors)
@@ -139,7 +139,7 @@ def _solve_by_rules(
         for stated in stated_givens(problem) if relaxed else (NOTHING,):
             for frames in frame_choices(problem.unknowns, problem.duals):
                 start = differentiated(problem, used, frames, identities, stated, relaxed)
-                state = _run(_without_cancelled(start, points) if points else start)
+                state = _by_rules(_without_cancelled(start, points) if points else start)
                 if state.open_holes or (state.equations and not points):
                     continue
                 found = _finish(problem, frames, state)
@@ -164,84 +164,12 @@ def _is_right(problem: Problem, solution: Solution, points: Sequence[SolutionPoi
     return all(agrees(problem, solution.differentials, point) for point in points)
 
 
-def invert_inside(state: State) -> State | None:
-    """`A f[Y, Y](H) B = C`: solve for the image `f[Y, Y](H)` of the unknown, by all the rules, and then for H."""
-    for place, equation in enumerate(state.equations):
-        found = image_of(equation, state)
-        if found is None:
-            continue
-        image, spec = found
-        alone = replace(equation, form=substitute(equation.form, {image: spec.hole}))
-        inner = _run(
-            replace(state, equations=(tidy(alone, state.relations),), specs={spec.hole: spec}, solved=(), steps=())
-        )
-        if inner.open_holes or inner.equations:
-            continue
-        value = dict(inner.solved)[spec.hole]
-        solved = inverted(image, value, state)
-        assert solved is not None
-        shown: dict[Node, Node] = {spec.hole: image}
-        steps = [replace(s, left=substitute(s.left, shown), right=substitute(s.right, shown)) for s in inner.steps]
-        changed = replace(state, steps=(*state.steps, *steps)).with_pivots(inner.pivots)
-        reason = "by the derivative of its inverse function" if isinstance(image, Apply) else "by its equation"
-        return changed.with_solution(*solved, place).with_step("invert a matrix function", *solved, reason)
-    return None
-
-
-def border_functionals(state: State) -> State | None:
-    """`L(H) + s U = C` with a number `s = ⟨V, H⟩`: solve for H with s held, and then for s, by all the rules."""
-    for place, equation in enumerate(state.equations):
-        holes = holes_in(equation.form)
-        first = 1 + max(hole.number for hole in state.specs)
-        alone = len(holes) == 1 and not equation.projected
-        held = hold_functionals(equation, state.specs[holes[0]].space, first) if alone else None
-        found = None if held is None else _solved_with_held(state, equation, holes[0], *held)
-        if held is not None and found is not None:
-            value, inner, outer = found
-            shown: dict[Node, Node] = {**held[1]}
-            words = "solve for it, what the right side has of it held"
-            changed = state.with_step("border", holes[0], substitute(value, shown), words)
-            for step in outer.steps:
-                sides = substitute(step.left, shown), substitute(step.right, shown)
-                changed = changed.with_step(step.rule, *sides, f"put it in there, {step.reason}")
-            value = reduce_terms(substitute(value, _values(outer)), state.relations)
-            changed = changed.with_pivots((*inner.pivots, *outer.pivots)).with_solution(holes[0], value, place)
-            return changed.with_step("substitute", holes[0], value, "put in what is known")
-    return None
-
-
-def _solved_with_held(
-    state: State, equation: LinearEquation, hole: Hole, form: Node, functionals: Mapping[Hole, Node]
-) -> tuple[Node, State, State] | None:
-    """The unknown in terms of what is held of it, and how both were solved for; None if they were not."""
-    known: dict[Node, Node] = {s: Symbol(f"{s.number} held", s.shape, field_of(s)) for s in functionals}
-    alone = separated(substitute(form, known), replace(equation, form=zero(form.shape)))
-    inner = _solved_apart(state, [alone], [state.specs[hole]])
-    if inner is None:
-        return None
-    value = substitute(dict(inner.solved)[hole], {symbol: s for s, symbol in known.items()})
-    nothing: dict[Node, Node] = {s: zero(s.shape) for s in functionals}
-    value = add([simplify(substitute(value, nothing)), *(push(value, {s: s}) for s in functionals)])
-    gaps = [subtract(s, push(own, {hole: value})) for s, own in functionals.items()]
-    equations = [separated(gap, LinearEquation(gap, zero(gap.shape))) for gap in gaps]
-    outer = _solved_apart(state, equations, [HoleSpec(s, Space.FREE) for s in functionals])
-    return None if outer is None else (value, inner, outer)
-
-
-def _solved_apart(state: State, equations: Iterable[LinearEquation], specs: Iterable[HoleSpec]) -> State | None:
-    """Equations of their own, solved by all the rules; None if they are not."""
-    own = {spec.hole: spec for spec in specs}
-    tidied = tuple(tidy(equation, state.relations) for equation in equations)
-    found = _run(replace(state, equations=tidied, specs=own, solved=(), steps=(), pivots=()))
-    return None if found.open_holes or found.equations else found
-
-
-def _run(state: State) -> State:
+def _by_rules(state: State) -> State:
+    """Apply the first rule that applies, until none does."""
     for _ in range(MOST_STEPS):
         if not state.open_holes:
             return state
-        rules = (*RULES, invert_inside, border_functionals)
-        following = next((new for rule in rules if (new := rule(state)) is not None), None)
+        following = next((new for rule in RULES if (new := rule(state)) is not None), None)
         if following is None:
             return state
         state = following
@@ -249,20 +177,12 @@ def _run(state: State) -> State:
 
 
 def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Solution:
-    values = _values(state)
+    values = state.values
     differentials = tuple(_in_directions(frame, values) for frame in frames)
     uses = [
         _frame_use(frame, direction, state) for frame, direction in zip(frames, problem.unknown_directions, strict=True)
     ]
     return Solution(differentials, state.steps, state.pivots, frames=tuple(uses), solved=state.solved)
-
-
-def _values(state: State) -> dict[Node, Node]:
-    """What every unknown is, those that are solved for later put in."""
-    values: dict[Node, Node] = {}
-    for hole, value in reversed(state.solved):
-        values[hole] = substitute(value, values)
-    return values
 
 
 def _frame_use(frame: Frame, direction: Node, state: State) -> FrameUse:

@@ -15,7 +15,7 @@ from itertools import count, product
 
 from gradwright.core.build import adjoint, diag, diagonal, masked, matmul
 from gradwright.core.nodes import Apply, Hole, Node, Symbol
-from gradwright.core.spaces import Space
+from gradwright.core.spaces import Space, tangent_space
 from gradwright.core.sums import add, subtract
 from gradwright.frozen import frozen
 from gradwright.prims.complex import real
@@ -76,27 +76,7 @@ def direct_frames(unknowns: tuple[Symbol, ...]) -> tuple[Frame, ...]:
 
 
 def _direct_kind(unknown: Symbol) -> str:
-    return "diagonal" if direct_space(unknown) is Space.DIAGONAL else "direct"
-
-
-def direct_space(unknown: Symbol) -> Space:
-    """The constant space of an unknown's direction, as far as its facts are linear."""
-    for fact, space in _LINEAR_SPACES:
-        if fact in unknown.facts:
-            return space
-    return Space.FREE
-
-
-_LINEAR_SPACES = (
-    ("diagonal", Space.DIAGONAL),
-    ("unit_lower", Space.STRICTLY_LOWER),
-    ("unit_upper", Space.STRICTLY_UPPER),
-    ("lower", Space.LOWER),
-    ("upper", Space.UPPER),
-    ("skew", Space.SKEW),
-    ("symmetric", Space.SYMMETRIC),
-    ("hermitian", Space.HERMITIAN),
-)
+    return "diagonal" if tangent_space(unknown.facts) is Space.DIAGONAL else "direct"
 
 
 def is_orthonormal(unknown: Symbol) -> bool:
@@ -110,13 +90,14 @@ def _kinds(unknown: Symbol, has_dual: bool) -> list[str]:
     square = unknown.shape[0] == unknown.shape[1]
     if is_orthonormal(unknown):
         return ["right", "left"] if square else ["stiefel"]
-    if direct_space(unknown) is Space.DIAGONAL:
+    space = tangent_space(unknown.facts)
+    if space is Space.DIAGONAL:
         return ["diagonal"]
     if not square and has_dual:
         return ["direct", "tall"]
-    if not square or direct_space(unknown) in (Space.SYMMETRIC, Space.HERMITIAN, Space.SKEW):
+    if not square or space.mirror_sign:
         return ["direct"]
-    if direct_space(unknown) is Space.FREE and not unknown.real:
+    if space is Space.FREE and not unknown.real:
         return ["direct", "right", "left", "columns", "phases"]
     return ["direct", "right", "left"]
 
@@ -124,7 +105,7 @@ def _kinds(unknown: Symbol, has_dual: bool) -> list[str]:
 def _build(unknown: Symbol, kind: str, numbers: Iterator[int], dual: Node) -> Frame:
     if kind == "direct":
         hole = Hole(next(numbers), unknown.shape, unknown.real)
-        spec = HoleSpec(hole, direct_space(unknown), name=f"d{unknown.name}")
+        spec = HoleSpec(hole, tangent_space(unknown.facts), name=f"d{unknown.name}")
         return Frame(unknown, (spec,), hole)
     if kind == "diagonal":
         entries = Hole(next(numbers), unknown.shape[:1], unknown.real)
@@ -148,7 +129,7 @@ def _build(unknown: Symbol, kind: str, numbers: Iterator[int], dual: Node) -> Fr
 def _frame_space(unknown: Symbol) -> tuple[Space, str]:
     if is_orthonormal(unknown):
         return (Space.SKEW if unknown.real else Space.SKEW_HERMITIAN), "Ω"
-    space = direct_space(unknown)
+    space = tangent_space(unknown.facts)
     return space, "Φ" if space is not Space.FREE else "M"
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradwright.core.arithmetic import Array, largest
-from gradwright.core.evaluate import evaluate_all, space_basis
+from gradwright.core.coordinates import space_basis
+from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.points import draw
-from gradwright.core.spaces import Space
+from gradwright.core.spaces import Space, tangent_space
 from gradwright.core.sums import terms_of
-from gradwright.diff.identities.frames import direct_space, is_orthonormal
+from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.diff.identities.problem import STACK, Equation, Problem
 from gradwright.frozen import frozen, replace
 
@@ -153,7 +154,7 @@ def tensors_of(system: LinearSystem, coordinates: Array) -> tuple[Array, ...]:
 
 def _direction_basis(unknown: Symbol, value: Array) -> Array:
     """The directions of an unknown: its linear space; all of them where a constraint restricts it."""
-    space = Space.FREE if is_orthonormal(unknown) else direct_space(unknown)
+    space = Space.FREE if is_orthonormal(unknown) else tangent_space(unknown.facts)
     return space_basis(space, value.shape, not unknown.real)
 
 

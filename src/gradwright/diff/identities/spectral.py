@@ -7,11 +7,12 @@ from gradwright.core.nodes import Apply, Hole, Node, Solve
 from gradwright.core.spaces import Space
 from gradwright.core.walks import postorder, substitute
 from gradwright.diff.identities.frames import HoleSpec
-from gradwright.diff.identities.state import State
+from gradwright.diff.identities.state import Rules, State
 from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms
+from gradwright.frozen import replace
 from gradwright.linear.forms import push
 from gradwright.prims.divided_differences import first_difference, function_of
-from gradwright.simplify.equations import COMPLEX_MIRRORED, REAL_MIRRORED, is_its_own_mirror_image
+from gradwright.simplify.equations import is_its_own_mirror_image
 
 
 def invert_spectral(state: State) -> State | None:
@@ -27,7 +28,29 @@ def invert_spectral(state: State) -> State | None:
     return None
 
 
-def image_of(equation: LinearEquation, state: State) -> tuple[Node, HoleSpec] | None:
+def invert_inside(state: State, solve: Rules) -> State | None:
+    """`A f[Y, Y](H) B = C`: solve for the image `f[Y, Y](H)` of the unknown, by all the rules, and then for H."""
+    for place, equation in enumerate(state.equations):
+        found = _image_of(equation, state)
+        if found is None:
+            continue
+        image, spec = found
+        alone = replace(equation, form=substitute(equation.form, {image: spec.hole}))
+        inner = solve(state.apart([alone], [spec]))
+        if not inner.is_solved:
+            continue
+        value = dict(inner.solved)[spec.hole]
+        solved = _solved_for(image, value, state)
+        assert solved is not None
+        shown: dict[Node, Node] = {spec.hole: image}
+        steps = [replace(s, left=substitute(s.left, shown), right=substitute(s.right, shown)) for s in inner.steps]
+        changed = replace(state, steps=(*state.steps, *steps)).with_pivots(inner.pivots)
+        reason = "by the derivative of its inverse function" if isinstance(image, Apply) else "by its equation"
+        return changed.with_solution(*solved, place).with_step("invert a matrix function", *solved, reason)
+    return None
+
+
+def _image_of(equation: LinearEquation, state: State) -> tuple[Node, HoleSpec] | None:
     """A linear function of the one unknown of an equation, if it occurs in no other way, and what stands for it.
 
     In `f[Y, Y](H) A = C` that is `f[Y, Y](H)`, which can be inverted once it is found; so can the solution of an
@@ -37,7 +60,7 @@ def image_of(equation: LinearEquation, state: State) -> tuple[Node, HoleSpec] | 
     if len(holes) != 1 or equation.form in holes or equation.projected:
         return None
     (hole,) = holes
-    images = [node for node in postorder(equation.form) if inverted(node, node, state) is not None]
+    images = [node for node in postorder(equation.form) if _solved_for(node, node, state) is not None]
     if len(images) != 1 or images[0].shape != hole.shape or images[0].real is not hole.real:
         return None
     fresh = Hole(1 + max(h.number for h in state.specs), hole.shape, hole.real)
@@ -50,8 +73,7 @@ def _space_of(image: Node, space: Space) -> Space:
     """Where an image lives: a function of a symmetric matrix has symmetric derivatives in symmetric directions."""
     if isinstance(image, Solve):
         (unknown,), (equation,) = image.unknowns, image.equations
-        mirrored = space in (REAL_MIRRORED if unknown.real else COMPLEX_MIRRORED).values()
-        kept = mirrored and is_its_own_mirror_image(equation.operator, unknown._replace(space=space))
+        kept = space.mirrors(unknown.real) and is_its_own_mirror_image(equation.operator, unknown._replace(space=space))
         return space if kept else unknown.space
     assert isinstance(image, Apply)
     facts = facts_of(image.arguments[0])
@@ -59,7 +81,7 @@ def _space_of(image: Node, space: Space) -> Space:
     return space if kept else Space.FREE
 
 
-def inverted(image: Node, value: Node, state: State) -> tuple[Hole, Node] | None:
+def _solved_for(image: Node, value: Node, state: State) -> tuple[Hole, Node] | None:
     """The unknown of which an image, with a value that is known, is the image, and its value."""
     if not isinstance(image, Solve):
         return _inverted(image, value, state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gradwright.core.build import adjoint, identity, matmul, transpose
 from gradwright.core.contraction import zero
@@ -18,6 +18,9 @@ from gradwright.frozen import frozen, replace
 from gradwright.prims.inv import inv
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, collapse
+
+Rules = Callable[["State"], "State"]
+"""All the rules, tried until none applies: for those that make a smaller problem of their own."""
 
 
 @frozen
@@ -52,6 +55,25 @@ class State:
         """The unknowns that are not solved for, in order."""
         done = {hole for hole, _ in self.solved}
         return tuple(hole for hole in self.specs if hole not in done)
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether every unknown is found, and no equation is left over."""
+        return not self.open_holes and not self.equations
+
+    @property
+    def values(self) -> dict[Node, Node]:
+        """What every unknown is, those that are solved for later put in."""
+        values: dict[Node, Node] = {}
+        for hole, value in reversed(self.solved):
+            values[hole] = substitute(value, values)
+        return values
+
+    def apart(self, equations: Iterable[LinearEquation], specs: Iterable[HoleSpec]) -> State:
+        """Equations of their own, with the same identities."""
+        own = {spec.hole: spec for spec in specs}
+        tidied = tuple(tidy(equation, self.relations) for equation in equations)
+        return replace(self, equations=tidied, specs=own, solved=(), steps=(), pivots=())
 
     def terms(self, equation: LinearEquation) -> list[Term] | None:
         """The terms of an equation as chains, each unknown the right way round."""

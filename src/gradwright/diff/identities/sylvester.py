@@ -22,7 +22,7 @@ from gradwright.diff.identities.terms import LinearEquation, Term, holes_in, tid
 from gradwright.frozen import replace
 from gradwright.linear.projection import project_space
 from gradwright.linear.recognise import sylvester_operands
-from gradwright.simplify.equations import COMPLEX_MIRRORED, REAL_MIRRORED, is_its_own_mirror_image, is_mirrored
+from gradwright.simplify.equations import is_its_own_mirror_image, is_mirrored
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
@@ -190,8 +190,7 @@ def matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space 
         return None
     if space is equation.space:
         return space
-    mirrored = REAL_MIRRORED if hole.real else COMPLEX_MIRRORED
-    if equation.space is not Space.FREE or space not in mirrored.values() or equation.form.shape != hole.shape:
+    if equation.space is not Space.FREE or not space.mirrors(hole.real) or equation.form.shape != hole.shape:
         return None
     numbered = substitute(equation.form, {hole: Hole(0, hole.shape, hole.real)})
     expanded = expand(numbered, lambda _: True)

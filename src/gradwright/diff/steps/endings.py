@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from gradwright.core.build import number
 from gradwright.core.greek import text_of_name
 from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.spaces import Space, tangent_space
 from gradwright.core.tensor_forms import Dot, Form, Inner, Leaf, Total
 from gradwright.core.walks import substitute
 from gradwright.diff.derivatives import free_vjps, full_jacobian, total_differential, vjp, vjps
@@ -71,24 +72,23 @@ def _paired(slopes: Mapping[Symbol, Node]) -> Form:
 
 def _set_words(variable: Symbol) -> str:
     """The tangent space of a structured variable, in words."""
-    for fact, words in _TANGENT_SPACES.items():
-        if fact in variable.facts:
-            return f"the {words}".format(variable.name)
-    raise AssertionError(variable.facts)
+    space = tangent_space(variable.facts)
+    if space is not Space.FREE:
+        return f"the {_SPACES[space]} matrices"
+    if "unitary" not in variable.facts:
+        return f"the tangent space at {variable.name}"
+    return f"the matrices {variable.name} Ω with Ω {'skew' if variable.real else 'skew-Hermitian'}"
 
 
-_TANGENT_SPACES = {
-    "diagonal": "diagonal matrices",
-    "unit_lower": "strictly lower triangular matrices",
-    "unit_upper": "strictly upper triangular matrices",
-    "lower": "lower triangular matrices",
-    "upper": "upper triangular matrices",
-    "skew": "skew matrices",
-    "symmetric": "symmetric matrices",
-    "hermitian": "Hermitian matrices",
-    "orthogonal": "matrices {0} Ω with Ω skew",
-    "unitary": "matrices {0} Ω with Ω skew-Hermitian",
-    "stiefel": "tangent space at {0}",
+_SPACES = {
+    Space.DIAGONAL: "diagonal",
+    Space.LOWER: "lower triangular",
+    Space.STRICTLY_LOWER: "strictly lower triangular",
+    Space.UPPER: "upper triangular",
+    Space.STRICTLY_UPPER: "strictly upper triangular",
+    Space.SYMMETRIC: "symmetric",
+    Space.HERMITIAN: "Hermitian",
+    Space.SKEW: "skew",
 }
 
 

@@ -10,7 +10,7 @@ from gradwright.core.build import transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate
 from gradwright.core.dims import Dim
-from gradwright.core.inference import space_facts
+from gradwright.core.facts import NO_FACTS
 from gradwright.core.nodes import Apply, Direction, Hole, Node, Solve, Symbol
 from gradwright.core.spaces import Space
 from gradwright.core.sums import subtract
@@ -34,7 +34,7 @@ def frame_symbols(solution: Solution, taken: set[str], leaves: Mapping[Node, Nod
     """Named symbols for the unknowns of frames; those of one kind are told apart by the output they belong to."""
     found: dict[Node, Node] = {}
     used = {*taken, *(leaf.name for leaf in leaves.values() if isinstance(leaf, Symbol))}
-    real = all(node.real for node in leaves.values())
+    field = NO_FACTS if all(node.real for node in leaves.values()) else frozenset({"complex"})
     kinds = Counter(part.name for use in solution.frames for part in use.parts)
     for use in solution.frames:
         for part in use.parts:
@@ -46,8 +46,7 @@ def frame_symbols(solution: Solution, taken: set[str], leaves: Mapping[Node, Nod
             own = f"{base}_{use.direction.of}" if kinds[part.name] > 1 else base
             name = next(n for n in (own, *(f"{own}{k}" for k in range(1, 99))) if n not in used)
             used.add(name)
-            facts = space_facts(part.space)
-            found[part.hole] = Symbol(name, part.hole.shape, facts if real else facts | {"complex"})
+            found[part.hole] = Symbol(name, part.hole.shape, part.space.facts | field)
     return found
 
 

@@ -9,7 +9,7 @@ that no rule of differentiation has touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import TypeGuard
 
 import numpy as np
@@ -17,38 +17,22 @@ import numpy as np
 from gradwright.core.arithmetic import Array, as_float, largest
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.evaluate import evaluate, evaluate_all
-from gradwright.core.facts import MATRIX_FACTS
-from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Apply, Contract, Direction, Node, Symbol
-from gradwright.core.points import (
-    choose_sizes,
-    demanded_orders,
-    dimension_names,
-    even_sizes,
-    sample,
-    shrunk,
-    tangent_direction,
-)
-from gradwright.core.primitive import Freedom
+from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
+from gradwright.core.points import sample, tangent_direction
 from gradwright.core.sums import terms_of
 from gradwright.core.tensor_forms import lower, value_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.differential import direction
-from gradwright.diff.identities.problem import Problem, problem_of
-from gradwright.diff.identities.solution_points import nearby_solution, point_of
-from gradwright.diff.steps.approach import approached
+from gradwright.diff.identities.problem import problem_of
+from gradwright.diff.identities.solution_points import point_of
+from gradwright.diff.steps.attempts import Attempt, Inputs, attempts, searches
+from gradwright.diff.steps.differences import measured
 from gradwright.diff.steps.step import Check, Draft, as_form
 from gradwright.errors import ConditionError, GradwrightError
 from gradwright.frozen import frozen
 from gradwright.simplify.pipeline import simplify
 
 TOLERANCE = 1e-6
-STEP = 1e-3
-SEEDS = 8
-WITNESSED = 2 * SEEDS
-APPROACHED = 3 * SEEDS  # from here on inputs are looked for at which there is a value
-APPROACHES = 3
-RANDOM_ONES = 4  # how many points are drawn before that at which an equation is known to have a solution
 CANCELLED = 1e-5
 MEASURED = 1e-3
 ACCURATE = 1e-8
@@ -66,21 +50,17 @@ class Named:
 class Trial:
     """Values for everything that occurs in the steps."""
 
-    def __init__(self, root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...], seed: int = 0) -> None:
-        nodes = [root, *(n.node for n in named), *variables]
-        names, orders = sorted(dimension_names(nodes)), demanded_orders(nodes)
-        self.sizes = choose_sizes(names, orders, variant=seed, even=even_sizes(nodes))
-        self.seed = seed
-        self.values: dict[Node, Array] = {}
-        if seed == WITNESSED:
-            self._take_witnesses(root)
+    def __init__(self, root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...], attempt: Attempt) -> None:
+        self.seed = attempt.seed
+        self._generator = np.random.default_rng([self.seed, 20])
+        self.values, self.sizes = attempt.drawn(root, [root, *(n.node for n in named), *variables], self._generator)
+        for variable in variables:
+            self.values[direction(variable)] = tangent_direction(variable, self.values[variable], self._generator)
         self.measured = tuple(item.symbol for item in named)
         self.found = set[Node]()
         self.error = 0.0
         # How large the terms are that the value of a named expression is made of, which may cancel.
         self._terms_of: dict[Node, float] = {}
-        self._generator = np.random.default_rng([seed, 20])
-        self._sample_inputs(nodes, variables)
         with np.errstate(all="ignore"):
             for item in named:
                 self._measure(item, variables)
@@ -189,35 +169,6 @@ class Trial:
         sizes = [self._size(f.node, known) for f in term.factors]
         return float(np.prod(sizes)) * abs(as_float(term.coefficient))
 
-    def _take_witnesses(self, root: Node) -> None:
-        """Give variables that defined functions are applied to the values at which these are known to exist."""
-        for node in postorder(root):
-            if not isinstance(node, Apply) or not node.primitive.witnesses:
-                continue
-            for formal, argument in zip(node.primitive.inputs, node.arguments, strict=True):
-                if isinstance(argument, Symbol) and argument not in self.values:
-                    value = node.primitive.witnesses[0][formal.name]
-                    self.values[argument] = value
-                    self.sizes |= {d.name: n for d, n in zip(argument.shape, value.shape, strict=True) if d.name}
-
-    def _sample_inputs(self, nodes: list[Node], variables: tuple[Symbol, ...]) -> None:
-        for leaf in dict.fromkeys(leaf for node in nodes for leaf in free_leaves(node)):
-            if isinstance(leaf, Symbol | Direction) and leaf not in self.values:
-                value = sample(leaf, self.sizes, self._generator, side=self.seed)
-                value = np.abs(value) + 0.3 if self._is_to_be_positive(leaf) else value
-                small = SEEDS <= self.seed < APPROACHED
-                self.values[leaf] = shrunk(value, leaf.facts, self._generator) if small else value
-        if self.seed >= APPROACHED:
-            self.values = approached(nodes, self.values, self.sizes, self._generator)
-        for variable in variables:
-            move = tangent_direction(variable, self.values[variable], self._generator)
-            self.values[direction(variable)] = move
-
-    def _is_to_be_positive(self, leaf: Symbol | Direction) -> bool:
-        """Whether entries are made positive: after some tries those of scales and weights, then all that are free."""
-        free = leaf.rank != 2 or not any(fact in leaf.facts for fact in MATRIX_FACTS)
-        return leaf.real and free and self.seed % SEEDS >= (2 if leaf.rank < 2 else 4)
-
     def _measure(self, item: Named, variables: tuple[Symbol, ...]) -> None:
         moves = {v: self.values[direction(v)] for v in variables}
         value, moved, error = measured(item.node, self.values, moves, self.sizes)
@@ -232,138 +183,22 @@ class Trial:
         self.error = max(self.error, error)
 
 
-def difference(
-    node: Node, values: Mapping[Node, Array], moves: Mapping[Symbol, Array], sizes: Mapping[str, int]
-) -> tuple[Array, Array]:
-    """The value of a node, and its fourth-order central difference along a direction."""
-    with np.errstate(all="ignore"):
-        centre, moved, _ = measured(node, values, moves, sizes)
-    return centre, moved
-
-
-def measured(
-    node: Node, values: Mapping[Node, Array], moves: Mapping[Symbol, Array], sizes: Mapping[str, int]
-) -> tuple[Array, Array, float]:
-    """The value of a node, its difference along a direction, and how far two steps of it disagree."""
-    centre = evaluate(node, values, sizes)
-    factors = [_Factor(first, values, sizes) for first in _free_factors(node)]
-    size = max((largest(m) for m in moves.values()), default=1.0)
-    h = STEP / max(size, 1e-12)
-    shifted: dict[float, Array] = {}
-    for k in (1, -1, 2, -2, 0.5, -0.5):
-        at = {**values, **{v: _along(v, values[v], k * h, move) for v, move in moves.items()}}
-        for factor in factors:
-            at |= factor.moved(at)
-        shifted[k] = evaluate(node, at, sizes)
-    coarse, fine = (_fourth_order(shifted, k, k * h) for k in (1, 0.5))
-    return centre, fine, largest(coarse - fine) / max(largest(fine), 1e-3 * largest(centre), 1e-12)
-
-
-def _fourth_order(shifted: Mapping[float, Array], k: float, h: float) -> Array:
-    """`(8 (f(h) − f(−h)) − (f(2h) − f(−2h))) / 12 h`."""
-    return (8 * (shifted[k] - shifted[-k]) - (shifted[2 * k] - shifted[-2 * k])) / (12 * h)
-
-
 def _is_defined(node: Node) -> TypeGuard[Apply]:
     """Whether a node is a function that was defined by its equations."""
     return isinstance(node, Apply) and bool(node.primitive.witnesses)
 
 
-def _free_factors(node: Node) -> list[Apply]:
-    """The first output of every factorisation in an expression that leaves a freedom, inner ones first."""
-    free = [n for n in postorder(node) if isinstance(n, Apply) and n.primitive.gauge]
-    return list(dict.fromkeys(n.outputs[0] for n in free))
-
-
-class _Factor:
-    """A factorisation that leaves a freedom: at other inputs it is chosen such that it moves as its derivative does."""
-
-    def __init__(self, first: Apply, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> None:
-        self.outputs = first.outputs
-        self.arguments = first.arguments
-        self.sizes = sizes
-        self.centre = evaluate_all((*self.outputs, *self.arguments), values, sizes)
-
-    def moved(self, values: Mapping[Node, Array]) -> dict[Node, Array]:
-        """The outputs at other inputs."""
-        found = evaluate_all((*self.outputs, *self.arguments), values, self.sizes)
-        count, primitive = len(self.outputs), self.outputs[0].primitive
-        if primitive.freedom is not None:
-            chosen = _turned(primitive.freedom, self.centre[:count], found[:count])
-        elif primitive.gauge_fixing:
-            chosen = self._followed(problem_of(primitive), found[count:])
-        else:
-            chosen = [_with_signs_of(*parts) for parts in zip(self.centre, found, self.outputs, strict=False)]
-        return dict(zip(self.outputs, chosen, strict=True))
-
-    def _followed(self, problem: Problem, arguments: Sequence[Array]) -> Sequence[Array]:
-        """The solution to which an equation that fixes the gauge leads."""
-        symbols = (*problem.unknowns, *problem.givens)
-        centre: dict[Node, Array] = dict(zip(symbols, self.centre, strict=True))
-        sizes = point_of(problem, {s.name: centre[s] for s in symbols}).sizes
-        givens: dict[Node, Array] = dict(zip(problem.givens, arguments, strict=True))
-        return nearby_solution(problem, centre, givens, sizes)
-
-
-def _turned(freedom: Freedom, centre: Sequence[Array], values: Sequence[Array]) -> list[Array]:
-    """Factors near others, turned so that they move along their freedom as the derivative does.
-
-    Columns of the last output that has free phases move, in the frame of all columns, along themselves by a real
-    number, and the other outputs are turned with it. What is free up to a rotation does not rotate.
-    """
-    turned = [place for place, move in enumerate(freedom.moves) if move]
-    held, moved = centre[turned[-1]], values[turned[-1]]
-    if freedom.rotation:
-        left, _, right = np.linalg.svd(moved.conj().T @ held)
-        turn = left @ right
-    else:
-        overlap = np.diagonal(np.linalg.pinv(held) @ moved)
-        turn = np.diag(np.conj(overlap / np.abs(overlap)))
-    return [value @ turn if place in turned else value for place, value in enumerate(values)]
-
-
-def _with_signs_of(centre: Array, value: Array, node: Apply) -> Array:
-    """A factor whose columns (of an upper triangle: rows) are free up to sign, as at the centre."""
-    if value.ndim != 2:
-        return value
-    frame = np.linalg.pinv(centre)
-    if "upper" in facts_of(node):
-        overlap = np.diagonal(value @ frame)[:, None]
-    else:
-        overlap = np.diagonal(frame @ value)[None, :]
-    # A convention such as the real diagonal of R makes the phases move with the input; only a sign may jump.
-    return value * np.where(np.real(overlap) < 0, -1.0, 1.0)
-
-
-def _along(symbol: Symbol, value: Array, t: float, move: Array) -> Array:
-    """A point on a curve in the symbol's set with the given velocity."""
-    if "stiefel" not in symbol.facts:
-        return value + t * move
-    # exp(t (W − Wᴴ)) X with W = (I − ½ X Xᴴ) Ẋ Xᴴ keeps the columns orthonormal and has velocity Ẋ.
-    from scipy.linalg import expm
-
-    n = len(value)
-    half = (np.eye(n) - value @ value.conj().T / 2) @ move @ value.conj().T
-    return expm(t * (half - half.conj().T)) @ value
-
-
 def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Trial:
-    """The first of several generic points at which values are finite, differences accurate and not all zero.
-
-    Where an equation that defines a function has no solution, or its forward function gives none, smaller inputs are
-    tried next, for which many have one, and soon those at which the equation was found to hold: a search for a
-    solution that is not there takes long.
-    """
+    """The first of several generic points at which values are finite, differences accurate and not all zero."""
     failure: GradwrightError | None = None
     found: list[Trial] = []
     unsolved: list[Trial] = []
     defined = any(_is_defined(node) for node in postorder(root))
-    seeds = [s for k in range(SEEDS) for s in ((k, SEEDS + k) if defined else (k,))]
-    for seed in [*seeds[:RANDOM_ONES], WITNESSED, *seeds[RANDOM_ONES:]] if defined else seeds:
-        if seed >= SEEDS and found:
+    for attempt in attempts(defined):
+        if attempt.inputs is not Inputs.RANDOM and found:
             continue
         try:
-            trial = Trial(root, variables, named, seed)
+            trial = Trial(root, variables, named, attempt)
         except GradwrightError as error:
             failure = error
             continue
@@ -375,7 +210,7 @@ def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named,
         found.append(trial)
     found = found or unsolved
     if not defined and not any(trial.finite for trial in found):
-        found += _approached_trials(root, variables, named)
+        found += _searched_trials(root, variables, named)
     if not found:
         assert failure is not None
         raise failure
@@ -383,11 +218,11 @@ def generic_trial(root: Node, variables: tuple[Symbol, ...], named: tuple[Named,
     return min(found, key=lambda trial: (not trial.finite, trial.error >= ACCURATE, trial.still, trial.error))
 
 
-def _approached_trials(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Iterator[Trial]:
+def _searched_trials(root: Node, variables: tuple[Symbol, ...], named: tuple[Named, ...]) -> Iterator[Trial]:
     """Points that are looked for, as a barrier or the logarithm of a difference needs, until one has a value."""
-    for seed in range(APPROACHED, APPROACHED + APPROACHES):
+    for attempt in searches():
         try:
-            trial = Trial(root, variables, named, seed)
+            trial = Trial(root, variables, named, attempt)
         except GradwrightError:
             continue
         yield trial

@@ -1,4 +1,4 @@
-"""The entries that determine a tensor of a constant space, and the tensor with given entries.
+"""Constant spaces in numbers: the entries that determine a tensor, the tensor with given entries, projections.
 
 Coordinates are real numbers: a complex tensor has two for each entry, so that an operator which contains
 conjugates needs no case of its own.
@@ -37,12 +37,21 @@ def from_coordinates(space: Space, coordinates: Array, shape: tuple[int, ...], c
     return _mirrored(space, tensor)
 
 
+def space_basis(space: Space, shape: tuple[int, ...], complex_entries: bool) -> Array:
+    """A basis over the real numbers: one tensor along the first axis."""
+    count = coordinate_count(space, shape, complex_entries)
+    tensors = [from_coordinates(space, unit, shape, complex_entries) for unit in np.eye(count)]
+    return np.reshape(tensors, (count, *shape))
+
+
 def projected(space: Space, tensor: Array) -> Array:
     """The orthogonal projection on the space."""
+    if space is Space.FREE:
+        return tensor
     if space.mirror_sign:
         other = tensor.conj() if space.conjugated else tensor
         return (tensor + space.mirror_sign * other.T) / 2
-    return tensor * _kept(space, tensor.shape)[0]
+    return np.where(_kept(space, tensor.shape)[0], tensor, 0)
 
 
 def _kept(space: Space, shape: tuple[int, ...]) -> tuple[Array, Array]:

@@ -1,0 +1,41 @@
+"""Signs of the entries of products, from those of their factors."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from gradwright.core.facts import Facts
+from gradwright.core.mirror_images import FactsOf
+from gradwright.core.nodes import Contract, Factor, Mask
+
+
+def entry_facts(node: Contract, facts_of: FactsOf) -> set[str]:
+    """Signs of the entries: positive factors, and factors that come as squares, of the absolute value if complex."""
+    counts = Counter(node.factors)
+    unpaired = [f for f in counts if (counts[f] % 2 if f.node.real else counts[f] != counts[f.conjugated])]
+    if node.coefficient < 0 or any("nonnegative" not in _sign_facts(f, facts_of) for f in unpaired):
+        return set()
+    spread = all(len(set(g)) == len(g) for g in node.output) and _distinct_output(node)
+    held = {label for group in node.output for label in group}
+    weights = [f for f in node.factors if _weighs_diagonal(f) and not held.issuperset(f.labels)][:1]
+    positive = all("positive" in _sign_facts(f, facts_of) for f in node.factors if f not in weights)
+    return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
+
+
+def _sign_facts(factor: Factor, facts_of: FactsOf) -> Facts:
+    """Facts of the signs of what a factor contributes: the diagonal of a definite matrix is positive."""
+    facts = facts_of(factor.node)
+    if factor.node.rank == 2 and factor.groups[0] == factor.groups[1] and "psd" in facts:
+        return facts | ({"nonnegative", "positive"} if "spd" in facts else {"nonnegative"})
+    return facts
+
+
+def _weighs_diagonal(factor: Factor) -> bool:
+    """Whether a factor is a mask that leaves the diagonal, where a sum over one of its axes finds a positive entry."""
+    mask = factor.node
+    return isinstance(mask, Mask) and min(mask.weights) >= 0 < mask.on and mask.shape[0] == mask.shape[1]
+
+
+def _distinct_output(node: Contract) -> bool:
+    labels = [label for group in node.output for label in group]
+    return len(set(labels)) == len(labels)
