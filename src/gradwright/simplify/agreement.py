@@ -76,7 +76,8 @@ def agreement(left: Node, right: Node) -> Agreement:
     roots = expand_definitions(left), expand_definitions(right)
     found = _at_points(roots, _Point.evaluate)
     if not found and any(isinstance(node, Apply) and node.primitive in GROUPED for node in postorder(*roots)):
-        found = replace(_at_points((spread(roots[0]), spread(roots[1])), _Point.evaluate, groups=True), has_signs=True)
+        roots = spread(roots[0]), spread(roots[1])
+        found = replace(_at_points(roots, _Point.evaluate, groups=True), has_signs=True)
     logarithms = any(isinstance(node, Apply) and node.primitive is log for node in postorder(*roots))
     if found or not (logarithms and all(root.real for root in roots)):
         return found
@@ -176,12 +177,13 @@ class _Point:
         arithmetic = self._arithmetic(level)
         split = [_split_logarithms(exponent) for exponent in exponents]
         others = self.evaluate(tuple(rest for _, rest in split), level + 1)
+        angles = [rest for _, rest in split if not rest.real]
+        turns = iter(rotations(arithmetic, angles, lambda nodes: self.evaluate(nodes, level)) if angles else ())
         found: list[Array] = []
         for (logarithms, rest), value in zip(split, others, strict=True):
             result = arithmetic.exponential(arithmetic.real(value))
             if not rest.real:
-                (turns,) = rotations(arithmetic, (rest,), lambda nodes: self.evaluate(nodes, level))
-                result = objects(result * turns % arithmetic.prime)
+                result = objects(result * next(turns) % arithmetic.prime)
             for term in logarithms:
                 result = np.asarray(result * self._power(term, level, arithmetic) % arithmetic.prime, dtype=object)
             found.append(result)
