@@ -220,7 +220,8 @@ class ModularArithmetic:
         """The square root u + v i whose real part u counts as positive: 2 u² = |z| + Re z, 2 u v = Im z."""
         modulus = self.root(square.re * square.re + square.im * square.im)
         real = self.root((modulus + square.re) * pow(2, -1, self.prime))
-        return Complex(real, square.im * self.inverse(2 * real), self.prime)
+        imaginary = square.im * pow(2 * real, -1, self.prime) if real else self.root(-square.re % self.prime)
+        return Complex(real, imaginary, self.prime)
 
     def sign(self, value: Number) -> int:
         """The Legendre symbol; any odd function, where that is enough."""

@@ -92,7 +92,7 @@ def _within(term: Contract, output: Groups) -> Node:
 
 
 def _of_pseudo_inverse(node: Apply) -> Node:
-    """`Q⁺ = Qᴴ` for orthonormal columns, `X⁺ = X⁻¹`, `(X⁺)⁺ = X`, and that of a multiple of a matrix or of its transpose."""
+    """That of orthonormal columns, of what has an inverse, of another, of a multiple of a matrix or its transpose."""
     (matrix,) = node.arguments
     if isinstance(matrix, Apply) and matrix.primitive is pinv:
         return matrix.arguments[0]
