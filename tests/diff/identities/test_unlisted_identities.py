@@ -745,6 +745,22 @@ def test_an_equation_is_told_once_and_a_frame_only_where_it_is_used() -> None:
     assert "Ω" in str(gw.derive(found.Q, wrt="A")) and "Ω" not in str(gw.derive(found.M, wrt="A"))
 
 
+@pytest.mark.parametrize(
+    ("name", "output", "shown"),
+    [
+        ("one eigenpair", "w", "f(A).v f(A).vᵀ"), ("singular triplet", "s", "f(A).u f(A).vᵀ"),
+        ("eigenvalue with both vectors", "r", "f(A).u f(A).vᵀ"),
+    ],
+)  # fmt: skip
+def test_eigenvalues_are_told_by_the_vectors_that_annihilate_their_equations(
+    name: str, output: str, shown: str
+) -> None:
+    case = CASES[name]
+    derived = gw.derive(getattr(defined(case)(gw.parse("A", A=case.given[3:])), output), wrt="A")
+    assert str(derived.gradient) == shown
+    assert "multiply by vectors" in {step.rule for step in derived.steps if step.check.passed}
+
+
 def test_two_numbers_are_solved_for_by_cramer_s_rule() -> None:
     pair = gw.define("pair", ["a * u + b * v = c", "2 * u * v = d"], unknown="u: , v: ", given="a: , b: , c: , d: ",
                      start=lambda a, b, c, d: (c / a, d / c))  # fmt: skip
