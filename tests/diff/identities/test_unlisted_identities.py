@@ -260,6 +260,7 @@ OWN_NUMBERS = {
     "its norm": Case("Y * norm(Y) = A", "Y: n m", "A: n m", lambda A: A / np.sqrt(np.linalg.norm(A))),
     "its complex norm": Case("Y * norm(Y) = A", "Y: n m complex", "A: n m complex",
                              lambda A: A / np.sqrt(np.linalg.norm(A))),
+    "discounted Lyapunov": Case("A @ Y + Y @ A.T - r * Y = Q", "Y: n n symmetric", "A: n n, Q: n n symmetric, r: "),
     "its trace in Lyapunov": Case("A @ Y + Y @ A.T + trace(Y) * C = Q", "Y: n n symmetric",
                                   "A: n n, C: n n symmetric, Q: n n symmetric"),
     "its Hermitian trace": Case("A @ Y + Y @ A.H + trace(Y) * K = Q", "Y: n n hermitian",
@@ -657,6 +658,7 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
+        ("discounted Lyapunov", "(A − ½ r I) dY + dY (A − ½ r I)ᵀ = "),
         ("its trace in Lyapunov", "dY = −lyapunov(A, dA Y + Y dAᵀ) − tr(dY) lyapunov(A, C)   [border: "),
         ("its norm", "tr(Yᵀ dY) = tr(Yᵀ dA) / (2 ‖Y‖)  "),
         ("its complex norm", "Re(tr(Yᴴ dY)) = ½ Re(tr(Yᴴ dA) / ‖Y‖)  "),
