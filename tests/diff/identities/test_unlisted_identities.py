@@ -402,6 +402,8 @@ FACTORS = {
                         "A: n m complex", np.linalg.qr),
     "singular vectors on both sides": Case(["A @ V = U @ diag(s)", "A.T @ U = V @ diag(s)"],
                                            "U: n m stiefel, s: m positive, V: m m orthogonal", "A: n m", thin),
+    "least squares by QR": Case(["Q @ R = A", "R @ v = Q.T @ b"], "Q: n m stiefel, R: m m upper, v: m", "A: n m, b: n",
+                                lambda A, b: (*np.linalg.qr(A), np.linalg.lstsq(A, b, rcond=None)[0])),
     "singular triplet": Case(["A @ v = s * u", "A.T @ u = s * v", "dot(v, v) = 1", "dot(u, u) = 1"],
                              "u: n, v: m, s: positive", "A: n m", singular_triplet),
     "polar by an inverse": Case("A @ W = U", "U: n m stiefel, W: m m spd", "A: n m", polar_by_inverse),
@@ -673,8 +675,8 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
 )
 def test_numbers_of_an_unknown_and_factors_around_it_are_told(name: str, shown: str) -> None:
     function = defined(CASES[name])
-    given = dict(part.strip().split(": ") for part in CASES[name].given.split(","))
-    found = function(*(gw.parse(key, **{key: facts}) for key, facts in given.items()))
+    given = dict(part.strip().split(":") for part in CASES[name].given.split(","))
+    found = function(*(gw.parse(key, **{key: facts.strip()}) for key, facts in given.items()))
     text = str(gw.derive(found.X if "X" in CASES[name].unknown else found, wrt=next(iter(given))))
     assert shown in text and "✗" not in text
 
