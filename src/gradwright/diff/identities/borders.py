@@ -95,7 +95,6 @@ def _as_one_system(state: State, squared: Callable[[Node, Node], tuple[Node, Nod
     if square != matrix:
         words = "multiply by the adjoint, as there are more equations than unknowns"
         changed = changed.with_step("normal equations", matmul(square, unknowns), right, words)
-    changed = changed.with_pivots([square])
     whole, start = reduce_terms(matmul(Apply(inv, (), (square,)), right), ()), Dim.of(0)
     for hole in holes:
         stop = start + _length([hole])

@@ -7,7 +7,7 @@ vectors. Which vectors do it is found in numbers, at points where the identity h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice, product
 
@@ -17,8 +17,9 @@ from gradwright.core.arithmetic import Array, largest
 from gradwright.core.build import multiply, number, product_of
 from gradwright.core.contraction import conjugate, zero
 from gradwright.core.evaluate import evaluate_all
-from gradwright.core.nodes import Hole, Node
+from gradwright.core.nodes import Apply, Hole, Node
 from gradwright.core.sums import add, scaled
+from gradwright.core.walks import postorder
 from gradwright.diff.identities.borders import are_vectors
 from gradwright.diff.identities.isolate import matrix_of
 from gradwright.diff.identities.problem import RuleStep
@@ -27,7 +28,9 @@ from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy
 from gradwright.frozen import replace
 from gradwright.linear.forms import push
+from gradwright.prims.inv import inv
 from gradwright.prims.power import raise_to
+from gradwright.simplify.pipeline import simplify
 
 MOST_CHOICES = 200
 BEHIND_VECTORS = "multiply by vectors"
@@ -47,7 +50,14 @@ def with_numbers_alone(closed: State, start: State, points: Sequence[SolutionPoi
     words = "of the solution, behind which the other unknowns cancel"
     steps = [RuleStep(BEHIND_VECTORS, hole, value, words) for hole, value in found.items()]
     solved = tuple((hole, found.get(hole, value)) for hole, value in closed.solved)
-    return replace(closed, solved=solved, steps=(*closed.steps, *steps))
+    # The numbers are still determined by the whole system only: an eigenvalue has a derivative where it is simple.
+    regular = _inverted(simplify(value) for hole, value in closed.solved if hole in found)
+    return replace(closed, solved=solved, steps=(*closed.steps, *steps)).with_pivots(regular)
+
+
+def _inverted(values: Iterable[Node]) -> list[Node]:
+    inverses = (node for node in postorder(*values) if isinstance(node, Apply) and node.primitive is inv)
+    return [inverse.arguments[0] for inverse in inverses]
 
 
 def _values_of(numbers: Sequence[Hole], start: State, points: Sequence[SolutionPoint]) -> dict[Hole, Node]:
