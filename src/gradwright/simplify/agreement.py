@@ -39,6 +39,7 @@ from gradwright.prims.trigonometric import cos, sin
 from gradwright.simplify.definitions import expand_definitions
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.groups import matrix_exponentials, multiples, rotations, spread
+from gradwright.simplify.sign_patterns import holds_for_all_signs
 
 # The smallest size and the step to the next, point by point; small ones after two rounds.
 SIZES = ((3, 1), (2, 1), (5, 1), (4, 2), (6, 1), (2, 3), (3, 2), (7, 1))
@@ -74,6 +75,21 @@ def agreement(left: Node, right: Node) -> Agreement:
         UndecidableError: if a part has no value modulo a prime, or none at enough points.
     """
     roots = expand_definitions(left), expand_definitions(right)
+    found = _agreement(roots)
+    signs = any(isinstance(node, Apply) and node.primitive is sign for node in postorder(*roots))
+    if signs and not found and holds_for_all_signs(roots, _agree):
+        return Agreement(True, True)
+    return found
+
+
+def _agree(left: Node, right: Node) -> bool:
+    try:
+        return bool(_agreement((left, right)))
+    except UndecidableError:
+        return False
+
+
+def _agreement(roots: tuple[Node, Node]) -> Agreement:
     found = _at_points(roots, _Point.evaluate)
     if not found and any(isinstance(node, Apply) and node.primitive in GROUPED for node in postorder(*roots)):
         roots = spread(roots[0]), spread(roots[1])
@@ -93,8 +109,8 @@ def _at_points(roots: tuple[Node, Node], view: View, groups: bool = False) -> Ag
     signs = applied.count(sign)
     if signs:
         for_any_odd_function = _compare(roots, view, Setting(chain(), True, spectra, groups))
-        if for_any_odd_function:
-            return for_any_odd_function
+        if for_any_odd_function:  # but for comparisons of what is equal, which are 0 or 1 and no odd function of 0
+            return replace(for_any_odd_function, has_signs=True)
     found = _compare(roots, view, Setting(chain(), False, spectra, groups), signs)
     multiple = multiple_for(_numbers(roots)) if found.has_signs else 1
     return found if multiple == 1 else _compare(roots, view, Setting(chain(multiple), False, spectra, groups), signs)
