@@ -60,7 +60,11 @@ PROVED = [
     ("matrix_exp(kron(A, eye(m)) + kron(eye(n), C))", "kron(matrix_exp(A), matrix_exp(C))"),
     ("logm(3 / 2 * inv(K @ K))", "(log(3) - log(2)) * eye(n) - 2 * logm(K)"), ("logm(matrix_exp(S))", "S"),
     ("sqrtm(kron(K, D))", "kron(sqrtm(K), sqrtm(D))"), ("matrix_exp(logm(K) / 2)", "sqrtm(K)"),
-    ("sqrtm(matrix_exp(S))", "matrix_exp(S / 2)"),
+    ("sqrtm(matrix_exp(S))", "matrix_exp(S / 2)"), ("trace(logm(K @ K))", "2 * logdet(K)"), ("exp(z / 2)**2", "exp(z)"),
+    ("real(sqrt(z))", "sqrt((abs(z) + real(z)) / 2)"), ("sqrt(z)**2", "z"), ("max(2 * x + a)", "2 * max(x) + a"),
+    ("min(x)", "-max(-x)"), ("maximum(x, maximum(y, p))", "maximum(maximum(p, y), x)"),
+    ("relu(abs(x) - p)", "relu(x - p) + relu(-x - p)"), ("minimum(maximum(x, -p), p)", "maximum(minimum(x, p), -p)"),
+    ("x - sign(x) * relu(abs(x) - p)", "minimum(maximum(x, -p), p)"),
 ]  # fmt: skip
 REFUTED = [
     ("inv(eye(n) + U @ V) @ U", "U @ inv(eye(m) + U.T @ V.T)"), ("trace(A @ B @ X)", "trace(A @ X @ B)"),
@@ -68,6 +72,9 @@ REFUTED = [
     ("exp(x)", "exp(x) + 1/10**9"), ("3", "4"),
     ("matrix_exp(A + B)", "matrix_exp(A) @ matrix_exp(B)"), ("matrix_exp(logm(K) + S)", "K @ matrix_exp(S)"),
     ("cos(pi / 5)", "(1 - sqrt(5)) / 4"), ("logm(K @ K @ K)", "logm(K)"), ("tan(a / 2)", "sin(a) / (1 - cos(a))"),
+    ("sqrt(z**2)", "z"), ("sqrt(z * z * z)", "sqrt(z)**3"), ("max(a * x)", "a * max(x)"),
+    ("minimum(maximum(x, y), q)", "maximum(minimum(x, q), y)"), ("sum(relu(relu(x) - y))", "sum(relu(x - y))"),
+    ("where(outer(x, ones(n)) > outer(ones(n), x), 1, 0)", "1 - where(outer(x, ones(n)) < outer(ones(n), x), 1, 0)"),
 ]  # fmt: skip
 
 
@@ -173,9 +180,19 @@ def test_roots_of_matrices_with_complex_eigenvalues_are_not_those_of_symmetric_o
 
 
 def test_what_is_not_known_is_undecided_and_says_why() -> None:
-    found = gw.equal(parsed("max(x + a)"), parsed("max(x) + a"))
+    found = gw.equal(parsed("max(p * p)"), parsed("max(p)**2"))
     assert found.status == "undecided" and not found
     assert "max may be any function" in found.reason
+
+
+@pytest.mark.parametrize(
+    "zero",
+    ["trace(logm(K)) - logdet(K)", "sin(a)**2 + cos(a)**2 - 1", "max(p * p) - max(p)**2", "L", "diag(x)", "A - A.T"],
+)
+def test_the_sign_of_what_is_zero_is_not_taken_for_one(zero: str) -> None:
+    node = parsed(zero)
+    one = gw.ones(*node.shape) if node.ndim else 1
+    assert gw.equal(gw.sign(node) ** 2, gw.eye(1)[0, 0] * one if node.ndim else gw.parse("1")).status != "proved"
 
 
 def test_equal_derivatives_are_proved_so_whatever_the_route() -> None:

@@ -31,6 +31,15 @@ def test_the_facts_of_a_product_hold(text: str) -> None:
     assert {fact for fact in facts_of(node) if not FACTS_HOLD[fact](value)} == set()
 
 
+@pytest.mark.parametrize("text", ["Q @ diag(p)", "diag(p) @ L @ diag(p) @ Q", "outer(ones(n), p) * S @ R", "L / c"])
+def test_diagonal_matrices_of_positive_numbers_leave_a_product_invertible(text: str) -> None:
+    given = {**VARIABLES, "p": "n positive"}
+    node = gw.parse(text, **{name: facts for name, facts in given.items() if name in text}).node
+    (value,) = generic_point(node).at(node)
+    assert "invertible" in facts_of(node)
+    assert {fact for fact in facts_of(node) if not FACTS_HOLD[fact](value)} == set()
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -34,6 +34,7 @@ LARGE = [
     ("trace(inv(X + inv(X + inv(X + inv(X)))))", {"X": "n n"}, "X", "hessian"),
     ("sum(softmax(softmax(X @ A @ X.T, axis=1) @ X @ B @ X.T, axis=1) @ X)", {"X": "n m", "A": "m m", "B": "m m"}, "X",
      "hessian"),
+    ("norm(pinv(A) @ lstsq(B, b))", {"A": "n m", "B": "n n", "b": "n"}, "B", "hvp"),
 ]  # fmt: skip
 
 

@@ -26,6 +26,16 @@ PRINTED = {
     "two-variables": ["derive", "trace(A @ inv(X))", "--var", "A: n n, X: n n"],
     "projection": ["derive", "trace(A @ S @ S)", "--var", "S: n n symmetric", "--var", "A: n n", "--wrt", "S"],
     "rules-qr": ["rules", "qr"],
+    "define": [
+        "define",
+        "Y @ inv(A) @ Y = B",
+        "--unknown",
+        "Y: n n spd",
+        "--given",
+        "A: n n spd, B: n n spd",
+        "--wrt",
+        "B",
+    ],
 }
 
 
@@ -54,6 +64,24 @@ def test_a_command_prints_its_snapshot(name: str) -> None:
 )
 def test_one_derivative_alone(show: str, shown: str) -> None:
     assert run("derive", "inv(X) @ A", "--var", "A: n m", "--wrt", "X", "--show", show).strip() == shown
+
+
+def test_unknowns_of_an_identity_alone_or_together() -> None:
+    question = (
+        "define",
+        "Q @ R = A",
+        "--unknown",
+        "Q: n m stiefel, R: m m upper",
+        "--given",
+        "A: n m",
+        "--show",
+        "vjp",
+    )
+    both, one = run(*question), run(*question, "--of", "R")
+    assert both.startswith("Q:\n") and both.endswith(f"\n\nR:\n{one}") and one.startswith("f(A).Q (")
+    for wrong, said in ((("--of", "S"), "there is no unknown 'S'"), (("--format", "json"), "choose it with --of")):
+        with pytest.raises(GradwrightError, match=said):
+            run(*question, *wrong)
 
 
 def test_derivatives_of_a_scalar_alone() -> None:

@@ -10,7 +10,7 @@ USER_DEFINED = {
     "an inverse": (("Z @ M = eye(p)", "Z: p p", "M: p p"), "M", ("M is invertible",)),
     "a reflexive inverse": (("Y @ X @ Y = Y", "Y: n n invertible", "X: n n"), "X", ("X is invertible",)),
     "a resolvent": (("Y @ (A - s * B) = eye(n)", "Y: n n", "A: n n, B: n n, s: "), "s", ("A − s B is invertible",)),
-    "a square root": (("Y @ Y = A", "Y: n n", "A: n n"), "A", ("f(A) and −f(A) share no eigenvalue",)),
+    "a square root": (("Y @ Y = A", "Y: n n", "A: n n"), "A", ("no two eigenvalues of f(A) add up to zero",)),
     "a Sylvester equation": (
         ("A @ X + X @ B = C", "X: n m", "A: n n, B: m m, C: n m"),
         "A",
@@ -45,7 +45,9 @@ def test_the_conditions_of_a_user_s_function_are_the_pivots_of_its_solution(name
 
 def test_a_defined_function_states_its_conditions_in_the_names_of_its_identity():
     assert gw.define("f", "Z @ M = eye(p)", unknown="Z: p p", given="M: p p").conditions == ("M is invertible",)
-    assert gw.define("f", "Y @ Y = A", unknown="Y: n n", given="A: n n").conditions == ("Y and −Y share no eigenvalue",)
+    assert gw.define("f", "Y @ Y = A", unknown="Y: n n", given="A: n n").conditions == (
+        "no two eigenvalues of Y add up to zero",
+    )
 
 
 def test_what_is_known_of_an_argument_is_no_condition():

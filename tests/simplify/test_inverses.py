@@ -59,6 +59,7 @@ def test_a_system_with_equal_columns_is_no_pattern_for_products() -> None:
         ("solve(A.T, x) - inv(A).T @ x", "0"), ("inv(A @ inv(S))", "S A⁻¹"), ("inv(inv(S) @ A @ Z)", "(A Z)⁻¹ S"),
         ("inv(a * eye(n) + diag(x))", "diag(1 / (a 1 + x))"), ("inv(a * eye(n) + c * eye(n))", "I / (a + c)"),
         ("inv(A @ inv(S) @ Z)", "(A S⁻¹ Z)⁻¹"), ("inv(inv(A) @ S)", "(A⁻¹ S)⁻¹"),
+        ("pinv(S)", "S⁻¹"), ("lstsq(S, x) - inv(S) @ x", "0"),
     ],
 )  # fmt: skip
 def test_the_shorter_of_two_forms_is_written(text: str, shown: str) -> None:

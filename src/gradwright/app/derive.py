@@ -12,16 +12,16 @@ from gradwright.core.declarations import split_commas
 from gradwright.errors import DeclarationError, DerivationError
 
 
-def declarations_of(var: Sequence[str]) -> dict[str, str]:
+def declarations_of(texts: Sequence[str], option: str = "var") -> dict[str, str]:
     """The declarations of `--var 'A: n m'`; several in one, separated by commas, are allowed."""
     found: dict[str, str] = {}
-    for text in var:
+    for text in texts:
         for part in split_commas(text):
             name, colon, rest = part.partition(":")
             if not colon:
                 raise DeclarationError(
-                    f"--var '{part.strip()}' is not a declaration: write a name, a colon and, with spaces between, the "
-                    f"dimensions, as in --var 'A: n m' (nothing after the colon for a scalar)"
+                    f"--{option} '{part.strip()}' is not a declaration: write a name, a colon and, with spaces, "
+                    f"the dimensions, as in --{option} 'A: n m' (nothing after the colon for a scalar)"
                 )
             if name.strip() in found:
                 raise DeclarationError(f"'{name.strip()}' is declared twice")
@@ -35,8 +35,12 @@ def expression_of(text: str, var: Sequence[str]) -> Expression:
 
 
 def derivation_of(text: str, wrt: Sequence[str], var: Sequence[str]) -> Derivation:
-    """The derivation of a command line; with one variable in all, it is differentiated by that."""
-    expression = expression_of(text, var)
+    """The derivation of a command line."""
+    return differentiated(expression_of(text, var), wrt)
+
+
+def differentiated(expression: Expression, wrt: Sequence[str]) -> Derivation:
+    """The derivation by some variables, or by all; with one variable in all, it is differentiated by that."""
     names = [name.strip() for entry in wrt for name in entry.split(",")]
     if len(names) == 1 or (not names and len(expression.variables) == 1):
         return derive_expression(expression, names[0] if names else expression.variables[0])

@@ -1,4 +1,4 @@
-"""`gradwright derive`, `emit`, `check`, `rules`.
+"""`gradwright derive`, `define`, `emit`, `check`, `rules`.
 
 Exit codes: 0 right, 1 wrong, 2 a usage error or text that cannot be understood. An error of the user's
 is one paragraph, never a traceback. The command line is Click's; everything else is imported by the
@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import click
@@ -39,11 +40,35 @@ def examples(*lines: str) -> str:
 
 def with_variables(command: Command) -> Command:
     """The options that say what the variables are, and which to differentiate by."""
-    wrt = click.option(
-        "--wrt", multiple=True, help="The variable to differentiate by; repeat for several. Default: all."
-    )
     var = click.option("--var", multiple=True, help="A declaration, such as 'A: n m' or 'S: n n symmetric'; repeat.")
-    return wrt(var(command))
+    return with_wrt(var(command))
+
+
+with_wrt = click.option(
+    "--wrt", multiple=True, help="The variable to differentiate by; repeat for several. Default: all."
+)
+SHOWING = (
+    click.option("--show", type=click.Choice(SHOWN), default="steps", help="What to show."),
+    click.option(
+        "--format", "form", type=click.Choice(["text", "latex", "json"]), default="text", help="How to write it."
+    ),
+    click.option("--brief", is_flag=True, help="Three lines."),
+    click.option("--full", is_flag=True, help="Every step, with the Jacobian and the chain rule."),
+    click.option("--ascii", "plain", is_flag=True, help="Text in the signs of a keyboard."),
+)
+
+
+def with_showing(command: Command) -> Command:
+    """The options that say what is shown of a derivation, and how."""
+    return reduce(lambda decorated, option: option(decorated), reversed(SHOWING), command)
+
+
+def shown_as(show: str, form: str, brief: bool, full: bool, plain: bool) -> tuple[str, str, str]:
+    """What those options ask for: what is shown, in which form and detail."""
+    if brief and full:
+        raise click.UsageError("--brief and --full exclude each other")
+    detail = "brief" if brief else "full" if full or show == "all" else "normal"
+    return show, "ascii" if plain and form == "text" else form, detail
 
 
 @main.command(
@@ -56,28 +81,52 @@ def with_variables(command: Command) -> Command:
 )
 @click.argument("expression")
 @with_variables
-@click.option("--show", type=click.Choice(SHOWN), default="steps", help="What to show.")
-@click.option("--format", "form", type=click.Choice(["text", "latex", "json"]), default="text", help="How to write it.")
-@click.option("--brief", is_flag=True, help="Three lines.")
-@click.option("--full", is_flag=True, help="Every step, with the Jacobian and the chain rule.")
-@click.option("--ascii", "plain", is_flag=True, help="Text in the signs of a keyboard.")
-def derive(
-    expression: str,
-    wrt: tuple[str, ...],
-    var: tuple[str, ...],
-    show: str,
-    form: str,
-    brief: bool,
-    full: bool,
-    plain: bool,
-) -> None:
+@with_showing
+def derive(expression: str, wrt: tuple[str, ...], var: tuple[str, ...], **showing: Any) -> None:
     """Derive the differential, the Jacobian and the vector-Jacobian product of an EXPRESSION."""
     from gradwright.app.derive import derivation_of, shown
 
-    if brief and full:
-        raise click.UsageError("--brief and --full exclude each other")
-    detail = "brief" if brief else "full" if full or show == "all" else "normal"
-    click.echo(shown(derivation_of(expression, wrt, var), show, "ascii" if plain and form == "text" else form, detail))
+    how = shown_as(**showing)
+    click.echo(shown(derivation_of(expression, wrt, var), *how))
+
+
+@main.command(
+    epilog=examples(
+        'gradwright define "Y @ X = eye(n)" --unknown "Y: n n" --given "X: n n"',
+        'gradwright define "Y @ inv(A) @ Y = B" --unknown "Y: n n spd" --given "A: n n spd, B: n n spd" --wrt B',
+        'gradwright define "Q @ R = A" --unknown "Q: n m stiefel, R: m m upper" --given "A: n m" --of R --show vjp',
+    )
+)
+@click.argument("identity", nargs=-1, required=True)
+@click.option(
+    "--unknown", multiple=True, required=True, help="What the equations define, such as 'Y: n n spd'; repeat."
+)
+@click.option("--given", multiple=True, required=True, help="What it is a function of, such as 'A: n m'; repeat.")
+@click.option("--of", help="The unknown to differentiate, of several. Default: all, one after the other.")
+@with_wrt
+@click.option("--name", default="f", help="What the function is called. Default: f.")
+@click.option("--start", help="NumPy's or SciPy's function of the givens to Newton's first guess, such as numpy.copy.")
+@click.option("--forward", help="The same for the function itself, such as scipy.linalg.sqrtm.")
+@click.option("--gauge", multiple=True, help="What fixes directions that are free: 'Y.T @ dY = dY.T @ Y'; repeat.")
+@with_showing
+def define(
+    identity: tuple[str, ...],
+    unknown: tuple[str, ...],
+    given: tuple[str, ...],
+    of: str | None,
+    wrt: tuple[str, ...],
+    name: str,
+    start: str | None,
+    forward: str | None,
+    gauge: tuple[str, ...],
+    **showing: Any,
+) -> None:
+    """Derive the derivative of a function that equations define, its IDENTITY."""
+    from gradwright.app.define import derivations_of, shown_together
+
+    how = shown_as(**showing)
+    found = derivations_of(identity, unknown, given, wrt, of, name, start, forward, gauge)
+    click.echo(shown_together(found, *how))
 
 
 @main.command(

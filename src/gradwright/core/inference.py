@@ -257,7 +257,17 @@ def _matrix_facts(node: Contract) -> set[str]:
         found |= {fact for fact in ("spd", "psd") if each and all(fact in facts for facts in each)}
     if {"symmetric", "hermitian"} & found and "spd" not in found:
         found |= schur_facts(node, facts_of)
-    return found
+    return found | _facts_beside_weights(node)
+
+
+def _facts_beside_weights(node: Contract) -> set[str]:
+    """What a product keeps beside diagonal matrices of positive numbers: `Q diag(s)` is invertible if Q is."""
+    weights = [f for f in node.factors if f.node.rank == 1 and "positive" in facts_of(f.node)]
+    others = tuple(f for f in node.factors if f not in weights)
+    held = {label for f in others for label in f.labels}
+    if not weights or not all(held.issuperset(f.labels) for f in weights):
+        return set()
+    return {"invertible", "lower", "upper"} & facts_of(Contract(node.coefficient, others, node.dims, node.output))
 
 
 def _diagonal_facts(node: Contract) -> set[str]:

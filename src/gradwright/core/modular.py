@@ -216,6 +216,13 @@ class ModularArithmetic:
         assert isinstance(found, int)
         return found
 
+    def _complex_root(self, square: Complex) -> Complex:
+        """The square root u + v i whose real part u counts as positive: 2 u² = |z| + Re z, 2 u v = Im z."""
+        modulus = self.root(square.re * square.re + square.im * square.im)
+        real = self.root((modulus + square.re) * pow(2, -1, self.prime))
+        imaginary = square.im * pow(2 * real, -1, self.prime) if real else self.root(-square.re % self.prime)
+        return Complex(real, imaginary, self.prime)
+
     def sign(self, value: Number) -> int:
         """The Legendre symbol; any odd function, where that is enough."""
         if not value:
@@ -244,9 +251,9 @@ class ModularArithmetic:
         if exponent < 0:
             value, exponent = self.inverse(value), -exponent
         if isinstance(value, Complex):
-            if exponent.denominator != 1:
+            if exponent.denominator > 2:
                 raise UndecidableError("a root of a complex number")
-            return value.power(exponent.numerator)
+            return (value if exponent.denominator == 1 else self._complex_root(value)).power(exponent.numerator)
         if exponent.denominator == 1:
             return pow(value, exponent.numerator, self.prime)
         # The squares are a group of odd prime order, in which every root exists and is unique.

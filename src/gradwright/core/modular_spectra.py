@@ -10,7 +10,7 @@ eigenvectors. So what is shown does not depend on them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -48,28 +48,35 @@ def eigen_system(field: ModularArithmetic, A: Array, name: str = "eigh") -> tupl
         return None
     values: list[int] = []
     columns: list[Array] = []
-    for value, P in _in_order(field, parts, name):
+    projectors = dict(parts)
+    for value in in_order(field, projectors, name):
+        P = projectors[value]
         directions = list(_orthonormal(field, P, (name, A.tolist(), value)))
         values += [value] * len(directions)
         columns += directions
     return shaped(values, (len(A),)), np.stack(columns, axis=1)
 
 
-def _in_order(field: ModularArithmetic, parts: list[tuple[int, Array]], name: str) -> list[tuple[int, Array]]:
-    """In an order that a positive factor and a summand do not change, as they do not change which one is largest.
+def in_order(field: ModularArithmetic, values: Iterable[int], name: str) -> list[int]:
+    """Numbers in an order that a positive factor and a summand do not change, as they do not change which is largest.
 
-    It is another one at every point: of two eigenvalues either may come first.
+    It is another one at every point: of two numbers either may come first.
+
+    Args:
+        field: the numbers.
+        values: which are put in order; each once.
+        name: of what the order is for.
 
     Raises:
         PointError: if the variance, which is positive, is no square.
     """
-    values = [value for value, _ in parts]
-    mean = sum(values) * pow(len(values), -1, field.prime)
-    variance = sum((value - mean) ** 2 for value in values) % field.prime
+    distinct = sorted(set(values))
+    mean = sum(distinct) * pow(len(distinct), -1, field.prime)
+    variance = sum((value - mean) ** 2 for value in distinct) % field.prime
     scale = pow(field.root(variance), -1, field.prime) if variance else 1
-    relative = {value: (value - mean) * scale % field.prime for value in values}
+    relative = {value: (value - mean) * scale % field.prime for value in distinct}
     seed = (name, field.seed, sorted(relative.values()))
-    return sorted(parts, key=lambda part: field.random(seed, relative[part[0]]))
+    return sorted(distinct, key=lambda value: field.random(seed, relative[value]))
 
 
 def singular_system(field: ModularArithmetic, A: Array) -> tuple[Array, Array, Array] | None:

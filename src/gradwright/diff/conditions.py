@@ -355,6 +355,8 @@ def _of_equation(node: Solve, written: Callable[[Node], str]) -> list[str]:
         return [_of_map(node, written)]
     name, operands = known
     known_part = operands[:-1]
+    if name == "sylvester" and known_part[0] == known_part[1]:
+        name, known_part = "lyapunov", known_part[:1]
     forms = [
         tuple(map(written, _compared(name, o))) for o in (known_part, tuple(simplify(adjoint(x)) for x in known_part))
     ]

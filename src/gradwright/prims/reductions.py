@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from gradwright.core import build
 from gradwright.core.canonical import as_product
@@ -12,11 +15,16 @@ from gradwright.core.contraction import contract, is_zero, plain, simple
 from gradwright.core.dims import minimum, product
 from gradwright.core.inference import is_nonnegative
 from gradwright.core.language import divide
+from gradwright.core.modular_numbers import objects, shaped
+from gradwright.core.modular_spectra import in_order
 from gradwright.core.nodes import Apply, Factor, Node, Size
-from gradwright.core.primitive import Notation, Primitive, Sample
+from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
 from gradwright.core.scalars import shared_number
 from gradwright.errors import ShapeError
+
+if TYPE_CHECKING:
+    from gradwright.core.modular import ModularArithmetic
 
 
 def _norm_of_multiple(node: Apply) -> Node:
@@ -56,6 +64,20 @@ norm = Primitive(
 )
 
 
+def _largest_modulo_prime(field: ModularArithmetic, x: np.ndarray) -> np.ndarray:
+    """One of the entries, the same one of `s x + c` for a positive s; nothing else is known of the largest."""
+    rows = x.reshape(-1, x.shape[-1]).tolist()
+    return shaped([in_order(field, row, "max")[0] for row in rows], x.shape[:-1])
+
+
+def _smallest_modulo_prime(field: ModularArithmetic, x: np.ndarray) -> np.ndarray:
+    """`min(x) = −max(−x)`."""
+    return objects(-_largest_modulo_prime(field, objects(-x % field.prime)) % field.prime)
+
+
+_EXTREMA = {"max": _largest_modulo_prime, "min": _smallest_modulo_prime}
+
+
 def _extremum(name: str) -> Primitive:
     return Primitive(
         name=name,
@@ -65,6 +87,7 @@ def _extremum(name: str) -> Primitive:
         note=f"{name} has a kink where it is attained twice; there the tied entries share equally",
         fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & facts[0],
         real_only=True,
+        modular=Modular(_EXTREMA[name], exact=False),
         numpy=f"numpy.{name}({{0}}, axis=-1)",
         torch=f"torch.a{name}({{0}}, dim=-1)",
         torch_differentiates=True,

@@ -39,6 +39,7 @@ from gradwright.prims.trigonometric import cos, sin
 from gradwright.simplify.definitions import expand_definitions
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.groups import matrix_exponentials, multiples, rotations, spread
+from gradwright.simplify.sign_patterns import holds_for_all_signs
 
 # The smallest size and the step to the next, point by point; small ones after two rounds.
 SIZES = ((3, 1), (2, 1), (5, 1), (4, 2), (6, 1), (2, 3), (3, 2), (7, 1))
@@ -74,9 +75,25 @@ def agreement(left: Node, right: Node) -> Agreement:
         UndecidableError: if a part has no value modulo a prime, or none at enough points.
     """
     roots = expand_definitions(left), expand_definitions(right)
+    found = _agreement(roots)
+    signs = any(isinstance(node, Apply) and node.primitive is sign for node in postorder(*roots))
+    if signs and not found and holds_for_all_signs(roots, _agree):
+        return Agreement(True, True)
+    return found
+
+
+def _agree(left: Node, right: Node) -> bool:
+    try:
+        return bool(_agreement((left, right)))
+    except UndecidableError:
+        return False
+
+
+def _agreement(roots: tuple[Node, Node]) -> Agreement:
     found = _at_points(roots, _Point.evaluate)
     if not found and any(isinstance(node, Apply) and node.primitive in GROUPED for node in postorder(*roots)):
-        found = replace(_at_points((spread(roots[0]), spread(roots[1])), _Point.evaluate, groups=True), has_signs=True)
+        roots = spread(roots[0]), spread(roots[1])
+        found = replace(_at_points(roots, _Point.evaluate, groups=True), has_signs=True)
     logarithms = any(isinstance(node, Apply) and node.primitive is log for node in postorder(*roots))
     if found or not (logarithms and all(root.real for root in roots)):
         return found
@@ -92,8 +109,8 @@ def _at_points(roots: tuple[Node, Node], view: View, groups: bool = False) -> Ag
     signs = applied.count(sign)
     if signs:
         for_any_odd_function = _compare(roots, view, Setting(chain(), True, spectra, groups))
-        if for_any_odd_function:
-            return for_any_odd_function
+        if for_any_odd_function:  # but for comparisons of what is equal, which are 0 or 1 and no odd function of 0
+            return replace(for_any_odd_function, has_signs=True)
     found = _compare(roots, view, Setting(chain(), False, spectra, groups), signs)
     multiple = multiple_for(_numbers(roots)) if found.has_signs else 1
     return found if multiple == 1 else _compare(roots, view, Setting(chain(multiple), False, spectra, groups), signs)
@@ -176,12 +193,13 @@ class _Point:
         arithmetic = self._arithmetic(level)
         split = [_split_logarithms(exponent) for exponent in exponents]
         others = self.evaluate(tuple(rest for _, rest in split), level + 1)
+        angles = [rest for _, rest in split if not rest.real]
+        turns = iter(rotations(arithmetic, angles, lambda nodes: self.evaluate(nodes, level)) if angles else ())
         found: list[Array] = []
         for (logarithms, rest), value in zip(split, others, strict=True):
             result = arithmetic.exponential(arithmetic.real(value))
             if not rest.real:
-                (turns,) = rotations(arithmetic, (rest,), lambda nodes: self.evaluate(nodes, level))
-                result = objects(result * turns % arithmetic.prime)
+                result = objects(result * next(turns) % arithmetic.prime)
             for term in logarithms:
                 result = np.asarray(result * self._power(term, level, arithmetic) % arithmetic.prime, dtype=object)
             found.append(result)

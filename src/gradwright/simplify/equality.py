@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradwright.core.arithmetic import Array, FloatArithmetic, largest
-from gradwright.core.contraction import conjugate
+from gradwright.core.contraction import conjugate, zero
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.inference import is_real_valued
 from gradwright.core.modular_numbers import UndecidableError
@@ -27,8 +27,9 @@ from gradwright.core.walks import free_leaves, postorder
 from gradwright.errors import GradwrightError, ShapeError
 from gradwright.frozen import frozen
 from gradwright.prims.exponential import exp
-from gradwright.prims.piecewise import has_kink
+from gradwright.prims.piecewise import has_kink, sign
 from gradwright.simplify.agreement import SIZES, Agreement, agreement
+from gradwright.simplify.definitions import expand_definitions
 from gradwright.simplify.pipeline import simplify_all
 
 if TYPE_CHECKING:
@@ -105,7 +106,20 @@ def _proved(left: Node, right: Node, found: Agreement) -> Equality:
         in_numbers = _by_floats(left, right, "", OF_SIGNS)
         if in_numbers.status == "refuted":
             return in_numbers
+        if any(map(_may_be_zero, _signed(left, right))):
+            return Equality("undecided", "it depends on the sign of what is zero at all points, as far as they show it")
     return Equality("proved", "equal modulo a 61-bit prime at several generic points and sizes")
+
+
+def _signed(left: Node, right: Node) -> list[Node]:
+    """Of what the sign is taken, as far as the primes do not see whether that is zero."""
+    nodes = postorder(expand_definitions(left), expand_definitions(right))
+    signed = (node.arguments[0] for node in nodes if isinstance(node, Apply) and node.primitive is sign)
+    return [node for node in signed if _opaque_names(node, node)]
+
+
+def _may_be_zero(node: Node) -> bool:
+    return _by_floats(node, zero(node.shape), "", CAUTIOUS).status != "refuted"
 
 
 def _opaque_names(left: Node, right: Node) -> str:

@@ -33,6 +33,7 @@ from gradwright.core.nodes import Apply, Constant, Contract, Factor, Node
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import transform
 from gradwright.frozen import frozen
+from gradwright.prims.determinant import det
 from gradwright.prims.exponential import log
 from gradwright.prims.inv import inv
 from gradwright.prims.logm import logm
@@ -195,11 +196,16 @@ def _matrix_power(field: ModularArithmetic, matrix: Array, exponent: int) -> Arr
 
 
 def spread(root: Node) -> Node:
-    """Without logarithms of powers of a positive definite matrix, and roots and logarithms of Kronecker products."""
+    """Without logarithms of powers of a positive definite matrix and of Kronecker products, and roots of these.
+
+    Traces of logarithms are logarithms of determinants.
+    """
     return transform(root, _spread)
 
 
 def _spread(node: Node) -> Node:
+    if isinstance(node, Contract):
+        return _traces_of_logarithms(node)
     if not isinstance(node, Apply) or node.primitive not in (logm, sqrtm) or node.rank != 2:
         return node
     argument = node.arguments[0]
@@ -208,6 +214,27 @@ def _spread(node: Node) -> Node:
         images = [_spread(Apply(node.primitive, (), (part,))) for part in parts]
         return reduce(kron, images) if node.primitive is sqrtm else _kronecker_sum(images)
     return _logarithm(node, argument) if node.primitive is logm else _root(node, argument)
+
+
+def _traces_of_logarithms(product: Contract) -> Node:
+    """`tr(log X) = log(det X)` of real matrices, whose eigenvalues that are not real come in pairs."""
+    held = [label for factor in product.factors for label in factor.labels] + [x for g in product.output for x in g]
+    traces = {factor: trace for factor in product.factors if (trace := _trace_of_logarithm(factor, held))}
+    if not traces:
+        return product
+    factors = [traces.get(factor, factor) for factor in product.factors]
+    left = {label for factor in factors for label in factor.labels}.union(*product.output)
+    return contract(product.coefficient, factors, product.output, {label: product.dims[label] for label in left})
+
+
+def _trace_of_logarithm(factor: Factor, held: Sequence[int]) -> Factor | None:
+    node = factor.node
+    if not isinstance(node, Apply) or node.primitive is not logm or not node.real:
+        return None
+    (row, *_), (column, *_) = factor.groups
+    if row != column or held.count(row) != 2:
+        return None
+    return Factor(Apply(log, (), (Apply(det, (), node.arguments),)), ())
 
 
 def _kronecker_sum(matrices: Sequence[Node]) -> Node:

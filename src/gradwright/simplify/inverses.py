@@ -20,11 +20,14 @@ from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.templates import formals, identities
 from gradwright.prims.inv import inv
+from gradwright.prims.lstsq import lstsq
 from gradwright.prims.pinv import pinv
 from gradwright.prims.power import raise_to
 from gradwright.prims.solve import solve, solve_vector
 
 MINUS_ONE = Fraction(-1)
+LEAST_SQUARES = dict(zip(lstsq, (solve, solve_vector), strict=True))
+"""What a least-squares solution is where the matrix has an inverse."""
 
 
 @lru_cache(maxsize=4096)
@@ -52,6 +55,8 @@ def simplify_inverse(node: Node) -> Node:
     """The inverse of a transpose, a multiple, a diagonal, an orthogonal matrix, a Kronecker product or an inverse."""
     if isinstance(node, Apply) and node.primitive is pinv:
         return _of_pseudo_inverse(node)
+    if isinstance(node, Apply) and node.primitive in LEAST_SQUARES and "invertible" in facts_of(node.arguments[0]):
+        node = Apply(LEAST_SQUARES[node.primitive], (), node.arguments)
     if isinstance(node, Apply) and node.primitive in (solve, solve_vector):
         return _of_system(node)
     if not isinstance(node, Apply) or not is_inverse(node.primitive):
@@ -87,12 +92,14 @@ def _within(term: Contract, output: Groups) -> Node:
 
 
 def _of_pseudo_inverse(node: Apply) -> Node:
-    """`Q⁺ = Qᴴ` for orthonormal columns, `(X⁺)⁺ = X`, and that of a multiple of a matrix or of its transpose."""
+    """That of orthonormal columns, of what has an inverse, of another, of a multiple of a matrix or its transpose."""
     (matrix,) = node.arguments
     if isinstance(matrix, Apply) and matrix.primitive is pinv:
         return matrix.arguments[0]
     if "stiefel" in facts_of(matrix):
         return adjoint(matrix)
+    if "invertible" in facts_of(matrix):
+        return simplify_inverse(Apply(inv, (), (matrix,)))
     factor = only_matrix(matrix) if isinstance(matrix, Contract) else None
     if factor is None or not isinstance(matrix, Contract) or not matrix.coefficient:
         return node

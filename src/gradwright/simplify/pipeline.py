@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from functools import lru_cache
 
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import transform_all
@@ -90,6 +91,8 @@ def simplify_all(roots: tuple[Node, ...], given: Container[Node] = frozenset()) 
     return roots
 
 
+# Kept, since most parts of a derivation are simplified more than once, and those of a gradient again for its Hessian.
+@lru_cache(maxsize=4096)
 def _settle(node: Node, solved: tuple[Relation, ...]) -> Node:
     for _ in range(ROUNDS):
         before = node

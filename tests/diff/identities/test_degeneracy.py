@@ -94,4 +94,4 @@ def test_what_depends_on_the_vectors_does(text: str) -> None:
 
 def test_the_condition_of_an_equation_is_written_for_it_or_for_its_adjoint_whichever_is_shorter() -> None:
     root = gw.define("root", "Y @ Y = A + Y", unknown="Y: n n", given="A: n n")
-    assert gw.derive(root(gw.parse("A", A="n n"))).conditions == ("root(A) − I and −root(A) share no eigenvalue",)
+    assert gw.derive(root(gw.parse("A", A="n n"))).conditions == ("no two eigenvalues of root(A) − ½ I add up to zero",)

@@ -260,6 +260,7 @@ OWN_NUMBERS = {
     "its norm": Case("Y * norm(Y) = A", "Y: n m", "A: n m", lambda A: A / np.sqrt(np.linalg.norm(A))),
     "its complex norm": Case("Y * norm(Y) = A", "Y: n m complex", "A: n m complex",
                              lambda A: A / np.sqrt(np.linalg.norm(A))),
+    "discounted Lyapunov": Case("A @ Y + Y @ A.T - r * Y = Q", "Y: n n symmetric", "A: n n, Q: n n symmetric, r: "),
     "its trace in Lyapunov": Case("A @ Y + Y @ A.T + trace(Y) * C = Q", "Y: n n symmetric",
                                   "A: n n, C: n n symmetric, Q: n n symmetric"),
     "its Hermitian trace": Case("A @ Y + Y @ A.H + trace(Y) * K = Q", "Y: n n hermitian",
@@ -401,6 +402,8 @@ FACTORS = {
                         "A: n m complex", np.linalg.qr),
     "singular vectors on both sides": Case(["A @ V = U @ diag(s)", "A.T @ U = V @ diag(s)"],
                                            "U: n m stiefel, s: m positive, V: m m orthogonal", "A: n m", thin),
+    "least squares by QR": Case(["Q @ R = A", "R @ v = Q.T @ b"], "Q: n m stiefel, R: m m upper, v: m", "A: n m, b: n",
+                                lambda A, b: (*np.linalg.qr(A), np.linalg.lstsq(A, b, rcond=None)[0])),
     "singular triplet": Case(["A @ v = s * u", "A.T @ u = s * v", "dot(v, v) = 1", "dot(u, u) = 1"],
                              "u: n, v: m, s: positive", "A: n m", singular_triplet),
     "polar by an inverse": Case("A @ W = U", "U: n m stiefel, W: m m spd", "A: n m", polar_by_inverse),
@@ -657,6 +660,7 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
+        ("discounted Lyapunov", "(A − ½ r I) dY + dY (A − ½ r I)ᵀ = "),
         ("its trace in Lyapunov", "dY = −lyapunov(A, dA Y + Y dAᵀ) − tr(dY) lyapunov(A, C)   [border: "),
         ("its norm", "tr(Yᵀ dY) = tr(Yᵀ dA) / (2 ‖Y‖)  "),
         ("its complex norm", "Re(tr(Yᴴ dY)) = ½ Re(tr(Yᴴ dA) / ‖Y‖)  "),
@@ -671,8 +675,8 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
 )
 def test_numbers_of_an_unknown_and_factors_around_it_are_told(name: str, shown: str) -> None:
     function = defined(CASES[name])
-    given = dict(part.strip().split(": ") for part in CASES[name].given.split(","))
-    found = function(*(gw.parse(key, **{key: facts}) for key, facts in given.items()))
+    given = dict(part.strip().split(":") for part in CASES[name].given.split(","))
+    found = function(*(gw.parse(key, **{key: facts.strip()}) for key, facts in given.items()))
     text = str(gw.derive(found.X if "X" in CASES[name].unknown else found, wrt=next(iter(given))))
     assert shown in text and "✗" not in text
 
@@ -743,6 +747,22 @@ def test_an_equation_is_told_once_and_a_frame_only_where_it_is_used() -> None:
                      given="W: n n, A: n n", start=lambda W, A: (nearest_orthogonal(W @ A), W @ A))  # fmt: skip
     found = part(gw.matrix("W", "n", "n"), gw.matrix("A", "n", "n"))
     assert "Ω" in str(gw.derive(found.Q, wrt="A")) and "Ω" not in str(gw.derive(found.M, wrt="A"))
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "shown"),
+    [
+        ("one eigenpair", "w", "f(A).v f(A).vᵀ"), ("singular triplet", "s", "f(A).u f(A).vᵀ"),
+        ("eigenvalue with both vectors", "r", "f(A).u f(A).vᵀ"),
+    ],
+)  # fmt: skip
+def test_eigenvalues_are_told_by_the_vectors_that_annihilate_their_equations(
+    name: str, output: str, shown: str
+) -> None:
+    case = CASES[name]
+    derived = gw.derive(getattr(defined(case)(gw.parse("A", A=case.given[3:])), output), wrt="A")
+    assert str(derived.gradient) == shown
+    assert "multiply by vectors" in {step.rule for step in derived.steps if step.check.passed}
 
 
 def test_two_numbers_are_solved_for_by_cramer_s_rule() -> None:

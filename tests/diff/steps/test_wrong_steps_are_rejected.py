@@ -36,6 +36,8 @@ gw.define(
 )
 gw.define("regression_line", ["sum(y - b * ones(n) - w * x) = 0", "dot(x, y - b * ones(n) - w * x) = t * w"],
           unknown="b: , w: ", given="x: n, y: n, t: positive")  # fmt: skip
+gw.define("last_pair", ["S @ v = l * v", "dot(v, v) = 1"], unknown="l: , v: n", given="S: n n symmetric",
+          forward=lambda S: (np.linalg.eigvalsh(S)[-1], np.linalg.eigh(S)[1][:, -1]))  # fmt: skip
 gw.define("three_sided", "A @ Y @ B + Y + C @ Y @ D = E", unknown="Y: n n", given={name: "n n" for name in "ABCDE"})
 
 EXPRESSIONS = {
@@ -58,6 +60,7 @@ EXPRESSIONS = {
     "optimum": ("stationary_point(P, A, q, b).x", {"P": "n n spd", "A": "m n", "q": "n", "b": "m"}, "A"),
     "pair of equations": ("coupled_pair(A, B, C, D).X", {name: "n n" for name in "ABCD"}, "A"),
     "two numbers": ("regression_line(x, y, t).w", {"x": "n", "y": "n", "t": "positive"}, "x"),
+    "eigenvalue": ("last_pair(S).l", {"S": "n n symmetric"}, "S"),
     "three terms": ("three_sided(A, B, C, D, E)", {name: "n n" for name in "ABCDE"}, "A"),
     "covariance": ("logdet(t * A @ V @ A.T + Q)", {"t": "", "A": "n m", "V": "m m spd", "Q": "n n spd"}, "A"),
 }
@@ -145,7 +148,8 @@ def _axis_errors(form: Form) -> list[Form]:
 KINDS = {
     "definition", "differentiate both sides", "collect", "frame", "multiply by inverses", "split by the frame",
     "split into parts", "compare entries", "isolate", "divide", "eliminate", "border", "linear system",
-    "linear matrix equation", "invert a matrix function", "solve", "result", "substitute", "sum rule", "product rule",
+    "linear matrix equation", "invert a matrix function", "multiply by vectors", "solve", "result", "substitute",
+    "sum rule", "product rule",
     "chain rule", "linearity", "differential of", "Jacobian", "tensor product", "roll", "definition of df",
     "associativity", "transpose invariance", "commutativity", "back to matrices", "vector-Jacobian product", "gradient",
     "projection",

@@ -28,7 +28,7 @@ def split_normal_parts(state: State) -> State | None:
     """Split an equation by Q and its orthogonal complement, for a direction `Q Ω + K`, `Qᴴ K = 0`."""
     for place, equation in enumerate(state.equations):
         normal = [hole for hole in holes_in(equation.form) if state.specs[hole].normal_to is not None]
-        if not normal or equation.projected or equation.beside is not None:
+        if not normal or equation.form.rank != 2 or equation.projected or equation.beside is not None:
             continue
         for dual in _duals(state):
             for mirrored in (False, True):

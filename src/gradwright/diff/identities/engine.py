@@ -31,6 +31,7 @@ from gradwright.diff.identities.frames import Frame, direct_frames, frame_choice
 from gradwright.diff.identities.functionals import border_functionals
 from gradwright.diff.identities.general import solve_generally
 from gradwright.diff.identities.isolate import divide, isolate, isolate_along_axes, isolate_vector, strip_common_factors
+from gradwright.diff.identities.null_vectors import with_numbers_alone
 from gradwright.diff.identities.outer_factors import cancel_outer_factors
 from gradwright.diff.identities.problem import Equation, FramePart, FrameUse, Problem, Solution, problem_of
 from gradwright.diff.identities.solution_points import (
@@ -120,12 +121,14 @@ def solve(
     state = differentiated(problem, problem.equations, frames, problem.relations(), constraints=True)
     vectors = without_explicit_matrices(state)
     for joined in with_numbers_joined(vectors) if points else ():
-        closed = _by_rules(joined)
+        closed = with_numbers_alone(_by_rules(joined), vectors, points)
         if not closed.open_holes and _is_right(problem, found := _finish(problem, frames, closed), points):
             return found
     bordered = border_surplus(vectors)
-    if bordered is not None and _is_right(problem, found := _finish(problem, frames, bordered), points):
-        return found
+    if bordered is not None:
+        found = _finish(problem, frames, with_numbers_alone(bordered, vectors, points))
+        if _is_right(problem, found, points):
+            return found
     while (stripped := strip_common_factors(state)) is not None:
         state = stripped
     return replace(_finish(problem, frames, solve_generally(state)), general=True)
@@ -139,7 +142,8 @@ def _solve_by_rules(
         for stated in stated_givens(problem) if relaxed else (NOTHING,):
             for frames in frame_choices(problem.unknowns, problem.duals):
                 start = differentiated(problem, used, frames, identities, stated, relaxed)
-                state = _by_rules(_without_cancelled(start, points) if points else start)
+                start = _without_cancelled(start, points) if points else start
+                state = with_numbers_alone(_by_rules(start), start, points)
                 if state.open_holes or (state.equations and not points):
                     continue
                 found = _finish(problem, frames, state)

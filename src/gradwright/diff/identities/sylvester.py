@@ -7,8 +7,9 @@ invertible or nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
-from gradwright.core.build import adjoint, identity, matmul, permute
+from gradwright.core.build import adjoint, identity, matmul, multiply, permute
 from gradwright.core.contraction import conjugate, is_zero, split_coefficient
 from gradwright.core.dims import product
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Unknown
@@ -74,6 +75,23 @@ def _outer_factors(state: State, pairs: Sequence[Pair], space: Space) -> tuple[N
             if factors and all(is_known_invertible(factor, state) for factor in factors):
                 found.append((before, behind))
     return min(found, key=lambda factors: 2 - factors.count(None), default=None)
+
+
+def _balanced(pairs: Sequence[Pair]) -> Sequence[Pair]:
+    """`(A + c I) H + H Aᴴ` as `S H + H Sᴴ` with `S = A + ½ c I`, which is Lyapunov's; so with A in the place of Aᴴ."""
+    before, behind = sorted(pairs, key=lambda pair: pair.right is not None)
+    if before.right is not None or behind.right is None or not _is_multiple_of_identity(behind.left):
+        return pairs
+    left, right = before.left, multiply(scalars_of(behind.left)[0], behind.right)
+    for other in (adjoint(right), right) if left.shape == right.shape else ():
+        gap = simplify(subtract(left, other))
+        if not is_zero(gap) and _is_multiple_of_identity(gap):
+            half = scaled(Fraction(1, 2), gap)
+            return [
+                Pair(simplify(subtract(left, half)), None),
+                Pair(identity(left.shape[0]), simplify(add([right, half]))),
+            ]
+    return pairs
 
 
 def _is_mirrored(pair: Pair) -> bool:
@@ -158,6 +176,7 @@ def sylvester_inverse(state: State, equation: LinearEquation, hole: Hole) -> Cal
     pairs = grouped(terms, equation.form)
     if len(pairs) != 2 or len({(t.transposed, t.conj) for t in terms}) != 1:
         return None
+    pairs = _balanced(pairs)
     fresh = Hole(0, hole.shape[::-1] if terms[0].transposed else hole.shape, hole.real)
     form = add(matmul(matmul(p.left, fresh), p.right) if p.right is not None else matmul(p.left, fresh) for p in pairs)
     unknown = Unknown(fresh.shape, space, hole.real)

@@ -18,6 +18,7 @@ from gradwright.core.templates import formals, gauge_equations, identities, inst
 from gradwright.core.tensor_forms import lower
 from gradwright.core.walks import free_leaves, postorder, substitute
 from gradwright.diff.differential import differential, direction
+from gradwright.diff.identities.null_vectors import BEHIND_VECTORS
 from gradwright.diff.identities.problem import FramePart, RuleStep, Solution
 from gradwright.diff.identities.terms import read_terms
 from gradwright.diff.steps.step import Draft, as_form
@@ -180,7 +181,14 @@ class Telling:
     def _is_needed(self, step: RuleStep) -> bool:
         """Whether an equation is about an unknown that the asked differential is made of."""
         about = _holes(step.left)
-        return step.rule == "cancel" or not about or not self.solution.solved or not about.isdisjoint(self._needed)
+        if step.rule == "cancel" or not about or not self.solution.solved:
+            return True
+        return not about.isdisjoint(self._needed if step.rule == BEHIND_VECTORS else self._needed - self._alone)
+
+    @cached_property
+    def _alone(self) -> frozenset[Node]:
+        """The unknowns that a step of their own gives, whatever the others are."""
+        return frozenset(step.left for step in self.solution.steps if step.rule == BEHIND_VECTORS)
 
     @cached_property
     def _unknowns(self) -> dict[Node, Node]:
