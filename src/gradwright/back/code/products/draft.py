@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
-from gradwright.back.code.text import Code
+from gradwright.back.code.text import Code, product_of
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.frozen import frozen, replace
@@ -41,6 +41,13 @@ class Term:
 def written(term: Term, labels: Labels, code: Code) -> Term:
     """A term after an operation on it."""
     return replace(term, labels=labels, code=code, node=None, conj=False)
+
+
+def multiplying(draft: Draft, term: Term) -> Term:
+    """A term by which the product is divided as one that it is multiplied by, its reciprocal."""
+    if not term.divides:
+        return term
+    return replace(written(term, term.labels, product_of([], [draft.code(term)])), divides=False)
 
 
 class Draft:
