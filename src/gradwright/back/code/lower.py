@@ -34,7 +34,7 @@ from gradwright.core.nodes import (
 )
 from gradwright.core.walks import postorder
 from gradwright.errors import EmissionError
-from gradwright.optimise.square_roots import HALF, share_square_roots
+from gradwright.optimise.powers import split_powers
 from gradwright.optimise.systems import without_systems
 from gradwright.prims.power import power
 
@@ -71,7 +71,7 @@ def lower(
         EmissionError: a part of an expression cannot be written in this library.
     """
     found = without_systems(tuple(roots.values()))
-    found = share_square_roots(found, max(library.powers, default=HALF))
+    found = split_powers(found, library.quick_powers, given or ())
     lowering = Lowering(library, inputs, given or {}, names, batched, sized)
     return lowering.run(dict(zip(roots, found, strict=True)))
 
@@ -356,12 +356,9 @@ class Lowering:
         return fill(text, [self._named_if_repeated(text, *pair) for pair in enumerate(arguments)])
 
     def _quick_power(self, node: Apply) -> str | None:
-        """Operations for a power of an array, where the library's own function takes longer."""
+        """The library's own function for a power of an array, where operators take longer."""
         exponent = node.parameters[0] if node.primitive is power else None
-        if not isinstance(exponent, Fraction):
-            return None
-        found = self.library.powers.get(abs(exponent))
-        return found if found is None or exponent > 0 else f"1 / ({found})"
+        return self.library.powers.get(exponent) if isinstance(exponent, Fraction) else None
 
     def _named_if_repeated(self, template: str, place: int, argument: Code) -> Code:
         """An argument that a template has twice is computed once."""

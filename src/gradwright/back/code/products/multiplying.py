@@ -40,6 +40,8 @@ def _last_product(draft: Draft, wanted: Sequence[int]) -> Code:
         return multiple(draft.coefficient, draft.scalars, draft.divisors)
     if len(draft.terms) == 1:
         (alone,) = draft.terms
+        if draft.coefficient == 1 and not draft.scalars and not draft.divisors:
+            return draft.code(multiplying(draft, alone), wanted)
         return scaled(draft, written(alone, alone.labels, draft.code(alone, wanted)), len(wanted))
     first, second = draft.terms
     shared = set(first.labels) & set(second.labels)
