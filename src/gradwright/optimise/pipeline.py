@@ -24,6 +24,7 @@ from gradwright.optimise.mirrors import share_mirror_images
 from gradwright.optimise.partial_sums import share_partial_sums
 from gradwright.optimise.places import collect_places
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
+from gradwright.optimise.scaled_sums import scale_terms
 from gradwright.optimise.schur_forms import share_schur_forms
 from gradwright.optimise.sums_of_products import share_summed_products
 from gradwright.optimise.systems import without_systems
@@ -40,6 +41,7 @@ ARRANGING: tuple[Pass, ...] = (
     associate,
     share_summed_products,
     share_partial_sums,
+    scale_terms,
 )
 PASSES: tuple[Pass, ...] = (
     divide_by_what_counts,

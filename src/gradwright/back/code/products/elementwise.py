@@ -24,6 +24,8 @@ def scaled(draft: Draft, core: Code | Term, rank: int) -> Code:
     if rank and divisors and (scalars or abs(draft.coefficient) != 1):
         # All numbers first, so that the array is gone through once.
         return product_of([multiple(draft.coefficient, scalars, divisors), code])
+    if rank and len(divisors) > 1:
+        divisors = [product_of(divisors)]
     return multiple(draft.coefficient, [*scalars, code], divisors)
 
 
