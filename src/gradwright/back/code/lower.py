@@ -316,7 +316,8 @@ class Lowering:
         arguments = [self.unspread(argument, order) for argument in node.arguments]
         if narrow:
             arguments[0] = self.demand(node.arguments[0], order)
-        if node.primitive.operator is None:
+        fits = node.primitive.beside_numbers and not all(code.number for code in arguments)
+        if node.primitive.operator is None and not fits:
             arguments = [self.as_array(code) if code.number else code for code in arguments]
         return self._call(node, arguments)
 
