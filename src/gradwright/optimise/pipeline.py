@@ -15,6 +15,7 @@ from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
 from gradwright.optimise.eigenvectors import use_eigenvectors
 from gradwright.optimise.entries import share_mirrored_entries
+from gradwright.optimise.exponentials import share_exponentials
 from gradwright.optimise.factorisations import share_factorisations
 from gradwright.optimise.gaps import divide_by_what_counts
 from gradwright.optimise.identities import multiply_out_identities
@@ -45,6 +46,7 @@ ARRANGING: tuple[Pass, ...] = (
 )
 PASSES: tuple[Pass, ...] = (
     divide_by_what_counts,
+    share_exponentials,
     without_systems,
     use_eigenvectors,
     share_schur_forms,

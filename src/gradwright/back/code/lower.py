@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.back.code.contractions import is_view, spread_axes, write_contraction
+from gradwright.back.code.contractions import is_negative, is_view, spread_axes, write_contraction
 from gradwright.back.code.library import Library
 from gradwright.back.code.names import Names, joined
 from gradwright.back.code.program import Foreign, Program, Statement
@@ -138,10 +138,11 @@ class Lowering:
         for root in results:
             uses[root] += 1
         for node in reversed(order):
-            times = uses[node] if is_view(node) else 1
-            if node not in self.values:
-                for child in node.children:
-                    uses[child] += times
+            times = uses[node] if is_view(node) else min(uses[node], 1)
+            for child in node.children if node not in self.values else ():
+                # A sum subtracts what its terms are the negatives of.
+                for used in child.children if isinstance(node, Add) and is_negative(child) else (child,):
+                    uses[used] += times
         self.uses = uses
         for node in order:
             inside = [self.depths[child] for child in node.children if child in self.depths]
