@@ -1,4 +1,4 @@
-"""Exponentials of multiples as powers of one: `exp(2 x)` beside `exp(x)` is its square, which takes a tenth of the time."""
+"""Exponentials of multiples as powers of one: `exp(2 x)` beside `exp(x)` is its square, in a tenth of the time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def share_exponentials(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
         if isinstance(node, Apply) and node.primitive is exp:
             multiple = as_product(node.arguments[0])
             found.setdefault(replace(multiple, coefficient=ONE), {})[multiple.coefficient] = node
-    powers = {node: power for alike in found.values() for node, *power in _powers(alike)}
+    powers = {node: (base, exponent) for alike in found.values() for node, base, exponent in _powers(alike)}
     if not powers:
         return roots
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from math import prod
 
 from gradwright.core.build import identity, transpose
 from gradwright.core.contraction import conjugate

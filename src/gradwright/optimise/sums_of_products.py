@@ -36,7 +36,12 @@ def share_summed_products(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 
 def _is_whole(node: Contract) -> bool:
     """Whether a node is `A ∘ B` or `−A ∘ B`, with as many axes, and nothing else."""
-    return abs(node.coefficient) == 1 and len(node.factors) == 2 and not _summed(node) and _is_entrywise(node, node.factors)
+    return (
+        abs(node.coefficient) == 1
+        and len(node.factors) == 2
+        and not _summed(node)
+        and _is_entrywise(node, node.factors)
+    )
 
 
 def _is_entrywise(node: Contract, factors: Sequence[Factor]) -> bool:

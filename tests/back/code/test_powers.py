@@ -29,8 +29,6 @@ def test_powers_share_what_they_have_in_common() -> None:
     assert source.count("x**3") == source.count("sqrt(y") == source.count("reciprocal(y") == 1
 
 
-
-
 @pytest.mark.parametrize("library", ["torch", "jax"])
 def test_powers_stay_where_they_are_differentiated(library: str) -> None:
     assert "** (3 / 2)" in gw.parse("x**(3/2)", x="n positive").compile(library).source
