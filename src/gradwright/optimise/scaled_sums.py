@@ -15,6 +15,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.nodes import Add, Contract, Direction, Factor, Node, Symbol
 from gradwright.core.walks import postorder
 from gradwright.optimise.association import scaled, with_children, with_facts
+from gradwright.optimise.common_factors import STRUCTURES
 from gradwright.optimise.pairs import renumbered
 from gradwright.optimise.paths import Sizes
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
@@ -76,6 +77,8 @@ class _Scaling:
         scalars, tensors = _parted(term)
         if abs(term.coefficient) != 1 or scalars or not tensors:
             return True
+        if any(isinstance(f.node, STRUCTURES) for f in tensors):
+            return False
         least = min(self._sizes.entries(f.node.shape) for f in tensors)
         rounded = exact or len(tensors) > 1 or not isinstance(tensors[0].node, Symbol | Direction)
         return rounded and SMALLER * least <= self._sizes.entries(term.shape)
@@ -84,9 +87,14 @@ class _Scaling:
         """A multiple of a term; numbers that vary go to the smallest factor of a product of matrices."""
         own, tensors = _parted(term)
         number, scalars = coefficient * term.coefficient, [*scalars, *own]
-        flat = {x for group in term.output for x in group}
-        if scalars and any(x not in flat for f in tensors for x in f.labels):
-            place = min(range(len(tensors)), key=lambda place: self._sizes.entries(tensors[place].node.shape))
+        entries = {place: self._sizes.entries(f.node.shape) for place, f in enumerate(tensors)}
+        smaller = [
+            place
+            for place, count in entries.items()
+            if count < self._sizes.entries(term.shape) and not isinstance(tensors[place].node, STRUCTURES)
+        ]
+        if scalars and smaller and len(tensors) > 1:
+            place = min(smaller, key=lambda place: entries[place])
             tensors[place] = scaled(tensors[place], number, scalars, term.dims)
             number, scalars = Fraction(1), []
         return renumbered(number, [*scalars, *tensors], term.output, term.dims)
