@@ -185,7 +185,7 @@ def _from_expression(text: str) -> Callable[..., Any]:
 
 def _from_text(text: str) -> Callable[..., Any]:
     """The function that a text defines, in which NumPy is called np."""
-    namespace = {"np": np, **_modules(text)}
+    namespace: dict[str, Any] = {"np": np, **_modules(text)}
     exec(text, namespace)
     return namespace[text[len("def ") :].partition("(")[0]]
 
