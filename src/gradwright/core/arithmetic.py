@@ -168,9 +168,11 @@ def implementation(primitive: Primitive) -> Callable[..., Any]:
 
 @lru_cache(maxsize=4096)
 def resolve(implementation: Implementation) -> Callable[..., Any]:
-    """The function behind a dotted name or an expression, imported on first use."""
+    """The function behind a dotted name, an expression or the text of a function, imported on first use."""
     if not isinstance(implementation, str):
         return implementation
+    if implementation.lstrip().startswith("def "):
+        return _from_text(implementation.strip())
     if "{" in implementation:
         return _from_expression(implementation)
     parts = implementation.split(".")
@@ -187,9 +189,21 @@ def resolve(implementation: Implementation) -> Callable[..., Any]:
 
 def _from_expression(text: str) -> Callable[..., Any]:
     """The function of an expression such as `numpy.linalg.solve({0}, {1}[..., None])[..., 0]`."""
-    modules = {name: import_module(name) for name in ("numpy",)}
+    body = re.sub(r"\{(\d+)\}", r"arguments[\1]", text)
+    return eval(f"lambda *arguments: {body}", _modules(text))
+
+
+def _from_text(text: str) -> Callable[..., Any]:
+    """The function that a text defines, in which NumPy is called np."""
+    namespace: dict[str, Any] = {"np": np, **_modules(text)}
+    exec(text, namespace)
+    return namespace[text[len("def ") :].partition("(")[0]]
+
+
+def _modules(text: str) -> dict[str, Any]:
+    """NumPy, and SciPy if a text reads one of its modules."""
+    modules: dict[str, Any] = {"numpy": np}
     for submodule in re.findall(r"\bscipy\.\w+", text):
         import_module(submodule)
         modules["scipy"] = import_module("scipy")
-    body = re.sub(r"\{(\d+)\}", r"arguments[\1]", text)
-    return eval(f"lambda *arguments: {body}", modules)
+    return modules

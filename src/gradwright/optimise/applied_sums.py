@@ -8,6 +8,7 @@ sum is opened: its terms may cancel, and `x · (x − y)` is exact where `x · x
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from gradwright.core.nodes import Add, Contract, Node, Selection
 from gradwright.core.sums import add, terms_of
@@ -25,7 +26,7 @@ def apply_sums(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     work = Work(Sizes(hints, roots))
     # What is a factor twice is used twice: the square of a sum would be a difference of what cancels.
     uses = Counter(child for node in postorder(*roots) for child in node.children)
-    once = {node for node, count in uses.items() if count == 1 and _has_products(node)}
+    once = {node for node, count in uses.items() if count == 1 and _has_products(node, uses)}
     done: dict[Node, Node] = {}
     for node in postorder(*roots):
         if isinstance(node, Contract):
@@ -46,11 +47,11 @@ def _applied(node: Contract, once: set[Node], work: Work) -> Node:
     return node
 
 
-def _has_products(node: Node) -> bool:
-    """Whether it is a sum of matrices, some of which are products of matrices or of vectors; not a matrix in blocks."""
+def _has_products(node: Node, uses: Mapping[Node, int]) -> bool:
+    """Whether it is a sum of matrices, some of which are products that nothing else needs; not a matrix in blocks."""
     if not isinstance(node, Add) or node.rank < 2 or any(map(_is_placed, node.terms)):
         return False
-    return any(map(_is_product, node.terms))
+    return any(_is_product(term) and uses[term] == 1 for term in node.terms)
 
 
 def _is_placed(term: Node) -> bool:
@@ -59,7 +60,7 @@ def _is_placed(term: Node) -> bool:
 
 
 def _is_product(term: Node) -> bool:
-    """Whether no factor has all axes of a term, as in `A B` and `x yᵀ`, and unlike `A ∘ B`."""
+    """Whether no factor has all axes of a term: a product of matrices or of vectors, and unlike `A ∘ B`."""
     if not isinstance(term, Contract) or not term.factors:
         return False
     output = {x for group in term.output for x in group}

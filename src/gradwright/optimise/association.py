@@ -98,7 +98,7 @@ class _Products:
         if len(operands) == 2 and self._worth_sharing(operands, outside):
             small = self._place_of_numbers(operands, outside, node) if scalars else None
             if small is not None:
-                operands[small] = _scaled(operands[small], coefficient, scalars, node.dims)
+                operands[small] = scaled(operands[small], coefficient, scalars, node.dims)
                 coefficient, scalars = Fraction(1), []
             self._merge(operands, 0, 1, outside, node.dims)
         own = operands[0]
@@ -165,7 +165,8 @@ class _Products:
         return cheapest([frozenset(f.labels) for f in operands], outside, self.sizes.lengths(dims))[0]
 
 
-def _scaled(operand: Factor, coefficient: Fraction, scalars: Sequence[Factor], dims: Sequence[Dim]) -> Factor:
+def scaled(operand: Factor, coefficient: Fraction, scalars: Sequence[Factor], dims: Sequence[Dim]) -> Factor:
+    """A factor multiplied by numbers."""
     output = tuple((x,) for x in dict.fromkeys(operand.labels))
     return Factor(renumbered(coefficient, [*scalars, operand], output, dims), output)
 

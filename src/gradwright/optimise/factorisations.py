@@ -4,6 +4,10 @@ A product with an inverse is the solution of a system, unless the inverse itself
 triangular matrix is solved with as it stands, a positive definite one by its Cholesky factor, any
 other by LU; the factors are computed once for all systems with the matrix or its transpose, and give
 its determinant too. An inverse that is wanted itself comes from the Cholesky factor where there is one.
+
+So is that of a semidefinite matrix which multiplies several matrices as large as itself, as in `K⁻¹ E K⁻¹`: a library
+takes twice the time of a product for a system. It costs no digits there: a computed inverse of such a matrix is as good
+from both sides (Druinsky & Toledo 2012).
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from gradwright.core.primitive import Primitive
 from gradwright.core.walks import postorder
 from gradwright.optimise.association import with_children, with_facts
 from gradwright.optimise.pairs import renumbered
+from gradwright.optimise.paths import Sizes
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.cholesky import cholesky
 from gradwright.prims.cholesky_solve import cholesky_solve
@@ -37,17 +42,22 @@ from gradwright.prims.solve import SYSTEMS, solve
 from gradwright.prims.solve_triangular import solve_triangular
 from gradwright.simplify.inverses import is_inverse
 
+# So many times as large as a matrix all have to be that are divided by it, for its inverse to be less work.
+MANY = 2
+MANY_BY_LU = 3
+
 
 def share_factorisations(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Systems instead of inverses, each matrix factorised once; products have to be products of two."""
-    return _Sharing(roots).rewritten()
+    return _Sharing(roots, Sizes(hints, roots)).rewritten()
 
 
 class _Sharing:
-    def __init__(self, roots: tuple[Node, ...]) -> None:
+    def __init__(self, roots: tuple[Node, ...], sizes: Sizes) -> None:
         self.roots = roots
         self.order = list(postorder(*roots))
         self.wanted = self._wanted()
+        self.wanted |= self._worth_inverting(sizes)
         self.systems = self._count_systems()
         self.done: dict[Node, Node] = {}
 
@@ -67,6 +77,21 @@ class _Sharing:
                 if _is_inverse(child) and not (isinstance(node, Contract) and _partner(node, place) is not None):
                     found.add(child)
         return found
+
+    def _worth_inverting(self, sizes: Sizes) -> set[Node]:
+        """The inverses of semidefinite matrices that multiply several so large that forming them is less work."""
+        divided: dict[Node, list[int]] = {}
+        for node in self.order:
+            for place, child in enumerate(node.children):
+                if isinstance(node, Contract) and self._folds(node, place) and "psd" in facts_of(child.children[0]):
+                    partner = _partner(node, place)
+                    assert partner is not None
+                    divided.setdefault(child, []).append(sizes.entries(node.factors[partner].node.shape))
+        return {
+            inverse
+            for inverse, entries in divided.items()
+            if len(entries) > 1 and sum(entries) >= _least(inverse) * sizes.entries(inverse.shape)
+        }
 
     def _count_systems(self) -> dict[Node, set[Node]]:
         """For every matrix the systems, and logarithms of determinants, that its factors would serve."""
@@ -184,6 +209,11 @@ class _Sharing:
         if node.primitive is slogdet and len(self.systems.get(matrix, ())) > 1:
             return _log_of_diagonal(self._factors(matrix)[0], Fraction(1), signed=True)
         return new
+
+
+def _least(inverse: Node) -> int:
+    """From what on an inverse is formed: that of a definite matrix comes from its Cholesky factor."""
+    return MANY if "spd" in facts_of(inverse.children[0]) else MANY_BY_LU
 
 
 def _is_inverse(node: Node) -> bool:

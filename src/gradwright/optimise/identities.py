@@ -7,14 +7,16 @@ that saves nothing, as in `X (Xᵀ X − I)`, the sum stays: it may be needed it
 Of several such sums in a product, one is multiplied out at a time, with what it is applied to. The terms of
 `‖Xᵀ X − I‖²` cancel where X is nearly orthonormal: a square would become a difference of large numbers. It stays, and
 `‖(I − Q Qᵀ) B‖²` is the square of `B − Q (Qᵀ B)`. So is `Bᵀ P B` with a projection, as `P = I − 1 1ᵀ / n`, that of
-`P B`: the variance of large numbers.
+`P B`, the variance of large numbers, and `Aᵀ P B` is their covariance.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from gradwright.core.build import matmul
+from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, plain, simple
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Add, Contract, Factor, Node
@@ -44,28 +46,61 @@ def _opened(node: Node, work: Work) -> Node:
     squared = _with_projection_on_both_sides(node)
     if squared is not None:
         return _opened_one_by_one(squared, work)
+    centred = _centred(node, work)
+    if centred is not None:
+        return centred
     opened = expand(node, _has_identity, MOST_TERMS)
     return opened if work.of(opened) <= work.of(node) else node
 
 
 def _with_projection_on_both_sides(node: Contract) -> Contract | None:
-    """`(P B)ᵀ (P B)` for `Bᵀ P B` with a symmetric sum P for which `P P = P`."""
+    """`(P B)ᵀ (P B)` for `Bᵀ P B` with a projection P."""
+    whole, pairs = _doubled(node)
+    return whole if any(a.value == b.value for a, b in pairs) else None
+
+
+def _centred(node: Contract, work: Work) -> Node | None:
+    """`(P A)ᵀ (P B)` for `Aᵀ P B` if P takes means out; `(P x)ᵀ B` where `P B` would be most of the work."""
+    whole, pairs = _doubled(node)
+    means = [f for f in node.factors if _has_identity(f.node) and not any(map(_has_tensors, terms_of(f.node)))]
+    if not pairs or not means:
+        return None
+    both = _with_opened(whole, pairs[0], work)
+    smallest = min(_applied_sums(node), key=lambda one: work.sizes.entries(one.value.shape))
+    once = _with_opened(node, [smallest], work)
+    return both if work.of(both) <= 2 * work.of(once) else once
+
+
+def _doubled(node: Contract) -> tuple[Contract, list[tuple[_AppliedSum, _AppliedSum]]]:
+    """`Aᵀ P P B` for `Aᵀ P B` with a symmetric sum P for which `P P = P`, and pairs of what each P is applied to."""
     place = next((place for place, f in enumerate(node.factors) if _has_identity(f.node)), None)
     if place is None or not _is_projection(node.factors[place].node):
-        return None
+        return node, []
     (left,), (right,), new = *node.factors[place].groups, len(node.dims)
     halves = [plain(node.factors[place].node, (new, end)) for end in (left, right)]
     factors = (*halves, *(f for p, f in enumerate(node.factors) if p != place))
     whole = Contract(node.coefficient, factors, (*node.dims, node.dims[left]), node.output)
     first, second = ([one for one in _applied_sums(whole) if one.places[0] == half] for half in (0, 1))
-    applied_alike = any(a.value == b.value and a.places[1] != b.places[1] for a in first for b in second)
-    return whole if applied_alike else None
+    return whole, [(a, b) for a in first for b in second if a.places[1] != b.places[1]]
+
+
+def _has_tensors(term: Node) -> bool:
+    return any(f.node.rank for f in as_product(term).factors)
 
 
 @lru_cache(maxsize=1024)
 def _is_projection(matrix: Node) -> bool:
     """Whether a real matrix is seen to be symmetric and its own square."""
     return matrix.rank == 2 and is_symmetric(matrix) and matrix.real and simplify(matmul(matrix, matrix)) == matrix
+
+
+def _with_opened(node: Contract, applied: Sequence[_AppliedSum], work: Work) -> Node:
+    """A product with the values of applied sums opened in it."""
+    taken = {place for one in applied for place in one.places}
+    rest = [f for place, f in enumerate(node.factors) if place not in taken]
+    factors = [*rest, *(plain(_opened(one.value, work), one.labels) for one in applied)]
+    dims = {x: node.dims[x] for x in {x for f in factors for x in f.labels}.union(*node.output)}
+    return contract(node.coefficient, factors, node.output, dims)
 
 
 def _opened_one_by_one(node: Contract, work: Work) -> Node:

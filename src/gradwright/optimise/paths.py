@@ -86,9 +86,22 @@ class Work:
 
 
 def product_cost(node: Contract, sizes: Sizes) -> int:
-    """What a product costs in the best order."""
-    kept = [x for group in node.output for x in group]
-    return cheapest([frozenset(f.labels) for f in node.factors if f.node.rank], kept, sizes.lengths(node.dims))[0]
+    """What a product costs in the best order; what a factor alone is summed over is summed before."""
+    kept = frozenset(x for group in node.output for x in group)
+    lengths = sizes.lengths(node.dims)
+    held = [frozenset(f.labels) for f in node.factors if f.node.rank]
+    operands = [own & kept.union(*held[:place], *held[place + 1 :]) for place, own in enumerate(held)]
+    sums = sum(_summing(*pair, lengths) for pair in zip(held, operands, strict=True))
+    return sums + cheapest(operands, kept, lengths)[0]
+
+
+def _summing(whole: Labels, rest: Labels, lengths: Lengths) -> int:
+    """What it costs to sum a tensor over all labels but some."""
+    return _entries(whole, lengths) + WRITING * _entries(rest, lengths) if whole != rest else 0
+
+
+def _entries(labels: Labels, lengths: Lengths) -> int:
+    return prod(lengths[x] for x in labels)
 
 
 def cheapest(operands: Sequence[Labels], kept: Collection[int], lengths: Lengths) -> tuple[int, Path]:
@@ -129,7 +142,7 @@ def _multiplied(
     """What multiplying two operands costs, and the operands after it."""
     joined = operands[i] | operands[j]
     result = joined & kept.union(*operands[:i], *operands[i + 1 : j], *operands[j + 1 :])
-    cost = prod([lengths[x] for x in joined]) + WRITING * prod([lengths[x] for x in result])
+    cost = _entries(joined, lengths) + WRITING * _entries(result, lengths)
     return cost, (*operands[:i], result, *operands[i + 1 : j], *operands[j + 1 :])
 
 

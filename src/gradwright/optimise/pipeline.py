@@ -15,6 +15,7 @@ from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
 from gradwright.optimise.eigenvectors import use_eigenvectors
 from gradwright.optimise.entries import share_mirrored_entries
+from gradwright.optimise.exponentials import share_exponentials
 from gradwright.optimise.factorisations import share_factorisations
 from gradwright.optimise.gaps import divide_by_what_counts
 from gradwright.optimise.identities import multiply_out_identities
@@ -24,6 +25,7 @@ from gradwright.optimise.mirrors import share_mirror_images
 from gradwright.optimise.partial_sums import share_partial_sums
 from gradwright.optimise.places import collect_places
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
+from gradwright.optimise.scaled_sums import scale_terms
 from gradwright.optimise.schur_forms import share_schur_forms
 from gradwright.optimise.sums_of_products import share_summed_products
 from gradwright.optimise.systems import without_systems
@@ -40,9 +42,11 @@ ARRANGING: tuple[Pass, ...] = (
     associate,
     share_summed_products,
     share_partial_sums,
+    scale_terms,
 )
 PASSES: tuple[Pass, ...] = (
     divide_by_what_counts,
+    share_exponentials,
     without_systems,
     use_eigenvectors,
     share_schur_forms,

@@ -35,8 +35,13 @@ def share_summed_products(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 
 
 def _is_whole(node: Contract) -> bool:
-    """Whether a node is `A ∘ B`, with as many axes, and nothing else."""
-    return node.coefficient == 1 and len(node.factors) == 2 and not _summed(node) and _is_entrywise(node, node.factors)
+    """Whether a node is `A ∘ B` or `−A ∘ B`, with as many axes, and nothing else."""
+    return (
+        abs(node.coefficient) == 1
+        and len(node.factors) == 2
+        and not _summed(node)
+        and _is_entrywise(node, node.factors)
+    )
 
 
 def _is_entrywise(node: Contract, factors: Sequence[Factor]) -> bool:
@@ -81,5 +86,5 @@ def _of_formed(node: Node, new: Node, formed: Mapping[Node, Formed], done: Mappi
             product = with_children(whole, tuple(done[child] for child in whole.children))
             scalars = [f for f in new.factors if not f.node.rank]
             factor = Factor(product, tuple((labels[place],) for place in places))
-            return renumbered(new.coefficient, [*scalars, factor], new.output, new.dims)
+            return renumbered(new.coefficient * whole.coefficient, [*scalars, factor], new.output, new.dims)
     return new

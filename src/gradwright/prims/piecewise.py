@@ -131,8 +131,9 @@ def _comparison(name: str, written: Signs, turned: Signs, operator: str, definit
         field="real",
         fact_rule=lambda index, parameters, facts: {"nonnegative"},
         numpy=f"({{0}} {operator} {{1}}).astype(numpy.result_type({{0}}, {{1}}, numpy.float32))",
-        torch=f"({{0}} {operator} {{1}}).to(({{0}} + {{1}}).dtype)",
-        jax=f"({{0}} {operator} {{1}}).astype(({{0}} + {{1}}).dtype)",
+        torch=f"({{0}} {operator} {{1}}).to(torch.result_type({{0}}, {{1}}))",
+        jax=f"({{0}} {operator} {{1}}).astype(jax.numpy.result_type({{0}}, {{1}}))",
+        beside_numbers=True,
         notation=Notation(
             text=f"[{{a}} {sign} {{b}}]",
             latex=rf"\left[{{a}} {latex} {{b}}\right]",

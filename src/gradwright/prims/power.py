@@ -119,6 +119,14 @@ def raise_to(base: Node, exponent: Fraction) -> Node:
     return Apply(power, (exponent,), (base,))
 
 
+def inverted(base: Node) -> Node:
+    """`1 / base` as one power."""
+    exponent = base.parameters[0] if isinstance(base, Apply) and base.primitive is power else None
+    if not isinstance(exponent, Fraction):
+        return Apply(power, (Fraction(-1),), (base,))
+    return Apply(power, (-exponent,), base.children)
+
+
 def _root_of_square(base: Node, inner: Fraction) -> bool:
     """Whether `base ** inner` has a value for entries that are not negative only, as in NumPy `x ** (1/3)` has."""
     return base.real and (inner.denominator > 1 or is_nonnegative(base))

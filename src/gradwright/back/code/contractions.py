@@ -21,6 +21,7 @@ from gradwright.back.code.products.selections import apply_selections
 from gradwright.back.code.products.triangles import apply_triangles
 from gradwright.back.code.text import Code, multiple, number
 from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Mask, Node, Selection
+from gradwright.frozen import replace
 
 if TYPE_CHECKING:
     from gradwright.back.code.lower import Lowering
@@ -42,6 +43,13 @@ def is_view(node: Node) -> bool:
     picked = {label for f in node.factors if isinstance(f.node, Selection) for label in f.groups[0]}
     summed = inside - set(labels) - picked
     return plain and not placed and not summed and len(set(labels)) == len(labels)
+
+
+def is_negative(node: Node) -> bool:
+    """Whether a node is minus something else, its axes in any order."""
+    if not isinstance(node, Contract) or node.coefficient != -1 or not node.factors:
+        return False
+    return is_view(replace(node, coefficient=Fraction(1)))
 
 
 def write_contraction(lowering: Lowering, node: Node, order: Sequence[int], spread: bool = True) -> Code:

@@ -30,7 +30,8 @@ JAX = replace(
     ),
     batch_transpose="{x}.mT",
     batch_adjoint="{x}.conj().mT",
-    powers={},  # the derivative of x * sqrt(x) is not a number at 0
+    powers={},
+    quick_powers=frozenset(),
     einsum='jnp.einsum("{pattern}", {operands})',
     helpers={
         "weighted": _NUMPY.helpers["weighted"],

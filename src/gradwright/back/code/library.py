@@ -40,7 +40,8 @@ class Library:
         batch_dot: the inner products of two batches of real vectors; empty where no code takes batches.
         copy: a new array; empty where no code writes into arrays.
         sum_with_product: `{rest}` plus a product of two real matrices, as one call; empty where there is none.
-        powers: by the exponent, powers of arrays in operations that take less time than the library's power.
+        powers: by the exponent, powers of arrays by a function that takes less time than operators.
+        quick_powers: the exponents of powers for which the library has a loop of their own; empty if all are quick.
         shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
         helpers: functions of several lines that emitted code may call.
     """
@@ -82,6 +83,7 @@ class Library:
     copy: str
     sum_with_product: str
     powers: Mapping[Fraction, str]
+    quick_powers: frozenset[Fraction]
     shapes_are_tuples: bool
     helpers: Mapping[str, str]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.back.code.contractions import is_view, spread_axes, write_contraction
+from gradwright.back.code.contractions import is_negative, is_view, spread_axes, write_contraction
 from gradwright.back.code.library import Library
 from gradwright.back.code.names import Names, joined
 from gradwright.back.code.program import Foreign, Program, Statement
@@ -34,7 +34,7 @@ from gradwright.core.nodes import (
 )
 from gradwright.core.walks import postorder
 from gradwright.errors import EmissionError
-from gradwright.optimise.square_roots import HALF, share_square_roots
+from gradwright.optimise.powers import split_powers
 from gradwright.optimise.systems import without_systems
 from gradwright.prims.power import power
 
@@ -71,7 +71,7 @@ def lower(
         EmissionError: a part of an expression cannot be written in this library.
     """
     found = without_systems(tuple(roots.values()))
-    found = share_square_roots(found, max(library.powers, default=HALF))
+    found = split_powers(found, library.quick_powers, given or ())
     lowering = Lowering(library, inputs, given or {}, names, batched, sized)
     return lowering.run(dict(zip(roots, found, strict=True)))
 
@@ -138,10 +138,11 @@ class Lowering:
         for root in results:
             uses[root] += 1
         for node in reversed(order):
-            times = uses[node] if is_view(node) else 1
-            if node not in self.values:
-                for child in node.children:
-                    uses[child] += times
+            times = uses[node] if is_view(node) else min(uses[node], 1)
+            for child in node.children if node not in self.values else ():
+                # A sum subtracts what its terms are the negatives of.
+                for used in child.children if isinstance(node, Add) and is_negative(child) else (child,):
+                    uses[used] += times
         self.uses = uses
         for node in order:
             inside = [self.depths[child] for child in node.children if child in self.depths]
@@ -317,7 +318,8 @@ class Lowering:
         arguments = [self.unspread(argument, order) for argument in node.arguments]
         if narrow:
             arguments[0] = self.demand(node.arguments[0], order)
-        if node.primitive.operator is None:
+        fits = node.primitive.beside_numbers and not all(code.number for code in arguments)
+        if node.primitive.operator is None and not fits:
             arguments = [self.as_array(code) if code.number else code for code in arguments]
         return self._call(node, arguments)
 
@@ -357,12 +359,9 @@ class Lowering:
         return fill(text, self._repeated_named(text, node, arguments))
 
     def _quick_power(self, node: Apply) -> str | None:
-        """Operations for a power of an array, where the library's own function takes longer."""
+        """The library's own function for a power of an array, where operators take longer."""
         exponent = node.parameters[0] if node.primitive is power else None
-        if not isinstance(exponent, Fraction):
-            return None
-        found = self.library.powers.get(abs(exponent))
-        return found if found is None or exponent > 0 else f"1 / ({found})"
+        return self.library.powers.get(exponent) if isinstance(exponent, Fraction) else None
 
     def _repeated_named(self, template: str, node: Apply, arguments: Sequence[Code]) -> list[Code]:
         """The arguments of a call; one that the template has twice is computed once, under a name."""

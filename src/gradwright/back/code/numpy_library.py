@@ -84,12 +84,8 @@ NUMPY = Library(
     batch_dot="",
     copy="{x}.copy()",
     sum_with_product="",
-    powers={
-        Fraction(3): "{0} ** 2 * {0}",
-        Fraction(4): "({0} ** 2) ** 2",
-        Fraction(3, 2): "{0} * {sqrt}({0})",
-        Fraction(5, 2): "{0} ** 2 * {sqrt}({0})",
-    },
+    powers={},
+    quick_powers=frozenset({Fraction(-1), Fraction(1, 2), Fraction(2)}),
     shapes_are_tuples=True,
     helpers={
         "weighted": _WEIGHTED,

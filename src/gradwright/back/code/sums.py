@@ -87,7 +87,7 @@ def _with_product(lowering: Lowering, node: Add, order: Sequence[int]) -> Code |
         return None
     chosen = _opened(node.terms[places[-1]], lowering)
     others = [term for place, term in enumerate(node.terms) if place != places[-1]]
-    if any(lowering.spread_axes(term) for term in others):
+    if not others or _is_spread(lowering, others):
         return None
     assert isinstance(chosen, Contract)
     beta, rest = _beside_product(lowering, others, order)

@@ -9,7 +9,7 @@ from enum import IntEnum
 from fractions import Fraction
 
 from gradwright.core.arithmetic import as_float
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
 
 
 class Kind(IntEnum):
@@ -54,6 +54,7 @@ class Code:
 
 def sum_of(terms: Sequence[tuple[int, Code]]) -> Code:
     """A sum of signed terms; it begins with a positive one if there is any."""
+    terms = [_without_minus(sign, code) for sign, code in terms]
     positive = next((place for place, (sign, _) in enumerate(terms) if sign > 0), 0)
     ordered = [terms[positive], *terms[:positive], *terms[positive + 1 :]]
     sign, first = ordered[0]
@@ -62,6 +63,13 @@ def sum_of(terms: Sequence[tuple[int, Code]]) -> Code:
         tight = (Kind.PRODUCT, Kind.MATMUL, Kind.POWER)
         text += f" {'-' if sign < 0 else '+'} {code.inside(*tight)}"
     return Code(text, Kind.SUM, all(code.number for _, code in terms))
+
+
+def _without_minus(sign: int, code: Code) -> tuple[int, Code]:
+    """A term whose code has no minus in front, which is its sign."""
+    if not code.text.startswith("-") or code.kind is not Kind.NEGATIVE:
+        return sign, code
+    return -sign, replace(code, text=code.text[1:], kind=Kind.POWER)
 
 
 def negated(code: Code) -> Code:
@@ -134,7 +142,8 @@ def fill(template: str, arguments: Sequence[Code]) -> Code:
         code = arguments[int(match.group(1))]
         before, after = template[: match.start()].rstrip(), template[match.end() :].lstrip()
         enclosed = (not before or before[-1] in "(,=") and (not after or after[0] in "),")
-        return code.text if enclosed else code.atom
+        literal = code.is_literal and code.kind is Kind.ATOM and after[:1] not in ("[", ".")
+        return code.text if enclosed or literal else code.atom
 
     return Code(_PLACE.sub(put, template), _kind_of(template))
 

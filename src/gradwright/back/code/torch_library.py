@@ -1,6 +1,9 @@
 """How PyTorch is written: every operation keeps leading batch axes, the type and the device."""
 
+from fractions import Fraction
+
 from gradwright.back.code.library import Library
+from gradwright.optimise.powers import HIGHEST
 
 _WEIGHTED = '''
 def weighted(M: torch.Tensor, below: float, on: float, above: float) -> torch.Tensor:
@@ -78,6 +81,9 @@ def matvec(A: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return A @ x if x.dim() == 1 else (A @ x[..., None])[..., 0]
 '''
 
+# The odd powers of a root have no derivative at 0, where these have one.
+_HALF_ODD = frozenset(Fraction(k, 2) for k in range(3, 2 * HIGHEST, 2))
+
 TORCH = Library(
     name="torch",
     implementation=lambda primitive: primitive.torch,
@@ -115,7 +121,8 @@ TORCH = Library(
     batch_dot="torch.linalg.vecdot({x}, {y})",
     copy="{x}.clone()",
     sum_with_product="torch.addmm({rest}, {left}, {right}{scales})",
-    powers={},
+    powers={Fraction(-1): "torch.reciprocal({0})", Fraction(-1, 2): "torch.rsqrt({0})"},
+    quick_powers=_HALF_ODD | {Fraction(k, 2) for k in (-4, -2, -1, 1, 4, 6)},
     shapes_are_tuples=False,
     helpers={
         "weighted": _WEIGHTED,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING
 
-from gradwright.back.code.text import Code
+from gradwright.back.code.text import Code, product_of
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Mask, Node, Selection
+from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.frozen import frozen, replace
+from gradwright.prims.power import inverted, power
 
 if TYPE_CHECKING:
     from gradwright.back.code.lower import Lowering
@@ -41,6 +43,17 @@ class Term:
 def written(term: Term, labels: Labels, code: Code) -> Term:
     """A term after an operation on it."""
     return replace(term, labels=labels, code=code, node=None, conj=False)
+
+
+def multiplying(draft: Draft, term: Term) -> Term:
+    """A term by which the product is divided as one that it is multiplied by, its reciprocal."""
+    if not term.divides:
+        return term
+    if term.node is not None:
+        computed = term.node in draft.lowering.values
+        node = Apply(power, (Fraction(-1),), (term.node,)) if computed else inverted(term.node)
+        return replace(term, node=node, divides=False)
+    return replace(written(term, term.labels, product_of([], [draft.code(term)])), divides=False)
 
 
 class Draft:

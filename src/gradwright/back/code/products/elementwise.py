@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from gradwright.back.code.products.draft import Draft, Term
+from gradwright.back.code.products.draft import Draft, Term, multiplying
 from gradwright.back.code.text import Code, multiple, product_of
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Apply, Contract, Node
 from gradwright.frozen import replace
 from gradwright.prims.power import power
 
@@ -24,6 +24,8 @@ def scaled(draft: Draft, core: Code | Term, rank: int) -> Code:
     if rank and divisors and (scalars or abs(draft.coefficient) != 1):
         # All numbers first, so that the array is gone through once.
         return product_of([multiple(draft.coefficient, scalars, divisors), code])
+    if rank and len(divisors) > 1:
+        divisors = [product_of(divisors)]
     return multiple(draft.coefficient, [*scalars, code], divisors)
 
 
@@ -38,13 +40,15 @@ def elementwise(draft: Draft, terms: Sequence[Term], wanted: Sequence[int]) -> C
     """Arrays multiplied entry by entry, numbers with the smallest of them.
 
     A root that divides and is spread over further axes is inverted before: `G * (1 / sqrt(s))[:, None]` has as many
-    quotients as s has entries, and products for the rest, which cost half as much.
+    quotients as s has entries, and products for the rest, which cost half as much. So is what a number can be divided
+    by: `G * (2 / s)[:, None]`.
     """
     above: list[Code] = []
     below: list[Code] = []
-    inverted = [term.divides and len(term.labels) < len(wanted) and _is_power(term.node) for term in terms]
-    ranks = [len(term.labels) for term, turned in zip(terms, inverted, strict=True) if turned or not term.divides]
     numbers = bool(draft.scalars or draft.divisors or draft.coefficient != 1)
+    spread = [term.divides and len(term.labels) < len(wanted) for term in terms]
+    inverted = [own and (numbers or _is_power(term.node)) for term, own in zip(terms, spread, strict=True)]
+    ranks = [len(term.labels) for term, turned in zip(terms, inverted, strict=True) if turned or not term.divides]
     smallest = min(ranks, default=len(wanted))
     done = not numbers or smallest == len(wanted)
     for term, turned in zip(terms, inverted, strict=True):
@@ -55,7 +59,7 @@ def elementwise(draft: Draft, terms: Sequence[Term], wanted: Sequence[int]) -> C
             done = True
             draft.scalars, draft.divisors, draft.coefficient = [], [], Fraction(1)
         elif turned:
-            code = product_of([], [code])
+            code = draft.code(multiplying(draft, term), labels)
         (below if term.divides and not turned else above).append(draft.writer.aligned(code, labels, wanted))
     scalars = [_lifted(draft, s, len(wanted)) for s in draft.scalars]
     divisors = [_lifted(draft, s, len(wanted)) for s in draft.divisors]
@@ -63,4 +67,7 @@ def elementwise(draft: Draft, terms: Sequence[Term], wanted: Sequence[int]) -> C
 
 
 def _is_power(node: Node | None) -> bool:
+    """Whether a node is a power, or a product of powers."""
+    if isinstance(node, Contract):
+        return any(_is_power(f.node) for f in node.factors)
     return isinstance(node, Apply) and node.primitive is power

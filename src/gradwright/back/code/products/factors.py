@@ -7,7 +7,7 @@ from fractions import Fraction
 from gradwright.back.code.products.draft import CONSTANT, Draft, Term
 from gradwright.core.nodes import Apply, Factor, Node
 from gradwright.frozen import replace
-from gradwright.prims.power import power
+from gradwright.prims.power import inverted, power
 
 
 def read_factors(draft: Draft) -> None:
@@ -36,9 +36,7 @@ def _reciprocal(draft: Draft, node: Node) -> Node | None:
     shared = draft.lowering.uses.get(node, 1) > 1 and draft.lowering.varies(node)
     if not isinstance(exponent, Fraction) or exponent >= 0 or shared:
         return None
-    if exponent == -1:
-        return node.arguments[0]
-    return Apply(node.primitive, (-exponent,), node.arguments)
+    return node.arguments[0] if exponent == -1 else inverted(node)
 
 
 def _term(draft: Draft, factor: Factor) -> Term:

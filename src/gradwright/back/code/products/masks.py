@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwright.back.code.products.draft import Draft, Term, written
+from gradwright.back.code.products.draft import Draft, Term, multiplying, written
 from gradwright.back.code.text import Code, multiple, number, sum_of
 from gradwright.core.nodes import Factor, Mask
 
@@ -20,8 +20,8 @@ def _apply_mask(draft: Draft, factor: Factor, mask: Mask) -> None:
         return
     row, column = (group[0] for group in factor.groups)
     for term in draft.terms:
-        if row in term.labels and column in term.labels and not term.divides:
-            draft.replace(term, masked(draft, term, row, column, mask))
+        if row in term.labels and column in term.labels:
+            draft.replace(term, masked(draft, multiplying(draft, term), row, column, mask))
             return
     if _running_sum(draft, row, column, mask) or _running_sum(draft, column, row, mask.transposed):
         return
@@ -50,10 +50,11 @@ def _running_sum(draft: Draft, row: int, column: int, mask: Mask) -> bool:
     for term in draft.terms:
         alone = column in term.labels and row not in term.labels and not draft.used(column, [term])
         others = [f for f in draft.node.factors if isinstance(f.node, Mask) and column in f.labels]
-        if alone and len(others) == 1 and not term.divides and (row in draft.flat() or draft.used(row)):
+        if alone and len(others) == 1 and (row in draft.flat() or draft.used(row)):
             labels = tuple(row if x == column else x for x in term.labels)
             axis = term.labels.index(column) - len(term.labels)
-            draft.replace(term, written(term, labels, _cumulated(draft, draft.code(term), axis, mask)))
+            own = multiplying(draft, term)
+            draft.replace(term, written(own, labels, _cumulated(draft, draft.code(own), axis, mask)))
             return True
     return False
 

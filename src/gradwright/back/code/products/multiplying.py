@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradwright.back.code.products.draft import Draft, written
+from gradwright.back.code.products.draft import Draft, multiplying, written
 from gradwright.back.code.products.elementwise import elementwise, scaled
 from gradwright.back.code.products.pairs import product
-from gradwright.back.code.text import Code, multiple, product_of
-from gradwright.frozen import replace
+from gradwright.back.code.text import Code, multiple
 
 
 def sum_private(draft: Draft) -> None:
@@ -18,12 +17,10 @@ def sum_private(draft: Draft) -> None:
         if not private:
             continue
         labels = tuple(x for x in term.labels if x not in private)
-        whole = draft.code(term)
-        if term.divides:
-            whole = product_of([], [whole])
+        own = multiplying(draft, term)
         axes = [term.labels.index(x) for x in private]
-        summed = draft.writer.summed(whole, axes, len(term.labels))
-        draft.replace(term, replace(written(term, labels, summed), divides=False))
+        summed = draft.writer.summed(draft.code(own), axes, len(term.labels))
+        draft.replace(term, written(own, labels, summed))
     for term in [t for t in draft.terms if not t.labels]:
         draft.terms = [t for t in draft.terms if t is not term]
         (draft.divisors if term.divides else draft.scalars).append(draft.code(term))
@@ -43,6 +40,8 @@ def _last_product(draft: Draft, wanted: Sequence[int]) -> Code:
         return multiple(draft.coefficient, draft.scalars, draft.divisors)
     if len(draft.terms) == 1:
         (alone,) = draft.terms
+        if draft.coefficient == 1 and not draft.scalars and not draft.divisors:
+            return draft.code(multiplying(draft, alone), wanted)
         return scaled(draft, written(alone, alone.labels, draft.code(alone, wanted)), len(wanted))
     first, second = draft.terms
     shared = set(first.labels) & set(second.labels)

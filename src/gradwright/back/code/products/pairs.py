@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradwright.back.code.products.draft import Draft, Term, written
+from gradwright.back.code.products.draft import Draft, Term, multiplying, written
 from gradwright.back.code.text import matmul, product_of
 from gradwright.frozen import replace
 
 
 def product(draft: Draft, left: Term, right: Term, kept: set[int], wanted: Sequence[int] | None) -> Term:
     """Two terms multiplied, and summed over the shared labels that are not kept."""
-    left, right = _inverted(draft, left), _inverted(draft, right)
+    left, right = multiplying(draft, left), multiplying(draft, right)
     real = left.real and right.real
     shared = [x for x in left.labels if x in right.labels]
     summed = [x for x in shared if x not in kept]
@@ -44,12 +44,6 @@ def _contracted(draft: Draft, left: Term, right: Term, result: list[int], kept: 
         if found is not None:
             return found
     return _general(draft, left, right, result)
-
-
-def _inverted(draft: Draft, term: Term) -> Term:
-    if not term.divides:
-        return term
-    return replace(written(term, term.labels, product_of([], [draft.code(term)])), divides=False)
 
 
 def _inner_product(draft: Draft, left: Term, right: Term, together: list[int], summed: list[int]) -> Term:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gradwright.back.code.products.draft import Draft, Term, written
+from gradwright.back.code.products.draft import Draft, Term, multiplying, written
 from gradwright.core.nodes import Factor, HalfVectorisation, Mask
 
 
@@ -36,13 +36,14 @@ def _scatter(draft: Draft, factor: Factor) -> bool:
         return False
     place, row, column = (group[0] for group in factor.groups)
     for term in draft.terms:
-        alone = not draft.used(place, [term]) and not term.divides
+        alone = not draft.used(place, [term])
         if place in term.labels and alone and not {row, column} & set(term.labels) and row != column:
             rest = [x for x in term.labels if x != place]
             assert isinstance(factor.node, HalfVectorisation)
             n = draft.size(factor.node.dim)
-            code = draft.writer.helper("from_triangle", draft.code(term, [*rest, place]).text, n)
-            draft.replace(term, written(term, (*rest, row, column), code))
+            own = multiplying(draft, term)
+            code = draft.writer.helper("from_triangle", draft.code(own, [*rest, place]).text, n)
+            draft.replace(term, written(own, (*rest, row, column), code))
             return True
     return False
 

@@ -1,0 +1,73 @@
+"""Powers of tensors in powers that a library is quick with: `x⁶` is `(x³)²`, and `x^(−3/2)` is `1 / (x ∘ √x)`.
+
+A library has loops of their own for a few exponents, and takes ten times as long for any other. What several powers of
+a tensor have in common is computed once: `x ∘ √x` beside `√x`, `x ∘ x²` beside `x²`.
+
+This is no pass of the list, since it depends on the library: where one differentiates, `x ∘ √x` has no derivative at 0,
+and `x^(3/2)` has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from fractions import Fraction
+
+from gradwright.core.contraction import ONE, plain, simple
+from gradwright.core.nodes import Apply, Contract, Node
+from gradwright.core.walks import postorder
+from gradwright.optimise.association import with_children, with_facts
+from gradwright.optimise.roots import Roots
+from gradwright.prims.power import power
+
+HALF = Fraction(1, 2)
+HIGHEST = 16  # beyond it the rounding errors of as many products are worth avoiding
+
+
+def split_powers(roots: Roots, quick: frozenset[Fraction], given: Collection[Node] = ()) -> Roots:
+    """Expressions in which powers of tensors have exponents that are quick, as far as others can be made of these.
+
+    Args:
+        roots: expressions.
+        quick: the exponents; all of them if there is none.
+        given: nodes whose values are there already.
+    """
+    if not quick:
+        return roots
+    rooted = {node.children[0] for node in postorder(*roots) if _exponent(node) == HALF}
+    done = dict(zip(given, given, strict=True))
+    for node in postorder(*roots):
+        if node in done:
+            continue
+        new = with_children(node, tuple(done[child] for child in node.children))
+        exponent = _exponent(node)
+        if exponent is not None and abs(exponent) <= HIGHEST:
+            new = _power(new.children[0], exponent, quick - {-HALF} if node.children[0] in rooted else quick)
+        done[node] = with_facts(new, node)
+    return tuple(done[root] for root in roots)
+
+
+def _exponent(node: Node) -> Fraction | None:
+    """The exponent of the power of a tensor."""
+    exponent = node.parameters[0] if isinstance(node, Apply) and node.primitive is power and node.rank else None
+    return exponent if isinstance(exponent, Fraction) else None
+
+
+def _power(base: Node, exponent: Fraction, quick: frozenset[Fraction]) -> Node:
+    """A power of a tensor as one of quick powers."""
+    if exponent == 1:
+        return base
+    if exponent in quick or exponent.denominator > 2:
+        return Apply(power, (exponent,), (base,))
+    if exponent < -HALF and exponent.denominator == 2 and -exponent in quick:
+        return _power(_power(base, -HALF, quick), -2 * exponent, quick)
+    if exponent < 0:
+        return Apply(power, (-ONE,), (_power(base, -exponent, quick),))
+    if exponent % 2 == 0:
+        return Apply(power, (Fraction(2),), (_power(base, exponent / 2, quick),))
+    part = ONE if exponent.denominator == 1 else HALF
+    return _product(_power(base, exponent - part, quick), _power(base, part, quick))
+
+
+def _product(left: Node, right: Node) -> Node:
+    axes = range(left.rank)
+    return Contract(ONE, (plain(left, axes), plain(right, axes)), left.shape, simple(axes))
