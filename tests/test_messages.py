@@ -369,9 +369,21 @@ def test_the_command_line_exits_with_two_and_a_paragraph(arguments: list[str]) -
     assert not done.stdout
 
 
-def test_an_argument_that_is_not_finite_is_named_as_the_cause() -> None:
+@pytest.mark.parametrize("text", ["inv(X)", "logm(X)", "signm(X)", "svd(X).U", "eigh(X).eigenvalues", "adjugate(X)"])
+@pytest.mark.parametrize("entry", [np.nan, np.inf])
+def test_an_argument_that_is_not_finite_is_named_as_the_cause(text: str, entry: float) -> None:
+    expression = gw.parse(text, X="n n")
     with pytest.raises(gw.ConditionError, match="its argument is not finite"):
-        gw.parse("inv(X)").evaluate(X=np.full((3, 3), np.nan))
+        expression.evaluate(X=np.diag([1, entry, 2]))
+    if text not in ("inv(X)", "eigh(X).eigenvalues"):  # what NumPy itself computes, it answers for
+        with pytest.raises(gw.ConditionError, match="not finite"):
+            expression.compile("numpy")(X=np.diag([1, entry, 2]))
+
+
+def test_bfloat16_is_computed_in_double_precision() -> None:
+    torch = pytest.importorskip("torch")
+    value = gw.parse("inv(X)").evaluate(X=torch.tensor([[2.0, 0], [0, 4]], dtype=torch.bfloat16))
+    assert value.dtype == torch.float64 and value.diagonal().tolist() == [0.5, 0.25]
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.longdouble, np.clongdouble, np.int8])

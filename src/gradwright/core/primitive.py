@@ -263,6 +263,11 @@ class Primitive:
         """Whether the function acts entry by entry."""
         return all(d.batched and not d.shape for d in (*self.inputs, *self.outputs))
 
+    @cached_property
+    def takes_matrices(self) -> bool:
+        """Whether the function is one of matrices, and not of numbers or vectors one by one."""
+        return any(len(d.shape) > 1 for d in self.inputs)
+
     @property
     def differentiable(self) -> bool:
         """Whether the record leads to a derivative; what only emitted code calls is never differentiated."""

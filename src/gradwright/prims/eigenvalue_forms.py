@@ -24,14 +24,19 @@ from collections.abc import Callable
 import numpy as np
 
 from gradwright.core.primitive import Primitive, Sample
+from gradwright.prims.precision import require_separate
 
 Array = np.ndarray
 
 
+def are_nonnegative(eigenvalues: Array) -> bool:
+    """Whether none is negative; those of a matrix of low rank are by some units in the last digit of the largest."""
+    return bool(np.all(eigenvalues >= -10 * np.finfo(eigenvalues.dtype).eps * np.abs(eigenvalues).sum()))
+
+
 def root_of_eigenvalues(eigenvalues: Array) -> Array:
     """The square roots of eigenvalues; a negative rounding error counts as zero."""
-    # Those of a matrix of low rank are not negative by some units in the last digit of the largest.
-    if not np.all(eigenvalues >= -10 * np.finfo(eigenvalues.dtype).eps * np.abs(eigenvalues).sum()):
+    if not are_nonnegative(eigenvalues):
         raise np.linalg.LinAlgError("a matrix whose eigenvalues are not all at least 0 has no Hermitian square root")
     return np.sqrt(np.maximum(eigenvalues, 0))
 
@@ -52,11 +57,8 @@ def reciprocals_of_eigenvalues(eigenvalues: Array) -> Array:
 
 def over_sums(C: Array, a: Array, b: Array) -> Array:
     """The entries `C[i, j] / (a[i] + b[j])`."""
-    sums = a[:, None] + b
-    largest = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
-    if not np.all(np.abs(sums) > np.finfo(sums.dtype).eps * largest):
-        raise np.linalg.LinAlgError("an equation has no unique solution: two eigenvalues add up to zero")
-    return C / sums
+    require_separate(a, b, a.dtype)
+    return C / (a[:, None] + b)
 
 
 def exp_differences(a: Array, b: Array) -> Array:
@@ -105,8 +107,8 @@ def over_sums(C: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor
     a, b = a[..., :, None], b[..., None, :]
     sums = a + b
     if has_numbers(sums) and sums.numel():
-        largest = torch.maximum(a.abs().amax((-2, -1), True), b.abs().amax((-2, -1), True))
-        if not (sums.abs() > torch.finfo(sums.dtype).eps * largest).all():
+        largest = a.abs().amax((-2, -1), True) + b.abs().amax((-2, -1), True)
+        if not (sums.abs() > 32 * torch.finfo(sums.dtype).eps * largest).all():
             raise torch.linalg.LinAlgError("an equation has no unique solution: two eigenvalues add up to zero")
     return C / sums
 '''
