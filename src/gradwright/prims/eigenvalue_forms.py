@@ -151,6 +151,38 @@ def log_differences(a, b):
     return jnp.where(gaps == 0, 1, jnp.log1p(apart) / apart) / low
 '''
 
+EQUATION_IN_JAX = '''
+def hermitian_sylvester(A, B, C):
+    """The X with A X + X B = C for Hermitian A and B, differentiated as the solution of the equation."""
+    A, B = (A + A.conj().T) / 2, (B + B.conj().T) / 2
+
+    def solve(_, C):
+        (a, V), (b, W) = jnp.linalg.eigh(A), jnp.linalg.eigh(B)
+        return V @ ((V.conj().T @ C @ W) / (a[:, None] + b)) @ W.conj().T
+
+    C = C.astype(jnp.result_type(A, B, C))
+    return jax.lax.custom_linear_solve(
+        lambda X: A @ X + X @ B, C, solve, transpose_solve=lambda image, G: solve(image, G.conj()).conj()
+    )
+'''
+_MATRIX_ROOT_IN_JAX = '''
+@jax.custom_jvp
+def hermitian_root(S):
+    """The square root Y of a Hermitian matrix, whose derivative solves Y dY + dY Y = dS."""
+    eigenvalues, V = jnp.linalg.eigh(S)
+    error = 10 * jnp.finfo(eigenvalues.dtype).eps * jnp.abs(eigenvalues).sum()
+    roots = jnp.sqrt(jnp.where(eigenvalues < -error, jnp.nan, jnp.maximum(eigenvalues, 0)))
+    return (V * roots) @ V.conj().T
+
+
+@hermitian_root.defjvp
+def _move_root(inputs, directions):
+    (S,), (dS,) = inputs, directions
+    Y = hermitian_root(S)
+    return Y, hermitian_sylvester(Y, Y, (dS + dS.conj().T) / 2)
+
+'''
+
 
 def _of_eigenvalues(name: str, function: Callable[[Array], Array], torch: str, jax: str) -> Primitive:
     return Primitive(
@@ -206,7 +238,20 @@ spectral_quotient = Primitive(
     jax="({0} / ({1}[:, None] + {2}))",
     samples=(Sample("C: n m, a: n positive, b: m positive"),),
 )
-# None of them is to be differentiated: `V f(λ) Vᴴ` has a derivative where eigenvalues are equal, and V has none.
+# For modules of JAX, which may differentiate their functions again, the root and the equation as a whole.
+hermitian_root = Primitive(
+    name="hermitian_root",
+    signature="S: n n -> Y: n n",
+    summary="the square root of a Hermitian matrix",
+    jax=_MATRIX_ROOT_IN_JAX,
+)
+hermitian_sylvester = Primitive(
+    name="hermitian_sylvester",
+    signature="A: n n, B: m m, C: n m -> X: n m",
+    summary="the solution X of A X + X B = C for Hermitian A and B",
+    jax=EQUATION_IN_JAX,
+)
+# None of the others is to be differentiated: `V f(λ) Vᴴ` has a derivative where eigenvalues are equal, and V has none.
 EIGENVALUE_FORMS = (
     spectral_root,
     spectral_log,

@@ -1,18 +1,20 @@
 """Functions of a Hermitian matrix through its eigenvalues, as text for an emitted NumPy or JAX module.
 
 The scalar function and its derivatives are written as lambdas; divided differences of close eigenvalues are
-taken by their limit, as in `gradwright.diff.spectral`, where the mathematics is.
+taken by their limit, as in `gradwright.diff.spectral`, where the mathematics is. In JAX a function has its own
+derivatives, which are such functions with one direction more.
 """
 
 from __future__ import annotations
 
 import re
+from math import factorial
 
 from gradwright.back.code.library import Library
 from gradwright.back.code.lower import lower
 from gradwright.core.nodes import Node
 from gradwright.core.primitive import Primitive
-from gradwright.diff.spectral import ARGUMENT, ScalarFunction
+from gradwright.diff.spectral import ARGUMENT, HIGHEST_ORDER, ScalarFunction
 
 _TEXT = '''
 def divided_difference(functions, points):
@@ -57,21 +59,33 @@ def {name}(A, *directions):
     return vectors @ total @ back
 '''
 
+_MOVED = """
+
+@{name}.defjvp
+def _move_{name}(inputs, directions):
+    (A, *E), (dA, *dE) = inputs, directions
+    dA = (dA + dA.conj().swapaxes(-1, -2)) / 2
+    moved = sum({name}(A, *E[:k], dA, *E[k:]) for k in range(len(E) + 1))
+    return {name}(A, *E), moved + sum({name}(A, *E[:k], d, *E[k + 1 :]) for k, d in enumerate(dE))
+
+"""
+
 
 def spectral_texts(primitive: Primitive, name: str, library: Library) -> list[str]:
     """The texts of a function of a matrix that is given by a function of one number."""
     assert primitive.scalar is not None
-    function, lines, factorial = ScalarFunction(primitive.scalar), list[str](), 1
-    for order in range(len(primitive.inputs)):
+    is_jax = library.name == "jax"
+    function, lines = ScalarFunction(primitive.scalar), list[str]()
+    for order in range(HIGHEST_ORDER + 1 if is_jax else len(primitive.inputs)):
         text = _scalar_text(function.body, library)
-        lines.append(f"        lambda x: {text}," if factorial == 1 else f"        lambda x: ({text}) / {factorial},")
-        function, factorial = function.derivative(), factorial * (order + 1)
+        lines.append(f"        lambda x: ({text}) / {factorial(order)}," if order > 1 else f"        lambda x: {text},")
+        function = function.derivative()
     told = primitive.summary[:1].upper() + primitive.summary[1:]
     written = _FUNCTION.format(name=name, summary=told, functions="\n".join(lines))
-    texts = [_TEXT.strip(), written.strip()]
-    return (
-        [text.replace(" np.", " jnp.").replace("(np.", "(jnp.") for text in texts] if library.name == "jax" else texts
-    )
+    if not is_jax:
+        return [_TEXT.strip(), written.strip()]
+    texts = [_TEXT.strip(), f"@jax.custom_jvp\n{written.strip()}\n{_MOVED.format(name=name).rstrip()}"]
+    return [text.replace(" np.", " jnp.").replace("(np.", "(jnp.") for text in texts]
 
 
 def _scalar_text(body: Node, library: Library) -> str:
