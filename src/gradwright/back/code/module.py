@@ -141,7 +141,7 @@ def _calling(program: Program, renamed: Mapping[str, Foreign]) -> Program:
     return replace(program, statements=statements, results=results, foreign=tuple(renamed.values()))
 
 
-def _function(function: Plain, program: Program, values: Sequence[Node]) -> Iterator[str]:
+def _function(function: Plain, program: Program, values: tuple[Node, ...]) -> Iterator[str]:
     yield f"def {function.name}({', '.join(program.parameters.values())}):"
     yield f'    """{escaped(function.told)}'
     yield ""
@@ -155,7 +155,8 @@ def _function(function: Plain, program: Program, values: Sequence[Node]) -> Iter
     yield f'    _check_shapes("{function.name}", {", ".join(_with_dims(leaf, program) for leaf in function.inputs)})'
     yield from (f"    {line}" for line in composed_checks(function.name, shapes, sizes))
     symbols = [leaf for leaf in function.inputs if isinstance(leaf, Symbol)]
-    yield from (f"    {line}" for line in order_checks(function.name, [*symbols, *values], sizes))
+    derivative = tuple(function.results.values()) != values
+    yield from (f"    {line}" for line in order_checks(function.name, [*symbols, *values], sizes, derivative))
     yield from (f"    {line}" for line in program.body())
 
 
