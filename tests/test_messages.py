@@ -20,6 +20,8 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("logdt(X)", {"X": "n n"}, "there is no function 'logdt' in the language; did you mean logdet or slogdet or log?"),
     ("QR(X)", {"X": "n n"}, "there is no function 'QR' in the language; did you mean qr or sqrt?"),
     ("tr(X)", {"X": "n n"}, "there is no function 'tr' in the language; did you mean trace?"),
+    ("inv(X)", {"X": "nxn"},
+     "in 'inv(X)': inv takes a matrix, but its argument is a vector: nxn (two dimensions are declared as 'n n')"),
     ("silu(x)", {"x": "n"}, "there is no function 'silu' in the language; did you mean x * sigmoid(x)?"),
     ("layer_norm(x)", {"x": "n"},
      "there is no function 'layer_norm' in the language: write it with others, or define it by its equation"),
