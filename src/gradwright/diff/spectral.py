@@ -111,9 +111,9 @@ def _with_error(derivatives: Sequence[ScalarFunction], points: Array) -> tuple[A
     ordered = np.sort(points, axis=-1)
     above, error_above = _with_error(derivatives, ordered[..., 1:])
     below, error_below = _with_error(derivatives, ordered[..., :-1])
-    lowest, limit, highest = (
-        derivatives[order](place) / factorial(order) for place in (ordered[..., 0], _mean(ordered), ordered[..., -1])
-    )
+    places = (ordered[..., 0], np.mean(ordered, axis=-1), ordered[..., -1])
+    coefficients: list[Array] = [derivatives[order](place) / factorial(order) for place in places]
+    lowest, limit, highest = coefficients
     gap = ordered[..., -1] - ordered[..., 0]
     apart = np.where(gap == 0, 1.0, gap)
     # By the variance of the mean of which the difference is the mean value (Hermite and Genocchi).
@@ -121,10 +121,6 @@ def _with_error(derivatives: Sequence[ScalarFunction], points: Array) -> tuple[A
     rounding = (error_above + error_below) / apart
     near = (gap == 0) | (error <= rounding)
     return np.where(near, limit, (above - below) / apart), np.where(near, error, rounding)
-
-
-def _mean(points: Array) -> Array:
-    return np.mean(points, axis=-1)
 
 
 def _numeric(function: ScalarFunction, order: int) -> Callable[..., Array]:
