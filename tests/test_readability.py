@@ -95,6 +95,16 @@ RESULTS = [
     # Constants under roots are one root.
     ("x * (1 + erf(x / sqrt(2))) / 2", {"x": "n"}, "x", "G ∘ (x ∘ exp(−½ x∘²) / √(2 π) + ½ (1 + erf(x / √2)))"),
     ("x * sqrt(2 / pi) * (2 * pi)**(3/2)", {"x": "n"}, "x", "4 π G"),
+    # The square of a modulus is written as one, beside other factors and within sums.
+    ("sum((abs(A @ z)**2 - y)**2)", {"A": "m n complex", "z": "n complex", "y": "m"}, "z",
+     "4 Aᴴ ((|A z|∘² − y) ∘ (A z))"),
+    # Branches that are equal are no branches; the root of a square is the absolute value.
+    ("where(x < 3, x, x) + maximum(x, x)", {"x": "n"}, "x", "2 G"),
+    ("sum(sqrt(x * x))", {"x": "n"}, "x", "sign(x)"),
+    ("sum((x**2)**(3/2) / x)", {"x": "n"}, "x", "2 |x|"),
+    # The last entry, and a number that all entries of a vector share.
+    ("sum(x) * x[-1]", {"x": "n"}, "x", "sum(x) e_(n−1) + x[-1] 1"),
+    ("x[0]**2 * x[1]**2", {"x": "2"}, "x", "2 [x[0] x[1]²; x[0]² x[1]]"),
     ("sum(abs(z)**3)", {"z": "n complex"}, "z", "3 z ∘ |z|"),
     ("sum(p / sum(p) * log(p / sum(p)))", {"p": "n positive"}, "p",
      "z / sum(p) − (pᵀ z) 1 / sum(p)², where z = log(p / sum(p))"),

@@ -66,6 +66,23 @@ def test_compiled_code_refuses_a_gap_that_is_lost_at_every_call(library: str) ->
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("facts", ["spd", ""])
+def test_a_root_is_not_inverted_where_its_matrix_is_singular(library: str, facts: str) -> None:
+    """The root of the rounding error that an eigenvalue is, 10⁻⁸, looks like one."""
+    tensor = pytest.importorskip("torch").tensor if library == "torch" else np.asarray
+    B, names = GENERATOR.normal(size=(4, 2)), ("S", "A")
+    derived = gw.derive(gw.parse("trace(A @ sqrtm(S))", S=f"n n {facts}", A="n n"), wrt="S").gradient
+    for function in (derived.compile(library), lambda **inputs: derived.evaluate(**inputs)):
+        regular, singular = (
+            dict(zip(names, map(tensor, (S, E)), strict=True)) for S in (B @ B.T + 1e-9 * np.eye(4), B @ B.T)
+        )
+        assert np.isfinite(np.asarray(function(**regular))).all()
+        with pytest.raises(gw.ConditionError):
+            function(**singular)
+
+
+@pytest.mark.slow
 def test_under_transforms_no_gap_is_looked_at() -> None:
     torch = pytest.importorskip("torch")
     derived = gw.derive(gw.parse("sum(svdvals(X)**3)", X="m n"), wrt="X").hvp.compile("torch")

@@ -101,6 +101,7 @@ def test_a_module_keeps_the_eigenvectors() -> None:
         ("inv(sqrtm(S))", (1, 0, 3), "ingular"),
         ("lyapunov(S, ones(n, n))", (1, -1, 3), "no unique solution"),
         ("lyapunov(S, ones(n, n))", (1, 1e-17, 3), "no unique solution"),  # a rounding error beside the others
+        ("lyapunov(S, ones(n, n))", (1, -1 + 1e-14, 3), "no unique solution"),
     ],
 )
 def test_what_eigenvalues_must_not_be(text: str, eigenvalues: tuple[float, ...], message: str, library: str) -> None:
@@ -136,6 +137,34 @@ def test_jax_differentiates_where_eigenvalues_are_equal(text: str) -> None:
         pushed = derived.hvp.compile("jax")
         found = jax.grad(lambda dS: pushed(S=REPEATED, A=A_there, dS=dS).sum())(jax.numpy.ones((4, 4)))
         assert close(found, derived.hvp.evaluate(S=REPEATED, A=A, dS=np.ones((4, 4))))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["trace(sqrtm(S) @ A)", "trace(lyapunov(S, A) @ A)", "norm(sqrtm(S) @ A)**2"])
+def test_jax_differentiates_modules_again_where_eigenvalues_are_equal(text: str) -> None:
+    import jax
+
+    derived = gw.derive(gw.parse(text, S="n n spd", A="n n"), wrt="S")
+    A, dS = np.arange(16.0).reshape(4, 4) / 4, np.ones((4, 4))
+    with jax.enable_x64(True):
+        value, S, A_there = derived.function("jax"), jax.numpy.asarray(REPEATED), jax.numpy.asarray(A)
+        wanted = derived.hvp.evaluate(S=REPEATED, A=A, dS=dS)
+        for slope in (value.gradient, jax.grad(value)):
+            assert close(jax.jvp(lambda S, f=slope: f(S, A_there), (S,), (dS,))[1], wanted)
+            assert close(jax.jit(jax.grad(lambda S, f=slope: f(S, A_there).sum()))(S), wanted)
+
+
+@pytest.mark.slow
+def test_jax_modules_take_functions_of_eigenvalues_as_such() -> None:
+    import jax
+
+    text = "trace(A @ eigh(S).eigenvectors @ diag(eigh(S).eigenvalues**(1/3)) @ eigh(S).eigenvectors.T)"
+    derived = gw.derive(gw.parse(text, A="n n", S="n n symmetric"), wrt="S")
+    A = np.arange(16.0).reshape(4, 4) / 4
+    with jax.enable_x64(True):
+        value, wanted = derived.function("jax"), derived.gradient.evaluate(S=REPEATED, A=A)
+        assert close(jax.grad(value, 1)(jax.numpy.asarray(A), jax.numpy.asarray(REPEATED)), wanted)
+        assert close(jax.jvp(lambda S: value(A, S), (REPEATED,), (np.ones((4, 4)),))[1], wanted.sum())
 
 
 @pytest.mark.parametrize("kind", ["expression", "gradient", "hvp"])

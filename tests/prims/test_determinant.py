@@ -48,6 +48,7 @@ def test_the_adjugate_of_a_skew_matrix_of_odd_size_has_no_derivative_by_way_of_i
         with pytest.raises(gw.ConditionError, match="skew matrix, which has none at the odd size n = 3"):
             gradient(W=odd)
     assert float(D.function("torch")(torch.tensor(even))) == pytest.approx(0)
+    assert D.function("numpy")(odd) == pytest.approx(3)
     for function in (D.function("numpy").gradient, lambda W: D.function("torch")(torch.tensor(W))):
         with pytest.raises(ValueError, match="need an even n: a skew matrix of odd size has no inverse, got n = 3"):
             function(odd)

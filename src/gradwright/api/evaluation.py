@@ -150,9 +150,10 @@ def require_gaps(gaps: Sequence[Gap], values: Mapping[Node, np.ndarray], node: N
         lost = gap.lost([values[n] for n in gap.nodes])
         if lost:
             needs = conditions_of((node,), (), unicode_of)
+            told = f"; it needs that {', that '.join(needs)}" if needs else ""
             raise ConditionError(
                 f"the derivative divides by {lost[0]:.1e}, a gap that is lost in rounding errors beside "
-                f"{lost[1]:.1e}; it needs that {', that '.join(needs)}"
+                f"{lost[1]:.1e}{told}"
             )
 
 

@@ -10,9 +10,10 @@ from gradwright.back.code.live import load_source
 from gradwright.back.code.module import Plain, inputs_of, plain_module
 from gradwright.back.code.names import Names
 from gradwright.core.contraction import zero
-from gradwright.core.nodes import Direction, Node, Symbol, field_of
-from gradwright.core.walks import free_leaves
+from gradwright.core.nodes import Apply, Direction, Node, Symbol, field_of
+from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.derivatives import vjps
+from gradwright.diff.spectral import recognise_spectral
 from gradwright.errors import DerivationError, UnsupportedError
 from gradwright.optimise.blocks import in_blocks
 from gradwright.simplify.pipeline import simplify
@@ -43,7 +44,7 @@ def plain_function(derivation: Derivation, library: Library) -> Any:
 def _functions(derivation: Derivation) -> tuple[list[Plain], list[str]]:
     """The functions, and why there is no Hessian where there is none: of a complex variable it is no one matrix."""
     refusals: list[str] = []
-    outputs = {name: simplify(e.node) for name, e in derivation.outputs.items()}
+    outputs = {name: _smooth(simplify(e.node)) for name, e in derivation.outputs.items()}
     found = [_plain(derivation, "value", "The value.", outputs)]
     wrt = ", ".join(derivation.wrt)
     if len(outputs) == 1 and not next(iter(outputs.values())).rank:
@@ -58,6 +59,12 @@ def _functions(derivation: Derivation) -> tuple[list[Plain], list[str]]:
         found.append(_derivative(derivation, "vjp", told, derivation.vjp))
     found.append(_derivative(derivation, "jvp", "The directional derivative.", derivation.jvp))
     return found, refusals
+
+
+def _smooth(node: Node) -> Node:
+    """With functions of a matrix where eigenvectors would be, if none is left: a library may differentiate them."""
+    found = simplify(recognise_spectral(node))
+    return node if any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(found)) else found
 
 
 def _derivative(derivation: Derivation, name: str, told: str, value: Any) -> Plain:

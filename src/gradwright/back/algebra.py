@@ -202,7 +202,7 @@ def multiplied(
             under += factor.divisors
         else:
             kept.append(factor)
-    joined = _with_joined_powers(kept, under)
+    joined = _with_joined_powers(_with_moduli(kept), under)
     if not rank or any(f.rank for side in joined for f in side):  # or else p / p, which is no number
         kept, under = joined
     if not kept and not under:
@@ -211,6 +211,35 @@ def multiplied(
         return scaled(coefficient, kept[0])
     symmetric = all(f.symmetric or f.rank < 2 for f in (*kept, *under))
     return Scaled(rank, symmetric, coefficient, tuple(kept), tuple(under))
+
+
+def _with_moduli(factors: Sequence[Formula]) -> list[Formula]:
+    """`|A z|∘²` for `(A* z*) ∘ (A z)`."""
+    rest, found = list(factors), list[Formula]()
+    while rest:
+        factor = rest.pop(0)
+        partner = _conjugate_of(factor)
+        if partner not in rest:
+            found.append(factor)
+            continue
+        rest.remove(partner)
+        inside = min(factor, partner, key=_conjugates)
+        size = Call(inside.rank, inside.symmetric, "abs", (inside,), text="|{0}|", latex=r"\left|{0}\right|")
+        found.append(to_the(size, Fraction(2), inside.symmetric))
+    return found
+
+
+def _conjugate_of(formula: Formula) -> Formula:
+    """The conjugate, of a product factor by factor."""
+    if isinstance(formula, MatrixProduct):
+        return replace(formula, factors=tuple(map(conjugated, formula.factors)))
+    return conjugated(formula)
+
+
+def _conjugates(formula: Formula) -> int:
+    """How many factors of a product are conjugated."""
+    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    return sum(isinstance(factor, Conjugated) for factor in factors)
 
 
 def _with_joined_powers(factors: list[Formula], divisors: list[Formula]) -> tuple[list[Formula], list[Formula]]:

@@ -9,7 +9,7 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.errors import EvaluationError
 
-# What linear algebra computes in; whole numbers, half and extended precision are converted to double.
+# What linear algebra computes in; whole numbers, half and extended precision, and bfloat16 are converted to double.
 PRECISIONS = tuple(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
 
 
@@ -24,12 +24,21 @@ def numbers_of(value: Any, what: str) -> Array:
         EvaluationError: it is no array, or its entries are no numbers.
     """
     try:
-        array = np.asarray(value.detach().resolve_conj().cpu().numpy() if hasattr(value, "detach") else value)
-    except (ValueError, TypeError) as error:  # PyTorch's for what NumPy has no type for: bfloat16
+        array = np.asarray(_off_graph(value) if hasattr(value, "detach") else value)
+    except (ValueError, TypeError) as error:
         raise EvaluationError(f"{what} is not an array: {error}") from error
-    if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in "biufc" and not np.can_cast(array.dtype, float):  # which JAX's bfloat16 can be
         raise EvaluationError(f"{what} is not an array of numbers")
     return array if array.dtype in PRECISIONS else in_double(array)
+
+
+def _off_graph(tensor: Any) -> Array:
+    """A PyTorch tensor as an array; in double precision where NumPy has no type like it, as for bfloat16."""
+    values = tensor.detach().resolve_conj().cpu()
+    try:
+        return values.numpy()
+    except TypeError:
+        return values.double().numpy()
 
 
 def in_double(array: Array) -> Array:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from typing import TypeGuard
 
-from gradwright.back.algebra import multiplied, without_scalars
+from gradwright.back.algebra import multiplied, scaled, split_number, without_scalars
 from gradwright.back.formula import (
     BasisVector,
     Block,
@@ -52,7 +53,35 @@ def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
     if len(at) != len(placed):
         return None
     grid = [at.get((row, column)) or _zero_block(row, column) for row in rows for column in columns]
-    return Block(terms[0].rank, symmetric, tuple(grid), tuple(rows), tuple(columns))
+    return _with_number_in_front(Block(terms[0].rank, symmetric, tuple(grid), tuple(rows), tuple(columns)))
+
+
+def _with_number_in_front(block: Block) -> Formula:
+    """`2 [x; y]` for `[2 x; 2 y]`."""
+    kept = [entry for entry in block.entries if not _is_zero(entry)]
+    sizes = {abs(_number_of(entry)) for entry in kept}
+    if len(kept) < 2 or len(sizes) > 1 or sizes == {1}:
+        return block
+    number = sizes.pop() * (-1 if all(_number_of(entry) < 0 for entry in kept) else 1)
+    entries = (entry if _is_zero(entry) else _multiple(1 / number, entry) for entry in block.entries)
+    return scaled(number, replace(block, entries=tuple(entries)))
+
+
+def _number_of(entry: Formula) -> Fraction:
+    """The number in front of a block, or of a number that stands as one; one that is nothing else has none."""
+    inside = entry.arguments[0] if _is_entry(entry) else entry
+    return inside.coefficient if isinstance(inside, Scaled) else Fraction(1)
+
+
+def _multiple(number: Fraction, entry: Formula) -> Formula:
+    if _is_entry(entry):
+        return replace(entry, arguments=(scaled(number, entry.arguments[0]),))
+    return scaled(number, entry)
+
+
+def _is_entry(formula: Formula) -> TypeGuard[Call]:
+    """Whether a number stands as a block of one entry."""
+    return isinstance(formula, Call) and formula.name == "reshape" and formula.text == "{0}"
 
 
 def _is_wider_than_known(rows: Sequence[Place | None], columns: Sequence[Place | None], count: int) -> bool:
@@ -108,9 +137,10 @@ def _zero_block(row: Place | None, column: Place | None) -> Formula:
     return Name(len(lengths), len(set(lengths)) == 1, "0", f"zeros({', '.join(lengths)})", "0")
 
 
-def is_full(block: Block) -> bool:
-    """Whether no place of a block matrix was left to zeros."""
-    return not any(map(_is_zero, block.entries))
+def is_full(formula: Formula) -> bool:
+    """Whether a formula is a block matrix of which no place was left to zeros, or a multiple of one."""
+    block = split_number(formula)[1]
+    return isinstance(block, Block) and not any(map(_is_zero, block.entries))
 
 
 def _is_zero(block: Formula) -> bool:

@@ -165,4 +165,6 @@ def basis_vector(dim: Dim, entry: str) -> Formula:
     number = entry.removeprefix("-")
     start = (dim - int(number) if entry != number else Dim.of(int(number))) if number.isdigit() else None
     place = None if start is None else Place(start, Dim.of(1), dim)
-    return BasisVector(1, True, f"e_{entry}", f"eye({dim})[{entry}]", f"e_{{{entry}}}", place=place)
+    index = entry if start is None or entry == number else str(start).replace(" ", "")  # e_-1 reads as e − 1
+    shown = index if index.isidentifier() or index.isdigit() else f"({index.replace('-', '−')})"
+    return BasisVector(1, True, f"e_{shown}", f"eye({dim})[{entry}]", f"e_{{{index}}}", place=place)

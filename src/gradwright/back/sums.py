@@ -18,7 +18,7 @@ from gradwright.back.algebra import (
     without_scalars,
 )
 from gradwright.back.blocks import blocks, is_full, placed_parts
-from gradwright.back.formula import Block, Call, Formula, MatrixProduct, Name, OuterProduct, Scaled, Sum, Transposed
+from gradwright.back.formula import Call, Formula, MatrixProduct, Name, OuterProduct, Scaled, Sum, Transposed
 from gradwright.back.notation import diagonal_matrix
 from gradwright.back.text import unicode
 from gradwright.frozen import replace
@@ -70,7 +70,7 @@ def _with_blocks(terms: Sequence[Formula]) -> tuple[Formula, ...]:
     for are_placed, run in groupby(terms, key=lambda term: bool(placed_parts(term))):
         own = tuple(run)
         block = blocks(own, False) if are_placed and len(own) > 1 else None
-        found += [block] if isinstance(block, Block) and is_full(block) else own
+        found += [block] if block is not None and is_full(block) else own
     return tuple(found)
 
 

@@ -101,14 +101,16 @@ class FloatArithmetic:
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
-        """The primitive's NumPy implementation; what is nothing but rounding errors is refused."""
+        """The primitive's NumPy implementation; what is nothing but rounding errors is refused.
+
+        So are matrices that are not finite: LAPACK returns numbers for some of them, and does not return for others.
+        """
+        if primitive.takes_matrices and not all(np.all(np.isfinite(argument)) for argument in arguments):
+            raise np.linalg.LinAlgError("its argument is not finite")
         result: Array | tuple[Array, ...] = implementation(primitive)(*arguments, *parameters)
         outputs = tuple(map(np.asarray, result if isinstance(result, tuple) else (result,)))
         if primitive.regular is not None and not primitive.regular(tuple(arguments), outputs):
-            finite = all(np.all(np.isfinite(argument)) for argument in arguments)
-            raise np.linalg.LinAlgError(
-                "to working precision its condition is violated" if finite else "its argument is not finite"
-            )
+            raise np.linalg.LinAlgError("to working precision its condition is violated")
         return outputs
 
     def solve(self, matrix: Array, right: Array) -> Array:

@@ -154,7 +154,7 @@ def parse_dim(text: str, owner: str) -> Dim:
     except (SyntaxError, ValueError) as error:
         near = _nearest_fact(text, 0.6)
         hint = f"; did you mean '{near}'?" if near else ""
-        if any(sign in text for sign in ",;()[]"):
+        if any(sign in text for sign in ",;()[]×") or re.fullmatch(r"\d+x\d+", text):
             hint = ": separate dimensions by spaces, and declarations by commas"
         raise DeclarationError(
             f"'{text}' in the declaration of '{owner}' is neither a dimension (a name, a positive number, "

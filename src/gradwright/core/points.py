@@ -93,12 +93,13 @@ def demanded_orders(roots: Iterable[Node], shortest: int = 1) -> list[tuple[Dim,
     return found
 
 
-def even_sizes(roots: Iterable[Node]) -> list[Dim]:
+def even_sizes(roots: Iterable[Node], derivative: bool = True) -> list[Dim]:
     """The sizes that have to be even, because a skew matrix has to be invertible, in value or in a derivative.
 
-    Of the derivative nothing may be left that says so: that of `trace(adjugate(W))` is zero at even sizes.
+    Of the derivative nothing may be left that says so: that of `trace(adjugate(W))` is zero at even sizes. Where only
+    the value is wanted, a function that no equation defines, such as a determinant, has one at all sizes.
     """
-    applied = [node for node in postorder(*roots) if isinstance(node, Apply)]
+    applied = [n for n in postorder(*roots) if isinstance(n, Apply) and (derivative or n.primitive.identity)]
     return list(dict.fromkeys(matrix.shape[-1] for node in applied for matrix in _inverted(node) if is_skew(matrix)))
 
 

@@ -16,6 +16,7 @@ them are texts of the language, in the names of the signature:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Self
@@ -275,6 +276,11 @@ class Primitive:
         """Whether the function acts entry by entry."""
         return all(d.batched and not d.shape for d in (*self.inputs, *self.outputs))
 
+    @cached_property
+    def takes_matrices(self) -> bool:
+        """Whether the function is one of matrices, and not of numbers or vectors one by one."""
+        return any(len(d.shape) > 1 for d in self.inputs)
+
     @property
     def differentiable(self) -> bool:
         """Whether the record leads to a derivative; what only emitted code calls is never differentiated."""
@@ -367,7 +373,8 @@ class Primitive:
             square = len(set(formal.shape)) == 1 < len(formal.shape)
             kind = "a square matrix" if square else f"{' × '.join(map(str, formal.shape))}"
             raise DimensionMismatchError(
-                f"{self._takes(formal, kind)} is {shape_text(shape)}: {wanted} and {actual} are different dimensions",
+                f"{self._takes(formal, kind)} is {shape_text(shape)}{crossed(shape)}: {wanted} and {actual} are "
+                f"different dimensions",
                 wanted, actual,
             )  # fmt: skip
 
@@ -401,4 +408,11 @@ def kind_of(rank: int) -> str:
 
 def described_shape(shape: Shape) -> str:
     """A kind and a shape for a message: `a vector: n`, `a matrix: n × m`."""
-    return f"{kind_of(len(shape))}: {shape_text(shape)}" if shape else "a scalar"
+    return f"{kind_of(len(shape))}: {shape_text(shape)}{crossed(shape)}" if shape else "a scalar"
+
+
+def crossed(shape: Shape) -> str:
+    """What to declare in place of `nxn` or `n x n`, where a letter may have been meant as a sign."""
+    names = " ".join(map(str, shape))
+    match = re.fullmatch(r"([a-wyz])( ?)x\2([a-wyz])", names)
+    return f" (two dimensions are declared as '{match[1]} {match[3]}')" if match else ""

@@ -1,28 +1,37 @@
-"""The gaps that a derivative divides by: differences of eigenvalues, and singular values.
+"""The gaps that a derivative divides by: differences of eigenvalues, singular values, and eigenvalues under a root.
 
 A gap counts where something is divided by it. Of the Hessian of the largest eigenvalue, `[λᵢ = max λ] / (λᵢ − λⱼ)`,
 only the gaps beside the largest one do; where a comparison, a picked entry or a mask is 0, so is the product, whatever
-the others are. A gap is lost where it is rounding errors of what it is the difference of.
+the others are. A gap is lost where it is rounding errors of what it is the difference of. The eigenvalues of a root are
+10⁻⁸ where those of the matrix are the rounding errors of a zero, so that it is these that tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 
 from gradwright.core.build import ones
+from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import contract, with_factors
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Mask, Node, Selection, Solve
-from gradwright.core.walks import postorder, transform
+from gradwright.core.inference import facts_of
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Hole, Mask, Node, Selection, Solve
+from gradwright.core.walks import free_leaves, postorder, transform
 from gradwright.frozen import frozen
+from gradwright.linear.recognise import sylvester_operands
+from gradwright.prims.eigh import standard_eigh
+from gradwright.prims.inv import inv
 from gradwright.prims.piecewise import is_indicator, where
 from gradwright.prims.power import power
+from gradwright.prims.precision import ROUNDING
+from gradwright.prims.schur import schur, schur_moduli
+from gradwright.prims.solve import SYSTEMS
+from gradwright.prims.sqrtm import sqrtm
 
 CLOSE = 1e-12  # gaps smaller than this, relative to what they are differences of, leave few correct digits
-ROUNDING = 32  # rounding errors of eigenvalues, in units of the precision
 
 
 @frozen
@@ -33,11 +42,13 @@ class Gap:
         divisor: the gaps.
         parts: what they are the differences of, or the divisor itself.
         counts: not zero where a gap counts; None where all do.
+        close: what leaves few correct digits, relative to the parts.
     """
 
     divisor: Node
     parts: tuple[Node, ...]
     counts: Node | None
+    close: float = CLOSE
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -51,7 +62,7 @@ class Gap:
         largest = max(float(np.max(part[counted], initial=0.0)) for part in parts)
         smallest = float(np.min(divisor[counted], initial=np.inf))
         precision = float(np.finfo(divisor.dtype).eps)
-        return None if smallest > max(CLOSE, ROUNDING * precision) * largest else (smallest, largest)
+        return None if smallest > max(self.close, ROUNDING * precision) * largest else (smallest, largest)
 
 
 @lru_cache(maxsize=512)
@@ -59,8 +70,9 @@ def divided_gaps(node: Node) -> tuple[Node, tuple[Gap, ...]]:
     """An expression that divides by 1 in the place of gaps that do not count, and the gaps that it divides by."""
     bound = {n for s in postorder(node) if isinstance(s, Solve) for e in s.equations for n in postorder(e.operator)}
     reciprocals = {n for n in postorder(node) if n not in bound and _is_reciprocal_of_gaps(n)}
+    under_roots = tuple(dict.fromkeys(gap for n in postorder(node) for gap in _under_root(n)))
     if not reciprocals:
-        return node, ()
+        return node, under_roots
     found: dict[Gap, None] = {}
 
     def rewrite(inner: Node) -> Node:
@@ -76,7 +88,40 @@ def divided_gaps(node: Node) -> tuple[Node, tuple[Gap, ...]]:
     rewritten = transform(node, rewrite)
     factored = {f.node for n in postorder(node) if isinstance(n, Contract) for f in n.factors}
     others = [_gap(_divisor(n), None) for n in postorder(node) if n in reciprocals - factored]
-    return rewritten, tuple(dict.fromkeys((*found, *others)))
+    return rewritten, tuple(dict.fromkeys((*found, *others, *under_roots)))
+
+
+def _under_root(node: Node) -> Iterator[Gap]:
+    """The eigenvalues of a matrix X whose root Y is inverted, `Y⁻¹`, or by which `Y H + H Y = C` is solved."""
+    inverted = _inverted(node)
+    bases = {_radicand(matrix) for matrix in inverted}
+    if len(bases) != 1 or (base := bases.pop()) is None:
+        return
+    if base.rank == 2 and not any(isinstance(leaf, Hole) for leaf in free_leaves(base)):
+        values = _sizes_of_eigenvalues(base)
+        yield Gap(values, (values,), None, close=0.0)
+
+
+def _inverted(node: Node) -> Sequence[Node]:
+    """The matrices whose eigenvalues, or sums of these, a node divides by."""
+    if isinstance(node, Solve):
+        known = sylvester_operands(node, many=True)
+        return known[1][:-1] if known and known[0] in ("sylvester", "lyapunov") else ()
+    return node.arguments[:1] if isinstance(node, Apply) and node.primitive in (inv, *SYSTEMS) else ()
+
+
+def _radicand(matrix: Node) -> Node | None:
+    """What a matrix is the square root of, up to its orientation and a number; None if it is none."""
+    only = only_matrix(as_product(matrix))
+    root = matrix if only is None else only.node
+    return root.arguments[0] if isinstance(root, Apply) and root.primitive is sqrtm else None
+
+
+def _sizes_of_eigenvalues(matrix: Node) -> Node:
+    """The eigenvalues, or how large they are, from the factorisation that code for the root of the matrix has."""
+    if "hermitian" in facts_of(matrix):
+        return Apply(standard_eigh, (), (matrix,), 0)
+    return Apply(schur_moduli, (), (Apply(schur, (), (matrix,), 0),))
 
 
 def _is_reciprocal_of_gaps(node: Node) -> bool:

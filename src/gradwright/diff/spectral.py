@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache, reduce
+from math import factorial
 
 import numpy as np
 
@@ -51,9 +52,6 @@ from gradwright.simplify.pipeline import simplify
 
 ARGUMENT = Symbol("x", ())
 HIGHEST_ORDER = 4
-# Closer than this (relative), a divided difference is taken by its limit: the error of the difference,
-# ε/h, and that of the limit, h², balance at the cube root of the machine precision.
-CLOSE = 6e-6
 _TWO = Fraction(2)
 
 
@@ -93,23 +91,36 @@ def _derivative(body: Node) -> ScalarFunction:
 
 
 def divided_difference(function: ScalarFunction, points: Array) -> Array:
-    """`g[x₀, …, x_k]` along the last axis of an array of points, confluent points by their limit."""
-    order = points.shape[-1] - 1
+    """`g[x₀, …, x_k]` along the last axis of an array of points; of points that are close by the limit.
+
+    The difference loses digits where they are close, and the limit, `g⁽ᵏ⁾ / k!` at their mean, is one at equal points
+    only. How close they may be is a matter of g: 10⁻⁶ and 2·10⁻⁶ are close for exp and not for a root. So each comes
+    with an estimate of its error, and the better one is taken.
+    """
+    derivatives = [function]
+    for _ in range(points.shape[-1] - 1):
+        derivatives.append(derivatives[-1].derivative())
+    return _with_error(derivatives, points)[0]
+
+
+def _with_error(derivatives: Sequence[ScalarFunction], points: Array) -> tuple[Array, Array]:
+    order, precision = points.shape[-1] - 1, float(np.finfo(points.dtype).eps)
     if order == 0:
-        return function(points[..., 0])
+        value = derivatives[0](points[..., 0])
+        return value, precision * np.abs(value)
     ordered = np.sort(points, axis=-1)
-    lowest, highest = ordered[..., 0], ordered[..., -1]
-    gap = highest - lowest
-    scale = np.maximum(np.abs(lowest), np.abs(highest)) + 1e-300
-    near = gap <= CLOSE * np.maximum(scale, 1.0)
-    above = divided_difference(function, ordered[..., 1:])
-    below = divided_difference(function, ordered[..., :-1])
-    apart = (above - below) / np.where(near, 1.0, gap)
-    limit = function
-    factorial = 1.0
-    for k in range(order):
-        limit, factorial = limit.derivative(), factorial * (k + 1)
-    return np.where(near, limit(np.mean(ordered, axis=-1)) / factorial, apart)
+    above, error_above = _with_error(derivatives, ordered[..., 1:])
+    below, error_below = _with_error(derivatives, ordered[..., :-1])
+    places = (ordered[..., 0], np.mean(ordered, axis=-1), ordered[..., -1])
+    coefficients: list[Array] = [derivatives[order](place) / factorial(order) for place in places]
+    lowest, limit, highest = coefficients
+    gap = ordered[..., -1] - ordered[..., 0]
+    apart = np.where(gap == 0, 1.0, gap)
+    # By the variance of the mean of which the difference is the mean value (Hermite and Genocchi).
+    error = np.abs((lowest + highest) / 2 - limit) / (order + 2) + precision * np.abs(limit)
+    rounding = (error_above + error_below) / apart
+    near = (gap == 0) | (error <= rounding)
+    return np.where(near, limit, (above - below) / apart), np.where(near, error, rounding)
 
 
 def _numeric(function: ScalarFunction, order: int) -> Callable[..., Array]:

@@ -4,6 +4,21 @@
 """
 
 from gradwright.optimise.eigenvectors import are_in_eigenvectors
-from gradwright.optimise.pipeline import DIFFERENTIABLE_PASSES, MODULE_PASSES, PASSES, arrange, optimise
+from gradwright.optimise.pipeline import (
+    DIFFERENTIABLE_PASSES,
+    JAX_MODULE_PASSES,
+    MODULE_PASSES,
+    PASSES,
+    arrange,
+    optimise,
+)
 
-__all__ = ["DIFFERENTIABLE_PASSES", "MODULE_PASSES", "PASSES", "are_in_eigenvectors", "arrange", "optimise"]
+__all__ = [
+    "DIFFERENTIABLE_PASSES",
+    "JAX_MODULE_PASSES",
+    "MODULE_PASSES",
+    "PASSES",
+    "are_in_eigenvectors",
+    "arrange",
+    "optimise",
+]

@@ -22,6 +22,8 @@ from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.divided_differences import first_difference
 from gradwright.prims.eigenvalue_forms import (
     EIGENVALUE_FORMS,
+    hermitian_root,
+    hermitian_sylvester,
     spectral_exp_differences,
     spectral_log,
     spectral_log_differences,
@@ -78,6 +80,25 @@ def use_eigenvectors(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     decomposed = {_origin(matrix) for node in chosen for matrix in _matrices(node)}
     chosen |= {node for node in order if _is_function(node) and _origin(node) in decomposed}
     return replaced(roots, lambda node, done: _in_eigenvectors(node, done) if node in chosen else None)
+
+
+def name_hermitian(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
+    """Roots of Hermitian matrices, and equations with them, as functions that JAX can differentiate.
+
+    Eigenvectors that stand by themselves have no derivative where eigenvalues are equal, and a wrong one nearby.
+    """
+    return replaced(roots, _named)
+
+
+def _named(node: Node, done: Mapping[Node, Node]) -> Node | None:
+    if not isinstance(node, Apply) or not _is_chosen(node):
+        return None
+    arguments = tuple(done[argument] for argument in node.arguments)
+    if node.primitive is sqrtm:
+        return Apply(hermitian_root, (), arguments)
+    if node.primitive in EQUATIONS:
+        return Apply(hermitian_sylvester, (), (arguments[0], arguments[-2], arguments[-1]))
+    return None
 
 
 def are_in_eigenvectors(roots: Iterable[Node]) -> bool:

@@ -13,7 +13,7 @@ from gradwright.optimise.association import associate
 from gradwright.optimise.blocks import in_blocks_beside_torch
 from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
-from gradwright.optimise.eigenvectors import use_eigenvectors
+from gradwright.optimise.eigenvectors import name_hermitian, use_eigenvectors
 from gradwright.optimise.entries import share_mirrored_entries
 from gradwright.optimise.exponentials import share_exponentials
 from gradwright.optimise.factorisations import share_factorisations
@@ -60,6 +60,10 @@ PASSES: tuple[Pass, ...] = (
 # For modules of PyTorch, which define functions of matrices and not all of their divided differences.
 MODULE_PASSES = tuple(
     chosen for own in PASSES for chosen in ((own, in_blocks_beside_torch) if own is use_eigenvectors else (own,))
+)
+# For modules of JAX, which may differentiate any of their functions.
+JAX_MODULE_PASSES = tuple(
+    chosen for own in PASSES for chosen in ((name_hermitian, own) if own is use_eigenvectors else (own,))
 )
 # For code through which PyTorch differentiates: without functions that SciPy has, and without eigenvectors.
 DIFFERENTIABLE_PASSES = tuple(own for own in PASSES if own not in (use_eigenvectors, share_schur_forms))

@@ -14,6 +14,7 @@ from gradwright.core.primitive import ErrorSample, KnownRule, Modular, Notation,
 from gradwright.core.registry import register_primitive
 from gradwright.prims.exponential import exp
 from gradwright.prims.matrix_exp import matrix_exp
+from gradwright.prims.precision import require_finite
 
 if TYPE_CHECKING:
     from gradwright.core.modular import ModularArithmetic
@@ -28,6 +29,7 @@ def log_determinant(X: np.ndarray) -> np.ndarray:
 
 def adjugate_matrix(X: np.ndarray) -> np.ndarray:
     """The adjugate from the singular value decomposition, which exists for singular matrices too."""
+    require_finite(X)
     U, s, Vh = np.linalg.svd(X)
     n = s.shape[-1]
     others = np.stack([np.prod(np.delete(s, k, axis=-1), axis=-1) for k in range(n)], axis=-1)

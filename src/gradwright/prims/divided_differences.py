@@ -30,7 +30,7 @@ from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS, register_primitive
 from gradwright.errors import UnsupportedError
-from gradwright.prims.precision import in_precision_of
+from gradwright.prims.precision import in_precision_of, require_finite
 
 HIGHEST_ORDER = 4
 Matrix = np.ndarray
@@ -188,6 +188,7 @@ def principal(function: Callable[[Matrix], Matrix], X: Matrix) -> Matrix:
     """
     if X.ndim > 2:
         return np.stack([principal(function, part) for part in X])
+    require_finite(X)
     with warnings.catch_warnings():
         # SciPy warns of rounding errors from a thousandth of a billionth on, and of matrices that are refused below.
         warnings.simplefilter("ignore")

@@ -24,14 +24,19 @@ from collections.abc import Callable
 import numpy as np
 
 from gradwright.core.primitive import Primitive, Sample
+from gradwright.prims.precision import require_separate
 
 Array = np.ndarray
 
 
+def are_nonnegative(eigenvalues: Array) -> bool:
+    """Whether none is negative; those of a matrix of low rank are by some units in the last digit of the largest."""
+    return bool(np.all(eigenvalues >= -10 * np.finfo(eigenvalues.dtype).eps * np.abs(eigenvalues).sum()))
+
+
 def root_of_eigenvalues(eigenvalues: Array) -> Array:
     """The square roots of eigenvalues; a negative rounding error counts as zero."""
-    # Those of a matrix of low rank are not negative by some units in the last digit of the largest.
-    if not np.all(eigenvalues >= -10 * np.finfo(eigenvalues.dtype).eps * np.abs(eigenvalues).sum()):
+    if not are_nonnegative(eigenvalues):
         raise np.linalg.LinAlgError("a matrix whose eigenvalues are not all at least 0 has no Hermitian square root")
     return np.sqrt(np.maximum(eigenvalues, 0))
 
@@ -52,11 +57,8 @@ def reciprocals_of_eigenvalues(eigenvalues: Array) -> Array:
 
 def over_sums(C: Array, a: Array, b: Array) -> Array:
     """The entries `C[i, j] / (a[i] + b[j])`."""
-    sums = a[:, None] + b
-    largest = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
-    if not np.all(np.abs(sums) > np.finfo(sums.dtype).eps * largest):
-        raise np.linalg.LinAlgError("an equation has no unique solution: two eigenvalues add up to zero")
-    return C / sums
+    require_separate(a, b, a.dtype)
+    return C / (a[:, None] + b)
 
 
 def exp_differences(a: Array, b: Array) -> Array:
@@ -105,8 +107,8 @@ def over_sums(C: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor
     a, b = a[..., :, None], b[..., None, :]
     sums = a + b
     if has_numbers(sums) and sums.numel():
-        largest = torch.maximum(a.abs().amax((-2, -1), True), b.abs().amax((-2, -1), True))
-        if not (sums.abs() > torch.finfo(sums.dtype).eps * largest).all():
+        largest = a.abs().amax((-2, -1), True) + b.abs().amax((-2, -1), True)
+        if not (sums.abs() > 32 * torch.finfo(sums.dtype).eps * largest).all():
             raise torch.linalg.LinAlgError("an equation has no unique solution: two eigenvalues add up to zero")
     return C / sums
 '''
@@ -147,6 +149,38 @@ def log_differences(a, b):
     gaps = (high - low) / low
     apart = jnp.where(gaps == 0, 1, gaps)
     return jnp.where(gaps == 0, 1, jnp.log1p(apart) / apart) / low
+'''
+
+EQUATION_IN_JAX = '''
+def hermitian_sylvester(A, B, C):
+    """The X with A X + X B = C for Hermitian A and B, differentiated as the solution of the equation."""
+    A, B = (A + A.conj().T) / 2, (B + B.conj().T) / 2
+
+    def solve(_, C):
+        (a, V), (b, W) = jnp.linalg.eigh(A), jnp.linalg.eigh(B)
+        return V @ ((V.conj().T @ C @ W) / (a[:, None] + b)) @ W.conj().T
+
+    C = C.astype(jnp.result_type(A, B, C))
+    return jax.lax.custom_linear_solve(
+        lambda X: A @ X + X @ B, C, solve, transpose_solve=lambda image, G: solve(image, G.conj()).conj()
+    )
+'''
+_MATRIX_ROOT_IN_JAX = '''
+@jax.custom_jvp
+def hermitian_root(S):
+    """The square root Y of a Hermitian matrix, whose derivative solves Y dY + dY Y = dS."""
+    eigenvalues, V = jnp.linalg.eigh(S)
+    error = 10 * jnp.finfo(eigenvalues.dtype).eps * jnp.abs(eigenvalues).sum()
+    roots = jnp.sqrt(jnp.where(eigenvalues < -error, jnp.nan, jnp.maximum(eigenvalues, 0)))
+    return (V * roots) @ V.conj().T
+
+
+@hermitian_root.defjvp
+def _move_root(inputs, directions):
+    (S,), (dS,) = inputs, directions
+    Y = hermitian_root(S)
+    return Y, hermitian_sylvester(Y, Y, (dS + dS.conj().T) / 2)
+
 '''
 
 
@@ -204,7 +238,20 @@ spectral_quotient = Primitive(
     jax="({0} / ({1}[:, None] + {2}))",
     samples=(Sample("C: n m, a: n positive, b: m positive"),),
 )
-# None of them is to be differentiated: `V f(λ) Vᴴ` has a derivative where eigenvalues are equal, and V has none.
+# For modules of JAX, which may differentiate their functions again, the root and the equation as a whole.
+hermitian_root = Primitive(
+    name="hermitian_root",
+    signature="S: n n -> Y: n n",
+    summary="the square root of a Hermitian matrix",
+    jax=_MATRIX_ROOT_IN_JAX,
+)
+hermitian_sylvester = Primitive(
+    name="hermitian_sylvester",
+    signature="A: n n, B: m m, C: n m -> X: n m",
+    summary="the solution X of A X + X B = C for Hermitian A and B",
+    jax=EQUATION_IN_JAX,
+)
+# None of the others is to be differentiated: `V f(λ) Vᴴ` has a derivative where eigenvalues are equal, and V has none.
 EIGENVALUE_FORMS = (
     spectral_root,
     spectral_log,

@@ -32,6 +32,12 @@ def _of_nonnegative(node: Apply) -> Node:
     return node.arguments[0] if is_nonnegative(node.arguments[0]) else node
 
 
+def _of_equals(node: Apply) -> Node:
+    """`max(u, u) = where(c, u, u) = u`."""
+    *_, first, second = node.arguments
+    return first if first == second else node
+
+
 def _of_positive(node: Apply) -> Node:
     """`sign(u) = 1` where every entry is positive."""
     return ones(node.shape) if is_positive(node.arguments[0]) else node
@@ -161,6 +167,7 @@ maximum = Primitive(
     real_only=True,
     definition=("(a + b + abs(a - b)) / 2",),
     differential=("(greater(a, b) + greater_equal(a, b)) / 2 * da + (greater(b, a) + greater_equal(b, a)) / 2 * db",),
+    simpler=_of_equals,
     note="maximum has a kink where both sides are equal; there each side gets half",
     fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & (facts[0] | facts[1]),
     numpy="numpy.maximum",
@@ -176,6 +183,7 @@ minimum = Primitive(
     real_only=True,
     definition=("(a + b - abs(a - b)) / 2",),
     differential=("(greater(b, a) + greater_equal(b, a)) / 2 * da + (greater(a, b) + greater_equal(a, b)) / 2 * db",),
+    simpler=_of_equals,
     note="minimum has a kink where both sides are equal; there each side gets half",
     fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & facts[0] & facts[1],
     numpy="numpy.minimum",
@@ -190,6 +198,7 @@ where = Primitive(
     summary="a where the condition holds, else b",
     definition=("c * a + (1 - c) * b",),
     differential=("c * da + (1 - c) * db",),
+    simpler=_of_equals,
     note="where is differentiated on either side of its condition, not across it",
     fact_rule=lambda index, parameters, facts: {"positive", "nonnegative"} & facts[1] & facts[2],
     numpy="numpy.where({0} != 0, {1}, {2})",

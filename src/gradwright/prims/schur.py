@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gradwright.core.primitive import Primitive, Sample
+from gradwright.prims.precision import require_finite, require_separate
 from gradwright.prims.sqrtm import square_root
 
 # Rows up to which LAPACK, which takes one entry after the other, is as fast as products of blocks.
@@ -23,8 +24,7 @@ def schur_form(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The triangle T and the unitary matrix Z of `A = Z T Zᴴ`; real for a real matrix."""
     import scipy.linalg
 
-    if not np.all(np.isfinite(A)):
-        raise np.linalg.LinAlgError("a matrix has an entry that is not finite")
+    require_finite(A)
     return scipy.linalg.schur(A, check_finite=False)
 
 
@@ -34,6 +34,8 @@ def solve_between_triangles(S: np.ndarray, T: np.ndarray, C: np.ndarray, left: i
     Beside complex numbers the blocks of real triangles are made triangular, too.
     """
     field = np.result_type(S, T, C, np.float32)
+    rows, columns = eigenvalues_of_triangle(S), eigenvalues_of_triangle(T)
+    require_separate(rows.conj() if left else rows, columns.conj() if right else columns, field)
     if S.dtype == T.dtype == field:
         return solve_by_halves(S, T, C.astype(field), left, right)
     (first, U), (second, V) = triangle_in_field(S, field), triangle_in_field(T, field)
@@ -63,9 +65,7 @@ def solve_by_halves(S: np.ndarray, T: np.ndarray, C: np.ndarray, left: int, righ
     if max(m, n) <= LEAF:
         kind = scipy.linalg.blas.find_best_blas_type((S, T, C))[0]  # s, d, c or z
         solve = getattr(scipy.linalg.lapack, f"{kind}trsyl")
-        X, scale, perturbed = solve(S, T, C, trana="NC"[left], tranb="NC"[right])
-        if perturbed:
-            raise np.linalg.LinAlgError("an equation has no unique solution: two eigenvalues add up to zero")
+        X, scale, _ = solve(S, T, C, trana="NC"[left], tranb="NC"[right])
         return X / scale
     if m >= n:
         k = middle(S)
@@ -114,6 +114,19 @@ def middle(T: np.ndarray) -> int:
     return k + 1 if T[k, k - 1] != 0 else k
 
 
+def eigenvalues_of_triangle(T: np.ndarray) -> np.ndarray:
+    """The diagonal; of blocks of two rows, `[a b; c a]`, LAPACK makes the eigenvalues a ± √(b c)."""
+    values = np.diagonal(T) + 0j
+    for k in np.flatnonzero(np.diagonal(T, -1)):
+        values[k : k + 2] += np.sqrt(T[k, k + 1] * T[k + 1, k] + 0j) * np.array([1, -1])
+    return values
+
+
+def moduli_of_eigenvalues(T: np.ndarray) -> np.ndarray:
+    """The absolute values of the eigenvalues."""
+    return np.abs(eigenvalues_of_triangle(T)).astype(np.finfo(T.dtype).dtype)
+
+
 schur = Primitive(
     name="schur",
     signature="A: n n -> T: n n, Z: n n",
@@ -126,6 +139,14 @@ schur_root = Primitive(
     signature="T: n n -> R: n n",
     summary="the principal square root of the triangle of a Schur form, a triangle with blocks in the same places",
     numpy=square_root,
+)
+
+schur_moduli = Primitive(
+    name="schur_moduli",
+    signature="T: n n -> moduli: n real",
+    summary="how large the eigenvalues are, from the triangle of a Schur form",
+    field="real",
+    numpy=moduli_of_eigenvalues,
 )
 
 

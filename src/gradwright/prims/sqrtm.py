@@ -8,12 +8,22 @@ from gradwright.core.modular_spectra import square_root as square_root_modulo_pr
 from gradwright.core.primitive import KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.divided_differences import KEPT, principal
+from gradwright.prims.eigenvalue_forms import are_nonnegative, root_of_eigenvalues
+from gradwright.prims.precision import require_finite
 
 
 def square_root(X: np.ndarray) -> np.ndarray:
-    """The principal square root of a matrix."""
+    """The principal square root of a matrix.
+
+    That of a semidefinite one by its eigenvalues, of which a zero that is a negative rounding error has a real root.
+    """
     from scipy.linalg import sqrtm
 
+    require_finite(X)
+    if np.array_equal(X, X.conj().T):
+        eigenvalues, V = np.linalg.eigh(X)
+        if are_nonnegative(eigenvalues):
+            return (V * root_of_eigenvalues(eigenvalues)) @ V.conj().T
     return principal(sqrtm, X)
 
 

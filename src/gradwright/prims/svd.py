@@ -14,10 +14,12 @@ from gradwright.core.nodes import Node
 from gradwright.core.primitive import Freedom, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, Outputs, apply_overload, apply_primitive, register
 from gradwright.prims.complement import complement
+from gradwright.prims.precision import require_finite
 
 
 def thin_svd(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`A = U diag(S) Vᴴ`, thin, with V itself."""
+    require_finite(A)
     U, S, Vh = np.linalg.svd(A, full_matrices=False)
     return U, S, np.conj(np.swapaxes(Vh, -1, -2))
 

@@ -1,7 +1,7 @@
 """Powers in products: equal bases on equal axes merge, and squares of norms become inner products.
 
 x ∘ x⁻¹ = 1   u^a ∘ u^b = u^(a+b)   Σ u² = u · u   ‖x‖² = x · x   |x|² = x²   z z* / |z|² = 1   √2 √π = √(2 π)
-(W H) ∘ (W H)⁻² = (W H)⁻¹   [x > 0] ∘ relu(x) = relu(x)   u^(a − 1) u = u^a
+√(x²) = |x|   (W H) ∘ (W H)⁻² = (W H)⁻¹   [x > 0] ∘ relu(x) = relu(x)   u^(a − 1) u = u^a
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def merge_powers(node: Node) -> Node:
         normal = raise_to(node.arguments[0], exponent)
         if normal != node or not isinstance(normal, Apply):
             return normal
-        return _power_of_product(_power_of_size(normal))
+        return _power_of_product(_power_of_size(_root_of_square(normal)))
     if not isinstance(node, Contract) or not node.coefficient:
         return node
     merged = _merged(node)
@@ -177,11 +177,18 @@ def _join_norms(exponents: Exponents) -> None:
 
 
 def _cancel_sizes(exponents: Exponents) -> None:
-    """`z z* / |z|² = 1`, `z z* / |z| = |z|`, and `sign(x) / |x| = 1 / x` as every odd power."""
+    """`z z* / |z|² = 1`, `z z* / |z| = |z|`, and `sign(x) / |x| = 1 / x`, `sign(x) x = |x|` as every odd power.
+
+    Even powers are joined, `|x|³ / x² = |x|`.
+    """
     for (base, groups, conj), exponent in list(exponents.items()):
         if not isinstance(base, Apply) or exponent.denominator > 1:
             continue
         inner = base.arguments[0]
+        if base.primitive is sign and exponent == 1 and exponents.get((inner, groups, conj), 0) % 2 == 1:
+            del exponents[base, groups, conj]
+            size = Apply(absolute, (), (inner,)), groups, conj
+            exponents[size] = exponents.get(size, Fraction(0)) + exponents.pop((inner, groups, conj))
         if base.primitive is modulus and exponent < 0:
             pair = [(inner, groups, flag) for flag in (False, True)]
             count = max(min(*(int(exponents.get(key, 0)) for key in pair), int((1 - exponent) / 2)), 0)
@@ -189,6 +196,8 @@ def _cancel_sizes(exponents: Exponents) -> None:
             exponents.update({key: exponents[key] - count for key in pair if count})
         if base.primitive is not absolute or not exponent % 2:
             continue
+        if exponents.get((inner, groups, conj), 1) % 2 == 0:
+            exponent = exponents[base, groups, conj] = exponent + exponents.pop((inner, groups, conj))
         signed = Apply(sign, (), (inner,), 0), groups, conj
         if exponents.get(signed) == 1:
             del exponents[base, groups, conj], exponents[signed]
@@ -295,8 +304,22 @@ def _is_inner_product(node: Contract, base: Node, groups: Groups) -> bool:
     return used.isdisjoint(labels)
 
 
-def _power_of_size(node: Apply) -> Node:
+def _root_of_square(node: Apply) -> Node:
+    """`√(x²) = |x|` for a real x, which has digits where the square underflows."""
+    inner, exponent = node.arguments[0], node.parameters[0]
+    assert isinstance(exponent, Fraction)
+    if not isinstance(inner, Apply) or inner.primitive is not power or not inner.arguments[0].real:
+        return node
+    squared = inner.parameters[0]
+    assert isinstance(squared, Fraction)
+    even = squared.denominator == 1 and not squared % 2
+    return raise_to(Apply(absolute, (), inner.arguments), squared * exponent) if even else node
+
+
+def _power_of_size(node: Node) -> Node:
     """Even powers of norms and absolute values."""
+    if not isinstance(node, Apply) or node.primitive is not power:
+        return node
     inner, exponent = node.arguments[0], node.parameters[0]
     assert isinstance(exponent, Fraction)
     if not isinstance(inner, Apply) or exponent.denominator != 1 or exponent.numerator % 2:

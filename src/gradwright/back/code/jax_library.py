@@ -2,6 +2,7 @@
 
 from gradwright.back.code.numpy_library import NUMPY
 from gradwright.frozen import replace
+from gradwright.prims.eigenvalue_forms import EQUATION_IN_JAX
 
 _ON_DIAGONAL = '''
 def on_diagonal(x, a, b):
@@ -27,6 +28,7 @@ JAX = replace(
         ("jax.scipy.", "import jax.scipy"),
         ("jax.nn.", "import jax"),
         ("jax.lax.", "import jax"),
+        ("jax.custom_jvp", "import jax"),
     ),
     batch_transpose="{x}.mT",
     batch_adjoint="{x}.conj().mT",
@@ -38,5 +40,6 @@ JAX = replace(
         "on_diagonal": _ON_DIAGONAL,
         "from_triangle": _FROM_TRIANGLE,
         "to_triangle": _NUMPY.helpers["to_triangle"],
+        "hermitian_sylvester": EQUATION_IN_JAX,
     },
 )

@@ -353,7 +353,7 @@ class Lowering:
         template = self.library.implementation(primitive)
         if not isinstance(template, str):
             return self._foreign_call(node, arguments)
-        if template.lstrip().startswith("def "):
+        if template.lstrip().startswith(("def ", "@")):
             return self._defined_call(template.strip(), arguments, node.parameters)
         text = self.library.shortened(call_template(template, len(arguments)))
         return fill(text, self._repeated_named(text, node, arguments))
@@ -384,13 +384,13 @@ class Lowering:
 
     def _defined_call(self, text: str, arguments: Sequence[Code], parameters: Sequence[Parameter]) -> Code:
         """A call of a function whose text the record gives; it takes the parameters last."""
-        own = text[len("def ") :].partition("(")[0]
+        own = text.partition("def ")[2].partition("(")[0]
         name = next((known for known, found in self._defined.items() if found == text), None)
         if name is None:
-            name = self.names.fresh(own)
+            name = own if own in self.library.helpers else self.names.fresh(own)
             self._defined[name] = text
             called = {h: code for h, code in self.library.helpers.items() if f" {h}(" in text}
-            self.writer.helpers.update({**called, name: re.sub(rf"(?<![\w.]){own}\(", f"{name}(", text)})
+            self.writer.helpers.update({**called, name: re.sub(rf"(?<![\w.]){own}(?=[(.])", name, text)})
         numbers = (str(float(p) if isinstance(p, Fraction) else p) for p in parameters)
         return Code(f"{name}({', '.join([*(code.text for code in arguments), *numbers])})")
 
@@ -418,6 +418,8 @@ _SHORT = {
     "cholesky_inverse": "inv",
     "cholesky_solve": "solved",
     "exp_differences": "differences",
+    "hermitian_root": "root",
+    "hermitian_sylvester": "solved",
     "log_differences": "differences",
     "log_of_eigenvalues": "logarithms",
     "lyapunov": "solved",

@@ -21,7 +21,7 @@ from gradwright.core.walks import free_leaves
 from gradwright.errors import EmissionError
 from gradwright.front.newton import NewtonSolver
 from gradwright.frozen import frozen, replace
-from gradwright.optimise import are_in_eigenvectors, optimise
+from gradwright.optimise import JAX_MODULE_PASSES, PASSES, are_in_eigenvectors, optimise
 
 
 @frozen
@@ -72,7 +72,7 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     """
     names = (*(f.name for f in functions), "_check_shapes")
     programs = [lowered(f, library, names) for f in functions]
-    custom = library.name == "jax" and (bool(programs[0].foreign) or _in_eigenvectors(functions[0]))
+    custom = library.name == "jax" and not _jax_differentiates(functions[0], programs[0])
     if custom and pullback is not None:
         functions, programs = [*functions, pullback], [*programs, lowered(pullback, library, names)]
     programs = _one_name_each(programs)
@@ -97,11 +97,17 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
 
 def lowered(function: Plain, library: Library, names: Sequence[str]) -> Program:
     """The code of a function; an input that it does not need is one all the same."""
-    return lower(optimise(function.results), library, inputs=function.inputs, names=names)
+    return lower(_optimised(function, library.name), library, inputs=function.inputs, names=names)
 
 
-def _in_eigenvectors(function: Plain) -> bool:
-    return are_in_eigenvectors(optimise(function.results).values())
+def _optimised(function: Plain, library: str) -> dict[str, Node]:
+    return optimise(function.results, passes=JAX_MODULE_PASSES if library == "jax" else PASSES)
+
+
+def _jax_differentiates(function: Plain, program: Program) -> bool:
+    """Whether JAX has all that a function calls, or its text has the derivatives, and none is of eigenvectors."""
+    called = all(foreign.primitive.scalar is not None for foreign in program.foreign)
+    return called and not are_in_eigenvectors(_optimised(function, "jax").values())
 
 
 def _one_name_each(programs: Sequence[Program]) -> list[Program]:
@@ -135,7 +141,7 @@ def _calling(program: Program, renamed: Mapping[str, Foreign]) -> Program:
     return replace(program, statements=statements, results=results, foreign=tuple(renamed.values()))
 
 
-def _function(function: Plain, program: Program, values: Sequence[Node]) -> Iterator[str]:
+def _function(function: Plain, program: Program, values: tuple[Node, ...]) -> Iterator[str]:
     yield f"def {function.name}({', '.join(program.parameters.values())}):"
     yield f'    """{escaped(function.told)}'
     yield ""
@@ -149,7 +155,8 @@ def _function(function: Plain, program: Program, values: Sequence[Node]) -> Iter
     yield f'    _check_shapes("{function.name}", {", ".join(_with_dims(leaf, program) for leaf in function.inputs)})'
     yield from (f"    {line}" for line in composed_checks(function.name, shapes, sizes))
     symbols = [leaf for leaf in function.inputs if isinstance(leaf, Symbol)]
-    yield from (f"    {line}" for line in order_checks(function.name, [*symbols, *values], sizes))
+    derivative = tuple(function.results.values()) != values
+    yield from (f"    {line}" for line in order_checks(function.name, [*symbols, *values], sizes, derivative))
     yield from (f"    {line}" for line in program.body())
 
 

@@ -103,7 +103,7 @@ def _plain_source(function: Any) -> str:
     """A function's text without annotations that need further imports."""
     text = inspect.getsource(function).strip("\n")
     text = text.replace("ConditionError(", "ValueError(")
-    return re.sub(r"\bMatrix\b", "np.ndarray", text)
+    return re.sub(r"\b(Array|Matrix)\b", "np.ndarray", text)
 
 
 def is_import(text: str) -> bool:

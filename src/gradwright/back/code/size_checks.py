@@ -12,8 +12,17 @@ from gradwright.core.points import even_sizes, needed_orders
 from gradwright.core.primitive import shape_text
 
 
-def order_checks(function: str, nodes: Sequence[Node], bound: Mapping[str, str]) -> Iterator[str]:
-    """The lines that refuse sizes: below what an expression needs, as x in `x[2]` may be; odd, of a skew inverse."""
+def order_checks(
+    function: str, nodes: Sequence[Node], bound: Mapping[str, str], derivative: bool = True
+) -> Iterator[str]:
+    """The lines that refuse sizes: below what an expression needs, as x in `x[2]` may be; odd, of a skew inverse.
+
+    Args:
+        function: what messages call the function.
+        nodes: the expressions.
+        bound: the sizes of names, as Python.
+        derivative: whether derivatives of the expressions are taken, which may need more.
+    """
     for larger, smaller in needed_orders(nodes):
         names = dict.fromkeys((*larger.names, *smaller.names))
         if not all(name in bound for name in names):
@@ -21,7 +30,7 @@ def order_checks(function: str, nodes: Sequence[Node], bound: Mapping[str, str])
         yield f"if {size_text(larger, bound)} < {size_text(smaller, bound)}:"
         got = ", ".join(f"{name} = {{{bound[name]}}}" for name in names)
         yield f'    raise ValueError(f"Inputs to {function} need {larger} ≥ {smaller}, got {got}")'
-    for dim in even_sizes(nodes):
+    for dim in even_sizes(nodes, derivative):
         if all(name in bound for name in dim.names):
             yield f"if {_grouped(size_text(dim, bound))} % 2:"
             told = f"a skew matrix of odd size has no inverse, got {dim} = {{{size_text(dim, bound)}}}"

@@ -19,8 +19,9 @@ from scipy.linalg import lapack
 from gradwright.core.arithmetic import Array, largest
 from gradwright.errors import ConditionError
 from gradwright.frozen import frozen
+from gradwright.prims.precision import ROUNDING
 
-SINGULAR = 1e-13  # smaller divisors, relative to the largest possible one, leave hardly a correct digit
+SINGULAR = ROUNDING * np.finfo(float).eps  # smaller divisors, relative to the largest possible one, mean nothing
 SMALL = 32
 
 

@@ -11,18 +11,26 @@ from gradwright.core.primitive import Primitive
 from gradwright.diff.spectral import ARGUMENT, ScalarFunction
 
 DIVIDED_DIFFERENCE = '''
-def _divided_difference(functions: tuple[Callable[[Tensor], Tensor], ...], points: Tensor) -> Tensor:
-    """g[x₀, …, x_k] along the last axis, for g and its derivatives; close points are taken by their limit."""
-    order = points.shape[-1] - 1
+def _divided_difference(functions: tuple[Callable[[Tensor], Tensor], ...], points: Tensor) -> tuple[Tensor, Tensor]:
+    """g[x₀, …, x_k] along the last axis, for g and its derivatives, and an estimate of its error.
+
+    The limit where the points are close, which is for g to say: the limit or the difference, whichever is more exact.
+    """
+    order, precision = points.shape[-1] - 1, torch.finfo(points.dtype).eps
     if order == 0:
-        return functions[0](points[..., 0])
+        value = functions[0](points[..., 0])
+        return value, precision * value.abs()
     ordered = points.sort(-1).values
+    above, error_above = _divided_difference(functions, ordered[..., 1:])
+    below, error_below = _divided_difference(functions, ordered[..., :-1])
+    places = (ordered[..., 0], ordered.mean(-1), ordered[..., -1])
+    lowest, limit, highest = (functions[order](place) / math.factorial(order) for place in places)
     gap = ordered[..., -1] - ordered[..., 0]
-    near = gap <= torch.finfo(points.dtype).eps ** (1 / 3) * ordered.abs().amax(-1).clamp_min(1)
-    above = _divided_difference(functions, ordered[..., 1:])
-    below = _divided_difference(functions, ordered[..., :-1])
-    limit = functions[order](ordered.mean(-1)) / math.factorial(order)
-    return torch.where(near, limit, (above - below) / torch.where(near, 1, gap))
+    apart = torch.where(gap == 0, 1, gap)
+    error = ((lowest + highest) / 2 - limit).abs() / (order + 2) + precision * limit.abs()
+    rounding = (error_above + error_below) / apart
+    near = (gap == 0) | (error <= rounding)
+    return torch.where(near, limit, (above - below) / apart), torch.where(near, error, rounding)
 '''
 
 
@@ -64,7 +72,7 @@ def _difference_body(order: int) -> list[str]:
     lines = [
         "    eigenvalues, V = torch.linalg.eigh(A)",
         f"    points = torch.stack(torch.broadcast_tensors({grid}), -1)",
-        "    total = _divided_difference(functions, points).to(V.dtype)",
+        "    total = _divided_difference(functions, points)[0].to(V.dtype)",
     ]
     for k in range(order):
         axes = f"[..., {_axes(order, k, k + 1)}]" if order > 1 else ""
