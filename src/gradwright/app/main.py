@@ -70,7 +70,7 @@ def with_variables(command: Command) -> Command:
         'gradwright derive "inv(X) @ A" --var "A: n m" --wrt X --show vjp',
         'gradwright derive "logdet(K)" --var "K: n n spd" --format latex',
         'gradwright derive "norm(X @ w - y)**2" --var "X: n m, w: m, y: n" --wrt w --brief',
-    )
+    ),
 )
 @click.argument("expression")
 @with_variables
@@ -104,7 +104,7 @@ def derive(
         'gradwright emit "inv(X)" -o inverse.py',
         'gradwright emit "solve(A, B)" --var "A: n n, B: n m" -o my_solve.py',
         'gradwright emit "norm(X @ w)**2" --var "X: n m, w: m" -o my_losses.py --name my_loss',
-    )
+    ),
 )
 @click.argument("expression")
 @click.option("-o", "--output", required=True, help="The file to write; its tests go to test_<file> beside it.")
@@ -134,7 +134,7 @@ def emit(
         'gradwright check inverse.py:MyInverse "inv(X)"',
         'gradwright check layers.py:norm "x / norm(x)" --var "x: n"',
         'gradwright check grads.py:pair "logdet(S)" --var "S: n n spd" --json',
-    )
+    ),
 )
 @click.argument("target")
 @click.argument("expression", required=False)

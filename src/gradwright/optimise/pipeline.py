@@ -13,6 +13,7 @@ from gradwright.optimise.association import associate
 from gradwright.optimise.blocks import in_blocks_beside_torch
 from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
+from gradwright.optimise.differences import with_digits_kept
 from gradwright.optimise.eigenvectors import use_eigenvectors
 from gradwright.optimise.entries import share_mirrored_entries
 from gradwright.optimise.factorisations import share_factorisations
@@ -42,6 +43,7 @@ ARRANGING: tuple[Pass, ...] = (
     share_partial_sums,
 )
 PASSES: tuple[Pass, ...] = (
+    with_digits_kept,
     divide_by_what_counts,
     without_systems,
     use_eigenvectors,
