@@ -18,6 +18,7 @@ from gradwright.core.points import choose_sizes, demanded_orders, dimension_name
 from gradwright.core.primitive import Primitive
 from gradwright.core.registry import FUNCTIONS
 from gradwright.core.signature import Signature, symbol_of
+from gradwright.prims.power import power
 
 # Divided differences: rules reach them through the functions that they belong to. A condition is 0 or 1.
 LEFT_OUT = ("_difference", "where")
@@ -87,8 +88,9 @@ def _sample(primitive: Primitive, number: int) -> Example:
     expressions = {name: gw.Expression(node, signature) for name, node in nodes.items()}
     several = len(expressions) > 1
     derivation = gw.derive(expressions if several else next(iter(expressions.values())))
-    parameters = "".join(f", {p}" for p in given.parameters)
-    name = f"{primitive.name}({', '.join(s.name for s in symbols)}{parameters}): {given.declarations}"
+    names, numbers = [s.name for s in symbols], list(map(str, given.parameters))
+    listed = names + numbers if primitive is power else numbers + names
+    name = f"{primitive.name}({', '.join(listed)}): {given.declarations}"
     return Example(name, derivation, symbols, tuple(nodes.values()))
 
 

@@ -279,7 +279,7 @@ def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
 
 
 def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symmetric: bool) -> Formula:
-    """A primitive applied."""
+    """A primitive applied, to constants and to its arguments."""
     primitive = node.primitive
     notation = primitive.notation
     output = primitive.outputs[node.index].name if len(primitive.outputs) > 1 else ""
@@ -295,7 +295,8 @@ def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symme
     if not text and notation.name:
         listed = ", ".join(f"{{{k}}}" for k in range(len(arguments)))
         text = f"{notation.name}({listed}{', ' + keywords if keywords else ''})"
-    return Call(node.rank, symmetric, primitive.name, tuple(arguments), keywords, text, latex, output)
+    numbers = [Number(0, True, Fraction(p)) for p in node.parameters if isinstance(p, int)]
+    return Call(node.rank, symmetric, primitive.name, (*numbers, *arguments), keywords, text, latex, output)
 
 
 def zeros(shape: Sequence[Dim]) -> Formula:

@@ -353,7 +353,8 @@ class Lowering:
         if template.lstrip().startswith("def "):
             return self._defined_call(template.strip(), arguments, node.parameters)
         text = self.library.shortened(call_template(template, len(arguments)))
-        return fill(text, [self._named_if_repeated(text, *pair) for pair in enumerate(arguments)])
+        given = [*arguments, *(Code(repr(parameter), number=True) for parameter in node.parameters)]
+        return fill(text, [self._named_if_repeated(text, *pair) for pair in enumerate(given)])
 
     def _quick_power(self, node: Apply) -> str | None:
         """Operations for a power of an array, where the library's own function takes longer."""

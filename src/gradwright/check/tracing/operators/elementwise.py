@@ -25,7 +25,7 @@ FUNCTIONS = {
     "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "sin": "sin", "cos": "cos", "tan": "tan",
     "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "atan": "arctan", "sigmoid": "sigmoid", "relu": "relu",
     "abs": "abs", "sign": "sign", "erf": "erf", "sqrt": "sqrt", "square": "square", "reciprocal": "reciprocal",
-    "real": "real", "imag": "imag",
+    "real": "real", "imag": "imag", "lgamma": "gammaln", "digamma": "digamma",
 }  # fmt: skip
 COMPARING = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal"}
 UNTOUCHED = (
