@@ -1,4 +1,4 @@
-"""The logarithm of the gamma function and its derivatives, as likelihoods of counts, proportions and covariances have."""
+"""The logarithm of the gamma function and its derivatives, as likelihoods of counts and covariances have them."""
 
 from __future__ import annotations
 
@@ -45,11 +45,15 @@ def _polygamma_facts(index: int, parameters: tuple[Parameter, ...], facts: objec
     return {"positive"} if order % 2 else set()
 
 
+def _polygamma_differential(order: int) -> tuple[str]:
+    return (f"polygamma({order + 1}, x) * dx",)
+
+
 polygamma = Primitive(
     name="polygamma",
     signature="x: ... -> y: ...",
     summary="the k-th derivative of ψ, of every entry",
-    differential=lambda order: (f"polygamma({order + 1}, x) * dx",),
+    differential=_polygamma_differential,
     real_only=True,
     fact_rule=_polygamma_facts,
     numpy="scipy.special.polygamma({1}, {0}).astype(numpy.result_type({0}, numpy.float32))",

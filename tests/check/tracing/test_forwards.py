@@ -173,6 +173,7 @@ AGREEING = [
     ("x", torch.sign, "sign(x)"),
     ("x", torch.erf, "erf(x)"),
     ("x", torch.erfc, "1 - erf(x)"),
+    ("x", lambda x: torch.lgamma(x) + torch.special.digamma(x), "gammaln(x) + digamma(x)"),
     ("x", F.gelu, "x * (1 + erf(x / sqrt(2))) / 2"),
     ("x", torch.sin, "sin(x)"),
     ("x", torch.cos, "cos(x)"),
