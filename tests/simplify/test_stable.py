@@ -122,6 +122,7 @@ def test_the_exponential_of_a_sum_is_a_product() -> None:
         ("log(1 - exp(-exp(x - 40)))", -40, 1.0),
         ("(1 - cos(x)) / x**2", 0.5, None),
         ("a - a * exp(-x)", 2e-20, 2.0),
+        ("log((1 + erf(x - 40)) / 2)", -1604.9547038338335, 80.02498439935777),
     ],
 )
 def test_differences_near_zero_keep_their_digits(text: str, value: float, slope: float | None) -> None:
