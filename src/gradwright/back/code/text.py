@@ -134,7 +134,8 @@ def fill(template: str, arguments: Sequence[Code]) -> Code:
         code = arguments[int(match.group(1))]
         before, after = template[: match.start()].rstrip(), template[match.end() :].lstrip()
         enclosed = (not before or before[-1] in "(,=") and (not after or after[0] in "),")
-        return code.text if enclosed else code.atom
+        number = code.kind is Kind.ATOM and code.is_literal and after[:1] not in (".", "[", "(")
+        return code.text if enclosed or number else code.atom
 
     return Code(_PLACE.sub(put, template), _kind_of(template))
 
