@@ -17,7 +17,8 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
      "in 'X ^ 2': '^' is not a power here: write ** for the power of every entry, or matrix_power(X, k) for the power "
      "of a matrix"),
     ("inverse(X)", {"X": "n n"}, "there is no function 'inverse' in the language; did you mean inv?"),
-    ("logdt(X)", {"X": "n n"}, "there is no function 'logdt' in the language; did you mean logdet or slogdet or log_ndtr?"),
+    ("logdt(X)", {"X": "n n"},
+     "there is no function 'logdt' in the language; did you mean logdet or slogdet or log_ndtr?"),
     ("QR(X)", {"X": "n n"}, "there is no function 'QR' in the language; did you mean qr or sqrt?"),
     ("tr(X)", {"X": "n n"}, "there is no function 'tr' in the language; did you mean trace?"),
     ("silu(x)", {"x": "n"}, "there is no function 'silu' in the language; did you mean x * sigmoid(x)?"),
