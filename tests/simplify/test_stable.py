@@ -18,7 +18,7 @@ VALUES = {
     "X": np.stack([X, X[::-1], np.roll(X, 2)]),
     "a": np.array(2.0, dtype=np.float32),
 }
-DECLARED = {"x": "n", "y": "n", "p": "n positive", "X": "m n", "a": ""}
+DECLARED = {"x": "n", "y": "n", "p": "n positive", "X": "m n", "a": "", "K": "n n spd"}
 OF_VECTORS = [
     "log(1 + exp(x))", "log(exp(-x) + 1)", "log1p(exp(x))", "log(1 + exp(a * x))", "log(2 + 2 * exp(x))", "softplus(x)",
     "1 / (1 + exp(-x))", "exp(x) / (1 + exp(x))", "exp(-x) / (1 + exp(-x))", "(1 + exp(-x)) ** (-2)",
@@ -97,6 +97,7 @@ def test_a_large_determinant_of_a_positive_definite_matrix_does_not_overflow() -
         ("exp(x) / (p + exp(x))", "sigmoid(x - log(p))"),
         ("exp(x) / (exp(x) - 1)", "1 / (1 - exp(-x))"),
         ("cosh(x) / sinh(x)", "1 / tanh(x)"),
+        ("trace(a * logm(K))", "a * logdet(K)"),
     ],
 )
 def test_the_form_is_the_usual_one(text: str, form: str) -> None:
