@@ -17,7 +17,8 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
      "in 'X ^ 2': '^' is not a power here: write ** for the power of every entry, or matrix_power(X, k) for the power "
      "of a matrix"),
     ("inverse(X)", {"X": "n n"}, "there is no function 'inverse' in the language; did you mean inv?"),
-    ("logdt(X)", {"X": "n n"}, "there is no function 'logdt' in the language; did you mean logdet or slogdet or log?"),
+    ("logdt(X)", {"X": "n n"},
+     "there is no function 'logdt' in the language; did you mean logdet or slogdet or log_ndtr?"),
     ("QR(X)", {"X": "n n"}, "there is no function 'QR' in the language; did you mean qr or sqrt?"),
     ("tr(X)", {"X": "n n"}, "there is no function 'tr' in the language; did you mean trace?"),
     ("inv(X)", {"X": "nxn"},
@@ -121,6 +122,14 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("Tr(X)", {"X": "n n"}, "there is no function 'Tr' in the language; did you mean trace?"),
     ("median(x)", {"x": "n"},
      "there is no function 'median' in the language: write it with others, or define it by its equation"),
+    ("where((x > 0) & (x < 1), x, 0)", {"x": "n"},
+     "in '(x > 0) & (x < 1)': the operator '&' is not in the language: the product of two conditions is both of them, "
+     "their maximum is either"),
+    ("x[:, None] - y", {"x": "n", "y": "n"},
+     "in 'x[:, None]': None adds no axis: a vector is repeated by outer(x, ones(m))"),
+    ("trace(R)", {"R": "3 3 rotation"},
+     "'rotation' in 'R: 3 3 rotation' is not a fact that can be declared, and would be the name of a dimension: "
+     "declare 'orthogonal'"),
     ("z.real", {"z": "n complex"}, "in 'z.real': '.real' is not in the language: write real(z)"),
     ("X.adjoint()", {"X": "n n"}, "'X.adjoint(…)' calls something that is not a function of the language: write X.H"),
     ("A(1, 2)", {"A": "n n"},

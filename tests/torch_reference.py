@@ -302,6 +302,7 @@ FUNCTIONS: dict[str, Callable] = {
     "sylvester": _sylvester, "lyapunov": lambda A, Q: _sylvester(A, A.mH, Q), "stein": _stein,
     "care": _care, "dare": _dare,
     "concatenate": _concatenate, "block": _block, "where": _where,
+    "lgamma": torch.lgamma,
     "real": torch.real, "imag": lambda z: torch.imag(z) if z.is_complex() else torch.zeros_like(z),
     "conj": torch.conj, "diag": torch.diag, "diagonal": torch.diagonal,
     "outer": lambda x, y: torch.tensordot(*_promoted(x, y), dims=0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from fractions import Fraction
 from typing import Any
 
@@ -174,6 +175,8 @@ def test_expressions_and_derivations_may_be_copied() -> None:
     assert copied.expression == D.expression
     assert str(copied.gradient) == str(D.gradient)
     assert copy.copy(D.gradient) == copy.deepcopy(D.gradient) == D.gradient
+    for tensor in (D.hessian, gw.derive(gw.parse("inv(X)"), wrt="X").jacobian, D):
+        assert str(pickle.loads(pickle.dumps(tensor))) == str(tensor)
 
 
 def test_the_dimension_of_a_variable_that_does_not_occur_is_a_number() -> None:

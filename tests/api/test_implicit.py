@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gradwright as gw
-from gradwright.errors import GradwrightError
+from gradwright.errors import ConditionError, GradwrightError
 
 RIDGE = "norm(X @ w - y)**2 + a * norm(w)**2"
 SHAPES = {"X": "n m", "y": "n", "a": "positive"}
@@ -134,3 +134,11 @@ def test_what_cannot_be_is_said() -> None:
         gw.optimum("f", "norm(x - z)**2", over="x: n", given="z: n", subject_to=["x <= z"])
     with pytest.raises(GradwrightError, match="neither the objective nor a constraint depends on 'b'"):
         gw.optimum("f", "norm(x - z)**2", over="x: n, b: ", given="z: n")
+
+
+@pytest.mark.slow
+def test_what_newton_s_method_meets_on_its_way_warns_of_nothing() -> None:
+    inside = gw.optimum("inside", "-sum(log(x))", over="x: n positive", given="A: m n, b: m", subject_to="A @ x = b")
+    found = inside(gw.matrix("A", "m", "n"), gw.vector("b", "m")).x.compile("numpy")
+    with pytest.raises(ConditionError, match="no solution"):
+        found(A=np.eye(2, 4), b=np.array([-1.0, 2.0]))

@@ -11,6 +11,7 @@ CASES = {
     "matrix of a matrix": ("A @ X @ B", {"A": "k n", "X": "n m", "B": "m p"}, "X"),
     "transposed": ("X.T @ A", {"X": "n m", "A": "n k"}, "X"),
     "inverse": ("inv(X)", {"X": "n n"}, "X"),
+    "Gram": ("X.T @ X", {"X": "n m"}, "X"),
     "vector of a matrix": ("X @ y", {"X": "n m", "y": "m"}, "X"),
     "vector of a vector": ("A @ tanh(x)", {"A": "m n", "x": "n"}, "x"),
     "matrix of a vector": ("outer(x, A @ x)", {"A": "m n", "x": "n"}, "x"),
@@ -51,6 +52,23 @@ def test_vech_of_a_scalar_counts_an_entry_off_the_diagonal_twice() -> None:
     derivation = gw.derive(gw.parse("trace(A @ S)", S="n n symmetric", A="n n"), wrt="S")
     direction = gw.matrix("dS", "n", "n", facts="symmetric")
     assert gw.equal(derivation.layout("vech") @ gw.vech(direction), derivation.differential).status == "proved"
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "written"),
+    [
+        ("X.T", "n m", "commutation(n, m)"),
+        ("X.T @ X", "n m", "(Xᵀ ⊗ I) commutation(n, m) + I ⊗ Xᵀ"),
+        ("matrix_power(X, 3)", "n n", "(Xᵀ)² ⊗ I + Xᵀ ⊗ X + I ⊗ X²"),
+        ("inv(X)", "n n spd", "−½ (X⁻¹ ⊗ X⁻¹ + (X⁻¹ ⊗ X⁻¹) commutation(n, n))"),
+        ("X * X", "n m", "2 diag(vec(X))"),
+        ("adjugate(X)", "n n", "det(X) (vec(X⁻¹) vec(X⁻ᵀ)ᵀ − X⁻ᵀ ⊗ X⁻¹)"),
+    ],
+)
+def test_every_term_is_written_as_in_books(text: str, variable: str, written: str) -> None:
+    layout = gw.derive(gw.parse(text, X=variable), wrt="X").layout("vec")
+    assert str(layout) == written
+    assert gw.equal(gw.parse(layout.ascii(), X=variable), layout).status == "proved"
 
 
 def test_kronecker_products_are_written_as_such() -> None:

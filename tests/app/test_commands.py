@@ -95,6 +95,12 @@ def test_without_wrt_every_variable_is_told() -> None:
     assert run("derive", "A @ B", "--var", "A: n m, B: m k", "--show", "vjp").splitlines() == ["A: G Bᵀ", "B: Aᵀ G"]
 
 
+def test_an_expression_may_begin_with_a_minus() -> None:
+    assert run("derive", "-x @ x / 2", "--var", "x: n", "--show", "gradient").strip() == "−x"
+    assert run("derive", "--show", "gradient", "-2 * x @ x", "--var", "x: n").strip() == "−4 x"
+    assert "No such option '-y'" in run("derive", "-y", "x @ x", "--var", "x: n")
+
+
 def test_json_is_replayed() -> None:
     text = run("derive", "cholesky(K)", "--var", "K: n n spd", "--format", "json")
     record = json.loads(text)

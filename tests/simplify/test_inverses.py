@@ -67,6 +67,24 @@ def test_the_shorter_of_two_forms_is_written(text: str, shown: str) -> None:
     assert str(gw.Expression(simplify(expression.node), expression.signature)) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "wrt", "shown"),
+    [
+        ("inv(eye(n) - A) @ (eye(n) + A)", "A", "2 (I − A)⁻ᵀ G (I − A)⁻ᵀ"),
+        ("A @ inv(A + S)", "A", "(A + S)⁻ᵀ S G (A + S)⁻ᵀ"),
+        ("S @ inv(c * eye(n) + S)", "c", "−tr(G (c I + S)⁻² S)"),
+        ("norm(x - c * inv(c * eye(n) + S) @ x)**2", "c", "−2 xᵀ S² (c I + S)⁻³ x"),
+        ("(eye(n) - W) @ inv(eye(n) + W) @ x", "W", "(I + W)⁻¹ x Gᵀ (I + W)⁻¹ − (I + W)⁻ᵀ G xᵀ (I + W)⁻ᵀ"),
+        ("Z @ inv(Z + A)", "Z", "(Z + A)⁻ᴴ Aᵀ G (Z + A)⁻ᴴ"),
+    ],
+)
+def test_what_an_inverse_multiplies_is_taken_up_by_the_term_with_it(text: str, wrt: str, shown: str) -> None:
+    declared = VARIABLES | {"W": "n n skew"}
+    D = gw.derive(gw.parse(text, **{name: facts for name, facts in declared.items() if name in text}), wrt=wrt)
+    assert str(D.vjp if D.expression.ndim else D.gradient) == shown
+    assert D.verify().right
+
+
 def test_the_likelihood_of_a_gaussian_process_has_its_short_gradient() -> None:
     """As it is coded, with triangular solves: it held the derivative of the Cholesky factor."""
     for half in ("norm(solve_triangular(cholesky(K), y))**2", "y @ cholesky_solve(y, cholesky(K))"):

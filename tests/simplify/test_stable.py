@@ -18,7 +18,7 @@ VALUES = {
     "X": np.stack([X, X[::-1], np.roll(X, 2)]),
     "a": np.array(2.0, dtype=np.float32),
 }
-DECLARED = {"x": "n", "y": "n", "p": "n positive", "X": "m n", "a": ""}
+DECLARED = {"x": "n", "y": "n", "p": "n positive", "X": "m n", "a": "", "K": "n n spd"}
 OF_VECTORS = [
     "log(1 + exp(x))", "log(exp(-x) + 1)", "log1p(exp(x))", "log(1 + exp(a * x))", "log(2 + 2 * exp(x))", "softplus(x)",
     "1 / (1 + exp(-x))", "exp(x) / (1 + exp(x))", "exp(-x) / (1 + exp(-x))", "(1 + exp(-x)) ** (-2)",
@@ -27,6 +27,8 @@ OF_VECTORS = [
     "(exp(x) - exp(-x)) / (exp(x) + exp(-x))", "sinh(x) / cosh(x)", "1 / (exp(x) + exp(-x))", "log(cosh(x))",
     "log(exp(x) + exp(y))", "exp(x) / (exp(x) + exp(y))", "exp(x) / (exp(x) + 3 * exp(y) + 1)", "x * sigmoid(x)",
     "exp(x - max(x)) / sum(exp(x - max(x)))", "log(p * exp(x))", "sqrt(exp(x) / (1 + exp(x)))",
+    "log(p + exp(x))", "exp(x) / (2 + p * exp(x))", "x / (exp(x) - 1)", "x * exp(2 * x) / (exp(x) - exp(-x)) ** 2",
+    "log(1 - tanh(x) ** 2)", "cosh(x) / sinh(x)",
 ]  # fmt: skip
 OF_SCALARS = [
     "log(sum(exp(x)))", "logsumexp(x)", "log(mean(exp(x)))", "log(p @ exp(x))", "max(x) + log(sum(exp(x - max(x))))",
@@ -92,6 +94,10 @@ def test_a_large_determinant_of_a_positive_definite_matrix_does_not_overflow() -
         ("log(exp(x) + exp(y))", "x + softplus(y - x)"),
         ("exp(x) / (exp(x) + exp(y))", "sigmoid(x - y)"),
         ("log(p @ exp(x))", "logsumexp(log(p) + x)"),
+        ("exp(x) / (p + exp(x))", "sigmoid(x - log(p))"),
+        ("exp(x) / (exp(x) - 1)", "1 / (1 - exp(-x))"),
+        ("cosh(x) / sinh(x)", "1 / tanh(x)"),
+        ("trace(a * logm(K))", "a * logdet(K)"),
     ],
 )
 def test_the_form_is_the_usual_one(text: str, form: str) -> None:
@@ -107,3 +113,25 @@ def test_the_exponential_of_a_sum_is_a_product() -> None:
     x = np.array([0.5, -1.0, 2.0])
     for text in ("exp(sum(log(sigmoid(x))))", "exp(-sum(softplus(-x)))", "1 / exp(sum(softplus(-x)))"):
         assert np.isclose(gw.parse(text, x="n").evaluate(x=x), np.prod(1 / (1 + np.exp(-x))))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "slope"),
+    [
+        ("log(1 - exp(-x))", np.log(1e-20), 1e20),
+        ("log(exp(x) - 1)", np.log(1e-20), 1e20),
+        ("log(1 - exp(-exp(x - 40)))", -40, 1.0),
+        ("(1 - cos(x)) / x**2", 0.5, None),
+        ("a - a * exp(-x)", 2e-20, 2.0),
+        ("log((1 + erf(x - 40)) / 2)", -1604.9547038338335, 80.02498439935777),
+    ],
+)
+def test_differences_near_zero_keep_their_digits(text: str, value: float, slope: float | None) -> None:
+    """At 10⁻²⁰, where the difference is 0 as it stands."""
+    expression = gw.parse(text, **{"x": "positive"} | ({"a": ""} if "a " in text else {}))
+    at = {"x": np.array(1e-20), "a": np.array(2.0)}
+    inputs = {name: at[name] for name in expression.variables}
+    gradient = gw.derive(expression, wrt="x").gradient
+    for of, wanted in ((expression, value), (gradient, slope)):
+        for found in (of.evaluate(**inputs), of.compile("numpy")(**inputs)) if wanted is not None else ():
+            assert np.isclose(found, wanted, rtol=1e-12)

@@ -33,6 +33,7 @@ from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, GaugeWarning
 from gradwright.frozen import frozen
 from gradwright.prims.power import power
+from gradwright.simplify.accurate import keep_digits
 from gradwright.simplify.pipeline import simplify
 
 
@@ -113,8 +114,8 @@ class Beside:
 
 @lru_cache(maxsize=512)
 def evaluated_form(node: Node) -> Node:
-    """The expression in the form that does not overflow."""
-    return simplify(node)
+    """The expression in the form that neither overflows nor loses the digits of differences."""
+    return keep_digits((simplify(node),))[0]
 
 
 @lru_cache(maxsize=512)

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from gradwright.core.build import group_axes, product_of, transpose
+from gradwright.core.build import group_axes, product_of
+from gradwright.core.canonical import as_product
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import HalfVectorisation, Mask, Node, Symbol
-from gradwright.core.sums import add
+from gradwright.core.sums import add, distributed
 from gradwright.errors import DerivationError
 
 LAYOUTS = ("tensor", "numerator", "denominator", "vec", "vech")
@@ -35,15 +36,16 @@ def arranged(tensor: Node, outputs: int, layout: str, variable: Symbol) -> Node:
         return tensor
     if layout == "vech":
         return _half(tensor, outputs, variable)
-    matrix = _stacked(tensor, outputs)
-    return transpose(matrix) if layout == "denominator" and matrix.rank == 2 else matrix
-
-
-def _stacked(tensor: Node, outputs: int) -> Node:
-    """Both halves of the axes as one axis each, the first index fastest."""
     halves = range(outputs), range(outputs, tensor.rank)
+    return _stacked(tensor, halves[::-1] if layout == "denominator" else halves)
+
+
+def _stacked(tensor: Node, halves: Sequence[range]) -> Node:
+    """Both halves of the axes as one axis each, the first index fastest; term by term, as a sum has no factors."""
     groups: list[Sequence[int]] = [tuple(reversed(half)) for half in halves if half]
-    return group_axes(tensor, groups)
+    product = as_product(tensor)
+    terms = distributed(product, 0) if len(product.factors) == 1 else (tensor,)
+    return add(group_axes(term, groups) for term in terms)
 
 
 def _half(tensor: Node, outputs: int, variable: Symbol) -> Node:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import reduce
 from typing import Any
 
@@ -25,6 +25,23 @@ AS_TYPED = '--var "{name}: {words}"'
 SHOWN = ["steps", "jacobian", "vjp", "gradient", "hessian", "all"]
 
 Command = Callable[..., Any]
+
+
+def _begins_with_a_minus(text: str, options: Container[str]) -> bool:
+    """Whether a text is no option, well or badly written, such as `-o file.py`, `-ofile.py`, `-wrt` or `-q`."""
+    return text[:1] == "-" != text[1:2] and len(text) > 2 and text[:2] not in options and f"-{text}" not in options
+
+
+class ExpressionCommand(click.Command):
+    """A command whose last argument is an expression: `-x @ y / 2` is one, and no option, as it begins with a minus."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments with those that begin with a minus behind a `--`, unless one of them is that."""
+        options = {name for option in self.get_params(ctx) for name in option.opts}
+        negative = [text for text in args if _begins_with_a_minus(text, options)]
+        if negative and "--" not in args:
+            args = [*(text for text in args if text not in negative), "--", *negative]
+        return super().parse_args(ctx, args)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,12 +89,13 @@ def shown_as(show: str, form: str, brief: bool, full: bool, plain: bool) -> tupl
 
 
 @main.command(
+    cls=ExpressionCommand,
     epilog=examples(
         'gradwright derive "inv(X)"',
         'gradwright derive "inv(X) @ A" --var "A: n m" --wrt X --show vjp',
         'gradwright derive "logdet(K)" --var "K: n n spd" --format latex',
         'gradwright derive "norm(X @ w - y)**2" --var "X: n m, w: m, y: n" --wrt w --brief',
-    )
+    ),
 )
 @click.argument("expression")
 @with_variables
@@ -130,11 +148,12 @@ def define(
 
 
 @main.command(
+    cls=ExpressionCommand,
     epilog=examples(
         'gradwright emit "inv(X)" -o inverse.py',
         'gradwright emit "solve(A, B)" --var "A: n n, B: n m" -o my_solve.py',
         'gradwright emit "norm(X @ w)**2" --var "X: n m, w: m" -o my_losses.py --name my_loss',
-    )
+    ),
 )
 @click.argument("expression")
 @click.option("-o", "--output", required=True, help="The file to write; its tests go to test_<file> beside it.")
@@ -159,11 +178,12 @@ def emit(
 
 
 @main.command(
+    cls=ExpressionCommand,
     epilog=examples(
         'gradwright check inverse.py:MyInverse "inv(X)"',
         'gradwright check layers.py:norm "x / norm(x)" --var "x: n"',
         'gradwright check grads.py:pair "logdet(S)" --var "S: n n spd" --json',
-    )
+    ),
 )
 @click.argument("target")
 @click.argument("expression", required=False)

@@ -6,17 +6,19 @@ is, with the layout as a call around it or beside it: `A vec(X)`, `kron(A, B)`, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import reduce
 
 from gradwright.back.algebra import conjugated, multiplied, reshaped, scaled
 from gradwright.back.formula import Call, Formula
+from gradwright.back.notation import diagonal_matrix, outer_product, size_formula
+from gradwright.back.products import product
 from gradwright.back.split_axes import Opened, with_one_axis
 from gradwright.core.connected import joined_to
 from gradwright.core.contraction import contract, plain, simple, with_factors
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Node, Symbol, field_of
+from gradwright.core.nodes import Contract, Factor, Groups, HalfVectorisation, Node, Symbol, field_of
 
 Translated = Callable[[Node], Formula]
 """The formula of a node."""
@@ -31,7 +33,8 @@ def layout_formula(node: Contract, formula: Translated, name: Named) -> Formula 
         return _reshaped_factors(node, formula, name) if opened is None else _opened(opened, formula, name)
     if all(len(group) == 1 for group in node.output):
         return _half_vectorised(node, formula, name)
-    return _kronecker(node, formula) or _vectorised(node, formula)
+    written = (_diagonal, _kronecker, _commuted, _outer, _vectorised)
+    return next((found for write in written if (found := write(node, formula)) is not None), None)
 
 
 def _half_vectorised(node: Contract, formula: Translated, name: Named) -> Formula | None:
@@ -72,16 +75,55 @@ def _kronecker(node: Contract, formula: Translated) -> Formula | None:
         others = {x for group in node.output for x in group} - set(output)
         if others & {x for f in own for x in f.labels}:
             return None
-        dims = {x: node.dims[x] for f in own for x in f.labels} | {x: node.dims[x] for x in output}
-        parts.append(formula(contract(1, own, simple(output), dims)))
-    inside = {x for f in remaining for x in f.labels}
-    scalar = contract(node.coefficient, remaining, (), {x: node.dims[x] for x in inside})
-    return multiplied(Fraction(1), (formula(scalar), reduce(_kron, parts)), (), node.rank)
+        parts.append(formula(_part(node, own, simple(output))))
+    scalar = scaled(node.coefficient, formula(_part(node, remaining, ())))
+    return multiplied(Fraction(1), (scalar, reduce(_kron, parts)), (), node.rank)
+
+
+def _commuted(node: Contract, formula: Translated) -> Formula | None:
+    """`(A ⊗ B) K`, with the commutation matrix K: the columns stand in the order of the transposed variable."""
+    if node.rank != 2 or {len(group) for group in node.output} != {2}:
+        return None
+    rows, columns = node.output
+    fixed = contract(node.coefficient, node.factors, (rows, columns[::-1]), dict(enumerate(node.dims)))
+    kron = _kronecker(fixed, formula) if isinstance(fixed, Contract) else None
+    if kron is None:
+        return None
+    sizes = [size_formula(node.dims[label]) for label in reversed(columns)]
+    commutation = Call(2, False, "commutation", tuple(sizes))
+    return product((kron, commutation)) if node.factors else scaled(node.coefficient, commutation)
 
 
 def _kron(left: Formula, right: Formula) -> Formula:
     symmetric = left.symmetric and right.symmetric
     return Call(left.rank, symmetric, "kron", (left, right), text="{0} ⊗ {1}", latex=r"{0} \otimes {1}")
+
+
+def _diagonal(node: Contract, formula: Translated) -> Formula | None:
+    """`diag(vec(M))`: what acts entry by entry."""
+    if node.rank != 2 or node.output[0] != node.output[1] or not node.factors:
+        return None
+    entries = contract(1, node.factors, node.output[:1], dict(enumerate(node.dims)))
+    return scaled(node.coefficient, diagonal_matrix(formula(entries)))
+
+
+def _outer(node: Contract, formula: Translated) -> Formula | None:
+    """`vec(M) vec(N)ᵀ`."""
+    if node.rank != 2 or set(node.output[0]) & set(node.output[1]):
+        return None
+    own, remaining = joined_to(node.factors, node.output[0])
+    if any(set(factor.labels) & set(node.output[1]) for factor in own):
+        return None
+    others, scalars = joined_to(remaining, node.output[1])
+    left, right = (formula(_part(node, *part)) for part in ((own, node.output[:1]), (others, node.output[1:])))
+    scalar = scaled(node.coefficient, formula(_part(node, scalars, ())))
+    return multiplied(Fraction(1), (scalar, outer_product(left, right)), (), 2)
+
+
+def _part(node: Contract, factors: Sequence[Factor], output: Groups) -> Node:
+    """Some factors of a product, with some of its axes."""
+    labels = {label for factor in factors for label in factor.labels} | {label for group in output for label in group}
+    return contract(1, factors, output, {label: node.dims[label] for label in labels})
 
 
 def _vectorised(node: Contract, formula: Translated) -> Formula | None:

@@ -23,6 +23,7 @@ from gradwright.back.formula import (
     Transposed,
 )
 from gradwright.back.masks import masked_product, turns
+from gradwright.back.names import latex_of_name
 from gradwright.back.products import product, sliced
 from gradwright.core.dims import Dim
 
@@ -158,6 +159,14 @@ def ones(dims: Sequence[Dim]) -> Formula:
 def identity(dim: Dim) -> Formula:
     """The identity matrix."""
     return Name(2, True, "I", f"eye({dim})", "I")
+
+
+def size_formula(dim: Dim) -> Formula:
+    """A dimension as a number."""
+    text = str(dim)
+    simple = dim.name is not None or dim.value is not None
+    shown = text if simple else f"({text})"
+    return Name(0, True, shown, shown, latex_of_name(text) if simple else shown)
 
 
 def basis_vector(dim: Dim, entry: str) -> Formula:

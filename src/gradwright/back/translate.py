@@ -24,8 +24,8 @@ from gradwright.back.formula import (
 )
 from gradwright.back.layouts import layout_formula, unflattened
 from gradwright.back.matrices import Edge, Irreducible, Reduction, Weight
-from gradwright.back.names import direction_formula, latex_of_name, name_formula
-from gradwright.back.notation import basis_vector, identity
+from gradwright.back.names import direction_formula, name_formula
+from gradwright.back.notation import basis_vector, identity, size_formula
 from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
 from gradwright.back.sums import sum_formula
@@ -304,11 +304,3 @@ def zeros(shape: Sequence[Dim]) -> Formula:
     """A tensor of zeros."""
     listed = ", ".join(map(str, shape))
     return Name(len(shape), len(shape) < 2 or shape[0] == shape[1], "0", f"zeros({listed})", "0")
-
-
-def size_formula(dim: Dim) -> Formula:
-    """A dimension as a number."""
-    text = str(dim)
-    simple = dim.name is not None or dim.value is not None
-    shown = text if simple else f"({text})"
-    return Name(0, True, shown, shown, latex_of_name(text) if simple else shown)

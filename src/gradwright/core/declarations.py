@@ -35,6 +35,7 @@ _OTHER_WORDS = {
     "sym": "declare 'symmetric'",
     "antisymmetric": "declare 'skew'",
     "orthonormal": "declare 'orthogonal', or 'stiefel' for orthonormal columns",
+    "rotation": "declare 'orthogonal'",
     "nonsingular": "declare 'invertible'",
     "square": "give the two axes one name, as in 'n n'",
     "scalar": "leave everything out after the colon",

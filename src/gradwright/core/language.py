@@ -186,7 +186,8 @@ class _Translator:
             case ast.Pow():
                 return power(left, right)
             case _:
-                raise LanguageError(f"the operator '{_OPERATORS.get(type(op), '?')}' is not in the language")
+                instead = _OF_CONDITIONS if isinstance(op, ast.BitAnd) else ""
+                raise LanguageError(f"the operator '{_OPERATORS.get(type(op), '?')}' is not in the language{instead}")
 
     def _compare(self, op: ast.cmpop, left: Node, right: Node) -> Value:
         name = COMPARISONS.get(type(op))
@@ -265,8 +266,11 @@ class _Translator:
     def _subscript(self, node: Node, place: ast.expr) -> Value:
         places = place.elts if isinstance(place, ast.Tuple) else [place]
         if len(places) > node.rank:
+            if any(isinstance(item, ast.Constant) and item.value is None for item in places):
+                raise ShapeError("None adds no axis: a vector is repeated by outer(x, ones(m))")
             many = "there is an index" if len(places) == 1 else f"there are indices for {len(places)} axes"
-            raise ShapeError(f"{many}, and the tensor has {node.rank} axes: {shape_text(node.shape)}")
+            axes = "1 axis" if node.rank == 1 else f"{node.rank} axes"
+            raise ShapeError(f"{many}, and the tensor has {axes}: {shape_text(node.shape)}")
         axis = 0
         for item in places:
             if isinstance(item, ast.Slice):
@@ -386,9 +390,10 @@ _OPERATORS: dict[type, str] = {
     ast.Mod: "%", ast.FloorDiv: "//", ast.LShift: "<<", ast.RShift: ">>", ast.BitOr: "|",
     ast.BitAnd: "&", ast.Not: "not", ast.Invert: "~",
 }  # fmt: skip
+_OF_CONDITIONS = ": the product of two conditions is both of them, their maximum is either"
 _CONSTRUCTS_INSTEAD: dict[type, str] = {
     ast.IfExp: ": write where(x > 0, a, b)",
-    ast.BoolOp: ": the product of two conditions is both of them, their maximum is either",
+    ast.BoolOp: _OF_CONDITIONS,
 }
 _CONSTRUCTS: dict[type, str] = {
     ast.Lambda: "a lambda", ast.ListComp: "a comprehension", ast.GeneratorExp: "a comprehension",

@@ -302,6 +302,7 @@ ELSEWHERE = {
     "arcsinh": "log(x + sqrt(1 + x**2))", "asinh": "log(x + sqrt(1 + x**2))", "hypot": "sqrt(x**2 + y**2)",
     "cross": "block([[0, -x[2], x[1]], [x[2], 0, -x[0]], [-x[1], x[0], 0]]) @ y",
     "mse_loss": "mean((x - y)**2)", "cross_entropy": "-sum(Y * log_softmax(X, axis=1))",
+    **dict.fromkeys(("ndtr", "Phi"), "(1 + erf(x / sqrt(2))) / 2"),
     **dict.fromkeys(("arctan2", "atan2"), "2 * arctan(y / (x + sqrt(x**2 + y**2)))"),
     "gammaln": "lgamma", "psi": "digamma", "trigamma": "polygamma(1, x)",
     **dict.fromkeys(("cov", "sort", "median", "mod", "print"), ""),

@@ -45,8 +45,10 @@ class NewtonSolver:
         outside = ""
         for guess in _guesses(problem, sizes, arrays, self.start, self.known):
             try:
-                values = newton(problem, {**givens, **guess}, sizes)
-                if relative_residual(problem, values, sizes) >= 1e-9:
+                with np.errstate(all="ignore"):  # at a guess, or on the way, there may be no value
+                    values = newton(problem, {**givens, **guess}, sizes)
+                    residual = relative_residual(problem, values, sizes)
+                if residual >= 1e-9:
                     continue
             except (ConditionError, np.linalg.LinAlgError):  # no value there, such as the inverse of 0
                 continue

@@ -13,6 +13,7 @@ from gradwright.optimise.association import associate
 from gradwright.optimise.blocks import in_blocks_beside_torch
 from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
+from gradwright.optimise.differences import with_digits_kept
 from gradwright.optimise.eigenvectors import name_hermitian, use_eigenvectors
 from gradwright.optimise.entries import share_mirrored_entries
 from gradwright.optimise.exponentials import share_exponentials
@@ -45,6 +46,7 @@ ARRANGING: tuple[Pass, ...] = (
     scale_terms,
 )
 PASSES: tuple[Pass, ...] = (
+    with_digits_kept,
     divide_by_what_counts,
     share_exponentials,
     without_systems,

@@ -125,6 +125,15 @@ def elimination(call: Call) -> Node:
     return HalfVectorisation(dimension(call, 0))
 
 
+@formula("commutation", "commutation(n, m)", "the constant matrix K of vec(X.T) = K vec(X) for an n × m matrix X")
+def commutation(call: Call) -> Node:
+    """The permutation that takes the columns of a matrix, one below the other, to its rows."""
+    call.expect(2, 2, usage="commutation(n, m)")
+    rows, columns = dimension(call, 0), dimension(call, 1)
+    swapped = build.product_of([(build.identity(rows), (0, 2)), (build.identity(columns), (1, 3))], range(4))
+    return build.group_axes(swapped, ((0, 1), (3, 2)))
+
+
 @formula("transpose", "transpose(X)", "the transpose of a matrix")
 def transpose(call: Call) -> Node:
     """The transpose of a matrix, as `X.T`."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradwright.core.arithmetic import as_float
-from gradwright.core.build import as_number, common_shape, ones, spread
+from gradwright.core.build import as_number, common_shape, multiply, ones, spread
 from gradwright.core.contraction import LONGEST_NUMBER, contract
 from gradwright.core.facts import Facts
 from gradwright.core.inference import is_nonnegative, is_positive
@@ -21,6 +21,7 @@ from gradwright.core.nodes import Apply, Contract, Mask, Node, Parameter
 from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, register
 from gradwright.errors import ConditionError, UnsupportedError
+from gradwright.prims.exponential import exp, log
 
 if TYPE_CHECKING:
     from gradwright.core.modular import ModularArithmetic
@@ -92,6 +93,7 @@ variable_power = Primitive(
     definition=("exp(b * log(a))",),
     differential=("b * variable_power(a, b - 1) * da + log(a) * y * db",),
     conditions=("{a} > 0",),
+    real_only=True,
     fact_rule=lambda index, parameters, facts: {"positive"} & facts[0],
     numpy="numpy.power",
     torch="torch.pow",
@@ -163,13 +165,20 @@ def _bits(value: Fraction) -> int:
 
 
 def _build_power(call: Call) -> Node:
+    """A constant or a varying power; a complex one is `exp(b log(a))`.
+
+    PyTorch's forward derivative of a real number to a complex power is wrong.
+    """
     call.expect(2, 2)
     base, exponent = call.node(0), call.node(1)
     value = as_number(exponent)
     if value is not None:
         return raise_to(base, value)
     shape = common_shape(base, exponent, "'**'")
-    return Apply(variable_power, (), (spread(base, shape), spread(exponent, shape)))
+    base, exponent = spread(base, shape), spread(exponent, shape)
+    if not (base.real and exponent.real):
+        return Apply(exp, (), (multiply(exponent, Apply(log, (), (base,))),))
+    return Apply(variable_power, (), (base, exponent))
 
 
 def _fixed(name: str, exponent: Fraction, summary: str) -> Function:

@@ -51,6 +51,7 @@ erf = Primitive(
     torch="torch.special.erf",
     jax="jax.scipy.special.erf",
     parity="odd",
+    real_only=True,
     notation=Notation(name="erf"),
     samples=(Sample("x: n"),),
     source="Abramowitz & Stegun, Handbook of Mathematical Functions (1964), 7.1.19",

@@ -1,9 +1,11 @@
 """Sums of exponentials, entry by entry, whose logarithms and reciprocals do not overflow.
 
-For a sum Σ cᵢ exp(eᵢ) with positive rational cᵢ, written with sinh, cosh and constants or not:
+For a sum Σ wᵢ exp(eᵢ) with positive wᵢ, written with sinh, cosh and constants or not:
 
     log(eᵃ + eᵇ) = a + softplus(b − a)            1 / (1 + eᵃ) = σ(−a)
     (eᵃ + eᵇ)⁻ᵏ  = exp(−k log(eᵃ + eᵇ))           eᵃ / (eᵃ + eᵇ) = σ(a − b)
+
+and of a difference eᵃ / (eᵃ − eᵇ) = 1 / (1 − eᵇ⁻ᵃ), which does not overflow either.
 
 Numerators meet their denominators in `merge_exponentials`, and what is one minus one of these
 functions becomes the function of the opposite argument in `fold_complements`.
@@ -13,10 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import reduce
 
-from gradwright.core.build import number, ones, spread
+from gradwright.core.build import multiply, number, ones, spread
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_zero, scale, split_coefficient, with_factor, with_factors, zero
+from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, scaled, subtract, terms_of
@@ -39,41 +43,59 @@ def is_of(node: Node, primitive: Primitive) -> bool:
 
 
 def exponential_sum(node: Node) -> list[Exponential] | None:
-    """The coefficients and exponents of a sum of exponentials and constants; None for anything else."""
-    found: dict[Node, Fraction] = {}
-    for term in terms_of(node):
+    """The coefficients and exponents of a sum of exponentials and constants; None for anything else.
+
+    What is positive counts as the exponential of its logarithm, but not alone.
+    """
+    varying = [t for t in terms_of(node) if any(_is_exponential(f.node) for f in as_product(t).factors)]
+    weight = add([zero(node.shape), *(term for term in terms_of(node) if term not in varying)])
+    is_number = not as_product(weight).factors
+    if not varying or not (is_number or (weight.real and is_positive(weight))):
+        return None
+    found = {zero(node.shape): as_product(weight).coefficient} if is_number else {_log(weight): Fraction(1)}
+    for term in varying:
         parts = _exponentials(as_product(term))
         if parts is None:
             return None
         for coefficient, exponent in parts:
             found[exponent] = found.get(exponent, Fraction(0)) + coefficient
-    if all(is_zero(exponent) for exponent in found):
-        return None
     return [(coefficient, exponent) for exponent, coefficient in found.items() if coefficient]
 
 
+def _is_exponential(node: Node) -> bool:
+    return is_of(node, exp) or is_of(node, sinh) or is_of(node, cosh)
+
+
+def _log(node: Node) -> Node:
+    return Apply(log, (), (node,))
+
+
 def _exponentials(term: Contract) -> list[Exponential] | None:
-    """A term without sums over labels, all of whose factors are exponentials; or one sinh or cosh."""
+    """A term without sums over labels, all of whose factors are exponentials or positive; or one sinh or cosh."""
     carried = [label for group in term.output for label in group]
     plain_output = len(set(carried)) == len(carried) and all(len(group) == 1 for group in term.output)
     if not plain_output or not term.coefficient or not term.real:
         return None
     if any(label not in carried for f in term.factors for label in f.labels):
         return None
-    if all(is_of(f.node, exp) for f in term.factors):
-        return [(term.coefficient, add([zero(term.shape), *(_placed(f, term) for f in term.factors)]))]
+    if all(is_of(f.node, exp) or (f.node.real and is_positive(f.node)) for f in term.factors):
+        return [(term.coefficient, add([zero(term.shape), *(_placed_exponent(f, term) for f in term.factors)]))]
     if len(term.factors) == 1 and (is_of(term.factors[0].node, cosh) or is_of(term.factors[0].node, sinh)):
-        exponent = _placed(term.factors[0], term)
+        exponent = _placed_exponent(term.factors[0], term)
         sign = 1 if is_of(term.factors[0].node, cosh) else -1
         return [(HALF * term.coefficient, exponent), (HALF * sign * term.coefficient, scaled(-1, exponent))]
     return None
 
 
-def _placed(factor: Factor, term: Contract) -> Node:
-    """The argument of a factor, spread as the factor is."""
-    assert isinstance(factor.node, Apply)
-    argument = Factor(factor.node.arguments[0], factor.groups)
-    return contract(1, [argument], term.output, dict(enumerate(term.dims)))
+def _placed_exponent(factor: Factor, term: Contract) -> Node:
+    """The argument of an exponential, or the logarithm of what is positive, spread as the factor is."""
+    node = factor.node
+    return _placed(node.children[0] if _is_exponential(node) else _log(node), factor, term)
+
+
+def _placed(node: Node, like: Factor, term: Contract) -> Node:
+    """A node spread as a factor of a term is."""
+    return contract(1, [Factor(node, like.groups)], term.output, dict(enumerate(term.dims)))
 
 
 def _is_positive_sum(terms: Sequence[Exponential] | None) -> bool:
@@ -81,16 +103,41 @@ def _is_positive_sum(terms: Sequence[Exponential] | None) -> bool:
 
 
 def _constant_first(terms: Sequence[Exponential]) -> list[Exponential]:
-    return sorted(terms, key=lambda term: not is_zero(term[1]))
+    return sorted(terms, key=lambda term: (not is_zero(term[1]), not _is_logarithm(term[1])))
+
+
+def _is_logarithm(exponent: Node) -> bool:
+    """Whether an exponent is zero, or a sum of logarithms, so that its exponential is nothing new."""
+    return is_zero(exponent) or _logarithms(exponent) is not None
+
+
+def _logarithms(exponent: Node) -> list[tuple[Fraction, Factor, Contract]] | None:
+    """The logarithms in an exponent, each with its number and its term, if it is a sum of such; else None."""
+    terms = [as_product(term) for term in terms_of(exponent)]
+    if not all(len(t.factors) == 1 and is_of(t.factors[0].node, log) and _whole_argument(t) for t in terms):
+        return None
+    return [(term.coefficient, term.factors[0], term) for term in terms]
+
+
+def _exponential_of_logarithms(exponent: Node) -> list[Node] | None:
+    """`exp(Σ q log(u))` as powers of u; None for other exponents."""
+    found = [] if is_zero(exponent) else _logarithms(exponent)
+    if found is None:
+        return None
+    return [_placed(raise_to(factor.node.children[0], times), factor, term) for times, factor, term in found]
 
 
 def log_of_number(value: Fraction, node: Node) -> Node:
-    """`log(c)`, in the shape of a node."""
-    return zero(node.shape) if value == 1 else spread(Apply(log, (), (number(value),)), node.shape)
+    """`log(c)`, in the shape of a node; of a fraction 1 / c as `−log(c)`."""
+    if value == 1:
+        return zero(node.shape)
+    turned = value.numerator == 1
+    logarithm = spread(Apply(log, (), (number(1 / value if turned else value),)), node.shape)
+    return scaled(-1, logarithm) if turned else logarithm
 
 
 def log_of_exponentials(node: Node) -> Node | None:
-    """`log Σ cᵢ exp(eᵢ)`, adding one term at a time; None if the node is no such sum."""
+    """`log Σ wᵢ exp(eᵢ)`, adding one term at a time; None if the node is no such sum."""
     terms = exponential_sum(node)
     if terms is None or not _is_positive_sum(terms):
         return None
@@ -99,6 +146,15 @@ def log_of_exponentials(node: Node) -> Node | None:
         gap = add([exponent, log_of_number(coefficient / first, node), scaled(-1, total)])
         total = add([total, Apply(softplus, (), (gap,))])
     return add([total, log_of_number(first, node)])
+
+
+def over_exponential(terms: Sequence[Exponential], exponent: Node) -> Node:
+    """A sum of exponentials divided by one of them."""
+    return add(scaled(number, _exponential(subtract(other, exponent))) for number, other in terms)
+
+
+def _exponential(exponent: Node) -> Node:
+    return ones(exponent.shape) if is_zero(exponent) else Apply(exp, (), (exponent,))
 
 
 def power_of_exponentials(node: Apply) -> Node:
@@ -112,9 +168,12 @@ def power_of_exponentials(node: Apply) -> Node:
     if terms is None or not _is_positive_sum(terms):
         return node
     (first, start), *rest = _constant_first(terms)
-    if len(rest) == 1 and is_zero(start) and exponent.denominator == 1:
-        gap = add([rest[0][1], log_of_number(rest[0][0] / first, base)])
-        return scale(first ** int(exponent), raise_to(Apply(sigmoid, (), (scaled(-1, gap),)), -exponent))
+    constant = _exponential_of_logarithms(start)
+    if len(rest) == 1 and constant is not None and exponent.denominator == 1:
+        gap = add([rest[0][1], log_of_number(rest[0][0] / first, base), scaled(-1, start)])
+        logistic = raise_to(Apply(sigmoid, (), (scaled(-1, gap),)), -exponent)
+        weights = [raise_to(weight, exponent) for weight in constant]
+        return scale(first ** int(exponent), reduce(multiply, weights, logistic))
     logarithm = log_of_exponentials(base)
     assert logarithm is not None
     return Apply(exp, (), (scaled(exponent, logarithm),))
@@ -151,8 +210,9 @@ def merge_exponentials(node: Contract) -> Node:
 
 
 def _may_merge(node: Node) -> bool:
-    """Whether a factor is an exponential or a sum, or a power of a hyperbolic sine."""
-    return isinstance(node, Add) or is_of(node, exp) or is_of(_base_and_whole_exponent(node)[0], sinh)
+    """Whether a factor is an exponential or a sum, or a power of a hyperbolic sine or cosine."""
+    base, _ = _base_and_whole_exponent(node)
+    return isinstance(node, Add) or is_of(node, exp) or is_of(base, sinh) or is_of(base, cosh)
 
 
 def _product(left: Node, right: Node) -> list[Node] | None:
@@ -163,23 +223,46 @@ def _product(left: Node, right: Node) -> list[Node] | None:
         return [Apply(exp, (), (add([left.arguments[0], right.arguments[0]]),))]
     if is_of(left, exp) and is_of(base, sigmoid) and exponent > 0:
         assert isinstance(left, Apply) and isinstance(base, Apply)
-        if is_zero(add([left.arguments[0], base.arguments[0]])):
-            return [Apply(sigmoid, (), left.arguments), *_power(base, exponent - 1)]
+        constant = _exponential_of_logarithms(add([left.arguments[0], base.arguments[0]]))
+        if constant is not None:
+            return [*constant, Apply(sigmoid, (), (scaled(-1, base.arguments[0]),)), *_power(base, exponent - 1)]
+    if is_of(left, exp) and isinstance(base, Add) and exponent < 0:
+        return _over_difference(left.children[0], base, -int(exponent))
     over, upper = _base_and_whole_exponent(left)
-    if is_of(over, sinh) and is_of(base, cosh) and upper > 0 > exponent:
-        assert isinstance(over, Apply) and isinstance(base, Apply)
-        if over.arguments == base.arguments:
+    for above, below, sign in ((sinh, cosh, 1), (cosh, sinh, -1)):
+        quotient = is_of(over, above) and is_of(base, below) and upper > 0 > exponent
+        if quotient and over.children == base.children:
             both = min(upper, -exponent)
-            ratio = raise_to(Apply(tanh, (), over.arguments), both)
+            ratio = raise_to(Apply(tanh, (), (over.children[0],)), sign * both)
             return [ratio, *_power(over, upper - both), *_power(base, exponent + both)]
     if isinstance(left, Add) and (is_of(right, exp) or (is_of(base, sigmoid) and exponent > 0)):
         return _distributed(left, right)
     return None
 
 
+def _over_difference(exponent: Node, difference: Add, times: int) -> list[Node] | None:
+    """`exp(j a) / (eᵃ − eᵇ)ᵏ` with j of the differences over eᵃ, for 0 < j ≤ k; None for other exponents."""
+    terms = exponential_sum(difference) if _is_unweighted(difference) else None
+    if terms is None or len(terms) != 2:
+        return None
+    for term in terms:
+        for j in range(1, times + 1):
+            if not is_zero(term[1]) and is_zero(subtract(exponent, scaled(j, term[1]))):
+                over = over_exponential(terms, term[1])
+                return [raise_to(over, Fraction(-j)), *_power(difference, Fraction(j - times))]
+    return None
+
+
+def _is_unweighted(total: Add) -> bool:
+    """Whether a sum has exponentials, and numbers, alone."""
+    return exponential_sum(total) is not None and all(
+        _is_exponential(f.node) for term in total.terms for f in as_product(term).factors
+    )
+
+
 def _distributed(total: Add, factor: Node) -> list[Node] | None:
     """A short sum with exponentials is multiplied out where the other factor tames them."""
-    if len(total.terms) > LONGEST_DISTRIBUTED or exponential_sum(total) is None:
+    if len(total.terms) > LONGEST_DISTRIBUTED or not _is_unweighted(total):
         return None
     labels = tuple((label,) for label in range(total.rank))
     dims = dict(enumerate(total.shape))
@@ -271,7 +354,8 @@ def _whole_argument(product: Contract) -> Node | None:
     carried = [label for group in product.output for label in group]
     if len(set(carried)) != len(carried) or any(x not in carried for x in product.factors[0].labels):
         return None
-    return _placed(product.factors[0], product)
+    factor = product.factors[0]
+    return _placed(factor.node.children[0], factor, product)
 
 
 def _with_opposites_joined(node: Add) -> Node:

@@ -12,6 +12,7 @@ from gradwright.simplify.commuting import order_commuting
 from gradwright.simplify.equations import settle_equation
 from gradwright.simplify.half_vectorisations import merge_half_vectorisations
 from gradwright.simplify.inverse_products import cancel_in_inverses, open_inverse
+from gradwright.simplify.inverse_sums import join_inverses
 from gradwright.simplify.inverses import simplify_inverse
 from gradwright.simplify.linear import join_linear, settle_linear
 from gradwright.simplify.masks import drop_masks, drop_vanishing_terms, join_masks
@@ -60,6 +61,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     turn_sums,
     bring_out_signs,
     cancel_terms,
+    join_inverses,
     apply_projections,
     settle_equation,
     settle_linear,

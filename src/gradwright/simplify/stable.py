@@ -3,23 +3,27 @@
 log(1 + eˣ) = softplus(x)     1 / (1 + eˣ) = σ(−x)     eˣ / (1 + eˣ) = σ(x)
 log Σ w eˣ = logsumexp(x + log w)   eˣ / Σ eˣ = softmax(x)   log softmax(x) = log_softmax(x)
 log det(X) = logdet(X)        log|det(X)| = slogdet(X).logabsdet     log(1 + x) = log1p(x)
+tr log(X) = logdet(X), for a positive definite X
 
 Sums of exponentials entry by entry are in `simplify.exponentials`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
+from itertools import chain
 
 from gradwright.core.build import ones
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, scale, simple, with_factors
-from gradwright.core.inference import is_positive
+from gradwright.core.inference import facts_of, is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, scaled
 from gradwright.prims.determinant import det, logdet, slogdet
 from gradwright.prims.exponential import exp, log, log1p
+from gradwright.prims.logm import logm
 from gradwright.prims.piecewise import absolute
 from gradwright.prims.power import power, raise_to
 from gradwright.prims.sigmoid import sigmoid, softplus
@@ -41,9 +45,29 @@ def stabilise(node: Node) -> Node:
         rewrite = _OF_PRIMITIVE.get(node.primitive)
         return rewrite(node) if rewrite is not None else node
     if isinstance(node, Contract):
-        merged = merge_exponentials(node)
+        node = _with_log_determinants(node)
+        merged = merge_exponentials(node) if isinstance(node, Contract) else node
         return _quotient(merged) if isinstance(merged, Contract) else merged
     return fold_complements(node) if isinstance(node, Add) else node
+
+
+def _with_log_determinants(node: Contract) -> Node:
+    """The trace of the logarithm of a positive definite matrix as its log-determinant."""
+    labels = Counter(label for f in node.factors for label in f.labels) + Counter(chain(*node.output))
+    traces = [
+        f
+        for f in node.factors
+        if _is(f.node, logm) and len({*f.labels}) == 1 and labels[f.labels[0]] == 2 and _is_spd(f)
+    ]
+    if not traces:
+        return node
+    factors = [Factor(Apply(logdet, (), f.node.children), ()) if f in traces else f for f in node.factors]
+    used = {*chain(*node.output), *(label for f in factors for label in f.labels)}
+    return contract(node.coefficient, factors, node.output, {label: node.dims[label] for label in used})
+
+
+def _is_spd(logarithm: Factor) -> bool:
+    return "spd" in facts_of(logarithm.node.children[0])
 
 
 def _is(node: Node, primitive: Primitive) -> bool:

@@ -46,7 +46,8 @@ def run_tests(derivation: gw.Derivation, folder: Path, name: str) -> list[str]:
 
 @pytest.mark.sampled
 @pytest.mark.parametrize(
-    "name", ["function", "_Function", "_check_types", "_broadcast", "_is_first_order", "_function", "_", "Outputs"]
+    "name",
+    ["function", "_Function", "_check_types", "_broadcast", "_is_first_order", "_function", "_", "Outputs", "grad_K"],
 )
 def test_a_variable_may_be_called_like_what_is_private_to_the_module(name: str) -> None:
     function = gw.derive(gw.parse(f"logdet(K) * norm({name})", K="n n spd", **{name: "n"})).function("torch")

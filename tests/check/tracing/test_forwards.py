@@ -173,6 +173,7 @@ AGREEING = [
     ("x", torch.sign, "sign(x)"),
     ("x", torch.erf, "erf(x)"),
     ("x", torch.erfc, "1 - erf(x)"),
+    ("x", lambda x: torch.lgamma(x) + torch.special.digamma(x), "lgamma(x) + digamma(x)"),
     ("x", F.gelu, "x * (1 + erf(x / sqrt(2))) / 2"),
     ("p", lambda p: torch.lgamma(p) * torch.digamma(p), "lgamma(p) * digamma(p)"),
     ("x", torch.sin, "sin(x)"),

@@ -8,6 +8,7 @@ nothing until an operator needs them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from gradwright.core.nodes import Direction, Node, Symbol, field_of
 from gradwright.diff.derivatives import gradient, vjp
@@ -50,12 +51,8 @@ class Split:
 
 def jacobian_split(node: Node, variable: Symbol) -> Split:
     """The Jacobian of an expression: the output's axes are the rows."""
-
-    def backward() -> Product:
-        cotangent = _cotangent(node)
-        return Product(vjp(node, variable, cotangent), cotangent)
-
-    return Split(node.rank, column_variable=variable, forward=lambda: _forward(node, variable), backward=backward)
+    forward, backward = partial(_forward, node, variable), partial(_backward, node, variable)
+    return Split(node.rank, column_variable=variable, forward=forward, backward=backward)
 
 
 def hessian_split(node: Node, row: Symbol, column: Symbol) -> Split:
@@ -65,14 +62,19 @@ def hessian_split(node: Node, row: Symbol, column: Symbol) -> Split:
         column_variable=column,
         row_variable=row,
         symmetric=row == column,
-        forward=lambda: _moved_gradient(node, row, column),
-        backward=lambda: _moved_gradient(node, column, row),
+        forward=partial(_moved_gradient, node, row, column),
+        backward=partial(_moved_gradient, node, column, row),
     )
 
 
 def _forward(node: Node, variable: Symbol) -> Product:
     moved = _free_direction(variable)
     return Product(simplify(differential(node, {variable: project_tangent(moved, variable)})), moved)
+
+
+def _backward(node: Node, variable: Symbol) -> Product:
+    cotangent = _cotangent(node)
+    return Product(vjp(node, variable, cotangent), cotangent)
 
 
 def _moved_gradient(node: Node, row: Symbol, column: Symbol) -> Product:

@@ -94,7 +94,8 @@ def write_programs(
         either_field: whether complex inputs may be given as real ones.
     """
     _require_sizes(rules)
-    names = tuple(taken)
+    # Backward has gradients by name: a variable that is called like one, or like that of a name made free, is not.
+    names = (*taken, *(f"{_gradient(s)}{end}" for s in rules.inputs for end in ("", "_")))
     values, right = (in_either_field(VALUES), in_either_field(RULES)) if either_field else (VALUES, RULES)
     joint = functions.calling_kernels(_joint(rules, values, names))
     exact = functions.calling_functions(_exact(rules, right, names))
