@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from gradwright.core.canonical import as_product, canonical_key, rough_key
 from gradwright.core.contraction import contract, is_zero, with_factors
@@ -151,6 +152,7 @@ def _is_negative(term: Node) -> bool:
     return as_product(term).coefficient < 0
 
 
+@lru_cache(maxsize=4096)
 def cancel_terms(node: Node) -> Node:
     """Take a sum over an axis, or a matrix with orthonormal columns, into a sum in which terms cancel then.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import combinations, islice
+from itertools import chain, combinations
 
 import torch
 
 from gradwright.check.diagnosis.candidates import Candidates, repairs_of
 from gradwright.check.diagnosis.confirmation import confirmed, holds_at
+from gradwright.check.diagnosis.effort import MOST_CALLS, affordable
 from gradwright.check.diagnosis.explanation import Explanation
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
@@ -103,7 +104,7 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     if not _is_exact(found):
         found += confirmed(multiples_of_terms(single.right, scenes[0]), scenes)
     if not _is_exact(found) and scenes[0].program is not None:
-        rarer = (*multiples_of_values(scenes[0]), *at_hand(scenes[0]))
+        rarer = chain(multiples_of_values(scenes[0]), at_hand(scenes[0]))
         found += confirmed(_singly_repaired(_attempted(rarer, scenes[0]), scenes[0]), scenes)
     if not _is_exact(found):
         found += confirmed(_together(single.computations, scenes[0]), scenes)
@@ -145,8 +146,8 @@ def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
 
 
 def _attempted(repairs: Iterable[Repair], scene: Scene) -> Iterator[tuple[Repair, torch.Tensor]]:
-    """The repairs that can be computed, with what they give."""
-    for repair in repairs:
+    """The repairs that can be computed, with what they give; of a long computation the first."""
+    for (repair,) in affordable(((repair,) for repair in repairs), scene, MOST_CALLS):
         value = attempt(scene, repair)
         if value is not None:
             yield repair, value
@@ -158,9 +159,7 @@ def _singly_repaired(computations: Iterable[tuple[Repair, torch.Tensor]], scene:
 
 def _used_otherwise(scene: Scene) -> Iterator[Explanation]:
     """One quantity for another at some of its places."""
-    assert scene.program is not None
-    most = MOST_CALLS_OF_USES // len(scene.program.instructions)
-    for repairs in islice(uses(scene), most):
+    for repairs in affordable(uses(scene), scene, MOST_CALLS_OF_USES):
         value = attempt(scene, *repairs)
         if value is not None and close(value, scene.wanted):
             yield Explanation(None, repairs)
@@ -170,9 +169,10 @@ def _together(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene)
     """One kind of mistake made at two places, or at three."""
     for label in REPEATED:
         alike = [repair for repair, _ in computations if repair.label == label][:MOST_ALIKE]
-        for chosen in (*combinations(alike, 2), *(combinations(alike, 3) if len(alike) <= FEW_ALIKE else ())):
-            apart = len({repair.slot for repair in chosen}) == len(chosen)
-            value = attempt(scene, *chosen) if apart else None
+        several = chain(combinations(alike, 2), combinations(alike if len(alike) <= FEW_ALIKE else (), 3))
+        apart = (chosen for chosen in several if len({repair.slot for repair in chosen}) == len(chosen))
+        for chosen in affordable(apart, scene, MOST_CALLS // len(REPEATED)):
+            value = attempt(scene, *chosen)
             if value is not None and close(value, scene.wanted):
                 yield Explanation(None, chosen)
 
