@@ -14,6 +14,7 @@ from gradwright.check.diagnosis.effort import MOST_CALLS, affordable
 from gradwright.check.diagnosis.explanation import Explanation
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
+from gradwright.check.diagnosis.repairs.exchanges import exchanges
 from gradwright.check.diagnosis.repairs.numbers import multiples_of_values
 from gradwright.check.diagnosis.repairs.uses import uses
 from gradwright.check.diagnosis.scaling import (
@@ -24,6 +25,7 @@ from gradwright.check.diagnosis.scaling import (
     with_a_multiple,
 )
 from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, attempt, close, drops, largest
+from gradwright.core.walks import free_leaves
 from gradwright.frozen import replace
 
 SAID_BETTER = 1.1  # by one value that stands at several places for another than by a mistake that is less likely
@@ -106,6 +108,8 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     if not _is_exact(found) and scenes[0].program is not None:
         rarer = chain(multiples_of_values(scenes[0]), at_hand(scenes[0]))
         found += confirmed(_singly_repaired(_attempted(rarer, scenes[0]), scenes[0]), scenes)
+    if not _is_exact(found) and scenes[0].program is not None:
+        found += confirmed(_repaired_together(exchanges(scenes[0]), scenes[0], MOST_CALLS), scenes)
     if not _is_exact(found):
         found += confirmed(_together(single.computations, scenes[0]), scenes)
     if not _is_exact(found):
@@ -114,7 +118,7 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
         found += confirmed(_meeting(single, scenes[0], scale), scenes)
     found += multiples
     if scenes[0].program is not None and all(len(e.labels) > 1 or e.cost > SAID_BETTER for e in found):
-        found += confirmed(_used_otherwise(scenes[0]), scenes)
+        found += confirmed(_repaired_together(uses(scenes[0]), scenes[0], MOST_CALLS_OF_USES), scenes)
     if not found:
         found = confirmed(_singly_repaired(single.nameless, scenes[0]), scenes)
     return sorted(found, key=lambda e: e.cost)
@@ -157,9 +161,9 @@ def _singly_repaired(computations: Iterable[tuple[Repair, torch.Tensor]], scene:
     return [Explanation(None, (repair,)) for repair, value in computations if close(value, scene.wanted)]
 
 
-def _used_otherwise(scene: Scene) -> Iterator[Explanation]:
-    """One quantity for another at some of its places."""
-    for repairs in affordable(uses(scene), scene, MOST_CALLS_OF_USES):
+def _repaired_together(tried: Iterable[tuple[Repair, ...]], scene: Scene, most: int) -> Iterator[Explanation]:
+    """The repairs that belong together, and put the gradient right; of a long computation the first."""
+    for repairs in affordable(tried, scene, most):
         value = attempt(scene, *repairs)
         if value is not None and close(value, scene.wanted):
             yield Explanation(None, repairs)
@@ -171,10 +175,7 @@ def _together(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene)
         alike = [repair for repair, _ in computations if repair.label == label][:MOST_ALIKE]
         several = chain(combinations(alike, 2), combinations(alike if len(alike) <= FEW_ALIKE else (), 3))
         apart = (chosen for chosen in several if len({repair.slot for repair in chosen}) == len(chosen))
-        for chosen in affordable(apart, scene, MOST_CALLS // len(REPEATED)):
-            value = attempt(scene, *chosen)
-            if value is not None and close(value, scene.wanted):
-                yield Explanation(None, chosen)
+        yield from _repaired_together(apart, scene, MOST_CALLS // len(REPEATED))
 
 
 def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Explanation]:
@@ -204,6 +205,15 @@ def _instead(mutant: Mutant, repair: Repair, scale: float, scene: Scene) -> bool
 
     So it is with a term that is missing and another that does not belong, or that the repair leaves nothing of.
     """
+    if _loses_cotangent(mutant, scene):
+        return True
     absent = mutant.partial or (scale != 1 and repair.label == "extra_term")
     label = "missing_term" if absent else mutant.label
     return {label, repair.label} in INSTEAD or (label in ABSENT and drops(scene, repair))
+
+
+def _loses_cotangent(mutant: Mutant, scene: Scene) -> bool:
+    """Whether a formula has no cotangent, and the computation has: then the repair would have to take it out."""
+    assert scene.program is not None
+    uses = 0 in scene.program.sources.get(scene.program.result, ())
+    return uses and scene.point.truth.cotangent not in free_leaves(mutant.node)
