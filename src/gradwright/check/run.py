@@ -18,7 +18,7 @@ from gradwright.check.judging import judged
 from gradwright.check.properties import properties
 from gradwright.check.report import Finding, Report, held, note, worst, wrong
 from gradwright.check.second_order import second_order
-from gradwright.check.subject import Subject, Unusable, shape_of
+from gradwright.check.subject import Subject, Unusable
 from gradwright.check.truth import NOISE, Point, Truth, difference, received, usable_points
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.facts import Facts
@@ -422,7 +422,7 @@ def _backward(subject: Subject, name: str, tried: Tried, exchanged: str | None, 
 def _measured(errors: list[float], returned: list[torch.Tensor], wanted: list[Array]) -> str:
     """By how much gradients are off; what has another shape, or is no number, is not off by so much."""
     if any(received(got, want) is None for got, want in zip(returned, wanted, strict=True)):
-        return f"{shape_of(returned[0])} and not {shape_of(torch.as_tensor(wanted[0]))}"
+        return f"the shape {tuple(returned[0].shape)} and not {np.shape(wanted[0])}"
     finite = [error for error in errors if error < float("inf")]
     beside = f", and no finite numbers in {len(errors) - len(finite)} cases," if finite else ""
     if len(finite) < len(errors):
