@@ -134,33 +134,22 @@ def test_a_formula_that_doubles_with_every_step_of_a_loop_is_written_in_letters(
     assert len(str(report)) < 20_000 and "where" in report.findings[0].written_formula
 
 
-def _entry_by_entry(G: Tensor, X: Tensor, A: Tensor) -> Tensor:
-    found = torch.zeros_like(X)
-    for i in range(len(X)):
-        for j in range(len(X)):
-            found[i, j] += (G[i] * A[j]).sum() * torch.exp(-X[i, j]) + X[i] @ X[:, j]
-    return found
-
-
-def _accumulated(G: Tensor, X: Tensor, A: Tensor) -> Tensor:
+def _accumulated(G: Tensor, X: Tensor) -> Tensor:
     found = G
     for step in range(12):
-        found = found + torch.tanh(X @ A.mT) * found / (step + 1)
+        found = found + torch.tanh(X @ G.mT) * found / (step + 1)
         found = found - found.mean(0, keepdim=True) * torch.exp(-(found**2))
     return found
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backward", [_entry_by_entry, _accumulated])
-def test_a_long_computation_that_nothing_explains_takes_so_many_calls(
-    backward: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_computation_that_nothing_explains_takes_so_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     program = import_module("gradwright.check.diagnosis.program")
     run, calls = program.Instruction.run, []
     monkeypatch.setattr(program.Instruction, "run", lambda self, *given: calls.append(1) or run(self, *given))
-    report = gw.check((None, backward), "tanh(X @ A)", wrt="X", variables={"X": "n n", "A": "n n"})
+    report = gw.check((None, _accumulated), "tanh(X)", variables={"X": "n n"})
     assert "no small mistake explains it" in str(report)
-    assert len(calls) < 700_000
+    assert len(calls) < 400_000
 
 
 def test_no_numbers_and_nothing_computed() -> None:

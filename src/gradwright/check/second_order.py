@@ -47,7 +47,8 @@ def second_order(subject: Subject, name: str, point: Point) -> Finding:
     except Unusable as problem:
         return _broken(question, f"{problem}; {DETACHED}")
     except RuntimeError as error:
-        return _broken(question, f"differentiating it raises {type(error).__name__}: {first_line(error)} {UNDIFFERENTIATED}")
+        raised = f"differentiating it raises {type(error).__name__}: {first_line(error)}"
+        return _broken(question, f"{raised} {UNDIFFERENTIATED}")
     missed: dict[str, float] = {}
     for symbol in (point.truth.cotangent, *point.truth.signature.symbols):
         move = _direction(symbol.name, point, generator)

@@ -9,9 +9,7 @@ from gradwright.check.diagnosis.scene import Repair, Scene
 MOST_CALLS = 100_000
 
 
-def affordable(
-    tried: Iterable[tuple[Repair, ...]], scene: Scene, most: int
-) -> Iterator[tuple[Repair, ...]]:
+def affordable(tried: Iterable[tuple[Repair, ...]], scene: Scene, most: int) -> Iterator[tuple[Repair, ...]]:
     """The first of some repairs, each of one value or of several, for as long as trying them takes few enough calls."""
     calls = 0
     for repairs in tried:
