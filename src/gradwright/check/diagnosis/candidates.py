@@ -158,8 +158,8 @@ def value_of(mutant: Mutant, scene: Scene) -> torch.Tensor | None:
     """What a mutant gives at a scene; None where it has no value."""
     try:
         array = scene.point.varied(mutant.node)
-    except (GradwrightError, ArithmeticError, ValueError, np.linalg.LinAlgError):
-        return None
+    except (GradwrightError, ArithmeticError, ValueError, IndexError, np.linalg.LinAlgError):
+        return None  # an IndexError of the first entry of nothing
     return torch.from_numpy(np.array(array, copy=True))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from gradwright.check.diagnosis.scene import Repair, Scene
 
-MOST_CALLS = 100_000
+MOST_CALLS = 100_000  # for the repairs that are tried first
+FEWER_CALLS = 30_000  # for those of rarer mistakes
 
 
 def affordable(tried: Iterable[tuple[Repair, ...]], scene: Scene, most: int) -> Iterator[tuple[Repair, ...]]:

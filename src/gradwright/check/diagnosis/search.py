@@ -10,7 +10,7 @@ import torch
 
 from gradwright.check.diagnosis.candidates import Candidates, repairs_of
 from gradwright.check.diagnosis.confirmation import confirmed, holds_at
-from gradwright.check.diagnosis.effort import MOST_CALLS, affordable
+from gradwright.check.diagnosis.effort import FEWER_CALLS, MOST_CALLS, affordable
 from gradwright.check.diagnosis.explanation import Explanation
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
@@ -44,7 +44,6 @@ TRANSPOSES = {"missing_transpose", "extra_transpose"}
 LITERAL = 0.15  # what stands in the code says more of a transpose than the formula does
 ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
 NO_MORE = {"uses_input_instead_of_output", "stale_saved_value", "detached_dependency"}  # than a number does
-MOST_CALLS_OF_USES = 30_000  # where a value stands at several places for another
 MOST_ALIKE = 40
 FEW_ALIKE = 12
 
@@ -107,9 +106,9 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
         found += confirmed(multiples_of_terms(single.right, scenes[0]), scenes)
     if not _is_exact(found) and scenes[0].program is not None:
         rarer = chain(multiples_of_values(scenes[0]), at_hand(scenes[0]))
-        found += confirmed(_singly_repaired(_attempted(rarer, scenes[0]), scenes[0]), scenes)
+        found += confirmed(_singly_repaired(_attempted(rarer, scenes[0], FEWER_CALLS), scenes[0]), scenes)
     if not _is_exact(found) and scenes[0].program is not None:
-        found += confirmed(_repaired_together(exchanges(scenes[0]), scenes[0], MOST_CALLS), scenes)
+        found += confirmed(_repaired_together(exchanges(scenes[0]), scenes[0], FEWER_CALLS), scenes)
     if not _is_exact(found):
         found += confirmed(_together(single.computations, scenes[0]), scenes)
     if not _is_exact(found):
@@ -118,7 +117,7 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
         found += confirmed(_meeting(single, scenes[0], scale), scenes)
     found += multiples
     if scenes[0].program is not None and all(len(e.labels) > 1 or e.cost > SAID_BETTER for e in found):
-        found += confirmed(_repaired_together(uses(scenes[0]), scenes[0], MOST_CALLS_OF_USES), scenes)
+        found += confirmed(_repaired_together(uses(scenes[0]), scenes[0], FEWER_CALLS), scenes)
     if not found:
         found = confirmed(_singly_repaired(single.nameless, scenes[0]), scenes)
     return sorted(found, key=lambda e: e.cost)
@@ -145,13 +144,13 @@ def _says_more(explanation: Explanation, scene: Scene) -> bool:
 
 def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
     """What in the user's computation has to be put right, the simplest first."""
-    tried = _attempted(repairs_of(scenes[0]), scenes[0])
+    tried = _attempted(repairs_of(scenes[0]), scenes[0], MOST_CALLS)
     return sorted(confirmed(_singly_repaired(tried, scenes[0]), scenes), key=lambda e: e.cost)
 
 
-def _attempted(repairs: Iterable[Repair], scene: Scene) -> Iterator[tuple[Repair, torch.Tensor]]:
+def _attempted(repairs: Iterable[Repair], scene: Scene, most: int) -> Iterator[tuple[Repair, torch.Tensor]]:
     """The repairs that can be computed, with what they give; of a long computation the first."""
-    for (repair,) in affordable(((repair,) for repair in repairs), scene, MOST_CALLS):
+    for (repair,) in affordable(((repair,) for repair in repairs), scene, most):
         value = attempt(scene, repair)
         if value is not None:
             yield repair, value
@@ -175,7 +174,7 @@ def _together(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene)
         alike = [repair for repair, _ in computations if repair.label == label][:MOST_ALIKE]
         several = chain(combinations(alike, 2), combinations(alike if len(alike) <= FEW_ALIKE else (), 3))
         apart = (chosen for chosen in several if len({repair.slot for repair in chosen}) == len(chosen))
-        yield from _repaired_together(apart, scene, MOST_CALLS // len(REPEATED))
+        yield from _repaired_together(apart, scene, FEWER_CALLS // len(REPEATED))
 
 
 def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Explanation]:
