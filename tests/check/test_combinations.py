@@ -143,6 +143,18 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda G, X, Y: G * torch.exp(X) * Y[:, None],
         "logsumexp(X, axis=1) @ Y", {"X": "n m", "Y": "n"}, {"missing_chain_factor"},
     ),
+    "matrices that have changed places, each in one of two terms": (
+        lambda A, B, C, D, X: A @ X @ B + C @ X @ D,
+        lambda G, A, B, C, D, X: D.mT @ G @ B.mT + C.mT @ G @ A.mT,
+        "A @ X @ B + C @ X @ D", {"A": "n n", "B": "n n", "C": "n n", "D": "n n", "X": "n n"}, {"swapped_factors"},
+    ),
+    "some of the rows": (
+        lambda X: (X * X).sum(), lambda G, X: 2 * G * X[:2], "sum(X * X)", {"X": "n m"}, {"wrong_mask"},
+    ),
+    "a number of entries that is nothing": (
+        lambda X: X[0:0].sum() + X.sum(), lambda G, X: -G * torch.ones_like(X),
+        "sum(X[0:0, :]) + sum(X)", {"X": "n m"}, {"wrong_sign"},
+    ),
     "no mistake": (lambda X: X.mT @ X, lambda G, X: X @ (G + G.mT), "X.T @ X", {"X": "n m"}, set()),
 }  # fmt: skip
 

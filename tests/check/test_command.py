@@ -25,6 +25,8 @@ def right(X):
 
 wrong = (None, lambda G, X: torch.linalg.inv(X).T @ G @ torch.linalg.inv(X).T)
 
+number = 3
+
 
 def backward(G, X, A):
     Y = torch.linalg.inv(X)
@@ -73,10 +75,12 @@ def test_json_is_all_that_is_printed(file: Path) -> None:
     ("target", "message"),
     [
         ("{file}:wrongg", "did you mean 'wrong'"),
-        ("{file}:other", "it has right, wrong, backward"),
+        ("{file}:other", "it has right, wrong, number, backward"),
         ("{file}", "names no function"),
         ("{file}x:wrong", "does not import|no file"),
         ("no.such.module:f", "does not import"),
+        ("{file.parent}:wrong", "is a folder: name the file in it"),
+        ("{file}:number", "is of type int: name a function"),
     ],
 )
 def test_what_cannot_be_found_is_a_usage_error(file: Path, target: str, message: str) -> None:

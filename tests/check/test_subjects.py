@@ -153,7 +153,9 @@ def test_a_random_function() -> None:
 
 
 def test_a_wrong_shape() -> None:
-    assert "shape" in words_of((None, lambda G, X: G[:1, :2]), "2 * X", **SQUARE)
+    report = gw.check((None, lambda G, X: torch.sin(G) @ X[1:2].mT), "2 * X", **SQUARE)
+    assert "it is 3 × 1, and the variable is 3 × 3" in str(report)
+    assert "the shape (3, 1) and not (3, 3) at" in str(report)
     assert "shape" in words_of(lambda X: X[0], "2 * X", **SQUARE)
 
 
@@ -298,6 +300,8 @@ def test_a_backward_outside_of_pytorch_is_diagnosed_by_its_numbers() -> None:
 def test_a_loss_of_precision_is_told() -> None:
     report = gw.check((None, lambda G, X: (2 * G).float()), "2 * X", **SQUARE)
     assert report.right and "was given float64 and returns float32" in str(report)
+    report = gw.check((lambda X: 2 * X, lambda G, X: 2 * G.float().double()), "2 * X", **SQUARE)
+    assert report.right and "to the digits of single precision alone" in str(report)
 
 
 def test_numbers_that_are_none() -> None:
@@ -435,6 +439,65 @@ class ChangesWhatItKeeps(Inverse):
 @pytest.mark.slow
 def test_a_second_backward_through_one_graph() -> None:
     assert "a second backward through the same graph gives other gradients" in words_of(ChangesWhatItKeeps, "inv(X)")
+
+
+class KeepsOnTheClass(torch.autograd.Function):
+    kept: torch.Tensor
+
+    @staticmethod
+    def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
+        KeepsOnTheClass.kept = X
+        return X**2
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return 2 * G * KeepsOnTheClass.kept
+
+
+def test_another_call_before_the_backward() -> None:
+    words = words_of(lambda X: KeepsOnTheClass.apply(X), "X ** 2", **SQUARE)  # type: ignore[misc]
+    assert "after another call, the backward of the first gives other gradients" in words
+
+
+def with_rules(sign: float, number: float) -> Any:
+    """The inverse with a `jvp` that is right for the sign −1, and a `vmap` that is for the number 1."""
+
+    class Inverse(torch.autograd.Function):
+        @staticmethod
+        def forward(X: torch.Tensor) -> torch.Tensor:
+            return torch.linalg.inv(X)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.save_for_backward(output)
+            ctx.save_for_forward(output)
+
+        @staticmethod
+        def backward(ctx: Any, G: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            (Y,) = ctx.saved_tensors
+            return -Y.mT @ G @ Y.mT
+
+        @staticmethod
+        def jvp(ctx: Any, dX: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            (Y,) = ctx.saved_tensors
+            return sign * (Y @ dX @ Y)
+
+        @staticmethod
+        def vmap(info: Any, in_dims: Any, X: torch.Tensor) -> Any:
+            return number * Inverse.apply(X.movedim(in_dims[0], 0)), 0  # type: ignore[misc]
+
+    return Inverse
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sign", "number", "told"),
+    [(-1, 1, []), (1, 1, ["the derivative by X in forward mode is wrong"]), (-1, 2, ["torch.vmap of it gives other"])],
+)
+def test_the_rules_for_forward_mode_and_for_batches(sign: float, number: float, told: list[str]) -> None:
+    report = gw.check(with_rules(sign, number), "inv(X)")
+    found = [finding.words for finding in report.findings if finding.verdict == "wrong"]
+    assert len(found) == len(told) and all(f.startswith(t) for f, t in zip(found, told, strict=True)), str(report)
 
 
 class NeedsBoth(torch.autograd.Function):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -131,6 +132,29 @@ def test_a_formula_that_doubles_with_every_step_of_a_loop_is_written_in_letters(
     report = gw.check((None, _iterated), "sin(sin(a))", variables={"a": ""})
     assert not report.right
     assert len(str(report)) < 20_000 and "where" in report.findings[0].written_formula
+
+
+def _accumulated(G: Tensor, X: Tensor) -> Tensor:
+    found = G
+    for step in range(8):
+        found = found + torch.tanh(X @ G.mT) * found / (step + 1)
+        found = found - found.mean(0, keepdim=True) * torch.exp(-(found**2))
+    return found
+
+
+@pytest.mark.slow
+def test_a_long_computation_that_nothing_explains_takes_so_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = import_module("gradwright.check.diagnosis.program")
+    run, calls = program.Instruction.run, []
+    monkeypatch.setattr(program.Instruction, "run", lambda self, *given: calls.append(1) or run(self, *given))
+    report = gw.check((None, _accumulated), "tanh(X)", variables={"X": "n n"})
+    assert "no small mistake explains it" in str(report)
+    assert len(calls) < 450_000
+
+
+def test_no_numbers_and_nothing_computed() -> None:
+    report = gw.check((None, lambda G, X: torch.full_like(X, torch.nan)), "sum(X * X)", variables={"X": "n m"})
+    assert "no finite numbers at" in str(report)
 
 
 def test_a_loop_that_uses_a_value_twice_in_every_step_is_checked_without_an_expression() -> None:

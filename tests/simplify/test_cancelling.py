@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
 import numpy as np
 import pytest
 from numerics import close, generic_point
 
 import gradwright as gw
+from gradwright.core.inference import facts_of
 from gradwright.simplify.pipeline import simplify
 
 VARIABLES = {
@@ -148,3 +153,33 @@ def polar(M: np.ndarray) -> np.ndarray:
     """The nearest matrix with orthonormal columns."""
     U, _, Vh = np.linalg.svd(M, full_matrices=False)
     return U @ Vh
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> list[None]:
+    """A list that grows with every call of a function."""
+    owner, calls = import_module(module), list[None]()
+    function: Callable[..., Any] = getattr(owner, name)
+    monkeypatch.setattr(owner, name, lambda *given, **named: calls.append(None) or function(*given, **named))
+    return calls
+
+
+def test_sums_within_sums_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    n = gw.dim("n")
+    X, A = gw.matrix("X", n, "m"), gw.matrix("A", n, "m")
+    for step in range(6):
+        X = X + A / (step + 1)
+        X = X - gw.outer(gw.ones(n), gw.mean(X, axis=0)) * gw.exp(-(X**2))
+    calls = counted(monkeypatch, "gradwright.simplify.sums", "collapse")
+    simplify(gw.sum(X, axis=0).node)
+    assert 0 < len(calls) < 150
+
+
+def test_a_matrix_that_is_written_entry_by_entry_is_opened_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    n = gw.dim("n")
+    S = X = gw.matrix("S", n, n)
+    for row, column in np.ndindex(3, 3):
+        place = gw.outer(gw.eye(n)[:, row], gw.eye(n)[:, column])
+        X = X + place * (gw.exp(S[column, row]) - X[row, column])
+    calls = counted(monkeypatch, "gradwright.core.inference", "_key")
+    facts_of(X.node)
+    assert 0 < len(calls) < 500

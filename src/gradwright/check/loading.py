@@ -20,7 +20,7 @@ def load(target: str) -> Any:
     """What a target names.
 
     Raises:
-        CheckError: the file is not there, does not import, or has no such name.
+        CheckError: the file is not there, does not import, or has no such name, or what it names is no function.
     """
     place, colon, name = target.rpartition(":")
     if not colon or not name:
@@ -31,6 +31,11 @@ def load(target: str) -> Any:
         if not hasattr(found, part):
             raise CheckError(_missing(place, part, found))
         found = getattr(found, part)
+    if not callable(found) and not isinstance(found, tuple | list):
+        raise CheckError(
+            f"{target} is of type {type(found).__name__}: name a function, an autograd.Function, or a pair (forward, "
+            f"backward)"
+        )
     return found
 
 
@@ -51,6 +56,8 @@ def _module(place: str) -> ModuleType:
 
 
 def _from_file(path: Path) -> ModuleType:
+    if path.is_dir():
+        raise CheckError(f"{path} is a folder: name the file in it, as in {path / 'my_file.py'}:MyInverse")
     if not path.is_file():
         raise CheckError(f"there is no file {path}")
     spec = importlib.util.spec_from_file_location(_LOADED_AS, path)

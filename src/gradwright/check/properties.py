@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 
+from gradwright.check.other_rules import other_rules
 from gradwright.check.report import Finding, first_line, held, note, wrong
 from gradwright.check.subject import Subject, Unusable
 from gradwright.check.truth import Point, difference, received
@@ -19,6 +20,7 @@ CALLS = 10
 SINGLE = {torch.float64: torch.float32, torch.complex128: torch.complex64}
 LOOSE = 1e-3
 CHANGED = "the backward must not change what the forward left for it"
+SHARED = "what a forward leaves for its backward must go into ctx, where every call has its own"
 TIGHT = 1e-7
 
 
@@ -30,8 +32,12 @@ def properties(subject: Subject, points: list[Point]) -> Iterator[Finding]:
     if subject.forward is None or subject.backward is not None:
         return
     yield _batch(subject, points)
+    if subject.is_handwritten(points[0].inputs):
+        yield _calls_apart(subject, points)
+    node = subject.custom_function(points[0].inputs)
+    if node is not None:
+        yield from other_rules(subject, node, points)
     if subject.node is not None:
-        yield _calls_apart(subject, points[0])
         yield _memory(subject, points[0])
     guarded = _guard(subject, points[0])
     if guarded is not None:
@@ -105,18 +111,25 @@ def _sizes_of_one(subject: Subject, point: Point) -> Iterator[Finding]:
             return
 
 
-def _calls_apart(subject: Subject, point: Point) -> Finding:
-    """The same gradients from a second backward through one graph, and for each input alone."""
-    question = "other calls"
+def _calls_apart(subject: Subject, points: list[Point]) -> Finding:
+    """The same gradients from a second backward through one graph, after another call, and for each input alone."""
+    question, point = "other calls", points[0]
     cotangent, leaves = point.tensors[point.truth.cotangent.name], subject.leaves(point.inputs)
     value, wanted = subject.value(leaves), [leaves[name] for name in subject.wrt]
     torch.autograd.grad(value, wanted, cotangent, retain_graph=True)
     try:
-        again = torch.autograd.grad(value, wanted, cotangent)
+        again = torch.autograd.grad(value, wanted, cotangent, retain_graph=True)
     except RuntimeError as error:
         return wrong(question, f"a second backward through the same graph raises {first_line(error)}: {CHANGED}")
     if not _agree(dict(zip(subject.wrt, again, strict=True)), point.gradients):
         return wrong(question, f"a second backward through the same graph gives other gradients: {CHANGED}")
+    subject.value(points[1 % len(points)].inputs)
+    try:
+        later = torch.autograd.grad(value, wanted, cotangent)
+    except RuntimeError as error:
+        return wrong(question, f"after another call, the backward of the first raises {first_line(error)}: {SHARED}")
+    if not _agree(dict(zip(subject.wrt, later, strict=True)), point.gradients):
+        return wrong(question, f"after another call, the backward of the first gives other gradients: {SHARED}")
     for name in subject.wrt if len(subject.wrt) > 1 else ():
         try:
             found = replace(subject, wrt=(name,)).gradients(cotangent, point.inputs)
@@ -124,7 +137,7 @@ def _calls_apart(subject: Subject, point: Point) -> Finding:
             return wrong(question, f"where {name} alone requires a gradient it fails: {problem}")
         if not _agree(found, point.gradients):
             return wrong(question, f"where {name} alone requires a gradient, that of {name} is silently wrong")
-    return held(question, "the same gradients from a second backward, and for each input alone")
+    return held(question, "the same gradients from a second backward, after another call, and for each input alone")
 
 
 def _batch(subject: Subject, points: list[Point]) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from statistics import median
 
 import numpy as np
 import torch
@@ -35,6 +36,11 @@ SINGLE_DIGITS = 1e-5
 OF_SINGLE_PRECISION = (
     "it is right to the digits of single precision alone: a constant has too few digits, as 3.14159 for pi, or is of "
     "float32, as torch.tensor(0.1) is, and needs the dtype of the inputs"
+)
+FEW_DIGITS = 5e-9  # what double precision is never off by at a usable point, and single precision is
+NARROWED = (
+    "but to the digits of single precision alone: something is computed in float32, or a constant has too few digits; "
+    "PyTorch makes a float64 gradient of it in silence"
 )
 ALONE = "if sizes like these alone are meant, give example inputs, or declare the sizes as numbers"
 REFUSED = "returned an invalid gradient"
@@ -390,7 +396,7 @@ def _backward(subject: Subject, name: str, tried: Tried, exchanged: str | None, 
     # Where the terms of a branch cancel, what is left of them is rounding, and no measure of it.
     usual = max(largest(want) for want in wanted)
     errors = [_error(got, want, max(NOISE * usual, 1e-9)) for got, want in zip(returned, wanted, strict=True)]
-    evidence = f"relative error {max(errors):.1e} at {len(errors)} points, the first {tried.points[0].words()}"
+    evidence = f"{_measured(errors, returned, wanted)} at {len(errors)} points, the first {tried.points[0].words()}"
     question = f"backward of {name}"
     if max(errors) > tried.tolerance:
         if exchanged is not None:
@@ -408,7 +414,20 @@ def _backward(subject: Subject, name: str, tried: Tried, exchanged: str | None, 
             found = diagnosed(subject, name, [*tried.points, point], [*returned, got], evidence)
             return replace(found, words=f"only {words}, as if something were clipped: {found.words}")
     right = f"the gradient of {name} is right{_as_taken(returned[0], wanted[0])}"
+    if median(errors) > FEW_DIGITS and not tried.single:
+        return note(question, f"{right}, {NARROWED}", evidence)
     return held(question, right, evidence)
+
+
+def _measured(errors: list[float], returned: list[torch.Tensor], wanted: list[Array]) -> str:
+    """By how much gradients are off; what has another shape, or is no number, is not off by so much."""
+    if any(received(got, want) is None for got, want in zip(returned, wanted, strict=True)):
+        return f"the shape {tuple(returned[0].shape)} and not {np.shape(wanted[0])}"
+    finite = [error for error in errors if error < float("inf")]
+    beside = f", and no finite numbers in {len(errors) - len(finite)} cases," if finite else ""
+    if len(finite) < len(errors):
+        return f"relative error {max(finite):.1e}{beside}" if finite else "no finite numbers"
+    return f"relative error {max(errors):.1e}"
 
 
 def _taken(gradient: torch.Tensor, point: Point, name: str, projected: bool) -> torch.Tensor:

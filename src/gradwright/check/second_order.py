@@ -23,6 +23,11 @@ from gradwright.core.points import tangent_direction
 # A wrong derivative is wrong at every step. A right one may need a short step, where the gradient bends sharply.
 STEPS = (1e-3, 1e-4, 1e-5)
 TOLERANCE = 1e-5
+DETACHED = (
+    "a value that it uses is detached, or was computed where PyTorch does not look, as what a forward saves beside its "
+    "inputs and outputs: compute it in the backward, or mark that with once_differentiable"
+)
+UNDIFFERENTIATED = "(compute it by other operations, or mark the backward with once_differentiable)"
 ONCE = "torch::autograd::Error"  # the step with which PyTorch refuses what is marked with once_differentiable
 
 
@@ -40,26 +45,23 @@ def second_order(subject: Subject, name: str, point: Point) -> Finding:
     except _Marked:
         return note(question, "the backward is marked with once_differentiable: none was tried")
     except Unusable as problem:
-        return _broken(question, str(problem))
+        return _broken(question, f"{problem}; {DETACHED}")
     except RuntimeError as error:
-        return _broken(question, f"differentiating it raises {type(error).__name__}: {first_line(error)}")
+        raised = f"differentiating it raises {type(error).__name__}: {first_line(error)}"
+        return _broken(question, f"{raised} {UNDIFFERENTIATED}")
     missed: dict[str, float] = {}
     for symbol in (point.truth.cotangent, *point.truth.signature.symbols):
         move = _direction(symbol.name, point, generator)
         missed[symbol.name] = _missed(_inner(slopes[symbol.name], move), name, point, symbol.name, move, weights)
     bad = {key: value for key, value in missed.items() if value > TOLERANCE}
     if bad:
-        return _broken(question, f"its derivative by {' and '.join(bad)} is wrong", max(bad.values()))
+        return _broken(question, f"its derivative by {' and '.join(bad)} is wrong; {DETACHED}", max(bad.values()))
     evidence = f"against central differences, relative error {max(missed.values(), default=0):.1e}"
     return held(question, f"it can be differentiated again, by {', '.join(missed)}", evidence)
 
 
 def _broken(question: str, words: str, error: float | None = None) -> Finding:
-    text = (
-        f"the numbers of the gradient are right, but it cannot be differentiated again: {words}; a value that it "
-        f"uses is detached, or was computed where PyTorch does not look, as what a forward saves beside its inputs and "
-        f"outputs: compute it in the backward, or mark that with once_differentiable"
-    )
+    text = f"the numbers of the gradient are right, but it cannot be differentiated again: {words}"
     evidence = "" if error is None else f"against central differences, relative error {error:.1e}"
     return wrong(question, text, evidence, labels=("second_order_only",))
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
+from itertools import islice
 
 from gradwright.core.canonical import as_product, canonical_key
 from gradwright.core.contraction import split_coefficient, with_factor
@@ -37,6 +38,7 @@ from gradwright.core.quadratic_forms import is_quadratic_form
 from gradwright.core.schur_products import schur_facts
 from gradwright.frozen import replace
 
+MOST_BLOCKS = 100  # what is written entry by entry into what was so written has twice as many with every entry
 # Facts that a sum has when every term has them.
 _ADDITIVE = ("symmetric", "skew", "hermitian", "skew_hermitian", "lower", "upper", "strictly_lower", "strictly_upper",
              "diagonal", "psd", "real_valued", "nonnegative", "positive")  # fmt: skip
@@ -179,7 +181,8 @@ def _sum_facts(node: Add) -> set[str]:
         found.add("positive")
     terms = [as_product(term) for term in node.terms]
     if _is_square(node) and "hermitian" not in found:
-        found |= mirror_facts([block for term in terms for block in _blocks_of(term)], facts_of)
+        blocks = list(islice((block for term in terms for block in _blocks_of(term)), MOST_BLOCKS + 1))
+        found |= mirror_facts(blocks if len(blocks) <= MOST_BLOCKS else terms, facts_of)
     if _is_square(node) and {"symmetric", "hermitian"} & found and _is_conditionally_psd(node):
         found.add("conditionally_psd")
     if not node.real and "real_valued" not in found and are_their_conjugates(terms, facts_of):
@@ -205,13 +208,15 @@ def _has_no_negative_part(term: Node) -> bool:
     return bool({"psd", "skew_hermitian"} & facts) or ("skew" in facts and term.real)
 
 
-def _blocks_of(term: Contract) -> list[Contract]:
+def _blocks_of(term: Contract) -> Iterator[Contract]:
     """The blocks of a row of blocks, each in its place; the term itself if it is no such row."""
     rows = [(place, f.node) for place, f in enumerate(term.factors) if isinstance(f.node, Add)]
     if len(rows) != 1 or any(not isinstance(f.node, Add | Selection) for f in term.factors):
-        return [term]
+        yield term
+        return
     ((place, row),) = rows
-    return [part for block in row.terms for part in _blocks_of(as_product(with_factor(term, place, block)))]
+    for block in row.terms:
+        yield from _blocks_of(as_product(with_factor(term, place, block)))
 
 
 def _product_facts(node: Contract) -> set[str]:

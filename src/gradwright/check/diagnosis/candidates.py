@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
-from itertools import accumulate
 
 import numpy as np
 import torch
 
+from gradwright.check.diagnosis.effort import MOST_CALLS, affordable
 from gradwright.check.diagnosis.mutants.chains import chains
 from gradwright.check.diagnosis.mutants.confusions import confusions
 from gradwright.check.diagnosis.mutants.detached import detached
@@ -51,8 +51,7 @@ MUTANTS: tuple[Family, ...] = (
     entrywise, confusions,
 )  # fmt: skip
 DERIVED = (detached, outputs, stages, chains, entrywise, confusions)  # with derivations of their own, which take longer
-# How much is tried of a long computation, and of a long gradient, counted so that the answer is the same everywhere.
-MOST_CALLS = 150_000
+# How much is tried of a long computation, and of a long gradient.
 EARLY = 0.5  # what it adds to a cost that everything has to be computed again
 MOST_NODES = 2_500  # of the mutants of one family
 
@@ -73,23 +72,8 @@ class Candidates:
 
     @cached_property
     def repairs(self) -> list[Repair]:
-        """The repairs of the user's computation, the simplest first.
-
-        Of a long computation the simplest alone; and rather those after which little has to be computed again.
-        """
-        program = self.scene.program
-        if program is None:
-            return []
-        calls = {slot: program.calls_after(slot) for slot in program.dependents}
-
-        def price(repair: Repair) -> float:
-            return repair.cost + EARLY * calls[repair.slot] / len(calls)
-
-        ordered = sorted(repairs_of(self.scene), key=lambda repair: repair.cost)
-        soonest = sorted(ordered, key=price)
-        total = accumulate(calls[repair.slot] for repair in soonest)
-        tried = {id(repair) for repair, count in zip(soonest, total, strict=True) if count <= MOST_CALLS}
-        return [repair for repair in ordered if id(repair) in tried]
+        """The repairs of the user's computation that are tried, the simplest first."""
+        return repairs_of(self.scene)
 
     @cached_property
     def _repaired(self) -> dict[int, torch.Tensor | None]:
@@ -165,7 +149,7 @@ def _within_budget(family: Family, truth: Truth, name: str) -> Iterator[Mutant]:
     nodes = 0
     for mutant in family(truth, name):
         yield mutant
-        nodes += sum(1 for _ in postorder(mutant.node))
+        nodes += (2 if family in DERIVED else 1) * sum(1 for _ in postorder(mutant.node))
         if nodes > MOST_NODES and family is not layouts:
             return
 
@@ -174,15 +158,29 @@ def value_of(mutant: Mutant, scene: Scene) -> torch.Tensor | None:
     """What a mutant gives at a scene; None where it has no value."""
     try:
         array = scene.point.varied(mutant.node)
-    except (GradwrightError, ArithmeticError, ValueError, np.linalg.LinAlgError):
-        return None
+    except (GradwrightError, ArithmeticError, ValueError, IndexError, np.linalg.LinAlgError):
+        return None  # an IndexError of the first entry of nothing
     return torch.from_numpy(np.array(array, copy=True))
 
 
-def repairs_of(scene: Scene) -> Iterator[Repair]:
-    """Everything that may have to be put right in the user's computation; nothing where it was not recorded."""
-    for family in REPAIRS if scene.program is not None else ():
-        yield from map(scene.by_use, family(scene))
+def repairs_of(scene: Scene) -> list[Repair]:
+    """What may have to be put right in the user's computation, the simplest first; nothing where it was not recorded.
+
+    Of a long computation the simplest alone; and rather those after which little has to be computed again.
+    """
+    program = scene.program
+    if program is None:
+        return []
+    calls = {slot: program.calls(slot) for slot in program.dependents}
+
+    def price(repair: Repair) -> float:
+        return repair.cost + EARLY * calls[repair.slot] / len(calls)
+
+    every = (scene.by_use(repair) for family in REPAIRS for repair in family(scene))
+    new = (repair for repair in every if not program.twice or repair.slot in program.twice)
+    ordered = sorted(new, key=lambda repair: repair.cost)
+    tried = {id(repair) for (repair,) in affordable(((r,) for r in sorted(ordered, key=price)), scene, MOST_CALLS)}
+    return [repair for repair in ordered if id(repair) in tried]
 
 
 def _key(value: torch.Tensor) -> float:

@@ -25,6 +25,9 @@ from gradwright.check.subject import Subject
 from gradwright.check.tracing.compare import compare
 from gradwright.check.truth import NOISE, Point, Truth
 from gradwright.core.nodes import Node
+from gradwright.core.walks import postorder
+
+MOST_PARTS = 150  # of a formula that is shown: nobody reads a longer one
 
 
 def diagnosed(
@@ -124,7 +127,9 @@ def _written(subject: Subject, name: str, found: Sequence[Explanation], point: P
     alone = [e.mutant for e in found if e.mutant is not None and len(e.parts) == 1 and e.labels == found[0].labels]
     if alone:
         return alone[0].node
-    return traced_gradient(subject, name, point)
+    traced = traced_gradient(subject, name, point)
+    parts = 0 if traced is None else sum(1 for _ in postorder(traced))
+    return traced if parts <= MOST_PARTS else None
 
 
 def _by_formula(truth: Truth, name: str, written: Node | None) -> tuple[str, tuple[str, ...]] | None:

@@ -16,7 +16,7 @@ def described(scene: Scene) -> str:
     if got.shape != want.shape:
         right = got.numel() == want.numel() and close(got.reshape(want.shape), want)
         alone = "; its entries are right, row by row" if right else ""
-        return f"it has the shape {shape_of(got)}, and the variable has {shape_of(want)}{alone}"
+        return f"it is {shape_of(got)}, and the variable is {shape_of(want)}{alone}"
     undefined = int((~got.isfinite()).sum())
     if undefined:
         return f"{undefined} of {got.numel()} entries are no finite numbers, and all of the right ones are"

@@ -93,6 +93,7 @@ class Program:
         result: the number of the result.
         apart: the same as it ran, if some value is computed twice there, and once here.
         idle: the calls that do not reach the result, in order.
+        twice: in what is `apart`, the values that are computed more than once; all others are here, too.
     """
 
     inputs: tuple[str, ...]
@@ -101,6 +102,7 @@ class Program:
     result: int
     apart: Program | None = None
     idle: tuple[Instruction, ...] = ()
+    twice: frozenset[int] = frozenset()
 
     @cached_property
     def by_slot(self) -> dict[int, Instruction]:
@@ -113,18 +115,40 @@ class Program:
         return not any(instruction.in_place for instruction in self.instructions)
 
     @cached_property
-    def dependents(self) -> dict[int, tuple[Instruction, ...]]:
-        """The instructions that depend on each value, in order."""
+    def sources(self) -> dict[int, set[int]]:
+        """The values that each instruction depends on."""
         reached: dict[int, set[int]] = {}
         for instruction in self.instructions:
-            sources = {slot for _, slot in instruction.operands}
-            reached[instruction.slot] = sources.union(*(reached.get(s, set()) for s in sources))
-        slots = (*range(len(self.inputs)), *self.constants, *self.by_slot)
-        return {s: tuple(i for i in self.instructions if s in reached[i.slot]) for s in slots}
+            operands = {slot for _, slot in instruction.operands}
+            reached[instruction.slot] = operands.union(*(reached.get(s, set()) for s in operands))
+        return reached
 
-    def calls_after(self, slot: int) -> int:
-        """How many instructions have to be run again where one value is another."""
-        return len(self.dependents[slot] if self.pure else self.instructions) + 1
+    @cached_property
+    def dependents(self) -> dict[int, tuple[Instruction, ...]]:
+        """The instructions that depend on each value, in order."""
+        slots = (*range(len(self.inputs)), *self.constants, *self.by_slot)
+        return {s: tuple(i for i in self.instructions if s in self.sources[i.slot]) for s in slots}
+
+    @cached_property
+    def users(self) -> dict[int, tuple[Instruction, ...]]:
+        """The instructions that each value is an operand of, in order."""
+        found: dict[int, dict[int, Instruction]] = {}
+        for instruction in self.instructions:
+            for _, slot in instruction.operands:
+                found.setdefault(slot, {})[instruction.slot] = instruction
+        return {slot: tuple(users.values()) for slot, users in found.items()}
+
+    def rerun(self, *slots: int) -> tuple[Instruction, ...]:
+        """The instructions that have to be run again where some values are others, in order."""
+        if not self.pure:
+            return self.instructions
+        if len(slots) == 1:
+            return (*(self.by_slot[s] for s in slots if s in self.by_slot), *self.dependents[slots[0]])
+        return tuple(i for i in self.instructions if i.slot in slots or not self.sources[i.slot].isdisjoint(slots))
+
+    def calls(self, *slots: int) -> int:
+        """How many calls it takes where some values are others."""
+        return len(self.rerun(*slots))
 
     @cached_property
     def masks(self) -> frozenset[int]:
@@ -239,7 +263,9 @@ def _shared(program: Program) -> Program:
         same[instruction.slot] = first.setdefault(key, instruction.slot)
         if same[instruction.slot] == instruction.slot:
             kept.append(replace(instruction, arguments=arguments, keywords=keywords))
-    apart = program if len(kept) < len(program.instructions) else None
+    copies = {original for slot, original in same.items() if slot != original}
+    twice = frozenset(slot for slot, original in same.items() if original in copies)
+    apart = replace(program, twice=twice) if twice else None
     idle = tuple(
         replace(i, arguments=_renamed(i.arguments, same), keywords=_renamed(dict(i.keywords), same))
         for i in program.idle

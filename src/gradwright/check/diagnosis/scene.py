@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from math import isfinite
+from math import inf
 
 import torch
 
@@ -225,9 +225,13 @@ def close(left: torch.Tensor, right: torch.Tensor, tolerance: float = CLOSE) -> 
         return False
     if left.numel() == 1:  # which need no tensor for their difference
         a, b = left.item(), right.item()
-        return abs(a - b) <= tolerance * max(abs(a), abs(b), LEAST) < float("inf")
-    scale = max(largest(left), largest(right), LEAST)
-    return isfinite(scale) and largest(left - right) <= tolerance * scale
+        return abs(a - b) <= tolerance * max(abs(a), abs(b), LEAST) < inf
+    gap = largest(left - right)
+    if gap == inf:
+        return False
+    size = max(largest(left), LEAST)
+    # Most pairs that are compared differ, and the other size is no more than this one and the gap.
+    return gap <= tolerance * (size + gap) and gap <= tolerance * max(size, largest(right))
 
 
 def _corner(value: torch.Tensor) -> complex:
@@ -239,8 +243,8 @@ def largest(value: torch.Tensor) -> float:
     """The largest magnitude; NaN counts as infinite."""
     if not value.numel():
         return 0.0
-    found = abs(value.item()) if value.numel() == 1 else float(value.abs().max())
-    return found if found == found else float("inf")
+    found = abs(value.item()) if value.numel() == 1 else torch.linalg.vector_norm(value, inf).item()
+    return found if found == found else inf
 
 
 def attempt(scene: Scene, *repairs: Repair) -> torch.Tensor | None:
@@ -292,17 +296,10 @@ def taken(found: torch.Tensor, real: bool) -> torch.Tensor:
 
 
 def _rerun(program: Program, scene: Scene, repairs: Mapping[int, Repair]) -> Values:
-    first = min(repairs)
-    if program.pure and len(repairs) == 1:
-        values = dict(scene.values)
-        values[first] = repairs[first].make(values, scene)
-        for instruction in program.dependents[first]:
-            values[instruction.slot] = instruction.run(values)
-        return values
-    values = program.start(scene.inputs)
-    for slot in [slot for slot in values if slot in repairs]:
+    values = dict(scene.values) if program.pure else program.start(scene.inputs)
+    for slot in [slot for slot in repairs if slot not in program.by_slot]:
         values[slot] = repairs[slot].make(values, scene)
-    for instruction in program.instructions:
+    for instruction in program.rerun(*repairs):
         slot = instruction.slot
         values[slot] = repairs[slot].make(values, scene) if slot in repairs else instruction.run(values)
     return values

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import combinations, islice
+from itertools import chain, combinations
 
 import torch
 
 from gradwright.check.diagnosis.candidates import Candidates, repairs_of
 from gradwright.check.diagnosis.confirmation import confirmed, holds_at
+from gradwright.check.diagnosis.effort import FEWER_CALLS, MOST_CALLS, affordable
 from gradwright.check.diagnosis.explanation import Explanation
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
+from gradwright.check.diagnosis.repairs.exchanges import exchanges
 from gradwright.check.diagnosis.repairs.numbers import multiples_of_values
 from gradwright.check.diagnosis.repairs.uses import uses
 from gradwright.check.diagnosis.scaling import (
@@ -23,6 +25,7 @@ from gradwright.check.diagnosis.scaling import (
     with_a_multiple,
 )
 from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, attempt, close, drops, largest
+from gradwright.core.walks import free_leaves
 from gradwright.frozen import replace
 
 SAID_BETTER = 1.1  # by one value that stands at several places for another than by a mistake that is less likely
@@ -41,7 +44,6 @@ TRANSPOSES = {"missing_transpose", "extra_transpose"}
 LITERAL = 0.15  # what stands in the code says more of a transpose than the formula does
 ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
 NO_MORE = {"uses_input_instead_of_output", "stale_saved_value", "detached_dependency"}  # than a number does
-MOST_CALLS_OF_USES = 30_000  # where a value stands at several places for another
 MOST_ALIKE = 40
 FEW_ALIKE = 12
 
@@ -103,8 +105,10 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     if not _is_exact(found):
         found += confirmed(multiples_of_terms(single.right, scenes[0]), scenes)
     if not _is_exact(found) and scenes[0].program is not None:
-        rarer = (*multiples_of_values(scenes[0]), *at_hand(scenes[0]))
-        found += confirmed(_singly_repaired(_attempted(rarer, scenes[0]), scenes[0]), scenes)
+        rarer = chain(multiples_of_values(scenes[0]), at_hand(scenes[0]))
+        found += confirmed(_singly_repaired(_attempted(rarer, scenes[0], FEWER_CALLS), scenes[0]), scenes)
+    if not _is_exact(found) and scenes[0].program is not None:
+        found += confirmed(_repaired_together(exchanges(scenes[0]), scenes[0], FEWER_CALLS), scenes)
     if not _is_exact(found):
         found += confirmed(_together(single.computations, scenes[0]), scenes)
     if not _is_exact(found):
@@ -113,7 +117,7 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
         found += confirmed(_meeting(single, scenes[0], scale), scenes)
     found += multiples
     if scenes[0].program is not None and all(len(e.labels) > 1 or e.cost > SAID_BETTER for e in found):
-        found += confirmed(_used_otherwise(scenes[0]), scenes)
+        found += confirmed(_repaired_together(uses(scenes[0]), scenes[0], FEWER_CALLS), scenes)
     if not found:
         found = confirmed(_singly_repaired(single.nameless, scenes[0]), scenes)
     return sorted(found, key=lambda e: e.cost)
@@ -140,13 +144,13 @@ def _says_more(explanation: Explanation, scene: Scene) -> bool:
 
 def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
     """What in the user's computation has to be put right, the simplest first."""
-    tried = _attempted(repairs_of(scenes[0]), scenes[0])
+    tried = _attempted(repairs_of(scenes[0]), scenes[0], MOST_CALLS)
     return sorted(confirmed(_singly_repaired(tried, scenes[0]), scenes), key=lambda e: e.cost)
 
 
-def _attempted(repairs: Iterable[Repair], scene: Scene) -> Iterator[tuple[Repair, torch.Tensor]]:
-    """The repairs that can be computed, with what they give."""
-    for repair in repairs:
+def _attempted(repairs: Iterable[Repair], scene: Scene, most: int) -> Iterator[tuple[Repair, torch.Tensor]]:
+    """The repairs that can be computed, with what they give; of a long computation the first."""
+    for (repair,) in affordable(((repair,) for repair in repairs), scene, most):
         value = attempt(scene, repair)
         if value is not None:
             yield repair, value
@@ -156,11 +160,9 @@ def _singly_repaired(computations: Iterable[tuple[Repair, torch.Tensor]], scene:
     return [Explanation(None, (repair,)) for repair, value in computations if close(value, scene.wanted)]
 
 
-def _used_otherwise(scene: Scene) -> Iterator[Explanation]:
-    """One quantity for another at some of its places."""
-    assert scene.program is not None
-    most = MOST_CALLS_OF_USES // len(scene.program.instructions)
-    for repairs in islice(uses(scene), most):
+def _repaired_together(tried: Iterable[tuple[Repair, ...]], scene: Scene, most: int) -> Iterator[Explanation]:
+    """The repairs that belong together, and put the gradient right; of a long computation the first."""
+    for repairs in affordable(tried, scene, most):
         value = attempt(scene, *repairs)
         if value is not None and close(value, scene.wanted):
             yield Explanation(None, repairs)
@@ -170,11 +172,9 @@ def _together(computations: Sequence[tuple[Repair, torch.Tensor]], scene: Scene)
     """One kind of mistake made at two places, or at three."""
     for label in REPEATED:
         alike = [repair for repair, _ in computations if repair.label == label][:MOST_ALIKE]
-        for chosen in (*combinations(alike, 2), *(combinations(alike, 3) if len(alike) <= FEW_ALIKE else ())):
-            apart = len({repair.slot for repair in chosen}) == len(chosen)
-            value = attempt(scene, *chosen) if apart else None
-            if value is not None and close(value, scene.wanted):
-                yield Explanation(None, chosen)
+        several = chain(combinations(alike, 2), combinations(alike if len(alike) <= FEW_ALIKE else (), 3))
+        apart = (chosen for chosen in several if len({repair.slot for repair in chosen}) == len(chosen))
+        yield from _repaired_together(apart, scene, FEWER_CALLS // len(REPEATED))
 
 
 def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Explanation]:
@@ -204,6 +204,15 @@ def _instead(mutant: Mutant, repair: Repair, scale: float, scene: Scene) -> bool
 
     So it is with a term that is missing and another that does not belong, or that the repair leaves nothing of.
     """
+    if _loses_cotangent(mutant, scene):
+        return True
     absent = mutant.partial or (scale != 1 and repair.label == "extra_term")
     label = "missing_term" if absent else mutant.label
     return {label, repair.label} in INSTEAD or (label in ABSENT and drops(scene, repair))
+
+
+def _loses_cotangent(mutant: Mutant, scene: Scene) -> bool:
+    """Whether a formula has no cotangent, and the computation has: then the repair would have to take it out."""
+    assert scene.program is not None
+    uses = 0 in scene.program.sources.get(scene.program.result, ())
+    return uses and scene.point.truth.cotangent not in free_leaves(mutant.node)

@@ -204,18 +204,25 @@ def _runs(function: Function, subject: Subject) -> _Runs:
     again = _run_at(function, subject, first.sizes, seed=1)
     if not _same_operations(first, again):
         raise Untraceable("decisions that depend on the values of its inputs, or on chance")
-    others = [_attempt(function, subject, sizes) for sizes in subject.other_sizes(first.sizes)]
-    if all(run is not None and _same_operations(first, run) for run in others):
-        return subject, [first, *(run for run in others if run is not None), again], {}
+    others = _alike(function, subject, first, {})
+    if others is not None:
+        return subject, [first, *others, again], {}
     fixed = {name: size for name, size in first.sizes.items() if not _may_vary(function, subject, first, name)}
-    return _with_fixed(function, subject, first, again, fixed)
-
-
-def _with_fixed(function: Function, subject: Subject, first: _Run, again: _Run, fixed: dict[str, int]) -> _Runs:
-    others = [_attempt(function, subject, {**sizes, **fixed}) for sizes in subject.other_sizes(first.sizes)]
-    if len(fixed) == len(first.sizes) or any(run is None or not _same_operations(first, run) for run in others):
+    others = _alike(function, subject, first, fixed) if len(fixed) < len(first.sizes) else None
+    if others is None:
         fixed, others = dict(first.sizes), []
-    return subject.fixed(fixed), [first, *(run for run in others if run is not None), again], fixed
+    return subject.fixed(fixed), [first, *others, again], fixed
+
+
+def _alike(function: Function, subject: Subject, first: _Run, fixed: Mapping[str, int]) -> list[_Run] | None:
+    """The function at other sizes, some of them held; None as soon as it does other steps there."""
+    found: list[_Run] = []
+    for sizes in subject.other_sizes(first.sizes):
+        run = _attempt(function, subject, {**sizes, **fixed})
+        if run is None or not _same_operations(first, run):
+            return None
+        found.append(run)
+    return found
 
 
 def _may_vary(function: Function, subject: Subject, first: _Run, name: str) -> bool:

@@ -7,16 +7,14 @@ them: it is likely what should have been.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 import torch
 
 from gradwright.check.diagnosis.program import Values
 from gradwright.check.diagnosis.repairs.multiplied import row
-from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
+from gradwright.check.diagnosis.repairs.sites import Site, is_number, nearest_sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close, multiple_of
 
-MOST = 4_000
 Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 PRODUCTS: tuple[tuple[str, Combine, bool], ...] = (
     ("the factor {0} is missing on the right of {2}", lambda v, u: v @ u, False),
@@ -28,11 +26,7 @@ PRODUCTS: tuple[tuple[str, Combine, bool], ...] = (
 
 def at_hand(scene: Scene) -> Iterator[Repair]:
     """Every value with another one that does not depend on it: in its place, added, multiplied in."""
-    yield from islice(_every(scene), MOST)
-
-
-def _every(scene: Scene) -> Iterator[Repair]:
-    for site in sites(scene):
+    for site in nearest_sites(scene):
         yield from _constants_added(site)
         yield from _kronecker_added(site, scene)
         for slot in _others(site, scene):

@@ -38,12 +38,22 @@ def _other_places(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     if not all(isinstance(place, int | slice) for place in places):
         return
     for axis, written in enumerate(places):
+        if instruction.name == "__getitem__":
+            yield from _whole_axis(instruction, places, axis, scene)
         for other in _others(written, value.shape[axis]):
             chosen = (*places[:axis], other, *places[axis + 1 :])
             kind = "index" if isinstance(written, int) else "range"
             where = "of what is written to" if instruction.in_place else f"in {scene.names.text(instruction.slot)}"
             words = f"the {kind} {_text(written)} {where} should be {_text(other)}"
             yield _repair(instruction, (indexed, chosen, *rest), words)
+
+
+def _whole_axis(instruction: Instruction, places: tuple[Index, ...], axis: int, scene: Scene) -> Iterator[Repair]:
+    """All of an axis of which a range is taken."""
+    if isinstance(places[axis], slice) and places[axis] != slice(None):
+        chosen = (*places[:axis], slice(None), *places[axis + 1 :])
+        words = f"{scene.names.text(instruction.slot)} leaves entries out: all along its axis {axis} are due"
+        yield _repair(instruction, (instruction.arguments[0], chosen), words)
 
 
 def _other_starts(instruction: Instruction, value: torch.Tensor, scene: Scene) -> Iterator[Repair]:

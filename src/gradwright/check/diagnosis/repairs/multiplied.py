@@ -11,7 +11,7 @@ from gradwright.check.diagnosis.library import Quantity
 from gradwright.check.diagnosis.operations import SUMS
 from gradwright.check.diagnosis.program import Values
 from gradwright.check.diagnosis.repairs.present_factors import is_power, powers_beside
-from gradwright.check.diagnosis.repairs.sites import Site, sites
+from gradwright.check.diagnosis.repairs.sites import Site, nearest_sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, largest
 from gradwright.core.nodes import Apply
 from gradwright.prims.exponential import exp
@@ -28,7 +28,7 @@ def multiplied(scene: Scene) -> Iterator[Repair]:
     quantity itself.
     """
     beside = powers_beside(scene)
-    for site in sites(scene):
+    for site in nearest_sites(scene):
         if largest(site.value) == 0:
             continue
         if site.user is None:

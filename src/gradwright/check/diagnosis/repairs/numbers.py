@@ -14,7 +14,7 @@ import torch
 
 from gradwright.check.diagnosis.operations import ENTRYWISE
 from gradwright.check.diagnosis.program import Instruction
-from gradwright.check.diagnosis.repairs.sites import Site, sites
+from gradwright.check.diagnosis.repairs.sites import Site, nearest_sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest
 
 ARITHMETIC = (*ENTRYWISE, "rsub", "rdiv", "__rsub__", "__rdiv__", "__rtruediv__")
@@ -44,7 +44,7 @@ def numbers(scene: Scene) -> Iterator[Repair]:
 
 def multiples_of_values(scene: Scene) -> Iterator[Repair]:
     """Every value times the number that gives the right gradient."""
-    for site in sites(scene) if not scene.misshapen else ():
+    for site in nearest_sites(scene) if not scene.misshapen else ():
         if site.whole or largest(site.value) == 0:
             continue
         found = _solved(lambda number, s=site: _times(s, number), 1.0, scene)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from gradwright.check.diagnosis.operations import SUMS
-from gradwright.check.diagnosis.repairs.sites import is_number, sites
+from gradwright.check.diagnosis.repairs.sites import is_number, nearest_sites
 from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, largest, multiple_of
 
 
@@ -17,7 +17,7 @@ def projected(scene: Scene) -> Iterator[Repair]:
     Where a multiple of the vector is taken on the way to the value already, that is a wrong one.
     """
     parallel = set(_parallel(scene))
-    for site in sites(scene):
+    for site in nearest_sites(scene):
         if site.value.dim() == 0 or site.user is not None:
             continue
         for axis in (None, *range(site.value.dim())) if site.value.dim() > 1 else (0,):

@@ -9,7 +9,7 @@ import torch
 from gradwright.check.diagnosis.library import Quantity
 from gradwright.check.diagnosis.operations import FUNCTIONS, SUMS
 from gradwright.check.diagnosis.repairs.present_factors import is_power
-from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, sites
+from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, nearest_sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close, largest, multiple_of
 from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
 from gradwright.core.walks import free_leaves
@@ -22,7 +22,7 @@ TURNED = 0.6  # as well as being another quantity: Aᵀ for A⁻¹, as if A were
 
 def replaced(scene: Scene) -> Iterator[Repair]:
     """Every value replaced by each quantity of its shape."""
-    for site in sites(scene):
+    for site in nearest_sites(scene):
         known = _recognised(site.value, scene)
         extra = 0.3 if _is_inside(site, scene) else 0.0
         argument = known is not None and _is_input(known) and _is_argument(site, scene)
@@ -44,7 +44,7 @@ def replaced(scene: Scene) -> Iterator[Repair]:
 def _is_inside(site: Site, scene: Scene) -> bool:
     """Whether a value is a summand of other quantities of the formula alone: then it is right, and they are not."""
     assert scene.program is not None
-    users = [i for i in scene.program.instructions if site.slot in [s for _, s in i.operands]]
+    users = scene.program.users.get(site.slot, ())
     if site.user is not None or not users or any(user.name not in SUMS for user in users):
         return False
     values = [scene.values.get(user.slot) for user in users]
@@ -146,10 +146,7 @@ def _depends(quantity: Quantity, name: str) -> bool:
 def _is_argument(site: Site, scene: Scene) -> bool:
     """Whether nothing is done with a value but to take a function of it, such as a cosine."""
     assert scene.program is not None
-    if site.user is not None:
-        users = [site.user]
-    else:
-        users = [i for i in scene.program.instructions if site.slot in [source for _, source in i.operands]]
+    users = (site.user,) if site.user is not None else scene.program.users.get(site.slot, ())
     return bool(users) and all(user.name in FUNCTIONS for user in users)
 
 

@@ -12,6 +12,8 @@ from gradwright.check.diagnosis.program import Instruction, Place, Program, Valu
 from gradwright.check.diagnosis.scene import Make, Repair, Scene
 from gradwright.frozen import frozen
 
+MOST = 200  # of the sites of a long computation, where each is tried with much
+MOST_PAIRS = 4_000  # of a site and a quantity
 Change = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -48,8 +50,7 @@ class Site:
     def summed(self, scene: Scene) -> set[torch.Size]:
         """The shapes of the sums of which it is a summand."""
         assert scene.program is not None
-        users = [i for i in scene.program.instructions if i.name in SUMS and self.slot in [s for _, s in i.operands]]
-        sums = [scene.values.get(user.slot) for user in users]
+        sums = [scene.values.get(user.slot) for user in scene.program.users.get(self.slot, ()) if user.name in SUMS]
         return {value.shape for value in sums if isinstance(value, torch.Tensor)}
 
     def repair(self, change: Change, label: str, words: str, cost: float) -> Repair:
@@ -89,10 +90,20 @@ class Site:
 
 
 def sites(scene: Scene) -> list[Site]:
-    """Every value, and every operand of a value that is used more than once."""
+    """Every value, and every operand of a value that is used more than once; of what ran apart, what ran twice."""
     program = scene.program
     assert program is not None
-    return [*_values(program, scene), *_operands(program, scene)]
+    every = (*_values(program, scene), *_operands(program, scene))
+    return [site for site in every if not program.twice or site.slot in program.twice]
+
+
+def nearest_sites(scene: Scene) -> list[Site]:
+    """Of a long computation those sites after which least has to be computed again, by the number of quantities."""
+    program, every = scene.program, sites(scene)
+    assert program is not None
+    most = min(MOST, MOST_PAIRS // max(1, len(scene.quantities)))
+    kept = {id(site) for site in sorted(every, key=lambda site: program.calls(site.slot))[:most]}
+    return [site for site in every if id(site) in kept]
 
 
 def _values(program: Program, scene: Scene) -> Iterator[Site]:
@@ -101,7 +112,7 @@ def _values(program: Program, scene: Scene) -> Iterator[Site]:
         maker = program.by_slot.get(slot)
         if not is_number(value) or (maker is not None and maker.in_place):
             continue
-        users = [i for i in program.instructions if slot in [source for _, source in i.operands]]
+        users = program.users.get(slot, ())
         viewed = bool(users) and all(i.name in VIEWS for i in users)
         whole = slot == program.result or [i.slot for i in users] == [program.result]
         compared = bool(users) and all(i.name in COMPARISONS for i in users)

@@ -63,7 +63,7 @@ def _is_skew(site: Site) -> bool:
 def _is_part_of_product(site: Site, scene: Scene) -> bool:
     """Whether it is a product that is a factor of another: rather one of its factors has to be transposed."""
     assert scene.program is not None
-    users = [i for i in scene.program.instructions if site.source in [source for _, source in i.operands]]
+    users = scene.program.users.get(site.source, ())
     made = site.maker is not None and site.maker.name in MATRIX_PRODUCTS
     return made and bool(users) and all(user.name in MATRIX_PRODUCTS for user in users)
 
