@@ -459,7 +459,7 @@ def test_another_call_before_the_backward() -> None:
     assert "after another call, the backward of the first gives other gradients" in words
 
 
-def with_rules(sign: float, number: float) -> Any:
+def with_rules(sign: float, number: complex) -> Any:
     """The inverse with a `jvp` that is right for the sign −1, and a `vmap` that is for the number 1."""
 
     class Inverse(torch.autograd.Function):
@@ -492,9 +492,15 @@ def with_rules(sign: float, number: float) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("sign", "number", "told"),
-    [(-1, 1, []), (1, 1, ["the derivative by X in forward mode is wrong"]), (-1, 2, ["torch.vmap of it gives other"])],
+    [
+        (-1, 1, []),
+        (1, 1, ["the derivative by X in forward mode is wrong"]),
+        (np.nan, 1, ["the derivative by X in forward mode is wrong"]),
+        (-1, 2, ["torch.vmap of it gives other"]),
+        (-1, 1j, ["torch.vmap of it gives the shape"]),
+    ],
 )
-def test_the_rules_for_forward_mode_and_for_batches(sign: float, number: float, told: list[str]) -> None:
+def test_the_rules_for_forward_mode_and_for_batches(sign: float, number: complex, told: list[str]) -> None:
     report = gw.check(with_rules(sign, number), "inv(X)")
     found = [finding.words for finding in report.findings if finding.verdict == "wrong"]
     assert len(found) == len(told) and all(f.startswith(t) for f, t in zip(found, told, strict=True)), str(report)

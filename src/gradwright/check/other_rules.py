@@ -13,7 +13,7 @@ import torch
 from torch.autograd import forward_ad
 
 from gradwright.check.report import Finding, first_line, held, note, wrong
-from gradwright.check.subject import Subject, in_order
+from gradwright.check.subject import Subject, Unusable, in_order
 from gradwright.check.truth import Point
 from gradwright.core.arithmetic import Array
 from gradwright.core.points import tangent_direction
@@ -44,7 +44,7 @@ def _forward_mode(subject: Subject, point: Point) -> Finding:
         except Exception as error:  # whatever the user's rule raises
             return _failed(subject, question, f"forward mode by {name}", error)
         missed[name] = abs(got - want) / max(abs(got), abs(want), 1e-3)
-    bad = [name for name, error in missed.items() if error > TOLERANCE]
+    bad = [name for name, error in missed.items() if not error <= TOLERANCE]  # also of what is no number
     evidence = f"relative error {max(missed.values()):.1e}"
     if bad:
         return wrong(question, f"the derivative by {' and '.join(bad)} in forward mode is wrong", evidence)
@@ -69,15 +69,23 @@ def _vectorised(subject: Subject, points: list[Point]) -> Finding:
         found = torch.vmap(in_order(subject.forward, subject.names))(*inputs)
     except Exception as error:  # whatever the user's rule raises
         return _failed(subject, question, "torch.vmap of it", error)
-    alike = all(torch.allclose(got, torch.as_tensor(p.value), rtol=1e-6) for got, p in zip(found, points, strict=True))
-    if len(found) != len(points) or not alike:
+    wanted = torch.stack([subject.value(point.inputs) for point in points])
+    if (got := _kind(found)) != (due := _kind(wanted)):
+        return wrong(question, f"torch.vmap of it gives {got} and not {due}, for {len(points)} points")
+    if not torch.allclose(found, wanted, rtol=1e-6):
         return wrong(question, "torch.vmap of it gives other values than one call for each point")
     return held(question, "torch.vmap of it gives the values of one call for each point")
+
+
+def _kind(value: torch.Tensor) -> str:
+    return f"the shape {tuple(value.shape)} of {str(value.dtype).removeprefix('torch.')}"
 
 
 def _failed(subject: Subject, question: str, what: str, error: Exception) -> Finding:
     """A rule that raises; behind a wrapper, it may be what that does beside it."""
     answer = note if subject.node is None else wrong
+    if isinstance(error, Unusable) and error.cause is not None:
+        error = error.cause
     return answer(question, f"{what} raises {type(error).__name__}: {first_line(error)}")
 
 
