@@ -283,6 +283,7 @@ def test_what_does_not_move_is_confirmed(text: str, declared: dict[str, str], wr
     assert verification.right, str(verification)
 
 
+@pytest.mark.slow
 def test_what_has_no_value_anywhere_is_not_called_wrong() -> None:
     verification = gw.derive(gw.parse("logdet(triu(Y, 1))", Y="n n"), wrt="Y").verify()
     assert str(verification).startswith("NOT CHECKED, for want of a value")
@@ -370,6 +371,7 @@ def test_verify_holds_code_to_the_expression(monkeypatch: pytest.MonkeyPatch) ->
     assert [finding.name for finding in free.findings if not finding.passed] == names[:2]
 
 
+@pytest.mark.slow
 def test_verify_knows_the_code_that_it_can_try() -> None:
     with pytest.raises(gw.errors.EmissionError, match="'fortran' is neither"):
         gw.derive(gw.parse("inv(X)")).verify("fortran")

@@ -199,6 +199,7 @@ def test_a_local_name_of_one_function_is_no_function_of_the_module() -> None:
         assert close(derivation.function("jax").hessian(**inputs), derivation.hessian.evaluate(**inputs))
 
 
+@pytest.mark.slow
 def test_functions_that_jax_lacks_take_batches_in_hessians() -> None:
     import jax
 

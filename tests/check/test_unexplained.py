@@ -157,6 +157,7 @@ def test_no_numbers_and_nothing_computed() -> None:
     assert "no finite numbers at" in str(report)
 
 
+@pytest.mark.slow
 def test_a_loop_that_uses_a_value_twice_in_every_step_is_checked_without_an_expression() -> None:
     def forward(x: Tensor) -> Tensor:
         for _ in range(18):

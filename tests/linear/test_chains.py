@@ -29,6 +29,7 @@ def random_product(generator: np.random.Generator) -> Node:
     return contract(1, factors, simple([int(x) for x in output]), DIMS)
 
 
+@pytest.mark.slow
 def test_the_chain_of_a_product_is_the_product() -> None:
     generator = np.random.default_rng(0)
     found = 0

@@ -77,6 +77,7 @@ def test_close_eigenvalues(
         assert np.allclose(differences(x, y), wanted, rtol=1e-11 if gap != 1e-4 else 1e-10, atol=0)
 
 
+@pytest.mark.slow
 def test_a_module_keeps_the_eigenvectors() -> None:
     module = gw.derive(gw.parse("logm(S)", S="n n spd"), wrt="S").function("torch")
     S = torch.diag(torch.tensor([1.0, 1.0, 2.0, 3.0], dtype=torch.float64)).requires_grad_()
@@ -122,6 +123,7 @@ def test_where_pytorch_traces_nothing_is_looked_at() -> None:
 REPEATED = np.diag([2.0, 2.0, 2.0, 5.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["trace(sqrtm(S) @ A)", "trace(lyapunov(S, A) @ A)"])
 def test_jax_differentiates_where_eigenvalues_are_equal(text: str) -> None:
     """Eigenvectors have no derivative there, and the function has."""

@@ -28,7 +28,7 @@ OF_VECTORS = [
     "log(exp(x) + exp(y))", "exp(x) / (exp(x) + exp(y))", "exp(x) / (exp(x) + 3 * exp(y) + 1)", "x * sigmoid(x)",
     "exp(x - max(x)) / sum(exp(x - max(x)))", "log(p * exp(x))", "sqrt(exp(x) / (1 + exp(x)))",
     "log(p + exp(x))", "exp(x) / (2 + p * exp(x))", "x / (exp(x) - 1)", "x * exp(2 * x) / (exp(x) - exp(-x)) ** 2",
-    "log(1 - tanh(x) ** 2)", "cosh(x) / sinh(x)",
+    "log(1 - tanh(x) ** 2)", "cosh(x) / sinh(x)", "exp(2 * x) / (exp(x) + 3) ** 3",
 ]  # fmt: skip
 OF_SCALARS = [
     "log(sum(exp(x)))", "logsumexp(x)", "log(mean(exp(x)))", "log(p @ exp(x))", "max(x) + log(sum(exp(x - max(x))))",
@@ -95,6 +95,7 @@ def test_a_large_determinant_of_a_positive_definite_matrix_does_not_overflow() -
         ("exp(x) / (exp(x) + exp(y))", "sigmoid(x - y)"),
         ("log(p @ exp(x))", "logsumexp(log(p) + x)"),
         ("exp(x) / (p + exp(x))", "sigmoid(x - log(p))"),
+        ("exp(2 * x) / (1 + exp(x))**2", "sigmoid(x)**2"),
         ("exp(x) / (exp(x) - 1)", "1 / (1 - exp(-x))"),
         ("cosh(x) / sinh(x)", "1 / tanh(x)"),
         ("trace(a * logm(K))", "a * logdet(K)"),

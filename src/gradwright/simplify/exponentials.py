@@ -216,16 +216,13 @@ def _may_merge(node: Node) -> bool:
 
 
 def _product(left: Node, right: Node) -> list[Node] | None:
-    """The product of two factors in fewer or safer ones: `eᵃ eᵇ`, `eᵃ σ(−a)`, `sinh / cosh`, `(eᵃ − eᵇ) σ`."""
+    """The product of two factors in fewer or safer ones: `eᵃ eᵇ`, `e²ᵃ σ(−a)²`, `sinh / cosh`, `(eᵃ − eᵇ) σ`."""
     base, exponent = _base_and_whole_exponent(right)
     if is_of(left, exp) and is_of(right, exp):
         assert isinstance(left, Apply) and isinstance(right, Apply)
         return [Apply(exp, (), (add([left.arguments[0], right.arguments[0]]),))]
     if is_of(left, exp) and is_of(base, sigmoid) and exponent > 0:
-        assert isinstance(left, Apply) and isinstance(base, Apply)
-        constant = _exponential_of_logarithms(add([left.arguments[0], base.arguments[0]]))
-        if constant is not None:
-            return [*constant, Apply(sigmoid, (), (scaled(-1, base.arguments[0]),)), *_power(base, exponent - 1)]
+        return _times_logistic(left.children[0], base, int(exponent))
     if is_of(left, exp) and isinstance(base, Add) and exponent < 0:
         return _over_difference(left.children[0], base, -int(exponent))
     over, upper = _base_and_whole_exponent(left)
@@ -237,6 +234,17 @@ def _product(left: Node, right: Node) -> list[Node] | None:
             return [ratio, *_power(over, upper - both), *_power(base, exponent + both)]
     if isinstance(left, Add) and (is_of(right, exp) or (is_of(base, sigmoid) and exponent > 0)):
         return _distributed(left, right)
+    return None
+
+
+def _times_logistic(exponent: Node, logistic: Node, times: int) -> list[Node] | None:
+    """`exp(−j a) σ(a)ᵏ = σ(−a)ʲ σ(a)ᵏ⁻ʲ` for 0 < j ≤ k; None for other exponents."""
+    argument = logistic.children[0]
+    opposite = Apply(sigmoid, (), (scaled(-1, argument),))
+    for j in range(1, times + 1):
+        constant = _exponential_of_logarithms(add([exponent, scaled(j, argument)]))
+        if constant is not None:
+            return [*constant, raise_to(opposite, Fraction(j)), *_power(logistic, Fraction(times - j))]
     return None
 
 
