@@ -155,6 +155,10 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda X: X[0:0].sum() + X.sum(), lambda G, X: -G * torch.ones_like(X),
         "sum(X[0:0, :]) + sum(X)", {"X": "n m"}, {"wrong_sign"},
     ),
+    "the argument of a function of torch.special": (
+        lambda X: torch.lgamma(X**2), lambda G, X: 2 * G * X * torch.special.digamma(X),
+        "lgamma(X**2)", {"X": "n positive"}, {"uses_input_instead_of_output"},
+    ),
     "no mistake": (lambda X: X.mT @ X, lambda G, X: X @ (G + G.mT), "X.T @ X", {"X": "n m"}, set()),
 }  # fmt: skip
 

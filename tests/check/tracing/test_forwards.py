@@ -174,6 +174,8 @@ AGREEING = [
     ("x", torch.erf, "erf(x)"),
     ("x", torch.erfc, "1 - erf(x)"),
     ("x", lambda x: torch.lgamma(x) + torch.special.digamma(x), "lgamma(x) + digamma(x)"),
+    ("p", lambda p: torch.polygamma(2, p) + p.polygamma(1), "polygamma(2, p) + polygamma(1, p)"),
+    ("x", torch.special.log_ndtr, "log_ndtr(x)"),
     ("x", F.gelu, "x * (1 + erf(x / sqrt(2))) / 2"),
     ("p", lambda p: torch.lgamma(p) * torch.digamma(p), "lgamma(p) * digamma(p)"),
     ("x", torch.sin, "sin(x)"),

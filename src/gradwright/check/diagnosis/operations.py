@@ -15,7 +15,8 @@ INVERSES = ("inv", "inverse", "pinv")
 MATRIX_PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot", "__matmul__", "__rmatmul__")
 FUNCTIONS = (
     "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "arctan", "sigmoid",
-    "softplus", "erf", "lgamma", "digamma", "logsigmoid", "softmax", "log_softmax", "logsumexp", "matrix_exp",
+    "softplus", "erf", "log_ndtr", "lgamma", "digamma", "polygamma", "logsigmoid", "softmax", "log_softmax",
+    "logsumexp", "matrix_exp",
 )  # fmt: skip
 TRANSPOSES = ("T", "mT", "H", "mH", "t", "transpose", "adjoint")
 VIEWS = (*TRANSPOSES, "swapaxes", "permute")

@@ -211,7 +211,7 @@ def name_of(function: Any) -> str:
     name = getattr(function, "__name__", "")
     if name == "__get__":
         return getattr(getattr(function, "__self__", None), "__name__", "")
-    return name.removeprefix("linalg_")
+    return name.removeprefix("linalg_").removeprefix("special_")
 
 
 def record(function: Callable[[Mapping[str, torch.Tensor]], Any], inputs: Mapping[str, torch.Tensor]) -> Program | None:

@@ -25,7 +25,7 @@ FUNCTIONS = {
     "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "sin": "sin", "cos": "cos", "tan": "tan",
     "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "atan": "arctan", "sigmoid": "sigmoid", "relu": "relu",
     "abs": "abs", "sign": "sign", "erf": "erf", "sqrt": "sqrt", "square": "square", "reciprocal": "reciprocal",
-    "lgamma": "lgamma", "digamma": "digamma", "real": "real", "imag": "imag",
+    "lgamma": "lgamma", "digamma": "digamma", "special_log_ndtr": "log_ndtr", "real": "real", "imag": "imag",
 }  # fmt: skip
 COMPARING = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal"}
 UNTOUCHED = (
@@ -110,6 +110,12 @@ def _log(number: int) -> Node:
 def _erfc(given: Arguments) -> Value:
     value = given.tensor("self")
     return _with(value, subtract(build.ones(value.node.shape), function("erf", value.node)))
+
+
+@operator("polygamma")
+def _polygamma(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return _with(value, function("polygamma", build.number(given.integer("n")), value.node))
 
 
 @operator("asin", "acos")
