@@ -57,7 +57,8 @@ class _Scaling:
             return node
         terms = [self._opened(as_product(term)) for term in whole.terms]
         exact = not scalars and _is_power_of_two(abs(node.coefficient))
-        if not all(self._takes(term, exact) for term in terms) or (scalars and any(map(_is_gram, terms))):
+        common = len({abs(term.coefficient) for term in terms}) == 1
+        if not all(self._takes(term, exact, common) for term in terms) or (scalars and any(map(_is_gram, terms))):
             return node
         return Add(tuple(self._times(term, node.coefficient, scalars) for term in terms))
 
@@ -72,10 +73,13 @@ class _Scaling:
         output = tuple(inner.output[groups.index(group)] for group in term.output)
         return Contract(term.coefficient * inner.coefficient, inner.factors, inner.dims, output)
 
-    def _takes(self, term: Contract, exact: bool) -> bool:
-        """Whether a term can be multiplied by a number with much less work than the sum."""
+    def _takes(self, term: Contract, exact: bool, common: bool) -> bool:
+        """Whether a term can be multiplied by a number with much less work than the sum.
+
+        A number of its own, unless all terms have the same in common, takes another at no cost.
+        """
         scalars, tensors = _parted(term)
-        if abs(term.coefficient) != 1 or scalars or not tensors:
+        if (abs(term.coefficient) != 1 and not common) or scalars or not tensors:
             return True
         if any(isinstance(f.node, STRUCTURES) for f in tensors):
             return False
