@@ -26,8 +26,8 @@ from gradwright.core.walks import substitute
 from gradwright.frozen import frozen
 from gradwright.optimise import MODULE_PASSES, arrange, optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
-from gradwright.simplify.accurate import keep_digits
 from gradwright.prims.complex import real_part
+from gradwright.simplify.accurate import keep_digits
 
 # The forward, what it hands over, and the backward that takes it.
 _Halves = tuple[Piece, tuple[str, ...], Piece]
