@@ -93,6 +93,13 @@ def test_a_formula_that_means_the_same_takes_complex_matrices() -> None:
     assert gradcheck(function, [A.requires_grad_(), B.requires_grad_()], check_forward_ad=True, nondet_tol=ROUNDING)
 
 
+@pytest.mark.parametrize("text", ["sum(exp(x) * y)", "sum(outer(x - y, y**2))"])
+def test_the_forward_has_no_conjugates_of_complex_numbers(text: str) -> None:
+    x, y = normal(2, 3, dtype=torch.complex128)
+    value = gw.parse(text, x="n complex", y="n complex").evaluate(x=x, y=y)
+    torch.testing.assert_close(gw.derive(gw.parse(text, x="n", y="n")).function("torch")(x, y), value)
+
+
 def test_the_tests_bring_the_functions_that_the_definition_calls() -> None:
     text = gw.derive(gw.parse("svd(A).S", A="n m")).tests("torch", module="math")
     plain = load_source(text.replace("from math import svd_S", ""), "plain")["plain"]

@@ -18,7 +18,7 @@ from gradwright.back.code.sizes import unreadable_size
 from gradwright.back.torch.continuations import beginning
 from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
-from gradwright.back.torch.safety import RULES, VALUES, in_either_field, in_safe_functions
+from gradwright.back.torch.safety import RULES, VALUES, in_complex_too, in_either_field, in_safe_functions
 from gradwright.back.torch.statements import Piece, cut, rename, renamed
 from gradwright.back.torch.structures import projected
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
@@ -107,7 +107,7 @@ def write_programs(
     same = not carried and beginning(backward, fast, ()) is not None
     real_only = False
     if for_real is not None and not same:
-        of_real = functions.calling_kernels(_joint(for_real, VALUES, names))
+        of_real = functions.calling_kernels(_joint(for_real, in_complex_too(VALUES), names))
         halves = _cut(for_real, of_real, ids)
         real_only = not _same_but_for_conjugates(halves, (forward, carried, fast))
         if real_only:
