@@ -93,7 +93,9 @@ def test_a_formula_that_means_the_same_takes_complex_matrices() -> None:
     assert gradcheck(function, [A.requires_grad_(), B.requires_grad_()], check_forward_ad=True, nondet_tol=ROUNDING)
 
 
-@pytest.mark.parametrize("text", ["sum(exp(x) * y)", "sum(outer(x - y, y**2))"])
+@pytest.mark.parametrize(
+    "text", ["sum(exp(x) * y)", "sum(outer(x - y, y**2))", "sum(solve(outer(x, y) + eye(n), 1 + x))"]
+)
 def test_the_forward_has_no_conjugates_of_complex_numbers(text: str) -> None:
     x, y = normal(2, 3, dtype=torch.complex128)
     value = gw.parse(text, x="n complex", y="n complex").evaluate(x=x, y=y)
