@@ -135,4 +135,15 @@ def test_differences_near_zero_keep_their_digits(text: str, value: float, slope:
     gradient = gw.derive(expression, wrt="x").gradient
     for of, wanted in ((expression, value), (gradient, slope)):
         for found in (of.evaluate(**inputs), of.compile("numpy")(**inputs)) if wanted is not None else ():
-            assert np.isclose(found, wanted, rtol=1e-12)
+            assert np.isclose(found, wanted, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("a * exp(z) - a", 2e-20j), ("conj(exp(z)) - 1", -1e-20j), ("1 - cos(z)", -5e-41)]
+)
+def test_differences_of_complex_numbers_keep_their_digits(text: str, value: complex) -> None:
+    expression = gw.parse(text, z="complex", a="") if "a " in text else gw.parse(text, z="complex")
+    at = {"z": np.array(1e-20j), "a": np.array(2.0)}
+    inputs = {name: at[name] for name in expression.variables}
+    for found in (expression.evaluate(**inputs), expression.compile("numpy")(**inputs)):
+        assert np.isclose(found, value, rtol=1e-12, atol=0)

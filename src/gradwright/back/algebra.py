@@ -229,6 +229,14 @@ def _with_moduli(factors: Sequence[Formula]) -> list[Formula]:
     return found
 
 
+def is_in_moduli(formula: Formula) -> bool:
+    """Whether a product is one of absolute values and their powers, which read as real numbers."""
+    if isinstance(formula, Scaled):
+        return all(map(is_in_moduli, (*formula.factors, *formula.divisors)))
+    base, _ = _base(formula)
+    return isinstance(base, Call) and base.name == "abs"
+
+
 def _conjugate_of(formula: Formula) -> Formula:
     """The conjugate, of a product factor by factor."""
     if isinstance(formula, MatrixProduct):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeGuard
 
-from gradwright.back.algebra import conjugated, multiplied, to_the, transposed
+from gradwright.back.algebra import conjugated, is_in_moduli, multiplied, to_the, transposed
 from gradwright.back.blocks import blocks
 from gradwright.back.einsum import einsum_formula
 from gradwright.back.formula import (
@@ -122,7 +122,7 @@ class Translator:
             return to_the(arguments[0], exponent, symmetric)
         if node.primitive is real_part:
             # To a reader, `Re` of what has no imaginary part says nothing; the language needs it for the field.
-            if not self.language and is_real_valued(node.arguments[0]):
+            if is_in_moduli(arguments[0]) or (not self.language and is_real_valued(node.arguments[0])):
                 return arguments[0]
             turned = without_unit(node.arguments[0])
             if turned is not None:

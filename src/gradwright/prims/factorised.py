@@ -62,7 +62,7 @@ lu_solve_transposed = Primitive(
     summary="the solution Y of Aᵀ Y = B from the factors of A",
     real_only=True,
     numpy="scipy.linalg.lu_solve(({1}, {2}), {0}, trans=1)",
-    torch="torch.linalg.lu_solve({1}, {2}, {0}, adjoint=True)",
+    torch="torch.linalg.lu_solve({1}, {2}, {0}.mT, left=False).mT",
     jax="jax.scipy.linalg.lu_solve(({1}, {2}), {0}, trans=1)",
 )
 cholesky_inverse = Primitive(

@@ -87,11 +87,12 @@ def _of_sum(node: Node) -> Node:
 
 
 def _less_one(node: Node) -> Node | None:
-    """`f(u) − 1`, for a function that is 1 at 0."""
-    if is_of(node, exp):
+    """`f(u) − 1`, for a function that is 1 at 0; complex ones too."""
+    primitive = node.primitive if isinstance(node, Apply) else None
+    if primitive is exp:
         return Apply(expm1, (), node.children)
     for function, root, twice in ((cos, sin, -2), (cosh, sinh, 2)):
-        if is_of(node, function):
+        if primitive is function:
             return scale(twice, raise_to(Apply(root, (), (scaled(HALF, node.children[0]),)), SQUARE))
     return None
 

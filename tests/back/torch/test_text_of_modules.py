@@ -76,7 +76,10 @@ def test_an_algorithm_for_real_matrices_refuses_complex_ones(text: str) -> None:
         function(A, B)
 
 
-@pytest.mark.parametrize("text", ["norm(x)**2 + sum(y)", "abs(x)**2 * y", "norm(x - y)**2"])
+@pytest.mark.parametrize(
+    "text",
+    ["norm(x)**2 + sum(y)", "abs(x)**2 * y", "norm(x - y)**2", "log(exp(x) - exp(y))", "log(1 - tanh(x)**2) * y"],
+)
 def test_what_is_simplified_for_real_numbers_refuses_complex_ones(text: str) -> None:
     function = gw.derive(gw.parse(text, x="n", y="n")).function("torch")
     x, y = normal(2, 3, dtype=torch.complex128)
@@ -88,6 +91,15 @@ def test_a_formula_that_means_the_same_takes_complex_matrices() -> None:
     function = gw.derive(gw.parse("trace(inv(A) @ B)", A="n n", B="n n")).function("torch")
     A, B = (2 * torch.eye(3) + normal(3, 3, dtype=torch.complex128) / 2 for _ in range(2))
     assert gradcheck(function, [A.requires_grad_(), B.requires_grad_()], check_forward_ad=True, nondet_tol=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    "text", ["sum(exp(x) * y)", "sum(outer(x - y, y**2))", "sum(solve(outer(x, y) + eye(n), 1 + x))"]
+)
+def test_the_forward_has_no_conjugates_of_complex_numbers(text: str) -> None:
+    x, y = normal(2, 3, dtype=torch.complex128)
+    value = gw.parse(text, x="n complex", y="n complex").evaluate(x=x, y=y)
+    torch.testing.assert_close(gw.derive(gw.parse(text, x="n", y="n")).function("torch")(x, y), value)
 
 
 def test_the_tests_bring_the_functions_that_the_definition_calls() -> None:

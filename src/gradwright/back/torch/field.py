@@ -4,7 +4,8 @@ On a real tensor `.mH` is `.mT` and `.conj()` is nothing, so a function of real 
 conjugates that complex ones need, where this makes no formula longer. What it computes is then the formula as
 it is written, for complex numbers. A function that takes a symmetric matrix for granted, or numbers in order,
 stays real; so does one whose algorithm does: Cholesky's for `I + X Xᵀ`, Lyapunov's for `A Y + Y Aᵀ`, a kernel of
-PyTorch; and one that is simplified by what holds for real numbers alone: `‖x‖² = xᵀ x`.
+PyTorch; and one that is simplified by what holds for real numbers alone: `‖x‖² = xᵀ x`, or is computed by it:
+`log(eˣ − eʸ) = x + log(1 − eʸ⁻ˣ)`, where complex logarithms differ by multiples of 2 π i.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from gradwright.linear.projection import is_structured
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.optimise import optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
+from gradwright.simplify.accurate import keep_digits
 
 
 def rules_in_both_fields(rules: Rules, values: Mapping[str, Node]) -> Rules | None:
@@ -33,14 +35,15 @@ def rules_in_both_fields(rules: Rules, values: Mapping[str, Node]) -> Rules | No
     """
     if not rules.inputs or not all(symbol.real and _is_free(symbol) for symbol in rules.inputs):
         return None
-    if not all(node.real and _means_the_same(node) for node in postorder(*rules.values)):
+    computed = keep_digits(rules.values)
+    if not all(node.real and _means_the_same(node) for node in postorder(*rules.values, *computed)):
         return None
     try:
         twins = {name: transform(value, _complex) for name, value in values.items()}
         wider = derive_rules(tuple(map(_twin, rules.inputs)), twins)
     except GradwrightError:
         return None
-    if wider.values != tuple(transform(value, _complex) for value in rules.values):
+    if wider.values != _twins(rules.values) or keep_digits(wider.values) != _twins(computed):
         return None
     return wider if _length(wider) <= _length(rules) and not _has_kernel(rules.values) else None
 
@@ -80,6 +83,10 @@ def _is_symmetric_if_real(node: Node) -> bool:
 
 def _twin(symbol: Symbol) -> Symbol:
     return Symbol(symbol.name, symbol.shape, closure({*symbol.facts, "complex"}))
+
+
+def _twins(values: tuple[Node, ...]) -> tuple[Node, ...]:
+    return tuple(transform(value, _complex) for value in values)
 
 
 def _complex(node: Node) -> Node:

@@ -18,7 +18,7 @@ from gradwright.back.code.sizes import unreadable_size
 from gradwright.back.torch.continuations import beginning
 from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
-from gradwright.back.torch.safety import RULES, VALUES, in_either_field, in_safe_functions
+from gradwright.back.torch.safety import RULES, VALUES, in_complex_too, in_either_field, in_safe_functions
 from gradwright.back.torch.statements import Piece, cut, rename, renamed
 from gradwright.back.torch.structures import projected
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
@@ -27,6 +27,7 @@ from gradwright.frozen import frozen
 from gradwright.optimise import MODULE_PASSES, arrange, optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.prims.complex import real_part
+from gradwright.simplify.accurate import keep_digits
 
 # The forward, what it hands over, and the backward that takes it.
 _Halves = tuple[Piece, tuple[str, ...], Piece]
@@ -106,7 +107,7 @@ def write_programs(
     same = not carried and beginning(backward, fast, ()) is not None
     real_only = False
     if for_real is not None and not same:
-        of_real = functions.calling_kernels(_joint(for_real, VALUES, names))
+        of_real = functions.calling_kernels(_joint(for_real, in_complex_too(VALUES), names))
         halves = _cut(for_real, of_real, ids)
         real_only = not _same_but_for_conjugates(halves, (forward, carried, fast))
         if real_only:
@@ -180,7 +181,7 @@ def _pushed(rules: Rules, library: Library, names: Sequence[str]) -> Program:
 def _lowered(
     roots: Mapping[str, Node], rules: Rules, library: Library, more: Sequence[Symbol | Direction], names: Sequence[str]
 ) -> Program:
-    nodes = arrange(in_safe_functions(tuple(roots.values())))
+    nodes = arrange(in_safe_functions(keep_digits(tuple(roots.values()))))
     leaves, shown = (*rules.inputs, *rules.outputs, *more), dict(zip(roots, nodes, strict=True))
     # An output that only gives a size would be kept for it.
     return lower(shown, library, inputs=leaves, names=names, batched=True, sized=(*rules.inputs, *more))

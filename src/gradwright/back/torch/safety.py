@@ -47,6 +47,11 @@ def in_either_field(library: Library) -> Library:
     return replace(library, complex_of="{x} + {like}.new_zeros(())")
 
 
+def in_complex_too(library: Library) -> Library:
+    """The library for code that is written for real inputs and also given complex ones: `vecdot` has a conjugate."""
+    return replace(library, batch_dot="torch.linalg.vecdot(torch.conj({x}), {y})")
+
+
 def in_safe_functions(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """Expressions in functions that may stand in a rule: linear systems with the inverse."""
     return transform_all(in_blocks(nodes), _without_solve)
