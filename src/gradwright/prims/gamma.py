@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 
 from gradwright.core.facts import Facts
@@ -50,34 +48,23 @@ digamma = Primitive(
 )
 
 
-def derivative_of_digamma(x: np.ndarray, order: Fraction) -> np.ndarray:
+def derivative_of_digamma(x: np.ndarray, order: int) -> np.ndarray:
     """The derivative of an order at every entry."""
     from scipy.special import polygamma
 
-    return in_precision_of(polygamma(int(order), x), x)
+    return in_precision_of(polygamma(order, x), x)
 
 
 def _facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Facts, ...]) -> set[str]:
     """Of an odd order it is a sum of even powers, `k! Σ (x + m)^−(k+1)`."""
     (order,) = parameters
-    assert isinstance(order, Fraction)
-    return {"positive"} if order.numerator % 2 else set()
+    assert isinstance(order, int)
+    return {"positive"} if order % 2 else set()
 
 
-def _next_order(order: Fraction) -> tuple[str]:
+def _next_order(order: int) -> tuple[str]:
     return (f"polygamma({order + 1}, x) * dx",)
 
-
-_TORCH = '''
-def polygamma(x: torch.Tensor, order: float) -> torch.Tensor:
-    """The derivative of the digamma function at every entry, of an order."""
-    return torch.special.polygamma(int(order), x)
-'''
-_JAX = '''
-def polygamma(x, order):
-    """The derivative of the digamma function at every entry, of an order."""
-    return jax.scipy.special.polygamma(int(order), x)
-'''
 
 polygamma = Primitive(
     name="polygamma",
@@ -88,10 +75,10 @@ polygamma = Primitive(
     real_only=True,
     fact_rule=_facts,
     numpy=derivative_of_digamma,
-    torch=_TORCH,
-    jax=_JAX,
+    torch="torch.special.polygamma({1}, {0})",
+    jax="jax.scipy.special.polygamma({1}, {0})",
     notation=Notation(name="polygamma", latex=r"\psi^{({0})}\left({x}\right)"),
-    samples=(Sample("x: n positive", (Fraction(1),)), Sample("x: n m positive", (Fraction(2),))),
+    samples=(Sample("x: n positive", (1,)), Sample("x: n m positive", (2,))),
     error_samples=(
         ErrorSample("polygamma(-1, x)", "x: n", "constant whole number first"),
         ErrorSample("polygamma(x, x)", "x: n", "'k' has to be a constant whole number"),
@@ -107,7 +94,7 @@ def _build(call: Call) -> Node:
     if order is None or order < 0:
         raise UnsupportedError("polygamma takes a constant whole number first, 0 or more")
     x = call.node(1)
-    return Apply(polygamma, (Fraction(order),), (x,)) if order else Apply(digamma, (), (x,))
+    return Apply(polygamma, (order,), (x,)) if order else Apply(digamma, (), (x,))
 
 
 USAGE = "polygamma(k, x)"

@@ -356,7 +356,8 @@ class Lowering:
         if template.lstrip().startswith(("def ", "@")):
             return self._defined_call(template.strip(), arguments, node.parameters)
         text = self.library.shortened(call_template(template, len(arguments)))
-        return fill(text, self._repeated_named(text, node, arguments))
+        numbers = (Code(repr(parameter), number=True) for parameter in node.parameters)
+        return fill(text, [*self._repeated_named(text, node, arguments), *numbers])
 
     def _quick_power(self, node: Apply) -> str | None:
         """The library's own function for a power of an array, where operators take longer."""
