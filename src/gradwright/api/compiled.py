@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.api.calls import are_traced_by_jax, is_traced, leave_no_graph, likeness
+from gradwright.api.calls import is_traced, leave_no_graph, likeness
 from gradwright.api.evaluation import evaluated_form, require_gaps, warn_of_gauge
 from gradwright.api.inputs import (
     Demands,
@@ -19,7 +19,7 @@ from gradwright.api.inputs import (
     named_leaves,
 )
 from gradwright.api.provenance import NO_DERIVATIVE, Provenance
-from gradwright.back.code.bindings import bound
+from gradwright.back.code.bindings import are_traced, bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
 from gradwright.back.code.live import compile_program, function_source
@@ -101,7 +101,8 @@ class CompiledFunction:
     and cotangents that the expression no longer contains may be given too.
 
     Where PyTorch only computes, and neither records nor transforms what it does, its kernels are called for what they
-    compute in one pass, and temporaries are written over.
+    compute in one pass, and temporaries are written over. At its second call with inputs of the same shapes a function
+    for JAX is compiled by XLA.
 
     Attributes:
         source: the generated code, without these.
@@ -208,7 +209,7 @@ class CompiledFunction:
         if form is self._recorded or self._library.name == "numpy":
             return form
         if self._library.name == "jax":
-            return self._function if self._gaps and are_traced_by_jax(arrays) else form
+            return self._function if self._gaps and are_traced(arrays) else form
         return form if leave_no_graph([a.detach() for a in arrays] if self._gaps else arrays) else self._recorded
 
     def _form_alone(self, arrays: Sequence[Any]) -> Callable[..., Any]:
@@ -260,7 +261,9 @@ class CompiledFunction:
         return self._constants[name]
 
     def _form_for(self, key: Any, plain: Callable[..., Any]) -> Callable[..., Any]:
-        """What runs from the second call on: the function that writes over its temporaries, where that pays."""
+        """What runs from the second call on: the function that writes over its temporaries, or is compiled by XLA."""
+        if self._library.name == "jax":
+            return plain if self._gaps or self._program.foreign else self._by_xla
         in_place = self.in_place
         if in_place is None or plain is not self._alone[1]:
             return plain
@@ -270,6 +273,13 @@ class CompiledFunction:
             return value
 
         return fit
+
+    @cached_property
+    def _by_xla(self) -> Callable[..., Any]:
+        """The function as one program for XLA; whose errors come late, so that what may raise them stays as it is."""
+        import jax
+
+        return jax.jit(self._function)
 
     @cached_property
     def in_place(self) -> InPlace | None:
