@@ -30,6 +30,7 @@ from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
 from gradwright.back.sums import sum_formula
 from gradwright.back.text import language, unicode
+from gradwright.core.contraction import is_simple
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of, is_real_valued
 from gradwright.core.nodes import (
@@ -202,7 +203,7 @@ class Translator:
         return replace(found, symmetric=symmetric) if node.rank == 2 and symmetric else found
 
     def _matrix_notation(self, node: Contract) -> Formula | None:
-        if any(len(group) != 1 for group in node.output) or node.rank > 2:
+        if not is_simple(node.output) or node.rank > 2:
             return None
         parts = self._parts(node)
         if parts is None:

@@ -239,7 +239,7 @@ def _size_of(node: Node) -> Node | None:
     if len(node.factors) == 1:
         (factor,) = node.factors
         inner = _size_of(factor.node)
-        held = {label for group in node.output for label in group}
+        held = set(node.free_labels)
         entries = inner is not None and inner.rank == factor.node.rank and held.issuperset(factor.labels)
         return _product(node, [Factor(inner, factor.groups, factor.conj)]) if inner is not None and entries else None
     if node.rank or len(node.factors) != 2 or node.factors[0].groups != node.factors[1].groups:

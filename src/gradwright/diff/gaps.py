@@ -16,9 +16,9 @@ import numpy as np
 
 from gradwright.core.build import ones
 from gradwright.core.canonical import as_product, only_matrix
-from gradwright.core.contraction import contract, with_factors
+from gradwright.core.contraction import subproduct, with_factors
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Hole, Mask, Node, Selection, Solve
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Hole, Mask, Node, Selection, Solve
 from gradwright.core.walks import free_leaves, postorder, transform
 from gradwright.frozen import frozen
 from gradwright.linear.recognise import sylvester_operands
@@ -155,20 +155,14 @@ def _in_product(product: Contract, reciprocal: Factor) -> tuple[Gap, Factor]:
     selecting = [f for f in product.factors if _selects(f, labels)]
     if not selecting or not len(set(labels)) == len(labels) == len(reciprocal.groups):
         return _gap(divisor, None), reciprocal
-    gap = _gap(divisor, _product(product, selecting, reciprocal.groups))
+    gap = _gap(divisor, subproduct(product, selecting, reciprocal.groups))
     choosing = [f for f in selecting if not isinstance(f.node, Mask)]
     if not choosing:
         return gap, reciprocal
-    counts = _product(product, choosing, reciprocal.groups)
+    counts = subproduct(product, choosing, reciprocal.groups)
     regular = Apply(where, (), (counts, divisor, ones(divisor.shape)))
     assert isinstance(reciprocal.node, Apply)
     return gap, reciprocal._replace(node=Apply(power, reciprocal.node.parameters, (regular,)))
-
-
-def _product(like: Contract, factors: Sequence[Factor], output: Groups) -> Node:
-    """The product of some factors of another one."""
-    labels = {label for group in (*output, *(f.labels for f in factors)) for label in group}
-    return contract(1, factors, output, {label: like.dims[label] for label in labels})
 
 
 def _selects(factor: Factor, labels: Sequence[int]) -> bool:

@@ -63,5 +63,5 @@ def _is_product(term: Node) -> bool:
     """Whether no factor has all axes of a term: a product of matrices or of vectors, and unlike `A ∘ B`."""
     if not isinstance(term, Contract) or not term.factors:
         return False
-    output = {x for group in term.output for x in group}
+    output = set(term.free_labels)
     return all(not output.issubset(f.labels) for f in term.factors)

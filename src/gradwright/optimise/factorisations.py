@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from gradwright.core.build import identity, transpose
-from gradwright.core.contraction import conjugate
+from gradwright.core.contraction import conjugate, is_simple
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.primitive import Primitive
@@ -144,7 +144,7 @@ class _Sharing:
             matrix = transpose(matrix)
         if inverse.conj:
             matrix = conjugate(matrix)
-        kept = {x for group in node.output for x in group} | {outer}
+        kept = set(node.free_labels) | {outer}
         free = [x for x in other.labels if x in kept]  # what is summed alone is summed before
         right = _arranged(other, [inner, *free], new)
         solution = self._system(matrix, right)
@@ -224,12 +224,12 @@ def _partner(node: Contract, place: int) -> int | None:
     """The factor that an inverse multiplies as a matrix: one label of the inverse is summed with it alone."""
     inverse = node.factors[place]
     tensors = [p for p, f in enumerate(node.factors) if f.node.rank and p != place]
-    if len(tensors) != 1 or len(set(inverse.labels)) != 2 or any(len(g) != 1 for g in inverse.groups):
+    if len(tensors) != 1 or len(set(inverse.labels)) != 2 or not is_simple(inverse.groups):
         return None
     other = node.factors[tensors[0]]
-    flat = [x for group in node.output for x in group]
+    flat = node.free_labels
     shared = [x for x in inverse.labels if x in other.labels]
-    plain = all(len(g) == 1 for g in other.groups) and len(set(other.labels)) == len(other.labels)
+    plain = is_simple(other.groups) and len(set(other.labels)) == len(other.labels)
     if len(shared) != 1 or shared[0] in flat or not plain or len(other.labels) > 2 or other.node == inverse.node:
         return None
     return None if isinstance(other.node, Mask | Selection | HalfVectorisation) else tensors[0]

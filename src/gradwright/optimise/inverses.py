@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradwright.core.build import ones, transpose
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import subproduct
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.walks import postorder, transform_all
@@ -56,8 +56,7 @@ def solve_for_sums(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
         factors = [_summed(node, f) if f.node in inverses and _lonely(node, f) else f for f in node.factors]
         if factors == list(node.factors):
             return node
-        labels = {label for f in factors for label in f.labels}.union(*node.output)
-        return contract(node.coefficient, factors, node.output, {label: node.dims[label] for label in labels})
+        return subproduct(node, factors, node.output, node.coefficient)
 
     return transform_all(roots, step)
 
@@ -69,7 +68,7 @@ def _needed(roots: Roots) -> Iterator[Node]:
         if not isinstance(node, Contract):
             yield from node.children
             continue
-        kept = {label for group in node.output for label in group}
+        kept = set(node.free_labels)
         for factor in node.factors:
             ends = set(factor.labels) - kept
             beside = [f for f in node.factors if f is not factor and ends & set(f.labels)]
@@ -79,7 +78,7 @@ def _needed(roots: Roots) -> Iterator[Node]:
 
 def _lonely(node: Contract, factor: Factor) -> list[int]:
     """The labels over which a factor is summed alone."""
-    others = {label for group in node.output for label in group}
+    others = set(node.free_labels)
     others |= {label for f in node.factors if f is not factor for label in f.labels}
     is_matrix = len(set(factor.labels)) == len(factor.labels) == 2  # no diagonal of axes that are split
     return [label for label in factor.labels if label not in others] if is_matrix else []

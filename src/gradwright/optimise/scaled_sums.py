@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product
+from gradwright.core.contraction import is_simple
 from gradwright.core.nodes import Add, Contract, Direction, Factor, Node, Symbol
 from gradwright.core.walks import postorder
 from gradwright.optimise.association import scaled, with_children, with_facts
@@ -68,7 +69,7 @@ class _Scaling:
         if not isinstance(inner, Contract) or inner not in self.once or term.factors[0].conj:
             return term
         groups = term.factors[0].groups
-        if sorted(groups) != sorted(term.output) or any(len(group) != 1 for group in groups):
+        if sorted(groups) != sorted(term.output) or not is_simple(groups):
             return term
         output = tuple(inner.output[groups.index(group)] for group in term.output)
         return Contract(term.coefficient * inner.coefficient, inner.factors, inner.dims, output)

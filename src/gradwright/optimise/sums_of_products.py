@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from gradwright.core.contraction import is_simple
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Contract, Factor, Node
 from gradwright.core.walks import postorder
@@ -50,7 +51,7 @@ def _is_entrywise(node: Contract, factors: Sequence[Factor]) -> bool:
     The output has no other axes: a product is not repeated along a new one.
     """
     held = [group for f in factors for group in f.groups]
-    if len(factors) != 2 or any(len(group) != 1 for group in (*held, *node.output)):
+    if len(factors) != 2 or not is_simple((*held, *node.output)):
         return False
     first, second = (set(f.labels) for f in factors)
     shared = first == second and len(held) == 2 * len(first) > 2

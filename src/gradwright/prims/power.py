@@ -139,7 +139,7 @@ def _constant_power(base: Node, exponent: Fraction) -> Node | None:
         return base
     if not isinstance(base, Contract) or base.factors:
         return None
-    labels = [label for group in base.output for label in group]
+    labels = base.free_labels
     if len(set(labels)) != len(labels):
         return None
     if not base.coefficient and exponent < 0:

@@ -20,7 +20,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract, simple, zero
+from gradwright.core.contraction import ONE, is_simple, simple, subproduct, zero
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.modular import ModularArithmetic, Setting
@@ -307,7 +307,7 @@ def _is_multiple_of_logarithm(product: Contract) -> bool:
     if len(logarithms) != 1 or not product.real:
         return False
     ends = (product.output, logarithms[0].groups)
-    return all(len(set(groups)) == len(groups) and all(len(group) == 1 for group in groups) for groups in ends)
+    return all(len(set(groups)) == len(groups) and is_simple(groups) for groups in ends)
 
 
 def _parted(term: Contract) -> tuple[Factor, list[Factor]]:
@@ -318,5 +318,4 @@ def _parted(term: Contract) -> tuple[Factor, list[Factor]]:
 
 def _spread(term: Contract, labels: Sequence[int], coefficient: Fraction, factors: Sequence[Factor]) -> Node:
     """Some factors of a term as a tensor with the given labels for axes, summed over their others."""
-    dims = {label: term.dims[label] for label in (*labels, *(x for f in factors for x in f.labels))}
-    return contract(coefficient, factors, simple(labels), dims)
+    return subproduct(term, factors, simple(labels), coefficient)

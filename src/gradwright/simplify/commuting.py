@@ -21,7 +21,7 @@ def order_commuting(node: Node) -> Node:
     """Functions of one matrix that stand side by side in one order, the shorter first: `X e^X`, and not `e^X X`."""
     if not isinstance(node, Contract) or not any(_is_function(f.node) for f in node.factors):
         return node
-    outside = {label for group in node.output for label in group}
+    outside = set(node.free_labels)
     for chain in _free_chains(node):
         if not chain.is_sorted:
             return order_commuting(chain.sorted_in(node))
@@ -71,7 +71,7 @@ class _FreeChain:
 
 
 def _free_chains(node: Contract) -> list[_FreeChain]:
-    outside = {label for group in node.output for label in group}
+    outside = set(node.free_labels)
     found = list[_FreeChain]()
     for factors in connected([f for f in node.factors if f.labels]):
         inside = {label for f in factors for label in f.labels}

@@ -19,7 +19,16 @@ from functools import reduce
 
 from gradwright.core.build import multiply, number, ones, spread
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero, scale, split_coefficient, with_factor, with_factors, zero
+from gradwright.core.contraction import (
+    contract,
+    is_simple,
+    is_zero,
+    scale,
+    split_coefficient,
+    with_factor,
+    with_factors,
+    zero,
+)
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.primitive import Primitive
@@ -72,8 +81,8 @@ def _log(node: Node) -> Node:
 
 def _exponentials(term: Contract) -> list[Exponential] | None:
     """A term without sums over labels, all of whose factors are exponentials or positive; or one sinh or cosh."""
-    carried = [label for group in term.output for label in group]
-    plain_output = len(set(carried)) == len(carried) and all(len(group) == 1 for group in term.output)
+    carried = term.free_labels
+    plain_output = len(set(carried)) == len(carried) and is_simple(term.output)
     if not plain_output or not term.coefficient or not term.real:
         return None
     if any(label not in carried for f in term.factors for label in f.labels):
@@ -359,7 +368,7 @@ def _fold_softplus(node: Add, term: Node, product: Contract) -> Node | None:
 
 def _whole_argument(product: Contract) -> Node | None:
     """The argument of the only factor, placed in the shape of the term; None if that is a sum or a diagonal of it."""
-    carried = [label for group in product.output for label in group]
+    carried = product.free_labels
     if len(set(carried)) != len(carried) or any(x not in carried for x in product.factors[0].labels):
         return None
     factor = product.factors[0]

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from gradwright.core.build import number, product_of, spread
 from gradwright.core.connected import connected
-from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient
+from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient, subproduct
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node
 from gradwright.core.sums import add, terms_of, value_key
@@ -40,7 +40,7 @@ def merge_powers(node: Node) -> Node:
     if not isinstance(node, Contract) or not node.coefficient:
         return node
     merged = _merged(node)
-    return node if merged == list(node.factors) else _rebuilt(node, merged)
+    return node if merged == list(node.factors) else subproduct(node, merged, node.output, node.coefficient)
 
 
 def _power_of_product(node: Node) -> Node:
@@ -51,12 +51,12 @@ def _power_of_product(node: Node) -> Node:
     assert isinstance(exponent, Fraction)
     if not isinstance(inner, Contract) or exponent.denominator != 1 or not inner.coefficient:
         return node
-    carried = [label for group in inner.output for label in group]
+    carried = inner.free_labels
     parts = connected(inner.factors, {label for f in inner.factors for label in f.labels} - set(carried))
     if len(set(carried)) != len(carried) or [len(part) for part in parts] == [len(inner.factors)] != [1]:
         return _without_number(inner, exponent)
     factors = [_raised(part, exponent, carried, inner.dims) for part in parts]
-    return _product(inner.coefficient ** int(exponent), factors, inner)
+    return subproduct(inner, factors, inner.output, inner.coefficient ** int(exponent))
 
 
 def _raised(part: Sequence[Factor], exponent: Fraction, carried: Sequence[int], dims: Sequence[Dim]) -> Factor:
@@ -72,16 +72,6 @@ def _without_number(inner: Contract, exponent: Fraction) -> Node:
     """A power of a multiple: the number's power stands in front, `1 / (−tr A) = −1 / tr A`."""
     multiple, rest = split_coefficient(inner)
     return scale(multiple ** int(exponent), raise_to(rest, exponent))
-
-
-def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
-    return _product(node.coefficient, factors, node)
-
-
-def _product(coefficient: Fraction, factors: Sequence[Factor], like: Contract) -> Node:
-    """A product in the labels of another, without those that are summed within a factor now."""
-    used = {label for f in factors for label in f.labels} | {label for group in like.output for label in group}
-    return contract(coefficient, factors, like.output, {label: like.dims[label] for label in used})
 
 
 def _merged(node: Contract) -> list[Factor]:
@@ -114,13 +104,13 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
 
     `Σx / (Σx)² = 1 / Σx`, `(xᵀ A x) (xᵀ A x) = (xᵀ A x)²` and `(x · x) / ‖x‖ = ‖x‖`.
     """
-    outside = {label for group in node.output for label in group}
+    outside = set(node.free_labels)
     parts = connected(node.factors)
     closed = [part for part in parts if part[0].node.rank and outside.isdisjoint(x for f in part for x in f.labels)]
     bases = dict.fromkeys(base_and_exponent(f.node)[0] for f in node.factors if not f.node.rank)
     if len(closed) + len(bases) < 2:
         return node.factors
-    numbers = [contract(1, part, (), {x: node.dims[x] for f in part for x in f.labels}) for part in closed]
+    numbers = [subproduct(node, part, ()) for part in closed]
     keys = list(map(value_key, numbers))
     known: dict[Hashable, tuple[Node, int]] = {key: (value, 1) for value, key in zip(numbers, keys, strict=True)}
     repeated = {key for key, count in Counter(keys).items() if count > 1}
@@ -300,7 +290,7 @@ def _is_inner_product(node: Contract, base: Node, groups: Groups) -> bool:
     labels = {label for group in groups for label in group}
     others = [f for f in node.factors if (base_and_exponent(f.node)[0], f.groups) != (base, groups)]
     used = {label for f in others for label in f.labels}
-    used |= {label for group in node.output for label in group}
+    used |= set(node.free_labels)
     return used.isdisjoint(labels)
 
 

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
-from itertools import chain
 
 from gradwright.core.build import ones
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, scale, simple, with_factors
+from gradwright.core.contraction import contract, is_simple, scale, simple, subproduct, with_factors
 from gradwright.core.inference import facts_of, is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
 from gradwright.core.primitive import Primitive
@@ -53,7 +52,7 @@ def stabilise(node: Node) -> Node:
 
 def _with_log_determinants(node: Contract) -> Node:
     """The trace of the logarithm of a positive definite matrix as its log-determinant."""
-    labels = Counter(label for f in node.factors for label in f.labels) + Counter(chain(*node.output))
+    labels = Counter(label for f in node.factors for label in f.labels) + Counter(node.free_labels)
     traces = [
         f
         for f in node.factors
@@ -62,8 +61,7 @@ def _with_log_determinants(node: Contract) -> Node:
     if not traces:
         return node
     factors = [Factor(Apply(logdet, (), f.node.children), ()) if f in traces else f for f in node.factors]
-    used = {*chain(*node.output), *(label for f in factors for label in f.labels)}
-    return contract(node.coefficient, factors, node.output, {label: node.dims[label] for label in used})
+    return subproduct(node, factors, node.output, node.coefficient)
 
 
 def _is_spd(logarithm: Factor) -> bool:
@@ -125,9 +123,7 @@ def _log_of_product(inner: Contract) -> Node | None:
     It holds for positive factors, and is worth writing where one of them is an exponential or the like.
     """
     groups = (*inner.output, *(group for f in inner.factors for group in f.groups))
-    proper = all(len(group) == 1 for group in groups) and all(
-        len(set(f.labels)) == len(f.labels) for f in inner.factors
-    )
+    proper = is_simple(groups) and all(len(set(f.labels)) == len(f.labels) for f in inner.factors)
     output = [group[0] for group in inner.output if group]
     if not proper or len(set(output)) != len(output) or inner.coefficient <= 0:
         return None
@@ -141,19 +137,13 @@ def _log_of_product(inner: Contract) -> Node | None:
     if inside:
         kept = tuple(label for label in output if any(label in f.labels for f in inside))
         total = add(_placed_log(f, simple((*kept, *summed)), inner) for f in inside)
-        grouped = _placed(Factor(total, simple((*kept, *summed))), (*simple(kept), summed), inner)
-        logs.append(_placed(Factor(Apply(logsumexp, (), (grouped,)), simple(kept)), inner.output, inner))
+        grouped = subproduct(inner, [Factor(total, simple((*kept, *summed)))], (*simple(kept), summed))
+        logs.append(subproduct(inner, [Factor(Apply(logsumexp, (), (grouped,)), simple(kept))], inner.output))
     return add([*logs, log_of_number(inner.coefficient, inner)])
 
 
 def _placed_log(factor: Factor, output: Groups, of: Contract) -> Node:
-    return _placed(Factor(_log_of(factor.node), factor.groups), output, of)
-
-
-def _placed(factor: Factor, output: Groups, of: Contract) -> Node:
-    """A factor alone, spread over an output; both in the labels of a product."""
-    labels = {*factor.labels, *(label for group in output for label in group)}
-    return contract(1, [factor], output, {label: of.dims[label] for label in labels})
+    return subproduct(of, [Factor(_log_of(factor.node), factor.groups)], output)
 
 
 def _base(node: Node) -> Node:

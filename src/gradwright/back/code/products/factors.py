@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradwright.back.code.products.draft import CONSTANT, Draft, Term
+from gradwright.core.contraction import is_simple
 from gradwright.core.nodes import Apply, Factor, Node
 from gradwright.frozen import replace
 from gradwright.prims.power import inverted, power
@@ -43,7 +44,7 @@ def _term(draft: Draft, factor: Factor) -> Term:
     inner = _reciprocal(draft, factor.node)
     node = factor.node if inner is None else inner
     term = Term(factor.labels, None, node, factor.conj, inner is not None, node.real)
-    if all(len(group) == 1 for group in factor.groups) and len(set(factor.labels)) == len(factor.labels):
+    if is_simple(factor.groups) and len(set(factor.labels)) == len(factor.labels):
         return term
     code = draft.lowering.demand(node, conj=factor.conj)
     return draft.split(replace(term, code=code, node=None, conj=False), factor)
