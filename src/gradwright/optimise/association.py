@@ -15,11 +15,10 @@ from math import prod
 
 from gradwright.core.contraction import is_simple
 from gradwright.core.dims import Dim
-from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
-from gradwright.core.walks import postorder, rebuild
+from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.optimise.pairs import key_of, pair_of, renumbered
 from gradwright.optimise.paths import Path, Sizes, cheapest
+from gradwright.optimise.rewriting import rewritten
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.optimise.shared_products import MANY, Product, worth_sharing
 
@@ -38,33 +37,7 @@ def associate(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 
 
 def _associated(roots: Roots, products: _Products) -> Roots:
-    done: dict[Node, Node] = {}
-    for node in postorder(*roots):
-        new = with_children(node, tuple(done[child] for child in node.children))
-        done[node] = with_facts(products.tree(new) if isinstance(new, Contract) else new, node)
-    return tuple(done[root] for root in roots)
-
-
-def with_facts(new: Node, old: Node) -> Node:
-    """A tree shows less of a product than the whole did: that `B M Bᵀ` is positive definite, for instance."""
-    if new is not old and not hasattr(new, "facts_found"):
-        object.__setattr__(new, "facts_found", facts_of(old))
-    return new
-
-
-def with_children(node: Node, children: tuple[Node, ...]) -> Node:
-    """The same node over other children, products not flattened again."""
-    if children == node.children:
-        return node
-    match node:
-        case Contract():
-            pairs = zip(node.factors, children, strict=True)
-            factors = tuple(Factor(child, f.groups, f.conj and not child.real) for f, child in pairs)
-            return Contract(node.coefficient, factors, node.dims, node.output)
-        case Add():
-            return Add(children)
-        case _:
-            return rebuild(node, children)
+    return rewritten(roots, lambda _, new: products.tree(new) if isinstance(new, Contract) else new)
 
 
 class _Products:

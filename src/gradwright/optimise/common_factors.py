@@ -16,10 +16,10 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, is_simple, simple, subproduct
 from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.sums import add, scaled, terms_of
-from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.optimise.paths import MODERATE, Sizes, Work
-from gradwright.optimise.roots import NO_HINTS, Hints, Roots, over
+from gradwright.optimise.rewriting import over, rewritten
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 
 # So many chains of candidates are followed to their ends for a sum.
 PATIENCE = 24
@@ -41,11 +41,7 @@ class _Split:
 def factor_out(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Common factors taken out of every sum that becomes cheaper by it."""
     factoring = _Factoring(Sizes(hints, roots))
-    done: dict[Node, Node] = {}
-    for node in postorder(*roots):
-        new = over(node, tuple(done[child] for child in node.children))
-        done[node] = factoring.of(new) if isinstance(new, Add) else new
-    return tuple(done[root] for root in roots)
+    return rewritten(roots, lambda _, new: factoring.of(new) if isinstance(new, Add) else new, rebuilt=over)
 
 
 class _Factoring:

@@ -21,9 +21,9 @@ from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.primitive import Primitive
 from gradwright.core.walks import postorder
-from gradwright.optimise.association import with_children, with_facts
 from gradwright.optimise.pairs import renumbered
 from gradwright.optimise.paths import Sizes
+from gradwright.optimise.rewriting import rewritten
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.cholesky import cholesky
 from gradwright.prims.cholesky_solve import cholesky_solve
@@ -49,7 +49,8 @@ MANY_BY_LU = 3
 
 def share_factorisations(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Systems instead of inverses, each matrix factorised once; products have to be products of two."""
-    return _Sharing(roots, Sizes(hints, roots)).rewritten()
+    sharing = _Sharing(roots, Sizes(hints, roots))
+    return rewritten(roots, sharing.improved, sharing.done)
 
 
 class _Sharing:
@@ -60,12 +61,6 @@ class _Sharing:
         self.wanted |= self._worth_inverting(sizes)
         self.systems = self._count_systems()
         self.done: dict[Node, Node] = {}
-
-    def rewritten(self) -> tuple[Node, ...]:
-        for node in self.order:
-            new = with_children(node, tuple(self.done[child] for child in node.children))
-            self.done[node] = with_facts(self._improved(node, new), node)
-        return tuple(self.done[root] for root in self.roots)
 
     # What is asked of each matrix
 
@@ -115,7 +110,7 @@ class _Sharing:
 
     # Rewriting
 
-    def _improved(self, node: Node, new: Node) -> Node:
+    def improved(self, node: Node, new: Node) -> Node:
         if isinstance(node, Contract) and isinstance(new, Contract):
             for place in range(len(node.factors)):
                 if self._folds(node, place):

@@ -15,7 +15,7 @@ from fractions import Fraction
 from gradwright.core.contraction import ONE, plain, simple
 from gradwright.core.nodes import Apply, Contract, Node
 from gradwright.core.walks import postorder
-from gradwright.optimise.association import with_children, with_facts
+from gradwright.optimise.rewriting import rewritten
 from gradwright.optimise.roots import Roots
 from gradwright.prims.power import power
 
@@ -34,16 +34,14 @@ def split_powers(roots: Roots, quick: frozenset[Fraction], given: Collection[Nod
     if not quick:
         return roots
     rooted = {node.children[0] for node in postorder(*roots) if _exponent(node) == HALF}
-    done = dict(zip(given, given, strict=True))
-    for node in postorder(*roots):
-        if node in done:
-            continue
-        new = with_children(node, tuple(done[child] for child in node.children))
+
+    def step(node: Node, new: Node) -> Node:
         exponent = _exponent(node)
-        if exponent is not None and abs(exponent) <= HIGHEST:
-            new = _power(new.children[0], exponent, quick - {-HALF} if node.children[0] in rooted else quick)
-        done[node] = with_facts(new, node)
-    return tuple(done[root] for root in roots)
+        if exponent is None or abs(exponent) > HIGHEST:
+            return new
+        return _power(new.children[0], exponent, quick - {-HALF} if node.children[0] in rooted else quick)
+
+    return rewritten(roots, step, dict(zip(given, given, strict=True)))
 
 
 def _exponent(node: Node) -> Fraction | None:
