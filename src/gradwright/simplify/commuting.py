@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
 
+from gradwright.core.commuting import commute
 from gradwright.core.connected import connected
 from gradwright.core.contraction import contract, simple
-from gradwright.core.inference import commute, is_hermitian, is_skew, is_symmetric
+from gradwright.core.inference import facts_of, is_hermitian, is_skew, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
@@ -98,7 +99,8 @@ def _free_chain(factors: Sequence[Factor]) -> _FreeChain | None:
     read = [_read(*step) for step in steps]
     if ends and not all(factor.node.real and is_symmetric(factor.node) for factor in matrices):
         return None
-    return _FreeChain(tuple(steps), not ends) if all(commute(a, b) for a, b in combinations(read, 2)) else None
+    free = all(commute(a, b, facts_of) for a, b in combinations(read, 2))
+    return _FreeChain(tuple(steps), not ends) if free else None
 
 
 def _is_function(node: Node) -> bool:
@@ -121,7 +123,7 @@ def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | N
     left, right = node.factors[before], node.factors[behind]
     if _length(left.node) <= _length(right.node):
         return None
-    if not commute(_read(left, row, label), _read(right, label, column)):
+    if not commute(_read(left, row, label), _read(right, label, column), facts_of):
         return None
     factors = list(node.factors)
     factors[before] = relabelled(right, {label: row, column: label})

@@ -14,8 +14,9 @@ from fractions import Fraction
 
 from gradwright.core.build import adjoint, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
+from gradwright.core.commuting import commute
 from gradwright.core.contraction import is_simple, is_zero, scale, simple, split_coefficient, subproduct, zero
-from gradwright.core.inference import commute, facts_of
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Solve, Unknown
 from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space, mirror_space
@@ -66,7 +67,7 @@ def _of_commuting(unknown: Unknown, operator: Node, right: Node) -> Node | None:
     if left is None or behind is None or like_key(left) != like_key(behind):
         return None
     powers = value_key(collapse(matmul(left, right))) == value_key(collapse(matmul(right, left)))
-    if not powers and not commute(left, right):
+    if not powers and not commute(left, right, facts_of):
         return None
     return scale(Fraction(1, 2), matmul(Apply(inv, (), (left,)), right))
 
