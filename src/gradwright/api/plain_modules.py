@@ -13,7 +13,7 @@ from gradwright.core.contraction import zero
 from gradwright.core.nodes import Apply, Direction, Node, Symbol, field_of
 from gradwright.core.walks import free_leaves, postorder
 from gradwright.diff.derivatives import vjps
-from gradwright.diff.spectral import recognise_spectral
+from gradwright.diff.spectral_recognition import recognise_spectral
 from gradwright.errors import DerivationError, UnsupportedError
 from gradwright.optimise.blocks import in_blocks
 from gradwright.simplify.pipeline import simplify

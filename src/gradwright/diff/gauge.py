@@ -26,7 +26,7 @@ from gradwright.core.walks import postorder, substitute
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.linearised import rate_along_free_directions
 from gradwright.diff.identities.problem import problem_of
-from gradwright.diff.spectral import recognise_spectral
+from gradwright.diff.spectral_recognition import recognise_spectral
 from gradwright.linear.forms import transpose
 from gradwright.simplify.pipeline import simplify, simplify_all
 
