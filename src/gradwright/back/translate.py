@@ -22,8 +22,9 @@ from gradwright.back.formula import (
     Scaled,
     Transposed,
 )
+from gradwright.back.label_graph import Edge, Weight
 from gradwright.back.layouts import layout_formula, unflattened
-from gradwright.back.matrices import Edge, Irreducible, Reduction, Weight
+from gradwright.back.matrices import Irreducible, Reduction
 from gradwright.back.names import direction_formula, name_formula
 from gradwright.back.notation import basis_vector, identity, size_formula
 from gradwright.back.products import product
@@ -53,7 +54,7 @@ from gradwright.core.walks import postorder
 from gradwright.frozen import replace
 from gradwright.prims.complex import imaginary_part, real_part, without_unit
 from gradwright.prims.inv import inv
-from gradwright.prims.power import power, variable_power
+from gradwright.prims.power import base_and_exponent, power, variable_power
 from gradwright.simplify.broadcasts import repeated_number
 
 
@@ -116,8 +117,7 @@ class Translator:
     def _apply(self, node: Apply, symmetric: bool) -> Formula:
         arguments = [self._argument(node, place) for place in range(len(node.arguments))]
         if node.primitive is power:
-            exponent = node.parameters[0]
-            assert isinstance(exponent, Fraction)
+            _, exponent = base_and_exponent(node)
             if exponent < 0 and (not node.rank or exponent == -1 or exponent.denominator > 1):
                 return Scaled(node.rank, symmetric, Fraction(1), (), (to_the(arguments[0], -exponent, symmetric),))
             return to_the(arguments[0], exponent, symmetric)
@@ -239,13 +239,11 @@ class Translator:
     def factor(self, factor: Factor) -> tuple[Formula, bool]:
         """The formula of a factor, its node being written already, and whether it stands below the line."""
         node = factor.node
-        if isinstance(node, Apply) and node.primitive is power and node not in self.letters:
-            exponent = node.parameters[0]
-            assert isinstance(exponent, Fraction)
-            if exponent < 0:
-                base = self._done[node.arguments[0]]
-                inside = base if exponent == -1 else to_the(base, -exponent, base.symmetric)
-                return (conjugated(inside) if factor.conj else inside), True
+        below, exponent = base_and_exponent(node)
+        if exponent < 0 and node not in self.letters:
+            base = self._done[below]
+            inside = base if exponent == -1 else to_the(base, -exponent, base.symmetric)
+            return (conjugated(inside) if factor.conj else inside), True
         formula = self._done[node]
         return (conjugated(formula) if factor.conj else formula), False
 

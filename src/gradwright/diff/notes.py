@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from gradwright.core.nodes import Apply, Node, Symbol
 from gradwright.core.walks import postorder
-from gradwright.prims.power import power
+from gradwright.prims.power import base_and_exponent, power
 from gradwright.simplify.equality import has_complex_values
 
 _POWERS = {Fraction(1, 2): ("the square root", "sqrtm"), Fraction(-1): ("the reciprocal", "inv")}
@@ -42,8 +42,7 @@ def _hint(node: Apply) -> str:
 
 def _power_names(node: Apply) -> tuple[str, str]:
     """How a power of every entry is called, and the function that is the power of the matrix."""
-    exponent = node.parameters[0]
-    assert isinstance(exponent, Fraction)
+    _, exponent = base_and_exponent(node)
     if exponent.denominator == 1 and exponent > 1:
         return f"the power {exponent}", "matrix_power"
     return _POWERS.get(exponent, ("", ""))

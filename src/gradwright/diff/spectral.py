@@ -13,7 +13,6 @@ differentiation and under adjoints, like those of `prims.divided_differences`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from functools import lru_cache, reduce
 
 import numpy as np
@@ -36,7 +35,7 @@ from gradwright.prims.exponential import exp, log, log1p
 from gradwright.prims.inv import inv
 from gradwright.prims.logm import logm
 from gradwright.prims.matrix_exp import matrix_exp
-from gradwright.prims.power import power
+from gradwright.prims.power import base_and_exponent, power
 from gradwright.prims.sqrtm import sqrtm
 from gradwright.simplify.pipeline import simplify
 
@@ -153,8 +152,7 @@ def _named_product(body: Contract, A: Node) -> Node | None:
 
 
 def _named_power(body: Apply, matrix: Node) -> Node | None:
-    exponent = body.parameters[0]
-    assert isinstance(exponent, Fraction)
+    _, exponent = base_and_exponent(body)
     root = exponent.denominator == 2 and "spd" in facts_of(matrix)
     base, times = (Apply(sqrtm, (), (matrix,)), 2 * exponent) if root else (matrix, exponent)
     if times.denominator > 1 or abs(times) > HIGHEST_ORDER:

@@ -17,12 +17,12 @@ from gradwright.core.contraction import contract
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, Symbol
 from gradwright.core.registry import Function
 from gradwright.core.sums import add, scaled
-from gradwright.core.walks import free_leaves, postorder, substitute, transform
+from gradwright.core.walks import applications, free_leaves, substitute, transform
 from gradwright.diff.scalar_functions import ARGUMENT, ScalarFunction
 from gradwright.diff.spectral import named_function, spectral_map
 from gradwright.prims.eig import eig
 from gradwright.prims.eigh import eigh
-from gradwright.prims.power import power
+from gradwright.prims.power import base_and_exponent, power
 from gradwright.prims.svd import svd
 from gradwright.simplify.pipeline import simplify
 
@@ -31,7 +31,7 @@ _TWO = Fraction(2)
 
 def recognise_spectral(root: Node) -> Node:
     """Write what depends on eigenvalues smoothly as a function of the matrix."""
-    if not any(isinstance(n, Apply) and _is_decomposition(n) for n in postorder(root)):
+    if not any(_is_decomposition(n) for n in applications(root)):
         return root
     return transform(root, _recognise)
 
@@ -82,7 +82,7 @@ def _sum_over_spectrum(node: Contract, label: int) -> Node | None:
     around = [f for f in node.factors if label in f.labels]
     if not around or any(f.node.rank != 1 for f in around):
         return None
-    for leaf in dict.fromkeys(n for f in around for n in postorder(f.node) if isinstance(n, Apply)):
+    for leaf in dict.fromkeys(n for f in around for n in applications(f.node)):
         if _is_output(leaf, eigh, 0):
             total = _eigenvalue_sum(around, leaf, _function_at)
         elif leaf.primitive is eig and leaf.index == 0 and not any(f.conj for f in around):
@@ -137,12 +137,9 @@ def _in_squares(node: Node, values: Node, squared: Node) -> Node:
     """Even powers of the values as powers of their squares."""
 
     def rewrite(inner: Node) -> Node:
-        if not isinstance(inner, Apply) or inner.primitive is not power or inner.arguments[0] != values:
-            return inner
-        exponent = inner.parameters[0]
-        assert isinstance(exponent, Fraction)
+        base, exponent = base_and_exponent(inner)
         even = exponent.denominator == 1 and exponent.numerator % 2 == 0 and exponent != _TWO
-        return Apply(power, (exponent / 2,), (squared,)) if even else inner
+        return Apply(power, (exponent / 2,), (squared,)) if even and base == values else inner
 
     return transform(node, rewrite)
 

@@ -35,7 +35,7 @@ from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import written_size
 from gradwright.prims.exponential import exp, log
-from gradwright.prims.power import power, raise_to
+from gradwright.prims.power import base_and_exponent, raise_to
 from gradwright.prims.sigmoid import sigmoid, softplus
 from gradwright.prims.trigonometric import cosh, sinh, tanh
 from gradwright.simplify.expansion import expand
@@ -168,8 +168,7 @@ def _exponential(exponent: Node) -> Node:
 
 def power_of_exponentials(node: Apply) -> Node:
     """A negative power of a sum of exponentials, and any power of one exponential."""
-    exponent, base = node.parameters[0], node.arguments[0]
-    assert isinstance(exponent, Fraction)
+    base, exponent = base_and_exponent(node)
     if is_of(base, exp):
         assert isinstance(base, Apply)
         return Apply(exp, (), (scaled(exponent, base.arguments[0]),))
@@ -288,12 +287,8 @@ def _distributed(total: Add, factor: Node) -> list[Node] | None:
 
 
 def _base_and_whole_exponent(node: Node) -> tuple[Node, Fraction]:
-    if isinstance(node, Apply) and node.primitive is power:
-        exponent = node.parameters[0]
-        assert isinstance(exponent, Fraction)
-        if exponent.denominator == 1:
-            return node.arguments[0], exponent
-    return node, Fraction(1)
+    base, exponent = base_and_exponent(node)
+    return (base, exponent) if exponent.denominator == 1 else (node, Fraction(1))
 
 
 def _power(base: Node, exponent: Fraction) -> list[Node]:

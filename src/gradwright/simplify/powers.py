@@ -19,7 +19,7 @@ from gradwright.core.sums import add, terms_of, value_key
 from gradwright.frozen import replace
 from gradwright.prims.complex import real
 from gradwright.prims.piecewise import COMPARISONS, absolute, equal, maximum, modulus, relu, sign
-from gradwright.prims.power import power, raise_to, variable_power
+from gradwright.prims.power import base_and_exponent, power, raise_to, variable_power
 from gradwright.prims.reductions import norm
 from gradwright.simplify.broadcasts import repeated_number
 from gradwright.simplify.relations import Relation, is_plain, matches
@@ -31,9 +31,7 @@ Exponents = dict[tuple[Node, Groups, bool], Fraction]
 def merge_powers(node: Node) -> Node:
     """Merge the powers in a product, or open the power of a norm."""
     if isinstance(node, Apply) and node.primitive is power:
-        exponent = node.parameters[0]
-        assert isinstance(exponent, Fraction)
-        normal = raise_to(node.arguments[0], exponent)
+        normal = raise_to(*base_and_exponent(node))
         if normal != node or not isinstance(normal, Apply):
             return normal
         return _power_of_product(_power_of_size(_root_of_square(normal)))
@@ -45,11 +43,8 @@ def merge_powers(node: Node) -> Node:
 
 def _power_of_product(node: Node) -> Node:
     """A whole power of a product is the product of the powers of what shares no sum: `(xᵀ x / n)⁻¹ = n (xᵀ x)⁻¹`."""
-    if not isinstance(node, Apply) or node.primitive is not power:
-        return node
-    inner, exponent = node.arguments[0], node.parameters[0]
-    assert isinstance(exponent, Fraction)
-    if not isinstance(inner, Contract) or exponent.denominator != 1 or not inner.coefficient:
+    inner, exponent = base_and_exponent(node)
+    if exponent == 1 or not isinstance(inner, Contract) or exponent.denominator != 1 or not inner.coefficient:
         return node
     carried = inner.free_labels
     parts = connected(inner.factors, {label for f in inner.factors for label in f.labels} - set(carried))
@@ -276,15 +271,6 @@ def _diagonal(factor: Factor) -> Node:
     return contract(1, [Factor(factor.node, ((0,), (0,)))], ((0,),), {0: factor.node.shape[0]})
 
 
-def base_and_exponent(node: Node) -> tuple[Node, Fraction]:
-    """`(u, k)` for `u ** k`, and `(u, 1)` for any other u."""
-    if isinstance(node, Apply) and node.primitive is power:
-        exponent = node.parameters[0]
-        assert isinstance(exponent, Fraction)
-        return node.arguments[0], exponent
-    return node, Fraction(1)
-
-
 def _is_inner_product(node: Contract, base: Node, groups: Groups) -> bool:
     """Whether the labels are summed and nobody else carries them: then u² is u · u."""
     labels = {label for group in groups for label in group}
@@ -296,22 +282,15 @@ def _is_inner_product(node: Contract, base: Node, groups: Groups) -> bool:
 
 def _root_of_square(node: Apply) -> Node:
     """`√(x²) = |x|` for a real x, which has digits where the square underflows."""
-    inner, exponent = node.arguments[0], node.parameters[0]
-    assert isinstance(exponent, Fraction)
-    if not isinstance(inner, Apply) or inner.primitive is not power or not inner.arguments[0].real:
-        return node
-    squared = inner.parameters[0]
-    assert isinstance(squared, Fraction)
-    even = squared.denominator == 1 and not squared % 2
-    return raise_to(Apply(absolute, (), inner.arguments), squared * exponent) if even else node
+    inner, exponent = base_and_exponent(node)
+    base, squared = base_and_exponent(inner)
+    even = base.real and squared.denominator == 1 and not squared % 2
+    return raise_to(Apply(absolute, (), (base,)), squared * exponent) if even else node
 
 
 def _power_of_size(node: Node) -> Node:
     """Even powers of norms and absolute values."""
-    if not isinstance(node, Apply) or node.primitive is not power:
-        return node
-    inner, exponent = node.arguments[0], node.parameters[0]
-    assert isinstance(exponent, Fraction)
+    inner, exponent = base_and_exponent(node)
     if not isinstance(inner, Apply) or exponent.denominator != 1 or exponent.numerator % 2:
         return node
     argument = inner.arguments[0]

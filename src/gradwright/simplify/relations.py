@@ -20,7 +20,7 @@ from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
 from gradwright.core.templates import instantiate, laws, leaves_at
-from gradwright.core.walks import postorder
+from gradwright.core.walks import applications
 from gradwright.frozen import frozen
 from gradwright.prims.lstsq import lstsq
 from gradwright.prims.pinv import pinv
@@ -94,7 +94,7 @@ def _laws_at(node: Apply) -> Iterator[tuple[Node, Node]]:
 
 def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
     """`A⁻¹ b = solve(A, b)` and `A⁺ b = lstsq(A, b)`, for what is solved where the inverse occurs as well."""
-    nodes = [node for node in postorder(*roots) if isinstance(node, Apply)]
+    nodes = list(applications(*roots))
     inverses = {(node.arguments[0], True): node for node in nodes if is_inverse(node.primitive)}
     inverses |= {(node.arguments[0], False): node for node in nodes if node.primitive is pinv}
     found: list[Relation] = []

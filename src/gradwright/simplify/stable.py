@@ -11,7 +11,6 @@ Sums of exponentials entry by entry are in `simplify.exponentials`.
 from __future__ import annotations
 
 from collections import Counter
-from fractions import Fraction
 
 from gradwright.core.build import ones
 from gradwright.core.canonical import as_product
@@ -24,7 +23,7 @@ from gradwright.prims.determinant import det, logdet, slogdet
 from gradwright.prims.exponential import exp, log, log1p
 from gradwright.prims.logm import logm
 from gradwright.prims.piecewise import absolute
-from gradwright.prims.power import power, raise_to
+from gradwright.prims.power import base_and_exponent, power, raise_to
 from gradwright.prims.sigmoid import sigmoid, softplus
 from gradwright.prims.softmax import along_axis, log_softmax, logsumexp, softmax
 from gradwright.simplify.exponentials import (
@@ -107,9 +106,7 @@ def _log_of_function(inner: Apply) -> Node | None:
     if _is(inner, softmax):
         return Apply(log_softmax, (), (argument,))
     if _is(inner, power) and is_positive(argument):
-        exponent = inner.parameters[0]
-        assert isinstance(exponent, Fraction)
-        return scale(exponent, _log_of(argument))
+        return scale(base_and_exponent(inner)[1], _log_of(argument))
     return log_of_exponentials(inner)
 
 
@@ -129,7 +126,7 @@ def _log_of_product(inner: Contract) -> Node | None:
         return None
     if not all(f.node.real and is_positive(f.node) for f in inner.factors):
         return None
-    if not any(_is(_base(f.node), p) for f in inner.factors for p in (exp, sigmoid, softmax)):
+    if not any(_is(base_and_exponent(f.node)[0], p) for f in inner.factors for p in (exp, sigmoid, softmax)):
         return None
     summed = tuple(label for label in range(len(inner.dims)) if label not in output)
     inside = [f for f in inner.factors if set(f.labels) & set(summed)]
@@ -144,10 +141,6 @@ def _log_of_product(inner: Contract) -> Node | None:
 
 def _placed_log(factor: Factor, output: Groups, of: Contract) -> Node:
     return subproduct(of, [Factor(_log_of(factor.node), factor.groups)], output)
-
-
-def _base(node: Node) -> Node:
-    return _argument(node) if _is(node, power) else node
 
 
 def _log1p(node: Apply) -> Node:
@@ -219,13 +212,11 @@ def _quotient_again(node: Contract, factors: list[Factor]) -> Node:
 def _over_its_sum(factor: Factor, other: Factor) -> list[Factor] | None:
     """The softmax that an exponential is with one power of a denominator, and the powers that are left."""
     exponent = _argument(factor.node)
-    if not _is(other.node, power) or not isinstance(other.node, Apply):
+    denominator, times = base_and_exponent(other.node)
+    if times > -1 or times.denominator != 1:
         return None
-    times = other.node.parameters[0]
-    assert isinstance(times, Fraction)
-    denominator = _argument(other.node)
     total, axis = _sum_of_exponentials(denominator)
-    if total is None or times > -1 or times.denominator != 1:
+    if total is None:
         return None
     if total == exponent:
         kept = tuple(group for place, group in enumerate(factor.groups) if place != axis)

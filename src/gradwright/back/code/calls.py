@@ -15,7 +15,7 @@ from gradwright.back.code.program import Foreign, Statement
 from gradwright.back.code.text import Code, fill
 from gradwright.back.code.value_names import name_for
 from gradwright.core.nodes import Apply, Node, Parameter
-from gradwright.prims.power import power
+from gradwright.prims.power import base_and_exponent
 
 if TYPE_CHECKING:
     from gradwright.back.code.lower import Lowering
@@ -41,8 +41,7 @@ def write_call(lowering: Lowering, node: Apply, arguments: Sequence[Code]) -> Co
 
 def _quick_power(node: Apply, library: Library) -> str | None:
     """The library's own function for a power of an array, where operators take longer."""
-    exponent = node.parameters[0] if node.primitive is power else None
-    return library.powers.get(exponent) if isinstance(exponent, Fraction) else None
+    return library.powers.get(base_and_exponent(node)[1])
 
 
 def _repeated_named(lowering: Lowering, template: str, node: Apply, arguments: Sequence[Code]) -> list[Code]:

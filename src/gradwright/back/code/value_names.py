@@ -8,7 +8,7 @@ from fractions import Fraction
 from gradwright.back.code.names import joined
 from gradwright.back.code.text import Code
 from gradwright.core.nodes import Apply, Contract, Node
-from gradwright.prims.power import power
+from gradwright.prims.power import base_and_exponent
 
 # What a value is called after the function that gave it.
 _SHORT = {
@@ -69,6 +69,4 @@ def _named_after(node: Apply) -> Node:
 
 
 def _short_name(node: Apply) -> str:
-    if node.primitive is power and isinstance(exponent := node.parameters[0], Fraction):
-        return _POWERS.get(exponent, node.primitive.name)
-    return _SHORT.get(node.primitive.name, node.primitive.name)
+    return _POWERS.get(base_and_exponent(node)[1]) or _SHORT.get(node.primitive.name, node.primitive.name)
