@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -109,6 +110,19 @@ def test_what_a_package_says_of_its_modules_names_modules_that_it_has(package: s
     loaded = import_module(package)
     named = re.findall(r"`([a-z_]+)`", loaded.__doc__ or "")
     assert [name for name in named if not hasattr(loaded, name) and find_spec(f"{package}.{name}") is None] == []
+
+
+def test_the_contributors_guide_lists_the_packages_in_the_order_of_their_layers() -> None:
+    table = re.findall(r"^\| (`.*)\|$", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
+    rows = [[SPAN.findall(cell) for cell in row.split("|")] for row in table if row.count("|") == 2]
+    packages = [cell.removesuffix(".py").removesuffix("/") for names, *_ in rows for cell in names]
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ][0]
+    layers = " ".join(contract["layers"]).replace("(__main__)", "")
+    assert [name for name in packages if name in layers] == re.findall(r"\w+", layers)
+    source = ROOT / "src" / "gradwright"
+    assert all((source / names[0].rstrip("/") / file).is_file() for names, _, files in rows[:12] for file in files)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gradwright as gw
-from gradwright.diff.spectral import ARGUMENT, ScalarFunction, divided_difference
+from gradwright.diff.scalar_functions import ARGUMENT, ScalarFunction, divided_difference
 from gradwright.prims.power import raise_to
 
 GENERATOR = np.random.default_rng(3)

@@ -8,8 +8,9 @@ from facts_in_numbers import FACTS_HOLD
 from numerics import close, generic_point
 
 import gradwright as gw
+from gradwright.core.commuting import commute
 from gradwright.core.contraction import is_zero
-from gradwright.core.inference import commute, facts_of
+from gradwright.core.inference import facts_of
 from gradwright.simplify.pipeline import simplify
 
 VARIABLES = {
@@ -33,7 +34,7 @@ def expression(text: str) -> gw.Expression:
 )  # fmt: skip
 def test_functions_of_one_matrix_commute(left: str, right: str) -> None:
     nodes = expression(left).node, expression(right).node
-    assert commute(*nodes)
+    assert commute(*nodes, facts_of)
     given = {name: facts for name, facts in VARIABLES.items() if name in left + right}
     both, other = gw.parse(f"({left}) @ ({right})", **given).node, gw.parse(f"({right}) @ ({left})", **given).node
     assert close(*generic_point(both, other, side=1).at(both, other))
@@ -47,7 +48,7 @@ def test_functions_of_one_matrix_commute(left: str, right: str) -> None:
     ],
 )  # fmt: skip
 def test_others_are_not_taken_to_commute(left: str, right: str) -> None:
-    assert not commute(expression(left).node, expression(right).node)
+    assert not commute(expression(left).node, expression(right).node, facts_of)
 
 
 @pytest.mark.sampled

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from gradwright.api.calls import is_traced, leave_no_graph, likeness
-from gradwright.api.evaluation import evaluated_form, require_gaps, warn_of_gauge
+from gradwright.api.arrays import CONVERT, is_complex, shaped
+from gradwright.api.calls import is_traced, likeness
+from gradwright.api.evaluation import evaluated_form, warn_of_gauge
+from gradwright.api.forms import Forms
 from gradwright.api.inputs import (
     Demands,
     as_array,
@@ -19,26 +21,17 @@ from gradwright.api.inputs import (
     named_leaves,
 )
 from gradwright.api.provenance import NO_DERIVATIVE, Provenance
-from gradwright.back.code.bindings import are_traced, bound
+from gradwright.back.code.bindings import bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
 from gradwright.back.code.live import compile_program, function_source
-from gradwright.back.code.lower import lower
-from gradwright.back.code.names import Names
+from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.program import Program
-from gradwright.back.code.row_blocks import RowBlocks
-from gradwright.core.nodes import Direction, Node, Symbol, field_of
+from gradwright.core.nodes import Node
 from gradwright.core.signature import Signature
-from gradwright.core.walks import free_leaves, substitute
-from gradwright.diff.derivatives import vjps
-from gradwright.diff.gaps import divided_gaps
+from gradwright.core.walks import free_leaves
 from gradwright.errors import ConditionError, EmissionError, EvaluationError
-from gradwright.optimise import DIFFERENTIABLE_PASSES, are_in_eigenvectors, optimise
-from gradwright.optimise.kernels import KERNELS, use_kernels
-from gradwright.optimise.row_sums import row_sums
-from gradwright.simplify.pipeline import simplify
-
-Leaf = Symbol | Direction
+from gradwright.optimise import optimise
 
 
 def library_of(name: str) -> Library:
@@ -100,12 +93,8 @@ class CompiledFunction:
     Shapes are checked once for each combination of shapes; what follows is the generated code alone. Directions
     and cotangents that the expression no longer contains may be given too.
 
-    Where PyTorch only computes, and neither records nor transforms what it does, its kernels are called for what they
-    compute in one pass, and temporaries are written over. At its second call with inputs of the same shapes a function
-    for JAX is compiled by XLA.
-
     Attributes:
-        source: the generated code, without these.
+        source: the generated code, which calls no kernels and writes over nothing (see `api.forms`).
         in_place: the forms that write over temporaries.
     """
 
@@ -119,28 +108,19 @@ class CompiledFunction:
     ) -> None:
         self._made_from = (node, signature, library.name, dict(hints or {}), provenance)
         node = evaluated_form(node)
-        self._optimised = optimise({"value": node}, hints or {})
-        self._program = program = _lowered(self._optimised, signature, library)
+        optimised = optimise({"value": node}, hints or {})
+        program = _lowered(optimised, signature, library)
         self._node = node
-        self._gaps = divided_gaps(node)[1]
         self._leaves = named_leaves(node, signature, provenance.optional)
         self._needed = tuple(program.parameters)
         self._library = library
         inputs = [self._leaves[name] for name in self._needed]
-        if library.name == "jax":
-            self._function = _for_jax((node,), inputs, program, self._optimised)
-        else:
-            self._function = compile_program(program, library, "value", bound(program, library))
-        self._recorded = self._function  # what runs where PyTorch differentiates, and otherwise does more than compute
-        if library.name == "torch" and are_in_eigenvectors(self._optimised.values()):
-            recorded = lower(optimise({"value": node}, hints or {}, DIFFERENTIABLE_PASSES), library, inputs=inputs)
-            self._recorded = compile_program(recorded, library, "value", bound(recorded, library))
+        self._forms = Forms(node, optimised, program, inputs, library, hints or {})
         self._gauge = provenance.gauge if library.name == "numpy" else ()
         self._signature = signature
         self._demands = Demands.of(node, provenance.origins)
         self._likeness = likeness(tuple(self._leaves), self._needed)
-        self._forms: dict[Any, Callable[..., Any]] = {}  # what runs for inputs like these
-        self._constants: dict[str, Callable[..., Any]] = {}
+        self._chosen: dict[Any, Callable[..., Any]] = {}  # the form that runs for inputs like these
         self.source = function_source(program, library, "value")
         self.__name__ = "value"
         self.__doc__ = f"Takes {', '.join(self._leaves)}."
@@ -160,12 +140,12 @@ class CompiledFunction:
         """
         try:
             key, arrays = self._likeness(*positional, **inputs)
-            form = self._forms.get(key)
+            form = self._chosen.get(key)
         except (AttributeError, TypeError):  # not as the function takes them; or sizes that are symbols of a trace
             key, arrays, form = None, (), None
         if form is None:
             return self._first_call(key, positional, inputs)
-        return self._run(self._recorded_or(form, arrays), arrays)
+        return self._run(self._forms.recorded_or(form, arrays), arrays)
 
     def _first_call(self, key: Any, positional: Sequence[Any], inputs: dict[str, Any]) -> Any:
         """The value after everything has been checked; inputs like these need no look the next time."""
@@ -175,127 +155,57 @@ class CompiledFunction:
         self._check(inputs)
         arrays = self._converted(inputs)
         if self._library.name == "torch" and out is None and is_traced():
-            return self._run(self._recorded, arrays)
+            return self._run(self._forms.recorded, arrays)
         if self._gauge:
             self._look_at_gauge(inputs)
         elif key and all(a is inputs[name] for name, a in zip(self._needed, arrays, strict=True)):
-            if len(self._forms) >= MOST_SHAPES:
-                self._forms.clear()
-            self._forms[key] = self._form_for(key, self._form_alone(arrays))
+            if len(self._chosen) >= MOST_SHAPES:
+                self._chosen.clear()
+            self._chosen[key] = self._form_for(key, self._forms.alone(arrays))
         if out is not None:
             return self._written_into(self._checked_out(out, inputs), arrays)
         if not self._needed and inputs:
             name, value = next(iter(inputs.items()))
-            return self._run(self._constant(name), [_CONVERT[self._library.name](name, value)])
-        return self._run(self._recorded_or(self._form_alone(arrays), arrays), arrays)
+            return self._run(self._forms.constant(self._leaves[name]), [CONVERT[self._library.name](name, value)])
+        return self._run(self._forms.recorded_or(self._forms.alone(arrays), arrays), arrays)
 
     def _converted(self, inputs: Mapping[str, Any]) -> list[Any]:
         """The arrays of the library; in PyTorch, which multiplies no real matrix by a complex one, of one field.
 
         If one of the variables that were declared complex is, all are.
         """
-        convert = _CONVERT[self._library.name]
+        convert = CONVERT[self._library.name]
         arrays = {name: convert(name, inputs[name]) for name in self._needed}
         if self._library.name == "torch" and any(a.is_complex() for a in arrays.values()):
             real = [name for name, a in arrays.items() if not (a.is_complex() or self._leaves[name].real)]
             arrays |= {name: arrays[name].to(arrays[name].dtype.to_complex()) for name in real}
         return list(arrays.values())
 
-    def _recorded_or(self, form: Callable[..., Any], arrays: Sequence[Any]) -> Callable[..., Any]:
-        """A form of the function, or the generated code where PyTorch or JAX does more than compute.
-
-        What looks at gaps may be recorded, but not transformed.
-        """
-        if form is self._recorded or self._library.name == "numpy":
-            return form
-        if self._library.name == "jax":
-            return self._function if self._gaps and are_traced(arrays) else form
-        return form if leave_no_graph([a.detach() for a in arrays] if self._gaps else arrays) else self._recorded
-
-    def _form_alone(self, arrays: Sequence[Any]) -> Callable[..., Any]:
-        """The function for such arrays where PyTorch just computes; kernels and blocks take arrays of one type."""
-        if self._gaps:
-            return self._watched
-        if len({a.dtype for a in arrays}) != 1:
-            return self._function
-        blocks = self._row_blocks
-        return blocks if blocks is not None and blocks.fits(arrays) else self._alone[1]
-
-    @cached_property
-    def _watched(self) -> Callable[..., Any]:
-        """The function that refuses gaps lost in rounding errors, which its code computes beside the value."""
-        nodes = tuple(dict.fromkeys(n for gap in self._gaps for n in gap.nodes))
-        roots = optimise({"value": self._node} | {f"gap{k}": n for k, n in enumerate(nodes)}, self._made_from[3])
-        program = lower(roots, self._library, inputs=[self._leaves[name] for name in self._needed])
-        function = compile_program(program, self._library, "value", bound(program, self._library))
-
-        def watched(*arrays: Any) -> Any:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                value, *found = function(*arrays)
-            require_gaps(self._gaps, dict(zip(nodes, (as_array("gap", g) for g in found), strict=True)), self._node)
-            return value
-
-        return watched
-
-    @cached_property
-    def _row_blocks(self) -> RowBlocks | None:
-        """The function of a large matrix that reads some rows after the others; None if it has no sums over rows."""
-        sums = row_sums(self._optimised["value"]) if self._library.name != "jax" else None
-        return None if sums is None else RowBlocks(sums, [self._leaves[name] for name in self._needed], self._library)
-
-    @cached_property
-    def _alone(self) -> tuple[Program, Callable[..., Any]]:
-        """The code that calls kernels of the library, if there are any for it, and its function."""
-        kernels = [kernel for kernel in KERNELS if self._library.implementation(kernel) is not None]
-        found = dict(zip(self._optimised, use_kernels(tuple(self._optimised.values()), kernels), strict=True))
-        if found == self._optimised:
-            return self._program, self._function
-        program = lower(found, self._library, inputs=[self._leaves[name] for name in self._needed])
-        return program, compile_program(program, self._library, "value", bound(program, self._library))
-
-    def _constant(self, name: str) -> Callable[..., Any]:
-        """The value where nothing is needed for it: in the precision of an input, and on its device."""
-        if name not in self._constants:
-            program = lower(optimise({"value": self._node}), self._library, inputs=(self._leaves[name],))
-            self._constants[name] = compile_program(program, self._library, "value", {})
-        return self._constants[name]
-
     def _form_for(self, key: Any, plain: Callable[..., Any]) -> Callable[..., Any]:
-        """What runs from the second call on: the function that writes over its temporaries, or is compiled by XLA."""
-        if self._library.name == "jax":
-            return plain if self._gaps or self._program.foreign else self._by_xla
+        """What runs from the second call on: the function compiled by XLA, or that writes over its temporaries."""
+        if self._forms.by_xla is not None:
+            return self._forms.by_xla
         in_place = self.in_place
-        if in_place is None or plain is not self._alone[1]:
+        if in_place is None or not self._forms.may_write_over(plain):
             return plain
 
         def fit(*arrays: Any) -> Any:
-            self._forms[key], value = in_place.fitted(arrays, plain)
+            self._chosen[key], value = in_place.fitted(arrays, plain)
             return value
 
         return fit
 
-    @cached_property
-    def _by_xla(self) -> Callable[..., Any]:
-        """The function as one program for XLA; whose errors come late, so that what may raise them stays as it is."""
-        import jax
-
-        return jax.jit(self._function)
-
-    @cached_property
+    @property
     def in_place(self) -> InPlace | None:
         """The forms of the function that write over temporaries; None if there are none."""
-        program = self._alone[0]
-        if self._library.name == "jax" or program.foreign:
-            return None
-        forms = InPlace(function_source(program, self._library, "value"), "value", {})
-        return forms if forms.sites else None
+        return self._forms.in_place
 
     def _look_at_gauge(self, inputs: Mapping[str, Any]) -> None:
         """Warn where the cotangent depends on a choice; the tests are compiled like the value."""
         names, function, nodes = self._freedom
         if all(name in inputs for name in names):
             found = function(*(as_array(name, inputs[name]) for name in names))
-            sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
+            sizes = bind_sizes({self._leaves[name]: shaped(name, value) for name, value in inputs.items()})
             warn_of_gauge(self._gauge, dict(zip(nodes, found, strict=True)), sizes, level=5)
 
     @cached_property
@@ -306,22 +216,14 @@ class CompiledFunction:
         function = compile_program(program, self._library, "parts", bound(program, self._library))
         return tuple(program.parameters), function, nodes
 
-    @cached_property
-    def _into(self) -> Callable[..., Any]:
-        """The function that writes its result into a further argument."""
-        if self._library.name == "jax":
-            raise EvaluationError("JAX arrays cannot be written into: leave out= away")
-        foreign = bound(self._program, self._library)
-        return compile_program(self._program, self._library, "value", foreign, out="out")
-
     def _written_into(self, out: Any, arrays: Sequence[Any]) -> Any:
-        if not self._gaps:
-            return self._run(self._into, [*arrays, out])
-        out[...] = self._run(self._watched, arrays)
+        if not self._forms.gaps:
+            return self._run(self._forms.into, [*arrays, out])
+        out[...] = self._run(self._forms.watched, arrays)
         return out
 
     def _checked_out(self, out: Any, inputs: Mapping[str, Any]) -> Any:
-        sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
+        sizes = bind_sizes({self._leaves[name]: shaped(name, value) for name, value in inputs.items()})
         wanted = tuple(dim.evaluate(sizes) for dim in self._node.shape)
         if tuple(out.shape) != wanted:
             raise EvaluationError(f"out has shape {tuple(out.shape)}, and the result {wanted}")
@@ -356,49 +258,9 @@ class CompiledFunction:
         for name in self._needed:
             if name not in inputs:
                 raise EvaluationError(f"the input '{name}' is missing; give {', '.join(self._needed)}")
-        check_fields(self._leaves, {name: _is_complex(value) for name, value in inputs.items()})
-        sizes = bind_sizes({self._leaves[name]: _shaped(name, value) for name, value in inputs.items()})
+        check_fields(self._leaves, {name: is_complex(value) for name, value in inputs.items()})
+        sizes = bind_sizes({self._leaves[name]: shaped(name, value) for name, value in inputs.items()})
         self._demands.check(sizes)
-
-
-def _for_jax(
-    nodes: Sequence[Node], leaves: Sequence[Leaf], program: Program, optimised: Mapping[str, Node]
-) -> Callable[..., Any]:
-    """A JAX function with the derived vector-Jacobian product as its derivative where JAX differentiates none of it.
-
-    That is what JAX does not compute itself, and functions of Hermitian matrices by eigenvectors. JAX's cotangents are
-    the conjugates of those written here.
-    """
-    import jax
-    import jax.numpy as jnp
-
-    library = library_of("jax")
-    function = compile_program(program, library, "value", bound(program, library))
-    if not program.foreign and not are_in_eigenvectors(optimised.values()):
-        return function
-
-    @cache
-    def pullback() -> Callable[..., Any]:
-        symbols = [Symbol(leaf.name, leaf.shape, leaf.facts) for leaf in leaves]
-        simple = [simplify(substitute(node, dict(zip(leaves, symbols, strict=True)))) for node in nodes]
-        names = Names(s.name for s in symbols)
-        cotangents = tuple(Symbol(names.fresh("G"), node.shape, field_of(node)) for node in simple)
-        pulled = vjps(tuple(simple), tuple(symbols), cotangents)
-        roots = optimise({s.name: pulled[s] for s in symbols})
-        inputs = [*symbols, *cotangents]
-        return _for_jax([pulled[s] for s in symbols], inputs, lower(roots, library, inputs=inputs), roots)
-
-    def forward(*arrays: Any) -> Any:
-        return function(*arrays), arrays
-
-    def backward(arrays: Any, G: Any) -> Any:
-        found = pullback()(*arrays, *map(jnp.conj, G if isinstance(G, tuple) else (G,)))
-        listed = found if isinstance(found, tuple) else (found,)
-        return tuple(jnp.conj(slope).astype(x.dtype) for slope, x in zip(listed, arrays, strict=True))
-
-    wrapped = jax.custom_vjp(function)
-    wrapped.defvjp(forward, backward)
-    return wrapped
 
 
 def _linear_algebra_error(error: RuntimeError) -> str | None:
@@ -407,31 +269,3 @@ def _linear_algebra_error(error: RuntimeError) -> str | None:
         return str(error)
     _, found, told = str(error).rpartition("LinAlgError: ")
     return told.strip() if found else None
-
-
-def _shaped(name: str, value: Any) -> Any:
-    return value if hasattr(value, "shape") and hasattr(value, "ndim") else as_array(name, value)
-
-
-def _is_complex(value: Any) -> bool:
-    """Whether an input has complex entries: PyTorch's types say so themselves."""
-    told = getattr(getattr(value, "dtype", None), "is_complex", None)
-    return np.iscomplexobj(value) if told is None else bool(told)
-
-
-def _torch_array(name: str, value: Any) -> Any:
-    import torch
-
-    if not isinstance(value, torch.Tensor):
-        value = torch.as_tensor(as_array(name, value))
-    return value if value.is_floating_point() or value.is_complex() else value.to(torch.get_default_dtype())
-
-
-def _jax_array(name: str, value: Any) -> Any:
-    import jax.numpy as jnp
-
-    array = value if hasattr(value, "aval") else jnp.asarray(as_array(name, value))
-    return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
-
-
-_CONVERT: dict[str, Callable[[str, Any], Any]] = {"numpy": as_array, "torch": _torch_array, "jax": _jax_array}

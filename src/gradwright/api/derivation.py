@@ -18,7 +18,7 @@ from gradwright.back.translate import unflattened
 from gradwright.core.build import number
 from gradwright.core.nodes import Contract, Direction, Node, Symbol
 from gradwright.core.signature import Signature
-from gradwright.diff.conditions import conditions_of, gauges_of, notes_of
+from gradwright.diff.conditions import conditions_of
 from gradwright.diff.derivatives import (
     full_jacobian,
     hessian,
@@ -27,6 +27,7 @@ from gradwright.diff.derivatives import (
 )
 from gradwright.diff.differential import direction
 from gradwright.diff.gauge import gauge_tests
+from gradwright.diff.notes import gauges_of, notes_of
 from gradwright.diff.steps.narrate import narrate, narrate_in_full
 from gradwright.linear.collect import collect
 from gradwright.simplify.pipeline import simplify

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -26,13 +25,13 @@ from gradwright.back.systems.solver import SystemSolver
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.signature import Signature
-from gradwright.core.walks import free_leaves, postorder
+from gradwright.core.walks import applications, free_leaves
 from gradwright.diff.conditions import conditions_of
 from gradwright.diff.gaps import Gap, divided_gaps
 from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, GaugeWarning
 from gradwright.frozen import frozen
-from gradwright.prims.power import power
+from gradwright.prims.power import base_and_exponent, power
 from gradwright.simplify.accurate import keep_digits
 from gradwright.simplify.pipeline import simplify
 
@@ -124,14 +123,13 @@ def limited_applications(node: Node) -> tuple[Apply, ...]:
 
     `logdet` is none of them: much of the literature reads it as log |det X|, which has the same derivative.
     """
-    applied = [n for n in postorder(node) if isinstance(n, Apply) and n.real and n.primitive.elementwise]
+    applied = [n for n in applications(node) if n.real and n.primitive.elementwise]
     return tuple(n for n in applied if all(a.real for a in n.arguments) and _has_edges(n))
 
 
 def _has_edges(node: Apply) -> bool:
     if node.primitive is power:
-        exponent = node.parameters[0]
-        return isinstance(exponent, Fraction) and exponent.denominator != 1
+        return base_and_exponent(node)[1].denominator != 1
     return bool(node.primitive.conditions)
 
 

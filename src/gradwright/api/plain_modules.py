@@ -10,10 +10,10 @@ from gradwright.back.code.live import load_source
 from gradwright.back.code.module import Plain, inputs_of, plain_module
 from gradwright.back.code.names import Names
 from gradwright.core.contraction import zero
-from gradwright.core.nodes import Apply, Direction, Node, Symbol, field_of
-from gradwright.core.walks import free_leaves, postorder
+from gradwright.core.nodes import Direction, Node, Symbol, field_of
+from gradwright.core.walks import applications, free_leaves
 from gradwright.diff.derivatives import vjps
-from gradwright.diff.spectral import recognise_spectral
+from gradwright.diff.spectral_recognition import recognise_spectral
 from gradwright.errors import DerivationError, UnsupportedError
 from gradwright.optimise.blocks import in_blocks
 from gradwright.simplify.pipeline import simplify
@@ -64,7 +64,7 @@ def _functions(derivation: Derivation) -> tuple[list[Plain], list[str]]:
 def _smooth(node: Node) -> Node:
     """With functions of a matrix where eigenvectors would be, if none is left: a library may differentiate them."""
     found = simplify(recognise_spectral(node))
-    return node if any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(found)) else found
+    return node if any(n.primitive.gauge for n in applications(found)) else found
 
 
 def _derivative(derivation: Derivation, name: str, told: str, value: Any) -> Plain:

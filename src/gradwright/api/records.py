@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradwright.api.expression import Expression, parse
-from gradwright.core.nodes import Apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.registry import FUNCTIONS
-from gradwright.core.walks import postorder
+from gradwright.core.walks import applications
 from gradwright.errors import DerivationError, GradwrightError
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def readable(expression: Expression) -> tuple[str, Expression]:
 
 def _defined(expression: Expression) -> list[Primitive]:
     """The primitives of the user's own that occur."""
-    found = {n.primitive.token: n.primitive for n in postorder(expression.node) if isinstance(n, Apply)}
+    found = {n.primitive.token: n.primitive for n in applications(expression.node)}
     return [p for p in found.values() if p.of_user]
 
 

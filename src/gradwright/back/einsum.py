@@ -10,7 +10,7 @@ from string import ascii_letters
 from gradwright.back.algebra import multiplied, reshaped, transposes, without_scalars
 from gradwright.back.formula import Call, Einsum, Formula, Power
 from gradwright.back.notation import identity, norm_of, ones
-from gradwright.core.contraction import contract, simple
+from gradwright.core.contraction import is_simple, simple, subproduct
 from gradwright.core.inference import is_real_valued
 from gradwright.core.nodes import Contract, Factor, Node, Selection
 from gradwright.errors import UnsupportedError
@@ -46,7 +46,7 @@ def einsum_formula(node: Contract, written: Written, formula: Callable[[Node], F
     entries = _sum_of_entries(node, written)
     if entries is not None:
         return entries
-    output = [label for group in node.output for label in group]
+    output = node.free_labels
     operands = _joined([_Operand(f.labels, (f,)) for f in node.factors], output)
     scalars = list[Formula]()
     if [operand.labels for operand in operands] == [tuple(output)] and len(set(output)) == len(output):
@@ -59,24 +59,24 @@ def einsum_formula(node: Contract, written: Written, formula: Callable[[Node], F
             scalars.append(multiplied(number, above, under, 0))
             inputs.append((labels, bare))
         tensor = _einsum(node, output, inputs)
-    if any(len(group) != 1 for group in node.output):
+    if not is_simple(node.output):
         tensor = reshaped(tensor, tuple(map(str, node.shape)))
     return multiplied(node.coefficient, (*scalars, tensor), (), node.rank)
 
 
 def _independent(node: Contract) -> list[Node]:
     """The factors that share no label with the others or the output: numbers, as `sum(x∘³)`; and the rest."""
-    output = {label for group in node.output for label in group}
+    output = set(node.free_labels)
     joined, found = set(output), list[Node]()
     for part in connected(node.factors, range(len(node.dims))):
         labels = {label for factor in part for label in factor.labels}
         if labels & output:
             joined |= labels
         else:
-            found.append(contract(1, part, (), {label: node.dims[label] for label in labels}))
+            found.append(subproduct(node, part, ()))
     if output:
         rest = [factor for factor in node.factors if joined.intersection(factor.labels)]
-        found.append(contract(1, rest, node.output, {label: node.dims[label] for label in joined}))
+        found.append(subproduct(node, rest, node.output))
     return found
 
 
@@ -123,9 +123,8 @@ def _written(
     labels, factors = operand.labels, operand.factors
     if len(labels) > 2 or [factor.labels for factor in factors] == [labels]:
         return labels, _entrywise(factors, len(labels), written)
-    dims = {label: node.dims[label] for factor in factors for label in factor.labels}
     orders = [labels, labels[::-1]] if len(labels) == 2 else [labels]
-    found = [(order, formula(contract(1, factors, simple(order), dims))) for order in orders]
+    found = [(order, formula(subproduct(node, factors, simple(order)))) for order in orders]
     return min(found, key=lambda each: transposes(each[1]))
 
 

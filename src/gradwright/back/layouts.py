@@ -6,7 +6,7 @@ is, with the layout as a call around it or beside it: `A vec(X)`, `kron(A, B)`, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from functools import reduce
 
@@ -16,9 +16,9 @@ from gradwright.back.notation import diagonal_matrix, outer_product, size_formul
 from gradwright.back.products import product
 from gradwright.back.split_axes import Opened, with_one_axis
 from gradwright.core.connected import joined_to
-from gradwright.core.contraction import contract, plain, simple, with_factors
+from gradwright.core.contraction import contract, is_simple, plain, simple, subproduct, with_factors
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Contract, Factor, Groups, HalfVectorisation, Node, Symbol, field_of
+from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Node, Symbol, field_of
 
 Translated = Callable[[Node], Formula]
 """The formula of a node."""
@@ -31,7 +31,7 @@ def layout_formula(node: Contract, formula: Translated, name: Named) -> Formula 
     if any(len(group) != 1 for factor in node.factors for group in factor.groups):
         opened = with_one_axis(node)
         return _reshaped_factors(node, formula, name) if opened is None else _opened(opened, formula, name)
-    if all(len(group) == 1 for group in node.output):
+    if is_simple(node.output):
         return _half_vectorised(node, formula, name)
     written = (_diagonal, _kronecker, _commuted, _outer, _vectorised)
     return next((found for write in written if (found := write(node, formula)) is not None), None)
@@ -72,11 +72,11 @@ def _kronecker(node: Contract, formula: Translated) -> Formula | None:
     remaining = list(node.factors)
     for output in places:
         own, remaining = joined_to(remaining, output)
-        others = {x for group in node.output for x in group} - set(output)
+        others = set(node.free_labels) - set(output)
         if others & {x for f in own for x in f.labels}:
             return None
-        parts.append(formula(_part(node, own, simple(output))))
-    scalar = scaled(node.coefficient, formula(_part(node, remaining, ())))
+        parts.append(formula(subproduct(node, own, simple(output))))
+    scalar = scaled(node.coefficient, formula(subproduct(node, remaining, ())))
     return multiplied(Fraction(1), (scalar, reduce(_kron, parts)), (), node.rank)
 
 
@@ -115,15 +115,9 @@ def _outer(node: Contract, formula: Translated) -> Formula | None:
     if any(set(factor.labels) & set(node.output[1]) for factor in own):
         return None
     others, scalars = joined_to(remaining, node.output[1])
-    left, right = (formula(_part(node, *part)) for part in ((own, node.output[:1]), (others, node.output[1:])))
-    scalar = scaled(node.coefficient, formula(_part(node, scalars, ())))
+    left, right = (formula(subproduct(node, *part)) for part in ((own, node.output[:1]), (others, node.output[1:])))
+    scalar = scaled(node.coefficient, formula(subproduct(node, scalars, ())))
     return multiplied(Fraction(1), (scalar, outer_product(left, right)), (), 2)
-
-
-def _part(node: Contract, factors: Sequence[Factor], output: Groups) -> Node:
-    """Some factors of a product, with some of its axes."""
-    labels = {label for factor in factors for label in factor.labels} | {label for group in output for label in group}
-    return contract(1, factors, output, {label: node.dims[label] for label in labels})
 
 
 def _vectorised(node: Contract, formula: Translated) -> Formula | None:
@@ -145,7 +139,7 @@ def _reshaped_factors(node: Contract, formula: Translated, name: Named) -> Formu
     """Tensors whose axes are split: each is named once, reshaped."""
     factors: list[Factor] = []
     for place, factor in enumerate(node.factors):
-        if all(len(group) == 1 for group in factor.groups):
+        if is_simple(factor.groups):
             factors.append(factor)
             continue
         shape = tuple(node.dims[label] for label in factor.labels)
@@ -170,7 +164,7 @@ def _before_flattening(factor: Factor) -> Factor:
 
 def unflattened(node: Contract) -> Node | None:
     """The tensor of which a node is all entries as one vector; None if it is not that."""
-    if not node.output or len(node.output[-1]) < 2 or any(len(g) != 1 for g in node.output[:-1]):
+    if not node.output or len(node.output[-1]) < 2 or not is_simple(node.output[:-1]):
         return None
     output = (*node.output[:-1], *((label,) for label in node.output[-1]))
     return contract(node.coefficient, node.factors, output, dict(enumerate(node.dims)))

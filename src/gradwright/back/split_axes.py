@@ -58,7 +58,7 @@ def _flattened(node: Contract, *, ones: bool = False) -> Opened | None:
 
 def _reshaped_result(node: Contract) -> Opened | None:
     """What a factor with a split axis makes of the factors at its other axes: `Aᵀ y` in `reshape(Aᵀ y, m, n)`."""
-    output = {label for group in node.output for label in group}
+    output = set(node.free_labels)
     for factor, group in _split_axes(node):
         own = _behind(node, factor, output | set(group))
         groups = _whole_groups(node, group, own, output)
@@ -102,13 +102,13 @@ def _whole_groups(
 def _leaving(node: Contract, own: Sequence[Factor]) -> set[int]:
     """The labels that occur outside of a part of the contraction."""
     others = {x for f in node.factors if all(f is not o for o in own) for x in f.labels}
-    return others | {x for group in node.output for x in group}
+    return others | set(node.free_labels)
 
 
 def _meets(own: Sequence[Factor], groups: Sequence[Group], node: Contract, ones: bool) -> bool:
     """Whether the labels of the groups are summed, and everything that carries them apart is in the part."""
     labels = {label for group in groups for label in group}
-    if labels & {x for group in node.output for x in group}:
+    if labels & set(node.free_labels):
         return False
     if not ones and not labels <= {x for f in own for x in f.labels}:
         return False

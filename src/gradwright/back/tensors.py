@@ -19,7 +19,7 @@ from gradwright.back.masks import turns
 from gradwright.back.sums import sum_formula
 from gradwright.back.translate import Translator
 from gradwright.core.connected import joined_to
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import is_simple, subproduct
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.frozen import frozen
 
@@ -63,8 +63,7 @@ def _scalars(
     above, below = list[Formula](), list[Formula]()
     linked = [factor for factor in factors if factor.labels]
     if linked:
-        inside = {label for factor in linked for label in factor.labels}
-        above.append(translator.formula(contract(1, linked, (), {label: node.dims[label] for label in inside})))
+        above.append(translator.formula(subproduct(node, linked, ())))
     for factor in factors:
         if not factor.labels:
             translator.formula(factor.node)
@@ -80,7 +79,7 @@ def _product(node: Contract, coefficient: Fraction, factors: Sequence[Formula]) 
 
 def _pieces(node: Contract, translator: Translator) -> tuple[list[Piece], list[Factor]] | None:
     """The pieces that carry the output's axes, and the scalar factors; None if an axis is shared or flattened."""
-    if any(len(group) != 1 for group in node.output):
+    if not is_simple(node.output):
         return None
     output = [group[0] for group in node.output]
     remaining, pieces, seen = list(node.factors), list[Piece](), set[int]()
@@ -93,8 +92,7 @@ def _pieces(node: Contract, translator: Translator) -> tuple[list[Piece], list[F
         seen |= reached
         if len(axes) > 2 or any(len(group) != 1 for f in own for group in f.groups):
             return None
-        dims = {x: node.dims[x] for x in reached}
-        part = contract(1, own, tuple((output[axis],) for axis in axes), dims)
+        part = subproduct(node, own, tuple((output[axis],) for axis in axes))
         pieces.append(Piece(translator.formula(part), axes))
     return pieces, remaining
 

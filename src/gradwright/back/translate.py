@@ -22,14 +22,16 @@ from gradwright.back.formula import (
     Scaled,
     Transposed,
 )
+from gradwright.back.label_graph import Edge, Weight
 from gradwright.back.layouts import layout_formula, unflattened
-from gradwright.back.matrices import Edge, Irreducible, Reduction, Weight
+from gradwright.back.matrices import Irreducible, Reduction
 from gradwright.back.names import direction_formula, name_formula
 from gradwright.back.notation import basis_vector, identity, size_formula
 from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
 from gradwright.back.sums import sum_formula
 from gradwright.back.text import language, unicode
+from gradwright.core.contraction import is_simple
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of, is_real_valued
 from gradwright.core.nodes import (
@@ -52,7 +54,7 @@ from gradwright.core.walks import postorder
 from gradwright.frozen import replace
 from gradwright.prims.complex import imaginary_part, real_part, without_unit
 from gradwright.prims.inv import inv
-from gradwright.prims.power import power, variable_power
+from gradwright.prims.power import base_and_exponent, power, variable_power
 from gradwright.simplify.broadcasts import repeated_number
 
 
@@ -115,8 +117,7 @@ class Translator:
     def _apply(self, node: Apply, symmetric: bool) -> Formula:
         arguments = [self._argument(node, place) for place in range(len(node.arguments))]
         if node.primitive is power:
-            exponent = node.parameters[0]
-            assert isinstance(exponent, Fraction)
+            _, exponent = base_and_exponent(node)
             if exponent < 0 and (not node.rank or exponent == -1 or exponent.denominator > 1):
                 return Scaled(node.rank, symmetric, Fraction(1), (), (to_the(arguments[0], -exponent, symmetric),))
             return to_the(arguments[0], exponent, symmetric)
@@ -202,7 +203,7 @@ class Translator:
         return replace(found, symmetric=symmetric) if node.rank == 2 and symmetric else found
 
     def _matrix_notation(self, node: Contract) -> Formula | None:
-        if any(len(group) != 1 for group in node.output) or node.rank > 2:
+        if not is_simple(node.output) or node.rank > 2:
             return None
         parts = self._parts(node)
         if parts is None:
@@ -238,13 +239,11 @@ class Translator:
     def factor(self, factor: Factor) -> tuple[Formula, bool]:
         """The formula of a factor, its node being written already, and whether it stands below the line."""
         node = factor.node
-        if isinstance(node, Apply) and node.primitive is power and node not in self.letters:
-            exponent = node.parameters[0]
-            assert isinstance(exponent, Fraction)
-            if exponent < 0:
-                base = self._done[node.arguments[0]]
-                inside = base if exponent == -1 else to_the(base, -exponent, base.symmetric)
-                return (conjugated(inside) if factor.conj else inside), True
+        below, exponent = base_and_exponent(node)
+        if exponent < 0 and node not in self.letters:
+            base = self._done[below]
+            inside = base if exponent == -1 else to_the(base, -exponent, base.symmetric)
+            return (conjugated(inside) if factor.conj else inside), True
         formula = self._done[node]
         return (conjugated(formula) if factor.conj else formula), False
 

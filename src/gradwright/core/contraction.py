@@ -76,6 +76,11 @@ def simple(labels: Sequence[int]) -> Groups:
     return tuple((label,) for label in labels)
 
 
+def is_simple(groups: Iterable[Group]) -> bool:
+    """Whether there is one label on each axis."""
+    return all(len(group) == 1 for group in groups)
+
+
 def scale(coefficient: Fraction | int, node: Node) -> Node:
     """A rational multiple of a tensor."""
     if coefficient == 1:
@@ -96,6 +101,13 @@ def conjugate(node: Node) -> Node:
 def with_factors(product: Contract, factors: Iterable[Factor]) -> Node:
     """A product of other factors in the labels of one: the same number in front, sums and axes."""
     return contract(product.coefficient, factors, product.output, dict(enumerate(product.dims)))
+
+
+def subproduct(product: Contract, factors: Iterable[Factor], output: Groups, coefficient: Fraction | int = ONE) -> Node:
+    """A product of some factors, or others, in the labels of one, without a sum over labels that none of them has."""
+    factors = tuple(factors)
+    labels = {label for factor in factors for label in factor.labels}.union(*output)
+    return contract(coefficient, factors, output, {label: product.dims[label] for label in labels})
 
 
 def with_factor(product: Contract, place: int, node: Node) -> Node:
@@ -327,5 +339,4 @@ def _lonely(coefficient: Fraction, labels: _Labels, order: Mapping[int, object])
 
 def _is_identity(factor: Factor, output: Groups) -> bool:
     distinct = len(set(factor.labels)) == len(factor.labels)
-    single = all(len(group) == 1 for group in factor.groups)
-    return distinct and single and factor.groups == output and not factor.conj
+    return distinct and is_simple(factor.groups) and factor.groups == output and not factor.conj

@@ -16,7 +16,7 @@ def entry_facts(node: Contract, facts_of: FactsOf) -> set[str]:
     if node.coefficient < 0 or any("nonnegative" not in _sign_facts(f, facts_of) for f in unpaired):
         return set()
     spread = all(len(set(g)) == len(g) for g in node.output) and _distinct_output(node)
-    held = {label for group in node.output for label in group}
+    held = set(node.free_labels)
     weights = [f for f in node.factors if _weighs_diagonal(f) and not held.issuperset(f.labels)][:1]
     positive = all("positive" in _sign_facts(f, facts_of) for f in node.factors if f not in weights)
     return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
@@ -37,5 +37,5 @@ def _weighs_diagonal(factor: Factor) -> bool:
 
 
 def _distinct_output(node: Contract) -> bool:
-    labels = [label for group in node.output for label in group]
+    labels = node.free_labels
     return len(set(labels)) == len(labels)

@@ -133,7 +133,7 @@ class _Evaluator:
     def _contract(self, node: Contract, values: Values) -> Array:
         sizes = [self.size(dim) for dim in node.dims]
         operands = [self._operand(factor, values, sizes) for factor in node.factors]
-        labels = [label for group in node.output for label in group]
+        labels = list(node.free_labels)
         carried = {label for _, carried_labels in operands for label in carried_labels}
         distinct = [label for label in dict.fromkeys(labels) if label in carried]
         result = self.arithmetic.einsum(node.coefficient, operands, distinct)

@@ -2,23 +2,21 @@
 
 Facts are inferred bottom-up from those of the leaves and kept on the node. What cannot be inferred
 is simply not known: no rule here guesses.
-
-Matrices are seen to commute if they are functions of one matrix, as X, `X⁻¹`, `e^X` and `2 X² + I` are: polynomials in
-it (Higham, Functions of Matrices (2008), ch. 1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from functools import lru_cache
 from itertools import islice
 
-from gradwright.core.canonical import as_product, canonical_key
-from gradwright.core.contraction import split_coefficient, with_factor
+from gradwright.core.canonical import as_product
+from gradwright.core.commuting import commute
+from gradwright.core.contraction import with_factor
 from gradwright.core.entry_signs import entry_facts
 from gradwright.core.facts import NO_FACTS, Facts, closure
 from gradwright.core.kronecker import kronecker_parts
+from gradwright.core.matrix_chains import Chain, Link, chained
 from gradwright.core.mirror_images import are_their_conjugates, mirror_facts
 from gradwright.core.nodes import (
     Add,
@@ -249,13 +247,12 @@ def _matrix_facts(node: Contract) -> set[str]:
     for factor in node.factors:
         if isinstance(factor.node, Mask):
             found |= _mask_over_output(factor, node)
-    matrices = tuple(f for f in node.factors if f.node.rank)
-    bare = matrix_chain(Contract(node.coefficient, matrices, node.dims, node.output))
-    if bare is not None and len(bare) > 1:
-        found |= _commuting_facts(bare) - (set() if _are_real(node.factors) else {"hermitian"})
+    links = chained(node)
+    if links is not None and len(links) > 1:
+        found |= _commuting_facts(links) - (set() if _are_real(node.factors) else {"hermitian"})
     chain = matrix_chain(node)
     if chain is not None:
-        found |= _chain_facts(node.coefficient, len(matrices) < len(node.factors), chain)
+        found |= _chain_facts(node.coefficient, len(chain) < len(node.factors), chain)
         found |= _multiple_facts(node.coefficient, [f.node for f, _ in chain])
     elif node.coefficient > 0 and all(f.node.rank for f in node.factors):
         each = [facts_of(part) for part in kronecker_parts(node)]
@@ -300,29 +297,13 @@ def transposed_fact(fact: str) -> str:
     return fact.replace("upper", "lower")
 
 
-def matrix_chain(node: Contract) -> list[tuple[Factor, bool]] | None:
+def matrix_chain(node: Contract) -> Chain | None:
     """The matrices of a product in order, each with "transposed"; None if a scalar in it is not known positive."""
-    remaining = [f for f in node.factors if f.node.rank]
-    scalars = [f for f in node.factors if not f.node.rank]
-    if any(len(f.groups) != 2 or len(f.labels) != 2 for f in remaining) or not remaining:
-        return None
-    if any("positive" not in facts_of(f.node) for f in scalars):
-        return None
-    start, end = node.output[0][0], node.output[1][0]
-    chain: list[tuple[Factor, bool]] = []
-    current = start
-    while remaining:
-        step = [f for f in remaining if current in f.labels]
-        if len(step) != 1 or step[0].labels[0] == step[0].labels[1]:
-            return None
-        transposed = step[0].labels[1] == current
-        chain.append((step[0], transposed))
-        current = step[0].labels[0 if transposed else 1]
-        remaining.remove(step[0])
-    return chain if current == end else None
+    scalars = (f.node for f in node.factors if not f.node.rank)
+    return chained(node) if all(map(is_positive, scalars)) else None
 
 
-def _chain_facts(coefficient: Fraction, scalars: bool, chain: list[tuple[Factor, bool]]) -> set[str]:
+def _chain_facts(coefficient: Fraction, scalars: bool, chain: Chain) -> set[str]:
     """Facts of a product of matrices, a rational number, and perhaps positive scalars."""
     each = [_seen_facts(f, transposed) for f, transposed in chain]
     found = {fact for fact in _MULTIPLICATIVE if all(fact in facts for facts in each)}
@@ -345,14 +326,14 @@ def _multiple_facts(coefficient: Fraction, matrices: list[Node]) -> set[str]:
     return {"conditionally_psd"} if _is_conditionally_psd(only, 1 if coefficient > 0 else -1) else set()
 
 
-def _commuting_facts(chain: list[tuple[Factor, bool]]) -> set[str]:
+def _commuting_facts(chain: Chain) -> set[str]:
     """A product of symmetric matrices that commute is symmetric, and so with Hermitian ones."""
     facts = [facts_of(f.node) for f, _ in chain]
     mirrored = {fact for fact in ("symmetric", "hermitian") if all(fact in known for known in facts)}
     if not mirrored or any(f.conj for f, _ in chain):
         return set()
     matrices = list(dict.fromkeys(f.node for f, _ in chain))
-    return mirrored if all(commute(matrices[0], other) for other in matrices[1:]) else set()
+    return mirrored if all(commute(matrices[0], other, facts_of) for other in matrices[1:]) else set()
 
 
 def _are_real(factors: Iterable[Factor]) -> bool:
@@ -364,7 +345,7 @@ def _seen_facts(factor: Factor, transposed: bool) -> Facts:
     return closure({transposed_fact(fact) for fact in facts}) if transposed else facts
 
 
-def _congruence_facts(chain: list[tuple[Factor, bool]]) -> set[str]:
+def _congruence_facts(chain: Chain) -> set[str]:
     """`B M Bᴴ` is positive semidefinite with M, and definite if B is known to be invertible too."""
     half = len(chain) // 2
     pairs = zip(chain[:half], reversed(chain), strict=False)
@@ -376,7 +357,7 @@ def _congruence_facts(chain: list[tuple[Factor, bool]]) -> set[str]:
     return {"psd"} if "psd" in middle else set()
 
 
-def _is_adjoint(left: tuple[Factor, bool], right: tuple[Factor, bool]) -> bool:
+def _is_adjoint(left: Link, right: Link) -> bool:
     """Whether the right matrix of a chain is the conjugate transpose of the left one."""
     (f, f_transposed), (g, g_transposed) = left, right
     if f.node != g.node:
@@ -384,59 +365,3 @@ def _is_adjoint(left: tuple[Factor, bool], right: tuple[Factor, bool]) -> bool:
     if f_transposed == g_transposed and f.conj == g.conj:
         return "hermitian" in facts_of(f.node)
     return f_transposed != g_transposed and (f.node.real or f.conj != g.conj)
-
-
-Root = tuple[Hashable, bool, bool]
-"""The key of a matrix, and whether it is transposed and conjugated."""
-
-
-def commute(left: Node, right: Node) -> bool:
-    """Whether two square matrices are seen to commute, since they are functions of one matrix."""
-    return left.rank == right.rank == 2 and left.shape == right.shape and len(_roots([left, right])) <= 1
-
-
-def _roots(matrices: Iterable[Node]) -> set[Root]:
-    """The matrices that some matrices are functions of; none for multiples of the identity."""
-    return {root for matrix in matrices for root in _roots_of(matrix)}
-
-
-@lru_cache(maxsize=4096)
-def _roots_of(matrix: Node) -> frozenset[Root]:
-    if isinstance(matrix, Apply) and matrix.primitive.commutes and matrix.arguments[0].rank == 2:
-        return _roots_of(matrix.arguments[0])
-    if isinstance(matrix, Add):
-        return _one_or(matrix, _roots(matrix.terms))
-    product = as_product(split_coefficient(matrix)[1])
-    factors = [f for f in product.factors if f.node.rank]
-    if not factors and product.rank == 2 and product.output[0] == product.output[1]:
-        return frozenset()
-    bare = Contract(product.coefficient, tuple(factors), product.dims, product.output)
-    chain = matrix_chain(bare)
-    if chain is None:
-        return frozenset({_atom(matrix)})
-    if chain[0][0].node == matrix:
-        return frozenset({_atom(matrix)})
-    return _one_or(bare, {_turned(root, f, transposed) for f, transposed in chain for root in _roots_of(f.node)})
-
-
-def _one_or(matrix: Node, roots: Iterable[Root]) -> frozenset[Root]:
-    """What several parts are functions of, if that is one matrix; else the whole."""
-    found = frozenset(roots)
-    return found if len(found) <= 1 else frozenset({_atom(matrix)})
-
-
-def _atom(matrix: Node) -> Root:
-    return canonical_key(matrix, is_symmetric, is_hermitian), False, False
-
-
-def _turned(root: Root, factor: Factor, transposed: bool) -> Root:
-    """The root of a transpose or conjugate.
-
-    A symmetric matrix is its transpose, a skew one minus that, a Hermitian one that conjugated.
-    """
-    key, turned, conj = root
-    if is_symmetric(factor.node) or is_skew(factor.node):
-        return key, turned, conj != factor.conj
-    if is_hermitian(factor.node):
-        return key, turned != (transposed != factor.conj), conj
-    return key, turned != transposed, conj != factor.conj

@@ -36,6 +36,7 @@ from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.modular_numbers import Complex, Number, PointError, UndecidableError, each, objects, shaped
+from gradwright.core.modular_structures import structured
 from gradwright.core.nodes import Node, Parameter
 from gradwright.core.primitive import Primitive
 from gradwright.core.templates import formals, identities
@@ -69,6 +70,7 @@ class ModularArithmetic:
         level: of the prime in the chain.
         prime: the modulus.
         seed: of the point, for choices that differ from point to point.
+        setting: how numbers are seen.
         has_signs: whether a result depended on the sign of a number: of such a number one point shows one sign only.
     """
 
@@ -77,7 +79,7 @@ class ModularArithmetic:
         self.seed = seed
         self.prime = setting.primes[level]
         self.has_signs = False
-        self._setting = setting
+        self.setting = setting
 
     def number(self, value: Fraction) -> int:
         """A rational number modulo the prime."""
@@ -227,7 +229,7 @@ class ModularArithmetic:
         """The Legendre symbol; any odd function, where that is enough."""
         if not value:
             return 0
-        if self._setting.any_signs or isinstance(value, Complex):
+        if self.setting.any_signs or isinstance(value, Complex):
             return self._odd("sign", value)
         return 1 if self.is_square(value) else self.prime - 1
 
@@ -270,60 +272,7 @@ class ModularArithmetic:
         if not real:
             numbers = [Complex(a, b, self.prime) for a, b in zip(entries[::2], entries[1::2], strict=True)]
         value = shaped(numbers, shape)
-        return self._structured(value, facts) if len(shape) == 2 else value
-
-    def _structured(self, value: Array, facts: Facts) -> Array:
-        if "diagonal" in facts:
-            return objects(
-                np.where(np.eye(len(value), dtype=bool), value**2 % self.prime if "spd" in facts else value, 0)
-            )
-        if self._setting.spectra and "hermitian" in facts:
-            return self._with_eigenvalues(value, facts)
-        if "spd" in facts or "psd" in facts:
-            # A product of triangles, whose pivots are squares: so its Cholesky factor exists here too.
-            lower = objects(np.tril(value, -1) + np.diag(self.real(np.diagonal(value))))
-            return objects(lower @ self.conjugate(lower).T % self.prime)
-        if "stiefel" in facts or "unitary" in facts:
-            return self._cayley(value)
-        for side, keep in (("lower", np.tril), ("upper", np.triu)):
-            if side in facts:
-                return _triangular(keep(value), side, facts)
-        for fact, mirrored in (("skew", -value.T), ("symmetric", value.T), ("hermitian", self.conjugate(value).T)):
-            if fact in facts:
-                return objects((value + mirrored) % self.prime)
-        return self._with_singular_values(value) if self._setting.spectra else value
-
-    def _with_eigenvalues(self, value: Array, facts: Facts) -> Array:
-        """`Q Λ Qᴴ`, Λ of squares if it is positive definite."""
-        Q, eigenvalues = self._cayley(value), self.real(np.diagonal(value))
-        if "spd" in facts or "psd" in facts:
-            eigenvalues = eigenvalues**2
-        return objects(Q * eigenvalues % self.prime @ self.conjugate(Q).T % self.prime)
-
-    def _with_singular_values(self, value: Array) -> Array:
-        """`U Σ Vᴴ`, with V and Σ drawn anew."""
-        if value.shape[0] < value.shape[1]:
-            return self._with_singular_values(value.T).T
-        entries = value.tolist()
-        others = each(lambda x: x * self.random("V", entries, repr(x)) % self.prime, value[: value.shape[1]])
-        singular = shaped([self.random("Σ", entries, k) for k in range(value.shape[1])], (value.shape[1],))
-        return objects(self._cayley(value) * singular % self.prime @ self._cayley(others).T % self.prime)
-
-    def _cayley(self, value: Array) -> Array:
-        """`(I − S)⁻¹ (I + S)` is orthogonal for a skew S; its first columns are orthonormal.
-
-        These are rotations: for reflections, which are orthogonal too, the first column changes its sign at half of the
-        points.
-        """
-        self.has_signs = True
-        n, m = value.shape
-        square = objects(np.zeros((n, n), dtype=int))
-        square[:, :m] = value[:, : min(m, n)]
-        skew = square - self.conjugate(square).T
-        unit = objects(np.eye(n, dtype=int))
-        found = self.solve((unit - skew) % self.prime, (unit + skew) % self.prime)[:, :m]
-        mirrored = objects(-found[:, :1] % self.prime)
-        return np.concatenate([mirrored, found[:, 1:]], axis=1) if _is_odd(value[0, 0]) else found
+        return structured(self, value, facts) if len(shape) == 2 else value
 
     def _opaque(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
@@ -409,15 +358,3 @@ def _bound_sizes(primitive: Primitive, arguments: Sequence[Array]) -> dict[str, 
         own = value.shape[value.ndim - len(declared.shape) :]
         sizes.update({n: s for n, s in zip(names, own, strict=True) if n is not None})
     return sizes
-
-
-def _is_odd(value: Number) -> bool:
-    return bool((value.re if isinstance(value, Complex) else value) % 2)
-
-
-def _triangular(kept: Array, side: str, facts: Facts) -> Array:
-    if "unit_diagonal" in facts:
-        np.fill_diagonal(kept, 1)
-    if f"strictly_{side}" in facts:
-        np.fill_diagonal(kept, 0)
-    return kept

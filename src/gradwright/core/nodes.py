@@ -252,6 +252,11 @@ class Contract(Node):
         """The factors' tensors."""
         return tuple([factor.node for factor in self.factors])
 
+    @property
+    def free_labels(self) -> tuple[int, ...]:
+        """The labels of the output, groups flattened; the others are summed over."""
+        return tuple(chain.from_iterable(self.output))
+
 
 @frozen(slots=True, eq=False)
 class Add(Node):

@@ -21,7 +21,7 @@ from gradwright.core.facts import Facts
 from gradwright.core.inference import is_skew
 from gradwright.core.nodes import Apply, Direction, Node, Selection, Size, Symbol
 from gradwright.core.spaces import Space, tangent_space
-from gradwright.core.walks import postorder
+from gradwright.core.walks import applications, postorder
 from gradwright.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def even_sizes(roots: Iterable[Node], derivative: bool = True) -> list[Dim]:
     Of the derivative nothing may be left that says so: that of `trace(adjugate(W))` is zero at even sizes. Where only
     the value is wanted, a function that no equation defines, such as a determinant, has one at all sizes.
     """
-    applied = [n for n in postorder(*roots) if isinstance(n, Apply) and (derivative or n.primitive.identity)]
+    applied = [n for n in applications(*roots) if derivative or n.primitive.identity]
     return list(dict.fromkeys(matrix.shape[-1] for node in applied for matrix in _inverted(node) if is_skew(matrix)))
 
 

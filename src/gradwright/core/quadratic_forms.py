@@ -18,7 +18,7 @@ def is_quadratic_form(product: Contract, is_semidefinite: Predicate, is_nonnegat
     if product.coefficient.numerator < 0 or not product.factors:
         return False
     factors = list(_opened(product, is_semidefinite))
-    kept = {label for group in product.output for label in group}
+    kept = set(product.free_labels)
     for start, image, left in _beginnings(factors, is_semidefinite):
         rest = _mirrored(_without(factors, start), image, left)
         if rest is None or any(image.get(label, label) != label for label in kept):

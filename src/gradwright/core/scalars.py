@@ -22,7 +22,7 @@ def scalars_of(argument: Node) -> tuple[Node, Node]:
     number, argument = _split(argument)
     if not isinstance(argument, Contract):
         return contract(number, (), (), {}), argument
-    reached = {label for group in argument.output for label in group}
+    reached = set(argument.free_labels)
     reached |= {label for f in argument.factors if not f.node.real for label in f.labels}
     for _ in argument.factors:
         reached |= {label for f in argument.factors if reached.intersection(f.labels) for label in f.labels}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwright.core.connected import connected
-from gradwright.core.contraction import ONE, contract
+from gradwright.core.contraction import subproduct
 from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.mirror_images import FactsOf, are_conjugates
 from gradwright.core.nodes import Contract, Factor, Groups, Node
@@ -50,5 +50,4 @@ def _ends(part: Sequence[Factor], output: Groups) -> tuple[bool, ...]:
 def _joined(parts: Sequence[Sequence[Factor]], output: Groups, product: Contract) -> Node:
     """The product of some parts alone; ones where there are none."""
     factors = [factor for part in parts for factor in part]
-    labels = {label for factor in factors for label in factor.labels}.union(*output)
-    return contract(ONE, factors, output, {label: product.dims[label] for label in labels})
+    return subproduct(product, factors, output)

@@ -93,7 +93,7 @@ def _signed_key(term: Node) -> tuple[Hashable, int]:
 def _turned(term: Node) -> int:
     """How many matrices of a product stand against the order from the first label of its output to the last."""
     product = as_product(term)
-    ends = [label for group in product.output for label in group]
+    ends = product.free_labels
     backwards = bool(ends) and ends[0] > ends[-1]
     pairs = [f.labels for f in product.factors if len(set(f.labels)) == 2 == len(f.labels)]
     return sum((row > column) != backwards for row, column in pairs)

@@ -44,6 +44,11 @@ def postorder(
                     stack.extend((child, False) for child in reversed(children(node)) if child not in seen)
 
 
+def applications(*roots: Node) -> Iterator[Apply]:
+    """Every distinct application of a function below the roots, arguments first, in source order."""
+    return (node for node in postorder(*roots) if isinstance(node, Apply))
+
+
 def rebuild(node: Node, children: tuple[Node, ...]) -> Node:
     """The same node over other children, in normal form."""
     if children == node.children:

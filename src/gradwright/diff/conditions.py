@@ -1,20 +1,19 @@
-"""What an expression and its derivatives need, and the conventions that they rest on."""
+"""What an expression and its derivatives need."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from fractions import Fraction
 
 from gradwright.core.build import adjoint, number, ones, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, zero
 from gradwright.core.inference import facts_of, is_positive
-from gradwright.core.nodes import Apply, Contract, Factor, Hole, Node, Solve, Symbol
+from gradwright.core.nodes import Apply, Contract, Factor, Hole, Node, Solve
 from gradwright.core.primitive import Primitive
 from gradwright.core.scalars import shared_number
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled
-from gradwright.core.walks import postorder
+from gradwright.core.walks import applications, postorder
 from gradwright.diff.differential import from_template
 from gradwright.diff.identities.engine import solved
 from gradwright.linear.chains import chain_of
@@ -22,11 +21,10 @@ from gradwright.linear.forms import adjoint_solve
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.inv import inv
 from gradwright.prims.piecewise import absolute, equal, modulus
-from gradwright.prims.power import power
+from gradwright.prims.power import base_and_exponent, power
 from gradwright.prims.reductions import maximum_entry, minimum_entry, norm
 from gradwright.prims.sqrtm import sqrtm
 from gradwright.simplify.broadcasts import without_repetition
-from gradwright.simplify.equality import has_complex_values
 from gradwright.simplify.inverse_products import square_parts
 from gradwright.simplify.pipeline import simplify
 
@@ -149,18 +147,15 @@ def _equation_key(node: Solve) -> Hashable:
 def _is_covered(node: Solve) -> bool:
     """Whether a function whose derivative solves equations, and whose record states conditions, is in an operator."""
     operators = [equation.operator for equation in node.equations]
-    return any(
-        isinstance(n, Apply) and bool(n.primitive.conditions) and _solves_equations(n.primitive)
-        for n in postorder(*operators)
-    )
+    return any(n.primitive.conditions and _solves_equations(n.primitive) for n in applications(*operators))
 
 
 def _inverted_by_derivative(node: Apply) -> list[frozenset[Node]]:
     """The matrices of linear systems in the derivative of a function whose record states conditions."""
     if not node.primitive.conditions or not node.primitive.identity:
         return []
-    inside = [n for n in postorder(*solved(node.primitive).differentials) if isinstance(n, Apply)]
-    return [_and_adjoint(_in_arguments(node, n.arguments[0])) for n in inside if n.primitive is inv]
+    inverses = [n for n in applications(*solved(node.primitive).differentials) if n.primitive is inv]
+    return [_and_adjoint(_in_arguments(node, n.arguments[0])) for n in inverses]
 
 
 def _and_adjoint(matrix: Node) -> frozenset[Node]:
@@ -231,15 +226,15 @@ def _product(like: Node, factors: Sequence[Factor]) -> Node:
 def _size_of(node: Node) -> Node | None:
     """What a node is the absolute value, the norm, an even power or the sum of the squares of; else None."""
     if isinstance(node, Apply):
-        exponent = node.parameters[0] if node.primitive is power else None
-        even = isinstance(exponent, Fraction) and exponent.denominator == 1 and not exponent.numerator % 2
+        _, exponent = base_and_exponent(node)
+        even = exponent.denominator == 1 and not exponent.numerator % 2
         return node.arguments[0] if even or node.primitive in (absolute, modulus, norm) else None
     if not isinstance(node, Contract) or node.coefficient <= 0:
         return None
     if len(node.factors) == 1:
         (factor,) = node.factors
         inner = _size_of(factor.node)
-        held = {label for group in node.output for label in group}
+        held = set(node.free_labels)
         entries = inner is not None and inner.rank == factor.node.rank and held.issuperset(factor.labels)
         return _product(node, [Factor(inner, factor.groups, factor.conj)]) if inner is not None and entries else None
     if node.rank or len(node.factors) != 2 or node.factors[0].groups != node.factors[1].groups:
@@ -297,8 +292,7 @@ def _in_arguments(node: Apply, formula: Node) -> Node:
 
 def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
     """Reciprocals and roots of what is not known to be positive."""
-    exponent, base = node.parameters[0], node.arguments[0]
-    assert isinstance(exponent, Fraction)
+    base, exponent = base_and_exponent(node)
     if "positive" in facts_of(base) or _is_told_elsewhere(base):
         return []
     size = _size_of(base)
@@ -315,7 +309,7 @@ def _is_told_elsewhere(base: Node) -> bool:
     """Whether a record states what the base needs: a norm's, or that of a factorisation it is made of."""
     if isinstance(base, Apply) and any("≠ 0" in condition for condition in base.primitive.conditions):
         return True
-    return _counts_extremes(base) or any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(base))
+    return _counts_extremes(base) or any(n.primitive.gauge for n in applications(base))
 
 
 def _counts_extremes(base: Node) -> bool:
@@ -327,8 +321,7 @@ def _counts_extremes(base: Node) -> bool:
         return False
     entries, compared = mask.arguments
     return any(
-        isinstance(n, Apply) and n.primitive in (maximum_entry, minimum_entry) and n.arguments == (entries,)
-        for n in postorder(compared)
+        n.primitive in (maximum_entry, minimum_entry) and n.arguments == (entries,) for n in applications(compared)
     )
 
 
@@ -383,52 +376,3 @@ def _listed(texts: list[str]) -> str:
 def _compared(name: str, operands: tuple[Node, ...]) -> tuple[Node, ...]:
     """The matrices whose eigenvalues decide: A and −B for Sylvester's equation."""
     return (operands[0], simplify(scaled(-1, operands[1]))) if name == "sylvester" else operands
-
-
-def notes_of(root: Node) -> tuple[str, ...]:
-    """The conventions at kinks, and hints where a matrix function may have been meant."""
-    found: dict[str, None] = {}
-    if not root.rank and has_complex_values(root):
-        found["where the values are complex, the gradient is that of their real part"] = None
-    for node in postorder(root):
-        if not isinstance(node, Apply):
-            continue
-        if node.primitive.note:
-            found[node.primitive.note] = None
-        hint = _hint(node)
-        if hint:
-            found[hint] = None
-    return tuple(found)
-
-
-def _hint(node: Apply) -> str:
-    """Where an elementwise function of a square matrix looks like one of the matrix."""
-    argument = node.arguments[0]
-    if not isinstance(argument, Symbol) or argument.rank != 2 or argument.shape[0] != argument.shape[1]:
-        return ""
-    written, meant = _power_names(node) if node.primitive is power else (node.primitive.name, node.primitive.of_matrix)
-    if not meant:
-        return ""
-    words = f"{written} of the square matrix {argument.name} is taken entry by entry"
-    return f"{words}; the function of the matrix is {meant}"
-
-
-def _power_names(node: Apply) -> tuple[str, str]:
-    """How a power of every entry is called, and the function that is the power of the matrix."""
-    exponent = node.parameters[0]
-    assert isinstance(exponent, Fraction)
-    if exponent.denominator == 1 and exponent > 1:
-        return f"the power {exponent}", "matrix_power"
-    return _POWERS.get(exponent, ("", ""))
-
-
-_POWERS = {Fraction(1, 2): ("the square root", "sqrtm"), Fraction(-1): ("the reciprocal", "inv")}
-
-
-def gauges_of(root: Node) -> tuple[str, ...]:
-    """The freedom in the outputs of factorisations that occur."""
-    found: dict[str, None] = {}
-    for node in postorder(root):
-        if isinstance(node, Apply) and node.primitive.gauge:
-            found[f"{node.primitive.name} is unique up to {node.primitive.gauge}"] = None
-    return tuple(found)

@@ -20,7 +20,7 @@ from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, negate
 from gradwright.core.templates import definition, formals, instantiate, leaves_at, stated_differential
 from gradwright.core.walks import depends_on, postorder
-from gradwright.diff.spectral import recognise_spectral
+from gradwright.diff.spectral_recognition import recognise_spectral
 from gradwright.errors import DerivationError
 from gradwright.linear.forms import push
 from gradwright.prims.complex import real

@@ -9,23 +9,22 @@ the others are. A gap is lost where it is rounding errors of what it is the diff
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 
 from gradwright.core.build import ones
 from gradwright.core.canonical import as_product, only_matrix
-from gradwright.core.contraction import contract, with_factors
+from gradwright.core.contraction import subproduct, with_factors
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Hole, Mask, Node, Selection, Solve
-from gradwright.core.walks import free_leaves, postorder, transform
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Hole, Mask, Node, Selection, Solve
+from gradwright.core.walks import applications, free_leaves, postorder, transform
 from gradwright.frozen import frozen
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.eigh import standard_eigh
 from gradwright.prims.inv import inv
 from gradwright.prims.piecewise import is_indicator, where
-from gradwright.prims.power import power
+from gradwright.prims.power import base_and_exponent, power
 from gradwright.prims.precision import ROUNDING
 from gradwright.prims.schur import schur, schur_moduli
 from gradwright.prims.solve import SYSTEMS
@@ -125,15 +124,13 @@ def _sizes_of_eigenvalues(matrix: Node) -> Node:
 
 
 def _is_reciprocal_of_gaps(node: Node) -> bool:
-    if not isinstance(node, Apply) or node.primitive is not power or not node.rank:
-        return False
-    exponent = node.parameters[0]
-    return isinstance(exponent, Fraction) and exponent < 0 and _has_gauge(_divisor(node))
+    divisor, exponent = base_and_exponent(node)
+    return exponent < 0 and node.rank > 0 and _has_gauge(divisor)
 
 
 def _has_gauge(node: Node) -> bool:
     """Whether a factorisation is in it that has a gauge, as those have whose derivatives divide by gaps."""
-    return any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(node))
+    return any(n.primitive.gauge for n in applications(node))
 
 
 def _divisor(node: Node) -> Node:
@@ -155,20 +152,14 @@ def _in_product(product: Contract, reciprocal: Factor) -> tuple[Gap, Factor]:
     selecting = [f for f in product.factors if _selects(f, labels)]
     if not selecting or not len(set(labels)) == len(labels) == len(reciprocal.groups):
         return _gap(divisor, None), reciprocal
-    gap = _gap(divisor, _product(product, selecting, reciprocal.groups))
+    gap = _gap(divisor, subproduct(product, selecting, reciprocal.groups))
     choosing = [f for f in selecting if not isinstance(f.node, Mask)]
     if not choosing:
         return gap, reciprocal
-    counts = _product(product, choosing, reciprocal.groups)
+    counts = subproduct(product, choosing, reciprocal.groups)
     regular = Apply(where, (), (counts, divisor, ones(divisor.shape)))
     assert isinstance(reciprocal.node, Apply)
     return gap, reciprocal._replace(node=Apply(power, reciprocal.node.parameters, (regular,)))
-
-
-def _product(like: Contract, factors: Sequence[Factor], output: Groups) -> Node:
-    """The product of some factors of another one."""
-    labels = {label for group in (*output, *(f.labels for f in factors)) for label in group}
-    return contract(1, factors, output, {label: like.dims[label] for label in labels})
 
 
 def _selects(factor: Factor, labels: Sequence[int]) -> bool:

@@ -22,11 +22,11 @@ from gradwright.core.nodes import Apply, Direction, Node, Symbol, field_of
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.templates import formals, free_moves, instantiate
-from gradwright.core.walks import postorder, substitute
+from gradwright.core.walks import applications, postorder, substitute
 from gradwright.diff.differential import differential, direction
 from gradwright.diff.identities.linearised import rate_along_free_directions
 from gradwright.diff.identities.problem import problem_of
-from gradwright.diff.spectral import recognise_spectral
+from gradwright.diff.spectral_recognition import recognise_spectral
 from gradwright.linear.forms import transpose
 from gradwright.simplify.pipeline import simplify, simplify_all
 
@@ -73,7 +73,7 @@ class GaugeTest:
 
 def has_free_factors(*roots: Node) -> bool:
     """Whether a factor is taken that is unique up to signs or phases only, which libraries choose differently."""
-    return any(isinstance(node, Apply) and node.primitive.gauge and node.rank > 1 for node in postorder(*roots))
+    return any(node.primitive.gauge and node.rank > 1 for node in applications(*roots))
 
 
 def gauge_tests(roots: tuple[Node, ...], cotangents: tuple[Node, ...]) -> tuple[GaugeTest, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from gradwright.core.build import identity, matmul, multiply, ones
 from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import contract, is_simple, subproduct
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Contract, Factor, Node
 from gradwright.frozen import frozen
@@ -35,7 +35,7 @@ def chain_of(node: Node, with_ones: bool = False) -> Chain | None:
         with_ones: whether a sum over an axis is a product with ones, `sum(X, axis=0) = Xᵀ 1`.
     """
     product = as_product(node)
-    if not 1 <= len(product.output) <= 2 or any(len(group) != 1 for group in product.output):
+    if not 1 <= len(product.output) <= 2 or not is_simple(product.output):
         return None
     if any(len(group) != 1 for f in product.factors for group in f.groups):
         return None
@@ -117,8 +117,7 @@ class _Walk:
                 continue
             factors = [*direct, *(f for path in paths if path for f in path)]
             self._use(factors)
-            dims = {x: self.product.dims[x] for f in factors for x in f.labels}
-            return contract(1, factors, ((current,), (end,)), dims), end
+            return subproduct(self.product, factors, ((current,), (end,))), end
         return None
 
     def _is_no_end(self, label: int) -> bool:
@@ -147,13 +146,12 @@ class _Walk:
         """The products that hang on a label alone, `diag(sum(A ∘ B, axis=1))`, as diagonal matrices."""
         labels = {label for f in self.remaining for label in f.labels} - {current}
         parts = [part for part in connected(self.remaining, labels) if any(current in f.labels for f in part)]
-        outputs = {label for group in self.product.output for label in group} - {current}
+        outputs = set(self.product.free_labels) - {current}
         weights: list[Node] = []
         for part in parts:
             inside = {label for f in part for label in f.labels}
             if end not in inside and inside.isdisjoint(outputs):
-                dims = {label: self.product.dims[label] for label in inside}
-                weights.append(contract(1, part, ((current,), (current,)), dims))
+                weights.append(subproduct(self.product, part, ((current,), (current,))))
                 self._use(part)
         return weights
 
@@ -166,17 +164,15 @@ class _Walk:
         self._use(vectors)
         elements += [self._diagonal(f) for f in vectors[:-1]]
         last = vectors[-1]
-        elements.append(contract(1, [last], ((label,),), {label: self.product.dims[label]}))
+        elements.append(subproduct(self.product, [last], ((label,),)))
         return self._closed(tuple(elements))
 
     def _closed(self, elements: tuple[Node, ...]) -> Chain | None:
         """What is left must be scalars: closed products that touch no output label."""
-        outputs = {label for group in self.product.output for label in group}
+        outputs = set(self.product.free_labels)
         if any(outputs.intersection(f.labels) for f in self.remaining):
             return None
-        inside = {label for f in self.remaining for label in f.labels}
-        dims = {label: self.product.dims[label] for label in inside}
-        scalar = contract(self.product.coefficient, [*self.scalars, *self.remaining], (), dims)
+        scalar = subproduct(self.product, [*self.scalars, *self.remaining], (), self.product.coefficient)
         return Chain(scalar, elements)
 
     def _is_spread_along(self, label: int) -> bool:

@@ -8,7 +8,7 @@ from math import prod
 
 from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
-from gradwright.core.contraction import contract, split_coefficient
+from gradwright.core.contraction import is_simple, split_coefficient, subproduct
 from gradwright.core.nodes import Node
 from gradwright.core.scalars import shared_number
 from gradwright.core.sums import value_key
@@ -63,7 +63,7 @@ def as_outer(term: Node) -> OuterTerm | Node:
     if term.rank != 2:
         return term
     product = as_product(term)
-    if any(len(group) != 1 for group in product.output) or product.output[0] == product.output[1]:
+    if not is_simple(product.output) or product.output[0] == product.output[1]:
         return term
     (row,), (column,) = product.output
     parts = connected(product.factors)
@@ -73,8 +73,5 @@ def as_outer(term: Node) -> OuterTerm | Node:
     before = [f for part in parts if part is not behind[0] for f in part]
     if not any(row in f.labels for f in before):
         return term
-    first, second = (
-        contract(1, factors, ((end,),), {x: product.dims[x] for f in factors for x in f.labels})
-        for factors, end in ((before, row), (behind[0], column))
-    )
+    first, second = (subproduct(product, factors, ((end,),)) for factors, end in ((before, row), (behind[0], column)))
     return OuterTerm(product.coefficient, (first, second), (value_key(first), value_key(second)), term)

@@ -10,10 +10,10 @@ from gradwright.core.build import adjoint, multiply
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_zero, split_coefficient
 from gradwright.core.inference import is_nonnegative
-from gradwright.core.nodes import Add, Apply, Factor, Hole, Node, Solve
+from gradwright.core.nodes import Add, Factor, Hole, Node, Solve
 from gradwright.core.sums import add, distributed, like_key, scaled, subtract
 from gradwright.linear.chains import chain_of, product_of_chain
-from gradwright.prims.power import power, raise_to
+from gradwright.prims.power import base_and_exponent, raise_to
 from gradwright.simplify.sums import turn_sums
 
 
@@ -118,11 +118,9 @@ def _square_root(number: Fraction, scalars: Sequence[Factor]) -> Node | None:
 
 def _root_of(scalar: Node) -> Node:
     """The root of a number that is not negative; of an even power of a real one the half of it, whatever its sign."""
-    if isinstance(scalar, Apply) and scalar.primitive is power and scalar.arguments[0].real:
-        (exponent,) = scalar.parameters
-        assert isinstance(exponent, Fraction)
-        if (exponent / 2).denominator == 1:
-            return raise_to(scalar.arguments[0], exponent / 2)
+    base, exponent = base_and_exponent(scalar)
+    if base.real and (exponent / 2).denominator == 1:
+        return raise_to(base, exponent / 2)
     return raise_to(scalar, Fraction(1, 2))
 
 

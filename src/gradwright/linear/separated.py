@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
-from gradwright.core.contraction import contract, simple, split_coefficient
+from gradwright.core.contraction import contract, is_simple, simple, split_coefficient, subproduct
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import add, value_key
 from gradwright.frozen import frozen
@@ -103,7 +103,7 @@ def _joined(left: _Separated, right: _Separated, total: Total) -> _Separated:
 
 def _separate(term: Node) -> _Separated:
     product = as_product(term)
-    if any(len(group) != 1 for group in product.output):
+    if not is_simple(product.output):
         return _Separated(product.coefficient, (), term)
     parts = connected(product.factors)
     carried = {label for f in product.factors for label in f.labels}
@@ -116,6 +116,6 @@ def _separate(term: Node) -> _Separated:
 def _part(product: Contract, factors: Sequence[Factor], labels: set[int]) -> _Part:
     axes = tuple(axis for axis, (label,) in enumerate(product.output) if label in labels)
     held = [product.output[axis][0] for axis in axes]
-    order, dims = list(dict.fromkeys(held)), {label: product.dims[label] for label in labels}
-    tensor, within = (contract(1, factors, simple(output), dims) for output in (held, order))
+    order = list(dict.fromkeys(held))
+    tensor, within = (subproduct(product, factors, simple(output)) for output in (held, order))
     return _Part(axes, tensor, value_key(tensor), within, tuple(map(order.index, held)))

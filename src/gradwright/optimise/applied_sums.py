@@ -14,7 +14,8 @@ from gradwright.core.nodes import Add, Contract, Node, Selection
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import postorder
 from gradwright.optimise.paths import Sizes, Work
-from gradwright.optimise.roots import NO_HINTS, Hints, Roots, over
+from gradwright.optimise.rewriting import over, rewritten
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.simplify.expansion import expand
 
 MOST_TERMS = 8
@@ -28,12 +29,13 @@ def apply_sums(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     uses = Counter(child for node in postorder(*roots) for child in node.children)
     once = {node for node, count in uses.items() if count == 1 and _has_products(node, uses)}
     done: dict[Node, Node] = {}
-    for node in postorder(*roots):
+
+    def step(node: Node, new: Node) -> Node:
         if isinstance(node, Contract):
-            once |= {done[f.node] for f in node.factors if f.node in once}
-        new = over(node, tuple(done[child] for child in node.children))
-        done[node] = _applied(new, once, work) if isinstance(new, Contract) else new
-    return tuple(done[root] for root in roots)
+            once.update([done[f.node] for f in node.factors if f.node in once])
+        return _applied(new, once, work) if isinstance(new, Contract) else new
+
+    return rewritten(roots, step, done, over)
 
 
 def _applied(node: Contract, once: set[Node], work: Work) -> Node:
@@ -63,5 +65,5 @@ def _is_product(term: Node) -> bool:
     """Whether no factor has all axes of a term: a product of matrices or of vectors, and unlike `A ∘ B`."""
     if not isinstance(term, Contract) or not term.factors:
         return False
-    output = {x for group in term.output for x in group}
+    output = set(term.free_labels)
     return all(not output.issubset(f.labels) for f in term.factors)

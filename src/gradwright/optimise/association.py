@@ -13,12 +13,12 @@ from fractions import Fraction
 from itertools import combinations
 from math import prod
 
+from gradwright.core.contraction import is_simple
 from gradwright.core.dims import Dim
-from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
-from gradwright.core.walks import postorder, rebuild
+from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.optimise.pairs import key_of, pair_of, renumbered
 from gradwright.optimise.paths import Path, Sizes, cheapest
+from gradwright.optimise.rewriting import rewritten
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.optimise.shared_products import MANY, Product, worth_sharing
 
@@ -37,33 +37,7 @@ def associate(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 
 
 def _associated(roots: Roots, products: _Products) -> Roots:
-    done: dict[Node, Node] = {}
-    for node in postorder(*roots):
-        new = with_children(node, tuple(done[child] for child in node.children))
-        done[node] = with_facts(products.tree(new) if isinstance(new, Contract) else new, node)
-    return tuple(done[root] for root in roots)
-
-
-def with_facts(new: Node, old: Node) -> Node:
-    """A tree shows less of a product than the whole did: that `B M Bᵀ` is positive definite, for instance."""
-    if new is not old and not hasattr(new, "facts_found"):
-        object.__setattr__(new, "facts_found", facts_of(old))
-    return new
-
-
-def with_children(node: Node, children: tuple[Node, ...]) -> Node:
-    """The same node over other children, products not flattened again."""
-    if children == node.children:
-        return node
-    match node:
-        case Contract():
-            pairs = zip(node.factors, children, strict=True)
-            factors = tuple(Factor(child, f.groups, f.conj and not child.real) for f, child in pairs)
-            return Contract(node.coefficient, factors, node.dims, node.output)
-        case Add():
-            return Add(children)
-        case _:
-            return rebuild(node, children)
+    return rewritten(roots, lambda _, new: products.tree(new) if isinstance(new, Contract) else new)
 
 
 class _Products:
@@ -88,7 +62,7 @@ class _Products:
         operands = [f for f in node.factors if f.node.rank and f not in around]
         if len(operands) < 2:
             return renumbered(node.coefficient, node.factors, node.output, node.dims)
-        outside = {x for group in node.output for x in group}.union(*(f.labels for f in around))
+        outside = set(node.free_labels).union(*(f.labels for f in around))
         self.met.append(Product(tuple(operands), frozenset(outside), node.dims))
         self._take_formed(operands, outside, node.dims)
         path = self._path(operands, outside, node.dims)
@@ -173,7 +147,7 @@ def scaled(operand: Factor, coefficient: Fraction, scalars: Sequence[Factor], di
 
 def _stays_outside(factor: Factor, node: Contract) -> bool:
     """Selections that place a result in a larger one, and masks of the output."""
-    flat = {x for group in node.output for x in group}
+    flat = set(node.free_labels)
     if isinstance(factor.node, Selection):
         return set(factor.groups[0]) <= flat
     return isinstance(factor.node, Mask) and set(factor.labels) <= flat
@@ -198,9 +172,9 @@ def _with_sums_formed(node: Contract) -> Contract:
 
 def _summed(place: int, node: Contract) -> Factor:
     factor = node.factors[place]
-    if isinstance(factor.node, Selection | Mask | HalfVectorisation) or any(len(group) != 1 for group in factor.groups):
+    if isinstance(factor.node, Selection | Mask | HalfVectorisation) or not is_simple(factor.groups):
         return factor
-    outside = {x for p, f in enumerate(node.factors) if p != place for x in f.labels}.union(*node.output)
+    outside = {x for p, f in enumerate(node.factors) if p != place for x in f.labels}.union(node.free_labels)
     kept = tuple((x,) for x in dict.fromkeys(factor.labels) if x in outside)
     alone = len(node.factors) == 1 and node.coefficient == 1 and set(kept) == set(node.output)
     if alone or set(factor.labels) <= outside:
@@ -209,13 +183,13 @@ def _summed(place: int, node: Contract) -> Factor:
 
 
 def _attached(special: Factor, factors: list[Factor], node: Contract) -> list[Factor]:
-    flat = {x for group in node.output for x in group}
+    flat = set(node.free_labels)
     wanted = set(special.groups[0]) if isinstance(special.node, Selection) else set(special.labels)
     owners = [f for f in factors if f is not special and wanted & set(f.labels)]
     if isinstance(special.node, Selection) and (wanted & flat or len(owners) != 1):
         return factors
     owner = next((f for f in owners if wanted <= set(f.labels) and f.node.rank), None)
-    if owner is None or isinstance(owner.node, Selection | Mask) or any(len(g) != 1 for g in special.groups):
+    if owner is None or isinstance(owner.node, Selection | Mask) or not is_simple(special.groups):
         return factors
     rest = [f for f in factors if f is not special and f is not owner]
     kept = flat.union(*(f.labels for f in rest))

@@ -13,13 +13,13 @@ from functools import reduce
 from operator import and_
 
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract, simple
+from gradwright.core.contraction import ONE, contract, is_simple, simple, subproduct
 from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.sums import add, scaled, terms_of
-from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.optimise.paths import MODERATE, Sizes, Work
-from gradwright.optimise.roots import NO_HINTS, Hints, Roots, over
+from gradwright.optimise.rewriting import over, rewritten
+from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 
 # So many chains of candidates are followed to their ends for a sum.
 PATIENCE = 24
@@ -41,11 +41,7 @@ class _Split:
 def factor_out(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Common factors taken out of every sum that becomes cheaper by it."""
     factoring = _Factoring(Sizes(hints, roots))
-    done: dict[Node, Node] = {}
-    for node in postorder(*roots):
-        new = over(node, tuple(done[child] for child in node.children))
-        done[node] = factoring.of(new) if isinstance(new, Add) else new
-    return tuple(done[root] for root in roots)
+    return rewritten(roots, lambda _, new: factoring.of(new) if isinstance(new, Add) else new, rebuilt=over)
 
 
 class _Factoring:
@@ -171,8 +167,7 @@ def _without(term: Node, outside: Sequence[Factor]) -> Node:
             left[seen] -= 1
         else:
             kept.append(factor)
-    dims = {x: term.dims[x] for x in {x for f in kept for x in f.labels}.union(*term.output)}
-    return contract(term.coefficient, kept, term.output, dims)
+    return subproduct(term, kept, term.output, term.coefficient)
 
 
 def _times(node: Node, outside: Sequence[Factor]) -> Node:
@@ -182,7 +177,7 @@ def _times(node: Node, outside: Sequence[Factor]) -> Node:
 
 def _splits(term: Node) -> list[tuple[Key, Node]]:
     """Every way to see a term as a tensor times the rest, each tensor once; none for a product of very many."""
-    if not isinstance(term, Contract) or len(term.factors) > MODERATE or any(len(g) != 1 for g in term.output):
+    if not isinstance(term, Contract) or len(term.factors) > MODERATE or not is_simple(term.output):
         return []
     flat = [g[0] for g in term.output]
     if len(set(flat)) != len(flat) or any(len(g) != 1 for f in term.factors for g in f.groups):
@@ -209,8 +204,7 @@ def _split(term: Contract, place: int, flat: Sequence[int]) -> tuple[Key, Node] 
     # What is multiplied entry by entry leaves a rest with all axes, constant along some of them.
     kept = [axis for axis, x in enumerate(flat) if x in elsewhere or x not in labels or not summed]
     output = _axes_of_rest([flat[axis] for axis in kept], summed, flat)
-    dims = {x: term.dims[x] for x in (*output, *elsewhere)}
-    rest = contract(term.coefficient, others, simple(output), dims)
+    rest = subproduct(term, others, simple(output), term.coefficient)
     pattern = tuple(flat.index(x) if x in flat else -1 for x in labels)
     return (factor.node, factor.conj, pattern, tuple(kept)), rest
 
@@ -237,8 +231,7 @@ def _narrow(key: Key, splits: list[_Split]) -> tuple[Key, list[_Split]]:
 def _along(product: Contract, axes: Sequence[int]) -> Node:
     """A product that is constant along all other axes, as a tensor with these axes only."""
     output = tuple(product.output[axis] for axis in axes)
-    labels = {x for f in product.factors for x in f.labels} | {x for group in output for x in group}
-    return contract(product.coefficient, product.factors, output, {x: product.dims[x] for x in labels})
+    return subproduct(product, product.factors, output, product.coefficient)
 
 
 def _axes_of_rest(kept: Collection[int], summed: Sequence[int], whole: Iterable[int]) -> list[int]:

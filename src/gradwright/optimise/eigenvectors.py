@@ -15,7 +15,7 @@ from gradwright.core.contraction import conjugate, contract, plain, simple
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Primitive
-from gradwright.core.walks import postorder
+from gradwright.core.walks import applications
 from gradwright.frozen import frozen
 from gradwright.optimise.replacements import replaced
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
@@ -73,7 +73,7 @@ class _Spectrum:
 
 def use_eigenvectors(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Functions of Hermitian matrices by eigenvalues; exponentials and inverses of functions where these are there."""
-    order = [node for node in postorder(*roots) if isinstance(node, Apply)]
+    order = list(applications(*roots))
     chosen = {node for node in order if _is_chosen(node)}
     if not chosen:
         return roots
@@ -103,7 +103,7 @@ def _named(node: Node, done: Mapping[Node, Node]) -> Node | None:
 
 def are_in_eigenvectors(roots: Iterable[Node]) -> bool:
     """Whether this pass has been at work, so that nothing but values is to be had from code for the expressions."""
-    return any(isinstance(node, Apply) and node.primitive in EIGENVALUE_FORMS for node in postorder(*roots))
+    return any(node.primitive in EIGENVALUE_FORMS for node in applications(*roots))
 
 
 def _is_chosen(node: Apply) -> bool:

@@ -19,16 +19,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import adjoint, diag, diagonal, identity, matmul, transpose
-from gradwright.core.contraction import conjugate
+from gradwright.core.build import adjoint, diagonal, identity, transpose
+from gradwright.core.contraction import conjugate, is_simple
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder
-from gradwright.optimise.association import with_children, with_facts
 from gradwright.optimise.pairs import renumbered
 from gradwright.optimise.paths import Sizes
+from gradwright.optimise.rewriting import rewritten
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.optimise.square_factors import Gram, divisors, square_factors
 from gradwright.prims.cholesky import cholesky
@@ -57,7 +57,8 @@ MANY_BY_LU = 3
 
 def share_factorisations(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Systems instead of inverses, each matrix factorised once; products have to be products of two."""
-    return _Sharing(roots, Sizes(hints, roots)).rewritten()
+    sharing = _Sharing(roots, Sizes(hints, roots))
+    return rewritten(roots, sharing.improved, sharing.done)
 
 
 class _Sharing:
@@ -68,12 +69,6 @@ class _Sharing:
         self.wanted |= self._worth_inverting(sizes)
         self.systems = self._count_systems()
         self.done: dict[Node, Node] = {}
-
-    def rewritten(self) -> tuple[Node, ...]:
-        for node in self.order:
-            new = with_children(node, tuple(self.done[child] for child in node.children))
-            self.done[node] = with_facts(self._improved(node, new), node)
-        return tuple(self.done[root] for root in self.roots)
 
     # What is asked of each matrix
 
@@ -124,7 +119,7 @@ class _Sharing:
 
     # Rewriting
 
-    def _improved(self, node: Node, new: Node) -> Node:
+    def improved(self, node: Node, new: Node) -> Node:
         if isinstance(node, Contract) and isinstance(new, Contract):
             for place in range(len(node.factors)):
                 if self._folds(node, place):
@@ -153,7 +148,7 @@ class _Sharing:
             matrix = transpose(matrix)
         if inverse.conj:
             matrix = conjugate(matrix)
-        kept = {x for group in node.output for x in group} | {outer}
+        kept = set(node.free_labels) | {outer}
         free = [x for x in other.labels if x in kept]  # what is summed alone is summed before
         right = _arranged(other, [inner, *free], new)
         solution = self._system(matrix, right)
@@ -169,9 +164,9 @@ class _Sharing:
 
     def _divided(self, right: Node, by: Node | Gram) -> Node:
         if not isinstance(by, Gram) and "unitary" in facts_of(by):
-            return matmul(adjoint(self._current(by)), right)
+            return _times(adjoint(self._current(by)), right)
         if not isinstance(by, Gram) and "diagonal" in facts_of(by):
-            return matmul(diag(raise_to(diagonal(self._current(by)), Fraction(-1))), right)
+            return _times(raise_to(diagonal(self._current(by)), Fraction(-1)), right)
         record, arguments = self._solver(by, right)
         return Apply(VECTOR[record] if right.rank == 1 else record, (), arguments)
 
@@ -212,7 +207,10 @@ class _Sharing:
         first, *others = divisors(node.arguments[0])
         if not any(self._inverted(divisor) for divisor in (first, *others)):
             return new
-        found = self._inverted(first) or Apply(inv, (), (self._current(first),))
+        found = self._inverted(first)
+        if found is None and not isinstance(first, Gram):
+            found = Apply(inv, (), (self._current(first),))
+        assert found is not None
         for other in others:
             found = self._divided(found, other)
         return found
@@ -269,12 +267,12 @@ def _partner(node: Contract, place: int) -> int | None:
     """The factor that an inverse multiplies as a matrix: one label of the inverse is summed with it alone."""
     inverse = node.factors[place]
     tensors = [p for p, f in enumerate(node.factors) if f.node.rank and p != place]
-    if len(tensors) != 1 or len(set(inverse.labels)) != 2 or any(len(g) != 1 for g in inverse.groups):
+    if len(tensors) != 1 or len(set(inverse.labels)) != 2 or not is_simple(inverse.groups):
         return None
     other = node.factors[tensors[0]]
-    flat = [x for group in node.output for x in group]
+    flat = node.free_labels
     shared = [x for x in inverse.labels if x in other.labels]
-    plain = all(len(g) == 1 for g in other.groups) and len(set(other.labels)) == len(other.labels)
+    plain = is_simple(other.groups) and len(set(other.labels)) == len(other.labels)
     if len(shared) != 1 or shared[0] in flat or not plain or len(other.labels) > 2 or other.node == inverse.node:
         return None
     return None if isinstance(other.node, Mask | Selection | HalfVectorisation) else tensors[0]
@@ -294,6 +292,15 @@ def _arranged(factor: Factor, labels: Sequence[int], product: Contract) -> Node:
     if list(factor.labels) == list(labels) and not factor.conj:
         return factor.node
     return renumbered(Fraction(1), [factor], tuple((x,) for x in labels), product.dims)
+
+
+def _times(left: Node, right: Node) -> Node:
+    """A matrix, or the diagonal of one, times a matrix or a vector, as a product of two."""
+    rows, inner = (0,), (left.rank - 1,)
+    columns = ((2,),) * (right.rank - 1)
+    factors = [Factor(left, (rows, inner)[: left.rank]), Factor(right, (inner, *columns))]
+    dims = (left.shape[0], right.shape[0], *right.shape[1:])
+    return renumbered(Fraction(1), factors, (rows, *columns), dims)
 
 
 def _log_of_diagonal(factor: Node, weight: Fraction, signed: bool = False) -> Node:

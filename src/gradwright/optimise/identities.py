@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from gradwright.core.build import matmul
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract, plain, simple
+from gradwright.core.contraction import plain, simple, subproduct
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import terms_of
@@ -99,8 +99,7 @@ def _with_opened(node: Contract, applied: Sequence[_AppliedSum], work: Work) -> 
     taken = {place for one in applied for place in one.places}
     rest = [f for place, f in enumerate(node.factors) if place not in taken]
     factors = [*rest, *(plain(_opened(one.value, work), one.labels) for one in applied)]
-    dims = {x: node.dims[x] for x in {x for f in factors for x in f.labels}.union(*node.output)}
-    return contract(node.coefficient, factors, node.output, dims)
+    return subproduct(node, factors, node.output, node.coefficient)
 
 
 def _opened_one_by_one(node: Contract, work: Work) -> Node:
@@ -115,9 +114,7 @@ def _opened_one_by_one(node: Contract, work: Work) -> Node:
                     taken.update(same.places)
                     joined.append(plain(opened, same.labels))
             rest = [f for place, f in enumerate(node.factors) if place not in taken]
-            factors = [*rest, *joined]
-            dims = {x: node.dims[x] for x in {x for f in factors for x in f.labels}.union(*node.output)}
-            return _opened(contract(node.coefficient, factors, node.output, dims), work)
+            return _opened(subproduct(node, [*rest, *joined], node.output, node.coefficient), work)
     return node
 
 
@@ -141,12 +138,12 @@ def _applied_sum(node: Contract, places: tuple[int, int]) -> _AppliedSum | None:
     """The product of two factors, if it sums over what they share."""
     first, second = (node.factors[place] for place in places)
     rest = [f for place, f in enumerate(node.factors) if place not in places]
-    outside = {x for f in rest for x in f.labels}.union(*node.output)
+    outside = {x for f in rest for x in f.labels}.union(node.free_labels)
     if not set(first.labels) & set(second.labels) - outside:
         return None
     both = dict.fromkeys((*first.labels, *second.labels))
     kept = tuple(x for x in both if x in outside)
-    return _AppliedSum(places, contract(ONE, (first, second), simple(kept), {x: node.dims[x] for x in both}), kept)
+    return _AppliedSum(places, subproduct(node, (first, second), simple(kept)), kept)
 
 
 def _has_identity(node: Node) -> bool:
@@ -158,5 +155,5 @@ def _has_identity(node: Node) -> bool:
 def _is_diagonal(term: Node) -> bool:
     if not isinstance(term, Contract):
         return False
-    labels = [label for group in term.output for label in group]
+    labels = term.free_labels
     return len(set(labels)) < len(labels)

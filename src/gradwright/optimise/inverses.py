@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradwright.core.build import ones, transpose
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import subproduct
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
-from gradwright.core.walks import postorder, transform_all
+from gradwright.core.walks import applications, postorder, transform_all
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.inv import inv
 from gradwright.prims.solve import SYSTEMS, solve_vector, with_inverse
@@ -25,14 +25,14 @@ def products_of_inverses(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 
     A system that stands alone stays one: there is nothing to be shared.
     """
-    asked: dict[Node, set[Node]] = {}
-    for node in postorder(*roots):
-        if isinstance(node, Apply) and node.primitive in (inv, *SYSTEMS):
+    asked: dict[Node, set[Apply]] = {}
+    for node in applications(*roots):
+        if node.primitive in (inv, *SYSTEMS):
             asked.setdefault(node.arguments[0], set()).add(node)
     shared = {node for nodes in asked.values() if len(nodes) > 1 for node in nodes}
-    if not any(isinstance(node, Apply) and node.primitive is not inv for node in shared):
+    if all(node.primitive is inv for node in shared):
         return roots
-    matrices = {node.children[0] for node in shared}
+    matrices = {node.arguments[0] for node in shared}
 
     def step(node: Node) -> Node:
         if isinstance(node, Apply) and node.primitive in SYSTEMS and node.arguments[0] in matrices:
@@ -44,7 +44,7 @@ def products_of_inverses(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 
 def solve_for_sums(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """`solve(A, 1)` for the sums over the rows of `A⁻¹`, unless the inverse itself is needed as well."""
-    inverses = {node for node in postorder(*roots) if isinstance(node, Apply) and node.primitive is inv}
+    inverses = {node for node in applications(*roots) if node.primitive is inv}
     for inverse in set(_needed(roots)) if inverses else ():
         inverses.discard(inverse)
     if not inverses:
@@ -56,8 +56,7 @@ def solve_for_sums(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
         factors = [_summed(node, f) if f.node in inverses and _lonely(node, f) else f for f in node.factors]
         if factors == list(node.factors):
             return node
-        labels = {label for f in factors for label in f.labels}.union(*node.output)
-        return contract(node.coefficient, factors, node.output, {label: node.dims[label] for label in labels})
+        return subproduct(node, factors, node.output, node.coefficient)
 
     return transform_all(roots, step)
 
@@ -69,7 +68,7 @@ def _needed(roots: Roots) -> Iterator[Node]:
         if not isinstance(node, Contract):
             yield from node.children
             continue
-        kept = {label for group in node.output for label in group}
+        kept = set(node.free_labels)
         for factor in node.factors:
             ends = set(factor.labels) - kept
             beside = [f for f in node.factors if f is not factor and ends & set(f.labels)]
@@ -79,7 +78,7 @@ def _needed(roots: Roots) -> Iterator[Node]:
 
 def _lonely(node: Contract, factor: Factor) -> list[int]:
     """The labels over which a factor is summed alone."""
-    others = {label for group in node.output for label in group}
+    others = set(node.free_labels)
     others |= {label for f in node.factors if f is not factor for label in f.labels}
     is_matrix = len(set(factor.labels)) == len(factor.labels) == 2  # no diagonal of axes that are split
     return [label for label in factor.labels if label not in others] if is_matrix else []

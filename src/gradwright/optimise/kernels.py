@@ -20,7 +20,7 @@ from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, coefficient_of, terms_of
 from gradwright.core.walks import postorder, substitute
 from gradwright.frozen import frozen
-from gradwright.optimise.association import with_children
+from gradwright.optimise.rewriting import rewritten
 from gradwright.optimise.roots import Roots
 from gradwright.prims.fused import layer_norm, layer_norm_vjp, softmax_vjp, variance
 from gradwright.prims.power import power
@@ -74,12 +74,12 @@ def use_kernels(roots: Roots, kernels: Collection[Primitive]) -> Roots:
         kernels: those that the library has.
     """
     starts: dict[_Start, None] = {}
-    done: dict[Node, Node] = {}
-    for node in postorder(*roots):
-        new = with_children(node, tuple(done[child] for child in node.children))
+
+    def step(_: Node, new: Node) -> Node:
         starts.update(dict.fromkeys(_starts(new, kernels)))
-        done[node] = _with_kernel(new, starts) if isinstance(new, Add | Contract) else new
-    return tuple(done[root] for root in roots)
+        return _with_kernel(new, starts) if isinstance(new, Add | Contract) else new
+
+    return rewritten(roots, step)
 
 
 def _starts(node: Node, kernels: Collection[Primitive]) -> Iterator[_Start]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from gradwright.core.build import diagonal, identity, sum_axes
-from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.contraction import contract, plain, simple, subproduct
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import add, negate
@@ -93,7 +93,7 @@ def _pushed_through(node: Contract, place: int, parts: _Parts) -> Node | None:
             continue
         (row,), (column,) = shared, set(factor.labels) - shared
         elsewhere = {x for q, f in enumerate(node.factors) if q not in (p, place) for x in f.labels}
-        if _arranged([factor], (row, column), node) == parts.U and row not in elsewhere.union(*node.output):
+        if _arranged([factor], (row, column), node) == parts.U and row not in elsewhere.union(node.free_labels):
             (end,), inner = set(ends) - shared, len(node.dims)
             inverse = Apply(inv, (), (parts.core,))
             new = [plain(parts.reciprocal, (end,)), plain(parts.U, (end, inner)), plain(inverse, (inner, column))]
@@ -165,7 +165,7 @@ def _two_factors(term: Node) -> tuple[Node, Node] | None:
 def _arranged(
     factors: Sequence[Factor], labels: tuple[int, int], term: Contract, scale: Fraction = Fraction(1)
 ) -> Node:
-    return contract(scale, factors, simple(labels), {x: term.dims[x] for x in labels})
+    return subproduct(term, factors, simple(labels), scale)
 
 
 def _pays(U: Node, hints: Mapping[str, int]) -> bool:

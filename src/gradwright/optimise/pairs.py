@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 
+from gradwright.core.contraction import is_simple
 from gradwright.core.dims import Dim
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Contract, Factor, Node
@@ -25,7 +26,7 @@ def key_of(left: Factor, right: Factor, kept: Collection[int], dims: Sequence[Di
 
 def _oriented(factor: Factor, other: Factor) -> Factor:
     """A symmetric matrix with the label that it shares last."""
-    if len(factor.groups) != 2 or any(len(group) != 1 for group in factor.groups):
+    if len(factor.groups) != 2 or not is_simple(factor.groups):
         return factor
     first, second = factor.groups
     turn = first[0] in other.labels and second[0] not in other.labels

@@ -10,9 +10,8 @@ from fractions import Fraction
 
 from gradwright.core.contraction import ONE, plain, simple, zero
 from gradwright.core.nodes import Add, Contract, Node
-from gradwright.core.walks import postorder
 from gradwright.frozen import frozen, replace
-from gradwright.optimise.association import with_children, with_facts
+from gradwright.optimise.rewriting import rewritten
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 
 Axes = tuple[int, ...]
@@ -21,13 +20,13 @@ Terms = Mapping[tuple[Node, Axes], Fraction]
 
 def share_partial_sums(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Every sum written with the sums that it contains."""
-    done: dict[Node, Node] = {}
     sums = _Sums()
-    for node in postorder(*roots):
-        new = with_children(node, tuple(done[child] for child in node.children))
-        new = _with_like_terms_joined(new)
-        done[node] = with_facts(sums.shared(new) if isinstance(new, Add) else new, node)
-    return tuple(done[root] for root in roots)
+
+    def step(_: Node, new: Node) -> Node:
+        joined = _with_like_terms_joined(new)
+        return sums.shared(joined) if isinstance(joined, Add) else joined
+
+    return rewritten(roots, step)
 
 
 @frozen

@@ -87,7 +87,7 @@ class Work:
 
 def product_cost(node: Contract, sizes: Sizes) -> int:
     """What a product costs in the best order; what a factor alone is summed over is summed before."""
-    kept = frozenset(x for group in node.output for x in group)
+    kept = frozenset(node.free_labels)
     lengths = sizes.lengths(node.dims)
     held = [frozenset(f.labels) for f in node.factors if f.node.rank]
     operands = [own & kept.union(*held[:place], *held[place + 1 :]) for place, own in enumerate(held)]

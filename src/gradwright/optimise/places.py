@@ -61,7 +61,7 @@ def placed(term: Node, axis: int) -> tuple[Selection, Node] | None:
         return None
     (label,) = term.output[axis]
     around = [f for f in term.factors if label in f.labels]
-    flat = [x for group in term.output for x in group]
+    flat = term.free_labels
     if len(around) != 1 or not isinstance(around[0].node, Selection) or flat.count(label) != 1:
         return None
     (selection,) = around

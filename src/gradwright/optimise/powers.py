@@ -15,9 +15,9 @@ from fractions import Fraction
 from gradwright.core.contraction import ONE, plain, simple
 from gradwright.core.nodes import Apply, Contract, Node
 from gradwright.core.walks import postorder
-from gradwright.optimise.association import with_children, with_facts
+from gradwright.optimise.rewriting import rewritten
 from gradwright.optimise.roots import Roots
-from gradwright.prims.power import power
+from gradwright.prims.power import base_and_exponent, power
 
 HALF = Fraction(1, 2)
 HIGHEST = 16  # beyond it the rounding errors of as many products are worth avoiding
@@ -34,22 +34,19 @@ def split_powers(roots: Roots, quick: frozenset[Fraction], given: Collection[Nod
     if not quick:
         return roots
     rooted = {node.children[0] for node in postorder(*roots) if _exponent(node) == HALF}
-    done = dict(zip(given, given, strict=True))
-    for node in postorder(*roots):
-        if node in done:
-            continue
-        new = with_children(node, tuple(done[child] for child in node.children))
+
+    def step(node: Node, new: Node) -> Node:
         exponent = _exponent(node)
-        if exponent is not None and abs(exponent) <= HIGHEST:
-            new = _power(new.children[0], exponent, quick - {-HALF} if node.children[0] in rooted else quick)
-        done[node] = with_facts(new, node)
-    return tuple(done[root] for root in roots)
+        if exponent == 1 or abs(exponent) > HIGHEST:
+            return new
+        return _power(new.children[0], exponent, quick - {-HALF} if node.children[0] in rooted else quick)
+
+    return rewritten(roots, step, dict(zip(given, given, strict=True)))
 
 
-def _exponent(node: Node) -> Fraction | None:
-    """The exponent of the power of a tensor."""
-    exponent = node.parameters[0] if isinstance(node, Apply) and node.primitive is power and node.rank else None
-    return exponent if isinstance(exponent, Fraction) else None
+def _exponent(node: Node) -> Fraction:
+    """The exponent of the power of a tensor; 1 for anything else."""
+    return base_and_exponent(node)[1] if node.rank else ONE
 
 
 def _power(base: Node, exponent: Fraction, quick: frozenset[Fraction]) -> Node:

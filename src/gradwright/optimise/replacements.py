@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from gradwright.core.nodes import Contract, Node
 from gradwright.core.walks import postorder, rebuild
-from gradwright.optimise.association import with_children, with_facts
+from gradwright.optimise.rewriting import with_children, with_facts
 from gradwright.optimise.roots import Roots
 
 Replacement = Callable[[Node, Mapping[Node, Node]], Node | None]

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product
+from gradwright.core.contraction import is_simple
 from gradwright.core.nodes import Add, Contract, Direction, Factor, Node, Symbol
 from gradwright.core.walks import postorder
-from gradwright.optimise.association import scaled, with_children, with_facts
+from gradwright.optimise.association import scaled
 from gradwright.optimise.common_factors import STRUCTURES
 from gradwright.optimise.pairs import renumbered
 from gradwright.optimise.paths import Sizes
+from gradwright.optimise.rewriting import rewritten
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 
 SMALLER = 4  # so many times smaller than a sum is what takes a number in place of it
@@ -27,13 +29,14 @@ def scale_terms(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Multiples of sums that are used only there as sums of multiples, where that is less work."""
     scaling = _Scaling(Sizes(hints, roots))
     uses = Counter([*roots, *(child for node in postorder(*roots) for child in node.children)])
-    done: dict[Node, Node] = {}
-    for node in postorder(*roots):
-        new = with_children(node, tuple(done[child] for child in node.children))
-        done[node] = with_facts(scaling.of(new) if isinstance(new, Contract) else new, node)
+
+    def step(node: Node, new: Node) -> Node:
+        found = scaling.of(new) if isinstance(new, Contract) else new
         if uses[node] == 1:
-            scaling.once.add(done[node])
-    return tuple(done[root] for root in roots)
+            scaling.once.add(found)
+        return found
+
+    return rewritten(roots, step)
 
 
 class _Scaling:
@@ -68,7 +71,7 @@ class _Scaling:
         if not isinstance(inner, Contract) or inner not in self.once or term.factors[0].conj:
             return term
         groups = term.factors[0].groups
-        if sorted(groups) != sorted(term.output) or any(len(group) != 1 for group in groups):
+        if sorted(groups) != sorted(term.output) or not is_simple(groups):
             return term
         output = tuple(inner.output[groups.index(group)] for group in term.output)
         return Contract(term.coefficient * inner.coefficient, inner.factors, inner.dims, output)

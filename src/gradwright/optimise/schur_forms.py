@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from gradwright.core.build import adjoint, matmul
 from gradwright.core.canonical import as_product
 from gradwright.core.nodes import Apply, Node
-from gradwright.core.walks import postorder
+from gradwright.core.walks import applications
 from gradwright.frozen import frozen
 from gradwright.optimise.replacements import replaced
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
@@ -51,7 +51,7 @@ class _Use:
 
 def share_schur_forms(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Square roots and Sylvester's equations from Schur forms, where a matrix has several."""
-    users = [node for node in postorder(*roots) if isinstance(node, Apply) and node.primitive in USERS]
+    users = [node for node in applications(*roots) if node.primitive in USERS]
     counted = Counter(use.base for node in users for use in _computed(_uses(node)))
     shared = {base for base, count in counted.items() if count > 1}
     if not shared:

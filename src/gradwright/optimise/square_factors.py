@@ -2,15 +2,15 @@
 
     (A B)⁻¹ C = B⁻¹ (A⁻¹ C)        log |det(A B)| = log |det A| + log |det B|
 
-Each factor is divided by as what is known of it allows. The product, whose condition may be the product of theirs, is not
-multiplied out.
+Each factor is divided by as what is known of it allows. The product, whose condition may be the product of theirs, is
+not multiplied out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradwright.core.build import adjoint, transpose
+from gradwright.core.build import transpose
 from gradwright.core.contraction import conjugate
 from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Mask, Node, Selection
@@ -19,7 +19,7 @@ from gradwright.frozen import frozen
 
 @frozen
 class Gram:
-    """`L Lᴴ` for a lower triangular matrix L: it is its own Cholesky factor, but for signs."""
+    """`L Lᵀ` for a real lower triangular L, a Cholesky factor but for signs; LAPACK wants the diagonal real."""
 
     factor: Node
 
@@ -39,7 +39,7 @@ def divisors(matrix: Node) -> Iterator[Node | Gram]:
     factors = list(square_factors(matrix))
     while factors:
         first, *factors = factors
-        if factors and "lower" in facts_of(first) and factors[0] == adjoint(first):
+        if factors and first.real and "lower" in facts_of(first) and factors[0] == transpose(first):
             del factors[0]
             yield Gram(first)
         else:
@@ -47,7 +47,9 @@ def divisors(matrix: Node) -> Iterator[Node | Gram]:
 
 
 def _is_square(node: Node) -> bool:
-    return node.rank == 2 and node.shape[0] == node.shape[1] and not isinstance(node, Mask | Selection | HalfVectorisation)
+    if isinstance(node, Mask | Selection | HalfVectorisation):
+        return False
+    return node.rank == 2 and node.shape[0] == node.shape[1]
 
 
 def _upright(factor: Factor, turned: bool) -> Node:

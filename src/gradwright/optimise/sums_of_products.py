@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from gradwright.core.contraction import is_simple
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Contract, Factor, Node
 from gradwright.core.walks import postorder
-from gradwright.optimise.association import with_children, with_facts
 from gradwright.optimise.pairs import key_of, renumbered
+from gradwright.optimise.rewriting import rewritten, with_children
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 
 # The product, and for each of its axes that of the key under which it is found.
@@ -28,10 +29,7 @@ def share_summed_products(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     if not formed:
         return roots
     done: dict[Node, Node] = {}
-    for node in postorder(*roots):
-        new = with_children(node, tuple(done[child] for child in node.children))
-        done[node] = with_facts(_of_formed(node, new, formed, done), node)
-    return tuple(done[root] for root in roots)
+    return rewritten(roots, lambda node, new: _of_formed(node, new, formed, done), done)
 
 
 def _is_whole(node: Contract) -> bool:
@@ -50,7 +48,7 @@ def _is_entrywise(node: Contract, factors: Sequence[Factor]) -> bool:
     The output has no other axes: a product is not repeated along a new one.
     """
     held = [group for f in factors for group in f.groups]
-    if len(factors) != 2 or any(len(group) != 1 for group in (*held, *node.output)):
+    if len(factors) != 2 or not is_simple((*held, *node.output)):
         return False
     first, second = (set(f.labels) for f in factors)
     shared = first == second and len(held) == 2 * len(first) > 2

@@ -23,9 +23,10 @@ from functools import reduce
 import numpy as np
 
 from gradwright.core.build import matmul, permute, transpose
+from gradwright.core.commuting import commute
 from gradwright.core.contraction import conjugate
 from gradwright.core.facts import Facts
-from gradwright.core.inference import commute, is_symmetric
+from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import FUNCTIONS, register_primitive
@@ -165,7 +166,7 @@ def _along_its_node(node: Apply, taylor: Callable[[Node, int], Node]) -> Node:
     (X, *others), directions = node.arguments[::2], node.arguments[1::2]
     if X.rank != 2 or any(other != X for other in others):
         return node
-    if not all(commute(X, E) for E in directions):
+    if not all(commute(X, E, facts_of) for E in directions):
         return node
     return reduce(matmul, (*directions, taylor(X, len(directions))))
 

@@ -6,15 +6,14 @@ All of these are contractions with constant tensors, so that their derivatives n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 from gradwright.core import build
 from gradwright.core.build import as_number, size
 from gradwright.core.dims import Dim, product
-from gradwright.core.nodes import Add, Apply, Contract, Node, Size
+from gradwright.core.nodes import Add, Contract, Node, Size
 from gradwright.core.registry import Call, Value, formula
 from gradwright.errors import LanguageError, ShapeError
-from gradwright.prims.power import power
+from gradwright.prims.power import base_and_exponent
 
 
 def dimension(call: Call, place: int) -> Dim:
@@ -34,11 +33,10 @@ def _as_dim(node: Node) -> Dim | None:
     value = as_number(node)
     if value is not None:
         return Dim.of(int(value)) if value.denominator == 1 else None
-    if isinstance(node, Apply) and node.primitive is power:
-        base, exponent = _as_dim(node.arguments[0]), node.parameters[0]
-        if base is None or not isinstance(exponent, Fraction) or exponent.denominator != 1 or exponent < 1:
-            return None
-        return product([base] * int(exponent))
+    base, exponent = base_and_exponent(node)
+    if exponent != 1:
+        dim = _as_dim(base) if exponent > 1 and exponent.denominator == 1 else None
+        return None if dim is None else product([dim] * int(exponent))
     if isinstance(node, Add):
         terms = _as_dims(node.terms)
         return None if terms is None else sum(terms, Dim.of(0))

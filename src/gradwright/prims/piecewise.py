@@ -260,7 +260,7 @@ def is_indicator(node: Node) -> bool:
     """Whether the entries are 0 or 1: comparisons, spread or multiplied."""
     if isinstance(node, Apply):
         return node.primitive in COMPARISONS
-    carried = {label for group in node.output for label in group} if isinstance(node, Contract) else set[int]()
+    carried = set(node.free_labels) if isinstance(node, Contract) else set[int]()
     return (
         isinstance(node, Contract)
         and node.coefficient == 1

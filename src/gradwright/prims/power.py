@@ -112,21 +112,27 @@ def raise_to(base: Node, exponent: Fraction) -> Node:
     value = _constant_power(base, exponent)
     if value is not None:
         return value
-    if isinstance(base, Apply) and base.primitive is power:
-        inner = base.parameters[0]
-        assert isinstance(inner, Fraction)
-        whole = inner.denominator == 1 and exponent.denominator == 1
-        if whole or is_positive(base.arguments[0]) or _root_of_square(base.arguments[0], inner):
-            return raise_to(base.arguments[0], inner * exponent)
+    inner, times = base_and_exponent(base)
+    if times != 1:
+        whole = times.denominator == 1 and exponent.denominator == 1
+        if whole or is_positive(inner) or _root_of_square(inner, times):
+            return raise_to(inner, times * exponent)
     return Apply(power, (exponent,), (base,))
 
 
-def inverted(base: Node) -> Node:
-    """`1 / base` as one power."""
-    exponent = base.parameters[0] if isinstance(base, Apply) and base.primitive is power else None
-    if not isinstance(exponent, Fraction):
-        return Apply(power, (Fraction(-1),), (base,))
-    return Apply(power, (-exponent,), base.children)
+def base_and_exponent(node: Node) -> tuple[Node, Fraction]:
+    """`(u, k)` for `u ** k`, and `(u, 1)` for any other u."""
+    if isinstance(node, Apply) and node.primitive is power:
+        exponent = node.parameters[0]
+        assert isinstance(exponent, Fraction)
+        return node.arguments[0], exponent
+    return node, Fraction(1)
+
+
+def inverted(node: Node) -> Node:
+    """`1 / u` as one power."""
+    base, exponent = base_and_exponent(node)
+    return Apply(power, (-exponent,), (base,))
 
 
 def _root_of_square(base: Node, inner: Fraction) -> bool:
@@ -139,7 +145,7 @@ def _constant_power(base: Node, exponent: Fraction) -> Node | None:
         return base
     if not isinstance(base, Contract) or base.factors:
         return None
-    labels = [label for group in base.output for label in group]
+    labels = base.free_labels
     if len(set(labels)) != len(labels):
         return None
     if not base.coefficient and exponent < 0:

@@ -95,9 +95,14 @@ SYSTEMS = (solve, solve_vector)
 
 
 def with_inverse(system: Apply) -> Node:
-    """`A⁻¹ B`, for the solution of `A Y = B`."""
+    """`A⁻¹ B`, for the solution of `A Y = B` by any method."""
     A, B = system.arguments
     return matmul(Apply(inv, (), (A,)), B)
+
+
+def without_system(node: Node) -> Node:
+    """`A⁻¹ B` for `solve(A, B)`; anything else as it is."""
+    return with_inverse(node) if isinstance(node, Apply) and node.primitive in SYSTEMS else node
 
 
 register_primitive(solve, solve_vector)

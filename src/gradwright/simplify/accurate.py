@@ -15,10 +15,10 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import scale, split_coefficient, with_factor, with_factors
 from gradwright.core.nodes import Add, Apply, Contract, Node
 from gradwright.core.sums import add, scaled, subtract, terms_of
-from gradwright.core.walks import postorder, transform_all
+from gradwright.core.walks import applications, postorder, transform_all
 from gradwright.prims.exponential import exp, expm1, log, log1p
 from gradwright.prims.normal import log_ndtr
-from gradwright.prims.power import power, raise_to
+from gradwright.prims.power import base_and_exponent, raise_to
 from gradwright.prims.sigmoid import erf
 from gradwright.prims.trigonometric import cos, cosh, sin, sinh, tanh
 from gradwright.simplify.exponentials import (
@@ -38,7 +38,7 @@ ROUNDED = frozenset((exp, cos, cosh, sinh, tanh, erf))
 
 def keep_digits(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """The expressions with functions that are accurate for what cancels otherwise."""
-    if not any(isinstance(node, Apply) and node.primitive in ROUNDED for node in postorder(*roots)):
+    if not any(node.primitive in ROUNDED for node in applications(*roots)):
         return roots
     found = transform_all(transform_all(roots, _of_logarithm), lambda node: merge_powers(_of_sum(node)))
     return transform_all(found, _over_tail) if any(is_of(node, erf) for node in postorder(*roots)) else found
@@ -107,9 +107,9 @@ def _over_tail(node: Node) -> Node:
     """`e^a / (1 ± erf(u))ᵏ` as one exponential."""
     if isinstance(node, Contract):
         return merge_exponentials(node)
-    exponent = node.parameters[0] if isinstance(node, Apply) and node.primitive is power else None
-    found = _tail(node.children[0]) if isinstance(exponent, Fraction) and exponent < 0 else None
-    if found is None or not isinstance(exponent, Fraction) or exponent.denominator != 1:
+    base, exponent = base_and_exponent(node)
+    found = _tail(base) if exponent < 0 and exponent.denominator == 1 else None
+    if found is None:
         return node
     return scale(found[0] ** int(exponent), Apply(exp, (), (scaled(exponent, found[1]),)))
 

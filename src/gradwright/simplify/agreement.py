@@ -20,7 +20,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract, simple, zero
+from gradwright.core.contraction import ONE, is_simple, simple, subproduct, zero
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.modular import ModularArithmetic, Setting
@@ -28,7 +28,7 @@ from gradwright.core.modular_numbers import LEVELS, PointError, UndecidableError
 from gradwright.core.nodes import Apply, Contract, Direction, Factor, Node, Size, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names
 from gradwright.core.sums import add, terms_of
-from gradwright.core.walks import free_leaves, postorder
+from gradwright.core.walks import applications, free_leaves, postorder
 from gradwright.frozen import frozen, replace
 from gradwright.prims.exponential import exp, log
 from gradwright.prims.logm import logm
@@ -76,7 +76,7 @@ def agreement(left: Node, right: Node) -> Agreement:
     """
     roots = expand_definitions(left), expand_definitions(right)
     found = _agreement(roots)
-    signs = any(isinstance(node, Apply) and node.primitive is sign for node in postorder(*roots))
+    signs = any(node.primitive is sign for node in applications(*roots))
     if signs and not found and holds_for_all_signs(roots, _agree):
         return Agreement(True, True)
     return found
@@ -91,10 +91,10 @@ def _agree(left: Node, right: Node) -> bool:
 
 def _agreement(roots: tuple[Node, Node]) -> Agreement:
     found = _at_points(roots, _Point.evaluate)
-    if not found and any(isinstance(node, Apply) and node.primitive in GROUPED for node in postorder(*roots)):
+    if not found and any(node.primitive in GROUPED for node in applications(*roots)):
         roots = spread(roots[0]), spread(roots[1])
         found = replace(_at_points(roots, _Point.evaluate, groups=True), has_signs=True)
-    logarithms = any(isinstance(node, Apply) and node.primitive is log for node in postorder(*roots))
+    logarithms = any(node.primitive is log for node in applications(*roots))
     if found or not (logarithms and all(root.real for root in roots)):
         return found
     return _at_points(roots, _Point.exponentials)
@@ -104,7 +104,7 @@ View = Callable[["_Point", tuple[Node, ...]], tuple[Array, ...]]
 
 
 def _at_points(roots: tuple[Node, Node], view: View, groups: bool = False) -> Agreement:
-    applied = [node.primitive for node in postorder(*roots) if isinstance(node, Apply)]
+    applied = [node.primitive for node in applications(*roots)]
     spectra = any(primitive.modular is not None and primitive.modular.spectral for primitive in applied)
     signs = applied.count(sign)
     if signs:
@@ -180,7 +180,7 @@ class _Point:
     def evaluate(self, roots: tuple[Node, ...], level: int = 0) -> tuple[Array, ...]:
         arithmetic = self._arithmetic(level)
         values = {leaf: self._sample(leaf, arithmetic) for leaf in self.leaves}
-        raised = [node for node in postorder(*roots) if isinstance(node, Apply) and node.primitive is exp]
+        raised = [node for node in applications(*roots) if node.primitive is exp]
         if raised and level + 1 < LEVELS:
             exponents = tuple(node.arguments[0] for node in raised)
             values.update(zip(raised, self.exponentials(exponents, level), strict=True))
@@ -212,7 +212,7 @@ class _Point:
         def evaluate(nodes: tuple[Node, ...]) -> tuple[Array, ...]:
             return self.evaluate(nodes, level)
 
-        applied = [node for node in postorder(*roots) if isinstance(node, Apply) and node.arguments[0].real]
+        applied = [node for node in applications(*roots) if node.arguments[0].real]
         found: dict[Node, Array] = {}
         turned = [node for node in applied if node.primitive in (sin, cos)]
         if turned:
@@ -307,7 +307,7 @@ def _is_multiple_of_logarithm(product: Contract) -> bool:
     if len(logarithms) != 1 or not product.real:
         return False
     ends = (product.output, logarithms[0].groups)
-    return all(len(set(groups)) == len(groups) and all(len(group) == 1 for group in groups) for groups in ends)
+    return all(len(set(groups)) == len(groups) and is_simple(groups) for groups in ends)
 
 
 def _parted(term: Contract) -> tuple[Factor, list[Factor]]:
@@ -318,5 +318,4 @@ def _parted(term: Contract) -> tuple[Factor, list[Factor]]:
 
 def _spread(term: Contract, labels: Sequence[int], coefficient: Fraction, factors: Sequence[Factor]) -> Node:
     """Some factors of a term as a tensor with the given labels for axes, summed over their others."""
-    dims = {label: term.dims[label] for label in (*labels, *(x for f in factors for x in f.labels))}
-    return contract(coefficient, factors, simple(labels), dims)
+    return subproduct(term, factors, simple(labels), coefficient)

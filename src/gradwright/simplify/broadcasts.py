@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradwright.core.build import product_of
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, plain, simple, with_factors
+from gradwright.core.contraction import contract, is_simple, plain, simple, with_factors
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import add, terms_of
 
@@ -61,7 +61,7 @@ def repeated_number(node: Node) -> Node | None:
 def _on_own_labels(factor: Factor) -> Factor:
     node, labels = factor.node, factor.labels
     distinct = tuple(dict.fromkeys(labels))
-    single = all(len(group) == 1 for group in factor.groups)
+    single = is_simple(factor.groups)
     if not isinstance(node, Apply) or not node.primitive.elementwise or len(distinct) == len(labels) or not single:
         return factor
     arguments = tuple(product_of([(argument, labels)], distinct) for argument in node.arguments)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
 
+from gradwright.core.commuting import commute
 from gradwright.core.connected import connected
 from gradwright.core.contraction import contract, simple
-from gradwright.core.inference import commute, is_hermitian, is_skew, is_symmetric
+from gradwright.core.inference import facts_of, is_hermitian, is_skew, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
@@ -21,7 +22,7 @@ def order_commuting(node: Node) -> Node:
     """Functions of one matrix that stand side by side in one order, the shorter first: `X e^X`, and not `e^X X`."""
     if not isinstance(node, Contract) or not any(_is_function(f.node) for f in node.factors):
         return node
-    outside = {label for group in node.output for label in group}
+    outside = set(node.free_labels)
     for chain in _free_chains(node):
         if not chain.is_sorted:
             return order_commuting(chain.sorted_in(node))
@@ -71,7 +72,7 @@ class _FreeChain:
 
 
 def _free_chains(node: Contract) -> list[_FreeChain]:
-    outside = {label for group in node.output for label in group}
+    outside = set(node.free_labels)
     found = list[_FreeChain]()
     for factors in connected([f for f in node.factors if f.labels]):
         inside = {label for f in factors for label in f.labels}
@@ -98,7 +99,8 @@ def _free_chain(factors: Sequence[Factor]) -> _FreeChain | None:
     read = [_read(*step) for step in steps]
     if ends and not all(factor.node.real and is_symmetric(factor.node) for factor in matrices):
         return None
-    return _FreeChain(tuple(steps), not ends) if all(commute(a, b) for a, b in combinations(read, 2)) else None
+    free = all(commute(a, b, facts_of) for a, b in combinations(read, 2))
+    return _FreeChain(tuple(steps), not ends) if free else None
 
 
 def _is_function(node: Node) -> bool:
@@ -121,7 +123,7 @@ def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | N
     left, right = node.factors[before], node.factors[behind]
     if _length(left.node) <= _length(right.node):
         return None
-    if not commute(_read(left, row, label), _read(right, label, column)):
+    if not commute(_read(left, row, label), _read(right, label, column), facts_of):
         return None
     factors = list(node.factors)
     factors[before] = relabelled(right, {label: row, column: label})

@@ -23,7 +23,7 @@ from gradwright.core.modular_numbers import UndecidableError
 from gradwright.core.nodes import Apply, Direction, Node, Parameter, Symbol
 from gradwright.core.points import SIDES, choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.primitive import Primitive, shape_text
-from gradwright.core.walks import free_leaves, postorder
+from gradwright.core.walks import applications, free_leaves, postorder
 from gradwright.errors import GradwrightError, ShapeError
 from gradwright.frozen import frozen
 from gradwright.prims.exponential import exp
@@ -124,7 +124,7 @@ def _may_be_zero(node: Node) -> bool:
 
 def _opaque_names(left: Node, right: Node) -> str:
     """The functions of which no more is used than that they are functions, for a message."""
-    applied = [node.primitive for node in postorder(left, right) if isinstance(node, Apply)]
+    applied = [node.primitive for node in applications(left, right)]
     names = list(dict.fromkeys(p.name for p in applied if is_opaque(p)))
     return f", where {' and '.join(names)} may be any function" if names else ""
 

@@ -14,8 +14,9 @@ from fractions import Fraction
 
 from gradwright.core.build import adjoint, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero, scale, simple, split_coefficient, zero
-from gradwright.core.inference import commute, facts_of
+from gradwright.core.commuting import commute
+from gradwright.core.contraction import is_simple, is_zero, scale, simple, split_coefficient, subproduct, zero
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Solve, Unknown
 from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space, mirror_space
@@ -66,7 +67,7 @@ def _of_commuting(unknown: Unknown, operator: Node, right: Node) -> Node | None:
     if left is None or behind is None or like_key(left) != like_key(behind):
         return None
     powers = value_key(collapse(matmul(left, right))) == value_key(collapse(matmul(right, left)))
-    if not powers and not commute(left, right):
+    if not powers and not commute(left, right, facts_of):
         return None
     return scale(Fraction(1, 2), matmul(Apply(inv, (), (left,)), right))
 
@@ -76,19 +77,18 @@ def _beside(term: Node, hole: Hole) -> tuple[Node | None, Node | None]:
     product = as_product(term)
     holes = [f for f in product.factors if f.node == hole]
     others = [f for f in product.factors if f.node != hole]
-    simple_ends = all(len(group) == 1 for group in product.output)
+    simple_ends = is_simple(product.output)
     if product.coefficient != 1 or len(holes) != 1 or holes[0].conj or len(others) != 1 or not simple_ends:
         return None, None
     (row,), (column,) = product.output
     (unknown,), (matrix,) = holes, others
     if matrix.node.rank != 2 or len(set(matrix.labels)) != 2 or len(set(unknown.labels)) != 2:
         return None, None
-    dims = {label: product.dims[label] for label in matrix.labels}
     first, last = unknown.labels
     if last == column and set(matrix.labels) == {row, first}:
-        return contract(1, [matrix], simple((row, first)), dims), None
+        return subproduct(product, [matrix], simple((row, first))), None
     if first == row and set(matrix.labels) == {last, column}:
-        return None, contract(1, [matrix], simple((last, column)), dims)
+        return None, subproduct(product, [matrix], simple((last, column)))
     return None, None
 
 

@@ -38,7 +38,7 @@ def is_patterned(node: Node) -> bool:
 def _leaves_out(term: Node) -> bool:
     if not isinstance(term, Contract):
         return False
-    labels = [label for group in term.output for label in group]
+    labels = term.free_labels
     carried = {label for factor in term.factors for label in factor.labels}
     return len(set(labels)) < len(labels) or not carried.issuperset(labels)
 

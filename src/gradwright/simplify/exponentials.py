@@ -19,14 +19,23 @@ from functools import reduce
 
 from gradwright.core.build import multiply, number, ones, spread
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero, scale, split_coefficient, with_factor, with_factors, zero
+from gradwright.core.contraction import (
+    contract,
+    is_simple,
+    is_zero,
+    scale,
+    split_coefficient,
+    with_factor,
+    with_factors,
+    zero,
+)
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import written_size
 from gradwright.prims.exponential import exp, log
-from gradwright.prims.power import power, raise_to
+from gradwright.prims.power import base_and_exponent, raise_to
 from gradwright.prims.sigmoid import sigmoid, softplus
 from gradwright.prims.trigonometric import cosh, sinh, tanh
 from gradwright.simplify.expansion import expand
@@ -72,8 +81,8 @@ def _log(node: Node) -> Node:
 
 def _exponentials(term: Contract) -> list[Exponential] | None:
     """A term without sums over labels, all of whose factors are exponentials or positive; or one sinh or cosh."""
-    carried = [label for group in term.output for label in group]
-    plain_output = len(set(carried)) == len(carried) and all(len(group) == 1 for group in term.output)
+    carried = term.free_labels
+    plain_output = len(set(carried)) == len(carried) and is_simple(term.output)
     if not plain_output or not term.coefficient or not term.real:
         return None
     if any(label not in carried for f in term.factors for label in f.labels):
@@ -159,8 +168,7 @@ def _exponential(exponent: Node) -> Node:
 
 def power_of_exponentials(node: Apply) -> Node:
     """A negative power of a sum of exponentials, and any power of one exponential."""
-    exponent, base = node.parameters[0], node.arguments[0]
-    assert isinstance(exponent, Fraction)
+    base, exponent = base_and_exponent(node)
     if is_of(base, exp):
         assert isinstance(base, Apply)
         return Apply(exp, (), (scaled(exponent, base.arguments[0]),))
@@ -279,12 +287,8 @@ def _distributed(total: Add, factor: Node) -> list[Node] | None:
 
 
 def _base_and_whole_exponent(node: Node) -> tuple[Node, Fraction]:
-    if isinstance(node, Apply) and node.primitive is power:
-        exponent = node.parameters[0]
-        assert isinstance(exponent, Fraction)
-        if exponent.denominator == 1:
-            return node.arguments[0], exponent
-    return node, Fraction(1)
+    base, exponent = base_and_exponent(node)
+    return (base, exponent) if exponent.denominator == 1 else (node, Fraction(1))
 
 
 def _power(base: Node, exponent: Fraction) -> list[Node]:
@@ -359,7 +363,7 @@ def _fold_softplus(node: Add, term: Node, product: Contract) -> Node | None:
 
 def _whole_argument(product: Contract) -> Node | None:
     """The argument of the only factor, placed in the shape of the term; None if that is a sum or a diagonal of it."""
-    carried = [label for group in product.output for label in group]
+    carried = product.free_labels
     if len(set(carried)) != len(carried) or any(x not in carried for x in product.factors[0].labels):
         return None
     factor = product.factors[0]

@@ -22,7 +22,7 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.build import as_number, identity, kron, number
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, scale, split_coefficient, zero
+from gradwright.core.contraction import contract, scale, split_coefficient, subproduct, zero
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of, is_hermitian, matrix_chain
 from gradwright.core.kronecker import kronecker_parts
@@ -218,13 +218,12 @@ def _spread(node: Node) -> Node:
 
 def _traces_of_logarithms(product: Contract) -> Node:
     """`tr(log X) = log(det X)` of real matrices, whose eigenvalues that are not real come in pairs."""
-    held = [label for factor in product.factors for label in factor.labels] + [x for g in product.output for x in g]
+    held = [*(label for factor in product.factors for label in factor.labels), *product.free_labels]
     traces = {factor: trace for factor in product.factors if (trace := _trace_of_logarithm(factor, held))}
     if not traces:
         return product
     factors = [traces.get(factor, factor) for factor in product.factors]
-    left = {label for factor in factors for label in factor.labels}.union(*product.output)
-    return contract(product.coefficient, factors, product.output, {label: product.dims[label] for label in left})
+    return subproduct(product, factors, product.output, product.coefficient)
 
 
 def _trace_of_logarithm(factor: Factor, held: Sequence[int]) -> Factor | None:

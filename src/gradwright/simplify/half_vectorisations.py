@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import combinations
 
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import is_simple, subproduct
 from gradwright.core.nodes import Contract, Factor, Group, HalfVectorisation, Mask, Node
 
 
@@ -13,10 +13,10 @@ def merge_half_vectorisations(node: Node) -> Node:
     """Contract two half-vectorisations of one matrix or one packed vector: to a mask, or to the identity."""
     if not isinstance(node, Contract):
         return node
-    packings = [f for f in node.factors if isinstance(f.node, HalfVectorisation) and all(len(g) == 1 for g in f.groups)]
+    packings = [f for f in node.factors if isinstance(f.node, HalfVectorisation) and is_simple(f.groups)]
     for first, second in combinations(packings, 2):
         beside = [f for f in node.factors if f is not first and f is not second]
-        held = {x for f in beside for x in f.labels} | {x for group in node.output for x in group}
+        held = {x for f in beside for x in f.labels} | set(node.free_labels)
         merged: list[Factor] | None = None
         if first.groups[0] == second.groups[0] and held.isdisjoint(first.groups[0]):
             merged = [Factor(_lower(first.node), first.groups[1:])]
@@ -46,5 +46,4 @@ def _with_equal_labels(node: Contract, factors: list[Factor], kept: tuple[Group,
             same[name(b)] = name(a)
     renamed = [Factor(f.node, tuple(tuple(map(name, group)) for group in f.groups), f.conj) for f in factors]
     output = tuple(tuple(map(name, group)) for group in node.output)
-    labels = {x for f in renamed for x in f.labels} | {x for group in output for x in group}
-    return contract(node.coefficient, renamed, output, {label: node.dims[label] for label in labels})
+    return subproduct(node, renamed, output, node.coefficient)

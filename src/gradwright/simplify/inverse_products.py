@@ -17,7 +17,7 @@ from itertools import groupby, permutations
 
 from gradwright.core.build import matmul, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, conjugate, contract, simple
+from gradwright.core.contraction import ONE, conjugate, contract, is_simple, simple, subproduct
 from gradwright.core.inference import facts_of
 from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import Apply, Contract, Factor, Node
@@ -61,9 +61,9 @@ def open_inverse(node: Node) -> Node:
         if is_within:
             opened += [Factor(f.node.children[0], f.groups[::-1], f.conj) for f in reversed(factors)]
         else:
-            inverse = simplify_inverse(Apply(node.primitive, (), (_product(factors, ends, product),)))
+            inverse = simplify_inverse(Apply(node.primitive, (), (subproduct(product, factors, simple(ends)),)))
             opened.append(Factor(inverse, simple(ends[::-1])))
-    found = contract(ONE, opened, product.output[::-1], {x: product.dims[x] for f in opened for x in f.labels})
+    found = subproduct(product, opened, product.output[::-1])
     return found if facts_of(node) <= facts_of(found) else node
 
 
@@ -185,12 +185,7 @@ def square_parts(product: Node) -> tuple[Node, ...]:
     ends = [product.output[0][0], *(end for _, end in chain)]
     places = [place for place, end in enumerate(ends) if product.dims[end] == product.shape[0]]
     runs = [(i, j) for i in places for j in places if i < j and j - i < len(chain)]
-    return tuple(_product([f for f, _ in chain[i:j]], (ends[i], ends[j]), product) for i, j in runs)
-
-
-def _product(factors: Sequence[Factor], ends: tuple[int, int], like: Contract) -> Node:
-    """Some matrices of a product, between the labels where they begin and end."""
-    return contract(ONE, factors, simple(ends), {x: like.dims[x] for f in factors for x in f.labels})
+    return tuple(subproduct(product, [f for f, _ in chain[i:j]], simple((ends[i], ends[j]))) for i, j in runs)
 
 
 def _cut(inverse: Apply, product: Contract, chain: Sequence[tuple[Factor, int]], cut: int) -> Iterator[Relation]:
@@ -207,14 +202,14 @@ def _cut(inverse: Apply, product: Contract, chain: Sequence[tuple[Factor, int]],
         outer = (new, middle) if factors is left else (middle, new)
         inside = {x: dims[x] for f in factors for x in f.labels} | {new: dims[row]}
         pattern = contract(ONE, [Factor(inverse, simple(labels)), *factors], simple(outer), inside)
-        remaining = _product(rest, others, product)
+        remaining = subproduct(product, rest, simple(others))
         if isinstance(pattern, Contract):
             yield Relation(pattern, simplify_inverse(Apply(inverse.primitive, (), (remaining,))))
 
 
 def _chain(product: Contract) -> list[tuple[Factor, int]] | None:
     """The matrices of a product in order, each with the label that it ends at; None if it is no product of matrices."""
-    if product.coefficient != 1 or any(len(group) != 1 for group in product.output):
+    if product.coefficient != 1 or not is_simple(product.output):
         return None
     (place,), (last,) = product.output
     rest, chain = list(product.factors), list[tuple[Factor, int]]()

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from gradwright.core.build import adjoint, diag, identity, matmul, multiply
 from gradwright.core.canonical import as_product, only_matrix
-from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.contraction import contract, is_simple, plain, simple, subproduct
 from gradwright.core.inference import facts_of
 from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
@@ -87,8 +87,7 @@ def _of_diagonal_sum(node: Apply, matrix: Add) -> Node:
 
 def _within(term: Contract, output: Groups) -> Node:
     """What stands on the diagonal of a diagonal matrix: a vector, or a number times the identity."""
-    labels = {label for groups in (output, *(f.groups for f in term.factors)) for group in groups for label in group}
-    return contract(term.coefficient, term.factors, output, {label: term.dims[label] for label in labels})
+    return subproduct(term, term.factors, output, term.coefficient)
 
 
 def _of_pseudo_inverse(node: Apply) -> Node:
@@ -157,7 +156,7 @@ def _scaled_inverse(node: Apply, matrix: Contract, scalars: list[Factor]) -> Nod
 def _of_rearranged(node: Apply, matrix: Contract) -> Node:
     """A multiple of a matrix, its transpose or its conjugate."""
     factor = matrix.factors[0]
-    if any(len(group) != 1 for group in factor.groups) or factor.node.shape[0] != factor.node.shape[1]:
+    if not is_simple(factor.groups) or factor.node.shape[0] != factor.node.shape[1]:
         return node
     inverse = simplify_inverse(Apply(node.primitive, (), (factor.node,)))
     swapped = Factor(inverse, factor.groups, factor.conj)
@@ -166,7 +165,7 @@ def _of_rearranged(node: Apply, matrix: Contract) -> Node:
 
 def _of_diagonal(matrix: Contract) -> Node:
     """The reciprocals of the diagonal."""
-    labels = {label for group in matrix.output for label in group}
+    labels = set(matrix.free_labels)
     # Not entry by entry where labels are summed, and where a factor is a matrix of which the diagonal is meant.
     if len(labels) != 1 or any(set(f.labels) - labels or f.node.rank > 1 for f in matrix.factors):
         entries = contract(1, matrix.factors, matrix.output[:1], dict(enumerate(matrix.dims)))

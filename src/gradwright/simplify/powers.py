@@ -12,14 +12,14 @@ from fractions import Fraction
 
 from gradwright.core.build import number, product_of, spread
 from gradwright.core.connected import connected
-from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient
+from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient, subproduct
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node
 from gradwright.core.sums import add, terms_of, value_key
 from gradwright.frozen import replace
 from gradwright.prims.complex import real
 from gradwright.prims.piecewise import COMPARISONS, absolute, equal, maximum, modulus, relu, sign
-from gradwright.prims.power import power, raise_to, variable_power
+from gradwright.prims.power import base_and_exponent, power, raise_to, variable_power
 from gradwright.prims.reductions import norm
 from gradwright.simplify.broadcasts import repeated_number
 from gradwright.simplify.relations import Relation, is_plain, matches
@@ -31,32 +31,27 @@ Exponents = dict[tuple[Node, Groups, bool], Fraction]
 def merge_powers(node: Node) -> Node:
     """Merge the powers in a product, or open the power of a norm."""
     if isinstance(node, Apply) and node.primitive is power:
-        exponent = node.parameters[0]
-        assert isinstance(exponent, Fraction)
-        normal = raise_to(node.arguments[0], exponent)
+        normal = raise_to(*base_and_exponent(node))
         if normal != node or not isinstance(normal, Apply):
             return normal
         return _power_of_product(_power_of_size(_root_of_square(normal)))
     if not isinstance(node, Contract) or not node.coefficient:
         return node
     merged = _merged(node)
-    return node if merged == list(node.factors) else _rebuilt(node, merged)
+    return node if merged == list(node.factors) else subproduct(node, merged, node.output, node.coefficient)
 
 
 def _power_of_product(node: Node) -> Node:
     """A whole power of a product is the product of the powers of what shares no sum: `(xᵀ x / n)⁻¹ = n (xᵀ x)⁻¹`."""
-    if not isinstance(node, Apply) or node.primitive is not power:
+    inner, exponent = base_and_exponent(node)
+    if exponent == 1 or not isinstance(inner, Contract) or exponent.denominator != 1 or not inner.coefficient:
         return node
-    inner, exponent = node.arguments[0], node.parameters[0]
-    assert isinstance(exponent, Fraction)
-    if not isinstance(inner, Contract) or exponent.denominator != 1 or not inner.coefficient:
-        return node
-    carried = [label for group in inner.output for label in group]
+    carried = inner.free_labels
     parts = connected(inner.factors, {label for f in inner.factors for label in f.labels} - set(carried))
     if len(set(carried)) != len(carried) or [len(part) for part in parts] == [len(inner.factors)] != [1]:
         return _without_number(inner, exponent)
     factors = [_raised(part, exponent, carried, inner.dims) for part in parts]
-    return _product(inner.coefficient ** int(exponent), factors, inner)
+    return subproduct(inner, factors, inner.output, inner.coefficient ** int(exponent))
 
 
 def _raised(part: Sequence[Factor], exponent: Fraction, carried: Sequence[int], dims: Sequence[Dim]) -> Factor:
@@ -72,16 +67,6 @@ def _without_number(inner: Contract, exponent: Fraction) -> Node:
     """A power of a multiple: the number's power stands in front, `1 / (−tr A) = −1 / tr A`."""
     multiple, rest = split_coefficient(inner)
     return scale(multiple ** int(exponent), raise_to(rest, exponent))
-
-
-def _rebuilt(node: Contract, factors: Sequence[Factor]) -> Node:
-    return _product(node.coefficient, factors, node)
-
-
-def _product(coefficient: Fraction, factors: Sequence[Factor], like: Contract) -> Node:
-    """A product in the labels of another, without those that are summed within a factor now."""
-    used = {label for f in factors for label in f.labels} | {label for group in like.output for label in group}
-    return contract(coefficient, factors, like.output, {label: like.dims[label] for label in used})
 
 
 def _merged(node: Contract) -> list[Factor]:
@@ -114,13 +99,13 @@ def _with_closed_numbers(node: Contract) -> Sequence[Factor]:
 
     `Σx / (Σx)² = 1 / Σx`, `(xᵀ A x) (xᵀ A x) = (xᵀ A x)²` and `(x · x) / ‖x‖ = ‖x‖`.
     """
-    outside = {label for group in node.output for label in group}
+    outside = set(node.free_labels)
     parts = connected(node.factors)
     closed = [part for part in parts if part[0].node.rank and outside.isdisjoint(x for f in part for x in f.labels)]
     bases = dict.fromkeys(base_and_exponent(f.node)[0] for f in node.factors if not f.node.rank)
     if len(closed) + len(bases) < 2:
         return node.factors
-    numbers = [contract(1, part, (), {x: node.dims[x] for f in part for x in f.labels}) for part in closed]
+    numbers = [subproduct(node, part, ()) for part in closed]
     keys = list(map(value_key, numbers))
     known: dict[Hashable, tuple[Node, int]] = {key: (value, 1) for value, key in zip(numbers, keys, strict=True)}
     repeated = {key for key, count in Counter(keys).items() if count > 1}
@@ -286,42 +271,26 @@ def _diagonal(factor: Factor) -> Node:
     return contract(1, [Factor(factor.node, ((0,), (0,)))], ((0,),), {0: factor.node.shape[0]})
 
 
-def base_and_exponent(node: Node) -> tuple[Node, Fraction]:
-    """`(u, k)` for `u ** k`, and `(u, 1)` for any other u."""
-    if isinstance(node, Apply) and node.primitive is power:
-        exponent = node.parameters[0]
-        assert isinstance(exponent, Fraction)
-        return node.arguments[0], exponent
-    return node, Fraction(1)
-
-
 def _is_inner_product(node: Contract, base: Node, groups: Groups) -> bool:
     """Whether the labels are summed and nobody else carries them: then u² is u · u."""
     labels = {label for group in groups for label in group}
     others = [f for f in node.factors if (base_and_exponent(f.node)[0], f.groups) != (base, groups)]
     used = {label for f in others for label in f.labels}
-    used |= {label for group in node.output for label in group}
+    used |= set(node.free_labels)
     return used.isdisjoint(labels)
 
 
 def _root_of_square(node: Apply) -> Node:
     """`√(x²) = |x|` for a real x, which has digits where the square underflows."""
-    inner, exponent = node.arguments[0], node.parameters[0]
-    assert isinstance(exponent, Fraction)
-    if not isinstance(inner, Apply) or inner.primitive is not power or not inner.arguments[0].real:
-        return node
-    squared = inner.parameters[0]
-    assert isinstance(squared, Fraction)
-    even = squared.denominator == 1 and not squared % 2
-    return raise_to(Apply(absolute, (), inner.arguments), squared * exponent) if even else node
+    inner, exponent = base_and_exponent(node)
+    base, squared = base_and_exponent(inner)
+    even = base.real and squared.denominator == 1 and not squared % 2
+    return raise_to(Apply(absolute, (), (base,)), squared * exponent) if even else node
 
 
 def _power_of_size(node: Node) -> Node:
     """Even powers of norms and absolute values."""
-    if not isinstance(node, Apply) or node.primitive is not power:
-        return node
-    inner, exponent = node.arguments[0], node.parameters[0]
-    assert isinstance(exponent, Fraction)
+    inner, exponent = base_and_exponent(node)
     if not isinstance(inner, Apply) or exponent.denominator != 1 or exponent.numerator % 2:
         return node
     argument = inner.arguments[0]

@@ -8,9 +8,9 @@ from fractions import Fraction
 from gradwright.core.build import multiply
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import with_factors
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import add, terms_of
-from gradwright.prims.power import power, raise_to
+from gradwright.prims.power import base_and_exponent, raise_to
 from gradwright.simplify.powers import merge_powers
 
 NONE = Fraction(0)
@@ -50,12 +50,8 @@ def _power(base: Node, exponent: Fraction) -> list[Factor]:
 
 def _exponent(factor: Factor) -> Fraction:
     """The whole exponent of a power; 0 for anything else."""
-    node = factor.node
-    if not isinstance(node, Apply) or node.primitive is not power or factor.conj:
-        return NONE
-    exponent = node.parameters[0]
-    assert isinstance(exponent, Fraction)
-    return exponent if exponent.denominator == 1 else NONE
+    _, exponent = base_and_exponent(factor.node)
+    return NONE if factor.conj or exponent == 1 or exponent.denominator != 1 else exponent
 
 
 def _times_below(term: Node, scalar: Node) -> Fraction:

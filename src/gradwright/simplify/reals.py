@@ -7,7 +7,6 @@ as `Re(i x)` is for a real x.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from fractions import Fraction
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, with_factors, zero
@@ -17,7 +16,7 @@ from gradwright.core.scalars import shared_number
 from gradwright.core.sums import add, distributed, like_key, scaled, terms_of
 from gradwright.core.walks import free_leaves
 from gradwright.prims.complex import IMAGINARY_UNIT, real, real_part, without_unit
-from gradwright.prims.power import power, raise_to
+from gradwright.prims.power import base_and_exponent, raise_to
 from gradwright.simplify.orientation import orient
 
 
@@ -62,10 +61,10 @@ def _bare(factor: Factor) -> Factor:
     inner = factor.node
     if isinstance(inner, Apply) and inner.primitive is real_part and is_real_valued(inner.arguments[0]):
         return Factor(inner.arguments[0], factor.groups)
-    if isinstance(inner, Apply) and inner.primitive is power:
-        (exponent,), base = inner.parameters, _bare(Factor(inner.arguments[0], factor.groups)).node
-        if base != inner.arguments[0] and isinstance(exponent, Fraction) and exponent.denominator == 1:
-            return Factor(raise_to(base, exponent), factor.groups)
+    base, exponent = base_and_exponent(inner)
+    if exponent != 1 and exponent.denominator == 1:
+        bare = _bare(Factor(base, factor.groups)).node
+        return factor if bare == base else Factor(raise_to(bare, exponent), factor.groups)
     return factor
 
 

@@ -15,12 +15,12 @@ from functools import lru_cache
 
 from gradwright.core.build import adjoint, identity, matmul, transpose
 from gradwright.core.canonical import as_product, only_matrix
-from gradwright.core.contraction import ONE, conjugate, contract
+from gradwright.core.contraction import ONE, conjugate, contract, is_simple
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
 from gradwright.core.templates import instantiate, laws, leaves_at
-from gradwright.core.walks import postorder
+from gradwright.core.walks import applications
 from gradwright.frozen import frozen
 from gradwright.prims.lstsq import lstsq
 from gradwright.prims.pinv import pinv
@@ -94,7 +94,7 @@ def _laws_at(node: Apply) -> Iterator[tuple[Node, Node]]:
 
 def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
     """`A⁻¹ b = solve(A, b)` and `A⁺ b = lstsq(A, b)`, for what is solved where the inverse occurs as well."""
-    nodes = [node for node in postorder(*roots) if isinstance(node, Apply)]
+    nodes = list(applications(*roots))
     inverses = {(node.arguments[0], True): node for node in nodes if is_inverse(node.primitive)}
     inverses |= {(node.arguments[0], False): node for node in nodes if node.primitive is pinv}
     found: list[Relation] = []
@@ -152,8 +152,8 @@ def shortening(left: Node, right: Node) -> list[Relation]:
 
 def is_plain(pattern: Contract) -> bool:
     """Whether a product can be looked for in others: every axis of it is one axis of a factor, and not repeated."""
-    labels = [label for group in pattern.output for label in group]
-    single = all(len(group) == 1 for group in pattern.output)
+    labels = pattern.free_labels
+    single = is_simple(pattern.output)
     bound = {label for factor in pattern.factors for label in factor.labels}
     return single and len(set(labels)) == len(labels) and bound.issuperset(labels) and pattern.coefficient == 1
 
@@ -162,7 +162,7 @@ def _swap(pattern: Contract) -> Contract | None:
     """`X Y` from `Y X`, which is the identity too when both are square; of `Yᵀ Xᵀ` likewise."""
     first, second = pattern.factors
     square = first.node.rank == 2 and first.node.shape[0] == first.node.shape[1]
-    if not square or first.node.shape != second.node.shape or any(len(g) != 1 for g in (*first.groups, *second.groups)):
+    if not square or first.node.shape != second.node.shape or not is_simple((*first.groups, *second.groups)):
         return None
     (row,), (column,) = pattern.output
     (inner,) = set(first.labels) & set(second.labels) or {None}
@@ -216,7 +216,7 @@ def _extend(
 
 
 def _orientations(factor: Factor) -> Iterator[tuple[int, ...]]:
-    if any(len(group) != 1 for group in factor.groups):
+    if not is_simple(factor.groups):
         return
     yield factor.labels
     if factor.node.rank == 2 and is_symmetric(factor.node):
@@ -239,7 +239,7 @@ def _inner_labels_free(node: Contract, pattern: Contract, labels: dict[int, int]
     if len(set(inner)) != len(inner) or outer & set(inner):
         return False
     elsewhere = {label for p, f in enumerate(node.factors) if p not in used for label in f.labels}
-    elsewhere |= {label for group in node.output for label in group}
+    elsewhere |= set(node.free_labels)
     return elsewhere.isdisjoint(inner)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradwright.core.contraction import contract, zero
+from gradwright.core.contraction import contract, is_simple, subproduct, zero
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 from gradwright.core.sums import add
@@ -59,10 +59,7 @@ def _cut_term_by_term(node: Contract, pick: Factor, owner: Factor, terms: Sequen
     labels = [x for (x,) in axes]
     if len(set(labels)) < len(labels) or label in labels:
         return None
-    dims = {x: node.dims[x] for x in (label, *labels)}
-    parts = [
-        merge_selections(contract(1, [pick, Factor(term, owner.groups, owner.conj)], axes, dims)) for term in terms
-    ]
+    parts = [merge_selections(subproduct(node, [pick, Factor(term, owner.groups, owner.conj)], axes)) for term in terms]
     if all(_selections(part) > _selections(term) - 1 for term, part in zip(terms, parts, strict=True)):
         return None
     rest = [f for f in node.factors if f is not pick and f is not owner]
@@ -77,7 +74,7 @@ def _selections(node: Node) -> int:
 def _with_basis_vectors(node: Contract) -> Node:
     """A part of length 1 whose axis is summed alone is a basis vector."""
     labels = [label for factor in node.factors for label in factor.labels]
-    labels += [label for group in node.output for label in group]
+    labels += node.free_labels
     factors, alone = list[Factor](), set[int]()
     for factor in node.factors:
         pick = factor.node
@@ -95,10 +92,10 @@ def _with_basis_vectors(node: Contract) -> Node:
 def _without_sums(node: Contract) -> Node:
     """Every entry of a part stands in one place: summed over the places, a selection is one along its part."""
     labels = [label for factor in node.factors for label in factor.labels]
-    labels += [label for group in node.output for label in group]
+    labels += node.free_labels
     summed = [
         f for f in node.factors
-        if isinstance(f.node, Selection) and all(len(g) == 1 for g in f.groups) and labels.count(f.labels[0]) == 1
+        if isinstance(f.node, Selection) and is_simple(f.groups) and labels.count(f.labels[0]) == 1
     ]  # fmt: skip
     if not summed:
         return node
@@ -109,7 +106,7 @@ def _without_sums(node: Contract) -> Node:
 
 def _with_entries_apart(node: Contract) -> Node:
     """`Σᵢ eᵢ xᵢ Aᵢⱼ = x₀ A₀ⱼ`: what an index with one value joins are entries, each by itself."""
-    outside = {label for group in node.output for label in group}
+    outside = set(node.free_labels)
     for pick in node.factors:
         if not isinstance(pick.node, Selection) or pick.node.part is not None or not outside.isdisjoint(pick.labels):
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwright.core.contraction import contract, with_factors
+from gradwright.core.contraction import subproduct, with_factors
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import add
 
@@ -34,7 +34,5 @@ def _joins(term: Node, factor: Factor) -> bool:
 def _split(factor: Factor, node: Contract) -> Factor:
     assert isinstance(factor.node, Add)
     axes = tuple((label,) for label in factor.labels)
-    dims = {label: node.dims[label] for label in factor.labels}
-    return Factor(
-        add([contract(1, [Factor(t, factor.groups, factor.conj)], axes, dims) for t in factor.node.terms]), axes
-    )
+    parts = [subproduct(node, [Factor(t, factor.groups, factor.conj)], axes) for t in factor.node.terms]
+    return Factor(add(parts), axes)

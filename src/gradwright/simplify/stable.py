@@ -11,12 +11,10 @@ Sums of exponentials entry by entry are in `simplify.exponentials`.
 from __future__ import annotations
 
 from collections import Counter
-from fractions import Fraction
-from itertools import chain
 
 from gradwright.core.build import ones
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, scale, simple, with_factors
+from gradwright.core.contraction import contract, is_simple, scale, simple, subproduct, with_factors
 from gradwright.core.inference import facts_of, is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
 from gradwright.core.primitive import Primitive
@@ -25,7 +23,7 @@ from gradwright.prims.determinant import det, logdet, slogdet
 from gradwright.prims.exponential import exp, log, log1p
 from gradwright.prims.logm import logm
 from gradwright.prims.piecewise import absolute
-from gradwright.prims.power import power, raise_to
+from gradwright.prims.power import base_and_exponent, power, raise_to
 from gradwright.prims.sigmoid import sigmoid, softplus
 from gradwright.prims.softmax import along_axis, log_softmax, logsumexp, softmax
 from gradwright.simplify.exponentials import (
@@ -53,7 +51,7 @@ def stabilise(node: Node) -> Node:
 
 def _with_log_determinants(node: Contract) -> Node:
     """The trace of the logarithm of a positive definite matrix as its log-determinant."""
-    labels = Counter(label for f in node.factors for label in f.labels) + Counter(chain(*node.output))
+    labels = Counter(label for f in node.factors for label in f.labels) + Counter(node.free_labels)
     traces = [
         f
         for f in node.factors
@@ -62,8 +60,7 @@ def _with_log_determinants(node: Contract) -> Node:
     if not traces:
         return node
     factors = [Factor(Apply(logdet, (), f.node.children), ()) if f in traces else f for f in node.factors]
-    used = {*chain(*node.output), *(label for f in factors for label in f.labels)}
-    return contract(node.coefficient, factors, node.output, {label: node.dims[label] for label in used})
+    return subproduct(node, factors, node.output, node.coefficient)
 
 
 def _is_spd(logarithm: Factor) -> bool:
@@ -109,9 +106,7 @@ def _log_of_function(inner: Apply) -> Node | None:
     if _is(inner, softmax):
         return Apply(log_softmax, (), (argument,))
     if _is(inner, power) and is_positive(argument):
-        exponent = inner.parameters[0]
-        assert isinstance(exponent, Fraction)
-        return scale(exponent, _log_of(argument))
+        return scale(base_and_exponent(inner)[1], _log_of(argument))
     return log_of_exponentials(inner)
 
 
@@ -125,15 +120,13 @@ def _log_of_product(inner: Contract) -> Node | None:
     It holds for positive factors, and is worth writing where one of them is an exponential or the like.
     """
     groups = (*inner.output, *(group for f in inner.factors for group in f.groups))
-    proper = all(len(group) == 1 for group in groups) and all(
-        len(set(f.labels)) == len(f.labels) for f in inner.factors
-    )
+    proper = is_simple(groups) and all(len(set(f.labels)) == len(f.labels) for f in inner.factors)
     output = [group[0] for group in inner.output if group]
     if not proper or len(set(output)) != len(output) or inner.coefficient <= 0:
         return None
     if not all(f.node.real and is_positive(f.node) for f in inner.factors):
         return None
-    if not any(_is(_base(f.node), p) for f in inner.factors for p in (exp, sigmoid, softmax)):
+    if not any(_is(base_and_exponent(f.node)[0], p) for f in inner.factors for p in (exp, sigmoid, softmax)):
         return None
     summed = tuple(label for label in range(len(inner.dims)) if label not in output)
     inside = [f for f in inner.factors if set(f.labels) & set(summed)]
@@ -141,23 +134,13 @@ def _log_of_product(inner: Contract) -> Node | None:
     if inside:
         kept = tuple(label for label in output if any(label in f.labels for f in inside))
         total = add(_placed_log(f, simple((*kept, *summed)), inner) for f in inside)
-        grouped = _placed(Factor(total, simple((*kept, *summed))), (*simple(kept), summed), inner)
-        logs.append(_placed(Factor(Apply(logsumexp, (), (grouped,)), simple(kept)), inner.output, inner))
+        grouped = subproduct(inner, [Factor(total, simple((*kept, *summed)))], (*simple(kept), summed))
+        logs.append(subproduct(inner, [Factor(Apply(logsumexp, (), (grouped,)), simple(kept))], inner.output))
     return add([*logs, log_of_number(inner.coefficient, inner)])
 
 
 def _placed_log(factor: Factor, output: Groups, of: Contract) -> Node:
-    return _placed(Factor(_log_of(factor.node), factor.groups), output, of)
-
-
-def _placed(factor: Factor, output: Groups, of: Contract) -> Node:
-    """A factor alone, spread over an output; both in the labels of a product."""
-    labels = {*factor.labels, *(label for group in output for label in group)}
-    return contract(1, [factor], output, {label: of.dims[label] for label in labels})
-
-
-def _base(node: Node) -> Node:
-    return _argument(node) if _is(node, power) else node
+    return subproduct(of, [Factor(_log_of(factor.node), factor.groups)], output)
 
 
 def _log1p(node: Apply) -> Node:
@@ -229,13 +212,11 @@ def _quotient_again(node: Contract, factors: list[Factor]) -> Node:
 def _over_its_sum(factor: Factor, other: Factor) -> list[Factor] | None:
     """The softmax that an exponential is with one power of a denominator, and the powers that are left."""
     exponent = _argument(factor.node)
-    if not _is(other.node, power) or not isinstance(other.node, Apply):
+    denominator, times = base_and_exponent(other.node)
+    if times > -1 or times.denominator != 1:
         return None
-    times = other.node.parameters[0]
-    assert isinstance(times, Fraction)
-    denominator = _argument(other.node)
     total, axis = _sum_of_exponentials(denominator)
-    if total is None or times > -1 or times.denominator != 1:
+    if total is None:
         return None
     if total == exponent:
         kept = tuple(group for place, group in enumerate(factor.groups) if place != axis)

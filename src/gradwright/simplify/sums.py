@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from gradwright.core.canonical import as_product, canonical_key, rough_key
-from gradwright.core.contraction import contract, is_zero, with_factors
+from gradwright.core.contraction import contract, is_simple, is_zero, subproduct, with_factors
 from gradwright.core.inference import facts_of, is_hermitian, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import add, distributed, scaled, terms_of
@@ -163,7 +163,7 @@ def cancel_terms(node: Node) -> Node:
     if not isinstance(node, Contract) or not node.coefficient:
         return node
     for place, factor in enumerate(node.factors):
-        if not isinstance(factor.node, Add) or any(len(group) != 1 for group in factor.groups):
+        if not isinstance(factor.node, Add) or not is_simple(factor.groups):
             continue
         for beside in _reductions(node, place):
             within = [f for p, f in enumerate(node.factors) if p == place or p == beside]
@@ -177,7 +177,7 @@ def _reductions(node: Contract, place: int) -> Iterator[int | None]:
     """What could make terms of a sum cancel: None for the sum over an axis of it alone, and frames beside it."""
     labels = node.factors[place].labels
     held = set(labels)
-    elsewhere = {label for group in node.output for label in group}
+    elsewhere = set(node.free_labels)
     elsewhere |= {label for p, f in enumerate(node.factors) if p != place for label in f.labels}
     if any(labels.count(label) == 1 for label in held - elsewhere):
         yield None
@@ -213,14 +213,12 @@ def _go_into(products: Sequence[Node], base: Factor, within: Sequence[Factor]) -
 def _distributed(node: Contract, within: Sequence[Factor], base: Factor) -> Node | None:
     """The product with some factors multiplied out over the terms of one of them, if that makes terms cancel."""
     others = [f for f in node.factors if all(f is not w for w in within)]
-    needed = {label for f in others for label in f.labels} | {label for group in node.output for label in group}
+    needed = {label for f in others for label in f.labels} | set(node.free_labels)
     held = list(dict.fromkeys(label for f in within for label in f.labels))
     kept = tuple((label,) for label in held if label in needed)
-    inside = {label: node.dims[label] for label in held}
     parts = [[Factor(term, base.groups, base.conj) if f is base else f for f in within] for term in terms_of(base.node)]
-    found = [cancel_terms(merge_powers(collapse(contract(1, factors, kept, inside)))) for factors in parts]
+    found = [cancel_terms(merge_powers(collapse(subproduct(node, factors, kept)))) for factors in parts]
     total = add(found)
     if len(terms_of(total)) >= len(parts) and not is_zero(total) and not _go_into(found, base, within):
         return None
-    outside = {label: node.dims[label] for label in needed}
-    return contract(node.coefficient, [*others, Factor(total, kept)], node.output, outside)
+    return subproduct(node, [*others, Factor(total, kept)], node.output, node.coefficient)

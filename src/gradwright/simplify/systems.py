@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import with_factors
 from gradwright.core.inference import is_hermitian, is_symmetric
-from gradwright.core.nodes import Apply, Contract, Factor, Node
-from gradwright.prims.solve import SYSTEMS, with_inverse
+from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.prims.solve import without_system
 from gradwright.simplify.relations import Relation, collapse
 
 
@@ -32,12 +32,8 @@ def solve_where_known(node: Node, solved: Iterable[Relation]) -> Node:
 def with_inverses(node: Node) -> Node:
     """`A⁻¹ B` for every system that a node is, or a factor of it."""
     product = as_product(node)
-    factors = [Factor(_with_inverse(f.node), f.groups, f.conj) for f in product.factors]
+    factors = [Factor(without_system(f.node), f.groups, f.conj) for f in product.factors]
     return node if factors == list(product.factors) else with_inverses(with_factors(product, factors))
-
-
-def _with_inverse(node: Node) -> Node:
-    return with_inverse(node) if isinstance(node, Apply) and node.primitive in SYSTEMS else node
 
 
 def _is_mirrored(node: Node) -> bool:

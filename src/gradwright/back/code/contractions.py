@@ -20,6 +20,7 @@ from gradwright.back.code.products.results import put_around
 from gradwright.back.code.products.selections import apply_selections
 from gradwright.back.code.products.triangles import apply_triangles
 from gradwright.back.code.text import Code, multiple, number
+from gradwright.core.contraction import is_simple
 from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.frozen import replace
 
@@ -36,8 +37,8 @@ def is_view(node: Node) -> bool:
         return not node.factors
     if isinstance(tensors[0].node, Mask | HalfVectorisation):
         return False
-    labels = [label for group in node.output for label in group]
-    plain = all(len(group) == 1 for group in (*node.output, *tensors[0].groups))
+    labels = node.free_labels
+    plain = is_simple((*node.output, *tensors[0].groups))
     placed = any(set(f.groups[0]) & set(labels) for f in node.factors if isinstance(f.node, Selection))
     inside = set(tensors[0].labels)
     picked = {label for f in node.factors if isinstance(f.node, Selection) for label in f.groups[0]}
@@ -67,7 +68,7 @@ def spread_axes(node: Node) -> set[int]:
     if not isinstance(node, Contract):
         return set()
     carried = {label for f in node.factors for label in f.labels}
-    flat = [label for group in node.output for label in group]
+    flat = node.free_labels
     return {
         axis
         for axis, group in enumerate(node.output)

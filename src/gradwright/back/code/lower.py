@@ -2,22 +2,23 @@
 
 Nodes are visited children first. What is used more than once, what has several outputs and what has
 grown long becomes a variable; the rest is written where it is used. How a product is written is in
-`contractions`, the elementary operations in `writer`; a primitive is written as its record says.
+`contractions`, a call of a function in `calls`, the elementary operations in `writer`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 
+from gradwright.back.code.calls import write_call
 from gradwright.back.code.contractions import is_negative, is_view, spread_axes, write_contraction
 from gradwright.back.code.library import Library
-from gradwright.back.code.names import Names, joined
+from gradwright.back.code.names import Names
 from gradwright.back.code.program import Foreign, Program, Statement
 from gradwright.back.code.sizes import Sizes
 from gradwright.back.code.sums import write_sum
-from gradwright.back.code.text import Code, Kind, fill
+from gradwright.back.code.text import Code, Kind
+from gradwright.back.code.value_names import name_for
 from gradwright.back.code.writer import Writer
 from gradwright.core.dims import Dim
 from gradwright.core.inference import facts_of
@@ -36,7 +37,6 @@ from gradwright.core.walks import postorder
 from gradwright.errors import EmissionError
 from gradwright.optimise.powers import split_powers
 from gradwright.optimise.systems import without_systems
-from gradwright.prims.power import power
 
 LONGEST = 56
 DEEPEST = 24
@@ -100,7 +100,7 @@ class Lowering:
         self.sizes = Sizes(self.leaves if sized is None else {x: self.leaves[x] for x in sized}, self.names)
         self.statements: list[Statement] = []
         self.foreign: dict[tuple[str, tuple[Parameter, ...]], Foreign] = {}
-        self._defined: dict[str, str] = {}
+        self.defined: dict[str, str] = {}
         self.uses: dict[Node, int] = {}
         self.depths: dict[Node, int] = {}
         self._varying: dict[Node, bool] = dict.fromkeys(self.values, True)
@@ -163,14 +163,14 @@ class Lowering:
         if code.number:
             code = self.as_array(code)
         if self.batched and not self.varies(node):
-            code = self._over_batch(code, node)
+            code = self.over_batch(code, node)
         return code.text
 
     def _is_given(self, node: Node) -> bool:
         """Whether a value is there under a name, or is the view of one."""
         return node in self.values or not isinstance(node, Contract | Add | Apply)
 
-    def _over_batch(self, code: Code, node: Node) -> Code:
+    def over_batch(self, code: Code, node: Node) -> Code:
         """A constant spread over the leading axes of the inputs."""
         return self.over_batch_of(next(iter(self.leaves)), code, node.shape) if self.leaves else code
 
@@ -198,7 +198,7 @@ class Lowering:
         if isinstance(node, Apply) and len(node.primitive.outputs) > 1:
             return self._assign_outputs(node)
         code = self.write(node, range(node.rank))
-        target = self.names.fresh(self._name_for(node))
+        target = self.names.fresh(name_for(node, self.values))
         self.statements.append(Statement(target, code.text))
         self.values[node] = named = Code(target)
         return named
@@ -215,19 +215,6 @@ class Lowering:
                 self._varying[sibling] = self.varies(node)
         self.statements.append(Statement(", ".join(targets), call.text))
         return self.values[node]
-
-    def _name_for(self, node: Node) -> str:
-        if isinstance(node, Apply):
-            argument = self.values.get(_named_after(node))
-            short = _short_name(node)
-            return joined([argument.text, short], short) if argument is not None else short
-        if isinstance(node, Contract):
-            parts = [self.values[f.node].text for f in node.factors if f.node in self.values]
-            if len(node.factors) == 1 and set(node.factors[0].labels).difference(*node.output):
-                return joined([*parts, "sum"], "sums") if parts else "sums"
-            otherwise = "product" if node.factors else "number"
-            return joined(parts, otherwise) if 1 < len(parts) == len(node.factors) else otherwise
-        return "total"
 
     def demand(self, node: Node, order: Sequence[int] | None = None, conj: bool = False) -> Code:
         """The value of a node with its axes in an order, conjugated or not; every axis written out."""
@@ -251,7 +238,7 @@ class Lowering:
         code = self.write(node, axes)
         if len(code.text) <= LONGEST or code.number or node in self.values:
             return code
-        target = self.names.fresh(self._name_for(node))
+        target = self.names.fresh(name_for(node, self.values))
         self.statements.append(Statement(target, code.text))
         if list(axes) == list(range(node.rank)):
             self.values[node] = Code(target)
@@ -321,12 +308,12 @@ class Lowering:
         fits = node.primitive.beside_numbers and not all(code.number for code in arguments)
         if node.primitive.operator is None and not fits:
             arguments = [self.as_array(code) if code.number else code for code in arguments]
-        return self._call(node, arguments)
+        return write_call(self, node, arguments)
 
     def _application(self, node: Apply) -> Code:
         arguments = [self.demand(argument) for argument in node.arguments]
         arrays = [self.as_array(code) if code.number else code for code in arguments]
-        return self._call(node, self._one_type(node, arrays))
+        return write_call(self, node, self._one_type(node, arrays))
 
     def _one_type(self, node: Apply, codes: Sequence[Code]) -> list[Code]:
         """Real arguments beside complex ones, made complex where they may be and the library wants one type."""
@@ -341,124 +328,3 @@ class Lowering:
     def made_complex(self, code: Code) -> Code:
         """A real array beside a complex one, of the same type."""
         return Code(self.library.complex_of.format(x=code.inside(), like=next(iter(self.leaves.values()))), Kind.SUM)
-
-    def _call(self, node: Apply, arguments: Sequence[Code]) -> Code:
-        """A call of the library's function, an operator, or a call of a function that the library lacks."""
-        primitive = node.primitive
-        if primitive.operator is not None:
-            template = (node.rank and self._quick_power(node)) or primitive.operator(*node.parameters)
-            arguments = self._repeated_named(template, node, arguments)
-            filled = fill(self._with_module(template, arguments), arguments)
-            return Code(filled.text, filled.kind, all(code.number for code in arguments))
-        template = self.library.implementation(primitive)
-        if not isinstance(template, str):
-            return self._foreign_call(node, arguments)
-        if template.lstrip().startswith(("def ", "@")):
-            return self._defined_call(template.strip(), arguments, node.parameters)
-        text = self.library.shortened(call_template(template, len(arguments)))
-        numbers = (Code(repr(parameter), number=True) for parameter in node.parameters)
-        return fill(text, [*self._repeated_named(text, node, arguments), *numbers])
-
-    def _quick_power(self, node: Apply) -> str | None:
-        """The library's own function for a power of an array, where operators take longer."""
-        exponent = node.parameters[0] if node.primitive is power else None
-        return self.library.powers.get(exponent) if isinstance(exponent, Fraction) else None
-
-    def _repeated_named(self, template: str, node: Apply, arguments: Sequence[Code]) -> list[Code]:
-        """The arguments of a call; one that the template has twice is computed once, under a name."""
-        repeated = [template.count(f"{{{place}}}") > 1 for place in range(len(arguments))]
-        triples = zip(repeated, arguments, node.arguments, strict=True)
-        return [self._named(code, inner) if twice else code for twice, code, inner in triples]
-
-    def _named(self, code: Code, node: Node) -> Code:
-        if code.text.isidentifier() or code.number:
-            return code
-        target = self.names.fresh(self._name_for(node))
-        self.statements.append(Statement(target, code.text))
-        return Code(target)
-
-    def _with_module(self, template: str, arguments: Sequence[Code]) -> str:
-        if all(code.number for code in arguments):
-            return template.replace("{sqrt}({0})", "{0} ** 0.5")
-        root = {"numpy": "np.sqrt", "torch": "torch.sqrt", "jax": "jnp.sqrt"}[self.library.name]
-        return template.replace("{sqrt}", root)
-
-    def _defined_call(self, text: str, arguments: Sequence[Code], parameters: Sequence[Parameter]) -> Code:
-        """A call of a function whose text the record gives; it takes the parameters last."""
-        own = text.partition("def ")[2].partition("(")[0]
-        name = next((known for known, found in self._defined.items() if found == text), None)
-        if name is None:
-            name = own if own in self.library.helpers else self.names.fresh(own)
-            self._defined[name] = text
-            called = {h: code for h, code in self.library.helpers.items() if f" {h}(" in text}
-            self.writer.helpers.update({**called, name: re.sub(rf"(?<![\w.]){own}(?=[(.])", name, text)})
-        numbers = (str(float(p) if isinstance(p, Fraction) else p) for p in parameters)
-        return Code(f"{name}({', '.join([*(code.text for code in arguments), *numbers])})")
-
-    def _foreign_call(self, node: Apply, arguments: Sequence[Code]) -> Code:
-        key = (node.primitive.token, node.parameters)
-        if key not in self.foreign:
-            name = self.names.fresh(node.primitive.name)
-            self.foreign[key] = Foreign(name, node.primitive, node.parameters)
-        if self.batched and self.varies(node):
-            pairs = zip(node.arguments, arguments, strict=True)
-            arguments = [code if self.varies(a) else self._over_batch(code, a) for a, code in pairs]
-        return Code(f"{self.foreign[key].name}({', '.join(code.text for code in arguments)})")
-
-
-def call_template(implementation: str, count: int) -> str:
-    """A template for a dotted name: a call with all arguments in order."""
-    if "{" in implementation:
-        return implementation
-    return f"{implementation}({', '.join(f'{{{place}}}' for place in range(count))})"
-
-
-# What a value is called after the function that gave it.
-_SHORT = {
-    "cholesky": "chol",
-    "cholesky_inverse": "inv",
-    "cholesky_solve": "solved",
-    "exp_differences": "differences",
-    "hermitian_root": "root",
-    "hermitian_sylvester": "solved",
-    "log_differences": "differences",
-    "log_of_eigenvalues": "logarithms",
-    "lyapunov": "solved",
-    "lu_solve": "solved",
-    "lu_solve_transposed": "solved",
-    "over_sums": "quotients",
-    "reciprocals_of_eigenvalues": "reciprocals",
-    "root_of_eigenvalues": "roots",
-    "schur_root": "root",
-    "solve": "solved",
-    "solve_triangular": "solved",
-    "solve_upper": "solved",
-    "stein": "solved",
-    "sylvester": "solved",
-    "triangular_lyapunov": "solved",
-    "triangular_lyapunov_adjoint": "solved",
-    "triangular_sylvester": "solved",
-    "triangular_sylvester_adjoint": "solved",
-}
-
-
-# What powers are called; others are powers.
-_POWERS = {
-    Fraction(-1): "reciprocal",
-    Fraction(-1, 2): "rsqrt",
-    Fraction(1, 2): "sqrt",
-    Fraction(2): "square",
-    Fraction(3): "cube",
-}
-
-
-def _named_after(node: Apply) -> Node:
-    """What a value is named after: the inverse by a Cholesky factor after the matrix."""
-    (first, *_) = node.arguments
-    return first.arguments[0] if node.primitive.name == "cholesky_inverse" and isinstance(first, Apply) else first
-
-
-def _short_name(node: Apply) -> str:
-    if node.primitive is power and isinstance(exponent := node.parameters[0], Fraction):
-        return _POWERS.get(exponent, node.primitive.name)
-    return _SHORT.get(node.primitive.name, node.primitive.name)

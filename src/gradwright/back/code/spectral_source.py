@@ -1,7 +1,7 @@
 """Functions of a Hermitian matrix through its eigenvalues, as text for an emitted NumPy or JAX module.
 
 The scalar function and its derivatives are written as lambdas; divided differences of close eigenvalues are
-taken by their limit, as in `gradwright.diff.spectral`, where the mathematics is. In JAX a function has its own
+taken by their limit, as in `gradwright.diff.scalar_functions`, where the mathematics is. In JAX a function has its own
 derivatives, which are such functions with one direction more.
 """
 
@@ -14,7 +14,8 @@ from gradwright.back.code.library import Library
 from gradwright.back.code.lower import lower
 from gradwright.core.nodes import Node
 from gradwright.core.primitive import Primitive
-from gradwright.diff.spectral import ARGUMENT, HIGHEST_ORDER, ScalarFunction
+from gradwright.diff.scalar_functions import ARGUMENT, ScalarFunction
+from gradwright.diff.spectral import HIGHEST_ORDER
 
 _TEXT = '''
 def divided_difference(functions, points):

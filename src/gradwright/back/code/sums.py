@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gradwright.back.code.contractions import write_contraction
 from gradwright.back.code.products.draft import CONSTANT
 from gradwright.back.code.text import Code, Kind, number, sum_of
+from gradwright.core.contraction import is_simple
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 from gradwright.core.walks import free_leaves
@@ -113,7 +114,7 @@ def _opened(term: Node, lowering: Lowering) -> Node:
         inner = outer.node
         if not isinstance(inner, Contract) or inner in lowering.values or lowering.uses.get(inner, 1) > 1:
             break
-        if sorted(outer.groups) != sorted(term.output) or any(len(group) != 1 for group in outer.groups):
+        if sorted(outer.groups) != sorted(term.output) or not is_simple(outer.groups):
             break
         output = tuple(inner.output[outer.groups.index(group)] for group in term.output)
         term = Contract(term.coefficient * inner.coefficient, inner.factors, inner.dims, output)
@@ -132,7 +133,7 @@ def _is_matrix_product(term: Node, lowering: Lowering) -> bool:
     groups = [group for f in term.factors for group in f.groups]
     outside = [group for group in term.output if groups.count(group) == 1]
     inside = [group for group in groups if groups.count(group) == 2]
-    return len(outside) == len(term.output) == 2 == len(inside) and all(len(group) == 1 for group in groups)
+    return len(outside) == len(term.output) == 2 == len(inside) and is_simple(groups)
 
 
 def _operands(lowering: Lowering, term: Contract, order: Sequence[int]) -> tuple[Code, Code]:
@@ -217,7 +218,7 @@ def _slice(term: Node, axis: int) -> tuple[Selection, Node] | None:
         return None
     (label,) = product.output[axis]
     around = [f for f in product.factors if label in f.labels]
-    flat = [x for group in product.output for x in group]
+    flat = product.free_labels
     if len(around) != 1 or flat.count(label) != 1:
         return None
     selection = around[0].node
@@ -263,7 +264,7 @@ def _part(term: Node, axis: int) -> tuple[Selection, Node] | None:
     if product is None or len(product.output[axis]) != 1:
         return None
     label = product.output[axis][0]
-    flat = [x for group in product.output for x in group]
+    flat = product.free_labels
     around = [f for f in product.factors if label in f.labels]
     if len(around) != 1 or flat.count(label) != 1:
         return None

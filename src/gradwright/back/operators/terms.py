@@ -16,6 +16,7 @@ import numpy as np
 from gradwright.back.operators.gram import Part, gram_of
 from gradwright.back.operators.joining import Joined
 from gradwright.core.arithmetic import Array, as_float
+from gradwright.core.contraction import is_simple
 from gradwright.core.nodes import Contract, Factor, Node, Selection
 from gradwright.frozen import frozen, replace
 
@@ -215,7 +216,7 @@ def window(array: Array, axes: Sequence[Axis], sizes: Mapping[int, int]) -> Arra
 
 def _windows(node: Contract, sizes: dict[int, int], size_of: Any) -> tuple[list[Axis], list[Factor]]:
     """The axes; a selection that only says where an axis stands in a longer one becomes a window."""
-    output = [label for group in node.output for label in group]
+    output = node.free_labels
     axes = [Axis(label, sizes[label]) for label in output]
     kept: list[Factor] = []
     for factor in node.factors:
@@ -232,10 +233,10 @@ def _windows(node: Contract, sizes: dict[int, int], size_of: Any) -> tuple[list[
 
 def _is_window(factor: Factor, node: Contract) -> bool:
     """Whether a factor of a contraction is a selection that stands at an axis of its value, and nowhere else."""
-    if not isinstance(factor.node, Selection) or not all(len(group) == 1 for group in factor.groups):
+    if not isinstance(factor.node, Selection) or not is_simple(factor.groups):
         return False
     whole = factor.labels[0]
-    output = [label for group in node.output for label in group]
+    output = node.free_labels
     return output.count(whole) == 1 and sum(f.labels.count(whole) for f in node.factors) == 1
 
 

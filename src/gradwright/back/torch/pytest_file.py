@@ -22,7 +22,7 @@ from gradwright.core.arithmetic import Array
 from gradwright.core.nodes import Apply, Node, Symbol, field_of
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, even_sizes
 from gradwright.core.templates import formals, identities, instantiate
-from gradwright.core.walks import postorder
+from gradwright.core.walks import applications
 from gradwright.frozen import frozen
 from gradwright.linear.projection import is_structured
 from gradwright.optimise import optimise
@@ -97,7 +97,7 @@ def _tested(asked: Asked, module: str) -> Tested:
     shown = [p for p in (program if plain else None, equations) if p is not None]
     helpers = tuple(dict.fromkeys(text.strip("\n") for p in shown for text in p.helpers.values()))
     identity = () if equations is None else (_sides_head(equations), *equations.body())
-    inverted = {n.arguments[0] for v in values for n in postorder(v) if isinstance(n, Apply) and n.primitive is inv}
+    inverted = {n.arguments[0] for v in values for n in applications(v) if n.primitive is inv}
     singular = len(asked.inputs) == 1 and inverted == {asked.inputs[0]} and not is_structured(asked.inputs[0].facts)
     identifiers = tuple(program.parameters[s.name] for s in asked.inputs)
     return Tested(

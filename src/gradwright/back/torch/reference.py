@@ -13,9 +13,9 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.evaluate import evaluate_all
-from gradwright.core.nodes import Apply, Node, Symbol, field_of
+from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.core.points import choose_sizes, dimension_names, sample
-from gradwright.core.walks import free_leaves, postorder
+from gradwright.core.walks import applications, free_leaves
 from gradwright.diff.derivatives import vjps
 from gradwright.diff.gauge import has_free_factors
 from gradwright.diff.steps.trial import Named, generic_trial
@@ -92,7 +92,7 @@ def _numbers(
 
 def _is_rare(inputs: Sequence[Symbol], nodes: Sequence[Node], sizes: Mapping[str, int]) -> bool:
     """Whether some of a few generic points give no value; it is not asked of functions that a search has to solve."""
-    if any(isinstance(n, Apply) and n.primitive.witnesses for n in postorder(*nodes)):
+    if any(n.primitive.witnesses for n in applications(*nodes)):
         return False
     generator = np.random.default_rng(9)
     points: list[dict[Node, Array]] = [{s: sample(s, sizes, generator) for s in inputs} for _ in range(DRAWS)]

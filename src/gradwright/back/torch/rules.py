@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from gradwright.back.code.names import unused
 from gradwright.core.facts import tangent
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Apply, Direction, Node, Symbol, field_of
-from gradwright.core.walks import free_leaves, postorder, substitute
+from gradwright.core.nodes import Direction, Node, Symbol, field_of
+from gradwright.core.walks import applications, free_leaves, substitute
 from gradwright.diff.derivatives import vjps
 from gradwright.diff.differential import differentials
 from gradwright.frozen import frozen
@@ -86,7 +86,7 @@ def _with_outputs(node: Node, named: Mapping[Node, Node]) -> Node:
     The largest entry of what a rule computes is one of its entries; that of what `forward` computed, by a solve
     instead of an inverse, may differ from all of them in the last digit.
     """
-    comparisons = [n for n in postorder(node) if isinstance(n, Apply) and n.primitive is equal]
+    comparisons = [n for n in applications(node) if n.primitive is equal]
     return substitute(node, {**named, **dict(zip(comparisons, comparisons, strict=True))})
 
 

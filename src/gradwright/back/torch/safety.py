@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from gradwright.back.code import TORCH
 from gradwright.back.code.library import Library
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Node
 from gradwright.core.primitive import Implementation, Primitive
 from gradwright.core.walks import transform_all
 from gradwright.frozen import replace
 from gradwright.optimise.blocks import in_blocks
 from gradwright.prims.eig import eig
 from gradwright.prims.matrix_exp import matrix_exp
-from gradwright.prims.solve import SYSTEMS, with_inverse
+from gradwright.prims.solve import without_system
 
 _WRITTEN: dict[Primitive, Implementation] = {
     # It refuses batches whose axes cannot be merged without a copy.
@@ -54,8 +54,4 @@ def in_complex_too(library: Library) -> Library:
 
 def in_safe_functions(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """Expressions in functions that may stand in a rule: linear systems with the inverse."""
-    return transform_all(in_blocks(nodes), _without_solve)
-
-
-def _without_solve(node: Node) -> Node:
-    return with_inverse(node) if isinstance(node, Apply) and node.primitive in SYSTEMS else node
+    return transform_all(in_blocks(nodes), without_system)

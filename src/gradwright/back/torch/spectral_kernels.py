@@ -1,6 +1,6 @@
 """Functions of a Hermitian matrix through its eigenvalues, and their divided differences, as PyTorch code.
 
-The formulas are those of `gradwright.diff.spectral`: points that are close, or equal, are taken by their limit,
+The formulas are those of `gradwright.diff.scalar_functions`: points that are close, or equal, are taken by their limit,
 so that equal eigenvalues are no exception.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gradwright.back.code import TORCH, lower
 from gradwright.core.primitive import Primitive
-from gradwright.diff.spectral import ARGUMENT, ScalarFunction
+from gradwright.diff.scalar_functions import ARGUMENT, ScalarFunction
 
 DIVIDED_DIFFERENCE = '''
 def _divided_difference(functions: tuple[Callable[[Tensor], Tensor], ...], points: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,9 +16,9 @@ import numpy as np
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import MATRIX_FACTS, Facts
-from gradwright.core.nodes import Apply, Hole, Node, Symbol
+from gradwright.core.nodes import Hole, Node, Symbol
 from gradwright.core.points import OF_FIXED_SIZE, SIDES, sample, tangent_direction
-from gradwright.core.walks import free_leaves, postorder
+from gradwright.core.walks import applications, free_leaves
 from gradwright.errors import GradwrightError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def approached(
         sizes: of the dimensions.
         generator: of random numbers.
     """
-    parts = [n for n in postorder(*nodes) if isinstance(n, Apply) and not _has_hole(n)]
+    parts = [n for n in applications(*nodes) if not _has_hole(n)]
     inputs = [leaf for leaf in values if isinstance(leaf, Symbol)]
     best, lacking = dict(values), _lacking(parts, values, sizes, generator)
     for _ in range(TRIES if inputs else 0):

@@ -15,7 +15,7 @@ from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Node, Symbol
 from gradwright.core.primitive import Freedom
-from gradwright.core.walks import postorder
+from gradwright.core.walks import applications
 from gradwright.diff.identities.problem import Problem, problem_of
 from gradwright.diff.identities.solution_points import nearby_solution, point_of
 
@@ -56,7 +56,7 @@ def _fourth_order(shifted: Mapping[float, Array], k: float, h: float) -> Array:
 
 def _free_factors(node: Node) -> list[Apply]:
     """The first output of every factorisation in an expression that leaves a freedom, inner ones first."""
-    free = [n for n in postorder(node) if isinstance(n, Apply) and n.primitive.gauge]
+    free = [n for n in applications(node) if n.primitive.gauge]
     return list(dict.fromkeys(n.outputs[0] for n in free))
 
 

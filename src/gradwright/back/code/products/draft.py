@@ -8,6 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from gradwright.back.code.text import Code, product_of
+from gradwright.core.contraction import is_simple
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.frozen import frozen, replace
@@ -131,7 +132,7 @@ class Draft:
     def split(self, term: Term, factor: Factor) -> Term:
         """A written term with the axes of a factor, each a group of labels, as one axis for each label."""
         assert term.code is not None
-        if all(len(group) == 1 for group in factor.groups):
+        if is_simple(factor.groups):
             return self.diagonals(term)
         groups = [[self.size(self.dims[x]) for x in group] for group in factor.groups]
         return self.diagonals(replace(term, code=self.writer.split(term.code, groups)))

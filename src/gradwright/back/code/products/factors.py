@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from gradwright.back.code.products.draft import CONSTANT, Draft, Term
-from gradwright.core.nodes import Apply, Factor, Node
+from gradwright.core.contraction import is_simple
+from gradwright.core.nodes import Factor, Node
 from gradwright.frozen import replace
-from gradwright.prims.power import inverted, power
+from gradwright.prims.power import base_and_exponent, inverted
 
 
 def read_factors(draft: Draft) -> None:
@@ -30,20 +29,18 @@ def _read_scalar(draft: Draft, factor: Factor) -> None:
 
 def _reciprocal(draft: Draft, node: Node) -> Node | None:
     """`u` for `1 / u`, where that is not computed anyway for several places; sizes are numbers, which cost nothing."""
-    if node in draft.lowering.values or not isinstance(node, Apply) or node.primitive is not power:
+    base, exponent = base_and_exponent(node)
+    if node in draft.lowering.values or exponent > 0:
         return None
-    exponent = node.parameters[0]
     shared = draft.lowering.uses.get(node, 1) > 1 and draft.lowering.varies(node)
-    if not isinstance(exponent, Fraction) or exponent >= 0 or shared:
-        return None
-    return node.arguments[0] if exponent == -1 else inverted(node)
+    return None if shared else base if exponent == -1 else inverted(node)
 
 
 def _term(draft: Draft, factor: Factor) -> Term:
     inner = _reciprocal(draft, factor.node)
     node = factor.node if inner is None else inner
     term = Term(factor.labels, None, node, factor.conj, inner is not None, node.real)
-    if all(len(group) == 1 for group in factor.groups) and len(set(factor.labels)) == len(factor.labels):
+    if is_simple(factor.groups) and len(set(factor.labels)) == len(factor.labels):
         return term
     code = draft.lowering.demand(node, conj=factor.conj)
     return draft.split(replace(term, code=code, node=None, conj=False), factor)

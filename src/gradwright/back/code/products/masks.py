@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradwright.back.code.products.draft import Draft, Term, multiplying, written
 from gradwright.back.code.text import Code, multiple, number, sum_of
+from gradwright.core.contraction import is_simple
 from gradwright.core.nodes import Factor, Mask
 
 
@@ -15,7 +16,7 @@ def apply_masks(draft: Draft) -> None:
 
 
 def _apply_mask(draft: Draft, factor: Factor, mask: Mask) -> None:
-    if any(len(group) != 1 for group in factor.groups):
+    if not is_simple(factor.groups):
         draft.terms.append(_mask_matrix(draft, factor, mask))
         return
     row, column = (group[0] for group in factor.groups)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gradwright.back.code.products.draft import Draft, Term
 from gradwright.back.code.products.masks import masked
 from gradwright.back.code.text import Code, product_of
+from gradwright.core.contraction import is_simple
 from gradwright.core.dims import Dim
 
 
@@ -14,7 +15,7 @@ def put_around(draft: Draft, code: Code, carried: Sequence[int], flat: Sequence[
     """Masks, new axes, places in a larger tensor, diagonals and groups of the output."""
     for row, column, mask in draft.masks:
         code = draft.code(masked(draft, Term(tuple(carried), code), row, column, mask), carried)
-    needs_all = spread or draft.placed or _repeats(draft) or any(len(g) != 1 for g in draft.output)
+    needs_all = spread or draft.placed or _repeats(draft) or not is_simple(draft.output)
     if needs_all:
         code = _spread(draft, code, carried, flat)
         carried = list(flat)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradwright.back.code.products.draft import CONSTANT, Draft, Term, written
+from gradwright.core.contraction import is_simple
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Factor, Selection
 
@@ -32,7 +33,7 @@ def _select(draft: Draft, factor: Factor, selection: Selection) -> None:
 def _must_be_array(draft: Draft, factor: Factor, whole: int, part: int | None) -> bool:
     """Whether another constant tensor, a group, the output more than once, or nothing has the axis selected from."""
     constants = [f for f in draft.node.factors if isinstance(f.node, CONSTANT) and f is not factor]
-    grouped = any(len(group) != 1 for group in factor.groups)
+    grouped = not is_simple(factor.groups)
     flat = draft.flat()
     twice = whole in flat and (part in flat or flat.count(whole) > 1)
     alone = whole not in flat and all(whole not in term.labels for term in draft.terms)

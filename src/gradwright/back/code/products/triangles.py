@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gradwright.back.code.products.draft import Draft, Term, multiplying, written
+from gradwright.core.contraction import is_simple
 from gradwright.core.nodes import Factor, HalfVectorisation, Mask
 
 
@@ -26,13 +27,13 @@ def _gather(draft: Draft, factor: Factor) -> bool:
             rest = [x for x in term.labels if x not in (row, column)]
             code = draft.writer.helper("to_triangle", draft.code(term, [*rest, row, column]).text)
             draft.replace(term, written(term, (*rest, place), code))
-            return all(len(group) == 1 for group in factor.groups)
+            return is_simple(factor.groups)
     return False
 
 
 def _scatter(draft: Draft, factor: Factor) -> bool:
     """A vector as the triangle of a matrix."""
-    if any(len(group) != 1 for group in factor.groups):
+    if not is_simple(factor.groups):
         return False
     place, row, column = (group[0] for group in factor.groups)
     for term in draft.terms:
@@ -51,7 +52,7 @@ def _scatter(draft: Draft, factor: Factor) -> bool:
 def _special(draft: Draft, factor: Factor, labels: Iterable[int]) -> bool:
     """Whether another constant tensor carries one of the labels."""
     others = [f for f in draft.node.factors if f is not factor and isinstance(f.node, Mask | HalfVectorisation)]
-    return any(label in f.labels for f in others for label in labels) or any(len(group) != 1 for group in factor.groups)
+    return any(label in f.labels for f in others for label in labels) or not is_simple(factor.groups)
 
 
 def _elimination(draft: Draft, factor: Factor) -> Term:

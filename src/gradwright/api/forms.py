@@ -1,0 +1,155 @@
+"""The forms of a compiled function: which code runs for which inputs, and what compiles it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradwright.api.calls import leave_no_graph
+from gradwright.api.evaluation import require_gaps
+from gradwright.api.inputs import as_array
+from gradwright.api.jax_functions import jax_function
+from gradwright.back.code.bindings import are_traced, bound
+from gradwright.back.code.in_place import InPlace
+from gradwright.back.code.library import Library
+from gradwright.back.code.live import compile_program, function_source
+from gradwright.back.code.lower import Leaf, lower
+from gradwright.back.code.program import Program
+from gradwright.back.code.row_blocks import RowBlocks
+from gradwright.core.nodes import Node
+from gradwright.diff.gaps import divided_gaps
+from gradwright.errors import EvaluationError
+from gradwright.optimise import DIFFERENTIABLE_PASSES, are_in_eigenvectors, optimise
+from gradwright.optimise.kernels import KERNELS, use_kernels
+from gradwright.optimise.row_sums import row_sums
+
+Function = Callable[..., Any]
+
+
+def function_of(program: Program, library: Library) -> Function:
+    """The function of a program that calls what the library lacks."""
+    return compile_program(program, library, "value", bound(program, library))
+
+
+class Forms:
+    """What may run for an expression in a library, each compiled on its first use.
+
+    Where PyTorch only computes, and neither records nor transforms what it does, its kernels are called for what they
+    compute in one pass, and temporaries are written over. What is called in JAX for the second time is compiled by XLA.
+
+    Attributes:
+        gaps: between eigenvalues by which the code divides.
+        program: the code.
+        plain: its function.
+        recorded: what runs where PyTorch differentiates, and otherwise does more than compute.
+    """
+
+    def __init__(self, node: Node, optimised: Mapping[str, Node], program: Program, inputs: Sequence[Leaf],
+                 library: Library, hints: Mapping[str, int]) -> None:  # fmt: skip
+        self._node = node
+        self._optimised = optimised
+        self._inputs = inputs
+        self._library = library
+        self._hints = hints
+        self._constants: dict[str, Function] = {}
+        self.gaps = divided_gaps(node)[1]
+        self.program = program
+        if library.name == "jax":
+            self.plain = jax_function((node,), inputs, program, optimised, library)
+        else:
+            self.plain = function_of(program, library)
+        self.recorded = self.plain
+        if library.name == "torch" and are_in_eigenvectors(optimised.values()):
+            found = optimise({"value": node}, hints, DIFFERENTIABLE_PASSES)
+            self.recorded = function_of(lower(found, library, inputs=inputs), library)
+
+    def recorded_or(self, form: Function, arrays: Sequence[Any]) -> Function:
+        """A form of the function, or the generated code where PyTorch or JAX does more than compute.
+
+        What looks at gaps may be recorded, but not transformed.
+        """
+        if form is self.recorded or self._library.name == "numpy":
+            return form
+        if self._library.name == "jax":
+            return self.plain if self.gaps and are_traced(arrays) else form
+        return form if leave_no_graph([a.detach() for a in arrays] if self.gaps else arrays) else self.recorded
+
+    def alone(self, arrays: Sequence[Any]) -> Function:
+        """The function for such arrays where PyTorch just computes; kernels and blocks take arrays of one type."""
+        if self.gaps:
+            return self.watched
+        if len({a.dtype for a in arrays}) != 1:
+            return self.plain
+        blocks = self._row_blocks
+        return blocks if blocks is not None and blocks.fits(arrays) else self._with_kernels[1]
+
+    @cached_property
+    def watched(self) -> Function:
+        """The function that refuses gaps lost in rounding errors, which its code computes beside the value."""
+        nodes = tuple(dict.fromkeys(n for gap in self.gaps for n in gap.nodes))
+        roots = optimise({"value": self._node} | {f"gap{k}": n for k, n in enumerate(nodes)}, self._hints)
+        function = function_of(lower(roots, self._library, inputs=self._inputs), self._library)
+
+        def watched(*arrays: Any) -> Any:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                value, *found = function(*arrays)
+            require_gaps(self.gaps, dict(zip(nodes, (as_array("gap", g) for g in found), strict=True)), self._node)
+            return value
+
+        return watched
+
+    @cached_property
+    def _row_blocks(self) -> RowBlocks | None:
+        """The function of a large matrix that reads some rows after the others; None if it has no sums over rows."""
+        sums = row_sums(self._optimised["value"]) if self._library.name != "jax" else None
+        return None if sums is None else RowBlocks(sums, self._inputs, self._library)
+
+    @cached_property
+    def _with_kernels(self) -> tuple[Program, Function]:
+        """The code that calls kernels of the library, if there are any for it, and its function."""
+        kernels = [kernel for kernel in KERNELS if self._library.implementation(kernel) is not None]
+        found = dict(zip(self._optimised, use_kernels(tuple(self._optimised.values()), kernels), strict=True))
+        if found == self._optimised:
+            return self.program, self.plain
+        program = lower(found, self._library, inputs=self._inputs)
+        return program, function_of(program, self._library)
+
+    def constant(self, leaf: Leaf) -> Function:
+        """The value where nothing is needed for it: in the precision of an input, and on its device."""
+        if leaf.name not in self._constants:
+            program = lower(optimise({"value": self._node}), self._library, inputs=(leaf,))
+            self._constants[leaf.name] = compile_program(program, self._library, "value", {})
+        return self._constants[leaf.name]
+
+    @cached_property
+    def by_xla(self) -> Function | None:
+        """The function as one program for XLA; None if what it calls may raise errors, of which XLA tells too late."""
+        if self._library.name != "jax" or self.gaps or self.program.foreign:
+            return None
+        import jax
+
+        return jax.jit(self.plain)
+
+    def may_write_over(self, form: Function) -> bool:
+        """Whether a form has one beside it that writes over temporaries."""
+        return self.in_place is not None and form is self._with_kernels[1]
+
+    @cached_property
+    def in_place(self) -> InPlace | None:
+        """The forms of the function that write over temporaries; None if there are none."""
+        program = self._with_kernels[0]
+        if self._library.name == "jax" or program.foreign:
+            return None
+        forms = InPlace(function_source(program, self._library, "value"), "value", {})
+        return forms if forms.sites else None
+
+    @cached_property
+    def into(self) -> Function:
+        """The function that writes its result into a further argument."""
+        if self._library.name == "jax":
+            raise EvaluationError("JAX arrays cannot be written into: leave out= away")
+        foreign = bound(self.program, self._library)
+        return compile_program(self.program, self._library, "value", foreign, out="out")
