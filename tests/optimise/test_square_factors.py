@@ -17,7 +17,9 @@ TEXTS = [
     "inv(Q @ D @ Q.T) @ b", "inv(Q @ D @ Q.T)", "solve(D @ A @ D, b)", "solve(A @ A.T, B)", "inv(A @ C) @ B",
     "solve(K @ S, B)", "inv(K @ A)", "solve(W @ K @ W.T, B)", "logdet(W @ K @ W.T)", "solve(Z @ Z.H, B)",
     "solve(Z @ Z.T, b)", "inv(Z @ Z.H)", "logdet(L @ L.T) + dot(b, solve(L @ L.T, b))", "slogdet(L @ Q @ U).logabsdet",
-    "slogdet(L).logabsdet", "logdet(Z @ Z.H)", "inv(L @ L.T) @ A @ inv(L @ L.T)", "trace(inv(A @ D @ A.T) @ K)",
+    "slogdet(L).logabsdet", "logdet(Z @ Z.H)", "inv(L @ L.T) @ A @ inv(L @ L.T)",
+    "det(L @ L.T)", "det(Q @ D @ Q.T)", "det(Q @ D)", "det(Z @ U @ Z.H)", "logdet(diag(b**2))", "det(diag(b)) * L",
+    "trace(inv(A @ D @ A.T) @ K)",
 ]  # fmt: skip
 
 

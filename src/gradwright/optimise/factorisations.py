@@ -21,7 +21,7 @@ from fractions import Fraction
 
 from gradwright.core.build import adjoint, diagonal, identity, transpose
 from gradwright.core.contraction import conjugate, is_simple
-from gradwright.core.inference import facts_of, is_symmetric
+from gradwright.core.inference import facts_of, is_positive, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
@@ -33,7 +33,7 @@ from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.optimise.square_factors import Gram, divisors, square_factors
 from gradwright.prims.cholesky import cholesky
 from gradwright.prims.cholesky_solve import cholesky_solve
-from gradwright.prims.determinant import logdet, slogdet
+from gradwright.prims.determinant import det, logdet, slogdet
 from gradwright.prims.exponential import log
 from gradwright.prims.factorised import (
     VECTOR,
@@ -41,6 +41,7 @@ from gradwright.prims.factorised import (
     lu_factor,
     lu_solve,
     lu_solve_transposed,
+    product_of_entries,
     solve_upper,
 )
 from gradwright.prims.inv import inv
@@ -132,6 +133,8 @@ class _Sharing:
             return self._system(node.arguments[0], new.arguments[1])
         if node.primitive is logdet or (node.primitive is slogdet and node.index == 1):
             return self._log_determinant(node, new)
+        if node.primitive is det:
+            return self._determinant(node, new)
         return new
 
     def _folded(self, node: Contract, new: Contract, place: int) -> Node:
@@ -245,12 +248,22 @@ class _Sharing:
             return _log_of_diagonal(self._factors(matrix)[0], Fraction(1), signed=True)
         return new
 
+    def _determinant(self, node: Apply, new: Apply) -> Node:
+        """Of triangles from their diagonals; a matrix that occurs with its transpose is orthogonal to no effect."""
+        times = _bases(square_factors(node.arguments[0]))
+        triangles = {f: k for f, k in times.items() if k % 2 or "orthogonal" not in facts_of(f)}
+        if not triangles or not all({"lower", "upper"} & facts_of(f) for f in triangles):
+            return new
+        of_each = {f: Apply(product_of_entries, (), (diagonal(self._current(f)),)) for f in triangles}
+        powers = [Factor(raise_to(of_each[f], Fraction(k)), ()) for f, k in triangles.items()]
+        return renumbered(Fraction(1), powers, (), ()) if len(powers) > 1 else powers[0].node
+
     def _log_of_triangles(self, factors: Sequence[Node]) -> Node | None:
         """The logarithm of the absolute determinant of a product of real triangular and orthogonal matrices."""
         triangles = [factor for factor in factors if "orthogonal" not in facts_of(factor)]
         if not triangles or not all(f.real and {"lower", "upper"} & facts_of(f) for f in triangles):
             return None
-        times = Counter(_base(triangle)[0] for triangle in triangles)
+        times = _bases(triangles)
         return add(_log_of_diagonal(self._current(f), Fraction(k), signed=True) for f, k in times.items())
 
 
@@ -306,8 +319,13 @@ def _times(left: Node, right: Node) -> Node:
 def _log_of_diagonal(factor: Node, weight: Fraction, signed: bool = False) -> Node:
     """A multiple of `Σ log |Lᵢᵢ|`."""
     n = factor.shape[0]
-    entries: Node = renumbered(Fraction(1), [Factor(factor, ((0,), (0,)))], ((0,),), (n,))
-    if signed:
+    entries = diagonal(factor)
+    if signed and not is_positive(entries):
         entries = absolute_value(entries)
     logarithms = Apply(log, (), (entries,))
     return renumbered(weight, [Factor(logarithms, ((0,),))], (), (n,))
+
+
+def _bases(matrices: Iterable[Node]) -> Counter[Node]:
+    """The matrices that are multiplied, themselves or transposed, and how often."""
+    return Counter(_base(matrix)[0] for matrix in matrices)

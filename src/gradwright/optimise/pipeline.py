@@ -30,6 +30,7 @@ from gradwright.optimise.scaled_sums import scale_terms
 from gradwright.optimise.schur_forms import share_schur_forms
 from gradwright.optimise.sums_of_products import share_summed_products
 from gradwright.optimise.systems import without_systems
+from gradwright.optimise.values_alone import leave_out_vectors
 
 Pass = Callable[[Roots, Hints], Roots]
 # What only rearranges sums and products.
@@ -58,6 +59,7 @@ PASSES: tuple[Pass, ...] = (
     solve_for_sums,
     *ARRANGING,
     share_factorisations,
+    leave_out_vectors,
 )
 # For modules of PyTorch, which define functions of matrices and not all of their divided differences.
 MODULE_PASSES = tuple(

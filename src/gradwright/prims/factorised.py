@@ -74,6 +74,15 @@ cholesky_inverse = Primitive(
     jax="jax.scipy.linalg.cho_solve(({0}, True), jax.numpy.eye(len({0}), dtype={0}.dtype))",
     samples=(Sample("L: n n lower"),),
 )
+product_of_entries = Primitive(
+    name="prod",
+    signature="x: n -> y: ",
+    summary="the product of all entries",
+    numpy="numpy.prod({0}, axis=-1)",
+    torch="torch.prod({0}, dim=-1)",
+    jax="jax.numpy.prod({0}, axis=-1)",
+    samples=(Sample("x: n"),),
+)
 solve_upper = Primitive(
     name="solve_upper",
     signature="U: n n upper, B: n m -> Y: n m",

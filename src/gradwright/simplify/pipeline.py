@@ -27,6 +27,7 @@ from gradwright.simplify.split_sums import split_sums
 from gradwright.simplify.stable import stabilise
 from gradwright.simplify.sums import bring_out_signs, cancel_terms, open_turned_sums, turn_sums
 from gradwright.simplify.systems import open_symmetric_systems, solve_where_known
+from gradwright.simplify.triangles import join_triangles
 
 
 def simplify_application(node: Node) -> Node:
@@ -56,6 +57,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     merge_half_vectorisations,
     split_sums,
     drop_vanishing_terms,
+    join_triangles,
     join_masks,
     open_placed_sums,
     turn_sums,

@@ -55,9 +55,9 @@ def _power_of_product(node: Node) -> Node:
 
 
 def _raised(part: Sequence[Factor], exponent: Fraction, carried: Sequence[int], dims: Sequence[Dim]) -> Factor:
-    """The power of the factors that share what is summed over; of one that is not summed, entry by entry."""
+    """The power of the factors that share what is summed over; of one that is read in full, entry by entry."""
     labels = dict.fromkeys(label for f in part for label in f.labels)
-    if len(part) == 1 and set(carried).issuperset(labels):
+    if len(part) == 1 and len(labels) == len(part[0].labels) and set(carried).issuperset(labels):
         return Factor(raise_to(part[0].node, exponent), part[0].groups, part[0].conj)
     kept = simple([label for label in labels if label in carried])
     return Factor(raise_to(contract(1, part, kept, {label: dims[label] for label in labels}), exponent), kept)

@@ -1,0 +1,68 @@
+"""Triangular matrices, where only their diagonals count.
+
+tr(L M) = Σ Lᵢᵢ Mᵢᵢ, and L ∘ Mᵀ is diagonal, for L and M that are both lower, or both upper, triangular;
+diagonal(L⁻¹) = 1 / diagonal(L)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from gradwright.core.build import diagonal
+from gradwright.core.contraction import contract, is_simple
+from gradwright.core.inference import facts_of, transposed_fact
+from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node
+from gradwright.prims.power import raise_to
+from gradwright.simplify.inverses import is_inverse
+
+TRIANGULAR = {"lower", "upper"}
+
+
+def join_triangles(node: Node) -> Node:
+    """Take one label for the rows and the columns of triangular matrices whose entries meet on the diagonal alone."""
+    if not isinstance(node, Contract):
+        return node
+    for row, column in _met_on_diagonal(node):
+        groups = {column: row}
+        factors = [Factor(f.node, tuple(_renamed(g, groups) for g in f.groups), f.conj) for f in node.factors]
+        output = tuple(_renamed(group, groups) for group in node.output)
+        dims = {label: dim for label, dim in enumerate(node.dims) if label != column}
+        return join_triangles(contract(node.coefficient, factors, output, dims))
+    inverted = [_reciprocals(factor) for factor in node.factors]
+    if inverted == list(node.factors):
+        return node
+    return contract(node.coefficient, inverted, node.output, dict(enumerate(node.dims)))
+
+
+def _met_on_diagonal(node: Contract) -> Iterator[tuple[int, int]]:
+    """Pairs of labels of a lower and an upper triangular matrix; a diagonal one among them is left as it is."""
+    kinds: dict[tuple[int, int], set[str]] = {}
+    for factor in node.factors:
+        if factor.node.rank == 2 and is_simple(factor.groups) and len(set(factor.labels)) == 2:
+            row, column = factor.labels
+            turned = row > column
+            kinds.setdefault((column, row) if turned else (row, column), set()).update(_kind(factor.node, turned))
+    yield from (pair for pair, kind in kinds.items() if kind == TRIANGULAR)
+
+
+def _kind(node: Node, turned: bool) -> set[str]:
+    """Which triangle a matrix fills, or its transpose."""
+    facts = facts_of(node)
+    if isinstance(node, Mask) or "diagonal" in facts:
+        return {"diagonal"}
+    return {transposed_fact(fact) if turned else fact for fact in TRIANGULAR & facts}
+
+
+def _renamed(group: tuple[int, ...], names: dict[int, int]) -> tuple[int, ...]:
+    return tuple(names.get(label, label) for label in group)
+
+
+def _reciprocals(factor: Factor) -> Factor:
+    """The diagonal of the inverse of a triangular matrix."""
+    node = factor.node
+    if node.rank != 2 or factor.groups[0] != factor.groups[1] or not isinstance(node, Apply):
+        return factor
+    if not is_inverse(node.primitive) or not TRIANGULAR & facts_of(node.arguments[0]):
+        return factor
+    return Factor(raise_to(diagonal(node.arguments[0]), Fraction(-1)), factor.groups[:1], factor.conj)
