@@ -1,4 +1,4 @@
-"""Gradients that are right at generic points, and not where sizes, entries, axes or the tensors themselves are special."""
+"""Gradients that are right at generic points, and not at special sizes, entries and axes, or for changed tensors."""
 
 from typing import Any
 

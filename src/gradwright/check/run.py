@@ -188,7 +188,7 @@ def _backward(subject: Subject, name: str, tried: Tried, exchanged: str | None, 
         if (error := _error(got, want, max(FAR_NOISE * usual, 1e-9))) > FAR_TOLERANCE:
             evidence = f"relative error {error:.1e} there, and {max(errors):.1e} at {len(errors)} other points"
             found = diagnosed(subject, name, [*tried.points, point], [*returned, got], evidence)
-            return replace(found, words=f"only {words}, as if something were clipped: {found.words}")
+            return replace(found, words=f"only {words}: {found.words}")
     right = f"the gradient of {name} is right{_as_taken(returned[0], wanted[0])}"
     if median(errors) > FEW_DIGITS and not tried.single:
         return note(question, f"{right}, {NARROWED}", evidence)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
+from gradwright.check.branches import taking, untaken
 from gradwright.check.diagnosis.misfits import misfit
 from gradwright.check.diagnosis.recording import returned_by_node
 from gradwright.check.diagnosis.side_by_side import side_by_side
@@ -35,7 +36,8 @@ class Tried:
         gradients: the gradients that it returned, point by point.
         single: whether it computes in single precision.
         narrowed: whether it took double precision, and returned single.
-        far: points with a large cotangent, large or small inputs, in words, with the gradients there.
+        far: where the cotangent is large, inputs are large or small, or branches are others: in words, with the
+            gradients there.
     """
 
     points: list[Point]
@@ -191,18 +193,25 @@ def _crossed(subject: Subject, truth: Truth, tried: Tried, domain: Mapping[str, 
         if all(bool(torch.isfinite(value).all()) for value in found.values()):
             points.append(point)
             gradients.append({name: wide(value) for name, value in found.items()})
-    return Tried(points, gradients, far=tuple(_far(subject, truth, points[0])))
+    return Tried(points, gradients, far=tuple(_far(subject, truth, points)))
 
 
-def _far(subject: Subject, truth: Truth, point: Point) -> Iterator[tuple[str, Point, dict[str, torch.Tensor]]]:
-    """The gradients at large cotangents, large and small inputs, where there are any: a right formula may overflow."""
-    for words, far in truth.far(point):
+def _far(subject: Subject, truth: Truth, points: list[Point]) -> Iterator[tuple[str, Point, dict[str, torch.Tensor]]]:
+    """The gradients at large cotangents, large and small inputs, where there are any: a right formula may overflow.
+
+    Also where other branches are taken than at any of the points.
+    """
+    unusual = list(truth.far(points[0]))
+    for branch in untaken(truth, [*points, *(far for _, far in unusual)]):
+        found = taking(branch, points)
+        unusual += [(f"where {branch.words}", found)] if found is not None else []
+    for words, far in unusual:
         try:
-            found = _gradients(subject, far, False)
+            gradients = _gradients(subject, far, False)
         except Unusable:
             continue
-        if all(bool(torch.isfinite(value).all()) for value in found.values()):
-            yield words, far, {name: wide(value) for name, value in found.items()}
+        if all(bool(torch.isfinite(value).all()) for value in gradients.values()):
+            yield words, far, {name: wide(value) for name, value in gradients.items()}
 
 
 def _is_about_precision(problem: Unusable) -> bool:
