@@ -42,10 +42,10 @@ class Branch:
     def is_taken(self, point: Point) -> bool:
         """Whether some entries of a point take it; not where they have no value."""
         try:
-            left, *right = point.evaluate(*(node for node in (self.left, self.right) if node is not None))
+            values = point.evaluate(*(node for node in (self.left, self.right) if node is not None))
         except (GradwrightError, ArithmeticError, ValueError, np.linalg.LinAlgError):
             return False
-        gap = np.real(left - (right[0] if right else 0))
+        gap = np.real(values[0] - (values[1] if self.right is not None else 0))
         return bool(np.any(gap > 0 if self.greater else gap < 0))
 
 
@@ -71,8 +71,8 @@ def _multiples(point: Point, factor: float) -> Iterator[Point]:
 def _branches(node: Node) -> Iterator[Branch]:
     if not isinstance(node, Apply) or not has_kink(node.primitive) or len(node.arguments) > 2:
         return  # of three, the first is the outcome of a comparison
-    left, *others = node.arguments
-    right = others[0] if others else None
+    every = (*node.arguments, None)
+    left, right = every[0], every[1]
     if is_comparison(node):
         where = (brief(node)[1:-1], f"{brief(node)[1:-1]} does not hold")
     else:
