@@ -69,10 +69,9 @@ def _multiples(point: Point, factor: float) -> Iterator[Point]:
 
 
 def _branches(node: Node) -> Iterator[Branch]:
-    if not isinstance(node, Apply) or not has_kink(node.primitive) or len(node.arguments) > 2:
+    if not isinstance(node, Apply) or not has_kink(node.primitive) or not 1 <= len(node.arguments) <= 2:
         return  # of three, the first is the outcome of a comparison
-    every = (*node.arguments, None)
-    left, right = every[0], every[1]
+    left, right = node.arguments[0], next(iter(node.arguments[1:]), None)
     if is_comparison(node):
         where = (brief(node)[1:-1], f"{brief(node)[1:-1]} does not hold")
     else:
