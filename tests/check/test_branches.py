@@ -119,3 +119,9 @@ def test_what_is_due_in_the_place_of_a_mask(
 ) -> None:
     (finding, *_) = gw.check((None, backward), text, variables=variables, wrt="x").findings
     assert finding.labels == (label,) and finding.words.startswith(words), str(finding)
+
+
+def test_a_branch_that_was_not_tried_is_said() -> None:
+    report = gw.check((None, lambda G, x: G / (2 * x.sqrt())), "where(x > 0, sqrt(x), 0 * x)", variables={"x": "n"})
+    (words,) = (finding.words for finding in report.findings if finding.question == "branches")
+    assert report.right and words.startswith("no point was found where x > 0 does not hold, ")

@@ -144,3 +144,11 @@ def test_the_problem_in_double_precision_is_said() -> None:
 
     words = findings((None, backward), "Z @ y", {"Z": "n m complex", "y": "m"})["a first call"][1]
     assert "ComplexDouble" in words
+
+
+def test_a_backward_that_takes_any_number_of_arguments() -> None:
+    def backward(*given: Tensor) -> tuple[Tensor, Tensor]:
+        G, A, B = given
+        return G @ B.mT, A.mT @ G
+
+    assert gw.check((None, backward), "A @ B", variables=PRODUCT).right

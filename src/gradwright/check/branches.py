@@ -16,7 +16,7 @@ from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import postorder
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen
-from gradwright.prims.piecewise import has_kink, is_comparison
+from gradwright.prims.piecewise import equal, has_kink, is_comparison
 
 # Close enough together that an entry comes to lie in a window, far enough apart to leave what is usual.
 FACTORS = (2.0, 3.0, 4.0, 6.0, 9.0, 14.0, 20.0, 60.0, 200.0, 1e3, 1e4, 0.1, 1e-2, 1e-3)
@@ -32,12 +32,14 @@ class Branch:
         right: the other; None for zero.
         greater: whether the left one has to be greater.
         words: where that is.
+        stated: whether the expression has this comparison, which is no part of a function with a kink.
     """
 
     left: Node
     right: Node | None
     greater: bool
     words: str
+    stated: bool
 
     def is_taken(self, point: Point) -> bool:
         """Whether some entries of a point take it; not where they have no value."""
@@ -69,13 +71,16 @@ def _multiples(point: Point, factor: float) -> Iterator[Point]:
 
 
 def _branches(node: Node) -> Iterator[Branch]:
-    if not isinstance(node, Apply) or not has_kink(node.primitive) or not 1 <= len(node.arguments) <= 2:
+    if not isinstance(node, Apply) or not has_kink(node.primitive) or node.primitive is equal:
+        return
+    if not 1 <= len(node.arguments) <= 2:
         return  # of three, the first is the outcome of a comparison
     left, right = node.arguments[0], next(iter(node.arguments[1:]), None)
-    if is_comparison(node):
+    stated = is_comparison(node)
+    if stated:
         where = (brief(node)[1:-1], f"{brief(node)[1:-1]} does not hold")
     else:
         side = "0" if right is None else brief(right)
         where = (f"{brief(left)} > {side}", f"{brief(left)} < {side}")
-    yield Branch(left, right, True, where[0])
-    yield Branch(left, right, False, where[1])
+    yield Branch(left, right, True, where[0], stated)
+    yield Branch(left, right, False, where[1], stated)

@@ -32,6 +32,7 @@ OF_SINGLE_PRECISION = (
     "it is right to the digits of single precision alone: a constant has too few digits, as 3.14159 for pi, or is of "
     "float32, as torch.tensor(0.1) is, and needs the dtype of the inputs"
 )
+UNTRIED = "what the function does there was not tried"
 FEW_DIGITS = 5e-9  # what double precision is never off by at a usable point, and single precision is
 NARROWED = (
     "but to the digits of single precision alone: something is computed in float32, or a constant has too few digits; "
@@ -102,6 +103,9 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
     exchanged = _exchanged(truth, tried)
     backward = [_backward(subject, name, tried, exchanged.get(name), progress) for name in truth.wrt]
     yield from backward
+    if tried.untried and not worst(backward):
+        where = " or where ".join(tried.untried)
+        yield note("branches", f"no point was found where {where}, and the right gradient has a value: {UNTRIED}")
     if not (worst(backward) or tried.single or (forward is not None and worst([forward]))):
         yield from _beyond_gradients(subject, truth, tried, progress)
 

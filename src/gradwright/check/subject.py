@@ -278,8 +278,11 @@ def _takes_nothing(function: Callable[..., Any]) -> bool:
 def arguments_of(function: Callable[..., Any], skip: int, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Which inputs go by position, and which by name."""
     try:
-        parameters = list(inspect.signature(function).parameters.values())[skip:]
+        every = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
+        return list(names), []
+    parameters = every[skip:]
+    if not parameters and any(p.kind is p.VAR_POSITIONAL for p in every):
         return list(names), []
     if skip and not parameters:
         return [], []  # the backward of what is linear, or of an object that has kept its inputs

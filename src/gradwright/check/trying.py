@@ -38,6 +38,7 @@ class Tried:
         narrowed: whether it took double precision, and returned single.
         far: where the cotangent is large, inputs are large or small, or branches are others: in words, with the
             gradients there.
+        untried: where no point was found at which the right gradient has a value.
     """
 
     points: list[Point]
@@ -45,6 +46,7 @@ class Tried:
     single: bool = False
     narrowed: bool = False
     far: tuple[tuple[str, Point, dict[str, torch.Tensor]], ...] = ()
+    untried: tuple[str, ...] = ()
 
     @property
     def tolerance(self) -> float:
@@ -193,18 +195,21 @@ def _crossed(subject: Subject, truth: Truth, tried: Tried, domain: Mapping[str, 
         if all(bool(torch.isfinite(value).all()) for value in found.values()):
             points.append(point)
             gradients.append({name: wide(value) for name, value in found.items()})
-    return Tried(points, gradients, far=tuple(_far(subject, truth, points)))
+    unusual, untried = _unusual(truth, points)
+    return Tried(points, gradients, far=tuple(_far(subject, unusual)), untried=untried)
 
 
-def _far(subject: Subject, truth: Truth, points: list[Point]) -> Iterator[tuple[str, Point, dict[str, torch.Tensor]]]:
-    """The gradients at large cotangents, large and small inputs, where there are any: a right formula may overflow.
+def _unusual(truth: Truth, points: list[Point]) -> tuple[list[tuple[str, Point]], tuple[str, ...]]:
+    """Points with a large cotangent, large and small inputs, or with other branches; the branches without any."""
+    found = list(truth.far(points[0]))
+    branches = untaken(truth, [*points, *(far for _, far in found)])
+    taken = [(branch, taking(branch, points)) for branch in branches]
+    found += [(f"where {branch.words}", point) for branch, point in taken if point is not None]
+    return found, tuple(branch.words for branch, point in taken if point is None and branch.stated)
 
-    Also where other branches are taken than at any of the points.
-    """
-    unusual = list(truth.far(points[0]))
-    for branch in untaken(truth, [*points, *(far for _, far in unusual)]):
-        found = taking(branch, points)
-        unusual += [(f"where {branch.words}", found)] if found is not None else []
+
+def _far(subject: Subject, unusual: list[tuple[str, Point]]) -> Iterator[tuple[str, Point, dict[str, torch.Tensor]]]:
+    """The gradients at unusual points, where there are any: a right formula may overflow."""
     for words, far in unusual:
         try:
             gradients = _gradients(subject, far, False)
