@@ -132,3 +132,9 @@ def test_a_wrong_gradient_of_sorted_entries() -> None:
     report = gw.check((largest_two, lambda G, x: G * (x > x.median())), variables={"x": "5"})
     assert report.right, str(report)
     assert not gw.check((largest_two, lambda G, x: G * (x >= x.median())), variables={"x": "5"}).right
+
+
+@pytest.mark.slow
+def test_a_wrong_gradient_of_products_along_an_axis() -> None:
+    report = gw.check((lambda X: X.prod(1), lambda G, X: G[:, None] * X.prod() / X), variables={"X": "n m"})
+    assert "every row is a multiple of the right one" in str(report)
