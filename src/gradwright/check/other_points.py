@@ -16,6 +16,7 @@ from gradwright.core.walks import postorder
 from gradwright.frozen import replace
 
 TIGHT = 1e-7
+ROUGH = 1e-4  # square matrices, and large ones, may be ill-conditioned, and what is wrong there is off by more
 LARGER = 14  # than the usual sizes: blocks of up to 16 are then more than one
 NEAR = 1e-7  # a zero: where a gradient bends there, this far away it is nearly the same
 BENDS = 1e-5
@@ -73,7 +74,7 @@ def _at_sizes(subject: Subject, point: Point, sizes: Mapping[str, int], question
         return
     # Much may be zero there, as a derivative of x / |x| is: then what is left is rounding, beside the usual gradient.
     usual = max(largest(value) for value in point.gradients.values())
-    if not agree(found, other.gradients, least=usual):
+    if not agree(found, other.gradients, ROUGH, usual):
         yield wrong(question, f"where {where} the gradient is silently wrong")
 
 
