@@ -17,7 +17,7 @@ from gradwright.diff.derivatives import gradient, hessian, total_differential, v
 from gradwright.diff.differential import direction
 from gradwright.simplify.pipeline import simplify
 
-KINKED = {"abs", "relu", "sign", "max", "min", "maximum", "minimum", "where", "greater"}
+KINKED = {"abs", "relu", "sign", "floor", "round", "max", "min", "maximum", "minimum", "where", "greater"}
 
 
 def parsed(case: Case) -> gw.Expression:

@@ -79,3 +79,49 @@ def test_a_function_that_fails_at_the_further_points_is_judged_by_the_others() -
         return G * torch.eye(len(X), dtype=X.dtype)
 
     assert gw.check((None, backward), "relu(trace(X))", variables={"X": "n n"}).right
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(
+    ("text", "backward", "words"),
+    [
+        ("where(x > 100, x ** 2, x)", lambda G, x: G * 1, "only where x > 100: "),
+        ("where(x > 100, x ** 2, x)", lambda G, x: G * torch.where(x > 100, 2 * x, 1), "the gradient of x is right"),
+        ("where(abs(x - 4) < 0.5, x ** 2, x)", lambda G, x: G * 1, "only where |x − 4 1| < ½: "),
+        (
+            "x / maximum(norm(x), 0.001)",
+            lambda G, x: (G - x * (x @ G) / (x @ x)) / x.norm(),
+            "only where ‖x‖ < 0.001: ",
+        ),
+    ],
+)
+def test_a_branch_that_generic_points_do_not_take(text: str, backward: Function, words: str) -> None:
+    report = gw.check((None, backward), text, variables={"x": "n"})
+    assert report.findings[0].words.startswith(words), str(report)
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(
+    ("text", "variables", "backward", "words", "label"),
+    [
+        ("where(abs(x) < 1, x ** 2 / 2, abs(x) - 1 / 2)", {"x": "n"}, lambda G, x: G * torch.where(x > 0, x, x.sign()),
+         "the mask x > 0 should be [|x| < 1]", "wrong_mask"),
+        ("relu(1 - y * x)", {"x": "n", "y": "n"}, lambda G, x, y: -G * y * (y * x < 0),
+         "the mask y * x < 0 should be [1 − y ∘ x > 0]", "wrong_mask"),
+        ("norm(x)", {"x": "n"}, lambda G, x: G * x / (x.norm() + 1e-5),
+         "the summand 1e-05 does not belong", "extra_term"),
+        ("sin(x)", {"x": "n"}, lambda G, x: (G * x.cos()).clamp(-0.5, 0.5),
+         "clamp cuts off entries of G * cos(x), and does not belong", "extra_term"),
+    ],
+)  # fmt: skip
+def test_what_is_due_in_the_place_of_a_mask(
+    text: str, variables: dict[str, str], backward: Function, words: str, label: str
+) -> None:
+    (finding, *_) = gw.check((None, backward), text, variables=variables, wrt="x").findings
+    assert finding.labels == (label,) and finding.words.startswith(words), str(finding)
+
+
+def test_a_branch_that_was_not_tried_is_said() -> None:
+    report = gw.check((None, lambda G, x: G / (2 * x.sqrt())), "where(x > 0, sqrt(x), 0 * x)", variables={"x": "n"})
+    (words,) = (finding.words for finding in report.findings if finding.question == "branches")
+    assert report.right and words.startswith("no point was found where x > 0 does not hold, ")

@@ -159,6 +159,9 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda X: torch.lgamma(X**2), lambda G, X: 2 * G * X * torch.special.digamma(X),
         "lgamma(X**2)", {"X": "n positive"}, {"uses_input_instead_of_output"},
     ),
+    "nothing": (
+        torch.linalg.inv, lambda G, X: (X - X) @ G, "inv(X)", {"X": "n n"}, {"missing_term"},
+    ),
     "no mistake": (lambda X: X.mT @ X, lambda G, X: X @ (G + G.mT), "X.T @ X", {"X": "n m"}, set()),
 }  # fmt: skip
 
@@ -185,6 +188,19 @@ def test_a_gradient_off_by_a_scalar_is_not_written_like_the_right_one() -> None:
 def test_the_defaults_that_a_method_passes_on_are_not_shown() -> None:
     shown = gw.check((None, lambda G, x: -G * x / x.norm()), "norm(x)", variables={"x": "n"}).findings[0].code
     assert "norm(x)" in shown and "p=" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "backward", "words"),
+    [
+        ("sum((X - mean(X)) ** 2) / (n * m - 1)", lambda G, X: 2 * G * (X - X.mean()) / (X.numel() - 1), None),
+        ("sum(X ** 2) / (n - 1)", lambda G, X: 2 * G * X / len(X), "n stands where n − 1 is due"),
+        ("sum(X ** 2) / m", lambda G, X: 2 * G * X / len(X), "n stands where m is due"),
+    ],
+)
+def test_a_size_in_the_code(text: str, backward: Function, words: str | None) -> None:
+    (finding, *_) = gw.check((None, backward), text, variables={"X": "n m"}).findings
+    assert finding.verdict == "held" if words is None else finding.words.startswith(words), str(finding)
 
 
 @pytest.mark.parametrize(

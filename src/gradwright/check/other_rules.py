@@ -6,7 +6,7 @@ gives at several points what the function gives at each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -32,49 +32,80 @@ def other_rules(subject: Subject, node: Node, points: list[Point]) -> Iterator[F
 
 
 def _forward_mode(subject: Subject, point: Point) -> Finding:
-    """The directional derivative along one input at a time, held against the right gradients."""
+    """The directional derivatives along one input at a time, and along all, held against the right gradients."""
     question, truth = "jvp", point.truth
+    generator = np.random.default_rng(5)
+    symbols = [truth.signature.symbol(name) for name in subject.wrt]
+    moves = {s.name: tangent_direction(s, point.values[s.name], generator) for s in symbols}
+    slopes = {n: _inner(np.asarray(point.evaluate(g)[0]), moves[n]) for n, g in truth.gradients_of(subject.wrt).items()}
     missed: dict[str, float] = {}
-    for name, gradient in truth.gradients_of(subject.wrt).items():
-        symbol = truth.signature.symbol(name)
-        move = tangent_direction(symbol, point.values[name], np.random.default_rng(5))
-        want = _inner(np.asarray(point.evaluate(gradient)[0]), move)
+    for names in dict.fromkeys([*((name,) for name in subject.wrt), subject.wrt]):
+        called, want = " and ".join(names), sum(slopes[name] for name in names)
         try:
-            got = _inner(point.cotangent, _derivative(subject, point, name, torch.from_numpy(np.array(move))))
+            got = _inner(point.cotangent, _derivative(subject, point, {name: moves[name] for name in names}))
         except Exception as error:  # whatever the user's rule raises
-            return _failed(subject, question, f"forward mode by {name}", error)
-        missed[name] = abs(got - want) / max(abs(got), abs(want), 1e-3)
-    bad = [name for name, error in missed.items() if not error <= TOLERANCE]  # also of what is no number
+            return _failed(subject, question, f"forward mode by {called}", error)
+        missed[called] = abs(got - want) / max(abs(got), abs(want), 1e-3)
+    bad = [called for called, error in missed.items() if not error <= TOLERANCE]  # also of what is no number
     evidence = f"relative error {max(missed.values()):.1e}"
     if bad:
-        return wrong(question, f"the derivative by {' and '.join(bad)} in forward mode is wrong", evidence)
-    return held(question, f"the derivative in forward mode is right, by {', '.join(missed)}", evidence)
+        alone = [name for name in bad if name in subject.wrt]
+        which = f"by {' and '.join(alone)}" if alone else f"along {bad[0]} together"
+        return wrong(question, f"the derivative {which} in forward mode is wrong", evidence)
+    return held(question, f"the derivative in forward mode is right, by {', '.join(subject.wrt)}", evidence)
 
 
-def _derivative(subject: Subject, point: Point, name: str, move: torch.Tensor) -> Array:
-    """The derivative of the value along a direction of one input, by dual numbers; zero where there is none."""
+def _derivative(subject: Subject, point: Point, moves: Mapping[str, Array]) -> Array:
+    """The derivative of the value along directions of inputs, by dual numbers; zero where there is none."""
     with forward_ad.dual_level():
-        inputs = {**point.inputs, name: forward_ad.make_dual(point.inputs[name], move)}
-        value = subject.value(inputs)
+        moved = {n: forward_ad.make_dual(point.inputs[n], torch.from_numpy(np.array(m))) for n, m in moves.items()}
+        value = subject.value({**point.inputs, **moved})
         tangent = forward_ad.unpack_dual(value).tangent
         return (torch.zeros_like(value) if tangent is None else tangent).numpy(force=True)
 
 
+Axes = Mapping[str, int | None]
+
+
 def _vectorised(subject: Subject, points: list[Point]) -> Finding:
-    """The values and gradients at several points at once."""
+    """The values at several points at once, with the axis of the points in every way that `torch.vmap` may pass it."""
     question = "vmap"
-    inputs = tuple(torch.stack([point.inputs[name] for point in points]) for name in subject.names)
-    assert subject.forward is not None
-    try:
-        found = torch.vmap(in_order(subject.forward, subject.names))(*inputs)
-    except Exception as error:  # whatever the user's rule raises
-        return _failed(subject, question, "torch.vmap of it", error)
-    wanted = torch.stack([subject.value(point.inputs) for point in points])
-    if (got := _kind(found)) != (due := _kind(wanted)):
-        return wrong(question, f"torch.vmap of it gives {got} and not {due}, for {len(points)} points")
-    if not torch.allclose(found, wanted, rtol=1e-6):
-        return wrong(question, "torch.vmap of it gives other values than one call for each point")
+    for words, axes in _placements(subject, points[0]):
+        problem = _vectorised_along(subject, points, axes)
+        if isinstance(problem, Exception):
+            return _failed(subject, question, f"torch.vmap of it{words}", problem)
+        if problem:
+            return wrong(question, f"torch.vmap of it{words} gives {problem}")
     return held(question, "torch.vmap of it gives the values of one call for each point")
+
+
+def _placements(subject: Subject, point: Point) -> Iterator[tuple[str, Axes]]:
+    """The axes of the points: first everywhere, last everywhere, and in all inputs but one."""
+    first: Axes = dict.fromkeys(subject.names, 0)
+    yield "", first
+    if any(value.dim() for value in point.inputs.values()):
+        yield ", with the points along the last axes (see in_dims),", dict.fromkeys(subject.names, -1)
+    for name in subject.names if len(subject.names) > 1 else ():
+        yield f", with one {name} for all points (whose in_dim is None),", {**first, name: None}
+
+
+def _vectorised_along(subject: Subject, points: list[Point], axes: Axes) -> str | Exception:
+    """What torch.vmap gives instead of the values of one call for each point; empty if it gives these."""
+    assert subject.forward is not None
+    alone = {name: points[0].inputs[name] for name in axes if axes[name] is None}
+    every = [{**point.inputs, **alone} for point in points]
+    inputs = tuple(
+        alone[name] if axis is None else torch.stack([given[name] for given in every], axis)
+        for name, axis in axes.items()
+    )
+    try:
+        found = torch.vmap(in_order(subject.forward, subject.names), in_dims=tuple(axes.values()))(*inputs)
+    except Exception as error:  # whatever the user's rule raises
+        return error
+    wanted = torch.stack([subject.value(given) for given in every])
+    if (got := _kind(found)) != (due := _kind(wanted)):
+        return f"{got} and not {due}, for {len(points)} points"
+    return "" if torch.allclose(found, wanted, rtol=1e-6) else "other values than one call for each point"
 
 
 def _kind(value: torch.Tensor) -> str:

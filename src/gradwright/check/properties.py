@@ -4,36 +4,41 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 
+from gradwright.check.other_points import TIGHT, agree, near, other_points
 from gradwright.check.other_rules import other_rules
 from gradwright.check.report import Finding, first_line, held, note, wrong
 from gradwright.check.subject import Subject, Unusable
-from gradwright.check.truth import Point, difference, received
-from gradwright.core.arithmetic import Array, largest
+from gradwright.check.truth import Point
+from gradwright.core.arithmetic import Array
 from gradwright.frozen import replace
 
 CALLS = 10
 SINGLE = {torch.float64: torch.float32, torch.complex128: torch.complex64}
 LOOSE = 1e-3
+UNGUARDED = (
+    "where an input is changed in place between the forward and the backward, the gradient is silently another; "
+    "PyTorch refuses that for what is saved with ctx.save_for_backward, and not for an attribute of ctx"
+)
 CHANGED = "the backward must not change what the forward left for it"
 SHARED = "what a forward leaves for its backward must go into ctx, where every call has its own"
-TIGHT = 1e-7
 
 
 def properties(subject: Subject, points: list[Point]) -> Iterator[Finding]:
     """Everything that is tried of a function whose numbers are right."""
     yield _strides(subject, points[0])
     yield _precision(subject, points[0])
-    yield from _sizes_of_one(subject, points[0])
+    yield from other_points(subject, points[0])
     if subject.forward is None or subject.backward is not None:
         return
     yield _batch(subject, points)
-    if subject.is_handwritten(points[0].inputs):
+    if subject.is_handwritten(points[0].inputs) and not subject.constant.issuperset(subject.wrt):
         yield _calls_apart(subject, points)
+        yield from _after_a_change(subject, points[0])
     node = subject.custom_function(points[0].inputs)
     if node is not None:
         yield from other_rules(subject, node, points)
@@ -53,7 +58,7 @@ def _strides(subject: Subject, point: Point) -> Finding:
     except Unusable as problem:
         words = f"it fails on tensors that are transposed or sliced, as PyTorch passes them: {problem}"
         return note(question, words) if subject.backward is not None else wrong(question, words)
-    if not _agree(found, point.gradients):
+    if not agree(found, point.gradients):
         return wrong(question, "the gradient is silently wrong when a tensor is not contiguous")
     return held(question, "the same gradients")
 
@@ -83,85 +88,103 @@ def _precision(subject: Subject, point: Point) -> Finding:
     kinds = {value.dtype for value in found.values()}
     if not kinds <= set(SINGLE.values()):
         return note(question, f"float32 goes in and {', '.join(map(str, kinds))} comes out".replace("torch.", ""))
-    if not _agree(found, point.gradients, LOOSE):
+    if not agree(found, point.gradients, LOOSE):
         return note(question, "in float32 the gradient is off by more than a thousandth")
     return held(question, "float32 stays float32")
-
-
-def _sizes_of_one(subject: Subject, point: Point) -> Iterator[Finding]:
-    """What goes wrong where dimensions have the size 1, which `squeeze` takes away and broadcasting spreads."""
-    for bound in sorted(set(point.sizes.values())):
-        # The order of the sizes stays: what is meant for tall matrices is tried at no wide ones.
-        sizes = {name: 1 if size <= bound else size for name, size in point.sizes.items()}
-        if any(length < 1 for length in point.truth.lengths(sizes)):
-            continue  # a part such as x[2:] is not there
-        small = point.truth.point(1, sizes)
-        if not small.usable:
-            continue
-        where = ", ".join(f"{name} = 1" for name, size in sizes.items() if size == 1)
-        try:
-            found = subject.gradients(small.tensors[small.truth.cotangent.name], small.inputs)
-        except Unusable as problem:
-            yield note("sizes of one", f"where {where} it fails: {problem}")
-            return
-        # Much is zero there, as a derivative of x / |x| is: then what is left is rounding, beside the usual gradient.
-        usual = max(largest(value) for value in point.gradients.values())
-        if not _agree(found, small.gradients, least=usual):
-            yield wrong("sizes of one", f"where {where} the gradient is silently wrong")
-            return
 
 
 def _calls_apart(subject: Subject, points: list[Point]) -> Finding:
     """The same gradients from a second backward through one graph, after another call, and for each input alone."""
     question, point = "other calls", points[0]
     cotangent, leaves = point.tensors[point.truth.cotangent.name], subject.leaves(point.inputs)
-    value, wanted = subject.value(leaves), [leaves[name] for name in subject.wrt]
+    varied = [name for name in subject.wrt if name not in subject.constant]
+    value, wanted = subject.value(leaves), [leaves[name] for name in varied]
     torch.autograd.grad(value, wanted, cotangent, retain_graph=True)
     try:
         again = torch.autograd.grad(value, wanted, cotangent, retain_graph=True)
     except RuntimeError as error:
         return wrong(question, f"a second backward through the same graph raises {first_line(error)}: {CHANGED}")
-    if not _agree(dict(zip(subject.wrt, again, strict=True)), point.gradients):
+    if not agree(dict(zip(varied, again, strict=True)), point.gradients):
         return wrong(question, f"a second backward through the same graph gives other gradients: {CHANGED}")
     subject.value(points[1 % len(points)].inputs)
     try:
         later = torch.autograd.grad(value, wanted, cotangent)
     except RuntimeError as error:
         return wrong(question, f"after another call, the backward of the first raises {first_line(error)}: {SHARED}")
-    if not _agree(dict(zip(subject.wrt, later, strict=True)), point.gradients):
+    if not agree(dict(zip(varied, later, strict=True)), point.gradients):
         return wrong(question, f"after another call, the backward of the first gives other gradients: {SHARED}")
     for name in subject.wrt if len(subject.wrt) > 1 else ():
         try:
             found = replace(subject, wrt=(name,)).gradients(cotangent, point.inputs)
         except Unusable as problem:
             return wrong(question, f"where {name} alone requires a gradient it fails: {problem}")
-        if not _agree(found, point.gradients):
+        if not agree(found, point.gradients):
             return wrong(question, f"where {name} alone requires a gradient, that of {name} is silently wrong")
     return held(question, "the same gradients from a second backward, after another call, and for each input alone")
 
 
+def _after_a_change(subject: Subject, point: Point) -> Iterator[Finding]:
+    """Whether a gradient is another where an input is changed in place after the forward, and PyTorch says nothing."""
+    leaves = subject.leaves(point.inputs)
+    value = subject.value(leaves)
+    with torch.no_grad():
+        for leaf in leaves.values():
+            leaf.add_(1)
+    try:
+        found = subject.differentiated(value, point.tensors[point.truth.cotangent.name], leaves)
+    except Unusable:
+        return
+    if not agree(found, point.gradients):
+        yield note("inputs that are changed", UNGUARDED)
+
+
 def _batch(subject: Subject, points: list[Point]) -> Finding:
-    """A leading axis with two points."""
+    """A leading axis with two points, in all inputs and in all but one."""
     question = "batches"
     first = points[0]
     second = next((p for p in points[1:] if p.sizes == first.sizes), first)
-    stacked = {name: torch.stack([first.inputs[name], second.inputs[name]]) for name in first.inputs}
-    key = first.truth.cotangent.name
-    cotangent = torch.stack([first.tensors[key], second.tensors[key]])
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            value = subject.value(stacked)
-            if value.shape != cotangent.shape or not _same(value, [first.value, second.value]):
-                return note(question, "it does not take a leading batch axis")
-            found = subject.gradients(cotangent, stacked)
+        if not _takes_batch(subject, [first, second], None):
+            return note(question, "it does not take a leading batch axis")
+        bad = _wrong_in_batch(subject, [first, second], None)
     except Unusable as problem:
         return note(question, f"it does not take a leading batch axis: {problem}")
-    for name, value in found.items():
-        if not _same(value, [first.gradients[name], second.gradients[name]]):
-            words = f"the forward takes a leading batch axis, but the gradient of {name} is then silently wrong"
+    if bad:
+        words = f"the forward takes a leading batch axis, but the gradient of {bad} is then silently wrong"
+        return wrong(question, words)
+    for alone in subject.names if len(subject.names) > 1 else ():
+        shared = [first, replace(second, values={**second.values, alone: first.values[alone]})]
+        try:
+            bad = _wrong_in_batch(subject, shared, alone) if _takes_batch(subject, shared, alone) else ""
+        except Unusable:
+            continue
+        if bad:
+            words = f"where all inputs but {alone} have a leading batch axis, the gradient of {bad} is silently wrong"
             return wrong(question, words)
     return held(question, "a leading batch axis works, forward and backward")
+
+
+def _takes_batch(subject: Subject, points: list[Point], alone: str | None) -> bool:
+    """Whether the forward gives the values at all points, where all inputs but one have an axis of points."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _same(subject.value(_stacked(points, alone)), [point.value for point in points])
+
+
+def _wrong_in_batch(subject: Subject, points: list[Point], alone: str | None) -> str:
+    """The input whose gradient is wrong then; empty if there is none."""
+    key = points[0].truth.cotangent.name
+    found = subject.gradients(torch.stack([point.tensors[key] for point in points]), _stacked(points, alone))
+    for name, value in found.items():
+        parts = [point.gradients[name] for point in points]
+        if not (near(value, np.sum(parts, axis=0), TIGHT) if name == alone else _same(value, parts)):
+            return name
+    return ""
+
+
+def _stacked(points: list[Point], alone: str | None) -> dict[str, torch.Tensor]:
+    first = points[0].inputs
+    return {n: v if n == alone else torch.stack([p.inputs[n] for p in points]) for n, v in first.items()}
 
 
 def _memory(subject: Subject, point: Point) -> Finding:
@@ -209,16 +232,5 @@ def _guard(subject: Subject, point: Point) -> Finding | None:
     return note(question, f"a matrix {square.name} that is not square is accepted without a word")
 
 
-def _agree(
-    found: Mapping[str, torch.Tensor], want: Mapping[str, Array], tolerance: float = TIGHT, least: float = 1e-9
-) -> bool:
-    return all(_near(value, want[name], tolerance, least) for name, value in found.items())
-
-
 def _same(value: torch.Tensor, parts: list[Array]) -> bool:
-    return _near(value, np.stack(parts), TIGHT)
-
-
-def _near(got: torch.Tensor, want: Array, tolerance: float, least: float = 1e-9) -> bool:
-    taken = received(got.detach(), want)
-    return taken is not None and difference(taken.numpy(force=True), want, least) <= tolerance
+    return near(value, np.stack(parts), TIGHT)

@@ -10,9 +10,6 @@ import torch
 
 from gradwright.check.arrays import in_tensors
 from gradwright.check.diagnosis.diagnose import confused, diagnosed, forward_diagnosed
-from gradwright.check.diagnosis.misfits import misfit
-from gradwright.check.diagnosis.recording import returned_by_node
-from gradwright.check.diagnosis.side_by_side import side_by_side
 from gradwright.check.diagnosis.strides import packed
 from gradwright.check.judging import judged
 from gradwright.check.properties import properties
@@ -20,55 +17,28 @@ from gradwright.check.report import Finding, Report, held, note, worst, wrong
 from gradwright.check.second_order import second_order
 from gradwright.check.subject import Subject, Unusable
 from gradwright.check.truth import NOISE, Point, Truth, difference, received, usable_points
+from gradwright.check.trying import ALONE, Tried, narrow, repeats, sized, tried_at_points, wide
 from gradwright.core.arithmetic import Array, largest
+from gradwright.core.contraction import is_zero
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
-from gradwright.core.walks import free_leaves
 from gradwright.frozen import frozen, replace
 from gradwright.linear.projection import is_structured
 
-POINTS = 3
-TOLERANCE = 1e-7
 FAR_TOLERANCE = 1e-3  # large numbers cancel, and what is clipped is off by more
 FAR_NOISE = 1e-3  # of the usual gradient: what is smaller may be what large numbers leave
-SINGLE_TOLERANCE = 2e-4
 SINGLE_DIGITS = 1e-5
 OF_SINGLE_PRECISION = (
     "it is right to the digits of single precision alone: a constant has too few digits, as 3.14159 for pi, or is of "
     "float32, as torch.tensor(0.1) is, and needs the dtype of the inputs"
 )
+UNTRIED = "what the function does there was not tried"
 FEW_DIGITS = 5e-9  # what double precision is never off by at a usable point, and single precision is
 NARROWED = (
     "but to the digits of single precision alone: something is computed in float32, or a constant has too few digits; "
     "PyTorch makes a float64 gradient of it in silence"
 )
-ALONE = "if sizes like these alone are meant, give example inputs, or declare the sizes as numbers"
-REFUSED = "returned an invalid gradient"
 Progress = Callable[[str], None]
-
-
-@frozen
-class Tried:
-    """The points at which the function could be tried, with what it returned there.
-
-    Attributes:
-        points: where.
-        gradients: the gradients that it returned, point by point.
-        single: whether it computes in single precision.
-        narrowed: whether it took double precision, and returned single.
-        far: points with a large cotangent, large or small inputs, in words, with the gradients there.
-    """
-
-    points: list[Point]
-    gradients: list[dict[str, torch.Tensor]]
-    single: bool = False
-    narrowed: bool = False
-    far: tuple[tuple[str, Point, dict[str, torch.Tensor]], ...] = ()
-
-    @property
-    def tolerance(self) -> float:
-        """How far numbers may be off."""
-        return SINGLE_TOLERANCE if self.single else TOLERANCE
 
 
 @frozen
@@ -109,12 +79,14 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
     first = next(iter(usable_points(truth, 1)), None)
     if first is not None:
         subject = in_tensors(subject, first.tensors[truth.cotangent.name], first.inputs)
-    tried, findings = _tried(subject, truth, sizes)
+    constant = frozenset(name for name, gradient in truth.gradients.items() if is_zero(gradient))
+    subject = replace(subject, constant=constant)
+    tried, findings = tried_at_points(subject, truth, sizes)
     packing = packed(subject, first) if tried is None and first is not None else None
     if packing is not None:
         subject = packing.subject
         yield wrong("a first call", packing.words)
-        tried, findings = _tried(subject, truth, sizes)
+        tried, findings = tried_at_points(subject, truth, sizes)
     yield from findings
     if tried is None:
         return
@@ -131,6 +103,9 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
     exchanged = _exchanged(truth, tried)
     backward = [_backward(subject, name, tried, exchanged.get(name), progress) for name in truth.wrt]
     yield from backward
+    if tried.untried and not worst(backward):
+        where = " or where ".join(tried.untried)
+        yield note("branches", f"no point was found where {where}, and the right gradient has a value: {UNTRIED}")
     if not (worst(backward) or tried.single or (forward is not None and worst([forward]))):
         yield from _beyond_gradients(subject, truth, tried, progress)
 
@@ -150,215 +125,20 @@ def _beyond_gradients(subject: Subject, truth: Truth, tried: Tried, progress: Pr
     yield from properties(subject, tried.points)
 
 
-def _has_value(subject: Subject, point: Point) -> bool:
-    try:
-        return subject.forward is None or subject.value(point.inputs) is not None
-    except Unusable:
-        return False
-
-
-Domain = tuple[str, Mapping[str, str]]
-
-
-def _tried(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None) -> tuple[Tried | None, list[Finding]]:
-    """The function at generic points; where it fails there, at points of a narrower set, with a finding."""
-    first: Unusable | None = None
-    existed = False
-    for words, domain in _domains(truth):
-        for given in (None, sizes) if sizes else (None,):
-            points = usable_points(truth, POINTS, given, domain)
-            if not points:
-                continue
-            existed = True
-            try:
-                tried = _at(subject, points)
-            except Unusable as problem:
-                first = first or problem
-                if not words and not sizes and (found := _at_one_size(subject, points, problem)):
-                    return _crossed(subject, truth, found[0], domain), [found[1]]
-                if problem.cause is None:
-                    return None, [wrong("a first call", str(problem))]
-                continue
-            return _crossed(subject, truth, tried, domain), _restricted(words, first, tried)
-    if not existed:
-        needs = "declare what it needs of its variables, such as 'positive' or 'spd'"
-        return None, [wrong("generic points", f"the expression has no value at generic points: {needs}")]
-    assert first is not None
-    return None, [_failed(subject, truth, first)]
-
-
-def _at_one_size(subject: Subject, points: list[Point], problem: Unusable) -> tuple[Tried, Finding] | None:
-    """The function at those sizes alone at which it works, with a finding; None if there are none."""
-    both = (points[0], points[-1])
-    for works, fails in (both, both[::-1]) if both[0].sizes != both[1].sizes else ():
-        try:
-            tried = _at(subject, usable_points(works.truth, POINTS, works.sizes))
-        except Unusable:
-            continue
-        words = f"where {_sized(fails)}, {problem}; where {_sized(works)} it works: {ALONE}"
-        return tried, wrong("sizes", words)
-    return None
-
-
-def _sized(point: Point) -> str:
-    return ", ".join(f"{name} = {size}" for name, size in point.sizes.items())
-
-
-def _failed(subject: Subject, truth: Truth, problem: Unusable) -> Finding:
-    """What fails everywhere; and why, where the shapes in a backward do not fit."""
-    question, words = "a first call", f"{problem}, at every point that was tried{_unused(truth, problem)}"
-    points = usable_points(truth, POINTS)
-    found = misfit(subject, points) if points and _has_value(subject, points[0]) else None
-    if found is None:
-        return wrong(question, words)
-    formulas = side_by_side(truth, truth.gradients[truth.wrt[0]], None) if len(truth.wrt) == 1 else {}
-    return wrong(question, f"{words}; {found[0]}, and with that the gradient is right", labels=found[1], **formulas)
-
-
-def _unused(truth: Truth, problem: Unusable) -> str:
-    """Variables that are declared alone: a function that takes as many as the expression has is given too many."""
-    leaves = free_leaves(truth.node)
-    names = [symbol.name for symbol in truth.signature.symbols if symbol not in leaves]
-    if not names or not isinstance(problem.cause, TypeError):
-        return ""
-    return f"; {' and '.join(names)} is declared and does not occur in {truth.stated}, and was given to it, too"
-
-
-def _domains(truth: Truth) -> Iterator[Domain]:
-    """The declared set; then narrower ones, for a function that fails there."""
-    yield "", {}
-    symbols = truth.signature.symbols
-    yield "with positive entries", {s.name: "positive" for s in symbols if s.rank < 2 and s.real}
-    square = {s.name: "spd" for s in symbols if s.rank == 2 and s.shape[0] == s.shape[1]}
-    yield "with positive definite matrices", square
-    yield (
-        "with positive entries and positive definite matrices",
-        {s.name: square.get(s.name, "positive") for s in symbols if s.real},
-    )
-
-
-def _restricted(words: str, problem: Unusable | None, tried: Tried) -> list[Finding]:
-    found: list[Finding] = []
-    if tried.single:
-        how = "was given float64 and returns float32" if tried.narrowed else "takes float32 only"
-        found.append(note("precision", f"the function {how}, and was judged in that"))
-    if words and problem is not None:
-        text = f"{problem}, at generic points; {words} it works: declare that ('positive', 'spd'), or handle the rest"
-        found.append(wrong("generic points", text))
-    elif words:
-        text = f"the expression has a value only {words}; it was tried there (declare it to say so)"
-        found.append(note("generic points", text))
-    elif problem is not None:
-        found.append(note("generic points", f"it works at the sizes of the example only: {problem}"))
-    return found
-
-
-def _at(subject: Subject, points: list[Point]) -> Tried:
-    """The gradients at some points, in double or else in single precision."""
-    try:
-        if subject.forward is not None:
-            subject.value({name: value.clone() for name, value in points[0].inputs.items()})
-        found = [_gradients(subject, point, False) for point in points]
-        single = all(value.dtype in (torch.float32, torch.complex64) for g in found for value in g.values())
-        return Tried(points, [{n: _wide(v) for n, v in g.items()} for g in found], single, single)
-    except Unusable as problem:
-        if problem.cause is None or not _is_about_precision(problem):
-            raise
-        return Tried(points, [{n: _wide(v) for n, v in _gradients(subject, p, True).items()} for p in points], True)
-
-
-def _crossed(subject: Subject, truth: Truth, tried: Tried, domain: Mapping[str, str]) -> Tried:
-    """With more points, at which signs and branches may be other ones.
-
-    Where the function fails at one of these, that says nothing: its values may be none that it is meant for.
-    """
-    if tried.single:
-        return tried
-    points, gradients = list(tried.points), list(tried.gradients)
-    for number in range(truth.crossings):
-        point = truth.crossed(points[0], number, domain)
-        if not point.usable:
-            continue
-        try:
-            found = _gradients(subject, point, False)
-        except Unusable:
-            continue
-        if all(bool(torch.isfinite(value).all()) for value in found.values()):
-            points.append(point)
-            gradients.append({name: _wide(value) for name, value in found.items()})
-    return Tried(points, gradients, far=tuple(_far(subject, truth, points[0])))
-
-
-def _far(subject: Subject, truth: Truth, point: Point) -> Iterator[tuple[str, Point, dict[str, torch.Tensor]]]:
-    """The gradients at large cotangents, large and small inputs, where there are any: a right formula may overflow."""
-    for words, far in truth.far(point):
-        try:
-            found = _gradients(subject, far, False)
-        except Unusable:
-            continue
-        if all(bool(torch.isfinite(value).all()) for value in found.values()):
-            yield words, far, {name: _wide(value) for name, value in found.items()}
-
-
-def _is_about_precision(problem: Unusable) -> bool:
-    text = str(problem).lower()
-    return any(word in text for word in ("dtype", "float", "double", "half", "scalar type"))
-
-
-def _gradients(subject: Subject, point: Point, single: bool) -> dict[str, torch.Tensor]:
-    cotangent, inputs = point.tensors[point.truth.cotangent.name], point.inputs
-    if single:
-        cotangent, inputs = _narrow(cotangent), {n: _narrow(v) for n, v in inputs.items()}
-    first = _once(subject, cotangent, inputs)
-    again = _once(subject, cotangent, inputs)
-    for name, value in first.items():
-        if value.shape != again[name].shape or not _repeats(value, again[name]):
-            raise Unusable(f"the gradient of {name} is another at every call with the same inputs: it is random")
-    return {name: _settled(value) for name, value in first.items()}
-
-
-def _settled(value: torch.Tensor) -> torch.Tensor:
-    """The numbers of a tensor; PyTorch may have put off a conjugate or a sign, and zeros may take no memory."""
-    return value.detach().resolve_conj().resolve_neg().clone()
-
-
-def _once(subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
-    """The gradients; those that PyTorch refuses for their shape, as the backward of an `autograd.Function` has them."""
-    try:
-        return subject.gradients(cotangent.clone(), {n: v.clone() for n, v in inputs.items()})
-    except Unusable as problem:
-        found = returned_by_node(subject, cotangent, inputs) if REFUSED in str(problem) else None
-        if found is None:
-            raise
-        return found
-
-
-def _repeats(left: torch.Tensor, right: torch.Tensor) -> bool:
-    return bool(torch.allclose(left.detach(), right.detach(), rtol=1e-6, atol=1e-9, equal_nan=True))
-
-
-def _narrow(value: torch.Tensor) -> torch.Tensor:
-    return value.to(torch.complex64 if value.is_complex() else torch.float32)
-
-
-def _wide(value: torch.Tensor) -> torch.Tensor:
-    return value.to(torch.complex128 if value.is_complex() else torch.float64)
-
-
 def _forward(subject: Subject, tried: Tried) -> Finding:
     """Whether the forward is the stated expression."""
     question = "forward"
     errors: list[float] = []
     for point in tried.points:
-        inputs = {n: _narrow(v) for n, v in point.inputs.items()} if tried.single else point.inputs
+        inputs = {n: narrow(v) for n, v in point.inputs.items()} if tried.single else point.inputs
         try:
             value = subject.value({n: v.clone() for n, v in inputs.items()}).detach()
             again = subject.value({n: v.clone() for n, v in inputs.items()}).detach()
         except Unusable as problem:
             return wrong(question, str(problem))
-        if value.shape != again.shape or not _repeats(value, again):
+        if value.shape != again.shape or not repeats(value, again):
             return wrong(question, "it gives another value at every call with the same inputs: it is random")
-        got = _wide(value).numpy(force=True)
+        got = wide(value).numpy(force=True)
         if got.shape != np.shape(point.value):
             wanted = f"{point.truth.stated} has {np.shape(point.value)}"
             return wrong(question, f"it has the shape {got.shape}, and {wanted}")
@@ -412,7 +192,7 @@ def _backward(subject: Subject, name: str, tried: Tried, exchanged: str | None, 
         if (error := _error(got, want, max(FAR_NOISE * usual, 1e-9))) > FAR_TOLERANCE:
             evidence = f"relative error {error:.1e} there, and {max(errors):.1e} at {len(errors)} other points"
             found = diagnosed(subject, name, [*tried.points, point], [*returned, got], evidence)
-            return replace(found, words=f"only {words}, as if something were clipped: {found.words}")
+            return replace(found, words=f"only {words}: {found.words}")
     right = f"the gradient of {name} is right{_as_taken(returned[0], wanted[0])}"
     if median(errors) > FEW_DIGITS and not tried.single:
         return note(question, f"{right}, {NARROWED}", evidence)
@@ -444,7 +224,7 @@ def _right_at_some_sizes(points: list[Point], fits: list[bool]) -> str:
         right = [fit for point, fit in zip(points, fits, strict=True) if point.sizes == works.sizes]
         others = [fit for point, fit in zip(points, fits, strict=True) if point.sizes == fails.sizes]
         if all(right) and not any(others):
-            return f"only where {_sized(fails)} (where {_sized(works)} it is right; {ALONE}): "
+            return f"only where {sized(fails)} (where {sized(works)} it is right; {ALONE}): "
     return ""
 
 

@@ -76,12 +76,14 @@ def _slopes(subject: Subject, name: str, point: Point, weights: Array) -> dict[s
     else:
         value = subject.value(leaves)
         (gradient,) = torch.autograd.grad(value, [leaves[name]], cotangent, create_graph=True, allow_unused=True)
+    tensors = {key: cotangent, **leaves}
     if gradient is None or not gradient.requires_grad:
+        if name in subject.constant:
+            return {given: np.zeros(value.shape) for given, value in tensors.items()}
         raise Unusable("PyTorch sees no dependence of it on anything")
     if _refuses(gradient):
         raise _Marked("it is marked")
     gradient = gradient.sum_to_size(weights.shape)
-    tensors = {key: cotangent, **leaves}
     loss = (torch.as_tensor(np.conj(weights)).reshape(gradient.shape) * gradient).real.sum()
     found = torch.autograd.grad(loss, list(tensors.values()), allow_unused=True)
     return {

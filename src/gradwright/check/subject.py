@@ -44,6 +44,7 @@ class Subject:
         single: whether the backward of a pair returns the gradient of one input alone.
         outside: whether the backward of a pair computes outside of PyTorch, in NumPy or JAX.
         automatic: whether the backward is what JAX makes of the forward, with no rule of the user's.
+        constant: the inputs by which the right gradient is zero, so that it may be None, as PyTorch has it.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Subject:
     single: bool
     outside: bool = False
     automatic: bool = False
+    constant: frozenset[str] = frozenset()
 
     def value(self, inputs: Tensors) -> torch.Tensor:
         """The value of the forward."""
@@ -65,7 +67,7 @@ class Subject:
         """The gradients of the inputs in `wrt`, as the function gives them."""
         if self.backward is not None:
             returned = _call(self.backward, "the backward", (cotangent,), inputs, self.names)
-            return self._by_name(returned)
+            return self._by_name(returned, inputs)
         leaves = self.leaves(inputs)
         value = self.value(leaves)
         return self.differentiated(value, cotangent, leaves)
@@ -73,10 +75,12 @@ class Subject:
     def unchecked(self, cotangent: torch.Tensor, inputs: Tensors) -> dict[str, torch.Tensor]:
         """The gradients of a pair's backward, called without a look at what it does to its inputs."""
         assert self.backward is not None
-        return self._by_name(_applied(self.backward, (cotangent,), inputs, self.names))
+        return self._by_name(_applied(self.backward, (cotangent,), inputs, self.names), inputs)
 
     def differentiated(self, value: torch.Tensor, cotangent: torch.Tensor, leaves: Tensors) -> dict[str, torch.Tensor]:
         """PyTorch's gradients of a value that was computed from leaves."""
+        if not value.requires_grad and self.constant.issuperset(self.wrt):
+            return {name: torch.zeros_like(leaves[name]) for name in self.wrt}
         if not value.requires_grad:
             raise Unusable(
                 f"PyTorch sees no dependence of the output on {' or '.join(self.wrt)}: it was detached, or "
@@ -93,7 +97,7 @@ class Subject:
             raise Unusable(f"the backward raises {type(error).__name__}: {first_line(error)}", error) from error
         if not torch.equal(given.detach(), before):
             raise Unusable("the backward changes the cotangent in place: PyTorch still needs that")
-        return {name: self._tensor(name, got) for name, got in zip(self.wrt, found, strict=True)}
+        return {name: self._tensor(name, got, leaves) for name, got in zip(self.wrt, found, strict=True)}
 
     def is_handwritten(self, inputs: Tensors) -> bool:
         """Whether a backward of the user's takes part: that of a pair, or of an `autograd.Function`."""
@@ -129,7 +133,7 @@ class Subject:
         wanted = self.names if all_inputs else self.wrt
         return {name: value.detach().clone().requires_grad_(name in wanted) for name, value in inputs.items()}
 
-    def _by_name(self, returned: Any) -> dict[str, torch.Tensor]:
+    def _by_name(self, returned: Any, inputs: Tensors) -> dict[str, torch.Tensor]:
         found = tuple(returned) if isinstance(returned, tuple | list) else (returned,)
         if self.single and len(found) > 1:
             raise Unusable(f"the backward returns {len(found)} values; the gradient of {self.wrt[0]} alone is due")
@@ -138,9 +142,11 @@ class Subject:
                 f"the backward returns {len(found)} gradient(s) for {len(self.wrt)} inputs "
                 f"({', '.join(self.wrt)}): return one for each in this order, or say with wrt which one it is"
             )
-        return {name: self._tensor(name, got) for name, got in zip(self.wrt, found, strict=True)}
+        return {name: self._tensor(name, got, inputs) for name, got in zip(self.wrt, found, strict=True)}
 
-    def _tensor(self, name: str, got: Any) -> torch.Tensor:
+    def _tensor(self, name: str, got: Any, inputs: Tensors) -> torch.Tensor:
+        if got is None and name in self.constant:
+            return torch.zeros_like(inputs[name])
         if got is None:
             raise Unusable(
                 f"the gradient of {name} is None, and there is one: the function does not use {name}, or its backward "
@@ -272,8 +278,11 @@ def _takes_nothing(function: Callable[..., Any]) -> bool:
 def arguments_of(function: Callable[..., Any], skip: int, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Which inputs go by position, and which by name."""
     try:
-        parameters = list(inspect.signature(function).parameters.values())[skip:]
+        every = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
+        return list(names), []
+    parameters = every[skip:]
+    if not parameters and any(p.kind is p.VAR_POSITIONAL for p in every):
         return list(names), []
     if skip and not parameters:
         return [], []  # the backward of what is linear, or of an object that has kept its inputs

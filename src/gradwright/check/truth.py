@@ -41,6 +41,7 @@ ROLLED = 3  # the one at which square matrices have their large entries off the 
 _OF_ANY_ENTRIES = {"complex", "invertible"}
 LARGE_COTANGENT = 1e4
 SCALES = (("large", (30.0, 5.0)), ("small", (1 / 30,)))  # 5 where 30 overflows
+CLIPPED = ", as if something were clipped"
 _OF_FIXED_SCALE = {"unitary", "stiefel", "unit_diagonal", "unit_lower", "unit_upper"}
 # The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones.
 _ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
@@ -128,19 +129,26 @@ class Truth:
         squares = (s for s in self.signature.symbols if s.rank == 2 and s.shape[0] == s.shape[1])
         return [symbol.name for symbol in squares if symbol.facts <= _OF_ANY_ENTRIES]
 
+    @cached_property
+    def scalable(self) -> list[str]:
+        """The variables of which every multiple is in the declared set."""
+        return [s.name for s in self.signature.symbols if not _OF_FIXED_SCALE & s.facts]
+
     def far(self, point: Point) -> Iterator[tuple[str, Point]]:
         """The point with a large cotangent, with large and with small inputs, in words and as points: clipping shows.
 
         A gradient is linear in the cotangent, and the declared sets are cones but for those of a fixed scale.
         """
-        yield f"where {self.cotangent.name} is large", replace(point, cotangent=LARGE_COTANGENT * point.cotangent)
-        scalable = [s.name for s in self.signature.symbols if not _OF_FIXED_SCALE & s.facts]
-        names = f"{', '.join(scalable)} {'are' if len(scalable) > 1 else 'is'}"
-        for size, factors in SCALES if scalable else ():
-            every = (point.scaled(scalable, factor) for factor in factors)
+        yield (
+            f"where {self.cotangent.name} is large{CLIPPED}",
+            replace(point, cotangent=LARGE_COTANGENT * point.cotangent),
+        )
+        names = f"{', '.join(self.scalable)} {'are' if len(self.scalable) > 1 else 'is'}"
+        for size, factors in SCALES if self.scalable else ():
+            every = (point.scaled(self.scalable, factor) for factor in factors)
             found = next((scaled for scaled in every if scaled.usable), None)
             if found is not None:
-                yield f"where {names} {size}", found
+                yield f"where {names} {size}{CLIPPED}", found
 
     def lengths(self, sizes: Mapping[str, int]) -> list[int]:
         """How long every axis of the variables and of the output is."""
@@ -277,12 +285,11 @@ def usable_points(
 
 def _points(truth: Truth, count: int, sizes: Mapping[str, int], domain: Mapping[str, str] | None) -> list[Point]:
     """So many points of the same sizes; where there are none, points of smaller numbers, as log(1 − p) asks for."""
-    scalable = [s.name for s in truth.signature.symbols if not _OF_FIXED_SCALE & s.facts]
-    for factor in (1.0, SMALLER) if scalable else (1.0,):
+    for factor in (1.0, SMALLER) if truth.scalable else (1.0,):
         found: list[Point] = []
         for seed in range(count * ATTEMPTS):
             point = truth.point(100 + seed, sizes, domain)
-            point = point if factor == 1 else point.scaled(scalable, factor)
+            point = point if factor == 1 else point.scaled(truth.scalable, factor)
             if point.usable:
                 found.append(point)
             if len(found) == count:

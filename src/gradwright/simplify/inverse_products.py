@@ -209,7 +209,7 @@ def _cut(inverse: Apply, product: Contract, chain: Sequence[tuple[Factor, int]],
 
 def _chain(product: Contract) -> list[tuple[Factor, int]] | None:
     """The matrices of a product in order, each with the label that it ends at; None if it is no product of matrices."""
-    if product.coefficient != 1 or not is_simple(product.output):
+    if product.coefficient != 1 or len(product.output) != 2 or not is_simple(product.output):
         return None
     (place,), (last,) = product.output
     rest, chain = list(product.factors), list[tuple[Factor, int]]()

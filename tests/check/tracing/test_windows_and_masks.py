@@ -96,3 +96,45 @@ def test_a_cross_entropy_of_classes_is_traced() -> None:
     same = gw.parse("mean(logsumexp(X, axis=1)) - (X[0, 2] + X[1, 1] + X[2, 0]) / 3", X="3 4")
     X = np.random.default_rng(0).normal(size=(3, 4))
     np.testing.assert_allclose(gw.Expression(loss.node, loss.signature).evaluate(X=X), same.evaluate(X=X))
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(
+    ("forward", "variables"),
+    [
+        (lambda x, w: F.conv1d(x[None, None], w[None, None], padding=1)[0, 0], {"x": "n", "w": "3"}),
+        (lambda X, W, b: F.conv2d(X, W, b), {"X": "1 c h w", "W": "2 c 2 2", "b": "2"}),
+        (lambda X: F.pad(X, (1, 2, 0, 1), value=2.0), {"X": "n m"}),
+        (lambda x: (x * x.flip(0)).sum(), {"x": "n"}),
+        (lambda x: x.sort(descending=True)[0] * x, {"x": "n"}),
+        (lambda X: X.topk(2, dim=1)[0].sum(1), {"X": "n m"}),
+        (lambda X: X.kthvalue(2, dim=0, keepdim=True)[0] * X, {"X": "n m"}),
+        (lambda X: X.median() + X.median(1)[0].sum(), {"X": "n m"}),
+        (lambda x, y: torch.logcumsumexp(x, 0) * torch.atan2(x, y), {"x": "n", "y": "n"}),
+        (lambda z: torch.polar(z.abs(), 2 * z.angle()), {"z": "n complex"}),
+        (lambda x: x * torch.round(x, decimals=1) + x.ceil() * x.trunc() + torch.fmod(x, 0.7) * (x % 0.3), {"x": "n"}),
+        (lambda X: X.prod(1), {"X": "n m"}),
+    ],
+    ids=[
+        "a kernel", "a bias", "a border", "both ways", "in order", "the largest", "the second", "the middle", "angles",
+        "polar coordinates", "rounded", "products",
+    ],
+)  # fmt: skip
+def test_a_traced_forward_has_the_gradient_of_pytorch(forward: object, variables: dict[str, str]) -> None:
+    report = gw.check(forward, variables=variables)
+    assert report.right, str(report)
+
+
+def test_a_wrong_gradient_of_sorted_entries() -> None:
+    def largest_two(x: Tensor) -> Tensor:
+        return x.topk(2)[0].sum()
+
+    report = gw.check((largest_two, lambda G, x: G * (x > x.median())), variables={"x": "5"})
+    assert report.right, str(report)
+    assert not gw.check((largest_two, lambda G, x: G * (x >= x.median())), variables={"x": "5"}).right
+
+
+@pytest.mark.slow
+def test_a_wrong_gradient_of_products_along_an_axis() -> None:
+    report = gw.check((lambda X: X.prod(1), lambda G, X: G[:, None] * X.prod() / X), variables={"X": "n m"})
+    assert "every row is a multiple of the right one" in str(report)

@@ -26,7 +26,7 @@ from gradwright.check.diagnosis.repairs.axes import axes
 from gradwright.check.diagnosis.repairs.indices import indices
 from gradwright.check.diagnosis.repairs.multiples import multiples
 from gradwright.check.diagnosis.repairs.multiplied import multiplied
-from gradwright.check.diagnosis.repairs.numbers import numbers
+from gradwright.check.diagnosis.repairs.numbers import numbers, other_sizes
 from gradwright.check.diagnosis.repairs.order import order
 from gradwright.check.diagnosis.repairs.powers import powers
 from gradwright.check.diagnosis.repairs.products import products
@@ -34,7 +34,7 @@ from gradwright.check.diagnosis.repairs.projected import projected
 from gradwright.check.diagnosis.repairs.replaced import replaced
 from gradwright.check.diagnosis.repairs.structure import structure
 from gradwright.check.diagnosis.repairs.transposes import transposes
-from gradwright.check.diagnosis.scene import Repair, Scene, attempt, close
+from gradwright.check.diagnosis.scene import Repair, Scene, attempt, close, largest
 from gradwright.check.truth import Truth
 from gradwright.core.nodes import Node
 from gradwright.core.walks import postorder
@@ -42,8 +42,8 @@ from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen
 
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
-    transposes, multiples, numbers, order, structure, replaced, multiplied, projected, powers, axes, indices,
-    products,
+    transposes, multiples, numbers, other_sizes, order, structure, replaced, multiplied, projected, powers, axes,
+    indices, products,
 )  # fmt: skip
 Family = Callable[[Truth, str], Iterator[Mutant]]
 MUTANTS: tuple[Family, ...] = (
@@ -135,8 +135,8 @@ def _formulas(truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, t
 def _valued(family: Family, truth: Truth, name: str, scene: Scene) -> Iterator[tuple[Mutant, torch.Tensor]]:
     for mutant in _within_budget(family, truth, name):
         value = value_of(mutant, scene)
-        if value is not None and not close(value, scene.wanted):
-            yield mutant, value
+        if value is not None and largest(value) and not close(value, scene.wanted):
+            yield mutant, value  # what vanishes says nothing of a gradient that is zero
 
 
 def mutants_of(truth: Truth, name: str) -> Iterator[Mutant]:

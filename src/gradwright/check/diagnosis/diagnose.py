@@ -27,6 +27,8 @@ from gradwright.check.truth import NOISE, Point, Truth
 from gradwright.core.nodes import Node
 from gradwright.core.walks import postorder
 
+ZERO = "it is zero at every point: all terms of the gradient are missing"
+OF_NOTHING = {"wrong_mask", "missing_mask"}  # what makes a gradient zero that is no missing term
 MOST_PARTS = 150  # of a formula that is shown: nobody reads a longer one
 
 
@@ -51,8 +53,11 @@ def diagnosed(
         node = _written(subject, name, found, points[0])
         formulas = side_by_side(truth, truth.gradients[name], node)
     question, code = f"backward of {name}", _code(scenes[0], found)
-    if found and found[0].labels:
+    zero = not any(map(largest, returned))
+    if found and found[0].labels and (not zero or OF_NOTHING.issuperset(found[0].labels)):
         return wrong(question, _in_words(found[0]), evidence, labels=found[0].labels, code=code, **formulas)
+    if zero:
+        return wrong(question, ZERO, evidence, labels=("missing_term",), **formulas)
     named = _by_formula(truth, name, node)
     if named is not None:
         return wrong(question, named[0], evidence, labels=named[1], code=code, **formulas)

@@ -54,7 +54,7 @@ def _checkered(wrong: torch.Tensor) -> list[str]:
 def _blocks(wrong: torch.Tensor) -> Iterator[str]:
     """Which rows, columns or triangles are wrong, if not all."""
     if wrong.dim() == 1 and not bool(wrong.all()):
-        yield f"the wrong entries are {_listed(wrong)}"
+        yield f"all of them at the {_places(wrong)}"
     if wrong.dim() != 2 or bool(wrong.all()):
         return
     rows, columns = wrong.any(1), wrong.any(0)
@@ -96,6 +96,11 @@ def _row_ratios(got: torch.Tensor, want: torch.Tensor) -> Iterator[str]:
         factors = (b.conj() * a).sum(1, keepdim=True) / (b.conj() * b).sum(1, keepdim=True)
         if close(a, factors * b):
             yield f"every {words} is a multiple of the right one"
+
+
+def _places(flags: torch.Tensor) -> str:
+    """Where entries of a vector stand."""
+    return f"index {_listed(flags)}" if int(flags.sum()) == 1 else f"indices {_listed(flags)}"
 
 
 def _listed(flags: torch.Tensor) -> str:

@@ -12,7 +12,7 @@ from gradwright.check.diagnosis.candidates import Candidates, repairs_of
 from gradwright.check.diagnosis.confirmation import confirmed, holds_at
 from gradwright.check.diagnosis.effort import FEWER_CALLS, MOST_CALLS, affordable
 from gradwright.check.diagnosis.explanation import Explanation
-from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.diagnosis.mutants.mutant import Mutant, by_use
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
 from gradwright.check.diagnosis.repairs.exchanges import exchanges
 from gradwright.check.diagnosis.repairs.numbers import multiples_of_values
@@ -60,7 +60,9 @@ def single_explanations(
         scenes: the points.
         tells: whether an explanation says what is to be said.
     """
-    formulas = (Explanation(m) for m, value in single.formulas if close(value, scenes[0].returned))
+    formulas = (
+        Explanation(by_use(m, single.right)) for m, value in single.formulas if close(value, scenes[0].returned)
+    )
     found = [e for e in formulas if tells(e) and holds_at(e, scenes)]
     best = min(found, key=lambda e: e.cost, default=None)
     for repair in single.repairs:

@@ -202,6 +202,8 @@ def _everywhere(
 ) -> tuple[Difference, ...]:
     """One quantity in the place of another, wherever it stands."""
     for label, given, due in substitutions:
+        if given.shape != due.shape:
+            continue  # no product of a formula that has the one has place for the other
         factor = _ratio_after(written, given, due, right, measure) or _ratio_after(right, due, given, written, measure)
         if factor is not None:
             shown = brief(right), brief(written)

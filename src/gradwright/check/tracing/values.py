@@ -12,10 +12,12 @@ from collections.abc import Iterable, Sequence
 from gradwright.core import build
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Node
+from gradwright.core.nodes import Node, Selection
+from gradwright.core.sums import add
 from gradwright.frozen import frozen
 
 NO_FLIPS: frozenset[int] = frozenset()
+LONGEST_REVERSED = 8  # which is then written out
 
 
 class Untraceable(Exception):
@@ -57,10 +59,26 @@ class Value:
         return self.axes.index(axis)
 
     def straight(self) -> Node:
-        """The node, if no axis runs backwards."""
-        if self.flipped:
-            raise Untraceable("a reversed axis (flip): the language reverses only what a running sum reverses back")
-        return self.node
+        """The node with all axes forwards; one that runs backwards is written entry by entry, where it is short."""
+        node = self.node
+        for axis in sorted(self.flipped):
+            node = _reversed(node, self.place(axis))
+        return node
+
+
+def _reversed(node: Node, place: int) -> Node:
+    dim = node.shape[place]
+    size = dim.value
+    if size is None or size > LONGEST_REVERSED:
+        raise Untraceable("a reversed axis (flip): the language reverses only what a running sum reverses back")
+    labels, new = list(range(node.rank)), node.rank
+    output = [new if label == place else label for label in labels]
+
+    def entry(number: int) -> Node:
+        taken, put = (Selection(dim, None, Dim.of(k)) for k in (size - 1 - number, number))
+        return build.product_of([(node, labels), (taken, (place,)), (put, (new,))], output)
+
+    return add([entry(number) for number in range(size)])
 
 
 def value_of(node: Node) -> Value:
@@ -90,23 +108,27 @@ def scalar(node: Node) -> Value:
     return Value(node, ())
 
 
-def product(operands: Sequence[tuple[Value, Sequence[int]]], output: Sequence[int], coefficient: int = 1) -> Value:
-    """A product of tensors with a label on every axis in PyTorch's sense, summed over those not in the output."""
-    factors: list[tuple[Node, list[int]]] = []
+_Labelled = tuple[Value, Sequence[int]]
+
+
+def _agreeing(operands: Sequence[_Labelled]) -> tuple[Sequence[_Labelled], dict[int, bool]]:
+    """Tensors with labels, and which labels run backwards in all that have them; if these differ, all run forwards."""
     flips: dict[int, bool] = {}
     for value, labels in operands:
-        factors.append((value.node, [labels[axis] for axis in value.axes]))
         for axis in value.axes:
-            _agree(flips, labels[axis], axis in value.flipped)
+            if flips.setdefault(labels[axis], axis in value.flipped) != (axis in value.flipped):
+                return _agreeing([(Value(value.straight(), value.unit), labels) for value, labels in operands])
+    return operands, flips
+
+
+def product(operands: Sequence[tuple[Value, Sequence[int]]], output: Sequence[int], coefficient: int = 1) -> Value:
+    """A product of tensors with a label on every axis in PyTorch's sense, summed over those not in the output."""
+    operands, flips = _agreeing(operands)
+    factors = [(value.node, [labels[axis] for axis in value.axes]) for value, labels in operands]
     kept = [label for label in output if label in flips]
     flipped = frozenset(place for place, label in enumerate(output) if flips.get(label))
     unit = tuple(label not in flips for label in output)
     return Value(build.product_of(factors, kept, coefficient), unit, flipped)
-
-
-def _agree(flips: dict[int, bool], label: int, reverse: bool) -> None:
-    if flips.setdefault(label, reverse) != reverse:
-        raise Untraceable("a reversed axis (flip) meets one that is not reversed, which the language cannot write")
 
 
 def aligned(values: Sequence[Value]) -> tuple[list[Node], Value]:
@@ -116,11 +138,8 @@ def aligned(values: Sequence[Value]) -> tuple[list[Node], Value]:
         The nodes, all of one shape (scalars are left alone), and a `Value` with that shape's axes.
     """
     rank = max((value.rank for value in values), default=0)
-    placed = [_right(value, rank) for value in values]
-    flips: dict[int, bool] = {}
-    for value, axes in placed:
-        for axis, label in zip(value.axes, axes, strict=True):
-            _agree(flips, label, axis in value.flipped)
+    agreeing, flips = _agreeing([_right(value, rank) for value in values])
+    placed = [(value, [labels[axis] for axis in value.axes]) for value, labels in agreeing]
     dims = _common_dims(placed)
     carried = sorted(dims)
     nodes = [_spread(value.node, axes, carried, dims) for value, axes in placed]
@@ -129,10 +148,9 @@ def aligned(values: Sequence[Value]) -> tuple[list[Node], Value]:
     return nodes, frame
 
 
-def _right(value: Value, rank: int) -> tuple[Value, list[int]]:
+def _right(value: Value, rank: int) -> _Labelled:
     """The axes that a tensor's axes are in the common shape, counted from the right."""
-    shift = rank - value.rank
-    return value, [axis + shift for axis in value.axes]
+    return value, range(rank - value.rank, rank)
 
 
 def _common_dims(placed: Iterable[tuple[Value, list[int]]]) -> dict[int, Dim]:

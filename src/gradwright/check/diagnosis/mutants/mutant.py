@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from gradwright.core.build import ones
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Node, Solve, Symbol
 from gradwright.core.spaces import Space
 from gradwright.core.walks import postorder, substitute, transform
 from gradwright.diff.derivatives import vjps
 from gradwright.errors import GradwrightError
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
+from gradwright.prims.piecewise import is_comparison
 from gradwright.simplify.pipeline import simplify
 
 MOST_KEPT = 512
+OF_MASKS = ("wrong_mask", "missing_mask")
 
 
 @frozen
@@ -33,6 +36,19 @@ class Mutant:
     words: str
     cost: float = 1.0
     partial: bool = False
+
+
+def by_use(mutant: Mutant, right: Node) -> Mutant:
+    """The mutant; a mistake in what a comparison is taken of is one of the mask."""
+    masks = [node for node in postorder(mutant.node) if is_comparison(node)]
+    if not masks or mutant.label in OF_MASKS or _unmasked(mutant.node) != _unmasked(right):
+        return mutant
+    return replace(mutant, label="wrong_mask", words=f"in what the mask compares, {mutant.words}")
+
+
+def _unmasked(node: Node) -> Node:
+    """A formula that lets every entry pass."""
+    return substitute(node, {part: ones(part.shape) for part in postorder(node) if is_comparison(part)})
 
 
 @lru_cache(maxsize=MOST_KEPT)

@@ -64,7 +64,7 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
     if _agree_where_symmetric(parts, cotangent):
         label = "not_symmetrised"
     for part in parts:
-        words = f"{len(parts)} times the term {brief(part)} stands where its other forms are due, too"
+        words = f"{len(parts)} times the term {brief(part)} stands where {brief(add(parts))} is due"
         yield Mutant(scaled(len(parts), part), label, words, 0.98, partial=True)
 
 

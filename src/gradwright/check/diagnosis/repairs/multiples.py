@@ -14,6 +14,7 @@ from gradwright.check.diagnosis.scene import Repair, Scene, close, largest
 
 PRODUCTS = (*ENTRYWISE_PRODUCTS, *QUOTIENTS, *MATRIX_PRODUCTS)
 MAGNITUDES = ("abs", "absolute", "__abs__")
+CLIPS = ("clamp", "clip", "clamp_min", "clamp_max", "hardtanh")
 FACTORS = tuple(map(Fraction, ("2", "1/2", "4", "1/4", "3", "1/3", "3/2", "2/3", "8", "1/8", "6", "1/6")))
 
 
@@ -27,15 +28,27 @@ def multiples(scene: Scene) -> Iterator[Repair]:
         yield from _sized(site, scene)
     yield from _dropped(scene)
     yield from _without_factor(scene)
-    for instruction in scene.program.instructions if scene.program is not None else ():
+    yield from _untouched(scene)
+
+
+def _untouched(scene: Scene) -> Iterator[Repair]:
+    """A value without the function of it that takes signs away, or cuts entries off."""
+    assert scene.program is not None
+    for instruction in scene.program.instructions:
+        if instruction.name not in (*MAGNITUDES, *CLIPS) or not instruction.operands:
+            continue
+        source = instruction.operands[0][1]
+        called = scene.called(source)
+
+        def untouched(values: Values, scene: Scene, source: int = source) -> object:
+            return values[source]
+
         if instruction.name in MAGNITUDES:
-            source = instruction.operands[0][1]
-            words = f"{instruction.name} takes the sign of {scene.called(source)} away"
-
-            def signed(values: Values, scene: Scene, source: int = source) -> object:
-                return values[source]
-
-            yield Repair(instruction.slot, signed, "wrong_sign", words, 1.0, portable=True)
+            words = f"{instruction.name} takes the sign of {called} away"
+            yield Repair(instruction.slot, untouched, "wrong_sign", words, 1.0, portable=True)
+        else:
+            words = f"{instruction.name} cuts off entries of {called}, and does not belong"
+            yield Repair(instruction.slot, untouched, "extra_term", words, 1.0, portable=True)
 
 
 def _scaled(site: Site) -> Iterator[Repair]:
@@ -85,6 +98,18 @@ def _dropped(scene: Scene) -> Iterator[Repair]:
 
                 words = f"the summand {scene.called(source)} does not belong"
                 yield Repair(instruction.slot, drop, "extra_term", words, 1.0, place)
+        elif instruction.name in SUMS and len(instruction.operands) == 1:
+            yield from _without_number(instruction)
+
+
+def _without_number(instruction: Instruction) -> Iterator[Repair]:
+    """A number that is added, as to a denominator, left out."""
+    numbers = [given for given in instruction.arguments if isinstance(given, int | float)]
+    if len(numbers) == 1 and numbers[0]:
+        rest = tuple(0 if given is numbers[0] else given for given in instruction.arguments)
+        alone = Instruction(instruction.slot, instruction.function, rest, instruction.keywords)
+        words = f"the summand {numbers[0]:.12g} does not belong"
+        yield Repair(instruction.slot, lambda values, scene: alone.run(values), "extra_term", words, 1.0, portable=True)
 
 
 def _without_factor(scene: Scene) -> Iterator[Repair]:

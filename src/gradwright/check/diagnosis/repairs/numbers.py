@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import NamedTuple
 
 import torch
 
 from gradwright.check.diagnosis.operations import ENTRYWISE
-from gradwright.check.diagnosis.program import Instruction
+from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.sites import Site, nearest_sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest
 
@@ -40,6 +41,44 @@ def numbers(scene: Scene) -> Iterator[Repair]:
                 if found is not None and abs(found / written - 1) > DIGITS:
                     words = f"the number {written:.12g} should be {_text(found)}"
                     yield _with(instruction, place, found, words)
+
+
+def other_sizes(scene: Scene) -> Iterator[Repair]:
+    """Every size that stands in the code, made another, or one less or more, as in the divisor of a variance."""
+    assert scene.program is not None
+    every = [_Length(name, less) for name in scene.point.sizes for less in (0, 1)]
+    for instruction in scene.program.instructions:
+        for place, written in enumerate(instruction.arguments) if instruction.name in ARITHMETIC else ():
+            for given in every if isinstance(written, int | float) else ():
+                for due in every if written == given.at(scene) else ():
+                    if (given.name == due.name) != (given.less == due.less):
+                        yield _with_length(instruction.slot, place, given, due)
+
+
+class _Length(NamedTuple):
+    """The size of a dimension, or one less."""
+
+    name: str
+    less: int
+
+    def __str__(self) -> str:
+        return f"{self.name} − 1" if self.less else self.name
+
+    def at(self, scene: Scene) -> int:
+        """The number that it is at a point."""
+        return scene.point.sizes[self.name] - self.less
+
+
+def _with_length(slot: int, place: int, given: _Length, due: _Length) -> Repair:
+    def make(values: Values, scene: Scene) -> object:
+        assert scene.program is not None
+        own = scene.program.by_slot[slot]
+        if own.arguments[place] != given.at(scene):
+            raise ValueError("the number that stands in the code is no size")
+        arguments = tuple(due.at(scene) if p == place else number for p, number in enumerate(own.arguments))
+        return Instruction(slot, own.function, arguments, own.keywords).run(values)
+
+    return Repair(slot, make, "wrong_factor", f"{given} stands where {due} is due", WRITTEN - 0.01, portable=True)
 
 
 def multiples_of_values(scene: Scene) -> Iterator[Repair]:

@@ -9,12 +9,13 @@ from itertools import combinations
 import numpy as np
 import torch
 
-from gradwright.check.diagnosis.operations import SUMS
+from gradwright.check.diagnosis.operations import COMPARISONS, SUMS
 from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.order import LONGEST, chain
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest
 from gradwright.core.points import project_array
+from gradwright.prims.piecewise import is_comparison
 
 TRIANGLES = ("tril", "triu")
 EXTREMES = {"argmax": "argmin", "argmin": "argmax", "amax": "amin", "amin": "amax"}
@@ -39,6 +40,7 @@ def structure(scene: Scene) -> Iterator[Repair]:
         yield from _regrouped(scene, instruction)
         yield from _other_mask(instruction)
         yield from _moved_mask(instruction, scene)
+        yield from _due_mask(instruction, scene)
     yield from _projected(scene)
 
 
@@ -160,6 +162,24 @@ def _moved_mask(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
 
                 words = f"the mask {text} has to be taken from {quantity.name}, along the {along}"
                 yield Repair(instruction.slot, spread, "wrong_mask", words, 0.9, portable=True)
+
+
+def _due_mask(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
+    """A mask of the formula in the place of another one; that of the opposite entries is told otherwise."""
+    mask = scene.values.get(instruction.slot)
+    if instruction.name not in COMPARISONS or not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool:
+        return
+    text = scene.names.text(instruction.slot)
+    for number, quantity in enumerate(scene.library.quantities):
+        due = scene.quantities[number]
+        if not is_comparison(quantity.node) or due.shape != mask.shape or torch.equal(due != 0, ~mask):
+            continue
+
+        def compared(values: Values, scene: Scene, number: int = number) -> object:
+            return scene.quantities[number] != 0
+
+        words = f"the mask {text} should be {quantity.name}"
+        yield Repair(instruction.slot, compared, "wrong_mask", words, 0.9, portable=True)
 
 
 def _other_triangle(instruction: Instruction) -> Iterator[Repair]:

@@ -2,12 +2,14 @@
 
 from gradwright.check.tracing.operators import (
     axes,
+    convolution,
     elementwise,
     indices,
     linear_algebra,
     parts,
     products,
     reductions,
+    sorting,
     triangles,
 )
 from gradwright.check.tracing.operators.table import IGNORING, RANDOM, RULES
@@ -17,11 +19,13 @@ __all__ = [
     "RANDOM",
     "RULES",
     "axes",
+    "convolution",
     "elementwise",
     "indices",
     "linear_algebra",
     "parts",
     "products",
     "reductions",
+    "sorting",
     "triangles",
 ]

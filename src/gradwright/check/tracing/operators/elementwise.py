@@ -24,7 +24,8 @@ from gradwright.prims.piecewise import equal, has_kink, is_comparison
 FUNCTIONS = {
     "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "sin": "sin", "cos": "cos", "tan": "tan",
     "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "atan": "arctan", "sigmoid": "sigmoid", "relu": "relu",
-    "abs": "abs", "sign": "sign", "erf": "erf", "sqrt": "sqrt", "square": "square", "reciprocal": "reciprocal",
+    "abs": "abs", "sign": "sign", "floor": "floor", "erf": "erf", "sqrt": "sqrt", "square": "square",
+    "reciprocal": "reciprocal",
     "lgamma": "lgamma", "digamma": "digamma", "special_log_ndtr": "log_ndtr", "real": "real", "imag": "imag",
 }  # fmt: skip
 COMPARING = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal"}
@@ -194,10 +195,9 @@ def _mul(given: Arguments) -> Value:
 
 @operator("div")
 def _div(given: Arguments) -> Value:
-    if "rounding_mode" in given:
-        raise Untraceable("a division that rounds")
     left, right = given.tensor("self"), given.tensor("other")
-    return multiply(left, _with(right, power(right.node, Fraction(-1))))
+    found = multiply(left, _with(right, power(right.node, Fraction(-1))))
+    return _with(found, _rounded(given.text("rounding_mode"), found.node)) if "rounding_mode" in given else found
 
 
 def multiply(left: Value, right: Value) -> Value:
@@ -244,6 +244,65 @@ def _hypot(given: Arguments) -> Value:
 def _complex(given: Arguments) -> Value:
     (a, b), frame = aligned([given.tensor("real"), given.tensor("imag")])
     return full(build.plus(a, build.multiply(build.constant("i"), b)), frame)
+
+
+@operator("round")
+def _round(given: Arguments) -> Value:
+    value = given.tensor("self")
+    if "decimals" not in given:
+        return _with(value, function("round", value.node))
+    digit = Fraction(10) ** given.integer("decimals")
+    return _with(value, scale(1 / digit, function("round", scale(digit, value.node))))
+
+
+@operator("ceil")
+def _ceil(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return _with(value, scale(-1, function("floor", scale(-1, value.node))))
+
+
+@operator("trunc")
+def _trunc(given: Arguments) -> Value:
+    value = given.tensor("self")
+    return _with(value, _rounded("trunc", value.node))
+
+
+@operator("remainder", "fmod")
+def _remainder(given: Arguments) -> Value:
+    """What a division leaves that rounds down, or to zero."""
+    (a, b), frame = aligned([given.tensor("self"), given.tensor("other")])
+    mode = "floor" if given.operation.name == "aten.remainder" else "trunc"
+    quotient = _rounded(mode, build.multiply(a, power(b, Fraction(-1))))
+    return full(build.minus(a, build.multiply(b, quotient)), frame)
+
+
+def _rounded(mode: str, node: Node) -> Node:
+    """Rounded down, or to zero."""
+    if mode == "floor":
+        return function("floor", node)
+    return build.multiply(function("sign", node), function("floor", function("abs", node)))
+
+
+@operator("polar")
+def _polar(given: Arguments) -> Value:
+    (size, angle), frame = aligned([given.tensor("abs"), given.tensor("angle")])
+    turned = function("exp", build.multiply(build.constant("i"), angle))
+    return full(build.multiply(size, turned), frame)
+
+
+@operator("angle")
+def _angle(given: Arguments) -> Value:
+    """The imaginary part of the logarithm."""
+    value = given.tensor("self")
+    if value.node.real:
+        raise Untraceable("the angle of a real number")
+    return _with(value, function("imag", function("log", value.node)))
+
+
+@operator("atan2")
+def _atan2(given: Arguments) -> Value:
+    (y, x), frame = aligned([given.tensor("self"), given.tensor("other")])
+    return full(function("imag", function("log", build.plus(x, build.multiply(build.constant("i"), y)))), frame)
 
 
 @operator("maximum", "minimum", "fmax", "fmin")

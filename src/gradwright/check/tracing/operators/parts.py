@@ -69,8 +69,34 @@ def _unfold(given: Arguments) -> Value:
     axis = given.axis("dimension", value.rank)
     if given.integer("step") != 1:
         raise Untraceable("windows (unfold) that are more than one step apart")
-    runs = [cut(value, axis, Dim.of(place), shape[axis]) for place in range(given.integer("size"))]
-    return joined([with_unit_axis(run, value.rank) for run in runs], value.rank, shape)
+    return windows(value, axis, given.integer("size"), shape[axis])
+
+
+def windows(value: Value, axis: int, size: int, count: Dim) -> Value:
+    """So many windows of a size along an axis, their entries along a new last one."""
+    runs = [cut(value, axis, Dim.of(place), count) for place in range(size)]
+    dims = [count if place == axis else dim for place, dim in enumerate(value.dims)]
+    return joined([with_unit_axis(run, value.rank) for run in runs], value.rank, [*dims, Dim.of(size)])
+
+
+@operator("constant_pad_nd")
+def _pad(given: Arguments) -> Value:
+    """A number around a tensor: `pad` has how often before and after, from the last axis to the first."""
+    value, dims = given.tensor("self"), given.shape()
+    outside = given.number("value") if "value" in given else build.number(0)
+    value = Value(build.minus(value.straight(), outside), value.unit)
+    lengths = [given.named(axis) for axis in given.lengths("pad")]
+    for axis, before, after in zip(reversed(range(value.rank)), lengths[::2], lengths[1::2], strict=False):
+        value = padded(value, axis, before, after, dims[axis])
+    return Value(build.plus(value.node, outside), value.unit)
+
+
+def padded(value: Value, axis: int, before: Dim, after: Dim, whole: Dim) -> Value:
+    """Zeros before and after the entries along an axis."""
+    if any(dim.value is not None and dim.value < 0 for dim in (before, after)):
+        raise Untraceable("a padding by less than nothing")
+    dims = [whole if place == axis else dim for place, dim in enumerate(value.dims)]
+    return Value(placed(value, axis, dims, before), unit_axes(dims))
 
 
 @operator("unbind")

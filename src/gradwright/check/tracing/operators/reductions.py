@@ -146,11 +146,6 @@ def _extremum(given: Arguments) -> Result:
     return found
 
 
-@operator("argmax", "argmin", "sort", "topk", "argsort", "median", "kthvalue", "mode")
-def _ordering(given: Arguments) -> Result:
-    raise Untraceable(f"{given.operation.name}, which depends on the order of the entries")
-
-
 @operator("logsumexp")
 def _logsumexp(given: Arguments) -> Value:
     value = given.tensor("self")
@@ -240,6 +235,16 @@ def _cumsum(given: Arguments) -> Value:
     if axis not in value.flipped:
         return Value(build.cumulative_sum(value.node, place), value.unit, value.flipped)
     return Value(_running_from_the_end(value.node, place), value.unit, value.flipped)
+
+
+@operator("logcumsumexp")
+def _logcumsumexp(given: Arguments) -> Value:
+    value = given.tensor("self")
+    axis = given.axis("dim", value.rank)
+    if value.unit[axis]:
+        return value
+    sums = build.cumulative_sum(function("exp", value.straight()), value.place(axis))
+    return Value(function("log", sums), value.unit)
 
 
 def _running_from_the_end(node: Node, axis: int) -> Node:
