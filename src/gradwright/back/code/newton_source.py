@@ -60,11 +60,11 @@ def _newton(
 '''
 STARTS = '''
 def _starts(shapes: list[tuple[int, ...]], positive: list[bool]) -> Iterator[list[np.ndarray]]:
-    """Starting points: the identity (ones for what is positive), zeros, and a few random ones."""
+    """Starting points: the identity (ones for what is positive), zeros, and random ones."""
     kinds = zip(shapes, positive, strict=True)
     yield [np.eye(*shape) if len(shape) == 2 and not above else np.ones(shape) for shape, above in kinds]
     yield [np.zeros(shape) for shape in shapes]
-    for seed in range(5):
+    for seed in range(20):
         generator = np.random.default_rng(seed)
         yield [generator.normal(size=shape) for shape in shapes]
 '''
