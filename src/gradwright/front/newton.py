@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,18 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.nodes import Node
 from gradwright.core.points import draw
+from gradwright.diff.identities.declared_sets import first_outside
+from gradwright.diff.identities.newton import newton
 from gradwright.diff.identities.problem import Problem
-from gradwright.diff.identities.solution_points import SolutionPoint, first_outside, newton, relative_residual
+from gradwright.diff.identities.residuals import relative_residual
+from gradwright.diff.identities.solution_points import SolutionPoint
 from gradwright.errors import ConditionError
 from gradwright.frozen import frozen
 
-RANDOM_STARTS = 20
+RANDOM_STARTS = 5
+LEAPS = 5
 SOLVED = 1e-9
-SHORTEST = 1 / 64
+MOST_PIECES = 12
 
 
 @frozen(eq=False)
@@ -43,6 +48,11 @@ class NewtonSolver:
 
     def solve(self, *arrays: Array) -> tuple[Array, ...]:
         """The unknowns, in order."""
+        parts = _remembered(self, tuple((a.tobytes(), a.dtype.str, a.shape) for a in map(np.asarray, arrays)))
+        return tuple(part.copy() for part in parts)
+
+    def found(self, *arrays: Array) -> tuple[Array, ...]:
+        """The unknowns, computed anew."""
         problem = self.problem
         sizes = sizes_of(problem, arrays)
         givens: dict[Node, Array] = dict(zip(problem.givens, map(np.asarray, arrays), strict=True))
@@ -58,6 +68,12 @@ class NewtonSolver:
             f"{problem.name}: Newton's method found no solution of its identity{outside} at these inputs; "
             f"give forward=, or a starting point start="
         )
+
+
+@lru_cache(maxsize=256)
+def _remembered(solver: NewtonSolver, contents: tuple[tuple[bytes, str, tuple[int, ...]], ...]) -> tuple[Array, ...]:
+    """The solution at inputs: the steps of a derivation, and its checks, ask for one and the same again and again."""
+    return solver.found(*(np.frombuffer(data, dtype).reshape(shape) for data, dtype, shape in contents))
 
 
 def _guesses(
@@ -86,10 +102,12 @@ def _guesses(
 def _followed(problem: Problem, known: SolutionPoint, givens: Mapping[Node, Array]) -> Mapping[Node, Array]:
     """The unknowns of a known solution, followed while its inputs move straight to others, as far as they can be."""
     values, reached, step = dict(known.values), 0.0, 1.0
-    while reached < 1 and step > SHORTEST:
+    for _ in range(MOST_PIECES):
+        if reached == 1:
+            break
         ahead = min(1.0, reached + step)
         moved = {g: known.values[g] + ahead * (value - known.values[g]) for g, value in givens.items()}
-        found = _solved_from(problem, {**values, **moved}, known.sizes)
+        found = _solved_from(problem, {**values, **moved}, known.sizes, leaps=0)
         if found is None or first_outside(problem, found) is not None:
             step /= 2
         else:
@@ -97,11 +115,13 @@ def _followed(problem: Problem, known: SolutionPoint, givens: Mapping[Node, Arra
     return {u: values[u] for u in problem.unknowns}
 
 
-def _solved_from(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array] | None:
+def _solved_from(
+    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], leaps: int = LEAPS
+) -> dict[Node, Array] | None:
     """Where Newton's method arrives, if the equations hold there."""
     try:
         with np.errstate(all="ignore"):  # at a guess, or on the way, there may be no value
-            found = newton(problem, values, sizes)
+            found = newton(problem, values, sizes, leaps)
             return found if relative_residual(problem, found, sizes) < SOLVED else None
     except (ConditionError, np.linalg.LinAlgError):  # such as the inverse of 0
         return None
