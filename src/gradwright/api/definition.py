@@ -8,7 +8,7 @@ from typing import Any
 from gradwright.api.expression import Expression, NamedOutputs, as_expression
 from gradwright.back.render import unicode_of
 from gradwright.core.primitive import Primitive
-from gradwright.core.registry import Call, Function, Outputs
+from gradwright.core.registry import Call, Function, Outputs, primitive_function, register
 from gradwright.core.signature import Signature
 from gradwright.diff.conditions import conditions_of_identity
 from gradwright.errors import IdentityError, ShapeError
@@ -58,8 +58,16 @@ class DefinedFunction:
         """What the derivative needs."""
         return conditions_of_identity(self.primitive, unicode_of)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles: a process that reads one knows the function from then on, as if it had defined it."""
+        return _defined, (self.primitive,)
+
     def __repr__(self) -> str:
         return f"<{self.name}: {' and '.join(self.primitive.identity)}>"
+
+
+def _defined(primitive: Primitive) -> DefinedFunction:
+    return DefinedFunction(register(primitive_function(primitive)))
 
 
 def define(

@@ -29,6 +29,7 @@ def language_function(name: str) -> Callable[..., Any]:
         return call(name, *arguments, **keywords)
 
     apply.__name__ = apply.__qualname__ = name
+    apply.__module__ = "gradwright"  # where a pickle finds it
     apply.__doc__ = _docstring(function)
     return apply
 

@@ -63,6 +63,9 @@ class Arithmetic(Protocol):
         ...
 
 
+LARGE = 100_000  # multiplications, from which on BLAS makes up for what it takes to call it
+
+
 class FloatArithmetic:
     """NumPy's floating-point numbers."""
 
@@ -90,8 +93,7 @@ class FloatArithmetic:
         letters = _letters([*(labels for _, labels in reduced), output])
         inputs = ",".join("".join(letters[label] for label in labels) for _, labels in reduced)
         pattern = f"{inputs}->{''.join(letters[label] for label in output)}"
-        optimize = "greedy" if len(operands) > 2 else False
-        result: Array = np.einsum(pattern, *(array for array, _ in reduced), optimize=optimize)
+        result = _multiplied(pattern, [array for array, _ in reduced])
         return result if coefficient == 1 else as_float(coefficient) * result
 
     def add(self, values: Sequence[Array]) -> Array:
@@ -119,6 +121,37 @@ class FloatArithmetic:
 
 
 Operand = tuple[Array, list[int]]
+
+
+def _multiplied(pattern: str, arrays: list[Array]) -> Array:
+    """What `numpy.einsum` gives, two operands at a time."""
+    for places, subscripts, large in _plan(pattern, tuple(array.shape for array in arrays)):
+        operands = [arrays.pop(place) for place in places]
+        arrays.append(np.einsum(subscripts, *operands, optimize=large))
+    return arrays[0]
+
+
+@lru_cache(maxsize=4096)
+def _plan(pattern: str, shapes: Sequence[tuple[int, ...]]) -> Sequence[tuple[Sequence[int], str, bool]]:
+    """Which operands are multiplied one after the other, as what, and whether they are large enough for BLAS.
+
+    It is found once for the many evaluations of an iteration.
+    """
+    inputs, output = pattern.split("->")
+    rest = inputs.split(",")
+    sizes = {
+        letter: n for letters, shape in zip(rest, shapes, strict=True) for letter, n in zip(letters, shape, strict=True)
+    }
+    _, *path = np.einsum_path(pattern, *(np.broadcast_to(0.0, shape) for shape in shapes), optimize="greedy")[0]
+    plan: list[tuple[Sequence[int], str, bool]] = []
+    for places in path:
+        last_first = sorted(places, reverse=True)
+        own = [rest.pop(place) for place in last_first]
+        letters = dict.fromkeys("".join(own))
+        kept = "".join(letter for letter in letters if letter in {*output, *"".join(rest)}) if rest else output
+        plan.append((last_first, f"{','.join(own)}->{kept}", math.prod(sizes[letter] for letter in letters) > LARGE))
+        rest.append(kept)
+    return plan
 
 
 def _without_private_labels(place: int, operands: Sequence[Operand], output: list[int]) -> Operand:

@@ -10,6 +10,7 @@ import copyreg
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from fractions import Fraction
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -157,11 +158,7 @@ def primitive_function(*overloads: Primitive) -> Function:
     """The function of a primitive; records of one name differ by the ranks of their inputs."""
     first = overloads[0]
     usage = f"{first.name}({', '.join(d.name for d in first.inputs)})"
-
-    def build(call: Call) -> Node | Outputs:
-        return apply_overload(overloads, call, usage)
-
-    return Function(first.name, build, usage, first.summary, overloads)
+    return Function(first.name, partial(apply_overload, overloads, usage=usage), usage, first.summary, overloads)
 
 
 def register_primitive(*overloads: Primitive) -> Function:

@@ -10,9 +10,11 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.nodes import Node
+from gradwright.diff.identities.declared_sets import first_outside
 from gradwright.diff.identities.determinacy import failure
 from gradwright.diff.identities.problem import Problem
-from gradwright.diff.identities.solution_points import SolutionPoint, first_outside, relative_residual
+from gradwright.diff.identities.residuals import relative_residual
+from gradwright.diff.identities.solution_points import SolutionPoint
 from gradwright.errors import ConditionError
 from gradwright.front.newton import sizes_of
 from gradwright.frozen import frozen

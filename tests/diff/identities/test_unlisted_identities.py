@@ -66,6 +66,13 @@ def nearest_orthogonal(M: Array) -> Array:
     return U @ Vh
 
 
+def constrained_rotation(S: Array, A: Array, B: Array) -> tuple[Array, Array]:
+    """The X with Xᴴ S X = I that comes nearest to A X = B, and the multiplier of the constraint."""
+    root = np.linalg.inv(np.linalg.cholesky(S)).conj().T
+    X = root @ nearest_orthogonal(root.conj().T @ A.conj().T @ B)
+    return X, X.conj().T @ A.conj().T @ (B - A @ X)
+
+
 def left_polar(A: Array) -> tuple[Array, Array]:
     U, S, Vh = np.linalg.svd(A, full_matrices=False)
     return (U * S) @ U.T, U @ Vh
@@ -470,6 +477,15 @@ IMPLICIT = {
     "doubly stochastic": Case(["u * (K @ v) = ones(n)", "v * (K.T @ u) = ones(n)", "u[0] = 1"],
                               "u: n positive, v: n positive", "K: n n positive"),
     "a complex phase": Case(["z = r * u", "u * conj(u) = 1"], "r: , u: complex", "z: complex", general=True),
+    "its conjugate": Case("A * y + B * conj(y) = c", "y: n complex", "A: n complex, B: n complex, c: n complex"),
+    "its conjugate trace": Case("A @ Y + conj(trace(Y)) * B = C", "Y: n n complex",
+                                "A: n n complex, B: n n complex, C: n n complex"),
+    "its real part": Case("y + a * real(b * y) = c", "y: complex", "a: complex, b: complex, c: complex"),
+    "a constrained rotation": Case(["A.T @ (A @ X - B) + S @ X @ L = zeros(n, n)", "X.T @ S @ X = eye(n)"],
+                                   "X: n n, L: n n symmetric", "S: n n spd, A: m n, B: m n", constrained_rotation),
+    "a constrained complex rotation": Case(["A.H @ (A @ X - B) + X @ L = zeros(n, n)", "X.H @ X = eye(n)"],
+                                           "X: n n complex, L: n n hermitian", "A: m n complex, B: m n complex",
+                                           lambda A, B: constrained_rotation(np.eye(A.shape[1]), A, B)),
     "both parts": Case(["real(z) = a", "imag(z) = b"], "z: n complex", "a: n, b: n", general=True),
     "real and complex inputs": Case(["H @ x + t * x = real(b)", "t = norm(b)"], "x: n, t: ",
                                     "H: n n spd, b: n complex"),
@@ -670,6 +686,9 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
         ("descriptor Stein", "dY = stein(E⁻¹ A, E⁻¹ (dA Y Aᵀ + A Y dAᵀ) E⁻ᵀ)"),
         ("two axes of a tensor", "[isolate: multiply by the inverses along its axes]"),
         ("correlation matrix next to another", "dX = off(dZ)"),
+        ("its conjugate", "[divide: divide entry by entry, with the conjugate equation]"),
+        ("a constrained rotation", "dX = X (Ω − ½ Xᵀ dS X)"),
+        ("a constrained rotation", "so that dL stands alone"),
         ("sums of rows and columns", "dv = (n I − n 1 1ᵀ / m + 1 e_0ᵀ)⁻¹ ("),
     ],
 )

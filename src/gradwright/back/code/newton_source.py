@@ -34,8 +34,11 @@ NEWTON = '''
 def _newton(
     equations: Callable[..., Any], inside: Callable[..., bool], start: list[np.ndarray]
 ) -> tuple[list[np.ndarray], float]:
-    """Gauss-Newton steps of least norm, halved where they do not help, or leave the set in which they began."""
-    values, guarded = start, inside(*start)
+    """Gauss-Newton steps of least norm, halved where they do not help, or leave the set in which they began.
+
+    Where no part of a step helps, as at a minimum of what the equations miss, a few steps are taken all the same.
+    """
+    values, guarded, leaps = start, inside(*start), 5
     with np.errstate(all="ignore"):
         gaps, slopes = equations(*values)
     for _ in range(100):
@@ -45,8 +48,10 @@ def _newton(
         step = np.linalg.lstsq(slopes, -gaps, rcond=None)[0]
         ends = np.cumsum([x.size for x in values])[:-1]
         parts = [part.reshape(x.shape) for part, x in zip(np.split(step, ends), values, strict=True)]
-        for halvings in range(30):
-            trial = [x + part / 2**halvings for x, part in zip(values, parts, strict=True)]
+        length = sum(float(np.linalg.norm(x)) for x in values)
+        leap = min(1.0, 3 * length / max(float(np.linalg.norm(step)), 1e-300))
+        for scale in [*(0.5**k for k in range(30)), leap][: 30 + (leaps > 0)]:
+            trial = [x + scale * part for x, part in zip(values, parts, strict=True)]
             if guarded and not inside(*trial):
                 continue
             with np.errstate(all="ignore"):
@@ -54,19 +59,20 @@ def _newton(
             if np.abs(found[0]).max(initial=0) < size:
                 break
         else:
-            break
+            leaps -= 1
+            if leaps < 0 or (guarded and not inside(*trial)):
+                break
         values, (gaps, slopes) = trial, found
     return values, float(np.abs(gaps).max(initial=0)) / (1 + max(np.abs(x).max(initial=0) for x in values))
 '''
 STARTS = '''
-def _starts(shapes: list[tuple[int, ...]], positive: list[bool]) -> Iterator[list[np.ndarray]]:
-    """Starting points: the identity (ones for what is positive), zeros, and a few random ones."""
-    kinds = zip(shapes, positive, strict=True)
-    yield [np.eye(*shape) if len(shape) == 2 and not above else np.ones(shape) for shape, above in kinds]
-    yield [np.zeros(shape) for shape in shapes]
+def _starts(first: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    """Starting points: the first, zeros, and a few random ones."""
+    yield first
+    yield [np.zeros(x.shape) for x in first]
     for seed in range(5):
         generator = np.random.default_rng(seed)
-        yield [generator.normal(size=shape) for shape in shapes]
+        yield [generator.normal(size=x.shape) for x in first]
 '''
 
 
@@ -207,10 +213,9 @@ def _solver(solver: NewtonSolver, parts: Parts, name: str) -> str:
         for place, dim in reversed(list(enumerate(g.shape)))
         if dim.name
     }
-    shapes = [_tuple([size_text(dim, sizes) for dim in s.shape]) for s in _solved_for(parts)]
     local = unused("found", givens)
-    positive = [str("positive" in unknown.facts) for unknown, own in parts.items() for _ in own]
-    usual = f"_starts([{', '.join(shapes)}], [{', '.join(positive)}])"
+    first = [_first(unknown, place, sizes) for unknown, own in parts.items() for place in range(len(own))]
+    usual = f"_starts([{', '.join(first)}])"
     lines = [
         f"def {name}({', '.join(f'{g}: np.ndarray' for g in givens)}) -> Any:",
         '    """The solution of the equations by Newton\'s method."""',
@@ -228,6 +233,14 @@ def _solver(solver: NewtonSolver, parts: Parts, name: str) -> str:
         f'    raise ValueError("{problem.name}: Newton\'s method found no solution of the equations at this input")',
     ]
     return "\n".join(lines)
+
+
+def _first(unknown: Symbol, place: int, sizes: Mapping[str, str]) -> str:
+    """Where the real part of an unknown (the first), or its imaginary part, starts: at I, 1 or 0."""
+    shape = [size_text(dim, sizes) for dim in unknown.shape]
+    if place == 0 and unknown.rank == 2 and "positive" not in unknown.facts:
+        return f"np.eye({', '.join(shape)})"
+    return f"np.{'zeros' if place else 'ones'}({_tuple(shape)})"
 
 
 def _tuple(items: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from gradwright.core.nodes import Node, Symbol
 from gradwright.core.points import tangent_direction
 from gradwright.core.sums import subtract
 from gradwright.core.walks import free_leaves
+from gradwright.diff.identities.declared_sets import first_outside, is_in_open_set
 from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.diff.identities.freedoms import free_words
 from gradwright.diff.identities.linearised import (
@@ -31,18 +32,16 @@ from gradwright.diff.identities.linearised import (
     size_of_terms,
 )
 from gradwright.diff.identities.problem import Equation, Problem
+from gradwright.diff.identities.residuals import residuals
 from gradwright.diff.identities.solution_points import (
     LARGE,
     Forward,
     SolutionPoint,
     find_point,
-    first_outside,
     forward_point,
-    is_in_open_set,
     is_settled,
     is_stable,
     problem_sizes,
-    residuals,
 )
 from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify

@@ -30,6 +30,7 @@ from gradwright.diff.identities.elimination import (
 from gradwright.diff.identities.frames import Frame, direct_frames, frame_choices, recovered
 from gradwright.diff.identities.functionals import border_functionals
 from gradwright.diff.identities.general import solve_generally
+from gradwright.diff.identities.halves import keep_half, let_stand_alone
 from gradwright.diff.identities.isolate import divide, isolate, isolate_along_axes, isolate_vector, strip_common_factors
 from gradwright.diff.identities.null_vectors import with_numbers_alone
 from gradwright.diff.identities.outer_factors import cancel_outer_factors
@@ -61,10 +62,12 @@ RULES: tuple[Rule, ...] = (
     strip_common_factors,
     eliminate_alone,
     split_by_entries,
+    keep_half,
     commute,
     bring_to_two_sides,
     solve_sylvester,
     solve_normal_part,
+    let_stand_alone,
     eliminate_explicit,
     solve_two_numbers,
     eliminate_divided,
@@ -190,13 +193,16 @@ def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Soluti
 
 
 def _frame_use(frame: Frame, direction: Node, state: State) -> FrameUse:
-    values = recovered(frame, direction)
+    values: dict[Node, Node] = {}
+    values.update(zip((spec.hole for spec in frame.parts), recovered(frame, direction), strict=True))
+    halves = {h: spec for spec in state.specs.values() if spec.part_of is not None for h in holes_in(spec.part_of)}
     stated = frame.unknown.name if frame.kind == "tall" else ""
-    parts = [
-        FramePart(spec.hole, spec.name, state.specs[spec.hole].space, value, stated if spec.normal_to else "")
-        for spec, value in zip(frame.parts, values, strict=True)
-    ]
-    return FrameUse(direction, frame.direction, tuple(parts))
+    parts: list[FramePart] = []
+    for spec in (halves.get(spec.hole, state.specs[spec.hole]) for spec in frame.parts):
+        value = values[spec.hole] if spec.part_of is None else substitute(spec.part_of, values)
+        parts.append(FramePart(spec.hole, spec.name, spec.space, value, stated if spec.normal_to else ""))
+    split: dict[Node, Node] = {hole: value for hole, value in state.solved if hole in halves}
+    return FrameUse(direction, substitute(frame.direction, split), tuple(parts))
 
 
 def _in_directions(frame: Frame, values: dict[Node, Node]) -> Node:

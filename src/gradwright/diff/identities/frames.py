@@ -26,13 +26,15 @@ from gradwright.prims.inv import inv
 class HoleSpec:
     """An unknown of the linear equations: a hole and the constant space in which it lives.
 
-    `normal_to` is the matrix Q whose columns a complement K is orthogonal to.
+    `normal_to` is the matrix Q whose columns a complement K is orthogonal to; `part_of` says which half of another
+    unknown this one is.
     """
 
     hole: Hole
     space: Space
     normal_to: Node | None = None
     name: str = ""
+    part_of: Node | None = None
 
 
 @frozen

@@ -13,12 +13,12 @@ from fractions import Fraction
 from gradwright.core.build import adjoint, identity, matmul, multiply, number, ones, permute, product_of, transpose
 from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.connected import connected
-from gradwright.core.contraction import conjugate, contract, with_factors
+from gradwright.core.contraction import conjugate, contract, is_zero, with_factors, zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Contract, Hole, Node
 from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space
-from gradwright.core.sums import add, coefficient_of, like_key, scaled, terms_of
+from gradwright.core.sums import add, coefficient_of, like_key, scaled, subtract, terms_of
 from gradwright.diff.identities.state import State, hidden_pivots, inverse_of
 from gradwright.diff.identities.terms import (
     LinearEquation,
@@ -26,6 +26,7 @@ from gradwright.diff.identities.terms import (
     holes_in,
     reduce_terms,
     with_tensor,
+    without_real_parts,
 )
 from gradwright.errors import DerivationError
 from gradwright.frozen import frozen, replace
@@ -223,22 +224,32 @@ def isolate(state: State) -> State | None:
 
 
 def divide(state: State) -> State | None:
-    """`W ∘ H = C` for an unknown without structure: division entry by entry."""
+    """`W ∘ H = C` for an unknown without structure: division entry by entry.
+
+    `W ∘ H + V ∘ H* = C` and its conjugate are two equations for the entries of H and H*.
+    """
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
         if len(holes) != 1 or state.specs[holes[0]].space is not Space.FREE or equation.projected:
             continue
-        total = weight_of(equation)
-        if total is None:
+        weights = _weights(equation)
+        if weights is None or (equation.form.real and not holes[0].real):  # one of two equations
             continue
-        scalar, weights = _scalar_and_weights(total)
-        quotient = multiply(raise_to(scalar, Fraction(-1)), multiply(equation.right, raise_to(weights, Fraction(-1))))
+        total, mirrored = weights
+        right = equation.right
+        if not is_zero(mirrored):
+            right = subtract(multiply(conjugate(total), right), multiply(mirrored, conjugate(right)))
+            total = simplify(subtract(*(multiply(weight, conjugate(weight)) for weight in weights)))
+        if is_zero(total):
+            continue
+        scalar, entries = _scalar_and_weights(total)
+        quotient = multiply(raise_to(scalar, Fraction(-1)), multiply(right, raise_to(entries, Fraction(-1))))
         changed = state.with_solution(holes[0], value := reduce_terms(quotient, state.relations), place)
         if total == ones(total.shape):
             return changed.with_step("substitute", holes[0], value, "put in what is known")
-        return changed.with_step(
-            "divide", holes[0], value, "divide entry by entry" if value.rank else "divide by its factor"
-        )
+        words = "divide entry by entry" if value.rank else "divide by its factor"
+        words += "" if is_zero(mirrored) else ", with the conjugate equation"
+        return changed.with_step("divide", holes[0], value, words)
     return None
 
 
@@ -252,22 +263,33 @@ def _scalar_and_weights(total: Node) -> tuple[Node, Node]:
 
 def weight_of(equation: LinearEquation) -> Node | None:
     """W of an equation `W ∘ H = C` in one unknown."""
-    weights = [_weight(term) for term in terms_of(equation.form)]
-    known = [weight for weight in weights if weight is not None]
-    return simplify(add(known)) if len(known) == len(weights) else None
+    weights = _weights(equation)
+    return weights[0] if weights is not None and is_zero(weights[1]) else None
 
 
-def _weight(term: Node) -> Node | None:
-    """W of a term `W ∘ H`."""
+def _weights(equation: LinearEquation) -> tuple[Node, Node] | None:
+    """W and V of an equation `W ∘ H + V ∘ H* = C` in one unknown."""
+    sums: dict[bool, list[Node]] = {False: [], True: []}
+    for term in terms_of(without_real_parts(equation.form)):
+        found = _weight(term)
+        if found is None:
+            return None
+        sums[found[0]].append(found[1])
+    plain, mirrored = (simplify(add(sums[conj])) if sums[conj] else zero(equation.form.shape) for conj in sums)
+    return plain, mirrored
+
+
+def _weight(term: Node) -> tuple[bool, Node] | None:
+    """Whether a term is `W ∘ H*` and not `W ∘ H`, and W."""
     product = as_product(term)
     own = [f for f in product.factors if isinstance(f.node, Hole)]
     labels = [label for group in product.output for label in group]
-    if len(own) != 1 or own[0].conj or own[0].groups != product.output or len(set(labels)) < len(labels):
+    if len(own) != 1 or own[0].groups != product.output or len(set(labels)) < len(labels):
         return None
     rest = [f for f in product.factors if f is not own[0]]
     if any(holes_in(f.node) for f in rest):
         return None
-    return with_factors(product, rest)
+    return own[0].conj, with_factors(product, rest)
 
 
 def isolate_vector(state: State) -> State | None:

@@ -14,26 +14,21 @@ from itertools import islice, pairwise, permutations
 import numpy as np
 
 from gradwright.core.arithmetic import Array, largest
-from gradwright.core.contraction import split_coefficient
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS, Facts
-from gradwright.core.membership import departure
-from gradwright.core.nodes import Hole, Node, Symbol
+from gradwright.core.nodes import Hole, Node
 from gradwright.core.points import (
-    OF_FIXED_SIZE,
     choose_sizes,
     demanded_orders,
     dimension_names,
     draw,
-    project_array,
     sample,
     shrunk,
     tangent_direction,
 )
-from gradwright.core.sums import add, scaled, subtract, terms_of
-from gradwright.core.walks import free_leaves
-from gradwright.diff.identities.frames import is_orthonormal
+from gradwright.core.sums import subtract
+from gradwright.diff.identities.declared_sets import is_in_open_set
 from gradwright.diff.identities.linearised import (
     RANK_TOLERANCE,
     given_side,
@@ -43,18 +38,18 @@ from gradwright.diff.identities.linearised import (
     size_of_terms,
     tensors_of,
 )
-from gradwright.diff.identities.problem import Equation, Problem
-from gradwright.errors import ConditionError, EvaluationError, GradwrightError
+from gradwright.diff.identities.newton import CONVERGED, STEPS, newton, newton_step
+from gradwright.diff.identities.problem import Problem
+from gradwright.diff.identities.residuals import relative_residual
+from gradwright.diff.identities.stated_values import explicit_givens, explicit_unknowns
+from gradwright.errors import ConditionError, EvaluationError
 from gradwright.frozen import frozen
 
 Forward = Callable[..., tuple[Array, ...]]
-STEPS = 60
-WINDOW = 12
 AGREES = 1e-5
 STABLE = 1e-4
 LARGE = 1e6
 SMALLER_FROM = 2
-CONVERGED = 1e-11
 SETTLED = 1e-3
 NOTHING = 1e-6
 CANCELS = 1e-8
@@ -112,8 +107,8 @@ def find_point(
     generator = np.random.default_rng(seed)
     values = _sampled(problem, sizes, generator, seed >= SMALLER_FROM)
     values.update(_drawn_unknowns(problem, sizes, generator))
-    values.update(_explicit_unknowns(problem, values, sizes))
-    explicit = _explicit_givens(problem, values, sizes)
+    values.update(explicit_unknowns(problem, values, sizes))
+    explicit = explicit_givens(problem, values, sizes)
     if start is not None and not explicit:
         guesses = start(*(values[g] for g in problem.givens))
         values.update(zip(problem.unknowns, guesses, strict=True))
@@ -179,7 +174,7 @@ def is_settled(problem: Problem, point: SolutionPoint) -> bool:
     of itself. What is declared positive, or positive definite, is measured by itself: `S → 0` in one direction is such
     a limit, too, where S has an inverse in the equations.
     """
-    step = _newton_step(problem.without_gauge, point.values, point.sizes, RANK_TOLERANCE)
+    step = newton_step(problem.without_gauge, point.values, point.sizes, RANK_TOLERANCE)
     return all(_is_small(step[u], point.values[u], u.facts) for u in problem.unknowns)
 
 
@@ -193,64 +188,6 @@ def _is_small(move: Array, value: Array, facts: Facts) -> bool:
     if "positive" in facts:
         return bool(np.all(np.abs(move) <= SETTLED * value))
     return largest(move) <= SETTLED * largest(value) + NOTHING
-
-
-def newton(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
-    """Gauss-Newton steps of least norm on the unknowns, halved where they do not help; given up where they stall.
-
-    From a point at which what is declared positive, or positive definite, is so, they do not leave that set.
-    """
-    problem = problem.without_gauge
-    current = dict(values)
-    error = earlier = _gap_size(problem, current, sizes)
-    guarded = lie_in_their_sets(problem, current)
-    for count in range(STEPS):
-        if relative_residual(problem, current, sizes) < CONVERGED:
-            break
-        if count % WINDOW == 0 and count:
-            if error > earlier / 2:
-                break
-            earlier = error
-        step = _newton_step(problem, current, sizes)
-        scale = 1.0
-        while scale > 1e-4:
-            trial = {**current, **{u: current[u] + scale * step[u] for u in problem.unknowns}}
-            if not guarded or lie_in_their_sets(problem, trial):
-                trial_error = _gap_size(problem, trial, sizes)
-                if trial_error < error:
-                    break
-            scale /= 2
-        else:
-            break
-        current, error = trial, trial_error
-    return current
-
-
-def lie_in_their_sets(problem: Problem, values: Mapping[Node, Array]) -> bool:
-    """Whether the unknowns that are declared positive, or positive definite, are so."""
-    return all(is_in_open_set(values[u], u.facts) for u in problem.unknowns)
-
-
-def first_outside(problem: Problem, values: Mapping[Node, Array]) -> Symbol | None:
-    """An unknown that does not lie in its declared set, be that open or a linear space such as the lower triangles."""
-    outside = (u for u in problem.unknowns if not is_in_open_set(values[u], u.facts) or _departs(values[u], u))
-    return next(outside, None)
-
-
-def _departs(value: Array, unknown: Symbol) -> bool:
-    return bool(departure(value, unknown.facts)) or (unknown.real and bool(np.any(np.imag(value))))
-
-
-def is_in_open_set(value: Array, facts: Facts) -> bool:
-    """Whether a value has the facts that are inequalities: positive, or positive definite."""
-    if not np.all(np.isfinite(value)):
-        return False
-    if "positive" in facts and not np.all(value > 0):
-        return False
-    if "spd" not in facts:
-        return True
-    eigenvalues = np.linalg.eigvalsh(value + value.conj().T)
-    return bool(eigenvalues[0] > len(value) * np.finfo(float).eps * eigenvalues[-1])
 
 
 def directions_at(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]) -> tuple[Array, ...]:
@@ -293,32 +230,6 @@ def _close(found: Array, wanted: Array) -> bool:
     return bool(largest(found - wanted) <= AGREES * scale)
 
 
-def relative_residual(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float:
-    """The largest difference between the sides of an equation, relative to their terms."""
-    return max(residuals(problem, values, sizes), default=0.0)
-
-
-def residuals(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> list[float]:
-    """For each equation, and each orthonormal unknown, how far it is from holding."""
-    found: list[float] = []
-    for equation, parts in zip(problem.equations, problem.terms, strict=True):
-        left, right, *terms = evaluate_all((equation.left, equation.right, *parts), values, sizes)
-        scale = max(1e-3, *(largest(term) for term in terms))
-        difference = largest(left - right) / scale
-        found.append(difference if np.isfinite(difference) else np.inf)
-    for unknown in problem.unknowns:
-        if is_orthonormal(unknown):
-            value = values[unknown]
-            found.append(largest(value.conj().T @ value - np.eye(value.shape[1])))
-    return found
-
-
-def _gap_size(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> float:
-    with np.errstate(all="ignore"):
-        total = sum(float(np.sum(np.abs(gap) ** 2)) for gap in evaluate_all(problem.gaps, values, sizes))
-    return total if np.isfinite(total) else np.inf
-
-
 def nearby_solution(
     problem: Problem, centre: Mapping[Node, Array], givens: Mapping[Node, Array], sizes: Mapping[str, int]
 ) -> tuple[Array, ...]:
@@ -344,92 +255,6 @@ def nearby_solution(
     return tuple(current[u] for u in problem.unknowns)
 
 
-def _newton_step(
-    problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int], smallest: float | None = None
-) -> dict[Node, Array]:
-    """The step of least norm; singular values below the smallest, relative to the largest, count as zero."""
-    system = linear_system(problem, values, sizes)
-    gaps = evaluate_all(problem.gaps, values, sizes)
-    side = -np.concatenate(real_rows(problem, gaps))
-    if not (np.all(np.isfinite(system.matrix)) and np.all(np.isfinite(side))):
-        raise np.linalg.LinAlgError("the equations have no derivative there")
-    coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=smallest)
-    return dict(zip(problem.unknowns, tensors_of(system, coordinates), strict=True))
-
-
 def _drawn_unknowns(problem: Problem, sizes: Mapping[str, int], generator: np.random.Generator) -> dict[Node, Array]:
     shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}
     return {u: draw(shapes[u], u.facts, generator) for u in problem.unknowns}
-
-
-def _explicit_unknowns(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
-    """Unknowns as equations such as `p = softmax(Aᵀ l)` state them in terms of others, where no input is free for that.
-
-    One equation states one unknown, and none of those that are used before speaks of it.
-    """
-    found: dict[Node, Array] = {}
-    spoken: set[Node] = set()
-    for equation in problem.equations:
-        terms = [*terms_of(equation.left), *(scaled(-1, term) for term in terms_of(equation.right))]
-        if any(_is_alone(split_coefficient(term)[1], problem, _others(problem, equation)) for term in terms):
-            continue
-        for place, term in enumerate(terms):
-            alone = split_coefficient(term)[1]
-            rest = [t for p, t in enumerate(terms) if p != place]
-            if alone not in problem.unknowns or alone in spoken or any(alone in free_leaves(t) for t in rest):
-                continue
-            value = _stated(term, rest, {**values, **found}, sizes)
-            if value is not None:
-                found[alone] = value
-                spoken |= {leaf for t in terms for leaf in free_leaves(t)}
-                break
-    return found
-
-
-def _explicit_givens(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> dict[Node, Array]:
-    """Inputs that are a term of one equation and occur nowhere else, with the values that make it true."""
-    found: dict[Node, Array] = {}
-    for equation in problem.equations:
-        terms = [*terms_of(equation.left), *(scaled(-1, term) for term in terms_of(equation.right))]
-        for place, term in enumerate(terms):
-            alone = split_coefficient(term)[1]
-            rest = [t for p, t in enumerate(terms) if p != place]
-            if alone in found or not rest or not _is_alone(alone, problem, [*rest, *_others(problem, equation)]):
-                continue
-            value = _stated(term, rest, {**values, **found}, sizes)
-            if value is not None:
-                found[alone] = value
-                break
-    return found
-
-
-def _others(problem: Problem, equation: Equation) -> list[Node]:
-    """The sides of the other equations."""
-    return [side for e in problem.equations if e is not equation for side in (e.left, e.right)]
-
-
-def _stated(term: Node, rest: Sequence[Node], values: Mapping[Node, Array], sizes: Mapping[str, int]) -> Array | None:
-    """The value that a multiple of a symbol needs for `term + rest = 0`; None if it is not in the symbol's set."""
-    number, alone = split_coefficient(term)
-    assert isinstance(alone, Symbol)
-    try:
-        (value,) = evaluate_all((scaled(-1 / number, add(list(rest))),), values, sizes)
-    except (GradwrightError, np.linalg.LinAlgError):
-        return None
-    return value if bool(np.all(np.isfinite(value))) and _has_facts(value, alone) else None
-
-
-def _is_alone(term: Node, problem: Problem, rest: Sequence[Node]) -> bool:
-    return isinstance(term, Symbol) and term in problem.givens and not any(term in free_leaves(r) for r in rest)
-
-
-def _has_facts(value: Array, symbol: Symbol) -> bool:
-    """Whether a computed value lies in the set that its symbol was declared to lie in."""
-    facts = symbol.facts
-    if OF_FIXED_SIZE & facts or (np.iscomplexobj(value) and symbol.real):
-        return False
-    if not np.allclose(project_array(value, facts, value), value, atol=1e-9 * max(1.0, float(np.abs(value).max()))):
-        return False
-    if "positive" in facts:
-        return bool(np.all(value > 0.05))
-    return "psd" not in facts or bool(np.linalg.eigvalsh(value)[0] > 0.05)

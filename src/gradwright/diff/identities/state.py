@@ -85,6 +85,10 @@ class State:
         space = self.specs[hole].space
         return space is equation.space or (self.relaxed and equation.space is Space.FREE and bool(space.mirror_sign))
 
+    def tidied(self) -> State:
+        """The same with its equations brought to their normal form anew."""
+        return replace(self, equations=tuple(tidy(equation, self.relations) for equation in self.equations))
+
     def replace_equation(self, place: int, *new: LinearEquation) -> State:
         """Put equations in the place of one."""
         rest = (*self.equations[:place], *new, *self.equations[place + 1 :])

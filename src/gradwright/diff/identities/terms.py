@@ -8,6 +8,7 @@ to rewrite what surrounds it, and every term is read as `L H R`, `L Hᵀ R` or `
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 from gradwright.core.build import diag, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
@@ -92,6 +93,20 @@ def _real_parts_apart(node: Node) -> Node:
     if not isinstance(node, Apply) or node.primitive is not real_part or not holes_in(node):
         return node
     return add(map(real, terms_of(expand_unknowns(node.arguments[0]))))
+
+
+def without_real_parts(form: Node) -> Node:
+    """Real parts with an unknown written `½ (Z + Z*)`."""
+
+    def opened(node: Node) -> Node:
+        if not isinstance(node, Apply) or node.primitive is not real_part or not holes_in(node):
+            return node
+        (inside,) = node.arguments
+        return scaled(Fraction(1, 2), add([inside, conjugate(inside)]))
+
+    if not any(opened(node) is not node for node in postorder(form)):
+        return form
+    return expand_unknowns(transform(form, opened))
 
 
 def tidy(equation: LinearEquation, relations: Iterable[Relation] = ()) -> LinearEquation:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 TRIES = 8
 SEARCHES = 3
-BEFORE_SOLUTIONS = 2  # how many random points are tried, and small ones, before those where equations have a solution
 
 
 class Inputs(IntEnum):
@@ -84,13 +83,13 @@ def attempts(defined: bool) -> Iterator[Attempt]:
     """All but the searches, which take long.
 
     Args:
-        defined: whether the expression has functions that were defined by equations. Where these have no solution
-            smaller inputs are tried next, for which many have one, and soon those where one is known: to look for a
-            solution that is not there takes long.
+        defined: whether the expression has functions that were defined by equations. Inputs where these are known to
+            have a solution come first, since to look for one that is not there takes long; where the functions are
+            applied to something else, smaller inputs are tried as well, for which many have a solution.
     """
+    if defined:
+        yield Attempt(Inputs.SOLVED)
     for number in range(TRIES):
-        if defined and number == BEFORE_SOLUTIONS:
-            yield Attempt(Inputs.SOLVED)
         yield Attempt(Inputs.RANDOM, number)
         if defined:
             yield Attempt(Inputs.SMALL, number)
