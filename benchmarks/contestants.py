@@ -15,6 +15,7 @@ from benchmarks.case import Arrays, Case
 
 Contestant = Callable[[], Any]
 IN_NUMPY = "in NumPy"  # gradwright's function for NumPy arrays
+IN_JAX = "in JAX"  # gradwright's function for JAX arrays
 MODULE = "module"  # gradwright's autograd.Function, forward and backward
 
 
@@ -40,7 +41,18 @@ def contestants(case: Case, arrays: Arrays, compiled: bool = False) -> dict[str,
         found[name] = lambda function=function: function(**tensors)
     if case.plain_jax is not None:
         found["jax.jit"] = jax_autodiff(case, arrays)
+        found[IN_JAX] = in_jax(case, arrays)
     return found
+
+
+def in_jax(case: Case, arrays: Arrays) -> Contestant:
+    """What gradwright compiles for JAX, by XLA at its second call; the result is waited for."""
+    import jax.numpy as jnp
+
+    function = case.derived.compile("jax", hints=dict(case.sizes))
+    values = {name: jnp.asarray(value) for name, value in arrays.items()}
+    function(**values)
+    return lambda: function(**values).block_until_ready()
 
 
 def torch_autodiff(case: Case, tensors: dict[str, Any]) -> Contestant:

@@ -20,12 +20,14 @@ sizes as hints; the others say how many times as long the contestant takes in th
 faster). A contestant that needs more than a second has one turn in each process.
 
 *Hand-written* is PyTorch by somebody who knows the tricks: one factorisation for everything, fused and in-place
-operations, nothing materialised that need not be. *torch* is eager autograd for first derivatives and `torch.func` for
-the rest. *In NumPy* is gradwright's function for NumPy arrays; its OpenBLAS multiplies a matrix by a vector faster than
-PyTorch's MKL does on AMD's processors. *Module* is the emitted `autograd.Function` under autograd, its forward and its
-backward, in general for batches and without the sizes; *torch / module* says how many times as long the plain function
-takes under autograd, which computes the value and records as well. Peak memory is that of a process of its own, above
-the inputs, in the order gradwright / hand-written / torch / jax.jit, the last by XLA's own account.
+operations, nothing materialised that need not be. *torch* is eager autograd for first derivatives and `torch.func`
+for the rest. *In NumPy* is gradwright's function for NumPy arrays; its OpenBLAS multiplies a matrix by a vector
+faster than PyTorch's MKL does on AMD's processors, and so does XLA. *In JAX* is its function for JAX arrays; *jax.jit
+/ in JAX* says how many times as long JAX's own derivative takes, in the same library. *Module* is the emitted
+`autograd.Function` under autograd, its forward and its backward, in general for batches and without the sizes; *torch
+/ module* says how many times as long the plain function takes under autograd, which computes the value and records as
+well. Peak memory is that of a process of its own, above the inputs, in the order gradwright / hand-written / torch /
+jax.jit, the last by XLA's own account.
 
 {sections}
 ## Where the goals are not reached

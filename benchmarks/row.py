@@ -8,8 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 from benchmarks import settings
 from benchmarks.case import Case
-from benchmarks.contestants import MODULE, contestants, disagreements
-from benchmarks.table import AGAINST_MODULE, Row, limits_of
+from benchmarks.contestants import IN_JAX, MODULE, contestants, disagreements
+from benchmarks.table import AGAINST_JAX, AGAINST_MODULE, Row, limits_of
 from benchmarks.timing import Timing, side_by_side, together
 
 PROCESSES = 3
@@ -46,8 +46,8 @@ def _row(name: str, runs: Sequence[tuple[Timing, dict[str, float]]]) -> Row:
     case, timing = _case(name), together([timing for timing, _ in runs])
     wrong = {contestant: error for _, found in runs for contestant, error in found.items()}
     ratios = {name: timing.ratio(name, "gradwright") for name in timing.turns if name != "gradwright"}
-    if MODULE in ratios and "torch" in ratios:
-        ratios[AGAINST_MODULE] = timing.ratio("torch", MODULE)
+    pairs = {AGAINST_MODULE: ("torch", MODULE), AGAINST_JAX: ("jax.jit", IN_JAX)}
+    ratios |= {name: timing.ratio(*pair) for name, pair in pairs.items() if set(pair) <= ratios.keys()}
     return Row(
         case.name,
         case.group,

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from benchmarks.case import Case
 
 AGAINST_MODULE = "torch / module"
+AGAINST_JAX = "jax.jit / in JAX"
 CONTESTANTS = (
-    "in NumPy", "hand-written", "torch", "torch.compile", "torch's kernel", "jax.jit", "module", AGAINST_MODULE,
-    "memory fill",
+    "in NumPy", "in JAX", "hand-written", "torch", "torch.compile", "torch's kernel", "jax.jit", AGAINST_JAX, "module",
+    AGAINST_MODULE, "memory fill",
 )  # fmt: skip
 
 
@@ -49,7 +50,7 @@ def limits_of(case: Case) -> dict[str, float]:
     """How many times as long as gradwright each contestant has to take, at least."""
     goals = {
         "hand-written": case.goal.hand, "torch": case.goal.autodiff, "jax.jit": case.goal.jax,
-        AGAINST_MODULE: case.goal.autodiff,
+        AGAINST_JAX: case.goal.jax, AGAINST_MODULE: case.goal.autodiff,
     }  # fmt: skip
     return {name: 1 / limit for name, limit in goals.items() if limit is not None}
 

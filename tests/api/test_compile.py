@@ -258,6 +258,26 @@ def test_jax_code_works_under_jit_grad_and_vmap(text: str) -> None:
         assert np.allclose(both[1], wanted)
 
 
+def test_jax_code_transposes_no_matrix_to_multiply_a_vector() -> None:
+    D = gw.derive(gw.parse("norm(A @ X.T @ y)**2", A="n n", X="m n", y="m"), wrt="y")
+    assert ".T" not in D.gradient.compile("jax").source
+
+
+def test_jax_code_compiled_at_its_second_call_is_the_same_function() -> None:
+    with jax.enable_x64(True):
+        x = jax.numpy.asarray([0.3, -0.7, 1.9])
+        function = gw.parse("sum(tanh(x)**2)", x="n").compile("jax")
+        first, *later = (function(x) for _ in range(3))
+        assert np.allclose(later, first)
+        slopes = [jax.vmap(jax.grad(function))(jax.numpy.stack([x, 2 * x])) for _ in range(2)]
+        assert np.allclose(slopes[1], slopes[0])
+        root = gw.parse("sqrtm(X)", X="n n").compile("jax")
+        assert np.allclose(root(jax.numpy.asarray(X)), root(jax.numpy.asarray(X)))
+        for _ in range(2):
+            with pytest.raises(ConditionError, match="at which its function is not real"):
+                root(-jax.numpy.asarray(X @ X.T))
+
+
 def test_the_logarithm_of_a_determinant_keeps_its_precision() -> None:
     logdet = gw.parse("logdet(A)", A="n n").compile("numpy")
     for A, value in ((2 * np.eye(2), np.log(4)), (np.diag([1, -1]), np.nan), (np.zeros((2, 2)), -np.inf)):

@@ -62,11 +62,6 @@ def is_traced() -> bool:
     return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
-def are_traced_by_jax(arrays: Sequence[Any]) -> bool:
-    """Whether JAX transforms or traces: its arrays then stand for numbers that are not there yet."""
-    return any(isinstance(array, sys.modules["jax"].core.Tracer) for array in arrays)
-
-
 def _is_plain(tensor: Any, torch: Any) -> bool:
     kind, layout = type(tensor), tensor.layout
     return kind is torch.Tensor and layout is torch.strided and not tensor.requires_grad and not tensor.is_meta

@@ -182,7 +182,9 @@ class CompiledFunction:
         return list(arrays.values())
 
     def _form_for(self, key: Any, plain: Callable[..., Any]) -> Callable[..., Any]:
-        """What runs from the second call on: the function that writes over its temporaries, where that pays."""
+        """What runs from the second call on: the function that writes over its temporaries, or is compiled by XLA."""
+        if self._library.name == "jax":
+            return self._forms.by_xla_or(plain)
         in_place = self.in_place
         if in_place is None or not self._forms.may_write_over(plain):
             return plain

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.api.calls import are_traced_by_jax, leave_no_graph
+from gradwright.api.calls import leave_no_graph
 from gradwright.api.evaluation import require_gaps
 from gradwright.api.inputs import as_array
 from gradwright.api.jax_functions import jax_function
-from gradwright.back.code.bindings import bound
+from gradwright.back.code.bindings import are_traced, bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
 from gradwright.back.code.live import compile_program, function_source
@@ -38,7 +38,8 @@ class Forms:
     """What may run for an expression in a library, each compiled on its first use.
 
     Where PyTorch only computes, and neither records nor transforms what it does, its kernels are called for what they
-    compute in one pass, and temporaries are written over.
+    compute in one pass, and temporaries are written over. At its second call with inputs of the same shapes a function
+    for JAX is compiled by XLA.
 
     Attributes:
         gaps: between eigenvalues by which the code divides.
@@ -74,7 +75,7 @@ class Forms:
         if form is self.recorded or self._library.name == "numpy":
             return form
         if self._library.name == "jax":
-            return self.plain if self.gaps and are_traced_by_jax(arrays) else form
+            return self.plain if self.gaps and are_traced(arrays) else form
         return form if leave_no_graph([a.detach() for a in arrays] if self.gaps else arrays) else self.recorded
 
     def alone(self, arrays: Sequence[Any]) -> Function:
@@ -136,6 +137,16 @@ class Forms:
             return None
         forms = InPlace(function_source(program, self._library, "value"), "value", {})
         return forms if forms.sites else None
+
+    def by_xla_or(self, form: Function) -> Function:
+        """The function as one program for XLA; a form whose errors may come late then stays as it is."""
+        return form if self.gaps or self.program.foreign else self._by_xla
+
+    @cached_property
+    def _by_xla(self) -> Function:
+        import jax
+
+        return jax.jit(self.plain)
 
     @cached_property
     def into(self) -> Function:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
@@ -98,7 +99,7 @@ def _to_torch(array: Any, like: Any) -> Any:
 
 
 def in_jax(foreign: Foreign) -> Function:
-    """The implementation as a callback, so that it may stand under `jit` and `vmap`."""
+    """The implementation, as a callback under `jit`, `vmap` and `grad`; a callback is compiled at every call."""
     import jax
     import jax.numpy as jnp
 
@@ -114,10 +115,17 @@ def in_jax(foreign: Foreign) -> Function:
             typed = tuple(np.asarray(x, dtype=s.dtype) for x, s in zip(listed, shapes, strict=True))
             return typed if len(typed) > 1 else next(iter(typed))
 
+        if not are_traced(arrays):
+            return _each(compute(*arrays), jnp.asarray)
         wanted = shapes if len(shapes) > 1 else next(iter(shapes))
         return jax.pure_callback(compute, wanted, *arrays, vmap_method="sequential")
 
     return values
+
+
+def are_traced(arrays: Sequence[Any]) -> bool:
+    """Whether JAX transforms or traces: its arrays then stand for numbers that are not there yet."""
+    return any(isinstance(array, sys.modules["jax"].core.Tracer) for array in arrays)
 
 
 def _result_shapes(foreign: Foreign, arrays: Sequence[Any], kind: Any) -> tuple[Any, ...]:

@@ -42,6 +42,7 @@ class Library:
         sum_with_product: `{rest}` plus a product of two real matrices, as one call; empty where there is none.
         powers: by the exponent, powers of arrays by a function that takes less time than operators.
         quick_powers: the exponents of powers for which the library has a loop of their own; empty if all are quick.
+        transposes_cost: whether a vector is better multiplied from that side of a matrix where no transpose is needed.
         shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
         helpers: functions of several lines that emitted code may call.
     """
@@ -84,6 +85,7 @@ class Library:
     sum_with_product: str
     powers: Mapping[Fraction, str]
     quick_powers: frozenset[Fraction]
+    transposes_cost: bool
     shapes_are_tuples: bool
     helpers: Mapping[str, str]
 

@@ -180,17 +180,42 @@ def foreign_texts(foreign: Foreign, library: Library) -> list[str]:
         texts, called = numpy_function(foreign.primitive, implementation)
     constants = "".join(f", {parameter!r}" for parameter in foreign.parameters)
     arguments = ", ".join(d.name for d in foreign.primitive.inputs)
-    on_host = f"def _{foreign.name}_on_host({arguments}):\n    return {called}({arguments}{constants})"
     if library.name == "numpy":
         if called == foreign.name:
             return texts
         told = f'    """{_summary(foreign.primitive)}."""'
         return [*texts, f"def {foreign.name}({arguments}):\n{told}\n    return {called}({arguments}{constants})"]
+    on_host = _on_host(foreign, called, constants)
     return ["import jax", "import jax.numpy as jnp", "import numpy as np", *texts, on_host, _callback(foreign)]
 
 
 def _summary(primitive: Primitive) -> str:
     return escaped(primitive.summary[:1].upper() + primitive.summary[1:])
+
+
+# The numerical type of an output, by its declared field.
+_TYPES = {"same": "kind", "real": "{lib}.finfo(kind).dtype", "complex": "{lib}.result_type(kind, {lib}.complex64)"}
+
+
+def _output_types(primitive: Primitive, library: str) -> list[str]:
+    kinds = [primitive.field] * len(primitive.outputs) if isinstance(primitive.field, str) else primitive.field
+    return [_TYPES[kind].format(lib=library) for kind in kinds]
+
+
+def _on_host(foreign: Foreign, called: str, constants: str) -> str:
+    """The function of NumPy arrays that JAX calls; one for all calls, since JAX compiles a call of each anew."""
+    types = _output_types(foreign.primitive, "np")
+    single = len(types) == 1
+    lines = [
+        f"def _{foreign.name}_on_host(*inputs):",
+        "    arrays = [np.asarray(x) for x in inputs]",
+        "    kind = np.result_type(*arrays)",
+        f"    found = {called}(*arrays{constants})",
+        f"    return np.asarray(found, {types[0]})"
+        if single
+        else f"    return tuple(map(np.asarray, found, ({', '.join(types)})))",
+    ]
+    return "\n".join(lines)
 
 
 def _callback(foreign: Foreign) -> str:
@@ -201,26 +226,19 @@ def _callback(foreign: Foreign) -> str:
              for axis, dim in enumerate(d.shape) if dim.name}  # fmt: skip
     batches = ", ".join(f"{d.name}.shape[:{-len(d.shape) or ''}]" for d in primitive.inputs if d.batched)
     batch = [f"*jnp.broadcast_shapes({batches})"] if batches else []
-    kinds = [primitive.field] * len(primitive.outputs) if isinstance(primitive.field, str) else primitive.field
-    types = {"same": "kind", "real": "jnp.finfo(kind).dtype", "complex": "jnp.result_type(kind, jnp.complex64)"}
     shapes: list[str] = []
-    for declared, kind in zip(primitive.outputs, kinds, strict=True):
+    for declared, type_ in zip(primitive.outputs, _output_types(primitive, "jnp"), strict=True):
         axes = [*batch] if declared.batched else []
         axes += [sizes.get(dim.name or "", str(dim)) for dim in declared.shape]
         shape = f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
-        shapes.append(f"jax.ShapeDtypeStruct({shape}, {types[kind]})")
+        shapes.append(f"jax.ShapeDtypeStruct({shape}, {type_})")
     listed = ", ".join(shapes) if len(shapes) == 1 else f"({', '.join(shapes)})"
-    computed = f"_{foreign.name}_on_host(*map(np.asarray, arrays))"
     lines = [
         f"def {foreign.name}({arguments}):",
         f'    """{_summary(primitive)}, computed by SciPy or NumPy."""',
         f"    kind = jnp.result_type({arguments})",
         f"    shapes = {listed}",
-        "",
-        "    def compute(*arrays):",
-        f"        return jax.tree.map(lambda x, s: np.asarray(x, s.dtype), {computed}, shapes)",
-        "",
-        f'    return jax.pure_callback(compute, shapes, {arguments}, vmap_method="sequential")',
+        f'    return jax.pure_callback(_{foreign.name}_on_host, shapes, {arguments}, vmap_method="sequential")',
     ]
     return "\n".join(lines)
 

@@ -86,6 +86,7 @@ NUMPY = Library(
     sum_with_product="",
     powers={},
     quick_powers=frozenset({Fraction(-1), Fraction(1, 2), Fraction(2)}),
+    transposes_cost=False,
     shapes_are_tuples=True,
     helpers={
         "weighted": _WEIGHTED,

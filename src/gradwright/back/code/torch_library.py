@@ -123,6 +123,7 @@ TORCH = Library(
     sum_with_product="torch.addmm({rest}, {left}, {right}{scales})",
     powers={Fraction(-1): "torch.reciprocal({0})", Fraction(-1, 2): "torch.rsqrt({0})"},
     quick_powers=_HALF_ODD | {Fraction(k, 2) for k in (-4, -2, -1, 1, 4, 6)},
+    transposes_cost=False,
     shapes_are_tuples=False,
     helpers={
         "weighted": _WEIGHTED,

@@ -78,11 +78,13 @@ def _matrix_product(
 
 
 def _times_vector(draft: Draft, left: Term, right: Term, outer: int, inner: int) -> Term:
-    if not draft.writer.batched:
-        first = [outer, inner] if outer in left.labels else [inner]
-        second = [inner, outer] if outer in right.labels else [inner]
-        return Term((outer,), matmul(draft.code(left, first), draft.code(right, second)))
     matrix, vector = (left, right) if outer in left.labels else (right, left)
+    if not draft.writer.batched:
+        as_it_lies = draft.lowering.library.transposes_cost
+        matrix_first = matrix.labels == (outer, inner) if as_it_lies else matrix is left
+        if matrix_first:
+            return Term((outer,), matmul(draft.code(matrix, [outer, inner]), draft.code(vector)))
+        return Term((outer,), matmul(draft.code(vector), draft.code(matrix, [inner, outer])))
     return Term((outer,), draft.writer.matvec(draft.code(matrix, [outer, inner]), draft.code(vector)))
 
 
