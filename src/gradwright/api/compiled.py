@@ -182,9 +182,9 @@ class CompiledFunction:
         return list(arrays.values())
 
     def _form_for(self, key: Any, plain: Callable[..., Any]) -> Callable[..., Any]:
-        """What runs from the second call on: the function that writes over its temporaries, or is compiled by XLA."""
-        if self._library.name == "jax":
-            return self._forms.by_xla_or(plain)
+        """What runs from the second call on: the function compiled by XLA, or that writes over its temporaries."""
+        if self._forms.by_xla is not None:
+            return self._forms.by_xla
         in_place = self.in_place
         if in_place is None or not self._forms.may_write_over(plain):
             return plain

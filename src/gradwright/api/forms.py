@@ -38,8 +38,7 @@ class Forms:
     """What may run for an expression in a library, each compiled on its first use.
 
     Where PyTorch only computes, and neither records nor transforms what it does, its kernels are called for what they
-    compute in one pass, and temporaries are written over. At its second call with inputs of the same shapes a function
-    for JAX is compiled by XLA.
+    compute in one pass, and temporaries are written over. What is called in JAX for the second time is compiled by XLA.
 
     Attributes:
         gaps: between eigenvalues by which the code divides.
@@ -125,6 +124,15 @@ class Forms:
             self._constants[leaf.name] = compile_program(program, self._library, "value", {})
         return self._constants[leaf.name]
 
+    @cached_property
+    def by_xla(self) -> Function | None:
+        """The function as one program for XLA; None if what it calls may raise errors, of which XLA tells too late."""
+        if self._library.name != "jax" or self.gaps or self.program.foreign:
+            return None
+        import jax
+
+        return jax.jit(self.plain)
+
     def may_write_over(self, form: Function) -> bool:
         """Whether a form has one beside it that writes over temporaries."""
         return self.in_place is not None and form is self._with_kernels[1]
@@ -137,16 +145,6 @@ class Forms:
             return None
         forms = InPlace(function_source(program, self._library, "value"), "value", {})
         return forms if forms.sites else None
-
-    def by_xla_or(self, form: Function) -> Function:
-        """The function as one program for XLA; a form whose errors may come late then stays as it is."""
-        return form if self.gaps or self.program.foreign else self._by_xla
-
-    @cached_property
-    def _by_xla(self) -> Function:
-        import jax
-
-        return jax.jit(self.plain)
 
     @cached_property
     def into(self) -> Function:

@@ -8,23 +8,29 @@ its determinant too. An inverse that is wanted itself comes from the Cholesky fa
 So is that of a semidefinite matrix which multiplies several matrices as large as itself, as in `K⁻¹ E K⁻¹`: a library
 takes twice the time of a product for a system. It costs no digits there: a computed inverse of such a matrix is as good
 from both sides (Druinsky & Toledo 2012).
+
+A product of square matrices is solved with factor by factor, (A B)⁻¹ C = B⁻¹ (A⁻¹ C): each by what is known of it, and
+without the digits that are lost where L Lᵀ is multiplied out, whose condition is the square of that of L.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import identity, transpose
+from gradwright.core.build import adjoint, diagonal, identity, transpose
 from gradwright.core.contraction import conjugate, is_simple
 from gradwright.core.inference import facts_of, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
 from gradwright.core.primitive import Primitive
+from gradwright.core.sums import add
 from gradwright.core.walks import postorder
 from gradwright.optimise.pairs import renumbered
 from gradwright.optimise.paths import Sizes
 from gradwright.optimise.rewriting import rewritten
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
+from gradwright.optimise.square_factors import Gram, divisors, square_factors
 from gradwright.prims.cholesky import cholesky
 from gradwright.prims.cholesky_solve import cholesky_solve
 from gradwright.prims.determinant import logdet, slogdet
@@ -37,7 +43,9 @@ from gradwright.prims.factorised import (
     lu_solve_transposed,
     solve_upper,
 )
+from gradwright.prims.inv import inv
 from gradwright.prims.piecewise import absolute_value
+from gradwright.prims.power import raise_to
 from gradwright.prims.solve import SYSTEMS, solve
 from gradwright.prims.solve_triangular import solve_triangular
 from gradwright.simplify.inverses import is_inverse
@@ -88,12 +96,13 @@ class _Sharing:
             if len(entries) > 1 and sum(entries) >= _least(inverse) * sizes.entries(inverse.shape)
         }
 
-    def _count_systems(self) -> dict[Node, set[Node]]:
+    def _count_systems(self) -> dict[Node, set[tuple[Node, int]]]:
         """For every matrix the systems, and logarithms of determinants, that its factors would serve."""
-        found: dict[Node, set[Node]] = {}
+        found: dict[Node, set[tuple[Node, int]]] = {}
         for node in self.order:
             for matrix in self._asked(node):
-                found.setdefault(_base(matrix)[0], set()).add(node)
+                for place, factor in enumerate(square_factors(matrix)):
+                    found.setdefault(_base(factor)[0], set()).add((node, place))
         return found
 
     def _asked(self, node: Node) -> Iterable[Node]:
@@ -149,11 +158,22 @@ class _Sharing:
 
     def _system(self, matrix: Node, right: Node) -> Node:
         """The solution of a system with a matrix of the original expression."""
-        record, arguments = self._solver(matrix, right)
+        for divisor in divisors(matrix):
+            right = self._divided(right, divisor)
+        return right
+
+    def _divided(self, right: Node, by: Node | Gram) -> Node:
+        if not isinstance(by, Gram) and "unitary" in facts_of(by):
+            return _times(adjoint(self._current(by)), right)
+        if not isinstance(by, Gram) and "diagonal" in facts_of(by):
+            return _times(raise_to(diagonal(self._current(by)), Fraction(-1)), right)
+        record, arguments = self._solver(by, right)
         return Apply(VECTOR[record] if right.rank == 1 else record, (), arguments)
 
-    def _solver(self, matrix: Node, right: Node) -> tuple[Primitive, tuple[Node, ...]]:
+    def _solver(self, matrix: Node | Gram, right: Node) -> tuple[Primitive, tuple[Node, ...]]:
         """The function, of a matrix on the right, that is best for what is known of the matrix of a system."""
+        if isinstance(matrix, Gram):
+            return cholesky_solve, (right, self._current(matrix.factor))
         facts = facts_of(matrix)
         base, turned = _base(matrix)
         own = self._current(matrix)
@@ -184,26 +204,54 @@ class _Sharing:
         return matrix
 
     def _inverse(self, node: Apply, new: Apply) -> Node:
-        matrix = node.arguments[0]
+        first, *others = divisors(node.arguments[0])
+        if not any(self._inverted(divisor) for divisor in (first, *others)):
+            return new
+        found = self._inverted(first)
+        if found is None and not isinstance(first, Gram):
+            found = Apply(inv, (), (self._current(first),))
+        assert found is not None
+        for other in others:
+            found = self._divided(found, other)
+        return found
+
+    def _inverted(self, matrix: Node | Gram) -> Node | None:
+        """The inverse of a matrix of which something is known."""
+        if isinstance(matrix, Gram):
+            return Apply(cholesky_inverse, (), (self._current(matrix.factor),))
         facts = facts_of(matrix)
-        own = new.arguments[0]
+        own = self._current(matrix)
+        if "unitary" in facts:
+            return adjoint(own)
         if "lower" in facts:
             return Apply(solve_triangular, (), (own, identity(matrix.shape[0])))
         if "upper" in facts:
             return Apply(solve_upper, (), (own, identity(matrix.shape[0])))
         if "spd" in facts:
             return Apply(cholesky_inverse, (), (Apply(cholesky, (), (own,)),))
-        return new
+        return None
 
     def _log_determinant(self, node: Apply, new: Apply) -> Node:
-        """Of a definite matrix from its Cholesky factor, and of one that is factorised anyway from that."""
+        """Of triangles from their diagonals, of a definite matrix from its Cholesky factor, else from other factors."""
         matrix = node.arguments[0]
+        if node.primitive is slogdet or "psd" in facts_of(matrix):
+            of_triangles = self._log_of_triangles(square_factors(matrix))
+            if of_triangles is not None:
+                return of_triangles
         if "spd" in facts_of(matrix):
             factor = Apply(cholesky, (), (new.arguments[0],))
             return _log_of_diagonal(factor, Fraction(2))
         if node.primitive is slogdet and len(self.systems.get(matrix, ())) > 1:
             return _log_of_diagonal(self._factors(matrix)[0], Fraction(1), signed=True)
         return new
+
+    def _log_of_triangles(self, factors: Sequence[Node]) -> Node | None:
+        """The logarithm of the absolute determinant of a product of real triangular and orthogonal matrices."""
+        triangles = [factor for factor in factors if "orthogonal" not in facts_of(factor)]
+        if not triangles or not all(f.real and {"lower", "upper"} & facts_of(f) for f in triangles):
+            return None
+        times = Counter(_base(triangle)[0] for triangle in triangles)
+        return add(_log_of_diagonal(self._current(f), Fraction(k), signed=True) for f, k in times.items())
 
 
 def _least(inverse: Node) -> int:
@@ -244,6 +292,15 @@ def _arranged(factor: Factor, labels: Sequence[int], product: Contract) -> Node:
     if list(factor.labels) == list(labels) and not factor.conj:
         return factor.node
     return renumbered(Fraction(1), [factor], tuple((x,) for x in labels), product.dims)
+
+
+def _times(left: Node, right: Node) -> Node:
+    """A matrix, or the diagonal of one, times a matrix or a vector, as a product of two."""
+    rows, inner = (0,), (left.rank - 1,)
+    columns = ((2,),) * (right.rank - 1)
+    factors = [Factor(left, (rows, inner)[: left.rank]), Factor(right, (inner, *columns))]
+    dims = (left.shape[0], right.shape[0], *right.shape[1:])
+    return renumbered(Fraction(1), factors, (rows, *columns), dims)
 
 
 def _log_of_diagonal(factor: Node, weight: Fraction, signed: bool = False) -> Node:

@@ -64,9 +64,18 @@ def name_for(node: Node, values: Mapping[Node, Code]) -> str:
 
 def _named_after(node: Apply) -> Node:
     """What a value is named after: the inverse by a Cholesky factor after the matrix."""
-    (first, *_) = node.arguments
-    return first.arguments[0] if node.primitive.name == "cholesky_inverse" and isinstance(first, Apply) else first
+    first = node.arguments[0]
+    return first.arguments[0] if _inverts_factorised(node) and isinstance(first, Apply) else first
 
 
 def _short_name(node: Apply) -> str:
+    if node.primitive.name == "cholesky_inverse" and not _inverts_factorised(node):
+        return "gram_inv"
     return _POWERS.get(base_and_exponent(node)[1]) or _SHORT.get(node.primitive.name, node.primitive.name)
+
+
+def _inverts_factorised(node: Apply) -> bool:
+    """Whether it is the inverse of a matrix by the Cholesky factor that was computed of it, not of an `L Lᴴ`."""
+    first = node.arguments[0]
+    inverts = node.primitive.name == "cholesky_inverse"
+    return inverts and isinstance(first, Apply) and first.primitive.name == "cholesky"
