@@ -14,6 +14,7 @@ from gradwright.back.code.numpy_source import is_import, numpy_function
 from gradwright.back.code.program import Foreign, Program
 from gradwright.back.code.size_checks import composed_checks, named_sizes, order_checks
 from gradwright.back.code.spectral_source import spectral_texts
+from gradwright.back.code.structures import ALONG_ORTHONORMAL, ALONG_ORTHONORMAL_TEXT, projected
 from gradwright.back.code.wrapping import wrapped
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import Primitive, variable_text
@@ -70,7 +71,7 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     Raises:
         EmissionError: a part cannot be written in this library.
     """
-    names = (*(f.name for f in functions), "_check_shapes")
+    names = (*(f.name for f in functions), "_check_shapes", ALONG_ORTHONORMAL)
     programs = [lowered(f, library, names) for f in functions]
     custom = library.name == "jax" and not _jax_differentiates(functions[0], programs[0])
     if custom and pullback is not None:
@@ -82,9 +83,10 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     pasted += ["import jax"] if custom else []
     texts = [*(t for t in pasted if not is_import(t)), *helpers]
     values = tuple(functions[0].results.values())
-    texts += ["\n".join(_function(f, p, values)) for f, p in zip(functions, programs, strict=True)]
+    texts += ["\n".join(_function(f, p, values, library)) for f, p in zip(functions, programs, strict=True)]
     if custom and pullback is not None:
         texts.append(_as_derivative(functions[0], functions[-1]))
+    texts += [ALONG_ORTHONORMAL_TEXT.strip("\n")] if any(f" {ALONG_ORTHONORMAL}(" in text for text in texts) else []
     texts.append(_CHECK_SHAPES.strip("\n").replace("np.", "jnp." if library.name == "jax" else "np."))
     body = "\n\n\n".join(texts)
     imports = {*library.import_lines(body), *filter(is_import, pasted)}
@@ -141,7 +143,7 @@ def _calling(program: Program, renamed: Mapping[str, Foreign]) -> Program:
     return replace(program, statements=statements, results=results, foreign=tuple(renamed.values()))
 
 
-def _function(function: Plain, program: Program, values: tuple[Node, ...]) -> Iterator[str]:
+def _function(function: Plain, program: Program, values: tuple[Node, ...], library: Library) -> Iterator[str]:
     yield f"def {function.name}({', '.join(program.parameters.values())}):"
     yield f'    """{escaped(function.told)}'
     yield ""
@@ -157,7 +159,17 @@ def _function(function: Plain, program: Program, values: tuple[Node, ...]) -> It
     symbols = [leaf for leaf in function.inputs if isinstance(leaf, Symbol)]
     derivative = tuple(function.results.values()) != values
     yield from (f"    {line}" for line in order_checks(function.name, [*symbols, *values], sizes, derivative))
+    yield from (f"    {line}" for line in _projections(function, program, library))
     yield from (f"    {line}" for line in program.body())
+
+
+def _projections(function: Plain, program: Program, library: Library) -> Iterator[str]:
+    """The lines that project what is read on the sets that are declared."""
+    for leaf in function.inputs:
+        name = program.parameters[leaf.name]
+        if name in program.reads_entries_of:
+            text = projected(name, leaf, library)
+            yield from [f"{name} = {text}"] if text else []
 
 
 def _with_dims(leaf: Leaf, program: Program) -> str:
