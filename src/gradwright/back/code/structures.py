@@ -11,8 +11,8 @@ from gradwright.linear.projection import turns
 def projected(name: str, leaf: Symbol | Direction, library: Library) -> str:
     """The code of the projection on a declared set; empty for a free variable.
 
-    Onto the matrices with orthonormal columns no formula leads: there JAX projects directions alone, and what is written
-    for the others has rules that do.
+    No formula leads onto the matrices with orthonormal columns: JAX projects their directions alone, and what is
+    written for the others has rules that do.
 
     Args:
         name: what the code calls the tensor.
