@@ -73,10 +73,18 @@ def test_wrong_inputs_are_refused() -> None:
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_a_violated_condition_is_named(library: str) -> None:
-    function = gw.parse("inv(X) @ B", X="n n", B="n m").compile(library)
+@pytest.mark.parametrize("text", ["inv(X) @ B", "outer(solve(X.T, B[:, 0]), solve(X, B[:, 1]))"])
+def test_a_violated_condition_is_named(library: str, text: str) -> None:
+    function = gw.parse(text, X="n n", B="n m").compile(library)
     with pytest.raises(ConditionError, match=r"(?i)singular"):
         function(np.zeros((4, 4)), B)
+
+
+@pytest.mark.parametrize(("text", "structure"), [("solve(K, x)", "spd"), ("solve_triangular(K, x)", "lower")])
+@pytest.mark.parametrize("entry", [np.nan, np.inf])
+def test_right_sides_that_are_not_finite_go_through_systems(text: str, structure: str, entry: float) -> None:
+    function = gw.parse(text, K=f"n n {structure}", x="n").compile()
+    assert not np.isfinite(function(np.diag([1.0, 2, 3]), np.array([1, entry, 2]))[1])
 
 
 def test_lists_and_whole_numbers_become_arrays() -> None:
