@@ -176,6 +176,14 @@ def test_results_are_written_into_a_given_array(library: str, text: str) -> None
         function(**inputs, out=out[..., :2])
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_result_may_be_written_over_an_input(library: str) -> None:
+    function = gw.parse("X @ x", X="n n", x="n").compile(library)
+    x = np.arange(1.0, 5)
+    inputs = {"X": X, "x": x.copy()} if library == "numpy" else {"X": torch.tensor(X), "x": torch.tensor(x)}
+    assert np.allclose(function(**inputs, out=inputs["x"]), X @ x)
+
+
 def test_a_traceback_shows_the_generated_line() -> None:
     function = gw.parse("inv(X) @ B", X="n n", B="n m").compile()
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.api.calls import are_traced_by_jax, is_traced, leave_no_graph, likeness
+from gradwright.api.calls import are_traced_by_jax, is_traced, leave_no_graph, likeness, may_overlap
 from gradwright.api.evaluation import evaluated_form, require_gaps, warn_of_gauge
 from gradwright.api.inputs import (
     Demands,
@@ -305,9 +305,10 @@ class CompiledFunction:
         return compile_program(self._program, self._library, "value", foreign, out="out")
 
     def _written_into(self, out: Any, arrays: Sequence[Any]) -> Any:
-        if not self._gaps:
-            return self._run(self._into, [*arrays, out])
-        out[...] = self._run(self._watched, arrays)
+        into = self._into
+        if not self._gaps and not any(may_overlap(out, array) for array in arrays):
+            return self._run(into, [*arrays, out])
+        out[...] = self._run(self._watched if self._gaps else self._function, arrays)
         return out
 
     def _checked_out(self, out: Any, inputs: Mapping[str, Any]) -> Any:
