@@ -9,6 +9,8 @@ from gradwright.core.nodes import Apply, Factor, Node
 from gradwright.frozen import replace
 from gradwright.prims.power import inverted, power
 
+HIGHEST = 4
+
 
 def read_factors(draft: Draft) -> None:
     """Every factor that is no constant tensor: a term, or a number above or below the line."""
@@ -23,9 +25,25 @@ def read_factors(draft: Draft) -> None:
 
 def _read_scalar(draft: Draft, factor: Factor) -> None:
     inner = _reciprocal(draft, factor.node)
-    node = factor.node if inner is None else inner
-    code = draft.lowering.demand(node, conj=factor.conj)
-    (draft.scalars if inner is None else draft.divisors).append(code)
+    if inner is None:
+        draft.scalars.append(draft.lowering.demand(factor.node, conj=factor.conj))
+    else:
+        draft.divisors += [draft.lowering.demand(part, conj=factor.conj) for part in _divisors(draft, inner)]
+
+
+def _divisors(draft: Draft, node: Node) -> list[Node]:
+    """What a product is divided by one after the other: a power need not be a number of the type for the quotient to be.
+
+    The cube of a norm of 41 is none in half precision, and that of 1e13 in single precision.
+    """
+    exponent = node.parameters[0] if isinstance(node, Apply) and node.primitive is power else None
+    inside = isinstance(exponent, Fraction) and 1 < exponent <= HIGHEST and exponent.denominator <= 2
+    if not inside or node in draft.lowering.values or not draft.lowering.varies(node):
+        return [node]
+    (base,) = node.children
+    draft.lowering.name(base)
+    rest = exponent % 1
+    return [base] * (exponent // 1) + ([Apply(power, (rest,), (base,))] if rest else [])
 
 
 def _reciprocal(draft: Draft, node: Node) -> Node | None:
