@@ -32,13 +32,14 @@ def _read_scalar(draft: Draft, factor: Factor) -> None:
 
 
 def _divisors(draft: Draft, node: Node) -> list[Node]:
-    """What a product is divided by one after the other: a power need not be a number of the type for the quotient to be.
+    """What a product is divided by, one after the other: where a power is no number of the type, the quotient may be one.
 
     The cube of a norm of 41 is none in half precision, and that of 1e13 in single precision.
     """
     exponent = node.parameters[0] if isinstance(node, Apply) and node.primitive is power else None
-    inside = isinstance(exponent, Fraction) and 1 < exponent <= HIGHEST and exponent.denominator <= 2
-    if not inside or node in draft.lowering.values or not draft.lowering.varies(node):
+    if not isinstance(exponent, Fraction) or not 1 < exponent <= HIGHEST or exponent.denominator > 2:
+        return [node]
+    if node in draft.lowering.values or not draft.lowering.varies(node):
         return [node]
     (base,) = node.children
     draft.lowering.name(base)
