@@ -32,7 +32,7 @@ def _read_scalar(draft: Draft, factor: Factor) -> None:
 
 
 def _divisors(draft: Draft, node: Node) -> list[Node]:
-    """What a product is divided by, one after the other: where a power is no number of the type, the quotient may be one.
+    """What a product is divided by, one after the other: a power may be too large or small where the quotient is not.
 
     The cube of a norm of 41 is none in half precision, and that of 1e13 in single precision.
     """
