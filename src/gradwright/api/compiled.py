@@ -21,6 +21,7 @@ from gradwright.api.inputs import (
 from gradwright.api.provenance import NO_DERIVATIVE, Provenance
 from gradwright.back.code.bindings import bound
 from gradwright.back.code.in_place import InPlace
+from gradwright.back.code.jax_library import jax_differentiates
 from gradwright.back.code.library import Library
 from gradwright.back.code.live import compile_program, function_source
 from gradwright.back.code.lower import lower
@@ -365,7 +366,7 @@ def _for_jax(
 
     library = library_of("jax")
     function = compile_program(program, library, "value", bound(program, library))
-    if not program.foreign and not are_in_eigenvectors(optimised.values()):
+    if not program.foreign and jax_differentiates(optimised.values()):
         return function
 
     @cache
@@ -380,7 +381,7 @@ def _for_jax(
         return _for_jax([pulled[s] for s in symbols], inputs, lower(roots, library, inputs=inputs), roots)
 
     def forward(*arrays: Any) -> Any:
-        return function(*arrays), arrays
+        return wrapped(*arrays), arrays  # and not the function: a second derivative goes through this, too
 
     def backward(arrays: Any, G: Any) -> Any:
         found = pullback()(*arrays, *map(jnp.conj, G if isinstance(G, tuple) else (G,)))

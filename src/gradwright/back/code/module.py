@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 
+from gradwright.back.code.jax_library import jax_differentiates
 from gradwright.back.code.library import Library
 from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.newton_source import newton_texts
@@ -22,7 +23,7 @@ from gradwright.core.walks import free_leaves
 from gradwright.errors import EmissionError
 from gradwright.front.newton import NewtonSolver
 from gradwright.frozen import frozen, replace
-from gradwright.optimise import JAX_MODULE_PASSES, PASSES, are_in_eigenvectors, optimise
+from gradwright.optimise import JAX_MODULE_PASSES, PASSES, optimise
 
 
 @frozen
@@ -107,9 +108,9 @@ def _optimised(function: Plain, library: str) -> dict[str, Node]:
 
 
 def _jax_differentiates(function: Plain, program: Program) -> bool:
-    """Whether JAX has all that a function calls, or its text has the derivatives, and none is of eigenvectors."""
+    """Whether JAX has all that a function calls, or its text has the derivatives."""
     called = all(foreign.primitive.scalar is not None for foreign in program.foreign)
-    return called and not are_in_eigenvectors(_optimised(function, "jax").values())
+    return called and jax_differentiates(_optimised(function, "jax").values())
 
 
 def _one_name_each(programs: Sequence[Program]) -> list[Program]:
