@@ -115,9 +115,9 @@ def raise_to(base: Node, exponent: Fraction) -> Node:
     if isinstance(base, Apply) and base.primitive is power:
         inner = base.parameters[0]
         assert isinstance(inner, Fraction)
-        whole = inner.denominator == 1 and exponent.denominator == 1
-        if whole or is_positive(base.arguments[0]) or _root_of_square(base.arguments[0], inner):
-            return raise_to(base.arguments[0], inner * exponent)
+        (innermost,) = base.arguments
+        if _merge(inner, exponent) or is_positive(innermost) or _root_of_square(innermost, inner):
+            return raise_to(innermost, inner * exponent)
     return Apply(power, (exponent,), (base,))
 
 
@@ -127,6 +127,11 @@ def inverted(base: Node) -> Node:
     if not isinstance(exponent, Fraction):
         return Apply(power, (Fraction(-1),), (base,))
     return Apply(power, (-exponent,), base.children)
+
+
+def _merge(inner: Fraction, outer: Fraction) -> bool:
+    """Whether `(z ** inner) ** outer = z ** (inner * outer)` for all complex z."""
+    return outer.denominator == 1 or -1 < inner <= 1
 
 
 def _root_of_square(base: Node, inner: Fraction) -> bool:
@@ -164,6 +169,13 @@ def _bits(value: Fraction) -> int:
     return max(abs(value.numerator).bit_length(), value.denominator.bit_length()) - 1
 
 
+def _as_written(base: Node, exponent: Fraction) -> Node:
+    """A power in normal form, but for what holds for real numbers alone: code for complex input has to see it."""
+    inner = base.parameters[0] if isinstance(base, Apply) and base.primitive is power else Fraction(1)
+    assert isinstance(inner, Fraction)
+    return raise_to(base, exponent) if _merge(inner, exponent) else Apply(power, (exponent,), (base,))
+
+
 def _build_power(call: Call) -> Node:
     """A constant or a varying power; a complex one is `exp(b log(a))`.
 
@@ -173,7 +185,7 @@ def _build_power(call: Call) -> Node:
     base, exponent = call.node(0), call.node(1)
     value = as_number(exponent)
     if value is not None:
-        return raise_to(base, value)
+        return _as_written(base, value)
     shape = common_shape(base, exponent, "'**'")
     base, exponent = spread(base, shape), spread(exponent, shape)
     if not (base.real and exponent.real):
@@ -184,7 +196,7 @@ def _build_power(call: Call) -> Node:
 def _fixed(name: str, exponent: Fraction, summary: str) -> Function:
     def build(call: Call) -> Node:
         call.expect(1, 1, usage=f"{name}(x)")
-        return raise_to(call.node(0), exponent)
+        return _as_written(call.node(0), exponent)
 
     return register(Function(name, build, f"{name}(x)", summary, (power,)))
 
