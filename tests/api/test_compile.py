@@ -248,6 +248,15 @@ def test_what_is_computed_outside_pytorch_has_values_under_vmap_and_no_derivativ
         torch.func.jvp(lambda x: root(X=x, B=beside), (stack[0],), (stack[1],))
 
 
+@pytest.mark.parametrize("text", ["sqrtm(X)", "sqrtm(X) @ X"])
+def test_a_matrix_without_a_square_root_is_refused(text: str) -> None:
+    expression = gw.parse(text, X="n n")
+    for X_there in (np.eye(3, k=1), np.array([[1.0, 2, 0], [2, 4, 1], [0, 0, 0]])):
+        for function in (expression.compile(), expression.evaluate):
+            with pytest.raises(ConditionError, match="has no square root"):
+                function(X=X_there)
+
+
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
 @pytest.mark.parametrize("text", ["sqrtm(X)", "trace(logm(X))"])
 def test_a_function_of_a_real_matrix_is_real_or_refused(library: str, text: str) -> None:
