@@ -31,7 +31,7 @@ def lu_factor(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 _LU_IN_NUMPY = '''
 def lu_factor(A):
     """The factors L and U of P A in one matrix, and the row exchanges."""
-    (factorise,) = scipy.linalg.get_lapack_funcs(("getrf",), (A,))
+    (factorise,) = scipy.linalg.get_lapack_funcs(("getrf",), (np.asarray(A),))
     factors, pivots, zero_pivot = factorise(A)
     if zero_pivot:
         raise np.linalg.LinAlgError("Singular matrix")
