@@ -73,10 +73,18 @@ def test_wrong_inputs_are_refused() -> None:
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_a_violated_condition_is_named(library: str) -> None:
-    function = gw.parse("inv(X) @ B", X="n n", B="n m").compile(library)
+@pytest.mark.parametrize("text", ["inv(X) @ B", "outer(solve(X.T, B[:, 0]), solve(X, B[:, 1]))"])
+def test_a_violated_condition_is_named(library: str, text: str) -> None:
+    function = gw.parse(text, X="n n", B="n m").compile(library)
     with pytest.raises(ConditionError, match=r"(?i)singular"):
         function(np.zeros((4, 4)), B)
+
+
+@pytest.mark.parametrize(("text", "structure"), [("solve(K, x)", "spd"), ("solve_triangular(K, x)", "lower")])
+@pytest.mark.parametrize("entry", [np.nan, np.inf])
+def test_right_sides_that_are_not_finite_go_through_systems(text: str, structure: str, entry: float) -> None:
+    function = gw.parse(text, K=f"n n {structure}", x="n").compile()
+    assert not np.isfinite(function(np.diag([1.0, 2, 3]), np.array([1, entry, 2]))[1])
 
 
 def test_lists_and_whole_numbers_become_arrays() -> None:
@@ -168,6 +176,14 @@ def test_results_are_written_into_a_given_array(library: str, text: str) -> None
         function(**inputs, out=out[..., :2])
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_result_may_be_written_over_an_input(library: str) -> None:
+    function = gw.parse("X @ x", X="n n", x="n").compile(library)
+    x = np.arange(1.0, 5)
+    inputs = {"X": X, "x": x.copy()} if library == "numpy" else {"X": torch.tensor(X), "x": torch.tensor(x)}
+    assert np.allclose(function(**inputs, out=inputs["x"]), X @ x)
+
+
 def test_a_traceback_shows_the_generated_line() -> None:
     function = gw.parse("inv(X) @ B", X="n n", B="n m").compile()
     try:
@@ -230,6 +246,15 @@ def test_what_is_computed_outside_pytorch_has_values_under_vmap_and_no_derivativ
         torch.func.grad(lambda x: root(X=x, B=beside).sum())(stack[0])
     with pytest.raises(UnsupportedError, match="sqrtm is computed outside PyTorch"):
         torch.func.jvp(lambda x: root(X=x, B=beside), (stack[0],), (stack[1],))
+
+
+@pytest.mark.parametrize("text", ["sqrtm(X)", "sqrtm(X) @ X"])
+def test_a_matrix_without_a_square_root_is_refused(text: str) -> None:
+    expression = gw.parse(text, X="n n")
+    for X_there in (np.eye(3, k=1), np.array([[1.0, 2, 0], [2, 4, 1], [0, 0, 0]])):
+        for function in (expression.compile(), expression.evaluate):
+            with pytest.raises(ConditionError, match="has no square root"):
+                function(X=X_there)
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])

@@ -8,6 +8,7 @@ import sys
 import jax
 import numpy as np
 import pytest
+import torch
 from numerics import close, generic_point
 
 import gradwright as gw
@@ -25,6 +26,7 @@ SPECTRAL = [
     ("sum(exp(eigvalsh(S)))", "S", {"S": "n n symmetric"}),
     ("sum(sqrt(1 + svdvals(X)**2))", "X", {"X": "n m"}),
 ]
+SKEW = np.array([[0, 1.0, 2, 3], [-1, 0, 4, 2], [-2, -4, 0, 5], [-3, -2, -5, 0]])
 TENSORS = [
     ("inv(X) @ A", "X", {"X": "n n", "A": "n m"}),
     ("softmax(X @ w)", "w", {"X": "n d", "w": "d"}),
@@ -187,6 +189,28 @@ def test_jax_gradients_of_complex_variables_are_conjugates_of_the_derived_ones(t
     with jax.enable_x64(True):
         found = jax.grad(derivation.function("jax"))(*map(jax.numpy.asarray, inputs.values()))
     assert close(found, derivation.gradient.evaluate(**inputs).conj())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "structure", ["symmetric", "skew", "lower", "unit_upper", "diagonal", "orthogonal", "hermitian"]
+)
+def test_gradients_of_jax_lie_in_the_tangent_space(structure: str) -> None:
+    """Also of a derivative, and at a matrix that is not of the set, which is projected on it."""
+    text, kind = ("trace(A @ inv(S))", "") if structure != "hermitian" else ("real(trace(A @ inv(S)))", " complex")
+    derivation = gw.derive(gw.parse(text, S=f"n n {structure}{kind}", A="n n"), wrt="S")
+    inputs = inputs_of(derivation.expression) if structure != "skew" else {"S": SKEW, "A": np.eye(4) + SKEW**2}
+    with jax.enable_x64(True):
+        value = derivation.function("jax")
+        moved, A = jax.numpy.asarray(inputs["S"]), jax.numpy.asarray(inputs["A"])
+        assert close(jax.grad(value)(moved, A), derivation.gradient.evaluate(**inputs).conj())
+        if structure not in ("orthogonal", "hermitian"):  # the projection depends on the point; there is no Hessian
+            assert close(jax.hessian(value)(moved, A), derivation.hessian.evaluate(**inputs))
+            normal = moved + np.array([[0, 2.0], [1, 0]])[np.ix_(*2 * [np.arange(len(moved)) % 2])]
+            assert close(jax.grad(value)(normal, A), derivation.function("numpy").gradient(normal, A))
+            assert close(
+                value(normal, A), derivation.function("torch")(*map(torch.tensor, (np.asarray(normal), inputs["A"])))
+            )
 
 
 @pytest.mark.slow

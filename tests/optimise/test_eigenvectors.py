@@ -157,6 +157,20 @@ def test_jax_differentiates_modules_again_where_eigenvalues_are_equal(text: str)
 
 
 @pytest.mark.slow
+def test_jax_differentiates_functions_of_eigenvalues_of_any_matrix() -> None:
+    """JAX refuses to; and a second derivative goes through what the first one keeps."""
+    import jax
+
+    derived = gw.derive(gw.parse("real(sum(sin(eig(A).eigenvalues)))", A="n n"), wrt="A")
+    A = np.random.default_rng(0).normal(size=(4, 4))
+    with jax.enable_x64(True):
+        for function in (derived.expression.compile("jax"), derived.function("jax")):
+            assert close(jax.jit(jax.grad(function))(jax.numpy.asarray(A)), derived.gradient.evaluate(A=A))
+        found = jax.jacrev(jax.grad(derived.expression.compile("jax")))(jax.numpy.asarray(A))
+        assert close(found, derived.hessian.evaluate(A=A))
+
+
+@pytest.mark.slow
 def test_jax_modules_take_functions_of_eigenvalues_as_such() -> None:
     import jax
 

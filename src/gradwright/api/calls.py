@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from gradwright.back.code.live import load_source
 
 Likeness = Callable[..., tuple[Any, tuple[Any, ...]]]
@@ -54,6 +56,13 @@ def leave_no_graph(tensors: Sequence[Any]) -> bool:
     if stack is None or modes is None or casts is None:
         return False
     return stack() is None and modes() == 0 and not casts()
+
+
+def may_overlap(out: Any, array: Any) -> bool:
+    """Whether what is written into one array may change another: PyTorch's products read while they write."""
+    if isinstance(array, np.ndarray):
+        return np.may_share_memory(out, array)
+    return out.untyped_storage().data_ptr() == array.untyped_storage().data_ptr()
 
 
 def is_traced() -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradwright.api.arrays import CONVERT, is_complex, shaped
-from gradwright.api.calls import is_traced, likeness
+from gradwright.api.calls import is_traced, likeness, may_overlap
 from gradwright.api.evaluation import evaluated_form, warn_of_gauge
 from gradwright.api.forms import Forms
 from gradwright.api.inputs import (
@@ -217,9 +217,10 @@ class CompiledFunction:
         return tuple(program.parameters), function, nodes
 
     def _written_into(self, out: Any, arrays: Sequence[Any]) -> Any:
-        if not self._forms.gaps:
-            return self._run(self._forms.into, [*arrays, out])
-        out[...] = self._run(self._forms.watched, arrays)
+        into = self._forms.into
+        if not self._forms.gaps and not any(may_overlap(out, array) for array in arrays):
+            return self._run(into, [*arrays, out])
+        out[...] = self._run(self._forms.watched if self._forms.gaps else self._forms.plain, arrays)
         return out
 
     def _checked_out(self, out: Any, inputs: Mapping[str, Any]) -> Any:

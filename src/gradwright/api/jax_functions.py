@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from gradwright.back.code.bindings import bound
+from gradwright.back.code.jax_library import jax_differentiates
 from gradwright.back.code.library import Library
 from gradwright.back.code.live import compile_program
 from gradwright.back.code.lower import Leaf, lower
@@ -15,7 +16,7 @@ from gradwright.back.code.program import Program
 from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.core.walks import substitute
 from gradwright.diff.derivatives import vjps
-from gradwright.optimise import are_in_eigenvectors, optimise
+from gradwright.optimise import optimise
 from gradwright.simplify.pipeline import simplify
 
 
@@ -31,7 +32,7 @@ def jax_function(
     import jax.numpy as jnp
 
     function = compile_program(program, library, "value", bound(program, library))
-    if not program.foreign and not are_in_eigenvectors(optimised.values()):
+    if not program.foreign and jax_differentiates(optimised.values()):
         return function
 
     @cache
@@ -46,7 +47,7 @@ def jax_function(
         return jax_function([pulled[s] for s in symbols], inputs, lower(roots, library, inputs=inputs), roots, library)
 
     def forward(*arrays: Any) -> Any:
-        return function(*arrays), arrays
+        return wrapped(*arrays), arrays  # and not the function: a second derivative goes through this, too
 
     def backward(arrays: Any, G: Any) -> Any:
         found = pullback()(*arrays, *map(jnp.conj, G if isinstance(G, tuple) else (G,)))

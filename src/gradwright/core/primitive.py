@@ -173,6 +173,7 @@ class Primitive:
             takes the parameters last.
         torch_differentiates: whether PyTorch's own derivatives of `torch` are right at every order and in every nesting
             of forward and reverse mode, so that it may stand in a rule; those of an elementwise function always may.
+        jax_differentiates: whether JAX has a derivative of `jax`; else code has the derived rule in its place.
         operator: how an application is written with Python's operators, from the parameters; `{sqrt}`
             stands for the library's square root.
         beside_numbers: whether the texts for the libraries take Python numbers for all inputs but one.
@@ -222,6 +223,7 @@ class Primitive:
     torch: Implementation | None = None
     jax: Implementation | None = None
     torch_differentiates: bool = False
+    jax_differentiates: bool = True
     operator: Callable[..., str] | None = None
     beside_numbers: bool = False
     regular: Callable[[tuple[np.ndarray, ...], tuple[np.ndarray, ...]], bool] | None = None

@@ -40,7 +40,7 @@ cholesky_solve = Primitive(
     summary="the solution Y of L Lᴴ Y = B, L lower triangular",
     identity=("L @ L.H @ Y = B",),
     conditions=("{L} has no zero on its diagonal",),
-    numpy="scipy.linalg.cho_solve(({1}, True), {0})",
+    numpy="scipy.linalg.cho_solve(({1}, True), {0}, check_finite=False)",
     torch="torch.cholesky_solve({0}, {1})",
     jax="jax.scipy.linalg.cho_solve(({1}, True), {0})",
     modular=Modular(modulo_prime),

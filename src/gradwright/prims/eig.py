@@ -34,6 +34,7 @@ eig = Primitive(
     numpy=general_eigen,
     torch="torch.linalg.eig",
     jax="jax.numpy.linalg.eig",
+    jax_differentiates=False,
     notation=Notation(name="eig"),
     samples=(Sample("A: n n"),),
     known_rules=(

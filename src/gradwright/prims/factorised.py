@@ -27,6 +27,17 @@ def lu_factor(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return factors, pivots
 '''
 
+# SciPy's function warns of a singular matrix, and divides by zero.
+_LU_IN_NUMPY = '''
+def lu_factor(A):
+    """The factors L and U of P A in one matrix, and the row exchanges."""
+    (factorise,) = scipy.linalg.get_lapack_funcs(("getrf",), (np.asarray(A),))
+    factors, pivots, zero_pivot = factorise(A)
+    if zero_pivot:
+        raise np.linalg.LinAlgError("Singular matrix")
+    return factors, pivots
+'''
+
 # LAPACK computes a triangle of the inverse, in half of the time of a system with the identity.
 _INVERSE_IN_NUMPY = '''
 def cholesky_inverse(L):
@@ -42,7 +53,7 @@ lu_factor = Primitive(
     summary="the factors L and U of P A in one matrix, and the row exchanges",
     conditions=("{A} is invertible",),
     field=("same", "real"),
-    numpy="scipy.linalg.lu_factor",
+    numpy=_LU_IN_NUMPY,
     torch=_LU_IN_TORCH,
     jax="jax.scipy.linalg.lu_factor",
     samples=(Sample("A: n n"),),
@@ -52,7 +63,7 @@ lu_solve = Primitive(
     signature=f"B: n m, {_FACTORS} -> Y: n m",
     summary="the solution Y of A Y = B from the factors of A",
     real_only=True,
-    numpy="scipy.linalg.lu_solve(({1}, {2}), {0})",
+    numpy="scipy.linalg.lu_solve(({1}, {2}), {0}, check_finite=False)",
     torch="torch.linalg.lu_solve({1}, {2}, {0})",
     jax="jax.scipy.linalg.lu_solve(({1}, {2}), {0})",
 )
@@ -61,7 +72,7 @@ lu_solve_transposed = Primitive(
     signature=f"B: n m, {_FACTORS} -> Y: n m",
     summary="the solution Y of Aᵀ Y = B from the factors of A",
     real_only=True,
-    numpy="scipy.linalg.lu_solve(({1}, {2}), {0}, trans=1)",
+    numpy="scipy.linalg.lu_solve(({1}, {2}), {0}, trans=1, check_finite=False)",
     torch="torch.linalg.lu_solve({1}, {2}, {0}.mT, left=False).mT",
     jax="jax.scipy.linalg.lu_solve(({1}, {2}), {0}, trans=1)",
 )
@@ -87,7 +98,7 @@ solve_upper = Primitive(
     name="solve_upper",
     signature="U: n n upper, B: n m -> Y: n m",
     summary="the solution Y of U Y = B, U upper triangular",
-    numpy="scipy.linalg.solve_triangular({0}, {1}, lower=False)",
+    numpy="scipy.linalg.solve_triangular({0}, {1}, lower=False, check_finite=False)",
     torch="torch.linalg.solve_triangular({0}, {1}, upper=True)",
     jax="jax.scipy.linalg.solve_triangular({0}, {1}, lower=False)",
     samples=(Sample("U: n n upper, B: n m"),),

@@ -114,8 +114,7 @@ def raise_to(base: Node, exponent: Fraction) -> Node:
         return value
     inner, times = base_and_exponent(base)
     if times != 1:
-        whole = times.denominator == 1 and exponent.denominator == 1
-        if whole or is_positive(inner) or _root_of_square(inner, times):
+        if _merge(times, exponent) or is_positive(inner) or _root_of_square(inner, times):
             return raise_to(inner, times * exponent)
     return Apply(power, (exponent,), (base,))
 
@@ -133,6 +132,11 @@ def inverted(node: Node) -> Node:
     """`1 / u` as one power."""
     base, exponent = base_and_exponent(node)
     return Apply(power, (-exponent,), (base,))
+
+
+def _merge(inner: Fraction, outer: Fraction) -> bool:
+    """Whether `(z ** inner) ** outer = z ** (inner * outer)` for all complex z."""
+    return outer.denominator == 1 or -1 < inner <= 1
 
 
 def _root_of_square(base: Node, inner: Fraction) -> bool:
@@ -170,6 +174,13 @@ def _bits(value: Fraction) -> int:
     return max(abs(value.numerator).bit_length(), value.denominator.bit_length()) - 1
 
 
+def _as_written(base: Node, exponent: Fraction) -> Node:
+    """A power in normal form, but for what holds for real numbers alone: code for complex input has to see it."""
+    inner = base.parameters[0] if isinstance(base, Apply) and base.primitive is power else Fraction(1)
+    assert isinstance(inner, Fraction)
+    return raise_to(base, exponent) if _merge(inner, exponent) else Apply(power, (exponent,), (base,))
+
+
 def _build_power(call: Call) -> Node:
     """A constant or a varying power; a complex one is `exp(b log(a))`.
 
@@ -179,7 +190,7 @@ def _build_power(call: Call) -> Node:
     base, exponent = call.node(0), call.node(1)
     value = as_number(exponent)
     if value is not None:
-        return raise_to(base, value)
+        return _as_written(base, value)
     shape = common_shape(base, exponent, "'**'")
     base, exponent = spread(base, shape), spread(exponent, shape)
     if not (base.real and exponent.real):
@@ -190,7 +201,7 @@ def _build_power(call: Call) -> Node:
 def _fixed(name: str, exponent: Fraction, summary: str) -> Function:
     def build(call: Call) -> Node:
         call.expect(1, 1, usage=f"{name}(x)")
-        return raise_to(call.node(0), exponent)
+        return _as_written(call.node(0), exponent)
 
     return register(Function(name, build, f"{name}(x)", summary, (power,)))
 

@@ -34,7 +34,7 @@ solve_triangular = Primitive(
     summary="the solution Y of L Y = B, L lower triangular",
     identity=("L @ Y = B",),
     conditions=("{L} has no zero on its diagonal",),
-    numpy="scipy.linalg.solve_triangular({0}, {1}, lower=True)",
+    numpy="scipy.linalg.solve_triangular({0}, {1}, lower=True, check_finite=False)",
     torch="torch.linalg.solve_triangular({0}, {1}, upper=False)",
     torch_differentiates=True,
     jax="jax.scipy.linalg.solve_triangular({0}, {1}, lower=True)",

@@ -24,7 +24,12 @@ def square_root(X: np.ndarray) -> np.ndarray:
         eigenvalues, V = np.linalg.eigh(X)
         if are_nonnegative(eigenvalues):
             return (V * root_of_eigenvalues(eigenvalues)) @ V.conj().T
-    return principal(sqrtm, X)
+    Y = principal(sqrtm, X)
+    with np.errstate(invalid="ignore"):
+        rest = np.abs(Y @ Y - X).max(initial=0)
+    if not rest <= 0.01 * np.abs(X).max(initial=0):
+        raise np.linalg.LinAlgError("a matrix has no square root: it has fewer eigenvectors to 0 than such eigenvalues")
+    return Y
 
 
 sqrtm = Primitive(

@@ -246,14 +246,27 @@ def _product(left: Node, right: Node) -> list[Node] | None:
 
 
 def _times_logistic(exponent: Node, logistic: Node, times: int) -> list[Node] | None:
-    """`exp(−j a) σ(a)ᵏ = σ(−a)ʲ σ(a)ᵏ⁻ʲ` for 0 < j ≤ k; None for other exponents."""
+    """`exp(−j a) σ(a)ᵏ = σ(−a)ʲ σ(a)ᵏ⁻ʲ` for 0 < j ≤ k, `σ(−a)ᵏ exp(−(j − k) a)` for j > k; None otherwise."""
     argument = logistic.children[0]
     opposite = Apply(sigmoid, (), (scaled(-1, argument),))
-    for j in range(1, times + 1):
+    for j in _multiples(exponent, argument):
         constant = _exponential_of_logarithms(add([exponent, scaled(j, argument)]))
+        if constant is not None and j <= times:
+            return [*constant, raise_to(opposite, j), *_power(logistic, times - j)]
         if constant is not None:
-            return [*constant, raise_to(opposite, Fraction(j)), *_power(logistic, Fraction(times - j))]
+            left = terms_of(add([exponent, scaled(times, argument)]))
+            logarithms = [term for term in left if _is_logarithm(term)]
+            constant = _exponential_of_logarithms(add([zero(exponent.shape), *logarithms]))
+            rest = add(term for term in left if term not in logarithms)
+            return [*(constant or []), raise_to(opposite, Fraction(times)), _exponential(rest)]
     return None
+
+
+def _multiples(exponent: Node, argument: Node) -> list[Fraction]:
+    """The numbers j > 0 for which a term of the exponent is −j times one of the argument."""
+    numbers = {rest: number for number, rest in map(split_coefficient, terms_of(argument))}
+    ratios = [-own / numbers[rest] for own, rest in map(split_coefficient, terms_of(exponent)) if rest in numbers]
+    return [j for j in dict.fromkeys(ratios) if j > 0]
 
 
 def _over_difference(exponent: Node, difference: Add, times: int) -> list[Node] | None:

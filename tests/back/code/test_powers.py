@@ -38,3 +38,15 @@ def test_powers_stay_where_they_are_differentiated(library: str) -> None:
 def test_numbers_are_divided_by_the_smaller_array(library: str) -> None:
     source = gw.parse("2 * A / outer(x, ones(n))", A="m n", x="m").compile(library).source
     assert "A * (2 / x)[:, None]" in source
+
+
+@pytest.mark.parametrize("text", ["x / norm(x)", "(x @ y)**2 / (x @ x)", "(x @ y) * (x @ x)**(-1/2)"])
+@pytest.mark.parametrize("size", [1e13, 1e-13])
+def test_numbers_are_divided_by_where_their_powers_are_none_of_the_type(text: str, size: float) -> None:
+    derivation = gw.derive(gw.parse(text, x="n", y="n") if "y" in text else gw.parse(text, x="n"), wrt="x")
+    generator = np.random.default_rng(0)
+    inputs = {"x": size * generator.normal(size=5)} | ({"y": generator.normal(size=5)} if "y" in text else {})
+    inputs["G"] = generator.normal(size=5 if text == "x / norm(x)" else ())
+    wanted = derivation.vjp.evaluate(**inputs)
+    found = derivation.vjp.compile()(**{name: np.asarray(value, np.float32) for name, value in inputs.items()})
+    np.testing.assert_allclose(found, wanted, atol=1e-6 * abs(wanted).max())

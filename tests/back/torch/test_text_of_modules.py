@@ -78,8 +78,9 @@ def test_an_algorithm_for_real_matrices_refuses_complex_ones(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["norm(x)**2 + sum(y)", "abs(x)**2 * y", "norm(x - y)**2", "log(exp(x) - exp(y))", "log(1 - tanh(x)**2) * y"],
-)
+    ["norm(x)**2 + sum(y)", "abs(x)**2 * y", "norm(x - y)**2", "log(exp(x) - exp(y))", "log(1 - tanh(x)**2) * y",
+     "(x**(5/2))**(3/2) * y", "(exp(x)**2)**(1/2) * y"],
+)  # fmt: skip
 def test_what_is_simplified_for_real_numbers_refuses_complex_ones(text: str) -> None:
     function = gw.derive(gw.parse(text, x="n", y="n")).function("torch")
     x, y = normal(2, 3, dtype=torch.complex128)

@@ -1,7 +1,12 @@
 """How JAX is written: as NumPy is, but in pure functions, so that `jit`, `vmap` and `grad` go through."""
 
+from collections.abc import Iterable
+
 from gradwright.back.code.numpy_library import NUMPY
+from gradwright.core.nodes import Apply, Node
+from gradwright.core.walks import postorder
 from gradwright.frozen import replace
+from gradwright.optimise import are_in_eigenvectors
 from gradwright.prims.eigenvalue_forms import EQUATION_IN_JAX
 
 _ON_DIAGONAL = '''
@@ -44,3 +49,9 @@ JAX = replace(
         "hermitian_sylvester": EQUATION_IN_JAX,
     },
 )
+
+
+def jax_differentiates(roots: Iterable[Node]) -> bool:
+    """Whether JAX has the derivatives of all that optimised expressions call, also where eigenvalues are equal."""
+    called = [node.primitive for node in postorder(*roots) if isinstance(node, Apply)]
+    return not are_in_eigenvectors(roots) and all(primitive.jax_differentiates for primitive in called)

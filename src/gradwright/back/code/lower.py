@@ -203,6 +203,11 @@ class Lowering:
         self.values[node] = named = Code(target)
         return named
 
+    def name(self, node: Node) -> None:
+        """Give a value that is read several times a name, if it has none."""
+        if node not in self.values and not is_view(node):
+            self.assign(node)
+
     def _assign_outputs(self, node: Apply) -> Code:
         """All outputs of a primitive that are used, from one call."""
         call = self._application(node)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 
+from gradwright.back.code.jax_library import jax_differentiates
 from gradwright.back.code.library import Library
 from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.newton_source import newton_texts
@@ -14,6 +15,7 @@ from gradwright.back.code.numpy_source import is_import, numpy_function
 from gradwright.back.code.program import Foreign, Program
 from gradwright.back.code.size_checks import composed_checks, named_sizes, order_checks
 from gradwright.back.code.spectral_source import spectral_texts
+from gradwright.back.code.structures import ALONG_ORTHONORMAL, ALONG_ORTHONORMAL_TEXT, projected
 from gradwright.back.code.wrapping import wrapped
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.primitive import Primitive, variable_text
@@ -21,7 +23,7 @@ from gradwright.core.walks import free_leaves
 from gradwright.errors import EmissionError
 from gradwright.front.newton import NewtonSolver
 from gradwright.frozen import frozen, replace
-from gradwright.optimise import JAX_MODULE_PASSES, PASSES, are_in_eigenvectors, optimise
+from gradwright.optimise import JAX_MODULE_PASSES, PASSES, optimise
 
 
 @frozen
@@ -70,7 +72,7 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     Raises:
         EmissionError: a part cannot be written in this library.
     """
-    names = (*(f.name for f in functions), "_check_shapes")
+    names = (*(f.name for f in functions), "_check_shapes", ALONG_ORTHONORMAL)
     programs = [lowered(f, library, names) for f in functions]
     custom = library.name == "jax" and not _jax_differentiates(functions[0], programs[0])
     if custom and pullback is not None:
@@ -82,9 +84,10 @@ def plain_module(functions: Sequence[Plain], library: Library, docstring: str, p
     pasted += ["import jax"] if custom else []
     texts = [*(t for t in pasted if not is_import(t)), *helpers]
     values = tuple(functions[0].results.values())
-    texts += ["\n".join(_function(f, p, values)) for f, p in zip(functions, programs, strict=True)]
+    texts += ["\n".join(_function(f, p, values, library)) for f, p in zip(functions, programs, strict=True)]
     if custom and pullback is not None:
         texts.append(_as_derivative(functions[0], functions[-1]))
+    texts += [ALONG_ORTHONORMAL_TEXT.strip("\n")] if any(f" {ALONG_ORTHONORMAL}(" in text for text in texts) else []
     texts.append(_CHECK_SHAPES.strip("\n").replace("np.", "jnp." if library.name == "jax" else "np."))
     body = "\n\n\n".join(texts)
     imports = {*library.import_lines(body), *filter(is_import, pasted)}
@@ -105,9 +108,9 @@ def _optimised(function: Plain, library: str) -> dict[str, Node]:
 
 
 def _jax_differentiates(function: Plain, program: Program) -> bool:
-    """Whether JAX has all that a function calls, or its text has the derivatives, and none is of eigenvectors."""
+    """Whether JAX has all that a function calls, or its text has the derivatives."""
     called = all(foreign.primitive.scalar is not None for foreign in program.foreign)
-    return called and not are_in_eigenvectors(_optimised(function, "jax").values())
+    return called and jax_differentiates(_optimised(function, "jax").values())
 
 
 def _one_name_each(programs: Sequence[Program]) -> list[Program]:
@@ -141,7 +144,7 @@ def _calling(program: Program, renamed: Mapping[str, Foreign]) -> Program:
     return replace(program, statements=statements, results=results, foreign=tuple(renamed.values()))
 
 
-def _function(function: Plain, program: Program, values: tuple[Node, ...]) -> Iterator[str]:
+def _function(function: Plain, program: Program, values: tuple[Node, ...], library: Library) -> Iterator[str]:
     yield f"def {function.name}({', '.join(program.parameters.values())}):"
     yield f'    """{escaped(function.told)}'
     yield ""
@@ -157,7 +160,17 @@ def _function(function: Plain, program: Program, values: tuple[Node, ...]) -> It
     symbols = [leaf for leaf in function.inputs if isinstance(leaf, Symbol)]
     derivative = tuple(function.results.values()) != values
     yield from (f"    {line}" for line in order_checks(function.name, [*symbols, *values], sizes, derivative))
+    yield from (f"    {line}" for line in _projections(function, program, library))
     yield from (f"    {line}" for line in program.body())
+
+
+def _projections(function: Plain, program: Program, library: Library) -> Iterator[str]:
+    """The lines that project what is read on the sets that are declared."""
+    for leaf in function.inputs:
+        name = program.parameters[leaf.name]
+        if name in program.reads_entries_of:
+            text = projected(name, leaf, library)
+            yield from [f"{name} = {text}"] if text else []
 
 
 def _with_dims(leaf: Leaf, program: Program) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -54,6 +55,12 @@ class Program:
     helpers: Mapping[str, str] = MappingProxyType({})
     foreign: tuple[Foreign, ...] = ()
 
+    @property
+    def reads_entries_of(self) -> set[str]:
+        """Every identifier of which more is read than the shape, the type or the device."""
+        texts = (*(s.expression for s in self.statements), *self.results.values())
+        return {name for text in texts for name in entries_in(text)}
+
     def body(self) -> list[str]:
         """The lines of the statements and of the `return`, for a function's body."""
         return [*statement_lines(self.statements), *in_block(f"return {', '.join(self.results.values())}")]
@@ -62,3 +69,20 @@ class Program:
 def statement_lines(statements: Iterable[Statement], indent: int = len(INDENT)) -> list[str]:
     """The lines of statements, in a block that stands so many columns from the left."""
     return [line for s in statements for line in in_block(f"{s.target} = {s.expression}", indent)]
+
+
+_LOOKED_AT = ("shape", "dtype", "device", "new_zeros")
+
+
+def entries_in(expression: str) -> set[str]:
+    """The identifiers of which an expression reads entries, not only the shape, the type or the device."""
+    names: set[str] = set()
+    pending: list[ast.AST] = [ast.parse(expression, mode="eval").body]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Attribute) and node.attr in _LOOKED_AT:
+            continue
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        pending.extend(ast.iter_child_nodes(node))
+    return names

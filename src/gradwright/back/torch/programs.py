@@ -12,15 +12,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import EllipsisType
 
-from gradwright.back.code import Program, Statement, lower
+from gradwright.back.code import TORCH, Program, Statement, lower
 from gradwright.back.code.library import Library
 from gradwright.back.code.sizes import unreadable_size
+from gradwright.back.code.structures import projected
 from gradwright.back.torch.continuations import beginning
 from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
 from gradwright.back.torch.safety import RULES, VALUES, in_complex_too, in_either_field, in_safe_functions
 from gradwright.back.torch.statements import Piece, cut, rename, renamed
-from gradwright.back.torch.structures import projected
 from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
 from gradwright.core.walks import substitute
 from gradwright.frozen import frozen
@@ -142,8 +142,8 @@ def _zeros(symbol: Symbol, rules: Rules, ids: Mapping[str, str]) -> str:
 
 
 def _projections(rules: Rules, inputs: Mapping[str, str], directions: Mapping[str, str]) -> dict[str, str]:
-    points = {inputs[s.name]: projected(inputs[s.name], s) for s in rules.inputs}
-    moves = {directions[d.name]: projected(directions[d.name], s, moved=True) for s, d in rules.directions.items()}
+    points = {inputs[s.name]: projected(inputs[s.name], s, TORCH) for s in rules.inputs}
+    moves = {directions[d.name]: projected(directions[d.name], d, TORCH) for d in rules.directions.values()}
     return {name: text for name, text in {**points, **moves}.items() if text}
 
 

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from gradwright.back.code.program import Statement
+from gradwright.back.code.program import Statement, entries_in
 from gradwright.frozen import frozen, replace
 
 
@@ -60,9 +60,6 @@ def targets_of(statement: Statement) -> tuple[str, ...]:
     return tuple(name.strip() for name in statement.target.split(","))
 
 
-_LOOKED_AT = ("shape", "dtype", "device", "new_zeros")
-
-
 def constants(statements: Sequence[Statement], inputs: Iterable[str]) -> set[Statement]:
     """The statements that use no entry of an input, but its shape, type or device at most.
 
@@ -76,20 +73,6 @@ def constants(statements: Sequence[Statement], inputs: Iterable[str]) -> set[Sta
         else:
             varying.update(targets_of(statement))
     return found
-
-
-def entries_in(expression: str) -> set[str]:
-    """The identifiers of which an expression reads entries, not only the shape, the type or the device."""
-    names: set[str] = set()
-    pending: list[ast.AST] = [ast.parse(expression, mode="eval").body]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.Attribute) and node.attr in _LOOKED_AT:
-            continue
-        if isinstance(node, ast.Name):
-            names.add(node.id)
-        pending.extend(ast.iter_child_nodes(node))
-    return names
 
 
 def is_size(statement: Statement) -> bool:

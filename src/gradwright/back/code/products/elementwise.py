@@ -17,13 +17,14 @@ def scaled(draft: Draft, core: Code | Term, rank: int) -> Code:
     divides = isinstance(core, Term) and core.divides
     code = core.code if isinstance(core, Term) else core
     assert code is not None
+    if not divides and rank and draft.divisors and (draft.scalars or abs(draft.coefficient) != 1):
+        # All numbers first, so that the array is gone through once.
+        numbers = multiple(draft.coefficient, draft.scalars, draft.divisors)
+        return product_of([_lifted(draft, numbers, rank), code])
     scalars = [_lifted(draft, s, rank) for s in draft.scalars]
     divisors = [_lifted(draft, s, rank) for s in draft.divisors]
     if divides:
         return multiple(draft.coefficient, scalars, [*divisors, code])
-    if rank and divisors and (scalars or abs(draft.coefficient) != 1):
-        # All numbers first, so that the array is gone through once.
-        return product_of([multiple(draft.coefficient, scalars, divisors), code])
     if rank and len(divisors) > 1:
         divisors = [product_of(divisors)]
     return multiple(draft.coefficient, [*scalars, code], divisors)
