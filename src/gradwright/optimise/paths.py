@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import fsum, prod
 
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Add, Contract, Node
+from gradwright.core.nodes import Add, Contract, Node, Selection
 from gradwright.optimise.usual_sizes import USUAL_SIZE, usual_sizes
 
 # What it costs to write an entry, in multiplications of a matrix product.
@@ -86,10 +86,10 @@ class Work:
 
 
 def product_cost(node: Contract, sizes: Sizes) -> int:
-    """What a product costs in the best order; what a factor alone is summed over is summed before."""
+    """What a product costs in the best order; what a factor alone is summed over is summed before, slices are taken."""
     kept = frozenset(x for group in node.output for x in group)
     lengths = sizes.lengths(node.dims)
-    held = [frozenset(f.labels) for f in node.factors if f.node.rank]
+    held = [frozenset(f.labels) for f in node.factors if f.node.rank and not isinstance(f.node, Selection)]
     operands = [own & kept.union(*held[:place], *held[place + 1 :]) for place, own in enumerate(held)]
     sums = sum(_summing(*pair, lengths) for pair in zip(held, operands, strict=True))
     return sums + cheapest(operands, kept, lengths)[0]
