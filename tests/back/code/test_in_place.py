@@ -68,6 +68,8 @@ EXPRESSIONS = [
     ("X @ X * X - X", {"X": "n n complex"}, "vjp"),
     ("abs(X @ Y) * real(X)", {"X": "n n complex", "Y": "n n"}, "vjp"),
     ("trace(inv(X) @ Y) * X", {"X": "n n", "Y": "n n"}, "jvp"),
+    ("norm(X @ Y - outer(sum(X, axis=1), sum(Y, axis=1)))**2", {"X": "n n", "Y": "n n"}, "gradient"),
+    ("norm(X[1:, :] - 2 * X[:n - 1, :])**2 + sum(X[:, :n - 2]**2 * X[:, 2:])", {"X": "n n"}, "gradient"),
 ]
 
 
@@ -107,6 +109,30 @@ def test_values_and_inputs_stay(text: str, declared: dict[str, str], kind: str, 
         np.testing.assert_allclose(np.asarray(result), np.asarray(first), rtol=1e-12, atol=1e-12)
     for name, value in given.items():
         np.testing.assert_array_equal(np.asarray(arrays[name]), value)
+
+
+@pytest.mark.parametrize(
+    ("returned", "added"),
+    [
+        ("t + A * B", "product"),
+        ("t - B * (A @ t)", "product"),
+        ("t - t * t.T", ""),
+        ("t + pad(A, (1, 0, 0, 1))", "padded"),
+        ("t - pad(t[1:], (0, 0, 1, 0))", ""),
+    ],
+)
+def test_what_is_added_may_not_be_computed_but_never_looks_at_the_sum(returned: str, added: str) -> None:
+    torch = pytest.importorskip("torch")
+    source = f"import torch\ndef f(A, B):\n    t = B @ B\n    return {returned}\n".replace(
+        "pad(", "torch.nn.functional.pad("
+    )
+    plain = load_source(source, "f")["f"]
+    A, B = torch.arange(1.0, 10.0).reshape(3, 3), torch.arange(9.0).reshape(3, 3)
+    A = A[:2, :2] if "pad(A" in returned else A
+    forms = InPlace(source, "f", {}, least=1)
+    form, value = forms.fitted([A, B], plain)
+    assert torch.equal(form(A, B), value)
+    assert {name[5:-1] for name in form.__globals__ if name.startswith(("_add_", "_sub_"))} == {added}
 
 
 def test_a_live_function_changes_over_at_its_second_call() -> None:

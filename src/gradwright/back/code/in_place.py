@@ -7,6 +7,8 @@ cost, so that an operation is written over an operand
 - of which no view has a name: every earlier read of the variable goes into an operation;
 - that has the shape and the type of the result.
 
+What is added is not computed before, if it is a product in PyTorch, or a smaller array between zeros.
+
 The first two are read off the source. The last depends on the inputs: it is watched in one run for each
 combination of shapes and types, and the run after it has to return the same numbers, up to rounding errors,
 before the rewritten function is used. There a variable is computed as late, and deleted as early, as takes least
@@ -39,10 +41,14 @@ _OPERATIONS: dict[type[ast.operator], tuple[str, Function, Function]] = {
 }
 _RUN_LATER = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr)
 _COMMUTATIVE = (ast.Add, ast.Mult)
+# What may be added without being computed before, and what that is called.
+_PRODUCT, _PADDED = "product", "padded"
+_SIGNS: dict[type[ast.operator], int] = {ast.Add: 1, ast.Sub: -1}
 # Functions whose result is never a view of what they are given.
 _NEW = frozenset(
     "exp log log1p expm1 sqrt rsqrt sin cos tan sinh cosh tanh arctan sigmoid softplus softmax log_softmax erf "
-    "reciprocal square inv".split()
+    "reciprocal square inv abs sign relu cholesky_inverse cholesky_solve addmm pad cat concatenate stack cumsum "
+    "diag_embed".split()
 )
 
 
@@ -94,17 +100,20 @@ class InPlace:
         if not usable:
             return plain, value
         if usable not in self.forms:
-            self.forms[usable] = self._form(usable, _written_over)
+            added = (_PRODUCT, _PADDED) if hasattr(arrays[0], "addcmul_") else (_PADDED,)
+            self.forms[usable] = self._form(usable, _written_over, added)
         form = self.forms[usable]
         return (form if _are_equal(form(*arrays), value) else plain), value
 
-    def _form(self, sites: frozenset[Site], meaning: Callable[[type[ast.operator], Site], Function]) -> Function:
-        """The function with calls for the operations at some places."""
+    def _form(
+        self, sites: frozenset[Site], meaning: Callable[[_Operation], Function], added: Sequence[str] = ()
+    ) -> Function:
+        """The function with calls for the operations at some places; what is added may be of some kinds."""
         tree = ast.parse(self._source)
-        rewriting = _Rewriting(sites)
+        rewriting = _Rewriting(sites, added)
         function = rewriting.visit(_function(tree, self._name))
         function.body = _deleted_early(function.body)
-        called = {name: meaning(kind, site) for name, (kind, site) in rewriting.calls.items()}
+        called = {name: meaning(operation) for name, operation in rewriting.calls.items()}
         text = ast.unparse(ast.fix_missing_locations(tree))
         return load_source(text, self._name, {**self._namespace, **called})[self._name]
 
@@ -190,23 +199,56 @@ def _is_new(node: ast.expr) -> bool:
             return False
 
 
+@frozen
+class _Operation:
+    """What a call stands for.
+
+    Attributes:
+        kind: the operation.
+        site: where it was.
+        added: which kind of a value is added that is not computed before; empty if it is.
+    """
+
+    kind: type[ast.operator]
+    site: Site
+    added: str = ""
+
+
 class _Rewriting(ast.NodeTransformer):
     """Calls in place of operations; the operand that is written over comes first."""
 
-    def __init__(self, sites: frozenset[Site]) -> None:
+    def __init__(self, sites: frozenset[Site], added: Sequence[str]) -> None:
         self._sites = sites
-        self.calls: dict[str, tuple[type[ast.operator], Site]] = {}
+        self._added = added
+        self.calls: dict[str, _Operation] = {}
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         """A call, if the operation is one of the chosen."""
         site = next((site for site in (_site(node, 0), _site(node, 1)) if site in self._sites), None)
-        self.generic_visit(node)
         if site is None:
+            self.generic_visit(node)
             return node
-        name = f"_{_OPERATIONS[type(node.op)][0]}_{len(self.calls)}"
-        self.calls[name] = (type(node.op), site)
-        operands = [node.left, node.right] if site.place == 0 else [node.right, node.left]
+        own, other = (node.left, node.right) if site.place == 0 else (node.right, node.left)
+        added, parts = _parts(own, other) if type(node.op) in _SIGNS else ("", [other])
+        if added not in self._added:
+            added, parts = "", [other]
+        operands = [self.visit(operand) for operand in (own, *parts)]
+        name = f"_{_OPERATIONS[type(node.op)][0]}_{added}{len(self.calls)}"
+        self.calls[name] = _Operation(type(node.op), site, added)
         return ast.Call(ast.Name(name, ast.Load()), operands, [])
+
+
+def _parts(own: ast.expr, other: ast.expr) -> tuple[str, list[ast.expr]]:
+    """Of what kind a value is that need not be computed to be added, and its parts, no view of the sum among them."""
+    match other:
+        case ast.BinOp(left=left, right=right, op=ast.Mult()):
+            added, parts = _PRODUCT, [left, right]
+        case ast.Call(func=ast.Attribute(attr="pad"), args=[inner, widths]):
+            added, parts = _PADDED, [inner, widths]
+        case _:
+            return "", [other]
+    viewed = {name.id for part in parts for name, inside in _names(part, False) if not inside}
+    return ("", [other]) if isinstance(own, ast.Name) and own.id in viewed else (added, parts)
 
 
 def _computed_late(body: Sequence[ast.stmt]) -> list[ast.stmt]:
@@ -259,22 +301,49 @@ def _site(node: ast.BinOp, place: int) -> Site:
     return Site(node.lineno, node.col_offset, end, place)
 
 
-def _watched(seen: dict[Site, bool], least: int, kind: type[ast.operator], site: Site) -> Function:
+def _watched(seen: dict[Site, bool], least: int, operation: _Operation) -> Function:
     """The operation, which notes whether its first operand could have taken the result."""
-    operate = _OPERATIONS[kind][1]
+    operate = _OPERATIONS[operation.kind][1]
 
     def run(own: Any, other: Any) -> Any:
         result = operate(own, other)
         shape = getattr(result, "shape", ())
         alike = type(own) is type(result) and getattr(own, "shape", ()) == shape
-        seen[site] = alike and prod(shape) >= max(least, 2) and own.dtype == result.dtype
+        seen[operation.site] = alike and prod(shape) >= max(least, 2) and own.dtype == result.dtype
         return result
 
     return run
 
 
-def _written_over(kind: type[ast.operator], site: Site) -> Function:
-    return _OPERATIONS[kind][2]
+def _written_over(operation: _Operation) -> Function:
+    write = _OPERATIONS[operation.kind][2]
+    match operation.added:
+        case "product":
+            return partial(_with_product, write, _SIGNS[operation.kind])
+        case "padded":
+            return partial(_with_padded, write)
+        case _:
+            return write
+
+
+def _with_product(write: Function, sign: int, own: Any, left: Any, right: Any) -> Any:
+    """A tensor of PyTorch with a product added to it, or subtracted from it, in one pass over the memory."""
+    if type(right) is type(own) and right.dtype == own.dtype:
+        if type(left) is type(own) and left.dtype == own.dtype:
+            return own.addcmul_(left, right, value=sign)
+        if isinstance(left, int | float):
+            return own.add_(right, alpha=sign * left)
+    return write(own, left * right)
+
+
+def _with_padded(write: Function, own: Any, inner: Any, widths: Any) -> Any:
+    """An array with a smaller one added to a part of it, or subtracted from that."""
+    # NumPy's widths are pairs, PyTorch's numbers from the last axis on.
+    pairs = widths if isinstance(widths[0], tuple) else list(zip(widths[::2], widths[1::2], strict=True))[::-1]
+    before = [0] * (own.ndim - len(pairs)) + [first for first, _ in pairs]
+    part = tuple(slice(start, start + length) for start, length in zip(before, inner.shape, strict=True))
+    own[part] = write(own[part], inner)
+    return own
 
 
 def _are_equal(value: Any, other: Any) -> bool:
