@@ -35,7 +35,9 @@ def over(source: str) -> list[str]:
     [
         ("return (A @ B - C) * D", ["(A @ B - C) * D over A @ B - C", "A @ B - C over A @ B"]),
         ("return C * (A @ B)", ["C * (A @ B) over A @ B"]),
-        ("return C - A @ B", []),
+        ("return C - A @ B", ["C - A @ B over A @ B"]),
+        ("return 1 / (C * D)", ["1 / (C * D) over C * D"]),
+        ("t = A @ B\n    return C * D + t", ["C * D + t over t"]),
         ("return C * D", []),
         ("t = A @ B\n    return t + C", ["t + C over t"]),
         ("t = A @ B\n    return t - (t * C).sum(-1)[:, None]", ["t - (t * C).sum(-1)[:, None] over t"]),
@@ -117,6 +119,10 @@ def test_values_and_inputs_stay(text: str, declared: dict[str, str], kind: str, 
         ("t + A * B", "product"),
         ("t - B * (A @ t)", "product"),
         ("t - t * t.T", ""),
+        ("A - A * t", "product_beside"),
+        ("1 - A * t", "product_beside"),
+        ("A - t", ""),
+        ("1 + A / (A + t)", ""),
         ("t + pad(A, (1, 0, 0, 1))", "padded"),
         ("t - pad(t[1:], (0, 0, 1, 0))", ""),
     ],
@@ -239,7 +245,8 @@ def test_results_of_low_precision_are_compared(dtype: str) -> None:
     function = gw.parse("exp(X) * X + X", X="n m").compile("torch")
     X = torch.linspace(-1, 1, 32768, dtype=getattr(torch, dtype)).reshape(128, 256)
     value_of, first = fitted(function, {"X": X})
-    assert all(torch.equal(result, first) for result in (function(X=X), value_of(X)))
+    for result in (function(X=X), value_of(X)):
+        torch.testing.assert_close(result, first)
 
 
 @pytest.mark.sampled

@@ -40,10 +40,11 @@ _OPERATIONS: dict[type[ast.operator], tuple[str, Function, Function]] = {
     ast.Div: ("truediv", operator.truediv, operator.itruediv),
 }
 _RUN_LATER = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr)
-_COMMUTATIVE = (ast.Add, ast.Mult)
-# What may be added without being computed before, and what that is called.
-_PRODUCT, _PADDED = "product", "padded"
+# What may be added without being computed before, and what that is called: to a new array, too.
+_PRODUCT, _PADDED, _PRODUCT_BESIDE = "product", "padded", "product_beside"
 _SIGNS: dict[type[ast.operator], int] = {ast.Add: 1, ast.Sub: -1}
+# What writes over its second operand, in NumPy and PyTorch; a sum and a product may change their operands.
+_REVERSED: dict[type[ast.operator], str] = {ast.Sub: "subtract", ast.Div: "divide"}
 # Functions whose result is never a view of what they are given.
 _NEW = frozenset(
     "exp log log1p expm1 sqrt rsqrt sin cos tan sinh cosh tanh arctan sigmoid softplus softmax log_softmax erf "
@@ -100,7 +101,7 @@ class InPlace:
         if not usable:
             return plain, value
         if usable not in self.forms:
-            added = (_PRODUCT, _PADDED) if hasattr(arrays[0], "addcmul_") else (_PADDED,)
+            added = (_PRODUCT, _PADDED, _PRODUCT_BESIDE) if hasattr(arrays[0], "addcmul_") else (_PADDED,)
             self.forms[usable] = self._form(usable, _written_over, added)
         form = self.forms[usable]
         return (form if _are_equal(form(*arrays), value) else plain), value
@@ -127,9 +128,9 @@ def sites_of(function: ast.FunctionDef) -> tuple[Site, ...]:
     for place, statement in enumerate(function.body):
         for node in ast.walk(statement):
             if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
-                sides = [(0, node.left, node.right)]
-                if isinstance(node.op, _COMMUTATIVE):
-                    sides.append((1, node.right, node.left))
+                sides = [(0, node.left, node.right), (1, node.right, node.left)]
+                if isinstance(node.op, ast.Add):  # a product is added to what is there, not the other way round
+                    sides.sort(key=lambda side: _is_product(side[1]))
                 chosen = next((k for k, own, other in sides if reads.is_last(own, other, place)), None)
                 if chosen is not None:
                     found.append(_site(node, chosen))
@@ -228,14 +229,33 @@ class _Rewriting(ast.NodeTransformer):
         if site is None:
             self.generic_visit(node)
             return node
-        own, other = (node.left, node.right) if site.place == 0 else (node.right, node.left)
-        added, parts = _parts(own, other) if type(node.op) in _SIGNS else ("", [other])
+        added, operands = _operands(node, site.place)
         if added not in self._added:
-            added, parts = "", [other]
-        operands = [self.visit(operand) for operand in (own, *parts)]
+            added, operands = "", list(_sides(node, site.place))
         name = f"_{_OPERATIONS[type(node.op)][0]}_{added}{len(self.calls)}"
         self.calls[name] = _Operation(type(node.op), site, added)
-        return ast.Call(ast.Name(name, ast.Load()), operands, [])
+        return ast.Call(ast.Name(name, ast.Load()), [self.visit(operand) for operand in operands], [])
+
+
+def _sides(node: ast.BinOp, place: int) -> tuple[ast.expr, ast.expr]:
+    """The operand that is written over, and the other one."""
+    return (node.left, node.right) if place == 0 else (node.right, node.left)
+
+
+def _operands(node: ast.BinOp, place: int) -> tuple[str, list[ast.expr]]:
+    """The operands of a sum or difference, one of them in parts, and of which kind that is; empty if there is none."""
+    own, other = _sides(node, place)
+    if isinstance(node.op, ast.Add) or (isinstance(node.op, ast.Sub) and place == 0):
+        added, parts = _parts(own, other)
+        if added:
+            return added, [own, *parts]
+    if isinstance(own, ast.BinOp) and _is_product(own) and (isinstance(node.op, ast.Add) or place == 1):
+        return _PRODUCT_BESIDE, [other, own.left, own.right]
+    return "", []
+
+
+def _is_product(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
 
 
 def _parts(own: ast.expr, other: ast.expr) -> tuple[str, list[ast.expr]]:
@@ -246,9 +266,9 @@ def _parts(own: ast.expr, other: ast.expr) -> tuple[str, list[ast.expr]]:
         case ast.Call(func=ast.Attribute(attr="pad"), args=[inner, widths]):
             added, parts = _PADDED, [inner, widths]
         case _:
-            return "", [other]
+            return "", []
     viewed = {name.id for part in parts for name, inside in _names(part, False) if not inside}
-    return ("", [other]) if isinstance(own, ast.Name) and own.id in viewed else (added, parts)
+    return ("", []) if isinstance(own, ast.Name) and own.id in viewed else (added, parts)
 
 
 def _computed_late(body: Sequence[ast.stmt]) -> list[ast.stmt]:
@@ -306,7 +326,7 @@ def _watched(seen: dict[Site, bool], least: int, operation: _Operation) -> Funct
     operate = _OPERATIONS[operation.kind][1]
 
     def run(own: Any, other: Any) -> Any:
-        result = operate(own, other)
+        result = operate(own, other) if operation.site.place == 0 else operate(other, own)
         shape = getattr(result, "shape", ())
         alike = type(own) is type(result) and getattr(own, "shape", ()) == shape
         seen[operation.site] = alike and prod(shape) >= max(least, 2) and own.dtype == result.dtype
@@ -316,10 +336,14 @@ def _watched(seen: dict[Site, bool], least: int, operation: _Operation) -> Funct
 
 
 def _written_over(operation: _Operation) -> Function:
-    write = _OPERATIONS[operation.kind][2]
+    _, operate, write = _OPERATIONS[operation.kind]
+    if operation.site.place and operation.kind in _REVERSED:
+        write = partial(_over_the_second, _REVERSED[operation.kind])
     match operation.added:
         case "product":
             return partial(_with_product, write, _SIGNS[operation.kind])
+        case "product_beside":
+            return partial(_product_beside, operate, _SIGNS[operation.kind])
         case "padded":
             return partial(_with_padded, write)
         case _:
@@ -334,6 +358,22 @@ def _with_product(write: Function, sign: int, own: Any, left: Any, right: Any) -
         if isinstance(left, int | float):
             return own.add_(right, alpha=sign * left)
     return write(own, left * right)
+
+
+def _product_beside(operate: Function, sign: int, other: Any, left: Any, right: Any) -> Any:
+    """A product added to an array of PyTorch that stays, or subtracted from it."""
+    if type(left) is type(right) is type(other) and left.dtype == right.dtype == other.dtype:
+        return other.addcmul(left, right, value=sign)
+    return operate(other, left * right)
+
+
+def _over_the_second(name: str, own: Any, other: Any) -> Any:
+    """A difference or quotient written over what is subtracted, or what is divided by."""
+    if isinstance(own, np.ndarray):
+        return getattr(np, name)(other, own, out=own)
+    import torch
+
+    return getattr(torch, name)(torch.as_tensor(other, dtype=own.dtype, device=own.device), own, out=own)
 
 
 def _with_padded(write: Function, own: Any, inner: Any, widths: Any) -> Any:
