@@ -56,9 +56,9 @@ class Work:
         self._parts: dict[Node, frozenset[Node]] = {}
         self._costs: dict[Node, float] = {}
 
-    def of(self, node: Node) -> float:
-        """The cost of a node."""
-        return fsum(map(self._cost, self._computed(node)))
+    def of(self, *nodes: Node) -> float:
+        """The cost of some nodes, of which what they share is computed once."""
+        return fsum(map(self._cost, frozenset[Node]().union(*map(self._computed, nodes))))
 
     def written(self, node: Node) -> float:
         """The cost of writing its entries once."""
