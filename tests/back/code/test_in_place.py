@@ -25,9 +25,15 @@ def over(source: str) -> list[str]:
     function = ast.parse(source).body[0]
     assert isinstance(function, ast.FunctionDef)
     found = {(s.line, s.column, s.end): s.place for s in sites_of(function)}
-    operations = [node for node in ast.walk(function) if isinstance(node, ast.BinOp)]
+    operations = [node for node in ast.walk(function) if isinstance(node, ast.BinOp | ast.UnaryOp | ast.Call)]
     places = [(found.get((o.lineno, o.col_offset, o.end_col_offset or 0)), o) for o in operations]
-    return [f"{ast.unparse(o)} over {ast.unparse((o.left, o.right)[k])}" for k, o in places if k is not None]
+    return [f"{ast.unparse(o)} over {ast.unparse(operands_of(o)[k])}" for k, o in places if k is not None]
+
+
+def operands_of(operation: ast.BinOp | ast.UnaryOp | ast.Call) -> list[ast.expr]:
+    if isinstance(operation, ast.BinOp):
+        return [operation.left, operation.right]
+    return [operation.operand] if isinstance(operation, ast.UnaryOp) else operation.args
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,10 @@ def over(source: str) -> list[str]:
         ("t = A @ B\n    u = t[0]\n    v = t + C\n    return v * u", ["v * u over v"]),
         ("t = A @ B\n    u = np.exp(t.T)\n    return t + u", ["t + u over t"]),
         ("t = A\n    return t + C", []),
+        ("return np.exp(-(A @ B))", ["np.exp(-(A @ B)) over -(A @ B)", "-(A @ B) over A @ B"]),
+        ("t = A @ B\n    return np.exp(t) * t", ["np.exp(t) * t over np.exp(t)"]),
+        ("return np.exp(A)", []),
+        ("return np.linalg.inv(A @ B)", []),
         ("t, u = np.linalg.eigh(A)\n    return t + C", []),
         ("t = np.broadcast_to(A, C.shape)\n    return t + C", []),
         ("t = A @ B\n    t = C\n    return t + A", []),

@@ -32,23 +32,37 @@ from gradwright.frozen import frozen
 LEAST = 1 << 14  # entries of an array that is worth reusing: to see that it may be done costs microseconds
 Function = Callable[..., Any]
 
+
+def _applied(own: Any, function: Function) -> Any:
+    return function(own)
+
+
+def _applied_over(own: Any, function: Function) -> Any:
+    return function(own, out=own)
+
+
 # What an operation is called in the rewritten source, and what it does there.
-_OPERATIONS: dict[type[ast.operator], tuple[str, Function, Function]] = {
+_OPERATIONS: dict[type[ast.AST], tuple[str, Function, Function]] = {
     ast.Add: ("add", operator.add, operator.iadd),
     ast.Sub: ("sub", operator.sub, operator.isub),
     ast.Mult: ("mul", operator.mul, operator.imul),
     ast.Div: ("truediv", operator.truediv, operator.itruediv),
+    ast.USub: ("neg", operator.neg, lambda own: operator.imul(own, -1)),
+    ast.Call: ("over", _applied, _applied_over),
 }
 _RUN_LATER = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr)
 # What may be added without being computed before, and what that is called: to a new array, too.
 _PRODUCT, _PADDED, _PRODUCT_BESIDE = "product", "padded", "product_beside"
-_SIGNS: dict[type[ast.operator], int] = {ast.Add: 1, ast.Sub: -1}
+_SIGNS: dict[type[ast.AST], int] = {ast.Add: 1, ast.Sub: -1}
 # What writes over its second operand, in NumPy and PyTorch; a sum and a product may change their operands.
-_REVERSED: dict[type[ast.operator], str] = {ast.Sub: "subtract", ast.Div: "divide"}
+_REVERSED: dict[type[ast.AST], str] = {ast.Sub: "subtract", ast.Div: "divide"}
+# Functions of the entries of one array, which take `out=`.
+_ENTRYWISE = frozenset(
+    "exp log log1p expm1 sqrt rsqrt sin cos tan sinh cosh tanh arctan sigmoid expit erf reciprocal square sign".split()
+)
 # Functions whose result is never a view of what they are given.
-_NEW = frozenset(
-    "exp log log1p expm1 sqrt rsqrt sin cos tan sinh cosh tanh arctan sigmoid softplus softmax log_softmax erf "
-    "reciprocal square inv abs sign relu cholesky_inverse cholesky_solve addmm pad cat concatenate stack cumsum "
+_NEW = _ENTRYWISE.union(
+    "softplus softmax log_softmax inv abs relu cholesky_inverse cholesky_solve addmm pad cat concatenate stack cumsum "
     "diag_embed".split()
 )
 
@@ -127,14 +141,27 @@ def sites_of(function: ast.FunctionDef) -> tuple[Site, ...]:
     found: list[Site] = []
     for place, statement in enumerate(function.body):
         for node in ast.walk(statement):
-            if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
-                sides = [(0, node.left, node.right), (1, node.right, node.left)]
-                if isinstance(node.op, ast.Add):  # a product is added to what is there, not the other way round
-                    sides.sort(key=lambda side: _is_product(side[1]))
-                chosen = next((k for k, own, other in sides if reads.is_last(own, other, place)), None)
-                if chosen is not None:
-                    found.append(_site(node, chosen))
+            sides = _operands_of(node)
+            chosen = next((k for k, own, other in sides if reads.is_last(own, other, place)), None)
+            if chosen is not None:
+                assert isinstance(node, ast.expr)
+                found.append(_site(node, chosen))
     return tuple(found)
+
+
+def _operands_of(node: ast.AST) -> list[tuple[int, ast.expr, ast.expr | None]]:
+    """What an operation may be written over, and the other operand if there is one, the better choice first."""
+    match node:
+        case ast.BinOp(left=left, right=right, op=kind) if type(kind) in _OPERATIONS:
+            sides: list[tuple[int, ast.expr, ast.expr | None]] = [(0, left, right), (1, right, left)]
+            # A product is added to what is there, not the other way round.
+            return sorted(sides, key=lambda side: isinstance(kind, ast.Add) and _is_product(side[1]))
+        case ast.UnaryOp(op=ast.USub(), operand=own):
+            return [(0, own, None)]
+        case ast.Call(func=ast.Attribute(attr=name), args=[own], keywords=[]) if name in _ENTRYWISE:
+            return [(0, own, None)]
+        case _:
+            return []
 
 
 def _is_straight(function: ast.FunctionDef) -> bool:
@@ -164,7 +191,7 @@ class _Reads:
             for name, goes_into_an_operation in _names(value, False):
                 self._reads.setdefault(name.id, []).append((place, name, goes_into_an_operation))
 
-    def is_last(self, own: ast.expr, other: ast.expr, place: int) -> bool:
+    def is_last(self, own: ast.expr, other: ast.expr | None, place: int) -> bool:
         """Whether an operand is new, and nothing reads it after this operation, nor through a view in it."""
         if not isinstance(own, ast.Name):
             return _is_new(own)
@@ -210,7 +237,7 @@ class _Operation:
         added: which kind of a value is added that is not computed before; empty if it is.
     """
 
-    kind: type[ast.operator]
+    kind: type[ast.AST]
     site: Site
     added: str = ""
 
@@ -227,13 +254,31 @@ class _Rewriting(ast.NodeTransformer):
         """A call, if the operation is one of the chosen."""
         site = next((site for site in (_site(node, 0), _site(node, 1)) if site in self._sites), None)
         if site is None:
-            self.generic_visit(node)
-            return node
+            return self._kept(node)
         added, operands = _operands(node, site.place)
         if added not in self._added:
             added, operands = "", list(_sides(node, site.place))
-        name = f"_{_OPERATIONS[type(node.op)][0]}_{added}{len(self.calls)}"
-        self.calls[name] = _Operation(type(node.op), site, added)
+        return self._call(_Operation(type(node.op), site, added), operands)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        """The same for a negative."""
+        site = _site(node, 0)
+        return self._call(_Operation(ast.USub, site), [node.operand]) if site in self._sites else self._kept(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """The same for a function of the entries."""
+        site = _site(node, 0)
+        return (
+            self._call(_Operation(ast.Call, site), [*node.args, node.func]) if site in self._sites else self._kept(node)
+        )
+
+    def _kept(self, node: ast.expr) -> ast.expr:
+        self.generic_visit(node)
+        return node
+
+    def _call(self, operation: _Operation, operands: Sequence[ast.expr]) -> ast.Call:
+        name = f"_{_OPERATIONS[operation.kind][0]}_{operation.added}{len(self.calls)}"
+        self.calls[name] = operation
         return ast.Call(ast.Name(name, ast.Load()), [self.visit(operand) for operand in operands], [])
 
 
@@ -314,7 +359,7 @@ def _deleted_early(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     return found[::-1]
 
 
-def _site(node: ast.BinOp, place: int) -> Site:
+def _site(node: ast.expr, place: int) -> Site:
     assert node.end_col_offset is not None
     # An operation and its left operand begin at one place, but they do not end at one.
     end = ((node.end_lineno or node.lineno) - node.lineno) * 1000 + node.end_col_offset
@@ -325,8 +370,8 @@ def _watched(seen: dict[Site, bool], least: int, operation: _Operation) -> Funct
     """The operation, which notes whether its first operand could have taken the result."""
     operate = _OPERATIONS[operation.kind][1]
 
-    def run(own: Any, other: Any) -> Any:
-        result = operate(own, other) if operation.site.place == 0 else operate(other, own)
+    def run(own: Any, *others: Any) -> Any:
+        result = operate(own, *others) if operation.site.place == 0 else operate(*others, own)
         shape = getattr(result, "shape", ())
         alike = type(own) is type(result) and getattr(own, "shape", ()) == shape
         seen[operation.site] = alike and prod(shape) >= max(least, 2) and own.dtype == result.dtype
