@@ -36,6 +36,7 @@ from gradwright.core.walks import postorder
 from gradwright.errors import EmissionError
 from gradwright.optimise.powers import split_powers
 from gradwright.optimise.systems import without_systems
+from gradwright.prims.piecewise import where
 from gradwright.prims.power import power
 
 LONGEST = 56
@@ -314,6 +315,8 @@ class Lowering:
         return next((text if node.real else f"{text}.real" for node, text in self.leaves.items()), None)
 
     def _elementwise(self, node: Apply, order: Sequence[int]) -> Code:
+        if node.primitive is where:
+            return self._choice(node, order)
         narrow = set(range(node.rank)).intersection(*(self.spread_axes(a) for a in node.arguments))
         arguments = [self.unspread(argument, order) for argument in node.arguments]
         if narrow:
@@ -322,6 +325,30 @@ class Lowering:
         if node.primitive.operator is None and not fits:
             arguments = [self.as_array(code) if code.number else code for code in arguments]
         return self._call(node, arguments)
+
+    def _choice(self, node: Apply, order: Sequence[int]) -> Code:
+        """One of two values by a condition, one of them an array."""
+        condition, *values = node.arguments
+        codes = [self.unspread(value, order) for value in values]
+        if all(code.number for code in codes):
+            codes[0] = self.as_array(codes[0])
+        template = self.library.implementation(where)
+        assert isinstance(template, str)
+        return fill(self.library.shortened(template.replace("{0} != 0", "{0}")), [self.truth(condition, order), *codes])
+
+    def truth(self, node: Node, order: Sequence[int]) -> Code:
+        """Where a comparison holds, in every entry."""
+        if not self.is_truth(node):
+            return Code(f"{self.demand(node, order).inside(Kind.POWER, Kind.PRODUCT, Kind.SUM)} != 0", Kind.SUM)
+        assert isinstance(node, Apply)
+        sign, arguments = node.primitive.comparison, [self.unspread(argument, order) for argument in node.arguments]
+        if arguments[0].number:
+            sign, arguments = _TURNED[sign], arguments[::-1]
+        return fill(f"{{0}} {sign} {{1}}", arguments)
+
+    def is_truth(self, node: Node | None) -> bool:
+        """Whether a node is a comparison that is written where it is used."""
+        return isinstance(node, Apply) and bool(node.primitive.comparison) and node not in self.values
 
     def _application(self, node: Apply) -> Code:
         arguments = [self.demand(argument) for argument in node.arguments]
@@ -413,6 +440,8 @@ def call_template(implementation: str, count: int) -> str:
     return f"{implementation}({', '.join(f'{{{place}}}' for place in range(count))})"
 
 
+# Comparisons of b with a by those of a with b.
+_TURNED = {">": "<", ">=": "<=", "==": "=="}
 # What a value is called after the function that gave it.
 _SHORT = {
     "cholesky": "chol",
