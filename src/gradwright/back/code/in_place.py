@@ -252,11 +252,12 @@ class _Rewriting(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         """A call, if the operation is one of the chosen."""
-        site = next((site for site in (_site(node, 0), _site(node, 1)) if site in self._sites), None)
+        site = self._site_of(node)
         if site is None:
             return self._kept(node)
         added, operands = _operands(node, site.place)
-        if added not in self._added:
+        # A product that is written over a factor takes no memory.
+        if added not in self._added or (added == _PRODUCT_BESIDE and self._site_of(_sides(node, site.place)[0])):
             added, operands = "", list(_sides(node, site.place))
         return self._call(_Operation(type(node.op), site, added), operands)
 
@@ -271,6 +272,9 @@ class _Rewriting(ast.NodeTransformer):
         return (
             self._call(_Operation(ast.Call, site), [*node.args, node.func]) if site in self._sites else self._kept(node)
         )
+
+    def _site_of(self, node: ast.expr) -> Site | None:
+        return next((site for site in (_site(node, 0), _site(node, 1)) if site in self._sites), None)
 
     def _kept(self, node: ast.expr) -> ast.expr:
         self.generic_visit(node)

@@ -14,6 +14,7 @@ from fractions import Fraction
 from gradwright.back.code.contractions import is_negative, is_view, spread_axes, write_contraction
 from gradwright.back.code.library import Library
 from gradwright.back.code.names import Names, joined
+from gradwright.back.code.orientation import along_first, is_turned
 from gradwright.back.code.program import Foreign, Program, Statement
 from gradwright.back.code.sizes import Sizes
 from gradwright.back.code.sums import write_sum
@@ -101,6 +102,7 @@ class Lowering:
         self.sizes = Sizes(self.leaves if sized is None else {x: self.leaves[x] for x in sized}, self.names)
         self.statements: list[Statement] = []
         self.foreign: dict[tuple[str, tuple[Parameter, ...]], Foreign] = {}
+        self.turned: set[Node] = set()  # the values that are transposes of what was computed
         self._defined: dict[str, str] = {}
         self.uses: dict[Node, int] = {}
         self.depths: dict[Node, int] = {}
@@ -198,6 +200,8 @@ class Lowering:
         """Give a value a name."""
         if isinstance(node, Apply) and len(node.primitive.outputs) > 1:
             return self._assign_outputs(node)
+        if isinstance(node, Apply) and self._along_first(node) is not None:
+            self.turned.add(node)
         code = self.write(node, range(node.rank))
         target = self.names.fresh(self._name_for(node))
         self.statements.append(Statement(target, code.text))
@@ -244,7 +248,9 @@ class Lowering:
 
     def _follows_order(self, node: Node) -> bool:
         """Whether a node can be written with its axes in any order at no cost."""
-        return isinstance(node, Contract | Add) or (isinstance(node, Apply) and node.primitive.elementwise)
+        if isinstance(node, Apply):
+            return node.primitive.elementwise or self._along_first(node) is not None
+        return isinstance(node, Contract | Add)
 
     def _short(self, node: Node, order: Sequence[int] | None = None) -> Code:
         """The code of a node, by way of a variable if it would be long."""
@@ -274,6 +280,8 @@ class Lowering:
             case Apply():
                 if len(node.primitive.outputs) > 1:
                     code = self.values.get(node) or self._assign_outputs(node)
+                elif (template := self._along_first(node)) is not None:
+                    return self._along_columns(node, template, order)
                 else:
                     code = self._application(node)
                 return self.writer.permuted(code, list(order))
@@ -354,6 +362,25 @@ class Lowering:
         arguments = [self.demand(argument) for argument in node.arguments]
         arrays = [self.as_array(code) if code.number else code for code in arguments]
         return self._call(node, self._one_type(node, arrays))
+
+    def _along_first(self, node: Apply) -> str | None:
+        """How a function along the rows of transposes is written along the columns of what they are transposes of."""
+        template = self.library.implementation(node.primitive)
+        found = along_first(self.library.shortened(template)) if isinstance(template, str) else None
+        return found if found and {is_turned(a, self._is_transpose) for a in node.arguments} == {True} else None
+
+    def _is_transpose(self, node: Node) -> bool | None:
+        """Whether a value is, or will be, the transpose of what is computed; None of what is made entry by entry."""
+        if node in self.values:
+            return node in self.turned
+        if isinstance(node, Apply) and not node.primitive.elementwise:
+            return self._along_first(node) is not None
+        return None
+
+    def _along_columns(self, node: Apply, template: str, order: Sequence[int]) -> Code:
+        arguments = [self.demand(argument, [1, 0]) for argument in node.arguments]
+        code = fill(template, self._repeated_named(template, node, arguments))
+        return self.writer.permuted(code, [node.rank - 1 - axis for axis in order])
 
     def _one_type(self, node: Apply, codes: Sequence[Code]) -> list[Code]:
         """Real arguments beside complex ones, made complex where they may be and the library wants one type."""
