@@ -25,14 +25,16 @@ from gradwright.back.systems.solver import SystemSolver
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.signature import Signature
-from gradwright.core.walks import applications, free_leaves
+from gradwright.core.walks import applications, free_leaves, postorder
 from gradwright.diff.conditions import conditions_of
 from gradwright.diff.gaps import Gap, divided_gaps
 from gradwright.diff.gauge import GaugeTest
 from gradwright.errors import ConditionError, GaugeWarning
 from gradwright.frozen import frozen
+from gradwright.prims.piecewise import where
 from gradwright.prims.power import base_and_exponent, power
 from gradwright.simplify.accurate import keep_digits
+from gradwright.simplify.branches import choose_branches
 from gradwright.simplify.pipeline import simplify
 
 
@@ -114,16 +116,19 @@ class Beside:
 @lru_cache(maxsize=512)
 def evaluated_form(node: Node) -> Node:
     """The expression in the form that neither overflows nor loses the digits of differences."""
-    return keep_digits((simplify(node),))[0]
+    return choose_branches(keep_digits((simplify(node),)))[0]
 
 
 @lru_cache(maxsize=512)
 def limited_applications(node: Node) -> tuple[Apply, ...]:
     """The elementwise functions in an expression that have no value everywhere: logarithms, roots.
 
+    Of what a condition chooses from none counts: where it has no value, it may not be chosen.
     `logdet` is none of them: much of the literature reads it as log |det X|, which has the same derivative.
     """
-    applied = [n for n in applications(node) if n.real and n.primitive.elementwise]
+    chosen = {n for n in applications(node) if n.primitive is where}
+    found = postorder(node, given=chosen)
+    applied = [n for n in found if isinstance(n, Apply) and n.real and n.primitive.elementwise]
     return tuple(n for n in applied if all(a.real for a in n.arguments) and _has_edges(n))
 
 

@@ -176,6 +176,7 @@ class Primitive:
         jax_differentiates: whether JAX has a derivative of `jax`; else code has the derived rule in its place.
         operator: how an application is written with Python's operators, from the parameters; `{sqrt}`
             stands for the library's square root.
+        comparison: of a function that is 1 where its entries compare so and 0 elsewhere, Python's operator.
         beside_numbers: whether the texts for the libraries take Python numbers for all inputs but one.
         regular: whether outputs in numbers are more than rounding errors, from the inputs and the outputs: the
             test of the conditions at a point, which may also be an error that says what is violated.
@@ -225,6 +226,7 @@ class Primitive:
     torch_differentiates: bool = False
     jax_differentiates: bool = True
     operator: Callable[..., str] | None = None
+    comparison: str = ""
     beside_numbers: bool = False
     regular: Callable[[tuple[np.ndarray, ...], tuple[np.ndarray, ...]], bool] | None = None
     parity: str = ""

@@ -117,9 +117,9 @@ class _Factoring:
 
     def _saving(self, node: Add, key: Key, splits: Sequence[_Split], patience: int) -> float:
         """What is saved: products for each term, against sums of the rests and one product."""
-        before = sum(self._work.of(node.terms[split.place]) for split in splits)
+        before = self._work.of(*(node.terms[split.place] for split in splits))
         rest = splits[0].rest
-        after = sum(self._work.of(split.rest) for split in splits) + self._work.written(rest) * (len(splits) - 1)
+        after = self._work.of(key[0], *(split.rest for split in splits)) + self._work.written(rest) * (len(splits) - 1)
         saved = before - after - self._final_cost(node, key)
         if not patience or saved < -before:
             return saved

@@ -2,7 +2,8 @@
 
 `(I − Q Qᵀ) G` is `G − Q (Qᵀ G)`, and `diag(s) (I − 1 sᵀ)` is `diag(s) − s sᵀ`: what an identity, a diagonal or a
 repeated vector contributes to a product is cheap by itself, and dear once it has been added to a full matrix. Where
-that saves nothing, as in `X (Xᵀ X − I)`, the sum stays: it may be needed itself.
+that saves nothing, as in `X (Xᵀ X − I)`, the sum stays: it may be needed itself. Differences of neighbours,
+`(I[:, 1:] − I[:, :n − 1])ᵀ x`, are differences of slices.
 
 Of several such sums in a product, one is multiplied out at a time, with what it is applied to. The terms of
 `‖Xᵀ X − I‖²` cancel where X is nearly orthonormal: a square would become a difference of large numbers. It stays, and
@@ -19,7 +20,7 @@ from gradwright.core.build import matmul
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import plain, simple, subproduct
 from gradwright.core.inference import is_symmetric
-from gradwright.core.nodes import Add, Contract, Factor, Node
+from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 from gradwright.core.sums import terms_of
 from gradwright.core.walks import transform_all
 from gradwright.frozen import frozen
@@ -41,6 +42,8 @@ def multiply_out_identities(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 def _opened(node: Node, work: Work) -> Node:
     if not isinstance(node, Contract) or len([f for f in node.factors if f.node.rank]) < 2:
         return node
+    if any(_has_parts_alone(f.node) for f in node.factors):
+        return _with_slices(node, work)
     if len([f for f in node.factors if _has_identity(f.node)]) > 1:
         return _opened_one_by_one(node, work)
     squared = _with_projection_on_both_sides(node)
@@ -51,6 +54,18 @@ def _opened(node: Node, work: Work) -> Node:
         return centred
     opened = expand(node, _has_identity, MOST_TERMS)
     return opened if work.of(opened) <= work.of(node) else node
+
+
+def _with_slices(node: Contract, work: Work) -> Node:
+    """Slices of what a sum of parts is applied to, added up, or of the whole product if that is far less work.
+
+    The numbers of the product stay outside.
+    """
+    whole = expand(node, _has_parts_alone, MOST_TERMS)
+    if node.coefficient == 1 and len(node.factors) == 2:
+        return whole
+    within = _opened_one_by_one(node, work)
+    return whole if within == node or 2 * work.of(whole) < work.of(within) else within
 
 
 def _with_projection_on_both_sides(node: Contract) -> Contract | None:
@@ -141,15 +156,27 @@ def _applied_sum(node: Contract, places: tuple[int, int]) -> _AppliedSum | None:
     outside = {x for f in rest for x in f.labels}.union(node.free_labels)
     if not set(first.labels) & set(second.labels) - outside:
         return None
-    both = dict.fromkeys((*first.labels, *second.labels))
-    kept = tuple(x for x in both if x in outside)
+    new = [x for x in first.labels if x in outside and x not in second.labels]
+    # The new axis in the place of the one that is summed over.
+    kept = [x if x in outside else new.pop(0) for x in dict.fromkeys(second.labels) if x in outside or new]
+    kept = (*kept, *new)
     return _AppliedSum(places, subproduct(node, (first, second), simple(kept)), kept)
 
 
 def _has_identity(node: Node) -> bool:
-    """Whether a short sum has a term with one index on two axes."""
+    """Whether a short sum has a term with one index on two axes, or a sum has parts of identities alone."""
     terms = terms_of(node)
-    return 1 < len(terms) <= FEW_TERMS and any(_is_diagonal(term) for term in terms)
+    return _has_parts_alone(node) or (1 < len(terms) <= FEW_TERMS and any(map(_is_diagonal, terms)))
+
+
+def _has_parts_alone(node: Node) -> bool:
+    return isinstance(node, Add) and all(map(_is_part, node.terms))
+
+
+def _is_part(term: Node) -> bool:
+    """Whether a matrix is a number times columns of an identity, or the transpose."""
+    factors = as_product(term).factors
+    return term.rank == 2 and len(factors) == 1 and isinstance(factors[0].node, Selection)
 
 
 def _is_diagonal(term: Node) -> bool:

@@ -12,13 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
+import numpy as np
+
 from gradwright.core.build import transpose
 from gradwright.core.contraction import contract, scale, simple
 from gradwright.core.dims import Dim
+from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole, Node, Symbol, field_of
+from gradwright.core.points import dimension_names
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, coefficient_of, terms_of
-from gradwright.core.walks import postorder, substitute
+from gradwright.core.walks import free_leaves, postorder, substitute
 from gradwright.frozen import frozen
 from gradwright.optimise.rewriting import rewritten
 from gradwright.optimise.roots import Roots
@@ -30,6 +34,9 @@ from gradwright.simplify.equality import proved_equal
 
 KERNELS = (softmax_vjp, layer_norm, layer_norm_vjp)
 DEPTH = 5  # operations at most between a derivative and a product with its cotangent
+# Nodes of what may be a kernel's function: twice as many as any has in the form that a derivation leaves it in.
+LARGEST = 40
+ROUGH = 1e-6  # relative to the largest entry
 # Of the variance, in the derivative of what was divided by its root.
 EXPONENTS = ((Fraction(-1, 2),), (Fraction(-3, 2),))
 
@@ -202,11 +209,27 @@ def _multiple(node: Node, start: _Start, given: Mapping[Node, Symbol], kernel: A
     if found is None or wanted is None:
         return None
     numbers = {sign * coefficient_of(term): None for term in terms_of(node) for sign in (1, -1)}
+    wanted = expand_definitions(wanted)
     for turn in _turns(node, start):
         for number in numbers:
-            if proved_equal(scale(1 / number, turn(found)), expand_definitions(wanted)):
+            multiple = expand_definitions(scale(1 / number, turn(found)))
+            if _agree_at_a_point(multiple, wanted) and proved_equal(multiple, wanted):
                 return scale(number, turn(kernel))
     return None
+
+
+def _agree_at_a_point(node: Node, other: Node) -> bool:
+    """Whether two values agree in floating-point numbers, or have none: what differs needs no proof."""
+    sizes = {name: 3 + place for place, name in enumerate(sorted(dimension_names((node, other))))}
+    generator = np.random.default_rng(0)
+    leaves = [leaf for leaf in (*free_leaves(node), *free_leaves(other)) if isinstance(leaf, Symbol)]
+    values: dict[Node, np.ndarray] = {
+        leaf: generator.uniform(0.5, 1.5, [dim.evaluate(sizes) for dim in leaf.shape]) for leaf in leaves
+    }
+    with np.errstate(all="ignore"):
+        first, second = evaluate_all((node, other), values, sizes)
+    difference, size = (float(np.max(np.abs(x), initial=0.0)) for x in (first - second, second))
+    return not np.isfinite(difference) or difference <= ROUGH * size
 
 
 def _turns(node: Node, start: _Start) -> Iterator[Callable[[Node], Node]]:
@@ -219,9 +242,12 @@ def _turns(node: Node, start: _Start) -> Iterator[Callable[[Node], Node]]:
 
 
 def _in_variables(node: Node, given: Mapping[Node, Symbol]) -> Node | None:
-    """The node with variables for some tensors, on which alone it depends; None if it depends on anything else."""
-    for inner in postorder(node, given=given):
-        if isinstance(inner, Symbol | Direction | Hole) and inner not in given:
+    """The node with variables for some tensors, on which alone it depends; None if it depends on anything else.
+
+    Nor is it written so if it is too large: what is no kernel's function takes long to tell from one.
+    """
+    for count, inner in enumerate(postorder(node, given=given)):
+        if count == LARGEST or (isinstance(inner, Symbol | Direction | Hole) and inner not in given):
             return None
     return substitute(node, given)
 

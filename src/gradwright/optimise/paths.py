@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import fsum, prod
 
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Add, Contract, Node
+from gradwright.core.nodes import Add, Contract, Node, Selection
 from gradwright.optimise.usual_sizes import USUAL_SIZE, usual_sizes
 
 # What it costs to write an entry, in multiplications of a matrix product.
@@ -56,9 +56,9 @@ class Work:
         self._parts: dict[Node, frozenset[Node]] = {}
         self._costs: dict[Node, float] = {}
 
-    def of(self, node: Node) -> float:
-        """The cost of a node."""
-        return fsum(map(self._cost, self._computed(node)))
+    def of(self, *nodes: Node) -> float:
+        """The cost of some nodes, of which what they share is computed once."""
+        return fsum(map(self._cost, frozenset[Node]().union(*map(self._computed, nodes))))
 
     def written(self, node: Node) -> float:
         """The cost of writing its entries once."""
@@ -86,10 +86,10 @@ class Work:
 
 
 def product_cost(node: Contract, sizes: Sizes) -> int:
-    """What a product costs in the best order; what a factor alone is summed over is summed before."""
+    """What a product costs in the best order; what a factor alone is summed over is summed before, slices are taken."""
     kept = frozenset(node.free_labels)
     lengths = sizes.lengths(node.dims)
-    held = [frozenset(f.labels) for f in node.factors if f.node.rank]
+    held = [frozenset(f.labels) for f in node.factors if f.node.rank and not isinstance(f.node, Selection)]
     operands = [own & kept.union(*held[:place], *held[place + 1 :]) for place, own in enumerate(held)]
     sums = sum(_summing(*pair, lengths) for pair in zip(held, operands, strict=True))
     return sums + cheapest(operands, kept, lengths)[0]

@@ -11,6 +11,7 @@ from gradwright.core.nodes import Node
 from gradwright.optimise.applied_sums import apply_sums
 from gradwright.optimise.association import associate
 from gradwright.optimise.blocks import in_blocks_beside_torch
+from gradwright.optimise.branches import choose_by_comparisons
 from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
 from gradwright.optimise.differences import with_digits_kept
@@ -49,6 +50,7 @@ ARRANGING: tuple[Pass, ...] = (
 PASSES: tuple[Pass, ...] = (
     with_digits_kept,
     divide_by_what_counts,
+    choose_by_comparisons,
     share_exponentials,
     without_systems,
     use_eigenvectors,

@@ -1,12 +1,13 @@
 """Terms that stand in the same place of a larger tensor, added up before they are put there.
 
 `a e₀ e₁ᵀ + b e₀ e₁ᵀ + c e₁ e₁ᵀ` is `e₀ ((a + b) e₁)ᵀ + e₁ (c e₁)ᵀ`: one row after the other, each from its entries, and
-nothing is padded with zeros only to be added.
+nothing is padded with zeros only to be added. Nor are diagonals: `diag(u) + diag(v)` is `diag(u + v)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from gradwright.core.contraction import ONE, contract, plain, simple
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
@@ -20,7 +21,23 @@ MOST_TERMS = 8
 
 def collect_places(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Every sum with the terms of one place together, along the first axis, and so on inside."""
-    return transform_all(roots, _collected)
+    return transform_all(roots, lambda node: _collected(_with_one_diagonal(node)))
+
+
+def _with_one_diagonal(node: Node) -> Node:
+    """A sum of matrices with the diagonals that are filled into one added up before."""
+    diagonal = [term for term in terms_of(node) if _is_diagonal(term)]
+    if len(diagonal) < 2:
+        return node
+    entries = add([contract(t.coefficient, t.factors, t.output[:1], dict(enumerate(t.dims))) for t in diagonal])
+    whole = contract(ONE, [plain(entries, (0,))], ((0,), (0,)), {0: node.shape[0]})
+    return add([*(term for term in terms_of(node) if term not in diagonal), whole])
+
+
+def _is_diagonal(term: Node) -> TypeGuard[Contract]:
+    return (
+        isinstance(term, Contract) and term.rank == 2 and term.output[0] == term.output[1] and len(term.output[0]) == 1
+    )
 
 
 def _collected(node: Node) -> Node:

@@ -14,7 +14,7 @@ softmax_vjp = Primitive(
     summary="the cotangent g of y = softmax(x), pulled back to x",
     real_only=True,
     definition=("y * (g - dot(y, g))",),
-    torch="torch._softmax_backward_data({1}, {0}, -1, {0}.dtype)",
+    torch="torch._softmax_backward_data({1}, {0}, dim=-1, input_dtype={0}.dtype)",
     torch_differentiates=True,
 )
 

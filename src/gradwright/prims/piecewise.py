@@ -139,6 +139,7 @@ def _comparison(name: str, written: Signs, turned: Signs, operator: str, definit
         numpy=f"({{0}} {operator} {{1}}).astype(numpy.result_type({{0}}, {{1}}, numpy.float32))",
         torch=f"({{0}} {operator} {{1}}).to(torch.result_type({{0}}, {{1}}))",
         jax=f"({{0}} {operator} {{1}}).astype(jax.numpy.result_type({{0}}, {{1}}))",
+        comparison=operator,
         beside_numbers=True,
         notation=Notation(
             text=f"[{{a}} {sign} {{b}}]",
@@ -232,17 +233,23 @@ def _spreading(primitive: Primitive) -> Function:
 
     def build(call: Call) -> Node:
         call.expect(len(primitive.inputs), len(primitive.inputs), usage=usage)
-        shape = call.node(0).shape
-        for node in call.nodes()[1:]:
-            shape = common_shape(spread(call.node(0), shape), node, primitive.name) if shape else node.shape
-        return Apply(primitive, (), tuple(spread(node, shape) for node in call.nodes()))
+        return Apply(primitive, (), _spread_alike(call, primitive.name))
 
     return register(Function(primitive.name, build, usage, primitive.summary, (primitive,)))
 
 
+def _spread_alike(call: Call, name: str) -> tuple[Node, ...]:
+    """The arguments of a call, of which those that are scalars are spread to the shape of the others."""
+    shape = call.node(0).shape
+    for node in call.nodes()[1:]:
+        shape = common_shape(spread(call.node(0), shape), node, name) if shape else node.shape
+    return tuple(spread(node, shape) for node in call.nodes())
+
+
 def _swapped(name: str, other: Primitive, summary: str) -> Function:
     def build(call: Call) -> Node:
-        left, right = call.nodes()
+        call.expect(2, 2, usage=f"{name}(a, b)")
+        left, right = _spread_alike(call, name)
         return Apply(other, (), (right, left))
 
     return register(Function(name, build, f"{name}(a, b)", summary, (other,)))

@@ -11,8 +11,9 @@ import gradwright as gw
     ("text", "library", "code"),
     [
         ("(A - B)**2 + exp(A.T - B)", "numpy", "return (A - B) ** 2 + np.exp(A.T - B)"),
-        ("exp(greater(A, 0) * B)", "numpy", "return np.exp((A > 0).astype(np.result_type(A, 0, np.float32)) * B)"),
-        ("greater(A, 0) * B", "torch", "return (A > 0).to(torch.result_type(A, 0)) * B"),
+        ("exp(greater(A, 0) * B)", "numpy", "return np.exp(B * (A > 0))"),
+        ("2 * less(A, 1) * B", "torch", "return 2 * B * (A < 1)"),
+        ("greater(A, 0) * B", "torch", "return B * (A > 0)"),
         ("outer(x, ones(n)) + outer(ones(n), y) - 2 * A @ B", "torch",
          "return torch.addmm(x[:, None] + y, A, B, alpha=-2)"),
     ],

@@ -26,7 +26,7 @@ def write_call(lowering: Lowering, node: Apply, arguments: Sequence[Code]) -> Co
     primitive = node.primitive
     if primitive.operator is not None:
         template = (node.rank and _quick_power(node, lowering.library)) or primitive.operator(*node.parameters)
-        arguments = _repeated_named(lowering, template, node, arguments)
+        arguments = repeated_named(lowering, template, node, arguments)
         filled = fill(_with_module(lowering.library.name, template, arguments), arguments)
         return Code(filled.text, filled.kind, all(code.number for code in arguments))
     template = lowering.library.implementation(primitive)
@@ -36,7 +36,7 @@ def write_call(lowering: Lowering, node: Apply, arguments: Sequence[Code]) -> Co
         return _defined_call(lowering, template.strip(), arguments, node.parameters)
     text = lowering.library.shortened(_call_template(template, len(arguments)))
     numbers = (Code(repr(parameter), number=True) for parameter in node.parameters)
-    return fill(text, [*_repeated_named(lowering, text, node, arguments), *numbers])
+    return fill(text, [*repeated_named(lowering, text, node, arguments), *numbers])
 
 
 def _quick_power(node: Apply, library: Library) -> str | None:
@@ -44,7 +44,7 @@ def _quick_power(node: Apply, library: Library) -> str | None:
     return library.powers.get(base_and_exponent(node)[1])
 
 
-def _repeated_named(lowering: Lowering, template: str, node: Apply, arguments: Sequence[Code]) -> list[Code]:
+def repeated_named(lowering: Lowering, template: str, node: Apply, arguments: Sequence[Code]) -> list[Code]:
     """The arguments of a call; one that the template has twice is computed once, under a name."""
     repeated = [template.count(f"{{{place}}}") > 1 for place in range(len(arguments))]
     triples = zip(repeated, arguments, node.arguments, strict=True)

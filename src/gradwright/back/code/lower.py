@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from gradwright.back.code.calls import write_call
+from gradwright.back.code.calls import repeated_named, write_call
 from gradwright.back.code.contractions import is_negative, is_view, spread_axes, write_contraction
 from gradwright.back.code.library import Library
 from gradwright.back.code.names import Names
+from gradwright.back.code.orientation import along_first, is_turned
 from gradwright.back.code.program import Foreign, Program, Statement
 from gradwright.back.code.sizes import Sizes
 from gradwright.back.code.sums import write_sum
-from gradwright.back.code.text import Code, Kind
+from gradwright.back.code.text import Code, Kind, fill
 from gradwright.back.code.value_names import name_for
 from gradwright.back.code.writer import Writer
 from gradwright.core.dims import Dim
@@ -37,6 +38,7 @@ from gradwright.core.walks import postorder
 from gradwright.errors import EmissionError
 from gradwright.optimise.powers import split_powers
 from gradwright.optimise.systems import without_systems
+from gradwright.prims.piecewise import where
 
 LONGEST = 56
 DEEPEST = 24
@@ -100,6 +102,7 @@ class Lowering:
         self.sizes = Sizes(self.leaves if sized is None else {x: self.leaves[x] for x in sized}, self.names)
         self.statements: list[Statement] = []
         self.foreign: dict[tuple[str, tuple[Parameter, ...]], Foreign] = {}
+        self.turned: set[Node] = set()  # the values that are transposes of what was computed
         self.defined: dict[str, str] = {}
         self.uses: dict[Node, int] = {}
         self.depths: dict[Node, int] = {}
@@ -197,6 +200,8 @@ class Lowering:
         """Give a value a name."""
         if isinstance(node, Apply) and len(node.primitive.outputs) > 1:
             return self._assign_outputs(node)
+        if isinstance(node, Apply) and self._along_first(node) is not None:
+            self.turned.add(node)
         code = self.write(node, range(node.rank))
         target = self.names.fresh(name_for(node, self.values))
         self.statements.append(Statement(target, code.text))
@@ -235,7 +240,9 @@ class Lowering:
 
     def _follows_order(self, node: Node) -> bool:
         """Whether a node can be written with its axes in any order at no cost."""
-        return isinstance(node, Contract | Add) or (isinstance(node, Apply) and node.primitive.elementwise)
+        if isinstance(node, Apply):
+            return node.primitive.elementwise or self._along_first(node) is not None
+        return isinstance(node, Contract | Add)
 
     def _short(self, node: Node, order: Sequence[int] | None = None) -> Code:
         """The code of a node, by way of a variable if it would be long."""
@@ -265,6 +272,8 @@ class Lowering:
             case Apply():
                 if len(node.primitive.outputs) > 1:
                     code = self.values.get(node) or self._assign_outputs(node)
+                elif (template := self._along_first(node)) is not None:
+                    return self._along_columns(node, template, order)
                 else:
                     code = self._application(node)
                 return self.writer.permuted(code, list(order))
@@ -306,6 +315,8 @@ class Lowering:
         return next((text if node.real else f"{text}.real" for node, text in self.leaves.items()), None)
 
     def _elementwise(self, node: Apply, order: Sequence[int]) -> Code:
+        if node.primitive is where:
+            return self._choice(node, order)
         narrow = set(range(node.rank)).intersection(*(self.spread_axes(a) for a in node.arguments))
         arguments = [self.unspread(argument, order) for argument in node.arguments]
         if narrow:
@@ -315,10 +326,53 @@ class Lowering:
             arguments = [self.as_array(code) if code.number else code for code in arguments]
         return write_call(self, node, arguments)
 
+    def _choice(self, node: Apply, order: Sequence[int]) -> Code:
+        """One of two values by a condition, one of them an array."""
+        condition, *values = node.arguments
+        codes = [self.unspread(value, order) for value in values]
+        if all(code.number for code in codes):
+            codes[0] = self.as_array(codes[0])
+        template = self.library.implementation(where)
+        assert isinstance(template, str)
+        return fill(self.library.shortened(template.replace("{0} != 0", "{0}")), [self.truth(condition, order), *codes])
+
+    def truth(self, node: Node, order: Sequence[int]) -> Code:
+        """Where a comparison holds, in every entry."""
+        if not self.is_truth(node):
+            return Code(f"{self.demand(node, order).inside(Kind.POWER, Kind.PRODUCT, Kind.SUM)} != 0", Kind.SUM)
+        assert isinstance(node, Apply)
+        sign, arguments = node.primitive.comparison, [self.unspread(argument, order) for argument in node.arguments]
+        if arguments[0].number:
+            sign, arguments = _TURNED[sign], arguments[::-1]
+        return fill(f"{{0}} {sign} {{1}}", arguments)
+
+    def is_truth(self, node: Node | None) -> bool:
+        """Whether a node is a comparison that is written where it is used."""
+        return isinstance(node, Apply) and bool(node.primitive.comparison) and node not in self.values
+
     def _application(self, node: Apply) -> Code:
         arguments = [self.demand(argument) for argument in node.arguments]
         arrays = [self.as_array(code) if code.number else code for code in arguments]
         return write_call(self, node, self._one_type(node, arrays))
+
+    def _along_first(self, node: Apply) -> str | None:
+        """How a function along the rows of transposes is written along the columns of what they are transposes of."""
+        template = self.library.implementation(node.primitive)
+        found = along_first(self.library.shortened(template)) if isinstance(template, str) else None
+        return found if found and {is_turned(a, self._is_transpose) for a in node.arguments} == {True} else None
+
+    def _is_transpose(self, node: Node) -> bool | None:
+        """Whether a value is, or will be, the transpose of what is computed; None of what is made entry by entry."""
+        if node in self.values:
+            return node in self.turned
+        if isinstance(node, Apply) and not node.primitive.elementwise:
+            return self._along_first(node) is not None
+        return None
+
+    def _along_columns(self, node: Apply, template: str, order: Sequence[int]) -> Code:
+        arguments = [self.demand(argument, [1, 0]) for argument in node.arguments]
+        code = fill(template, repeated_named(self, template, node, arguments))
+        return self.writer.permuted(code, [node.rank - 1 - axis for axis in order])
 
     def _one_type(self, node: Apply, codes: Sequence[Code]) -> list[Code]:
         """Real arguments beside complex ones, made complex where they may be and the library wants one type."""
@@ -333,3 +387,7 @@ class Lowering:
     def made_complex(self, code: Code) -> Code:
         """A real array beside a complex one, of the same type."""
         return Code(self.library.complex_of.format(x=code.inside(), like=next(iter(self.leaves.values()))), Kind.SUM)
+
+
+# Comparisons of b with a by those of a with b.
+_TURNED = {">": "<", ">=": "<=", "==": "=="}

@@ -42,8 +42,13 @@ def elementwise(draft: Draft, terms: Sequence[Term], wanted: Sequence[int]) -> C
 
     A root that divides and is spread over further axes is inverted before: `G * (1 / sqrt(s))[:, None]` has as many
     quotients as s has entries, and products for the rest, which cost half as much. So is what a number can be divided
-    by: `G * (2 / s)[:, None]`.
+    by: `G * (2 / s)[:, None]`. A comparison multiplies an array as it is, without numbers.
     """
+    chosen = next((term for term in terms if _chooses(draft, term, wanted)), None)
+    others = [term for term in terms if term is not chosen]
+    if chosen is not None and chosen.node is not None and not all(_chooses(draft, term, wanted) for term in others):
+        order = [chosen.labels.index(x) for x in wanted]
+        return product_of([elementwise(draft, others, wanted), draft.lowering.truth(chosen.node, order)])
     above: list[Code] = []
     below: list[Code] = []
     numbers = bool(draft.scalars or draft.divisors or draft.coefficient != 1)
@@ -65,6 +70,11 @@ def elementwise(draft: Draft, terms: Sequence[Term], wanted: Sequence[int]) -> C
     scalars = [_lifted(draft, s, len(wanted)) for s in draft.scalars]
     divisors = [_lifted(draft, s, len(wanted)) for s in draft.divisors]
     return multiple(draft.coefficient, [*scalars, *above], [*divisors, *below])
+
+
+def _chooses(draft: Draft, term: Term, wanted: Sequence[int]) -> bool:
+    """Whether a term is a comparison with all axes, which PyTorch and NumPy multiply by as it is."""
+    return draft.lowering.is_truth(term.node) and len(term.labels) == len(wanted) and not term.divides
 
 
 def _is_power(node: Node | None) -> bool:

@@ -1,0 +1,60 @@
+"""Cases by comparisons: what is not chosen may be infinite or no number, and is not multiplied by zero."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gradwright as gw
+from gradwright.core.nodes import Apply
+from gradwright.core.walks import postorder
+from gradwright.prims.piecewise import where
+from gradwright.simplify.branches import choose_branches
+
+SLOPES = [
+    ("where(x > 0, x, exp(x) - 1)", [800.0, -1.0], [1.0, np.exp(-1.0)]),
+    ("where(x > 0, sqrt(x), x)", [4.0, -1.0, 0.0], [0.25, 1.0, 1.0]),
+    ("where(x > 0, 1 / x, 2 * x)", [2.0, 0.0], [-0.25, 2.0]),
+    ("where(x > 0, log(x), x) + where(x > 1, exp(-x), 0)", [-1000.0, 0.5], [1.0, 2.0]),
+    ("where(x <= 20, log(1 + exp(x)), x)", [900.0, 0.0], [1.0, 0.5]),
+    ("x**2 + where(x < 0, cosh(x), 1)", [1000.0, -1.0], [2000.0, np.sinh(-1.0) - 2.0]),
+]
+
+
+@pytest.mark.parametrize(("text", "point", "wanted"), SLOPES, ids=[text for text, *_ in SLOPES])
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value|divide by zero) encountered:RuntimeWarning")
+def test_what_is_not_chosen_may_be_infinite(text: str, point: list[float], wanted: list[float]) -> None:
+    x, derived = np.array(point), gw.derive(gw.parse(f"sum({text})", x="n"), wrt="x")
+    for value in (derived.gradient.evaluate(x=x), derived.gradient.compile("numpy")(x=x)):
+        np.testing.assert_allclose(value, wanted, rtol=1e-14)
+
+
+@pytest.mark.parametrize("text", ["where(x > 0, x, exp(x) - 1)", "where(x > 0, sqrt(x), x)"])
+def test_backward_of_a_module_chooses(text: str) -> None:
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([800.0, -1.0], dtype=torch.float64, requires_grad=True)
+    gw.derive(gw.parse(text, x="n"), wrt="x").function("torch")(x).sum().backward()
+    assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "choices"),
+    [
+        ("greater(x, y) * x + greater_equal(y, x) * y", 1),
+        ("greater(x, y) * x + greater(y, x) * y", 0),
+        ("greater(x, y) * x + greater_equal(y, x) * y + greater(x, 0) / x", 2),
+        ("(greater(x, 0) + greater_equal(x, 0)) * y", 0),
+        ("greater(x, 0) * y", 0),
+        ("outer(greater(x, 0), exp(y))", 0),
+    ],
+)
+def test_cases_are_opposite_or_may_be_infinite(text: str, choices: int) -> None:
+    expression = gw.parse(text, x="n", y="n")
+    (found,) = choose_branches((expression.node,))
+    assert sum(isinstance(n, Apply) and n.primitive is where for n in postorder(found)) == choices
+    x, y = np.array([0.0, 1.0, -2.0, 3.0]), np.array([0.5, -1.0, 0.0, 3.0])
+    if "/ x" in text:
+        x = x + 0.25
+    np.testing.assert_allclose(
+        expression.compile("numpy")(x=x, y=y), gw.Expression(found, expression.signature).evaluate(x=x, y=y)
+    )
