@@ -37,12 +37,20 @@ def test_all_entries_and_outer_products_stand_side_by_side(text: str) -> None:
     assert gw.equal(gw.parse(gradient.text(), **declared), gradient)
 
 
+@pytest.mark.parametrize("text", [
+    "block([[cos(t), -sin(t)], [sin(t), 0]])", "block([t, x, 2 * t])", "block([[t, x], [reshape(x, 2, 1), outer(x, x)]])",
+    "block([[t], [1]])", "block([[t, -2 * t]])",
+])  # fmt: skip
+def test_numbers_and_rows_stand_in_blocks_as_they_are(text: str) -> None:
+    assert gw.parse(text, t="", x="2").text() == text
+
+
 def test_a_matrix_bordered_by_vectors() -> None:
     eigen = gw.define("eigen", ["A @ v = w * v", "dot(c, v) = 1"], unknown="v: n, w: ", given="A: n n symmetric, c: n")
     found = eigen(gw.parse("A", A="n n symmetric"), gw.vector("c", "n"))
     derived = gw.derive(found.v, wrt="A")
     assert "[A − w I, −v; cᵀ, 0]" in str(derived)
-    assert r"-v \\ c ^{\mathsf{T}} & 0" in derived.latex()
+    assert r"-v \\ c^{\mathsf{T}} & 0" in derived.latex()
     vjp = derived.vjp
     again = gw.parse(vjp.text(), A="n n symmetric", c="n", G="n")
     assert gw.equal(again, vjp)

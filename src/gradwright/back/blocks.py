@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from typing import TypeGuard
 
 from gradwright.back.algebra import multiplied, scaled, split_number, without_scalars
 from gradwright.back.formula import (
     BasisVector,
     Block,
     Call,
+    Cell,
     Formula,
     MatrixProduct,
     Name,
@@ -69,19 +69,14 @@ def _with_number_in_front(block: Block) -> Formula:
 
 def _number_of(entry: Formula) -> Fraction:
     """The number in front of a block, or of a number that stands as one; one that is nothing else has none."""
-    inside = entry.arguments[0] if _is_entry(entry) else entry
+    inside = entry.inner if isinstance(entry, Cell) else entry
     return inside.coefficient if isinstance(inside, Scaled) else Fraction(1)
 
 
 def _multiple(number: Fraction, entry: Formula) -> Formula:
-    if _is_entry(entry):
-        return replace(entry, arguments=(scaled(number, entry.arguments[0]),))
+    if isinstance(entry, Cell):
+        return replace(entry, inner=scaled(number, entry.inner))
     return scaled(number, entry)
-
-
-def _is_entry(formula: Formula) -> TypeGuard[Call]:
-    """Whether a number stands as a block of one entry."""
-    return isinstance(formula, Call) and formula.name == "reshape" and formula.text == "{0}"
 
 
 def _is_wider_than_known(rows: Sequence[Place | None], columns: Sequence[Place | None], count: int) -> bool:
@@ -134,6 +129,8 @@ def _gap(start: Dim, stop: Dim, whole: Dim) -> list[Place]:
 
 def _zero_block(row: Place | None, column: Place | None) -> Formula:
     lengths = [str(place.length) for place in (row, column) if place is not None]
+    if set(lengths) == {"1"}:
+        return Cell(len(lengths), True, _ZERO)
     return Name(len(lengths), len(set(lengths)) == 1, "0", f"zeros({', '.join(lengths)})", "0")
 
 
@@ -144,6 +141,8 @@ def is_full(formula: Formula) -> bool:
 
 
 def _is_zero(block: Formula) -> bool:
+    if isinstance(block, Cell):
+        return block.inner == _ZERO
     return isinstance(block, Name) and block.language.startswith("zeros(")
 
 
@@ -165,7 +164,7 @@ def placed_parts(term: Formula) -> list[Placed]:
         pieces = zip(inside.row_places, inside.entries, strict=True)
         return [Placed(place, None, weighted(entry)) for place, entry in pieces if not _is_zero(entry)]
     if isinstance(inside, BasisVector):
-        return [Placed(inside.place, None, _entry(weighted(_ONE), 1))] if inside.place is not None else []
+        return [Placed(inside.place, None, Cell(1, True, weighted(_ONE)))] if inside.place is not None else []
     if isinstance(inside, Call) and inside.name == "sum" and isinstance(inside.arguments[0], Part):
         place = inside.arguments[0].place
         return [Placed(place, None, weighted(ones((place.length,))))] if inside.keywords == "axis=1" else []
@@ -188,23 +187,25 @@ def placed_parts(term: Formula) -> list[Placed]:
     return [Placed(row, column, weighted(product(tuple(factors))))]
 
 
-_ONE = Number(0, True, Fraction(1))
+_ZERO, _ONE = Number(0, True, Fraction(0)), Number(0, True, Fraction(1))
 
 
 def _bordering(outer: OuterProduct, weighted: Callable[[Formula], Formula]) -> list[Placed]:
     """`S v eᵀ`, `e (S v)ᵀ` and `e eᵀ`: a column, a row and an entry beside a block; `S u (T v)ᵀ`: a block."""
     row, column = (side.place if isinstance(side, BasisVector) else None for side in (outer.left, outer.right))
     if row is not None and column is not None:
-        return [Placed(row, column, _entry(weighted(_ONE), 2))]
+        return [Placed(row, column, Cell(2, True, weighted(_ONE)))]
     if row is None and column is None:
         return _placed_product(outer, weighted)
     side = outer.right if column is None else outer.left
+    if side == ones((ONE,)):
+        return [Placed(row, column, Cell(2, True, weighted(_ONE)))]
     placed = _placed_vector(side)
     if placed.part.rank != 1:
         return []
     place, vector = placed.row, placed.part
     if column is None:
-        return [Placed(row, place, weighted(_as_row(vector)))]
+        return [Placed(row, place, weighted(Cell(2, False, vector)))]
     return [Placed(place, column, weighted(_as_column(vector)))]
 
 
@@ -222,17 +223,8 @@ def _placed_vector(vector: Formula) -> Placed:
     return found[0] if len(found) == 1 else Placed(None, None, vector)
 
 
-def _entry(number: Formula, rank: int) -> Formula:
-    """A number as a vector or matrix of one entry; mathematical notation does not tell them apart."""
-    return Call(rank, True, "reshape", (number,), keywords=", ".join("1" * rank), text="{0}", latex="{0}")
-
-
 def _as_column(vector: Formula) -> Formula:
     return Call(2, False, "outer", (vector, ones((ONE,))), text="{0}", latex="{0}")
-
-
-def _as_row(vector: Formula) -> Formula:
-    return Call(2, False, "outer", (ones((ONE,)), vector), text="{1}ᵀ", latex=r"{1}^{\mathsf{T}}")
 
 
 def _opened(block: Block, row: Place | None, column: Place | None) -> list[Placed]:
