@@ -305,7 +305,7 @@ HESSIANS = [
     ("sum(X * sin(X))", {"X": "n m"}, "X", 'einsum("ab,ac,bd->abcd", 2 cos(X) − X ∘ sin(X), I, I)'),
     # What is the same along an axis is a vector.
     ("sum((y + r) * log(r + exp(A @ w)))", {"A": "n d", "w": "d", "y": "n", "r": ""}, "w",
-     "Aᵀ diag((y + r 1) ∘ (z / (r 1 + z) − exp(2 A w) / (r 1 + z)∘²)) A, where z = exp(A w)"),
+     "r Aᵀ diag((y + r 1) ∘ exp(A w) / (r 1 + exp(A w))∘²) A"),
 ]  # fmt: skip
 
 
