@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -163,7 +163,11 @@ class _Writer:
         named = [item for item in narration.named if item.symbol not in narration.shown_as]
         self.named = [Letter(self.formula(item.symbol), self.formula(item.node)) for item in named]
         # The outputs of a function have their letters in the differentials of each other, before they are told.
-        self.outputs = [letter for item, letter in zip(named, self.named, strict=True) if own_names(item.node) and letter.name != self.whole]
+        self.outputs = [
+            letter
+            for item, letter in zip(named, self.named, strict=True)
+            if own_names(item.node) and letter.name != self.whole
+        ]
         self.functions, self.explained = list[Letter](), list[Letter]()
 
     def formula(self, side: Side) -> Formula:
@@ -177,14 +181,14 @@ class _Writer:
         written = [self.formula(draft.left), self.formula(draft.right)]
         outputs = [x for x in self.outputs if x not in functions and any(put(side, x) != side for side in written)]
         sides = [put_all(side, [*functions, *outputs]) for side in written]
-        self.explained += outputs
+        self._explain(outputs)
         known = [*self.functions, *self.parts, *self.shared]
         shared = share([*sides, *(letter.value for letter in own)], known, self.taken, self.moving)
         left, right, *values = shared.formulas
         self.shared += shared.letters
         self.functions += functions
         told = [Letter(letter.name, value) for letter, value in zip(own, values, strict=True)]
-        self.explained += [*shared.letters, *told]
+        self._explain([*shared.letters, *told])
         self.parts += [letter for letter in told if letter.name != self.whole]
         needed = used_letters([left, right, *(letter.name for letter in own)], in_order(self.explained))
         if draft.left in self.unknowns and len(unicode(right)) > LONG_VALUE:
@@ -196,6 +200,10 @@ class _Writer:
             *_equation(left, right),
         )
         return Step(number, draft.rule, statement, draft.reason, check, draft.part, meanings(needed))
+
+    def _explain(self, letters: Sequence[Letter]) -> None:
+        before = {letter.name for letter in self.explained}
+        self.explained += [letter for letter in letters if letter.name not in before]
 
     def _name(self, name: str, node: Node) -> Formula:
         self.taken.add(name)

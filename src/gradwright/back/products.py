@@ -40,7 +40,9 @@ def product(factors: tuple[Formula, ...]) -> Formula:
 
 def _with_running_sums(factors: list[Formula]) -> list[Formula]:
     """`cumsum(X, axis=0)` for a square triangle of ones times a matrix, and `cumsum(X, axis=1)` for one behind it."""
-    if len(factors) != 2 or any(f.rank != 2 for f in factors) or all(isinstance(f, MaskMatrix) for f in factors):
+    if len(factors) != 2 or any(f.rank != 2 or _is_diagonal(f) for f in factors):
+        return factors
+    if all(isinstance(f, MaskMatrix) for f in factors):
         return factors
     for axis, (mask, matrix) in enumerate((factors, factors[::-1])):
         if is_running_sum(transposed(mask) if axis else mask):

@@ -75,7 +75,7 @@ class _Language(Writer):
             return f"concatenate({', '.join(listed[0])}, axis=1)"
         if formula.entries == bare and len(listed[0]) == 1:
             return f"concatenate({', '.join(row[0] for row in listed)})"
-        rows = [', '.join(row) for row in listed]
+        rows = [", ".join(row) for row in listed]
         return f"block([{', '.join(rows if formula.rank == 1 else [f'[{row}]' for row in rows])}])"
 
     def name(self, formula: Name) -> Written:

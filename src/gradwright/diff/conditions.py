@@ -270,12 +270,12 @@ def _half_of_quadratic_form(product: Contract) -> Node | None:
     chain = chain_of(contract(1, rest, first.groups, dict(enumerate(product.dims))))
     if chain is None or chain.scalar != number(1) or chain.elements[-1] != first.node:
         return None
-    matrices, half = chain.elements[:-1], len(chain.elements) // 2
-    middle = matrices[half - 1 : half] if len(matrices) % 2 else ()
-    mirrored = [simplify(transpose(matrix)) for matrix in reversed(matrices)]
-    if list(matrices[: len(matrices) // 2]) != mirrored[: len(matrices) // 2] or any("spd" not in facts_of(m) for m in middle):
+    count, half = (len(chain.elements) - 1) // 2, len(chain.elements) // 2
+    before, middle, behind = chain.elements[:count], chain.elements[count:half], chain.elements[half:]
+    mirrored = tuple(simplify(transpose(matrix)) for matrix in reversed(behind[:-1]))
+    if before != mirrored or any("spd" not in facts_of(matrix) for matrix in middle):
         return None
-    return simplify(product_of_chain(chain.elements[half:], first.node))
+    return simplify(product_of_chain(behind, first.node))
 
 
 def _invertible_parts(node: Apply, written: Callable[[Node], str]) -> list[str]:

@@ -184,6 +184,8 @@ class _Collector:
             end = 0  # `A B x + C x`: no product of matrices is written for one with a vector
         if _only_places(chains[0][:start], chains[0][len(chains[0]) - end :]):
             return None
+        if chains[0][-1].rank == 1 and all(_only_places(c[start : len(c) - end], ()) for c in chains):
+            return None  # [x; 2 x] for [I; 2 I] x
         middles = [product_of_chain(c[start : len(c) - end], longest[start]) for c in chains]
         multiples = zip((item.coefficient for item in chained), middles, strict=True)
         number, parts = with_shared_number(list(multiples))
@@ -245,6 +247,8 @@ class _Collector:
         middles = a[start : len(a) - end], b[start : len(b) - end]
         if _only_places(before, behind) or any(len(middle) != 1 for middle in middles):
             return None
+        if a[-1].rank == 1 and all(_only_places(middle, ()) for middle in middles):
+            return None
         factors = zip((left, right), middles, strict=True)
         number, middle = self._total([(item.coefficient, product_of_chain(m, m[0])) for item, m in factors])
         chain = Chain(left.chain.scalar, (*before, middle, *behind))
@@ -297,7 +301,7 @@ def _with_opposite(node: Node) -> Node:
 
 
 def _places_of_diagonals(node: Add) -> Groups:
-    """For every axis the first with the same label in all terms: `((0,), (0,))` for `diag(u) + diag(v)`, not for D + E."""
+    """For every axis the first with its label in all terms: `((0,), (0,))` for `diag(u) + diag(v)`, not for D + E."""
     products = [as_product(term) for term in node.terms]
     axes = range(node.rank)
     if any(len(set(f.groups)) < len(f.groups) for p in products for f in p.factors):

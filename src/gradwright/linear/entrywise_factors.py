@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
@@ -36,7 +35,7 @@ def entrywise(product: Contract) -> Counter[Entrywise]:
 def shared_entrywise(products: Sequence[Contract]) -> Counter[Entrywise]:
     """What all of several products are multiplied by entry by entry; what is below the line, as often in each."""
     counts = list(map(entrywise, products))
-    shared = reduce(operator.and_, counts)
+    shared = reduce(Counter[Entrywise].__and__, counts)
     return Counter({
         kind: times for kind, times in shared.items()
         if base_and_exponent(kind[0])[1] > 0 or {count[kind] for count in counts} == {times}
