@@ -212,7 +212,7 @@ class _Collector:
         if not shared or len(products) < 2:
             return None
         rest = [without(product, shared) for product in products]
-        if any(map(is_pattern, rest)):
+        if any(is_pattern(multiple, shared) for multiple in rest):
             return None
         number, total = ONE, self.collect(add([scale(own, tensor) for own, tensor in rest]))
         if len({own.denominator for own, _ in rest}) == 1:

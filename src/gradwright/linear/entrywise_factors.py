@@ -57,10 +57,14 @@ def _repeated(node: Node) -> tuple[Node, int]:
     return (base if exponent > 0 else Apply(power, (Fraction(-1),), (base,))), int(abs(exponent))
 
 
-def is_pattern(multiple: tuple[Fraction, Node]) -> bool:
-    """Whether a tensor is a mask: `A + tril(A)` reads better than A times ones and twos, entry by entry."""
+def is_pattern(multiple: tuple[Fraction, Node], shared: Counter[Entrywise]) -> bool:
+    """Whether a tensor is ones or a mask: `A + tril(A)` reads better than A times ones and twos, entry by entry.
+
+    Beside ones a function is taken out, `σ(x) ∘ (1 + x ∘ σ(−x))`, and a variable stays: `A + A ∘ B`.
+    """
     factors = as_product(multiple[1]).factors
-    return bool(factors) and all(isinstance(factor.node, Mask) for factor in factors)
+    masked = all(isinstance(factor.node, Mask) for factor in factors)
+    return masked and (bool(factors) or not any(isinstance(node, Apply) for node, _, _ in shared))
 
 
 def without(product: Contract, shared: Counter[Entrywise]) -> tuple[Fraction, Node]:
