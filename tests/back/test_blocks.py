@@ -45,6 +45,14 @@ def test_numbers_and_rows_stand_in_blocks_as_they_are(text: str) -> None:
     assert gw.parse(text, t="", x="2").text() == text
 
 
+def test_a_column_beside_a_matrix_is_read_again() -> None:
+    given = {"q": "4", "v": "3"}
+    jacobian = gw.derive(gw.parse("(2 * q[0]**2 - 1) * v + 2 * (q[1:] @ v) * q[1:]", **given), wrt="q").jacobian
+    assert str(jacobian) == "[4 q[0] v, 2 (q[1:] vᵀ + (q[1:]ᵀ v) I)]"
+    again = gw.parse(jacobian.text(), **given)
+    assert again.text() == jacobian.text() and gw.equal(again, jacobian)
+
+
 def test_a_matrix_bordered_by_vectors() -> None:
     eigen = gw.define("eigen", ["A @ v = w * v", "dot(c, v) = 1"], unknown="v: n, w: ", given="A: n n symmetric, c: n")
     found = eigen(gw.parse("A", A="n n symmetric"), gw.vector("c", "n"))

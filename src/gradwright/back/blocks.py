@@ -245,7 +245,22 @@ def _placed_product(outer: OuterProduct, weighted: Callable[[Formula], Formula])
     left, right = map(_placed_vector, (outer.left, outer.right))
     if left.row is None and right.row is None:
         return []
-    return [Placed(left.row, right.row, weighted(replace(outer, left=left.part, right=right.part)))]
+    return [Placed(left.row, right.row, weighted(_times(left.part, right.part, outer)))]
+
+
+def _times(left: Formula, right: Formula, outer: OuterProduct) -> Formula:
+    """The outer product of two parts; with one of a single entry, the other as a column or row."""
+    if isinstance(right, Cell):
+        return _as_column(_multiple_of(left, right.inner))
+    if isinstance(left, Cell):
+        return _as_row(_multiple_of(right, left.inner))
+    return replace(outer, left=left, right=right)
+
+
+def _multiple_of(vector: Formula, number: Formula) -> Formula:
+    if isinstance(vector, Cell):
+        return replace(vector, inner=multiplied(Fraction(1), (number, vector.inner), (), 0))
+    return multiplied(Fraction(1), (number, vector), (), 1)
 
 
 def _placed_vector(vector: Formula) -> Placed:
