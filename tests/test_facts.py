@@ -22,6 +22,7 @@ VARIABLES = {
         "c * Q", "n * Q", "c * U", "c * Q @ Q", "c * L", "c * R @ R", "c * T", "-Q", "2 * Q", "c * S", "Q / c",
         "(c * Q) @ (c * Q).T",
         "W**2", "W**3", "-W**4 / 2", "abs(W)", "sign(W)", "tanh(W)", "cosh(W)", "exp(W)", "exp(-W**2) * sin(W)",
+        "cosh(x)", "cosh(z)", "tanh(exp(x))", "sinh(exp(x))", "arctan(exp(x))", "erf(exp(x))",
         "z * z * conj(z)", "z * z * conj(z) * conj(z)", "z * conj(z) * x", "z * conj(z) * x * x",
     ],
 )  # fmt: skip

@@ -8,6 +8,19 @@ import gradwright as gw
 from gradwright.api.presentation import ASCII, as_text
 
 RESULTS = [
+    # Quotients stand over one denominator, and what cancels is gone; what is in all terms is seen in powers.
+    ("(1 + t) * exp(-t)", {"t": ""}, "t", "−t exp(−t)"),
+    ("a * x / (x + a)", {"x": "", "a": ""}, "x", "a² / (x + a)²"),
+    ("(x - a) / (x + a)", {"x": "n", "a": ""}, "x", "2 a G / (x + a 1)∘²"),
+    ("x * sigmoid(x)", {"x": "n"}, "x", "σ(x) ∘ G ∘ (x ∘ σ(−x) + 1)"),
+    ("(1 + sqrt(3) * norm(x - y) / a) * exp(-sqrt(3) * norm(x - y) / a)", {"x": "n", "y": "n", "a": "positive"}, "x",
+     "−3 exp(−√3 ‖r‖ / a) r / a², where r = x − y"),
+    # Parts in one place are added, and placed as they are.
+    ("(2 * q[0]**2 - 1) * v + 2 * (q[1:] @ v) * q[1:]", {"q": "4", "v": "3"}, "q",
+     "[4 q[0] Gᵀ v; 2 ((q[1:]ᵀ v) G + (Gᵀ q[1:]) v)]"),
+    ("sum((x[1:] - x[:n - 1])**2)", {"x": "n"}, "x", "2 ([0; r] − [r; 0]), where r = x[1:] − x[:n - 1]"),
+    ("sum(softmax(X, axis=0) * Y)", {"X": "n m", "Y": "n m"}, "X",
+     "P ∘ (Y − 1 sum(P ∘ Y, axis=0)ᵀ), where P = softmax(X, axis=0)"),
     # The factors of a product of powers stay where they are: nothing is taken out of some of the terms.
     ("X @ X @ X", {"X": "n n"}, "X", "(Xᵀ)² G + Xᵀ G Xᵀ + G (Xᵀ)²"),
     ("pinv(A)", {"A": "n m"}, "A", "(A⁺)ᵀ A⁺ Gᵀ (I − A⁺ A) + (I − A A⁺) Gᵀ A⁺ (A⁺)ᵀ − (A⁺)ᵀ G (A⁺)ᵀ"),
@@ -230,6 +243,8 @@ STATEMENTS = [
     ("a * x @ x", {"a": "", "x": "n"}, "df = ‖x‖² da + 2 a xᵀ dx"),
     ("norm(A @ x - b)", {"A": "m n", "x": "n", "b": "m"}, "df = rᵀ dr / ‖r‖"),
     ("ldl(A).D", {"A": "n n spd"}, "M D + D Mᵀ + diag(δ) = L⁻¹ dA L⁻ᵀ"),
+    ("sum(cumsum(x)**2)", {"x": "n"}, "df = 2 cumsum(x)ᵀ cumsum(dx)"),
+    ("cumsum(X, axis=0) * Y", {"X": "n m", "Y": "n m"}, "dZ = cumsum(dX, axis=0) ∘ Y + P ∘ dY"),
     # A diagonal is written as one where that needs no more transposes, and of what is turned into a frame.
     ("eigh(S).eigenvalues", {"S": "n n symmetric"}, "dλ = diagonal(Vᵀ dS V)"),
     ("eig(A).eigenvalues", {"A": "n n"}, "dλ = diagonal(V⁻¹ dA V)"),
@@ -303,9 +318,24 @@ HESSIANS = [
      " − ‖B x‖ Aᵀ A x xᵀ Aᵀ A / ‖A x‖³, where P = Aᵀ A x xᵀ Bᵀ B"),
     ("-log(softmax(Z @ z)[0])", {"Z": "m n", "z": "n"}, "z", "Zᵀ diag(softmax(Z z)) (Z − 1 softmax(Z z)ᵀ Z)"),
     ("sum(X * sin(X))", {"X": "n m"}, "X", 'einsum("ab,ac,bd->abcd", 2 cos(X) − X ∘ sin(X), I, I)'),
+    ("1 / (1 + x**2)", {"x": ""}, "x", "2 (3 x² − 1) / (1 + x²)³"),
+    ("sum(x / (1 + abs(x)))", {"x": "n"}, "x", "−2 diag(sign(x) / (1 + |x|)∘³)"),
+    ("k * (norm(x) - a)**2 / 2", {"x": "n", "k": "", "a": ""}, "x", "k (a x xᵀ / ‖x‖³ + (‖x‖ − a) I / ‖x‖)"),
+    ("norm(V @ sigmoid(W @ x) - y)**2 / 2", {"V": "k p", "W": "p m", "x": "m", "y": "k"}, "W",
+     "roll₂→₃((diag(σ(W x) ∘ σ(−W x) ∘ (σ(−W x) − σ(W x)) ∘ (Vᵀ (V σ(W x) − y))) + P Vᵀ V P) ⊗ x xᵀ)"
+     ", where P = diag(σ(W x) ∘ σ(−W x))"),
+    # Two vectors beside a matrix are a matrix.
+    ("a @ inv(X) @ b", {"X": "n n", "a": "n", "b": "n"}, "X",
+     "roll₁→₄(X⁻¹ ⊗ X⁻¹ b aᵀ X⁻¹) + roll₂→₄(X⁻ᵀ a bᵀ X⁻ᵀ ⊗ X⁻¹)"),
+    ("b @ X.T @ X @ c", {"X": "n m", "b": "m", "c": "m"}, "X", "roll₂→₃(I ⊗ (b cᵀ + c bᵀ))"),
+    # A scalar product is written in one order.
+    ("p @ inv(M + outer(q, q)) @ p / 2", {"p": "n", "M": "n n spd", "q": "n"}, "q",
+     "(qᵀ P q − 1) P p pᵀ P + S + (pᵀ P q)² P + Sᵀ, where P = (M + q qᵀ)⁻¹, S = (pᵀ P q) P p qᵀ P"),
+    ("l[0] * cos(q[0]) + l[1] * cos(q[0] + q[1])", {"l": "2", "q": "2"}, "q",
+     "[−(s l[1] + l[0] cos(q[0])), −s l[1]; −s l[1], −s l[1]], where s = cos(q[0] + q[1])"),
     # What is the same along an axis is a vector.
     ("sum((y + r) * log(r + exp(A @ w)))", {"A": "n d", "w": "d", "y": "n", "r": ""}, "w",
-     "Aᵀ diag((y + r 1) ∘ (z / (r 1 + z) − exp(2 A w) / (r 1 + z)∘²)) A, where z = exp(A w)"),
+     "r Aᵀ diag((y + r 1) ∘ exp(A w) / (r 1 + exp(A w))∘²) A"),
 ]  # fmt: skip
 
 
@@ -428,3 +458,13 @@ def test_a_sum_above_a_line_has_no_parentheses() -> None:
 def test_variables_of_one_set_are_projected_on_it_once() -> None:
     D = gw.derive(gw.parse("trace(A @ P) * trace(B @ R)", A="n n", B="n n", P="n n spd", R="n n spd"), wrt=["P", "R"])
     assert D.steps[-1].reason == "onto the symmetric matrices"
+
+
+def test_the_distribution_function_is_no_triangle() -> None:
+    assert "triangle" not in str(gw.derive(gw.parse("sum(log_ndtr(X @ w))", X="n m", w="m"), wrt="w"))
+
+
+def test_outputs_have_their_letters_before_they_are_told() -> None:
+    steps = gw.derive(gw.parse("lu(X).U @ lu(X).L", X="n n"), wrt="X").steps
+    assert [step.where for step in steps[:2]] == 2 * ["L = lu(X).L, U = lu(X).U"]
+    assert str(steps[0].statement) == "dU = triu(L⁻¹ dX U⁻¹) U"

@@ -9,7 +9,7 @@ import gradwright as gw
 
 SHOWN = {
     "sum(x[:2]**2) + sum(x[4:]**3)": "[2 x[:2]; 0; 3 x[4:]∘²]",
-    "sum(x[1:]**2) + sum(x[2:]**3)": "[0; 3 x[2:]∘²] + [0; 2 x[1:]]",
+    "sum(x[1:]**2) + sum(x[2:]**3)": "3 [0; x[2:]∘²] + 2 [0; x[1:]]",
     "sum(x[:n - 1] * x[1:])": "[0; x[:n - 1]] + [x[1:]; 0]",
 }
 ENTRIES = {
@@ -37,12 +37,28 @@ def test_all_entries_and_outer_products_stand_side_by_side(text: str) -> None:
     assert gw.equal(gw.parse(gradient.text(), **declared), gradient)
 
 
+@pytest.mark.parametrize("text", [
+    "block([[cos(t), -sin(t)], [sin(t), 0]])", "block([[t, x], [reshape(x, 2, 1), outer(x, x)]])",
+    "block([t, x, 2 * t])", "block([[t], [1]])", "block([[t, -2 * t]])",
+])  # fmt: skip
+def test_numbers_and_rows_stand_in_blocks_as_they_are(text: str) -> None:
+    assert gw.parse(text, t="", x="2").text() == text
+
+
+def test_a_column_beside_a_matrix_is_read_again() -> None:
+    given = {"q": "4", "v": "3"}
+    jacobian = gw.derive(gw.parse("(2 * q[0]**2 - 1) * v + 2 * (q[1:] @ v) * q[1:]", **given), wrt="q").jacobian
+    assert str(jacobian) == "[4 q[0] v, 2 (q[1:] vᵀ + (q[1:]ᵀ v) I)]"
+    again = gw.parse(jacobian.text(), **given)
+    assert again.text() == jacobian.text() and gw.equal(again, jacobian)
+
+
 def test_a_matrix_bordered_by_vectors() -> None:
     eigen = gw.define("eigen", ["A @ v = w * v", "dot(c, v) = 1"], unknown="v: n, w: ", given="A: n n symmetric, c: n")
     found = eigen(gw.parse("A", A="n n symmetric"), gw.vector("c", "n"))
     derived = gw.derive(found.v, wrt="A")
     assert "[A − w I, −v; cᵀ, 0]" in str(derived)
-    assert r"-v \\ c ^{\mathsf{T}} & 0" in derived.latex()
+    assert r"-v \\ c^{\mathsf{T}} & 0" in derived.latex()
     vjp = derived.vjp
     again = gw.parse(vjp.text(), A="n n symmetric", c="n", G="n")
     assert gw.equal(again, vjp)

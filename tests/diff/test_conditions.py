@@ -62,6 +62,10 @@ def test_what_is_known_of_an_argument_is_no_condition():
         # Positive numbers in front do not matter, nor does how a number is squared.
         ("logdet(A / n)", "n n", ("det(A) > 0",)),
         ("log(sum(A**2) / n)", "n n", ("A ≠ 0",)),
+        ("log(norm(A @ A[0]))", "n n", ("A A[0, :] ≠ 0",)),
+        ("sum(log(sinh(A) / cosh(A)))", "n n", ("A > 0",)),
+        ("arctan(A[0, 0] / A[1, 1])", "n n", ("A[1, 1] ≠ 0",)),
+        ("sqrt(A[0] @ (A @ A.T + eye(n)) @ A[0])", "n n", ("A[0, :] ≠ 0",)),
         ("sum(log(diagonal(A)**2))", "n n", ("diagonal(A) ≠ 0",)),
         ("sum(log((1 + erf(A)) / 2))", "n n", ("1 + erf(A) > 0",)),
         ("norm(vec(A))**4", "n n", ()),

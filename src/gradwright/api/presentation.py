@@ -124,7 +124,8 @@ def glossary(title: str, steps: Iterable[Step], results: Iterable[Result], real:
     """What the notation means that came up on the way, as opposed to what was asked about."""
     texts = [*(f"{step.statement} {step.where}" for step in steps), *(result.told for result in results)]
     for sign, meaning in GLOSSARY.items():
-        if sign not in title and any(sign in text for text in texts):
+        written = re.compile(rf"(?<!log ){re.escape(sign)}")  # log Φ(x) is that of the normal distribution
+        if sign not in title and any(map(written.search, texts)):
             yield meaning.replace("{adjoint}", "Aᵀ" if real else "Aᴴ")
 
 

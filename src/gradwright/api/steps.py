@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,13 +10,14 @@ from gradwright.api.expression import Expression
 from gradwright.back.forms import form_formula
 from gradwright.back.formula import Formula, Name
 from gradwright.back.latex import latex
-from gradwright.back.sharing import SHORTEST_KNOWN, Letter, in_order, put_all, share, used_letters
+from gradwright.back.sharing import SHORTEST_KNOWN, Letter, in_order, put, put_all, share, used_letters
 from gradwright.back.text import ascii_text, unicode
 from gradwright.back.translate import Translator
 from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.signature import Signature
 from gradwright.core.tensor_forms import lower
 from gradwright.diff.differential import direction
+from gradwright.diff.steps.letters import own_names
 from gradwright.diff.steps.narrate import Narration
 from gradwright.diff.steps.step import Check, Draft, Side, as_form
 from gradwright.diff.steps.trial import Named, Trial, generic_trial
@@ -153,9 +154,7 @@ class _Writer:
         self.unknowns = frozenset(narration.recovered)
         self.taken = {*taken, *(symbol.name for symbol in narration.recovered)}
         self.shared: list[Letter] = []
-        self.functions: list[Letter] = []
         self.parts: list[Letter] = []
-        self.explained: list[Letter] = []
         outputs = [self.formula(direction(item.symbol)) for item in narration.named]
         # A letter must not hide the differential, or the unknown of a frame, that a step solves for.
         self.moving = frozenset(map(unicode, [*outputs, *map(self.formula, narration.recovered)]))
@@ -163,6 +162,13 @@ class _Writer:
         self.whole = self.formula(self.symbols[-1])
         named = [item for item in narration.named if item.symbol not in narration.shown_as]
         self.named = [Letter(self.formula(item.symbol), self.formula(item.node)) for item in named]
+        # The outputs of a function have their letters in the differentials of each other, before they are told.
+        self.outputs = [
+            letter
+            for item, letter in zip(named, self.named, strict=True)
+            if own_names(item.node) and letter.name != self.whole
+        ]
+        self.functions, self.explained = list[Letter](), list[Letter]()
 
     def formula(self, side: Side) -> Formula:
         """The formula of a side of a statement."""
@@ -172,14 +178,17 @@ class _Writer:
         """The step of a draft."""
         own = [Letter(self._name(name, node), self.formula(node)) for name, node in draft.letters]
         functions = [letter for letter, (_, node) in zip(own, draft.letters, strict=True) if _is_own_name(letter, node)]
-        sides = [put_all(self.formula(side), functions) for side in (draft.left, draft.right)]
+        written = [self.formula(draft.left), self.formula(draft.right)]
+        outputs = [x for x in self.outputs if x not in functions and any(put(side, x) != side for side in written)]
+        sides = [put_all(side, [*functions, *outputs]) for side in written]
+        self._explain(outputs)
         known = [*self.functions, *self.parts, *self.shared]
         shared = share([*sides, *(letter.value for letter in own)], known, self.taken, self.moving)
         left, right, *values = shared.formulas
         self.shared += shared.letters
         self.functions += functions
         told = [Letter(letter.name, value) for letter, value in zip(own, values, strict=True)]
-        self.explained += [*shared.letters, *told]
+        self._explain([*shared.letters, *told])
         self.parts += [letter for letter in told if letter.name != self.whole]
         needed = used_letters([left, right, *(letter.name for letter in own)], in_order(self.explained))
         if draft.left in self.unknowns and len(unicode(right)) > LONG_VALUE:
@@ -191,6 +200,10 @@ class _Writer:
             *_equation(left, right),
         )
         return Step(number, draft.rule, statement, draft.reason, check, draft.part, meanings(needed))
+
+    def _explain(self, letters: Sequence[Letter]) -> None:
+        before = {letter.name for letter in self.explained}
+        self.explained += [letter for letter in letters if letter.name not in before]
 
     def _name(self, name: str, node: Node) -> Formula:
         self.taken.add(name)

@@ -54,6 +54,9 @@ def transposed(formula: Formula) -> Formula:
         case Call(name="kron", arguments=factors):
             turned = replace(formula, arguments=tuple(transposed(f) for f in factors))
             return turned if transposes(turned) < transposes(formula) else Transposed(2, False, formula)
+        case Call(name="cumsum", arguments=(matrix,)) if transposes(transposed(matrix)) < transposes(matrix):
+            axis = "axis=1" if formula.keywords == "axis=0" else "axis=0"
+            return replace(formula, arguments=(transposed(matrix),), keywords=axis)
         case MaskMatrix(weights=weights, rows=rows, columns=columns):
             return replace(formula, weights=weights[::-1], rows=columns, columns=rows)
         case Indexed(inner=inner, places=places) if len(places) == 2 and inner.symmetric:
@@ -98,6 +101,11 @@ def transposes(formula: Formula) -> int:
             return sum(map(transposes, parts))
         case _:
             return 0
+
+
+def with_fewer_transposes(matrix: Formula) -> Formula:
+    """The matrix or its transpose, where their difference does not matter: the matrix, if both are as long."""
+    return min(matrix, transposed(matrix), key=transposes)
 
 
 def to_the(base: Formula, exponent: Fraction, symmetric: bool = True) -> Formula:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from typing import TypeGuard
 
 from gradwright.back.algebra import multiplied, scaled, split_number, without_scalars
 from gradwright.back.formula import (
     BasisVector,
     Block,
     Call,
+    Cell,
     Formula,
     MatrixProduct,
     Name,
@@ -38,29 +38,55 @@ class Placed:
     part: Formula
 
 
-def blocks(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
-    """`[x; y]` or `[A, B; C, D]` for a sum of parts that fill a whole; else None. One vector may stand beside zeros."""
-    each = [placed_parts(term) for term in terms]
+Addition = Callable[[Sequence[Formula]], Formula]
+
+
+def blocks(terms: Sequence[Formula], symmetric: bool, added: Addition) -> Formula | None:
+    """`[x; y]` or `[A, B; C, D]` for a sum of parts that fill a whole; else None. One vector may stand beside zeros.
+
+    Args:
+        terms: the terms.
+        symmetric: whether the sum is.
+        added: the sum of what stands in one place.
+    """
+    return _blocks(terms, symmetric, added, True) or _blocks(terms, symmetric, added, False)
+
+
+def _blocks(terms: Sequence[Formula], symmetric: bool, added: Addition, in_parts: bool) -> Formula | None:
+    each = [placed_parts(term, in_parts) for term in terms]
     placed = [part for parts in each for part in parts]
     if (len(terms) < 2 and terms[0].rank != 1) or not all(each):
         return None
     if not any(map(_is_proper, placed)) and not _are_all_entries(placed):
         return None
     rows, columns = _side_by_side(p.row for p in placed), _side_by_side(p.column for p in placed)
-    if rows is None or columns is None or (terms[0].rank == 2 and _is_wider_than_known(rows, columns, len(placed))):
+    if rows is None or columns is None:
         return None
-    at = {(p.row, p.column): p.part for p in placed}
-    if len(at) != len(placed):
+    at: dict[tuple[Place | None, Place | None], list[Formula]] = {}
+    for p in placed:
+        at.setdefault((p.row, p.column), []).append(p.part)
+    if terms[0].rank == 2 and _is_wider_than_known(rows, columns, len(at)):
         return None
-    grid = [at.get((row, column)) or _zero_block(row, column) for row in rows for column in columns]
+    sums = {place: _sum_of_parts(parts, added) for place, parts in at.items()}
+    grid = [sums.get((row, column)) or _zero_block(row, column) for row in rows for column in columns]
     return _with_number_in_front(Block(terms[0].rank, symmetric, tuple(grid), tuple(rows), tuple(columns)))
+
+
+def _sum_of_parts(parts: Sequence[Formula], added: Addition) -> Formula:
+    """What stands in one place; numbers, and rows, are added as such."""
+    if len(parts) == 1:
+        return parts[0]
+    inside = [part.inner for part in parts if isinstance(part, Cell)]
+    if len(inside) < len(parts):
+        return added(parts)
+    return replace(parts[0], inner=added(inside)) if len({part.rank for part in inside}) == 1 else added(parts)
 
 
 def _with_number_in_front(block: Block) -> Formula:
     """`2 [x; y]` for `[2 x; 2 y]`."""
     kept = [entry for entry in block.entries if not _is_zero(entry)]
     sizes = {abs(_number_of(entry)) for entry in kept}
-    if len(kept) < 2 or len(sizes) > 1 or sizes == {1}:
+    if len(sizes) != 1 or sizes == {1}:
         return block
     number = sizes.pop() * (-1 if all(_number_of(entry) < 0 for entry in kept) else 1)
     entries = (entry if _is_zero(entry) else _multiple(1 / number, entry) for entry in block.entries)
@@ -69,19 +95,14 @@ def _with_number_in_front(block: Block) -> Formula:
 
 def _number_of(entry: Formula) -> Fraction:
     """The number in front of a block, or of a number that stands as one; one that is nothing else has none."""
-    inside = entry.arguments[0] if _is_entry(entry) else entry
+    inside = entry.inner if isinstance(entry, Cell) else entry
     return inside.coefficient if isinstance(inside, Scaled) else Fraction(1)
 
 
 def _multiple(number: Fraction, entry: Formula) -> Formula:
-    if _is_entry(entry):
-        return replace(entry, arguments=(scaled(number, entry.arguments[0]),))
+    if isinstance(entry, Cell):
+        return replace(entry, inner=scaled(number, entry.inner))
     return scaled(number, entry)
-
-
-def _is_entry(formula: Formula) -> TypeGuard[Call]:
-    """Whether a number stands as a block of one entry."""
-    return isinstance(formula, Call) and formula.name == "reshape" and formula.text == "{0}"
 
 
 def _is_wider_than_known(rows: Sequence[Place | None], columns: Sequence[Place | None], count: int) -> bool:
@@ -98,9 +119,9 @@ def _is_proper(placed: Placed) -> bool:
 
 
 def _are_all_entries(placed: Sequence[Placed]) -> bool:
-    """Whether these are the entries of a vector whose length is a number, each of them once."""
+    """Whether these are all entries of a vector whose length is a number."""
     places = [part.row for part in placed if part.part.rank == 1 and part.row is not None]
-    return len(placed) > 1 and len(set(places)) == len(placed) and places[0].whole == Dim.of(len(placed))
+    return len(places) == len(placed) > 1 and places[0].whole == Dim.of(len(set(places)))
 
 
 def _side_by_side(places: Iterable[Place | None]) -> list[Place | None] | None:
@@ -134,6 +155,8 @@ def _gap(start: Dim, stop: Dim, whole: Dim) -> list[Place]:
 
 def _zero_block(row: Place | None, column: Place | None) -> Formula:
     lengths = [str(place.length) for place in (row, column) if place is not None]
+    if set(lengths) == {"1"}:
+        return Cell(len(lengths), True, _ZERO)
     return Name(len(lengths), len(set(lengths)) == 1, "0", f"zeros({', '.join(lengths)})", "0")
 
 
@@ -144,28 +167,38 @@ def is_full(formula: Formula) -> bool:
 
 
 def _is_zero(block: Formula) -> bool:
+    if isinstance(block, Cell):
+        return block.inner == _ZERO
     return isinstance(block, Name) and block.language.startswith("zeros(")
 
 
-def placed_parts(term: Formula) -> list[Placed]:
+def placed_parts(term: Formula, in_parts: bool = True) -> list[Placed]:
     """`S M Tᵀ` with selections S and T: where M is placed, and M; several for a row of blocks.
 
     A basis vector places a vector as one column or as one row, and a number as one entry.
+
+    Args:
+        term: a vector or matrix.
+        in_parts: whether a vector of parts, as a row or column, is as many blocks.
     """
     coefficient, scalars, divisors, inside = without_scalars(term)
     if isinstance(inside, Scaled) and len(inside.factors) == 1 and not inside.divisors:
         coefficient, inside = coefficient * inside.coefficient, inside.factors[0]
 
     def weighted(part: Formula) -> Formula:
+        if part == ones((ONE,)):
+            part = Cell(1, True, _ONE)
+        if isinstance(part, Cell) and not part.inner.rank:
+            return replace(part, inner=multiplied(coefficient, (*scalars, part.inner), divisors, 0))
         return multiplied(coefficient, (*scalars, part), divisors, part.rank)
 
     if isinstance(inside, OuterProduct):
-        return _bordering(inside, weighted)
+        return _bordering(inside, weighted, in_parts)
     if isinstance(inside, Block) and inside.rank == 1:
         pieces = zip(inside.row_places, inside.entries, strict=True)
         return [Placed(place, None, weighted(entry)) for place, entry in pieces if not _is_zero(entry)]
     if isinstance(inside, BasisVector):
-        return [Placed(inside.place, None, _entry(weighted(_ONE), 1))] if inside.place is not None else []
+        return [Placed(inside.place, None, weighted(Cell(1, True, _ONE)))] if inside.place is not None else []
     if isinstance(inside, Call) and inside.name == "sum" and isinstance(inside.arguments[0], Part):
         place = inside.arguments[0].place
         return [Placed(place, None, weighted(ones((place.length,))))] if inside.keywords == "axis=1" else []
@@ -188,24 +221,23 @@ def placed_parts(term: Formula) -> list[Placed]:
     return [Placed(row, column, weighted(product(tuple(factors))))]
 
 
-_ONE = Number(0, True, Fraction(1))
+_ZERO, _ONE = Number(0, True, Fraction(0)), Number(0, True, Fraction(1))
 
 
-def _bordering(outer: OuterProduct, weighted: Callable[[Formula], Formula]) -> list[Placed]:
+def _bordering(outer: OuterProduct, weighted: Callable[[Formula], Formula], in_parts: bool) -> list[Placed]:
     """`S v eᵀ`, `e (S v)ᵀ` and `e eᵀ`: a column, a row and an entry beside a block; `S u (T v)ᵀ`: a block."""
     row, column = (side.place if isinstance(side, BasisVector) else None for side in (outer.left, outer.right))
     if row is not None and column is not None:
-        return [Placed(row, column, _entry(weighted(_ONE), 2))]
+        return [Placed(row, column, weighted(Cell(2, True, _ONE)))]
     if row is None and column is None:
         return _placed_product(outer, weighted)
     side = outer.right if column is None else outer.left
-    placed = _placed_vector(side)
-    if placed.part.rank != 1:
-        return []
-    place, vector = placed.row, placed.part
+    if side == ones((ONE,)):
+        return [Placed(row, column, weighted(Cell(2, True, _ONE)))]
+    found = (placed_parts(side) if in_parts else []) or [_placed_vector(side)]
     if column is None:
-        return [Placed(row, place, weighted(_as_row(vector)))]
-    return [Placed(place, column, weighted(_as_column(vector)))]
+        return [Placed(row, placed.row, weighted(_as_row(placed.part))) for placed in found]
+    return [Placed(placed.row, column, weighted(_as_column(placed.part))) for placed in found]
 
 
 def _placed_product(outer: OuterProduct, weighted: Callable[[Formula], Formula]) -> list[Placed]:
@@ -213,7 +245,22 @@ def _placed_product(outer: OuterProduct, weighted: Callable[[Formula], Formula])
     left, right = map(_placed_vector, (outer.left, outer.right))
     if left.row is None and right.row is None:
         return []
-    return [Placed(left.row, right.row, weighted(replace(outer, left=left.part, right=right.part)))]
+    return [Placed(left.row, right.row, weighted(_times(left.part, right.part, outer)))]
+
+
+def _times(left: Formula, right: Formula, outer: OuterProduct) -> Formula:
+    """The outer product of two parts; with one of a single entry, the other as a column or row."""
+    if isinstance(right, Cell):
+        return _as_column(_multiple_of(left, right.inner))
+    if isinstance(left, Cell):
+        return _as_row(_multiple_of(right, left.inner))
+    return replace(outer, left=left, right=right)
+
+
+def _multiple_of(vector: Formula, number: Formula) -> Formula:
+    if isinstance(vector, Cell):
+        return replace(vector, inner=multiplied(Fraction(1), (number, vector.inner), (), 0))
+    return multiplied(Fraction(1), (number, vector), (), 1)
 
 
 def _placed_vector(vector: Formula) -> Placed:
@@ -222,17 +269,14 @@ def _placed_vector(vector: Formula) -> Placed:
     return found[0] if len(found) == 1 else Placed(None, None, vector)
 
 
-def _entry(number: Formula, rank: int) -> Formula:
-    """A number as a vector or matrix of one entry; mathematical notation does not tell them apart."""
-    return Call(rank, True, "reshape", (number,), keywords=", ".join("1" * rank), text="{0}", latex="{0}")
+def _as_row(vector: Formula) -> Formula:
+    return replace(vector, rank=2) if isinstance(vector, Cell) else Cell(2, False, vector)
 
 
 def _as_column(vector: Formula) -> Formula:
+    if isinstance(vector, Cell):
+        return replace(vector, rank=2)
     return Call(2, False, "outer", (vector, ones((ONE,))), text="{0}", latex="{0}")
-
-
-def _as_row(vector: Formula) -> Formula:
-    return Call(2, False, "outer", (ones((ONE,)), vector), text="{1}ᵀ", latex=r"{1}^{\mathsf{T}}")
 
 
 def _opened(block: Block, row: Place | None, column: Place | None) -> list[Placed]:

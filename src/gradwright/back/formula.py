@@ -312,6 +312,13 @@ class Block(Formula):
 
 
 @frozen(eq=False)
+class Cell(Formula):
+    """A number as the one entry of a block, or a vector as its one row."""
+
+    inner: Formula
+
+
+@frozen(eq=False)
 class Part(Formula):
     """A constant matrix that places a part into a whole: some rows are the identity.
 

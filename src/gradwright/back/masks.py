@@ -71,6 +71,11 @@ def _is_turned(factor: Formula) -> bool:
     return isinstance(factor, Transposed | Conjugated)
 
 
+def is_running_sum(matrix: Formula) -> bool:
+    """Whether a matrix times a vector is `cumsum(x)`."""
+    return isinstance(matrix, MaskMatrix) and matrix.weights == (1, 1, 0) and matrix.rows == matrix.columns
+
+
 def alone(mask: MaskMatrix) -> Formula:
     """A mask that multiplies nothing: the masked matrix of ones."""
     ones = Name(

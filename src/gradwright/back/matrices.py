@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import reduce
 
-from gradwright.back.algebra import linear, multiplied, transposed
+from gradwright.back.algebra import linear, multiplied, transposed, with_fewer_transposes
 from gradwright.back.formula import (
     Call,
     Conjugated,
@@ -40,7 +40,7 @@ from gradwright.back.label_graph import (
     first_place,
     sum_over,
 )
-from gradwright.back.masks import turns
+from gradwright.back.masks import is_running_sum, turns
 from gradwright.back.notation import (
     diagonal_of,
     hadamard,
@@ -104,17 +104,18 @@ class Reduction:
         self._merge_parallel(set(range(len(self.dims))), apart=set())
         return self._finish(list(output))
 
-    def _order(self, label: int) -> tuple[int, bool, bool, int]:
+    def _order(self, label: int) -> tuple[int, bool, bool, bool, int]:
         """The order in which labels are removed: the fewest neighbours first.
 
         Of several, sums over a part after what the part is taken of, `sum(x[:2])`; products before those with a
-        diagonal matrix between, which parallel edges may still make a product with a vector; then the last, so that
-        products begin with the factor that was written first.
+        diagonal matrix between, which parallel edges may still make a product with a vector; then what has a running
+        sum, `cumsum(x)ᵀ y`; then the last, so that products begin with the factor that was written first.
         """
         neighbours, weighed = len(self._neighbours(label)), bool(self._weights_at(label))
         around = [e for e in self.edges if label in (e.row, e.column)]
         is_part = not weighed and len(around) == 1 and isinstance(around[0].formula, Part)
-        return neighbours, is_part, neighbours == 2 and weighed, -label
+        runs = neighbours == 1 and len(around) == 1 and is_running_sum(around[0].seen_from(around[0].other(label)))
+        return neighbours, is_part, neighbours == 2 and weighed, not runs, -label
 
     def _touches(self, label: int) -> bool:
         return any(label in (e.row, e.column) for e in self.edges) or any(w.label == label for w in self.weights)
@@ -267,7 +268,13 @@ class Reduction:
         if isinstance(edge.formula, Call) and edge.formula.name == "diag":
             return edge.formula.arguments[0]
         name, axis = ("mean" if self._divided_by(label) else "sum"), (0 if label == edge.row else 1)
-        return linear(lambda inside: Call(1, True, name, (inside,), keywords=f"axis={axis}"), edge.formula)
+
+        def reduced(matrix: Formula) -> Formula:
+            inside = with_fewer_transposes(matrix)
+            along = axis if inside is matrix else 1 - axis
+            return Call(1, True, name, (inside,), keywords=f"axis={along}")
+
+        return linear(reduced, edge.formula)
 
     def _add_edge(self, edges: list[Edge], weights: list[Weight], label: int) -> None:
         first, second = edges

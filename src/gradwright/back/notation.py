@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
 
-from gradwright.back.algebra import column_times_row, linear, multiplied, sign_in_front, split_number, transposed
+from gradwright.back.algebra import (
+    column_times_row,
+    linear,
+    multiplied,
+    sign_in_front,
+    split_number,
+    transposed,
+    with_fewer_transposes,
+)
 from gradwright.back.formula import (
     BasisVector,
     Call,
@@ -22,7 +30,7 @@ from gradwright.back.formula import (
     Place,
     Transposed,
 )
-from gradwright.back.masks import masked_product, turns
+from gradwright.back.masks import is_running_sum, masked_product, turns
 from gradwright.back.names import latex_of_name
 from gradwright.back.products import product, sliced
 from gradwright.core.dims import Dim
@@ -104,7 +112,7 @@ def _total(vector: Formula) -> Formula:
         return trace_of(vector.arguments[0])
     if isinstance(vector, Call) and vector.name == "sum" and vector.keywords and vector.arguments[0].rank == 2:
         return sum_of(vector.arguments[0])
-    return Call(0, True, "sum", (vector,))
+    return Call(0, True, "sum", (with_fewer_transposes(vector) if vector.rank == 2 else vector,))
 
 
 def norm_of(tensor: Formula) -> Formula:
@@ -143,7 +151,7 @@ def _inner_cost(formula: Formula) -> tuple[int, int]:
 
 def times_vector(matrix: Formula, vector: Formula) -> Formula:
     """A matrix times a vector; a square mask of ones gives running sums, as many as there are entries."""
-    if isinstance(matrix, MaskMatrix) and matrix.weights == (1, 1, 0) and matrix.rows == matrix.columns:
+    if is_running_sum(matrix):
         return Call(1, True, "cumsum", (vector,))
     if isinstance(matrix, Call) and matrix.name == "diag":
         return multiplied(Fraction(1), (matrix.arguments[0], vector), (), 1)

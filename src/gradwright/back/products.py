@@ -16,7 +16,7 @@ from gradwright.back.formula import (
     Part,
     Transposed,
 )
-from gradwright.back.masks import masked_product
+from gradwright.back.masks import is_running_sum, masked_product
 from gradwright.frozen import replace
 
 
@@ -32,10 +32,22 @@ def product(factors: tuple[Formula, ...]) -> Formula:
             above += scalars
             under += divisors
         flat += inside.factors if isinstance(inside, MatrixProduct) else (inside,)
-    flat = _with_one_diagonal(sliced(flat))
+    flat = _with_running_sums(_with_one_diagonal(sliced(flat)))
     rank = (flat[0].rank == 2) + (flat[-1].rank == 2)
     whole = flat[0] if len(flat) == 1 else MatrixProduct(rank, _is_palindrome(flat), tuple(flat))
     return multiplied(coefficient, (*above, whole), tuple(under), whole.rank)
+
+
+def _with_running_sums(factors: list[Formula]) -> list[Formula]:
+    """`cumsum(X, axis=0)` for a square triangle of ones times a matrix, and `cumsum(X, axis=1)` for one behind it."""
+    if len(factors) != 2 or any(f.rank != 2 or _is_diagonal(f) for f in factors):
+        return factors
+    if all(isinstance(f, MaskMatrix) for f in factors):
+        return factors
+    for axis, (mask, matrix) in enumerate((factors, factors[::-1])):
+        if is_running_sum(transposed(mask) if axis else mask):
+            return [Call(2, False, "cumsum", (matrix,), keywords=f"axis={axis}")]
+    return factors
 
 
 def _with_one_diagonal(factors: list[Formula]) -> list[Formula]:

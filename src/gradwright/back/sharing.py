@@ -76,7 +76,7 @@ def share(
         taken: names that are in use; those of new letters are added.
         hidden: names that may not occur in the value of a new letter.
     """
-    current = [put_all(_gathered(formula), nested(known)) for formula in formulas]
+    current = [put_all(_gathered(formula), nested(known)) for formula in _in_one_order(formulas)]
     taken |= bound_names(current)
     new: list[Letter] = []
     while True:
@@ -94,6 +94,20 @@ def share(
         new = [Letter(other.name, put(other.value, letter)) for other in new] + [letter]
     told = [Letter(letter.name, _scattered(letter.value)) for letter in in_order(new)]
     return Shared(tuple(map(_scattered, current)), tuple(told))
+
+
+def _in_one_order(formulas: Sequence[Formula]) -> list[Formula]:
+    """The formulas with `xᵀ y` for `yᵀ x`, and `xᵀ A y` for `yᵀ Aᵀ x`, where that comes first."""
+    seen = set[bytes]()
+    turned: dict[bytes, Formula] = {}
+    for part in (part for formula in formulas for part in postorder(formula)):
+        if isinstance(part, MatrixProduct) and not part.rank:
+            mirror = replace(part, factors=tuple(transposed(f) if f.rank == 2 else f for f in reversed(part.factors)))
+            if mirror.key in seen:
+                turned[part.key] = mirror
+            else:
+                seen.add(part.key)
+    return [replaced(formula, turned) for formula in formulas] if turned else list(formulas)
 
 
 def _gathered(formula: Formula) -> Formula:

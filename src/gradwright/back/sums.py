@@ -31,8 +31,13 @@ def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
         return diagonal_matrix(sum_formula([d for d in map(_diagonal_of, flat) if d is not None], True))
     if any(_is_of_matrices(term) for term in flat):
         flat = tuple(map(_with_spelled_ones, flat))
-    joined = blocks(flat, symmetric)
+    joined = blocks_of(flat, symmetric)
     return joined if joined is not None else _with_common_number(_with_blocks(flat), symmetric)
+
+
+def blocks_of(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
+    """The block matrix that a sum of placed parts is, those in one place added; None if it is none."""
+    return blocks(terms, symmetric, lambda parts: sum_formula(parts, all(part.symmetric for part in parts)))
 
 
 def _with_pairs(terms: Sequence[Formula]) -> tuple[Formula, ...]:
@@ -69,7 +74,7 @@ def _with_blocks(terms: Sequence[Formula]) -> tuple[Formula, ...]:
     found: list[Formula] = []
     for are_placed, run in groupby(terms, key=lambda term: bool(placed_parts(term))):
         own = tuple(run)
-        block = blocks(own, False) if are_placed and len(own) > 1 else None
+        block = blocks_of(own, False) if are_placed and len(own) > 1 else None
         found += [block] if block is not None and is_full(block) else own
     return tuple(found)
 

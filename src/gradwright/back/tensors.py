@@ -16,6 +16,7 @@ from math import prod
 from gradwright.back.algebra import multiplied, scaled, split_number, transposed
 from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct
 from gradwright.back.masks import turns
+from gradwright.back.notation import outer_product
 from gradwright.back.sums import sum_formula
 from gradwright.back.translate import Translator
 from gradwright.core.connected import joined_to
@@ -47,7 +48,7 @@ def outer_formula(node: Contract, translator: Translator) -> Formula | None:
     found = _pieces(node, translator)
     if found is None or len(found[0]) < 2 or not node.coefficient:
         return None
-    pieces, rest = found
+    pieces, rest = _with_vectors_joined(found[0]), found[1]
     factors, order = min(_arrangements(pieces), key=lambda arrangement: _cost(*arrangement))
     if not rest:
         return _rearranged(_product(node, node.coefficient, factors), order)
@@ -95,6 +96,16 @@ def _pieces(node: Contract, translator: Translator) -> tuple[list[Piece], list[F
         part = subproduct(node, own, tuple((output[axis],) for axis in axes))
         pieces.append(Piece(translator.formula(part), axes))
     return pieces, remaining
+
+
+def _with_vectors_joined(pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """Two vectors beside matrices as one matrix: `A ⊗ x yᵀ` for `A ⊗ x ⊗ y`."""
+    vectors = [piece for piece in pieces if len(piece.axes) == 1]
+    if len(vectors) != 2 or len(pieces) == 2:
+        return pieces
+    left, right = vectors
+    outer = Piece(outer_product(left.formula, right.formula), left.axes + right.axes)
+    return [outer if piece is left else piece for piece in pieces if piece is not right]
 
 
 def _arrangements(pieces: Sequence[Piece]) -> Iterator[tuple[list[Formula], tuple[int, ...]]]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from gradwright.back.algebra import multiplied, without_scalars
 from gradwright.back.formula import (
     Block,
     Call,
+    Cell,
     Conjugated,
     Formula,
     MatrixProduct,
@@ -36,6 +38,7 @@ from gradwright.back.writing import (
     Writer,
     Written,
 )
+from gradwright.frozen import replace
 
 SUPERSCRIPTS = str.maketrans("0123456789-+/,()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᐟ˒⁽⁾")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -66,13 +69,14 @@ class _Language(Writer):
     """The text language."""
 
     def block(self, formula: Block) -> str:
-        listed = [[self.write(entry)[0] for entry in row] for row in formula.rows()]
-        if len(listed) == 1:
+        bare = tuple(map(_without_cell, formula.entries))
+        listed = [[self.write(entry)[0] for entry in row] for row in replace(formula, entries=bare).rows()]
+        if formula.entries == bare and len(listed) == 1:
             return f"concatenate({', '.join(listed[0])}, axis=1)"
-        if len(listed[0]) == 1:
+        if formula.entries == bare and len(listed[0]) == 1:
             return f"concatenate({', '.join(row[0] for row in listed)})"
-        rows = (f"[{', '.join(row)}]" for row in listed)
-        return f"block([{', '.join(rows)}])"
+        rows = [", ".join(row) for row in listed]
+        return f"block([{', '.join(rows if formula.rank == 1 else [f'[{row}]' for row in rows])}])"
 
     def name(self, formula: Name) -> Written:
         text = formula.language or formula.text
@@ -162,6 +166,14 @@ class _Language(Writer):
             case _:
                 raise AssertionError(type(formula).__name__)
         return text, ATOM
+
+
+def _without_cell(entry: Formula) -> Formula:
+    """What `block` takes for an entry: a number and a vector as they are."""
+    number, scalars, divisors, cell = without_scalars(entry)
+    if not isinstance(cell, Cell):
+        return entry
+    return multiplied(number, (*scalars, cell.inner), divisors, cell.inner.rank)
 
 
 class _Unicode(MathematicalWriter):

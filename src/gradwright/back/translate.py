@@ -8,7 +8,6 @@ from fractions import Fraction
 from typing import TypeGuard
 
 from gradwright.back.algebra import conjugated, is_in_moduli, multiplied, to_the, transposed
-from gradwright.back.blocks import blocks
 from gradwright.back.einsum import einsum_formula
 from gradwright.back.formula import (
     Call,
@@ -29,7 +28,7 @@ from gradwright.back.names import direction_formula, name_formula
 from gradwright.back.notation import basis_vector, identity, size_formula
 from gradwright.back.products import product
 from gradwright.back.solutions import solution_formula
-from gradwright.back.sums import sum_formula
+from gradwright.back.sums import blocks_of, sum_formula
 from gradwright.back.text import language, unicode
 from gradwright.core.contraction import is_simple
 from gradwright.core.dims import Dim
@@ -199,7 +198,7 @@ class Translator:
         if found is None:
             found = einsum_formula(node, self.factor, self.formula)
         if node.rank == 1:
-            found = blocks((found,), symmetric) or found
+            found = blocks_of((found,), symmetric) or found
         return replace(found, symmetric=symmetric) if node.rank == 2 and symmetric else found
 
     def _matrix_notation(self, node: Contract) -> Formula | None:

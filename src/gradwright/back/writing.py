@@ -13,6 +13,7 @@ from gradwright.back.algebra import transposed
 from gradwright.back.formula import (
     Block,
     Call,
+    Cell,
     Conjugated,
     Einsum,
     Formula,
@@ -86,6 +87,8 @@ class Writer:
                 return self.write(alone(formula))
             case Block():
                 return self.block(formula), ATOM
+            case Cell(inner=inner):
+                return self.cell(inner)
             case Einsum(pattern=pattern, operands=operands):
                 return self.einsum(pattern, ", ".join(self.write(o)[0] for o in operands)), ATOM
             case _:
@@ -128,6 +131,10 @@ class Writer:
     def block(self, formula: Block) -> str:
         """A matrix of blocks."""
         raise NotImplementedError
+
+    def cell(self, inner: Formula) -> Written:
+        """A number or a vector that stands as a block."""
+        return self.write(inner)
 
     def name(self, formula: Name) -> Written:
         """A variable, a constant or a letter."""
@@ -182,6 +189,10 @@ class MathematicalWriter(Writer):
         """The first term without a minus sign brought to the front: `b − a` rather than `−a + b`."""
         place = next((k for k, part in enumerate(parts) if not part.startswith(self.minus)), 0)
         return [parts[place], *parts[:place], *parts[place + 1 :]]
+
+    def cell(self, inner: Formula) -> Written:
+        """A number or a vector that stands as a block."""
+        return (self.row(inner), PRODUCT) if inner.rank else self.write(inner)
 
     def matrix_product(self, factors: tuple[Formula, ...]) -> Written:
         """A product of matrices and vectors."""

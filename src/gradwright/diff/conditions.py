@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from gradwright.core.build import adjoint, number, ones, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, zero
-from gradwright.core.inference import facts_of, is_positive
-from gradwright.core.nodes import Apply, Contract, Factor, Hole, Node, Solve
+from gradwright.core.inference import facts_of, is_nonnegative, is_positive
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Hole, Node, Solve
 from gradwright.core.primitive import Primitive
 from gradwright.core.scalars import shared_number
 from gradwright.core.spaces import Space
@@ -16,7 +16,7 @@ from gradwright.core.sums import add, scaled
 from gradwright.core.walks import applications, postorder
 from gradwright.diff.differential import from_template
 from gradwright.diff.identities.engine import solved
-from gradwright.linear.chains import chain_of
+from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import adjoint_solve
 from gradwright.linear.recognise import sylvester_operands
 from gradwright.prims.inv import inv
@@ -71,6 +71,7 @@ def conditions_of(
     solved_before = set[Hashable]()
     own = set(postorder(*expressions))
     implied: set[str] = set()
+    sums: dict[str, set[str]] = {}
     decomposed = {_decomposition(n) for n in postorder(*(derivatives or expressions)) if _is_free_in_gauge(n)}
     systems = {matrix for n in own if isinstance(n, Apply) for matrix in _inverted_by_derivative(n)}
     for node in postorder(*expressions, *derivatives):
@@ -80,6 +81,7 @@ def conditions_of(
             smooth = bool(node.primitive.gauge) and _decomposition(node) not in decomposed
             texts = _of_application(node, written)
             implied.update(_invertible_parts(node, written))
+            sums.update(_sum_of_sizes(node, written))
             found.update(dict.fromkeys(text for text in texts if not (smooth and "are distinct" in text)))
         elif isinstance(node, Solve):
             key = _equation_key(node)
@@ -87,6 +89,7 @@ def conditions_of(
                 found.update(dict.fromkeys(_of_equation(node, written)))
             solved_before.add(key)
     bare = {condition: condition.replace("$", "") for condition in found}
+    implied.update(c for c, stronger in sums.items() if not stronger.isdisjoint(found))
     return tuple(c for c in found if c not in implied and not _is_implied(bare[c], bare.values()))
 
 
@@ -210,12 +213,19 @@ def _core(sentence: str, node: Node) -> Node:
     """What a sentence is about without the numbers in front that do not matter to it: `x > 0` for `x / n > 0`."""
     if sentence not in ("{} > 0", "{} ≠ 0", "{} is invertible", "det({}) > 0"):
         return node
+    if isinstance(node, Apply) and sentence in ("{} > 0", "{} ≠ 0") and _keeps_signs(node):
+        return _core(sentence, node.arguments[0])
     number, rest = shared_number(node)
     factors = as_product(rest).factors
     scalars = [f for f in factors if not f.node.rank and is_positive(f.node)]
     if number < 0 and sentence.endswith("> 0"):
         return node
     return _product(rest, [f for f in factors if f not in scalars]) if scalars else rest
+
+
+def _keeps_signs(node: Apply) -> bool:
+    """Whether a function has the sign of its argument, entry by entry: `x > 0` for `sinh(x) > 0`."""
+    return node.primitive.parity == "odd" and "positive" in node.primitive.preserves and node.arguments[0].real
 
 
 def _product(like: Node, factors: Sequence[Factor]) -> Node:
@@ -237,11 +247,30 @@ def _size_of(node: Node) -> Node | None:
         held = set(node.free_labels)
         entries = inner is not None and inner.rank == factor.node.rank and held.issuperset(factor.labels)
         return _product(node, [Factor(inner, factor.groups, factor.conj)]) if inner is not None and entries else None
-    if node.rank or len(node.factors) != 2 or node.factors[0].groups != node.factors[1].groups:
+    if node.rank:
         return None
+    if len(node.factors) != 2 or node.factors[0].groups != node.factors[1].groups:
+        return _half_of_quadratic_form(node)
     first, second = node.factors
     squared = first.node == second.node and (first.node.real or first.conj != second.conj)
     return first.node if squared and len(set(first.labels)) == len(first.labels) else None
+
+
+def _half_of_quadratic_form(product: Contract) -> Node | None:
+    """`A x` for `xᵀ Aᵀ A x`, and x for `xᵀ K x` with a definite K; None for other numbers, and for complex ones."""
+    first = next((f for f in product.factors if f.node.rank == len(f.labels) == 1), None)
+    if first is None or not product.real:
+        return None
+    rest = [f for f in product.factors if f is not first]
+    chain = chain_of(contract(1, rest, first.groups, dict(enumerate(product.dims))))
+    if chain is None or chain.scalar != number(1) or chain.elements[-1] != first.node:
+        return None
+    count, half = (len(chain.elements) - 1) // 2, len(chain.elements) // 2
+    before, middle, behind = chain.elements[:count], chain.elements[count:half], chain.elements[half:]
+    mirrored = tuple(simplify(transpose(matrix)) for matrix in reversed(behind[:-1]))
+    if before != mirrored or any("spd" not in facts_of(matrix) for matrix in middle):
+        return None
+    return simplify(product_of_chain(behind, first.node))
 
 
 def _invertible_parts(node: Apply, written: Callable[[Node], str]) -> list[str]:
@@ -295,6 +324,7 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
     base, exponent = base_and_exponent(node)
     if "positive" in facts_of(base) or _is_told_elsewhere(base):
         return []
+    base = _core("{} > 0" if exponent.denominator > 1 else "{} ≠ 0", base)
     size = _size_of(base)
     if size is not None and exponent < 1:
         return [f"{written(size)} ≠ 0"] if exponent.denominator > 1 or exponent < 0 else []
@@ -303,6 +333,15 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
     if exponent.denominator > 1:
         return [f"{written(base)} {'>' if exponent < 1 else '≥'} 0"]
     return [f"{written(base)} ≠ 0"] if exponent < 0 else []
+
+
+def _sum_of_sizes(node: Apply, written: Callable[[Node], str]) -> dict[str, set[str]]:
+    """The condition `x² + y² ≠ 0` with those that are stronger, that one of the terms is not zero."""
+    base = node.arguments[0] if node.primitive is power else None
+    if not isinstance(base, Add) or not all(map(is_nonnegative, base.terms)):
+        return {}
+    sizes = (_size_of(term) or term for term in base.terms)
+    return {f"{written(base)} ≠ 0": {f"{written(size)} ≠ 0" for size in sizes}}
 
 
 def _is_told_elsewhere(base: Node) -> bool:

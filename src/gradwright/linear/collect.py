@@ -15,19 +15,22 @@ from itertools import combinations
 
 from gradwright.core.build import identity, ones, product_of
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract, is_zero, scale, simple
-from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
+from gradwright.core.contraction import ONE, contract, is_zero, plain, scale, simple
+from gradwright.core.nodes import Add, Contract, Factor, Groups, Node, Selection
 from gradwright.core.sums import add, coefficient_of, scaled, terms_of
 from gradwright.core.walks import postorder, rebuild
 from gradwright.linear.chains import Chain, join, product_of_chain
-from gradwright.linear.entrywise_factors import entrywise, is_pattern, without
+from gradwright.linear.denominators import over_one_denominator
+from gradwright.linear.entrywise_factors import is_pattern, shared_entrywise, without
 from gradwright.linear.like_terms import with_like_terms_joined, with_scalars_joined
 from gradwright.linear.readings import ChainTerm, OuterTerm, Term, as_outer, has_same_number, node_of, read
 from gradwright.linear.separated import join_outer_products
 from gradwright.linear.shared_numbers import with_numbers_in_front, with_shared_number
 from gradwright.prims.piecewise import is_indicator, opposite
+from gradwright.prims.power import raise_to
 from gradwright.simplify.broadcasts import narrowed
 from gradwright.simplify.pipeline import simplify
+from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.sums import turn_sums
 
 
@@ -64,19 +67,28 @@ class _Collector:
         return self._done[root]
 
     def _collect_sum(self, node: Node) -> Node:
-        if not isinstance(node, Add) or not node.rank:
+        if not isinstance(node, Add):
             return node
+        if not node.rank:
+            return self._over_one_denominator(with_like_terms_joined(node))
         axes = simple(range(node.rank))
+        places = _places_of_diagonals(node)
+        if places != axes and len(set(places)) < 3:  # diag(u − v) for diag(u) − diag(v)
+            kept = [place for place, (label,) in enumerate(places) if place == label]
+            total = self.collect(add([_along(as_product(term), kept) for term in node.terms]))
+            return contract(1, [plain(total, kept)], places, {place: node.shape[place] for place in kept})
         narrow = narrowed(Factor(node, axes))
         if narrow.node.rank < node.rank:  # (u − v) 1ᵀ for u 1ᵀ − v 1ᵀ
             total = Factor(self.collect(narrow.node), narrow.groups)
             return contract(1, [total], axes, dict(enumerate(node.shape)))
-        node = with_scalars_joined(node)
+        node = with_scalars_joined(node, self.collect)
         if not isinstance(node, Add):
             return node
         if node.rank > 2:
             return join_outer_products(node, self._total)
-        node = with_like_terms_joined(node)
+        node = self._over_one_denominator(with_like_terms_joined(node))
+        if not isinstance(node, Add):
+            return node
         items = list(map(self._read, terms_of(node)))
         whole = self._common_entries(node) or self._common_vector(items) or self._common_to_all(items)
         if whole is not None:
@@ -172,6 +184,8 @@ class _Collector:
             end = 0  # `A B x + C x`: no product of matrices is written for one with a vector
         if _only_places(chains[0][:start], chains[0][len(chains[0]) - end :]):
             return None
+        if chains[0][-1].rank == 1 and all(_only_places(c[start : len(c) - end], ()) for c in chains):
+            return None  # [x; 2 x] for [I; 2 I] x
         middles = [product_of_chain(c[start : len(c) - end], longest[start]) for c in chains]
         multiples = zip((item.coefficient for item in chained), middles, strict=True)
         number, parts = with_shared_number(list(multiples))
@@ -179,22 +193,33 @@ class _Collector:
         chain = Chain(first.chain.scalar, (*chains[0][:start], middle, *chains[0][len(chains[0]) - end :]))
         return scaled(number, join(chain, first.node))
 
+    def _over_one_denominator(self, node: Node) -> Node:
+        """`a / s²` for `1 / s − x / s²` and s = x + a: quotients as one, if that makes the sum shorter."""
+        if not isinstance(node, Add):
+            return node
+        axes = simple(range(node.rank))
+        for below, above in over_one_denominator(node):
+            above = self.collect(above)
+            if _length(above) < _length(node):
+                quotient = contract(1, [below, Factor(above, axes)], axes, dict(enumerate(node.shape)))
+                return with_numbers_in_front(merge_powers(quotient))
+        return node
+
     def _common_entries(self, node: Node) -> Node | None:
         """`A ∘ (B − C)` for `A ∘ B − C ∘ A`: what all terms are multiplied by entry by entry."""
         products = list(map(as_product, terms_of(node)))
-        shared = entrywise(products[0])
-        for product in products[1:]:
-            shared &= entrywise(product)
+        shared = shared_entrywise(products)
         if not shared or len(products) < 2:
             return None
         rest = [without(product, shared) for product in products]
-        if any(map(is_pattern, rest)):
+        if any(is_pattern(multiple, shared) for multiple in rest):
             return None
         number, total = ONE, self.collect(add([scale(own, tensor) for own, tensor in rest]))
         if len({own.denominator for own, _ in rest}) == 1:
             number, total = self._total(rest)
         axes = simple(range(node.rank))
-        beside = [Factor(tensor, simple(order), conj) for tensor, order, conj in shared.elements()]
+        powers = ((raise_to(kind[0], Fraction(times)), kind) for kind, times in shared.items())
+        beside = [Factor(tensor, simple(order), conj) for tensor, (_, order, conj) in powers]
         return contract(number, [*beside, Factor(total, axes)], axes, dict(enumerate(node.shape)))
 
     def _common_vector(self, items: Sequence[Term]) -> Node | None:
@@ -221,6 +246,8 @@ class _Collector:
         before, behind = a[:start], a[len(a) - end :]
         middles = a[start : len(a) - end], b[start : len(b) - end]
         if _only_places(before, behind) or any(len(middle) != 1 for middle in middles):
+            return None
+        if a[-1].rank == 1 and all(_only_places(middle, ()) for middle in middles):
             return None
         factors = zip((left, right), middles, strict=True)
         number, middle = self._total([(item.coefficient, product_of_chain(m, m[0])) for item, m in factors])
@@ -271,6 +298,22 @@ def _with_opposite(node: Node) -> Node:
         return node
     found = opposite(scaled(-1, compared))
     return node if found is None else found
+
+
+def _places_of_diagonals(node: Add) -> Groups:
+    """For every axis the first with its label in all terms: `((0,), (0,))` for `diag(u) + diag(v)`, not for D + E."""
+    products = [as_product(term) for term in node.terms]
+    axes = range(node.rank)
+    if any(len(set(f.groups)) < len(f.groups) for p in products for f in p.factors):
+        return simple(axes)
+    outputs = [product.output for product in products]
+    return simple([next(first for first in axes if all(o[first] == o[axis] for o in outputs)) for axis in axes])
+
+
+def _along(product: Contract, axes: Sequence[int]) -> Node:
+    """The product with some of its axes, of which the others are repetitions."""
+    output = tuple(product.output[axis] for axis in axes)
+    return contract(product.coefficient, product.factors, output, dict(enumerate(product.dims)))
 
 
 def _length(node: Node) -> int:

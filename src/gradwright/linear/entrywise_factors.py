@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
+from functools import reduce
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract
 from gradwright.core.inference import is_symmetric
-from gradwright.core.nodes import Contract, Factor, Mask, Node
+from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node
+from gradwright.prims.power import power, raise_to
+from gradwright.simplify.powers import base_and_exponent
 
 Entrywise = tuple[Node, tuple[int, ...], bool]
 """A tensor that a product is multiplied by entry by entry, the order of its axes, and whether it is conjugated."""
 
 
 def entrywise(product: Contract) -> Counter[Entrywise]:
-    """What a product is multiplied by entry by entry; masks, which are written around it, left out."""
-    return Counter(kind for f in product.factors if (kind := _kind(f, product)) is not None)
+    """What a product is multiplied by entry by entry, and how often; masks, which are written around it, left out.
+
+    A whole power is its base several times, one below the line the reciprocal of its base.
+    """
+    found = Counter[Entrywise]()
+    for factor in product.factors:
+        kind = _kind(factor, product)
+        if kind is not None:
+            base, times = _repeated(kind[0])
+            found[base, kind[1], kind[2]] += times
+    return found
+
+
+def shared_entrywise(products: Sequence[Contract]) -> Counter[Entrywise]:
+    """What all of several products are multiplied by entry by entry; what is below the line, as often in each."""
+    counts = list(map(entrywise, products))
+    shared = reduce(Counter[Entrywise].__and__, counts)
+    return Counter({
+        kind: times for kind, times in shared.items()
+        if base_and_exponent(kind[0])[1] > 0 or {count[kind] for count in counts} == {times}
+    })  # fmt: skip
 
 
 def _kind(factor: Factor, product: Contract) -> Entrywise | None:
@@ -26,9 +49,22 @@ def _kind(factor: Factor, product: Contract) -> Entrywise | None:
     return factor.node, tuple(sorted(order)) if is_symmetric(factor.node) else order, factor.conj
 
 
-def is_pattern(multiple: tuple[Fraction, Node]) -> bool:
-    """Whether a tensor is ones or a mask: `A + tril(A)` reads better than A times ones and twos, entry by entry."""
-    return all(isinstance(factor.node, Mask) for factor in as_product(multiple[1]).factors)
+def _repeated(node: Node) -> tuple[Node, int]:
+    """A whole power as its base, or the reciprocal of that, so many times."""
+    base, exponent = base_and_exponent(node)
+    if exponent.denominator > 1:
+        return node, 1
+    return (base if exponent > 0 else Apply(power, (Fraction(-1),), (base,))), int(abs(exponent))
+
+
+def is_pattern(multiple: tuple[Fraction, Node], shared: Counter[Entrywise]) -> bool:
+    """Whether a tensor is ones or a mask: `A + tril(A)` reads better than A times ones and twos, entry by entry.
+
+    Beside ones a function is taken out, `σ(x) ∘ (1 + x ∘ σ(−x))`, and a variable stays: `A + A ∘ B`.
+    """
+    factors = as_product(multiple[1]).factors
+    masked = all(isinstance(factor.node, Mask) for factor in factors)
+    return masked and (bool(factors) or not any(isinstance(node, Apply) for node, _, _ in shared))
 
 
 def without(product: Contract, shared: Counter[Entrywise]) -> tuple[Fraction, Node]:
@@ -37,8 +73,13 @@ def without(product: Contract, shared: Counter[Entrywise]) -> tuple[Fraction, No
     left = Counter(shared)
     for factor in product.factors:
         kind = _kind(factor, product)
-        if kind is not None and left[kind]:
-            left[kind] -= 1
-        else:
+        base, times = _repeated(factor.node)
+        key = (base, *kind[1:]) if kind is not None else None
+        taken = min(left[key], times) if key is not None else 0
+        if not taken:
             rest.append(factor)
+        elif taken < times:
+            rest.append(Factor(raise_to(base, Fraction(times - taken)), factor.groups, factor.conj))
+        if key is not None:
+            left[key] -= taken
     return product.coefficient, contract(1, rest, product.output, dict(enumerate(product.dims)))

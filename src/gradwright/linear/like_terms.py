@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import combinations
 
 from gradwright.core.build import multiply
@@ -12,10 +12,11 @@ from gradwright.core.nodes import Add, Node
 from gradwright.core.scalars import scalars_of
 from gradwright.core.sums import add, distributed, like_key, scaled, terms_of, value_key
 from gradwright.linear.shared_numbers import with_shared_number
+from gradwright.simplify.pipeline import simplify
 
 
-def with_scalars_joined(node: Add) -> Node:
-    """`2 x + a x = (2 + a) x`: terms that differ in the scalars in front."""
+def with_scalars_joined(node: Add, collect: Callable[[Node], Node]) -> Node:
+    """`2 x + a x = (2 + a) x`: terms that differ in the scalars in front, of which the sum is collected, too."""
     split = list(map(scalars_of, node.terms))
     rough = [rough_key(rest) for _, rest in split]
     if len(set(rough)) == len(rough):
@@ -29,7 +30,7 @@ def with_scalars_joined(node: Add) -> Node:
     joined: list[Node] = []
     for group in groups.values():
         number, total = with_shared_number([split_coefficient(scalar) for scalar, _ in group])
-        joined.append(scaled(number, multiply(total, group[0][1])))
+        joined.append(scaled(number, multiply(collect(total), group[0][1])))
     return add(joined)
 
 
@@ -58,10 +59,10 @@ def with_like_terms_joined(node: Add) -> Node:
 
 
 def _opened(term: Node) -> Sequence[Node]:
-    """The terms of a product with one sum in it, numbers aside; else the term."""
+    """The terms of a product with one sum in it, numbers beside tensors aside; else the term."""
     product = as_product(term)
     sums = [place for place, factor in enumerate(product.factors) if isinstance(factor.node, Add)]
-    places = [place for place in sums if product.factors[place].node.rank]
-    if len(places) != 1 or len(product.factors) == 1:
+    places = [place for place in sums if product.factors[place].node.rank or not term.rank]
+    if len(places) != 1 or (len(product.factors) == 1 and term.rank):
         return (term,)
-    return distributed(product, places[0])
+    return [simplify(part) for part in distributed(product, places[0])]

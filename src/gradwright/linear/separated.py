@@ -1,7 +1,7 @@
 """Sums of outer products that share all parts but one: `A ⊗ C + B ⊗ C = (A + B) ⊗ C`.
 
 The parts of a product are what no summed label joins: the Jacobian of `A X B` has two, A and B, whatever the order
-of its axes.
+of its axes. Two vectors beside matrices are one part: `I ⊗ x yᵀ + I ⊗ y xᵀ = I ⊗ (x yᵀ + y xᵀ)`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ LARGEST = 2
 
 Total = Callable[[Sequence[tuple[Fraction, Node]]], tuple[Fraction, Node]]
 """How parts are added: from tensors with numbers to a number and the sum behind it."""
+
+
+_Group = tuple[list[Factor], set[int]]
+"""Factors that summed labels join, and their labels."""
 
 
 @frozen
@@ -105,12 +109,22 @@ def _separate(term: Node) -> _Separated:
     product = as_product(term)
     if not is_simple(product.output):
         return _Separated(product.coefficient, (), term)
-    parts = connected(product.factors)
     carried = {label for f in product.factors for label in f.labels}
     repeated = [label for (label,) in dict.fromkeys(product.output) if label not in carried]
-    found = [_part(product, factors, {x for f in factors for x in f.labels}) for factors in parts]
-    found += [_part(product, [], {label}) for label in repeated]
+    groups = [(factors, {x for f in factors for x in f.labels}) for factors in connected(product.factors)]
+    groups = _with_vectors_joined(product, [*groups, *(([], {label}) for label in repeated)])
+    found = [_part(product, factors, labels) for factors, labels in groups]
     return _Separated(product.coefficient, tuple(sorted(found, key=lambda part: part.axes)), term)
+
+
+def _with_vectors_joined(product: Contract, groups: Sequence[_Group]) -> Sequence[_Group]:
+    """Two groups of one axis each as one, beside others of more axes."""
+    axes = [sum(label in labels for (label,) in product.output) for _, labels in groups]
+    vectors = [group for group, count in zip(groups, axes, strict=True) if count == 1]
+    if len(vectors) != 2 or max(axes) < 2:
+        return groups
+    (first, these), (second, those) = vectors
+    return [*(group for group in groups if group not in vectors), ([*first, *second], these | those)]
 
 
 def _part(product: Contract, factors: Sequence[Factor], labels: set[int]) -> _Part:

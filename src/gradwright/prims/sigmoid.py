@@ -51,6 +51,7 @@ erf = Primitive(
     torch="torch.special.erf",
     jax="jax.scipy.special.erf",
     parity="odd",
+    preserves=("positive", "nonnegative"),
     real_only=True,
     notation=Notation(name="erf"),
     samples=(Sample("x: n"),),

@@ -75,6 +75,11 @@ def _is_exponential(node: Node) -> bool:
     return is_of(node, exp) or is_of(node, sinh) or is_of(node, cosh)
 
 
+def _is_weight(node: Node) -> bool:
+    """Whether a factor is positive, and no exponential in disguise."""
+    return node.real and is_positive(node) and not _is_exponential(node)
+
+
 def _log(node: Node) -> Node:
     return Apply(log, (), (node,))
 
@@ -87,7 +92,7 @@ def _exponentials(term: Contract) -> list[Exponential] | None:
         return None
     if any(label not in carried for f in term.factors for label in f.labels):
         return None
-    if all(is_of(f.node, exp) or (f.node.real and is_positive(f.node)) for f in term.factors):
+    if all(is_of(f.node, exp) or _is_weight(f.node) for f in term.factors):
         return [(term.coefficient, add([zero(term.shape), *(_placed_exponent(f, term) for f in term.factors)]))]
     if len(term.factors) == 1 and (is_of(term.factors[0].node, cosh) or is_of(term.factors[0].node, sinh)):
         exponent = _placed_exponent(term.factors[0], term)
