@@ -146,6 +146,8 @@ class Writer:
         if named is None and {below, above} == {0, 1} and SCALE_DIAGONAL in self.library.helpers:
             half = self.triangle(code, (below, Fraction(1), above), texts)
             return self.helper(SCALE_DIAGONAL, half.text, texts[1])
+        if below == above == 1 and SCALE_DIAGONAL in self.library.helpers:
+            return self.helper(SCALE_DIAGONAL, self.library.copy.format(x=code.inside()), texts[1])
         if named is None:
             return self.helper("weighted", code.text, *texts)
         upper, k = named
