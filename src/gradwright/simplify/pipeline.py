@@ -8,6 +8,7 @@ from functools import lru_cache
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
+from gradwright.simplify.collapsing_sums import open_collapsing_sums
 from gradwright.simplify.commuting import order_commuting
 from gradwright.simplify.equations import settle_equation
 from gradwright.simplify.half_vectorisations import merge_half_vectorisations
@@ -49,6 +50,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     open_symmetric_systems,
     collapse,
     cancel_in_inverses,
+    open_collapsing_sums,
     orient_products,
     orient_functions,
     order_commuting,

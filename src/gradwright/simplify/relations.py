@@ -47,14 +47,15 @@ def collapse(node: Node, further: Iterable[Relation] = ()) -> Node:
 
 
 def _collapse_once(node: Contract, further: Iterable[Relation]) -> Node | None:
-    for relation in (*further, *_relations_in(node)):
+    for relation in (*further, *relations_in(node)):
         match = next(matches(node, relation), None)
         if match is not None:
             return _replace(node, relation, *match)
     return None
 
 
-def _relations_in(node: Contract) -> Iterator[Relation]:
+def relations_in(node: Contract) -> Iterator[Relation]:
+    """The equations that the factors of a product state."""
     for factor in dict.fromkeys(f.node for f in node.factors):
         if isinstance(factor, Apply):
             yield from relations_of(factor)
