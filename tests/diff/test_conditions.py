@@ -118,6 +118,14 @@ def test_complex_numbers_are_not_compared_with_zero(text: str, condition: str) -
     assert gw.derive(gw.parse(text, Z="n n complex"), wrt="Z").conditions == (condition,)
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("det(L)", "L is invertible"), ("logdet(L @ L.T)", "det(L Lᵀ) > 0"), ("logdet(L.T @ A @ L)", "det(Lᵀ A L) > 0")],
+)
+def test_a_triangular_matrix_with_an_inverse_has_no_zero_on_its_diagonal(text: str, wanted: str) -> None:
+    assert gw.derive(gw.parse(text, L="n n lower", A="n n"), wrt="L").conditions == (wanted,)
+
+
 def test_what_is_positive_is_not_said_to_be_other_than_zero_too():
     assert gw.derive(gw.parse("sum(log(A @ x))", A="n m", x="m"), wrt="x").conditions == ("A x > 0",)
     assert gw.derive(gw.parse("sum(log(x + y)) / dot(x, y)", x="n", y="n"), wrt="x").conditions == (

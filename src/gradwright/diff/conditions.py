@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
-from gradwright.core.build import adjoint, number, ones, transpose
+from gradwright.core.build import adjoint, diagonal, number, ones, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, zero
 from gradwright.core.inference import facts_of, is_nonnegative, is_positive
@@ -274,7 +274,10 @@ def _half_of_quadratic_form(product: Contract) -> Node | None:
 
 
 def _invertible_parts(node: Apply, written: Callable[[Node], str]) -> list[str]:
-    """What is said already where a product of square matrices has an inverse: that each of them has one; and roots."""
+    """What is said already where a product of square matrices has an inverse: that each of them has one; and roots.
+
+    A triangular one has no zero on its diagonal.
+    """
     named = {
         f"{{{d.name}}}": _core("{} is invertible", a)
         for d, a in zip(node.primitive.inputs, node.arguments, strict=True)
@@ -287,7 +290,11 @@ def _invertible_parts(node: Apply, written: Callable[[Node], str]) -> list[str]:
     parts = [part for argument in whole for part in square_parts(argument)]
     # No eigenvalue of a matrix with a principal root is zero, nor is one of the root.
     parts += [node] if node.primitive is sqrtm else []
-    return [f"{_subject('{} is invertible', part, 2, written)} is invertible" for part in parts]
+    triangles = [matrix for matrix in (*whole, *parts) if {"lower", "upper"} & facts_of(matrix)]
+    return [
+        *(f"{_subject('{} is invertible', part, 2, written)} is invertible" for part in parts),
+        *(f"{written(simplify(diagonal(matrix)))} ≠ 0" for matrix in triangles),
+    ]
 
 
 def _of_complex(condition: str) -> str:

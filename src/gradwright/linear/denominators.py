@@ -15,9 +15,8 @@ from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.nodes import Add, Factor, Node
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.linear.entrywise_factors import Entrywise, entrywise, without
-from gradwright.prims.power import raise_to
+from gradwright.prims.power import base_and_exponent, raise_to
 from gradwright.simplify.pipeline import simplify
-from gradwright.simplify.powers import base_and_exponent
 
 MOST_TERMS = 24
 

@@ -11,8 +11,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node
-from gradwright.prims.power import power, raise_to
-from gradwright.simplify.powers import base_and_exponent
+from gradwright.prims.power import base_and_exponent, power, raise_to
 
 Entrywise = tuple[Node, tuple[int, ...], bool]
 """A tensor that a product is multiplied by entry by entry, the order of its axes, and whether it is conjugated."""

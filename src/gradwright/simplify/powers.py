@@ -166,8 +166,9 @@ def _cancel_sizes(exponents: Exponents) -> None:
 
     Even powers are joined, `|x|³ / x² = |x|`.
     """
-    for (base, groups, conj), exponent in list(exponents.items()):
-        if not isinstance(base, Apply) or exponent.denominator > 1:
+    for base, groups, conj in list(exponents):
+        exponent = exponents.get((base, groups, conj), Fraction(0))  # none where it has been joined with another
+        if not isinstance(base, Apply) or not exponent or exponent.denominator > 1:
             continue
         inner = base.arguments[0]
         if base.primitive is sign and exponent == 1 and exponents.get((inner, groups, conj), 0) % 2 == 1:

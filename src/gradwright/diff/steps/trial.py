@@ -30,6 +30,8 @@ from gradwright.diff.steps.differences import measured
 from gradwright.diff.steps.step import Check, Draft, as_form
 from gradwright.errors import ConditionError, GradwrightError
 from gradwright.frozen import frozen
+from gradwright.prims.determinant import logdet, slogdet
+from gradwright.prims.exponential import log
 from gradwright.simplify.pipeline import simplify
 
 TOLERANCE = 1e-6
@@ -37,6 +39,7 @@ CANCELLED = 1e-5
 MEASURED = 1e-3
 ACCURATE = 1e-8
 STILL = 1e-9
+LOGARITHMS = frozenset((log, logdet, slogdet))
 
 
 @frozen
@@ -157,6 +160,8 @@ class Trial:
         number, inside = split_coefficient(term)
         if isinstance(inside, Add):  # ½ (A + B): its terms may cancel as well
             return abs(as_float(number)) * self._size(inside, known)
+        if isinstance(inside, Apply) and inside.primitive in LOGARITHMS:  # of 1 it is the rounding of that
+            return max(largest(self.value(term)), abs(as_float(number)))
         # Factors that cancel leave their errors: those of a measured direction, if they are more than rounding.
         cancelled = max(CANCELLED, self.error / TOLERANCE)
         return max(largest(self.value(term)), cancelled * self._factors(term, known))

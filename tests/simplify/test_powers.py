@@ -1,0 +1,15 @@
+"""Powers that are merged in a product."""
+
+from __future__ import annotations
+
+import pytest
+
+import gradwright as gw
+
+
+@pytest.mark.parametrize(
+    ("text", "gradient"),
+    [("norm(abs(x))", "x / ‖|x|‖"), ("exp(norm(abs(x)))", "exp(‖|x|‖) x / ‖|x|‖"), ("sum(sign(x) * abs(x))", "1")],
+)
+def test_a_sign_beside_a_size_is_joined_once(text: str, gradient: str) -> None:
+    assert str(gw.derive(gw.parse(text, x="n"), wrt="x").gradient) == gradient
