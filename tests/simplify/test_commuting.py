@@ -11,6 +11,7 @@ import gradwright as gw
 from gradwright.core.commuting import commute
 from gradwright.core.contraction import is_zero
 from gradwright.core.inference import facts_of
+from gradwright.simplify.commuting import order_commuting
 from gradwright.simplify.pipeline import simplify
 
 VARIABLES = {
@@ -173,6 +174,15 @@ def test_what_is_seen_of_such_products(text: str, fact: str) -> None:
     assert fact in facts_of(node)
     (value,) = generic_point(node, side=1).at(node)
     assert {known for known in facts_of(node) if not FACTS_HOLD[known](value)} == set()
+
+
+@pytest.mark.parametrize("beside", ["S @ inv(S)", "inv(8 * eye(n) + S) @ inv(S)", "inv(S) @ S"])
+@pytest.mark.parametrize("first", ["inv(2 * eye(n) + S)", "inv(S @ S @ S - eye(n))"])
+def test_the_order_of_several_is_reached(first: str, beside: str) -> None:
+    """What stands beside two that are exchanged says which is first, and not a third one that is exchanged too."""
+    written = gw.parse(f"matrix_exp(T) @ {first} @ {beside} @ (S @ T + T @ S)", S="n n symmetric", T="n n symmetric")
+    ordered = order_commuting(written.node)
+    assert order_commuting(ordered) == ordered
 
 
 @pytest.mark.parametrize("text", ["W @ S", "S @ matrix_exp(K)", "a * H @ inv(K)", "W @ X @ W"])

@@ -110,8 +110,7 @@ def _is_function(node: Node) -> bool:
 def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | None:
     """The product with two matrices that meet at a label exchanged, if they commute and the longer stands first."""
     pair = node.factors[before], node.factors[behind]
-    plain = all(f.node.rank == 2 and len(f.groups) == 2 and len(set(f.labels)) == len(f.labels) == 2 for f in pair)
-    if not plain or not any(_is_function(f.node) for f in pair):
+    if not all(map(_is_plain, pair)) or not any(_is_function(f.node) for f in pair):
         return None
     row, column = (sum(f.labels) - label for f in pair)
     closed = _leads_to(node, pair[1], column, row)
@@ -147,19 +146,41 @@ def _leads_to(node: Contract, factor: Factor, label: int, end: int) -> bool:
 def _reads_backwards(node: Contract, pair: tuple[Factor, Factor], row: int, column: int) -> bool | None:
     """Whether two matrices between two labels are read from the second to the first; None if nothing says.
 
-    As they are, and not as their transposes; symmetric ones from what stands beside them, so that the transpose of a
-    product has the same order, or else from the first axis of the result.
+    As they are, and not as their transposes; symmetric ones from what stands beside all that commute with them, so that
+    the transpose of a product has the same order and no exchange turns it around, or else from the first axis of the
+    result.
     """
     first, second = pair
     upright = {f.labels[0] == row or f.labels[1] == column for f in pair if not _is_mirrored(f.node)}
     if len(upright) == 1:
         return not upright.pop()
+    first, row = _last_that_commutes(node, first, row)
+    second, column = _last_that_commutes(node, second, column)
     before = sorted(f.node.digest for f in node.factors if row in f.labels and f != first)
     behind = sorted(f.node.digest for f in node.factors if column in f.labels and f != second)
     if before != behind:
         return before > behind
     ends = [label for group in node.output for label in group if label in (row, column)]
     return ends[0] == column if ends else None
+
+
+def _last_that_commutes(node: Contract, factor: Factor, label: int) -> tuple[Factor, int]:
+    """The last of the matrices that stand behind a label of a factor and commute with it, and its outer label."""
+    for _ in node.factors:
+        following = [f for f in node.factors if label in f.labels and f is not factor]
+        if label in node.free_labels or len(following) != 1 or not _is_plain(following[0]):
+            break
+        (beside,) = following
+        inner, outer = sum(factor.labels) - label, sum(beside.labels) - label
+        if not commute(_read(factor, inner, label), _read(beside, label, outer), facts_of):
+            break
+        factor, label = beside, outer
+    return factor, label
+
+
+def _is_plain(factor: Factor) -> bool:
+    """Whether a factor is a matrix between two labels."""
+    return factor.node.rank == len(factor.groups) == len(factor.labels) == len(set(factor.labels)) == 2
 
 
 def _is_mirrored(node: Node) -> bool:

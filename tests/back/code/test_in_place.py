@@ -153,6 +153,15 @@ def test_what_is_added_may_not_be_computed_but_never_looks_at_the_sum(returned: 
     assert {name[5:-1] for name in form.__globals__ if name.startswith(("_add_", "_sub_"))} == {added}
 
 
+@pytest.mark.parametrize("returned", ["A * (B * A)", "A / (B * A)", "A - A / (B * A)"])
+def test_what_is_multiplied_or_divided_by_a_product_is_not_added_to_it(returned: str) -> None:
+    torch = pytest.importorskip("torch")
+    source = f"def f(A, B):\n    return {returned}\n"
+    A, B = torch.arange(1.0, 10.0).reshape(3, 3), torch.arange(1.0, 10.0).reshape(3, 3).T
+    form, value = InPlace(source, "f", {}, least=1).fitted([A, B], load_source(source, "f")["f"])
+    assert torch.equal(form(A, B), value)
+
+
 def test_a_live_function_changes_over_at_its_second_call() -> None:
     torch = pytest.importorskip("torch")
     function = gw.derive(gw.parse("sum(exp(X) * X)", X="n m"), wrt="X").gradient.compile("torch")

@@ -293,8 +293,10 @@ def _sides(node: ast.BinOp, place: int) -> tuple[ast.expr, ast.expr]:
 
 def _operands(node: ast.BinOp, place: int) -> tuple[str, list[ast.expr]]:
     """The operands of a sum or difference, one of them in parts, and of which kind that is; empty if there is none."""
+    if type(node.op) not in _SIGNS:
+        return "", []
     own, other = _sides(node, place)
-    if isinstance(node.op, ast.Add) or (isinstance(node.op, ast.Sub) and place == 0):
+    if isinstance(node.op, ast.Add) or place == 0:
         added, parts = _parts(own, other)
         if added:
             return added, [own, *parts]
