@@ -128,6 +128,8 @@ def test_long_results_name_what_is_repeated() -> None:
     shown = str(gw.derive(gw.parse(text, **shapes), wrt="Q").hvp)
     assert shown.endswith("where S = (H (F P Fᵀ + Q) Hᵀ + R)⁻¹")
     assert shown.count("F P Fᵀ") == 1
+    page = str(gw.derive(gw.parse("norm(softmax(x) - y)**2", x="n", y="n"), wrt="x"))
+    assert page.rpartition("∇")[2].count("softmax") == 1
 
 
 @pytest.mark.slow

@@ -155,7 +155,8 @@ def share_result(formula: Formula, known: Sequence[Letter], taken: set[str]) -> 
     """A result in letters, those of the derivation first; a short value that is used once is put back."""
     known = [letter for letter in known if len(unicode(letter.value)) >= SHORTEST_KNOWN]
     shared = share([formula], known, taken)
-    (written,), told = shared.formulas, nested(known)
+    (written,), sizes = shared.formulas, _sizes([letter.value for letter in known])
+    told = nested(sorted(known, key=lambda letter: sizes[letter.value.key]))
     letters = [*(Letter(x.name, put_all(x.value, shared.letters)) for x in told), *shared.letters]
     letters = used_letters([written], letters)
     for name in [letter.name for letter in reversed(letters)]:
