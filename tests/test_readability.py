@@ -137,7 +137,7 @@ RESULTS = [
     ("det(A @ X @ B)", {"A": "n n", "X": "n n", "B": "n n"}, "X", "det(A X B) X⁻ᵀ"),
     ("det(X.T @ X)", {"X": "n n"}, "X", "2 det(Xᵀ X) X⁻ᵀ"),
     ("logdet(X.T @ X)", {"X": "n m"}, "X", "2 X (Xᵀ X)⁻¹"),
-    ("logdet(L @ L.T)", {"L": "n n lower"}, "L", "2 diag(diagonal(L⁻¹))"),
+    ("logdet(L @ L.T)", {"L": "n n lower"}, "L", "2 diag(1 / diagonal(L))"),
     # But one inverse is not made two.
     ("trace(inv(A @ X @ B))", {"A": "n n", "X": "n n", "B": "n n"}, "X", "−Aᵀ (S⁻ᵀ)² Bᵀ, where S = A X B"),
     # The inverse of a Kronecker product is that of its factors.

@@ -155,8 +155,7 @@ def share_result(formula: Formula, known: Sequence[Letter], taken: set[str]) -> 
     """A result in letters, those of the derivation first; a short value that is used once is put back."""
     known = [letter for letter in known if len(unicode(letter.value)) >= SHORTEST_KNOWN]
     shared = share([formula], known, taken)
-    (written,), sizes = shared.formulas, _sizes([letter.value for letter in known])
-    told = nested(sorted(known, key=lambda letter: sizes[letter.value.key]))
+    (written,), told = shared.formulas, in_order(_in_parts(nested(known)))
     letters = [*(Letter(x.name, put_all(x.value, shared.letters)) for x in told), *shared.letters]
     letters = used_letters([written], letters)
     for name in [letter.name for letter in reversed(letters)]:
@@ -179,6 +178,15 @@ def nested(letters: Sequence[Letter]) -> list[Letter]:
     for letter in letters:
         found.append(Letter(letter.name, put_all(letter.value, found)))
     return found
+
+
+def _in_parts(letters: Sequence[Letter]) -> list[Letter]:
+    """The letters, each value in terms of those whose values are smaller, told before it or after."""
+    sizes = _sizes([letter.value for letter in letters])
+    return [
+        Letter(x.name, put_all(x.value, [y for y in letters if sizes[y.value.key] < sizes[x.value.key]]))
+        for x in letters
+    ]
 
 
 def in_order(letters: Sequence[Letter]) -> list[Letter]:
