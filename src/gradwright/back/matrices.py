@@ -22,6 +22,7 @@ from gradwright.back.formula import (
     Call,
     Conjugated,
     Formula,
+    MaskMatrix,
     MatrixProduct,
     Name,
     Part,
@@ -104,18 +105,20 @@ class Reduction:
         self._merge_parallel(set(range(len(self.dims))), apart=set())
         return self._finish(list(output))
 
-    def _order(self, label: int) -> tuple[int, bool, bool, bool, int]:
+    def _order(self, label: int) -> tuple[int, bool, bool, bool, bool, int]:
         """The order in which labels are removed: the fewest neighbours first.
 
         Of several, sums over a part after what the part is taken of, `sum(x[:2])`; products before those with a
         diagonal matrix between, which parallel edges may still make a product with a vector; then what has a running
-        sum, `cumsum(x)ᵀ y`; then the last, so that products begin with the factor that was written first.
+        sum, `cumsum(x)ᵀ y`, before a part of it is taken; then the last, so that products begin with the factor that
+        was written first.
         """
         neighbours, weighed = len(self._neighbours(label)), bool(self._weights_at(label))
         around = [e for e in self.edges if label in (e.row, e.column)]
         is_part = not weighed and len(around) == 1 and isinstance(around[0].formula, Part)
         runs = neighbours == 1 and len(around) == 1 and is_running_sum(around[0].seen_from(around[0].other(label)))
-        return neighbours, is_part, neighbours == 2 and weighed, not runs, -label
+        kinds = {type(e.formula) for e in around}
+        return neighbours, is_part, neighbours == 2 and weighed, not runs, {Part, MaskMatrix} <= kinds, -label
 
     def _touches(self, label: int) -> bool:
         return any(label in (e.row, e.column) for e in self.edges) or any(w.label == label for w in self.weights)

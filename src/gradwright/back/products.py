@@ -46,7 +46,10 @@ def _with_running_sums(factors: list[Formula]) -> list[Formula]:
         return factors
     for axis, (mask, matrix) in enumerate((factors, factors[::-1])):
         if is_running_sum(transposed(mask) if axis else mask):
-            return [Call(2, False, "cumsum", (matrix,), keywords=f"axis={axis}")]
+            turned = isinstance(matrix, Transposed) and not matrix.conj
+            upright = transposed(matrix) if turned else matrix
+            sums = Call(2, False, "cumsum", (upright,), keywords=f"axis={1 - axis if turned else axis}")
+            return [transposed(sums) if turned else sums]
     return factors
 
 

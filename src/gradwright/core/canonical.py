@@ -136,7 +136,7 @@ class _Colouring:
             ranks = finer
 
     def _describe(self, factor: Factor, unordered: bool, ranks: list[int]) -> str:
-        groups = [[ranks[label] for label in group] for group in factor.groups]
+        groups = [tuple(map(ranks.__getitem__, group)) for group in factor.groups]
         return repr((factor.node.digest, factor.conj, sorted(groups) if unordered else groups))
 
     def _search(self, ranks: list[int]) -> tuple[Key, int]:

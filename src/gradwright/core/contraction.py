@@ -78,7 +78,11 @@ def simple(labels: Sequence[int]) -> Groups:
 
 def is_simple(groups: Iterable[Group]) -> bool:
     """Whether there is one label on each axis."""
-    return all(len(group) == 1 for group in groups)
+    # A loop: every pass asks this of every factor, and a generator takes three times as long.
+    for group in groups:
+        if len(group) != 1:
+            return False
+    return True
 
 
 def scale(coefficient: Fraction | int, node: Node) -> Node:
@@ -149,7 +153,9 @@ class _Labels:
         resolved: list[int] = []
         pending = list(reversed(group))
         while pending:
-            label = self._root(pending.pop())
+            label = pending.pop()
+            while label in self._parent:
+                label = self._parent[label]
             if label in self._parts:
                 pending.extend(reversed(self._parts[label]))
             else:
@@ -252,7 +258,7 @@ def _unify_all(labels: _Labels, outer: Groups, inner: Groups) -> bool:
 
 
 def _rename_groups(groups: Groups, renamed: Mapping[int, int]) -> Groups:
-    return tuple([tuple([renamed[label] for label in group]) for group in groups])
+    return tuple([tuple(map(renamed.__getitem__, group)) for group in groups])
 
 
 def _conj(factor: Factor) -> bool:

@@ -47,6 +47,8 @@ _MULTIPLICATIVE = ("lower", "upper", "diagonal", "orthogonal", "unitary", "unit_
 
 def facts_of(node: Node) -> Facts:
     """Everything that is known about the value of a node."""
+    if hasattr(node, "facts_found"):
+        return node.facts_found
     stack = [node]
     while stack:
         current = stack[-1]

@@ -15,14 +15,14 @@ from gradwright.simplify.relations import Relation, collapse, matches, relations
 
 def open_collapsing_sums(node: Node) -> Node:
     """The product with the terms taken out that are shorter outside."""
-    if not isinstance(node, Contract) or not node.coefficient or not any(isinstance(f.node, Add) for f in node.factors):
+    if not isinstance(node, Contract) or not node.coefficient:
         return node
-    relations = [relation for relation in relations_in(node) if _is_number(relation.replacement)]
-    for place, factor in enumerate(node.factors if relations else ()):
-        if isinstance(factor.node, Add):
-            opened = _opened(node, place, factor.node.terms, relations)
-            if opened is not None:
-                return opened
+    sums = [(place, f.node.terms) for place, f in enumerate(node.factors) if isinstance(f.node, Add)]
+    relations = [relation for relation in relations_in(node) if _is_number(relation.replacement)] if sums else []
+    for place, terms in sums if relations else ():
+        opened = _opened(node, place, terms, relations)
+        if opened is not None:
+            return opened
     return node
 
 

@@ -136,11 +136,13 @@ def _steps_from(start: tuple[int, ...], factors: Sequence[Factor]) -> dict[tuple
     """How many matrices lie between an axis and the others that a chain of matrices leads to."""
     steps, reached = {start: 0}, [start]
     for axis in reached:
-        beside = [f.groups for f in factors if len(f.groups) == 2 and axis in f.groups]
-        for other in (group for groups in beside for group in groups):
-            if other not in steps:
-                steps[other] = steps[axis] + 1
-                reached.append(other)
+        for factor in factors:
+            if len(factor.groups) != 2 or axis not in factor.groups:
+                continue
+            for other in factor.groups:
+                if other not in steps:
+                    steps[other] = steps[axis] + 1
+                    reached.append(other)
     return steps
 
 

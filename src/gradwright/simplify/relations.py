@@ -205,23 +205,23 @@ def _extend(
         yield labels, used
         return
     wanted = pattern.factors[place]
+    own = wanted.labels
     for position, factor in enumerate(node.factors):
         if position in used or factor.node != wanted.node:
             continue
         if not factor.node.real and factor.conj != (wanted.conj != flip):
             continue
         for target in _orientations(factor):
-            extended = _unify(wanted.labels, target, labels)
+            extended = _unify(own, target, labels)
             if extended is not None:
                 yield from _extend(node, pattern, place + 1, extended, [*used, position], flip)
 
 
-def _orientations(factor: Factor) -> Iterator[tuple[int, ...]]:
+def _orientations(factor: Factor) -> tuple[tuple[int, ...], ...]:
     if not is_simple(factor.groups):
-        return
-    yield factor.labels
-    if factor.node.rank == 2 and is_symmetric(factor.node):
-        yield factor.labels[::-1]
+        return ()
+    labels = factor.labels
+    return (labels, labels[::-1]) if len(labels) == 2 and is_symmetric(factor.node) else (labels,)
 
 
 def _unify(wanted: tuple[int, ...], target: tuple[int, ...], labels: dict[int, int]) -> dict[int, int] | None:

@@ -38,11 +38,11 @@ def join_triangles(node: Node) -> Node:
 def _met_on_diagonal(node: Contract) -> Iterator[tuple[int, int]]:
     """Pairs of labels of a lower and an upper triangular matrix; a diagonal one among them is left as it is."""
     kinds: dict[tuple[int, int], set[str]] = {}
-    for factor in node.factors:
-        if factor.node.rank == 2 and is_simple(factor.groups) and len(set(factor.labels)) == 2:
-            row, column = factor.labels
+    for matrix, groups, _ in node.factors:
+        if len(groups) == 2 and is_simple(groups) and groups[0] != groups[1]:
+            (row,), (column,) = groups
             turned = row > column
-            kinds.setdefault((column, row) if turned else (row, column), set()).update(_kind(factor.node, turned))
+            kinds.setdefault((column, row) if turned else (row, column), set()).update(_kind(matrix, turned))
     yield from (pair for pair, kind in kinds.items() if kind == TRIANGULAR)
 
 
