@@ -249,7 +249,7 @@ class _Sharing:
         return new
 
     def _determinant(self, node: Apply, new: Apply) -> Node:
-        """Of triangles from their diagonals; a matrix that occurs with its transpose is orthogonal to no effect."""
+        """Of triangles from their diagonals; an orthogonal matrix that occurs an even number of times gives 1."""
         times = _bases(square_factors(node.arguments[0]))
         triangles = {f: k for f, k in times.items() if k % 2 or "orthogonal" not in facts_of(f)}
         if not triangles or not all({"lower", "upper"} & facts_of(f) for f in triangles):
