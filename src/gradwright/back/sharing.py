@@ -202,7 +202,9 @@ def in_order(letters: Sequence[Letter]) -> list[Letter]:
 
 def put(formula: Formula, letter: Letter) -> Formula:
     """The formula with a letter for its value, wherever that occurs, also transposed or negated."""
-    found = replaced(formula, {form.key: name for form, name in _guises(letter.value, letter.name)})
+    # The first guise counts: a skew matrix is minus its transpose, too.
+    names = {form.key: name for form, name in reversed(list(_guises(letter.value, letter.name)))}
+    found = replaced(formula, names)
     return _multiplied_by(found, letter) if letter.value.rank and _is_reciprocal(letter.value) else found
 
 

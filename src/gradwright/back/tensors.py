@@ -13,8 +13,8 @@ from fractions import Fraction
 from itertools import permutations, product
 from math import prod
 
-from gradwright.back.algebra import multiplied, scaled, split_number, transposed, without_scalars
-from gradwright.back.formula import Formula, Permuted, Roll, Scaled, Sum, TensorProduct
+from gradwright.back.algebra import multiplied, scaled, split_number, transposed
+from gradwright.back.formula import Formula, Permuted, Roll, Scaled, TensorProduct
 from gradwright.back.masks import turns
 from gradwright.back.notation import outer_product
 from gradwright.back.sums import sum_formula
@@ -38,26 +38,9 @@ def tensor_formula(node: Node, translator: Translator) -> Formula:
     if node.rank <= 2:
         return translator.formula(node)
     if isinstance(node, Add):
-        terms = _with_scalars_shared([tensor_formula(term, translator) for term in node.terms])
-        return sum_formula(terms, False) if len(terms) > 1 else terms[0]
+        return sum_formula([tensor_formula(term, translator) for term in node.terms], False)
     found = outer_formula(node, translator) if isinstance(node, Contract) else None
     return found if found is not None else translator.formula(node)
-
-
-def _with_scalars_shared(terms: Sequence[Formula]) -> list[Formula]:
-    """`p (S + T) / s` for `p S / s` and `p T / s`: terms with the same number and scalars in front as one."""
-    parts = list(map(without_scalars, terms))
-    keys = [(abs(number), frozenset(above), frozenset(below)) for number, above, below, _ in parts]
-    found: list[Formula] = []
-    for place, (number, above, below, _) in enumerate(parts):
-        alike = [other for other, key in enumerate(keys) if key == keys[place]]
-        if len(alike) == 1 or not (above or below):
-            found.append(terms[place])
-        elif alike[0] == place:
-            rank = terms[place].rank
-            total = Sum(rank, False, tuple(scaled(parts[other][0] / number, parts[other][3]) for other in alike))
-            found.append(multiplied(number, (*above, total), below, rank))
-    return found
 
 
 def outer_formula(node: Contract, translator: Translator) -> Formula | None:
