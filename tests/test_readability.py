@@ -105,6 +105,9 @@ RESULTS = [
     ("norm(-2 * x)", {"x": "n"}, "x", "2 x / ‖x‖"),
     ("norm(a * X / n)", {"X": "n m", "a": "positive"}, "X", "a X / (n ‖X‖)"),
     ("norm(2 * X - 2 * Y)", {"X": "n m", "Y": "n m"}, "X", "2 (X − Y) / ‖X − Y‖"),
+    # The logarithm of a hyperbolic cosine has the hyperbolic tangent.
+    ("logdet(W) + sum(log(cosh(W @ X)))", {"W": "n n", "X": "n m"}, "W", "tanh(W X) Xᵀ + W⁻ᵀ"),
+    ("log(2 * a * cosh(x))", {"x": "n", "a": "positive"}, "x", "tanh(x) ∘ G"),
     # Constants under roots are one root.
     ("x * (1 + erf(x / sqrt(2))) / 2", {"x": "n"}, "x", "G ∘ (x ∘ exp(−½ x∘²) / √(2 π) + ½ (1 + erf(x / √2)))"),
     ("x * sqrt(2 / pi) * (2 * pi)**(3/2)", {"x": "n"}, "x", "4 π G"),
@@ -149,7 +152,7 @@ RESULTS = [
      "Wᵀ (1 − A / (W H))"),
     ("sum(y * log(X @ w) - X @ w)", {"y": "n", "X": "n m positive", "w": "m positive"}, "w", "Xᵀ (y / (X w) − 1)"),
     # Common factors: of sums over an axis, beside numbers that differ, of outer products.
-    ("sum(log(cosh(X @ w - y)))", {"X": "n m", "w": "m", "y": "n"}, "w", "−Xᵀ tanh(y − X w)"),
+    ("sum(log(cosh(X @ w - y)))", {"X": "n m", "w": "m", "y": "n"}, "w", "Xᵀ tanh(X w − y)"),
     ("2 * y @ X @ w - z @ X @ w", {"y": "n", "z": "n", "X": "n m", "w": "m"}, "w", "Xᵀ (2 y − z)"),
     ("(x - A @ s) @ W @ (x - A @ s)", {"x": "n", "A": "n m", "s": "m", "W": "n n"}, "A", "−(W + Wᵀ) (x − A s) sᵀ"),
     # Sums in two products are opened where terms cancel, as in the triplet loss.
