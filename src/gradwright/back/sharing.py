@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from gradwright.back.algebra import negated, opened, scaled, sign_in_front, split_number, transposed, transposes
+from gradwright.back.algebra import linear, negated, opened, scaled, sign_in_front, split_number, transposed, transposes
 from gradwright.back.formula import (
     Block,
     Call,
@@ -41,6 +41,8 @@ LONGEST = 1500  # written parts of what is shown together; past that, it gets mo
 MEASURED = 500  # written parts of what is written out to know how long it is
 LARGEST = 2000
 WIDEST = 64
+LINEAR = frozenset(("sum", "mean", "diagonal", "diag", "trace"))
+"""Functions that have numbers and scalars in front of them: `−sum(A ∘ S)`."""
 ALPHABETS = {0: "stcab", 1: "rzuvhpq", 2: "PSMCEKBN"}
 
 
@@ -204,8 +206,39 @@ def put(formula: Formula, letter: Letter) -> Formula:
     """The formula with a letter for its value, wherever that occurs, also transposed or negated."""
     # The first guise counts: a skew matrix is minus its transpose, too.
     names = {form.key: name for form, name in reversed(list(_guises(letter.value, letter.name)))}
-    found = replaced(formula, names)
+    found = _put_within_products(replaced(formula, names), letter)
     return _multiplied_by(found, letter) if letter.value.rank and _is_reciprocal(letter.value) else found
+
+
+def _put_within_products(formula: Formula, letter: Letter) -> Formula:
+    """The formula with a letter for neighbours in longer products: `r rᵀ A` for `A x rᵀ A` where r is A x."""
+    if not isinstance(letter.value, MatrixProduct) or not letter.value.rank:
+        return formula
+    if letter.value.rank == 2 and len(unicode(letter.value)) < SHORTEST:
+        return formula
+    runs = [(letter.value.factors, letter.name)]
+    mirror = tuple(transposed(f) if f.rank == 2 else f for f in reversed(letter.value.factors))
+    if mirror != letter.value.factors:
+        runs.append((mirror, letter.name if letter.value.rank == 1 else transposed(letter.name)))
+    while True:
+        changed = {
+            part.key: shorter
+            for part in postorder(formula)
+            if isinstance(part, MatrixProduct) and (shorter := _with_run_replaced(part, runs)) is not None
+        }
+        if not changed:
+            return formula
+        formula = replaced(formula, changed)
+
+
+def _with_run_replaced(product: MatrixProduct, runs: Sequence[tuple[Sequence[Formula], Formula]]) -> Formula | None:
+    """The product with a name for the first of some runs of factors that it contains; None if there is none."""
+    factors = product.factors
+    for run, name in runs:
+        for start in range(len(factors) - len(run) + 1):
+            if factors[start : start + len(run)] == run and len(run) < len(factors):
+                return replace(product, factors=(*factors[:start], name, *factors[start + len(run) :]))
+    return None
 
 
 def _multiplied_by(formula: Formula, letter: Letter) -> Formula:
@@ -258,7 +291,23 @@ def _rebuilt(formula: Formula, done: Mapping[bytes, Formula]) -> Formula:
         (inner,) = changed.values()
         assert isinstance(inner, Formula)
         return transposed(inner)
-    return sign_in_front(replace(formula, **changed))
+    rebuilt = replace(formula, **changed)
+    if isinstance(rebuilt, Call) and rebuilt.name in LINEAR:
+        return linear(lambda inside: replace(rebuilt, arguments=(inside,)), rebuilt.arguments[0])
+    return sign_in_front(_flat(rebuilt))
+
+
+def _flat(formula: Formula) -> Formula:
+    """The formula, if it is a product, without products as factors."""
+    if not isinstance(formula, MatrixProduct) or not any(isinstance(f, MatrixProduct) for f in formula.factors):
+        return formula
+    first, *rest = formula.factors
+    if isinstance(first, MatrixProduct) and first.rank == 1:  # a row: (A x)ᵀ B = xᵀ Aᵀ B
+        first = replace(first, factors=tuple(transposed(f) if f.rank == 2 else f for f in reversed(first.factors)))
+    factors = (
+        part for f in (first, *rest) for part in (f.factors if isinstance(f, MatrixProduct) and f.rank else (f,))
+    )
+    return replace(formula, factors=tuple(factors))
 
 
 def _upright(value: Formula) -> Formula:

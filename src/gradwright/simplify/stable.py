@@ -14,7 +14,7 @@ from collections import Counter
 
 from gradwright.core.build import ones
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_simple, scale, split_coefficient, simple, subproduct, with_factors
+from gradwright.core.contraction import contract, is_simple, scale, simple, split_coefficient, subproduct, with_factors
 from gradwright.core.inference import facts_of, is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
 from gradwright.core.primitive import Primitive
