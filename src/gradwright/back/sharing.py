@@ -342,13 +342,15 @@ def _mirror(value: Formula) -> Formula | None:
 
 
 def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formula | None:
-    """The part whose repetition costs most; the output of a function as soon as it occurs twice."""
+    """The part whose repetition costs most; an output of a function as soon as it, or another one, occurs beside it."""
     unique, uses = _uses(formulas)
     if len(unique) > LARGEST:
         return None
     bound, sizes = bound_names(formulas), _sizes(formulas)
     best, saving = None, LEAST_SAVING - 1
     counted: set[bytes] = set()
+    outputs = [part for part in unique.values() if isinstance(part, Call) and _is_output(part)]
+    functions = Counter((part.name, part.arguments) for part in outputs)
     for key, part in unique.items():
         if key in counted or not _is_worth_a_letter(part):
             continue
@@ -356,11 +358,13 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
         counted.update(guises)
         count = sum(uses[guise] for guise in dict.fromkeys(guises))
         told_anyway = part.rank == 2 and _is_reciprocal(part)
-        if count < 2 and not told_anyway:
+        beside = isinstance(part, Call) and functions[part.name, part.arguments] > 1 and part not in formulas
+        is_output = _is_output(part) and (count > 1 or beside)
+        if count < 2 and not told_anyway and not is_output:
             continue
         length = max(sizes[key], len(unicode(part)) if sizes[key] <= MEASURED else 0)
         saved = (count - 1) * length if length >= SHORTEST else 0
-        if count > 1 and _is_output(part):
+        if is_output:
             saved += 10 * LEAST_SAVING
         if told_anyway and length > SHORT_VALUE and part not in formulas:
             saved = max(saved, LEAST_SAVING)
