@@ -108,6 +108,8 @@ RESULTS = [
     # The logarithm of a hyperbolic cosine has the hyperbolic tangent.
     ("logdet(W) + sum(log(cosh(W @ X)))", {"W": "n n", "X": "n m"}, "W", "tanh(W X) Xᵀ + W⁻ᵀ"),
     ("log(2 * a * cosh(x))", {"x": "n", "a": "positive"}, "x", "tanh(x) ∘ G"),
+    # Two outputs of one function have letters.
+    ("sum(svdvals(X))", {"X": "n m"}, "X", "U Vᵀ, where U = svd(X).U, V = svd(X).V"),
     # Constants under roots are one root.
     ("x * (1 + erf(x / sqrt(2))) / 2", {"x": "n"}, "x", "G ∘ (x ∘ exp(−½ x∘²) / √(2 π) + ½ (1 + erf(x / √2)))"),
     ("x * sqrt(2 / pi) * (2 * pi)**(3/2)", {"x": "n"}, "x", "4 π G"),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
+from gradwright.core.build import multiply, number
 from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
 from gradwright.core.contraction import ONE, contract, is_simple, simple, split_coefficient, subproduct
@@ -54,9 +55,10 @@ class _Part:
 
 @frozen
 class _Separated:
-    """A term as a number times its parts, in the order of their axes; no parts where it is not taken apart."""
+    """A number times a scalar times parts, in the order of their axes; no parts for a term that is not taken apart."""
 
     number: Fraction
+    scalar: Node
     parts: tuple[_Part, ...]
     node: Node
 
@@ -108,7 +110,7 @@ def _blocks(items: Sequence[_Separated]) -> Iterator[_Block]:
     for item in items:
         if len(item.parts) == 2 and max(len(part.axes) for part in item.parts) <= LARGEST:
             first, second = item.parts
-            tables.setdefault((first.axes, second.axes), {}).setdefault(first.key, {})[second.key] = item
+            tables.setdefault((first.axes, second.axes, item.scalar), {}).setdefault(first.key, {})[second.key] = item
     for table in tables.values():
         rows = [row for row in table.values() if len(row) > 1]
         for count in range(2, len(rows) + 1) if len(rows) <= MOST_ROWS else ():
@@ -126,13 +128,13 @@ def _product_of_sums(block: _Block, total: Total) -> _Separated:
     corner, shape = block[0][0], block[0][0].node.shape
     columns = [(item.number, item.parts[1].tensor) for item in block[0]]
     rows = [(row[0].number / corner.number, row[0].parts[0].tensor) for row in block]
-    number, factors = ONE, list[Factor]()
+    coefficient, factors = ONE, [Factor(corner.scalar, ())]
     for multiples, part in zip((rows, columns), corner.parts, strict=True):
         shared, tensor = total(multiples)
         sign = -1 if begins_negative(tensor) else 1
-        number *= sign * shared
+        coefficient *= sign * shared
         factors.append(Factor(scaled(sign, tensor), simple(part.axes)))
-    return _separate(contract(number, factors, simple(range(len(shape))), dict(enumerate(shape))))
+    return _separate(contract(coefficient, factors, simple(range(len(shape))), dict(enumerate(shape))))
 
 
 def _differing(left: _Separated, right: _Separated) -> int | None:
@@ -157,8 +159,9 @@ def _joined(left: _Separated, right: _Separated, total: Total) -> _Separated:
     assert place is not None
     first, second = left.parts[place], right.parts[place]
     alike = first.places == second.places
-    tensors = [(item.number, part.within if alike else part.tensor) for item, part in ((left, first), (right, second))]
-    number, tensor = total(tensors)
+    same = left.scalar == right.scalar
+    inside = [(item, part.within if alike else part.tensor) for item, part in ((left, first), (right, second))]
+    shared, tensor = total([(item.number, part if same else multiply(item.scalar, part)) for item, part in inside])
     if alike:
         tensor = contract(
             1, [Factor(tensor, simple(range(tensor.rank)))], simple(first.places), dict(enumerate(tensor.shape))
@@ -166,20 +169,24 @@ def _joined(left: _Separated, right: _Separated, total: Total) -> _Separated:
     further, tensor = split_coefficient(tensor)
     factors = [Factor(p.tensor, simple(p.axes)) for p in left.parts]
     factors[place] = Factor(tensor, simple(first.axes))
+    factors += [Factor(left.scalar, ())] * same
     shape = left.node.shape
-    return _separate(contract(number * further, factors, simple(range(len(shape))), dict(enumerate(shape))))
+    return _separate(contract(shared * further, factors, simple(range(len(shape))), dict(enumerate(shape))))
 
 
 def _separate(term: Node) -> _Separated:
     product = as_product(term)
     if not is_simple(product.output):
-        return _Separated(product.coefficient, (), term)
+        return _Separated(product.coefficient, number(1), (), term)
     carried = {label for f in product.factors for label in f.labels}
     repeated = [label for (label,) in dict.fromkeys(product.output) if label not in carried]
     groups = [(factors, {x for f in factors for x in f.labels}) for factors in connected(product.factors)]
     groups = _with_vectors_joined(product, [*groups, *(([], {label}) for label in repeated)])
     found = [_part(product, factors, labels) for factors, labels in groups]
-    return _Separated(product.coefficient, tuple(sorted(found, key=lambda part: part.axes)), term)
+    without_axes = [f for (factors, _), part in zip(groups, found, strict=True) if not part.axes for f in factors]
+    scalar = subproduct(product, without_axes, ())
+    parts = sorted((part for part in found if part.axes), key=lambda part: part.axes)
+    return _Separated(product.coefficient, scalar, tuple(parts), term)
 
 
 def _with_vectors_joined(product: Contract, groups: Sequence[_Group]) -> Sequence[_Group]:
