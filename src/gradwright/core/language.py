@@ -387,7 +387,7 @@ def _instead(tree: ast.Call) -> str:
 
 
 def _as_function(name: str, method: ast.Call) -> str:
-    """A method of a tensor as the function of it, `sum(X, axis=0)` for `X.sum(axis=0)`; nothing for that of a module."""
+    """A method of a tensor as the function of it, `sum(X, axis=0)` for `X.sum(axis=0)`; none for a module."""
     assert isinstance(method.func, ast.Attribute)
     root = owner = method.func.value
     while isinstance(root, ast.Attribute):
