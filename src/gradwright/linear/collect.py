@@ -18,7 +18,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, is_zero, plain, scale, simple
 from gradwright.core.nodes import Add, Contract, Factor, Groups, Node, Selection
 from gradwright.core.sums import add, coefficient_of, scaled, terms_of
-from gradwright.core.walks import postorder, rebuild
+from gradwright.core.walks import directions, postorder, rebuild
 from gradwright.linear.chains import Chain, join, product_of_chain
 from gradwright.linear.denominators import over_one_denominator
 from gradwright.linear.entrywise_factors import is_pattern, shared_entrywise, without
@@ -70,7 +70,8 @@ class _Collector:
         if not isinstance(node, Add):
             return node
         if not node.rank:
-            return self._over_one_denominator(with_like_terms_joined(node))
+            found = self._over_one_denominator(with_like_terms_joined(node))
+            return (self._common_entries(found) or found) if _in_one_direction(found) else found
         axes = simple(range(node.rank))
         places = _places_of_diagonals(node)
         if places != axes and len(set(places)) < 3:  # diag(u − v) for diag(u) − diag(v)
@@ -287,6 +288,11 @@ class _Collector:
         both = (total, group[0].vectors[1]) if shared else (group[0].vectors[0], total)
         joined = as_outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
         return [joined if item is group[-1] else item for item in items if item is group[-1] or item not in group]
+
+
+def _in_one_direction(node: Node) -> bool:
+    """Whether a scalar is no sum of differentials of several parts: these are read term by term, `2 s ds − s² dt`."""
+    return len({frozenset(directions(term)) for term in terms_of(node)}) == 1
 
 
 def _with_opposite(node: Node) -> Node:
