@@ -148,7 +148,7 @@ def scaled(coefficient: Fraction, formula: Formula) -> Formula:
         return formula
     if isinstance(formula, Number):
         return replace(formula, value=formula.value * coefficient)
-    if isinstance(formula, Sum) and coefficient == -1 and any(_is_negative(term) for term in formula.terms):
+    if isinstance(formula, Sum) and coefficient == -1 and any(is_negative(term) for term in formula.terms):
         return replace(formula, terms=tuple(scaled(coefficient, term) for term in formula.terms))
     if isinstance(formula, MatrixProduct) and coefficient < 0:
         turned = _antisymmetric_turned(formula)
@@ -191,7 +191,8 @@ def _antisymmetric_turned(product: MatrixProduct) -> MatrixProduct | None:
     return None
 
 
-def _is_negative(term: Formula) -> bool:
+def is_negative(term: Formula) -> bool:
+    """Whether a minus stands in front of a term."""
     return isinstance(term, Scaled) and term.coefficient < 0
 
 

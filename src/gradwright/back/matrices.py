@@ -173,7 +173,7 @@ class Reduction:
         first, second = pair
         if self.real and first.formula == second.formula and (first.row, first.column) == (second.row, second.column):
             return Power(0, True, norm_of(first.formula), Fraction(2))
-        if any(isinstance(edge.formula, Scaled) and any(d.rank for d in edge.formula.divisors) for edge in pair):
+        if any(map(_is_entrywise, pair)):
             return sum_of(hadamard(first.formula, second.seen_from(first.row)))
         if first.column == second.row or first.row == second.column:
             start = first.row
@@ -275,7 +275,8 @@ class Reduction:
         def reduced(matrix: Formula) -> Formula:
             inside = with_fewer_transposes(matrix)
             along = axis if inside is matrix else 1 - axis
-            return Call(1, True, name, (inside,), keywords=f"axis={along}")
+            # What is transposed may bring a sign.
+            return linear(lambda rows: Call(1, True, name, (rows,), keywords=f"axis={along}"), inside)
 
         return linear(reduced, edge.formula)
 
@@ -332,6 +333,17 @@ class Reduction:
         if at_column:
             parts.append(diagonal_of_weights(at_column))
         return product(tuple(parts))
+
+
+def _is_entrywise(edge: Edge) -> bool:
+    """Whether a matrix is an elementwise power or quotient, beside which products entry by entry read best."""
+    match edge.formula:
+        case Scaled(divisors=divisors):
+            return any(divisor.rank for divisor in divisors)
+        case Power(matrix=matrix):
+            return not matrix
+        case _:
+            return False
 
 
 def _is_congruence(formula: Formula) -> bool:
