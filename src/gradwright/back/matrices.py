@@ -247,14 +247,14 @@ class Reduction:
             return linear(lambda inside: Call(0, True, "mean", (inside,)), vector)
         return sum_of(vector)
 
-    def _divided_by(self, label: int) -> bool:
-        """Whether the number of entries along a label is among the divisors, of which it is then taken away."""
+    def _divided_by(self, label: int, times: int = 1) -> bool:
+        """Whether the number of entries along a label is among the divisors so often; once it is taken away then."""
         count = str(self.dims[label])
-        for place, divisor in enumerate(self.divisors):
-            if isinstance(divisor, Name) and divisor.language == count:
-                del self.divisors[place]
-                return True
-        return False
+        places = [k for k, d in enumerate(self.divisors) if isinstance(d, Name) and d.language == count]
+        if len(places) < times:
+            return False
+        del self.divisors[places[0]]
+        return True
 
     def _add_vector(self, edge: Edge, weights: list[Weight], label: int) -> None:
         other = edge.other(label)
@@ -270,15 +270,20 @@ class Reduction:
     def _row_sums_or_means(self, edge: Edge, label: int) -> Formula:
         if isinstance(edge.formula, Call) and edge.formula.name == "diag":
             return edge.formula.arguments[0]
-        name, axis = ("mean" if self._divided_by(label) else "sum"), (0 if label == edge.row else 1)
+        axis = 0 if label == edge.row else 1
 
-        def reduced(matrix: Formula) -> Formula:
+        def reduced(matrix: Formula, name: str) -> Formula:
             inside = with_fewer_transposes(matrix)
             along = axis if inside is matrix else 1 - axis
             # What is transposed may bring a sign.
             return linear(lambda rows: Call(1, True, name, (rows,), keywords=f"axis={along}"), inside)
 
-        return linear(reduced, edge.formula)
+        sums = linear(lambda matrix: reduced(matrix, "sum"), edge.formula)
+        # Of two equal matrices, of which the product is a square, both are summed or both averaged.
+        is_squared = any(e.formula == edge.formula for e in self.edges) or any(w.formula == sums for w in self.weights)
+        if not self._divided_by(label, 2 if is_squared else 1):
+            return sums
+        return linear(lambda matrix: reduced(matrix, "mean"), edge.formula)
 
     def _add_edge(self, edges: list[Edge], weights: list[Weight], label: int) -> None:
         first, second = edges
