@@ -7,7 +7,9 @@ from fractions import Fraction
 from math import prod
 
 from gradwright.back.formula import (
+    Block,
     Call,
+    Cell,
     Conjugated,
     Formula,
     Indexed,
@@ -54,6 +56,8 @@ def transposed(formula: Formula) -> Formula:
         case Call(name="kron", arguments=factors):
             turned = replace(formula, arguments=tuple(transposed(f) for f in factors))
             return turned if transposes(turned) < transposes(formula) else Transposed(2, False, formula)
+        case Block() if transposes(turned := _turned_block(formula)) < transposes(formula):
+            return turned
         case Call(name="cumsum", arguments=(matrix,)) if transposes(transposed(matrix)) < transposes(matrix):
             axis = "axis=1" if formula.keywords == "axis=0" else "axis=0"
             return replace(formula, arguments=(transposed(matrix),), keywords=axis)
@@ -63,6 +67,14 @@ def transposed(formula: Formula) -> Formula:
             return replace(formula, places=places[::-1])
         case _:
             return Transposed(2, False, formula)
+
+
+def _turned_block(block: Block) -> Block:
+    """The transpose of a matrix of blocks, block by block; as it is, if one of them is a row or a number."""
+    if any(isinstance(entry, Cell) for entry in block.entries):
+        return block
+    entries = tuple(transposed(row[column]) for column in range(len(block.column_places)) for row in block.rows())
+    return replace(block, entries=entries, row_places=block.column_places, column_places=block.row_places)
 
 
 def column_times_row(column: Formula, row: Formula) -> Formula:
@@ -97,7 +109,7 @@ def transposes(formula: Formula) -> int:
             return 1 + transposes(inner)
         case Sum(terms=parts) | MatrixProduct(factors=parts) | Scaled(factors=parts):
             return sum(transposes(part) for part in parts if part.rank == 2)
-        case Call(name="kron", arguments=parts):
+        case Call(name="kron", arguments=parts) | Block(entries=parts):
             return sum(map(transposes, parts))
         case _:
             return 0

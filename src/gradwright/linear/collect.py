@@ -26,6 +26,7 @@ from gradwright.linear.like_terms import with_like_terms_joined, with_scalars_jo
 from gradwright.linear.readings import ChainTerm, OuterTerm, Term, as_outer, has_same_number, node_of, read
 from gradwright.linear.separated import join_outer_products
 from gradwright.linear.shared_numbers import with_numbers_in_front, with_shared_number
+from gradwright.linear.weighted import with_weights_inside
 from gradwright.prims.piecewise import is_indicator, opposite
 from gradwright.prims.power import raise_to
 from gradwright.simplify.broadcasts import narrowed
@@ -60,7 +61,7 @@ class _Collector:
                 new = turn_sums(with_numbers_in_front(rebuild(node, tuple(map(self._done.__getitem__, node.children)))))
                 if any(map(is_zero, new.children)):  # terms that have cancelled within it
                     new = simplify(new, self._done)
-                found = self._collect_sum(new)
+                found = self._collect_sum(with_weights_inside(new))
                 while (turned := turn_sums(found)) != found:  # what is the same now may be common to more terms
                     found = self._collect_sum(turned)
                 self._done[node] = self._done[found] = _with_opposite(found)
