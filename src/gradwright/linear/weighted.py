@@ -38,23 +38,18 @@ def _covariance(weights: Node, total: Node) -> tuple[Fraction, tuple[Node, ...]]
         return None
     means = [term for term in total.terms if _is_same_in_all_rows(term)]
     others = [term for term in total.terms if term not in means]
-    chain = chain_of(others[0]) if len(others) == 1 and means else None
-    if chain is None:
+    rest = add(others) if others and means else None
+    chain = chain_of(rest) if rest is not None else None
+    if rest is None or chain is None:
         return None
-    number, (scalar, matrices) = _signed(chain)
-    behind = () if _is_diagonal(others[0]) else matrices
+    number = Fraction(-1 if coefficient_of(chain.scalar) < 0 else 1)
+    behind = () if _is_diagonal(rest) else chain.elements
     expected = [_without(_last_axis(term), behind) for term in means]
     if None in expected:
         return None
-    first = multiply(scalar, weights) if behind else scaled(number, matmul(weights, others[0]))
+    first = scaled(number, multiply(chain.scalar, weights) if behind else matmul(weights, rest))
     outer = (product_of([(_last_axis(weights), (0,)), (mean, (1,))], (0, 1)) for mean in expected if mean is not None)
     return number, (add([first, *(scaled(number, product) for product in outer)]), *behind)
-
-
-def _signed(chain: Chain) -> tuple[Fraction, tuple[Node, tuple[Node, ...]]]:
-    """The sign of a chain, its scalar without it, and its matrices."""
-    sign = Fraction(-1 if coefficient_of(chain.scalar) < 0 else 1)
-    return sign, (scaled(sign, chain.scalar), chain.elements)
 
 
 def _is_diagonal(matrix: Node) -> bool:
