@@ -300,7 +300,7 @@ def _invertible_parts(node: Apply, written: Callable[[Node], str]) -> list[str]:
 
 
 def _factors_without_zeros(node: Apply, written: Callable[[Node], str]) -> list[str]:
-    """What is said already where a product, or a quotient, is positive or not zero: that none of its factors is zero."""
+    """What is said already where a product, or a quotient, is positive or not zero: that no factor of it is zero."""
     if node.primitive is power:
         about = [node.arguments[0]] if base_and_exponent(node)[1] < 1 else []
     else:
@@ -313,11 +313,12 @@ def _factors_without_zeros(node: Apply, written: Callable[[Node], str]) -> list[
 
 
 def _parts_entry_by_entry(product: Contract) -> list[Node]:
-    """The tensors, several at least, of which a tensor is the product entry by entry: scalars, and some with its axes."""
+    """The tensors, several, of which a tensor is the product entry by entry: scalars, and some with its axes."""
     kept = set(product.free_labels)
     parts = connected(product.factors, set(range(len(product.dims))) - kept)
-    outputs = [[g for g in product.output if set(g) & {x for f in part for x in f.labels}] for part in parts]
-    if len(parts) < 2 or any(output and output != [*product.output] for output in outputs):
+    held = [{label for factor in part for label in factor.labels} for part in parts]
+    outputs = [tuple(group for group in product.output if labels.intersection(group)) for labels in held]
+    if len(parts) < 2 or any(output not in ((), product.output) for output in outputs):
         return []
     return [subproduct(product, part, output) for part, output in zip(parts, outputs, strict=True)]
 

@@ -203,9 +203,17 @@ class _Collector:
         for below, above in over_one_denominator(node):
             above = self.collect(above)
             if _length(above) < _length(node):
-                quotient = contract(1, [below, Factor(above, axes)], axes, dict(enumerate(node.shape)))
+                quotient = contract(1, [below, *self._cleared(above)], axes, dict(enumerate(node.shape)))
                 return with_numbers_in_front(merge_powers(quotient))
         return node
+
+    def _cleared(self, node: Node) -> list[Factor]:
+        """What stands above a line, its quotients cleared where that is no longer: `(p − y) / p` for `1 − y / p`."""
+        axes = simple(range(node.rank))
+        for below, above in over_one_denominator(node, of_sums=False) if isinstance(node, Add) else ():
+            if _length(above) + 1 <= _length(node):
+                return [below, *self._cleared(above)]
+        return [Factor(node, axes)]
 
     def _common_entries(self, node: Node) -> Node | None:
         """`A ∘ (B − C)` for `A ∘ B − C ∘ A`: what all terms are multiplied by entry by entry."""

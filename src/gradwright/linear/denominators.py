@@ -21,8 +21,13 @@ from gradwright.simplify.pipeline import simplify
 MOST_TERMS = 24
 
 
-def over_one_denominator(node: Add) -> Iterator[tuple[Factor, Node]]:
-    """For each denominator what stands below the line, as a factor in the axes of the sum, and what stands above it."""
+def over_one_denominator(node: Add, of_sums: bool = True) -> Iterator[tuple[Factor, Node]]:
+    """For each denominator what stands below the line, as a factor in the axes of the sum, and what stands above it.
+
+    Args:
+        node: the sum of quotients.
+        of_sums: whether the denominators are sums, or all others.
+    """
     products = list(map(as_product, node.terms))
     exponents = list(map(_exponents, products))
     for kind in dict.fromkeys(kind for own in exponents for kind in own):
@@ -31,7 +36,7 @@ def over_one_denominator(node: Add) -> Iterator[tuple[Factor, Node]]:
         missing = [power - least for power in powers]
         if least >= 0 or not any(missing) or any(number.denominator > 1 for number in missing):
             continue
-        if not _is_sum_of_whole_tensors(kind[0]):
+        if isinstance(kind[0], Add) != of_sums or (of_sums and not _is_sum_of_whole_tensors(kind[0])):
             continue
         rests = [_without(product, kind) for product in products]
         above = [part for rest, own in zip(rests, missing, strict=True) for part in _times(rest, kind, int(own))]
@@ -63,8 +68,8 @@ def _without(product: Contract, kind: Entrywise) -> Node:
 
 
 def _is_sum_of_whole_tensors(node: Node) -> bool:
-    """Whether a denominator is a sum, of terms that are no diagonal matrices: differences of eigenvalues have one."""
-    return isinstance(node, Add) and all(len(set(as_product(term).output)) == node.rank for term in node.terms)
+    """Whether no term of a denominator is a diagonal matrix: differences of eigenvalues have one."""
+    return all(len(set(as_product(term).output)) == node.rank for term in terms_of(node))
 
 
 def _times(tensor: Node, kind: Entrywise, exponent: int) -> list[Node]:
