@@ -114,13 +114,24 @@ class _Collector:
         """The sum with terms taken out of those that begin or end with them, if that makes it shorter."""
         if not isinstance(node, Add):
             return node
-        before = items = [self._read_any(term) for term in node.terms]
+        before = items = [self._read_any(term) for term in self._with_sum_closed(node)]
         while (found := self._nested_once(items)) is not None:
             items = found
         if items is before:
             return node
         joined = turn_sums(add(list(map(node_of, items))))
         return self._collect_sum(joined) if _length(joined) < _length(node) else node
+
+    def _with_sum_closed(self, node: Add) -> Sequence[Node]:
+        """The terms, those of a sum with which another one begins or ends as that sum: of `A + B − P (A + B)` two."""
+        for item in map(self._read, node.terms):
+            ends = (item.chain.elements[0], item.chain.elements[-1]) if isinstance(item, ChainTerm) else ()
+            for total in ends:
+                for sign in (1, -1) if isinstance(total, Add) else ():
+                    parts = [scaled(sign, part) for part in terms_of(total)]
+                    if all(part in node.terms for part in parts):
+                        return [*(term for term in node.terms if term not in parts), scaled(sign, total)]
+        return node.terms
 
     def _nested_once(self, items: list[Term]) -> list[Term] | None:
         for place, other in combinations(range(len(items)), 2):
