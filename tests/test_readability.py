@@ -13,6 +13,7 @@ RESULTS = [
     ("a * x / (x + a)", {"x": "", "a": ""}, "x", "a² / (x + a)²"),
     ("(x - a) / (x + a)", {"x": "n", "a": ""}, "x", "2 a G / (x + a 1)∘²"),
     ("(a * x + b) / (c * x + d)", {"x": "", "a": "", "b": "", "c": "", "d": ""}, "x", "(a d − b c) / (c x + d)²"),
+    ("-sum(y * log(p) + (1 - y) * log(1 - p))", {"y": "n", "p": "n"}, "p", "(p − y) / ((1 − p) ∘ p)"),
     ("sin(t)**2 * cos(t)**2", {"t": ""}, "t", "2 sin(t) cos(t) (cos(t)² − sin(t)²)"),
     ("x * sigmoid(x)", {"x": "n"}, "x", "σ(x) ∘ G ∘ (x ∘ σ(−x) + 1)"),
     ("(1 + sqrt(3) * norm(x - y) / a) * exp(-sqrt(3) * norm(x - y) / a)", {"x": "n", "y": "n", "a": "positive"}, "x",
@@ -85,6 +86,7 @@ RESULTS = [
      "½ (S + Sᵀ), where S = Cᵀ P G + G P Cᵀ + B P Aᵀ G + Aᵀ G P B"),
     # Terms with which others begin or end.
     ("trace(A @ pinv(A) @ B)", {"A": "n m", "B": "n n"}, "A", "(I − A A⁺) (B + Bᵀ) (A⁺)ᵀ"),
+    ("X @ inv(X.T @ X) @ X.T", {"X": "n m"}, "X", "(I − X (Xᵀ X)⁻¹ Xᵀ) (G + Gᵀ) X (Xᵀ X)⁻¹"),
     ("P - P @ C.T @ inv(C @ P @ C.T + R) @ C @ P", {"P": "n n spd", "C": "m n", "R": "m m spd"}, "P",
      "½ Mᵀ (G + Gᵀ) M, where M = I − P Cᵀ (C P Cᵀ + R)⁻¹ C"),
     # A product is opened where like terms meet.
@@ -113,6 +115,9 @@ RESULTS = [
     # The square of a modulus is written as one, beside other factors and within sums.
     ("sum((abs(A @ z)**2 - y)**2)", {"A": "m n complex", "z": "n complex", "y": "m"}, "z",
      "4 Aᴴ ((|A z|∘² − y) ∘ (A z))"),
+    # Beamforming: what is a modulus, of a product too, is positive.
+    ("log(1 + abs(conj(h) @ w)**2 / s)", {"h": "n complex", "w": "n complex", "s": "positive"}, "w",
+     "2 (hᴴ w) h / (s + |wᴴ h|²)"),
     # Branches that are equal are no branches; the root of a square is the absolute value.
     ("where(x < 3, x, x) + maximum(x, x)", {"x": "n"}, "x", "2 G"),
     ("sum(sqrt(x * x))", {"x": "n"}, "x", "sign(x)"),
@@ -415,6 +420,7 @@ def test_the_jacobian_of_a_scalar_is_written_as_its_gradient(
 
 CONDITIONS = [
     ("log(x / y)", {"x": "", "y": ""}, ("x / y > 0",)),
+    ("log(1 + abs(conj(h) @ w)**2)", {"h": "n complex", "w": "n complex"}, ()),
     ("sum(log(w * (K @ w)))", {"w": "n positive", "K": "n n spd"}, ("w ∘ (K w) > 0",)),
     ("log(abs(det(Z)))", {"Z": "n n complex"}, ("Z is invertible",)),
     ("sum(sqrt(abs(x)))", {"x": "n"}, ("x ≠ 0",)),

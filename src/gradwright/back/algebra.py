@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import prod
 
@@ -239,8 +239,8 @@ def _with_moduli(factors: Sequence[Formula]) -> list[Formula]:
     rest, found = list(factors), list[Formula]()
     while rest:
         factor = rest.pop(0)
-        partner = _conjugate_of(factor)
-        if partner not in rest:
+        partner = next((form for form in _conjugate_forms(factor) if form in rest), None)
+        if partner is None:
             found.append(factor)
             continue
         rest.remove(partner)
@@ -258,11 +258,15 @@ def is_in_moduli(formula: Formula) -> bool:
     return isinstance(base, Call) and base.name == "abs"
 
 
-def _conjugate_of(formula: Formula) -> Formula:
-    """The conjugate, of a product factor by factor."""
-    if isinstance(formula, MatrixProduct):
-        return replace(formula, factors=tuple(map(conjugated, formula.factors)))
-    return conjugated(formula)
+def _conjugate_forms(formula: Formula) -> Iterator[Formula]:
+    """The conjugate as it may be written, of a product factor by factor: that of `xᴴ y` is `yᴴ x`, too."""
+    if not isinstance(formula, MatrixProduct):
+        yield conjugated(formula)
+        return
+    yield replace(formula, factors=tuple(map(conjugated, formula.factors)))
+    if not formula.rank:
+        turned = (transposed(f) if f.rank == 2 else f for f in reversed(formula.factors))
+        yield replace(formula, factors=tuple(map(conjugated, turned)))
 
 
 def _conjugates(formula: Formula) -> int:
