@@ -341,7 +341,7 @@ def _fold_logistic(node: Add, term: Node, place: int) -> Node | None:
     assert isinstance(logistic, Apply)
     argument = logistic.arguments[0]
     rest = with_factors(product, (*product.factors[:place], *product.factors[place + 1 :]))
-    sign = -1 if split_coefficient(argument)[0] < 0 else 1
+    sign = -1 if split_coefficient(terms_of(argument)[0])[0] < 0 else 1
     complements = (
         (Fraction(-1), Fraction(-1), Apply(sigmoid, (), (scaled(-1, argument),))),
         (-HALF, sign * HALF, Apply(tanh, (), (scaled(sign * HALF, argument),))),
