@@ -12,6 +12,9 @@ RESULTS = [
     ("(1 + t) * exp(-t)", {"t": ""}, "t", "−t exp(−t)"),
     ("a * x / (x + a)", {"x": "", "a": ""}, "x", "a² / (x + a)²"),
     ("(x - a) / (x + a)", {"x": "n", "a": ""}, "x", "2 a G / (x + a 1)∘²"),
+    ("(a * x + b) / (c * x + d)", {"x": "", "a": "", "b": "", "c": "", "d": ""}, "x", "(a d − b c) / (c x + d)²"),
+    ("-sum(y * log(p) + (1 - y) * log(1 - p))", {"y": "n", "p": "n"}, "p", "(p − y) / ((1 − p) ∘ p)"),
+    ("sin(t)**2 * cos(t)**2", {"t": ""}, "t", "2 sin(t) cos(t) (cos(t)² − sin(t)²)"),
     ("x * sigmoid(x)", {"x": "n"}, "x", "σ(x) ∘ G ∘ (x ∘ σ(−x) + 1)"),
     ("(1 + sqrt(3) * norm(x - y) / a) * exp(-sqrt(3) * norm(x - y) / a)", {"x": "n", "y": "n", "a": "positive"}, "x",
      "−3 exp(−√3 ‖r‖ / a) r / a², where r = x − y"),
@@ -83,6 +86,7 @@ RESULTS = [
      "½ (S + Sᵀ), where S = Cᵀ P G + G P Cᵀ + B P Aᵀ G + Aᵀ G P B"),
     # Terms with which others begin or end.
     ("trace(A @ pinv(A) @ B)", {"A": "n m", "B": "n n"}, "A", "(I − A A⁺) (B + Bᵀ) (A⁺)ᵀ"),
+    ("X @ inv(X.T @ X) @ X.T", {"X": "n m"}, "X", "(I − X (Xᵀ X)⁻¹ Xᵀ) (G + Gᵀ) X (Xᵀ X)⁻¹"),
     ("P - P @ C.T @ inv(C @ P @ C.T + R) @ C @ P", {"P": "n n spd", "C": "m n", "R": "m m spd"}, "P",
      "½ Mᵀ (G + Gᵀ) M, where M = I − P Cᵀ (C P Cᵀ + R)⁻¹ C"),
     # A product is opened where like terms meet.
@@ -116,6 +120,9 @@ RESULTS = [
     # The square of a modulus is written as one, beside other factors and within sums.
     ("sum((abs(A @ z)**2 - y)**2)", {"A": "m n complex", "z": "n complex", "y": "m"}, "z",
      "4 Aᴴ ((|A z|∘² − y) ∘ (A z))"),
+    # Beamforming: what is a modulus, of a product too, is positive.
+    ("log(1 + abs(conj(h) @ w)**2 / s)", {"h": "n complex", "w": "n complex", "s": "positive"}, "w",
+     "2 (hᴴ w) h / (s + |wᴴ h|²)"),
     # Branches that are equal are no branches; the root of a square is the absolute value.
     ("where(x < 3, x, x) + maximum(x, x)", {"x": "n"}, "x", "2 G"),
     ("sum(sqrt(x * x))", {"x": "n"}, "x", "sign(x)"),
@@ -155,6 +162,7 @@ RESULTS = [
     ("sum(y * log(X @ w) - X @ w)", {"y": "n", "X": "n m positive", "w": "m positive"}, "w", "Xᵀ (y / (X w) − 1)"),
     # Common factors: of sums over an axis, beside numbers that differ, of outer products.
     ("sum(log(cosh(X @ w - y)))", {"X": "n m", "w": "m", "y": "n"}, "w", "Xᵀ tanh(X w − y)"),
+    ("logdet(W) - sum(log(cosh(W @ x)))", {"W": "n n", "x": "n"}, "W", "W⁻ᵀ − tanh(W x) xᵀ"),
     ("2 * y @ X @ w - z @ X @ w", {"y": "n", "z": "n", "X": "n m", "w": "m"}, "w", "Xᵀ (2 y − z)"),
     ("(x - A @ s) @ W @ (x - A @ s)", {"x": "n", "A": "n m", "s": "m", "W": "n n"}, "A", "−(W + Wᵀ) (x − A s) sᵀ"),
     # Sums in two products are opened where terms cancel, as in the triplet loss.
@@ -181,6 +189,7 @@ RESULTS = [
     # One inverse for two: the matrix-t distribution. Not where a definite matrix would become any.
     ("logdet(eye(n) + inv(K) @ (X - M) @ inv(W) @ (X - M).T)",
      {"K": "n n spd", "X": "n m", "M": "n m", "W": "m m spd"}, "M", "−2 (K + S W⁻¹ Sᵀ)⁻¹ S W⁻¹, where S = X − M"),
+    ("logdet(eye(n) + inv(K) @ A @ A.T)", {"K": "n n spd", "A": "n m"}, "K", "−(K + A Aᵀ)⁻¹ A Aᵀ K⁻¹"),
     ("logdet(eye(n) + inv(K) @ S)", {"K": "n n spd", "S": "n n spd"}, "S", "(K + S)⁻¹"),
     ("inv(inv(A) + inv(B)) @ inv(A) @ x", {"A": "n n spd", "B": "n n spd", "x": "n"}, "x", "A⁻¹ (A⁻¹ + B⁻¹)⁻¹ G"),
     # An entry of a sum is one term of it: rows, columns and entries, and not diag(e_0).
@@ -275,6 +284,15 @@ def test_a_number_below_the_line_leaves_a_trace_one() -> None:
     assert str(gw.derive(rate, wrt="H").differential) == written
 
 
+def test_like_terms_are_one() -> None:
+    assert str(gw.derive(gw.parse("x * (1 - x / k)", x="", k=""), wrt="x").differential) == "(1 − 2 x / k) dx"
+
+
+def test_the_square_of_sums_is_a_norm() -> None:
+    averaged = gw.parse("sum(X, axis=1) @ sum(X, axis=1) / m + mean(X, axis=1) @ mean(X, axis=1)", X="n m")
+    assert str(averaged) == "‖sum(X, axis=1)‖² / m + ‖mean(X, axis=1)‖²"
+
+
 def test_a_scalar_and_a_sign_stand_in_front_of_the_solution_of_an_equation() -> None:
     centred = gw.define(
         "centred", ["A @ Y + Y @ A.T + c * eye(n) = Q", "trace(Y) = 1"],
@@ -289,6 +307,8 @@ PRODUCTS = [
     ("trace(Q.T @ A @ Q)", {"A": "n n symmetric", "Q": "n m stiefel"}, "Q",
      "2 A dQ − 2 dQ Qᵀ A Q − Q Qᵀ (A dQ − dQ Qᵀ A Q) − Q (A dQ − dQ Qᵀ A Q)ᵀ Q"),
     ("trace(matrix_exp(t * A) @ B)", {"t": "", "A": "n n", "B": "n n"}, "t", "tr(A² e^(t A) B) dt"),
+    ("trace(inv(inv(P) + H.T @ inv(R) @ H))", {"P": "n n spd", "H": "m n", "R": "m m spd"}, "R",
+     "−R⁻¹ (M dR R⁻¹ H S² Hᵀ + H S² Hᵀ R⁻¹ dR Mᵀ) R⁻¹, where S = (P⁻¹ + Hᵀ R⁻¹ H)⁻¹, M = I − H S Hᵀ R⁻¹"),
     ("trace(P @ lyapunov(A, Q))", {"A": "n n", "P": "n n symmetric", "Q": "n n symmetric"}, "A",
      "2 (S lyapunov(A, dA M + M dAᵀ) + lyapunov(Aᵀ, S dA + dAᵀ S) M), where S = lyapunov(Aᵀ, P), M = lyapunov(A, Q)"),
     ("logdet(W @ W.T + diag(p)) + trace(solve(W @ W.T + diag(p), C))",
@@ -328,7 +348,20 @@ HESSIANS = [
     ("norm(A @ x) * norm(B @ x)", {"x": "n", "A": "m n", "B": "k n"}, "x",
      "(P + Pᵀ) / (‖A x‖ ‖B x‖) + ‖A x‖ Bᵀ B / ‖B x‖ − ‖A x‖ Bᵀ B x xᵀ Bᵀ B / ‖B x‖³ + ‖B x‖ Aᵀ A / ‖A x‖"
      " − ‖B x‖ Aᵀ A x xᵀ Aᵀ A / ‖A x‖³, where P = Aᵀ A x xᵀ Bᵀ B"),
-    ("-log(softmax(Z @ z)[0])", {"Z": "m n", "z": "n"}, "z", "Zᵀ diag(softmax(Z z)) (Z − 1 softmax(Z z)ᵀ Z)"),
+    # The covariance of a choice, and of a mixture.
+    ("-log(softmax(Z @ z)[0])", {"Z": "m n", "z": "n"}, "z", "Zᵀ (diag(softmax(Z z)) − softmax(Z z) softmax(Z z)ᵀ) Z"),
+    ("log(sum(exp(-a * (R @ w)))) / a", {"R": "n m", "w": "m", "a": "positive"}, "w",
+     "a Rᵀ (diag(softmax(−a R w)) − softmax(−a R w) softmax(−a R w)ᵀ) R"),
+    ("log(sum(p * exp(-(x - u)**2 / 2)))", {"p": "n positive", "x": "", "u": "n"}, "u",
+     "−diag(r ∘ (1 − (x 1 − u)∘²)) − z zᵀ, where r = softmax(log(p) − ½ (x 1 − u)∘²), z = r ∘ (x 1 − u)"),
+    ("logsumexp(concatenate(N @ x, P @ x))", {"N": "n m", "P": "k m", "x": "m"}, "x",
+     "[Nᵀ, Pᵀ] (diag(r) − r rᵀ) [N; P], where r = softmax([N x; P x])"),
+    # What deviates from the mean stress has no trace.
+    ("norm(S - trace(S) / 3 * eye(3))", {"S": "3 3 symmetric"}, "S",
+     "roll₂→₃(I ⊗ I) / (2 ‖P‖) − (P ⊗ P) / ‖P‖³ − (I ⊗ I) / (3 ‖P‖) + roll₂→₄(I ⊗ I) / (2 ‖P‖)"
+     ", where P = S − ⅓ tr(S) I"),
+    ("sum(sqrt(x**2 + e))", {"x": "n", "e": "positive"}, "x", "e diag(1 / (x∘² + e 1)∘^(3/2))"),
+    ("sum(x * exp(-x**2))", {"x": "n"}, "x", "2 diag(exp(−x∘²) ∘ x ∘ (2 x∘² − 3))"),
     ("sum(X * sin(X))", {"X": "n m"}, "X", 'einsum("ab,ac,bd->abcd", 2 cos(X) − X ∘ sin(X), I, I)'),
     ("1 / (1 + x**2)", {"x": ""}, "x", "2 (3 x² − 1) / (1 + x²)³"),
     ("sum(x / (1 + abs(x)))", {"x": "n"}, "x", "−2 diag(sign(x) / (1 + |x|)∘³)"),
@@ -398,6 +431,9 @@ def test_the_jacobian_of_a_scalar_is_written_as_its_gradient(
 
 
 CONDITIONS = [
+    ("log(x / y)", {"x": "", "y": ""}, ("x / y > 0",)),
+    ("log(1 + abs(conj(h) @ w)**2)", {"h": "n complex", "w": "n complex"}, ()),
+    ("sum(log(w * (K @ w)))", {"w": "n positive", "K": "n n spd"}, ("w ∘ (K w) > 0",)),
     ("log(abs(det(Z)))", {"Z": "n n complex"}, ("Z is invertible",)),
     ("sum(sqrt(abs(x)))", {"x": "n"}, ("x ≠ 0",)),
     ("1 / x + log(x)", {"x": ""}, ("x > 0",)),

@@ -89,6 +89,7 @@ def test_a_large_determinant_of_a_positive_definite_matrix_does_not_overflow() -
         ("1 - sigmoid(x)", "sigmoid(-x)"),
         ("outer(ones(n), sigmoid(x)) - outer(sigmoid(x), sigmoid(x))", "outer(sigmoid(-x), sigmoid(x))"),
         ("1 - 2 * sigmoid(-2 * x)", "tanh(x)"),
+        ("outer(sigmoid(x), y) - outer(ones(n), y) / 2", "outer(tanh(x / 2), y) / 2"),
         ("exp(-softplus(x))", "sigmoid(-x)"),
         ("sinh(x) / cosh(x)", "tanh(x)"),
         ("x - softplus(x)", "-softplus(-x)"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import prod
 
 from gradwright.back.formula import (
+    Block,
     Call,
+    Cell,
     Conjugated,
     Formula,
     Indexed,
@@ -54,6 +56,8 @@ def transposed(formula: Formula) -> Formula:
         case Call(name="kron", arguments=factors):
             turned = replace(formula, arguments=tuple(transposed(f) for f in factors))
             return turned if transposes(turned) < transposes(formula) else Transposed(2, False, formula)
+        case Block() if transposes(turned := _turned_block(formula)) < transposes(formula):
+            return turned
         case Call(name="cumsum", arguments=(matrix,)) if transposes(transposed(matrix)) < transposes(matrix):
             axis = "axis=1" if formula.keywords == "axis=0" else "axis=0"
             return replace(formula, arguments=(transposed(matrix),), keywords=axis)
@@ -63,6 +67,14 @@ def transposed(formula: Formula) -> Formula:
             return replace(formula, places=places[::-1])
         case _:
             return Transposed(2, False, formula)
+
+
+def _turned_block(block: Block) -> Block:
+    """The transpose of a matrix of blocks, block by block; as it is, if one of them is a row or a number."""
+    if any(isinstance(entry, Cell) for entry in block.entries):
+        return block
+    entries = tuple(transposed(row[column]) for column in range(len(block.column_places)) for row in block.rows())
+    return replace(block, entries=entries, row_places=block.column_places, column_places=block.row_places)
 
 
 def column_times_row(column: Formula, row: Formula) -> Formula:
@@ -97,7 +109,7 @@ def transposes(formula: Formula) -> int:
             return 1 + transposes(inner)
         case Sum(terms=parts) | MatrixProduct(factors=parts) | Scaled(factors=parts):
             return sum(transposes(part) for part in parts if part.rank == 2)
-        case Call(name="kron", arguments=parts):
+        case Call(name="kron", arguments=parts) | Block(entries=parts):
             return sum(map(transposes, parts))
         case _:
             return 0
@@ -148,7 +160,7 @@ def scaled(coefficient: Fraction, formula: Formula) -> Formula:
         return formula
     if isinstance(formula, Number):
         return replace(formula, value=formula.value * coefficient)
-    if isinstance(formula, Sum) and coefficient == -1 and any(_is_negative(term) for term in formula.terms):
+    if isinstance(formula, Sum) and coefficient == -1 and any(is_negative(term) for term in formula.terms):
         return replace(formula, terms=tuple(scaled(coefficient, term) for term in formula.terms))
     if isinstance(formula, MatrixProduct) and coefficient < 0:
         turned = _antisymmetric_turned(formula)
@@ -191,7 +203,8 @@ def _antisymmetric_turned(product: MatrixProduct) -> MatrixProduct | None:
     return None
 
 
-def _is_negative(term: Formula) -> bool:
+def is_negative(term: Formula) -> bool:
+    """Whether a minus stands in front of a term."""
     return isinstance(term, Scaled) and term.coefficient < 0
 
 
@@ -226,8 +239,8 @@ def _with_moduli(factors: Sequence[Formula]) -> list[Formula]:
     rest, found = list(factors), list[Formula]()
     while rest:
         factor = rest.pop(0)
-        partner = _conjugate_of(factor)
-        if partner not in rest:
+        partner = next((form for form in _conjugate_forms(factor) if form in rest), None)
+        if partner is None:
             found.append(factor)
             continue
         rest.remove(partner)
@@ -245,11 +258,15 @@ def is_in_moduli(formula: Formula) -> bool:
     return isinstance(base, Call) and base.name == "abs"
 
 
-def _conjugate_of(formula: Formula) -> Formula:
-    """The conjugate, of a product factor by factor."""
-    if isinstance(formula, MatrixProduct):
-        return replace(formula, factors=tuple(map(conjugated, formula.factors)))
-    return conjugated(formula)
+def _conjugate_forms(formula: Formula) -> Iterator[Formula]:
+    """The conjugate as it may be written, of a product factor by factor: that of `xᴴ y` is `yᴴ x`, too."""
+    if not isinstance(formula, MatrixProduct):
+        yield conjugated(formula)
+        return
+    yield replace(formula, factors=tuple(map(conjugated, formula.factors)))
+    if not formula.rank:
+        turned = (transposed(f) if f.rank == 2 else f for f in reversed(formula.factors))
+        yield replace(formula, factors=tuple(map(conjugated, turned)))
 
 
 def _conjugates(formula: Formula) -> int:

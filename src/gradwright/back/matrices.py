@@ -173,7 +173,7 @@ class Reduction:
         first, second = pair
         if self.real and first.formula == second.formula and (first.row, first.column) == (second.row, second.column):
             return Power(0, True, norm_of(first.formula), Fraction(2))
-        if any(isinstance(edge.formula, Scaled) and any(d.rank for d in edge.formula.divisors) for edge in pair):
+        if any(map(_is_entrywise, pair)):
             return sum_of(hadamard(first.formula, second.seen_from(first.row)))
         if first.column == second.row or first.row == second.column:
             start = first.row
@@ -247,14 +247,14 @@ class Reduction:
             return linear(lambda inside: Call(0, True, "mean", (inside,)), vector)
         return sum_of(vector)
 
-    def _divided_by(self, label: int) -> bool:
-        """Whether the number of entries along a label is among the divisors, of which it is then taken away."""
+    def _divided_by(self, label: int, times: int = 1) -> bool:
+        """Whether the number of entries along a label is among the divisors so often; once it is taken away then."""
         count = str(self.dims[label])
-        for place, divisor in enumerate(self.divisors):
-            if isinstance(divisor, Name) and divisor.language == count:
-                del self.divisors[place]
-                return True
-        return False
+        places = [k for k, d in enumerate(self.divisors) if isinstance(d, Name) and d.language == count]
+        if len(places) < times:
+            return False
+        del self.divisors[places[0]]
+        return True
 
     def _add_vector(self, edge: Edge, weights: list[Weight], label: int) -> None:
         other = edge.other(label)
@@ -270,14 +270,20 @@ class Reduction:
     def _row_sums_or_means(self, edge: Edge, label: int) -> Formula:
         if isinstance(edge.formula, Call) and edge.formula.name == "diag":
             return edge.formula.arguments[0]
-        name, axis = ("mean" if self._divided_by(label) else "sum"), (0 if label == edge.row else 1)
+        axis = 0 if label == edge.row else 1
 
-        def reduced(matrix: Formula) -> Formula:
+        def reduced(matrix: Formula, name: str) -> Formula:
             inside = with_fewer_transposes(matrix)
             along = axis if inside is matrix else 1 - axis
-            return Call(1, True, name, (inside,), keywords=f"axis={along}")
+            # What is transposed may bring a sign.
+            return linear(lambda rows: Call(1, True, name, (rows,), keywords=f"axis={along}"), inside)
 
-        return linear(reduced, edge.formula)
+        sums = linear(lambda matrix: reduced(matrix, "sum"), edge.formula)
+        # Of two equal matrices, of which the product is a square, both are summed or both averaged.
+        is_squared = any(e.formula == edge.formula for e in self.edges) or any(w.formula == sums for w in self.weights)
+        if not self._divided_by(label, 2 if is_squared else 1):
+            return sums
+        return linear(lambda matrix: reduced(matrix, "mean"), edge.formula)
 
     def _add_edge(self, edges: list[Edge], weights: list[Weight], label: int) -> None:
         first, second = edges
@@ -332,6 +338,17 @@ class Reduction:
         if at_column:
             parts.append(diagonal_of_weights(at_column))
         return product(tuple(parts))
+
+
+def _is_entrywise(edge: Edge) -> bool:
+    """Whether a matrix is an elementwise power or quotient, beside which products entry by entry read best."""
+    match edge.formula:
+        case Scaled(divisors=divisors):
+            return any(divisor.rank for divisor in divisors)
+        case Power(matrix=matrix):
+            return not matrix
+        case _:
+            return False
 
 
 def _is_congruence(formula: Formula) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.back.algebra import multiplied, transposed, without_scalars
+from gradwright.back.algebra import is_negative, multiplied, negated, transposed, without_scalars
 from gradwright.back.formula import (
     Call,
     Conjugated,
@@ -14,6 +14,7 @@ from gradwright.back.formula import (
     MatrixProduct,
     OuterProduct,
     Part,
+    Sum,
     Transposed,
 )
 from gradwright.back.masks import is_running_sum, masked_product
@@ -28,6 +29,8 @@ def product(factors: tuple[Formula, ...]) -> Formula:
         inside = factor
         if len(factors) > 1:
             number, scalars, divisors, inside = without_scalars(factor)
+            if isinstance(inside, Sum) and all(map(is_negative, inside.terms)):
+                number, inside = -number, negated(inside)
             coefficient *= number
             above += scalars
             under += divisors

@@ -18,7 +18,7 @@ from gradwright.back.algebra import (
     without_scalars,
 )
 from gradwright.back.blocks import blocks, is_full, placed_parts
-from gradwright.back.formula import Call, Formula, MatrixProduct, Name, OuterProduct, Scaled, Sum, Transposed
+from gradwright.back.formula import Call, Formula, MatrixProduct, Name, Number, OuterProduct, Scaled, Sum, Transposed
 from gradwright.back.notation import diagonal_matrix
 from gradwright.back.text import unicode
 from gradwright.frozen import replace
@@ -26,7 +26,9 @@ from gradwright.frozen import replace
 
 def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
     """A sum; sums inside are opened, and parts placed side by side are a block matrix."""
-    flat = opened(map(_minus_inside, terms))
+    flat = _with_like_terms(opened(map(_minus_inside, terms)))
+    if len(flat) == 1:
+        return flat[0]
     if all(_diagonal_of(term) is not None for term in flat):
         return diagonal_matrix(sum_formula([d for d in map(_diagonal_of, flat) if d is not None], True))
     if any(_is_of_matrices(term) for term in flat):
@@ -36,6 +38,24 @@ def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
         return joined
     terms = _with_scalars_shared(_with_blocks(flat))
     return _with_common_number(terms, symmetric) if len(terms) > 1 else terms[0]
+
+
+def _with_like_terms(terms: Sequence[Formula]) -> tuple[Formula, ...]:
+    """`2 M` for `M + M`: what is the same, as it is written, once."""
+    numbers: dict[Formula, Fraction] = {}
+    for number, tensor in map(_coefficient_and_rest, terms):
+        numbers[tensor] = numbers.get(tensor, Fraction(0)) + number
+    if len(numbers) == len(terms) or not any(numbers.values()):
+        return tuple(terms)
+    return tuple(scaled(number, tensor) for tensor, number in numbers.items() if number)
+
+
+def _coefficient_and_rest(term: Formula) -> tuple[Fraction, Formula]:
+    if isinstance(term, Number):
+        return term.value, replace(term, value=Fraction(1))
+    if isinstance(term, Scaled) and (len(term.factors) != 1 or term.divisors):
+        return term.coefficient, replace(term, coefficient=Fraction(1))
+    return split_number(term)
 
 
 def blocks_of(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
@@ -134,9 +154,11 @@ def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
         factors, divisors = _without(part.factors, above), _without(part.divisors, under)
         term = multiplied(part.coefficient / number, factors, divisors, rank)
         inside += opened([_minus_inside(term)])
+    inside = list(_with_like_terms(inside))
     if number != 1 and all(split_number(term)[0] < 0 for term in inside):  # a transposed skew matrix brings a sign
         number, inside = -number, [scaled(Fraction(-1), term) for term in inside]
-    return multiplied(number, (*above, Sum(rank, symmetric, _with_pairs(inside))), tuple(under), rank)
+    total = Sum(rank, symmetric, _with_pairs(inside)) if len(inside) > 1 else inside[0]
+    return multiplied(number, (*above, total), tuple(under), rank)
 
 
 def _with_scalars_shared(terms: Sequence[Formula]) -> Sequence[Formula]:

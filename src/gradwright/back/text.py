@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradwright.back.algebra import multiplied, without_scalars
+from gradwright.back.algebra import multiplied, split_number, without_scalars
 from gradwright.back.formula import (
     Block,
     Call,
@@ -17,6 +17,7 @@ from gradwright.back.formula import (
     Formula,
     MatrixProduct,
     Name,
+    Number,
     Permuted,
     Power,
     Roll,
@@ -136,6 +137,8 @@ class _Language(Writer):
     def call(self, formula: Call) -> Written:
         if formula.name == "equals":
             return " == ".join(self.write(side)[0] for side in formula.arguments), SUM
+        if formula.name == "variable_power":
+            return " ** ".join(self.inside(part, ATOM) for part in formula.arguments), POWER
         listed = [self.write(argument)[0] for argument in formula.arguments]
         listed += [formula.keywords] if formula.keywords else []
         output = f".{formula.output}" if formula.output else ""
@@ -176,10 +179,20 @@ def _without_cell(entry: Formula) -> Formula:
     return multiplied(number, (*scalars, cell.inner), divisors, cell.inner.rank)
 
 
+def _as_number(term: Formula) -> Formula:
+    """`3` for `3 1`: a number beside a tensor goes to every entry."""
+    number, tensor = split_number(term)
+    is_ones = isinstance(tensor, Name) and tensor.text == "1"
+    return Number(term.rank, True, number) if is_ones else term
+
+
 class _Unicode(MathematicalWriter):
     """Mathematical notation."""
 
     minus = "−"
+
+    def sum(self, terms: tuple[Formula, ...]) -> str:
+        return super().sum(tuple(map(_as_number, terms)))
 
     def block(self, formula: Block) -> str:
         rows = (", ".join(self.write(entry)[0] for entry in row) for row in formula.rows())
@@ -260,8 +273,7 @@ class _Unicode(MathematicalWriter):
 
         def write(place: int, mark: str) -> str:
             argument = formula.arguments[place]
-            base = place == 0 and template.startswith("{0}") and "^{" in template
-            return self.raised(argument, mark) if mark else self.inside(argument, ATOM if base else needs)
+            return self.raised(argument, mark) if mark else self.inside(argument, ATOM if "^{" in template else needs)
 
         text = filled(template, write, "[⁻⁺¹²³½]*")
         if formula.output and not formula.binds and template.partition("(")[0].isidentifier():

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
 from gradwright.core.build import adjoint, diagonal, number, ones, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, zero
+from gradwright.core.connected import connected
+from gradwright.core.contraction import contract, subproduct, zero
 from gradwright.core.inference import facts_of, is_nonnegative, is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Hole, Node, Solve
 from gradwright.core.primitive import Primitive
@@ -81,6 +82,7 @@ def conditions_of(
             smooth = bool(node.primitive.gauge) and _decomposition(node) not in decomposed
             texts = _of_application(node, written)
             implied.update(_invertible_parts(node, written))
+            implied.update(_factors_without_zeros(node, written))
             sums.update(_sum_of_sizes(node, written))
             found.update(dict.fromkeys(text for text in texts if not (smooth and "are distinct" in text)))
         elif isinstance(node, Solve):
@@ -295,6 +297,30 @@ def _invertible_parts(node: Apply, written: Callable[[Node], str]) -> list[str]:
         *(f"{_subject('{} is invertible', part, 2, written)} is invertible" for part in parts),
         *(f"{written(simplify(diagonal(matrix)))} ≠ 0" for matrix in triangles),
     ]
+
+
+def _factors_without_zeros(node: Apply, written: Callable[[Node], str]) -> list[str]:
+    """What is said already where a product, or a quotient, is positive or not zero: that no factor of it is zero."""
+    if node.primitive is power:
+        about = [node.arguments[0]] if base_and_exponent(node)[1] < 1 else []
+    else:
+        stated = {f"{{{d.name}}} {sign} 0": a for d, a in zip(node.primitive.inputs, node.arguments, strict=True)
+                  for sign in (">", "≠")}  # fmt: skip
+        about = [argument for condition, argument in stated.items() if condition in node.primitive.conditions]
+    products = [as_product(without_repetition(argument)) for argument in about if _size_of(argument) is None]
+    bases = [base_and_exponent(part)[0] for product in products for part in _parts_entry_by_entry(product)]
+    return [f"{written(_core('{} ≠ 0', base))} ≠ 0" for base in bases]
+
+
+def _parts_entry_by_entry(product: Contract) -> list[Node]:
+    """The tensors, several, of which a tensor is the product entry by entry: scalars, and some with its axes."""
+    kept = set(product.free_labels)
+    parts = connected(product.factors, set(range(len(product.dims))) - kept)
+    held = [{label for factor in part for label in factor.labels} for part in parts]
+    outputs = [tuple(group for group in product.output if labels.intersection(group)) for labels in held]
+    if len(parts) < 2 or any(output not in ((), product.output) for output in outputs):
+        return []
+    return [subproduct(product, part, output) for part, output in zip(parts, outputs, strict=True)]
 
 
 def _of_complex(condition: str) -> str:

@@ -18,7 +18,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, is_zero, plain, scale, simple
 from gradwright.core.nodes import Add, Contract, Factor, Groups, Node, Selection
 from gradwright.core.sums import add, coefficient_of, scaled, terms_of
-from gradwright.core.walks import postorder, rebuild
+from gradwright.core.walks import directions, postorder, rebuild
 from gradwright.linear.chains import Chain, join, product_of_chain
 from gradwright.linear.denominators import over_one_denominator
 from gradwright.linear.entrywise_factors import is_pattern, shared_entrywise, without
@@ -26,6 +26,7 @@ from gradwright.linear.like_terms import with_like_terms_joined, with_scalars_jo
 from gradwright.linear.readings import ChainTerm, OuterTerm, Term, as_outer, has_same_number, node_of, read
 from gradwright.linear.separated import join_outer_products
 from gradwright.linear.shared_numbers import with_numbers_in_front, with_shared_number
+from gradwright.linear.weighted import with_weights_inside
 from gradwright.prims.piecewise import is_indicator, opposite
 from gradwright.prims.power import raise_to
 from gradwright.simplify.broadcasts import narrowed
@@ -60,7 +61,7 @@ class _Collector:
                 new = turn_sums(with_numbers_in_front(rebuild(node, tuple(map(self._done.__getitem__, node.children)))))
                 if any(map(is_zero, new.children)):  # terms that have cancelled within it
                     new = simplify(new, self._done)
-                found = self._collect_sum(new)
+                found = self._collect_sum(with_weights_inside(new))
                 while (turned := turn_sums(found)) != found:  # what is the same now may be common to more terms
                     found = self._collect_sum(turned)
                 self._done[node] = self._done[found] = _with_opposite(found)
@@ -70,7 +71,8 @@ class _Collector:
         if not isinstance(node, Add):
             return node
         if not node.rank:
-            return self._over_one_denominator(with_like_terms_joined(node))
+            found = self._over_one_denominator(with_like_terms_joined(node))
+            return (self._common_entries(found) or found) if _in_one_direction(found) else found
         axes = simple(range(node.rank))
         places = _places_of_diagonals(node)
         if places != axes and len(set(places)) < 3:  # diag(u − v) for diag(u) − diag(v)
@@ -112,13 +114,24 @@ class _Collector:
         """The sum with terms taken out of those that begin or end with them, if that makes it shorter."""
         if not isinstance(node, Add):
             return node
-        before = items = [self._read_any(term) for term in node.terms]
+        before = items = [self._read_any(term) for term in self._with_sum_closed(node)]
         while (found := self._nested_once(items)) is not None:
             items = found
         if items is before:
             return node
         joined = turn_sums(add(list(map(node_of, items))))
         return self._collect_sum(joined) if _length(joined) < _length(node) else node
+
+    def _with_sum_closed(self, node: Add) -> Sequence[Node]:
+        """The terms, those of a sum with which another one begins or ends as that sum: of `A + B − P (A + B)` two."""
+        for item in map(self._read, node.terms):
+            ends = (item.chain.elements[0], item.chain.elements[-1]) if isinstance(item, ChainTerm) else ()
+            for total in ends:
+                for sign in (1, -1) if isinstance(total, Add) else ():
+                    parts = [scaled(sign, part) for part in terms_of(total)]
+                    if all(part in node.terms for part in parts):
+                        return [*(term for term in node.terms if term not in parts), scaled(sign, total)]
+        return node.terms
 
     def _nested_once(self, items: list[Term]) -> list[Term] | None:
         for place, other in combinations(range(len(items)), 2):
@@ -201,9 +214,17 @@ class _Collector:
         for below, above in over_one_denominator(node):
             above = self.collect(above)
             if _length(above) < _length(node):
-                quotient = contract(1, [below, Factor(above, axes)], axes, dict(enumerate(node.shape)))
+                quotient = contract(1, [below, *self._cleared(above)], axes, dict(enumerate(node.shape)))
                 return with_numbers_in_front(merge_powers(quotient))
         return node
+
+    def _cleared(self, node: Node) -> list[Factor]:
+        """What stands above a line, its quotients cleared where that is no longer: `(p − y) / p` for `1 − y / p`."""
+        axes = simple(range(node.rank))
+        for below, above in over_one_denominator(node, of_sums=False) if isinstance(node, Add) else ():
+            if _length(above) + 1 <= _length(node):
+                return [below, *self._cleared(above)]
+        return [Factor(node, axes)]
 
     def _common_entries(self, node: Node) -> Node | None:
         """`A ∘ (B − C)` for `A ∘ B − C ∘ A`: what all terms are multiplied by entry by entry."""
@@ -287,6 +308,11 @@ class _Collector:
         both = (total, group[0].vectors[1]) if shared else (group[0].vectors[0], total)
         joined = as_outer(product_of([(vector, (place,)) for place, vector in enumerate(both)], (0, 1)))
         return [joined if item is group[-1] else item for item in items if item is group[-1] or item not in group]
+
+
+def _in_one_direction(node: Node) -> bool:
+    """Whether a scalar is no sum of differentials of several parts: these are read term by term, `2 s ds − s² dt`."""
+    return len({frozenset(directions(term)) for term in terms_of(node)}) == 1
 
 
 def _with_opposite(node: Node) -> Node:

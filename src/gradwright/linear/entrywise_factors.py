@@ -24,7 +24,7 @@ def entrywise(product: Contract) -> Counter[Entrywise]:
     """
     found = Counter[Entrywise]()
     for factor in product.factors:
-        kind = _kind(factor, product)
+        kind = kind_of(factor, product)
         if kind is not None:
             base, times = _repeated(kind[0])
             found[base, kind[1], kind[2]] += times
@@ -41,7 +41,8 @@ def shared_entrywise(products: Sequence[Contract]) -> Counter[Entrywise]:
     })  # fmt: skip
 
 
-def _kind(factor: Factor, product: Contract) -> Entrywise | None:
+def kind_of(factor: Factor, product: Contract) -> Entrywise | None:
+    """By what a factor multiplies a product entry by entry; None for a mask, or if its axes are not the product's."""
     if isinstance(factor.node, Mask) or sorted(factor.groups) != sorted(product.output):
         return None
     order = tuple(product.output.index(group) for group in factor.groups)
@@ -71,7 +72,7 @@ def without(product: Contract, shared: Counter[Entrywise]) -> tuple[Fraction, No
     rest = list[Factor]()
     left = Counter(shared)
     for factor in product.factors:
-        kind = _kind(factor, product)
+        kind = kind_of(factor, product)
         base, times = _repeated(factor.node)
         key = (base, *kind[1:]) if kind is not None else None
         taken = min(left[key], times) if key is not None else 0

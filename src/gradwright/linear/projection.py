@@ -14,11 +14,14 @@ from gradwright.core.build import adjoint, masked, matmul, product_of
 from gradwright.core.contraction import contract, plain, simple, zero
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of, is_hermitian, is_symmetric
-from gradwright.core.nodes import Mask, Node, Symbol
+from gradwright.core.nodes import Add, Mask, Node, Symbol
 from gradwright.core.spaces import Space, tangent_space
 from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.core.walks import applications
 from gradwright.linear.collect import collect
+from gradwright.simplify.equality import proved_equal
 from gradwright.simplify.expansion import expand
+from gradwright.simplify.inverses import is_inverse
 from gradwright.simplify.pipeline import simplify
 
 HALF = Fraction(1, 2)
@@ -42,7 +45,14 @@ def mirrored(node: Node, sign: int, conj: bool = False) -> Node:
     labels = range(node.rank)
     dims = {label: node.shape[place] for place, label in enumerate((1, 0, *range(2, node.rank)))}
     transposed = contract(1, [swapped], simple(labels), dims)
+    if node.rank == 2 and _has_inverse_of_sum(node) and proved_equal(node, scaled(sign, transposed)):
+        return node
     return add([scaled(HALF, node), scaled(HALF * sign, transposed)])
+
+
+def _has_inverse_of_sum(node: Node) -> bool:
+    """Whether it may be its own mirror image without showing it: `(A + B)⁻¹ A B⁻¹ = B⁻¹ A (A + B)⁻¹`."""
+    return any(is_inverse(inner.primitive) and isinstance(inner.arguments[0], Add) for inner in applications(node))
 
 
 def project_tangent(node: Node, variable: Symbol) -> Node:

@@ -33,6 +33,7 @@ real_part = Primitive(
     signature="x: ... -> y: ...",
     summary="the real part of every entry",
     differential=("real(dx)",),
+    preserves=("nonnegative", "positive"),
     field="real",
     parity="odd",
     linear_in=(0,),

@@ -314,7 +314,7 @@ def _power(base: Node, exponent: Fraction) -> list[Node]:
 
 
 def fold_complements(node: Add) -> Node:
-    """`y − y σ(u) = y σ(−u)`, `1 − 2 σ(u) = −tanh(u/2)`, `u − softplus(u) = −softplus(−u)`.
+    """`y − y σ(u) = y σ(−u)`, `y − 2 y σ(u) = −y tanh(u/2)`, `u − softplus(u) = −softplus(−u)`.
 
     Of two opposite arguments: `y σ(−u) − (1 − y) σ(u) = y − σ(u)`.
     """
@@ -324,47 +324,34 @@ def fold_complements(node: Add) -> Node:
     for term in node.terms:
         product = as_product(term)
         for place, factor in enumerate(product.factors):
-            folded = _fold_complement(node, term, place) if is_of(factor.node, sigmoid) else None
+            folded = _fold_logistic(node, term, place) if is_of(factor.node, sigmoid) else None
             if folded is not None:
                 return folded
-        if len(product.factors) != 1 or not isinstance(product.factors[0].node, Apply):
-            continue
-        inner = product.factors[0].node
-        if is_of(inner, sigmoid):
-            folded = _fold_sigmoid(node, term, product)
-        elif is_of(inner, softplus):
+        if len(product.factors) == 1 and is_of(product.factors[0].node, softplus):
             folded = _fold_softplus(node, term, product)
-        else:
-            continue
-        if folded is not None:
-            return folded
+            if folded is not None:
+                return folded
     return node
 
 
-def _fold_complement(node: Add, term: Node, place: int) -> Node | None:
-    """A term with a factor σ(u), and minus what it is without that factor, as one term with σ(−u)."""
+def _fold_logistic(node: Add, term: Node, place: int) -> Node | None:
+    """A term with a factor σ(u), and minus what it is without that factor, or minus half of that, as one term."""
     product = as_product(term)
-    rest = scaled(-1, with_factors(product, (*product.factors[:place], *product.factors[place + 1 :])))
-    if rest not in node.terms:
-        return None
-    found = product.factors[place].node
-    assert isinstance(found, Apply)
-    opposite = Apply(sigmoid, (), (scaled(-1, found.arguments[0]),))
-    others = [t for t in node.terms if t not in (term, rest)]
-    return add([*others, scaled(-1, with_factor(product, place, opposite))])
-
-
-def _fold_sigmoid(node: Add, term: Node, product: Contract) -> Node | None:
-    argument = _whole_argument(product)
-    unit = ones(node.shape)
-    constant = next((t for t in node.terms if split_coefficient(t)[1] == unit), None)
-    if argument is None or constant is None:
-        return None
-    if product.coefficient / split_coefficient(constant)[0] != -2:
-        return None
-    rest = [t for t in node.terms if t not in (term, constant)]
-    sign = -1 if split_coefficient(argument)[0] < 0 else 1
-    return add([*rest, scaled(sign * HALF * product.coefficient, Apply(tanh, (), (scaled(sign * HALF, argument),)))])
+    logistic = product.factors[place].node
+    assert isinstance(logistic, Apply)
+    argument = logistic.arguments[0]
+    rest = with_factors(product, (*product.factors[:place], *product.factors[place + 1 :]))
+    sign = -1 if split_coefficient(terms_of(argument)[0])[0] < 0 else 1
+    complements = (
+        (Fraction(-1), Fraction(-1), Apply(sigmoid, (), (scaled(-1, argument),))),
+        (-HALF, sign * HALF, Apply(tanh, (), (scaled(sign * HALF, argument),))),
+    )
+    for times, coefficient, function in complements:
+        beside = scaled(times, rest)
+        if beside in node.terms:
+            others = [t for t in node.terms if t not in (term, beside)]
+            return add([*others, scaled(coefficient, with_factor(product, place, function))])
+    return None
 
 
 def _fold_softplus(node: Add, term: Node, product: Contract) -> Node | None:

@@ -179,7 +179,7 @@ def _reductions(node: Contract, place: int) -> Iterator[int | None]:
     held = set(labels)
     elsewhere = set(node.free_labels)
     elsewhere |= {label for p, f in enumerate(node.factors) if p != place for label in f.labels}
-    if any(labels.count(label) == 1 for label in held - elsewhere):
+    if held - elsewhere:
         yield None
     related = _related(node, place)
     for other, factor in enumerate(node.factors):
