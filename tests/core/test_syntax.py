@@ -45,6 +45,15 @@ def test_a_slice_is_bounded_by_sums_and_products_of_dimensions(text: str, declar
     assert gw.parse(part.text(), x=declared.replace(" ", "")) == part
 
 
+def test_brackets_of_python_are_those_of_the_language() -> None:
+    n, x, X = gw.dim("n"), gw.vector("x", "n"), gw.matrix("X", "n", "m")
+    assert x[1 : n - 1] + x[2:] * 0 + x[:-2] == gw.parse("x[1:n-1] + x[2:] * 0 + x[:-2]", x="n")
+    assert X[:2, np.int64(1)] + X[-1, :2] == gw.parse("X[:2, 1] + X[-1, :2]", X="n m")
+    for place in (None, ..., True, 1.0, [0, 1], x > 0, slice(None, None, 2), slice(1.5, None)):
+        with pytest.raises(gw.LanguageError, match="whole number"):
+            x[place]
+
+
 def test_a_slice_is_not_bounded_by_a_variable() -> None:
     with pytest.raises(gw.GradwrightError, match="cannot bound a slice"):
         gw.parse("x[y:]", x="n", y="")

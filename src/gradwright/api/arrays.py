@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from gradwright.api.inputs import as_array
+from gradwright.errors import EvaluationError
 
 
 def shaped(name: str, value: Any) -> Any:
@@ -34,6 +36,33 @@ def _jax_array(name: str, value: Any) -> Any:
 
     array = value if hasattr(value, "aval") else jnp.asarray(as_array(name, value))
     return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
+
+
+def require_writable(out: Any, library: str) -> None:
+    """Refuse what results of a library cannot be written into.
+
+    Raises:
+        EvaluationError: it is no array of the library, or arrays of that are never written into.
+    """
+    if library == "jax":
+        raise EvaluationError("JAX arrays cannot be written into: leave out= away")
+    kind = np.ndarray if library == "numpy" else sys.modules["torch"].Tensor
+    if not isinstance(out, kind):
+        raise EvaluationError(f"out is a {library}.{kind.__name__} to write into, and this is {type(out).__name__}")
+
+
+def copy_into(out: Any, value: Any) -> None:
+    """Write a value into an array of the same library, of another precision perhaps, but of no narrower kind.
+
+    Raises:
+        TypeError: whole or real numbers would be made of it.
+    """
+    if isinstance(out, np.ndarray):
+        np.copyto(out, value)
+    elif sys.modules["torch"].can_cast(value.dtype, out.dtype):
+        out.copy_(value)
+    else:
+        raise TypeError(f"it is {value.dtype}, and out {out.dtype}")
 
 
 CONVERT: dict[str, Callable[[str, Any], Any]] = {"numpy": as_array, "torch": _torch_array, "jax": _jax_array}

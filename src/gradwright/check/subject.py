@@ -87,7 +87,7 @@ class Subject:
                 f"computed outside of PyTorch"
             )
         if value.shape != cotangent.shape:
-            raise Unusable(f"the output has the shape {shape_of(value)}, and it should be {shape_of(cotangent)}")
+            raise Unusable(f"the output is {shape_of(value)}, and it should be {shape_of(cotangent)}")
         wanted = [leaves[name] for name in self.wrt]
         given = cotangent.to(value.dtype)
         before = given.detach().clone()
