@@ -132,6 +132,7 @@ def test_a_record_is_replayed(text: str) -> None:
     derivation = gw.derive(gw.parse(text, **declarations), wrt="x" if "x" in declarations else "X")
     replayed = gw.Derivation.from_json(derivation.to_json())
     assert replayed.to_json() == derivation.to_json()
+    assert replayed in {derivation} and replayed != gw.derive(derivation.expression)
 
 
 @pytest.mark.parametrize("text", ["x * x[0]", "outer(x, x) @ A"])

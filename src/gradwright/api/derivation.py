@@ -42,7 +42,8 @@ class Derivation:
     """The derivatives of an expression, with the steps that lead to them.
 
     Made by `derive`. With one variable the properties are expressions; with several they are mappings
-    by name, and `D["X"]` is the derivation for one of them.
+    by name, and `D["X"]` is the derivation for one of them. Derivations of equal expressions in the same variables are
+    equal.
 
     Attributes:
         question: what was asked, as nodes, for what else is made of a derivation.
@@ -51,6 +52,12 @@ class Derivation:
     def __init__(self, question: Question) -> None:
         self.question = question
         self._stories: dict[bool, Told] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Derivation) and self.question.asked == other.question.asked
+
+    def __hash__(self) -> int:
+        return hash(self.question.asked)
 
     @property
     def expression(self) -> Any:
