@@ -374,8 +374,9 @@ def _as_matrix(cell: Node) -> Shape:
 
 
 def _row_shape(row: Sequence[Shape]) -> Shape:
+    column = "; a vector is a row, and outer(x, ones(1)) its column" if any(h == Dim.of(1) for h, _ in row) else ""
     for shape in row:
-        _require_same(row[0][0], shape[0], "block joins in one row", row[0], shape)
+        _require_same(row[0][0], shape[0], "block joins in one row", row[0], shape, column)
     return row[0][0], sum((wide for _, wide in row), Dim.of(0))
 
 
@@ -415,11 +416,11 @@ def require_equal(left: Dim, right: Dim, where: str) -> None:
         raise DimensionMismatchError(f"{left} and {right} are different dimensions {where}", left, right)
 
 
-def _require_same(a: Dim, b: Dim, what: str, left: Shape, right: Shape) -> None:
+def _require_same(a: Dim, b: Dim, what: str, left: Shape, right: Shape, remedy: str = "") -> None:
     if a != b:
         raise DimensionMismatchError(
             f"{what} {shape_text(left)} and {shape_text(right)}, "
-            f"but {a} and {b} are different dimensions", a, b,
+            f"but {a} and {b} are different dimensions{remedy}", a, b,
         )  # fmt: skip
 
 
