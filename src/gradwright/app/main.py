@@ -11,6 +11,7 @@ import gc
 import sys
 from collections.abc import Callable, Container
 from functools import reduce
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -218,9 +219,17 @@ def rules(name: str | None) -> None:
     click.echo(catalogue(name))
 
 
+def _write_in_unicode() -> None:
+    """Formulas are more than an old code page has, which Windows writes files and pipes in."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
+
+
 def run() -> None:
     """The entry point of the command."""
     gc.set_threshold(MANY_OBJECTS)
+    _write_in_unicode()
     try:
         main()
     except GradwrightError as error:
