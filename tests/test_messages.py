@@ -171,6 +171,8 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("qr(A)", {"A": "n m"}, "qr has several outputs: write qr(A).Q or .R"),
     ("qr(A).X", {"A": "n m"}, "in 'qr(A).X': qr has the outputs Q, R, and no 'X'"),
     ("x[5]", {"x": "3"}, "in 'x[5]': index 5 is outside an axis of length 3"),
+    ("reshape(x, (2, 3))", {"x": "6"},
+     "'(2, 3)' is a tuple that the language does not have: write dimensions one after the other, as in ones(n, m)"),
     ("x[1:7]", {"x": "3"}, "in 'x[1:7]': the range 1:7 is outside an axis of length 3"),
     ("x[-5:]", {"x": "3"}, "in 'x[-5:]': the range -2:3 is outside an axis of length 3"),
     ("x[2:1]", {"x": "n"}, "in 'x[2:1]': the range 2:1 ends before it starts"),

@@ -378,6 +378,7 @@ _OF_CONDITIONS = ": the product of two conditions is both of them, their maximum
 _CONSTRUCTS_INSTEAD: dict[type, str] = {
     ast.IfExp: ": write where(x > 0, a, b)",
     ast.BoolOp: _OF_CONDITIONS,
+    ast.Tuple: ": write dimensions one after the other, as in ones(n, m)",
 }
 _CONSTRUCTS: dict[type, str] = {
     ast.Lambda: "a lambda", ast.ListComp: "a comprehension", ast.GeneratorExp: "a comprehension",
