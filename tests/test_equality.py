@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import numpy as np
@@ -103,6 +104,14 @@ def test_differences_are_refuted_with_a_point(left: str, right: str) -> None:
     assert set(found.point) == {*a.variables, *b.variables}
     values = [e.evaluate(**{v: found.point[v] for v in e.variables}) for e in (a, b)]
     assert np.max(np.abs(values[0] - values[1])) > 0
+
+
+@pytest.mark.parametrize("right", ["A + B", "B + A", "A"])
+def test_an_answer_is_equal_to_itself_and_can_be_pickled(right: str) -> None:
+    found = gw.equal(parsed("A + B"), parsed(right))
+    again = pickle.loads(pickle.dumps(found))
+    assert found in [again, found] and found in {found}
+    assert (again.status, list(again.point)) == (found.status, list(found.point))
 
 
 @pytest.mark.parametrize(

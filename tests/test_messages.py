@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -172,6 +173,14 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("qr(A)", {"A": "n m"}, "qr has several outputs: write qr(A).Q or .R"),
     ("qr(A).X", {"A": "n m"}, "in 'qr(A).X': qr has the outputs Q, R, and no 'X'"),
     ("x[5]", {"x": "3"}, "in 'x[5]': index 5 is outside an axis of length 3"),
+    ("reshape(x, (2, 3))", {"x": "6"},
+     "'(2, 3)' is a tuple that the language does not have: write dimensions one after the other, as in ones(n, m)"),
+    ("x[1:7]", {"x": "3"}, "in 'x[1:7]': the range 1:7 is outside an axis of length 3"),
+    ("x[-5:]", {"x": "3"}, "in 'x[-5:]': the range -2:3 is outside an axis of length 3"),
+    ("x[2:1]", {"x": "n"}, "in 'x[2:1]': the range 2:1 ends before it starts"),
+    ("x[:n + 1]", {"x": "n"}, "in 'x[:n + 1]': the range 0:n + 1 is outside an axis of length n"),
+    ("solve(A=X, B=x)", {"X": "n n", "x": "n"},
+     "in 'solve(A=X, B=x)': solve takes no argument by the name 'A': solve(A, B)"),
     ("x[i]", {"x": "n"}, "in 'x[i]': 'i' cannot be an index: only constant whole numbers and ':' can"),
     ("sum(X, axis=2)", {"X": "n n"}, "in 'sum(X, axis=2)': sum: axis 2 does not exist; the tensor has 2 axes"),
     ("max(z)", {"z": "n complex"},
@@ -406,6 +415,19 @@ def test_what_linear_algebra_has_no_type_for_is_computed_in_double_precision(kin
     np.testing.assert_array_equal(value, np.diag([0.5, 0.25, 0.125]))
 
 
+def test_an_expression_is_no_array_of_one_object() -> None:
+    with pytest.raises(TypeError, match=r"as gradwright.inv\(X\), and evaluate gives its values"):
+        np.linalg.inv(SQUARE)
+
+
+def test_errors_come_back_from_the_processes_of_a_pool() -> None:
+    for text, declared in (("A @ B", {"A": "n m", "B": "k p"}), ("a * x", {}), ("qr(A).X", {"A": "n m"})):
+        with pytest.raises(gw.GradwrightError) as caught:
+            gw.parse(text, **declared)
+        found = pickle.loads(pickle.dumps(caught.value))
+        assert (type(found), str(found), vars(found)) == (caught.type, str(caught.value), vars(caught.value))
+
+
 def test_a_constant_size_is_not_explained() -> None:
     with pytest.raises(gw.EvaluationError, match=r"^'x' is declared as 3, but the input has shape \(4,\)$"):
         gw.parse("sum(x)", x="3").evaluate(x=np.ones(4))
@@ -456,6 +478,8 @@ OF_PYTHON = [
     (lambda: gw.outer(SQUARE, np.eye(3)),
      "outer takes expressions and numbers, and this is ndarray: declare a variable in its place, and give the values "
      "to evaluate"),
+    (lambda: gw.eye("2n"),
+     "'2n' is no dimension: that is a name, a positive whole number, or a sum or product of these, as n*m"),
     (lambda: SQUARE.evaluate(np.eye(3)), "evaluate takes its arrays by name: write evaluate(X=…)"),
 ]  # fmt: skip
 

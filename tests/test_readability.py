@@ -21,6 +21,8 @@ RESULTS = [
     # Parts in one place are added, and placed as they are.
     ("(2 * q[0]**2 - 1) * v + 2 * (q[1:] @ v) * q[1:]", {"q": "4", "v": "3"}, "q",
      "[4 q[0] Gᵀ v; 2 ((q[1:]ᵀ v) G + (Gᵀ q[1:]) v)]"),
+    ("A[1:, 0] @ y[1:]", {"A": "n n", "y": "n"}, "y", "[0; A[1:, 0]]"),
+    ("T[0] @ B * sum(T[1:, 0, -1])", {"T": "n m k", "B": "k p"}, "B", "sum(T[1:, 0, -1]) T[0, :, :]ᵀ G"),
     ("sum((x[1:] - x[:n - 1])**2)", {"x": "n"}, "x", "2 ([0; r] − [r; 0]), where r = x[1:] − x[:n - 1]"),
     ("sum(softmax(X, axis=0) * Y)", {"X": "n m", "Y": "n m"}, "X",
      "P ∘ (Y − 1 sum(P ∘ Y, axis=0)ᵀ), where P = softmax(X, axis=0)"),

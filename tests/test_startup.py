@@ -11,6 +11,7 @@ import pytest
 from work import calls
 
 import gradwright as gw
+from gradwright.front.functions import FUNCTIONS
 
 HEAVY = ["torch", "jax", "jaxlib", "sympy", "scipy", "opt_einsum", "typer", "rich", "hypothesis", "pytest"]
 
@@ -35,6 +36,12 @@ def test_import_loads_none_of_its_parts() -> None:
     program = "import sys, gradwright\nprint(sum(name.startswith('gradwright.') for name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(done.stdout) == 0
+
+
+def test_what_is_listed_is_what_is_there_for_users() -> None:
+    functions = set(FUNCTIONS)
+    assert {name for name in dir(gw) if not name.startswith("__")} == {*gw.__all__, *functions}
+    assert all(getattr(gw, name).__doc__ for name in gw.__all__)
 
 
 def test_deriving_makes_few_calls() -> None:

@@ -14,21 +14,46 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gradwright.api.checking import check
+    from gradwright.api.comparison import Equality, equal
+    from gradwright.api.definition import DefinedFunction, define
     from gradwright.api.derivation import Derivation, derive
+    from gradwright.api.dimensions import dim, dims
     from gradwright.api.expression import Expression, parse
-    from gradwright.api.variables import dim, dims, matrix, scalar, tensor, vector
-    from gradwright.errors import GradwrightError
+    from gradwright.api.implicit import fixed_point, optimum
+    from gradwright.api.tensor_algebra import outer, permute, roll, tensordot
+    from gradwright.api.variables import matrix, scalar, tensor, vector
+    from gradwright.errors import (
+        AmbiguousShapeError,
+        CheckError,
+        ConditionError,
+        DeclarationError,
+        DerivationError,
+        DimensionMismatchError,
+        EmissionError,
+        EvaluationError,
+        GaugeWarning,
+        GradwrightError,
+        IdentityError,
+        LanguageError,
+        ShapeError,
+        UnknownNameError,
+        UnknownOutputError,
+        UnsupportedError,
+    )
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "gradwright.api.expression": ("Expression", "parse"),
-    "gradwright.api.variables": ("tensor", "matrix", "vector", "scalar", "dim", "dims"),
-    "gradwright.api.derivation": ("Derivation", "derive"),
+    "gradwright.api.checking": ("check",),
+    "gradwright.api.comparison": ("equal", "Equality"),
     "gradwright.api.definition": ("define", "DefinedFunction"),
+    "gradwright.api.derivation": ("Derivation", "derive"),
+    "gradwright.api.dimensions": ("dim", "dims"),
+    "gradwright.api.expression": ("Expression", "parse"),
     "gradwright.api.implicit": ("fixed_point", "optimum"),
     "gradwright.api.tensor_algebra": ("outer", "tensordot", "roll", "permute"),
-    "gradwright.api.comparison": ("equal", "Equality"),
+    "gradwright.api.variables": ("tensor", "matrix", "vector", "scalar"),
     "gradwright.errors": (
         "GradwrightError", "LanguageError", "UnknownNameError", "UnknownOutputError", "DeclarationError", "ShapeError",
         "DimensionMismatchError", "AmbiguousShapeError", "UnsupportedError", "ConditionError", "IdentityError",
@@ -37,8 +62,13 @@ _HOMES = {
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = ["Derivation", "Expression", "GradwrightError", "derive", "dim", "dims", "matrix", "parse",
-           "scalar", "tensor", "vector"]  # fmt: skip
+# What a star import brings: not the functions of the language, some of which have the names of Python's own.
+__all__ = ["AmbiguousShapeError", "CheckError", "ConditionError", "DeclarationError", "DefinedFunction", "Derivation",
+           "DerivationError", "DimensionMismatchError", "EmissionError", "Equality", "EvaluationError", "Expression",
+           "GaugeWarning", "GradwrightError", "IdentityError", "LanguageError", "ShapeError", "UnknownNameError",
+           "UnknownOutputError", "UnsupportedError", "check", "define", "derive", "dim", "dims", "equal", "fixed_point",
+           "matrix", "optimum", "outer", "parse", "permute", "roll", "scalar", "tensor", "tensordot",
+           "vector"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -70,7 +100,7 @@ class _Package(ModuleType):
     @property
     def check(self) -> Any:
         """`gradwright.check`, the function."""
-        return _load("gradwright.api.checking").check
+        return _load(_HOME_OF["check"]).check
 
     @check.setter
     def check(self, module: ModuleType) -> None:
@@ -81,4 +111,5 @@ sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), "check", *_HOME_OF, *_load("gradwright.api.functions").names()})
+    special = [name for name in globals() if name.startswith("__")]
+    return sorted({*special, *_HOME_OF, *_load("gradwright.api.functions").names()})

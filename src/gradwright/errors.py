@@ -6,7 +6,7 @@ what to do about it; it is one paragraph, fit to be printed without a traceback.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from gradwright.core.dims import Dim
@@ -69,6 +69,10 @@ class DimensionMismatchError(ShapeError):
         super().__init__(message)
         self.left = left
         self.right = right
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies and pickles, as of a process in a pool, which may not fail: made again from all it was made of."""
+        return type(self), (str(self), self.left, self.right), self.__dict__
 
 
 class AmbiguousShapeError(DeclarationError):

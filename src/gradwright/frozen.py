@@ -107,12 +107,13 @@ def _hash(self: object) -> int:
 
 
 def _reduce(self: object) -> tuple[Any, ...]:
-    """For copies and pickles: made again from the fields."""
-    return _remade, (type(self), _values(self))
+    """For copies and pickles: made again from the fields that are no defaults, which need not have pickles."""
+    values = [(name, getattr(self, name), default) for name, default in _fields(type(self)).items()]
+    return _remade, (type(self), {name: value for name, value, default in values if value is not default})
 
 
-def _remade(cls: type[R], values: tuple[Any, ...]) -> R:
-    return cls(**dict(zip(_fields(cls), values, strict=True)))
+def _remade(cls: type[R], given: dict[str, Any]) -> R:
+    return cls(**given)
 
 
 def _refused(self: object, name: str, *value: object) -> NoReturn:

@@ -22,7 +22,7 @@ def assert_gradient(
     /,
     *,
     wrt: str | Sequence[str] | None = None,
-    variables: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | str | None = None,
     **example_inputs: Any,
 ) -> Report:
     """Assert that a function and its gradient are right; the arguments are those of `gradwright.check`.

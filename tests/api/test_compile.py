@@ -174,6 +174,9 @@ def test_results_are_written_into_a_given_array(library: str, text: str) -> None
         assert np.allclose(out, wanted)
     with pytest.raises(EvaluationError, match="out has shape"):
         function(**inputs, out=out[..., :2])
+    for unfit in (np.empty(wanted.shape, int), torch.empty(wanted.shape, dtype=torch.int64), 3.0):
+        with pytest.raises(EvaluationError, match="out"):
+            function(**inputs, out=unfit)
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from fractions import Fraction
 from typing import Any
@@ -93,6 +94,21 @@ def test_several_outputs_have_cotangents_of_their_own() -> None:
         _ = derivation.steps
 
 
+def test_several_outputs_are_told_one_after_the_other_each_in_the_variables_that_it_contains() -> None:
+    outputs = {"f": gw.parse("x @ A @ x", A="n n", x="n"), "g": gw.parse("sum(A)", A="n n"), "h": gw.parse("eye(3)")}
+    derivation = gw.derive(outputs)
+    told = str(derivation)
+    assert "g:\nDerivative of sum(A) with respect to A\n  A: n × n\n\n" in told
+    assert told.endswith("h:\nDerivative of eye(3) with respect to A, x\n\nIt contains none of the variables: its "
+                         "derivatives are zero.")  # fmt: skip
+    assert told in derivation.source("numpy") and told in derivation.source("torch")
+    assert "$g$:\n\\begin{align*}" in derivation.latex("brief")
+    assert "<p>g:</p><p>Derivative of sum(A)" in derivation._repr_html_()
+    verified = derivation.verify()
+    assert verified.right
+    assert {finding.name[:2] for finding in verified.findings} == {"f,", "g,"}
+
+
 def test_a_zero_derivative_prints_zero() -> None:
     assert str(gw.derive(gw.parse("trace(X)", X="n n"), wrt="X").hessian) == "0"
 
@@ -116,6 +132,7 @@ def test_a_record_is_replayed(text: str) -> None:
     derivation = gw.derive(gw.parse(text, **declarations), wrt="x" if "x" in declarations else "X")
     replayed = gw.Derivation.from_json(derivation.to_json())
     assert replayed.to_json() == derivation.to_json()
+    assert replayed in {derivation} and replayed != gw.derive(derivation.expression)
 
 
 @pytest.mark.parametrize("text", ["x * x[0]", "outer(x, x) @ A"])
@@ -135,6 +152,13 @@ def test_a_record_is_that_of_one_output() -> None:
 def test_what_is_no_record_is_refused(record: str) -> None:
     with pytest.raises(GradwrightError):
         gw.Derivation.from_json(record)
+
+
+def test_a_record_without_its_statements_is_refused() -> None:
+    record = json.loads(gw.derive(gw.parse("sum(x)", x="n"), wrt="x").to_json())
+    for steps in (3, [{"number": 1}], [3]):
+        with pytest.raises(DerivationError, match="the text is not the JSON of a derivation"):
+            gw.Derivation.from_json(json.dumps({**record, "steps": steps}))
 
 
 def test_directions_of_a_derivative_and_declared_ones_are_the_same() -> None:

@@ -199,6 +199,13 @@ def test_exit_codes_and_errors_of_the_program_itself() -> None:
     assert usage.returncode == 2
 
 
+def test_formulas_are_written_where_the_encoding_has_no_signs_for_them() -> None:
+    windows = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    command = [sys.executable, "-m", "gradwright.app.main", "derive", "inv(X)", "--show", "vjp"]
+    done = subprocess.run(command, capture_output=True, check=True, env=windows)
+    assert done.stdout.decode("utf-8").strip() == "−X⁻ᵀ G X⁻ᵀ"
+
+
 def test_two_levels_of_detail_exclude_each_other() -> None:
     result = CliRunner().invoke(main, ["derive", "inv(X)", "--brief", "--full"])
     assert result.exit_code == 2

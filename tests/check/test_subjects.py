@@ -130,7 +130,14 @@ def test_a_wrapper_of_a_custom_function_is_not_excused() -> None:
 
 
 def test_several_outputs() -> None:
-    assert "returns 2 outputs: check one at a time" in words_of(lambda X: (X, X), "inv(X)")
+    assert "returns a tuple of 2: check one output at a time" in words_of(lambda X: (X, X), "inv(X)")
+
+
+def test_declarations_may_be_a_text() -> None:
+    declared = "P: n n symmetric, x: n"
+    assert gw.check((None, lambda G, x, P: 2 * G * P @ x), "x @ P @ x", wrt="x", variables=declared).right
+    with pytest.raises(gw.DeclarationError, match="declarations are a mapping"):
+        gw.check(torch.linalg.inv, "inv(X)", variables=["X: n n"])  # type: ignore[arg-type]
 
 
 def test_no_output() -> None:

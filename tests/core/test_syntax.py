@@ -45,6 +45,27 @@ def test_a_slice_is_bounded_by_sums_and_products_of_dimensions(text: str, declar
     assert gw.parse(part.text(), x=declared.replace(" ", "")) == part
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["A[1:, 0]", "A[0, 1:3]", "A[-1, :2] @ y[:2]", "T[0, :, :]", "T[1:, 0, -1]", "T[0, :, :] * T[1, :, :]",
+     "sum(T[:2, 1, :], axis=0)", "conj(Z[0, :, :]) @ y"],
+)  # fmt: skip
+def test_parts_are_printed_as_they_are_written(text: str) -> None:
+    declared = {"A": "n n", "y": "n", "T": "n m k", "Z": "k n n complex"}
+    part = gw.parse(text, **declared)
+    assert part.text() == text
+    assert gw.parse(part.text(), **declared) == part
+
+
+def test_brackets_of_python_are_those_of_the_language() -> None:
+    n, x, X = gw.dim("n"), gw.vector("x", "n"), gw.matrix("X", "n", "m")
+    assert x[1 : n - 1] + x[2:] * 0 + x[:-2] == gw.parse("x[1:n-1] + x[2:] * 0 + x[:-2]", x="n")
+    assert X[:2, np.int64(1)] + X[-1, :2] == gw.parse("X[:2, 1] + X[-1, :2]", X="n m")
+    for place in (None, ..., True, 1.0, [0, 1], x > 0, slice(None, None, 2), slice(1.5, None)):
+        with pytest.raises(gw.LanguageError, match="whole number"):
+            x[place]
+
+
 def test_a_slice_is_not_bounded_by_a_variable() -> None:
     with pytest.raises(gw.GradwrightError, match="cannot bound a slice"):
         gw.parse("x[y:]", x="n", y="")

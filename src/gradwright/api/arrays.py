@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from gradwright.api.inputs import as_array
+from gradwright.errors import EvaluationError
 
 
 def shaped(name: str, value: Any) -> Any:
@@ -34,6 +36,24 @@ def _jax_array(name: str, value: Any) -> Any:
 
     array = value if hasattr(value, "aval") else jnp.asarray(as_array(name, value))
     return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
+
+
+def require_writable(out: Any, library: str, value_is_complex: bool) -> None:
+    """Refuse what results of a library cannot be written into: numbers of a narrower kind would be others.
+
+    Raises:
+        EvaluationError: it is no array of the library, or of whole numbers, or real for complex results; or arrays of
+            the library are never written into.
+    """
+    if library == "jax":
+        raise EvaluationError("JAX arrays cannot be written into: leave out= away")
+    kind = np.ndarray if library == "numpy" else sys.modules["torch"].Tensor
+    if not isinstance(out, kind):
+        raise EvaluationError(f"out is a {library}.{kind.__name__} to write into, and this is {type(out).__name__}")
+    floating = np.issubdtype(out.dtype, np.floating) if library == "numpy" else out.is_floating_point()
+    if not is_complex(out) and (value_is_complex or not floating):
+        wanted = "complex" if value_is_complex else "floating-point"
+        raise EvaluationError(f"the result is {wanted}, and out is of type {out.dtype}")
 
 
 CONVERT: dict[str, Callable[[str, Any], Any]] = {"numpy": as_array, "torch": _torch_array, "jax": _jax_array}

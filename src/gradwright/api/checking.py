@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from gradwright.api.expression import Expression, parse
 from gradwright.api.inputs import as_array, bind_sizes
 from gradwright.check.report import Finding, Report
+from gradwright.core.declarations import parse_declarations
 from gradwright.core.nodes import Direction, Symbol
 from gradwright.core.walks import free_leaves
-from gradwright.errors import CheckError, GradwrightError, UnknownNameError
+from gradwright.errors import CheckError, DeclarationError, GradwrightError, UnknownNameError
 
 if TYPE_CHECKING:
     from gradwright.check.run import Example
@@ -24,7 +25,7 @@ def check(
     /,
     *,
     wrt: str | Sequence[str] | None = None,
-    variables: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | str | None = None,
     **example_inputs: Any,
 ) -> Report:
     """Check a function and its gradient against an expression, and name what is wrong.
@@ -37,7 +38,8 @@ def check(
         expression: what the function is meant to compute, as a text of the language or an `Expression`.
             Without one, the forward is traced into one.
         wrt: the variable, or the variables, by which it is differentiated; all of them by default.
-        variables: declarations by name, such as `{"S": "n n symmetric"}`, where the text does not force them.
+        variables: declarations by name, such as `{"S": "n n symmetric"}`, or as a text, `"S: n n symmetric, x: n"`,
+            where the expression does not force them.
         **example_inputs: your own test point. It is judged: which mistakes it could not have seen.
 
     Returns:
@@ -47,17 +49,32 @@ def check(
         CheckError: what was given is no function, or cannot be checked.
     """
     try:
-        return checked(function, expression, wrt, variables, example_inputs, lambda stage: None)
+        return checked(function, expression, wrt, _by_name(variables), example_inputs, lambda stage: None)
     except GradwrightError as error:
         error.args = (error.restated(AS_GIVEN),)
         raise
+
+
+def _by_name(variables: Mapping[str, str] | str | None) -> Mapping[str, str]:
+    """Declarations by name.
+
+    Raises:
+        DeclarationError: they are neither a mapping nor a text.
+    """
+    if isinstance(variables, str):
+        return {declared.name: declared.after_colon for declared in parse_declarations(variables)}
+    if variables is not None and not isinstance(variables, Mapping):
+        raise DeclarationError(
+            f"variables={variables!r}: declarations are a mapping such as {{'X': 'n n'}}, or a text such as 'X: n n'"
+        )
+    return variables or {}
 
 
 def checked(
     function: Any,
     expression: str | Expression | None,
     wrt: str | Sequence[str] | None,
-    variables: Mapping[str, str] | None,
+    variables: Mapping[str, str],
     example_inputs: Mapping[str, Any],
     progress: Callable[[str], None],
 ) -> Report:
@@ -71,7 +88,7 @@ def checked(
     if expression is None:
         stated, traced = _traced(function, variables, example_inputs)
     else:
-        stated = expression if isinstance(expression, Expression) else parse(expression, **(variables or {}))
+        stated = expression if isinstance(expression, Expression) else parse(expression, **variables)
     names = _differentiated(stated, wrt)
     truth = Truth(stated.node, stated.signature, names, stated.written)
     single = isinstance(wrt, str) or len(names) == 1
@@ -81,7 +98,7 @@ def checked(
 
 
 def _traced(
-    function: Any, variables: Mapping[str, str] | None, inputs: Mapping[str, Any]
+    function: Any, variables: Mapping[str, str], inputs: Mapping[str, Any]
 ) -> tuple[Expression, tuple[Finding, ...]]:
     """The expression that the forward is traced into, and a finding that says so."""
     from gradwright.check.report import note

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.api.arrays import CONVERT, is_complex, shaped
+from gradwright.api.arrays import CONVERT, is_complex, require_writable, shaped
 from gradwright.api.calls import is_traced, likeness, may_overlap
 from gradwright.api.evaluation import evaluated_form, warn_of_gauge
 from gradwright.api.forms import Forms
@@ -125,6 +125,9 @@ class CompiledFunction:
         self.__name__ = "value"
         self.__doc__ = f"Takes {', '.join(self._leaves)}."
 
+    def __repr__(self) -> str:
+        return f"<function of {', '.join(self._leaves) or 'nothing'}, compiled for {self._library.name}>"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles are compiled anew from the expression."""
         return compiled, self._made_from
@@ -218,12 +221,16 @@ class CompiledFunction:
 
     def _written_into(self, out: Any, arrays: Sequence[Any]) -> Any:
         into = self._forms.into
-        if not self._forms.gaps and not any(may_overlap(out, array) for array in arrays):
-            return self._run(into, [*arrays, out])
-        out[...] = self._run(self._forms.watched if self._forms.gaps else self._forms.plain, arrays)
+        try:
+            if not self._forms.gaps and not any(may_overlap(out, array) for array in arrays):
+                return self._run(into, [*arrays, out])
+            out[...] = self._run(self._forms.watched if self._forms.gaps else self._forms.plain, arrays)
+        except (TypeError, ValueError, RuntimeError) as error:  # of another precision, or not to be written into
+            raise EvaluationError(f"the result cannot be written into out: {error}") from error
         return out
 
     def _checked_out(self, out: Any, inputs: Mapping[str, Any]) -> Any:
+        require_writable(out, self._library.name, not self._node.real and any(map(is_complex, inputs.values())))
         sizes = bind_sizes({self._leaves[name]: shaped(name, value) for name, value in inputs.items()})
         wanted = tuple(dim.evaluate(sizes) for dim in self._node.shape)
         if tuple(out.shape) != wanted:

@@ -40,6 +40,12 @@ class DefinedFunction:
         """The name of the function."""
         return self.primitive.name
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DefinedFunction) and self.primitive.token == other.primitive.token
+
+    def __hash__(self) -> int:
+        return hash(self.primitive.token)
+
     def __call__(self, *arguments: Any) -> Any:
         """The function of expressions, in the declared order of the givens."""
         values = [as_expression(argument) for argument in arguments]

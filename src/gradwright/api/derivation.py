@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from gradwright.api.presentation import Page, as_html, as_latex, as_text
 from gradwright.api.provenance import Provenance
 from gradwright.api.question import Question, as_question
 from gradwright.api.steps import Step, Told, tell
+from gradwright.back.names import latex_of_name
 from gradwright.back.operators.split import hessian_split, jacobian_split
 from gradwright.back.render import unicode_of
 from gradwright.back.translate import unflattened
@@ -41,7 +42,8 @@ class Derivation:
     """The derivatives of an expression, with the steps that lead to them.
 
     Made by `derive`. With one variable the properties are expressions; with several they are mappings
-    by name, and `D["X"]` is the derivation for one of them.
+    by name, and `D["X"]` is the derivation for one of them. Derivations of equal expressions in the same variables are
+    equal.
 
     Attributes:
         question: what was asked, as nodes, for what else is made of a derivation.
@@ -50,6 +52,12 @@ class Derivation:
     def __init__(self, question: Question) -> None:
         self.question = question
         self._stories: dict[bool, Told] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Derivation) and self.question.asked == other.question.asked
+
+    def __hash__(self) -> int:
+        return hash(self.question.asked)
 
     @property
     def expression(self) -> Any:
@@ -177,7 +185,7 @@ class Derivation:
         """Check every step, every derivative against central differences, and the code, at a generic point.
 
         The code is that of the functions compiled for NumPy; its value is held to the expression as it was written,
-        evaluated node by node, and its gradients to differences of that.
+        evaluated node by node, and its gradients to differences of that. Several outputs are checked one by one.
 
         Args:
             targets: `torch`, to check the PyTorch module in the same way.
@@ -186,9 +194,11 @@ class Derivation:
             EmissionError: the code for such a library cannot be verified.
         """
         from gradwright.api.code_checks import runs
-        from gradwright.api.verification import Finding, verify
+        from gradwright.api.verification import Finding, together, verify
 
-        written = self.question.only("verification").node
+        if not self.question.has_one_output:
+            return together({name: alone.verify(*targets) for name, alone in self.of_each_output().items()})
+        written = self.outputs[""].node
         found = [
             Finding(f"step {step.number}, {step.rule}", step.check.passed, step.check.residual) for step in self.steps
         ]
@@ -232,6 +242,11 @@ class Derivation:
 
         return emission.function(self, target, name)
 
+    def of_each_output(self) -> dict[str, Derivation]:
+        """Each output by itself, in those of the variables that occur in it; what contains none of them is left out."""
+        occurring = {name: [v for v in self.wrt if e.mentions(v)] for name, e in self.outputs.items()}
+        return {name: derive(self.outputs[name], wrt) for name, wrt in occurring.items() if wrt}
+
     def page(self, detail: str = "normal", parts: Sequence[str] | None = None) -> Page:
         """What is shown of the derivation.
 
@@ -244,12 +259,13 @@ class Derivation:
         return page_of(self, detail, parts)
 
     def text(self, detail: str = "normal") -> str:
-        """The derivation as text."""
-        return as_text(self.page(detail))
+        """The derivation as text; that of several outputs one after the other."""
+        return "\n\n".join(f"{name}:\n{as_text(page)}" if name else as_text(page) for name, page in self._pages(detail))
 
     def latex(self, detail: str = "normal") -> str:
-        """The derivation in LaTeX."""
-        return as_latex(self.page(detail))
+        """The derivation in LaTeX; that of several outputs one after the other."""
+        titles = {name: f"${latex_of_name(name)}$:\n" if name else "" for name in self.outputs}
+        return "\n\n".join(titles[name] + as_latex(page) for name, page in self._pages(detail))
 
     def to_json(self) -> str:
         """The derivation as JSON: what it is of, and its steps; `from_json` replays and compares it.
@@ -278,8 +294,6 @@ class Derivation:
         return found
 
     def __str__(self) -> str:
-        if not self.question.has_one_output:
-            return "\n\n".join(f"{name}:\n{derive(e, self.wrt)}" for name, e in self.outputs.items())
         return self.text()
 
     def __repr__(self) -> str:
@@ -287,7 +301,13 @@ class Derivation:
         return f"<derivation of {what} in {', '.join(self.wrt)}>"
 
     def _repr_html_(self) -> str:
-        return as_html(self.page())
+        return "".join((f"<p>{name}:</p>" if name else "") + as_html(page) for name, page in self._pages("normal"))
+
+    def _pages(self, detail: str) -> Iterable[tuple[str, Page]]:
+        """What is shown of each output, by its name."""
+        from gradwright.api.pages import pages_of
+
+        return [("", self.page(detail))] if self.question.has_one_output else pages_of(self, detail)
 
     def _expression(self, node: Node, optional: tuple[Symbol | Direction, ...] = (), **more: Any) -> Expression:
         origins = tuple(e.node for e in self.outputs.values())

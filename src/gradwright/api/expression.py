@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import isfinite
 from numbers import Complex, Real
-from typing import TYPE_CHECKING, Any
+from operator import index
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
+from gradwright.api.dimensions import dim
 from gradwright.api.provenance import NO_DERIVATIVE, Provenance
 from gradwright.back.render import ascii_of, is_writable, latex_of, readable, text_of
 from gradwright.core import build
@@ -21,7 +23,7 @@ from gradwright.core.registry import Call, Outputs, lookup
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
 from gradwright.errors import EvaluationError, LanguageError, ShapeError
-from gradwright.front.parsing import parse_expression
+from gradwright.front.parsing import DIMENSION_CALLS, parse_expression
 
 # What needs SciPy is imported where it is used: the import of the package is light.
 if TYPE_CHECKING:
@@ -237,17 +239,13 @@ class Expression:
 
     def __getitem__(self, places: object) -> Expression:
         listed = places if isinstance(places, tuple) else (places,)
-        if len(listed) > self.ndim:
-            raise ShapeError(f"{len(listed)} indices for a tensor with {self.ndim} axes")
-        node, axis = self.node, 0
-        for place in listed:
-            if place == slice(None):
-                axis += 1
-            elif isinstance(place, int) and not isinstance(place, bool):
-                node = build.index(node, axis, place)
-            else:
-                raise LanguageError("an index is a constant whole number or ':'")
-        return self._with(node)
+        return self._with(build.subscript(self.node, list(map(_place, listed))))
+
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError(
+            "an expression is no array: its functions are those of gradwright, as gradwright.inv(X), and evaluate "
+            "gives its values"
+        )
 
     def __iter__(self) -> Iterator[Expression]:
         raise TypeError("an expression cannot be iterated over: its axes have names, not sizes")
@@ -284,6 +282,23 @@ class Expression:
             return NotImplemented
         left, right = (value, self) if swapped else (self, value)
         return Expression(operation(left.node, right.node), left.signature.merged(right.signature))
+
+
+def _place(place: object) -> int | build.Range:
+    """A place, or a range of places, in brackets."""
+    if isinstance(place, slice) and place.step is None:
+        return _bound(place.start), _bound(place.stop)
+    if isinstance(place, bool) or not isinstance(place, SupportsIndex):
+        raise LanguageError("an index is a constant whole number, or a range such as 1:n without a step")
+    return index(place)
+
+
+def _bound(bound: object) -> Dim | None:
+    if bound is None or isinstance(bound, Dim):
+        return bound
+    if isinstance(bound, bool) or not isinstance(bound, SupportsIndex):
+        raise LanguageError("whole numbers and dimensions bound a range")
+    return Dim.of(index(bound))
 
 
 def as_expression(value: object) -> Expression | None:
@@ -348,7 +363,9 @@ class NamedOutputs:
 
 
 def call(function: str, /, *arguments: Any, **keywords: Any) -> Any:
-    """Call a function of the language on expressions."""
+    """Call a function of the language on expressions; dimensions may be given by name."""
+    first = DIMENSION_CALLS.get(function, len(arguments))
+    arguments = (*arguments[:first], *(dim(d) if isinstance(d, str) else d for d in arguments[first:]))
     converted = [_argument(function, value) for value in arguments]
     named = {name: _argument(function, value) for name, value in keywords.items()}
     signature = Signature()

@@ -38,7 +38,9 @@ def _docstring(function: Function) -> str:
     """What the record says: the summary, the shapes, what defines the function, what it needs, and the source."""
     paragraphs = [f"{function.usage}: {function.summary}."]
     for primitive in function.primitives:
-        lines = [f"{primitive.signature}"]
+        of_its_own = primitive.summary != function.summary
+        lines = [f"{primitive.summary}:"] if of_its_own else []
+        lines += [f"{primitive.signature}"]
         lines += [f"Defined by {' and '.join(primitive.identity)}."] if primitive.identity else []
         lines += [f"Needs: {'; '.join(primitive.needs)}."] if primitive.needs else []
         lines += [f"Source: {primitive.source}."] if primitive.source else []

@@ -45,6 +45,18 @@ def page_of(derivation: Derivation, detail: str, parts: Sequence[str] | None) ->
     return Page(title, tuple(map(_declared, question.signature)), steps, results, remarks, needs, notes)
 
 
+def pages_of(derivation: Derivation, detail: str) -> Iterator[tuple[str, Page]]:
+    """The page of each of several outputs, by its name; that of a constant one says so."""
+    apart = derivation.of_each_output()
+    for name, output in derivation.outputs.items():
+        if name in apart:
+            yield name, page_of(apart[name], detail, None)
+        else:
+            title = f"Derivative of {output.written} with respect to {', '.join(derivation.wrt)}"
+            note = "It contains none of the variables: its derivatives are zero."
+            yield name, Page(title, (), (), (), (note,), (), (note,))
+
+
 def _results(question: Question, known: Sequence[Letter]) -> Iterator[Result]:
     taken = {*question.taken, *(letter.name.text for letter in known if isinstance(letter.name, Name))}
     kind = "vjp in " if question.nodes[0].rank else "∇_"

@@ -167,11 +167,13 @@ _IN_ASCII = {
 
 def as_text(page: Page, notation: Notation = UNICODE) -> str:
     """The page as lines of text."""
-    lines = [page.title, *(f"  {notation.plain(d)}" for d in page.declarations), ""]
-    lines += _step_lines(page.steps, notation)
-    lines += ["", *(line for result in page.results for line in _result_lines(result, page.results, notation))]
-    lines += ["", *map(notation.plain, page.remarks)] if page.remarks else []
-    return "\n".join(lines).rstrip()
+    blocks = [
+        [page.title, *(f"  {notation.plain(d)}" for d in page.declarations)],
+        _step_lines(page.steps, notation),
+        [line for result in page.results for line in _result_lines(result, page.results, notation)],
+        [notation.plain(remark) for remark in page.remarks],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
 
 def _result_lines(result: Result, results: Sequence[Result], notation: Notation) -> Iterator[str]:
@@ -228,11 +230,10 @@ def _reason(step: Step) -> str:
 
 def as_latex(page: Page) -> str:
     """An `align*` environment with the steps, the results below it, what they need, and the notes; a paragraph each."""
-    rows = [row for step in page.steps for row in _latex_rows(step)]
-    parts = [_aligned(rows)] if rows else []
-    parts.append(_aligned([row for result in page.results for row in _latex_result(result)]))
+    steps = [row for step in page.steps for row in _latex_rows(step)]
+    results = [row for result in page.results for row in _latex_result(result)]
     words = _words_in_latex(page)
-    return "\n".join([*parts, *(["\n\n".join(words)] if words else [])])
+    return "\n".join([*(_aligned(rows) for rows in (steps, results) if rows), *(["\n\n".join(words)] if words else [])])
 
 
 def _words_in_latex(page: Page) -> list[str]:

@@ -34,6 +34,11 @@ class Question:
     wrt: tuple[str, ...]
     single: bool
 
+    @property
+    def asked(self) -> tuple[Any, ...]:
+        """What tells it from other questions."""
+        return tuple(self.outputs.items()), self.wrt, self.single
+
     def by(self, name: str) -> Question:
         """The same of one of its variables.
 

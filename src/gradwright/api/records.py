@@ -84,19 +84,22 @@ def _definition(primitive: Primitive) -> dict[str, Any]:
     }
 
 
-def read_json(text: str) -> tuple[Expression, str | Sequence[str], list[dict[str, Any]]]:
-    """The expression, the variables and the recorded steps of a derivation."""
+def read_json(text: str) -> tuple[Expression, str | Sequence[str], list[str]]:
+    """The expression, the variables and the statements of the recorded steps of a derivation."""
     try:
         record = json.loads(text)
+        if not isinstance(record, dict):
+            raise TypeError(f"it is of type {type(record).__name__}")
         if record["format"] != FORMAT:
             raise DerivationError(f"the text is a '{record['format']}', not a '{FORMAT}'")
         for definition in record["defined"]:
             _require_defined(definition)
         expression = parse(record["expression"], **record["variables"])
         wrt = record["wrt"]
-        return expression, wrt[0] if len(wrt) == 1 else wrt, record["steps"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DerivationError(f"the text is not the JSON of a derivation: {error}") from error
+        return expression, wrt[0] if len(wrt) == 1 else wrt, [step["statement"] for step in record["steps"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        told = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise DerivationError(f"the text is not the JSON of a derivation: {told}") from error
 
 
 def _require_defined(definition: dict[str, Any]) -> None:
@@ -110,13 +113,13 @@ def _require_defined(definition: dict[str, Any]) -> None:
         )
 
 
-def check_replay(derivation: Derivation, recorded: Sequence[dict[str, Any]]) -> None:
+def check_replay(derivation: Derivation, recorded: Sequence[str]) -> None:
     """Compare the steps of a replay with the recorded ones."""
     steps = derivation.steps
     if len(steps) != len(recorded):
         raise DerivationError(f"the replay has {len(steps)} steps, and {len(recorded)} were recorded")
-    for step, record in zip(steps, recorded, strict=True):
-        if str(step.statement) != record["statement"]:
-            raise DerivationError(f"step {step.number} says '{record['statement']}', and the replay '{step.statement}'")
+    for step, statement in zip(steps, recorded, strict=True):
+        if str(step.statement) != statement:
+            raise DerivationError(f"step {step.number} says '{statement}', and the replay '{step.statement}'")
         if not step.check.passed:
             raise DerivationError(f"step {step.number} is not confirmed: residual {step.check.residual:.1e}")

@@ -1,11 +1,11 @@
-"""Variables and their dimensions: `matrix("A", "n", "m")`, `dims("n m")`."""
+"""Variables: `matrix("A", "n", "m")`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gradwright.api.dimensions import dim
 from gradwright.api.expression import Expression
-from gradwright.core.declarations import parse_dim
 from gradwright.core.dims import Dim
 from gradwright.core.facts import FACTS
 from gradwright.core.signature import Signature
@@ -26,7 +26,7 @@ def tensor(name: str, /, *dims: Dim | str | int, facts: str = "", field: str = "
         raise DeclarationError(f"the field is 'real' or 'complex', not '{field}'")
     if not isinstance(name, str):
         raise DeclarationError(f"the name of a variable is a text, and this is {type(name).__name__}")
-    words = [str(_read_dim(d)).replace(" ", "") for d in dims]
+    words = [str(dim(d)).replace(" ", "") for d in dims]
     for fact in facts.split():
         if fact not in FACTS:
             raise DeclarationError(f"'{fact}' is no fact about '{name}'; the facts are {', '.join(FACTS)}")
@@ -63,29 +63,3 @@ def _with_rank(
         wanted = {0: "no dimension", 1: "one dimension", 2: "two dimensions, rows and columns"}[rank]
         raise DeclarationError(f"a {kind} has {wanted}, and {len(dims)} are given: write {kind}({example})")
     return tensor(name, *dims, **options)
-
-
-def dim(name: str | int) -> Dim:
-    """A dimension, by name or as a number."""
-    return _read_dim(name)
-
-
-def _read_dim(value: Dim | str | int) -> Dim:
-    """A dimension, its name or its size."""
-    if isinstance(value, Dim):
-        return value
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise DeclarationError(f"a dimension is a name or a positive whole number, and this is {type(value).__name__}")
-    try:
-        return parse_dim(str(value), "a dimension")
-    except DeclarationError:
-        raise DeclarationError(
-            f"'{value}' is no dimension: that is a name, a positive whole number, or a sum or product of these, as n*m"
-        ) from None
-
-
-def dims(names: str) -> tuple[Dim, ...]:
-    """Several dimensions by name, from a text such as `"n m"`."""
-    if not isinstance(names, str):
-        raise DeclarationError(f'dims takes a text such as "n m", and this is {type(names).__name__}')
-    return tuple(_read_dim(name) for name in names.replace(",", " ").split())

@@ -20,7 +20,7 @@ from gradwright.diff.gauge import gauge_tests, has_free_factors
 from gradwright.diff.steps.differences import difference
 from gradwright.diff.steps.trial import MEASURED, Named, Trial, generic_trial
 from gradwright.errors import ConditionError, DerivationError, EmissionError, GaugeWarning, UnsupportedError
-from gradwright.frozen import frozen
+from gradwright.frozen import frozen, replace
 
 TOLERANCE = 1e-6
 Run = Callable[[Trial, Symbol], Ran]
@@ -109,6 +109,14 @@ def verify(
         else:
             findings += found
     return Verification(tuple(findings), trial.description, tuple(remarks))
+
+
+def together(of_each: Mapping[str, Verification]) -> Verification:
+    """The verifications of several outputs as one."""
+    findings = [replace(f, name=f"{name}, {f.name}") for name, found in of_each.items() for f in found.findings]
+    points = dict.fromkeys(found.point for found in of_each.values())
+    remarks = [f"{name}: {remark}" for name, found in of_each.items() for remark in found.remarks]
+    return Verification(tuple(findings), " and ".join(points), tuple(remarks))
 
 
 def _code(

@@ -11,6 +11,7 @@ import gc
 import sys
 from collections.abc import Callable, Container
 from functools import reduce
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -101,7 +102,10 @@ def shown_as(show: str, form: str, brief: bool, full: bool, plain: bool) -> tupl
 @with_variables
 @with_showing
 def derive(expression: str, wrt: tuple[str, ...], var: tuple[str, ...], **showing: Any) -> None:
-    """Derive the differential, the Jacobian and the vector-Jacobian product of an EXPRESSION."""
+    """Differentiate an EXPRESSION, step by step.
+
+    The differential comes first, and then what is read off it: the gradient, or the vector-Jacobian product.
+    """
     from gradwright.app.derive import derivation_of, shown
 
     how = shown_as(**showing)
@@ -139,7 +143,7 @@ def define(
     gauge: tuple[str, ...],
     **showing: Any,
 ) -> None:
-    """Derive the derivative of a function that equations define, its IDENTITY."""
+    """Differentiate a function that equations define, its IDENTITY."""
     from gradwright.app.define import derivations_of, shown_together
 
     how = shown_as(**showing)
@@ -170,7 +174,10 @@ def emit(
     name: str | None,
     force: bool,
 ) -> None:
-    """Write a function with its derivatives as a module, and for PyTorch its tests beside it."""
+    """Write a function with its derivatives as a module.
+
+    For PyTorch its tests are written beside it.
+    """
     from gradwright.app.emit import write_module
 
     for line in write_module(expression, output, wrt, var, target, name, force):
@@ -190,10 +197,10 @@ def emit(
 @with_variables
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 def check(target: str, expression: str | None, wrt: tuple[str, ...], var: tuple[str, ...], as_json: bool) -> None:
-    """Check the function TARGET (file.py:Name) and its gradient against an EXPRESSION.
+    """Check a function and its gradient, TARGET, against an EXPRESSION.
 
-    TARGET is an autograd.Function, a function that PyTorch differentiates, a pair (forward, backward), or a backward
-    alone, whose first parameter is G.
+    TARGET is file.py:Name, of an autograd.Function, a function that PyTorch differentiates, a pair (forward, backward),
+    or a backward alone, whose first parameter is G.
     Exit codes: 0 right, 1 wrong, 2 if it cannot be checked.
     """
     from gradwright.app.check import report_of
@@ -212,9 +219,17 @@ def rules(name: str | None) -> None:
     click.echo(catalogue(name))
 
 
+def _write_in_unicode() -> None:
+    """Formulas are more than an old code page has, which Windows writes files and pipes in."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
+
+
 def run() -> None:
     """The entry point of the command."""
     gc.set_threshold(MANY_OBJECTS)
+    _write_in_unicode()
     try:
         main()
     except GradwrightError as error:

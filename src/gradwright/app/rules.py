@@ -20,6 +20,7 @@ def _entry(function: Function) -> str:
     lines = [f"{function.usage}: {function.summary}"]
     known = function.primitives or ((function.behind,) if function.behind is not None else ())
     for primitive in known:
+        lines += [f"  {primitive.summary}:"] if primitive.summary != function.summary and len(known) > 1 else []
         lines += _details(primitive)
     if not known:
         lines.append("  given by a formula in other functions")

@@ -103,11 +103,17 @@ def _slice(formula: Formula, places: tuple[str, ...]) -> Formula:
     if isinstance(formula, Conjugated):
         inner = _slice(formula.inner, places)
         return replace(formula, inner=inner, symmetric=inner.symmetric)
-    if isinstance(formula, Indexed) and len(formula.places) == len(places):
-        joined = [a if b == ":" else b if a == ":" else "" for a, b in zip(formula.places, places, strict=True)]
-        if all(joined):
-            return replace(formula, places=tuple(joined), symmetric=False)
+    joined = _joined(formula.places, places) if isinstance(formula, Indexed) else ()
+    if all(joined) and joined:
+        return replace(formula, places=joined, symmetric=formula.rank < 2)
     return Indexed(formula.rank, formula.rank < 2, formula, places)
+
+
+def _joined(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
+    """The places of `A[before][after]` as those of `A`; an empty one where a range is taken of a range."""
+    left = iter(after)
+    pairs = [(place, next(left) if ":" in place else ":") for place in before]
+    return tuple(b if a == ":" else a if b == ":" else "" for a, b in pairs)
 
 
 def _is_palindrome(factors: list[Formula]) -> bool:

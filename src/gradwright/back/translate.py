@@ -27,6 +27,7 @@ from gradwright.back.matrices import Irreducible, Reduction
 from gradwright.back.names import direction_formula, name_formula
 from gradwright.back.notation import basis_vector, identity, size_formula
 from gradwright.back.products import product
+from gradwright.back.slices import part_of_tensor, place_of
 from gradwright.back.solutions import solution_formula
 from gradwright.back.sums import blocks_of, sum_formula
 from gradwright.back.text import language, unicode
@@ -188,7 +189,7 @@ class Translator:
             return Number(node.rank, symmetric, Fraction(0)) if not node.rank else zeros(node.shape)
         if not node.output and not node.factors:
             return Number(0, True, node.coefficient)
-        found = layout_formula(node, self.formula, self.name)
+        found = layout_formula(node, self.formula, self.name) or part_of_tensor(node, self.formula, self.name)
         if found is None and node.rank > 2 and not self.language:
             from gradwright.back.tensors import outer_formula  # here, because it translates the pieces
 
@@ -254,8 +255,7 @@ def _is_transposed(formula: Formula | None) -> TypeGuard[Transposed]:
 def entry_of(node: Node) -> str | None:
     """The place that a basis vector picks."""
     if isinstance(node, Selection) and node.part is None:
-        value = (node.offset - node.whole).value
-        return str(value) if value is not None and node.offset.value is None else str(node.offset)
+        return place_of(node)
     return None
 
 
@@ -269,11 +269,8 @@ def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
         return Call(3, False, "elimination", (size_formula(node.dim),))
     if node.part is None:
         return basis_vector(node.whole, entry_of(node) or "0")
-    stop = node.offset + node.part
-    start = "" if node.offset == Dim.of(0) else str(node.offset)
-    end = "" if stop == node.whole else str(stop)
-    alone = Indexed(2, False, identity(node.whole), (":", f"{start}:{end}"))
-    return Part(2, False, alone, f"{start}:{end}", Place(node.offset, node.part, node.whole))
+    alone = Indexed(2, False, identity(node.whole), (":", place_of(node)))
+    return Part(2, False, alone, place_of(node), Place(node.offset, node.part, node.whole))
 
 
 def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symmetric: bool) -> Formula:

@@ -75,6 +75,7 @@ def _from_file(path: Path) -> ModuleType:
 def _missing(place: str, name: str, owner: Any) -> str:
     known = vars(owner) if hasattr(owner, "__dict__") else {}
     public = [own for own, value in known.items() if not own.startswith("_") and not isinstance(value, ModuleType)]
+    public = [own for own in public if getattr(known[own], "__module__", _LOADED_AS) == _LOADED_AS] or public
     near = get_close_matches(name, public, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else f"; it has {', '.join(public[:12]) or 'no names'}"
     return f"{place} has no '{name}'{hint}"

@@ -87,7 +87,8 @@ class Subject:
                 f"computed outside of PyTorch"
             )
         if value.shape != cotangent.shape:
-            raise Unusable(f"the output has the shape {shape_of(value)}, and it should be {shape_of(cotangent)}")
+            told = f"has the shape {shape_of(value)}" if value.ndim else "is a scalar"
+            raise Unusable(f"the output {told}, and it should be {shape_of(cotangent)}")
         wanted = [leaves[name] for name in self.wrt]
         given = cotangent.to(value.dtype)
         before = given.detach().clone()
@@ -312,7 +313,8 @@ def in_order(function: Callable[..., Any], names: Sequence[str]) -> Callable[...
 def _single_output(value: Any) -> torch.Tensor:
     if isinstance(value, tuple | list):
         raise Unusable(
-            f"the function returns {len(value)} outputs: check one at a time, for instance lambda *x: f(*x)[0]"
+            f"the function returns a {type(value).__name__} of {len(value)}: check one output at a time, for instance "
+            f"lambda *x: f(*x)[0]"
         )
     if value is None:
         raise Unusable("the function returns None")

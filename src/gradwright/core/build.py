@@ -267,6 +267,32 @@ def cumulative_sum(node: Node, axis: int) -> Node:
     return product_of([(mask, (axis, node.rank)), (node, inside)], labels)
 
 
+Range = tuple[Dim | None, Dim | None]
+
+
+def subscript(node: Node, places: Sequence[int | Range]) -> Node:
+    """Entries, and ranges from a start up to a stop, of the first axes; a negative number counts from the end."""
+    if len(places) > node.rank:
+        many = "there is an index" if len(places) == 1 else f"there are indices for {len(places)} axes"
+        axes = "1 axis" if node.rank == 1 else f"{node.rank} axes"
+        raise ShapeError(f"{many}, and the tensor has {axes}: {shape_text(node.shape)}")
+    axis = 0
+    for place in places:
+        if isinstance(place, int):
+            node = index(node, axis, place)
+        else:
+            whole, (start, stop) = node.shape[axis], place
+            node = slice_axis(node, axis, _bound(start, Dim.of(0), whole), _bound(stop, whole, whole))
+            axis += 1
+    return node
+
+
+def _bound(bound: Dim | None, default: Dim, whole: Dim) -> Dim:
+    if bound is None:
+        return default
+    return whole + bound if bound.value is not None and bound.value < 0 else bound
+
+
 def index(node: Node, axis: int, place: int) -> Node:
     """One entry along an axis; a negative place counts from the end."""
     dim = node.shape[axis]
@@ -283,10 +309,19 @@ def slice_axis(node: Node, axis: int, start: Dim, stop: Dim) -> Node:
     """The entries from start up to stop along an axis."""
     if start == Dim.of(0) and stop == node.shape[axis]:
         return node
+    _require_range(start, stop, node.shape[axis])
     labels = list(range(node.rank))
     output = [node.rank if a == axis else a for a in labels]
     cut = Selection(node.shape[axis], stop - start, start)
     return product_of([(node, labels), (cut, (axis, node.rank))], output)
+
+
+def _require_range(start: Dim, stop: Dim, length: Dim) -> None:
+    """Refuse what no size makes a range of the axis."""
+    inside = not start.is_smaller_than(Dim.of(0)) and not length.is_smaller_than(stop)
+    if not inside or stop.is_smaller_than(start):
+        fault = "ends before it starts" if inside else f"is outside an axis of length {length}"
+        raise ShapeError(f"the range {start}:{stop} {fault}")
 
 
 def concatenate(nodes: Sequence[Node], axis: int) -> Node:
@@ -339,8 +374,9 @@ def _as_matrix(cell: Node) -> Shape:
 
 
 def _row_shape(row: Sequence[Shape]) -> Shape:
+    column = "; a vector is a row, and outer(x, ones(1)) its column" if any(h == Dim.of(1) for h, _ in row) else ""
     for shape in row:
-        _require_same(row[0][0], shape[0], "block joins in one row", row[0], shape)
+        _require_same(row[0][0], shape[0], "block joins in one row", row[0], shape, column)
     return row[0][0], sum((wide for _, wide in row), Dim.of(0))
 
 
@@ -380,11 +416,11 @@ def require_equal(left: Dim, right: Dim, where: str) -> None:
         raise DimensionMismatchError(f"{left} and {right} are different dimensions {where}", left, right)
 
 
-def _require_same(a: Dim, b: Dim, what: str, left: Shape, right: Shape) -> None:
+def _require_same(a: Dim, b: Dim, what: str, left: Shape, right: Shape, remedy: str = "") -> None:
     if a != b:
         raise DimensionMismatchError(
             f"{what} {shape_text(left)} and {shape_text(right)}, "
-            f"but {a} and {b} are different dimensions", a, b,
+            f"but {a} and {b} are different dimensions{remedy}", a, b,
         )  # fmt: skip
 
 

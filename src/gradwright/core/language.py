@@ -17,7 +17,6 @@ from gradwright.core import build
 from gradwright.core.declarations import dim_of
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Hole, Node
-from gradwright.core.primitive import shape_text
 from gradwright.core.registry import ELSEWHERE, FUNCTIONS, Call, Outputs, Value, lookup
 from gradwright.core.solutions import NAME as SOLUTION
 from gradwright.core.solutions import USAGE as SOLUTION_USAGE
@@ -265,38 +264,23 @@ class _Translator:
 
     def _subscript(self, node: Node, place: ast.expr) -> Value:
         places = place.elts if isinstance(place, ast.Tuple) else [place]
-        if len(places) > node.rank:
-            if any(isinstance(item, ast.Constant) and item.value is None for item in places):
-                raise ShapeError("None adds no axis: a vector is repeated by outer(x, ones(m))")
-            many = "there is an index" if len(places) == 1 else f"there are indices for {len(places)} axes"
-            axes = "1 axis" if node.rank == 1 else f"{node.rank} axes"
-            raise ShapeError(f"{many}, and the tensor has {axes}: {shape_text(node.shape)}")
-        axis = 0
-        for item in places:
-            if isinstance(item, ast.Slice):
-                node = self._slice(node, axis, item)
-                axis += 1
-            else:
-                node = build.index(node, axis, self._whole(item))
-        return node
+        if len(places) > node.rank and any(isinstance(item, ast.Constant) and item.value is None for item in places):
+            raise ShapeError("None adds no axis: a vector is repeated by outer(x, ones(m))")
+        return build.subscript(node, [self._range(p) if isinstance(p, ast.Slice) else self._whole(p) for p in places])
 
-    def _slice(self, node: Node, axis: int, item: ast.Slice) -> Node:
+    def _range(self, item: ast.Slice) -> build.Range:
         if item.step is not None:
             raise LanguageError("a slice with a step is not in the language")
-        whole = node.shape[axis]
-        start = Dim.of(0) if item.lower is None else self._bound(item.lower, whole)
-        stop = whole if item.upper is None else self._bound(item.upper, whole)
-        return build.slice_axis(node, axis, start, stop)
+        lower, upper = (None if bound is None else self._bound(bound) for bound in (item.lower, item.upper))
+        return lower, upper
 
-    def _bound(self, tree: ast.expr, whole: Dim) -> Dim:
+    def _bound(self, tree: ast.expr) -> Dim:
         try:
-            bound = self._dim(tree)
+            return self._dim(tree)
         except ValueError:
             raise LanguageError(
                 f"'{written(tree)}' cannot bound a slice: numbers, dimension names, and their sums and products can"
             ) from None
-        value = bound.value
-        return whole + value if value is not None and value < 0 else bound
 
     def _dim(self, tree: ast.expr) -> Dim:
         match tree:
@@ -407,6 +391,7 @@ _OF_CONDITIONS = ": the product of two conditions is both of them, their maximum
 _CONSTRUCTS_INSTEAD: dict[type, str] = {
     ast.IfExp: ": write where(x > 0, a, b)",
     ast.BoolOp: _OF_CONDITIONS,
+    ast.Tuple: ": write dimensions one after the other, as in ones(n, m)",
 }
 _CONSTRUCTS: dict[type, str] = {
     ast.Lambda: "a lambda", ast.ListComp: "a comprehension", ast.GeneratorExp: "a comprehension",

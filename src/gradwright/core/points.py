@@ -89,7 +89,7 @@ def demanded_orders(roots: Iterable[Node], shortest: int = 1) -> list[tuple[Dim,
             found += [(a.substitute(dims), b.substitute(dims)) for a, b in node.primitive.orders]
         if isinstance(node, Selection):
             part = Dim.of(1) if node.part is None else node.part
-            found.append((node.whole, node.offset + part))
+            found += [(node.whole, node.offset + part), (node.offset, Dim.of(0))]
             found += [(part, Dim.of(shortest))] if part.value is None else []  # X[0:0] has no entries at any point
     return found
 

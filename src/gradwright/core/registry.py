@@ -78,12 +78,12 @@ class Call:
         """Refuse a wrong number of arguments or a keyword that the function does not take."""
         count = len(self.positional)
         form = f": {usage}" if usage else ""
+        for name in self.keywords:
+            if name not in keywords:
+                raise ShapeError(f"{self.function} takes no argument by the name '{name}'{form}")
         if not least <= count <= most:
             wanted = str(least) if least == most else f"{least} to {most}"
             raise ShapeError(f"{self.function} takes {wanted} argument(s), and {count} are given{form}")
-        for name in self.keywords:
-            if name not in keywords:
-                raise ShapeError(f"{self.function} has no argument named '{name}'{form}")
 
     def integer(self, name: str, place: int | None, default: int | None) -> int | None:
         """A constant whole number, given by position or by keyword."""

@@ -41,7 +41,7 @@ from gradwright.frozen import frozen
 
 MOST_UNDECLARED = 6
 NAMES = ("n", "m", "k", "p", "q", "r", "l", "j", "h", "g")
-DIMENSION_CALLS = {"eye": 0, "ones": 0, "zeros": 0, "size": 0, "elimination": 0, "reshape": 1}
+DIMENSION_CALLS = {"eye": 0, "ones": 0, "zeros": 0, "size": 0, "elimination": 0, "commutation": 0, "reshape": 1}
 
 
 @frozen

@@ -101,7 +101,7 @@ def function_named(function: Any, role: str) -> Callable[..., Any]:
     if not isinstance(function, str):
         raise DeclarationError(
             f"{role}= takes a function of the givens, or its dotted name in numpy, scipy or torch, "
-            f"and this is a {type(function).__name__}"
+            f"and this is {type(function).__name__}"
         )
     if function.split(".")[0] not in ("numpy", "scipy", "torch"):
         raise DeclarationError(f"{role}='{function}': a name starts with numpy, scipy or torch")

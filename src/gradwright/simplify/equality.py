@@ -55,7 +55,7 @@ OF_SIGNS = Bounds(1e-7, 100, 24)  # where the sides agree for the signs that wer
 SURE = Bounds(1e-11, 1, 24)  # where the sides are known to differ, and only a point that shows it is looked for
 
 
-@frozen
+@frozen(eq=False)
 class Equality:
     """The answer to "are these equal?"; true only if it was proved.
 

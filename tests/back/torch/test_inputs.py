@@ -78,3 +78,10 @@ def test_backward_computes_what_is_asked(asked: set[str]) -> None:
     assert counted.calls["_softmax"] == bool(asked & set("AxBy"))
     assert counted.calls["rsub"] == bool(asked & set("By"))
     assert all((x.grad is not None) == (name in asked) for name, x in zip(declared, inputs, strict=True))
+
+
+@pytest.mark.parametrize("text", ["x[n - 4:]", "x[-4]", "x[3:]"])
+def test_a_range_of_places_has_to_be_there(text: str) -> None:
+    """A slice of Python begins elsewhere where its start is before the beginning."""
+    with pytest.raises(ValueError, match=r"Inputs to function need n ≥ [34], got n = 2"):
+        function(text, x="n")(random(2))

@@ -134,7 +134,7 @@ ILL_TYPED = {
     "no givens": ({"given": None}, "given=None: declarations are a text"),
     "a list of unknowns": ({"unknown": ["Y: n n"]}, "declarations are a text"),
     "no identity": ({"identity": None}, "an identity is an equation such as"),
-    "an array to start from": ({"start": np.eye(3)}, "start= takes a function .* this is a ndarray"),
+    "an array to start from": ({"start": np.eye(3)}, "start= takes a function .* this is ndarray"),
     "a start of nowhere": ({"start": "here.there"}, "start='here.there': a name starts with numpy, scipy or torch"),
     "a start of another shape": ({"start": lambda A: A[0]}, "array of shape .3,. for 'Y', which is n × n"),
     "a start that fails": ({"start": lambda A: A / A.nothing}, "the starting point start= fails"),
