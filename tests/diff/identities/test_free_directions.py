@@ -45,3 +45,13 @@ def test_sizes_at_which_directions_are_free_are_excluded_and_no_others() -> None
     assert squares.primitive.size_orders == (("m", "n"),)
     plain = gw.define("f", "A @ Y + Y @ B = C", unknown="Y: n m", given="A: n n, B: m m, C: n m")
     assert not plain.primitive.size_orders
+
+
+def test_sizes_that_have_to_be_smaller_together_are_told_without_those_that_need_not() -> None:
+    """The gradients of two constraints are independent where there are fewer constraints than unknowns."""
+    nearest = gw.define("f", ["P @ x + C @ q + A.T @ l + B.T @ z = zeros(n)", "A @ x = a", "B @ x = b"],
+                        unknown="x: n, l: m, z: k",
+                        given="P: n n spd, C: n j, q: j, A: m n, B: k n, a: m, b: k")  # fmt: skip
+    assert nearest.primitive.size_orders == (("n", "k + m"),)
+    with pytest.raises(GradwrightError, match="f takes .* with n ≥ k . m, and these are"):
+        gw.parse("f(P, C, q, A, B, a, b).x", P="3 3 spd", C="3 1", q="1", A="2 3", B="2 3", a="2", b="2")

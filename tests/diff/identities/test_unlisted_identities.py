@@ -14,7 +14,6 @@ from orders import residuals
 
 import gradwright as gw
 from gradwright.core.declarations import parse_declarations
-from gradwright.core.dims import Dim
 from gradwright.core.nodes import Apply
 from gradwright.core.points import choose_sizes, sample
 from gradwright.core.signature import symbol_of
@@ -834,11 +833,7 @@ def errors_of(case: Case, order: int) -> list[float]:
     variables = tuple(symbol_of(declared) for declared in parse_declarations(case.given))
     outputs = [Apply(primitive, (), variables, place) for place in range(len(primitive.outputs))]
     names = sorted({name for node in (*variables, *outputs) for dim in node.shape for name in dim.names})
-    orders = [(Dim.of(a), Dim.of(b)) for a, b in primitive.size_orders]
-    orders += [
-        (o.shape[0], o.shape[1]) for o, d in zip(outputs, primitive.outputs, strict=True) if "stiefel" in d.facts
-    ]
-    sizes = choose_sizes(names, orders)
+    sizes = choose_sizes(names, primitive.orders)
     generator = np.random.default_rng(3)
     values = {v: sample(v, sizes, generator) * case.scale.get(v.name, 1.0) for v in variables}
     return list(residuals(outputs, variables, Point(values, sizes), order))
