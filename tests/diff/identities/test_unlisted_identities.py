@@ -647,6 +647,19 @@ def test_a_rotation_as_an_optimum_is_told_by_a_linear_matrix_equation() -> None:
     assert derived.verify().right
 
 
+def test_an_entry_of_an_eigenvector_fixes_its_length_however_large_the_others_are() -> None:
+    """At one of the points that are tried the last entry of the unit vector is 10⁻⁵."""
+    def scaled(A: Array) -> tuple[Array, Array]:
+        v, w = (part[..., -1] for part in spectral(A))
+        return v / v[-1], w
+
+    gw.define("scaled", ["A @ v = w * v", "v[-1] = 1"], unknown="v: n, w: ", given="A: n n symmetric",
+              forward=scaled)  # fmt: skip
+    derived = gw.derive(gw.parse("scaled(A).v", A="n n symmetric"))
+    assert str(derived.differential).startswith("−([A − scaled(A).w I, −scaled(A).v; e_(n−1)ᵀ, 0]⁻¹)[:n, :n] dA")
+    assert derived.verify().right
+
+
 def test_an_equation_in_numbers_that_is_too_many_is_added_to_another() -> None:
     """Kemeny and Snell 1960: `(P − I + 1 1ᵀ)⁻¹` is the fundamental matrix of a Markov chain, up to its sign."""
     gw.define("stationary", ["W.T @ (p / sum(W, axis=1)) = p", "sum(p) = 1"], unknown="p: n positive",
