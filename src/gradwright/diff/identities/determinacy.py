@@ -16,7 +16,7 @@ from gradwright.core.contraction import is_zero
 from gradwright.core.declarations import declared_facts
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.membership import departure
-from gradwright.core.nodes import Node, Symbol
+from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.points import tangent_direction
 from gradwright.core.sums import subtract
 from gradwright.core.walks import free_leaves
@@ -207,6 +207,12 @@ def _require_content(problem: Problem, texts: tuple[str, ...]) -> None:
             raise IdentityError(
                 f"{problem.name}: both sides of '{text}' are the same, so it says 0 = 0 and determines nothing"
             )
+        moving = next((leaf for leaf in _leaves(equation) if isinstance(leaf, Direction)), None)
+        if moving is not None:
+            raise IdentityError(
+                f"{problem.name}: '{text}' has the direction '{moving.name}' in it: an identity is about values, and "
+                f"what chooses among directions goes to gauge="
+            )
     for unknown in problem.unknowns:
         if not any(unknown in _leaves(e) for e in problem.equations):
             raise IdentityError(
@@ -364,7 +370,15 @@ def _counted(problem: Problem, point: SolutionPoint) -> str:
     equations, unknowns = system.matrix.shape
     if equations <= unknowns:
         return ""
-    return f"there are {equations} scalar equations for {unknowns} unknown numbers; "
+    return f"there are {equations} scalar equations for {unknowns} unknown numbers{_declared_real(problem, ', and')}; "
+
+
+def _declared_real(problem: Problem, before: str) -> str:
+    """Which unknowns were declared real, if there are equations between complex numbers; what stands before that."""
+    real = [f"'{u.name}'" for u in problem.unknowns if u.real]
+    if not real or all(problem.real_equations):
+        return ""
+    return f"{before} {' and '.join(real)} {'is' if len(real) == 1 else 'are'} declared real and should be complex"
 
 
 def _candidates(
@@ -455,7 +469,7 @@ def _require_consistency(problem: Problem, texts: tuple[str, ...], point: Soluti
     raise IdentityError(
         f"{problem.name}: {_listed(texts)} {together} {_names(problem)} at a point, but when the "
         f"inputs move '{text}' cannot be kept; an input may need a fact such as symmetric, or an equation "
-        f"is one too many"
+        f"is one too many{_declared_real(problem, ', or')}"
     )
 
 
