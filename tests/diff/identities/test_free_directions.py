@@ -59,5 +59,5 @@ def test_sizes_that_have_to_be_smaller_together_are_told_without_those_that_need
                         unknown="x: n, l: m, z: k",
                         given="P: n n spd, C: n j, q: j, A: m n, B: k n, a: m, b: k")  # fmt: skip
     assert nearest.primitive.size_orders == (("n", "k + m"),)
-    with pytest.raises(GradwrightError, match="f takes .* with n ≥ k . m, and these are"):
+    with pytest.raises(GradwrightError, match=r"f takes .* with n ≥ k \+ m, and these are"):
         gw.parse("f(P, C, q, A, B, a, b).x", P="3 3 spd", C="3 1", q="1", A="2 3", B="2 3", a="2", b="2")

@@ -375,8 +375,12 @@ FACTORS = {
     "whitening": Case("L @ A @ L.T = eye(n)", "L: n n lower", "A: n n spd",
                       lambda A: np.linalg.inv(np.linalg.cholesky(A))),
     "triangular congruence": Case("Y @ A @ Y.T = B", "Y: n n lower", "A: n n spd, B: n n spd",
-                                  lambda A, B: np.linalg.cholesky(B) @ np.linalg.inv(np.linalg.cholesky(A)),
-                                  general=True),
+                                  lambda A, B: np.linalg.cholesky(B) @ np.linalg.inv(np.linalg.cholesky(A))),
+    "triangle beside an indefinite matrix": Case("S @ U + U.T @ S = K", "U: n n upper",
+                                                 "S: n n symmetric, K: n n symmetric"),
+    "complete square of a triangle": Case("L @ L.T + L + L.T = A", "L: n n lower", "A: n n spd",
+                                          lambda A: np.linalg.cholesky(A + np.eye(len(A))) - np.eye(len(A))),
+    "triangle of a triangle": Case("X.T @ R + R.T @ X = C", "X: n n upper", "R: n n upper, C: n n symmetric"),
     "Crout": Case("L @ U = A", "L: n n lower, U: n n unit_upper", "A: n n",
                   lambda A: (eliminated(A)[0] @ eliminated(A)[1], eliminated(A)[2])),
     "L D U": Case("L @ D @ U = A", "L: n n unit_lower, D: n n diagonal, U: n n unit_upper", "A: n n", eliminated),
@@ -649,6 +653,7 @@ def test_a_rotation_as_an_optimum_is_told_by_a_linear_matrix_equation() -> None:
 
 def test_an_entry_of_an_eigenvector_fixes_its_length_however_large_the_others_are() -> None:
     """At one of the points that are tried the last entry of the unit vector is 10⁻⁵."""
+
     def scaled(A: Array) -> tuple[Array, Array]:
         v, w = (part[..., -1] for part in spectral(A))
         return v / v[-1], w
@@ -690,6 +695,9 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
     [
         ("discounted Lyapunov", "(A − ½ r I) dY + dY (A − ½ r I)ᵀ = "),
         ("its trace in Lyapunov", "dY = −lyapunov(A, dA Y + Y dAᵀ) − tr(dY) lyapunov(A, C)   [border: "),
+        ("triangular congruence", "dY = −Y chol(A) Φ(P dA Pᵀ) P   where P = chol(A)⁻¹"),
+        ("triangle beside an indefinite matrix", "Needs: every leading minor of S is invertible"),
+        ("complete square of a triangle", "dL = (L + I) Φ((L + I)⁻¹ dA (L + I)⁻ᵀ)"),
         ("its norm", "tr(Yᵀ dY) = tr(Yᵀ dA) / (2 ‖Y‖)  "),
         ("its complex norm", "Re(tr(Yᴴ dY)) = ½ Re(tr(Yᴴ dA) / ‖Y‖)  "),
         ("its rows", "sum(dY ∘ P, axis=1) = sum(dA ∘ F ∘ P, axis=1) / (1 − sum(E ∘ F, axis=1))"),

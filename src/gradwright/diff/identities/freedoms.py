@@ -25,7 +25,8 @@ def free_words(problem: Problem, point: SolutionPoint, system: LinearSystem, fre
             involved.append(unknown.name)
     if len(problem.unknowns) != 1:
         flat = np.stack([np.concatenate([np.ravel(part) for part in tensors_of(system, row)]) for row in free])
-        named = next((words for words, family in _joint_families(problem, point, system) if _same_span(flat, family)), "")
+        families = _joint_families(problem, point, system)
+        named = next((words for words, family in families if _same_span(flat, family)), "")
         moves = "it moves" if len(free) == 1 else "they move"
         return f": {named}" if named else f" ({moves} {' and '.join(involved)})"
     unknown = problem.unknowns[0]
