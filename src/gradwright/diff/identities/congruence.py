@@ -87,15 +87,19 @@ def _factors(T: Node, kind: str, state: State) -> Factors | None:
     if not is_hermitian(T):
         return None
     base = T if kind == "lower" else inverse_of(T, state)
-    if "spd" in facts_of(T):
-        K, D = Apply(cholesky, (), (base,)), one
-    else:
-        K, D = Apply(ldl, (), (base,)), diagonal(Apply(ldl, (), (base,), 1))
-        D = diag(D if kind == "lower" else reciprocal(D))
+    K, pivots = _decomposed(base)
     K_inverse = inverse_of(K, state)
     if kind == "lower":
-        return Factors(K, K_inverse, K_inverse, K, D)
+        return Factors(K, K_inverse, K_inverse, K, one if pivots is None else diag(pivots))
+    D = one if pivots is None else diag(reciprocal(pivots))
     return Factors(adjoint(K_inverse), adjoint(K), adjoint(K), adjoint(K_inverse), D)
+
+
+def _decomposed(matrix: Node) -> tuple[Node, Node | None]:
+    """A lower triangular K and a vector d with `K diag(d) Kᴴ`; no d where it is 1."""
+    if "spd" in facts_of(matrix):
+        return Apply(cholesky, (), (matrix,)), None
+    return Apply(ldl, (), (matrix,)), diagonal(Apply(ldl, (), (matrix,), 1))
 
 
 def _in_factors(state: State, place: int, hole: Hole, factors: Factors, is_behind: bool) -> State:
