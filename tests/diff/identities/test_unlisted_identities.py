@@ -651,6 +651,15 @@ def test_a_rotation_as_an_optimum_is_told_by_a_linear_matrix_equation() -> None:
     assert derived.verify().right
 
 
+@pytest.mark.parametrize("unit", ["norm(v) = 1", "norm(v)**2 = 1", "sqrt(dot(v, v)) = 1"])
+def test_a_length_that_an_equation_states_is_divided_by_nowhere(unit: str) -> None:
+    gw.define("leading", ["S @ v = w * v", unit], unknown="v: n, w: ", given="S: n n symmetric",
+              forward=lambda S: tuple(part[..., -1] for part in spectral(S)))  # fmt: skip
+    derived = gw.derive(gw.parse("leading(S).w", S="n n symmetric"), wrt="S")
+    assert str(derived.gradient) == "leading(S).v leading(S).vᵀ"
+    assert all(step.check.passed for step in derived.steps)
+
+
 def test_an_entry_of_an_eigenvector_fixes_its_length_however_large_the_others_are() -> None:
     """At one of the points that are tried the last entry of the unit vector is 10⁻⁵."""
 
