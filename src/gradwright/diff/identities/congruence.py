@@ -44,8 +44,11 @@ class Factors:
 
 
 def split_by_congruence(state: State) -> State | None:
-    """Put `M = P N W` into `M T + Tᴴ Mᴴ = C`, or its adjoint into `Tᴴ M + Mᴴ T = C`, so that N is found by entries."""
-    for place, equation in enumerate(state.equations):
+    """Put `M = P N W` into `M T + Tᴴ Mᴴ = C`, or its adjoint into `Tᴴ M + Mᴴ T = C`, so that N is found by entries.
+
+    It is tried when no frame of the unknown's own serves.
+    """
+    for place, equation in enumerate(state.equations if state.relaxed else ()):
         holes = holes_in(equation.form)
         kind = TRIANGULAR.get(state.specs[holes[0]].space) if len(holes) == 1 and not equation.projected else None
         beside = _beside(state, equation) if kind is not None else None
