@@ -391,9 +391,12 @@ def _is_product_of(node: Node, facts: Collection[str]) -> bool:
 def _of_equation(node: Solve, written: Callable[[Node], str]) -> list[str]:
     """The condition of an equation, or of its adjoint, which is the same one: whichever is shorter to write."""
     known, factors = sylvester_operands(node, many=True), discrete_factors(node)
-    if known is None and factors is None:
+    if known is not None:
+        name, known_part = known[0], known[1][:-1]
+    elif factors is not None:
+        name, known_part = "discrete", factors
+    else:
         return [_of_map(node, written)]
-    name, known_part = ("discrete", factors or ()) if known is None else (known[0], known[1][:-1])
     if name == "sylvester" and known_part[0] == known_part[1]:
         name, known_part = "lyapunov", known_part[:1]
     forms = [
