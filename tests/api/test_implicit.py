@@ -142,3 +142,12 @@ def test_what_newton_s_method_meets_on_its_way_warns_of_nothing() -> None:
     found = inside(gw.matrix("A", "m", "n"), gw.vector("b", "m")).x.compile("numpy")
     with pytest.raises(ConditionError, match="no solution"):
         found(A=np.eye(2, 4), b=np.array([-1.0, 2.0]))
+
+
+@pytest.mark.slow
+def test_constraints_of_several_sizes_are_one_system_of_their_multipliers() -> None:
+    gw.optimum("between", "norm(x - z)**2", over="x: n", given="z: n, A: m n, b: m, C: k n, d: k",
+               subject_to=["A @ x = b", "C @ x = d"])  # fmt: skip
+    derived = gw.derive(gw.parse("between(z, A, b, C, d).x", z="n", A="m n", b="m", C="k n", d="k"), wrt="b")
+    assert "vjp in b   P[:m, :] [A G; C G], where P = [A Aᵀ, A Cᵀ; C Aᵀ, C Cᵀ]⁻¹" in str(derived)
+    assert all(step.check.passed for step in derived.steps)

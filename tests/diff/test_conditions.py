@@ -21,6 +21,19 @@ USER_DEFINED = {
         "A",
         ("the map H ↦ A H B + C H E is invertible",),
     ),
+    "a discrete Sylvester equation": (
+        ("A @ X @ B + C = X", "X: n m", "A: n n, B: m m, C: n m"),
+        "A",
+        ("no eigenvalues of A and B multiply to one",),
+    ),
+    "an equation for many right sides": (
+        ("A @ X + X @ A.T + B @ X @ outer(c, c) = Q", "X: n n", "A: n n, B: n n, c: n, Q: n n"),
+        "Q",
+        (
+            "no two eigenvalues of A add up to zero",
+            'I + einsum("acb,c->ab", lyapunov(A, roll₂→₃(B ⊗ c)), c) is invertible',
+        ),
+    ),
     "a cube root": (
         ("Y @ Y @ Y = A", "Y: n n symmetric", "A: n n symmetric"),
         "A",

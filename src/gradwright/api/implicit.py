@@ -25,7 +25,7 @@ from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.templates import sides_of
 from gradwright.diff.derivatives import gradient, vjp
 from gradwright.errors import IdentityError, ShapeError
-from gradwright.front.define import how_to_write_it, read_declared
+from gradwright.front.define import how_to_write_it, is_equation, read_declared
 from gradwright.front.parsing import parse_expression
 from gradwright.simplify.pipeline import simplify
 
@@ -152,13 +152,9 @@ def _node(text: str, signature: Signature) -> Node:
 
 
 def _gap(text: str, signature: Signature) -> Node:
-    sides = sides_of(text)
-    if len(sides) != 2 or sides[0].rstrip().endswith(("<", ">")):
-        raise IdentityError(
-            f"'{text}' is not an equation: {how_to_write_it(text)}; of inequalities, "
-            f"only those count that hold with equality at the solution"
-        )
-    left, right = (_node(side, signature) for side in sides)
+    if not is_equation(text):
+        raise IdentityError(f"'{text}' is not an equation: {how_to_write_it(text)}")
+    left, right = (_node(side, signature) for side in sides_of(text))
     if not right.rank and left.rank and is_zero(right):
         return left
     if left.shape != right.shape:

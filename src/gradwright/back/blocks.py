@@ -12,6 +12,7 @@ from gradwright.back.formula import (
     Call,
     Cell,
     Formula,
+    Indexed,
     MatrixProduct,
     Name,
     Number,
@@ -21,7 +22,7 @@ from gradwright.back.formula import (
     Scaled,
     Transposed,
 )
-from gradwright.back.notation import ones
+from gradwright.back.notation import basis_vector, ones
 from gradwright.back.products import product
 from gradwright.core.dims import Dim
 from gradwright.frozen import frozen, replace
@@ -199,6 +200,9 @@ def placed_parts(term: Formula, in_parts: bool = True) -> list[Placed]:
         return [Placed(place, None, weighted(entry)) for place, entry in pieces if not _is_zero(entry)]
     if isinstance(inside, BasisVector):
         return [Placed(inside.place, None, weighted(Cell(1, True, _ONE)))] if inside.place is not None else []
+    if isinstance(inside, Indexed) and isinstance(inside.inner, Part) and inside.places[0] == ":":
+        place = inside.inner.place
+        return [Placed(place, None, weighted(basis_vector(place.length, inside.places[1])))]
     if isinstance(inside, Call) and inside.name == "sum" and isinstance(inside.arguments[0], Part):
         place = inside.arguments[0].place
         return [Placed(place, None, weighted(ones((place.length,))))] if inside.keywords == "axis=1" else []

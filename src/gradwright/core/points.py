@@ -8,7 +8,7 @@ between ½ and 2. The same seed gives the same point.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice, permutations
+from itertools import chain, islice, permutations
 from math import lcm
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ def choose_sizes(
     step: int = 1,
     even: Sequence[Dim] = (),
 ) -> dict[str, int]:
-    """Distinct sizes for dimension names.
+    """Distinct sizes for dimension names: consecutive ones, or else such that each exceeds the sum of the smaller ones.
 
     Args:
         names: the dimension names.
@@ -47,14 +47,23 @@ def choose_sizes(
         even: what has to be even.
     """
     ordered = list(dict.fromkeys(names))
-    for start in range(smallest, smallest + 40):
-        candidates = range(start + step * (len(ordered) - 1), start - 1, -step)
+    starts = range(smallest, smallest + 40)
+    consecutive = (range(start + step * (len(ordered) - 1), start - 1, -step) for start in starts)
+    for candidates in chain(consecutive, [_exceeding(len(ordered), smallest)]):
         orders = (dict(zip(ordered, order, strict=True)) for order in islice(permutations(candidates), 200))
         allowed = [s for s in orders if all(a.evaluate(s) >= b.evaluate(s) for a, b in at_least)]
         allowed = [s for s in allowed if not any(dim.evaluate(s) % 2 for dim in even)]
         if allowed:
             return allowed[variant % len(allowed)]
     raise EvaluationError("no sizes satisfy the orders that the facts demand of the dimensions")
+
+
+def _exceeding(count: int, smallest: int) -> list[int]:
+    """Sizes of which each exceeds the sum of the smaller ones, the largest first."""
+    found = [smallest, smallest + 1]
+    while len(found) < count:
+        found.append(sum(found) + 1)
+    return found[:count][::-1]
 
 
 def dimension_names(roots: Iterable[Node]) -> list[str]:

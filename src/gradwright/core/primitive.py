@@ -23,7 +23,7 @@ from typing import Self
 
 import numpy as np
 
-from gradwright.core.declarations import Declaration, declared_facts, parse_declarations
+from gradwright.core.declarations import Declaration, declared_facts, parse_declarations, parse_dim
 from gradwright.core.dims import Dim
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter, Shape
@@ -166,7 +166,7 @@ class Primitive:
         inverse: for a function of matrices, the name of the inverse function.
         commutes: whether the output commutes with all that the first input does, as a polynomial in a matrix does.
         of_matrix: for a function of entries, the name of the same function of a matrix, which may have been meant.
-        size_orders: pairs of dimension names, the first of which has to be the larger one.
+        size_orders: pairs of a dimension name and another, or a sum of others, which has to be the smaller one.
         argument_facts: facts that an undeclared argument is taken to have, by position.
         numpy, torch, jax: the function in each library: a dotted name, an expression with `{0}`, `{1}`, …
             for the arguments, the text of a function (`def …`), or (numpy only) a callable, which
@@ -257,7 +257,7 @@ class Primitive:
     def orders(self) -> tuple[tuple[Dim, Dim], ...]:
         """Pairs of dimensions, the first no smaller than the second: those stated, and rows and orthonormal columns."""
         orthonormal = [d.shape[-2:] for d in self.outputs if "stiefel" in d.facts and "unitary" not in d.facts]
-        stated = [(Dim.of(larger), Dim.of(smaller)) for larger, smaller in self.size_orders]
+        stated = [(Dim.of(larger), parse_dim(smaller, self.name)) for larger, smaller in self.size_orders]
         return (*((rows, columns) for rows, columns in orthonormal), *stated)
 
     @cached_property

@@ -19,7 +19,7 @@ from gradwright.diff.differential import from_template
 from gradwright.diff.identities.engine import solved
 from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import adjoint_solve
-from gradwright.linear.recognise import sylvester_operands
+from gradwright.linear.recognise import discrete_factors, sylvester_operands
 from gradwright.prims.inv import inv
 from gradwright.prims.piecewise import absolute, equal, modulus
 from gradwright.prims.power import base_and_exponent, power
@@ -50,6 +50,7 @@ _EQUATIONS = {
     "sylvester": "{0} and {1} share no eigenvalue",
     "lyapunov": "no two eigenvalues of {0} add up to zero",
     "stein": "no two eigenvalues of {0} multiply to one",
+    "discrete": "no eigenvalues of {0} and {1} multiply to one",
 }
 
 
@@ -415,11 +416,13 @@ def _is_product_of(node: Node, facts: Collection[str]) -> bool:
 
 def _of_equation(node: Solve, written: Callable[[Node], str]) -> list[str]:
     """The condition of an equation, or of its adjoint, which is the same one: whichever is shorter to write."""
-    known = sylvester_operands(node)
-    if known is None:
+    known, factors = sylvester_operands(node, many=True), discrete_factors(node)
+    if known is not None:
+        name, known_part = known[0], known[1][:-1]
+    elif factors is not None:
+        name, known_part = "discrete", factors
+    else:
         return [_of_map(node, written)]
-    name, operands = known
-    known_part = operands[:-1]
     if name == "sylvester" and known_part[0] == known_part[1]:
         name, known_part = "lyapunov", known_part[:1]
     forms = [

@@ -136,7 +136,7 @@ def _primitive(
     if not identity:
         raise IdentityError(f"{name}: an identity is needed, such as 'Y @ X = eye(n)'")
     for text in (*identity, *gauge):
-        if not isinstance(text, str) or len(sides_of(text)) != 2:
+        if not is_equation(text):
             raise IdentityError(f"{name}: '{text}' is not an equation: {how_to_write_it(text)}")
     signature = f"{', '.join(map(str, inputs))} -> {', '.join(map(str, outputs))}"
     fields = tuple("complex" if "complex" in d.words else "real" for d in outputs)
@@ -158,10 +158,18 @@ def _primitive(
     )
 
 
+def is_equation(text: object) -> bool:
+    """Whether a text has two sides with an equals sign between them."""
+    sides = sides_of(text) if isinstance(text, str) else []
+    return len(sides) == 2 and not sides[0].rstrip().endswith(("<", ">", "!"))
+
+
 def how_to_write_it(text: object) -> str:
     """What to write in place of what is no equation."""
     if isinstance(text, str) and re.search(r"[^<>=!]==[^=]", text):
         return "write '=' for '=='"
+    if isinstance(text, str) and any(side.rstrip().endswith(("<", ">")) for side in sides_of(text)[:-1]):
+        return "of inequalities, only those count that hold with equality at the solution"
     if isinstance(text, str) and re.search(r"=.*[,;].*=", text):
         return "write several equations as a list of texts"
     return "write two sides with one '=' between them"

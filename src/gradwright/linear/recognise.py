@@ -11,6 +11,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_zero, split_coefficient
 from gradwright.core.inference import is_nonnegative
 from gradwright.core.nodes import Add, Factor, Hole, Node, Solve
+from gradwright.core.spaces import Space
 from gradwright.core.sums import add, distributed, like_key, scaled, subtract
 from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.prims.power import base_and_exponent, raise_to
@@ -38,6 +39,22 @@ def sylvester_operands(node: Solve, many: bool = False) -> tuple[str, tuple[Node
     if d is None and a is None and b is not None and c is not None:
         return _sylvester(c, b, right)
     return _stein(pairs, right)
+
+
+def discrete_factors(node: Solve) -> tuple[Node, Node] | None:
+    """A and B of an equation `H − A H B = C` in all matrices, or in all symmetric or skew ones."""
+    if len(node.unknowns) != 1 or len(node.equations) != 1 or not _is_mirrored_or_free(node.unknowns[0].space):
+        return None
+    operator = node.equations[0].operator
+    pairs = _pairs(operator) or _pairs(scaled(-1, operator))
+    others = [(left, right) for left, right in pairs or () if left is not None and right is not None]
+    if pairs is None or len(others) != 1 or (None, None) not in pairs:
+        return None
+    return scaled(-1, others[0][0]), others[0][1]
+
+
+def _is_mirrored_or_free(space: Space) -> bool:
+    return space is Space.FREE or bool(space.mirror_sign)
 
 
 def _sylvester(left: Node, right: Node, side: Node) -> tuple[str, tuple[Node, ...]]:

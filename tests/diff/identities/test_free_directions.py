@@ -25,6 +25,12 @@ FREE = {
                "a number may be added to every entry of 'u' and taken from 'v'; besides, they contradict each other"),
     "a rotation of two": (["P @ V = A @ V", "U = V + 0 * V", "P = U @ V.T"], "P: n n, U: n 2, V: n 2", "A: n n spd",
                           "replaced by U Q and V Q"),
+    "an imaginary part": ("z + conj(z) = a", "z: n complex", "a: n", "3 of 6 .* left free: the imaginary part of 'z'"),
+    "phases of entries": ("z * conj(z) = a", "z: n complex", "a: n positive", "every entry of 'z' may be turned by a"),
+    "the skew-Hermitian part": ("Y + Y.H = A", "Y: n n complex", "A: n n hermitian", "the skew-Hermitian part of 'Y'"),
+    "all that is symmetric": ("Y.T @ inv(Y) = A", "Y: n n symmetric", "A: n n", "every direction of 'Y'"),
+    "a form's own rotations": ("Y.T @ A @ Y = B", "Y: n n", "A: n n spd, B: n n spd",
+                               "replaced by Q Y with any Q for which Qᵀ A Q = A"),
     "a narrow input": ("x / norm(x) = a", "x: n", "a: n", "'x' may be scaled; besides, it restricts the inputs: when"),
     "factors": ("L @ U = A", "L: n n lower, U: n n upper", "A: n n", "L D and D⁻¹ U with any invertible diagonal D"),
     "a common scale": ("p = s * exp(z)", "p: n, s: ", "z: n", "'p' and 's' may be scaled together"),
@@ -45,3 +51,13 @@ def test_sizes_at_which_directions_are_free_are_excluded_and_no_others() -> None
     assert squares.primitive.size_orders == (("m", "n"),)
     plain = gw.define("f", "A @ Y + Y @ B = C", unknown="Y: n m", given="A: n n, B: m m, C: n m")
     assert not plain.primitive.size_orders
+
+
+def test_sizes_that_have_to_be_smaller_together_are_told_without_those_that_need_not() -> None:
+    """The gradients of two constraints are independent where there are fewer constraints than unknowns."""
+    nearest = gw.define("f", ["P @ x + C @ q + A.T @ l + B.T @ z = zeros(n)", "A @ x = a", "B @ x = b"],
+                        unknown="x: n, l: m, z: k",
+                        given="P: n n spd, C: n j, q: j, A: m n, B: k n, a: m, b: k")  # fmt: skip
+    assert nearest.primitive.size_orders == (("n", "k + m"),)
+    with pytest.raises(GradwrightError, match=r"f takes .* with n ≥ k \+ m, and these are"):
+        gw.parse("f(P, C, q, A, B, a, b).x", P="3 3 spd", C="3 1", q="1", A="2 3", B="2 3", a="2", b="2")

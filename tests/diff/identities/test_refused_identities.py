@@ -56,6 +56,14 @@ REFUSED = {
     ),
     "no equation": ("Y @ X", "Y: n n", "X: n n", "is not an equation"),
     "an equation of Python": ("Y @ X == eye(n)", "Y: n n", "X: n n", "is not an equation: write '=' for '=='"),
+    "an inequality": ("Y <= A", "Y: n n", "A: n n", "'Y <= A' is not an equation: of inequalities, only those count"),
+    "a direction": ("Y + dY = A", "Y: n n", "A: n n", "the direction 'dY' in it: .* goes to gauge="),
+    "a real unknown of complex equations": (
+        "A @ z = b",
+        "z: n",
+        "A: n n complex, b: n complex",
+        "or 'z' is declared real and should be complex",
+    ),
     "two in one text": ("Y @ X = Z, Z = eye(n)", "Y: n n, Z: n n", "X: n n", "several equations as a list of texts"),
     "a number for the identity": (
         "Y @ X = 2",

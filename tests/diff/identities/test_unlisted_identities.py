@@ -14,7 +14,6 @@ from orders import residuals
 
 import gradwright as gw
 from gradwright.core.declarations import parse_declarations
-from gradwright.core.dims import Dim
 from gradwright.core.nodes import Apply
 from gradwright.core.points import choose_sizes, sample
 from gradwright.core.signature import symbol_of
@@ -376,8 +375,12 @@ FACTORS = {
     "whitening": Case("L @ A @ L.T = eye(n)", "L: n n lower", "A: n n spd",
                       lambda A: np.linalg.inv(np.linalg.cholesky(A))),
     "triangular congruence": Case("Y @ A @ Y.T = B", "Y: n n lower", "A: n n spd, B: n n spd",
-                                  lambda A, B: np.linalg.cholesky(B) @ np.linalg.inv(np.linalg.cholesky(A)),
-                                  general=True),
+                                  lambda A, B: np.linalg.cholesky(B) @ np.linalg.inv(np.linalg.cholesky(A))),
+    "triangle beside an indefinite matrix": Case("S @ U + U.T @ S = K", "U: n n upper",
+                                                 "S: n n symmetric, K: n n symmetric"),
+    "complete square of a triangle": Case("L @ L.T + L + L.T = A", "L: n n lower", "A: n n spd",
+                                          lambda A: np.linalg.cholesky(A + np.eye(len(A))) - np.eye(len(A))),
+    "triangle of a triangle": Case("X.T @ R + R.T @ X = C", "X: n n upper", "R: n n upper, C: n n symmetric"),
     "Crout": Case("L @ U = A", "L: n n lower, U: n n unit_upper", "A: n n",
                   lambda A: (eliminated(A)[0] @ eliminated(A)[1], eliminated(A)[2])),
     "L D U": Case("L @ D @ U = A", "L: n n unit_lower, D: n n diagonal, U: n n unit_upper", "A: n n", eliminated),
@@ -648,6 +651,29 @@ def test_a_rotation_as_an_optimum_is_told_by_a_linear_matrix_equation() -> None:
     assert derived.verify().right
 
 
+@pytest.mark.parametrize("unit", ["norm(v) = 1", "norm(v)**2 = 1", "sqrt(dot(v, v)) = 1"])
+def test_a_length_that_an_equation_states_is_divided_by_nowhere(unit: str) -> None:
+    gw.define("leading", ["S @ v = w * v", unit], unknown="v: n, w: ", given="S: n n symmetric",
+              forward=lambda S: tuple(part[..., -1] for part in spectral(S)))  # fmt: skip
+    derived = gw.derive(gw.parse("leading(S).w", S="n n symmetric"), wrt="S")
+    assert str(derived.gradient) == "leading(S).v leading(S).vᵀ"
+    assert all(step.check.passed for step in derived.steps)
+
+
+def test_an_entry_of_an_eigenvector_fixes_its_length_however_large_the_others_are() -> None:
+    """At one of the points that are tried the last entry of the unit vector is 10⁻⁵."""
+
+    def scaled(A: Array) -> tuple[Array, Array]:
+        v, w = (part[..., -1] for part in spectral(A))
+        return v / v[-1], w
+
+    gw.define("scaled", ["A @ v = w * v", "v[-1] = 1"], unknown="v: n, w: ", given="A: n n symmetric",
+              forward=scaled)  # fmt: skip
+    derived = gw.derive(gw.parse("scaled(A).v", A="n n symmetric"))
+    assert str(derived.differential).startswith("−([A − scaled(A).w I, −scaled(A).v; e_(n−1)ᵀ, 0]⁻¹)[:n, :n] dA")
+    assert derived.verify().right
+
+
 def test_an_equation_in_numbers_that_is_too_many_is_added_to_another() -> None:
     """Kemeny and Snell 1960: `(P − I + 1 1ᵀ)⁻¹` is the fundamental matrix of a Markov chain, up to its sign."""
     gw.define("stationary", ["W.T @ (p / sum(W, axis=1)) = p", "sum(p) = 1"], unknown="p: n positive",
@@ -678,6 +704,9 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
     [
         ("discounted Lyapunov", "(A − ½ r I) dY + dY (A − ½ r I)ᵀ = "),
         ("its trace in Lyapunov", "dY = −lyapunov(A, dA Y + Y dAᵀ) − tr(dY) lyapunov(A, C)   [border: "),
+        ("triangular congruence", "dY = −Y chol(A) Φ(P dA Pᵀ) P   where P = chol(A)⁻¹"),
+        ("triangle beside an indefinite matrix", "Needs: every leading minor of S is invertible"),
+        ("complete square of a triangle", "dL = (L + I) Φ((L + I)⁻¹ dA (L + I)⁻ᵀ)"),
         ("its norm", "tr(Yᵀ dY) = tr(Yᵀ dA) / (2 ‖Y‖)  "),
         ("its complex norm", "Re(tr(Yᴴ dY)) = ½ Re(tr(Yᴴ dA) / ‖Y‖)  "),
         ("its rows", "sum(dY ∘ P, axis=1) = sum(dA ∘ F ∘ P, axis=1) / (1 − sum(E ∘ F, axis=1))"),
@@ -834,11 +863,7 @@ def errors_of(case: Case, order: int) -> list[float]:
     variables = tuple(symbol_of(declared) for declared in parse_declarations(case.given))
     outputs = [Apply(primitive, (), variables, place) for place in range(len(primitive.outputs))]
     names = sorted({name for node in (*variables, *outputs) for dim in node.shape for name in dim.names})
-    orders = [(Dim.of(a), Dim.of(b)) for a, b in primitive.size_orders]
-    orders += [
-        (o.shape[0], o.shape[1]) for o, d in zip(outputs, primitive.outputs, strict=True) if "stiefel" in d.facts
-    ]
-    sizes = choose_sizes(names, orders)
+    sizes = choose_sizes(names, primitive.orders)
     generator = np.random.default_rng(3)
     values = {v: sample(v, sizes, generator) * case.scale.get(v.name, 1.0) for v in variables}
     return list(residuals(outputs, variables, Point(values, sizes), order))

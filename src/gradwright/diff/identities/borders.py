@@ -88,6 +88,7 @@ def _as_one_system(state: State, squared: Callable[[Node, Node], tuple[Node, Nod
             blocks.append(_placed(block, [row, column]))
     matrix = add(blocks)
     side = add(_placed(e.right, [row]) for e, row in zip(state.equations, rows, strict=True))
+    matrix, side = _without_number(matrix, side)
     unknowns = add(_placed(hole, [place]) for hole, place in zip(holes, columns, strict=True))
     changed = replace(state, equations=())
     changed = changed.with_step("border", matmul(matrix, unknowns), side, "write the equations as one system of blocks")
@@ -102,6 +103,13 @@ def _as_one_system(state: State, squared: Callable[[Node, Node], tuple[Node, Nod
         changed = replace(changed, solved=(*changed.solved, (hole, part)))
         start = stop
     return changed
+
+
+def _without_number(matrix: Node, side: Node) -> tuple[Node, Node]:
+    """Both sides of a system divided by the number that stands before every block."""
+    numbers = {abs(coefficient_of(term)) for term in terms_of(matrix)}
+    number = numbers.pop() if len(numbers) == 1 else 0
+    return (scaled(1 / number, matrix), scaled(1 / number, side)) if number else (matrix, side)
 
 
 def _normal(state: State) -> Callable[[Node, Node], tuple[Node, Node]]:

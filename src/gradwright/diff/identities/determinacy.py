@@ -16,7 +16,7 @@ from gradwright.core.contraction import is_zero
 from gradwright.core.declarations import declared_facts
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.membership import departure
-from gradwright.core.nodes import Node, Symbol
+from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.points import tangent_direction
 from gradwright.core.sums import subtract
 from gradwright.core.walks import free_leaves
@@ -42,6 +42,7 @@ from gradwright.diff.identities.solution_points import (
     is_settled,
     is_stable,
     problem_sizes,
+    total_of,
 )
 from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify
@@ -59,8 +60,8 @@ def require_determined(
     """Check that the identity determines its unknowns.
 
     Returns:
-        The order of the sizes at which it does, as pairs of names of which the first is no smaller (empty if any order
-        serves), and generic points at which it holds.
+        The order of the sizes at which it does, as pairs of a name and another, or a sum of others, that is no larger
+        (empty if any order serves), and generic points at which it holds.
 
     Raises:
         IdentityError: the identity is trivial, has no solution, leaves directions free, contradicts
@@ -77,7 +78,9 @@ def require_determined(
             failures.append(error)
             failed.append(sizes)
             continue
-        others = all_sizes[place + 1 :]
+        others = [sizes for sizes in all_sizes[place + 1 :] if not _exceeding(sizes)]
+        if exceeding := _exceeding(sizes):
+            return ((exceeding, _exceeded(problem, texts, sizes, forward, start)),), points
         free = [other for other in others if _leaves_free(problem, other, forward, start)]
         return _orders(sizes, [other for other in others if other not in free], [*failed, *free]), points
     raise max(failures, key=_said_first)
@@ -86,6 +89,27 @@ def require_determined(
 def _said_first(error: IdentityError) -> int:
     """Of what is wrong at several orders of the sizes, directions left free say most, and an input not taken least."""
     return 2 if isinstance(error, UnderdeterminedError) else 0 if isinstance(error, ForwardFailedError) else 1
+
+
+def _exceeding(sizes: Mapping[str, int]) -> str:
+    """The name whose size exceeds the sum of all others, if there are several; empty if there is none."""
+    largest = max(sizes, key=lambda name: sizes[name], default="")
+    return largest if len(sizes) > 2 and 2 * sizes[largest] > sum(sizes.values()) else ""
+
+
+def _exceeded(
+    problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
+) -> str:
+    """The sum of the sizes that have to be smaller together: without those that may be the largest."""
+    largest = _exceeding(sizes)
+    needed = [name for name in sizes if name != largest]
+    for name in needed[:] if len(needed) > 2 else ():
+        try:
+            _determined_at(problem, texts, {**sizes, name: sizes[largest] + 1}, forward, start)
+        except IdentityError:
+            continue
+        needed.remove(name)
+    return str(total_of(needed))
 
 
 def _leaves_free(problem: Problem, sizes: Mapping[str, int], forward: Forward | None, start: Forward | None) -> bool:
@@ -182,6 +206,12 @@ def _require_content(problem: Problem, texts: tuple[str, ...]) -> None:
         if is_zero(simplify(subtract(equation.left, equation.right))):
             raise IdentityError(
                 f"{problem.name}: both sides of '{text}' are the same, so it says 0 = 0 and determines nothing"
+            )
+        moving = next((leaf for leaf in _leaves(equation) if isinstance(leaf, Direction)), None)
+        if moving is not None:
+            raise IdentityError(
+                f"{problem.name}: '{text}' has the direction '{moving.name}' in it: an identity is about values, and "
+                f"what chooses among directions goes to gauge="
             )
     for unknown in problem.unknowns:
         if not any(unknown in _leaves(e) for e in problem.equations):
@@ -340,7 +370,15 @@ def _counted(problem: Problem, point: SolutionPoint) -> str:
     equations, unknowns = system.matrix.shape
     if equations <= unknowns:
         return ""
-    return f"there are {equations} scalar equations for {unknowns} unknown numbers; "
+    return f"there are {equations} scalar equations for {unknowns} unknown numbers{_declared_real(problem, ', and')}; "
+
+
+def _declared_real(problem: Problem, before: str) -> str:
+    """Which unknowns were declared real, if there are equations between complex numbers; what stands before that."""
+    real = [f"'{u.name}'" for u in problem.unknowns if u.real]
+    if not real or all(problem.real_equations):
+        return ""
+    return f"{before} {' and '.join(real)} {'is' if len(real) == 1 else 'are'} declared real and should be complex"
 
 
 def _candidates(
@@ -431,7 +469,7 @@ def _require_consistency(problem: Problem, texts: tuple[str, ...], point: Soluti
     raise IdentityError(
         f"{problem.name}: {_listed(texts)} {together} {_names(problem)} at a point, but when the "
         f"inputs move '{text}' cannot be kept; an input may need a fact such as symmetric, or an equation "
-        f"is one too many"
+        f"is one too many{_declared_real(problem, ', or')}"
     )
 
 

@@ -74,11 +74,15 @@ def _in_frames(problem: Problem, frames: tuple[Frame, ...], total: Node, space: 
 
 
 def _named_sides(problem: Problem) -> dict[Node, Node]:
-    """What an equation says that an unknown is: `z = tanh(W z)`, so that a derivative speaks of z."""
+    """Functions of unknowns that an equation has a name or a number for, as of `z = tanh(W z)`, or of `norm(v) = 1`."""
+    symbols = {*problem.unknowns, *problem.givens}
     found: dict[Node, Node] = {}
-    for equation in problem.equations:
+    for equation in (*problem.equations, *problem.squares):
         for alone, other in ((equation.left, equation.right), (equation.right, equation.left)):
-            if alone in problem.unknowns and isinstance(other, Apply):
+            is_told = isinstance(other, Apply) and alone in problem.unknowns
+            if not alone.rank:
+                is_told = alone in symbols or (symbols.isdisjoint(free_leaves(alone)) and not is_zero(alone))
+            if is_told and not isinstance(other, Symbol) and not set(problem.unknowns).isdisjoint(free_leaves(other)):
                 found[other] = alone
     return found
 

@@ -19,6 +19,7 @@ from gradwright.core.walks import substitute
 from gradwright.diff.identities.borders import border, border_surplus, with_numbers_joined
 from gradwright.diff.identities.choices import NOTHING, rewritings, stated_givens, sufficient_equations
 from gradwright.diff.identities.complements import solve_normal_part, split_normal_parts
+from gradwright.diff.identities.congruence import split_by_congruence
 from gradwright.diff.identities.differentiated import differentiated
 from gradwright.diff.identities.elimination import (
     eliminate,
@@ -62,6 +63,7 @@ RULES: tuple[Rule, ...] = (
     strip_common_factors,
     eliminate_alone,
     split_by_entries,
+    split_by_congruence,
     keep_half,
     commute,
     bring_to_two_sides,

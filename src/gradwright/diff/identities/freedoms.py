@@ -25,22 +25,23 @@ def free_words(problem: Problem, point: SolutionPoint, system: LinearSystem, fre
             involved.append(unknown.name)
     if len(problem.unknowns) != 1:
         flat = np.stack([np.concatenate([np.ravel(part) for part in tensors_of(system, row)]) for row in free])
-        named = next((words for words, family in _joint_families(problem, point) if _same_span(flat, family)), "")
+        families = _joint_families(problem, point, system)
+        named = next((words for words, family in families if _same_span(flat, family)), "")
         moves = "it moves" if len(free) == 1 else "they move"
         return f": {named}" if named else f" ({moves} {' and '.join(involved)})"
     unknown = problem.unknowns[0]
     tensors = np.tensordot(free, system.bases[0], axes=(1, 0))
-    for words, family in _families(unknown, point):
+    for words, family in _families(unknown, point, system.bases[0]):
         if len(family) and _same_span(tensors.reshape(len(tensors), -1), family.reshape(len(family), -1)):
             return f": {words}"
     return ""
 
 
-def _joint_families(problem: Problem, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
+def _joint_families(problem: Problem, point: SolutionPoint, system: LinearSystem) -> Iterator[tuple[str, Array]]:
     """Families of directions that move one unknown, or two against each other, and have a name."""
     unknowns = problem.unknowns
-    for unknown in unknowns:
-        for words, family in _families(unknown, point):
+    for unknown, basis in zip(unknowns, system.bases, strict=True):
+        for words, family in _families(unknown, point, basis):
             if len(family):
                 yield words, _beside(problem, point, {unknown: family})
     for first, second in permutations(unknowns, 2):
@@ -83,11 +84,13 @@ def _beside(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array])
     return np.concatenate([{**still, **moves}[u].reshape(count, -1) for u in problem.unknowns], axis=1)
 
 
-def _families(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
-    """Families of directions that have a name."""
+def _families(unknown: Symbol, point: SolutionPoint, basis: Array) -> Iterator[tuple[str, Array]]:
+    """Families of directions that have a name, all of an unknown's first."""
     value, name = point.values[unknown], unknown.name
-    yield f"every direction of '{name}'", np.eye(value.size).reshape(value.size, *value.shape)
+    yield f"every direction of '{name}'", basis
     yield f"'{name}' may be scaled", value[None]
+    if not unknown.real:
+        yield from _complex_families(value, name)
     yield from _kernels(unknown, point)
     if value.ndim != 2:
         return
@@ -112,9 +115,28 @@ def _families(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Arra
     yield f"the rows of '{name}' may be scaled", diagonal_left @ value
     for given in [s for s in point.values if isinstance(s, Symbol) and s is not unknown]:
         matrix = point.values[given]
+        if "symmetric" in given.facts and np.linalg.cond(matrix) < 1e8:
+            kept = f"with any Q for which Qᵀ {given.name} Q = {given.name}"
+            if len(matrix) == columns:
+                yield f"'{name}' may be replaced by {name} Q {kept}", value @ np.linalg.solve(matrix, skew_right)
+            if len(matrix) == rows:
+                yield f"'{name}' may be replaced by Q {name} {kept}", np.linalg.solve(matrix, skew_left) @ value
         if matrix.shape == (rows, rows) == value.shape:
             powers = np.stack([np.linalg.matrix_power(matrix, k) for k in range(rows)])
             yield f"any polynomial in {given.name}, which is what commutes with it, may be added", powers
+
+
+def _complex_families(value: Array, name: str) -> Iterator[tuple[str, Array]]:
+    """What an equation between real numbers, or moduli, does not see of a complex unknown."""
+    units = np.eye(value.size).reshape(value.size, *value.shape)
+    yield f"the imaginary part of '{name}'", 1j * units
+    yield f"the real part of '{name}'", units
+    yield f"'{name}' may be turned by a phase", 1j * value[None]
+    yield f"every entry of '{name}' may be turned by a phase", 1j * units * value
+    if value.ndim == 2 and value.shape[0] == value.shape[1]:
+        mirrored = np.swapaxes(units, 1, 2)
+        yield f"the skew-Hermitian part of '{name}'", np.concatenate([units - mirrored, 1j * (units + mirrored)])
+        yield f"the Hermitian part of '{name}'", np.concatenate([units + mirrored, 1j * (units - mirrored)])
 
 
 def _kernels(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Array]]:

@@ -38,11 +38,13 @@ class LinearSystem:
         matrix: one column for each coordinate of the unknowns' directions.
         bases: the directions that the coordinates stand for, by unknown.
         blocks: the rows that belong to each equation.
+        units: how large the unknown of each coordinate is, if it is large.
     """
 
     matrix: Array
     bases: tuple[Array, ...]
     blocks: tuple[slice, ...]
+    units: Array
 
 
 def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> LinearSystem:
@@ -57,7 +59,8 @@ def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping
     stops = np.cumsum([c if real else 2 * c for c, real in zip(counts, problem.real_equations, strict=True)])
     starts = np.concatenate([[0], stops[:-1]])
     blocks = tuple(slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
-    return LinearSystem(np.concatenate(columns, axis=1), bases, blocks)
+    units = [np.full(len(b), max(1.0, largest(values[u]))) for u, b in zip(problem.unknowns, bases, strict=True)]
+    return LinearSystem(np.concatenate(columns, axis=1), bases, blocks, np.concatenate(units))
 
 
 def given_side(
@@ -83,16 +86,18 @@ def _still(problem: Problem, values: Mapping[Node, Array]) -> dict[Node, Array]:
 
 
 def free_directions(system: LinearSystem, size: float = 0.0) -> Array:
-    """A basis of the coordinates along which the equations leave the unknowns free.
+    """An orthonormal basis of the coordinates along which the equations leave the unknowns free.
+
+    A large unknown is measured by itself: `v[0] = 1` fixes the length of an eigenvector whose other entries are 10⁵.
 
     Args:
         system: the equations.
         size: how large their terms are; where these cancel, as in `inv(Y) @ Y`, what is left are rounding errors.
     """
-    _, singular_values, vectors = np.linalg.svd(system.matrix)
-    smallest = max(RANK_TOLERANCE * largest(singular_values), CANCELLED * size, 1e-300)
+    _, singular_values, vectors = np.linalg.svd(system.matrix * system.units)
+    smallest = max(RANK_TOLERANCE * largest(singular_values), CANCELLED * size * np.max(system.units), 1e-300)
     rank = int(np.sum(singular_values > smallest))
-    return vectors[rank:]
+    return np.linalg.qr((vectors[rank:] * system.units).T)[0].T
 
 
 def needed_equations(problem: Problem, points: Sequence[SolutionPoint]) -> tuple[Equation, ...]:

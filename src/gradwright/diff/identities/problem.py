@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping
+from fractions import Fraction
 from functools import cached_property, lru_cache
 
 from gradwright.core.build import adjoint, identity, matmul, multiply, number
@@ -10,7 +11,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero
 from gradwright.core.dims import Dim
 from gradwright.core.facts import NO_FACTS
-from gradwright.core.nodes import Add, Apply, Direction, Node, Symbol
+from gradwright.core.nodes import Add, Apply, Contract, Direction, Node, Symbol
 from gradwright.core.primitive import Primitive
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, subtract, terms_of, value_key
@@ -23,6 +24,7 @@ from gradwright.frozen import frozen, replace
 from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import push
 from gradwright.prims.inv import inv
+from gradwright.prims.power import raise_to
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.relations import Relation, is_plain, shortening
@@ -121,9 +123,21 @@ class Problem:
         """Of each form, whether it is an equation between real numbers."""
         return (*(gap.real for gap in self.gaps), *(form.real for form in self.forms[len(self.gaps) :]))
 
+    @cached_property
+    def squares(self) -> tuple[Equation, ...]:
+        """Of norms, and of their squares, what the equations say as products: `vᴴ v = 1`."""
+        lengths = [e for e in self.equations if not e.left.rank and isinstance(e.left, Apply)]
+        powers = [
+            Equation(*(simplify(raise_to(side, Fraction(k))) for side in (e.left, e.right)))
+            for e in lengths
+            for k in (1, 2)
+        ]
+        return tuple(e for e in powers if isinstance(e.left, Contract))
+
     def relations(self, besides: Collection[Equation] = ()) -> tuple[Relation, ...]:
         """The equations, except some, as far as they shorten a product, also one with an inverse."""
         kept = [Equation(merge_diagonals(e.left), merge_diagonals(e.right)) for e in self.equations if e not in besides]
+        kept += () if besides else self.squares
         return tuple(r for e in kept for r in (*shortening(e.left, e.right), *self._quotients(e)))
 
     def _as_written(self, total: Node) -> Node:

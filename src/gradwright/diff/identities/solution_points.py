@@ -8,7 +8,7 @@ are small, so later attempts draw them smaller. The steps are those of the linea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise, permutations
 
 import numpy as np
@@ -85,17 +85,27 @@ def point_of(problem: Problem, values: Mapping[str, Array]) -> SolutionPoint:
 
 
 def problem_sizes(problem: Problem) -> Iterator[dict[str, int]]:
-    """Generic sizes for the dimension names of a problem, in every order that the facts allow."""
+    """Generic sizes for the dimension names of a problem, in every order that the facts allow.
+
+    Last come those of which one exceeds the sum of all others, as the unknowns of an optimum that of its constraints.
+    """
     nodes: list[Node] = [*problem.unknowns, *problem.givens]
     nodes += [side for e in problem.equations for side in (e.left, e.right)]
     names = sorted(dimension_names(nodes))
     orders = demanded_orders(nodes)
-    for chosen in islice(permutations(names), MOST_ORDERS):
-        larger_first = [(Dim.of(a), Dim.of(b)) for a, b in pairwise(chosen)]
+    tried = [[(Dim.of(a), Dim.of(b)) for a, b in pairwise(c)] for c in islice(permutations(names), MOST_ORDERS)]
+    if len(names) > 2:
+        tried += [[(Dim.of(name), total_of(other for other in names if other != name))] for name in names]
+    for larger_first in tried:
         try:
             yield choose_sizes(names, [*orders, *larger_first])
         except EvaluationError:
             continue
+
+
+def total_of(names: Iterable[str]) -> Dim:
+    """The sum of some dimensions."""
+    return sum(map(Dim.of, names), Dim.of(0))
 
 
 def find_point(

@@ -14,6 +14,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.facts import MATRIX_FACTS
+from gradwright.core.membership import departure
 from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, even_sizes, sample, shrunk
 from gradwright.core.walks import free_leaves, postorder
@@ -60,9 +61,8 @@ class Attempt:
         """
         names, orders = sorted(dimension_names(nodes)), demanded_orders(nodes)
         sizes = choose_sizes(names, orders, variant=self.seed, even=even_sizes(nodes))
-        values = _witnesses(root) if self.inputs is Inputs.SOLVED else {}
-        for leaf, value in values.items():
-            sizes |= {d.name: n for d, n in zip(leaf.shape, value.shape, strict=True) if d.name}
+        values, told = _witnesses(root) if self.inputs is Inputs.SOLVED else ({}, {})
+        sizes |= told
         for leaf in dict.fromkeys(leaf for node in nodes for leaf in free_leaves(node)):
             if isinstance(leaf, Symbol | Direction) and leaf not in values:
                 values[leaf] = self._sampled(leaf, sizes, generator)
@@ -100,13 +100,28 @@ def searches() -> Iterator[Attempt]:
     return (Attempt(Inputs.SEARCHED, number) for number in range(SEARCHES))
 
 
-def _witnesses(root: Node) -> dict[Node, Array]:
-    """For variables that defined functions are applied to, the values at which these are known to exist."""
+def _witnesses(root: Node) -> tuple[dict[Node, Array], dict[str, int]]:
+    """For variables that defined functions are applied to, the values at which these are known to exist, and the sizes.
+
+    A variable may be declared otherwise than the input was, real or symmetric, say, or have the sizes of another.
+    """
     found: dict[Node, Array] = {}
+    sizes: dict[str, int] = {}
     for node in postorder(root):
         if isinstance(node, Apply) and node.primitive.witnesses:
             known = node.primitive.witnesses[0]
             for formal, argument in zip(node.primitive.inputs, node.arguments, strict=True):
-                if isinstance(argument, Symbol):
-                    found.setdefault(argument, known[formal.name])
-    return found
+                if isinstance(argument, Symbol) and argument not in found:
+                    value = known[formal.name]
+                    named = zip(argument.shape, value.shape, strict=True)
+                    told = {d.name: n for d, n in named if d.name is not None} | sizes
+                    if _is_in(value, argument, told):
+                        found[argument], sizes = value, told
+    return found, sizes
+
+
+def _is_in(value: Array, variable: Symbol, sizes: Mapping[str, int]) -> bool:
+    """Whether a value is one of a variable's at these sizes, as far as they are known."""
+    shape = zip(variable.shape, value.shape, strict=True)
+    fits = all(dim.evaluate(sizes) == size for dim, size in shape if sizes.keys() >= set(dim.names))
+    return fits and not (variable.real and np.iscomplexobj(value)) and not departure(value, variable.facts)
