@@ -360,7 +360,7 @@ HESSIANS = [
      "[Nᵀ, Pᵀ] (diag(r) − r rᵀ) [N; P], where r = softmax([N x; P x])"),
     # What deviates from the mean stress has no trace.
     ("norm(S - trace(S) / 3 * eye(3))", {"S": "3 3 symmetric"}, "S",
-     "roll₂→₃(I ⊗ I) / (2 ‖P‖) − (P ⊗ P) / ‖P‖³ − (I ⊗ I) / (3 ‖P‖) + roll₂→₄(I ⊗ I) / (2 ‖P‖)"
+     "(roll₂→₃(I ⊗ I) + roll₂→₄(I ⊗ I)) / (2 ‖P‖) − (P ⊗ P) / ‖P‖³ − (I ⊗ I) / (3 ‖P‖)"
      ", where P = S − ⅓ tr(S) I"),
     ("sum(sqrt(x**2 + e))", {"x": "n", "e": "positive"}, "x", "e diag(1 / (x∘² + e 1)∘^(3/2))"),
     ("sum(x * exp(-x**2))", {"x": "n"}, "x", "2 diag(exp(−x∘²) ∘ x ∘ (2 x∘² − 3))"),
