@@ -304,7 +304,8 @@ class _Recorder(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         keywords = dict(kwargs or {})
         result = function(*args, **keywords)
-        if getattr(function, "__name__", "") == "__setitem__" or any(True for _ in _tensors(result)):
+        writes = getattr(function, "__name__", "") == "__setitem__" and not _is_there(*args)
+        if writes or any(True for _ in _tensors(result)):
             self.note(function, args, keywords, result)
         return result
 
@@ -344,6 +345,14 @@ class _Recorder(TorchFunctionMode):
         if type(value) in (tuple, list):
             return type(value)(map(self._encode, value))
         return value
+
+
+def _is_there(whole: torch.Tensor, index: Any, value: Any) -> bool:
+    """Whether a value that is written is the part of the whole itself: `A[i] += b` adds in place before it writes."""
+    if not isinstance(value, torch.Tensor) or value.untyped_storage().data_ptr() != whole.untyped_storage().data_ptr():
+        return False
+    part = whole[index]
+    return (part.data_ptr(), part.shape, part.stride()) == (value.data_ptr(), value.shape, value.stride())
 
 
 def _copied(value: Any) -> Any:

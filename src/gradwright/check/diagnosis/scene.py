@@ -16,6 +16,7 @@ from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
 
 CLOSE = 1e-8
+EXACT = 1e-12  # what holds by the form of a value
 VAGUE = 3.35  # the cost of more than two mistakes that are said exactly
 LEAST = 1e-6  # what is smaller is compared as if it had this size: the rest of what cancels is zero
 
@@ -232,6 +233,16 @@ def close(left: torch.Tensor, right: torch.Tensor, tolerance: float = CLOSE) -> 
     size = max(largest(left), LEAST)
     # Most pairs that are compared differ, and the other size is no more than this one and the gap.
     return gap <= tolerance * (size + gap) and gap <= tolerance * max(size, largest(right))
+
+
+def is_symmetric(value: torch.Tensor) -> bool:
+    """Whether it is a symmetric matrix; a Hermitian one, of complex numbers."""
+    return value.dim() == 2 and close(value, value.mH, EXACT)
+
+
+def is_skew(value: torch.Tensor) -> bool:
+    """Whether it is a skew-symmetric matrix."""
+    return value.dim() == 2 and close(value, -value.mH, EXACT)
 
 
 def _corner(value: torch.Tensor) -> complex:

@@ -24,7 +24,7 @@ from gradwright.check.diagnosis.scaling import (
     sign_and_number,
     with_a_multiple,
 )
-from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, attempt, close, drops, largest
+from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, attempt, close, drops, is_skew, is_symmetric, largest
 from gradwright.core.walks import free_leaves
 from gradwright.frozen import replace
 
@@ -186,6 +186,7 @@ def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Expla
     """
     least = NEGLIGIBLE * largest(scene.wanted)
     keys, places = single.keyed
+    symmetric = is_symmetric(scene.wanted)
     found: list[Explanation] = []
     for (repair, value), own in zip(single.computations, single.keys, strict=True):
         key = own / scale
@@ -195,7 +196,8 @@ def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Expla
             continue
         while place < len(keys) and keys[place] <= key + margin:
             mutant, other = single.formulas[places[place]]
-            if close(value, scale * other) and not _instead(mutant, repair, scale, scene):
+            keeps = not (symmetric and is_skew(other))  # of a symmetric gradient a skew-symmetric one has nothing
+            if keeps and close(value, scale * other) and not _instead(mutant, repair, scale, scene):
                 found.append(Explanation(mutant, (repair,), sign_and_number(single.right, scale), scale))
             place += 1
     return found

@@ -36,6 +36,8 @@ def axes(scene: Scene) -> Iterator[Repair]:
         yield from _all_samples(scene.program, instruction, scene)
         yield from _after_product(scene.program, instruction)
     yield from _reduced(scene)
+    if scene.misshapen and scene.returned.dim() <= scene.wanted.dim():
+        yield from _spread(scene)
 
 
 def _summed(site: Site, scene: Scene) -> Iterator[Repair]:
@@ -302,3 +304,19 @@ def _reduced(scene: Scene) -> Iterator[Repair]:
                 "the gradient keeps the shape to which the forward spread the variable; it has to be summed",
                 0.9,
             )
+
+
+def _spread(scene: Scene) -> Iterator[Repair]:
+    """A gradient of what the forward sums up, spread to the shape of the variable."""
+    assert scene.program is not None
+    last = scene.program.by_slot[scene.program.result]
+    rank = scene.wanted.dim()
+    for added in combinations(range(rank), rank - scene.returned.dim()):
+
+        def spread(values: Values, scene: Scene, added: tuple[int, ...] = added) -> object:
+            shape = [1 if axis in added else size for axis, size in enumerate(scene.wanted.shape)]
+            return last.run(values).reshape(shape).expand(scene.wanted.shape)
+
+        along = f" along axis {' and '.join(map(str, added))}" if added else ""
+        words = f"the gradient has to be spread{along} to the shape of {scene.name}"
+        yield Repair(last.slot, spread, "missing_chain_factor", words, 0.9)
