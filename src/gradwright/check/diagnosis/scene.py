@@ -94,8 +94,7 @@ class Scene:
     @cached_property
     def at_hand(self) -> frozenset[int]:
         """The quantities that the user's program has as values, by number."""
-        tensors = (value for value in self.values.values() if isinstance(value, torch.Tensor))
-        known = (self.recognised(value) for value in tensors if value.is_floating_point() or value.is_complex())
+        known = (self.recognised(value) for value in self.values.values() if isinstance(value, torch.Tensor))
         return frozenset(found[0] for found in known if found is not None)
 
     @cached_property
@@ -127,6 +126,8 @@ class Scene:
 
     def recognised(self, value: torch.Tensor) -> tuple[int, bool] | None:
         """The quantity that a value equals, and whether it equals its transpose."""
+        if not (value.is_floating_point() or value.is_complex()):
+            return None
         first, size = _corner(value), max(largest(value), LEAST)
         alike = [
             n for n, (corner, scale) in enumerate(self._corners) if abs(corner - first) <= CLOSE * max(size, scale)

@@ -134,14 +134,11 @@ def _says_more(explanation: Explanation, scene: Scene) -> bool:
     """Whether a mistake says more of a gradient that is off by a number than this number.
 
     An argument may be a multiple of its function, as of `x ↦ 2 x`; no input is what is off by a number; one of two
-    equal terms, which is left where a quantity is treated as a constant, is a factor 2; and so is a number of the code.
+    equal terms, which is left where a quantity is treated as a constant, is a factor 2.
     """
     inputs = len(scene.program.inputs) if scene.program is not None else 0
     of_input = any(repair.slot < inputs for repair in explanation.repairs)
-    of_number = any(repair.label == "wrong_factor" and not repair.portable for repair in explanation.repairs)
-    return (
-        len(explanation.parts) == 1 and not of_input and not of_number and not NO_MORE.intersection(explanation.labels)
-    )
+    return len(explanation.parts) == 1 and not of_input and not NO_MORE.intersection(explanation.labels)
 
 
 def repaired(scenes: Sequence[Scene]) -> list[Explanation]:

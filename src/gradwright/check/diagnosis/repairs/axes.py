@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from gradwright.check.diagnosis.operations import ENTRYWISE
+from gradwright.check.diagnosis.notation import sign_of
 from gradwright.check.diagnosis.program import Instruction, Program, Values
 from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import Repair, Scene
@@ -189,14 +190,14 @@ def _other_broadcast(instruction: Instruction, scene: Scene) -> Iterator[Repair]
             def as_column(values: Values, scene: Scene, place=place, source=source) -> object:
                 return instruction.run(values, {place: values[source][:, None]})
 
-            words = f"a vector is spread along the wrong axis in {instruction.name}"
+            words = f"{scene.called(source)} is spread along the wrong axis in {sign_of(instruction)}"
             yield Repair(instruction.slot, as_column, "wrong_axis", words, 1.05)
         elif value.dim() == 2 and 1 in value.shape and value.shape != (1, 1):
 
             def turned(values: Values, scene: Scene, place=place, source=source) -> object:
                 return instruction.run(values, {place: values[source].mT})
 
-            words = f"a vector is spread along the wrong axis in {instruction.name}"
+            words = f"{scene.called(source)} is spread along the wrong axis in {sign_of(instruction)}"
             yield Repair(instruction.slot, turned, "wrong_axis", words, 0.9)
 
 

@@ -36,7 +36,7 @@ def _swapped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
         return instruction.run(values, {a: values[right], b: values[left]})
 
     assert scene.program is not None
-    words = f"the two operands of {instruction.name} have to change places"
+    words = f"{scene.called(left)} and {scene.called(right)} have to change places"
     # Of an outer product it is the same as a transpose, and says more; a Jacobian made of one is transposed.
     multiplied = any(i.name in MATRIX_PRODUCTS for i in scene.program.dependents[instruction.slot])
     cost = 0.95 if instruction.name in ("outer", "ger") and not multiplied else 1.2
