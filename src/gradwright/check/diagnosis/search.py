@@ -43,7 +43,9 @@ INSTEAD = (
 TRANSPOSES = {"missing_transpose", "extra_transpose"}
 LITERAL = 0.15  # what stands in the code says more of a transpose than the formula does
 ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
-NO_MORE = {"uses_input_instead_of_output", "stale_saved_value", "detached_dependency"}  # than a number does
+NO_MORE = {  # than a number does
+    "uses_input_instead_of_output", "stale_saved_value", "detached_dependency", "missing_chain_factor",
+}  # fmt: skip
 MOST_ALIKE = 40
 FEW_ALIKE = 12
 

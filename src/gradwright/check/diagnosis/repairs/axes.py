@@ -22,6 +22,7 @@ ALONG_AXES = (
     "unsqueeze", "amax", "amin", "max", "min", "roll", "var", "std", "unbind", "select", "sort",
 )  # fmt: skip
 REDUCTIONS = ("sum", "mean")
+NORMS = ("norm", "vector_norm")
 
 
 def axes(scene: Scene) -> Iterator[Repair]:
@@ -73,8 +74,9 @@ def _other_axis(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
         turned = Instruction(instruction.slot, instruction.function, arguments, keywords)
         words = f"{instruction.name} runs along the wrong axis"
         yield Repair(instruction.slot, lambda values, scene, t=turned: t.run(values), "wrong_axis", words, 0.95)
-    if instruction.name in REDUCTIONS:
+    if instruction.name in (*REDUCTIONS, *NORMS):
         yield from _kept_axis(instruction, rank)
+    if instruction.name in REDUCTIONS:
         yield from _not_summed(instruction)
         yield _mean_or_sum(instruction)
 
@@ -164,14 +166,15 @@ def _others(axis: object, rank: int) -> Iterator[object]:
 
 def _kept_axis(instruction: Instruction, rank: int) -> Iterator[Repair]:
     """A reduction of everything where one of a single axis is due."""
-    named = any(name in instruction.keywords for name in AXIS_NAMES) or len(instruction.arguments) > 1
+    given = [instruction.keywords.get(name) for name in AXIS_NAMES]
+    named = any(axis is not None for axis in given) or len(instruction.arguments) > 1
     if named or rank < 2:
         return
-    source = instruction.operands[0][1]
     for axis, keeps in product(range(rank), (True, False)):
 
         def reduce(values: Values, scene: Scene, axis: int = axis, keeps: bool = keeps) -> object:
-            return getattr(values[source], instruction.name)(axis, keepdim=keeps)
+            along = replace(instruction, keywords={**instruction.keywords, "dim": axis, "keepdim": keeps})
+            return along.run(values)
 
         words = f"{instruction.name} runs over all entries; it should run over axis {axis} alone"
         yield Repair(instruction.slot, reduce, "wrong_axis", words, 1.1)
