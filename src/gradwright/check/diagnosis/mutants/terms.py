@@ -23,6 +23,7 @@ from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
 MOST_TERMS = 5
+LONGEST = 40  # of a sum that is shown
 TRANSPOSED = str.maketrans("", "", "ᵀᴴ")
 
 
@@ -42,7 +43,8 @@ def terms(truth: Truth, name: str) -> Iterator[Mutant]:
     for node in postorder(root):
         if isinstance(node, Add) and node not in bound:
             cost = 0.0 if node in holding else 0.15
-            for changed, label, words, more in _changed(node):
+            inside = "" if node in holding else _of(node)
+            for changed, label, words, more in _changed(node, inside):
                 if node in inverted and changed == identity(node.shape[0]):
                     continue  # then the inverse is missing, and no term in it
                 label = "wrong_power" if node in exponents else label
@@ -87,10 +89,16 @@ def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:
     return all(is_zero(simplify(subtract(first, other))) for other in rest)
 
 
-def _changed(node: Add) -> Iterator[tuple[Node, str, str, float]]:
+def _of(node: Add) -> str:
+    """Which sum it is that has a term, where it is not the gradient itself."""
+    text = brief(node)
+    return f" of {text}" if len(text) <= LONGEST else ""
+
+
+def _changed(node: Add, inside: str) -> Iterator[tuple[Node, str, str, float]]:
     for place, term in enumerate(node.terms):
         others = [t for p, t in enumerate(node.terms) if p != place]
-        text = brief(term)
+        text = f"{brief(term)}{inside}"
         yield add(others), "missing_term", f"the term {text} is missing", 1.0
         yield add([*others, negate(term)]), "wrong_sign", f"the term {text} has the wrong sign", 1.05
         for factor in map(Fraction, ("1/2", "2")):
