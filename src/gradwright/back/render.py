@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, language, unicode
@@ -35,6 +36,7 @@ def unicode_of(node: Node) -> str:
     return unicode(tensor_formula(_writable(node), Translator()))
 
 
+@lru_cache(maxsize=4096)
 def brief(node: Node) -> str:
     """Mathematical notation for within a sentence, where it fits into one."""
     return unicode_of(node) if written_size(node) <= MOST_SAID else "a long expression"

@@ -14,6 +14,7 @@ from gradwright.check.diagnosis.effort import FEWER_CALLS, MOST_CALLS, affordabl
 from gradwright.check.diagnosis.explanation import Explanation
 from gradwright.check.diagnosis.mutants.mutant import Mutant, by_use
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
+from gradwright.check.diagnosis.repairs.backward_uses import backward_uses
 from gradwright.check.diagnosis.repairs.exchanges import exchanges
 from gradwright.check.diagnosis.repairs.numbers import multiples_of_values
 from gradwright.check.diagnosis.repairs.uses import uses
@@ -106,6 +107,8 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     found = single_explanations(single, scenes, tells)
     if off_by_a_number:
         return sorted([*found, *multiples], key=lambda e: e.cost)
+    if not _is_exact(found) and scenes[0].program is not None:
+        found += confirmed(_repaired_together(backward_uses(scenes[0]), scenes[0], FEWER_CALLS), scenes)
     if not _is_exact(found):
         found += confirmed(multiples_of_terms(single.right, scenes[0]), scenes)
     if not _is_exact(found) and scenes[0].program is not None:
