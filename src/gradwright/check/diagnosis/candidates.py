@@ -46,6 +46,7 @@ REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, numbers, other_sizes, order, structure, replaced, multiplied, projected, powers, axes,
     indices, products, overwritten,
 )  # fmt: skip
+REGULAR = tuple(family for family in REPAIRS if family not in (numbers, other_sizes))  # without what is solved for
 Family = Callable[[Truth, str], Iterator[Mutant]]
 MUTANTS: tuple[Family, ...] = (
     whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,

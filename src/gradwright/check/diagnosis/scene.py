@@ -158,8 +158,8 @@ class Scene:
     def called(self, slot: int, swapped: bool = False) -> str:
         """What a value, or its transpose, is called: the quantity that it equals, else as it was computed."""
         assert self.program is not None
-        if slot == self.program.result:
-            return "the whole gradient"
+        if slot in self.program.whole:
+            return "its transpose" if swapped else "the whole gradient"
         value = self.value_of(slot)
         maker = self.program.by_slot.get(slot)
         if swapped and maker is not None and maker.name in TRANSPOSES and not value.is_complex():

@@ -8,15 +8,15 @@ from itertools import chain, combinations
 
 import torch
 
-from gradwright.check.diagnosis.candidates import Candidates, repairs_of
+from gradwright.check.diagnosis.candidates import REGULAR, Candidates, repairs_of
 from gradwright.check.diagnosis.confirmation import confirmed, holds_at
 from gradwright.check.diagnosis.effort import FEWER_CALLS, MOST_CALLS, affordable
 from gradwright.check.diagnosis.explanation import Explanation
 from gradwright.check.diagnosis.mutants.mutant import Mutant, by_use
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
-from gradwright.check.diagnosis.repairs.backward_uses import backward_uses
 from gradwright.check.diagnosis.repairs.exchanges import exchanges
 from gradwright.check.diagnosis.repairs.numbers import multiples_of_values
+from gradwright.check.diagnosis.repairs.repeated import repeated
 from gradwright.check.diagnosis.repairs.uses import uses
 from gradwright.check.diagnosis.scaling import (
     NEGLIGIBLE,
@@ -25,7 +25,18 @@ from gradwright.check.diagnosis.scaling import (
     sign_and_number,
     with_a_multiple,
 )
-from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, attempt, close, drops, is_skew, is_symmetric, largest
+from gradwright.check.diagnosis.scene import (
+    CLOSE,
+    VAGUE,
+    Repair,
+    Scene,
+    attempt,
+    close,
+    drops,
+    is_skew,
+    is_symmetric,
+    largest,
+)
 from gradwright.core.walks import free_leaves
 from gradwright.frozen import replace
 
@@ -108,7 +119,7 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     if off_by_a_number:
         return sorted([*found, *multiples], key=lambda e: e.cost)
     if not _is_exact(found) and scenes[0].program is not None:
-        found += confirmed(_repaired_together(backward_uses(scenes[0]), scenes[0], FEWER_CALLS), scenes)
+        found += confirmed(_repaired_together(repeated(scenes[0], REGULAR), scenes[0], FEWER_CALLS), scenes)
     if not _is_exact(found):
         found += confirmed(multiples_of_terms(single.right, scenes[0]), scenes)
     if not _is_exact(found) and scenes[0].program is not None:

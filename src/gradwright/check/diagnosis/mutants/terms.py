@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
-from gradwright.back.render import brief
+from gradwright.back.render import brief, told
 from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import identity, transpose
@@ -58,7 +58,7 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
         return
     for count in range(1, len(parts) - 1):
         for kept in combinations(parts, count):
-            words = f"{brief(add(kept))} is all that is there of the gradient"
+            words = f"{told(add(kept))} is all that is there of the gradient"
             yield Mutant(add(kept), "missing_term", words, 1.12, partial=True)
     if len({rough_key(part) for part in parts}) > 1:
         return
@@ -66,7 +66,7 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
     if _agree_where_symmetric(parts, cotangent):
         label = "not_symmetrised"
     for part in parts:
-        words = f"{len(parts)} times the term {brief(part)} stands where {brief(add(parts))} is due"
+        words = f"{len(parts)} times the term {told(part)} stands where {told(add(parts))} is due"
         yield Mutant(scaled(len(parts), part), label, words, 0.98, partial=True)
 
 
@@ -98,7 +98,7 @@ def _of(node: Add) -> str:
 def _changed(node: Add, inside: str) -> Iterator[tuple[Node, str, str, float]]:
     for place, term in enumerate(node.terms):
         others = [t for p, t in enumerate(node.terms) if p != place]
-        text = f"{brief(term)}{inside}"
+        text = f"{told(term)}{inside}"
         yield add(others), "missing_term", f"the term {text} is missing", 1.0
         yield add([*others, negate(term)]), "wrong_sign", f"the term {text} has the wrong sign", 1.05
         for factor in map(Fraction, ("1/2", "2")):

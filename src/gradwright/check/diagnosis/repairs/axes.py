@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from gradwright.check.diagnosis.operations import ENTRYWISE
 from gradwright.check.diagnosis.notation import sign_of
+from gradwright.check.diagnosis.operations import ENTRYWISE
 from gradwright.check.diagnosis.program import Instruction, Program, Values
 from gradwright.check.diagnosis.repairs.sites import Site, sites
 from gradwright.check.diagnosis.scene import Repair, Scene

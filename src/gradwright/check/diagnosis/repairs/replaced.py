@@ -55,7 +55,9 @@ def _in_powers(scene: Scene) -> Iterator[Repair]:
 
 def _in_power(instruction: Instruction, base: int, scene: Scene) -> Iterator[Repair]:
     known = _recognised(scene.values[base], scene)
-    for number, quantity in enumerate(scene.library.quantities) if known is not None else ():
+    if known is None:
+        return
+    for number, quantity in enumerate(scene.library.quantities):
         if quantity.node.shape != known.quantity.node.shape or quantity.node == known.quantity.node:
             continue
 

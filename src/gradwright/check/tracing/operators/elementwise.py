@@ -372,7 +372,13 @@ def _is_logical(node: Node) -> bool:
 
 def _complement(value: Value) -> Value:
     node = value.node
-    weights = node.weights if isinstance(node, Mask) else (0, 1, 0) if _is_identity(node) else None
+    weights = (
+        node.weights
+        if isinstance(node, Mask)
+        else (Fraction(0), Fraction(1), Fraction(0))
+        if _is_identity(node)
+        else None
+    )
     if weights is not None:
         below, on, above = (1 - weight for weight in weights)
         return _with(value, Mask(below, on, above, node.shape))
