@@ -6,6 +6,7 @@ gives at several points what the function gives at each.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
@@ -73,7 +74,7 @@ Axes = Mapping[str, int | None]
 
 def _of_numbers(multiple: float) -> str:
     """The simple number by which a derivative is off, or its sign; nothing where it is no such number."""
-    number = Fraction(multiple).limit_denominator(MOST_PARTS)
+    number = Fraction(multiple if math.isfinite(multiple) else 0).limit_denominator(MOST_PARTS)
     if not number or abs(multiple / float(number) - 1) > TOLERANCE:
         return ""
     return ": it has the opposite sign" if number == -1 else f": it is {number} times what it should be"

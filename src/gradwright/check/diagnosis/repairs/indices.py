@@ -96,8 +96,8 @@ def _others(written: Index, count: int) -> Iterator[Index]:
         start, stop, step = written.indices(count)
         from_the_end = written.stop is None or written.stop < 0
         for other in _shifted(start, stop, count) if step == 1 else ():
-            ends = from_the_end and other.stop is not None
-            yield slice(other.start, other.stop - count) if ends else other
+            until = other.stop - count if from_the_end and other.stop is not None else other.stop
+            yield slice(other.start, until)
         return
     last = -1 if written >= 0 else 0
     near = range(min(count - 1, MOST)) if written >= 0 else range(-1, -min(count, MOST), -1)

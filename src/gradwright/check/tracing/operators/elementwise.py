@@ -28,6 +28,7 @@ FUNCTIONS = {
     "reciprocal": "reciprocal",
     "lgamma": "lgamma", "digamma": "digamma", "special_log_ndtr": "log_ndtr", "real": "real", "imag": "imag",
 }  # fmt: skip
+DIAGONAL = (Fraction(0), Fraction(1), Fraction(0))  # the weights of a mask
 COMPARING = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal"}
 UNTOUCHED = (
     "clone", "detach", "detach_", "detach_copy", "alias", "alias_copy", "contiguous", "lift", "lift_fresh",
@@ -372,13 +373,7 @@ def _is_logical(node: Node) -> bool:
 
 def _complement(value: Value) -> Value:
     node = value.node
-    weights = (
-        node.weights
-        if isinstance(node, Mask)
-        else (Fraction(0), Fraction(1), Fraction(0))
-        if _is_identity(node)
-        else None
-    )
+    weights = node.weights if isinstance(node, Mask) else DIAGONAL if _is_identity(node) else None
     if weights is not None:
         below, on, above = (1 - weight for weight in weights)
         return _with(value, Mask(below, on, above, node.shape))
