@@ -51,8 +51,8 @@ def recurrent(step: Any) -> Any:
 @pytest.mark.parametrize(
     ("step", "labels", "words"),
     [
-        (_not_transposed, {"missing_transpose"}, "W stands where Wᵀ is due: a transpose is missing; the same each time"),
-        (_of_another_power, {"wrong_power"}, "it should be raised to 2; the same each time that this runs (d = g * (1 - h))"),
+        (_not_transposed, {"missing_transpose"}, "W stands where Wᵀ is due: a transpose is missing; the same each"),
+        (_of_another_power, {"wrong_power"}, "raised to 2; the same each time that this runs (d = g * (1 - h))"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_every_step(step: Any, labels: set[str], words: str) -> None:
