@@ -114,11 +114,11 @@ class Program:
 
     @cached_property
     def whole(self) -> frozenset[int]:
-        """The result, and what it is the same as."""
+        """The result, and what it is the same as; no input, which has a name."""
         found = [self.result]
         while (maker := self.by_slot.get(found[-1])) is not None and maker.name in SAME:
             found.append(maker.operands[0][1])
-        return frozenset(found)
+        return frozenset(found) - frozenset(range(len(self.inputs)))
 
     @cached_property
     def pure(self) -> bool:
