@@ -21,6 +21,28 @@ def _softmax_rows(G: Tensor, X: Tensor) -> Tensor:
     return P * (G - (G * P).sum(1, keepdim=True))
 
 
+def _neighbours(G: Tensor, X: Tensor) -> Tensor:
+    M = torch.zeros_like(X)
+    M[1:] += X[:-1]
+    M[1:] += X[1:]
+    return G * M
+
+
+def _overwritten(G: Tensor, X: Tensor) -> Tensor:
+    Y = torch.exp(X)
+    Y.add_(1)
+    return G * Y / (1 + Y)
+
+
+def _logarithm(G: Tensor, X: Tensor) -> Tensor:
+    w, V = torch.linalg.eigh(X)
+    D = w[:, None] - w[None]
+    D.fill_diagonal_(1)
+    K = (w.log()[:, None] - w.log()[None]) / D
+    K.diagonal().copy_(w)
+    return V @ (K * (V.mT @ G @ V)) @ V.mT
+
+
 def _pinv_without_the_last_term(G: Tensor, X: Tensor) -> Tensor:
     P = torch.linalg.pinv(X)
     return -P.mT @ G @ P.mT + (torch.eye(len(X), dtype=X.dtype) - X @ P) @ G.mT @ P @ P.mT
@@ -159,6 +181,55 @@ CASES: dict[str, tuple[Function, Function, str, dict[str, str], set[str]]] = {
         lambda X: torch.lgamma(X**2), lambda G, X: 2 * G * X * torch.special.digamma(X),
         "lgamma(X**2)", {"X": "n positive"}, {"uses_input_instead_of_output"},
     ),
+    "a power of a matrix beside a vector": (
+        lambda X, A: A @ A @ A @ X,
+        lambda G, X, A: A @ A @ A @ G,
+        "matrix_power(A, 3) @ X", {"X": "n", "A": "n n"}, {"missing_transpose"},
+    ),
+    "a matrix of a Kronecker product": (
+        lambda X, A, B: torch.kron(A, B) @ X,
+        lambda G, X, A, B: torch.kron(A, B.mT.contiguous()) @ G,
+        "kron(A, B) @ X", {"X": "n*m", "A": "n n", "B": "m m"}, {"missing_transpose"},
+    ),
+    "a range that is added to": (
+        lambda X: (X[1:] * X[:-1]).sum(), _neighbours, "X[1:] @ X[:n - 1]", {"X": "n"}, {"wrong_mask"},
+    ),
+    "a value that is overwritten": (
+        lambda X: torch.log1p(torch.exp(X)), _overwritten, "log(1 + exp(X))", {"X": "n"}, {"stale_saved_value"},
+    ),
+    "a diagonal that is copied in, and a symmetric part": (
+        lambda X: X, _logarithm, "logm(X)", {"X": "n n spd"}, {"wrong_power", "not_symmetrised"},
+    ),
+    "a triangle with the diagonal": (
+        lambda X, A: X @ A,
+        lambda G, X, A: torch.tril(G @ A.mT),
+        "X @ A", {"X": "n n unit_lower", "A": "n m"}, {"wrong_mask"},
+    ),
+    "a sum that is not spread": (
+        lambda X: X.sum(1) ** 2,
+        lambda G, X: 2 * G * X.sum(1),
+        "sum(X, axis=1) ** 2", {"X": "n m"}, {"missing_chain_factor"},
+    ),
+    "a number of the wrong sign, and a sum that is a constant": (
+        lambda X: X * torch.log(X / X.sum()),
+        lambda G, X: G * (torch.log(X / X.sum()) - 1),
+        "X * log(X / sum(X))", {"X": "n positive"}, {"missing_term", "wrong_sign"},
+    ),
+    "the norm of all entries for those of the rows": (
+        lambda X: X.norm(dim=1).sum(),
+        lambda G, X: G * X / X.norm(),
+        "sum(sqrt(sum(X ** 2, axis=1)))", {"X": "n m"}, {"wrong_axis"},
+    ),
+    "a size that is missing beside a mask": (
+        lambda X, A: torch.relu(A @ X).mean(0),
+        lambda G, X, A: torch.einsum("bnm,bnk,nk->mk", A, (A @ X > 0).to(G.dtype), G),
+        "einsum('bij->ij', relu(einsum('bij,jk->bik', A, X))) / b", {"X": "m k", "A": "b n m"}, {"wrong_factor"},
+    ),
+    "another factor in a power": (
+        lambda X, e: X / (X.norm() + e),
+        lambda G, X, e: G / (X.norm() + e) - X * (X @ G) / (X.norm() + e) ** 3,
+        "X / (norm(X) + e)", {"X": "n", "e": "positive"}, {"stale_saved_value"},
+    ),
     "nothing": (
         torch.linalg.inv, lambda G, X: (X - X) @ G, "inv(X)", {"X": "n n"}, {"missing_term"},
     ),
@@ -173,6 +244,20 @@ def test_the_labels_of_a_backward(name: str) -> None:
     report = gw.check((forward, backward), text, variables=variables, wrt="X")
     assert report.labels == labels
     assert report.right is not bool(labels)
+
+
+@pytest.mark.parametrize(
+    ("text", "backward", "words"),
+    [
+        ("sum(X ** 2)", lambda G, X: 3 * G * X, "the number 3 should be 2 "),
+        ("sum(X)", lambda G, X: 2 * G * torch.ones_like(X), "the whole gradient is 2 times what it should be "),
+        ("X[1:] @ X[:n - 1]", _neighbours, "the range 1: of what is written to should be :-1 "),
+        ("sqrt(sum(X ** 2) + 1)", lambda G, X: G * X / X.norm(), "the term 1 of ‖X‖² + 1 is missing "),
+    ],
+)
+def test_the_words_for_a_mistake(text: str, backward: Function, words: str) -> None:
+    (finding, *_) = gw.check((None, backward), text, variables={"X": "n"}).findings
+    assert finding.words.startswith(words), str(finding)
 
 
 def test_a_gradient_off_by_a_scalar_is_not_written_like_the_right_one() -> None:

@@ -501,7 +501,8 @@ def with_rules(sign: float, number: complex) -> Any:
     ("sign", "number", "told"),
     [
         (-1, 1, []),
-        (1, 1, ["the derivative by X in forward mode is wrong"]),
+        (1, 1, ["the derivative by X in forward mode is wrong: it has the opposite sign"]),
+        (-2, 1, ["the derivative by X in forward mode is wrong: it is 2 times what it should be"]),
         (np.nan, 1, ["the derivative by X in forward mode is wrong"]),
         (-1, 2, ["torch.vmap of it gives other"]),
         (-1, 1j, ["torch.vmap of it gives the shape"]),

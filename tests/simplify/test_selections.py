@@ -44,6 +44,10 @@ def test_picked_entries_of_products_and_of_axes_in_groups(text: str) -> None:
     assert gw.derive(gw.parse(text, **{name: given[name] for name in names})).verify().right
 
 
+def test_a_part_of_a_part_is_one_of_the_whole() -> None:
+    assert str(gw.derive(gw.parse("x[1:][1]", x="n"), wrt="x").vjp) == "G e_2"
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

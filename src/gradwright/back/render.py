@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, language, unicode
@@ -12,6 +13,7 @@ from gradwright.core.walks import free_leaves, written_size
 from gradwright.errors import UnsupportedError
 
 LONGEST_LINE = 80
+LONGEST_TOLD = 100
 MOST_SAID = 500  # nodes that are written out within a sentence
 LARGEST = 200_000  # nodes that are written out; each takes about two characters
 
@@ -35,9 +37,16 @@ def unicode_of(node: Node) -> str:
     return unicode(tensor_formula(_writable(node), Translator()))
 
 
+@lru_cache(maxsize=4096)
 def brief(node: Node) -> str:
     """Mathematical notation for within a sentence, where it fits into one."""
     return unicode_of(node) if written_size(node) <= MOST_SAID else "a long expression"
+
+
+def told(node: Node) -> str:
+    """The same for one of several in a sentence, cut in the middle where it is long."""
+    text = brief(node)
+    return text if len(text) <= LONGEST_TOLD else f"{text[: LONGEST_TOLD // 2]} … {text[-LONGEST_TOLD // 2 :]}"
 
 
 def readable(node: Node, taken: set[str]) -> str:

@@ -6,7 +6,9 @@ gives at several points what the function gives at each.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from gradwright.core.arithmetic import Array
 from gradwright.core.points import tangent_direction
 
 TOLERANCE = 1e-7
+MOST_PARTS = 4  # of a simple number, as in 3/4
 MOST = 3  # of the points that are put together
 Node = type[torch.autograd.Function]
 
@@ -38,20 +41,22 @@ def _forward_mode(subject: Subject, point: Point) -> Finding:
     symbols = [truth.signature.symbol(name) for name in subject.wrt]
     moves = {s.name: tangent_direction(s, point.values[s.name], generator) for s in symbols}
     slopes = {n: _inner(np.asarray(point.evaluate(g)[0]), moves[n]) for n, g in truth.gradients_of(subject.wrt).items()}
-    missed: dict[str, float] = {}
+    missed, multiples = dict[str, float](), dict[str, float]()
     for names in dict.fromkeys([*((name,) for name in subject.wrt), subject.wrt]):
         called, want = " and ".join(names), sum(slopes[name] for name in names)
         try:
             got = _inner(point.cotangent, _derivative(subject, point, {name: moves[name] for name in names}))
         except Exception as error:  # whatever the user's rule raises
             return _failed(subject, question, f"forward mode by {called}", error)
+        multiples[called] = got / want if want else 0.0
         missed[called] = abs(got - want) / max(abs(got), abs(want), 1e-3)
     bad = [called for called, error in missed.items() if not error <= TOLERANCE]  # also of what is no number
     evidence = f"relative error {max(missed.values()):.1e}"
     if bad:
         alone = [name for name in bad if name in subject.wrt]
         which = f"by {' and '.join(alone)}" if alone else f"along {bad[0]} together"
-        return wrong(question, f"the derivative {which} in forward mode is wrong", evidence)
+        whole = _of_numbers(multiples[bad[0]])
+        return wrong(question, f"the derivative {which} in forward mode is wrong{whole}", evidence)
     return held(question, f"the derivative in forward mode is right, by {', '.join(subject.wrt)}", evidence)
 
 
@@ -65,6 +70,14 @@ def _derivative(subject: Subject, point: Point, moves: Mapping[str, Array]) -> A
 
 
 Axes = Mapping[str, int | None]
+
+
+def _of_numbers(multiple: float) -> str:
+    """The simple number by which a derivative is off, or its sign; nothing where it is no such number."""
+    number = Fraction(multiple if math.isfinite(multiple) else 0).limit_denominator(MOST_PARTS)
+    if not number or abs(multiple / float(number) - 1) > TOLERANCE:
+        return ""
+    return ": it has the opposite sign" if number == -1 else f": it is {number} times what it should be"
 
 
 def _vectorised(subject: Subject, points: list[Point]) -> Finding:

@@ -68,10 +68,24 @@ def evaluate_all(
     systems: Systems | None = None,
 ) -> tuple[Array, ...]:
     """The values of several expressions, their common parts evaluated once."""
+    return evaluating(leaves, sizes, arithmetic, systems)(roots)
+
+
+def evaluating(
+    leaves: Mapping[Node, Array],
+    sizes: Mapping[str, int],
+    arithmetic: Arithmetic | None = None,
+    systems: Systems | None = None,
+) -> Callable[[Sequence[Node]], tuple[Array, ...]]:
+    """A function to the values of expressions at one point; what its calls have in common is evaluated once."""
     evaluator = _Evaluator(sizes, arithmetic or FloatArithmetic(), systems)
     values: Values = dict(leaves)
-    evaluator.run(roots, values)
-    return tuple(values[root] for root in roots)
+
+    def values_of(roots: Sequence[Node]) -> tuple[Array, ...]:
+        evaluator.run(roots, values)
+        return tuple(values[root] for root in roots)
+
+    return values_of
 
 
 class _Evaluator:

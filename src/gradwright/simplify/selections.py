@@ -1,6 +1,6 @@
 """Parts of wholes: `Sᵀ S = I` for one, `Sᵀ T = 0` for two that do not overlap; `S 1 = e` for one entry, `Sᵀ 1 = 1`.
 
-Of a part within a part, `Sᵀ T` places the smaller one in the larger.
+Of a part within a part, `Sᵀ T` places the smaller one in the larger; a part of a part is `S T`, one of the whole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gradwright.core.sums import add
 
 
 def merge_selections(node: Node) -> Node:
-    """Contract two selections of one axis: to the identity, to zero, or to one selection."""
+    """Contract two selections of one axis, or of a part: to the identity, to zero, or to one selection."""
     if not isinstance(node, Contract):
         return node
     node = _with_basis_vectors(node)
@@ -29,7 +29,7 @@ def merge_selections(node: Node) -> Node:
     picks = [f for f in node.factors if isinstance(f.node, Selection) and len(f.groups[0]) == 1]
     for place, first in enumerate(picks):
         for second in picks[place + 1 :]:
-            merged = _merged(node, first, second)
+            merged = _merged(node, first, second) or _composed(node, first, second) or _composed(node, second, first)
             if merged is not None:
                 return merge_selections(merged)
     return node
@@ -149,6 +149,21 @@ def _merged(node: Contract, first: Factor, second: Factor) -> Node | None:
             dims = {x: dim for x, dim in enumerate(node.dims) if x != label}
             return contract(node.coefficient, [*rest, factor], node.output, dims)
     return None
+
+
+def _composed(node: Contract, whole: Factor, part: Factor) -> Node | None:
+    """`S T` of a selection from a part: `x[1:][1]` is `x[2]`."""
+    label = part.labels[0]
+    if whole.groups[1:] != ((label,),) or any(label in group for group in node.output):
+        return None
+    if [x for f in node.factors for x in f.labels].count(label) != 2:
+        return None
+    a, b = whole.node, part.node
+    assert isinstance(a, Selection) and isinstance(b, Selection)
+    factor = Factor(Selection(a.whole, b.part, a.offset + b.offset), (whole.groups[0], *part.groups[1:]))
+    rest = [f for f in node.factors if f is not whole and f is not part]
+    dims = {x: dim for x, dim in enumerate(node.dims) if x != label}
+    return contract(node.coefficient, [*rest, factor], node.output, dims)
 
 
 def _within(outer: Node, inner: Node) -> Selection | None:

@@ -28,6 +28,7 @@ from gradwright.check.diagnosis.repairs.multiples import multiples
 from gradwright.check.diagnosis.repairs.multiplied import multiplied
 from gradwright.check.diagnosis.repairs.numbers import numbers, other_sizes
 from gradwright.check.diagnosis.repairs.order import order
+from gradwright.check.diagnosis.repairs.overwritten import overwritten
 from gradwright.check.diagnosis.repairs.powers import powers
 from gradwright.check.diagnosis.repairs.products import products
 from gradwright.check.diagnosis.repairs.projected import projected
@@ -43,8 +44,9 @@ from gradwright.frozen import frozen
 
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, numbers, other_sizes, order, structure, replaced, multiplied, projected, powers, axes,
-    indices, products,
+    indices, products, overwritten,
 )  # fmt: skip
+REGULAR = tuple(family for family in REPAIRS if family not in (numbers, other_sizes))  # without what is solved for
 Family = Callable[[Truth, str], Iterator[Mutant]]
 MUTANTS: tuple[Family, ...] = (
     whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,

@@ -105,7 +105,7 @@ def _is_multiple_of_a_term(explanation: Explanation) -> bool:
 
 def _is_single(found: Sequence[Explanation]) -> bool:
     """Whether one mistake, with a name, is an explanation."""
-    return bool(found) and len(found[0].parts) == 1 and bool(found[0].labels)
+    return bool(found) and len({part.words for part in found[0].parts}) == 1 and bool(found[0].labels)
 
 
 def _in_words(explanation: Explanation) -> str:

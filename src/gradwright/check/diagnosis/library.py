@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 import torch
 
-from gradwright.back.render import brief
+from gradwright.back.render import told
 from gradwright.check.truth import Point, Truth
 from gradwright.core.build import ones, transpose
 from gradwright.core.contraction import contract, is_zero
@@ -58,12 +58,12 @@ class Quantity:
     @cached_property
     def name(self) -> str:
         """In matrix notation."""
-        return brief(self.node)
+        return told(self.node)
 
     @cached_property
     def transposed_name(self) -> str:
         """The transpose in matrix notation."""
-        return brief(transpose(self.node)) if self.node.rank == 2 else self.name
+        return told(transpose(self.node)) if self.node.rank == 2 else self.name
 
     @cached_property
     def switches(self) -> bool:

@@ -27,6 +27,12 @@ SUFFIX = {"T": ".T", "mT": ".T", "t": ".T", "H": ".H", "mH": ".H", "adjoint": ".
 SILENT = ("view_as", "clone", "detach", "contiguous", "data", "to", "type_as", "double", "resolve_conj", "expand_as")
 
 
+def sign_of(instruction: Instruction) -> str:
+    """What a person writes for an operation: `*` for `mul`, or its name."""
+    name = SWAPPED.get(instruction.name, instruction.name)
+    return INFIX[name][0] if name in INFIX else name
+
+
 @frozen
 class _Marked:
     text: str

@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 from gradwright.check.diagnosis.operations import COMPARISONS, POWERS
 from gradwright.frozen import frozen, replace
 
+SAME = ("view_as", "clone", "contiguous")
 Values = dict[int, Any]
 Place = tuple[Any, ...]
 
@@ -39,6 +40,7 @@ class Instruction:
         function: what is called.
         arguments, keywords: its operands, with slots for tensors.
         line: the line of the user's code, as text.
+        call: the place in the user's code, which is the same in every pass of a loop.
     """
 
     slot: int
@@ -46,6 +48,7 @@ class Instruction:
     arguments: tuple[Any, ...]
     keywords: Mapping[str, Any]
     line: str = ""
+    call: tuple[int, int] = (0, 0)
 
     @property
     def name(self) -> str:
@@ -108,6 +111,14 @@ class Program:
     def by_slot(self) -> dict[int, Instruction]:
         """The instruction that makes each value."""
         return {instruction.slot: instruction for instruction in self.instructions}
+
+    @cached_property
+    def whole(self) -> frozenset[int]:
+        """The result, and what it is the same as; no input, which has a name."""
+        found = [self.result]
+        while (maker := self.by_slot.get(found[-1])) is not None and maker.name in SAME:
+            found.append(maker.operands[0][1])
+        return frozenset(found) - frozenset(range(len(self.inputs)))
 
     @cached_property
     def pure(self) -> bool:
@@ -304,7 +315,8 @@ class _Recorder(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         keywords = dict(kwargs or {})
         result = function(*args, **keywords)
-        if getattr(function, "__name__", "") == "__setitem__" or any(True for _ in _tensors(result)):
+        writes = getattr(function, "__name__", "") == "__setitem__" and not _is_there(*args)
+        if writes or any(True for _ in _tensors(result)):
             self.note(function, args, keywords, result)
         return result
 
@@ -313,12 +325,12 @@ class _Recorder(TorchFunctionMode):
         arguments = self._encode(tuple(args))
         named = self._encode(dict(keywords))
         slot = self._place(result)
-        self.instructions.append(Instruction(slot, function, arguments, named, _user_line()))
+        self.instructions.append(Instruction(slot, function, arguments, named, *_user_call()))
         if isinstance(result, tuple | list):
             for place, item in enumerate(result):
                 if isinstance(item, torch.Tensor):
                     inner = self._place(item)
-                    self.instructions.append(Instruction(inner, _item, (Slot(slot), place), {}, _user_line()))
+                    self.instructions.append(Instruction(inner, _item, (Slot(slot), place), {}, *_user_call()))
 
     @property
     def memory(self) -> dict[int, int]:
@@ -346,6 +358,14 @@ class _Recorder(TorchFunctionMode):
         return value
 
 
+def _is_there(whole: torch.Tensor, index: Any, value: Any) -> bool:
+    """Whether a value that is written is the part of the whole itself: `A[i] += b` adds in place before it writes."""
+    if not isinstance(value, torch.Tensor) or value.untyped_storage().data_ptr() != whole.untyped_storage().data_ptr():
+        return False
+    part = whole[index]
+    return (part.data_ptr(), part.shape, part.stride()) == (value.data_ptr(), value.shape, value.stride())
+
+
 def _copied(value: Any) -> Any:
     return value.clone() if isinstance(value, torch.Tensor) else value
 
@@ -362,15 +382,16 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
             yield from _tensors(item)
 
 
-def _user_line() -> str:
-    """The text of the line of the user's code that is running."""
+def _user_call() -> tuple[str, tuple[int, int]]:
+    """The text of the line of the user's code that is running, and which call of it."""
     frame = sys._getframe(2)
     while frame is not None:
         module = frame.f_globals.get("__name__") or ""
         if not module.startswith(("torch.", "gradwright.check")) and module != "torch":
-            return linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+            line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+            return line, (id(frame.f_code), frame.f_lasti)
         frame = frame.f_back
-    return ""
+    return "", (0, 0)
 
 
 def _operands(value: Any, place: Place) -> Iterator[tuple[Place, int]]:

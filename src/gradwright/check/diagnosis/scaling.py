@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import torch
 
-from gradwright.back.render import brief
+from gradwright.back.render import told
 from gradwright.check.diagnosis.candidates import Candidates, value_of
 from gradwright.check.diagnosis.difference import by_entry, entry_weights
 from gradwright.check.diagnosis.explanation import Explanation
@@ -44,7 +44,7 @@ def multiples_of_terms(right: Node, scene: Scene) -> Iterator[Explanation]:
         number = Fraction(1 + (ratio or 0)).limit_denominator(SIMPLE)
         if number > 0 and number != 1:
             changed = add([*parts[:place], scaled(number, part), *parts[place + 1 :]])
-            words = f"the term {brief(part)} is multiplied by {number}"
+            words = f"the term {told(part)} is multiplied by {number}"
             yield Explanation(Mutant(changed, "wrong_factor", words, 1.2))
 
 

@@ -16,6 +16,7 @@ from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
 
 CLOSE = 1e-8
+EXACT = 1e-12  # what holds by the form of a value
 VAGUE = 3.35  # the cost of more than two mistakes that are said exactly
 LEAST = 1e-6  # what is smaller is compared as if it had this size: the rest of what cancels is zero
 
@@ -93,8 +94,7 @@ class Scene:
     @cached_property
     def at_hand(self) -> frozenset[int]:
         """The quantities that the user's program has as values, by number."""
-        tensors = (value for value in self.values.values() if isinstance(value, torch.Tensor))
-        known = (self.recognised(value) for value in tensors if value.is_floating_point() or value.is_complex())
+        known = (self.recognised(value) for value in self.values.values() if isinstance(value, torch.Tensor))
         return frozenset(found[0] for found in known if found is not None)
 
     @cached_property
@@ -126,6 +126,8 @@ class Scene:
 
     def recognised(self, value: torch.Tensor) -> tuple[int, bool] | None:
         """The quantity that a value equals, and whether it equals its transpose."""
+        if not (value.is_floating_point() or value.is_complex()):
+            return None
         first, size = _corner(value), max(largest(value), LEAST)
         alike = [
             n for n, (corner, scale) in enumerate(self._corners) if abs(corner - first) <= CLOSE * max(size, scale)
@@ -156,8 +158,8 @@ class Scene:
     def called(self, slot: int, swapped: bool = False) -> str:
         """What a value, or its transpose, is called: the quantity that it equals, else as it was computed."""
         assert self.program is not None
-        if slot == self.program.result:
-            return "the whole gradient"
+        if slot in self.program.whole:
+            return "its transpose" if swapped else "the whole gradient"
         value = self.value_of(slot)
         maker = self.program.by_slot.get(slot)
         if swapped and maker is not None and maker.name in TRANSPOSES and not value.is_complex():
@@ -232,6 +234,16 @@ def close(left: torch.Tensor, right: torch.Tensor, tolerance: float = CLOSE) -> 
     size = max(largest(left), LEAST)
     # Most pairs that are compared differ, and the other size is no more than this one and the gap.
     return gap <= tolerance * (size + gap) and gap <= tolerance * max(size, largest(right))
+
+
+def is_symmetric(value: torch.Tensor) -> bool:
+    """Whether it is a symmetric matrix; a Hermitian one, of complex numbers."""
+    return value.dim() == 2 and close(value, value.mH, EXACT)
+
+
+def is_skew(value: torch.Tensor) -> bool:
+    """Whether it is a skew-symmetric matrix."""
+    return value.dim() == 2 and close(value, -value.mH, EXACT)
 
 
 def _corner(value: torch.Tensor) -> complex:

@@ -8,7 +8,7 @@ from itertools import chain, combinations
 
 import torch
 
-from gradwright.check.diagnosis.candidates import Candidates, repairs_of
+from gradwright.check.diagnosis.candidates import REGULAR, Candidates, repairs_of
 from gradwright.check.diagnosis.confirmation import confirmed, holds_at
 from gradwright.check.diagnosis.effort import FEWER_CALLS, MOST_CALLS, affordable
 from gradwright.check.diagnosis.explanation import Explanation
@@ -16,6 +16,7 @@ from gradwright.check.diagnosis.mutants.mutant import Mutant, by_use
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
 from gradwright.check.diagnosis.repairs.exchanges import exchanges
 from gradwright.check.diagnosis.repairs.numbers import multiples_of_values
+from gradwright.check.diagnosis.repairs.repeated import repeated
 from gradwright.check.diagnosis.repairs.uses import uses
 from gradwright.check.diagnosis.scaling import (
     NEGLIGIBLE,
@@ -24,7 +25,18 @@ from gradwright.check.diagnosis.scaling import (
     sign_and_number,
     with_a_multiple,
 )
-from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Repair, Scene, attempt, close, drops, largest
+from gradwright.check.diagnosis.scene import (
+    CLOSE,
+    VAGUE,
+    Repair,
+    Scene,
+    attempt,
+    close,
+    drops,
+    is_skew,
+    is_symmetric,
+    largest,
+)
 from gradwright.core.walks import free_leaves
 from gradwright.frozen import replace
 
@@ -43,7 +55,9 @@ INSTEAD = (
 TRANSPOSES = {"missing_transpose", "extra_transpose"}
 LITERAL = 0.15  # what stands in the code says more of a transpose than the formula does
 ABSENT = ("missing_term", "detached_dependency", "missing_chain_factor")
-NO_MORE = {"uses_input_instead_of_output", "stale_saved_value", "detached_dependency"}  # than a number does
+NO_MORE = {  # than a number does
+    "uses_input_instead_of_output", "stale_saved_value", "detached_dependency", "missing_chain_factor",
+}  # fmt: skip
 MOST_ALIKE = 40
 FEW_ALIKE = 12
 
@@ -104,6 +118,8 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     found = single_explanations(single, scenes, tells)
     if off_by_a_number:
         return sorted([*found, *multiples], key=lambda e: e.cost)
+    if not _is_exact(found) and scenes[0].program is not None:
+        found += confirmed(_repaired_together(repeated(scenes[0], REGULAR), scenes[0], FEWER_CALLS), scenes)
     if not _is_exact(found):
         found += confirmed(multiples_of_terms(single.right, scenes[0]), scenes)
     if not _is_exact(found) and scenes[0].program is not None:
@@ -134,14 +150,11 @@ def _says_more(explanation: Explanation, scene: Scene) -> bool:
     """Whether a mistake says more of a gradient that is off by a number than this number.
 
     An argument may be a multiple of its function, as of `x ↦ 2 x`; no input is what is off by a number; one of two
-    equal terms, which is left where a quantity is treated as a constant, is a factor 2; and so is a number of the code.
+    equal terms, which is left where a quantity is treated as a constant, is a factor 2.
     """
     inputs = len(scene.program.inputs) if scene.program is not None else 0
     of_input = any(repair.slot < inputs for repair in explanation.repairs)
-    of_number = any(repair.label == "wrong_factor" and not repair.portable for repair in explanation.repairs)
-    return (
-        len(explanation.parts) == 1 and not of_input and not of_number and not NO_MORE.intersection(explanation.labels)
-    )
+    return len(explanation.parts) == 1 and not of_input and not NO_MORE.intersection(explanation.labels)
 
 
 def repaired(scenes: Sequence[Scene]) -> list[Explanation]:
@@ -186,6 +199,7 @@ def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Expla
     """
     least = NEGLIGIBLE * largest(scene.wanted)
     keys, places = single.keyed
+    symmetric = is_symmetric(scene.wanted)
     found: list[Explanation] = []
     for (repair, value), own in zip(single.computations, single.keys, strict=True):
         key = own / scale
@@ -195,7 +209,8 @@ def _meeting(single: Candidates, scene: Scene, scale: float = 1.0) -> list[Expla
             continue
         while place < len(keys) and keys[place] <= key + margin:
             mutant, other = single.formulas[places[place]]
-            if close(value, scale * other) and not _instead(mutant, repair, scale, scene):
+            keeps = not (symmetric and is_skew(other))  # of a symmetric gradient a skew-symmetric one has nothing
+            if keeps and close(value, scale * other) and not _instead(mutant, repair, scale, scene):
                 found.append(Explanation(mutant, (repair,), sign_and_number(single.right, scale), scale))
             place += 1
     return found

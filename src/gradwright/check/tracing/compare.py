@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations, product
 
-from gradwright.back.render import brief
+from gradwright.back.render import brief, told
 from gradwright.check.tracing.edits import Edit, edits_of, omissions_of
 from gradwright.check.tracing.measure import Measure, measure_of
 from gradwright.check.tracing.substitutions import (
@@ -207,7 +207,7 @@ def _everywhere(
         factor = _ratio_after(written, given, due, right, measure) or _ratio_after(right, due, given, written, measure)
         if factor is not None:
             shown = brief(right), brief(written)
-            words = f"{brief(given)} stands where {brief(due)} is due"
+            words = f"{told(given)} stands where {told(due)} is due"
             found = Difference(label or _transposition(brief(due), brief(given)), words, *shown)
             return (found,) if factor == 1 else (found, Difference("wrong_sign", "the sign is wrong", *shown))
     return ()
@@ -277,7 +277,7 @@ def _of_terms(wanted: Node, term: Node, measure: Measure) -> tuple[Difference, .
     shown = brief(wanted), brief(term)
     factor = measure.ratio(term, wanted)
     if factor is not None:
-        return _of_numbers(factor, f"the term {shown[1]}", shown)
+        return _of_numbers(factor, f"the term {told(term)}", shown)
     for edit in edits_of(term, wanted):
         factor = measure.ratio(edit.result, wanted)
         if factor is not None and (factor in (1, -1) or edit.pair is None):
@@ -298,12 +298,12 @@ def _of_numbers(factor: Fraction, what: str, shown: tuple[str, str]) -> tuple[Di
 
 def _described(edit: Edit, wanted: Node, term: Node, factor: Fraction) -> tuple[Difference, ...]:
     shown = brief(wanted), brief(term)
-    beside = _of_numbers(factor, f"the term {shown[1]}, apart from that,", shown)
+    beside = _of_numbers(factor, f"the term {told(term)}, apart from that,", shown)
     inside = _inside(*edit.pair) if edit.pair and not edit.label else None
     if inside is not None:
         return (Difference(inside.label, inside.words, *shown), *beside)
     label = edit.label if edit.label or edit.pair or edit.words else _transposition(*shown)
-    words = edit.words or _place(wanted, term) or f"{shown[1]} stands where {shown[0]} is due"
+    words = edit.words or _place(wanted, term) or f"{told(term)} stands where {told(wanted)} is due"
     return (Difference(label, words, *shown), *beside)
 
 
@@ -333,19 +333,16 @@ def _place(wanted: Node, term: Node) -> str:
 
 def _of_factors(place: int, count: int, due: Node, given: Node) -> str:
     ordinal = "last" if place == count - 1 > 0 else ORDINALS[place]
-    return f"the {ordinal} factor is {brief(given)}; it should be {brief(due)}"
+    return f"the {ordinal} factor is {told(given)}; it should be {told(due)}"
 
 
 def _unpaired(due: Sequence[Node], given: Sequence[Node]) -> Iterator[Difference]:
     for wanted, term in zip(due, given, strict=False):
-        shown = brief(wanted), brief(term)
-        yield Difference("", f"{shown[1]} stands where {shown[0]} is due", *shown)
+        yield Difference("", f"{told(term)} stands where {told(wanted)} is due", brief(wanted), brief(term))
     for wanted in due[len(given) :]:
-        shown = brief(wanted)
-        yield Difference("missing_term", f"the term {shown} is missing", shown, "")
+        yield Difference("missing_term", f"the term {told(wanted)} is missing", brief(wanted), "")
     for term in given[len(due) :]:
-        shown = brief(term)
-        yield Difference("extra_term", f"the term {shown} does not belong", "", shown)
+        yield Difference("extra_term", f"the term {told(term)} does not belong", "", brief(term))
 
 
 def _transposition(right: str, written: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations, pairwise
 
-from gradwright.back.render import brief
+from gradwright.back.render import told
 from gradwright.core.build import multiply, number, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, with_factors
@@ -119,9 +119,7 @@ def _moved_weights(product: Contract) -> Iterator[Edit]:
             if label != factor.labels[0] and product.dims[label] == factor.node.shape[0]:
                 factors = list(product.factors)
                 factors[place] = factor._replace(groups=((label,),))
-                yield Edit(
-                    with_factors(product, factors), "wrong_axis", f"{brief(factor.node)} is along the wrong axis"
-                )
+                yield Edit(with_factors(product, factors), "wrong_axis", f"{told(factor.node)} is along the wrong axis")
 
 
 def _turned_parts(term: Node) -> Iterator[Edit]:
@@ -191,7 +189,7 @@ def _replacement(due: Node, given: Node) -> tuple[str, str]:
 def _named(node: Node) -> str:
     """A factor in words; a mask by its weights below, on and above the diagonal."""
     if not isinstance(node, Mask):
-        return brief(node)
+        return told(node)
     weights = ", ".join(map(str, node.weights))
     return f"the mask {MASKS.get(weights, f'({weights})')}"
 
@@ -238,7 +236,7 @@ def _one_sample(product: Contract) -> Iterator[Edit]:
 
 
 def _factor(factor: Factor) -> str:
-    return _named(factor.node) if isinstance(factor.node, Mask) else f"the factor {brief(factor.node)}"
+    return _named(factor.node) if isinstance(factor.node, Mask) else f"the factor {told(factor.node)}"
 
 
 def _extra(factor: Factor, product: Contract) -> str:
@@ -328,7 +326,7 @@ def _entrywise(term: Node, words: str) -> Iterator[Edit]:
             merged = (*elements[:place], multiply(left, right), *elements[place + 2 :])
             scalar = chain.scalar if chain is not None else number(1)
             result = multiply(scalar, product_of_chain(merged, term))
-            said = f"{brief(left)} and {brief(right)} {words}"
+            said = f"{told(left)} and {told(right)} {words}"
             yield Edit(result, "elementwise_instead_of_matrix_product", said)
 
 
@@ -362,7 +360,7 @@ def _without_two(product: Contract) -> Iterator[Edit]:
         carried = {label for f in rest for label in f.labels} | {label for group in product.output for label in group}
         removed = [product.factors[a], product.factors[b]]
         if all(carried.issuperset(factor.labels) for factor in removed):
-            words = f"the factors {' and '.join(brief(factor.node) for factor in removed)} are missing"
+            words = f"the factors {' and '.join(told(factor.node) for factor in removed)} are missing"
             yield Edit(with_factors(product, rest), "missing_chain_factor", words)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array, largest
-from gradwright.core.evaluate import evaluate
+from gradwright.core.evaluate import evaluating
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.walks import free_leaves
@@ -22,14 +22,14 @@ TOLERANCE = 1e-8
 LARGEST_DENOMINATOR = 100
 MOST_VALUES = 1500  # then the search ends: a comparison takes seconds
 
-Point = tuple[Mapping[Node, Array], Mapping[str, int]]
+At = Callable[[Sequence[Node]], tuple[Array, ...]]
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Generic points, and the values that formulas have there."""
+    """Generic points, as functions from formulas to their values there, and the values that are known."""
 
-    points: Sequence[Point]
+    points: Sequence[At]
     known: dict[Node, Array | None] = field(default_factory=dict[Node, Array | None])
 
     def values(self, node: Node) -> Array | None:
@@ -58,7 +58,7 @@ class Measure:
     def _evaluated(self, node: Node) -> Array | None:
         try:
             with np.errstate(all="ignore"):
-                found = [evaluate(node, leaves, sizes).reshape(-1) for leaves, sizes in self.points]
+                found = [values_at((node,))[0].reshape(-1) for values_at in self.points]
         except GradwrightError:
             return None
         row = np.concatenate(found)
@@ -69,13 +69,13 @@ def measure_of(*nodes: Node) -> Measure | None:
     """Points at which some formulas have stable values; None if none is found."""
     leaves = [leaf for node in nodes for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)]
     names = sorted(dimension_names((*nodes, *leaves)))
-    points: list[Point] = []
+    points: list[At] = []
     for seed in range(TRIALS):
         sizes = choose_sizes(names, demanded_orders(nodes), variant=seed)
         generator = np.random.default_rng([seed, 11])
         values: dict[Node, Array] = {leaf: sample(leaf, sizes, generator, side=seed) for leaf in dict.fromkeys(leaves)}
         if _is_stable(nodes, values, sizes):
-            points.append((values, sizes))
+            points.append(evaluating(values, sizes))
         if len(points) == POINTS:
             return Measure(points)
     return None
@@ -84,7 +84,7 @@ def measure_of(*nodes: Node) -> Measure | None:
 def _is_stable(nodes: Sequence[Node], values: Mapping[Node, Array], sizes: Mapping[str, int]) -> bool:
     """Whether rounding does not decide the values: a point next to it gives nearly the same."""
     nearby = {leaf: value * (1 + NUDGE) for leaf, value in values.items()}
-    here, there = Measure([(values, sizes)]), Measure([(nearby, sizes)])
+    here, there = Measure([evaluating(values, sizes)]), Measure([evaluating(nearby, sizes)])
     for node in nodes:
         a, b = here.values(node), there.values(node)
         if a is None or b is None or largest(a - b) > 1e-5 * largest(a):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from gradwright.back.render import brief
+from gradwright.back.render import told
 from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.nodes import Apply, Node, Symbol
@@ -31,7 +31,7 @@ def _every(truth: Truth, root: Node) -> Iterator[Mutant]:
             continue
         for given in known:
             if given.shape == due.shape and given != due:
-                words = f"{brief(given)} stands where {brief(due)} is due"
+                words = f"{told(given)} stands where {told(due)} is due"
                 yield Mutant(placed(root, due, given), *_name(given, due, words))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from gradwright.back.render import brief
+from gradwright.back.render import told
 from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.contraction import is_zero
@@ -41,7 +41,7 @@ def _stages(truth: Truth, variable: Symbol) -> Iterator[Mutant]:
         if found is None or is_zero(found):
             continue
         label = "detached_dependency" if _is_quantity(stage) else "missing_term"
-        words = f"{brief(stage)} depends on {variable.name}, and is treated as a constant"
+        words = f"{told(stage)} depends on {variable.name}, and is treated as a constant"
         yield Mutant(substitute(found, {constant: stage}), label, words, 1.0 if _is_quantity(stage) else 1.05)
 
 
@@ -71,12 +71,12 @@ def _occurrences(truth: Truth, variable: Symbol) -> Iterator[Mutant]:
             continue  # two equal terms are a factor 2, and a missing one is a wrong factor
         others = [t for p, t in enumerate(terms) if p != place]
         which = f"occurrence {place + 1} of {variable.name}"
-        words = f"the term {brief(terms[place])}, from {which}, is missing"
+        words = f"the term {told(terms[place])}, from {which}, is missing"
         yield Mutant(simplify(add(others)), "missing_term", words, 0.9)
         flipped = [*others, negate(terms[place])]
         yield Mutant(simplify(add(flipped)), "wrong_sign", f"the term from {which} has the wrong sign", 1.1)
         if len(terms) > 2:
-            words = f"only the term {brief(terms[place])}, from {which}, is there"
+            words = f"only the term {told(terms[place])}, from {which}, is there"
             yield Mutant(terms[place], "missing_term", words, 1.2)
 
 

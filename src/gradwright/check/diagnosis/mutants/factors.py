@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
-from gradwright.back.render import brief
+from gradwright.back.render import brief, told
 from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import ones, transpose
@@ -86,7 +86,7 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
             yield from _without_function(node, place, factor, moving)
         if not factor.node.real:
             flipped = _with(node, place, factor.conjugated)
-            yield flipped, "missing_conj", f"the factor {brief(factor.node)} is conjugated the other way", 1.0
+            yield flipped, "missing_conj", f"the factor {told(factor.node)} is conjugated the other way", 1.0
     yield from _without_numbers(node)
     yield from _exchanged(node, moving)
 
@@ -107,7 +107,7 @@ def _turned(node: Contract, place: int, factor: Factor, moving: set[Node]) -> It
     missing = _transposes(turned, beside) < _transposes(node, beside)
     label = "missing_transpose" if missing else "extra_transpose"
     seen = conjugate(factor.node) if factor.conj else factor.node
-    plain, swapped = brief(seen), brief(transpose(seen))
+    plain, swapped = told(seen), told(transpose(seen))
     written, due = (plain, swapped) if missing else (swapped, plain)
     words = f"the factor{_side(node, factor, moving)} is {written}; it should be {due}"
     alone = 0.4 if len(node.factors) == 1 else 0.0  # a term of its own, as in the symmetric part of the cotangent
@@ -144,7 +144,7 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     constant = not any(isinstance(leaf, Symbol) for leaf in free_leaves(factor.node))
     mask = binary or isinstance(factor.node, Selection)
     label = "missing_mask" if mask else "wrong_factor" if constant else "missing_chain_factor"
-    words = f"the factor {brief(factor.node)} is missing"
+    words = f"the factor {told(factor.node)} is missing"
     rest = [f for p, f in enumerate(node.factors) if p != place]
     if len(factor.groups) == 2 and factor.groups[0] != factor.groups[1]:
         (row,), (column,) = factor.groups if all(len(g) == 1 for g in factor.groups) else ((-1,), (-1,))
@@ -156,7 +156,7 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         yield with_factors(node, [*rest, *spread]), label, words, 1.1
     again = "wrong_factor" if constant else "wrong_power"
     cost = 1.65 if isinstance(factor.node, Apply) and factor.node.primitive is exp else 1.3  # twice in the exponent
-    yield _with(node, place, factor, factor), again, f"the factor {brief(factor.node)} is there twice", cost
+    yield _with(node, place, factor, factor), again, f"the factor {told(factor.node)} is there twice", cost
 
 
 def _without_cotangent(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
@@ -166,7 +166,7 @@ def _without_cotangent(node: Contract, place: int, factor: Factor) -> Iterator[L
     if rest and factor.node.rank and all(carried.issuperset(group) for group in node.output):
         kept = carried | {label for group in node.output for label in group}
         dims = {label: dim for label, dim in enumerate(node.dims) if label in kept}
-        words = f"the sum over {brief(factor.node)} is not multiplied in"
+        words = f"the sum over {told(factor.node)} is not multiplied in"
         yield contract(node.coefficient, rest, node.output, dims), "missing_chain_factor", words, 1.1
 
 
@@ -176,7 +176,7 @@ def _without_function(node: Contract, place: int, factor: Factor, moving: set[No
     given = applied.arguments if isinstance(applied, Apply) else getattr(applied, "right_sides", ())
     for argument in given:
         if argument in moving and argument.shape == applied.shape and argument.real == applied.real:
-            words = f"{brief(argument)} stands where {brief(applied)} is due"
+            words = f"{told(argument)} stands where {told(applied)} is due"
             yield _with(node, place, Factor(argument, factor.groups, factor.conj)), "missing_chain_factor", words, 1.0
 
 
@@ -191,7 +191,7 @@ def _without_numbers(node: Contract) -> Iterator[Local]:
         if rest:
             kept = outer | {label for factor in rest for label in factor.labels}
             dims = {label: dim for label, dim in enumerate(node.dims) if label in kept}
-            words = f"the factor {brief(number)} is missing"
+            words = f"the factor {told(number)} is missing"
             yield contract(node.coefficient, rest, node.output, dims), "missing_chain_factor", words, 1.1
 
 
@@ -210,12 +210,12 @@ def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     if not isinstance(factor.node, Apply):
         return
     applied = factor.node
-    name = brief(applied)
+    name = told(applied)
     raised = applied.primitive is power and isinstance(applied.parameters[0], Fraction) and applied.parameters[0] > 1
     for argument in () if raised else applied.arguments:
         if argument.shape == applied.shape and argument.real == applied.real:
             changed = _with(node, place, Factor(argument, factor.groups, factor.conj))
-            words = f"{brief(argument)} stands where {name} is due"
+            words = f"{told(argument)} stands where {name} is due"
             label = "wrong_power" if applied.primitive is power else "uses_input_instead_of_output"
             yield changed, label, words, 1.25 if applied.primitive is sign else 1.05  # rather a branch is left out
     if applied.primitive is power and isinstance(applied.parameters[0], Fraction):
@@ -299,5 +299,5 @@ def _exchanged(node: Contract, moving: set[Node]) -> Iterator[Local]:
             Factor(right.node, left.groups, right.conj),
             Factor(left.node, right.groups, left.conj),
         )
-        words = f"{brief(left.node)} and {brief(right.node)} stand in each other's places"
+        words = f"{told(left.node)} and {told(right.node)} stand in each other's places"
         yield with_factors(node, changed), "swapped_factors", words, 1.3 if {left.node, right.node} & moving else 1.1

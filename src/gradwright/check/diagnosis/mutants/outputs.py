@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gradwright.back.render import brief
+from gradwright.back.render import told
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.mutants.stages import past
 from gradwright.check.truth import Truth, bound_nodes
@@ -34,7 +34,7 @@ def outputs(truth: Truth, name: str) -> Iterator[Mutant]:
         for alone in _alone(stage) if len(stage.primitive.outputs) > 1 else ():
             found = past(truth, variable, stage, alone.given, alone.pulled_back)
             if found is not None:
-                constant = ", ".join(brief(other) for other in alone.others)
+                constant = ", ".join(told(other) for other in alone.others)
                 words = f"{constant} depends on {variable.name}, and is treated as a constant"
                 yield Mutant(found, "detached_dependency", words, 1.0)
 

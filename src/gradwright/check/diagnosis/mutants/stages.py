@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gradwright.back.render import brief
+from gradwright.back.render import told
 from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.nodes import Add, Apply, Contract, Node, Solve, Symbol, field_of
@@ -33,7 +33,7 @@ def stages(truth: Truth, name: str) -> Iterator[Mutant]:
         for argument in (n for n in postorder(stage) if n != stage and n not in out):
             if argument.shape == stage.shape and argument in moving and argument.real == stage.real:
                 several = argument not in stage.children
-                words = f"the derivative of {brief(stage)} by {brief(argument)} is not multiplied in"
+                words = f"the derivative of {told(stage)} by {told(argument)} is not multiplied in"
                 for skipped in _skipped(truth, variable, stage, argument):
                     yield Mutant(skipped, _label(stage, argument), words, 1.12 if several else 1.1)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
-from gradwright.back.render import brief
+from gradwright.back.render import brief, told
 from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import identity, transpose
@@ -23,6 +23,7 @@ from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
 MOST_TERMS = 5
+LONGEST = 40  # of a sum that is shown
 TRANSPOSED = str.maketrans("", "", "ᵀᴴ")
 
 
@@ -42,7 +43,8 @@ def terms(truth: Truth, name: str) -> Iterator[Mutant]:
     for node in postorder(root):
         if isinstance(node, Add) and node not in bound:
             cost = 0.0 if node in holding else 0.15
-            for changed, label, words, more in _changed(node):
+            inside = "" if node in holding else _of(node)
+            for changed, label, words, more in _changed(node, inside):
                 if node in inverted and changed == identity(node.shape[0]):
                     continue  # then the inverse is missing, and no term in it
                 label = "wrong_power" if node in exponents else label
@@ -56,7 +58,7 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
         return
     for count in range(1, len(parts) - 1):
         for kept in combinations(parts, count):
-            words = f"{brief(add(kept))} is all that is there of the gradient"
+            words = f"{told(add(kept))} is all that is there of the gradient"
             yield Mutant(add(kept), "missing_term", words, 1.12, partial=True)
     if len({rough_key(part) for part in parts}) > 1:
         return
@@ -64,7 +66,7 @@ def _of_whole(root: Node, cotangent: Symbol) -> Iterator[Mutant]:
     if _agree_where_symmetric(parts, cotangent):
         label = "not_symmetrised"
     for part in parts:
-        words = f"{len(parts)} times the term {brief(part)} stands where {brief(add(parts))} is due"
+        words = f"{len(parts)} times the term {told(part)} stands where {told(add(parts))} is due"
         yield Mutant(scaled(len(parts), part), label, words, 0.98, partial=True)
 
 
@@ -87,10 +89,16 @@ def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:
     return all(is_zero(simplify(subtract(first, other))) for other in rest)
 
 
-def _changed(node: Add) -> Iterator[tuple[Node, str, str, float]]:
+def _of(node: Add) -> str:
+    """Which sum it is that has a term, where it is not the gradient itself."""
+    text = brief(node)
+    return f" of {text}" if len(text) <= LONGEST else ""
+
+
+def _changed(node: Add, inside: str) -> Iterator[tuple[Node, str, str, float]]:
     for place, term in enumerate(node.terms):
         others = [t for p, t in enumerate(node.terms) if p != place]
-        text = brief(term)
+        text = f"{told(term)}{inside}"
         yield add(others), "missing_term", f"the term {text} is missing", 1.0
         yield add([*others, negate(term)]), "wrong_sign", f"the term {text} has the wrong sign", 1.05
         for factor in map(Fraction, ("1/2", "2")):

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gradwright.check.diagnosis.notation import sign_of
 from gradwright.check.diagnosis.operations import ENTRYWISE
 from gradwright.check.diagnosis.program import Instruction, Program, Values
 from gradwright.check.diagnosis.repairs.sites import Site, sites
@@ -21,6 +22,7 @@ ALONG_AXES = (
     "unsqueeze", "amax", "amin", "max", "min", "roll", "var", "std", "unbind", "select", "sort",
 )  # fmt: skip
 REDUCTIONS = ("sum", "mean")
+NORMS = ("norm", "vector_norm")
 
 
 def axes(scene: Scene) -> Iterator[Repair]:
@@ -36,6 +38,8 @@ def axes(scene: Scene) -> Iterator[Repair]:
         yield from _all_samples(scene.program, instruction, scene)
         yield from _after_product(scene.program, instruction)
     yield from _reduced(scene)
+    if scene.misshapen and scene.returned.dim() <= scene.wanted.dim():
+        yield from _spread(scene)
 
 
 def _summed(site: Site, scene: Scene) -> Iterator[Repair]:
@@ -70,8 +74,9 @@ def _other_axis(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
         turned = Instruction(instruction.slot, instruction.function, arguments, keywords)
         words = f"{instruction.name} runs along the wrong axis"
         yield Repair(instruction.slot, lambda values, scene, t=turned: t.run(values), "wrong_axis", words, 0.95)
-    if instruction.name in REDUCTIONS:
+    if instruction.name in (*REDUCTIONS, *NORMS):
         yield from _kept_axis(instruction, rank)
+    if instruction.name in REDUCTIONS:
         yield from _not_summed(instruction)
         yield _mean_or_sum(instruction)
 
@@ -161,14 +166,15 @@ def _others(axis: object, rank: int) -> Iterator[object]:
 
 def _kept_axis(instruction: Instruction, rank: int) -> Iterator[Repair]:
     """A reduction of everything where one of a single axis is due."""
-    named = any(name in instruction.keywords for name in AXIS_NAMES) or len(instruction.arguments) > 1
+    given = [instruction.keywords.get(name) for name in AXIS_NAMES]
+    named = any(axis is not None for axis in given) or len(instruction.arguments) > 1
     if named or rank < 2:
         return
-    source = instruction.operands[0][1]
     for axis, keeps in product(range(rank), (True, False)):
 
         def reduce(values: Values, scene: Scene, axis: int = axis, keeps: bool = keeps) -> object:
-            return getattr(values[source], instruction.name)(axis, keepdim=keeps)
+            along = replace(instruction, keywords={**instruction.keywords, "dim": axis, "keepdim": keeps})
+            return along.run(values)
 
         words = f"{instruction.name} runs over all entries; it should run over axis {axis} alone"
         yield Repair(instruction.slot, reduce, "wrong_axis", words, 1.1)
@@ -187,14 +193,14 @@ def _other_broadcast(instruction: Instruction, scene: Scene) -> Iterator[Repair]
             def as_column(values: Values, scene: Scene, place=place, source=source) -> object:
                 return instruction.run(values, {place: values[source][:, None]})
 
-            words = f"a vector is spread along the wrong axis in {instruction.name}"
+            words = f"{scene.called(source)} is spread along the wrong axis in {sign_of(instruction)}"
             yield Repair(instruction.slot, as_column, "wrong_axis", words, 1.05)
         elif value.dim() == 2 and 1 in value.shape and value.shape != (1, 1):
 
             def turned(values: Values, scene: Scene, place=place, source=source) -> object:
                 return instruction.run(values, {place: values[source].mT})
 
-            words = f"a vector is spread along the wrong axis in {instruction.name}"
+            words = f"{scene.called(source)} is spread along the wrong axis in {sign_of(instruction)}"
             yield Repair(instruction.slot, turned, "wrong_axis", words, 0.9)
 
 
@@ -302,3 +308,19 @@ def _reduced(scene: Scene) -> Iterator[Repair]:
                 "the gradient keeps the shape to which the forward spread the variable; it has to be summed",
                 0.9,
             )
+
+
+def _spread(scene: Scene) -> Iterator[Repair]:
+    """A gradient of what the forward sums up, spread to the shape of the variable."""
+    assert scene.program is not None
+    last = scene.program.by_slot[scene.program.result]
+    rank = scene.wanted.dim()
+    for added in combinations(range(rank), rank - scene.returned.dim()):
+
+        def spread(values: Values, scene: Scene, added: tuple[int, ...] = added) -> object:
+            shape = [1 if axis in added else size for axis, size in enumerate(scene.wanted.shape)]
+            return last.run(values).reshape(shape).expand(scene.wanted.shape)
+
+        along = f" along axis {' and '.join(map(str, added))}" if added else ""
+        words = f"the gradient has to be spread{along} to the shape of {scene.name}"
+        yield Repair(last.slot, spread, "missing_chain_factor", words, 0.9)

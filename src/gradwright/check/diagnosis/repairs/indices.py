@@ -37,15 +37,23 @@ def _other_places(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     places = index if type(index) is tuple else (index,)
     if not all(isinstance(place, int | slice) for place in places):
         return
+    written_to = instruction.in_place or _is_written_to(instruction, scene)
     for axis, written in enumerate(places):
         if instruction.name == "__getitem__":
             yield from _whole_axis(instruction, places, axis, scene)
         for other in _others(written, value.shape[axis]):
             chosen = (*places[:axis], other, *places[axis + 1 :])
             kind = "index" if isinstance(written, int) else "range"
-            where = "of what is written to" if instruction.in_place else f"in {scene.names.text(instruction.slot)}"
+            where = "of what is written to" if written_to else f"in {scene.names.text(instruction.slot)}"
             words = f"the {kind} {_text(written)} {where} should be {_text(other)}"
             yield _repair(instruction, (indexed, chosen, *rest), words)
+
+
+def _is_written_to(instruction: Instruction, scene: Scene) -> bool:
+    """Whether it takes a part that is changed in place, as `A[i] += b` does."""
+    assert scene.program is not None
+    users = scene.program.users.get(instruction.slot, ())
+    return any(user.in_place and user.changed == Slot(instruction.slot) for user in users)
 
 
 def _whole_axis(instruction: Instruction, places: tuple[Index, ...], axis: int, scene: Scene) -> Iterator[Repair]:
@@ -86,7 +94,10 @@ def _others(written: Index, count: int) -> Iterator[Index]:
     """The other places, the last one counted from the end, as are all where the written one is; or ranges."""
     if isinstance(written, slice):
         start, stop, step = written.indices(count)
-        yield from _shifted(start, stop, count) if step == 1 else ()
+        from_the_end = written.stop is None or written.stop < 0
+        for other in _shifted(start, stop, count) if step == 1 else ():
+            until = other.stop - count if from_the_end and other.stop is not None else other.stop
+            yield slice(other.start, until)
         return
     last = -1 if written >= 0 else 0
     near = range(min(count - 1, MOST)) if written >= 0 else range(-1, -min(count, MOST), -1)

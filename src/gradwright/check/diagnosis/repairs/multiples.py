@@ -103,13 +103,16 @@ def _dropped(scene: Scene) -> Iterator[Repair]:
 
 
 def _without_number(instruction: Instruction) -> Iterator[Repair]:
-    """A number that is added, as to a denominator, left out."""
+    """A number that is added, as to a denominator, left out, or of the opposite sign."""
     numbers = [given for given in instruction.arguments if isinstance(given, int | float)]
     if len(numbers) == 1 and numbers[0]:
-        rest = tuple(0 if given is numbers[0] else given for given in instruction.arguments)
-        alone = Instruction(instruction.slot, instruction.function, rest, instruction.keywords)
-        words = f"the summand {numbers[0]:.12g} does not belong"
-        yield Repair(instruction.slot, lambda values, scene: alone.run(values), "extra_term", words, 1.0, portable=True)
+        for other, label, words in (
+            (0, "extra_term", f"the summand {numbers[0]:.12g} does not belong"),
+            (-numbers[0], "wrong_sign", f"the summand {numbers[0]:.12g} has the wrong sign"),
+        ):
+            rest = tuple(other if given is numbers[0] else given for given in instruction.arguments)
+            turned = Instruction(instruction.slot, instruction.function, rest, instruction.keywords)
+            yield Repair(instruction.slot, lambda v, scene, t=turned: t.run(v), label, words, 1.0, portable=True)
 
 
 def _without_factor(scene: Scene) -> Iterator[Repair]:

@@ -16,7 +16,7 @@ import torch
 from gradwright.check.diagnosis.operations import ENTRYWISE
 from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.sites import Site, nearest_sites
-from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, attempt, close, largest, multiple_of
 
 ARITHMETIC = (*ENTRYWISE, "rsub", "rdiv", "__rsub__", "__rdiv__", "__rtruediv__")
 MOST_STEPS = 12
@@ -26,6 +26,7 @@ STEP = 1e-3  # of the number, to difference by
 LARGEST = 1e6  # times what was written: nothing that a person mistakes for the number
 DIGITS = 1e-5  # of the number: with a smaller difference, several numbers explain the same
 WRITTEN = 0.98
+MOST_PARTS = 4  # as in 3/4
 SIMPLE = 1000  # a number whose denominator is smaller is written as it is
 MOST_DIGITS = 8
 At = Callable[[float], Repair]
@@ -34,13 +35,22 @@ At = Callable[[float], Repair]
 def numbers(scene: Scene) -> Iterator[Repair]:
     """Every number that stands in the code, made the one that gives the right gradient."""
     assert scene.program is not None
+    whole = multiple_of(scene.returned, scene.wanted)
     for instruction in scene.program.instructions if not scene.misshapen else ():
         for place, written in enumerate(instruction.arguments) if instruction.name in ARITHMETIC else ():
             if isinstance(written, int | float) and not isinstance(written, bool) and written:
                 found = _solved(lambda number, i=instruction, p=place: _with(i, p, number), float(written), scene)
-                if found is not None and abs(found / written - 1) > DIGITS:
+                if found is None or abs(found / written - 1) <= DIGITS:
+                    continue
+                is_factor = whole is not None and abs(found / written * whole - 1) <= DIGITS
+                if not is_factor or _is_more_likely(found):
                     words = f"the number {written:.12g} should be {_text(found)}"
                     yield _with(instruction, place, found, words)
+
+
+def _is_more_likely(number: float) -> bool:
+    """Whether a number is rather written than that it is left out by which the whole gradient is off."""
+    return number != 1 and Fraction(number).limit_denominator(MOST_PARTS) == Fraction(number)
 
 
 def other_sizes(scene: Scene) -> Iterator[Repair]:

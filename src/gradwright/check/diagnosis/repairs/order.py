@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations, permutations
 
+import torch
+
 from gradwright.check.diagnosis.operations import MATRIX_PRODUCTS
 from gradwright.check.diagnosis.program import Instruction, Program, Values
 from gradwright.check.diagnosis.scene import Repair, Scene
@@ -19,25 +21,43 @@ def order(scene: Scene) -> Iterator[Repair]:
     assert scene.program is not None
     for instruction in scene.program.instructions:
         if instruction.name in ORDERED and len(instruction.operands) == 2:
-            (a, left), (b, right) = instruction.operands
-
-            def swap(values: Values, scene: Scene, i: Instruction = instruction, p=(a, left, b, right)) -> object:
-                return i.run(values, {p[0]: values[p[3]], p[2]: values[p[1]]})
-
-            words = f"the two operands of {instruction.name} have to change places"
-            # Of an outer product it is the same as a transpose, and says more; a Jacobian made of one is transposed.
-            multiplied = any(i.name in MATRIX_PRODUCTS for i in scene.program.dependents[instruction.slot])
-            cost = 0.95 if instruction.name in ("outer", "ger") and not multiplied else 1.2
-            yield Repair(instruction.slot, swap, "swapped_factors", words, cost)
+            yield from _swapped(scene, instruction)
         if instruction.name in MATRIX_PRODUCTS:
-            yield from _reordered(scene.program, instruction)
+            yield from _reordered(scene, instruction)
 
 
-def _reordered(program: Program, instruction: Instruction) -> Iterator[Repair]:
-    factors = chain(program, instruction.slot)
+def _swapped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
+    (a, left), (b, right) = instruction.operands
+    vectors = _is_vector(scene, left) or _is_vector(scene, right)
+    if instruction.name in MATRIX_PRODUCTS and vectors:
+        return
+
+    def swap(values: Values, scene: Scene) -> object:
+        return instruction.run(values, {a: values[right], b: values[left]})
+
+    assert scene.program is not None
+    words = f"{scene.called(left)} and {scene.called(right)} have to change places"
+    # Of an outer product it is the same as a transpose, and says more; a Jacobian made of one is transposed.
+    multiplied = any(i.name in MATRIX_PRODUCTS for i in scene.program.dependents[instruction.slot])
+    cost = 0.95 if instruction.name in ("outer", "ger") and not multiplied else 1.2
+    yield Repair(instruction.slot, swap, "swapped_factors", words, cost)
+
+
+def _is_vector(scene: Scene, slot: int) -> bool:
+    """Whether a factor is a vector: on the other side of matrices it makes transposes of them, and no other order."""
+    value = scene.values[slot]
+    return isinstance(value, torch.Tensor) and value.dim() == 1
+
+
+def _reordered(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
+    assert scene.program is not None
+    factors = chain(scene.program, instruction.slot)
     if not 3 <= len(factors) <= LONGEST:
         return
+    vectors = [place for place, slot in enumerate(factors) if _is_vector(scene, slot)]
     for arrangement, cost in _arrangements(len(factors)).items():
+        if any(arrangement[place] != place for place in vectors):
+            continue
 
         def product(values: Values, scene: Scene, arrangement: tuple[int, ...] = arrangement) -> object:
             result = values[factors[arrangement[0]]]

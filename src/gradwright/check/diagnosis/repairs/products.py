@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from gradwright.check.diagnosis.notation import sign_of
 from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.sites import is_number
 from gradwright.check.diagnosis.scene import Repair, Scene
@@ -78,7 +79,7 @@ def _binary(instruction: Instruction, operation: Binary, words: str, cost: float
     def run(values: Values, scene: Scene) -> object:
         return operation(values[left], values[right])
 
-    text = f"{instruction.name} works entry by entry, where {words} is due"
+    text = f"{sign_of(instruction)} works entry by entry, where {words} is due"
     return Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", text, cost)
 
 
@@ -99,7 +100,7 @@ def _regrouped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
         words = "of the product of the last two factors, the sum is due"
         yield Repair(instruction.slot, run, "unsummed_axis", words, 1.0)
         return
-    words = f"{instruction.name} works entry by entry, where the matrix product of the last two factors is due"
+    words = f"{sign_of(instruction)} works entry by entry, where the matrix product of the last two factors is due"
     yield Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", words, 1.0)
 
 
@@ -115,7 +116,7 @@ def _crossed(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
         def run(values: Values, scene: Scene, first: int = first, second: int = second) -> object:
             return torch.outer(values[first], values[second])
 
-        words = "mul works entry by entry, where the outer product is due, and no diagonal matrix"
+        words = "* works entry by entry, where the outer product is due, and no diagonal matrix"
         yield Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", words, 1.0, portable=True)
 
 
@@ -135,5 +136,5 @@ def _unary(instruction: Instruction, function: Callable[[torch.Tensor], torch.Te
     def run(values: Values, scene: Scene) -> object:
         return function(values[source])
 
-    text = f"{instruction.name} works entry by entry, where {words} is due"
+    text = f"{sign_of(instruction)} works entry by entry, where {words} is due"
     return Repair(instruction.slot, run, "elementwise_instead_of_matrix_product", text, 1.0)

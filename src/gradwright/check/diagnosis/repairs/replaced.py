@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import torch
 
 from gradwright.check.diagnosis.library import Quantity
-from gradwright.check.diagnosis.operations import FUNCTIONS, SUMS
+from gradwright.check.diagnosis.operations import FUNCTIONS, POWERS, SUMS
+from gradwright.check.diagnosis.program import Instruction, Slot, Values
 from gradwright.check.diagnosis.repairs.present_factors import is_power
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, nearest_sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close, largest, multiple_of
@@ -17,11 +18,13 @@ from gradwright.frozen import frozen
 from gradwright.prims.power import power
 
 NAMELESS = 4.0  # what was computed is no quantity of the formula: no name tells what the mistake was
+EXPONENTS = (2, 3, 4)
 TURNED = 0.6  # as well as being another quantity: Aᵀ for A⁻¹, as if A were orthogonal
 
 
 def replaced(scene: Scene) -> Iterator[Repair]:
-    """Every value replaced by each quantity of its shape."""
+    """Every value replaced by each quantity of its shape; and one of the factors of every power."""
+    yield from _in_powers(scene)
     for site in nearest_sites(scene):
         known = _recognised(site.value, scene)
         extra = 0.3 if _is_inside(site, scene) else 0.0
@@ -39,6 +42,31 @@ def replaced(scene: Scene) -> Iterator[Repair]:
                         yield _rescaled(site, number, quantity, swapped, extra + more)
                     else:
                         yield _replacement(site, known, number, quantity, swapped, scene, extra + more)
+
+
+def _in_powers(scene: Scene) -> Iterator[Repair]:
+    """One of the factors of a power replaced: `r³` where `r² s` is due."""
+    assert scene.program is not None
+    for instruction in scene.program.instructions:
+        base, exponent = (*instruction.arguments, None, None)[:2]
+        if instruction.name in POWERS and isinstance(base, Slot) and exponent in EXPONENTS:
+            yield from _in_power(instruction, base.index, scene)
+
+
+def _in_power(instruction: Instruction, base: int, scene: Scene) -> Iterator[Repair]:
+    known = _recognised(scene.values[base], scene)
+    if known is None:
+        return
+    for number, quantity in enumerate(scene.library.quantities):
+        if quantity.node.shape != known.quantity.node.shape or quantity.node == known.quantity.node:
+            continue
+
+        def exchanged(values: Values, scene: Scene, number: int = number) -> object:
+            return instruction.run(values) / values[base] * scene.quantities[number]
+
+        label, cost = _confused(known, quantity)
+        words = f"one of the {instruction.arguments[1]} factors {scene.called(base)} should be {quantity.name}"
+        yield Repair(instruction.slot, exchanged, label, words, cost + 0.2, portable=True)
 
 
 def _is_inside(site: Site, scene: Scene) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 import torch
 
 from gradwright.check.diagnosis.operations import COMPARISONS, SUMS, VIEWS
-from gradwright.check.diagnosis.program import Instruction, Place, Program, Values
+from gradwright.check.diagnosis.program import Instruction, Place, Program, Slot, Values
 from gradwright.check.diagnosis.scene import Make, Repair, Scene
 from gradwright.frozen import frozen
 
@@ -128,7 +128,8 @@ def _operands(program: Program, scene: Scene) -> Iterator[Site]:
     for instruction in program.instructions:
         for place, source in instruction.operands:
             value = scene.values.get(source)
-            if uses[source] > 1 and is_number(value) and not instruction.in_place:
+            changed = instruction.in_place and instruction.changed == Slot(source)
+            if uses[source] > 1 and is_number(value) and not changed:
                 maker = program.by_slot.get(source)
                 compared, words = instruction.name in COMPARISONS, scene.called(source)
                 yield Site(instruction.slot, value, source, maker, instruction, place, words, compared=compared)

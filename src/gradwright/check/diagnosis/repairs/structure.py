@@ -13,7 +13,7 @@ from gradwright.check.diagnosis.operations import COMPARISONS, SUMS
 from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.order import LONGEST, chain
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, sites
-from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, largest
+from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, close, is_symmetric, largest
 from gradwright.core.points import project_array
 from gradwright.prims.piecewise import is_comparison
 
@@ -27,7 +27,7 @@ def structure(scene: Scene) -> Iterator[Repair]:
     assert scene.program is not None
     for site in sites(scene):
         if site.value.dim() == 2 and site.value.shape[0] == site.value.shape[1]:
-            yield from _symmetrised(site)
+            yield from _symmetrised(site, scene)
             yield from _masked(site)
             yield from _weighted(site, site.whole)
         if site.value.dim() == 0 and site.user is None:
@@ -44,15 +44,17 @@ def structure(scene: Scene) -> Iterator[Repair]:
     yield from _projected(scene)
 
 
-def _symmetrised(site: Site) -> Iterator[Repair]:
+def _symmetrised(site: Site, scene: Scene) -> Iterator[Repair]:
     extra = 0.0 if site.whole else 0.2
-    if close(site.value, site.value.mH, 1e-12):
+    if is_symmetric(site.value):
         return
     words = f"the symmetric part of {site.words} is due"
     yield site.repair(lambda v: (v + v.mH) / 2, "not_symmetrised", words, 1.05 + extra)
     yield site.repair(lambda v: v + v.mH, "not_symmetrised", words, 2.2 + extra)
     yield site.repair(lambda v: v + v.mH - torch.diag(v.diagonal()), "not_symmetrised", words, 1.4 + extra)
     yield site.repair(lambda v: v.tril() + v.tril(-1).mH, "not_symmetrised", words, 1.5 + extra)
+    if site.whole and is_symmetric(scene.wanted):
+        return  # of a symmetric gradient, what agrees in the skew-symmetric part says nothing
     skew = f"the skew-symmetric part of {site.words} is due"
     yield site.repair(lambda v: (v - v.mH) / 2, "not_symmetrised", skew, 1.2 + extra)
     yield site.repair(lambda v: v - v.mH, "not_symmetrised", skew, 2.2 + extra)
@@ -234,9 +236,16 @@ def _projected(scene: Scene) -> Iterator[Repair]:
     last = scene.program.by_slot[scene.program.result]
     for names, label, words in _OF_FACT:
         if set(names) & facts:
-            cost = 0.9 + (0.3 if _takes_normal_part(scene) else 0.0)
+            otherwise = _takes_normal_part(scene) or (label == "missing_mask" and _is_masked(scene))
+            cost = 0.9 + (0.3 if otherwise else 0.0)
             yield Repair(last.slot, lambda values, s: _tangent(last.run(values), s), label, words, cost)
             return
+
+
+def _is_masked(scene: Scene) -> bool:
+    """Whether a triangle is taken already: then it is a wrong one."""
+    assert scene.program is not None
+    return any(instruction.name in TRIANGLES for instruction in scene.program.instructions)
 
 
 def _takes_normal_part(scene: Scene) -> bool:

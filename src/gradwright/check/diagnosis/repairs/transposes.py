@@ -32,26 +32,35 @@ def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
         return
     if 1 in site.value.shape or 0 in site.value.stride():
         words = f"{site.words} is spread along the wrong axis"
-        yield site.repair(lambda v: v.mT, "wrong_axis", words, 1.0)
+        yield site.repair(_transposed, "wrong_axis", words, 1.0)
         return
     due = scene.called(site.source, swapped=True)
     if is_view(site):
         words = f"{site.words} stands where {due} is due: it must not be transposed"
-        yield site.repair(lambda v: v.mT, "extra_transpose", words, 1.0 + extra)
+        yield site.repair(_transposed, "extra_transpose", words, 1.0 + extra)
         if site.value.is_complex():
             words = f"{site.words} stands where {_adjoint(due)} is due: it must not be transposed"
-            yield site.repair(lambda v: v.mH, "extra_transpose", words, 1.3 + extra)
+            yield site.repair(_conjugate_transposed, "extra_transpose", words, 1.3 + extra)
         return
     if _reversed_by_transposing(site, scene):
         words = f"the factors of {site.words} stand in the wrong order"
-        yield site.repair(lambda v: v.mT, "swapped_factors", words, 1.0 + extra)
+        yield site.repair(_transposed, "swapped_factors", words, 1.0 + extra)
         return
     words = f"{site.words} stands where {due} is due: a transpose is missing"
     if site.value.is_complex():
         told = f"{site.words} stands where {_adjoint(due)} is due: a conjugate transpose is missing"
-        yield site.repair(lambda v: v.mH, "missing_transpose", told, 1.1 + extra)
+        yield site.repair(_conjugate_transposed, "missing_transpose", told, 1.1 + extra)
     of_product = 0.02 if site.maker is not None and site.maker.name in MATRIX_PRODUCTS else 0.0
-    yield site.repair(lambda v: v.mT, "missing_transpose", words, 1.0 + extra + of_product)
+    yield site.repair(_transposed, "missing_transpose", words, 1.0 + extra + of_product)
+
+
+def _transposed(value: torch.Tensor) -> torch.Tensor:
+    """In memory, too: some operations take nothing else, as `kron` does."""
+    return value.mT.contiguous()
+
+
+def _conjugate_transposed(value: torch.Tensor) -> torch.Tensor:
+    return value.mH.contiguous()
 
 
 def _is_skew(site: Site) -> bool:

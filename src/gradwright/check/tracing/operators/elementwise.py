@@ -18,7 +18,7 @@ from gradwright.core.nodes import Add, Apply, Contract, Mask, Node, Selection
 from gradwright.core.sums import subtract
 from gradwright.core.walks import postorder, symbols
 from gradwright.prims.determinant import slogdet
-from gradwright.prims.piecewise import equal, has_kink, is_comparison
+from gradwright.prims.piecewise import equal, has_kink, is_comparison, is_indicator
 
 # The function of the language for an operator of one tensor.
 FUNCTIONS = {
@@ -28,6 +28,7 @@ FUNCTIONS = {
     "reciprocal": "reciprocal",
     "lgamma": "lgamma", "digamma": "digamma", "special_log_ndtr": "log_ndtr", "real": "real", "imag": "imag",
 }  # fmt: skip
+DIAGONAL = (Fraction(0), Fraction(1), Fraction(0))  # the weights of a mask
 COMPARING = {"gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal"}
 UNTOUCHED = (
     "clone", "detach", "detach_", "detach_copy", "alias", "alias_copy", "contiguous", "lift", "lift_fresh",
@@ -371,10 +372,16 @@ def _is_logical(node: Node) -> bool:
 
 
 def _complement(value: Value) -> Value:
-    if isinstance(value.node, Mask):
-        below, on, above = (1 - weight for weight in value.node.weights)
-        return _with(value, Mask(below, on, above, value.node.shape))
+    node = value.node
+    weights = node.weights if isinstance(node, Mask) else DIAGONAL if _is_identity(node) else None
+    if weights is not None:
+        below, on, above = (1 - weight for weight in weights)
+        return _with(value, Mask(below, on, above, node.shape))
     return _with(value, subtract(build.ones(value.node.shape), value.node))
+
+
+def _is_identity(node: Node) -> bool:
+    return node.rank == 2 and node.shape[0] == node.shape[1] and node == build.identity(node.shape[0])
 
 
 @operator("where")
@@ -419,6 +426,9 @@ def choose(condition: Value, first: Value, second: Value) -> Value:
         return full(b, frame)
     if is_zero(second.node):
         return multiply(condition, first)
+    if not is_indicator(condition.node):  # triangles and diagonals, which are weights: `where` takes comparisons
+        (a, b), frame = aligned([multiply(condition, first), multiply(_complement(condition), second)])
+        return Value(build.plus(a, b), frame.unit, frame.flipped)
     return _of_several("where", [condition, first, second])
 
 
