@@ -25,7 +25,7 @@ from __future__ import annotations
 from _blake2 import blake2b  # the C module itself: `hashlib` would load OpenSSL, ten milliseconds
 from fractions import Fraction
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeGuard
 
 from gradwright.core.dims import Dim, product
 from gradwright.core.facts import NO_FACTS, Facts, closure, is_real
@@ -302,6 +302,11 @@ class Apply(Node):
         """All outputs of the function at these arguments, this one among them."""
         count = len(self.primitive.outputs)
         return tuple(Apply(self.primitive, self.parameters, self.arguments, place) for place in range(count))
+
+
+def is_apply(node: object, *primitives: Primitive) -> TypeGuard[Apply]:
+    """Whether something is an output of one of some functions."""
+    return isinstance(node, Apply) and node.primitive in primitives
 
 
 class Unknown(NamedTuple):

@@ -8,7 +8,7 @@ from gradwright.core.build import adjoint, diagonal, number, ones, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, zero
 from gradwright.core.inference import facts_of, is_nonnegative, is_positive
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Hole, Node, Solve
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Hole, Node, Solve, is_apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.scalars import shared_number
 from gradwright.core.spaces import Space
@@ -363,7 +363,7 @@ def _counts_extremes(base: Node) -> bool:
     if not isinstance(base, Contract) or len(base.factors) != 1 or base.coefficient <= 0:
         return False
     mask = base.factors[0].node
-    if not isinstance(mask, Apply) or mask.primitive is not equal:
+    if not is_apply(mask, equal):
         return False
     entries, compared = mask.arguments
     return any(

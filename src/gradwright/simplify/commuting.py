@@ -189,7 +189,7 @@ def _is_mirrored(node: Node) -> bool:
 
 @lru_cache(maxsize=4096)
 def _length(node: Node) -> tuple[int, bool, str]:
-    inverse = isinstance(node, Apply) and is_inverse(node.primitive)
+    inverse = is_inverse(node)
     return len(tuple(postorder(node))), not inverse, node.digest.hex()
 
 

@@ -30,7 +30,7 @@ from gradwright.core.contraction import (
     zero,
 )
 from gradwright.core.inference import is_positive
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, is_apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import written_size
@@ -46,9 +46,9 @@ LONGEST_DISTRIBUTED = 4
 LONGEST_SUM = 300  # nodes of a sum that is multiplied out to see whether it gets shorter
 
 
-def is_of(node: Node, primitive: Primitive) -> bool:
-    """Whether a node is an application of a primitive to real arguments."""
-    return isinstance(node, Apply) and node.primitive is primitive and node.arguments[0].real
+def is_of(node: Node, *primitives: Primitive) -> bool:
+    """Whether a node is an application of one of some primitives to real arguments."""
+    return is_apply(node, *primitives) and node.arguments[0].real
 
 
 def exponential_sum(node: Node) -> list[Exponential] | None:
@@ -72,7 +72,7 @@ def exponential_sum(node: Node) -> list[Exponential] | None:
 
 
 def _is_exponential(node: Node) -> bool:
-    return is_of(node, exp) or is_of(node, sinh) or is_of(node, cosh)
+    return is_of(node, exp, sinh, cosh)
 
 
 def _is_weight(node: Node) -> bool:
@@ -94,7 +94,7 @@ def _exponentials(term: Contract) -> list[Exponential] | None:
         return None
     if all(is_of(f.node, exp) or _is_weight(f.node) for f in term.factors):
         return [(term.coefficient, add([zero(term.shape), *(_placed_exponent(f, term) for f in term.factors)]))]
-    if len(term.factors) == 1 and (is_of(term.factors[0].node, cosh) or is_of(term.factors[0].node, sinh)):
+    if len(term.factors) == 1 and is_of(term.factors[0].node, cosh, sinh):
         exponent = _placed_exponent(term.factors[0], term)
         sign = 1 if is_of(term.factors[0].node, cosh) else -1
         return [(HALF * term.coefficient, exponent), (HALF * sign * term.coefficient, scaled(-1, exponent))]
@@ -225,7 +225,7 @@ def merge_exponentials(node: Contract) -> Node:
 def _may_merge(node: Node) -> bool:
     """Whether a factor is an exponential or a sum, or a power of a hyperbolic sine or cosine."""
     base, _ = _base_and_whole_exponent(node)
-    return isinstance(node, Add) or is_of(node, exp) or is_of(base, sinh) or is_of(base, cosh)
+    return isinstance(node, Add) or is_of(node, exp) or is_of(base, sinh, cosh)
 
 
 def _product(left: Node, right: Node) -> list[Node] | None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from typing import TypeGuard
 
 from gradwright.core.build import adjoint, diag, identity, matmul, multiply
 from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import contract, is_simple, plain, simple, subproduct
 from gradwright.core.inference import facts_of
 from gradwright.core.kronecker import kronecker_parts
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node, is_apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.templates import formals, identities
@@ -30,9 +31,13 @@ LEAST_SQUARES = dict(zip(lstsq, (solve, solve_vector), strict=True))
 """What a least-squares solution is where the matrix has an inverse."""
 
 
+def is_inverse(node: object) -> TypeGuard[Apply]:
+    """Whether something is the inverse of a matrix, by the definition of the function that it is an output of."""
+    return isinstance(node, Apply) and _inverts(node.primitive)
+
+
 @lru_cache(maxsize=4096)
-def is_inverse(primitive: Primitive) -> bool:
-    """Whether the primitive is defined as the inverse of its only argument."""
+def _inverts(primitive: Primitive) -> bool:
     if len(primitive.identity) != 1 or len(primitive.inputs) != 1 or len(primitive.inputs[0].shape) != 2:
         return False
     left, right = identities(primitive)[0]
@@ -53,16 +58,16 @@ def is_inverse(primitive: Primitive) -> bool:
 
 def simplify_inverse(node: Node) -> Node:
     """The inverse of a transpose, a multiple, a diagonal, an orthogonal matrix, a Kronecker product or an inverse."""
-    if isinstance(node, Apply) and node.primitive is pinv:
+    if is_apply(node, pinv):
         return _of_pseudo_inverse(node)
-    if isinstance(node, Apply) and node.primitive in LEAST_SQUARES and "invertible" in facts_of(node.arguments[0]):
+    if is_apply(node, *LEAST_SQUARES) and "invertible" in facts_of(node.arguments[0]):
         node = Apply(LEAST_SQUARES[node.primitive], (), node.arguments)
-    if isinstance(node, Apply) and node.primitive in (solve, solve_vector):
+    if is_apply(node, solve, solve_vector):
         return _of_system(node)
-    if not isinstance(node, Apply) or not is_inverse(node.primitive):
+    if not is_inverse(node):
         return node
     matrix = node.arguments[0]
-    if isinstance(matrix, Apply) and is_inverse(matrix.primitive):
+    if is_inverse(matrix):
         return matrix.arguments[0]
     if "unitary" in facts_of(matrix):
         return adjoint(matrix)
@@ -93,7 +98,7 @@ def _within(term: Contract, output: Groups) -> Node:
 def _of_pseudo_inverse(node: Apply) -> Node:
     """That of orthonormal columns, of what has an inverse, of another, of a multiple of a matrix or its transpose."""
     (matrix,) = node.arguments
-    if isinstance(matrix, Apply) and matrix.primitive is pinv:
+    if is_apply(matrix, pinv):
         return matrix.arguments[0]
     if "stiefel" in facts_of(matrix):
         return adjoint(matrix)

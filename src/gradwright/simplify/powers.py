@@ -14,7 +14,7 @@ from gradwright.core.build import number, product_of, spread
 from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient, subproduct
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node
+from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node, is_apply
 from gradwright.core.sums import add, terms_of, value_key
 from gradwright.frozen import replace
 from gradwright.prims.complex import real
@@ -30,7 +30,7 @@ Exponents = dict[tuple[Node, Groups, bool], Fraction]
 
 def merge_powers(node: Node) -> Node:
     """Merge the powers in a product, or open the power of a norm."""
-    if isinstance(node, Apply) and node.primitive is power:
+    if is_apply(node, power):
         normal = raise_to(*base_and_exponent(node))
         if normal != node or not isinstance(normal, Apply):
             return normal
@@ -154,7 +154,7 @@ def _with_raised_products(node: Contract, factors: Sequence[Factor]) -> Sequence
 def _join_norms(exponents: Exponents) -> None:
     """`‖x‖⁻¹ (x · x)⁻¹ = ‖x‖⁻³`: beside a norm, powers of its square are powers of the norm."""
     for base, groups, conj in list(exponents):
-        if not isinstance(base, Apply) or base.primitive is not norm:
+        if not is_apply(base, norm):
             continue
         squared = value_key(_power_of_size(Apply(power, (TWO,), (base,))))
         for other in [key for key in exponents if key[1] == groups and value_key(key[0]) == squared]:
@@ -193,7 +193,7 @@ def _cancel_sizes(exponents: Exponents) -> None:
 def _settle_indicators(exponents: Exponents) -> None:
     """`[u > v]² = [u > v]`, `[u > 0] relu(u) = relu(u)` and `([u > 0] + [u ≥ 0]) max(u, 0) = 2 max(u, 0)`."""
     for (base, groups, conj), exponent in list(exponents.items()):
-        indicators = [f for f in terms_of(base) if isinstance(f, Apply) and f.primitive in COMPARISONS]
+        indicators = [f for f in terms_of(base) if is_apply(f, *COMPARISONS)]
         if exponent <= 0 or exponent.denominator > 1 or len(indicators) < len(terms_of(base)):
             continue
         if len(indicators) == 1:
@@ -209,7 +209,7 @@ def _settle_indicators(exponents: Exponents) -> None:
 def _join_variable_powers(exponents: Exponents) -> None:
     """`u^(a − 1) u = u^a` and `u^a / u = u^(a − 1)`."""
     for (base, groups, conj), exponent in list(exponents.items()):
-        if not isinstance(base, Apply) or base.primitive is not variable_power or exponent != 1:
+        if not is_apply(base, variable_power) or exponent != 1:
             continue
         raised, given = base.arguments
         same = repeated_number(given)

@@ -96,7 +96,7 @@ def _laws_at(node: Apply) -> Iterator[tuple[Node, Node]]:
 def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
     """`A⁻¹ b = solve(A, b)` and `A⁺ b = lstsq(A, b)`, for what is solved where the inverse occurs as well."""
     nodes = list(applications(*roots))
-    inverses = {(node.arguments[0], True): node for node in nodes if is_inverse(node.primitive)}
+    inverses = {(node.arguments[0], True): node for node in nodes if is_inverse(node)}
     inverses |= {(node.arguments[0], False): node for node in nodes if node.primitive is pinv}
     found: list[Relation] = []
     for node in nodes:

@@ -63,6 +63,6 @@ def _reciprocals(factor: Factor) -> Factor:
     node = factor.node
     if node.rank != 2 or factor.groups[0] != factor.groups[1] or not isinstance(node, Apply):
         return factor
-    if not is_inverse(node.primitive) or not TRIANGULAR & facts_of(node.arguments[0]):
+    if not is_inverse(node) or not TRIANGULAR & facts_of(node.arguments[0]):
         return factor
     return Factor(raise_to(diagonal(node.arguments[0]), Fraction(-1)), factor.groups[:1], factor.conj)

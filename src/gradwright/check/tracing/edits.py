@@ -10,7 +10,7 @@ from gradwright.back.render import brief
 from gradwright.core.build import multiply, number, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, with_factors
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Selection, Size
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Selection, Size, is_apply
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.linear.chains import chain_of, product_of_chain
@@ -202,15 +202,15 @@ def _support(mask: Mask) -> tuple[bool, ...]:
 
 def _base(node: Node) -> Node:
     """What a power is a power of: `x · x` for a norm and all its powers, of which the even ones are written so."""
-    base = node.arguments[0] if isinstance(node, Apply) and node.primitive is power else node
-    if isinstance(base, Apply) and base.primitive is norm:
+    base = node.arguments[0] if is_apply(node, power) else node
+    if is_apply(base, norm):
         return simplify(Apply(power, (Fraction(2),), (base,)))
     return base
 
 
 def _selects(node: Node) -> bool:
     """Whether a factor is a mask or a condition."""
-    return isinstance(node, Mask) or (isinstance(node, Apply) and node.primitive in (*COMPARISONS, where))
+    return isinstance(node, Mask) or is_apply(node, *COMPARISONS, where)
 
 
 def _extras(product: Contract) -> Iterator[Edit]:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from gradwright.core.build import diag, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient
-from gradwright.core.nodes import Apply, Factor, Hole, Node
+from gradwright.core.nodes import Factor, Hole, Node, is_apply
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import free_leaves, postorder, transform
@@ -84,13 +84,13 @@ def parted(form: Node, hole: Hole) -> tuple[list[Node], list[Node]]:
 
 def expand_unknowns(form: Node) -> Node:
     """Multiply out the sums that contain an unknown, those in real parts too."""
-    if any(isinstance(node, Apply) and node.primitive is real_part for node in postorder(form)):
+    if any(is_apply(node, real_part) for node in postorder(form)):
         form = transform(form, _real_parts_apart)
     return expand(form, lambda node: bool(holes_in(node)), EXPANSION_LIMIT)
 
 
 def _real_parts_apart(node: Node) -> Node:
-    if not isinstance(node, Apply) or node.primitive is not real_part or not holes_in(node):
+    if not is_apply(node, real_part) or not holes_in(node):
         return node
     return add(map(real, terms_of(expand_unknowns(node.arguments[0]))))
 
@@ -99,7 +99,7 @@ def without_real_parts(form: Node) -> Node:
     """Real parts with an unknown written `½ (Z + Z*)`."""
 
     def opened(node: Node) -> Node:
-        if not isinstance(node, Apply) or node.primitive is not real_part or not holes_in(node):
+        if not is_apply(node, real_part) or not holes_in(node):
             return node
         (inside,) = node.arguments
         return scaled(Fraction(1, 2), add([inside, conjugate(inside)]))

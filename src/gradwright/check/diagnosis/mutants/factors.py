@@ -17,7 +17,7 @@ from gradwright.core.build import ones, transpose
 from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, with_factors
 from gradwright.core.inference import facts_of, matrix_chain
-from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol
+from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol, is_apply
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.frozen import replace
 from gradwright.prims.exponential import exp
@@ -155,7 +155,7 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         spread = [Factor(ones([node.dims[x]]), ((x,),)) for x in dict.fromkeys(factor.labels) if x not in carried]
         yield with_factors(node, [*rest, *spread]), label, words, 1.1
     again = "wrong_factor" if constant else "wrong_power"
-    cost = 1.65 if isinstance(factor.node, Apply) and factor.node.primitive is exp else 1.3  # twice in the exponent
+    cost = 1.65 if is_apply(factor.node, exp) else 1.3  # twice in the exponent
     yield _with(node, place, factor, factor), again, f"the factor {brief(factor.node)} is there twice", cost
 
 
