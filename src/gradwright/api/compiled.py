@@ -27,6 +27,7 @@ from gradwright.back.code.library import Library
 from gradwright.back.code.live import compile_program, function_source
 from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.program import Program
+from gradwright.core.dims import lengths
 from gradwright.core.nodes import Node
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
@@ -225,7 +226,7 @@ class CompiledFunction:
 
     def _checked_out(self, out: Any, inputs: Mapping[str, Any]) -> Any:
         sizes = bind_sizes({self._leaves[name]: shaped(name, value) for name, value in inputs.items()})
-        wanted = tuple(dim.evaluate(sizes) for dim in self._node.shape)
+        wanted = lengths(self._node.shape, sizes)
         if tuple(out.shape) != wanted:
             raise EvaluationError(f"out has shape {tuple(out.shape)}, and the result {wanted}")
         return out

@@ -22,6 +22,7 @@ from gradwright.api.inputs import (
 from gradwright.api.provenance import Provenance
 from gradwright.back.render import unicode_of
 from gradwright.back.systems.solver import SystemSolver
+from gradwright.core.dims import lengths
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.signature import Signature
@@ -190,7 +191,7 @@ def _is_sized(leaf: Symbol | Direction, sizes: Mapping[str, int]) -> bool:
 
 
 def _zeros(leaf: Symbol | Direction, sizes: Mapping[str, int]) -> np.ndarray:
-    return np.zeros(tuple(dim.evaluate(sizes) for dim in leaf.shape), dtype=np.float32)
+    return np.zeros(lengths(leaf.shape, sizes), dtype=np.float32)
 
 
 def _in_kind(result: np.ndarray, kinds: list[np.dtype]) -> np.ndarray:

@@ -220,7 +220,7 @@ def _alive() -> int:
 
 def _guard(subject: Subject, point: Point) -> Finding | None:
     """A matrix that should be square and is not."""
-    square = next((s for s in point.truth.signature.symbols if s.rank == 2 and s.shape[0] == s.shape[1]), None)
+    square = next((s for s in point.truth.signature.symbols if s.is_square), None)
     if square is None:
         return None
     question = "input that does not fit"

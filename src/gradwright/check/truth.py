@@ -126,7 +126,7 @@ class Truth:
     @cached_property
     def _free_squares(self) -> list[str]:
         """The square matrices of which nothing is declared."""
-        squares = (s for s in self.signature.symbols if s.rank == 2 and s.shape[0] == s.shape[1])
+        squares = (s for s in self.signature.symbols if s.is_square)
         return [symbol.name for symbol in squares if symbol.facts <= _OF_ANY_ENTRIES]
 
     @cached_property

@@ -129,7 +129,7 @@ def _domains(truth: Truth) -> Iterator[Domain]:
     yield "", {}
     symbols = truth.signature.symbols
     yield "with positive entries", {s.name: "positive" for s in symbols if s.rank < 2 and s.real}
-    square = {s.name: "spd" for s in symbols if s.rank == 2 and s.shape[0] == s.shape[1]}
+    square = {s.name: "spd" for s in symbols if s.is_square}
     yield "with positive definite matrices", square
     yield (
         "with positive entries and positive definite matrices",

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from gradwright.core.dims import Dim, product
-from gradwright.core.nodes import Contract, Factor, Group, Groups, Mask, Node, Shape, Size
+from gradwright.core.nodes import Contract, Factor, Group, Groups, Mask, Node, Shape, Size, labels_of
 from gradwright.errors import UnsupportedError
 
 INLINE_LIMIT = 24
@@ -102,22 +102,29 @@ def conjugate(node: Node) -> Node:
     return contract(1, [factor], simple(labels), dict(enumerate(node.shape)))
 
 
-def with_factors(product: Contract, factors: Iterable[Factor]) -> Node:
-    """A product of other factors in the labels of one: the same number in front, sums and axes."""
-    return contract(product.coefficient, factors, product.output, dict(enumerate(product.dims)))
+def with_factors(product: Contract, factors: Iterable[Factor], coefficient: Fraction | int | None = None) -> Node:
+    """A product of other factors in the labels of one: the same sums, axes and, if none is given, number in front."""
+    number = product.coefficient if coefficient is None else coefficient
+    return contract(number, factors, product.output, dict(enumerate(product.dims)))
+
+
+def with_output(product: Contract, output: Groups, coefficient: Fraction | int | None = None) -> Node:
+    """The same product with its labels on other axes; with the same number in front, if none is given."""
+    number = product.coefficient if coefficient is None else coefficient
+    return contract(number, product.factors, output, dict(enumerate(product.dims)))
 
 
 def subproduct(product: Contract, factors: Iterable[Factor], output: Groups, coefficient: Fraction | int = ONE) -> Node:
     """A product of some factors, or others, in the labels of one, without a sum over labels that none of them has."""
     factors = tuple(factors)
-    labels = {label for factor in factors for label in factor.labels}.union(*output)
+    labels = labels_of(factors).union(*output)
     return contract(coefficient, factors, output, {label: product.dims[label] for label in labels})
 
 
 def with_factor(product: Contract, place: int, node: Node) -> Node:
     """The product with another tensor in the place of one of its factors."""
     old = product.factors[place]
-    new = Factor(node, old.groups, old.conj)
+    new = old.with_node(node)
     return with_factors(product, (*product.factors[:place], new, *product.factors[place + 1 :]))
 
 
@@ -125,8 +132,7 @@ def split_coefficient(node: Node) -> tuple[Fraction, Node]:
     """The rational number in front, and the rest."""
     if not isinstance(node, Contract) or node.coefficient == 1 or not node.coefficient:
         return ONE, node
-    rest = contract(1, node.factors, node.output, dict(enumerate(node.dims)))
-    return node.coefficient, rest
+    return node.coefficient, with_factors(node, node.factors, 1)
 
 
 class _Labels:

@@ -164,6 +164,16 @@ def product(dims: Iterable[Dim]) -> Dim:
     return reduce(mul, listed) if listed else Dim.of(1)
 
 
+def lengths(dims: Iterable[Dim], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The sizes of dimensions, from those of their names."""
+    return tuple([dim.evaluate(sizes) for dim in dims])
+
+
+def substituted(dims: Iterable[Dim], replacements: Mapping[str, Dim]) -> tuple[Dim, ...]:
+    """Dimensions with others put for some of their names, all at once."""
+    return tuple([dim.substitute(replacements) for dim in dims])
+
+
 def minimum(left: Dim, right: Dim) -> Dim:
     """The smaller of two dimensions, such as the rank of a `k × m` matrix.
 

@@ -24,7 +24,7 @@ from typing import Self
 import numpy as np
 
 from gradwright.core.declarations import Declaration, declared_facts, parse_declarations
-from gradwright.core.dims import Dim
+from gradwright.core.dims import Dim, substituted
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter, Shape
 from gradwright.errors import DeclarationError, DimensionMismatchError, ShapeError, UnsupportedError
@@ -317,7 +317,7 @@ class Primitive:
     def output_shape(self, index: int, arguments: tuple[Node, ...]) -> Shape:
         """The shape of an output, from the shapes of the arguments."""
         batch, sizes = self.bind(tuple(argument.shape for argument in arguments))
-        return batch + tuple(dim.substitute(sizes) for dim in self.outputs[index].shape)
+        return batch + substituted(self.outputs[index].shape, sizes)
 
     def takes_complex(self, declared: Declaration) -> bool:
         """Whether an input may be complex: none of a real function, those declared so where some are, else all."""

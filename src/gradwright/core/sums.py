@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key, rough_key, signed_key
-from gradwright.core.contraction import ONE, contract, is_zero, scale, with_factor, zero
+from gradwright.core.contraction import ONE, is_zero, scale, with_factor, with_factors, zero
 from gradwright.core.inference import is_hermitian, is_skew_at_all_sizes, is_symmetric
 from gradwright.core.nodes import Add, Contract, Node
 
@@ -108,5 +108,4 @@ def _with_coefficient(term: Node, coefficient: Fraction) -> Node:
     if coefficient_of(term) == coefficient:
         return term
     product = as_product(term)
-    dims = dict(enumerate(product.dims))
-    return contract(coefficient, product.factors, product.output, dims)
+    return with_factors(product, product.factors, coefficient)

@@ -15,7 +15,7 @@ from itertools import combinations
 
 from gradwright.core.build import identity, ones, product_of
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract, is_zero, plain, scale, simple
+from gradwright.core.contraction import ONE, contract, is_zero, plain, scale, simple, with_output
 from gradwright.core.nodes import Add, Contract, Factor, Groups, Node, Selection
 from gradwright.core.sums import add, coefficient_of, scaled, terms_of
 from gradwright.core.walks import postorder, rebuild
@@ -313,7 +313,7 @@ def _places_of_diagonals(node: Add) -> Groups:
 def _along(product: Contract, axes: Sequence[int]) -> Node:
     """The product with some of its axes, of which the others are repetitions."""
     output = tuple(product.output[axis] for axis in axes)
-    return contract(product.coefficient, product.factors, output, dict(enumerate(product.dims)))
+    return with_output(product, output)
 
 
 def _length(node: Node) -> int:

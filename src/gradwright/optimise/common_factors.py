@@ -14,7 +14,7 @@ from operator import and_
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, is_simple, simple, subproduct
-from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
+from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection, labels_of
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.frozen import frozen
 from gradwright.optimise.paths import MODERATE, Sizes, Work
@@ -193,7 +193,7 @@ def _splits(term: Node) -> list[tuple[Key, Node]]:
 def _split(term: Contract, place: int, flat: Sequence[int]) -> tuple[Key, Node] | None:
     factor = term.factors[place]
     others = [f for p, f in enumerate(term.factors) if p != place]
-    elsewhere = {x for f in others for x in f.labels}
+    elsewhere = labels_of(others)
     labels = factor.labels
     summed = [x for x in labels if x not in flat]
     if not factor.node.rank or len(set(labels)) != len(labels) or not set(summed) <= elsewhere:
@@ -215,7 +215,7 @@ def _narrow(key: Key, splits: list[_Split]) -> tuple[Key, list[_Split]]:
     if -1 in pattern:
         return key, splits
     products = [as_product(split.rest) for split in splits]
-    carried = [{x for f in product.factors for x in f.labels} for product in products]
+    carried = [labels_of(product.factors) for product in products]
     varying = [
         place
         for place in range(len(kept))

@@ -202,7 +202,7 @@ class _Sharing:
         base, _ = _base(matrix)
         if base in self.done and isinstance(matrix, Contract):
             factor = matrix.factors[0]
-            return Contract(matrix.coefficient, (Factor(self.done[base], factor.groups, factor.conj),), matrix.dims,
+            return Contract(matrix.coefficient, (factor.with_node(self.done[base]),), matrix.dims,
                             matrix.output)  # fmt: skip
         return matrix
 

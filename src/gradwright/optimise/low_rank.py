@@ -108,10 +108,7 @@ def _distributed(node: Contract, place: int, factor: Factor, parts: _Parts, hint
     first = contract(1, [plain(parts.reciprocal, (0,))], ((0,), (0,)), {0: parts.d.shape[0]})
     second = _chain(parts)
     dims = dict(enumerate(node.dims))
-    terms = [
-        contract(node.coefficient, [*rest, Factor(part, factor.groups, factor.conj)], node.output, dims)
-        for part in (first, second)
-    ]
+    terms = [contract(node.coefficient, [*rest, factor.with_node(part)], node.output, dims) for part in (first, second)]
     left, right = (_product(t, hints) if isinstance(t, Contract) else t for t in terms)
     return add([left, negate(right)])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeGuard
 
-from gradwright.core.contraction import ONE, contract, plain, simple
+from gradwright.core.contraction import ONE, contract, plain, simple, with_output
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import transform_all
@@ -29,7 +29,7 @@ def _with_one_diagonal(node: Node) -> Node:
     diagonal = [term for term in terms_of(node) if _is_diagonal(term)]
     if len(diagonal) < 2:
         return node
-    entries = add([contract(t.coefficient, t.factors, t.output[:1], dict(enumerate(t.dims))) for t in diagonal])
+    entries = add([with_output(t, t.output[:1]) for t in diagonal])
     whole = contract(ONE, [plain(entries, (0,))], ((0,), (0,)), {0: node.shape[0]})
     return add([*(term for term in terms_of(node) if term not in diagonal), whole])
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import as_float
 from gradwright.core.build import as_number, common_shape, multiply, ones, spread
-from gradwright.core.contraction import LONGEST_NUMBER, contract
+from gradwright.core.contraction import LONGEST_NUMBER, with_factors
 from gradwright.core.facts import Facts
 from gradwright.core.inference import is_nonnegative, is_positive
 from gradwright.core.nodes import Apply, Contract, Mask, Node, Parameter, is_apply
@@ -159,7 +159,7 @@ def _constant_power(base: Node, exponent: Fraction) -> Node | None:
             f"a number to the power {exponent} is too large to be written out: make it a variable, or a smaller power"
         )
     value = _rational_power(base.coefficient, exponent)
-    return None if value is None else contract(value, (), base.output, dict(enumerate(base.dims)))
+    return None if value is None else with_factors(base, (), value)
 
 
 def _rational_power(value: Fraction, exponent: Fraction) -> Fraction | None:

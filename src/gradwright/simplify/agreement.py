@@ -21,6 +21,7 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, is_simple, simple, subproduct, zero
+from gradwright.core.dims import lengths
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.modular import ModularArithmetic, Setting
@@ -269,7 +270,7 @@ class _Point:
         At a quarter of the points all tensors are positive, so that there are roots, and at another all are negative.
         """
         generator = np.random.default_rng([self.seed, *leaf.digest])
-        shape = tuple(dim.evaluate(self.sizes) for dim in leaf.shape)
+        shape = lengths(leaf.shape, self.sizes)
         facts = leaf.facts if isinstance(leaf, Symbol | Direction) else NO_FACTS
         size = prod(shape) * (1 if leaf.real else 2)
         entries = generator.integers(1, 2**62, size=size).tolist()

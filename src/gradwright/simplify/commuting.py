@@ -9,9 +9,9 @@ from itertools import combinations
 
 from gradwright.core.commuting import commute
 from gradwright.core.connected import connected
-from gradwright.core.contraction import contract, simple
+from gradwright.core.contraction import contract, simple, with_factors
 from gradwright.core.inference import facts_of, is_hermitian, is_skew, is_symmetric
-from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.nodes import Apply, Contract, Factor, Node, labels_of
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.simplify.inverses import is_inverse
@@ -68,14 +68,14 @@ class _FreeChain:
             for (factor, row, column), (_, to_row, to_column) in zip(ordered, self.steps, strict=True)
         }
         factors = [moved.get(id(factor), factor) for factor in node.factors]
-        return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+        return with_factors(node, factors)
 
 
 def _free_chains(node: Contract) -> list[_FreeChain]:
     outside = set(node.free_labels)
     found = list[_FreeChain]()
     for factors in connected([f for f in node.factors if f.labels]):
-        inside = {label for f in factors for label in f.labels}
+        inside = labels_of(factors)
         if outside.isdisjoint(inside) and any(_is_function(f.node) for f in factors):
             chain = _free_chain(factors)
             found += [chain] if chain is not None else []
@@ -127,7 +127,7 @@ def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | N
     factors = list(node.factors)
     factors[before] = relabelled(right, {label: row, column: label})
     factors[behind] = relabelled(left, {row: label, label: column})
-    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+    return with_factors(node, factors)
 
 
 def _leads_to(node: Contract, factor: Factor, label: int, end: int) -> bool:

@@ -109,7 +109,7 @@ def _placed_exponent(factor: Factor, term: Contract) -> Node:
 
 def _placed(node: Node, like: Factor, term: Contract) -> Node:
     """A node spread as a factor of a term is."""
-    return contract(1, [Factor(node, like.groups)], term.output, dict(enumerate(term.dims)))
+    return with_factors(term, [Factor(node, like.groups)], 1)
 
 
 def _is_positive_sum(terms: Sequence[Exponential] | None) -> bool:
@@ -407,7 +407,7 @@ def _with_opposites_joined(node: Add) -> Node:
 def _with_factor(term: Node, old: Node, new: Node) -> Node:
     """A term with one factor in the place of another."""
     product = as_product(term)
-    factors = [Factor(new, f.groups, f.conj) if f.node == old else f for f in product.factors]
+    factors = [f.with_node(new) if f.node == old else f for f in product.factors]
     return with_factors(product, factors)
 
 

@@ -130,7 +130,7 @@ def inverse_relations(inverse: Apply) -> tuple[Relation, ...]:
 
 def _of_root(root: Apply) -> Iterator[Relation]:
     """`X⁻¹ Y = Y⁻¹` and `Y X⁻¹ = Y⁻¹` if `Y Y = X`, and `X⁻¹ L = L⁻ᴴ` and `Lᴴ X⁻¹ = L⁻¹` if `L Lᴴ = X`."""
-    if root.rank != 2 or root.shape[0] != root.shape[1]:
+    if not root.is_square:
         return
     inverse = Apply(inv, (), (root,))
     for square in _square_of(root, root):

@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 from gradwright.core.build import adjoint, diag, identity, matmul, multiply
 from gradwright.core.canonical import as_product, only_matrix
-from gradwright.core.contraction import contract, is_simple, plain, simple, subproduct
+from gradwright.core.contraction import contract, is_simple, plain, simple, subproduct, with_factors, with_output
 from gradwright.core.inference import facts_of
 from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node, is_apply
@@ -149,7 +149,7 @@ def _of_system(node: Apply) -> Node:
 def _scaled_inverse(node: Apply, matrix: Contract, scalars: list[Factor]) -> Node:
     """The number and the scalar factors taken out."""
     rest = [f for f in matrix.factors if f.node.rank]
-    bare = contract(1, rest, matrix.output, dict(enumerate(matrix.dims)))
+    bare = with_factors(matrix, rest, 1)
     if bare == matrix:
         return node
     inverse = simplify_inverse(Apply(node.primitive, (), (bare,)))
@@ -164,8 +164,8 @@ def _of_rearranged(node: Apply, matrix: Contract) -> Node:
     if not is_simple(factor.groups) or factor.node.shape[0] != factor.node.shape[1]:
         return node
     inverse = simplify_inverse(Apply(node.primitive, (), (factor.node,)))
-    swapped = Factor(inverse, factor.groups, factor.conj)
-    return contract(1 / matrix.coefficient, [swapped], matrix.output, dict(enumerate(matrix.dims)))
+    swapped = factor.with_node(inverse)
+    return with_factors(matrix, [swapped], 1 / matrix.coefficient)
 
 
 def _of_diagonal(matrix: Contract) -> Node:
@@ -173,10 +173,10 @@ def _of_diagonal(matrix: Contract) -> Node:
     labels = set(matrix.free_labels)
     # Not entry by entry where labels are summed, and where a factor is a matrix of which the diagonal is meant.
     if len(labels) != 1 or any(set(f.labels) - labels or f.node.rank > 1 for f in matrix.factors):
-        entries = contract(1, matrix.factors, matrix.output[:1], dict(enumerate(matrix.dims)))
+        entries = with_output(matrix, matrix.output[:1], 1)
         factors = [Factor(raise_to(entries, MINUS_ONE), ((0,),))]
     else:
-        factors = [Factor(raise_to(f.node, MINUS_ONE), f.groups, f.conj) for f in matrix.factors]
+        factors = [f.with_node(raise_to(f.node, MINUS_ONE)) for f in matrix.factors]
     dims = {0: matrix.shape[0]}
     placed = [Factor(f.node, ((0,),) if f.node.rank else (), f.conj) for f in factors]
     return contract(1 / matrix.coefficient, placed, ((0,), (0,)), dims)

@@ -14,7 +14,7 @@ from gradwright.core.build import number, product_of, spread
 from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient, subproduct
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node, is_apply
+from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node, is_apply, labels_of
 from gradwright.core.sums import add, terms_of, value_key
 from gradwright.frozen import replace
 from gradwright.prims.complex import real
@@ -47,7 +47,7 @@ def _power_of_product(node: Node) -> Node:
     if exponent == 1 or not isinstance(inner, Contract) or exponent.denominator != 1 or not inner.coefficient:
         return node
     carried = inner.free_labels
-    parts = connected(inner.factors, {label for f in inner.factors for label in f.labels} - set(carried))
+    parts = connected(inner.factors, labels_of(inner.factors) - set(carried))
     if len(set(carried)) != len(carried) or [len(part) for part in parts] == [len(inner.factors)] != [1]:
         return _without_number(inner, exponent)
     factors = [_raised(part, exponent, carried, inner.dims) for part in parts]
@@ -58,7 +58,7 @@ def _raised(part: Sequence[Factor], exponent: Fraction, carried: Sequence[int], 
     """The power of the factors that share what is summed over; of one that is read in full, entry by entry."""
     labels = dict.fromkeys(label for f in part for label in f.labels)
     if len(part) == 1 and len(labels) == len(part[0].labels) and set(carried).issuperset(labels):
-        return Factor(raise_to(part[0].node, exponent), part[0].groups, part[0].conj)
+        return part[0].with_node(raise_to(part[0].node, exponent))
     kept = simple([label for label in labels if label in carried])
     return Factor(raise_to(contract(1, part, kept, {label: dims[label] for label in labels}), exponent), kept)
 
@@ -276,7 +276,7 @@ def _is_inner_product(node: Contract, base: Node, groups: Groups) -> bool:
     """Whether the labels are summed and nobody else carries them: then u² is u · u."""
     labels = {label for group in groups for label in group}
     others = [f for f in node.factors if (base_and_exponent(f.node)[0], f.groups) != (base, groups)]
-    used = {label for f in others for label in f.labels}
+    used = labels_of(others)
     used |= set(node.free_labels)
     return used.isdisjoint(labels)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import product
 
 from gradwright.core.contraction import is_zero, subproduct
-from gradwright.core.nodes import Add, Contract, Factor, Node
+from gradwright.core.nodes import Add, Contract, Factor, Node, labels_of
 from gradwright.core.sums import add, terms_of
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.relations import collapse
@@ -43,12 +43,12 @@ def _multiplied(node: Contract, factor: Factor, beside: Factor) -> Node | None:
     if any(len(group) != 1 for f in pair for group in f.groups):
         return None
     others = [f for f in node.factors if f is not factor and f is not beside]
-    needed = {label for f in others for label in f.labels} | set(node.free_labels)
+    needed = labels_of(others) | set(node.free_labels)
     if not (set(factor.labels) & set(beside.labels)) - needed:
         return None
     held = list(dict.fromkeys((*factor.labels, *beside.labels)))
     kept = tuple((label,) for label in held if label in needed)
-    sides = [[Factor(term, f.groups, f.conj) for term in terms_of(f.node)] for f in pair]
+    sides = [[f.with_node(term) for term in terms_of(f.node)] for f in pair]
     total = add([merge_powers(collapse(subproduct(node, terms, kept))) for terms in product(*sides)])
     if not is_zero(total) and len(terms_of(total)) > len(terms_of(beside.node)):
         return None

@@ -59,7 +59,7 @@ def _cut_term_by_term(node: Contract, pick: Factor, owner: Factor, terms: Sequen
     labels = [x for (x,) in axes]
     if len(set(labels)) < len(labels) or label in labels:
         return None
-    parts = [merge_selections(subproduct(node, [pick, Factor(term, owner.groups, owner.conj)], axes)) for term in terms]
+    parts = [merge_selections(subproduct(node, [pick, owner.with_node(term)], axes)) for term in terms]
     if all(_selections(part) > _selections(term) - 1 for term, part in zip(terms, parts, strict=True)):
         return None
     rest = [f for f in node.factors if f is not pick and f is not owner]

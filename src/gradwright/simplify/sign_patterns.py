@@ -85,7 +85,7 @@ def _is_variable(term: Contract) -> bool:
 
 def _is_entry_by_entry(root: Node) -> bool:
     """Whether an entry of the result has to do with the same entry of signs alone, so that one pattern is for all."""
-    signed = {node for node in postorder(root) if is_apply(node, sign) and node.rank}
+    signed: set[Node] = {node for node in postorder(root) if is_apply(node, sign) and node.rank}
     for node in postorder(root):
         if signed.isdisjoint(node.children):
             continue

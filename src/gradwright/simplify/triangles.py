@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from gradwright.core.build import diagonal
-from gradwright.core.contraction import contract, is_simple
+from gradwright.core.contraction import contract, is_simple, with_factors
 from gradwright.core.inference import facts_of, transposed_fact
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node
 from gradwright.prims.power import raise_to
@@ -32,7 +32,7 @@ def join_triangles(node: Node) -> Node:
     inverted = [_reciprocals(factor) for factor in node.factors]
     if inverted == list(node.factors):
         return node
-    return contract(node.coefficient, inverted, node.output, dict(enumerate(node.dims)))
+    return with_factors(node, inverted)
 
 
 def _met_on_diagonal(node: Contract) -> Iterator[tuple[int, int]]:

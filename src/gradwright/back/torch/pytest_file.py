@@ -366,7 +366,7 @@ def _refusals(tested: Tested) -> list[str]:
         if symbol.rank:
             tests.append(_refusal(tested, f"too_few_dimensions_in_{symbol.name}", place, "inputs[{k}].reshape(-1)[0]",
                                   "ValueError", "dimension"))  # fmt: skip
-        if symbol.rank == 2 and symbol.shape[0] == symbol.shape[1]:
+        if symbol.is_square:
             tests.append(_refusal(tested, f"{symbol.name}_that_is_not_square", place, "inputs[{k}][:, 1:]",
                                   "ValueError", "not square"))  # fmt: skip
     tests.append(_refusal(tested, "whole_numbers", 0, "inputs[{k}].real.long()", "TypeError", "dtype"))

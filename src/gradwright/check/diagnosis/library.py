@@ -29,6 +29,7 @@ from gradwright.core.nodes import (
     Size,
     Symbol,
     field_of,
+    labels_of,
 )
 from gradwright.core.walks import free_leaves, postorder, substitute
 from gradwright.diff.derivatives import vjps
@@ -140,13 +141,13 @@ def _partial_products(root: Node, truth: Truth) -> Iterator[Node]:
                 yield from _product(node, (left, right))
         for alone in still if len(still) > 3 else ():
             rest = tuple(factor for factor in still if factor is not alone)
-            labels = {label for factor in rest for label in factor.labels}
+            labels = labels_of(rest)
             yield from (product for product in _product(node, rest) if product.rank == len(labels))
 
 
 def _product(node: Contract, chosen: tuple[Factor, ...]) -> Iterator[Node]:
     """Some factors of a product, with the labels that the rest or the output need as axes."""
-    inside = {label for f in chosen for label in f.labels}
+    inside = labels_of(chosen)
     outside = {label for f in node.factors if f not in chosen for label in f.labels}
     outside |= {label for group in node.output for label in group}
     kept = sorted(inside & outside)

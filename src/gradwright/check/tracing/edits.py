@@ -10,7 +10,7 @@ from gradwright.back.render import brief
 from gradwright.core.build import multiply, number, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, with_factors
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Selection, Size, is_apply
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Selection, Size, is_apply, labels_of
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.linear.chains import chain_of, product_of_chain
@@ -73,7 +73,7 @@ def omissions_of(wanted: Node) -> Iterator[Edit]:
 
 def _transposes(product: Contract, count: int) -> Iterator[Edit]:
     """Some square factors transposed."""
-    square = [place for place, factor in enumerate(product.factors) if _is_square(factor)]
+    square = [place for place, factor in enumerate(product.factors) if factor.node.is_square]
     for places in combinations(square, count):
         factors = [f._replace(groups=f.groups[::-1]) if k in places else f for k, f in enumerate(product.factors)]
         chosen = [product.factors[place] for place in places]
@@ -94,10 +94,6 @@ def _share_a_sum(chosen: Sequence[Factor], product: Contract) -> bool:
     return together and any(label not in elsewhere | outer for label in shared)
 
 
-def _is_square(factor: Factor) -> bool:
-    return factor.node.rank == 2 and factor.node.shape[0] == factor.node.shape[1]
-
-
 def _conjugates(product: Contract) -> Iterator[Edit]:
     """One or two complex factors conjugated, and one transposed too."""
     complex_ones = [place for place, factor in enumerate(product.factors) if not factor.node.real]
@@ -106,7 +102,7 @@ def _conjugates(product: Contract) -> Iterator[Edit]:
             factors = [f._replace(conj=not f.conj) if k in places else f for k, f in enumerate(product.factors)]
             yield Edit(with_factors(product, factors), "missing_conj")
             (place, *others), last = places, factors[places[0]]
-            if not others and _is_square(last):
+            if not others and last.node.is_square:
                 factors[place] = last._replace(groups=last.groups[::-1])
                 yield Edit(with_factors(product, factors), "")
 
@@ -160,7 +156,7 @@ def _replacements(product: Contract, wanted: Contract) -> Iterator[Edit]:
             if node == factor.node or node.shape != factor.node.shape or _mixed(node, factor.node):
                 continue
             label, words = _replacement(node, factor.node)
-            turned = (factor.groups, factor.groups[::-1]) if _is_square(factor) else (factor.groups,)
+            turned = (factor.groups, factor.groups[::-1]) if factor.node.is_square else (factor.groups,)
             for groups in turned:
                 factors = list(product.factors)
                 factors[place] = Factor(node, groups, factor.conj)
@@ -269,10 +265,10 @@ def _without(product: Contract, place: int) -> Iterator[Node]:
     """The product without a factor: its axes left to the others, or made one."""
     removed = product.factors[place]
     rest = [factor for k, factor in enumerate(product.factors) if k != place]
-    carried = {label for f in rest for label in f.labels} | {label for group in product.output for label in group}
+    carried = labels_of(rest).union(*product.output)
     if carried.issuperset(removed.labels):
         yield with_factors(product, rest)
-    if _is_square(removed) and all(len(group) == 1 for group in removed.groups):
+    if removed.node.is_square and all(len(group) == 1 for group in removed.groups):
         yield _merged(product, rest, *removed.labels)
 
 
@@ -359,7 +355,7 @@ def _without_two(product: Contract) -> Iterator[Edit]:
     """The product without two of its factors, whose axes the others carry."""
     for a, b in combinations(range(len(product.factors)), 2):
         rest = [factor for k, factor in enumerate(product.factors) if k not in (a, b)]
-        carried = {label for f in rest for label in f.labels} | {label for group in product.output for label in group}
+        carried = labels_of(rest).union(*product.output)
         removed = [product.factors[a], product.factors[b]]
         if all(carried.issuperset(factor.labels) for factor in removed):
             words = f"the factors {' and '.join(brief(factor.node) for factor in removed)} are missing"

@@ -74,8 +74,7 @@ def other_powers(right: Node, written: Node) -> Iterator[Substitution]:
 def turned(written: Node) -> Iterator[Substitution]:
     """A matrix for its transpose, a complex tensor for its conjugate."""
     for node in postorder(written):
-        square = node.rank == 2 and node.shape[0] == node.shape[1]
-        if isinstance(node, Symbol | Apply) and square and not is_symmetric(node):
+        if isinstance(node, Symbol | Apply) and node.is_square and not is_symmetric(node):
             yield "", node, transpose(node)
         if isinstance(node, Symbol | Apply) and not node.real:
             yield "missing_conj", node, conjugate(node)

@@ -454,7 +454,7 @@ def _chain_right_inverse(chain: tuple[Node, ...], state: State) -> Node | None:
 
 def _scalar_multiple(matrix: Node) -> Node | None:
     """`c` for a matrix `c I`, where c is a number or a scalar expression."""
-    if matrix.rank != 2 or matrix.shape[0] != matrix.shape[1]:
+    if not matrix.is_square:
         return None
     product = as_product(matrix)
     if len(product.output) == 2 and product.output[0] == product.output[1]:

@@ -118,7 +118,7 @@ def _guarded_factor(factor: Factor, output: Groups, kept: Sequence[Fraction]) ->
         return factor
     inside = kept if factor.groups == output else kept[::-1]
     safe = add([masked(base, *inside), masked(ones(base.shape), *(1 - weight for weight in inside))])
-    return Factor(raise_to(safe, Fraction(-1)), factor.groups, factor.conj)
+    return factor.with_node(raise_to(safe, Fraction(-1)))
 
 
 def _denominator(node: Node) -> Node | None:

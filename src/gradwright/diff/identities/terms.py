@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from gradwright.core.build import diag, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient
+from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, with_output
 from gradwright.core.nodes import Factor, Hole, Node, is_apply
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
@@ -130,7 +130,7 @@ def unfolded(equation: LinearEquation) -> LinearEquation:
     (shape,) = shapes
     groups = [tuple((label,) for label in term.output[0]) for term in terms]
     pairs = zip(terms, groups, strict=True)
-    form = add(contract(term.coefficient, term.factors, apart, dict(enumerate(term.dims))) for term, apart in pairs)
+    form = add(with_output(term, apart) for term, apart in pairs)
     right = contract(1, [Factor(equation.right, ((0, 1),))], ((0,), (1,)), dict(enumerate(shape)))
     first = read_term(terms_of(form)[0])
     if first is not None and first.transposed:  # vec goes column by column

@@ -100,7 +100,7 @@ def _is_defined(root: Node) -> bool:
     """
     if not isinstance(root, Apply) or not root.primitive.identity:
         return False
-    batch, _ = root.primitive.bind(tuple(argument.shape for argument in root.arguments))
+    batch, _ = root.bound
     if batch:
         return False
     plain = all(isinstance(argument, Symbol) for argument in root.arguments)
@@ -177,7 +177,7 @@ def _from_equation(root: Solve, variables: tuple[Symbol, ...], taken: set[str], 
     facts = frozenset(facts_of(root) & {"symmetric", "hermitian", "complex"})
     letter = Symbol(output_name(root.rank, taken), root.shape, facts)
     unknown = root.unknowns[0]
-    operator = push(root.equations[0].operator, {Hole(0, unknown.shape, unknown.real): letter})
+    operator = push(root.equations[0].operator, {Hole.of(unknown): letter})
     side = root.right_sides[0]
     moves: dict[Node, Node] = {v: direction(v) for v in (*variables, letter)}
     moved: dict[Node, Node] = {direction(letter): direction(letter)}

@@ -17,7 +17,7 @@ from gradwright.core.build import ones, transpose
 from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, with_factors
 from gradwright.core.inference import facts_of, matrix_chain
-from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol, is_apply
+from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol, is_apply, labels_of
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.frozen import replace
 from gradwright.prims.exponential import exp
@@ -151,7 +151,7 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         if row >= 0 and node.dims[row] == node.dims[column]:
             yield _unified(node, rest, column, row), label, words, 1.25
     else:
-        carried = {label for f in rest for label in f.labels}
+        carried = labels_of(rest)
         spread = [Factor(ones([node.dims[x]]), ((x,),)) for x in dict.fromkeys(factor.labels) if x not in carried]
         yield with_factors(node, [*rest, *spread]), label, words, 1.1
     again = "wrong_factor" if constant else "wrong_power"
@@ -162,7 +162,7 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
 def _without_cotangent(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     """A product without what holds the cotangent, where that is summed and the other factors have all of the axes."""
     rest = [f for p, f in enumerate(node.factors) if p != place]
-    carried = {label for f in rest for label in f.labels}
+    carried = labels_of(rest)
     if rest and factor.node.rank and all(carried.issuperset(group) for group in node.output):
         kept = carried | {label for group in node.output for label in group}
         dims = {label: dim for label, dim in enumerate(node.dims) if label in kept}
@@ -177,7 +177,7 @@ def _without_function(node: Contract, place: int, factor: Factor, moving: set[No
     for argument in given:
         if argument in moving and argument.shape == applied.shape and argument.real == applied.real:
             words = f"{brief(argument)} stands where {brief(applied)} is due"
-            yield _with(node, place, Factor(argument, factor.groups, factor.conj)), "missing_chain_factor", words, 1.0
+            yield _with(node, place, factor.with_node(argument)), "missing_chain_factor", words, 1.0
 
 
 def _without_numbers(node: Contract) -> Iterator[Local]:
@@ -189,7 +189,7 @@ def _without_numbers(node: Contract) -> Iterator[Local]:
         rest = [factor for factor in node.factors if factor not in part]
         number = contract(1, part, (), {label: node.dims[label] for factor in part for label in factor.labels})
         if rest:
-            kept = outer | {label for factor in rest for label in factor.labels}
+            kept = outer | labels_of(rest)
             dims = {label: dim for label, dim in enumerate(node.dims) if label in kept}
             words = f"the factor {brief(number)} is missing"
             yield contract(node.coefficient, rest, node.output, dims), "missing_chain_factor", words, 1.1
@@ -214,7 +214,7 @@ def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     raised = applied.primitive is power and isinstance(applied.parameters[0], Fraction) and applied.parameters[0] > 1
     for argument in () if raised else applied.arguments:
         if argument.shape == applied.shape and argument.real == applied.real:
-            changed = _with(node, place, Factor(argument, factor.groups, factor.conj))
+            changed = _with(node, place, factor.with_node(argument))
             words = f"{brief(argument)} stands where {name} is due"
             label = "wrong_power" if applied.primitive is power else "uses_input_instead_of_output"
             yield changed, label, words, 1.25 if applied.primitive is sign else 1.05  # rather a branch is left out
@@ -223,7 +223,7 @@ def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         label = "wrong_factor" if constant else "wrong_power"
         for step in (1, -1, Fraction(1, 2), Fraction(-1, 2)):
             other = _raised(applied, applied.parameters[0] + step)
-            changed = _with(node, place, Factor(other, factor.groups, factor.conj))
+            changed = _with(node, place, factor.with_node(other))
             yield changed, label, f"{name} stands to the wrong power", 1.1
 
 
@@ -248,7 +248,7 @@ def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     mask = factor.node
     assert isinstance(mask, Mask)
     rest = [f for p, f in enumerate(node.factors) if p != place]
-    if set(factor.labels) <= {label for f in rest for label in f.labels}:
+    if set(factor.labels) <= labels_of(rest):
         yield with_factors(node, rest), "missing_mask", "the mask is missing", 1.0
     below, on, above = mask.weights
     whole = Mask(below, Fraction(bool(below or above)), above, mask.shape)

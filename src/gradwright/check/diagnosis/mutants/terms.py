@@ -75,7 +75,7 @@ def _in_one_order(parts: Sequence[Node]) -> bool:
 
 def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:
     """Whether the terms are one and the same for a symmetric cotangent: together they take its symmetric part."""
-    if cotangent.rank != 2 or cotangent.shape[0] != cotangent.shape[1] or not cotangent.real:
+    if not cotangent.is_square or not cotangent.real:
         return False
     symmetric = Symbol(cotangent.name, cotangent.shape, cotangent.facts | {"symmetric"})
     first, *rest = (simplify(substitute(part, {cotangent: symmetric})) for part in parts)
