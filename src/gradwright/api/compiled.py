@@ -21,10 +21,9 @@ from gradwright.api.inputs import (
     named_leaves,
 )
 from gradwright.api.provenance import NO_DERIVATIVE, Provenance
-from gradwright.back.code.bindings import bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
-from gradwright.back.code.live import compile_program, function_source
+from gradwright.back.code.live import function_source, live_function
 from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.program import Program
 from gradwright.core.dims import lengths
@@ -214,7 +213,7 @@ class CompiledFunction:
         """What the tests of the gauge take: names of inputs, a function of these, and the nodes that it evaluates."""
         nodes = tuple(dict.fromkeys(n for test in self._gauge for n in test.nodes))
         program = _lowered(optimise({f"part{k}": n for k, n in enumerate(nodes)}), self._signature, self._library)
-        function = compile_program(program, self._library, "parts", bound(program, self._library))
+        function = live_function(program, self._library, "parts")
         return tuple(program.parameters), function, nodes
 
     def _written_into(self, out: Any, arrays: Sequence[Any]) -> Any:

@@ -16,7 +16,7 @@ import torch
 from gradwright.check.report import Finding, first_line, held, note, wrong
 from gradwright.check.subject import Subject, Unusable
 from gradwright.check.truth import Point
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, inner
 from gradwright.core.facts import Facts
 from gradwright.core.points import tangent_direction
 
@@ -52,7 +52,7 @@ def second_order(subject: Subject, name: str, point: Point) -> Finding:
     missed: dict[str, float] = {}
     for symbol in (point.truth.cotangent, *point.truth.signature.symbols):
         move = _direction(symbol.name, point, generator)
-        missed[symbol.name] = _missed(_inner(slopes[symbol.name], move), name, point, symbol.name, move, weights)
+        missed[symbol.name] = _missed(inner(slopes[symbol.name], move), name, point, symbol.name, move, weights)
     bad = {key: value for key, value in missed.items() if value > TOLERANCE}
     if bad:
         return _broken(question, f"its derivative by {' and '.join(bad)} is wrong; {DETACHED}", max(bad.values()))
@@ -132,7 +132,7 @@ def _difference(name: str, point: Point, moved: str, move: Array, weights: Array
     """The derivative of ⟨H, right gradient⟩ along a direction of one input, to fourth order in the step."""
 
     def at(length: float) -> float:
-        return _inner(_shifted(point, moved, length * move).gradients[name], weights)
+        return inner(_shifted(point, moved, length * move).gradients[name], weights)
 
     return (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step)
 
@@ -151,7 +151,3 @@ def _in_set(value: Array, facts: Facts) -> Array:
         return value
     left, _, right = np.linalg.svd(value, full_matrices=False)
     return left @ right
-
-
-def _inner(left: Array, right: Array) -> float:
-    return float(np.real(np.sum(np.conj(left) * right)))

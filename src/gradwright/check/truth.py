@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from gradwright.core.arithmetic import Array, largest
+from gradwright.core.arithmetic import Array, is_finite, largest
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import closure
 from gradwright.core.nodes import Apply, Node, Solve, Symbol, field_of
@@ -241,7 +241,7 @@ class Point:
             others = (nearby.value, *nearby.gradients.values())
         except (GradwrightError, ArithmeticError, ValueError, IndexError, np.linalg.LinAlgError):
             return False  # an entry with a fixed number, as x[2], is not there at every size
-        finite = all(bool(np.all(np.isfinite(value))) for value in (*values, *others))
+        finite = all(map(is_finite, (*values, *others)))
         return finite and all(_steady(a, b) for a, b in zip(values, others, strict=True))
 
     def words(self) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array, FloatArithmetic, largest
+from gradwright.core.arithmetic import Array, FloatArithmetic, is_finite, largest
 from gradwright.core.contraction import conjugate, zero
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.inference import is_real_valued
@@ -223,7 +223,7 @@ def _difference(
             c, d = evaluate_all((left, right), nearby, sizes, rounded)
     except GradwrightError:
         return None
-    if not all(bool(np.all(np.isfinite(array))) for array in (a, b, c, d)):
+    if not all(map(is_finite, (a, b, c, d))):
         return None
     scale = max(largest(a), largest(b), 1e-300)
     difference, noise = largest(a - b) / scale, max(largest(a - c), largest(b - d)) / scale

@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array, as_float, largest
+from gradwright.core.arithmetic import Array, as_float, is_finite, largest
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol, is_apply
@@ -71,7 +71,7 @@ class Trial:
     @property
     def finite(self) -> bool:
         """Whether everything has a value here."""
-        return all(bool(np.all(np.isfinite(value))) for value in self.values.values())
+        return all(map(is_finite, self.values.values()))
 
     @property
     def still(self) -> bool:
