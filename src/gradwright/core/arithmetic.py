@@ -178,7 +178,8 @@ def is_finite(value: Array) -> bool:
 
 def inner(left: Array, right: Array) -> float:
     """`Re⟨left, right⟩`, the inner product over the real numbers."""
-    return float(np.real(np.sum(np.conj(left) * right)))
+    products: Array = np.conj(left) * right
+    return float(products.sum().real)
 
 
 def as_float(value: Fraction) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from gradwright.core.dims import Dim, product
-from gradwright.core.nodes import Contract, Factor, Group, Groups, Mask, Node, Shape, Size, labels_of
+from gradwright.core.nodes import Contract, Factor, Group, Groups, Mask, Node, Shape, Size, labels_of, relabelled
 from gradwright.errors import UnsupportedError
 
 INLINE_LIMIT = 24
@@ -126,6 +126,23 @@ def with_factor(product: Contract, place: int, node: Node) -> Node:
     old = product.factors[place]
     new = old.with_node(node)
     return with_factors(product, (*product.factors[:place], new, *product.factors[place + 1 :]))
+
+
+def unified(product: Contract, factors: Iterable[Factor], names: Mapping[int, int]) -> Node:
+    """A product of some factors with one label for several: each of the names stands for another one."""
+    dims = {label: dim for label, dim in enumerate(product.dims) if names.get(label, label) == label}
+    placed = [factor.relabelled(names) for factor in factors]
+    return contract(product.coefficient, placed, relabelled(product.output, names), dims)
+
+
+def numbered(
+    coefficient: Fraction, factors: Sequence[Factor], output: Groups, dims: Sequence[Dim] | Mapping[int, Dim]
+) -> Contract:
+    """A contraction whose labels are numbered in order of appearance, its factors left as they are."""
+    order = dict.fromkeys([*(x for f in factors for x in f.labels), *(x for group in output for x in group)])
+    names = {label: place for place, label in enumerate(order)}
+    placed = tuple([factor.relabelled(names) for factor in factors])
+    return Contract(coefficient, placed, tuple([dims[label] for label in order]), relabelled(output, names))
 
 
 def split_coefficient(node: Node) -> tuple[Fraction, Node]:
@@ -244,13 +261,13 @@ def _inline(factor: Factor, labels: _Labels, flat: list[Factor]) -> Fraction:
         flat.append(factor)
         return ONE
     renamed = dict(enumerate(labels.fresh(node.dims)))
-    inner = _rename_groups(node.output, renamed)
+    inner = relabelled(node.output, renamed)
     if not _unify_all(labels, factor.groups, inner):
         labels.forget(renamed.values())
         flat.append(factor)
         return ONE
     for f in node.factors:
-        flat.append(Factor(f.node, _rename_groups(f.groups, renamed), f.conj != factor.conj))
+        flat.append(Factor(f.node, relabelled(f.groups, renamed), f.conj != factor.conj))
     return node.coefficient
 
 
@@ -261,10 +278,6 @@ def _unify_all(labels: _Labels, outer: Groups, inner: Groups) -> bool:
         return True
     labels.restore(saved)
     return False
-
-
-def _rename_groups(groups: Groups, renamed: Mapping[int, int]) -> Groups:
-    return tuple([tuple(map(renamed.__getitem__, group)) for group in groups])
 
 
 def _conj(factor: Factor) -> bool:
@@ -320,9 +333,9 @@ def _numbered(coefficient: Fraction, factors: list[Factor], output: Groups, labe
     order.update(dict.fromkeys(label for group in output for label in group))
     numbers = {label: number for number, label in enumerate(order)}
     coefficient, sizes = _lonely(coefficient, labels, order)
-    renamed = [*sizes, *(Factor(f.node, _rename_groups(f.groups, numbers), f.conj) for f in factors)]
+    renamed = [*sizes, *(f.relabelled(numbers) for f in factors)]
     dims = tuple(labels.dims[label] for label in order)
-    outputs = _rename_groups(output, numbers)
+    outputs = relabelled(output, numbers)
     if coefficient == 1 and len(renamed) == 1 and _is_identity(renamed[0], outputs):
         return renamed[0].node
     return Contract(coefficient, tuple(renamed), dims, outputs)

@@ -23,7 +23,7 @@ normal form. The classes here only hold it.
 from __future__ import annotations
 
 from _blake2 import blake2b  # the C module itself: `hashlib` would load OpenSSL, ten milliseconds
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeGuard
@@ -245,6 +245,15 @@ class Factor(NamedTuple):
         """Another tensor in the place of this one."""
         return Factor(node, self.groups, self.conj)
 
+    def relabelled(self, names: Mapping[int, int]) -> Factor:
+        """The factor with other labels for some."""
+        return Factor(self.node, relabelled(self.groups, names), self.conj)
+
+
+def relabelled(groups: Groups, names: Mapping[int, int]) -> Groups:
+    """Groups with other labels for some."""
+    return tuple([tuple([names.get(label, label) for label in group]) for group in groups])
+
 
 def labels_of(factors: Iterable[Factor]) -> set[int]:
     """The labels that some factors carry."""
@@ -280,6 +289,10 @@ class Contract(Node):
     def free_labels(self) -> tuple[int, ...]:
         """The labels of the output, groups flattened; the others are summed over."""
         return tuple(chain.from_iterable(self.output))
+
+    def beside(self, *places: int) -> list[Factor]:
+        """The factors but those at some places."""
+        return [factor for place, factor in enumerate(self.factors) if place not in places]
 
 
 @frozen(slots=True, eq=False)

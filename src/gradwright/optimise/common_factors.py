@@ -153,7 +153,7 @@ def _outside(term: Contract) -> list[Factor | None]:
     found: list[Factor | None] = []
     for f in term.factors:
         wanted = not f.node.rank or (isinstance(f.node, Mask) and axes.keys() >= set(f.labels))
-        found.append(Factor(f.node, tuple(tuple(axes[x] for x in g) for g in f.groups), f.conj) if wanted else None)
+        found.append(f.relabelled(axes) if wanted else None)
     return found
 
 
@@ -192,7 +192,7 @@ def _splits(term: Node) -> list[tuple[Key, Node]]:
 
 def _split(term: Contract, place: int, flat: Sequence[int]) -> tuple[Key, Node] | None:
     factor = term.factors[place]
-    others = [f for p, f in enumerate(term.factors) if p != place]
+    others = term.beside(place)
     elsewhere = labels_of(others)
     labels = factor.labels
     summed = [x for x in labels if x not in flat]

@@ -156,7 +156,7 @@ class _Sharing:
         right = _arranged(other, [inner, *free], new)
         solution = self._system(matrix, right)
         factor = Factor(solution, tuple((x,) for x in (outer, *free)))
-        rest = [f for p, f in enumerate(new.factors) if p not in (place, partner)]
+        rest = new.beside(place, partner)
         return renumbered(new.coefficient, [*rest, factor], new.output, new.dims)
 
     def _system(self, matrix: Node, right: Node) -> Node:

@@ -97,14 +97,14 @@ def _pushed_through(node: Contract, place: int, parts: _Parts) -> Node | None:
             (end,), inner = set(ends) - shared, len(node.dims)
             inverse = Apply(inv, (), (parts.core,))
             new = [plain(parts.reciprocal, (end,)), plain(parts.U, (end, inner)), plain(inverse, (inner, column))]
-            rest = [f for q, f in enumerate(node.factors) if q not in (p, place)]
+            rest = node.beside(p, place)
             dims = {x: dim for x, dim in enumerate(node.dims) if x != row} | {inner: node.dims[column]}
             return contract(node.coefficient, [*rest, *new], node.output, dims)
     return None
 
 
 def _distributed(node: Contract, place: int, factor: Factor, parts: _Parts, hints: Mapping[str, int]) -> Node:
-    rest = [f for p, f in enumerate(node.factors) if p != place]
+    rest = node.beside(place)
     first = contract(1, [plain(parts.reciprocal, (0,))], ((0,), (0,)), {0: parts.d.shape[0]})
     second = _chain(parts)
     dims = dict(enumerate(node.dims))

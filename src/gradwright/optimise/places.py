@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeGuard
 
-from gradwright.core.contraction import ONE, contract, plain, simple, with_output
+from gradwright.core.contraction import ONE, contract, plain, simple, subproduct, with_output
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import transform_all
@@ -86,8 +86,7 @@ def placed(term: Node, axis: int) -> tuple[Selection, Node] | None:
         return None
     rest = [f for f in term.factors if f is not selection]
     output = (*term.output[:axis], *selection.groups[1:], *term.output[axis + 1 :])
-    dims = {x: dim for x, dim in enumerate(term.dims) if x != label}
-    inner = contract(term.coefficient, rest, output, dims)
+    inner = subproduct(term, rest, output, term.coefficient)
     assert isinstance(selection.node, Selection)
     return selection.node, inner
 

@@ -310,7 +310,7 @@ def _is_multiple_of_logarithm(product: Contract) -> bool:
 def _parted(term: Contract) -> tuple[Factor, list[Factor]]:
     """The logarithm of a term, and its other factors."""
     (place,) = (k for k, factor in enumerate(term.factors) if is_apply(factor.node, log))
-    return term.factors[place], [factor for k, factor in enumerate(term.factors) if k != place]
+    return term.factors[place], term.beside(place)
 
 
 def _spread(term: Contract, labels: Sequence[int], coefficient: Fraction, factors: Sequence[Factor]) -> Node:

@@ -15,7 +15,6 @@ from gradwright.core.nodes import Apply, Contract, Factor, Node, labels_of
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.simplify.inverses import is_inverse
-from gradwright.simplify.orientation import relabelled
 
 
 def order_commuting(node: Node) -> Node:
@@ -64,7 +63,7 @@ class _FreeChain:
         """The product with this chain sorted."""
         ordered = sorted(self.steps, key=lambda step: _length(step[0].node))
         moved = {
-            id(factor): relabelled(factor, {row: to_row, column: to_column})
+            id(factor): factor.relabelled({row: to_row, column: to_column})
             for (factor, row, column), (_, to_row, to_column) in zip(ordered, self.steps, strict=True)
         }
         factors = [moved.get(id(factor), factor) for factor in node.factors]
@@ -125,8 +124,8 @@ def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | N
     if not commute(_read(left, row, label), _read(right, label, column), facts_of):
         return None
     factors = list(node.factors)
-    factors[before] = relabelled(right, {label: row, column: label})
-    factors[behind] = relabelled(left, {row: label, label: column})
+    factors[before] = right.relabelled({label: row, column: label})
+    factors[behind] = left.relabelled({row: label, label: column})
     return with_factors(node, factors)
 
 

@@ -214,7 +214,7 @@ def merge_exponentials(node: Contract) -> Node:
                 continue
             merged = _product(factor.node, other.node) or _product(other.node, factor.node)
             if merged is not None:
-                rest = [f for p, f in enumerate(node.factors) if p not in (place, other_place)]
+                rest = node.beside(place, other_place)
                 new = [Factor(part, factor.groups) for part in merged]
                 factors = [*rest[:place], *new, *rest[place:]]
                 rebuilt = with_factors(node, factors)

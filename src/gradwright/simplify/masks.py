@@ -30,7 +30,7 @@ def drop_masks(node: Node) -> Node:
             return drop_masks(with_factors(node, factors))
         weight = _constant_weight(factor, node.factors)
         if weight is not None:
-            rest = [f for p, f in enumerate(node.factors) if p != place]
+            rest = node.beside(place)
             scaled = with_factors(node, rest, node.coefficient * weight)
             return drop_masks(scaled)
     return node

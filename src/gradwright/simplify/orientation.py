@@ -7,7 +7,7 @@ and that of i is −i. So it is with products that are Hermitian, `(A⁺)ᴴ A�
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core.build import transpose
@@ -114,7 +114,7 @@ def _turned_over(node: Contract, product: Contract, labels: dict[int, int], used
     """A product within another, its factors at other labels."""
     factors = list(node.factors)
     for place, factor in zip(sorted(used), product.factors, strict=True):
-        factors[place] = relabelled(factor, labels)
+        factors[place] = factor.relabelled(labels)
     return with_factors(node, factors)
 
 
@@ -144,8 +144,3 @@ def _steps_from(start: tuple[int, ...], factors: Sequence[Factor]) -> dict[tuple
                     steps[other] = steps[axis] + 1
                     reached.append(other)
     return steps
-
-
-def relabelled(factor: Factor, labels: Mapping[int, int]) -> Factor:
-    """A factor with other labels."""
-    return Factor(factor.node, tuple(tuple(labels[label] for label in group) for group in factor.groups), factor.conj)

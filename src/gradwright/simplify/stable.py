@@ -188,7 +188,7 @@ def _quotient(node: Contract) -> Node:
         for other_place, other in enumerate(node.factors):
             replacements = _over_its_sum(factor, other)
             if replacements is not None:
-                factors = [f for p, f in enumerate(node.factors) if p != other_place]
+                factors = node.beside(other_place)
                 factors[place - (other_place < place)] = replacements[0]
                 return _quotient_again(node, [*factors, *replacements[1:]])
     return node

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from gradwright.core.build import diagonal
-from gradwright.core.contraction import contract, is_simple, with_factors
+from gradwright.core.contraction import is_simple, unified, with_factors
 from gradwright.core.inference import facts_of, transposed_fact
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node
 from gradwright.prims.power import raise_to
@@ -24,11 +24,7 @@ def join_triangles(node: Node) -> Node:
     if not isinstance(node, Contract):
         return node
     for row, column in _met_on_diagonal(node):
-        groups = {column: row}
-        factors = [Factor(f.node, tuple(_renamed(g, groups) for g in f.groups), f.conj) for f in node.factors]
-        output = tuple(_renamed(group, groups) for group in node.output)
-        dims = {label: dim for label, dim in enumerate(node.dims) if label != column}
-        return join_triangles(contract(node.coefficient, factors, output, dims))
+        return join_triangles(unified(node, node.factors, {column: row}))
     inverted = [_reciprocals(factor) for factor in node.factors]
     if inverted == list(node.factors):
         return node
@@ -52,10 +48,6 @@ def _kind(node: Node, turned: bool) -> set[str]:
     if isinstance(node, Mask) or "diagonal" in facts:
         return {"diagonal"}
     return {transposed_fact(fact) if turned else fact for fact in TRIANGULAR & facts}
-
-
-def _renamed(group: tuple[int, ...], names: dict[int, int]) -> tuple[int, ...]:
-    return tuple(names.get(label, label) for label in group)
 
 
 def _reciprocals(factor: Factor) -> Factor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gradwright.back.code.contractions import write_contraction
 from gradwright.back.code.products.draft import CONSTANT
 from gradwright.back.code.text import Code, Kind, number, sum_of
-from gradwright.core.contraction import is_simple
+from gradwright.core.contraction import is_simple, numbered
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 from gradwright.core.walks import free_leaves
@@ -288,10 +288,9 @@ def _numbered(
     coefficient: Fraction, factors: tuple[Factor, ...], dims: tuple[Dim, ...], output: tuple[tuple[int, ...], ...]
 ) -> Node:
     """A contraction over the labels that are left; a single factor in its own order is that factor."""
-    order = dict.fromkeys([x for f in factors for x in f.labels] + [x for group in output for x in group])
-    numbers = {label: place for place, label in enumerate(order)}
-    renamed = tuple(Factor(f.node, tuple(tuple(numbers[x] for x in g) for g in f.groups), f.conj) for f in factors)
-    groups = tuple(tuple(numbers[x] for x in g) for g in output)
-    if coefficient == 1 and len(renamed) == 1 and renamed[0].groups == groups and not renamed[0].conj:
-        return renamed[0].node
-    return Contract(coefficient, renamed, tuple(dims[x] for x in order), groups)
+    whole = numbered(coefficient, factors, output, dims)
+    match whole.factors:
+        case (Factor(node=node, groups=groups, conj=False),) if coefficient == 1 and groups == whole.output:
+            return node
+        case _:
+            return whole

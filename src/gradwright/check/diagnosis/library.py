@@ -17,7 +17,7 @@ import torch
 from gradwright.back.render import brief
 from gradwright.check.truth import Point, Truth
 from gradwright.core.build import ones, transpose
-from gradwright.core.contraction import contract, is_zero
+from gradwright.core.contraction import is_zero, simple, subproduct
 from gradwright.core.nodes import (
     Apply,
     Contract,
@@ -149,11 +149,11 @@ def _product(node: Contract, chosen: tuple[Factor, ...]) -> Iterator[Node]:
     """Some factors of a product, with the labels that the rest or the output need as axes."""
     inside = labels_of(chosen)
     outside = {label for f in node.factors if f not in chosen for label in f.labels}
-    outside |= {label for group in node.output for label in group}
+    outside |= set(node.free_labels)
     kept = sorted(inside & outside)
     small = len(kept) <= max(2, *(f.node.rank for f in chosen))
     if small and all(isinstance(leaf, Symbol) for f in chosen for leaf in free_leaves(f.node)):
-        yield contract(1, chosen, tuple((x,) for x in kept), {x: node.dims[x] for x in inside})
+        yield subproduct(node, chosen, simple(kept))
 
 
 def _local_derivatives(node: Node) -> Iterable[Node]:

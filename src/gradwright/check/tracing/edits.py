@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, pairwise
 
 from gradwright.back.render import brief
 from gradwright.core.build import multiply, number, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, with_factors
+from gradwright.core.contraction import contract, is_simple, unified, with_factors
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Selection, Size, is_apply, labels_of
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
@@ -88,7 +88,7 @@ def _transposes(product: Contract, count: int) -> Iterator[Edit]:
 def _share_a_sum(chosen: Sequence[Factor], product: Contract) -> bool:
     """Whether some factors have both axes in common, one of them summed over with nothing else on it."""
     elsewhere = {label for f in product.factors if f not in chosen for label in f.labels}
-    outer = {label for group in product.output for label in group}
+    outer = set(product.free_labels)
     shared = set(chosen[0].labels)
     together = all(set(factor.labels) == shared for factor in chosen)
     return together and any(label not in elsewhere | outer for label in shared)
@@ -226,11 +226,8 @@ def _one_sample(product: Contract) -> Iterator[Edit]:
     kept, *others = (factor.labels[0] for factor in picks)
     factors = [factor for factor in product.factors if factor not in picks]
     names = dict.fromkeys(others, kept)
-    moved = [factor._replace(groups=_renamed(factor.groups, names)) for factor in factors]
-    dims = {label: dim for label, dim in enumerate(product.dims) if label not in others}
-    result = contract(product.coefficient, moved, _renamed(product.output, names), dims)
     words = "one entry along an axis is taken, and all have to be added"
-    yield Edit(result, "missing_trace_or_sum_over_batch", words)
+    yield Edit(unified(product, factors, names), "missing_trace_or_sum_over_batch", words)
 
 
 def _factor(factor: Factor) -> str:
@@ -264,42 +261,31 @@ def _recurs(factor: Factor, product: Contract) -> bool:
 def _without(product: Contract, place: int) -> Iterator[Node]:
     """The product without a factor: its axes left to the others, or made one."""
     removed = product.factors[place]
-    rest = [factor for k, factor in enumerate(product.factors) if k != place]
+    rest = product.beside(place)
     carried = labels_of(rest).union(*product.output)
     if carried.issuperset(removed.labels):
         yield with_factors(product, rest)
-    if removed.node.is_square and all(len(group) == 1 for group in removed.groups):
-        yield _merged(product, rest, *removed.labels)
-
-
-def _merged(product: Contract, factors: Sequence[Factor], kept: int, dropped: int) -> Node:
-    """Two labels made one."""
-    names = {dropped: kept}
-    moved = [factor._replace(groups=_renamed(factor.groups, names)) for factor in factors]
-    dims = {label: dim for label, dim in enumerate(product.dims) if label != dropped or label == kept}
-    return contract(product.coefficient, moved, _renamed(product.output, names), dims)
-
-
-def _renamed(groups: Sequence[Sequence[int]], names: Mapping[int, int]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(names.get(label, label) for label in group) for group in groups)
+    if removed.node.is_square and is_simple(removed.groups):
+        row, column = removed.labels
+        yield unified(product, rest, {column: row})
 
 
 def _unsummed(product: Contract) -> Iterator[Edit]:
     """A label that is summed over made one with another label: an inner sum left out."""
-    outer = {label for group in product.output for label in group}
+    outer = set(product.free_labels)
     for summed in range(len(product.dims)):
         if summed in outer:
             continue
         for other, dim in enumerate(product.dims):
             if other != summed and dim == product.dims[summed]:
-                result = _merged(product, product.factors, other, summed)
+                result = unified(product, product.factors, {summed: other})
                 label = "unsummed_axis" if _is_inner(product, summed) else "elementwise_instead_of_matrix_product"
                 yield Edit(result, label, "an inner sum is left out")
 
 
 def _off_diagonal(product: Contract) -> Iterator[Edit]:
     """A diagonal matrix filled up: the factors on the diagonal's label, some for the rows and some for the columns."""
-    labels = [label for group in product.output for label in group]
+    labels = list(product.free_labels)
     new = len(product.dims)
     for label in dict.fromkeys(label for label in labels if labels.count(label) == 2):
         carrying = [place for place, factor in enumerate(product.factors) if label in factor.labels]
@@ -307,8 +293,7 @@ def _off_diagonal(product: Contract) -> Iterator[Edit]:
         for count in range(len(carrying) + 1):
             for moved in combinations(carrying, count):
                 factors = [
-                    f._replace(groups=_renamed(f.groups, {label: new})) if place in moved else f
-                    for place, f in enumerate(product.factors)
+                    f.relabelled({label: new}) if place in moved else f for place, f in enumerate(product.factors)
                 ]
                 dims = {**dict(enumerate(product.dims)), new: product.dims[label]}
                 result = contract(product.coefficient, factors, output, dims)
@@ -346,7 +331,7 @@ def _along(product: Contract, inside: Sequence[Factor], row: int, summed: int, c
     """The factors moved from the labels (row, summed) to (new, column), the new label summed over."""
     new = len(product.dims)
     names = {row: new, summed: column}
-    moved = [f._replace(groups=_renamed(f.groups, names)) if f in inside else f for f in product.factors]
+    moved = [f.relabelled(names) if f in inside else f for f in product.factors]
     dims = {**{label: dim for label, dim in enumerate(product.dims) if label != summed}, new: product.dims[row]}
     return contract(product.coefficient, moved, product.output, dims)
 
@@ -354,7 +339,7 @@ def _along(product: Contract, inside: Sequence[Factor], row: int, summed: int, c
 def _without_two(product: Contract) -> Iterator[Edit]:
     """The product without two of its factors, whose axes the others carry."""
     for a, b in combinations(range(len(product.factors)), 2):
-        rest = [factor for k, factor in enumerate(product.factors) if k not in (a, b)]
+        rest = product.beside(a, b)
         carried = labels_of(rest).union(*product.output)
         removed = [product.factors[a], product.factors[b]]
         if all(carried.issuperset(factor.labels) for factor in removed):

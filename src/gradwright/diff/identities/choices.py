@@ -72,7 +72,7 @@ def _exchange(left: Node, right: Node) -> Relation | None:
     pattern, replacement = as_product(left), as_product(right)
     if len(pattern.factors) < 2 or len(replacement.factors) < 2:
         return None
-    labels = [label for group in pattern.output for label in group]
+    labels = list(pattern.free_labels)
     if any(len(g) != 1 for g in pattern.output) or len(set(labels)) != len(labels):
         return None
     if {f.node for f in pattern.factors} <= {f.node for f in replacement.factors}:

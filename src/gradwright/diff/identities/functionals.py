@@ -104,7 +104,7 @@ def _read(product: Contract, space: Space) -> tuple[Node, Node] | None:
     own = [f for f in product.factors if holes_in(f.node)]
     if len(own) != 1:
         return None
-    output = {label for group in product.output for label in group}
+    output = set(product.free_labels)
     others = [f for f in product.factors if f is not own[0]]
     inner = labels_of(others) - output
     inside = [own[0]]

@@ -283,7 +283,7 @@ def _weight(term: Node) -> tuple[bool, Node] | None:
     """Whether a term is `W ∘ H*` and not `W ∘ H`, and W."""
     product = as_product(term)
     own = [f for f in product.factors if isinstance(f.node, Hole)]
-    labels = [label for group in product.output for label in group]
+    labels = list(product.free_labels)
     if len(own) != 1 or own[0].groups != product.output or len(set(labels)) < len(labels):
         return None
     rest = [f for f in product.factors if f is not own[0]]

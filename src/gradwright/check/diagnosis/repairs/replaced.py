@@ -95,7 +95,7 @@ def _is_multiple(known: _Known | None, quantity: Quantity) -> bool:
     product = quantity.node
     if known is None or not isinstance(product, Contract):
         return False
-    kept = {label for group in product.output for label in group}
+    kept = set(product.free_labels)
     return any(f.node == known.quantity.node and set(f.labels) <= kept for f in product.factors)
 
 
