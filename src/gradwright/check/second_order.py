@@ -8,13 +8,12 @@ of them a right backward need not be right.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 
 from gradwright.check.report import Finding, first_line, held, note, wrong
-from gradwright.check.subject import Subject, Unusable
+from gradwright.check.subject import Subject, Unusable, steps_behind
 from gradwright.check.truth import Point
 from gradwright.core.arithmetic import Array, inner
 from gradwright.core.facts import Facts
@@ -94,16 +93,7 @@ def _slopes(subject: Subject, name: str, point: Point, weights: Array) -> dict[s
 
 def _refuses(gradient: torch.Tensor) -> bool:
     """Whether the graph of a gradient has the step that refuses; it is silent where no way to an input is left."""
-    pending, seen = [gradient.grad_fn], set[Any]()
-    while pending:
-        step = pending.pop()
-        if step is None or step in seen:
-            continue
-        if step.name() == ONCE:
-            return True
-        seen.add(step)
-        pending += [earlier for earlier, _ in step.next_functions]
-    return False
+    return any(step.name() == ONCE for step in steps_behind(gradient))
 
 
 def _direction(name: str, point: Point, generator: np.random.Generator) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from gradwright.core.arithmetic import Array, is_finite, largest
+from gradwright.core.dims import sizes_text
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import closure
 from gradwright.core.nodes import Apply, Node, Solve, Symbol, field_of
@@ -191,6 +192,11 @@ class Point:
         return {name: torch.from_numpy(np.array(value, copy=True, order="C")) for name, value in named.items()}
 
     @property
+    def cotangent_tensor(self) -> torch.Tensor:
+        """The cotangent as a tensor."""
+        return self.tensors[self.truth.cotangent.name]
+
+    @property
     def inputs(self) -> dict[str, torch.Tensor]:
         """The inputs by name, as tensors."""
         return {name: self.tensors[name] for name in self.values}
@@ -246,7 +252,7 @@ class Point:
 
     def words(self) -> str:
         """The point in words."""
-        sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
+        sizes = sizes_text(self.sizes)
         return f"a generic point{f' ({sizes})' if sizes else ''}"
 
 

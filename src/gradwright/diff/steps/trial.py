@@ -16,6 +16,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array, as_float, is_finite, largest
 from gradwright.core.contraction import split_coefficient
+from gradwright.core.dims import sizes_text
 from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol, is_apply
 from gradwright.core.points import sample, tangent_direction
@@ -102,7 +103,7 @@ class Trial:
     @property
     def description(self) -> str:
         """The point in words."""
-        sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
+        sizes = sizes_text(self.sizes)
         return f"{sizes or 'scalars'}; seed {self.seed}"
 
     def give(self, leaf: Node, value: Array) -> None:
