@@ -38,6 +38,7 @@ cholesky_solve = Primitive(
     name="cholesky_solve",
     signature="B: n m, L: n n lower -> Y: n m",
     summary="the solution Y of L Lᴴ Y = B, L lower triangular",
+    value_name="solved",
     identity=("L @ L.H @ Y = B",),
     conditions=("{L} has no zero on its diagonal",),
     numpy="scipy.linalg.cho_solve(({1}, True), {0}, check_finite=False)",

@@ -33,6 +33,7 @@ solve = Primitive(
     name="solve",
     signature="A: n n, B: n m -> Y: n m",
     summary="the solution Y of A Y = B",
+    value_name="solved",
     identity=("A @ Y = B",),
     conditions=("{A} is invertible",),
     numpy="numpy.linalg.solve",

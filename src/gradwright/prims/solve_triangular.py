@@ -32,6 +32,7 @@ solve_triangular = Primitive(
     name="solve_triangular",
     signature="L: n n lower, B: n m -> Y: n m",
     summary="the solution Y of L Y = B, L lower triangular",
+    value_name="solved",
     identity=("L @ Y = B",),
     conditions=("{L} has no zero on its diagonal",),
     numpy="scipy.linalg.solve_triangular({0}, {1}, lower=True, check_finite=False)",
