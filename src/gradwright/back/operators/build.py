@@ -39,7 +39,7 @@ def operator_at(
     split: Split,
     values: Mapping[Node, Array],
     sizes: Mapping[str, int],
-    require: Callable[[Array], None] = lambda array: None,
+    require: Callable[[Array], None],
 ) -> StructuredOperator:
     """The operator that a tensor is, at values for its leaves.
 

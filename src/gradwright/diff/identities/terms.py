@@ -109,7 +109,7 @@ def without_real_parts(form: Node) -> Node:
     return expand_unknowns(transform(form, opened))
 
 
-def tidy(equation: LinearEquation, relations: Iterable[Relation] = ()) -> LinearEquation:
+def tidy(equation: LinearEquation, relations: Iterable[Relation]) -> LinearEquation:
     """Expand, simplify and use the identities on both sides; signs are turned where all are negative on the left."""
     known = tuple(relations)
     terms = [merge_diagonals(simplify(term)) for term in terms_of(expand_unknowns(equation.form))]

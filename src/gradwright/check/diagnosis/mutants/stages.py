@@ -72,7 +72,7 @@ def past(
     variable: Symbol,
     stage: Node,
     argument: Node,
-    pull: Callable[[Node], Node] = lambda cotangent: cotangent,
+    pull: Callable[[Node], Node],
 ) -> Node | None:
     """The gradient where the cotangent of a stage is taken to that of an argument of it in a way of one's own.
 
