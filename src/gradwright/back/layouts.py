@@ -28,7 +28,7 @@ Named = Callable[[Symbol, Formula], None]
 
 def layout_formula(node: Contract, formula: Translated, name: Named) -> Formula | None:
     """Kronecker products, vectorisations and reshapes, where the labels are grouped; None where nothing is laid out."""
-    if any(len(group) != 1 for factor in node.factors for group in factor.groups):
+    if not all(is_simple(factor.groups) for factor in node.factors):
         opened = with_one_axis(node)
         return _reshaped_factors(node, formula, name) if opened is None else _opened(opened, formula, name)
     if is_simple(node.output):

@@ -91,7 +91,7 @@ def _pieces(node: Contract, translator: Translator) -> tuple[list[Piece], list[F
         reached = labels_of(own) | {label}
         axes = tuple(axis for axis, other in enumerate(output) if other in reached)
         seen |= reached
-        if len(axes) > 2 or any(len(group) != 1 for f in own for group in f.groups):
+        if len(axes) > 2 or not all(is_simple(f.groups) for f in own):
             return None
         part = subproduct(node, own, tuple((output[axis],) for axis in axes))
         pieces.append(Piece(translator.formula(part), axes))

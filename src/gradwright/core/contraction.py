@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from typing import TypeGuard
 
 from gradwright.core.dims import Dim, product
 from gradwright.core.nodes import Contract, Factor, Group, Groups, Mask, Node, Shape, Size, labels_of, relabelled
@@ -83,6 +84,11 @@ def is_simple(groups: Iterable[Group]) -> bool:
         if len(group) != 1:
             return False
     return True
+
+
+def is_diagonal(node: Node) -> TypeGuard[Contract]:
+    """Whether a matrix is written as a diagonal one, with one label for both axes."""
+    return isinstance(node, Contract) and node.rank == 2 and is_simple(node.output) and node.output[0] == node.output[1]
 
 
 def scale(coefficient: Fraction | int, node: Node) -> Node:

@@ -53,6 +53,13 @@ def distributed(product: Contract, place: int) -> tuple[Node, ...]:
     return tuple(with_factor(product, place, term) for term in terms_of(product.factors[place].node))
 
 
+def factor_count(node: Node) -> int:
+    """How many factors are written for a sum of products, those of sums inside included."""
+    if isinstance(node, Add):
+        return sum(map(factor_count, node.terms))
+    return sum(factor_count(f.node) for f in node.factors) or 1 if isinstance(node, Contract) else 1
+
+
 def like_key(node: Node) -> Hashable:
     """The key that like terms share."""
     return canonical_key(node, is_symmetric, is_hermitian)

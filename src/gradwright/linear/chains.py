@@ -37,7 +37,7 @@ def chain_of(node: Node, with_ones: bool = False) -> Chain | None:
     product = as_product(node)
     if not 1 <= len(product.output) <= 2 or not is_simple(product.output):
         return None
-    if any(len(group) != 1 for f in product.factors for group in f.groups):
+    if not all(is_simple(f.groups) for f in product.factors):
         return None
     return _Walk(product, with_ones).chain()
 

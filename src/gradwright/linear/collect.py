@@ -17,7 +17,7 @@ from gradwright.core.build import identity, ones, product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, is_zero, plain, scale, simple, with_output
 from gradwright.core.nodes import Add, Contract, Factor, Groups, Node, Selection
-from gradwright.core.sums import add, coefficient_of, scaled, terms_of
+from gradwright.core.sums import add, coefficient_of, factor_count, scaled, terms_of
 from gradwright.core.walks import postorder, rebuild
 from gradwright.linear.chains import Chain, join, product_of_chain
 from gradwright.linear.denominators import over_one_denominator
@@ -118,7 +118,7 @@ class _Collector:
         if items is before:
             return node
         joined = turn_sums(add(list(map(node_of, items))))
-        return self._collect_sum(joined) if _length(joined) < _length(node) else node
+        return self._collect_sum(joined) if factor_count(joined) < factor_count(node) else node
 
     def _nested_once(self, items: list[Term]) -> list[Term] | None:
         for place, other in combinations(range(len(items)), 2):
@@ -200,7 +200,7 @@ class _Collector:
         axes = simple(range(node.rank))
         for below, above in over_one_denominator(node):
             above = self.collect(above)
-            if _length(above) < _length(node):
+            if factor_count(above) < factor_count(node):
                 quotient = contract(1, [below, Factor(above, axes)], axes, dict(enumerate(node.shape)))
                 return with_numbers_in_front(merge_powers(quotient))
         return node
@@ -314,13 +314,6 @@ def _along(product: Contract, axes: Sequence[int]) -> Node:
     """The product with some of its axes, of which the others are repetitions."""
     output = tuple(product.output[axis] for axis in axes)
     return with_output(product, output)
-
-
-def _length(node: Node) -> int:
-    """How many tensors are written for a sum of products."""
-    if isinstance(node, Add):
-        return sum(map(_length, node.terms))
-    return sum(_length(f.node) for f in node.factors) or 1 if isinstance(node, Contract) else 1
 
 
 def _only_places(before: tuple[Node, ...], behind: tuple[Node, ...]) -> bool:

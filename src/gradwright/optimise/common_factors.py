@@ -180,7 +180,7 @@ def _splits(term: Node) -> list[tuple[Key, Node]]:
     if not isinstance(term, Contract) or len(term.factors) > MODERATE or not is_simple(term.output):
         return []
     flat = [g[0] for g in term.output]
-    if len(set(flat)) != len(flat) or any(len(g) != 1 for f in term.factors for g in f.groups):
+    if len(set(flat)) != len(flat) or not all(is_simple(f.groups) for f in term.factors):
         return []
     found: dict[Key, Node] = {}
     for place, factor in enumerate(term.factors):

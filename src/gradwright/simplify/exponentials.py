@@ -32,7 +32,7 @@ from gradwright.core.contraction import (
 from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, is_apply
 from gradwright.core.primitive import Primitive
-from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.core.sums import add, factor_count, scaled, subtract, terms_of
 from gradwright.core.walks import written_size
 from gradwright.prims.exponential import exp, log
 from gradwright.prims.power import base_and_exponent, raise_to
@@ -401,7 +401,7 @@ def _with_opposites_joined(node: Add) -> Node:
         if opposite in logistic:
             complement = subtract(ones(function.shape), function)
             forms.append(expand(add(_with_factor(term, opposite, complement) for term in node.terms), lambda _: True))
-    return min(forms, key=_length)
+    return min(forms, key=factor_count)
 
 
 def _with_factor(term: Node, old: Node, new: Node) -> Node:
@@ -409,10 +409,3 @@ def _with_factor(term: Node, old: Node, new: Node) -> Node:
     product = as_product(term)
     factors = [f.with_node(new) if f.node == old else f for f in product.factors]
     return with_factors(product, factors)
-
-
-def _length(node: Node) -> int:
-    """How many factors a reader sees in a sum of products, those of sums inside included."""
-    if isinstance(node, Add):
-        return sum(map(_length, node.terms))
-    return sum(_length(f.node) for f in node.factors) or 1 if isinstance(node, Contract) else 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from gradwright.core.contraction import is_zero, subproduct
+from gradwright.core.contraction import is_simple, is_zero, subproduct
 from gradwright.core.nodes import Add, Contract, Factor, Node, labels_of
 from gradwright.core.sums import add, terms_of
 from gradwright.simplify.powers import merge_powers
@@ -40,7 +40,7 @@ def _is_identity(term: Node) -> bool:
 def _multiplied(node: Contract, factor: Factor, beside: Factor) -> Node | None:
     """The product with one of its sums multiplied into another one."""
     pair = (factor, beside)
-    if any(len(group) != 1 for f in pair for group in f.groups):
+    if not all(is_simple(f.groups) for f in pair):
         return None
     others = [f for f in node.factors if f is not factor and f is not beside]
     needed = labels_of(others) | set(node.free_labels)

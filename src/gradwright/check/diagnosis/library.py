@@ -17,7 +17,7 @@ import torch
 from gradwright.back.render import brief
 from gradwright.check.truth import Point, Truth
 from gradwright.core.build import ones, transpose
-from gradwright.core.contraction import is_zero, simple, subproduct
+from gradwright.core.contraction import is_simple, is_zero, simple, subproduct
 from gradwright.core.nodes import (
     Apply,
     Contract,
@@ -117,7 +117,7 @@ def _parts(root: Node, truth: Truth) -> Iterable[Node]:
         leaves = free_leaves(node)
         if node in bound or truth.cotangent in leaves or not leaves or isinstance(node, _CONSTANT):
             continue
-        if isinstance(node, Contract) and any(len(group) != 1 for group in node.output):
+        if isinstance(node, Contract) and not is_simple(node.output):
             continue
         yield node
 

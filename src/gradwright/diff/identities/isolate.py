@@ -13,7 +13,7 @@ from fractions import Fraction
 from gradwright.core.build import adjoint, identity, matmul, multiply, number, ones, permute, product_of, transpose
 from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.connected import connected
-from gradwright.core.contraction import conjugate, contract, is_zero, with_factors, zero
+from gradwright.core.contraction import conjugate, contract, is_simple, is_zero, with_factors, zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Contract, Hole, Node
 from gradwright.core.scalars import scalars_of
@@ -364,7 +364,7 @@ def _along_axes(product: Contract, hole: Hole) -> AlongAxes | None:
     own = [f for f in product.factors if f.node == hole]
     others = [f for f in product.factors if f.node != hole]
     output = [group[0] for group in product.output]
-    if len(own) != 1 or own[0].conj or any(len(g) != 1 for g in (*product.output, *own[0].groups)):
+    if len(own) != 1 or own[0].conj or not is_simple((*product.output, *own[0].groups)):
         return None
     labels = list(own[0].labels)
     if len(set(labels)) < len(labels) or len(set(output)) < len(output):

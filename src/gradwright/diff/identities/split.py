@@ -16,7 +16,7 @@ from fractions import Fraction
 from gradwright.core.build import adjoint, diag, diagonal, multiply, permute
 from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
-from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
+from gradwright.core.contraction import conjugate, contract, is_simple, is_zero, split_coefficient, zero
 from gradwright.core.nodes import Hole, Node, labels_of
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
@@ -188,7 +188,7 @@ def _on_a_diagonal(form: Node) -> Node:
 
 def _read_entry(term: Node) -> tuple[Entry, Node] | None:
     product = as_product(term)
-    if len(product.output) != 2 or any(len(group) != 1 for group in product.output):
+    if len(product.output) != 2 or not is_simple(product.output):
         return None
     row, column = product.output[0][0], product.output[1][0]
     places = [p for p, f in enumerate(product.factors) if isinstance(f.node, Hole)]

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from gradwright.core.build import diag, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, with_output
+from gradwright.core.contraction import conjugate, contract, is_simple, is_zero, split_coefficient, with_output
 from gradwright.core.nodes import Factor, Hole, Node, is_apply
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
@@ -152,7 +152,7 @@ def read_terms(form: Node) -> list[Term] | None:
 
 def read_term(node: Node) -> Term | None:
     """One term as a chain around its unknown."""
-    if any(len(group) != 1 for group in as_product(node).output):
+    if not is_simple(as_product(node).output):
         return None
     chain = chain_of(node)
     if chain is None:

@@ -15,7 +15,7 @@ from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import ones, transpose
 from gradwright.core.connected import connected
-from gradwright.core.contraction import conjugate, subproduct, unified, with_factors
+from gradwright.core.contraction import conjugate, is_simple, subproduct, unified, with_factors
 from gradwright.core.inference import facts_of, matrix_chain
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol, is_apply, labels_of
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
@@ -147,7 +147,7 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     words = f"the factor {brief(factor.node)} is missing"
     rest = node.beside(place)
     if len(factor.groups) == 2 and factor.groups[0] != factor.groups[1]:
-        (row,), (column,) = factor.groups if all(len(g) == 1 for g in factor.groups) else ((-1,), (-1,))
+        (row,), (column,) = factor.groups if is_simple(factor.groups) else ((-1,), (-1,))
         if row >= 0 and node.dims[row] == node.dims[column]:
             yield unified(node, rest, {column: row}), label, words, 1.25
     else:
