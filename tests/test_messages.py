@@ -69,7 +69,9 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
      "in 'X.shape': '.shape' is not in the language: a tensor has .T and .H, and a function with several outputs has "
      "one name for each, as in qr(A).Q"),
     ("X.sum()", {"X": "n n"},
-     "'X.sum(…)' calls something that is not a function of the language: write sum(x) or sum(X, axis=0)"),
+     "'X.sum(…)' calls something that is not a function of the language: write sum(X)"),
+    ("(X @ w).conj() @ w.sum(axis=0)", {"X": "n n", "w": "n"},
+     "'(X @ w).conj(…)' calls something that is not a function of the language: write conj(X @ w)"),
     ("X.T()", {"X": "n n"}, "'X.T(…)' calls something that is not a function of the language: write X.T"),
     ("np.linalg.inv(X)", {"X": "n n"},
      "'np.linalg.inv(…)' calls something that is not a function of the language: write inv(X)"),

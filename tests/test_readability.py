@@ -54,7 +54,7 @@ RESULTS = [
      "−tril(L⁻ᵀ G yᵀ), where y = solve_triangular(L, b)"),
     # The solution of a system that the function solves is the same as the inverse times its right side.
     ("x @ solve(K, x)", {"K": "n n spd", "x": "n"}, "K", "−K⁻¹ x xᵀ K⁻¹"),
-    ("solve(A @ A.T, b)", {"A": "n m", "b": "n"}, "A", "−P b Gᵀ P A − P G bᵀ P A, where P = (A Aᵀ)⁻¹"),
+    ("solve(A @ A.T, b)", {"A": "n m", "b": "n"}, "A", "−y Gᵀ (A Aᵀ)⁻¹ A − (A Aᵀ)⁻¹ G yᵀ A, where y = (A Aᵀ)⁻¹ b"),
     # What is zero off the diagonal under a mask is the diagonal.
     ("sum(log(diagonal(cholesky(K))))", {"K": "n n spd"}, "K", "½ K⁻¹"),
     # What sums to zero is left out: the mean of what is centred.
@@ -105,6 +105,11 @@ RESULTS = [
     ("norm(-2 * x)", {"x": "n"}, "x", "2 x / ‖x‖"),
     ("norm(a * X / n)", {"X": "n m", "a": "positive"}, "X", "a X / (n ‖X‖)"),
     ("norm(2 * X - 2 * Y)", {"X": "n m", "Y": "n m"}, "X", "2 (X − Y) / ‖X − Y‖"),
+    # The logarithm of a hyperbolic cosine has the hyperbolic tangent.
+    ("logdet(W) + sum(log(cosh(W @ X)))", {"W": "n n", "X": "n m"}, "W", "tanh(W X) Xᵀ + W⁻ᵀ"),
+    ("log(2 * a * cosh(x))", {"x": "n", "a": "positive"}, "x", "tanh(x) ∘ G"),
+    # Two outputs of one function have letters.
+    ("sum(svdvals(X))", {"X": "n m"}, "X", "U Vᵀ, where U = svd(X).U, V = svd(X).V"),
     # Constants under roots are one root.
     ("x * (1 + erf(x / sqrt(2))) / 2", {"x": "n"}, "x", "G ∘ (x ∘ exp(−½ x∘²) / √(2 π) + ½ (1 + erf(x / √2)))"),
     ("x * sqrt(2 / pi) * (2 * pi)**(3/2)", {"x": "n"}, "x", "4 π G"),
@@ -149,7 +154,7 @@ RESULTS = [
      "Wᵀ (1 − A / (W H))"),
     ("sum(y * log(X @ w) - X @ w)", {"y": "n", "X": "n m positive", "w": "m positive"}, "w", "Xᵀ (y / (X w) − 1)"),
     # Common factors: of sums over an axis, beside numbers that differ, of outer products.
-    ("sum(log(cosh(X @ w - y)))", {"X": "n m", "w": "m", "y": "n"}, "w", "−Xᵀ tanh(y − X w)"),
+    ("sum(log(cosh(X @ w - y)))", {"X": "n m", "w": "m", "y": "n"}, "w", "Xᵀ tanh(X w − y)"),
     ("2 * y @ X @ w - z @ X @ w", {"y": "n", "z": "n", "X": "n m", "w": "m"}, "w", "Xᵀ (2 y − z)"),
     ("(x - A @ s) @ W @ (x - A @ s)", {"x": "n", "A": "n m", "s": "m", "W": "n n"}, "A", "−(W + Wᵀ) (x − A s) sᵀ"),
     # Sums in two products are opened where terms cancel, as in the triplet loss.
@@ -291,6 +296,13 @@ PRODUCTS = [
      "(P ∘ (2 P C P − P)) dp, where P = (W Wᵀ + diag(p))⁻¹"),
     ("norm(R @ p - q)**2", {"R": "n n orthogonal", "p": "n", "q": "n"}, "R",
      "½ (dR (Rᵀ q pᵀ + p qᵀ R) − R (Rᵀ q pᵀ + p qᵀ R) dRᵀ R)"),
+    ("(y - H @ m) @ inv(H @ P @ H.T + R) @ (y - H @ m)",
+     {"H": "k n", "P": "n n spd", "R": "k k spd", "y": "k", "m": "n"}, "P",
+     "Hᵀ S H dP r rᵀ + r rᵀ dP Hᵀ S H, where S = (H P Hᵀ + R)⁻¹, r = Hᵀ S (y − H m)"),
+    ("log(p @ matrix_power(T, 2) @ q)", {"p": "n", "T": "n n", "q": "n"}, "T",
+     "(dTᵀ p qᵀ + p qᵀ dTᵀ) / (pᵀ T² q) − (pᵀ dT T q + pᵀ T dT q) (Tᵀ p qᵀ + p qᵀ Tᵀ) / (pᵀ T² q)²"),
+    ("sum(A * (outer(x, ones(n)) - outer(ones(n), x))**4)", {"A": "n n", "x": "n"}, "x",
+     "12 (sum(A ∘ P ∘ (1 dxᵀ − dx 1ᵀ), axis=0) + sum(A ∘ P ∘ (dx 1ᵀ − 1 dxᵀ), axis=1)), where P = (x 1ᵀ − 1 xᵀ)∘²"),
     ("sum((Q @ x)**4)", {"Q": "n n orthogonal", "x": "n"}, "Q",
      "6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (P + Pᵀ) − Q (6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (P + Pᵀ))ᵀ Q, where P = Qᵀ (Q x)∘³ xᵀ"),
 ]  # fmt: skip

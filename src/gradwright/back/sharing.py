@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from gradwright.back.algebra import negated, opened, scaled, sign_in_front, split_number, transposed, transposes
+from gradwright.back.algebra import linear, negated, opened, scaled, sign_in_front, split_number, transposed, transposes
 from gradwright.back.formula import (
     Block,
     Call,
@@ -41,6 +41,8 @@ LONGEST = 1500  # written parts of what is shown together; past that, it gets mo
 MEASURED = 500  # written parts of what is written out to know how long it is
 LARGEST = 2000
 WIDEST = 64
+LINEAR = frozenset(("sum", "mean", "diagonal", "diag", "trace"))
+"""Functions that have numbers and scalars in front of them: `−sum(A ∘ S)`."""
 ALPHABETS = {0: "stcab", 1: "rzuvhpq", 2: "PSMCEKBN"}
 
 
@@ -202,8 +204,41 @@ def in_order(letters: Sequence[Letter]) -> list[Letter]:
 
 def put(formula: Formula, letter: Letter) -> Formula:
     """The formula with a letter for its value, wherever that occurs, also transposed or negated."""
-    found = replaced(formula, {form.key: name for form, name in _guises(letter.value, letter.name)})
+    # The first guise counts: a skew matrix is minus its transpose, too.
+    names = {form.key: name for form, name in reversed(list(_guises(letter.value, letter.name)))}
+    found = _put_within_products(replaced(formula, names), letter)
     return _multiplied_by(found, letter) if letter.value.rank and _is_reciprocal(letter.value) else found
+
+
+def _put_within_products(formula: Formula, letter: Letter) -> Formula:
+    """The formula with a letter for neighbours in longer products: `r rᵀ A` for `A x rᵀ A` where r is A x."""
+    if not isinstance(letter.value, MatrixProduct) or not letter.value.rank:
+        return formula
+    if letter.value.rank == 2 and len(unicode(letter.value)) < SHORTEST:
+        return formula
+    runs = [(letter.value.factors, letter.name)]
+    mirror = tuple(transposed(f) if f.rank == 2 else f for f in reversed(letter.value.factors))
+    if mirror != letter.value.factors:
+        runs.append((mirror, letter.name if letter.value.rank == 1 else transposed(letter.name)))
+    while True:
+        changed = {
+            part.key: shorter
+            for part in postorder(formula)
+            if isinstance(part, MatrixProduct) and (shorter := _with_run_replaced(part, runs)) is not None
+        }
+        if not changed:
+            return formula
+        formula = replaced(formula, changed)
+
+
+def _with_run_replaced(product: MatrixProduct, runs: Sequence[tuple[Sequence[Formula], Formula]]) -> Formula | None:
+    """The product with a name for the first of some runs of factors that it contains; None if there is none."""
+    factors = product.factors
+    for run, name in runs:
+        for start in range(len(factors) - len(run) + 1):
+            if factors[start : start + len(run)] == run and len(run) < len(factors):
+                return replace(product, factors=(*factors[:start], name, *factors[start + len(run) :]))
+    return None
 
 
 def _multiplied_by(formula: Formula, letter: Letter) -> Formula:
@@ -256,7 +291,23 @@ def _rebuilt(formula: Formula, done: Mapping[bytes, Formula]) -> Formula:
         (inner,) = changed.values()
         assert isinstance(inner, Formula)
         return transposed(inner)
-    return sign_in_front(replace(formula, **changed))
+    rebuilt = replace(formula, **changed)
+    if isinstance(rebuilt, Call) and rebuilt.name in LINEAR:
+        return linear(lambda inside: replace(rebuilt, arguments=(inside,)), rebuilt.arguments[0])
+    return sign_in_front(_flat(rebuilt))
+
+
+def _flat(formula: Formula) -> Formula:
+    """The formula, if it is a product, without products as factors."""
+    if not isinstance(formula, MatrixProduct) or not any(isinstance(f, MatrixProduct) for f in formula.factors):
+        return formula
+    first, *rest = formula.factors
+    if isinstance(first, MatrixProduct) and first.rank == 1:  # a row: (A x)ᵀ B = xᵀ Aᵀ B
+        first = replace(first, factors=tuple(transposed(f) if f.rank == 2 else f for f in reversed(first.factors)))
+    factors = (
+        part for f in (first, *rest) for part in (f.factors if isinstance(f, MatrixProduct) and f.rank else (f,))
+    )
+    return replace(formula, factors=tuple(factors))
 
 
 def _upright(value: Formula) -> Formula:
@@ -291,13 +342,15 @@ def _mirror(value: Formula) -> Formula | None:
 
 
 def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formula | None:
-    """The part whose repetition costs most; the output of a function as soon as it occurs twice."""
+    """The part whose repetition costs most; an output of a function as soon as it, or another one, occurs beside it."""
     unique, uses = _uses(formulas)
     if len(unique) > LARGEST:
         return None
     bound, sizes = bound_names(formulas), _sizes(formulas)
     best, saving = None, LEAST_SAVING - 1
     counted: set[bytes] = set()
+    outputs = [part for part in unique.values() if isinstance(part, Call) and _is_output(part)]
+    functions = Counter((part.name, part.arguments) for part in outputs)
     for key, part in unique.items():
         if key in counted or not _is_worth_a_letter(part):
             continue
@@ -305,11 +358,13 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
         counted.update(guises)
         count = sum(uses[guise] for guise in dict.fromkeys(guises))
         told_anyway = part.rank == 2 and _is_reciprocal(part)
-        if count < 2 and not told_anyway:
+        beside = isinstance(part, Call) and functions[part.name, part.arguments] > 1 and part not in formulas
+        is_output = _is_output(part) and (count > 1 or beside)
+        if count < 2 and not told_anyway and not is_output:
             continue
         length = max(sizes[key], len(unicode(part)) if sizes[key] <= MEASURED else 0)
         saved = (count - 1) * length if length >= SHORTEST else 0
-        if count > 1 and _is_output(part):
+        if is_output:
             saved += 10 * LEAST_SAVING
         if told_anyway and length > SHORT_VALUE and part not in formulas:
             saved = max(saved, LEAST_SAVING)

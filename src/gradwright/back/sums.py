@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from fractions import Fraction
 from itertools import groupby
 
@@ -32,7 +32,10 @@ def sum_formula(terms: Sequence[Formula], symmetric: bool) -> Formula:
     if any(_is_of_matrices(term) for term in flat):
         flat = tuple(map(_with_spelled_ones, flat))
     joined = blocks_of(flat, symmetric)
-    return joined if joined is not None else _with_common_number(_with_blocks(flat), symmetric)
+    if joined is not None:
+        return joined
+    terms = _with_scalars_shared(_with_blocks(flat))
+    return _with_common_number(terms, symmetric) if len(terms) > 1 else terms[0]
 
 
 def blocks_of(terms: Sequence[Formula], symmetric: bool) -> Formula | None:
@@ -116,12 +119,13 @@ def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
     rank = terms[0].rank
     parts = [term if isinstance(term, Scaled) else Scaled(rank, term.symmetric, Fraction(1), (term,)) for term in terms]
     numbers = {abs(part.coefficient) for part in parts}
-    number = numbers.pop() if len(numbers) == 1 else Fraction(1)
+    number = next(iter(numbers)) if len(numbers) == 1 else Fraction(1)
     above = _shared([[f for f in part.factors if not f.rank] for part in parts]) if len(parts) > 1 else []
     under = _shared([[d for d in part.divisors if not d.rank] for part in parts]) if len(parts) > 1 else []
     if (number != 1 or above or under) and all(part.coefficient < 0 for part in parts):
         number = -number
-    if rank > 2 or (number == 1 and not above and not under):
+    shares = above or under or (number != 1 and rank <= 2)  # tensors carry their numbers: `roll₁→₄(−½ P ⊗ P)`
+    if not shares or (rank > 2 and len(numbers) > 1):
         return Sum(rank, symmetric, _with_pairs(terms))
     inside: list[Formula] = []
     for part in parts:
@@ -131,6 +135,21 @@ def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
     if number != 1 and all(split_number(term)[0] < 0 for term in inside):  # a transposed skew matrix brings a sign
         number, inside = -number, [scaled(Fraction(-1), term) for term in inside]
     return multiplied(number, (*above, Sum(rank, symmetric, _with_pairs(inside))), tuple(under), rank)
+
+
+def _with_scalars_shared(terms: Sequence[Formula]) -> Sequence[Formula]:
+    """`a (A + B) / s + C` for `a A / s + a B / s + C`: the terms with the same scalars in front as one."""
+    if not terms[0].rank:
+        return terms
+    groups: dict[Hashable, list[Formula]] = {}
+    for place, term in enumerate(terms):
+        number, above, below, _ = without_scalars(term)
+        alike = abs(number) if term.rank > 2 else None
+        key = (alike, frozenset(above), frozenset(below)) if above or below else place
+        groups.setdefault(key, []).append(term)
+    if len(groups) == len(terms):
+        return terms
+    return [g[0] if len(g) == 1 else _with_common_number(g, all(term.symmetric for term in g)) for g in groups.values()]
 
 
 def _shared(lists: Sequence[Sequence[Formula]]) -> list[Formula]:

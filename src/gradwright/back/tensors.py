@@ -14,7 +14,7 @@ from itertools import permutations, product
 from math import prod
 
 from gradwright.back.algebra import multiplied, scaled, split_number, transposed
-from gradwright.back.formula import Formula, Permuted, Roll, TensorProduct
+from gradwright.back.formula import Formula, Permuted, Roll, Scaled, TensorProduct
 from gradwright.back.masks import turns
 from gradwright.back.notation import outer_product
 from gradwright.back.sums import sum_formula
@@ -74,8 +74,12 @@ def _scalars(
 
 
 def _product(node: Contract, coefficient: Fraction, factors: Sequence[Formula]) -> Formula:
-    numbers, bare = zip(*map(split_number, factors), strict=True)
-    return TensorProduct(node.rank, False, (scaled(coefficient * prod(numbers), bare[0]), *bare[1:]))
+    """The factors one after the other, with the number in front; `−S ⊗ Sᵀ` keeps the sign out of a sum S."""
+    numbers, (first, *others) = zip(*map(split_number, factors), strict=True)
+    number = coefficient * prod(numbers)
+    again = number == -1 and (first in others or transposed(first) in others)
+    first = Scaled(first.rank, first.symmetric, number, (first,)) if again else scaled(number, first)
+    return TensorProduct(node.rank, False, (first, *others))
 
 
 def _pieces(node: Contract, translator: Translator) -> tuple[list[Piece], list[Factor]] | None:

@@ -382,10 +382,23 @@ def _instead(tree: ast.Call) -> str:
         return f": write {written(tree.func.value)}.H"
     name = ELSEWHERE.get(name, name)
     if name in FUNCTIONS:
-        return f": write {lookup(name).usage}"
+        return f": write {_as_function(name, tree) or lookup(name).usage}"
     return f": write {name}" if name != tree.func.attr else ""
 
 
+def _as_function(name: str, method: ast.Call) -> str:
+    """A method of a tensor as the function of it, `sum(X, axis=0)` for `X.sum(axis=0)`; none for a module."""
+    assert isinstance(method.func, ast.Attribute)
+    root = owner = method.func.value
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if isinstance(root, ast.Name) and root.id in MODULES:
+        return ""
+    given = [written(owner), *map(written, method.args), *(f"{k.arg}={written(k.value)}" for k in method.keywords)]
+    return f"{name}({', '.join(given)})"
+
+
+MODULES = frozenset(("np", "numpy", "scipy", "torch", "jnp", "jax", "F"))
 _OPERATORS: dict[type, str] = {
     ast.Mod: "%", ast.FloorDiv: "//", ast.LShift: "<<", ast.RShift: ">>", ast.BitOr: "|",
     ast.BitAnd: "&", ast.Not: "not", ast.Invert: "~",

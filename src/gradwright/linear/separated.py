@@ -1,20 +1,26 @@
 """Sums of outer products that share all parts but one: `A ⊗ C + B ⊗ C = (A + B) ⊗ C`.
 
+Terms of two parts have a matrix of numbers: one for every first part with every second. Rows and columns in which it
+has rank one are a product of two sums: `A ⊗ A − A ⊗ B − B ⊗ A + B ⊗ B = (A − B) ⊗ (A − B)`.
 The parts of a product are what no summed label joins: the Jacobian of `A X B` has two, A and B, whatever the order
 of its axes. Two vectors beside matrices are one part: `I ⊗ x yᵀ + I ⊗ y xᵀ = I ⊗ (x yᵀ + y xᵀ)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from fractions import Fraction
+from itertools import combinations
 
+from gradwright.core.build import multiply, number
 from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
-from gradwright.core.contraction import contract, is_simple, simple, split_coefficient, subproduct
+from gradwright.core.contraction import ONE, contract, is_simple, simple, split_coefficient, subproduct
 from gradwright.core.nodes import Add, Contract, Factor, Node, labels_of
-from gradwright.core.sums import add, value_key
+from gradwright.core.sums import add, scaled, value_key
 from gradwright.frozen import frozen
+from gradwright.simplify.expansion import expand
+from gradwright.simplify.sums import begins_negative
 
 LARGEST = 2
 """Axes of parts that are added: a sum of matrices is read with ease, one of larger tensors is not."""
@@ -22,6 +28,11 @@ LARGEST = 2
 Total = Callable[[Sequence[tuple[Fraction, Node]]], tuple[Fraction, Node]]
 """How parts are added: from tensors with numbers to a number and the sum behind it."""
 
+
+MOST_ROWS = 6
+"""First parts among which products of sums are looked for: every choice of them is tried."""
+MOST_OPENED = 16
+"""Terms of a sum whose products of sums are multiplied out to be joined in other ways."""
 
 _Group = tuple[list[Factor], set[int]]
 """Factors that summed labels join, and their labels."""
@@ -44,11 +55,16 @@ class _Part:
 
 @frozen
 class _Separated:
-    """A term as a number times its parts, in the order of their axes; no parts where it is not taken apart."""
+    """A number times a scalar times parts, in the order of their axes; no parts for a term that is not taken apart."""
 
     number: Fraction
+    scalar: Node
     parts: tuple[_Part, ...]
     node: Node
+
+
+_Block = Sequence[Sequence[_Separated]]
+"""Terms in rows that share their first part and columns that share their second."""
 
 
 def join_outer_products(node: Add, total: Total) -> Node:
@@ -56,7 +72,7 @@ def join_outer_products(node: Add, total: Total) -> Node:
 
     A term that could be joined to others in two ways is left, as the last one of `A ⊗ B + B ⊗ A − B ⊗ B`.
     """
-    items, place = list(map(_separate, node.terms)), 0
+    items, place = _in_products_of_sums(node, total), 0
     ways = {item.node: {_differing(item, other) for other in items if other is not item} - {None} for item in items}
     free = [len(ways[item.node]) == 1 for item in items]
     while place < len(items):
@@ -68,6 +84,57 @@ def join_outer_products(node: Add, total: Total) -> Node:
             items[place] = _joined(items[place], items[other], total)
             del items[other], free[other]
     return add([item.node for item in items])
+
+
+def _in_products_of_sums(node: Add, total: Total) -> list[_Separated]:
+    """The terms with those as one that are a product of two sums; sums are opened if that makes the terms fewer."""
+    joined = _with_blocks_joined(node, total)
+    opened = expand(node, lambda _: True, MOST_OPENED)
+    if isinstance(opened, Add) and opened != node:
+        joined = min(joined, _with_blocks_joined(opened, total), key=len)
+    return joined
+
+
+def _with_blocks_joined(node: Add, total: Total) -> list[_Separated]:
+    """The terms with those as one that are a product of two sums, the largest such product first."""
+    items = list(map(_separate, node.terms))
+    while (block := max(_blocks(items), key=lambda rows: sum(map(len, rows)), default=None)) is not None:
+        inside = {item.node for row in block for item in row}
+        items = [_product_of_sums(block, total), *(item for item in items if item.node not in inside)]
+    return items
+
+
+def _blocks(items: Sequence[_Separated]) -> Iterator[_Block]:
+    """Rows and columns in which the numbers of the products of two parts have rank one."""
+    tables: dict[Hashable, dict[Hashable, dict[Hashable, _Separated]]] = {}
+    for item in items:
+        if len(item.parts) == 2 and max(len(part.axes) for part in item.parts) <= LARGEST:
+            first, second = item.parts
+            tables.setdefault((first.axes, second.axes, item.scalar), {}).setdefault(first.key, {})[second.key] = item
+    for table in tables.values():
+        rows = [row for row in table.values() if len(row) > 1]
+        for count in range(2, len(rows) + 1) if len(rows) <= MOST_ROWS else ():
+            for chosen in combinations(rows, count):
+                columns: dict[Hashable, list[Sequence[_Separated]]] = {}
+                for key in chosen[0]:
+                    if all(key in row for row in chosen):
+                        column = [row[key] for row in chosen]
+                        columns.setdefault(tuple(i.number / column[0].number for i in column), []).append(column)
+                yield from (list(zip(*alike, strict=True)) for alike in columns.values() if len(alike) > 1)
+
+
+def _product_of_sums(block: _Block, total: Total) -> _Separated:
+    """`(Σᵢ rᵢ Aᵢ) ⊗ (Σⱼ cⱼ Bⱼ)` for `Σᵢⱼ rᵢ cⱼ Aᵢ ⊗ Bⱼ`."""
+    corner, shape = block[0][0], block[0][0].node.shape
+    columns = [(item.number, item.parts[1].tensor) for item in block[0]]
+    rows = [(row[0].number / corner.number, row[0].parts[0].tensor) for row in block]
+    coefficient, factors = ONE, [Factor(corner.scalar, ())]
+    for multiples, part in zip((rows, columns), corner.parts, strict=True):
+        shared, tensor = total(multiples)
+        sign = -1 if begins_negative(tensor) else 1
+        coefficient *= sign * shared
+        factors.append(Factor(scaled(sign, tensor), simple(part.axes)))
+    return _separate(contract(coefficient, factors, simple(range(len(shape))), dict(enumerate(shape))))
 
 
 def _differing(left: _Separated, right: _Separated) -> int | None:
@@ -92,8 +159,9 @@ def _joined(left: _Separated, right: _Separated, total: Total) -> _Separated:
     assert place is not None
     first, second = left.parts[place], right.parts[place]
     alike = first.places == second.places
-    tensors = [(item.number, part.within if alike else part.tensor) for item, part in ((left, first), (right, second))]
-    number, tensor = total(tensors)
+    same = left.scalar == right.scalar
+    inside = [(item, part.within if alike else part.tensor) for item, part in ((left, first), (right, second))]
+    shared, tensor = total([(item.number, part if same else multiply(item.scalar, part)) for item, part in inside])
     if alike:
         tensor = contract(
             1, [Factor(tensor, simple(range(tensor.rank)))], simple(first.places), dict(enumerate(tensor.shape))
@@ -101,20 +169,24 @@ def _joined(left: _Separated, right: _Separated, total: Total) -> _Separated:
     further, tensor = split_coefficient(tensor)
     factors = [Factor(p.tensor, simple(p.axes)) for p in left.parts]
     factors[place] = Factor(tensor, simple(first.axes))
+    factors += [Factor(left.scalar, ())] * same
     shape = left.node.shape
-    return _separate(contract(number * further, factors, simple(range(len(shape))), dict(enumerate(shape))))
+    return _separate(contract(shared * further, factors, simple(range(len(shape))), dict(enumerate(shape))))
 
 
 def _separate(term: Node) -> _Separated:
     product = as_product(term)
     if not is_simple(product.output):
-        return _Separated(product.coefficient, (), term)
+        return _Separated(product.coefficient, number(1), (), term)
     carried = labels_of(product.factors)
     repeated = [label for (label,) in dict.fromkeys(product.output) if label not in carried]
     groups = [(factors, labels_of(factors)) for factors in connected(product.factors)]
     groups = _with_vectors_joined(product, [*groups, *(([], {label}) for label in repeated)])
     found = [_part(product, factors, labels) for factors, labels in groups]
-    return _Separated(product.coefficient, tuple(sorted(found, key=lambda part: part.axes)), term)
+    without_axes = [f for (factors, _), part in zip(groups, found, strict=True) if not part.axes for f in factors]
+    scalar = subproduct(product, without_axes, ())
+    parts = sorted((part for part in found if part.axes), key=lambda part: part.axes)
+    return _Separated(product.coefficient, scalar, tuple(parts), term)
 
 
 def _with_vectors_joined(product: Contract, groups: Sequence[_Group]) -> Sequence[_Group]:

@@ -2,6 +2,7 @@
 
     y eᵘ − y = y expm1(u)             y − y cos(u) = 2 y sin²(u / 2)        y cosh(u) − y = 2 y sinh²(u / 2)
     log(eᵃ − eᵇ) = a + log(1 − eᵇ⁻ᵃ)  log(1 − tanh²(u)) = −2 log(cosh(u))   log(1 + erf(u)) = log 2 + log Φ(√2 u)
+    log(cosh(u)) = u + softplus(−2 u) − log 2
 
 A logarithm of a difference takes its larger part out, and a quotient by a tail is an exponential.
 """
@@ -50,6 +51,8 @@ def _of_logarithm(node: Node) -> Node:
     if inner is None:
         return node
     whole = add([ones(inner.shape), inner]) if is_of(node, log1p) else inner
+    if is_of(whole, cosh):
+        return log_of_exponentials(whole) or node
     return _of_square_of_tanh(whole) or _of_exponentials(whole) or _of_tail(whole) or node
 
 

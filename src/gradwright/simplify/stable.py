@@ -14,7 +14,7 @@ from collections import Counter
 
 from gradwright.core.build import ones
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_simple, scale, simple, subproduct, with_factors
+from gradwright.core.contraction import contract, is_simple, scale, simple, split_coefficient, subproduct, with_factors
 from gradwright.core.inference import facts_of, is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node, is_apply
 from gradwright.core.sums import add, scaled
@@ -25,6 +25,7 @@ from gradwright.prims.piecewise import absolute
 from gradwright.prims.power import base_and_exponent, power, raise_to
 from gradwright.prims.sigmoid import sigmoid, softplus
 from gradwright.prims.softmax import along_axis, log_softmax, logsumexp, softmax
+from gradwright.prims.trigonometric import cosh
 from gradwright.simplify.exponentials import (
     exponential_of,
     fold_complements,
@@ -71,7 +72,7 @@ def _logarithm(node: Apply) -> Node:
     if isinstance(inner, Apply):
         known = _log_of_function(inner)
         return node if known is None else known
-    found = log_of_exponentials(inner)
+    found = None if is_of(split_coefficient(inner)[1], cosh) else log_of_exponentials(inner)
     if found is not None:
         return found
     rest = _minus_one(inner)
@@ -97,7 +98,7 @@ def _log_of_function(inner: Apply) -> Node | None:
         return Apply(log_softmax, (), (argument,))
     if is_apply(inner, power) and is_positive(argument):
         return scale(base_and_exponent(inner)[1], _log_of(argument))
-    return log_of_exponentials(inner)
+    return None if is_of(inner, cosh) else log_of_exponentials(inner)  # its differential is tanh(u) du
 
 
 def _log_of(node: Node) -> Node:
@@ -116,7 +117,7 @@ def _log_of_product(inner: Contract) -> Node | None:
         return None
     if not all(f.node.real and is_positive(f.node) for f in inner.factors):
         return None
-    if not any(is_apply(base_and_exponent(f.node)[0], p) for f in inner.factors for p in (exp, sigmoid, softmax)):
+    if not any(is_apply(base_and_exponent(f.node)[0], exp, cosh, sigmoid, softmax) for f in inner.factors):
         return None
     summed = tuple(label for label in range(len(inner.dims)) if label not in output)
     inside = [f for f in inner.factors if set(f.labels) & set(summed)]

@@ -86,7 +86,7 @@ def _turned_sums(sums: Sequence[Node]) -> dict[Node, Turn]:
 def _with_signs_chosen(turned: dict[Node, Turn]) -> dict[Node, Turn]:
     """The same with the negative of a sum for it, where both occur and its shortest term is negative: `A − B K`."""
     both = dict.fromkeys(node for node, sign, _, _ in turned.values() if sign < 0)
-    negated = {node: scaled(-1, node) for node in both if _begins_negative(node)}
+    negated = {node: scaled(-1, node) for node in both if begins_negative(node)}
     chosen = {
         later: (negated.get(node, node), -sign if node in negated else sign, transposed, conj)
         for later, (node, sign, transposed, conj) in turned.items()
@@ -94,7 +94,7 @@ def _with_signs_chosen(turned: dict[Node, Turn]) -> dict[Node, Turn]:
     return chosen | {node: (negative, -1, False, False) for node, negative in negated.items()}
 
 
-def _begins_negative(total: Node) -> bool:
+def begins_negative(total: Node) -> bool:
     """Whether the shortest term of a sum has a number below zero in front."""
     return as_product(min(terms_of(total), key=lambda term: len(as_product(term).factors))).coefficient < 0
 
