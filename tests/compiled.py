@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -14,11 +15,17 @@ from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.optimise import optimise
 
 
+@lru_cache(maxsize=512)
+def optimised(roots: tuple[tuple[str, Node], ...]) -> dict[str, Node]:
+    """The fast form of some expressions, found once for all libraries."""
+    return optimise(dict(roots))
+
+
 def run(roots: Mapping[str, Node], library: str, point: Point, batch: int = 0) -> dict[str, np.ndarray]:
     """The values that compiled code gives; with a batch, those of the last of several different items."""
     dialect = LIBRARIES[library]
     leaves = [leaf for leaf in point.values if isinstance(leaf, Symbol | Direction)]
-    program = lower(optimise(roots), dialect, inputs=leaves, batched=bool(batch))
+    program = lower(optimised(tuple(roots.items())), dialect, inputs=leaves, batched=bool(batch))
     function = compile_program(program, dialect, "values", bound(program, dialect))
     arrays = [point.values[leaf] for leaf in leaves]
     if batch:

@@ -21,12 +21,12 @@ from gradwright.api.inputs import (
     named_leaves,
 )
 from gradwright.api.provenance import NO_DERIVATIVE, Provenance
-from gradwright.back.code.bindings import bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
-from gradwright.back.code.live import compile_program, function_source
+from gradwright.back.code.live import function_source, live_function
 from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.program import Program
+from gradwright.core.dims import lengths
 from gradwright.core.nodes import Node
 from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
@@ -216,7 +216,7 @@ class CompiledFunction:
         """What the tests of the gauge take: names of inputs, a function of these, and the nodes that it evaluates."""
         nodes = tuple(dict.fromkeys(n for test in self._gauge for n in test.nodes))
         program = _lowered(optimise({f"part{k}": n for k, n in enumerate(nodes)}), self._signature, self._library)
-        function = compile_program(program, self._library, "parts", bound(program, self._library))
+        function = live_function(program, self._library, "parts")
         return tuple(program.parameters), function, nodes
 
     def _written_into(self, out: Any, arrays: Sequence[Any]) -> Any:
@@ -232,7 +232,7 @@ class CompiledFunction:
     def _checked_out(self, out: Any, inputs: Mapping[str, Any]) -> Any:
         require_writable(out, self._library.name, not self._node.real and any(map(is_complex, inputs.values())))
         sizes = bind_sizes({self._leaves[name]: shaped(name, value) for name, value in inputs.items()})
-        wanted = tuple(dim.evaluate(sizes) for dim in self._node.shape)
+        wanted = lengths(self._node.shape, sizes)
         if tuple(out.shape) != wanted:
             raise EvaluationError(f"out has shape {tuple(out.shape)}, and the result {wanted}")
         return out

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gradwright.api.expression import Expression, NamedOutputs, as_expression
+from gradwright.api.expression import Expression, as_expression, as_result
 from gradwright.back.render import unicode_of
 from gradwright.core.primitive import Primitive
-from gradwright.core.registry import Call, Function, Outputs, primitive_function, register
+from gradwright.core.registry import Call, Function, primitive_function, register
 from gradwright.core.signature import Signature
 from gradwright.diff.conditions import conditions_of_identity
 from gradwright.errors import IdentityError, ShapeError
@@ -52,12 +52,9 @@ class DefinedFunction:
         if any(value is None for value in values):
             raise ShapeError(f"{self.name} takes expressions and numbers")
         expressions = [value for value in values if value is not None]
-        signature = Signature()
-        for expression in expressions:
-            signature = signature.merged(expression.signature)
+        signature = Signature().merged(*(expression.signature for expression in expressions))
         call = Call(self.name, tuple(expression.node for expression in expressions), {})
-        result = self._function.build(call)
-        return NamedOutputs(result, signature) if isinstance(result, Outputs) else Expression(result, signature)
+        return as_result(self._function.build(call), signature)
 
     @property
     def conditions(self) -> tuple[str, ...]:

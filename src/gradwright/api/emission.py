@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PLAIN = ("numpy", "jax")
 
 
-def source(derivation: Derivation, target: str, name: str | None = None) -> str:
+def source(derivation: Derivation, target: str, name: str | None) -> str:
     """The text of a module."""
     if target in PLAIN:
         _require_no_name(name, target)
@@ -31,7 +31,7 @@ def source(derivation: Derivation, target: str, name: str | None = None) -> str:
     return module_text(_asked(derivation, name))
 
 
-def tests(derivation: Derivation, target: str, module: str, name: str | None = None) -> str:
+def tests(derivation: Derivation, target: str, module: str, name: str | None) -> str:
     """The text of the pytest file of a module of that name."""
     from gradwright.back.torch import tests_text
 
@@ -41,7 +41,7 @@ def tests(derivation: Derivation, target: str, module: str, name: str | None = N
     return tests_text(_asked(derivation, name), module)
 
 
-def function(derivation: Derivation, target: str, name: str | None = None) -> Callable[..., Any]:
+def function(derivation: Derivation, target: str, name: str | None) -> Callable[..., Any]:
     """The function of the module, live: the same one whenever the same is asked."""
     if target in PLAIN:
         _require_no_name(name, target)

@@ -22,6 +22,8 @@ from gradwright.api.inputs import (
 from gradwright.api.provenance import Provenance
 from gradwright.back.render import unicode_of
 from gradwright.back.systems.solver import SystemSolver
+from gradwright.core.arithmetic import is_finite
+from gradwright.core.dims import lengths
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.signature import Signature
@@ -141,7 +143,7 @@ def _has_edges(node: Apply) -> bool:
 def require_domain(applications: Sequence[Apply], values: Mapping[Node, np.ndarray]) -> None:
     """Refuse a derivative where the function has no value: `1 / x` has one at −2, where `log(x)` has none."""
     for node in applications:
-        if np.any(np.isnan(values[node])) and all(np.all(np.isfinite(values[a])) for a in node.arguments):
+        if np.any(np.isnan(values[node])) and all(is_finite(values[a]) for a in node.arguments):
             raise ConditionError(
                 f"the function has no value at these inputs, so that it has no derivative: {unicode_of(node)} is not "
                 f"a number there; it needs that {', that '.join(conditions_of((node,), (), unicode_of))}"
@@ -173,7 +175,7 @@ def warn_of_gauge(
 
 def require_finite(result: np.ndarray, node: Node, inputs: Mapping[str, np.ndarray]) -> None:
     """Refuse a result with infinities or NaN that the inputs did not have: a condition is violated."""
-    if bool(np.all(np.isfinite(result))) or not all(bool(np.all(np.isfinite(a))) for a in inputs.values()):
+    if is_finite(result) or not all(map(is_finite, inputs.values())):
         return
     needs = conditions_of((node,), (), unicode_of)
     if needs:
@@ -190,7 +192,7 @@ def _is_sized(leaf: Symbol | Direction, sizes: Mapping[str, int]) -> bool:
 
 
 def _zeros(leaf: Symbol | Direction, sizes: Mapping[str, int]) -> np.ndarray:
-    return np.zeros(tuple(dim.evaluate(sizes) for dim in leaf.shape), dtype=np.float32)
+    return np.zeros(lengths(leaf.shape, sizes), dtype=np.float32)
 
 
 def _in_kind(result: np.ndarray, kinds: list[np.dtype]) -> np.ndarray:

@@ -368,11 +368,13 @@ def call(function: str, /, *arguments: Any, **keywords: Any) -> Any:
     arguments = (*arguments[:first], *(dim(d) if isinstance(d, str) else d for d in arguments[first:]))
     converted = [_argument(function, value) for value in arguments]
     named = {name: _argument(function, value) for name, value in keywords.items()}
-    signature = Signature()
-    for value in _expressions([*arguments, *keywords.values()]):
-        signature = signature.merged(value.signature)
+    signature = Signature().merged(*(e.signature for e in _expressions([*arguments, *keywords.values()])))
     built = Call(function, tuple(converted), named, lambda place: _short_text(arguments[place]))
-    result = lookup(function).build(built)
+    return as_result(lookup(function).build(built), signature)
+
+
+def as_result(result: Node | Outputs, signature: Signature) -> Expression | NamedOutputs:
+    """What a function returns: an expression, or several by name."""
     return NamedOutputs(result, signature) if isinstance(result, Outputs) else Expression(result, signature)
 
 

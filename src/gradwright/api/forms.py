@@ -15,7 +15,7 @@ from gradwright.api.jax_functions import jax_function
 from gradwright.back.code.bindings import are_traced, bound
 from gradwright.back.code.in_place import InPlace
 from gradwright.back.code.library import Library
-from gradwright.back.code.live import compile_program, function_source
+from gradwright.back.code.live import compile_program, function_source, live_function
 from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.program import Program
 from gradwright.back.code.row_blocks import RowBlocks
@@ -26,11 +26,6 @@ from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.optimise.row_sums import row_sums
 
 Function = Callable[..., Any]
-
-
-def function_of(program: Program, library: Library) -> Function:
-    """The function of a program that calls what the library lacks."""
-    return compile_program(program, library, "value", bound(program, library))
 
 
 class Forms:
@@ -59,11 +54,11 @@ class Forms:
         if library.name == "jax":
             self.plain = jax_function((node,), inputs, program, optimised, library)
         else:
-            self.plain = function_of(program, library)
+            self.plain = live_function(program, library)
         self.recorded = self.plain
         if library.name == "torch" and are_in_eigenvectors(optimised.values()):
             found = optimise({"value": node}, hints, DIFFERENTIABLE_PASSES)
-            self.recorded = function_of(lower(found, library, inputs=inputs), library)
+            self.recorded = live_function(lower(found, library, inputs=inputs), library)
 
     def recorded_or(self, form: Function, arrays: Sequence[Any]) -> Function:
         """A form of the function, or the generated code where PyTorch or JAX does more than compute.
@@ -90,7 +85,7 @@ class Forms:
         """The function that refuses gaps lost in rounding errors, which its code computes beside the value."""
         nodes = tuple(dict.fromkeys(n for gap in self.gaps for n in gap.nodes))
         roots = optimise({"value": self._node} | {f"gap{k}": n for k, n in enumerate(nodes)}, self._hints)
-        function = function_of(lower(roots, self._library, inputs=self._inputs), self._library)
+        function = live_function(lower(roots, self._library, inputs=self._inputs), self._library)
 
         def watched(*arrays: Any) -> Any:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -114,7 +109,7 @@ class Forms:
         if found == self._optimised:
             return self.program, self.plain
         program = lower(found, self._library, inputs=self._inputs)
-        return program, function_of(program, self._library)
+        return program, live_function(program, self._library)
 
     def constant(self, leaf: Leaf) -> Function:
         """The value where nothing is needed for it: in the precision of an input, and on its device."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradwright.back.arrays import numbers_of
 from gradwright.core.declarations import as_read, declared_facts
-from gradwright.core.dims import Dim
+from gradwright.core.dims import Dim, sizes_text
 from gradwright.core.membership import departure
 from gradwright.core.nodes import Direction, Node, Selection, Symbol
 from gradwright.core.points import dimension_names, even_sizes, needed_orders
@@ -149,7 +149,7 @@ class Demands:
                 _check_place(selection, sizes)
         for larger, smaller in self.orders:
             if _are_known(sizes, larger, smaller) and larger.evaluate(sizes) < smaller.evaluate(sizes):
-                got = ", ".join(f"{name} = {sizes[name]}" for name in dict.fromkeys((*larger.names, *smaller.names)))
+                got = sizes_text({name: sizes[name] for name in (*larger.names, *smaller.names)})
                 raise EvaluationError(f"the expression needs {larger} ≥ {smaller}, and in these inputs {got}")
         for dim in self.even:
             if _are_known(sizes, dim) and dim.evaluate(sizes) % 2:

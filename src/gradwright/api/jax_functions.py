@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from gradwright.back.code.bindings import bound
 from gradwright.back.code.jax_library import jax_differentiates
 from gradwright.back.code.library import Library
-from gradwright.back.code.live import compile_program
+from gradwright.back.code.live import live_function
 from gradwright.back.code.lower import Leaf, lower
 from gradwright.back.code.names import Names
 from gradwright.back.code.program import Program
@@ -31,7 +30,7 @@ def jax_function(
     import jax
     import jax.numpy as jnp
 
-    function = compile_program(program, library, "value", bound(program, library))
+    function = live_function(program, library)
     if not program.foreign and jax_differentiates(optimised.values()):
         return function
 

@@ -54,14 +54,9 @@ class Result:
         return f"{self.kind}{text_of_name(self.variable)}"
 
     @property
-    def where(self) -> str:
-        """What the letters stand for, as text."""
-        return ", ".join(meaning.text for meaning in self.letters)
-
-    @property
     def told(self) -> str:
         """The formula and what its letters stand for, in one line."""
-        return f"{self.text}, where {self.where}" if self.letters else self.text
+        return f"{self.text}, where {UNICODE.where(self.letters)}" if self.letters else self.text
 
 
 @frozen
@@ -216,16 +211,12 @@ def _long_lines(number: int, step: Step, notation: Notation) -> list[str]:
 
 
 def _verdict(step: Step, notation: Notation) -> str:
-    return f"{notation.plain(_reason(step))} {notation.confirmed if step.check.passed else notation.refuted}"
+    return f"[{notation.plain(step.told)}] {notation.confirmed if step.check.passed else notation.refuted}"
 
 
 def _statement(step: Step, notation: Notation) -> str:
     text = notation.write(step.statement)
     return f"{text}   where {notation.where(step.letters)}" if step.letters else text
-
-
-def _reason(step: Step) -> str:
-    return f"[{step.rule}: {step.reason}]" if step.reason else f"[{step.rule}]"
 
 
 def as_latex(page: Page) -> str:
@@ -309,7 +300,7 @@ def as_html(page: Page) -> str:
             str(number),
             step.statement.latex,
             _latex_where(step.letters),
-            f"{step.rule}: {step.reason}" if step.reason else step.rule,
+            step.told,
             "✓" if step.check.passed else "✗",
         )
         for number, step in enumerate(page.steps, 1)

@@ -78,12 +78,15 @@ class Step:
         """What the letters stand for, as text: `r = X w − y, f = ‖r‖²`."""
         return ", ".join(meaning.text for meaning in self.letters)
 
+    @property
+    def told(self) -> str:
+        """The rule, and what was done: `product rule: …`."""
+        return f"{self.rule}: {self.reason}" if self.reason else self.rule
+
     def __str__(self) -> str:
         mark = "✓" if self.check.passed else "✗"
         where = f"  where {self.where}" if self.letters else ""
-        return (
-            f"{self.number:>2}. {self.statement}{where}   [{self.rule}{': ' * bool(self.reason)}{self.reason}] {mark}"
-        )
+        return f"{self.number:>2}. {self.statement}{where}   [{self.told}] {mark}"
 
 
 @frozen

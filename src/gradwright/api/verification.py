@@ -10,7 +10,7 @@ import numpy as np
 
 from gradwright.api.code_checks import CHOOSING, Ran
 from gradwright.api.evaluation import require_gaps
-from gradwright.core.arithmetic import Array, largest
+from gradwright.core.arithmetic import Array, inner, largest
 from gradwright.core.build import number
 from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.diff.derivatives import full_jacobian, gradient, hessian, total_differential, vjps
@@ -127,7 +127,7 @@ def _code(
     value, slopes = ran
     yield _finding(f"code for {library}, value", value, trial.values[whole], trial.noise(whole))
     moves = {v.name: trial.values[direction(v)] for v in variables}
-    pulled = sum(np.real(np.sum(np.conj(slopes[name]) * move)) for name, move in moves.items())
+    pulled = sum(inner(slopes[name], move) for name, move in moves.items())
     yield _pulled(f"code for {library}, gradients against differences", np.asarray(pulled), whole, cotangent, trial)
 
 
@@ -157,13 +157,13 @@ def _jvp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, trial: Trial)
 
 def _vjp(root: Node, variables: tuple[Symbol, ...], whole: Symbol, cotangent: Symbol, trial: Trial) -> Finding:
     found = vjps((root,), variables, (cotangent,))
-    pulled = sum(np.real(np.sum(np.conj(trial.value(found[v])) * trial.values[direction(v)])) for v in variables)
+    pulled = sum(inner(trial.value(found[v]), trial.values[direction(v)]) for v in variables)
     return _pulled("vjp against differences", np.asarray(pulled), whole, cotangent, trial)
 
 
 def _pulled(name: str, pulled: Array, whole: Symbol, cotangent: Symbol, trial: Trial) -> Finding:
     """`⟨vjp, dX⟩` against ⟨G, dY⟩ with a measured dY."""
-    pushed = np.real(np.sum(np.conj(trial.values[cotangent]) * trial.values[direction(whole)]))
+    pushed = inner(trial.values[cotangent], trial.values[direction(whole)])
     noise = trial.noise(whole) * float(np.sum(np.abs(trial.values[cotangent])))
     return _finding(name, pulled, np.asarray(pushed), noise)
 

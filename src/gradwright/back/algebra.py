@@ -22,14 +22,16 @@ from gradwright.back.formula import (
     Scaled,
     Sum,
     Transposed,
+    factors_of,
+    is_call,
 )
 from gradwright.frozen import replace
 
 
 def transposed(formula: Formula) -> Formula:
-    """The transpose, pushed inwards where that reads better."""
+    """The transpose, pushed inwards where that reads better; what is no matrix stays as it is."""
     match formula:
-        case _ if formula.symmetric:
+        case _ if formula.symmetric or formula.rank != 2:
             return formula
         case Name(skew=True):
             return scaled(Fraction(-1), formula)
@@ -42,9 +44,8 @@ def transposed(formula: Formula) -> Formula:
         case MatrixProduct(factors=factors):
             return sign_in_front(replace(formula, factors=tuple(transposed(f) for f in reversed(factors))))
         case Scaled(factors=factors, divisors=divisors):
-            turn = [transposed(f) if f.rank == 2 else f for f in factors]
-            under = [transposed(f) if f.rank == 2 else f for f in divisors]
-            return sign_in_front(replace(formula, factors=tuple(turn), divisors=tuple(under)))
+            turn, under = (tuple(map(transposed, side)) for side in (factors, divisors))
+            return sign_in_front(replace(formula, factors=turn, divisors=under))
         case OuterProduct(left=left, right=right):
             return column_times_row(right, left)
         case Power(base=base, matrix=True):
@@ -123,7 +124,7 @@ def with_fewer_transposes(matrix: Formula) -> Formula:
 def to_the(base: Formula, exponent: Fraction, symmetric: bool = True) -> Formula:
     """An elementwise power; `‖y‖⁴` for the square of a square, and `‖y‖` for the root of one."""
     if isinstance(base, Power) and not base.rank and not base.matrix and base.exponent.denominator == 1:
-        never_negative = isinstance(base.base, Call) and base.base.name == "norm"
+        never_negative = is_call(base.base, "norm")
         if exponent.denominator == 1 or never_negative:
             return to_the(base.base, base.exponent * exponent)
     if exponent == 1:
@@ -146,12 +147,7 @@ def conjugated(formula: Formula) -> Formula:
 
 def conjugated_inside(formula: Formula) -> Formula:
     """The conjugate of a product that holds conjugates, factor by factor; else the formula itself."""
-    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
-    if not any(isinstance(factor, Conjugated) for factor in factors):
-        return formula
-    if isinstance(formula, MatrixProduct):
-        return replace(formula, factors=tuple(map(conjugated, factors)))
-    return conjugated(formula)
+    return next(_conjugate_forms(formula)) if _conjugates(formula) else formula
 
 
 def scaled(coefficient: Fraction, formula: Formula) -> Formula:
@@ -255,7 +251,7 @@ def is_in_moduli(formula: Formula) -> bool:
     if isinstance(formula, Scaled):
         return all(map(is_in_moduli, (*formula.factors, *formula.divisors)))
     base, _ = _base(formula)
-    return isinstance(base, Call) and base.name == "abs"
+    return is_call(base, "abs")
 
 
 def _conjugate_forms(formula: Formula) -> Iterator[Formula]:
@@ -271,8 +267,7 @@ def _conjugate_forms(formula: Formula) -> Iterator[Formula]:
 
 def _conjugates(formula: Formula) -> int:
     """How many factors of a product are conjugated."""
-    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
-    return sum(isinstance(factor, Conjugated) for factor in factors)
+    return sum(isinstance(factor, Conjugated) for factor in factors_of(formula))
 
 
 def _with_joined_powers(factors: list[Formula], divisors: list[Formula]) -> tuple[list[Formula], list[Formula]]:
@@ -328,7 +323,7 @@ def reshaped(formula: Formula, shape: Sequence[str]) -> Formula:
     """A tensor with its entries in another shape; of one that was reshaped before, only the last shape counts."""
 
     def make(tensor: Formula) -> Formula:
-        if isinstance(tensor, Call) and tensor.name == "reshape":
+        if is_call(tensor, "reshape"):
             return reshaped(tensor.arguments[0], shape)
         return Call(len(shape), False, "reshape", (tensor,), keywords=", ".join(shape))
 

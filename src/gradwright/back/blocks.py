@@ -13,7 +13,6 @@ from gradwright.back.formula import (
     Cell,
     Formula,
     Indexed,
-    MatrixProduct,
     Name,
     Number,
     OuterProduct,
@@ -21,6 +20,7 @@ from gradwright.back.formula import (
     Place,
     Scaled,
     Transposed,
+    factors_of,
 )
 from gradwright.back.notation import basis_vector, ones
 from gradwright.back.products import product
@@ -182,32 +182,36 @@ def placed_parts(term: Formula, in_parts: bool = True) -> list[Placed]:
         term: a vector or matrix.
         in_parts: whether a vector of parts, as a row or column, is as many blocks.
     """
-    coefficient, scalars, divisors, inside = without_scalars(term)
-    if isinstance(inside, Scaled) and len(inside.factors) == 1 and not inside.divisors:
-        coefficient, inside = coefficient * inside.coefficient, inside.factors[0]
+    coefficient, scalars, divisors, rest = without_scalars(term)
+    number, inside = split_number(rest)
 
     def weighted(part: Formula) -> Formula:
         if part == ones((ONE,)):
             part = Cell(1, True, _ONE)
         if isinstance(part, Cell) and not part.inner.rank:
-            return replace(part, inner=multiplied(coefficient, (*scalars, part.inner), divisors, 0))
-        return multiplied(coefficient, (*scalars, part), divisors, part.rank)
+            return replace(part, inner=multiplied(coefficient * number, (*scalars, part.inner), divisors, 0))
+        return multiplied(coefficient * number, (*scalars, part), divisors, part.rank)
 
-    if isinstance(inside, OuterProduct):
-        return _bordering(inside, weighted, in_parts)
-    if isinstance(inside, Block) and inside.rank == 1:
-        pieces = zip(inside.row_places, inside.entries, strict=True)
-        return [Placed(place, None, weighted(entry)) for place, entry in pieces if not _is_zero(entry)]
-    if isinstance(inside, BasisVector):
-        return [Placed(inside.place, None, weighted(Cell(1, True, _ONE)))] if inside.place is not None else []
-    if isinstance(inside, Indexed) and isinstance(inside.inner, Part) and inside.places[0] == ":":
-        place = inside.inner.place
-        return [Placed(place, None, weighted(basis_vector(place.length, inside.places[1])))]
-    if isinstance(inside, Call) and inside.name == "sum" and isinstance(inside.arguments[0], Part):
-        place = inside.arguments[0].place
-        return [Placed(place, None, weighted(ones((place.length,))))] if inside.keywords == "axis=1" else []
-    factors = list(inside.factors) if isinstance(inside, MatrixProduct) else [inside]
+    match inside:
+        case OuterProduct():
+            return _bordering(inside, weighted, in_parts)
+        case Block(rank=1, row_places=places, entries=entries):
+            pieces = zip(places, entries, strict=True)
+            return [Placed(place, None, weighted(entry)) for place, entry in pieces if not _is_zero(entry)]
+        case BasisVector(place=place):
+            return [Placed(place, None, weighted(Cell(1, True, _ONE)))] if place is not None else []
+        case Indexed(inner=Part(place=place), places=(":", column)):
+            return [Placed(place, None, weighted(basis_vector(place.length, column)))]
+        case Call(name="sum", arguments=(Part(place=place),), keywords=axis):
+            return [Placed(place, None, weighted(ones((place.length,))))] if axis == "axis=1" else []
+        case _:
+            return _placed_product_of_matrices(inside, weighted)
+
+
+def _placed_product_of_matrices(matrix: Formula, weighted: Callable[[Formula], Formula]) -> list[Placed]:
+    """`S M Tᵀ`: M as a block, or the blocks of a row or column of them; nothing where neither S nor T is there."""
     row = column = None
+    factors = factors_of(matrix)
     first, last = factors[0], factors[-1]
     if isinstance(first, Part):
         row, factors = first.place, factors[1:]
@@ -222,7 +226,7 @@ def placed_parts(term: Formula, in_parts: bool = True) -> list[Placed]:
     only = factors[0]
     if len(factors) == 1 and isinstance(only, Block) and weighted(only) == only:
         return _opened(only, row, column)
-    return [Placed(row, column, weighted(product(tuple(factors))))]
+    return [Placed(row, column, weighted(product(factors)))]
 
 
 _ZERO, _ONE = Number(0, True, Fraction(0)), Number(0, True, Fraction(1))

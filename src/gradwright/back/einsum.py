@@ -12,7 +12,7 @@ from gradwright.back.formula import Call, Einsum, Formula, Power
 from gradwright.back.notation import identity, norm_of, ones
 from gradwright.core.contraction import is_simple, simple, subproduct
 from gradwright.core.inference import is_real_valued
-from gradwright.core.nodes import Contract, Factor, Node, Selection
+from gradwright.core.nodes import Contract, Factor, Node, Selection, labels_of
 from gradwright.errors import UnsupportedError
 from gradwright.frozen import frozen
 from gradwright.simplify.powers import connected
@@ -69,7 +69,7 @@ def _independent(node: Contract) -> list[Node]:
     output = set(node.free_labels)
     joined, found = set(output), list[Node]()
     for part in connected(node.factors, range(len(node.dims))):
-        labels = {label for factor in part for label in factor.labels}
+        labels = labels_of(part)
         if labels & output:
             joined |= labels
         else:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from hashlib import blake2b
+from typing import TypeGuard
 
 from gradwright.core.dims import Dim
 from gradwright.frozen import fields, frozen
@@ -143,6 +144,11 @@ class MatrixProduct(Formula):
     factors: tuple[Formula, ...]
 
 
+def factors_of(formula: Formula) -> tuple[Formula, ...]:
+    """The factors of a product of matrices; the formula alone if it is none."""
+    return formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+
+
 @frozen(eq=False)
 class Transposed(Formula):
     """The transpose, or the conjugate transpose."""
@@ -187,6 +193,11 @@ class Call(Formula):
     latex: str = ""
     output: str = ""
     binds: tuple[str, ...] = ()
+
+
+def is_call(formula: object, *names: str) -> TypeGuard[Call]:
+    """Whether something is an application of one of some functions of the language."""
+    return isinstance(formula, Call) and formula.name in names
 
 
 @frozen(eq=False)

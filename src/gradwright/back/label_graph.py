@@ -6,13 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.back.algebra import multiplied, transposed
-from gradwright.back.formula import (
-    Call,
-    Formula,
-    Indexed,
-    Number,
-    Power,
-)
+from gradwright.back.formula import Formula, Indexed, Number, Power, is_call
 from gradwright.back.notation import (
     basis_vector,
     diagonal_matrix,
@@ -91,7 +85,7 @@ def _is_trace(weights: Sequence[Weight]) -> bool:
     if len(weights) != 1 or weights[0].divides:
         return False
     formula = weights[0].formula
-    return isinstance(formula, Call) and formula.name == "diagonal"
+    return is_call(formula, "diagonal")
 
 
 def elementwise(weights: Sequence[Weight]) -> Formula:

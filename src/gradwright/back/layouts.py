@@ -16,9 +16,9 @@ from gradwright.back.notation import diagonal_matrix, outer_product, size_formul
 from gradwright.back.products import product
 from gradwright.back.split_axes import Opened, with_one_axis
 from gradwright.core.connected import joined_to
-from gradwright.core.contraction import contract, is_simple, plain, simple, subproduct, with_factors
+from gradwright.core.contraction import contract, is_simple, plain, simple, subproduct, with_factors, with_output
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Node, Symbol, field_of
+from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Node, Symbol, field_of, labels_of
 
 Translated = Callable[[Node], Formula]
 """The formula of a node."""
@@ -28,7 +28,7 @@ Named = Callable[[Symbol, Formula], None]
 
 def layout_formula(node: Contract, formula: Translated, name: Named) -> Formula | None:
     """Kronecker products, vectorisations and reshapes, where the labels are grouped; None where nothing is laid out."""
-    if any(len(group) != 1 for factor in node.factors for group in factor.groups):
+    if not all(is_simple(factor.groups) for factor in node.factors):
         opened = with_one_axis(node)
         return _reshaped_factors(node, formula, name) if opened is None else _opened(opened, formula, name)
     if is_simple(node.output):
@@ -73,7 +73,7 @@ def _kronecker(node: Contract, formula: Translated) -> Formula | None:
     for output in places:
         own, remaining = joined_to(remaining, output)
         others = set(node.free_labels) - set(output)
-        if others & {x for f in own for x in f.labels}:
+        if others & labels_of(own):
             return None
         parts.append(formula(subproduct(node, own, simple(output))))
     scalar = scaled(node.coefficient, formula(subproduct(node, remaining, ())))
@@ -85,7 +85,7 @@ def _commuted(node: Contract, formula: Translated) -> Formula | None:
     if node.rank != 2 or {len(group) for group in node.output} != {2}:
         return None
     rows, columns = node.output
-    fixed = contract(node.coefficient, node.factors, (rows, columns[::-1]), dict(enumerate(node.dims)))
+    fixed = with_output(node, (rows, columns[::-1]))
     kron = _kronecker(fixed, formula) if isinstance(fixed, Contract) else None
     if kron is None:
         return None
@@ -103,7 +103,7 @@ def _diagonal(node: Contract, formula: Translated) -> Formula | None:
     """`diag(vec(M))`: what acts entry by entry."""
     if node.rank != 2 or node.output[0] != node.output[1] or not node.factors:
         return None
-    entries = contract(1, node.factors, node.output[:1], dict(enumerate(node.dims)))
+    entries = with_output(node, node.output[:1], 1)
     return scaled(node.coefficient, diagonal_matrix(formula(entries)))
 
 
@@ -124,7 +124,7 @@ def _vectorised(node: Contract, formula: Translated) -> Formula | None:
     if node.rank != 1 or len(node.output[0]) != 2:
         return None
     first, second = node.output[0]
-    matrix = formula(contract(1, node.factors, ((second,), (first,)), dict(enumerate(node.dims))))
+    matrix = formula(with_output(node, ((second,), (first,)), 1))
     return scaled(node.coefficient, Call(1, True, "vec", (matrix,)))
 
 
@@ -167,4 +167,4 @@ def unflattened(node: Contract) -> Node | None:
     if not node.output or len(node.output[-1]) < 2 or not is_simple(node.output[:-1]):
         return None
     output = (*node.output[:-1], *((label,) for label in node.output[-1]))
-    return contract(node.coefficient, node.factors, output, dict(enumerate(node.dims)))
+    return with_output(node, output)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradwright.back.algebra import conjugated, conjugated_inside, transposed
-from gradwright.back.formula import Call, Conjugated, Formula, Indexed, MaskMatrix, MatrixProduct, Name, Transposed
+from gradwright.back.formula import (
+    Call,
+    Conjugated,
+    Formula,
+    Indexed,
+    MaskMatrix,
+    Name,
+    Transposed,
+    factors_of,
+    is_call,
+)
 from gradwright.frozen import replace
 
 Weights = tuple[Fraction | int, ...]
@@ -48,7 +58,7 @@ def masked_product(weights: Weights, matrix: Formula) -> Formula:
 
 def _turning_cost(formula: Formula) -> tuple[int, int]:
     """What makes a product hard to read: transposed directions, then other transposes."""
-    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    factors = factors_of(formula)
     return sum(f.has_direction for f in factors if isinstance(f, Transposed)), turns(formula)
 
 
@@ -57,7 +67,7 @@ def turns(formula: Formula) -> int:
 
     A vector that stands first is transposed anyway.
     """
-    factors = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    factors = factors_of(formula)
     row = not formula.rank and factors[0].rank == 1
     return sum(map(_is_turned, factors[1:] if row else factors))
 
@@ -66,7 +76,7 @@ def _is_turned(factor: Formula) -> bool:
     """Whether a factor is a transpose or conjugate, a part of one, or a Kronecker product of such."""
     if isinstance(factor, Indexed):
         return _is_turned(factor.inner)
-    if isinstance(factor, Call) and factor.name == "kron":
+    if is_call(factor, "kron"):
         return any(map(_is_turned, factor.arguments))
     return isinstance(factor, Transposed | Conjugated)
 

@@ -29,6 +29,7 @@ from gradwright.back.formula import (
     Power,
     Scaled,
     Transposed,
+    is_call,
 )
 from gradwright.back.label_graph import (
     Edge,
@@ -268,7 +269,7 @@ class Reduction:
         self.weights.append(Weight(other, formula, place=first_place([edge, *weights])))
 
     def _row_sums_or_means(self, edge: Edge, label: int) -> Formula:
-        if isinstance(edge.formula, Call) and edge.formula.name == "diag":
+        if is_call(edge.formula, "diag"):
             return edge.formula.arguments[0]
         axis = 0 if label == edge.row else 1
 
@@ -364,6 +365,6 @@ def _frame(formula: Formula) -> Formula:
     """A matrix without its transpose, conjugate or inverse; for an output of a factorisation, the factorisation."""
     if isinstance(formula, Transposed | Conjugated):
         return _frame(formula.inner)
-    if isinstance(formula, Call) and formula.name == "inv":
+    if is_call(formula, "inv"):
         return _frame(formula.arguments[0])
     return replace(formula, output="") if isinstance(formula, Call) and formula.output else formula

@@ -11,7 +11,7 @@ def name_formula(name: str, rank: int, symmetric: bool, skew: bool = False) -> F
     return Name(rank, symmetric, text_of_name(name), name, latex_of_name(name), skew=skew)
 
 
-def direction_formula(of: str, rank: int, symmetric: bool, skew: bool = False) -> Formula:
+def direction_formula(of: str, rank: int, symmetric: bool, skew: bool) -> Formula:
     """`dX`."""
     inner = name_formula(of, rank, symmetric)
     assert isinstance(inner, Name)

@@ -26,13 +26,14 @@ from gradwright.back.formula import (
     MaskMatrix,
     MatrixProduct,
     Name,
-    Part,
     Place,
     Transposed,
+    factors_of,
+    is_call,
 )
 from gradwright.back.masks import is_running_sum, masked_product, turns
 from gradwright.back.names import latex_of_name
-from gradwright.back.products import product, sliced
+from gradwright.back.products import is_part, product, sliced
 from gradwright.core.dims import Dim
 
 
@@ -51,7 +52,7 @@ def hadamard(left: Formula, right: Formula) -> Formula:
 
 def diagonal_of(matrix: Formula) -> Formula:
     """The diagonal of a matrix, as a vector."""
-    if isinstance(matrix, Call) and matrix.name == "diag":
+    if is_call(matrix, "diag"):
         return matrix.arguments[0]
     return linear(lambda inside: Call(1, True, "diagonal", (inside,)), matrix)
 
@@ -77,7 +78,7 @@ def _trace(matrix: Formula) -> Formula:
 
 def _rotations(matrix: MatrixProduct) -> list[Formula]:
     """The cyclic orders of a product; without a direction, a part or a power across its ends only the one it has."""
-    turned = matrix.has_direction or any(map(_is_part, matrix.factors)) or _ends_alike(matrix)
+    turned = matrix.has_direction or any(map(is_part, matrix.factors)) or _ends_alike(matrix)
     count = len(matrix.factors) if turned else 1
     return [product((*matrix.factors[k:], *matrix.factors[:k])) for k in range(count)]
 
@@ -87,19 +88,15 @@ def _ends_alike(formula: Formula) -> bool:
     return isinstance(formula, MatrixProduct) and len(formula.factors) > 2 and formula.factors[0] == formula.factors[-1]
 
 
-def _is_part(formula: Formula) -> bool:
-    return isinstance(formula.inner if isinstance(formula, Transposed) else formula, Part)
-
-
 def _reading_cost(formula: Formula) -> tuple[int, int, int, int]:
     """A plain direction stands last, a conjugate transposed one first; then few selections, powers, few transposes."""
-    factors: tuple[Formula, ...] = formula.factors if isinstance(formula, MatrixProduct) else (formula,)
+    factors: tuple[Formula, ...] = factors_of(formula)
     first, last = factors[0], factors[-1]
     if not last.has_direction and last.rank == 1 and len(factors) > 1:
         last = factors[-2]
     adjoint = first.has_direction and isinstance(first, Transposed) and first.conj
     badly = formula.has_direction and not adjoint and (not last.has_direction or isinstance(last, Transposed))
-    return int(badly or isinstance(last, Conjugated)), sum(map(_is_part, factors)), _ends_alike(formula), turns(formula)
+    return int(badly or isinstance(last, Conjugated)), sum(map(is_part, factors)), _ends_alike(formula), turns(formula)
 
 
 def sum_of(vector: Formula) -> Formula:
@@ -108,9 +105,9 @@ def sum_of(vector: Formula) -> Formula:
 
 
 def _total(vector: Formula) -> Formula:
-    if isinstance(vector, Call) and vector.name == "diagonal":
+    if is_call(vector, "diagonal"):
         return trace_of(vector.arguments[0])
-    if isinstance(vector, Call) and vector.name == "sum" and vector.keywords and vector.arguments[0].rank == 2:
+    if is_call(vector, "sum") and vector.keywords and vector.arguments[0].rank == 2:
         return sum_of(vector.arguments[0])
     return Call(0, True, "sum", (with_fewer_transposes(vector) if vector.rank == 2 else vector,))
 
@@ -126,16 +123,13 @@ def inner_product(left: Formula, right: Formula) -> Formula:
 
 
 def _inner(left: Formula, right: Formula) -> Formula:
-    parts: list[Formula] = []
-    if isinstance(left, MatrixProduct):
-        parts += [transposed(f) if f.rank == 2 else f for f in reversed(left.factors)]
-    else:
-        parts.append(left)
-    parts += right.factors if isinstance(right, MatrixProduct) else (right,)
-    parts = sliced(parts)
+    parts = sliced([*_reversed(factors_of(left)), *factors_of(right)])
     forward = sign_in_front(MatrixProduct(0, True, tuple(parts)))
-    turned = (transposed(f) if f.rank == 2 else f for f in reversed(parts))
-    return min(forward, sign_in_front(MatrixProduct(0, True, tuple(turned))), key=_inner_cost)
+    return min(forward, sign_in_front(MatrixProduct(0, True, _reversed(parts))), key=_inner_cost)
+
+
+def _reversed(factors: Sequence[Formula]) -> tuple[Formula, ...]:
+    return tuple(map(transposed, reversed(factors)))
 
 
 def _inner_cost(formula: Formula) -> tuple[int, int]:
@@ -153,7 +147,7 @@ def times_vector(matrix: Formula, vector: Formula) -> Formula:
     """A matrix times a vector; a square mask of ones gives running sums, as many as there are entries."""
     if is_running_sum(matrix):
         return Call(1, True, "cumsum", (vector,))
-    if isinstance(matrix, Call) and matrix.name == "diag":
+    if is_call(matrix, "diag"):
         return multiplied(Fraction(1), (matrix.arguments[0], vector), (), 1)
     return product((matrix, vector))
 

@@ -16,6 +16,8 @@ from gradwright.back.formula import (
     Part,
     Sum,
     Transposed,
+    factors_of,
+    is_call,
 )
 from gradwright.back.masks import is_running_sum, masked_product
 from gradwright.frozen import replace
@@ -34,7 +36,7 @@ def product(factors: tuple[Formula, ...]) -> Formula:
             coefficient *= number
             above += scalars
             under += divisors
-        flat += inside.factors if isinstance(inside, MatrixProduct) else (inside,)
+        flat += factors_of(inside)
     flat = _with_running_sums(_with_one_diagonal(sliced(flat)))
     rank = (flat[0].rank == 2) + (flat[-1].rank == 2)
     whole = flat[0] if len(flat) == 1 else MatrixProduct(rank, _is_palindrome(flat), tuple(flat))
@@ -76,7 +78,7 @@ def _with_one_diagonal(factors: list[Formula]) -> list[Formula]:
 
 
 def _is_diagonal(formula: Formula) -> bool:
-    return isinstance(formula, Call) and formula.name == "diag"
+    return is_call(formula, "diag")
 
 
 def sliced(factors: list[Formula]) -> list[Formula]:
@@ -84,17 +86,18 @@ def sliced(factors: list[Formula]) -> list[Formula]:
     kept: list[Formula] = []
     for factor in factors:
         last = kept[-1] if kept else None
-        if isinstance(factor, Part) and last is not None and not _is_part(last):
+        if isinstance(factor, Part) and last is not None and not is_part(last):
             kept[-1] = _slice(last, (":", factor.slice)[-last.rank :])
-        elif isinstance(last, Transposed) and isinstance(last.inner, Part) and not _is_part(factor):
+        elif isinstance(last, Transposed) and isinstance(last.inner, Part) and not is_part(factor):
             kept[-1] = _slice(factor, (last.inner.slice, ":")[: factor.rank])
         else:
             kept.append(factor)
     return kept
 
 
-def _is_part(formula: Formula) -> bool:
-    return isinstance(formula, Part) or (isinstance(formula, Transposed) and isinstance(formula.inner, Part))
+def is_part(formula: Formula) -> bool:
+    """Whether a matrix places a part into a whole, or cuts it out."""
+    return isinstance(formula.inner if isinstance(formula, Transposed) else formula, Part)
 
 
 def _slice(formula: Formula, places: tuple[str, ...]) -> Formula:

@@ -104,7 +104,7 @@ def _in_one_order(formulas: Sequence[Formula]) -> list[Formula]:
     turned: dict[bytes, Formula] = {}
     for part in (part for formula in formulas for part in postorder(formula)):
         if isinstance(part, MatrixProduct) and not part.rank:
-            mirror = replace(part, factors=tuple(transposed(f) if f.rank == 2 else f for f in reversed(part.factors)))
+            mirror = replace(part, factors=tuple(map(transposed, reversed(part.factors))))
             if mirror.key in seen:
                 turned[part.key] = mirror
             else:
@@ -399,7 +399,7 @@ def _is_output(part: Formula) -> bool:
 
 
 def _is_worth_a_letter(part: Formula) -> bool:
-    if isinstance(part, Scaled) and len(part.factors) == 1 and not part.divisors:
+    if split_number(part)[1] is not part:
         return False
     # A product or sum that contains a direction is what a differential is about: it stays in sight.
     return isinstance(part, Call) or (

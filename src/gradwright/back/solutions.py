@@ -22,8 +22,8 @@ def solution_formula(
     formula: Callable[[Node], Formula],
     symmetric: bool,
     *,
-    language: bool = False,
-    declared: Collection[str] = (),
+    language: bool,
+    declared: Collection[str],
 ) -> Formula:
     """`sylvester(A, B, C)` where the equation has a name, else `solve(H: A H B + H = C)`.
 

@@ -12,7 +12,7 @@ from math import prod
 
 from gradwright.core.contraction import contract
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Contract, Factor, Node, Symbol, field_of
+from gradwright.core.nodes import Contract, Factor, Node, Symbol, field_of, labels_of
 from gradwright.frozen import frozen
 
 Group = tuple[int, ...]
@@ -95,7 +95,7 @@ def _whole_groups(
 ) -> list[Group]:
     """The split axis, and others of which every label leaves the part."""
     leaving = _leaving(node, own) | set(output)
-    more = [g for _, g in _split_axes(node) if g != first and set(g) <= leaving & {x for f in own for x in f.labels}]
+    more = [g for _, g in _split_axes(node) if g != first and set(g) <= leaving & labels_of(own)]
     return list(dict.fromkeys([first, *more]))
 
 
@@ -110,7 +110,7 @@ def _meets(own: Sequence[Factor], groups: Sequence[Group], node: Contract, ones:
     labels = {label for group in groups for label in group}
     if labels & set(node.free_labels):
         return False
-    if not ones and not labels <= {x for f in own for x in f.labels}:
+    if not ones and not labels <= labels_of(own):
         return False
     return not _apart([f for f in node.factors if all(f is not o for o in own)], groups)
 
@@ -151,5 +151,5 @@ def _contracted(
     coefficient: Fraction, factors: Sequence[Factor], output: tuple[Group, ...], dims: Mapping[int, Dim]
 ) -> Node:
     """A contraction of the labels that occur; the others were summed in the part."""
-    labels = {x for f in factors for x in f.labels} | {x for group in output for x in group}
+    labels = labels_of(factors).union(*output)
     return contract(coefficient, factors, output, {x: dim for x, dim in dims.items() if x in labels})

@@ -18,7 +18,7 @@ from gradwright.back.algebra import (
     without_scalars,
 )
 from gradwright.back.blocks import blocks, is_full, placed_parts
-from gradwright.back.formula import Call, Formula, MatrixProduct, Name, Number, OuterProduct, Scaled, Sum, Transposed
+from gradwright.back.formula import Formula, MatrixProduct, Name, Number, OuterProduct, Scaled, Sum, Transposed, is_call
 from gradwright.back.notation import diagonal_matrix
 from gradwright.back.text import unicode
 from gradwright.frozen import replace
@@ -130,10 +130,8 @@ def _minus_inside(term: Formula) -> Formula:
 
 def _diagonal_of(term: Formula) -> Formula | None:
     """The vector of a diagonal matrix: u for `diag(u)`, c u for `c diag(u)`."""
-    if isinstance(term, Scaled) and len(term.factors) == 1 and not term.divisors:
-        inside = _diagonal_of(term.factors[0])
-        return scaled(term.coefficient, inside) if inside is not None else None
-    return term.arguments[0] if isinstance(term, Call) and term.name == "diag" else None
+    number, inside = split_number(term)
+    return scaled(number, inside.arguments[0]) if is_call(inside, "diag") else None
 
 
 def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:

@@ -21,7 +21,7 @@ from gradwright.back.sums import sum_formula
 from gradwright.back.translate import Translator
 from gradwright.core.connected import joined_to
 from gradwright.core.contraction import is_simple, subproduct
-from gradwright.core.nodes import Add, Contract, Factor, Node
+from gradwright.core.nodes import Add, Contract, Factor, Node, labels_of
 from gradwright.frozen import frozen
 
 
@@ -92,10 +92,10 @@ def _pieces(node: Contract, translator: Translator) -> tuple[list[Piece], list[F
         if label in seen:
             continue
         own, remaining = joined_to(remaining, {label})
-        reached = {x for f in own for x in f.labels} | {label}
+        reached = labels_of(own) | {label}
         axes = tuple(axis for axis, other in enumerate(output) if other in reached)
         seen |= reached
-        if len(axes) > 2 or any(len(group) != 1 for f in own for group in f.groups):
+        if len(axes) > 2 or not all(is_simple(f.groups) for f in own):
             return None
         part = subproduct(node, own, tuple((output[axis],) for axis in axes))
         pieces.append(Piece(translator.formula(part), axes))

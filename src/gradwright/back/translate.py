@@ -144,7 +144,7 @@ class Translator:
         turned = arguments[0] if arguments else None
         if keywords == "axis=1" and _is_transposed(turned):
             call = call_formula(node, [transposed(turned), *arguments[1:]], "axis=0", symmetric)
-            return transposed(call) if call.rank == 2 else call
+            return transposed(call)
         return call_formula(node, arguments, keywords, symmetric)
 
     def _spectral(self, node: Apply, arguments: Sequence[Formula], symmetric: bool) -> Formula:

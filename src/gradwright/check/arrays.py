@@ -19,7 +19,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from gradwright.check.report import first_line
-from gradwright.check.subject import Subject, arguments_of
+from gradwright.check.subject import Subject, applied, copied
 from gradwright.errors import CheckError
 from gradwright.frozen import replace
 
@@ -59,7 +59,7 @@ def _of_jax(subject: Subject, inputs: Mapping[str, torch.Tensor]) -> Subject | N
     arrays = {name: value.clone().numpy() for name, value in inputs.items()}
 
     def value(varied: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
-        return _called(forward, (), {**given, **varied}, subject.names)
+        return applied(forward, (), {**given, **varied}, subject.names)
 
     custom = _has_rule(jax, lambda varied: value(varied, arrays), arrays)
     if not custom and not _takes_arrays(forward, (), inputs, subject.names):
@@ -94,7 +94,7 @@ def _require_gradient(subject: Subject, inputs: Mapping[str, torch.Tensor]) -> N
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            value = _called(subject.forward, (), subject.leaves(inputs), subject.names)
+            value = applied(subject.forward, (), subject.leaves(inputs), subject.names)
     except RuntimeError as error:
         if "numpy()" not in str(error):
             return  # what else fails may do so here alone, and the check says it
@@ -127,26 +127,21 @@ def _takes_arrays(
     function: Function, first: Sequence[torch.Tensor], inputs: Mapping[str, torch.Tensor], names: Sequence[str]
 ) -> bool:
     """Whether a function is one of arrays: it converts tensors, or does not know them, and works on arrays."""
-    copies = {name: value.clone() for name, value in inputs.items()}
+    copies = copied(inputs)
     with _Conversions() as conversions, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy may warn of tensors, which it is not given in the check
         try:
-            known = isinstance(_some(_called(function, [v.clone() for v in first], copies, names)), torch.Tensor)
+            known = isinstance(_some(applied(function, [v.clone() for v in first], copies, names)), torch.Tensor)
         except Exception:  # whatever the user's function raises: then arrays may be what it takes
             known = False
     if known and not conversions.made:
         return False
     arrays = {name: value.clone().numpy() for name, value in inputs.items()}
     try:
-        found = _called(function, [value.clone().numpy() for value in first], arrays, names)
+        found = applied(function, [value.clone().numpy() for value in first], arrays, names)
     except Exception:  # then it is none of arrays either, and the check says what it raises
         return False
     return _is_array(_some(found))
-
-
-def _called(function: Function, first: Sequence[Any], inputs: Mapping[str, Any], names: Sequence[str]) -> Any:
-    positional, named = arguments_of(function, len(first), names)
-    return function(*first, *(inputs[name] for name in positional), **{name: inputs[name] for name in named})
 
 
 def _some(result: Any) -> Any:

@@ -15,6 +15,7 @@ from gradwright.check.labels import LABELS
 from gradwright.check.report import Finding, held, note
 from gradwright.check.truth import Point, Truth, difference, usable_points
 from gradwright.core.arithmetic import Array
+from gradwright.core.dims import lengths
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Symbol
 from gradwright.errors import GradwrightError
@@ -106,7 +107,7 @@ def _commuting(truth: Truth, example: Mapping[str, Array]) -> Iterator[str]:
     square = [
         (symbol.name, np.asarray(example[symbol.name]))
         for symbol in truth.signature.symbols
-        if symbol.name in example and symbol.rank == 2 and symbol.shape[0] == symbol.shape[1]
+        if symbol.name in example and symbol.is_square
     ]
     for place, (left, a) in enumerate(square):
         for right, b in square[place + 1 :]:
@@ -124,7 +125,7 @@ def recipe(truth: Truth, sizes: Mapping[str, int]) -> str:
 
 
 def _shape(symbol: Symbol, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    return tuple(dim.evaluate(sizes) for dim in symbol.shape)
+    return lengths(symbol.shape, sizes)
 
 
 def _normal(shape: tuple[int, ...], facts: Facts) -> str:

@@ -11,6 +11,7 @@ from gradwright.check.report import Finding, note, wrong
 from gradwright.check.subject import Subject, Unusable
 from gradwright.check.truth import Point, difference, received
 from gradwright.core.arithmetic import Array, largest
+from gradwright.core.dims import sizes_text
 from gradwright.core.nodes import Solve
 from gradwright.core.walks import postorder
 from gradwright.frozen import replace
@@ -56,7 +57,7 @@ def _larger_sizes(subject: Subject, point: Point) -> Iterator[Finding]:
     if any(isinstance(node, Solve) for root in point.truth.gradients.values() for node in postorder(root)):
         return  # whose right answer takes time there
     sizes = {name: size + LARGER for name, size in point.sizes.items()}
-    where = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+    where = sizes_text(sizes)
     if sizes:
         yield from _at_sizes(subject, point, sizes, "larger sizes", where)
 
@@ -68,7 +69,7 @@ def _at_sizes(subject: Subject, point: Point, sizes: Mapping[str, int], question
     if not other.usable:
         return
     try:
-        found = subject.gradients(other.tensors[other.truth.cotangent.name], other.inputs)
+        found = subject.gradients(other.cotangent_tensor, other.inputs)
     except Unusable as problem:
         yield note(question, f"where {where} it fails: {problem}")
         return
@@ -86,7 +87,7 @@ def _zeros(subject: Subject, point: Point) -> Iterator[Finding]:
     if not names or not _is_smooth(other, [_with_zeros(point, names, shift) for shift in (NEAR, -NEAR)]):
         return
     try:
-        found = subject.gradients(other.tensors[other.truth.cotangent.name], other.inputs)
+        found = subject.gradients(other.cotangent_tensor, other.inputs)
     except Unusable:
         return
     where = f"where an entry of {' and of '.join(names)} is zero"

@@ -17,7 +17,7 @@ from torch.autograd import forward_ad
 from gradwright.check.report import Finding, first_line, held, note, wrong
 from gradwright.check.subject import Subject, Unusable, in_order
 from gradwright.check.truth import Point
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, inner
 from gradwright.core.points import tangent_direction
 
 TOLERANCE = 1e-7
@@ -40,12 +40,12 @@ def _forward_mode(subject: Subject, point: Point) -> Finding:
     generator = np.random.default_rng(5)
     symbols = [truth.signature.symbol(name) for name in subject.wrt]
     moves = {s.name: tangent_direction(s, point.values[s.name], generator) for s in symbols}
-    slopes = {n: _inner(np.asarray(point.evaluate(g)[0]), moves[n]) for n, g in truth.gradients_of(subject.wrt).items()}
+    slopes = {n: inner(np.asarray(point.evaluate(g)[0]), moves[n]) for n, g in truth.gradients_of(subject.wrt).items()}
     missed, multiples = dict[str, float](), dict[str, float]()
     for names in dict.fromkeys([*((name,) for name in subject.wrt), subject.wrt]):
         called, want = " and ".join(names), sum(slopes[name] for name in names)
         try:
-            got = _inner(point.cotangent, _derivative(subject, point, {name: moves[name] for name in names}))
+            got = inner(point.cotangent, _derivative(subject, point, {name: moves[name] for name in names}))
         except Exception as error:  # whatever the user's rule raises
             return _failed(subject, question, f"forward mode by {called}", error)
         multiples[called] = got / want if want else 0.0
@@ -131,7 +131,3 @@ def _failed(subject: Subject, question: str, what: str, error: Exception) -> Fin
     if isinstance(error, Unusable) and error.cause is not None:
         error = error.cause
     return answer(question, f"{what} raises {type(error).__name__}: {first_line(error)}")
-
-
-def _inner(left: Array, right: Array) -> float:
-    return float(np.real(np.sum(np.conj(left) * right)))

@@ -54,7 +54,7 @@ def _strides(subject: Subject, point: Point) -> Finding:
     question = "non-contiguous tensors"
     inputs = {name: _strided(value) for name, value in point.inputs.items()}
     try:
-        found = subject.gradients(_strided(point.tensors[point.truth.cotangent.name]), inputs)
+        found = subject.gradients(_strided(point.cotangent_tensor), inputs)
     except Unusable as problem:
         words = f"it fails on tensors that are transposed or sliced, as PyTorch passes them: {problem}"
         return note(question, words) if subject.backward is not None else wrong(question, words)
@@ -80,7 +80,7 @@ def _precision(subject: Subject, point: Point) -> Finding:
     """Single precision in, single precision out."""
     question = "precision"
     inputs = {name: value.to(SINGLE[value.dtype]) for name, value in point.inputs.items()}
-    cotangent = point.tensors[point.truth.cotangent.name]
+    cotangent = point.cotangent_tensor
     try:
         found = subject.gradients(cotangent.to(SINGLE[cotangent.dtype]), inputs)
     except Unusable as problem:
@@ -96,7 +96,7 @@ def _precision(subject: Subject, point: Point) -> Finding:
 def _calls_apart(subject: Subject, points: list[Point]) -> Finding:
     """The same gradients from a second backward through one graph, after another call, and for each input alone."""
     question, point = "other calls", points[0]
-    cotangent, leaves = point.tensors[point.truth.cotangent.name], subject.leaves(point.inputs)
+    cotangent, leaves = point.cotangent_tensor, subject.leaves(point.inputs)
     varied = [name for name in subject.wrt if name not in subject.constant]
     value, wanted = subject.value(leaves), [leaves[name] for name in varied]
     torch.autograd.grad(value, wanted, cotangent, retain_graph=True)
@@ -131,7 +131,7 @@ def _after_a_change(subject: Subject, point: Point) -> Iterator[Finding]:
         for leaf in leaves.values():
             leaf.add_(1)
     try:
-        found = subject.differentiated(value, point.tensors[point.truth.cotangent.name], leaves)
+        found = subject.differentiated(value, point.cotangent_tensor, leaves)
     except Unusable:
         return
     if not agree(found, point.gradients):
@@ -204,7 +204,7 @@ def _memory(subject: Subject, point: Point) -> Finding:
 
 
 def _calls(subject: Subject, point: Point, count: int) -> None:
-    cotangent = point.tensors[point.truth.cotangent.name]
+    cotangent = point.cotangent_tensor
     for _ in range(count):
         try:
             subject.gradients(cotangent, point.inputs)
@@ -220,7 +220,7 @@ def _alive() -> int:
 
 def _guard(subject: Subject, point: Point) -> Finding | None:
     """A matrix that should be square and is not."""
-    square = next((s for s in point.truth.signature.symbols if s.rank == 2 and s.shape[0] == s.shape[1]), None)
+    square = next((s for s in point.truth.signature.symbols if s.is_square), None)
     if square is None:
         return None
     question = "input that does not fit"

@@ -15,11 +15,12 @@ from gradwright.check.judging import judged
 from gradwright.check.properties import properties
 from gradwright.check.report import Finding, Report, held, note, worst, wrong
 from gradwright.check.second_order import second_order
-from gradwright.check.subject import Subject, Unusable
+from gradwright.check.subject import Subject, Unusable, copied
 from gradwright.check.truth import NOISE, Point, Truth, difference, received, usable_points
-from gradwright.check.trying import ALONE, Tried, narrow, repeats, sized, tried_at_points, wide
+from gradwright.check.trying import ALONE, Tried, narrow, repeats, tried_at_points, wide
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.contraction import is_zero
+from gradwright.core.dims import sizes_text
 from gradwright.core.facts import Facts
 from gradwright.core.points import project_array
 from gradwright.frozen import frozen, replace
@@ -78,7 +79,7 @@ def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, p
     progress("deriving the right gradient")
     first = next(iter(usable_points(truth, 1)), None)
     if first is not None:
-        subject = in_tensors(subject, first.tensors[truth.cotangent.name], first.inputs)
+        subject = in_tensors(subject, first.cotangent_tensor, first.inputs)
     constant = frozenset(name for name, gradient in truth.gradients.items() if is_zero(gradient))
     subject = replace(subject, constant=constant)
     tried, findings = tried_at_points(subject, truth, sizes)
@@ -132,8 +133,8 @@ def _forward(subject: Subject, tried: Tried) -> Finding:
     for point in tried.points:
         inputs = {n: narrow(v) for n, v in point.inputs.items()} if tried.single else point.inputs
         try:
-            value = subject.value({n: v.clone() for n, v in inputs.items()}).detach()
-            again = subject.value({n: v.clone() for n, v in inputs.items()}).detach()
+            value = subject.value(copied(inputs)).detach()
+            again = subject.value(copied(inputs)).detach()
         except Unusable as problem:
             return wrong(question, str(problem))
         if value.shape != again.shape or not repeats(value, again):
@@ -224,7 +225,7 @@ def _right_at_some_sizes(points: list[Point], fits: list[bool]) -> str:
         right = [fit for point, fit in zip(points, fits, strict=True) if point.sizes == works.sizes]
         others = [fit for point, fit in zip(points, fits, strict=True) if point.sizes == fails.sizes]
         if all(right) and not any(others):
-            return f"only where {sized(fails)} (where {sized(works)} it is right; {ALONE}): "
+            return f"only where {sizes_text(fails.sizes)} (where {sizes_text(works.sizes)} it is right; {ALONE}): "
     return ""
 
 

@@ -8,15 +8,14 @@ of them a right backward need not be right.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 
 from gradwright.check.report import Finding, first_line, held, note, wrong
-from gradwright.check.subject import Subject, Unusable
+from gradwright.check.subject import Subject, Unusable, steps_behind
 from gradwright.check.truth import Point
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, inner
 from gradwright.core.facts import Facts
 from gradwright.core.points import tangent_direction
 
@@ -52,7 +51,7 @@ def second_order(subject: Subject, name: str, point: Point) -> Finding:
     missed: dict[str, float] = {}
     for symbol in (point.truth.cotangent, *point.truth.signature.symbols):
         move = _direction(symbol.name, point, generator)
-        missed[symbol.name] = _missed(_inner(slopes[symbol.name], move), name, point, symbol.name, move, weights)
+        missed[symbol.name] = _missed(inner(slopes[symbol.name], move), name, point, symbol.name, move, weights)
     bad = {key: value for key, value in missed.items() if value > TOLERANCE}
     if bad:
         return _broken(question, f"its derivative by {' and '.join(bad)} is wrong; {DETACHED}", max(bad.values()))
@@ -94,16 +93,7 @@ def _slopes(subject: Subject, name: str, point: Point, weights: Array) -> dict[s
 
 def _refuses(gradient: torch.Tensor) -> bool:
     """Whether the graph of a gradient has the step that refuses; it is silent where no way to an input is left."""
-    pending, seen = [gradient.grad_fn], set[Any]()
-    while pending:
-        step = pending.pop()
-        if step is None or step in seen:
-            continue
-        if step.name() == ONCE:
-            return True
-        seen.add(step)
-        pending += [earlier for earlier, _ in step.next_functions]
-    return False
+    return any(step.name() == ONCE for step in steps_behind(gradient))
 
 
 def _direction(name: str, point: Point, generator: np.random.Generator) -> Array:
@@ -132,7 +122,7 @@ def _difference(name: str, point: Point, moved: str, move: Array, weights: Array
     """The derivative of ⟨H, right gradient⟩ along a direction of one input, to fourth order in the step."""
 
     def at(length: float) -> float:
-        return _inner(_shifted(point, moved, length * move).gradients[name], weights)
+        return inner(_shifted(point, moved, length * move).gradients[name], weights)
 
     return (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step)
 
@@ -151,7 +141,3 @@ def _in_set(value: Array, facts: Facts) -> Array:
         return value
     left, _, right = np.linalg.svd(value, full_matrices=False)
     return left @ right
-
-
-def _inner(left: Array, right: Array) -> float:
-    return float(np.real(np.sum(np.conj(left) * right)))

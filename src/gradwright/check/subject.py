@@ -8,7 +8,7 @@ input, return several outputs, return None) is an `Unusable` with a sentence tha
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -75,7 +75,7 @@ class Subject:
     def unchecked(self, cotangent: torch.Tensor, inputs: Tensors) -> dict[str, torch.Tensor]:
         """The gradients of a pair's backward, called without a look at what it does to its inputs."""
         assert self.backward is not None
-        return self._by_name(_applied(self.backward, (cotangent,), inputs, self.names), inputs)
+        return self._by_name(applied(self.backward, (cotangent,), inputs, self.names), inputs)
 
     def differentiated(self, value: torch.Tensor, cotangent: torch.Tensor, leaves: Tensors) -> dict[str, torch.Tensor]:
         """PyTorch's gradients of a value that was computed from leaves."""
@@ -119,15 +119,7 @@ class Subject:
         """The calls of `autograd.Function`s in the graph of the value."""
         with torch.enable_grad():
             value = self.value(self.leaves(inputs))
-        pending, seen, found = [value.grad_fn], set[Any](), list[Any]()
-        while pending:
-            step = pending.pop()
-            if step is None or step in seen:
-                continue
-            seen.add(step)
-            found += [step] if isinstance(step, BackwardCFunction) else []
-            pending += [earlier for earlier, _ in step.next_functions]
-        return found
+        return [step for step in steps_behind(value) if isinstance(step, BackwardCFunction)]
 
     def leaves(self, inputs: Tensors, all_inputs: bool = False) -> dict[str, torch.Tensor]:
         """The inputs as leaves, those of `wrt` (or all) requiring a gradient."""
@@ -233,8 +225,8 @@ def _after(forward: Callable[..., Any], backward: Callable[..., Any], names: tup
 
     def both(cotangent: torch.Tensor, *values: torch.Tensor) -> Any:
         inputs = dict(zip(names, values, strict=True))
-        _applied(forward, (), inputs, names)
-        return _applied(backward, (cotangent,), inputs, names)
+        applied(forward, (), inputs, names)
+        return applied(backward, (cotangent,), inputs, names)
 
     return both
 
@@ -255,7 +247,7 @@ def _call(
     watched |= {"cotangent": first[0]} if first else {}
     before = {name: value.detach().clone() for name, value in watched.items()}
     try:
-        result = _applied(function, first, inputs, names)
+        result = applied(function, first, inputs, names)
     except Exception as error:
         raise Unusable(f"{what} raises {type(error).__name__}: {first_line(error)}", error) from error
     changed = [name for name, value in watched.items() if not torch.equal(value.detach(), before[name])]
@@ -264,7 +256,8 @@ def _call(
     return result
 
 
-def _applied(function: Callable[..., Any], first: tuple[Any, ...], inputs: Tensors, names: Sequence[str]) -> Any:
+def applied(function: Callable[..., Any], first: Sequence[Any], inputs: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """What a function returns: inputs go by name where its parameters have their names, else by position."""
     positional, named = arguments_of(function, len(first), names)
     return function(*first, *(inputs[n] for n in positional), **{n: inputs[n] for n in named})
 
@@ -321,6 +314,22 @@ def _single_output(value: Any) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):
         raise Unusable(f"the function returns a {type(value).__name__}, not a tensor")
     return value
+
+
+def steps_behind(value: torch.Tensor) -> Iterator[Any]:
+    """The steps of the graph that PyTorch recorded for a value, each once."""
+    pending, seen = [value.grad_fn], set[Any]()
+    while pending:
+        step = pending.pop()
+        if step is not None and step not in seen:
+            seen.add(step)
+            yield step
+            pending += [earlier for earlier, _ in step.next_functions]
+
+
+def copied(tensors: Tensors) -> dict[str, torch.Tensor]:
+    """Copies by name, for what may change them in place."""
+    return {name: value.clone() for name, value in tensors.items()}
 
 
 def shape_of(value: torch.Tensor) -> str:

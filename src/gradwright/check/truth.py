@@ -13,7 +13,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from gradwright.core.arithmetic import Array, largest
+from gradwright.core.arithmetic import Array, is_finite, largest
+from gradwright.core.dims import sizes_text
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import closure
 from gradwright.core.nodes import Apply, Node, Solve, Symbol, field_of
@@ -126,7 +127,7 @@ class Truth:
     @cached_property
     def _free_squares(self) -> list[str]:
         """The square matrices of which nothing is declared."""
-        squares = (s for s in self.signature.symbols if s.rank == 2 and s.shape[0] == s.shape[1])
+        squares = (s for s in self.signature.symbols if s.is_square)
         return [symbol.name for symbol in squares if symbol.facts <= _OF_ANY_ENTRIES]
 
     @cached_property
@@ -191,6 +192,11 @@ class Point:
         return {name: torch.from_numpy(np.array(value, copy=True, order="C")) for name, value in named.items()}
 
     @property
+    def cotangent_tensor(self) -> torch.Tensor:
+        """The cotangent as a tensor."""
+        return self.tensors[self.truth.cotangent.name]
+
+    @property
     def inputs(self) -> dict[str, torch.Tensor]:
         """The inputs by name, as tensors."""
         return {name: self.tensors[name] for name in self.values}
@@ -241,12 +247,12 @@ class Point:
             others = (nearby.value, *nearby.gradients.values())
         except (GradwrightError, ArithmeticError, ValueError, IndexError, np.linalg.LinAlgError):
             return False  # an entry with a fixed number, as x[2], is not there at every size
-        finite = all(bool(np.all(np.isfinite(value))) for value in (*values, *others))
+        finite = all(map(is_finite, (*values, *others)))
         return finite and all(_steady(a, b) for a, b in zip(values, others, strict=True))
 
     def words(self) -> str:
         """The point in words."""
-        sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
+        sizes = sizes_text(self.sizes)
         return f"a generic point{f' ({sizes})' if sizes else ''}"
 
 

@@ -15,8 +15,9 @@ from gradwright.check.diagnosis.misfits import misfit
 from gradwright.check.diagnosis.recording import returned_by_node
 from gradwright.check.diagnosis.side_by_side import side_by_side
 from gradwright.check.report import Finding, note, wrong
-from gradwright.check.subject import Subject, Unusable
+from gradwright.check.subject import Subject, Unusable, copied
 from gradwright.check.truth import Point, Truth, usable_points
+from gradwright.core.dims import sizes_text
 from gradwright.core.walks import free_leaves
 from gradwright.frozen import frozen
 
@@ -94,14 +95,9 @@ def _at_one_size(subject: Subject, points: list[Point], problem: Unusable) -> tu
             tried = _at(subject, usable_points(works.truth, POINTS, works.sizes))
         except Unusable:
             continue
-        words = f"where {sized(fails)}, {problem}; where {sized(works)} it works: {ALONE}"
+        words = f"where {sizes_text(fails.sizes)}, {problem}; where {sizes_text(works.sizes)} it works: {ALONE}"
         return tried, wrong("sizes", words)
     return None
-
-
-def sized(point: Point) -> str:
-    """The sizes of a point in words."""
-    return ", ".join(f"{name} = {size}" for name, size in point.sizes.items())
 
 
 def _failed(subject: Subject, truth: Truth, problem: Unusable) -> Finding:
@@ -129,7 +125,7 @@ def _domains(truth: Truth) -> Iterator[Domain]:
     yield "", {}
     symbols = truth.signature.symbols
     yield "with positive entries", {s.name: "positive" for s in symbols if s.rank < 2 and s.real}
-    square = {s.name: "spd" for s in symbols if s.rank == 2 and s.shape[0] == s.shape[1]}
+    square = {s.name: "spd" for s in symbols if s.is_square}
     yield "with positive definite matrices", square
     yield (
         "with positive entries and positive definite matrices",
@@ -157,7 +153,7 @@ def _at(subject: Subject, points: list[Point]) -> Tried:
     """The gradients at some points, in double or else in single precision."""
     try:
         if subject.forward is not None:
-            subject.value({name: value.clone() for name, value in points[0].inputs.items()})
+            subject.value(copied(points[0].inputs))
         found = [_gradients(subject, point, False) for point in points]
         single = all(value.dtype in (torch.float32, torch.complex64) for g in found for value in g.values())
         return Tried(points, [{n: wide(v) for n, v in g.items()} for g in found], single, single)
@@ -225,7 +221,7 @@ def _is_about_precision(problem: Unusable) -> bool:
 
 
 def _gradients(subject: Subject, point: Point, single: bool) -> dict[str, torch.Tensor]:
-    cotangent, inputs = point.tensors[point.truth.cotangent.name], point.inputs
+    cotangent, inputs = point.cotangent_tensor, point.inputs
     if single:
         cotangent, inputs = narrow(cotangent), {n: narrow(v) for n, v in inputs.items()}
     first = _once(subject, cotangent, inputs)
@@ -244,7 +240,7 @@ def _settled(value: torch.Tensor) -> torch.Tensor:
 def _once(subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
     """The gradients; those that PyTorch refuses for their shape, as the backward of an `autograd.Function` has them."""
     try:
-        return subject.gradients(cotangent.clone(), {n: v.clone() for n, v in inputs.items()})
+        return subject.gradients(cotangent.clone(), copied(inputs))
     except Unusable as problem:
         found = returned_by_node(subject, cotangent, inputs) if REFUSED in str(problem) else None
         if found is None:

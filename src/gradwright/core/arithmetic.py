@@ -107,7 +107,7 @@ class FloatArithmetic:
 
         So are matrices that are not finite: LAPACK returns numbers for some of them, and does not return for others.
         """
-        if primitive.takes_matrices and not all(np.all(np.isfinite(argument)) for argument in arguments):
+        if primitive.takes_matrices and not all(map(is_finite, arguments)):
             raise np.linalg.LinAlgError("its argument is not finite")
         result: Array | tuple[Array, ...] = implementation(primitive)(*arguments, *parameters)
         outputs = tuple(map(np.asarray, result if isinstance(result, tuple) else (result,)))
@@ -169,6 +169,17 @@ def _without_private_labels(place: int, operands: Sequence[Operand], output: lis
 def largest(value: Array) -> float:
     """The absolute value of the largest entry; 0 if there is none."""
     return float(np.max(np.abs(value), initial=0.0))
+
+
+def is_finite(value: Array) -> bool:
+    """Whether no entry is infinite or no number."""
+    return bool(np.all(np.isfinite(value)))
+
+
+def inner(left: Array, right: Array) -> float:
+    """`Re⟨left, right⟩`, the inner product over the real numbers."""
+    products: Array = np.conj(left) * right
+    return float(products.sum().real)
 
 
 def as_float(value: Fraction) -> float:

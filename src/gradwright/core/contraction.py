@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from typing import TypeGuard
 
 from gradwright.core.dims import Dim, product
-from gradwright.core.nodes import Contract, Factor, Group, Groups, Mask, Node, Shape, Size
+from gradwright.core.nodes import Contract, Factor, Group, Groups, Mask, Node, Shape, Size, labels_of, relabelled
 from gradwright.errors import UnsupportedError
 
 INLINE_LIMIT = 24
@@ -85,6 +86,11 @@ def is_simple(groups: Iterable[Group]) -> bool:
     return True
 
 
+def is_diagonal(node: Node) -> TypeGuard[Contract]:
+    """Whether a matrix is written as a diagonal one, with one label for both axes."""
+    return isinstance(node, Contract) and node.rank == 2 and is_simple(node.output) and node.output[0] == node.output[1]
+
+
 def scale(coefficient: Fraction | int, node: Node) -> Node:
     """A rational multiple of a tensor."""
     if coefficient == 1:
@@ -102,31 +108,54 @@ def conjugate(node: Node) -> Node:
     return contract(1, [factor], simple(labels), dict(enumerate(node.shape)))
 
 
-def with_factors(product: Contract, factors: Iterable[Factor]) -> Node:
-    """A product of other factors in the labels of one: the same number in front, sums and axes."""
-    return contract(product.coefficient, factors, product.output, dict(enumerate(product.dims)))
+def with_factors(product: Contract, factors: Iterable[Factor], coefficient: Fraction | int | None = None) -> Node:
+    """A product of other factors in the labels of one: the same sums, axes and, if none is given, number in front."""
+    number = product.coefficient if coefficient is None else coefficient
+    return contract(number, factors, product.output, dict(enumerate(product.dims)))
+
+
+def with_output(product: Contract, output: Groups, coefficient: Fraction | int | None = None) -> Node:
+    """The same product with its labels on other axes; with the same number in front, if none is given."""
+    number = product.coefficient if coefficient is None else coefficient
+    return contract(number, product.factors, output, dict(enumerate(product.dims)))
 
 
 def subproduct(product: Contract, factors: Iterable[Factor], output: Groups, coefficient: Fraction | int = ONE) -> Node:
     """A product of some factors, or others, in the labels of one, without a sum over labels that none of them has."""
     factors = tuple(factors)
-    labels = {label for factor in factors for label in factor.labels}.union(*output)
+    labels = labels_of(factors).union(*output)
     return contract(coefficient, factors, output, {label: product.dims[label] for label in labels})
 
 
 def with_factor(product: Contract, place: int, node: Node) -> Node:
     """The product with another tensor in the place of one of its factors."""
     old = product.factors[place]
-    new = Factor(node, old.groups, old.conj)
+    new = old.with_node(node)
     return with_factors(product, (*product.factors[:place], new, *product.factors[place + 1 :]))
+
+
+def unified(product: Contract, factors: Iterable[Factor], names: Mapping[int, int]) -> Node:
+    """A product of some factors with one label for several: each of the names stands for another one."""
+    dims = {label: dim for label, dim in enumerate(product.dims) if names.get(label, label) == label}
+    placed = [factor.relabelled(names) for factor in factors]
+    return contract(product.coefficient, placed, relabelled(product.output, names), dims)
+
+
+def numbered(
+    coefficient: Fraction, factors: Sequence[Factor], output: Groups, dims: Sequence[Dim] | Mapping[int, Dim]
+) -> Contract:
+    """A contraction whose labels are numbered in order of appearance, its factors left as they are."""
+    order = dict.fromkeys([*(x for f in factors for x in f.labels), *(x for group in output for x in group)])
+    names = {label: place for place, label in enumerate(order)}
+    placed = tuple([factor.relabelled(names) for factor in factors])
+    return Contract(coefficient, placed, tuple([dims[label] for label in order]), relabelled(output, names))
 
 
 def split_coefficient(node: Node) -> tuple[Fraction, Node]:
     """The rational number in front, and the rest."""
     if not isinstance(node, Contract) or node.coefficient == 1 or not node.coefficient:
         return ONE, node
-    rest = contract(1, node.factors, node.output, dict(enumerate(node.dims)))
-    return node.coefficient, rest
+    return node.coefficient, with_factors(node, node.factors, 1)
 
 
 class _Labels:
@@ -238,13 +267,13 @@ def _inline(factor: Factor, labels: _Labels, flat: list[Factor]) -> Fraction:
         flat.append(factor)
         return ONE
     renamed = dict(enumerate(labels.fresh(node.dims)))
-    inner = _rename_groups(node.output, renamed)
+    inner = relabelled(node.output, renamed)
     if not _unify_all(labels, factor.groups, inner):
         labels.forget(renamed.values())
         flat.append(factor)
         return ONE
     for f in node.factors:
-        flat.append(Factor(f.node, _rename_groups(f.groups, renamed), f.conj != factor.conj))
+        flat.append(Factor(f.node, relabelled(f.groups, renamed), f.conj != factor.conj))
     return node.coefficient
 
 
@@ -255,10 +284,6 @@ def _unify_all(labels: _Labels, outer: Groups, inner: Groups) -> bool:
         return True
     labels.restore(saved)
     return False
-
-
-def _rename_groups(groups: Groups, renamed: Mapping[int, int]) -> Groups:
-    return tuple([tuple(map(renamed.__getitem__, group)) for group in groups])
 
 
 def _conj(factor: Factor) -> bool:
@@ -314,9 +339,9 @@ def _numbered(coefficient: Fraction, factors: list[Factor], output: Groups, labe
     order.update(dict.fromkeys(label for group in output for label in group))
     numbers = {label: number for number, label in enumerate(order)}
     coefficient, sizes = _lonely(coefficient, labels, order)
-    renamed = [*sizes, *(Factor(f.node, _rename_groups(f.groups, numbers), f.conj) for f in factors)]
+    renamed = [*sizes, *(f.relabelled(numbers) for f in factors)]
     dims = tuple(labels.dims[label] for label in order)
-    outputs = _rename_groups(output, numbers)
+    outputs = relabelled(output, numbers)
     if coefficient == 1 and len(renamed) == 1 and _is_identity(renamed[0], outputs):
         return renamed[0].node
     return Contract(coefficient, tuple(renamed), dims, outputs)

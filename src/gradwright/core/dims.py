@@ -73,7 +73,7 @@ class Dim:
             return sizes[name]
         total = self._total(sizes)
         if total.denominator != 1:
-            known = ", ".join(f"{name} = {sizes[name]}" for name in self.names)
+            known = sizes_text({name: sizes[name] for name in self.names})
             raise EvaluationError(f"the dimension {self} is not a whole number at {known}")
         return total.numerator
 
@@ -162,6 +162,21 @@ def product(dims: Iterable[Dim]) -> Dim:
     """The product of dimensions; 1 for none."""
     listed = tuple(dims)
     return reduce(mul, listed) if listed else Dim.of(1)
+
+
+def lengths(dims: Iterable[Dim], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The sizes of dimensions, from those of their names."""
+    return tuple([dim.evaluate(sizes) for dim in dims])
+
+
+def sizes_text(sizes: Mapping[str, int]) -> str:
+    """Sizes of names for a message: `n = 3, m = 4`."""
+    return ", ".join(f"{name} = {size}" for name, size in sizes.items())
+
+
+def substituted(dims: Iterable[Dim], replacements: Mapping[str, Dim]) -> tuple[Dim, ...]:
+    """Dimensions with others put for some of their names, all at once."""
+    return tuple([dim.substitute(replacements) for dim in dims])
 
 
 def minimum(left: Dim, right: Dim) -> Dim:

@@ -33,7 +33,7 @@ def _sign_facts(factor: Factor, facts_of: FactsOf) -> Facts:
 def _weighs_diagonal(factor: Factor) -> bool:
     """Whether a factor is a mask that leaves the diagonal, where a sum over one of its axes finds a positive entry."""
     mask = factor.node
-    return isinstance(mask, Mask) and min(mask.weights) >= 0 < mask.on and mask.shape[0] == mask.shape[1]
+    return isinstance(mask, Mask) and min(mask.weights) >= 0 < mask.on and mask.is_square
 
 
 def _distinct_output(node: Contract) -> bool:

@@ -44,20 +44,19 @@ def evaluate(
     root: Node,
     leaves: Mapping[Node, Array],
     sizes: Mapping[str, int],
-    arithmetic: Arithmetic | None = None,
+    *,
     systems: Systems | None = None,
 ) -> Array:
-    """The value of an expression.
+    """The value of an expression, in floating-point numbers.
 
     Args:
         root: the expression.
         leaves: arrays for its symbols, directions and free holes.
         sizes: the size of every dimension name.
-        arithmetic: the numbers; floating-point by default.
         systems: how a `Solve` is solved, from the node, a function that evaluates parts of it (given values
             for the holes it binds) and the sizes; entry by entry by default.
     """
-    return evaluate_all((root,), leaves, sizes, arithmetic, systems)[0]
+    return evaluate_all((root,), leaves, sizes, systems=systems)[0]
 
 
 def evaluate_all(

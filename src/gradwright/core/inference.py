@@ -31,6 +31,7 @@ from gradwright.core.nodes import (
     Size,
     Solve,
     Symbol,
+    labels_of,
 )
 from gradwright.core.quadratic_forms import is_quadratic_form
 from gradwright.core.schur_products import schur_facts
@@ -138,7 +139,7 @@ def _infer(node: Node) -> Facts:
             found = node.unknowns[node.index].space.facts
         case _:
             found = NO_FACTS
-    extra = {"unitary"} if "stiefel" in found and _is_square(node) else set[str]()
+    extra = {"unitary"} if "stiefel" in found and node.is_square else set[str]()
     return closure({*found, *extra, "real_valued" if node.real else "complex"})
 
 
@@ -161,7 +162,7 @@ def _keeps_reals(node: Apply) -> bool:
 def _mask_facts(mask: Mask) -> Facts:
     below, on, above = mask.weights
     found = {"nonnegative"} if min(mask.weights) >= 0 else set[str]()
-    if mask.shape[0] == mask.shape[1]:
+    if mask.is_square:
         found |= {"lower"} if not above else set()
         found |= {"upper"} if not below else set()
         found |= {"strictly_lower"} if not above and not on else set()
@@ -180,10 +181,10 @@ def _sum_facts(node: Add) -> set[str]:
     if all("nonnegative" in facts for facts in each) and any("positive" in facts for facts in each):
         found.add("positive")
     terms = [as_product(term) for term in node.terms]
-    if _is_square(node) and "hermitian" not in found:
+    if node.is_square and "hermitian" not in found:
         blocks = list(islice((block for term in terms for block in _blocks_of(term)), MOST_BLOCKS + 1))
         found |= mirror_facts(blocks if len(blocks) <= MOST_BLOCKS else terms, facts_of)
-    if _is_square(node) and {"symmetric", "hermitian"} & found and _is_conditionally_psd(node):
+    if node.is_square and {"symmetric", "hermitian"} & found and _is_conditionally_psd(node):
         found.add("conditionally_psd")
     if not node.real and "real_valued" not in found and are_their_conjugates(terms, facts_of):
         found.add("real_valued")
@@ -197,7 +198,7 @@ def _is_conditionally_psd(node: Add, sign: int = 1) -> bool:
 
 
 def _repeats_a_vector(term: Contract) -> bool:
-    held = {label for f in term.factors for label in f.labels}
+    held = labels_of(term.factors)
     rows, columns = term.output
     return set(rows).isdisjoint(columns) and (held.isdisjoint(rows) or held.isdisjoint(columns))
 
@@ -221,11 +222,11 @@ def _blocks_of(term: Contract) -> Iterator[Contract]:
 
 def _product_facts(node: Contract) -> set[str]:
     if not node.coefficient:
-        return {"symmetric", "skew", "diagonal", "psd", "nonnegative"} if _is_square(node) else {"nonnegative"}
+        return {"symmetric", "skew", "diagonal", "psd", "nonnegative"} if node.is_square else {"nonnegative"}
     found = entry_facts(node, facts_of)
     if "nonnegative" not in found and is_quadratic_form(node, _is_semidefinite, is_nonnegative):
         found.add("nonnegative")
-    if _is_square(node):
+    if node.is_square:
         found |= _matrix_facts(node)
     if not node.real and (all(is_real_valued(f.node) for f in node.factors) or are_their_conjugates([node], facts_of)):
         found.add("real_valued")
@@ -234,10 +235,6 @@ def _product_facts(node: Contract) -> set[str]:
 
 def _is_semidefinite(node: Node) -> bool:
     return "psd" in facts_of(node)
-
-
-def _is_square(node: Node) -> bool:
-    return node.rank == 2 and node.shape[0] == node.shape[1]
 
 
 def _matrix_facts(node: Contract) -> set[str]:
@@ -268,7 +265,7 @@ def _facts_beside_weights(node: Contract) -> set[str]:
     """What a product keeps beside diagonal matrices of positive numbers: `Q diag(s)` is invertible if Q is."""
     weights = [f for f in node.factors if f.node.rank == 1 and "positive" in facts_of(f.node)]
     others = tuple(f for f in node.factors if f not in weights)
-    held = {label for f in others for label in f.labels}
+    held = labels_of(others)
     if not weights or not all(held.issuperset(f.labels) for f in weights):
         return set()
     return {"invertible", "lower", "upper"} & facts_of(Contract(node.coefficient, others, node.dims, node.output))

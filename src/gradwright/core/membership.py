@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array, largest
+from gradwright.core.arithmetic import Array, is_finite, largest
 from gradwright.core.facts import Facts
 
 TOLERANCE = 1e-4
@@ -55,5 +55,5 @@ def _is_indefinite(value: Array, tolerance: float) -> bool:
     try:
         np.linalg.cholesky(value + tolerance * np.eye(len(value)))
     except np.linalg.LinAlgError:
-        return bool(np.all(np.isfinite(value)))
+        return is_finite(value)
     return False

@@ -33,6 +33,7 @@ from math import prod
 import numpy as np
 
 from gradwright.core.arithmetic import Array
+from gradwright.core.dims import lengths
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.modular_numbers import Complex, Number, PointError, UndecidableError, each, objects, shaped
@@ -146,7 +147,7 @@ class ModularArithmetic:
         formal = formals(primitive)
         (left, right), unknown = identities(primitive)[0], formal.outputs[0]
         sizes = _bound_sizes(primitive, arguments)
-        shape = tuple(dim.evaluate(sizes) for dim in unknown.shape)
+        shape = lengths(unknown.shape, sizes)
         known: dict[Node, Array] = dict(zip(formal.inputs, arguments, strict=True))
 
         def residual(entries: Array) -> Array:
@@ -282,7 +283,7 @@ class ModularArithmetic:
         outputs: list[Array] = []
         reals = tuple(all(not isinstance(x, Complex) for x in a.ravel()) for a in arguments)
         for place, declared in enumerate(primitive.outputs):
-            shape = tuple(dim.evaluate(sizes) for dim in declared.shape)
+            shape = lengths(declared.shape, sizes)
             is_real = primitive.real(place, reals) or self._has_reals(primitive, place, arguments)
             parts: list[Array] = []
             for b in np.ndindex(*batch):

@@ -23,9 +23,10 @@ normal form. The classes here only hold it.
 from __future__ import annotations
 
 from _blake2 import blake2b  # the C module itself: `hashlib` would load OpenSSL, ten milliseconds
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeGuard
 
 from gradwright.core.dims import Dim, product
 from gradwright.core.facts import NO_FACTS, Facts, closure, is_real
@@ -57,6 +58,11 @@ class Node:
     def rank(self) -> int:
         """The number of axes."""
         return len(self.shape)
+
+    @property
+    def is_square(self) -> bool:
+        """Whether it is a matrix with as many rows as columns."""
+        return len(self.shape) == 2 and self.shape[0] == self.shape[1]
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -133,6 +139,11 @@ class Hole(Node):
 
     def __post_init__(self) -> None:
         self._seal(self.declared, self.is_real, self.number, _key(self.declared))
+
+    @staticmethod
+    def of(unknown: Node | Unknown, number: int = 0) -> Hole:
+        """The hole of that number for an unknown, or for one that is like a tensor."""
+        return Hole(number, unknown.shape, unknown.real)
 
 
 @frozen(slots=True, eq=False)
@@ -230,6 +241,28 @@ class Factor(NamedTuple):
         """The conjugate of the factor."""
         return Factor(self.node, self.groups, not self.conj)
 
+    def with_node(self, node: Node) -> Factor:
+        """Another tensor in the place of this one."""
+        return Factor(node, self.groups, self.conj)
+
+    def relabelled(self, names: Mapping[int, int]) -> Factor:
+        """The factor with other labels for some."""
+        return Factor(self.node, relabelled(self.groups, names), self.conj)
+
+
+def relabelled(groups: Groups, names: Mapping[int, int]) -> Groups:
+    """Groups with other labels for some."""
+    return tuple([tuple([names.get(label, label) for label in group]) for group in groups])
+
+
+def labels_of(factors: Iterable[Factor]) -> set[int]:
+    """The labels that some factors carry."""
+    # A loop: the passes ask this of every product.
+    found: set[int] = set()
+    for factor in factors:
+        found.update(*factor.groups)
+    return found
+
 
 @frozen(slots=True, eq=False)
 class Contract(Node):
@@ -256,6 +289,10 @@ class Contract(Node):
     def free_labels(self) -> tuple[int, ...]:
         """The labels of the output, groups flattened; the others are summed over."""
         return tuple(chain.from_iterable(self.output))
+
+    def beside(self, *places: int) -> list[Factor]:
+        """The factors but those at some places."""
+        return [factor for place, factor in enumerate(self.factors) if place not in places]
 
 
 @frozen(slots=True, eq=False)
@@ -298,10 +335,20 @@ class Apply(Node):
         return self.arguments
 
     @property
+    def bound(self) -> tuple[Shape, dict[str, Dim]]:
+        """The batch axes, and what the dimensions of the function's signature stand for."""
+        return self.primitive.bind(tuple(argument.shape for argument in self.arguments))
+
+    @property
     def outputs(self) -> tuple[Apply, ...]:
         """All outputs of the function at these arguments, this one among them."""
         count = len(self.primitive.outputs)
         return tuple(Apply(self.primitive, self.parameters, self.arguments, place) for place in range(count))
+
+
+def is_apply(node: object, *primitives: Primitive) -> TypeGuard[Apply]:
+    """Whether something is an output of one of some functions."""
+    return isinstance(node, Apply) and node.primitive in primitives
 
 
 class Unknown(NamedTuple):

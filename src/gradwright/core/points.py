@@ -16,7 +16,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.coordinates import projected
-from gradwright.core.dims import Dim
+from gradwright.core.dims import Dim, lengths
 from gradwright.core.facts import Facts
 from gradwright.core.inference import is_skew
 from gradwright.core.nodes import Apply, Direction, Node, Selection, Size, Symbol
@@ -94,7 +94,7 @@ def demanded_orders(roots: Iterable[Node], shortest: int = 1) -> list[tuple[Dim,
         if isinstance(node, Symbol) and "stiefel" in node.facts:
             found.append((node.shape[0], node.shape[1]))
         if isinstance(node, Apply):
-            _, dims = node.primitive.bind(tuple(argument.shape for argument in node.arguments))
+            _, dims = node.bound
             found += [(a.substitute(dims), b.substitute(dims)) for a, b in node.primitive.orders]
         if isinstance(node, Selection):
             part = Dim.of(1) if node.part is None else node.part
@@ -155,7 +155,7 @@ def sample(node: Symbol | Direction, sizes: Mapping[str, int], generator: Genera
         generator: of random numbers.
         side: where the eigenvalues of a square matrix lie, if its set leaves that open; see `draw`.
     """
-    shape = tuple(dim.evaluate(sizes) for dim in node.shape)
+    shape = lengths(node.shape, sizes)
     return draw(shape, node.facts, generator, None if isinstance(node, Direction) else side)
 
 

@@ -24,7 +24,7 @@ from typing import Self
 import numpy as np
 
 from gradwright.core.declarations import Declaration, declared_facts, parse_declarations, parse_dim
-from gradwright.core.dims import Dim
+from gradwright.core.dims import Dim, substituted
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Apply, Node, Parameter, Shape
 from gradwright.errors import DeclarationError, DimensionMismatchError, ShapeError, UnsupportedError
@@ -174,6 +174,7 @@ class Primitive:
         torch_differentiates: whether PyTorch's own derivatives of `torch` are right at every order and in every nesting
             of forward and reverse mode, so that it may stand in a rule; those of an elementwise function always may.
         jax_differentiates: whether JAX has a derivative of `jax`; else code has the derived rule in its place.
+        value_name: what code calls a value of the function, where that is not the function's name.
         operator: how an application is written with Python's operators, from the parameters; `{sqrt}`
             stands for the library's square root.
         comparison: of a function that is 1 where its entries compare so and 0 elsewhere, Python's operator.
@@ -225,6 +226,7 @@ class Primitive:
     jax: Implementation | None = None
     torch_differentiates: bool = False
     jax_differentiates: bool = True
+    value_name: str = ""
     operator: Callable[..., str] | None = None
     comparison: str = ""
     beside_numbers: bool = False
@@ -317,7 +319,7 @@ class Primitive:
     def output_shape(self, index: int, arguments: tuple[Node, ...]) -> Shape:
         """The shape of an output, from the shapes of the arguments."""
         batch, sizes = self.bind(tuple(argument.shape for argument in arguments))
-        return batch + tuple(dim.substitute(sizes) for dim in self.outputs[index].shape)
+        return batch + substituted(self.outputs[index].shape, sizes)
 
     def takes_complex(self, declared: Declaration) -> bool:
         """Whether an input may be complex: none of a real function, those declared so where some are, else all."""

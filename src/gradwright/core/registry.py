@@ -194,7 +194,7 @@ def _read_part(primitive: Primitive, declared: Declaration, argument: Node) -> N
             f"{primitive.name} takes {declared}, and nothing says that its argument has orthonormal columns: declare "
             f"that it has, or define {primitive.name} for any matrix"
         )
-    if argument.rank != 2 or argument.shape[0] != argument.shape[1]:
+    if not argument.is_square:
         return argument
     if "hermitian" in wanted:  # of real matrices the same as symmetric, and what stands for it where they are complex
         wanted -= {"symmetric"}

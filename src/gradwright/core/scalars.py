@@ -7,8 +7,8 @@ from functools import lru_cache
 from math import prod
 
 from gradwright.core.build import as_number
-from gradwright.core.contraction import ONE, contract, scale, split_coefficient
-from gradwright.core.nodes import Add, Contract, Factor, Node
+from gradwright.core.contraction import ONE, contract, scale, split_coefficient, with_factors
+from gradwright.core.nodes import Add, Contract, Node, labels_of
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import postorder
 
@@ -28,7 +28,7 @@ def scalars_of(argument: Node) -> tuple[Node, Node]:
         reached |= {label for f in argument.factors if reached.intersection(f.labels) for label in f.labels}
     outside = [f for f in argument.factors if f.node.real and reached.isdisjoint(f.labels)]
     inside = [f for f in argument.factors if f not in outside]
-    loose = {label for f in outside for label in f.labels}
+    loose = labels_of(outside)
     dims = dict(enumerate(argument.dims))
     own = contract(number, outside, (), {label: dims[label] for label in loose})
     return own, contract(1, inside, argument.output, {label: dim for label, dim in dims.items() if label not in loose})
@@ -74,6 +74,6 @@ def _split(term: Node) -> tuple[Fraction, Node]:
     if not isinstance(term, Contract):
         return ONE, term
     shared = [_shared_number(f.node) if isinstance(f.node, Add) else (ONE, f.node) for f in term.factors]
-    factors = [Factor(node, f.groups, f.conj) for f, (_, node) in zip(term.factors, shared, strict=True)]
+    factors = [f.with_node(node) for f, (_, node) in zip(term.factors, shared, strict=True)]
     number = prod((own for own, _ in shared), start=term.coefficient)
-    return number, contract(1, factors, term.output, dict(enumerate(term.dims)))
+    return number, with_factors(term, factors, 1)

@@ -50,10 +50,10 @@ class Signature:
         found = (name for d in self.declarations for dim in d.shape for name in dim.names)
         return {name: Dim.of(name) for name in dict.fromkeys(found)}
 
-    def merged(self, other: Signature) -> Signature:
-        """Both signatures; a name that both have must mean the same."""
+    def merged(self, *others: Signature) -> Signature:
+        """Several signatures as one; a name that two have must mean the same."""
         known = {d.name: d for d in self.declarations}
-        for d in other.declarations:
+        for d in (d for other in others for d in other.declarations):
             if d.name in known and not _same(known[d.name], d):
                 raise DeclarationError(
                     f"'{d.name}' is used with two declarations: '{known[d.name]}' and '{d}'; "

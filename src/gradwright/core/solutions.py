@@ -144,14 +144,14 @@ def holes_of(unknowns: Mapping[str, Unknown], taken: Container[str]) -> dict[str
     for name in unknowns:
         if name in taken:
             raise DeclarationError(f"'{name}' is declared already: give the unknown of solution another name")
-    return {name: Hole(number, u.shape, u.real) for number, (name, u) in enumerate(unknowns.items())}
+    return {name: Hole.of(u, number) for number, (name, u) in enumerate(unknowns.items())}
 
 
 def solution(
     unknowns: Mapping[str, Unknown], operators: Sequence[Node], sides: Sequence[Node], spaces: Sequence[Space]
 ) -> Node | Outputs:
     """The solution of `operators = sides`, or the solutions by name where there are several unknowns."""
-    holes = [Hole(number, u.shape, u.real) for number, u in enumerate(unknowns.values())]
+    holes = [Hole.of(u, number) for number, u in enumerate(unknowns.values())]
     for operator in operators:
         _require_linear(operator, holes)
     made = [_right_side(operator, side) for operator, side in zip(operators, sides, strict=True)]

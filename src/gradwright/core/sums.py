@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product, canonical_key, rough_key, signed_key
-from gradwright.core.contraction import ONE, contract, is_zero, scale, with_factor, zero
+from gradwright.core.contraction import ONE, is_zero, scale, with_factor, with_factors, zero
 from gradwright.core.inference import is_hermitian, is_skew_at_all_sizes, is_symmetric
 from gradwright.core.nodes import Add, Contract, Node
 
@@ -51,6 +51,13 @@ def terms_of(node: Node) -> tuple[Node, ...]:
 def distributed(product: Contract, place: int) -> tuple[Node, ...]:
     """The terms of a product over those of the sum that is one of its factors."""
     return tuple(with_factor(product, place, term) for term in terms_of(product.factors[place].node))
+
+
+def factor_count(node: Node) -> int:
+    """How many factors are written for a sum of products, those of sums inside included."""
+    if isinstance(node, Add):
+        return sum(map(factor_count, node.terms))
+    return sum(factor_count(f.node) for f in node.factors) or 1 if isinstance(node, Contract) else 1
 
 
 def like_key(node: Node) -> Hashable:
@@ -108,5 +115,4 @@ def _with_coefficient(term: Node, coefficient: Fraction) -> Node:
     if coefficient_of(term) == coefficient:
         return term
     product = as_product(term)
-    dims = dict(enumerate(product.dims))
-    return contract(coefficient, product.factors, product.output, dims)
+    return with_factors(product, product.factors, coefficient)

@@ -42,7 +42,7 @@ _DOTTED = re.compile(r"(?:\b[^\W\d]\w*|[)\]])(\s?\.[*/^])")
 _TOKEN = re.compile(r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?j?)|(?P<name>[^\W\d]\w*)|(?P<sign>\S))")
 
 
-def parse_text(text: str, functions: Container[str] = ()) -> ast.expr:
+def parse_text(text: str, functions: Container[str]) -> ast.expr:
     """The syntax tree of an expression, or an error that says where the text stops making sense.
 
     Args:

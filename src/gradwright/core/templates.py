@@ -14,7 +14,7 @@ from functools import lru_cache
 from gradwright.core.build import common_shape, repeated, size, spread
 from gradwright.core.contraction import contract
 from gradwright.core.declarations import Declaration, parse_declarations
-from gradwright.core.dims import Dim
+from gradwright.core.dims import Dim, substituted
 from gradwright.core.facts import closure, tangent
 from gradwright.core.language import translate
 from gradwright.core.nodes import (
@@ -167,7 +167,7 @@ def _refuse_number_for_matrix(text: str, left: Node, right: Node) -> None:
     for matrix, number in ((left, right), (right, left)):
         if not isinstance(number, Contract) or number.factors or number.rank or not number.coefficient:
             continue
-        if matrix.rank == 2 and matrix.shape[0] == matrix.shape[1]:
+        if matrix.is_square:
             n, times = matrix.shape[0], "" if number.coefficient == 1 else f"{number.coefficient} * "
             raise IdentityError(
                 f"'{text}' says that a matrix is a number: write {times}eye({n}) for the identity matrix, or "
@@ -240,7 +240,7 @@ def instantiate(template: Node, leaves: Mapping[Node, Node], dims: Mapping[str, 
             lifted.add(node)
             continue
         if isinstance(node, Hole):
-            shape = tuple(dim.substitute(dims) for dim in node.shape)
+            shape = substituted(node.shape, dims)
             done[node] = Hole(node.number, shape, node.real or real)
             continue
         if any(child in lifted for child in node.children):
@@ -293,10 +293,7 @@ def _contract_instance(
 
 def _solve_instance(node: Solve, done: Mapping[Node, Node], dims: Mapping[str, Dim], real: bool) -> Node:
     """The solution for these leaves; `real` if all of them are, so that its unknowns are, too."""
-    unknowns = tuple(
-        Unknown(tuple(dim.substitute(dims) for dim in u.shape), _space(u.space, real), u.real or real)
-        for u in node.unknowns
-    )
+    unknowns = tuple(Unknown(substituted(u.shape, dims), _space(u.space, real), u.real or real) for u in node.unknowns)
     equations = tuple(Equation(done[e.operator], _space(e.space, real)) for e in node.equations)
     return Solve(unknowns, equations, tuple(done[side] for side in node.right_sides), node.index)
 
@@ -315,7 +312,7 @@ def _leaf_instance(node: Node, dims: Mapping[str, Dim]) -> Node:
         case Size(dim=dim):
             return size(dim.substitute(dims))
         case Mask():
-            return Mask(*node.weights, tuple(dim.substitute(dims) for dim in node.shape))
+            return Mask(*node.weights, substituted(node.shape, dims))
         case Selection():
             part = None if node.part is None else node.part.substitute(dims)
             return Selection(node.whole.substitute(dims), part, node.offset.substitute(dims))

@@ -11,7 +11,6 @@ from gradwright.core.nodes import (
     Contract,
     Direction,
     Equation,
-    Factor,
     Hole,
     Node,
     Solve,
@@ -56,7 +55,7 @@ def rebuild(node: Node, children: tuple[Node, ...]) -> Node:
     match node:
         case Contract():
             pairs = zip(node.factors, children, strict=True)
-            factors = [Factor(child, f.groups, f.conj) for f, child in pairs]
+            factors = [f.with_node(child) for f, child in pairs]
             return with_factors(node, factors)
         case Add():
             return add(children)

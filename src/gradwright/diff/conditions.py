@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from gradwright.core.build import adjoint, diagonal, number, ones, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
-from gradwright.core.contraction import contract, subproduct, zero
+from gradwright.core.contraction import contract, subproduct, with_factors, zero
 from gradwright.core.inference import facts_of, is_nonnegative, is_positive
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Hole, Node, Solve
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Hole, Node, Solve, is_apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.scalars import shared_number
 from gradwright.core.spaces import Space
@@ -233,7 +233,7 @@ def _keeps_signs(node: Apply) -> bool:
 
 def _product(like: Node, factors: Sequence[Factor]) -> Node:
     product = as_product(like)
-    return contract(1, factors, product.output, dict(enumerate(product.dims)))
+    return with_factors(product, factors, 1)
 
 
 def _size_of(node: Node) -> Node | None:
@@ -249,7 +249,7 @@ def _size_of(node: Node) -> Node | None:
         inner = _size_of(factor.node)
         held = set(node.free_labels)
         entries = inner is not None and inner.rank == factor.node.rank and held.issuperset(factor.labels)
-        return _product(node, [Factor(inner, factor.groups, factor.conj)]) if inner is not None and entries else None
+        return _product(node, [factor.with_node(inner)]) if inner is not None and entries else None
     if node.rank:
         return None
     if len(node.factors) != 2 or node.factors[0].groups != node.factors[1].groups:
@@ -390,7 +390,7 @@ def _counts_extremes(base: Node) -> bool:
     if not isinstance(base, Contract) or len(base.factors) != 1 or base.coefficient <= 0:
         return False
     mask = base.factors[0].node
-    if not isinstance(mask, Apply) or mask.primitive is not equal:
+    if not is_apply(mask, equal):
         return False
     entries, compared = mask.arguments
     return any(
@@ -437,7 +437,7 @@ def _of_map(node: Solve, written: Callable[[Node], str]) -> str:
 
 
 def _map_words(node: Solve, written: Callable[[Node], str]) -> str:
-    holes = [written(Hole(place, u.shape, u.real)) for place, u in enumerate(node.unknowns)]
+    holes = [written(Hole.of(u, place)) for place, u in enumerate(node.unknowns)]
     images = [written(simplify(e.operator)) for e in node.equations]
     spaces = {u.space for u in node.unknowns}
     kind = f" of {spaces.pop()} matrices" if len(spaces) == 1 and Space.FREE not in spaces else ""

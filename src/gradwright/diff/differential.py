@@ -90,7 +90,7 @@ def from_template(node: Apply, template: Node, moved: Mapping[Node, Node]) -> No
         moved: the differential of each argument.
     """
     formal = formals(node.primitive)
-    batch, dims = node.primitive.bind(tuple(argument.shape for argument in node.arguments))
+    batch, dims = node.bound
     moves = dict(zip(formal.input_directions, (moved[argument] for argument in node.arguments), strict=True))
     return instantiate(template, {**leaves_at(node), **moves}, dims, batch)
 
@@ -123,7 +123,7 @@ def defined_differential(primitive: Primitive, index: int, parameters: tuple[Par
 
 def _of_solve(node: Solve, done: Mapping[Node, Node]) -> Node:
     solutions: dict[Node, Node] = {
-        Hole(place, u.shape, u.real): Solve(node.unknowns, node.equations, node.right_sides, place)
+        Hole.of(u, place): Solve(node.unknowns, node.equations, node.right_sides, place)
         for place, u in enumerate(node.unknowns)
     }
     sides: list[Node] = []

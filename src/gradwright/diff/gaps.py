@@ -17,7 +17,7 @@ from gradwright.core.build import ones
 from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import subproduct, with_factors
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Hole, Mask, Node, Selection, Solve
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Hole, Mask, Node, Selection, Solve, is_apply
 from gradwright.core.walks import applications, free_leaves, postorder, transform
 from gradwright.frozen import frozen
 from gradwright.linear.recognise import sylvester_operands
@@ -106,14 +106,14 @@ def _inverted(node: Node) -> Sequence[Node]:
     if isinstance(node, Solve):
         known = sylvester_operands(node, many=True)
         return known[1][:-1] if known and known[0] in ("sylvester", "lyapunov") else ()
-    return node.arguments[:1] if isinstance(node, Apply) and node.primitive in (inv, *SYSTEMS) else ()
+    return node.arguments[:1] if is_apply(node, inv, *SYSTEMS) else ()
 
 
 def _radicand(matrix: Node) -> Node | None:
     """What a matrix is the square root of, up to its orientation and a number; None if it is none."""
     only = only_matrix(as_product(matrix))
     root = matrix if only is None else only.node
-    return root.arguments[0] if isinstance(root, Apply) and root.primitive is sqrtm else None
+    return root.arguments[0] if is_apply(root, sqrtm) else None
 
 
 def _sizes_of_eigenvalues(matrix: Node) -> Node:

@@ -18,6 +18,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.contraction import is_zero, zero
+from gradwright.core.dims import substituted
 from gradwright.core.nodes import Apply, Direction, Node, Symbol, field_of
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
@@ -160,8 +161,8 @@ def _generator(first: Apply) -> Direction:
     """The generator of the freedom of one factorisation."""
     stated = free_moves(first.primitive)
     assert stated is not None
-    _, dims = first.primitive.bind(tuple(argument.shape for argument in first.arguments))
-    shape = tuple(dim.substitute(dims) for dim in stated[0].shape)
+    _, dims = first.bound
+    shape = substituted(stated[0].shape, dims)
     return Direction(stated[0].of, shape, stated[0].facts)
 
 
@@ -170,7 +171,7 @@ def _moves(first: Apply) -> dict[Node, Node | None]:
     stated, freedom = free_moves(first.primitive), first.primitive.freedom
     assert stated is not None and freedom is not None
     formal = formals(first.primitive)
-    batch, dims = first.primitive.bind(tuple(argument.shape for argument in first.arguments))
+    batch, dims = first.bound
     leaves: dict[Node, Node] = {stated[0]: _generator(first), **dict(zip(formal.outputs, first.outputs, strict=True))}
     return {
         output: instantiate(move, leaves, dims, batch)

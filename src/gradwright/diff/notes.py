@@ -31,7 +31,7 @@ def notes_of(root: Node) -> tuple[str, ...]:
 def _hint(node: Apply) -> str:
     """Where an elementwise function of a square matrix looks like one of the matrix."""
     argument = node.arguments[0]
-    if not isinstance(argument, Symbol) or argument.rank != 2 or argument.shape[0] != argument.shape[1]:
+    if not isinstance(argument, Symbol) or not argument.is_square:
         return ""
     written, meant = _power_names(node) if node.primitive is power else (node.primitive.name, node.primitive.of_matrix)
     if not meant:

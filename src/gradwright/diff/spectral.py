@@ -23,7 +23,7 @@ from gradwright.core.contraction import contract, is_zero, split_coefficient, ze
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of
 from gradwright.core.language import translate
-from gradwright.core.nodes import Add, Apply, Contract, Node
+from gradwright.core.nodes import Add, Apply, Contract, Node, is_apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.registry import Call, Function, register
 from gradwright.core.sums import add, scaled
@@ -118,9 +118,9 @@ def named_function(body: Node, A: Node) -> Node | None:
         return None if any(part is None for part in parts) else add(part for part in parts if part is not None)
     if isinstance(body, Contract):
         return _named_product(body, A)
-    if isinstance(body, Apply) and body.primitive is log1p and ScalarFunction(body).parameters():
+    if is_apply(body, log1p) and ScalarFunction(body).parameters():
         body = Apply(log, (), (add([number(1), *body.arguments]),))
-    return _named_application(body, A) if isinstance(body, Apply) and body.primitive in (exp, log, power) else None
+    return _named_application(body, A) if is_apply(body, exp, log, power) else None
 
 
 def _named_application(body: Apply, A: Node) -> Node | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradwright.core.build import adjoint, matmul, multiply, number, size, trace
 from gradwright.core.contraction import contract
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, Symbol
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, Symbol, is_apply
 from gradwright.core.registry import Function
 from gradwright.core.sums import add, scaled
 from gradwright.core.walks import applications, free_leaves, substitute, transform
@@ -151,7 +151,7 @@ def _without(node: Contract, used: Sequence[Factor], new: Sequence[Factor], labe
 
 
 def _is_output(node: Node, function: Function, index: int) -> bool:
-    return isinstance(node, Apply) and node.primitive is function.primitives[0] and node.index == index
+    return is_apply(node, function.primitives[0]) and node.index == index
 
 
 def _scalar_function(weights: Sequence[Node], values: Node) -> ScalarFunction | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, is_finite
 from gradwright.core.nodes import Node
 from gradwright.diff.identities.declared_sets import first_outside
 from gradwright.diff.identities.determinacy import failure
@@ -41,7 +41,7 @@ class HeldToIdentity:
         Raises:
             ConditionError: they do not satisfy the identity.
         """
-        if not all(bool(np.all(np.isfinite(value))) for value in (*inputs, *outputs)):
+        if not all(map(is_finite, (*inputs, *outputs))):
             return False
         problem, sizes = self.problem, sizes_of(self.problem, inputs)
         values: dict[Node, Array] = dict(zip((*problem.givens, *problem.unknowns), (*inputs, *outputs), strict=True))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradwright.core.arithmetic import Array
+from gradwright.core.dims import lengths
 from gradwright.core.nodes import Node
 from gradwright.core.points import draw
 from gradwright.diff.identities.declared_sets import first_outside
@@ -87,7 +88,7 @@ def _guesses(
     if start is not None:  # which chooses among solutions
         yield dict(zip(problem.unknowns, start(*givens.values()), strict=True))
         return
-    shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}
+    shapes = {u: lengths(u.shape, sizes) for u in problem.unknowns}
     kinds = {u: float if u.real else complex for u in problem.unknowns}
     plain = {u for u, s in shapes.items() if len(s) == 2 and "positive" not in u.facts}
     yield {u: (np.eye(s[0], s[1]) if u in plain else np.ones(s)).astype(kinds[u]) for u, s in shapes.items()}

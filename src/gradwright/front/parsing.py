@@ -20,7 +20,7 @@ from gradwright.core.declarations import (
     in_its_field,
     parse_declaration,
 )
-from gradwright.core.dims import Dim
+from gradwright.core.dims import Dim, substituted
 from gradwright.core.facts import closure
 from gradwright.core.language import MEANT, translate, undeclared
 from gradwright.core.nodes import Node
@@ -220,7 +220,7 @@ def _attempt(
     replacements: dict[str, Dim] = {}
     free = {dim.name for axes in unknown.values() for dim in axes}
     for _ in range(4 * sum(ranks.values()) + 1):
-        shapes = {n: tuple(d.substitute(replacements) for d in axes) for n, axes in unknown.items()}
+        shapes = {n: substituted(axes, replacements) for n, axes in unknown.items()}
         try:
             signature = declared.with_declarations(_declare(n, s, facts[n]) for n, s in shapes.items())
             _translate(text, signature, dims)
@@ -264,7 +264,7 @@ def _named(
     left = [dim.name for shape in shapes.values() for dim in shape if dim.name in free]
     names = _fresh_names({*dims, *declared.names, *shapes})
     chosen = {str(name): Dim.of(next(names)) for name in dict.fromkeys(left)}
-    final = {n: tuple(d.substitute(chosen) for d in shape) for n, shape in shapes.items()}
+    final = {n: substituted(shape, chosen) for n, shape in shapes.items()}
     signature = declared.with_declarations(_declare(n, s, facts[n]) for n, s in final.items())
     return Parsed(_translate(text, signature, {**dims, **signature.dims}), signature)
 

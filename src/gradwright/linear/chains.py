@@ -15,7 +15,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
 from gradwright.core.contraction import contract, is_simple, subproduct
 from gradwright.core.inference import is_symmetric
-from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.core.nodes import Contract, Factor, Node, labels_of
 from gradwright.frozen import frozen
 
 
@@ -37,7 +37,7 @@ def chain_of(node: Node, with_ones: bool = False) -> Chain | None:
     product = as_product(node)
     if not 1 <= len(product.output) <= 2 or not is_simple(product.output):
         return None
-    if any(len(group) != 1 for f in product.factors for group in f.groups):
+    if not all(is_simple(f.groups) for f in product.factors):
         return None
     return _Walk(product, with_ones).chain()
 
@@ -144,12 +144,12 @@ class _Walk:
 
     def _weights(self, current: int, end: int) -> list[Node]:
         """The products that hang on a label alone, `diag(sum(A ∘ B, axis=1))`, as diagonal matrices."""
-        labels = {label for f in self.remaining for label in f.labels} - {current}
+        labels = labels_of(self.remaining) - {current}
         parts = [part for part in connected(self.remaining, labels) if any(current in f.labels for f in part)]
         outputs = set(self.product.free_labels) - {current}
         weights: list[Node] = []
         for part in parts:
-            inside = {label for f in part for label in f.labels}
+            inside = labels_of(part)
             if end not in inside and inside.isdisjoint(outputs):
                 weights.append(subproduct(self.product, part, ((current,), (current,))))
                 self._use(part)

@@ -15,9 +15,9 @@ from itertools import combinations
 
 from gradwright.core.build import identity, ones, product_of
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, contract, is_zero, plain, scale, simple
+from gradwright.core.contraction import ONE, contract, is_zero, plain, scale, simple, with_output
 from gradwright.core.nodes import Add, Contract, Factor, Groups, Node, Selection
-from gradwright.core.sums import add, coefficient_of, scaled, terms_of
+from gradwright.core.sums import add, coefficient_of, factor_count, scaled, terms_of
 from gradwright.core.walks import directions, postorder, rebuild
 from gradwright.linear.chains import Chain, join, product_of_chain
 from gradwright.linear.denominators import over_one_denominator
@@ -120,7 +120,7 @@ class _Collector:
         if items is before:
             return node
         joined = turn_sums(add(list(map(node_of, items))))
-        return self._collect_sum(joined) if _length(joined) < _length(node) else node
+        return self._collect_sum(joined) if factor_count(joined) < factor_count(node) else node
 
     def _with_sum_closed(self, node: Add) -> Sequence[Node]:
         """The terms, those of a sum with which another one begins or ends as that sum: of `A + B − P (A + B)` two."""
@@ -213,7 +213,7 @@ class _Collector:
         axes = simple(range(node.rank))
         for below, above in over_one_denominator(node):
             above = self.collect(above)
-            if _length(above) < _length(node):
+            if factor_count(above) < factor_count(node):
                 quotient = contract(1, [below, *self._cleared(above)], axes, dict(enumerate(node.shape)))
                 return with_numbers_in_front(merge_powers(quotient))
         return node
@@ -222,7 +222,7 @@ class _Collector:
         """What stands above a line, its quotients cleared where that is no longer: `(p − y) / p` for `1 − y / p`."""
         axes = simple(range(node.rank))
         for below, above in over_one_denominator(node, of_sums=False) if isinstance(node, Add) else ():
-            if _length(above) + 1 <= _length(node):
+            if factor_count(above) + 1 <= factor_count(node):
                 return [below, *self._cleared(above)]
         return [Factor(node, axes)]
 
@@ -339,14 +339,7 @@ def _places_of_diagonals(node: Add) -> Groups:
 def _along(product: Contract, axes: Sequence[int]) -> Node:
     """The product with some of its axes, of which the others are repetitions."""
     output = tuple(product.output[axis] for axis in axes)
-    return contract(product.coefficient, product.factors, output, dict(enumerate(product.dims)))
-
-
-def _length(node: Node) -> int:
-    """How many tensors are written for a sum of products."""
-    if isinstance(node, Add):
-        return sum(map(_length, node.terms))
-    return sum(_length(f.node) for f in node.factors) or 1 if isinstance(node, Contract) else 1
+    return with_output(product, output)
 
 
 def _only_places(before: tuple[Node, ...], behind: tuple[Node, ...]) -> bool:

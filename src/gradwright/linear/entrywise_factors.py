@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import reduce
 
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import with_factors
 from gradwright.core.inference import is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node
 from gradwright.prims.power import base_and_exponent, power, raise_to
@@ -79,7 +79,7 @@ def without(product: Contract, shared: Counter[Entrywise]) -> tuple[Fraction, No
         if not taken:
             rest.append(factor)
         elif taken < times:
-            rest.append(Factor(raise_to(base, Fraction(times - taken)), factor.groups, factor.conj))
+            rest.append(factor.with_node(raise_to(base, Fraction(times - taken))))
         if key is not None:
             left[key] -= taken
-    return product.coefficient, contract(1, rest, product.output, dict(enumerate(product.dims)))
+    return product.coefficient, with_factors(product, rest, 1)

@@ -197,7 +197,7 @@ def solve_adjoint(node: Solve, cotangent: Node, touched: set[Node]) -> list[tupl
 
 def adjoint_solve(node: Solve) -> Solve:
     """The same equations with the adjoint operator; the right sides are zero."""
-    multipliers = [Hole(place, e.operator.shape, e.operator.real) for place, e in enumerate(node.equations)]
+    multipliers = [Hole.of(e.operator, place) for place, e in enumerate(node.equations)]
     holes = _holes(node)
     adjoints: list[list[Node]] = [[] for _ in holes]
     for equation, multiplier in zip(node.equations, multipliers, strict=True):
@@ -213,7 +213,7 @@ def adjoint_solve(node: Solve) -> Solve:
 
 
 def _holes(node: Solve) -> list[Leaf]:
-    return [Hole(place, u.shape, u.real) for place, u in enumerate(node.unknowns)]
+    return [Hole.of(u, place) for place, u in enumerate(node.unknowns)]
 
 
 def _refuse_conjugates(form: Node, leaf: Leaf) -> None:

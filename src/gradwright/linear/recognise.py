@@ -8,7 +8,7 @@ from math import isqrt
 
 from gradwright.core.build import adjoint, multiply
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero, split_coefficient
+from gradwright.core.contraction import contract, is_zero, split_coefficient, with_factors
 from gradwright.core.inference import is_nonnegative
 from gradwright.core.nodes import Add, Factor, Hole, Node, Solve
 from gradwright.core.spaces import Space
@@ -107,7 +107,7 @@ def _parts(matrix: Node) -> tuple[Fraction, Sequence[Factor], Node]:
     """The number and the scalars in front of a matrix, and the rest."""
     product = as_product(matrix)
     rest = [f for f in product.factors if f.node.rank]
-    bare = contract(1, rest, product.output, dict(enumerate(product.dims)))
+    bare = with_factors(product, rest, 1)
     number, rest = split_coefficient(bare)
     return number * product.coefficient, [f for f in product.factors if not f.node.rank], rest
 

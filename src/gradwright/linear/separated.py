@@ -16,7 +16,7 @@ from gradwright.core.build import multiply, number
 from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
 from gradwright.core.contraction import ONE, contract, is_simple, simple, split_coefficient, subproduct
-from gradwright.core.nodes import Add, Contract, Factor, Node
+from gradwright.core.nodes import Add, Contract, Factor, Node, labels_of
 from gradwright.core.sums import add, scaled, value_key
 from gradwright.frozen import frozen
 from gradwright.simplify.expansion import expand
@@ -178,9 +178,9 @@ def _separate(term: Node) -> _Separated:
     product = as_product(term)
     if not is_simple(product.output):
         return _Separated(product.coefficient, number(1), (), term)
-    carried = {label for f in product.factors for label in f.labels}
+    carried = labels_of(product.factors)
     repeated = [label for (label,) in dict.fromkeys(product.output) if label not in carried]
-    groups = [(factors, {x for f in factors for x in f.labels}) for factors in connected(product.factors)]
+    groups = [(factors, labels_of(factors)) for factors in connected(product.factors)]
     groups = _with_vectors_joined(product, [*groups, *(([], {label}) for label in repeated)])
     found = [_part(product, factors, labels) for factors, labels in groups]
     without_axes = [f for (factors, _), part in zip(groups, found, strict=True) if not part.axes for f in factors]

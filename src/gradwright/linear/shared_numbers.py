@@ -41,7 +41,7 @@ def with_numbers_in_front(node: Node) -> Node:
 def _without_number(factor: Factor) -> tuple[Fraction, Factor]:
     numbers = [coefficient_of(term) for term in terms_of(factor.node)] if isinstance(factor.node, Add) else [ONE]
     shared = _common_number(numbers) if len({number.denominator for number in numbers}) == 1 else ONE
-    return shared, factor if shared == 1 else Factor(scaled(1 / shared, factor.node), factor.groups, factor.conj)
+    return shared, factor if shared == 1 else factor.with_node(scaled(1 / shared, factor.node))
 
 
 def _common_number(numbers: Sequence[Fraction]) -> Fraction:

@@ -13,7 +13,7 @@ from gradwright.core.walks import free_leaves, postorder, substitute
 _LETTERS = ("H", "K", "M", "N", "E")
 
 
-def named_unknowns(node: Solve, declared: Collection[str] = ()) -> tuple[Symbol, ...]:
+def named_unknowns(node: Solve, declared: Collection[str]) -> tuple[Symbol, ...]:
     """A symbol for each unknown, with what is known of its space; its name is none that is declared or that occurs.
 
     An equation that is solved inside an operator has its own unknowns, with other names.

@@ -16,7 +16,7 @@ from gradwright.optimise.systems import without_systems
 from gradwright.prims.divided_differences import function_of
 
 
-def in_blocks(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
+def in_blocks(roots: Roots) -> Roots:
     """Divided differences of a matrix function as what they are: a block of the function of a block matrix.
 
     So the function is all that has to be defined, whatever the order of the derivative. Linear systems are written out

@@ -14,7 +14,7 @@ from operator import and_
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, is_simple, simple, subproduct
-from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection
+from gradwright.core.nodes import Add, Contract, Factor, HalfVectorisation, Mask, Node, Selection, labels_of
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.frozen import frozen
 from gradwright.optimise.paths import MODERATE, Sizes, Work
@@ -153,7 +153,7 @@ def _outside(term: Contract) -> list[Factor | None]:
     found: list[Factor | None] = []
     for f in term.factors:
         wanted = not f.node.rank or (isinstance(f.node, Mask) and axes.keys() >= set(f.labels))
-        found.append(Factor(f.node, tuple(tuple(axes[x] for x in g) for g in f.groups), f.conj) if wanted else None)
+        found.append(f.relabelled(axes) if wanted else None)
     return found
 
 
@@ -180,7 +180,7 @@ def _splits(term: Node) -> list[tuple[Key, Node]]:
     if not isinstance(term, Contract) or len(term.factors) > MODERATE or not is_simple(term.output):
         return []
     flat = [g[0] for g in term.output]
-    if len(set(flat)) != len(flat) or any(len(g) != 1 for f in term.factors for g in f.groups):
+    if len(set(flat)) != len(flat) or not all(is_simple(f.groups) for f in term.factors):
         return []
     found: dict[Key, Node] = {}
     for place, factor in enumerate(term.factors):
@@ -192,8 +192,8 @@ def _splits(term: Node) -> list[tuple[Key, Node]]:
 
 def _split(term: Contract, place: int, flat: Sequence[int]) -> tuple[Key, Node] | None:
     factor = term.factors[place]
-    others = [f for p, f in enumerate(term.factors) if p != place]
-    elsewhere = {x for f in others for x in f.labels}
+    others = term.beside(place)
+    elsewhere = labels_of(others)
     labels = factor.labels
     summed = [x for x in labels if x not in flat]
     if not factor.node.rank or len(set(labels)) != len(labels) or not set(summed) <= elsewhere:
@@ -215,7 +215,7 @@ def _narrow(key: Key, splits: list[_Split]) -> tuple[Key, list[_Split]]:
     if -1 in pattern:
         return key, splits
     products = [as_product(split.rest) for split in splits]
-    carried = [{x for f in product.factors for x in f.labels} for product in products]
+    carried = [labels_of(product.factors) for product in products]
     varying = [
         place
         for place in range(len(kept))

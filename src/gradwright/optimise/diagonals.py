@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from gradwright.core.build import diag, diagonal
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Node
 from gradwright.core.walks import postorder, transform_all
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.power import raise_to
@@ -21,7 +21,7 @@ def divide_by_diagonals(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 
 
 def _inverts_diagonal(node: Node) -> bool:
-    square = isinstance(node, Apply) and node.rank == 2 and is_inverse(node.primitive)
+    square = is_inverse(node) and node.rank == 2
     return square and "diagonal" in facts_of(node.children[0])
 
 

@@ -26,7 +26,7 @@ def share_mirrored_entries(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 
 
 def _shared(node: Node) -> Node:
-    if not isinstance(node, Add) or node.rank != 2 or node.shape[0] != node.shape[1]:
+    if not isinstance(node, Add) or not node.is_square:
         return node
     places = [place for row in node.terms for place in _places(row)]
     entries = {(row, column): entry for row, column, entry in places if row and column}

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Node, is_apply
 from gradwright.core.walks import postorder, transform_all
 from gradwright.frozen import replace
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
@@ -21,7 +21,7 @@ def share_exponentials(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """A small power of an exponential that is computed anyway, for every one that it equals."""
     found: dict[Node, dict[Fraction, Node]] = {}
     for node in postorder(*roots):
-        if isinstance(node, Apply) and node.primitive is exp:
+        if is_apply(node, exp):
             multiple = as_product(node.arguments[0])
             found.setdefault(replace(multiple, coefficient=ONE), {})[multiple.coefficient] = node
     powers = {node: (base, exponent) for alike in found.values() for node, base, exponent in _powers(alike)}

@@ -22,7 +22,7 @@ from fractions import Fraction
 from gradwright.core.build import adjoint, diagonal, identity, transpose
 from gradwright.core.contraction import conjugate, is_simple
 from gradwright.core.inference import facts_of, is_positive, is_symmetric
-from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection
+from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection, is_apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder
@@ -111,7 +111,7 @@ class _Sharing:
             for place, child in enumerate(node.children):
                 if isinstance(child, Apply) and self._folds(node, place):
                     yield child.arguments[0]
-        elif isinstance(node, Apply) and node.primitive in (*SYSTEMS, logdet, slogdet):
+        elif is_apply(node, *SYSTEMS, logdet, slogdet):
             yield node.arguments[0]
 
     def _folds(self, node: Contract, place: int) -> bool:
@@ -127,7 +127,7 @@ class _Sharing:
                     return self._folded(node, new, place)
         if not isinstance(node, Apply) or not isinstance(new, Apply) or node.arguments[0].rank != 2:
             return new
-        if _is_inverse(node) and (node in self.wanted):
+        if _is_inverse(node) and node in self.wanted:
             return self._inverse(node, new)
         if node.primitive in SYSTEMS:
             return self._system(node.arguments[0], new.arguments[1])
@@ -156,7 +156,7 @@ class _Sharing:
         right = _arranged(other, [inner, *free], new)
         solution = self._system(matrix, right)
         factor = Factor(solution, tuple((x,) for x in (outer, *free)))
-        rest = [f for p, f in enumerate(new.factors) if p not in (place, partner)]
+        rest = new.beside(place, partner)
         return renumbered(new.coefficient, [*rest, factor], new.output, new.dims)
 
     def _system(self, matrix: Node, right: Node) -> Node:
@@ -202,7 +202,7 @@ class _Sharing:
         base, _ = _base(matrix)
         if base in self.done and isinstance(matrix, Contract):
             factor = matrix.factors[0]
-            return Contract(matrix.coefficient, (Factor(self.done[base], factor.groups, factor.conj),), matrix.dims,
+            return Contract(matrix.coefficient, (factor.with_node(self.done[base]),), matrix.dims,
                             matrix.output)  # fmt: skip
         return matrix
 
@@ -273,7 +273,7 @@ def _least(inverse: Node) -> int:
 
 
 def _is_inverse(node: Node) -> bool:
-    return isinstance(node, Apply) and node.rank == 2 and is_inverse(node.primitive)
+    return is_inverse(node) and node.rank == 2
 
 
 def _partner(node: Contract, place: int) -> int | None:

@@ -20,7 +20,7 @@ from gradwright.core.build import matmul
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import plain, simple, subproduct
 from gradwright.core.inference import is_symmetric
-from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
+from gradwright.core.nodes import Add, Contract, Factor, Node, Selection, labels_of
 from gradwright.core.sums import terms_of
 from gradwright.core.walks import transform_all
 from gradwright.frozen import frozen
@@ -153,7 +153,7 @@ def _applied_sum(node: Contract, places: tuple[int, int]) -> _AppliedSum | None:
     """The product of two factors, if it sums over what they share."""
     first, second = (node.factors[place] for place in places)
     rest = [f for place, f in enumerate(node.factors) if place not in places]
-    outside = {x for f in rest for x in f.labels}.union(node.free_labels)
+    outside = labels_of(rest).union(node.free_labels)
     if not set(first.labels) & set(second.labels) - outside:
         return None
     new = [x for x in first.labels if x in outside and x not in second.labels]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from gradwright.core.build import ones, transpose
 from gradwright.core.contraction import subproduct
 from gradwright.core.inference import is_symmetric
-from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.nodes import Apply, Contract, Factor, Node, is_apply
 from gradwright.core.walks import applications, postorder, transform_all
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.inv import inv
@@ -35,7 +35,7 @@ def products_of_inverses(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     matrices = {node.arguments[0] for node in shared}
 
     def step(node: Node) -> Node:
-        if isinstance(node, Apply) and node.primitive in SYSTEMS and node.arguments[0] in matrices:
+        if is_apply(node, *SYSTEMS) and node.arguments[0] in matrices:
             return with_inverse(node)
         return node
 

@@ -15,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from gradwright.core.build import transpose
-from gradwright.core.contraction import contract, scale, simple
+from gradwright.core.contraction import contract, scale, simple, with_factors
 from gradwright.core.dims import Dim
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole, Node, Symbol, field_of
@@ -174,7 +174,7 @@ def _cotangents(nodes: Iterable[Node], argument: Node) -> dict[_Cotangent, None]
     found: dict[_Cotangent, None] = {}
     for node in nodes:
         if isinstance(node, Contract):
-            whole = contract(1, node.factors, node.output, dict(enumerate(node.dims)))  # products in products, too
+            whole = with_factors(node, node.factors, 1)  # products in products, too
             for product in dict.fromkeys([node, whole]):
                 if isinstance(product, Contract):
                     found.update(dict.fromkeys(_partners(product, argument)))

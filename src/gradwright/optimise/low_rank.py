@@ -16,7 +16,7 @@ from fractions import Fraction
 from gradwright.core.build import diagonal, identity, sum_axes
 from gradwright.core.contraction import contract, plain, simple, subproduct
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, is_apply
 from gradwright.core.sums import add, negate
 from gradwright.core.walks import transform_all
 from gradwright.frozen import frozen
@@ -64,7 +64,7 @@ def invert_low_rank(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 def _rewritten(node: Node, hints: Mapping[str, int]) -> Node:
     if isinstance(node, Contract):
         return _product(node, hints)
-    if isinstance(node, Apply) and node.primitive in (logdet, *SYSTEMS):
+    if is_apply(node, logdet, *SYSTEMS):
         parts = _parts(node.arguments[0], hints)
         if parts is not None and node.primitive is logdet:
             return simplify(add([sum_axes(Apply(log, (), (parts.d,))), Apply(logdet, (), (parts.core,))]))
@@ -76,7 +76,7 @@ def _rewritten(node: Node, hints: Mapping[str, int]) -> Node:
 def _product(node: Contract, hints: Mapping[str, int]) -> Node:
     """A product with the inverse as a factor: the difference of two products."""
     for place, factor in enumerate(node.factors):
-        if isinstance(factor.node, Apply) and is_inverse(factor.node.primitive) and len(node.factors) > 1:
+        if is_inverse(factor.node) and len(node.factors) > 1:
             parts = _parts(factor.node.arguments[0], hints)
             if parts is not None:
                 pushed = _pushed_through(node, place, parts)
@@ -97,21 +97,18 @@ def _pushed_through(node: Contract, place: int, parts: _Parts) -> Node | None:
             (end,), inner = set(ends) - shared, len(node.dims)
             inverse = Apply(inv, (), (parts.core,))
             new = [plain(parts.reciprocal, (end,)), plain(parts.U, (end, inner)), plain(inverse, (inner, column))]
-            rest = [f for q, f in enumerate(node.factors) if q not in (p, place)]
+            rest = node.beside(p, place)
             dims = {x: dim for x, dim in enumerate(node.dims) if x != row} | {inner: node.dims[column]}
             return contract(node.coefficient, [*rest, *new], node.output, dims)
     return None
 
 
 def _distributed(node: Contract, place: int, factor: Factor, parts: _Parts, hints: Mapping[str, int]) -> Node:
-    rest = [f for p, f in enumerate(node.factors) if p != place]
+    rest = node.beside(place)
     first = contract(1, [plain(parts.reciprocal, (0,))], ((0,), (0,)), {0: parts.d.shape[0]})
     second = _chain(parts)
     dims = dict(enumerate(node.dims))
-    terms = [
-        contract(node.coefficient, [*rest, Factor(part, factor.groups, factor.conj)], node.output, dims)
-        for part in (first, second)
-    ]
+    terms = [contract(node.coefficient, [*rest, factor.with_node(part)], node.output, dims) for part in (first, second)]
     left, right = (_product(t, hints) if isinstance(t, Contract) else t for t in terms)
     return add([left, negate(right)])
 

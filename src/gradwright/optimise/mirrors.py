@@ -25,7 +25,7 @@ def share_mirror_images(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 
 
 def _shared(node: Node) -> Node:
-    if not isinstance(node, Add) or node.rank != 2 or node.shape[0] != node.shape[1] or not node.real:
+    if not isinstance(node, Add) or not node.is_square or not node.real:
         return node
     flat = add(part for term in node.terms for part in _in_parentheses(term))
     if not isinstance(flat, Add):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 
-from gradwright.core.contraction import is_simple
+from gradwright.core.contraction import is_simple, numbered
 from gradwright.core.dims import Dim
 from gradwright.core.inference import is_symmetric
-from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.core.nodes import Contract, Factor, Groups, Node
 
 
 def is_outer(left: Factor, right: Factor, kept: Collection[int]) -> bool:
@@ -42,16 +42,9 @@ def pair_of(left: Factor, right: Factor, kept: Collection[int], dims: Sequence[D
     return Factor(renumbered(Fraction(1), [left, right], output, dims), output)
 
 
-def renumbered(
-    coefficient: Fraction, factors: Sequence[Factor], output: Sequence[tuple[int, ...]], dims: Sequence[Dim]
-) -> Contract:
-    """A contraction whose labels are numbered in order of appearance, its factors left as they are."""
-    factors = symmetric_turned(factors, output)
-    order = dict.fromkeys([x for f in factors for x in f.labels] + [x for group in output for x in group])
-    numbers = {label: place for place, label in enumerate(order)}
-    renamed = tuple(Factor(f.node, tuple(tuple(numbers[x] for x in g) for g in f.groups), f.conj) for f in factors)
-    groups = tuple(tuple(numbers[x] for x in g) for g in output)
-    return Contract(coefficient, renamed, tuple(dims[x] for x in order), groups)
+def renumbered(coefficient: Fraction, factors: Sequence[Factor], output: Groups, dims: Sequence[Dim]) -> Contract:
+    """A contraction whose labels are numbered in order of appearance, symmetric matrices turned to it."""
+    return numbered(coefficient, symmetric_turned(factors, output), output, dims)
 
 
 def symmetric_turned(factors: Sequence[Factor], output: Sequence[tuple[int, ...]]) -> list[Factor]:

@@ -7,9 +7,8 @@ nothing is padded with zeros only to be added. Nor are diagonals: `diag(u) + dia
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeGuard
 
-from gradwright.core.contraction import ONE, contract, plain, simple
+from gradwright.core.contraction import ONE, contract, is_diagonal, plain, simple, subproduct, with_output
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import transform_all
@@ -26,18 +25,12 @@ def collect_places(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
 
 def _with_one_diagonal(node: Node) -> Node:
     """A sum of matrices with the diagonals that are filled into one added up before."""
-    diagonal = [term for term in terms_of(node) if _is_diagonal(term)]
+    diagonal = [term for term in terms_of(node) if is_diagonal(term)]
     if len(diagonal) < 2:
         return node
-    entries = add([contract(t.coefficient, t.factors, t.output[:1], dict(enumerate(t.dims))) for t in diagonal])
+    entries = add([with_output(t, t.output[:1]) for t in diagonal])
     whole = contract(ONE, [plain(entries, (0,))], ((0,), (0,)), {0: node.shape[0]})
     return add([*(term for term in terms_of(node) if term not in diagonal), whole])
-
-
-def _is_diagonal(term: Node) -> TypeGuard[Contract]:
-    return (
-        isinstance(term, Contract) and term.rank == 2 and term.output[0] == term.output[1] and len(term.output[0]) == 1
-    )
 
 
 def _collected(node: Node) -> Node:
@@ -86,8 +79,7 @@ def placed(term: Node, axis: int) -> tuple[Selection, Node] | None:
         return None
     rest = [f for f in term.factors if f is not selection]
     output = (*term.output[:axis], *selection.groups[1:], *term.output[axis + 1 :])
-    dims = {x: dim for x, dim in enumerate(term.dims) if x != label}
-    inner = contract(term.coefficient, rest, output, dims)
+    inner = subproduct(term, rest, output, term.coefficient)
     assert isinstance(selection.node, Selection)
     return selection.node, inner
 

@@ -23,7 +23,7 @@ HALF = Fraction(1, 2)
 HIGHEST = 16  # beyond it the rounding errors of as many products are worth avoiding
 
 
-def split_powers(roots: Roots, quick: frozenset[Fraction], given: Collection[Node] = ()) -> Roots:
+def split_powers(roots: Roots, quick: frozenset[Fraction], given: Collection[Node]) -> Roots:
     """Expressions in which powers of tensors have exponents that are quick, as far as others can be made of these.
 
     Args:

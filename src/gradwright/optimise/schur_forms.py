@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from gradwright.core.build import adjoint, matmul
 from gradwright.core.canonical import as_product
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Apply, Node, is_apply
 from gradwright.core.walks import applications
 from gradwright.frozen import frozen
 from gradwright.optimise.replacements import replaced
@@ -58,7 +58,7 @@ def share_schur_forms(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
         return roots
 
     def replacement(node: Node, done: Mapping[Node, Node]) -> Node | None:
-        uses = _uses(node) if isinstance(node, Apply) and node.primitive in USERS else ()
+        uses = _uses(node) if is_apply(node, *USERS) else ()
         return _from_forms(node, uses, done) if any(use.base in shared for use in uses) else None
 
     return replaced(roots, replacement)
@@ -85,7 +85,7 @@ def _uses(node: Apply) -> tuple[_Use, ...]:
 def _use(matrix: Node) -> _Use:
     flipped = _adjoint_of(matrix)
     inner = matrix if flipped is None else flipped
-    if isinstance(inner, Apply) and inner.primitive is sqrtm:
+    if is_apply(inner, sqrtm):
         turned = _adjoint_of(inner.arguments[0])
         base = inner.arguments[0] if turned is None else turned
         return _Use(base, True, (flipped is None) == (turned is not None))

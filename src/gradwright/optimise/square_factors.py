@@ -47,9 +47,7 @@ def divisors(matrix: Node) -> Iterator[Node | Gram]:
 
 
 def _is_square(node: Node) -> bool:
-    if isinstance(node, Mask | Selection | HalfVectorisation):
-        return False
-    return node.rank == 2 and node.shape[0] == node.shape[1]
+    return node.is_square and not isinstance(node, Mask | Selection | HalfVectorisation)
 
 
 def _upright(factor: Factor, turned: bool) -> Node:

@@ -48,7 +48,7 @@ def _with_signs_outside(node: Node, sums: Collection[Node]) -> Node:
         inner = factor.node
         if inner in sums and isinstance(inner, Contract) and inner.coefficient < 0:
             coefficient, inner = -coefficient, replace(inner, coefficient=-inner.coefficient)
-        factors.append(Factor(inner, factor.groups, factor.conj))
+        factors.append(factor.with_node(inner))
     return Contract(coefficient, tuple(factors), node.dims, node.output)
 
 

@@ -138,7 +138,7 @@ class _Assembly:
         return contract(1, factors, simple([*labels[:-1], *extra]), dims)
 
 
-def basis(shape: Shape, space: Space, complex_entries: bool = False) -> Node:
+def basis(shape: Shape, space: Space, complex_entries: bool) -> Node:
     """A basis of a space over the real numbers: the tensors' axes, and then one for the coordinate."""
     found = _real_basis(shape, space)
     if not complex_entries:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Apply, Node, is_apply
 from gradwright.core.walks import postorder, transform_all
 from gradwright.optimise.roots import NO_HINTS, Hints, Roots
 from gradwright.prims.values_alone import ALONE
@@ -13,11 +13,11 @@ def leave_out_vectors(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     with_vectors = {
         (node.primitive, node.arguments)
         for node in postorder(*roots)
-        if isinstance(node, Apply) and node.primitive in ALONE and node.index != ALONE[node.primitive][0]
+        if is_apply(node, *ALONE) and node.index != ALONE[node.primitive][0]
     }
 
     def step(node: Node) -> Node:
-        if not isinstance(node, Apply) or node.primitive not in ALONE:
+        if not is_apply(node, *ALONE):
             return node
         place, alone = ALONE[node.primitive]
         needed = node.index != place or (node.primitive, node.arguments) in with_vectors

@@ -30,6 +30,7 @@ cholesky = Primitive(
     name="cholesky",
     signature="A: n n hermitian -> L: n n lower invertible",
     summary="the lower triangular L with A = L Lᴴ",
+    value_name="chol",
     identity=("L @ L.H = A",),
     conditions=("{A} is positive definite",),
     argument_facts=("spd",),

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradwright.core.build import matmul
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Apply, Node, is_apply
 from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.cholesky import cholesky
@@ -29,7 +29,7 @@ def modulo_prime(field: ModularArithmetic, B: np.ndarray, L: np.ndarray) -> np.n
 def with_the_matrix(node: Apply) -> Node:
     """`K⁻¹ B` for the Cholesky factor of a positive definite K."""
     B, L = node.arguments
-    if not isinstance(L, Apply) or L.primitive is not cholesky or "spd" not in facts_of(L.arguments[0]):
+    if not is_apply(L, cholesky) or "spd" not in facts_of(L.arguments[0]):
         return node
     return matmul(Apply(inv, (), L.arguments), B)
 
@@ -38,6 +38,7 @@ cholesky_solve = Primitive(
     name="cholesky_solve",
     signature="B: n m, L: n n lower -> Y: n m",
     summary="the solution Y of L Lᴴ Y = B, L lower triangular",
+    value_name="solved",
     identity=("L @ L.H @ Y = B",),
     conditions=("{L} has no zero on its diagonal",),
     numpy="scipy.linalg.cho_solve(({1}, True), {0}, check_finite=False)",

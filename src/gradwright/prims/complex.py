@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradwright.core import build
-from gradwright.core.contraction import conjugate, contract
+from gradwright.core.contraction import conjugate, with_factors
 from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
@@ -62,7 +62,7 @@ def without_unit(node: Node) -> Node | None:
     if not isinstance(node, Contract) or node.factors.count(IMAGINARY_UNIT) != 1:
         return None
     others = [factor for factor in node.factors if factor != IMAGINARY_UNIT]
-    return contract(-node.coefficient, others, node.output, dict(enumerate(node.dims)))
+    return with_factors(node, others, -node.coefficient)
 
 
 def real(node: Node) -> Node:

@@ -9,7 +9,7 @@ import numpy as np
 from gradwright.core.build import trace
 from gradwright.core.facts import Facts
 from gradwright.core.modular_numbers import shaped
-from gradwright.core.nodes import Apply, Node, Parameter
+from gradwright.core.nodes import Apply, Node, Parameter, is_apply
 from gradwright.core.primitive import ErrorSample, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.exponential import exp
@@ -54,7 +54,7 @@ def modulo_prime(field: ModularArithmetic, X: np.ndarray) -> np.ndarray:
 def of_exponential(node: Apply) -> Node:
     """`det(e^X) = e^(tr X)`, and the logarithm of it for a real X: that of a complex one is told but for 2 π i."""
     (X,) = node.arguments
-    if X.rank != 2 or not isinstance(X, Apply) or X.primitive is not matrix_exp:
+    if X.rank != 2 or not is_apply(X, matrix_exp):
         return node
     exponent = trace(X.arguments[0])
     if node.primitive is det:

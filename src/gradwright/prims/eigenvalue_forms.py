@@ -184,11 +184,12 @@ def _move_root(inputs, directions):
 '''
 
 
-def _of_eigenvalues(name: str, function: Callable[[Array], Array], torch: str, jax: str) -> Primitive:
+def _of_eigenvalues(name: str, value_name: str, function: Callable[[Array], Array], torch: str, jax: str) -> Primitive:
     return Primitive(
         name=name,
         signature="eigenvalues: n -> y: n",
         summary=f"{name.partition('_')[0]} of the eigenvalues of a Hermitian matrix",
+        value_name=value_name,
         real_only=True,
         numpy=function,
         torch=torch,
@@ -202,6 +203,7 @@ def _of_pairs(name: str, summary: str, function: Callable[[Array, Array], Array]
         name=name,
         signature="a: n, b: m -> D: n m",
         summary=summary,
+        value_name="differences",
         real_only=True,
         numpy=function,
         torch=torch,
@@ -210,10 +212,12 @@ def _of_pairs(name: str, summary: str, function: Callable[[Array, Array], Array]
     )
 
 
-spectral_root = _of_eigenvalues("root_of_eigenvalues", root_of_eigenvalues, _ROOT_IN_TORCH, _ROOT_IN_JAX)
-spectral_log = _of_eigenvalues("log_of_eigenvalues", log_of_eigenvalues, _LOG_IN_TORCH, "jax.numpy.log({0})")
+spectral_root = _of_eigenvalues("root_of_eigenvalues", "roots", root_of_eigenvalues, _ROOT_IN_TORCH, _ROOT_IN_JAX)
+spectral_log = _of_eigenvalues(
+    "log_of_eigenvalues", "logarithms", log_of_eigenvalues, _LOG_IN_TORCH, "jax.numpy.log({0})"
+)
 spectral_reciprocals = _of_eigenvalues(
-    "reciprocals_of_eigenvalues", reciprocals_of_eigenvalues, _RECIPROCALS_IN_TORCH, "(1 / {0})"
+    "reciprocals_of_eigenvalues", "reciprocals", reciprocals_of_eigenvalues, _RECIPROCALS_IN_TORCH, "(1 / {0})"
 )
 spectral_exp_differences = _of_pairs(
     "exp_differences",
@@ -233,6 +237,7 @@ spectral_quotient = Primitive(
     name="over_sums",
     signature="C: n m complex, a: n, b: m -> X: n m",
     summary="the solution X of diag(a) X + X diag(b) = C",
+    value_name="quotients",
     numpy=over_sums,
     torch=_OVER_SUMS_IN_TORCH,
     jax="({0} / ({1}[:, None] + {2}))",
@@ -243,12 +248,14 @@ hermitian_root = Primitive(
     name="hermitian_root",
     signature="S: n n -> Y: n n",
     summary="the square root of a Hermitian matrix",
+    value_name="root",
     jax=_MATRIX_ROOT_IN_JAX,
 )
 hermitian_sylvester = Primitive(
     name="hermitian_sylvester",
     signature="A: n n, B: m m, C: n m -> X: n m",
     summary="the solution X of A X + X B = C for Hermitian A and B",
+    value_name="solved",
     jax=EQUATION_IN_JAX,
 )
 # None of the others is to be differentiated: `V f(λ) Vᴴ` has a derivative where eigenvalues are equal, and V has none.

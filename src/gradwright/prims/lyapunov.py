@@ -21,6 +21,7 @@ lyapunov_solver = Primitive(
     name="lyapunov",
     signature="A: n n, Q: n n -> X: n n",
     summary="the solution X of A X + X Aᴴ = Q",
+    value_name="solved",
     identity=("A @ X + X @ A.H = Q",),
     numpy=solve_with_adjoint,
     known_rules=(

@@ -13,7 +13,7 @@ import numpy as np
 from gradwright.core.build import common_shape, ones, spread
 from gradwright.core.inference import is_nonnegative, is_positive
 from gradwright.core.modular_numbers import each
-from gradwright.core.nodes import Apply, Contract, Node
+from gradwright.core.nodes import Apply, Contract, Node, is_apply
 from gradwright.core.primitive import ErrorSample, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, register, register_primitive
 from gradwright.errors import LanguageError
@@ -158,7 +158,7 @@ COMPARISONS = (greater, greater_equal, equal)
 
 def is_comparison(node: Node) -> bool:
     """Whether a node is the outcome of a comparison, 1 or 0 in every entry."""
-    return isinstance(node, Apply) and node.primitive in COMPARISONS
+    return is_apply(node, *COMPARISONS)
 
 
 maximum = Primitive(
@@ -257,7 +257,7 @@ def _swapped(name: str, other: Primitive, summary: str) -> Function:
 
 def opposite(node: Node) -> Node | None:
     """`[b ≥ a]`, which is 1 where the comparison `[a > b]` is 0; None of what is no such comparison."""
-    if not isinstance(node, Apply) or node.primitive not in (greater, greater_equal):
+    if not is_apply(node, greater, greater_equal):
         return None
     other = greater_equal if node.primitive is greater else greater
     return Apply(other, (), node.arguments[::-1])

@@ -14,10 +14,10 @@ import numpy as np
 
 from gradwright.core.arithmetic import as_float
 from gradwright.core.build import as_number, common_shape, multiply, ones, spread
-from gradwright.core.contraction import LONGEST_NUMBER, contract
+from gradwright.core.contraction import LONGEST_NUMBER, with_factors
 from gradwright.core.facts import Facts
 from gradwright.core.inference import is_nonnegative, is_positive
-from gradwright.core.nodes import Apply, Contract, Mask, Node, Parameter
+from gradwright.core.nodes import Apply, Contract, Mask, Node, Parameter, is_apply
 from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, register
 from gradwright.errors import ConditionError, UnsupportedError
@@ -121,7 +121,7 @@ def raise_to(base: Node, exponent: Fraction) -> Node:
 
 def base_and_exponent(node: Node) -> tuple[Node, Fraction]:
     """`(u, k)` for `u ** k`, and `(u, 1)` for any other u."""
-    if isinstance(node, Apply) and node.primitive is power:
+    if is_apply(node, power):
         exponent = node.parameters[0]
         assert isinstance(exponent, Fraction)
         return node.arguments[0], exponent
@@ -159,7 +159,7 @@ def _constant_power(base: Node, exponent: Fraction) -> Node | None:
             f"a number to the power {exponent} is too large to be written out: make it a variable, or a smaller power"
         )
     value = _rational_power(base.coefficient, exponent)
-    return None if value is None else contract(value, (), base.output, dict(enumerate(base.dims)))
+    return None if value is None else with_factors(base, (), value)
 
 
 def _rational_power(value: Fraction, exponent: Fraction) -> Fraction | None:
@@ -176,7 +176,7 @@ def _bits(value: Fraction) -> int:
 
 def _as_written(base: Node, exponent: Fraction) -> Node:
     """A power in normal form, but for what holds for real numbers alone: code for complex input has to see it."""
-    inner = base.parameters[0] if isinstance(base, Apply) and base.primitive is power else Fraction(1)
+    inner = base.parameters[0] if is_apply(base, power) else Fraction(1)
     assert isinstance(inner, Fraction)
     return raise_to(base, exponent) if _merge(inner, exponent) else Apply(power, (exponent,), (base,))
 

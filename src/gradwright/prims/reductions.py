@@ -11,13 +11,13 @@ import numpy as np
 
 from gradwright.core import build
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero, plain, simple
+from gradwright.core.contraction import contract, is_zero, plain, simple, with_factors
 from gradwright.core.dims import minimum, product
 from gradwright.core.inference import is_nonnegative
 from gradwright.core.language import divide
 from gradwright.core.modular_numbers import objects, shaped
 from gradwright.core.modular_spectra import in_order
-from gradwright.core.nodes import Apply, Factor, Node, Size
+from gradwright.core.nodes import Apply, Node, Size
 from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
 from gradwright.core.scalars import shared_number
@@ -39,8 +39,8 @@ def _norm_of_multiple(node: Apply) -> Node:
     numbers = [term.coefficient, *(number for number, _ in shared)]
     if not scalars and set(numbers) == {1}:
         return node
-    rest = [Factor(n, f.groups, f.conj) for f, (_, n) in zip(others, shared, strict=True)]
-    inner = contract(1, rest, term.output, dict(enumerate(term.dims)))
+    rest = [f.with_node(n) for f, (_, n) in zip(others, shared, strict=True)]
+    inner = with_factors(term, rest, 1)
     size = plain(Apply(norm, (), (inner,)), range(node.rank))
     return contract(abs(prod(numbers)), [*scalars, size], simple(range(node.rank)), dict(enumerate(node.shape)))
 

@@ -138,6 +138,7 @@ schur_root = Primitive(
     name="schur_root",
     signature="T: n n -> R: n n",
     summary="the principal square root of the triangle of a Schur form, a triangle with blocks in the same places",
+    value_name="root",
     numpy=square_root,
 )
 
@@ -155,6 +156,7 @@ def _between_triangles(name: str, equation: str, solution: Callable[..., np.ndar
         name=name,
         signature="S: n n, T: m m, C: n m -> X: n m",
         summary=f"the solution X of {equation} for triangles of Schur forms",
+        value_name="solved",
         numpy=solution,
     )
 

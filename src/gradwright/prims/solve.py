@@ -8,7 +8,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array
 from gradwright.core.build import matmul
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Apply, Node, is_apply
 from gradwright.core.primitive import ErrorSample, Implementation, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.frozen import replace
@@ -33,6 +33,7 @@ solve = Primitive(
     name="solve",
     signature="A: n n, B: n m -> Y: n m",
     summary="the solution Y of A Y = B",
+    value_name="solved",
     identity=("A @ Y = B",),
     conditions=("{A} is invertible",),
     numpy="numpy.linalg.solve",
@@ -102,7 +103,7 @@ def with_inverse(system: Apply) -> Node:
 
 def without_system(node: Node) -> Node:
     """`A⁻¹ B` for `solve(A, B)`; anything else as it is."""
-    return with_inverse(node) if isinstance(node, Apply) and node.primitive in SYSTEMS else node
+    return with_inverse(node) if is_apply(node, *SYSTEMS) else node
 
 
 register_primitive(solve, solve_vector)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Apply, Node, is_apply
 from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.cholesky import cholesky
@@ -25,13 +25,14 @@ def modulo_prime(field: ModularArithmetic, L: np.ndarray, B: np.ndarray) -> np.n
 def with_the_inverse(node: Apply) -> Node:
     """`L⁻¹ B` for a Cholesky factor, whose inverses meet in `L⁻ᴴ L⁻¹ = K⁻¹`."""
     L = node.arguments[0]
-    return with_inverse(node) if isinstance(L, Apply) and L.primitive is cholesky else node
+    return with_inverse(node) if is_apply(L, cholesky) else node
 
 
 solve_triangular = Primitive(
     name="solve_triangular",
     signature="L: n n lower, B: n m -> Y: n m",
     summary="the solution Y of L Y = B, L lower triangular",
+    value_name="solved",
     identity=("L @ Y = B",),
     conditions=("{L} has no zero on its diagonal",),
     numpy="scipy.linalg.solve_triangular({0}, {1}, lower=True, check_finite=False)",

@@ -35,6 +35,7 @@ stein_solver = Primitive(
     name="stein",
     signature="A: n n, Q: n n -> X: n n",
     summary="the solution X of X − A X Aᴴ = Q",
+    value_name="solved",
     identity=("X - A @ X @ A.H = Q",),
     numpy=discrete_lyapunov,
     known_rules=(

@@ -55,6 +55,7 @@ sylvester_solver = Primitive(
     name="sylvester",
     signature="A: n n, B: m m, C: n m -> X: n m",
     summary="the solution X of A X + X B = C",
+    value_name="solved",
     identity=("A @ X + X @ B = C",),
     numpy=solve_by_schur_forms,
     known_rules=(

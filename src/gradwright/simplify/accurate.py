@@ -47,7 +47,7 @@ def keep_digits(roots: tuple[Node, ...]) -> tuple[Node, ...]:
 
 def _of_logarithm(node: Node) -> Node:
     """The logarithm of a difference of which the larger part may overflow, or hide the smaller one."""
-    inner = node.children[0] if is_of(node, log) or is_of(node, log1p) else None
+    inner = node.children[0] if is_of(node, log, log1p) else None
     if inner is None:
         return node
     whole = add([ones(inner.shape), inner]) if is_of(node, log1p) else inner

@@ -21,11 +21,12 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, is_simple, simple, subproduct, zero
+from gradwright.core.dims import lengths
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.modular import ModularArithmetic, Setting
 from gradwright.core.modular_numbers import LEVELS, PointError, UndecidableError, chain, each, multiple_for, objects
-from gradwright.core.nodes import Apply, Contract, Direction, Factor, Node, Size, Symbol
+from gradwright.core.nodes import Apply, Contract, Direction, Factor, Node, Size, Symbol, is_apply
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import applications, free_leaves, postorder
@@ -269,7 +270,7 @@ class _Point:
         At a quarter of the points all tensors are positive, so that there are roots, and at another all are negative.
         """
         generator = np.random.default_rng([self.seed, *leaf.digest])
-        shape = tuple(dim.evaluate(self.sizes) for dim in leaf.shape)
+        shape = lengths(leaf.shape, self.sizes)
         facts = leaf.facts if isinstance(leaf, Symbol | Direction) else NO_FACTS
         size = prod(shape) * (1 if leaf.real else 2)
         entries = generator.integers(1, 2**62, size=size).tolist()
@@ -294,16 +295,12 @@ def _split_logarithms(exponent: Node) -> tuple[list[Contract], Node]:
 
 
 def _has_logarithms(node: Node) -> bool:
-    return any(_is_logarithm(factor) for term in terms_of(node) for factor in as_product(term).factors)
-
-
-def _is_logarithm(factor: Factor) -> bool:
-    return isinstance(factor.node, Apply) and factor.node.primitive is log
+    return any(is_apply(factor.node, log) for term in terms_of(node) for factor in as_product(term).factors)
 
 
 def _is_multiple_of_logarithm(product: Contract) -> bool:
     """Whether a term is a real multiple of one logarithm, of which the product has no diagonal."""
-    logarithms = [factor for factor in product.factors if _is_logarithm(factor)]
+    logarithms = [factor for factor in product.factors if is_apply(factor.node, log)]
     if len(logarithms) != 1 or not product.real:
         return False
     ends = (product.output, logarithms[0].groups)
@@ -312,8 +309,8 @@ def _is_multiple_of_logarithm(product: Contract) -> bool:
 
 def _parted(term: Contract) -> tuple[Factor, list[Factor]]:
     """The logarithm of a term, and its other factors."""
-    (place,) = (k for k, factor in enumerate(term.factors) if _is_logarithm(factor))
-    return term.factors[place], [factor for k, factor in enumerate(term.factors) if k != place]
+    (place,) = (k for k, factor in enumerate(term.factors) if is_apply(factor.node, log))
+    return term.factors[place], term.beside(place)
 
 
 def _spread(term: Contract, labels: Sequence[int], coefficient: Fraction, factors: Sequence[Factor]) -> Node:

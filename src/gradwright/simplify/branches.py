@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import combinations, product
 
 from gradwright.core.build import multiply, ones, zeros
-from gradwright.core.contraction import contract, simple
+from gradwright.core.contraction import simple, with_factors
 from gradwright.core.nodes import Apply, Contract, Node, Shape
 from gradwright.core.sums import add, subtract, terms_of
 from gradwright.core.walks import postorder, transform_all
@@ -78,7 +78,7 @@ def _cases(term: Node) -> Iterator[tuple[Apply, Node]]:
             and factor.groups == term.output == simple(factor.labels)
         ):
             others = [f for f in term.factors if f is not factor]
-            yield factor.node, contract(term.coefficient, others, term.output, dict(enumerate(term.dims)))
+            yield factor.node, with_factors(term, others)
 
 
 def _may_be_infinite(node: Node, shape: Shape) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradwright.core.build import product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_simple, plain, simple, with_factors
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, labels_of
 from gradwright.core.sums import add, terms_of
 
 
@@ -80,6 +80,6 @@ def _is_constant(node: Node, axis: int) -> bool:
 def _without_axes(node: Node, kept: list[int]) -> Node:
     product = as_product(node)
     output = tuple(product.output[axis] for axis in kept)
-    used = {label for group in output for label in group} | {x for f in product.factors for x in f.labels}
+    used = {label for group in output for label in group} | labels_of(product.factors)
     dims = {label: dim for label, dim in enumerate(product.dims) if label in used}
     return contract(product.coefficient, product.factors, output, dims)

@@ -9,13 +9,12 @@ from itertools import combinations
 
 from gradwright.core.commuting import commute
 from gradwright.core.connected import connected
-from gradwright.core.contraction import contract, simple
+from gradwright.core.contraction import contract, simple, with_factors
 from gradwright.core.inference import facts_of, is_hermitian, is_skew, is_symmetric
-from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.nodes import Apply, Contract, Factor, Node, labels_of
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.simplify.inverses import is_inverse
-from gradwright.simplify.orientation import relabelled
 
 
 def order_commuting(node: Node) -> Node:
@@ -64,18 +63,18 @@ class _FreeChain:
         """The product with this chain sorted."""
         ordered = sorted(self.steps, key=lambda step: _length(step[0].node))
         moved = {
-            id(factor): relabelled(factor, {row: to_row, column: to_column})
+            id(factor): factor.relabelled({row: to_row, column: to_column})
             for (factor, row, column), (_, to_row, to_column) in zip(ordered, self.steps, strict=True)
         }
         factors = [moved.get(id(factor), factor) for factor in node.factors]
-        return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+        return with_factors(node, factors)
 
 
 def _free_chains(node: Contract) -> list[_FreeChain]:
     outside = set(node.free_labels)
     found = list[_FreeChain]()
     for factors in connected([f for f in node.factors if f.labels]):
-        inside = {label for f in factors for label in f.labels}
+        inside = labels_of(factors)
         if outside.isdisjoint(inside) and any(_is_function(f.node) for f in factors):
             chain = _free_chain(factors)
             found += [chain] if chain is not None else []
@@ -125,9 +124,9 @@ def _exchanged(node: Contract, label: int, before: int, behind: int) -> Node | N
     if not commute(_read(left, row, label), _read(right, label, column), facts_of):
         return None
     factors = list(node.factors)
-    factors[before] = relabelled(right, {label: row, column: label})
-    factors[behind] = relabelled(left, {row: label, label: column})
-    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+    factors[before] = right.relabelled({label: row, column: label})
+    factors[behind] = left.relabelled({row: label, label: column})
+    return with_factors(node, factors)
 
 
 def _leads_to(node: Contract, factor: Factor, label: int, end: int) -> bool:
@@ -189,7 +188,7 @@ def _is_mirrored(node: Node) -> bool:
 
 @lru_cache(maxsize=4096)
 def _length(node: Node) -> tuple[int, bool, str]:
-    inverse = isinstance(node, Apply) and is_inverse(node.primitive)
+    inverse = is_inverse(node)
     return len(tuple(postorder(node))), not inverse, node.digest.hex()
 
 

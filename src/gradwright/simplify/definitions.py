@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from gradwright.core.build import multiply
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract
-from gradwright.core.nodes import Apply, Factor, Node
+from gradwright.core.contraction import with_factors
+from gradwright.core.nodes import Apply, Factor, Node, is_apply
 from gradwright.core.sums import add, terms_of
 from gradwright.core.templates import definition, instantiate, leaves_at
 from gradwright.core.walks import transform
@@ -28,7 +28,7 @@ def _expand(node: Node) -> Node:
     template = definition(node.primitive, node.index, node.parameters)
     if template is None:
         return node
-    batch, dims = node.primitive.bind(tuple(argument.shape for argument in node.arguments))
+    batch, dims = node.bound
     return expand_definitions(instantiate(template, leaves_at(node), dims, batch))
 
 
@@ -50,7 +50,7 @@ def _power_of_logarithm(term: Node) -> Node | None:
     if len(product.factors) != 1 or not term.real:
         return None
     (inner, groups, conj), c = product.factors[0], product.coefficient
-    if not isinstance(inner, Apply) or inner.primitive is not log or not set(groups) <= set(product.output):
+    if not is_apply(inner, log) or not set(groups) <= set(product.output):
         return None
     power = raise_to(inner.arguments[0], Fraction(c))
-    return contract(1, [Factor(power, groups, conj)], product.output, dict(enumerate(product.dims)))
+    return with_factors(product, [Factor(power, groups, conj)], 1)

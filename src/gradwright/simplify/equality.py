@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array, FloatArithmetic, largest
+from gradwright.core.arithmetic import Array, FloatArithmetic, is_finite, largest
 from gradwright.core.contraction import conjugate, zero
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.inference import is_real_valued
 from gradwright.core.modular_numbers import UndecidableError
-from gradwright.core.nodes import Apply, Direction, Node, Parameter, Symbol
+from gradwright.core.nodes import Apply, Direction, Node, Parameter, Symbol, is_apply
 from gradwright.core.points import SIDES, choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.primitive import Primitive, shape_text
 from gradwright.core.walks import applications, free_leaves, postorder
@@ -114,7 +114,7 @@ def _proved(left: Node, right: Node, found: Agreement) -> Equality:
 def _signed(left: Node, right: Node) -> list[Node]:
     """Of what the sign is taken, as far as the primes do not see whether that is zero."""
     nodes = postorder(expand_definitions(left), expand_definitions(right))
-    signed = (node.arguments[0] for node in nodes if isinstance(node, Apply) and node.primitive is sign)
+    signed = (node.arguments[0] for node in nodes if is_apply(node, sign))
     return [node for node in signed if _opaque_names(node, node)]
 
 
@@ -223,7 +223,7 @@ def _difference(
             c, d = evaluate_all((left, right), nearby, sizes, rounded)
     except GradwrightError:
         return None
-    if not all(bool(np.all(np.isfinite(array))) for array in (a, b, c, d)):
+    if not all(map(is_finite, (a, b, c, d))):
         return None
     scale = max(largest(a), largest(b), 1e-300)
     difference, noise = largest(a - b) / scale, max(largest(a - c), largest(b - d)) / scale

@@ -42,7 +42,7 @@ def settle_equation(node: Node) -> Node:
         return node
     (unknown,), (equation,), (right,) = node.unknowns, node.equations, node.right_sides
     number, alone = split_coefficient(equation.operator)
-    if alone == Hole(0, unknown.shape, unknown.real) and unknown.space is equation.space:
+    if alone == Hole.of(unknown) and unknown.space is equation.space:
         return scale(1 / number, right)
     commuting = _of_commuting(unknown, equation.operator, right)
     if commuting is not None:
@@ -61,7 +61,7 @@ def _of_commuting(unknown: Unknown, operator: Node, right: Node) -> Node | None:
         return None
     if len(unknown.shape) != 2 or operator.rank != 2:
         return None
-    hole = Hole(0, unknown.shape, unknown.real)
+    hole = Hole.of(unknown)
     beside = [_beside(term, hole) for term in terms_of(operator)]
     (left, _), (_, behind) = beside if beside[0][0] is not None else beside[::-1]
     if left is None or behind is None or like_key(left) != like_key(behind):
@@ -94,7 +94,7 @@ def _beside(term: Node, hole: Hole) -> tuple[Node | None, Node | None]:
 
 def is_its_own_mirror_image(operator: Node, unknown: Unknown) -> bool:
     """Whether the operator takes the adjoint of a matrix to the adjoint of its image."""
-    hole = Hole(0, unknown.shape, unknown.real)
+    hole = Hole.of(unknown)
     mirrored = (adjoint(substitute(term, {hole: adjoint(hole)})) for term in terms_of(operator))
     return _summed(tuple(mirrored)) == _summed(terms_of(operator))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gradwright.core.nodes import Add, Contract, Node
+from gradwright.core.nodes import Add, Contract, Node, labels_of
 from gradwright.core.sums import add, distributed, terms_of
 
 LIMIT = 64
@@ -39,7 +39,7 @@ def _leaves_out(term: Node) -> bool:
     if not isinstance(term, Contract):
         return False
     labels = term.free_labels
-    carried = {label for factor in term.factors for label in factor.labels}
+    carried = labels_of(term.factors)
     return len(set(labels)) < len(labels) or not carried.issuperset(labels)
 
 

@@ -30,9 +30,9 @@ from gradwright.core.contraction import (
     zero,
 )
 from gradwright.core.inference import is_positive
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, is_apply
 from gradwright.core.primitive import Primitive
-from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.core.sums import add, factor_count, scaled, subtract, terms_of
 from gradwright.core.walks import written_size
 from gradwright.prims.exponential import exp, log
 from gradwright.prims.power import base_and_exponent, raise_to
@@ -46,9 +46,9 @@ LONGEST_DISTRIBUTED = 4
 LONGEST_SUM = 300  # nodes of a sum that is multiplied out to see whether it gets shorter
 
 
-def is_of(node: Node, primitive: Primitive) -> bool:
-    """Whether a node is an application of a primitive to real arguments."""
-    return isinstance(node, Apply) and node.primitive is primitive and node.arguments[0].real
+def is_of(node: Node, *primitives: Primitive) -> bool:
+    """Whether a node is an application of one of some primitives to real arguments."""
+    return is_apply(node, *primitives) and node.arguments[0].real
 
 
 def exponential_sum(node: Node) -> list[Exponential] | None:
@@ -72,7 +72,7 @@ def exponential_sum(node: Node) -> list[Exponential] | None:
 
 
 def _is_exponential(node: Node) -> bool:
-    return is_of(node, exp) or is_of(node, sinh) or is_of(node, cosh)
+    return is_of(node, exp, sinh, cosh)
 
 
 def _is_weight(node: Node) -> bool:
@@ -94,7 +94,7 @@ def _exponentials(term: Contract) -> list[Exponential] | None:
         return None
     if all(is_of(f.node, exp) or _is_weight(f.node) for f in term.factors):
         return [(term.coefficient, add([zero(term.shape), *(_placed_exponent(f, term) for f in term.factors)]))]
-    if len(term.factors) == 1 and (is_of(term.factors[0].node, cosh) or is_of(term.factors[0].node, sinh)):
+    if len(term.factors) == 1 and is_of(term.factors[0].node, cosh, sinh):
         exponent = _placed_exponent(term.factors[0], term)
         sign = 1 if is_of(term.factors[0].node, cosh) else -1
         return [(HALF * term.coefficient, exponent), (HALF * sign * term.coefficient, scaled(-1, exponent))]
@@ -109,7 +109,7 @@ def _placed_exponent(factor: Factor, term: Contract) -> Node:
 
 def _placed(node: Node, like: Factor, term: Contract) -> Node:
     """A node spread as a factor of a term is."""
-    return contract(1, [Factor(node, like.groups)], term.output, dict(enumerate(term.dims)))
+    return with_factors(term, [Factor(node, like.groups)], 1)
 
 
 def _is_positive_sum(terms: Sequence[Exponential] | None) -> bool:
@@ -214,7 +214,7 @@ def merge_exponentials(node: Contract) -> Node:
                 continue
             merged = _product(factor.node, other.node) or _product(other.node, factor.node)
             if merged is not None:
-                rest = [f for p, f in enumerate(node.factors) if p not in (place, other_place)]
+                rest = node.beside(place, other_place)
                 new = [Factor(part, factor.groups) for part in merged]
                 factors = [*rest[:place], *new, *rest[place:]]
                 rebuilt = with_factors(node, factors)
@@ -225,7 +225,7 @@ def merge_exponentials(node: Contract) -> Node:
 def _may_merge(node: Node) -> bool:
     """Whether a factor is an exponential or a sum, or a power of a hyperbolic sine or cosine."""
     base, _ = _base_and_whole_exponent(node)
-    return isinstance(node, Add) or is_of(node, exp) or is_of(base, sinh) or is_of(base, cosh)
+    return isinstance(node, Add) or is_of(node, exp) or is_of(base, sinh, cosh)
 
 
 def _product(left: Node, right: Node) -> list[Node] | None:
@@ -388,18 +388,11 @@ def _with_opposites_joined(node: Add) -> Node:
         if opposite in logistic:
             complement = subtract(ones(function.shape), function)
             forms.append(expand(add(_with_factor(term, opposite, complement) for term in node.terms), lambda _: True))
-    return min(forms, key=_length)
+    return min(forms, key=factor_count)
 
 
 def _with_factor(term: Node, old: Node, new: Node) -> Node:
     """A term with one factor in the place of another."""
     product = as_product(term)
-    factors = [Factor(new, f.groups, f.conj) if f.node == old else f for f in product.factors]
+    factors = [f.with_node(new) if f.node == old else f for f in product.factors]
     return with_factors(product, factors)
-
-
-def _length(node: Node) -> int:
-    """How many factors a reader sees in a sum of products, those of sums inside included."""
-    if isinstance(node, Add):
-        return sum(map(_length, node.terms))
-    return sum(_length(f.node) for f in node.factors) or 1 if isinstance(node, Contract) else 1

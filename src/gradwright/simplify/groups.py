@@ -29,7 +29,7 @@ from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.modular import ModularArithmetic
 from gradwright.core.modular_numbers import Complex, each, objects, shaped, turned
 from gradwright.core.modular_spectra import function_of_matrix, square_root
-from gradwright.core.nodes import Apply, Constant, Contract, Factor, Node
+from gradwright.core.nodes import Apply, Constant, Contract, Factor, Node, is_apply
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import transform
 from gradwright.frozen import frozen
@@ -78,7 +78,7 @@ def rotations(field: ModularArithmetic, arguments: Sequence[Node], evaluate: Eva
         value = values[term.node]
         if _is_half_turn(term.node) and (turn := turned(term.coefficient, field.prime)) is not None:
             return shaped([turn] * value.size, value.shape)
-        if isinstance(term.node, Apply) and term.node.primitive is arctan and q == 1:
+        if is_apply(term.node, arctan) and q == 1:
             (tangents,) = evaluate(term.node.arguments)
             image = each(lambda t: _of_tangent(t, field) * field.inverse(field.root(1 + t * t)), tangents)
         else:
@@ -139,7 +139,7 @@ def _image_by_structure(
     field: ModularArithmetic, node: Node, evaluate: Evaluate, q: int, known: Mapping[int, int]
 ) -> Array | None:
     """The image of a logarithm, and of A ⊗ I or I ⊗ A; None of any other matrix."""
-    if isinstance(node, Apply) and node.primitive is logm and q <= 2:
+    if is_apply(node, logm) and q <= 2:
         (inner,) = evaluate(node.arguments)
         return inner if q == 1 else square_root(field, inner)
     parts = kronecker_parts(node) if isinstance(node, Contract) else ()
@@ -206,7 +206,7 @@ def spread(root: Node) -> Node:
 def _spread(node: Node) -> Node:
     if isinstance(node, Contract):
         return _traces_of_logarithms(node)
-    if not isinstance(node, Apply) or node.primitive not in (logm, sqrtm) or node.rank != 2:
+    if not is_apply(node, logm, sqrtm) or node.rank != 2:
         return node
     argument = node.arguments[0]
     parts = kronecker_parts(argument) if isinstance(argument, Contract) and argument.coefficient == 1 else ()
@@ -228,7 +228,7 @@ def _traces_of_logarithms(product: Contract) -> Node:
 
 def _trace_of_logarithm(factor: Factor, held: Sequence[int]) -> Factor | None:
     node = factor.node
-    if not isinstance(node, Apply) or node.primitive is not logm or not node.real:
+    if not is_apply(node, logm) or not node.real:
         return None
     (row, *_), (column, *_) = factor.groups
     if row != column or held.count(row) != 2:
@@ -261,7 +261,7 @@ def _root(node: Node, argument: Node) -> Node:
 
 def _exponent(node: Node) -> Node | None:
     """The Hermitian matrix of which it is the exponential; None if it is none."""
-    inner = node.arguments[0] if isinstance(node, Apply) and node.primitive is matrix_exp else None
+    inner = node.arguments[0] if is_apply(node, matrix_exp) else None
     return inner if inner is not None and is_hermitian(inner) else None
 
 
@@ -275,7 +275,7 @@ def _multiple_of_identity(positive: Node, rows: Dim) -> Node:
 
 def _as_power(node: Node) -> tuple[Node, Fraction, list[Node]]:
     """A matrix as the power of another, times positive numbers."""
-    if isinstance(node, Apply) and node.primitive in EXPONENTS:
+    if is_apply(node, *EXPONENTS):
         base, exponent, scalars = _as_power(node.arguments[0])
         if not scalars:
             return base, exponent * EXPONENTS[node.primitive], []

@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from gradwright.core.contraction import is_simple, subproduct
-from gradwright.core.nodes import Contract, Factor, Group, HalfVectorisation, Mask, Node
+from gradwright.core.nodes import Contract, Factor, Group, HalfVectorisation, Mask, Node, labels_of
 
 
 def merge_half_vectorisations(node: Node) -> Node:
@@ -16,7 +16,7 @@ def merge_half_vectorisations(node: Node) -> Node:
     packings = [f for f in node.factors if isinstance(f.node, HalfVectorisation) and is_simple(f.groups)]
     for first, second in combinations(packings, 2):
         beside = [f for f in node.factors if f is not first and f is not second]
-        held = {x for f in beside for x in f.labels} | set(node.free_labels)
+        held = labels_of(beside) | set(node.free_labels)
         merged: list[Factor] | None = None
         if first.groups[0] == second.groups[0] and held.isdisjoint(first.groups[0]):
             merged = [Factor(_lower(first.node), first.groups[1:])]

@@ -44,14 +44,15 @@ def cancel_in_inverses(node: Node) -> Node:
 
 def open_inverse(node: Node) -> Node:
     """`(A B⁻¹)⁻¹ = B A⁻¹`, where that takes fewer inverses, and is known to be invertible without them."""
-    if not isinstance(node, Apply) or not is_inverse(node.primitive) or not isinstance(node.arguments[0], Contract):
+    if not is_inverse(node) or not isinstance(node.arguments[0], Contract):
         return node
     product = node.arguments[0]
     chain = _chain(product) or []
     if len({product.dims[label] for f, _ in chain for label in f.labels}) != 1:
         return node
     starts = [product.output[0][0], *(end for _, end in chain)]
-    runs = [(is_within, list(run)) for is_within, run in groupby(range(len(chain)), lambda k: _is_inverse(chain[k][0]))]
+    inverses = [is_inverse(factor.node) for factor, _ in chain]
+    runs = [(is_within, list(run)) for is_within, run in groupby(range(len(chain)), inverses.__getitem__)]
     within = sum(len(places) for is_within, places in runs if is_within)
     if sum(not is_within for is_within, _ in runs) > within:
         return node
@@ -65,10 +66,6 @@ def open_inverse(node: Node) -> Node:
             opened.append(Factor(inverse, simple(ends[::-1])))
     found = subproduct(product, opened, product.output[::-1])
     return found if facts_of(node) <= facts_of(found) else node
-
-
-def _is_inverse(factor: Factor) -> bool:
-    return isinstance(factor.node, Apply) and is_inverse(factor.node.primitive)
 
 
 def _with_joined_inverses(node: Contract) -> Node:
@@ -111,13 +108,13 @@ def _joining(inverse: Apply, other: Apply) -> tuple[Relation, ...]:
 def _inverses_in(product: Node) -> tuple[Node, ...]:
     """The inverses among the factors, in source order: which of them is joined first must not depend on a set."""
     factors = (f.node for f in as_product(product).factors)
-    return tuple(dict.fromkeys(f for f in factors if isinstance(f, Apply) and is_inverse(f.primitive)))
+    return tuple(dict.fromkeys(f for f in factors if is_inverse(f)))
 
 
 @lru_cache(maxsize=4096)
 def inverse_relations(inverse: Apply) -> tuple[Relation, ...]:
     """`(L R)⁻¹ L = R⁻¹` and `R (L R)⁻¹ = L⁻¹` for every way to cut a product into two square ones; longest first."""
-    if not is_inverse(inverse.primitive):
+    if not is_inverse(inverse):
         return tuple(_of_root(inverse))
     product = inverse.arguments[0]
     if isinstance(product, Apply):
@@ -133,7 +130,7 @@ def inverse_relations(inverse: Apply) -> tuple[Relation, ...]:
 
 def _of_root(root: Apply) -> Iterator[Relation]:
     """`X⁻¹ Y = Y⁻¹` and `Y X⁻¹ = Y⁻¹` if `Y Y = X`, and `X⁻¹ L = L⁻ᴴ` and `Lᴴ X⁻¹ = L⁻¹` if `L Lᴴ = X`."""
-    if root.rank != 2 or root.shape[0] != root.shape[1]:
+    if not root.is_square:
         return
     inverse = Apply(inv, (), (root,))
     for square in _square_of(root, root):

@@ -14,7 +14,7 @@ from gradwright.core.build import adjoint, matmul, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Apply, Node
+from gradwright.core.nodes import Add, Node
 from gradwright.core.sums import add, distributed, terms_of
 from gradwright.simplify.commuting import order_commuting
 from gradwright.simplify.inverses import is_inverse
@@ -47,7 +47,7 @@ def _factors(term: Node) -> Counter[Node]:
 
 
 def _is_inverse_of_sum(node: Node) -> bool:
-    return isinstance(node, Apply) and is_inverse(node.primitive) and isinstance(node.children[0], Add)
+    return is_inverse(node) and isinstance(node.children[0], Add)
 
 
 def _joined(term: Node, other: Node, inverse: Node) -> Iterator[Node]:

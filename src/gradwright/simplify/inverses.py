@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from typing import TypeGuard
 
 from gradwright.core.build import adjoint, diag, identity, matmul, multiply
 from gradwright.core.canonical import as_product, only_matrix
-from gradwright.core.contraction import contract, is_simple, plain, simple, subproduct
+from gradwright.core.contraction import contract, is_simple, plain, simple, subproduct, with_factors, with_output
 from gradwright.core.inference import facts_of
 from gradwright.core.kronecker import kronecker_parts
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node, is_apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.templates import formals, identities
@@ -30,9 +31,13 @@ LEAST_SQUARES = dict(zip(lstsq, (solve, solve_vector), strict=True))
 """What a least-squares solution is where the matrix has an inverse."""
 
 
+def is_inverse(node: object) -> TypeGuard[Apply]:
+    """Whether something is the inverse of a matrix, by the definition of the function that it is an output of."""
+    return isinstance(node, Apply) and _inverts(node.primitive)
+
+
 @lru_cache(maxsize=4096)
-def is_inverse(primitive: Primitive) -> bool:
-    """Whether the primitive is defined as the inverse of its only argument."""
+def _inverts(primitive: Primitive) -> bool:
     if len(primitive.identity) != 1 or len(primitive.inputs) != 1 or len(primitive.inputs[0].shape) != 2:
         return False
     left, right = identities(primitive)[0]
@@ -53,16 +58,16 @@ def is_inverse(primitive: Primitive) -> bool:
 
 def simplify_inverse(node: Node) -> Node:
     """The inverse of a transpose, a multiple, a diagonal, an orthogonal matrix, a Kronecker product or an inverse."""
-    if isinstance(node, Apply) and node.primitive is pinv:
+    if is_apply(node, pinv):
         return _of_pseudo_inverse(node)
-    if isinstance(node, Apply) and node.primitive in LEAST_SQUARES and "invertible" in facts_of(node.arguments[0]):
+    if is_apply(node, *LEAST_SQUARES) and "invertible" in facts_of(node.arguments[0]):
         node = Apply(LEAST_SQUARES[node.primitive], (), node.arguments)
-    if isinstance(node, Apply) and node.primitive in (solve, solve_vector):
+    if is_apply(node, solve, solve_vector):
         return _of_system(node)
-    if not isinstance(node, Apply) or not is_inverse(node.primitive):
+    if not is_inverse(node):
         return node
     matrix = node.arguments[0]
-    if isinstance(matrix, Apply) and is_inverse(matrix.primitive):
+    if is_inverse(matrix):
         return matrix.arguments[0]
     if "unitary" in facts_of(matrix):
         return adjoint(matrix)
@@ -93,7 +98,7 @@ def _within(term: Contract, output: Groups) -> Node:
 def _of_pseudo_inverse(node: Apply) -> Node:
     """That of orthonormal columns, of what has an inverse, of another, of a multiple of a matrix or its transpose."""
     (matrix,) = node.arguments
-    if isinstance(matrix, Apply) and matrix.primitive is pinv:
+    if is_apply(matrix, pinv):
         return matrix.arguments[0]
     if "stiefel" in facts_of(matrix):
         return adjoint(matrix)
@@ -144,7 +149,7 @@ def _of_system(node: Apply) -> Node:
 def _scaled_inverse(node: Apply, matrix: Contract, scalars: list[Factor]) -> Node:
     """The number and the scalar factors taken out."""
     rest = [f for f in matrix.factors if f.node.rank]
-    bare = contract(1, rest, matrix.output, dict(enumerate(matrix.dims)))
+    bare = with_factors(matrix, rest, 1)
     if bare == matrix:
         return node
     inverse = simplify_inverse(Apply(node.primitive, (), (bare,)))
@@ -159,8 +164,8 @@ def _of_rearranged(node: Apply, matrix: Contract) -> Node:
     if not is_simple(factor.groups) or factor.node.shape[0] != factor.node.shape[1]:
         return node
     inverse = simplify_inverse(Apply(node.primitive, (), (factor.node,)))
-    swapped = Factor(inverse, factor.groups, factor.conj)
-    return contract(1 / matrix.coefficient, [swapped], matrix.output, dict(enumerate(matrix.dims)))
+    swapped = factor.with_node(inverse)
+    return with_factors(matrix, [swapped], 1 / matrix.coefficient)
 
 
 def _of_diagonal(matrix: Contract) -> Node:
@@ -168,10 +173,10 @@ def _of_diagonal(matrix: Contract) -> Node:
     labels = set(matrix.free_labels)
     # Not entry by entry where labels are summed, and where a factor is a matrix of which the diagonal is meant.
     if len(labels) != 1 or any(set(f.labels) - labels or f.node.rank > 1 for f in matrix.factors):
-        entries = contract(1, matrix.factors, matrix.output[:1], dict(enumerate(matrix.dims)))
+        entries = with_output(matrix, matrix.output[:1], 1)
         factors = [Factor(raise_to(entries, MINUS_ONE), ((0,),))]
     else:
-        factors = [Factor(raise_to(f.node, MINUS_ONE), f.groups, f.conj) for f in matrix.factors]
+        factors = [f.with_node(raise_to(f.node, MINUS_ONE)) for f in matrix.factors]
     dims = {0: matrix.shape[0]}
     placed = [Factor(f.node, ((0,),) if f.node.rank else (), f.conj) for f in factors]
     return contract(1 / matrix.coefficient, placed, ((0,), (0,)), dims)

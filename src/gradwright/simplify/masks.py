@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from fractions import Fraction
 
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_zero, with_factor, with_factors, zero
+from gradwright.core.contraction import is_zero, with_factor, with_factors, zero
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of, is_skew, is_skew_at_all_sizes, transposed_fact
 from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection, Symbol
@@ -30,8 +30,8 @@ def drop_masks(node: Node) -> Node:
             return drop_masks(with_factors(node, factors))
         weight = _constant_weight(factor, node.factors)
         if weight is not None:
-            rest = [f for p, f in enumerate(node.factors) if p != place]
-            scaled = contract(node.coefficient * weight, rest, node.output, dict(enumerate(node.dims)))
+            rest = node.beside(place)
+            scaled = with_factors(node, rest, node.coefficient * weight)
             return drop_masks(scaled)
     return node
 
@@ -153,4 +153,4 @@ def _masked(product: Contract) -> list[tuple[Hashable, Weights]]:
 
 def _without_mask(product: Contract) -> Node:
     rest = [f for f in product.factors if not isinstance(f.node, Mask)]
-    return contract(1, rest, product.output, dict(enumerate(product.dims)))
+    return with_factors(product, rest, 1)

@@ -7,12 +7,12 @@ and that of i is −i. So it is with products that are Hermitian, `(A⁺)ᴴ A�
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 from gradwright.core.build import transpose
 from gradwright.core.canonical import as_product, only_matrix
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import contract, with_factors
 from gradwright.core.inference import facts_of, is_hermitian, is_real_valued, is_skew, is_symmetric
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
 from gradwright.core.sums import scaled
@@ -48,7 +48,7 @@ def orient(node: Node) -> Node:
         sign *= (-1) ** (len(units) // 2)
     if tuple(factors) == node.factors:
         return node
-    return contract(sign * node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+    return with_factors(node, factors, sign * node.coefficient)
 
 
 def orient_functions(node: Node) -> Node:
@@ -66,7 +66,7 @@ def orient_functions(node: Node) -> Node:
     if product.output != groups[::-1] and not (conj and product.output == groups):
         return node
     function = Apply(node.primitive, node.parameters, (upright,), node.index)
-    return contract(1, [Factor(function, groups, conj)], product.output, dict(enumerate(product.dims)))
+    return with_factors(product, [Factor(function, groups, conj)], 1)
 
 
 def orient_products(node: Node) -> Node:
@@ -94,7 +94,7 @@ def _with_sums_upright(node: Contract) -> Node:
             factors[place] = Factor(factor.node, factor.groups[::-1])
     if tuple(factors) == node.factors:
         return node
-    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+    return with_factors(node, factors)
 
 
 def _is_hermitian_term(term: Node) -> bool:
@@ -114,8 +114,8 @@ def _turned_over(node: Contract, product: Contract, labels: dict[int, int], used
     """A product within another, its factors at other labels."""
     factors = list(node.factors)
     for place, factor in zip(sorted(used), product.factors, strict=True):
-        factors[place] = relabelled(factor, labels)
-    return contract(node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+        factors[place] = factor.relabelled(labels)
+    return with_factors(node, factors)
 
 
 def _is_turned(factor: Factor, node: Contract) -> bool:
@@ -144,8 +144,3 @@ def _steps_from(start: tuple[int, ...], factors: Sequence[Factor]) -> dict[tuple
                     steps[other] = steps[axis] + 1
                     reached.append(other)
     return steps
-
-
-def relabelled(factor: Factor, labels: Mapping[int, int]) -> Factor:
-    """A factor with other labels."""
-    return Factor(factor.node, tuple(tuple(labels[label] for label in group) for group in factor.groups), factor.conj)

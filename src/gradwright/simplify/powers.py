@@ -14,7 +14,7 @@ from gradwright.core.build import number, product_of, spread
 from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient, subproduct
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node
+from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node, is_apply, labels_of
 from gradwright.core.sums import add, terms_of, value_key
 from gradwright.frozen import replace
 from gradwright.prims.complex import real
@@ -30,7 +30,7 @@ Exponents = dict[tuple[Node, Groups, bool], Fraction]
 
 def merge_powers(node: Node) -> Node:
     """Merge the powers in a product, or open the power of a norm."""
-    if isinstance(node, Apply) and node.primitive is power:
+    if is_apply(node, power):
         normal = raise_to(*base_and_exponent(node))
         if normal != node or not isinstance(normal, Apply):
             return normal
@@ -47,7 +47,7 @@ def _power_of_product(node: Node) -> Node:
     if exponent == 1 or not isinstance(inner, Contract) or exponent.denominator != 1 or not inner.coefficient:
         return node
     carried = inner.free_labels
-    parts = connected(inner.factors, {label for f in inner.factors for label in f.labels} - set(carried))
+    parts = connected(inner.factors, labels_of(inner.factors) - set(carried))
     if len(set(carried)) != len(carried) or [len(part) for part in parts] == [len(inner.factors)] != [1]:
         return _without_number(inner, exponent)
     factors = [_raised(part, exponent, carried, inner.dims) for part in parts]
@@ -58,7 +58,7 @@ def _raised(part: Sequence[Factor], exponent: Fraction, carried: Sequence[int], 
     """The power of the factors that share what is summed over; of one that is read in full, entry by entry."""
     labels = dict.fromkeys(label for f in part for label in f.labels)
     if len(part) == 1 and len(labels) == len(part[0].labels) and set(carried).issuperset(labels):
-        return Factor(raise_to(part[0].node, exponent), part[0].groups, part[0].conj)
+        return part[0].with_node(raise_to(part[0].node, exponent))
     kept = simple([label for label in labels if label in carried])
     return Factor(raise_to(contract(1, part, kept, {label: dims[label] for label in labels}), exponent), kept)
 
@@ -154,7 +154,7 @@ def _with_raised_products(node: Contract, factors: Sequence[Factor]) -> Sequence
 def _join_norms(exponents: Exponents) -> None:
     """`‖x‖⁻¹ (x · x)⁻¹ = ‖x‖⁻³`: beside a norm, powers of its square are powers of the norm."""
     for base, groups, conj in list(exponents):
-        if not isinstance(base, Apply) or base.primitive is not norm:
+        if not is_apply(base, norm):
             continue
         squared = value_key(_power_of_size(Apply(power, (TWO,), (base,))))
         for other in [key for key in exponents if key[1] == groups and value_key(key[0]) == squared]:
@@ -193,7 +193,7 @@ def _cancel_sizes(exponents: Exponents) -> None:
 def _settle_indicators(exponents: Exponents) -> None:
     """`[u > v]² = [u > v]`, `[u > 0] relu(u) = relu(u)` and `([u > 0] + [u ≥ 0]) max(u, 0) = 2 max(u, 0)`."""
     for (base, groups, conj), exponent in list(exponents.items()):
-        indicators = [f for f in terms_of(base) if isinstance(f, Apply) and f.primitive in COMPARISONS]
+        indicators = [f for f in terms_of(base) if is_apply(f, *COMPARISONS)]
         if exponent <= 0 or exponent.denominator > 1 or len(indicators) < len(terms_of(base)):
             continue
         if len(indicators) == 1:
@@ -209,7 +209,7 @@ def _settle_indicators(exponents: Exponents) -> None:
 def _join_variable_powers(exponents: Exponents) -> None:
     """`u^(a − 1) u = u^a` and `u^a / u = u^(a − 1)`."""
     for (base, groups, conj), exponent in list(exponents.items()):
-        if not isinstance(base, Apply) or base.primitive is not variable_power or exponent != 1:
+        if not is_apply(base, variable_power) or exponent != 1:
             continue
         raised, given = base.arguments
         same = repeated_number(given)
@@ -276,7 +276,7 @@ def _is_inner_product(node: Contract, base: Node, groups: Groups) -> bool:
     """Whether the labels are summed and nobody else carries them: then u² is u · u."""
     labels = {label for group in groups for label in group}
     others = [f for f in node.factors if (base_and_exponent(f.node)[0], f.groups) != (base, groups)]
-    used = {label for f in others for label in f.labels}
+    used = labels_of(others)
     used |= set(node.free_labels)
     return used.isdisjoint(labels)
 

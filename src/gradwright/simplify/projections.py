@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from gradwright.core.contraction import is_zero, subproduct
-from gradwright.core.nodes import Add, Contract, Factor, Node
+from gradwright.core.contraction import is_simple, is_zero, subproduct
+from gradwright.core.nodes import Add, Contract, Factor, Node, labels_of
 from gradwright.core.sums import add, terms_of
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.relations import collapse
@@ -40,15 +40,15 @@ def _is_identity(term: Node) -> bool:
 def _multiplied(node: Contract, factor: Factor, beside: Factor) -> Node | None:
     """The product with one of its sums multiplied into another one."""
     pair = (factor, beside)
-    if any(len(group) != 1 for f in pair for group in f.groups):
+    if not all(is_simple(f.groups) for f in pair):
         return None
     others = [f for f in node.factors if f is not factor and f is not beside]
-    needed = {label for f in others for label in f.labels} | set(node.free_labels)
+    needed = labels_of(others) | set(node.free_labels)
     if not (set(factor.labels) & set(beside.labels)) - needed:
         return None
     held = list(dict.fromkeys((*factor.labels, *beside.labels)))
     kept = tuple((label,) for label in held if label in needed)
-    sides = [[Factor(term, f.groups, f.conj) for term in terms_of(f.node)] for f in pair]
+    sides = [[f.with_node(term) for term in terms_of(f.node)] for f in pair]
     total = add([merge_powers(collapse(subproduct(node, terms, kept))) for terms in product(*sides)])
     if not is_zero(total) and len(terms_of(total)) > len(terms_of(beside.node)):
         return None

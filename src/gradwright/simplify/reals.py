@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, with_factors, zero
 from gradwright.core.inference import is_real_valued
-from gradwright.core.nodes import Add, Apply, Contract, Direction, Factor, Hole, Node
+from gradwright.core.nodes import Add, Contract, Direction, Factor, Hole, Node, is_apply
 from gradwright.core.scalars import shared_number
 from gradwright.core.sums import add, distributed, like_key, scaled, terms_of
 from gradwright.core.walks import free_leaves
@@ -24,7 +24,7 @@ def settle_real_part(node: Node) -> Node:
     """The real part with its rational factor in front, of terms with as few conjugates as they can have."""
     if isinstance(node, Contract):
         return _within_complex(node)
-    if not isinstance(node, Apply) or node.primitive is not real_part:
+    if not is_apply(node, real_part):
         return node
     argument = node.arguments[0]
     if argument.real:
@@ -59,7 +59,7 @@ def _within_complex(node: Contract) -> Node:
 
 def _bare(factor: Factor) -> Factor:
     inner = factor.node
-    if isinstance(inner, Apply) and inner.primitive is real_part and is_real_valued(inner.arguments[0]):
+    if is_apply(inner, real_part) and is_real_valued(inner.arguments[0]):
         return Factor(inner.arguments[0], factor.groups)
     base, exponent = base_and_exponent(inner)
     if exponent != 1 and exponent.denominator == 1:

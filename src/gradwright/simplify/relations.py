@@ -17,7 +17,7 @@ from gradwright.core.build import adjoint, identity, matmul, transpose
 from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import ONE, conjugate, contract, is_simple
 from gradwright.core.inference import facts_of, is_symmetric
-from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.nodes import Apply, Contract, Factor, Node, labels_of
 from gradwright.core.sums import scaled
 from gradwright.core.templates import instantiate, laws, leaves_at
 from gradwright.core.walks import applications
@@ -96,7 +96,7 @@ def _laws_at(node: Apply) -> Iterator[tuple[Node, Node]]:
 def solved_systems(roots: Iterable[Node]) -> tuple[Relation, ...]:
     """`A⁻¹ b = solve(A, b)` and `A⁺ b = lstsq(A, b)`, for what is solved where the inverse occurs as well."""
     nodes = list(applications(*roots))
-    inverses = {(node.arguments[0], True): node for node in nodes if is_inverse(node.primitive)}
+    inverses = {(node.arguments[0], True): node for node in nodes if is_inverse(node)}
     inverses |= {(node.arguments[0], False): node for node in nodes if node.primitive is pinv}
     found: list[Relation] = []
     for node in nodes:
@@ -155,15 +155,16 @@ def is_plain(pattern: Contract) -> bool:
     """Whether a product can be looked for in others: every axis of it is one axis of a factor, and not repeated."""
     labels = pattern.free_labels
     single = is_simple(pattern.output)
-    bound = {label for factor in pattern.factors for label in factor.labels}
+    bound = labels_of(pattern.factors)
     return single and len(set(labels)) == len(labels) and bound.issuperset(labels) and pattern.coefficient == 1
 
 
 def _swap(pattern: Contract) -> Contract | None:
     """`X Y` from `Y X`, which is the identity too when both are square; of `Yᵀ Xᵀ` likewise."""
     first, second = pattern.factors
-    square = first.node.rank == 2 and first.node.shape[0] == first.node.shape[1]
-    if not square or first.node.shape != second.node.shape or not is_simple((*first.groups, *second.groups)):
+    if not first.node.is_square or first.node.shape != second.node.shape:
+        return None
+    if not is_simple((*first.groups, *second.groups)):
         return None
     (row,), (column,) = pattern.output
     (inner,) = set(first.labels) & set(second.labels) or {None}

@@ -59,12 +59,11 @@ def _cut_term_by_term(node: Contract, pick: Factor, owner: Factor, terms: Sequen
     labels = [x for (x,) in axes]
     if len(set(labels)) < len(labels) or label in labels:
         return None
-    parts = [merge_selections(subproduct(node, [pick, Factor(term, owner.groups, owner.conj)], axes)) for term in terms]
+    parts = [merge_selections(subproduct(node, [pick, owner.with_node(term)], axes)) for term in terms]
     if all(_selections(part) > _selections(term) - 1 for term, part in zip(terms, parts, strict=True)):
         return None
     rest = [f for f in node.factors if f is not pick and f is not owner]
-    kept = {x: dim for x, dim in enumerate(node.dims) if x != label}
-    return contract(node.coefficient, [*rest, Factor(add(parts), axes)], node.output, kept)
+    return subproduct(node, [*rest, Factor(add(parts), axes)], node.output, node.coefficient)
 
 
 def _selections(node: Node) -> int:
@@ -75,18 +74,17 @@ def _with_basis_vectors(node: Contract) -> Node:
     """A part of length 1 whose axis is summed alone is a basis vector."""
     labels = [label for factor in node.factors for label in factor.labels]
     labels += node.free_labels
-    factors, alone = list[Factor](), set[int]()
+    factors = list[Factor]()
     for factor in node.factors:
         pick = factor.node
         part = factor.groups[1] if isinstance(pick, Selection) and pick.part == Dim.of(1) else ()
         if isinstance(pick, Selection) and len(part) == 1 and labels.count(part[0]) == 1:
-            alone.add(part[0])
             factors.append(Factor(Selection(pick.whole, None, pick.offset), factor.groups[:1], factor.conj))
         else:
             factors.append(factor)
-    if not alone:
+    if factors == list(node.factors):
         return node
-    return contract(node.coefficient, factors, node.output, {x: d for x, d in enumerate(node.dims) if x not in alone})
+    return subproduct(node, factors, node.output, node.coefficient)
 
 
 def _without_sums(node: Contract) -> Node:
@@ -146,8 +144,7 @@ def _merged(node: Contract, first: Factor, second: Factor) -> Node | None:
         placed = _within(outer.node, inner.node)
         if placed is not None:
             factor = Factor(placed, (outer.groups[1], *inner.groups[1:]))
-            dims = {x: dim for x, dim in enumerate(node.dims) if x != label}
-            return contract(node.coefficient, [*rest, factor], node.output, dims)
+            return subproduct(node, [*rest, factor], node.output, node.coefficient)
     return None
 
 

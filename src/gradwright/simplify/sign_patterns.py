@@ -16,7 +16,7 @@ from gradwright.core.build import ones
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, split_coefficient
 from gradwright.core.inference import is_nonnegative, is_positive
-from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
+from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol, is_apply
 from gradwright.core.sums import scaled, terms_of
 from gradwright.core.walks import postorder, substitute
 from gradwright.prims.piecewise import sign
@@ -53,7 +53,7 @@ def holds_for_all_signs(roots: Roots, compare: Callable[[Node, Node], bool]) -> 
 
 def _collect_patterns(roots: Roots, known: tuple[Inequality, ...], found: list[Roots]) -> None:
     """The sides for every pattern that does not contradict what is known."""
-    first = next((node for node in postorder(*roots) if _is_sign(node)), None)
+    first = next((node for node in postorder(*roots) if is_apply(node, sign)), None)
     if first is None:
         found.append(roots)
         if len(found) > MOST_PATTERNS:
@@ -83,13 +83,9 @@ def _is_variable(term: Contract) -> bool:
     return len(term.factors) < 2 and len(set(term.output)) == len(term.output) and all(free)
 
 
-def _is_sign(node: Node) -> bool:
-    return isinstance(node, Apply) and node.primitive is sign
-
-
 def _is_entry_by_entry(root: Node) -> bool:
     """Whether an entry of the result has to do with the same entry of signs alone, so that one pattern is for all."""
-    signed = {node for node in postorder(root) if _is_sign(node) and node.rank}
+    signed: set[Node] = {node for node in postorder(root) if is_apply(node, sign) and node.rank}
     for node in postorder(root):
         if signed.isdisjoint(node.children):
             continue

@@ -34,5 +34,5 @@ def _joins(term: Node, factor: Factor) -> bool:
 def _split(factor: Factor, node: Contract) -> Factor:
     assert isinstance(factor.node, Add)
     axes = tuple((label,) for label in factor.labels)
-    parts = [subproduct(node, [Factor(t, factor.groups, factor.conj)], axes) for t in factor.node.terms]
+    parts = [subproduct(node, [factor.with_node(t)], axes) for t in factor.node.terms]
     return Factor(add(parts), axes)

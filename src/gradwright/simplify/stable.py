@@ -16,8 +16,7 @@ from gradwright.core.build import ones
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_simple, scale, simple, split_coefficient, subproduct, with_factors
 from gradwright.core.inference import facts_of, is_positive
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
-from gradwright.core.primitive import Primitive
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node, is_apply
 from gradwright.core.sums import add, scaled
 from gradwright.prims.determinant import det, logdet, slogdet
 from gradwright.prims.exponential import exp, log, log1p
@@ -56,7 +55,7 @@ def _with_log_determinants(node: Contract) -> Node:
     traces = [
         f
         for f in node.factors
-        if _is(f.node, logm) and len({*f.labels}) == 1 and labels[f.labels[0]] == 2 and _is_spd(f)
+        if is_apply(f.node, logm) and len({*f.labels}) == 1 and labels[f.labels[0]] == 2 and _is_spd(f)
     ]
     if not traces:
         return node
@@ -66,15 +65,6 @@ def _with_log_determinants(node: Contract) -> Node:
 
 def _is_spd(logarithm: Factor) -> bool:
     return "spd" in facts_of(logarithm.node.children[0])
-
-
-def _is(node: Node, primitive: Primitive) -> bool:
-    return isinstance(node, Apply) and node.primitive is primitive
-
-
-def _argument(node: Node) -> Node:
-    assert isinstance(node, Apply)
-    return node.arguments[0]
 
 
 def _logarithm(node: Apply) -> Node:
@@ -96,17 +86,17 @@ def _logarithm(node: Apply) -> Node:
 def _log_of_function(inner: Apply) -> Node | None:
     """The logarithm of an application."""
     argument = inner.arguments[0]
-    if _is(inner, det):
+    if is_apply(inner, det):
         return Apply(logdet, (), inner.arguments)
-    if _is(inner, absolute) and _is(argument, det) and argument.real:
-        return Apply(slogdet, (), (_argument(argument),), 1)
+    if is_apply(inner, absolute) and is_apply(argument, det) and argument.real:
+        return Apply(slogdet, (), argument.arguments, 1)
     if is_of(inner, exp):
         return argument
-    if _is(inner, sigmoid):
+    if is_apply(inner, sigmoid):
         return scale(-1, Apply(softplus, (), (scaled(-1, argument),)))
-    if _is(inner, softmax):
+    if is_apply(inner, softmax):
         return Apply(log_softmax, (), (argument,))
-    if _is(inner, power) and is_positive(argument):
+    if is_apply(inner, power) and is_positive(argument):
         return scale(base_and_exponent(inner)[1], _log_of(argument))
     return None if is_of(inner, cosh) else log_of_exponentials(inner)  # its differential is tanh(u) du
 
@@ -127,7 +117,7 @@ def _log_of_product(inner: Contract) -> Node | None:
         return None
     if not all(f.node.real and is_positive(f.node) for f in inner.factors):
         return None
-    if not any(_is(base_and_exponent(f.node)[0], p) for f in inner.factors for p in (exp, cosh, sigmoid, softmax)):
+    if not any(is_apply(base_and_exponent(f.node)[0], exp, cosh, sigmoid, softmax) for f in inner.factors):
         return None
     summed = tuple(label for label in range(len(inner.dims)) if label not in output)
     inside = [f for f in inner.factors if set(f.labels) & set(summed)]
@@ -152,9 +142,9 @@ def _log1p(node: Apply) -> Node:
 
 def _exponential(node: Apply) -> Node:
     inner = node.arguments[0]
-    if _is(inner, log):
-        return _argument(inner)
-    return Apply(softmax, (), (_argument(inner),)) if _is(inner, log_softmax) else exponential_of(node)
+    if is_apply(inner, log):
+        return inner.arguments[0]
+    return Apply(softmax, (), inner.arguments) if is_apply(inner, log_softmax) else exponential_of(node)
 
 
 _OF_PRIMITIVE = {log: _logarithm, log1p: _log1p, exp: _exponential, power: power_of_exponentials}
@@ -175,14 +165,14 @@ def _sum_of_exponentials(node: Node) -> tuple[Node | None, int]:
     if len(product.factors) != 1 or product.coefficient != 1 or not isinstance(node, Contract):
         return None, 0
     factor = product.factors[0]
-    if not _is(factor.node, exp) or not factor.node.real or factor.node.rank == 0:
+    if not is_apply(factor.node, exp) or not factor.node.real or factor.node.rank == 0:
         return None, 0
     kept = [group[0] for group in product.output if len(group) == 1]
     labels = list(factor.labels)
     if len(set(labels)) != len(labels) or len(kept) != len(product.output):
         return None, 0
     summed = [label for label in labels if label not in kept]
-    exponent = _argument(factor.node)
+    (exponent,) = factor.node.children
     if not kept and exponent.rank > 1:
         flat = contract(1, [Factor(exponent, factor.groups)], (tuple(labels),), dict(enumerate(product.dims)))
         return flat, 0
@@ -199,7 +189,7 @@ def _quotient(node: Contract) -> Node:
         for other_place, other in enumerate(node.factors):
             replacements = _over_its_sum(factor, other)
             if replacements is not None:
-                factors = [f for p, f in enumerate(node.factors) if p != other_place]
+                factors = node.beside(other_place)
                 factors[place - (other_place < place)] = replacements[0]
                 return _quotient_again(node, [*factors, *replacements[1:]])
     return node
@@ -212,7 +202,7 @@ def _quotient_again(node: Contract, factors: list[Factor]) -> Node:
 
 def _over_its_sum(factor: Factor, other: Factor) -> list[Factor] | None:
     """The softmax that an exponential is with one power of a denominator, and the powers that are left."""
-    exponent = _argument(factor.node)
+    (exponent,) = factor.node.children
     denominator, times = base_and_exponent(other.node)
     if times > -1 or times.denominator != 1:
         return None
@@ -230,7 +220,7 @@ def _over_its_sum(factor: Factor, other: Factor) -> list[Factor] | None:
 
 def _over_whole_sum(factor: Factor, total: Node) -> Factor | None:
     """The softmax of all entries, where the sum runs over them all."""
-    exponent = _argument(factor.node)
+    (exponent,) = factor.node.children
     labels = tuple(range(exponent.rank))
     flat = contract(1, [Factor(exponent, simple(labels))], (labels,), dict(enumerate(exponent.shape)))
     return Factor(Apply(softmax, (), (total,)), (factor.labels,)) if flat == total else None

@@ -12,9 +12,9 @@ from fractions import Fraction
 from functools import lru_cache
 
 from gradwright.core.canonical import as_product, canonical_key, rough_key
-from gradwright.core.contraction import contract, is_simple, is_zero, subproduct, with_factors
+from gradwright.core.contraction import is_simple, is_zero, subproduct, with_factors
 from gradwright.core.inference import facts_of, is_hermitian, is_symmetric
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, labels_of
 from gradwright.core.sums import add, distributed, scaled, terms_of
 from gradwright.simplify.commuting import order_commuting
 from gradwright.simplify.linear import upright_if_symmetric
@@ -143,9 +143,9 @@ def bring_out_signs(node: Node) -> Node:
     if not any(negative):
         return node
     pairs = zip(node.factors, negative, strict=True)
-    factors = [Factor(scaled(-1, f.node), f.groups, f.conj) if turn else f for f, turn in pairs]
+    factors = [f.with_node(scaled(-1, f.node)) if turn else f for f, turn in pairs]
     sign = (-1) ** sum(negative)
-    return contract(sign * node.coefficient, factors, node.output, dict(enumerate(node.dims)))
+    return with_factors(node, factors, sign * node.coefficient)
 
 
 def _is_negative(term: Node) -> bool:
@@ -213,10 +213,10 @@ def _go_into(products: Sequence[Node], base: Factor, within: Sequence[Factor]) -
 def _distributed(node: Contract, within: Sequence[Factor], base: Factor) -> Node | None:
     """The product with some factors multiplied out over the terms of one of them, if that makes terms cancel."""
     others = [f for f in node.factors if all(f is not w for w in within)]
-    needed = {label for f in others for label in f.labels} | set(node.free_labels)
+    needed = labels_of(others) | set(node.free_labels)
     held = list(dict.fromkeys(label for f in within for label in f.labels))
     kept = tuple((label,) for label in held if label in needed)
-    parts = [[Factor(term, base.groups, base.conj) if f is base else f for f in within] for term in terms_of(base.node)]
+    parts = [[base.with_node(term) if f is base else f for f in within] for term in terms_of(base.node)]
     found = [cancel_terms(merge_powers(collapse(subproduct(node, factors, kept)))) for factors in parts]
     total = add(found)
     if len(terms_of(total)) >= len(parts) and not is_zero(total) and not _go_into(found, base, within):

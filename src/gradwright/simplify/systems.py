@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import with_factors
 from gradwright.core.inference import is_hermitian, is_symmetric
-from gradwright.core.nodes import Contract, Factor, Node
+from gradwright.core.nodes import Contract, Node
 from gradwright.prims.solve import without_system
 from gradwright.simplify.relations import Relation, collapse
 
@@ -32,7 +32,7 @@ def solve_where_known(node: Node, solved: Iterable[Relation]) -> Node:
 def with_inverses(node: Node) -> Node:
     """`A⁻¹ B` for every system that a node is, or a factor of it."""
     product = as_product(node)
-    factors = [Factor(without_system(f.node), f.groups, f.conj) for f in product.factors]
+    factors = [f.with_node(without_system(f.node)) for f in product.factors]
     return node if factors == list(product.factors) else with_inverses(with_factors(product, factors))
 
 

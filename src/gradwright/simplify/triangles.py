@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from gradwright.core.build import diagonal
-from gradwright.core.contraction import contract, is_simple
+from gradwright.core.contraction import is_simple, unified, with_factors
 from gradwright.core.inference import facts_of, transposed_fact
 from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node
 from gradwright.prims.power import raise_to
@@ -24,15 +24,11 @@ def join_triangles(node: Node) -> Node:
     if not isinstance(node, Contract):
         return node
     for row, column in _met_on_diagonal(node):
-        groups = {column: row}
-        factors = [Factor(f.node, tuple(_renamed(g, groups) for g in f.groups), f.conj) for f in node.factors]
-        output = tuple(_renamed(group, groups) for group in node.output)
-        dims = {label: dim for label, dim in enumerate(node.dims) if label != column}
-        return join_triangles(contract(node.coefficient, factors, output, dims))
+        return join_triangles(unified(node, node.factors, {column: row}))
     inverted = [_reciprocals(factor) for factor in node.factors]
     if inverted == list(node.factors):
         return node
-    return contract(node.coefficient, inverted, node.output, dict(enumerate(node.dims)))
+    return with_factors(node, inverted)
 
 
 def _met_on_diagonal(node: Contract) -> Iterator[tuple[int, int]]:
@@ -54,15 +50,11 @@ def _kind(node: Node, turned: bool) -> set[str]:
     return {transposed_fact(fact) if turned else fact for fact in TRIANGULAR & facts}
 
 
-def _renamed(group: tuple[int, ...], names: dict[int, int]) -> tuple[int, ...]:
-    return tuple(names.get(label, label) for label in group)
-
-
 def _reciprocals(factor: Factor) -> Factor:
     """The diagonal of the inverse of a triangular matrix."""
     node = factor.node
     if node.rank != 2 or factor.groups[0] != factor.groups[1] or not isinstance(node, Apply):
         return factor
-    if not is_inverse(node.primitive) or not TRIANGULAR & facts_of(node.arguments[0]):
+    if not is_inverse(node) or not TRIANGULAR & facts_of(node.arguments[0]):
         return factor
     return Factor(raise_to(diagonal(node.arguments[0]), Fraction(-1)), factor.groups[:1], factor.conj)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ def outputs(primitive: Primitive, sample: Sample) -> tuple[tuple[Symbol, ...], l
     return variables, [Apply(primitive, sample.parameters, arguments, k) for k in range(len(primitive.outputs))]
 
 
+@cache
 def forms(primitive: Primitive, sample: Sample) -> tuple[dict[str, Node], tuple[Symbol, ...]]:
     """The outputs, their vector-Jacobian products, and Hessian-vector products of a weighted sum of each."""
     variables, nodes = outputs(primitive, sample)

@@ -21,7 +21,7 @@ from gradwright.back.code.products.selections import apply_selections
 from gradwright.back.code.products.triangles import apply_triangles
 from gradwright.back.code.text import Code, multiple, number
 from gradwright.core.contraction import is_simple
-from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Mask, Node, Selection
+from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Mask, Node, Selection, labels_of
 from gradwright.frozen import replace
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def spread_axes(node: Node) -> set[int]:
     """The axes along which a node is a broadcast of something smaller."""
     if not isinstance(node, Contract):
         return set()
-    carried = {label for f in node.factors for label in f.labels}
+    carried = labels_of(node.factors)
     flat = node.free_labels
     return {
         axis

@@ -12,6 +12,7 @@ from itertools import count
 from types import ModuleType
 from typing import Any
 
+from gradwright.back.code.bindings import bound
 from gradwright.back.code.library import Library
 from gradwright.back.code.program import Program, statement_lines
 
@@ -51,6 +52,11 @@ def compile_program(
         out: the name of a further parameter, into which the result is written; empty for none.
     """
     return load_source(function_source(program, library, name, out), name, foreign)[name]
+
+
+def live_function(program: Program, library: Library, name: str = "value") -> Callable[..., Any]:
+    """The function of a program, which calls the record's implementation where its library lacks an algorithm."""
+    return compile_program(program, library, name, bound(program, library))
 
 
 def function_source(program: Program, library: Library, name: str, out: str = "") -> str:

@@ -7,9 +7,8 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-from gradwright.back.code.bindings import bound
 from gradwright.back.code.library import Library
-from gradwright.back.code.live import compile_program
+from gradwright.back.code.live import live_function
 from gradwright.back.code.lower import lower
 from gradwright.core.nodes import Node
 from gradwright.optimise.row_sums import RowSums
@@ -66,5 +65,4 @@ class RowBlocks:
         return self._compiled({"value": self._sums.outer}, [*self._sums.results, *self._leaves])
 
     def _compiled(self, roots: dict[str, Node], inputs: Sequence[Any]) -> Callable[..., Any]:
-        program = lower(roots, self._library, inputs=inputs)
-        return compile_program(program, self._library, "value", bound(program, self._library))
+        return live_function(lower(roots, self._library, inputs=inputs), self._library)

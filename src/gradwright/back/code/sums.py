@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gradwright.back.code.contractions import write_contraction
 from gradwright.back.code.products.draft import CONSTANT
 from gradwright.back.code.text import Code, Kind, number, sum_of
-from gradwright.core.contraction import is_simple
+from gradwright.core.contraction import is_diagonal, is_simple, numbered
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 from gradwright.core.walks import free_leaves
@@ -42,7 +42,7 @@ def write_sum(lowering: Lowering, node: Add, order: Sequence[int], spread: bool)
 
 def _with_diagonal(lowering: Lowering, node: Add, order: Sequence[int]) -> Code | None:
     """Diagonal matrices added to the diagonal of the other terms alone, in a new array."""
-    diagonal = [term for term in node.terms if _is_diagonal(term) and term not in lowering.values]
+    diagonal = [term for term in node.terms if is_diagonal(term) and term not in lowering.values]
     others = [term for term in node.terms if term not in diagonal]
     if not diagonal or not others or lowering.writer.batched or not node.real:
         return None
@@ -155,13 +155,6 @@ def _is_new(term: Node, lowering: Lowering) -> bool:
     if len(arrays) > 1 or len(arrays) < len(term.factors) or abs(term.coefficient) != 1:
         return bool(arrays)
     return bool(arrays) and _is_new(arrays[0].node, lowering)
-
-
-def _is_diagonal(term: Node) -> bool:
-    """Whether a term is a diagonal matrix that would have to be filled in, beside a term of which that is not so."""
-    return (
-        isinstance(term, Contract) and term.rank == 2 and term.output[0] == term.output[1] and len(term.output[0]) == 1
-    )
 
 
 def _signed(lowering: Lowering, term: Node, order: Sequence[int], full: bool) -> tuple[int, Code]:
@@ -288,10 +281,9 @@ def _numbered(
     coefficient: Fraction, factors: tuple[Factor, ...], dims: tuple[Dim, ...], output: tuple[tuple[int, ...], ...]
 ) -> Node:
     """A contraction over the labels that are left; a single factor in its own order is that factor."""
-    order = dict.fromkeys([x for f in factors for x in f.labels] + [x for group in output for x in group])
-    numbers = {label: place for place, label in enumerate(order)}
-    renamed = tuple(Factor(f.node, tuple(tuple(numbers[x] for x in g) for g in f.groups), f.conj) for f in factors)
-    groups = tuple(tuple(numbers[x] for x in g) for g in output)
-    if coefficient == 1 and len(renamed) == 1 and renamed[0].groups == groups and not renamed[0].conj:
-        return renamed[0].node
-    return Contract(coefficient, renamed, tuple(dims[x] for x in order), groups)
+    whole = numbered(coefficient, factors, output, dims)
+    match whole.factors:
+        case (Factor(node=node, groups=groups, conj=False),) if coefficient == 1 and groups == whole.output:
+            return node
+        case _:
+            return whole

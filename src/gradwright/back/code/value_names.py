@@ -7,36 +7,11 @@ from fractions import Fraction
 
 from gradwright.back.code.names import joined
 from gradwright.back.code.text import Code
-from gradwright.core.nodes import Apply, Contract, Node
+from gradwright.core.nodes import Apply, Contract, Node, is_apply
+from gradwright.prims.cholesky import cholesky
+from gradwright.prims.factorised import cholesky_inverse
 from gradwright.prims.power import base_and_exponent
 
-# What a value is called after the function that gave it.
-_SHORT = {
-    "cholesky": "chol",
-    "cholesky_inverse": "inv",
-    "cholesky_solve": "solved",
-    "exp_differences": "differences",
-    "hermitian_root": "root",
-    "hermitian_sylvester": "solved",
-    "log_differences": "differences",
-    "log_of_eigenvalues": "logarithms",
-    "lyapunov": "solved",
-    "lu_solve": "solved",
-    "lu_solve_transposed": "solved",
-    "over_sums": "quotients",
-    "reciprocals_of_eigenvalues": "reciprocals",
-    "root_of_eigenvalues": "roots",
-    "schur_root": "root",
-    "solve": "solved",
-    "solve_triangular": "solved",
-    "solve_upper": "solved",
-    "stein": "solved",
-    "sylvester": "solved",
-    "triangular_lyapunov": "solved",
-    "triangular_lyapunov_adjoint": "solved",
-    "triangular_sylvester": "solved",
-    "triangular_sylvester_adjoint": "solved",
-}
 # What powers are called; others are powers.
 _POWERS = {
     Fraction(-1): "reciprocal",
@@ -69,13 +44,12 @@ def _named_after(node: Apply) -> Node:
 
 
 def _short_name(node: Apply) -> str:
-    if node.primitive.name == "cholesky_inverse" and not _inverts_factorised(node):
+    if is_apply(node, cholesky_inverse) and not _inverts_factorised(node):
         return "gram_inv"
-    return _POWERS.get(base_and_exponent(node)[1]) or _SHORT.get(node.primitive.name, node.primitive.name)
+    primitive = node.primitive
+    return _POWERS.get(base_and_exponent(node)[1]) or primitive.value_name or primitive.name
 
 
 def _inverts_factorised(node: Apply) -> bool:
     """Whether it is the inverse of a matrix by the Cholesky factor that was computed of it, not of an `L Lᴴ`."""
-    first = node.arguments[0]
-    inverts = node.primitive.name == "cholesky_inverse"
-    return inverts and isinstance(first, Apply) and first.primitive.name == "cholesky"
+    return is_apply(node, cholesky_inverse) and is_apply(node.arguments[0], cholesky)

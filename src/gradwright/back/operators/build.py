@@ -22,6 +22,7 @@ from gradwright.back.operators.terms import factors_of, term_of
 from gradwright.back.systems.solver import SystemSolver
 from gradwright.core.arithmetic import Array
 from gradwright.core.contraction import is_zero
+from gradwright.core.dims import lengths
 from gradwright.core.evaluate import evaluate, evaluate_all
 from gradwright.core.nodes import Contract, Hole, Node, Symbol
 from gradwright.core.sums import terms_of
@@ -38,7 +39,7 @@ def operator_at(
     split: Split,
     values: Mapping[Node, Array],
     sizes: Mapping[str, int],
-    require: Callable[[Array], None] = lambda array: None,
+    require: Callable[[Array], None],
 ) -> StructuredOperator:
     """The operator that a tensor is, at values for its leaves.
 
@@ -67,7 +68,7 @@ def operator_at(
 
 
 def _shapes(node: Node, split: Split, sizes: Mapping[str, int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    shape = tuple(dim.evaluate(sizes) for dim in node.shape)
+    shape = lengths(node.shape, sizes)
     return shape[: split.rows], shape[split.rows :]
 
 
@@ -86,7 +87,7 @@ def _is_large(term: Node, split: Split, sizes: Mapping[str, int]) -> bool:
 
 
 def _count(node: Node, sizes: Mapping[str, int]) -> int:
-    return prod(dim.evaluate(sizes) for dim in node.shape)
+    return prod(lengths(node.shape, sizes))
 
 
 def _through_products(
@@ -136,7 +137,7 @@ class _Columnwise:
     systems: SystemSolver
 
     def __call__(self, matrix: Array) -> Array:
-        count = prod(dim.evaluate(self.sizes) for dim in self.derived.node.shape)
+        count = prod(lengths(self.derived.node.shape, self.sizes))
         result = np.empty((count, matrix.shape[1]), dtype=np.result_type(float, *self.known.values(), matrix))
         for place, column in enumerate(matrix.T):
             leaves = {**self.known, self.derived.leaf: column.reshape(self.shape)}

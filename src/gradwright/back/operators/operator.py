@@ -17,7 +17,7 @@ from gradwright.back.operators.tangents import Tangent, tangent_inverse
 from gradwright.back.operators.terms import Term
 from gradwright.back.operators.writing import write
 from gradwright.back.systems.krylov import KrylovInverse
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, is_finite
 from gradwright.errors import ConditionError, EvaluationError, UnsupportedError
 from gradwright.frozen import frozen
 
@@ -113,7 +113,7 @@ class StructuredOperator(_Base):
         if not 0 < tolerance < 1:
             raise EvaluationError(f"a tolerance is a relative residual between 0 and 1, and this is {tolerance}")
         columns, shape = _columns(right, self.row_shape, self.column_shape, "the right side of this operator is")
-        if not bool(np.all(np.isfinite(columns))):
+        if not is_finite(columns):
             raise EvaluationError("the right side has entries that are not finite")
         if not columns.size:
             return np.empty(shape, np.result_type(self.dtype, columns))
@@ -266,7 +266,7 @@ class StructuredOperator(_Base):
 
     def _require_finite(self) -> None:
         arrays = {id(part.array): part.array for term in self._action.terms or () for part in term.parts}
-        if not all(bool(np.all(np.isfinite(array))) for array in arrays.values()):
+        if not all(map(is_finite, arrays.values())):
             raise ConditionError("the operator is made of numbers that are not finite, so that it has no inverse")
 
     def _require_square(self, what: str) -> None:

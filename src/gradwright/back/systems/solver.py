@@ -15,7 +15,7 @@ import numpy as np
 from gradwright.core.arithmetic import Array
 from gradwright.core.build import identity
 from gradwright.core.coordinates import coordinate_count, from_coordinates, projected, to_coordinates
-from gradwright.core.dims import Dim
+from gradwright.core.dims import Dim, lengths
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Symbol
 from gradwright.core.spaces import Space
 from gradwright.core.walks import free_leaves
@@ -97,7 +97,7 @@ def two_sided(node: Solve) -> list[Pair] | None:
 
 
 def _is_identity(node: Node) -> bool:
-    return node.rank == 2 and node.shape[0] == node.shape[1] and node == identity(node.shape[0])
+    return node.is_square and node == identity(node.shape[0])
 
 
 def _content(matrices: Sequence[Array | None]) -> tuple[bytes, ...]:
@@ -111,7 +111,7 @@ class _System:
         self.node = node
         self.evaluate = evaluate
         self.complex_entries = not node.in_real_numbers
-        self.shapes = [tuple(dim.evaluate(sizes) for dim in u.shape) for u in node.unknowns]
+        self.shapes = [lengths(u.shape, sizes) for u in node.unknowns]
         self.counts = [
             coordinate_count(u.space, shape, self._is_complex(u.real))
             for u, shape in zip(node.unknowns, self.shapes, strict=True)
@@ -164,7 +164,7 @@ class _System:
             values = np.stack([t[place] for t in tensors], axis=-1)
             facts = frozenset({"complex"}) if np.iscomplexobj(values) else frozenset[str]()
             symbol = Symbol(f"__unknown{place}", (*unknown.shape, width), facts)
-            symbols[Hole(place, unknown.shape, unknown.real)] = symbol
+            symbols[Hole.of(unknown, place)] = symbol
             stacked[symbol] = values
         forms = [self._pushed(equation.operator, symbols, width) for equation in self.node.equations]
         return list(self.evaluate(forms, stacked))

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.linalg
 from scipy.linalg import lapack
 
-from gradwright.core.arithmetic import Array, largest
+from gradwright.core.arithmetic import Array, is_finite, largest
 from gradwright.errors import ConditionError
 from gradwright.frozen import frozen
 from gradwright.prims.precision import ROUNDING
@@ -133,7 +133,7 @@ def factored(A: Array | None, B: Array | None, C: Array | None, D: Array | None)
     Raises:
         ConditionError: a matrix has an infinite entry, or NaN.
     """
-    if not all(m is None or np.all(np.isfinite(m)) for m in (A, B, C, D)):
+    if not all(m is None or is_finite(m) for m in (A, B, C, D)):
         raise ConditionError("a matrix in the equation for the unknown is not finite at these inputs")
     real = not any(m is not None and np.iscomplexobj(m) for m in (A, B, C, D))
     rows = _pencil(A, C)

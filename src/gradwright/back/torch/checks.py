@@ -86,8 +86,7 @@ def _is_composed(symbol: Symbol) -> bool:
 
 
 def _sizes(function: str, symbol: Symbol, name: str, bound: Mapping[str, str]) -> Iterator[str]:
-    square = symbol.rank == 2 and symbol.shape[0] == symbol.shape[1]
-    if square:
+    if symbol.is_square:
         yield f"if {name}.shape[-1] != {name}.shape[-2]:"
         got = f"got dimensions {{tuple({name}.shape)}}"
         yield f'    raise ValueError(f"Input {symbol.name} to {function} is not square, {got}")'
@@ -96,7 +95,8 @@ def _sizes(function: str, symbol: Symbol, name: str, bound: Mapping[str, str]) -
         return
     found = _lengths(name, symbol)
     pairs = list(zip(found, (size_text(dim, bound) for dim in symbol.shape), strict=True))
-    wrong = [f"{length} != {wanted}" for length, wanted in (pairs[:1] if square else pairs) if length != wanted]
+    told_apart = pairs[:1] if symbol.is_square else pairs
+    wrong = [f"{length} != {wanted}" for length, wanted in told_apart if length != wanted]
     if not wrong:
         return
     told = ", ".join(f"{n} = {{{bound[n]}}}" for n in names if bound[n] not in found)

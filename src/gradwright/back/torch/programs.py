@@ -21,7 +21,7 @@ from gradwright.back.torch.registry import Functions
 from gradwright.back.torch.rules import Rules
 from gradwright.back.torch.safety import RULES, VALUES, in_complex_too, in_either_field, in_safe_functions
 from gradwright.back.torch.statements import Piece, cut, rename, renamed
-from gradwright.core.nodes import Apply, Contract, Direction, Node, Symbol
+from gradwright.core.nodes import Contract, Direction, Node, Symbol, is_apply
 from gradwright.core.walks import substitute
 from gradwright.frozen import frozen
 from gradwright.optimise import MODULE_PASSES, arrange, optimise
@@ -228,7 +228,7 @@ def _fresh(text: str, node: Node, written: Mapping[str, str]) -> str:
     out otherwise, it stops with an internal assertion.
     """
     plain = isinstance(node, Contract) and node.coefficient == 1 and len(node.children) < 2
-    looks = plain or (isinstance(node, Apply) and node.primitive is real_part)
+    looks = plain or is_apply(node, real_part)
     looked_at = node.children if looks else (node,)
     same = all(isinstance(inner, Symbol) for inner in looked_at)
     return f"{text}.clone()" if same or _is_view(written.get(text, text)) else text

@@ -284,22 +284,22 @@ def _reference_test(tested: Tested, found: Reference) -> str:
     lines += [f"    value = {tested.function}(*inputs)"]
     lines += _compared("value", found.values, tested.outputs > 1)
     lines += ["    slopes = torch.autograd.grad(", "        value,", "        inputs,"]
-    lines += [*_listed(found.cotangents, 2, tested.outputs > 1), "    )"]
+    lines += [*_listed(found.cotangents, tested.outputs > 1), "    )"]
     lines += _compared("slopes", found.gradients, several=True)
     return "\n".join([*([] if found.rare else [NUMBERS.strip("\n"), "", ""]), *lines])
 
 
 def _compared(name: str, arrays: Sequence[Array], several: bool) -> list[str]:
     call = ["    torch.testing.assert_close(", f"        {'tuple(' + name + ')' if several else name},"]
-    return [*call, *_listed(arrays, 2, several), "        rtol=1e-6,", "        atol=1e-8,", "    )"]
+    return [*call, *_listed(arrays, several), "        rtol=1e-6,", "        atol=1e-8,", "    )"]
 
 
-def _listed(arrays: Sequence[Array], depth: int, several: bool) -> list[str]:
+def _listed(arrays: Sequence[Array], several: bool) -> list[str]:
     """Arrays as an argument on lines of its own: a tuple, if there are several."""
     if not several:
-        return _numbers(arrays[0], ",", depth)
-    indent = INDENT * depth
-    return [f"{indent}(", *(line for array in arrays for line in _numbers(array, ",", depth + 1)), f"{indent}),"]
+        return _numbers(arrays[0], ",", 2)
+    indent = INDENT * 2
+    return [f"{indent}(", *(line for array in arrays for line in _numbers(array, ",", 3)), f"{indent}),"]
 
 
 def _numbers(array: Array, after: str, depth: int) -> list[str]:
@@ -366,7 +366,7 @@ def _refusals(tested: Tested) -> list[str]:
         if symbol.rank:
             tests.append(_refusal(tested, f"too_few_dimensions_in_{symbol.name}", place, "inputs[{k}].reshape(-1)[0]",
                                   "ValueError", "dimension"))  # fmt: skip
-        if symbol.rank == 2 and symbol.shape[0] == symbol.shape[1]:
+        if symbol.is_square:
             tests.append(_refusal(tested, f"{symbol.name}_that_is_not_square", place, "inputs[{k}][:, 1:]",
                                   "ValueError", "not square"))  # fmt: skip
     tests.append(_refusal(tested, "whole_numbers", 0, "inputs[{k}].real.long()", "TypeError", "dtype"))

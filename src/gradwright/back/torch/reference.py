@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, is_finite
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Node, Symbol, field_of
 from gradwright.core.points import choose_sizes, dimension_names, sample
@@ -71,7 +71,7 @@ def reference(inputs: Sequence[Symbol], nodes: Sequence[Node]) -> Reference | No
         return None
     entries = (*numbers.inputs, *numbers.values, *numbers.gradients)
     few = all(np.size(x) <= MOST_ENTRIES for x in entries)
-    return numbers if few and all(bool(np.all(np.isfinite(x))) for x in entries) else None
+    return numbers if few and all(map(is_finite, entries)) else None
 
 
 def _numbers(
@@ -101,7 +101,7 @@ def _is_rare(inputs: Sequence[Symbol], nodes: Sequence[Node], sizes: Mapping[str
 
 def _has_values(nodes: Sequence[Node], point: dict[Node, Array], sizes: Mapping[str, int]) -> bool:
     try:
-        return all(bool(np.all(np.isfinite(value))) for value in evaluate_all(nodes, point, sizes))
+        return all(map(is_finite, evaluate_all(nodes, point, sizes)))
     except GradwrightError:
         return False
 
@@ -119,7 +119,7 @@ def _point(
     rounded: dict[Node, Array] = {s: _rounded(point[s], s) for s in inputs}
     try:
         alike = zip(evaluate_all(nodes, rounded, sizes), evaluate_all(nodes, point, sizes), strict=True)
-        near = all(bool(np.all(np.isfinite(a))) and np.allclose(a, b, rtol=0.5, atol=0.5) for a, b in alike)
+        near = all(is_finite(a) and np.allclose(a, b, rtol=0.5, atol=0.5) for a, b in alike)
     except GradwrightError:
         near = False
     return (rounded if near else point), sizes

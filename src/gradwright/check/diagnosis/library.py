@@ -17,7 +17,7 @@ import torch
 from gradwright.back.render import told
 from gradwright.check.truth import Point, Truth
 from gradwright.core.build import ones, transpose
-from gradwright.core.contraction import contract, is_zero
+from gradwright.core.contraction import is_simple, is_zero, simple, subproduct
 from gradwright.core.nodes import (
     Apply,
     Contract,
@@ -29,6 +29,7 @@ from gradwright.core.nodes import (
     Size,
     Symbol,
     field_of,
+    labels_of,
 )
 from gradwright.core.walks import free_leaves, postorder, substitute
 from gradwright.diff.derivatives import vjps
@@ -116,7 +117,7 @@ def _parts(root: Node, truth: Truth) -> Iterable[Node]:
         leaves = free_leaves(node)
         if node in bound or truth.cotangent in leaves or not leaves or isinstance(node, _CONSTANT):
             continue
-        if isinstance(node, Contract) and any(len(group) != 1 for group in node.output):
+        if isinstance(node, Contract) and not is_simple(node.output):
             continue
         yield node
 
@@ -140,19 +141,19 @@ def _partial_products(root: Node, truth: Truth) -> Iterator[Node]:
                 yield from _product(node, (left, right))
         for alone in still if len(still) > 3 else ():
             rest = tuple(factor for factor in still if factor is not alone)
-            labels = {label for factor in rest for label in factor.labels}
+            labels = labels_of(rest)
             yield from (product for product in _product(node, rest) if product.rank == len(labels))
 
 
 def _product(node: Contract, chosen: tuple[Factor, ...]) -> Iterator[Node]:
     """Some factors of a product, with the labels that the rest or the output need as axes."""
-    inside = {label for f in chosen for label in f.labels}
+    inside = labels_of(chosen)
     outside = {label for f in node.factors if f not in chosen for label in f.labels}
-    outside |= {label for group in node.output for label in group}
+    outside |= set(node.free_labels)
     kept = sorted(inside & outside)
     small = len(kept) <= max(2, *(f.node.rank for f in chosen))
     if small and all(isinstance(leaf, Symbol) for f in chosen for leaf in free_leaves(f.node)):
-        yield contract(1, chosen, tuple((x,) for x in kept), {x: node.dims[x] for x in inside})
+        yield subproduct(node, chosen, simple(kept))
 
 
 def _local_derivatives(node: Node) -> Iterable[Node]:

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from gradwright.check.diagnosis.operations import ENTRYWISE, ENTRYWISE_PRODUCTS, MATRIX_PRODUCTS, TRANSPOSES
 from gradwright.check.diagnosis.program import name_of
 from gradwright.check.diagnosis.recording import returned_by_node
-from gradwright.check.subject import Subject
+from gradwright.check.subject import Subject, copied
 from gradwright.check.tracing.compare import ORDINALS
 from gradwright.check.truth import Point, difference, received
 from gradwright.frozen import frozen
@@ -58,8 +58,8 @@ def misfit(subject: Subject, points: Sequence[Point]) -> tuple[str, tuple[str, .
 
 def _run(subject: Subject, point: Point, choices: Sequence[int]) -> tuple[Mapping[str, torch.Tensor] | None, _Fitting]:
     """The gradients with operations made to fit in the chosen ways; None where one still fails."""
-    cotangent = point.tensors[point.truth.cotangent.name].clone()
-    inputs = {name: value.clone() for name, value in point.inputs.items()}
+    cotangent = point.cotangent_tensor.clone()
+    inputs = copied(point.inputs)
     fitting = _Fitting(choices, {point.truth.cotangent.name: cotangent, **inputs})
     with fitting, torch.no_grad():
         if subject.backward is None:
@@ -88,7 +88,7 @@ class _Fitting(TorchFunctionMode):
         self.choices = choices
         self.chosen: list[Fit] = []
         self.open = 0
-        self.named = {name: value.clone() for name, value in named.items()}
+        self.named = copied(named)
         self.transposed: dict[int, torch.Tensor] = {}  # which also keeps them alive, and their ids their own
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

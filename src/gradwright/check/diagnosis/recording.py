@@ -17,7 +17,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 
 from gradwright.check.diagnosis.program import Program, record
 from gradwright.check.diagnosis.scene import close
-from gradwright.check.subject import Subject, in_order
+from gradwright.check.subject import Subject, copied, in_order
 from gradwright.frozen import frozen
 
 Gradient = Callable[[Mapping[str, torch.Tensor]], Any]
@@ -49,7 +49,7 @@ def recorded_forward(subject: Subject, inputs: Mapping[str, torch.Tensor], value
 
 def _recorded(function: Gradient, inputs: Mapping[str, torch.Tensor], returned: torch.Tensor) -> Program | None:
     try:
-        program = record(function, {key: value.clone() for key, value in inputs.items()})
+        program = record(function, copied(inputs))
         if program is None or any(i.name.startswith("__array") for i in program.instructions):
             return None  # a part runs in NumPy, where nothing is recorded
         with torch.no_grad():
@@ -131,7 +131,7 @@ def returned_by_node(
         return None
     try:
         with torch.no_grad():
-            given = {name: value.clone() for name, value in inputs.items()}
+            given = copied(inputs)
             gradients = _called(subject, node, given).gradients(cotangent.clone())
     except Exception:  # the user's code, run in an unusual way
         return None

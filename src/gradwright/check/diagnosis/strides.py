@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradwright.check.diagnosis.program import name_of
 from gradwright.check.diagnosis.recording import returned_by_node
-from gradwright.check.subject import Subject, Unusable
+from gradwright.check.subject import Subject, Unusable, copied
 from gradwright.check.truth import Point
 from gradwright.frozen import frozen, replace
 
@@ -30,12 +30,12 @@ class Packed:
 def packed(subject: Subject, point: Point) -> Packed | None:
     """The function, made to go on; None if it does not fail, or for another reason."""
     found = _packed(subject, operations := [])
-    cotangent, inputs = point.tensors[point.truth.cotangent.name], point.inputs
+    cotangent, inputs = point.cotangent_tensor, point.inputs
     try:
-        subject.gradients(cotangent.clone(), {name: value.clone() for name, value in inputs.items()})
+        subject.gradients(cotangent.clone(), copied(inputs))
     except Unusable as problem:
         try:
-            found.gradients(cotangent.clone(), {name: value.clone() for name, value in inputs.items()})
+            found.gradients(cotangent.clone(), copied(inputs))
         except Unusable:
             return None
         names = " and ".join(dict.fromkeys(operations))

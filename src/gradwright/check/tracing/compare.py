@@ -26,7 +26,7 @@ from gradwright.check.tracing.substitutions import (
 from gradwright.core.build import adjoint, matmul, product_of, sum_axes, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, scale
-from gradwright.core.nodes import Add, Apply, Node
+from gradwright.core.nodes import Add, Apply, Node, labels_of
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import substitute, transform
 from gradwright.frozen import frozen
@@ -154,7 +154,7 @@ def _of_the_whole(right: Node, written: Node, measure: Measure) -> tuple[Differe
         return _of_numbers(factor, "it", shown)
     if not written.real and measure.close(right, conjugate(written)):
         return (Difference("missing_conj", "it is the conjugate of what it should be", *shown),)
-    if written.rank != 2 or written.shape[0] != written.shape[1]:
+    if not written.is_square:
         return ()
     if measure.close(right, transpose(written)):
         label = "wrong_axis" if _is_spread(right) else _transposition(*shown)
@@ -170,7 +170,7 @@ def _of_the_whole(right: Node, written: Node, measure: Measure) -> tuple[Differe
 def _is_spread(node: Node) -> bool:
     """Whether a matrix is a vector repeated along an axis."""
     term = as_product(node)
-    carried = {label for factor in term.factors for label in factor.labels}
+    carried = labels_of(term.factors)
     return any(not carried.issuperset(group) for group in term.output)
 
 
@@ -180,8 +180,9 @@ def _symmetric(node: Node) -> Node:
 
 def _not_symmetrised(right: Node, written: Node, measure: Measure) -> tuple[Difference, ...]:
     """A symmetric part that is not taken, and the differences of that part."""
-    square = right.rank == 2 and right.shape[0] == right.shape[1]
-    if not square or not measure.close(right, _symmetric(right)) or measure.close(written, _symmetric(written)):
+    if not right.is_square or not measure.close(right, _symmetric(right)):
+        return ()
+    if measure.close(written, _symmetric(written)):
         return ()
     others = compare(right, _symmetric(written))
     words = "the symmetric part has to be taken"

@@ -15,7 +15,7 @@ import numpy as np
 from gradwright.check.tracing.sizes import Sizes, exact_number
 from gradwright.check.tracing.values import Untraceable, Value
 from gradwright.core import build
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, is_finite
 from gradwright.core.contraction import contract, plain, simple
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Mask, Node, Selection
@@ -58,7 +58,7 @@ def _dim(lengths: Sequence[int], sizes: Sizes) -> Dim:
 
 
 def _recognised(arrays: list[Array], dims: list[Dim], sizes: Sizes) -> Node | None:
-    if any(array.size == 0 or not np.all(np.isfinite(array)) for array in arrays):
+    if any(array.size == 0 or not is_finite(array) for array in arrays):
         return None
     entry = _common_entry(arrays, sizes)
     if entry is not None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, pairwise
 
 from gradwright.back.render import told
 from gradwright.core.build import multiply, number, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, with_factors
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Selection, Size
+from gradwright.core.contraction import contract, is_simple, unified, with_factors
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Mask, Node, Selection, Size, is_apply, labels_of
 from gradwright.core.walks import postorder
 from gradwright.frozen import frozen
 from gradwright.linear.chains import chain_of, product_of_chain
@@ -73,7 +73,7 @@ def omissions_of(wanted: Node) -> Iterator[Edit]:
 
 def _transposes(product: Contract, count: int) -> Iterator[Edit]:
     """Some square factors transposed."""
-    square = [place for place, factor in enumerate(product.factors) if _is_square(factor)]
+    square = [place for place, factor in enumerate(product.factors) if factor.node.is_square]
     for places in combinations(square, count):
         factors = [f._replace(groups=f.groups[::-1]) if k in places else f for k, f in enumerate(product.factors)]
         chosen = [product.factors[place] for place in places]
@@ -88,14 +88,10 @@ def _transposes(product: Contract, count: int) -> Iterator[Edit]:
 def _share_a_sum(chosen: Sequence[Factor], product: Contract) -> bool:
     """Whether some factors have both axes in common, one of them summed over with nothing else on it."""
     elsewhere = {label for f in product.factors if f not in chosen for label in f.labels}
-    outer = {label for group in product.output for label in group}
+    outer = set(product.free_labels)
     shared = set(chosen[0].labels)
     together = all(set(factor.labels) == shared for factor in chosen)
     return together and any(label not in elsewhere | outer for label in shared)
-
-
-def _is_square(factor: Factor) -> bool:
-    return factor.node.rank == 2 and factor.node.shape[0] == factor.node.shape[1]
 
 
 def _conjugates(product: Contract) -> Iterator[Edit]:
@@ -106,7 +102,7 @@ def _conjugates(product: Contract) -> Iterator[Edit]:
             factors = [f._replace(conj=not f.conj) if k in places else f for k, f in enumerate(product.factors)]
             yield Edit(with_factors(product, factors), "missing_conj")
             (place, *others), last = places, factors[places[0]]
-            if not others and _is_square(last):
+            if not others and last.node.is_square:
                 factors[place] = last._replace(groups=last.groups[::-1])
                 yield Edit(with_factors(product, factors), "")
 
@@ -158,7 +154,7 @@ def _replacements(product: Contract, wanted: Contract) -> Iterator[Edit]:
             if node == factor.node or node.shape != factor.node.shape or _mixed(node, factor.node):
                 continue
             label, words = _replacement(node, factor.node)
-            turned = (factor.groups, factor.groups[::-1]) if _is_square(factor) else (factor.groups,)
+            turned = (factor.groups, factor.groups[::-1]) if factor.node.is_square else (factor.groups,)
             for groups in turned:
                 factors = list(product.factors)
                 factors[place] = Factor(node, groups, factor.conj)
@@ -200,15 +196,15 @@ def _support(mask: Mask) -> tuple[bool, ...]:
 
 def _base(node: Node) -> Node:
     """What a power is a power of: `x · x` for a norm and all its powers, of which the even ones are written so."""
-    base = node.arguments[0] if isinstance(node, Apply) and node.primitive is power else node
-    if isinstance(base, Apply) and base.primitive is norm:
+    base = node.arguments[0] if is_apply(node, power) else node
+    if is_apply(base, norm):
         return simplify(Apply(power, (Fraction(2),), (base,)))
     return base
 
 
 def _selects(node: Node) -> bool:
     """Whether a factor is a mask or a condition."""
-    return isinstance(node, Mask) or (isinstance(node, Apply) and node.primitive in (*COMPARISONS, where))
+    return isinstance(node, Mask) or is_apply(node, *COMPARISONS, where)
 
 
 def _extras(product: Contract) -> Iterator[Edit]:
@@ -228,11 +224,8 @@ def _one_sample(product: Contract) -> Iterator[Edit]:
     kept, *others = (factor.labels[0] for factor in picks)
     factors = [factor for factor in product.factors if factor not in picks]
     names = dict.fromkeys(others, kept)
-    moved = [factor._replace(groups=_renamed(factor.groups, names)) for factor in factors]
-    dims = {label: dim for label, dim in enumerate(product.dims) if label not in others}
-    result = contract(product.coefficient, moved, _renamed(product.output, names), dims)
     words = "one entry along an axis is taken, and all have to be added"
-    yield Edit(result, "missing_trace_or_sum_over_batch", words)
+    yield Edit(unified(product, factors, names), "missing_trace_or_sum_over_batch", words)
 
 
 def _factor(factor: Factor) -> str:
@@ -266,42 +259,31 @@ def _recurs(factor: Factor, product: Contract) -> bool:
 def _without(product: Contract, place: int) -> Iterator[Node]:
     """The product without a factor: its axes left to the others, or made one."""
     removed = product.factors[place]
-    rest = [factor for k, factor in enumerate(product.factors) if k != place]
-    carried = {label for f in rest for label in f.labels} | {label for group in product.output for label in group}
+    rest = product.beside(place)
+    carried = labels_of(rest).union(*product.output)
     if carried.issuperset(removed.labels):
         yield with_factors(product, rest)
-    if _is_square(removed) and all(len(group) == 1 for group in removed.groups):
-        yield _merged(product, rest, *removed.labels)
-
-
-def _merged(product: Contract, factors: Sequence[Factor], kept: int, dropped: int) -> Node:
-    """Two labels made one."""
-    names = {dropped: kept}
-    moved = [factor._replace(groups=_renamed(factor.groups, names)) for factor in factors]
-    dims = {label: dim for label, dim in enumerate(product.dims) if label != dropped or label == kept}
-    return contract(product.coefficient, moved, _renamed(product.output, names), dims)
-
-
-def _renamed(groups: Sequence[Sequence[int]], names: Mapping[int, int]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(names.get(label, label) for label in group) for group in groups)
+    if removed.node.is_square and is_simple(removed.groups):
+        row, column = removed.labels
+        yield unified(product, rest, {column: row})
 
 
 def _unsummed(product: Contract) -> Iterator[Edit]:
     """A label that is summed over made one with another label: an inner sum left out."""
-    outer = {label for group in product.output for label in group}
+    outer = set(product.free_labels)
     for summed in range(len(product.dims)):
         if summed in outer:
             continue
         for other, dim in enumerate(product.dims):
             if other != summed and dim == product.dims[summed]:
-                result = _merged(product, product.factors, other, summed)
+                result = unified(product, product.factors, {summed: other})
                 label = "unsummed_axis" if _is_inner(product, summed) else "elementwise_instead_of_matrix_product"
                 yield Edit(result, label, "an inner sum is left out")
 
 
 def _off_diagonal(product: Contract) -> Iterator[Edit]:
     """A diagonal matrix filled up: the factors on the diagonal's label, some for the rows and some for the columns."""
-    labels = [label for group in product.output for label in group]
+    labels = list(product.free_labels)
     new = len(product.dims)
     for label in dict.fromkeys(label for label in labels if labels.count(label) == 2):
         carrying = [place for place, factor in enumerate(product.factors) if label in factor.labels]
@@ -309,8 +291,7 @@ def _off_diagonal(product: Contract) -> Iterator[Edit]:
         for count in range(len(carrying) + 1):
             for moved in combinations(carrying, count):
                 factors = [
-                    f._replace(groups=_renamed(f.groups, {label: new})) if place in moved else f
-                    for place, f in enumerate(product.factors)
+                    f.relabelled({label: new}) if place in moved else f for place, f in enumerate(product.factors)
                 ]
                 dims = {**dict(enumerate(product.dims)), new: product.dims[label]}
                 result = contract(product.coefficient, factors, output, dims)
@@ -348,7 +329,7 @@ def _along(product: Contract, inside: Sequence[Factor], row: int, summed: int, c
     """The factors moved from the labels (row, summed) to (new, column), the new label summed over."""
     new = len(product.dims)
     names = {row: new, summed: column}
-    moved = [f._replace(groups=_renamed(f.groups, names)) if f in inside else f for f in product.factors]
+    moved = [f.relabelled(names) if f in inside else f for f in product.factors]
     dims = {**{label: dim for label, dim in enumerate(product.dims) if label != summed}, new: product.dims[row]}
     return contract(product.coefficient, moved, product.output, dims)
 
@@ -356,8 +337,8 @@ def _along(product: Contract, inside: Sequence[Factor], row: int, summed: int, c
 def _without_two(product: Contract) -> Iterator[Edit]:
     """The product without two of its factors, whose axes the others carry."""
     for a, b in combinations(range(len(product.factors)), 2):
-        rest = [factor for k, factor in enumerate(product.factors) if k not in (a, b)]
-        carried = {label for f in rest for label in f.labels} | {label for group in product.output for label in group}
+        rest = product.beside(a, b)
+        carried = labels_of(rest).union(*product.output)
         removed = [product.factors[a], product.factors[b]]
         if all(carried.issuperset(factor.labels) for factor in removed):
             words = f"the factors {' and '.join(told(factor.node) for factor in removed)} are missing"

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array, largest
+from gradwright.core.arithmetic import Array, is_finite, largest
 from gradwright.core.evaluate import evaluating
 from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
@@ -62,7 +62,7 @@ class Measure:
         except GradwrightError:
             return None
         row = np.concatenate(found)
-        return row if bool(np.all(np.isfinite(row))) else None
+        return row if is_finite(row) else None
 
 
 def measure_of(*nodes: Node) -> Measure | None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gradwright.core.declarations import Declaration
-from gradwright.core.dims import Dim
+from gradwright.core.dims import Dim, lengths, substituted
 from gradwright.core.facts import Facts, closure
 from gradwright.core.nodes import Symbol
 from gradwright.core.points import choose_sizes, demanded_orders, draw
@@ -70,13 +70,13 @@ class Subject:
         be needed. Inputs without facts are drawn so at the later attempts.
         """
         generator = np.random.default_rng([seed, attempt, 7])
-        shapes = [tuple(dim.evaluate(sizes) for dim in symbol.shape) for symbol in self.symbols]
+        shapes = [lengths(symbol.shape, sizes) for symbol in self.symbols]
         facts = [symbol.facts or _narrowed(symbol, attempt) for symbol in self.symbols]
         return [torch.from_numpy(np.array(draw(s, f, generator))) for s, f in zip(shapes, facts, strict=True)]
 
     def example_values(self, sizes: Mapping[str, int]) -> list[torch.Tensor] | None:
         """The user's own values, in double precision; None if some are missing or have other sizes."""
-        shapes = [tuple(dim.evaluate(sizes) for dim in symbol.shape) for symbol in self.symbols]
+        shapes = [lengths(symbol.shape, sizes) for symbol in self.symbols]
         given = [self.examples.get(symbol.name) for symbol in self.symbols]
         if any(t is None or tuple(t.shape) != shape for t, shape in zip(given, shapes, strict=True)):
             return None
@@ -85,7 +85,7 @@ class Subject:
     def fixed(self, sizes: Mapping[str, int]) -> Subject:
         """The same inputs with some dimensions made numbers."""
         numbers = {name: Dim.of(size) for name, size in sizes.items()}
-        declarations = [replace(d, shape=tuple(dim.substitute(numbers) for dim in d.shape)) for d in self.signature]
+        declarations = [replace(d, shape=substituted(d.shape, numbers)) for d in self.signature]
         return replace(self, signature=Signature(tuple(declarations)))
 
     def like_examples(self) -> Subject:
@@ -102,9 +102,8 @@ class Subject:
 
 def _narrowed(symbol: Symbol, attempt: int) -> Facts:
     """Facts that an input without any is given at a later attempt."""
-    square = symbol.rank == 2 and symbol.shape[0] == symbol.shape[1]
     if attempt == ATTEMPTS - 2:
-        return closure({"spd"} if square else {"positive"} if symbol.rank < 2 else ())
+        return closure({"spd"} if symbol.is_square else {"positive"} if symbol.rank < 2 else ())
     return closure({"positive"} if attempt == ATTEMPTS - 1 else ())
 
 

@@ -9,7 +9,7 @@ from itertools import permutations
 from gradwright.core.build import transpose
 from gradwright.core.contraction import conjugate, contract, scale, with_factors
 from gradwright.core.inference import is_symmetric
-from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol
+from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Symbol, is_apply
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder, transform
 from gradwright.prims.inv import inv
@@ -36,17 +36,13 @@ def _products_with_inverses(right: Node) -> Iterator[Substitution]:
         factors = node.factors if isinstance(node, Contract) else ()
         for inverse, side in permutations(factors, 2):
             shared = set(inverse.labels) & set(side.labels)
-            if _is_inverse(inverse.node) and isinstance(side.node, Symbol) and len(shared) == 1:
+            if is_apply(inverse.node, inv) and isinstance(side.node, Symbol) and len(shared) == 1:
                 (label,) = shared
                 (other,) = set(inverse.labels) - shared or shared
                 output = tuple(tuple(other if k == label else k for k in group) for group in side.groups)
                 dims = dict(enumerate(node.dims)) if isinstance(node, Contract) else {}
                 used = {k: dims[k] for k in {*inverse.labels, *side.labels}}
                 yield "uses_input_instead_of_output", side.node, contract(1, [inverse, side], output, used)
-
-
-def _is_inverse(node: Node) -> bool:
-    return isinstance(node, Apply) and node.primitive is inv
 
 
 def other_functions(right: Node, written: Node) -> Iterator[Substitution]:
@@ -68,22 +64,17 @@ def _is_of_entries(given: Apply, due: Apply) -> bool:
 
 def other_powers(right: Node, written: Node) -> Iterator[Substitution]:
     """A power of a quantity for another power of it."""
-    due = [node for node in postorder(right) if _is_power(node)]
+    due = [node for node in postorder(right) if is_apply(node, power)]
     for node in postorder(written):
         for other in due:
-            if _is_power(node) and node != other and node.children == other.children:
+            if is_apply(node, power) and node != other and node.children == other.children:
                 yield "wrong_power", node, other
-
-
-def _is_power(node: Node) -> bool:
-    return isinstance(node, Apply) and node.primitive is power
 
 
 def turned(written: Node) -> Iterator[Substitution]:
     """A matrix for its transpose, a complex tensor for its conjugate."""
     for node in postorder(written):
-        square = node.rank == 2 and node.shape[0] == node.shape[1]
-        if isinstance(node, Symbol | Apply) and square and not is_symmetric(node):
+        if isinstance(node, Symbol | Apply) and node.is_square and not is_symmetric(node):
             yield "", node, transpose(node)
         if isinstance(node, Symbol | Apply) and not node.real:
             yield "missing_conj", node, conjugate(node)

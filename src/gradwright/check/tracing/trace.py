@@ -26,6 +26,7 @@ from gradwright.check.tracing.sizes import Sizes
 from gradwright.check.tracing.subjects import ATTEMPTS, Subject, subject_of
 from gradwright.check.tracing.values import Untraceable
 from gradwright.core.arithmetic import largest
+from gradwright.core.dims import sizes_text
 from gradwright.core.evaluate import evaluate
 from gradwright.core.facts import closure
 from gradwright.core.nodes import Node, Symbol
@@ -70,7 +71,7 @@ class Traced:
         """The expression in mathematical notation, or the reasons."""
         if self.node is None:
             return f"not traced: {'; '.join(self.reasons)}"
-        held = ", ".join(f"{name} = {size}" for name, size in self.fixed.items())
+        held = sizes_text(self.fixed)
         return brief(self.node) + (f"   (at {held})" if held else "")
 
 

@@ -121,14 +121,14 @@ def _agreeing(operands: Sequence[_Labelled]) -> tuple[Sequence[_Labelled], dict[
     return operands, flips
 
 
-def product(operands: Sequence[tuple[Value, Sequence[int]]], output: Sequence[int], coefficient: int = 1) -> Value:
+def product(operands: Sequence[tuple[Value, Sequence[int]]], output: Sequence[int]) -> Value:
     """A product of tensors with a label on every axis in PyTorch's sense, summed over those not in the output."""
     operands, flips = _agreeing(operands)
     factors = [(value.node, [labels[axis] for axis in value.axes]) for value, labels in operands]
     kept = [label for label in output if label in flips]
     flipped = frozenset(place for place, label in enumerate(output) if flips.get(label))
     unit = tuple(label not in flips for label in output)
-    return Value(build.product_of(factors, kept, coefficient), unit, flipped)
+    return Value(build.product_of(factors, kept), unit, flipped)
 
 
 def aligned(values: Sequence[Value]) -> tuple[list[Node], Value]:

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from gradwright.core.build import matmul, multiply
 from gradwright.core.canonical import as_product
+from gradwright.core.contraction import is_simple
 from gradwright.core.nodes import Apply, Node
 from gradwright.core.walks import free_leaves
 from gradwright.diff.identities.diagonals import merge_diagonals
@@ -72,8 +73,8 @@ def _exchange(left: Node, right: Node) -> Relation | None:
     pattern, replacement = as_product(left), as_product(right)
     if len(pattern.factors) < 2 or len(replacement.factors) < 2:
         return None
-    labels = [label for group in pattern.output for label in group]
-    if any(len(g) != 1 for g in pattern.output) or len(set(labels)) != len(labels):
+    labels = list(pattern.free_labels)
+    if not is_simple(pattern.output) or len(set(labels)) != len(labels):
         return None
     if {f.node for f in pattern.factors} <= {f.node for f in replacement.factors}:
         return None

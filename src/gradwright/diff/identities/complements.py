@@ -115,7 +115,7 @@ def solve_normal_part(state: State) -> State | None:
         normal_to = state.specs[hole].normal_to
         if normal_to is None:
             continue
-        sought, multiplier = Hole(0, hole.shape, hole.real), Hole(1, (hole.shape[1],) * 2, hole.real)
+        sought, multiplier = Hole.of(hole), Hole(1, (hole.shape[1],) * 2, hole.real)
         moved = add([substitute(equation.form, {hole: sought}), matmul(frame, multiplier)])
         normal = matmul(adjoint(normal_to), sought)
         unknowns = tuple(Unknown(part.shape, Space.FREE, hole.real) for part in (sought, multiplier))

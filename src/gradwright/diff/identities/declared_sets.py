@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, is_finite
 from gradwright.core.facts import Facts
 from gradwright.core.membership import departure
 from gradwright.core.nodes import Node, Symbol
@@ -30,7 +30,7 @@ def _departs(value: Array, unknown: Symbol) -> bool:
 
 def is_in_open_set(value: Array, facts: Facts) -> bool:
     """Whether a value has the facts that are inequalities: positive, or positive definite."""
-    if not np.all(np.isfinite(value)):
+    if not is_finite(value):
         return False
     if "positive" in facts and not np.all(value > 0):
         return False

@@ -14,6 +14,7 @@ import numpy as np
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.contraction import is_zero
 from gradwright.core.declarations import declared_facts
+from gradwright.core.dims import sizes_text
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.membership import departure
 from gradwright.core.nodes import Direction, Node, Symbol
@@ -403,7 +404,7 @@ def _candidates(
 
 def _with_sizes(point: SolutionPoint) -> str:
     """` with n = 3`; nothing for scalars."""
-    sizes = ", ".join(f"{name} = {size}" for name, size in point.sizes.items())
+    sizes = sizes_text(point.sizes)
     return f" with {sizes}" if sizes else ""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gradwright.core.contraction import contract
+from gradwright.core.contraction import unified
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Contract, Factor, Groups, Node
+from gradwright.core.nodes import Contract, Node
 
 
 def merge_diagonals(term: Node) -> Node:
@@ -14,11 +14,5 @@ def merge_diagonals(term: Node) -> Node:
     for factor in term.factors:
         labels = factor.labels
         if len(labels) == 2 and labels[0] != labels[1] and "diagonal" in facts_of(factor.node):
-            merged = [Factor(f.node, _renamed(f.groups, *labels), f.conj) for f in term.factors]
-            dims = {label: dim for label, dim in enumerate(term.dims) if label != labels[1]}
-            return merge_diagonals(contract(term.coefficient, merged, _renamed(term.output, *labels), dims))
+            return merge_diagonals(unified(term, term.factors, {labels[1]: labels[0]}))
     return term
-
-
-def _renamed(groups: Groups, new: int, old: int) -> Groups:
-    return tuple(tuple(new if label == old else label for label in group) for group in groups)

@@ -104,8 +104,8 @@ def _computed_points(problem: Problem, primitive: Primitive) -> tuple[SolutionPo
 
 def solve(
     problem: Problem,
-    points: Sequence[SolutionPoint] = (),
-    further: Callable[[], Sequence[SolutionPoint]] = tuple,
+    points: Sequence[SolutionPoint],
+    further: Callable[[], Sequence[SolutionPoint]],
 ) -> Solution:
     """Solve the equations of a problem for the directions of its unknowns.
 

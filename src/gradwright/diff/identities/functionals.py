@@ -12,7 +12,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
 from gradwright.core.contraction import contract, simple, split_coefficient, zero
 from gradwright.core.inference import is_real_valued
-from gradwright.core.nodes import Contract, Factor, Hole, Node, Symbol, field_of
+from gradwright.core.nodes import Contract, Factor, Hole, Node, Symbol, field_of, labels_of
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.core.walks import substitute
@@ -89,7 +89,7 @@ def _hold_functionals(equation: LinearEquation, space: Space, first: int) -> tup
     joined = _joined({value: add(terms) for value, terms in held.items()})
     made: dict[Hole, Node] = {}
     for number, (value, term) in enumerate(joined, first):
-        hole = Hole(number, value.shape, value.real)
+        hole = Hole.of(value, number)
         made[hole] = value
         rest.append(substitute(term, {_blank(value): hole}))
     return add(rest), made
@@ -104,12 +104,12 @@ def _read(product: Contract, space: Space) -> tuple[Node, Node] | None:
     own = [f for f in product.factors if holes_in(f.node)]
     if len(own) != 1:
         return None
-    output = {label for group in product.output for label in group}
+    output = set(product.free_labels)
     others = [f for f in product.factors if f is not own[0]]
-    inner = {label for f in others for label in f.labels} - output
+    inner = labels_of(others) - output
     inside = [own[0]]
     for part in connected(others, inner):
-        labels = {label for f in part for label in f.labels}
+        labels = labels_of(part)
         if labels & output <= set(own[0].labels) and not (labels & inner).isdisjoint(own[0].labels):
             inside += part
     outside = [f for f in others if f not in inside]
@@ -130,7 +130,7 @@ def _is_real(value: Node, space: Space) -> bool:
 
 
 def _blank(value: Node) -> Hole:
-    return Hole(-1, value.shape, value.real)
+    return Hole.of(value, -1)
 
 
 def _joined(terms: dict[Node, Node]) -> list[tuple[Node, Node]]:

@@ -23,7 +23,7 @@ def solve_generally(state: State) -> State:
     """All unknowns at once, by a `Solve` with the operators as they stand."""
     state = replace(state, equations=tuple(_in_matching_space(state, equation) for equation in state.equations))
     holes = state.open_holes
-    renumbered: dict[Node, Node] = {hole: Hole(place, hole.shape, hole.real) for place, hole in enumerate(holes)}
+    renumbered: dict[Node, Node] = {hole: Hole.of(hole, place) for place, hole in enumerate(holes)}
     forms = [substitute(e.form, renumbered) for e in state.equations]
     unknowns = tuple(Unknown(h.shape, state.specs[h].space, h.real) for h in holes)
     equations = tuple(Equation(form, e.space) for form, e in zip(forms, state.equations, strict=True))
@@ -32,7 +32,7 @@ def solve_generally(state: State) -> State:
     stated = sum((e.space.dimension(e.operator.shape, e.operator.real) for e in equations), Dim.of(0))
     if sought != stated:
         equations, sides = _normal_equations(
-            unknowns, equations, sides, [Hole(place, hole.shape, hole.real) for place, hole in enumerate(holes)]
+            unknowns, equations, sides, [Hole.of(hole, place) for place, hole in enumerate(holes)]
         )
     changed = replace(state, equations=())
     for place, hole in enumerate(holes):

@@ -39,7 +39,7 @@ def keep_half(state: State) -> State | None:
 
 def _other_half(form: Node, hole: Hole) -> Space | None:
     """The space of skew matrices for `M + Mᴴ`, that of symmetric ones for `M − Mᴴ`."""
-    if hole.rank != 2 or hole.shape[0] != hole.shape[1]:
+    if not hole.is_square:
         return None
     skew, mirrored = (Space.SKEW, Space.SYMMETRIC) if hole.real else (Space.SKEW_HERMITIAN, Space.HERMITIAN)
     halves = {space: add([hole, scaled(-space.mirror_sign, adjoint(hole))]) for space in (skew, mirrored)}

@@ -13,7 +13,7 @@ from fractions import Fraction
 from gradwright.core.build import adjoint, identity, matmul, multiply, number, ones, permute, product_of, transpose
 from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.connected import connected
-from gradwright.core.contraction import conjugate, contract, is_zero, with_factors, zero
+from gradwright.core.contraction import conjugate, contract, is_simple, is_zero, with_factors, zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Contract, Hole, Node
 from gradwright.core.scalars import scalars_of
@@ -283,7 +283,7 @@ def _weight(term: Node) -> tuple[bool, Node] | None:
     """Whether a term is `W ∘ H*` and not `W ∘ H`, and W."""
     product = as_product(term)
     own = [f for f in product.factors if isinstance(f.node, Hole)]
-    labels = [label for group in product.output for label in group]
+    labels = list(product.free_labels)
     if len(own) != 1 or own[0].groups != product.output or len(set(labels)) < len(labels):
         return None
     rest = [f for f in product.factors if f is not own[0]]
@@ -364,7 +364,7 @@ def _along_axes(product: Contract, hole: Hole) -> AlongAxes | None:
     own = [f for f in product.factors if f.node == hole]
     others = [f for f in product.factors if f.node != hole]
     output = [group[0] for group in product.output]
-    if len(own) != 1 or own[0].conj or any(len(g) != 1 for g in (*product.output, *own[0].groups)):
+    if len(own) != 1 or own[0].conj or not is_simple((*product.output, *own[0].groups)):
         return None
     labels = list(own[0].labels)
     if len(set(labels)) < len(labels) or len(set(output)) < len(output):
@@ -454,7 +454,7 @@ def _chain_right_inverse(chain: tuple[Node, ...], state: State) -> Node | None:
 
 def _scalar_multiple(matrix: Node) -> Node | None:
     """`c` for a matrix `c I`, where c is a number or a scalar expression."""
-    if matrix.rank != 2 or matrix.shape[0] != matrix.shape[1]:
+    if not matrix.is_square:
         return None
     product = as_product(matrix)
     if len(product.output) == 2 and product.output[0] == product.output[1]:

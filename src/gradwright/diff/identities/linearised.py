@@ -13,6 +13,7 @@ import numpy as np
 
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.coordinates import space_basis
+from gradwright.core.dims import lengths
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.nodes import Node, Symbol
@@ -55,7 +56,7 @@ def linear_system(problem: Problem, values: Mapping[Node, Array], sizes: Mapping
         at = {**values, stack: np.moveaxis(basis, 0, -1)}
         parts = evaluate_all(forms, at, {**sizes, str(STACK): len(basis)})
         columns.append(np.concatenate(real_rows(problem, parts, len(basis))))
-    counts = [prod(d.evaluate(sizes) for d in form.shape) for form in problem.forms]
+    counts = [prod(lengths(form.shape, sizes)) for form in problem.forms]
     stops = np.cumsum([c if real else 2 * c for c, real in zip(counts, problem.real_equations, strict=True)])
     starts = np.concatenate([[0], stops[:-1]])
     blocks = tuple(slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))

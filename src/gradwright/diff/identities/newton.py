@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, is_finite
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Node
 from gradwright.diff.identities.declared_sets import lie_in_their_sets
@@ -80,7 +80,7 @@ def newton_step(
     system = linear_system(problem, values, sizes)
     gaps = evaluate_all(problem.gaps, values, sizes)
     side = -np.concatenate(real_rows(problem, gaps))
-    if not (np.all(np.isfinite(system.matrix)) and np.all(np.isfinite(side))):
+    if not (is_finite(system.matrix) and is_finite(side)):
         raise np.linalg.LinAlgError("the equations have no derivative there")
     coordinates, *_ = np.linalg.lstsq(system.matrix, side, rcond=smallest)
     return dict(zip(problem.unknowns, tensors_of(system, coordinates), strict=True))

@@ -17,7 +17,7 @@ from gradwright.core.arithmetic import Array, largest
 from gradwright.core.build import multiply, number, product_of
 from gradwright.core.contraction import conjugate, zero
 from gradwright.core.evaluate import evaluate_all
-from gradwright.core.nodes import Apply, Hole, Node
+from gradwright.core.nodes import Hole, Node, is_apply
 from gradwright.core.sums import add, scaled
 from gradwright.core.walks import postorder
 from gradwright.diff.identities.borders import are_vectors
@@ -56,7 +56,7 @@ def with_numbers_alone(closed: State, start: State, points: Sequence[SolutionPoi
 
 
 def _inverted(values: Iterable[Node]) -> list[Node]:
-    inverses = (node for node in postorder(*values) if isinstance(node, Apply) and node.primitive is inv)
+    inverses = (node for node in postorder(*values) if is_apply(node, inv))
     return [inverse.arguments[0] for inverse in inverses]
 
 

@@ -16,7 +16,7 @@ from gradwright.core.build import masked, multiply, ones
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, with_factors
 from gradwright.core.evaluate import evaluate
-from gradwright.core.nodes import Apply, Contract, Direction, Factor, Groups, Node, Symbol
+from gradwright.core.nodes import Contract, Direction, Factor, Groups, Node, Symbol, is_apply
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
 from gradwright.core.sums import add, scaled, subtract
 from gradwright.core.walks import free_leaves
@@ -118,11 +118,11 @@ def _guarded_factor(factor: Factor, output: Groups, kept: Sequence[Fraction]) ->
         return factor
     inside = kept if factor.groups == output else kept[::-1]
     safe = add([masked(base, *inside), masked(ones(base.shape), *(1 - weight for weight in inside))])
-    return Factor(raise_to(safe, Fraction(-1)), factor.groups, factor.conj)
+    return factor.with_node(raise_to(safe, Fraction(-1)))
 
 
 def _denominator(node: Node) -> Node | None:
     """What a node is one over."""
-    if isinstance(node, Apply) and node.primitive is power and node.parameters[0] == -1:
+    if is_apply(node, power) and node.parameters[0] == -1:
         return node.arguments[0]
     return None

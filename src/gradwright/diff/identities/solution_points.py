@@ -14,7 +14,7 @@ from itertools import islice, pairwise, permutations
 import numpy as np
 
 from gradwright.core.arithmetic import Array, largest
-from gradwright.core.dims import Dim
+from gradwright.core.dims import Dim, lengths
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.nodes import Hole, Node
@@ -226,7 +226,7 @@ def agrees(problem: Problem, differentials: Sequence[Node], point: SolutionPoint
 def cancel(terms: Sequence[Node], hole: Hole, point: SolutionPoint) -> bool:
     """Whether some terms in one unknown add up to zero at a point, whatever the unknown is."""
     generator = np.random.default_rng(19)
-    shape = tuple(dim.evaluate(point.sizes) for dim in hole.shape)
+    shape = lengths(hole.shape, point.sizes)
     value = draw(shape, NO_FACTS, generator) + (0 if hole.real else 1j * draw(shape, NO_FACTS, generator))
     try:
         parts = evaluate_all(tuple(terms), {**point.values, hole: value}, point.sizes)
@@ -266,5 +266,5 @@ def nearby_solution(
 
 
 def _drawn_unknowns(problem: Problem, sizes: Mapping[str, int], generator: np.random.Generator) -> dict[Node, Array]:
-    shapes = {u: tuple(d.evaluate(sizes) for d in u.shape) for u in problem.unknowns}
+    shapes = {u: lengths(u.shape, sizes) for u in problem.unknowns}
     return {u: draw(shapes[u], u.facts, generator) for u in problem.unknowns}

@@ -90,7 +90,7 @@ def _solved_for(image: Node, value: Node, state: State) -> tuple[Hole, Node] | N
     (right,), (equation,), (unknown,) = image.right_sides, image.equations, image.unknowns
     if not isinstance(right, Hole) or holes_in(image) != (right,):
         return None
-    pushed = push(equation.operator, {Hole(0, unknown.shape, unknown.real): value})
+    pushed = push(equation.operator, {Hole.of(unknown): value})
     stated: dict[Node, Node] = {left: known for left, known in state.statements if isinstance(left, Apply)}
     return right, reduce_terms(substitute(pushed, stated), state.relations)
 

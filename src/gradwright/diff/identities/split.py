@@ -16,8 +16,8 @@ from fractions import Fraction
 from gradwright.core.build import adjoint, diag, diagonal, multiply, permute
 from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
-from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, zero
-from gradwright.core.nodes import Hole, Node
+from gradwright.core.contraction import conjugate, contract, is_simple, is_zero, split_coefficient, zero
+from gradwright.core.nodes import Hole, Node, labels_of
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.diff.identities.frames import HoleSpec
@@ -168,7 +168,7 @@ def _read(equation: LinearEquation, state: State) -> EntryEquation | None:
     coefficients: dict[Entry, Node] = {}
     if equation.form.rank == 1 and any(hole.rank == 2 for hole in holes_in(equation.form)):
         equation = replace(equation, form=_on_a_diagonal(equation.form), right=diag(equation.right))
-    if equation.form.rank != 2 or equation.form.shape[0] != equation.form.shape[1]:
+    if not equation.form.is_square:
         return None
     for term in terms_of(equation.form):
         if is_zero(term):
@@ -188,7 +188,7 @@ def _on_a_diagonal(form: Node) -> Node:
 
 def _read_entry(term: Node) -> tuple[Entry, Node] | None:
     product = as_product(term)
-    if len(product.output) != 2 or any(len(group) != 1 for group in product.output):
+    if len(product.output) != 2 or not is_simple(product.output):
         return None
     row, column = product.output[0][0], product.output[1][0]
     places = [p for p, f in enumerate(product.factors) if isinstance(f.node, Hole)]
@@ -202,7 +202,7 @@ def _read_entry(term: Node) -> tuple[Entry, Node] | None:
         return None
     rest = [f for p, f in enumerate(product.factors) if p != places[0]]
     for part in connected(rest):
-        inside = {label for f in part for label in f.labels}
+        inside = labels_of(part)
         if inside - {row, column} and not inside.isdisjoint({row, column}):  # neither entries nor a number
             return None
     dims = {label: product.dims[label] for label in {row, column}.union(*(f.labels for f in rest))}

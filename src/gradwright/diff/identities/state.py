@@ -138,7 +138,7 @@ def inverse_of(matrix: Node, state: State) -> Node:
 
 def hidden_pivots(matrices: Iterable[Node], state: State) -> list[Node]:
     """Those of some square matrices whose inverse is an unknown, so that their own inverse is nowhere written."""
-    square = [m for m in matrices if m.rank == 2 and m.shape[0] == m.shape[1] and m != identity(m.shape[0])]
+    square = [m for m in matrices if m.is_square and m != identity(m.shape[0])]
     pivots = [m for m in square if "invertible" not in facts_of(m) and _known_inverse(m, state) is not None]
     return [transpose(m) if isinstance(transpose(m), Symbol) else m for m in pivots]
 

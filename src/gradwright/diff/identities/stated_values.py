@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, is_finite
 from gradwright.core.contraction import split_coefficient
 from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Node, Symbol
@@ -74,7 +74,7 @@ def _stated(term: Node, rest: Sequence[Node], values: Mapping[Node, Array], size
         (value,) = evaluate_all((scaled(-1 / number, add(list(rest))),), values, sizes)
     except (GradwrightError, np.linalg.LinAlgError):
         return None
-    return value if bool(np.all(np.isfinite(value))) and _has_facts(value, alone) else None
+    return value if is_finite(value) and _has_facts(value, alone) else None
 
 
 def _is_alone(term: Node, problem: Problem, rest: Sequence[Node]) -> bool:

@@ -211,7 +211,7 @@ def matching_space(state: State, equation: LinearEquation, hole: Hole) -> Space 
         return space
     if equation.space is not Space.FREE or not space.mirrors(hole.real) or equation.form.shape != hole.shape:
         return None
-    numbered = substitute(equation.form, {hole: Hole(0, hole.shape, hole.real)})
+    numbered = substitute(equation.form, {hole: Hole.of(hole)})
     expanded = expand(numbered, lambda _: True)
     if is_its_own_mirror_image(expanded, Unknown(hole.shape, space, hole.real)):
         return space

@@ -12,8 +12,8 @@ from fractions import Fraction
 
 from gradwright.core.build import diag, matmul, multiply, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient
-from gradwright.core.nodes import Apply, Factor, Hole, Node
+from gradwright.core.contraction import conjugate, contract, is_simple, is_zero, split_coefficient, with_output
+from gradwright.core.nodes import Factor, Hole, Node, is_apply
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import free_leaves, postorder, transform
@@ -84,13 +84,13 @@ def parted(form: Node, hole: Hole) -> tuple[list[Node], list[Node]]:
 
 def expand_unknowns(form: Node) -> Node:
     """Multiply out the sums that contain an unknown, those in real parts too."""
-    if any(isinstance(node, Apply) and node.primitive is real_part for node in postorder(form)):
+    if any(is_apply(node, real_part) for node in postorder(form)):
         form = transform(form, _real_parts_apart)
     return expand(form, lambda node: bool(holes_in(node)), EXPANSION_LIMIT)
 
 
 def _real_parts_apart(node: Node) -> Node:
-    if not isinstance(node, Apply) or node.primitive is not real_part or not holes_in(node):
+    if not is_apply(node, real_part) or not holes_in(node):
         return node
     return add(map(real, terms_of(expand_unknowns(node.arguments[0]))))
 
@@ -99,7 +99,7 @@ def without_real_parts(form: Node) -> Node:
     """Real parts with an unknown written `½ (Z + Z*)`."""
 
     def opened(node: Node) -> Node:
-        if not isinstance(node, Apply) or node.primitive is not real_part or not holes_in(node):
+        if not is_apply(node, real_part) or not holes_in(node):
             return node
         (inside,) = node.arguments
         return scaled(Fraction(1, 2), add([inside, conjugate(inside)]))
@@ -109,7 +109,7 @@ def without_real_parts(form: Node) -> Node:
     return expand_unknowns(transform(form, opened))
 
 
-def tidy(equation: LinearEquation, relations: Iterable[Relation] = ()) -> LinearEquation:
+def tidy(equation: LinearEquation, relations: Iterable[Relation]) -> LinearEquation:
     """Expand, simplify and use the identities on both sides; signs are turned where all are negative on the left."""
     known = tuple(relations)
     terms = [merge_diagonals(simplify(term)) for term in terms_of(expand_unknowns(equation.form))]
@@ -130,7 +130,7 @@ def unfolded(equation: LinearEquation) -> LinearEquation:
     (shape,) = shapes
     groups = [tuple((label,) for label in term.output[0]) for term in terms]
     pairs = zip(terms, groups, strict=True)
-    form = add(contract(term.coefficient, term.factors, apart, dict(enumerate(term.dims))) for term, apart in pairs)
+    form = add(with_output(term, apart) for term, apart in pairs)
     right = contract(1, [Factor(equation.right, ((0, 1),))], ((0,), (1,)), dict(enumerate(shape)))
     first = read_term(terms_of(form)[0])
     if first is not None and first.transposed:  # vec goes column by column
@@ -152,7 +152,7 @@ def read_terms(form: Node) -> list[Term] | None:
 
 def read_term(node: Node) -> Term | None:
     """One term as a chain around its unknown."""
-    if any(len(group) != 1 for group in as_product(node).output):
+    if not is_simple(as_product(node).output):
         return None
     chain = chain_of(node)
     if chain is None:

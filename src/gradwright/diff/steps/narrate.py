@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from gradwright.core.contraction import zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Add, Apply, Contract, Hole, Node, Solve, Symbol, field_of
+from gradwright.core.nodes import Add, Apply, Contract, Hole, Node, Solve, Symbol, field_of, is_apply
 from gradwright.core.sums import subtract
 from gradwright.core.templates import formals
 from gradwright.core.tensor_forms import Leaf, leaves_of, map_leaves
@@ -100,7 +100,7 @@ def _is_defined(root: Node) -> bool:
     """
     if not isinstance(root, Apply) or not root.primitive.identity:
         return False
-    batch, _ = root.primitive.bind(tuple(argument.shape for argument in root.arguments))
+    batch, _ = root.bound
     if batch:
         return False
     plain = all(isinstance(argument, Symbol) for argument in root.arguments)
@@ -149,7 +149,7 @@ def _with_denominators(drafts: list[Draft], taken: set[str]) -> tuple[list[Draft
     for draft in drafts:
         for side in (draft.left, draft.right):
             for node in postorder(*leaves_of(as_form(side))):
-                if isinstance(node, Apply) and node.primitive is power and node.rank == 2 and node not in found:
+                if is_apply(node, power) and node.rank == 2 and node not in found:
                     name = next(n for n in ("F", "E", "H", *(f"F{k}" for k in range(1, 99))) if n not in taken)
                     taken.add(name)
                     found[node] = Symbol(name, node.shape, field_of(node))
@@ -177,7 +177,7 @@ def _from_equation(root: Solve, variables: tuple[Symbol, ...], taken: set[str], 
     facts = frozenset(facts_of(root) & {"symmetric", "hermitian", "complex"})
     letter = Symbol(output_name(root.rank, taken), root.shape, facts)
     unknown = root.unknowns[0]
-    operator = push(root.equations[0].operator, {Hole(0, unknown.shape, unknown.real): letter})
+    operator = push(root.equations[0].operator, {Hole.of(unknown): letter})
     side = root.right_sides[0]
     moves: dict[Node, Node] = {v: direction(v) for v in (*variables, letter)}
     moved: dict[Node, Node] = {direction(letter): direction(letter)}

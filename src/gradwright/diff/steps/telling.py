@@ -9,7 +9,7 @@ from functools import cached_property
 from gradwright.core.build import transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate
-from gradwright.core.dims import Dim
+from gradwright.core.dims import Dim, substituted
 from gradwright.core.facts import NO_FACTS
 from gradwright.core.nodes import Apply, Direction, Hole, Node, Solve, Symbol
 from gradwright.core.spaces import Space
@@ -71,7 +71,7 @@ class Telling:
         self.leaves = dict(leaves)
         self.letters = letters
         self.frame_symbols = frame_symbols
-        _, dims = root.primitive.bind(tuple(a.shape for a in root.arguments))
+        _, dims = root.bound
         self.dims = dims
 
     def put(self, template: Node) -> Node:
@@ -215,7 +215,7 @@ class Telling:
         if sylvester_operands(outermost) is None or read_terms(form) is None:  # or it is solved for a function of H
             return form
         unknown = outermost.unknowns[0]
-        return push(outermost.equations[0].operator, {Hole(0, unknown.shape, unknown.real): _as_in(value, hole)})
+        return push(outermost.equations[0].operator, {Hole.of(unknown): _as_in(value, hole)})
 
     def _collected(self, equation: Draft) -> list[Draft]:
         """A differentiated equation with what is known on the right, where no frame is needed."""
@@ -269,7 +269,7 @@ def _resized(symbol: Node, dims: Mapping[str, Dim]) -> Node:
     assert isinstance(symbol, Symbol | Direction)
     if isinstance(symbol, Direction):
         return symbol
-    shape = tuple(d.substitute(dims) for d in symbol.shape)
+    shape = substituted(symbol.shape, dims)
     return Symbol(symbol.name, shape, symbol.facts)
 
 

@@ -14,10 +14,11 @@ from typing import TypeGuard
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array, as_float, largest
+from gradwright.core.arithmetic import Array, as_float, is_finite, largest
 from gradwright.core.contraction import split_coefficient
+from gradwright.core.dims import sizes_text
 from gradwright.core.evaluate import evaluate, evaluate_all
-from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
+from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol, is_apply
 from gradwright.core.points import sample, tangent_direction
 from gradwright.core.sums import terms_of
 from gradwright.core.tensor_forms import lower, value_of
@@ -71,7 +72,7 @@ class Trial:
     @property
     def finite(self) -> bool:
         """Whether everything has a value here."""
-        return all(bool(np.all(np.isfinite(value))) for value in self.values.values())
+        return all(map(is_finite, self.values.values()))
 
     @property
     def still(self) -> bool:
@@ -102,7 +103,7 @@ class Trial:
     @property
     def description(self) -> str:
         """The point in words."""
-        sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
+        sizes = sizes_text(self.sizes)
         return f"{sizes or 'scalars'}; seed {self.seed}"
 
     def give(self, leaf: Node, value: Array) -> None:
@@ -160,7 +161,7 @@ class Trial:
         number, inside = split_coefficient(term)
         if isinstance(inside, Add):  # ½ (A + B): its terms may cancel as well
             return abs(as_float(number)) * self._size(inside, known)
-        if isinstance(inside, Apply) and inside.primitive in LOGARITHMS:  # of 1 it is the rounding of that
+        if is_apply(inside, *LOGARITHMS):  # of 1 it is the rounding of that
             return max(largest(self.value(term)), abs(as_float(number)))
         # Factors that cancel leave their errors: those of a measured direction, if they are more than rounding.
         cancelled = max(CANCELLED, self.error / TOLERANCE)

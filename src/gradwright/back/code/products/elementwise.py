@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from gradwright.back.code.products.draft import Draft, Term, multiplying
 from gradwright.back.code.text import Code, multiple, product_of
-from gradwright.core.nodes import Apply, Contract, Node
+from gradwright.core.nodes import Contract, Node, is_apply
 from gradwright.frozen import replace
 from gradwright.prims.power import power
 
@@ -81,4 +81,4 @@ def _is_power(node: Node | None) -> bool:
     """Whether a node is a power, or a product of powers."""
     if isinstance(node, Contract):
         return any(_is_power(f.node) for f in node.factors)
-    return isinstance(node, Apply) and node.primitive is power
+    return is_apply(node, power)

@@ -6,7 +6,7 @@ labels; matrix products, traces, entrywise products and diagonals need no cases 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import combinations
 
@@ -15,9 +15,9 @@ from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import ones, transpose
 from gradwright.core.connected import connected
-from gradwright.core.contraction import conjugate, contract, with_factors
+from gradwright.core.contraction import conjugate, is_simple, subproduct, unified, with_factors
 from gradwright.core.inference import facts_of, matrix_chain
-from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol
+from gradwright.core.nodes import Apply, Contract, Factor, Mask, Node, Selection, Symbol, is_apply, labels_of
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.frozen import replace
 from gradwright.prims.exponential import exp
@@ -145,29 +145,27 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     mask = binary or isinstance(factor.node, Selection)
     label = "missing_mask" if mask else "wrong_factor" if constant else "missing_chain_factor"
     words = f"the factor {told(factor.node)} is missing"
-    rest = [f for p, f in enumerate(node.factors) if p != place]
+    rest = node.beside(place)
     if len(factor.groups) == 2 and factor.groups[0] != factor.groups[1]:
-        (row,), (column,) = factor.groups if all(len(g) == 1 for g in factor.groups) else ((-1,), (-1,))
+        (row,), (column,) = factor.groups if is_simple(factor.groups) else ((-1,), (-1,))
         if row >= 0 and node.dims[row] == node.dims[column]:
-            yield _unified(node, rest, column, row), label, words, 1.25
+            yield unified(node, rest, {column: row}), label, words, 1.25
     else:
-        carried = {label for f in rest for label in f.labels}
+        carried = labels_of(rest)
         spread = [Factor(ones([node.dims[x]]), ((x,),)) for x in dict.fromkeys(factor.labels) if x not in carried]
         yield with_factors(node, [*rest, *spread]), label, words, 1.1
     again = "wrong_factor" if constant else "wrong_power"
-    cost = 1.65 if isinstance(factor.node, Apply) and factor.node.primitive is exp else 1.3  # twice in the exponent
+    cost = 1.65 if is_apply(factor.node, exp) else 1.3  # twice in the exponent
     yield _with(node, place, factor, factor), again, f"the factor {told(factor.node)} is there twice", cost
 
 
 def _without_cotangent(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     """A product without what holds the cotangent, where that is summed and the other factors have all of the axes."""
-    rest = [f for p, f in enumerate(node.factors) if p != place]
-    carried = {label for f in rest for label in f.labels}
+    rest = node.beside(place)
+    carried = labels_of(rest)
     if rest and factor.node.rank and all(carried.issuperset(group) for group in node.output):
-        kept = carried | {label for group in node.output for label in group}
-        dims = {label: dim for label, dim in enumerate(node.dims) if label in kept}
         words = f"the sum over {told(factor.node)} is not multiplied in"
-        yield contract(node.coefficient, rest, node.output, dims), "missing_chain_factor", words, 1.1
+        yield subproduct(node, rest, node.output, node.coefficient), "missing_chain_factor", words, 1.1
 
 
 def _without_function(node: Contract, place: int, factor: Factor, moving: set[Node]) -> Iterator[Local]:
@@ -177,33 +175,19 @@ def _without_function(node: Contract, place: int, factor: Factor, moving: set[No
     for argument in given:
         if argument in moving and argument.shape == applied.shape and argument.real == applied.real:
             words = f"{told(argument)} stands where {told(applied)} is due"
-            yield _with(node, place, Factor(argument, factor.groups, factor.conj)), "missing_chain_factor", words, 1.0
+            yield _with(node, place, factor.with_node(argument)), "missing_chain_factor", words, 1.0
 
 
 def _without_numbers(node: Contract) -> Iterator[Local]:
     """A product without a number that several of its factors make together, as `xᵀ y` or a trace."""
-    outer = {label for group in node.output for label in group}
+    outer = set(node.free_labels)
     for part in connected(node.factors):
-        if len(part) < 2 or outer.intersection(label for factor in part for label in factor.labels):
+        if len(part) < 2 or outer & labels_of(part):
             continue
         rest = [factor for factor in node.factors if factor not in part]
-        number = contract(1, part, (), {label: node.dims[label] for factor in part for label in factor.labels})
         if rest:
-            kept = outer | {label for factor in rest for label in factor.labels}
-            dims = {label: dim for label, dim in enumerate(node.dims) if label in kept}
-            words = f"the factor {told(number)} is missing"
-            yield contract(node.coefficient, rest, node.output, dims), "missing_chain_factor", words, 1.1
-
-
-def _unified(node: Contract, factors: Sequence[Factor], old: int, new: int) -> Node:
-    """The product with one label for two."""
-
-    def renamed(groups: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
-        return tuple(tuple(new if x == old else x for x in group) for group in groups)
-
-    dims = {label: dim for label, dim in enumerate(node.dims) if label != old}
-    placed = [Factor(f.node, renamed(f.groups), f.conj) for f in factors]
-    return contract(node.coefficient, placed, renamed(node.output), dims)
+            words = f"the factor {told(subproduct(node, part, ()))} is missing"
+            yield subproduct(node, rest, node.output, node.coefficient), "missing_chain_factor", words, 1.1
 
 
 def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
@@ -214,7 +198,7 @@ def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     raised = applied.primitive is power and isinstance(applied.parameters[0], Fraction) and applied.parameters[0] > 1
     for argument in () if raised else applied.arguments:
         if argument.shape == applied.shape and argument.real == applied.real:
-            changed = _with(node, place, Factor(argument, factor.groups, factor.conj))
+            changed = _with(node, place, factor.with_node(argument))
             words = f"{told(argument)} stands where {name} is due"
             label = "wrong_power" if applied.primitive is power else "uses_input_instead_of_output"
             yield changed, label, words, 1.25 if applied.primitive is sign else 1.05  # rather a branch is left out
@@ -223,7 +207,7 @@ def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         label = "wrong_factor" if constant else "wrong_power"
         for step in (1, -1, Fraction(1, 2), Fraction(-1, 2)):
             other = _raised(applied, applied.parameters[0] + step)
-            changed = _with(node, place, Factor(other, factor.groups, factor.conj))
+            changed = _with(node, place, factor.with_node(other))
             yield changed, label, f"{name} stands to the wrong power", 1.1
 
 
@@ -247,8 +231,8 @@ WEIGHTS: dict[Weights, str] = {
 def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     mask = factor.node
     assert isinstance(mask, Mask)
-    rest = [f for p, f in enumerate(node.factors) if p != place]
-    if set(factor.labels) <= {label for f in rest for label in f.labels}:
+    rest = node.beside(place)
+    if set(factor.labels) <= labels_of(rest):
         yield with_factors(node, rest), "missing_mask", "the mask is missing", 1.0
     below, on, above = mask.weights
     whole = Mask(below, Fraction(bool(below or above)), above, mask.shape)
@@ -256,7 +240,7 @@ def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         changed = _with(node, place, Factor(whole, factor.groups))
         yield changed, "wrong_factor", "the diagonal is not halved", 1.0
     running = False
-    together = [*(f.labels for f in rest), tuple(label for group in node.output for label in group)]
+    together = [*(f.labels for f in rest), node.free_labels]
     if not any(set(factor.labels) <= set(labels) for labels in together):
         running = True
         turned = _with(node, place, Factor(mask, factor.groups[::-1]))
@@ -278,7 +262,7 @@ def _moved(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     others: dict[tuple[int, ...], str] = {
         f.labels: brief(f.node) for p, f in enumerate(node.factors) if p != place and len(f.labels) == 2
     }
-    others[tuple(label for group in node.output for label in group)] = "the product"
+    others[node.free_labels] = "the product"
     for labels, words in others.items():
         if labels in (factor.labels, factor.labels[::-1]) or len(labels) != 2:
             continue

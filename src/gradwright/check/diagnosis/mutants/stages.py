@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from gradwright.back.render import told
 from gradwright.check.diagnosis.mutants.mutant import Mutant, pulled_back
 from gradwright.check.truth import Truth, bound_nodes
-from gradwright.core.nodes import Add, Apply, Contract, Node, Solve, Symbol, field_of
+from gradwright.core.nodes import Add, Apply, Contract, Node, Solve, Symbol, field_of, is_apply
 from gradwright.core.sums import add
 from gradwright.core.walks import depends_on, free_leaves, postorder, substitute
 from gradwright.linear.projection import is_structured
@@ -54,7 +54,7 @@ def _skipped(truth: Truth, variable: Symbol, stage: Node, argument: Node) -> Ite
 
 def _label(stage: Node, argument: Node) -> str:
     """What a missing derivative is called: that of a branch is a mask, that of a multiple a number."""
-    if isinstance(stage, Apply) and stage.primitive in CHOOSING:
+    if is_apply(stage, *CHOOSING):
         return "missing_mask"
     return "wrong_factor" if _is_multiple(stage, argument) else "missing_chain_factor"
 
@@ -72,7 +72,7 @@ def past(
     variable: Symbol,
     stage: Node,
     argument: Node,
-    pull: Callable[[Node], Node] = lambda cotangent: cotangent,
+    pull: Callable[[Node], Node],
 ) -> Node | None:
     """The gradient where the cotangent of a stage is taken to that of an argument of it in a way of one's own.
 

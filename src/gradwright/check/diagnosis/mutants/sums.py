@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
 from gradwright.check.truth import Truth, bound_nodes
-from gradwright.core.contraction import contract, with_factors
+from gradwright.core.contraction import unified, with_factors, with_output
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Contract, Factor, Group, Groups, Node, Selection
+from gradwright.core.nodes import Contract, Factor, Node, Selection, relabelled
 from gradwright.core.sums import subtract
 from gradwright.core.walks import depends_on, postorder
 
@@ -27,7 +27,7 @@ def sums(truth: Truth, name: str) -> Iterator[Mutant]:
 
 
 def _changed(node: Contract) -> Iterator[tuple[Node, str, str, float]]:
-    outer = {label for group in node.output for label in group}
+    outer = set(node.free_labels)
     for label in range(len(node.dims)):
         if label in outer:
             continue
@@ -35,9 +35,10 @@ def _changed(node: Contract) -> Iterator[tuple[Node, str, str, float]]:
         for other in sorted(outer):
             if node.dims[other] == node.dims[label]:
                 cost = 1.4 if _holders(node, label) & _holders(node, other) else 1.1  # that takes a diagonal
-                yield _unsummed(node, label, other), "unsummed_axis", "an inner sum is left out", cost
+                yield unified(node, node.factors, {label: other}), "unsummed_axis", "an inner sum is left out", cost
                 if _is_sum(node, label, other):
-                    yield _swapped(node, label, other), "wrong_axis", "a sum runs over another axis", 1.2
+                    swapped = with_output(node, relabelled(node.output, {label: other, other: label}))
+                    yield swapped, "wrong_axis", "a sum runs over another axis", 1.2
 
 
 def _holders(node: Contract, label: int) -> set[int]:
@@ -60,22 +61,3 @@ def _picked(node: Contract, label: int) -> Iterator[tuple[Node, str, str, float]
         yield alone, "missing_trace_or_sum_over_batch", words, 1.0
         words = f"the {which} of {dim} contributions is left out"
         yield subtract(node, alone), "missing_trace_or_sum_over_batch", words, 1.05
-
-
-def _renamed(groups: Groups, names: dict[int, int]) -> Groups:
-    def one(group: Group) -> Group:
-        return tuple(names.get(label, label) for label in group)
-
-    return tuple(map(one, groups))
-
-
-def _unsummed(node: Contract, summed: int, kept: int) -> Node:
-    dims = {label: dim for label, dim in enumerate(node.dims) if label != summed}
-    factors = [Factor(f.node, _renamed(f.groups, {summed: kept}), f.conj) for f in node.factors]
-    return contract(node.coefficient, factors, node.output, dims)
-
-
-def _swapped(node: Contract, summed: int, kept: int) -> Node:
-    names = {summed: kept, kept: summed}
-    dims = dict(enumerate(node.dims))
-    return contract(node.coefficient, node.factors, _renamed(node.output, names), dims)

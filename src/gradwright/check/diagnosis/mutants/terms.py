@@ -12,7 +12,7 @@ from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import identity, transpose
 from gradwright.core.canonical import rough_key
 from gradwright.core.contraction import is_zero
-from gradwright.core.nodes import Add, Apply, Node, Symbol
+from gradwright.core.nodes import Add, Node, Symbol, is_apply
 from gradwright.core.sums import add, negate, scaled, subtract, terms_of
 from gradwright.core.walks import depends_on, postorder, substitute
 from gradwright.errors import GradwrightError
@@ -32,13 +32,8 @@ def terms(truth: Truth, name: str) -> Iterator[Mutant]:
     root = truth.gradients[name]
     holding = depends_on((root,), (truth.cotangent,))
     bound = bound_nodes(root)
-    exponents = {
-        n
-        for p in postorder(root)
-        if isinstance(p, Apply) and p.primitive is variable_power
-        for n in postorder(p.arguments[1])
-    }
-    inverted = {n.arguments[0] for n in postorder(root) if isinstance(n, Apply) and n.primitive in (inv, solve)}
+    exponents = {n for p in postorder(root) if is_apply(p, variable_power) for n in postorder(p.arguments[1])}
+    inverted = {n.arguments[0] for n in postorder(root) if is_apply(n, inv, solve)}
     yield from _of_whole(expand(root, lambda node: True), truth.cotangent)
     for node in postorder(root):
         if isinstance(node, Add) and node not in bound:
@@ -82,7 +77,7 @@ def _in_one_order(parts: Sequence[Node]) -> bool:
 
 def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:
     """Whether the terms are one and the same for a symmetric cotangent: together they take its symmetric part."""
-    if cotangent.rank != 2 or cotangent.shape[0] != cotangent.shape[1] or not cotangent.real:
+    if not cotangent.is_square or not cotangent.real:
         return False
     symmetric = Symbol(cotangent.name, cotangent.shape, cotangent.facts | {"symmetric"})
     first, *rest = (simplify(substitute(part, {cotangent: symmetric})) for part in parts)

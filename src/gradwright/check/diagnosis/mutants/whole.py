@@ -36,7 +36,7 @@ def whole(truth: Truth, name: str) -> Iterator[Mutant]:
     yield from _sized(truth, right)
     if not right.real:
         yield Mutant(conjugate(right), "missing_conj", "the whole gradient has to be conjugated", 1.2)
-    if right.rank == 2 and right.shape[0] == right.shape[1]:
+    if right.is_square:
         yield Mutant(transpose(right), "missing_transpose", "the whole gradient has to be transposed", 1.5)
         yield from _structured(truth, name, right)
 

@@ -13,7 +13,7 @@ from gradwright.check.diagnosis.program import Values
 from gradwright.check.diagnosis.repairs.present_factors import is_power, powers_beside
 from gradwright.check.diagnosis.repairs.sites import Site, nearest_sites
 from gradwright.check.diagnosis.scene import CLOSE, Repair, Scene, largest
-from gradwright.core.nodes import Apply
+from gradwright.core.nodes import is_apply
 from gradwright.prims.exponential import exp
 
 EXPONENTS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, -3.0, -1.5)
@@ -143,7 +143,7 @@ def _factors(
 
 def _is_exponential(quantity: Quantity) -> bool:
     """Whether it is exp(…), of which a power is a number in front of the exponent."""
-    return isinstance(quantity.node, Apply) and quantity.node.primitive is exp
+    return is_apply(quantity.node, exp)
 
 
 def _factor_words(site: Site, quantity: Quantity, exponent: float, how: str, used: bool) -> str:

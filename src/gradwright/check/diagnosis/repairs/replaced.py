@@ -12,7 +12,7 @@ from gradwright.check.diagnosis.program import Instruction, Slot, Values
 from gradwright.check.diagnosis.repairs.present_factors import is_power
 from gradwright.check.diagnosis.repairs.sites import Site, is_number, is_view, nearest_sites
 from gradwright.check.diagnosis.scene import Repair, Scene, close, largest, multiple_of
-from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol
+from gradwright.core.nodes import Add, Contract, Node, Symbol, is_apply
 from gradwright.core.walks import free_leaves
 from gradwright.frozen import frozen
 from gradwright.prims.power import power
@@ -123,7 +123,7 @@ def _is_multiple(known: _Known | None, quantity: Quantity) -> bool:
     product = quantity.node
     if known is None or not isinstance(product, Contract):
         return False
-    kept = {label for group in product.output for label in group}
+    kept = set(product.free_labels)
     return any(f.node == known.quantity.node and set(f.labels) <= kept for f in product.factors)
 
 
@@ -221,7 +221,7 @@ def _is_input(known: _Known) -> bool:
 
 def _is_power_of(node: Node, base: Node) -> bool:
     """Whether it is a power of another quantity, entry by entry or of a matrix; not its inverse."""
-    if isinstance(node, Apply) and node.primitive is power:
+    if is_apply(node, power):
         return node.arguments[0] == base
     several = isinstance(node, Contract) and len(node.factors) > 1
     return several and isinstance(node, Contract) and all(factor.node == base for factor in node.factors)

@@ -14,7 +14,7 @@ from gradwright.check.tracing.values import Untraceable, Value, aligned, full, p
 from gradwright.core import build
 from gradwright.core.contraction import conjugate, is_zero, scale
 from gradwright.core.language import function
-from gradwright.core.nodes import Add, Apply, Contract, Mask, Node, Selection
+from gradwright.core.nodes import Add, Apply, Contract, Mask, Node, Selection, is_apply
 from gradwright.core.sums import subtract
 from gradwright.core.walks import postorder, symbols
 from gradwright.prims.determinant import slogdet
@@ -451,8 +451,8 @@ def _is_nan(given: Arguments, name: str) -> bool:
 
 def _guarded(condition: Value, value: Value) -> Value:
     """A value that is NaN under a condition: `logdet` is so where the determinant is negative."""
-    signs = [node for node in postorder(condition.node) if isinstance(node, Apply) and node.primitive is slogdet]
-    if len(signs) == 1 and isinstance(value.node, Apply) and value.node.primitive is slogdet:
+    signs = [node for node in postorder(condition.node) if is_apply(node, slogdet)]
+    if len(signs) == 1 and is_apply(value.node, slogdet):
         return _with(value, function("logdet", signs[0].arguments[0]))
     return value
 

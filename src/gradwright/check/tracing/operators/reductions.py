@@ -14,7 +14,7 @@ from gradwright.check.tracing.values import Untraceable, Value, aligned, expand
 from gradwright.core import build
 from gradwright.core.dims import product as product_of_dims
 from gradwright.core.language import function
-from gradwright.core.nodes import Apply, Contract, Node
+from gradwright.core.nodes import Apply, Contract, Node, is_apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.walks import substitute
 from gradwright.prims.reductions import maximum_entry, minimum_entry, norm
@@ -217,7 +217,7 @@ def _exponential(output: Value) -> Value:
     """`exp` of a logarithm of softmax, its axes in any order, is softmax."""
     node = output.node
     (inside,) = node.children if isinstance(node, Contract) and len(node.children) == 1 else (node,)
-    if isinstance(inside, Apply) and inside.primitive is log_softmax:
+    if is_apply(inside, log_softmax):
         node = substitute(node, {inside: Apply(softmax, (), inside.arguments)})
     else:
         node = function("exp", node)
