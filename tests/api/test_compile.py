@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import pickle
 import traceback
-from typing import Any
 
 import jax
 import numpy as np
@@ -175,24 +174,6 @@ def test_results_are_written_into_a_given_array(library: str, text: str) -> None
         assert np.allclose(out, wanted)
     with pytest.raises(EvaluationError, match="out has shape"):
         function(**inputs, out=out[..., :2])
-
-
-@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
-@pytest.mark.parametrize(
-    ("field", "out", "told"),
-    [
-        ("real", [[0.0] * 4] * 4, "not list|cannot be written"),
-        ("real", (np.empty((4, 4)),), "not tuple|cannot be written"),
-        ("real", torch.empty(4, 4, dtype=torch.int64), "not torch.Tensor|hold fractions|cannot be written"),
-        ("real", np.empty((4, 4), dtype=int), "hold fractions|not numpy.ndarray|cannot be written"),
-        ("complex", torch.empty(4, 4), "not torch.Tensor|hold complex numbers|cannot be written"),
-    ],
-)
-def test_what_does_not_hold_the_result_is_no_buffer(library: str, field: str, out: Any, told: str) -> None:
-    function = gw.parse("inv(X)", X=f"n n {field}".removesuffix(" real")).compile(library)
-    inputs = X + 1j if field == "complex" else X
-    with pytest.raises(EvaluationError, match=told):
-        function(torch.from_numpy(inputs) if library == "torch" else inputs, out=out)
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from gradwright.api.inputs import as_array
-from gradwright.errors import EvaluationError
 
 
 def shaped(name: str, value: Any) -> Any:
@@ -38,28 +36,4 @@ def _jax_array(name: str, value: Any) -> Any:
     return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
 
 
-def check_buffer(buffer: Any, library: str, has_imaginary_parts: bool) -> None:
-    """Refuse what a result of the library cannot be written into without losing a part of its numbers.
-
-    Raises:
-        EvaluationError: it is no array of the library, or its type holds no such numbers; or it is one of JAX.
-    """
-    if library == "jax":
-        raise EvaluationError("JAX arrays cannot be written into: leave out= away")
-    kind = f"{type(buffer).__module__.partition('.')[0]}.{type(buffer).__name__}"
-    if not isinstance(buffer, np.ndarray if library == "numpy" else sys.modules["torch"].Tensor):
-        raise EvaluationError(f"out is an array of {NAMES[library]}, not {kind.removeprefix('builtins.')}")
-    holds = is_complex(buffer) or (not has_imaginary_parts and is_floating(buffer))
-    if not holds:
-        numbers = "complex numbers" if has_imaginary_parts else "fractions"
-        raise EvaluationError(f"out is of type {buffer.dtype}, which does not hold {numbers}")
-
-
-def is_floating(array: Any) -> bool:
-    """Whether the entries of an array of NumPy or PyTorch are floating-point numbers."""
-    told = getattr(array.dtype, "is_floating_point", None)
-    return np.issubdtype(array.dtype, np.floating) if told is None else bool(told)
-
-
-NAMES = {"numpy": "NumPy", "torch": "PyTorch"}
 CONVERT: dict[str, Callable[[str, Any], Any]] = {"numpy": as_array, "torch": _torch_array, "jax": _jax_array}

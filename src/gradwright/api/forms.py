@@ -21,6 +21,7 @@ from gradwright.back.code.program import Program
 from gradwright.back.code.row_blocks import RowBlocks
 from gradwright.core.nodes import Node
 from gradwright.diff.gaps import divided_gaps
+from gradwright.errors import EvaluationError
 from gradwright.optimise import DIFFERENTIABLE_PASSES, are_in_eigenvectors, optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.optimise.row_sums import row_sums
@@ -148,5 +149,7 @@ class Forms:
     @cached_property
     def into(self) -> Function:
         """The function that writes its result into a further argument."""
+        if self._library.name == "jax":
+            raise EvaluationError("JAX arrays cannot be written into: leave out= away")
         foreign = bound(self.program, self._library)
         return compile_program(self.program, self._library, "value", foreign, out="out")
