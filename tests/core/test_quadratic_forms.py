@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import gradwright as gw
-from gradwright.core.inference import is_nonnegative, is_positive
+from gradwright.core.inference import facts_of, is_nonnegative, is_positive
 
 DECLARED = {
     "K": "n n spd", "S": "n n symmetric", "X": "m n", "Y": "n n", "Z": "m n complex", "x": "n", "y": "n",
@@ -43,6 +43,25 @@ def test_what_is_positive(text: str) -> None:
 )  # fmt: skip
 def test_what_may_be_negative(text: str) -> None:
     assert not is_nonnegative(gw.parse(text, **declared(text)).node)
+
+
+@pytest.mark.parametrize(
+    ("text", "semidefinite"),
+    [
+        ("X.T @ diag(exp(a)) @ X", True),
+        ("X @ diag(x) @ K @ diag(x) @ X.T", True),
+        ("Z.H @ diag(a**2) @ Z", True),
+        ("outer(x, x) * trace(K)", True),
+        ("X.T @ diag(a) @ X", False),
+        ("X @ diag(exp(x)) @ K @ X.T", False),
+        ("Z.T @ diag(a**2) @ Z", False),
+        ("-X.T @ diag(exp(a)) @ X", False),
+        ("K @ S @ K", False),
+    ],
+)
+def test_a_matrix_of_a_quadratic_form_is_semidefinite(text: str, semidefinite: bool) -> None:
+    matrix = gw.parse(text, **declared(text), **({"a": "m"} if "a" in text else {})).node
+    assert ("psd" in facts_of(matrix)) is semidefinite
 
 
 def test_conditions_that_hold_are_left_out() -> None:

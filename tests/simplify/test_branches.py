@@ -22,11 +22,27 @@ SLOPES = [
 
 
 @pytest.mark.parametrize(("text", "point", "wanted"), SLOPES, ids=[text for text, *_ in SLOPES])
-@pytest.mark.filterwarnings("ignore:(overflow|invalid value|divide by zero) encountered:RuntimeWarning")
 def test_what_is_not_chosen_may_be_infinite(text: str, point: list[float], wanted: list[float]) -> None:
     x, derived = np.array(point), gw.derive(gw.parse(f"sum({text})", x="n"), wrt="x")
     for value in (derived.gradient.evaluate(x=x), derived.gradient.compile("numpy")(x=x)):
         np.testing.assert_allclose(value, wanted, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("sum(where(x > 0, log(x), x))", np.diag([0.0, -0.25, -1e-6])),
+        ("dot(y, where(x > 0, where(x < 9, exp(x), 1), x))", np.diag([0.0, 3 * np.exp(2.0), 0.0])),
+        ("norm(A.T @ where(x > 0, sqrt(x), 0))**2", np.zeros((3, 3))),
+        ("dot(y, where(x < 9, x**2, 0)) * where(a > 0, log(a), a)", np.diag([-4.0, -6.0, 0.0])),
+    ],
+)
+def test_what_is_not_chosen_may_be_infinite_on_a_diagonal_or_in_a_sum(text: str, wanted: np.ndarray) -> None:
+    values = {"x": np.array([0.0, 2.0, 1000.0]), "y": np.array([2.0, 3.0, 4.0]), "A": np.eye(3)[:, :2], "a": -1.0}
+    declared = {"x": "n", "y": "n", "A": "n m", "a": ""}
+    D = gw.derive(gw.parse(text, **declared), wrt="x")
+    for value in (D.hessian.evaluate(**values), D.hessian.compile("numpy")(**values)):
+        np.testing.assert_allclose(value, wanted, rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize("text", ["where(x > 0, x, exp(x) - 1)", "where(x > 0, sqrt(x), x)"])

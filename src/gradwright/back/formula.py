@@ -22,19 +22,21 @@ from gradwright.frozen import fields, frozen
 class Formula:
     """The base: every formula knows its rank and whether it is its own transpose.
 
-    What follows from the parts is computed when a formula is made, so that no walk has to go deep:
-    `key`, by which formulas compare, and `has_direction`, whether a direction occurs.
+    What follows from the parts is computed when a formula is made, so that no walk has to go deep: the `parts`, `key`,
+    by which formulas compare, and `has_direction`, whether a direction occurs.
     """
 
     rank: int
     symmetric: bool
 
     def __post_init__(self) -> None:
-        parts = tuple(self.parts())
+        values = [getattr(self, name) for name in fields(self)]
+        items = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+        parts = self.__dict__["parts"] = tuple([item for item in items if isinstance(item, Formula)])
         described = repr((type(self).__name__, *(_plain(value) for value in self.described())))
         # A digest, and not a hash: Python's hashes of -1 and -2 are equal.
         self.__dict__["key"] = blake2b(described.encode(), digest_size=16).digest()
-        moving = getattr(self, "moving", False) or any(part.has_direction for part in parts)
+        moving = getattr(self, "moving", False) or any([part.has_direction for part in parts])
         self.__dict__["has_direction"] = moving
 
     def described(self) -> Iterator[object]:
@@ -51,14 +53,10 @@ class Formula:
         """Whether a direction occurs in it."""
         return self.__dict__["has_direction"]
 
-    def parts(self) -> Iterator[Formula]:
+    @property
+    def parts(self) -> tuple[Formula, ...]:
         """The formulas that this one is made of."""
-        for name in fields(self):
-            value = getattr(self, name)
-            if isinstance(value, Formula):
-                yield value
-            elif isinstance(value, tuple):
-                yield from (item for item in value if isinstance(item, Formula))
+        return self.__dict__["parts"]
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Formula) and self.key == other.key)
@@ -362,4 +360,4 @@ def postorder(root: Formula) -> Iterator[Formula]:
         elif id(current) not in seen:
             seen.add(id(current))
             stack.append((current, True))
-            stack.extend((part, False) for part in reversed([*current.parts()]))
+            stack.extend([(part, False) for part in reversed(current.parts)])

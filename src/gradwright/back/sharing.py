@@ -389,7 +389,7 @@ def _leaves_its_equation(part: Formula, bound: frozenset[str]) -> bool:
             return True
         if isinstance(current, Call):
             names = names.difference(current.binds)
-        pending.extend((child, names) for child in (current.parts() if names else ()))
+        pending.extend((child, names) for child in (current.parts if names else ()))
     return False
 
 
@@ -415,7 +415,7 @@ def _uses(formulas: Sequence[Formula]) -> tuple[dict[bytes, Formula], Counter[by
             unique.setdefault(part.key, part)
     uses: Counter[bytes] = Counter(formula.key for formula in formulas)
     for part in reversed(list(unique.values())):
-        for child in part.parts():
+        for child in part.parts:
             uses[child.key] += uses[part.key]
     for formula in formulas:
         uses[formula.key] -= 1
@@ -427,7 +427,7 @@ def _sizes(formulas: Sequence[Formula]) -> dict[bytes, int]:
     sizes: dict[bytes, int] = {}
     for formula in formulas:
         for part in postorder(formula):
-            sizes[part.key] = 1 + sum(sizes[child.key] for child in part.parts())
+            sizes[part.key] = 1 + sum(sizes[child.key] for child in part.parts)
     return sizes
 
 

@@ -8,7 +8,7 @@ key and opposite signs, and the sign of what is minus itself, such as `xᵀ K x`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from fractions import Fraction
 
 from gradwright.core.contraction import plain, simple
@@ -43,8 +43,12 @@ def rough_key(node: Node) -> Hashable:
     """A cheap key: equal for like terms, and sometimes for others."""
     if not isinstance(node, Contract):
         return (node.digest,)
-    # Not whether a factor is conjugated: that of a Hermitian matrix is its transpose.
-    return tuple(sorted((_lower(f.node) if isinstance(f.node, Mask) else f.node).digest for f in node.factors))
+    return key_of_factors(node.factors)
+
+
+def key_of_factors(factors: Iterable[Factor]) -> tuple[bytes, ...]:
+    """What some factors are; not whether one is conjugated, since that of a Hermitian matrix is its transpose."""
+    return tuple(sorted([(_lower(f.node) if isinstance(f.node, Mask) else f.node).digest for f in factors]))
 
 
 def _lower(mask: Mask) -> Mask:

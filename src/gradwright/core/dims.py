@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import mul
 
 from gradwright.errors import EvaluationError, UnsupportedError
@@ -37,11 +37,7 @@ class Dim:
     @staticmethod
     def of(value: Dim | str | int) -> Dim:
         """The dimension that a name or an integer stands for."""
-        if isinstance(value, Dim):
-            return value
-        if isinstance(value, str):
-            return Dim({(value,): Fraction(1)})
-        return Dim({(): Fraction(value)})
+        return value if isinstance(value, Dim) else _of(value)
 
     @property
     def value(self) -> int | None:
@@ -96,6 +92,9 @@ class Dim:
 
     def substitute(self, replacements: Mapping[str, Dim]) -> Dim:
         """The polynomial with dimensions put for some of its names, all at once."""
+        name = self.name
+        if name is not None and name in replacements:  # almost always, and without fractions
+            return replacements[name]
         if not any(name in replacements for name in self.names):
             return self
         total = Dim({})
@@ -117,12 +116,7 @@ class Dim:
     def __mul__(self, other: Dim | int | Fraction) -> Dim:
         if isinstance(other, Fraction):
             return Dim({monomial: c * other for monomial, c in self.terms})
-        terms: dict[Monomial, Fraction] = {}
-        for left, a in self.terms:
-            for right, b in Dim.of(other).terms:
-                monomial = tuple(sorted(left + right))
-                terms[monomial] = terms.get(monomial, Fraction(0)) + a * b
-        return Dim(terms)
+        return _product(self, Dim.of(other))
 
     __rmul__ = __mul__
 
@@ -156,6 +150,22 @@ class Dim:
 
     def __reduce__(self) -> tuple[type[Dim], tuple[dict[Monomial, Fraction]]]:
         return Dim, (dict(self.terms),)
+
+
+# Kept, since an expression has few dimensions, which are asked for by the thousand.
+@lru_cache(maxsize=4096)
+def _of(value: str | int) -> Dim:
+    return Dim({(value,) if isinstance(value, str) else (): Fraction(1 if isinstance(value, str) else value)})
+
+
+@lru_cache(maxsize=4096)
+def _product(left: Dim, right: Dim) -> Dim:
+    terms: dict[Monomial, Fraction] = {}
+    for one, a in left.terms:
+        for other, b in right.terms:
+            monomial = tuple(sorted(one + other))
+            terms[monomial] = terms.get(monomial, Fraction(0)) + a * b
+    return Dim(terms)
 
 
 def product(dims: Iterable[Dim]) -> Dim:

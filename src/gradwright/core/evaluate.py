@@ -1,7 +1,8 @@
 """The reference evaluator: what every node means, in numbers.
 
-It is written to be obviously right, not fast: each node becomes one array, masks and selections
-included. The back ends are tested against it. A caller may hand in a faster way to solve linear systems.
+It is written to be obviously right, not fast: each node becomes one array, masks included, and selections where they
+cannot be cut out of what stands beside them. The back ends are tested against it. A caller may hand in a faster way to
+solve linear systems.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from gradwright.core.nodes import (
     Size,
     Solve,
 )
+from gradwright.core.selected_parts import Part
 from gradwright.core.spaces import Space
 from gradwright.core.walks import free_leaves_of, postorder
 from gradwright.errors import ConditionError, EvaluationError
@@ -95,8 +97,10 @@ class _Evaluator:
         self.applied: Applied = {}
 
     def run(self, roots: Sequence[Node], values: Values) -> None:
-        for node in _unbound_postorder(roots, values):
-            if node not in values:
+        order = list(_unbound_postorder(roots, values))
+        filled = {*roots, *(child for node in order if not isinstance(node, Contract) for child in node.children)}
+        for node in order:
+            if node not in values and (node in filled or not isinstance(node, Selection)):
                 values[node] = self._value(node, values)
 
     def size(self, dim: Dim) -> int:
@@ -145,16 +149,34 @@ class _Evaluator:
 
     def _contract(self, node: Contract, values: Values) -> Array:
         sizes = [self.size(dim) for dim in node.dims]
-        operands = [self._operand(factor, values, sizes) for factor in node.factors]
-        labels = list(node.free_labels)
+        parts = {place: self._part(factor, sizes) for place, factor in enumerate(node.factors) if _is_part(factor)}
+        operands = [self._operand(f, values, sizes) for place, f in enumerate(node.factors) if place not in parts]
+        labels, placing = list(node.free_labels), list[Part]()
+        while parts:
+            place, part = parts.popitem()
+            if not part.applies(list(parts.values()), labels):
+                operands.append(self._operand(node.factors[place], values, sizes))
+                continue
+            placing += [part] if part.whole in labels else []
+            ones = self.arithmetic.array(np.ones(part.length, dtype=int)), [part.part]
+            operands, labels = [*(part.cut(operand) for operand in operands), ones], part.renamed(labels)
         carried = {label for _, carried_labels in operands for label in carried_labels}
         distinct = [label for label in dict.fromkeys(labels) if label in carried]
         result = self.arithmetic.einsum(node.coefficient, operands, distinct)
-        placed = _place(result, distinct, labels, sizes)
+        for part in reversed(placing):
+            result, distinct = part.place((result, distinct))
+        placed = _place(result, distinct, list(node.free_labels), sizes)
         return placed.reshape(tuple(map(self.size, node.shape)))
+
+    def _part(self, factor: Factor, sizes: list[int]) -> Part:
+        assert isinstance(factor.node, Selection)
+        whole, part = factor.labels
+        return Part(whole, part, self.size(factor.node.offset), sizes[part], sizes[whole])
 
     def _operand(self, factor: Factor, values: Values, sizes: list[int]) -> tuple[Array, list[int]]:
         labels = list(factor.labels)
+        if factor.node not in values:
+            values[factor.node] = self._value(factor.node, values)
         value = values[factor.node].reshape([sizes[label] for label in labels])
         return (self.arithmetic.conjugate(value) if factor.conj else value), labels
 
@@ -241,6 +263,12 @@ class _Evaluator:
     def _basis(self, shape: Shape, space: Space, complex_entries: bool) -> Array:
         basis = space_basis(space, tuple(map(self.size, shape)), complex_entries)
         return self.arithmetic.array(basis)
+
+
+def _is_part(factor: Factor) -> bool:
+    """Whether a factor is a selection of a part with an axis for each label."""
+    labels = factor.labels
+    return isinstance(factor.node, Selection) and len(set(labels)) == len(labels) == len(factor.groups) == 2
 
 
 def _has_holes(leaves: Mapping[Node, None]) -> bool:

@@ -33,7 +33,7 @@ from gradwright.core.nodes import (
     Symbol,
     labels_of,
 )
-from gradwright.core.quadratic_forms import is_quadratic_form
+from gradwright.core.quadratic_forms import is_quadratic_form, is_semidefinite_form
 from gradwright.core.schur_products import schur_facts
 from gradwright.frozen import replace
 
@@ -258,6 +258,8 @@ def _matrix_facts(node: Contract) -> set[str]:
         found |= {fact for fact in ("spd", "psd") if each and all(fact in facts for facts in each)}
     if {"symmetric", "hermitian"} & found and "spd" not in found:
         found |= schur_facts(node, facts_of)
+        if not {"psd", "spd"} & found and is_semidefinite_form(node, _is_semidefinite, is_nonnegative):
+            found.add("psd")
     return found | _facts_beside_weights(node)
 
 

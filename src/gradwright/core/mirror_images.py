@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from fractions import Fraction
 
-from gradwright.core.canonical import as_product, signed_key
+from gradwright.core.canonical import as_product, key_of_factors, signed_key
 from gradwright.core.facts import Facts
 from gradwright.core.nodes import Contract, Node
 
@@ -15,6 +15,9 @@ FactsOf = Callable[[Node], Facts]
 
 def mirror_facts(terms: list[Contract], facts_of: FactsOf) -> set[str]:
     """Symmetric, skew or hermitian, by comparing with the transpose term by term."""
+    ends = [_ends(term) for term in terms]
+    if Counter(ends) != Counter([(columns, rows) for rows, columns in ends]):  # by far the most, and quick to see
+        return set()
     own: Counter[tuple[Hashable, Fraction]] = Counter()
     mirrored: Counter[tuple[Hashable, Fraction]] = Counter()
     conjugated: Counter[tuple[Hashable, Fraction]] = Counter()
@@ -34,6 +37,14 @@ def mirror_facts(terms: list[Contract], facts_of: FactsOf) -> set[str]:
     if own == Counter({(key, -c): count for (key, c), count in mirrored.items()}):
         found.add("skew")
     return found
+
+
+def _ends(term: Contract) -> tuple[Hashable, Hashable]:
+    """What holds the rows of a matrix, and what its columns: the transpose has them exchanged."""
+    rows, columns = (
+        key_of_factors([f for f in term.factors if not set(group).isdisjoint(f.labels)]) for group in term.output
+    )
+    return rows, columns
 
 
 def _key(

@@ -165,6 +165,7 @@ class Primitive:
         simpler: an application in a simpler form, where its arguments allow one.
         inverse: for a function of matrices, the name of the inverse function.
         commutes: whether the output commutes with all that the first input does, as a polynomial in a matrix does.
+        of_entries: for a function of matrices, the same function of numbers, entry by entry.
         of_matrix: for a function of entries, the name of the same function of a matrix, which may have been meant.
         size_orders: pairs of a dimension name and another, or a sum of others, which has to be the smaller one.
         argument_facts: facts that an undeclared argument is taken to have, by position.
@@ -218,6 +219,7 @@ class Primitive:
     simpler: Callable[[Apply], Node] | None = None
     inverse: str = ""
     commutes: bool = False
+    of_entries: Callable[[Node], Node] | None = None
     of_matrix: str = ""
     size_orders: tuple[tuple[str, str], ...] = ()
     argument_facts: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.nodes import Apply, Contract, Factor, Node, Symbol, field_of
 
 Predicate = Callable[[Node], bool]
 
@@ -26,6 +26,16 @@ def is_quadratic_form(product: Contract, is_semidefinite: Predicate, is_nonnegat
         if all(is_nonnegative(f.node) and all(image.get(x, x) == x for x in f.labels) for f in rest):
             return True
     return False
+
+
+def is_semidefinite_form(product: Contract, is_semidefinite: Predicate, is_nonnegative: Predicate) -> bool:
+    """Whether a matrix M is `Lᴴ K L` with weights that are not negative: `xᴴ M x` is a quadratic form for every x."""
+    if any(len(group) != 1 for group in product.output) or product.output[0] == product.output[1]:
+        return False
+    x = Symbol("", product.shape[:1], field_of(product))  # without a name: no other tensor is it
+    beside = (Factor(x, product.output[:1], not product.real), Factor(x, product.output[1:]))
+    form = Contract(product.coefficient, (*product.factors, *beside), product.dims, ())
+    return is_quadratic_form(form, is_semidefinite, is_nonnegative)
 
 
 def _opened(product: Contract, is_semidefinite: Predicate) -> Iterator[Factor]:

@@ -52,7 +52,7 @@ def mirrored(node: Node, sign: int, conj: bool = False) -> Node:
 
 def _has_inverse_of_sum(node: Node) -> bool:
     """Whether it may be its own mirror image without showing it: `(A + B)⁻¹ A B⁻¹ = B⁻¹ A (A + B)⁻¹`."""
-    return any(is_inverse(inner.primitive) and isinstance(inner.arguments[0], Add) for inner in applications(node))
+    return any(is_inverse(inner) and isinstance(inner.arguments[0], Add) for inner in applications(node))
 
 
 def project_tangent(node: Node, variable: Symbol) -> Node:

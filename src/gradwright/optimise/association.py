@@ -54,6 +54,7 @@ class _Products:
         self.shared = shared
         self.met: list[Product] = []
         self.formed: dict[Node, tuple[Node, tuple[int, ...]]] = {}
+        self._paired = {frozenset(key.children) for key in shared}  # what stands together in a product that is known
 
     def tree(self, node: Contract) -> Node:
         node = _with_sums_formed(_with_parts_cut(node))
@@ -107,6 +108,7 @@ class _Products:
             operands[i] = Factor(node, tuple((order[place],) for place in places))
         else:
             operands[i] = pair = pair_of(left, right, kept, dims)
+            self._paired.add(frozenset(key.children))
             self.formed[key] = pair.node, tuple(order.index(group[0]) for group in pair.groups)
         del operands[j]
 
@@ -127,6 +129,8 @@ class _Products:
         self, operands: Sequence[Factor], i: int, j: int, outside: set[int], dims: Sequence[Dim]
     ) -> tuple[float, bool] | None:
         """What the rest costs once a product is taken; of two that cost the same, one that was chosen comes first."""
+        if frozenset((operands[i].node, operands[j].node)) not in self._paired:
+            return None
         rest = [f for place, f in enumerate(operands) if place not in (i, j)]
         kept = outside.union(*(f.labels for f in rest))
         key, labels = key_of(operands[i], operands[j], kept, dims)

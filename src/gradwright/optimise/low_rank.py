@@ -10,11 +10,11 @@ pays. Woodbury 1950; Golub & Van Loan, Matrix Computations (4th ed.), 2.1.4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from gradwright.core.build import diagonal, identity, sum_axes
-from gradwright.core.contraction import contract, plain, simple, subproduct
+from gradwright.core.contraction import contract, plain, simple, subproduct, with_factor
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, is_apply
 from gradwright.core.sums import add, negate
@@ -58,7 +58,33 @@ def invert_low_rank(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     """Products with such an inverse, systems and determinants, by the low order."""
     if not hints:
         return roots
+    roots = transform_all(roots, lambda node: _term_by_term(node, hints))
     return transform_all(roots, lambda node: _rewritten(node, hints))
+
+
+def _term_by_term(node: Node, hints: Mapping[str, int]) -> Node:
+    """`((D + U V)⁻¹ − B) U` without the sum, in which the inverse would not meet U."""
+    for place, factor in enumerate(node.factors) if isinstance(node, Contract) else ():
+        if isinstance(node, Contract) and isinstance(factor.node, Add):
+            terms = [with_factor(node, place, term) for term in factor.node.terms]
+            if any(_meets_its_factor(term, hints) for term in terms):
+                return add(_term_by_term(term, hints) for term in terms)
+    return node
+
+
+def _meets_its_factor(term: Node, hints: Mapping[str, int]) -> bool:
+    """Whether a product contains `(D + U V)⁻¹ U`."""
+    found = _low_rank_inverses(term, hints) if isinstance(term, Contract) and len(term.factors) > 1 else ()
+    return any(isinstance(term, Contract) and _pushed_through(term, place, parts) for place, parts in found)
+
+
+def _low_rank_inverses(node: Contract, hints: Mapping[str, int]) -> Iterator[tuple[int, _Parts]]:
+    """The places of the inverses in a product that are taken at a low order, and what each is the inverse of."""
+    for place, factor in enumerate(node.factors):
+        if is_inverse(factor.node):
+            parts = _parts(factor.node.arguments[0], hints)
+            if parts is not None:
+                yield place, parts
 
 
 def _rewritten(node: Node, hints: Mapping[str, int]) -> Node:
@@ -75,12 +101,9 @@ def _rewritten(node: Node, hints: Mapping[str, int]) -> Node:
 
 def _product(node: Contract, hints: Mapping[str, int]) -> Node:
     """A product with the inverse as a factor: the difference of two products."""
-    for place, factor in enumerate(node.factors):
-        if is_inverse(factor.node) and len(node.factors) > 1:
-            parts = _parts(factor.node.arguments[0], hints)
-            if parts is not None:
-                pushed = _pushed_through(node, place, parts)
-                return _distributed(node, place, factor, parts, hints) if pushed is None else _rewritten(pushed, hints)
+    for place, parts in _low_rank_inverses(node, hints) if len(node.factors) > 1 else ():
+        pushed = _pushed_through(node, place, parts)
+        return _distributed(node, place, parts, hints) if pushed is None else _rewritten(pushed, hints)
     return node
 
 
@@ -103,7 +126,8 @@ def _pushed_through(node: Contract, place: int, parts: _Parts) -> Node | None:
     return None
 
 
-def _distributed(node: Contract, place: int, factor: Factor, parts: _Parts, hints: Mapping[str, int]) -> Node:
+def _distributed(node: Contract, place: int, parts: _Parts, hints: Mapping[str, int]) -> Node:
+    factor = node.factors[place]
     rest = node.beside(place)
     first = contract(1, [plain(parts.reciprocal, (0,))], ((0,), (0,)), {0: parts.d.shape[0]})
     second = _chain(parts)

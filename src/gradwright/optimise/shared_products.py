@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 
 from gradwright.core.dims import Dim
@@ -23,7 +23,7 @@ MANY = 9  # operands beyond which pairs are not searched
 BEGINNINGS = 4  # products to begin with that are tried
 
 
-@frozen(eq=False)
+@frozen
 class Product:
     """A product of several tensors, summed over the labels that are not outside."""
 
@@ -35,25 +35,33 @@ class Product:
         """What it costs in the best order."""
         return cheapest([frozenset(f.labels) for f in self.operands], self.outside, sizes.lengths(self.dims))[0]
 
-    @cached_property
+    @property
     def pairs(self) -> dict[Node, list[tuple[int, int]]]:
         """The places of each product of two that has no more entries than its factors."""
-        found: dict[Node, list[tuple[int, int]]] = {}
-        for i, j in combinations(range(len(self.operands)), 2):
-            kept = self._kept(i, j)
-            if not is_outer(self.operands[i], self.operands[j], kept):
-                found.setdefault(key_of(self.operands[i], self.operands[j], kept, self.dims)[0], []).append((i, j))
-        return found
+        return _pairs(self)
 
     def with_pair(self, key: Node) -> Product:
         """The product in which a product of two is one operand, wherever it stands."""
-        found = self.pairs.get(key)
-        if not found:
+        found = self._place_of(key)
+        if found is None:
             return self
-        i, j = found[0]
+        i, j = found
         joined = pair_of(self.operands[i], self.operands[j], self._kept(i, j), self.dims)
         rest = [f for place, f in enumerate(self.operands) if place not in (i, j)]
         return Product((*rest[:i], joined, *rest[i:]), self.outside, self.dims).with_pair(key)
+
+    def _place_of(self, key: Node) -> tuple[int, int] | None:
+        """The first place of a product of two, looked for where its factors stand."""
+        wanted = Counter(key.children)
+        for i, j in combinations(range(len(self.operands)), 2):
+            if Counter((self.operands[i].node, self.operands[j].node)) == wanted and self.pair(i, j) == key:
+                return i, j
+        return None
+
+    def pair(self, i: int, j: int) -> Node | None:
+        """What tells the product of two operands from others; None if it has more entries than they."""
+        kept, left, right = self._kept(i, j), self.operands[i], self.operands[j]
+        return None if is_outer(left, right, kept) else key_of(left, right, kept, self.dims)[0]
 
     def pair_cost(self, key: Node, sizes: Sizes) -> int:
         """What the product of two costs alone."""
@@ -63,6 +71,16 @@ class Product:
     def _kept(self, i: int, j: int) -> frozenset[int]:
         others = (f.labels for place, f in enumerate(self.operands) if place not in (i, j))
         return self.outside.union(*others)
+
+
+# Kept, since the walks over an expression meet the same products, and so do a function and its derivatives.
+@lru_cache(maxsize=4096)
+def _pairs(product: Product) -> dict[Node, list[tuple[int, int]]]:
+    found: dict[Node, list[tuple[int, int]]] = {}
+    for i, j in combinations(range(len(product.operands)), 2):
+        if (key := product.pair(i, j)) is not None:
+            found.setdefault(key, []).append((i, j))
+    return found
 
 
 def worth_sharing(products: Iterable[Product], sizes: Sizes) -> frozenset[Node]:
@@ -104,21 +122,27 @@ class _Way:
 
     @cached_property
     def costs(self) -> dict[Node, int]:
-        """What each product of two costs that saves something."""
-        return {key: cost for one in self.waiting for key, cost in one.costs.items()}
+        """What each product of two costs that stands in several places: in one alone it saves no more than that."""
+        places = Counter[Node]()
+        for one in self.waiting:
+            places.update({key: len(found) for key, found in one.product.pairs.items()})
+        several = {key: one for one in self.waiting for key in one.product.pairs if places[key] > 1}
+        return {key: one.product.pair_cost(key, one.sizes) for key, one in several.items()}
 
     @cached_property
     def gaining(self) -> list[Node]:
         """The products of two that save more than they cost: the cheapest first, and of those what saves most."""
         saved = Counter[Node]()
         for one in self.waiting:
-            saved.update(one.gains)
+            saved.update({key: one.gain(key) for key in one.product.pairs if key in self.costs})
         gaining = [key for key in saved if saved[key] > self.costs[key]]
         return sorted(gaining, key=lambda key: (self.costs[key], self.costs[key] - saved[key]))
 
     def with_pair(self, key: Node) -> _Way:
         """The way on which one more is formed."""
-        waiting = tuple(one.with_pair(key) if key in one.gains else one for one in self.waiting)
+        waiting = tuple(
+            one.with_pair(key) if key in one.product.pairs and one.gain(key) else one for one in self.waiting
+        )
         return _Way(waiting, (*self.formed, key), self.cost + self.costs[key])
 
     @property
@@ -144,12 +168,13 @@ class _Waiting:
     def with_pair(self, key: Node) -> _Waiting:
         return _Waiting(self.product.with_pair(key), self.sizes)
 
-    @cached_property
-    def gains(self) -> dict[Node, int]:
-        before = self.cost
-        found = {key: before - self.product.with_pair(key).cost(self.sizes) for key in self.product.pairs}
-        return {key: gain for key, gain in found.items() if gain > 0}
+    def gain(self, key: Node) -> int:
+        """What it saves to be given a product of two in it."""
+        if key not in self._gains:
+            self._gains[key] = max(0, self.cost - self.product.with_pair(key).cost(self.sizes))
+        return self._gains[key]
 
     @cached_property
-    def costs(self) -> dict[Node, int]:
-        return {key: self.product.pair_cost(key, self.sizes) for key in self.gains}
+    def _gains(self) -> dict[Node, int]:
+        """What has been asked for so far."""
+        return {}

@@ -17,6 +17,7 @@ from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.divided_differences import KEPT, principal, register_differences
+from gradwright.prims.exponential import log
 from gradwright.prims.inv import inv
 
 
@@ -42,6 +43,7 @@ logm = Primitive(
     regular=is_regular,
     preserves=KEPT,
     commutes=True,
+    of_entries=lambda x: Apply(log, (), (x,)),
     inverse="matrix_exp",
     numpy=logarithm,
     notation=Notation(name="logm"),

@@ -12,6 +12,7 @@ from gradwright.core.nodes import Apply, Node
 from gradwright.core.primitive import KnownRule, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 from gradwright.prims.divided_differences import KEPT, block_function, register_differences
+from gradwright.prims.exponential import exp
 
 SMALL = 24  # rows up to which one call for the block matrix is faster than a step by step computation
 
@@ -90,6 +91,7 @@ matrix_exp = Primitive(
     differential=("matrix_exp_difference(X, dX, X)",),
     preserves=(*KEPT, "lower", "upper"),
     commutes=True,
+    of_entries=lambda x: Apply(exp, (), (x,)),
     fact_rule=lambda index, parameters, facts: (
         {"spd"}
         if "hermitian" in facts[0]

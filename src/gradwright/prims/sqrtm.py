@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from gradwright.core.modular_spectra import square_root as square_root_modulo_prime
@@ -9,6 +11,7 @@ from gradwright.core.primitive import KnownRule, Modular, Notation, Primitive, S
 from gradwright.core.registry import register_primitive
 from gradwright.prims.divided_differences import KEPT, principal
 from gradwright.prims.eigenvalue_forms import are_nonnegative, root_of_eigenvalues
+from gradwright.prims.power import raise_to
 from gradwright.prims.precision import require_finite
 
 
@@ -40,6 +43,7 @@ sqrtm = Primitive(
     conditions=("{X} has no eigenvalue on the closed negative real axis",),
     preserves=(*KEPT, "lower", "upper", "spd", "psd"),
     commutes=True,
+    of_entries=lambda x: raise_to(x, Fraction(1, 2)),
     numpy=square_root,
     modular=Modular(square_root_modulo_prime, exact=False, spectral=True),
     notation=Notation(name="sqrtm", text="{X}^½", latex="{X}^{1/2}"),

@@ -1,18 +1,20 @@
 """Comparisons that choose between values, in place of multiplying by zero what may be infinite.
 
 `[x ≤ 0] ∘ exp(x) + [x > 0]` is `where(x > 0, 1, exp(x))`: where x is large, 0 times infinity is no number, and the
-slope is 1. A product with one comparison chooses between itself and 0 if a factor may be infinite, or no number, there.
+slope is 1. What a comparison multiplies becomes a choice between itself and 0 if it may be infinite, or no number,
+where the comparison is 0: as it stands, on a diagonal (`diag([x > 0] / x)`), or in a sum (`Σ [x > 0] log(x)`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, product
 
 from gradwright.core.build import multiply, ones, zeros
-from gradwright.core.contraction import simple, with_factors
-from gradwright.core.nodes import Apply, Contract, Node, Shape
+from gradwright.core.connected import connected
+from gradwright.core.contraction import ONE, simple, subproduct, with_factors
+from gradwright.core.nodes import Apply, Contract, Factor, Node, Shape
 from gradwright.core.sums import add, subtract, terms_of
 from gradwright.core.walks import postorder, transform_all
 from gradwright.prims.exponential import exp, expm1
@@ -55,33 +57,52 @@ def _joined(condition: Apply, first: Node, other: Apply, second: Node) -> Node |
 
 
 def _of_product(node: Node) -> Node:
-    """A product with a comparison that may be 0 times infinity."""
-    for condition, rest in _cases(node):
-        if _may_be_infinite(rest, node.shape):
-            return _choice(condition, rest, zeros(rest.shape))
+    """A product in which comparisons that may be 0 times infinity choose."""
+    if not isinstance(node, Contract) or not _has_no_gaps(node):
+        return node
+    for condition in filter(_is_case, node.factors):
+        others = [f for f in node.factors if f is not condition]
+        inside = _beside(condition, others, set(node.free_labels))
+        outside = [f for f in others if f not in inside]
+        number = ONE if outside else node.coefficient
+        chosen = subproduct(node, inside, condition.groups, number)
+        if may_be_infinite(chosen, condition.node.shape):
+            assert isinstance(condition.node, Apply)
+            choice = _choice(condition.node, _of_product(chosen), zeros(chosen.shape))
+            factors = [*outside, Factor(choice, condition.groups)]
+            return _of_product(subproduct(node, factors, node.output, node.coefficient / number))
     return node
 
 
-def _cases(term: Node) -> Iterator[tuple[Apply, Node]]:
-    """The comparisons by which the entries of a term are there or not, and the term without each.
+def _beside(condition: Factor, factors: Sequence[Factor], free: set[int]) -> list[Factor]:
+    """The factors that only multiply the entries of a comparison: no other axis of the result is theirs."""
+    own = set(condition.labels)
+    parts = connected(factors, {label for f in factors for label in f.labels} - own)
+    return [f for part in parts if all((free - own).isdisjoint(f.labels) for f in part) for f in part]
 
-    What divides by gaps between eigenvalues keeps its comparisons: they tell which gaps count.
-    """
+
+def _cases(term: Node) -> Iterator[tuple[Apply, Node]]:
+    """The comparisons by which the entries of a term are there or not, and the term without each."""
     if isinstance(term, Apply) and is_comparison(term):
         yield term, ones(term.shape)
-    if not isinstance(term, Contract) or any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(term)):
+    if not isinstance(term, Contract) or not _has_no_gaps(term):
         return
-    for factor in term.factors:
-        if (
-            isinstance(factor.node, Apply)
-            and is_comparison(factor.node)
-            and factor.groups == term.output == simple(factor.labels)
-        ):
-            others = [f for f in term.factors if f is not factor]
-            yield factor.node, with_factors(term, others)
+    for factor in filter(_is_case, term.factors):
+        if isinstance(factor.node, Apply) and factor.groups == term.output:
+            yield factor.node, with_factors(term, [f for f in term.factors if f is not factor])
 
 
-def _may_be_infinite(node: Node, shape: Shape) -> bool:
+def _is_case(factor: Factor) -> bool:
+    """Whether a factor is a comparison, with an axis of its own for each of the comparison's."""
+    return is_comparison(factor.node) and factor.groups == simple(tuple(dict.fromkeys(factor.labels)))
+
+
+def _has_no_gaps(term: Contract) -> bool:
+    """Whether nothing in it divides by gaps between eigenvalues, of which comparisons tell which count."""
+    return not any(isinstance(n, Apply) and n.primitive.gauge for n in postorder(term))
+
+
+def may_be_infinite(node: Node, shape: Shape) -> bool:
     """Whether a function of entries in it overflows, or has no value everywhere."""
     return any(_has_edges(n) for n in postorder(node) if isinstance(n, Apply) and n.shape == shape)
 

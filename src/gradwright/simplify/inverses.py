@@ -31,7 +31,7 @@ LEAST_SQUARES = dict(zip(lstsq, (solve, solve_vector), strict=True))
 """What a least-squares solution is where the matrix has an inverse."""
 
 
-def is_inverse(node: object) -> TypeGuard[Apply]:
+def is_inverse(node: Node) -> TypeGuard[Apply]:
     """Whether something is the inverse of a matrix, by the definition of the function that it is an output of."""
     return isinstance(node, Apply) and _inverts(node.primitive)
 

@@ -24,6 +24,7 @@ from gradwright.simplify.quotients import clear_quotients
 from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections, open_placed_sums
+from gradwright.simplify.similarity import apply_inside
 from gradwright.simplify.split_sums import split_sums
 from gradwright.simplify.stable import stabilise
 from gradwright.simplify.sums import bring_out_signs, cancel_terms, open_turned_sums, turn_sums
@@ -70,6 +71,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     settle_equation,
     settle_linear,
     join_linear,
+    apply_inside,
     simplify_application,
     open_turned_sums,
     stabilise,

@@ -40,6 +40,7 @@ JAX = replace(
     transposes_cost=True,  # on processors XLA takes five times as long for X.T @ x as for x @ X
     powers={},
     quick_powers=frozenset(),
+    quiet="",
     einsum='jnp.einsum("{pattern}", {operands})',
     helpers={
         "weighted": _NUMPY.helpers["weighted"],

@@ -44,6 +44,8 @@ class Library:
         quick_powers: the exponents of powers for which the library has a loop of their own; empty if all are quick.
         transposes_cost: whether a vector is better multiplied from that side of a matrix where no transpose is needed.
         shapes_are_tuples: whether a shape is one argument, a tuple, and not several.
+        quiet: what stands above a function that computes what a choice leaves out, so that no warning tells of it; else
+            empty.
         helpers: functions of several lines that emitted code may call.
     """
 
@@ -87,6 +89,7 @@ class Library:
     quick_powers: frozenset[Fraction]
     transposes_cost: bool
     shapes_are_tuples: bool
+    quiet: str
     helpers: Mapping[str, str]
 
     def in_module(self, module: str, other: str) -> Library:

@@ -39,6 +39,7 @@ from gradwright.errors import EmissionError
 from gradwright.optimise.powers import split_powers
 from gradwright.optimise.systems import without_systems
 from gradwright.prims.piecewise import where
+from gradwright.simplify.branches import may_be_infinite
 
 LONGEST = 56
 DEEPEST = 24
@@ -102,6 +103,7 @@ class Lowering:
         self.sizes = Sizes(self.leaves if sized is None else {x: self.leaves[x] for x in sized}, self.names)
         self.statements: list[Statement] = []
         self.foreign: dict[tuple[str, tuple[Parameter, ...]], Foreign] = {}
+        self.leaves_out = False  # whether something is computed that a choice leaves out, and that may be infinite
         self.turned: set[Node] = set()  # the values that are transposes of what was computed
         self.defined: dict[str, str] = {}
         self.uses: dict[Node, int] = {}
@@ -121,9 +123,9 @@ class Lowering:
                 self.assign(node)
         results = {name: self._result(node) for name, node in roots.items()}
         statements = (*self._sizes_in_use(results.values()), *self.statements)
-        return Program(
-            self.parameters, statements, results, self.library.name, self.writer.helpers, tuple(self.foreign.values())
-        )
+        decorator = self.library.quiet if self.leaves_out else ""
+        foreign = tuple(self.foreign.values())
+        return Program(self.parameters, statements, results, self.library.name, self.writer.helpers, foreign, decorator)
 
     def _sizes_in_use(self, results: Iterable[str]) -> list[Statement]:
         """The sizes that are read: what was written with some may not have been kept."""
@@ -329,6 +331,7 @@ class Lowering:
     def _choice(self, node: Apply, order: Sequence[int]) -> Code:
         """One of two values by a condition, one of them an array."""
         condition, *values = node.arguments
+        self.leaves_out |= any(may_be_infinite(value, value.shape) for value in values)
         codes = [self.unspread(value, order) for value in values]
         if all(code.number for code in codes):
             codes[0] = self.as_array(codes[0])

@@ -145,7 +145,7 @@ def _calling(program: Program, renamed: Mapping[str, Foreign]) -> Program:
 
 
 def _function(function: Plain, program: Program, values: tuple[Node, ...], library: Library) -> Iterator[str]:
-    yield f"def {function.name}({', '.join(program.parameters.values())}):"
+    yield from program.head(function.name)
     yield f'    """{escaped(function.told)}'
     yield ""
     yield "    Args:"

@@ -88,6 +88,7 @@ NUMPY = Library(
     quick_powers=frozenset({Fraction(-1), Fraction(1, 2), Fraction(2)}),
     transposes_cost=False,
     shapes_are_tuples=True,
+    quiet='@np.errstate(divide="ignore", invalid="ignore", over="ignore")',
     helpers={
         "weighted": _WEIGHTED,
         "scale_diagonal": _SCALE_DIAGONAL,

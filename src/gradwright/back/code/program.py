@@ -46,6 +46,7 @@ class Program:
         helpers: the library's helper functions that the code calls, by name.
         foreign: the functions that the code calls and the library lacks.
         library: the name of the library.
+        decorator: the line above a function of the program; empty for none.
     """
 
     parameters: Mapping[str, str]
@@ -54,12 +55,20 @@ class Program:
     library: str
     helpers: Mapping[str, str] = MappingProxyType({})
     foreign: tuple[Foreign, ...] = ()
+    decorator: str = ""
 
     @property
     def reads_entries_of(self) -> set[str]:
         """Every identifier of which more is read than the shape, the type or the device."""
         texts = (*(s.expression for s in self.statements), *self.results.values())
         return {name for text in texts for name in entries_in(text)}
+
+    def head(self, name: str, further: Iterable[str] = ()) -> list[str]:
+        """The lines above the body of a function of that name, which takes further parameters behind the program's."""
+        return [
+            *filter(None, [self.decorator]),
+            f"def {name}({', '.join([*self.parameters.values(), *further])}):",
+        ]
 
     def body(self) -> list[str]:
         """The lines of the statements and of the `return`, for a function's body."""

@@ -125,6 +125,7 @@ TORCH = Library(
     quick_powers=_HALF_ODD | {Fraction(k, 2) for k in (-4, -2, -1, 1, 4, 6)},
     transposes_cost=False,
     shapes_are_tuples=False,
+    quiet="",
     helpers={
         "weighted": _WEIGHTED,
         "scale_diagonal": _SCALE_DIAGONAL,
