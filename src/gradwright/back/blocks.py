@@ -55,7 +55,7 @@ def blocks(terms: Sequence[Formula], symmetric: bool, added: Addition) -> Formul
 
 def _blocks(terms: Sequence[Formula], symmetric: bool, added: Addition, in_parts: bool) -> Formula | None:
     each = [placed_parts(term, in_parts) for term in terms]
-    placed = [part for parts in each for part in parts]
+    placed = _in_larger_places([part for parts in each for part in parts])
     if (len(terms) < 2 and terms[0].rank != 1) or not all(each):
         return None
     if not any(map(_is_proper, placed)) and not _are_all_entries(placed):
@@ -71,6 +71,38 @@ def _blocks(terms: Sequence[Formula], symmetric: bool, added: Addition, in_parts
     sums = {place: _sum_of_parts(parts, added) for place, parts in at.items()}
     grid = [sums.get((row, column)) or _zero_block(row, column) for row in rows for column in columns]
     return _with_number_in_front(Block(terms[0].rank, symmetric, tuple(grid), tuple(rows), tuple(columns)))
+
+
+def _in_larger_places(placed: Sequence[Placed]) -> list[Placed]:
+    """The parts, an entry beside a row or column of blocks as a unit vector in it: `[A, v; e_0ᵀ, 0]`."""
+    rows = {p.row for p in placed if p.row is not None}
+    columns = {p.column for p in placed if p.column is not None}
+    return [_in_larger_place(p, rows, columns) for p in placed]
+
+
+def _in_larger_place(placed: Placed, rows: Iterable[Place], columns: Iterable[Place]) -> Placed:
+    if not isinstance(placed.part, Cell) or placed.row is None or placed.column is None:
+        return placed
+    row = next((place for place in rows if _holds(place, placed.row)), None)
+    column = next((place for place in columns if _holds(place, placed.column)), None)
+    if (row is None) == (column is None):
+        return placed
+    if column is not None:
+        unit = _as_row(_unit_vector(column, placed.column))
+    else:
+        assert row is not None
+        unit = _as_column(_unit_vector(row, placed.row))
+    return Placed(row or placed.row, column or placed.column, multiplied(Fraction(1), (placed.part.inner, unit), (), 2))
+
+
+def _unit_vector(place: Place, entry: Place) -> Formula:
+    return basis_vector(place.length, str(entry.start - place.start).replace(" ", ""))
+
+
+def _holds(place: Place, entry: Place) -> bool:
+    """Whether an entry is known to be one of several in a place."""
+    several = entry.length == ONE != place.length
+    return several and place.start.is_smaller_than(entry.stop) and entry.start.is_smaller_than(place.stop)
 
 
 def _sum_of_parts(parts: Sequence[Formula], added: Addition) -> Formula:
