@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gradwright.core.nodes import Add, Contract, Node, labels_of
 from gradwright.core.sums import add, distributed, terms_of
+from gradwright.core.walks import transform
 
 LIMIT = 64
 
@@ -26,8 +27,8 @@ def expand(root: Node, wanted: Callable[[Node], bool], limit: int = LIMIT) -> No
 
 
 def expand_tensors(root: Node) -> Node:
-    """Multiply out the sums of tensors with more than two axes, which have no matrix notation."""
-    return expand(root, lambda node: node.rank > 2)
+    """Multiply out the sums of tensors with more than two axes, which have no matrix notation, inside of sums too."""
+    return transform(root, lambda node: expand(node, lambda part: part.rank > 2))
 
 
 def is_patterned(node: Node) -> bool:
