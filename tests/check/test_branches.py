@@ -87,7 +87,7 @@ def test_a_function_that_fails_at_the_further_points_is_judged_by_the_others() -
     [
         ("where(x > 100, x ** 2, x)", lambda G, x: G * 1, "only where x > 100: "),
         ("where(x > 100, x ** 2, x)", lambda G, x: G * torch.where(x > 100, 2 * x, 1), "the gradient of x is right"),
-        ("where(abs(x - 4) < 0.5, x ** 2, x)", lambda G, x: G * 1, "only where |x − 4 1| < ½: "),
+        ("where(abs(x - 4) < 0.5, x ** 2, x)", lambda G, x: G * 1, "only where |x − 4| < ½: "),
         (
             "x / maximum(norm(x), 0.001)",
             lambda G, x: (G - x * (x @ G) / (x @ x)) / x.norm(),

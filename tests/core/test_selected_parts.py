@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 import gradwright as gw
+from gradwright.core.dims import Dim
+from gradwright.core.evaluate import evaluate
+from gradwright.core.nodes import Selection
+from gradwright.errors import EvaluationError
 
 RNG = np.random.default_rng(0)
 POINT = {"x": RNG.normal(size=6), "y": RNG.normal(size=6), "A": RNG.normal(size=(6, 6)), "B": RNG.normal(size=(6, 4))}
@@ -33,3 +37,10 @@ def test_parts_of_long_vectors_take_no_matrix() -> None:
 )
 def test_parts_and_places_of_parts(text: str, wanted: Callable[..., np.ndarray]) -> None:
     np.testing.assert_allclose(gw.parse(text, **DECLARED).evaluate(**POINT), wanted(**POINT))
+
+
+def test_a_part_that_has_no_place_is_refused() -> None:
+    """A selection that no expression of the language has, as a tried change of a formula may."""
+    n = Dim.of("n")
+    with pytest.raises(EvaluationError, match="the range 3:6 has no place on an axis of 3 entries"):
+        evaluate(Selection(n, n, n), {}, {"n": 3})

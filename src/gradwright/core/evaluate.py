@@ -131,7 +131,7 @@ class _Evaluator:
             return self._mask(node, shape)
         entries = np.zeros(shape, dtype=int)
         if isinstance(node, Selection):
-            offset = self.size(node.offset)
+            offset = self._first_entry(node)
             if node.part is None:
                 entries[offset] = 1
             else:
@@ -171,7 +171,15 @@ class _Evaluator:
     def _part(self, factor: Factor, sizes: list[int]) -> Part:
         assert isinstance(factor.node, Selection)
         whole, part = factor.labels
-        return Part(whole, part, self.size(factor.node.offset), sizes[part], sizes[whole])
+        return Part(whole, part, self._first_entry(factor.node), sizes[part], sizes[whole])
+
+    def _first_entry(self, node: Selection) -> int:
+        """Where a part begins, which must have its place in the whole."""
+        offset, full = self.size(node.offset), self.size(node.whole)
+        length = 1 if node.part is None else self.size(node.part)
+        if not 0 <= offset <= full - length:
+            raise EvaluationError(f"the range {offset}:{offset + length} has no place on an axis of {full} entries")
+        return offset
 
     def _operand(self, factor: Factor, values: Values, sizes: list[int]) -> tuple[Array, list[int]]:
         labels = list(factor.labels)

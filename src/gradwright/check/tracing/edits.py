@@ -141,6 +141,8 @@ def _exchanges(product: Contract) -> Iterator[Edit]:
             factors[a] = one._replace(node=other.node, conj=other.conj)
             factors[b] = other._replace(node=one.node, conj=one.conj)
             yield Edit(with_factors(product, factors), "swapped_factors")
+            if not one.node.is_square:
+                continue
             factors[a] = factors[a]._replace(groups=factors[a].groups[::-1])
             factors[b] = factors[b]._replace(groups=factors[b].groups[::-1])
             yield Edit(with_factors(product, factors), "swapped_factors")
