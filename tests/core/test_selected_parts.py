@@ -33,3 +33,8 @@ def test_parts_of_long_vectors_take_no_matrix() -> None:
 )
 def test_parts_and_places_of_parts(text: str, wanted: Callable[..., np.ndarray]) -> None:
     np.testing.assert_allclose(gw.parse(text, **DECLARED).evaluate(**POINT), wanted(**POINT))
+
+
+def test_an_exact_scalar_stands_beside_two_parts() -> None:
+    parts = gw.parse("concatenate(norm(x) * x[1:], norm(x) * x[:1])", x="n")
+    assert gw.equal(parts, gw.parse("norm(x) * concatenate(x[1:], x[:1])", x="n"))
