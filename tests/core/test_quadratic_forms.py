@@ -29,9 +29,22 @@ def test_a_quadratic_form_is_not_negative(text: str) -> None:
     assert is_nonnegative(gw.parse(text, **declared(text)).node)
 
 
-@pytest.mark.parametrize("text", ["diagonal(inv(K))", "cumsum(exp(x))", "1 + x @ solve(K, x)", "trace(K)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "diagonal(inv(K))", "cumsum(exp(x))", "1 + x @ solve(K, x)", "trace(K)", "exp(x)[0]", "exp(x)[1:][1:]",
+        "exp(Y)[1:, :] @ exp(y)", "exp(Y)[0, 1:]",
+    ],
+)  # fmt: skip
 def test_what_is_positive(text: str) -> None:
     assert is_positive(gw.parse(text, **declared(text)).node)
+
+
+@pytest.mark.parametrize(
+    "text", ["tril(exp(Y))[0, :]", "diag(exp(x))[0, :]", "eye(n)[1:, :] @ diag(exp(x)) @ eye(n)[:, :1]"]
+)
+def test_parts_that_may_be_zero(text: str) -> None:
+    assert not is_positive(gw.parse(text, **declared(text)).node)
 
 
 @pytest.mark.parametrize(

@@ -44,3 +44,8 @@ def test_a_part_that_has_no_place_is_refused() -> None:
     n = Dim.of("n")
     with pytest.raises(EvaluationError, match="the range 3:6 has no place on an axis of 3 entries"):
         evaluate(Selection(n, n, n), {}, {"n": 3})
+
+
+def test_an_exact_scalar_stands_beside_two_parts() -> None:
+    parts = gw.parse("concatenate(norm(x) * x[1:], norm(x) * x[:1])", x="n")
+    assert gw.equal(parts, gw.parse("norm(x) * concatenate(x[1:], x[:1])", x="n"))

@@ -6,7 +6,7 @@ from collections import Counter
 
 from gradwright.core.facts import Facts
 from gradwright.core.mirror_images import FactsOf
-from gradwright.core.nodes import Contract, Factor, Mask
+from gradwright.core.nodes import Contract, Factor, Mask, Selection
 
 
 def entry_facts(node: Contract, facts_of: FactsOf) -> set[str]:
@@ -18,7 +18,8 @@ def entry_facts(node: Contract, facts_of: FactsOf) -> set[str]:
     spread = all(len(set(g)) == len(g) for g in node.output) and _distinct_output(node)
     held = set(node.free_labels)
     weights = [f for f in node.factors if _weighs_diagonal(f) and not held.issuperset(f.labels)][:1]
-    positive = all("positive" in _sign_facts(f, facts_of) for f in node.factors if f not in weights)
+    single = weights or [f for f in node.factors if _finds_one_entry(f, node)]
+    positive = all("positive" in _sign_facts(f, facts_of) for f in node.factors if f not in single)
     return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
 
 
@@ -34,6 +35,15 @@ def _weighs_diagonal(factor: Factor) -> bool:
     """Whether a factor is a mask that leaves the diagonal, where a sum over one of its axes finds a positive entry."""
     mask = factor.node
     return isinstance(mask, Mask) and min(mask.weights) >= 0 < mask.on and mask.is_square
+
+
+def _finds_one_entry(factor: Factor, node: Contract) -> bool:
+    """Whether a factor takes a part, or an entry, that no other narrows: one entry on the axis is 1 each time."""
+    if not isinstance(factor.node, Selection) or len(factor.groups[0]) != 1:
+        return False
+    (whole,) = factor.groups[0]
+    selections = (f for f in node.factors if isinstance(f.node, Selection))
+    return whole not in node.free_labels and sum(whole in f.groups[0] for f in selections) == 1
 
 
 def _distinct_output(node: Contract) -> bool:

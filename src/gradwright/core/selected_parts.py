@@ -43,10 +43,10 @@ class Part:
         return apart and not {self.whole, self.part} <= set(output)
 
     def cut(self, operand: Operand) -> Operand:
-        """The part of a tensor that stands on the whole."""
+        """The part of a tensor that stands on the whole: a view, also of a scalar, which a number would not be."""
         array, labels = operand
         places = tuple(self.entries if label == self.whole else slice(None) for label in labels)
-        return array[places], [self.part if label == self.whole else label for label in labels]
+        return array[(*places, ...)], [self.part if label == self.whole else label for label in labels]
 
     def place(self, operand: Operand) -> Operand:
         """A tensor with the axis of the part, among zeros on the whole."""

@@ -23,6 +23,7 @@ class Library:
         implementation: a primitive's function in this library.
         aliases: for a dotted prefix, what the code writes instead.
         imports: for a prefix that occurs in the code, the line that it needs.
+        scalar_conjugate: of a number, which NumPy may have as one of Python's: `1j * x` is one, for x of type float64.
         transpose, adjoint: of a matrix.
         batch_transpose, batch_adjoint: of the last two axes.
         permute: axes in the order `{axes}`, no further axes.
@@ -53,6 +54,7 @@ class Library:
     implementation: Callable[[Primitive], Implementation | None]
     aliases: tuple[tuple[str, str], ...]
     imports: tuple[tuple[str, str], ...]
+    scalar_conjugate: str
     transpose: str
     adjoint: str
     batch_transpose: str

@@ -52,6 +52,7 @@ NUMPY = Library(
         ("scipy.linalg.", "import scipy.linalg"),
         ("scipy.special.", "import scipy.special"),
     ),
+    scalar_conjugate="{x}.conjugate()",
     transpose="{x}.T",
     adjoint="{x}.conj().T",
     batch_transpose="{x}.swapaxes(-1, -2)",

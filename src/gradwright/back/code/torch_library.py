@@ -89,6 +89,7 @@ TORCH = Library(
     implementation=lambda primitive: primitive.torch,
     aliases=(),
     imports=(("torch.", "import torch"), ("math.", "import math")),
+    scalar_conjugate="{x}.conj()",
     transpose="{x}.T",
     adjoint="{x}.mH",
     batch_transpose="{x}.mT",

@@ -33,10 +33,10 @@ class Writer:
         """The axes in another order: axis `p` of the result is axis `order[p]` of the code; conjugated or not."""
         rank = len(order)
         if list(order) == list(range(rank)):
-            return self.conjugated(code) if conj else code
+            return self.conjugated(code, rank) if conj else code
         if list(order) == [*range(rank - 2), rank - 1, rank - 2]:
             return self._swapped(code, rank, conj)
-        return self._rearranged(self.conjugated(code) if conj else code, order)
+        return self._rearranged(self.conjugated(code, rank) if conj else code, order)
 
     def _swapped(self, code: Code, rank: int, conj: bool) -> Code:
         library, batched = self.library, self.batched or rank > 2
@@ -55,9 +55,9 @@ class Writer:
         target = ", ".join(str(place - rank) for place in moved)
         return Code(self.library.movedim.format(x=code.atom, source=source, target=target))
 
-    def conjugated(self, code: Code) -> Code:
+    def conjugated(self, code: Code, rank: int) -> Code:
         """The complex conjugate."""
-        return Code(f"{code.atom}.conj()")
+        return Code(f"{code.atom}.conj()" if rank else self.library.scalar_conjugate.format(x=code.atom))
 
     def summed(self, code: Code, axes: Sequence[int], rank: int) -> Code:
         """The sum over axes, counted from the front of the `rank` that are known."""
