@@ -164,6 +164,7 @@ RESULTS = [
     ("sum(y * log(X @ w) - X @ w)", {"y": "n", "X": "n m positive", "w": "m positive"}, "w", "Xᵀ (y / (X w) − 1)"),
     # Common factors: of sums over an axis, beside numbers that differ, of outer products.
     ("sum(log(cosh(X @ w - y)))", {"X": "n m", "w": "m", "y": "n"}, "w", "Xᵀ tanh(X w − y)"),
+    ("log(exp(x) + 1) - log(cosh(x / 2))", {"x": "n"}, "x", "½ G"),
     ("logdet(W) - sum(log(cosh(W @ x)))", {"W": "n n", "x": "n"}, "W", "W⁻ᵀ − tanh(W x) xᵀ"),
     ("2 * y @ X @ w - z @ X @ w", {"y": "n", "z": "n", "X": "n m", "w": "m"}, "w", "Xᵀ (2 y − z)"),
     ("(x - A @ s) @ W @ (x - A @ s)", {"x": "n", "A": "n m", "s": "m", "W": "n n"}, "A", "−(W + Wᵀ) (x − A s) sᵀ"),

@@ -53,6 +53,36 @@ def test_backward_of_a_module_chooses(text: str) -> None:
     assert torch.isfinite(x.grad).all()
 
 
+OF_HALVES = ["where(x > 0, sqrt(x), x**2)", "where(x > 0, x * log(x), 0)", "where(x < 3, x, (x - 3)**(5/2))"]
+
+
+@pytest.mark.parametrize("text", OF_HALVES)
+@pytest.mark.slow
+def test_what_is_differentiated_by_others_chooses_before_it_applies_a_function(text: str) -> None:
+    torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
+    f = gw.parse(f"sum({text})", x="n")
+    D, x = gw.derive(f, wrt="x"), torch.tensor([1.5, -2.0, 3.5], dtype=torch.float64, requires_grad=True)
+    slopes = D.gradient.evaluate(x=x.detach().numpy())
+    curvatures = D.hessian.evaluate(x=x.detach().numpy()).diagonal()
+    for function in (D.function("torch"), f.compile("torch")):
+        (slope,) = torch.autograd.grad(function(x), x, create_graph=True)
+        np.testing.assert_allclose(slope.detach(), slopes, rtol=1e-12)
+        np.testing.assert_allclose(torch.autograd.grad(slope.sum(), x)[0], curvatures, rtol=1e-12)
+    pushed = torch.func.jvp(D.function("torch"), (x.detach(),), (torch.ones_like(x),))[1]
+    np.testing.assert_allclose(pushed, slopes.sum(), rtol=1e-12)
+    found = jax.grad(f.compile("jax"))(x.detach().numpy().astype(np.float32))
+    np.testing.assert_allclose(found, slopes, rtol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["where(x > 0, x * log(x), 0)", "where(x < 0, x, x * log(x))"])
+def test_a_choice_of_what_has_no_value_elsewhere_is_verified(text: str) -> None:
+    D = gw.derive(gw.parse(f"sum({text})", x="n"), wrt="x")
+    assert D.verify().right
+    x = np.array([2.0, -1.0])
+    for value in (D.jvp.evaluate(x=x, dx=np.ones(2)), D.jvp.compile("numpy")(x=x, dx=np.ones(2))):
+        np.testing.assert_allclose(value, D.gradient.evaluate(x=x).sum())
+
+
 @pytest.mark.parametrize(
     ("text", "choices"),
     [

@@ -32,6 +32,7 @@ from gradwright.core.signature import Signature
 from gradwright.core.walks import free_leaves
 from gradwright.errors import ConditionError, EmissionError, EvaluationError
 from gradwright.optimise import optimise
+from gradwright.simplify.branches import choose_inside
 
 
 def library_of(name: str) -> Library:
@@ -108,7 +109,9 @@ class CompiledFunction:
     ) -> None:
         self._made_from = (node, signature, library.name, dict(hints or {}), provenance)
         node = evaluated_form(node)
-        optimised = optimise({"value": node}, hints or {})
+        # Any function of JAX may be differentiated; of PyTorch that is a form by itself.
+        (root,) = choose_inside((node,)) if library.name == "jax" else (node,)
+        optimised = optimise({"value": root}, hints or {})
         program = _lowered(optimised, signature, library)
         self._node = node
         self._leaves = named_leaves(node, signature, provenance.optional)

@@ -24,6 +24,7 @@ from gradwright.diff.gaps import divided_gaps
 from gradwright.optimise import DIFFERENTIABLE_PASSES, are_in_eigenvectors, optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.optimise.row_sums import row_sums
+from gradwright.simplify.branches import choose_inside
 
 Function = Callable[..., Any]
 
@@ -56,7 +57,8 @@ class Forms:
         else:
             self.plain = live_function(program, library)
         self.recorded = self.plain
-        if library.name == "torch" and are_in_eigenvectors(optimised.values()):
+        chooses = choose_inside((node,)) != (node,)
+        if library.name == "torch" and (chooses or are_in_eigenvectors(optimised.values())):
             found = optimise({"value": node}, hints, DIFFERENTIABLE_PASSES)
             self.recorded = live_function(lower(found, library, inputs=inputs), library)
 

@@ -21,6 +21,7 @@ from gradwright.diff.steps.differences import difference
 from gradwright.diff.steps.trial import MEASURED, Named, Trial, generic_trial
 from gradwright.errors import ConditionError, DerivationError, EmissionError, GaugeWarning, UnsupportedError
 from gradwright.frozen import frozen, replace
+from gradwright.simplify.branches import choose_branches
 
 TOLERANCE = 1e-6
 Run = Callable[[Trial, Symbol], Ran]
@@ -181,7 +182,8 @@ def _jacobian(root: Node, variable: Symbol, whole: Named, trial: Trial) -> Itera
 
 def _hessian(root: Node, variable: Symbol, whole: Symbol, trial: Trial) -> Iterable[Finding]:
     try:
-        slope, tensor = gradient(root, variable), hessian(root, variable, variable)
+        (slope,) = choose_branches((gradient(root, variable),))
+        tensor = hessian(root, variable, variable)
     except (DerivationError, UnsupportedError):  # there is none to check: asked for, it is refused with the reason
         return
     _, gaps = divided_gaps(tensor)

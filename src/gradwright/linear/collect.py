@@ -17,7 +17,7 @@ from gradwright.core.build import identity, ones, product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, is_zero, plain, scale, simple, with_output
 from gradwright.core.nodes import Add, Contract, Factor, Groups, Node, Selection
-from gradwright.core.sums import add, coefficient_of, factor_count, scaled, terms_of
+from gradwright.core.sums import add, factor_count, scaled, terms_of
 from gradwright.core.walks import directions, postorder, rebuild
 from gradwright.linear.chains import Chain, join, product_of_chain
 from gradwright.linear.denominators import over_one_denominator
@@ -27,8 +27,8 @@ from gradwright.linear.readings import ChainTerm, OuterTerm, Term, as_outer, has
 from gradwright.linear.separated import join_outer_products
 from gradwright.linear.shared_numbers import with_numbers_in_front, with_shared_number
 from gradwright.linear.weighted import with_weights_inside
-from gradwright.prims.piecewise import is_indicator, opposite
 from gradwright.prims.power import raise_to
+from gradwright.simplify.branches import with_opposite
 from gradwright.simplify.broadcasts import narrowed
 from gradwright.simplify.pipeline import simplify
 from gradwright.simplify.powers import merge_powers
@@ -64,7 +64,7 @@ class _Collector:
                 found = self._collect_sum(with_weights_inside(new))
                 while (turned := turn_sums(found)) != found:  # what is the same now may be common to more terms
                     found = self._collect_sum(turned)
-                self._done[node] = self._done[found] = _with_opposite(found)
+                self._done[node] = self._done[found] = with_opposite(found)
         return self._done[root]
 
     def _collect_sum(self, node: Node) -> Node:
@@ -313,17 +313,6 @@ class _Collector:
 def _in_one_direction(node: Node) -> bool:
     """Whether a scalar is no sum of differentials of several parts: these are read term by term, `2 s ds − s² dt`."""
     return len({frozenset(directions(term)) for term in terms_of(node)}) == 1
-
-
-def _with_opposite(node: Node) -> Node:
-    """`[x ≤ 1]` for `1 − [x > 1]`."""
-    if not isinstance(node, Add) or len(node.terms) != 2:
-        return node
-    compared = next((t for t in node.terms if any(map(is_indicator, t.children)) and coefficient_of(t) == -1), None)
-    if compared is None or ones(node.shape) not in node.terms:
-        return node
-    found = opposite(scaled(-1, compared))
-    return node if found is None else found
 
 
 def _places_of_diagonals(node: Add) -> Groups:

@@ -11,7 +11,7 @@ from gradwright.core.nodes import Node
 from gradwright.optimise.applied_sums import apply_sums
 from gradwright.optimise.association import associate
 from gradwright.optimise.blocks import in_blocks_beside_torch
-from gradwright.optimise.branches import choose_by_comparisons
+from gradwright.optimise.branches import choose_before_functions, choose_by_comparisons
 from gradwright.optimise.common_factors import factor_out
 from gradwright.optimise.diagonals import divide_by_diagonals
 from gradwright.optimise.differences import with_digits_kept
@@ -68,11 +68,12 @@ MODULE_PASSES = tuple(
     chosen for own in PASSES for chosen in ((own, in_blocks_beside_torch) if own is use_eigenvectors else (own,))
 )
 # For modules of JAX, which may differentiate any of their functions.
+_DIFFERENTIATED = tuple(choose_before_functions if own is choose_by_comparisons else own for own in PASSES)
 JAX_MODULE_PASSES = tuple(
-    chosen for own in PASSES for chosen in ((name_hermitian, own) if own is use_eigenvectors else (own,))
+    chosen for own in _DIFFERENTIATED for chosen in ((name_hermitian, own) if own is use_eigenvectors else (own,))
 )
 # For code through which PyTorch differentiates: without functions that SciPy has, and without eigenvectors.
-DIFFERENTIABLE_PASSES = tuple(own for own in PASSES if own not in (use_eigenvectors, share_schur_forms))
+DIFFERENTIABLE_PASSES = tuple(own for own in _DIFFERENTIATED if own not in (use_eigenvectors, share_schur_forms))
 
 
 def optimise(roots: Mapping[str, Node], hints: Hints = NO_HINTS, passes: Sequence[Pass] = PASSES) -> dict[str, Node]:

@@ -7,18 +7,18 @@ where the comparison is 0: as it stands, on a diagonal (`diag([x > 0] / x)`), or
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, product
 
 from gradwright.core.build import multiply, ones, zeros
 from gradwright.core.connected import connected
 from gradwright.core.contraction import ONE, simple, subproduct, with_factors
-from gradwright.core.nodes import Apply, Contract, Factor, Node, Shape
-from gradwright.core.sums import add, subtract, terms_of
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, Shape, is_apply
+from gradwright.core.sums import add, coefficient_of, scaled, subtract, terms_of
 from gradwright.core.walks import postorder, transform_all
 from gradwright.prims.exponential import exp, expm1
-from gradwright.prims.piecewise import greater, greater_equal, is_comparison, opposite, sign, where
+from gradwright.prims.piecewise import greater, greater_equal, is_comparison, is_indicator, opposite, sign, where
 from gradwright.prims.power import power
 from gradwright.prims.trigonometric import cosh, sinh
 
@@ -29,7 +29,53 @@ def choose_branches(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """Every sum of opposite cases, and every product with a comparison that may be 0 times infinity, as a choice."""
     if not any(map(is_comparison, postorder(*roots))):
         return roots
-    return transform_all(transform_all(roots, _of_cases), _of_product)
+    return transform_all(transform_all(transform_all(roots, with_opposite), _of_cases), _of_product)
+
+
+def choose_inside(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The same for code that is differentiated: functions of what is not chosen are taken of ½, `f(where(c, u, ½))`.
+
+    The derivative of a choice is 0 there, and 0 times that of `f` at u is no number if f has no value.
+    """
+    return transform_all(choose_branches(roots), _of_choice)
+
+
+def _of_choice(node: Node) -> Node:
+    if not is_apply(node, where):
+        return node
+    condition, first, second = node.arguments
+    half = scaled(Fraction(1, 2), ones(node.shape))
+    inside = _taken_of(first, lambda u: Apply(where, (), (condition, u, half)))
+    return Apply(where, (), (condition, inside, _taken_of(second, lambda u: Apply(where, (), (condition, half, u)))))
+
+
+def _taken_of(node: Node, chosen: Callable[[Node], Node]) -> Node:
+    """A tensor with other arguments of those functions of its entries that may be infinite."""
+    if isinstance(node, Add):
+        return add([_taken_of(term, chosen) for term in node.terms])
+    if isinstance(node, Contract) and node.output == simple(tuple(dict.fromkeys(node.free_labels))):
+        aligned = [f.with_node(_taken_of(f.node, chosen)) if f.groups == node.output else f for f in node.factors]
+        return with_factors(node, aligned)
+    if (
+        not isinstance(node, Apply)
+        or not node.primitive.elementwise
+        or any(a.shape != node.shape for a in node.children)
+    ):
+        return node
+    inner = [_taken_of(argument, chosen) for argument in node.arguments]
+    edges = _has_edges(node) and node.real
+    return Apply(node.primitive, node.parameters, tuple(map(chosen, inner) if edges else inner), node.index)
+
+
+def with_opposite(node: Node) -> Node:
+    """`[x ≤ 1]` for `1 − [x > 1]`."""
+    if not isinstance(node, Add) or len(node.terms) != 2:
+        return node
+    compared = next((t for t in node.terms if any(map(is_indicator, t.children)) and coefficient_of(t) == -1), None)
+    if compared is None or ones(node.shape) not in node.terms:
+        return node
+    found = opposite(scaled(-1, compared))
+    return node if found is None else found
 
 
 def _of_cases(node: Node) -> Node:

@@ -316,7 +316,7 @@ def _power(base: Node, exponent: Fraction) -> list[Node]:
 def fold_complements(node: Add) -> Node:
     """`y − y σ(u) = y σ(−u)`, `y − 2 y σ(u) = −y tanh(u/2)`, `u − softplus(u) = −softplus(−u)`.
 
-    Of two opposite arguments: `y σ(−u) − (1 − y) σ(u) = y − σ(u)`.
+    Of two functions: `2 y σ(u) − y tanh(u/2) = y`. Of two opposite arguments: `y σ(−u) − (1 − y) σ(u) = y − σ(u)`.
     """
     joined = _with_opposites_joined(node)
     if joined != node:
@@ -335,22 +335,19 @@ def fold_complements(node: Add) -> Node:
 
 
 def _fold_logistic(node: Add, term: Node, place: int) -> Node | None:
-    """A term with a factor σ(u), and minus what it is without that factor, or minus half of that, as one term."""
+    """A term with a factor σ(u) and one beside it as one: without σ(u), or with tanh(u/2) in its place."""
     product = as_product(term)
     logistic = product.factors[place].node
     assert isinstance(logistic, Apply)
     argument = logistic.arguments[0]
     rest = with_factors(product, (*product.factors[:place], *product.factors[place + 1 :]))
     sign = -1 if split_coefficient(terms_of(argument)[0])[0] < 0 else 1
-    complements = (
-        (Fraction(-1), Fraction(-1), Apply(sigmoid, (), (scaled(-1, argument),))),
-        (-HALF, sign * HALF, Apply(tanh, (), (scaled(sign * HALF, argument),))),
-    )
-    for times, coefficient, function in complements:
-        beside = scaled(times, rest)
+    opposite = with_factor(product, place, Apply(sigmoid, (), (scaled(-1, argument),)))
+    odd = scaled(sign * HALF, with_factor(product, place, Apply(tanh, (), (scaled(sign * HALF, argument),))))
+    sums = ((scaled(-1, rest), scaled(-1, opposite)), (scaled(-HALF, rest), odd), (scaled(-1, odd), scaled(HALF, rest)))
+    for beside, total in sums:
         if beside in node.terms:
-            others = [t for t in node.terms if t not in (term, beside)]
-            return add([*others, scaled(coefficient, with_factor(product, place, function))])
+            return add([*(t for t in node.terms if t not in (term, beside)), total])
     return None
 
 

@@ -28,6 +28,7 @@ from gradwright.optimise import MODULE_PASSES, arrange, optimise
 from gradwright.optimise.kernels import KERNELS, use_kernels
 from gradwright.prims.complex import real_part
 from gradwright.simplify.accurate import keep_digits
+from gradwright.simplify.branches import choose_inside
 
 # The forward, what it hands over, and the backward that takes it.
 _Halves = tuple[Piece, tuple[str, ...], Piece]
@@ -181,7 +182,7 @@ def _pushed(rules: Rules, library: Library, names: Sequence[str]) -> Program:
 def _lowered(
     roots: Mapping[str, Node], rules: Rules, library: Library, more: Sequence[Symbol | Direction], names: Sequence[str]
 ) -> Program:
-    nodes = arrange(in_safe_functions(keep_digits(tuple(roots.values()))))
+    nodes = arrange(in_safe_functions(choose_inside(keep_digits(tuple(roots.values())))))
     leaves, shown = (*rules.inputs, *rules.outputs, *more), dict(zip(roots, nodes, strict=True))
     # An output that only gives a size would be kept for it.
     return lower(shown, library, inputs=leaves, names=names, batched=True, sized=(*rules.inputs, *more))

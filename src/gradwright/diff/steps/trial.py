@@ -33,6 +33,7 @@ from gradwright.errors import ConditionError, GradwrightError
 from gradwright.frozen import frozen
 from gradwright.prims.determinant import logdet, slogdet
 from gradwright.prims.exponential import log
+from gradwright.simplify.branches import choose_branches
 from gradwright.simplify.pipeline import simplify
 
 TOLERANCE = 1e-6
@@ -116,9 +117,10 @@ class Trial:
         self.values[symbol] = sample(symbol, self.sizes, self._generator)
 
     def value(self, node: Node) -> Array:
-        """The value of a node at the point; not a number where it has none."""
+        """The value of a node at the point; not a number where it has none, unless that is not chosen there."""
+        (chosen,) = choose_branches((node,))
         with np.errstate(all="ignore"):
-            return evaluate(node, self.values, self.sizes)
+            return evaluate(chosen, self.values, self.sizes)
 
     def check(self, draft: Draft) -> Check:
         """Compare both sides of a step."""
