@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from gradwright.core.nodes import Add, Contract, Node, labels_of
 from gradwright.core.sums import add, distributed, terms_of
-from gradwright.core.walks import transform
 
 LIMIT = 64
 
@@ -27,8 +26,16 @@ def expand(root: Node, wanted: Callable[[Node], bool], limit: int = LIMIT) -> No
 
 
 def expand_tensors(root: Node) -> Node:
-    """Multiply out the sums of tensors with more than two axes, which have no matrix notation, inside of sums too."""
-    return transform(root, lambda node: expand(node, lambda part: part.rank > 2))
+    """Multiply out the sums of tensors with more than two axes, which have no matrix notation.
+
+    A vector of which the terms hold such sums is one, too: `e (vᵀ T w)` for a scalar's gradient in a vector.
+    """
+    return expand(root, lambda node: node.rank > 2 or (node.rank == 1 and _holds_tensor_sums(node)))
+
+
+def _holds_tensor_sums(node: Node) -> bool:
+    factors = (factor.node for term in terms_of(node) if isinstance(term, Contract) for factor in term.factors)
+    return any(isinstance(factor, Add) and factor.rank > 2 for factor in factors)
 
 
 def is_patterned(node: Node) -> bool:
