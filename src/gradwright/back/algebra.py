@@ -42,7 +42,7 @@ def transposed(formula: Formula) -> Formula:
         case Conjugated(inner=inner):
             return Transposed(2, False, inner, conj=True)
         case MatrixProduct(factors=factors):
-            return sign_in_front(replace(formula, factors=tuple(transposed(f) for f in reversed(factors))))
+            return sign_in_front(replace(formula, factors=transposed_factors(factors)))
         case Scaled(factors=factors, divisors=divisors):
             turn, under = (tuple(map(transposed, side)) for side in (factors, divisors))
             return sign_in_front(replace(formula, factors=turn, divisors=under))
@@ -76,6 +76,11 @@ def _turned_block(block: Block) -> Block:
         return block
     entries = tuple(transposed(row[column]) for column in range(len(block.column_places)) for row in block.rows())
     return replace(block, entries=entries, row_places=block.column_places, column_places=block.row_places)
+
+
+def transposed_factors(factors: Sequence[Formula]) -> tuple[Formula, ...]:
+    """The factors of the transpose of a product; a vector that ends it begins the transpose."""
+    return tuple(map(transposed, reversed(factors)))
 
 
 def column_times_row(column: Formula, row: Formula) -> Formula:
@@ -261,8 +266,7 @@ def _conjugate_forms(formula: Formula) -> Iterator[Formula]:
         return
     yield replace(formula, factors=tuple(map(conjugated, formula.factors)))
     if not formula.rank:
-        turned = (transposed(f) if f.rank == 2 else f for f in reversed(formula.factors))
-        yield replace(formula, factors=tuple(map(conjugated, turned)))
+        yield replace(formula, factors=tuple(map(conjugated, transposed_factors(formula.factors))))
 
 
 def _conjugates(formula: Formula) -> int:

@@ -16,6 +16,7 @@ from gradwright.back.algebra import (
     sign_in_front,
     split_number,
     transposed,
+    transposed_factors,
     with_fewer_transposes,
 )
 from gradwright.back.formula import (
@@ -123,13 +124,9 @@ def inner_product(left: Formula, right: Formula) -> Formula:
 
 
 def _inner(left: Formula, right: Formula) -> Formula:
-    parts = sliced([*_reversed(factors_of(left)), *factors_of(right)])
+    parts = sliced([*transposed_factors(factors_of(left)), *factors_of(right)])
     forward = sign_in_front(MatrixProduct(0, True, tuple(parts)))
-    return min(forward, sign_in_front(MatrixProduct(0, True, _reversed(parts))), key=_inner_cost)
-
-
-def _reversed(factors: Sequence[Formula]) -> tuple[Formula, ...]:
-    return tuple(map(transposed, reversed(factors)))
+    return min(forward, sign_in_front(MatrixProduct(0, True, transposed_factors(parts))), key=_inner_cost)
 
 
 def _inner_cost(formula: Formula) -> tuple[int, int]:

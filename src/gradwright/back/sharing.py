@@ -1,8 +1,8 @@
 """Letters for what is repeated: `½ L⁻ᵀ (P + Pᵀ) L⁻¹, where P = Φ(Lᵀ G)`.
 
-Sharing works on formulas, so that it sees what a reader sees. A part is found again in its transpose,
-and a sum also with the opposite sign: of `A − B K` and `K B − Aᵀ`, for symmetric K, the second is minus
-the transpose of the first.
+Sharing works on formulas, so that it sees what a reader sees. A part is found again in its transpose, a
+sum also with the opposite sign, and a product within longer ones: of `A − B K` and `K B − Aᵀ`, for
+symmetric K, the second is minus the transpose of the first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from gradwright.back.algebra import linear, negated, opened, scaled, sign_in_front, split_number, transposed, transposes
+from gradwright.back.algebra import (
+    linear,
+    negated,
+    opened,
+    scaled,
+    sign_in_front,
+    split_number,
+    transposed,
+    transposed_factors,
+    transposes,
+)
 from gradwright.back.formula import (
     Block,
     Call,
@@ -104,7 +114,7 @@ def _in_one_order(formulas: Sequence[Formula]) -> list[Formula]:
     turned: dict[bytes, Formula] = {}
     for part in (part for formula in formulas for part in postorder(formula)):
         if isinstance(part, MatrixProduct) and not part.rank:
-            mirror = replace(part, factors=tuple(map(transposed, reversed(part.factors))))
+            mirror = replace(part, factors=transposed_factors(part.factors))
             if mirror.key in seen:
                 turned[part.key] = mirror
             else:
@@ -217,7 +227,7 @@ def _put_within_products(formula: Formula, letter: Letter) -> Formula:
     if letter.value.rank == 2 and len(unicode(letter.value)) < SHORTEST:
         return formula
     runs = [(letter.value.factors, letter.name)]
-    mirror = tuple(transposed(f) if f.rank == 2 else f for f in reversed(letter.value.factors))
+    mirror = transposed_factors(letter.value.factors)
     if mirror != letter.value.factors:
         runs.append((mirror, letter.name if letter.value.rank == 1 else transposed(letter.name)))
     while True:
@@ -303,7 +313,7 @@ def _flat(formula: Formula) -> Formula:
         return formula
     first, *rest = formula.factors
     if isinstance(first, MatrixProduct) and first.rank == 1:  # a row: (A x)ᵀ B = xᵀ Aᵀ B
-        first = replace(first, factors=tuple(transposed(f) if f.rank == 2 else f for f in reversed(first.factors)))
+        first = replace(first, factors=transposed_factors(first.factors))
     factors = (
         part for f in (first, *rest) for part in (f.factors if isinstance(f, MatrixProduct) and f.rank else (f,))
     )

@@ -5,7 +5,8 @@ log Σ w eˣ = logsumexp(x + log w)   eˣ / Σ eˣ = softmax(x)   log softmax(x)
 log det(X) = logdet(X)        log|det(X)| = slogdet(X).logabsdet     log(1 + x) = log1p(x)
 tr log(X) = logdet(X), for a positive definite X
 
-Sums of exponentials entry by entry are in `simplify.exponentials`.
+Sums of exponentials entry by entry are in `simplify.exponentials`. `log(cosh(u))` stays, since its differential is
+`tanh(u) du`: `simplify.accurate` writes it for numbers.
 """
 
 from __future__ import annotations
