@@ -34,7 +34,6 @@ At = Callable[[float], Repair]
 
 def numbers(scene: Scene) -> Iterator[Repair]:
     """Every number that stands in the code, made the one that gives the right gradient."""
-    assert scene.program is not None
     whole = multiple_of(scene.returned, scene.wanted)
     for instruction in scene.program.instructions if not scene.misshapen else ():
         for place, written in enumerate(instruction.arguments) if instruction.name in ARITHMETIC else ():
@@ -55,7 +54,6 @@ def _is_more_likely(number: float) -> bool:
 
 def other_sizes(scene: Scene) -> Iterator[Repair]:
     """Every size that stands in the code, made another, or one less or more, as in the divisor of a variance."""
-    assert scene.program is not None
     every = [_Length(name, less) for name in scene.point.sizes for less in (0, 1)]
     for instruction in scene.program.instructions:
         for place, written in enumerate(instruction.arguments) if instruction.name in ARITHMETIC else ():
@@ -81,7 +79,6 @@ class _Length(NamedTuple):
 
 def _with_length(slot: int, place: int, given: _Length, due: _Length) -> Repair:
     def make(values: Values, scene: Scene) -> object:
-        assert scene.program is not None
         own = scene.program.by_slot[slot]
         if own.arguments[place] != given.at(scene):
             raise ValueError("the number that stands in the code is no size")
