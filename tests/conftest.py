@@ -45,7 +45,9 @@ DEFINED: dict[Path, dict[str, Function]] = {}
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """What one module defines is no function of the language to the modules that are collected after it."""
     report = yield
     if isinstance(collector, pytest.Module):

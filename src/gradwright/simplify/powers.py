@@ -14,6 +14,7 @@ from gradwright.core.build import number, product_of, spread
 from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient, subproduct
 from gradwright.core.dims import Dim
+from gradwright.core.multisets import without
 from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node, is_apply, labels_of
 from gradwright.core.sums import add, terms_of, value_key
 from gradwright.frozen import replace
@@ -142,9 +143,7 @@ def _with_raised_products(node: Contract, factors: Sequence[Factor]) -> Sequence
             whole = Factor(base, simple([labels[label] for group in base.output for label in group]), conj)
             parts = [node.factors[place] for place in used]
             if whole.groups == factor.groups and conj == factor.conj and all(part in factors for part in parts):
-                rest = list(factors)
-                for part in parts:
-                    rest.remove(part)
+                rest = without(factors, parts)
                 left = replace(node, factors=tuple(rest))
                 rest.insert(min(map(factors.index, parts)), whole)
                 return _with_raised_products(left, rest)

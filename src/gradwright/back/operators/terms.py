@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from gradwright.back.operators.gram import Part, gram_of
-from gradwright.back.operators.joining import Joined
 from gradwright.core.arithmetic import Array, as_float
 from gradwright.core.contraction import is_simple
+from gradwright.core.joining import Joined
 from gradwright.core.nodes import Contract, Factor, Node, Selection
 from gradwright.frozen import frozen, replace
 

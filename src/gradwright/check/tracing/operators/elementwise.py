@@ -373,15 +373,11 @@ def _is_logical(node: Node) -> bool:
 
 def _complement(value: Value) -> Value:
     node = value.node
-    weights = node.weights if isinstance(node, Mask) else DIAGONAL if _is_identity(node) else None
+    weights = node.weights if isinstance(node, Mask) else DIAGONAL if build.is_identity(node) else None
     if weights is not None:
         below, on, above = (1 - weight for weight in weights)
         return _with(value, Mask(below, on, above, node.shape))
     return _with(value, subtract(build.ones(value.node.shape), value.node))
-
-
-def _is_identity(node: Node) -> bool:
-    return node.rank == 2 and node.shape[0] == node.shape[1] and node == build.identity(node.shape[0])
 
 
 @operator("where")
