@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array, resolve
+from gradwright.core.arithmetic import Array, as_returned, resolve
 from gradwright.core.declarations import declared_facts
 from gradwright.core.membership import LINEAR, departure
 from gradwright.core.nodes import Symbol
@@ -36,8 +36,7 @@ class SuppliedForward:
 
     def __call__(self, *arrays: Array) -> Any:
         """The unknowns; the unknown itself if there is only one."""
-        parts = self.solve(*arrays)
-        return parts[0] if len(parts) == 1 else parts
+        return as_returned(self.solve(*arrays))
 
     def solve(self, *arrays: Array) -> tuple[Array, ...]:
         """The unknowns, in order; complex ones are complex where their values happen to be real."""
