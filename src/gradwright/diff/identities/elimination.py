@@ -32,7 +32,7 @@ def without_explicit_matrices(state: State) -> State:
 
 def eliminate_explicit(state: State, least_rank: int = 0) -> State | None:
     """An unknown that one equation gives in terms of the others, as `u = V z + b` does: substitute it."""
-    for place, hole, own, rest in _each_unknown_alone(state):
+    for place, hole, own, rest in _parts(state):
         equation = state.equations[place]
         coefficient, alone = split_coefficient(own)
         spec = state.specs[hole]
@@ -62,7 +62,7 @@ def eliminate(state: State) -> State | None:
 def _eliminated(
     state: State, inverse_of: Callable[[State, LinearEquation, Hole], Callable[[Node], Node] | None]
 ) -> State | None:
-    for place, hole, own, rest in _each_unknown_alone(state):
+    for place, hole, own, rest in _parts(state):
         equation = replace(state.equations[place], form=own)
         inverse = inverse_of(state, equation, hole)
         if inverse is None:
@@ -73,7 +73,7 @@ def _eliminated(
     return None
 
 
-def _each_unknown_alone(state: State) -> Iterator[tuple[int, Hole, Node, Node]]:
+def _parts(state: State) -> Iterator[tuple[int, Hole, Node, Node]]:
     """The equations in several unknowns by place, and for each unknown what has it and the rest."""
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
