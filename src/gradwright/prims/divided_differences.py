@@ -134,8 +134,8 @@ def register_differences(
 ) -> None:
     """Register the divided differences of a matrix function, `shown` and in LaTeX `latex` in formulas.
 
-    `taylor` is the function's Taylor coefficient f⁽ᵏ⁾(X) / k!. `first` evaluates the one of first order, where that can be
-    done faster than by the block matrix, and `first_in_torch` is the text of a function of PyTorch's tensors that does.
+    `taylor` is the function's Taylor coefficient f⁽ᵏ⁾(X) / k!. `first` evaluates the one of first order, where that can
+    be done faster than by the block matrix; `first_in_torch` is the text of a function of PyTorch's tensors that does.
     """
     for order in range(1, HIGHEST_ORDER + 1):
         difference = Primitive(
