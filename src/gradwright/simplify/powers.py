@@ -14,7 +14,6 @@ from gradwright.core.build import number, product_of, spread
 from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient, subproduct
 from gradwright.core.dims import Dim
-from gradwright.core.multisets import without
 from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node, is_apply, labels_of
 from gradwright.core.sums import add, terms_of, value_key
 from gradwright.frozen import replace
@@ -143,7 +142,9 @@ def _with_raised_products(node: Contract, factors: Sequence[Factor]) -> Sequence
             whole = Factor(base, simple([labels[label] for group in base.output for label in group]), conj)
             parts = [node.factors[place] for place in used]
             if whole.groups == factor.groups and conj == factor.conj and all(part in factors for part in parts):
-                rest = without(factors, parts)
+                rest = list(factors)
+                for part in parts:
+                    rest.remove(part)
                 left = replace(node, factors=tuple(rest))
                 rest.insert(min(map(factors.index, parts)), whole)
                 return _with_raised_products(left, rest)

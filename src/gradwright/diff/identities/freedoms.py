@@ -45,33 +45,36 @@ def _joint_families(problem: Problem, point: SolutionPoint, system: LinearSystem
             if len(family):
                 yield words, _beside(problem, point, {unknown: family})
     for first, second in permutations(unknowns, 2):
-        for words, *moves in _families_of_two(first.name, point.values[first], second.name, point.values[second]):
-            yield words, _beside(problem, point, dict(zip((first, second), moves, strict=True)))
-
-
-def _families_of_two(x: str, a: Array, y: str, b: Array) -> Iterator[tuple[str, Array, Array]]:
-    """Families that move two unknowns with the values a and b: their words, and the directions of each."""
-    pair = f"'{x}' and '{y}' may be replaced by"
-    if a.shape == b.shape:
-        units = np.eye(a.size).reshape(a.size, *a.shape)
-        yield f"what is added to '{x}' may be taken from '{y}'", units, -units
-        if a.ndim:
-            yield f"{pair} c ∘ {x} and {y} / c with any numbers c", units * a, -units * b
-    yield f"{pair} c {x} and {y} / c with any number c", a[None], -b[None]
-    yield f"'{x}' and '{y}' may be scaled together", a[None], b[None]
-    if a.ndim == b.ndim == 1:
-        words = f"a number may be added to every entry of '{x}' and taken from '{y}'"
-        yield words, np.ones((1, len(a))), -np.ones((1, len(b)))
-    if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[1]:
-        skew = _skew_units(a.shape[1])
-        yield f"{pair} {x} Q and {y} Q with any orthogonal Q", a @ skew, b @ skew
-    if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
-        units = _matrix_units(len(b))
-        diagonal = units[:: len(b) + 1]
-        yield f"{pair} {x} M and M⁻¹ {y} with any invertible M", a @ units, -units @ b
-        yield f"{pair} {x} D and D⁻¹ {y} with any invertible diagonal D", a @ diagonal, -diagonal @ b
-        phases = 1j * diagonal
-        yield f"{pair} {x} D and D⁻¹ {y} with any diagonal matrix D of phases", a @ phases, -phases @ b
+        a, b = point.values[first], point.values[second]
+        pair = f"'{first.name}' and '{second.name}' may be replaced by"
+        if a.shape == b.shape:
+            units = np.eye(a.size).reshape(a.size, *a.shape)
+            opposite = _beside(problem, point, {first: units, second: -units})
+            yield f"what is added to '{first.name}' may be taken from '{second.name}'", opposite
+            opposite = _beside(problem, point, {first: units * a, second: -units * b})
+            if a.ndim:
+                yield f"{pair} c ∘ {first.name} and {second.name} / c with any numbers c", opposite
+        scaled = _beside(problem, point, {first: a[None], second: -b[None]})
+        yield f"{pair} c {first.name} and {second.name} / c with any number c", scaled
+        scaled = _beside(problem, point, {first: a[None], second: b[None]})
+        yield f"'{first.name}' and '{second.name}' may be scaled together", scaled
+        if a.ndim == b.ndim == 1:
+            shifted = _beside(problem, point, {first: np.ones((1, len(a))), second: -np.ones((1, len(b)))})
+            yield f"a number may be added to every entry of '{first.name}' and taken from '{second.name}'", shifted
+        if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[1]:
+            units = _matrix_units(a.shape[1])
+            skew = units - np.swapaxes(units, 1, 2)
+            turned = _beside(problem, point, {first: a @ skew, second: b @ skew})
+            yield f"{pair} {first.name} Q and {second.name} Q with any orthogonal Q", turned
+        if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
+            units = _matrix_units(b.shape[0])
+            for kind, inner in (("M", units), ("diagonal D", units[:: len(b) + 1])):
+                letter = kind[-1]
+                family = _beside(problem, point, {first: a @ inner, second: -inner @ b})
+                yield f"{pair} {first.name} {letter} and {letter}⁻¹ {second.name} with any invertible {kind}", family
+            phases = 1j * units[:: len(b) + 1]
+            family = _beside(problem, point, {first: a @ phases, second: -phases @ b})
+            yield f"{pair} {first.name} D and D⁻¹ {second.name} with any diagonal matrix D of phases", family
 
 
 def _beside(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]) -> Array:
@@ -89,40 +92,35 @@ def _families(unknown: Symbol, point: SolutionPoint, basis: Array) -> Iterator[t
     if not unknown.real:
         yield from _complex_families(value, name)
     yield from _kernels(unknown, point)
-    if value.ndim == 2:
-        yield from _turned_and_scaled(value, name)
-        yield from _beside_givens(unknown, point)
-
-
-def _turned_and_scaled(value: Array, name: str) -> Iterator[tuple[str, Array]]:
-    """What moves the rows or the columns of a matrix alone."""
+    if value.ndim != 2:
+        return
     rows, columns = value.shape
-    replaced = f"'{name}' may be replaced by"
-    turned = f"{replaced} {name} Q with any orthogonal Q (the directions {name} Ω, Ω skew)"
-    yield turned, value @ _skew_units(columns)
-    turned = f"{replaced} Q {name} with any orthogonal Q (the directions Ω {name}, Ω skew)"
-    yield turned, _skew_units(rows) @ value
-    of_columns, of_rows = _matrix_units(columns)[:: columns + 1], _matrix_units(rows)[:: rows + 1]
+    right, left = _matrix_units(columns), _matrix_units(rows)
+    skew_right = right - np.swapaxes(right, 1, 2)
+    skew_left = left - np.swapaxes(left, 1, 2)
+    yield (
+        f"'{name}' may be replaced by {name} Q with any orthogonal Q (the directions {name} Ω, Ω skew)",
+        value @ skew_right,
+    )
+    yield (
+        f"'{name}' may be replaced by Q {name} with any orthogonal Q (the directions Ω {name}, Ω skew)",
+        skew_left @ value,
+    )
+    diagonal_right = right[:: columns + 1]
+    diagonal_left = left[:: rows + 1]
     if np.iscomplexobj(value):
-        yield f"the columns of '{name}' may be turned by phases", value @ (1j * of_columns)
-        yield f"the rows of '{name}' may be turned by phases", (1j * of_rows) @ value
-    yield f"the columns of '{name}' may be scaled", value @ of_columns
-    yield f"the rows of '{name}' may be scaled", of_rows @ value
-
-
-def _beside_givens(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
-    """What keeps a given quadratic form, or commutes with a given matrix."""
-    value, name = point.values[unknown], unknown.name
-    rows, columns = value.shape
+        yield f"the columns of '{name}' may be turned by phases", value @ (1j * diagonal_right)
+        yield f"the rows of '{name}' may be turned by phases", (1j * diagonal_left) @ value
+    yield f"the columns of '{name}' may be scaled", value @ diagonal_right
+    yield f"the rows of '{name}' may be scaled", diagonal_left @ value
     for given in [s for s in point.values if isinstance(s, Symbol) and s is not unknown]:
         matrix = point.values[given]
         if "symmetric" in given.facts and np.linalg.cond(matrix) < 1e8:
             kept = f"with any Q for which Qᵀ {given.name} Q = {given.name}"
-            turns = np.linalg.solve(matrix, _skew_units(len(matrix)))
             if len(matrix) == columns:
-                yield f"'{name}' may be replaced by {name} Q {kept}", value @ turns
+                yield f"'{name}' may be replaced by {name} Q {kept}", value @ np.linalg.solve(matrix, skew_right)
             if len(matrix) == rows:
-                yield f"'{name}' may be replaced by Q {name} {kept}", turns @ value
+                yield f"'{name}' may be replaced by Q {name} {kept}", np.linalg.solve(matrix, skew_left) @ value
         if matrix.shape == (rows, rows) == value.shape:
             powers = np.stack([np.linalg.matrix_power(matrix, k) for k in range(rows)])
             yield f"any polynomial in {given.name}, which is what commutes with it, may be added", powers
@@ -148,7 +146,8 @@ def _kernels(unknown: Symbol, point: SolutionPoint) -> Iterator[tuple[str, Array
         yield f"'{name}' may be turned, its length kept", _null_space(value[None])
     if value.ndim == 2 and value.shape[0] == value.shape[1]:
         units = _matrix_units(len(value))
-        yield f"the skew part of '{name}'", _skew_units(len(value))
+        skew = units - np.swapaxes(units, 1, 2)
+        yield f"the skew part of '{name}'", skew
         yield f"the symmetric part of '{name}'", units + np.swapaxes(units, 1, 2)
     for given in [s for s in point.values if isinstance(s, Symbol) and s is not unknown]:
         matrix = point.values[given]
@@ -173,12 +172,6 @@ def _null_space(matrix: Array) -> Array:
 
 def _matrix_units(order: int) -> Array:
     return np.eye(order * order).reshape(order * order, order, order)
-
-
-def _skew_units(order: int) -> Array:
-    """The skew matrices that span all of an order, some of them twice."""
-    units = _matrix_units(order)
-    return units - np.swapaxes(units, 1, 2)
 
 
 def _same_span(left: Array, right: Array) -> bool:
