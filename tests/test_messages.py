@@ -251,6 +251,8 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("~x", {"x": "n"}, "in '~x': the operator '~' is not in the language"),
     ("sum(*x)", {"x": "n"}, "'*x' unpacks, which the language does not have"),
     ("sum(**x)", {"x": "n"}, "'**' unpacks, which the language does not have"),
+    ("spectral_map(S, S)", {"S": "n n"},
+     "in 'spectral_map(S, S)': spectral_map takes a function of x as a text first: spectral_map(\"exp(x)\", A)"),
     ("0 ** (-1) * x", {"x": "n"}, "in '0 ** (-1)': a negative power of zero does not exist"),
     ("x @ \0", {"x": "n"},
      "the text is not an expression near 'x @ \0': source code string cannot contain null bytes"),
