@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -39,16 +40,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             seen[name] += 1
 
 
+# What a module of tests defines while it is imported, for its own tests.
+DEFINED: dict[Path, dict[str, Function]] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """What one module defines is no function of the language to the modules that are collected after it."""
+    report = yield
+    if isinstance(collector, pytest.Module):
+        DEFINED[collector.path] = taken_out()
+    return report
+
+
 @pytest.fixture(autouse=True)
-def _functions_of_its_own() -> Iterator[None]:
-    """What a test defines is no function of the language to the tests after it."""
-    before = defined_functions()
+def _functions_of_its_own(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test knows the functions of the language, and what its module and itself define."""
+    FUNCTIONS.update(DEFINED.get(request.path, {}))
     yield
-    for name in defined_functions():
+    taken_out()
+
+
+def taken_out() -> dict[str, Function]:
+    """The functions that users, or tests, have defined, which are unknown from here on."""
+    found = {name: f for name, f in FUNCTIONS.items() if any(p.of_user for p in f.primitives)}
+    for name in found:
         del FUNCTIONS[name]
-    FUNCTIONS.update(before)
-
-
-def defined_functions() -> dict[str, Function]:
-    """The functions that users, or tests, have defined."""
-    return {name: f for name, f in FUNCTIONS.items() if any(p.of_user for p in f.primitives)}
+    return found

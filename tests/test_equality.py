@@ -66,6 +66,12 @@ PROVED = [
     ("min(x)", "-max(-x)"), ("maximum(x, maximum(y, p))", "maximum(maximum(p, y), x)"),
     ("relu(abs(x) - p)", "relu(x - p) + relu(-x - p)"), ("minimum(maximum(x, -p), p)", "maximum(minimum(x, p), -p)"),
     ("x - sign(x) * relu(abs(x) - p)", "minimum(maximum(x, -p), p)"),
+    ("logm(kron(K, D))", "kron(logm(K), eye(n)) + kron(eye(n), logm(D))"),
+    ("einsum('ij,jk', A, B)", "transpose(B.T @ A.T)"),
+    ("sigmoid(z)", "1 / (1 + exp(-z))"), ("z**conj(z)", "exp(conj(z) * log(z))"), ("matrix_power(A, 0)", "eye(n)"),
+    ("size(n) * x", "n * x + imag(y)"), ("svd(A, full_matrices=True).U", "svd(A).U"),
+    ("spectral_map('x**3', S)", "S @ S @ S"), ("spectral_difference('x**2', S, eye(n))", "2 * S"),
+    ("einsum('kij,ij->k', elimination(n), A)", "vech(A)"), ("+concatenate([x, y])", "concatenate(x, y)"),
 ]  # fmt: skip
 REFUTED = [
     ("inv(eye(n) + U @ V) @ U", "U @ inv(eye(m) + U.T @ V.T)"), ("trace(A @ B @ X)", "trace(A @ X @ B)"),

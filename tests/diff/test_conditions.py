@@ -4,7 +4,7 @@ import pytest
 
 import gradwright as gw
 from gradwright.core.registry import FUNCTIONS
-from gradwright.diff.conditions import GRANTED
+from gradwright.diff.conditions.implications import GRANTED
 
 USER_DEFINED = {
     "an inverse": (("Z @ M = eye(p)", "Z: p p", "M: p p"), "M", ("M is invertible",)),

@@ -61,3 +61,15 @@ def test_a_rotation_reads_well() -> None:
     R = gw.parse("block([[cos(t), -sin(t)], [sin(t), cos(t)]])", t="")
     assert str(R) == "[cos(t), −sin(t); sin(t), cos(t)]"
     assert str(gw.derive(R, wrt="t").vjp) == "cos(t) G[1, 0] − sin(t) G[1, 1] − cos(t) G[0, 1] − sin(t) G[0, 0]"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("block([[block([[A, B]])], [C]])", "[[A, B]; C]"),
+        ("block([[block([[A], [C[:, :3]]]), ones(5, 1)]])", "[[A; C[:, :3]], 1]"),
+    ],
+)
+def test_a_block_matrix_is_a_block_of_another(text: str, shown: str) -> None:
+    declared = {name: DECLARATIONS[name] for name in "ABC" if name in text.replace("block", "")}
+    assert str(gw.parse(text, **declared)) == shown

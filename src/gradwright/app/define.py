@@ -16,11 +16,11 @@ def derivations_of(
     unknown: Sequence[str],
     given: Sequence[str],
     wrt: Sequence[str],
-    of: str | None = None,
-    name: str = "f",
-    start: str | None = None,
-    forward: str | None = None,
-    gauge: Sequence[str] = (),
+    of: str | None,
+    name: str,
+    start: str | None,
+    forward: str | None,
+    gauge: Sequence[str],
 ) -> dict[str, Derivation]:
     """The derivation of each unknown, or of the one that is asked for."""
     unknowns, givens = (declarations_of(texts, option) for texts, option in ((unknown, "unknown"), (given, "given")))

@@ -20,8 +20,8 @@ def write_module(
     wrt: Sequence[str],
     var: Sequence[str],
     target: str,
-    name: str | None = None,
-    force: bool = False,
+    name: str | None,
+    force: bool,
 ) -> list[str]:
     """Write the module, and for PyTorch its tests beside it; return what was written, in words.
 

@@ -241,7 +241,7 @@ def placed_parts(term: Formula, in_parts: bool = True) -> list[Placed]:
 
 
 def _placed_product_of_matrices(matrix: Formula, weighted: Callable[[Formula], Formula]) -> list[Placed]:
-    """`S M Tᵀ`: M as a block, or the blocks of a row or column of them; nothing where neither S nor T is there."""
+    """`S M Tᵀ`: M as a block; nothing where neither S nor T is there."""
     row = column = None
     factors = factors_of(matrix)
     first, last = factors[0], factors[-1]
@@ -255,9 +255,6 @@ def _placed_product_of_matrices(matrix: Formula, weighted: Callable[[Formula], F
         lengths = {place.length for place in (row, column) if place is not None}
         unit = Name(2, True, "I", f"eye({min(lengths, key=str)})", "I")
         return [Placed(row, column, weighted(unit))] if len(lengths) == 1 else []
-    only = factors[0]
-    if len(factors) == 1 and isinstance(only, Block) and weighted(only) == only:
-        return _opened(only, row, column)
     return [Placed(row, column, weighted(product(factors)))]
 
 
@@ -317,12 +314,3 @@ def _as_column(vector: Formula) -> Formula:
     if isinstance(vector, Cell):
         return replace(vector, rank=2)
     return Call(2, False, "outer", (vector, ones((ONE,))), text="{0}", latex="{0}")
-
-
-def _opened(block: Block, row: Place | None, column: Place | None) -> list[Placed]:
-    """The blocks of a row, or a column, of blocks that is placed as a whole."""
-    if row is not None and column is None and block.row_places == (None,):
-        return [Placed(row, place, entry) for place, entry in zip(block.column_places, block.entries, strict=True)]
-    if column is not None and row is None and block.column_places == (None,):
-        return [Placed(place, column, entry) for place, entry in zip(block.row_places, block.entries, strict=True)]
-    return [Placed(row, column, block)]

@@ -367,22 +367,26 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
         guises = [form.key for form, _ in _guises(part, part)]
         counted.update(guises)
         count = sum(uses[guise] for guise in dict.fromkeys(guises))
-        told_anyway = part.rank == 2 and _is_reciprocal(part)
-        beside = isinstance(part, Call) and functions[part.name, part.arguments] > 1 and part not in formulas
-        is_output = _is_output(part) and (count > 1 or beside)
-        if count < 2 and not told_anyway and not is_output:
-            continue
-        length = max(sizes[key], len(unicode(part)) if sizes[key] <= MEASURED else 0)
-        saved = (count - 1) * length if length >= SHORTEST else 0
-        if is_output:
-            saved += 10 * LEAST_SAVING
-        if told_anyway and length > SHORT_VALUE and part not in formulas:
-            saved = max(saved, LEAST_SAVING)
+        whole = part in formulas
+        beside = isinstance(part, Call) and functions[part.name, part.arguments] > 1 and not whole
+        saved = _saving(part, count, sizes[key], whole, _is_output(part) and (count > 1 or beside))
         if saved <= saving or any(isinstance(p, Name) and p.text in hidden for p in postorder(part)):
             continue
         if not bound or not _leaves_its_equation(part, bound):
             best, saving = part, saved
     return best
+
+
+def _saving(part: Formula, count: int, size: int, whole: bool, is_output: bool) -> int:
+    """What a letter saves of the text; what is told in any case, such as a long reciprocal, saves the least."""
+    told_anyway = part.rank == 2 and _is_reciprocal(part)
+    if count < 2 and not told_anyway and not is_output:
+        return 0
+    length = max(size, len(unicode(part)) if size <= MEASURED else 0)
+    saved = (count - 1) * length if length >= SHORTEST else 0
+    if is_output:
+        saved += 10 * LEAST_SAVING
+    return max(saved, LEAST_SAVING) if told_anyway and length > SHORT_VALUE and not whole else saved
 
 
 def bound_names(formulas: Iterable[Formula]) -> frozenset[str]:

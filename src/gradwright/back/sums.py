@@ -21,6 +21,7 @@ from gradwright.back.blocks import blocks, is_full, placed_parts
 from gradwright.back.formula import Formula, MatrixProduct, Name, Number, OuterProduct, Scaled, Sum, Transposed, is_call
 from gradwright.back.notation import diagonal_matrix
 from gradwright.back.text import unicode
+from gradwright.core.multisets import without
 from gradwright.frozen import replace
 
 
@@ -149,7 +150,7 @@ def _with_common_number(terms: Sequence[Formula], symmetric: bool) -> Formula:
         return Sum(rank, symmetric, _with_pairs(terms))
     inside: list[Formula] = []
     for part in parts:
-        factors, divisors = _without(part.factors, above), _without(part.divisors, under)
+        factors, divisors = tuple(without(part.factors, above)), tuple(without(part.divisors, under))
         term = multiplied(part.coefficient / number, factors, divisors, rank)
         inside += opened([_minus_inside(term)])
     inside = list(_with_like_terms(inside))
@@ -177,11 +178,3 @@ def _with_scalars_shared(terms: Sequence[Formula]) -> Sequence[Formula]:
 def _shared(lists: Sequence[Sequence[Formula]]) -> list[Formula]:
     """What occurs in every list, each once."""
     return [x for x in dict.fromkeys(lists[0]) if all(x in other for other in lists)]
-
-
-def _without(formulas: Sequence[Formula], taken: Sequence[Formula]) -> tuple[Formula, ...]:
-    """The formulas, one of each that was taken away."""
-    rest = list(formulas)
-    for formula in taken:
-        rest.remove(formula)
-    return tuple(rest)

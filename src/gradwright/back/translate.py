@@ -205,7 +205,7 @@ class Translator:
     def _matrix_notation(self, node: Contract) -> Formula | None:
         if not is_simple(node.output) or node.rank > 2:
             return None
-        parts = self._parts(node)
+        parts = self._reduction(node)
         if parts is None:
             return None
         try:
@@ -213,7 +213,7 @@ class Translator:
         except Irreducible:
             return None
 
-    def _parts(self, node: Contract) -> Reduction | None:
+    def _reduction(self, node: Contract) -> Reduction | None:
         scalars: list[tuple[int, Formula]] = []
         divisors: list[Formula] = []
         weights: list[Weight] = []

@@ -55,9 +55,7 @@ class Example:
     sizes: Mapping[str, int]
 
 
-def examine(
-    subject: Subject, truth: Truth, example: Example | None = None, progress: Progress = lambda stage: None
-) -> Report:
+def examine(subject: Subject, truth: Truth, example: Example | None, progress: Progress) -> Report:
     """Check a function with its gradient against an expression.
 
     Args:

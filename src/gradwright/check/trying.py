@@ -71,7 +71,7 @@ def tried_at_points(
                 continue
             existed = True
             try:
-                tried = _at(subject, points)
+                tried = _gradients_at(subject, points)
             except Unusable as problem:
                 first = first or problem
                 if not words and not sizes and (found := _at_one_size(subject, points, problem)):
@@ -92,7 +92,7 @@ def _at_one_size(subject: Subject, points: list[Point], problem: Unusable) -> tu
     both = (points[0], points[-1])
     for works, fails in (both, both[::-1]) if both[0].sizes != both[1].sizes else ():
         try:
-            tried = _at(subject, usable_points(works.truth, POINTS, works.sizes))
+            tried = _gradients_at(subject, usable_points(works.truth, POINTS, works.sizes))
         except Unusable:
             continue
         words = f"where {sizes_text(fails.sizes)}, {problem}; where {sizes_text(works.sizes)} it works: {ALONE}"
@@ -149,7 +149,7 @@ def _restricted(words: str, problem: Unusable | None, tried: Tried) -> list[Find
     return found
 
 
-def _at(subject: Subject, points: list[Point]) -> Tried:
+def _gradients_at(subject: Subject, points: list[Point]) -> Tried:
     """The gradients at some points, in double or else in single precision."""
     try:
         if subject.forward is not None:

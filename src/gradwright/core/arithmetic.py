@@ -212,6 +212,11 @@ def implementation(primitive: Primitive) -> Callable[..., Any]:
     return resolve(primitive.numpy)
 
 
+def as_returned(outputs: tuple[Any, ...]) -> Any:
+    """The outputs of a function as it returns them: one by itself, several as a tuple."""
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
 @lru_cache(maxsize=4096)
 def resolve(implementation: Implementation) -> Callable[..., Any]:
     """The function behind a dotted name, an expression or the text of a function, imported on first use."""

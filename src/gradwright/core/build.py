@@ -57,6 +57,11 @@ def identity(dim: Dim) -> Node:
     return contract(1, (), ((0,), (0,)), {0: dim})
 
 
+def is_identity(node: Node) -> bool:
+    """Whether a tensor is an identity matrix."""
+    return node.is_square and node == identity(node.shape[0])
+
+
 def ones(shape: Sequence[Dim]) -> Node:
     """The tensor of ones."""
     return contract(1, (), simple(range(len(shape))), dict(enumerate(shape)))

@@ -37,7 +37,7 @@ class Dim:
     @staticmethod
     def of(value: Dim | str | int) -> Dim:
         """The dimension that a name or an integer stands for."""
-        return value if isinstance(value, Dim) else _of(value)
+        return value if isinstance(value, Dim) else _dim_of(value)
 
     @property
     def value(self) -> int | None:
@@ -154,7 +154,7 @@ class Dim:
 
 # Kept, since an expression has few dimensions, which are asked for by the thousand.
 @lru_cache(maxsize=4096)
-def _of(value: str | int) -> Dim:
+def _dim_of(value: str | int) -> Dim:
     return Dim({(value,) if isinstance(value, str) else (): Fraction(1 if isinstance(value, str) else value)})
 
 

@@ -209,7 +209,7 @@ class _Evaluator:
         conjugates, which is linear over the real numbers only, needs no case of its own.
         """
         if self.systems is not None:
-            return self.systems(node, lambda nodes, inside: self._parts(nodes, values, inside), self.sizes)
+            return self.systems(node, lambda nodes, inside: self._values_inside(nodes, values, inside), self.sizes)
         complex_entries = not node.in_real_numbers
         bases = [self._basis(u.shape, u.space, complex_entries and not u.real) for u in node.unknowns]
         tests = [
@@ -228,7 +228,7 @@ class _Evaluator:
         value = self.arithmetic.einsum(Fraction(1), operands, [*labels, basis.ndim])
         return value.reshape(tuple(map(self.size, node.shape)))
 
-    def _parts(self, nodes: Sequence[Node], values: Values, inside: Mapping[Node, Array]) -> tuple[Array, ...]:
+    def _values_inside(self, nodes: Sequence[Node], values: Values, inside: Mapping[Node, Array]) -> tuple[Array, ...]:
         """Values of nodes, given those of the nodes that no hole occurs in, and of what stands for the holes."""
         leaves = free_leaves_of(*nodes)
         fixed = {n: values[n] for n, own in leaves.items() if n in values and not _has_holes(own)}

@@ -212,29 +212,14 @@ class _Translator:
         )
 
     def _call(self, tree: ast.Call) -> Plan:
-        match tree.func:
-            case ast.Name(id=name):
-                pass
-            case _:
-                called = f"({written(tree.func)})" if isinstance(tree.func, ast.BinOp) else written(tree.func)
-                raise LanguageError(
-                    f"'{called}(…)' calls something that is not a function of the language{_instead(tree)}"
-                )
         if is_solution(tree):
             return self._solution(tree)
-        if name == SOLUTION and name not in self.variables:
-            raise LanguageError(f"solution declares its unknowns in a text, and then lists equations: {SOLUTION_USAGE}")
-        if name in self.variables and name not in FUNCTIONS:
-            entry = all(isinstance(argument, ast.Constant) for argument in tree.args) and bool(tree.args)
-            instead = f", {name}[0] for an entry, the first of which is that at 0" if entry else ""
-            raise LanguageError(f"'{name}' is a variable and cannot be called; write * or @ to multiply{instead}")
+        name = self._called(tree)
         function = lookup(name)
-        for argument in tree.args:
-            if isinstance(argument, ast.Starred):
-                raise LanguageError(f"'{written(argument)}' unpacks, which the language does not have")
         keywords = [keyword.arg for keyword in tree.keywords]
-        if None in keywords:
-            raise LanguageError("'**' unpacks, which the language does not have")
+        unpacked = [written(argument) for argument in tree.args if isinstance(argument, ast.Starred)]
+        if unpacked or None in keywords:
+            raise LanguageError(f"'{(*unpacked, '**')[0]}' unpacks, which the language does not have")
 
         def combine(values: list[Value]) -> Value:
             given = tuple(values[: len(tree.args)])
@@ -242,6 +227,20 @@ class _Translator:
             return function.build(Call(name, given, named, lambda place: written(tree.args[place])))
 
         return [*tree.args, *(keyword.value for keyword in tree.keywords)], combine
+
+    def _called(self, tree: ast.Call) -> str:
+        """The name of the function that is called; what is none is refused."""
+        if not isinstance(tree.func, ast.Name):
+            called = f"({written(tree.func)})" if isinstance(tree.func, ast.BinOp) else written(tree.func)
+            raise LanguageError(f"'{called}(…)' calls something that is not a function of the language{_instead(tree)}")
+        name = tree.func.id
+        if name == SOLUTION and name not in self.variables:
+            raise LanguageError(f"solution declares its unknowns in a text, and then lists equations: {SOLUTION_USAGE}")
+        if name in self.variables and name not in FUNCTIONS:
+            entry = all(isinstance(argument, ast.Constant) for argument in tree.args) and bool(tree.args)
+            instead = f", {name}[0] for an entry, the first of which is that at 0" if entry else ""
+            raise LanguageError(f"'{name}' is a variable and cannot be called; write * or @ to multiply{instead}")
+        return name
 
     def _solution(self, tree: ast.Call) -> Plan:
         """Right sides belong to what is around; the unknowns are known on the left sides alone."""

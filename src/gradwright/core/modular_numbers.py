@@ -77,11 +77,11 @@ class Complex:
     def __init__(self, re: int, im: int, prime: int) -> None:
         self.re, self.im, self.prime = re % prime, im % prime, prime
 
-    def _parts(self, other: Complex | int) -> tuple[int, int]:
+    def _re_and_im(self, other: Complex | int) -> tuple[int, int]:
         return (other.re, other.im) if isinstance(other, Complex) else (int(other), 0)
 
     def __add__(self, other: Complex | int) -> Complex:
-        re, im = self._parts(other)
+        re, im = self._re_and_im(other)
         return Complex(self.re + re, self.im + im, self.prime)
 
     __radd__ = __add__
@@ -90,14 +90,14 @@ class Complex:
         return Complex(-self.re, -self.im, self.prime)
 
     def __sub__(self, other: Complex | int) -> Complex:
-        re, im = self._parts(other)
+        re, im = self._re_and_im(other)
         return Complex(self.re - re, self.im - im, self.prime)
 
     def __rsub__(self, other: int) -> Complex:
         return -self + other
 
     def __mul__(self, other: Complex | int) -> Complex:
-        re, im = self._parts(other)
+        re, im = self._re_and_im(other)
         return Complex(self.re * re - self.im * im, self.re * im + self.im * re, self.prime)
 
     __rmul__ = __mul__
@@ -108,7 +108,7 @@ class Complex:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Complex | int):
             return NotImplemented
-        return self._parts(self) == tuple(part % self.prime for part in self._parts(other))
+        return self._re_and_im(self) == tuple(part % self.prime for part in self._re_and_im(other))
 
     def __bool__(self) -> bool:
         return bool(self.re or self.im)

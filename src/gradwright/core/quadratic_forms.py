@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from gradwright.core.multisets import without
 from gradwright.core.nodes import Apply, Contract, Factor, Node, Symbol, field_of
 
 Predicate = Callable[[Node], bool]
@@ -20,7 +21,7 @@ def is_quadratic_form(product: Contract, is_semidefinite: Predicate, is_nonnegat
     factors = list(_opened(product, is_semidefinite))
     kept = set(product.free_labels)
     for start, image, left in _beginnings(factors, is_semidefinite):
-        rest = _mirrored(_without(factors, start), image, left)
+        rest = _mirrored(without(factors, start), image, left)
         if rest is None or any(image.get(label, label) != label for label in kept):
             continue
         if all(is_nonnegative(f.node) and all(image.get(x, x) == x for x in f.labels) for f in rest):
@@ -104,10 +105,3 @@ def _pair(first: Factor, second: Factor, image: dict[int, int]) -> bool:
             return False
     image.update(found)
     return True
-
-
-def _without(factors: Sequence[Factor], taken: Sequence[Factor]) -> list[Factor]:
-    rest = list(factors)
-    for factor in taken:
-        rest.remove(factor)
-    return rest

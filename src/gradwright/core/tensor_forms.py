@@ -108,34 +108,35 @@ def lower(form: Form) -> Node:
             return tensordot(conjugate(first), second, axes, axes)
 
 
+def _parts(form: Form) -> tuple[Form, ...]:
+    match form:
+        case Leaf():
+            return ()
+        case Outer() | Dot() | Inner():
+            return form.left, form.right
+        case Rolled() | Times():
+            return (form.inner,)
+        case Total():
+            return form.terms
+
+
 def leaves_of(form: Form) -> tuple[Node, ...]:
     """The nodes at the leaves of a form."""
-    match form:
-        case Leaf(node=node):
-            return (node,)
-        case Outer(left=left, right=right) | Dot(left=left, right=right) | Inner(left=left, right=right):
-            return (*leaves_of(left), *leaves_of(right))
-        case Rolled(inner=inner) | Times(inner=inner):
-            return leaves_of(inner)
-        case Total(terms=terms):
-            return tuple(node for term in terms for node in leaves_of(term))
+    return (form.node,) if isinstance(form, Leaf) else tuple(n for part in _parts(form) for n in leaves_of(part))
 
 
 def map_leaves(form: Form, change: Callable[[Node], Node]) -> Form:
     """The same form over other nodes."""
+    parts = [map_leaves(part, change) for part in _parts(form)]
     match form:
         case Leaf(node=node):
             return Leaf(change(node))
-        case Outer(left=left, right=right):
-            return Outer(map_leaves(left, change), map_leaves(right, change))
-        case Inner(left=left, right=right):
-            return Inner(map_leaves(left, change), map_leaves(right, change))
-        case Dot():
-            return replace(form, left=map_leaves(form.left, change), right=map_leaves(form.right, change))
+        case Outer() | Dot() | Inner():
+            return replace(form, left=parts[0], right=parts[1])
         case Rolled() | Times():
-            return replace(form, inner=map_leaves(form.inner, change))
-        case Total(terms=terms):
-            return Total(tuple(map_leaves(term, change) for term in terms))
+            return replace(form, inner=parts[0])
+        case Total():
+            return Total(tuple(parts))
 
 
 def value_of(form: Form, evaluate: Callable[[Node], Array]) -> Array:

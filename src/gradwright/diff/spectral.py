@@ -18,7 +18,7 @@ from functools import lru_cache, reduce
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.build import identity, matmul, multiply, number
+from gradwright.core.build import identity, is_identity, matmul, multiply, number
 from gradwright.core.contraction import contract, is_zero, split_coefficient, zero
 from gradwright.core.facts import Facts
 from gradwright.core.inference import facts_of
@@ -97,7 +97,7 @@ def spectral_map(function: ScalarFunction, A: Node, *directions: Node) -> Node:
     """`g(A)`, or `g[A; E₁, …]`; in a multiple of the identity the difference is a derivative, a power a product."""
     if len(directions) == 1:
         number, direction = split_coefficient(directions[0])
-        if direction == identity(A.shape[-1]):
+        if is_identity(direction):
             return scaled(number, spectral_map(function.derivative(), A))
     named = None if directions else named_function(function.body, A)
     return named if named is not None else Apply(spectral_primitive(function, len(directions)), (), (A, *directions))

@@ -39,9 +39,9 @@ def define_primitive(
     identity: Sequence[str],
     unknown: Declared,
     given: Declared,
-    forward: Callable[..., Any] | str | None = None,
-    start: Callable[..., Any] | str | None = None,
-    gauge: Sequence[str] = (),
+    forward: Callable[..., Any] | str | None,
+    start: Callable[..., Any] | str | None,
+    gauge: Sequence[str],
 ) -> Function:
     """A primitive from the equations that its outputs satisfy; see `gradwright.define`."""
     _check_function_name(name)

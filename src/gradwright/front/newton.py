@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array
+from gradwright.core.arithmetic import Array, as_returned
 from gradwright.core.dims import lengths
 from gradwright.core.nodes import Node
 from gradwright.core.points import draw
@@ -43,14 +43,9 @@ class NewtonSolver:
     start_name: str = ""
 
     def __call__(self, *arrays: Array) -> Any:
-        """The unknowns; the unknown itself if there is only one."""
-        parts = self.solve(*arrays)
-        return parts[0] if len(parts) == 1 else parts
-
-    def solve(self, *arrays: Array) -> tuple[Array, ...]:
-        """The unknowns, in order."""
+        """The unknowns, in order; the unknown itself if there is only one."""
         parts = _remembered(self, tuple((a.tobytes(), a.dtype.str, a.shape) for a in map(np.asarray, arrays)))
-        return tuple(part.copy() for part in parts)
+        return as_returned(tuple(part.copy() for part in parts))
 
     def found(self, *arrays: Array) -> tuple[Array, ...]:
         """The unknowns, computed anew."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.core.arithmetic import Array, resolve
+from gradwright.core.arithmetic import Array, as_returned, resolve
 from gradwright.core.declarations import declared_facts
 from gradwright.core.membership import LINEAR, departure
 from gradwright.core.nodes import Symbol
@@ -36,12 +36,11 @@ class SuppliedForward:
 
     def __call__(self, *arrays: Array) -> Any:
         """The unknowns; the unknown itself if there is only one."""
-        parts = self.solve(*arrays)
-        return parts[0] if len(parts) == 1 else parts
+        return as_returned(self.solve(*arrays))
 
     def solve(self, *arrays: Array) -> tuple[Array, ...]:
         """The unknowns, in order; complex ones are complex where their values happen to be real."""
-        parts = _parts(self.problem, self.function, "forward function", arrays)
+        parts = _arrays(self.problem, self.function, "forward function", arrays)
         return tuple(
             value if unknown.real else value.astype(np.result_type(value, np.complex64))
             for unknown, value in zip(self.problem.unknowns, parts, strict=True)
@@ -79,7 +78,7 @@ class SuppliedStart:
         """The guesses, with the shapes, in the fields and the linear spaces of the unknowns' declarations."""
         problem = self.problem
         try:
-            guesses = _parts(problem, self.function, "starting point", arrays)
+            guesses = _arrays(problem, self.function, "starting point", arrays)
         except GradwrightError:
             raise
         except Exception as error:
@@ -122,7 +121,7 @@ def _of_arrays(function: Callable[..., Any], *arrays: Array) -> Any:
     return values if isinstance(result, tuple) else values[0]
 
 
-def _parts(problem: Problem, function: Callable[..., Any], role: str, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+def _arrays(problem: Problem, function: Callable[..., Any], role: str, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
     """What a function returns, as one array for each unknown."""
     result, count = function(*arrays), len(problem.unknowns)
     parts = tuple(result) if isinstance(result, tuple | list) else (result,)

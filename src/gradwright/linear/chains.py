@@ -73,15 +73,15 @@ class _Walk:
         elements: list[Node] = []
         current = start
         while True:
-            vectors = [f for f in self._at(current) if set(f.labels) == {current}]
-            matrices = [f for f in self._at(current) if f not in vectors]
+            vectors = [f for f in self._touching(current) if set(f.labels) == {current}]
+            matrices = [f for f in self._touching(current) if f not in vectors]
             if end is None and not matrices:
                 return self._with_vector(elements, vectors, current)
             elements += [self._diagonal(f) for f in vectors]
             self._use(vectors)
             if len(matrices) > 1 and end is not None and end != current:
                 elements += self._weights(current, end)
-                matrices = self._at(current)
+                matrices = self._touching(current)
             if not matrices:
                 if end is not None and end != current and elements and self._is_spread_along(end):
                     elements.append(self._ones(current, end))
@@ -92,9 +92,9 @@ class _Walk:
                 return None
             element, current = step
             elements.append(element)
-            if current == end and all(set(f.labels) == {end} for f in self._at(current)):
-                elements += [self._diagonal(f) for f in self._at(current)]
-                self._use(self._at(current))
+            if current == end and all(set(f.labels) == {end} for f in self._touching(current)):
+                elements += [self._diagonal(f) for f in self._touching(current)]
+                self._use(self._touching(current))
                 break
         return self._closed(tuple(elements)) if current == end else None
 
@@ -122,7 +122,7 @@ class _Walk:
 
     def _is_no_end(self, label: int) -> bool:
         """Whether no vector is at a label, where a product ends: `(A ∘ B) x`, not the sums of `A ∘ (C diag(x) D)`."""
-        return len(self.product.output) > 1 or all(set(f.labels) != {label} for f in self._at(label))
+        return len(self.product.output) > 1 or all(set(f.labels) != {label} for f in self._touching(label))
 
     def _path(self, first: Factor, start: int, end: int) -> list[Factor] | None:
         """The factors of a chain between two labels, the weights between them included; it does not come back."""
@@ -130,7 +130,7 @@ class _Walk:
         while label != end:
             if label == start:
                 return None
-            around = _others(self._at(label), inside)
+            around = _others(self._touching(label), inside)
             weights = [f for f in around if set(f.labels) == {label}]
             steps = [f for f in around if f not in weights]
             if len(steps) != 1 or steps[0].node.rank != 2:
@@ -139,7 +139,7 @@ class _Walk:
             label = _other(steps[0], label)
         return inside
 
-    def _at(self, label: int) -> list[Factor]:
+    def _touching(self, label: int) -> list[Factor]:
         return [f for f in self.remaining if label in f.labels]
 
     def _weights(self, current: int, end: int) -> list[Node]:

@@ -71,31 +71,50 @@ class _Collector:
         if not isinstance(node, Add):
             return node
         if not node.rank:
-            found = self._over_one_denominator(with_like_terms_joined(node))
-            return (self._common_entries(found) or found) if _in_one_direction(found) else found
+            return self._scalar_sum(node)
+        smaller = self._on_fewer_axes(node)
+        if smaller is not None:
+            return smaller
+        node = with_scalars_joined(node, self.collect)
+        if isinstance(node, Add) and node.rank > 2:
+            return join_outer_products(node, self._total)
+        node = self._quotients_joined(node)
+        return self._matrix_sum(node) if isinstance(node, Add) else node
+
+    def _scalar_sum(self, node: Add) -> Node:
+        found = self._quotients_joined(node)
+        return (self._common_entries(found) or found) if _in_one_direction(found) else found
+
+    def _quotients_joined(self, node: Node) -> Node:
+        return self._over_one_denominator(with_like_terms_joined(node)) if isinstance(node, Add) else node
+
+    def _on_fewer_axes(self, node: Add) -> Node | None:
+        """`diag(u − v)` for `diag(u) − diag(v)`, and `(u − v) 1ᵀ` for `u 1ᵀ − v 1ᵀ`; None where no axis is spared."""
         axes = simple(range(node.rank))
         places = _places_of_diagonals(node)
-        if places != axes and len(set(places)) < 3:  # diag(u − v) for diag(u) − diag(v)
+        if places != axes and len(set(places)) < 3:
             kept = [place for place, (label,) in enumerate(places) if place == label]
             total = self.collect(add([_along(as_product(term), kept) for term in node.terms]))
             return contract(1, [plain(total, kept)], places, {place: node.shape[place] for place in kept})
         narrow = narrowed(Factor(node, axes))
-        if narrow.node.rank < node.rank:  # (u − v) 1ᵀ for u 1ᵀ − v 1ᵀ
-            total = Factor(self.collect(narrow.node), narrow.groups)
-            return contract(1, [total], axes, dict(enumerate(node.shape)))
-        node = with_scalars_joined(node, self.collect)
-        if not isinstance(node, Add):
-            return node
-        if node.rank > 2:
-            return join_outer_products(node, self._total)
-        node = self._over_one_denominator(with_like_terms_joined(node))
-        if not isinstance(node, Add):
-            return node
-        items = list(map(self._read, terms_of(node)))
+        if narrow.node.rank == node.rank:
+            return None
+        total = Factor(self.collect(narrow.node), narrow.groups)
+        return contract(1, [total], axes, dict(enumerate(node.shape)))
+
+    def _matrix_sum(self, node: Add) -> Node:
+        """A sum of vectors or matrices: what all terms share, else what some of them do."""
+        items = list(map(self._read, node.terms))
         whole = self._common_entries(node) or self._common_vector(items) or self._common_to_all(items)
         if whole is not None:
             return whole
-        items = self._with_outers_joined(items)
+        done = self._with_pairs_joined(self._with_outers_joined(items))
+        joined = add(done)
+        whole = self._common_to_all(list(map(self._read, terms_of(joined)))) if len(done) > 1 else None
+        return self._nested(joined) if whole is None else whole
+
+    def _with_pairs_joined(self, items: Sequence[Term]) -> list[Node]:
+        """The terms, of which those are one that differ in one matrix only."""
         done: list[Node] = []
         while items:
             first, *items = items
@@ -106,9 +125,7 @@ class _Collector:
                     break
             else:
                 done.append(node_of(first))
-        joined = add(done)
-        whole = self._common_to_all(list(map(self._read, terms_of(joined)))) if len(done) > 1 else None
-        return self._nested(joined) if whole is None else whole
+        return done
 
     def _nested(self, node: Node) -> Node:
         """The sum with terms taken out of those that begin or end with them, if that makes it shorter."""

@@ -95,7 +95,7 @@ def _stein(pairs: Sequence[Pair], side: Node) -> tuple[str, tuple[Node, ...]] | 
     if left is None or right is None:
         return None
     # What multiplies `A H Aᴴ`, if it is a square, belongs to A: `H − a² A H Aᴴ / 4` has ½ a A on both sides.
-    (number, scalars, left), (other, _, right) = _parts(left), _parts(right)
+    (number, scalars, left), (other, _, right) = _without_scalars(left), _without_scalars(right)
     for sign in (1, -1):  # a sum carries its sign in its terms
         root = _square_root(-sign * number * other, scalars)
         if root is not None and _same(right, adjoint(scaled(sign, left))):
@@ -103,7 +103,7 @@ def _stein(pairs: Sequence[Pair], side: Node) -> tuple[str, tuple[Node, ...]] | 
     return None
 
 
-def _parts(matrix: Node) -> tuple[Fraction, Sequence[Factor], Node]:
+def _without_scalars(matrix: Node) -> tuple[Fraction, Sequence[Factor], Node]:
     """The number and the scalars in front of a matrix, and the rest."""
     product = as_product(matrix)
     rest = [f for f in product.factors if f.node.rank]

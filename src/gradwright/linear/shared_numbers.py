@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import gcd, lcm, prod
 
-from gradwright.core.build import identity
+from gradwright.core.build import is_identity
 from gradwright.core.contraction import ONE, with_factors
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import add, coefficient_of, scaled, terms_of
@@ -20,7 +20,7 @@ def with_shared_number(multiples: Sequence[tuple[Fraction, Node]]) -> tuple[Frac
     """
     numbers = [number for number, _ in multiples]
     shared = _common_number(numbers)
-    if max(numbers) < 0 or any(number < 0 and _is_identity(matrix) for number, matrix in multiples):
+    if max(numbers) < 0 or any(number < 0 and is_identity(matrix) for number, matrix in multiples):
         shared = -shared
     parts = [scaled(number / shared, tensor) for number, tensor in multiples]
     return shared, add(
@@ -47,7 +47,3 @@ def _without_number(factor: Factor) -> tuple[Fraction, Factor]:
 def _common_number(numbers: Sequence[Fraction]) -> Fraction:
     """The largest number of which all are whole multiples."""
     return Fraction(gcd(*(n.numerator for n in numbers)), lcm(*(n.denominator for n in numbers)))
-
-
-def _is_identity(matrix: Node) -> bool:
-    return matrix.rank == 2 and matrix == identity(matrix.shape[0])

@@ -122,13 +122,13 @@ def _with_kernel(node: Node, starts: Collection[_Start]) -> Node:
     near = _near(node)
     for start in fitting:
         own = [term for term in terms_of(node) if start.is_in(_near(term))]
-        found = _found(add(own), start, near) if own else None
+        found = _as_multiple(add(own), start, near) if own else None
         if found is not None:
             return add([found, *(term for term in terms_of(node) if term not in own)])
     return node
 
 
-def _found(node: Node, start: _Start, near: Collection[Node]) -> Node | None:
+def _as_multiple(node: Node, start: _Start, near: Collection[Node]) -> Node | None:
     """The node as a multiple of what was normalised, or of a cotangent pulled back."""
     own = {start.argument: _variable("x", start.argument)}
     found = _multiple(node, start, own, start.normalised[0]) if start.normalised else None

@@ -82,7 +82,7 @@ def _low_rank_inverses(node: Contract, hints: Mapping[str, int]) -> Iterator[tup
     """The places of the inverses in a product that are taken at a low order, and what each is the inverse of."""
     for place, factor in enumerate(node.factors):
         if is_inverse(factor.node):
-            parts = _parts(factor.node.arguments[0], hints)
+            parts = _diagonal_and_low_rank(factor.node.arguments[0], hints)
             if parts is not None:
                 yield place, parts
 
@@ -91,7 +91,7 @@ def _rewritten(node: Node, hints: Mapping[str, int]) -> Node:
     if isinstance(node, Contract):
         return _product(node, hints)
     if is_apply(node, logdet, *SYSTEMS):
-        parts = _parts(node.arguments[0], hints)
+        parts = _diagonal_and_low_rank(node.arguments[0], hints)
         if parts is not None and node.primitive is logdet:
             return simplify(add([sum_axes(Apply(log, (), (parts.d,))), Apply(logdet, (), (parts.core,))]))
         if parts is not None:
@@ -148,7 +148,7 @@ def _chain(parts: _Parts) -> Node:
     return contract(1, factors, simple((0, 3)), {0: n, 1: k, 2: k, 3: n})
 
 
-def _parts(matrix: Node, hints: Mapping[str, int]) -> _Parts | None:
+def _diagonal_and_low_rank(matrix: Node, hints: Mapping[str, int]) -> _Parts | None:
     """The parts of a positive diagonal matrix plus a semidefinite one of low rank."""
     if not isinstance(matrix, Add) or matrix.rank != 2 or not matrix.real:
         return None

@@ -126,17 +126,16 @@ def register_differences(
     evaluate: Callable[[Matrix], Matrix],
     shown: str,
     latex: str,
+    taylor: Callable[[Node, int], Node],
     regular: Regular | None = None,
     conditions: tuple[str, ...] = (),
     first: Callable[[Matrix, Matrix, Matrix], Matrix] | None = None,
     first_in_torch: str | None = None,
-    taylor: Callable[[Node, int], Node] | None = None,
 ) -> None:
     """Register the divided differences of a matrix function, `shown` and in LaTeX `latex` in formulas.
 
-    `first` evaluates the one of first order, where that can be done faster than by the block matrix, and
-    `first_in_torch` is the text of a function of PyTorch's tensors that does; `taylor` is the
-    function's Taylor coefficient f⁽ᵏ⁾(X) / k!, where that is a function of the language.
+    `taylor` is the function's Taylor coefficient f⁽ᵏ⁾(X) / k!. `first` evaluates the one of first order, where that can
+    be done faster than by the block matrix; `first_in_torch` is the text of a function of PyTorch's tensors that does.
     """
     for order in range(1, HIGHEST_ORDER + 1):
         difference = Primitive(
@@ -148,7 +147,7 @@ def register_differences(
             adjoint=difference_adjoint,
             turned=_turned,
             fact_rule=_difference_facts,
-            simpler=None if taylor is None else lambda node, f=taylor: _along_its_node(node, f),
+            simpler=lambda node: _along_its_node(node, taylor),
             numpy=first if first is not None and order == 1 else block_function(evaluate),
             torch=first_in_torch if order == 1 else None,
             regular=regular,

@@ -63,8 +63,8 @@ register_differences(
     logarithm,
     "log",
     r"\log",
+    _taylor,
     is_regular,
     ("{X0} has no eigenvalue on the closed negative real axis",),
-    taylor=_taylor,
 )
 register_primitive(logm)

@@ -127,8 +127,8 @@ register_differences(
     exponential,
     "exp",
     r"\exp",
+    _taylor,
     first=exponential_difference,
     first_in_torch=_DIFFERENCE_IN_TORCH,
-    taylor=_taylor,
 )
 register_primitive(matrix_exp)

@@ -6,7 +6,7 @@ from gradwright.core.build import product_of
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, is_simple, plain, simple, with_factors
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, labels_of
-from gradwright.core.sums import add, terms_of
+from gradwright.core.sums import add
 
 
 def lift_broadcasts(node: Node) -> Node:
@@ -39,22 +39,15 @@ def without_repetition(node: Node) -> Node:
 
 
 def narrowed(factor: Factor) -> Factor:
-    """A factor without the axes along which all terms of it repeat their values: `u − v` for `u 1ᵀ − v 1ᵀ`."""
-    terms, axes = terms_of(factor.node), range(factor.node.rank)
-    kept = [axis for axis in axes if not all(_is_constant(term, axis) for term in terms)]
-    if len(kept) == len(axes):
+    """A factor without the axes along which it repeats its values: `u − v` for `u 1ᵀ − v 1ᵀ`."""
+    kept = [axis for axis in range(factor.node.rank) if not _is_constant(factor.node, axis)]
+    if len(kept) == factor.node.rank:
         return factor
-    return Factor(add(_without_axes(t, kept) for t in terms), tuple(factor.groups[a] for a in kept), factor.conj)
+    return Factor(_without_axes(factor.node, kept), tuple(factor.groups[axis] for axis in kept), factor.conj)
 
 
 def repeated_number(node: Node) -> Node | None:
     """The number that fills a tensor, `a − 1` of `a 1 − 1`; None if not all of its entries are one by its form."""
-    if not node.rank:
-        return node
-    if isinstance(node, Add):
-        terms = [repeated_number(term) for term in node.terms]
-        found = [term for term in terms if term is not None]
-        return add(found) if len(found) == len(terms) else None
     return _without_axes(node, []) if all(_is_constant(node, axis) for axis in range(node.rank)) else None
 
 
@@ -69,7 +62,9 @@ def _on_own_labels(factor: Factor) -> Factor:
 
 
 def _is_constant(node: Node, axis: int) -> bool:
-    """Whether all entries along an axis are the same, because the label is carried by no factor."""
+    """Whether all entries along an axis are the same, because the label is carried by no factor of any term."""
+    if isinstance(node, Add):
+        return all(_is_constant(term, axis) for term in node.terms)
     if not isinstance(node, Contract) or len(node.output[axis]) != 1:
         return False
     label = node.output[axis][0]
@@ -78,6 +73,8 @@ def _is_constant(node: Node, axis: int) -> bool:
 
 
 def _without_axes(node: Node, kept: list[int]) -> Node:
+    if isinstance(node, Add):
+        return add(_without_axes(term, kept) for term in node.terms)
     product = as_product(node)
     output = tuple(product.output[axis] for axis in kept)
     used = {label for group in output for label in group} | labels_of(product.factors)

@@ -20,7 +20,7 @@ from math import lcm
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.build import as_number, identity, kron, number
+from gradwright.core.build import as_number, identity, is_identity, kron, number
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, scale, split_coefficient, subproduct, zero
 from gradwright.core.dims import Dim
@@ -143,10 +143,10 @@ def _image_by_structure(
         (inner,) = evaluate(node.arguments)
         return inner if q == 1 else square_root(field, inner)
     parts = kronecker_parts(node) if isinstance(node, Contract) else ()
-    if sum(part != identity(part.shape[0]) for part in parts) != 1:
+    if sum(map(is_identity, parts)) != len(parts) - 1:
         return None
     images = (
-        value if part == identity(part.shape[0]) else _image(field, value, q, known)
+        value if is_identity(part) else _image(field, value, q, known)
         for part, value in zip(parts, evaluate(parts), strict=True)
     )
     return objects(reduce(np.kron, images) % field.prime)

@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from gradwright.core.contraction import is_simple, subproduct
+from gradwright.core.joining import Joined
 from gradwright.core.nodes import Contract, Factor, Group, HalfVectorisation, Mask, Node, labels_of
 
 
@@ -34,16 +35,9 @@ def _lower(packing: Node) -> Mask:
 
 def _with_equal_labels(node: Contract, factors: list[Factor], kept: tuple[Group, ...], gone: tuple[Group, ...]) -> Node:
     """A product of other factors, in which some labels are the same as others."""
-    same: dict[int, int] = {}
-
-    def name(label: int) -> int:
-        while label in same:
-            label = same[label]
-        return label
-
+    same = Joined()
     for (a,), (b,) in zip(kept, gone, strict=True):
-        if name(a) != name(b):
-            same[name(b)] = name(a)
-    renamed = [Factor(f.node, tuple(tuple(map(name, group)) for group in f.groups), f.conj) for f in factors]
-    output = tuple(tuple(map(name, group)) for group in node.output)
+        same.join((a, b))
+    renamed = [Factor(f.node, tuple(tuple(map(same.root, group)) for group in f.groups), f.conj) for f in factors]
+    output = tuple(tuple(map(same.root, group)) for group in node.output)
     return subproduct(node, renamed, output, node.coefficient)

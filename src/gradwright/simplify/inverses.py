@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TypeGuard
 
-from gradwright.core.build import adjoint, diag, identity, matmul, multiply
+from gradwright.core.build import adjoint, diag, identity, is_identity, matmul, multiply
 from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import contract, is_simple, plain, simple, subproduct, with_factors, with_output
 from gradwright.core.inference import facts_of
@@ -42,14 +42,14 @@ def _inverts(primitive: Primitive) -> bool:
         return False
     left, right = identities(primitive)[0]
     formal = formals(primitive)
-    if right != identity(formal.inputs[0].shape[0]):
+    if not is_identity(right):
         left, right = right, left
     product = as_product(left)
     nodes = [f.node for f in product.factors]
     return (
         [f.labels for f in product.factors] == [(0, 1), (1, 2)]
         and product.output == ((0,), (2,))
-        and right == identity(formal.inputs[0].shape[0])
+        and is_identity(right)
         and set(nodes) == {formal.inputs[0], formal.outputs[0]}
         and product.coefficient == 1
         and not any(f.conj for f in product.factors)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from gradwright.core.build import is_identity
 from gradwright.core.contraction import is_simple, is_zero, subproduct
 from gradwright.core.nodes import Add, Contract, Factor, Node, labels_of
 from gradwright.core.sums import add, terms_of
@@ -30,11 +31,7 @@ def apply_projections(node: Node) -> Node:
 
 def _is_from_identity(node: Node) -> bool:
     """Whether a matrix is a sum with the identity: `I − P`."""
-    return isinstance(node, Add) and node.rank == 2 and any(map(_is_identity, node.terms))
-
-
-def _is_identity(term: Node) -> bool:
-    return isinstance(term, Contract) and term.coefficient == 1 and not term.factors and term.output == ((0,), (0,))
+    return isinstance(node, Add) and node.rank == 2 and any(map(is_identity, node.terms))
 
 
 def _multiplied(node: Contract, factor: Factor, beside: Factor) -> Node | None:

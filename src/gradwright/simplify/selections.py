@@ -5,10 +5,11 @@ Of a part within a part, `Sᵀ T` places the smaller one in the larger; a part o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from gradwright.core.contraction import contract, is_simple, subproduct, zero
 from gradwright.core.dims import Dim
+from gradwright.core.joining import Joined
 from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
 from gradwright.core.sums import add
 
@@ -194,19 +195,10 @@ def _matched(node: Contract, first: tuple[int, ...], second: tuple[int, ...]) ->
         return {} if new == old else {old[0]: new}
     if [node.dims[x] for x in old] != [node.dims[x] for x in new]:
         return None
-    same = dict[int, int]()
-    for x, y in zip(old, new, strict=True):
-        x, y = _found(same, x), _found(same, y)
-        if x != y:  # a label may stand at several places: a trace over the group
-            same[x] = y
-    return {x: (_found(same, x),) for x in same}
-
-
-def _found(same: Mapping[int, int], label: int) -> int:
-    """The one label that stands for all that are the same."""
-    while label in same:
-        label = same[label]
-    return label
+    same = Joined()  # a label may stand at several places: a trace over the group
+    for pair in zip(new, old, strict=True):
+        same.join(pair)
+    return {x: (same.root(x),) for x in (*old, *new) if same.root(x) != x}
 
 
 def disjoint(a: Selection, b: Selection) -> bool:

@@ -104,6 +104,7 @@ PROVED = [
     ("X", lambda X: X * (torch.arange(len(X))[:, None] >= torch.arange(len(X))), "tril(X)"),
     ("x", lambda x: x.cumsum(0), "cumsum(x)"),
     ("x", lambda x: x.flip(0).cumsum(0).flip(0), "triu(ones(n, n)) @ x"),
+    ("x", lambda x: x.flip(0).logcumsumexp(0).flip(0), "log(triu(ones(n, n)) @ exp(x))"),
     ("x", lambda x: x * torch.arange(1, len(x) + 1), "x * cumsum(ones(n))"),
     ("x z", lambda x, z: x.unsqueeze(1) * z.unsqueeze(0), "outer(x, z)"),
     ("x z", lambda x, z: (x[:, None] * z).sum(1, keepdim=True).squeeze(1), "x * sum(z)"),

@@ -12,7 +12,7 @@ import numpy as np
 
 from gradwright.back.code.library import Library
 from gradwright.back.code.program import Foreign, Program
-from gradwright.core.arithmetic import implementation
+from gradwright.core.arithmetic import as_returned, implementation
 from gradwright.core.dims import Dim
 from gradwright.errors import UnsupportedError
 
@@ -113,12 +113,11 @@ def in_jax(foreign: Foreign) -> Function:
             found = function(*map(np.asarray, numbers))
             listed = found if isinstance(found, tuple) else (found,)
             typed = tuple(np.asarray(x, dtype=s.dtype) for x, s in zip(listed, shapes, strict=True))
-            return typed if len(typed) > 1 else next(iter(typed))
+            return as_returned(typed)
 
         if not are_traced(arrays):
             return _each(compute(*arrays), jnp.asarray)
-        wanted = shapes if len(shapes) > 1 else next(iter(shapes))
-        return jax.pure_callback(compute, wanted, *arrays, vmap_method="sequential")
+        return jax.pure_callback(compute, as_returned(shapes), *arrays, vmap_method="sequential")
 
     return values
 

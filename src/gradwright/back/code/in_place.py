@@ -297,7 +297,7 @@ def _operands(node: ast.BinOp, place: int) -> tuple[str, list[ast.expr]]:
         return "", []
     own, other = _sides(node, place)
     if isinstance(node.op, ast.Add) or place == 0:
-        added, parts = _parts(own, other)
+        added, parts = _addend(own, other)
         if added:
             return added, [own, *parts]
     if isinstance(own, ast.BinOp) and _is_product(own) and (isinstance(node.op, ast.Add) or place == 1):
@@ -309,7 +309,7 @@ def _is_product(node: ast.expr) -> bool:
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
 
 
-def _parts(own: ast.expr, other: ast.expr) -> tuple[str, list[ast.expr]]:
+def _addend(own: ast.expr, other: ast.expr) -> tuple[str, list[ast.expr]]:
     """Of what kind a value is that need not be computed to be added, and its parts, no view of the sum among them."""
     match other:
         case ast.BinOp(left=left, right=right, op=ast.Mult()):

@@ -93,7 +93,7 @@ def newton_texts(solver: NewtonSolver, name: str, foreign_texts: Callable[[Forei
             f"{problem.name} is solved by Newton's method from a starting point that is a Python object, which no file "
             f'can contain: give start= a dotted name such as "numpy.copy", or use function("torch") in this process'
         )
-    parts = _parts(problem)
+    parts = _parts_of_unknowns(problem)
     gaps = _gaps(problem, parts)
     program = _program(problem, parts, gaps)
     foreign = [text for function in program.foreign for text in foreign_texts(function, NUMPY)]
@@ -108,7 +108,7 @@ def newton_texts(solver: NewtonSolver, name: str, foreign_texts: Callable[[Forei
 Parts = Mapping[Symbol, tuple[Symbol, ...]]
 
 
-def _parts(problem: Problem) -> Parts:
+def _parts_of_unknowns(problem: Problem) -> Parts:
     """What each unknown is solved for as: itself, its entries all free; of a complex one both parts."""
     taken = [s.name for s in (*problem.unknowns, *problem.givens)]
     found: dict[Symbol, tuple[Symbol, ...]] = {}

@@ -23,10 +23,10 @@ from gradwright.back.operators.inverses import (
     Window,
     WoodburyInverse,
 )
-from gradwright.back.operators.joining import Joined
 from gradwright.back.operators.kronecker import Group, KroneckerInverse, KroneckerSumInverse
 from gradwright.back.operators.terms import Axis, Part, Term, contracted
 from gradwright.core.arithmetic import Array, largest
+from gradwright.core.joining import Joined
 from gradwright.frozen import frozen, replace
 
 DENSE_LIMIT = 4096  # rows of a matrix that is factored as a whole: 134 megabytes

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from gradwright.back.operators.gram import Part, gram_of
-from gradwright.back.operators.joining import Joined
 from gradwright.core.arithmetic import Array, as_float
 from gradwright.core.contraction import is_simple
+from gradwright.core.joining import Joined
 from gradwright.core.nodes import Contract, Factor, Node, Selection
 from gradwright.frozen import frozen, replace
 
@@ -120,7 +120,7 @@ class Term:
                 there &= inside == index.setdefault(axis.label, inside)
         kept = {label: inside[there] for label, inside in index.items()}
         batch, count = max(self.sizes, default=-1) + 1, int(np.sum(there))
-        parts = [_at(part, kept, batch) for part in self.parts]
+        parts = [_at_places(part, kept, batch) for part in self.parts]
         value = contracted(self.coefficient, parts, {**self.sizes, batch: count}, [batch])
         result = np.zeros(len(places), dtype=value.dtype)
         result[there] = value
@@ -245,7 +245,7 @@ def _unravelled(places: Array, sizes: Sequence[int]) -> tuple[Array, ...]:
     return tuple(np.unravel_index(places, tuple(sizes))) if sizes else ()
 
 
-def _at(part: Part, index: Mapping[int, Array], batch: int) -> Part:
+def _at_places(part: Part, index: Mapping[int, Array], batch: int) -> Part:
     """A part at so many places at once: their axes become one, `batch`, the others stay."""
     inner = [place for place, x in enumerate(part.labels) if x not in index]
     outer = [place for place, x in enumerate(part.labels) if x in index]

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.back.operators.joining import Joined
 from gradwright.back.operators.terms import Part, Term, contracted, diagonal_view, window
 from gradwright.core.arithmetic import Array
+from gradwright.core.joining import Joined
 
 INNER_LOOP = 2048  # entries: long enough to hide the cost of a loop, short enough to stay in the cache
 SHORT_LOOP = 32  # entries: PyTorch's loops start sooner, and from here on operands are better left as they are

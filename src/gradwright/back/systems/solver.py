@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.build import identity
+from gradwright.core.build import is_identity
 from gradwright.core.coordinates import coordinate_count, from_coordinates, projected, to_coordinates
 from gradwright.core.dims import Dim, lengths
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Symbol
@@ -62,7 +62,7 @@ class SystemSolver:
         from gradwright.back.systems.two_sided import TwoSided, factored  # SciPy, on first use
 
         parts = [part for pair in pairs for part in (pair.left, pair.right)]
-        needed = [part for part in parts if part is not None and not _is_identity(part)]
+        needed = [part for part in parts if part is not None and not is_identity(part)]
         values = dict(zip(needed, evaluate(needed, {}), strict=True))
         matrices = [None if part is None else values.get(part) for part in parts]
         key, adjoint_key = _content(matrices), _content([None if m is None else m.conj().T for m in matrices])
@@ -94,10 +94,6 @@ def two_sided(node: Solve) -> list[Pair] | None:
     pairs = grouped(oriented, equation.operator)
     # In one order, so that an equation and its adjoint are seen to have the same matrices.
     return sorted(pairs, key=lambda pair: pair.right is not None) if len(pairs) == 2 else None
-
-
-def _is_identity(node: Node) -> bool:
-    return node.is_square and node == identity(node.shape[0])
 
 
 def _content(matrices: Sequence[Array | None]) -> tuple[bytes, ...]:

@@ -30,8 +30,15 @@ from gradwright.prims.complex import real_part
 from gradwright.simplify.accurate import keep_digits
 from gradwright.simplify.branches import choose_inside
 
-# The forward, what it hands over, and the backward that takes it.
-_Halves = tuple[Piece, tuple[str, ...], Piece]
+
+@frozen
+class _Halves:
+    """The forward, what it hands over, the backward that takes it, and the helper functions that both call."""
+
+    forward: Piece
+    carried: tuple[str, ...]
+    fast: Piece
+    helpers: Mapping[str, str]
 
 
 @frozen
@@ -103,19 +110,15 @@ def write_programs(
     exact = functions.calling_functions(_exact(rules, right, names))
     pushed = functions.calling_functions(_pushed(rules, right, names))
     ids = exact.parameters
-    forward, carried, fast = _cut(rules, joint, ids)
     backward = Piece(exact.statements, tuple(exact.results.values()))
-    same = not carried and beginning(backward, fast, ()) is not None
-    real_only = False
+    halves, real_only = _cut(rules, joint, ids), False
+    same = not halves.carried and beginning(backward, halves.fast, ()) is not None
     if for_real is not None and not same:
         of_real = functions.calling_kernels(_joint(for_real, in_complex_too(VALUES), names))
-        halves = _cut(for_real, of_real, ids)
-        real_only = not _same_but_for_conjugates(halves, (forward, carried, fast))
-        if real_only:
-            joint, (forward, carried, fast) = of_real, halves
-    programs = (joint, exact, pushed)
+        halves_of_real = _cut(for_real, of_real, ids)
+        if not _same_but_for_conjugates(halves_of_real, halves):
+            halves, real_only = halves_of_real, True
     outputs = tuple(ids[s.name] for s in rules.outputs)
-    again = None if real_only else beginning(backward, fast, [*carried, *outputs])
     return Programs(
         inputs=tuple(ids[s.name] for s in rules.inputs),
         moving=tuple(ids[s.name] for s in rules.vjp),
@@ -124,14 +127,14 @@ def write_programs(
         cotangents=tuple(ids[s.name] for s in rules.cotangents),
         directions={ids[s.name]: pushed.parameters[d.name] for s, d in rules.directions.items()},
         projections=_projections(rules, ids, pushed.parameters),
-        forward=forward,
-        carried=carried,
-        fast=None if same else fast,
-        again=again,
+        forward=halves.forward,
+        carried=halves.carried,
+        fast=None if same else halves.fast,
+        again=None if real_only else beginning(backward, halves.fast, [*halves.carried, *outputs]),
         real_only=real_only,
         exact=backward,
         jvp=Piece(pushed.statements, tuple(pushed.results.values())),
-        helpers={name: text for program in programs for name, text in program.helpers.items()},
+        helpers={**halves.helpers, **exact.helpers, **pushed.helpers},
     )
 
 
@@ -197,7 +200,7 @@ def _tangent(symbol: Symbol) -> str:
 
 
 def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> _Halves:
-    """The forward, what it hands over, and the backward that takes it."""
+    """The two halves of a joint program, in the names of the others."""
     count = len(rules.outputs)
     results = list(joint.results.values())
     values, slopes = results[:count], results[count:]
@@ -213,11 +216,11 @@ def _cut(rules: Rules, joint: Program, ids: Mapping[str, str]) -> _Halves:
     written = {s.target: s.expression for s in statements}
     returned = tuple(_fresh(text, node, written) for text, node in zip(values, rules.values, strict=True))
     carried = tuple(name for name in halves.carried if name not in outputs)
-    return Piece(halves.first, returned), carried, Piece(halves.second, tuple(slopes))
+    return _Halves(Piece(halves.first, returned), carried, Piece(halves.second, tuple(slopes)), joint.helpers)
 
 
 def _same_but_for_conjugates(one: _Halves, other: _Halves) -> bool:
-    texts = ("\n".join([forward.text, fast.text, *carried]) for forward, carried, fast in (one, other))
+    texts = ("\n".join([halves.forward.text, halves.fast.text, *halves.carried]) for halves in (one, other))
     first, second = (re.sub(r"\.conj(_physical)?\(\)", "", text).replace(".mH", ".mT") for text in texts)
     return first == second
 

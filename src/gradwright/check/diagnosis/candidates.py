@@ -170,7 +170,7 @@ def repairs_of(scene: Scene) -> list[Repair]:
 
     Of a long computation the simplest alone; and rather those after which little has to be computed again.
     """
-    program = scene.program
+    program = scene.recorded
     if program is None:
         return []
     calls = {slot: program.calls(slot) for slot in program.dependents}

@@ -32,7 +32,7 @@ def holds_at(explanation: Explanation, scenes: Sequence[Scene]) -> bool:
 
 def _alike(scene: Scene, other: Scene, portable: bool) -> bool:
     """Whether the code ran the same operations; with the same numbers too, where the repair may hold some."""
-    left, right = scene.program, other.program
+    left, right = scene.recorded, other.recorded
     if left is None or right is None or left.skeleton != right.skeleton:
         return False
     return portable or left.numbers == right.numbers

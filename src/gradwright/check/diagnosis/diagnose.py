@@ -153,7 +153,7 @@ def _by_formula(truth: Truth, name: str, written: Node | None) -> tuple[str, tup
 
 def _code(scene: Scene, found: Sequence[Explanation]) -> str:
     """The user's computation, with the part marked that a repair with the same names changes."""
-    if scene.program is None or not scene.program.pure:
+    if scene.recorded is None or not scene.program.pure:
         return ""  # what is written in place stands in no single line
     repairs = [e.repairs[0] for e in found if e.repairs and e.labels == found[0].labels]
     if any(e.multiples and not e.repairs for e in found):

@@ -14,7 +14,6 @@ def affordable(tried: Iterable[tuple[Repair, ...]], scene: Scene, most: int) -> 
     """The first of some repairs, each of one value or of several, for as long as trying them takes few enough calls."""
     calls = 0
     for repairs in tried:
-        assert scene.program is not None
         calls += scene.program.calls(*(repair.slot for repair in repairs))
         if calls > most:
             return

@@ -91,10 +91,10 @@ class Library:
 
 def library_of(truth: Truth) -> Library:
     """The quantities that occur in an expression and in its gradients."""
-    stages = dict.fromkeys((*_parts(truth.simple, truth), *_parts(truth.node, truth)))
+    stages = dict.fromkeys(part for root in (truth.simple, truth.node) for part in _stages(root, truth))
     local = dict.fromkeys(part for node in stages for part in _local_derivatives(node))
     roots = (truth.simple, *truth.gradients.values())
-    further = dict.fromkeys(p for g in truth.gradients.values() for p in _parts(g, truth))
+    further = dict.fromkeys(p for g in truth.gradients.values() for p in _stages(g, truth))
     products = dict.fromkeys(p for root in roots for p in _partial_products(root, truth))
     forward = {*stages, *_partial_products(truth.simple, truth), *truth.signature.symbols}
     inputs = dict.fromkeys(truth.signature.symbols)
@@ -110,7 +110,7 @@ def _switches(node: Node) -> bool:
     return bool(moving) and all(map(_switches, moving))
 
 
-def _parts(root: Node, truth: Truth) -> Iterable[Node]:
+def _stages(root: Node, truth: Truth) -> Iterable[Node]:
     """The parts that are computed from the variables alone."""
     bound = {n for n in postorder(root) if not all(isinstance(leaf, Symbol) for leaf in free_leaves(n))}
     for node in postorder(root):

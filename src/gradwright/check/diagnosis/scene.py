@@ -31,7 +31,7 @@ class Scene:
         inputs: the cotangent and the inputs, as tensors.
         returned: the gradient that the user's code returns there.
         wanted: the right one.
-        program: the user's computation, where it could be recorded.
+        recorded: the user's computation, where it could be recorded.
         library: the quantities of the expression.
     """
 
@@ -40,8 +40,14 @@ class Scene:
     inputs: Mapping[str, torch.Tensor]
     returned: torch.Tensor
     wanted: torch.Tensor
-    program: Program | None
+    recorded: Program | None
     library: Library
+
+    @property
+    def program(self) -> Program:
+        """The user's computation, of a scene where it is recorded."""
+        assert self.recorded is not None
+        return self.recorded
 
     @cached_property
     def quantities(self) -> list[torch.Tensor]:
@@ -51,13 +57,11 @@ class Scene:
     @cached_property
     def values(self) -> Values:
         """The values of the user's program."""
-        assert self.program is not None
         return self.program.as_made(self.inputs)
 
     @cached_property
     def idle(self) -> Values:
         """The values of the user's program that do not reach the result; none where these cannot be computed again."""
-        assert self.program is not None
         calls = self.program.idle
         if not self.program.pure or any(instruction.in_place for instruction in calls):
             return {}
@@ -84,7 +88,6 @@ class Scene:
         return {}
 
     def _computed_from(self, slot: int) -> frozenset[int]:
-        assert self.program is not None
         found = {slot}
         for instruction in sorted((*self.program.instructions, *self.program.idle), key=lambda i: i.slot):
             if any(source in found for _, source in instruction.operands):
@@ -115,13 +118,12 @@ class Scene:
     @cached_property
     def apart(self) -> Scene:
         """The scene with the user's program as it runs, where that computes a value twice."""
-        longer = self.program.apart if self.program is not None else None
-        return self if longer is None else replace(self, program=longer)
+        longer = self.recorded.apart if self.recorded is not None else None
+        return self if longer is None else replace(self, recorded=longer)
 
     @cached_property
     def names(self) -> Printer:
         """The user's values in words."""
-        assert self.program is not None
         return Printer(self.program)
 
     def recognised(self, value: torch.Tensor) -> tuple[int, bool] | None:
@@ -157,7 +159,6 @@ class Scene:
 
     def called(self, slot: int, swapped: bool = False) -> str:
         """What a value, or its transpose, is called: the quantity that it equals, else as it was computed."""
-        assert self.program is not None
         if slot in self.program.whole:
             return "its transpose" if swapped else "the whole gradient"
         value = self.value_of(slot)
@@ -174,7 +175,6 @@ class Scene:
 
     def by_use(self, repair: Repair) -> Repair:
         """The repair; one of an exponent is that of a power, and one of what is compared, of a mask."""
-        assert self.program is not None
         if repair.slot in self.program.exponents and repair.label not in ("", "wrong_power"):
             return replace(repair, label="wrong_power", words=f"in an exponent, {repair.words}")
         if repair.slot not in self.program.masks or repair.label in ("wrong_mask", "missing_mask"):
@@ -262,7 +262,6 @@ def largest(value: torch.Tensor) -> float:
 def attempt(scene: Scene, *repairs: Repair) -> torch.Tensor | None:
     """The user's gradient with some values made otherwise; None where that cannot be computed."""
     program = scene.program
-    assert program is not None
     try:
         with torch.no_grad():
             values = _rerun(program, scene, {repair.slot: repair for repair in repairs})
@@ -276,7 +275,6 @@ def attempt(scene: Scene, *repairs: Repair) -> torch.Tensor | None:
 
 def drops(scene: Scene, repair: Repair) -> bool:
     """Whether a repair leaves nothing of a value, or 1 of a number, so that all it does is to drop a term or factor."""
-    assert scene.program is not None
     with torch.no_grad():
         values = _rerun(scene.program, scene, {repair.slot: repair})
     maker = scene.program.by_slot.get(repair.slot)

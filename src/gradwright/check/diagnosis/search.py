@@ -118,14 +118,14 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     found = single_explanations(single, scenes, tells)
     if off_by_a_number:
         return sorted([*found, *multiples], key=lambda e: e.cost)
-    if not _is_exact(found) and scenes[0].program is not None:
+    if not _is_exact(found) and scenes[0].recorded is not None:
         found += confirmed(_repaired_together(repeated(scenes[0], REGULAR), scenes[0], FEWER_CALLS), scenes)
     if not _is_exact(found):
         found += confirmed(multiples_of_terms(single.right, scenes[0]), scenes)
-    if not _is_exact(found) and scenes[0].program is not None:
+    if not _is_exact(found) and scenes[0].recorded is not None:
         rarer = chain(multiples_of_values(scenes[0]), at_hand(scenes[0]))
         found += confirmed(_singly_repaired(_attempted(rarer, scenes[0], FEWER_CALLS), scenes[0]), scenes)
-    if not _is_exact(found) and scenes[0].program is not None:
+    if not _is_exact(found) and scenes[0].recorded is not None:
         found += confirmed(_repaired_together(exchanges(scenes[0]), scenes[0], FEWER_CALLS), scenes)
     if not _is_exact(found):
         found += confirmed(_together(single.computations, scenes[0]), scenes)
@@ -134,7 +134,7 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     for scale in () if _is_exact(found) else SCALES:
         found += confirmed(_meeting(single, scenes[0], scale), scenes)
     found += multiples
-    if scenes[0].program is not None and all(len(e.labels) > 1 or e.cost > SAID_BETTER for e in found):
+    if scenes[0].recorded is not None and all(len(e.labels) > 1 or e.cost > SAID_BETTER for e in found):
         found += confirmed(_repaired_together(uses(scenes[0]), scenes[0], FEWER_CALLS), scenes)
     if not found:
         found = confirmed(_singly_repaired(single.nameless, scenes[0]), scenes)
@@ -152,7 +152,7 @@ def _says_more(explanation: Explanation, scene: Scene) -> bool:
     An argument may be a multiple of its function, as of `x ↦ 2 x`; no input is what is off by a number; one of two
     equal terms, which is left where a quantity is treated as a constant, is a factor 2.
     """
-    inputs = len(scene.program.inputs) if scene.program is not None else 0
+    inputs = len(scene.program.inputs) if scene.recorded is not None else 0
     of_input = any(repair.slot < inputs for repair in explanation.repairs)
     return len(explanation.parts) == 1 and not of_input and not NO_MORE.intersection(explanation.labels)
 
@@ -230,6 +230,5 @@ def _instead(mutant: Mutant, repair: Repair, scale: float, scene: Scene) -> bool
 
 def _loses_cotangent(mutant: Mutant, scene: Scene) -> bool:
     """Whether a formula has no cotangent, and the computation has: then the repair would have to take it out."""
-    assert scene.program is not None
     uses = 0 in scene.program.sources.get(scene.program.result, ())
     return uses and scene.point.truth.cotangent not in free_leaves(mutant.node)

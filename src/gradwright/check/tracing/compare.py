@@ -26,6 +26,7 @@ from gradwright.check.tracing.substitutions import (
 from gradwright.core.build import adjoint, matmul, product_of, sum_axes, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import conjugate, scale
+from gradwright.core.multisets import without
 from gradwright.core.nodes import Add, Apply, Node, labels_of
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.core.walks import substitute, transform
@@ -261,16 +262,8 @@ def _without_equals(due: list[Node], given: list[Node], measure: Measure) -> tup
             for parts in combinations(tuple(given), other):
                 present = all(t in due for t in some) and all(t in given for t in parts)
                 if present and measure.close(add(some), add(parts)):
-                    due, given = _removed(due, some), _removed(given, parts)
+                    due, given = without(due, some), without(given, parts)
     return due, given
-
-
-def _removed(terms: Sequence[Node], some: Sequence[Node]) -> list[Node]:
-    """A list without one occurrence of each of some terms."""
-    left = list(terms)
-    for term in some:
-        left.remove(term)
-    return left
 
 
 def _of_terms(wanted: Node, term: Node, measure: Measure) -> tuple[Difference, ...]:

@@ -88,11 +88,11 @@ def split_masks(root: Node) -> Node:
 def _split(node: Node) -> Node:
     if not isinstance(node, Contract):
         return node
-    factors = [Factor(_parts(f.node), f.groups) if isinstance(f.node, Mask) else f for f in node.factors]
+    factors = [Factor(_in_parts(f.node), f.groups) if isinstance(f.node, Mask) else f for f in node.factors]
     return with_factors(node, factors)
 
 
-def _parts(mask: Mask) -> Node:
+def _in_parts(mask: Mask) -> Node:
     below, on, above = mask.weights
     triangle = below or above
     if on in (0, triangle) or (below and above):

@@ -6,7 +6,7 @@ Hermitian T these are the factors of `T = P D Pᴴ`, and `W = P⁻¹`; where T�
 
 from __future__ import annotations
 
-from gradwright.core.build import adjoint, diag, diagonal, identity, matmul, multiply
+from gradwright.core.build import adjoint, diag, diagonal, identity, is_identity, matmul, multiply
 from gradwright.core.contraction import is_zero
 from gradwright.core.inference import facts_of, is_hermitian
 from gradwright.core.nodes import Apply, Hole, Node
@@ -78,7 +78,7 @@ def _beside(state: State, equation: LinearEquation) -> tuple[Node, bool] | None:
     scalar, rest = scalars_of(left)
     if right is None:
         return add(simplify(adjoint(term)) for term in terms_of(left)), True
-    return (multiply(scalar, right), False) if rest == identity(left.shape[0]) else None
+    return (multiply(scalar, right), False) if is_identity(rest) else None
 
 
 def _factors(T: Node, kind: str, state: State) -> Factors | None:

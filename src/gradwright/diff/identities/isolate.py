@@ -79,10 +79,11 @@ def _invertible_run(elements: tuple[Node, ...], from_right: bool = False) -> tup
 
 
 def _has_left_inverse(element: Node, from_right: bool) -> bool:
-    return "stiefel" in facts_of(adjoint(element) if from_right else element) or "stiefel" in _seen(element, from_right)
+    facing = adjoint(element) if from_right else element
+    return "stiefel" in facts_of(facing) | _facing_facts(element, from_right)
 
 
-def _seen(element: Node, from_right: bool) -> frozenset[str]:
+def _facing_facts(element: Node, from_right: bool) -> frozenset[str]:
     """Facts of the matrix whose orthonormal columns face the unknown."""
     product = as_product(adjoint(element) if from_right else element)
     factor = only_matrix(product)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Hashable, Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property, lru_cache
 
-from gradwright.core.build import adjoint, identity, matmul, multiply, number
+from gradwright.core.build import adjoint, identity, is_identity, matmul, multiply, number
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero
 from gradwright.core.dims import Dim
@@ -101,7 +101,7 @@ class Problem:
         found: dict[Node, Node] = {}
         for equation in self.equations:
             for side, other in ((equation.left, equation.right), (equation.right, equation.left)):
-                chain = chain_of(side) if side.rank == 2 and other == identity(other.shape[0]) else None
+                chain = chain_of(side) if side.rank == 2 and is_identity(other) else None
                 if chain is not None and not chain.scalar.rank and len(chain.elements) > 1:
                     *before, last = chain.elements
                     if last in self.unknowns and last not in found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from gradwright.core.build import adjoint, identity, matmul, transpose
+from gradwright.core.build import adjoint, identity, is_identity, matmul, transpose
 from gradwright.core.contraction import zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Apply, Hole, Node, Symbol
@@ -128,7 +128,7 @@ def separated(form: Node, equation: LinearEquation) -> LinearEquation:
 def inverse_of(matrix: Node, state: State) -> Node:
     """The inverse of a square matrix: an unknown that the identities say it is, or `inv` of it."""
     matrix = collapse(matrix, state.relations)
-    if matrix == identity(matrix.shape[0]):
+    if is_identity(matrix):
         return matrix
     known = _known_inverse(matrix, state)
     if known is not None:
@@ -156,7 +156,7 @@ def _known_inverse(matrix: Node, state: State) -> Node | None:
             if candidate.shape != matrix.shape:
                 continue
             product = collapse(simplify(matmul(candidate, matrix)), state.relations)
-            if product == identity(matrix.shape[0]):
+            if is_identity(product):
                 return candidate
     return None
 

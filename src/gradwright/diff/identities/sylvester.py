@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import adjoint, identity, matmul, multiply, permute
+from gradwright.core.build import adjoint, identity, is_identity, matmul, multiply, permute
 from gradwright.core.contraction import conjugate, is_zero, split_coefficient
 from gradwright.core.dims import product
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Unknown
@@ -101,7 +101,7 @@ def _is_mirrored(pair: Pair) -> bool:
 
 
 def _is_multiple_of_identity(matrix: Node) -> bool:
-    return scalars_of(matrix)[1] == identity(matrix.shape[0])
+    return is_identity(scalars_of(matrix)[1])
 
 
 def solve_sylvester(state: State) -> State | None:
@@ -158,7 +158,7 @@ def _sides_of_two_terms(state: State, equation: LinearEquation) -> tuple[Node, N
     if len(before) != 1 or len(behind) != 1:
         return None
     number, left = split_coefficient(behind[0][0])
-    return (before[0], scaled(number, behind[0][1])) if left == identity(left.shape[0]) else None
+    return (before[0], scaled(number, behind[0][1])) if is_identity(left) else None
 
 
 def _sign(state: State, equation: LinearEquation) -> int:

@@ -32,7 +32,7 @@ def output_name(rank: int, taken: Iterable[str]) -> str:
 
 def choose_letters(root: Node, variables: tuple[Symbol, ...], taken: set[str]) -> dict[Node, Symbol]:
     """Parts with their letters, inner parts first."""
-    chosen = _parts(root, variables)
+    chosen = _worth_a_letter(root, variables)
     used, letters = set(taken), dict[Node, Symbol]()
     for node in chosen:
         names = (*own_names(node), *islice(_names(ALPHABETS.get(node.rank, "TRW"), used), 1))
@@ -66,7 +66,7 @@ def _names(alphabet: str, taken: set[str]) -> Iterator[str]:
         number += 1
 
 
-def _parts(root: Node, variables: tuple[Symbol, ...]) -> list[Node]:
+def _worth_a_letter(root: Node, variables: tuple[Symbol, ...]) -> list[Node]:
     moving = depends_on([root], variables)
     uses: Counter[Node] = Counter()
     wanted: dict[Node, int] = {}

@@ -119,21 +119,17 @@ def _from_identity(
     formal = formals(primitive)
     outputs = core.outputs
     letters = _output_letters(core, taken)
-    leaves: dict[Node, Node] = dict(zip(formal.inputs, core.arguments, strict=True))
-    moved: dict[Node, Node] = {}
+    leaves: dict[Node, Node] = dict(zip((*formal.inputs, *formal.outputs), (*core.arguments, *letters), strict=True))
+    moved: dict[Node, Node] = {
+        s: direction(letter) for s, letter in zip(formal.output_directions, letters, strict=True)
+    }
     for symbol, argument in zip(formal.input_directions, core.arguments, strict=True):
         assert isinstance(argument, Symbol)
         moved[symbol] = direction(argument) if argument in variables else zero(argument.shape)
-    for symbol, letter in zip(formal.outputs, letters, strict=True):
-        leaves[symbol] = letter
-    for symbol, letter in zip(formal.output_directions, letters, strict=True):
-        moved[symbol] = direction(letter)
-    telling = Telling(core, solution, {**leaves, **moved}, letters, {**frame_symbols(solution, taken, leaves)})
+    telling = Telling(core, solution, {**leaves, **moved}, letters, frame_symbols(solution, taken, leaves))
     drafts = telling.drafts()
-    named = tuple(Named(letter, output) for letter, output in zip(letters, outputs, strict=True))
-    shown: dict[Node, Node] = {
-        letter: output for letter, output in zip(letters, outputs, strict=True) if _has_suffix(core)
-    }
+    named = tuple(map(Named, letters, outputs))
+    shown: dict[Node, Node] = dict(zip(letters, outputs, strict=True)) if _has_suffix(core) else {}
     change = substitute(root, {core: direction(letters[core.index])})
     parts: dict[Node, Symbol] = dict(zip(outputs, letters, strict=True))
     drafts += endings(root, change, variables, cotangent, parts)

@@ -85,13 +85,13 @@ def _changed(node: Contract, moving: set[Node]) -> Iterator[Local]:
             yield from _without_cotangent(node, place, factor)
             yield from _without_function(node, place, factor, moving)
         if not factor.node.real:
-            flipped = _with(node, place, factor.conjugated)
+            flipped = _with_in_place(node, place, factor.conjugated)
             yield flipped, "missing_conj", f"the factor {told(factor.node)} is conjugated the other way", 1.0
     yield from _without_numbers(node)
     yield from _exchanged(node, moving)
 
 
-def _with(node: Contract, place: int, *factors: Factor) -> Node:
+def _with_in_place(node: Contract, place: int, *factors: Factor) -> Node:
     """The product with other factors in the place of one."""
     return with_factors(node, [*node.factors[:place], *factors, *node.factors[place + 1 :]])
 
@@ -102,7 +102,7 @@ def _turned(node: Contract, place: int, factor: Factor, moving: set[Node]) -> It
     facts = facts_of(factor.node)
     if factor.node.shape[0] != factor.node.shape[1] or {"symmetric", "diagonal"} & facts:
         return
-    turned = _with(node, place, Factor(factor.node, factor.groups[::-1], factor.conj))
+    turned = _with_in_place(node, place, Factor(factor.node, factor.groups[::-1], factor.conj))
     beside = set[Node]() if factor.node in moving else moving
     missing = _transposes(turned, beside) < _transposes(node, beside)
     label = "missing_transpose" if missing else "extra_transpose"
@@ -156,7 +156,7 @@ def _without(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         yield with_factors(node, [*rest, *spread]), label, words, 1.1
     again = "wrong_factor" if constant else "wrong_power"
     cost = 1.65 if is_apply(factor.node, exp) else 1.3  # twice in the exponent
-    yield _with(node, place, factor, factor), again, f"the factor {told(factor.node)} is there twice", cost
+    yield _with_in_place(node, place, factor, factor), again, f"the factor {told(factor.node)} is there twice", cost
 
 
 def _without_cotangent(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
@@ -175,7 +175,7 @@ def _without_function(node: Contract, place: int, factor: Factor, moving: set[No
     for argument in given:
         if argument in moving and argument.shape == applied.shape and argument.real == applied.real:
             words = f"{told(argument)} stands where {told(applied)} is due"
-            yield _with(node, place, factor.with_node(argument)), "missing_chain_factor", words, 1.0
+            yield _with_in_place(node, place, factor.with_node(argument)), "missing_chain_factor", words, 1.0
 
 
 def _without_numbers(node: Contract) -> Iterator[Local]:
@@ -198,7 +198,7 @@ def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     raised = applied.primitive is power and isinstance(applied.parameters[0], Fraction) and applied.parameters[0] > 1
     for argument in () if raised else applied.arguments:
         if argument.shape == applied.shape and argument.real == applied.real:
-            changed = _with(node, place, factor.with_node(argument))
+            changed = _with_in_place(node, place, factor.with_node(argument))
             words = f"{told(argument)} stands where {name} is due"
             label = "wrong_power" if applied.primitive is power else "uses_input_instead_of_output"
             yield changed, label, words, 1.25 if applied.primitive is sign else 1.05  # rather a branch is left out
@@ -207,7 +207,7 @@ def _replaced(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         label = "wrong_factor" if constant else "wrong_power"
         for step in (1, -1, Fraction(1, 2), Fraction(-1, 2)):
             other = _raised(applied, applied.parameters[0] + step)
-            changed = _with(node, place, factor.with_node(other))
+            changed = _with_in_place(node, place, factor.with_node(other))
             yield changed, label, f"{name} stands to the wrong power", 1.1
 
 
@@ -237,18 +237,18 @@ def _masks(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
     below, on, above = mask.weights
     whole = Mask(below, Fraction(bool(below or above)), above, mask.shape)
     if on and on != whole.on:
-        changed = _with(node, place, Factor(whole, factor.groups))
+        changed = _with_in_place(node, place, Factor(whole, factor.groups))
         yield changed, "wrong_factor", "the diagonal is not halved", 1.0
     running = False
     together = [*(f.labels for f in rest), node.free_labels]
     if not any(set(factor.labels) <= set(labels) for labels in together):
         running = True
-        turned = _with(node, place, Factor(mask, factor.groups[::-1]))
+        turned = _with_in_place(node, place, Factor(mask, factor.groups[::-1]))
         yield turned, "missing_transpose", "the running sum has to run from the other end", 1.0
     yield from _moved(node, place, factor)
     for (low, middle, high), words in WEIGHTS.items():
         other = Mask(Fraction(low), Fraction(middle), Fraction(high), mask.shape)
-        changed = _with(node, place, Factor(other, factor.groups))
+        changed = _with_in_place(node, place, Factor(other, factor.groups))
         if running and (low, high) == (0, 0):
             yield changed, "missing_chain_factor", "the running sum is left out", 1.05
         else:
@@ -267,7 +267,7 @@ def _moved(node: Contract, place: int, factor: Factor) -> Iterator[Local]:
         if labels in (factor.labels, factor.labels[::-1]) or len(labels) != 2:
             continue
         if [node.dims[label] for label in labels] == [node.dims[label] for label in factor.labels]:
-            moved = _with(node, place, Factor(factor.node, tuple((label,) for label in labels)))
+            moved = _with_in_place(node, place, Factor(factor.node, tuple((label,) for label in labels)))
             yield moved, "wrong_mask", f"the mask is put on {words}, and it belongs to another matrix", 1.05
 
 

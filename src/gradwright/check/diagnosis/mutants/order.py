@@ -46,7 +46,7 @@ def _moved(term: Node, moving: set[Node], first: bool) -> Node | None:
         return None
     holding = [link for link in chain if link[0].node in moving]
     others = [link for link in chain if link[0].node not in moving]
-    matrices = [_seen(*link) for link in ((*holding, *others) if first else (*others, *holding))]
+    matrices = [_upright(*link) for link in ((*holding, *others) if first else (*others, *holding))]
     result = matrices[0]
     for matrix in matrices[1:]:
         result = matmul(result, matrix)
@@ -54,7 +54,7 @@ def _moved(term: Node, moving: set[Node], first: bool) -> Node | None:
     return scale(term.coefficient, result)
 
 
-def _seen(factor: Factor, transposed: bool) -> Node:
+def _upright(factor: Factor, transposed: bool) -> Node:
     matrix = conjugate(factor.node) if factor.conj else factor.node
     return transpose(matrix) if transposed else matrix
 

@@ -38,7 +38,7 @@ def terms(truth: Truth, name: str) -> Iterator[Mutant]:
     for node in postorder(root):
         if isinstance(node, Add) and node not in bound:
             cost = 0.0 if node in holding else 0.15
-            inside = "" if node in holding else _of(node)
+            inside = "" if node in holding else _inside_of(node)
             for changed, label, words, more in _changed(node, inside):
                 if node in inverted and changed == identity(node.shape[0]):
                     continue  # then the inverse is missing, and no term in it
@@ -84,7 +84,7 @@ def _agree_where_symmetric(parts: Sequence[Node], cotangent: Symbol) -> bool:
     return all(is_zero(simplify(subtract(first, other))) for other in rest)
 
 
-def _of(node: Add) -> str:
+def _inside_of(node: Add) -> str:
     """Which sum it is that has a term, where it is not the gradient itself."""
     text = brief(node)
     return f" of {text}" if len(text) <= LONGEST else ""

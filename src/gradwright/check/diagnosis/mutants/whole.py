@@ -44,14 +44,10 @@ def whole(truth: Truth, name: str) -> Iterator[Mutant]:
 def _sized(truth: Truth, right: Node) -> Iterator[Mutant]:
     labels = list(range(right.rank))
     for dim in truth.signature.dims:
-        number = size(Dim.of(dim))
-        for factor, words in ((number, dim), (divide(_one(), number), f"1/{dim}")):
+        length = size(Dim.of(dim))
+        for factor, words in ((length, dim), (divide(number(1), length), f"1/{dim}")):
             node = product_of([(factor, ()), (right, labels)], labels)
             yield Mutant(node, "wrong_factor", f"the whole gradient is {words} times what it should be", 1.3)
-
-
-def _one() -> Node:
-    return number(1)
 
 
 def _structured(truth: Truth, name: str, right: Node) -> Iterator[Mutant]:

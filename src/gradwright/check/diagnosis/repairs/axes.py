@@ -27,7 +27,6 @@ NORMS = ("norm", "vector_norm")
 
 def axes(scene: Scene) -> Iterator[Repair]:
     """Every axis that is named changed, every value summed, every single entry replaced by the sum."""
-    assert scene.program is not None
     for site in sites(scene):
         yield from _summed(site, scene)
     for instruction in scene.program.instructions:
@@ -43,7 +42,6 @@ def axes(scene: Scene) -> Iterator[Repair]:
 
 
 def _summed(site: Site, scene: Scene) -> Iterator[Repair]:
-    assert scene.program is not None
     if site.slot == scene.program.result and site.user is None:
         return
     for axis in range(site.value.dim()):
@@ -83,7 +81,6 @@ def _other_axis(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
 
 def _other_axis_kept(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     """A reduction along an axis that is put back by indexing, as in `X.mean(1)[:, None]`, along another axis."""
-    assert scene.program is not None
     inner = scene.program.by_slot.get(instruction.operands[0][1]) if instruction.operands else None
     whole = scene.values.get(inner.operands[0][1]) if inner is not None and inner.name in REDUCTIONS else None
     made = scene.values.get(instruction.slot)
@@ -288,7 +285,6 @@ def _unbound(program: Program, instruction: Instruction) -> int | None:
 
 def _reduced(scene: Scene) -> Iterator[Repair]:
     """A gradient of more axes than the variable, summed down to its shape."""
-    assert scene.program is not None
     last = scene.program.by_slot[scene.program.result]
     rank = scene.returned.dim()
     for count in range(1, rank - scene.wanted.dim() + 1):
@@ -312,7 +308,6 @@ def _reduced(scene: Scene) -> Iterator[Repair]:
 
 def _spread(scene: Scene) -> Iterator[Repair]:
     """A gradient of what the forward sums up, spread to the shape of the variable."""
-    assert scene.program is not None
     last = scene.program.by_slot[scene.program.result]
     rank = scene.wanted.dim()
     for added in combinations(range(rank), rank - scene.returned.dim()):

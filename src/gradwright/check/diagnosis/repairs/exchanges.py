@@ -14,7 +14,6 @@ from gradwright.check.diagnosis.scene import Repair, Scene, close
 def exchanges(scene: Scene) -> Iterator[tuple[Repair, ...]]:
     """The repairs that belong together: each of two values of one shape where the other one is used."""
     program = scene.program
-    assert program is not None
     uses = [(user, place) for user in program.instructions for place, _ in user.operands]
     for left, right in combinations(uses, 2) if program.pure else ():
         if left[0] is not right[0] and _may_change_places(left, right, program, scene):
@@ -43,7 +42,6 @@ def _replaced(use: Use, source: int, words: str) -> Repair:
     user, place = use
 
     def make(values: Values, scene: Scene) -> object:
-        assert scene.program is not None
         return scene.program.by_slot[user.slot].run(values, {place: values[source]})
 
     return Repair(user.slot, make, "swapped_factors", words, 1.3, place, portable=True)

@@ -18,7 +18,6 @@ Index = int | slice
 
 def indices(scene: Scene) -> Iterator[Repair]:
     """Every number in an index, counted from the start or from the end, and every range, replaced by another."""
-    assert scene.program is not None
     for instruction in scene.program.instructions:
         if instruction.name in INDEXED:
             yield from _other_places(instruction, scene)
@@ -51,7 +50,6 @@ def _other_places(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
 
 def _is_written_to(instruction: Instruction, scene: Scene) -> bool:
     """Whether it takes a part that is changed in place, as `A[i] += b` does."""
-    assert scene.program is not None
     users = scene.program.users.get(instruction.slot, ())
     return any(user.in_place and user.changed == Slot(instruction.slot) for user in users)
 
@@ -73,7 +71,6 @@ def _other_starts(instruction: Instruction, value: torch.Tensor, scene: Scene) -
 
 def _other_parts(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     """Another of several parts that a tensor was cut into."""
-    assert scene.program is not None
     several, written = instruction.arguments
     cut = scene.program.by_slot.get(several.index)
     parts = scene.values.get(several.index)

@@ -33,7 +33,6 @@ def multiples(scene: Scene) -> Iterator[Repair]:
 
 def _untouched(scene: Scene) -> Iterator[Repair]:
     """A value without the function of it that takes signs away, or cuts entries off."""
-    assert scene.program is not None
     for instruction in scene.program.instructions:
         if instruction.name not in (*MAGNITUDES, *CLIPS) or not instruction.operands:
             continue
@@ -88,7 +87,6 @@ def _one_less(site: Site, name: str) -> Iterator[Repair]:
 
 def _dropped(scene: Scene) -> Iterator[Repair]:
     """A summand left out; not one of two equal ones, which are a factor 2."""
-    assert scene.program is not None
     for instruction in scene.program.instructions:
         if instruction.name in SUMS and len(instruction.operands) == 2 and not _doubled(instruction, scene):
             for place, source in instruction.operands:
@@ -117,7 +115,6 @@ def _without_number(instruction: Instruction) -> Iterator[Repair]:
 
 def _without_factor(scene: Scene) -> Iterator[Repair]:
     """A factor left out that the cotangent does not enter, and that is no number of the code."""
-    assert scene.program is not None
     moving = {0, *(i.slot for i in scene.program.dependents[0])}
     for instruction in scene.program.instructions:
         if instruction.name not in PRODUCTS or len(instruction.operands) != 2:

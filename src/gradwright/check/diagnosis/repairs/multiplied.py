@@ -231,7 +231,6 @@ def _without_cotangent(site: Site, scene: Scene) -> Iterator[Repair]:
 
 def _by_cotangent(site: Site, scene: Scene, name: str) -> dict[str, Combine]:
     """The products of a value with the cotangent, by what is missing where."""
-    assert scene.program is not None
     value, cotangent = site.value, scene.inputs[name]
     ways: dict[str, Combine] = {}
     if scene.misshapen and cotangent.dim() == 1:

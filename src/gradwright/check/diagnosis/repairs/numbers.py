@@ -34,18 +34,17 @@ At = Callable[[float], Repair]
 
 def numbers(scene: Scene) -> Iterator[Repair]:
     """Every number that stands in the code, made the one that gives the right gradient."""
-    assert scene.program is not None
     whole = multiple_of(scene.returned, scene.wanted)
     for instruction in scene.program.instructions if not scene.misshapen else ():
         for place, written in enumerate(instruction.arguments) if instruction.name in ARITHMETIC else ():
             if isinstance(written, int | float) and not isinstance(written, bool) and written:
-                found = _solved(lambda number, i=instruction, p=place: _with(i, p, number), float(written), scene)
+                found = _solved(lambda number, i=instruction, p=place: _rewritten(i, p, number), float(written), scene)
                 if found is None or abs(found / written - 1) <= DIGITS:
                     continue
                 is_factor = whole is not None and abs(found / written * whole - 1) <= DIGITS
                 if not is_factor or _is_more_likely(found):
                     words = f"the number {written:.12g} should be {_text(found)}"
-                    yield _with(instruction, place, found, words)
+                    yield _rewritten(instruction, place, found, words)
 
 
 def _is_more_likely(number: float) -> bool:
@@ -55,7 +54,6 @@ def _is_more_likely(number: float) -> bool:
 
 def other_sizes(scene: Scene) -> Iterator[Repair]:
     """Every size that stands in the code, made another, or one less or more, as in the divisor of a variance."""
-    assert scene.program is not None
     every = [_Length(name, less) for name in scene.point.sizes for less in (0, 1)]
     for instruction in scene.program.instructions:
         for place, written in enumerate(instruction.arguments) if instruction.name in ARITHMETIC else ():
@@ -81,7 +79,6 @@ class _Length(NamedTuple):
 
 def _with_length(slot: int, place: int, given: _Length, due: _Length) -> Repair:
     def make(values: Values, scene: Scene) -> object:
-        assert scene.program is not None
         own = scene.program.by_slot[slot]
         if own.arguments[place] != given.at(scene):
             raise ValueError("the number that stands in the code is no size")
@@ -101,7 +98,7 @@ def multiples_of_values(scene: Scene) -> Iterator[Repair]:
             yield _times(site, found, f"{site.words} has to be multiplied by {_text(found)}")
 
 
-def _with(instruction: Instruction, place: int, number: float, words: str = "") -> Repair:
+def _rewritten(instruction: Instruction, place: int, number: float, words: str = "") -> Repair:
     arguments = tuple(number if p == place else given for p, given in enumerate(instruction.arguments))
     turned = Instruction(instruction.slot, instruction.function, arguments, instruction.keywords)
     return Repair(instruction.slot, lambda values, scene: turned.run(values), "wrong_factor", words, WRITTEN)

@@ -18,7 +18,6 @@ EVERY_ORDER = 4  # of more factors, two are exchanged or one is moved
 
 def order(scene: Scene) -> Iterator[Repair]:
     """The factors of every product in every other order, and the operands of what does not commute swapped."""
-    assert scene.program is not None
     for instruction in scene.program.instructions:
         if instruction.name in ORDERED and len(instruction.operands) == 2:
             yield from _swapped(scene, instruction)
@@ -35,7 +34,6 @@ def _swapped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
     def swap(values: Values, scene: Scene) -> object:
         return instruction.run(values, {a: values[right], b: values[left]})
 
-    assert scene.program is not None
     words = f"{scene.called(left)} and {scene.called(right)} have to change places"
     # Of an outer product it is the same as a transpose, and says more; a Jacobian made of one is transposed.
     multiplied = any(i.name in MATRIX_PRODUCTS for i in scene.program.dependents[instruction.slot])
@@ -50,7 +48,6 @@ def _is_vector(scene: Scene, slot: int) -> bool:
 
 
 def _reordered(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
-    assert scene.program is not None
     factors = chain(scene.program, instruction.slot)
     if not 3 <= len(factors) <= LONGEST:
         return

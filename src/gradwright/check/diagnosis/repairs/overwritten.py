@@ -11,7 +11,6 @@ from gradwright.check.diagnosis.scene import Repair, Scene
 
 def overwritten(scene: Scene) -> Iterator[Repair]:
     """Every quantity of the formula that is changed in place left as it was made."""
-    assert scene.program is not None
     for instruction in scene.program.instructions:
         changed = instruction.changed
         if not instruction.in_place or not isinstance(changed, Slot):

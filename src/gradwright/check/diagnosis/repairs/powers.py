@@ -21,7 +21,6 @@ EXPONENTS = (2.0, 0.5, -1.0, 3.0, -2.0, 1.5, -0.5)
 
 def powers(scene: Scene) -> Iterator[Repair]:
     """Every exponent changed; every value that the cotangent does not enter raised to a power."""
-    assert scene.program is not None
     moving = {0, *(i.slot for i in scene.program.dependents[0])}
     for instruction in scene.program.instructions:
         if instruction.name in (*POWERS, "matrix_power"):
@@ -37,7 +36,6 @@ def powers(scene: Scene) -> Iterator[Repair]:
 
 def _once_less(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
     """A product in which a square factor occurs several times, with one of them taken out."""
-    assert scene.program is not None
     factors = chain(scene.program, instruction.slot)
     for slot in dict.fromkeys(factors):
         value = scene.values.get(slot)
@@ -70,7 +68,7 @@ def _exponents(instruction: Instruction) -> Iterator[Repair]:
 def _taken_of_a_summand(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     """The power of a sum, `(1 − q)²`, where that of one summand is due, `1 − q²`."""
     base, *rest = instruction.arguments
-    inner = scene.program.by_slot.get(base.index) if scene.program is not None and isinstance(base, Slot) else None
+    inner = scene.program.by_slot.get(base.index) if isinstance(base, Slot) else None
     if inner is None or inner.name not in SUMS or not rest or not isinstance(rest[0], int | float):
         return
     for place, source in inner.operands:
@@ -84,7 +82,6 @@ def _taken_of_a_summand(instruction: Instruction, scene: Scene) -> Iterator[Repa
 
 def _taken_of_the_sum(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     """A sum with the power of one summand, `1 + q²`, where that of the sum is due, `(1 + q)²`."""
-    assert scene.program is not None
     for place, source in instruction.operands:
         maker = scene.program.by_slot.get(source)
         raised = maker is not None and maker.name in ("pow", "__pow__", "square")

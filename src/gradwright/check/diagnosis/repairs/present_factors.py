@@ -12,7 +12,7 @@ from functools import cache
 import torch
 
 from gradwright.check.diagnosis.operations import MATRIX_PRODUCTS, SUMS
-from gradwright.check.diagnosis.program import Instruction, Program
+from gradwright.check.diagnosis.program import Instruction
 from gradwright.check.diagnosis.repairs.sites import Site, is_number
 from gradwright.check.diagnosis.scene import Scene, close
 
@@ -30,8 +30,8 @@ Slots = frozenset[int]
 
 def powers_beside(scene: Scene) -> Callable[[Site], set[int]]:
     """For a site, by number, the quantities of which a power is among the factors of its product."""
-    assert scene.program is not None
-    program = scene.program
+    inside = _factors(scene)
+    outside = _beside(scene, inside)
 
     @cache
     def known(slot: int) -> frozenset[int]:
@@ -40,32 +40,19 @@ def powers_beside(scene: Scene) -> Callable[[Site], set[int]]:
             return frozenset()
         return frozenset(number for number, quantity in enumerate(scene.quantities) if is_power(value, quantity))
 
-    def passes(slot: int, reduction: Instruction) -> bool:
-        return _varies_not(scene.values.get(slot), reduction, scene)
-
-    def scalars(slots: Slots) -> Slots:
-        values = {slot: scene.values.get(slot) for slot in slots}
-        return frozenset(slot for slot, value in values.items() if isinstance(value, torch.Tensor) and not value.dim())
-
-    def kept(instruction: Instruction) -> Callable[[int, Slots], Slots]:
-        """What is left of the factors of an operand: of a vector that is summed over, the numbers."""
-        summed = instruction.name in CONTRACTING
-        ranks = {s: v.dim() for _, s in instruction.operands if isinstance(v := scene.values.get(s), torch.Tensor)}
-        inner = scene.values.get(instruction.slot)
-        whole = isinstance(inner, torch.Tensor) and inner.dim() == 0
-        return lambda slot, slots: scalars(slots) if summed and (whole or ranks.get(slot) == 1) else slots
-
-    inside = _factors(program, passes, kept)
-    outside = _beside(program, inside, passes)
-
     def present(site: Site) -> set[int]:
         """What the value is multiplied by; an operand that is summed, by what is the same for all summands."""
         factors = inside[site.slot] | outside[site.slot]
         if site.user is not None and site.user.name in REDUCTIONS:
-            factors = frozenset(factor for factor in factors if passes(factor, site.user))
+            factors = _passing(scene, site.user, factors)
         return {number for factor in factors for number in known(factor)}
 
     return present
+
+
+def _passing(scene: Scene, reduction: Instruction, factors: Slots) -> Slots:
+    """Of the factors of what is summed, those of the sum."""
+    return frozenset(slot for slot in factors if _varies_not(scene.values.get(slot), reduction, scene))
 
 
 def _varies_not(value: object, reduction: Instruction, scene: Scene) -> bool:
@@ -81,12 +68,9 @@ def _varies_not(value: object, reduction: Instruction, scene: Scene) -> bool:
     return all(-place > value.dim() or value.shape[place] == 1 for place in places)
 
 
-def _factors(
-    program: Program,
-    passes: Callable[[int, Instruction], bool],
-    kept: Callable[[Instruction], Callable[[int, Slots], Slots]],
-) -> dict[int, Slots]:
+def _factors(scene: Scene) -> dict[int, Slots]:
     """For every value the values whose product it is; for a sum, those that all summands have."""
+    program = scene.program
     found = {slot: frozenset({slot}) for slot in (*range(len(program.inputs)), *program.constants)}
     for instruction in program.instructions:
         operands = [found[source] for _, source in instruction.operands]
@@ -94,21 +78,32 @@ def _factors(
         if instruction.name in SUMS and len(operands) > 1:  # a number that is added has no factors
             parts = operands[0].intersection(*operands[1:])
         elif instruction.name in REDUCTIONS:
-            parts = frozenset(slot for slot in operands[0] if passes(slot, instruction))
+            parts = _passing(scene, instruction, operands[0])
         elif instruction.name in MULTIPLICATIVE:
-            left = kept(instruction)
-            parts = parts.union(*(left(source, found[source]) for _, source in instruction.operands))
+            parts = parts.union(*(_kept(scene, instruction, slot, found[slot]) for _, slot in instruction.operands))
         found[instruction.slot] = parts | {instruction.slot}
     return found
 
 
-def _beside(
-    program: Program, inside: Mapping[int, Slots], passes: Callable[[int, Instruction], bool]
-) -> dict[int, Slots]:
+def _kept(scene: Scene, product: Instruction, operand: int, factors: Slots) -> Slots:
+    """What a product has of the factors of an operand: of a vector that is summed over, the numbers."""
+    whole, vector = _rank(scene, product.slot) == 0, _rank(scene, operand) == 1
+    if product.name in CONTRACTING and (whole or vector):
+        return frozenset(slot for slot in factors if _rank(scene, slot) == 0)
+    return factors
+
+
+def _rank(scene: Scene, slot: int) -> int | None:
+    value = scene.values.get(slot)
+    return value.dim() if isinstance(value, torch.Tensor) else None
+
+
+def _beside(scene: Scene, inside: Mapping[int, Slots]) -> dict[int, Slots]:
     """For every value what it is multiplied by on all its ways to the result, whatever is added to it there.
 
     What a sum is multiplied by entry by entry, as in `s ∘ (G − Σ s ∘ G)`, is no factor of what is summed.
     """
+    program = scene.program
     found: dict[int, Slots] = {program.result: frozenset()}
     for user in reversed(program.instructions):
         sources = [source for _, source in user.operands]
@@ -116,7 +111,7 @@ def _beside(
         for slot in sources:
             factors = found.get(user.slot, frozenset()) if goes_on else frozenset[int]()
             if user.name in REDUCTIONS:
-                factors = frozenset(factor for factor in factors if passes(factor, user))
+                factors = _passing(scene, user, factors)
             if user.name in MULTIPLICATIVE:
                 factors = factors.union(*(inside[other] for other in sources if other != slot))
             found[slot] = found.get(slot, factors) & factors

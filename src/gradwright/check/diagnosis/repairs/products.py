@@ -38,7 +38,6 @@ SAME = {"multiply": "mul", "true_divide": "div", "divide": "div", "__mul__": "mu
 
 def products(scene: Scene) -> Iterator[Repair]:
     """Every elementwise operation replaced by the one on matrices."""
-    assert scene.program is not None
     for instruction in scene.program.instructions:
         name = SAME.get(instruction.name, instruction.name)
         for words, operation in BINARY.get(name, ()):
@@ -66,7 +65,6 @@ def _is_applied(scene: Scene, instruction: Instruction) -> bool:
     A sum that is left out looks the same, but then it is the matrix that depends on the cotangent.
     """
     program = scene.program
-    assert program is not None
     cotangent = program.inputs.index(scene.point.truth.cotangent.name)
     moving = {cotangent, *(user.slot for user in program.dependents[cotangent])}
     ranks = {value.dim(): slot in moving for _, slot in instruction.operands if is_number(value := scene.values[slot])}
@@ -85,7 +83,6 @@ def _binary(instruction: Instruction, operation: Binary, words: str, cost: float
 
 def _regrouped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
     """Two neighbours in a product of entries that was computed from left to right: `G * (A @ B)` for `G * A * B`."""
-    assert scene.program is not None
     first = scene.program.by_slot.get(instruction.operands[0][1])
     if first is None or SAME.get(first.name, first.name) != "mul" or len(first.operands) != 2:
         return
@@ -106,7 +103,6 @@ def _regrouped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
 
 def _crossed(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
     """A diagonal matrix of the products of the entries of two vectors, where the products of all pairs are due."""
-    assert scene.program is not None
     maker = scene.program.by_slot.get(instruction.operands[0][1])
     if maker is None or SAME.get(maker.name, maker.name) != "mul" or len(maker.operands) != 2:
         return

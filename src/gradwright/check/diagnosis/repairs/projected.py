@@ -37,7 +37,6 @@ def projected(scene: Scene) -> Iterator[Repair]:
 
 def _parallel(scene: Scene) -> Iterator[tuple[int, int]]:
     """The sums with a summand that is a multiple of a quantity, each with the number of that."""
-    assert scene.program is not None
     for instruction in scene.program.instructions:
         values = [scene.values.get(source) for _, source in instruction.operands if instruction.name in SUMS]
         summands = [value for value in values if is_number(value)]

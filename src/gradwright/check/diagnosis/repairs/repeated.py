@@ -20,7 +20,6 @@ def repeated(scene: Scene, families: Sequence[Family]) -> list[tuple[Repair, ...
     Repairs are the same if they are the same ones in their order, among those that a family has for the place.
     """
     program = scene.program
-    assert program is not None
     runs = Counter(instruction.call for instruction in program.instructions)
     groups = defaultdict[_Key, list[Repair]](list)
     for family in families if max(runs.values(), default=0) > 1 else ():

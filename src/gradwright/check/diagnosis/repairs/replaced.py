@@ -46,7 +46,6 @@ def replaced(scene: Scene) -> Iterator[Repair]:
 
 def _in_powers(scene: Scene) -> Iterator[Repair]:
     """One of the factors of a power replaced: `r³` where `r² s` is due."""
-    assert scene.program is not None
     for instruction in scene.program.instructions:
         base, exponent = (*instruction.arguments, None, None)[:2]
         if instruction.name in POWERS and isinstance(base, Slot) and exponent in EXPONENTS:
@@ -71,7 +70,6 @@ def _in_power(instruction: Instruction, base: int, scene: Scene) -> Iterator[Rep
 
 def _is_inside(site: Site, scene: Scene) -> bool:
     """Whether a value is a summand of other quantities of the formula alone: then it is right, and they are not."""
-    assert scene.program is not None
     users = scene.program.users.get(site.slot, ())
     if site.user is not None or not users or any(user.name not in SUMS for user in users):
         return False
@@ -173,7 +171,6 @@ def _depends(quantity: Quantity, name: str) -> bool:
 
 def _is_argument(site: Site, scene: Scene) -> bool:
     """Whether nothing is done with a value but to take a function of it, such as a cosine."""
-    assert scene.program is not None
     users = (site.user,) if site.user is not None else scene.program.users.get(site.slot, ())
     return bool(users) and all(user.name in FUNCTIONS for user in users)
 

@@ -49,7 +49,6 @@ class Site:
 
     def summed(self, scene: Scene) -> set[torch.Size]:
         """The shapes of the sums of which it is a summand."""
-        assert scene.program is not None
         sums = [scene.values.get(user.slot) for user in scene.program.users.get(self.slot, ()) if user.name in SUMS]
         return {value.shape for value in sums if isinstance(value, torch.Tensor)}
 
@@ -82,7 +81,6 @@ class Site:
 
     def made(self, change: Change, values: Values, scene: Scene) -> object:
         """The value of the slot, changed; the instruction is the scene's own, whose sizes may be others."""
-        assert scene.program is not None
         instruction = scene.program.by_slot.get(self.slot)
         if self.user is not None and instruction is not None:
             return instruction.run(values, {self.place: change(values[self.source])})
@@ -92,7 +90,6 @@ class Site:
 def sites(scene: Scene) -> list[Site]:
     """Every value, and every operand of a value that is used more than once; of what ran apart, what ran twice."""
     program = scene.program
-    assert program is not None
     every = (*_values(program, scene), *_operands(program, scene))
     return [site for site in every if not program.twice or site.slot in program.twice]
 
@@ -100,7 +97,6 @@ def sites(scene: Scene) -> list[Site]:
 def nearest_sites(scene: Scene) -> list[Site]:
     """Of a long computation those sites after which least has to be computed again, by the number of quantities."""
     program, every = scene.program, sites(scene)
-    assert program is not None
     most = min(MOST, MOST_PAIRS // max(1, len(scene.quantities)))
     kept = {id(site) for site in sorted(every, key=lambda site: program.calls(site.slot))[:most]}
     return [site for site in every if id(site) in kept]

@@ -24,7 +24,6 @@ OPPOSITES = {"gt": torch.le, "lt": torch.ge, "ge": torch.lt, "le": torch.gt}
 
 def structure(scene: Scene) -> Iterator[Repair]:
     """Every square matrix symmetrised or masked, every mask changed, the whole gradient projected."""
-    assert scene.program is not None
     for site in sites(scene):
         if site.value.dim() == 2 and site.value.shape[0] == site.value.shape[1]:
             yield from _symmetrised(site, scene)
@@ -62,7 +61,6 @@ def _symmetrised(site: Site, scene: Scene) -> Iterator[Repair]:
 
 def _regrouped(scene: Scene, instruction: Instruction) -> Iterator[Repair]:
     """Neighbours in a product, of which the symmetric part is due, also where they were not multiplied first."""
-    assert scene.program is not None
     factors = chain(scene.program, instruction.slot)
     if not 3 <= len(factors) <= LONGEST:
         return
@@ -229,7 +227,6 @@ _OF_FACT = (
 
 def _projected(scene: Scene) -> Iterator[Repair]:
     """The whole gradient projected on the tangent space of the variable's set."""
-    assert scene.program is not None
     if not scene.name:
         return
     facts = scene.point.truth.signature.symbol(scene.name).facts
@@ -244,13 +241,11 @@ def _projected(scene: Scene) -> Iterator[Repair]:
 
 def _is_masked(scene: Scene) -> bool:
     """Whether a triangle is taken already: then it is a wrong one."""
-    assert scene.program is not None
     return any(instruction.name in TRIANGLES for instruction in scene.program.instructions)
 
 
 def _takes_normal_part(scene: Scene) -> bool:
     """Whether something that is normal to the set is taken away already: then it is a wrong one."""
-    assert scene.program is not None
     summands = [s for i in scene.program.instructions if i.name in SUMS for _, s in i.operands]
     values = [value for slot in summands if is_number(value := scene.values.get(slot))]
     return any(v.shape == scene.wanted.shape and _is_normal(v, scene) for v in values)

@@ -19,7 +19,6 @@ REVERSED = {"cumsum", "logcumsumexp"}
 
 def transposes(scene: Scene) -> Iterator[Repair]:
     """Every matrix transposed, every complex value conjugated, every running sum reversed."""
-    assert scene.program is not None
     for site in sites(scene):
         yield from _turned(site, scene, 0.6 if site.whole else 0.25 if _is_part_of_product(site, scene) else 0.0)
         yield from _conjugated(site)
@@ -71,7 +70,6 @@ def _is_skew(site: Site) -> bool:
 
 def _is_part_of_product(site: Site, scene: Scene) -> bool:
     """Whether it is a product that is a factor of another: rather one of its factors has to be transposed."""
-    assert scene.program is not None
     users = scene.program.users.get(site.source, ())
     made = site.maker is not None and site.maker.name in MATRIX_PRODUCTS
     return made and bool(users) and all(user.name in MATRIX_PRODUCTS for user in users)
@@ -79,7 +77,6 @@ def _is_part_of_product(site: Site, scene: Scene) -> bool:
 
 def _reversed_by_transposing(site: Site, scene: Scene) -> bool:
     """Whether it is a product of symmetric matrices, of which the transpose is the one in the other order."""
-    assert scene.program is not None
     factors = chain(scene.program, site.source)
     return len(factors) > 1 and all(_is_symmetric(scene.values.get(slot)) for slot in factors)
 

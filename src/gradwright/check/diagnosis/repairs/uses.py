@@ -20,7 +20,6 @@ Use = tuple[Instruction, Place]
 def uses(scene: Scene) -> Iterator[tuple[Repair, ...]]:
     """The repairs that belong together: a quantity put in the place of another at two places or more."""
     program, quantities = scene.program, scene.library.quantities
-    assert program is not None
     for slot in (*range(len(program.inputs)), *program.by_slot):
         places = [(user, place) for user in program.instructions for place, source in user.operands if source == slot]
         value = scene.values.get(slot)
@@ -61,7 +60,6 @@ def _replaced(chosen: Sequence[Use], number: int, label: str, words: str) -> Ite
         places = [place for user, place in chosen if user.slot == slot]
 
         def make(values: Values, scene: Scene, slot: int = slot, places: Sequence[Place] = places) -> object:
-            assert scene.program is not None
             return scene.program.by_slot[slot].run(values, dict.fromkeys(places, scene.quantities[number].clone()))
 
         yield Repair(slot, make, label, words, 1.1, places[0], portable=True)

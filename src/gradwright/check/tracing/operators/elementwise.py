@@ -49,59 +49,59 @@ def _converted(given: Arguments) -> Value:
     if not (dtype.is_floating_point or dtype.is_complex) and not is_comparison(value.node):
         raise Untraceable(f"a conversion to {str(dtype).removeprefix('torch.')}, which rounds or compares")
     if not dtype.is_complex and not value.node.real:
-        return _with(value, function("real", value.node))
+        return _like(value, function("real", value.node))
     return value
 
 
-def _one(name: str) -> Callable[[Arguments], Value]:
+def _entry_by_entry(name: str) -> Callable[[Arguments], Value]:
     def rule(given: Arguments) -> Value:
         value = given.tensor("self")
-        return _with(value, function(name, value.node))
+        return _like(value, function(name, value.node))
 
     return rule
 
 
 for _operator, _function in FUNCTIONS.items():
-    operator(_operator)(_one(_function))
+    operator(_operator)(_entry_by_entry(_function))
 
 
 @operator("neg")
 def _neg(given: Arguments) -> Value:
     value = given.tensor("self")
-    return _with(value, scale(-1, value.node))
+    return _like(value, scale(-1, value.node))
 
 
 @operator("_conj", "_conj_physical", "conj", "conj_physical")
 def _conj(given: Arguments) -> Value:
     value = given.tensor("self")
-    return _with(value, conjugate(value.node))
+    return _like(value, conjugate(value.node))
 
 
 @operator("sgn")
 def _sgn(given: Arguments) -> Value:
     value = given.tensor("self")
     if value.node.real:
-        return _with(value, function("sign", value.node))
-    return _with(value, build.multiply(value.node, power(function("abs", value.node), Fraction(-1))))
+        return _like(value, function("sign", value.node))
+    return _like(value, build.multiply(value.node, power(function("abs", value.node), Fraction(-1))))
 
 
 @operator("rsqrt")
 def _rsqrt(given: Arguments) -> Value:
     value = given.tensor("self")
-    return _with(value, power(value.node, Fraction(-1, 2)))
+    return _like(value, power(value.node, Fraction(-1, 2)))
 
 
 @operator("exp2")
 def _exp2(given: Arguments) -> Value:
     value = given.tensor("self")
-    return _with(value, function("exp", build.multiply(_log(2), value.node)))
+    return _like(value, function("exp", build.multiply(_log(2), value.node)))
 
 
 @operator("log2", "log10")
 def _log_of_base(given: Arguments) -> Value:
     value = given.tensor("self")
     base = int(given.operation.name.removeprefix("aten.log"))
-    return _with(value, build.multiply(power(_log(base), Fraction(-1)), function("log", value.node)))
+    return _like(value, build.multiply(power(_log(base), Fraction(-1)), function("log", value.node)))
 
 
 def _log(number: int) -> Node:
@@ -111,13 +111,13 @@ def _log(number: int) -> Node:
 @operator("erfc")
 def _erfc(given: Arguments) -> Value:
     value = given.tensor("self")
-    return _with(value, subtract(build.ones(value.node.shape), function("erf", value.node)))
+    return _like(value, subtract(build.ones(value.node.shape), function("erf", value.node)))
 
 
 @operator("polygamma")
 def _polygamma(given: Arguments) -> Value:
     value = given.tensor("self")
-    return _with(value, function("polygamma", build.number(given.integer("n")), value.node))
+    return _like(value, function("polygamma", build.number(given.integer("n")), value.node))
 
 
 @operator("asin", "acos")
@@ -128,9 +128,9 @@ def _arc(given: Arguments) -> Value:
     cosine = power(subtract(ones, build.multiply(value.node, value.node)), Fraction(-1, 2))
     sine = function("arctan", build.multiply(value.node, cosine))
     if given.operation.name == "aten.asin":
-        return _with(value, sine)
+        return _like(value, sine)
     quarter = build.spread(scale(Fraction(1, 2), build.constant("pi")), value.node.shape)
-    return _with(value, subtract(quarter, sine))
+    return _like(value, subtract(quarter, sine))
 
 
 @operator("atanh", "acosh")
@@ -139,9 +139,9 @@ def _area(given: Arguments) -> Value:
     value = given.tensor("self")
     if given.operation.name == "aten.atanh":
         halves = subtract(function("log1p", value.node), function("log1p", scale(-1, value.node)))
-        return _with(value, scale(Fraction(1, 2), halves))
+        return _like(value, scale(Fraction(1, 2), halves))
     rest = power(subtract(build.multiply(value.node, value.node), build.ones(value.node.shape)), Fraction(1, 2))
-    return _with(value, function("log", build.plus(value.node, rest)))
+    return _like(value, function("log", build.plus(value.node, rest)))
 
 
 @operator("softplus")
@@ -150,21 +150,21 @@ def _softplus(given: Arguments) -> Value:
     value, beta = given.tensor("self"), given.rational("beta")
     if beta is None:
         raise Untraceable("softplus with a beta that is no constant")
-    return _with(value, scale(1 / beta, function("softplus", scale(beta, value.node))))
+    return _like(value, scale(1 / beta, function("softplus", scale(beta, value.node))))
 
 
 @operator("log_sigmoid_forward")
 def _log_sigmoid(given: Arguments) -> Result:
     value = given.tensor("self")
     node = scale(-1, function("softplus", scale(-1, value.node)))
-    return _with(value, node), Untraceable("the buffer of logsigmoid")
+    return _like(value, node), Untraceable("the buffer of logsigmoid")
 
 
 @operator("view_as_real")
 def _view_as_real(given: Arguments) -> Slices:
     """The real and the imaginary part along a new last axis."""
     value = given.tensor("self")
-    parts = tuple(_with(value, function(name, value.node)) for name in ("real", "imag"))
+    parts = tuple(_like(value, function(name, value.node)) for name in ("real", "imag"))
     return Slices(parts, value.rank)
 
 
@@ -172,7 +172,7 @@ def _view_as_real(given: Arguments) -> Slices:
 def _never(given: Arguments) -> Value:
     """At a generic point no entry is NaN or infinite."""
     value = given.tensor("self")
-    return _with(value, build.zeros(value.node.shape))
+    return _like(value, build.zeros(value.node.shape))
 
 
 @operator("add", "sub", "rsub")
@@ -197,8 +197,8 @@ def _mul(given: Arguments) -> Value:
 @operator("div")
 def _div(given: Arguments) -> Value:
     left, right = given.tensor("self"), given.tensor("other")
-    found = multiply(left, _with(right, power(right.node, Fraction(-1))))
-    return _with(found, _rounded(given.text("rounding_mode"), found.node)) if "rounding_mode" in given else found
+    found = multiply(left, _like(right, power(right.node, Fraction(-1))))
+    return _like(found, _rounded(given.text("rounding_mode"), found.node)) if "rounding_mode" in given else found
 
 
 def multiply(left: Value, right: Value) -> Value:
@@ -217,7 +217,7 @@ def _pow(given: Arguments) -> Value:
 def _add_product(given: Arguments) -> Value:
     base, left, right = given.tensor("self"), given.tensor("tensor1"), given.tensor("tensor2")
     if given.operation.name == "aten.addcdiv":
-        right = _with(right, power(right.node, Fraction(-1)))
+        right = _like(right, power(right.node, Fraction(-1)))
     (a, b), frame = aligned([base, multiply(left, right)])
     return Value(build.plus(a, build.multiply(given.number("value"), b)), frame.unit, frame.flipped)
 
@@ -251,21 +251,21 @@ def _complex(given: Arguments) -> Value:
 def _round(given: Arguments) -> Value:
     value = given.tensor("self")
     if "decimals" not in given:
-        return _with(value, function("round", value.node))
+        return _like(value, function("round", value.node))
     digit = Fraction(10) ** given.integer("decimals")
-    return _with(value, scale(1 / digit, function("round", scale(digit, value.node))))
+    return _like(value, scale(1 / digit, function("round", scale(digit, value.node))))
 
 
 @operator("ceil")
 def _ceil(given: Arguments) -> Value:
     value = given.tensor("self")
-    return _with(value, scale(-1, function("floor", scale(-1, value.node))))
+    return _like(value, scale(-1, function("floor", scale(-1, value.node))))
 
 
 @operator("trunc")
 def _trunc(given: Arguments) -> Value:
     value = given.tensor("self")
-    return _with(value, _rounded("trunc", value.node))
+    return _like(value, _rounded("trunc", value.node))
 
 
 @operator("remainder", "fmod")
@@ -297,7 +297,7 @@ def _angle(given: Arguments) -> Value:
     value = given.tensor("self")
     if value.node.real:
         raise Untraceable("the angle of a real number")
-    return _with(value, function("imag", function("log", value.node)))
+    return _like(value, function("imag", function("log", value.node)))
 
 
 @operator("atan2")
@@ -373,15 +373,11 @@ def _is_logical(node: Node) -> bool:
 
 def _complement(value: Value) -> Value:
     node = value.node
-    weights = node.weights if isinstance(node, Mask) else DIAGONAL if _is_identity(node) else None
+    weights = node.weights if isinstance(node, Mask) else DIAGONAL if build.is_identity(node) else None
     if weights is not None:
         below, on, above = (1 - weight for weight in weights)
-        return _with(value, Mask(below, on, above, node.shape))
-    return _with(value, subtract(build.ones(value.node.shape), value.node))
-
-
-def _is_identity(node: Node) -> bool:
-    return node.rank == 2 and node.shape[0] == node.shape[1] and node == build.identity(node.shape[0])
+        return _like(value, Mask(below, on, above, node.shape))
+    return _like(value, subtract(build.ones(value.node.shape), value.node))
 
 
 @operator("where")
@@ -453,7 +449,7 @@ def _guarded(condition: Value, value: Value) -> Value:
     """A value that is NaN under a condition: `logdet` is so where the determinant is negative."""
     signs = [node for node in postorder(condition.node) if is_apply(node, slogdet)]
     if len(signs) == 1 and is_apply(value.node, slogdet):
-        return _with(value, function("logdet", signs[0].arguments[0]))
+        return _like(value, function("logdet", signs[0].arguments[0]))
     return value
 
 
@@ -468,5 +464,5 @@ def _of_several(name: str, values: list[Value]) -> Value:
     return Value(function(name, *spread), frame.unit, frame.flipped)
 
 
-def _with(value: Value, node: Node) -> Value:
+def _like(value: Value, node: Node) -> Value:
     return Value(node, value.unit, value.flipped)

@@ -83,7 +83,7 @@ def _inv(given: Arguments) -> Result:
 
 
 @operator("linalg_pinv", "linalg_matrix_exp")
-def _one(given: Arguments) -> Value:
+def _same_function(given: Arguments) -> Value:
     name = given.operation.name.removeprefix("aten.linalg_")
     value = given.tensor("self")
     return Value(function(name, matrix(given, "self")), value.unit)

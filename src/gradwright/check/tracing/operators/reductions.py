@@ -224,27 +224,17 @@ def _exponential(output: Value) -> Value:
     return Value(node, output.unit, output.flipped)
 
 
-@operator("cumsum")
+@operator("cumsum", "logcumsumexp")
 def _cumsum(given: Arguments) -> Value:
-    """Running sums; along a reversed axis they run from the end."""
+    """Running sums, or the logarithms of those of exponentials; along a reversed axis they run from the end."""
     value = given.tensor("self")
     axis = given.axis("dim", value.rank)
     if value.unit[axis]:
         return value
-    place = value.place(axis)
-    if axis not in value.flipped:
-        return Value(build.cumulative_sum(value.node, place), value.unit, value.flipped)
-    return Value(_running_from_the_end(value.node, place), value.unit, value.flipped)
-
-
-@operator("logcumsumexp")
-def _logcumsumexp(given: Arguments) -> Value:
-    value = given.tensor("self")
-    axis = given.axis("dim", value.rank)
-    if value.unit[axis]:
-        return value
-    sums = build.cumulative_sum(function("exp", value.straight()), value.place(axis))
-    return Value(function("log", sums), value.unit)
+    of_exponentials = given.operation.name == "aten.logcumsumexp"
+    running = _running_from_the_end if axis in value.flipped else build.cumulative_sum
+    sums = running(function("exp", value.node) if of_exponentials else value.node, value.place(axis))
+    return Value(function("log", sums) if of_exponentials else sums, value.unit, value.flipped)
 
 
 def _running_from_the_end(node: Node, axis: int) -> Node:
