@@ -328,6 +328,9 @@ PRODUCTS = [
      "12 (sum(A ∘ P ∘ (1 dxᵀ − dx 1ᵀ), axis=0) + sum(A ∘ P ∘ (dx 1ᵀ − 1 dxᵀ), axis=1)), where P = (x 1ᵀ − 1 xᵀ)∘²"),
     ("sum((Q @ x)**4)", {"Q": "n n orthogonal", "x": "n"}, "Q",
      "6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (P + Pᵀ) − Q (6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (P + Pᵀ))ᵀ Q, where P = Qᵀ (Q x)∘³ xᵀ"),
+    # Of s, s² and s³ the letter is s.
+    ("x @ x / (x @ B @ x)", {"B": "n n spd", "x": "n"}, "x",
+     "4 (2 ‖x‖² xᵀ B dx / s³ − xᵀ dx / s²) B x − 2 ‖x‖² B dx / s² + 2 dx / s − 4 (xᵀ B dx) x / s², where s = xᵀ B x"),
 ]  # fmt: skip
 
 

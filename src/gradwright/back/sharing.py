@@ -382,6 +382,8 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
             continue
         if not bound or not _leaves_its_equation(part, bound):
             best, saving = part, saved
+    if isinstance(best, Power) and uses[best.base.key] > uses[best.key]:
+        return best.base  # `s² … s³` for `s … s xᵀ B x`
     return best
 
 
