@@ -522,3 +522,14 @@ def test_outputs_have_their_letters_before_they_are_told() -> None:
     steps = gw.derive(gw.parse("lu(X).U @ lu(X).L", X="n n"), wrt="X").steps
     assert [step.where for step in steps[:2]] == 2 * ["L = lu(X).L, U = lu(X).U"]
     assert str(steps[0].statement) == "dU = triu(L⁻¹ dX U⁻¹) U"
+
+
+@pytest.mark.parametrize(
+    ("text", "facts", "written"),
+    [
+        ("eigvalsh(S)", "n n symmetric", "V diag(G) Vᵀ, where V = eigh(S).eigenvectors"),
+        ("svdvals(S)", "n m", "U diag(G) Vᵀ, where U = svd(S).U, V = svd(S).V"),
+    ],
+)
+def test_an_output_that_occurs_twice_or_beside_another_has_its_letter(text: str, facts: str, written: str) -> None:
+    assert str(gw.derive(gw.parse(text, S=facts), wrt="S").vjp) == written

@@ -13,3 +13,13 @@ import gradwright as gw
 )
 def test_a_sign_beside_a_size_is_joined_once(text: str, gradient: str) -> None:
     assert str(gw.derive(gw.parse(text, x="n"), wrt="x").gradient) == gradient
+
+
+@pytest.mark.parametrize(
+    ("text", "hessian"),
+    [("sum(abs(x)**p)", "p (p − 1) diag(|x|∘^(p − 2))"), ("sum(sign(x)**2 * x**3)", "6 diag(x)")],
+)
+def test_the_square_of_a_sign_beside_a_size_is_one(text: str, hessian: str) -> None:
+    D = gw.derive(gw.parse(text, x="n", p="positive"), wrt="x")
+    assert str(D.hessian) == hessian
+    assert D.verify().right

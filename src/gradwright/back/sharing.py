@@ -407,7 +407,7 @@ def _leaves_its_equation(part: Formula, bound: frozenset[str]) -> bool:
 
 def _is_output(part: Formula) -> bool:
     """Whether a part is a value that has to be computed by a function with a name: `chol(A)`, `svd(A).U`."""
-    return isinstance(part, Call) and part.rank > 0 and bool(part.output)
+    return isinstance(part, Call) and bool(part.output)
 
 
 def _is_worth_a_letter(part: Formula) -> bool:

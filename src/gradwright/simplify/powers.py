@@ -1,7 +1,7 @@
 """Powers in products: equal bases on equal axes merge, and squares of norms become inner products.
 
 x ∘ x⁻¹ = 1   u^a ∘ u^b = u^(a+b)   Σ u² = u · u   ‖x‖² = x · x   |x|² = x²   z z* / |z|² = 1   √2 √π = √(2 π)
-√(x²) = |x|   (W H) ∘ (W H)⁻² = (W H)⁻¹   [x > 0] ∘ relu(x) = relu(x)   u^(a − 1) u = u^a
+√(x²) = |x|   (W H) ∘ (W H)⁻² = (W H)⁻¹   [x > 0] ∘ relu(x) = relu(x)   u^(a − 1) u = u^a   |x|^p sign(x)² = |x|^p
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def _merged(node: Contract) -> list[Factor]:
             key = part, factor.groups, factor.conj
             exponents[key] = exponents.get(key, Fraction(0)) + exponent
     _join_norms(exponents)
+    _settle_signs(exponents)
     _cancel_sizes(exponents)
     _settle_indicators(exponents)
     _join_variable_powers(exponents)
@@ -188,6 +189,23 @@ def _cancel_sizes(exponents: Exponents) -> None:
         if exponents.get(signed) == 1:
             del exponents[base, groups, conj], exponents[signed]
             exponents[inner, groups, conj] = exponents.get((inner, groups, conj), Fraction(0)) + exponent
+
+
+def _settle_signs(exponents: Exponents) -> None:
+    """`sign(x)³ = sign(x)`, and beside a power of x or of its size `|x|^p sign(x)² = |x|^p`."""
+    for (base, groups, conj), exponent in list(exponents.items()):
+        if not is_apply(base, sign) or exponent < 2 or exponent.denominator > 1:
+            continue
+        inner = base.arguments[0]
+        beside = {_powered(node) for node, *axes in exponents if axes == [groups, conj]}
+        odd = exponent % 2
+        vanishes = not beside.isdisjoint((inner, Apply(absolute, (), (inner,))))
+        exponents[base, groups, conj] = odd if odd or vanishes else TWO
+
+
+def _powered(node: Node) -> Node:
+    """What a variable power is one of."""
+    return node.arguments[0] if is_apply(node, variable_power) else node
 
 
 def _settle_indicators(exponents: Exponents) -> None:
