@@ -800,7 +800,8 @@ def test_an_equation_is_told_once_and_a_frame_only_where_it_is_used() -> None:
 @pytest.mark.parametrize(
     ("name", "output", "shown"),
     [
-        ("one eigenpair", "w", "v vᵀ, where v = f(A).v"), ("singular triplet", "s", "u vᵀ, where u = f(A).u, v = f(A).v"),
+        ("one eigenpair", "w", "v vᵀ, where v = f(A).v"),
+        ("singular triplet", "s", "u vᵀ, where u = f(A).u, v = f(A).v"),
         ("eigenvalue with both vectors", "r", "u vᵀ, where u = f(A).u, v = f(A).v"),
     ],
 )  # fmt: skip
