@@ -20,7 +20,7 @@ from gradwright.simplify.masks import drop_masks, drop_vanishing_terms, join_mas
 from gradwright.simplify.orientation import orient, orient_functions, orient_products
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.projections import apply_projections
-from gradwright.simplify.quotients import clear_quotients
+from gradwright.simplify.quotients import cancel_in_sums, clear_quotients
 from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections, open_placed_sums
@@ -48,6 +48,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     open_inverse,
     merge_powers,
     clear_quotients,
+    cancel_in_sums,
     open_symmetric_systems,
     collapse,
     cancel_in_inverses,
