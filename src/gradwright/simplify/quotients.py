@@ -68,7 +68,7 @@ def _length(terms: Iterable[Node]) -> int:
 
 
 def cancel_in_sums(node: Node) -> Node:
-    """The product without the powers that cancel in every term of a sum beside them: `v (a / v + b / v²) = a + b / v`."""
+    """The product without the powers that cancel in every term of a sum: `v (a / v + b / v²) = a + b / v`."""
     if not isinstance(node, Contract):
         return node
     for place, total in enumerate(node.factors):
@@ -86,13 +86,12 @@ def _cancelled(product: Contract, place: int) -> Node | None:
         outer = None if base is None else _found(product, base)
         if base is None or outer is None or place in outer[1]:
             continue
-        places = [_moved(base, total.groups, term.output) for term in terms]
-        inner = [None if at is None else _found(term, at) for term, at in zip(terms, places, strict=True)]
-        cancelling = [found for found in inner if found is not None and found[0] * outer[0] < 0]
-        if len(cancelling) == len(terms):
-            least = min(abs(exponent) for exponent, _ in (outer, *cancelling))
+        places = [at for term in terms if (at := _moved(base, total.groups, term.output)) is not None]
+        inner = [found for term, at in zip(terms, places, strict=False) if (found := _found(term, at)) is not None]
+        if len(inner) == len(terms) and all(exponent * outer[0] < 0 for exponent, _ in inner):
+            least = min(abs(exponent) for exponent, _ in (outer, *inner))
             taken = least if outer[0] > 0 else -least
-            opened = [_raised(*each, taken) for each in zip(terms, places, cancelling, strict=True)]
+            opened = [_raised(*each, taken) for each in zip(terms, places, inner, strict=True)]
             rest = [*product.factors[:place], total.with_node(add(opened)), *product.factors[place + 1 :]]
             return _raised(replace(product, factors=tuple(rest)), base, outer, -taken)
     return None
@@ -106,7 +105,7 @@ def _moved(factor: Factor, axes: Groups, others: Groups) -> Factor | None:
 
 
 def _found(product: Contract, base: Factor) -> tuple[Fraction, list[int]] | None:
-    """The exponent with which a tensor stands on some axes of a product, and the places of the factors that make it up."""
+    """The exponent with which a tensor stands on some axes of a product, and the places of its factors."""
     for place, factor in enumerate(product.factors):
         inner, exponent = base_and_exponent(factor.node)
         if factor.with_node(inner) == base:
