@@ -107,6 +107,9 @@ RESULTS = [
     ("log(x @ x / n)", {"x": "n"}, "x", "2 x / ‖x‖²"),
     ("norm(x)**3", {"x": "n"}, "x", "3 ‖x‖ x"),
     ("norm(z)**3", {"z": "n complex"}, "z", "3 ‖z‖ z"),
+    # Squares leave roots: a correlation, and the root of a mean square.
+    ("x @ y / sqrt((x @ x) * (y @ y))", {"x": "n", "y": "n"}, "x", "(y / ‖x‖ − (xᵀ y) x / ‖x‖³) / ‖y‖"),
+    ("sqrt(mean(x**2))", {"x": "n"}, "x", "x / (√n ‖x‖)"),
     # The size of a number stands in front of a norm.
     ("norm(-2 * x)", {"x": "n"}, "x", "2 x / ‖x‖"),
     ("norm(a * X / n)", {"X": "n m", "a": "positive"}, "X", "a X / (n ‖X‖)"),
