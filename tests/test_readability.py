@@ -107,6 +107,9 @@ RESULTS = [
     ("log(x @ x / n)", {"x": "n"}, "x", "2 x / ‖x‖²"),
     ("norm(x)**3", {"x": "n"}, "x", "3 ‖x‖ x"),
     ("norm(z)**3", {"z": "n complex"}, "z", "3 ‖z‖ z"),
+    # Squares leave roots: a correlation, and the root of a mean square.
+    ("x @ y / sqrt((x @ x) * (y @ y))", {"x": "n", "y": "n"}, "x", "(y / ‖x‖ − (xᵀ y) x / ‖x‖³) / ‖y‖"),
+    ("sqrt(mean(x**2))", {"x": "n"}, "x", "x / (√n ‖x‖)"),
     # The size of a number stands in front of a norm.
     ("norm(-2 * x)", {"x": "n"}, "x", "2 x / ‖x‖"),
     ("norm(a * X / n)", {"X": "n m", "a": "positive"}, "X", "a X / (n ‖X‖)"),
@@ -114,6 +117,12 @@ RESULTS = [
     # The logarithm of a hyperbolic cosine has the hyperbolic tangent.
     ("logdet(W) + sum(log(cosh(W @ X)))", {"W": "n n", "X": "n m"}, "W", "tanh(W X) Xᵀ + W⁻ᵀ"),
     ("log(2 * a * cosh(x))", {"x": "n", "a": "positive"}, "x", "tanh(x) ∘ G"),
+    # Longer sums of exponentials stay as they are known.
+    ("sum(log(1 + cosh(A @ x)))", {"A": "n m", "x": "m"}, "x", "Aᵀ (sinh(A x) / (1 + cosh(A x)))"),
+    ("sum(log(cosh(x) + cosh(y)))", {"x": "n", "y": "n"}, "x", "sinh(x) / (cosh(x) + cosh(y))"),
+    ("sum((exp(x) - exp(-x)) / (2 + exp(x) + exp(-x)))", {"x": "n"}, "x", "2 / (2 + exp(x) + exp(−x))"),
+    # Sums with the same terms are one sum.
+    ("x @ inv(A + B) @ (B + A) @ y", {"x": "n", "A": "n n", "B": "n n", "y": "n"}, "x", "y"),
     # Two outputs of one function have letters.
     ("sum(svdvals(X))", {"X": "n m"}, "X", "U Vᵀ, where U = svd(X).U, V = svd(X).V"),
     # Constants under roots are one root.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from functools import lru_cache
 
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Add, Apply, Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
 from gradwright.simplify.collapsing_sums import open_collapsing_sums
@@ -92,12 +92,19 @@ def simplify(root: Node, given: Container[Node] = frozenset()) -> Node:
 def simplify_all(roots: tuple[Node, ...], given: Container[Node] = frozenset()) -> tuple[Node, ...]:
     """Several expressions in simpler form, their common parts simplified once."""
     for _ in range(ROUNDS):
-        solved = solved_systems(roots)
-        changed = transform_all(roots, lambda node, solved=solved: _settle(node, solved), given)
+        solved, sums = solved_systems(roots), {}
+        changed = transform_all(
+            roots, lambda node, solved=solved, sums=sums: _as_known(_settle(node, solved), sums), given
+        )
         if changed == roots:
             return roots
         roots = changed
     return roots
+
+
+def _as_known(node: Node, sums: dict[frozenset[Node], Node]) -> Node:
+    """A sum with its terms in the order of one that was seen before, so that they cancel: `(A + B)⁻¹ (B + A) = I`."""
+    return sums.setdefault(frozenset(node.terms), node) if isinstance(node, Add) else node
 
 
 # Kept, since most parts of a derivation are simplified more than once, and those of a gradient again for its Hessian.
