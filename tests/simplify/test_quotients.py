@@ -16,6 +16,8 @@ from gradwright.simplify.pipeline import simplify
         ("1 / (v**2 * (1 + q / v)**2)", "1 / (v + q)²"),
         ("b / (v * (1 + q**2 / v**2))", "b v / (v² + q²)"),
         ("x / (v**2 * (1 + x**2 / v**2))", "x / (v² 1 + x∘²)"),
+        ("inv(eye(n) + S / v) / v", "(v I + S)⁻¹"),
+        ("x @ inv(eye(n) / v + S / v**2) @ x / v", "v xᵀ (v I + S)⁻¹ x"),
         # There would be no fewer factors, or nothing is divided by what stands below the line.
         ("1 / (1 + q / v)", "1 / (1 + q / v)"),
         ("1 / (v * (1 + b + b**2 + q / v))", "1 / (v (1 + b + b² + q / v))"),
@@ -23,7 +25,8 @@ from gradwright.simplify.pipeline import simplify
     ],
 )
 def test_a_quotient_is_cleared_where_that_leaves_less(text: str, shown: str) -> None:
-    given = {name: "n" if name == "x" else "positive" for name in "vqbx" if name in text}
+    facts = {"v": "positive", "q": "positive", "b": "positive", "x": "n", "S": "n n"}
+    given = {name: facts[name] for name in facts if name in text}
     expression = gw.parse(text, **given)
     cleared = simplify(expression.node)
     assert close(*generic_point(expression.node, cleared).at(expression.node, cleared))

@@ -10,8 +10,10 @@ from gradwright.core.canonical import as_product
 from gradwright.core.contraction import subproduct, with_factors
 from gradwright.core.nodes import Add, Contract, Factor, Groups, Node, relabelled
 from gradwright.core.sums import add, terms_of
+from gradwright.core.walks import rebuild
 from gradwright.frozen import replace
 from gradwright.prims.power import base_and_exponent, raise_to
+from gradwright.simplify.inverses import is_inverse
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.relations import Relation, is_plain, matches
 
@@ -19,9 +21,12 @@ NONE = Fraction(0)
 
 
 def clear_quotients(node: Node) -> Node:
-    """A scalar and a sum below the line, a term of which is divided by the scalar, as one sum where it is no longer."""
+    """A scalar and a sum below the line, a term of which is divided by the scalar, as one sum where it is no longer.
+
+    A sum of matrices is below the line as its inverse: `(I + A / v)⁻¹ / v = (v I + A)⁻¹`.
+    """
     product = as_product(node)
-    below = [f for f in product.factors if _exponent(f) < 0]
+    below = [f for f in product.factors if _exponent(f) < 0 or is_inverse(f.node)]
     for total in below:
         for scalar in below:
             if isinstance(total.node.children[0], Add) and not scalar.node.rank and scalar is not total:
@@ -38,12 +43,13 @@ def _cleared(product: Contract, total: Factor, scalar: Factor) -> Node | None:
     if not times:
         return None
     cleared = [merge_powers(multiply(raise_to(base, times), term)) for term in terms]
-    outside, below = _exponent(scalar), _exponent(total)
+    outside, below = _exponent(scalar), Fraction(-1) if is_inverse(total.node) else _exponent(total)
     left = outside - times * below
     if abs(left) - below * _length(cleared) > -outside - below * _length(terms):
         return None
     rest = [f for f in product.factors if f is not scalar and f is not total]
-    return with_factors(product, [*rest, Factor(raise_to(add(cleared), below), total.groups), *_power(base, left)])
+    whole = rebuild(total.node, (add(cleared),)) if is_inverse(total.node) else raise_to(add(cleared), below)
+    return with_factors(product, [*rest, total.with_node(whole), *_power(base, left)])
 
 
 def _power(base: Node, exponent: Fraction) -> list[Factor]:
