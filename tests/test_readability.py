@@ -355,6 +355,10 @@ def test_the_product_with_a_hessian_reads_well(
 
 # Each term beside its transpose, the shorter of the two first.
 HESSIANS = [
+    # A part that is a sum of others says so.
+    ("logdet(X.T @ inv(V) @ X)", {"X": "n m", "V": "n n spd"}, "V",
+     "roll₂→₄(½ P ⊗ (V⁻¹ − P)) + roll₂→₄(½ V⁻¹ ⊗ P) + roll₂→₃(½ P ⊗ (V⁻¹ − P)) + roll₂→₃(½ V⁻¹ ⊗ P), "
+     "where P = V⁻¹ X (Xᵀ V⁻¹ X)⁻¹ Xᵀ V⁻¹"),
     ("sum((1 - x)**2) + 100 * sum((y - x**2)**2)", {"x": "n", "y": "n"}, "x", "diag(1200 x∘² − 400 y + 2)"),
     ("x @ A @ x", {"x": "n", "A": "n n"}, "x", "A + Aᵀ"),
     ("(x @ A @ x) / (x @ x)", {"x": "n", "A": "n n symmetric"}, "x",
