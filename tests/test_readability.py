@@ -107,6 +107,9 @@ RESULTS = [
     ("log(x @ x / n)", {"x": "n"}, "x", "2 x / ‖x‖²"),
     ("norm(x)**3", {"x": "n"}, "x", "3 ‖x‖ x"),
     ("norm(z)**3", {"z": "n complex"}, "z", "3 ‖z‖ z"),
+    # What cancels within a product that has been opened.
+    ("x @ (outer(x, y) + outer(y, x)) @ y / (norm(x)**2 * norm(y)**2)", {"x": "n", "y": "n"}, "x",
+     "2 ((xᵀ y) y / ‖x‖² − (xᵀ y)² x / ‖x‖⁴) / ‖y‖²"),
     # Squares leave roots: a correlation, and the root of a mean square.
     ("x @ y / sqrt((x @ x) * (y @ y))", {"x": "n", "y": "n"}, "x", "(y / ‖x‖ − (xᵀ y) x / ‖x‖³) / ‖y‖"),
     ("sqrt(mean(x**2))", {"x": "n"}, "x", "x / (√n ‖x‖)"),
@@ -355,6 +358,11 @@ def test_the_product_with_a_hessian_reads_well(
 
 # Each term beside its transpose, the shorter of the two first.
 HESSIANS = [
+    # A part that is a sum of others says so.
+    ("logdet(X.T @ inv(V) @ X)", {"X": "n m", "V": "n n spd"}, "V",
+     "roll₂→₄(½ P ⊗ (V⁻¹ − P)) + roll₂→₄(½ V⁻¹ ⊗ P) + roll₂→₃(½ P ⊗ (V⁻¹ − P)) + roll₂→₃(½ V⁻¹ ⊗ P), "
+     "where P = V⁻¹ X (Xᵀ V⁻¹ X)⁻¹ Xᵀ V⁻¹"),
+    ("sum((1 - x)**2) + 100 * sum((y - x**2)**2)", {"x": "n", "y": "n"}, "x", "diag(1200 x∘² − 400 y + 2)"),
     ("x @ A @ x", {"x": "n", "A": "n n"}, "x", "A + Aᵀ"),
     ("(x @ A @ x) / (x @ x)", {"x": "n", "A": "n n symmetric"}, "x",
      "8 (xᵀ A x) x xᵀ / ‖x‖⁶ − 4 (A x xᵀ + x xᵀ A) / ‖x‖⁴ − 2 (xᵀ A x) I / ‖x‖⁴ + 2 A / ‖x‖²"),

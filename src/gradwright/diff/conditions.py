@@ -16,6 +16,7 @@ from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled
 from gradwright.core.walks import applications, postorder
 from gradwright.diff.differential import from_template
+from gradwright.diff.guards import with_guards
 from gradwright.diff.identities.engine import solved
 from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.linear.forms import adjoint_solve
@@ -69,6 +70,7 @@ def conditions_of(
         derivatives: the derivatives that are asked about.
         written: renders a node; formulas of LaTeX may stand between dollar signs.
     """
+    expressions, derivatives = with_guards(expressions), with_guards(derivatives)
     found: dict[str, None] = {}
     solved_before = set[Hashable]()
     own = set(postorder(*expressions))

@@ -88,7 +88,10 @@ class _Collector:
             return node
         if node.rank > 2:
             return join_outer_products(node, self._total)
-        node = self._over_one_denominator(with_like_terms_joined(node))
+        opened = with_like_terms_joined(node)
+        if opened != node:  # which may have left terms that differ in a number
+            return self._collect_sum(opened)
+        node = self._over_one_denominator(node)
         if not isinstance(node, Add):
             return node
         items = list(map(self._read, terms_of(node)))

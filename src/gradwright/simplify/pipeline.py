@@ -92,19 +92,22 @@ def simplify(root: Node, given: Container[Node] = frozenset()) -> Node:
 def simplify_all(roots: tuple[Node, ...], given: Container[Node] = frozenset()) -> tuple[Node, ...]:
     """Several expressions in simpler form, their common parts simplified once."""
     for _ in range(ROUNDS):
-        solved, sums = solved_systems(roots), {}
-        changed = transform_all(
-            roots, lambda node, solved=solved, sums=sums: _as_known(_settle(node, solved), sums), given
-        )
+        changed = transform_all(roots, _pass_over(solved_systems(roots)), given)
         if changed == roots:
             return roots
         roots = changed
     return roots
 
 
-def _as_known(node: Node, sums: dict[frozenset[Node], Node]) -> Node:
-    """A sum with its terms in the order of one that was seen before, so that they cancel: `(A + B)⁻¹ (B + A) = I`."""
-    return sums.setdefault(frozenset(node.terms), node) if isinstance(node, Add) else node
+def _pass_over(solved: tuple[Relation, ...]) -> Callable[[Node], Node]:
+    """What settles a node; sums get the order of terms of one that was seen before: `(A + B)⁻¹ (B + A) = I`."""
+    sums: dict[frozenset[Node], Node] = {}
+
+    def settle(node: Node) -> Node:
+        settled = _settle(node, solved)
+        return sums.setdefault(frozenset(settled.terms), settled) if isinstance(settled, Add) else settled
+
+    return settle
 
 
 # Kept, since most parts of a derivation are simplified more than once, and those of a gradient again for its Hessian.
