@@ -107,6 +107,12 @@ RESULTS = [
     ("log(x @ x / n)", {"x": "n"}, "x", "2 x / ‖x‖²"),
     ("norm(x)**3", {"x": "n"}, "x", "3 ‖x‖ x"),
     ("norm(z)**3", {"z": "n complex"}, "z", "3 ‖z‖ z"),
+    # What cancels within a product that has been opened.
+    ("x @ (outer(x, y) + outer(y, x)) @ y / (norm(x)**2 * norm(y)**2)", {"x": "n", "y": "n"}, "x",
+     "2 ((xᵀ y) y / ‖x‖² − (xᵀ y)² x / ‖x‖⁴) / ‖y‖²"),
+    # Squares leave roots: a correlation, and the root of a mean square.
+    ("x @ y / sqrt((x @ x) * (y @ y))", {"x": "n", "y": "n"}, "x", "(y / ‖x‖ − (xᵀ y) x / ‖x‖³) / ‖y‖"),
+    ("sqrt(mean(x**2))", {"x": "n"}, "x", "x / (√n ‖x‖)"),
     # The size of a number stands in front of a norm.
     ("norm(-2 * x)", {"x": "n"}, "x", "2 x / ‖x‖"),
     ("norm(a * X / n)", {"X": "n m", "a": "positive"}, "X", "a X / (n ‖X‖)"),
@@ -114,6 +120,12 @@ RESULTS = [
     # The logarithm of a hyperbolic cosine has the hyperbolic tangent.
     ("logdet(W) + sum(log(cosh(W @ X)))", {"W": "n n", "X": "n m"}, "W", "tanh(W X) Xᵀ + W⁻ᵀ"),
     ("log(2 * a * cosh(x))", {"x": "n", "a": "positive"}, "x", "tanh(x) ∘ G"),
+    # Longer sums of exponentials stay as they are known.
+    ("sum(log(1 + cosh(A @ x)))", {"A": "n m", "x": "m"}, "x", "Aᵀ (sinh(A x) / (1 + cosh(A x)))"),
+    ("sum(log(cosh(x) + cosh(y)))", {"x": "n", "y": "n"}, "x", "sinh(x) / (cosh(x) + cosh(y))"),
+    ("sum((exp(x) - exp(-x)) / (2 + exp(x) + exp(-x)))", {"x": "n"}, "x", "2 / (2 + exp(x) + exp(−x))"),
+    # Sums with the same terms are one sum.
+    ("x @ inv(A + B) @ (B + A) @ y", {"x": "n", "A": "n n", "B": "n n", "y": "n"}, "x", "y"),
     # Two outputs of one function have letters.
     ("sum(svdvals(X))", {"X": "n m"}, "X", "U Vᵀ, where U = svd(X).U, V = svd(X).V"),
     # Constants under roots are one root.
@@ -328,6 +340,9 @@ PRODUCTS = [
      "12 (sum(A ∘ P ∘ (1 dxᵀ − dx 1ᵀ), axis=0) + sum(A ∘ P ∘ (dx 1ᵀ − 1 dxᵀ), axis=1)), where P = (x 1ᵀ − 1 xᵀ)∘²"),
     ("sum((Q @ x)**4)", {"Q": "n n orthogonal", "x": "n"}, "Q",
      "6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (P + Pᵀ) − Q (6 ((Q x)∘² ∘ (dQ x)) xᵀ − dQ (P + Pᵀ))ᵀ Q, where P = Qᵀ (Q x)∘³ xᵀ"),
+    # Of s, s² and s³ the letter is s.
+    ("x @ x / (x @ B @ x)", {"B": "n n spd", "x": "n"}, "x",
+     "4 (2 ‖x‖² xᵀ B dx / s³ − xᵀ dx / s²) B x − 2 ‖x‖² B dx / s² + 2 dx / s − 4 (xᵀ B dx) x / s², where s = xᵀ B x"),
 ]  # fmt: skip
 
 
@@ -343,6 +358,11 @@ def test_the_product_with_a_hessian_reads_well(
 
 # Each term beside its transpose, the shorter of the two first.
 HESSIANS = [
+    # A part that is a sum of others says so.
+    ("logdet(X.T @ inv(V) @ X)", {"X": "n m", "V": "n n spd"}, "V",
+     "roll₂→₄(½ P ⊗ (V⁻¹ − P)) + roll₂→₄(½ V⁻¹ ⊗ P) + roll₂→₃(½ P ⊗ (V⁻¹ − P)) + roll₂→₃(½ V⁻¹ ⊗ P), "
+     "where P = V⁻¹ X (Xᵀ V⁻¹ X)⁻¹ Xᵀ V⁻¹"),
+    ("sum((1 - x)**2) + 100 * sum((y - x**2)**2)", {"x": "n", "y": "n"}, "x", "diag(1200 x∘² − 400 y + 2)"),
     ("x @ A @ x", {"x": "n", "A": "n n"}, "x", "A + Aᵀ"),
     ("(x @ A @ x) / (x @ x)", {"x": "n", "A": "n n symmetric"}, "x",
      "8 (xᵀ A x) x xᵀ / ‖x‖⁶ − 4 (A x xᵀ + x xᵀ A) / ‖x‖⁴ − 2 (xᵀ A x) I / ‖x‖⁴ + 2 A / ‖x‖²"),
@@ -519,3 +539,14 @@ def test_outputs_have_their_letters_before_they_are_told() -> None:
     steps = gw.derive(gw.parse("lu(X).U @ lu(X).L", X="n n"), wrt="X").steps
     assert [step.where for step in steps[:2]] == 2 * ["L = lu(X).L, U = lu(X).U"]
     assert str(steps[0].statement) == "dU = triu(L⁻¹ dX U⁻¹) U"
+
+
+@pytest.mark.parametrize(
+    ("text", "facts", "written"),
+    [
+        ("eigvalsh(S)", "n n symmetric", "V diag(G) Vᵀ, where V = eigh(S).eigenvectors"),
+        ("svdvals(S)", "n m", "U diag(G) Vᵀ, where U = svd(S).U, V = svd(S).V"),
+    ],
+)
+def test_an_output_that_occurs_twice_or_beside_another_has_its_letter(text: str, facts: str, written: str) -> None:
+    assert str(gw.derive(gw.parse(text, S=facts), wrt="S").vjp) == written

@@ -94,6 +94,11 @@ def test_what_is_known_of_an_argument_is_no_condition():
         ("norm(A)", "n positive", ()),
         ("sum(pinv(A))", "n k stiefel", ()),
         ("signm(A)", "n n spd", ()),
+        # A comparison grants the entries that it guards what it says, and those alone.
+        ("sum(where(A > 0, A * log(A), 0))", "n n", ()),
+        ("where(A[0, 0] > 0, 1, 0) * sum(log(A))", "n n", ("A > 0",)),
+        ("sum(where(A > 0, A @ log(A), 0))", "n n", ("A > 0",)),
+        ("where(A > 0, log(A) * sum(1 / A), 0)", "", ()),
     ],
 )
 def test_a_condition_is_left_out_where_what_is_declared_makes_just_it_true(text, declared, wanted):

@@ -16,6 +16,8 @@ from gradwright.simplify.pipeline import simplify
         ("1 / (v**2 * (1 + q / v)**2)", "1 / (v + q)²"),
         ("b / (v * (1 + q**2 / v**2))", "b v / (v² + q²)"),
         ("x / (v**2 * (1 + x**2 / v**2))", "x / (v² 1 + x∘²)"),
+        ("inv(eye(n) + S / v) / v", "(v I + S)⁻¹"),
+        ("x @ inv(eye(n) / v + S / v**2) @ x / v", "v xᵀ (v I + S)⁻¹ x"),
         # There would be no fewer factors, or nothing is divided by what stands below the line.
         ("1 / (1 + q / v)", "1 / (1 + q / v)"),
         ("1 / (v * (1 + b + b**2 + q / v))", "1 / (v (1 + b + b² + q / v))"),
@@ -23,8 +25,31 @@ from gradwright.simplify.pipeline import simplify
     ],
 )
 def test_a_quotient_is_cleared_where_that_leaves_less(text: str, shown: str) -> None:
-    given = {name: "n" if name == "x" else "positive" for name in "vqbx" if name in text}
+    facts = {"v": "positive", "q": "positive", "b": "positive", "x": "n", "S": "n n"}
+    given = {name: facts[name] for name in facts if name in text}
     expression = gw.parse(text, **given)
     cleared = simplify(expression.node)
     assert close(*generic_point(expression.node, cleared).at(expression.node, cleared))
     assert str(gw.Expression(cleared, expression.signature)) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("r * (a / r + b / r**2)", "a + b / r"),
+        ("(r * a + r * b) / r**2", "(a + b) / r"),
+        ("v * (q / v + 1 / v**2)", "q + 1 / v"),
+        ("(x @ a) * (q / (x @ a) + v / (x @ a)**2)", "q + v / (xᵀ a)"),
+        ("diag(r) @ (diag(1 / r) @ X - diag(a / r**2) @ Y)", "X − diag(a / r) Y"),
+        ("diag(sum(X, axis=1)) @ (diag(1 / sum(X, axis=1)) @ Y - diag(a / sum(X, axis=1)) @ X)", "Y − diag(a) X"),
+        # Not in every term, and on another axis.
+        ("r * (a / r + b)", "r ∘ (a / r + b)"),
+        ("diag(r) @ (S @ diag(1 / r) + T @ diag(b / r))", "diag(r) (S diag(1 / r) + T diag(b / r))"),
+    ],
+)  # fmt: skip
+def test_what_cancels_in_every_term_of_a_sum_is_cancelled(text: str, shown: str) -> None:
+    given = dict(r="n", a="n", b="n", x="n", v="", q="", X="n m", Y="n m", S="n n", T="n n")
+    expression = gw.parse(text, **{name: facts for name, facts in given.items() if name in text})
+    cancelled = simplify(expression.node)
+    assert close(*generic_point(expression.node, cancelled).at(expression.node, cancelled))
+    assert str(gw.Expression(cancelled, expression.signature)) == shown

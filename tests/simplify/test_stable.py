@@ -30,6 +30,7 @@ OF_VECTORS = [
     "log(p + exp(x))", "exp(x) / (2 + p * exp(x))", "x / (exp(x) - 1)", "x * exp(2 * x) / (exp(x) - exp(-x)) ** 2",
     "log(1 - tanh(x) ** 2)", "cosh(x) / sinh(x)", "exp(2 * x) / (exp(x) + 3) ** 3",
     "exp(3 * x) / (exp(2 * x) + 1) ** 2", "exp(-5 * x) / (3 * exp(-4 * x) + 1) ** 2", "exp(3 * x) * sigmoid(-3 * x)",
+    "log(1 + cosh(x))", "sinh(x) / (1 + cosh(x))", "(exp(x) - exp(-x)) / (2 + exp(x) + exp(-x))",
 ]  # fmt: skip
 OF_SCALARS = [
     "log(sum(exp(x)))", "logsumexp(x)", "log(mean(exp(x)))", "log(p @ exp(x))", "max(x) + log(sum(exp(x - max(x))))",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 
+from gradwright.back.formula import Call, postorder
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, language, unicode
 from gradwright.back.translate import Translator
@@ -50,9 +51,13 @@ def told(node: Node) -> str:
 
 
 def readable(node: Node, taken: set[str]) -> str:
-    """Mathematical notation, with letters for repeated parts if it is long."""
-    text = unicode_of(node) if is_writable(node) else ""
-    return text if 0 < len(text) <= LONGEST_LINE else in_letters(node, taken)
+    """Mathematical notation, with letters for repeated parts if it is long or has outputs: `V diag(G) Vᵀ`."""
+    if is_writable(node):
+        formula = tensor_formula(node, Translator())
+        text = unicode(formula)
+        if len(text) <= LONGEST_LINE and not any(isinstance(p, Call) and p.output for p in postorder(formula)):
+            return text
+    return in_letters(node, taken)
 
 
 def in_letters(node: Node, taken: set[str]) -> str:

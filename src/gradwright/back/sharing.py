@@ -374,6 +374,8 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
             continue
         if not bound or not _leaves_its_equation(part, bound):
             best, saving = part, saved
+    if isinstance(best, Power) and uses[best.base.key] > uses[best.key]:
+        return best.base  # `s² … s³` for `s … s xᵀ B x`
     return best
 
 
@@ -409,7 +411,7 @@ def _leaves_its_equation(part: Formula, bound: frozenset[str]) -> bool:
 
 def _is_output(part: Formula) -> bool:
     """Whether a part is a value that has to be computed by a function with a name: `chol(A)`, `svd(A).U`."""
-    return isinstance(part, Call) and part.rank > 0 and bool(part.output)
+    return isinstance(part, Call) and bool(part.output)
 
 
 def _is_worth_a_letter(part: Formula) -> bool:

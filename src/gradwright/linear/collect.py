@@ -78,7 +78,10 @@ class _Collector:
         node = with_scalars_joined(node, self.collect)
         if isinstance(node, Add) and node.rank > 2:
             return join_outer_products(node, self._total)
-        node = self._quotients_joined(node)
+        opened = with_like_terms_joined(node) if isinstance(node, Add) else node
+        if opened != node:  # which may have left terms that differ in a number
+            return self._collect_sum(opened)
+        node = self._over_one_denominator(node) if isinstance(node, Add) else node
         return self._matrix_sum(node) if isinstance(node, Add) else node
 
     def _scalar_sum(self, node: Add) -> Node:

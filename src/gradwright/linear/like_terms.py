@@ -63,6 +63,6 @@ def _opened(term: Node) -> Sequence[Node]:
     product = as_product(term)
     sums = [place for place, factor in enumerate(product.factors) if isinstance(factor.node, Add)]
     places = [place for place in sums if product.factors[place].node.rank or not term.rank]
-    if len(places) != 1 or (len(product.factors) == 1 and term.rank):
+    if len(places) != 1:
         return (term,)
     return [simplify(part) for part in distributed(product, places[0])]

@@ -8,7 +8,7 @@ of its axes. Two vectors beside matrices are one part: `I ⊗ x yᵀ + I ⊗ y x
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence, Set
 from fractions import Fraction
 from itertools import combinations
 
@@ -17,7 +17,7 @@ from gradwright.core.canonical import as_product
 from gradwright.core.connected import connected
 from gradwright.core.contraction import ONE, contract, is_simple, simple, split_coefficient, subproduct
 from gradwright.core.nodes import Add, Contract, Factor, Node, labels_of
-from gradwright.core.sums import add, scaled, value_key
+from gradwright.core.sums import add, scaled, terms_of, value_key
 from gradwright.frozen import frozen
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.sums import begins_negative
@@ -83,7 +83,26 @@ def join_outer_products(node: Add, total: Total) -> Node:
         else:
             items[place] = _joined(items[place], items[other], total)
             del items[other], free[other]
-    return add([item.node for item in items])
+    known = {part.key for item in items for part in item.parts}
+    return add([_in_known_parts(item, known) for item in items])
+
+
+def _in_known_parts(item: _Separated, known: Set[Hashable]) -> Node:
+    """A product with a part that has another one in it as their sum: `P ⊗ (V − P)` for `P ⊗ (I − P V⁻¹) V`."""
+    tensors = [_opened_to(part.tensor, known) for part in item.parts]
+    if all(tensor is part.tensor for tensor, part in zip(tensors, item.parts, strict=True)):
+        return item.node
+    factors = [Factor(t, simple(part.axes)) for t, part in zip(tensors, item.parts, strict=True)]
+    shape = item.node.shape
+    whole = [*factors, Factor(item.scalar, ())]
+    return contract(item.number, whole, simple(range(len(shape))), dict(enumerate(shape)))
+
+
+def _opened_to(tensor: Node, known: Set[Hashable]) -> Node:
+    opened = expand(tensor, lambda _: True, MOST_OPENED) if tensor.rank <= LARGEST else tensor
+    terms = [split_coefficient(term)[1] for term in terms_of(opened)]
+    whole = isinstance(opened, Add) and any(value_key(term) in known for term in terms)
+    return opened if whole and not isinstance(tensor, Add) else tensor
 
 
 def _in_products_of_sums(node: Add, total: Total) -> list[_Separated]:

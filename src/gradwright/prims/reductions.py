@@ -17,22 +17,27 @@ from gradwright.core.inference import is_nonnegative
 from gradwright.core.language import divide
 from gradwright.core.modular_numbers import objects, shaped
 from gradwright.core.modular_spectra import in_order
-from gradwright.core.nodes import Apply, Node, Size
+from gradwright.core.nodes import Apply, Factor, Node, Size, is_apply
 from gradwright.core.primitive import Modular, Notation, Primitive, Sample
 from gradwright.core.registry import Call, Function, formula, register
 from gradwright.core.scalars import shared_number
 from gradwright.errors import ShapeError
+from gradwright.prims.piecewise import absolute, modulus
 
 if TYPE_CHECKING:
     from gradwright.core.modular import ModularArithmetic
 
 
 def _norm_of_multiple(node: Apply) -> Node:
-    """`‖−2 x‖ = 2 ‖x‖`: the size of the number, and scalars that are not negative, stand in front."""
+    """`‖−2 x‖ = 2 ‖x‖`: the size of the number, and scalars that are not negative, stand in front; `‖|x|‖ = ‖x‖`."""
     (whole,) = node.arguments
     if is_zero(whole):
         return node
     term = as_product(whole)
+    entrywise = all(set(term.free_labels).issuperset(factor.labels) for factor in term.factors)
+    sizes = [_signed(factor) for factor in term.factors] if entrywise else list(term.factors)
+    if sizes != list(term.factors):
+        return Apply(norm, (), (with_factors(term, sizes),))
     scalars = [factor for factor in term.factors if not factor.node.rank and is_nonnegative(factor.node)]
     others = [factor for factor in term.factors if factor not in scalars]
     shared = [shared_number(factor.node) for factor in others]
@@ -43,6 +48,11 @@ def _norm_of_multiple(node: Apply) -> Node:
     inner = with_factors(term, rest, 1)
     size = plain(Apply(norm, (), (inner,)), range(node.rank))
     return contract(abs(prod(numbers)), [*scalars, size], simple(range(node.rank)), dict(enumerate(node.shape)))
+
+
+def _signed(factor: Factor) -> Factor:
+    """What a factor is the size of; other factors as they are."""
+    return factor.with_node(factor.node.arguments[0]) if is_apply(factor.node, absolute, modulus) else factor
 
 
 norm = Primitive(

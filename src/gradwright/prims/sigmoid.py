@@ -35,8 +35,8 @@ softplus = Primitive(
     real_only=True,
     fact_rule=lambda index, parameters, facts: {"positive"},
     numpy="numpy.logaddexp({0}, 0)",
-    # Not torch.nn.functional.softplus, which is the identity above a threshold.
-    torch="torch.logaddexp({0}, torch.zeros_like({0}))",
+    # Above 40 the identity is the same number. PyTorch's logaddexp has no second derivative where exp(-x) overflows.
+    torch="torch.nn.functional.softplus({0}, threshold=40)",
     jax="jax.nn.softplus",
     notation=Notation(name="softplus"),
     samples=(Sample("x: n"),),

@@ -2,7 +2,7 @@
 
     y eᵘ − y = y expm1(u)             y − y cos(u) = 2 y sin²(u / 2)        y cosh(u) − y = 2 y sinh²(u / 2)
     log(eᵃ − eᵇ) = a + log(1 − eᵇ⁻ᵃ)  log(1 − tanh²(u)) = −2 log(cosh(u))   log(1 + erf(u)) = log 2 + log Φ(√2 u)
-    log(cosh(u)) = u + softplus(−2 u) − log 2
+    log(cosh(u)) = u + softplus(−2 u) − log 2, and so for longer sums of exponentials
 
 A logarithm of a difference takes its larger part out, and a quotient by a tail is an exponential.
 """
@@ -30,6 +30,7 @@ from gradwright.simplify.exponentials import (
     merge_exponentials,
     over_exponential,
 )
+from gradwright.simplify.long_sums import tame_long_sums
 from gradwright.simplify.powers import merge_powers
 
 HALF = Fraction(1, 2)
@@ -42,6 +43,7 @@ def keep_digits(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     if not any(node.primitive in ROUNDED for node in applications(*roots)):
         return roots
     found = transform_all(transform_all(roots, _of_logarithm), lambda node: merge_powers(_of_sum(node)))
+    found = tame_long_sums(found)
     return transform_all(found, _over_tail) if any(is_of(node, erf) for node in postorder(*roots)) else found
 
 
@@ -51,9 +53,7 @@ def _of_logarithm(node: Node) -> Node:
     if inner is None:
         return node
     whole = add([ones(inner.shape), inner]) if is_of(node, log1p) else inner
-    if is_of(whole, cosh):
-        return log_of_exponentials(whole) or node
-    return _of_square_of_tanh(whole) or _of_exponentials(whole) or _of_tail(whole) or node
+    return log_of_exponentials(whole) or _of_square_of_tanh(whole) or _of_exponentials(whole) or _of_tail(whole) or node
 
 
 def _of_square_of_tanh(inner: Node) -> Node | None:

@@ -5,7 +5,8 @@ For a sum Σ wᵢ exp(eᵢ) with positive wᵢ, written with sinh, cosh and cons
     log(eᵃ + eᵇ) = a + softplus(b − a)            1 / (1 + eᵃ) = σ(−a)
     (eᵃ + eᵇ)⁻ᵏ  = exp(−k log(eᵃ + eᵇ))           eᵃ / (eᵃ + eᵇ) = σ(a − b)
 
-and of a difference eᵃ / (eᵃ − eᵇ) = 1 / (1 − eᵇ⁻ᵃ), which does not overflow either.
+and of a difference eᵃ / (eᵃ − eᵇ) = 1 / (1 − eᵇ⁻ᵃ), which does not overflow either. Derivations write so what has two
+exponentials: longer sums, as 1 + cosh(u), stay for a reader, and `simplify.long_sums` writes them for numbers.
 
 Numerators meet their denominators in `merge_exponentials`, and what is one minus one of these
 functions becomes the function of the opposite argument in `fold_complements`.
@@ -42,6 +43,7 @@ from gradwright.simplify.expansion import expand
 
 Exponential = tuple[Fraction, Node]
 HALF = Fraction(1, 2)
+PAIR = 2
 LONGEST_DISTRIBUTED = 4
 LONGEST_SUM = 300  # nodes of a sum that is multiplied out to see whether it gets shorter
 
@@ -162,6 +164,14 @@ def log_of_exponentials(node: Node) -> Node | None:
     return add([total, log_of_number(first, node)])
 
 
+def log_of_pair(node: Node) -> Node | None:
+    """`log(v eᵃ + w eᵇ)`; None for other sums, and for `cosh(u)`, since its differential is `tanh(u) du`."""
+    terms = exponential_sum(node)
+    if terms is None or len(terms) > PAIR or is_of(split_coefficient(node)[1], cosh):
+        return None
+    return log_of_exponentials(node)
+
+
 def over_exponential(terms: Sequence[Exponential], exponent: Node) -> Node:
     """A sum of exponentials divided by one of them."""
     return add(scaled(number, _exponential(subtract(other, exponent))) for number, other in terms)
@@ -172,18 +182,18 @@ def _exponential(exponent: Node) -> Node:
 
 
 def power_of_exponentials(node: Apply) -> Node:
-    """A negative power of a sum of exponentials, and any power of one exponential."""
+    """A negative power of a sum of two exponentials, and any power of one exponential."""
     base, exponent = base_and_exponent(node)
     if is_of(base, exp):
         assert isinstance(base, Apply)
         return Apply(exp, (), (scaled(exponent, base.arguments[0]),))
     terms = exponential_sum(base) if exponent < 0 and isinstance(base, Add) else None
-    if terms is None or not _is_positive_sum(terms):
+    if terms is None or len(terms) > PAIR or not _is_positive_sum(terms):
         return node
-    (first, start), *rest = _constant_first(terms)
+    (first, start), (second, end) = _constant_first(terms)
     constant = _exponential_of_logarithms(start)
-    if len(rest) == 1 and constant is not None and exponent.denominator == 1:
-        gap = add([rest[0][1], log_of_number(rest[0][0] / first, base), scaled(-1, start)])
+    if constant is not None and exponent.denominator == 1:
+        gap = add([end, log_of_number(second / first, base), scaled(-1, start)])
         logistic = raise_to(Apply(sigmoid, (), (scaled(-1, gap),)), -exponent)
         weights = [raise_to(weight, exponent) for weight in constant]
         return scale(first ** int(exponent), reduce(multiply, weights, logistic))
@@ -233,7 +243,7 @@ def _product(left: Node, right: Node) -> list[Node] | None:
     base, exponent = _base_and_whole_exponent(right)
     if is_of(left, exp) and is_of(right, exp):
         assert isinstance(left, Apply) and isinstance(right, Apply)
-        return [Apply(exp, (), (add([left.arguments[0], right.arguments[0]]),))]
+        return [_exponential(add([left.arguments[0], right.arguments[0]]))]
     if is_of(left, exp) and is_of(base, sigmoid) and exponent > 0:
         return _times_logistic(left.children[0], base, int(exponent))
     if is_of(left, exp) and isinstance(base, Add) and exponent < 0:

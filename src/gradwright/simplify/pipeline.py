@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from functools import lru_cache
 
-from gradwright.core.nodes import Apply, Node
+from gradwright.core.nodes import Add, Apply, Node
 from gradwright.core.walks import transform_all
 from gradwright.simplify.broadcasts import apply_on_diagonals, lift_broadcasts
 from gradwright.simplify.collapsing_sums import open_collapsing_sums
@@ -20,7 +20,7 @@ from gradwright.simplify.masks import drop_masks, drop_vanishing_terms, join_mas
 from gradwright.simplify.orientation import orient, orient_functions, orient_products
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.projections import apply_projections
-from gradwright.simplify.quotients import clear_quotients
+from gradwright.simplify.quotients import cancel_in_sums, clear_quotients
 from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
 from gradwright.simplify.selections import merge_selections, open_placed_sums
@@ -48,6 +48,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     open_inverse,
     merge_powers,
     clear_quotients,
+    cancel_in_sums,
     open_symmetric_systems,
     collapse,
     cancel_in_inverses,
@@ -91,12 +92,22 @@ def simplify(root: Node, given: Container[Node] = frozenset()) -> Node:
 def simplify_all(roots: tuple[Node, ...], given: Container[Node] = frozenset()) -> tuple[Node, ...]:
     """Several expressions in simpler form, their common parts simplified once."""
     for _ in range(ROUNDS):
-        solved = solved_systems(roots)
-        changed = transform_all(roots, lambda node, solved=solved: _settle(node, solved), given)
+        changed = transform_all(roots, _pass_over(solved_systems(roots)), given)
         if changed == roots:
             return roots
         roots = changed
     return roots
+
+
+def _pass_over(solved: tuple[Relation, ...]) -> Callable[[Node], Node]:
+    """What settles a node; sums get the order of terms of one that was seen before: `(A + B)⁻¹ (B + A) = I`."""
+    sums: dict[frozenset[Node], Node] = {}
+
+    def settle(node: Node) -> Node:
+        settled = _settle(node, solved)
+        return sums.setdefault(frozenset(settled.terms), settled) if isinstance(settled, Add) else settled
+
+    return settle
 
 
 # Kept, since most parts of a derivation are simplified more than once, and those of a gradient again for its Hessian.

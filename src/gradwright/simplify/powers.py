@@ -1,7 +1,7 @@
 """Powers in products: equal bases on equal axes merge, and squares of norms become inner products.
 
 x ∘ x⁻¹ = 1   u^a ∘ u^b = u^(a+b)   Σ u² = u · u   ‖x‖² = x · x   |x|² = x²   z z* / |z|² = 1   √2 √π = √(2 π)
-√(x²) = |x|   (W H) ∘ (W H)⁻² = (W H)⁻¹   [x > 0] ∘ relu(x) = relu(x)   u^(a − 1) u = u^a
+√(x²) = |x|   (W H) ∘ (W H)⁻² = (W H)⁻¹   [x > 0] ∘ relu(x) = relu(x)   u^(a − 1) u = u^a   |x|^p sign(x)² = |x|^p
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from gradwright.core.build import number, product_of, spread
 from gradwright.core.connected import connected
 from gradwright.core.contraction import conjugate, contract, is_zero, scale, simple, split_coefficient, subproduct
 from gradwright.core.dims import Dim
+from gradwright.core.inference import is_nonnegative
 from gradwright.core.nodes import Apply, Constant, Contract, Factor, Groups, Node, is_apply, labels_of
 from gradwright.core.sums import add, terms_of, value_key
 from gradwright.frozen import replace
 from gradwright.prims.complex import real
-from gradwright.prims.piecewise import COMPARISONS, absolute, equal, maximum, modulus, relu, sign
+from gradwright.prims.piecewise import COMPARISONS, absolute, absolute_value, equal, maximum, modulus, relu, sign
 from gradwright.prims.power import base_and_exponent, power, raise_to, variable_power
 from gradwright.prims.reductions import norm
 from gradwright.simplify.broadcasts import repeated_number
@@ -34,7 +35,7 @@ def merge_powers(node: Node) -> Node:
         normal = raise_to(*base_and_exponent(node))
         if normal != node or not isinstance(normal, Apply):
             return normal
-        return _power_of_product(_power_of_size(_root_of_square(normal)))
+        return _power_of_product(_root_of_product(_power_of_size(_root_of_square(normal))))
     if not isinstance(node, Contract) or not node.coefficient:
         return node
     merged = _merged(node)
@@ -52,6 +53,39 @@ def _power_of_product(node: Node) -> Node:
         return _without_number(inner, exponent)
     factors = [_raised(part, exponent, carried, inner.dims) for part in parts]
     return subproduct(inner, factors, inner.output, inner.coefficient ** int(exponent))
+
+
+def _root_of_product(node: Node) -> Node:
+    """A root of a product with squares in it, beside what is not negative: `√(‖x‖² ‖y‖² / n) = ‖x‖ ‖y‖ / √n`."""
+    inner, exponent = base_and_exponent(node)
+    if exponent.denominator == 1 or not isinstance(inner, Contract) or inner.coefficient <= 0:
+        return node
+    carried = inner.free_labels
+    parts = connected(inner.factors, labels_of(inner.factors) - set(carried))
+    squares = [part for part in parts if _is_square(part, carried)]
+    rest = [factor for part in parts if part not in squares for factor in part]
+    plain_rest = subproduct(inner, rest, inner.output, inner.coefficient)
+    if len(set(carried)) != len(carried) or not squares or len(squares) == len(parts) == 1 == inner.coefficient:
+        return node
+    if not is_nonnegative(plain_rest):
+        return node
+    factors = [_raised(part, exponent, carried, inner.dims) for part in squares]
+    return subproduct(inner, [Factor(raise_to(plain_rest, exponent), inner.output), *factors], inner.output)
+
+
+def _is_square(part: Sequence[Factor], carried: Sequence[int]) -> bool:
+    """Whether factors are `u · u`, or the even power of a tensor that is read in full, of a real one."""
+    first, second = part[0], part[-1]
+    if len(part) == 2:
+        return first == second and first.node.real and set(carried).isdisjoint(first.labels)
+    base, exponent = base_and_exponent(first.node)
+    return (
+        len(part) == 1
+        and base.real
+        and exponent.denominator == 1
+        and not exponent % 2
+        and set(carried).issuperset(first.labels)
+    )
 
 
 def _raised(part: Sequence[Factor], exponent: Fraction, carried: Sequence[int], dims: Sequence[Dim]) -> Factor:
@@ -81,6 +115,7 @@ def _merged(node: Contract) -> list[Factor]:
             key = part, factor.groups, factor.conj
             exponents[key] = exponents.get(key, Fraction(0)) + exponent
     _join_norms(exponents)
+    _settle_signs(exponents)
     _cancel_sizes(exponents)
     _settle_indicators(exponents)
     _join_variable_powers(exponents)
@@ -156,8 +191,9 @@ def _join_norms(exponents: Exponents) -> None:
     for base, groups, conj in list(exponents):
         if not is_apply(base, norm):
             continue
-        squared = value_key(_power_of_size(Apply(power, (TWO,), (base,))))
-        for other in [key for key in exponents if key[1] == groups and value_key(key[0]) == squared]:
+        square = _inner_square(base.arguments[0])
+        squared = {value_key(square), value_key(real(square))}
+        for other in [key for key in exponents if key[1] == groups and value_key(key[0]) in squared]:
             exponents[base, groups, conj] += 2 * exponents.pop(other)
 
 
@@ -188,6 +224,23 @@ def _cancel_sizes(exponents: Exponents) -> None:
         if exponents.get(signed) == 1:
             del exponents[base, groups, conj], exponents[signed]
             exponents[inner, groups, conj] = exponents.get((inner, groups, conj), Fraction(0)) + exponent
+
+
+def _settle_signs(exponents: Exponents) -> None:
+    """`sign(x)³ = sign(x)`, and beside a power of x or of its size `|x|^p sign(x)² = |x|^p`."""
+    for (base, groups, conj), exponent in list(exponents.items()):
+        if not is_apply(base, sign) or exponent < 2 or exponent.denominator > 1:
+            continue
+        inner = base.arguments[0]
+        beside = {_powered(node) for node, *axes in exponents if axes == [groups, conj]}
+        odd = exponent % 2
+        vanishes = not beside.isdisjoint((inner, absolute_value(inner)))
+        exponents[base, groups, conj] = odd if odd or vanishes else TWO
+
+
+def _powered(node: Node) -> Node:
+    """What a variable power is one of."""
+    return node.arguments[0] if is_apply(node, variable_power) else node
 
 
 def _settle_indicators(exponents: Exponents) -> None:
@@ -297,10 +350,15 @@ def _power_of_size(node: Node) -> Node:
     argument = inner.arguments[0]
     if inner.primitive is absolute:
         return raise_to(argument, exponent)
-    labels = list(range(argument.rank))
     if inner.primitive is norm:
-        squared = real(product_of([(conjugate(argument), labels), (argument, labels)], labels[:-1]))
-        return raise_to(squared, exponent / 2)
+        return raise_to(real(_inner_square(argument)), exponent / 2)
+    labels = list(range(argument.rank))
     if inner.primitive is modulus and exponent == TWO:
         return real(product_of([(conjugate(argument), labels), (argument, labels)], labels))
     return node
+
+
+def _inner_square(node: Node) -> Node:
+    """`zᴴ z`, along the last axis."""
+    labels = list(range(node.rank))
+    return product_of([(conjugate(node), labels), (node, labels)], labels[:-1])

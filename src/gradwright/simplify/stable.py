@@ -15,7 +15,7 @@ from collections import Counter
 
 from gradwright.core.build import ones
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import contract, is_simple, scale, simple, split_coefficient, subproduct, with_factors
+from gradwright.core.contraction import contract, is_simple, scale, simple, subproduct, with_factors
 from gradwright.core.inference import facts_of, is_positive
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node, is_apply
 from gradwright.core.sums import add, scaled
@@ -31,8 +31,8 @@ from gradwright.simplify.exponentials import (
     exponential_of,
     fold_complements,
     is_of,
-    log_of_exponentials,
     log_of_number,
+    log_of_pair,
     merge_exponentials,
     power_of_exponentials,
 )
@@ -73,7 +73,7 @@ def _logarithm(node: Apply) -> Node:
     if isinstance(inner, Apply):
         known = _log_of_function(inner)
         return node if known is None else known
-    found = None if is_of(split_coefficient(inner)[1], cosh) else log_of_exponentials(inner)
+    found = log_of_pair(inner)
     if found is not None:
         return found
     rest = _minus_one(inner)
@@ -99,7 +99,7 @@ def _log_of_function(inner: Apply) -> Node | None:
         return Apply(log_softmax, (), (argument,))
     if is_apply(inner, power) and is_positive(argument):
         return scale(base_and_exponent(inner)[1], _log_of(argument))
-    return None if is_of(inner, cosh) else log_of_exponentials(inner)  # its differential is tanh(u) du
+    return None
 
 
 def _log_of(node: Node) -> Node:
@@ -137,7 +137,7 @@ def _placed_log(factor: Factor, output: Groups, of: Contract) -> Node:
 
 def _log1p(node: Apply) -> Node:
     inner = node.arguments[0]
-    found = log_of_exponentials(add([ones(inner.shape), inner]))
+    found = log_of_pair(add([ones(inner.shape), inner]))
     return node if found is None else found
 
 

@@ -12,6 +12,7 @@ from gradwright.diff.conditions.corollaries import factors_without_zeros, invert
 from gradwright.diff.conditions.equations import conditions_of_equation, equation_key, is_covered
 from gradwright.diff.conditions.functions import conditions_of_application, in_arguments
 from gradwright.diff.conditions.implications import is_granted, is_implied
+from gradwright.diff.guards import with_guards
 from gradwright.diff.identities.engine import solved
 from gradwright.prims.inv import inv
 from gradwright.simplify.pipeline import simplify
@@ -32,6 +33,7 @@ def conditions_of(
         derivatives: the derivatives that are asked about.
         written: renders a node; formulas of LaTeX may stand between dollar signs.
     """
+    expressions, derivatives = with_guards(expressions), with_guards(derivatives)
     found: dict[str, None] = {}
     solved_before = set[Hashable]()
     own = set(postorder(*expressions))
