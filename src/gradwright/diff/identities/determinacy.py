@@ -35,6 +35,7 @@ from gradwright.diff.identities.linearised import (
 from gradwright.diff.identities.problem import Equation, Problem
 from gradwright.diff.identities.residuals import residuals
 from gradwright.diff.identities.solution_points import (
+    ATTEMPTS,
     LARGE,
     Forward,
     SolutionPoint,
@@ -49,7 +50,6 @@ from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify
 
 HOLDS = 1e-7
-ATTEMPTS = 8
 # The sides of zero on which further points lie, at which a forward function is tried.
 FURTHER_SIDES = (0, 1, 0, 2, 0, 0)
 MOST_REORDERED = 4

@@ -7,7 +7,7 @@ are left to a general linear solve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from gradwright.core.arithmetic import Array, FloatArithmetic
@@ -16,7 +16,7 @@ from gradwright.core.nodes import Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.walks import substitute
-from gradwright.diff.identities.borders import border, border_surplus, with_numbers_joined
+from gradwright.diff.identities.borders import border, border_surplus, with_small_equations_joined
 from gradwright.diff.identities.choices import NOTHING, rewritings, stated_givens, sufficient_equations
 from gradwright.diff.identities.complements import solve_normal_part, split_normal_parts
 from gradwright.diff.identities.congruence import split_by_congruence
@@ -125,18 +125,33 @@ def solve(
     frames = direct_frames(problem.unknowns)
     state = differentiated(problem, problem.equations, frames, problem.relations(), constraints=True)
     vectors = without_explicit_matrices(state)
-    for joined in with_numbers_joined(vectors) if points else ():
-        closed = with_numbers_alone(_by_rules(joined), vectors, points)
-        if not closed.open_holes and _is_right(problem, found := _finish(problem, frames, closed), points):
-            return found
-    bordered = border_surplus(vectors)
+    joined = tuple(with_small_equations_joined(vectors)) if points else ()
+    closed = (with_numbers_alone(found, vectors, points) for found in _closed(vectors, joined))
+    found = _first_right(problem, frames, closed, points)
+    if found is not None:
+        return found
+    stripped = state
+    while (further_stripped := strip_common_factors(stripped)) is not None:
+        stripped = further_stripped
+    # A factor that was taken off may be singular; the equations as they stand are right.
+    found = _first_right(problem, frames, map(solve_generally, (*joined, stripped)), points)
+    return replace(found or _finish(problem, frames, solve_generally(state)), general=True)
+
+
+def _closed(state: State, joined: Sequence[State]) -> Iterator[State]:
+    """What more equations than unknowns lead to: by the rules, where these were made as many, or by normal equations."""
+    yield from (found for start in joined if not (found := _by_rules(start)).open_holes)
+    bordered = border_surplus(state)
     if bordered is not None:
-        found = _finish(problem, frames, with_numbers_alone(bordered, vectors, points))
-        if _is_right(problem, found, points):
-            return found
-    while (stripped := strip_common_factors(state)) is not None:
-        state = stripped
-    return replace(_finish(problem, frames, solve_generally(state)), general=True)
+        yield bordered
+
+
+def _first_right(
+    problem: Problem, frames: tuple[Frame, ...], solved_states: Iterable[State], points: Sequence[SolutionPoint]
+) -> Solution | None:
+    """The first solution that is what the linear equations say at the points."""
+    solutions = (_finish(problem, frames, state) for state in solved_states)
+    return next((found for found in solutions if _is_right(problem, found, points)), None)
 
 
 def _solve_by_rules(

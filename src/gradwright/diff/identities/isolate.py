@@ -13,9 +13,9 @@ from fractions import Fraction
 from gradwright.core.build import adjoint, identity, matmul, multiply, number, ones, permute, product_of, transpose
 from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.connected import connected
-from gradwright.core.contraction import conjugate, contract, is_simple, is_zero, with_factors, zero
+from gradwright.core.contraction import conjugate, contract, is_simple, is_zero, simple, with_factors, zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Contract, Hole, Node
+from gradwright.core.nodes import Contract, Factor, Hole, Node, labels_of
 from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, coefficient_of, like_key, scaled, subtract, terms_of
@@ -313,14 +313,14 @@ def isolate_vector(state: State) -> State | None:
 def isolate_along_axes(state: State) -> State | None:
     """`Σ M[j, l] N[i, h] H[h, l, k] = C[i, j, k]`, whatever the order of the axes: inverses along the axes of a tensor.
 
-    The terms differ in the matrix along one axis at most, where these add up.
+    The terms differ in the matrix along one axis at most, where these add up, as in `A H + u vᵀ H`.
     """
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
-        if len(holes) != 1 or holes[0].rank < 3 or equation.form.rank != holes[0].rank:
+        if len(holes) != 1 or holes[0].rank < 2 or equation.form.rank != holes[0].rank or equation.projected:
             continue
         read = [_along_axes(as_product(term), holes[0]) for term in terms_of(equation.form)]
-        found = [one for one in read if one is not None]
+        found = [_turned(one, state.specs[holes[0]].space) for one in read if one is not None]
         axes = range(holes[0].rank)
         differing = [axis for axis in axes if len({one.matrices[axis] for one in found}) > 1]
         if len(found) < len(read) or len({one.order for one in found}) > 1 or len(differing) > 1:
@@ -360,6 +360,13 @@ class AlongAxes:
     matrices: tuple[Node | None, ...]
 
 
+def _turned(one: AlongAxes, space: Space) -> AlongAxes:
+    """The product with H itself, where it has the transpose of a symmetric or a skew one."""
+    if one.order != (1, 0) or not space.mirror_sign or space.conjugated:
+        return one
+    return AlongAxes((0, 1), scaled(space.mirror_sign, one.scalar), one.matrices[::-1])
+
+
 def _along_axes(product: Contract, hole: Hole) -> AlongAxes | None:
     own = [f for f in product.factors if f.node == hole]
     others = [f for f in product.factors if f.node != hole]
@@ -371,23 +378,38 @@ def _along_axes(product: Contract, hole: Hole) -> AlongAxes | None:
         return None
     matrices: dict[int, tuple[int, Node]] = {}
     scalar = number(product.coefficient)
+    loose: list[Factor] = []
     for part in connected(others):
-        inside = {label: product.dims[label] for f in part for label in f.labels}
-        ends = [[label for label in side if label in inside] for side in (output, labels)]
-        if any(len(side) > 1 for side in ends) or len(ends[0]) != len(ends[1]):
+        ends = [[label for label in side if label in labels_of(part)] for side in (output, labels)]
+        if not any(ends):
+            scalar = multiply(scalar, _matrix_between(product, part))
+        elif [len(side) for side in ends] == [1, 1]:
+            ((row,), (column,)) = ends
+            matrices[column] = row, _matrix_between(product, part, row, column)
+        elif len(ends[0]) + len(ends[1]) == 1:
+            loose += part
+        else:
             return None
-        if not ends[0]:
-            scalar = multiply(scalar, contract(1, part, (), inside))
-            continue
-        ((row,), (column,)) = ends
-        if row == column or product.dims[row] != product.dims[column]:
-            return None
-        matrices[column] = row, contract(1, part, ((row,), (column,)), inside)
+    rows, columns = set(output) - set(labels), set(labels) - set(output)
+    rows -= {row for row, _ in matrices.values()}
+    columns -= set(matrices)
+    if len(rows) == len(columns) == 1:  # u vᵀ, be they ones or not
+        ((row,), (column,)) = rows, columns
+        matrices[column] = row, _matrix_between(product, loose, row, column)
+    elif rows or columns or loose:
+        return None
+    if any(row == column or product.dims[row] != product.dims[column] for column, (row, _) in matrices.items()):
+        return None
     order = [matrices[label][0] if label in matrices else label for label in labels]
     if sorted(order) != sorted(output):
         return None
     along = tuple(matrices[label][1] if label in matrices else None for label in labels)
     return AlongAxes(tuple(output.index(label) for label in order), scalar, along)
+
+
+def _matrix_between(product: Contract, part: Sequence[Factor], *ends: int) -> Node:
+    """Some factors of a product as a matrix with a row and a column, or as a number."""
+    return contract(1, part, simple(ends), {label: product.dims[label] for label in {*labels_of(part), *ends}})
 
 
 def _multiplied_along(value: Node, matrix: Node, axis: int, state: State) -> Node:
