@@ -46,6 +46,16 @@ def eliminate_explicit(state: State, least_rank: int = 0) -> State | None:
     return None
 
 
+def eliminate_matrix(state: State) -> State | None:
+    """A matrix that one equation gives in terms of vectors and numbers, and others contain: these are what is left."""
+    contained = [hole for e in state.equations for hole in dict.fromkeys(holes_in(e.form))]
+
+    def serves(hole: Hole, rest: Node) -> bool:
+        return contained.count(hole) > 1 and hole.rank > max(other.rank for other in holes_in(rest))
+
+    return _eliminated(state, _isolated_map, serves)
+
+
 def eliminate_divided(state: State) -> State | None:
     """A vector that one equation divides by positive numbers, as `dx / x + Aᵀ dl = c` does: substitute it.
 
@@ -63,9 +73,13 @@ def eliminate(state: State) -> State | None:
 
 
 def _eliminated(
-    state: State, inverse_of: Callable[[State, LinearEquation, Hole], Callable[[Node], Node] | None]
+    state: State,
+    inverse_of: Callable[[State, LinearEquation, Hole], Callable[[Node], Node] | None],
+    serves: Callable[[Hole, Node], bool] = lambda hole, rest: True,
 ) -> State | None:
     for place, hole, own, rest in _parts(state):
+        if not serves(hole, rest):
+            continue
         equation = replace(state.equations[place], form=own)
         inverse = inverse_of(state, equation, hole)
         if inverse is None:

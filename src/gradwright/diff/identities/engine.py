@@ -25,6 +25,7 @@ from gradwright.diff.identities.elimination import (
     eliminate,
     eliminate_divided,
     eliminate_explicit,
+    eliminate_matrix,
     solve_two_numbers,
     without_explicit_matrices,
 )
@@ -70,6 +71,7 @@ RULES: tuple[Rule, ...] = (
     solve_sylvester,
     solve_normal_part,
     let_stand_alone,
+    eliminate_matrix,
     eliminate_explicit,
     solve_two_numbers,
     eliminate_divided,
