@@ -203,6 +203,11 @@ def _by_rules(state: State) -> State:
 
 
 def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Solution:
+    state = replace(
+        state,
+        solved=tuple((hole, problem.with_stated_sums(value)) for hole, value in state.solved),
+        steps=tuple(replace(step, right=problem.with_stated_sums(step.right)) for step in state.steps),
+    )
     values = state.values
     differentials = tuple(_in_directions(frame, values) for frame in frames)
     uses = [

@@ -16,7 +16,7 @@ from gradwright.core.primitive import Primitive
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, subtract, terms_of, value_key
 from gradwright.core.templates import formals, gauge_equations, identities
-from gradwright.core.walks import postorder
+from gradwright.core.walks import postorder, transform
 from gradwright.diff.differential import differential
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import is_orthonormal
@@ -133,6 +133,20 @@ class Problem:
             for k in (1, 2)
         ]
         return tuple(e for e in powers if isinstance(e.left, Contract))
+
+    @cached_property
+    def _sums(self) -> dict[Hashable, Node]:
+        """What the equations say that a sum is, by its terms: 1 for `c² + s²`."""
+        sides = [(simplify(side), other) for e in self.equations for side, other in ((e.left, e.right), (e.right, e.left))]
+        return {_terms_key(s): o for s, o in sides if isinstance(s, Add) and not isinstance(o, Add) and not is_zero(o)}
+
+    def with_stated_sums(self, node: Node) -> Node:
+        """The same with a sum that one of the equations has put as what it says that it is."""
+
+        def stated(inner: Node) -> Node:
+            return self._sums.get(_terms_key(inner), inner) if isinstance(inner, Add) else inner
+
+        return simplify(transform(simplify(node), stated)) if self._sums else node
 
     def relations(self, besides: Collection[Equation] = ()) -> tuple[Relation, ...]:
         """The equations, except some, as far as they shorten a product, also one with an inverse."""

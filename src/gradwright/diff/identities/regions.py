@@ -12,13 +12,13 @@ from itertools import combinations
 import numpy as np
 
 from gradwright.core.arithmetic import Array
-from gradwright.core.build import masked, multiply, ones
+from gradwright.core.build import diag, diagonal, masked, multiply, ones
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, with_factors
 from gradwright.core.evaluate import evaluate
 from gradwright.core.nodes import Add, Contract, Direction, Factor, Groups, Node, Symbol, is_apply
 from gradwright.core.points import choose_sizes, demanded_orders, dimension_names, sample
-from gradwright.core.sums import add, scaled, subtract, terms_of
+from gradwright.core.sums import add, coefficient_of, scaled, subtract, terms_of
 from gradwright.core.walks import free_leaves
 from gradwright.prims.power import power, raise_to
 from gradwright.simplify.pipeline import simplify
@@ -125,7 +125,9 @@ def reciprocal(denominator: Node) -> Node:
     value = _constant_entries(denominator)
     if value is not None:
         return scaled(1 / value, ones(denominator.shape))
-    return raise_to(denominator, Fraction(-1))
+    numbers = {coefficient_of(term) for term in terms_of(denominator)}
+    number = numbers.pop() if len(numbers) == 1 else Fraction(1)
+    return scaled(1 / number, raise_to(add(scaled(1 / number, t) for t in terms_of(denominator)), Fraction(-1)))
 
 
 def _constant_entries(node: Node) -> Fraction | None:
@@ -138,6 +140,8 @@ def _constant_entries(node: Node) -> Fraction | None:
 def guarded(node: Node, weights: Sequence[Fraction]) -> Node:
     """A matrix on some regions, its denominators made 1 on the others."""
     kept = [Fraction(1) if weight else Fraction(0) for weight in weights]
+    if kept == [0, 1, 0]:
+        return diag(scaled(weights[ON], entries_on_diagonal(node)))
     return masked(node if all(kept) else _safe(node, kept), *weights)
 
 
@@ -159,6 +163,24 @@ def _safe_factor(factor: Factor, output: Groups, kept: Sequence[Fraction]) -> Fa
         return factor.with_node(_safe(factor.node, inside))
     safe = add([masked(base, *inside), masked(ones(base.shape), *(1 - weight for weight in inside))])
     return factor.with_node(raise_to(safe, Fraction(-1)))
+
+
+def entries_on_diagonal(matrix: Node) -> Node:
+    """The diagonal, in denominators that lie along the matrix, too."""
+    return add(_diagonal_of(term) for term in terms_of(matrix))
+
+
+def _diagonal_of(term: Node) -> Node:
+    product = as_product(diagonal(term))
+    return with_factors(product, [_diagonal_factor(factor) for factor in product.factors])
+
+
+def _diagonal_factor(factor: Factor) -> Factor:
+    base = _denominator(factor.node)
+    if base is None or factor.node.rank != 2 or factor.groups[0] != factor.groups[1]:
+        return factor
+    entries = simplify(entries_on_diagonal(base))
+    return Factor(raise_to(entries, Fraction(-1)), factor.groups[:1], factor.conj)
 
 
 def _denominator(node: Node) -> Node | None:
