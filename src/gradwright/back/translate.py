@@ -268,7 +268,7 @@ def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
     if isinstance(node, HalfVectorisation):
         return Call(3, False, "elimination", (size_formula(node.dim),))
     if node.part is None:
-        return basis_vector(node.whole, entry_of(node) or "0")
+        return basis_vector(node.whole, entry_of(node) or "0", node.offset)
     alone = Indexed(2, False, identity(node.whole), (":", place_of(node)))
     return Part(2, False, alone, place_of(node), Place(node.offset, node.part, node.whole))
 

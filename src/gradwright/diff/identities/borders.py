@@ -70,7 +70,7 @@ def _entries(equations: Sequence[LinearEquation]) -> Dim:
 
 
 def _alike(small: LinearEquation, target: LinearEquation) -> list[tuple[int, ...]]:
-    """The axes of an equation along which a smaller one may lie; along none of a symmetric one, which it would not be."""
+    """The axes of an equation along which a smaller one may lie: none of a symmetric one, which it would not stay."""
     if target.projected or (small.form.rank and target.space is not Space.FREE) or target.space.mirror_sign < 0:
         return []
     shape = target.form.shape

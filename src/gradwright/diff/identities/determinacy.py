@@ -37,6 +37,7 @@ from gradwright.diff.identities.residuals import residuals
 from gradwright.diff.identities.solution_points import (
     ATTEMPTS,
     LARGE,
+    LEFT_FROM,
     Forward,
     SolutionPoint,
     find_point,
@@ -167,15 +168,15 @@ def _further_points(
     """
     failed: list[SolutionPoint] = []
     held = 1
-    for place, side in enumerate(FURTHER_SIDES):
-        point = _forward_point(problem, sizes, ATTEMPTS + place, forward, side)
+    for seed, side in enumerate(FURTHER_SIDES, LEFT_FROM):
+        point = _forward_point(problem, sizes, seed, forward, side)
         if point is None:
             continue
         if _serves(problem, point):
             held += not side
             if is_stable(problem, point) and is_settled(problem, point):
                 yield point
-        elif not side and not _serves(problem, _forward_point(problem, sizes, ATTEMPTS + place, forward, smaller=True)):
+        elif not side and not _serves(problem, _forward_point(problem, sizes, seed, forward, smaller=True)):
             failed.append(point)
     if failed:
         raise IdentityError(

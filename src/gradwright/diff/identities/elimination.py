@@ -24,7 +24,7 @@ from gradwright.simplify.pipeline import simplify
 
 
 def without_explicit_matrices(state: State) -> State:
-    """The equations with the matrices put in that one of them gives in terms of the rest, or divided by positive ones."""
+    """The equations with the matrices put in that one of them gives in terms of the rest, divided if it is safe."""
     while (found := eliminate_explicit(state, 2) or _eliminated(state, _positively_divided_matrix)) is not None:
         state = found
     return state
@@ -51,7 +51,7 @@ def eliminate_matrix(state: State) -> State | None:
     contained = [hole for e in state.equations for hole in dict.fromkeys(holes_in(e.form))]
 
     def serves(hole: Hole, rest: Node) -> bool:
-        return contained.count(hole) > 1 and hole.rank > max(other.rank for other in holes_in(rest))
+        return hole.rank > 1 and contained.count(hole) > 1 and all(other.rank < 2 for other in holes_in(rest))
 
     return _eliminated(state, _isolated_map, serves)
 

@@ -141,7 +141,7 @@ def solve(
 
 
 def _closed(state: State, joined: Sequence[State]) -> Iterator[State]:
-    """What more equations than unknowns lead to: by the rules, where these were made as many, or by normal equations."""
+    """What more equations than unknowns lead to: by the rules, where they were made as many, or by normal equations."""
     yield from (found for start in joined if not (found := _by_rules(start)).open_holes)
     bordered = border_surplus(state)
     if bordered is not None:

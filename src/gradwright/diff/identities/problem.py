@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping, Set
 from fractions import Fraction
 from functools import cached_property, lru_cache
 
@@ -16,7 +16,7 @@ from gradwright.core.primitive import Primitive
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, subtract, terms_of, value_key
 from gradwright.core.templates import formals, gauge_equations, identities
-from gradwright.core.walks import postorder, transform
+from gradwright.core.walks import free_leaves, postorder, transform
 from gradwright.diff.differential import differential
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import is_orthonormal
@@ -137,8 +137,10 @@ class Problem:
     @cached_property
     def _sums(self) -> dict[Hashable, Node]:
         """What the equations say that a sum is, by its terms: 1 for `c² + s²`."""
-        sides = [(simplify(side), other) for e in self.equations for side, other in ((e.left, e.right), (e.right, e.left))]
-        return {_terms_key(s): o for s, o in sides if isinstance(s, Add) and not isinstance(o, Add) and not is_zero(o)}
+        pairs = [pair for e in self.equations for pair in ((e.left, e.right), (e.right, e.left))]
+        symbols = {*self.unknowns, *self.givens}
+        told = [(simplify(side), other) for side, other in pairs if other in symbols or _is_number(other, symbols)]
+        return {_terms_key(side): other for side, other in told if isinstance(side, Add)}
 
     def with_stated_sums(self, node: Node) -> Node:
         """The same with a sum that one of the equations has put as what it says that it is."""
@@ -176,6 +178,10 @@ class Problem:
                 yield from _product_is(before, behind, value)
                 before, behind = (adjoint(inverse), mirrored) if is_behind else (mirrored, adjoint(inverse))
                 yield from _product_is(before, behind, adjoint(value))
+
+
+def _is_number(side: Node, symbols: Set[Node]) -> bool:
+    return not is_zero(side) and symbols.isdisjoint(free_leaves(side))
 
 
 def _terms_key(total: Node) -> Hashable:

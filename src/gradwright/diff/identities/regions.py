@@ -27,7 +27,7 @@ BELOW, ON, ABOVE = 0, 1, 2
 
 
 def solve_entries(system: Sequence[tuple[list[Node], Node]], count: int, region: int) -> list[Node] | None:
-    """Entries that stand alone in an equation first, then the others by Cramer's rule, of many one eliminated before."""
+    """Entries that stand alone in an equation first, then the others by Cramer's rule, or by elimination."""
     found: dict[int, Node] = {}
     for row, right in system:
         open_places = [k for k in range(count) if k not in found and not is_zero(row[k])]
