@@ -777,7 +777,7 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
             "pseudo-inverse of a Laplacian",
             "[join: add the equation between vectors to every row, which makes it regular]",
         ),
-        ("pseudo-inverse of a Laplacian", "dX = −(diag(sum(W, axis=1)) − W + 1 1ᵀ)⁻¹ (diag(sum(dW, axis=1)) − dW) X"),
+        ("pseudo-inverse of a Laplacian", "dY = −(diag(sum(W, axis=1)) − W + 1 1ᵀ)⁻¹ (diag(sum(dW, axis=1)) − dW) Y"),
         ("sums of rows and columns", "dv = (n I − n 1 1ᵀ / m + 1 e_0ᵀ)⁻¹ ("),
     ],
 )
@@ -891,7 +891,7 @@ def test_a_number_between_two_vectors_has_its_place_in_a_system_of_blocks() -> N
 
 
 def test_an_unknown_that_is_positive_for_stable_matrices_is_found_there() -> None:
-    gramian = gw.define(
+    gw.define(
         "gramian", "A @ P + P @ A.T + B @ B.T = zeros(n, n)", unknown="P: n n spd", given="A: n n, B: n n"
     )
     derived = gw.derive(gw.parse("logdet(gramian(A, B))", A="n n", B="n n"), wrt="A")

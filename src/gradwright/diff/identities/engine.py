@@ -16,6 +16,7 @@ from gradwright.core.nodes import Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.walks import substitute
+from gradwright.diff.identities.along_axes import isolate_along_axes
 from gradwright.diff.identities.borders import border, border_surplus, with_small_equations_joined
 from gradwright.diff.identities.choices import NOTHING, rewritings, stated_givens, sufficient_equations
 from gradwright.diff.identities.complements import solve_normal_part, split_normal_parts
@@ -33,7 +34,7 @@ from gradwright.diff.identities.frames import Frame, direct_frames, frame_choice
 from gradwright.diff.identities.functionals import border_functionals
 from gradwright.diff.identities.general import solve_generally
 from gradwright.diff.identities.halves import keep_half, let_stand_alone
-from gradwright.diff.identities.isolate import divide, isolate, isolate_along_axes, isolate_vector, strip_common_factors
+from gradwright.diff.identities.isolate import divide, isolate, isolate_vector, strip_common_factors
 from gradwright.diff.identities.null_vectors import with_numbers_alone
 from gradwright.diff.identities.outer_factors import cancel_outer_factors
 from gradwright.diff.identities.problem import Equation, FramePart, FrameUse, Problem, Solution, problem_of
