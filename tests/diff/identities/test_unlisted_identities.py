@@ -891,9 +891,7 @@ def test_a_number_between_two_vectors_has_its_place_in_a_system_of_blocks() -> N
 
 
 def test_an_unknown_that_is_positive_for_stable_matrices_is_found_there() -> None:
-    gw.define(
-        "gramian", "A @ P + P @ A.T + B @ B.T = zeros(n, n)", unknown="P: n n spd", given="A: n n, B: n n"
-    )
+    gw.define("gramian", "A @ P + P @ A.T + B @ B.T = zeros(n, n)", unknown="P: n n spd", given="A: n n, B: n n")
     derived = gw.derive(gw.parse("logdet(gramian(A, B))", A="n n", B="n n"), wrt="A")
     assert str(derived.gradient) == "−2 lyapunov(Aᵀ, gramian(A, B)⁻¹) gramian(A, B)"
     assert derived.verify().right
