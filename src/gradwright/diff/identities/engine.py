@@ -180,7 +180,8 @@ def _without_cancelled(state: State, points: Sequence[SolutionPoint]) -> State:
     for place, equation in enumerate(state.equations):
         for hole in holes_in(equation.form):
             own, rest = parted(equation.form, hole)
-            if len(own) > 1 and rest and all(cancel(own, hole, point) for point in points):
+            alone = all(holes_in(term) == (hole,) for term in own)  # a function of two parts of a frame is one term
+            if len(own) > 1 and rest and alone and all(cancel(own, hole, point) for point in points):
                 state = state.replace_equation(place, replace(equation, form=add(rest)))
                 state = state.with_step("cancel", add(own), zero(equation.form.shape), "by the identity")
                 return _without_cancelled(state, points)
